@@ -1,0 +1,405 @@
+//! What can be configured, with its units and defaults: plain values, no file and no environment.
+//!
+//! The command line fills these from TOML, environment and flags; a program that embeds the node
+//! fills them by hand. A limit of 0 is "none" unless its field says otherwise.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Everything. Its serialised form is the configuration file, with every key there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Addresses to listen on, one text or a list.
+    #[serde(deserialize_with = "one_or_many")]
+    pub listen: Vec<String>,
+    /// Connections that the kernel completes and keeps until they are accepted.
+    pub backlog: u32,
+    /// Several processes on one address, connections spread by the kernel (`SO_REUSEPORT`).
+    pub reuse_port: bool,
+    /// The directory for what must outlive the process.
+    pub data: String,
+    /// Over how long a drain spreads its closes.
+    pub drain: Length,
+    /// Who may come in, and for how long.
+    pub auth: Auth,
+    /// Bounds on everything a peer can grow.
+    pub limits: Limits,
+    /// The upgrade request.
+    pub http: Http,
+    /// The application behind the edge.
+    pub backend: Backend,
+    /// Log lines.
+    pub log: Log,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: vec!["127.0.0.1:8080".to_owned()],
+            backlog: 4_096,
+            reuse_port: false,
+            data: "./vestibule-data".to_owned(),
+            drain: Length::from_secs(10),
+            auth: Auth::default(),
+            limits: Limits::default(),
+            http: Http::default(),
+            backend: Backend::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// `[auth]`: tokens and the clocks around them.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// From the 101 to a whole `auth` message.
+    pub timeout: Length,
+    /// Age of an accepted `auth` at which a new one is asked for. Zero: only by the token's expiry.
+    pub reauth_after: Length,
+    /// How long before the token's expiry a new `auth` is asked for.
+    pub reauth_before_expiry: Length,
+    /// How long the client has to answer.
+    pub reauth_grace: Length,
+    /// Up to this much earlier, at random, at most a tenth of the interval.
+    pub reauth_spread: Length,
+    /// A token with a `jti` serves one connection.
+    pub single_use_jti: bool,
+    /// Signature algorithms that are taken.
+    pub algorithms: Vec<String>,
+    /// The HMAC secret: at least 32 bytes.
+    pub secret: String,
+    /// The file that holds it instead.
+    pub secret_file: String,
+    /// The `iss` a token must carry. Empty: any.
+    pub issuer: String,
+    /// What a token's `aud` must name. Empty: any.
+    pub audience: String,
+    /// Tolerance in `exp` and `nbf`.
+    pub leeway: Length,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            timeout: Length::from_secs(5),
+            reauth_after: Length::from_secs(14 * 60),
+            reauth_before_expiry: Length::from_secs(60),
+            reauth_grace: Length::from_secs(30),
+            reauth_spread: Length::from_secs(30),
+            single_use_jti: false,
+            algorithms: vec!["HS256".to_owned()],
+            secret: String::new(),
+            secret_file: String::new(),
+            issuer: String::new(),
+            audience: String::new(),
+            leeway: Length::from_secs(0),
+        }
+    }
+}
+
+/// The secret is masked: a configuration may be logged, a secret never.
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("algorithms", &self.algorithms)
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `[limits]`: a bound for everything a peer can grow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// TCP connections in all. 0: what the descriptor limit allows.
+    pub connections: usize,
+    /// Of these, not yet authenticated. 0: half of `connections`.
+    pub pending: usize,
+    /// Connections of one user (`sub`).
+    pub connections_per_user: u32,
+    /// Chat messages a minute on one connection, and its burst.
+    pub messages_per_minute: u32,
+    /// The largest message.
+    pub message_bytes: Size,
+    /// The largest message before authentication.
+    pub pending_message_bytes: Size,
+    /// Messages that wait for an earlier one's answer, on one connection; more wait in the kernel.
+    pub waiting_messages: u32,
+    /// Queued to one slow reader.
+    pub outbound_bytes: Size,
+    /// Silence after which a ping is sent; the connection ends after 2 unanswered.
+    pub ping: Length,
+    /// Accepted `auth` messages that are remembered; full: the one nearest to its expiry goes.
+    pub replay_entries: usize,
+    /// Answers that are remembered for repeated ids, in all; full: the stalest room's go.
+    pub answer_bytes: Size,
+    /// Rooms whose owner the in-memory application remembers; full: no new room.
+    pub rooms: usize,
+    /// Threads for work that blocks.
+    pub workers: usize,
+    /// Work that waits for a thread; full: the connection that asks is refused.
+    pub worker_queue: usize,
+    /// Accepts, handshakes and signature checks in one turn of the reactor.
+    pub pending_per_turn: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 0,
+            pending: 0,
+            connections_per_user: 5,
+            messages_per_minute: 30,
+            message_bytes: Size::kib(64),
+            pending_message_bytes: Size::kib(16),
+            waiting_messages: 16,
+            outbound_bytes: Size::kib(256),
+            ping: Length::from_secs(30),
+            replay_entries: 65_536,
+            answer_bytes: Size::kib(16 * 1_024),
+            rooms: 65_536,
+            workers: 4,
+            worker_queue: 1_024,
+            pending_per_turn: 64,
+        }
+    }
+}
+
+/// `[http]`: the upgrade request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// From the TCP accept to a whole request head.
+    pub header_timeout: Length,
+    /// The largest request head, its last line end included.
+    pub header_bytes: Size,
+    /// Exact origins, or `*.example.com`. Empty: any.
+    pub allowed_origins: Vec<String>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            header_timeout: Length::from_secs(5),
+            header_bytes: Size::kib(8),
+            allowed_origins: Vec::new(),
+        }
+    }
+}
+
+/// `[backend]`: the application behind the edge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Backend {
+    /// How long the application has for a join or for a message's answer.
+    pub timeout: Length,
+}
+
+impl Default for Backend {
+    fn default() -> Self {
+        Self { timeout: Length::from_secs(5) }
+    }
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// Appended to. Empty: standard error.
+    pub file: String,
+    /// Lines that wait for the writing thread; more are dropped, and counted.
+    pub queue: usize,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), file: String::new(), queue: 1_024 }
+    }
+}
+
+/// A length of time as people write it: `250ms`, `5s`, `14m`, `1h`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Length(Duration);
+
+impl Length {
+    /// `seconds` seconds.
+    #[must_use]
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    /// `millis` milliseconds.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+
+    /// As the standard library's type.
+    #[must_use]
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_millis() {
+            0 => f.write_str("0s"),
+            ms if ms % 3_600_000 == 0 => write!(f, "{}h", ms / 3_600_000),
+            ms if ms % 60_000 == 0 => write!(f, "{}m", ms / 60_000),
+            ms if ms % 1_000 == 0 => write!(f, "{}s", ms / 1_000),
+            ms => write!(f, "{ms}ms"),
+        }
+    }
+}
+
+impl FromStr for Length {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no length of time: write `250ms`, `5s`, `14m` or `1h`");
+        let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
+        let millis = match unit {
+            "ms" => Some(number),
+            "s" => number.checked_mul(1_000),
+            "m" => number.checked_mul(60_000),
+            "h" => number.checked_mul(3_600_000),
+            "d" => number.checked_mul(86_400_000),
+            _ => None,
+        };
+        millis.map(Self::from_millis).ok_or_else(wrong)
+    }
+}
+
+/// A number of bytes as people write it: `512`, `64KiB`, `1MiB`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(usize);
+
+impl Size {
+    /// `bytes` bytes.
+    #[must_use]
+    pub const fn bytes(bytes: usize) -> Self {
+        Self(bytes)
+    }
+
+    /// `kib` times 1,024 bytes.
+    #[must_use]
+    pub const fn kib(kib: usize) -> Self {
+        Self(kib * 1_024)
+    }
+
+    /// In bytes.
+    #[must_use]
+    pub const fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("0"),
+            n if n % (1 << 30) == 0 => write!(f, "{}GiB", n >> 30),
+            n if n % (1 << 20) == 0 => write!(f, "{}MiB", n >> 20),
+            n if n % (1 << 10) == 0 => write!(f, "{}KiB", n >> 10),
+            n => write!(f, "{n}"),
+        }
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no size: write `512`, `64KiB` or `1MiB`");
+        let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
+        let shift = match unit {
+            "" | "B" => 0,
+            "KiB" => 10,
+            "MiB" => 20,
+            "GiB" => 30,
+            _ => return Err(wrong()),
+        };
+        let bytes = number.checked_mul(1 << shift).and_then(|bytes| usize::try_from(bytes).ok());
+        bytes.map(Self).ok_or_else(wrong)
+    }
+}
+
+fn number_and_unit(text: &str) -> Option<(u64, &str)> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    Some((number.parse().ok()?, unit.trim_start()))
+}
+
+macro_rules! as_text {
+    ($($name:ident),*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+as_text!(Length, Size);
+
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_read_as_they_are_written() {
+        for text in ["250ms", "5s", "14m", "1h", "0s"] {
+            assert_eq!(text.parse::<Length>().unwrap().to_string(), text);
+        }
+        assert_eq!("120s".parse::<Length>().unwrap().to_string(), "2m");
+        for text in
+            ["", "5", "s", "-1s", "5 weeks", "99999999999999999999s", "18446744073709551615h"]
+        {
+            assert!(text.parse::<Length>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_as_they_are_written() {
+        for text in ["512", "64KiB", "1MiB", "2GiB", "0"] {
+            assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
+        }
+        for text in ["", "KiB", "64KB", "-1", "99999999999GiB"] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_in_the_debug_form() {
+        let auth = Auth { secret: "hush-hush".to_owned(), ..Auth::default() };
+        assert!(!format!("{:?}", Config { auth, ..Config::default() }).contains("hush"));
+    }
+}

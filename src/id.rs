@@ -1,0 +1,221 @@
+//! Identities: which connection, which message; and the seeded randomness they are made from.
+
+use std::fmt;
+use std::hash::{BuildHasher, DefaultHasher, Hasher};
+
+use crate::time::UnixTime;
+
+/// Which connection: a slot of the slab, and the generation of what lives in it.
+///
+/// A slot is used again after its connection is gone, a generation is not (before 2³² accepts have
+/// passed), so a late completion or a stale event can never reach a stranger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnId {
+    index: u32,
+    generation: u32,
+}
+
+impl ConnId {
+    /// The connection of `generation` in slot `index`.
+    #[must_use]
+    pub const fn new(index: u32, generation: u32) -> Self {
+        Self { index, generation }
+    }
+
+    /// The slot in the slab.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// Which of the slot's successive connections.
+    #[must_use]
+    pub const fn generation(self) -> u32 {
+        self.generation
+    }
+
+    /// Both halves in one number, for a poller's token.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        (self.generation as u64) << 32 | self.index as u64
+    }
+
+    /// The inverse of [`ConnId::to_bits`].
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self { index: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
+/// `generation-index`, in hexadecimal: short enough for a log line, unique in a node's life.
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}-{:06x}", self.generation, self.index)
+    }
+}
+
+/// Seeded pseudo-random numbers: the same seed gives the same run.
+///
+/// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014): for
+/// spreads and identifiers, never for keys.
+#[derive(Clone, Debug)]
+pub struct Rng(u64);
+
+impl Rng {
+    /// A generator that will repeat itself for the same `seed`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next 64 bits.
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`; 0 when `bound` is 0. Biased by less than `bound` / 2⁶⁴.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
+    }
+}
+
+/// Identifiers for the messages the server sends: UUIDv7 (RFC 9562, section 5.7).
+#[derive(Debug)]
+pub struct MessageIds {
+    rng: Rng,
+}
+
+impl MessageIds {
+    /// Identifiers that differ from those of every node with another `seed`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self { rng: Rng::new(seed) }
+    }
+
+    /// The next one, made at `now`: 48 bits of time, 74 random bits.
+    pub fn next(&mut self, now: UnixTime) -> MessageId {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let high = now.as_millis() << 16 | 0x7000 | self.rng.next_u64() >> 52;
+        let low = self.rng.next_u64() >> 2 | 1 << 63;
+        let mut bits = u128::from(high) << 64 | u128::from(low);
+        let mut text = [b'-'; 36];
+        for (place, byte) in text.iter_mut().enumerate().rev() {
+            if !matches!(place, 8 | 13 | 18 | 23) {
+                *byte = *HEX.get((bits & 15) as usize).unwrap_or(&b'0');
+                bits >>= 4;
+            }
+        }
+        MessageId(text)
+    }
+}
+
+/// One identifier, as its 36 characters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct MessageId([u8; 36]);
+
+impl MessageId {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Only hexadecimal digits and dashes are ever written, so this is never the fallback.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for MessageId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// SipHash under a secret seed, for tables whose keys a peer chooses.
+///
+/// A peer that does not know the seed cannot make keys collide; the same seed hashes alike, so the
+/// simulator repeats itself. (The standard library's own `RandomState` cannot be seeded.)
+#[derive(Clone, Debug)]
+pub struct SeededState(u64);
+
+impl SeededState {
+    /// Hashes that only who knows `seed` can foretell.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// One hash over several texts, each closed off so that `("a", "b")` is not `("ab", "")`.
+    #[must_use]
+    pub fn hash_texts(&self, texts: &[&str]) -> u64 {
+        let mut hasher = self.build_hasher();
+        for text in texts {
+            hasher.write(text.as_bytes());
+            hasher.write_u8(0xff);
+        }
+        hasher.finish()
+    }
+}
+
+impl BuildHasher for SeededState {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_token_gives_back_its_connection() {
+        let id = ConnId::new(7, u32::MAX);
+        assert_eq!(ConnId::from_bits(id.to_bits()), id);
+        assert_eq!(id.to_string(), "ffffffff-000007");
+    }
+
+    #[test]
+    fn message_ids_are_version_7_and_all_different() {
+        let mut ids = MessageIds::new(1);
+        let now = UnixTime::from_millis(0x0123_4567_89ab);
+        let mut seen = HashSet::new();
+        for _ in 0..10_000 {
+            let id = ids.next(now).as_str().to_owned();
+            assert!(id.starts_with("01234567-89ab-7"), "{id}");
+            assert!(matches!(id.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{id}");
+            assert!(seen.insert(id));
+        }
+    }
+
+    #[test]
+    fn the_same_seed_repeats_itself() {
+        let draw = |seed| {
+            let mut rng = Rng::new(seed);
+            [rng.next_u64(), rng.below(10), rng.below(0)]
+        };
+        assert_eq!(draw(5), draw(5));
+        assert_ne!(draw(5), draw(6));
+        assert!((0..1_000).all(|seed| draw(seed)[1] < 10 && draw(seed)[2] == 0));
+    }
+
+    #[test]
+    fn texts_hash_by_their_borders() {
+        let state = SeededState::new(3);
+        assert_eq!(state.hash_texts(&["a", "b"]), state.hash_texts(&["a", "b"]));
+        assert_ne!(state.hash_texts(&["a", "b"]), state.hash_texts(&["ab", ""]));
+        assert_ne!(state.hash_texts(&["a"]), SeededState::new(4).hash_texts(&["a"]));
+    }
+}

@@ -1,0 +1,318 @@
+//! The two clocks, as values: monotonic for every deadline, unix only for a token's claims.
+//!
+//! Nothing in this crate below the drivers reads a clock. A driver reads both once a turn and
+//! hands them down as [`Now`]; a test or the simulator makes them up.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+/// A moment on the driver's monotonic clock, in microseconds since the driver started.
+///
+/// An own type, because [`std::time::Instant`] cannot be made up: a test that runs 14 minutes in a
+/// millisecond needs to name a moment that no clock has shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The moment the driver started.
+    pub const START: Self = Self(0);
+    /// Later than every deadline: "not armed".
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// The moment `micros` microseconds after the start.
+    #[must_use]
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the start.
+    #[must_use]
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// How long ago `earlier` was; zero when it is not earlier.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    /// Saturates at [`Instant::NEVER`].
+    fn add(self, length: Duration) -> Self {
+        let micros = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(micros))
+    }
+}
+
+impl Sub<Duration> for Instant {
+    type Output = Self;
+
+    /// Saturates at [`Instant::START`].
+    fn sub(self, length: Duration) -> Self {
+        let micros = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+}
+
+/// A moment of the wall clock: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(u64);
+
+impl UnixTime {
+    /// The last millisecond that RFC 3339 can write: 9999-12-31T23:59:59.999Z.
+    pub const MAX: Self = Self(253_402_300_799_999);
+
+    /// The moment `millis` milliseconds after the epoch, at most [`UnixTime::MAX`].
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        if millis > Self::MAX.0 { Self::MAX } else { Self(millis) }
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// How long after `earlier` this is; zero when it is not after.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The 24 characters of the RFC 3339 form with milliseconds, in UTC.
+    #[must_use]
+    pub fn to_rfc3339(self) -> Rfc3339 {
+        Rfc3339::new(self)
+    }
+}
+
+impl Add<Duration> for UnixTime {
+    type Output = Self;
+
+    /// Saturates at [`UnixTime::MAX`].
+    fn add(self, length: Duration) -> Self {
+        let millis = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        Self::from_millis(self.0.saturating_add(millis))
+    }
+}
+
+/// Both clocks, read at the same moment: once a turn by a driver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// For deadlines.
+    pub monotonic: Instant,
+    /// For claims and timestamps.
+    pub unix: UnixTime,
+}
+
+impl Now {
+    /// What the wall clock will show at `deadline`, if nobody sets it meanwhile.
+    #[must_use]
+    pub fn unix_at(self, deadline: Instant) -> UnixTime {
+        self.unix + deadline.since(self.monotonic)
+    }
+}
+
+/// A wall-clock moment written as `2026-11-22T10:00:00.000Z` (RFC 3339, section 5.6), on the stack.
+#[derive(Clone, Copy)]
+pub struct Rfc3339([u8; 24]);
+
+impl Rfc3339 {
+    fn new(time: UnixTime) -> Self {
+        let seconds = time.0 / 1_000;
+        let (year, month, day) = civil_from_days(seconds / 86_400);
+        let of_day = seconds % 86_400;
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        put(&mut text, 0, 4, year);
+        put(&mut text, 5, 2, month);
+        put(&mut text, 8, 2, day);
+        put(&mut text, 11, 2, of_day / 3_600);
+        put(&mut text, 14, 2, of_day / 60 % 60);
+        put(&mut text, 17, 2, of_day % 60);
+        put(&mut text, 20, 3, time.0 % 1_000);
+        Self(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Only ASCII digits are ever written into the template, so this is never the fallback.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for Rfc3339 {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Is `text` an RFC 3339 date-time, its offset optional? A leap second passes, a 30 February not.
+///
+/// The form alone is judged: the server never trusts a client's clock, so it never needs the value.
+#[must_use]
+pub fn is_date_time(text: &str) -> bool {
+    date_time(text.as_bytes()).is_some()
+}
+
+fn date_time(text: &[u8]) -> Option<()> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let (year, month, day) = match date {
+        [y @ .., b'-', _, _, b'-', _, _] if y.len() == 4 => {
+            (digits(y)?, digits(date.get(5..7)?)?, digits(date.get(8..10)?)?)
+        }
+        _ => return None,
+    };
+    let (time, mut rest) = rest.split_at_checked(9)?;
+    let [b'T' | b't' | b' ', h1, h2, b':', m1, m2, b':', s1, s2] = *time else { return None };
+    let in_range = (1..=12).contains(&month)
+        && (1..=days_in_month(year, month)).contains(&day)
+        && digits(&[h1, h2])? <= 23
+        && digits(&[m1, m2])? <= 59
+        && digits(&[s1, s2])? <= 60;
+    if !in_range {
+        return None;
+    }
+    if let [b'.', fraction @ ..] = rest {
+        let length = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if length == 0 {
+            return None;
+        }
+        rest = fraction.get(length..)?;
+    }
+    match *rest {
+        [] | [b'Z' | b'z'] => Some(()),
+        [b'+' | b'-', h1, h2, b':', m1, m2] => {
+            (digits(&[h1, h2])? <= 23 && digits(&[m1, m2])? <= 59).then_some(())
+        }
+        _ => None,
+    }
+}
+
+fn digits(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0, |value, byte| {
+        byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0'))
+    })
+}
+
+fn days_in_month(year: u64, month: u64) -> u64 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 => 28 + u64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Writes `value` as `width` decimal digits at `at`.
+fn put(text: &mut [u8; 24], at: usize, width: usize, mut value: u64) {
+    for place in text.iter_mut().skip(at).take(width).rev() {
+        *place = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+}
+
+/// Year, month and day of the day `days` after 1970-01-01, in the proleptic Gregorian calendar.
+///
+/// Counts in eras of 400 years (146,097 days) with years that begin in March, so that the leap day
+/// is a year's last: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468; // days from 0000-03-01 to 1970-01-01
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(millis: u64) -> String {
+        UnixTime::from_millis(millis).to_rfc3339().to_string()
+    }
+
+    #[test]
+    fn known_moments_are_written_as_rfc_3339() {
+        assert_eq!(text(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(text(951_782_400_123), "2000-02-29T00:00:00.123Z");
+        assert_eq!(text(1_795_341_600_000), "2026-11-22T10:00:00.000Z");
+        assert_eq!(text(u64::MAX), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn every_day_of_four_centuries_is_written_in_order() {
+        let mut expected = (1970, 1, 1);
+        for days in 0..146_097 {
+            assert_eq!(civil_from_days(days), expected);
+            let (year, month, day) = expected;
+            expected = if day < days_in_month(year, month) {
+                (year, month, day + 1)
+            } else if month < 12 {
+                (year, month + 1, 1)
+            } else {
+                (year + 1, 1, 1)
+            };
+        }
+    }
+
+    #[test]
+    fn date_times_are_told_from_other_text() {
+        for good in [
+            "2026-11-22T10:00:00.000Z",
+            "2026-11-22T10:00:00",
+            "2026-11-22t10:00:00z",
+            "2026-11-22T10:00:00.123456789+05:30",
+            "2024-02-29T23:59:60-00:00",
+        ] {
+            assert!(is_date_time(good), "{good}");
+        }
+        for bad in [
+            "",
+            "now",
+            "2026-11-22",
+            "2026-11-22T10:00",
+            "2026-13-22T10:00:00Z",
+            "2026-02-30T10:00:00Z",
+            "2023-02-29T10:00:00Z",
+            "2026-11-22T24:00:00Z",
+            "2026-11-22T10:60:00Z",
+            "2026-11-22T10:00:61Z",
+            "2026-11-22T10:00:00.Z",
+            "2026-11-22T10:00:00+5:30",
+            "2026-11-22T10:00:00Zjunk",
+            "2026-11-22T10:00:00 Z",
+            "٢٠٢٦-11-22T10:00:00Z",
+        ] {
+            assert!(!is_date_time(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_beyond_the_calendar_saturates() {
+        assert_eq!(Instant::START + Duration::MAX, Instant::NEVER);
+        assert_eq!(Instant::START - Duration::from_secs(1), Instant::START);
+        assert_eq!(UnixTime::MAX + Duration::from_secs(1), UnixTime::MAX);
+    }
+}
