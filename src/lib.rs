@@ -1,6 +1,7 @@
 //! Vestibule: an authenticated WebSocket edge.
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod config;
 pub mod id;
+pub mod node;
+pub mod protocol;
 pub mod time;

@@ -1,0 +1,191 @@
+//! The one extension point: what a program does with the connections that came in.
+//!
+//! An application answers at once, from a worker, or from a thread of its own. Which one is the
+//! return value, so that every question has exactly one answer:
+//!
+//! | [`Reply`] | when | who runs it |
+//! | --- | --- | --- |
+//! | `Now` | the answer is in memory | the reactor's thread: it must not block |
+//! | `Later` | the work blocks | the worker pool, behind a bounded queue |
+//! | `Held` | somebody else will answer | a thread of the application's, by its [`Ticket`] |
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::port::Ticket;
+use crate::id::ConnId;
+use crate::protocol::{CloseReason, ErrorCode};
+
+/// An application. One object for the whole node, called on the reactor's thread.
+pub trait App: Send {
+    /// May this user enter this room? Asked after each accepted `auth`, so also on a
+    /// re-authentication, whose admission's content is not sent.
+    fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
+        let _ = join;
+        Reply::Now(Admission::Admit(Update::text("Connected.")))
+    }
+
+    /// A chat message. The others in the room have it already; the sender waits for the answer.
+    /// Messages of one connection come one at a time and in order.
+    fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer>;
+
+    /// An admitted connection is gone. Told, not asked.
+    fn on_leave(&mut self, left: &Left<'_>) {
+        let _ = left;
+    }
+}
+
+/// A user asks to enter a room.
+#[derive(Debug)]
+pub struct Join<'a> {
+    /// For [`Reply::Held`].
+    pub ticket: Ticket,
+    /// Which connection.
+    pub connection: ConnId,
+    /// The recipe's id, percent-decoded.
+    pub room: &'a str,
+    /// The token's `sub`.
+    pub user: &'a str,
+    /// The token's claims, as JSON text.
+    pub claims: &'a str,
+    /// It is in the room already, and came with a fresh token.
+    pub reauth: bool,
+}
+
+/// A chat message from a connection in a room.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    /// For [`Reply::Held`].
+    pub ticket: Ticket,
+    /// Which connection.
+    pub connection: ConnId,
+    /// The recipe's id.
+    pub room: &'a str,
+    /// The sender's `sub`.
+    pub user: &'a str,
+    /// The message's id, as its sender chose it.
+    pub id: &'a str,
+    /// 1 to 16,384 characters.
+    pub content: &'a str,
+}
+
+/// A connection that had been admitted is gone.
+#[derive(Debug)]
+pub struct Left<'a> {
+    /// Which connection.
+    pub connection: ConnId,
+    /// The recipe's id.
+    pub room: &'a str,
+    /// Who it was.
+    pub user: &'a str,
+    /// Why the server closed it; `None` when the client did, or the network.
+    pub reason: Option<CloseReason>,
+}
+
+/// When the answer comes.
+pub enum Reply<T> {
+    /// It is here.
+    Now(T),
+    /// This work has it; it runs on a worker and may block.
+    Later(Job<T>),
+    /// The application will hand it to the driver's handle, with the ticket of the question.
+    Held,
+}
+
+/// Work that blocks, and gives an answer.
+pub type Job<T> = Box<dyn FnOnce() -> T + Send>;
+
+impl<T> Reply<T> {
+    /// Shorthand for [`Reply::Later`].
+    pub fn later(job: impl FnOnce() -> T + Send + 'static) -> Self {
+        Self::Later(Box::new(job))
+    }
+}
+
+impl<T> From<T> for Reply<T> {
+    fn from(answer: T) -> Self {
+        Self::Now(answer)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now(answer) => f.debug_tuple("Now").field(answer).finish(),
+            Self::Later(_) => f.write_str("Later"),
+            Self::Held => f.write_str("Held"),
+        }
+    }
+}
+
+/// The answer to a [`Join`].
+#[derive(Clone, Debug)]
+pub enum Admission {
+    /// Come in. The update is the acknowledgement of the `auth`.
+    Admit(Arc<Update>),
+    /// Closed with `Recipe not found or access denied`: the two are not told apart.
+    Deny,
+    /// Closed with `Backend unavailable`: who knows cannot be asked.
+    Unavailable,
+}
+
+/// The answer to an [`Incoming`] message: exactly one `recipe_update` or `error`.
+pub type Answer = Result<Arc<Update>, ErrorCode>;
+
+/// What a `recipe_update` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Update {
+    /// Text for people.
+    pub content: String,
+    /// The whole recipe as a JSON object, when it changed (or on a join).
+    pub recipe_data: Option<Json>,
+    /// The room's last messages as a JSON array, on a join, where the application keeps them.
+    pub history: Option<Json>,
+    /// The others in the room get this `recipe_update` too: it changed the recipe.
+    pub broadcast: bool,
+}
+
+impl Update {
+    /// An update that is only text. Shared, because an answer is also remembered for repeated ids:
+    /// an application that says the same thing often should keep one and clone it.
+    #[must_use]
+    pub fn text(content: impl Into<String>) -> Arc<Self> {
+        Arc::new(Self { content: content.into(), ..Self::default() })
+    }
+
+    /// About how much memory this takes, for the bound on remembered answers.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let json = |part: &Option<Json>| part.as_ref().map_or(0, |json| json.as_str().len());
+        size_of::<Self>() + self.content.len() + json(&self.recipe_data) + json(&self.history)
+    }
+}
+
+/// A JSON value as text, known to be well-formed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Json(Box<str>);
+
+impl Json {
+    /// Serialises `value`.
+    ///
+    /// # Errors
+    /// When `value` refuses, as a map does whose keys are not text.
+    pub fn new(value: &impl serde::Serialize) -> Result<Self, serde_json::Error> {
+        serde_json::to_string(value).map(|text| Self(text.into()))
+    }
+
+    /// Takes text that somebody else wrote.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub fn parse(text: String) -> Result<Self, serde_json::Error> {
+        serde_json::from_str::<&serde_json::value::RawValue>(&text)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

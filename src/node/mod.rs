@@ -1,0 +1,5 @@
+//! The deterministic core.
+
+pub mod app;
+pub mod port;
+pub mod schedule;

@@ -1,0 +1,105 @@
+//! What passes between the node and its driver, as values.
+
+use std::fmt;
+
+use super::app::{Admission, Answer, Job};
+use crate::id::ConnId;
+
+/// What the driver must do. Drained with `poll_action` after each `handle_*`, or once a turn.
+#[derive(Debug)]
+pub enum Action {
+    /// There is output: write it, and say how much went.
+    Flush(ConnId),
+    /// All output has gone and no more will come: shut the write side down, keep reading, so that
+    /// what the peer still sends does not turn into a reset that eats the last answer.
+    Finish(ConnId),
+    /// The connection takes input again: read on what was left in the socket.
+    Resume(ConnId),
+    /// The connection is over: drop the socket. Its id is dead from here on.
+    Close(ConnId),
+    /// Work that blocks: run it on a worker, and bring back its completion.
+    Submit(Command),
+}
+
+/// Which question an answer belongs to. Used once; a late one is dropped and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    pub(crate) connection: ConnId,
+    pub(crate) number: u32,
+}
+
+/// Work for a worker.
+#[derive(Debug)]
+pub struct Command {
+    /// Whose question this answers.
+    pub ticket: Ticket,
+    /// The work.
+    pub work: Work,
+}
+
+/// The work of a [`Command`], by what it answers.
+pub enum Work {
+    /// A join.
+    Join(Job<Admission>),
+    /// A message.
+    Message(Job<Answer>),
+}
+
+impl Command {
+    /// Runs the work: blocks as long as it does.
+    #[must_use]
+    pub fn run(self) -> Completion {
+        let outcome = match self.work {
+            Work::Join(job) => Outcome::Join(job()),
+            Work::Message(job) => Outcome::Message(job()),
+        };
+        Completion { ticket: self.ticket, outcome }
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Join(_) => "Join",
+            Self::Message(_) => "Message",
+        })
+    }
+}
+
+/// An answer that came later.
+#[derive(Debug)]
+pub struct Completion {
+    /// Whose.
+    pub ticket: Ticket,
+    /// What.
+    pub outcome: Outcome,
+}
+
+/// What became of a question.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The answer to a join.
+    Join(Admission),
+    /// The answer to a message.
+    Message(Answer),
+    /// No worker had room for it.
+    Refused,
+    /// Its worker panicked.
+    Panicked,
+}
+
+/// Why a peer is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hangup {
+    /// It ended its side in order: what is queued may still reach it.
+    Eof,
+    /// The connection broke.
+    Reset,
+}
+
+/// Why an accepted socket gets no slot: the driver drops it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Every slot is taken, the few that answer `503` included.
+    Full,
+}

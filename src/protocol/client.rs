@@ -1,0 +1,397 @@
+//! What clients say: `auth` and `chat_message`, borrowed from the bytes they came in.
+//!
+//! One pass over the text, whatever the order of its keys: the payload's fields of both types are
+//! picked up together, and judged when `type` is known. Unknown fields are ignored, and of a key
+//! given twice the last counts. The parser's own errors are then only errors of JSON's grammar.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::{MAX_CONTENT_CHARS, MAX_ID_CHARS};
+use crate::time::is_date_time;
+
+/// A whole and well-formed message of a client.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ClientMessage<'a> {
+    /// `auth`: who it is, by a token.
+    Auth {
+        /// The message's id.
+        id: Cow<'a, str>,
+        /// The JWT; `None` when it is missing, empty or not text, which has its own close reason.
+        token: Option<Cow<'a, str>>,
+    },
+    /// `chat_message`: what is said in the room.
+    Chat {
+        /// The message's id.
+        id: Cow<'a, str>,
+        /// 1 to 16,384 characters.
+        content: Cow<'a, str>,
+    },
+}
+
+/// The token is masked: no log, panic or failed assertion may show one.
+impl fmt::Debug for ClientMessage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auth { id, token } => f
+                .debug_struct("Auth")
+                .field("id", id)
+                .field("token", &token.as_ref().map(|_| "********"))
+                .finish(),
+            Self::Chat { id, content } => {
+                f.debug_struct("Chat").field("id", id).field("content", content).finish()
+            }
+        }
+    }
+}
+
+/// What a text frame turned out to be.
+pub type Parsed<'a> = Result<ClientMessage<'a>, Malformed<'a>>;
+
+/// Why a text is no message of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Malformed<'a> {
+    /// Not JSON.
+    Json,
+    /// Not an object, or a field is missing or of the wrong form.
+    Field {
+        /// The message's id, where it has a usable one.
+        id: Option<Cow<'a, str>>,
+        /// The fault is in the envelope, not in the payload of a known type.
+        envelope: bool,
+        /// What is wrong, naming the field.
+        fault: &'static str,
+    },
+    /// The envelope is whole, but its `type` is not one that clients send.
+    UnknownType {
+        /// The message's id.
+        id: Cow<'a, str>,
+    },
+}
+
+/// Reads one text frame.
+///
+/// # Errors
+/// [`Malformed`] says what is wrong, in the words of the protocol.
+pub fn parse(text: &str) -> Parsed<'_> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let root = json.deserialize_any(RootVisitor).map_err(|_| Malformed::Json)?;
+    json.end().map_err(|_| Malformed::Json)?;
+    match root {
+        Some(envelope) => judge(envelope),
+        None => Err(Malformed::Field {
+            id: None,
+            envelope: true,
+            fault: "The message must be an object",
+        }),
+    }
+}
+
+fn judge(envelope: Envelope<'_>) -> Parsed<'_> {
+    let fault = |id, envelope, fault| Err(Malformed::Field { id, envelope, fault });
+    let Field::Text(kind) = envelope.kind else {
+        return fault(envelope.id.usable_id(), true, "`type` must be a string");
+    };
+    let Some(id) = envelope.id.usable_id() else {
+        return fault(None, true, "`id` must be a string of 1 to 128 characters");
+    };
+    match envelope.timestamp {
+        Field::Text(timestamp) if is_date_time(&timestamp) => {}
+        _ => return fault(Some(id), true, "`timestamp` must be an RFC 3339 date-time"),
+    }
+    let Some(payload) = envelope.payload else {
+        return fault(Some(id), true, "`payload` must be an object");
+    };
+    match &*kind {
+        "auth" => {
+            let token = payload.token.text().filter(|token| !token.is_empty());
+            Ok(ClientMessage::Auth { id, token })
+        }
+        "chat_message" => match payload.content.text() {
+            Some(content) if (1..=MAX_CONTENT_CHARS).contains(&chars(&content)) => {
+                Ok(ClientMessage::Chat { id, content })
+            }
+            _ => fault(
+                Some(id),
+                false,
+                "`payload.content` must be a string of 1 to 16384 characters",
+            ),
+        },
+        _ => Err(Malformed::UnknownType { id }),
+    }
+}
+
+/// Code points, counted only as far as a bound could matter: bytes are never fewer.
+fn chars(text: &str) -> usize {
+    if text.len() <= MAX_ID_CHARS { text.len() } else { text.chars().count() }
+}
+
+/// A field as it was found: what is not text is only known to be something else.
+#[derive(Default)]
+enum Field<'a> {
+    #[default]
+    Missing,
+    Other,
+    Text(Cow<'a, str>),
+}
+
+impl<'a> Field<'a> {
+    fn text(self) -> Option<Cow<'a, str>> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    fn usable_id(self) -> Option<Cow<'a, str>> {
+        self.text().filter(|id| !id.is_empty() && id.chars().nth(MAX_ID_CHARS).is_none())
+    }
+}
+
+#[derive(Default)]
+struct Envelope<'a> {
+    kind: Field<'a>,
+    id: Field<'a>,
+    timestamp: Field<'a>,
+    payload: Option<Payload<'a>>,
+}
+
+#[derive(Default)]
+struct Payload<'a> {
+    token: Field<'a>,
+    content: Field<'a>,
+}
+
+/// Makes a visitor take every kind of JSON value but the ones it names: they become `$other`.
+macro_rules! other_values {
+    ($other:expr; $($method:ident($kind:ty)),*) => {
+        $(fn $method<E>(self, _: $kind) -> Result<Self::Value, E> { Ok($other) })*
+        fn visit_unit<E>(self) -> Result<Self::Value, E> { Ok($other) }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            Ok($other)
+        }
+    };
+}
+
+struct RootVisitor;
+
+impl<'de> Visitor<'de> for RootVisitor {
+    type Value = Option<Envelope<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    other_values!(None; visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut envelope = Envelope::default();
+        while let Some(key) = map.next_key_seed(Key)? {
+            match &*key {
+                "type" => envelope.kind = map.next_value_seed(FieldSeed)?,
+                "id" => envelope.id = map.next_value_seed(FieldSeed)?,
+                "timestamp" => envelope.timestamp = map.next_value_seed(FieldSeed)?,
+                "payload" => envelope.payload = map.next_value_seed(PayloadSeed)?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(Some(envelope))
+    }
+}
+
+/// A key, borrowed where it has no escapes.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+struct FieldSeed;
+
+impl<'de> DeserializeSeed<'de> for FieldSeed {
+    type Value = Field<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FieldSeed {
+    type Value = Field<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    other_values!(Field::Other; visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64));
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Field::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Field::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Field::Other)
+    }
+}
+
+struct PayloadSeed;
+
+impl<'de> DeserializeSeed<'de> for PayloadSeed {
+    type Value = Option<Payload<'de>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PayloadSeed {
+    type Value = Option<Payload<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    other_values!(None; visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut payload = Payload::default();
+        while let Some(key) = map.next_key_seed(Key)? {
+            match &*key {
+                "token" => payload.token = map.next_value_seed(FieldSeed)?,
+                "content" => payload.content = map.next_value_seed(FieldSeed)?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(Some(payload))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(fields: &str) -> String {
+        format!(r#"{{"timestamp":"2026-11-22T10:00:00.000Z",{fields}}}"#)
+    }
+
+    #[track_caller]
+    fn fault(text: &str) -> &'static str {
+        match parse(text) {
+            Err(Malformed::Field { fault, .. }) => fault,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_chat_message_is_borrowed_from_its_text() {
+        let text = message(r#""type":"chat_message","id":"m1","payload":{"content":"hi"}"#);
+        let Ok(ClientMessage::Chat { id: Cow::Borrowed("m1"), content: Cow::Borrowed("hi") }) =
+            parse(&text)
+        else {
+            panic!("{:?}", parse(&text))
+        };
+    }
+
+    #[test]
+    fn the_order_of_keys_does_not_matter_and_the_last_of_two_counts() {
+        let text = r#"{"payload":{"token":1,"token":"a.b.c","x":[{}]},"id":"x","id":"a1",
+            "\u0074ype":"auth","more":null,"timestamp":"2026-11-22T10:00:00"}"#;
+        let token = Some(Cow::Borrowed("a.b.c"));
+        assert_eq!(parse(text), Ok(ClientMessage::Auth { id: "a1".into(), token }));
+    }
+
+    #[test]
+    fn a_token_that_is_missing_empty_or_not_text_is_told_apart_from_a_broken_envelope() {
+        for payload in [r#"{}"#, r#"{"token":""}"#, r#"{"token":null}"#, r#"{"token":[1]}"#] {
+            let text = message(&format!(r#""type":"auth","id":"a","payload":{payload}"#));
+            assert_eq!(parse(&text), Ok(ClientMessage::Auth { id: "a".into(), token: None }));
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_said_to_be_so() {
+        for text in ["", "{", "nope", r#"{"type":"auth"} x"#, "{\"a\":\"\u{1}\"}", r#""\ud800""#] {
+            assert_eq!(parse(text), Err(Malformed::Json), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_field_at_fault_is_named() {
+        assert!(fault("[]").contains("object"));
+        assert!(fault("null").contains("object"));
+        assert!(fault("7").contains("object"));
+        assert!(fault(r#"{"id":"a"}"#).contains("`type`"));
+        assert!(fault(r#"{"type":"auth"}"#).contains("`id`"));
+        assert!(fault(r#"{"type":"auth","id":""}"#).contains("`id`"));
+        assert!(fault(r#"{"type":"auth","id":"a"}"#).contains("`timestamp`"));
+        assert!(fault(r#"{"type":"auth","id":"a","timestamp":"now"}"#).contains("`timestamp`"));
+        assert!(fault(&message(r#""type":"auth","id":"a","payload":"x""#)).contains("`payload`"));
+        assert!(
+            fault(&message(r#""type":"chat_message","id":"a","payload":{}"#)).contains("content")
+        );
+    }
+
+    #[test]
+    fn lengths_are_counted_in_code_points() {
+        let chat = |id: &str, content: &str| {
+            parse(&message(&format!(
+                r#""type":"chat_message","id":"{id}","payload":{{"content":"{content}"}}"#
+            )))
+            .is_ok()
+        };
+        assert!(chat(&"é".repeat(128), &"é".repeat(16_384)));
+        assert!(!chat(&"é".repeat(129), "x"));
+        assert!(!chat("a", &"é".repeat(16_385)));
+    }
+
+    #[test]
+    fn an_unknown_type_needs_a_whole_envelope() {
+        let text = message(r#""type":"recipe_update","id":"a","payload":{}"#);
+        assert_eq!(parse(&text), Err(Malformed::UnknownType { id: "a".into() }));
+    }
+
+    #[test]
+    fn a_hundred_thousand_brackets_are_an_answer_not_a_crash() {
+        let open = "[".repeat(100_000);
+        assert_eq!(parse(&open), Err(Malformed::Json));
+        let text = message(&format!(r#""type":"auth","id":"a","payload":{{}},"x":{open}"#));
+        assert_eq!(parse(&text), Err(Malformed::Json));
+        assert_eq!(parse(&"{\"a\":".repeat(100_000)), Err(Malformed::Json));
+    }
+
+    #[test]
+    fn a_token_is_not_in_the_debug_form() {
+        let text = message(r#""type":"auth","id":"a","payload":{"token":"s3cret"}"#);
+        assert!(!format!("{:?}", parse(&text)).contains("s3cret"));
+    }
+}

@@ -1,0 +1,165 @@
+//! Why a connection is closed: one enum, and one table behind it.
+//!
+//! The code and the reason on the wire, the label in the metrics and the advice to clients all come
+//! from [`CloseReason`], so they cannot drift apart.
+
+/// Should the client connect again?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reconnect {
+    /// It would be refused again.
+    No,
+    /// At once, or with the usual jitter.
+    Yes,
+    /// With exponential back-off: the server or what is behind it has trouble.
+    WithBackOff,
+    /// With a fresh token.
+    AfterRefresh,
+    /// In a minute: a limit was hit.
+    AfterAMinute,
+}
+
+macro_rules! close_reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal, $label:literal, $again:ident;)*) => {
+        /// Why the server closes a connection.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum CloseReason {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl CloseReason {
+            /// Every reason, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The close code (RFC 6455, section 7.4).
+            #[must_use]
+            pub const fn code(self) -> u16 {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The reason text in the close frame: at most 123 bytes, often what a client matches.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The label in the metrics.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$name => $label,)* }
+            }
+
+            /// What the client should do next.
+            #[must_use]
+            pub const fn reconnect(self) -> Reconnect {
+                match self { $(Self::$name => Reconnect::$again,)* }
+            }
+        }
+    };
+}
+
+close_reasons! {
+    /// The client closed in order; the server answers in kind.
+    Normal = 1000, "", "normal", No;
+    /// The server drains.
+    ShuttingDown = 1001, "Server shutting down", "server_shutting_down", Yes;
+    /// RFC 6455, section 5.1: a client must mask every frame.
+    UnmaskedFrame = 1002, "Unmasked frame", "unmasked_frame", No;
+    /// RFC 6455, section 5.2: no extension was negotiated that would give the bits a meaning.
+    ReservedBits = 1002, "Reserved bits set", "reserved_bits_set", No;
+    /// RFC 6455, section 5.2: opcodes 3 to 7 and 11 to 15 are reserved.
+    ReservedOpcode = 1002, "Reserved opcode", "reserved_opcode", No;
+    /// RFC 6455, section 5.5: a control frame must not be fragmented.
+    FragmentedControl = 1002, "Fragmented control frame", "fragmented_control_frame", No;
+    /// RFC 6455, section 5.5: a control frame carries 125 bytes at most.
+    OversizedControl = 1002, "Control frame too long", "control_frame_too_long", No;
+    /// RFC 6455, section 5.4: a continuation with nothing to continue.
+    UnexpectedContinuation = 1002, "Unexpected continuation frame", "unexpected_continuation_frame", No;
+    /// RFC 6455, section 5.4: a new message inside a fragmented one.
+    ExpectedContinuation = 1002, "Expected continuation frame", "expected_continuation_frame", No;
+    /// RFC 6455, section 5.2: the minimal number of bytes must be used for the length, and the most
+    /// significant bit of a 64-bit one is 0.
+    InvalidLength = 1002, "Invalid frame length", "invalid_frame_length", No;
+    /// RFC 6455, section 7.4: a close code that must not be on the wire, or a payload of 1 byte.
+    InvalidClose = 1002, "Invalid close frame", "invalid_close_frame", No;
+    /// A binary message: the protocol is text.
+    BinaryFrame = 1003, "Binary frames are not supported", "binary_frames_are_not_supported", No;
+    /// RFC 6455, section 8.1: a text that is not UTF-8.
+    InvalidUtf8 = 1007, "Invalid UTF-8", "invalid_utf_8", No;
+    /// No `auth` in time.
+    AuthTimeout = 1008, "Authentication timeout", "authentication_timeout", Yes;
+    /// Two pings in a row were not answered.
+    PingTimeout = 1008, "Ping timeout", "ping_timeout", Yes;
+    /// Something else came first.
+    FirstMessageNotAuth = 1008, "First message must be auth", "first_message_must_be_auth", No;
+    /// The first message is no envelope.
+    InvalidAuthMessage = 1008, "Invalid auth message format", "invalid_auth_message_format", No;
+    /// No `token`, or an empty one, or not text.
+    MissingToken = 1008, "Missing auth token", "missing_auth_token", No;
+    /// Form, algorithm, key or signature.
+    InvalidToken = 1008, "Invalid token", "invalid_token", No;
+    /// `exp` is past.
+    TokenExpired = 1008, "Token expired", "token_expired", AfterRefresh;
+    /// `nbf` is to come.
+    TokenNotYetValid = 1008, "Token not yet valid", "token_not_yet_valid", No;
+    /// A claim is missing or of the wrong form, or not ours.
+    InvalidTokenPayload = 1008, "Invalid token payload", "invalid_token_payload", No;
+    /// The same `auth` was accepted before.
+    AuthReplayed = 1008, "Auth message replayed", "auth_message_replayed", No;
+    /// The user has as many connections as one may.
+    ConnectionLimit = 1008, "Connection limit exceeded", "connection_limit_exceeded", AfterAMinute;
+    /// There is no such recipe, or it is not this user's: not told apart.
+    AccessDenied = 1008, "Recipe not found or access denied", "recipe_not_found_or_access_denied", No;
+    /// No fresh `auth` within the grace.
+    ReauthTimeout = 1008, "Re-authentication timeout", "re_authentication_timeout", AfterRefresh;
+    /// A re-authentication for somebody else.
+    SubjectChanged = 1008, "Subject changed", "subject_changed", No;
+    /// An operator ended the user's sessions.
+    SessionRevoked = 1008, "Session revoked", "session_revoked", No;
+    /// Too many `auth` messages, from an address or on a connection.
+    TooManyAuthAttempts = 1008, "Too many auth attempts", "too_many_auth_attempts", AfterAMinute;
+    /// Ten in a row that could not be understood.
+    TooManyInvalidMessages = 1008, "Too many invalid messages", "too_many_invalid_messages", No;
+    /// More than the limits allow, after warnings.
+    RateLimited = 1008, "Rate limit exceeded", "rate_limit_exceeded", AfterAMinute;
+    /// A message over the limit.
+    MessageTooLarge = 1009, "Message too large", "message_too_large", No;
+    /// A fault of the server.
+    Internal = 1011, "Internal error", "internal_error", WithBackOff;
+    /// The peer reads more slowly than its room speaks.
+    SlowConsumer = 1013, "Slow consumer", "slow_consumer", WithBackOff;
+    /// No room for the work that the connection needs.
+    Overloaded = 1013, "Server overloaded", "server_overloaded", WithBackOff;
+    /// The application could not say in time whether the room may be joined.
+    BackendUnavailable = 1013, "Backend unavailable", "backend_unavailable", WithBackOff;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_label_is_its_reason_in_lower_case_words() {
+        for &reason in CloseReason::ALL {
+            let words: Vec<String> = reason
+                .text()
+                .to_lowercase()
+                .split(|c: char| !c.is_ascii_alphanumeric())
+                .map(str::to_owned)
+                .collect();
+            let label = words.join("_");
+            assert_eq!(reason.label(), if label.is_empty() { "normal" } else { &label });
+        }
+        let labels: HashSet<_> = CloseReason::ALL.iter().map(|reason| reason.label()).collect();
+        assert_eq!(labels.len(), CloseReason::ALL.len());
+    }
+
+    #[test]
+    fn every_reason_fits_a_close_frame() {
+        for reason in CloseReason::ALL {
+            assert!(reason.text().len() <= 123);
+            assert!((1000..=1013).contains(&reason.code()));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The codes of `error` messages: what went wrong while the connection goes on.
+
+/// Why one message was not done. The connection goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// The frame is not JSON.
+    InvalidJson,
+    /// Not an object, or a field is missing or of the wrong form.
+    InvalidMessage,
+    /// A type that clients do not send.
+    UnknownType,
+    /// Over the chat messages a minute; neither delivered nor handled.
+    RateLimited,
+    /// The application could not be reached; the others have seen the message.
+    BackendUnavailable,
+    /// The application did not answer in time; the others have seen the message.
+    BackendTimeout,
+    /// A fault of the server.
+    Internal,
+}
+
+impl ErrorCode {
+    /// Every code, in the order of the protocol.
+    pub const ALL: &[Self] = &[
+        Self::InvalidJson,
+        Self::InvalidMessage,
+        Self::UnknownType,
+        Self::RateLimited,
+        Self::BackendUnavailable,
+        Self::BackendTimeout,
+        Self::Internal,
+    ];
+
+    /// The code on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidJson => "invalid_json",
+            Self::InvalidMessage => "invalid_message",
+            Self::UnknownType => "unknown_type",
+            Self::RateLimited => "rate_limited",
+            Self::BackendUnavailable => "backend_unavailable",
+            Self::BackendTimeout => "backend_timeout",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// What a person is told, where there is nothing more specific to say.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::InvalidJson => "The message is not JSON",
+            Self::InvalidMessage => "The message has a field that is missing or of the wrong form",
+            Self::UnknownType => "The message has a type that clients do not send",
+            Self::RateLimited => "Too many messages",
+            Self::BackendUnavailable => "The application could not be reached",
+            Self::BackendTimeout => "The application did not answer in time",
+            Self::Internal => "Internal error",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_written_as_it_is_named() {
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_string(code).unwrap(), format!("\"{}\"", code.as_str()));
+        }
+    }
+}

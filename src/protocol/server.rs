@@ -1,0 +1,166 @@
+//! What the server says: every message as the type that is serialised.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::ErrorCode;
+use crate::id::MessageId;
+use crate::time::Rfc3339;
+
+/// A value that is JSON text already.
+pub type RawJson<'a> = &'a RawValue;
+
+/// One message of the server, with its envelope: `type`, `id`, `timestamp`, `payload`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServerMessage<'a, P> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: &'a str,
+    timestamp: Rfc3339,
+    payload: P,
+}
+
+/// A payload knows the type of the message that carries it.
+pub trait Payload: Serialize {
+    /// The discriminator.
+    const TYPE: &'static str;
+}
+
+impl<'a, P: Payload> ServerMessage<'a, P> {
+    /// A message of the server's own, with an id of its own.
+    pub fn new(id: &'a MessageId, timestamp: Rfc3339, payload: P) -> Self {
+        Self::relayed(id.as_str(), timestamp, payload)
+    }
+
+    /// A message that keeps the id its sender gave it.
+    pub fn relayed(id: &'a str, timestamp: Rfc3339, payload: P) -> Self {
+        Self { kind: P::TYPE, id, timestamp, payload }
+    }
+}
+
+/// The acknowledgement of an `auth`, the answer to a chat message, or news of the recipe.
+#[derive(Clone, Debug, Serialize)]
+pub struct RecipeUpdate<'a> {
+    /// The message that this answers; null when nobody asked.
+    pub request_id: Option<&'a str>,
+    /// Text for people.
+    pub content: &'a str,
+    /// The whole recipe, or null when it did not change.
+    pub recipe_data: Option<RawJson<'a>>,
+    /// In acknowledgements only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionInfo<'a>>,
+    /// In acknowledgements only, where the application keeps a history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<RawJson<'a>>,
+}
+
+impl Payload for RecipeUpdate<'_> {
+    const TYPE: &'static str = "recipe_update";
+}
+
+/// Who the client is now, and for how long.
+#[derive(Clone, Debug, Serialize)]
+pub struct SessionInfo<'a> {
+    /// The token's `sub`.
+    pub user_id: &'a str,
+    /// The token's `exp`.
+    pub expires_at: Rfc3339,
+    /// When `auth_required` will come; never in the past.
+    pub reauth_at: Rfc3339,
+}
+
+/// What somebody else in the room said.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChatMessage<'a> {
+    /// As it was sent.
+    pub content: &'a str,
+    /// The sender's `sub`.
+    pub user_id: &'a str,
+}
+
+impl Payload for ChatMessage<'_> {
+    const TYPE: &'static str = "chat_message";
+}
+
+/// Send a fresh `auth`, on this connection, before the deadline.
+#[derive(Clone, Debug, Serialize)]
+pub struct AuthRequired {
+    /// For programs.
+    pub reason: ReauthReason,
+    /// For people.
+    pub message: &'static str,
+    /// After this: 1008 `Re-authentication timeout`.
+    pub deadline: Rfc3339,
+}
+
+impl Payload for AuthRequired {
+    const TYPE: &'static str = "auth_required";
+}
+
+/// Why a fresh `auth` is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReauthReason {
+    /// The token runs out.
+    TokenExpiring,
+    /// 14 minutes have passed, with a token that lives longer.
+    SessionAge,
+    /// An operator asked for it.
+    Requested,
+}
+
+impl ReauthReason {
+    /// What a person is told.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::TokenExpiring => "Token expiring soon",
+            Self::SessionAge => "Session needs a fresh token",
+            Self::Requested => "A fresh token was requested",
+        }
+    }
+}
+
+/// One message was not done; the connection goes on.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorPayload<'a> {
+    /// For programs.
+    pub error: ErrorCode,
+    /// For people; names the field at fault.
+    pub message: &'a str,
+    /// The message that this answers; null when it had no usable id.
+    pub request_id: Option<&'a str>,
+    /// With `rate_limited`: when one more will be taken, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Payload for ErrorPayload<'_> {
+    const TYPE: &'static str = "error";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::MessageIds;
+    use crate::time::UnixTime;
+
+    #[test]
+    fn a_message_is_written_in_the_order_of_the_protocol() {
+        let now = UnixTime::from_millis(1_795_341_600_000);
+        let id = MessageIds::new(1).next(now);
+        let payload = ErrorPayload {
+            error: ErrorCode::RateLimited,
+            message: "Too many messages",
+            request_id: Some("m1"),
+            retry_after_ms: Some(2_000),
+        };
+        let text = serde_json::to_string(&ServerMessage::new(&id, now.to_rfc3339(), payload));
+        let expected = format!(
+            r#"{{"type":"error","id":"{}","timestamp":"2026-11-22T10:00:00.000Z","payload":{{"error":"rate_limited","message":"Too many messages","request_id":"m1","retry_after_ms":2000}}}}"#,
+            id.as_str()
+        );
+        assert_eq!(text.unwrap(), expected);
+    }
+}
