@@ -1,5 +1,6 @@
 //! Vestibule: an authenticated WebSocket edge.
 
+pub mod auth;
 pub mod config;
 pub mod id;
 pub mod node;

@@ -1,0 +1,153 @@
+use jsonwebtoken::EncodingKey;
+
+use super::*;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_000);
+
+fn config() -> Auth {
+    Auth { secret: SECRET.to_owned(), ..Auth::default() }
+}
+
+fn signed(header: &str, claims: &str) -> String {
+    signed_with(SECRET, header, claims)
+}
+
+fn signed_with(secret: &str, header: &str, claims: &str) -> String {
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256);
+    format!("{message}.{}", signature.unwrap())
+}
+
+fn verify_with(config: &Auth, claims: &str) -> Result<Principal, CloseReason> {
+    Verifier::new(config).unwrap().verify(&signed(r#"{"alg":"HS256"}"#, claims), NOW)
+}
+
+fn verify(claims: &str) -> Result<Principal, CloseReason> {
+    verify_with(&config(), claims)
+}
+
+#[test]
+fn a_good_token_says_who_and_until_when() {
+    let claims = r#"{"sub":"alice","exp":1800000060,"jti":"j1","role":{"x":[1]}}"#;
+    let principal = verify(claims).unwrap();
+    assert_eq!(principal.user, "alice");
+    assert_eq!(principal.expires_at, UnixTime::from_millis(1_800_000_060_000));
+    assert_eq!(principal.token_id.as_deref(), Some("j1"));
+    assert_eq!(principal.claims, claims);
+}
+
+#[test]
+fn a_token_of_the_wrong_form_key_or_algorithm_is_invalid() {
+    let verifier = Verifier::new(&config()).unwrap();
+    let claims = r#"{"sub":"alice","exp":1800000060}"#;
+    let good = signed(r#"{"alg":"HS256"}"#, claims);
+    assert!(verifier.verify(&good, NOW).is_ok());
+    let other_key = signed_with("another secret of 32 bytes, or so", r#"{"alg":"HS256"}"#, claims);
+    let (unsigned, _) = good.rsplit_once('.').unwrap();
+    let none = format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), "e30");
+    for token in [
+        "",
+        "a.b",
+        "a.b.c",
+        "a.b.c.d",
+        "...",
+        unsigned,
+        &format!("{unsigned}."),
+        &format!("{good}.x"),
+        &format!("{good}="),
+        &good.replacen('.', "..", 1),
+        &none,
+        &other_key,
+        &signed(r#"{"alg":"none"}"#, claims),
+        &signed(r#"{"alg":"hs256"}"#, claims),
+        &signed(r#"{"alg":"HS512"}"#, claims),
+        &signed(r#"{"alg":"RS256"}"#, claims),
+        &signed(r#"{"alg":"HS256","crit":["exp"]}"#, claims),
+        &signed(r#"{}"#, claims),
+        &signed("nope", claims),
+    ] {
+        assert_eq!(verifier.verify(token, NOW), Err(CloseReason::InvalidToken), "{token}");
+    }
+}
+
+#[test]
+fn the_dates_are_judged_by_the_given_now() {
+    let with = |claims: &str| verify(&format!(r#"{{"sub":"a",{claims}}}"#)).err();
+    assert_eq!(with(r#""exp":1800000001"#), None);
+    assert_eq!(with(r#""exp":1800000000.5"#), None);
+    assert_eq!(with(r#""exp":1800000000"#), Some(CloseReason::TokenExpired));
+    assert_eq!(with(r#""exp":-5"#), Some(CloseReason::TokenExpired));
+    assert_eq!(with(r#""exp":253402300799"#), None);
+    for exp in ["253402300800", "1e300", r#""1800000060""#, "null", "true", "[1]", "{}"] {
+        let exp = format!(r#""exp":{exp}"#);
+        assert_eq!(with(&exp), Some(CloseReason::InvalidTokenPayload), "{exp}");
+    }
+    assert_eq!(with(r#""x":1"#), Some(CloseReason::InvalidTokenPayload));
+    assert_eq!(with(r#""exp":1800000060,"nbf":1800000000"#), None);
+    let early = with(r#""exp":1800000060,"nbf":1800000001"#);
+    assert_eq!(early, Some(CloseReason::TokenNotYetValid));
+    let no_date = with(r#""exp":1800000060,"nbf":"x""#);
+    assert_eq!(no_date, Some(CloseReason::InvalidTokenPayload));
+    // Both are wrong: the expiry is looked at first.
+    assert_eq!(with(r#""exp":5,"nbf":1800000001"#), Some(CloseReason::TokenExpired));
+}
+
+#[test]
+fn the_leeway_is_given_to_both_dates() {
+    let config = Auth { leeway: crate::config::Length::from_secs(10), ..config() };
+    let with = |claims: &str| verify_with(&config, claims).err();
+    assert_eq!(with(r#"{"sub":"a","exp":1799999991}"#), None);
+    assert_eq!(with(r#"{"sub":"a","exp":1799999990}"#), Some(CloseReason::TokenExpired));
+    assert_eq!(with(r#"{"sub":"a","exp":1800000060,"nbf":1800000010}"#), None);
+}
+
+#[test]
+fn issuer_audience_and_subject_must_be_as_configured() {
+    let config = Auth { issuer: "us".into(), audience: "chat".into(), ..config() };
+    let with =
+        |claims: &str| verify_with(&config, &format!(r#"{{"exp":1800000060,{claims}}}"#)).err();
+    assert_eq!(with(r#""sub":"a","iss":"us","aud":"chat""#), None);
+    assert_eq!(with(r#""sub":"a","iss":"us","aud":["x",{},"chat"]"#), None);
+    for claims in [
+        r#""sub":"a","iss":"us""#,
+        r#""sub":"a","aud":"chat""#,
+        r#""sub":"a","iss":"them","aud":"chat""#,
+        r#""sub":"a","iss":"us","aud":["x"]"#,
+        r#""iss":"us","aud":"chat""#,
+        r#""sub":7,"iss":"us","aud":"chat""#,
+        r#""sub":"","iss":"us","aud":"chat""#,
+        r#""sub":"a\u0000b","iss":"us","aud":"chat""#,
+        &format!(r#""sub":"{}","iss":"us","aud":"chat""#, "é".repeat(257)),
+    ] {
+        assert_eq!(with(claims), Some(CloseReason::InvalidTokenPayload), "{claims}");
+    }
+    assert_eq!(with(&format!(r#""sub":"{}","iss":"us","aud":"chat""#, "é".repeat(256))), None);
+}
+
+#[test]
+fn claims_that_are_no_object_are_an_invalid_payload() {
+    for claims in ["", "[]", "7", "nope", r#"{"exp":"#] {
+        assert_eq!(verify(claims).err(), Some(CloseReason::InvalidTokenPayload), "{claims}");
+    }
+}
+
+#[test]
+fn of_a_claim_given_twice_the_last_counts() {
+    let principal = verify(r#"{"sub":"a","exp":5,"sub":"b","exp":1800000060}"#).unwrap();
+    assert_eq!(principal.user, "b");
+}
+
+#[test]
+fn a_weak_key_is_refused_at_the_start() {
+    let short = Auth { secret: "short".into(), ..Auth::default() };
+    assert_eq!(Verifier::new(&short).err(), Some(KeyFault::ShortSecret { bytes: 5 }));
+    let none = Auth { algorithms: vec!["none".into()], ..config() };
+    assert_eq!(Verifier::new(&none).err(), Some(KeyFault::UnknownAlgorithm("none".into())));
+}
+
+#[test]
+fn the_key_is_not_in_the_debug_form() {
+    assert!(!format!("{:?}", Verifier::new(&config()).unwrap()).contains("0123"));
+}
