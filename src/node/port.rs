@@ -24,8 +24,8 @@ pub enum Action {
 /// Which question an answer belongs to. Used once; a late one is dropped and counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket {
-    pub(crate) connection: ConnId,
-    pub(crate) number: u32,
+    pub(crate) index: u32,
+    pub(crate) serial: u32,
 }
 
 /// Work for a worker.

@@ -1,0 +1,192 @@
+//! What the node counts: plain integers, no lock, no allocation.
+
+use crate::protocol::{CloseReason, ErrorCode};
+
+/// Counters since the start, and gauges of this moment.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    /// TCP connections that got a slot.
+    pub accepted: u64,
+    /// TCP connections that were dropped because every slot was taken.
+    pub dropped_at_accept: u64,
+    /// Accepts that failed because descriptors or memory ran out.
+    pub accept_pauses: u64,
+    /// WebSocket upgrades.
+    pub upgraded: u64,
+    /// `auth` messages that were accepted on a new connection.
+    pub authenticated: u64,
+    /// `auth` messages that were accepted on a live connection.
+    pub reauthenticated: u64,
+    /// Chat messages that were taken.
+    pub chat_messages: u64,
+    /// Chat messages that were sent again and answered from memory.
+    pub repeated_messages: u64,
+    /// Frames that were queued for peers.
+    pub frames_out: u64,
+    /// Completions whose question was over.
+    pub late_completions: u64,
+    /// Work that found no room in the worker's queue.
+    pub refused_work: u64,
+    /// Frames refused to slow readers.
+    pub slow_consumers: u64,
+    /// Connections that ended without a close of ours.
+    pub hangups: u64,
+    /// How late timers were handled, in microseconds after the deadline.
+    pub timer_lateness: Histogram,
+    /// How long the reactor's turns took, in microseconds without the wait.
+    pub turns: Histogram,
+    closes: Counters<{ CloseReason::ALL.len() }>,
+    errors: Counters<{ ErrorCode::ALL.len() }>,
+    refusals: Counters<{ REFUSAL_STATUSES.len() }>,
+}
+
+#[derive(Clone, Debug)]
+struct Counters<const N: usize>([u64; N]);
+
+impl<const N: usize> Default for Counters<N> {
+    fn default() -> Self {
+        Self([0; N])
+    }
+}
+
+/// The HTTP statuses that refuse an upgrade.
+pub const REFUSAL_STATUSES: [u16; 9] = [400, 401, 403, 404, 405, 426, 429, 431, 503];
+
+impl Metrics {
+    /// How often the server closed for `reason`.
+    #[must_use]
+    pub fn closes(&self, reason: CloseReason) -> u64 {
+        self.closes.0.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// How often an `error` of this code was sent.
+    #[must_use]
+    pub fn errors(&self, code: ErrorCode) -> u64 {
+        self.errors.0.get(code as usize).copied().unwrap_or(0)
+    }
+
+    /// How often an upgrade was refused with `status`.
+    #[must_use]
+    pub fn refusals(&self, status: u16) -> u64 {
+        let place = REFUSAL_STATUSES.iter().position(|&known| known == status);
+        place.and_then(|place| self.refusals.0.get(place)).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn count_close(&mut self, reason: CloseReason) {
+        count(&mut self.closes.0, reason as usize);
+    }
+
+    pub(crate) fn count_error(&mut self, code: ErrorCode) {
+        count(&mut self.errors.0, code as usize);
+    }
+
+    pub(crate) fn count_refusal(&mut self, status: u16) {
+        let place = REFUSAL_STATUSES.iter().position(|&known| known == status);
+        count(&mut self.refusals.0, place.unwrap_or(usize::MAX));
+    }
+}
+
+fn count(counters: &mut [u64], place: usize) {
+    if let Some(counter) = counters.get_mut(place) {
+        *counter += 1;
+    }
+}
+
+/// A histogram in powers of two: bucket `n` counts values below 2ⁿ that fit no smaller one.
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    buckets: [u64; 32],
+    sum: u64,
+    max: u64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { buckets: [0; 32], sum: 0, max: 0 }
+    }
+}
+
+impl Histogram {
+    /// Counts one value.
+    pub fn record(&mut self, value: u64) {
+        let place = (u64::BITS - value.leading_zeros()).min(31);
+        count(&mut self.buckets, place as usize);
+        self.sum = self.sum.saturating_add(value);
+        self.max = self.max.max(value);
+    }
+
+    /// How many values were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+
+    /// Their sum.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// The largest.
+    #[must_use]
+    pub fn max(&self) -> u64 {
+        self.max
+    }
+
+    /// How many were `bound` or more, where `bound` is a power of two.
+    #[must_use]
+    pub fn at_least(&self, bound: u64) -> u64 {
+        let place = (u64::BITS - bound.leading_zeros()) as usize;
+        self.buckets.iter().skip(place).sum()
+    }
+
+    /// A bound that the share `quantile` (0 to 1) of the values does not exceed: the upper end of
+    /// its bucket, or the largest value where that is less.
+    #[must_use]
+    pub fn quantile(&self, quantile: f64) -> u64 {
+        let wanted = (self.count() as f64 * quantile).ceil() as u64;
+        let mut seen = 0;
+        for (place, bucket) in self.buckets.iter().enumerate() {
+            seen += bucket;
+            if seen >= wanted {
+                return ((1_u64 << place) - 1).min(self.max);
+            }
+        }
+        self.max
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_histogram_bounds_its_quantiles() {
+        let mut histogram = Histogram::default();
+        assert_eq!(histogram.quantile(0.99), 0);
+        (1..=1_000).for_each(|value| histogram.record(value));
+        assert_eq!((histogram.count(), histogram.max()), (1_000, 1_000));
+        assert!((500..=511).contains(&histogram.quantile(0.5)));
+        assert_eq!(histogram.quantile(0.999), 1_000);
+        assert_eq!(histogram.at_least(512), 1_000 - 511);
+        histogram.record(u64::MAX);
+        assert_eq!(histogram.quantile(1.0), (1 << 31) - 1);
+    }
+
+    #[test]
+    fn every_reason_and_code_has_its_counter() {
+        let mut metrics = Metrics::default();
+        for &reason in CloseReason::ALL {
+            metrics.count_close(reason);
+            assert_eq!(metrics.closes(reason), 1);
+        }
+        for &code in ErrorCode::ALL {
+            metrics.count_error(code);
+            assert_eq!(metrics.errors(code), 1);
+        }
+        for status in REFUSAL_STATUSES {
+            metrics.count_refusal(status);
+            assert_eq!(metrics.refusals(status), 1);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What waits to be written to one peer: frames, shared by reference count.
+//!
+//! An empty outbox is 8 bytes. Its queue comes from a pool when the first frame is put in and goes
+//! back when the last is out, so a chat message that is answered at once allocates no queue.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use super::frame::Shared;
+
+/// What one frame costs beside its bytes: its place in the queue.
+const FRAME_OVERHEAD: usize = size_of::<Shared>();
+/// Empty queues that are kept for the next peer.
+const POOLED: usize = 1_024;
+/// Queues longer than this are not kept: one slow reader must not leave its size behind.
+const POOLED_FRAMES: usize = 64;
+
+/// The output of one connection.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    queue: Option<Box<Queue>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    frames: VecDeque<Shared>,
+    /// Bytes of the first frame that are out.
+    sent: usize,
+    /// Bytes that are not out, and the overhead of their frames.
+    weight: usize,
+}
+
+/// Empty queues for outboxes to use again.
+#[derive(Debug, Default)]
+pub struct Pool {
+    #[expect(clippy::vec_box, reason = "the box is what is used again")]
+    queues: Vec<Box<Queue>>,
+}
+
+/// The peer reads too slowly: the frame was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl Outbox {
+    /// Is everything out?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_none()
+    }
+
+    /// What is queued, in bytes with the queue's own.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.weight)
+    }
+
+    /// Queues `frame`, unless the queue would then weigh more than `max` (0: no bound). One frame
+    /// is always taken by an empty queue.
+    ///
+    /// # Errors
+    /// [`Full`]: the frame was not taken.
+    pub fn push(&mut self, pool: &mut Pool, frame: Shared, max: usize) -> Result<(), Full> {
+        let weight = frame.len() + FRAME_OVERHEAD;
+        if let Some(queue) = &self.queue
+            && max != 0
+            && queue.weight.saturating_add(weight) > max
+        {
+            return Err(Full);
+        }
+        let queue = self.queue.get_or_insert_with(|| pool.queues.pop().unwrap_or_default());
+        queue.frames.push_back(frame);
+        queue.weight += weight;
+        Ok(())
+    }
+
+    /// Drops every frame that is not partly out: room for a last one.
+    pub fn drop_unsent(&mut self, pool: &mut Pool) {
+        let Some(queue) = &mut self.queue else { return };
+        let keep = usize::from(queue.sent > 0);
+        for frame in queue.frames.drain(keep..) {
+            queue.weight = queue.weight.saturating_sub(frame.len() + FRAME_OVERHEAD);
+        }
+        if keep == 0 {
+            self.recycle(pool);
+        }
+    }
+
+    /// Fills `slices` from its start with what is to be written next; returns how many.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let Some(queue) = &self.queue else { return 0 };
+        let mut filled = 0;
+        for (place, frame) in slices.iter_mut().zip(&queue.frames) {
+            let sent = if filled == 0 { queue.sent } else { 0 };
+            *place = IoSlice::new(frame.get(sent..).unwrap_or_default());
+            filled += 1;
+        }
+        filled
+    }
+
+    /// `written` bytes are out.
+    pub fn consume(&mut self, pool: &mut Pool, written: usize) {
+        let Some(queue) = &mut self.queue else { return };
+        queue.sent += written;
+        queue.weight = queue.weight.saturating_sub(written);
+        while let Some(first) = queue.frames.front()
+            && queue.sent >= first.len()
+        {
+            queue.sent -= first.len();
+            queue.weight = queue.weight.saturating_sub(FRAME_OVERHEAD);
+            queue.frames.pop_front();
+        }
+        if queue.frames.is_empty() {
+            self.recycle(pool);
+        }
+    }
+
+    /// Drops everything.
+    pub fn clear(&mut self, pool: &mut Pool) {
+        if let Some(queue) = &mut self.queue {
+            queue.frames.clear();
+            self.recycle(pool);
+        }
+    }
+
+    fn recycle(&mut self, pool: &mut Pool) {
+        if let Some(mut queue) = self.queue.take()
+            && pool.queues.len() < POOLED
+            && queue.frames.capacity() <= POOLED_FRAMES
+        {
+            (queue.sent, queue.weight) = (0, 0);
+            pool.queues.push(queue);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(byte: u8, length: usize) -> Shared {
+        Shared::from(vec![byte; length])
+    }
+
+    fn content(outbox: &Outbox) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 8];
+        let filled = outbox.slices(&mut slices);
+        slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    #[test]
+    fn frames_go_out_in_order_however_they_are_cut() {
+        for step in 1..12 {
+            let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+            outbox.push(&mut pool, frame(b'a', 5), 0).unwrap();
+            outbox.push(&mut pool, frame(b'b', 6), 0).unwrap();
+            let mut out = Vec::new();
+            while !outbox.is_empty() {
+                let bytes = content(&outbox);
+                let written = step.min(bytes.len());
+                out.extend_from_slice(&bytes[..written]);
+                outbox.consume(&mut pool, written);
+            }
+            assert_eq!(out, b"aaaaabbbbbb");
+            assert_eq!((outbox.weight(), pool.queues.len()), (0, 1));
+        }
+    }
+
+    #[test]
+    fn the_bound_counts_bytes_and_an_empty_queue_takes_one_frame() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        assert_eq!(outbox.push(&mut pool, frame(b'a', 500), 100), Ok(()));
+        assert_eq!(outbox.push(&mut pool, frame(b'b', 1), 100), Err(Full));
+        outbox.consume(&mut pool, 450);
+        assert_eq!(outbox.push(&mut pool, frame(b'b', 10), 100), Ok(()));
+        assert_eq!(outbox.weight(), 50 + 10 + 2 * FRAME_OVERHEAD);
+    }
+
+    #[test]
+    fn a_frame_that_is_partly_out_is_never_dropped() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        outbox.push(&mut pool, frame(b'a', 5), 0).unwrap();
+        outbox.push(&mut pool, frame(b'b', 5), 0).unwrap();
+        outbox.consume(&mut pool, 2);
+        outbox.drop_unsent(&mut pool);
+        assert_eq!(content(&outbox), b"aaa");
+        outbox.consume(&mut pool, 3);
+        outbox.push(&mut pool, frame(b'c', 5), 0).unwrap();
+        outbox.drop_unsent(&mut pool);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn an_empty_outbox_is_8_bytes() {
+        assert_eq!(size_of::<Outbox>(), 8);
+    }
+}

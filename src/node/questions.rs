@@ -1,0 +1,95 @@
+//! Questions to the application that are not answered yet, behind their tickets.
+
+use std::collections::VecDeque;
+
+use slab::Slab;
+use smol_str::SmolStr;
+
+use super::answers::MessageKey;
+use super::port::Ticket;
+use crate::id::ConnId;
+use crate::time::Instant;
+
+/// A question, and who waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Question {
+    serial: u32,
+    /// Who asked.
+    pub(crate) asker: ConnId,
+    /// What.
+    pub(crate) kind: Kind,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// May the asker come in?
+    Join,
+    /// What is the answer to this message?
+    Message {
+        /// For the memory of answers.
+        key: MessageKey,
+        /// Another connection of the same user that sent the message again meanwhile.
+        also: Option<ConnId>,
+        /// The room, and the message's id, for the answer.
+        room: SmolStr,
+        /// The message's id.
+        id: SmolStr,
+    },
+}
+
+/// The open questions. A connection has at most two: a message and a re-authentication. Those of
+/// connections that are gone stay until they are answered or their time is over, so that a message
+/// that is sent again after a reconnect finds its answer.
+#[derive(Debug, Default)]
+pub(crate) struct Questions {
+    open: Slab<Question>,
+    /// In the order of their deadlines, as all have the same time.
+    deadlines: VecDeque<(Instant, Ticket)>,
+    serial: u32,
+}
+
+impl Questions {
+    /// The ticket that the next question will have.
+    pub(crate) fn next_ticket(&self) -> Ticket {
+        Ticket { index: self.open.vacant_key() as u32, serial: self.serial }
+    }
+
+    /// Opens a question until `deadline`, under [`Questions::next_ticket`].
+    pub(crate) fn open(&mut self, now: Instant, asker: ConnId, kind: Kind, deadline: Instant) {
+        self.forget_overdue(now);
+        let ticket = self.next_ticket();
+        self.open.insert(Question { serial: ticket.serial, asker, kind });
+        self.deadlines.push_back((deadline, ticket));
+        self.serial = self.serial.wrapping_add(1);
+    }
+
+    /// Closes a question. `None`: it was closed before, or its time is over.
+    pub(crate) fn close(&mut self, ticket: Ticket) -> Option<Question> {
+        let index = ticket.index as usize;
+        let is_it = self.open.get(index).is_some_and(|open| open.serial == ticket.serial);
+        if is_it { self.open.try_remove(index) } else { None }
+    }
+
+    /// The open question of this number.
+    pub(crate) fn find(&mut self, number: u32) -> Option<(Ticket, &mut Question)> {
+        let question = self.open.get_mut(number as usize)?;
+        Some((Ticket { index: number, serial: question.serial }, question))
+    }
+
+    /// How many are open.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Each question is passed once. Its connection's own timer has answered it long before, if
+    /// there is still one: a while after the deadline, so that the timer always comes first.
+    fn forget_overdue(&mut self, now: Instant) {
+        while let Some(&(deadline, ticket)) = self.deadlines.front()
+            && deadline + std::time::Duration::from_secs(1) < now
+        {
+            self.deadlines.pop_front();
+            self.close(ticket);
+        }
+    }
+}
