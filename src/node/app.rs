@@ -12,6 +12,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
+
 use super::port::Ticket;
 use crate::id::ConnId;
 use crate::protocol::{CloseReason, ErrorCode};
@@ -162,8 +164,8 @@ impl Update {
 }
 
 /// A JSON value as text, known to be well-formed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Json(Box<str>);
+#[derive(Clone, Debug)]
+pub struct Json(Box<RawValue>);
 
 impl Json {
     /// Serialises `value`.
@@ -171,7 +173,7 @@ impl Json {
     /// # Errors
     /// When `value` refuses, as a map does whose keys are not text.
     pub fn new(value: &impl serde::Serialize) -> Result<Self, serde_json::Error> {
-        serde_json::to_string(value).map(|text| Self(text.into()))
+        serde_json::value::to_raw_value(value).map(Self)
     }
 
     /// Takes text that somebody else wrote.
@@ -179,13 +181,24 @@ impl Json {
     /// # Errors
     /// When it is not JSON.
     pub fn parse(text: String) -> Result<Self, serde_json::Error> {
-        serde_json::from_str::<&serde_json::value::RawValue>(&text)?;
-        Ok(Self(text.into()))
+        RawValue::from_string(text).map(Self)
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    pub(crate) fn as_raw(&self) -> &RawValue {
         &self.0
     }
 }
+
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Json {}

@@ -11,8 +11,8 @@ pub use client::{ClientMessage, Malformed, Parsed, parse};
 pub use close::{CloseReason, Reconnect};
 pub use error::ErrorCode;
 pub use server::{
-    AuthRequired, ChatMessage, ErrorPayload, RawJson, ReauthReason, RecipeUpdate, ServerMessage,
-    SessionInfo,
+    AuthRequired, ChatMessage, ErrorPayload, Payload, RawJson, ReauthReason, RecipeUpdate,
+    ServerMessage, SessionInfo,
 };
 
 /// The subprotocol that the server speaks (RFC 6455, section 1.9).
@@ -25,3 +25,11 @@ pub const MAX_CONTENT_CHARS: usize = 16_384;
 pub const MAX_ROOM_CHARS: usize = 128;
 /// Code points in a token's `sub`, at most; at least 1.
 pub const MAX_USER_CHARS: usize = 256;
+/// The invalid message in a row that closes: the tenth.
+pub const MAX_INVALID_IN_A_ROW: u8 = 10;
+/// Messages that may be answered with an `error` in a minute; one more closes.
+pub const MAX_REFUSED_A_MINUTE: u8 = 30;
+/// `auth` messages on a live connection that nobody asked for, in a minute; one more closes.
+pub const MAX_UNASKED_AUTHS_A_MINUTE: u8 = 5;
+/// Pings without any sign of life; then the connection ends.
+pub const MAX_UNANSWERED_PINGS: u8 = 2;

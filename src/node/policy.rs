@@ -1,0 +1,74 @@
+//! The numbers that sessions go by, out of the configuration once.
+
+use std::time::Duration;
+
+use crate::config::Config;
+
+/// Limits and lengths of time for every session.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) header_timeout: Duration,
+    pub(crate) header_bytes: usize,
+    pub(crate) auth_timeout: Duration,
+    pub(crate) reauth_after: Duration,
+    pub(crate) reauth_before_expiry: Duration,
+    pub(crate) reauth_grace: Duration,
+    pub(crate) reauth_spread: Duration,
+    pub(crate) single_use_jti: bool,
+    pub(crate) answer_timeout: Duration,
+    /// Zero: no pings.
+    pub(crate) ping: Duration,
+    pub(crate) drain: Duration,
+    /// How long a chat message uses up its part of a minute. Zero: no bound.
+    pub(crate) chat_interval: Duration,
+    /// How far ahead of its parts a burst may run.
+    pub(crate) chat_burst: Duration,
+    pub(crate) message_bytes: usize,
+    pub(crate) pending_message_bytes: usize,
+    pub(crate) outbound_bytes: usize,
+    pub(crate) waiting_messages: usize,
+    pub(crate) connections_per_user: u32,
+    pub(crate) connections: usize,
+    pub(crate) pending: usize,
+    pub(crate) origins: Vec<String>,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl Policy {
+    pub(crate) fn new(config: &Config) -> Self {
+        let (auth, limits) = (&config.auth, &config.limits);
+        // A limit of 0 is none; `cli` has replaced those that mean something else by then.
+        let or_none = |limit: usize| if limit == 0 { usize::MAX } else { limit };
+        let chat_interval = MINUTE.checked_div(limits.messages_per_minute).unwrap_or_default();
+        Self {
+            header_timeout: config.http.header_timeout.get(),
+            header_bytes: config.http.header_bytes.get(),
+            auth_timeout: auth.timeout.get(),
+            reauth_after: auth.reauth_after.get(),
+            reauth_before_expiry: auth.reauth_before_expiry.get(),
+            reauth_grace: auth.reauth_grace.get(),
+            reauth_spread: auth.reauth_spread.get(),
+            single_use_jti: auth.single_use_jti,
+            answer_timeout: config.backend.timeout.get(),
+            ping: limits.ping.get(),
+            drain: config.drain.get(),
+            chat_interval,
+            chat_burst: chat_interval * limits.messages_per_minute,
+            message_bytes: limits.message_bytes.get(),
+            pending_message_bytes: limits.pending_message_bytes.get(),
+            outbound_bytes: limits.outbound_bytes.get(),
+            waiting_messages: or_none(limits.waiting_messages as usize),
+            connections_per_user: match limits.connections_per_user {
+                0 => u32::MAX,
+                limit => limit,
+            },
+            connections: or_none(limits.connections),
+            pending: or_none(match limits.pending {
+                0 => limits.connections / 2,
+                pending => pending,
+            }),
+            origins: config.http.allowed_origins.clone(),
+        }
+    }
+}

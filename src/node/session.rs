@@ -1,0 +1,383 @@
+//! A session: what a connection may do, and until when. Policy without bytes.
+//!
+//! ```text
+//!             upgrade               auth accepted            room joined
+//! TCP ──▶ Handshaking ──▶ Authenticating ──▶ Joining ──▶ Connected ◀──▶ Reauthenticating
+//!          5 s │              5 s │           5 s │           │ closed by either     │ 30 s
+//!              └──────────────────┴──▶ Closing ◀──┴───────────┴──────────────────────┘
+//!                                       2 s ──▶ gone
+//! ```
+//!
+//! Every method takes `now` and changes nothing but the session; what is to be done about it is the
+//! return value.
+
+use std::time::Duration;
+
+use super::policy::Policy;
+use crate::id::Rng;
+use crate::protocol::{
+    ClientMessage, CloseReason, ErrorCode, MAX_INVALID_IN_A_ROW, MAX_REFUSED_A_MINUTE,
+    MAX_UNANSWERED_PINGS, MAX_UNASKED_AUTHS_A_MINUTE, Malformed, Parsed, ReauthReason,
+};
+use crate::time::{Instant, Now, UnixTime};
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// The request head is not whole.
+    Handshaking,
+    /// A WebSocket, but nobody has said who it is.
+    Authenticating,
+    /// Who it is is known; may it come into the room?
+    Joining,
+    /// In the room.
+    Connected,
+    /// In the room, and asked for a fresh token.
+    Reauthenticating,
+    /// The last word is said; the peer may still be talking.
+    Closing,
+}
+
+impl Phase {
+    /// Every phase, in the order of a life.
+    pub const ALL: [Self; 6] = [
+        Self::Handshaking,
+        Self::Authenticating,
+        Self::Joining,
+        Self::Connected,
+        Self::Reauthenticating,
+        Self::Closing,
+    ];
+
+    /// In the room.
+    #[must_use]
+    pub const fn is_authenticated(self) -> bool {
+        matches!(self, Self::Connected | Self::Reauthenticating)
+    }
+
+    /// Not yet in the room: counted against the bound on pending connections.
+    #[must_use]
+    pub const fn is_pending(self) -> bool {
+        matches!(self, Self::Handshaking | Self::Authenticating | Self::Joining)
+    }
+}
+
+/// When a token's session must be renewed, fixed when its `auth` was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clocks {
+    /// When a fresh token is asked for.
+    pub(crate) reauth_at: Instant,
+    /// Why it is asked for then.
+    pub(crate) reason: ReauthReason,
+    /// When the token runs out, whatever the wall clock does meanwhile.
+    pub(crate) token_end: Instant,
+}
+
+impl Clocks {
+    /// Protocol, section 5: the earlier of the session's age and the token's expiry, and a random
+    /// bit before that, so that clients that came together do not come back together.
+    pub(crate) fn new(now: Now, token_end: UnixTime, policy: &Policy, rng: &mut Rng) -> Self {
+        let life = token_end.since(now.unix);
+        let lead = policy.reauth_before_expiry;
+        let until_expiring = if life < lead * 2 { life / 2 } else { life - lead };
+        let by_age = !policy.reauth_after.is_zero() && policy.reauth_after < until_expiring;
+        let (interval, reason) = if by_age {
+            (policy.reauth_after, ReauthReason::SessionAge)
+        } else {
+            (until_expiring, ReauthReason::TokenExpiring)
+        };
+        let spread = policy.reauth_spread.min(interval / 10);
+        let earlier = rng.below(u64::try_from(spread.as_micros()).unwrap_or(u64::MAX));
+        Self {
+            reauth_at: now.monotonic + (interval - Duration::from_micros(earlier)),
+            reason,
+            token_end: now.monotonic + life,
+        }
+    }
+}
+
+/// What to do with a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict<'a> {
+    /// Check this token.
+    Authenticate { id: &'a str, token: &'a str },
+    /// Deliver this, and ask the application.
+    Chat { id: &'a str, content: &'a str },
+    /// Answer with an `error`; the connection goes on.
+    Refuse {
+        error: ErrorCode,
+        message: &'static str,
+        request_id: Option<&'a str>,
+        retry_after: Option<Duration>,
+    },
+    /// Over.
+    Close(CloseReason),
+}
+
+/// What a deadline that has come asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Nothing yet.
+    Nothing,
+    /// End the TCP connection without a word.
+    Drop,
+    /// Close with this reason.
+    Close(CloseReason),
+    /// Send `auth_required`, with this deadline.
+    AskReauth { reason: ReauthReason, deadline: Instant },
+    /// Send a ping.
+    Ping,
+}
+
+/// One connection's session. 56 bytes.
+#[derive(Debug)]
+pub(crate) struct Session {
+    phase: Phase,
+    /// A re-authentication's join is with the application.
+    rejoining: bool,
+    invalid_in_a_row: u8,
+    pings_unanswered: u8,
+    unasked_auths: u8,
+    refused: u8,
+    reauth_reason: ReauthReason,
+    /// Of the phase.
+    deadline: Instant,
+    /// When the token runs out.
+    token_end: Instant,
+    last_seen: Instant,
+    /// When the chat messages so far have used up their minute (GCRA's theoretical arrival time).
+    chat_used_until: Instant,
+    /// Since when `unasked_auths` and `refused` count.
+    auths_since: Instant,
+    refused_since: Instant,
+}
+
+impl Session {
+    /// The TCP connection is there.
+    pub(crate) fn new(now: Instant, policy: &Policy) -> Self {
+        Self {
+            phase: Phase::Handshaking,
+            rejoining: false,
+            invalid_in_a_row: 0,
+            pings_unanswered: 0,
+            unasked_auths: 0,
+            refused: 0,
+            reauth_reason: ReauthReason::TokenExpiring,
+            deadline: now + policy.header_timeout,
+            token_end: Instant::NEVER,
+            last_seen: now,
+            chat_used_until: Instant::START,
+            auths_since: now,
+            refused_since: now,
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// A re-authentication is with the application: no other is handled meanwhile.
+    pub(crate) fn is_rejoining(&self) -> bool {
+        self.rejoining
+    }
+
+    /// The 101 is on its way.
+    pub(crate) fn upgraded(&mut self, now: Instant, policy: &Policy) {
+        self.phase = Phase::Authenticating;
+        self.deadline = now + policy.auth_timeout;
+    }
+
+    /// An `auth` is accepted, and the application is asked for the room. The first time, the phase
+    /// is `Joining`; on a live connection chat goes on meanwhile, but never past the token's end.
+    pub(crate) fn joining(&mut self, now: Instant, policy: &Policy) {
+        self.deadline = now + policy.answer_timeout;
+        if self.phase.is_authenticated() {
+            self.rejoining = true;
+            self.deadline = self.deadline.min(self.token_end);
+        } else {
+            self.phase = Phase::Joining;
+        }
+    }
+
+    /// The room is open: the clocks start, anew after a re-authentication.
+    pub(crate) fn admitted(&mut self, clocks: Clocks) {
+        self.phase = Phase::Connected;
+        self.rejoining = false;
+        self.deadline = clocks.reauth_at;
+        self.reauth_reason = clocks.reason;
+        self.token_end = clocks.token_end;
+    }
+
+    /// Asks for a fresh token ahead of the clock, at an operator's wish.
+    pub(crate) fn require_auth(&mut self, now: Instant) {
+        if self.phase == Phase::Connected && !self.rejoining {
+            self.deadline = now;
+            self.reauth_reason = ReauthReason::Requested;
+        }
+    }
+
+    /// The last word is said.
+    pub(crate) fn closing(&mut self, now: Instant) {
+        self.phase = Phase::Closing;
+        self.deadline = now + LINGER;
+    }
+
+    /// Something came: the peer is alive.
+    pub(crate) fn seen(&mut self, now: Instant) {
+        self.last_seen = now;
+        self.pings_unanswered = 0;
+    }
+
+    /// The nearest deadline, pings included.
+    pub(crate) fn next_deadline(&self, policy: &Policy) -> Instant {
+        self.deadline.min(self.ping_at(policy))
+    }
+
+    fn ping_at(&self, policy: &Policy) -> Instant {
+        if self.phase.is_authenticated() && !policy.ping.is_zero() {
+            self.last_seen + policy.ping * (u32::from(self.pings_unanswered) + 1)
+        } else {
+            Instant::NEVER
+        }
+    }
+
+    /// What is due at `now`. One thing at a time: call again until it is nothing.
+    pub(crate) fn due(&mut self, now: Instant, policy: &Policy) -> Due {
+        if now >= self.deadline {
+            return self.phase_is_over(now, policy);
+        }
+        if now >= self.ping_at(policy) {
+            if self.pings_unanswered >= MAX_UNANSWERED_PINGS {
+                return Due::Close(CloseReason::PingTimeout);
+            }
+            self.pings_unanswered += 1;
+            return Due::Ping;
+        }
+        Due::Nothing
+    }
+
+    fn phase_is_over(&mut self, now: Instant, policy: &Policy) -> Due {
+        match self.phase {
+            Phase::Handshaking | Phase::Closing => Due::Drop,
+            Phase::Authenticating => Due::Close(CloseReason::AuthTimeout),
+            Phase::Joining => Due::Close(CloseReason::BackendUnavailable),
+            _ if self.rejoining && now < self.token_end => {
+                Due::Close(CloseReason::BackendUnavailable)
+            }
+            Phase::Connected if !self.rejoining => {
+                self.phase = Phase::Reauthenticating;
+                self.deadline = (now + policy.reauth_grace).min(self.token_end);
+                Due::AskReauth { reason: self.reauth_reason, deadline: self.deadline }
+            }
+            Phase::Connected | Phase::Reauthenticating => Due::Close(CloseReason::ReauthTimeout),
+        }
+    }
+
+    /// Judges the first message (protocol, section 4).
+    pub(crate) fn judge_first<'a>(&self, parsed: &'a Parsed<'_>) -> Verdict<'a> {
+        Verdict::Close(match parsed {
+            Ok(ClientMessage::Auth { id, token: Some(token) }) => {
+                return Verdict::Authenticate { id, token };
+            }
+            Ok(ClientMessage::Auth { token: None, .. }) => CloseReason::MissingToken,
+            Err(Malformed::Json | Malformed::Field { envelope: true, .. }) => {
+                CloseReason::InvalidAuthMessage
+            }
+            Ok(ClientMessage::Chat { .. })
+            | Err(Malformed::UnknownType { .. } | Malformed::Field { envelope: false, .. }) => {
+                CloseReason::FirstMessageNotAuth
+            }
+        })
+    }
+
+    /// Judges a message of somebody who is in the room (protocol, sections 5 to 7).
+    pub(crate) fn judge<'a>(
+        &mut self,
+        now: Instant,
+        policy: &Policy,
+        parsed: &'a Parsed<'_>,
+    ) -> Verdict<'a> {
+        if parsed.is_ok() {
+            self.invalid_in_a_row = 0;
+        }
+        match parsed {
+            Ok(ClientMessage::Auth { id, token }) => self.judge_auth(now, id, token.as_deref()),
+            Ok(ClientMessage::Chat { id, content }) => match self.chat_allowance(now, policy) {
+                Ok(()) => Verdict::Chat { id, content },
+                Err(retry_after) => {
+                    let error = ErrorCode::RateLimited;
+                    let (message, request_id) = (error.message(), Some(&**id));
+                    let retry_after = Some(retry_after);
+                    self.refuse(now, Verdict::Refuse { error, message, request_id, retry_after })
+                }
+            },
+            Err(malformed) => {
+                self.invalid_in_a_row = self.invalid_in_a_row.saturating_add(1);
+                if self.invalid_in_a_row >= MAX_INVALID_IN_A_ROW {
+                    return Verdict::Close(CloseReason::TooManyInvalidMessages);
+                }
+                self.refuse(now, refusal(malformed))
+            }
+        }
+    }
+
+    fn judge_auth<'a>(&mut self, now: Instant, id: &'a str, token: Option<&'a str>) -> Verdict<'a> {
+        if self.phase != Phase::Reauthenticating {
+            if now.since(self.auths_since) >= MINUTE {
+                (self.auths_since, self.unasked_auths) = (now, 0);
+            }
+            if self.unasked_auths >= MAX_UNASKED_AUTHS_A_MINUTE {
+                return Verdict::Close(CloseReason::TooManyAuthAttempts);
+            }
+            self.unasked_auths += 1;
+        }
+        match token {
+            Some(token) => Verdict::Authenticate { id, token },
+            None => Verdict::Close(CloseReason::MissingToken),
+        }
+    }
+
+    /// Takes a chat message's part of the minute, or says how long to wait for one.
+    ///
+    /// The generic cell rate algorithm (ITU-T I.371): one moment stands for the whole bucket.
+    fn chat_allowance(&mut self, now: Instant, policy: &Policy) -> Result<(), Duration> {
+        let used_until = self.chat_used_until.max(now) + policy.chat_interval;
+        let over = used_until.since(now + policy.chat_burst);
+        if over.is_zero() {
+            self.chat_used_until = used_until;
+            Ok(())
+        } else {
+            Err(over)
+        }
+    }
+
+    /// An `error` is an answer too, and answers have an end.
+    fn refuse<'a>(&mut self, now: Instant, refusal: Verdict<'a>) -> Verdict<'a> {
+        if now.since(self.refused_since) >= MINUTE {
+            (self.refused_since, self.refused) = (now, 0);
+        }
+        if self.refused >= MAX_REFUSED_A_MINUTE {
+            return Verdict::Close(CloseReason::RateLimited);
+        }
+        self.refused += 1;
+        refusal
+    }
+}
+
+fn refusal<'a>(malformed: &'a Malformed<'_>) -> Verdict<'a> {
+    let (error, message, request_id) = match malformed {
+        Malformed::Json => (ErrorCode::InvalidJson, ErrorCode::InvalidJson.message(), None),
+        Malformed::Field { id, fault, .. } => (ErrorCode::InvalidMessage, *fault, id.as_deref()),
+        Malformed::UnknownType { id } => {
+            (ErrorCode::UnknownType, ErrorCode::UnknownType.message(), Some(&**id))
+        }
+    };
+    Verdict::Refuse { error, message, request_id, retry_after: None }
+}
+
+/// How long the peer has to answer a close frame.
+const LINGER: Duration = Duration::from_secs(2);
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;
