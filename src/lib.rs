@@ -3,6 +3,12 @@
 pub mod auth;
 pub mod config;
 pub mod id;
+mod memory;
 pub mod node;
 pub mod protocol;
 pub mod time;
+
+pub use config::Config;
+pub use memory::{Access, MemoryApp};
+pub use node::Node;
+pub use node::app::{Admission, Answer, App, Incoming, Join, Json, Left, Reply, Update};

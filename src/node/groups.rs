@@ -18,7 +18,7 @@ const NONE: u32 = u32::MAX;
 
 /// Named groups of connections; a connection is in one group at most.
 #[derive(Debug)]
-pub struct Groups {
+pub(super) struct Groups {
     state: SeededState,
     by_name: HashTable<u32>,
     groups: Slab<Group>,
@@ -44,7 +44,7 @@ const UNLINKED: Link = Link { group: NONE, previous: NONE, next: NONE };
 impl Groups {
     /// No groups. The seed keeps peers from choosing names that collide.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self {
             state: SeededState::new(seed),
             by_name: HashTable::new(),
@@ -55,18 +55,12 @@ impl Groups {
 
     /// How many groups have members.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.groups.len()
     }
 
-    /// Is nobody in any group?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.groups.is_empty()
-    }
-
     /// Puts `member` into the group of this name, which it makes if need be.
-    pub fn join(&mut self, member: usize, name: &SmolStr) {
+    pub(super) fn join(&mut self, member: usize, name: &SmolStr) {
         self.leave(member);
         let group = self.find(name).unwrap_or_else(|| self.create(name));
         if self.links.len() <= member {
@@ -81,7 +75,7 @@ impl Groups {
     }
 
     /// Takes `member` out of its group, if it is in one; the last one takes the group along.
-    pub fn leave(&mut self, member: usize) {
+    pub(super) fn leave(&mut self, member: usize) {
         let Some(place) = self.links.get_mut(member) else { return };
         let Link { group, previous, next } = std::mem::replace(place, UNLINKED);
         if group == NONE {
@@ -103,26 +97,26 @@ impl Groups {
 
     /// How many members the group of this name has.
     #[must_use]
-    pub fn count(&self, name: &str) -> u32 {
+    pub(super) fn count(&self, name: &str) -> u32 {
         let group = self.find(name).and_then(|group| self.groups.get(group as usize));
         group.map_or(0, |group| group.members)
     }
 
     /// The name of the group that `member` is in.
     #[must_use]
-    pub fn name_of(&self, member: usize) -> Option<&SmolStr> {
+    pub(super) fn name_of(&self, member: usize) -> Option<&SmolStr> {
         let link = self.links.get(member)?;
         self.groups.get(link.group as usize).map(|group| &group.name)
     }
 
     /// All members of the group of this name, the newest first.
-    pub fn members(&self, name: &str) -> impl Iterator<Item = usize> + '_ {
+    pub(super) fn members(&self, name: &str) -> impl Iterator<Item = usize> + '_ {
         let group = self.find(name).and_then(|group| self.groups.get(group as usize));
         self.walk(group.map_or(NONE, |group| group.first))
     }
 
     /// The others in `member`'s group, the newest first.
-    pub fn others(&self, member: usize) -> impl Iterator<Item = usize> + '_ {
+    pub(super) fn others(&self, member: usize) -> impl Iterator<Item = usize> + '_ {
         let group = self.links.get(member).and_then(|link| self.groups.get(link.group as usize));
         self.walk(group.map_or(NONE, |group| group.first)).filter(move |&other| other != member)
     }
@@ -193,7 +187,7 @@ mod tests {
         groups.leave(3);
         groups.leave(3);
         groups.leave(5);
-        assert!(groups.is_empty() && groups.by_name.is_empty());
+        assert!(groups.groups.is_empty() && groups.by_name.is_empty());
         assert_eq!(groups.name_of(5), None);
     }
 

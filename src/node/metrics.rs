@@ -93,17 +93,11 @@ fn count(counters: &mut [u64], place: usize) {
 }
 
 /// A histogram in powers of two: bucket `n` counts values below 2ⁿ that fit no smaller one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Histogram {
     buckets: [u64; 32],
     sum: u64,
     max: u64,
-}
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self { buckets: [0; 32], sum: 0, max: 0 }
-    }
 }
 
 impl Histogram {

@@ -1,15 +1,397 @@
-//! The deterministic core.
+//! The deterministic core: the whole server but its sockets.
+//!
+//! Bytes, completions and `now` go in; bytes, deadlines and commands come out. A [`Node`] reads no
+//! clock, socket, file or environment, and knows no thread, so a test can run its 14 minutes in
+//! microseconds, the simulator can run it from a seed, and a program can put it into its own loop.
+//!
+//! # The contract of a driver
+//!
+//! * In: [`handle_accept`](Node::handle_accept), [`handle_bytes`](Node::handle_bytes),
+//!   [`handle_hangup`](Node::handle_hangup), [`handle_timeout`](Node::handle_timeout),
+//!   [`handle_completion`](Node::handle_completion), [`handle_shutdown`](Node::handle_shutdown).
+//! * Out: after any of these, [`poll_action`](Node::poll_action) until it is `None`, and
+//!   [`poll_timeout`](Node::poll_timeout) for when to come back. Mutate, then drain.
+//! * `now` never goes back. Every call with the id of a connection that is gone does nothing.
+//!
+//! `session` is policy without bytes, `connection` is bytes without policy, and `Node` wires them.
 
 mod answers;
 pub mod app;
-pub mod frame;
+mod authenticate;
+mod chat;
+mod close;
+mod connection;
+mod deadlines;
+mod frame;
 mod groups;
-pub mod metrics;
+mod input;
+mod metrics;
 mod outbox;
 mod policy;
-pub mod port;
+mod port;
 mod questions;
-pub mod schedule;
+mod schedule;
 mod session;
 mod upgrade;
-pub mod wheel;
+mod wheel;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::IoSlice;
+use std::net::SocketAddr;
+
+use serde::Serialize;
+use slab::Slab;
+
+pub use self::frame::{Decoder, Encoder, Incoming as Frame, Shared};
+pub use self::metrics::{Histogram, Metrics, REFUSAL_STATUSES};
+pub use self::port::{Action, Command, Completion, Hangup, Outcome, Refused, Ticket, Work};
+pub use self::schedule::{Schedule, Unit};
+pub use self::session::Phase;
+pub use self::wheel::{TICK_MICROS, Wheel};
+
+use self::answers::Answers;
+use self::app::App;
+use self::connection::{Afterwards, Connection};
+use self::groups::Groups;
+use self::outbox::Pool;
+use self::policy::Policy;
+use self::questions::Questions;
+use crate::auth::{KeyFault, ReplaySet, Verifier};
+use crate::config::Config;
+use crate::id::{ConnId, MessageIds, Rng, SeededState};
+use crate::protocol::{Payload, ServerMessage};
+use crate::time::{Instant, Now};
+
+/// Slots beyond the bound on connections: whoever gets one is answered `503` instead of silence.
+const SLOTS_FOR_REFUSALS: usize = 64;
+
+/// The server, but its sockets.
+pub struct Node {
+    policy: Policy,
+    app: Box<dyn App>,
+    verifier: Verifier,
+    replays: ReplaySet,
+    connections: Slab<Connection>,
+    wheel: Wheel,
+    rooms: Groups,
+    users: Groups,
+    questions: Questions,
+    answers: Answers,
+    actions: VecDeque<Action>,
+    metrics: Metrics,
+    encoder: Encoder,
+    pool: Pool,
+    ids: MessageIds,
+    rng: Rng,
+    hashing: SeededState,
+    /// Connections by phase.
+    phases: [u32; Phase::ALL.len()],
+    last_generation: u32,
+    drain: Option<Drain>,
+}
+
+/// A shutdown under way.
+struct Drain {
+    /// Who is closed when, the next at the end.
+    schedule: Vec<(Instant, ConnId)>,
+    /// Connections up to this generation are waited for; who comes later is not.
+    last_generation: u32,
+    remaining: usize,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("connections", &self.connections.len())
+            .field("rooms", &self.rooms.len())
+            .field("users", &self.users.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// A node without connections. The same `seed` and the same calls give the same node.
+    ///
+    /// A `connections` of 0 is no bound here: what the descriptors allow is the driver's to know.
+    ///
+    /// # Errors
+    /// [`KeyFault`] when the configured key cannot be used.
+    pub fn new(config: &Config, seed: u64, app: Box<dyn App>) -> Result<Self, KeyFault> {
+        let mut rng = Rng::new(seed);
+        Ok(Self {
+            policy: Policy::new(config),
+            app,
+            verifier: Verifier::new(&config.auth)?,
+            replays: ReplaySet::new(config.limits.replay_entries),
+            connections: Slab::new(),
+            wheel: Wheel::new(),
+            rooms: Groups::new(rng.next_u64()),
+            users: Groups::new(rng.next_u64()),
+            questions: Questions::default(),
+            answers: Answers::new(config.limits.answer_bytes.get()),
+            actions: VecDeque::new(),
+            metrics: Metrics::default(),
+            encoder: Encoder::default(),
+            pool: Pool::default(),
+            ids: MessageIds::new(rng.next_u64()),
+            hashing: SeededState::new(rng.next_u64()),
+            rng,
+            phases: [0; Phase::ALL.len()],
+            last_generation: 0,
+            drain: None,
+        })
+    }
+
+    /// A socket was accepted.
+    ///
+    /// # Errors
+    /// [`Refused`]: there is no slot; the driver drops the socket.
+    pub fn handle_accept(&mut self, now: Now, peer: SocketAddr) -> Result<ConnId, Refused> {
+        let slots = self.policy.connections.saturating_add(SLOTS_FOR_REFUSALS);
+        let pending = self.policy.pending.saturating_add(SLOTS_FOR_REFUSALS);
+        if self.connections.len() >= slots || self.pending() >= pending {
+            self.metrics.dropped_at_accept += 1;
+            return Err(Refused::Full);
+        }
+        self.last_generation = self.last_generation.wrapping_add(1);
+        let generation = self.last_generation;
+        let connection = Connection::new(now.monotonic, peer, generation, &self.policy);
+        let index = self.connections.insert(connection);
+        self.count_phase(Phase::Handshaking, 1);
+        self.metrics.accepted += 1;
+        self.arm(index);
+        Ok(ConnId::new(index as u32, generation))
+    }
+
+    /// The next thing to do; `None`: nothing more for now.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        let action = self.actions.pop_front()?;
+        match &action {
+            Action::Flush(id) => {
+                if let Some(connection) = self.connections.get_mut(id.index()) {
+                    connection.is_flush_queued = false;
+                }
+            }
+            Action::Close(id) => self.free(id.index()),
+            _ => {}
+        }
+        Some(action)
+    }
+
+    /// When to call [`Node::handle_timeout`]; it may be past already. `None`: nothing is armed.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let drain = self.drain.as_ref().and_then(|drain| drain.schedule.last());
+        match (self.wheel.next(), drain) {
+            (Some(wheel), Some(&(drain, _))) => Some(wheel.min(drain)),
+            (wheel, drain) => wheel.or(drain.map(|&(at, _)| at)),
+        }
+    }
+
+    /// Fills `slices` from its start with what is to be written next, and says how many there are:
+    /// for one vectored write.
+    pub fn pending_output<'a>(&'a self, id: ConnId, slices: &mut [IoSlice<'a>]) -> usize {
+        self.find(id).map_or(0, |connection| connection.outbox.slices(slices))
+    }
+
+    /// `written` bytes of the pending output are out.
+    pub fn consume_output(&mut self, now: Now, id: ConnId, written: usize) {
+        if self.find(id).is_none() {
+            return;
+        }
+        let Some(connection) = self.connections.get_mut(id.index()) else { return };
+        connection.outbox.consume(&mut self.pool, written);
+        if connection.outbox.is_empty() {
+            self.everything_is_out(now, id.index());
+        }
+    }
+
+    /// Does the connection take input? If not, the driver leaves it in the socket until
+    /// [`Action::Resume`].
+    #[must_use]
+    pub fn wants_input(&self, id: ConnId) -> bool {
+        self.find(id).is_some_and(|connection| !connection.is_full(&self.policy))
+    }
+
+    /// Is the connection in its room? Decides who is served first in a turn.
+    #[must_use]
+    pub fn is_authenticated(&self, id: ConnId) -> bool {
+        self.phase(id).is_some_and(Phase::is_authenticated)
+    }
+
+    /// Where the connection is in its life; `None`: it is gone.
+    #[must_use]
+    pub fn phase(&self, id: ConnId) -> Option<Phase> {
+        self.find(id).map(|connection| connection.session.phase())
+    }
+
+    /// After [`Node::handle_shutdown`]: is every connection gone that was there then?
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.drain.as_ref().is_some_and(|drain| drain.remaining == 0)
+    }
+
+    /// How many connections are in this phase.
+    #[must_use]
+    pub fn connections_in(&self, phase: Phase) -> usize {
+        self.phases.get(phase as usize).map_or(0, |&count| count as usize)
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// How often one of the bounded memories forgot something early because it was full: accepted
+    /// `auth` messages, and answers.
+    #[must_use]
+    pub fn forgotten_early(&self) -> (u64, u64) {
+        (self.replays.forgotten(), self.answers.forgotten())
+    }
+
+    /// For what only the driver can count.
+    pub fn metrics_mut(&mut self) -> &mut Metrics {
+        &mut self.metrics
+    }
+
+    /// What is held at this moment, for tests that look for what was left behind.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let kept = |connection: &Connection| {
+            connection.decoder.kept_bytes()
+                + connection.outbox.weight()
+                + connection
+                    .waiting
+                    .as_ref()
+                    .map_or(0, |waiting| waiting.texts.iter().map(|text| text.len()).sum())
+        };
+        Usage {
+            connections: self.connections.len(),
+            timers: self.wheel.len(),
+            rooms: self.rooms.len(),
+            users: self.users.len(),
+            questions: self.questions.len(),
+            replays: self.replays.len(),
+            buffered_bytes: self.connections.iter().map(|(_, c)| kept(c)).sum(),
+        }
+    }
+
+    fn find(&self, id: ConnId) -> Option<&Connection> {
+        let connection = self.connections.get(id.index())?;
+        let is_it = connection.generation == id.generation() && !connection.is_over;
+        is_it.then_some(connection)
+    }
+
+    fn id_of(&self, index: usize) -> ConnId {
+        let generation = self.connections.get(index).map_or(0, |c| c.generation);
+        ConnId::new(index as u32, generation)
+    }
+
+    fn pending(&self) -> usize {
+        let counts = Phase::ALL.iter().zip(&self.phases);
+        counts.filter(|(phase, _)| phase.is_pending()).map(|(_, &count)| count as usize).sum()
+    }
+
+    fn count_phase(&mut self, phase: Phase, by: i32) {
+        if let Some(count) = self.phases.get_mut(phase as usize) {
+            *count = count.wrapping_add_signed(by);
+        }
+    }
+
+    /// Changes the session of `index`, and keeps the count of phases and the wheel in step.
+    fn with_session<T>(
+        &mut self,
+        index: usize,
+        change: impl FnOnce(&mut session::Session, &Policy) -> T,
+    ) -> Option<T> {
+        let connection = self.connections.get_mut(index)?;
+        let before = connection.session.phase();
+        let result = change(&mut connection.session, &self.policy);
+        let after = connection.session.phase();
+        if before != after {
+            self.count_phase(before, -1);
+            self.count_phase(after, 1);
+        }
+        self.arm(index);
+        Some(result)
+    }
+
+    /// Arms the wheel at the nearest deadline of `index`.
+    fn arm(&mut self, index: usize) {
+        if let Some(connection) = self.connections.get(index) {
+            self.wheel.arm(index, connection.next_deadline(&self.policy));
+        }
+    }
+
+    /// One message of the server's, framed for whoever it is for.
+    fn message<P: Payload>(&mut self, now: Now, payload: P) -> Shared {
+        let id = self.ids.next(now.unix);
+        self.frame(&ServerMessage::new(&id, now.unix.to_rfc3339(), payload))
+    }
+
+    fn frame(&mut self, message: &impl Serialize) -> Shared {
+        self.encoder.text(|buffer| {
+            let written = serde_json::to_writer(buffer, message);
+            debug_assert!(written.is_ok(), "the protocol's own types always serialise");
+        })
+    }
+
+    /// Queues `frame` for `index`; who reads too slowly for it is closed.
+    fn send(&mut self, now: Now, index: usize, frame: Shared) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let bound = self.policy.outbound_bytes;
+        if connection.outbox.push(&mut self.pool, frame, bound).is_ok() {
+            self.metrics.frames_out += 1;
+            self.flush(index);
+        } else {
+            self.close_slow_consumer(now, index);
+        }
+    }
+
+    fn flush(&mut self, index: usize) {
+        if let Some(connection) = self.connections.get_mut(index)
+            && !std::mem::replace(&mut connection.is_flush_queued, true)
+        {
+            let id = ConnId::new(index as u32, connection.generation);
+            self.actions.push_back(Action::Flush(id));
+        }
+    }
+
+    /// The last byte of the outbox of `index` is written.
+    fn everything_is_out(&mut self, now: Now, index: usize) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        match connection.afterwards {
+            Afterwards::Nothing => {}
+            Afterwards::Finish => {
+                connection.afterwards = Afterwards::Nothing;
+                let id = ConnId::new(index as u32, connection.generation);
+                self.actions.push_back(Action::Finish(id));
+            }
+            Afterwards::Close => self.drop_connection(now, index),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+/// What a node holds at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Slots of the slab that are taken.
+    pub connections: usize,
+    /// Entries that are armed in the wheel.
+    pub timers: usize,
+    /// Rooms with somebody in them.
+    pub rooms: usize,
+    /// Users with a connection.
+    pub users: usize,
+    /// Questions to the application that are not answered.
+    pub questions: usize,
+    /// Accepted `auth` messages that are remembered.
+    pub replays: usize,
+    /// Bytes in buffers and queues of connections.
+    pub buffered_bytes: usize,
+}

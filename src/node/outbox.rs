@@ -17,7 +17,7 @@ const POOLED_FRAMES: usize = 64;
 
 /// The output of one connection.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub(super) struct Outbox {
     queue: Option<Box<Queue>>,
 }
 
@@ -32,25 +32,25 @@ struct Queue {
 
 /// Empty queues for outboxes to use again.
 #[derive(Debug, Default)]
-pub struct Pool {
+pub(super) struct Pool {
     #[expect(clippy::vec_box, reason = "the box is what is used again")]
     queues: Vec<Box<Queue>>,
 }
 
 /// The peer reads too slowly: the frame was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
+pub(super) struct Full;
 
 impl Outbox {
     /// Is everything out?
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.queue.is_none()
     }
 
     /// What is queued, in bytes with the queue's own.
     #[must_use]
-    pub fn weight(&self) -> usize {
+    pub(super) fn weight(&self) -> usize {
         self.queue.as_ref().map_or(0, |queue| queue.weight)
     }
 
@@ -59,7 +59,7 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Full`]: the frame was not taken.
-    pub fn push(&mut self, pool: &mut Pool, frame: Shared, max: usize) -> Result<(), Full> {
+    pub(super) fn push(&mut self, pool: &mut Pool, frame: Shared, max: usize) -> Result<(), Full> {
         let weight = frame.len() + FRAME_OVERHEAD;
         if let Some(queue) = &self.queue
             && max != 0
@@ -74,7 +74,7 @@ impl Outbox {
     }
 
     /// Drops every frame that is not partly out: room for a last one.
-    pub fn drop_unsent(&mut self, pool: &mut Pool) {
+    pub(super) fn drop_unsent(&mut self, pool: &mut Pool) {
         let Some(queue) = &mut self.queue else { return };
         let keep = usize::from(queue.sent > 0);
         for frame in queue.frames.drain(keep..) {
@@ -86,7 +86,7 @@ impl Outbox {
     }
 
     /// Fills `slices` from its start with what is to be written next; returns how many.
-    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+    pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let Some(queue) = &self.queue else { return 0 };
         let mut filled = 0;
         for (place, frame) in slices.iter_mut().zip(&queue.frames) {
@@ -98,7 +98,7 @@ impl Outbox {
     }
 
     /// `written` bytes are out.
-    pub fn consume(&mut self, pool: &mut Pool, written: usize) {
+    pub(super) fn consume(&mut self, pool: &mut Pool, written: usize) {
         let Some(queue) = &mut self.queue else { return };
         queue.sent += written;
         queue.weight = queue.weight.saturating_sub(written);
@@ -115,7 +115,7 @@ impl Outbox {
     }
 
     /// Drops everything.
-    pub fn clear(&mut self, pool: &mut Pool) {
+    pub(super) fn clear(&mut self, pool: &mut Pool) {
         if let Some(queue) = &mut self.queue {
             queue.frames.clear();
             self.recycle(pool);

@@ -31,10 +31,8 @@ pub(crate) enum Kind {
         key: MessageKey,
         /// Another connection of the same user that sent the message again meanwhile.
         also: Option<ConnId>,
-        /// The room, and the message's id, for the answer.
+        /// Whose members are told when the answer changes the recipe.
         room: SmolStr,
-        /// The message's id.
-        id: SmolStr,
     },
 }
 
@@ -50,18 +48,25 @@ pub(crate) struct Questions {
 }
 
 impl Questions {
-    /// The ticket that the next question will have.
-    pub(crate) fn next_ticket(&self) -> Ticket {
+    /// A ticket for a question that may be opened next. It is never issued again.
+    pub(crate) fn issue(&mut self) -> Ticket {
+        self.serial = self.serial.wrapping_add(1);
         Ticket { index: self.open.vacant_key() as u32, serial: self.serial }
     }
 
-    /// Opens a question until `deadline`, under [`Questions::next_ticket`].
-    pub(crate) fn open(&mut self, now: Instant, asker: ConnId, kind: Kind, deadline: Instant) {
-        self.forget_overdue(now);
-        let ticket = self.next_ticket();
-        self.open.insert(Question { serial: ticket.serial, asker, kind });
+    /// Opens a question until `deadline`, under the ticket that was issued last.
+    pub(crate) fn open(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        asker: ConnId,
+        kind: Kind,
+        deadline: Instant,
+    ) {
+        let index = self.open.insert(Question { serial: ticket.serial, asker, kind });
+        debug_assert_eq!(index, ticket.index as usize, "nothing was opened since the ticket");
         self.deadlines.push_back((deadline, ticket));
-        self.serial = self.serial.wrapping_add(1);
+        self.forget_overdue(now);
     }
 
     /// Closes a question. `None`: it was closed before, or its time is over.

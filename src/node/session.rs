@@ -208,14 +208,6 @@ impl Session {
         self.token_end = clocks.token_end;
     }
 
-    /// Asks for a fresh token ahead of the clock, at an operator's wish.
-    pub(crate) fn require_auth(&mut self, now: Instant) {
-        if self.phase == Phase::Connected && !self.rejoining {
-            self.deadline = now;
-            self.reauth_reason = ReauthReason::Requested;
-        }
-    }
-
     /// The last word is said.
     pub(crate) fn closing(&mut self, now: Instant) {
         self.phase = Phase::Closing;

@@ -1,0 +1,191 @@
+//! From an `auth` to a place in the room: the checks of the protocol's section 4, in its order.
+
+use smol_str::SmolStr;
+
+use super::Node;
+use super::app::{Admission, Join, Reply, Update};
+use super::connection::{PendingJoin, Reserved};
+use super::port::{Action, Command, Outcome, Work};
+use super::questions::Kind;
+use super::session::Clocks;
+use crate::auth::{Principal, Replayed};
+use crate::protocol::{CloseReason, RecipeUpdate, SessionInfo};
+use crate::time::{Now, UnixTime};
+
+/// What a re-authentication is acknowledged with; a first one in the application's words.
+const REAUTHENTICATED: &str = "Re-authenticated";
+
+impl Node {
+    /// Checks a token; then the application is asked for the room.
+    pub(super) fn authenticate(&mut self, now: Now, index: usize, id: &str, token: &str) {
+        match self.check(now, index, id, token) {
+            Ok((principal, reserved)) => self.ask_to_join(now, index, id, &principal, reserved),
+            Err(reason) => self.close(now, index, reason),
+        }
+    }
+
+    fn check(
+        &mut self,
+        now: Now,
+        index: usize,
+        id: &str,
+        token: &str,
+    ) -> Result<(Principal, Reserved), CloseReason> {
+        let principal = self.verifier.verify(token, now.unix)?;
+        let current = self.users.name_of(index);
+        let is_first = current.is_none();
+        if current.is_some_and(|user| *user != principal.user) {
+            return Err(CloseReason::SubjectChanged);
+        }
+        let reserved = self.reserve(now, index, id, token, &principal)?;
+        if is_first && self.users.count(&principal.user) >= self.policy.connections_per_user {
+            self.forget_reservation(reserved);
+            return Err(CloseReason::ConnectionLimit);
+        }
+        Ok((principal, reserved))
+    }
+
+    /// Puts the message into the replay set, and its token id where that is single-use.
+    fn reserve(
+        &mut self,
+        now: Now,
+        index: usize,
+        id: &str,
+        token: &str,
+        principal: &Principal,
+    ) -> Result<Reserved, CloseReason> {
+        let owner = self.id_of(index);
+        let until = principal.expires_at + self.verifier.leeway();
+        let message = self.hashing.hash_texts(&[id, token]);
+        let replayed = |Replayed| CloseReason::AuthReplayed;
+        self.replays.reserve(now.unix, message, until, owner).map_err(replayed)?;
+        let mut reserved = Reserved { message, token_id: None, until };
+        if let Some(token_id) = &principal.token_id
+            && self.policy.single_use_jti
+        {
+            // Apart from messages: these never have three parts.
+            let hash = self.hashing.hash_texts(&["jti", &principal.user, token_id]);
+            if self.replays.owner(hash, until) != Some(owner) {
+                if self.replays.reserve(now.unix, hash, until, owner).is_err() {
+                    self.forget_reservation(reserved);
+                    return Err(CloseReason::AuthReplayed);
+                }
+                reserved.token_id = Some(hash);
+            }
+        }
+        Ok(reserved)
+    }
+
+    pub(super) fn forget_reservation(&mut self, reserved: Reserved) {
+        self.replays.release(reserved.message, reserved.until);
+        if let Some(token_id) = reserved.token_id {
+            self.replays.release(token_id, reserved.until);
+        }
+    }
+
+    fn ask_to_join(
+        &mut self,
+        now: Now,
+        index: usize,
+        id: &str,
+        principal: &Principal,
+        reserved: Reserved,
+    ) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let reauth = connection.session.phase().is_authenticated();
+        let wanted = connection.wanted_room.as_deref();
+        let Some(room) = wanted.or_else(|| self.rooms.name_of(index)).cloned() else { return };
+        let ticket = self.questions.issue();
+        let clocks = Clocks::new(now, reserved.until, &self.policy, &mut self.rng);
+        let join = PendingJoin {
+            ticket,
+            request_id: SmolStr::new(id),
+            clocks,
+            expires_at: principal.expires_at,
+            reserved,
+        };
+        connection.waiting.get_or_insert_default().join = Some(join);
+        self.with_session(index, |session, policy| session.joining(now.monotonic, policy));
+        if !reauth {
+            self.users.join(index, &principal.user);
+        }
+        let asker = self.id_of(index);
+        let question = Join {
+            ticket,
+            connection: asker,
+            room: &room,
+            user: &principal.user,
+            claims: &principal.claims,
+            reauth,
+        };
+        match self.app.on_join(&question) {
+            Reply::Now(admission) => self.joined(now, index, Outcome::Join(admission)),
+            reply => {
+                let answer_by = now.monotonic + self.policy.answer_timeout;
+                self.questions.open(now.monotonic, ticket, asker, Kind::Join, answer_by);
+                if let Reply::Later(job) = reply {
+                    let work = Work::Join(job);
+                    self.actions.push_back(Action::Submit(Command { ticket, work }));
+                }
+            }
+        }
+    }
+
+    /// The application has answered a join.
+    pub(super) fn joined(&mut self, now: Now, index: usize, outcome: Outcome) {
+        let waiting = self.connections.get_mut(index).and_then(|c| c.waiting.as_mut());
+        let Some(join) = waiting.and_then(|waiting| waiting.join.take()) else { return };
+        let refused = match outcome {
+            Outcome::Join(Admission::Admit(update)) => {
+                self.admit(now, index, &join, &update);
+                return;
+            }
+            Outcome::Join(Admission::Deny) => CloseReason::AccessDenied,
+            Outcome::Join(Admission::Unavailable) => CloseReason::BackendUnavailable,
+            Outcome::Refused => CloseReason::Overloaded,
+            Outcome::Panicked | Outcome::Message(_) => CloseReason::Internal,
+        };
+        self.forget_reservation(join.reserved);
+        self.close(now, index, refused);
+    }
+
+    /// Opens the room, acknowledges the `auth`, and starts its clocks.
+    fn admit(&mut self, now: Now, index: usize, join: &PendingJoin, update: &Update) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let wanted = connection.wanted_room.take();
+        let is_first = wanted.is_some();
+        if let Some(room) = wanted {
+            self.rooms.join(index, &room);
+            self.metrics.authenticated += 1;
+        } else {
+            self.metrics.reauthenticated += 1;
+        }
+        self.with_session(index, |session, _| session.admitted(join.clocks));
+        let Some(user) = self.users.name_of(index).cloned() else { return };
+        let session = SessionInfo {
+            user_id: &user,
+            expires_at: join.expires_at.to_rfc3339(),
+            reauth_at: reauth_at(now, join).to_rfc3339(),
+        };
+        let acknowledgement = RecipeUpdate {
+            request_id: Some(&join.request_id),
+            content: if is_first { &update.content } else { REAUTHENTICATED },
+            recipe_data: update.recipe_data.as_ref().filter(|_| is_first).map(|json| json.as_raw()),
+            session: Some(session),
+            history: update.history.as_ref().filter(|_| is_first).map(|json| json.as_raw()),
+        };
+        let frame = self.message(now, acknowledgement);
+        self.send(now, index, frame);
+        self.resume(now, index);
+    }
+
+    /// A hash that only this node can foretell.
+    pub(super) fn hash(&self, texts: &[&str]) -> u64 {
+        self.hashing.hash_texts(texts)
+    }
+}
+
+/// What the wall clock will show when `auth_required` comes: never in the past.
+fn reauth_at(now: Now, join: &PendingJoin) -> UnixTime {
+    now.unix_at(join.clocks.reauth_at)
+}

@@ -1,0 +1,175 @@
+//! The ways a connection ends.
+
+use std::time::Duration;
+
+use super::app::Left;
+use super::connection::Afterwards;
+use super::frame::Shared;
+use super::port::{Action, Hangup};
+use super::session::Phase;
+use super::upgrade::Refusal;
+use super::{Drain, Node};
+use crate::id::ConnId;
+use crate::protocol::CloseReason;
+use crate::time::Now;
+
+impl Node {
+    /// The peer is gone, or at least silent for good.
+    pub fn handle_hangup(&mut self, now: Now, id: ConnId, why: Hangup) {
+        let Some(connection) = self.find(id) else { return };
+        let (index, phase) = (id.index(), connection.session.phase());
+        let is_owed_output = !connection.outbox.is_empty();
+        if phase != Phase::Closing {
+            self.metrics.hangups += 1;
+        }
+        // Who ends its side in order may still read what was said to it.
+        if why == Hangup::Eof && is_owed_output {
+            self.depart(index, None);
+            self.with_session(index, |session, _| session.closing(now.monotonic));
+            self.end_when_written(now, index, Afterwards::Close);
+        } else {
+            self.drop_connection(now, index);
+        }
+    }
+
+    /// Begins the drain: from here on upgrades are answered `503`, and whoever is connected is
+    /// closed with 1001 at a random moment of the configured length, so that they do not all come
+    /// back at once. A second call changes nothing.
+    pub fn handle_shutdown(&mut self, now: Now) {
+        if self.drain.is_some() {
+            return;
+        }
+        let spread = u64::try_from(self.policy.drain.as_micros()).unwrap_or(u64::MAX);
+        let mut schedule = Vec::with_capacity(self.connections.len());
+        for (index, connection) in &self.connections {
+            let later = Duration::from_micros(self.rng.below(spread));
+            let id = ConnId::new(index as u32, connection.generation);
+            schedule.push((now.monotonic + later, id));
+        }
+        schedule.sort_unstable_by(|a, b| b.cmp(a));
+        let remaining = schedule.len();
+        let last_generation = self.last_generation;
+        self.drain = Some(Drain { schedule, last_generation, remaining });
+    }
+
+    /// Says `reason` and waits for the peer's close frame, for as long as the linger allows.
+    pub(super) fn close(&mut self, now: Now, index: usize, reason: CloseReason) {
+        let is_websocket = self.connections.get(index).is_some_and(|connection| {
+            !matches!(connection.session.phase(), Phase::Handshaking | Phase::Closing)
+        });
+        if is_websocket {
+            self.metrics.count_close(reason);
+            log::debug!("{}: closed: {} {}", self.id_of(index), reason.code(), reason.text());
+            let frame = self.encoder.close(reason);
+            self.say_goodbye(now, index, frame, Some(reason));
+        }
+    }
+
+    /// The peer reads more slowly than its room speaks: what it has not seen is dropped.
+    pub(super) fn close_slow_consumer(&mut self, now: Now, index: usize) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.outbox.drop_unsent(&mut self.pool);
+            self.metrics.slow_consumers += 1;
+            self.close(now, index, CloseReason::SlowConsumer);
+        }
+    }
+
+    /// What cannot be understood is refused, and nothing after it is looked at.
+    pub(super) fn close_deaf(&mut self, now: Now, index: usize, reason: CloseReason) {
+        self.close(now, index, reason);
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.is_deaf = true;
+        }
+    }
+
+    /// The peer closes: it is answered in kind, and the TCP connection ends (RFC 6455, section
+    /// 5.5.1). If the server had closed before, this is the answer it waited for.
+    pub(super) fn peer_closed(&mut self, now: Now, index: usize, code: Option<u16>) {
+        let Some(connection) = self.connections.get(index) else { return };
+        if connection.session.phase() != Phase::Closing {
+            self.metrics.count_close(CloseReason::Normal);
+            let echo = self.encoder.close_echo(code);
+            self.say_goodbye(now, index, echo, None);
+        }
+        self.end_when_written(now, index, Afterwards::Close);
+    }
+
+    /// Answers a request in HTTP; then the connection ends.
+    pub(super) fn respond(&mut self, now: Now, index: usize, response: &str) {
+        self.say_goodbye(now, index, Shared::from(response.as_bytes()), None);
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.is_deaf = true;
+        }
+        self.end_when_written(now, index, Afterwards::Finish);
+    }
+
+    /// Refuses an upgrade.
+    pub(super) fn refuse(&mut self, now: Now, index: usize, refusal: Refusal) {
+        self.metrics.count_refusal(refusal.status());
+        log::debug!("{}: refused: {}", self.id_of(index), refusal.status());
+        self.respond(now, index, &refusal.response());
+    }
+
+    /// Queues the last frame, leaves room and user, and starts the linger.
+    fn say_goodbye(&mut self, now: Now, index: usize, frame: Shared, reason: Option<CloseReason>) {
+        self.depart(index, reason);
+        self.with_session(index, |session, _| session.closing(now.monotonic));
+        if let Some(connection) = self.connections.get_mut(index) {
+            let taken = connection.outbox.push(&mut self.pool, frame, 0);
+            debug_assert!(taken.is_ok(), "a queue without a bound takes every frame");
+        }
+        self.flush(index);
+    }
+
+    fn end_when_written(&mut self, now: Now, index: usize, afterwards: Afterwards) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        connection.afterwards = afterwards;
+        if connection.outbox.is_empty() {
+            self.everything_is_out(now, index);
+        }
+    }
+
+    /// Ends the TCP connection, whatever is queued. Its slot is free once the driver knows.
+    pub(super) fn drop_connection(&mut self, now: Now, index: usize) {
+        let id = self.id_of(index);
+        self.depart(index, None);
+        self.with_session(index, |session, _| session.closing(now.monotonic));
+        self.wheel.cancel(index);
+        if let Some(connection) = self.connections.get_mut(index)
+            && !std::mem::replace(&mut connection.is_over, true)
+        {
+            self.actions.push_back(Action::Close(id));
+        }
+    }
+
+    /// Leaves room and user, tells the application, and takes back what was reserved.
+    fn depart(&mut self, index: usize, reason: Option<CloseReason>) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let waiting = connection.waiting.take();
+        connection.wanted_room = None;
+        if let Some(join) = waiting.and_then(|waiting| waiting.join) {
+            self.questions.close(join.ticket);
+            self.forget_reservation(join.reserved);
+        }
+        let user = self.users.name_of(index).cloned();
+        let room = self.rooms.name_of(index).cloned();
+        self.users.leave(index);
+        self.rooms.leave(index);
+        if let (Some(user), Some(room)) = (user, room) {
+            let connection = self.id_of(index);
+            self.app.on_leave(&Left { connection, room: &room, user: &user, reason });
+        }
+    }
+
+    /// Frees the slot: the driver has been told.
+    pub(super) fn free(&mut self, index: usize) {
+        let Some(mut connection) = self.connections.try_remove(index) else { return };
+        connection.outbox.clear(&mut self.pool);
+        self.count_phase(connection.session.phase(), -1);
+        if let Some(drain) = &mut self.drain
+            && connection.generation <= drain.last_generation
+        {
+            drain.remaining = drain.remaining.saturating_sub(1);
+        }
+    }
+}

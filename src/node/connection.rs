@@ -1,0 +1,168 @@
+//! A connection: bytes without policy.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use smol_str::SmolStr;
+
+use super::frame::Decoder;
+use super::outbox::Outbox;
+use super::policy::Policy;
+use super::port::Ticket;
+use super::session::{Clocks, Session};
+use crate::time::{Instant, UnixTime};
+
+/// What is kept for each connection, whatever it does: 128 bytes, which is also what a pending one
+/// costs beside its 16 bytes in the wheel, its room's name and the driver's socket.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) session: Session,
+    pub(crate) decoder: Decoder,
+    pub(crate) outbox: Outbox,
+    /// The room that was asked for, until it is joined.
+    pub(crate) wanted_room: Option<Box<SmolStr>>,
+    /// There only while an answer is awaited.
+    pub(crate) waiting: Option<Box<Waiting>>,
+    peer_ip: Ipv6Addr,
+    peer_port: u16,
+    pub(crate) generation: u32,
+    /// What follows when the outbox is empty.
+    pub(crate) afterwards: Afterwards,
+    /// A flush is on the list of actions already.
+    pub(crate) is_flush_queued: bool,
+    /// The bytes cannot be understood any more, or need not be: they are passed over.
+    pub(crate) is_deaf: bool,
+    /// The driver is told to drop the socket; nothing reaches it any more.
+    pub(crate) is_over: bool,
+}
+
+/// What the driver does when everything is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    /// Nothing: the connection goes on, or waits for the peer's close frame.
+    Nothing,
+    /// The write side is shut down; the peer may still be talking.
+    Finish,
+    /// The TCP connection ends.
+    Close,
+}
+
+/// What waits for an answer of the application.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// The join that the application is asked for.
+    pub(crate) join: Option<PendingJoin>,
+    /// The message that it is asked about.
+    pub(crate) message: Option<PendingMessage>,
+    /// An `auth` that came while another is with the application.
+    pub(crate) auth: Option<Box<str>>,
+    /// Texts that came meanwhile, in order.
+    pub(crate) texts: VecDeque<Box<str>>,
+}
+
+impl Waiting {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.join.is_none()
+            && self.message.is_none()
+            && self.auth.is_none()
+            && self.texts.is_empty()
+    }
+}
+
+/// A message whose answer is not there yet.
+#[derive(Debug)]
+pub(crate) struct PendingMessage {
+    pub(crate) ticket: Ticket,
+    /// The message's id.
+    pub(crate) request_id: SmolStr,
+    /// The application has until then.
+    pub(crate) answer_by: Instant,
+}
+
+/// An accepted `auth` whose room is not open yet.
+#[derive(Debug)]
+pub(crate) struct PendingJoin {
+    pub(crate) ticket: Ticket,
+    /// The `auth` message's id.
+    pub(crate) request_id: SmolStr,
+    pub(crate) clocks: Clocks,
+    pub(crate) expires_at: UnixTime,
+    /// What is remembered of the `auth`, to be taken back when the join fails.
+    pub(crate) reserved: Reserved,
+}
+
+/// What an accepted `auth` has put into the replay set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reserved {
+    /// The message's hash.
+    pub(crate) message: u64,
+    /// The token id's, where it is single-use and not this connection's from before.
+    pub(crate) token_id: Option<u64>,
+    /// Until then.
+    pub(crate) until: UnixTime,
+}
+
+impl Connection {
+    pub(crate) fn new(now: Instant, peer: SocketAddr, generation: u32, policy: &Policy) -> Self {
+        Self {
+            session: Session::new(now, policy),
+            decoder: Decoder::default(),
+            outbox: Outbox::default(),
+            wanted_room: None,
+            waiting: None,
+            peer_ip: match peer.ip() {
+                IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+                IpAddr::V6(ip) => ip,
+            },
+            peer_port: peer.port(),
+            generation,
+            afterwards: Afterwards::Nothing,
+            is_flush_queued: false,
+            is_deaf: false,
+            is_over: false,
+        }
+    }
+
+    /// Where it came from.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        SocketAddr::new(self.peer_ip.to_canonical(), self.peer_port)
+    }
+
+    /// The nearest of its deadlines.
+    pub(crate) fn next_deadline(&self, policy: &Policy) -> Instant {
+        self.session.next_deadline(policy).min(self.answer_by())
+    }
+
+    /// When the application's time for a message is over.
+    pub(crate) fn answer_by(&self) -> Instant {
+        let message = self.waiting.as_ref().and_then(|waiting| waiting.message.as_ref());
+        message.map_or(Instant::NEVER, |message| message.answer_by)
+    }
+
+    /// Texts that wait for an answer that is not there.
+    pub(crate) fn waiting_texts(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.texts.len())
+    }
+
+    /// Nothing more is taken from the peer until an answer is there.
+    pub(crate) fn is_full(&self, policy: &Policy) -> bool {
+        self.session.phase().is_authenticated() && self.waiting_texts() >= policy.waiting_messages
+    }
+
+    /// Gives the memory of `waiting` back when nothing waits.
+    pub(crate) fn tidy(&mut self) {
+        if self.waiting.as_ref().is_some_and(|waiting| waiting.is_empty()) {
+            self.waiting = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_128_bytes() {
+        assert_eq!(size_of::<Connection>(), 120);
+    }
+}

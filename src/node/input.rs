@@ -1,0 +1,222 @@
+//! From bytes to messages: the head, then frames.
+
+use super::connection::Connection;
+use super::frame::Incoming;
+use super::session::Phase;
+use super::upgrade::{self, Refusal, Request};
+use super::{Action, Node};
+use crate::id::ConnId;
+use crate::protocol::{self, CloseReason};
+use crate::time::Now;
+
+impl Node {
+    /// Bytes came. They are unmasked in place; what is left of an unfinished frame is kept.
+    pub fn handle_bytes(&mut self, now: Now, id: ConnId, bytes: &mut [u8]) {
+        if self.find(id).is_none() {
+            return;
+        }
+        let Some(connection) = self.connections.get_mut(id.index()) else { return };
+        connection.session.seen(now.monotonic);
+        if connection.is_deaf {
+            return;
+        }
+        if connection.session.phase() == Phase::Handshaking {
+            self.on_head(now, id.index(), bytes);
+        } else {
+            self.on_frames(now, id.index(), bytes);
+        }
+    }
+
+    fn on_head(&mut self, now: Now, index: usize, bytes: &mut [u8]) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let mut kept = connection.decoder.take_kept();
+        let max_bytes = self.policy.header_bytes;
+        let head = if kept.is_empty() {
+            bytes
+        } else {
+            let seen = kept.len();
+            kept.extend_from_slice(bytes);
+            // A head that comes a byte at a time is parsed when it may be whole, not at each byte.
+            if kept.len() < max_bytes && !upgrade::may_be_whole(&kept, seen) {
+                connection.decoder.keep(kept);
+                return;
+            }
+            &mut kept
+        };
+        match upgrade::parse(head, max_bytes, &self.policy.origins) {
+            Ok(None) => {
+                let head = head.to_vec();
+                connection.decoder.keep(head);
+            }
+            Ok(Some((request, length))) => {
+                let frames = head.get_mut(length..).unwrap_or_default();
+                self.on_request(now, index, request, frames);
+            }
+            Err(refusal) => self.refuse(now, index, refusal),
+        }
+    }
+
+    fn on_request(&mut self, now: Now, index: usize, request: Request, frames: &mut [u8]) {
+        let Request::Upgrade { room, accept, subprotocol } = request else {
+            self.respond(now, index, &upgrade::health());
+            return;
+        };
+        let is_full = self.connections.len() > self.policy.connections
+            || self.pending() > self.policy.pending;
+        if is_full || self.drain.is_some() {
+            self.refuse(now, index, Refusal::AtCapacity);
+            return;
+        }
+        let id = self.id_of(index);
+        let response = upgrade::switching_protocols(&accept, subprotocol, id);
+        self.with_session(index, |session, policy| session.upgraded(now.monotonic, policy));
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.wanted_room = Some(Box::new(room));
+            log::debug!("{id}: upgraded from {}", connection.peer());
+        }
+        self.metrics.upgraded += 1;
+        self.send(now, index, response.as_bytes().into());
+        if !frames.is_empty() {
+            self.on_frames(now, index, frames);
+        }
+    }
+
+    /// Takes frame after frame, until they end or the connection is full.
+    pub(super) fn on_frames(&mut self, now: Now, index: usize, bytes: &mut [u8]) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let mut decoder = std::mem::take(&mut connection.decoder);
+        let mut kept = decoder.take_kept();
+        let had_kept = !kept.is_empty();
+        let bytes = if had_kept {
+            kept.extend_from_slice(bytes);
+            &mut kept
+        } else {
+            bytes
+        };
+        let mut at = 0;
+        while let Some(max_bytes) = self.appetite(index) {
+            match decoder.next(bytes, &mut at, max_bytes) {
+                Ok(Some(frame)) => self.on_frame(now, index, frame),
+                Ok(None) => break,
+                Err(reason) => {
+                    self.close_deaf(now, index, reason);
+                    return;
+                }
+            }
+        }
+        // The rest stays for the next bytes: moved, not copied, where it was kept before.
+        let rest = if had_kept {
+            kept.drain(..at);
+            kept
+        } else {
+            bytes.get(at..).unwrap_or_default().to_vec()
+        };
+        decoder.keep(rest);
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.decoder = decoder;
+        }
+    }
+
+    /// The largest message that is taken next; `None`: nothing is taken now.
+    fn appetite(&self, index: usize) -> Option<usize> {
+        let policy = &self.policy;
+        let takes = |connection: &&Connection| {
+            !connection.is_deaf && !connection.is_over && !connection.is_full(policy)
+        };
+        let connection = self.connections.get(index).filter(takes)?;
+        Some(if connection.session.phase().is_pending() {
+            policy.pending_message_bytes
+        } else {
+            policy.message_bytes
+        })
+    }
+
+    fn on_frame(&mut self, now: Now, index: usize, frame: Incoming<'_>) {
+        let Some(connection) = self.connections.get(index) else { return };
+        let is_closing = connection.session.phase() == Phase::Closing;
+        match frame {
+            Incoming::Close(code) => self.peer_closed(now, index, code),
+            _ if is_closing => {}
+            Incoming::Text(text) => self.on_text(now, index, text),
+            Incoming::Binary(_) => self.close(now, index, CloseReason::BinaryFrame),
+            Incoming::Ping(payload) => {
+                let pong = self.encoder.pong(payload);
+                self.send(now, index, pong);
+            }
+            Incoming::Pong => {}
+        }
+    }
+
+    fn on_text(&mut self, now: Now, index: usize, text: &str) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        match connection.session.phase() {
+            Phase::Authenticating => {
+                let parsed = protocol::parse(text);
+                let verdict = connection.session.judge_first(&parsed);
+                self.carry_out(now, index, verdict);
+            }
+            // What is pipelined behind `auth` is kept, within a bound.
+            Phase::Joining => {
+                let waiting = connection.waiting.get_or_insert_default();
+                if waiting.texts.len() >= self.policy.waiting_messages {
+                    self.close(now, index, CloseReason::RateLimited);
+                } else {
+                    waiting.texts.push_back(text.into());
+                }
+            }
+            Phase::Connected | Phase::Reauthenticating => self.on_member_text(now, index, text),
+            Phase::Handshaking | Phase::Closing => {}
+        }
+    }
+
+    /// A text of somebody in the room: a re-authentication is handled at once, everything else in
+    /// its order.
+    fn on_member_text(&mut self, now: Now, index: usize, text: &str) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let parsed = protocol::parse(text);
+        let is_auth = matches!(parsed, Ok(protocol::ClientMessage::Auth { .. }));
+        if is_auth && connection.session.is_rejoining() {
+            // One with the application and one behind it: who sends more is not waiting for answers.
+            let queued = &mut connection.waiting.get_or_insert_default().auth;
+            if queued.replace(text.into()).is_some() {
+                self.close(now, index, CloseReason::TooManyAuthAttempts);
+            }
+            return;
+        }
+        if !is_auth
+            && let Some(waiting) = &mut connection.waiting
+            && (waiting.message.is_some() || !waiting.texts.is_empty())
+        {
+            waiting.texts.push_back(text.into());
+            return;
+        }
+        let verdict = connection.session.judge(now.monotonic, &self.policy, &parsed);
+        self.carry_out(now, index, verdict);
+    }
+
+    /// An answer is there: what waited for it is handled, and then what waits in the socket.
+    pub(super) fn resume(&mut self, now: Now, index: usize) {
+        let mut was_full = false;
+        while let Some(connection) = self.connections.get_mut(index) {
+            was_full |= connection.is_full(&self.policy);
+            let session = &connection.session;
+            let (is_member, rejoining) =
+                (session.phase().is_authenticated(), session.is_rejoining());
+            let Some(waiting) = connection.waiting.as_mut().filter(|_| is_member) else { break };
+            let auth = if rejoining { None } else { waiting.auth.take() };
+            let is_free = waiting.message.is_none();
+            let next = auth.or_else(|| is_free.then(|| waiting.texts.pop_front()).flatten());
+            let Some(text) = next else { break };
+            let parsed = protocol::parse(&text);
+            let verdict = connection.session.judge(now.monotonic, &self.policy, &parsed);
+            self.carry_out(now, index, verdict);
+        }
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        connection.tidy();
+        if was_full && !connection.is_full(&self.policy) {
+            let id = ConnId::new(index as u32, connection.generation);
+            self.actions.push_back(Action::Resume(id));
+            self.on_frames(now, index, &mut []);
+        }
+    }
+}

@@ -1,0 +1,309 @@
+use super::*;
+
+const TICK: Duration = Duration::from_micros(TICK_MICROS);
+
+#[test]
+fn a_connection_that_says_nothing_is_dropped_5_seconds_after_the_accept() {
+    let mut world = World::new();
+    let id = world.accept();
+    world.advance(Duration::from_millis(4_999));
+    assert!(world.closed.is_empty());
+    world.advance(Duration::from_millis(1) + TICK);
+    assert_eq!(world.closed, [id]);
+    assert_eq!(world.raw(id), "");
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn silent_peer_is_closed_5_seconds_after_the_upgrade() {
+    let mut world = World::new();
+    world.seconds(3);
+    let id = world.accept();
+    world.seconds(4);
+    world.bytes(id, upgrade("soup").as_bytes());
+    world.raw(id);
+    world.advance(Duration::from_millis(4_999));
+    assert_eq!(world.see(id), []);
+    world.advance(Duration::from_millis(1) + TICK);
+    assert_eq!(world.see(id), [close_frame(CloseReason::AuthTimeout)]);
+    assert!(world.closed.is_empty());
+    world.seconds(3);
+    assert_eq!(world.closed, [id]);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn the_answer_to_a_close_frame_ends_the_connection() {
+    let mut world = World::new();
+    let id = world.authenticating("soup");
+    world.seconds(6);
+    assert_eq!(world.close_reason(id), "Authentication timeout");
+    world.bytes(id, &frame(0x88, &1008_u16.to_be_bytes()));
+    assert_eq!(world.closed, [id]);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn an_accepted_auth_is_acknowledged_with_its_session() {
+    let mut world = World::new();
+    let id = world.authenticating("soup");
+    let token = world.token("alice", 900);
+    let request = world.auth(id, &token);
+    let message = world.message(id);
+    assert_eq!(message["type"], "recipe_update");
+    assert_eq!(message["timestamp"], "2027-01-15T08:00:00.000Z");
+    let payload = &message["payload"];
+    assert_eq!(payload["request_id"], request.as_str());
+    assert_eq!(payload["recipe_data"]["id"], "soup");
+    assert_eq!(
+        payload["session"],
+        json!({
+            "user_id": "alice",
+            "expires_at": "2027-01-15T08:15:00.000Z",
+            "reauth_at": "2027-01-15T08:14:00.000Z",
+        })
+    );
+    assert!(world.node.is_authenticated(id));
+}
+
+#[test]
+fn each_check_of_a_token_has_its_own_close_reason() {
+    let mut world = World::with(|config| config.auth.issuer = "us".to_owned());
+    let exp = 1_800_000_900;
+    let cases = [
+        ("nonsense".to_owned(), "Invalid token"),
+        (world.sign(&json!({ "sub": "a", "iss": "us" })), "Invalid token payload"),
+        (world.sign(&json!({ "sub": "a", "iss": "us", "exp": 5 })), "Token expired"),
+        (
+            world.sign(&json!({ "sub": "a", "iss": "us", "exp": exp, "nbf": exp })),
+            "Token not yet valid",
+        ),
+        (world.sign(&json!({ "sub": "a", "iss": "them", "exp": exp })), "Invalid token payload"),
+        (String::new(), "Missing auth token"),
+    ];
+    for (token, reason) in cases {
+        let id = world.authenticating("soup");
+        world.auth(id, &token);
+        assert_eq!(world.close_reason(id), reason);
+    }
+    for (bytes, reason) in [
+        (text("nope"), "Invalid auth message format"),
+        (text(&envelope("chat_message", "a", json!({}))), "First message must be auth"),
+        (text(&envelope("dance", "a", json!({}))), "First message must be auth"),
+        (frame(0x82, b"x"), "Binary frames are not supported"),
+        (frame(0x81, &[b'x'; 16_385]), "Message too large"),
+    ] {
+        let id = world.authenticating("soup");
+        world.bytes(id, &bytes);
+        assert_eq!(world.close_reason(id), reason);
+    }
+}
+
+#[test]
+fn an_auth_message_is_single_use_until_its_token_expires() {
+    let mut world = World::new();
+    let first = world.authenticating("soup");
+    let token = world.token("alice", 60);
+    let recorded = text(&envelope("auth", "recorded", json!({ "token": token })));
+    world.bytes(first, &recorded);
+    assert_eq!(world.message(first)["type"], "recipe_update");
+    let replay = world.authenticating("soup");
+    world.bytes(replay, &recorded);
+    assert_eq!(world.close_reason(replay), "Auth message replayed");
+    let fresh_id = world.authenticating("soup");
+    world.auth(fresh_id, &token);
+    assert_eq!(world.message(fresh_id)["type"], "recipe_update");
+}
+
+#[test]
+fn a_token_with_a_jti_can_be_bound_to_one_connection() {
+    let mut world = World::with(|config| config.auth.single_use_jti = true);
+    let token = world.sign(&json!({ "sub": "a", "exp": 1_800_000_900, "jti": "j" }));
+    let first = world.authenticating("soup");
+    world.auth(first, &token);
+    assert_eq!(world.message(first)["type"], "recipe_update");
+    world.auth(first, &token);
+    assert_eq!(world.message(first)["payload"]["content"], "Re-authenticated");
+    let second = world.authenticating("soup");
+    world.auth(second, &token);
+    assert_eq!(world.close_reason(second), "Auth message replayed");
+}
+
+#[test]
+fn a_user_has_five_connections_and_a_failed_sixth_costs_nothing() {
+    let mut world = World::new();
+    let five: Vec<_> = (0..5).map(|_| world.connected("soup", "alice")).collect();
+    let sixth = world.authenticating("soup");
+    let token = world.token("alice", 900);
+    let recorded = text(&envelope("auth", "again", json!({ "token": token })));
+    world.bytes(sixth, &recorded);
+    assert_eq!(world.close_reason(sixth), "Connection limit exceeded");
+    world.connected("soup", "bob");
+    world.node.handle_hangup(world.now, five[0], Hangup::Reset);
+    let seventh = world.authenticating("soup");
+    world.bytes(seventh, &recorded);
+    assert_eq!(world.message(seventh)["type"], "recipe_update");
+}
+
+#[test]
+fn at_14_minutes_a_fresh_token_is_asked_for_and_chat_goes_on() {
+    let mut world = World::new();
+    let id = world.connected("soup", "alice");
+    alive(&mut world, id, 839);
+    assert_eq!(world.see(id), []);
+    world.seconds(1);
+    let asked = world.message(id);
+    assert_eq!(asked["type"], "auth_required");
+    assert_eq!(
+        asked["payload"],
+        json!({
+            "reason": "token_expiring",
+            "message": "Token expiring soon",
+            "deadline": "2027-01-15T08:14:30.000Z",
+        })
+    );
+    world.chat(id, "still here");
+    assert_eq!(world.message(id)["type"], "recipe_update");
+    let token = world.token("alice", 900);
+    let request = world.auth(id, &token);
+    let payload = world.message(id)["payload"].clone();
+    assert_eq!(payload["request_id"], request.as_str());
+    assert_eq!(payload["content"], "Re-authenticated");
+    assert_eq!(payload["recipe_data"], Value::Null);
+    assert_eq!(payload["session"]["reauth_at"], "2027-01-15T08:28:00.000Z");
+    alive(&mut world, id, 839);
+    assert_eq!(world.see(id), []);
+    world.seconds(1);
+    assert_eq!(world.message(id)["type"], "auth_required");
+}
+
+#[test]
+fn a_long_lived_token_is_asked_for_by_the_sessions_age() {
+    let mut world = World::new();
+    let id = world.authenticating("soup");
+    let token = world.token("alice", 86_400);
+    world.auth(id, &token);
+    world.see(id);
+    alive(&mut world, id, 840);
+    assert_eq!(world.message(id)["payload"]["reason"], "session_age");
+}
+
+#[test]
+fn no_fresh_token_in_30_seconds_closes() {
+    let mut world = World::new();
+    let id = world.connected("soup", "alice");
+    alive(&mut world, id, 840);
+    world.see(id);
+    alive(&mut world, id, 29);
+    assert_eq!(world.see(id), []);
+    world.seconds(1);
+    assert_eq!(world.close_reason(id), "Re-authentication timeout");
+}
+
+#[test]
+fn a_fresh_token_at_the_last_tick_is_in_time() {
+    let mut world = World::new();
+    let id = world.connected("soup", "alice");
+    alive(&mut world, id, 840);
+    world.see(id);
+    world.advance(Duration::from_secs(30) - Duration::from_micros(1));
+    let token = world.token("alice", 900);
+    world.auth(id, &token);
+    assert_eq!(world.message(id)["payload"]["content"], "Re-authenticated");
+    alive(&mut world, id, 60);
+    assert_eq!(world.see(id), []);
+}
+
+#[test]
+fn a_token_for_somebody_else_closes() {
+    let mut world = World::new();
+    let id = world.connected("soup", "alice");
+    let token = world.token("mallory", 900);
+    world.auth(id, &token);
+    assert_eq!(world.close_reason(id), "Subject changed");
+}
+
+#[test]
+fn a_bad_token_on_a_live_connection_closes_with_its_own_reason() {
+    let mut world = World::new();
+    let id = world.connected("soup", "alice");
+    world.auth(id, "nonsense");
+    assert_eq!(world.close_reason(id), "Invalid token");
+    let id = world.connected("soup", "alice");
+    world.bytes(id, &text(r#"{"type":"auth","id":"x"}"#));
+    assert_eq!(world.message(id)["payload"]["error"], "invalid_message");
+}
+
+#[test]
+fn clocks_that_are_set_move_no_deadline() {
+    let mut world = World::new();
+    let id = world.connected("soup", "alice");
+    world.now.unix = world.now.unix + Duration::from_secs(3_600);
+    alive(&mut world, id, 839);
+    assert_eq!(world.see(id), []);
+    world.now.unix = UnixTime::from_millis(world.now.unix.as_millis() - 7_200_000);
+    world.seconds(1);
+    assert_eq!(world.message(id)["type"], "auth_required");
+}
+
+#[test]
+fn connections_that_came_together_are_not_asked_together() {
+    let mut world = World::with(|config| {
+        config.auth.reauth_spread = crate::config::Length::from_secs(30);
+        config.limits.ping = crate::config::Length::from_secs(0);
+    });
+    let ids: Vec<_> = (0..50).map(|n| world.connected("soup", &format!("user{n}"))).collect();
+    world.seconds(809);
+    assert!(ids.iter().all(|&id| world.see(id).is_empty()));
+    let asked: Vec<usize> = (0..31)
+        .map(|_| {
+            world.seconds(1);
+            ids.iter().filter(|&&id| !world.see(id).is_empty()).count()
+        })
+        .collect();
+    assert_eq!(asked.iter().sum::<usize>(), 50);
+    assert!(asked.iter().all(|&count| count < 10), "{asked:?}");
+}
+
+#[test]
+fn pings_are_sent_in_silence_and_two_unanswered_are_the_end() {
+    let mut world = World::new();
+    let id = world.connected("soup", "alice");
+    world.advance(Duration::from_secs(30) + TICK);
+    assert_eq!(world.see(id), [Seen::Ping]);
+    world.bytes(id, &frame(0x8a, b""));
+    world.advance(Duration::from_secs(60) + TICK);
+    assert_eq!(world.see(id), [Seen::Ping, Seen::Ping]);
+    world.advance(Duration::from_secs(30));
+    assert_eq!(world.close_reason(id), "Ping timeout");
+}
+
+#[test]
+fn a_drain_spreads_its_closes_and_refuses_newcomers() {
+    let mut world = World::new();
+    let ids: Vec<_> = (0..100).map(|n| world.connected("soup", &format!("user{n}"))).collect();
+    let half_open = world.accept();
+    world.node.handle_shutdown(world.now);
+    world.settle();
+    let newcomer = world.accept();
+    world.bytes(newcomer, upgrade("soup").as_bytes());
+    assert!(world.raw(newcomer).starts_with("HTTP/1.1 503 "));
+    world.seconds(5);
+    let closed = ids.iter().filter(|&&id| !world.see(id).is_empty()).count();
+    assert!((20..80).contains(&closed), "{closed}");
+    world.seconds(5);
+    let closed = ids.iter().filter(|&&id| !world.see(id).is_empty()).count() + closed;
+    assert_eq!(closed, 100);
+    assert!(!world.node.is_drained());
+    world.seconds(3);
+    assert!(world.node.is_drained() && world.closed.contains(&half_open));
+}
+
+/// Time passes with a sign of life every 20 seconds.
+fn alive(world: &mut World, id: ConnId, seconds: u64) {
+    for _ in 0..seconds / 20 {
+        world.seconds(20);
+        world.bytes(id, &frame(0x8a, b""));
+    }
+    world.seconds(seconds % 20);
+}

@@ -1,0 +1,269 @@
+//! Applications that answer later, or never.
+
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::node::app::{Admission, Answer, Incoming, Join, Left, Reply, Update};
+use crate::protocol::ErrorCode;
+
+/// Answers by the content: `now`, `work`, `panic`; whatever else is held.
+#[derive(Default)]
+struct Slow {
+    joins_later: bool,
+    seen: Arc<Mutex<Vec<(String, Ticket)>>>,
+}
+
+impl App for Slow {
+    fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
+        if self.joins_later || join.room == "later" {
+            self.seen.lock().unwrap().push((format!("join {}", join.reauth), join.ticket));
+            return Reply::Held;
+        }
+        match join.room {
+            "denied" => Admission::Deny.into(),
+            _ => Admission::Admit(Update::text("in")).into(),
+        }
+    }
+
+    fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
+        let content = message.content.to_owned();
+        match message.content {
+            "now" => Ok(Update::text("now")).into(),
+            "work" => Reply::later(move || Ok(Update::text(content))),
+            _ => {
+                self.seen.lock().unwrap().push((content, message.ticket));
+                Reply::Held
+            }
+        }
+    }
+
+    fn on_leave(&mut self, left: &Left<'_>) {
+        let ticket = Ticket { index: 0, serial: 0 };
+        self.seen.lock().unwrap().push((format!("{} left", left.user), ticket));
+    }
+}
+
+type Asked = Arc<Mutex<Vec<(String, Ticket)>>>;
+
+fn world() -> (World, Asked) {
+    let mut config = Config::default();
+    config.auth.reauth_spread = crate::config::Length::from_secs(0);
+    let app = Slow::default();
+    let asked = Arc::clone(&app.seen);
+    (World::with_app(config, Box::new(app)), asked)
+}
+
+fn ticket(asked: &Asked, what: &str) -> Ticket {
+    let asked = asked.lock().unwrap();
+    asked.iter().rev().find(|(seen, _)| seen == what).unwrap_or_else(|| panic!("{asked:?}")).1
+}
+
+fn answer(world: &mut World, ticket: Ticket, content: &str) {
+    let outcome = Outcome::Message(Ok(Update::text(content)));
+    world.node.handle_completion(world.now, Completion { ticket, outcome });
+    world.settle();
+}
+
+fn admit(world: &mut World, ticket: Ticket) {
+    let outcome = Outcome::Join(Admission::Admit(Update::text("in")));
+    world.node.handle_completion(world.now, Completion { ticket, outcome });
+    world.settle();
+}
+
+fn contents(seen: &[Seen]) -> Vec<String> {
+    seen.iter()
+        .map(|seen| match seen {
+            Seen::Message(message) => {
+                let payload = &message["payload"];
+                payload["content"].as_str().or(payload["error"].as_str()).unwrap().to_owned()
+            }
+            other => format!("{other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn answers_come_in_the_order_of_the_messages() {
+    let (mut world, asked) = world();
+    let id = world.connected("soup", "alice");
+    world.chat(id, "held");
+    world.chat(id, "now");
+    world.bytes(id, &text("nope"));
+    world.chat(id, "work");
+    assert_eq!(world.see(id), []);
+    let held = ticket(&asked, "held");
+    answer(&mut world, held, "first");
+    let work = world.commands.pop().unwrap();
+    assert_eq!(contents(&world.see(id)), ["first", "now", "invalid_json"]);
+    world.node.handle_completion(world.now, work.run());
+    world.settle();
+    assert_eq!(contents(&world.see(id)), ["work"]);
+    answer(&mut world, held, "twice");
+    assert_eq!(world.see(id), []);
+    assert_eq!(world.node.metrics().late_completions, 1);
+}
+
+#[test]
+fn a_full_backlog_stops_the_reading_until_there_is_room() {
+    let (mut world, asked) = world();
+    let id = world.connected("soup", "alice");
+    let mut bytes = Vec::new();
+    for n in 0..25 {
+        let content = if n == 0 { "held" } else { "now" };
+        bytes.extend(text(&envelope(
+            "chat_message",
+            &n.to_string(),
+            json!({ "content": content }),
+        )));
+    }
+    world.bytes(id, &bytes);
+    assert!(!world.node.wants_input(id));
+    let held = ticket(&asked, "held");
+    answer(&mut world, held, "held");
+    assert!(world.node.wants_input(id));
+    assert_eq!(world.see(id).len(), 25);
+    assert_eq!(world.node.usage().buffered_bytes, 0);
+}
+
+#[test]
+fn a_reauthentication_is_handled_before_messages_that_wait() {
+    let (mut world, asked) = world();
+    let id = world.connected("soup", "alice");
+    world.chat(id, "held");
+    world.chat(id, "now");
+    let token = world.token("alice", 900);
+    world.auth(id, &token);
+    assert_eq!(contents(&world.see(id)), ["Re-authenticated"]);
+    let held = ticket(&asked, "held");
+    answer(&mut world, held, "held");
+    assert_eq!(contents(&world.see(id)), ["held", "now"]);
+}
+
+#[test]
+fn the_application_has_5_seconds_for_a_message() {
+    let (mut world, asked) = world();
+    let id = world.connected("soup", "alice");
+    world.chat(id, "held");
+    world.chat(id, "now");
+    world.seconds(4);
+    assert_eq!(world.see(id), []);
+    world.seconds(2);
+    assert_eq!(contents(&world.see(id)), ["backend_timeout", "now"]);
+    let held = ticket(&asked, "held");
+    answer(&mut world, held, "too late");
+    assert_eq!(world.see(id), []);
+    assert_eq!(world.node.metrics().errors(ErrorCode::BackendTimeout), 1);
+}
+
+#[test]
+fn a_room_that_does_not_open_in_5_seconds_is_unavailable() {
+    let (mut world, asked) = world();
+    let id = world.authenticating("later");
+    let token = world.token("alice", 900);
+    let recorded = text(&envelope("auth", "a", json!({ "token": token })));
+    world.bytes(id, &recorded);
+    world.seconds(6);
+    assert_eq!(world.close_reason(id), "Backend unavailable");
+    // The failed join has not used its message up.
+    let again = world.authenticating("later");
+    world.bytes(again, &recorded);
+    let join = ticket(&asked, "join false");
+    admit(&mut world, join);
+    assert_eq!(contents(&world.see(again)), ["in"]);
+}
+
+#[test]
+fn a_denied_room_closes_and_frees_the_message() {
+    let (mut world, _) = world();
+    for _ in 0..2 {
+        let id = world.authenticating("denied");
+        let token = world.token("alice", 900);
+        world.bytes(id, &text(&envelope("auth", "a", json!({ "token": token }))));
+        assert_eq!(world.close_reason(id), "Recipe not found or access denied");
+    }
+}
+
+#[test]
+fn sixteen_messages_wait_for_the_acknowledgement_and_the_next_closes() {
+    let (mut world, asked) = world();
+    for (count, expected) in [(16, 17), (17, 1)] {
+        let id = world.authenticating("later");
+        let token = world.token("alice", 900);
+        world.auth(id, &token);
+        for _ in 0..count {
+            world.chat(id, "now");
+        }
+        let join = ticket(&asked, "join false");
+        admit(&mut world, join);
+        let seen = world.see(id);
+        assert_eq!(seen.len(), expected);
+        if count == 17 {
+            assert_eq!(seen, [close_frame(CloseReason::RateLimited)]);
+        }
+    }
+}
+
+#[test]
+fn work_that_finds_no_worker_or_breaks_it_is_an_answer_too() {
+    let (mut world, _) = world();
+    let id = world.connected("soup", "alice");
+    for (outcome, error) in
+        [(Outcome::Refused, "backend_unavailable"), (Outcome::Panicked, "internal")]
+    {
+        world.chat(id, "work");
+        let ticket = world.commands.pop().unwrap().ticket;
+        world.node.handle_completion(world.now, Completion { ticket, outcome });
+        world.settle();
+        assert_eq!(contents(&world.see(id)), [error]);
+    }
+}
+
+#[test]
+fn a_message_sent_again_while_it_is_asked_finds_its_answer() {
+    let (mut world, asked) = world();
+    let first = world.connected("soup", "alice");
+    let message = text(&envelope("chat_message", "m1", json!({ "content": "held" })));
+    world.bytes(first, &message);
+    world.node.handle_hangup(world.now, first, Hangup::Reset);
+    world.settle();
+    let second = world.connected("soup", "alice");
+    world.bytes(second, &message);
+    let held = ticket(&asked, "held");
+    answer(&mut world, held, "the answer");
+    assert_eq!(contents(&world.see(second)), ["the answer"]);
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.iter().filter(|(what, _)| what == "held").count(), 1);
+}
+
+#[test]
+fn the_application_is_told_who_left_once() {
+    let (mut world, asked) = world();
+    let id = world.connected("soup", "alice");
+    world.bytes(id, &frame(0x88, &1000_u16.to_be_bytes()));
+    let pending = world.authenticating("soup");
+    world.node.handle_hangup(world.now, pending, Hangup::Reset);
+    world.settle();
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.iter().filter(|(what, _)| what == "alice left").count(), 1);
+    assert_eq!(asked.len(), 1);
+}
+
+#[test]
+fn a_reauthentication_keeps_the_room_while_the_application_thinks() {
+    let (mut world, asked) = world();
+    let id = world.authenticating("later");
+    let token = world.token("alice", 900);
+    world.auth(id, &token);
+    let join = ticket(&asked, "join false");
+    admit(&mut world, join);
+    world.see(id);
+    world.auth(id, &token);
+    world.auth(id, &token);
+    world.chat(id, "now");
+    assert_eq!(contents(&world.see(id)), ["now"]);
+    for _ in 0..2 {
+        let join = ticket(&asked, "join true");
+        admit(&mut world, join);
+        assert_eq!(contents(&world.see(id)), ["Re-authenticated"]);
+    }
+}

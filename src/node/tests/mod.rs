@@ -1,0 +1,280 @@
+//! The node by bytes, in virtual time.
+
+mod auth;
+mod chat;
+mod hostile;
+mod later;
+
+use std::collections::HashMap;
+use std::io::IoSlice;
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::memory::{Access, MemoryApp};
+use crate::protocol::CloseReason;
+use crate::time::UnixTime;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// A node, its clock, and the far ends of its connections.
+struct World {
+    node: Node,
+    now: Now,
+    /// What came out for each connection, as far as it was not looked at.
+    output: HashMap<ConnId, Vec<u8>>,
+    /// Which sockets the driver was told to end, and whose write side.
+    closed: Vec<ConnId>,
+    finished: Vec<ConnId>,
+    commands: Vec<Command>,
+    /// Bytes that each socket still takes; more waits in the node.
+    room: HashMap<ConnId, usize>,
+    messages: u64,
+}
+
+/// What a peer sees of the server, one frame at a time.
+#[derive(Clone, Debug, PartialEq)]
+enum Seen {
+    Message(Value),
+    Close(u16, String),
+    Ping,
+    Pong(Vec<u8>),
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        config.auth.reauth_spread = crate::config::Length::from_secs(0);
+        change(&mut config);
+        let app = MemoryApp::new(&config, Access::Open, 1);
+        Self::with_app(config, Box::new(app))
+    }
+
+    fn with_app(mut config: Config, app: Box<dyn App>) -> Self {
+        config.auth.secret = SECRET.to_owned();
+        Self {
+            node: Node::new(&config, 1, app).unwrap(),
+            now: Now { monotonic: Instant::START, unix: UnixTime::from_millis(1_800_000_000_000) },
+            output: HashMap::new(),
+            closed: Vec::new(),
+            finished: Vec::new(),
+            commands: Vec::new(),
+            room: HashMap::new(),
+            messages: 0,
+        }
+    }
+
+    /// Time passes, and every timer that is due on the way fires at the tick it is due in.
+    fn advance(&mut self, length: Duration) {
+        let end = self.now.monotonic + length;
+        while let Some(next) = self.node.poll_timeout()
+            && next <= end
+        {
+            self.set(next.max(self.now.monotonic));
+            self.node.handle_timeout(self.now);
+            self.settle();
+        }
+        self.set(end);
+    }
+
+    fn set(&mut self, to: Instant) {
+        let passed = to.since(self.now.monotonic);
+        // Milliseconds are what the wall clock has; the rest is carried by the monotonic one.
+        self.now = Now { monotonic: to, unix: self.now.unix + passed };
+    }
+
+    fn seconds(&mut self, seconds: u64) {
+        self.advance(Duration::from_secs(seconds));
+    }
+
+    /// Does what the node asks for, as a driver would.
+    fn settle(&mut self) {
+        while let Some(action) = self.node.poll_action() {
+            match action {
+                Action::Flush(id) => self.flush(id),
+                Action::Finish(id) => self.finished.push(id),
+                Action::Close(id) => self.closed.push(id),
+                Action::Submit(command) => self.commands.push(command),
+                Action::Resume(_) => {}
+            }
+        }
+    }
+
+    fn flush(&mut self, id: ConnId) {
+        loop {
+            let room = self.room.get(&id).copied().unwrap_or(usize::MAX);
+            let mut slices = [IoSlice::new(&[]); 4];
+            let filled = self.node.pending_output(id, &mut slices);
+            let bytes: Vec<u8> =
+                slices[..filled].iter().flat_map(|s| s.to_vec()).take(room).collect();
+            if bytes.is_empty() {
+                return;
+            }
+            if let Some(room) = self.room.get_mut(&id) {
+                *room -= bytes.len();
+            }
+            self.output.entry(id).or_default().extend(&bytes);
+            self.node.consume_output(self.now, id, bytes.len());
+        }
+    }
+
+    fn accept(&mut self) -> ConnId {
+        self.node.handle_accept(self.now, "127.0.0.1:9".parse().unwrap()).unwrap()
+    }
+
+    fn bytes(&mut self, id: ConnId, bytes: &[u8]) {
+        self.node.handle_bytes(self.now, id, &mut bytes.to_vec());
+        self.settle();
+    }
+
+    /// A connection that may say who it is.
+    fn authenticating(&mut self, room: &str) -> ConnId {
+        let id = self.accept();
+        self.bytes(id, upgrade(room).as_bytes());
+        let answer = self.raw(id);
+        assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+        id
+    }
+
+    /// A connection in its room.
+    fn connected(&mut self, room: &str, user: &str) -> ConnId {
+        let id = self.authenticating(room);
+        let token = self.token(user, 900);
+        self.auth(id, &token);
+        let seen = self.see(id);
+        assert!(
+            matches!(&seen[..], [Seen::Message(m)] if m["type"] == "recipe_update"),
+            "{seen:?}"
+        );
+        id
+    }
+
+    fn token(&self, user: &str, life: u64) -> String {
+        let exp = self.now.unix.as_millis() / 1_000 + life;
+        self.sign(&json!({ "sub": user, "exp": exp, "nonce": self.messages }))
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        let key = EncodingKey::from_secret(SECRET.as_bytes());
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap()
+    }
+
+    /// Sends a fresh `auth`; returns its id.
+    fn auth(&mut self, id: ConnId, token: &str) -> String {
+        self.say(id, "auth", json!({ "token": token }))
+    }
+
+    /// Sends a chat message; returns its id.
+    fn chat(&mut self, id: ConnId, content: &str) -> String {
+        self.say(id, "chat_message", json!({ "content": content }))
+    }
+
+    fn say(&mut self, id: ConnId, kind: &str, payload: Value) -> String {
+        self.messages += 1;
+        let message = format!("{kind}_{}", self.messages);
+        self.bytes(id, &text(&envelope(kind, &message, payload)));
+        message
+    }
+
+    fn raw(&mut self, id: ConnId) -> String {
+        String::from_utf8(self.output.remove(&id).unwrap_or_default()).unwrap()
+    }
+
+    /// What the peer of `id` sees that it has not seen yet.
+    fn see(&mut self, id: ConnId) -> Vec<Seen> {
+        let bytes = self.output.remove(&id).unwrap_or_default();
+        let mut rest = &bytes[..];
+        let mut seen = Vec::new();
+        while let [first, second, tail @ ..] = rest {
+            let (length, tail) = match second {
+                126 => (usize::from(u16::from_be_bytes([tail[0], tail[1]])), &tail[2..]),
+                127 => (u64::from_be_bytes(tail[..8].try_into().unwrap()) as usize, &tail[8..]),
+                short => (usize::from(*short), tail),
+            };
+            let (payload, tail) = tail.split_at(length);
+            rest = tail;
+            seen.push(match first {
+                0x81 => Seen::Message(serde_json::from_slice(payload).unwrap()),
+                0x88 if payload.is_empty() => Seen::Close(1005, String::new()),
+                0x88 => Seen::Close(
+                    u16::from_be_bytes([payload[0], payload[1]]),
+                    String::from_utf8(payload[2..].to_vec()).unwrap(),
+                ),
+                0x89 => Seen::Ping,
+                0x8a => Seen::Pong(payload.to_vec()),
+                other => panic!("frame {other:x}"),
+            });
+        }
+        seen
+    }
+
+    /// The only message that the peer of `id` sees.
+    #[track_caller]
+    fn message(&mut self, id: ConnId) -> Value {
+        match &self.see(id)[..] {
+            [Seen::Message(message)] => message.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The reason that the peer of `id` is closed with.
+    #[track_caller]
+    fn close_reason(&mut self, id: ConnId) -> String {
+        match &self.see(id)[..] {
+            [.., Seen::Close(_, reason)] => reason.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn assert_nothing_is_left(&mut self) {
+        let usage = Usage { replays: 0, ..self.node.usage() };
+        assert_eq!(usage, Usage::default());
+    }
+}
+
+fn upgrade(room: &str) -> String {
+    format!(
+        "GET /v1/chat/{room} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: \
+         Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+}
+
+fn envelope(kind: &str, id: &str, payload: Value) -> String {
+    json!({ "type": kind, "id": id, "timestamp": "2026-11-22T10:00:00Z", "payload": payload })
+        .to_string()
+}
+
+fn text(text: &str) -> Vec<u8> {
+    frame(0x81, text.as_bytes())
+}
+
+/// A client's frame; its mask is not zero.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mask = [1, 2, 3, 4];
+    let mut bytes = vec![first];
+    match payload.len() {
+        n @ 0..=125 => bytes.push(0x80 | n as u8),
+        n @ 126..=0xffff => {
+            bytes.push(0x80 | 126);
+            bytes.extend((n as u16).to_be_bytes());
+        }
+        n => {
+            bytes.push(0x80 | 127);
+            bytes.extend((n as u64).to_be_bytes());
+        }
+    }
+    bytes.extend(mask);
+    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
+    bytes
+}
+
+fn close_frame(reason: CloseReason) -> Seen {
+    Seen::Close(reason.code(), reason.text().to_owned())
+}
