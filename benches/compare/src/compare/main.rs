@@ -1,0 +1,3 @@
+//! Runs the servers of the comparison in turn.
+
+fn main() {}
