@@ -88,7 +88,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     for &scenario in &scenarios {
         let of_scenario: Vec<&Run> = runs.iter().filter(|run| run.scenario == scenario).collect();
         if !of_scenario.is_empty() {
-            println!("\n{}", table::markdown(scenario, &names, &of_scenario));
+            print!("\n{}", table::markdown(scenario, &names, &of_scenario));
         }
     }
     let planned = plan::turns(servers.len(), arguments.rounds) * scenarios.len();

@@ -160,6 +160,7 @@ mod tests {
         }
         assert_eq!(address_in("listening on [::1]:9"), "[::1]:9".parse().ok());
         assert_eq!(address_in("listening on all addresses"), None);
+        assert_eq!(address_in("listening on [127.0.0.1:8080], at most 9"), None);
     }
 
     #[test]
