@@ -61,8 +61,13 @@ pub(crate) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     if let Err(End::Refused(reason)) = converse(&mut socket, &room, &shared).await {
         let reason = Utf8Bytes::from_static(reason);
         let _ = socket.close(Some(CloseFrame { code: CloseCode::Policy, reason })).await;
-        let _ = timeout(LINGER, async { while let Some(Ok(_)) = socket.next().await {} }).await;
+        linger(&mut socket).await;
     }
+}
+
+/// Ends the closing handshake, or gives it up.
+async fn linger(socket: &mut Socket) {
+    let _ = timeout(LINGER, async { while let Some(Ok(_)) = socket.next().await {} }).await;
 }
 
 /// Looks at the upgrade request: the path names the room.
@@ -164,6 +169,11 @@ async fn chat(
                         timer.as_mut().reset(session.deadline);
                     }
                     socket.send(Message::Text(answer)).await?;
+                }
+                // Nothing of the room may come before the close frame that answers.
+                Some(Ok(Message::Close(_))) => {
+                    linger(socket).await;
+                    return Err(End::Gone);
                 }
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Err(End::Gone),
