@@ -46,6 +46,12 @@ impl Scenario {
         let few = if is_quick { few } else { &[] };
         full.iter().chain(few).copied().collect()
     }
+
+    /// Whether the resident set says something about a connection: many are there at once, and
+    /// nothing else grows.
+    pub(crate) fn tells_memory(self) -> bool {
+        matches!(self, Self::Idle | Self::Pending)
+    }
 }
 
 impl fmt::Display for Scenario {

@@ -10,9 +10,11 @@ use crate::stats::{Summary, ratios, summary};
 /// A row: its name, and where its figure is.
 type Metric = (&'static str, fn(&Measured) -> Option<f64>);
 
+const MEMORY: &str = "resident bytes per connection";
+
 const METRICS: [Metric; 7] = [
     ("CPU µs per operation", Measured::cpu),
-    ("resident bytes per connection", Measured::memory),
+    (MEMORY, Measured::memory),
     ("operations/s", |measured| Some(measured.operations_per_second)),
     ("p50 µs", |measured| Some(measured.latency_us.as_ref()?.p50)),
     ("p99 µs", |measured| Some(measured.latency_us.as_ref()?.p99)),
@@ -36,6 +38,9 @@ pub(crate) fn markdown(scenario: Scenario, servers: &[&str], runs: &[&Run]) -> S
     }
     let _ = write!(text, " |\n| ---{} |\n", " | ---:".repeat(servers.len() + others.len()));
     for (name, of) in METRICS {
+        if name == MEMORY && !scenario.tells_memory() {
+            continue;
+        }
         if !runs.iter().any(|run| run.measured().and_then(of).is_some()) {
             continue;
         }
@@ -145,6 +150,7 @@ mod tests {
                    1.25 (1.25–1.25) |";
         assert_eq!(lines.next(), Some(cpu));
         assert!(!text.contains("quiet"), "{text}");
+        assert!(!text.contains(MEMORY), "{text}");
     }
 
     #[test]
