@@ -3,11 +3,15 @@
 //! The command line fills these from TOML, environment and flags; a program that embeds the node
 //! fills them by hand. A limit of 0 is "none" unless its field says otherwise.
 
-use std::fmt;
-use std::str::FromStr;
-use std::time::Duration;
+pub mod check;
+mod units;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use check::Fault;
+pub use units::{Length, Size};
 
 /// Everything. Its serialised form is the configuration file, with every key there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -225,141 +229,9 @@ impl Default for Log {
     }
 }
 
-/// A length of time as people write it: `250ms`, `5s`, `14m`, `1h`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Length(Duration);
-
-impl Length {
-    /// `seconds` seconds.
-    #[must_use]
-    pub const fn from_secs(seconds: u64) -> Self {
-        Self(Duration::from_secs(seconds))
-    }
-
-    /// `millis` milliseconds.
-    #[must_use]
-    pub const fn from_millis(millis: u64) -> Self {
-        Self(Duration::from_millis(millis))
-    }
-
-    /// As the standard library's type.
-    #[must_use]
-    pub const fn get(self) -> Duration {
-        self.0
-    }
-}
-
-impl fmt::Display for Length {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_millis() {
-            0 => f.write_str("0s"),
-            ms if ms % 3_600_000 == 0 => write!(f, "{}h", ms / 3_600_000),
-            ms if ms % 60_000 == 0 => write!(f, "{}m", ms / 60_000),
-            ms if ms % 1_000 == 0 => write!(f, "{}s", ms / 1_000),
-            ms => write!(f, "{ms}ms"),
-        }
-    }
-}
-
-impl FromStr for Length {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no length of time: write `250ms`, `5s`, `14m` or `1h`");
-        let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
-        let millis = match unit {
-            "ms" => Some(number),
-            "s" => number.checked_mul(1_000),
-            "m" => number.checked_mul(60_000),
-            "h" => number.checked_mul(3_600_000),
-            "d" => number.checked_mul(86_400_000),
-            _ => None,
-        };
-        millis.map(Self::from_millis).ok_or_else(wrong)
-    }
-}
-
-/// A number of bytes as people write it: `512`, `64KiB`, `1MiB`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Size(usize);
-
-impl Size {
-    /// `bytes` bytes.
-    #[must_use]
-    pub const fn bytes(bytes: usize) -> Self {
-        Self(bytes)
-    }
-
-    /// `kib` times 1,024 bytes.
-    #[must_use]
-    pub const fn kib(kib: usize) -> Self {
-        Self(kib * 1_024)
-    }
-
-    /// In bytes.
-    #[must_use]
-    pub const fn get(self) -> usize {
-        self.0
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str("0"),
-            n if n % (1 << 30) == 0 => write!(f, "{}GiB", n >> 30),
-            n if n % (1 << 20) == 0 => write!(f, "{}MiB", n >> 20),
-            n if n % (1 << 10) == 0 => write!(f, "{}KiB", n >> 10),
-            n => write!(f, "{n}"),
-        }
-    }
-}
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no size: write `512`, `64KiB` or `1MiB`");
-        let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
-        let shift = match unit {
-            "" | "B" => 0,
-            "KiB" => 10,
-            "MiB" => 20,
-            "GiB" => 30,
-            _ => return Err(wrong()),
-        };
-        let bytes = number.checked_mul(1 << shift).and_then(|bytes| usize::try_from(bytes).ok());
-        bytes.map(Self).ok_or_else(wrong)
-    }
-}
-
-fn number_and_unit(text: &str) -> Option<(u64, &str)> {
-    let text = text.trim();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    Some((number.parse().ok()?, unit.trim_start()))
-}
-
-macro_rules! as_text {
-    ($($name:ident),*) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
-}
-as_text!(Length, Size);
-
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "expected a text or a list of texts")]
     enum OneOrMany {
         One(String),
         Many(Vec<String>),
@@ -373,29 +245,6 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lengths_are_read_as_they_are_written() {
-        for text in ["250ms", "5s", "14m", "1h", "0s"] {
-            assert_eq!(text.parse::<Length>().unwrap().to_string(), text);
-        }
-        assert_eq!("120s".parse::<Length>().unwrap().to_string(), "2m");
-        for text in
-            ["", "5", "s", "-1s", "5 weeks", "99999999999999999999s", "18446744073709551615h"]
-        {
-            assert!(text.parse::<Length>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn sizes_are_read_as_they_are_written() {
-        for text in ["512", "64KiB", "1MiB", "2GiB", "0"] {
-            assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
-        }
-        for text in ["", "KiB", "64KB", "-1", "99999999999GiB"] {
-            assert!(text.parse::<Size>().is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_secret_is_not_in_the_debug_form() {

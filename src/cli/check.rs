@@ -1,0 +1,188 @@
+//! `vestibule check`: the effective configuration, and the worst-case memory it allows.
+
+use std::fmt::Write as _;
+
+use vestibule::config::Config;
+
+use super::text::LINE_BYTES;
+use super::{Outcome, descriptors, log, secret};
+
+/// A connection's own state, authenticated: its slot, its timer entry, its place in a room.
+const CONNECTION_BYTES: u128 = 512;
+/// What a connection or a room is called at most: a room's 128 characters of ASCII, and a user's
+/// 256 characters of up to 4 bytes.
+const NAME_BYTES: u128 = 128 + 256 * 4;
+/// One accepted `auth` message: a hash, an expiry, and its share of a table that is half empty.
+const REPLAY_ENTRY_BYTES: u128 = 128;
+/// One remembered room beside its names.
+const ROOM_BYTES: u128 = 128;
+/// The stack that the standard library reserves for a thread.
+const STACK_BYTES: u128 = 2 << 20;
+/// The buffer that all connections are read into.
+const READ_BUFFER_BYTES: u128 = 64 << 10;
+
+const MASK: &str = "********";
+
+/// Prints the configuration as TOML, and the memory as comments below it.
+pub(super) fn run(config: &Config) -> Outcome {
+    let mut faults = Vec::new();
+    let (place, warning) = secret::inspect(config).unwrap_or_else(|fault| {
+        faults.push(fault);
+        Default::default()
+    });
+    let mut resolved = config.clone();
+    let few =
+        descriptors::fill(&mut resolved.limits, descriptors::possible()).unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        });
+    let mut shown = config.clone();
+    if !shown.auth.secret.is_empty() {
+        MASK.clone_into(&mut shown.auth.secret);
+    }
+    let toml = toml::to_string(&shown).unwrap_or_else(|error| {
+        faults.push(error.to_string());
+        String::new()
+    });
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    for warning in [warning, few].into_iter().flatten() {
+        super::warn(&warning);
+    }
+    super::print(&format!("{toml}\n# Signing secret: {place}\n#\n{}", memory(&resolved)))
+}
+
+/// One line of the sum: what, how many, bytes each.
+struct Row {
+    what: &'static str,
+    count: u128,
+    /// `None`: without a bound.
+    each: Option<u128>,
+}
+
+/// The arithmetic as TOML comments, every bound filled at once. `config` has no zeros left that
+/// stand for a number.
+fn memory(config: &Config) -> String {
+    let rows = rows(config);
+    let mut text = format!(
+        "# Worst-case memory, if every peer filled every bound at once\n\
+         # ({} connections, {} of them pending):\n#\n",
+        config.limits.connections, config.limits.pending
+    );
+    let mut total = Some(0_u128);
+    for row in rows {
+        let sum = row.each.map(|each| row.count.saturating_mul(each));
+        total = total.zip(sum).map(|(total, sum)| total.saturating_add(sum));
+        let arithmetic =
+            row.each.map_or_else(String::new, |each| format!("{} x {}", row.count, human(each)));
+        let sum = sum.map_or_else(|| "no bound".to_owned(), human);
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "# {:<44}{arithmetic:>24}{sum:>14}", row.what);
+    }
+    let total = total.map_or_else(|| "no bound".to_owned(), human);
+    let _ = writeln!(text, "# {:<44}{:>24}{total:>14}", "total", "");
+    text.push_str(
+        "#\n# Beside it, in the kernel: the socket buffers, bounded by net.ipv4.tcp_rmem and \
+         tcp_wmem.\n",
+    );
+    text
+}
+
+fn rows(config: &Config) -> [Row; 12] {
+    let limits = &config.limits;
+    let wide = |count: usize| count as u128;
+    let bound = |count: usize| (count > 0).then_some(wide(count));
+    let row = |what, count: usize, each| Row { what, count: wide(count), each: Some(each) };
+    let open_row = |what, count: usize, each| Row { what, count: wide(count), each };
+    let connections = limits.connections;
+    let message = wide(limits.message_bytes.get());
+    let head = wide(config.http.header_bytes.get());
+    let first = wide(limits.pending_message_bytes.get());
+    let waiting = u128::from(limits.waiting_messages) * message;
+    // A count of 0 is no bound, so the row has none either.
+    let entries = |count: usize, each| bound(count).map(|_| each);
+    [
+        row("connections with their names", connections, CONNECTION_BYTES + NAME_BYTES),
+        row("limits.message_bytes, unfinished", connections, message),
+        row("limits.waiting_messages, of message_bytes", connections, waiting),
+        open_row(
+            "limits.outbound_bytes, to slow readers",
+            connections,
+            bound(limits.outbound_bytes.get()),
+        ),
+        row("http.header_bytes + pending_message_bytes", limits.pending, head + first),
+        open_row(
+            "limits.replay_entries",
+            limits.replay_entries,
+            entries(limits.replay_entries, REPLAY_ENTRY_BYTES),
+        ),
+        open_row("limits.answer_bytes", 1, bound(limits.answer_bytes.get())),
+        open_row("limits.rooms", limits.rooms, entries(limits.rooms, ROOM_BYTES + NAME_BYTES)),
+        row("limits.worker_queue, of message_bytes", limits.worker_queue, message),
+        row("limits.workers, stacks", limits.workers, STACK_BYTES),
+        row("log.queue, lines", config.log.queue * log::COPIES, LINE_BYTES as u128),
+        row("read buffer", 1, READ_BUFFER_BYTES),
+    ]
+}
+
+/// `bytes` with the largest unit that leaves a whole part, and one decimal.
+fn human(bytes: u128) -> String {
+    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    match units.into_iter().find(|(_, shift)| bytes >> shift > 0) {
+        Some((unit, shift)) => {
+            let tenths = (bytes * 10) >> shift;
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vestibule::config::{Limits, Size};
+
+    fn total(limits: Limits) -> String {
+        let text = memory(&Config { limits, ..Config::default() });
+        let line = text.lines().find(|line| line.starts_with("# total")).unwrap();
+        line.trim_start_matches("# total").trim().to_owned()
+    }
+
+    #[test]
+    fn the_total_is_the_sum_of_its_rows() {
+        let config = Config {
+            limits: Limits { connections: 1_000, pending: 500, ..Limits::default() },
+            ..Config::default()
+        };
+        let sum: u128 = rows(&config).iter().map(|row| row.count * row.each.unwrap()).sum();
+        assert_eq!(total(config.limits), human(sum));
+    }
+
+    #[test]
+    fn a_limit_that_is_none_makes_the_memory_unbounded() {
+        for limits in [
+            Limits { outbound_bytes: Size::bytes(0), ..Limits::default() },
+            Limits { replay_entries: 0, ..Limits::default() },
+            Limits { answer_bytes: Size::bytes(0), ..Limits::default() },
+            Limits { rooms: 0, ..Limits::default() },
+        ] {
+            assert_eq!(total(Limits { connections: 1, pending: 1, ..limits }), "no bound");
+        }
+    }
+
+    #[test]
+    fn every_line_is_a_comment() {
+        let text = memory(&Config::default());
+        assert!(text.lines().all(|line| line.starts_with('#')), "{text}");
+        assert!(text.parse::<toml::Table>().unwrap().is_empty());
+    }
+
+    #[test]
+    fn bytes_are_written_for_people() {
+        assert_eq!(human(0), "0 B");
+        assert_eq!(human(1_023), "1023 B");
+        assert_eq!(human(1_536), "1.5 KiB");
+        assert_eq!(human(3 << 40), "3.0 TiB");
+    }
+}

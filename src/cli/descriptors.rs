@@ -1,0 +1,92 @@
+//! How many connections the process may have: the descriptor limit, and what it leaves.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use vestibule::config::Limits;
+
+/// Descriptors that are not connections: listeners, epoll, log, key files, the three standard ones.
+const RESERVED: u64 = 64;
+/// The most connections that 0 stands for: some systems allow a thousand million descriptors, which
+/// is no statement about the memory there is.
+const MOST_BY_DEFAULT: u64 = 1 << 20;
+
+/// The descriptors this process could have; changes nothing.
+pub(super) fn possible() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
+/// Raises the soft limit to the hard one; answers the limit that then holds.
+pub(super) fn raise() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    // Where raising is forbidden the old limit holds, and is what is read next.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Replaces the zeros of `connections` and `pending` by what they stand for, and bounds what is
+/// pending by what there is. Answers a warning when more is configured than is allowed.
+///
+/// # Errors
+/// The limit leaves no connection.
+pub(super) fn fill(limits: &mut Limits, descriptors: u64) -> Result<Option<String>, String> {
+    let left = descriptors.saturating_sub(RESERVED);
+    let most = usize::try_from(left.min(MOST_BY_DEFAULT)).unwrap_or(usize::MAX);
+    let mut warning = None;
+    if limits.connections == 0 {
+        if most == 0 {
+            return Err(format!(
+                "the limit of {descriptors} open files leaves none for connections, {RESERVED} are \
+                 reserved: raise it (ulimit -n)"
+            ));
+        }
+        limits.connections = most;
+    } else if limits.connections as u64 > left {
+        warning = Some(format!(
+            "limits.connections is {}, but the limit of {descriptors} open files leaves {left}",
+            limits.connections
+        ));
+    }
+    if limits.pending == 0 {
+        limits.pending = limits.connections.div_ceil(2);
+    }
+    limits.pending = limits.pending.min(limits.connections);
+    limits.pending_message_bytes = limits.pending_message_bytes.min(limits.message_bytes);
+    Ok(warning)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(connections: usize, pending: usize, descriptors: u64) -> (usize, usize, bool) {
+        let mut limits = Limits { connections, pending, ..Limits::default() };
+        let warning = fill(&mut limits, descriptors).unwrap();
+        (limits.connections, limits.pending, warning.is_some())
+    }
+
+    #[test]
+    fn zero_is_what_the_descriptors_leave_and_half_of_it_pending() {
+        assert_eq!(filled(0, 0, 1_064), (1_000, 500, false));
+        assert_eq!(filled(0, 0, 65), (1, 1, false));
+        assert_eq!(filled(0, 5_000, 1_064), (1_000, 1_000, false));
+        assert_eq!(filled(0, 0, u64::MAX), (1 << 20, 1 << 19, false));
+    }
+
+    #[test]
+    fn more_connections_than_descriptors_are_warned_about() {
+        assert_eq!(filled(1_000, 0, 1_064), (1_000, 500, false));
+        assert_eq!(filled(1_001, 0, 1_064), (1_001, 501, true));
+    }
+
+    #[test]
+    fn too_few_descriptors_are_a_fault() {
+        assert!(fill(&mut Limits::default(), 64).is_err());
+    }
+
+    #[test]
+    fn a_message_before_authentication_is_never_larger_than_one_after_it() {
+        let message_bytes = vestibule::config::Size::kib(1);
+        let mut limits = Limits { message_bytes, ..Limits::default() };
+        assert_eq!(fill(&mut limits, 1_064), Ok(None));
+        assert_eq!(limits.pending_message_bytes, message_bytes);
+    }
+}

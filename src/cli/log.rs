@@ -1,0 +1,211 @@
+//! Log lines: formatted where they arise, written by a thread behind a bounded queue.
+//!
+//! The reactor must never wait for a pipe that nobody reads. So a line is put into a queue under
+//! a lock that is held for a push, and a thread writes. A full queue drops the line and counts it;
+//! a line in the log says how many were dropped as soon as there is room again.
+//!
+//! Memory: at most [`COPIES`] queues of lines of at most 4 KiB.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ::log::{Level, LevelFilter, Log, Metadata, Record};
+use simplelog::{ConfigBuilder, WriteLogger};
+use vestibule::config;
+
+use super::text::Line;
+
+/// A queue's lines are there while it fills, once more when the writer has taken them, and once more
+/// as the one text that is written.
+pub(super) const COPIES: usize = 3;
+
+/// The logger's handle: to wait for the last lines, and to read what was dropped.
+#[derive(Clone, Debug)]
+pub(super) struct Logging {
+    queue: Arc<Queue>,
+}
+
+/// Starts the thread and makes it the process's logger.
+///
+/// # Errors
+/// One line: the file cannot be opened, or the thread not be started.
+pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
+    let level = config.level.parse().unwrap_or(LevelFilter::Info);
+    let sink: Box<dyn Write + Send> = if config.file.is_empty() {
+        Box::new(io::stderr())
+    } else {
+        let opened = OpenOptions::new().append(true).create(true).open(&config.file);
+        Box::new(opened.map_err(|error| format!("log.file {}: {error}", config.file))?)
+    };
+    let queue = Arc::new(Queue::new(config.queue));
+    let writer = Arc::clone(&queue);
+    std::thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(move || write_until_closed(&writer, sink))
+        .map_err(|error| format!("cannot start the log thread: {error}"))?;
+    ::log::set_boxed_logger(Box::new(Logger::new(level, Arc::clone(&queue))))
+        .map_err(|error| format!("cannot start the log: {error}"))?;
+    ::log::set_max_level(level);
+    Ok(Logging { queue })
+}
+
+impl Logging {
+    /// Ends the log. Waits until what is queued is written, but no longer than `at_most`.
+    pub(super) fn finish(&self, at_most: Duration) {
+        let mut state = self.queue.lock();
+        state.is_closed = true;
+        self.queue.changed.notify_all();
+        let waiting = |state: &mut State| !state.is_done;
+        // When the time is up, the rest is lost: that is what the bound means.
+        drop(self.queue.changed.wait_timeout_while(state, at_most, waiting));
+    }
+
+    /// Lines that were dropped so far: the queue was full, or they could not be written.
+    pub(super) fn dropped(&self) -> u64 {
+        self.queue.dropped.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug)]
+struct Queue {
+    capacity: usize,
+    dropped: AtomicU64,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lines: VecDeque<String>,
+    /// Dropped since the writer last took the lines; every one of them came after `lines`.
+    dropped: u64,
+    is_closed: bool,
+    is_done: bool,
+}
+
+impl Queue {
+    fn new(capacity: usize) -> Self {
+        let state = Mutex::new(State::default());
+        Self { capacity, dropped: AtomicU64::new(0), state, changed: Condvar::new() }
+    }
+
+    /// A poisoned lock is taken as it is: a queue of lines has no invariant that could be broken.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, line: String) {
+        let mut state = self.lock();
+        if state.lines.len() < self.capacity && !state.is_closed {
+            state.lines.push_back(line);
+            self.changed.notify_all();
+        } else {
+            state.dropped += 1;
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits for lines and takes all of them, and how many were dropped behind them; `None` when
+    /// the queue is closed and empty.
+    fn take(&self) -> Option<(VecDeque<String>, u64)> {
+        let idle = |state: &mut State| state.lines.is_empty() && !state.is_closed;
+        let mut state =
+            self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        if state.lines.is_empty() {
+            return None;
+        }
+        Some((std::mem::take(&mut state.lines), std::mem::take(&mut state.dropped)))
+    }
+}
+
+fn write_until_closed(queue: &Arc<Queue>, mut sink: Box<dyn Write + Send>) {
+    while let Some((lines, dropped)) = queue.take() {
+        let count = lines.len() as u64;
+        let mut text: String = lines.into_iter().collect();
+        if dropped > 0 {
+            text.push_str(&dropped_notice(dropped));
+        }
+        let written = sink.write_all(text.as_bytes()).and_then(|()| sink.flush());
+        if written.is_err() {
+            queue.dropped.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+    queue.lock().is_done = true;
+    queue.changed.notify_all();
+}
+
+fn dropped_notice(dropped: u64) -> String {
+    let queue = Arc::new(Queue::new(1));
+    let logger = Logger::new(LevelFilter::Warn, Arc::clone(&queue));
+    let mut record = Record::builder();
+    record.level(Level::Warn).target(module_path!());
+    logger.log(&record.args(format_args!("{dropped} log lines dropped")).build());
+    queue.lock().lines.pop_front().unwrap_or_default()
+}
+
+/// Formats into the queue: one line a record, whatever the record holds.
+struct Logger(Box<WriteLogger<Lines>>);
+
+impl Logger {
+    fn new(level: LevelFilter, queue: Arc<Queue>) -> Self {
+        let format = ConfigBuilder::new()
+            .set_time_format_rfc3339()
+            .set_thread_level(LevelFilter::Off)
+            .set_location_level(LevelFilter::Off)
+            .set_target_level(LevelFilter::Debug)
+            .build();
+        Self(WriteLogger::new(level, format, Lines { text: Vec::new(), queue }))
+    }
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        // Ours alone: a library's trace lines would drown them, and nobody vouches for their content.
+        metadata.target().starts_with("vestibule") && self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let mut line = Line::default();
+        // A full line is an error only to stop the formatting early; what fits is there.
+        let _ = line.write_fmt(*record.args());
+        let message = line.text;
+        let mut plain = Record::builder();
+        plain.metadata(record.metadata().clone());
+        self.0.log(&plain.args(format_args!("{message}")).build());
+    }
+
+    fn flush(&self) {}
+}
+
+/// What simplelog writes its pieces into: a line end completes the line.
+struct Lines {
+    text: Vec<u8>,
+    queue: Arc<Queue>,
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        if self.text.last() == Some(&b'\n') {
+            let line = String::from_utf8_lossy(&self.text).into_owned();
+            self.text.clear();
+            self.queue.push(line);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+use super::*;
+use std::sync::mpsc;
+
+fn log(queue: &Arc<Queue>, level: Level, text: &str) {
+    let logger = Logger::new(LevelFilter::Info, Arc::clone(queue));
+    let mut record = Record::builder();
+    record.level(level).target("vestibule::net");
+    logger.log(&record.args(format_args!("{text}")).build());
+}
+
+fn taken(queue: &Queue) -> Vec<String> {
+    queue.lock().lines.drain(..).collect()
+}
+
+/// Hands every write to a channel, and waits for leave before each.
+struct Slow {
+    leave: mpsc::Receiver<()>,
+    written: mpsc::Sender<String>,
+}
+
+impl Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.leave.recv().map_err(io::Error::other)?;
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        self.written.send(text).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_line_has_a_utc_time_a_level_and_the_message() {
+    let queue = Arc::new(Queue::new(8));
+    log(&queue, Level::Info, "hello");
+    log(&queue, Level::Debug, "too quiet");
+    let lines = taken(&queue);
+    let [line] = lines.as_slice() else { unreachable!("{lines:?}") };
+    let (time, rest) = line.split_once(' ').unwrap();
+    assert!(vestibule::time::is_date_time(time) && time.ends_with('Z'), "{time}");
+    assert_eq!(rest, "[INFO] hello\n");
+}
+
+#[test]
+fn a_message_cannot_forge_a_line() {
+    let queue = Arc::new(Queue::new(8));
+    log(&queue, Level::Warn, "from a peer\n2026-01-01T00:00:00Z [INFO] all is well\u{1b}[2J");
+    let lines = taken(&queue);
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].ends_with("peer\\n2026-01-01T00:00:00Z [INFO] all is well\\u{1b}[2J\n"));
+}
+
+#[test]
+fn a_long_message_is_cut() {
+    let queue = Arc::new(Queue::new(8));
+    log(&queue, Level::Warn, &"x".repeat(1 << 20));
+    assert!(taken(&queue)[0].len() < 4_200);
+}
+
+#[test]
+fn a_full_queue_drops_counts_and_says_so_where_it_happened() {
+    let queue = Arc::new(Queue::new(2));
+    for text in ["one", "two", "three", "four"] {
+        queue.push(format!("{text}\n"));
+    }
+    assert_eq!(queue.dropped.load(Ordering::Relaxed), 2);
+    let (leave, wait) = mpsc::channel();
+    let (written, read) = mpsc::channel();
+    let writer = Arc::clone(&queue);
+    let sink = Box::new(Slow { leave: wait, written });
+    let thread = std::thread::spawn(move || write_until_closed(&writer, sink));
+    leave.send(()).unwrap();
+    let text = read.recv().unwrap();
+    assert!(text.starts_with("one\ntwo\n") && text.ends_with("[WARN] 2 log lines dropped\n"));
+    queue.push("five\n".to_owned());
+    leave.send(()).unwrap();
+    assert_eq!(read.recv().unwrap(), "five\n");
+    let logging = Logging { queue };
+    logging.finish(Duration::from_secs(10));
+    assert_eq!(logging.dropped(), 2);
+    thread.join().unwrap();
+}
+
+#[test]
+fn the_end_waits_for_what_is_queued_but_not_for_ever() {
+    let queue = Arc::new(Queue::new(8));
+    queue.push("last words\n".to_owned());
+    let (leave, wait) = mpsc::channel();
+    let (written, read) = mpsc::channel();
+    let writer = Arc::clone(&queue);
+    let sink = Box::new(Slow { leave: wait, written });
+    let thread = std::thread::spawn(move || write_until_closed(&writer, sink));
+    let logging = Logging { queue };
+    logging.finish(Duration::from_millis(1));
+    assert!(read.try_recv().is_err());
+    leave.send(()).unwrap();
+    logging.finish(Duration::from_secs(10));
+    assert_eq!(read.try_recv().unwrap(), "last words\n");
+    thread.join().unwrap();
+}
+
+#[test]
+fn lines_that_cannot_be_written_are_counted() {
+    let queue = Arc::new(Queue::new(8));
+    queue.push("lost\n".to_owned());
+    queue.lock().is_closed = true;
+    let (leave, wait) = mpsc::channel();
+    drop(leave);
+    let sink = Box::new(Slow { leave: wait, written: mpsc::channel().0 });
+    write_until_closed(&queue, sink);
+    assert_eq!(queue.dropped.load(Ordering::Relaxed), 1);
+}

@@ -1,0 +1,124 @@
+//! The command line: arguments, exit codes, and one file for each command.
+//!
+//! Exit codes: 0 done, 1 a configuration or runtime fault, 2 usage.
+
+mod check;
+mod descriptors;
+mod edge;
+mod log;
+mod secret;
+mod serve;
+mod settings;
+mod text;
+mod token;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use vestibule::config::Config;
+
+/// An authenticated WebSocket edge.
+#[derive(Debug, Parser)]
+#[command(name = "vestibule", version, about)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    serve: serve::Args,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Flags that every command takes, before or behind its name.
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// The configuration file (TOML). Environment variables and flags win over it
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The directory for what outlives the process, such as the generated signing key
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server (what `vestibule` alone does too)
+    Serve(serve::Args),
+    /// Mint a token with the configured secret
+    Token(token::Args),
+    /// Check the configuration; print it, secrets masked, and the memory it allows
+    Check,
+}
+
+/// What a command answers: nothing, or the faults, one line each.
+type Outcome = Result<(), Vec<String>>;
+
+/// Reads the arguments, runs the command, tells its faults on standard error.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if !matches!(cli.command, None | Some(Command::Serve(_))) && cli.serve.is_given() {
+        let problem = "--listen and --app belong to `vestibule serve`";
+        Cli::command().error(ErrorKind::ArgumentConflict, problem).exit();
+    }
+    let Err(faults) = run(cli) else { return ExitCode::SUCCESS };
+    let mut stderr = io::stderr().lock();
+    for fault in faults {
+        // Nobody is left to be told when standard error is gone.
+        let _ = writeln!(stderr, "vestibule: {}", text::one_line(&fault));
+    }
+    ExitCode::FAILURE
+}
+
+fn run(cli: Cli) -> Outcome {
+    let global = &cli.global;
+    match cli.command {
+        None => serve::run(&cli.serve, global),
+        Some(Command::Serve(args)) => serve::run(&args.or(cli.serve), global),
+        Some(Command::Token(args)) => token::run(&args, &global.settings(&[])?),
+        Some(Command::Check) => check::run(&global.settings(&[])?),
+    }
+}
+
+impl Global {
+    /// The configuration from file, environment, these flags, and `listen` where it is not empty.
+    fn settings(&self, listen: &[String]) -> Result<Config, Vec<String>> {
+        let mut flags = Vec::new();
+        if !listen.is_empty() {
+            flags.push(("listen", listen.join(",")));
+        }
+        if let Some(data) = &self.data {
+            flags.push(("data", data.clone()));
+        }
+        settings::load(self.config.as_deref(), std::env::vars_os(), &flags)
+    }
+}
+
+/// Writes to standard output. A reader that went away (`vestibule check | head`) is no fault.
+fn print(text: &str) -> Outcome {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(vec![format!("cannot write to standard output: {error}")])
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells the operator something that is no fault.
+fn warn(text: &str) {
+    // Nobody is left to be told when standard error is gone.
+    let _ = writeln!(io::stderr(), "vestibule: warning: {}", text::one_line(text));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

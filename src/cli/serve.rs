@@ -1,0 +1,191 @@
+//! `vestibule serve`: starts the server, and ends it on a signal.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use vestibule::config::Config;
+
+use super::{Global, Outcome, descriptors, edge, log, secret};
+
+/// How long the last log lines may take.
+const LAST_LINES: Duration = Duration::from_secs(2);
+/// The same, when somebody is in a hurry.
+const LAST_LINES_IN_A_HURRY: Duration = Duration::from_millis(250);
+
+/// What to start.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Addresses to listen on, such as `127.0.0.1:8080,[::1]:8080`; port 0: a free one
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    listen: Vec<String>,
+    /// The application behind the edge [default: memory]
+    #[arg(long, value_enum, value_name = "NAME")]
+    app: Option<AppName>,
+}
+
+/// The applications there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum AppName {
+    /// Rooms in memory, each owned by who joins it first
+    #[default]
+    Memory,
+    /// The same, open to every user: for load tests
+    MemoryOpen,
+}
+
+impl Args {
+    pub(super) fn is_given(&self) -> bool {
+        !self.listen.is_empty() || self.app.is_some()
+    }
+
+    /// These, and where nothing is given, `other`.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            listen: if self.listen.is_empty() { other.listen } else { self.listen },
+            app: self.app.or(other.app),
+        }
+    }
+}
+
+/// Runs until the server has drained.
+pub(super) fn run(args: &Args, global: &Global) -> Outcome {
+    let config = global.settings(&args.listen)?;
+    // From here on a signal waits for the thread below instead of ending the process.
+    let signals = Signals::new([SIGTERM, SIGINT])
+        .map_err(|error| vec![format!("cannot watch for signals: {error}")])?;
+    let logging = log::start(&config.log).map_err(|fault| vec![fault])?;
+    let hint = token_hint(global.config.as_deref(), global.data.as_deref());
+    let outcome = serve(config, args.app.unwrap_or_default(), signals, &logging, &hint);
+    match &outcome {
+        Ok(()) => ::log::info!("drained, bye"),
+        Err(fault) => ::log::error!("{fault}"),
+    }
+    if logging.dropped() > 0 {
+        ::log::warn!("{} log lines were dropped in all", logging.dropped());
+    }
+    logging.finish(LAST_LINES);
+    outcome.map_err(|fault| vec![fault])
+}
+
+fn serve(
+    mut config: Config,
+    app: AppName,
+    signals: Signals,
+    logging: &log::Logging,
+    hint: &str,
+) -> Result<(), String> {
+    let secret = secret::obtain(&config)?;
+    config.auth.secret = secret.text;
+    let few = descriptors::fill(&mut config.limits, descriptors::raise())?;
+    for warning in [secret.warning, few].into_iter().flatten() {
+        ::log::warn!("{warning}");
+    }
+    let server = edge::bind(&config, app)?;
+    let handle = server.handle();
+    end_on_signal(signals, move || handle.shutdown(), logging.clone())?;
+    let addresses = server.local_addrs();
+    ::log::info!(
+        "listening on {addresses:?}, at most {} connections, {} of them pending",
+        config.limits.connections,
+        config.limits.pending
+    );
+    // A server whose standard output is full or gone is still a server.
+    let _ = super::print(&welcome(&addresses, hint));
+    server.run().map_err(|error| format!("the server ended: {error}"))
+}
+
+/// The first signal drains, the second ends the process.
+fn end_on_signal(
+    mut signals: Signals,
+    drain: impl Fn() + Send + 'static,
+    logging: log::Logging,
+) -> Result<(), String> {
+    let watch = move || {
+        for (count, signal) in signals.forever().enumerate() {
+            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+            if count == 0 {
+                ::log::info!("{name}: draining; once more ends at once");
+                drain();
+            } else {
+                ::log::warn!("{name} again: ending at once");
+                logging.finish(LAST_LINES_IN_A_HURRY);
+                std::process::exit(1);
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(watch)
+        .map(drop)
+        .map_err(|error| format!("cannot start the signal thread: {error}"))
+}
+
+fn welcome(addresses: &[SocketAddr], hint: &str) -> String {
+    let mut text = format!("Vestibule {} is listening.\n", env!("CARGO_PKG_VERSION"));
+    for address in addresses {
+        text.push_str(&format!("  Chat:   ws://{}/v1/chat/{{recipe_id}}\n", reachable(*address)));
+    }
+    text.push_str(&format!("  Token:  {hint}\n  Stop:   Ctrl-C\n"));
+    text
+}
+
+/// "Every interface" is no address one could open; loopback is one of them.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// The command that mints a token for this server, with the flags it was started with.
+fn token_hint(config: Option<&Path>, data: Option<&str>) -> String {
+    let mut hint = "vestibule token --sub alice".to_owned();
+    let flags = [
+        ("--config", config.map(|path| path.display().to_string())),
+        ("--data", data.map(str::to_owned)),
+    ];
+    for (flag, value) in flags {
+        if let Some(value) = value {
+            hint.push_str(&format!(" {flag} {}", shell_word(&value)));
+        }
+    }
+    hint
+}
+
+/// `text` as one word of a POSIX shell.
+fn shell_word(text: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+:@%,".contains(&b);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_welcome_names_what_can_be_opened() {
+        let addresses = ["0.0.0.0:80".parse().unwrap(), "[::1]:81".parse().unwrap()];
+        let text = welcome(&addresses, "vestibule token");
+        assert!(text.contains("  Chat:   ws://127.0.0.1:80/v1/chat/{recipe_id}\n"));
+        assert!(text.contains("  Chat:   ws://[::1]:81/v1/chat/{recipe_id}\n"));
+    }
+
+    #[test]
+    fn the_hint_repeats_the_flags_that_find_the_same_key() {
+        assert_eq!(token_hint(None, None), "vestibule token --sub alice");
+        assert_eq!(
+            token_hint(Some(Path::new("a b.toml")), Some("./d")),
+            "vestibule token --sub alice --config 'a b.toml' --data ./d"
+        );
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+    }
+}

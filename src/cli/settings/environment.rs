@@ -1,0 +1,40 @@
+//! The environment: `VESTIBULE_` and the path in capitals, its dots as `__`.
+
+use std::ffi::OsString;
+
+use super::{Layers, Origin};
+
+const PREFIX: &str = "VESTIBULE_";
+
+/// Sets what the variables name; the others of our prefix are faults.
+pub(super) fn read(variables: impl Iterator<Item = (OsString, OsString)>, layers: &mut Layers) {
+    let mut ours: Vec<(String, OsString)> = variables
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
+        .filter(|(name, _)| name.starts_with(PREFIX))
+        .collect();
+    ours.sort();
+    for (name, value) in ours {
+        let known = layers.known.keys().find(|path| variable(path) == name).cloned();
+        match (known, value.into_string()) {
+            (Some(path), Ok(text)) => layers.set_text(&path, &text, Origin::Named(name)),
+            (Some(_), Err(_)) => layers.faults.push(format!("{name}: its value is not UTF-8")),
+            (None, _) => {
+                let nearest = nearest(&name, layers);
+                layers.faults.push(format!("{name}: unknown variable; the nearest is {nearest}"));
+            }
+        }
+    }
+}
+
+fn variable(path: &str) -> String {
+    format!("{PREFIX}{}", path.to_ascii_uppercase().replace('.', "__"))
+}
+
+fn nearest(name: &str, layers: &Layers) -> String {
+    let path = name.strip_prefix(PREFIX).unwrap_or_default().to_ascii_lowercase();
+    let path = path.replace("__", ".");
+    let known = layers.known.keys();
+    known
+        .min_by_key(|known| super::distance(&path, known))
+        .map_or_else(String::new, |p| variable(p))
+}

@@ -1,0 +1,184 @@
+//! The configuration from its layers: flag over environment over file over default.
+//!
+//! There is one list of keys: what `Config::default()` serialises to. A layer is a set of (path,
+//! value, origin), each judged alone, so that every fault is told with the place it comes from.
+
+mod environment;
+mod file;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+use toml::{Table, Value};
+use vestibule::config::Config;
+
+/// Reads all layers.
+///
+/// # Errors
+/// Every fault of every layer, one line each, with its file and line, variable or flag.
+pub(super) fn load(
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+    flags: &[(&str, String)],
+) -> Result<Config, Vec<String>> {
+    let mut layers = Layers::new()?;
+    if let Some(path) = file {
+        file::read(path, &mut layers);
+    }
+    environment::read(environment, &mut layers);
+    for (path, text) in flags {
+        layers.set_text(path, text, Origin::Named(format!("--{path}")));
+    }
+    layers.finish()
+}
+
+/// Where a value was set.
+#[derive(Debug)]
+enum Origin {
+    /// `FILE:LINE`; the key is told too.
+    File(String),
+    /// A variable or a flag, which names its key.
+    Named(String),
+}
+
+impl Origin {
+    fn label(&self, path: &str) -> String {
+        match self {
+            Self::File(place) => format!("{place}: {path}"),
+            Self::Named(name) => name.clone(),
+        }
+    }
+}
+
+/// The values set so far, and what was wrong on the way.
+#[derive(Debug)]
+struct Layers {
+    /// Path and default of every key.
+    known: BTreeMap<String, Value>,
+    set: BTreeMap<String, (Value, Origin)>,
+    faults: Vec<String>,
+}
+
+impl Layers {
+    fn new() -> Result<Self, Vec<String>> {
+        let defaults =
+            Table::try_from(Config::default()).map_err(|error| vec![error.to_string()])?;
+        let mut known = BTreeMap::new();
+        for (key, value) in defaults {
+            match value {
+                Value::Table(section) => {
+                    let inner = section.into_iter();
+                    known.extend(inner.map(|(name, value)| (format!("{key}.{name}"), value)));
+                }
+                value => drop(known.insert(key, value)),
+            }
+        }
+        Ok(Self { known, set: BTreeMap::new(), faults: Vec::new() })
+    }
+
+    fn has_section(&self, path: &str) -> bool {
+        self.known
+            .keys()
+            .any(|known| known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    }
+
+    /// Sets `path`, which is known, unless its value cannot be read.
+    fn set(&mut self, path: &str, value: Value, origin: Origin) {
+        match of_one_value(path, value.clone()).try_into::<Config>() {
+            Ok(_) => drop(self.set.insert(path.to_owned(), (value, origin))),
+            Err(error) => {
+                let problem = if is_secret(path) { "expected a text" } else { error.message() };
+                self.faults.push(format!("{}: {problem}", origin.label(path)));
+            }
+        }
+    }
+
+    /// Sets `path` from text, as the type of its default asks for.
+    fn set_text(&mut self, path: &str, text: &str, origin: Origin) {
+        let value = match self.known.get(path) {
+            Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),
+            Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
+            Some(Value::Array(_)) => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Some(items.map(|item| Value::String(item.to_owned())).collect::<Vec<_>>().into())
+            }
+            _ => Some(Value::String(text.to_owned())),
+        };
+        match (value, self.known.get(path)) {
+            (Some(value), _) => self.set(path, value, origin),
+            (None, default) => {
+                let wanted = match default {
+                    Some(Value::Boolean(_)) => "neither true nor false",
+                    _ => "no whole number",
+                };
+                self.faults.push(format!("{}: `{text}` is {wanted}", origin.label(path)));
+            }
+        }
+    }
+
+    /// The known key or section whose name is nearest to `path`.
+    fn nearest(&self, path: &str) -> &str {
+        let sections = self.known.keys().filter_map(|key| key.split_once('.').map(|(s, _)| s));
+        let names = self.known.keys().map(String::as_str).chain(sections);
+        names.min_by_key(|name| distance(path, name)).unwrap_or_default()
+    }
+
+    fn finish(mut self) -> Result<Config, Vec<String>> {
+        let mut table = Table::new();
+        for (path, (value, _)) in &self.set {
+            merge(&mut table, of_one_value(path, value.clone()));
+        }
+        let config = match table.try_into::<Config>() {
+            Ok(config) => config,
+            Err(error) => {
+                self.faults.push(error.message().to_owned());
+                return Err(self.faults);
+            }
+        };
+        for fault in config.faults() {
+            let label = match self.set.get(fault.key) {
+                Some((_, origin)) => origin.label(fault.key),
+                None => fault.key.to_owned(),
+            };
+            self.faults.push(format!("{label}: {}", fault.problem));
+        }
+        if self.faults.is_empty() { Ok(config) } else { Err(self.faults) }
+    }
+}
+
+/// Is the value behind `path` one that must never be shown?
+fn is_secret(path: &str) -> bool {
+    path == "auth.secret"
+}
+
+/// A right name in the wrong section is nearer than a wrong name.
+fn distance(path: &str, name: &str) -> usize {
+    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let whole = strsim::osa_distance(path, name);
+    whole.min(1 + strsim::osa_distance(&last(path), &last(name)))
+}
+
+fn of_one_value(path: &str, value: Value) -> Table {
+    let nest = |inner: Value, name: &str| {
+        let mut table = Table::new();
+        table.insert(name.to_owned(), inner);
+        Value::Table(table)
+    };
+    match path.rsplit('.').fold(value, nest) {
+        Value::Table(table) => table,
+        _ => Table::new(),
+    }
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (name, value) in from {
+        match (into.get_mut(&name), value) {
+            (Some(Value::Table(inner)), Value::Table(more)) => merge(inner, more),
+            (_, value) => drop(into.insert(name, value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+use super::*;
+use vestibule::config::{Length, Size};
+
+fn load_texts(
+    file: &str,
+    environment: &[(&str, &str)],
+    flags: &[(&str, &str)],
+) -> Result<Config, Vec<String>> {
+    let mut layers = Layers::new().unwrap();
+    file::parse("v.toml", file, &mut layers);
+    let variables = environment.iter().map(|(name, value)| (name.into(), value.into()));
+    environment::read(variables, &mut layers);
+    for (path, text) in flags {
+        layers.set_text(path, text, Origin::Named(format!("--{path}")));
+    }
+    layers.finish()
+}
+
+#[test]
+fn nothing_set_is_the_default() {
+    assert_eq!(load_texts("", &[("PATH", "/bin")], &[]), Ok(Config::default()));
+}
+
+#[test]
+fn flag_wins_over_environment_over_file_over_default() {
+    let file = "listen = '127.0.0.1:1'\ndata = 'file'\ndrain = '1s'";
+    let environment = [("VESTIBULE_LISTEN", "127.0.0.1:2"), ("VESTIBULE_DATA", "environment")];
+    let config = load_texts(file, &environment, &[("listen", "127.0.0.1:3")]).unwrap();
+    assert_eq!(config.listen, ["127.0.0.1:3"]);
+    assert_eq!(config.data, "environment");
+    assert_eq!(config.drain, Length::from_secs(1));
+    assert_eq!(config.backlog, Config::default().backlog);
+}
+
+#[test]
+fn every_kind_of_value_is_read_from_the_environment() {
+    let environment = [
+        ("VESTIBULE_LISTEN", "127.0.0.1:9000, [::1]:9000"),
+        ("VESTIBULE_REUSE_PORT", "true"),
+        ("VESTIBULE_LIMITS__MESSAGES_PER_MINUTE", "0"),
+        ("VESTIBULE_LIMITS__MESSAGE_BYTES", "1MiB"),
+        ("VESTIBULE_AUTH__TIMEOUT", "250ms"),
+        ("VESTIBULE_HTTP__ALLOWED_ORIGINS", ""),
+        ("VESTIBULE_AUTH__ISSUER", ""),
+    ];
+    let config = load_texts("", &environment, &[]).unwrap();
+    assert_eq!(config.listen, ["127.0.0.1:9000", "[::1]:9000"]);
+    assert!(config.reuse_port);
+    assert_eq!(config.limits.messages_per_minute, 0);
+    assert_eq!(config.limits.message_bytes, Size::kib(1_024));
+    assert_eq!(config.auth.timeout, Length::from_millis(250));
+    assert!(config.http.allowed_origins.is_empty());
+}
+
+#[test]
+fn every_key_can_be_set_by_file_and_by_environment() {
+    let defaults = toml::to_string(&Config::default()).unwrap();
+    assert_eq!(load_texts(&defaults, &[], &[]), Ok(Config::default()));
+    for (path, value) in Layers::new().unwrap().known {
+        let text = match value {
+            Value::String(text) => text,
+            Value::Array(items) => {
+                items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+            }
+            other => other.to_string(),
+        };
+        let name = format!("VESTIBULE_{}", path.to_uppercase().replace('.', "__"));
+        assert_eq!(load_texts("", &[(&name, &text)], &[]), Ok(Config::default()), "{name}");
+    }
+}
+
+#[test]
+fn an_unknown_key_names_its_line_and_the_nearest_key() {
+    let file = "drian = '1s'\n\n[limits]\nmesage_bytes = 1\n[limit]\nping = '1s'\n";
+    let faults = load_texts(file, &[], &[]).unwrap_err();
+    let expected = [
+        "v.toml:1: unknown key `drian`; the nearest is `drain`",
+        "v.toml:4: unknown key `limits.mesage_bytes`; the nearest is `limits.message_bytes`",
+        "v.toml:5: unknown key `limit`; the nearest is `limits`",
+    ];
+    assert_eq!(faults, expected);
+}
+
+#[test]
+fn a_key_outside_its_section_is_sent_there() {
+    let faults = load_texts("secret = 'x'\nlog = 5", &[], &[]).unwrap_err();
+    let expected = [
+        "v.toml:1: unknown key `secret`; the nearest is `auth.secret`",
+        "v.toml:2: `log` is a section: write [log] and its keys below it",
+    ];
+    assert_eq!(faults, expected);
+}
+
+#[test]
+fn an_unknown_variable_names_the_nearest_one() {
+    let environment = [("VESTIBULE_AUTH_SECRET", "hush"), ("VESTIBULE_", "hush")];
+    let faults = load_texts("", &environment, &[]).unwrap_err();
+    assert_eq!(faults.len(), 2);
+    assert!(faults.iter().all(|fault| !fault.contains("hush")));
+    assert_eq!(
+        faults.last().unwrap(),
+        "VESTIBULE_AUTH_SECRET: unknown variable; the nearest is VESTIBULE_AUTH__SECRET"
+    );
+}
+
+#[test]
+fn faults_of_all_layers_are_told_with_their_places() {
+    let file = "[auth]\ntimeout = 5\nreauth_grace = '0s'\n[limits]\nworkers = 'many'\n";
+    let environment = [("VESTIBULE_LIMITS__PING", "often"), ("VESTIBULE_BACKLOG", "x")];
+    let faults = load_texts(file, &environment, &[("listen", "here")]).unwrap_err();
+    let starts = [
+        "v.toml:2: auth.timeout: invalid value: integer `5`, expected a length",
+        "v.toml:5: limits.workers: invalid type: string \"many\"",
+        "VESTIBULE_BACKLOG: `x` is no whole number",
+        "VESTIBULE_LIMITS__PING: `often` is no length of time",
+        "--listen: `here` is no address",
+        "v.toml:3: auth.reauth_grace: 0s is not within 1ms",
+    ];
+    assert_eq!(faults.len(), starts.len(), "{faults:#?}");
+    for (fault, start) in faults.iter().zip(starts) {
+        assert!(fault.starts_with(start), "{fault}");
+    }
+}
+
+#[test]
+fn no_fault_shows_a_secret() {
+    let files = [
+        "[auth]\nsecret = 1234512345",
+        "[auth]\nsecret = 'hush-hush",
+        "[auth]\nsecret = hush-hush",
+        "[auth]\nsecret = 'hush-hush'",
+        "[auth]\nsecret = ['hush-hush']",
+    ];
+    for file in files {
+        let faults = load_texts(file, &[], &[]).unwrap_err().join("\n");
+        assert!(!faults.contains("hush-hush") && !faults.contains("12345"), "{faults}");
+        assert!(faults.starts_with("v.toml:2: "), "{faults}");
+    }
+}
+
+#[test]
+fn a_number_of_bytes_needs_no_unit() {
+    let config = load_texts("limits.message_bytes = 65536", &[], &[]).unwrap();
+    assert_eq!(config.limits.message_bytes, Size::kib(64));
+}

@@ -1,0 +1,71 @@
+//! Text from elsewhere, made safe for one line of a terminal or a log.
+
+use std::fmt::{self, Write};
+
+/// The most bytes of one log line's message or one fault.
+pub(super) const LINE_BYTES: usize = 4_096;
+
+/// `text` on one line: control characters escaped, cut at [`LINE_BYTES`].
+pub(super) fn one_line(text: &str) -> String {
+    let mut line = Line::default();
+    // A full line is an error only to stop the formatting early; what fits is there.
+    let _ = line.write_str(text);
+    line.text
+}
+
+/// Collects formatted text, escapes what could forge or hide a line, and stops when full.
+///
+/// The bound holds while formatting, so a megabyte from a peer never becomes a megabyte here.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    pub(super) text: String,
+    is_cut: bool,
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            if self.is_cut || self.text.len() + 12 > LINE_BYTES {
+                if !self.is_cut {
+                    self.text.push('…');
+                    self.is_cut = true;
+                }
+                return Err(fmt::Error);
+            }
+            if can_forge(character) {
+                self.text.extend(character.escape_default());
+            } else {
+                self.text.push(character);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Control characters, the two Unicode line ends, and what turns the direction of writing.
+fn can_forge(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(one_line("a\r\nb\u{1b}[31m\u{7f}\0"), "a\\r\\nb\\u{1b}[31m\\u{7f}\\u{0}");
+        assert_eq!(one_line("a\u{2028}b\u{202e}c\u{85}"), "a\\u{2028}b\\u{202e}c\\u{85}");
+        assert_eq!(one_line("Grüße, 世界 🎉"), "Grüße, 世界 🎉");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_at_a_character() {
+        let cut = one_line(&"€".repeat(10_000));
+        assert!(cut.len() <= LINE_BYTES && cut.ends_with('…'));
+        assert!(cut.len() > LINE_BYTES - 20);
+        let exact = "x".repeat(LINE_BYTES - 12);
+        assert_eq!(one_line(&exact), exact);
+    }
+}

@@ -1,0 +1,134 @@
+//! `vestibule token`: a signed token on standard output, for tests, curl and wscat.
+
+use std::time::SystemTime;
+
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Map, Value};
+use vestibule::config::{Config, Length};
+
+use super::{Outcome, secret};
+
+/// What to sign.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The user the token is for: 1 to 256 characters
+    #[arg(long, value_name = "USER", value_parser = subject)]
+    sub: String,
+    /// How long the token is good, in whole seconds, such as `90s`, `15m` or `1h`
+    #[arg(long, default_value = "15m", value_parser = whole_seconds)]
+    ttl: u64,
+    /// One more claim, or another value of one; JSON where it parses, else text
+    #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = claim)]
+    claims: Vec<(String, Value)>,
+}
+
+/// Prints the token and a newline, nothing else.
+pub(super) fn run(args: &Args, config: &Config) -> Outcome {
+    let secret = secret::obtain(config).map_err(|fault| vec![fault])?;
+    if let Some(warning) = secret.warning {
+        super::warn(&warning);
+    }
+    let token = mint(args, config, secret.text.as_bytes(), unix_seconds());
+    super::print(&format!("{}\n", token.map_err(|fault| vec![fault])?))
+}
+
+/// The token, as of `now` in unix seconds.
+fn mint(args: &Args, config: &Config, secret: &[u8], now: u64) -> Result<String, String> {
+    let mut claims = Map::new();
+    let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+    set("sub", args.sub.clone().into());
+    set("iat", now.into());
+    set("exp", now.saturating_add(args.ttl).into());
+    if !config.auth.issuer.is_empty() {
+        set("iss", config.auth.issuer.clone().into());
+    }
+    if !config.auth.audience.is_empty() {
+        set("aud", config.auth.audience.clone().into());
+    }
+    for (name, value) in &args.claims {
+        set(name, value.clone());
+    }
+    // The header's default is HS256, the one algorithm that a secret is configured for.
+    jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(secret))
+        .map_err(|error| format!("cannot sign the token: {error}"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a token's times come from the wall clock")]
+fn unix_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+fn subject(text: &str) -> Result<String, String> {
+    let length = text.chars().count();
+    if !(1..=256).contains(&length) || text.chars().any(char::is_control) {
+        return Err("a user has 1 to 256 characters, no control characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn whole_seconds(text: &str) -> Result<u64, String> {
+    let length: Length = text.parse()?;
+    if length.get().subsec_nanos() != 0 {
+        return Err("a token's times count whole seconds".to_owned());
+    }
+    Ok(length.get().as_secs())
+}
+
+fn claim(text: &str) -> Result<(String, Value), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => {
+            let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+            Ok((name.to_owned(), value))
+        }
+        _ => Err("write NAME=VALUE, such as `role=cook` or `scopes=[\"a\",\"b\"]`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::json;
+    use vestibule::config::Auth;
+
+    const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+
+    fn claims_of(args: &Args, config: &Config) -> Value {
+        let token = mint(args, config, SECRET, 1_000).unwrap();
+        let payload = token.split('.').nth(1).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+    }
+
+    fn args(claims: &[&str]) -> Args {
+        let claims = claims.iter().map(|text| claim(text).unwrap()).collect();
+        Args { sub: "alice".to_owned(), ttl: 900, claims }
+    }
+
+    #[test]
+    fn a_token_has_its_times_and_the_configured_issuer_and_audience() {
+        let expected = json!({"sub": "alice", "iat": 1_000, "exp": 1_900});
+        assert_eq!(claims_of(&args(&[]), &Config::default()), expected);
+        let auth = Auth { issuer: "me".to_owned(), audience: "chat".to_owned(), ..Auth::default() };
+        let config = Config { auth, ..Config::default() };
+        let expected =
+            json!({"sub": "alice", "iat": 1_000, "exp": 1_900, "iss": "me", "aud": "chat"});
+        assert_eq!(claims_of(&args(&[]), &config), expected);
+    }
+
+    #[test]
+    fn a_claim_is_json_where_it_parses_and_wins_over_what_is_set() {
+        let given = args(&["exp=5", "role=cook", "tags=[\"a\"]", "text=\"7\"", "eq=a=b"]);
+        let expected = json!({"sub": "alice", "iat": 1_000, "exp": 5, "role": "cook",
+            "tags": ["a"], "text": "7", "eq": "a=b"});
+        assert_eq!(claims_of(&given, &Config::default()), expected);
+    }
+
+    #[test]
+    fn a_lifetime_counts_whole_seconds() {
+        assert_eq!(whole_seconds("15m"), Ok(900));
+        assert!(whole_seconds("1500ms").is_err());
+        assert!(whole_seconds("15").is_err());
+    }
+}

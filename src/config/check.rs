@@ -1,0 +1,319 @@
+//! Which values a configuration may hold. Rules only: no file is opened, no name is resolved.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+
+use super::{Config, Length, Size};
+
+/// An HMAC secret shorter than the hash is easier to guess than the hash (RFC 7518, section 3.2).
+pub const MIN_SECRET_BYTES: usize = 32;
+/// Signature algorithms that can be configured.
+pub const ALGORITHMS: [&str; 1] = ["HS256"];
+/// Levels of log lines, quiet to loud.
+pub const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+const MAX_LENGTH: Length = Length::from_secs(366 * 86_400);
+const MAX_LEEWAY: Length = Length::from_secs(3_600);
+const MAX_CONNECTIONS: usize = 1 << 24;
+const MAX_THREADS: usize = 1_024;
+const MAX_QUEUE: usize = 1 << 20;
+const MIN_MESSAGE: Size = Size::bytes(512);
+const MAX_MESSAGE: Size = Size::kib(16 * 1_024);
+
+/// One value that a configuration may not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where: the path of the key, as in `auth.secret`.
+    pub key: &'static str,
+    /// What is wrong with the value and what would be right. It never holds a secret.
+    pub problem: String,
+}
+
+impl Config {
+    /// Everything that is wrong with the values, in the order of the keys; empty: nothing.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Faults(Vec::new());
+        faults.top(self);
+        faults.auth(self);
+        faults.limits(self);
+        faults.rest(self);
+        faults.0
+    }
+}
+
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn add(&mut self, key: &'static str, problem: impl Into<String>) {
+        self.0.push(Fault { key, problem: problem.into() });
+    }
+
+    fn within<T: PartialOrd + Display>(
+        &mut self,
+        key: &'static str,
+        value: T,
+        range: RangeInclusive<T>,
+    ) {
+        if !range.contains(&value) {
+            self.add(key, format!("{value} is not within {} and {}", range.start(), range.end()));
+        }
+    }
+
+    /// A length that may be zero.
+    fn length(&mut self, key: &'static str, value: Length) {
+        self.within(key, value, Length::default()..=MAX_LENGTH);
+    }
+
+    /// A time-out, without which a peer could stay for ever.
+    fn timeout(&mut self, key: &'static str, value: Length) {
+        self.within(key, value, Length::from_millis(1)..=MAX_LENGTH);
+    }
+
+    fn top(&mut self, config: &Config) {
+        if config.listen.is_empty() {
+            self.add("listen", "no address to listen on");
+        }
+        let mut seen: Vec<SocketAddr> = Vec::new();
+        for text in &config.listen {
+            match text.parse::<SocketAddr>() {
+                Err(_) => self.add(
+                    "listen",
+                    format!("`{text}` is no address: write `127.0.0.1:8080` or `[::1]:8080`"),
+                ),
+                Ok(address) if address.port() != 0 && seen.contains(&address) => {
+                    self.add("listen", format!("{address} is there twice"));
+                }
+                Ok(address) => seen.push(address),
+            }
+        }
+        self.within("backlog", config.backlog, 1..=i32::MAX.unsigned_abs());
+        if config.data.is_empty() {
+            self.add("data", "no directory: write a path");
+        }
+        self.length("drain", config.drain);
+    }
+
+    fn auth(&mut self, config: &Config) {
+        let auth = &config.auth;
+        self.timeout("auth.timeout", auth.timeout);
+        self.length("auth.reauth_after", auth.reauth_after);
+        self.length("auth.reauth_before_expiry", auth.reauth_before_expiry);
+        self.timeout("auth.reauth_grace", auth.reauth_grace);
+        self.length("auth.reauth_spread", auth.reauth_spread);
+        if auth.algorithms.is_empty() {
+            self.add("auth.algorithms", format!("no algorithm: write {}", ALGORITHMS.join(", ")));
+        }
+        for name in &auth.algorithms {
+            if !ALGORITHMS.contains(&name.as_str()) {
+                let problem =
+                    format!("`{name}` is not supported; what is: {}", ALGORITHMS.join(", "));
+                self.add("auth.algorithms", problem);
+            }
+        }
+        if !auth.secret.is_empty() {
+            if let Some(problem) = secret_problem(&auth.secret) {
+                self.add("auth.secret", problem);
+            }
+            if !auth.secret_file.is_empty() {
+                self.add("auth.secret_file", "auth.secret is set too: keep one of the two");
+            }
+        }
+        self.within("auth.leeway", auth.leeway, Length::default()..=MAX_LEEWAY);
+    }
+
+    fn limits(&mut self, config: &Config) {
+        let limits = &config.limits;
+        self.within("limits.connections", limits.connections, 0..=MAX_CONNECTIONS);
+        self.within("limits.pending", limits.pending, 0..=MAX_CONNECTIONS);
+        if limits.connections > 0 && limits.pending > limits.connections {
+            let problem = format!(
+                "{} is more than limits.connections, which is {}",
+                limits.pending, limits.connections
+            );
+            self.add("limits.pending", problem);
+        }
+        self.within("limits.message_bytes", limits.message_bytes, MIN_MESSAGE..=MAX_MESSAGE);
+        self.within(
+            "limits.pending_message_bytes",
+            limits.pending_message_bytes,
+            MIN_MESSAGE..=MAX_MESSAGE,
+        );
+        self.within("limits.waiting_messages", limits.waiting_messages, 1..=65_536);
+        self.length("limits.ping", limits.ping);
+        self.within("limits.workers", limits.workers, 1..=MAX_THREADS);
+        self.within("limits.worker_queue", limits.worker_queue, 1..=MAX_QUEUE);
+        self.within("limits.pending_per_turn", limits.pending_per_turn, 1..=65_536);
+    }
+
+    fn rest(&mut self, config: &Config) {
+        self.timeout("http.header_timeout", config.http.header_timeout);
+        let header_range = Size::bytes(256)..=Size::kib(1_024);
+        self.within("http.header_bytes", config.http.header_bytes, header_range);
+        for origin in &config.http.allowed_origins {
+            if !is_origin_pattern(origin) {
+                let problem = format!(
+                    "`{origin}` is no origin: write `https://chat.example.com`, without a path, or \
+                     `*.example.com`, in lower case; an empty list allows every origin"
+                );
+                self.add("http.allowed_origins", problem);
+            }
+        }
+        self.timeout("backend.timeout", config.backend.timeout);
+        if !LOG_LEVELS.contains(&config.log.level.as_str()) {
+            let problem = format!(
+                "`{}` is no level: write one of {}",
+                config.log.level,
+                LOG_LEVELS.join(", ")
+            );
+            self.add("log.level", problem);
+        }
+        self.within("log.queue", config.log.queue, 1..=MAX_QUEUE);
+    }
+}
+
+/// Why `secret` cannot sign tokens, without showing it; `None` when it can.
+#[must_use]
+pub fn secret_problem(secret: &str) -> Option<String> {
+    let length = secret.len();
+    (length < MIN_SECRET_BYTES)
+        .then(|| format!("the secret has {length} bytes, at least {MIN_SECRET_BYTES} are needed"))
+}
+
+/// `scheme://host[:port]` as browsers send it (RFC 6454, section 6.2), or `*.host`.
+fn is_origin_pattern(text: &str) -> bool {
+    if let Some(host) = text.strip_prefix("*.") {
+        return is_host(host);
+    }
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(|b| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.')
+        });
+    // The last colon is before a port, unless it is inside the brackets of an IPv6 address.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let is_port = port.is_none_or(|port| {
+        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|n| n > 0)
+    });
+    is_scheme && is_port && (is_host(host) || is_ipv6(host))
+}
+
+fn is_host(text: &str) -> bool {
+    text.split('.').all(|label| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
+    })
+}
+
+fn is_ipv6(text: &str) -> bool {
+    text.strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Auth, Http, Limits};
+
+    fn keys(config: &Config) -> Vec<&'static str> {
+        config.faults().into_iter().map(|fault| fault.key).collect()
+    }
+
+    #[test]
+    fn the_defaults_have_no_fault() {
+        assert_eq!(Config::default().faults(), []);
+    }
+
+    #[test]
+    fn every_fault_is_told_not_just_the_first() {
+        let auth = Auth {
+            timeout: Length::default(),
+            reauth_grace: Length::default(),
+            algorithms: vec!["none".to_owned()],
+            secret: "short".to_owned(),
+            secret_file: "there".to_owned(),
+            ..Auth::default()
+        };
+        let listen = vec!["localhost".to_owned(), "[::1]:80".to_owned(), "[::1]:80".to_owned()];
+        let config = Config { listen, auth, ..Config::default() };
+        let expected = [
+            "listen",
+            "listen",
+            "auth.timeout",
+            "auth.reauth_grace",
+            "auth.algorithms",
+            "auth.secret",
+            "auth.secret_file",
+        ];
+        assert_eq!(keys(&config), expected);
+    }
+
+    #[test]
+    fn a_secret_is_not_in_its_fault() {
+        let auth = Auth { secret: "hush-hush".to_owned(), ..Auth::default() };
+        let faults = Config { auth, ..Config::default() }.faults();
+        assert_eq!(faults.len(), 1);
+        assert!(faults.iter().all(|fault| !fault.problem.contains("hush")));
+    }
+
+    #[test]
+    fn pending_connections_are_at_most_all_connections() {
+        let limits = Limits { connections: 10, pending: 11, ..Limits::default() };
+        assert_eq!(keys(&Config { limits, ..Config::default() }), ["limits.pending"]);
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_none_where_none_is_possible() {
+        let limits = Limits {
+            connections_per_user: 0,
+            messages_per_minute: 0,
+            outbound_bytes: Size::bytes(0),
+            ping: Length::default(),
+            ..Limits::default()
+        };
+        assert_eq!(Config { limits, ..Config::default() }.faults(), []);
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_send_them() {
+        let good = [
+            "https://example.com",
+            "http://localhost:3000",
+            "http://[::1]:8080",
+            "http://[::1]",
+            "*.example.com",
+            "app+x://host",
+        ];
+        for origin in good {
+            assert!(is_origin_pattern(origin), "{origin}");
+        }
+        let bad = [
+            "",
+            "*",
+            "*.",
+            "example.com",
+            "https://",
+            "https://Example.com",
+            "https://example.com/",
+            "https://*.example.com",
+            "https://example.com:0",
+            "https://example.com:70000",
+            "https://example.com:",
+            "https://user@example.com",
+            "http://[::1",
+        ];
+        for origin in bad {
+            assert!(!is_origin_pattern(origin), "{origin}");
+            let http = Http { allowed_origins: vec![origin.to_owned()], ..Http::default() };
+            let config = Config { http, ..Config::default() };
+            assert_eq!(keys(&config), ["http.allowed_origins"]);
+        }
+    }
+}
