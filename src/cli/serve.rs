@@ -57,11 +57,14 @@ pub(super) fn run(args: &Args, global: &Global) -> Outcome {
     let signals = Signals::new([SIGTERM, SIGINT])
         .map_err(|error| vec![format!("cannot watch for signals: {error}")])?;
     let logging = log::start(&config.log).map_err(|fault| vec![fault])?;
+    let has_file = !config.log.file.is_empty();
     let hint = token_hint(global.config.as_deref(), global.data.as_deref());
     let outcome = serve(config, args.app.unwrap_or_default(), signals, &logging, &hint);
     match &outcome {
         Ok(()) => ::log::info!("drained, bye"),
-        Err(fault) => ::log::error!("{fault}"),
+        // Without a file the log is standard error, where the fault is told anyway.
+        Err(fault) if has_file => ::log::error!("{fault}"),
+        Err(_) => {}
     }
     if logging.dropped() > 0 {
         ::log::warn!("{} log lines were dropped in all", logging.dropped());
