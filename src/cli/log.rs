@@ -20,8 +20,8 @@ use vestibule::config;
 
 use super::text::Line;
 
-/// A queue's lines are there while it fills, once more when the writer has taken them, and once more
-/// as the one text that is written.
+/// A queue's lines are there while it fills, once more when the writer has taken them, and once
+/// more as the one text that is written.
 pub(super) const COPIES: usize = 3;
 
 /// The logger's handle: to wait for the last lines, and to read what was dropped.
@@ -165,7 +165,7 @@ impl Logger {
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // Ours alone: a library's trace lines would drown them, and nobody vouches for their content.
+        // Ours alone: a library's lines would drown them, and nobody vouches for their content.
         metadata.target().starts_with("vestibule") && self.0.enabled(metadata)
     }
 

@@ -77,7 +77,10 @@ fn run(cli: Cli) -> Outcome {
     match cli.command {
         None => serve::run(&cli.serve, global),
         Some(Command::Serve(args)) => serve::run(&args.or(cli.serve), global),
-        Some(Command::Token(args)) => token::run(&args, &global.settings(&[])?),
+        Some(Command::Token(args)) => {
+            let config = global.settings(&[])?;
+            token::run(&args, &config, signing_secret(&config)?.as_bytes())
+        }
         Some(Command::Check) => check::run(&global.settings(&[])?),
     }
 }
@@ -94,6 +97,15 @@ impl Global {
         }
         settings::load(self.config.as_deref(), std::env::vars_os(), &flags)
     }
+}
+
+/// The signing secret, for a command without a log.
+fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
+    let secret = secret::obtain(config).map_err(|fault| vec![fault])?;
+    if let Some(warning) = secret.warning {
+        warn(&warning);
+    }
+    Ok(secret.text)
 }
 
 /// Writes to standard output. A reader that went away (`vestibule check | head`) is no fault.

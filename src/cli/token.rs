@@ -6,7 +6,10 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Map, Value};
 use vestibule::config::{Config, Length};
 
-use super::{Outcome, secret};
+use super::Outcome;
+
+/// A hundred years: an `exp` past the year 9999 would be no date that the server takes.
+const MAX_TTL: Length = Length::from_secs(36_500 * 86_400);
 
 /// What to sign.
 #[derive(Debug, clap::Args)]
@@ -23,13 +26,9 @@ pub(super) struct Args {
 }
 
 /// Prints the token and a newline, nothing else.
-pub(super) fn run(args: &Args, config: &Config) -> Outcome {
-    let secret = secret::obtain(config).map_err(|fault| vec![fault])?;
-    if let Some(warning) = secret.warning {
-        super::warn(&warning);
-    }
-    let token = mint(args, config, secret.text.as_bytes(), unix_seconds());
-    super::print(&format!("{}\n", token.map_err(|fault| vec![fault])?))
+pub(super) fn run(args: &Args, config: &Config, secret: &[u8]) -> Outcome {
+    let token = mint(args, config, secret, unix_seconds()).map_err(|fault| vec![fault])?;
+    super::print(&format!("{token}\n"))
 }
 
 /// The token, as of `now` in unix seconds.
@@ -71,6 +70,9 @@ fn whole_seconds(text: &str) -> Result<u64, String> {
     let length: Length = text.parse()?;
     if length.get().subsec_nanos() != 0 {
         return Err("a token's times count whole seconds".to_owned());
+    }
+    if length > MAX_TTL {
+        return Err("a token is good for at most 36500d".to_owned());
     }
     Ok(length.get().as_secs())
 }
@@ -128,6 +130,7 @@ mod tests {
     #[test]
     fn a_lifetime_counts_whole_seconds() {
         assert_eq!(whole_seconds("15m"), Ok(900));
+        assert!(whole_seconds("36501d").is_err());
         assert!(whole_seconds("1500ms").is_err());
         assert!(whole_seconds("15").is_err());
     }

@@ -19,7 +19,8 @@ pub(super) fn read(path: &Path, layers: &mut Layers) {
 /// Sets what `text` holds. `name` is how faults call it.
 pub(super) fn parse(name: &str, text: &str, layers: &mut Layers) {
     let at = |span: Range<usize>| format!("{name}:{}", line_of(text, span.start));
-    let (spans, errors) = DeTable::parse_recoverable(text);
+    let (spans, mut errors) = DeTable::parse_recoverable(text);
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
     // What is behind a syntax error would only be a guess: no more faults are drawn from it.
     for error in &errors {
         let place = error.span().map_or_else(|| name.to_owned(), at);
