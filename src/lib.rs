@@ -1,5 +1,8 @@
 //! Vestibule: an authenticated WebSocket edge.
 
+#[cfg(not(any(feature = "aws-lc", feature = "pure-rust")))]
+compile_error!("signatures need one of the features `aws-lc` and `pure-rust`");
+
 pub mod auth;
 pub mod config;
 pub mod id;

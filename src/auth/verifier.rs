@@ -102,6 +102,9 @@ impl Verifier {
         if config.secret.len() < MIN_SECRET_BYTES {
             return Err(KeyFault::ShortSecret { bytes: config.secret.len() });
         }
+        // With both libraries built in, jsonwebtoken wants to be told which; a second call is no harm.
+        #[cfg(all(feature = "aws-lc", feature = "pure-rust"))]
+        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         let configured = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         Ok(Self {
             key: DecodingKey::from_secret(config.secret.as_bytes()),

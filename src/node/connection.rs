@@ -28,6 +28,8 @@ pub(crate) struct Connection {
     pub(crate) generation: u32,
     /// What follows when the outbox is empty.
     pub(crate) afterwards: Afterwards,
+    /// The 101 is out: the time to authenticate has begun.
+    pub(crate) is_upgrade_out: bool,
     /// A flush is on the list of actions already.
     pub(crate) is_flush_queued: bool,
     /// The bytes cannot be understood any more, or need not be: they are passed over.
@@ -117,6 +119,7 @@ impl Connection {
             peer_port: peer.port(),
             generation,
             afterwards: Afterwards::Nothing,
+            is_upgrade_out: false,
             is_flush_queued: false,
             is_deaf: false,
             is_over: false,

@@ -362,7 +362,14 @@ impl Node {
     /// The last byte of the outbox of `index` is written.
     fn everything_is_out(&mut self, now: Now, index: usize) {
         let Some(connection) = self.connections.get_mut(index) else { return };
+        let is_waiting = connection.session.phase() == Phase::Authenticating;
         match connection.afterwards {
+            // The time to authenticate counts from when the 101 went out, so it is never early.
+            Afterwards::Nothing
+                if is_waiting && !std::mem::replace(&mut connection.is_upgrade_out, true) =>
+            {
+                self.with_session(index, |session, policy| session.upgraded(now.monotonic, policy));
+            }
             Afterwards::Nothing => {}
             Afterwards::Finish => {
                 connection.afterwards = Afterwards::Nothing;
