@@ -7,6 +7,8 @@ pub mod auth;
 pub mod config;
 pub mod id;
 mod memory;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod node;
 pub mod protocol;
 pub mod time;

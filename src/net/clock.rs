@@ -1,0 +1,67 @@
+//! The one place of the driver that reads the clocks.
+
+use std::time::{Duration, Instant as StdInstant, SystemTime};
+
+use crate::time::{Instant, Now, UnixTime};
+
+/// Counts from the moment it was made.
+#[derive(Debug)]
+pub(super) struct Clock {
+    start: StdInstant,
+}
+
+impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "the driver is where the clocks are read")]
+    pub(super) fn start() -> Self {
+        Self { start: StdInstant::now() }
+    }
+
+    /// Both clocks.
+    #[expect(clippy::disallowed_methods, reason = "the driver is where the clocks are read")]
+    pub(super) fn now(&self) -> Now {
+        // A wall clock before 1970 reads as 1970: every token is then from the future.
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Now { monotonic: self.monotonic(), unix: UnixTime::from_millis(whole(unix.as_millis())) }
+    }
+
+    /// The monotonic clock alone: what the end of a turn needs.
+    pub(super) fn monotonic(&self) -> Instant {
+        Instant::from_micros(whole(self.start.elapsed().as_micros()))
+    }
+}
+
+/// How long to wait for `deadline`, in whole milliseconds, which is what pollers count in. Rounded
+/// up, so that a turn never comes before its deadline and never spins on the rest of one.
+pub(super) fn wait_until(deadline: Instant, now: Instant) -> Duration {
+    let micros = whole(deadline.since(now).as_micros());
+    Duration::from_millis(micros.div_ceil(1_000))
+}
+
+fn whole(number: u128) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_rounded_up_to_the_millisecond_and_never_negative() {
+        let wait = |deadline, now| {
+            wait_until(Instant::from_micros(deadline), Instant::from_micros(now)).as_micros()
+        };
+        assert_eq!(wait(1_001, 1_000), 1_000);
+        assert_eq!(wait(3_000, 1_000), 2_000);
+        assert_eq!(wait(3_001, 1_000), 3_000);
+        assert_eq!(wait(1_000, 1_000), 0);
+        assert_eq!(wait(1_000, 2_000), 0);
+    }
+
+    #[test]
+    fn the_clocks_go_on_from_zero_and_from_today() {
+        let clock = Clock::start();
+        let (first, second) = (clock.now(), clock.now());
+        assert!(first.monotonic <= second.monotonic);
+        assert!(first.unix > UnixTime::from_millis(1_700_000_000_000));
+    }
+}

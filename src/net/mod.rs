@@ -1,0 +1,105 @@
+//! The mio driver: a [`Node`] on real sockets and a real clock.
+//!
+//! One thread, the one that calls [`Server::run`], does everything but work that blocks, which
+//! goes to a pool of workers. Nothing on that thread waits but the poller.
+//!
+//! ```no_run
+//! # fn start(app: Box<dyn vestibule::node::app::App>) -> Result<(), Box<dyn std::error::Error>> {
+//! use vestibule::config::Config;
+//! use vestibule::net::Server;
+//!
+//! let mut config = Config::default();
+//! config.listen = vec!["127.0.0.1:8080".to_owned()];
+//! config.auth.secret = "a secret of at least 32 bytes, please".to_owned();
+//! let server = Server::bind(&config, app)?;
+//! println!("listening on {:?}", server.local_addrs());
+//! server.run()?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod clock;
+mod handle;
+mod listener;
+mod reactor;
+mod transport;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::net::SocketAddr;
+
+use mio::{Poll, Token, Waker};
+
+pub use self::handle::{Handle, Undelivered};
+use self::listener::Listeners;
+pub use self::listener::StartError;
+use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
+use self::worker::Workers;
+use crate::config::Config;
+use crate::node::Node;
+use crate::node::app::App;
+
+/// A server whose addresses are bound: clients can connect, and are served once it runs.
+#[derive(Debug)]
+pub struct Server {
+    reactor: Reactor,
+    handle: Handle,
+}
+
+impl Server {
+    /// Opens every address of `config.listen`, and makes the node that will serve them.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on, or the configuration is one that the node cannot
+    /// work with. The text says what to do.
+    pub fn bind(config: &Config, app: Box<dyn App>) -> Result<Self, StartError> {
+        let node = Node::new(config, seed(), app)?;
+        let mut listeners = Listeners::bind(config)?;
+        let poll = Poll::new().map_err(StartError::Poll)?;
+        let waker = Waker::new(poll.registry(), Token(WAKER)).map_err(StartError::Poll)?;
+        listeners.register(poll.registry(), FIRST_LISTENER).map_err(StartError::Poll)?;
+        let limits = &config.limits;
+        let (mail, inbox) = handle::mail_slot(waker, limits.worker_queue);
+        let workers = Workers::new(limits.workers, limits.worker_queue, mail.clone());
+        let reactor = Reactor::new(config, node, poll, listeners, workers, inbox);
+        Ok(Self { reactor, handle: Handle::new(mail) })
+    }
+
+    /// Where it listens, in the order of the configuration: port 0 has become a real one.
+    #[must_use]
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.reactor.listeners.addresses()
+    }
+
+    /// For other threads: to end the server, and to answer what the application held.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Serves, until [`Handle::shutdown`] was called and the last connection is closed.
+    ///
+    /// While it drains it goes on to accept, so that a client is told `503` and not left waiting;
+    /// but for those who come then it does not wait.
+    ///
+    /// # Errors
+    /// When the poller fails, which no peer can bring about.
+    pub fn run(self) -> io::Result<()> {
+        let Self { reactor, handle } = self;
+        drop(handle);
+        reactor.run()
+    }
+}
+
+/// 64 bits that nobody can foretell, for the node's hashes and spreads.
+///
+/// The standard library seeds its hash maps from the system's random source, 128 bits of it, so
+/// this needs no dependency. Nothing that must stay secret for long is made from it.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

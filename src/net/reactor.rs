@@ -1,0 +1,363 @@
+//! The turn: wait for the poller, serve the authenticated, then the others within their share.
+//!
+//! ```text
+//! poll ─▶ sort events ─▶ reads of the authenticated ─▶ answers from workers ─▶ writes
+//!   ▲                                                                            │
+//!   └──── writes ◀──── a share of accepts, handshakes, signature checks ◀── timers, writes
+//! ```
+//!
+//! Polling is edge-triggered: a socket is reported when something comes, not while something is
+//! there. So whatever a turn leaves undone is remembered here, on the ready lists of [`Schedule`]
+//! or as [`Transport::ready`](super::transport::Transport::ready).
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::mem;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Events, Poll};
+
+use super::clock::{Clock, wait_until};
+use super::handle::Inbox;
+use super::listener::{Accepted, Listeners};
+use super::transport::Transports;
+use super::worker::Workers;
+use crate::config::Config;
+use crate::id::ConnId;
+use crate::node::{Action, Hangup, Node, Schedule, Unit};
+use crate::time::{Instant, Now};
+
+/// One read's bytes. Shared by all connections: what a connection leaves unfinished is the node's.
+const READ_BYTES: usize = 64 * 1_024;
+
+/// Events of one turn; more wait in the kernel. At 16 bytes an event, 16 KiB.
+const EVENTS: usize = 1_024;
+
+/// Slices of one write. An answer is one or two, so this is rarely reached.
+const SLICES: usize = 32;
+
+/// Answers of workers and handles that one turn takes; more wait in the mail slot.
+const MAIL_PER_TURN: usize = 256;
+
+/// The waker's token. A ConnId has this value only in the 2³²nd slot of a slab, so never; the same
+/// goes for the listeners' tokens, which are below it.
+pub(super) const WAKER: usize = usize::MAX;
+
+/// The first listener's token; the others count down.
+pub(super) const FIRST_LISTENER: usize = WAKER - 1;
+
+/// The event loop and all that it owns.
+#[derive(Debug)]
+pub(super) struct Reactor {
+    clock: Clock,
+    /// When this turn began.
+    now: Now,
+    /// When the last turn was over.
+    turned: Instant,
+    poll: Poll,
+    pub(super) listeners: Listeners,
+    transports: Transports,
+    schedule: Schedule,
+    /// Reported writable in this turn, after a short write.
+    writable: Vec<ConnId>,
+    buffer: Box<[u8]>,
+    workers: Workers,
+    inbox: Inbox,
+    /// The last turn left answers in the mail slot.
+    mail_left: bool,
+    draining: bool,
+    node: Node,
+}
+
+impl Reactor {
+    pub(super) fn new(
+        config: &Config,
+        node: Node,
+        poll: Poll,
+        listeners: Listeners,
+        workers: Workers,
+        inbox: Inbox,
+    ) -> Self {
+        let clock = Clock::start();
+        let now = clock.now();
+        Self {
+            clock,
+            now,
+            turned: now.monotonic,
+            poll,
+            listeners,
+            transports: Transports::default(),
+            schedule: Schedule::new(config.limits.pending_per_turn),
+            writable: Vec::new(),
+            // Filled with something else than zero, so that its pages are there from the start: an
+            // idle server's memory is then the same before and after its first read.
+            buffer: vec![0xff; READ_BYTES].into_boxed_slice(),
+            workers,
+            inbox,
+            mail_left: false,
+            draining: false,
+            node,
+        }
+    }
+
+    /// Turns until a shutdown is asked for and the node is drained.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS);
+        let ended = loop {
+            if self.draining && self.node.is_drained() {
+                break Ok(());
+            }
+            if let Err(error) = self.step(&mut events) {
+                break Err(error);
+            }
+        };
+        let Self { workers, inbox, .. } = self;
+        // In this order: a worker that waits for room in the mail slot sees that it is gone.
+        drop(inbox);
+        workers.end();
+        ended
+    }
+
+    /// Sleeps until there is something to do, and does a turn of it.
+    pub(super) fn step(&mut self, events: &mut Events) -> io::Result<()> {
+        match self.poll.poll(events, self.wait()) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+            // A signal came: a turn without events does no harm.
+            Ok(()) | Err(_) => self.turn(events),
+        }
+        Ok(())
+    }
+
+    /// How long the poller may sleep: not at all while something is left, else to the next deadline.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        if self.mail_left || !self.schedule.is_idle() {
+            return Some(Duration::ZERO);
+        }
+        let deadlines = [self.node.poll_timeout(), self.listeners.paused_until()];
+        let next = deadlines.into_iter().flatten().min()?;
+        // Counted from the end of the turn: its `now` is as old as the turn was long.
+        Some(wait_until(next, self.turned))
+    }
+
+    fn turn(&mut self, events: &Events) {
+        self.now = self.clock.now();
+        for event in events {
+            self.sort(event);
+        }
+        if !self.draining && self.inbox.wants_shutdown() {
+            self.draining = true;
+            self.node.handle_shutdown(self.now);
+        }
+        self.schedule.begin_turn();
+        while let Some(unit) = self.schedule.next_authenticated() {
+            self.serve(unit);
+        }
+        self.take_mail();
+        self.act();
+        self.write_on();
+        self.node.handle_timeout(self.now);
+        self.act();
+        if self.listeners.resume(self.now.monotonic) {
+            (0..self.listeners.len()).for_each(|listener| self.schedule.push_listener(listener));
+        }
+        while let Some(unit) = self.schedule.next_pending() {
+            self.serve(unit);
+        }
+        self.act();
+        self.turned = self.clock.monotonic();
+        let length = self.turned.since(self.now.monotonic).as_micros();
+        self.node.metrics_mut().turns.record(u64::try_from(length).unwrap_or(u64::MAX));
+    }
+
+    /// Puts what the poller reports where its turn will come.
+    fn sort(&mut self, event: &Event) {
+        let token = event.token().0;
+        if token == WAKER {
+            self.inbox.hear();
+            self.mail_left = true;
+            return;
+        }
+        let listener = FIRST_LISTENER - token;
+        if listener < self.listeners.len() {
+            self.schedule.push_listener(listener);
+            return;
+        }
+        let id = ConnId::from_bits(token as u64);
+        let Some(transport) = self.transports.find_mut(id) else { return };
+        if transport.stalled && (event.is_writable() || event.is_write_closed()) {
+            self.writable.push(id);
+        }
+        let broken = event.is_error();
+        transport.hangup |= broken || event.is_read_closed();
+        // After its end a socket is reported readable with every event; only an error is news.
+        let news = if transport.ended { broken } else { event.is_readable() || transport.hangup };
+        if !news {
+            return;
+        }
+        transport.ready = true;
+        if broken && !self.node.wants_input(id) {
+            // Back-pressure keeps us from reading up to the error, and nobody is left to press.
+            self.hang_up(id, Hangup::Reset);
+        } else {
+            self.make_ready(id);
+        }
+    }
+
+    /// Puts a connection that may have something to read on its ready list, once.
+    fn make_ready(&mut self, id: ConnId) {
+        let Some(transport) = self.transports.find_mut(id) else { return };
+        if transport.ready && !transport.queued && self.node.wants_input(id) {
+            transport.queued = true;
+            self.schedule.push(id, self.node.is_authenticated(id));
+        }
+    }
+
+    fn serve(&mut self, unit: Unit) {
+        match unit {
+            Unit::Authenticated(id) | Unit::Pending(id) => self.read(id),
+            Unit::Accept(listener) => self.accept(listener),
+        }
+    }
+
+    /// One read. Whether there may be more is known without a second one.
+    fn read(&mut self, id: ConnId) {
+        let Some(transport) = self.transports.find_mut(id) else { return };
+        transport.queued = false;
+        if !self.node.wants_input(id) {
+            return; // `ready` stays, for `Action::Resume`.
+        }
+        match transport.read(&mut self.buffer) {
+            Ok(0) => {
+                transport.ready = false;
+                if !mem::replace(&mut transport.ended, true) {
+                    self.node.handle_hangup(self.now, id, Hangup::Eof);
+                }
+            }
+            Ok(length) => {
+                transport.ready = length == self.buffer.len() || transport.hangup;
+                if let Some(bytes) = self.buffer.get_mut(..length) {
+                    self.node.handle_bytes(self.now, id, bytes);
+                }
+                self.make_ready(id);
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => transport.ready = false,
+                ErrorKind::Interrupted => self.make_ready(id),
+                _ => self.hang_up(id, Hangup::Reset),
+            },
+        }
+    }
+
+    fn accept(&mut self, listener: usize) {
+        match self.listeners.accept(listener, self.now.monotonic) {
+            Accepted::Stream(stream, peer) => {
+                self.admit(stream, peer);
+                self.schedule.push_listener(listener);
+            }
+            Accepted::Again => self.schedule.push_listener(listener),
+            Accepted::Failed => self.node.metrics_mut().accept_pauses += 1,
+            Accepted::Empty | Accepted::Paused => {}
+        }
+    }
+
+    /// A refused socket is dropped, and counted by the node.
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let Ok(id) = self.node.handle_accept(self.now, peer) else { return };
+        let Some(transport) = self.transports.insert(id, stream) else { return };
+        if let Err(error) = transport.register(self.poll.registry(), id) {
+            log::warn!("connection {id} cannot be watched: {error}");
+            self.hang_up(id, Hangup::Reset);
+        }
+    }
+
+    /// Hands the node what workers and handles have answered.
+    fn take_mail(&mut self) {
+        if !mem::take(&mut self.mail_left) {
+            return;
+        }
+        for _ in 0..MAIL_PER_TURN {
+            let Some(done) = self.inbox.take() else { return };
+            self.node.handle_completion(self.now, done);
+        }
+        self.mail_left = true;
+    }
+
+    /// Writes on where a short write stopped. After the fresh answers: these readers are slow.
+    fn write_on(&mut self) {
+        let mut writable = mem::take(&mut self.writable);
+        for id in writable.drain(..) {
+            self.write(id);
+        }
+        self.writable = writable; // Its memory is used again.
+    }
+
+    /// Does what the node wants done.
+    fn act(&mut self) {
+        while let Some(action) = self.node.poll_action() {
+            match action {
+                // While the kernel's buffer is full a write is in vain: the poller will tell.
+                Action::Flush(id) if self.is_stalled(id) => {}
+                Action::Flush(id) => self.write(id),
+                Action::Finish(id) => {
+                    if let Some(transport) = self.transports.find(id) {
+                        transport.finish();
+                    }
+                }
+                Action::Resume(id) => self.make_ready(id),
+                Action::Close(id) => self.transports.close(id),
+                Action::Submit(command) => {
+                    if let Err(refused) = self.workers.submit(command) {
+                        self.node.handle_completion(self.now, refused);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_stalled(&self, id: ConnId) -> bool {
+        self.transports.find(id).is_some_and(|transport| transport.stalled)
+    }
+
+    /// Writes until nothing is left or the kernel's buffer is full.
+    fn write(&mut self, id: ConnId) {
+        let Self { node, transports, poll, now, .. } = self;
+        let Some(transport) = transports.find_mut(id) else { return };
+        let registry = poll.registry();
+        let watched = loop {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = node.pending_output(id, &mut slices);
+            let slices = slices.get(..filled).unwrap_or_default();
+            let length: usize = slices.iter().map(|slice| slice.len()).sum();
+            if length == 0 {
+                break transport.stall(registry, id, false);
+            }
+            match transport.write(slices) {
+                Ok(written) => {
+                    node.consume_output(*now, id, written);
+                    if written < length {
+                        break transport.stall(registry, id, true);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    break transport.stall(registry, id, true);
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        if let Err(error) = watched {
+            log::debug!("connection {id} broke: {error}");
+            self.hang_up(id, Hangup::Reset);
+        }
+    }
+
+    fn hang_up(&mut self, id: ConnId, why: Hangup) {
+        if let Some(transport) = self.transports.find_mut(id) {
+            transport.ready = false;
+            transport.ended = true;
+        }
+        self.node.handle_hangup(self.now, id, why);
+    }
+}

@@ -1,0 +1,296 @@
+//! The driver on loopback sockets, with a real node behind it.
+
+mod client;
+mod descriptors;
+mod work;
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Duration;
+
+use socket2::{SockRef, Socket};
+
+use self::client::Client;
+use super::*;
+use crate::config::Length;
+use crate::node::app::{Answer, Incoming, Left, Reply, Update};
+use crate::node::{TICK_MICROS, Ticket};
+
+/// Longer than anything here takes, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn config() -> Config {
+    let mut config = Config {
+        listen: vec!["127.0.0.1:0".to_owned()],
+        drain: Length::from_millis(1),
+        ..Config::default()
+    };
+    client::configure(&mut config);
+    config
+}
+
+/// What the application tells the test.
+#[derive(Debug)]
+enum Told {
+    /// A job runs; it goes on when something is sent, or when the sender is dropped.
+    Running(Sender<()>),
+    /// A question is held.
+    Held(Ticket),
+    /// A connection has left.
+    Left,
+}
+
+/// Says what it hears, or does what it is told.
+struct Parrot(Sender<Told>);
+
+impl App for Parrot {
+    fn on_leave(&mut self, _: &Left<'_>) {
+        let _ = self.0.send(Told::Left);
+    }
+
+    fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
+        let content = message.content.to_owned();
+        let tell = self.0.clone();
+        if let Some(length) = content.strip_prefix("repeat ") {
+            return Reply::Now(Ok(Update::text("x".repeat(length.parse().unwrap()))));
+        }
+        match content.as_str() {
+            "hold" => {
+                let _ = tell.send(Told::Held(message.ticket));
+                Reply::Held
+            }
+            "panic" => Reply::later(|| panic!("this message is part of the test")),
+            "work" => Reply::later(move || {
+                let (go_on, wait) = mpsc::channel();
+                let _ = tell.send(Told::Running(go_on));
+                let _ = wait.recv();
+                Ok(Update::text("worked"))
+            }),
+            _ => Reply::Now(Ok(Update::text(content))),
+        }
+    }
+}
+
+/// A server in a thread of its own, which ends with the test.
+struct Running {
+    addresses: Vec<SocketAddr>,
+    handle: Handle,
+    told: Receiver<Told>,
+    ended: Receiver<io::Result<()>>,
+}
+
+impl Running {
+    fn start(config: &Config) -> Self {
+        Self::start_with(config, |_| ())
+    }
+
+    fn start_with(config: &Config, prepare: impl FnOnce(&Server)) -> Self {
+        let (tell, told) = mpsc::channel();
+        let server = Server::bind(config, Box::new(Parrot(tell))).unwrap();
+        prepare(&server);
+        let (addresses, handle) = (server.local_addrs(), server.handle());
+        let (end, ended) = mpsc::channel();
+        thread::spawn(move || end.send(server.run()));
+        Self { addresses, handle, told, ended }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.addresses[0]).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+
+    fn join(&self) -> Client {
+        Client::join(self.connect())
+    }
+
+    fn told(&self) -> Told {
+        self.told.recv_timeout(PATIENCE).unwrap()
+    }
+
+    fn running(&self) -> Sender<()> {
+        match self.told() {
+            Told::Running(go_on) => go_on,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn held(&self) -> Ticket {
+        match self.told() {
+            Told::Held(ticket) => ticket,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Lets the clients go, asks for the end, and waits for it.
+    fn end<T>(self, clients: T) {
+        drop(clients);
+        self.handle.shutdown();
+        self.ended.recv_timeout(PATIENCE).unwrap().unwrap();
+    }
+}
+
+#[test]
+fn many_connections_are_served_at_once() {
+    let server = Running::start(&config());
+    let mut clients: Vec<_> = (0..200).map(|_| server.join()).collect();
+    for round in 0..3 {
+        for (n, client) in clients.iter_mut().enumerate() {
+            client.say(&format!("{round} {n}"));
+        }
+        for (n, client) in clients.iter_mut().enumerate() {
+            assert_eq!(client.hear(), format!("{round} {n}"));
+        }
+    }
+    server.end(clients);
+}
+
+#[test]
+fn a_slow_reader_gets_everything_and_delays_nobody() {
+    let server = Running::start_with(&config(), |server| {
+        for listener in server.reactor.listeners.sockets() {
+            SockRef::from(listener).set_send_buffer_size(16_384).unwrap();
+        }
+    });
+    let slow = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    slow.set_recv_buffer_size(16_384).unwrap();
+    slow.connect(&server.addresses[0].into()).unwrap();
+    let slow = TcpStream::from(slow);
+    slow.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (mut slow, mut quick) = (Client::join(slow), server.join());
+    for round in 0..2 {
+        slow.say("repeat 500000");
+        quick.say("hello");
+        assert_eq!(quick.hear(), "hello");
+        assert_eq!(slow.hear().len(), 500_000);
+        slow.say(&format!("small {round}"));
+        assert_eq!(slow.hear(), format!("small {round}"));
+    }
+    server.end((slow, quick));
+}
+
+#[test]
+fn more_than_the_buffer_holds_is_read_in_order() {
+    let server = Running::start(&config());
+    let mut client = server.join();
+    let mut writer = client.stream().try_clone().unwrap();
+    let all: Vec<u8> =
+        (0..100).flat_map(|n| client.frame(&format!("{n}{}", "y".repeat(9_000)))).collect();
+    let writing = thread::spawn(move || writer.write_all(&all));
+    for n in 0..100 {
+        let heard = client.hear();
+        assert_eq!(heard.trim_end_matches('y'), n.to_string());
+        assert!(heard.len() > 9_000);
+    }
+    writing.join().unwrap().unwrap();
+    server.end(client);
+}
+
+#[test]
+fn bytes_that_come_one_at_a_time_are_one_message() {
+    let server = Running::start(&config());
+    let mut client = server.join();
+    for byte in client.frame("drop by drop") {
+        client.stream().write_all(&[byte]).unwrap();
+    }
+    assert_eq!(client.hear(), "drop by drop");
+    server.end(client);
+}
+
+#[test]
+fn peers_that_reset_at_once_leave_the_others_alone() {
+    let server = Running::start(&config());
+    let mut client = server.join();
+    for round in 0..100 {
+        let reset = server.connect();
+        if round % 2 == 0 {
+            (&reset).write_all(b"GET").unwrap();
+        }
+        SockRef::from(&reset).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    for _ in 0..20 {
+        let reset = server.join();
+        SockRef::from(reset.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    client.say("still here");
+    assert_eq!(client.hear(), "still here");
+    server.end(client);
+}
+
+#[test]
+fn a_peer_that_ended_its_side_still_gets_its_answer() {
+    let server = Running::start(&config());
+    let mut client = server.join();
+    client.say("last words");
+    client.stream().shutdown(Shutdown::Write).unwrap();
+    assert_eq!(client.hear(), "last words");
+    client.read_to_the_end();
+    server.end(client);
+}
+
+#[test]
+fn every_address_is_served() {
+    let mut config = config();
+    config.listen.push("127.0.0.1:0".to_owned());
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        config.listen.push("[::1]:0".to_owned());
+    }
+    let server = Running::start(&config);
+    assert_eq!(server.addresses.len(), config.listen.len());
+    for address in &server.addresses {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut client = Client::join(stream);
+        client.say("hello");
+        assert_eq!(client.hear(), "hello");
+    }
+    server.end(());
+}
+
+#[test]
+fn a_silent_peer_is_closed_at_its_deadline_and_not_before() {
+    let mut config = config();
+    config.http.header_timeout = Length::from_millis(150);
+    let server = Running::start(&config);
+    let clock = clock::Clock::start();
+    let mut silent = server.connect();
+    assert_eq!(silent.read(&mut [0; 1]).unwrap(), 0);
+    let after = clock.monotonic().since(crate::time::Instant::START);
+    assert!(after >= Duration::from_millis(150), "{after:?}");
+    server.end(());
+}
+
+#[test]
+fn an_idle_server_sleeps_and_a_silent_peer_wakes_it_at_its_deadline_only() {
+    let mut server = Server::bind(&config(), Box::new(Parrot(mpsc::channel().0))).unwrap();
+    let reactor = &mut server.reactor;
+    assert_eq!(reactor.wait(), None);
+    let silent = TcpStream::connect(reactor.listeners.addresses()[0]).unwrap();
+    let mut events = mio::Events::with_capacity(16);
+    reactor.step(&mut events).unwrap();
+    let wait = reactor.wait().unwrap();
+    let latest = Duration::from_secs(5) + Duration::from_micros(TICK_MICROS + 1_000);
+    assert!(wait > Duration::from_secs(4) && wait <= latest, "{wait:?}");
+    drop(silent);
+    while reactor.wait().is_some() {
+        reactor.step(&mut events).unwrap();
+    }
+}
+
+#[test]
+fn a_shutdown_from_another_thread_drains_and_ends() {
+    let server = Running::start(&config());
+    let mut client = server.join();
+    let handle = server.handle.clone();
+    thread::spawn(move || {
+        handle.shutdown();
+        handle.shutdown();
+    });
+    client.read_to_the_end();
+    drop(client);
+    server.ended.recv_timeout(PATIENCE).unwrap().unwrap();
+    server.handle.shutdown();
+}

@@ -1,0 +1,104 @@
+//! A client that blocks, with tungstenite's frames: not ours, so that it can contradict ours.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Value, json};
+use tungstenite::{Message, WebSocket};
+
+use crate::config::Config;
+
+pub(super) const PANICKED: &str = "error internal";
+pub(super) const REFUSED: &str = "error backend_unavailable";
+
+const SECRET: &str = "thirty-two bytes or more of secret";
+
+/// Whatever these tests are not about is without a limit.
+pub(super) fn configure(config: &mut Config) {
+    config.auth.secret = SECRET.to_owned();
+    config.limits.connections = 1_000;
+    config.limits.messages_per_minute = 0;
+    config.limits.connections_per_user = 0;
+}
+
+pub(super) struct Client {
+    socket: WebSocket<TcpStream>,
+    messages: u32,
+}
+
+impl Client {
+    /// Upgrades and authenticates, in a room of its own.
+    pub(super) fn join(stream: TcpStream) -> Self {
+        static ROOMS: AtomicU32 = AtomicU32::new(0);
+        let room = ROOMS.fetch_add(1, Ordering::Relaxed);
+        let url = format!("ws://localhost/v1/chat/room-{room}");
+        let (socket, _) = tungstenite::client(url, stream).unwrap();
+        let mut client = Self { socket, messages: 0 };
+        let claims = json!({ "sub": format!("user-{room}"), "exp": 4_000_000_000_u64 });
+        let key = EncodingKey::from_secret(SECRET.as_bytes());
+        let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
+        let auth = client.message("auth", json!({ "token": token }));
+        client.socket.send(Message::text(auth)).unwrap();
+        assert_eq!(client.hear(), "Connected.");
+        client
+    }
+
+    pub(super) fn stream(&self) -> &TcpStream {
+        self.socket.get_ref()
+    }
+
+    /// A chat message as the bytes of its frame. The mask is zero, which is one like any other.
+    pub(super) fn frame(&mut self, content: &str) -> Vec<u8> {
+        let text = self.message("chat_message", json!({ "content": content }));
+        let mut frame = vec![0x81];
+        match u16::try_from(text.len()).unwrap() {
+            short @ 0..126 => frame.push(0x80 | short as u8),
+            long => {
+                frame.push(0x80 | 126);
+                frame.extend(long.to_be_bytes());
+            }
+        }
+        frame.extend([0; 4]);
+        frame.extend(text.as_bytes());
+        frame
+    }
+
+    pub(super) fn say(&mut self, content: &str) {
+        let frame = self.frame(content);
+        self.stream().write_all(&frame).unwrap();
+    }
+
+    /// What the next answer says: its content, or `error` and its code.
+    pub(super) fn hear(&mut self) -> String {
+        loop {
+            if let Message::Text(text) = self.socket.read().unwrap() {
+                let message: Value = serde_json::from_str(&text).unwrap();
+                let payload = &message["payload"];
+                let said = |field: &str| payload[field].as_str().map(ToOwned::to_owned);
+                return match said("error") {
+                    Some(code) => format!("error {code}"),
+                    None => said("content").unwrap(),
+                };
+            }
+        }
+    }
+
+    /// Returns when the server has surely read what this client said, by the answer to another one.
+    pub(super) fn settle(&mut self, other: &mut Self) {
+        other.say("settle");
+        assert_eq!(other.hear(), "settle");
+    }
+
+    pub(super) fn read_to_the_end(&mut self) {
+        self.stream().read_to_end(&mut Vec::new()).unwrap();
+    }
+
+    fn message(&mut self, kind: &str, payload: Value) -> String {
+        self.messages += 1;
+        let id = format!("m{}", self.messages);
+        let timestamp = "2026-11-22T10:00:00.000Z";
+        json!({ "type": kind, "id": id, "timestamp": timestamp, "payload": payload }).to_string()
+    }
+}

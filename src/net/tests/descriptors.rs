@@ -1,0 +1,60 @@
+//! What happens when the process has no descriptor left. The limit is the whole process's, so the
+//! server of this test runs in a child.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use super::*;
+
+const CHILD: &str = "VESTIBULE_TEST_FEW_DESCRIPTORS";
+const NAME: &str = "net::tests::descriptors::a_full_table_keeps_who_is_in_and_takes_others_later";
+
+#[test]
+fn a_full_table_keeps_who_is_in_and_takes_others_later() {
+    if std::env::var_os(CHILD).is_some() {
+        return serve_until_stdin_ends();
+    }
+    let mut child = Command::new("sh")
+        .args(["-c", "ulimit -n 40; exec \"$0\" --exact \"$1\" --nocapture"])
+        .arg(std::env::current_exe().unwrap())
+        .arg(NAME)
+        .env(CHILD, "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address: SocketAddr = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find_map(|line| line.split_once("listening on ").map(|(_, text)| text.parse().unwrap()))
+        .unwrap();
+    let connect = || {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    let mut first = Client::join(connect());
+    // The backlog takes those that the table has no room for.
+    let crowd: Vec<_> = (0..60).map(|_| connect()).collect();
+    for round in 0..20 {
+        first.say(&format!("round {round}"));
+        assert_eq!(first.hear(), format!("round {round}"));
+    }
+    let late = connect();
+    drop(crowd);
+    late.set_nodelay(true).unwrap();
+    let mut late = Client::join(late);
+    late.say("in at last");
+    assert_eq!(late.hear(), "in at last");
+    drop((first, late, child.stdin.take()));
+    lines.for_each(drop);
+    assert!(child.wait().unwrap().success());
+}
+
+fn serve_until_stdin_ends() {
+    let server = Running::start(&config());
+    println!("\nlistening on {}", server.addresses[0]);
+    let _ = io::stdin().read_to_end(&mut Vec::new());
+    server.end(());
+}

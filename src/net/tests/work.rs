@@ -1,0 +1,197 @@
+//! Answers that come later: from workers, and through the handle.
+
+use super::*;
+use crate::node::app::Admission;
+
+#[test]
+fn an_answer_from_a_worker_delays_nobody_else() {
+    let server = Running::start(&config());
+    let (mut one, mut other) = (server.join(), server.join());
+    one.say("work");
+    let go_on = server.running();
+    other.say("meanwhile");
+    assert_eq!(other.hear(), "meanwhile");
+    drop(go_on);
+    assert_eq!(one.hear(), "worked");
+    server.end((one, other));
+}
+
+#[test]
+fn as_many_jobs_run_at_once_as_there_are_workers() {
+    let mut config = config();
+    config.limits.workers = 3;
+    let server = Running::start(&config);
+    let mut clients: Vec<_> = (0..3).map(|_| server.join()).collect();
+    clients.iter_mut().for_each(|client| client.say("work"));
+    let jobs: Vec<_> = (0..3).map(|_| server.running()).collect();
+    drop(jobs);
+    clients.iter_mut().for_each(|client| assert_eq!(client.hear(), "worked"));
+    server.end(clients);
+}
+
+#[test]
+fn a_worker_that_panics_is_an_error_for_its_question_only() {
+    let mut config = config();
+    config.limits.workers = 1;
+    let server = Running::start(&config);
+    let mut client = server.join();
+    for _ in 0..3 {
+        client.say("panic");
+        assert_eq!(client.hear(), client::PANICKED);
+    }
+    client.say("work");
+    drop(server.running());
+    assert_eq!(client.hear(), "worked");
+    server.end(client);
+}
+
+#[test]
+fn a_full_queue_refuses_and_the_rest_is_done() {
+    let mut config = config();
+    config.limits.workers = 1;
+    config.limits.worker_queue = 1;
+    let server = Running::start(&config);
+    let (mut runs, mut waits, mut refused) = (server.join(), server.join(), server.join());
+    runs.say("work");
+    let first = server.running();
+    waits.say("work");
+    waits.settle(&mut refused);
+    refused.say("work");
+    assert_eq!(refused.hear(), client::REFUSED);
+    drop(first);
+    drop(server.running());
+    assert_eq!(runs.hear(), "worked");
+    assert_eq!(waits.hear(), "worked");
+    server.end((runs, waits, refused));
+}
+
+#[test]
+fn a_held_question_is_answered_through_the_handle() {
+    let server = Running::start(&config());
+    let mut client = server.join();
+    client.say("hold");
+    let (ticket, handle) = (server.held(), server.handle.clone());
+    let answering =
+        thread::spawn(move || handle.complete_message(ticket, Ok(Update::text("at last"))));
+    assert_eq!(client.hear(), "at last");
+    answering.join().unwrap().unwrap();
+    server.end(client);
+}
+
+#[test]
+fn many_held_answers_from_many_threads_all_arrive() {
+    let server = Running::start(&config());
+    let mut clients: Vec<_> = (0..50).map(|_| server.join()).collect();
+    clients.iter_mut().for_each(|client| client.say("hold"));
+    let tickets: Vec<_> = (0..50).map(|_| server.held()).collect();
+    let answering: Vec<_> = tickets
+        .into_iter()
+        .map(|ticket| {
+            let handle = server.handle.clone();
+            thread::spawn(move || handle.complete_message(ticket, Ok(Update::text("at last"))))
+        })
+        .collect();
+    clients.iter_mut().for_each(|client| assert_eq!(client.hear(), "at last"));
+    answering.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+    server.end(clients);
+}
+
+#[test]
+fn what_waits_in_the_socket_under_back_pressure_is_read_after_it() {
+    let mut config = config();
+    config.limits.waiting_messages = 1;
+    let server = Running::start(&config);
+    let mut client = server.join();
+    client.say("hold");
+    let ticket = server.held();
+    let all: Vec<u8> =
+        (0..50).flat_map(|n| client.frame(&format!("{n}{}", "y".repeat(9_000)))).collect();
+    let mut writer = client.stream().try_clone().unwrap();
+    let writing = thread::spawn(move || writer.write_all(&all));
+    server.handle.complete_message(ticket, Ok(Update::text("at last"))).unwrap();
+    assert_eq!(client.hear(), "at last");
+    for n in 0..50 {
+        assert_eq!(client.hear().trim_end_matches('y'), n.to_string());
+    }
+    writing.join().unwrap().unwrap();
+    server.end(client);
+}
+
+#[test]
+fn a_reset_is_seen_though_nothing_is_read_from_the_peer() {
+    let mut config = config();
+    config.limits.waiting_messages = 1;
+    let server = Running::start(&config);
+    let (mut client, mut other) = (server.join(), server.join());
+    client.say("hold");
+    let _ticket = server.held();
+    (0..50).for_each(|n| client.say(&n.to_string()));
+    client.settle(&mut other);
+    SockRef::from(client.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(client);
+    assert!(matches!(server.told(), Told::Left));
+    server.end(other);
+}
+
+#[test]
+fn a_worker_that_is_stuck_does_not_keep_the_server_from_ending() {
+    let mut config = config();
+    config.limits.workers = 1;
+    let server = Running::start(&config);
+    let mut client = server.join();
+    client.say("work");
+    let go_on = server.running();
+    server.end(client);
+    drop(go_on);
+}
+
+#[test]
+fn a_full_mail_slot_and_an_ended_server_are_told_to_who_answers() {
+    let server = Running::start(&config());
+    let mut client = server.join();
+    client.say("hold");
+    let ticket = server.held();
+    server.end(client);
+
+    let poll = Poll::new().unwrap();
+    let waker = Waker::new(poll.registry(), Token(WAKER)).unwrap();
+    let (mail, inbox) = handle::mail_slot(waker, 2);
+    let handle = Handle::new(mail);
+    let answer = || handle.complete_join(ticket, Admission::Deny);
+    assert_eq!(answer(), Ok(()));
+    assert_eq!(answer(), Ok(()));
+    assert_eq!(answer(), Err(Undelivered::Full));
+    assert!(inbox.take().is_some());
+    assert_eq!(answer(), Ok(()));
+    drop(inbox);
+    assert_eq!(answer(), Err(Undelivered::Ended));
+}
+
+#[test]
+fn a_handle_can_be_shared_and_a_server_moved_to_its_thread() {
+    fn shared<T: Clone + Send + Sync + 'static>() {}
+    fn moved<T: Send + 'static>() {}
+    shared::<Handle>();
+    moved::<Server>();
+}
+
+#[test]
+fn the_bell_wakes_once_until_it_is_heard() {
+    let mut poll = Poll::new().unwrap();
+    let waker = Waker::new(poll.registry(), Token(WAKER)).unwrap();
+    let (mail, inbox) = handle::mail_slot(waker, 2);
+    let handle = Handle::new(mail);
+    let mut events = mio::Events::with_capacity(4);
+    let mut wakes = || {
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        events.iter().count()
+    };
+    handle.shutdown();
+    assert_eq!(wakes(), 1);
+    handle.shutdown();
+    assert_eq!(wakes(), 0);
+    inbox.hear();
+    handle.shutdown();
+    assert_eq!(wakes(), 1);
+    assert!(inbox.wants_shutdown());
+}
