@@ -1,0 +1,229 @@
+//! What can be said to `vestibule load`.
+
+use clap::Subcommand;
+use vestibule::config::Length;
+
+/// Load a server that speaks `recipe-chat.v2`, and measure it.
+///
+/// One thread plays all clients: connect, upgrade, `auth` by message with a freshly signed token,
+/// chat, close. It can be pointed at any server that speaks the protocol and shares the secret
+/// the tokens are signed with. It always ends by itself (--timeout), and exits with 1 when
+/// anything failed.
+///
+/// The server's own limits are meant for people, not for a load test: raise
+/// `messages_per_minute`, `auth_per_minute_per_ip` and `pending_per_ip` on the server under test,
+/// or what is measured is how fast it refuses.
+///
+/// What the numbers mean:
+///
+/// * connections or operations a second: completed ones, by the wall clock of the measured phase.
+///
+/// * latency: percentiles of all completed operations, from their start to their end as the
+///   client sees them, in microseconds.
+///
+/// * server CPU: what the scheduler charged to all threads of --pid during the measured phase
+///   (/proc/PID/task/*/schedstat), divided by the operations: user and kernel time.
+///
+/// * server memory: the growth of the resident set of --pid since before the first connect
+///   (/proc/PID/smaps_rollup), divided by the connections. Kernel socket buffers are not in it.
+///
+/// * failed: what ended otherwise than the protocol says, by reason.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(super) scenario: Scenario,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Options of every scenario.
+#[derive(Debug, clap::Args)]
+pub(super) struct Common {
+    /// Where the server listens: ws://HOST:PORT
+    #[arg(long, global = true, default_value = "ws://127.0.0.1:8080", value_name = "URL")]
+    pub(super) url: String,
+    /// The server's process, for its CPU time and memory
+    #[arg(long, global = true)]
+    pub(super) pid: Option<u32>,
+    /// Handshakes in flight at most; in a storm, connections
+    #[arg(long, global = true, default_value_t = 500, value_name = "N")]
+    pub(super) concurrency: u32,
+    /// Loopback source addresses (127.0.0.2, …); 0: one for every 25,000 connections
+    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    pub(super) sources: u32,
+    /// The end of the load test, whatever happens
+    #[arg(long, global = true, default_value = "120s", value_name = "TIME")]
+    pub(super) timeout: Length,
+    /// One JSON object on standard output instead of the table
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+/// What is played.
+#[derive(Debug, Subcommand)]
+pub(super) enum Scenario {
+    /// Many authenticated connections that say nothing: their memory, and what silence costs
+    ///
+    /// An operation is a connection: latency is TCP connect to acknowledgement, CPU is that of
+    /// connecting. `hold_cpu_us` is the server's CPU in all over --hold.
+    Idle(Idle),
+    /// Sockets that upgrade and never authenticate: their memory, and when they are closed
+    ///
+    /// Each must be closed with 1008 `Authentication timeout`. Latency is how late: from the 101
+    /// to the close frame, less --auth-timeout. A close more than 1 ms before --auth-timeout,
+    /// counted from the upgrade request, is a failure. CPU is per socket, until all are closed.
+    Pending(Pending),
+    /// Connect, authenticate, close, as fast as it goes
+    ///
+    /// Latency is TCP connect to acknowledgement; CPU is per connection, its close included.
+    Storm(Storm),
+    /// Each connection sends, awaits its answer, sends again
+    ///
+    /// Latency is the round trip. Measured after all are connected and had one warm-up round.
+    Chat(Chat),
+    /// One sends to a room of many
+    ///
+    /// An operation is one delivery to another connection; latency is send to delivery. The next
+    /// message is sent when all have the last one.
+    Fanout(Fanout),
+    /// Chat at a steady rate, in quiet and then during a storm among silent sockets
+    ///
+    /// Latency counts from the moment a message was due, not from when it could be sent, so that
+    /// a stall counts for every message it held up. Operations and CPU: chat round trips and
+    /// authentications during the storm. Silent sockets that time out are replaced.
+    Mixed(Mixed),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Idle {
+    /// Connections, each its own user in its own room
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
+    pub(super) connections: u32,
+    /// Chat round trips on each before the hold
+    #[arg(long, default_value_t = 0, value_name = "K")]
+    pub(super) warm: u32,
+    /// How long they are held
+    #[arg(long, default_value = "2s", value_name = "TIME")]
+    pub(super) hold: Length,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Pending {
+    /// Silent sockets
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
+    pub(super) connections: u32,
+    /// The server's `auth.timeout`
+    #[arg(long, default_value = "5s", value_name = "TIME")]
+    pub(super) auth_timeout: Length,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Storm {
+    /// Connections in all, each its own user in its own room
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
+    pub(super) connections: u32,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Chat {
+    /// Connections that chat
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = some())]
+    pub(super) connections: u32,
+    /// Rooms they share; 0: each its own
+    #[arg(long, default_value_t = 0, value_name = "R")]
+    pub(super) rooms: u32,
+    /// How long
+    #[arg(long, default_value = "5s", value_name = "TIME", conflicts_with = "operations")]
+    pub(super) duration: Length,
+    /// How many round trips in all, instead of a duration
+    #[arg(long, value_name = "N")]
+    pub(super) operations: Option<u64>,
+    /// Pause between an answer and the next message
+    #[arg(long, default_value = "0s", value_name = "TIME")]
+    pub(super) think: Length,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Fanout {
+    /// Connections in the room, the sender included
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = room())]
+    pub(super) connections: u32,
+    /// How long
+    #[arg(long, default_value = "5s", value_name = "TIME")]
+    pub(super) duration: Length,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Mixed {
+    /// Connections that chat, each in its own room
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = some())]
+    pub(super) connections: u32,
+    /// Chat messages a second, in all
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = rate())]
+    pub(super) rate: u32,
+    /// Sockets that upgrade and say nothing
+    #[arg(long, default_value_t = 2_000, value_name = "N")]
+    pub(super) silent: u32,
+    /// Authentications in the storm
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
+    pub(super) storm: u32,
+    /// How long the quiet before the storm is measured
+    #[arg(long, default_value = "3s", value_name = "TIME")]
+    pub(super) quiet: Length,
+}
+
+/// Seven digits name the users; the memory of this process bounds them much earlier.
+fn some() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=1_000_000)
+}
+
+fn room() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(2..=1_000_000)
+}
+
+fn rate() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=200_000)
+}
+
+/// What a scenario needs before it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// Users with a token.
+    pub(super) users: u32,
+    /// Sockets open at once.
+    pub(super) sockets: u32,
+}
+
+impl Scenario {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Idle(_) => "idle",
+            Self::Pending(_) => "pending",
+            Self::Storm(_) => "storm",
+            Self::Chat(_) => "chat",
+            Self::Fanout(_) => "fanout",
+            Self::Mixed(_) => "mixed",
+        }
+    }
+
+    pub(super) fn needs(&self, concurrency: u32) -> Needs {
+        let all = |n| Needs { users: n, sockets: n };
+        match self {
+            Self::Idle(idle) => all(idle.connections),
+            Self::Pending(pending) => Needs { users: 0, sockets: pending.connections },
+            Self::Storm(storm) => {
+                Needs { users: storm.connections, sockets: storm.connections.min(concurrency) }
+            }
+            Self::Chat(chat) => all(chat.connections),
+            Self::Fanout(fanout) => all(fanout.connections),
+            Self::Mixed(mixed) => Needs {
+                users: mixed.connections.saturating_add(mixed.storm),
+                sockets: mixed
+                    .connections
+                    .saturating_add(mixed.silent)
+                    .saturating_add(mixed.storm.min(concurrency)),
+            },
+        }
+    }
+}

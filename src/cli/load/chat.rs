@@ -1,0 +1,164 @@
+//! Chat in a closed loop: each sends, awaits its answer, sends again.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use vestibule::time::Instant;
+
+use super::args::Chat as Options;
+use super::crowd::{Gather, Part, elapsed};
+use super::engine::{Engine, Notice, Script};
+use super::probe::Probe;
+use super::report::{Latency, Measured};
+
+/// Plays the scenario.
+pub(super) fn run(
+    engine: &mut Engine,
+    probe: &Probe,
+    options: &Options,
+) -> Result<Measured, String> {
+    let users = options.connections;
+    engine.show("connecting");
+    let room = |user| if options.rooms == 0 { user + 1 } else { user % options.rooms + 1 };
+    let mut gather = Gather::new(engine, users, room);
+    engine.run(&mut gather)?;
+    warm_up(engine, users, 1)?;
+    let growth = probe.growth(users)?;
+
+    engine.show("chatting");
+    let start = engine.now();
+    let cpu = probe.cpu()?;
+    let limit = match options.operations {
+        Some(operations) => Limit::Messages(operations),
+        None => Limit::Until(start + options.duration.get()),
+    };
+    let mut loops = Loops::new(engine, users, limit, options.think.get());
+    engine.run(&mut loops)?;
+    let elapsed = engine.now().since(start);
+    let cpu = probe.cpu_since(cpu)?;
+
+    engine.show("closing");
+    let mut part = Part::new(engine, users);
+    engine.run(&mut part)?;
+    Ok(Measured {
+        connections: users,
+        operations: loops.latency.count(),
+        elapsed,
+        latency: loops.latency,
+        quiet: None,
+        cpu,
+        growth,
+        hold: None,
+    })
+}
+
+/// `rounds` times, each of the first `users` sends one message and all answers are awaited.
+pub(super) fn warm_up(engine: &mut Engine, users: u32, rounds: u32) -> Result<(), String> {
+    engine.show("warming up");
+    for _ in 0..rounds {
+        let mut round = Loops::new(engine, users, Limit::Messages(users.into()), Duration::ZERO);
+        engine.run(&mut round)?;
+    }
+    Ok(())
+}
+
+/// When no more is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    Until(Instant),
+    Messages(u64),
+}
+
+/// Everyone's loop.
+#[derive(Debug)]
+struct Loops {
+    start: Instant,
+    limit: Limit,
+    sent: u64,
+    unanswered: u64,
+    think: Duration,
+    /// Who pauses until when, the first to go on at the front.
+    thinking: VecDeque<(Instant, u32)>,
+    latency: Latency,
+}
+
+impl Loops {
+    fn new(engine: &mut Engine, users: u32, limit: Limit, think: Duration) -> Self {
+        let start = engine.now();
+        let mut loops = Self {
+            start,
+            limit,
+            sent: 0,
+            unanswered: 0,
+            think,
+            thinking: VecDeque::new(),
+            latency: Latency::new(),
+        };
+        for user in 0..users {
+            let now = engine.now();
+            loops.send(engine, user, now);
+        }
+        loops
+    }
+
+    fn may_send(&self, now: Instant) -> bool {
+        match self.limit {
+            Limit::Until(end) => now < end,
+            Limit::Messages(all) => self.sent < all,
+        }
+    }
+
+    fn send(&mut self, engine: &mut Engine, user: u32, now: Instant) {
+        if self.may_send(now) && engine.chat(user, now) {
+            self.sent += 1;
+            self.unanswered += 1;
+        }
+    }
+
+    fn go_on(&mut self, engine: &mut Engine, user: u32, now: Instant) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        if self.think.is_zero() {
+            self.send(engine, user, now);
+        } else if self.may_send(now + self.think) {
+            self.thinking.push_back((now + self.think, user));
+        }
+    }
+}
+
+impl Script for Loops {
+    fn on_notice(&mut self, engine: &mut Engine, user: u32, notice: Notice, now: Instant) {
+        match notice {
+            Notice::Answered { due } => {
+                self.latency.record(now.since(due));
+                self.go_on(engine, user, now);
+            }
+            Notice::Refused => self.go_on(engine, user, now),
+            Notice::Ended { unanswered } => {
+                self.unanswered = self.unanswered.saturating_sub(unanswered.into());
+            }
+            _ => {}
+        }
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        self.thinking.front().map(|(at, _)| *at)
+    }
+
+    fn on_wake(&mut self, engine: &mut Engine, now: Instant) {
+        while let Some(&(at, user)) = self.thinking.front().filter(|(at, _)| *at <= now) {
+            self.thinking.pop_front();
+            self.send(engine, user, at);
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.unanswered == 0 && self.thinking.is_empty()
+    }
+
+    fn progress(&self, now: Instant) -> (u64, u64) {
+        match self.limit {
+            Limit::Until(end) => elapsed(self.start, end, now),
+            Limit::Messages(all) => (self.sent - self.unanswered, all),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! One client's side of a connection, over bytes: no socket, no clock.
+//!
+//! Only as much is understood as the load test needs: the answer to the upgrade, frame headers,
+//! and of a message its `type`, found by searching, not by parsing JSON. What a server sends in
+//! one read is mostly whole frames, and these are taken where they lie; only an unfinished rest
+//! is kept.
+//!
+//! ```text
+//! Head ── 101 ──▶ Frames ── close frame, or a broken rule ──▶ Over
+//!   └── any other status ─────────────────────────────────────▲
+//! ```
+
+use std::mem;
+
+use memchr::memmem;
+
+use super::wire::ACCEPT;
+
+/// More than a server has to say to the load test, in a head or in a frame.
+const MAX_HEAD_BYTES: usize = 16 * 1_024;
+const MAX_FRAME_BYTES: u64 = 16 * 1_024 * 1_024;
+
+/// What the server said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// 101.
+    Upgraded,
+    /// Another status, with the code from its JSON body where there is one.
+    Refused { status: u16, code: String },
+    /// A `recipe_update`. `own`: it answers something this client said.
+    Update { own: bool },
+    /// A `chat_message` of another connection.
+    Chat,
+    /// An `error`, by its code.
+    Error(String),
+    /// An `auth_required`.
+    AuthRequired,
+    /// Another message.
+    Unknown,
+    /// A ping, to be answered with the same payload.
+    Ping(Vec<u8>),
+    /// A close frame. Nothing comes after it.
+    Close { code: u16, reason: String },
+    /// The server broke the protocol. Nothing comes after it.
+    Broken(&'static str),
+}
+
+/// Reads what one server connection says.
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    state: State,
+    /// The beginning of what is not there whole.
+    partial: Vec<u8>,
+    /// Of a message in several frames, what its first frame is.
+    fragment: Option<Event>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Head,
+    Frames,
+    Over,
+}
+
+impl Client {
+    /// Takes the next event off `input`. `None`: all input is taken, and more is needed.
+    pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<Event> {
+        loop {
+            if self.state == State::Over {
+                *input = &[];
+                return None;
+            }
+            let step = if self.partial.is_empty() {
+                let step = self.parse(input);
+                match &step {
+                    Some((_, used)) => *input = input.get(*used..).unwrap_or_default(),
+                    None => self.partial.extend_from_slice(mem::take(input)),
+                }
+                step
+            } else {
+                self.partial.extend_from_slice(mem::take(input));
+                let partial = mem::take(&mut self.partial);
+                let step = self.parse(&partial);
+                self.partial = partial;
+                if let Some((_, used)) = &step {
+                    self.partial.drain(..*used);
+                }
+                step
+            };
+            let (event, _) = step?;
+            if self.partial.is_empty() && self.partial.capacity() > 0 {
+                self.partial = Vec::new();
+            }
+            if event.is_some() {
+                return event;
+            }
+        }
+    }
+
+    /// One step over what `bytes` begins with, and how many of them it took; the event is `None`
+    /// where nobody needs to know. No step: not there whole.
+    fn parse(&mut self, bytes: &[u8]) -> Option<(Option<Event>, usize)> {
+        let step = match self.state {
+            State::Head => parse_head(bytes).map(|step| step.map(|(event, n)| (Some(event), n))),
+            State::Frames => self.parse_frame(bytes),
+            State::Over => return None,
+        };
+        let step = step.unwrap_or_else(|broken| Some((Some(Event::Broken(broken)), bytes.len())));
+        match step {
+            Some((Some(Event::Upgraded), _)) => self.state = State::Frames,
+            Some((Some(Event::Refused { .. } | Event::Close { .. } | Event::Broken(_)), _)) => {
+                self.state = State::Over;
+            }
+            _ => {}
+        }
+        step
+    }
+
+    fn parse_frame(
+        &mut self,
+        bytes: &[u8],
+    ) -> Result<Option<(Option<Event>, usize)>, &'static str> {
+        let Some(Frame { is_final, opcode, payload, used }) = split_frame(bytes)? else {
+            return Ok(None);
+        };
+        let event = match opcode {
+            0 => {
+                let event = self.fragment.take().ok_or("a continuation of nothing")?;
+                self.finish_message(is_final, event)
+            }
+            1 => {
+                if self.fragment.is_some() {
+                    return Err("a message inside a message");
+                }
+                self.finish_message(is_final, classify(payload))
+            }
+            2 => return Err("a binary frame"),
+            8 => Some(parse_close(payload)),
+            9 => Some(Event::Ping(payload.to_vec())),
+            10 => None,
+            _ => return Err("a reserved opcode"),
+        };
+        Ok(Some((event, used)))
+    }
+
+    fn finish_message(&mut self, is_final: bool, event: Event) -> Option<Event> {
+        if is_final {
+            return Some(event);
+        }
+        self.fragment = Some(event);
+        None
+    }
+}
+
+struct Frame<'a> {
+    is_final: bool,
+    opcode: u8,
+    payload: &'a [u8],
+    used: usize,
+}
+
+/// RFC 6455, section 5.2.
+fn split_frame(bytes: &[u8]) -> Result<Option<Frame<'_>>, &'static str> {
+    let [first, second, rest @ ..] = bytes else { return Ok(None) };
+    if first & 0x70 != 0 {
+        return Err("a reserved bit in a frame");
+    }
+    if second & 0x80 != 0 {
+        return Err("a masked frame");
+    }
+    let length = match second {
+        126 => rest.first_chunk().map(|length| (u64::from(u16::from_be_bytes(*length)), 4)),
+        127 => rest.first_chunk().map(|length| (u64::from_be_bytes(*length), 10)),
+        length => Some((u64::from(*length), 2)),
+    };
+    let Some((length, head)) = length else { return Ok(None) };
+    if length > MAX_FRAME_BYTES {
+        return Err("a frame over 16 MiB");
+    }
+    let used = head + usize::try_from(length).map_err(|_| "a frame over 16 MiB")?;
+    Ok(bytes.get(head..used).map(|payload| Frame {
+        is_final: first & 0x80 != 0,
+        opcode: first & 0x0f,
+        payload,
+        used,
+    }))
+}
+
+/// Empty is 1005, as a close without a code is called (RFC 6455, section 7.1.5).
+fn parse_close(payload: &[u8]) -> Event {
+    match payload.split_first_chunk() {
+        Some((code, reason)) => Event::Close {
+            code: u16::from_be_bytes(*code),
+            reason: String::from_utf8_lossy(reason).into_owned(),
+        },
+        None => Event::Close { code: 1_005, reason: String::new() },
+    }
+}
+
+/// What a message is, by its `type`, which is most often its first field.
+fn classify(message: &[u8]) -> Event {
+    match member(message, b"\"type\"") {
+        Some(value) if value.starts_with(b"\"recipe_update\"") => {
+            let request = member(message, b"\"request_id\"");
+            Event::Update { own: request.is_some_and(|id| id.starts_with(b"\"")) }
+        }
+        Some(value) if value.starts_with(b"\"chat_message\"") => Event::Chat,
+        Some(value) if value.starts_with(b"\"error\"") => Event::Error(error_code(message)),
+        Some(value) if value.starts_with(b"\"auth_required\"") => Event::AuthRequired,
+        _ => Event::Unknown,
+    }
+}
+
+/// What follows the first member of that (quoted) name. Text cannot be mistaken for it: quotes
+/// inside a JSON string are escaped.
+fn member<'a>(message: &'a [u8], quoted: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = message;
+    loop {
+        let at = memmem::find(rest, quoted)?;
+        rest = rest.get(at + quoted.len()..)?;
+        if let Some(value) = rest.trim_ascii_start().strip_prefix(b":") {
+            return Some(value.trim_ascii_start());
+        }
+    }
+}
+
+/// The code of an `error` message.
+fn error_code(message: &[u8]) -> String {
+    let code = serde_json::from_slice::<serde_json::Value>(message)
+        .ok()
+        .and_then(|value| value.pointer("/payload/error")?.as_str().map(str::to_owned));
+    code.unwrap_or_else(|| "without a code".to_owned())
+}
+
+/// The answer to the upgrade. Refusals come with a body, which is waited for.
+fn parse_head(bytes: &[u8]) -> Result<Option<(Event, usize)>, &'static str> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut response = httparse::Response::new(&mut headers);
+    let used = match response.parse(bytes) {
+        Ok(httparse::Status::Complete(used)) => used,
+        Ok(httparse::Status::Partial) if bytes.len() > MAX_HEAD_BYTES => {
+            return Err("a response head over 16 KiB");
+        }
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(_) => return Err("not an HTTP response"),
+    };
+    let header = |name: &str| {
+        let found = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        found.map(|header| header.value.trim_ascii())
+    };
+    let status = response.code.unwrap_or_default();
+    if status == 101 {
+        // RFC 6455, section 4.1: the client MUST fail the connection on a wrong accept value.
+        return if header("Sec-WebSocket-Accept") == Some(ACCEPT.as_bytes()) {
+            Ok(Some((Event::Upgraded, used)))
+        } else {
+            Err("a wrong Sec-WebSocket-Accept")
+        };
+    }
+    let length = header("Content-Length")
+        .and_then(|value| std::str::from_utf8(value).ok()?.parse::<usize>().ok())
+        .unwrap_or_default()
+        .min(MAX_HEAD_BYTES);
+    let Some(body) = bytes.get(used..used + length) else { return Ok(None) };
+    let code = serde_json::from_slice::<serde_json::Value>(body)
+        .ok()
+        .and_then(|value| value.get("error")?.as_str().map(str::to_owned));
+    Ok(Some((Event::Refused { status, code: code.unwrap_or_default() }, used + length)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! The parts that several scenarios share: gather clients, let each say one thing, part.
+
+use std::time::Duration;
+
+use vestibule::time::Instant;
+
+use super::engine::{Engine, Notice, Script};
+use super::peer::Visit;
+use super::report::Latency;
+
+/// Opens visits, and is done when each is acknowledged (a silent one: upgraded) or has ended.
+#[derive(Debug)]
+pub(super) struct Gather {
+    wanted: u32,
+    there: u32,
+    ended: u32,
+    is_silent: bool,
+    /// TCP connect to acknowledgement.
+    pub(super) latency: Latency,
+}
+
+impl Gather {
+    /// Connects users to rooms: `count` users from `first` on, each in the room that `room` says.
+    pub(super) fn new(engine: &mut Engine, count: u32, room: impl Fn(u32) -> u32) -> Self {
+        for user in 0..count {
+            engine.open(Visit { user, room: room(user), is_silent: false });
+        }
+        Self { wanted: count, there: 0, ended: 0, is_silent: false, latency: Latency::new() }
+    }
+
+    /// Opens `count` silent sockets, named from `first` on.
+    pub(super) fn silent(engine: &mut Engine, first: u32, count: u32) -> Self {
+        for user in (first..).take(count as usize) {
+            engine.open(Visit { user, room: user + 1, is_silent: true });
+        }
+        Self { wanted: count, there: 0, ended: 0, is_silent: true, latency: Latency::new() }
+    }
+}
+
+impl Script for Gather {
+    fn on_notice(&mut self, _engine: &mut Engine, _user: u32, notice: Notice, now: Instant) {
+        match notice {
+            Notice::Acknowledged { started } => {
+                self.there += 1;
+                self.latency.record(now.since(started));
+            }
+            Notice::Upgraded { .. } if self.is_silent => self.there += 1,
+            Notice::Ended { .. } => self.ended += 1,
+            _ => {}
+        }
+    }
+
+    /// One that was there and ended counts twice: a fault, which ends the wait early at worst.
+    fn is_done(&self) -> bool {
+        self.there + self.ended >= self.wanted
+    }
+
+    fn progress(&self, _now: Instant) -> (u64, u64) {
+        (self.there.into(), self.wanted.into())
+    }
+}
+
+/// Keeps everything as it is for a while.
+#[derive(Debug)]
+pub(super) struct Hold {
+    from: Instant,
+    until: Instant,
+    is_over: bool,
+}
+
+impl Hold {
+    pub(super) fn new(engine: &Engine, length: Duration) -> Self {
+        let from = engine.now();
+        Self { from, until: from + length, is_over: length.is_zero() }
+    }
+}
+
+impl Script for Hold {
+    fn on_notice(&mut self, _: &mut Engine, _: u32, _: Notice, _: Instant) {}
+
+    fn wake_at(&self) -> Option<Instant> {
+        (!self.is_over).then_some(self.until)
+    }
+
+    fn on_wake(&mut self, _: &mut Engine, _: Instant) {
+        self.is_over = true;
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_over
+    }
+
+    fn progress(&self, now: Instant) -> (u64, u64) {
+        elapsed(self.from, self.until, now)
+    }
+}
+
+/// Closes everyone, a slice at a time, and is done when all are gone.
+#[derive(Debug)]
+pub(super) struct Part {
+    users: u32,
+    next: u32,
+    left: u32,
+}
+
+impl Part {
+    /// Closes the ready ones among the first `users`.
+    pub(super) fn new(engine: &mut Engine, users: u32) -> Self {
+        let ready = (0..users).filter(|user| engine.is_ready(*user)).count();
+        let mut part = Self { users, next: 0, left: u32::try_from(ready).unwrap_or(u32::MAX) };
+        let now = engine.now();
+        for _ in 0..AT_ONCE {
+            part.close_next(engine, now);
+        }
+        part
+    }
+
+    fn close_next(&mut self, engine: &mut Engine, now: Instant) {
+        while self.next < self.users {
+            let user = self.next;
+            self.next += 1;
+            if engine.is_ready(user) {
+                engine.close(user, now);
+                return;
+            }
+        }
+    }
+}
+
+impl Script for Part {
+    fn on_notice(&mut self, engine: &mut Engine, _user: u32, notice: Notice, now: Instant) {
+        if let Notice::Ended { .. } = notice {
+            self.left = self.left.saturating_sub(1);
+            self.close_next(engine, now);
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.left == 0
+    }
+
+    fn progress(&self, _now: Instant) -> (u64, u64) {
+        ((self.users - self.left.min(self.users)).into(), self.users.into())
+    }
+}
+
+/// Closes in flight while a crowd parts.
+const AT_ONCE: u32 = 500;
+
+/// Progress of a part that takes a given time, in milliseconds.
+pub(super) fn elapsed(from: Instant, until: Instant, now: Instant) -> (u64, u64) {
+    (now.since(from).as_millis() as u64, until.since(from).as_millis() as u64)
+}

@@ -1,0 +1,129 @@
+//! One sends to a room of many.
+
+use vestibule::time::Instant;
+
+use super::args::Fanout as Options;
+use super::crowd::{Gather, Part, elapsed};
+use super::engine::{Engine, Notice, Script};
+use super::probe::Probe;
+use super::report::{Latency, Measured};
+
+/// Plays the scenario.
+pub(super) fn run(
+    engine: &mut Engine,
+    probe: &Probe,
+    options: &Options,
+) -> Result<Measured, String> {
+    let users = options.connections;
+    engine.show("filling the room");
+    let mut gather = Gather::new(engine, users, |_| 1);
+    engine.run(&mut gather)?;
+    engine.show("warming up");
+    let now = engine.now();
+    let mut round = Rounds::new(engine, users, now);
+    engine.run(&mut round)?;
+    let growth = probe.growth(users)?;
+
+    engine.show("fanning out");
+    let start = engine.now();
+    let cpu = probe.cpu()?;
+    let mut rounds = Rounds::new(engine, users, start + options.duration.get());
+    engine.run(&mut rounds)?;
+    let elapsed = engine.now().since(start);
+    let cpu = probe.cpu_since(cpu)?;
+
+    engine.show("closing");
+    let mut part = Part::new(engine, users);
+    engine.run(&mut part)?;
+    Ok(Measured {
+        connections: users,
+        operations: rounds.latency.count(),
+        elapsed,
+        latency: rounds.latency,
+        quiet: None,
+        cpu,
+        growth,
+        hold: None,
+    })
+}
+
+/// The first user speaks; the next round begins when everyone has heard it, and it is answered.
+#[derive(Debug)]
+struct Rounds {
+    start: Instant,
+    end: Instant,
+    listeners: u32,
+    sent: Instant,
+    undelivered: u32,
+    is_answered: bool,
+    is_over: bool,
+    latency: Latency,
+}
+
+const SPEAKER: u32 = 0;
+
+impl Rounds {
+    /// One round at least, and no new one after `end`.
+    fn new(engine: &mut Engine, users: u32, end: Instant) -> Self {
+        let start = engine.now();
+        let ready = (0..users).filter(|user| engine.is_ready(*user)).count();
+        let mut rounds = Self {
+            start,
+            end,
+            listeners: u32::try_from(ready).unwrap_or(u32::MAX).saturating_sub(1),
+            sent: start,
+            undelivered: 0,
+            is_answered: false,
+            is_over: false,
+            latency: Latency::new(),
+        };
+        rounds.send(engine, start);
+        rounds
+    }
+
+    fn send(&mut self, engine: &mut Engine, now: Instant) {
+        self.sent = now;
+        self.undelivered = self.listeners;
+        self.is_answered = false;
+        self.is_over = !engine.chat(SPEAKER, now);
+    }
+
+    fn go_on(&mut self, engine: &mut Engine, now: Instant) {
+        if self.undelivered > 0 || !self.is_answered {
+            return;
+        }
+        if now < self.end {
+            self.send(engine, now);
+        } else {
+            self.is_over = true;
+        }
+    }
+}
+
+impl Script for Rounds {
+    fn on_notice(&mut self, engine: &mut Engine, _user: u32, notice: Notice, now: Instant) {
+        match notice {
+            Notice::Delivered if self.undelivered > 0 => {
+                self.latency.record(now.since(self.sent));
+                self.undelivered -= 1;
+                self.go_on(engine, now);
+            }
+            Notice::Delivered => engine.failures().add("a message delivered twice".to_owned()),
+            Notice::Answered { .. } => {
+                self.is_answered = true;
+                self.go_on(engine, now);
+            }
+            // The room is not what it should be: it is counted, and not measured further.
+            Notice::Refused | Notice::Ended { .. } => self.is_over = true,
+            _ => {}
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_over
+    }
+
+    fn progress(&self, now: Instant) -> (u64, u64) {
+        elapsed(self.start, self.end, now)
+    }
+}

@@ -1,0 +1,187 @@
+//! Chat at a steady rate, in quiet and then during a storm among silent sockets.
+
+use std::time::Duration;
+
+use vestibule::time::Instant;
+
+use super::args::Mixed as Options;
+use super::chat::warm_up;
+use super::crowd::{Gather, Part, elapsed};
+use super::engine::{Engine, Notice, Script};
+use super::peer::Visit;
+use super::probe::Probe;
+use super::report::{Latency, Measured};
+use super::storm::Storm;
+
+/// Plays the scenario.
+pub(super) fn run(
+    engine: &mut Engine,
+    probe: &Probe,
+    options: &Options,
+    concurrency: u32,
+) -> Result<Measured, String> {
+    let users = options.connections;
+    engine.show("connecting");
+    let mut gather = Gather::new(engine, users, |user| user + 1);
+    engine.run(&mut gather)?;
+    warm_up(engine, users, 1)?;
+
+    engine.show("chatting in quiet");
+    let mut quiet = Paced::new(engine.now(), users, options.rate);
+    quiet.until = quiet.start + options.quiet.get();
+    engine.run(&mut quiet)?;
+
+    engine.show("opening silent sockets");
+    let first_silent = users + options.storm;
+    let mut gather = Gather::silent(engine, first_silent, options.silent);
+    engine.run(&mut gather)?;
+    let growth = probe.growth(users + options.silent)?;
+
+    engine.show("chatting in the storm");
+    let start = engine.now();
+    let cpu = probe.cpu()?;
+    let mut turmoil = Turmoil {
+        paced: Paced::new(start, users, options.rate),
+        storm: Storm::new(engine, users, options.storm, concurrency),
+        first_silent,
+    };
+    engine.run(&mut turmoil)?;
+    let elapsed = engine.now().since(start);
+    let cpu = probe.cpu_since(cpu)?;
+
+    engine.show("closing");
+    let mut part = Part::new(engine, users);
+    engine.run(&mut part)?;
+    let Turmoil { paced, storm, .. } = turmoil;
+    Ok(Measured {
+        connections: users + options.silent,
+        operations: paced.latency.count() + storm.latency.count(),
+        elapsed,
+        latency: paced.latency,
+        quiet: Some(quiet.latency),
+        cpu,
+        growth,
+        hold: None,
+    })
+}
+
+/// Messages that are due at even distances, from one user after the other, whatever the answers
+/// do.
+#[derive(Debug)]
+struct Paced {
+    start: Instant,
+    /// No message is due from here on.
+    until: Instant,
+    users: u32,
+    rate: u32,
+    sent: u64,
+    unanswered: u64,
+    is_over: bool,
+    latency: Latency,
+}
+
+impl Paced {
+    /// Runs on until `until` is set.
+    fn new(start: Instant, users: u32, rate: u32) -> Self {
+        Self {
+            start,
+            until: Instant::NEVER,
+            users,
+            rate,
+            sent: 0,
+            unanswered: 0,
+            is_over: false,
+            latency: Latency::new(),
+        }
+    }
+
+    /// When the next message is due; computed from the start, so that no error adds up.
+    fn due(&self) -> Instant {
+        let micros = self.sent.saturating_mul(1_000_000) / u64::from(self.rate);
+        self.start + Duration::from_micros(micros)
+    }
+}
+
+impl Script for Paced {
+    fn on_notice(&mut self, _engine: &mut Engine, _user: u32, notice: Notice, now: Instant) {
+        match notice {
+            Notice::Answered { due } => {
+                self.latency.record(now.since(due));
+                self.unanswered = self.unanswered.saturating_sub(1);
+            }
+            Notice::Refused => self.unanswered = self.unanswered.saturating_sub(1),
+            Notice::Ended { unanswered } => {
+                self.unanswered = self.unanswered.saturating_sub(unanswered.into());
+            }
+            _ => {}
+        }
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        (!self.is_over).then(|| self.due().min(self.until))
+    }
+
+    fn on_wake(&mut self, engine: &mut Engine, now: Instant) {
+        loop {
+            let due = self.due();
+            if due >= self.until {
+                self.is_over = now >= self.until;
+                return;
+            }
+            if due > now {
+                return;
+            }
+            let user = (self.sent % u64::from(self.users)) as u32;
+            self.sent += 1;
+            self.unanswered += u64::from(engine.chat(user, due));
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_over && self.unanswered == 0
+    }
+
+    fn progress(&self, now: Instant) -> (u64, u64) {
+        elapsed(self.start, self.until, now)
+    }
+}
+
+/// Chat, storm and silence at once, told apart by their users' numbers. The storm's end is the
+/// chat's.
+#[derive(Debug)]
+struct Turmoil {
+    paced: Paced,
+    storm: Storm,
+    first_silent: u32,
+}
+
+impl Script for Turmoil {
+    fn on_notice(&mut self, engine: &mut Engine, user: u32, notice: Notice, now: Instant) {
+        if user < self.paced.users {
+            self.paced.on_notice(engine, user, notice, now);
+        } else if user < self.first_silent {
+            self.storm.on_notice(engine, user, notice, now);
+            if self.storm.is_done() {
+                self.paced.until = now;
+            }
+        } else if matches!(notice, Notice::Ended { .. }) && !self.storm.is_done() {
+            engine.open(Visit { user, room: user + 1, is_silent: true });
+        }
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        self.paced.wake_at()
+    }
+
+    fn on_wake(&mut self, engine: &mut Engine, now: Instant) {
+        self.paced.on_wake(engine, now);
+    }
+
+    fn is_done(&self) -> bool {
+        self.storm.is_done() && self.paced.is_done()
+    }
+
+    fn progress(&self, now: Instant) -> (u64, u64) {
+        self.storm.progress(now)
+    }
+}

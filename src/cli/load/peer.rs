@@ -1,0 +1,198 @@
+//! One client's socket, and how far its life has come.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use vestibule::time::Instant;
+
+use super::client::Client;
+
+/// Who connects, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Visit {
+    /// Which of the run's users: their token, and the name scripts know them by.
+    pub(super) user: u32,
+    /// The number in the room's name.
+    pub(super) room: u32,
+    /// Upgrades, and never authenticates.
+    pub(super) is_silent: bool,
+}
+
+/// ```text
+/// Connecting ─▶ Upgrading ─▶ Authenticating ─▶ Ready ─▶ Closing
+///                   └─▶ Silent ────────────────────────────▲
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Connecting,
+    Upgrading,
+    Authenticating,
+    Silent,
+    Ready,
+    /// A close frame was sent.
+    Closing,
+}
+
+impl Phase {
+    /// For a failure's reason.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Upgrading => "the upgrade",
+            Self::Authenticating => "authentication",
+            Self::Silent => "waiting for the authentication timeout",
+            Self::Ready => "chat",
+            Self::Closing => "the closing handshake",
+        }
+    }
+
+    /// Counts against the bound on handshakes.
+    pub(super) fn is_handshake(self) -> bool {
+        matches!(self, Self::Connecting | Self::Upgrading | Self::Authenticating)
+    }
+}
+
+/// A socket with its state.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) visit: Visit,
+    pub(super) phase: Phase,
+    pub(super) client: Client,
+    /// Sets it apart from earlier peers in the same slot.
+    pub(super) serial: u64,
+    /// Before the TCP connect.
+    pub(super) started: Instant,
+    /// When the upgrade request went out.
+    pub(super) requested: Instant,
+    /// When each chat message without an answer yet was due, in order.
+    pub(super) unanswered: VecDeque<Instant>,
+    /// The server's close frame is here: what ends the connection now is no fault.
+    pub(super) was_closed: bool,
+    /// Its failure is counted.
+    pub(super) has_failed: bool,
+    stream: TcpStream,
+    /// What the socket did not take yet.
+    backlog: Vec<u8>,
+}
+
+impl Peer {
+    /// Starts to connect. The socket is not registered yet: see [`Peer::register`].
+    pub(super) fn connect(
+        visit: Visit,
+        target: SocketAddr,
+        source: Option<Ipv4Addr>,
+        serial: u64,
+        now: Instant,
+    ) -> io::Result<Self> {
+        let socket = Socket::new(
+            Domain::for_address(target),
+            Type::STREAM.nonblocking().cloexec(),
+            Some(Protocol::TCP),
+        )?;
+        socket.set_tcp_nodelay(true)?;
+        if let Some(source) = source {
+            socket.bind(&SocketAddr::from((source, 0)).into())?;
+        }
+        match socket.connect(&target.into()) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Self {
+            visit,
+            phase: Phase::Connecting,
+            client: Client::default(),
+            serial,
+            started: now,
+            requested: now,
+            unanswered: VecDeque::new(),
+            was_closed: false,
+            has_failed: false,
+            stream: TcpStream::from_std(socket.into()),
+            backlog: Vec::new(),
+        })
+    }
+
+    /// Asks for events: for writing too only while something waits to be written.
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let interest = self.interest();
+        registry.register(&mut self.stream, token, interest)
+    }
+
+    fn interest(&self) -> Interest {
+        if self.phase == Phase::Connecting || !self.backlog.is_empty() {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        }
+    }
+
+    /// Sends the upgrade request, when the connection is there to take it: over loopback it
+    /// mostly is before the kernel says so.
+    pub(super) fn try_upgrade(&mut self, request: &[u8], now: Instant) -> io::Result<()> {
+        match self.stream.write(request) {
+            Ok(taken) => self.backlog.extend_from_slice(request.get(taken..).unwrap_or_default()),
+            Err(error) if is_not_yet(&error) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        self.phase = Phase::Upgrading;
+        self.requested = now;
+        Ok(())
+    }
+
+    /// Sends bytes, or keeps what the socket does not take. An error is not told: the next read
+    /// meets the same one.
+    pub(super) fn send(&mut self, bytes: &[u8], registry: &Registry, token: Token) {
+        if !self.backlog.is_empty() {
+            self.backlog.extend_from_slice(bytes);
+            return;
+        }
+        let taken = self.stream.write(bytes).unwrap_or(0);
+        if let Some(rest @ [_, ..]) = bytes.get(taken..) {
+            self.backlog.extend_from_slice(rest);
+            let interest = self.interest();
+            let _ = registry.reregister(&mut self.stream, token, interest);
+        }
+    }
+
+    /// Sends what was kept.
+    pub(super) fn flush(&mut self, registry: &Registry, token: Token) {
+        if self.backlog.is_empty() {
+            return;
+        }
+        while let Ok(taken @ 1..) = self.stream.write(&self.backlog) {
+            self.backlog.drain(..taken);
+            if self.backlog.is_empty() {
+                self.backlog = Vec::new();
+                let _ = registry.reregister(&mut self.stream, token, Interest::READABLE);
+                return;
+            }
+        }
+    }
+
+    /// Reads once. `WouldBlock`: nothing there. 0: the end.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Makes the end abrupt: a reset, and no port that waits out TIME_WAIT.
+    pub(super) fn set_abrupt(&self) {
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+    }
+}
+
+const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
+
+fn is_not_yet(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::NotConnected)
+}

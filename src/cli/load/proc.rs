@@ -1,0 +1,97 @@
+//! What the server under test used, read from `/proc`.
+
+use std::fs;
+use std::time::Duration;
+
+/// `utime` and `stime` are in hundredths of a second for every Linux program (`USER_HZ`).
+const TICK: Duration = Duration::from_millis(10);
+
+/// Reads the CPU time and memory of one process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Process(pub(super) u32);
+
+impl Process {
+    /// CPU time of all its threads so far: nanoseconds by the scheduler, or, where the kernel
+    /// does not tell them, the coarse count of ticks.
+    pub(super) fn cpu(self) -> Result<Duration, String> {
+        let tasks = format!("/proc/{}/task", self.0);
+        let entries = fs::read_dir(&tasks).map_err(|error| self.fault(&tasks, &error))?;
+        let mut sum = Duration::ZERO;
+        for entry in entries.flatten() {
+            // A thread may end between the listing and the reading.
+            let text = fs::read_to_string(entry.path().join("schedstat")).unwrap_or_default();
+            sum += run_time(&text).unwrap_or_default();
+        }
+        if !sum.is_zero() {
+            return Ok(sum);
+        }
+        let stat = format!("/proc/{}/stat", self.0);
+        let text = fs::read_to_string(&stat).map_err(|error| self.fault(&stat, &error))?;
+        ticks(&text).ok_or_else(|| format!("cannot make sense of {stat}"))
+    }
+
+    /// Resident bytes, exact at this moment.
+    pub(super) fn resident(self) -> Result<u64, String> {
+        let path = format!("/proc/{}/smaps_rollup", self.0);
+        let text = fs::read_to_string(&path).map_err(|error| self.fault(&path, &error))?;
+        resident(&text).ok_or_else(|| format!("cannot make sense of {path}"))
+    }
+
+    fn fault(self, path: &str, error: &std::io::Error) -> String {
+        format!("cannot read {path}: {error} (--pid must be a running process of this user)")
+    }
+}
+
+/// The first field of a `schedstat`: nanoseconds on a CPU.
+fn run_time(schedstat: &str) -> Option<Duration> {
+    schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
+
+/// `utime` + `stime` of a `stat`: the 14th and 15th field, counted behind the program's name,
+/// which is in parentheses and may hold anything.
+fn ticks(stat: &str) -> Option<Duration> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let user: u32 = fields.next()?.parse().ok()?;
+    let system: u32 = fields.next()?.parse().ok()?;
+    Some(TICK * user + TICK * system)
+}
+
+/// The `Rss` of a `smaps_rollup`, in bytes.
+fn resident(rollup: &str) -> Option<u64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1_024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedstat_counts_nanoseconds() {
+        assert_eq!(run_time("1500 22 3\n"), Some(Duration::from_nanos(1_500)));
+        assert_eq!(run_time(""), None);
+    }
+
+    #[test]
+    fn stat_is_read_behind_a_hostile_name() {
+        let stat = "7 (a) b) 1) S 1 7 7 0 -1 4194304 9 0 0 0 120 30 0 0 20 0 1 0 5 6 7";
+        assert_eq!(ticks(stat), Some(Duration::from_millis(1_500)));
+        assert_eq!(ticks("7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn rollup_is_in_kibibytes() {
+        let rollup = "5581-7ffd ---p 0 00:00 0 [rollup]\nRss:                1928 kB\nPss: 1 kB\n";
+        assert_eq!(resident(rollup), Some(1_928 * 1_024));
+        assert_eq!(resident("Pss: 1 kB\n"), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn this_process_has_memory() {
+        assert!(Process(std::process::id()).resident().unwrap() > 4_096);
+        assert!(Process(std::process::id()).cpu().is_ok());
+    }
+}

@@ -1,0 +1,330 @@
+//! What was measured, as a table for people or as one JSON object.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::probe::Cpu;
+
+/// How often what went wrong, by its reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Failures(BTreeMap<String, u64>);
+
+impl Failures {
+    pub(super) fn add(&mut self, reason: String) {
+        self.add_many(reason, 1);
+    }
+
+    pub(super) fn add_many(&mut self, reason: String, count: u64) {
+        *self.0.entry(reason).or_default() += count;
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+}
+
+/// Latencies to three digits, in memory that does not grow with their number.
+#[derive(Clone, Debug)]
+pub(super) struct Latency(Option<Histogram<u64>>);
+
+impl Latency {
+    pub(super) fn new() -> Self {
+        // An hour covers every run; these bounds and digits are always accepted.
+        Self(Histogram::new_with_bounds(1, 3_600_000_000, 3).ok())
+    }
+
+    pub(super) fn record(&mut self, length: Duration) {
+        if let Some(histogram) = &mut self.0 {
+            histogram.saturating_record(u64::try_from(length.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.0.as_ref().map_or(0, Histogram::len)
+    }
+
+    fn percentiles(&self) -> Percentiles {
+        let at = |quantile| self.0.as_ref().map_or(0, |all| all.value_at_quantile(quantile));
+        Percentiles { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1.0) }
+    }
+}
+
+/// What a scenario hands over.
+#[derive(Debug)]
+pub(super) struct Measured {
+    pub(super) connections: u32,
+    pub(super) operations: u64,
+    pub(super) elapsed: Duration,
+    pub(super) latency: Latency,
+    /// Mixed only: before the storm.
+    pub(super) quiet: Option<Latency>,
+    /// CPU over the operations.
+    pub(super) cpu: Cpu,
+    /// Resident bytes that the server gained, and the connections that it gained them by.
+    pub(super) growth: Option<(u64, u64)>,
+    /// Idle only: CPU of the server over the hold, and its length.
+    pub(super) hold: Option<(Duration, Duration)>,
+}
+
+/// The result: its serialised form is the JSON object.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Report {
+    scenario: &'static str,
+    connections: u32,
+    operations: u64,
+    seconds: f64,
+    operations_per_second: f64,
+    latency_us: Percentiles,
+    quiet_latency_us: Option<Percentiles>,
+    server: Option<Server>,
+    failed: u64,
+    failures: Failures,
+    #[serde(skip)]
+    url: String,
+    /// CPU of the load test itself over the same operations.
+    #[serde(skip)]
+    own_cpu: Option<Duration>,
+    /// How often the server asked for a new `auth`.
+    #[serde(skip)]
+    auth_required: u64,
+}
+
+/// In microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+struct Percentiles {
+    p50: u64,
+    p99: u64,
+    p999: u64,
+    max: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Server {
+    cpu_us_per_operation: Option<f64>,
+    rss_bytes_per_connection: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold_cpu_us: Option<u64>,
+    #[serde(skip)]
+    hold: Duration,
+}
+
+impl Report {
+    pub(super) fn new(
+        scenario: &'static str,
+        url: &str,
+        measured: &Measured,
+        failures: Failures,
+        auth_required: u64,
+    ) -> Self {
+        let operations = measured.operations;
+        let seconds = measured.elapsed.as_secs_f64();
+        let each = |cpu: Duration| tenths(micros(cpu) / operations.max(1) as f64);
+        let server = (measured.cpu.server.is_some() || measured.growth.is_some()).then(|| Server {
+            cpu_us_per_operation: measured.cpu.server.filter(|_| operations > 0).map(each),
+            rss_bytes_per_connection: measured
+                .growth
+                .map(|(bytes, connections)| bytes / connections.max(1)),
+            hold_cpu_us: measured.hold.map(|(cpu, _)| cpu.as_micros() as u64),
+            hold: measured.hold.map_or(Duration::ZERO, |(_, length)| length),
+        });
+        Self {
+            scenario,
+            connections: measured.connections,
+            operations,
+            seconds: (seconds * 1_000.0).round() / 1_000.0,
+            operations_per_second: tenths(operations as f64 / seconds.max(1e-6)),
+            latency_us: measured.latency.percentiles(),
+            quiet_latency_us: measured.quiet.as_ref().map(Latency::percentiles),
+            server,
+            failed: failures.total(),
+            failures,
+            url: url.to_owned(),
+            own_cpu: measured.cpu.own,
+            auth_required,
+        }
+    }
+
+    /// One line for standard error when something failed.
+    pub(super) fn fault(&self) -> Option<String> {
+        let (reason, _) = self.failures.0.iter().max_by_key(|(_, count)| **count)?;
+        let more = match self.failures.0.len() {
+            1 => String::new(),
+            n => format!(", and {} more reasons", n - 1),
+        };
+        Some(format!("{} failed: {reason}{more}", grouped(self.failed)))
+    }
+
+    fn words(&self) -> (&'static str, &'static str) {
+        match self.scenario {
+            "idle" => ("connections", "connect, upgrade, auth"),
+            "pending" => ("timed-out sockets", "later than --auth-timeout"),
+            "storm" => ("authentications", "connect, upgrade, auth"),
+            "chat" => ("round trips", "round trip"),
+            "fanout" => ("deliveries", "send to delivery"),
+            _ => ("operations", "chat in the storm"),
+        }
+    }
+}
+
+/// The table.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (operations, latency) = self.words();
+        let title = format!("{} · {} connections", self.scenario, grouped(self.connections.into()));
+        writeln!(f, "\n  {title} · {}\n", self.url)?;
+        let mut row = |name: &str, value: &str| writeln!(f, "  {name:<30} {value}");
+        row(operations, &format!("{} in {:.2} s", grouped(self.operations), self.seconds))?;
+        row("a second", &grouped(self.operations_per_second.round() as u64))?;
+        if let Some(quiet) = &self.quiet_latency_us {
+            row("latency: chat in quiet", &quiet.to_string())?;
+        }
+        row(&format!("latency: {latency}"), &self.latency_us.to_string())?;
+        if let Some(server) = &self.server {
+            if let Some(cpu) = server.cpu_us_per_operation {
+                row("server CPU, each", &format!("{cpu:.1} µs"))?;
+            }
+            if let Some(bytes) = server.rss_bytes_per_connection {
+                row("server memory, a connection", &format!("{} bytes", grouped(bytes)))?;
+            }
+            if let Some(cpu) = server.hold_cpu_us {
+                let hold = server.hold.as_secs_f64();
+                row("server CPU while held", &format!("{} µs in {hold:.1} s", grouped(cpu)))?;
+            }
+        }
+        if let Some(cpu) = self.own_cpu {
+            let each = micros(cpu) / self.operations.max(1) as f64;
+            row("load test's own CPU, each", &format!("{each:.1} µs"))?;
+        }
+        if self.auth_required > 0 {
+            row("auth_required, not answered", &grouped(self.auth_required))?;
+        }
+        row("failed", &grouped(self.failed))?;
+        for (reason, count) in &self.failures.0 {
+            writeln!(f, "    {:>8}  {reason}", grouped(*count))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Percentiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { p50, p99, p999, max } = *self;
+        for (name, value) in [("p50", p50), ("p99", p99), ("p99.9", p999), ("max", max)] {
+            write!(f, "{name} {:<9}  ", time(value))?;
+        }
+        Ok(())
+    }
+}
+
+/// Microseconds as people read them.
+fn time(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros} µs"),
+        1_000..1_000_000 => format!("{:.2} ms", micros as f64 / 1e3),
+        _ => format!("{:.2} s", micros as f64 / 1e6),
+    }
+}
+
+/// `12345` as `12,345`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        let _ = text.write_char(digit);
+    }
+    text
+}
+
+fn micros(length: Duration) -> f64 {
+    length.as_nanos() as f64 / 1e3
+}
+
+fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured() -> Measured {
+        let mut latency = Latency::new();
+        for micros in 1..=1_000 {
+            latency.record(Duration::from_micros(micros));
+        }
+        Measured {
+            connections: 10,
+            operations: 1_000,
+            elapsed: Duration::from_millis(500),
+            latency,
+            quiet: None,
+            cpu: Cpu::default(),
+            growth: None,
+            hold: None,
+        }
+    }
+
+    #[test]
+    fn percentiles_are_exact_to_three_digits() {
+        let percentiles = measured().latency.percentiles();
+        assert_eq!(percentiles, Percentiles { p50: 500, p99: 990, p999: 999, max: 1_000 });
+    }
+
+    #[test]
+    fn no_latencies_are_zeros() {
+        let percentiles = Latency::new().percentiles();
+        assert_eq!(percentiles, Percentiles { p50: 0, p99: 0, p999: 0, max: 0 });
+    }
+
+    #[test]
+    fn json_has_every_field() {
+        let mut failures = Failures::default();
+        failures.add_many("1008 Token expired".to_owned(), 2);
+        let measured = Measured {
+            cpu: Cpu { server: Some(Duration::from_micros(45_120)), own: None },
+            growth: Some((4_321, 10)),
+            quiet: Some(Latency::new()),
+            ..measured()
+        };
+        let report = Report::new("storm", "ws://127.0.0.1:1", &measured, failures, 0);
+        let expected = serde_json::json!({
+            "scenario": "storm",
+            "connections": 10,
+            "operations": 1_000,
+            "seconds": 0.5,
+            "operations_per_second": 2_000.0,
+            "latency_us": { "p50": 500, "p99": 990, "p999": 999, "max": 1_000 },
+            "quiet_latency_us": { "p50": 0, "p99": 0, "p999": 0, "max": 0 },
+            "server": { "cpu_us_per_operation": 45.1, "rss_bytes_per_connection": 432 },
+            "failed": 2,
+            "failures": { "1008 Token expired": 2 },
+        });
+        assert_eq!(serde_json::to_value(&report).unwrap(), expected);
+        assert_eq!(report.fault().unwrap(), "2 failed: 1008 Token expired");
+    }
+
+    #[test]
+    fn without_a_pid_there_is_no_server_in_the_json() {
+        let report = Report::new("chat", "", &measured(), Failures::default(), 0);
+        let value = serde_json::to_value(&report).unwrap();
+        assert!(value["server"].is_null() && value["quiet_latency_us"].is_null());
+        assert_eq!(report.fault(), None);
+    }
+
+    #[test]
+    fn the_table_is_for_people() {
+        let measured = Measured { operations: 1_234_567, ..measured() };
+        let table = Report::new("chat", "ws://x", &measured, Failures::default(), 0).to_string();
+        assert!(table.contains("1,234,567 in 0.50 s"), "{table}");
+        assert!(table.contains("p50 500 µs"), "{table}");
+        assert!(table.contains("max 1.00 ms"), "{table}");
+    }
+}

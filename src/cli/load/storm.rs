@@ -1,0 +1,88 @@
+//! Connect, authenticate, close, as fast as it goes.
+
+use vestibule::time::Instant;
+
+use super::args::Storm as Options;
+use super::engine::{Engine, Notice, Script};
+use super::peer::Visit;
+use super::probe::Probe;
+use super::report::{Latency, Measured};
+
+/// Plays the scenario.
+pub(super) fn run(
+    engine: &mut Engine,
+    probe: &Probe,
+    options: &Options,
+    concurrency: u32,
+) -> Result<Measured, String> {
+    engine.show("storming");
+    let start = engine.now();
+    let cpu = probe.cpu()?;
+    let mut storm = Storm::new(engine, 0, options.connections, concurrency);
+    engine.run(&mut storm)?;
+    let elapsed = engine.now().since(start);
+    Ok(Measured {
+        connections: options.connections,
+        operations: storm.latency.count(),
+        elapsed,
+        latency: storm.latency,
+        quiet: None,
+        cpu: probe.cpu_since(cpu)?,
+        growth: None,
+        hold: None,
+    })
+}
+
+/// A bounded number of visitors at a time: the next comes when one is gone.
+#[derive(Debug)]
+pub(super) struct Storm {
+    first: u32,
+    count: u32,
+    opened: u32,
+    ended: u32,
+    /// TCP connect to acknowledgement.
+    pub(super) latency: Latency,
+}
+
+impl Storm {
+    /// `count` users from `first` on, each in a room of that number.
+    pub(super) fn new(engine: &mut Engine, first: u32, count: u32, concurrency: u32) -> Self {
+        let mut storm = Self { first, count, opened: 0, ended: 0, latency: Latency::new() };
+        for _ in 0..concurrency.max(1) {
+            storm.open_next(engine);
+        }
+        storm
+    }
+
+    fn open_next(&mut self, engine: &mut Engine) {
+        if self.opened < self.count {
+            let user = self.first + self.opened;
+            self.opened += 1;
+            engine.open(Visit { user, room: user + 1, is_silent: false });
+        }
+    }
+}
+
+impl Script for Storm {
+    fn on_notice(&mut self, engine: &mut Engine, user: u32, notice: Notice, now: Instant) {
+        match notice {
+            Notice::Acknowledged { started } => {
+                self.latency.record(now.since(started));
+                engine.close(user, now);
+            }
+            Notice::Ended { .. } => {
+                self.ended += 1;
+                self.open_next(engine);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.ended >= self.count
+    }
+
+    fn progress(&self, _now: Instant) -> (u64, u64) {
+        (self.ended.into(), self.count.into())
+    }
+}

@@ -1,0 +1,165 @@
+//! Where the server is, and from which addresses it is connected to.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+
+use rustix::process::{Resource, Rlimit};
+
+/// One source address has 28,232 ports by default (`ip_local_port_range`); some stay free.
+const PER_SOURCE: u32 = 25_000;
+/// Descriptors for everything but the clients' sockets.
+const SPARE: u64 = 32;
+
+/// The server's address.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    /// As in the `Host` header.
+    pub(super) host: String,
+    /// The first address of the name.
+    pub(super) address: SocketAddr,
+}
+
+impl Target {
+    /// Reads `ws://HOST:PORT`.
+    pub(super) fn parse(url: &str) -> Result<Self, String> {
+        let wrong = |why: &str| format!("--url {url}: {why}; write ws://127.0.0.1:8080");
+        if url.starts_with("wss://") {
+            return Err(wrong("the load test does not speak TLS"));
+        }
+        let rest = url.strip_prefix("ws://").ok_or_else(|| wrong("not a ws:// address"))?;
+        let host = rest.strip_suffix('/').unwrap_or(rest);
+        if host.contains('/') {
+            return Err(wrong("a path has no place here, the rooms are made up"));
+        }
+        // The colons of an IPv6 address are in brackets.
+        let has_port = host.rsplit(']').next().is_some_and(|tail| tail.contains(':'));
+        let with_port = if has_port { host.to_owned() } else { format!("{host}:80") };
+        let address = with_port
+            .to_socket_addrs()
+            .map_err(|error| wrong(&error.to_string()))?
+            .next()
+            .ok_or_else(|| wrong("the name has no address"))?;
+        Ok(Self { host: host.to_owned(), address })
+    }
+}
+
+/// The local addresses that connections are made from, in turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sources {
+    count: u32,
+    next: u32,
+}
+
+impl Sources {
+    /// Spreads `sockets` over `wanted` addresses; 0: as many as their number asks for.
+    pub(super) fn new(target: SocketAddr, wanted: u32, sockets: u32) -> Result<Self, String> {
+        let count = if wanted == 0 { sockets.div_ceil(PER_SOURCE) } else { wanted };
+        let loopback = matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback());
+        if count > 1 && !loopback {
+            return Err(format!(
+                "{sockets} connections need {count} source addresses, and only an IPv4 loopback \
+                 target has them; ask for at most {PER_SOURCE}"
+            ));
+        }
+        if count > 60_000 {
+            return Err(format!("--sources {count}: at most 60000"));
+        }
+        Ok(Self { count, next: 0 })
+    }
+
+    /// The address of the next connection; `None`: the kernel's choice.
+    pub(super) fn take(&mut self) -> Option<Ipv4Addr> {
+        if self.count <= 1 {
+            return None;
+        }
+        let offset = self.next;
+        self.next = (offset + 1) % self.count;
+        Some(Ipv4Addr::from_bits(Ipv4Addr::new(127, 0, 0, 2).to_bits() + offset))
+    }
+}
+
+/// Raises the descriptor limit to its ceiling, and refuses what does not fit under it.
+pub(super) fn make_room(sockets: u32) -> Result<(), String> {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum {
+        rustix::process::setrlimit(Resource::Nofile, raised)
+            .map_err(|error| format!("cannot raise the descriptor limit: {error}"))?;
+    }
+    let ceiling = limit.maximum.unwrap_or(u64::MAX);
+    let used = fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64);
+    let room = ceiling.saturating_sub(used + SPARE);
+    if u64::from(sockets) > room {
+        return Err(format!(
+            "{sockets} sockets at once are wanted, and this process may open {room}: ask for \
+             fewer, or raise the hard limit (`ulimit -Hn`, now {ceiling})"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loopback() -> SocketAddr {
+        "127.0.0.1:8080".parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_is_read_from_a_url() {
+        let target = Target::parse("ws://127.0.0.1:8080/").unwrap();
+        assert_eq!(target.host, "127.0.0.1:8080");
+        assert_eq!(target.address, loopback());
+        assert_eq!(Target::parse("ws://127.0.0.1").unwrap().address.port(), 80);
+        assert_eq!(Target::parse("ws://[::1]:9").unwrap().address, "[::1]:9".parse().unwrap());
+        assert_eq!(Target::parse("ws://[::1]").unwrap().address, "[::1]:80".parse().unwrap());
+        for wrong in ["wss://127.0.0.1:1", "127.0.0.1:1", "ws://127.0.0.1:1/v1/chat/x", "ws://"] {
+            assert!(Target::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn few_connections_leave_their_source_to_the_kernel() {
+        assert_eq!(Sources::new(loopback(), 0, 25_000).unwrap().take(), None);
+    }
+
+    #[test]
+    fn many_connections_are_spread_evenly_over_loopback() {
+        let mut sources = Sources::new(loopback(), 0, 60_000).unwrap();
+        let mut count = std::collections::BTreeMap::new();
+        for _ in 0..60_000 {
+            *count.entry(sources.take().unwrap()).or_insert(0) += 1;
+        }
+        let expected = [2, 3, 4].map(|last| (Ipv4Addr::new(127, 0, 0, last), 20_000));
+        assert_eq!(count, expected.into());
+    }
+
+    #[test]
+    fn sources_run_on_behind_the_last_octet() {
+        let mut sources = Sources::new(loopback(), 300, 1).unwrap();
+        assert_eq!(sources.nth_for_test(254), Ipv4Addr::new(127, 0, 1, 0));
+    }
+
+    #[test]
+    fn other_targets_have_one_source() {
+        let far = "192.0.2.1:80".parse().unwrap();
+        assert!(Sources::new(far, 0, 25_001).is_err());
+        assert!(Sources::new(far, 0, 25_000).is_ok());
+    }
+
+    #[test]
+    fn more_sockets_than_descriptors_are_refused() {
+        let fault = make_room(u32::MAX);
+        if let Err(text) = fault {
+            assert!(text.contains("ulimit -Hn"), "{text}");
+        }
+        assert!(make_room(1).is_ok());
+    }
+
+    impl Sources {
+        fn nth_for_test(&mut self, n: usize) -> Ipv4Addr {
+            (0..=n).filter_map(|_| self.take()).last().unwrap()
+        }
+    }
+}
