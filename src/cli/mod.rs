@@ -4,7 +4,7 @@
 
 mod check;
 mod descriptors;
-mod edge;
+mod load;
 mod log;
 mod secret;
 mod serve;
@@ -51,6 +51,8 @@ enum Command {
     Token(token::Args),
     /// Check the configuration; print it, secrets masked, and the memory it allows
     Check,
+    /// Measure a server: connections, authentications and messages a second, and their latency
+    Load(load::Args),
 }
 
 /// What a command answers: nothing, or the faults, one line each.
@@ -82,6 +84,10 @@ fn run(cli: Cli) -> Outcome {
             token::run(&args, &config, signing_secret(&config)?.as_bytes())
         }
         Some(Command::Check) => check::run(&global.settings(&[])?),
+        Some(Command::Load(args)) => {
+            let secret = signing_secret(&global.settings(&[])?)?;
+            load::run(&args, secret.as_bytes()).map_err(|fault| vec![fault])
+        }
     }
 }
 

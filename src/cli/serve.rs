@@ -1,5 +1,7 @@
 //! `vestibule serve`: starts the server, and ends it on a signal.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -7,8 +9,10 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use vestibule::config::Config;
+use vestibule::net::Server;
+use vestibule::{Access, MemoryApp};
 
-use super::{Global, Outcome, descriptors, edge, log, secret};
+use super::{Global, Outcome, descriptors, log, secret};
 
 /// How long the last log lines may take.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -86,7 +90,13 @@ fn serve(
     for warning in [secret.warning, few].into_iter().flatten() {
         ::log::warn!("{warning}");
     }
-    let server = edge::bind(&config, app)?;
+    let access = match app {
+        AppName::Memory => Access::Owner,
+        AppName::MemoryOpen => Access::Open,
+    };
+    let seed = RandomState::new().build_hasher().finish();
+    let app = MemoryApp::new(&config, access, seed);
+    let server = Server::bind(&config, Box::new(app)).map_err(|error| error.to_string())?;
     let handle = server.handle();
     end_on_signal(signals, move || handle.shutdown(), logging.clone())?;
     let addresses = server.local_addrs();
