@@ -8,6 +8,7 @@ use vestibule::time::Instant;
 use super::args::Chat as Options;
 use super::crowd::{Gather, Part, elapsed};
 use super::engine::{Engine, Notice, Script};
+use super::peer::Role;
 use super::probe::Probe;
 use super::report::{Latency, Measured};
 
@@ -20,7 +21,7 @@ pub(super) fn run(
     let users = options.connections;
     engine.show("connecting");
     let room = |user| if options.rooms == 0 { user + 1 } else { user % options.rooms + 1 };
-    let mut gather = Gather::new(engine, users, room);
+    let mut gather = Gather::new(engine, users, Role::Member, room);
     engine.run(&mut gather)?;
     warm_up(engine, users, 1)?;
     let growth = probe.growth(users)?;

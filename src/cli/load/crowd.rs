@@ -5,14 +5,15 @@ use std::time::Duration;
 use vestibule::time::Instant;
 
 use super::engine::{Engine, Notice, Script};
-use super::peer::Visit;
+use super::peer::{Role, Visit};
 use super::report::Latency;
 
 /// Opens visits, and is done when each is acknowledged (a silent one: upgraded) or has ended.
 #[derive(Debug)]
 pub(super) struct Gather {
     wanted: u32,
-    there: u32,
+    /// Of these, there are or were so many.
+    pub(super) there: u32,
     ended: u32,
     is_silent: bool,
     /// TCP connect to acknowledgement.
@@ -20,10 +21,15 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    /// Connects users to rooms: `count` users from `first` on, each in the room that `room` says.
-    pub(super) fn new(engine: &mut Engine, count: u32, room: impl Fn(u32) -> u32) -> Self {
+    /// Connects the first `count` users, each to the room that `room` says.
+    pub(super) fn new(
+        engine: &mut Engine,
+        count: u32,
+        role: Role,
+        room: impl Fn(u32) -> u32,
+    ) -> Self {
         for user in 0..count {
-            engine.open(Visit { user, room: room(user), is_silent: false });
+            engine.open(Visit { user, room: room(user), role });
         }
         Self { wanted: count, there: 0, ended: 0, is_silent: false, latency: Latency::new() }
     }
@@ -31,7 +37,7 @@ impl Gather {
     /// Opens `count` silent sockets, named from `first` on.
     pub(super) fn silent(engine: &mut Engine, first: u32, count: u32) -> Self {
         for user in (first..).take(count as usize) {
-            engine.open(Visit { user, room: user + 1, is_silent: true });
+            engine.open(Visit { user, room: user + 1, role: Role::Silent });
         }
         Self { wanted: count, there: 0, ended: 0, is_silent: true, latency: Latency::new() }
     }

@@ -2,7 +2,9 @@
 //!
 //! A [`Script`] says who connects and what is said; the engine takes each client from TCP connect
 //! through upgrade and authentication to its close, tells the script what happened, and counts
-//! what should not have.
+//! what should not have. The life cycle itself is in `life`.
+
+mod life;
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,18 +12,16 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::event::Event as Readiness;
-use mio::{Events, Poll, Token};
+use mio::{Events, Token};
 use slab::Slab;
 use vestibule::time::Instant;
 
-use super::alarm::Alarm;
-use super::client::Event;
-use super::peer::{Peer, Phase, Visit};
+use super::peer::{Peer, Phase, Role, Visit};
+use super::polls::Polls;
 use super::progress::Progress;
 use super::report::Failures;
 use super::target::Sources;
-use super::wire::{Opcode, Wire, frame};
+use super::wire::Wire;
 
 /// What happened to a visitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +65,9 @@ pub(super) trait Script {
 /// All clients, on one thread.
 #[derive(Debug)]
 pub(super) struct Engine {
-    poll: Poll,
-    alarm: Alarm,
+    polls: Polls,
+    /// There is or was someone whose answers go first.
+    has_urgent: bool,
     wire: Wire,
     peers: Slab<Peer>,
     /// Each user's slot in `peers`.
@@ -104,10 +105,9 @@ pub(super) struct Setup {
 impl Engine {
     /// An engine without clients, its clock at zero.
     pub(super) fn new(setup: Setup) -> io::Result<Self> {
-        let poll = Poll::new()?;
         Ok(Self {
-            alarm: Alarm::new(poll.registry(), ALARM)?,
-            poll,
+            polls: Polls::new()?,
+            has_urgent: false,
             wire: setup.wire,
             peers: Slab::new(),
             seats: Vec::new(),
@@ -155,6 +155,7 @@ impl Engine {
 
     /// Lets someone connect, when there are fewer handshakes in flight than are allowed.
     pub(super) fn open(&mut self, visit: Visit) {
+        self.has_urgent |= visit.role == Role::Urgent;
         self.waiting.push_back(visit);
     }
 
@@ -172,7 +173,7 @@ impl Engine {
             return false;
         }
         peer.unanswered.push_back(due);
-        peer.send(self.wire.chat(), self.poll.registry(), Token(key));
+        peer.send(self.wire.chat(), self.polls.registry(peer.is_urgent()), Token(key));
         true
     }
 
@@ -183,32 +184,26 @@ impl Engine {
         if peer.phase != Phase::Closing {
             self.handshakes -= u32::from(peer.phase.is_handshake());
             peer.phase = Phase::Closing;
-            peer.send(self.wire.close(), self.poll.registry(), Token(key));
+            peer.send(self.wire.close(), self.polls.registry(peer.is_urgent()), Token(key));
             self.closing.push_back((now + CLOSING_TIMEOUT, key, peer.serial));
         }
     }
 
     /// Plays a script until it is done, or until time is up.
     pub(super) fn run(&mut self, script: &mut dyn Script) -> Result<(), String> {
-        let mut events = Events::with_capacity(EVENTS);
         let mut buffer = mem::take(&mut self.buffer);
-        let done = self.turns(script, &mut events, &mut buffer);
+        let done = self.turns(script, &mut buffer);
         self.buffer = buffer;
         done.map_err(|error| format!("the load test's own poll failed: {error}"))
     }
 
-    fn turns(
-        &mut self,
-        script: &mut dyn Script,
-        events: &mut Events,
-        buffer: &mut [u8],
-    ) -> io::Result<()> {
+    fn turns(&mut self, script: &mut dyn Script, buffer: &mut [u8]) -> io::Result<()> {
+        let mut crowd = Events::with_capacity(EVENTS);
+        let mut urgent = Events::with_capacity(EVENTS);
         while !self.has_given_up {
             let now = self.now();
-            if script.wake_at().is_some_and(|at| at <= now) {
-                script.on_wake(self, now);
-            }
-            self.open_waiting(script, now);
+            wake(script, self, now);
+            let may_open = self.open_waiting(script, now);
             self.end_overdue(script, now);
             if script.is_done() {
                 break;
@@ -218,32 +213,57 @@ impl Engine {
                 break;
             }
             self.progress.draw(now, || script.progress(now));
-            let mut wait = TURN.min(self.deadline.since(now));
-            if let Some(at) = script.wake_at()
-                && let Some(left) = self.alarm.arm(at, now)?
-            {
-                wait = wait.min(left);
-            }
-            match self.poll.poll(events, Some(wait)) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-                _ => {}
-            }
-            for event in events.iter() {
+            let wait = if may_open { Duration::ZERO } else { TURN.min(self.deadline.since(now)) };
+            self.polls.wait(&mut crowd, wait, script.wake_at(), now)?;
+            for (at, event) in crowd.iter().enumerate() {
+                if at.is_multiple_of(SLICE) {
+                    self.attend_urgent(script, &mut urgent, buffer)?;
+                }
                 self.on_readiness(script, event, buffer);
             }
         }
         Ok(())
     }
 
-    fn open_waiting(&mut self, script: &mut dyn Script, now: Instant) {
-        while self.handshakes < self.concurrency {
-            let Some(visit) = self.waiting.pop_front() else { return };
-            let now = if self.handshakes == 0 { now } else { self.now() };
+    /// What must not wait for the crowd: the urgent ones, and messages that are due.
+    fn attend_urgent(
+        &mut self,
+        script: &mut dyn Script,
+        events: &mut Events,
+        buffer: &mut [u8],
+    ) -> io::Result<()> {
+        if !self.has_urgent {
+            return Ok(());
+        }
+        loop {
+            self.polls.urgent(events)?;
+            for event in events.iter() {
+                self.on_readiness(script, event, buffer);
+            }
+            // The crowd's poll tells of this one once: it is left empty.
+            if events.iter().count() < EVENTS {
+                break;
+            }
+        }
+        let now = self.now();
+        wake(script, self, now);
+        Ok(())
+    }
+
+    /// Connects a slice of those who wait; `true`: more could connect at once.
+    fn open_waiting(&mut self, script: &mut dyn Script, mut now: Instant) -> bool {
+        for _ in 0..SLICE {
+            if self.handshakes >= self.concurrency {
+                return false;
+            }
+            let Some(visit) = self.waiting.pop_front() else { return false };
             if let Err(error) = self.connect(visit, now) {
                 self.failures.add(format!("connect: {error}"));
                 script.on_notice(self, visit.user, Notice::Ended { unanswered: 0 }, now);
             }
+            now = self.now();
         }
+        self.handshakes < self.concurrency && !self.waiting.is_empty()
     }
 
     fn connect(&mut self, visit: Visit, now: Instant) -> io::Result<()> {
@@ -253,7 +273,7 @@ impl Engine {
         peer.try_upgrade(self.wire.upgrade(visit.room), now)?;
         let entry = self.peers.vacant_entry();
         let key = entry.key();
-        peer.register(self.poll.registry(), Token(key))?;
+        peer.register(self.polls.registry(peer.is_urgent()), Token(key))?;
         entry.insert(peer);
         self.handshakes += 1;
         let user = visit.user as usize;
@@ -297,178 +317,11 @@ impl Engine {
             peer.set_abrupt();
         }
     }
+}
 
-    fn on_readiness(&mut self, script: &mut dyn Script, event: &Readiness, buffer: &mut [u8]) {
-        let key = event.token().0;
-        let Some(peer) = self.peers.get_mut(key) else { return };
-        if event.is_writable() {
-            if peer.phase == Phase::Connecting {
-                let now = Instant::START + clock().duration_since(self.epoch);
-                if let Err(error) = peer.try_upgrade(self.wire.upgrade(peer.visit.room), now) {
-                    self.fail(key, || format!("connect: {error}"));
-                    self.end(script, key, now);
-                    return;
-                }
-            }
-            let Some(peer) = self.peers.get_mut(key) else { return };
-            peer.flush(self.poll.registry(), Token(key));
-        }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            self.on_readable(script, key, event.is_read_closed(), buffer);
-        }
-    }
-
-    /// Reads until nothing is left. The poll is edge-triggered, so a read that fills the buffer
-    /// is followed by another, and one that does not is the last: `epoll(7)` promises a new event
-    /// for what comes later.
-    fn on_readable(
-        &mut self,
-        script: &mut dyn Script,
-        key: usize,
-        is_over: bool,
-        buffer: &mut [u8],
-    ) {
-        loop {
-            let Some(peer) = self.peers.get_mut(key) else { return };
-            let serial = peer.serial;
-            let read = peer.read(buffer);
-            let now = self.now();
-            let taken = match read {
-                Ok(0) => return self.on_end(script, key, None, now),
-                Ok(taken) => taken,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => return self.on_end(script, key, Some(&error), now),
-            };
-            let mut input = buffer.get(..taken).unwrap_or_default();
-            loop {
-                // A script may have ended it, and another may have its slot.
-                let peer = self.peers.get_mut(key).filter(|peer| peer.serial == serial);
-                let Some(peer) = peer else { return };
-                let Some(event) = peer.client.next(&mut input) else { break };
-                self.on_event(script, key, event, now);
-            }
-            if taken < buffer.len() && !is_over {
-                return;
-            }
-        }
-    }
-
-    fn on_event(&mut self, script: &mut dyn Script, key: usize, event: Event, now: Instant) {
-        let Some(peer) = self.peers.get_mut(key) else { return };
-        let Visit { user, is_silent, .. } = peer.visit;
-        match (event, peer.phase) {
-            (Event::Upgraded, _) => {
-                let requested = peer.requested;
-                if is_silent {
-                    peer.phase = Phase::Silent;
-                    self.handshakes -= 1;
-                } else if let Some(auth) = self.wire.auth(user) {
-                    peer.phase = Phase::Authenticating;
-                    peer.send(auth, self.poll.registry(), Token(key));
-                }
-                script.on_notice(self, user, Notice::Upgraded { requested }, now);
-            }
-            (Event::Update { own: true }, Phase::Authenticating) => {
-                peer.phase = Phase::Ready;
-                let started = peer.started;
-                self.handshakes -= 1;
-                script.on_notice(self, user, Notice::Acknowledged { started }, now);
-            }
-            (Event::Update { own: true }, Phase::Ready) => match peer.unanswered.pop_front() {
-                Some(due) => script.on_notice(self, user, Notice::Answered { due }, now),
-                None => self.failures.add("an answer to nothing".to_owned()),
-            },
-            (Event::Chat, Phase::Ready) => script.on_notice(self, user, Notice::Delivered, now),
-            (Event::Error(code), Phase::Ready) => {
-                self.failures.add(format!("error {code}"));
-                if peer.unanswered.pop_front().is_some() {
-                    script.on_notice(self, user, Notice::Refused, now);
-                }
-            }
-            (Event::Error(code), Phase::Authenticating) => {
-                self.fail(key, || format!("error {code} before the acknowledgement"));
-            }
-            (Event::Ping(payload), _) => {
-                peer.send(&frame(Opcode::Pong, &payload), self.poll.registry(), Token(key));
-            }
-            (Event::AuthRequired, _) => self.auth_required += 1,
-            (Event::Close { code, reason }, _) => self.on_close(script, key, code, &reason, now),
-            (Event::Refused { status, code }, _) => {
-                self.fail(key, || format!("HTTP {status} {code}").trim_end().to_owned());
-                self.end(script, key, now);
-            }
-            (Event::Broken(what), _) => {
-                self.fail(key, || format!("the server broke the protocol: {what}"));
-                self.end(script, key, now);
-            }
-            (Event::Update { .. } | Event::Chat | Event::Error(_) | Event::Unknown, _) => {}
-        }
-    }
-
-    /// The server's close frame: the answer to ours, or unasked, and then it is answered.
-    fn on_close(
-        &mut self,
-        script: &mut dyn Script,
-        key: usize,
-        code: u16,
-        reason: &str,
-        now: Instant,
-    ) {
-        let Some(peer) = self.peers.get_mut(key) else { return };
-        peer.was_closed = true;
-        let user = peer.visit.user;
-        match peer.phase {
-            Phase::Closing if code == 1_000 => {}
-            Phase::Silent if code == 1_008 && reason == "Authentication timeout" => {
-                self.close(user, now);
-                script.on_notice(self, user, Notice::TimedOut, now);
-            }
-            _ => {
-                self.fail(key, || format!("{code} {reason}").trim_end().to_owned());
-                self.close(user, now);
-            }
-        }
-    }
-
-    /// The TCP connection ended, or was cut.
-    fn on_end(
-        &mut self,
-        script: &mut dyn Script,
-        key: usize,
-        error: Option<&io::Error>,
-        now: Instant,
-    ) {
-        let Some(peer) = self.peers.get(key) else { return };
-        let during = peer.phase.name();
-        if !peer.was_closed {
-            self.fail(key, || match error {
-                Some(error) => format!("{error} during {during}"),
-                None => format!("ended without a close frame during {during}"),
-            });
-        }
-        self.end(script, key, now);
-    }
-
-    /// Counts a visitor's first fault.
-    fn fail(&mut self, key: usize, reason: impl FnOnce() -> String) {
-        if let Some(peer) = self.peers.get_mut(key)
-            && !mem::replace(&mut peer.has_failed, true)
-        {
-            self.failures.add(reason());
-        }
-    }
-
-    fn end(&mut self, script: &mut dyn Script, key: usize, now: Instant) {
-        let Some(peer) = self.peers.try_remove(key) else { return };
-        let user = peer.visit.user;
-        if let Some(seat) = self.seats.get_mut(user as usize) {
-            *seat = None;
-        }
-        self.handshakes -= u32::from(peer.phase.is_handshake());
-        let unanswered = u32::try_from(peer.unanswered.len()).unwrap_or(u32::MAX);
-        // The socket is closed before anyone opens the next one.
-        drop(peer);
-        script.on_notice(self, user, Notice::Ended { unanswered }, now);
+fn wake(script: &mut dyn Script, engine: &mut Engine, now: Instant) {
+    if script.wake_at().is_some_and(|at| at <= now) {
+        script.on_wake(engine, now);
     }
 }
 
@@ -477,8 +330,9 @@ fn clock() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-const ALARM: Token = Token(usize::MAX);
 const EVENTS: usize = 1_024;
+/// Sockets that are handled, some 20 µs each, before the urgent ones are looked at again.
+const SLICE: usize = 8;
 /// As much as a server has to say in one turn of a busy room.
 const READ_BYTES: usize = 64 * 1_024;
 /// The progress bar moves at least that often.

@@ -5,6 +5,7 @@ use vestibule::time::Instant;
 use super::args::Fanout as Options;
 use super::crowd::{Gather, Part, elapsed};
 use super::engine::{Engine, Notice, Script};
+use super::peer::Role;
 use super::probe::Probe;
 use super::report::{Latency, Measured};
 
@@ -16,7 +17,7 @@ pub(super) fn run(
 ) -> Result<Measured, String> {
     let users = options.connections;
     engine.show("filling the room");
-    let mut gather = Gather::new(engine, users, |_| 1);
+    let mut gather = Gather::new(engine, users, Role::Member, |_| 1);
     engine.run(&mut gather)?;
     engine.show("warming up");
     let now = engine.now();

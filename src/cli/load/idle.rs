@@ -4,6 +4,7 @@ use super::args::Idle as Options;
 use super::chat::warm_up;
 use super::crowd::{Gather, Hold, Part};
 use super::engine::Engine;
+use super::peer::Role;
 use super::probe::Probe;
 use super::report::Measured;
 
@@ -17,12 +18,12 @@ pub(super) fn run(
     engine.show("connecting");
     let start = engine.now();
     let cpu = probe.cpu()?;
-    let mut gather = Gather::new(engine, users, |user| user + 1);
+    let mut gather = Gather::new(engine, users, Role::Member, |user| user + 1);
     engine.run(&mut gather)?;
     let elapsed = engine.now().since(start);
     let cpu = probe.cpu_since(cpu)?;
     warm_up(engine, users, options.warm)?;
-    let growth = probe.growth(users)?;
+    let growth = probe.growth(gather.there)?;
 
     engine.show("holding");
     let still = probe.cpu()?;

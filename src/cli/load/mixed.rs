@@ -8,7 +8,7 @@ use super::args::Mixed as Options;
 use super::chat::warm_up;
 use super::crowd::{Gather, Part, elapsed};
 use super::engine::{Engine, Notice, Script};
-use super::peer::Visit;
+use super::peer::{Role, Visit};
 use super::probe::Probe;
 use super::report::{Latency, Measured};
 use super::storm::Storm;
@@ -22,7 +22,7 @@ pub(super) fn run(
 ) -> Result<Measured, String> {
     let users = options.connections;
     engine.show("connecting");
-    let mut gather = Gather::new(engine, users, |user| user + 1);
+    let mut gather = Gather::new(engine, users, Role::Urgent, |user| user + 1);
     engine.run(&mut gather)?;
     warm_up(engine, users, 1)?;
 
@@ -165,7 +165,7 @@ impl Script for Turmoil {
                 self.paced.until = now;
             }
         } else if matches!(notice, Notice::Ended { .. }) && !self.storm.is_done() {
-            engine.open(Visit { user, room: user + 1, is_silent: true });
+            engine.open(Visit { user, room: user + 1, role: Role::Silent });
         }
     }
 

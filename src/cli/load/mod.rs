@@ -7,7 +7,7 @@
 //! ```text
 //! idle pending storm chat fanout mixed    scenarios: straight lines of scripts
 //! crowd                                   the scripts that several of them share
-//! engine ── alarm, progress               sockets, the clock, a client's life
+//! engine ── polls, alarm, progress        sockets, the clock, a client's life
 //! peer ── client, wire, target            one socket; its bytes in, its bytes out; addresses
 //! probe ── proc    report    args         what the server used; what is printed; what is asked
 //! ```
@@ -23,6 +23,7 @@ mod idle;
 mod mixed;
 mod peer;
 mod pending;
+mod polls;
 mod probe;
 mod proc;
 mod progress;

@@ -19,8 +19,18 @@ pub(super) struct Visit {
     pub(super) user: u32,
     /// The number in the room's name.
     pub(super) room: u32,
+    pub(super) role: Role,
+}
+
+/// How a visitor behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Authenticates.
+    Member,
+    /// Authenticates, and is listened to before all others.
+    Urgent,
     /// Upgrades, and never authenticates.
-    pub(super) is_silent: bool,
+    Silent,
 }
 
 /// ```text
@@ -122,6 +132,11 @@ impl Peer {
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let interest = self.interest();
         registry.register(&mut self.stream, token, interest)
+    }
+
+    /// Which poll it is in.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.visit.role == Role::Urgent
     }
 
     fn interest(&self) -> Interest {

@@ -177,13 +177,15 @@ impl fmt::Display for Report {
         let (operations, latency) = self.words();
         let title = format!("{} · {} connections", self.scenario, grouped(self.connections.into()));
         writeln!(f, "\n  {title} · {}\n", self.url)?;
-        let mut row = |name: &str, value: &str| writeln!(f, "  {name:<30} {value}");
+        let mut row = |name: &str, value: &str| writeln!(f, "  {name:<34} {value}");
         row(operations, &format!("{} in {:.2} s", grouped(self.operations), self.seconds))?;
         row("a second", &grouped(self.operations_per_second.round() as u64))?;
         if let Some(quiet) = &self.quiet_latency_us {
             row("latency: chat in quiet", &quiet.to_string())?;
         }
-        row(&format!("latency: {latency}"), &self.latency_us.to_string())?;
+        if self.operations > 0 {
+            row(&format!("latency: {latency}"), &self.latency_us.to_string())?;
+        }
         if let Some(server) = &self.server {
             if let Some(cpu) = server.cpu_us_per_operation {
                 row("server CPU, each", &format!("{cpu:.1} µs"))?;
@@ -196,7 +198,7 @@ impl fmt::Display for Report {
                 row("server CPU while held", &format!("{} µs in {hold:.1} s", grouped(cpu)))?;
             }
         }
-        if let Some(cpu) = self.own_cpu {
+        if let Some(cpu) = self.own_cpu.filter(|_| self.operations > 0) {
             let each = micros(cpu) / self.operations.max(1) as f64;
             row("load test's own CPU, each", &format!("{each:.1} µs"))?;
         }
@@ -215,7 +217,9 @@ impl fmt::Display for Percentiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { p50, p99, p999, max } = *self;
         for (name, value) in [("p50", p50), ("p99", p99), ("p99.9", p999), ("max", max)] {
-            write!(f, "{name} {:<9}  ", time(value))?;
+            let length = time(value);
+            let width = if name == "max" { 0 } else { 11 };
+            write!(f, "{name} {length:<width$}")?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use vestibule::time::Instant;
 
 use super::args::Storm as Options;
 use super::engine::{Engine, Notice, Script};
-use super::peer::Visit;
+use super::peer::{Role, Visit};
 use super::probe::Probe;
 use super::report::{Latency, Measured};
 
@@ -58,7 +58,7 @@ impl Storm {
         if self.opened < self.count {
             let user = self.first + self.opened;
             self.opened += 1;
-            engine.open(Visit { user, room: user + 1, is_silent: false });
+            engine.open(Visit { user, room: user + 1, role: Role::Member });
         }
     }
 }

@@ -1,0 +1,198 @@
+//! A client's life, from what its socket and its server say.
+
+use std::io;
+use std::mem;
+
+use mio::Token;
+use mio::event::Event as Readiness;
+use vestibule::time::Instant;
+
+use super::{Engine, Notice, Script, clock};
+use crate::cli::load::client::Event;
+use crate::cli::load::peer::{Phase, Role, Visit};
+use crate::cli::load::wire::{Opcode, frame};
+
+impl Engine {
+    /// A socket can be read or written, or is over.
+    pub(super) fn on_readiness(
+        &mut self,
+        script: &mut dyn Script,
+        event: &Readiness,
+        buffer: &mut [u8],
+    ) {
+        let key = event.token().0;
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        if event.is_writable() {
+            if peer.phase == Phase::Connecting {
+                let now = Instant::START + clock().duration_since(self.epoch);
+                if let Err(error) = peer.try_upgrade(self.wire.upgrade(peer.visit.room), now) {
+                    self.fail(key, || format!("connect: {error}"));
+                    self.end(script, key, now);
+                    return;
+                }
+            }
+            let Some(peer) = self.peers.get_mut(key) else { return };
+            peer.flush(self.polls.registry(peer.is_urgent()), Token(key));
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            self.on_readable(script, key, event.is_read_closed(), buffer);
+        }
+    }
+
+    /// Reads until nothing is left. The poll is edge-triggered, so a read that fills the buffer
+    /// is followed by another, and one that does not is the last: `epoll(7)` promises a new event
+    /// for what comes later.
+    fn on_readable(
+        &mut self,
+        script: &mut dyn Script,
+        key: usize,
+        is_over: bool,
+        buffer: &mut [u8],
+    ) {
+        loop {
+            let Some(peer) = self.peers.get_mut(key) else { return };
+            let serial = peer.serial;
+            let read = peer.read(buffer);
+            let now = self.now();
+            let taken = match read {
+                Ok(0) => return self.on_end(script, key, None, now),
+                Ok(taken) => taken,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => return self.on_end(script, key, Some(&error), now),
+            };
+            let mut input = buffer.get(..taken).unwrap_or_default();
+            loop {
+                // A script may have ended it, and another may have its slot.
+                let peer = self.peers.get_mut(key).filter(|peer| peer.serial == serial);
+                let Some(peer) = peer else { return };
+                let Some(event) = peer.client.next(&mut input) else { break };
+                self.on_event(script, key, event, now);
+            }
+            if taken < buffer.len() && !is_over {
+                return;
+            }
+        }
+    }
+
+    fn on_event(&mut self, script: &mut dyn Script, key: usize, event: Event, now: Instant) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let Visit { user, role, .. } = peer.visit;
+        match (event, peer.phase) {
+            (Event::Upgraded, _) => {
+                let requested = peer.requested;
+                if role == Role::Silent {
+                    peer.phase = Phase::Silent;
+                    self.handshakes -= 1;
+                } else if let Some(auth) = self.wire.auth(user) {
+                    peer.phase = Phase::Authenticating;
+                    peer.send(auth, self.polls.registry(peer.is_urgent()), Token(key));
+                }
+                script.on_notice(self, user, Notice::Upgraded { requested }, now);
+            }
+            (Event::Update { own: true }, Phase::Authenticating) => {
+                peer.phase = Phase::Ready;
+                let started = peer.started;
+                self.handshakes -= 1;
+                script.on_notice(self, user, Notice::Acknowledged { started }, now);
+            }
+            (Event::Update { own: true }, Phase::Ready) => match peer.unanswered.pop_front() {
+                Some(due) => script.on_notice(self, user, Notice::Answered { due }, now),
+                None => self.failures.add("an answer to nothing".to_owned()),
+            },
+            (Event::Chat, Phase::Ready) => script.on_notice(self, user, Notice::Delivered, now),
+            (Event::Error(code), Phase::Ready) => {
+                self.failures.add(format!("error {code}"));
+                if peer.unanswered.pop_front().is_some() {
+                    script.on_notice(self, user, Notice::Refused, now);
+                }
+            }
+            (Event::Error(code), Phase::Authenticating) => {
+                self.fail(key, || format!("error {code} before the acknowledgement"));
+            }
+            (Event::Ping(payload), _) => {
+                peer.send(
+                    &frame(Opcode::Pong, &payload),
+                    self.polls.registry(peer.is_urgent()),
+                    Token(key),
+                );
+            }
+            (Event::AuthRequired, _) => self.auth_required += 1,
+            (Event::Close { code, reason }, _) => self.on_close(script, key, code, &reason, now),
+            (Event::Refused { status, code }, _) => {
+                self.fail(key, || format!("HTTP {status} {code}").trim_end().to_owned());
+                self.end(script, key, now);
+            }
+            (Event::Broken(what), _) => {
+                self.fail(key, || format!("the server broke the protocol: {what}"));
+                self.end(script, key, now);
+            }
+            (Event::Update { .. } | Event::Chat | Event::Error(_) | Event::Unknown, _) => {}
+        }
+    }
+
+    /// The server's close frame: the answer to ours, or unasked, and then it is answered.
+    fn on_close(
+        &mut self,
+        script: &mut dyn Script,
+        key: usize,
+        code: u16,
+        reason: &str,
+        now: Instant,
+    ) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.was_closed = true;
+        let user = peer.visit.user;
+        match peer.phase {
+            Phase::Closing if code == 1_000 => {}
+            Phase::Silent if code == 1_008 && reason == "Authentication timeout" => {
+                self.close(user, now);
+                script.on_notice(self, user, Notice::TimedOut, now);
+            }
+            _ => {
+                self.fail(key, || format!("{code} {reason}").trim_end().to_owned());
+                self.close(user, now);
+            }
+        }
+    }
+
+    /// The TCP connection ended, or was cut.
+    fn on_end(
+        &mut self,
+        script: &mut dyn Script,
+        key: usize,
+        error: Option<&io::Error>,
+        now: Instant,
+    ) {
+        let Some(peer) = self.peers.get(key) else { return };
+        let during = peer.phase.name();
+        if !peer.was_closed {
+            self.fail(key, || match error {
+                Some(error) => format!("{error} during {during}"),
+                None => format!("ended without a close frame during {during}"),
+            });
+        }
+        self.end(script, key, now);
+    }
+
+    /// Counts a visitor's first fault.
+    pub(super) fn fail(&mut self, key: usize, reason: impl FnOnce() -> String) {
+        if let Some(peer) = self.peers.get_mut(key)
+            && !mem::replace(&mut peer.has_failed, true)
+        {
+            self.failures.add(reason());
+        }
+    }
+
+    pub(super) fn end(&mut self, script: &mut dyn Script, key: usize, now: Instant) {
+        let Some(peer) = self.peers.try_remove(key) else { return };
+        let user = peer.visit.user;
+        if let Some(seat) = self.seats.get_mut(user as usize) {
+            *seat = None;
+        }
+        self.handshakes -= u32::from(peer.phase.is_handshake());
+        let unanswered = u32::try_from(peer.unanswered.len()).unwrap_or(u32::MAX);
+        // The socket is closed before anyone opens the next one.
+        drop(peer);
+        script.on_notice(self, user, Notice::Ended { unanswered }, now);
+    }
+}
