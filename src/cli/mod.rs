@@ -85,8 +85,9 @@ fn run(cli: Cli) -> Outcome {
         }
         Some(Command::Check) => check::run(&global.settings(&[])?),
         Some(Command::Load(args)) => {
-            let secret = signing_secret(&global.settings(&[])?)?;
-            load::run(&args, secret.as_bytes()).map_err(|fault| vec![fault])
+            let config = global.settings(&[])?;
+            let secret = signing_secret(&config)?;
+            load::run(&args, &config.auth, secret.as_bytes()).map_err(|fault| vec![fault])
         }
     }
 }

@@ -35,6 +35,7 @@ mod wire;
 use std::io::{self, Write as _};
 use std::time::SystemTime;
 
+use vestibule::config::Auth;
 use vestibule::time::UnixTime;
 
 pub(crate) use self::args::Args;
@@ -44,26 +45,28 @@ use self::probe::Probe;
 use self::progress::Progress;
 use self::report::{Measured, Report};
 use self::target::{Sources, Target};
-use self::wire::Wire;
+use self::wire::{Signer, Wire};
 
 /// Plays the scenario and prints its result on standard output.
 ///
-/// `secret` is the HS256 key that tokens are signed with: the server's.
+/// `secret` is the HS256 key that tokens are signed with: the server's. `auth` tells the issuer
+/// and the audience that it asks for.
 ///
 /// # Errors
 ///
 /// One line for standard error: what is wrong with the request, or, after the result is printed,
 /// how much failed.
-pub(crate) fn run(args: &Args, secret: &[u8]) -> Result<(), String> {
+pub(crate) fn run(args: &Args, auth: &Auth, secret: &[u8]) -> Result<(), String> {
     let Args { scenario, common } = args;
     let target = Target::parse(&common.url)?;
     let needs = scenario.needs(common.concurrency);
     target::make_room(needs.sockets)?;
     let (now, run) = wall_clock();
+    let signer = Signer::new(auth, secret);
     let mut engine = Engine::new(Setup {
         sources: Sources::new(target.address, common.sources, needs.sockets)?,
         target: target.address,
-        wire: Wire::new(&target.host, needs.users, secret, now, run)?,
+        wire: Wire::new(&target.host, needs.users, &signer, now, run)?,
         concurrency: common.concurrency,
         timeout: common.timeout.get(),
         progress: Progress::new(),

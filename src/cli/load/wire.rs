@@ -7,6 +7,7 @@
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
+use vestibule::config::Auth;
 use vestibule::time::UnixTime;
 
 /// The sample nonce of RFC 6455, section 1.3.
@@ -50,6 +51,25 @@ struct Claims<'a> {
     sub: &'a str,
     iat: u64,
     exp: u64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    iss: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    aud: &'a str,
+}
+
+/// What tokens are signed with.
+pub(super) struct Signer<'a> {
+    key: EncodingKey,
+    issuer: &'a str,
+    audience: &'a str,
+}
+
+impl<'a> Signer<'a> {
+    /// Signs for a server so configured, by HS256.
+    pub(super) fn new(auth: &'a Auth, secret: &[u8]) -> Self {
+        let key = EncodingKey::from_secret(secret);
+        Self { key, issuer: &auth.issuer, audience: &auth.audience }
+    }
 }
 
 impl Wire {
@@ -60,14 +80,13 @@ impl Wire {
     pub(super) fn new(
         host: &str,
         users: u32,
-        secret: &[u8],
+        signer: &Signer<'_>,
         now: UnixTime,
         run: u64,
     ) -> Result<Self, String> {
         let stamp = now.to_rfc3339();
-        let key = EncodingKey::from_secret(secret);
         let auth = (0..users)
-            .map(|user| auth_frame(user, &key, now, run).map(Vec::into_boxed_slice))
+            .map(|user| auth_frame(user, signer, now, run).map(Vec::into_boxed_slice))
             .collect::<Result<_, _>>()?;
         let request = format!(
             "GET /v1/chat/r{room} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\n\
@@ -121,12 +140,18 @@ impl Wire {
     }
 }
 
-fn auth_frame(user: u32, key: &EncodingKey, now: UnixTime, run: u64) -> Result<Vec<u8>, String> {
+fn auth_frame(user: u32, signer: &Signer<'_>, now: UnixTime, run: u64) -> Result<Vec<u8>, String> {
     let seconds = now.as_millis() / 1_000;
     let number = u64::from(user) + 1;
     let sub = format!("load-{number:07}");
-    let claims = Claims { sub: &sub, iat: seconds, exp: seconds + TOKEN_SECONDS };
-    let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, key)
+    let claims = Claims {
+        sub: &sub,
+        iat: seconds,
+        exp: seconds + TOKEN_SECONDS,
+        iss: signer.issuer,
+        aud: signer.audience,
+    };
+    let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &signer.key)
         .map_err(|error| format!("cannot sign tokens: {error}"))?;
     let stamp = now.to_rfc3339();
     let text = format!(
@@ -189,7 +214,8 @@ mod tests {
 
     fn wire() -> Wire {
         let now = UnixTime::from_millis(1_795_000_000_000);
-        Wire::new("127.0.0.1:8080", 2, &[7; 32], now, 0xbeef).unwrap()
+        let auth = Auth { issuer: "https://issuer".to_owned(), ..Auth::default() };
+        Wire::new("127.0.0.1:8080", 2, &Signer::new(&auth, &[7; 32]), now, 0xbeef).unwrap()
     }
 
     #[test]
@@ -220,6 +246,8 @@ mod tests {
         .claims;
         assert_eq!(claims["sub"], "load-0000002");
         assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 900);
+        assert_eq!(claims["iss"], "https://issuer");
+        assert!(claims.get("aud").is_none());
         assert!(wire.auth(2).is_none());
     }
 
