@@ -32,6 +32,13 @@ impl Instant {
         self.0
     }
 
+    /// Whole seconds since the start, for counters that need no more; saturates after 136 years.
+    #[must_use]
+    pub const fn whole_seconds(self) -> u32 {
+        let seconds = self.0 / 1_000_000;
+        if seconds > u32::MAX as u64 { u32::MAX } else { seconds as u32 }
+    }
+
     /// How long ago `earlier` was; zero when it is not earlier.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -116,7 +116,7 @@ impl Answers {
     pub(crate) fn find(&self, now: Instant, key: MessageKey) -> Option<Known> {
         let entry = self.entries.get(self.index_of(key.member)? as usize)?;
         let message = entry.messages.iter().find(|message| message.id == key.id)?;
-        message.state.is_fresh(second_of(now)).then(|| match &message.state {
+        message.state.is_fresh(now.whole_seconds()).then(|| match &message.state {
             State::Asked { question } => Known::Asked(*question),
             State::Answered { update, .. } => Known::Answered(Ok(Arc::clone(update))),
             State::Failed { error, .. } => Known::Answered(Err(*error)),
@@ -130,7 +130,7 @@ impl Answers {
 
     /// The application has answered.
     pub(crate) fn answered(&mut self, now: Instant, key: MessageKey, answer: &Answer) {
-        let second = second_of(now);
+        let second = now.whole_seconds();
         let state = match answer {
             Ok(update) => State::Answered { second, update: Arc::clone(update) },
             Err(error) => State::Failed { second, error: *error },
@@ -157,6 +157,8 @@ impl Answers {
             if messages.len() >= MESSAGES {
                 weight -= messages.remove(0).state.weight();
             }
+            // Exactly as much as is used: a bounded list that most fill with little.
+            messages.reserve_exact(1);
             messages.push(Message { id: key.id, state });
         }
         self.weight = weight;
@@ -169,7 +171,7 @@ impl Answers {
 
     /// The order is by the last message, so whoever is behind a fresh entry is fresh.
     fn forget_expired(&mut self, now: Instant) {
-        let now = second_of(now);
+        let now = now.whole_seconds();
         while let Some(entry) = self.entries.get(self.front as usize)
             && entry.messages.last().is_none_or(|message| !message.state.is_fresh(now))
         {
@@ -234,10 +236,6 @@ impl Answers {
     fn entry(&mut self, index: u32) -> &mut Entry {
         &mut self.entries[index as usize]
     }
-}
-
-fn second_of(now: Instant) -> u32 {
-    u32::try_from(now.since(Instant::START).as_secs()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

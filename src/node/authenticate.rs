@@ -54,23 +54,26 @@ impl Node {
         token: &str,
         principal: &Principal,
     ) -> Result<Reserved, CloseReason> {
-        let owner = self.id_of(index);
         let until = principal.expires_at + self.verifier.leeway();
-        let message = self.hashing.hash_texts(&[id, token]);
+        let message = self.hash(&[id, token]);
         let replayed = |Replayed| CloseReason::AuthReplayed;
-        self.replays.reserve(now.unix, message, until, owner).map_err(replayed)?;
+        self.replays.reserve(now.unix, message, until).map_err(replayed)?;
         let mut reserved = Reserved { message, token_id: None, until };
         if let Some(token_id) = &principal.token_id
             && self.policy.single_use_jti
         {
-            // Apart from messages: these never have three parts.
-            let hash = self.hashing.hash_texts(&["jti", &principal.user, token_id]);
-            if self.replays.owner(hash, until) != Some(owner) {
-                if self.replays.reserve(now.unix, hash, until, owner).is_err() {
+            // Three parts, apart from messages, which have two. With the connection in it, the same
+            // connection may send its token again, and every other finds it used.
+            let owner = self.id_of(index).to_string();
+            let used = self.hash(&["jti", &principal.user, token_id]);
+            let mine = self.hash(&["jti of", &owner, token_id]);
+            if self.replays.reserve(now.unix, mine, until).is_ok() {
+                if self.replays.reserve(now.unix, used, until).is_err() {
+                    self.replays.release(mine, until);
                     self.forget_reservation(reserved);
                     return Err(CloseReason::AuthReplayed);
                 }
-                reserved.token_id = Some(hash);
+                reserved.token_id = Some((used, mine));
             }
         }
         Ok(reserved)
@@ -78,8 +81,9 @@ impl Node {
 
     pub(super) fn forget_reservation(&mut self, reserved: Reserved) {
         self.replays.release(reserved.message, reserved.until);
-        if let Some(token_id) = reserved.token_id {
-            self.replays.release(token_id, reserved.until);
+        if let Some((used, mine)) = reserved.token_id {
+            self.replays.release(used, reserved.until);
+            self.replays.release(mine, reserved.until);
         }
     }
 
@@ -104,7 +108,6 @@ impl Node {
             expires_at: principal.expires_at,
             reserved,
         };
-        connection.waiting.get_or_insert_default().join = Some(join);
         self.with_session(index, |session, policy| session.joining(now.monotonic, policy));
         if !reauth {
             self.users.join(index, &principal.user);
@@ -119,8 +122,11 @@ impl Node {
             reauth,
         };
         match self.app.on_join(&question) {
-            Reply::Now(admission) => self.joined(now, index, Outcome::Join(admission)),
+            Reply::Now(admission) => self.joined(now, index, &join, Outcome::Join(admission)),
             reply => {
+                if let Some(connection) = self.connections.get_mut(index) {
+                    connection.waiting.get_or_insert_default().join = Some(join);
+                }
                 let answer_by = now.monotonic + self.policy.answer_timeout;
                 self.questions.open(now.monotonic, ticket, asker, Kind::Join, answer_by);
                 if let Reply::Later(job) = reply {
@@ -132,12 +138,10 @@ impl Node {
     }
 
     /// The application has answered a join.
-    pub(super) fn joined(&mut self, now: Now, index: usize, outcome: Outcome) {
-        let waiting = self.connections.get_mut(index).and_then(|c| c.waiting.as_mut());
-        let Some(join) = waiting.and_then(|waiting| waiting.join.take()) else { return };
+    pub(super) fn joined(&mut self, now: Now, index: usize, join: &PendingJoin, outcome: Outcome) {
         let refused = match outcome {
             Outcome::Join(Admission::Admit(update)) => {
-                self.admit(now, index, &join, &update);
+                self.admit(now, index, join, &update);
                 return;
             }
             Outcome::Join(Admission::Deny) => CloseReason::AccessDenied,

@@ -28,12 +28,16 @@ impl Node {
         if matches!(done.outcome, Outcome::Refused) {
             self.metrics.refused_work += 1;
         }
-        let index = question.asker.index();
         match question.kind {
-            Kind::Join if self.find(question.asker).is_some() => {
-                self.joined(now, index, done.outcome);
+            Kind::Join => {
+                let asker = self.find(question.asker).map(|_| question.asker.index());
+                let waiting =
+                    asker.and_then(|index| self.connections.get_mut(index)?.waiting.as_mut());
+                match (asker, waiting.and_then(|waiting| waiting.join.take())) {
+                    (Some(index), Some(join)) => self.joined(now, index, &join, done.outcome),
+                    _ => self.metrics.late_completions += 1,
+                }
             }
-            Kind::Join => self.metrics.late_completions += 1,
             Kind::Message { key, also, room } => {
                 let answer = match done.outcome {
                     Outcome::Message(answer) => answer,

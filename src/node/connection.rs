@@ -12,7 +12,7 @@ use super::port::Ticket;
 use super::session::{Clocks, Session};
 use crate::time::{Instant, UnixTime};
 
-/// What is kept for each connection, whatever it does: 128 bytes, which is also what a pending one
+/// What is kept for each connection, whatever it does: 112 bytes, which is also what a pending one
 /// costs beside its 16 bytes in the wheel, its room's name and the driver's socket.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -98,8 +98,8 @@ pub(crate) struct PendingJoin {
 pub(crate) struct Reserved {
     /// The message's hash.
     pub(crate) message: u64,
-    /// The token id's, where it is single-use and not this connection's from before.
-    pub(crate) token_id: Option<u64>,
+    /// The token id's, where it is single-use: as used by somebody, and as this connection's.
+    pub(crate) token_id: Option<(u64, u64)>,
     /// Until then.
     pub(crate) until: UnixTime,
 }
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_is_128_bytes() {
-        assert_eq!(size_of::<Connection>(), 120);
+    fn a_connection_is_112_bytes() {
+        assert_eq!(size_of::<Connection>(), 112);
     }
 }

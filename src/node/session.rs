@@ -129,7 +129,7 @@ pub(crate) enum Due {
     Ping,
 }
 
-/// One connection's session. 56 bytes.
+/// One connection's session. 48 bytes.
 #[derive(Debug)]
 pub(crate) struct Session {
     phase: Phase,
@@ -147,9 +147,9 @@ pub(crate) struct Session {
     last_seen: Instant,
     /// When the chat messages so far have used up their minute (GCRA's theoretical arrival time).
     chat_used_until: Instant,
-    /// Since when `unasked_auths` and `refused` count.
-    auths_since: Instant,
-    refused_since: Instant,
+    /// The seconds since which `unasked_auths` and `refused` count.
+    auths_since: u32,
+    refused_since: u32,
 }
 
 impl Session {
@@ -167,8 +167,8 @@ impl Session {
             token_end: Instant::NEVER,
             last_seen: now,
             chat_used_until: Instant::START,
-            auths_since: now,
-            refused_since: now,
+            auths_since: 0,
+            refused_since: 0,
         }
     }
 
@@ -315,8 +315,9 @@ impl Session {
 
     fn judge_auth<'a>(&mut self, now: Instant, id: &'a str, token: Option<&'a str>) -> Verdict<'a> {
         if self.phase != Phase::Reauthenticating {
-            if now.since(self.auths_since) >= MINUTE {
-                (self.auths_since, self.unasked_auths) = (now, 0);
+            let second = now.whole_seconds();
+            if second.saturating_sub(self.auths_since) >= 60 {
+                (self.auths_since, self.unasked_auths) = (second, 0);
             }
             if self.unasked_auths >= MAX_UNASKED_AUTHS_A_MINUTE {
                 return Verdict::Close(CloseReason::TooManyAuthAttempts);
@@ -345,8 +346,9 @@ impl Session {
 
     /// An `error` is an answer too, and answers have an end.
     fn refuse<'a>(&mut self, now: Instant, refusal: Verdict<'a>) -> Verdict<'a> {
-        if now.since(self.refused_since) >= MINUTE {
-            (self.refused_since, self.refused) = (now, 0);
+        let second = now.whole_seconds();
+        if second.saturating_sub(self.refused_since) >= 60 {
+            (self.refused_since, self.refused) = (second, 0);
         }
         if self.refused >= MAX_REFUSED_A_MINUTE {
             return Verdict::Close(CloseReason::RateLimited);
@@ -369,7 +371,6 @@ fn refusal<'a>(malformed: &'a Malformed<'_>) -> Verdict<'a> {
 
 /// How long the peer has to answer a close frame.
 const LINGER: Duration = Duration::from_secs(2);
-const MINUTE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests;
