@@ -98,18 +98,24 @@ impl MessageIds {
 
     /// The next one, made at `now`: 48 bits of time, 74 random bits.
     pub fn next(&mut self, now: UnixTime) -> MessageId {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         let high = now.as_millis() << 16 | 0x7000 | self.rng.next_u64() >> 52;
         let low = self.rng.next_u64() >> 2 | 1 << 63;
-        let mut bits = u128::from(high) << 64 | u128::from(low);
         let mut text = [b'-'; 36];
-        for (place, byte) in text.iter_mut().enumerate().rev() {
-            if !matches!(place, 8 | 13 | 18 | 23) {
-                *byte = *HEX.get((bits & 15) as usize).unwrap_or(&b'0');
-                bits >>= 4;
-            }
-        }
+        let (first, second) = text.split_at_mut(18);
+        write_hex(first, high, [8, 13]);
+        write_hex(second, low, [0, 5]);
         MessageId(text)
+    }
+}
+
+/// Writes 16 hexadecimal digits into 18 places, two of which are dashes already.
+fn write_hex(places: &mut [u8], mut bits: u64, dashes: [usize; 2]) {
+    for (place, byte) in places.iter_mut().enumerate() {
+        if !dashes.contains(&place) {
+            bits = bits.rotate_left(4);
+            let digit = (bits & 15) as u8;
+            *byte = digit + if digit < 10 { b'0' } else { b'a' - 10 };
+        }
     }
 }
 

@@ -36,7 +36,7 @@ const READ_BYTES: usize = 64 * 1_024;
 const EVENTS: usize = 1_024;
 
 /// Slices of one write. An answer is one or two, so this is rarely reached.
-const SLICES: usize = 32;
+const SLICES: usize = 16;
 
 /// Answers of workers and handles that one turn takes; more wait in the mail slot.
 const MAIL_PER_TURN: usize = 256;
@@ -143,6 +143,7 @@ impl Reactor {
 
     fn turn(&mut self, events: &Events) {
         self.now = self.clock.now();
+        let began = self.now.monotonic;
         for event in events {
             self.sort(event);
         }
@@ -165,9 +166,11 @@ impl Reactor {
         while let Some(unit) = self.schedule.next_pending() {
             self.serve(unit);
         }
+        // Read anew: what is written now may start a peer's clock.
+        self.now = self.clock.now();
         self.act();
         self.turned = self.clock.monotonic();
-        let length = self.turned.since(self.now.monotonic).as_micros();
+        let length = self.turned.since(began).as_micros();
         self.node.metrics_mut().turns.record(u64::try_from(length).unwrap_or(u64::MAX));
     }
 
@@ -324,25 +327,24 @@ impl Reactor {
     fn write(&mut self, id: ConnId) {
         let Self { node, transports, poll, now, .. } = self;
         let Some(transport) = transports.find_mut(id) else { return };
-        let registry = poll.registry();
         let watched = loop {
+            if !node.has_output(id) {
+                break transport.stall(poll.registry(), id, false);
+            }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = node.pending_output(id, &mut slices);
             let slices = slices.get(..filled).unwrap_or_default();
-            let length: usize = slices.iter().map(|slice| slice.len()).sum();
-            if length == 0 {
-                break transport.stall(registry, id, false);
-            }
             match transport.write(slices) {
                 Ok(written) => {
+                    let is_short = written < slices.iter().map(|slice| slice.len()).sum();
                     node.consume_output(*now, id, written);
-                    if written < length {
-                        break transport.stall(registry, id, true);
+                    if is_short {
+                        break transport.stall(poll.registry(), id, true);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    break transport.stall(registry, id, true);
+                    break transport.stall(poll.registry(), id, true);
                 }
                 Err(error) => break Err(error),
             }

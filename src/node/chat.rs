@@ -83,8 +83,9 @@ impl Node {
         let payload = ChatMessage { content, user_id: &user };
         let asker = self.id_of(index);
         if self.rooms.others(index).next().is_some() {
-            let message = ServerMessage::relayed(id, now.unix.to_rfc3339(), payload);
-            let frame = self.frame(&message);
+            let timestamp = self.timestamp(now);
+            let message = ServerMessage::relayed(id, timestamp, payload);
+            let frame = self.encoder.text(|buffer| message.write(buffer));
             self.fan_out(now, &room, Some(asker), &frame);
         }
         let ticket = self.questions.issue();

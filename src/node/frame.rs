@@ -308,6 +308,13 @@ impl Encoder {
         self.frame(OpCode::Data(Data::Text))
     }
 
+    /// Bytes without a frame around them: the answer to a request head.
+    pub fn raw(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Shared {
+        self.buffer.clear();
+        write(&mut self.buffer);
+        Arc::from(self.buffer.as_slice())
+    }
+
     /// A ping, without payload.
     pub fn ping(&mut self) -> Shared {
         self.control(Control::Ping, &[])

@@ -68,14 +68,16 @@ impl Node {
             return;
         }
         let id = self.id_of(index);
-        let response = upgrade::switching_protocols(&accept, subprotocol, id);
+        let response = self
+            .encoder
+            .raw(|buffer| upgrade::switching_protocols(buffer, &accept, subprotocol, id));
         self.with_session(index, |session, policy| session.upgraded(now.monotonic, policy));
         if let Some(connection) = self.connections.get_mut(index) {
             connection.wanted_room = Some(Box::new(room));
             log::debug!("{id}: upgraded from {}", connection.peer());
         }
         self.metrics.upgraded += 1;
-        self.send(now, index, response.as_bytes().into());
+        self.send(now, index, response);
         if !frames.is_empty() {
             self.on_frames(now, index, frames);
         }

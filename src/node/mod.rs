@@ -40,7 +40,6 @@ use std::fmt;
 use std::io::IoSlice;
 use std::net::SocketAddr;
 
-use serde::Serialize;
 use slab::Slab;
 
 pub use self::frame::{Decoder, Encoder, Incoming as Frame, Shared};
@@ -61,7 +60,7 @@ use crate::auth::{KeyFault, ReplaySet, Verifier};
 use crate::config::Config;
 use crate::id::{ConnId, MessageIds, Rng, SeededState};
 use crate::protocol::{Payload, ServerMessage};
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, Rfc3339, UnixTime};
 
 /// Slots beyond the bound on connections: whoever gets one is answered `503` instead of silence.
 const SLOTS_FOR_REFUSALS: usize = 64;
@@ -85,6 +84,7 @@ pub struct Node {
     ids: MessageIds,
     rng: Rng,
     hashing: SeededState,
+    last_timestamp: (UnixTime, Rfc3339),
     /// Connections by phase.
     phases: [u32; Phase::ALL.len()],
     last_generation: u32,
@@ -137,6 +137,7 @@ impl Node {
             ids: MessageIds::new(rng.next_u64()),
             hashing: SeededState::new(rng.next_u64()),
             rng,
+            last_timestamp: (UnixTime::default(), UnixTime::default().to_rfc3339()),
             phases: [0; Phase::ALL.len()],
             last_generation: 0,
             drain: None,
@@ -193,6 +194,12 @@ impl Node {
     /// for one vectored write.
     pub fn pending_output<'a>(&'a self, id: ConnId, slices: &mut [IoSlice<'a>]) -> usize {
         self.find(id).map_or(0, |connection| connection.outbox.slices(slices))
+    }
+
+    /// Is there anything to write?
+    #[must_use]
+    pub fn has_output(&self, id: ConnId) -> bool {
+        self.find(id).is_some_and(|connection| !connection.outbox.is_empty())
     }
 
     /// `written` bytes of the pending output are out.
@@ -328,14 +335,16 @@ impl Node {
     /// One message of the server's, framed for whoever it is for.
     fn message<P: Payload>(&mut self, now: Now, payload: P) -> Shared {
         let id = self.ids.next(now.unix);
-        self.frame(&ServerMessage::new(&id, now.unix.to_rfc3339(), payload))
+        let timestamp = self.timestamp(now);
+        self.encoder.text(|buffer| ServerMessage::new(&id, timestamp, payload).write(buffer))
     }
 
-    fn frame(&mut self, message: &impl Serialize) -> Shared {
-        self.encoder.text(|buffer| {
-            let written = serde_json::to_writer(buffer, message);
-            debug_assert!(written.is_ok(), "the protocol's own types always serialise");
-        })
+    /// The turn's moment as text: made once for all messages of a millisecond.
+    fn timestamp(&mut self, now: Now) -> Rfc3339 {
+        if self.last_timestamp.0 != now.unix {
+            self.last_timestamp = (now.unix, now.unix.to_rfc3339());
+        }
+        self.last_timestamp.1
     }
 
     /// Queues `frame` for `index`; who reads too slowly for it is closed.

@@ -3,6 +3,8 @@
 //! What is refused here is refused with one JSON answer, in the order of the protocol: size, form,
 //! path and method, upgrade and version, origin, capacity.
 
+use std::io::Write;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use httparse::Header;
@@ -130,12 +132,19 @@ fn response(status: u16, phrase: &str, header: &str, body: &str) -> String {
 }
 
 /// The answer that makes the connection a WebSocket (RFC 6455, section 4.2.2).
-pub(crate) fn switching_protocols(accept: &str, subprotocol: bool, id: ConnId) -> String {
+pub(crate) fn switching_protocols(
+    buffer: &mut Vec<u8>,
+    accept: &str,
+    subprotocol: bool,
+    id: ConnId,
+) {
     let protocol = if subprotocol { "Sec-WebSocket-Protocol: recipe-chat.v2\r\n" } else { "" };
-    format!(
+    let written = write!(
+        buffer,
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {accept}\r\n{protocol}X-Connection-Id: {id}\r\n\r\n"
-    )
+    );
+    debug_assert!(written.is_ok(), "a vector takes every byte");
 }
 
 /// Has a line end that could be the head's last come in `bytes` from `from` on?

@@ -111,7 +111,7 @@ fn judge(envelope: Envelope<'_>) -> Parsed<'_> {
             Ok(ClientMessage::Auth { id, token })
         }
         "chat_message" => match payload.content.text() {
-            Some(content) if (1..=MAX_CONTENT_CHARS).contains(&chars(&content)) => {
+            Some(content) if !content.is_empty() && fits(&content, MAX_CONTENT_CHARS) => {
                 Ok(ClientMessage::Chat { id, content })
             }
             _ => fault(
@@ -124,9 +124,9 @@ fn judge(envelope: Envelope<'_>) -> Parsed<'_> {
     }
 }
 
-/// Code points, counted only as far as a bound could matter: bytes are never fewer.
-fn chars(text: &str) -> usize {
-    if text.len() <= MAX_ID_CHARS { text.len() } else { text.chars().count() }
+/// Are there at most `max_chars` code points? Counted only where the bytes leave it open.
+fn fits(text: &str, max_chars: usize) -> bool {
+    text.len() <= max_chars || text.chars().count() <= max_chars
 }
 
 /// A field as it was found: what is not text is only known to be something else.
@@ -144,7 +144,7 @@ impl<'a> Field<'a> {
     }
 
     fn usable_id(self) -> Option<Cow<'a, str>> {
-        self.text().filter(|id| !id.is_empty() && id.chars().nth(MAX_ID_CHARS).is_none())
+        self.text().filter(|id| !id.is_empty() && fits(id, MAX_ID_CHARS))
     }
 }
 
