@@ -4,8 +4,9 @@
 //! and the user's last 32 messages there. Also across a reconnect, as that is when clients resend.
 //!
 //! One entry a user and room, in the order of their last messages: the front of that order is the
-//! first to expire, and the first to go when the bound on all is reached. 40 bytes an entry and 8 in
-//! the table, 24 a message, and the answer itself, which is often shared.
+//! first to expire, and the first to go when the bound on all is reached. Both tables are flat and
+//! linked by numbers, so the heap is not littered with small lists: 32 bytes an entry and 8 in the
+//! table that finds it, 32 a message, and the answer itself, which is often shared.
 
 use std::sync::Arc;
 
@@ -13,13 +14,14 @@ use hashbrown::HashTable;
 use slab::Slab;
 
 use super::app::{Answer, Update};
+use super::port::Ticket;
 use crate::protocol::ErrorCode;
 use crate::time::Instant;
 
 /// How long an answer is remembered, in seconds.
 const LIFETIME_SECONDS: u32 = 600;
 /// Answers that are remembered of one user in one room.
-const MESSAGES: usize = 32;
+const MESSAGES: u32 = 32;
 /// What an entry takes beside its messages, its place in the table included.
 const ENTRY_WEIGHT: usize = size_of::<Entry>() + 8;
 const NONE: u32 = u32::MAX;
@@ -36,8 +38,8 @@ pub(crate) struct MessageKey {
 /// What is known of a message that came before.
 #[derive(Clone, Debug)]
 pub(crate) enum Known {
-    /// The application still works on it, as the question of this number.
-    Asked(u32),
+    /// The application still works on it, as the question of this ticket.
+    Asked(Ticket),
     /// It was answered.
     Answered(Answer),
 }
@@ -47,6 +49,7 @@ pub(crate) enum Known {
 pub(crate) struct Answers {
     by_member: HashTable<u32>,
     entries: Slab<Entry>,
+    messages: Slab<Message>,
     /// The stalest entry, and the freshest.
     front: u32,
     back: u32,
@@ -60,19 +63,23 @@ struct Entry {
     member: u64,
     previous: u32,
     next: u32,
-    messages: Vec<Message>,
+    /// The messages, the newest first; there is always one.
+    newest: u32,
+    count: u32,
 }
 
 #[derive(Debug)]
 struct Message {
     id: u64,
     state: State,
+    /// The one before it.
+    older: u32,
 }
 
-/// 16 bytes: the second of the answer lies beside the tag.
+/// The second of an answer lies beside the tag.
 #[derive(Clone, Debug)]
 enum State {
-    Asked { question: u32 },
+    Asked { ticket: Ticket },
     Answered { second: u32, update: Arc<Update> },
     Failed { second: u32, error: ErrorCode },
 }
@@ -99,6 +106,7 @@ impl Answers {
         Self {
             by_member: HashTable::new(),
             entries: Slab::new(),
+            messages: Slab::new(),
             front: NONE,
             back: NONE,
             weight: 0,
@@ -115,17 +123,17 @@ impl Answers {
     /// What is known of the message, if it came before. O(32).
     pub(crate) fn find(&self, now: Instant, key: MessageKey) -> Option<Known> {
         let entry = self.entries.get(self.index_of(key.member)? as usize)?;
-        let message = entry.messages.iter().find(|message| message.id == key.id)?;
+        let (_, message) = self.walk(entry.newest).find(|(_, message)| message.id == key.id)?;
         message.state.is_fresh(now.whole_seconds()).then(|| match &message.state {
-            State::Asked { question } => Known::Asked(*question),
+            State::Asked { ticket } => Known::Asked(*ticket),
             State::Answered { update, .. } => Known::Answered(Ok(Arc::clone(update))),
             State::Failed { error, .. } => Known::Answered(Err(*error)),
         })
     }
 
-    /// The application is asked, as the question of this number.
-    pub(crate) fn asked(&mut self, now: Instant, key: MessageKey, question: u32) {
-        self.put(now, key, State::Asked { question });
+    /// The application is asked, as the question of this ticket.
+    pub(crate) fn asked(&mut self, now: Instant, key: MessageKey, ticket: Ticket) {
+        self.put(now, key, State::Asked { ticket });
     }
 
     /// The application has answered.
@@ -148,20 +156,21 @@ impl Answers {
             None => self.create(key.member),
         };
         self.link_back(index);
-        let mut weight = self.weight + state.weight();
-        let messages = &mut self.entry(index).messages;
-        if let Some(message) = messages.iter_mut().find(|message| message.id == key.id) {
-            weight -= message.state.weight();
-            message.state = state;
+        self.weight += state.weight();
+        let newest = self.entry(index).newest;
+        let known = self.walk(newest).find(|(_, message)| message.id == key.id);
+        if let Some(number) = known.map(|(number, _)| number) {
+            let before = std::mem::replace(&mut self.message(number).state, state);
+            self.weight -= before.weight();
         } else {
-            if messages.len() >= MESSAGES {
-                weight -= messages.remove(0).state.weight();
+            if self.entry(index).count >= MESSAGES {
+                self.drop_oldest(index);
             }
-            // Exactly as much as is used: a bounded list that most fill with little.
-            messages.reserve_exact(1);
-            messages.push(Message { id: key.id, state });
+            let older = self.entry(index).newest;
+            let number = self.messages.insert(Message { id: key.id, state, older }) as u32;
+            let entry = self.entry(index);
+            (entry.newest, entry.count) = (number, entry.count + 1);
         }
-        self.weight = weight;
         // The entry that was just written goes last, so a bound below one answer forgets even that.
         while self.max_weight != 0 && self.weight > self.max_weight && self.front != NONE {
             self.forgotten += 1;
@@ -173,14 +182,14 @@ impl Answers {
     fn forget_expired(&mut self, now: Instant) {
         let now = now.whole_seconds();
         while let Some(entry) = self.entries.get(self.front as usize)
-            && entry.messages.last().is_none_or(|message| !message.state.is_fresh(now))
+            && self.walk(entry.newest).next().is_none_or(|(_, last)| !last.state.is_fresh(now))
         {
             self.remove(self.front);
         }
     }
 
     fn create(&mut self, member: u64) -> u32 {
-        let entry = Entry { member, previous: NONE, next: NONE, messages: Vec::new() };
+        let entry = Entry { member, previous: NONE, next: NONE, newest: NONE, count: 0 };
         let index = self.entries.insert(entry) as u32;
         self.weight += ENTRY_WEIGHT;
         let Self { by_member, entries, .. } = self;
@@ -193,11 +202,34 @@ impl Answers {
     fn remove(&mut self, index: u32) {
         self.unlink(index);
         let Some(entry) = self.entries.try_remove(index as usize) else { return };
-        let messages: usize = entry.messages.iter().map(|message| message.state.weight()).sum();
-        self.weight -= ENTRY_WEIGHT + messages;
+        self.weight -= ENTRY_WEIGHT;
         if let Ok(place) = self.by_member.find_entry(entry.member, |&other| other == index) {
             place.remove();
         }
+        let mut next = entry.newest;
+        while let Some(message) = self.messages.try_remove(next as usize) {
+            self.weight -= message.state.weight();
+            next = message.older;
+        }
+    }
+
+    /// Forgets the oldest message of an entry with at least two. O(32).
+    fn drop_oldest(&mut self, index: u32) {
+        let newest = self.entry(index).newest;
+        let last_two =
+            self.walk(newest).map(|(number, _)| number).fold((NONE, NONE), |(_, b), c| (b, c));
+        let (before, oldest) = last_two;
+        if let Some(message) = self.messages.try_remove(oldest as usize) {
+            self.weight -= message.state.weight();
+            self.message(before).older = NONE;
+            self.entry(index).count -= 1;
+        }
+    }
+
+    /// The messages from `newest` on, with their numbers.
+    fn walk(&self, newest: u32) -> impl Iterator<Item = (u32, &Message)> {
+        let at = |number: u32| Some((number, self.messages.get(number as usize)?));
+        std::iter::successors(at(newest), move |(_, message)| at(message.older))
     }
 
     fn index_of(&self, member: u64) -> Option<u32> {
@@ -236,6 +268,11 @@ impl Answers {
     fn entry(&mut self, index: u32) -> &mut Entry {
         &mut self.entries[index as usize]
     }
+
+    #[expect(clippy::indexing_slicing, reason = "indices are this table's own, never a peer's")]
+    fn message(&mut self, number: u32) -> &mut Message {
+        &mut self.messages[number as usize]
+    }
 }
 
 #[cfg(test)]
@@ -255,14 +292,14 @@ mod tests {
     fn content(answers: &Answers, now: Instant, key: MessageKey) -> Option<String> {
         match answers.find(now, key)? {
             Known::Answered(answer) => Some(answer.unwrap().content.clone()),
-            Known::Asked(question) => Some(format!("asked {question}")),
+            Known::Asked(ticket) => Some(format!("asked {}", ticket.serial)),
         }
     }
 
     #[test]
     fn the_first_answer_is_given_again_for_10_minutes() {
         let mut answers = Answers::new(0);
-        answers.asked(at(0), key(1, 1), 9);
+        answers.asked(at(0), key(1, 1), Ticket { index: 0, serial: 9 });
         assert_eq!(content(&answers, at(0), key(1, 1)).as_deref(), Some("asked 9"));
         answers.answered(at(1), key(1, 1), &Ok(Update::text("first")));
         assert_eq!(content(&answers, at(600), key(1, 1)).as_deref(), Some("first"));
@@ -277,7 +314,8 @@ mod tests {
             answers.answered(at(0), key(1, id), &Ok(Update::text("x")));
         }
         assert!(answers.find(at(0), key(1, 0)).is_none());
-        assert!(answers.find(at(0), key(1, 1)).is_some());
+        assert!((1..33).all(|id| answers.find(at(0), key(1, id)).is_some()));
+        assert_eq!(answers.messages.len(), 32);
     }
 
     #[test]
@@ -288,6 +326,7 @@ mod tests {
         }
         answers.answered(at(5_000), key(7, 2), &Err(ErrorCode::Internal));
         assert_eq!((answers.entries.len(), answers.by_member.len()), (1, 1));
+        assert_eq!(answers.messages.len(), 1);
         assert_eq!(answers.weight, ENTRY_WEIGHT + size_of::<Message>());
     }
 
@@ -306,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_costs_24_bytes_and_an_entry_40() {
-        assert_eq!((size_of::<Message>(), size_of::<Entry>()), (24, 40));
+    fn a_message_and_an_entry_cost_32_bytes_each_in_their_slabs() {
+        assert_eq!((size_of::<Message>(), size_of::<Entry>()), (32, 24));
     }
 }

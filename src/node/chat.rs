@@ -102,7 +102,7 @@ impl Node {
                 let kind = Kind::Message { key, also: None, room };
                 let answer_by = now.monotonic + self.policy.answer_timeout;
                 self.questions.open(now.monotonic, ticket, asker, kind, answer_by);
-                self.answers.asked(now.monotonic, key, ticket.index);
+                self.answers.asked(now.monotonic, key, ticket);
                 self.await_answer(now, index, ticket, id);
                 if let Reply::Later(job) = reply {
                     let work = Work::Message(job);
@@ -117,8 +117,8 @@ impl Node {
         let asker = self.id_of(index);
         match known {
             Known::Answered(answer) => self.send_answer(now, index, id, &answer),
-            Known::Asked(number) => {
-                let Some((ticket, question)) = self.questions.find(number) else {
+            Known::Asked(ticket) => {
+                let Some(question) = self.questions.find(ticket) else {
                     // Its time ran out without an answer.
                     self.send_answer(now, index, id, &Err(ErrorCode::BackendTimeout));
                     return;
@@ -161,7 +161,7 @@ impl Node {
         let Some(message) = waiting.and_then(|waiting| waiting.message.as_ref()) else { return };
         let (asker, ticket) = (self.id_of(index), message.ticket);
         let answer = Err(ErrorCode::BackendTimeout);
-        if self.questions.find(ticket.index).is_some_and(|(_, open)| open.asker == asker) {
+        if self.questions.find(ticket).is_some_and(|open| open.asker == asker) {
             let outcome = Outcome::Message(answer);
             self.handle_completion(now, Completion { ticket, outcome });
         } else {

@@ -76,10 +76,10 @@ impl Questions {
         if is_it { self.open.try_remove(index) } else { None }
     }
 
-    /// The open question of this number.
-    pub(crate) fn find(&mut self, number: u32) -> Option<(Ticket, &mut Question)> {
-        let question = self.open.get_mut(number as usize)?;
-        Some((Ticket { index: number, serial: question.serial }, question))
+    /// The open question of this ticket. `None`: it was closed, or its time is over.
+    pub(crate) fn find(&mut self, ticket: Ticket) -> Option<&mut Question> {
+        let question = self.open.get_mut(ticket.index as usize)?;
+        (question.serial == ticket.serial).then_some(question)
     }
 
     /// How many are open.

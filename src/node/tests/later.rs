@@ -236,6 +236,28 @@ fn a_message_sent_again_while_it_is_asked_finds_its_answer() {
 }
 
 #[test]
+fn a_message_sent_again_after_its_time_does_not_wait_for_a_strangers_question() {
+    let (mut world, asked) = world();
+    let first = world.connected("soup", "alice");
+    let message = text(&envelope("chat_message", "m1", json!({ "content": "held" })));
+    world.bytes(first, &message);
+    world.node.handle_hangup(world.now, first, Hangup::Reset);
+    world.settle();
+    // The question of the one who is gone is forgotten, and its place is taken.
+    world.seconds(7);
+    let bob = world.connected("stew", "bob");
+    world.chat(bob, "bob's first");
+    let carol = world.connected("cake", "carol");
+    world.chat(carol, "carol's");
+    let second = world.connected("soup", "alice");
+    world.bytes(second, &message);
+    let carols = ticket(&asked, "carol's");
+    answer(&mut world, carols, "for carol alone");
+    assert_eq!(contents(&world.see(carol)), ["for carol alone"]);
+    assert_eq!(contents(&world.see(second)), ["backend_timeout"]);
+}
+
+#[test]
 fn the_application_is_told_who_left_once() {
     let (mut world, asked) = world();
     let id = world.connected("soup", "alice");
