@@ -1,0 +1,20 @@
+//! What is fuzzed, as plain functions: by libFuzzer from `fuzz_targets/`, and over the corpus and
+//! its mutations by the root crate's `tests/corpus.rs`, which includes this module by its path.
+
+#![expect(clippy::indexing_slicing, reason = "a JSON value without the key is null")]
+
+pub mod frames;
+pub mod messages;
+pub mod session;
+pub mod upgrade_head;
+
+/// A target: panics when its input shows a fault.
+pub type Target = fn(&[u8]);
+
+/// Every target with its name, which is also that of its folder in the corpus.
+pub const TARGETS: [(&str, Target); 4] = [
+    ("frames", frames::frames),
+    ("messages", messages::messages),
+    ("session", session::session),
+    ("upgrade_head", upgrade_head::upgrade_head),
+];

@@ -1,0 +1,67 @@
+//! The client's messages: our one-pass parser beside one that reads a whole tree first.
+
+use serde_json::{Value, json};
+use vestibule::protocol::{self, ClientMessage, MAX_CONTENT_CHARS, MAX_ID_CHARS, Malformed};
+use vestibule::time::is_date_time;
+
+/// The input is the text of one frame.
+///
+/// # Panics
+/// When the two disagree, or when a message does not survive being written and read again.
+pub fn messages(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let parsed = protocol::parse(text);
+    // serde_json has keys of its own, which a tree cannot hold.
+    if let Ok(tree) = serde_json::from_str::<Value>(text)
+        && !text.contains("$serde_json")
+    {
+        assert_eq!(parsed, judge(&tree), "{text:?}");
+    }
+    if let Ok(message) = parsed {
+        let again = write(&message).to_string();
+        assert_eq!(protocol::parse(&again), Ok(message), "{text:?}");
+    }
+}
+
+/// What the protocol says of a message, from its tree: slow, and easy to see through.
+fn judge(tree: &Value) -> protocol::Parsed<'_> {
+    let id = tree["id"].as_str().filter(|id| (1..=MAX_ID_CHARS).contains(&id.chars().count()));
+    let fault = |envelope, fault| Err(Malformed::Field { id: id.map(Into::into), envelope, fault });
+    if !tree.is_object() {
+        return fault(true, "The message must be an object");
+    }
+    let Some(kind) = tree["type"].as_str() else {
+        return fault(true, "`type` must be a string");
+    };
+    let Some(sure_id) = id else {
+        return fault(true, "`id` must be a string of 1 to 128 characters");
+    };
+    if !tree["timestamp"].as_str().is_some_and(is_date_time) {
+        return fault(true, "`timestamp` must be an RFC 3339 date-time");
+    }
+    if !tree["payload"].is_object() {
+        return fault(true, "`payload` must be an object");
+    }
+    let text = |field| tree["payload"][field].as_str().filter(|text| !text.is_empty());
+    match (kind, text("content")) {
+        ("auth", _) => {
+            Ok(ClientMessage::Auth { id: sure_id.into(), token: text("token").map(Into::into) })
+        }
+        ("chat_message", Some(content)) if content.chars().count() <= MAX_CONTENT_CHARS => {
+            Ok(ClientMessage::Chat { id: sure_id.into(), content: content.into() })
+        }
+        ("chat_message", _) => {
+            fault(false, "`payload.content` must be a string of 1 to 16384 characters")
+        }
+        _ => Err(Malformed::UnknownType { id: sure_id.into() }),
+    }
+}
+
+/// The message as a client would write it.
+fn write(message: &ClientMessage<'_>) -> Value {
+    let (kind, id, payload) = match message {
+        ClientMessage::Auth { id, token } => ("auth", id, json!({ "token": token })),
+        ClientMessage::Chat { id, content } => ("chat_message", id, json!({ "content": content })),
+    };
+    json!({ "payload": payload, "timestamp": "2026-11-22T10:00:00Z", "id": id, "type": kind })
+}
