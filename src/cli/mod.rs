@@ -51,7 +51,6 @@ enum Command {
     Token(token::Args),
     /// Check the configuration; print it, secrets masked, and the memory it allows
     Check,
-    /// Measure a server: connections, authentications and messages a second, and their latency
     Load(load::Args),
 }
 

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use vestibule::config::Length;
 
-/// Load a server that speaks `recipe-chat.v2`, and measure it.
+/// Measure a server: connections, authentications and messages a second, and their latency
 ///
 /// One thread plays all clients: connect, upgrade, `auth` by message with a freshly signed token,
 /// chat, close. It can be pointed at any server that speaks the protocol and shares the secret
@@ -11,8 +11,8 @@ use vestibule::config::Length;
 /// anything failed.
 ///
 /// The server's own limits are meant for people, not for a load test: raise
-/// `messages_per_minute`, `auth_per_minute_per_ip` and `pending_per_ip` on the server under test,
-/// or what is measured is how fast it refuses.
+/// `limits.messages_per_minute` and what it allows one address on the server under test, or what
+/// is measured is how fast it refuses.
 ///
 /// What the numbers mean:
 ///

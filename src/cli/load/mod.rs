@@ -116,3 +116,6 @@ fn wall_clock() -> (UnixTime, u64) {
     let whole = |number| u64::try_from(number).unwrap_or(u64::MAX);
     (UnixTime::from_millis(whole(now.as_millis())), whole(now.as_micros()))
 }
+
+#[cfg(test)]
+mod tests;

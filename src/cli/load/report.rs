@@ -154,6 +154,7 @@ impl Report {
         let (reason, _) = self.failures.0.iter().max_by_key(|(_, count)| **count)?;
         let more = match self.failures.0.len() {
             1 => String::new(),
+            2 => ", and 1 more reason".to_owned(),
             n => format!(", and {} more reasons", n - 1),
         };
         Some(format!("{} failed: {reason}{more}", grouped(self.failed)))

@@ -1,0 +1,182 @@
+//! The scenarios against a server of canned answers, over loopback.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use vestibule::config::Auth;
+
+use super::engine::{Engine, Setup};
+use super::probe::Probe;
+use super::progress::Progress;
+use super::report::Report;
+use super::target::{Sources, Target};
+use super::wire::{ACCEPT, Signer, Wire};
+use super::*;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    load: Args,
+}
+
+/// How the server treats each connection.
+#[derive(Clone, Copy)]
+enum Manner {
+    /// As the protocol says.
+    Good,
+    /// No token is good enough.
+    Refuses,
+    /// Takes connections, and says nothing.
+    Dumb,
+    /// Answers the second chat message with an end of the connection.
+    Drops,
+}
+
+/// Serves until the test's process ends; the port is the system's choice.
+fn server(manner: Manner) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || serve(stream, manner));
+        }
+    });
+    format!("ws://{address}")
+}
+
+fn serve(mut stream: TcpStream, manner: Manner) -> Option<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    if let Manner::Dumb = manner {
+        let _ = stream.read(&mut [0]);
+        return None;
+    }
+    let answer = format!("HTTP/1.1 101 X\r\nSec-WebSocket-Accept: {ACCEPT}\r\n\r\n");
+    stream.write_all(answer.as_bytes()).ok()?;
+    let update = br#"{"type":"recipe_update","payload":{"request_id":"x"}}"#;
+    for messages in 0.. {
+        let said = read_frame(&mut stream)?;
+        let (opcode, payload): (u8, &[u8]) = match (said, manner, messages) {
+            (8, ..) => (8, b"\x03\xe8"),
+            (_, Manner::Refuses, _) => (8, b"\x03\xf0Invalid token"),
+            (_, Manner::Drops, 2..) => return None,
+            _ => (1, update),
+        };
+        let frame = [&[0x80 | opcode, payload.len() as u8], payload].concat();
+        stream.write_all(&frame).ok()?;
+        if opcode == 8 {
+            // The client's close frame: it is here, or it is the answer.
+            return if said == 8 { None } else { read_frame(&mut stream).map(drop) };
+        }
+    }
+    None
+}
+
+fn read_frame(stream: &mut TcpStream) -> Option<u8> {
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).ok()?;
+    let mut length = u64::from(head[1] & 0x7f);
+    if length == 126 {
+        let mut long = [0; 2];
+        stream.read_exact(&mut long).ok()?;
+        length = u16::from_be_bytes(long).into();
+    }
+    io::copy(&mut stream.take(length + 4), &mut io::sink()).ok()?;
+    Some(head[0] & 0x0f)
+}
+
+fn played(url: &str, words: &str) -> serde_json::Value {
+    let words = format!("load {words} --url {url}");
+    let Args { scenario, common } = Cli::parse_from(words.split_whitespace()).load;
+    let target = Target::parse(&common.url).unwrap();
+    let needs = scenario.needs(common.concurrency);
+    let (now, run) = wall_clock();
+    let auth = Auth::default();
+    let signer = Signer::new(&auth, &[7; 32]);
+    let mut engine = Engine::new(Setup {
+        sources: Sources::new(target.address, common.sources, needs.sockets).unwrap(),
+        target: target.address,
+        wire: Wire::new(&target.host, needs.users, &signer, now, run).unwrap(),
+        concurrency: common.concurrency,
+        timeout: common.timeout.get(),
+        progress: Progress::new(),
+    })
+    .unwrap();
+    let probe = Probe::new(common.pid).unwrap();
+    let measured = play(&scenario, &mut engine, &probe, common.concurrency).unwrap();
+    assert!(engine.now().since(vestibule::time::Instant::START) < Duration::from_secs(60));
+    let failures = engine.failures().clone();
+    let report = Report::new(scenario.name(), url, &measured, failures, engine.auth_required());
+    serde_json::to_value(report).unwrap()
+}
+
+#[test]
+fn a_storm_counts_every_authentication() {
+    let report = played(&server(Manner::Good), "storm --connections 40 --concurrency 7");
+    assert_eq!(report["operations"], 40, "{report}");
+    assert_eq!(report["failed"], 0, "{report}");
+}
+
+#[test]
+fn chat_ends_after_so_many_operations() {
+    let report = played(&server(Manner::Good), "chat --connections 5 --operations 203");
+    assert_eq!(report["operations"], 203, "{report}");
+    assert_eq!(report["failed"], 0, "{report}");
+}
+
+#[test]
+fn idle_connections_are_told_with_their_memory() {
+    let words = format!("idle --connections 20 --warm 2 --hold 10ms --pid {}", std::process::id());
+    let report = played(&server(Manner::Good), &words);
+    assert_eq!(report["failed"], 0, "{report}");
+    assert!(report["server"]["rss_bytes_per_connection"].is_u64(), "{report}");
+    assert!(report["server"]["hold_cpu_us"].is_u64(), "{report}");
+}
+
+#[test]
+fn mixed_tells_quiet_and_storm_apart() {
+    let words = "mixed --connections 4 --rate 200 --silent 3 --storm 30 --quiet 100ms";
+    let report = played(&server(Manner::Good), words);
+    assert_eq!(report["failed"], 0, "{report}");
+    assert!(report["quiet_latency_us"]["p50"].as_u64() > Some(0), "{report}");
+    assert!(report["operations"].as_u64() >= Some(30), "{report}");
+}
+
+#[test]
+fn connections_come_from_several_sources() {
+    let report = played(&server(Manner::Good), "storm --connections 20 --sources 3");
+    assert_eq!(report["failed"], 0, "{report}");
+}
+
+#[test]
+fn a_refused_token_is_a_failure_by_its_reason() {
+    let report = played(&server(Manner::Refuses), "storm --connections 9");
+    assert_eq!(report["operations"], 0, "{report}");
+    assert_eq!(report["failures"]["1008 Invalid token"], 9, "{report}");
+}
+
+#[test]
+fn a_dropped_connection_is_a_failure_and_not_waited_for() {
+    let report = played(&server(Manner::Drops), "chat --connections 3 --operations 100");
+    assert_eq!(report["failed"], 3, "{report}");
+}
+
+#[test]
+fn a_server_that_says_nothing_is_given_up() {
+    let report = played(&server(Manner::Dumb), "storm --connections 3 --timeout 100ms");
+    assert_eq!(report["failures"]["not done within --timeout (100ms)"], 3, "{report}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_a_failure() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let report = played(&format!("ws://{address}"), "idle --connections 3");
+    assert_eq!(report["failed"], 3, "{report}");
+}
