@@ -1,6 +1,6 @@
 //! The in-memory application: rooms that exist from the first join on, until the process ends.
 
-use hashbrown::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::Config;
@@ -23,7 +23,7 @@ pub enum Access {
 #[derive(Debug)]
 pub struct MemoryApp {
     access: Access,
-    owners: HashMap<u64, u64, SeededState>,
+    owners: BTreeMap<u64, u64>,
     max_rooms: usize,
     hashing: SeededState,
     noted: Arc<Update>,
@@ -35,7 +35,7 @@ impl MemoryApp {
     pub fn new(config: &Config, access: Access, seed: u64) -> Self {
         Self {
             access,
-            owners: HashMap::with_hasher(SeededState::new(seed)),
+            owners: BTreeMap::new(),
             max_rooms: config.limits.rooms,
             hashing: SeededState::new(seed),
             noted: Update::text(

@@ -88,7 +88,7 @@ impl Reactor {
             turned: now.monotonic,
             poll,
             listeners,
-            transports: Transports::default(),
+            transports: Transports::with_capacity(config.limits.connections.min(1 << 20)),
             schedule: Schedule::new(config.limits.pending_per_turn),
             writable: Vec::new(),
             // Filled with something else than zero, so that its pages are there from the start: an

@@ -95,6 +95,11 @@ pub(super) struct Transports {
 }
 
 impl Transports {
+    /// None, and room for `slots`: like the node's tables, this one does not move to grow.
+    pub(super) fn with_capacity(slots: usize) -> Self {
+        Self { slots: Vec::with_capacity(slots) }
+    }
+
     /// Puts `stream` into the slot of `id`. The node gives a slot to a new connection only after
     /// its `Close` for the old one, so the slot is empty.
     pub(super) fn insert(&mut self, id: ConnId, stream: TcpStream) -> Option<&mut Transport> {

@@ -5,9 +5,10 @@
 //!
 //! One entry a user and room, in the order of their last messages: the front of that order is the
 //! first to expire, and the first to go when the bound on all is reached. Both tables are flat and
-//! linked by numbers, so the heap is not littered with small lists: 32 bytes an entry and 8 in the
-//! table that finds it, 32 a message, and the answer itself, which is often shared.
+//! linked by numbers, so the heap is not littered with small lists: 24 bytes an entry and 8 in the
+//! table that finds it, 24 a message, and the answer itself, which is often shared.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -19,7 +20,7 @@ use crate::protocol::ErrorCode;
 use crate::time::Instant;
 
 /// How long an answer is remembered, in seconds.
-const LIFETIME_SECONDS: u32 = 600;
+const LIFETIME_SECONDS: u16 = 600;
 /// Answers that are remembered of one user in one room.
 const MESSAGES: u32 = 32;
 /// What an entry takes beside its messages, its place in the table included.
@@ -63,35 +64,43 @@ struct Entry {
     member: u64,
     previous: u32,
     next: u32,
-    /// The messages, the newest first; there is always one.
+    /// The messages, the newest first.
     newest: u32,
-    count: u32,
+    /// There is always one, which is also what lets the slab mark an empty place without a tag.
+    count: NonZeroU32,
 }
 
 #[derive(Debug)]
 struct Message {
     id: u64,
     state: State,
-    /// The one before it.
-    older: u32,
 }
 
-/// The second of an answer lies beside the tag.
-#[derive(Clone, Debug)]
+/// 16 bytes: each variant repeats what they share, so that it can lie beside the tag.
+///
+/// `older` is the message before this one. `second` counts anew every 18 hours, which no two messages
+/// of an entry are apart: each of the 32 came within 10 minutes of the one before.
+#[derive(Debug)]
 enum State {
-    Asked { ticket: Ticket },
-    Answered { second: u32, update: Arc<Update> },
-    Failed { second: u32, error: ErrorCode },
+    Asked { older: u32, second: u16, ticket: Ticket },
+    Answered { older: u32, second: u16, update: Arc<Update> },
+    Failed { older: u32, second: u16, error: ErrorCode },
 }
 
 impl State {
-    fn is_fresh(&self, now: u32) -> bool {
-        match *self {
-            Self::Asked { .. } => true,
-            Self::Answered { second, .. } | Self::Failed { second, .. } => {
-                now.saturating_sub(second) < LIFETIME_SECONDS
-            }
+    fn older(&mut self) -> &mut u32 {
+        match self {
+            Self::Asked { older, .. }
+            | Self::Answered { older, .. }
+            | Self::Failed { older, .. } => older,
         }
+    }
+
+    fn is_fresh(&self, now: Instant) -> bool {
+        let (Self::Asked { second, .. }
+        | Self::Answered { second, .. }
+        | Self::Failed { second, .. }) = *self;
+        (now.whole_seconds() as u16).wrapping_sub(second) < LIFETIME_SECONDS
     }
 
     fn weight(&self) -> usize {
@@ -101,12 +110,13 @@ impl State {
 }
 
 impl Answers {
-    /// Remembers answers of `max_weight` bytes in all; 0: without a bound.
-    pub(crate) fn new(max_weight: usize) -> Self {
+    /// Remembers answers of `max_weight` bytes in all; 0: without a bound. There is room for
+    /// `members` with 4 messages each.
+    pub(crate) fn new(max_weight: usize, members: usize) -> Self {
         Self {
-            by_member: HashTable::new(),
-            entries: Slab::new(),
-            messages: Slab::new(),
+            by_member: HashTable::with_capacity(members / 2),
+            entries: Slab::with_capacity(members),
+            messages: Slab::with_capacity(4 * members),
             front: NONE,
             back: NONE,
             weight: 0,
@@ -121,11 +131,12 @@ impl Answers {
     }
 
     /// What is known of the message, if it came before. O(32).
-    pub(crate) fn find(&self, now: Instant, key: MessageKey) -> Option<Known> {
+    pub(crate) fn find(&mut self, now: Instant, key: MessageKey) -> Option<Known> {
+        self.forget_expired(now);
         let entry = self.entries.get(self.index_of(key.member)? as usize)?;
         let (_, message) = self.walk(entry.newest).find(|(_, message)| message.id == key.id)?;
-        message.state.is_fresh(now.whole_seconds()).then(|| match &message.state {
-            State::Asked { ticket } => Known::Asked(*ticket),
+        message.state.is_fresh(now).then(|| match &message.state {
+            State::Asked { ticket, .. } => Known::Asked(*ticket),
             State::Answered { update, .. } => Known::Answered(Ok(Arc::clone(update))),
             State::Failed { error, .. } => Known::Answered(Err(*error)),
         })
@@ -133,43 +144,42 @@ impl Answers {
 
     /// The application is asked, as the question of this ticket.
     pub(crate) fn asked(&mut self, now: Instant, key: MessageKey, ticket: Ticket) {
-        self.put(now, key, State::Asked { ticket });
+        let (older, second) = (NONE, now.whole_seconds() as u16);
+        self.put(now, key, State::Asked { older, second, ticket });
     }
 
     /// The application has answered.
     pub(crate) fn answered(&mut self, now: Instant, key: MessageKey, answer: &Answer) {
-        let second = now.whole_seconds();
+        let (older, second) = (NONE, now.whole_seconds() as u16);
         let state = match answer {
-            Ok(update) => State::Answered { second, update: Arc::clone(update) },
-            Err(error) => State::Failed { second, error: *error },
+            Ok(update) => State::Answered { older, second, update: Arc::clone(update) },
+            Err(error) => State::Failed { older, second, error: *error },
         };
         self.put(now, key, state);
     }
 
-    fn put(&mut self, now: Instant, key: MessageKey, state: State) {
+    fn put(&mut self, now: Instant, key: MessageKey, mut state: State) {
         self.forget_expired(now);
-        let index = match self.index_of(key.member) {
-            Some(index) => {
-                self.unlink(index);
-                index
-            }
-            None => self.create(key.member),
-        };
-        self.link_back(index);
         self.weight += state.weight();
-        let newest = self.entry(index).newest;
+        let index = self.index_of(key.member);
+        let newest = index.map_or(NONE, |index| self.entry(index).newest);
         let known = self.walk(newest).find(|(_, message)| message.id == key.id);
         if let Some(number) = known.map(|(number, _)| number) {
-            let before = std::mem::replace(&mut self.message(number).state, state);
+            let place = &mut self.message(number).state;
+            *state.older() = *place.older();
+            let before = std::mem::replace(place, state);
             self.weight -= before.weight();
         } else {
-            if self.entry(index).count >= MESSAGES {
-                self.drop_oldest(index);
+            *state.older() = newest;
+            let number = self.messages.insert(Message { id: key.id, state }) as u32;
+            match index {
+                Some(index) => self.append(index, number),
+                None => self.create(key.member, number),
             }
-            let older = self.entry(index).newest;
-            let number = self.messages.insert(Message { id: key.id, state, older }) as u32;
-            let entry = self.entry(index);
-            (entry.newest, entry.count) = (number, entry.count + 1);
+        }
+        if let Some(index) = index {
+            self.unlink(index);
+            self.link_back(index);
         }
         // The entry that was just written goes last, so a bound below one answer forgets even that.
         while self.max_weight != 0 && self.weight > self.max_weight && self.front != NONE {
@@ -180,7 +190,6 @@ impl Answers {
 
     /// The order is by the last message, so whoever is behind a fresh entry is fresh.
     fn forget_expired(&mut self, now: Instant) {
-        let now = now.whole_seconds();
         while let Some(entry) = self.entries.get(self.front as usize)
             && self.walk(entry.newest).next().is_none_or(|(_, last)| !last.state.is_fresh(now))
         {
@@ -188,15 +197,24 @@ impl Answers {
         }
     }
 
-    fn create(&mut self, member: u64) -> u32 {
-        let entry = Entry { member, previous: NONE, next: NONE, newest: NONE, count: 0 };
+    fn append(&mut self, index: u32, number: u32) {
+        let entry = self.entry(index);
+        entry.newest = number;
+        entry.count = entry.count.saturating_add(1);
+        if entry.count.get() > MESSAGES {
+            self.drop_oldest(index);
+        }
+    }
+
+    fn create(&mut self, member: u64, newest: u32) {
+        let entry = Entry { member, previous: NONE, next: NONE, newest, count: NonZeroU32::MIN };
         let index = self.entries.insert(entry) as u32;
         self.weight += ENTRY_WEIGHT;
         let Self { by_member, entries, .. } = self;
         let hash_of =
             |&index: &u32| entries.get(index as usize).map_or(0, |entry: &Entry| entry.member);
         by_member.insert_unique(member, index, hash_of);
-        index
+        self.link_back(index);
     }
 
     fn remove(&mut self, index: u32) {
@@ -207,29 +225,33 @@ impl Answers {
             place.remove();
         }
         let mut next = entry.newest;
-        while let Some(message) = self.messages.try_remove(next as usize) {
+        while let Some(mut message) = self.messages.try_remove(next as usize) {
             self.weight -= message.state.weight();
-            next = message.older;
+            next = *message.state.older();
         }
     }
 
     /// Forgets the oldest message of an entry with at least two. O(32).
     fn drop_oldest(&mut self, index: u32) {
         let newest = self.entry(index).newest;
-        let last_two =
-            self.walk(newest).map(|(number, _)| number).fold((NONE, NONE), |(_, b), c| (b, c));
-        let (before, oldest) = last_two;
+        let numbers = self.walk(newest).map(|(number, _)| number);
+        let (before, oldest) = numbers.fold((NONE, NONE), |(_, last), number| (last, number));
         if let Some(message) = self.messages.try_remove(oldest as usize) {
             self.weight -= message.state.weight();
-            self.message(before).older = NONE;
-            self.entry(index).count -= 1;
+            *self.message(before).state.older() = NONE;
+            let entry = self.entry(index);
+            entry.count = NonZeroU32::new(entry.count.get() - 1).unwrap_or(NonZeroU32::MIN);
         }
     }
 
     /// The messages from `newest` on, with their numbers.
     fn walk(&self, newest: u32) -> impl Iterator<Item = (u32, &Message)> {
         let at = |number: u32| Some((number, self.messages.get(number as usize)?));
-        std::iter::successors(at(newest), move |(_, message)| at(message.older))
+        std::iter::successors(at(newest), move |(_, message)| match message.state {
+            State::Asked { older, .. }
+            | State::Answered { older, .. }
+            | State::Failed { older, .. } => at(older),
+        })
     }
 
     fn index_of(&self, member: u64) -> Option<u32> {
@@ -289,7 +311,7 @@ mod tests {
         MessageKey { member, id }
     }
 
-    fn content(answers: &Answers, now: Instant, key: MessageKey) -> Option<String> {
+    fn content(answers: &mut Answers, now: Instant, key: MessageKey) -> Option<String> {
         match answers.find(now, key)? {
             Known::Answered(answer) => Some(answer.unwrap().content.clone()),
             Known::Asked(ticket) => Some(format!("asked {}", ticket.serial)),
@@ -298,18 +320,18 @@ mod tests {
 
     #[test]
     fn the_first_answer_is_given_again_for_10_minutes() {
-        let mut answers = Answers::new(0);
+        let mut answers = Answers::new(0, 0);
         answers.asked(at(0), key(1, 1), Ticket { index: 0, serial: 9 });
-        assert_eq!(content(&answers, at(0), key(1, 1)).as_deref(), Some("asked 9"));
+        assert_eq!(content(&mut answers, at(0), key(1, 1)).as_deref(), Some("asked 9"));
         answers.answered(at(1), key(1, 1), &Ok(Update::text("first")));
-        assert_eq!(content(&answers, at(600), key(1, 1)).as_deref(), Some("first"));
-        assert_eq!(content(&answers, at(601), key(1, 1)), None);
-        assert_eq!(content(&answers, at(1), key(2, 1)), None);
+        assert_eq!(content(&mut answers, at(600), key(1, 1)).as_deref(), Some("first"));
+        assert_eq!(content(&mut answers, at(601), key(1, 1)), None);
+        assert_eq!(content(&mut answers, at(1), key(2, 1)), None);
     }
 
     #[test]
     fn the_last_32_messages_of_a_user_in_a_room_are_remembered() {
-        let mut answers = Answers::new(0);
+        let mut answers = Answers::new(0, 0);
         for id in 0..33 {
             answers.answered(at(0), key(1, id), &Ok(Update::text("x")));
         }
@@ -320,7 +342,7 @@ mod tests {
 
     #[test]
     fn what_expired_is_gone_and_weighs_nothing() {
-        let mut answers = Answers::new(0);
+        let mut answers = Answers::new(0, 0);
         for member in 0..100 {
             answers.answered(at(member), key(member, 1), &Ok(Update::text("x")));
         }
@@ -331,9 +353,21 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_is_hours_old_is_not_taken_for_a_fresh_one() {
+        let mut answers = Answers::new(0, 0);
+        for step in 0..200 {
+            answers.answered(at(step * 599), key(1, step), &Ok(Update::text("x")));
+            assert!(answers.find(at(step * 599), key(1, step)).is_some());
+            for old in 0..step.saturating_sub(1) {
+                assert!(answers.find(at(step * 599), key(1, old)).is_none(), "{old} at {step}");
+            }
+        }
+    }
+
+    #[test]
     fn over_the_bound_the_stalest_go_first() {
         let one = ENTRY_WEIGHT + size_of::<Message>() + Update::text("x").weight();
-        let mut answers = Answers::new(3 * one);
+        let mut answers = Answers::new(3 * one, 0);
         for member in [1, 2, 3] {
             answers.answered(at(0), key(member, 1), &Ok(Update::text("x")));
         }
@@ -345,7 +379,9 @@ mod tests {
     }
 
     #[test]
-    fn a_message_and_an_entry_cost_32_bytes_each_in_their_slabs() {
-        assert_eq!((size_of::<Message>(), size_of::<Entry>()), (32, 24));
+    fn a_message_and_an_entry_cost_24_bytes_each_in_their_slabs() {
+        // An Option has a tag exactly where a slab's place has one.
+        let sizes = (size_of::<Option<Message>>(), size_of::<Option<Entry>>());
+        assert_eq!(sizes, (24, 24));
     }
 }

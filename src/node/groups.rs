@@ -42,14 +42,15 @@ struct Link {
 const UNLINKED: Link = Link { group: NONE, previous: NONE, next: NONE };
 
 impl Groups {
-    /// No groups. The seed keeps peers from choosing names that collide.
+    /// No groups, and room for `members`. The seed keeps peers from choosing names that collide.
     #[must_use]
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, members: usize) -> Self {
         Self {
             state: SeededState::new(seed),
-            by_name: HashTable::new(),
-            groups: Slab::new(),
-            links: Vec::new(),
+            // Its slots are filled at random, so all of them are memory soon: for half the members.
+            by_name: HashTable::with_capacity(members / 2),
+            groups: Slab::with_capacity(members),
+            links: Vec::with_capacity(members),
         }
     }
 
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_group_is_there_as_long_as_it_has_a_member() {
-        let mut groups = Groups::new(1);
+        let mut groups = Groups::new(1, 0);
         groups.join(3, &"soup".into());
         groups.join(5, &"soup".into());
         assert_eq!(groups.count("soup"), 2);
@@ -196,7 +197,7 @@ mod tests {
         fn groups_are_a_map_from_member_to_name(
             steps in prop::collection::vec((0..20_usize, prop::option::of(0..6_u8)), 0..200)
         ) {
-            let mut groups = Groups::new(7);
+            let mut groups = Groups::new(7, 0);
             let mut model = BTreeMap::new();
             for (member, name) in steps {
                 match name {

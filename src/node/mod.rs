@@ -119,17 +119,19 @@ impl Node {
     /// [`KeyFault`] when the configured key cannot be used.
     pub fn new(config: &Config, seed: u64, app: Box<dyn App>) -> Result<Self, KeyFault> {
         let mut rng = Rng::new(seed);
+        let policy = Policy::new(config);
+        let slots = policy.reserved_slots();
         Ok(Self {
-            policy: Policy::new(config),
+            policy,
             app,
             verifier: Verifier::new(&config.auth)?,
             replays: ReplaySet::new(config.limits.replay_entries),
-            connections: Slab::new(),
-            wheel: Wheel::new(),
-            rooms: Groups::new(rng.next_u64()),
-            users: Groups::new(rng.next_u64()),
+            connections: Slab::with_capacity(slots),
+            wheel: Wheel::with_capacity(slots),
+            rooms: Groups::new(rng.next_u64(), slots),
+            users: Groups::new(rng.next_u64(), slots),
             questions: Questions::default(),
-            answers: Answers::new(config.limits.answer_bytes.get()),
+            answers: Answers::new(config.limits.answer_bytes.get(), slots),
             actions: VecDeque::new(),
             metrics: Metrics::default(),
             encoder: Encoder::default(),

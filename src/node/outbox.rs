@@ -11,7 +11,7 @@ use super::frame::Shared;
 /// What one frame costs beside its bytes: its place in the queue.
 const FRAME_OVERHEAD: usize = size_of::<Shared>();
 /// Empty queues that are kept for the next peer.
-const POOLED: usize = 256;
+const POOLED: usize = 128;
 /// Queues longer than this are not kept: one slow reader must not leave its size behind.
 const POOLED_FRAMES: usize = 64;
 

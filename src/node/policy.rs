@@ -35,7 +35,17 @@ pub(crate) struct Policy {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// Slots that are reserved at the start, at most: some 450 MiB of addresses.
+const MAX_RESERVED_SLOTS: usize = 1 << 20;
+
 impl Policy {
+    /// How many slots the tables are made for, so that none of them is ever moved to grow: that
+    /// would cost a turn its time, and leave the places it grew out of behind. What is reserved is
+    /// address space; it becomes memory as it is used.
+    pub(crate) fn reserved_slots(&self) -> usize {
+        if self.connections == usize::MAX { 0 } else { self.connections.min(MAX_RESERVED_SLOTS) }
+    }
+
     pub(crate) fn new(config: &Config) -> Self {
         let (auth, limits) = (&config.auth, &config.limits);
         // A limit of 0 is none; `cli` has replaced those that mean something else by then.

@@ -55,8 +55,14 @@ impl Wheel {
     /// Nothing armed, at the start of time.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_capacity(0)
+    }
+
+    /// The same, with room for `entries`.
+    #[must_use]
+    pub fn with_capacity(entries: usize) -> Self {
         Self {
-            entries: Vec::new(),
+            entries: Vec::with_capacity(entries),
             heads: vec![NONE; SLOTS + 1].into_boxed_slice(),
             occupied: [0; WORDS],
             current: 0,
