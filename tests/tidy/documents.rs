@@ -1,0 +1,167 @@
+//! Documents: that they name what the code has, and nothing that is not there.
+
+use vestibule::protocol::{CloseReason, ErrorCode, Reconnect};
+
+use crate::{assert_none, read, root, tree};
+
+/// The advice of the table, in words.
+fn advice(reconnect: Reconnect) -> &'static str {
+    match reconnect {
+        Reconnect::No => "no",
+        Reconnect::Yes => "yes",
+        Reconnect::WithBackOff => "yes, with back-off",
+        Reconnect::AfterRefresh => "yes, after a refresh",
+        Reconnect::AfterAMinute => "yes, after a minute",
+    }
+}
+
+/// How the table of close reasons begins its row for `reason`.
+fn row(reason: CloseReason) -> String {
+    let text = match reason.text() {
+        "" => "empty".to_owned(),
+        text => format!("`{text}`"),
+    };
+    let (code, label, advice) = (reason.code(), reason.label(), advice(reason.reconnect()));
+    format!("| {code} | {text} | `{label}` | {advice} |")
+}
+
+fn missing_rows(document: &str, rows: &[String]) -> Vec<String> {
+    let is_there = |row: &&String| document.lines().any(|line| line.starts_with(row.as_str()));
+    rows.iter().filter(|row| !is_there(row)).map(|row| format!("there is no row {row}")).collect()
+}
+
+/// Which of `names` are not in `document` in code font.
+fn unnamed<'a>(document: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let missing = names.filter(|name| !document.contains(&format!("`{name}`")));
+    missing.map(|name| format!("`{name}` is not named")).collect()
+}
+
+/// The public fields of the struct of this name.
+fn fields<'a>(source: &'a str, name: &str) -> Vec<&'a str> {
+    let (_, body) = source.split_once(&format!("pub struct {name} {{")).unwrap();
+    let (body, _) = body.split_once("\n}").unwrap();
+    let fields = body.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'));
+    fields.map(|(name, _)| name).collect()
+}
+
+/// What a document names in code font or links to, as far as it is a file of ours.
+fn named_files(document: &str) -> Vec<String> {
+    let folders = ["src/", "tests/", "docs/", "examples/", "benches/", "fuzz/", "client/"];
+    let quoted = document.split('`').skip(1).step_by(2);
+    let mut named: Vec<String> = quoted
+        .clone()
+        .filter(|text| folders.iter().any(|folder| text.starts_with(folder)))
+        .map(|text| text.split(['#', ' ']).next().unwrap_or_default().to_owned())
+        .collect();
+    let links = document.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let ours = links.filter(|link| !link.contains("://") && !link.starts_with(['#', 'm']));
+    named.extend(ours.map(|link| link.split('#').next().unwrap_or_default().to_owned()));
+    for (flag, folder) in [("--example ", "examples"), ("--bench ", "benches")] {
+        let uses = document.split(flag).skip(1);
+        let name = |rest: &str| {
+            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+            format!("{folder}/{}.rs", &rest[..end])
+        };
+        named.extend(uses.map(name));
+    }
+    named.retain(|name| !name.is_empty() && !name.contains(['*', '{', '…', '<']));
+    named
+}
+
+/// The files that `document`, which lies in `folder`, names and that are not there.
+fn dead_names(folder: &str, document: &str) -> Vec<String> {
+    let is_dead =
+        |name: &String| !root().join(name).exists() && !root().join(folder).join(name).exists();
+    named_files(document).into_iter().filter(is_dead).map(|n| format!("no file {n}")).collect()
+}
+
+/// The tests that the table of invariants names: the code font of its rows' last cells.
+fn guards(document: &str) -> Vec<String> {
+    let (_, rest) = document.split_once("## Invariants").unwrap_or_default();
+    let section = rest.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter(|line| line.starts_with('|'));
+    let cells = rows.filter_map(|row| row.trim_end_matches('|').rsplit('|').next());
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+fn missing_tests(names: &[String], sources: &[(String, String)]) -> Vec<String> {
+    let exists = |name: &&String| {
+        let function = format!("fn {name}(");
+        sources.iter().any(|(_, text)| text.contains(&function))
+    };
+    names.iter().filter(|name| !exists(name)).map(|name| format!("no test {name}")).collect()
+}
+
+#[test]
+fn every_close_reason_is_documented_with_code_text_label_and_advice() {
+    let rows: Vec<_> = CloseReason::ALL.iter().map(|&reason| row(reason)).collect();
+    let protocol = read("docs/protocol.md");
+    assert_none(&missing_rows(&protocol, &rows));
+    let (_, table) = protocol.split_once("| code | reason | label |").unwrap();
+    let documented = table.lines().skip(2).take_while(|line| line.starts_with('|')).count();
+    assert_eq!(documented, CloseReason::ALL.len(), "a row without a reason");
+}
+
+#[test]
+fn every_error_code_is_documented() {
+    let rows: Vec<_> = ErrorCode::ALL.iter().map(|c| format!("| `{}` | ", c.as_str())).collect();
+    assert_none(&missing_rows(&read("docs/protocol.md"), &rows));
+}
+
+#[test]
+fn every_counter_is_documented() {
+    let source = read("src/node/metrics.rs");
+    let fields = fields(&source, "Metrics");
+    assert!(fields.len() > 10, "{fields:?}");
+    assert_none(&unnamed(&read("docs/metrics.md"), fields.into_iter()));
+}
+
+#[test]
+fn every_limit_that_a_client_can_meet_is_in_the_protocol() {
+    let source = read("src/config/mod.rs");
+    // What a client meets only as the server being busy.
+    let inner = ["rooms", "workers", "worker_queue", "pending_per_turn"];
+    let limits = fields(&source, "Limits").into_iter().filter(|limit| !inner.contains(limit));
+    let keys: Vec<_> = limits.map(|limit| format!("limits.{limit}")).collect();
+    assert!(keys.len() > 8, "{keys:?}");
+    assert_none(&unnamed(&read("docs/protocol.md"), keys.iter().map(String::as_str)));
+}
+
+#[test]
+fn what_the_documents_name_is_there() {
+    let mut wrong = Vec::new();
+    for (path, text) in tree(&["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs"], &[".md"])
+    {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        wrong.extend(dead_names(folder, &text).iter().map(|dead| format!("{path}: {dead}")));
+    }
+    assert_none(&wrong);
+}
+
+#[test]
+fn every_invariant_is_guarded_by_tests_that_are_there() {
+    let architecture = read("ARCHITECTURE.md");
+    assert!(architecture.lines().count() <= 250, "a page to hold in mind, not a book");
+    let guards = guards(&architecture);
+    assert!(guards.len() > 10, "{guards:?}");
+    assert_none(&missing_tests(&guards, &tree(&["src", "tests"], &[".rs"])));
+}
+
+#[test]
+fn each_of_these_rules_can_fail() {
+    let rows = [row(CloseReason::AuthTimeout), row(CloseReason::Normal)];
+    let good = "| 1008 | `Authentication timeout` | `authentication_timeout` | yes | late |\n\
+         | 1000 | empty | `normal` | no | bye |";
+    assert_none(&missing_rows(good, &rows));
+    assert_eq!(missing_rows(&good.replace("yes", "no"), &rows).len(), 1);
+    assert_eq!(missing_rows(&good.replace("1000", "1001"), &rows).len(), 1);
+    assert_eq!(unnamed("`a` b", ["a", "b"].into_iter()), ["`b` is not named"]);
+    assert_eq!(fields("pub struct A {\n    pub b: u8,\n    c: u8,\n}\n", "A"), ["b"]);
+    assert_none(&dead_names("docs", "`src/lib.rs`, [x](protocol.md#limits), [y](https://a.b)"));
+    let dead = "`src/none.rs` [x](none.md) `cargo run --example none` --bench none";
+    assert_eq!(dead_names("", dead).len(), 4);
+    let table = "## Invariants\n| 1 | x | `a_test`, `b` |\n## Next\n| `c` |";
+    assert_eq!(guards(table), ["a_test", "b"]);
+    let sources = [("a.rs".to_owned(), "fn a_test() {}".to_owned())];
+    assert_eq!(missing_tests(&guards(table), &sources), ["no test b"]);
+}

@@ -1,0 +1,105 @@
+//! Files: how long they may be, what they may not hold, and what the crate may depend on.
+
+use std::process::Command;
+
+use crate::{assert_none, root, tree};
+
+/// Lines at which to ask what a file's second subject is, and at which there is one.
+const LONG: usize = 400;
+const TOO_LONG: usize = 600;
+/// Files over [`LONG`] that were asked.
+const ASKED: &[&str] = &["src/node/mod.rs"];
+const SOURCES: &[&str] = &["src", "tests", "benches", "examples", "fuzz"];
+
+fn too_long(path: &str, lines: usize) -> Option<String> {
+    let may_be = if ASKED.contains(&path) { TOO_LONG } else { LONG };
+    (lines > may_be).then(|| format!("{path}: {lines} lines, {may_be} are allowed"))
+}
+
+/// Halves, so that this file does not hold them.
+const UNFINISHED: &[(&str, &str)] =
+    &[("#[ign", "ore"), ("to", "do!("), ("dbg", "!("), ("FIX", "ME")];
+
+fn unfinished(path: &str, text: &str) -> Vec<String> {
+    let found = UNFINISHED.iter().map(|(a, b)| format!("{a}{b}")).filter(|w| text.contains(w));
+    found.map(|word| format!("{path}: holds {word}")).collect()
+}
+
+/// Paths of one machine. Halves, too.
+const PLACES: &[(&str, &str)] = &[("/ho", "me/"), ("/Us", "ers/"), ("/ro", "ot/"), ("/wo", "rk/")];
+
+fn absolute_paths(path: &str, text: &str) -> Vec<String> {
+    let mut places: Vec<String> = PLACES.iter().map(|(a, b)| format!("{a}{b}")).collect();
+    places.push(root().to_string_lossy().into_owned());
+    let found = places.iter().filter(|place| text.contains(*place));
+    found.map(|place| format!("{path}: names a place of one machine, {place}")).collect()
+}
+
+/// Runtimes whose presence would mean that somebody else drives the sockets.
+const RUNTIMES: &[&str] =
+    &["tokio", "async-std", "smol", "async-io", "async-executor", "futures-executor"];
+
+fn runtimes(tree: &str) -> Vec<String> {
+    let names = tree.lines().filter_map(|line| line.split_whitespace().next());
+    let found = names.filter(|name| RUNTIMES.contains(name));
+    found.map(|name| format!("the crate depends on {name}")).collect()
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let files = tree(SOURCES, &[".rs"]);
+    let lines = |text: &str| text.lines().count();
+    let mut wrong: Vec<_> =
+        files.iter().filter_map(|(path, text)| too_long(path, lines(text))).collect();
+    for asked in ASKED {
+        let is_long = files.iter().any(|(path, text)| path == asked && lines(text) > LONG);
+        if !is_long {
+            wrong.push(format!("{asked} is not long any more: take it out of ASKED"));
+        }
+    }
+    assert_none(&wrong);
+}
+
+#[test]
+fn nothing_is_left_unfinished_or_switched_off() {
+    let files = tree(SOURCES, &[".rs"]);
+    let wrong: Vec<_> = files.iter().flat_map(|(path, text)| unfinished(path, text)).collect();
+    assert_none(&wrong);
+}
+
+#[test]
+fn no_file_names_a_place_of_one_machine() {
+    let files = tree(&["."], &[".rs", ".md", ".toml", ".json", ".sh", ".yml", ".ts", ".txt"]);
+    let wrong: Vec<_> = files.iter().flat_map(|(path, text)| absolute_paths(path, text)).collect();
+    assert_none(&wrong);
+}
+
+#[test]
+fn no_async_runtime_is_among_the_dependencies() {
+    let arguments = "tree --offline --all-features --edges all --prefix none";
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(arguments.split(' ')).args(["--package", env!("CARGO_PKG_NAME")]);
+    let output = cargo.current_dir(root()).output().unwrap();
+    let tree = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(tree.lines().any(|line| line.starts_with("mio ")), "no tree:\n{tree}");
+    assert_none(&runtimes(&tree));
+}
+
+#[test]
+fn each_of_these_rules_can_fail() {
+    assert!(too_long("src/a.rs", LONG).is_none() && too_long("src/a.rs", LONG + 1).is_some());
+    assert!(too_long(ASKED[0], LONG + 1).is_none() && too_long(ASKED[0], TOO_LONG + 1).is_some());
+    for (a, b) in UNFINISHED {
+        assert_eq!(unfinished("a.rs", &format!("x {a}{b} y")).len(), 1);
+    }
+    assert_eq!(absolute_paths("a.md", &format!("see {}home/me/x", '/')).len(), 1);
+    assert_eq!(absolute_paths("a.md", &root().to_string_lossy()).len(), absolute_here());
+    assert_eq!(runtimes("mio v1.2.0\ntokio v1.0.0\ntokio-tungstenite v1.0.0").len(), 1);
+}
+
+/// The project's own folder may lie in one of the places, which makes two complaints.
+fn absolute_here() -> usize {
+    let here = root().to_string_lossy().into_owned();
+    1 + PLACES.iter().filter(|(a, b)| here.contains(&format!("{a}{b}"))).count()
+}
