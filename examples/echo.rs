@@ -147,15 +147,22 @@ impl Peer {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        while !self.queue.is_empty() {
-            match self.stream.write(&self.queue) {
-                Ok(written) => drop(self.queue.drain(..written)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        let mut written = 0;
+        let result = loop {
+            let rest = self.queue.get(written..).unwrap_or_default();
+            if rest.is_empty() {
+                break Ok(());
             }
-        }
-        if self.is_closing && !self.is_finished {
+            match self.stream.write(rest) {
+                Ok(length) => written += length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        self.queue.drain(..written);
+        result?;
+        if self.is_closing && self.queue.is_empty() && !self.is_finished {
             // The server ends its side first (RFC 6455, section 7.1.1), and reads on until the peer
             // has ended its own.
             self.is_finished = true;
