@@ -351,3 +351,43 @@ fn the_documentation_shows_what_is_answered_in_http() {
         assert!(statuses.contains(&status), "there is no example of {status}");
     }
 }
+
+/// `14 min`, `90 s`, `1 h`, in seconds.
+fn seconds(text: &str) -> u64 {
+    let mut words = text.split_whitespace();
+    let number: u64 = words.next().unwrap().parse().unwrap();
+    match words.next().unwrap() {
+        "h" => number * 3_600,
+        "min" => number * 60,
+        _ => number,
+    }
+}
+
+/// The rows of the table that begins with this cell.
+fn rows<'a>(document: &'a str, first: &str) -> Vec<Vec<&'a str>> {
+    let (_, table) = document.split_once(&format!("| {first} |")).unwrap();
+    let lines = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+#[test]
+fn the_clocks_of_reauthentication_are_as_the_documentation_counts_them() {
+    let rows = rows(PROTOCOL, "token's life");
+    assert!(rows.len() > 3);
+    for row in rows {
+        let [life, interval, _, reason, answer] = row[..] else { panic!("{row:?}") };
+        let (life, interval, answer) = (seconds(life), seconds(interval), seconds(answer));
+        let mut world = World::new();
+        let auth = world.auth("auth_1", "alice", life);
+        let (alice, told) = world.join(&auth);
+        let told: Value = serde_json::from_str(&told[0]).unwrap();
+        let moment = |seconds| (START + Duration::from_secs(seconds)).to_rfc3339().to_string();
+        assert_eq!(told["payload"]["session"]["reauth_at"], moment(interval), "{row:?}");
+        world.at(interval - 1);
+        assert!(world.output(alice).is_empty(), "{row:?}");
+        world.at(interval);
+        let asked: Value = serde_json::from_str(&messages(&world.output(alice))[0]).unwrap();
+        assert_eq!(asked["payload"]["reason"], reason.trim_matches('`'), "{row:?}");
+        assert_eq!(asked["payload"]["deadline"], moment(interval + answer), "{row:?}");
+    }
+}

@@ -81,7 +81,8 @@ fn no_async_runtime_is_among_the_dependencies() {
     cargo.args(arguments.split(' ')).args(["--package", env!("CARGO_PKG_NAME")]);
     let output = cargo.current_dir(root()).output().unwrap();
     let tree = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let fault = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{fault}\nDoes `cargo fetch` help?");
     assert!(tree.lines().any(|line| line.starts_with("mio ")), "no tree:\n{tree}");
     assert_none(&runtimes(&tree));
 }
