@@ -1,0 +1,55 @@
+//! One message to everybody in a room of 10, 1,000 and 10,000.
+//!
+//! One iteration: one member's chat message comes in, is parsed, framed once and queued to all
+//! others; the sender is answered; then every queue is polled and consumed, as a driver's `writev`
+//! would. The rate is in deliveries. Sockets are not in it.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot start must say so")]
+
+pub mod support;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
+use serde_json::json;
+use support::{Driver, message, token, upgrade};
+use vestibule::id::ConnId;
+
+/// A room with so many members, each another user.
+fn room(members: usize) -> (Driver, Vec<ConnId>) {
+    let mut driver = Driver::with_memory_app();
+    let mut join = |number: usize| {
+        let id = driver.accept();
+        driver.bytes(id, &mut upgrade("soup"));
+        let token = token(&format!("user-{number}"));
+        driver.bytes(id, &mut message("auth", "a", &json!({ "token": token })));
+        assert!(driver.node.is_authenticated(id));
+        id
+    };
+    let ids = (0..members).map(&mut join).collect();
+    (driver, ids)
+}
+
+fn main() {
+    let mut c = Criterion::default().configure_from_args();
+    let mut group = c.benchmark_group("fan_out");
+    for members in [10, 1_000, 10_000] {
+        let (mut driver, ids) = room(members);
+        let sender = *ids.first().unwrap();
+        let mut number = 0;
+        group.throughput(Throughput::Elements(members as u64));
+        group.bench_function(BenchmarkId::from_parameter(members), |b| {
+            b.iter_batched(
+                || {
+                    number += 1;
+                    let content = json!({ "content": "Who wants the last dumpling?" });
+                    message("chat_message", &format!("m{number}"), &content)
+                },
+                |mut chat| {
+                    let written = driver.bytes(sender, &mut chat);
+                    assert!(written > 100 * members, "{written} bytes to {members} members");
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+    c.final_summary();
+}
