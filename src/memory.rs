@@ -58,6 +58,17 @@ impl MemoryApp {
     }
 }
 
+/// What a recipe in memory has: its name, and nothing in it.
+#[derive(serde::Serialize)]
+struct Recipe<'a> {
+    id: &'a str,
+    title: &'a str,
+    ingredients: [(); 0],
+    steps: [(); 0],
+}
+
+const WELCOME: &str = "Connected to recipe chat. How can I help you with this recipe?";
+
 impl App for MemoryApp {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         if self.access == Access::Owner {
@@ -68,11 +79,9 @@ impl App for MemoryApp {
                 None => return Admission::Unavailable.into(),
             }
         }
-        let recipe = serde_json::json!({
-            "id": join.room, "title": join.room, "ingredients": [], "steps": [],
-        });
+        let recipe = Recipe { id: join.room, title: join.room, ingredients: [], steps: [] };
         let update = Update {
-            content: "Connected to recipe chat. How can I help you with this recipe?".to_owned(),
+            content: WELCOME.into(),
             recipe_data: Json::new(&recipe).ok(),
             ..Update::default()
         };

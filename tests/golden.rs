@@ -81,7 +81,7 @@ impl App for Kitchen {
     fn on_join(&mut self, _: &Join<'_>) -> Reply<Admission> {
         let name = "server_recipe_update_acknowledgement";
         let update = Update {
-            content: "Connected to recipe chat. How can I help you with this recipe?".to_owned(),
+            content: "Connected to recipe chat. How can I help you with this recipe?".into(),
             recipe_data: part(name, "recipe_data"),
             history: part(name, "history"),
             broadcast: false,
@@ -92,7 +92,7 @@ impl App for Kitchen {
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
         Reply::Now(match message.content {
             "Scale to 8 servings" => Ok(Arc::new(Update {
-                content: "Scaled to 8 servings.".to_owned(),
+                content: "Scaled to 8 servings.".into(),
                 recipe_data: part("server_recipe_update_answer", "recipe_data"),
                 broadcast: true,
                 ..Update::default()

@@ -313,7 +313,7 @@ mod tests {
 
     fn content(answers: &mut Answers, now: Instant, key: MessageKey) -> Option<String> {
         match answers.find(now, key)? {
-            Known::Answered(answer) => Some(answer.unwrap().content.clone()),
+            Known::Answered(answer) => Some(answer.unwrap().content.to_string()),
             Known::Asked(ticket) => Some(format!("asked {}", ticket.serial)),
         }
     }

@@ -9,6 +9,7 @@
 //! | `Later` | the work blocks | the worker pool, behind a bounded queue |
 //! | `Held` | somebody else will answer | a thread of the application's, by its [`Ticket`] |
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -138,7 +139,7 @@ pub type Answer = Result<Arc<Update>, ErrorCode>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Update {
     /// Text for people.
-    pub content: String,
+    pub content: Cow<'static, str>,
     /// The whole recipe as a JSON object, when it changed (or on a join).
     pub recipe_data: Option<Json>,
     /// The room's last messages as a JSON array, on a join, where the application keeps them.
@@ -151,7 +152,7 @@ impl Update {
     /// An update that is only text. Shared, because an answer is also remembered for repeated ids:
     /// an application that says the same thing often should keep one and clone it.
     #[must_use]
-    pub fn text(content: impl Into<String>) -> Arc<Self> {
+    pub fn text(content: impl Into<Cow<'static, str>>) -> Arc<Self> {
         Arc::new(Self { content: content.into(), ..Self::default() })
     }
 

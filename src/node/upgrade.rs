@@ -224,7 +224,7 @@ fn request(head: &httparse::Request<'_, '_>, origins: &[String]) -> Result<Reque
 /// The accept key, and whether our subprotocol was offered (RFC 6455, section 4.2.1).
 fn handshake(head: &httparse::Request<'_, '_>) -> Result<(String, bool), Refusal> {
     let key = single(head.headers, "sec-websocket-key")
-        .filter(|key| key.len() == 24 && STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16))
+        .filter(|key| key.len() == 24 && STANDARD.decode_slice(key, &mut [0; 18]) == Ok(16))
         .ok_or(Refusal::BadRequest("Sec-WebSocket-Key must be 16 bytes in base64"))?;
     let mut offered = values(head.headers, "sec-websocket-protocol").flat_map(elements).peekable();
     let offers = offered.peek().is_some();

@@ -59,7 +59,7 @@ fn ticket(asked: &Asked, what: &str) -> Ticket {
 }
 
 fn answer(world: &mut World, ticket: Ticket, content: &str) {
-    let outcome = Outcome::Message(Ok(Update::text(content)));
+    let outcome = Outcome::Message(Ok(Update::text(content.to_owned())));
     world.node.handle_completion(world.now, Completion { ticket, outcome });
     world.settle();
 }
