@@ -3,7 +3,8 @@
 //! One iteration of `life`: accept, upgrade, `auth`, a chat message and its answer, 14 minutes with
 //! their pings answered, `auth_required`, a fresh `auth`, close frame, and the slot is free again.
 //! `arrival` is its first part: accept, upgrade, `auth`, acknowledgement, and a reset. Every byte in
-//! and out of the node is in it; sockets are not, nor is the making of the client's bytes.
+//! and out of the node is in it; sockets are not, nor is the making of the client's bytes, but for
+//! the pongs.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot start must say so")]
 
 pub mod support;
