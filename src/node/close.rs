@@ -25,7 +25,10 @@ impl Node {
         // Who ends its side in order may still read what was said to it.
         if why == Hangup::Eof && is_owed_output {
             self.depart(index, None);
-            self.with_session(index, |session, _| session.closing(now.monotonic));
+            // A linger that has begun is not begun anew.
+            if phase != Phase::Closing {
+                self.with_session(index, |session, _| session.closing(now.monotonic));
+            }
             self.end_when_written(now, index, Afterwards::Close);
         } else {
             self.drop_connection(now, index);

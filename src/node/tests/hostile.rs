@@ -159,3 +159,18 @@ fn who_ends_its_side_still_reads_what_was_said() {
     assert_eq!(world.closed, [id]);
     world.assert_nothing_is_left();
 }
+
+#[test]
+fn the_end_of_the_peers_side_does_not_begin_the_linger_anew() {
+    let mut world = World::new();
+    let id = world.connected("soup", "alice");
+    world.room.insert(id, 0);
+    world.bytes(id, &frame(0x82, b""));
+    world.advance(Duration::from_millis(1_500));
+    world.node.handle_hangup(world.now, id, Hangup::Eof);
+    world.settle();
+    assert!(world.closed.is_empty());
+    world.advance(Duration::from_millis(510));
+    assert_eq!(world.closed, [id]);
+    world.assert_nothing_is_left();
+}
