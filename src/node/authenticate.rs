@@ -180,7 +180,7 @@ impl Node {
         };
         let frame = self.message(now, acknowledgement);
         self.send(now, index, frame);
-        self.resume(now, index);
+        self.resume(now, index, false);
     }
 
     /// A hash that only this node can foretell.

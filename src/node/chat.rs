@@ -151,7 +151,7 @@ impl Node {
             waiting.and_then(|waiting| waiting.message.take_if(|message| message.ticket == ticket));
         if let Some(message) = message {
             self.send_answer(now, index, &message.request_id, answer);
-            self.resume(now, index);
+            self.resume(now, index, false);
         }
     }
 

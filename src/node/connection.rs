@@ -147,9 +147,16 @@ impl Connection {
         self.waiting.as_ref().map_or(0, |waiting| waiting.texts.len())
     }
 
-    /// Nothing more is taken from the peer until an answer is there.
+    /// Nothing more is taken from the peer until an answer is there, or until it has read some.
     pub(crate) fn is_full(&self, policy: &Policy) -> bool {
-        self.session.phase().is_authenticated() && self.waiting_texts() >= policy.waiting_messages
+        self.session.phase().is_authenticated()
+            && (self.waiting_texts() >= policy.waiting_messages || self.owes_output(policy))
+    }
+
+    /// Half of the outbox is taken: the peer's own requests wait, so that only what others say can
+    /// make it a slow consumer. Many short requests that come at once may have long answers.
+    pub(crate) fn owes_output(&self, policy: &Policy) -> bool {
+        policy.outbound_bytes != 0 && self.outbox.weight() > policy.outbound_bytes / 2
     }
 
     /// Gives the memory of `waiting` back when nothing waits.

@@ -196,11 +196,14 @@ impl Node {
         self.carry_out(now, index, verdict);
     }
 
-    /// An answer is there: what waited for it is handled, and then what waits in the socket.
-    pub(super) fn resume(&mut self, now: Now, index: usize) {
-        let mut was_full = false;
+    /// An answer is there, or output has gone: what waited for it is handled, and then what waits in
+    /// the socket, if nothing was taken from there because the connection `was_full`.
+    pub(super) fn resume(&mut self, now: Now, index: usize, mut was_full: bool) {
         while let Some(connection) = self.connections.get_mut(index) {
             was_full |= connection.is_full(&self.policy);
+            if connection.owes_output(&self.policy) {
+                break;
+            }
             let session = &connection.session;
             let (is_member, rejoining) =
                 (session.phase().is_authenticated(), session.is_rejoining());

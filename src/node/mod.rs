@@ -210,9 +210,14 @@ impl Node {
             return;
         }
         let Some(connection) = self.connections.get_mut(id.index()) else { return };
+        let owed_output = connection.owes_output(&self.policy);
         connection.outbox.consume(&mut self.pool, written);
+        let owes_output = connection.owes_output(&self.policy);
         if connection.outbox.is_empty() {
             self.everything_is_out(now, id.index());
+        }
+        if owed_output && !owes_output {
+            self.resume(now, id.index(), true);
         }
     }
 

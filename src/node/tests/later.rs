@@ -289,3 +289,28 @@ fn a_reauthentication_keeps_the_room_while_the_application_thinks() {
         assert_eq!(contents(&world.see(id)), ["Re-authenticated"]);
     }
 }
+
+#[test]
+fn answers_to_many_messages_at_once_are_no_slow_consumer() {
+    let mut config = Config::default();
+    config.limits.outbound_bytes = crate::config::Size::kib(4);
+    let mut world = World::with_app(config, Box::new(Slow::default()));
+    let id = world.connected("soup", "alice");
+    let chats = |n: usize, content: &str| {
+        text(&envelope("chat_message", &n.to_string(), json!({ "content": content })))
+    };
+    // More answers in one read than the outbox holds, and nothing is written meanwhile.
+    let bytes: Vec<u8> = (0..30).flat_map(|n| chats(n, "now")).collect();
+    world.room.insert(id, 0);
+    world.bytes(id, &bytes);
+    assert!(!world.node.wants_input(id));
+    assert_eq!(world.node.metrics().slow_consumers, 0);
+    world.room.remove(&id);
+    world.flush(id);
+    world.settle();
+    assert_eq!(contents(&world.see(id)), vec!["now"; 30]);
+    assert!(world.node.wants_input(id));
+    world.bytes(id, &chats(31, "now"));
+    assert_eq!(world.see(id).len(), 1);
+    assert_eq!(world.node.usage().buffered_bytes, 0);
+}
