@@ -5,7 +5,9 @@
 //! [`CloseReason`]: crate::protocol::CloseReason
 
 mod replay;
+mod revocations;
 mod verifier;
 
 pub use replay::{ReplaySet, Replayed};
+pub use revocations::Revocations;
 pub use verifier::{KeyFault, Principal, Verifier};

@@ -29,6 +29,8 @@ pub struct Principal {
     pub user: SmolStr,
     /// `exp`.
     pub expires_at: UnixTime,
+    /// `iat`, where there is one.
+    pub issued_at: Option<UnixTime>,
     /// `jti`, where there is one.
     pub token_id: Option<String>,
     /// The claims, as the JSON text that was signed.
@@ -134,7 +136,7 @@ impl Verifier {
             serde_json::from_str(&claims_text).map_err(|_| CloseReason::InvalidTokenPayload)?;
         let expires_at = claims.expires.required().ok_or(CloseReason::InvalidTokenPayload)?;
         let not_before = claims.not_before.optional().ok_or(CloseReason::InvalidTokenPayload)?;
-        claims.issued.optional().ok_or(CloseReason::InvalidTokenPayload)?;
+        let issued_at = claims.issued.optional().ok_or(CloseReason::InvalidTokenPayload)?;
         // RFC 7519, section 4.1.4: not accepted on or after the expiry.
         if now >= expires_at + self.leeway {
             return Err(CloseReason::TokenExpired);
@@ -144,7 +146,7 @@ impl Verifier {
         }
         let user = self.audited_subject(&claims).ok_or(CloseReason::InvalidTokenPayload)?;
         let token_id = claims.token_id.text().map(str::to_owned);
-        Ok(Principal { user, expires_at, token_id, claims: claims_text })
+        Ok(Principal { user, expires_at, issued_at, token_id, claims: claims_text })
     }
 
     /// The claims, if the token is a JWS in the compact form, signed with our key and algorithm.

@@ -12,8 +12,10 @@ const CONNECTION_BYTES: u128 = 512;
 /// What a connection or a room is called at most: a room's 128 characters of ASCII, and a user's
 /// 256 characters of up to 4 bytes.
 const NAME_BYTES: u128 = 128 + 256 * 4;
-/// One accepted `auth` message: a hash, an expiry, and its share of a table that is half empty.
-const REPLAY_ENTRY_BYTES: u128 = 128;
+/// Two ordered trees: a user's hash with two dates, and a date with the hash.
+const REVOCATION_BYTES: u128 = 72;
+/// One accepted `auth` message: 12 bytes of key, and the slack of an ordered tree.
+const REPLAY_ENTRY_BYTES: u128 = 24;
 /// One remembered room beside its names.
 const ROOM_BYTES: u128 = 128;
 /// The stack that the standard library reserves for a thread.
@@ -89,7 +91,7 @@ fn memory(config: &Config) -> String {
     text
 }
 
-fn rows(config: &Config) -> [Row; 12] {
+fn rows(config: &Config) -> [Row; 13] {
     let limits = &config.limits;
     let wide = |count: usize| count as u128;
     let bound = |count: usize| (count > 0).then_some(wide(count));
@@ -116,6 +118,11 @@ fn rows(config: &Config) -> [Row; 12] {
             "limits.replay_entries",
             limits.replay_entries,
             entries(limits.replay_entries, REPLAY_ENTRY_BYTES),
+        ),
+        open_row(
+            "limits.revocations",
+            limits.revocations,
+            entries(limits.revocations, REVOCATION_BYTES),
         ),
         open_row("limits.answer_bytes", 1, bound(limits.answer_bytes.get())),
         open_row("limits.rooms", limits.rooms, entries(limits.rooms, ROOM_BYTES + NAME_BYTES)),

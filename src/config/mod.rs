@@ -141,6 +141,9 @@ pub struct Limits {
     pub ping: Length,
     /// Accepted `auth` messages that are remembered; full: the one nearest to its expiry goes.
     pub replay_entries: usize,
+    /// Users whose sessions an operator ended and whose older tokens are refused; full: the one
+    /// nearest to its end is forgotten.
+    pub revocations: usize,
     /// Answers that are remembered for repeated ids, in all; full: the stalest room's go.
     pub answer_bytes: Size,
     /// Rooms whose owner the in-memory application remembers; full: no new room.
@@ -166,6 +169,7 @@ impl Default for Limits {
             outbound_bytes: Size::kib(256),
             ping: Length::from_secs(30),
             replay_entries: 65_536,
+            revocations: 65_536,
             answer_bytes: Size::kib(16 * 1_024),
             rooms: 65_536,
             workers: 4,

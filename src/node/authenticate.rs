@@ -37,6 +37,10 @@ impl Node {
         if current.is_some_and(|user| *user != principal.user) {
             return Err(CloseReason::SubjectChanged);
         }
+        let user = self.hash(&[&principal.user]);
+        if self.revocations.refuses(now.unix, user, principal.issued_at) {
+            return Err(CloseReason::SessionRevoked);
+        }
         let reserved = self.reserve(now, index, id, token, &principal)?;
         if is_first && self.users.count(&principal.user) >= self.policy.connections_per_user {
             self.forget_reservation(reserved);

@@ -136,6 +136,12 @@ impl Connection {
         self.session.next_deadline(policy).min(self.answer_by())
     }
 
+    /// When the token runs out that it is in with, or on its way in.
+    pub(crate) fn token_end(&self) -> Option<Instant> {
+        let join = self.waiting.as_ref().and_then(|waiting| waiting.join.as_ref());
+        join.map(|join| join.clocks.token_end).or(self.session.token_end())
+    }
+
     /// When the application's time for a message is over.
     pub(crate) fn answer_by(&self) -> Instant {
         let message = self.waiting.as_ref().and_then(|waiting| waiting.message.as_ref());

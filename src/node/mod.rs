@@ -26,6 +26,7 @@ mod frame;
 mod groups;
 mod input;
 mod metrics;
+mod operator;
 mod outbox;
 mod policy;
 mod port;
@@ -56,7 +57,7 @@ use self::groups::Groups;
 use self::outbox::Pool;
 use self::policy::Policy;
 use self::questions::Questions;
-use crate::auth::{KeyFault, ReplaySet, Verifier};
+use crate::auth::{KeyFault, ReplaySet, Revocations, Verifier};
 use crate::config::Config;
 use crate::id::{ConnId, MessageIds, Rng, SeededState};
 use crate::protocol::{Payload, ServerMessage};
@@ -71,6 +72,7 @@ pub struct Node {
     app: Box<dyn App>,
     verifier: Verifier,
     replays: ReplaySet,
+    revocations: Revocations,
     connections: Slab<Connection>,
     wheel: Wheel,
     rooms: Groups,
@@ -126,6 +128,7 @@ impl Node {
             app,
             verifier: Verifier::new(&config.auth)?,
             replays: ReplaySet::new(config.limits.replay_entries),
+            revocations: Revocations::new(config.limits.revocations),
             connections: Slab::with_capacity(slots),
             wheel: Wheel::with_capacity(slots),
             rooms: Groups::new(rng.next_u64(), slots),
@@ -258,11 +261,15 @@ impl Node {
         &self.metrics
     }
 
-    /// How often one of the bounded memories forgot something early because it was full: accepted
-    /// `auth` messages, and answers.
+    /// How often one of the bounded memories forgot something early because it was full, by the name
+    /// of its limit.
     #[must_use]
-    pub fn forgotten_early(&self) -> (u64, u64) {
-        (self.replays.forgotten(), self.answers.forgotten())
+    pub fn forgotten_early(&self) -> [(&'static str, u64); 3] {
+        [
+            ("replay_entries", self.replays.forgotten()),
+            ("answer_bytes", self.answers.forgotten()),
+            ("revocations", self.revocations.forgotten()),
+        ]
     }
 
     /// For what only the driver can count.

@@ -208,6 +208,21 @@ impl Session {
         self.token_end = clocks.token_end;
     }
 
+    /// Asks for a fresh token ahead of the clock. False: it is not in, or is asked already.
+    pub(crate) fn require_auth(&mut self, now: Instant) -> bool {
+        let is_free = self.phase == Phase::Connected && !self.rejoining;
+        if is_free {
+            self.deadline = now;
+            self.reauth_reason = ReauthReason::Requested;
+        }
+        is_free
+    }
+
+    /// When the token of the accepted `auth` runs out.
+    pub(crate) fn token_end(&self) -> Option<Instant> {
+        (self.token_end != Instant::NEVER).then_some(self.token_end)
+    }
+
     /// The last word is said.
     pub(crate) fn closing(&mut self, now: Instant) {
         self.phase = Phase::Closing;

@@ -4,6 +4,7 @@ mod auth;
 mod chat;
 mod hostile;
 mod later;
+mod operator;
 
 use std::collections::HashMap;
 use std::io::IoSlice;
