@@ -163,13 +163,26 @@ impl Answers {
         self.weight += state.weight();
         let index = self.index_of(key.member);
         let newest = index.map_or(NONE, |index| self.entry(index).newest);
-        let known = self.walk(newest).find(|(_, message)| message.id == key.id);
-        if let Some(number) = known.map(|(number, _)| number) {
+        let mut newer = NONE;
+        let is_it = |(number, message): &(u32, &Message)| {
+            let is_it = message.id == key.id;
+            newer = if is_it { newer } else { *number };
+            is_it
+        };
+        let known = self.walk(newest).find(is_it);
+        let known = known.map(|(number, message)| (number, message.state.is_fresh(now)));
+        if let Some((number, is_fresh)) = known
+            && (is_fresh || number == newest)
+        {
             let place = &mut self.message(number).state;
             *state.older() = *place.older();
             let before = std::mem::replace(place, state);
             self.weight -= before.weight();
         } else {
+            // What expired gives up its place: done again, it is among the last messages.
+            if let (Some(index), Some((number, _))) = (index, known) {
+                self.drop_message(index, newer, number);
+            }
             *state.older() = newest;
             let number = self.messages.insert(Message { id: key.id, state }) as u32;
             match index {
@@ -235,10 +248,15 @@ impl Answers {
     fn drop_oldest(&mut self, index: u32) {
         let newest = self.entry(index).newest;
         let numbers = self.walk(newest).map(|(number, _)| number);
-        let (before, oldest) = numbers.fold((NONE, NONE), |(_, last), number| (last, number));
-        if let Some(message) = self.messages.try_remove(oldest as usize) {
+        let (newer, oldest) = numbers.fold((NONE, NONE), |(_, last), number| (last, number));
+        self.drop_message(index, newer, oldest);
+    }
+
+    /// Forgets message `number` of an entry, which comes right before `newer`.
+    fn drop_message(&mut self, index: u32, newer: u32, number: u32) {
+        if let Some(mut message) = self.messages.try_remove(number as usize) {
             self.weight -= message.state.weight();
-            *self.message(before).state.older() = NONE;
+            *self.message(newer).state.older() = *message.state.older();
             let entry = self.entry(index);
             entry.count = NonZeroU32::new(entry.count.get() - 1).unwrap_or(NonZeroU32::MIN);
         }
@@ -337,6 +355,21 @@ mod tests {
         }
         assert!(answers.find(at(0), key(1, 0)).is_none());
         assert!((1..33).all(|id| answers.find(at(0), key(1, id)).is_some()));
+        assert_eq!(answers.messages.len(), 32);
+    }
+
+    #[test]
+    fn a_message_that_is_done_again_is_among_the_last() {
+        let mut answers = Answers::new(0, 0);
+        (0..32).for_each(|id| answers.answered(at(0), key(1, id), &Ok(Update::text("old"))));
+        answers.answered(at(599), key(1, 99), &Ok(Update::text("keeps the entry")));
+        for id in 2..20 {
+            answers.answered(at(601), key(1, id), &Ok(Update::text("new")));
+        }
+        for id in 100..112 {
+            answers.answered(at(602), key(1, id), &Ok(Update::text("x")));
+        }
+        assert_eq!(content(&mut answers, at(602), key(1, 2)).as_deref(), Some("new"));
         assert_eq!(answers.messages.len(), 32);
     }
 
