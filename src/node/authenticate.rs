@@ -183,7 +183,7 @@ impl Node {
             history: update.history.as_ref().filter(|_| is_first).map(|json| json.as_raw()),
         };
         let frame = self.message(now, acknowledgement);
-        self.send(now, index, frame);
+        self.reply(index, frame);
         self.resume(now, index, false);
     }
 

@@ -174,7 +174,7 @@ impl Node {
         match answer {
             Ok(update) => {
                 let frame = self.update(now, update, Some(id));
-                self.send(now, index, frame);
+                self.reply(index, frame);
             }
             Err(error) => {
                 self.send_error(now, index, *error, error.message(), Some(id), None);
@@ -195,7 +195,7 @@ impl Node {
         // Rounded up, so that a client that waits as long is not refused again.
         let retry_after_ms = retry_after.map(|length| length.as_micros().div_ceil(1_000) as u64);
         let frame = self.message(now, ErrorPayload { error, message, request_id, retry_after_ms });
-        self.send(now, index, frame);
+        self.reply(index, frame);
     }
 
     /// The others in the room get the update too, when it changed the recipe.

@@ -373,6 +373,18 @@ impl Node {
         }
     }
 
+    /// Queues what `index` has asked for. Requests are not taken while half of the outbox is taken,
+    /// so this needs no bound of its own: behind a full outbox comes the one answer that was under
+    /// way, whatever its length, and an acknowledgement.
+    fn reply(&mut self, index: usize, frame: Shared) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            let taken = connection.outbox.push(&mut self.pool, frame, 0);
+            debug_assert!(taken.is_ok(), "a queue without a bound takes every frame");
+            self.metrics.frames_out += 1;
+            self.flush(index);
+        }
+    }
+
     fn flush(&mut self, index: usize) {
         if let Some(connection) = self.connections.get_mut(index)
             && !std::mem::replace(&mut connection.is_flush_queued, true)

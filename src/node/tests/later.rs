@@ -314,3 +314,23 @@ fn answers_to_many_messages_at_once_are_no_slow_consumer() {
     assert_eq!(world.see(id).len(), 1);
     assert_eq!(world.node.usage().buffered_bytes, 0);
 }
+
+#[test]
+fn a_long_answer_behind_a_short_one_is_no_slow_consumer() {
+    let mut config = Config::default();
+    config.limits.outbound_bytes = crate::config::Size::kib(4);
+    let app = Slow::default();
+    let asked = Arc::clone(&app.seen);
+    let mut world = World::with_app(config, Box::new(app));
+    let id = world.connected("soup", "alice");
+    world.room.insert(id, 0);
+    world.chat(id, "now");
+    world.chat(id, "held");
+    let held = ticket(&asked, "held");
+    let long = "long ".repeat(10_000);
+    answer(&mut world, held, &long);
+    world.room.remove(&id);
+    world.flush(id);
+    world.settle();
+    assert_eq!(contents(&world.see(id)), ["now", &long]);
+}
