@@ -1,0 +1,91 @@
+//! An application that answers now, later, from outside, late, or never.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::id::Rng;
+use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Reply, Update};
+use crate::node::{Outcome, Ticket};
+use crate::protocol::ErrorCode;
+
+/// Nobody may join this room.
+pub(super) const CLOSED_ROOM: &str = "closed";
+
+/// What the world and its application share.
+#[derive(Debug, Default)]
+pub(super) struct Moods {
+    /// From here on every answer comes, and comes soon.
+    pub(super) is_healed: bool,
+    /// Questions whose answers come from outside, with those answers.
+    pub(super) held: Vec<(Ticket, Outcome)>,
+}
+
+/// Shared between the application, inside the node, and the world.
+pub(super) type SharedMoods = Arc<Mutex<Moods>>;
+
+/// The simulator's own application.
+#[derive(Debug)]
+pub(super) struct MoodyApp {
+    rng: Rng,
+    moods: SharedMoods,
+}
+
+impl MoodyApp {
+    pub(super) fn new(seed: u64, moods: SharedMoods) -> Self {
+        Self { rng: Rng::new(seed), moods }
+    }
+
+    fn reply<T: Clone + Send + 'static>(
+        &mut self,
+        ticket: Ticket,
+        answer: T,
+        outcome: fn(T) -> Outcome,
+    ) -> Reply<T> {
+        match self.rng.below(10) {
+            0..6 => Reply::Now(answer),
+            6..8 => Reply::later(move || answer),
+            _ => {
+                let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
+                moods.held.push((ticket, outcome(answer)));
+                Reply::Held
+            }
+        }
+    }
+
+    fn is_unlucky(&mut self, one_in: u64) -> bool {
+        let is_healed = self.moods.lock().unwrap_or_else(PoisonError::into_inner).is_healed;
+        self.rng.below(one_in) == 0 && !is_healed
+    }
+}
+
+impl App for MoodyApp {
+    fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
+        let admission = if join.room == CLOSED_ROOM {
+            Admission::Deny
+        } else if self.is_unlucky(20) {
+            Admission::Unavailable
+        } else {
+            let recipe = Json::new(&serde_json::json!({ "id": join.room })).ok();
+            let content = format!("welcome to {}", join.room);
+            Admission::Admit(Arc::new(Update {
+                content: content.into(),
+                recipe_data: recipe,
+                ..Update::default()
+            }))
+        };
+        self.reply(join.ticket, admission, Outcome::Join)
+    }
+
+    fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
+        let answer = if self.is_unlucky(30) {
+            Err(ErrorCode::BackendUnavailable)
+        } else {
+            let broadcast = self.rng.below(4) == 0;
+            // Sometimes long, so that slow readers feel it.
+            let length = if self.rng.below(8) == 0 { self.rng.below(3_000) as usize } else { 1 };
+            let filling = "soup ".repeat(length);
+            let content = format!("{} {} {}: {filling}", message.room, message.user, message.id);
+            Ok(Arc::new(Update { content: content.into(), broadcast, ..Update::default() }))
+        };
+        self.reply(message.ticket, answer, Outcome::Message)
+    }
+}

@@ -1,0 +1,322 @@
+//! The checkers: small models of one connection that say what is wrong with what they see.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::ledger::Terms;
+use super::wire::{Message, Seen};
+use crate::config::Config;
+use crate::node::{Phase, TICK_MICROS, Usage};
+use crate::protocol::{CloseReason, MAX_UNANSWERED_PINGS};
+use crate::time::Instant;
+
+/// From a close frame to the end of the connection.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What a client has sent and how it must be answered, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Expect {
+    /// Exactly one `recipe_update` or `error` for the message of this id.
+    Answer(String),
+    /// An `error` with this code that answers no known id.
+    Fault(&'static str),
+}
+
+/// What one client may hear on one connection.
+#[derive(Debug, Default)]
+pub(super) struct Hearing {
+    /// Answers to come, the next in front.
+    pub(super) expected: VecDeque<Expect>,
+    /// The ids of the `auth` messages that are not acknowledged.
+    pub(super) auths: VecDeque<String>,
+    /// The client has sent what has no meaning: its answers are not counted any more.
+    pub(super) is_wild: bool,
+    /// The client has sent its own close frame.
+    pub(super) has_closed: bool,
+    is_upgraded: bool,
+    is_refused: bool,
+    is_member: bool,
+    close: Option<CloseReason>,
+}
+
+impl Hearing {
+    /// The server says something.
+    ///
+    /// # Errors
+    /// It must not have said it.
+    pub(super) fn hear(&mut self, seen: &Seen) -> Result<(), String> {
+        match seen {
+            _ if self.is_refused => return Err(format!("{seen:?} after the refusal")),
+            Seen::Upgraded if !self.is_upgraded => self.is_upgraded = true,
+            Seen::Refused(_) if !self.is_upgraded => self.is_refused = true,
+            _ if !self.is_upgraded => return Err(format!("{seen:?} before the 101")),
+            _ if self.close.is_some() => return Err(format!("{seen:?} after the close frame")),
+            Seen::Upgraded | Seen::Refused(_) => return Err(format!("{seen:?} in a WebSocket")),
+            Seen::Close(code, text) => return self.hear_close(*code, text),
+            Seen::Pong => {}
+            Seen::Message(Message::Acknowledged { auth }) => {
+                match self.auths.pop_front() {
+                    _ if self.is_wild => {}
+                    Some(next) if next == *auth => {}
+                    next => return Err(format!("an acknowledgement of {auth}, not of {next:?}")),
+                }
+                self.is_member = true;
+            }
+            _ if !self.is_member => return Err(format!("{seen:?} before the acknowledgement")),
+            Seen::Message(Message::Answer { to, error }) => return self.answer(to, error),
+            Seen::Message(_) | Seen::Ping => {}
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, to: &Option<String>, error: &Option<String>) -> Result<(), String> {
+        if self.is_wild {
+            return Ok(());
+        }
+        let next = self.expected.pop_front();
+        let fits = match &next {
+            Some(Expect::Answer(id)) => to.as_ref() == Some(id),
+            Some(Expect::Fault(code)) => to.is_none() && error.as_deref() == Some(*code),
+            None => false,
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(format!("an answer to {to:?} ({error:?}), where {next:?} is next"))
+        }
+    }
+
+    fn hear_close(&mut self, code: u16, text: &str) -> Result<(), String> {
+        let fits = |reason: &&CloseReason| reason.code() == code && reason.text() == text;
+        let is_echo = (self.has_closed || self.is_wild) && text.is_empty();
+        let known = CloseReason::ALL.iter().find(fits).copied();
+        let known = known.filter(|reason| *reason != CloseReason::Normal);
+        self.close = known.or(is_echo.then_some(CloseReason::Normal));
+        match self.close {
+            Some(_) => Ok(()),
+            None => Err(format!("a close frame with {code} {text:?}")),
+        }
+    }
+
+    /// Why the server closed.
+    pub(super) fn close(&self) -> Option<CloseReason> {
+        self.close
+    }
+
+    /// The server has said its last word.
+    pub(super) fn is_over(&self) -> bool {
+        self.close.is_some() || self.is_refused
+    }
+}
+
+/// Where one connection is, since when, and until when it may be there.
+#[derive(Debug)]
+pub(super) struct Life {
+    phase: Phase,
+    since: Instant,
+    last_bytes: Instant,
+    /// The phase before `Closing`, and since when; its deadline, where that may have ended it.
+    before: Option<(Phase, Instant)>,
+    /// The 101 is out: the time to authenticate has begun.
+    is_upgrade_out: bool,
+    /// The peer ended or broke: the connection may go at any time.
+    pub(super) was_hung_up: bool,
+}
+
+/// Lengths of time out of the configuration, and what the driver adds.
+#[derive(Clone, Debug)]
+pub(super) struct Times {
+    header: Duration,
+    auth: Duration,
+    answer: Duration,
+    grace: Duration,
+    silence: Duration,
+    /// A tick of the wheel, and the turn that the driver was in.
+    late: Duration,
+}
+
+impl Times {
+    pub(super) fn new(config: &Config, turn: Duration) -> Self {
+        let ping = config.limits.ping.get();
+        let silence = ping * (u32::from(MAX_UNANSWERED_PINGS) + 1);
+        Self {
+            header: config.http.header_timeout.get(),
+            auth: config.auth.timeout.get(),
+            answer: config.backend.timeout.get(),
+            grace: config.auth.reauth_grace.get(),
+            silence: if ping.is_zero() { Duration::MAX } else { silence },
+            late: Duration::from_micros(TICK_MICROS) + turn * 2,
+        }
+    }
+}
+
+impl Life {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            phase: Phase::Handshaking,
+            since: now,
+            last_bytes: now,
+            before: None,
+            is_upgrade_out: false,
+            was_hung_up: false,
+        }
+    }
+
+    /// The node was handed bytes.
+    pub(super) fn bytes(&mut self, now: Instant) {
+        // What comes while closing was not awaited, and puts nothing off.
+        if self.phase != Phase::Closing {
+            self.last_bytes = now;
+        }
+    }
+
+    /// All output is written; the first time that is the 101.
+    pub(super) fn is_written(&mut self, now: Instant) {
+        let is_first = !std::mem::replace(&mut self.is_upgrade_out, true);
+        if is_first && self.phase == Phase::Authenticating {
+            self.since = now;
+        }
+    }
+
+    /// Looks at the phase after a turn.
+    ///
+    /// # Errors
+    /// The connection is past a deadline, or was moved before one.
+    pub(super) fn observe(
+        &mut self,
+        now: Instant,
+        phase: Phase,
+        times: &Times,
+        terms: Option<Terms>,
+        asked: Option<(Instant, Terms)>,
+    ) -> Result<(), String> {
+        if phase != self.phase {
+            if phase == Phase::Reauthenticating && terms.is_none_or(|terms| now < terms.reauth_from)
+            {
+                return Err(format!("a fresh token is asked for too early: {terms:?}"));
+            }
+            if phase == Phase::Closing {
+                self.before = Some((self.phase, self.since));
+            }
+            (self.phase, self.since) = (phase, now);
+        }
+        let deadline = self.deadline(times, terms, asked);
+        if now > deadline + times.late {
+            let late = now.since(deadline).as_millis();
+            return Err(format!("{phase:?} since {:?} is {late} ms past its end", self.since));
+        }
+        Ok(())
+    }
+
+    /// Until when the connection may be where it is.
+    fn deadline(
+        &self,
+        times: &Times,
+        terms: Option<Terms>,
+        asked: Option<(Instant, Terms)>,
+    ) -> Instant {
+        let Some(terms) = terms.filter(|_| self.phase.is_authenticated()) else {
+            let length = match self.phase {
+                Phase::Handshaking => times.header,
+                Phase::Authenticating => times.auth,
+                Phase::Joining => times.answer,
+                _ => LINGER,
+            };
+            return self.since + length;
+        };
+        let phase = match (asked, self.phase) {
+            (Some((asked_at, _)), _) => asked_at + times.answer,
+            (None, Phase::Reauthenticating) => self.since + times.grace,
+            (None, _) => terms.reauth_until,
+        };
+        phase.min(terms.token_end).min(self.last_bytes + times.silence)
+    }
+
+    /// The server gave `reason` for a close that began at `self.since`.
+    ///
+    /// # Errors
+    /// The time for that reason had not come.
+    pub(super) fn judge_close(
+        &self,
+        reason: CloseReason,
+        times: &Times,
+        terms: Option<Terms>,
+    ) -> Result<(), String> {
+        let Some((phase, since)) = self.before else {
+            return Err(format!("{reason:?} without closing"));
+        };
+        let due = match reason {
+            CloseReason::AuthTimeout => (Phase::Authenticating, since + times.auth),
+            CloseReason::PingTimeout if phase.is_authenticated() => {
+                (phase, self.last_bytes + times.silence)
+            }
+            CloseReason::PingTimeout => (Phase::Connected, Instant::NEVER),
+            CloseReason::ReauthTimeout => {
+                let end = terms.map_or(Instant::NEVER, |terms| terms.token_end);
+                let is_asked = phase == Phase::Reauthenticating;
+                (phase, if is_asked { end.min(since + times.grace) } else { end })
+            }
+            _ => return Ok(()),
+        };
+        if phase == due.0 && self.since >= due.1 {
+            Ok(())
+        } else {
+            Err(format!("{reason:?} at {:?}, in {phase:?} since {since:?}", self.since))
+        }
+    }
+
+    /// The connection is gone.
+    ///
+    /// # Errors
+    /// Nobody ended it, and its time was not over.
+    pub(super) fn judge_end(
+        &self,
+        now: Instant,
+        times: &Times,
+        is_told: bool,
+        is_answered: bool,
+    ) -> Result<(), String> {
+        let is_due = match self.phase {
+            Phase::Handshaking => now >= self.since + times.header,
+            Phase::Closing => is_answered || now >= self.since + LINGER,
+            _ => false,
+        };
+        // Who closes first is answered and gone within one turn, whatever the phase was before it.
+        let is_due = is_due || (is_told && is_answered);
+        if is_due || self.was_hung_up {
+            Ok(())
+        } else {
+            Err(format!("dropped without a word in {:?} since {:?}", self.phase, self.since))
+        }
+    }
+}
+
+/// What the whole node may hold.
+///
+/// # Errors
+/// It holds more, or its tables do not agree.
+pub(super) fn judge_usage(
+    usage: &Usage,
+    live: usize,
+    phases: usize,
+    rooms: usize,
+    most_bytes: usize,
+) -> Result<(), String> {
+    let Usage { connections, timers, buffered_bytes, .. } = *usage;
+    if connections != live || phases != live {
+        Err(format!("{connections} slots and {phases} phases for {live} connections"))
+    } else if timers != live {
+        Err(format!("{timers} timers for {live} connections"))
+    } else if usage.rooms != rooms {
+        Err(format!("{} rooms where {rooms} have somebody in them", usage.rooms))
+    } else if usage.users > live {
+        Err(format!("{} users with {live} connections", usage.users))
+    } else if buffered_bytes > most_bytes.saturating_mul(live) {
+        Err(format!("{buffered_bytes} bytes are kept for {live} connections"))
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,432 @@
+//! Honest clients: they do what the protocol asks of them, whatever happens to their links.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::check::Expect;
+use super::engine::{Due, Engine, News};
+use super::hostile;
+use super::network::{LinkId, Weather};
+use super::wire::{self, Message, Seen};
+use crate::id::Rng;
+use crate::protocol::{CloseReason, Reconnect};
+use crate::time::{Instant, UnixTime};
+
+/// What kind of client it is; [`Mix`](super::Mix) says what each does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Good,
+    Slow,
+    Expired,
+    Replaying,
+    Silent,
+    Garbage,
+    Flapping,
+}
+
+impl Kind {
+    pub(super) fn is_honest(self) -> bool {
+        matches!(self, Self::Good | Self::Slow | Self::Expired | Self::Replaying)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Away,
+    Upgrading,
+    Authenticating,
+    Member,
+    /// A close frame was sent or seen.
+    Closing,
+}
+
+/// A chat message without an answer.
+#[derive(Debug)]
+struct Chat {
+    id: String,
+    content: String,
+}
+
+/// An `auth` that was sent.
+#[derive(Clone, Debug)]
+struct Auth {
+    id: String,
+    frame: Vec<u8>,
+    expires: UnixTime,
+}
+
+/// One client, over all of its connections.
+#[derive(Debug)]
+pub(super) struct Client {
+    number: usize,
+    pub(super) kind: Kind,
+    pub(super) user: String,
+    pub(super) room: String,
+    pub(super) rng: Rng,
+    pub(super) link: Option<LinkId>,
+    /// Its next thing is due then.
+    next: Instant,
+    state: State,
+    messages: u64,
+    unanswered: VecDeque<Chat>,
+    auth: Option<Auth>,
+    /// An `auth` that was accepted, to be sent again.
+    accepted: Option<Auth>,
+    is_replay: bool,
+    close: Option<CloseReason>,
+    /// When a message was answered last, without an error.
+    answered: Option<Instant>,
+    /// No new messages.
+    is_quiet: bool,
+    /// No new connections.
+    is_leaving: bool,
+}
+
+/// How long an honest client waits for a connection to be of use.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+impl Client {
+    pub(super) fn new(number: usize, kind: Kind, rooms: usize, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let room = format!("room-{}", rng.below(rooms.max(1) as u64));
+        // Some share a user, though not so many that its connections run out for good.
+        let user =
+            if kind.is_honest() { format!("user-{}", number / 2) } else { format!("bad-{number}") };
+        Self {
+            number,
+            kind,
+            user,
+            room,
+            rng,
+            link: None,
+            next: Instant::START,
+            state: State::Away,
+            messages: 0,
+            unanswered: VecDeque::new(),
+            auth: None,
+            accepted: None,
+            is_replay: false,
+            close: None,
+            answered: None,
+            is_quiet: false,
+            is_leaving: false,
+        }
+    }
+
+    /// The client's next thing is due `after` from now.
+    pub(super) fn wake_after(&mut self, engine: &mut Engine, after: Duration) {
+        self.next = engine.now.monotonic + after;
+        engine.at(self.next, Due::Client(self.number));
+    }
+
+    pub(super) fn millis(&mut self, from: u64, to: u64) -> Duration {
+        Duration::from_millis(from + self.rng.below(to - from))
+    }
+
+    /// It is time for the client's next thing, perhaps.
+    pub(super) fn wake(&mut self, engine: &mut Engine) {
+        self.read(engine);
+        if engine.now.monotonic < self.next {
+            return;
+        }
+        if !self.kind.is_honest() {
+            hostile::wake(self, engine);
+            return;
+        }
+        match self.state {
+            State::Away if self.is_leaving => {}
+            State::Away => self.connect(engine),
+            State::Member => self.speak(engine),
+            State::Upgrading | State::Authenticating | State::Closing => self.give_up(engine),
+        }
+    }
+
+    /// Something is new about one of its links.
+    pub(super) fn tell(&mut self, engine: &mut Engine, link: LinkId, news: News) {
+        if self.link != Some(link) {
+            return;
+        }
+        self.read(engine);
+        if news == News::Ended && self.link == Some(link) {
+            self.ended(engine);
+        }
+    }
+
+    /// Opens a connection over a link that is drawn.
+    pub(super) fn open(&mut self, engine: &mut Engine) -> LinkId {
+        let is_rough = engine.scenario.faults && !engine.is_healed && self.rng.below(2) == 0;
+        let weather = if is_rough {
+            Weather::drawn(&mut self.rng, engine.now.monotonic)
+        } else {
+            Weather::CALM
+        };
+        let link = engine.connect(self.number, weather, is_rough && self.rng.below(2) == 0);
+        self.link = Some(link);
+        link
+    }
+
+    /// Says nothing new from here on.
+    pub(super) fn fall_silent(&mut self) {
+        self.is_quiet = true;
+    }
+
+    /// Does not come back when it is closed.
+    pub(super) fn leave(&mut self) {
+        self.is_leaving = true;
+    }
+
+    /// Is it in its room, with everything answered since `healed`?
+    ///
+    /// # Errors
+    /// What is missing.
+    pub(super) fn judge_liveness(&self, healed: Instant) -> Result<(), String> {
+        let Self { number, kind, state, unanswered, answered, .. } = self;
+        if *state == State::Member && unanswered.is_empty() && *answered >= Some(healed) {
+            return Ok(());
+        }
+        let open: Vec<&str> = unanswered.iter().map(|chat| &*chat.id).collect();
+        Err(format!(
+            "client {number} ({kind:?}) did not get through: {state:?}, answered last at \
+             {answered:?}, not answered: {open:?}"
+        ))
+    }
+
+    // --- Its conversation ---
+
+    fn connect(&mut self, engine: &mut Engine) {
+        let link = self.open(engine);
+        (self.state, self.close) = (State::Upgrading, None);
+        let mut bytes = wire::upgrade(&self.room);
+        // The frames behind the request may come in the same segment.
+        if self.rng.below(3) == 0 {
+            bytes.extend(self.auth(engine, link));
+        }
+        engine.send(link, &bytes);
+        self.wake_after(engine, PATIENCE);
+    }
+
+    /// An `auth`, fresh but for who must not.
+    fn auth(&mut self, engine: &mut Engine, link: LinkId) -> Vec<u8> {
+        let may_err = self.state != State::Member && !engine.is_healed && self.rng.below(2) == 0;
+        if let Some(accepted) = self.accepted.take_if(|_| may_err && self.kind == Kind::Replaying) {
+            self.is_replay = true;
+            let frame = accepted.frame.clone();
+            // Should it be acknowledged, `acknowledged` judges that.
+            if let Some(link) = engine.link(link) {
+                link.hearing.auths.push_back(accepted.id.clone());
+            }
+            self.auth = Some(accepted);
+            return frame;
+        }
+        let life = match self.rng.below(4) {
+            _ if may_err && self.kind == Kind::Expired => -5,
+            0 => 70 + self.rng.below(100) as i64,
+            1 => 300,
+            2 => 900,
+            _ => 7_200,
+        };
+        self.messages += 1;
+        let id = format!("auth-{}-{}", self.number, self.messages);
+        let token = engine.token(&self.user, life);
+        let millis = engine.now.unix.as_millis() / 1_000 * 1_000;
+        let expires = UnixTime::from_millis(millis.saturating_add_signed(life * 1_000));
+        let frame = self.text(&wire::envelope("auth", &id, "token", &token));
+        if let Some(link) = engine.link(link) {
+            link.hearing.auths.push_back(id.clone());
+        }
+        self.is_replay = false;
+        self.auth = Some(Auth { id, frame: frame.clone(), expires });
+        frame
+    }
+
+    /// One text message, in one frame or in fragments with a ping between them.
+    pub(super) fn text(&mut self, text: &str) -> Vec<u8> {
+        let mask = self.rng.next_u64() as u32;
+        if self.rng.below(6) != 0 {
+            return wire::masked(0x81, text.as_bytes(), mask);
+        }
+        let at = self.rng.below(text.len() as u64) as usize;
+        let (head, tail) = text.as_bytes().split_at(at);
+        let mut bytes = wire::masked(0x01, head, mask);
+        bytes.extend(wire::masked(0x89, b"between", mask));
+        bytes.extend(wire::masked(0x80, tail, !mask));
+        bytes
+    }
+
+    /// Says something new, or comes with a fresh token unasked, or leaves.
+    fn speak(&mut self, engine: &mut Engine) {
+        let pause = self.millis(1_000, 60_000);
+        self.wake_after(engine, pause);
+        let Some(link) = self.link.filter(|_| !self.is_quiet) else { return };
+        match self.rng.below(30) {
+            0 if !engine.is_healed => {
+                let frame = self.auth(engine, link);
+                engine.send(link, &frame);
+            }
+            1 if !engine.is_healed => self.say_goodbye(engine, link),
+            2 => {
+                // What is no message is answered in its turn too.
+                let frame = self.text("{ this is not JSON");
+                engine.expect(link, Expect::Fault("invalid_json"));
+                engine.send(link, &frame);
+            }
+            draw => {
+                for _ in 0..if draw == 3 { 5 } else { 1 } {
+                    self.chat(engine, link);
+                }
+            }
+        }
+    }
+
+    fn chat(&mut self, engine: &mut Engine, link: LinkId) {
+        if self.unanswered.len() >= 10 {
+            return;
+        }
+        self.messages += 1;
+        let id = format!("chat-{}-{}", self.number, self.messages);
+        let length = if self.rng.below(10) == 0 { self.rng.below(2_000) as usize } else { 1 };
+        let content = format!("{} {id}: {}", self.room, "more sôup ".repeat(length));
+        let chat = Chat { id, content };
+        self.send_chat(engine, link, &chat);
+        self.unanswered.push_back(chat);
+    }
+
+    fn send_chat(&mut self, engine: &mut Engine, link: LinkId, chat: &Chat) {
+        let frame = self.text(&wire::envelope("chat_message", &chat.id, "content", &chat.content));
+        engine.expect(link, Expect::Answer(chat.id.clone()));
+        engine.send(link, &frame);
+    }
+
+    fn say_goodbye(&mut self, engine: &mut Engine, link: LinkId) {
+        let mask = self.rng.next_u64() as u32;
+        engine.send(link, &wire::masked(0x88, &1000_u16.to_be_bytes(), mask));
+        if let Some(link) = engine.link(link) {
+            link.hearing.has_closed = true;
+        }
+        self.state = State::Closing;
+        self.wake_after(engine, PATIENCE);
+    }
+
+    // --- What it hears ---
+
+    fn read(&mut self, engine: &mut Engine) {
+        let Some(link) = self.link else { return };
+        let is_slow = self.kind == Kind::Slow && !engine.is_healed;
+        let most = if is_slow { 1 + self.rng.below(2_000) as usize } else { usize::MAX };
+        for seen in engine.read_as_client(link, most) {
+            if self.kind.is_honest() {
+                self.hear(engine, link, seen);
+            }
+        }
+        if is_slow && engine.link(link).is_some_and(|link| link.has_unread()) {
+            let pause = self.millis(100, 4_000);
+            engine.at(engine.now.monotonic + pause, Due::Client(self.number));
+        }
+    }
+
+    fn hear(&mut self, engine: &mut Engine, link: LinkId, seen: Seen) {
+        match seen {
+            Seen::Upgraded => {
+                self.state = State::Authenticating;
+                if self.auth.is_none() {
+                    let frame = self.auth(engine, link);
+                    engine.send(link, &frame);
+                }
+            }
+            Seen::Message(message) => self.hear_message(engine, link, message),
+            Seen::Ping => {
+                let mask = self.rng.next_u64() as u32;
+                engine.send(link, &wire::masked(0x8a, &[], mask));
+            }
+            Seen::Close(code, text) => self.hear_close(engine, link, code, &text),
+            Seen::Pong | Seen::Refused(_) => {}
+        }
+    }
+
+    fn hear_message(&mut self, engine: &mut Engine, link: LinkId, message: Message) {
+        match message {
+            Message::Acknowledged { auth } => {
+                self.acknowledged(engine, auth);
+                if self.state == State::Authenticating {
+                    self.state = State::Member;
+                    // What was not answered is said again, with the same ids.
+                    let unanswered = std::mem::take(&mut self.unanswered);
+                    for chat in &unanswered {
+                        self.send_chat(engine, link, chat);
+                    }
+                    self.unanswered = unanswered;
+                    let pause = self.millis(10, 5_000);
+                    self.wake_after(engine, pause);
+                }
+            }
+            Message::Answer { to: Some(id), error } => {
+                self.unanswered.retain(|chat| chat.id != id);
+                if error.is_none() {
+                    self.answered = Some(engine.now.monotonic);
+                }
+            }
+            Message::AuthRequired if engine.is_healed || self.rng.below(10) != 0 => {
+                let frame = self.auth(engine, link);
+                engine.send(link, &frame);
+            }
+            _ => {}
+        }
+    }
+
+    fn acknowledged(&mut self, engine: &mut Engine, id: String) {
+        let Some(auth) = self.auth.take_if(|auth| auth.id == id) else { return };
+        // A wall clock that was ahead meanwhile has let the node forget it.
+        if self.is_replay && engine.latest_unix < auth.expires {
+            engine.fail(format!("client {}: {id} was accepted twice", self.number));
+        }
+        self.accepted = Some(auth);
+    }
+
+    fn hear_close(&mut self, engine: &mut Engine, link: LinkId, code: u16, text: &str) {
+        let fits = |reason: &&CloseReason| reason.code() == code && reason.text() == text;
+        self.close = CloseReason::ALL.iter().find(fits).copied();
+        let may_be = match self.close {
+            Some(CloseReason::AuthReplayed) => self.is_replay,
+            Some(CloseReason::Normal) | None => self.state == State::Closing,
+            Some(reason) => reason.reconnect() != Reconnect::No,
+        };
+        if !may_be {
+            let (number, kind) = (self.number, self.kind);
+            engine
+                .fail(format!("client {number} ({kind:?}) did nothing to deserve {code} {text:?}"));
+        }
+        if self.state != State::Closing && self.rng.below(4) != 0 {
+            self.say_goodbye(engine, link);
+        }
+        self.state = State::Closing;
+        engine.end(link);
+    }
+
+    fn give_up(&mut self, engine: &mut Engine) {
+        if let Some(link) = self.link {
+            engine.reset(link);
+        }
+        self.ended(engine);
+    }
+
+    /// How long a client that is not honest stays away.
+    pub(super) fn absence(&mut self) -> Duration {
+        self.millis(10, if self.kind == Kind::Flapping { 10_000 } else { 60_000 })
+    }
+
+    fn ended(&mut self, engine: &mut Engine) {
+        self.link = None;
+        self.auth = None;
+        self.state = State::Away;
+        let pause = if self.kind.is_honest() {
+            match self.close.map(CloseReason::reconnect) {
+                Some(Reconnect::AfterAMinute) => Duration::from_secs(60),
+                Some(Reconnect::AfterRefresh) => self.millis(10, 500),
+                _ => self.millis(100, 5_000),
+            }
+        } else {
+            self.absence()
+        };
+        self.wake_after(engine, pause);
+    }
+}

@@ -1,0 +1,392 @@
+//! The turn, as the mio driver does it, over virtual sockets.
+//!
+//! Edge-triggered like it, with one read of 64 KiB a unit, writes at the end of each phase, and the
+//! same [`Schedule`](crate::node::Schedule). The poller's events come in an order that is drawn.
+
+use std::io::IoSlice;
+use std::mem;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::check::Life;
+use super::engine::Engine;
+use super::network::{Edges, Got, Link, LinkId};
+use super::trace::Event;
+use crate::id::ConnId;
+use crate::node::{Action, Completion, Hangup, Outcome, Phase, Unit};
+
+/// Slices of one write.
+const SLICES: usize = 32;
+/// Answers that one turn takes.
+const MAIL_PER_TURN: usize = 256;
+
+/// Which ready list a connection is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Queued {
+    No,
+    Pending,
+    Authenticated,
+}
+
+/// One connection as the driver knows it.
+#[derive(Debug)]
+pub(super) struct Transport {
+    pub(super) id: ConnId,
+    pub(super) link: LinkId,
+    queued: Queued,
+    ready: bool,
+    hangup: bool,
+    ended: bool,
+    pub(super) stalled: bool,
+    /// How much pending work had been done when bytes came to this authenticated connection.
+    waiting_since: Option<u64>,
+    pub(super) life: Life,
+    pub(super) is_judged: bool,
+}
+
+impl Engine {
+    /// Is there anything for a turn?
+    pub(super) fn wants_turn(&self) -> bool {
+        let now = self.now.monotonic;
+        !self.ready.is_empty()
+            || self.is_listener_ready
+            || !self.mail.is_empty()
+            || !self.schedule.is_idle()
+            || self.node.poll_timeout().is_some_and(|at| at <= now)
+    }
+
+    /// One turn at the present moment.
+    pub(super) fn turn(&mut self) {
+        self.ledger.lock().now = self.now;
+        self.poll();
+        self.schedule.begin_turn();
+        while let Some(unit) = self.schedule.next_authenticated() {
+            self.serve(unit);
+        }
+        self.take_mail();
+        self.act();
+        self.write_on();
+        self.node.handle_timeout(self.now);
+        self.act();
+        while let Some(unit) = self.schedule.next_pending() {
+            self.pending_units += 1;
+            self.serve(unit);
+            self.ambush();
+        }
+        self.act();
+        self.take_held();
+    }
+
+    // --- The poller ---
+
+    /// Something may have come to `link` that the poller reports.
+    pub(super) fn wake_poller(&mut self, link: LinkId) {
+        let units = self.pending_units;
+        let Some(open) = self.link(link) else { return };
+        let (edges, id) = (open.edges, open.id);
+        if edges == Edges::default() {
+            return;
+        }
+        if let Some(id) = id
+            && edges.readable
+            && self.node.is_authenticated(id)
+            && self.node.wants_input(id)
+            && let Some(transport) = self.transport(id)
+        {
+            transport.waiting_since.get_or_insert(units);
+        }
+        if let Some(open) = self.link(link)
+            && !mem::replace(&mut open.is_reported, true)
+        {
+            self.ready.push(link);
+        }
+    }
+
+    /// Takes all that the poller has, in any order.
+    fn poll(&mut self) {
+        if mem::take(&mut self.is_listener_ready) {
+            self.schedule.push_listener(0);
+        }
+        let mut ready = mem::take(&mut self.ready);
+        for end in (1..ready.len()).rev() {
+            ready.swap(end, self.rng.below(end as u64 + 1) as usize);
+        }
+        self.ready = ready.split_off(ready.len().min(self.events_per_turn));
+        for link in ready {
+            self.sort(link);
+        }
+    }
+
+    fn sort(&mut self, link: LinkId) {
+        let Some(open) = self.link(link) else { return };
+        open.is_reported = false;
+        let Some(id) = open.id else { return };
+        let edges = mem::take(&mut open.edges);
+        let Some(transport) = self.transport(id) else { return };
+        let is_writable = transport.stalled && (edges.writable || edges.broken);
+        transport.hangup |= edges.broken || edges.read_closed;
+        let news = if transport.ended { edges.broken } else { edges.readable || edges.read_closed };
+        transport.ready |= news;
+        if is_writable {
+            self.writable.push(id);
+        }
+        if edges.broken && !self.node.wants_input(id) {
+            self.hang_up(id, Hangup::Reset);
+        } else if news {
+            self.make_ready(id);
+        }
+    }
+
+    /// Puts a connection on its ready list, once; one that was let in since goes to the front.
+    fn make_ready(&mut self, id: ConnId) {
+        let wants_input = self.node.wants_input(id);
+        let is_authenticated = self.node.is_authenticated(id);
+        let Some(transport) = self.transport(id) else { return };
+        let list = if is_authenticated { Queued::Authenticated } else { Queued::Pending };
+        let is_there = transport.queued == list || transport.queued == Queued::Authenticated;
+        if transport.ready && !is_there && wants_input {
+            transport.queued = list;
+            self.schedule.push(id, is_authenticated);
+        }
+    }
+
+    // --- Units of work ---
+
+    fn serve(&mut self, unit: Unit) {
+        match unit {
+            Unit::Authenticated(id) => self.read(id, Queued::Authenticated),
+            Unit::Pending(id) => self.read(id, Queued::Pending),
+            Unit::Accept(listener) => self.accept(listener),
+        }
+    }
+
+    fn read(&mut self, id: ConnId, list: Queued) {
+        let units = self.pending_units;
+        let wants_input = self.node.wants_input(id);
+        let Some(transport) = self.transport(id) else { return };
+        if transport.queued != list {
+            return;
+        }
+        transport.queued = Queued::No;
+        if let Some(since) = transport.waiting_since.take() {
+            self.waits += 1;
+            self.longest_wait = self.longest_wait.max(units - since);
+        }
+        if !wants_input {
+            return;
+        }
+        let mut buffer = mem::take(&mut self.buffer);
+        self.read_into(id, &mut buffer);
+        self.buffer = buffer;
+    }
+
+    fn read_into(&mut self, id: ConnId, buffer: &mut [u8]) {
+        let now = self.now;
+        let Some(link) = self.transport(id).map(|transport| transport.link) else { return };
+        let got = self.link(link).map_or(Got::Broken, |link| link.read(buffer));
+        let Some(transport) = self.transport(id) else { return };
+        match got {
+            Got::Bytes(length) => {
+                transport.ready = length == buffer.len() || transport.hangup;
+                transport.life.bytes(now.monotonic);
+                let bytes = buffer.get_mut(..length).unwrap_or_default();
+                self.note(&Event::Read { id, bytes });
+                self.node.handle_bytes(now, id, bytes);
+                self.make_ready(id);
+            }
+            Got::Nothing => transport.ready = false,
+            Got::End => {
+                transport.ready = false;
+                if !mem::replace(&mut transport.ended, true) {
+                    transport.life.was_hung_up = true;
+                    self.note(&Event::Hangup { id, is_reset: false });
+                    self.node.handle_hangup(now, id, Hangup::Eof);
+                }
+            }
+            Got::Broken => self.hang_up(id, Hangup::Reset),
+        }
+    }
+
+    fn accept(&mut self, listener: usize) {
+        let Some(link) = self.backlog.pop_front() else { return };
+        self.schedule.push_listener(listener);
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1_024 + (link.0 % 60_000) as u16));
+        let now = self.now;
+        let Ok(id) = self.node.handle_accept(now, peer) else {
+            self.note(&Event::Drop { link });
+            self.on_link(link, Link::close);
+            return;
+        };
+        self.note(&Event::Accept { link, id });
+        if self.transports.len() <= id.index() {
+            self.transports.resize_with(id.index() + 1, || None);
+        }
+        let transport = Transport {
+            id,
+            link,
+            queued: Queued::No,
+            ready: false,
+            hangup: false,
+            ended: false,
+            stalled: false,
+            waiting_since: None,
+            life: Life::new(now.monotonic),
+            is_judged: false,
+        };
+        let slot = self.transports.get_mut(id.index());
+        if let Some(old) = slot.and_then(|slot| slot.replace(transport)) {
+            self.fail(format!("{id} took the slot of {}, which is not closed", old.id));
+        }
+        if let Some(open) = self.link(link) {
+            open.id = Some(id);
+        }
+        // What came before the accept is an edge of the registration.
+        self.wake_poller(link);
+    }
+
+    fn take_mail(&mut self) {
+        for _ in 0..MAIL_PER_TURN {
+            let Some(done) = self.mail.pop_front() else { return };
+            self.complete(done);
+        }
+    }
+
+    fn complete(&mut self, done: Completion) {
+        let ticket = done.ticket;
+        self.note(&Event::Completion { ticket });
+        {
+            let mut ledger = self.ledger.lock();
+            let is_awaited = ledger.asker(ticket).is_some_and(|asker| {
+                self.node.phase(asker).is_some_and(|phase| phase != Phase::Closing)
+            });
+            match &done.outcome {
+                Outcome::Join(admission) if is_awaited => ledger.joined(ticket, Some(admission)),
+                Outcome::Message(answer) => ledger.answered(ticket, answer),
+                _ => ledger.joined(ticket, None),
+            }
+        }
+        self.node.handle_completion(self.now, done);
+    }
+
+    // --- What the node wants done ---
+
+    pub(super) fn act(&mut self) {
+        while let Some(action) = self.node.poll_action() {
+            match action {
+                Action::Submit(command) => {
+                    if let Some(refused) = self.submit(command) {
+                        self.complete(refused);
+                    }
+                }
+                Action::Flush(id) | Action::Finish(id) | Action::Resume(id) | Action::Close(id)
+                    if self.transport(id).is_none() =>
+                {
+                    self.fail(format!("{action:?} for a connection that is gone: {id}"));
+                }
+                Action::Flush(id) => {
+                    self.make_ready(id);
+                    if self.transport(id).is_some_and(|transport| !transport.stalled) {
+                        self.write(id);
+                    }
+                }
+                Action::Finish(id) => {
+                    self.note(&Event::Finish { id });
+                    if let Some(link) = self.transport(id).map(|transport| transport.link) {
+                        self.on_link(link, Link::finish);
+                    }
+                }
+                Action::Resume(id) => self.make_ready(id),
+                Action::Close(id) => self.close(id),
+            }
+        }
+    }
+
+    fn write_on(&mut self) {
+        for id in mem::take(&mut self.writable) {
+            self.write(id);
+        }
+    }
+
+    fn write(&mut self, id: ConnId) {
+        loop {
+            let Some(link) = self.transport(id).map(|transport| transport.link) else { return };
+            let Some(room) = self.link(link).and_then(|link| link.room()) else {
+                self.hang_up(id, Hangup::Reset);
+                return;
+            };
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = self.node.pending_output(id, &mut slices);
+            let slices = slices.get(..filled).unwrap_or_default();
+            let longest = slices.iter().map(|slice| slice.len()).max().unwrap_or(0);
+            let mut bytes = Vec::new();
+            slices.iter().for_each(|slice| bytes.extend_from_slice(slice));
+            self.largest_frame = self.largest_frame.max(longest);
+            let written = bytes.get(..bytes.len().min(room)).unwrap_or_default();
+            let is_short = written.len() < bytes.len();
+            if let Some(transport) = self.transport(id) {
+                transport.stalled = is_short;
+            }
+            if !written.is_empty() {
+                self.note(&Event::Write { id, bytes: written });
+                let length = written.len();
+                self.on_link(link, |link, now, rng| link.wrote(now, rng, length));
+                self.hear(id, link, written);
+                self.node.consume_output(self.now, id, length);
+            }
+            let now = self.now.monotonic;
+            if !self.node.has_output(id)
+                && let Some(transport) = self.transport(id)
+            {
+                transport.life.is_written(now);
+            }
+            if is_short || bytes.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn hang_up(&mut self, id: ConnId, why: Hangup) {
+        if let Some(transport) = self.transport(id) {
+            transport.ready = false;
+            transport.ended = true;
+            transport.life.was_hung_up = true;
+        }
+        self.note(&Event::Hangup { id, is_reset: why == Hangup::Reset });
+        self.node.handle_hangup(self.now, id, why);
+    }
+
+    fn close(&mut self, id: ConnId) {
+        self.note(&Event::Close { id });
+        let Some(transport) = self.transports.get_mut(id.index()).and_then(Option::take) else {
+            return;
+        };
+        let now = self.now.monotonic;
+        if let Some(open) = self.link(transport.link) {
+            let hearing = &open.hearing;
+            let (is_answered, is_told) = (hearing.has_closed || hearing.is_wild, hearing.is_over());
+            let judged = transport.life.judge_end(now, &self.times, is_told, is_answered);
+            if let Err(what) = judged {
+                self.fail(format!("{id}: {what}"));
+            }
+        }
+        self.on_link(transport.link, Link::close);
+        self.ledger.lock().gone(id);
+    }
+
+    pub(super) fn transport(&mut self, id: ConnId) -> Option<&mut Transport> {
+        let transport = self.transports.get_mut(id.index())?.as_mut()?;
+        (transport.id == id).then_some(transport)
+    }
+
+    /// In a storm, messages come to members in the middle of a turn too.
+    fn ambush(&mut self) {
+        if self.ambushes.is_empty() || self.rng.below(8) != 0 {
+            return;
+        }
+        if let Some((link, bytes)) = self.ambushes.pop_front() {
+            if let Some(open) = self.link(link) {
+                open.hand_over(&bytes);
+            }
+            self.wake_poller(link);
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! The virtual machine: clock, agenda, sockets, workers; and the node that runs on it.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+
+use super::app::SharedMoods;
+use super::check::{Expect, Times};
+use super::driver::Transport;
+use super::ledger::{SharedLedger, Watched};
+use super::network::{Link, LinkId, Weather};
+use super::scenario::Scenario;
+use super::trace::{Event, Trace};
+use super::wire::Seen;
+use crate::auth::KeyFault;
+use crate::id::{ConnId, Rng};
+use crate::node::app::App;
+use crate::node::{Command, Completion, Node, Outcome, Schedule, Ticket};
+use crate::time::{Instant, Now, UnixTime};
+
+/// When every world begins: 2027-01-15T08:00:00Z.
+const BEGIN: UnixTime = UnixTime::from_millis(1_800_000_000_000);
+
+/// Something that happens by itself at its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    /// Segments arrive.
+    Link(LinkId),
+    /// A client does its next thing.
+    Client(usize),
+    /// A worker, or whoever holds a question, is done with this work.
+    Work(u64),
+    /// A link breaks.
+    Doom(LinkId),
+    /// Somebody sets the wall clock.
+    WallClock,
+}
+
+/// What a client learns of one of its links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// There is something to read.
+    Readable,
+    /// The server's side has ended.
+    Ended,
+}
+
+#[derive(Debug)]
+enum Work {
+    Run(Command),
+    Done(Ticket, Outcome),
+}
+
+/// Everything but the clients.
+pub(super) struct Engine {
+    pub(super) scenario: Scenario,
+    pub(super) now: Now,
+    pub(super) rng: Rng,
+    pub(super) trace: Trace,
+    pub(super) node: Node,
+    pub(super) ledger: SharedLedger,
+    pub(super) moods: SharedMoods,
+    pub(super) times: Times,
+    pub(super) is_healed: bool,
+    /// The latest moment that the wall clock ever showed.
+    pub(super) latest_unix: UnixTime,
+    /// What clients must be told.
+    pub(super) news: VecDeque<(usize, LinkId, News)>,
+    /// The first thing that went wrong.
+    pub(super) failure: Option<String>,
+    pub(super) links: Vec<Option<Box<Link>>>,
+    // The driver's.
+    pub(super) schedule: Schedule,
+    pub(super) transports: Vec<Option<Transport>>,
+    pub(super) writable: Vec<ConnId>,
+    pub(super) mail: VecDeque<Completion>,
+    pub(super) buffer: Vec<u8>,
+    /// Units of pending work that were served.
+    pub(super) pending_units: u64,
+    /// The most of them that an authenticated connection's bytes have waited for.
+    pub(super) longest_wait: u64,
+    /// How often their bytes were handled.
+    pub(super) waits: u64,
+    /// The most events that the poller gives a turn.
+    pub(super) events_per_turn: usize,
+    /// The largest frame that was seen in an outbox.
+    pub(super) largest_frame: usize,
+    /// Bytes that come to links in the middle of turns.
+    pub(super) ambushes: VecDeque<(LinkId, Vec<u8>)>,
+    // The poller's.
+    pub(super) backlog: VecDeque<LinkId>,
+    pub(super) is_listener_ready: bool,
+    pub(super) ready: Vec<LinkId>,
+    agenda: BinaryHeap<Reverse<(Instant, u64, Due)>>,
+    entries: u64,
+    works: BTreeMap<u64, Work>,
+    key: EncodingKey,
+    tokens: u64,
+}
+
+impl Engine {
+    pub(super) fn new(
+        scenario: Scenario,
+        seed: u64,
+        app: Box<dyn App>,
+        moods: SharedMoods,
+    ) -> Result<Self, KeyFault> {
+        let config = &scenario.config;
+        let ledger = SharedLedger::new(config);
+        let app = Watched { app, ledger: ledger.clone() };
+        Ok(Self {
+            now: Now { monotonic: Instant::START, unix: BEGIN },
+            rng: Rng::new(seed),
+            trace: Trace::default(),
+            node: Node::new(config, seed, Box::new(app))?,
+            ledger,
+            moods,
+            times: Times::new(config, scenario.turn),
+            is_healed: false,
+            latest_unix: BEGIN,
+            news: VecDeque::new(),
+            failure: None,
+            links: Vec::new(),
+            schedule: Schedule::new(config.limits.pending_per_turn),
+            transports: Vec::new(),
+            writable: Vec::new(),
+            mail: VecDeque::new(),
+            buffer: vec![0; 65_536],
+            pending_units: 0,
+            longest_wait: 0,
+            waits: 0,
+            events_per_turn: usize::MAX,
+            largest_frame: 0,
+            ambushes: VecDeque::new(),
+            backlog: VecDeque::new(),
+            is_listener_ready: false,
+            ready: Vec::new(),
+            agenda: BinaryHeap::new(),
+            entries: 0,
+            works: BTreeMap::new(),
+            key: EncodingKey::from_secret(config.auth.secret.as_bytes()),
+            tokens: 0,
+            scenario,
+        })
+    }
+
+    /// Something is wrong; the first thing counts.
+    pub(super) fn fail(&mut self, what: impl Into<String>) {
+        self.failure.get_or_insert(what.into());
+    }
+
+    pub(super) fn note(&mut self, event: &Event<'_>) {
+        self.trace.note(self.now, event);
+    }
+
+    // --- Time ---
+
+    pub(super) fn at(&mut self, when: Instant, due: Due) {
+        self.entries += 1;
+        self.agenda.push(Reverse((when, self.entries, due)));
+    }
+
+    /// When something happens by itself next.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.agenda.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Time passes, on both clocks.
+    pub(super) fn advance(&mut self, to: Instant) {
+        // Whole milliseconds of the wall clock, without losing what is between them.
+        let millis = |at: Instant| at.as_micros() / 1_000;
+        let passed = millis(to).saturating_sub(millis(self.now.monotonic));
+        self.now.unix = self.now.unix + Duration::from_millis(passed);
+        self.now.monotonic = self.now.monotonic.max(to);
+        self.latest_unix = self.latest_unix.max(self.now.unix);
+    }
+
+    /// What happens by itself now, one thing a call.
+    pub(super) fn pop_due(&mut self) -> Option<Due> {
+        let now = self.now.monotonic;
+        if self.next_due()? > now {
+            return None;
+        }
+        self.agenda.pop().map(|Reverse((_, _, due))| due)
+    }
+
+    /// Lets something happen that is not a client's.
+    pub(super) fn happen(&mut self, due: Due) {
+        match due {
+            Due::Link(link) => self.arrive(link),
+            Due::Work(number) => match self.works.remove(&number) {
+                Some(Work::Run(command)) => self.mail.push_back(command.run()),
+                Some(Work::Done(ticket, outcome)) => {
+                    self.mail.push_back(Completion { ticket, outcome });
+                }
+                None => {}
+            },
+            Due::Doom(link) if !self.is_healed => self.doom(link),
+            Due::WallClock if !self.is_healed => self.set_wall_clock(),
+            Due::Client(_) | Due::Doom(_) | Due::WallClock => {}
+        }
+    }
+
+    fn set_wall_clock(&mut self) {
+        self.note(&Event::WallClock);
+        let millis = self.now.unix.as_millis() + self.rng.below(7_200_000);
+        self.now.unix = UnixTime::from_millis(millis.saturating_sub(3_600_000));
+        self.ledger.lock().now = self.now;
+    }
+
+    /// No more faults: links are fast, the application answers, nothing that was lost comes back.
+    pub(super) fn heal(&mut self) {
+        self.note(&Event::Heal);
+        self.is_healed = true;
+        self.moods.lock().unwrap_or_else(PoisonError::into_inner).is_healed = true;
+        for link in self.links.iter_mut().flatten() {
+            link.weather = Weather { capacity: link.weather.capacity, ..Weather::CALM };
+        }
+    }
+
+    // --- The application's answers ---
+
+    /// A worker takes the command, or none does.
+    pub(super) fn submit(&mut self, command: Command) -> Option<Completion> {
+        let ticket = command.ticket;
+        let outcome = match self.rng.below(if self.is_healed { 1 } else { 30 }) {
+            28 => return Some(Completion { ticket, outcome: Outcome::Refused }),
+            29 => Work::Done(ticket, Outcome::Panicked),
+            _ => Work::Run(command),
+        };
+        self.work(outcome);
+        None
+    }
+
+    /// Questions that the application holds are answered from outside.
+    pub(super) fn take_held(&mut self) {
+        let held = {
+            let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut moods.held)
+        };
+        for (ticket, outcome) in held {
+            self.work(Work::Done(ticket, outcome));
+        }
+    }
+
+    /// Soon, in time, late, or never.
+    fn work(&mut self, work: Work) {
+        let millis = match self.rng.below(if self.is_healed { 1 } else { 100 }) {
+            0..75 => self.rng.below(300),
+            75..90 => self.rng.below(4_900),
+            90..97 => 5_000 + self.rng.below(5_000),
+            _ => return,
+        };
+        self.entries += 1;
+        let number = self.entries;
+        self.works.insert(number, work);
+        self.at(self.now.monotonic + Duration::from_millis(millis), Due::Work(number));
+    }
+
+    // --- What clients do ---
+
+    pub(super) fn link(&mut self, link: LinkId) -> Option<&mut Link> {
+        self.links.get_mut(link.0 as usize)?.as_deref_mut()
+    }
+
+    /// Opens a connection. `is_doomed`: it may break at any time.
+    pub(super) fn connect(&mut self, client: usize, weather: Weather, is_doomed: bool) -> LinkId {
+        let link = LinkId(self.links.len() as u32);
+        self.note(&Event::Connect { client, link });
+        if is_doomed {
+            let after = Duration::from_millis(self.rng.below(400_000));
+            self.at(self.now.monotonic + after, Due::Doom(link));
+        }
+        self.links.push(Some(Box::new(Link::new(client, weather))));
+        self.backlog.push_back(link);
+        self.is_listener_ready = true;
+        link
+    }
+
+    pub(super) fn send(&mut self, link: LinkId, bytes: &[u8]) {
+        let now = self.now.monotonic;
+        let mut rng = self.rng.clone();
+        let times = self.link(link).map(|link| link.send(now, &mut rng, bytes)).unwrap_or_default();
+        self.rng = rng;
+        for at in times {
+            self.at(at, Due::Link(link));
+        }
+    }
+
+    /// The client ends its side of the connection.
+    pub(super) fn end(&mut self, link: LinkId) {
+        self.on_link(link, Link::end);
+    }
+
+    /// The client breaks the connection.
+    pub(super) fn reset(&mut self, link: LinkId) {
+        self.note(&Event::Reset { link });
+        self.on_link(link, Link::reset);
+    }
+
+    /// Does something that arrives somewhere later.
+    pub(super) fn on_link(
+        &mut self,
+        link: LinkId,
+        act: impl FnOnce(&mut Link, Instant, &mut Rng) -> Instant,
+    ) {
+        let now = self.now.monotonic;
+        let mut rng = self.rng.clone();
+        let Some(at) = self.link(link).map(|link| act(link, now, &mut rng)) else { return };
+        self.rng = rng;
+        self.at(at, Due::Link(link));
+    }
+
+    /// The client reads up to `most` bytes, and what it understands of them.
+    pub(super) fn read_as_client(&mut self, link: LinkId, most: usize) -> Vec<Seen> {
+        let Some(open) = self.link(link) else { return Vec::new() };
+        let freed = open.client_reads(most);
+        let seen = std::iter::from_fn(|| open.next_seen()).collect();
+        if freed {
+            self.wake_poller(link);
+        }
+        seen
+    }
+
+    pub(super) fn expect(&mut self, link: LinkId, expect: Expect) {
+        if let Some(link) = self.link(link) {
+            link.hearing.expected.push_back(expect);
+        }
+    }
+
+    /// A token of `user` that expires `life` seconds from now, or did so before. All differ.
+    pub(super) fn token(&mut self, user: &str, life: i64) -> String {
+        self.tokens += 1;
+        let exp = (self.now.unix.as_millis() / 1_000).saturating_add_signed(life);
+        let claims = serde_json::json!({ "sub": user, "exp": exp, "jti": self.tokens.to_string() });
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.key);
+        token.unwrap_or_else(|error| {
+            self.fail(format!("a token cannot be signed: {error}"));
+            String::new()
+        })
+    }
+
+    // --- What the network does ---
+
+    fn arrive(&mut self, link: LinkId) {
+        let now = self.now.monotonic;
+        let Some(open) = self.link(link) else { return };
+        open.arrive(now);
+        let (client, is_over, has_unread) = (open.client, open.is_over, open.has_unread());
+        if has_unread {
+            self.news.push_back((client, link, News::Readable));
+        }
+        if is_over {
+            self.news.push_back((client, link, News::Ended));
+        }
+        self.wake_poller(link);
+    }
+
+    /// A break: by a reset, by silence, or by half.
+    fn doom(&mut self, link: LinkId) {
+        let fate = self.rng.below(4);
+        let Some(open) = self.link(link) else { return };
+        let client = open.client;
+        match fate {
+            0 | 1 => self.reset(link),
+            2 => self.end(link),
+            _ => {
+                open.vanish();
+                open.is_over = true;
+            }
+        }
+        if fate != 2 {
+            self.news.push_back((client, link, News::Ended));
+        }
+    }
+}

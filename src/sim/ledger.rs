@@ -1,0 +1,291 @@
+//! What the application was asked and told: the truth that the wire is compared with.
+//!
+//! [`Watched`] stands between the node and any application, ours or a user's, and writes into the
+//! [`Ledger`]. It sees exactly when a token was checked, because that is when the join is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::config::Config;
+use crate::id::ConnId;
+use crate::node::Ticket;
+use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
+use crate::time::{Instant, Now, UnixTime};
+
+/// Within this time a repeated message is not done again; a second less than the protocol's 10
+/// minutes, as the node counts whole seconds.
+const REMEMBERED: Duration = Duration::from_secs(599);
+/// Among so many of a user's last messages in a room a repeated one is found.
+const REMEMBERED_MESSAGES: usize = 32;
+
+/// When a session must be renewed, computed from the protocol's text, not by the node's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Terms {
+    /// `auth_required` does not come before this,
+    pub(super) reauth_from: Instant,
+    /// and not after it.
+    pub(super) reauth_until: Instant,
+    /// When the token runs out.
+    pub(super) token_end: Instant,
+}
+
+impl Terms {
+    /// Protocol, section 5.
+    pub(super) fn new(config: &Config, now: Now, expires: UnixTime) -> Self {
+        let auth = &config.auth;
+        let life = (expires + auth.leeway.get()).since(now.unix);
+        let lead = auth.reauth_before_expiry.get();
+        let by_expiry = if life < lead * 2 { life / 2 } else { life - lead };
+        let by_age = auth.reauth_after.get();
+        let interval = if by_age.is_zero() { by_expiry } else { by_age.min(by_expiry) };
+        let spread = auth.reauth_spread.get().min(interval / 10);
+        Self {
+            reauth_from: now.monotonic + (interval - spread),
+            reauth_until: now.monotonic + interval,
+            token_end: now.monotonic + life,
+        }
+    }
+}
+
+/// A connection that asked to join.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) room: String,
+    user: String,
+    /// The join that is with the application, and since when.
+    pub(super) asked: Option<(Ticket, Instant, Terms)>,
+    /// Of the last join that was admitted; `None`: not in the room yet.
+    pub(super) terms: Option<Terms>,
+    /// So many of the room's messages are dealt with.
+    heard: usize,
+    has_left: bool,
+}
+
+/// A message that the application was asked about.
+#[derive(Debug)]
+struct Spoken {
+    from: ConnId,
+    user: String,
+    id: String,
+    content: String,
+    at: Instant,
+}
+
+/// All that the application was asked and told.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) now: Now,
+    config: Config,
+    members: BTreeMap<ConnId, Member>,
+    rooms: BTreeMap<String, Vec<Spoken>>,
+    /// Which room an open question is about.
+    questions: BTreeMap<u64, String>,
+    news: BTreeSet<(String, String)>,
+    faults: Vec<String>,
+}
+
+/// The ledger, shared between the application's side and the checkers'.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SharedLedger(Arc<Mutex<Ledger>>);
+
+impl SharedLedger {
+    pub(super) fn new(config: &Config) -> Self {
+        let ledger = Ledger { config: config.clone(), ..Ledger::default() };
+        Self(Arc::new(Mutex::new(ledger)))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ledger {
+    pub(super) fn member(&self, id: ConnId) -> Option<&Member> {
+        self.members.get(&id)
+    }
+
+    pub(super) fn take_faults(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.faults)
+    }
+
+    /// A connection is gone: whoever was in a room has been told to leave it.
+    pub(super) fn gone(&mut self, id: ConnId) {
+        if let Some(member) = self.members.remove(&id)
+            && member.terms.is_some()
+            && !member.has_left
+        {
+            self.faults.push(format!("{id} is gone, and the application was not told"));
+        }
+    }
+
+    fn ask_to_join(&mut self, join: &Join<'_>) {
+        #[derive(Deserialize)]
+        struct Claims {
+            exp: f64,
+        }
+        let now = self.now;
+        let expires = serde_json::from_str::<Claims>(join.claims).map_or(0.0, |claims| claims.exp);
+        let expires = UnixTime::from_millis((expires * 1e3) as u64);
+        if expires + self.config.auth.leeway.get() <= now.unix {
+            self.faults.push(format!("{} joins with an expired token", join.connection));
+        }
+        let terms = Terms::new(&self.config, now, expires);
+        let member = self.members.entry(join.connection).or_insert_with(|| Member {
+            room: join.room.to_owned(),
+            user: join.user.to_owned(),
+            asked: None,
+            terms: None,
+            heard: 0,
+            has_left: false,
+        });
+        if member.room != join.room || member.user != join.user || member.has_left {
+            self.faults.push(format!("{} joins as somebody else", join.connection));
+        } else if join.reauth != member.terms.is_some() {
+            self.faults.push(format!("{} joins with a wrong `reauth`", join.connection));
+        }
+        member.asked = Some((join.ticket, now.monotonic, terms));
+    }
+
+    /// Whose join this ticket is.
+    pub(super) fn asker(&self, ticket: Ticket) -> Option<ConnId> {
+        let is_it = |member: &Member| member.asked.is_some_and(|(asked, ..)| asked == ticket);
+        self.members.iter().find(|(_, member)| is_it(member)).map(|(id, _)| *id)
+    }
+
+    /// An admission reaches the node.
+    pub(super) fn joined(&mut self, ticket: Ticket, admission: Option<&Admission>) {
+        let is_it = |member: &&mut Member| member.asked.is_some_and(|(asked, ..)| asked == ticket);
+        let Some(member) = self.members.values_mut().find(is_it) else { return };
+        let Some((_, _, terms)) = member.asked.take() else { return };
+        if matches!(admission, Some(Admission::Admit(_))) && !member.has_left {
+            if member.terms.is_none() {
+                member.heard = self.rooms.get(&member.room).map_or(0, Vec::len);
+            }
+            member.terms = Some(terms);
+        }
+    }
+
+    /// An answer to a message reaches the node.
+    pub(super) fn answered(&mut self, ticket: Ticket, answer: &Answer) {
+        let room = self.questions.remove(&number(ticket));
+        if let (Some(room), Ok(update)) = (room, answer)
+            && update.broadcast
+        {
+            self.news.insert((room, update.content.clone().into_owned()));
+        }
+    }
+
+    fn ask(&mut self, message: &Incoming<'_>) {
+        let Incoming { connection, room, user, id, content, .. } = *message;
+        match self.members.get(&connection) {
+            Some(member) if member.terms.is_some() && !member.has_left => {
+                if member.room != room || member.user != user {
+                    self.faults.push(format!("{connection} speaks as somebody else"));
+                }
+            }
+            _ => self.faults.push(format!("{connection} speaks without being in the room")),
+        }
+        let at = self.now.monotonic;
+        let spoken = self.rooms.entry(room.to_owned()).or_default();
+        let of_user = spoken.iter().rev().filter(|said| said.user == user);
+        let done = of_user.take(REMEMBERED_MESSAGES).find(|said| said.id == id);
+        if let Some(done) = done.filter(|done| at.since(done.at) < REMEMBERED) {
+            let ago = at.since(done.at).as_secs();
+            self.faults.push(format!("{connection}: {user}'s {id} is done again after {ago} s"));
+        }
+        let (user, id, content) = (user.to_owned(), id.to_owned(), content.to_owned());
+        spoken.push(Spoken { from: connection, user, id, content, at });
+        self.questions.insert(number(message.ticket), room.to_owned());
+    }
+
+    fn leave(&mut self, left: &Left<'_>) {
+        match self.members.get_mut(&left.connection) {
+            Some(member) if member.terms.is_some() && !member.has_left => member.has_left = true,
+            _ => self.faults.push(format!("{} leaves a room it is not in", left.connection)),
+        }
+    }
+
+    /// Is this the next message of the room that `id` must hear?
+    ///
+    /// # Errors
+    /// It is of another room, out of order, or something was left out.
+    pub(super) fn relayed(
+        &mut self,
+        id: ConnId,
+        message: &str,
+        user: &str,
+        content: &str,
+    ) -> Result<(), String> {
+        let Some(member) = self.members.get_mut(&id).filter(|member| member.terms.is_some()) else {
+            return Err("hears a room that it is not in".to_owned());
+        };
+        let spoken = self.rooms.get(&member.room).map(Vec::as_slice).unwrap_or_default();
+        let unheard = spoken.iter().enumerate().skip(member.heard);
+        let next = unheard.into_iter().find(|(_, said)| said.from != id);
+        match next {
+            Some((at, said))
+                if (&*said.id, &*said.user, &*said.content) == (message, user, content) =>
+            {
+                member.heard = at + 1;
+                Ok(())
+            }
+            Some((_, said)) => Err(format!("hears {message} of {user}, but {} is next", said.id)),
+            None => Err(format!("hears {message} of {user}, which was not said in its room")),
+        }
+    }
+
+    /// Was this told to the room that `id` is in?
+    pub(super) fn is_news(&self, id: ConnId, content: &str) -> bool {
+        self.members
+            .get(&id)
+            .is_some_and(|member| self.news.contains(&(member.room.clone(), content.to_owned())))
+    }
+
+    /// How many rooms have somebody in them.
+    pub(super) fn occupied_rooms(&self) -> usize {
+        let inside = |member: &&Member| member.terms.is_some() && !member.has_left;
+        let members = self.members.values().filter(inside);
+        members.map(|member| &*member.room).collect::<BTreeSet<_>>().len()
+    }
+}
+
+fn number(ticket: Ticket) -> u64 {
+    u64::from(ticket.serial) << 32 | u64::from(ticket.index)
+}
+
+/// An application, and who writes down what it is asked.
+pub(super) struct Watched {
+    pub(super) app: Box<dyn App>,
+    pub(super) ledger: SharedLedger,
+}
+
+impl App for Watched {
+    fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
+        self.ledger.lock().ask_to_join(join);
+        let reply = self.app.on_join(join);
+        if let Reply::Now(admission) = &reply {
+            self.ledger.lock().joined(join.ticket, Some(admission));
+        }
+        reply
+    }
+
+    fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
+        self.ledger.lock().ask(message);
+        let reply = self.app.on_message(message);
+        if let Reply::Now(answer) = &reply {
+            self.ledger.lock().answered(message.ticket, answer);
+        }
+        reply
+    }
+
+    fn on_leave(&mut self, left: &Left<'_>) {
+        self.ledger.lock().leave(left);
+        self.app.on_leave(left);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! Holds what the engine sees against the checkers: each write at once, everything after a turn.
+
+use std::io::IoSlice;
+use std::mem;
+
+use super::check;
+use super::driver::Transport;
+use super::engine::Engine;
+use super::network::LinkId;
+use super::wire::{Message, Seen};
+use crate::id::ConnId;
+use crate::node::Phase;
+use crate::time::Instant;
+
+/// What an acknowledgement and the close frame may add to a full outbox.
+const LAST_WORDS_BYTES: usize = 1_024;
+
+impl Engine {
+    /// What the server wrote is what it may write.
+    pub(super) fn hear(&mut self, id: ConnId, link: LinkId, bytes: &[u8]) {
+        let Some(open) = self.links.get_mut(link.0 as usize).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        open.reader.push(bytes);
+        let heard = loop {
+            let (end, seen) = match open.reader.next() {
+                Ok(Some(next)) => next,
+                Ok(None) => break Ok(()),
+                Err(what) => break Err(what),
+            };
+            if let Err(what) = open.hearing.hear(&seen) {
+                break Err(what);
+            }
+            let room = match &seen {
+                Seen::Message(Message::Relayed { id: message, user, content }) => {
+                    self.ledger.lock().relayed(id, message, user, content)
+                }
+                Seen::Message(Message::News { content })
+                    if !self.ledger.lock().is_news(id, content) =>
+                {
+                    Err("news that its room was not told".to_owned())
+                }
+                _ => Ok(()),
+            };
+            if room.is_err() {
+                break room;
+            }
+            open.unseen.push_back((end, seen));
+        };
+        if let Err(what) = heard {
+            self.fail(format!("{id}: {what}"));
+        }
+    }
+
+    /// Holds every invariant against the present state.
+    pub(super) fn check(&mut self) {
+        let faults = self.ledger.lock().take_faults();
+        if let Some(what) = faults.into_iter().next() {
+            self.fail(what);
+        }
+        let mut transports = mem::take(&mut self.transports);
+        for transport in transports.iter_mut().flatten() {
+            if let Err(what) = self.check_one(transport) {
+                self.fail(format!("{}: {what}", transport.id));
+            }
+        }
+        let live = transports.iter().flatten().count();
+        self.transports = transports;
+        let phases = Phase::ALL.iter().map(|phase| self.node.connections_in(*phase)).sum();
+        let rooms = self.ledger.lock().occupied_rooms();
+        let limits = &self.scenario.config.limits;
+        let share = u64::from(limits.pending_per_turn);
+        let message = limits.message_bytes.get();
+        let input = message * (limits.waiting_messages as usize + 2) + self.buffer.len();
+        let output = self.most_output();
+        let judged = check::judge_usage(&self.node.usage(), live, phases, rooms, input + output);
+        if let Err(what) = judged {
+            self.fail(what);
+        }
+        if self.longest_wait > share {
+            let waited = self.longest_wait;
+            self.fail(format!("authenticated bytes waited behind {waited} units of pending work"));
+        }
+    }
+
+    /// What may be queued for one peer: the configured bound, and behind it the one answer that was
+    /// under way and an acknowledgement.
+    fn most_output(&self) -> usize {
+        let bound = self.scenario.config.limits.outbound_bytes.get();
+        bound + self.largest_frame + LAST_WORDS_BYTES
+    }
+
+    fn check_one(&mut self, transport: &mut Transport) -> Result<(), String> {
+        let id = transport.id;
+        let now: Instant = self.now.monotonic;
+        let Some(phase) = self.node.phase(id) else {
+            return Err("the node has forgotten it, and did not say so".to_owned());
+        };
+        let (terms, asked) = match self.ledger.lock().member(id) {
+            Some(member) => (member.terms, member.asked.map(|(_, at, terms)| (at, terms))),
+            None => (None, None),
+        };
+        transport.life.observe(now, phase, &self.times, terms, asked)?;
+        let close = self.link(transport.link).and_then(|link| link.hearing.close());
+        if let Some(reason) = close
+            && !mem::replace(&mut transport.is_judged, true)
+        {
+            transport.life.judge_close(reason, &self.times, terms)?;
+        }
+        if transport.stalled {
+            let mut slices = [IoSlice::new(&[]); 256];
+            let filled = self.node.pending_output(id, &mut slices);
+            let lengths = slices.iter().take(filled).map(|slice| slice.len());
+            let (bytes, longest): (usize, _) = (lengths.clone().sum(), lengths.max().unwrap_or(0));
+            self.largest_frame = self.largest_frame.max(longest);
+            if bytes > self.most_output() {
+                return Err(format!("{bytes} bytes are queued to it"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! What a world is made of.
+
+use std::time::Duration;
+
+use crate::config::{Config, Length, Size};
+use crate::id::Rng;
+
+/// The secret that every simulated token is signed with.
+const SECRET: &str = "simulated secret, 32 bytes long.";
+
+/// How many clients of each kind there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mix {
+    /// Connect, say who they are, chat, answer what they are asked, come back by the protocol.
+    pub good: usize,
+    /// Good, but read a few bytes at a time.
+    pub slow: usize,
+    /// Good, but often come with an expired token first.
+    pub expired: usize,
+    /// Good, but send an `auth` again that was accepted before.
+    pub replaying: usize,
+    /// Connect, and never say who they are.
+    pub silent: usize,
+    /// Send what no client should, before and after they say who they are.
+    pub garbage: usize,
+    /// Break off anywhere in a good conversation, and begin again.
+    pub flapping: usize,
+}
+
+impl Mix {
+    /// All of them.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.honest() + self.silent + self.garbage + self.flapping
+    }
+
+    /// Those that must get through when everything heals.
+    #[must_use]
+    pub fn honest(&self) -> usize {
+        self.good + self.slow + self.expired + self.replaying
+    }
+}
+
+/// What a world is made of. [`Scenario::drawn`] has everything; change what a test is about.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The clients.
+    pub clients: Mix,
+    /// Over so many rooms, at least 1.
+    pub rooms: usize,
+    /// Do links stall and break, do answers come late or never, does the wall clock jump?
+    pub faults: bool,
+    /// Virtual time until everything heals. The re-authentication of section 5 of the protocol
+    /// comes after 14 minutes.
+    pub length: Duration,
+    /// How long one turn of the driver takes.
+    pub turn: Duration,
+    /// The node's configuration.
+    pub config: Config,
+}
+
+impl Scenario {
+    /// The scenario of `seed`: up to 17 clients in up to 3 rooms, with every fault, for 16 minutes.
+    #[must_use]
+    pub fn drawn(seed: u64) -> Self {
+        let mut rng = Rng::new(seed ^ 0x005c_e4a1);
+        let mut up_to = |most: u64| rng.below(most + 1) as usize;
+        let clients = Mix {
+            good: 2 + up_to(3),
+            slow: up_to(1),
+            expired: up_to(1),
+            replaying: up_to(1),
+            silent: up_to(2),
+            garbage: up_to(2),
+            flapping: up_to(2),
+        };
+        let mut config = Config::default();
+        config.auth.secret = SECRET.to_owned();
+        config.limits.pending_per_turn = pick(&mut rng, 1, &[4, 64]);
+        config.limits.waiting_messages = pick(&mut rng, 1, &[4, 16]);
+        config.limits.outbound_bytes = pick(&mut rng, Size::kib(4), &[Size::kib(256)]);
+        config.limits.ping = Length::from_secs(pick(&mut rng, 10, &[30]));
+        Self {
+            clients,
+            rooms: 1 + rng.below(3) as usize,
+            faults: true,
+            length: Duration::from_secs(16 * 60),
+            turn: Duration::from_micros(pick(&mut rng, 0, &[50, 2_000])),
+            config,
+        }
+    }
+}
+
+/// One of these, each as likely as the others.
+pub(super) fn pick<T: Copy>(rng: &mut Rng, first: T, others: &[T]) -> T {
+    let drawn = rng.below(others.len() as u64 + 1) as usize;
+    drawn.checked_sub(1).and_then(|at| others.get(at)).copied().unwrap_or(first)
+}

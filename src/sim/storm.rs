@@ -1,0 +1,160 @@
+//! A storm, counted: how much pending work do the bytes of an authenticated connection wait behind?
+
+use std::time::Duration;
+
+use super::app::SharedMoods;
+use super::engine::{Due, Engine};
+use super::network::{LinkId, Weather};
+use super::scenario::{Mix, Scenario};
+use super::wire;
+use crate::auth::KeyFault;
+use crate::memory::{Access, MemoryApp};
+use crate::node::Phase;
+
+/// Thousands of connections that all want in at once, beside a few that chat.
+///
+/// ```
+/// use vestibule::sim::Storm;
+///
+/// let storm = Storm { authenticating: 300, silent: 60, ..Storm::default() };
+/// let counted = storm.run(1)?;
+/// assert_eq!(counted.authenticated, 300);
+/// assert!(counted.longest_wait <= u64::from(storm.share));
+/// # Ok::<(), vestibule::auth::KeyFault>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Storm {
+    /// Connections that open, upgrade and authenticate.
+    pub authenticating: usize,
+    /// Connections that open, and say nothing or only ask for the upgrade.
+    pub silent: usize,
+    /// Connections that are in their rooms before it begins.
+    pub members: usize,
+    /// Chat messages that come to members meanwhile, in the middle of turns.
+    pub messages: usize,
+    /// The bounded share: `limits.pending_per_turn`.
+    pub share: u32,
+    /// The most events that the poller gives a turn. A driver that takes less than all there are
+    /// has no bound on the wait: the one event that counts may be the last.
+    pub events_per_turn: usize,
+}
+
+impl Default for Storm {
+    /// 10,000 that authenticate and 2,000 that are silent, with the default share.
+    fn default() -> Self {
+        Self {
+            authenticating: 10_000,
+            silent: 2_000,
+            members: 20,
+            messages: 500,
+            share: 64,
+            events_per_turn: usize::MAX,
+        }
+    }
+}
+
+/// What was counted in a storm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The most units of pending work (accepts, and reads of who is not authenticated) that were
+    /// done between the moment an authenticated connection was readable and its being read.
+    pub longest_wait: u64,
+    /// How often such a connection was read.
+    pub waits: u64,
+    /// Units of pending work in all.
+    pub pending_units: u64,
+    /// Who got in during the storm.
+    pub authenticated: u64,
+    /// Turns of the driver.
+    pub turns: u64,
+}
+
+/// How long a turn takes in a storm.
+const TURN: Duration = Duration::from_micros(500);
+/// More turns than any storm needs, as the silent are closed after 5 seconds.
+const MAX_TURNS: u64 = 20_000;
+
+impl Storm {
+    /// Lets the storm pass; everything that is not counted here is drawn from `seed`, the order of
+    /// the poller's events above all.
+    ///
+    /// # Errors
+    /// [`KeyFault`]: never, as the scenario has a secret.
+    pub fn run(&self, seed: u64) -> Result<Counted, KeyFault> {
+        let mut engine = self.engine(seed)?;
+        let members: Vec<LinkId> =
+            (0..self.members).map(|n| self.arrive(&mut engine, n, 2)).collect();
+        let mut turns = 0;
+        while engine.node.connections_in(Phase::Connected) < self.members && turns < MAX_TURNS {
+            turn(&mut engine);
+            turns += 1;
+        }
+        for n in 0..self.messages {
+            let which = engine.rng.below(members.len() as u64) as usize;
+            let text = wire::envelope("chat_message", &format!("m{n}"), "content", "still?");
+            let bytes = wire::masked(0x81, text.as_bytes(), n as u32);
+            engine.ambushes.extend(members.get(which).map(|link| (*link, bytes)));
+        }
+        for n in 0..self.authenticating + self.silent {
+            let stage = if n < self.authenticating { 2 } else { n % 2 };
+            self.arrive(&mut engine, self.members + n, stage);
+        }
+        turns = 0;
+        let all = self.members + self.authenticating;
+        while turns < MAX_TURNS
+            && (engine.node.connections_in(Phase::Connected) < all || !engine.ambushes.is_empty())
+        {
+            turn(&mut engine);
+            turns += 1;
+        }
+        Ok(Counted {
+            longest_wait: engine.longest_wait,
+            waits: engine.waits,
+            pending_units: engine.pending_units,
+            authenticated: engine.node.metrics().authenticated - self.members as u64,
+            turns,
+        })
+    }
+
+    fn engine(&self, seed: u64) -> Result<Engine, KeyFault> {
+        let mut scenario = Scenario::drawn(seed);
+        scenario.clients = Mix::default();
+        scenario.config.limits.pending_per_turn = self.share;
+        scenario.config.limits.messages_per_minute = 0;
+        let app = MemoryApp::new(&scenario.config, Access::Open, seed);
+        let mut engine = Engine::new(scenario, seed, Box::new(app), SharedMoods::default())?;
+        engine.events_per_turn = self.events_per_turn;
+        Ok(engine)
+    }
+
+    /// A connection that says nothing (0), asks for the upgrade (1), or authenticates (2).
+    fn arrive(&self, engine: &mut Engine, number: usize, stage: usize) -> LinkId {
+        let link = engine.connect(number, Weather::CALM, false);
+        if stage > 0 {
+            engine.send(link, &wire::upgrade(&format!("room-{number}")));
+        }
+        if stage > 1 {
+            // In segments of its own: another unit of work.
+            let token = engine.token(&format!("user-{number}"), 900);
+            let id = format!("auth-{number}");
+            if let Some(open) = engine.link(link) {
+                open.hearing.auths.push_back(id.clone());
+                open.weather.latency += Duration::from_millis(number as u64 % 50);
+            }
+            let text = wire::envelope("auth", &id, "token", &token);
+            engine.send(link, &wire::masked(0x81, text.as_bytes(), number as u32));
+        }
+        link
+    }
+}
+
+fn turn(engine: &mut Engine) {
+    engine.advance(engine.now.monotonic + TURN);
+    while let Some(due) = engine.pop_due() {
+        if !matches!(due, Due::Client(_)) {
+            engine.happen(due);
+        }
+    }
+    engine.news.clear();
+    engine.turn();
+}

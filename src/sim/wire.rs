@@ -1,0 +1,244 @@
+//! Both ends of the wire as a client sees them: written without the node's own frame code, so that
+//! the one checks the other.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::time::is_date_time;
+
+/// What a peer sees of the server, one thing at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// The 101.
+    Upgraded,
+    /// A whole HTTP answer with another status.
+    Refused(u16),
+    /// A message.
+    Message(Message),
+    /// A ping.
+    Ping,
+    /// A pong.
+    Pong,
+    /// The close frame, 1005 when it has no code.
+    Close(u16, String),
+}
+
+/// A message of the server, as far as anybody looks at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Message {
+    /// The acknowledgement of the `auth` of this id.
+    Acknowledged { auth: String },
+    /// The answer to the message of this id, or an error that answers no known id.
+    Answer { to: Option<String>, error: Option<String> },
+    /// A `recipe_update` that nobody asked for.
+    News { content: String },
+    /// What somebody else said.
+    Relayed { id: String, user: String, content: String },
+    /// A fresh token is asked for.
+    AuthRequired,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    r#type: String,
+    id: String,
+    timestamp: String,
+    payload: Payload,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    request_id: Option<String>,
+    content: Option<String>,
+    user_id: Option<String>,
+    session: Option<IgnoredAny>,
+    error: Option<String>,
+    deadline: Option<String>,
+}
+
+impl Message {
+    fn parse(text: &[u8]) -> Result<Self, String> {
+        let wrong = |what: &str| format!("{what} in {}", text.escape_ascii());
+        let Envelope { r#type, id, timestamp, payload } =
+            serde_json::from_slice(text).map_err(|error| wrong(&error.to_string()))?;
+        if id.is_empty() || !is_date_time(&timestamp) {
+            return Err(wrong("a bad envelope"));
+        }
+        let Payload { request_id, content, user_id, session, error, deadline } = payload;
+        match (r#type.as_str(), request_id, content) {
+            ("recipe_update", Some(auth), Some(_)) if session.is_some() => {
+                Ok(Self::Acknowledged { auth })
+            }
+            ("recipe_update", None, Some(content)) if session.is_none() => {
+                Ok(Self::News { content })
+            }
+            ("recipe_update", to @ Some(_), Some(_)) => Ok(Self::Answer { to, error: None }),
+            ("error", to, None) if error.is_some() => Ok(Self::Answer { to, error }),
+            ("chat_message", None, Some(content)) => {
+                let user = user_id.ok_or_else(|| wrong("no user_id"))?;
+                Ok(Self::Relayed { id, user, content })
+            }
+            ("auth_required", None, None) if deadline.is_some() => Ok(Self::AuthRequired),
+            _ => Err(wrong("a message of no known form")),
+        }
+    }
+}
+
+/// Reads what the server writes, wherever it was cut.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    kept: Vec<u8>,
+    /// Bytes that were understood.
+    taken: u64,
+    is_websocket: bool,
+    is_over: bool,
+}
+
+impl Reader {
+    /// More bytes came.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.kept.extend_from_slice(bytes);
+    }
+
+    /// The next thing that is whole, and how many bytes the stream had up to its end.
+    ///
+    /// # Errors
+    /// What no client could understand.
+    pub(super) fn next(&mut self) -> Result<Option<(u64, Seen)>, String> {
+        if self.is_over && !self.kept.is_empty() {
+            return Err("bytes after the server's last word".to_owned());
+        }
+        let next = if self.is_websocket { frame(&self.kept)? } else { head(&self.kept)? };
+        let Some((length, seen)) = next else { return Ok(None) };
+        self.kept.drain(..length);
+        self.taken += length as u64;
+        match seen {
+            Seen::Upgraded => self.is_websocket = true,
+            Seen::Refused(_) | Seen::Close(..) => self.is_over = true,
+            _ => {}
+        }
+        Ok(Some((self.taken, seen)))
+    }
+}
+
+fn head(bytes: &[u8]) -> Result<Option<(usize, Seen)>, String> {
+    let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n").map(|at| at + 4) else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
+    let wrong = || format!("an HTTP answer of no known form: {text}");
+    let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
+    let status: u16 = status.and_then(|status| status.parse().ok()).ok_or_else(wrong)?;
+    if status == 101 {
+        return Ok(Some((end, Seen::Upgraded)));
+    }
+    let length = text.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    let length: usize = length.and_then(|length| length.parse().ok()).ok_or_else(wrong)?;
+    let whole = end + length;
+    Ok((bytes.len() >= whole).then_some((whole, Seen::Refused(status))))
+}
+
+fn frame(bytes: &[u8]) -> Result<Option<(usize, Seen)>, String> {
+    let [first, second, rest @ ..] = bytes else { return Ok(None) };
+    let (header, length, rest) = match (second, rest) {
+        (126, [a, b, rest @ ..]) => (4, u64::from(u16::from_be_bytes([*a, *b])), rest),
+        (127, [a, b, c, d, e, f, g, h, rest @ ..]) => {
+            (10, u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), rest)
+        }
+        (126 | 127, _) => return Ok(None),
+        (short, rest) if *short < 126 => (2, u64::from(*short), rest),
+        _ => return Err("a masked frame".to_owned()),
+    };
+    if (header == 4 && length < 126) || (header == 10 && length < 0x1_0000) {
+        return Err("a length in a longer form than needed".to_owned());
+    }
+    let length = usize::try_from(length).map_err(|_| "a frame of a silly length".to_owned())?;
+    let Some(payload) = rest.get(..length) else { return Ok(None) };
+    let seen = match (first, payload) {
+        (0x81, text) => Seen::Message(Message::parse(text)?),
+        (0x88, []) => Seen::Close(1005, String::new()),
+        (0x88, [high, low, reason @ ..]) => {
+            let reason = String::from_utf8(reason.to_vec()).map_err(|e| e.to_string())?;
+            Seen::Close(u16::from_be_bytes([*high, *low]), reason)
+        }
+        (0x89, _) => Seen::Ping,
+        (0x8a, _) => Seen::Pong,
+        _ => return Err(format!("a frame that starts with {first:#x}")),
+    };
+    Ok(Some((header + length, seen)))
+}
+
+/// An upgrade request for `room`.
+pub(super) fn upgrade(room: &str) -> Vec<u8> {
+    format!(
+        "GET /v1/chat/{room} HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: c2ltdWxhdGVkIGtleSAxNg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// The text of a client's message whose payload has one field.
+pub(super) fn envelope(kind: &str, id: &str, field: &str, value: &str) -> String {
+    serde_json::json!({
+        "type": kind, "id": id, "timestamp": "2026-11-22T10:00:00Z", "payload": { field: value },
+    })
+    .to_string()
+}
+
+/// A masked frame: `first` is its first byte, with FIN and opcode.
+pub(super) fn masked(first: u8, payload: &[u8], mask: u32) -> Vec<u8> {
+    let mask = mask.to_be_bytes();
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ 0..=125 => bytes.push(0x80 | length as u8),
+        length @ 126..=0xffff => {
+            bytes.push(0x80 | 126);
+            bytes.extend((length as u16).to_be_bytes());
+        }
+        length => {
+            bytes.push(0x80 | 127);
+            bytes.extend((length as u64).to_be_bytes());
+        }
+    }
+    bytes.extend(mask);
+    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Vec<Seen>, String> {
+        let mut reader = Reader::default();
+        let mut seen = Vec::new();
+        for byte in bytes {
+            reader.push(&[*byte]);
+            while let Some((_, next)) = reader.next()? {
+                seen.push(next);
+            }
+        }
+        Ok(seen)
+    }
+
+    #[test]
+    fn a_stream_is_read_a_byte_at_a_time() {
+        let mut bytes = b"HTTP/1.1 101 Switching Protocols\r\n\r\n".to_vec();
+        bytes.extend([0x89, 0, 0x88, 3, 0x03, 0xe8, b'x']);
+        let expected = [Seen::Upgraded, Seen::Ping, Seen::Close(1000, "x".to_owned())];
+        assert_eq!(read(&bytes).unwrap(), expected);
+        bytes.push(0);
+        assert!(read(&bytes).unwrap_err().contains("last word"));
+    }
+
+    #[test]
+    fn what_a_server_must_not_write_is_an_error() {
+        let upgraded = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
+        for frame in
+            [&[0x81, 0x80][..], &[0x82, 0], &[0x81, 126, 0, 1, b'x'], &[0x81, 2, b'{', b'}']]
+        {
+            assert!(read(&[upgraded, frame].concat()).is_err(), "{frame:?}");
+        }
+        assert!(read(b"HTTP/2 200\r\n\r\n").is_err());
+    }
+}

@@ -1,0 +1,270 @@
+//! A world: clients and a node, from a seed to a report.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::app::{MoodyApp, SharedMoods};
+use super::client::{Client, Kind};
+use super::engine::{Due, Engine};
+use super::scenario::{Mix, Scenario};
+use super::trace::Event;
+use crate::auth::KeyFault;
+use crate::id::Rng;
+use crate::node::app::App;
+use crate::node::{Metrics, Usage};
+use crate::time::Instant;
+
+/// How long honest clients have to get through when everything has healed. A ghost of a lost
+/// connection may stay for 90 s, and who met too many of them comes back in a minute.
+const HEALING: Duration = Duration::from_secs(210);
+/// Then nothing new is said, so that what is open can be answered.
+const CALM: Duration = Duration::from_secs(30);
+/// Behind the drain: the linger of whoever does not answer, and some.
+const LINGER: Duration = Duration::from_secs(5);
+/// Turns without any time passing: more are a loop without an end.
+const MAX_TURNS_AT_ONCE: u32 = 100_000;
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The world: the same seed and scenario fail in the same way.
+    pub seed: u64,
+    /// Steps before it.
+    pub step: u64,
+    /// When, in virtual time.
+    pub at: Instant,
+    /// What.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, step, at, what } = self;
+        let seconds = at.as_micros() as f64 / 1e6;
+        write!(f, "seed {seed}, step {step}, {seconds:.6} s: {what}")
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// What became of a world that kept every invariant.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The world.
+    pub seed: u64,
+    /// Steps it took.
+    pub steps: u64,
+    /// The hash of everything that happened: the same for the same seed and scenario.
+    pub trace: u64,
+    /// What the node counted.
+    pub metrics: Metrics,
+    /// The most units of pending work that an authenticated connection's bytes waited behind.
+    pub longest_wait: u64,
+}
+
+/// Clients, a network, a clock and a node. All that happens in it follows from its seed.
+pub struct World {
+    seed: u64,
+    steps: u64,
+    engine: Engine,
+    clients: Vec<Client>,
+    busy_until: Instant,
+    turns_at_once: u32,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, steps, clients, .. } = self;
+        f.debug_struct("World")
+            .field("seed", seed)
+            .field("steps", steps)
+            .field("clients", &clients.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// The world of `seed`, with the simulator's own application.
+    ///
+    /// # Errors
+    /// [`KeyFault`]: never, as the drawn scenario has a secret.
+    pub fn new(seed: u64) -> Result<Self, KeyFault> {
+        Self::with(Scenario::drawn(seed), seed)
+    }
+
+    /// A world of `scenario`, with the simulator's own application: it answers at once, from a
+    /// worker, from outside, late, or never.
+    ///
+    /// # Errors
+    /// [`KeyFault`] when the scenario's configuration has no usable secret.
+    pub fn with(scenario: Scenario, seed: u64) -> Result<Self, KeyFault> {
+        let moods = SharedMoods::default();
+        moods.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_healed =
+            !scenario.faults;
+        let app = MoodyApp::new(seed, Arc::clone(&moods));
+        Self::build(scenario, seed, Box::new(app), moods)
+    }
+
+    /// A world of `scenario` around an application of yours. It must let honest clients in, and
+    /// must answer at once or from a worker: nobody here answers a [`Held`] question for it.
+    ///
+    /// [`Held`]: crate::node::app::Reply::Held
+    ///
+    /// # Errors
+    /// [`KeyFault`] when the scenario's configuration has no usable secret.
+    pub fn with_app(scenario: Scenario, seed: u64, app: Box<dyn App>) -> Result<Self, KeyFault> {
+        Self::build(scenario, seed, app, SharedMoods::default())
+    }
+
+    fn build(
+        scenario: Scenario,
+        seed: u64,
+        app: Box<dyn App>,
+        moods: SharedMoods,
+    ) -> Result<Self, KeyFault> {
+        let Scenario { clients: mix, rooms, length, faults, .. } = scenario;
+        let mut engine = Engine::new(scenario, seed, app, moods)?;
+        let mut rng = Rng::new(seed);
+        let mut clients = Vec::new();
+        for (kind, count) in kinds(mix) {
+            for _ in 0..count {
+                let number = clients.len();
+                let mut client = Client::new(number, kind, rooms, rng.next_u64());
+                let pause = client.millis(0, 10_000);
+                client.wake_after(&mut engine, pause);
+                clients.push(client);
+            }
+        }
+        for _ in 0..if faults { rng.below(4) } else { 0 } {
+            let at = Duration::from_micros(rng.below(length.as_micros() as u64));
+            engine.at(Instant::START + at, Due::WallClock);
+        }
+        let busy_until = Instant::START;
+        Ok(Self { seed, steps: 0, engine, clients, busy_until, turns_at_once: 0 })
+    }
+
+    /// Keeps the text of everything that happens, for [`World::lines`].
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
+        self.engine.trace.record();
+        self
+    }
+
+    /// What has happened, a line an event. Empty unless the world is [`recorded`](World::recorded).
+    #[must_use]
+    pub fn lines(&self) -> &[String] {
+        self.engine.trace.lines()
+    }
+
+    /// Lets the world run: faults, healing, liveness, drain.
+    ///
+    /// # Errors
+    /// The first [`Violation`].
+    pub fn run(&mut self) -> Result<Report, Violation> {
+        let end_of_faults = Instant::START + self.engine.scenario.length;
+        self.run_until(end_of_faults)?;
+        self.engine.heal();
+        for number in 0..self.clients.len() {
+            self.engine.at(end_of_faults, Due::Client(number));
+        }
+        self.run_until(end_of_faults + HEALING)?;
+        self.clients.iter_mut().for_each(Client::fall_silent);
+        self.run_until(end_of_faults + HEALING + CALM)?;
+        for client in self.clients.iter().filter(|client| client.kind.is_honest()) {
+            if let Err(what) = client.judge_liveness(end_of_faults) {
+                self.engine.fail(what);
+            }
+        }
+        self.violation()?;
+        self.drain()?;
+        Ok(Report {
+            seed: self.seed,
+            steps: self.steps,
+            trace: self.engine.trace.hash(),
+            metrics: self.engine.node.metrics().clone(),
+            longest_wait: self.engine.longest_wait,
+        })
+    }
+
+    /// Everybody is closed, and nothing is left behind.
+    fn drain(&mut self) -> Result<(), Violation> {
+        self.clients.iter_mut().for_each(Client::leave);
+        let engine = &mut self.engine;
+        engine.note(&Event::Shutdown);
+        engine.node.handle_shutdown(engine.now);
+        let length = engine.scenario.config.drain.get() + LINGER;
+        let end = engine.now.monotonic + length;
+        self.run_until(end)?;
+        let engine = &mut self.engine;
+        let usage = Usage { replays: 0, questions: 0, ..engine.node.usage() };
+        if usage != Usage::default() || !engine.node.is_drained() {
+            engine.fail(format!("something is left after the drain: {usage:?}"));
+        }
+        self.violation()
+    }
+
+    fn run_until(&mut self, end: Instant) -> Result<(), Violation> {
+        while let Some(next) = self.next_moment().filter(|next| *next <= end) {
+            self.step(next)?;
+        }
+        self.engine.advance(end);
+        Ok(())
+    }
+
+    fn next_moment(&self) -> Option<Instant> {
+        let engine = &self.engine;
+        let now = engine.now.monotonic;
+        let turn = if engine.wants_turn() { Some(now) } else { engine.node.poll_timeout() };
+        let turn = turn.map(|at| at.max(self.busy_until).max(now));
+        turn.into_iter().chain(engine.next_due()).min()
+    }
+
+    fn step(&mut self, to: Instant) -> Result<(), Violation> {
+        self.steps += 1;
+        let engine = &mut self.engine;
+        self.turns_at_once = if to > engine.now.monotonic { 0 } else { self.turns_at_once + 1 };
+        if self.turns_at_once > MAX_TURNS_AT_ONCE {
+            engine.fail("the driver turns, and no time passes");
+        }
+        engine.advance(to);
+        while let Some(due) = engine.pop_due() {
+            match due {
+                Due::Client(number) => {
+                    if let Some(client) = self.clients.get_mut(number) {
+                        client.wake(engine);
+                    }
+                }
+                other => engine.happen(other),
+            }
+            while let Some((number, link, news)) = engine.news.pop_front() {
+                if let Some(client) = self.clients.get_mut(number) {
+                    client.tell(engine, link, news);
+                }
+            }
+        }
+        if engine.wants_turn() && to >= self.busy_until {
+            engine.turn();
+            engine.check();
+            self.busy_until = to + engine.scenario.turn;
+        }
+        self.violation()
+    }
+
+    fn violation(&mut self) -> Result<(), Violation> {
+        let (seed, step, at) = (self.seed, self.steps, self.engine.now.monotonic);
+        self.engine.failure.take().map_or(Ok(()), |what| Err(Violation { seed, step, at, what }))
+    }
+}
+
+fn kinds(mix: Mix) -> [(Kind, usize); 7] {
+    [
+        (Kind::Good, mix.good),
+        (Kind::Slow, mix.slow),
+        (Kind::Expired, mix.expired),
+        (Kind::Replaying, mix.replaying),
+        (Kind::Silent, mix.silent),
+        (Kind::Garbage, mix.garbage),
+        (Kind::Flapping, mix.flapping),
+    ]
+}

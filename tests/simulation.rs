@@ -1,0 +1,160 @@
+//! A thousand worlds, each from its seed.
+//!
+//! `VESTIBULE_SIM_SEED=7 cargo test --features sim --test simulation` runs one with its trace,
+//! `VESTIBULE_SIM_SEEDS=0..100000` as many as wanted.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
+use std::ops::Range;
+
+use vestibule::node::Metrics;
+use vestibule::protocol::{CloseReason, ErrorCode};
+use vestibule::sim::{Report, Storm, Violation, World};
+
+const SEEDS: Range<u64> = 0..1_000;
+const THREADS: u64 = 2;
+
+fn run(seed: u64) -> Result<Report, Violation> {
+    World::new(seed).unwrap().run()
+}
+
+/// Runs every seed, and says which worlds broke an invariant.
+fn run_all(seeds: Range<u64>) -> (Vec<Report>, Vec<Violation>) {
+    let run_some = |first: u64| {
+        let seeds = seeds.clone().skip(first as usize).step_by(THREADS as usize);
+        seeds.map(run).collect::<Vec<_>>()
+    };
+    let all = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|n| scope.spawn(move || run_some(n))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    let (mut reports, mut violations) = (Vec::new(), Vec::new());
+    for result in all {
+        match result {
+            Ok(report) => reports.push(report),
+            Err(violation) => violations.push(violation),
+        }
+    }
+    violations.sort_by_key(|violation| violation.seed);
+    (reports, violations)
+}
+
+fn seeds() -> Range<u64> {
+    let Ok(text) = std::env::var("VESTIBULE_SIM_SEEDS") else { return SEEDS };
+    let (from, to) = text.split_once("..").expect("VESTIBULE_SIM_SEEDS is written as 0..100");
+    from.parse().unwrap()..to.parse().unwrap()
+}
+
+#[test]
+fn a_thousand_worlds_keep_every_invariant_and_heal() {
+    if let Ok(seed) = std::env::var("VESTIBULE_SIM_SEED") {
+        let mut world = World::new(seed.parse().unwrap()).unwrap().recorded();
+        let result = world.run();
+        world.lines().iter().for_each(|line| println!("{line}"));
+        println!("{:?}", result.unwrap());
+        return;
+    }
+    let (reports, violations) = run_all(seeds());
+    for violation in &violations {
+        println!("{violation}");
+    }
+    assert!(violations.is_empty(), "{} worlds failed", violations.len());
+    if std::env::var("VESTIBULE_SIM_SEEDS").is_err() {
+        assert_everything_happened(&reports);
+    }
+}
+
+/// Worlds in which nothing goes wrong prove nothing: over all of them, everything must have.
+fn assert_everything_happened(reports: &[Report]) {
+    let sum = |count: &dyn Fn(&Metrics) -> u64| -> u64 {
+        reports.iter().map(|report| count(&report.metrics)).sum()
+    };
+    use CloseReason as Close;
+    let reasons = [
+        Close::Normal,
+        Close::ShuttingDown,
+        Close::AuthTimeout,
+        Close::PingTimeout,
+        Close::TokenExpired,
+        Close::AuthReplayed,
+        Close::ReauthTimeout,
+        Close::SubjectChanged,
+        Close::AccessDenied,
+        Close::FirstMessageNotAuth,
+        Close::InvalidAuthMessage,
+        Close::TooManyInvalidMessages,
+        Close::RateLimited,
+        Close::ConnectionLimit,
+        Close::MessageTooLarge,
+        Close::InvalidUtf8,
+        Close::BinaryFrame,
+        Close::UnmaskedFrame,
+        Close::ExpectedContinuation,
+        Close::InvalidClose,
+        Close::SlowConsumer,
+        Close::BackendUnavailable,
+        Close::Overloaded,
+        Close::Internal,
+    ];
+    for reason in reasons {
+        assert!(sum(&|metrics| metrics.closes(reason)) > 0, "{reason:?} never happened");
+    }
+    for &code in ErrorCode::ALL {
+        assert!(sum(&|metrics| metrics.errors(code)) > 0, "{code:?} never happened");
+    }
+    assert!(sum(&|metrics| metrics.reauthenticated) > 1_000);
+    assert!(sum(&|metrics| metrics.repeated_messages) > 1_000);
+    assert!(sum(&|metrics| metrics.late_completions) > 1_000);
+}
+
+#[test]
+fn worlds_that_once_broke_an_invariant_keep_it() {
+    for (seed, what) in [
+        (9, "a peer whose answers came all at once was a slow consumer, at each reconnect"),
+        (277, "the end of the peer's side began a linger anew"),
+        (492, "an `auth` comes again after the wall clock was ahead"),
+        (2_472, "an expired message that was done again was forgotten too early"),
+    ] {
+        let result = run(seed);
+        assert!(result.is_ok(), "{what}: {result:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    let trace = |seed| {
+        let mut world = World::new(seed).unwrap().recorded();
+        let report = world.run().unwrap();
+        (report.trace, world.lines().to_vec())
+    };
+    for seed in 0..5 {
+        assert_eq!(trace(seed), trace(seed));
+        assert_eq!(trace(seed).0, run(seed).unwrap().trace, "recording changes nothing");
+        assert_ne!(trace(seed).0, trace(seed + 1).0);
+    }
+}
+
+#[test]
+fn authenticated_bytes_wait_behind_at_most_one_share_of_pending_work() {
+    let storm = Storm::default();
+    for seed in 0..3 {
+        let counted = storm.run(seed).unwrap();
+        assert_eq!(counted.authenticated, 10_000);
+        assert!(counted.waits >= 200, "{counted:?}");
+        // It was a storm: the share was used up again and again.
+        assert!(counted.pending_units > 300 * u64::from(storm.share), "{counted:?}");
+        assert!(counted.longest_wait <= u64::from(storm.share), "{counted:?}");
+    }
+}
+
+#[test]
+fn the_count_of_the_storm_sees_a_broken_driver() {
+    let small = Storm { authenticating: 2_000, silent: 400, ..Storm::default() };
+    let share = u64::from(small.share);
+    assert!(small.run(1).unwrap().longest_wait <= share);
+    let unbounded = Storm { share: u32::MAX, ..small };
+    assert!(unbounded.run(1).unwrap().longest_wait > 10 * share);
+    // A driver that takes a part of the poller's events a turn may take the wrong part.
+    let partial = Storm { events_per_turn: 256, ..small };
+    assert!(partial.run(1).unwrap().longest_wait > share);
+}
