@@ -7,9 +7,9 @@ use super::check::Expect;
 use super::engine::{Due, Engine, News};
 use super::hostile;
 use super::network::{LinkId, Weather};
-use super::wire::{self, Message, Seen};
+use super::wire;
 use crate::id::Rng;
-use crate::protocol::{CloseReason, Reconnect};
+use crate::protocol::CloseReason;
 use crate::time::{Instant, UnixTime};
 
 /// What kind of client it is; [`Mix`](super::Mix) says what each does.
@@ -31,7 +31,7 @@ impl Kind {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Away,
     Upgrading,
     Authenticating,
@@ -42,23 +42,23 @@ enum State {
 
 /// A chat message without an answer.
 #[derive(Debug)]
-struct Chat {
-    id: String,
+pub(super) struct Chat {
+    pub(super) id: String,
     content: String,
 }
 
 /// An `auth` that was sent.
 #[derive(Clone, Debug)]
-struct Auth {
-    id: String,
+pub(super) struct Auth {
+    pub(super) id: String,
     frame: Vec<u8>,
-    expires: UnixTime,
+    pub(super) expires: UnixTime,
 }
 
 /// One client, over all of its connections.
 #[derive(Debug)]
 pub(super) struct Client {
-    number: usize,
+    pub(super) number: usize,
     pub(super) kind: Kind,
     pub(super) user: String,
     pub(super) room: String,
@@ -66,16 +66,16 @@ pub(super) struct Client {
     pub(super) link: Option<LinkId>,
     /// Its next thing is due then.
     next: Instant,
-    state: State,
+    pub(super) state: State,
     messages: u64,
-    unanswered: VecDeque<Chat>,
-    auth: Option<Auth>,
+    pub(super) unanswered: VecDeque<Chat>,
+    pub(super) auth: Option<Auth>,
     /// An `auth` that was accepted, to be sent again.
-    accepted: Option<Auth>,
-    is_replay: bool,
-    close: Option<CloseReason>,
+    pub(super) accepted: Option<Auth>,
+    pub(super) is_replay: bool,
+    pub(super) close: Option<CloseReason>,
     /// When a message was answered last, without an error.
-    answered: Option<Instant>,
+    pub(super) answered: Option<Instant>,
     /// No new messages.
     is_quiet: bool,
     /// No new connections.
@@ -206,7 +206,7 @@ impl Client {
     }
 
     /// An `auth`, fresh but for who must not.
-    fn auth(&mut self, engine: &mut Engine, link: LinkId) -> Vec<u8> {
+    pub(super) fn auth(&mut self, engine: &mut Engine, link: LinkId) -> Vec<u8> {
         let may_err = self.state != State::Member && !engine.is_healed && self.rng.below(2) == 0;
         if let Some(accepted) = self.accepted.take_if(|_| may_err && self.kind == Kind::Replaying) {
             self.is_replay = true;
@@ -291,13 +291,13 @@ impl Client {
         self.unanswered.push_back(chat);
     }
 
-    fn send_chat(&mut self, engine: &mut Engine, link: LinkId, chat: &Chat) {
+    pub(super) fn send_chat(&mut self, engine: &mut Engine, link: LinkId, chat: &Chat) {
         let frame = self.text(&wire::envelope("chat_message", &chat.id, "content", &chat.content));
         engine.expect(link, Expect::Answer(chat.id.clone()));
         engine.send(link, &frame);
     }
 
-    fn say_goodbye(&mut self, engine: &mut Engine, link: LinkId) {
+    pub(super) fn say_goodbye(&mut self, engine: &mut Engine, link: LinkId) {
         let mask = self.rng.next_u64() as u32;
         engine.send(link, &wire::masked(0x88, &1000_u16.to_be_bytes(), mask));
         if let Some(link) = engine.link(link) {
@@ -305,128 +305,5 @@ impl Client {
         }
         self.state = State::Closing;
         self.wake_after(engine, PATIENCE);
-    }
-
-    // --- What it hears ---
-
-    fn read(&mut self, engine: &mut Engine) {
-        let Some(link) = self.link else { return };
-        let is_slow = self.kind == Kind::Slow && !engine.is_healed;
-        let most = if is_slow { 1 + self.rng.below(2_000) as usize } else { usize::MAX };
-        for seen in engine.read_as_client(link, most) {
-            if self.kind.is_honest() {
-                self.hear(engine, link, seen);
-            }
-        }
-        if is_slow && engine.link(link).is_some_and(|link| link.has_unread()) {
-            let pause = self.millis(100, 4_000);
-            engine.at(engine.now.monotonic + pause, Due::Client(self.number));
-        }
-    }
-
-    fn hear(&mut self, engine: &mut Engine, link: LinkId, seen: Seen) {
-        match seen {
-            Seen::Upgraded => {
-                self.state = State::Authenticating;
-                if self.auth.is_none() {
-                    let frame = self.auth(engine, link);
-                    engine.send(link, &frame);
-                }
-            }
-            Seen::Message(message) => self.hear_message(engine, link, message),
-            Seen::Ping => {
-                let mask = self.rng.next_u64() as u32;
-                engine.send(link, &wire::masked(0x8a, &[], mask));
-            }
-            Seen::Close(code, text) => self.hear_close(engine, link, code, &text),
-            Seen::Pong | Seen::Refused(_) => {}
-        }
-    }
-
-    fn hear_message(&mut self, engine: &mut Engine, link: LinkId, message: Message) {
-        match message {
-            Message::Acknowledged { auth } => {
-                self.acknowledged(engine, auth);
-                if self.state == State::Authenticating {
-                    self.state = State::Member;
-                    // What was not answered is said again, with the same ids.
-                    let unanswered = std::mem::take(&mut self.unanswered);
-                    for chat in &unanswered {
-                        self.send_chat(engine, link, chat);
-                    }
-                    self.unanswered = unanswered;
-                    let pause = self.millis(10, 5_000);
-                    self.wake_after(engine, pause);
-                }
-            }
-            Message::Answer { to: Some(id), error } => {
-                self.unanswered.retain(|chat| chat.id != id);
-                if error.is_none() {
-                    self.answered = Some(engine.now.monotonic);
-                }
-            }
-            Message::AuthRequired if engine.is_healed || self.rng.below(10) != 0 => {
-                let frame = self.auth(engine, link);
-                engine.send(link, &frame);
-            }
-            _ => {}
-        }
-    }
-
-    fn acknowledged(&mut self, engine: &mut Engine, id: String) {
-        let Some(auth) = self.auth.take_if(|auth| auth.id == id) else { return };
-        // A wall clock that was ahead meanwhile has let the node forget it.
-        if self.is_replay && engine.latest_unix < auth.expires {
-            engine.fail(format!("client {}: {id} was accepted twice", self.number));
-        }
-        self.accepted = Some(auth);
-    }
-
-    fn hear_close(&mut self, engine: &mut Engine, link: LinkId, code: u16, text: &str) {
-        let fits = |reason: &&CloseReason| reason.code() == code && reason.text() == text;
-        self.close = CloseReason::ALL.iter().find(fits).copied();
-        let may_be = match self.close {
-            Some(CloseReason::AuthReplayed) => self.is_replay,
-            Some(CloseReason::Normal) | None => self.state == State::Closing,
-            Some(reason) => reason.reconnect() != Reconnect::No,
-        };
-        if !may_be {
-            let (number, kind) = (self.number, self.kind);
-            engine
-                .fail(format!("client {number} ({kind:?}) did nothing to deserve {code} {text:?}"));
-        }
-        if self.state != State::Closing && self.rng.below(4) != 0 {
-            self.say_goodbye(engine, link);
-        }
-        self.state = State::Closing;
-        engine.end(link);
-    }
-
-    fn give_up(&mut self, engine: &mut Engine) {
-        if let Some(link) = self.link {
-            engine.reset(link);
-        }
-        self.ended(engine);
-    }
-
-    /// How long a client that is not honest stays away.
-    pub(super) fn absence(&mut self) -> Duration {
-        self.millis(10, if self.kind == Kind::Flapping { 10_000 } else { 60_000 })
-    }
-
-    fn ended(&mut self, engine: &mut Engine) {
-        self.link = None;
-        self.auth = None;
-        self.state = State::Away;
-        let pause = if self.kind.is_honest() {
-            match self.close.map(CloseReason::reconnect) {
-                Some(Reconnect::AfterAMinute) => Duration::from_secs(60),
-                Some(Reconnect::AfterRefresh) => self.millis(10, 500),
-                _ => self.millis(100, 5_000),
-            }
-        } else {
-            self.absence()
-        };
-        self.wake_after(engine, pause);
     }
 }

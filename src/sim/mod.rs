@@ -48,6 +48,7 @@ mod driver;
 mod engine;
 mod hostile;
 mod ledger;
+mod listen;
 mod network;
 mod observe;
 mod scenario;

@@ -83,11 +83,11 @@ impl Engine {
         }
     }
 
-    /// What may be queued for one peer: the configured bound, and behind it the one answer that was
-    /// under way and an acknowledgement.
+    /// What may be queued for one peer: the configured bound, or one longer frame where the queue was
+    /// empty; and behind it the one answer that was under way, and an acknowledgement.
     fn most_output(&self) -> usize {
         let bound = self.scenario.config.limits.outbound_bytes.get();
-        bound + self.largest_frame + LAST_WORDS_BYTES
+        bound.max(self.largest_frame) + self.largest_frame + LAST_WORDS_BYTES
     }
 
     fn check_one(&mut self, transport: &mut Transport) -> Result<(), String> {

@@ -1,0 +1,132 @@
+//! What honest clients make of what they hear.
+
+use std::time::Duration;
+
+use super::client::{Client, Kind, State};
+use super::engine::{Due, Engine};
+use super::network::LinkId;
+use super::wire::{self, Message, Seen};
+use crate::protocol::{CloseReason, Reconnect};
+
+impl Client {
+    pub(super) fn read(&mut self, engine: &mut Engine) {
+        let Some(link) = self.link else { return };
+        let is_slow = self.kind == Kind::Slow && !engine.is_healed;
+        let most = if is_slow { 1 + self.rng.below(2_000) as usize } else { usize::MAX };
+        for seen in engine.read_as_client(link, most) {
+            if self.kind.is_honest() {
+                self.hear(engine, link, seen);
+            }
+        }
+        if is_slow && engine.link(link).is_some_and(|link| link.has_unread()) {
+            let pause = self.millis(100, 4_000);
+            engine.at(engine.now.monotonic + pause, Due::Client(self.number));
+        }
+    }
+
+    fn hear(&mut self, engine: &mut Engine, link: LinkId, seen: Seen) {
+        match seen {
+            Seen::Upgraded => {
+                self.state = State::Authenticating;
+                if self.auth.is_none() {
+                    let frame = self.auth(engine, link);
+                    engine.send(link, &frame);
+                }
+            }
+            Seen::Message(message) => self.hear_message(engine, link, message),
+            Seen::Ping => {
+                let mask = self.rng.next_u64() as u32;
+                engine.send(link, &wire::masked(0x8a, &[], mask));
+            }
+            Seen::Close(code, text) => self.hear_close(engine, link, code, &text),
+            Seen::Pong | Seen::Refused(_) => {}
+        }
+    }
+
+    fn hear_message(&mut self, engine: &mut Engine, link: LinkId, message: Message) {
+        match message {
+            Message::Acknowledged { auth } => {
+                self.acknowledged(engine, auth);
+                if self.state == State::Authenticating {
+                    self.state = State::Member;
+                    // What was not answered is said again, with the same ids.
+                    let unanswered = std::mem::take(&mut self.unanswered);
+                    for chat in &unanswered {
+                        self.send_chat(engine, link, chat);
+                    }
+                    self.unanswered = unanswered;
+                    let pause = self.millis(10, 5_000);
+                    self.wake_after(engine, pause);
+                }
+            }
+            Message::Answer { to: Some(id), error } => {
+                self.unanswered.retain(|chat| chat.id != id);
+                if error.is_none() {
+                    self.answered = Some(engine.now.monotonic);
+                }
+            }
+            Message::AuthRequired if engine.is_healed || self.rng.below(10) != 0 => {
+                let frame = self.auth(engine, link);
+                engine.send(link, &frame);
+            }
+            _ => {}
+        }
+    }
+
+    fn acknowledged(&mut self, engine: &mut Engine, id: String) {
+        let Some(auth) = self.auth.take_if(|auth| auth.id == id) else { return };
+        // A wall clock that was ahead meanwhile has let the node forget it.
+        if self.is_replay && engine.latest_unix < auth.expires {
+            engine.fail(format!("client {}: {id} was accepted twice", self.number));
+        }
+        self.accepted = Some(auth);
+    }
+
+    fn hear_close(&mut self, engine: &mut Engine, link: LinkId, code: u16, text: &str) {
+        let fits = |reason: &&CloseReason| reason.code() == code && reason.text() == text;
+        self.close = CloseReason::ALL.iter().find(fits).copied();
+        let may_be = match self.close {
+            Some(CloseReason::AuthReplayed) => self.is_replay,
+            Some(CloseReason::Normal) | None => self.state == State::Closing,
+            Some(reason) => reason.reconnect() != Reconnect::No,
+        };
+        if !may_be {
+            let (number, kind) = (self.number, self.kind);
+            engine
+                .fail(format!("client {number} ({kind:?}) did nothing to deserve {code} {text:?}"));
+        }
+        if self.state != State::Closing && self.rng.below(4) != 0 {
+            self.say_goodbye(engine, link);
+        }
+        self.state = State::Closing;
+        engine.end(link);
+    }
+
+    pub(super) fn give_up(&mut self, engine: &mut Engine) {
+        if let Some(link) = self.link {
+            engine.reset(link);
+        }
+        self.ended(engine);
+    }
+
+    /// How long a client that is not honest stays away.
+    pub(super) fn absence(&mut self) -> Duration {
+        self.millis(10, if self.kind == Kind::Flapping { 10_000 } else { 60_000 })
+    }
+
+    pub(super) fn ended(&mut self, engine: &mut Engine) {
+        self.link = None;
+        self.auth = None;
+        self.state = State::Away;
+        let pause = if self.kind.is_honest() {
+            match self.close.map(CloseReason::reconnect) {
+                Some(Reconnect::AfterAMinute) => Duration::from_secs(60),
+                Some(Reconnect::AfterRefresh) => self.millis(10, 500),
+                _ => self.millis(100, 5_000),
+            }
+        } else {
+            self.absence()
+        };
+        self.wake_after(engine, pause);
+    }
+}
