@@ -28,5 +28,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let config = Config { auth, ..Config::default() };
     let server = Server::bind(&config, Box::new(Parrot))?;
     println!("listening on {:?}", server.local_addrs());
-    Ok(server.run()?)
+    server.run()?;
+    Ok(())
 }

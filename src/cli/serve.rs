@@ -10,6 +10,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use vestibule::config::Config;
 use vestibule::net::Server;
+use vestibule::node::{Histogram, Metrics};
+use vestibule::protocol::CloseReason;
 use vestibule::{Access, MemoryApp};
 
 use super::{Global, Outcome, descriptors, log, secret};
@@ -107,7 +109,30 @@ fn serve(
     );
     // A server whose standard output is full or gone is still a server.
     let _ = super::print(&welcome(&addresses, hint));
-    server.run().map_err(|error| format!("the server ended: {error}"))
+    let counted = server.run().map_err(|error| format!("the server ended: {error}"))?;
+    ::log::info!("{}", summary(&counted));
+    Ok(())
+}
+
+/// One line of what a server counted in its life: reasons that never came are left out.
+fn summary(counted: &Metrics) -> String {
+    let closes: String = CloseReason::ALL
+        .iter()
+        .filter(|&&reason| counted.closes(reason) > 0)
+        .map(|&reason| format!(" {}={}", reason.label(), counted.closes(reason)))
+        .collect();
+    let spread = |values: &Histogram| {
+        format!("n={} p99={} max={}", values.count(), values.quantile(0.99), values.max())
+    };
+    format!(
+        "counted: accepted={} upgraded={} authenticated={}; closes:{closes}; \
+         timer lateness in µs: {}; turns in µs: {}",
+        counted.accepted,
+        counted.upgraded,
+        counted.authenticated,
+        spread(&counted.timer_lateness),
+        spread(&counted.turns),
+    )
 }
 
 /// The first signal drains, the second ends the process.
@@ -190,6 +215,19 @@ mod tests {
         let text = welcome(&addresses, "vestibule token");
         assert!(text.contains("  Chat:   ws://127.0.0.1:80/v1/chat/{recipe_id}\n"));
         assert!(text.contains("  Chat:   ws://[::1]:81/v1/chat/{recipe_id}\n"));
+    }
+
+    #[test]
+    fn the_summary_tells_how_late_the_timers_were() {
+        let mut counted = Metrics::default();
+        counted.accepted = 3;
+        counted.timer_lateness.record(7);
+        counted.turns.record(6);
+        assert_eq!(
+            summary(&counted),
+            "counted: accepted=3 upgraded=0 authenticated=0; closes:; \
+             timer lateness in µs: n=1 p99=7 max=7; turns in µs: n=1 p99=6 max=6"
+        );
     }
 
     #[test]

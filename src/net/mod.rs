@@ -41,8 +41,8 @@ pub use self::listener::StartError;
 use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
 use self::worker::Workers;
 use crate::config::Config;
-use crate::node::Node;
 use crate::node::app::App;
+use crate::node::{Metrics, Node};
 
 /// A server whose addresses are bound: clients can connect, and are served once it runs.
 #[derive(Debug)]
@@ -85,11 +85,11 @@ impl Server {
     /// Serves, until [`Handle::shutdown`] was called and the last connection is closed.
     ///
     /// While it drains it goes on to accept, so that a client is told `503` and not left waiting;
-    /// but for those who come then it does not wait.
+    /// but for those who come then it does not wait. Returns what was counted.
     ///
     /// # Errors
     /// When the poller fails, which no peer can bring about.
-    pub fn run(self) -> io::Result<()> {
+    pub fn run(self) -> io::Result<Metrics> {
         let Self { reactor, handle } = self;
         drop(handle);
         reactor.run()

@@ -26,7 +26,7 @@ use super::transport::Transports;
 use super::worker::Workers;
 use crate::config::Config;
 use crate::id::ConnId;
-use crate::node::{Action, Hangup, Node, Schedule, Unit};
+use crate::node::{Action, Hangup, Metrics, Node, Schedule, Unit};
 use crate::time::{Instant, Now};
 
 /// One read's bytes. Shared by all connections: what a connection leaves unfinished is the node's.
@@ -102,8 +102,8 @@ impl Reactor {
         }
     }
 
-    /// Turns until a shutdown is asked for and the node is drained.
-    pub(super) fn run(mut self) -> io::Result<()> {
+    /// Turns until a shutdown is asked for and the node is drained. What was counted is left.
+    pub(super) fn run(mut self) -> io::Result<Metrics> {
         let mut events = Events::with_capacity(EVENTS);
         let ended = loop {
             if self.draining && self.node.is_drained() {
@@ -113,11 +113,11 @@ impl Reactor {
                 break Err(error);
             }
         };
-        let Self { workers, inbox, .. } = self;
+        let Self { workers, inbox, node, .. } = self;
         // In this order: a worker that waits for room in the mail slot sees that it is gone.
         drop(inbox);
         workers.end();
-        ended
+        ended.map(|()| node.metrics().clone())
     }
 
     /// Sleeps until there is something to do, and does a turn of it.

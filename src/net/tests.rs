@@ -78,7 +78,7 @@ struct Running {
     addresses: Vec<SocketAddr>,
     handle: Handle,
     told: Receiver<Told>,
-    ended: Receiver<io::Result<()>>,
+    ended: Receiver<io::Result<Metrics>>,
 }
 
 impl Running {
@@ -92,7 +92,7 @@ impl Running {
         prepare(&server);
         let (addresses, handle) = (server.local_addrs(), server.handle());
         let (end, ended) = mpsc::channel();
-        thread::spawn(move || end.send(server.run()));
+        thread::spawn(move || drop(end.send(server.run())));
         Self { addresses, handle, told, ended }
     }
 
