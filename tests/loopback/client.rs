@@ -1,0 +1,141 @@
+//! A client that blocks, with tungstenite's frames: not ours, so that it can contradict ours.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+use tungstenite::{Message, WebSocket};
+
+/// A WebSocket of the protocol.
+pub(crate) struct Client(WebSocket<TcpStream>);
+
+impl Client {
+    /// Upgrades, and says nothing yet.
+    pub(crate) fn upgrade(stream: TcpStream, room: &str) -> Self {
+        let (socket, _) =
+            tungstenite::client(format!("ws://localhost/v1/chat/{room}"), stream).unwrap();
+        Self(socket)
+    }
+
+    /// Sends an `auth`; its id.
+    pub(crate) fn offer(&mut self, token: &str) -> String {
+        self.send("auth", &json!({ "token": token }))
+    }
+
+    /// Authenticates; the acknowledgement's payload.
+    pub(crate) fn authenticate(&mut self, token: &str) -> Value {
+        let id = self.offer(token);
+        let answer = self.hear();
+        assert_eq!(answer["payload"]["request_id"], *id, "{answer}");
+        answer["payload"].clone()
+    }
+
+    /// Sends a chat message; its id.
+    pub(crate) fn say(&mut self, content: &str) -> String {
+        self.send("chat_message", &json!({ "content": content }))
+    }
+
+    fn send(&mut self, kind: &str, payload: &Value) -> String {
+        let (id, text) = message(kind, payload);
+        self.0.send(Message::text(text)).unwrap();
+        id
+    }
+
+    /// The next message.
+    #[track_caller]
+    pub(crate) fn hear(&mut self) -> Value {
+        match self.next() {
+            Message::Text(text) => serde_json::from_str(&text).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The close that comes next.
+    #[track_caller]
+    pub(crate) fn close(&mut self) -> (u16, String) {
+        match self.next() {
+            Message::Close(Some(close)) => (close.code.into(), close.reason.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The same; it is answered, and then the connection has ended in order.
+    #[track_caller]
+    pub(crate) fn closed(&mut self) -> (u16, String) {
+        let close = self.close();
+        assert!(matches!(self.0.read(), Err(tungstenite::Error::ConnectionClosed)));
+        close
+    }
+
+    fn next(&mut self) -> Message {
+        loop {
+            match self.0.read().unwrap() {
+                Message::Ping(_) | Message::Pong(_) => {}
+                message => return message,
+            }
+        }
+    }
+
+    /// The socket, for bytes that tungstenite would not send.
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+        self.0.get_mut()
+    }
+
+    /// Sends these bytes. An error is taken as what it is: the server has had enough of them.
+    pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
+        let _ = self.stream().write_all(bytes);
+    }
+}
+
+/// A client's message and its id, which no other has.
+pub(crate) fn message(kind: &str, payload: &Value) -> (String, String) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let id = format!("m{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let timestamp = "2026-11-22T10:00:00.000Z";
+    let text = json!({ "type": kind, "id": id, "timestamp": timestamp, "payload": payload });
+    (id, text.to_string())
+}
+
+/// A frame with this first byte. The mask is zero, which is one like any other.
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        short @ 0..126 => frame.push(0x80 | short as u8),
+        long @ 126..65_536 => {
+            frame.push(0x80 | 126);
+            frame.extend((long as u16).to_be_bytes());
+        }
+        longer => {
+            frame.push(0x80 | 127);
+            frame.extend((longer as u64).to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
+}
+
+/// A request that is answered with 101.
+pub(crate) fn upgrade(room: &str) -> String {
+    format!(
+        "GET /v1/chat/{room} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+}
+
+/// Sends `request` and reads the answer: its head and, where a length is told, its body.
+pub(crate) fn exchange(stream: TcpStream, request: &[u8]) -> (String, String) {
+    // Who is refused early may not come to its last byte.
+    let _ = (&stream).write_all(request);
+    let mut lines = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(lines.read_line(&mut head).unwrap(), 0, "{head}");
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    lines.read_exact(&mut body).unwrap();
+    (head, String::from_utf8(body).unwrap())
+}
