@@ -341,13 +341,17 @@ fn the_documentation_shows_what_is_answered_in_http() {
         if answer.starts_with("HTTP/1.1 503") {
             world.node.handle_shutdown(world.now);
         }
+        if answer.starts_with("HTTP/1.1 429") {
+            // `limits.pending_per_ip` of them.
+            assert_eq!((0..256).map(|_| world.accept()).count(), 256);
+        }
         let request = request.replace('…', &"x".repeat(8_192)).replace('\n', "\r\n");
         let id = world.accept();
         let said = String::from_utf8(world.exchange(id, request.as_bytes())).unwrap();
         assert_eq!(said.replace("\r\n", "\n").trim_end(), answer.trim_end(), "{request}");
         statuses.push(answer.split(' ').nth(1).unwrap().parse().unwrap());
     }
-    for status in [101_u16, 200, 400, 403, 404, 405, 426, 431, 503] {
+    for status in [101_u16, 200, 400, 403, 404, 405, 426, 429, 431, 503] {
         assert!(statuses.contains(&status), "there is no example of {status}");
     }
 }

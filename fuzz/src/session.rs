@@ -124,6 +124,7 @@ impl World {
         limits.pending_message_bytes = Size::bytes(1_024);
         limits.outbound_bytes = Size::bytes(OUTBOUND_BYTES);
         (limits.replay_entries, limits.rooms) = (4, 3);
+        (limits.pending_per_ip, limits.auth_per_minute_per_ip) = (3, 40);
         limits.answer_bytes = Size::bytes(2_048);
         let held = Held::default();
         let app = Moody::new(&config, Arc::clone(&held));
@@ -346,7 +347,7 @@ impl World {
             self.complete(0, b'r');
         }
         let usage = self.node.usage();
-        assert_eq!(Usage { replays: 0, ..usage }, Usage::default());
+        assert_eq!(Usage { replays: 0, addresses: 0, ..usage }, Usage::default());
         self.advance(10_000);
         assert_eq!(self.node.poll_timeout(), None);
         let mut hasher = DefaultHasher::new();

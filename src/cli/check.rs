@@ -16,6 +16,10 @@ const NAME_BYTES: u128 = 128 + 256 * 4;
 const REVOCATION_BYTES: u128 = 72;
 /// One accepted `auth` message: 12 bytes of key, and the slack of an ordered tree.
 const REPLAY_ENTRY_BYTES: u128 = 24;
+/// What is remembered of an address: 16 bytes in each of two trees, and their slack.
+const ADDRESS_BYTES: u128 = 64;
+/// An address with pending connections: 12 bytes in one tree, and its slack.
+const PENDING_ADDRESS_BYTES: u128 = 32;
 /// One remembered room beside its names.
 const ROOM_BYTES: u128 = 128;
 /// The stack that the standard library reserves for a thread.
@@ -91,7 +95,7 @@ fn memory(config: &Config) -> String {
     text
 }
 
-fn rows(config: &Config) -> [Row; 13] {
+fn rows(config: &Config) -> [Row; 15] {
     let limits = &config.limits;
     let wide = |count: usize| count as u128;
     let bound = |count: usize| (count > 0).then_some(wide(count));
@@ -124,6 +128,8 @@ fn rows(config: &Config) -> [Row; 13] {
             limits.revocations,
             entries(limits.revocations, REVOCATION_BYTES),
         ),
+        open_row("limits.addresses", limits.addresses, entries(limits.addresses, ADDRESS_BYTES)),
+        row("addresses of pending connections", limits.pending, PENDING_ADDRESS_BYTES),
         open_row("limits.answer_bytes", 1, bound(limits.answer_bytes.get())),
         open_row("limits.rooms", limits.rooms, entries(limits.rooms, ROOM_BYTES + NAME_BYTES)),
         row("limits.worker_queue, of message_bytes", limits.worker_queue, message),
@@ -173,6 +179,7 @@ mod tests {
             Limits { replay_entries: 0, ..Limits::default() },
             Limits { answer_bytes: Size::bytes(0), ..Limits::default() },
             Limits { rooms: 0, ..Limits::default() },
+            Limits { addresses: 0, ..Limits::default() },
         ] {
             assert_eq!(total(Limits { connections: 1, pending: 1, ..limits }), "no bound");
         }

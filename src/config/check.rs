@@ -16,6 +16,8 @@ pub const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "tra
 const MAX_LENGTH: Length = Length::from_secs(366 * 86_400);
 const MAX_LEEWAY: Length = Length::from_secs(3_600);
 const MAX_CONNECTIONS: usize = 1 << 24;
+/// Points are drained by the microsecond: a minute has 60 for each of so many.
+const MAX_ATTEMPTS: u32 = 1_000_000;
 const MAX_THREADS: usize = 1_024;
 const MAX_QUEUE: usize = 1 << 20;
 const MIN_MESSAGE: Size = Size::bytes(512);
@@ -134,6 +136,8 @@ impl Faults {
             );
             self.add("limits.pending", problem);
         }
+        let attempts = limits.auth_per_minute_per_ip;
+        self.within("limits.auth_per_minute_per_ip", attempts, 0..=MAX_ATTEMPTS);
         self.within("limits.message_bytes", limits.message_bytes, MIN_MESSAGE..=MAX_MESSAGE);
         self.within(
             "limits.pending_message_bytes",
@@ -272,7 +276,10 @@ mod tests {
     #[test]
     fn a_limit_of_zero_is_none_where_none_is_possible() {
         let limits = Limits {
+            pending_per_ip: 0,
             connections_per_user: 0,
+            auth_per_minute_per_ip: 0,
+            addresses: 0,
             messages_per_minute: 0,
             outbound_bytes: Size::bytes(0),
             ping: Length::default(),

@@ -125,8 +125,14 @@ pub struct Limits {
     pub connections: usize,
     /// Of these, not yet authenticated. 0: half of `connections`.
     pub pending: usize,
+    /// Of the pending ones, those of one address; an IPv6 /64 is one.
+    pub pending_per_ip: usize,
     /// Connections of one user (`sub`).
     pub connections_per_user: u32,
+    /// Points of authentication a minute for one address, and their burst: a forged token costs 10.
+    pub auth_per_minute_per_ip: u32,
+    /// Addresses whose points are remembered; full: the one with the least to drain goes.
+    pub addresses: usize,
     /// Chat messages a minute on one connection, and its burst.
     pub messages_per_minute: u32,
     /// The largest message.
@@ -161,7 +167,10 @@ impl Default for Limits {
         Self {
             connections: 0,
             pending: 0,
+            pending_per_ip: 256,
             connections_per_user: 5,
+            auth_per_minute_per_ip: 120,
+            addresses: 65_536,
             messages_per_minute: 30,
             message_bytes: Size::kib(64),
             pending_message_bytes: Size::kib(16),

@@ -31,7 +31,8 @@ impl Node {
         id: &str,
         token: &str,
     ) -> Result<(Principal, Reserved), CloseReason> {
-        let principal = self.verifier.verify(token, now.unix)?;
+        let verified = self.verifier.verify(token, now.unix);
+        let principal = self.charge(now, index, verified)?;
         let current = self.users.name_of(index);
         let is_first = current.is_none();
         if current.is_some_and(|user| *user != principal.user) {

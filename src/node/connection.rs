@@ -10,6 +10,7 @@ use super::outbox::Outbox;
 use super::policy::Policy;
 use super::port::Ticket;
 use super::session::{Clocks, Session};
+use crate::auth::Address;
 use crate::time::{Instant, UnixTime};
 
 /// What is kept for each connection, whatever it does: 112 bytes, which is also what a pending one
@@ -36,6 +37,8 @@ pub(crate) struct Connection {
     pub(crate) is_deaf: bool,
     /// The driver is told to drop the socket; nothing reaches it any more.
     pub(crate) is_over: bool,
+    /// It is one of its address's pending connections.
+    pub(crate) is_counted: bool,
 }
 
 /// What the driver does when everything is written.
@@ -123,12 +126,18 @@ impl Connection {
             is_flush_queued: false,
             is_deaf: false,
             is_over: false,
+            is_counted: false,
         }
     }
 
     /// Where it came from.
     pub(crate) fn peer(&self) -> SocketAddr {
         SocketAddr::new(self.peer_ip.to_canonical(), self.peer_port)
+    }
+
+    /// What its limits are counted by.
+    pub(crate) fn address(&self) -> Address {
+        Address::from(IpAddr::V6(self.peer_ip))
     }
 
     /// The nearest of its deadlines.

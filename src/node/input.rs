@@ -67,6 +67,10 @@ impl Node {
             self.refuse(now, index, Refusal::AtCapacity);
             return;
         }
+        if let Err(refusal) = self.may_upgrade(now, index) {
+            self.refuse(now, index, refusal);
+            return;
+        }
         let id = self.id_of(index);
         let response = self
             .encoder
@@ -152,11 +156,7 @@ impl Node {
     fn on_text(&mut self, now: Now, index: usize, text: &str) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         match connection.session.phase() {
-            Phase::Authenticating => {
-                let parsed = protocol::parse(text);
-                let verdict = connection.session.judge_first(&parsed);
-                self.carry_out(now, index, verdict);
-            }
+            Phase::Authenticating => self.on_first_text(now, index, text),
             // What is pipelined behind `auth` is kept, within a bound.
             Phase::Joining => {
                 let waiting = connection.waiting.get_or_insert_default();
@@ -169,6 +169,18 @@ impl Node {
             Phase::Connected | Phase::Reauthenticating => self.on_member_text(now, index, text),
             Phase::Handshaking | Phase::Closing => {}
         }
+    }
+
+    /// The allowance of the address comes first: beyond it, nothing is looked at.
+    fn on_first_text(&mut self, now: Now, index: usize, text: &str) {
+        if !self.may_attempt(now, index) {
+            self.close(now, index, CloseReason::TooManyAuthAttempts);
+            return;
+        }
+        let Some(connection) = self.connections.get(index) else { return };
+        let parsed = protocol::parse(text);
+        let verdict = connection.session.judge_first(&parsed);
+        self.carry_out(now, index, verdict);
     }
 
     /// A text of somebody in the room: a re-authentication is handled at once, everything else in

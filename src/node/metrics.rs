@@ -9,8 +9,14 @@ pub struct Metrics {
     pub accepted: u64,
     /// TCP connections that were dropped because every slot was taken.
     pub dropped_at_accept: u64,
+    /// TCP connections that were dropped because their address held too many pending ones.
+    pub dropped_by_address: u64,
     /// Accepts that failed because descriptors or memory ran out.
     pub accept_pauses: u64,
+    /// Upgrades refused because their address had too many pending connections.
+    pub refused_pending: u64,
+    /// Upgrades and `auth` messages refused because their address had used its allowance.
+    pub refused_attempts: u64,
     /// WebSocket upgrades.
     pub upgraded: u64,
     /// `auth` messages that were accepted on a new connection.

@@ -25,6 +25,7 @@ mod deadlines;
 mod frame;
 mod groups;
 mod input;
+mod limits;
 mod metrics;
 mod operator;
 mod outbox;
@@ -54,10 +55,11 @@ use self::answers::Answers;
 use self::app::App;
 use self::connection::{Afterwards, Connection};
 use self::groups::Groups;
+use self::limits::PendingTable;
 use self::outbox::Pool;
 use self::policy::Policy;
 use self::questions::Questions;
-use crate::auth::{KeyFault, ReplaySet, Revocations, Verifier};
+use crate::auth::{Address, AddressLimiter, KeyFault, ReplaySet, Revocations, Verifier};
 use crate::config::Config;
 use crate::id::{ConnId, MessageIds, Rng, SeededState};
 use crate::protocol::{Payload, ServerMessage};
@@ -73,6 +75,8 @@ pub struct Node {
     verifier: Verifier,
     replays: ReplaySet,
     revocations: Revocations,
+    limiter: AddressLimiter,
+    pending_by_address: PendingTable,
     connections: Slab<Connection>,
     wheel: Wheel,
     rooms: Groups,
@@ -129,6 +133,11 @@ impl Node {
             verifier: Verifier::new(&config.auth)?,
             replays: ReplaySet::new(config.limits.replay_entries),
             revocations: Revocations::new(config.limits.revocations),
+            limiter: AddressLimiter::new(
+                config.limits.auth_per_minute_per_ip,
+                config.limits.addresses,
+            ),
+            pending_by_address: PendingTable::default(),
             connections: Slab::with_capacity(slots),
             wheel: Wheel::with_capacity(slots),
             rooms: Groups::new(rng.next_u64(), slots),
@@ -160,11 +169,16 @@ impl Node {
             self.metrics.dropped_at_accept += 1;
             return Err(Refused::Full);
         }
+        if self.holds_too_many(Address::from(peer.ip())) {
+            self.metrics.dropped_by_address += 1;
+            return Err(Refused::Address);
+        }
         self.last_generation = self.last_generation.wrapping_add(1);
         let generation = self.last_generation;
         let connection = Connection::new(now.monotonic, peer, generation, &self.policy);
         let index = self.connections.insert(connection);
         self.count_phase(Phase::Handshaking, 1);
+        self.count_pending(index);
         self.metrics.accepted += 1;
         self.arm(index);
         Ok(ConnId::new(index as u32, generation))
@@ -264,11 +278,12 @@ impl Node {
     /// How often one of the bounded memories forgot something early because it was full, by the name
     /// of its limit.
     #[must_use]
-    pub fn forgotten_early(&self) -> [(&'static str, u64); 3] {
+    pub fn forgotten_early(&self) -> [(&'static str, u64); 4] {
         [
             ("replay_entries", self.replays.forgotten()),
             ("answer_bytes", self.answers.forgotten()),
             ("revocations", self.revocations.forgotten()),
+            ("addresses", self.limiter.forgotten()),
         ]
     }
 
@@ -295,6 +310,8 @@ impl Node {
             users: self.users.len(),
             questions: self.questions.len(),
             replays: self.replays.len(),
+            addresses: self.limiter.len(),
+            pending_addresses: self.pending_by_address.len(),
             buffered_bytes: self.connections.iter().map(|(_, c)| kept(c)).sum(),
         }
     }
@@ -334,6 +351,9 @@ impl Node {
         if before != after {
             self.count_phase(before, -1);
             self.count_phase(after, 1);
+        }
+        if before.is_pending() && !after.is_pending() {
+            self.uncount_pending(index);
         }
         self.arm(index);
         Some(result)
@@ -434,6 +454,10 @@ pub struct Usage {
     pub questions: usize,
     /// Accepted `auth` messages that are remembered.
     pub replays: usize,
+    /// Addresses whose attempts are remembered: forgotten with the next attempt after a quiet minute.
+    pub addresses: usize,
+    /// Addresses with connections that are pending.
+    pub pending_addresses: usize,
     /// Bytes in buffers and queues of connections.
     pub buffered_bytes: usize,
 }

@@ -30,6 +30,7 @@ pub(crate) struct Policy {
     pub(crate) connections_per_user: u32,
     pub(crate) connections: usize,
     pub(crate) pending: usize,
+    pub(crate) pending_per_ip: usize,
     pub(crate) origins: Vec<String>,
 }
 
@@ -78,6 +79,7 @@ impl Policy {
                 0 => limits.connections / 2,
                 pending => pending,
             }),
+            pending_per_ip: or_none(limits.pending_per_ip),
             origins: config.http.allowed_origins.clone(),
         }
     }

@@ -102,4 +102,6 @@ pub enum Hangup {
 pub enum Refused {
     /// Every slot is taken, the few that answer `503` included.
     Full,
+    /// Its address holds too many connections that are pending.
+    Address,
 }

@@ -1,7 +1,7 @@
 //! The request head: an upgrade, one of the small routes, or a refusal in HTTP.
 //!
 //! What is refused here is refused with one JSON answer, in the order of the protocol: size, form,
-//! path and method, upgrade and version, origin, capacity.
+//! path and method, upgrade and version, origin, capacity, address.
 
 use std::io::Write;
 
@@ -46,6 +46,8 @@ pub(crate) enum Refusal {
     UnsupportedVersion,
     OriginNotAllowed,
     AtCapacity,
+    /// With the seconds after which to come again.
+    TooManyRequests(u32),
 }
 
 impl Refusal {
@@ -103,6 +105,13 @@ impl Refusal {
                 "The server is full or draining",
                 "Retry-After: 5\r\n",
             ),
+            Self::TooManyRequests(_) => (
+                429,
+                "Too Many Requests",
+                "too_many_requests",
+                "Too many pending or failed authentications from this address",
+                "",
+            ),
         }
     }
 
@@ -114,6 +123,10 @@ impl Refusal {
     /// The whole answer.
     pub(crate) fn response(self) -> String {
         let (status, phrase, code, text, header) = self.parts();
+        let header = match self {
+            Self::TooManyRequests(seconds) => &format!("Retry-After: {seconds}\r\n"),
+            _ => header,
+        };
         response(status, phrase, header, &format!(r#"{{"error":"{code}","message":"{text}"}}"#))
     }
 }

@@ -197,7 +197,7 @@ impl World {
         let end = engine.now.monotonic + length;
         self.run_until(end)?;
         let engine = &mut self.engine;
-        let usage = Usage { replays: 0, questions: 0, ..engine.node.usage() };
+        let usage = Usage { replays: 0, addresses: 0, questions: 0, ..engine.node.usage() };
         if usage != Usage::default() || !engine.node.is_drained() {
             engine.fail(format!("something is left after the drain: {usage:?}"));
         }

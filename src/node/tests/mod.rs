@@ -4,6 +4,7 @@ mod auth;
 mod chat;
 mod hostile;
 mod later;
+mod limits;
 mod operator;
 
 use std::collections::HashMap;
@@ -126,7 +127,12 @@ impl World {
     }
 
     fn accept(&mut self) -> ConnId {
-        self.node.handle_accept(self.now, "127.0.0.1:9".parse().unwrap()).unwrap()
+        self.accept_from("127.0.0.1")
+    }
+
+    fn accept_from(&mut self, ip: &str) -> ConnId {
+        let peer = SocketAddr::new(ip.parse().unwrap(), 9);
+        self.node.handle_accept(self.now, peer).unwrap()
     }
 
     fn bytes(&mut self, id: ConnId, bytes: &[u8]) {
@@ -136,7 +142,11 @@ impl World {
 
     /// A connection that may say who it is.
     fn authenticating(&mut self, room: &str) -> ConnId {
-        let id = self.accept();
+        self.authenticating_from("127.0.0.1", room)
+    }
+
+    fn authenticating_from(&mut self, ip: &str, room: &str) -> ConnId {
+        let id = self.accept_from(ip);
         self.bytes(id, upgrade(room).as_bytes());
         let answer = self.raw(id);
         assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
@@ -235,7 +245,7 @@ impl World {
 
     #[track_caller]
     fn assert_nothing_is_left(&mut self) {
-        let usage = Usage { replays: 0, ..self.node.usage() };
+        let usage = Usage { replays: 0, addresses: 0, ..self.node.usage() };
         assert_eq!(usage, Usage::default());
     }
 }

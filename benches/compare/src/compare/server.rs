@@ -16,9 +16,11 @@ pub(crate) const SECRET_VARIABLE: &str = "VESTIBULE_AUTH__SECRET";
 /// For a server to say where it listens, or to listen.
 const START: Duration = Duration::from_secs(15);
 /// The limits that one host with many users in one process would meet.
-const UNLIMITED: [(&str, &str); 2] = [
+const UNLIMITED: [(&str, &str); 4] = [
     ("VESTIBULE_LIMITS__MESSAGES_PER_MINUTE", "0"),
     ("VESTIBULE_LIMITS__CONNECTIONS_PER_USER", "0"),
+    ("VESTIBULE_LIMITS__PENDING_PER_IP", "0"),
+    ("VESTIBULE_LIMITS__AUTH_PER_MINUTE_PER_IP", "0"),
 ];
 
 /// A server that can be started.

@@ -1,0 +1,133 @@
+//! The limits of an address: how many connections may be pending, and how many tokens be tried.
+//!
+//! A pending connection is counted from its accept until it is authenticated or over. What is over
+//! the bound is refused in HTTP as long as the address holds no more than a few beyond it, and
+//! dropped from there on. Who is in is never counted, so nothing here can touch the authenticated.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::upgrade::Refusal;
+use super::{Node, SLOTS_FOR_REFUSALS};
+use crate::auth::{Address, Evidence, Principal};
+use crate::protocol::CloseReason;
+use crate::time::Now;
+
+/// When a refused client may come again: pending connections are over in some 5 seconds.
+const PENDING_RETRY_SECONDS: u32 = 5;
+
+/// How many connections of each address are pending.
+///
+/// Only addresses that have some are in it, so it is bounded by `limits.pending`: at most some 32
+/// bytes for each.
+#[derive(Debug, Default)]
+pub(super) struct PendingTable(BTreeMap<Address, u32>);
+
+impl PendingTable {
+    pub(super) fn count(&self, address: Address) -> usize {
+        self.0.get(&address).map_or(0, |&count| count as usize)
+    }
+
+    fn add(&mut self, address: Address) {
+        *self.0.entry(address).or_default() += 1;
+    }
+
+    fn remove(&mut self, address: Address) {
+        let Some(count) = self.0.get_mut(&address) else {
+            debug_assert!(false, "what is removed was added");
+            return;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.0.remove(&address);
+        }
+    }
+
+    /// Addresses in it.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Node {
+    /// Does `address` hold so many pending connections that not even a refusal is due?
+    pub(super) fn holds_too_many(&self, address: Address) -> bool {
+        let most = self.policy.pending_per_ip.saturating_add(SLOTS_FOR_REFUSALS);
+        self.pending_by_address.count(address) >= most
+    }
+
+    /// Counts `index` as pending, unless it is counted.
+    pub(super) fn count_pending(&mut self, index: usize) {
+        if let Some(connection) = self.connections.get_mut(index)
+            && !std::mem::replace(&mut connection.is_counted, true)
+        {
+            self.pending_by_address.add(connection.address());
+        }
+    }
+
+    /// `index` is authenticated, or over.
+    pub(super) fn uncount_pending(&mut self, index: usize) {
+        if let Some(connection) = self.connections.get_mut(index)
+            && std::mem::take(&mut connection.is_counted)
+        {
+            self.pending_by_address.remove(connection.address());
+        }
+    }
+
+    /// May `index` become a WebSocket, as far as its address is concerned?
+    pub(super) fn may_upgrade(&mut self, now: Now, index: usize) -> Result<(), Refusal> {
+        let Some(connection) = self.connections.get(index) else { return Ok(()) };
+        let address = connection.address();
+        if self.pending_by_address.count(address) > self.policy.pending_per_ip {
+            self.metrics.refused_pending += 1;
+            return Err(Refusal::TooManyRequests(PENDING_RETRY_SECONDS));
+        }
+        self.limiter.look(now.monotonic, address).map_err(|wait| {
+            self.metrics.refused_attempts += 1;
+            Refusal::TooManyRequests(whole_seconds(wait))
+        })
+    }
+
+    /// May the first message of `index` be looked at?
+    pub(super) fn may_attempt(&mut self, now: Now, index: usize) -> bool {
+        let Some(connection) = self.connections.get(index) else { return false };
+        let may = self.limiter.look(now.monotonic, connection.address()).is_ok();
+        if !may {
+            self.metrics.refused_attempts += 1;
+        }
+        may
+    }
+
+    /// Charges the address of `index` for what the look at its token has shown. A token that is
+    /// not taken is told that there were too many, where there were.
+    ///
+    /// A re-authentication is charged alike and told its own reason: who is in is not judged by
+    /// what else comes from its address.
+    pub(super) fn charge(
+        &mut self,
+        now: Now,
+        index: usize,
+        verified: Result<Principal, CloseReason>,
+    ) -> Result<Principal, CloseReason> {
+        let evidence = match &verified {
+            Err(CloseReason::InvalidToken) => Evidence::Forged,
+            // The other checks come after the signature's.
+            _ => Evidence::Honest,
+        };
+        let Some(connection) = self.connections.get(index) else { return verified };
+        let is_first = connection.session.phase().is_pending();
+        let is_within = self.limiter.charge(now.monotonic, connection.address(), evidence);
+        verified.map_err(|reason| {
+            if is_within || !is_first {
+                return reason;
+            }
+            self.metrics.refused_attempts += 1;
+            CloseReason::TooManyAuthAttempts
+        })
+    }
+}
+
+/// Rounded up: who waits so long finds the door open.
+fn whole_seconds(wait: Duration) -> u32 {
+    u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX)
+}
