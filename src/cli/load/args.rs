@@ -49,7 +49,7 @@ pub(super) struct Common {
     /// Handshakes in flight at most; in a storm, connections
     #[arg(long, global = true, default_value_t = 500, value_name = "N")]
     pub(super) concurrency: u32,
-    /// Loopback source addresses (127.0.0.2, …); 0: one for every 25,000 connections
+    /// Loopback source addresses (127.0.0.2, …); 0: one for every 200 sockets
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     pub(super) sources: u32,
     /// The end of the load test, whatever happens
