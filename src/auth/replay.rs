@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::time::UnixTime;
+use crate::time::{Instant, Now, UnixTime};
 
 /// The same was accepted before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct ReplaySet {
     entries: BTreeSet<Key>,
     capacity: usize,
     forgotten: u64,
+    /// What the wall clock showed at monotonic zero, by the first look at both.
+    epoch: Option<UnixTime>,
 }
 
 /// The second of the expiry, rounded up, and the hash in halves, so that 4 bytes align it.
@@ -28,7 +30,7 @@ impl ReplaySet {
     /// Remembers at most `capacity` entries; 0: without a bound.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { entries: BTreeSet::new(), capacity, forgotten: 0 }
+        Self { entries: BTreeSet::new(), capacity, forgotten: 0, epoch: None }
     }
 
     /// Remembers the message of this `hash` until `expires`.
@@ -37,7 +39,7 @@ impl ReplaySet {
     ///
     /// # Errors
     /// [`Replayed`] when it is remembered already.
-    pub fn reserve(&mut self, now: UnixTime, hash: u64, expires: UnixTime) -> Result<(), Replayed> {
+    pub fn reserve(&mut self, now: Now, hash: u64, expires: UnixTime) -> Result<(), Replayed> {
         self.forget_expired(now);
         if !self.entries.insert(key(hash, expires)) {
             return Err(Replayed);
@@ -73,8 +75,16 @@ impl ReplaySet {
     }
 
     /// Each entry is forgotten once, so this is amortised O(log n) a reservation.
-    fn forget_expired(&mut self, now: UnixTime) {
-        let now = now.as_millis() / 1_000;
+    ///
+    /// An expiry must be past by both clocks: a wall clock that is set on and back again would
+    /// else let a message in twice.
+    fn forget_expired(&mut self, now: Now) {
+        let since_start = now.monotonic.since(Instant::START);
+        let epoch = *self.epoch.get_or_insert_with(|| {
+            let since_start = u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX);
+            UnixTime::from_millis(now.unix.as_millis().saturating_sub(since_start))
+        });
+        let now = now.unix.min(epoch + since_start).as_millis() / 1_000;
         while let Some(&(expires, ..)) = self.entries.first()
             && u64::from(expires) <= now
         {
@@ -97,41 +107,55 @@ mod tests {
         UnixTime::from_millis(seconds * 1_000)
     }
 
+    fn now(seconds: u64) -> Now {
+        let monotonic = Instant::from_micros(seconds * 1_000_000);
+        Now { monotonic, unix: at(seconds) }
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_on_and_back_forgets_nothing() {
+        let mut set = ReplaySet::new(10);
+        assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
+        let set_on = Now { unix: at(3_600), ..now(1) };
+        assert_eq!(set.reserve(set_on, 8, at(3_700)), Ok(()));
+        assert_eq!(set.reserve(now(2), 7, at(60)), Err(Replayed));
+    }
+
     #[test]
     fn a_message_is_single_use_until_its_token_expires() {
         let mut set = ReplaySet::new(10);
-        assert_eq!(set.reserve(at(0), 7, at(60)), Ok(()));
-        assert_eq!(set.reserve(at(59), 7, at(60)), Err(Replayed));
-        assert_eq!(set.reserve(at(60), 8, at(90)), Ok(()));
+        assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
+        assert_eq!(set.reserve(now(59), 7, at(60)), Err(Replayed));
+        assert_eq!(set.reserve(now(60), 8, at(90)), Ok(()));
         assert_eq!(set.len(), 1);
     }
 
     #[test]
     fn a_failed_join_frees_its_message() {
         let mut set = ReplaySet::new(10);
-        assert_eq!(set.reserve(at(0), 7, at(60)), Ok(()));
+        assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
         set.release(7, at(60));
         assert!(set.is_empty());
-        assert_eq!(set.reserve(at(0), 7, at(60)), Ok(()));
+        assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
     }
 
     #[test]
     fn a_full_set_forgets_what_is_nearest_to_its_expiry() {
         let mut set = ReplaySet::new(2);
         for (hash, expiry) in [(1, 90), (2, 60), (3, 120)] {
-            assert_eq!(set.reserve(at(0), hash, at(expiry)), Ok(()));
+            assert_eq!(set.reserve(now(0), hash, at(expiry)), Ok(()));
         }
         assert_eq!((set.len(), set.forgotten()), (2, 1));
-        assert_eq!(set.reserve(at(0), 1, at(90)), Err(Replayed));
+        assert_eq!(set.reserve(now(0), 1, at(90)), Err(Replayed));
         // The one that was forgotten is nearest again, and goes at once.
-        assert_eq!(set.reserve(at(0), 2, at(60)), Ok(()));
+        assert_eq!(set.reserve(now(0), 2, at(60)), Ok(()));
         assert_eq!((set.len(), set.forgotten()), (2, 2));
     }
 
     #[test]
     fn an_expiry_beyond_the_counter_is_remembered_too() {
         let mut set = ReplaySet::new(0);
-        assert_eq!(set.reserve(at(0), 1, UnixTime::MAX), Ok(()));
-        assert_eq!(set.reserve(at(0), 1, UnixTime::MAX), Err(Replayed));
+        assert_eq!(set.reserve(now(0), 1, UnixTime::MAX), Ok(()));
+        assert_eq!(set.reserve(now(0), 1, UnixTime::MAX), Err(Replayed));
     }
 }

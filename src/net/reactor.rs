@@ -13,6 +13,7 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use mio::event::Event;
@@ -22,7 +23,7 @@ use mio::{Events, Poll};
 use super::clock::{Clock, wait_until};
 use super::handle::Inbox;
 use super::listener::{Accepted, Listeners};
-use super::transport::Transports;
+use super::transport::{Queued, Transports};
 use super::worker::Workers;
 use crate::config::Config;
 use crate::id::ConnId;
@@ -32,8 +33,9 @@ use crate::time::{Instant, Now};
 /// One read's bytes. Shared by all connections: what a connection leaves unfinished is the node's.
 const READ_BYTES: usize = 64 * 1_024;
 
-/// Events of one turn; more wait in the kernel. At 16 bytes an event, 16 KiB.
-const EVENTS: usize = 1_024;
+/// Events of one turn: one for every connection, so that nobody inside is left to a later turn
+/// behind those outside. At 12 bytes an event; address space, which becomes memory as it is used.
+const EVENTS: RangeInclusive<usize> = 1_024..=(1 << 17);
 
 /// Slices of one write. An answer is one or two, so this is rarely reached.
 const SLICES: usize = 16;
@@ -63,6 +65,8 @@ pub(super) struct Reactor {
     /// Reported writable in this turn, after a short write.
     writable: Vec<ConnId>,
     buffer: Box<[u8]>,
+    /// How many events one turn takes.
+    events: usize,
     workers: Workers,
     inbox: Inbox,
     /// The last turn left answers in the mail slot.
@@ -94,6 +98,7 @@ impl Reactor {
             // Filled with something else than zero, so that its pages are there from the start: an
             // idle server's memory is then the same before and after its first read.
             buffer: vec![0xff; READ_BYTES].into_boxed_slice(),
+            events: config.limits.connections.clamp(*EVENTS.start(), *EVENTS.end()),
             workers,
             inbox,
             mail_left: false,
@@ -104,7 +109,7 @@ impl Reactor {
 
     /// Turns until a shutdown is asked for and the node is drained. What was counted is left.
     pub(super) fn run(mut self) -> io::Result<Metrics> {
-        let mut events = Events::with_capacity(EVENTS);
+        let mut events = Events::with_capacity(self.events);
         let ended = loop {
             if self.draining && self.node.is_drained() {
                 break Ok(());
@@ -208,18 +213,28 @@ impl Reactor {
         }
     }
 
-    /// Puts a connection that may have something to read on its ready list, once.
+    /// Puts a connection that may have something to read on its ready list, once. Who was let in
+    /// since it was put among the pending does not wait there any longer.
     fn make_ready(&mut self, id: ConnId) {
+        let is_in = self.node.is_authenticated(id);
+        let queue = if is_in { Queued::Authenticated } else { Queued::Pending };
         let Some(transport) = self.transports.find_mut(id) else { return };
-        if transport.ready && !transport.queued && self.node.wants_input(id) {
-            transport.queued = true;
-            self.schedule.push(id, self.node.is_authenticated(id));
+        let is_queued = transport.queued == queue || transport.queued == Queued::Authenticated;
+        if transport.ready && !is_queued && self.node.wants_input(id) {
+            transport.queued = queue;
+            self.schedule.push(id, is_in);
         }
     }
 
     fn serve(&mut self, unit: Unit) {
         match unit {
-            Unit::Authenticated(id) | Unit::Pending(id) => self.read(id),
+            Unit::Authenticated(id) => self.read(id),
+            Unit::Pending(id) => {
+                let queued = self.transports.find(id).map(|transport| transport.queued);
+                if queued == Some(Queued::Pending) {
+                    self.read(id);
+                }
+            }
             Unit::Accept(listener) => self.accept(listener),
         }
     }
@@ -227,7 +242,7 @@ impl Reactor {
     /// One read. Whether there may be more is known without a second one.
     fn read(&mut self, id: ConnId) {
         let Some(transport) = self.transports.find_mut(id) else { return };
-        transport.queued = false;
+        transport.queued = Queued::Nowhere;
         if !self.node.wants_input(id) {
             return; // `ready` stays, for `Action::Resume`.
         }

@@ -9,13 +9,22 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 
 use crate::id::ConnId;
 
+/// Where a connection that may have something to read waits for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queued {
+    Nowhere,
+    Pending,
+    /// Also if it is on the other list still: it was let in meanwhile.
+    Authenticated,
+}
+
 /// One connection's socket, and what the driver knows about it.
 #[derive(Debug)]
 pub(super) struct Transport {
     stream: TcpStream,
     generation: u32,
-    /// It is on a ready list. It is put there once, however many events come.
-    pub(super) queued: bool,
+    /// On which ready list it is. It is put there once, however many events come.
+    pub(super) queued: Queued,
     /// There may be something to read: edge-triggered polling will not say so again.
     pub(super) ready: bool,
     /// The poller said that the peer has ended or reset: a short read is not the last one then.
@@ -111,7 +120,7 @@ impl Transports {
         Some(slot.insert(Transport {
             stream,
             generation: id.generation(),
-            queued: false,
+            queued: Queued::Nowhere,
             ready: false,
             hangup: false,
             ended: false,

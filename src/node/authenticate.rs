@@ -62,7 +62,7 @@ impl Node {
         let until = principal.expires_at + self.verifier.leeway();
         let message = self.hash(&[id, token]);
         let replayed = |Replayed| CloseReason::AuthReplayed;
-        self.replays.reserve(now.unix, message, until).map_err(replayed)?;
+        self.replays.reserve(now, message, until).map_err(replayed)?;
         let mut reserved = Reserved { message, token_id: None, until };
         if let Some(token_id) = &principal.token_id
             && self.policy.single_use_jti
@@ -72,8 +72,8 @@ impl Node {
             let owner = self.id_of(index).to_string();
             let used = self.hash(&["jti", &principal.user, token_id]);
             let mine = self.hash(&["jti of", &owner, token_id]);
-            if self.replays.reserve(now.unix, mine, until).is_ok() {
-                if self.replays.reserve(now.unix, used, until).is_err() {
+            if self.replays.reserve(now, mine, until).is_ok() {
+                if self.replays.reserve(now, used, until).is_err() {
                     self.replays.release(mine, until);
                     self.forget_reservation(reserved);
                     return Err(CloseReason::AuthReplayed);
