@@ -1,8 +1,8 @@
 //! A raw echo on the same frame code that the server uses: to point a WebSocket test suite at it.
+//! `scripts/conformance` does so with Autobahn's; `docs/conformance.md` has the results.
 //!
 //! ```text
 //! cargo run --release --example echo 127.0.0.1:9001
-//! wstest --mode fuzzingclient --spec fuzzingclient.json      # Autobahn's suite
 //! ```
 //!
 //! Text and binary messages come back as they are, pings are answered, a close frame is answered in
