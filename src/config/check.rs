@@ -164,6 +164,10 @@ impl Faults {
                 self.add("http.allowed_origins", problem);
             }
         }
+        if config.http.proxy_protocol && config.http.trusted_proxies.is_empty() {
+            let problem = "nobody may speak it: name your proxies in http.trusted_proxies";
+            self.add("http.proxy_protocol", problem);
+        }
         self.timeout("backend.timeout", config.backend.timeout);
         if !LOG_LEVELS.contains(&config.log.level.as_str()) {
             let problem = format!(
@@ -286,6 +290,15 @@ mod tests {
             ..Limits::default()
         };
         assert_eq!(Config { limits, ..Config::default() }.faults(), []);
+    }
+
+    #[test]
+    fn the_proxy_protocol_needs_a_proxy() {
+        let http = Http { proxy_protocol: true, ..Http::default() };
+        let fault = Config { http: http.clone(), ..Config::default() };
+        assert_eq!(keys(&fault), ["http.proxy_protocol"]);
+        let http = Http { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], ..http };
+        assert_eq!(Config { http, ..Config::default() }.faults(), []);
     }
 
     #[test]

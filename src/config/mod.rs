@@ -4,6 +4,7 @@
 //! fills them by hand. A limit of 0 is "none" unless its field says otherwise.
 
 pub mod check;
+mod network;
 mod units;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use check::Fault;
+pub use network::Network;
 pub use units::{Length, Size};
 
 /// Everything. Its serialised form is the configuration file, with every key there.
@@ -198,6 +200,10 @@ pub struct Http {
     pub header_bytes: Size,
     /// Exact origins, or `*.example.com`. Empty: any.
     pub allowed_origins: Vec<String>,
+    /// Proxies in front: who they say the client is, is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// They say it by the PROXY protocol, version 1 or 2, and not by HTTP headers.
+    pub proxy_protocol: bool,
 }
 
 impl Default for Http {
@@ -206,6 +212,8 @@ impl Default for Http {
             header_timeout: Length::from_secs(5),
             header_bytes: Size::kib(8),
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
         }
     }
 }

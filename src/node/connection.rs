@@ -39,6 +39,8 @@ pub(crate) struct Connection {
     pub(crate) is_over: bool,
     /// It is one of its address's pending connections.
     pub(crate) is_counted: bool,
+    /// Its proxy has not said yet whom it was called by (the PROXY protocol).
+    pub(crate) awaits_client: bool,
 }
 
 /// What the driver does when everything is written.
@@ -127,12 +129,28 @@ impl Connection {
             is_deaf: false,
             is_over: false,
             is_counted: false,
+            awaits_client: false,
         }
     }
 
-    /// Where it came from.
+    /// Its proxy says that it is from here.
+    pub(crate) fn set_peer(&mut self, peer: SocketAddr) {
+        self.peer_ip = match peer.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        self.peer_port = peer.port();
+    }
+
+    /// Where it came from; behind a proxy, the client, with port 0 where that is not told.
     pub(crate) fn peer(&self) -> SocketAddr {
         SocketAddr::new(self.peer_ip.to_canonical(), self.peer_port)
+    }
+
+    /// The same for people: without a port where none is known.
+    pub(crate) fn peer_text(&self) -> String {
+        let peer = self.peer();
+        if peer.port() == 0 { peer.ip().to_string() } else { peer.to_string() }
     }
 
     /// What its limits are counted by.

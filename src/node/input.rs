@@ -20,14 +20,16 @@ impl Node {
         if connection.is_deaf {
             return;
         }
-        if connection.session.phase() == Phase::Handshaking {
+        if connection.awaits_client {
+            self.on_proxy_header(now, id.index(), bytes);
+        } else if connection.session.phase() == Phase::Handshaking {
             self.on_head(now, id.index(), bytes);
         } else {
             self.on_frames(now, id.index(), bytes);
         }
     }
 
-    fn on_head(&mut self, now: Now, index: usize, bytes: &mut [u8]) {
+    pub(super) fn on_head(&mut self, now: Now, index: usize, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let mut kept = connection.decoder.take_kept();
         let max_bytes = self.policy.header_bytes;
@@ -43,7 +45,7 @@ impl Node {
             }
             &mut kept
         };
-        match upgrade::parse(head, max_bytes, &self.policy.origins) {
+        match upgrade::parse(head, self.policy.request_rules(), connection.peer()) {
             Ok(None) => {
                 let head = head.to_vec();
                 connection.decoder.keep(head);
@@ -57,10 +59,11 @@ impl Node {
     }
 
     fn on_request(&mut self, now: Now, index: usize, request: Request, frames: &mut [u8]) {
-        let Request::Upgrade { room, accept, subprotocol } = request else {
+        let Request::Upgrade { room, accept, subprotocol, client } = request else {
             self.respond(now, index, &upgrade::health());
             return;
         };
+        self.client_is(index, client);
         let is_full = self.connections.len() > self.policy.connections
             || self.pending() > self.policy.pending;
         if is_full || self.drain.is_some() {
@@ -78,7 +81,7 @@ impl Node {
         self.with_session(index, |session, policy| session.upgraded(now.monotonic, policy));
         if let Some(connection) = self.connections.get_mut(index) {
             connection.wanted_room = Some(Box::new(room));
-            log::debug!("{id}: upgraded from {}", connection.peer());
+            log::debug!("{id}: upgraded from {}", connection.peer_text());
         }
         self.metrics.upgraded += 1;
         self.send(now, index, response);

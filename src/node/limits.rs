@@ -5,8 +5,10 @@
 //! dropped from there on. Who is in is never counted, so nothing here can touch the authenticated.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::proxy;
 use super::upgrade::Refusal;
 use super::{Node, SLOTS_FOR_REFUSALS};
 use crate::auth::{Address, Evidence, Principal};
@@ -71,6 +73,51 @@ impl Node {
             && std::mem::take(&mut connection.is_counted)
         {
             self.pending_by_address.remove(connection.address());
+        }
+    }
+
+    /// `index` is a proxy's: with the PROXY protocol it says first whom it was called by.
+    pub(super) fn expect_client(&mut self, index: usize) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.awaits_client = self.policy.proxy_protocol;
+        }
+    }
+
+    /// `index` comes from `client`, and is counted there.
+    pub(super) fn client_is(&mut self, index: usize, client: SocketAddr) {
+        if let Some(connection) = self.connections.get_mut(index)
+            && !connection.is_counted
+        {
+            connection.set_peer(client);
+            self.count_pending(index);
+        }
+    }
+
+    /// Bytes of a proxy that speaks the PROXY protocol. One that does not send what it must is
+    /// dropped without an answer: nobody knows whom it would be for.
+    pub(super) fn on_proxy_header(&mut self, now: Now, index: usize, bytes: &mut [u8]) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let mut kept = connection.decoder.take_kept();
+        kept.extend_from_slice(bytes);
+        let header = match proxy::parse(&kept) {
+            Ok(Some(header)) => header,
+            Ok(None) => return connection.decoder.keep(kept),
+            Err(proxy::Malformed) => {
+                self.metrics.bad_proxy_headers += 1;
+                log::debug!("{}: no PROXY header", self.id_of(index));
+                return self.drop_connection(now, index);
+            }
+        };
+        connection.awaits_client = false;
+        let client = header.client.unwrap_or_else(|| connection.peer());
+        if header.client.is_some() && self.holds_too_many(Address::from(client.ip())) {
+            self.metrics.dropped_by_address += 1;
+            return self.drop_connection(now, index);
+        }
+        self.client_is(index, client);
+        match kept.get_mut(header.length..) {
+            Some(rest) if !rest.is_empty() => self.on_head(now, index, rest),
+            _ => {}
         }
     }
 

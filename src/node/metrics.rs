@@ -13,6 +13,8 @@ pub struct Metrics {
     pub dropped_by_address: u64,
     /// Accepts that failed because descriptors or memory ran out.
     pub accept_pauses: u64,
+    /// Connections of trusted proxies that did not begin with a PROXY header.
+    pub bad_proxy_headers: u64,
     /// Upgrades refused because their address had too many pending connections.
     pub refused_pending: u64,
     /// Upgrades and `auth` messages refused because their address had used its allowance.

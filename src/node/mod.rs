@@ -22,6 +22,7 @@ mod chat;
 mod close;
 mod connection;
 mod deadlines;
+mod forwarded;
 mod frame;
 mod groups;
 mod input;
@@ -31,6 +32,7 @@ mod operator;
 mod outbox;
 mod policy;
 mod port;
+mod proxy;
 mod questions;
 mod schedule;
 mod session;
@@ -169,7 +171,9 @@ impl Node {
             self.metrics.dropped_at_accept += 1;
             return Err(Refused::Full);
         }
-        if self.holds_too_many(Address::from(peer.ip())) {
+        // A proxy's sockets are its clients', and not counted before they are known.
+        let is_proxy = forwarded::is_trusted(peer.ip(), &self.policy.trusted_proxies);
+        if !is_proxy && self.holds_too_many(Address::from(peer.ip())) {
             self.metrics.dropped_by_address += 1;
             return Err(Refused::Address);
         }
@@ -178,7 +182,11 @@ impl Node {
         let connection = Connection::new(now.monotonic, peer, generation, &self.policy);
         let index = self.connections.insert(connection);
         self.count_phase(Phase::Handshaking, 1);
-        self.count_pending(index);
+        if is_proxy {
+            self.expect_client(index);
+        } else {
+            self.count_pending(index);
+        }
         self.metrics.accepted += 1;
         self.arm(index);
         Ok(ConnId::new(index as u32, generation))

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::Config;
+use super::upgrade::Rules;
+use crate::config::{Config, Network};
 
 /// Limits and lengths of time for every session.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Policy {
     pub(crate) pending: usize,
     pub(crate) pending_per_ip: usize,
     pub(crate) origins: Vec<String>,
+    pub(crate) trusted_proxies: Vec<Network>,
+    pub(crate) proxy_protocol: bool,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -45,6 +48,13 @@ impl Policy {
     /// address space; it becomes memory as it is used.
     pub(crate) fn reserved_slots(&self) -> usize {
         if self.connections == usize::MAX { 0 } else { self.connections.min(MAX_RESERVED_SLOTS) }
+    }
+
+    /// What an upgrade is judged by. Where proxies speak the PROXY protocol, that is their word, and
+    /// no header is.
+    pub(crate) fn request_rules(&self) -> Rules<'_> {
+        let proxies = if self.proxy_protocol { &[] } else { self.trusted_proxies.as_slice() };
+        Rules { max_bytes: self.header_bytes, origins: &self.origins, proxies }
     }
 
     pub(crate) fn new(config: &Config) -> Self {
@@ -81,6 +91,8 @@ impl Policy {
             }),
             pending_per_ip: or_none(limits.pending_per_ip),
             origins: config.http.allowed_origins.clone(),
+            trusted_proxies: config.http.trusted_proxies.clone(),
+            proxy_protocol: config.http.proxy_protocol,
         }
     }
 }

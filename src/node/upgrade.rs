@@ -4,6 +4,7 @@
 //! path and method, upgrade and version, origin, capacity, address.
 
 use std::io::Write;
+use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +12,8 @@ use httparse::Header;
 use smol_str::SmolStr;
 use tungstenite::handshake::derive_accept_key;
 
+use super::forwarded;
+use crate::config::Network;
 use crate::id::ConnId;
 use crate::protocol::{MAX_ROOM_CHARS, SUBPROTOCOL};
 
@@ -29,9 +32,20 @@ pub(crate) enum Request {
         accept: String,
         /// The client offered our subprotocol.
         subprotocol: bool,
+        /// Who asks, as the proxies in front say.
+        client: SocketAddr,
     },
     /// `GET /healthz`.
     Health,
+}
+
+/// What a request is judged by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules<'a> {
+    pub(crate) max_bytes: usize,
+    pub(crate) origins: &'a [String],
+    /// Whose word about the client is taken.
+    pub(crate) proxies: &'a [Network],
 }
 
 /// What a refused request is answered with.
@@ -173,15 +187,16 @@ pub(crate) fn may_be_whole(bytes: &[u8], from: usize) -> bool {
 /// head's length; what follows are frames.
 pub(crate) fn parse(
     bytes: &[u8],
-    max_bytes: usize,
-    origins: &[String],
+    rules: Rules<'_>,
+    peer: SocketAddr,
 ) -> Result<Option<(Request, usize)>, Refusal> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Request::new(&mut headers);
+    let max_bytes = rules.max_bytes;
     let within = bytes.get(..max_bytes).unwrap_or(bytes);
     match head.parse(within) {
         Ok(httparse::Status::Complete(length)) => {
-            request(&head, origins).map(|request| Some((request, length)))
+            request(&head, rules, peer).map(|request| Some((request, length)))
         }
         Ok(httparse::Status::Partial) if within.len() >= max_bytes => Err(Refusal::HeadersTooLarge),
         Ok(httparse::Status::Partial) => Ok(None),
@@ -191,7 +206,11 @@ pub(crate) fn parse(
     }
 }
 
-fn request(head: &httparse::Request<'_, '_>, origins: &[String]) -> Result<Request, Refusal> {
+fn request(
+    head: &httparse::Request<'_, '_>,
+    rules: Rules<'_>,
+    peer: SocketAddr,
+) -> Result<Request, Refusal> {
     if head.version != Some(1) {
         return Err(Refusal::BadRequest("This server speaks HTTP/1.1"));
     }
@@ -226,12 +245,13 @@ fn request(head: &httparse::Request<'_, '_>, origins: &[String]) -> Result<Reque
     if single(head.headers, "sec-websocket-version") != Some(b"13") {
         return Err(Refusal::UnsupportedVersion);
     }
-    if !origins.is_empty()
-        && !values(head.headers, "origin").all(|origin| is_allowed(origin, origins))
+    if !rules.origins.is_empty()
+        && !values(head.headers, "origin").all(|origin| is_allowed(origin, rules.origins))
     {
         return Err(Refusal::OriginNotAllowed);
     }
-    Ok(Request::Upgrade { room, accept, subprotocol })
+    let client = forwarded::client(head.headers, peer, rules.proxies);
+    Ok(Request::Upgrade { room, accept, subprotocol, client })
 }
 
 /// The accept key, and whether our subprotocol was offered (RFC 6455, section 4.2.1).

@@ -6,6 +6,7 @@ mod hostile;
 mod later;
 mod limits;
 mod operator;
+mod proxies;
 
 use std::collections::HashMap;
 use std::io::IoSlice;

@@ -1,5 +1,7 @@
 use super::*;
 
+const PEER: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 9);
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// A good upgrade of `path`, with `more` header lines.
@@ -12,7 +14,8 @@ fn head(path: &str, more: &str) -> String {
 
 fn parse_with(text: &str, origins: &[&str]) -> Result<Option<(Request, usize)>, Refusal> {
     let origins: Vec<_> = origins.iter().map(|&origin| origin.to_owned()).collect();
-    parse(text.as_bytes(), 8_192, &origins)
+    let rules = Rules { max_bytes: 8_192, origins: &origins, proxies: &[] };
+    parse(text.as_bytes(), rules, PEER)
 }
 
 fn room(text: &str) -> Result<String, Refusal> {
@@ -30,6 +33,7 @@ fn an_upgrade_gives_its_room_and_accept_key() {
         room: "soup-7".into(),
         accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into(),
         subprotocol: true,
+        client: PEER,
     };
     assert_eq!(parse_with(&with_frames, &[]), Ok(Some((upgrade, text.len()))));
 }
