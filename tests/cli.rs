@@ -132,7 +132,7 @@ fn a_key_is_generated_once_and_for_its_owner_alone() {
     let scratch = Scratch::new();
     let first = scratch.run(&["token", "--sub", "alice"]);
     let key = fs::read_to_string(scratch.0.join("vestibule-data/signing.key")).unwrap();
-    assert_eq!(URL_SAFE_NO_PAD.decode(key.trim_end()).unwrap().len(), 32);
+    assert_eq!(URL_SAFE_NO_PAD.decode(key.trim_end()).unwrap().len(), 48);
     assert_eq!(scratch.mode("vestibule-data"), 0o700);
     assert_eq!(scratch.mode("vestibule-data/signing.key"), 0o600);
     assert_eq!(claims(first.succeeded().trim_end(), key.trim_end())["sub"], "alice");

@@ -32,7 +32,7 @@ const MASK: &str = "********";
 /// Prints the configuration as TOML, and the memory as comments below it.
 pub(super) fn run(config: &Config) -> Outcome {
     let mut faults = Vec::new();
-    let (place, warning) = secret::inspect(config).unwrap_or_else(|fault| {
+    let (place, warning) = keys(config).unwrap_or_else(|fault| {
         faults.push(fault);
         Default::default()
     });
@@ -56,7 +56,19 @@ pub(super) fn run(config: &Config) -> Outcome {
     for warning in [warning, few].into_iter().flatten() {
         super::warn(&warning);
     }
-    super::print(&format!("{toml}\n# Signing secret: {place}\n#\n{}", memory(&resolved)))
+    super::print(&format!("{toml}\n# {place}\n#\n{}", memory(&resolved)))
+}
+
+/// Where the keys are, for people, and a warning about it.
+fn keys(config: &Config) -> Result<(String, Option<String>), String> {
+    let auth = &config.auth;
+    if secret::is_wanted(config) {
+        let (place, warning) = secret::inspect(config)?;
+        return Ok((format!("Signing secret: {place}"), warning));
+    }
+    let places = [&auth.public_key_file, &auth.jwks_file, &auth.jwks_url];
+    let place = places.into_iter().find(|place| !place.is_empty());
+    Ok((format!("Keys: {}", place.map_or("none", String::as_str)), None))
 }
 
 /// One line of the sum: what, how many, bytes each.

@@ -86,6 +86,9 @@ fn run(cli: Cli) -> Outcome {
         Some(Command::Load(args)) => {
             let config = global.settings(&[])?;
             let secret = signing_secret(&config)?;
+            if !config.auth.algorithms.iter().any(|name| name == "HS256") {
+                return Err(vec!["load signs with HS256: name it in auth.algorithms".to_owned()]);
+            }
             load::run(&args, &config.auth, secret.as_bytes()).map_err(|fault| vec![fault])
         }
     }
@@ -107,6 +110,11 @@ impl Global {
 
 /// The signing secret, for a command without a log.
 fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
+    if !secret::is_wanted(config) {
+        let fault = "tokens are signed elsewhere: a command that signs needs auth.secret or \
+                     auth.secret_file, and HS256 in auth.algorithms";
+        return Err(vec![fault.to_owned()]);
+    }
     let secret = secret::obtain(config).map_err(|fault| vec![fault])?;
     if let Some(warning) = secret.warning {
         warn(&warning);

@@ -13,8 +13,8 @@ use vestibule::config::check::secret_problem;
 
 /// The name of the generated secret's file in the data directory.
 const KEY_FILE: &str = "signing.key";
-/// As many bytes as the hash of HS256 has (RFC 7518, section 3.2).
-const KEY_BYTES: usize = 32;
+/// More bytes than the hash of HS256 has (RFC 7518, section 3.2): as text, enough for HS512 too.
+const KEY_BYTES: usize = 48;
 
 /// The secret, as text: its bytes are the HMAC key.
 pub(super) struct Secret {
@@ -30,6 +30,12 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Are tokens checked with one secret? Else with keys that are read or fetched elsewhere.
+pub(super) fn is_wanted(config: &Config) -> bool {
+    let auth = &config.auth;
+    auth.jwks_file.is_empty() && auth.algorithms.iter().all(|name| name.starts_with("HS"))
+}
+
 /// The secret that signs and verifies. Generates it when none is configured and none is there.
 ///
 /// # Errors
@@ -37,7 +43,8 @@ impl fmt::Debug for Secret {
 pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
     match Place::of(config) {
         Place::Configured => Ok(Secret { text: config.auth.secret.clone(), warning: None }),
-        Place::File(path) => read(&path).map_err(|error| error.of("auth.secret_file", &path)),
+        Place::File(path) => read(&path, &config.auth.algorithms)
+            .map_err(|error| error.of("auth.secret_file", &path)),
         Place::Generated(path) => {
             if !path.exists() {
                 generate(&path).map_err(|error| {
@@ -45,7 +52,8 @@ pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
                     format!("cannot generate {path}: {error}; set `data` or `auth.secret_file`")
                 })?;
             }
-            read(&path).map_err(|error| error.of("generated secret", &path))
+            read(&path, &config.auth.algorithms)
+                .map_err(|error| error.of("generated secret", &path))
         }
     }
 }
@@ -61,7 +69,8 @@ pub(super) fn inspect(config: &Config) -> Result<(String, Option<String>), Strin
             Ok((format!("will be generated in {}", path.display()), None))
         }
         Place::File(path) | Place::Generated(path) => {
-            let secret = read(&path).map_err(|error| error.of("signing secret", &path))?;
+            let secret = read(&path, &config.auth.algorithms)
+                .map_err(|error| error.of("signing secret", &path))?;
             Ok((path.display().to_string(), secret.warning))
         }
     }
@@ -104,11 +113,11 @@ impl ReadError {
     }
 }
 
-fn read(path: &Path) -> Result<Secret, ReadError> {
+fn read(path: &Path, algorithms: &[String]) -> Result<Secret, ReadError> {
     let text = fs::read_to_string(path).map_err(ReadError::Io)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text).to_owned();
-    if let Some(problem) = secret_problem(&text) {
+    if let Some(problem) = secret_problem(&text, algorithms) {
         return Err(ReadError::Unfit(problem));
     }
     let mode = fs::metadata(path).map_err(ReadError::Io)?.permissions().mode();

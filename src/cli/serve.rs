@@ -64,7 +64,11 @@ pub(super) fn run(args: &Args, global: &Global) -> Outcome {
         .map_err(|error| vec![format!("cannot watch for signals: {error}")])?;
     let logging = log::start(&config.log).map_err(|fault| vec![fault])?;
     let has_file = !config.log.file.is_empty();
-    let hint = token_hint(global.config.as_deref(), global.data.as_deref());
+    let hint = if secret::is_wanted(&config) {
+        token_hint(global.config.as_deref(), global.data.as_deref())
+    } else {
+        format!("from whoever holds the keys ({})", config.auth.algorithms.join(", "))
+    };
     let outcome = serve(config, args.app.unwrap_or_default(), signals, &logging, &hint);
     match &outcome {
         Ok(()) => ::log::info!("drained, bye"),
@@ -86,10 +90,13 @@ fn serve(
     logging: &log::Logging,
     hint: &str,
 ) -> Result<(), String> {
-    let secret = secret::obtain(&config)?;
-    config.auth.secret = secret.text;
+    let mut exposed = None;
+    if secret::is_wanted(&config) {
+        let secret = secret::obtain(&config)?;
+        (config.auth.secret, exposed) = (secret.text, secret.warning);
+    }
     let few = descriptors::fill(&mut config.limits, descriptors::raise())?;
-    for warning in [secret.warning, few].into_iter().flatten() {
+    for warning in [exposed, few].into_iter().flatten() {
         ::log::warn!("{warning}");
     }
     let access = match app {

@@ -47,8 +47,9 @@ fn mint(args: &Args, config: &Config, secret: &[u8], now: u64) -> Result<String,
     for (name, value) in &args.claims {
         set(name, value.clone());
     }
-    // The header's default is HS256, the one algorithm that a secret is configured for.
-    jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(secret))
+    let algorithm = config.auth.algorithms.first().and_then(|name| name.parse().ok());
+    let header = Header::new(algorithm.unwrap_or_default());
+    jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(secret))
         .map_err(|error| format!("cannot sign the token: {error}"))
 }
 

@@ -1,15 +1,14 @@
 //! Which values a configuration may hold. Rules only: no file is opened, no name is resolved.
 
+mod keys;
+
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
+pub use self::keys::{ALGORITHMS, secret_problem};
 use super::{Config, Length, Size};
 
-/// An HMAC secret shorter than the hash is easier to guess than the hash (RFC 7518, section 3.2).
-pub const MIN_SECRET_BYTES: usize = 32;
-/// Signature algorithms that can be configured.
-pub const ALGORITHMS: [&str; 1] = ["HS256"];
 /// Levels of log lines, quiet to loud.
 pub const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -104,24 +103,7 @@ impl Faults {
         self.length("auth.reauth_before_expiry", auth.reauth_before_expiry);
         self.timeout("auth.reauth_grace", auth.reauth_grace);
         self.length("auth.reauth_spread", auth.reauth_spread);
-        if auth.algorithms.is_empty() {
-            self.add("auth.algorithms", format!("no algorithm: write {}", ALGORITHMS.join(", ")));
-        }
-        for name in &auth.algorithms {
-            if !ALGORITHMS.contains(&name.as_str()) {
-                let problem =
-                    format!("`{name}` is not supported; what is: {}", ALGORITHMS.join(", "));
-                self.add("auth.algorithms", problem);
-            }
-        }
-        if !auth.secret.is_empty() {
-            if let Some(problem) = secret_problem(&auth.secret) {
-                self.add("auth.secret", problem);
-            }
-            if !auth.secret_file.is_empty() {
-                self.add("auth.secret_file", "auth.secret is set too: keep one of the two");
-            }
-        }
+        self.keys(auth);
         self.within("auth.leeway", auth.leeway, Length::default()..=MAX_LEEWAY);
     }
 
@@ -179,14 +161,6 @@ impl Faults {
         }
         self.within("log.queue", config.log.queue, 1..=MAX_QUEUE);
     }
-}
-
-/// Why `secret` cannot sign tokens, without showing it; `None` when it can.
-#[must_use]
-pub fn secret_problem(secret: &str) -> Option<String> {
-    let length = secret.len();
-    (length < MIN_SECRET_BYTES)
-        .then(|| format!("the secret has {length} bytes, at least {MIN_SECRET_BYTES} are needed"))
 }
 
 /// `scheme://host[:port]` as browsers send it (RFC 6454, section 6.2), or `*.host`.

@@ -75,12 +75,18 @@ pub struct Auth {
     pub reauth_spread: Length,
     /// A token with a `jti` serves one connection.
     pub single_use_jti: bool,
-    /// Signature algorithms that are taken.
+    /// Signature algorithms that are taken: of secrets, or of public keys, never of both.
     pub algorithms: Vec<String>,
-    /// The HMAC secret: at least 32 bytes.
+    /// The HMAC secret: at least as many bytes as the hash has.
     pub secret: String,
     /// The file that holds it instead.
     pub secret_file: String,
+    /// Public keys instead: a file of PEM.
+    pub public_key_file: String,
+    /// Keys by `kid` instead: a file that holds a JWK set. Read again when it changes.
+    pub jwks_file: String,
+    /// The same at an address, `https://` or on this host. Fetched in the background.
+    pub jwks_url: String,
     /// The `iss` a token must carry. Empty: any.
     pub issuer: String,
     /// What a token's `aud` must name. Empty: any.
@@ -101,6 +107,9 @@ impl Default for Auth {
             algorithms: vec!["HS256".to_owned()],
             secret: String::new(),
             secret_file: String::new(),
+            public_key_file: String::new(),
+            jwks_file: String::new(),
+            jwks_url: String::new(),
             issuer: String::new(),
             audience: String::new(),
             leeway: Length::from_secs(0),

@@ -1,0 +1,210 @@
+//! The keys that tokens are checked with, and which of them a token may be checked with.
+//!
+//! The algorithm is pinned by the key (RFC 8725, section 3.1): what a key takes is fixed when it is
+//! read, from its type, its curve, its own `alg` and the configured list. What a token's header
+//! says is compared with that, never believed.
+//!
+//! There is one configured issuer, so a key is known by its `kid` alone: a token's `iss` is checked
+//! against the configuration whatever the key.
+
+mod der;
+mod jwks;
+mod material;
+mod pem;
+
+use std::fmt;
+use std::sync::Arc;
+
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+
+pub use self::jwks::{JwksFrom, MAX_JWKS_BYTES};
+use self::material::Material;
+use super::fault::KeyFault;
+
+/// The longest `kid` that is looked at, in bytes: of a token, and of a key.
+pub const MAX_KEY_ID_BYTES: usize = 256;
+/// Keys in a set; what a JWKS holds beyond that is skipped.
+pub const MAX_KEYS: usize = 64;
+/// Keys that one token is tried with, at most: what a forged one can cost.
+pub const MAX_TRIED: usize = 4;
+
+/// The signature algorithms that are taken: of secrets, or of public keys, never of both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Algorithms(Vec<Algorithm>);
+
+impl Algorithms {
+    /// The algorithms of these names.
+    ///
+    /// # Errors
+    /// [`KeyFault`] when there is none, one is not supported, or HMAC and others are mixed: a public
+    /// key, which everybody has, must never be taken for a secret (RFC 8725, section 2.1).
+    pub fn new(names: &[String]) -> Result<Self, KeyFault> {
+        let mut algorithms = Vec::new();
+        for name in names {
+            let parsed = name.parse::<Algorithm>();
+            algorithms.push(parsed.map_err(|_| KeyFault::UnknownAlgorithm(name.clone()))?);
+        }
+        let secrets = algorithms.iter().filter(|algorithm| is_hmac(**algorithm)).count();
+        match secrets {
+            _ if algorithms.is_empty() => Err(KeyFault::NoAlgorithm),
+            0 => Ok(Self(algorithms)),
+            all if all == algorithms.len() => Ok(Self(algorithms)),
+            _ => Err(KeyFault::MixedAlgorithms),
+        }
+    }
+
+    /// Are these signatures made with a secret that the server holds too?
+    #[must_use]
+    pub fn are_hmac(&self) -> bool {
+        self.0.iter().all(|algorithm| is_hmac(*algorithm))
+    }
+
+    /// The one of this name, if it is taken.
+    pub(super) fn named(&self, name: &str) -> Option<Algorithm> {
+        let parsed = name.parse().ok()?;
+        self.0.contains(&parsed).then_some(parsed)
+    }
+}
+
+fn is_hmac(algorithm: Algorithm) -> bool {
+    algorithm.family() == AlgorithmFamily::Hmac
+}
+
+/// One key, and what it takes.
+pub(super) struct Key {
+    id: Option<String>,
+    /// Never empty.
+    takes: Vec<Algorithm>,
+    pub(super) decoding: DecodingKey,
+}
+
+/// The key itself is not shown: it may be a secret.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("id", &self.id)
+            .field("takes", &self.takes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Key {
+    /// A key of this material. `own` is the one algorithm that it is made for, where it says so.
+    fn new(
+        material: Material,
+        id: Option<String>,
+        own: Option<&str>,
+        algorithms: &Algorithms,
+    ) -> Result<Self, String> {
+        let possible = material.algorithms()?;
+        let own = match own.map(str::parse::<Algorithm>) {
+            Some(Ok(own)) if possible.contains(&own) => Some(own),
+            Some(_) => return Err(format!("its `alg` is none that {} can have", material.name())),
+            None => None,
+        };
+        let fits = |one: &Algorithm| possible.contains(one) && own.is_none_or(|own| own == *one);
+        let takes: Vec<_> = algorithms.0.iter().copied().filter(fits).collect();
+        if takes.is_empty() {
+            return Err(format!("no algorithm of auth.algorithms is one of {}", material.name()));
+        }
+        Ok(Self { id, takes, decoding: material.into_decoding_key() })
+    }
+}
+
+/// Keys by `kid`. Cheap to clone; built away from the node, and replaced as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    keys: Vec<Arc<Key>>,
+}
+
+/// A key of a set that cannot be used, and why. Its text holds nothing of the key but its `kid`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    place: usize,
+    id: Option<String>,
+    why: String,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {}", self.place)?;
+        if let Some(id) = &self.id {
+            write!(f, " (kid {id:?})")?;
+        }
+        write!(f, ": {}", self.why)
+    }
+}
+
+impl KeySet {
+    /// The one key that is this secret.
+    ///
+    /// # Errors
+    /// [`KeyFault`] when it is shorter than the longest hash of `algorithms` (RFC 7518, section
+    /// 3.2).
+    pub fn from_secret(secret: &[u8], algorithms: &Algorithms) -> Result<Self, KeyFault> {
+        let needed = algorithms.0.iter().map(|one| material::hash_bytes(*one)).max().unwrap_or(0);
+        if secret.len() < needed {
+            return Err(KeyFault::ShortSecret { bytes: secret.len(), needed });
+        }
+        let material = Material::Secret(secret.to_vec());
+        let key = Key::new(material, None, None, algorithms).map_err(KeyFault::Unusable)?;
+        Ok(Self { keys: vec![Arc::new(key)] })
+    }
+
+    /// Every public key of a PEM text: RSA, P-256, P-384 and Ed25519, as `openssl pkey -pubout`
+    /// writes them. They have no `kid`: a token's `kid` is then not looked at.
+    ///
+    /// # Errors
+    /// [`KeyFault`] when one of them cannot be used, or there is none.
+    pub fn from_pem(text: &str, algorithms: &Algorithms) -> Result<Self, KeyFault> {
+        if algorithms.are_hmac() {
+            return Err(KeyFault::PublicKeyForHmac);
+        }
+        let materials = pem::public_keys(text).map_err(KeyFault::Unusable)?;
+        let keys = materials.into_iter().map(|material| {
+            Key::new(material, None, None, algorithms).map(Arc::new).map_err(KeyFault::Unusable)
+        });
+        Ok(Self { keys: keys.collect::<Result<_, _>>()? })
+    }
+
+    /// The usable keys of a JWK set (RFC 7517), and the others with the reason: they are skipped.
+    ///
+    /// # Errors
+    /// [`KeyFault`] when the text is no JWK set, or no key in it can be used: whoever has keys
+    /// already is better off with those.
+    pub fn from_jwks(
+        text: &str,
+        algorithms: &Algorithms,
+        from: JwksFrom,
+    ) -> Result<(Self, Vec<Skipped>), KeyFault> {
+        let (keys, skipped) = jwks::read(text, algorithms, from)?;
+        if keys.is_empty() {
+            return Err(KeyFault::NoUsableKey(skipped.iter().map(ToString::to_string).collect()));
+        }
+        Ok((Self { keys: keys.into_iter().map(Arc::new).collect() }, skipped))
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Is there none, so that every token is refused?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The keys to try a token with that names this algorithm and `kid`, at most [`MAX_TRIED`].
+    ///
+    /// A `kid` is compared, nothing else: it is no path and no query (RFC 8725, section 3.10). A
+    /// key without one takes any; but where a key has the very `kid`, no other is tried.
+    pub(super) fn select(&self, algorithm: Algorithm, id: Option<&str>) -> Vec<&Arc<Key>> {
+        let taking = || self.keys.iter().filter(|key| key.takes.contains(&algorithm));
+        let Some(id) = id else { return taking().take(MAX_TRIED).collect() };
+        let has = |key: &&Arc<Key>| key.id.as_deref() == Some(id);
+        let wanted = if self.keys.iter().any(|key| has(&key)) { Some(id) } else { None };
+        taking().filter(|key| key.id.as_deref() == wanted).take(MAX_TRIED).collect()
+    }
+}

@@ -1,0 +1,137 @@
+//! What a key is made of, and whether it is strong enough to be taken.
+
+use jsonwebtoken::{Algorithm, DecodingKey};
+
+/// RSA keys of fewer bits are within reach (RFC 7518, section 3.3); with more, a check costs more
+/// than a check may.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=8_192;
+/// The bytes of an RSA exponent, at most: 65,537 has three.
+const MAX_EXPONENT_BYTES: usize = 4;
+
+/// The curves of ECDSA that are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Curve {
+    /// secp256r1.
+    P256,
+    /// secp384r1.
+    P384,
+}
+
+impl Curve {
+    /// The bytes of a coordinate.
+    pub(super) fn coordinate_bytes(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+        }
+    }
+}
+
+/// A key's own bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Material {
+    /// An HMAC secret.
+    Secret(Vec<u8>),
+    /// An RSA modulus and exponent, big-endian, without leading zeros.
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    /// An uncompressed point of a curve (SEC 1, section 2.3.3).
+    Point(Curve, Vec<u8>),
+    /// An Ed25519 key.
+    Ed25519(Vec<u8>),
+}
+
+impl Material {
+    pub(super) fn rsa(n: &[u8], e: &[u8]) -> Self {
+        Self::Rsa { n: without_zeros(n).to_vec(), e: without_zeros(e).to_vec() }
+    }
+
+    /// A point as bytes: 4, then both coordinates.
+    pub(super) fn point(curve: Curve, bytes: &[u8]) -> Result<Self, String> {
+        let length = 1 + 2 * curve.coordinate_bytes();
+        if bytes.len() == length && bytes.first() == Some(&4) {
+            Ok(Self::Point(curve, bytes.to_vec()))
+        } else {
+            Err("an EC key that is no uncompressed point of its curve".to_owned())
+        }
+    }
+
+    pub(super) fn ed25519(bytes: &[u8]) -> Result<Self, String> {
+        if bytes.len() == 32 {
+            Ok(Self::Ed25519(bytes.to_vec()))
+        } else {
+            Err("an Ed25519 key that has not 32 bytes".to_owned())
+        }
+    }
+
+    /// What it is, for people.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "a secret of its length",
+            Self::Rsa { .. } => "an RSA key",
+            Self::Point(Curve::P256, _) => "a P-256 key",
+            Self::Point(Curve::P384, _) => "a P-384 key",
+            Self::Ed25519(_) => "an Ed25519 key",
+        }
+    }
+
+    /// The algorithms that it can have; or why it is too weak for any.
+    pub(super) fn algorithms(&self) -> Result<Vec<Algorithm>, String> {
+        use Algorithm::*;
+        Ok(match self {
+            Self::Secret(secret) => {
+                let is_long_enough = |one: &Algorithm| secret.len() >= hash_bytes(*one);
+                let possible: Vec<_> =
+                    [HS256, HS384, HS512].into_iter().filter(is_long_enough).collect();
+                if possible.is_empty() {
+                    return Err(format!("a secret of {} bytes; 32 are needed", secret.len()));
+                }
+                possible
+            }
+            Self::Rsa { n, e } => {
+                check_rsa(n, e)?;
+                vec![RS256, RS384, RS512, PS256, PS384, PS512]
+            }
+            Self::Point(Curve::P256, _) => vec![ES256],
+            Self::Point(Curve::P384, _) => vec![ES384],
+            Self::Ed25519(_) => vec![EdDSA],
+        })
+    }
+
+    pub(super) fn into_decoding_key(self) -> DecodingKey {
+        match self {
+            Self::Secret(secret) => DecodingKey::from_secret(&secret),
+            Self::Rsa { n, e } => DecodingKey::from_rsa_raw_components(&n, &e),
+            Self::Point(_, point) => DecodingKey::from_ec_der(&point),
+            Self::Ed25519(key) => DecodingKey::from_ed_der(&key),
+        }
+    }
+}
+
+fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), String> {
+    let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
+    if !RSA_BITS.contains(&bits) {
+        let (least, most) = (RSA_BITS.start(), RSA_BITS.end());
+        return Err(format!("an RSA key of {bits} bits; {least} to {most} are taken"));
+    }
+    let is_odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
+    if !is_odd(n) || !is_odd(e) || e.len() > MAX_EXPONENT_BYTES || e == [1] {
+        return Err("an RSA key whose modulus or exponent cannot be one".to_owned());
+    }
+    Ok(())
+}
+
+fn without_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// The bytes of the hash of an HMAC algorithm, and so of the shortest secret for it (RFC 7518,
+/// section 3.2); 0 for the others.
+pub(super) fn hash_bytes(algorithm: Algorithm) -> usize {
+    match algorithm {
+        Algorithm::HS256 => 32,
+        Algorithm::HS384 => 48,
+        Algorithm::HS512 => 64,
+        _ => 0,
+    }
+}

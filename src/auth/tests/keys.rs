@@ -1,0 +1,263 @@
+//! Which keys are read from what, and which of them a token is checked with.
+
+use super::*;
+
+const ASYMMETRIC: [&str; 9] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+const PAIRS: [Pair; 4] = [Pair::Rsa, Pair::P256, Pair::P384, Pair::Ed25519];
+
+#[test]
+fn every_algorithm_is_taken_with_its_key_from_pem_and_from_jwks() {
+    for pair in PAIRS {
+        for name in ASYMMETRIC {
+            let algorithm: Algorithm = name.parse().unwrap();
+            if algorithm.family() != pair.algorithm().family()
+                || (pair == Pair::P256 && name == "ES384")
+                || (pair == Pair::P384 && name == "ES256")
+            {
+                continue;
+            }
+            let header = json!({"alg": name}).to_string();
+            let token = signed(&pair.signer(), algorithm, &header, GOOD);
+            assert!(is_good(&with_pem(&[name], pair.public()), &token), "{name} {pair:?}");
+            assert!(is_good(&with_jwks(&[name], &[pair.jwk(&json!({}))]), &token), "{name}");
+        }
+    }
+    for name in ["HS256", "HS384", "HS512"] {
+        let algorithm: Algorithm = name.parse().unwrap();
+        let token = secret_token(SECRET, algorithm, &json!({"alg": name}));
+        let keys = KeySet::from_secret(SECRET.as_bytes(), &algorithms(&[name])).unwrap();
+        assert!(is_good(&verifier(&[name], keys), &token), "{name}");
+    }
+}
+
+#[test]
+fn public_keys_are_read_as_openssl_writes_them() {
+    let read = |pem: &str| KeySet::from_pem(pem, &algorithms(&ASYMMETRIC));
+    let all: String = PAIRS.iter().map(|pair| format!("a comment\n{}", pair.public())).collect();
+    assert_eq!(read(&all).unwrap().len(), 4);
+    let windows = Pair::Rsa.public().replace('\n', "\r\n");
+    assert_eq!(read(&windows).unwrap().len(), 1);
+    let token = Pair::Rsa.token(&json!({"alg": "RS256"}), GOOD);
+    assert!(is_good(&with_pem(&["RS256"], fixture!("rsa_pkcs1")), &token));
+}
+
+#[test]
+fn what_is_no_fit_public_key_says_what_to_do() {
+    let fault =
+        |pem: &str| KeySet::from_pem(pem, &algorithms(&ASYMMETRIC)).unwrap_err().to_string();
+    let cut = Pair::Rsa.public().replace("-----END PUBLIC KEY-----", "");
+    let wrong_end = Pair::Rsa.public().replace("END PUBLIC", "END RSA PUBLIC");
+    let no_base64 = Pair::Rsa.public().replace("MII", "M*I");
+    for (pem, said) in [
+        ("", "no PEM block"),
+        (&*cut, "has no end"),
+        (&wrong_end, "has no end"),
+        (&no_base64, "no base64"),
+        ("-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----", "no whole public key"),
+        ("-----BEGIN PUBLIC KEY-----\n\n-----END PUBLIC KEY-----", "no whole public key"),
+        (fixture!("weak_rsa"), "an RSA key of 1024 bits"),
+        (fixture!("p521"), "not supported"),
+        (fixture!("ed448"), "not supported"),
+        (fixture!("p256_compressed"), "no uncompressed point"),
+        (fixture!("certificate"), "openssl x509 -pubkey"),
+        (fixture!("rsa.private"), "a private key"),
+        (fixture!("p256.private"), "a private key"),
+    ] {
+        assert!(fault(pem).contains(said), "{said}: {}", fault(pem));
+    }
+    let not_listed = KeySet::from_pem(Pair::Rsa.public(), &algorithms(&["ES256"])).unwrap_err();
+    assert!(not_listed.to_string().contains("auth.algorithms"), "{not_listed}");
+}
+
+#[test]
+fn a_key_that_is_cut_anywhere_is_refused_and_breaks_nothing() {
+    for pair in PAIRS {
+        let bytes = der(pair.public());
+        for end in 0..bytes.len() {
+            let body = STANDARD.encode(&bytes[..end]);
+            let pem = format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n");
+            assert!(KeySet::from_pem(&pem, &algorithms(&ASYMMETRIC)).is_err(), "{pair:?} {end}");
+        }
+    }
+}
+
+#[test]
+fn a_jwk_is_skipped_with_its_reason_and_the_rest_is_taken() {
+    let good = Pair::Ed25519.jwk(&json!({"kid": "good", "use": "sig", "alg": "EdDSA",
+        "key_ops": ["verify"], "x5c": ["?"], "unknown": {"a": 1}}));
+    let rsa = |more: Value| Pair::Rsa.jwk(&more);
+    let p256 = |more: Value| Pair::P256.jwk(&more);
+    let n_of_1024_bits = URL_SAFE_NO_PAD.encode([0xff; 128]);
+    let n_of_8200_bits = URL_SAFE_NO_PAD.encode([0xff; 1_025]);
+    let even = URL_SAFE_NO_PAD.encode([0xfe; 256]);
+    let cases = [
+        (json!(7), "no object"),
+        (json!({}), "`kty`"),
+        (json!({"kty": "XYZ"}), "`kty`"),
+        (json!({"kty": 1}), "`kty` is no text"),
+        (rsa(json!({"use": "enc"})), "`use`"),
+        (rsa(json!({"key_ops": ["encrypt"]})), "`key_ops`"),
+        (rsa(json!({"key_ops": "verify"})), "`key_ops`"),
+        (rsa(json!({"kid": 7})), "`kid` is no text"),
+        (rsa(json!({"kid": "x".repeat(257)})), "`kid` has more than 256"),
+        (rsa(json!({"alg": "ES256"})), "`alg`"),
+        (rsa(json!({"alg": "RSA-OAEP"})), "`alg`"),
+        (rsa(json!({"alg": "none"})), "`alg`"),
+        (rsa(json!({"alg": "RS512"})), "auth.algorithms"),
+        (rsa(json!({"n": n_of_1024_bits})), "1024 bits"),
+        (rsa(json!({"n": n_of_8200_bits})), "8200 bits"),
+        (rsa(json!({"n": even})), "cannot be one"),
+        (rsa(json!({"e": "AQ"})), "cannot be one"),
+        (rsa(json!({"e": ""})), "cannot be one"),
+        (rsa(json!({"n": "a+b"})), "no base64url"),
+        (rsa(json!({"d": "AQ"})), "a private key"),
+        (p256(json!({"crv": "P-521"})), "`crv`"),
+        (p256(json!({"crv": "P-384"})), "has not the bytes"),
+        (p256(json!({"x": "AA"})), "has not the bytes"),
+        (json!({"kty": "EC", "crv": "P-256", "x": "AA"}), "no `y`"),
+        (json!({"kty": "OKP", "crv": "X25519", "x": "AA"}), "`crv`"),
+        (json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"}), "32 bytes"),
+        (json!({"kty": "oct", "k": URL_SAFE_NO_PAD.encode(SECRET)}), "a secret"),
+    ];
+    let mut keys: Vec<_> = cases.iter().map(|(key, _)| key.clone()).collect();
+    keys.push(good);
+    let list = algorithms(&["RS256", "ES256", "ES384", "EdDSA"]);
+    let (set, skipped) = KeySet::from_jwks(&jwks(&keys), &list, JwksFrom::Url).unwrap();
+    assert_eq!(set.len(), 1);
+    assert_eq!(skipped.len(), cases.len());
+    for (place, (skipped, (key, why))) in skipped.iter().zip(&cases).enumerate() {
+        let text = skipped.to_string();
+        assert!(text.starts_with(&format!("key {}", place + 1)), "{text}");
+        assert!(text.contains(why), "{text} for {key}");
+    }
+}
+
+#[test]
+fn a_text_that_is_no_jwk_set_or_has_no_usable_key_is_a_fault() {
+    let list = algorithms(&["RS256"]);
+    let weak = Pair::Rsa.jwk(&json!({"n": "AQ", "kid": "w"}));
+    for text in [
+        "",
+        "[]",
+        "{}",
+        r#"{"keys":{}}"#,
+        r#"{"keys":[]}"#,
+        &jwks(&[weak]),
+        &"[".repeat(100_000),
+        &jwks(&[json!("x".repeat(MAX_JWKS_BYTES))]),
+        "<html>",
+    ] {
+        let fault = KeySet::from_jwks(text, &list, JwksFrom::File).unwrap_err().to_string();
+        assert!(fault.contains("JWK set"), "{fault}");
+        assert!(fault.len() < 300, "{fault}");
+    }
+}
+
+#[test]
+fn a_set_has_64_keys_at_most() {
+    let keys: Vec<_> =
+        (0..MAX_KEYS + 3).map(|n| Pair::Ed25519.jwk(&json!({"kid": n.to_string()}))).collect();
+    let read = KeySet::from_jwks(&jwks(&keys), &algorithms(&["EdDSA"]), JwksFrom::Url);
+    let (set, skipped) = read.unwrap();
+    assert_eq!((set.len(), skipped.len()), (MAX_KEYS, 3));
+}
+
+#[test]
+fn secrets_are_taken_from_a_file_for_hmac_and_never_from_an_address() {
+    let secret = |id: &str, secret: &str| {
+        let k = URL_SAFE_NO_PAD.encode(secret);
+        json!({"kty": "oct", "kid": id, "k": k})
+    };
+    let text = jwks(&[secret("long", SECRET), secret("short", &SECRET[..31])]);
+    let list = algorithms(&["HS256", "HS512"]);
+    let (keys, skipped) = KeySet::from_jwks(&text, &list, JwksFrom::File).unwrap();
+    assert_eq!(skipped.len(), 1);
+    let verifier = verifier(&["HS256", "HS512"], keys);
+    for (id, good) in [("long", true), ("short", false), ("other", false)] {
+        let token = secret_token(SECRET, Algorithm::HS256, &json!({"alg": "HS256", "kid": id}));
+        assert_eq!(is_good(&verifier, &token), good, "{id}");
+    }
+    assert!(KeySet::from_jwks(&text, &list, JwksFrom::Url).is_err());
+    let public = algorithms(&["RS256"]);
+    assert!(KeySet::from_jwks(&text, &public, JwksFrom::File).is_err());
+}
+
+#[test]
+fn a_kid_chooses_the_key_and_without_one_each_is_tried() {
+    let keys = [
+        Pair::OtherRsa.jwk(&json!({"kid": "other"})),
+        Pair::Rsa.jwk(&json!({"kid": "mine"})),
+        Pair::P256.jwk(&json!({"kid": "point"})),
+    ];
+    let verifier = with_jwks(&["RS256", "ES256"], &keys);
+    let with = |header: Value| is_good(&verifier, &Pair::Rsa.token(&header, GOOD));
+    assert!(with(json!({"alg": "RS256", "kid": "mine"})));
+    assert!(with(json!({"alg": "RS256"})));
+    assert!(!with(json!({"alg": "RS256", "kid": "other"})));
+    assert!(!with(json!({"alg": "RS256", "kid": "unknown"})));
+    assert!(!with(json!({"alg": "RS256", "kid": ""})));
+    // Its key is there, and takes no such algorithm.
+    assert!(!with(json!({"alg": "RS256", "kid": "point"})));
+}
+
+#[test]
+fn a_key_without_a_kid_takes_any() {
+    let token = Pair::Rsa.token(&json!({"alg": "RS256", "kid": "whatever"}), GOOD);
+    assert!(is_good(&with_pem(&["RS256"], Pair::Rsa.public()), &token));
+    // But where the very kid is there, it is the one.
+    let keys = [Pair::Rsa.jwk(&json!({})), Pair::OtherRsa.jwk(&json!({"kid": "whatever"}))];
+    assert!(!is_good(&with_jwks(&["RS256"], &keys), &token));
+}
+
+#[test]
+fn one_token_is_tried_with_4_keys_at_most() {
+    let mut keys = vec![Pair::OtherRsa.jwk(&json!({"kid": "same"})); MAX_TRIED - 1];
+    keys.push(Pair::Rsa.jwk(&json!({"kid": "same"})));
+    for header in [json!({"alg": "RS256"}), json!({"alg": "RS256", "kid": "same"})] {
+        let token = Pair::Rsa.token(&header, GOOD);
+        assert!(is_good(&with_jwks(&["RS256"], &keys), &token));
+        let mut more = keys.clone();
+        more.insert(0, Pair::OtherRsa.jwk(&json!({"kid": "same"})));
+        assert!(!is_good(&with_jwks(&["RS256"], &more), &token));
+    }
+}
+
+#[test]
+fn while_both_keys_are_there_both_are_good_and_then_only_the_new_one() {
+    let old = Pair::OtherRsa.jwk(&json!({"kid": "old"}));
+    let new = Pair::Rsa.jwk(&json!({"kid": "new"}));
+    let of_old = Pair::OtherRsa.token(&json!({"alg": "RS256", "kid": "old"}), GOOD);
+    let of_new = Pair::Rsa.token(&json!({"alg": "RS256", "kid": "new"}), GOOD);
+    let both = |keys: &[Value]| {
+        let verifier = with_jwks(&["RS256"], keys);
+        (is_good(&verifier, &of_old), is_good(&verifier, &of_new))
+    };
+    assert_eq!(both(std::slice::from_ref(&old)), (true, false));
+    assert_eq!(both(&[old, new.clone()]), (true, true));
+    assert_eq!(both(&[new]), (false, true));
+}
+
+#[test]
+fn without_keys_every_token_is_refused_until_they_are_there() {
+    let auth = Auth { algorithms: names(&["EdDSA"]), ..Auth::default() };
+    let mut verifier = Verifier::new(&auth).unwrap();
+    let token = Pair::Ed25519.token(&json!({"alg": "EdDSA"}), GOOD);
+    assert!(matches!(verifier.begin(&token), Begun::NoKey));
+    assert!(!is_good(&verifier, &token));
+    let keys = KeySet::from_pem(Pair::Ed25519.public(), &algorithms(&["EdDSA"])).unwrap();
+    verifier.replace_keys(keys);
+    assert!(is_good(&verifier, &token));
+}
+
+#[test]
+fn no_key_and_no_token_is_in_the_debug_form() {
+    let list = algorithms(&["HS256"]);
+    let keys = KeySet::from_secret(SECRET.as_bytes(), &list).unwrap();
+    assert!(!format!("{:?}", verifier(&["HS256"], keys)).contains("0123"));
+    let verifier = with_pem(&["RS256"], Pair::Rsa.public());
+    let token = Pair::Rsa.token(&json!({"alg": "RS256"}), GOOD);
+    let begun = verifier.begin(&token);
+    assert!(matches!(begun, Begun::Unchecked(_)));
+    assert!(!format!("{begun:?}").contains("eyJ"));
+}

@@ -1,0 +1,94 @@
+//! A token's form: a JWS in the compact form (RFC 7515, section 7.1), and its header.
+//!
+//! Of the header only `alg` and `kid` are used, and only to choose among keys that are there.
+//! `jku`, `jwk`, `x5u` and `x5c` name keys of the sender's: they are passed over, and nothing is
+//! ever fetched or decoded for them (RFC 8725, sections 3.10 and 3.1).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::keys::MAX_KEY_ID_BYTES;
+
+/// Members of a header, at most; RFC 7515 registers 11. Names are compared with each other, so that
+/// none is there twice, and that must not cost much.
+const MAX_MEMBERS: usize = 32;
+
+/// Where the parts of a token are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts<'a> {
+    pub(super) header: &'a str,
+    pub(super) claims: &'a str,
+    /// Header and claims with the dot between them: what is signed.
+    pub(super) message: &'a str,
+    pub(super) signature: &'a str,
+}
+
+/// The three parts of `token`; `None` when it has not three.
+pub(super) fn parts(token: &str) -> Option<Parts<'_>> {
+    let (message, signature) = token.rsplit_once('.')?;
+    let (header, claims) = message.split_once('.')?;
+    let is_compact = !claims.contains('.');
+    is_compact.then_some(Parts { header, claims, message, signature })
+}
+
+/// What a header says that is looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Header<'a> {
+    pub(super) algorithm: Cow<'a, str>,
+    pub(super) key_id: Option<Cow<'a, str>>,
+}
+
+/// The header of this JSON; `None` when it is none, or one that must be refused.
+pub(super) fn header(json: &[u8]) -> Option<Header<'_>> {
+    serde_json::from_slice(json).ok()
+}
+
+impl<'de> Deserialize<'de> for Header<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeaderVisitor)
+    }
+}
+
+struct HeaderVisitor;
+
+impl<'de> Visitor<'de> for HeaderVisitor {
+    type Value = Header<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JOSE header")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut algorithm, mut key_id) = (None, None);
+        let mut seen: Vec<Cow<'de, str>> = Vec::new();
+        while let Some(Text(name)) = map.next_key()? {
+            // RFC 7515, section 4: a name must be there once, or the JWS must be refused.
+            if seen.len() >= MAX_MEMBERS || seen.contains(&name) {
+                return Err(A::Error::custom("a name is there twice, or too many are"));
+            }
+            match &*name {
+                "alg" => algorithm = Some(map.next_value::<Text<'de>>()?.0),
+                "kid" => key_id = Some(map.next_value::<Text<'de>>()?.0),
+                // RFC 7515, section 4.1.11: who does not understand what is critical must refuse.
+                // No extension is understood, and an empty list must not be there.
+                "crit" => return Err(A::Error::custom("critical")),
+                // RFC 7797: the claims would not be base64url then.
+                "b64" if !map.next_value::<bool>()? => return Err(A::Error::custom("b64")),
+                "b64" => {}
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+            seen.push(name);
+        }
+        let algorithm = algorithm.ok_or_else(|| A::Error::missing_field("alg"))?;
+        if key_id.as_ref().is_some_and(|id| id.len() > MAX_KEY_ID_BYTES) {
+            return Err(A::Error::custom("the kid is too long"));
+        }
+        Ok(Header { algorithm, key_id })
+    }
+}
+
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

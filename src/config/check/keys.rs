@@ -1,0 +1,185 @@
+//! Rules for `auth.algorithms` and where their keys are.
+
+use std::net::SocketAddr;
+
+use super::Faults;
+use crate::config::Auth;
+
+/// Signature algorithms that can be configured.
+pub const ALGORITHMS: [&str; 12] = [
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
+    "ES384", "EdDSA",
+];
+
+impl Faults {
+    /// Which algorithms are taken, and where their keys are: in one place.
+    pub(super) fn keys(&mut self, auth: &Auth) {
+        if auth.algorithms.is_empty() {
+            self.add("auth.algorithms", format!("no algorithm: write {}", ALGORITHMS.join(", ")));
+        }
+        for name in &auth.algorithms {
+            if !ALGORITHMS.contains(&name.as_str()) {
+                let problem =
+                    format!("`{name}` is not supported; what is: {}", ALGORITHMS.join(", "));
+                self.add("auth.algorithms", problem);
+            }
+        }
+        let known = auth.algorithms.iter().filter(|name| ALGORITHMS.contains(&name.as_str()));
+        let (hmac, public): (Vec<&String>, Vec<_>) = known.partition(|name| name.starts_with("HS"));
+        if !hmac.is_empty() && !public.is_empty() {
+            let problem = "HMAC (HS…) and others: write either, so that a public key is never \
+                           taken for a secret";
+            self.add("auth.algorithms", problem);
+            return;
+        }
+        if !auth.secret.is_empty()
+            && let Some(problem) = secret_problem(&auth.secret, &auth.algorithms)
+        {
+            self.add("auth.secret", problem);
+        }
+        if !auth.jwks_url.is_empty() && !is_safe_url(&auth.jwks_url) {
+            let problem = "no address that can be trusted: write `https://…`; `http://` is taken \
+                           for 127.0.0.1 and [::1] only";
+            self.add("auth.jwks_url", problem);
+        }
+        self.places(auth, !hmac.is_empty(), !public.is_empty());
+    }
+
+    /// The keys are in one place, of a kind that fits the algorithms.
+    fn places(&mut self, auth: &Auth, takes_secrets: bool, takes_public: bool) {
+        let places = [
+            ("auth.secret", &auth.secret),
+            ("auth.secret_file", &auth.secret_file),
+            ("auth.public_key_file", &auth.public_key_file),
+            ("auth.jwks_file", &auth.jwks_file),
+            ("auth.jwks_url", &auth.jwks_url),
+        ];
+        let mut set = places.into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, _)| key);
+        let first = set.next();
+        for other in set {
+            self.add(other, format!("{} is set too: keep one of them", first.unwrap_or_default()));
+        }
+        match first {
+            Some(key @ ("auth.secret" | "auth.secret_file")) if takes_public => {
+                self.add(
+                    key,
+                    "no algorithm of auth.algorithms takes a secret: name HS256, or unset it",
+                );
+            }
+            Some(key @ ("auth.public_key_file" | "auth.jwks_url")) if takes_secrets => {
+                let problem = "auth.algorithms takes secrets (HS…), and there are none: name the \
+                               algorithms of the keys, such as RS256, ES256 or EdDSA";
+                self.add(key, problem);
+            }
+            None if takes_public => {
+                let problem = "no keys for them: set auth.public_key_file, auth.jwks_file or \
+                               auth.jwks_url";
+                self.add("auth.algorithms", problem);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Why `secret` cannot be used with `algorithms`, without showing it; `None` when it can. A secret
+/// that is shorter than the hash is easier to guess than the hash (RFC 7518, section 3.2).
+#[must_use]
+pub fn secret_problem(secret: &str, algorithms: &[String]) -> Option<String> {
+    let bytes = |name: &String| match name.as_str() {
+        "HS384" => 48,
+        "HS512" => 64,
+        _ => 32,
+    };
+    let (length, needed) = (secret.len(), algorithms.iter().map(bytes).max().unwrap_or(32));
+    (length < needed)
+        .then(|| format!("the secret has {length} bytes, at least {needed} are needed"))
+}
+
+/// Keys that come unprotected could be anybody's, unless they never leave this host.
+fn is_safe_url(url: &str) -> bool {
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return false;
+    }
+    if let Some(rest) = url.strip_prefix("https://") {
+        return !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':']);
+    }
+    let Some(rest) = url.strip_prefix("http://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let address: Option<SocketAddr> = authority.parse().ok();
+    let host = authority.trim_start_matches('[').trim_end_matches(']');
+    let ip = address.map(|address| address.ip()).or_else(|| host.parse().ok());
+    ip.is_some_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn keys(config: &Config) -> Vec<&'static str> {
+        config.faults().into_iter().map(|fault| fault.key).collect()
+    }
+
+    #[test]
+    fn keys_are_in_one_place_and_fit_their_algorithms() {
+        let faults = |change: &dyn Fn(&mut Auth)| {
+            let mut auth = Auth::default();
+            change(&mut auth);
+            keys(&Config { auth, ..Config::default() })
+        };
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        for name in &ALGORITHMS[3..] {
+            let with_file = |auth: &mut Auth| {
+                auth.algorithms = names(&[name]);
+                auth.public_key_file = "key.pem".to_owned();
+            };
+            assert_eq!(faults(&with_file), [""; 0]);
+        }
+        let mixed = |auth: &mut Auth| auth.algorithms = names(&["HS256", "RS256"]);
+        assert_eq!(faults(&mixed), ["auth.algorithms"]);
+        assert_eq!(faults(&|auth| auth.algorithms = names(&["RS256"])), ["auth.algorithms"]);
+        assert_eq!(faults(&|auth| auth.public_key_file = "f".into()), ["auth.public_key_file"]);
+        assert_eq!(faults(&|auth| auth.jwks_url = "https://h/".into()), ["auth.jwks_url"]);
+        assert_eq!(faults(&|auth| auth.jwks_file = "f".into()), [""; 0]);
+        let two = |auth: &mut Auth| {
+            auth.algorithms = names(&["ES256"]);
+            (auth.jwks_file, auth.jwks_url) = ("f".into(), "https://h/".into());
+        };
+        assert_eq!(faults(&two), ["auth.jwks_url"]);
+        let secret = |auth: &mut Auth| {
+            (auth.algorithms, auth.secret) = (names(&["ES256"]), "x".repeat(32));
+        };
+        assert_eq!(faults(&secret), ["auth.secret"]);
+        let short = |auth: &mut Auth| {
+            (auth.algorithms, auth.secret) = (names(&["HS256", "HS512"]), "x".repeat(63));
+        };
+        assert_eq!(faults(&short), ["auth.secret"]);
+    }
+
+    #[test]
+    fn keys_are_fetched_protected_or_from_this_host() {
+        for url in [
+            "https://example.com/jwks",
+            "http://127.0.0.1:8000/jwks",
+            "http://127.0.0.1/jwks",
+            "http://[::1]:8000/",
+            "http://[::1]/",
+        ] {
+            assert!(is_safe_url(url), "{url}");
+        }
+        for url in [
+            "",
+            "jwks.json",
+            "http://example.com/jwks",
+            "http://localhost/",
+            "http://127.0.0.1@example.com/",
+            "http://127.0.0.1.example.com/",
+            "https://",
+            "https:///x",
+            "file:///etc/keys",
+            "https://a b/",
+        ] {
+            assert!(!is_safe_url(url), "{url}");
+        }
+    }
+}
