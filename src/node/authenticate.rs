@@ -8,7 +8,7 @@ use super::connection::{PendingJoin, Reserved};
 use super::port::{Action, Command, Outcome, Work};
 use super::questions::Kind;
 use super::session::Clocks;
-use crate::auth::{Principal, Replayed};
+use crate::auth::{Begun, Principal, Replayed, Signed};
 use crate::protocol::{CloseReason, RecipeUpdate, SessionInfo};
 use crate::time::{Now, UnixTime};
 
@@ -16,9 +16,29 @@ use crate::time::{Now, UnixTime};
 const REAUTHENTICATED: &str = "Re-authenticated";
 
 impl Node {
-    /// Checks a token; then the application is asked for the room.
+    /// Checks a token, at once or on a worker; then the application is asked for the room.
     pub(super) fn authenticate(&mut self, now: Now, index: usize, id: &str, token: &str) {
-        match self.check(now, index, id, token) {
+        match self.verifier.begin(token) {
+            Begun::Signed(signed) => self.signed(now, index, id, token, signed),
+            Begun::Unchecked(check) => self.check_later(index, id, check),
+            Begun::NoKey => {
+                self.metrics.unknown_keys += 1;
+                self.refuse_token(now, index, CloseReason::InvalidToken);
+            }
+            Begun::Refused(reason) => self.refuse_token(now, index, reason),
+        }
+    }
+
+    /// Closes for a token without a signature of ours, and charges its address.
+    pub(super) fn refuse_token(&mut self, now: Now, index: usize, reason: CloseReason) {
+        if let Err(reason) = self.charge(now, index, Err(reason)) {
+            self.close(now, index, reason);
+        }
+    }
+
+    /// The signature is good: what is left to check is checked with the `now` of this moment.
+    pub(super) fn signed(&mut self, now: Now, index: usize, id: &str, token: &str, signed: Signed) {
+        match self.check(now, index, id, token, signed) {
             Ok((principal, reserved)) => self.ask_to_join(now, index, id, &principal, reserved),
             Err(reason) => self.close(now, index, reason),
         }
@@ -30,8 +50,9 @@ impl Node {
         index: usize,
         id: &str,
         token: &str,
+        signed: Signed,
     ) -> Result<(Principal, Reserved), CloseReason> {
-        let verified = self.verifier.verify(token, now.unix);
+        let verified = self.verifier.judge(signed, now.unix);
         let principal = self.charge(now, index, verified)?;
         let current = self.users.name_of(index);
         let is_first = current.is_none();
@@ -152,7 +173,7 @@ impl Node {
             Outcome::Join(Admission::Deny) => CloseReason::AccessDenied,
             Outcome::Join(Admission::Unavailable) => CloseReason::BackendUnavailable,
             Outcome::Refused => CloseReason::Overloaded,
-            Outcome::Panicked | Outcome::Message(_) => CloseReason::Internal,
+            Outcome::Panicked | Outcome::Message(_) | Outcome::Verified(_) => CloseReason::Internal,
         };
         self.forget_reservation(join.reserved);
         self.close(now, index, refused);

@@ -12,7 +12,7 @@ use super::app::{Answer, Incoming, Reply, Update};
 use super::connection::PendingMessage;
 use super::frame::Shared;
 use super::port::{Action, Command, Completion, Outcome, Ticket, Work};
-use super::questions::Kind;
+use super::questions::{Kind, Question};
 use super::session::Verdict;
 use crate::id::ConnId;
 use crate::protocol::{ChatMessage, ErrorCode, ErrorPayload, RecipeUpdate, ServerMessage};
@@ -21,14 +21,21 @@ use crate::time::Now;
 impl Node {
     /// Work that somebody else did is done.
     pub fn handle_completion(&mut self, now: Now, done: Completion) {
-        let Some(question) = self.questions.close(done.ticket) else {
-            self.metrics.late_completions += 1;
-            return;
-        };
-        if matches!(done.outcome, Outcome::Refused) {
-            self.metrics.refused_work += 1;
+        let is_refused = matches!(done.outcome, Outcome::Refused);
+        self.metrics.refused_work += u64::from(is_refused);
+        match self.questions.close(done.ticket) {
+            Some(question) => self.answered(now, question, done),
+            None => self.metrics.late_completions += 1,
         }
+        // What is done has left a place. What was refused has not, and is not tried at once again.
+        if !is_refused {
+            self.submit_checks();
+        }
+    }
+
+    fn answered(&mut self, now: Now, question: Question, done: Completion) {
         match question.kind {
+            Kind::Check => self.checked(now, question.asker, done.ticket, done.outcome),
             Kind::Join => {
                 let asker = self.find(question.asker).map(|_| question.asker.index());
                 let waiting =
@@ -42,7 +49,9 @@ impl Node {
                 let answer = match done.outcome {
                     Outcome::Message(answer) => answer,
                     Outcome::Refused => Err(ErrorCode::BackendUnavailable),
-                    Outcome::Panicked | Outcome::Join(_) => Err(ErrorCode::Internal),
+                    Outcome::Panicked | Outcome::Join(_) | Outcome::Verified(_) => {
+                        Err(ErrorCode::Internal)
+                    }
                 };
                 self.answers.answered(now.monotonic, key, &answer);
                 if let Ok(update) = &answer {

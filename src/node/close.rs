@@ -150,9 +150,14 @@ impl Node {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let waiting = connection.waiting.take();
         connection.wanted_room = None;
-        if let Some(join) = waiting.and_then(|waiting| waiting.join) {
-            self.questions.close(join.ticket);
-            self.forget_reservation(join.reserved);
+        if let Some(waiting) = waiting {
+            if let Some(check) = waiting.check {
+                self.checks.forget(&check);
+            }
+            if let Some(join) = waiting.join {
+                self.questions.close(join.ticket);
+                self.forget_reservation(join.reserved);
+            }
         }
         let user = self.users.name_of(index).cloned();
         let room = self.rooms.name_of(index).cloned();

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use smol_str::SmolStr;
 
+use super::checks::PendingCheck;
 use super::frame::Decoder;
 use super::outbox::Outbox;
 use super::policy::Policy;
@@ -57,11 +58,13 @@ pub(crate) enum Afterwards {
 /// What waits for an answer of the application.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
+    /// The `auth` whose signature is checked.
+    pub(crate) check: Option<PendingCheck>,
     /// The join that the application is asked for.
     pub(crate) join: Option<PendingJoin>,
     /// The message that it is asked about.
     pub(crate) message: Option<PendingMessage>,
-    /// An `auth` that came while another is with the application.
+    /// An `auth` that came while another is checked, or with the application.
     pub(crate) auth: Option<Box<str>>,
     /// Texts that came meanwhile, in order.
     pub(crate) texts: VecDeque<Box<str>>,
@@ -69,10 +72,17 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn is_empty(&self) -> bool {
-        self.join.is_none()
+        self.check.is_none()
+            && self.join.is_none()
             && self.message.is_none()
             && self.auth.is_none()
             && self.texts.is_empty()
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let texts: usize = self.texts.iter().map(|text| text.len()).sum();
+        texts + self.check.as_ref().map_or(0, PendingCheck::kept_bytes)
     }
 }
 
@@ -173,6 +183,11 @@ impl Connection {
     pub(crate) fn answer_by(&self) -> Instant {
         let message = self.waiting.as_ref().and_then(|waiting| waiting.message.as_ref());
         message.map_or(Instant::NEVER, |message| message.answer_by)
+    }
+
+    /// Is the signature of its `auth` being checked?
+    pub(crate) fn is_checking(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.check.is_some())
     }
 
     /// Texts that wait for an answer that is not there.

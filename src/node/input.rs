@@ -159,9 +159,11 @@ impl Node {
     fn on_text(&mut self, now: Now, index: usize, text: &str) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         match connection.session.phase() {
-            Phase::Authenticating => self.on_first_text(now, index, text),
+            Phase::Authenticating if !connection.is_checking() => {
+                self.on_first_text(now, index, text);
+            }
             // What is pipelined behind `auth` is kept, within a bound.
-            Phase::Joining => {
+            Phase::Authenticating | Phase::Joining => {
                 let waiting = connection.waiting.get_or_insert_default();
                 if waiting.texts.len() >= self.policy.waiting_messages {
                     self.close(now, index, CloseReason::RateLimited);
@@ -192,8 +194,8 @@ impl Node {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let parsed = protocol::parse(text);
         let is_auth = matches!(parsed, Ok(protocol::ClientMessage::Auth { .. }));
-        if is_auth && connection.session.is_rejoining() {
-            // One with the application and one behind it: who sends more is not waiting for answers.
+        if is_auth && (connection.session.is_rejoining() || connection.is_checking()) {
+            // One under way and one behind it: who sends more is not waiting for answers.
             let queued = &mut connection.waiting.get_or_insert_default().auth;
             if queued.replace(text.into()).is_some() {
                 self.close(now, index, CloseReason::TooManyAuthAttempts);
@@ -220,8 +222,10 @@ impl Node {
                 break;
             }
             let session = &connection.session;
-            let (is_member, rejoining) =
-                (session.phase().is_authenticated(), session.is_rejoining());
+            let (is_member, rejoining) = (
+                session.phase().is_authenticated(),
+                session.is_rejoining() || connection.is_checking(),
+            );
             let Some(waiting) = connection.waiting.as_mut().filter(|_| is_member) else { break };
             let auth = if rejoining { None } else { waiting.auth.take() };
             let is_free = waiting.message.is_none();

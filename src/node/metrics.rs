@@ -25,6 +25,10 @@ pub struct Metrics {
     pub authenticated: u64,
     /// `auth` messages that were accepted on a live connection.
     pub reauthenticated: u64,
+    /// Signatures that were given to workers to check.
+    pub signature_checks: u64,
+    /// Tokens that name a key which is not there.
+    pub unknown_keys: u64,
     /// Chat messages that were taken.
     pub chat_messages: u64,
     /// Chat messages that were sent again and answered from memory.

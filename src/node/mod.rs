@@ -19,6 +19,7 @@ mod answers;
 pub mod app;
 mod authenticate;
 mod chat;
+mod checks;
 mod close;
 mod connection;
 mod deadlines;
@@ -55,6 +56,7 @@ pub use self::wheel::{TICK_MICROS, Wheel};
 
 use self::answers::Answers;
 use self::app::App;
+use self::checks::Checks;
 use self::connection::{Afterwards, Connection};
 use self::groups::Groups;
 use self::limits::PendingTable;
@@ -85,6 +87,7 @@ pub struct Node {
     users: Groups,
     questions: Questions,
     answers: Answers,
+    checks: Checks,
     actions: VecDeque<Action>,
     metrics: Metrics,
     encoder: Encoder,
@@ -129,6 +132,7 @@ impl Node {
         let mut rng = Rng::new(seed);
         let policy = Policy::new(config);
         let slots = policy.reserved_slots();
+        let checks = Checks::new(policy.checks_at_once);
         Ok(Self {
             policy,
             app,
@@ -146,6 +150,7 @@ impl Node {
             users: Groups::new(rng.next_u64(), slots),
             questions: Questions::default(),
             answers: Answers::new(config.limits.answer_bytes.get(), slots),
+            checks,
             actions: VecDeque::new(),
             metrics: Metrics::default(),
             encoder: Encoder::default(),
@@ -306,10 +311,7 @@ impl Node {
         let kept = |connection: &Connection| {
             connection.decoder.kept_bytes()
                 + connection.outbox.weight()
-                + connection
-                    .waiting
-                    .as_ref()
-                    .map_or(0, |waiting| waiting.texts.iter().map(|text| text.len()).sum())
+                + connection.waiting.as_ref().map_or(0, |waiting| waiting.kept_bytes())
         };
         Usage {
             connections: self.connections.len(),

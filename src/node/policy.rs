@@ -28,6 +28,8 @@ pub(crate) struct Policy {
     pub(crate) pending_message_bytes: usize,
     pub(crate) outbound_bytes: usize,
     pub(crate) waiting_messages: usize,
+    /// Signature checks that are with the workers at once.
+    pub(crate) checks_at_once: usize,
     pub(crate) connections_per_user: u32,
     pub(crate) connections: usize,
     pub(crate) pending: usize,
@@ -41,6 +43,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Slots that are reserved at the start, at most: some 450 MiB of addresses.
 const MAX_RESERVED_SLOTS: usize = 1 << 20;
+
+/// Signature checks that are submitted for each worker, at most: so many that none is idle while a
+/// turn of the reactor brings new ones, and so few that the application's work does not wait long.
+const CHECKS_PER_WORKER: usize = 8;
 
 impl Policy {
     /// How many slots the tables are made for, so that none of them is ever moved to grow: that
@@ -80,6 +86,9 @@ impl Policy {
             pending_message_bytes: limits.pending_message_bytes.get(),
             outbound_bytes: limits.outbound_bytes.get(),
             waiting_messages: or_none(limits.waiting_messages as usize),
+            checks_at_once: (limits.workers * CHECKS_PER_WORKER)
+                .min(limits.worker_queue / 2)
+                .max(1),
             connections_per_user: match limits.connections_per_user {
                 0 => u32::MAX,
                 limit => limit,

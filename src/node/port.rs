@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::app::{Admission, Answer, Job};
+use crate::auth::{SignatureCheck, Signed};
 use crate::id::ConnId;
+use crate::protocol::CloseReason;
 
 /// What the driver must do. Drained with `poll_action` after each `handle_*`, or once a turn.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub struct Command {
 
 /// The work of a [`Command`], by what it answers.
 pub enum Work {
+    /// A signature.
+    Verify(SignatureCheck),
     /// A join.
     Join(Job<Admission>),
     /// A message.
@@ -50,6 +54,7 @@ impl Command {
     #[must_use]
     pub fn run(self) -> Completion {
         let outcome = match self.work {
+            Work::Verify(check) => Outcome::Verified(check.run()),
             Work::Join(job) => Outcome::Join(job()),
             Work::Message(job) => Outcome::Message(job()),
         };
@@ -60,6 +65,7 @@ impl Command {
 impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Verify(_) => "Verify",
             Self::Join(_) => "Join",
             Self::Message(_) => "Message",
         })
@@ -78,6 +84,8 @@ pub struct Completion {
 /// What became of a question.
 #[derive(Debug)]
 pub enum Outcome {
+    /// The claims of a token that is well signed, or what to close with.
+    Verified(Result<Signed, CloseReason>),
     /// The answer to a join.
     Join(Admission),
     /// The answer to a message.

@@ -23,6 +23,8 @@ pub(crate) struct Question {
 /// What is asked.
 #[derive(Debug)]
 pub(crate) enum Kind {
+    /// Is the asker's token signed?
+    Check,
     /// May the asker come in?
     Join,
     /// What is the answer to this message?
@@ -36,7 +38,7 @@ pub(crate) enum Kind {
     },
 }
 
-/// The open questions. A connection has at most two: a message and a re-authentication. Those of
+/// The open questions. A connection has at most two: a message and an `auth`. Those of
 /// connections that are gone stay until they are answered or their time is over, so that a message
 /// that is sent again after a reconnect finds its answer.
 #[derive(Debug, Default)]
@@ -54,7 +56,8 @@ impl Questions {
         Ticket { index: self.open.vacant_key() as u32, serial: self.serial }
     }
 
-    /// Opens a question until `deadline`, under the ticket that was issued last.
+    /// Opens a question until `deadline` (`NEVER`: for one whose answer surely comes), under the
+    /// ticket that was issued last.
     pub(crate) fn open(
         &mut self,
         now: Instant,
@@ -65,8 +68,10 @@ impl Questions {
     ) {
         let index = self.open.insert(Question { serial: ticket.serial, asker, kind });
         debug_assert_eq!(index, ticket.index as usize, "nothing was opened since the ticket");
-        self.deadlines.push_back((deadline, ticket));
-        self.forget_overdue(now);
+        if deadline != Instant::NEVER {
+            self.deadlines.push_back((deadline, ticket));
+            self.forget_overdue(now);
+        }
     }
 
     /// Closes a question. `None`: it was closed before, or its time is over.

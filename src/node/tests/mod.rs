@@ -2,6 +2,7 @@
 
 mod auth;
 mod chat;
+mod checks;
 mod hostile;
 mod later;
 mod limits;

@@ -1,0 +1,135 @@
+//! Signature checks that take long: one for a connection, a few at once, on the driver's workers.
+//!
+//! While its `auth` is checked a connection stays in the phase it is in, and so does its deadline.
+//! Few are submitted at once, so that a storm of newcomers leaves the workers' queue to the work of
+//! the application; the others wait here in their order, members first. One that finds no room in
+//! the queue waits too: when a completion comes, there is some.
+
+use std::collections::BTreeMap;
+
+use smol_str::SmolStr;
+
+use super::Node;
+use super::port::{Action, Command, Outcome, Ticket, Work};
+use super::questions::Kind;
+use crate::auth::{KeySet, SignatureCheck};
+use crate::id::ConnId;
+use crate::protocol::CloseReason;
+use crate::time::{Instant, Now};
+
+/// Whose turn is when. At most one place for each connection: who leaves gives it up.
+#[derive(Debug)]
+pub(crate) struct Checks {
+    waiting: BTreeMap<Place, ConnId>,
+    last_place: u64,
+    submitted: usize,
+    /// How many are submitted at once.
+    limit: usize,
+}
+
+/// Members come before newcomers, and then in the order of their `auth` messages.
+type Place = (bool, u64);
+
+/// An `auth` whose signature is not checked yet.
+#[derive(Debug)]
+pub(crate) struct PendingCheck {
+    /// The `auth` message's id.
+    request_id: SmolStr,
+    check: SignatureCheck,
+    place: Place,
+    /// There once it is submitted.
+    ticket: Option<Ticket>,
+}
+
+impl PendingCheck {
+    /// Bytes that are kept for it.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.check.token().len()
+    }
+}
+
+impl Checks {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { waiting: BTreeMap::new(), last_place: 0, submitted: 0, limit }
+    }
+
+    /// The connection is over: a check that waits is not done, one that is submitted is in vain.
+    pub(crate) fn forget(&mut self, pending: &PendingCheck) {
+        self.waiting.remove(&pending.place);
+    }
+}
+
+impl Node {
+    /// From here on tokens are checked with these keys and no others. Who is in stays: its token
+    /// was good when it was checked, and will be asked for anew.
+    pub fn replace_keys(&mut self, keys: KeySet) {
+        self.verifier.replace_keys(keys);
+    }
+
+    /// Puts the check of this `auth` where its turn will come.
+    pub(super) fn check_later(&mut self, index: usize, id: &str, check: SignatureCheck) {
+        let asker = self.id_of(index);
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        self.checks.last_place += 1;
+        let is_newcomer = !connection.session.phase().is_authenticated();
+        let place = (is_newcomer, self.checks.last_place);
+        let pending = PendingCheck { request_id: SmolStr::new(id), check, place, ticket: None };
+        connection.waiting.get_or_insert_default().check = Some(pending);
+        self.checks.waiting.insert(place, asker);
+        self.submit_checks();
+    }
+
+    /// Submits who is next, as long as there are not too many. O(log n) for each.
+    pub(super) fn submit_checks(&mut self) {
+        while self.checks.submitted < self.checks.limit
+            && let Some((_, asker)) = self.checks.waiting.pop_first()
+        {
+            let ticket = self.questions.issue();
+            let waiting = self.connections.get_mut(asker.index()).and_then(|c| c.waiting.as_mut());
+            let Some(pending) = waiting.and_then(|waiting| waiting.check.as_mut()) else {
+                debug_assert!(false, "who leaves gives its place up");
+                continue;
+            };
+            pending.ticket = Some(ticket);
+            let work = Work::Verify(pending.check.clone());
+            self.checks.submitted += 1;
+            self.metrics.signature_checks += 1;
+            // Whatever the worker's time, its completion comes; the connection has its own deadline.
+            self.questions.open(Instant::START, ticket, asker, Kind::Check, Instant::NEVER);
+            self.actions.push_back(Action::Submit(Command { ticket, work }));
+        }
+    }
+
+    /// A check has come back.
+    pub(super) fn checked(&mut self, now: Now, asker: ConnId, ticket: Ticket, outcome: Outcome) {
+        self.checks.submitted = self.checks.submitted.saturating_sub(1);
+        let index = asker.index();
+        let is_there = self.find(asker).is_some();
+        let connection = self.connections.get_mut(index).filter(|_| is_there);
+        let waiting = connection.and_then(|connection| connection.waiting.as_mut());
+        let check = waiting.map(|waiting| &mut waiting.check);
+        let Some(check) = check
+            .filter(|check| check.as_ref().is_some_and(|pending| pending.ticket == Some(ticket)))
+        else {
+            self.metrics.late_completions += 1;
+            return;
+        };
+        if matches!(outcome, Outcome::Refused) {
+            // Its place is still the first of those that were not done.
+            if let Some(pending) = check {
+                pending.ticket = None;
+                self.checks.waiting.insert(pending.place, asker);
+            }
+            return;
+        }
+        let Some(pending) = check.take() else { return };
+        match outcome {
+            Outcome::Verified(Ok(signed)) => {
+                let PendingCheck { request_id, check, .. } = &pending;
+                self.signed(now, index, request_id, check.token(), signed);
+            }
+            Outcome::Verified(Err(reason)) => self.refuse_token(now, index, reason),
+            _ => self.close(now, index, CloseReason::Internal),
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Signatures that are checked on workers, and keys that are replaced.
+
+use super::*;
+use crate::auth::tests::{Pair, jwks};
+use crate::auth::{Algorithms, JwksFrom, KeySet};
+use crate::config::Length;
+
+/// A world whose tokens are signed with Ed25519 keys: `kid` is `old`, and soon `new`.
+fn world() -> World {
+    world_with(|_| {})
+}
+
+fn world_with(change: impl FnOnce(&mut Config)) -> World {
+    let mut world = World::with(|config| {
+        config.auth.algorithms = vec!["EdDSA".to_owned(), "RS256".to_owned()];
+        change(config);
+    });
+    world.node.replace_keys(keys(&["old"]));
+    world
+}
+
+fn keys(ids: &[&str]) -> KeySet {
+    let pair = |id: &str| if id == "old" { Pair::Ed25519 } else { Pair::Rsa };
+    let keys: Vec<_> = ids.iter().map(|id| pair(id).jwk(&json!({"kid": id}))).collect();
+    let algorithms = Algorithms::new(&["EdDSA".to_owned(), "RS256".to_owned()]).unwrap();
+    KeySet::from_jwks(&jwks(&keys), &algorithms, JwksFrom::Url).unwrap().0
+}
+
+impl World {
+    fn signed(&self, id: &str, user: &str, life: u64) -> String {
+        let exp = self.now.unix.as_millis() / 1_000 + life;
+        let claims = json!({"sub": user, "exp": exp, "nonce": self.messages}).to_string();
+        match id {
+            "old" => Pair::Ed25519.token(&json!({"alg": "EdDSA", "kid": id}), &claims),
+            _ => Pair::Rsa.token(&json!({"alg": "RS256", "kid": id}), &claims),
+        }
+    }
+
+    /// Sends an `auth` whose check then waits.
+    fn auth_as(&mut self, id: ConnId, user: &str) -> String {
+        let token = self.signed("old", user, 900);
+        self.auth(id, &token)
+    }
+
+    /// A worker does the first of the commands.
+    fn work(&mut self) {
+        let done = self.commands.remove(0).run();
+        self.complete(done);
+    }
+
+    fn refuse_work(&mut self) {
+        let ticket = self.commands.remove(0).ticket;
+        self.complete(Completion { ticket, outcome: Outcome::Refused });
+    }
+
+    fn complete(&mut self, done: Completion) {
+        self.node.handle_completion(self.now, done);
+        self.settle();
+    }
+
+    fn member(&mut self, room: &str, user: &str) -> ConnId {
+        let id = self.authenticating(room);
+        self.auth_as(id, user);
+        self.work();
+        assert_eq!(self.message(id)["type"], "recipe_update");
+        id
+    }
+}
+
+#[test]
+fn a_public_keys_signature_is_checked_on_a_worker() {
+    let mut world = world();
+    let id = world.authenticating("r");
+    let auth = world.auth_as(id, "alice");
+    assert_eq!(world.see(id), []);
+    assert_eq!(world.node.phase(id), Some(Phase::Authenticating));
+    assert_eq!(world.commands.len(), 1);
+    world.work();
+    assert_eq!(world.message(id)["payload"]["request_id"], auth);
+    assert_eq!(world.node.metrics().signature_checks, 1);
+}
+
+#[test]
+fn a_forged_signature_is_an_invalid_token_and_leaves_nothing() {
+    let mut world = world();
+    let id = world.authenticating("r");
+    let token = Pair::Rsa.token(&json!({"alg": "RS256", "kid": "old"}), "{}");
+    world.auth(id, &token);
+    assert_eq!(world.close_reason(id), "Invalid token");
+    let id = world.authenticating("r");
+    let mut forged = world.signed("old", "alice", 900);
+    forged.replace_range(forged.len() - 10..forged.len() - 9, "A");
+    forged.replace_range(forged.len() - 12..forged.len() - 11, "B");
+    world.auth(id, &forged);
+    world.work();
+    assert_eq!(world.close_reason(id), "Invalid token");
+    world.seconds(5);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn the_time_to_authenticate_runs_on_while_the_signature_is_checked() {
+    let mut world = world();
+    let id = world.authenticating("r");
+    world.auth_as(id, "alice");
+    world.seconds(6);
+    assert_eq!(world.close_reason(id), "Authentication timeout");
+    let late = world.node.metrics().late_completions;
+    world.work();
+    assert_eq!(world.node.metrics().late_completions, late + 1);
+    assert_eq!(world.see(id), []);
+    world.seconds(5);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn what_comes_behind_an_auth_that_is_checked_waits_within_its_bound() {
+    let mut world = world_with(|config| config.limits.waiting_messages = 2);
+    let id = world.authenticating("r");
+    world.auth_as(id, "alice");
+    let first = world.chat(id, "one");
+    let second = world.chat(id, "two");
+    assert_eq!(world.see(id), []);
+    world.work();
+    let seen = world.see(id);
+    let answers: Vec<_> = seen
+        .iter()
+        .filter_map(|seen| match seen {
+            Seen::Message(message) => message["payload"]["request_id"].as_str(),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(answers[1..], [first.as_str(), second.as_str()]);
+
+    let other = world.authenticating("r");
+    world.auth_as(other, "bob");
+    (0..3).for_each(|_| drop(world.chat(other, "more")));
+    assert_eq!(world.close_reason(other), "Rate limit exceeded");
+    world.work();
+    assert_eq!(world.see(other), []);
+}
+
+#[test]
+fn a_second_auth_behind_one_that_is_checked_is_a_reauthentication() {
+    let mut world = world();
+    let id = world.authenticating("r");
+    world.auth_as(id, "alice");
+    let again = world.auth_as(id, "alice");
+    assert_eq!(world.commands.len(), 1, "one check at once");
+    world.work();
+    assert_eq!(world.message(id)["type"], "recipe_update");
+    world.work();
+    assert_eq!(world.message(id)["payload"]["request_id"], again);
+}
+
+#[test]
+fn chat_goes_on_while_a_fresh_token_is_checked() {
+    let mut world = world();
+    let id = world.member("r", "alice");
+    let auth = world.auth_as(id, "alice");
+    let chat = world.chat(id, "meanwhile");
+    assert_eq!(world.message(id)["payload"]["request_id"], chat);
+    // One more waits; who sends a third is not waiting for answers.
+    world.auth_as(id, "alice");
+    assert_eq!(world.commands.len(), 1);
+    world.work();
+    assert_eq!(world.message(id)["payload"]["request_id"], auth);
+    world.auth_as(id, "alice");
+    world.auth_as(id, "alice");
+    assert_eq!(world.close_reason(id), "Too many auth attempts");
+}
+
+#[test]
+fn a_fresh_token_for_another_user_or_of_a_forger_closes() {
+    for (user, forged, reason) in
+        [("bob", false, "Subject changed"), ("alice", true, "Invalid token")]
+    {
+        let mut world = world();
+        let id = world.member("r", "alice");
+        let mut token = world.signed("old", user, 900);
+        if forged {
+            let (rest, _) = token.rsplit_once('.').unwrap();
+            token = format!("{rest}.{}", "A".repeat(86));
+        }
+        world.auth(id, &token);
+        world.work();
+        assert_eq!(world.close_reason(id), reason);
+    }
+}
+
+#[test]
+fn the_grace_runs_on_while_a_fresh_token_is_checked() {
+    let mut world = world_with(|config| config.limits.ping = Length::from_secs(0));
+    let id = world.member("r", "alice");
+    world.seconds(14 * 60 + 1);
+    assert_eq!(world.node.phase(id), Some(Phase::Reauthenticating));
+    world.auth_as(id, "alice");
+    world.seconds(30);
+    assert_eq!(world.close_reason(id), "Re-authentication timeout");
+}
+
+#[test]
+fn a_token_that_expires_while_it_is_checked_is_expired() {
+    let mut world = world();
+    let id = world.authenticating("r");
+    let token = world.signed("old", "alice", 2);
+    world.auth(id, &token);
+    world.seconds(3);
+    world.work();
+    assert_eq!(world.close_reason(id), "Token expired");
+}
+
+#[test]
+fn the_same_auth_checked_twice_at_once_is_accepted_once() {
+    let mut world = world();
+    let token = world.signed("old", "alice", 900);
+    let message = text(&envelope("auth", "same", json!({ "token": token })));
+    let ids = [world.authenticating("r"), world.authenticating("r")];
+    ids.iter().for_each(|id| world.bytes(*id, &message));
+    world.work();
+    world.work();
+    assert_eq!(world.message(ids[0])["type"], "recipe_update");
+    assert_eq!(world.close_reason(ids[1]), "Auth message replayed");
+}
+
+#[test]
+fn few_checks_are_submitted_at_once_members_first_and_then_in_order() {
+    let mut world = world_with(|config| config.limits.workers = 1);
+    let member = world.member("r", "alice");
+    let ids: Vec<_> = (0..20).map(|_| world.authenticating("r")).collect();
+    for (n, id) in ids.iter().enumerate() {
+        world.auth_as(*id, &format!("user{n}"));
+    }
+    let auth = world.auth_as(member, "alice");
+    assert_eq!(world.commands.len(), 8);
+    world.work();
+    assert_eq!(world.commands.len(), 8);
+    (0..7).for_each(|_| world.work());
+    let joined = |world: &World| world.output.keys().filter(|id| ids.contains(id)).count();
+    assert_eq!(joined(&world), 8);
+    world.see(member);
+    world.work();
+    assert_eq!(world.message(member)["payload"]["request_id"], auth, "before newcomers");
+    assert_eq!(joined(&world), 8);
+    while !world.commands.is_empty() {
+        world.work();
+    }
+    assert_eq!(joined(&world), 20);
+}
+
+#[test]
+fn a_check_that_finds_no_worker_waits_for_a_place_in_its_order() {
+    let mut world = world();
+    let ids: Vec<_> = (0..3).map(|_| world.authenticating("r")).collect();
+    let auths: Vec<_> = ids.iter().map(|id| world.auth_as(*id, &format!("u{id}"))).collect();
+    assert_eq!(world.commands.len(), 3);
+    let first = world.commands.remove(0);
+    world.refuse_work();
+    world.refuse_work();
+    assert_eq!(world.commands.len(), 0, "not tried again at once");
+    assert_eq!(world.node.metrics().refused_work, 2);
+    assert_eq!(world.see(ids[1]), []);
+    let done = first.run();
+    world.complete(done);
+    assert_eq!(world.message(ids[0])["payload"]["request_id"], auths[0]);
+    assert_eq!(world.commands.len(), 2);
+    world.work();
+    assert_eq!(world.see(ids[2]).len(), 0);
+    world.see(ids[1]);
+    world.work();
+    assert_eq!(world.message(ids[2])["payload"]["request_id"], auths[2]);
+}
+
+#[test]
+fn who_leaves_while_its_check_waits_gives_its_place_up() {
+    let mut world = world_with(|config| config.limits.workers = 1);
+    let ids: Vec<_> = (0..12).map(|_| world.authenticating("r")).collect();
+    ids.iter().for_each(|id| drop(world.auth_as(*id, &format!("u{id}"))));
+    assert_eq!(world.commands.len(), 8);
+    for id in &ids {
+        world.node.handle_hangup(world.now, *id, Hangup::Reset);
+    }
+    world.settle();
+    while !world.commands.is_empty() {
+        world.work();
+    }
+    assert_eq!(world.node.metrics().signature_checks, 8, "the others were not done");
+    assert_eq!(world.node.metrics().late_completions, 8);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_worker_that_breaks_closes_with_an_internal_error() {
+    let mut world = world();
+    let id = world.authenticating("r");
+    world.auth_as(id, "alice");
+    let ticket = world.commands.remove(0).ticket;
+    world.complete(Completion { ticket, outcome: Outcome::Panicked });
+    assert_eq!(world.close_reason(id), "Internal error");
+}
+
+#[test]
+fn keys_are_replaced_under_live_connections() {
+    let mut world = world();
+    let old = world.member("r", "alice");
+    world.node.replace_keys(keys(&["old", "new"]));
+    let new = world.authenticating("r");
+    let token = world.signed("new", "bob", 900);
+    world.auth(new, &token);
+    world.work();
+    assert_eq!(world.message(new)["type"], "recipe_update");
+    world.member("r", "carol");
+
+    world.node.replace_keys(keys(&["new"]));
+    let refused = world.authenticating("r");
+    world.auth_as(refused, "dave");
+    assert_eq!(world.close_reason(refused), "Invalid token");
+    assert_eq!(world.node.metrics().unknown_keys, 1);
+    world.see(old);
+    let chat = world.chat(old, "still here");
+    assert_eq!(world.message(old)["payload"]["request_id"], chat);
+    // Its next token must be of the new key.
+    let token = world.signed("new", "alice", 900);
+    world.auth(old, &token);
+    world.work();
+    assert_eq!(world.message(old)["type"], "recipe_update");
+    world.auth_as(old, "alice");
+    assert_eq!(world.close_reason(old), "Invalid token");
+}
+
+#[test]
+fn without_keys_tokens_are_refused_until_they_are_there() {
+    let mut world = World::with(|config| {
+        config.auth.algorithms = vec!["EdDSA".to_owned()];
+        config.auth.timeout = Length::from_secs(5);
+    });
+    let id = world.authenticating("r");
+    world.auth_as(id, "alice");
+    assert_eq!(world.close_reason(id), "Invalid token");
+    world.node.replace_keys(keys(&["old"]));
+    world.member("r", "alice");
+}
