@@ -16,7 +16,8 @@ pub(crate) const SECRET_VARIABLE: &str = "VESTIBULE_AUTH__SECRET";
 /// For a server to say where it listens, or to listen.
 const START: Duration = Duration::from_secs(15);
 /// The limits that one host with many users in one process would meet.
-const UNLIMITED: [(&str, &str); 4] = [
+const UNLIMITED: [(&str, &str); 5] = [
+    ("VESTIBULE_LIMITS__PENDING", "15000"),
     ("VESTIBULE_LIMITS__MESSAGES_PER_MINUTE", "0"),
     ("VESTIBULE_LIMITS__CONNECTIONS_PER_USER", "0"),
     ("VESTIBULE_LIMITS__PENDING_PER_IP", "0"),
