@@ -37,6 +37,10 @@ const READ_BYTES: usize = 64 * 1_024;
 /// behind those outside. At 12 bytes an event; address space, which becomes memory as it is used.
 const EVENTS: RangeInclusive<usize> = 1_024..=(1 << 17);
 
+/// Reads of authenticated connections after which what they gave rise to is written: a turn may
+/// serve all of them, and their answers should neither wait for each other nor pile up.
+const UNITS_PER_FLUSH: u32 = 64;
+
 /// Slices of one write. An answer is one or two, so this is rarely reached.
 const SLICES: usize = 16;
 
@@ -157,8 +161,13 @@ impl Reactor {
             self.node.handle_shutdown(self.now);
         }
         self.schedule.begin_turn();
+        let mut served = 0;
         while let Some(unit) = self.schedule.next_authenticated() {
             self.serve(unit);
+            served += 1;
+            if served % UNITS_PER_FLUSH == 0 {
+                self.act();
+            }
         }
         self.take_mail();
         self.act();
