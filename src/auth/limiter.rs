@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | forged or malformed: no signature of ours | 10 |
 //! | signed by our key, whatever else is wrong with it, or nothing | 1 |
+//! | names a key that is not there, perhaps not yet | 1 |
 //!
 //! An honest attempt is charged only as far as the allowance reaches; a forged one always. So an
 //! address has three states, all of them read from one number, what it has used:
@@ -52,6 +53,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::protocol::CloseReason;
 use crate::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -81,6 +83,18 @@ pub enum Evidence {
     Honest,
     /// It does not.
     Forged,
+}
+
+impl Evidence {
+    /// What a token shows that is refused for `reason`.
+    #[must_use]
+    pub fn of(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::InvalidToken => Self::Forged,
+            // The other checks come after the signature's.
+            _ => Self::Honest,
+        }
+    }
 }
 
 /// What each address has used of its allowance. See the module's page for the rule.

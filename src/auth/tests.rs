@@ -99,7 +99,12 @@ fn der(pem: &str) -> Vec<u8> {
     STANDARD.decode(body).unwrap()
 }
 
-fn signed(key: &EncodingKey, algorithm: Algorithm, header: &str, claims: &str) -> String {
+fn signed(
+    key: &EncodingKey,
+    algorithm: Algorithm,
+    header: &str,
+    claims: impl AsRef<[u8]>,
+) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm).unwrap();
     format!("{message}.{signature}")

@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 
 use mio::Waker;
 
+use crate::auth::KeySet;
 use crate::node::app::{Admission, Answer};
 use crate::node::{Completion, Outcome, Ticket};
 
@@ -34,7 +35,8 @@ impl Handle {
     /// # Errors
     /// When the answer could not be left, see [`Undelivered`].
     pub fn complete_join(&self, ticket: Ticket, admission: Admission) -> Result<(), Undelivered> {
-        self.mail.try_deliver(Completion { ticket, outcome: Outcome::Join(admission) })
+        let outcome = Outcome::Join(admission);
+        self.mail.try_deliver(Letter::Done(Completion { ticket, outcome }))
     }
 
     /// Answers a message that was [`Held`](crate::node::app::Reply::Held).
@@ -42,8 +44,26 @@ impl Handle {
     /// # Errors
     /// When the answer could not be left, see [`Undelivered`].
     pub fn complete_message(&self, ticket: Ticket, answer: Answer) -> Result<(), Undelivered> {
-        self.mail.try_deliver(Completion { ticket, outcome: Outcome::Message(answer) })
+        let outcome = Outcome::Message(answer);
+        self.mail.try_deliver(Letter::Done(Completion { ticket, outcome }))
     }
+
+    /// Has tokens checked with these keys and no others from here on. No connection is dropped.
+    ///
+    /// # Errors
+    /// When the keys could not be left, see [`Undelivered`].
+    pub fn replace_keys(&self, keys: KeySet) -> Result<(), Undelivered> {
+        self.mail.try_deliver(Letter::Keys(keys))
+    }
+}
+
+/// What is left for the reactor.
+#[derive(Debug)]
+pub(super) enum Letter {
+    /// An answer.
+    Done(Completion),
+    /// Keys instead of those that are there.
+    Keys(KeySet),
 }
 
 /// Why the reactor did not take an answer.
@@ -69,20 +89,20 @@ impl Error for Undelivered {}
 /// The sender's side of the mail slot: answers, and a bell that wakes the reactor.
 #[derive(Clone, Debug)]
 pub(super) struct Mail {
-    answers: SyncSender<Completion>,
+    letters: SyncSender<Letter>,
     bell: Arc<Bell>,
 }
 
 impl Mail {
-    /// For a worker: waits while the slot is full. False when the server has ended.
-    pub(super) fn deliver(&self, done: Completion) -> bool {
-        let taken = self.answers.send(done).is_ok();
+    /// For threads that may wait: while the slot is full. False when the server has ended.
+    pub(super) fn deliver(&self, letter: Letter) -> bool {
+        let taken = self.letters.send(letter).is_ok();
         self.bell.ring();
         taken
     }
 
-    fn try_deliver(&self, done: Completion) -> Result<(), Undelivered> {
-        self.answers.try_send(done).map_err(|refused| match refused {
+    fn try_deliver(&self, letter: Letter) -> Result<(), Undelivered> {
+        self.letters.try_send(letter).map_err(|refused| match refused {
             TrySendError::Full(_) => Undelivered::Full,
             TrySendError::Disconnected(_) => Undelivered::Ended,
         })?;
@@ -94,7 +114,7 @@ impl Mail {
 /// The reactor's side.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    answers: Receiver<Completion>,
+    letters: Receiver<Letter>,
     bell: Arc<Bell>,
 }
 
@@ -107,9 +127,9 @@ impl Inbox {
         self.bell.rung.swap(false, Ordering::AcqRel);
     }
 
-    /// The next answer.
-    pub(super) fn take(&self) -> Option<Completion> {
-        self.answers.try_recv().ok()
+    /// The next letter.
+    pub(super) fn take(&self) -> Option<Letter> {
+        self.letters.try_recv().ok()
     }
 
     pub(super) fn wants_shutdown(&self) -> bool {
@@ -138,10 +158,10 @@ impl Bell {
     }
 }
 
-/// A mail slot for `room` answers whose bell is `waker`.
+/// A mail slot for `room` letters whose bell is `waker`.
 pub(super) fn mail_slot(waker: Waker, room: usize) -> (Mail, Inbox) {
-    let (answers, inbox) = mpsc::sync_channel(room.max(1));
+    let (letters, inbox) = mpsc::sync_channel(room.max(1));
     let bell = Bell { waker, rung: AtomicBool::new(false), shutdown: AtomicBool::new(false) };
     let bell = Arc::new(bell);
-    (Mail { answers, bell: Arc::clone(&bell) }, Inbox { answers: inbox, bell })
+    (Mail { letters, bell: Arc::clone(&bell) }, Inbox { letters: inbox, bell })
 }

@@ -36,6 +36,13 @@ pub enum StartError {
     Poll(io::Error),
     /// The configured key cannot be used.
     Key(KeyFault),
+    /// Keys cannot be read.
+    Keys {
+        /// The setting that says where they are, and what it says.
+        place: String,
+        /// Why.
+        why: String,
+    },
 }
 
 impl fmt::Display for StartError {
@@ -52,6 +59,7 @@ impl fmt::Display for StartError {
                 write!(f, "no poller: {error}; is the limit of open files (`ulimit -n`) too low?")
             }
             Self::Key(error) => error.fmt(f),
+            Self::Keys { place, why } => write!(f, "{place}: {why}"),
         }
     }
 }
@@ -79,7 +87,7 @@ fn listen_advice(
 impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::NoAddress | Self::Address(_) => None,
+            Self::NoAddress | Self::Address(_) | Self::Keys { .. } => None,
             Self::Listen { error, .. } | Self::Poll(error) => Some(error),
             Self::Key(error) => Some(error),
         }

@@ -20,6 +20,7 @@
 
 mod clock;
 mod handle;
+mod keys;
 mod listener;
 mod reactor;
 mod transport;
@@ -52,13 +53,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens every address of `config.listen`, and makes the node that will serve them.
+    /// Opens every address of `config.listen`, reads the keys that `config.auth` names a file for,
+    /// and makes the node that will serve. Keys at an address are fetched in the background.
     ///
     /// # Errors
-    /// When an address cannot be listened on, or the configuration is one that the node cannot
+    /// When an address cannot be listened on, keys cannot be read, or the configuration is one that the node cannot
     /// work with. The text says what to do.
     pub fn bind(config: &Config, app: Box<dyn App>) -> Result<Self, StartError> {
-        let node = Node::new(config, seed(), app)?;
+        let mut node = Node::new(config, seed(), app)?;
+        let (keys, watch) = keys::open(&config.auth)?;
+        if let Some(keys) = keys {
+            node.replace_keys(keys);
+        }
         let mut listeners = Listeners::bind(config)?;
         let poll = Poll::new().map_err(StartError::Poll)?;
         let waker = Waker::new(poll.registry(), Token(WAKER)).map_err(StartError::Poll)?;
@@ -66,7 +72,9 @@ impl Server {
         let limits = &config.limits;
         let (mail, inbox) = handle::mail_slot(waker, limits.worker_queue);
         let workers = Workers::new(limits.workers, limits.worker_queue, mail.clone());
-        let reactor = Reactor::new(config, node, poll, listeners, workers, inbox);
+        let mut reactor = Reactor::new(config, node, poll, listeners, workers, inbox);
+        // The watch ends when the reactor is gone, and its sender with it.
+        reactor.key_asks = watch.map(|watch| watch.start(mail.clone())).transpose()?;
         Ok(Self { reactor, handle: Handle::new(mail) })
     }
 

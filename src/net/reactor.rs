@@ -14,6 +14,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::mem;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use mio::event::Event;
@@ -21,7 +22,7 @@ use mio::net::TcpStream;
 use mio::{Events, Poll};
 
 use super::clock::{Clock, wait_until};
-use super::handle::Inbox;
+use super::handle::{Inbox, Letter};
 use super::listener::{Accepted, Listeners};
 use super::transport::{Queued, Transports};
 use super::worker::Workers;
@@ -73,6 +74,9 @@ pub(super) struct Reactor {
     events: usize,
     workers: Workers,
     inbox: Inbox,
+    /// Who is asked when a token names a key that is not there, and how many did so far.
+    pub(super) key_asks: Option<SyncSender<()>>,
+    unknown_keys: u64,
     /// The last turn left answers in the mail slot.
     mail_left: bool,
     draining: bool,
@@ -105,6 +109,8 @@ impl Reactor {
             events: config.limits.connections.clamp(*EVENTS.start(), *EVENTS.end()),
             workers,
             inbox,
+            key_asks: None,
+            unknown_keys: 0,
             mail_left: false,
             draining: false,
             node,
@@ -183,6 +189,7 @@ impl Reactor {
         // Read anew: what is written now may start a peer's clock.
         self.now = self.clock.now();
         self.act();
+        self.ask_for_keys();
         self.turned = self.clock.monotonic();
         let length = self.turned.since(began).as_micros();
         self.node.metrics_mut().turns.record(u64::try_from(length).unwrap_or(u64::MAX));
@@ -305,10 +312,23 @@ impl Reactor {
             return;
         }
         for _ in 0..MAIL_PER_TURN {
-            let Some(done) = self.inbox.take() else { return };
-            self.node.handle_completion(self.now, done);
+            match self.inbox.take() {
+                Some(Letter::Done(done)) => self.node.handle_completion(self.now, done),
+                Some(Letter::Keys(keys)) => self.node.replace_keys(keys),
+                None => return,
+            }
         }
         self.mail_left = true;
+    }
+
+    /// Tells the key watch that tokens name what is not there. One word waits for it at most.
+    fn ask_for_keys(&mut self) {
+        let unknown = self.node.metrics().unknown_keys;
+        if mem::replace(&mut self.unknown_keys, unknown) != unknown
+            && let Some(asks) = &self.key_asks
+        {
+            let _ = asks.try_send(()); // Full: an earlier word says the same.
+        }
     }
 
     /// Writes on where a short write stopped. After the fresh answers: these readers are slow.

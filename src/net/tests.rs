@@ -2,6 +2,7 @@
 
 mod client;
 mod descriptors;
+mod keys;
 mod work;
 
 use std::io::{Read, Write};

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::handle::Mail;
+use super::handle::{Letter, Mail};
 use crate::node::{Command, Completion, Outcome};
 
 /// How long the end of the server waits for work that is under way. Nobody waits for its answer
@@ -120,7 +120,7 @@ fn work(shared: &Shared, mail: &Mail) {
         }
         let done = run(command);
         shared.in_flight.fetch_sub(1, Ordering::Relaxed);
-        if !mail.deliver(done) {
+        if !mail.deliver(Letter::Done(done)) {
             return;
         }
     }

@@ -8,7 +8,7 @@ use super::connection::{PendingJoin, Reserved};
 use super::port::{Action, Command, Outcome, Work};
 use super::questions::Kind;
 use super::session::Clocks;
-use crate::auth::{Begun, Principal, Replayed, Signed};
+use crate::auth::{Begun, Evidence, Principal, Replayed, Signed};
 use crate::protocol::{CloseReason, RecipeUpdate, SessionInfo};
 use crate::time::{Now, UnixTime};
 
@@ -20,18 +20,25 @@ impl Node {
     pub(super) fn authenticate(&mut self, now: Now, index: usize, id: &str, token: &str) {
         match self.verifier.begin(token) {
             Begun::Signed(signed) => self.signed(now, index, id, token, signed),
-            Begun::Unchecked(check) => self.check_later(index, id, check),
+            Begun::Unchecked(check) => self.check_later(now, index, id, check),
+            // Perhaps the key is only not there yet, which is no evidence against anybody.
             Begun::NoKey => {
                 self.metrics.unknown_keys += 1;
-                self.refuse_token(now, index, CloseReason::InvalidToken);
+                self.refuse_token(now, index, Evidence::Honest, CloseReason::InvalidToken);
             }
-            Begun::Refused(reason) => self.refuse_token(now, index, reason),
+            Begun::Refused(reason) => self.refuse_token(now, index, Evidence::of(reason), reason),
         }
     }
 
-    /// Closes for a token without a signature of ours, and charges its address.
-    pub(super) fn refuse_token(&mut self, now: Now, index: usize, reason: CloseReason) {
-        if let Err(reason) = self.charge(now, index, Err(reason)) {
+    /// No principal comes of the token.
+    pub(super) fn refuse_token(
+        &mut self,
+        now: Now,
+        index: usize,
+        evidence: Evidence,
+        reason: CloseReason,
+    ) {
+        if let Err(reason) = self.charge::<()>(now, index, evidence, Err(reason)) {
             self.close(now, index, reason);
         }
     }
@@ -52,8 +59,8 @@ impl Node {
         token: &str,
         signed: Signed,
     ) -> Result<(Principal, Reserved), CloseReason> {
-        let verified = self.verifier.judge(signed, now.unix);
-        let principal = self.charge(now, index, verified)?;
+        let judged = self.verifier.judge(signed, now.unix);
+        let principal = self.charge(now, index, Evidence::Honest, judged)?;
         let current = self.users.name_of(index);
         let is_first = current.is_none();
         if current.is_some_and(|user| *user != principal.user) {

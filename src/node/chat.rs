@@ -29,7 +29,7 @@ impl Node {
         }
         // What is done has left a place. What was refused has not, and is not tried at once again.
         if !is_refused {
-            self.submit_checks();
+            self.submit_checks(now);
         }
     }
 

@@ -12,7 +12,7 @@ use smol_str::SmolStr;
 use super::Node;
 use super::port::{Action, Command, Outcome, Ticket, Work};
 use super::questions::Kind;
-use crate::auth::{KeySet, SignatureCheck};
+use crate::auth::{Evidence, KeySet, SignatureCheck};
 use crate::id::ConnId;
 use crate::protocol::CloseReason;
 use crate::time::{Instant, Now};
@@ -67,7 +67,7 @@ impl Node {
     }
 
     /// Puts the check of this `auth` where its turn will come.
-    pub(super) fn check_later(&mut self, index: usize, id: &str, check: SignatureCheck) {
+    pub(super) fn check_later(&mut self, now: Now, index: usize, id: &str, check: SignatureCheck) {
         let asker = self.id_of(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         self.checks.last_place += 1;
@@ -76,14 +76,21 @@ impl Node {
         let pending = PendingCheck { request_id: SmolStr::new(id), check, place, ticket: None };
         connection.waiting.get_or_insert_default().check = Some(pending);
         self.checks.waiting.insert(place, asker);
-        self.submit_checks();
+        self.submit_checks(now);
     }
 
     /// Submits who is next, as long as there are not too many. O(log n) for each.
-    pub(super) fn submit_checks(&mut self) {
+    ///
+    /// Whose address was shut meanwhile is not looked at: a forger that sends many at once is held
+    /// to its allowance, and to what was submitted before the first came back.
+    pub(super) fn submit_checks(&mut self, now: Now) {
         while self.checks.submitted < self.checks.limit
-            && let Some((_, asker)) = self.checks.waiting.pop_first()
+            && let Some(((is_newcomer, _), asker)) = self.checks.waiting.pop_first()
         {
+            if is_newcomer && !self.may_attempt(now, asker.index()) {
+                self.close(now, asker.index(), CloseReason::TooManyAuthAttempts);
+                continue;
+            }
             let ticket = self.questions.issue();
             let waiting = self.connections.get_mut(asker.index()).and_then(|c| c.waiting.as_mut());
             let Some(pending) = waiting.and_then(|waiting| waiting.check.as_mut()) else {
@@ -128,7 +135,9 @@ impl Node {
                 let PendingCheck { request_id, check, .. } = &pending;
                 self.signed(now, index, request_id, check.token(), signed);
             }
-            Outcome::Verified(Err(reason)) => self.refuse_token(now, index, reason),
+            Outcome::Verified(Err(reason)) => {
+                self.refuse_token(now, index, Evidence::of(reason), reason);
+            }
             _ => self.close(now, index, CloseReason::Internal),
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::proxy;
 use super::upgrade::Refusal;
 use super::{Node, SLOTS_FOR_REFUSALS};
-use crate::auth::{Address, Evidence, Principal};
+use crate::auth::{Address, Evidence};
 use crate::protocol::CloseReason;
 use crate::time::Now;
 
@@ -150,17 +150,13 @@ impl Node {
     ///
     /// A re-authentication is charged alike and told its own reason: who is in is not judged by
     /// what else comes from its address.
-    pub(super) fn charge(
+    pub(super) fn charge<T>(
         &mut self,
         now: Now,
         index: usize,
-        verified: Result<Principal, CloseReason>,
-    ) -> Result<Principal, CloseReason> {
-        let evidence = match &verified {
-            Err(CloseReason::InvalidToken) => Evidence::Forged,
-            // The other checks come after the signature's.
-            _ => Evidence::Honest,
-        };
+        evidence: Evidence,
+        verified: Result<T, CloseReason>,
+    ) -> Result<T, CloseReason> {
         let Some(connection) = self.connections.get(index) else { return verified };
         let is_first = connection.session.phase().is_pending();
         let is_within = self.limiter.charge(now.monotonic, connection.address(), evidence);

@@ -147,12 +147,15 @@ fn what_the_documents_name_is_there() {
 }
 
 #[test]
-fn what_the_architecture_says_is_guarded_by_tests_that_are_there() {
+fn what_the_documents_say_is_guarded_by_tests_that_are_there() {
     let architecture = read("ARCHITECTURE.md");
     assert!(architecture.lines().count() <= 250, "a page to hold in mind, not a book");
-    let guards = guards(&architecture);
-    assert!(guards.len() > 10, "{guards:?}");
-    assert_none(&missing_tests(&guards, &tree(&["src", "tests"], &[".rs"])));
+    let sources = tree(&["src", "tests"], &[".rs"]);
+    for document in [architecture, read("docs/security.md")] {
+        let guards = guards(&document);
+        assert!(guards.len() > 10, "{guards:?}");
+        assert_none(&missing_tests(&guards, &sources));
+    }
 }
 
 #[test]

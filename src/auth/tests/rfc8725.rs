@@ -193,6 +193,21 @@ fn claims_of_the_size_of_a_message_are_read_or_refused_in_time() {
 }
 
 #[test]
+fn claims_are_utf_8_or_an_invalid_payload() {
+    let verifier = with_pem(&["EdDSA"], Pair::Ed25519.public());
+    let of = |claims: &[u8]| {
+        let key = Pair::Ed25519.signer();
+        verifier.verify(&signed(&key, Algorithm::EdDSA, r#"{"alg":"EdDSA"}"#, claims), NOW)
+    };
+    assert!(of(GOOD.as_bytes()).is_ok());
+    let utf_16: Vec<u8> = GOOD.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let latin_1 = b"{\"sub\":\"\xe9\",\"exp\":1800000060}";
+    for claims in [&utf_16[..], latin_1, &[0xef, 0xbb, 0xbf], b"\xff"] {
+        assert_eq!(of(claims).err(), Some(CloseReason::InvalidTokenPayload));
+    }
+}
+
+#[test]
 fn who_a_token_speaks_for_is_judged_at_the_moment_it_is_used() {
     let verifier = with_pem(&["EdDSA"], Pair::Ed25519.public());
     let token = Pair::Ed25519.token(&json!({"alg": "EdDSA"}), GOOD);

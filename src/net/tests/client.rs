@@ -31,18 +31,29 @@ pub(super) struct Client {
 impl Client {
     /// Upgrades and authenticates, in a room of its own.
     pub(super) fn join(stream: TcpStream) -> Self {
+        static USERS: AtomicU32 = AtomicU32::new(0);
+        let user = USERS.fetch_add(1, Ordering::Relaxed);
+        let claims = json!({ "sub": format!("user-{user}"), "exp": 4_000_000_000_u64 });
+        let key = EncodingKey::from_secret(SECRET.as_bytes());
+        let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
+        Self::with_token(stream, &token).unwrap()
+    }
+
+    /// The same with this token; or the reason that the server closes with.
+    pub(super) fn with_token(stream: TcpStream, token: &str) -> Result<Self, String> {
         static ROOMS: AtomicU32 = AtomicU32::new(0);
         let room = ROOMS.fetch_add(1, Ordering::Relaxed);
         let url = format!("ws://localhost/v1/chat/room-{room}");
         let (socket, _) = tungstenite::client(url, stream).unwrap();
         let mut client = Self { socket, messages: 0 };
-        let claims = json!({ "sub": format!("user-{room}"), "exp": 4_000_000_000_u64 });
-        let key = EncodingKey::from_secret(SECRET.as_bytes());
-        let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
-        let auth = client.message("auth", json!({ "token": token }));
+        let auth = format!("auth-{room}");
+        let auth = client.message_with_id(&auth, "auth", json!({ "token": token }));
         client.socket.send(Message::text(auth)).unwrap();
-        assert_eq!(client.hear(), "Connected.");
-        client
+        match client.socket.read().unwrap() {
+            Message::Close(Some(frame)) => Err(frame.reason.to_string()),
+            Message::Text(text) if text.contains("Connected.") => Ok(client),
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(super) fn stream(&self) -> &TcpStream {
@@ -97,7 +108,10 @@ impl Client {
 
     fn message(&mut self, kind: &str, payload: Value) -> String {
         self.messages += 1;
-        let id = format!("m{}", self.messages);
+        self.message_with_id(&format!("m{}", self.messages), kind, payload)
+    }
+
+    fn message_with_id(&self, id: &str, kind: &str, payload: Value) -> String {
         let timestamp = "2026-11-22T10:00:00.000Z";
         json!({ "type": kind, "id": id, "timestamp": timestamp, "payload": payload }).to_string()
     }

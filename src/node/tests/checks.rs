@@ -340,3 +340,35 @@ fn without_keys_tokens_are_refused_until_they_are_there() {
     world.node.replace_keys(keys(&["old"]));
     world.member("r", "alice");
 }
+
+#[test]
+fn a_forger_of_many_at_once_is_held_to_its_allowance_and_what_is_under_way() {
+    let mut world = world();
+    let ids: Vec<_> = (0..200).map(|_| world.authenticating("r")).collect();
+    for id in &ids {
+        let token = world.signed("old", "alice", 900);
+        let (rest, _) = token.rsplit_once('.').unwrap();
+        world.auth(*id, &format!("{rest}.{}", "A".repeat(86)));
+    }
+    while !world.commands.is_empty() {
+        world.work();
+    }
+    // 12 within its allowance, one beyond; and 32 are submitted at once.
+    assert_eq!(world.node.metrics().signature_checks, 13 + 31);
+    assert_eq!(world.close_reason(ids[0]), "Invalid token");
+    assert_eq!(world.close_reason(ids[199]), "Too many auth attempts");
+    world.seconds(6);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_token_of_an_unknown_key_is_no_evidence_of_forgery() {
+    let mut world = world();
+    for _ in 0..60 {
+        let id = world.authenticating("r");
+        let token = world.signed("new", "alice", 900);
+        world.auth(id, &token);
+        assert_eq!(world.close_reason(id), "Invalid token");
+    }
+    world.member("r", "alice");
+}

@@ -1,0 +1,206 @@
+//! Where keys come from: files and addresses, read at the start and watched by a thread.
+//!
+//! The node knows nothing of it. New keys reach it as a letter in the reactor's mail slot, and are
+//! a whole set each time; while a place is faulty, the keys that were read last stay.
+
+#[cfg(feature = "jwks-url")]
+mod fetch;
+mod file;
+#[cfg(any(feature = "jwks-url", test))]
+mod plan;
+
+#[cfg(test)]
+#[cfg(feature = "jwks-url")]
+mod tests;
+
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread;
+
+use self::file::Watched;
+use super::clock::Clock;
+use super::handle::{Letter, Mail};
+use super::listener::StartError;
+use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
+use crate::config::Auth;
+use crate::time::Instant;
+
+/// The keys that `auth` names a file for, and what is to be watched.
+///
+/// # Errors
+/// When a file cannot be read, or holds no key that can be used: at the start that is a mistake,
+/// which is better told than served.
+pub(super) fn open(auth: &Auth) -> Result<(Option<KeySet>, Option<Watch>), StartError> {
+    let algorithms = Algorithms::new(&auth.algorithms)?;
+    let fault = |key: &str, place: &str, why: String| StartError::Keys {
+        place: format!("{key} {place}"),
+        why,
+    };
+    if !auth.public_key_file.is_empty() {
+        let path = &auth.public_key_file;
+        let keys = file::read(Path::new(path))
+            .and_then(|text| KeySet::from_pem(&text, &algorithms).map_err(|e| e.to_string()))
+            .map_err(|why| fault("auth.public_key_file", path, why))?;
+        return Ok((Some(keys), None));
+    }
+    if !auth.jwks_file.is_empty() {
+        let place = format!("auth.jwks_file {}", auth.jwks_file);
+        let mut reader = Reader::new(place, algorithms, JwksFrom::File);
+        let mut watched = Watched::new(&auth.jwks_file);
+        let text = watched.look().unwrap_or_else(|| Ok(String::new()));
+        let keys = text.and_then(|text| reader.parse(&text));
+        let keys = keys.map_err(|why| fault("auth.jwks_file", &auth.jwks_file, why))?;
+        return Ok((Some(keys), Some(Watch { reader, source: Source::File(watched) })));
+    }
+    if auth.jwks_url.is_empty() {
+        return Ok((None, None));
+    }
+    #[cfg(feature = "jwks-url")]
+    {
+        let reader =
+            Reader::new(format!("auth.jwks_url {}", auth.jwks_url), algorithms, JwksFrom::Url);
+        let source = Source::Url(fetch::Fetcher::new(&auth.jwks_url, super::seed()));
+        Ok((None, Some(Watch { reader, source })))
+    }
+    #[cfg(not(feature = "jwks-url"))]
+    {
+        let why = "this program was built without the feature `jwks-url`".to_owned();
+        Err(fault("auth.jwks_url", &auth.jwks_url, why))
+    }
+}
+
+/// A place that is watched.
+#[derive(Debug)]
+enum Source {
+    File(Watched),
+    #[cfg(feature = "jwks-url")]
+    Url(fetch::Fetcher),
+}
+
+impl Source {
+    /// What is there, if it may be something new. Blocks; an address for 5 seconds at most.
+    fn look(&mut self, now: Instant) -> Option<Result<String, String>> {
+        match self {
+            Self::File(watched) => {
+                watched.looked(now);
+                watched.look()
+            }
+            #[cfg(feature = "jwks-url")]
+            Self::Url(fetcher) => fetcher.look(now),
+        }
+    }
+
+    fn next(&self) -> Instant {
+        match self {
+            Self::File(watched) => watched.next(),
+            #[cfg(feature = "jwks-url")]
+            Self::Url(fetcher) => fetcher.next(),
+        }
+    }
+
+    /// A token names a key that is not there.
+    fn ask(&mut self) {
+        match self {
+            // It is looked at often enough.
+            Self::File(_) => {}
+            #[cfg(feature = "jwks-url")]
+            Self::Url(fetcher) => fetcher.ask(),
+        }
+    }
+}
+
+/// A place, and what was told about it.
+#[derive(Debug)]
+pub(super) struct Watch {
+    reader: Reader,
+    source: Source,
+}
+
+impl Watch {
+    /// Watches from a thread of its own, until the sender that is returned is dropped. Through it
+    /// the watch is told that a token names a key which is not there.
+    pub(super) fn start(self, mail: Mail) -> Result<SyncSender<()>, StartError> {
+        let (asks, asked) = mpsc::sync_channel(1);
+        let place = self.reader.place.clone();
+        thread::Builder::new()
+            .name("vestibule-keys".to_owned())
+            .spawn(move || self.run(&asked, &mail))
+            .map_err(|error| StartError::Keys { place, why: format!("no thread: {error}") })?;
+        Ok(asks)
+    }
+
+    fn run(mut self, asked: &Receiver<()>, mail: &Mail) {
+        let clock = Clock::start();
+        loop {
+            let wait = self.source.next().since(clock.monotonic());
+            // What is due is not put off by those who ask for it.
+            let heard = if wait.is_zero() {
+                Err(RecvTimeoutError::Timeout)
+            } else {
+                asked.recv_timeout(wait)
+            };
+            match heard {
+                Ok(()) => self.source.ask(),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    let found = self.source.look(clock.monotonic());
+                    let Some(keys) = found.and_then(|text| self.reader.take(text)) else {
+                        continue;
+                    };
+                    if !mail.deliver(Letter::Keys(keys)) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Makes keys of texts, and says once what is wrong with them.
+#[derive(Debug)]
+struct Reader {
+    place: String,
+    algorithms: Algorithms,
+    from: JwksFrom,
+    told: Vec<Skipped>,
+    fault: Option<String>,
+}
+
+impl Reader {
+    fn new(place: String, algorithms: Algorithms, from: JwksFrom) -> Self {
+        Self { place, algorithms, from, told: Vec::new(), fault: None }
+    }
+
+    fn parse(&mut self, text: &str) -> Result<KeySet, String> {
+        let read = KeySet::from_jwks(text, &self.algorithms, self.from);
+        let (keys, skipped) = read.map_err(|fault| fault.to_string())?;
+        if skipped != self.told {
+            skipped.iter().for_each(|skipped| self.warn(skipped));
+            self.told = skipped;
+        }
+        Ok(keys)
+    }
+
+    /// The keys of what was found; `None`: those that are there stay.
+    fn take(&mut self, found: Result<String, String>) -> Option<KeySet> {
+        match found.and_then(|text| self.parse(&text)) {
+            Ok(keys) => {
+                log::info!("{}: {} keys", self.place, keys.len());
+                self.fault = None;
+                Some(keys)
+            }
+            Err(fault) => {
+                if self.fault.as_ref() != Some(&fault) {
+                    self.warn(&format!("{fault}; the keys stay as they are"));
+                    self.fault = Some(fault);
+                }
+                None
+            }
+        }
+    }
+
+    fn warn(&self, what: &dyn Display) {
+        log::warn!("{}: {what}", self.place);
+    }
+}

@@ -1,0 +1,102 @@
+//! Keys at an address, fetched by one thread: so never twice at once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::tls::TlsConfig;
+
+use super::plan::{Plan, max_age};
+use crate::auth::MAX_JWKS_BYTES;
+use crate::time::Instant;
+
+/// How long a fetch may take, from the name's resolution to the last byte.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Fetches one address, by plan.
+pub(super) struct Fetcher {
+    agent: Agent,
+    url: String,
+    plan: Plan,
+    /// What was fetched last: the same again is no news.
+    last: String,
+}
+
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetcher").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+impl Fetcher {
+    pub(super) fn new(url: &str, seed: u64) -> Self {
+        Self::with_patience(url, seed, PATIENCE)
+    }
+
+    pub(super) fn with_patience(url: &str, seed: u64, patience: Duration) -> Self {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(Arc::new(provider));
+        // A redirect could lead anywhere, and a proxy of the environment be anybody's.
+        let config = Agent::config_builder()
+            .tls_config(tls.build())
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .timeout_global(Some(patience))
+            .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")));
+        Self {
+            agent: config.build().new_agent(),
+            url: url.to_owned(),
+            plan: Plan::new(seed),
+            last: String::new(),
+        }
+    }
+
+    pub(super) fn next(&self) -> Instant {
+        self.plan.next()
+    }
+
+    pub(super) fn ask(&mut self) {
+        self.plan.asked();
+    }
+
+    /// Fetches. `None`: what is there is what was there.
+    pub(super) fn look(&mut self, now: Instant) -> Option<Result<String, String>> {
+        match self.fetch() {
+            Ok((text, max_age)) => {
+                self.plan.succeeded(now, max_age);
+                (text != self.last).then(|| {
+                    self.last.clone_from(&text);
+                    Ok(text)
+                })
+            }
+            Err(fault) => {
+                self.plan.failed(now);
+                // After a fault the same text is news: that the fault is over.
+                self.last.clear();
+                Some(Err(fault))
+            }
+        }
+    }
+
+    /// The text at the address, and for how long it is fresh.
+    fn fetch(&self) -> Result<(String, Option<Duration>), String> {
+        let request = self.agent.get(&self.url).header("Accept", "application/json");
+        let mut response = request.call().map_err(|error| error.to_string())?;
+        let status = response.status();
+        if status.is_redirection() {
+            return Err(format!("{status}: redirects are not followed, write the last address"));
+        }
+        if status.as_u16() != 200 {
+            return Err(format!("the answer is {status}"));
+        }
+        let fields = response.headers().get_all("cache-control");
+        let max_age = fields.iter().filter_map(|field| field.to_str().ok()).find_map(max_age);
+        let body = response.body_mut().with_config().limit(MAX_JWKS_BYTES as u64);
+        let text = body.read_to_string().map_err(|error| error.to_string())?;
+        Ok((text, max_age))
+    }
+}

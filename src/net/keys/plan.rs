@@ -1,0 +1,140 @@
+//! When keys are fetched: a plan without a clock and without a socket.
+
+use std::time::Duration;
+
+use crate::id::Rng;
+use crate::time::Instant;
+
+/// What an answer's `max-age` is brought within.
+const AGES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3_600));
+/// How long an answer is good that does not say.
+const USUAL_AGE: Duration = Duration::from_secs(600);
+/// The shortest time between two fetches that unknown keys ask for.
+const BETWEEN_ASKS: Duration = Duration::from_secs(60);
+/// How long to wait after the first fault, and at most.
+const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// When the next fetch is due.
+#[derive(Debug)]
+pub(super) struct Plan {
+    next: Instant,
+    last: Option<Instant>,
+    faults: u32,
+    rng: Rng,
+}
+
+impl Plan {
+    /// The first fetch is due at once.
+    pub(super) fn new(seed: u64) -> Self {
+        Self { next: Instant::START, last: None, faults: 0, rng: Rng::new(seed) }
+    }
+
+    pub(super) fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// A fetch that began at `now` has brought keys that are fresh for this long.
+    pub(super) fn succeeded(&mut self, now: Instant, max_age: Option<Duration>) {
+        self.faults = 0;
+        self.last = Some(now);
+        self.next = now + max_age.unwrap_or(USUAL_AGE).clamp(AGES.0, AGES.1);
+    }
+
+    /// A fetch that began at `now` has failed: twice as long after each, by a random half of it
+    /// sooner, so that nodes that were cut off together do not come back together.
+    pub(super) fn failed(&mut self, now: Instant) {
+        let wait = BACK_OFF.0.saturating_mul(1 << self.faults.min(9)).min(BACK_OFF.1);
+        self.faults = self.faults.saturating_add(1);
+        let half = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX) / 2;
+        self.last = Some(now);
+        self.next = now + (wait - Duration::from_micros(self.rng.below(half)));
+    }
+
+    /// A token names a key that is not there: perhaps there are new ones. Whoever forges tokens
+    /// brings about a fetch a minute, and no more.
+    pub(super) fn asked(&mut self) {
+        if let Some(last) = self.last {
+            self.next = self.next.min(last + BETWEEN_ASKS);
+        }
+    }
+}
+
+/// The `max-age` of a `Cache-Control` field (RFC 9111, section 5.2.2). What must not be kept is as
+/// old as can be.
+pub(super) fn max_age(cache_control: &str) -> Option<Duration> {
+    let directives = || cache_control.split(',').map(|directive| directive.trim());
+    if directives()
+        .any(|one| ["no-store", "no-cache"].iter().any(|no| one.eq_ignore_ascii_case(no)))
+    {
+        return Some(Duration::ZERO);
+    }
+    directives().find_map(|directive| {
+        let (name, value) = directive.split_once('=')?;
+        let seconds = value.trim_matches('"').parse().ok()?;
+        name.eq_ignore_ascii_case("max-age").then(|| Duration::from_secs(seconds))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Instant = Instant::from_micros(1_000_000_000);
+
+    fn wait(plan: &Plan) -> u64 {
+        plan.next().since(NOW).as_secs()
+    }
+
+    #[test]
+    fn keys_are_fetched_at_once_and_then_as_often_as_they_say() {
+        let mut plan = Plan::new(1);
+        assert_eq!(plan.next(), Instant::START);
+        for (says, is) in [(None, 600), (Some(0), 60), (Some(300), 300), (Some(86_400), 3_600)] {
+            plan.succeeded(NOW, says.map(Duration::from_secs));
+            assert_eq!(wait(&plan), is);
+        }
+    }
+
+    #[test]
+    fn faults_double_the_wait_from_one_second_to_five_minutes() {
+        let mut plan = Plan::new(1);
+        for longest in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
+            plan.failed(NOW);
+            let wait = plan.next().since(NOW);
+            let longest = Duration::from_secs(longest);
+            assert!(wait > longest / 2 && wait <= longest, "{wait:?} of {longest:?}");
+        }
+        (0..100).for_each(|_| plan.failed(NOW));
+        assert!(wait(&plan) <= 300);
+        plan.succeeded(NOW, None);
+        plan.failed(NOW);
+        assert!(wait(&plan) <= 1);
+    }
+
+    #[test]
+    fn unknown_keys_ask_for_one_fetch_a_minute() {
+        let mut plan = Plan::new(1);
+        plan.asked();
+        assert_eq!(plan.next(), Instant::START);
+        plan.succeeded(NOW, Some(Duration::from_secs(3_600)));
+        (0..100).for_each(|_| plan.asked());
+        assert_eq!(wait(&plan), 60);
+        // A fault's wait is not made longer by it.
+        plan.failed(NOW);
+        plan.asked();
+        assert!(wait(&plan) <= 1);
+    }
+
+    #[test]
+    fn max_age_is_read_as_http_writes_it() {
+        let seconds = |text| max_age(text).map(|age| age.as_secs());
+        assert_eq!(seconds("public, max-age=300, must-revalidate"), Some(300));
+        assert_eq!(seconds("Max-Age=\"7\""), Some(7));
+        assert_eq!(seconds("max-age=300, no-store"), Some(0));
+        assert_eq!(seconds("No-Cache"), Some(0));
+        assert_eq!(seconds("s-maxage=300"), None);
+        assert_eq!(seconds("max-age=-1"), None);
+        assert_eq!(seconds("max-age=99999999999999999999999"), None);
+        assert_eq!(seconds(""), None);
+    }
+}

@@ -1,0 +1,141 @@
+//! Fetches from a server of the test's own, on loopback.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::fetch::Fetcher;
+use super::*;
+use crate::auth::tests::{Pair, jwks};
+
+/// Long enough for a busy machine, where nothing is to time out.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An HTTP server that gives each request the next of these answers, and tells that it did.
+fn serve(answers: Vec<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        for answer in answers {
+            let (stream, _) = listener.accept().unwrap();
+            respond(stream, &answer, &tell);
+        }
+    });
+    (address, told)
+}
+
+fn respond(mut stream: TcpStream, answer: &[u8], tell: &Sender<String>) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        request.extend(byte);
+    }
+    let _ = tell.send(String::from_utf8(request).unwrap());
+    // Who has heard enough hangs up.
+    let _ = stream.write_all(answer);
+}
+
+fn ok(head: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{head}\r\n{body}").into_bytes()
+}
+
+fn keys() -> String {
+    jwks(&[Pair::Ed25519.jwk(&json!({"kid": "k"}))])
+}
+
+fn fetcher(address: SocketAddr) -> Fetcher {
+    Fetcher::with_patience(&format!("http://{address}/jwks?x=1"), 1, PATIENCE)
+}
+
+const NOW: Instant = Instant::from_micros(7_000_000_000);
+
+fn wait(fetcher: &Fetcher) -> u64 {
+    fetcher.next().since(NOW).as_secs()
+}
+
+#[test]
+fn keys_are_fetched_and_kept_for_as_long_as_the_answer_says() {
+    let body = keys();
+    let fresh = ok("Cache-Control: public, max-age=300\r\n", &body);
+    let (address, told) = serve(vec![fresh.clone(), fresh, ok("", "{}")]);
+    let mut fetcher = fetcher(address);
+    assert_eq!(fetcher.next(), Instant::START);
+    assert_eq!(fetcher.look(NOW), Some(Ok(body)));
+    assert!(told.recv().unwrap().starts_with("GET /jwks?x=1 HTTP/1.1\r\n"));
+    assert_eq!(wait(&fetcher), 300);
+    assert_eq!(fetcher.look(NOW), None, "the same again is no news");
+    assert_eq!(fetcher.look(NOW), Some(Ok("{}".to_owned())));
+    assert_eq!(wait(&fetcher), 600);
+}
+
+#[test]
+fn a_faulty_answer_is_a_fault_and_is_tried_again_later_and_later() {
+    let status = |line: &str| format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n").into_bytes();
+    let redirect =
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+            .to_vec();
+    let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf".to_vec();
+    let cases = [
+        (status("404 Not Found"), "404"),
+        (status("500 Oops"), "500"),
+        (status("204 No Content"), "204"),
+        (redirect, "redirects are not followed"),
+        (cut, ""),
+        (b"what?\r\n\r\n".to_vec(), ""),
+        (Vec::new(), ""),
+        (ok("", &"x".repeat(MAX_BYTES + 1)), ""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\xff".to_vec(), ""),
+    ];
+    let (address, _told) = serve(cases.iter().map(|(answer, _)| answer.clone()).collect());
+    let mut fetcher = fetcher(address);
+    for (round, (_, said)) in cases.iter().enumerate() {
+        let fault = fetcher.look(NOW).unwrap().unwrap_err();
+        assert!(fault.contains(said), "{fault}");
+        assert!(fetcher.next() > NOW && wait(&fetcher) <= 1 << round, "{round}");
+    }
+    // Nobody is there any more.
+    assert!(fetcher.look(NOW).unwrap().is_err());
+}
+
+const MAX_BYTES: usize = crate::auth::MAX_JWKS_BYTES;
+
+#[test]
+fn an_answer_that_never_ends_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (done, wait) = mpsc::channel::<()>();
+    let slow = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{").unwrap();
+        let _ = wait.recv();
+    });
+    let patience = Duration::from_millis(100);
+    let mut fetcher = Fetcher::with_patience(&format!("http://{address}/"), 1, patience);
+    assert!(fetcher.look(NOW).unwrap().is_err());
+    drop(done);
+    slow.join().unwrap();
+}
+
+#[test]
+fn a_body_without_a_length_is_cut_at_its_bound() {
+    let mut endless = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+    endless.resize(endless.len() + 4 * MAX_BYTES, b' ');
+    let (address, _told) = serve(vec![endless]);
+    assert!(fetcher(address).look(NOW).unwrap().is_err());
+}
+
+#[test]
+fn over_faults_the_keys_stay_and_the_same_keys_are_news_again() {
+    let (address, _told) = serve(vec![ok("", &keys()), ok("", "<html>"), ok("", &keys())]);
+    let mut fetcher = fetcher(address);
+    let algorithms = Algorithms::new(&["EdDSA".to_owned()]).unwrap();
+    let mut reader = Reader::new("a test".to_owned(), algorithms, JwksFrom::Url);
+    let mut look = || fetcher.look(NOW).and_then(|found| reader.take(found)).map(|set| set.len());
+    assert_eq!([look(), look(), look(), look()], [Some(1), None, Some(1), None]);
+}
