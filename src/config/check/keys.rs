@@ -97,7 +97,8 @@ pub fn secret_problem(secret: &str, algorithms: &[String]) -> Option<String> {
 
 /// Keys that come unprotected could be anybody's, unless they never leave this host.
 fn is_safe_url(url: &str) -> bool {
-    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    // An `@` would be a password in front of it, and addresses are logged.
+    if url.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@') {
         return false;
     }
     if let Some(rest) = url.strip_prefix("https://") {
@@ -178,6 +179,7 @@ mod tests {
             "https:///x",
             "file:///etc/keys",
             "https://a b/",
+            "https://user:password@example.com/",
         ] {
             assert!(!is_safe_url(url), "{url}");
         }
