@@ -10,7 +10,8 @@ use mio::Waker;
 
 use crate::auth::KeySet;
 use crate::node::app::{Admission, Answer};
-use crate::node::{Completion, Outcome, Ticket};
+use crate::node::{Completion, Node, Outcome, Ticket};
+use crate::time::Now;
 
 /// Reaches a running [`Server`](super::Server) from any thread. Cheap to clone; never blocks.
 #[derive(Clone, Debug)]
@@ -55,6 +56,31 @@ impl Handle {
     pub fn replace_keys(&self, keys: KeySet) -> Result<(), Undelivered> {
         self.mail.try_deliver(Letter::Keys(keys))
     }
+
+    /// Ends all sessions of `user`: see [`Node::disconnect`](crate::node::Node::disconnect). What is
+    /// given back receives how many connections there were, once.
+    ///
+    /// # Errors
+    /// When the order could not be left, see [`Undelivered`].
+    pub fn disconnect(&self, user: &str) -> Result<Receiver<usize>, Undelivered> {
+        self.order(user, Wish::Disconnect)
+    }
+
+    /// Asks all sessions of `user` for a fresh token: see
+    /// [`Node::require_auth`](crate::node::Node::require_auth). What is given back receives how many
+    /// were asked, once.
+    ///
+    /// # Errors
+    /// When the order could not be left, see [`Undelivered`].
+    pub fn require_auth(&self, user: &str) -> Result<Receiver<usize>, Undelivered> {
+        self.order(user, Wish::RequireAuth)
+    }
+
+    fn order(&self, user: &str, wish: Wish) -> Result<Receiver<usize>, Undelivered> {
+        let (done, count) = mpsc::sync_channel(1);
+        self.mail.try_deliver(Letter::Order(Order { user: user.to_owned(), wish, done }))?;
+        Ok(count)
+    }
 }
 
 /// What is left for the reactor.
@@ -64,6 +90,34 @@ pub(super) enum Letter {
     Done(Completion),
     /// Keys instead of those that are there.
     Keys(KeySet),
+    /// What an operator wants done to a user.
+    Order(Order),
+}
+
+/// What an operator wants done to a user, and who is told how many connections it met.
+#[derive(Debug)]
+pub(super) struct Order {
+    user: String,
+    wish: Wish,
+    done: SyncSender<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Wish {
+    Disconnect,
+    RequireAuth,
+}
+
+impl Order {
+    /// Carries it out.
+    pub(super) fn carry_out(self, node: &mut Node, now: Now) {
+        let count = match self.wish {
+            Wish::Disconnect => node.disconnect(now, &self.user),
+            Wish::RequireAuth => node.require_auth(now, &self.user),
+        };
+        // Who does not want to know has dropped the other end; there is room for one number.
+        let _ = self.done.try_send(count);
+    }
 }
 
 /// Why the reactor did not take an answer.

@@ -317,6 +317,7 @@ impl Reactor {
             match self.inbox.take() {
                 Some(Letter::Done(done)) => self.node.handle_completion(self.now, done),
                 Some(Letter::Keys(keys)) => self.node.replace_keys(keys),
+                Some(Letter::Order(order)) => order.carry_out(&mut self.node, self.now),
                 None => return,
             }
         }

@@ -135,6 +135,21 @@ impl Running {
 }
 
 #[test]
+fn an_operator_reaches_the_sessions_of_a_user_through_the_handle() {
+    let server = Running::start(&config());
+    let mut alice = Client::join_as(server.connect(), "alice");
+    let mut bob = server.join();
+    let asked = server.handle.require_auth("nobody").unwrap();
+    assert_eq!(asked.recv_timeout(PATIENCE), Ok(0));
+    let ended = server.handle.disconnect("alice").unwrap();
+    assert_eq!(ended.recv_timeout(PATIENCE), Ok(1));
+    alice.read_to_the_end();
+    bob.say("still here");
+    assert_eq!(bob.hear(), "still here");
+    server.end((alice, bob));
+}
+
+#[test]
 fn many_connections_are_served_at_once() {
     let server = Running::start(&config());
     let mut clients: Vec<_> = (0..200).map(|_| server.join()).collect();

@@ -33,7 +33,12 @@ impl Client {
     pub(super) fn join(stream: TcpStream) -> Self {
         static USERS: AtomicU32 = AtomicU32::new(0);
         let user = USERS.fetch_add(1, Ordering::Relaxed);
-        let claims = json!({ "sub": format!("user-{user}"), "exp": 4_000_000_000_u64 });
+        Self::join_as(stream, &format!("user-{user}"))
+    }
+
+    /// The same, as this user.
+    pub(super) fn join_as(stream: TcpStream, user: &str) -> Self {
+        let claims = json!({ "sub": user, "exp": 4_000_000_000_u64 });
         let key = EncodingKey::from_secret(SECRET.as_bytes());
         let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
         Self::with_token(stream, &token).unwrap()
