@@ -1,11 +1,11 @@
 //! A client that blocks, with tungstenite's frames: not ours, so that it can contradict ours.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
-use tungstenite::{Message, WebSocket};
+use tungstenite::{Error, Message, WebSocket};
 
 /// A WebSocket of the protocol.
 pub(crate) struct Client(WebSocket<TcpStream>);
@@ -64,15 +64,26 @@ impl Client {
     #[track_caller]
     pub(crate) fn closed(&mut self) -> (u16, String) {
         let close = self.close();
-        assert!(matches!(self.0.read(), Err(tungstenite::Error::ConnectionClosed)));
+        assert!(matches!(self.read(), Err(Error::ConnectionClosed)));
         close
     }
 
     fn next(&mut self) -> Message {
         loop {
-            match self.0.read().unwrap() {
+            match self.read().unwrap() {
                 Message::Ping(_) | Message::Pong(_) => {}
                 message => return message,
+            }
+        }
+    }
+
+    /// A read with a time-out is cut short by whatever stops the process for a moment, and is not
+    /// taken up again by itself (signal(7)).
+    fn read(&mut self) -> tungstenite::Result<Message> {
+        loop {
+            match self.0.read() {
+                Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
+                read => return read,
             }
         }
     }

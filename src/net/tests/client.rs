@@ -1,12 +1,12 @@
 //! A client that blocks, with tungstenite's frames: not ours, so that it can contradict ours.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
-use tungstenite::{Message, WebSocket};
+use tungstenite::{Error, Message, WebSocket};
 
 use crate::config::Config;
 
@@ -54,10 +54,21 @@ impl Client {
         let auth = format!("auth-{room}");
         let auth = client.message_with_id(&auth, "auth", json!({ "token": token }));
         client.socket.send(Message::text(auth)).unwrap();
-        match client.socket.read().unwrap() {
+        match client.read() {
             Message::Close(Some(frame)) => Err(frame.reason.to_string()),
             Message::Text(text) if text.contains("Connected.") => Ok(client),
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// A read with a time-out is cut short by whatever stops the process for a moment, and is not
+    /// taken up again by itself (signal(7)).
+    fn read(&mut self) -> Message {
+        loop {
+            match self.socket.read() {
+                Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
+                read => return read.unwrap(),
+            }
         }
     }
 
@@ -89,7 +100,7 @@ impl Client {
     /// What the next answer says: its content, or `error` and its code.
     pub(super) fn hear(&mut self) -> String {
         loop {
-            if let Message::Text(text) = self.socket.read().unwrap() {
+            if let Message::Text(text) = self.read() {
                 let message: Value = serde_json::from_str(&text).unwrap();
                 let payload = &message["payload"];
                 let said = |field: &str| payload[field].as_str().map(ToOwned::to_owned);
