@@ -1,7 +1,8 @@
 //! The in-memory application: rooms that exist from the first join on, until the process ends.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use crate::config::Config;
 use crate::id::SeededState;
@@ -23,7 +24,7 @@ pub enum Access {
 #[derive(Debug)]
 pub struct MemoryApp {
     access: Access,
-    owners: BTreeMap<u64, u64>,
+    owners: HashMap<u64, u64, SeededState>,
     max_rooms: usize,
     hashing: SeededState,
     noted: Arc<Update>,
@@ -35,7 +36,11 @@ impl MemoryApp {
     pub fn new(config: &Config, access: Access, seed: u64) -> Self {
         Self {
             access,
-            owners: BTreeMap::new(),
+            // One place from the start, beside the heap: for half the connections, as the node's.
+            owners: HashMap::with_capacity_and_hasher(
+                config.limits.connections.min(1 << 20) / 2,
+                SeededState::new(seed),
+            ),
             max_rooms: config.limits.rooms,
             hashing: SeededState::new(seed),
             noted: Update::text(
