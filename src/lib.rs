@@ -18,4 +18,5 @@ pub mod time;
 pub use config::Config;
 pub use memory::{Access, MemoryApp};
 pub use node::Node;
-pub use node::app::{Admission, Answer, App, Incoming, Join, Json, Left, Reply, Update};
+pub use node::app::{Admission, Answer, App, Incoming, Join, Json, Left, Publish, Reply, Update};
+pub use node::{Method, Request, Response};

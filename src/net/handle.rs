@@ -10,7 +10,7 @@ use mio::Waker;
 
 use crate::auth::KeySet;
 use crate::node::app::{Admission, Answer};
-use crate::node::{Completion, Node, Outcome, Ticket};
+use crate::node::{Completion, Node, Outcome, Response, Ticket};
 use crate::time::Now;
 
 /// Reaches a running [`Server`](super::Server) from any thread. Cheap to clone; never blocks.
@@ -46,6 +46,15 @@ impl Handle {
     /// When the answer could not be left, see [`Undelivered`].
     pub fn complete_message(&self, ticket: Ticket, answer: Answer) -> Result<(), Undelivered> {
         let outcome = Outcome::Message(answer);
+        self.mail.try_deliver(Letter::Done(Completion { ticket, outcome }))
+    }
+
+    /// Answers an HTTP request that was [`Held`](crate::node::app::Reply::Held).
+    ///
+    /// # Errors
+    /// When the answer could not be left, see [`Undelivered`].
+    pub fn complete_request(&self, ticket: Ticket, response: Response) -> Result<(), Undelivered> {
+        let outcome = Outcome::Response(response);
         self.mail.try_deliver(Letter::Done(Completion { ticket, outcome }))
     }
 

@@ -15,9 +15,11 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::http::{Request, Response};
 use super::port::Ticket;
 use crate::id::ConnId;
 use crate::protocol::{CloseReason, ErrorCode};
+use crate::time::UnixTime;
 
 /// An application. One object for the whole node, called on the reactor's thread.
 pub trait App: Send {
@@ -36,6 +38,25 @@ pub trait App: Send {
     fn on_leave(&mut self, left: &Left<'_>) {
         let _ = left;
     }
+
+    /// An operator says something to everybody in a room. The update that is returned goes to them,
+    /// so an application that keeps recipes can store it first.
+    fn on_publish(&mut self, publish: &Publish<'_>) -> Reply<Answer> {
+        Reply::Now(Ok(Arc::clone(publish.update)))
+    }
+
+    /// Is there something at this path of the public listener? Asked before a body is read; what
+    /// nobody serves is a 404. `/v1/chat/…` and `/healthz` are the node's own.
+    fn serves(&self, path: &str) -> bool {
+        let _ = path;
+        false
+    }
+
+    /// An HTTP request for a path that is served.
+    fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
+        let _ = request;
+        Reply::Now(Response::not_found())
+    }
 }
 
 /// A user asks to enter a room.
@@ -43,6 +64,8 @@ pub trait App: Send {
 pub struct Join<'a> {
     /// For [`Reply::Held`].
     pub ticket: Ticket,
+    /// When it is asked.
+    pub now: UnixTime,
     /// Which connection.
     pub connection: ConnId,
     /// The recipe's id, percent-decoded.
@@ -60,6 +83,8 @@ pub struct Join<'a> {
 pub struct Incoming<'a> {
     /// For [`Reply::Held`].
     pub ticket: Ticket,
+    /// When it came.
+    pub now: UnixTime,
     /// Which connection.
     pub connection: ConnId,
     /// The recipe's id.
@@ -70,6 +95,19 @@ pub struct Incoming<'a> {
     pub id: &'a str,
     /// 1 to 16,384 characters.
     pub content: &'a str,
+}
+
+/// An operator's word to a room.
+#[derive(Debug)]
+pub struct Publish<'a> {
+    /// For [`Reply::Held`].
+    pub ticket: Ticket,
+    /// When it came.
+    pub now: UnixTime,
+    /// The recipe's id.
+    pub room: &'a str,
+    /// What is to be said: text, and the whole recipe where it changed.
+    pub update: &'a Arc<Update>,
 }
 
 /// A connection that had been admitted is gone.

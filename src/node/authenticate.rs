@@ -148,6 +148,7 @@ impl Node {
         let asker = self.id_of(index);
         let question = Join {
             ticket,
+            now: now.unix,
             connection: asker,
             room: &room,
             user: &principal.user,
@@ -180,7 +181,10 @@ impl Node {
             Outcome::Join(Admission::Deny) => CloseReason::AccessDenied,
             Outcome::Join(Admission::Unavailable) => CloseReason::BackendUnavailable,
             Outcome::Refused => CloseReason::Overloaded,
-            Outcome::Panicked | Outcome::Message(_) | Outcome::Verified(_) => CloseReason::Internal,
+            Outcome::Panicked
+            | Outcome::Message(_)
+            | Outcome::Verified(_)
+            | Outcome::Response(_) => CloseReason::Internal,
         };
         self.forget_reservation(join.reserved);
         self.close(now, index, refused);

@@ -49,9 +49,10 @@ impl Node {
                 let answer = match done.outcome {
                     Outcome::Message(answer) => answer,
                     Outcome::Refused => Err(ErrorCode::BackendUnavailable),
-                    Outcome::Panicked | Outcome::Join(_) | Outcome::Verified(_) => {
-                        Err(ErrorCode::Internal)
-                    }
+                    Outcome::Panicked
+                    | Outcome::Join(_)
+                    | Outcome::Verified(_)
+                    | Outcome::Response(_) => Err(ErrorCode::Internal),
                 };
                 self.answers.answered(now.monotonic, key, &answer);
                 if let Ok(update) = &answer {
@@ -98,7 +99,15 @@ impl Node {
             self.fan_out(now, &room, Some(asker), &frame);
         }
         let ticket = self.questions.issue();
-        let message = Incoming { ticket, connection: asker, room: &room, user: &user, id, content };
+        let message = Incoming {
+            ticket,
+            now: now.unix,
+            connection: asker,
+            room: &room,
+            user: &user,
+            id,
+            content,
+        };
         match self.app.on_message(&message) {
             Reply::Now(answer) => {
                 self.answers.answered(now.monotonic, key, &answer);

@@ -26,6 +26,7 @@ mod deadlines;
 mod forwarded;
 mod frame;
 mod groups;
+mod http;
 mod input;
 mod limits;
 mod metrics;
@@ -48,6 +49,7 @@ use std::net::SocketAddr;
 use slab::Slab;
 
 pub use self::frame::{Decoder, Encoder, Incoming as Frame, Shared};
+pub use self::http::{Method, Request, Response};
 pub use self::metrics::{Histogram, Metrics, REFUSAL_STATUSES};
 pub use self::port::{Action, Command, Completion, Hangup, Outcome, Refused, Ticket, Work};
 pub use self::schedule::{Schedule, Unit};

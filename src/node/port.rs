@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::app::{Admission, Answer, Job};
+use super::http::Response;
 use crate::auth::{SignatureCheck, Signed};
 use crate::id::ConnId;
 use crate::protocol::CloseReason;
@@ -47,6 +48,8 @@ pub enum Work {
     Join(Job<Admission>),
     /// A message.
     Message(Job<Answer>),
+    /// An HTTP request.
+    Request(Job<Response>),
 }
 
 impl Command {
@@ -57,6 +60,7 @@ impl Command {
             Work::Verify(check) => Outcome::Verified(check.run()),
             Work::Join(job) => Outcome::Join(job()),
             Work::Message(job) => Outcome::Message(job()),
+            Work::Request(job) => Outcome::Response(job()),
         };
         Completion { ticket: self.ticket, outcome }
     }
@@ -68,6 +72,7 @@ impl fmt::Debug for Work {
             Self::Verify(_) => "Verify",
             Self::Join(_) => "Join",
             Self::Message(_) => "Message",
+            Self::Request(_) => "Request",
         })
     }
 }
@@ -90,6 +95,8 @@ pub enum Outcome {
     Join(Admission),
     /// The answer to a message.
     Message(Answer),
+    /// The answer to an HTTP request.
+    Response(Response),
     /// No worker had room for it.
     Refused,
     /// Its worker panicked.

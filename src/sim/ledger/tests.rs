@@ -28,14 +28,16 @@ fn watched() -> (Watched, SharedLedger) {
 fn join(app: &mut Watched, connection: ConnId, room: &str, exp: u64) {
     let claims = format!(r#"{{"exp":{exp}}}"#);
     let ticket = ticket(connection.generation());
-    let user = "someone";
-    let join = Join { ticket, connection, room, user, claims: &claims, reauth: false };
+    let (user, now) = ("someone", UnixTime::default());
+    let join = Join { ticket, now, connection, room, user, claims: &claims, reauth: false };
     drop(app.on_join(&join));
 }
 
 fn say(app: &mut Watched, connection: ConnId, room: &str, id: &str) {
     let ticket = ticket(99);
-    drop(app.on_message(&Incoming { ticket, connection, room, user: "someone", id, content: "x" }));
+    let (user, now) = ("someone", UnixTime::default());
+    let message = Incoming { ticket, now, connection, room, user, id, content: "x" };
+    drop(app.on_message(&message));
 }
 
 #[test]

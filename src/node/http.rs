@@ -1,0 +1,154 @@
+//! HTTP beside the WebSocket: what the application serves on the public listener.
+//!
+//! One request a connection. The node reads it whole, within its bounds, checks the bearer token
+//! where there is one, and asks the application; the answer is written, and the connection ends.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::port::Ticket;
+use crate::auth::Evidence;
+use crate::id::ConnId;
+use crate::time::UnixTime;
+
+/// What a request asks to be done (RFC 9110, section 9). `HEAD` is asked as `Get`, and its answer
+/// written without its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// `GET`, or `HEAD`.
+    Get,
+    /// `POST`.
+    Post,
+    /// `PUT`.
+    Put,
+    /// `PATCH`.
+    Patch,
+    /// `DELETE`.
+    Delete,
+}
+
+/// A whole request for a path that [`App::serves`](super::app::App::serves).
+///
+/// Its `Debug` shows neither the body nor the query: passwords and tokens are in there.
+pub struct Request<'a> {
+    /// For [`Reply::Held`](super::app::Reply::Held).
+    pub ticket: Ticket,
+    /// Which connection.
+    pub connection: ConnId,
+    /// When it was whole.
+    pub now: UnixTime,
+    /// What is to be done.
+    pub method: Method,
+    /// As it was sent: percent-encoded, without the query.
+    pub path: &'a str,
+    /// What is behind the `?`, as it was sent; empty where there is nothing.
+    pub query: &'a str,
+    /// The `sub` of its bearer token. A token that is not good was answered with 401 already, so
+    /// `None` is: it sent none.
+    pub user: Option<&'a str>,
+    /// The entity tags it has (`If-None-Match`).
+    pub if_none_match: Option<&'a str>,
+    /// At most `http.body_bytes`.
+    pub body: &'a [u8],
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("connection", &self.connection)
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("user", &self.user)
+            .field("body", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answer to a [`Request`]. `Content-Length`, `Connection: close`, and `Cache-Control: no-store`
+/// where it names no other, are the node's to add.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status, 200 to 599.
+    pub status: u16,
+    /// Header lines. One whose value has a control character in it is left out.
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// The body.
+    pub body: Cow<'static, [u8]>,
+    /// What the request has shown of its sender, charged to its address as a token's check is: a
+    /// wrong password is [`Evidence::Forged`]. `None`: nothing.
+    pub evidence: Option<Evidence>,
+}
+
+impl Response {
+    /// A body of this media type.
+    #[must_use]
+    pub fn new(
+        status: u16,
+        content_type: &'static str,
+        body: impl Into<Cow<'static, [u8]>>,
+    ) -> Self {
+        let headers = vec![("Content-Type", Cow::Borrowed(content_type))];
+        Self { status, headers, body: body.into(), evidence: None }
+    }
+
+    /// `value` as JSON. What refuses to be serialised, as a map does whose keys are not text, is
+    /// answered with 500.
+    #[must_use]
+    pub fn json(status: u16, value: &impl Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(body) => Self::new(status, "application/json", body),
+            Err(_) => Self::error(500, "internal", "The answer could not be written"),
+        }
+    }
+
+    /// `{"error": CODE, "message": TEXT}`, as every refusal is.
+    #[must_use]
+    pub fn error(status: u16, code: &str, message: &str) -> Self {
+        #[derive(Serialize)]
+        struct Fault<'a> {
+            error: &'a str,
+            message: &'a str,
+        }
+        // Two texts: cannot refuse to be serialised.
+        let body = serde_json::to_vec(&Fault { error: code, message }).unwrap_or_default();
+        Self::new(status, "application/json", body)
+    }
+
+    /// 404 `not_found`.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::error(404, "not_found", "There is nothing at this path")
+    }
+
+    /// 405 `method_not_allowed`, with the methods that the path takes: `GET, POST`.
+    #[must_use]
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        Self::error(405, "method_not_allowed", "This path takes other methods").with("Allow", allow)
+    }
+
+    /// With one more header line.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// With what the request has shown of its sender.
+    #[must_use]
+    pub fn charging(mut self, evidence: Evidence) -> Self {
+        self.evidence = Some(evidence);
+        self
+    }
+}
+
+/// The status and the headers' names: tokens are in bodies.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("body", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
