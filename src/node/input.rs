@@ -2,8 +2,9 @@
 
 use super::connection::Connection;
 use super::frame::Incoming;
+use super::refusal::{self, Refusal};
 use super::session::Phase;
-use super::upgrade::{self, Refusal, Request};
+use super::upgrade::{self, Request};
 use super::{Action, Node};
 use crate::id::ConnId;
 use crate::protocol::{self, CloseReason};
@@ -60,7 +61,7 @@ impl Node {
 
     fn on_request(&mut self, now: Now, index: usize, request: Request, frames: &mut [u8]) {
         let Request::Upgrade { room, accept, subprotocol, client } = request else {
-            self.respond(now, index, &upgrade::health());
+            self.respond(now, index, &refusal::health());
             return;
         };
         self.client_is(index, client);

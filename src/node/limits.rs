@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::proxy;
-use super::upgrade::Refusal;
+use super::refusal::Refusal;
 use super::{Node, SLOTS_FOR_REFUSALS};
 use crate::auth::{Address, Evidence};
 use crate::protocol::CloseReason;

@@ -36,6 +36,7 @@ mod policy;
 mod port;
 mod proxy;
 mod questions;
+mod refusal;
 mod schedule;
 mod session;
 mod upgrade;

@@ -142,14 +142,3 @@ fn origins_are_exact_or_below_a_domain() {
         assert!(!with(bad), "{bad}");
     }
 }
-
-#[test]
-fn a_refusal_is_one_json_answer() {
-    let text = Refusal::UnsupportedVersion.response();
-    assert!(text.starts_with("HTTP/1.1 426 Upgrade Required\r\n"));
-    assert!(text.contains("\r\nSec-WebSocket-Version: 13\r\n"));
-    let (_, body) = text.split_once("\r\n\r\n").unwrap();
-    assert!(text.contains(&format!("Content-Length: {}\r\n", body.len())));
-    let body: serde_json::Value = serde_json::from_str(body).unwrap();
-    assert_eq!(body["error"], "unsupported_version");
-}
