@@ -92,6 +92,21 @@ impl UnixTime {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// The form of HTTP's dates, `Sun, 22 Nov 2026 10:00:00 GMT` (RFC 9110, section 5.6.7).
+    #[must_use]
+    pub fn to_http_date(self) -> String {
+        const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let (days, of_day) = (self.0 / 86_400_000, self.0 / 1_000 % 86_400);
+        let (year, month, day) = civil_from_days(days);
+        // 1970-01-01 was a Thursday.
+        let weekday = DAYS.get((days % 7) as usize).copied().unwrap_or_default();
+        let month = MONTHS.get(month as usize - 1).copied().unwrap_or_default();
+        let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+        format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    }
+
     /// The 24 characters of the RFC 3339 form with milliseconds, in UTC.
     #[must_use]
     pub fn to_rfc3339(self) -> Rfc3339 {
@@ -180,7 +195,14 @@ pub fn is_date_time(text: &str) -> bool {
     date_time(text.as_bytes()).is_some()
 }
 
-fn date_time(text: &[u8]) -> Option<()> {
+/// The moment that an RFC 3339 date-time names, to the second; without an offset it is UTC. A moment
+/// before 1970 is its beginning. `None`: it is none.
+#[must_use]
+pub fn parse_date_time(text: &str) -> Option<UnixTime> {
+    date_time(text.as_bytes())
+}
+
+fn date_time(text: &[u8]) -> Option<UnixTime> {
     let (date, rest) = text.split_at_checked(10)?;
     let (year, month, day) = match date {
         [y @ .., b'-', _, _, b'-', _, _] if y.len() == 4 => {
@@ -190,11 +212,12 @@ fn date_time(text: &[u8]) -> Option<()> {
     };
     let (time, mut rest) = rest.split_at_checked(9)?;
     let [b'T' | b't' | b' ', h1, h2, b':', m1, m2, b':', s1, s2] = *time else { return None };
+    let (hour, minute, second) = (digits(&[h1, h2])?, digits(&[m1, m2])?, digits(&[s1, s2])?);
     let in_range = (1..=12).contains(&month)
         && (1..=days_in_month(year, month)).contains(&day)
-        && digits(&[h1, h2])? <= 23
-        && digits(&[m1, m2])? <= 59
-        && digits(&[s1, s2])? <= 60;
+        && hour <= 23
+        && minute <= 59
+        && second <= 60;
     if !in_range {
         return None;
     }
@@ -205,13 +228,26 @@ fn date_time(text: &[u8]) -> Option<()> {
         }
         rest = fraction.get(length..)?;
     }
-    match *rest {
-        [] | [b'Z' | b'z'] => Some(()),
-        [b'+' | b'-', h1, h2, b':', m1, m2] => {
-            (digits(&[h1, h2])? <= 23 && digits(&[m1, m2])? <= 59).then_some(())
-        }
-        _ => None,
-    }
+    let local = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
+    let offset = |h1, h2, m1, m2| {
+        let (hours, minutes) = (digits(&[h1, h2])?, digits(&[m1, m2])?);
+        (hours <= 23 && minutes <= 59).then_some(hours * 3_600 + minutes * 60)
+    };
+    let since_year_0 = match *rest {
+        [] | [b'Z' | b'z'] => local,
+        [b'+', h1, h2, b':', m1, m2] => local.saturating_sub(offset(h1, h2, m1, m2)?),
+        [b'-', h1, h2, b':', m1, m2] => local + offset(h1, h2, m1, m2)?,
+        _ => return None,
+    };
+    let seconds = since_year_0.saturating_sub(days_from_civil(1970, 1, 1) * 86_400);
+    Some(UnixTime::from_millis(seconds * 1_000))
+}
+
+/// Days from 0000-01-01 to this day of the proleptic Gregorian calendar.
+fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
+    let leap_days = year.div_ceil(4) - year.div_ceil(100) + year.div_ceil(400);
+    let of_year: u64 = (1..month).map(|month| days_in_month(year, month)).sum();
+    year * 365 + leap_days + of_year + day - 1
 }
 
 fn digits(text: &[u8]) -> Option<u64> {
@@ -282,6 +318,29 @@ mod tests {
                 (year + 1, 1, 1)
             };
         }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for days in 0..146_097 {
+            let moment = UnixTime::from_millis(days * 86_400_000 + 12_345_000);
+            assert_eq!(parse_date_time(moment.to_rfc3339().as_str()), Some(moment));
+        }
+        let at = |text| parse_date_time(text).map(UnixTime::as_millis);
+        assert_eq!(at("2026-11-22T11:00:00.9+01:00"), Some(1_795_341_600_000));
+        assert_eq!(at("2026-11-22T04:30:00-05:30"), Some(1_795_341_600_000));
+        assert_eq!(at("2026-11-22 10:00:00"), Some(1_795_341_600_000));
+        assert_eq!(at("1969-12-31T23:59:59Z"), Some(0));
+        assert_eq!(at("0000-01-01T00:00:00+23:59"), Some(0));
+        assert_eq!(at("22 Nov 2026"), None);
+    }
+
+    #[test]
+    fn dates_of_http_name_the_day_of_the_week() {
+        let date = |millis| UnixTime::from_millis(millis).to_http_date();
+        assert_eq!(date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(date(784_111_777_000), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(date(1_795_341_600_000), "Sun, 22 Nov 2026 10:00:00 GMT");
     }
 
     #[test]

@@ -115,6 +115,7 @@ impl World {
         let mut config = Config::default();
         config.auth.secret = SECRET.to_owned();
         config.auth.reauth_spread = Length::default();
+        config.auth.sunset = "2027-06-01T00:00:00Z".to_owned();
         config.limits.ping = Length::default();
         config.http.allowed_origins = vec!["https://chat.example.com".to_owned()];
         let node = Node::new(&config, 1, Box::new(Kitchen)).unwrap();

@@ -107,7 +107,7 @@ fn memory(config: &Config) -> String {
     text
 }
 
-fn rows(config: &Config) -> [Row; 15] {
+fn rows(config: &Config) -> [Row; 16] {
     let limits = &config.limits;
     let wide = |count: usize| count as u128;
     let bound = |count: usize| (count > 0).then_some(wide(count));
@@ -130,6 +130,11 @@ fn rows(config: &Config) -> [Row; 15] {
             bound(limits.outbound_bytes.get()),
         ),
         row("http.header_bytes + pending_message_bytes", limits.pending, head + first),
+        row(
+            "http.requests, of body_bytes",
+            config.http.requests,
+            wide(config.http.body_bytes.get()),
+        ),
         open_row(
             "limits.replay_entries",
             limits.replay_entries,

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 
 pub use self::keys::{ALGORITHMS, secret_problem};
 use super::{Config, Length, Size};
+use crate::time::is_date_time;
 
 /// Levels of log lines, quiet to loud.
 pub const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -105,6 +106,18 @@ impl Faults {
         self.length("auth.reauth_spread", auth.reauth_spread);
         self.keys(auth);
         self.within("auth.leeway", auth.leeway, Length::default()..=MAX_LEEWAY);
+        self.moment("auth.deprecated_since", &auth.deprecated_since);
+        self.moment("auth.sunset", &auth.sunset);
+    }
+
+    /// A moment, or none.
+    fn moment(&mut self, key: &'static str, text: &str) {
+        if !text.is_empty() && !is_date_time(text) {
+            self.add(
+                key,
+                format!("`{text}` is no moment: write `2027-01-01T00:00:00Z`, or nothing"),
+            );
+        }
     }
 
     fn limits(&mut self, config: &Config) {
@@ -137,6 +150,9 @@ impl Faults {
         self.timeout("http.header_timeout", config.http.header_timeout);
         let header_range = Size::bytes(256)..=Size::kib(1_024);
         self.within("http.header_bytes", config.http.header_bytes, header_range);
+        self.within("http.body_bytes", config.http.body_bytes, MIN_MESSAGE..=MAX_MESSAGE);
+        self.within("http.requests", config.http.requests, 1..=65_536);
+        self.timeout("http.response_timeout", config.http.response_timeout);
         for origin in &config.http.allowed_origins {
             if !is_origin_pattern(origin) {
                 let problem = format!(

@@ -63,6 +63,8 @@ impl Default for Config {
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
+    /// Where a token may be.
+    pub mode: AuthMode,
     /// From the 101 to a whole `auth` message.
     pub timeout: Length,
     /// Age of an accepted `auth` at which a new one is asked for. Zero: only by the token's expiry.
@@ -93,11 +95,17 @@ pub struct Auth {
     pub audience: String,
     /// Tolerance in `exp` and `nbf`.
     pub leeway: Length,
+    /// Since when tokens in requests are deprecated, in RFC 3339: told to clients that send one.
+    /// Empty: not told.
+    pub deprecated_since: String,
+    /// When they will not be taken any more, in RFC 3339. Empty: not told.
+    pub sunset: String,
 }
 
 impl Default for Auth {
     fn default() -> Self {
         Self {
+            mode: AuthMode::Message,
             timeout: Length::from_secs(5),
             reauth_after: Length::from_secs(14 * 60),
             reauth_before_expiry: Length::from_secs(60),
@@ -113,8 +121,22 @@ impl Default for Auth {
             issuer: String::new(),
             audience: String::new(),
             leeway: Length::from_secs(0),
+            deprecated_since: "2026-01-01T00:00:00Z".to_owned(),
+            sunset: String::new(),
         }
     }
+}
+
+/// Where a client's token may be (protocol, section 10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// In an `auth` message. One in the request is not looked at.
+    Message,
+    /// In the request, or in an `auth` message.
+    Both,
+    /// In the request.
+    Legacy,
 }
 
 /// The secret is masked: a configuration may be logged, a secret never.
@@ -199,7 +221,7 @@ impl Default for Limits {
     }
 }
 
-/// `[http]`: the upgrade request.
+/// `[http]`: requests, the upgrade among them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
@@ -207,6 +229,12 @@ pub struct Http {
     pub header_timeout: Length,
     /// The largest request head, its last line end included.
     pub header_bytes: Size,
+    /// The largest body of a request that the application serves.
+    pub body_bytes: Size,
+    /// Requests for the application that are read, asked or answered at once.
+    pub requests: usize,
+    /// How long the answer may take to be read.
+    pub response_timeout: Length,
     /// Exact origins, or `*.example.com`. Empty: any.
     pub allowed_origins: Vec<String>,
     /// Proxies in front: who they say the client is, is believed.
@@ -220,6 +248,9 @@ impl Default for Http {
         Self {
             header_timeout: Length::from_secs(5),
             header_bytes: Size::kib(8),
+            body_bytes: Size::kib(64),
+            requests: 256,
+            response_timeout: Length::from_secs(10),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             proxy_protocol: false,

@@ -20,7 +20,7 @@ impl Node {
     pub(super) fn authenticate(&mut self, now: Now, index: usize, id: &str, token: &str) {
         match self.verifier.begin(token) {
             Begun::Signed(signed) => self.signed(now, index, id, token, signed),
-            Begun::Unchecked(check) => self.check_later(now, index, id, check),
+            Begun::Unchecked(check) => self.check_later(now, index, Some(id), check),
             // Perhaps the key is only not there yet, which is no evidence against anybody.
             Begun::NoKey => {
                 self.metrics.unknown_keys += 1;
@@ -46,7 +46,17 @@ impl Node {
     /// The signature is good: what is left to check is checked with the `now` of this moment.
     pub(super) fn signed(&mut self, now: Now, index: usize, id: &str, token: &str, signed: Signed) {
         match self.check(now, index, id, token, signed) {
-            Ok((principal, reserved)) => self.ask_to_join(now, index, id, &principal, reserved),
+            Ok((principal, reserved)) => {
+                self.ask_to_join(now, index, Some(id), &principal, reserved);
+            }
+            Err(reason) => self.close(now, index, reason),
+        }
+    }
+
+    /// The token that came with the request is good: from here on it is as after an `auth`.
+    pub(super) fn enter(&mut self, now: Now, index: usize, principal: &Principal) {
+        match self.reserve(now, index, None, principal) {
+            Ok(reserved) => self.ask_to_join(now, index, None, principal, reserved),
             Err(reason) => self.close(now, index, reason),
         }
     }
@@ -62,7 +72,6 @@ impl Node {
         let judged = self.verifier.judge(signed, now.unix);
         let principal = self.charge(now, index, Evidence::Honest, judged)?;
         let current = self.users.name_of(index);
-        let is_first = current.is_none();
         if current.is_some_and(|user| *user != principal.user) {
             return Err(CloseReason::SubjectChanged);
         }
@@ -70,27 +79,25 @@ impl Node {
         if self.revocations.refuses(now.unix, user, principal.issued_at) {
             return Err(CloseReason::SessionRevoked);
         }
-        let reserved = self.reserve(now, index, id, token, &principal)?;
-        if is_first && self.users.count(&principal.user) >= self.policy.connections_per_user {
-            self.forget_reservation(reserved);
-            return Err(CloseReason::ConnectionLimit);
-        }
+        let message = self.hash(&[id, token]);
+        let reserved = self.reserve(now, index, Some(message), &principal)?;
         Ok((principal, reserved))
     }
 
-    /// Puts the message into the replay set, and its token id where that is single-use.
+    /// Puts the message into the replay set, and its token id where that is single-use; then its
+    /// user's connections are counted.
     fn reserve(
         &mut self,
         now: Now,
         index: usize,
-        id: &str,
-        token: &str,
+        message: Option<u64>,
         principal: &Principal,
     ) -> Result<Reserved, CloseReason> {
         let until = principal.expires_at + self.verifier.leeway();
-        let message = self.hash(&[id, token]);
-        let replayed = |Replayed| CloseReason::AuthReplayed;
-        self.replays.reserve(now, message, until).map_err(replayed)?;
+        if let Some(message) = message {
+            let replayed = |Replayed| CloseReason::AuthReplayed;
+            self.replays.reserve(now, message, until).map_err(replayed)?;
+        }
         let mut reserved = Reserved { message, token_id: None, until };
         if let Some(token_id) = &principal.token_id
             && self.policy.single_use_jti
@@ -109,11 +116,18 @@ impl Node {
                 reserved.token_id = Some((used, mine));
             }
         }
+        let is_first = self.users.name_of(index).is_none();
+        if is_first && self.users.count(&principal.user) >= self.policy.connections_per_user {
+            self.forget_reservation(reserved);
+            return Err(CloseReason::ConnectionLimit);
+        }
         Ok(reserved)
     }
 
     pub(super) fn forget_reservation(&mut self, reserved: Reserved) {
-        self.replays.release(reserved.message, reserved.until);
+        if let Some(message) = reserved.message {
+            self.replays.release(message, reserved.until);
+        }
         if let Some((used, mine)) = reserved.token_id {
             self.replays.release(used, reserved.until);
             self.replays.release(mine, reserved.until);
@@ -124,7 +138,7 @@ impl Node {
         &mut self,
         now: Now,
         index: usize,
-        id: &str,
+        id: Option<&str>,
         principal: &Principal,
         reserved: Reserved,
     ) {
@@ -136,7 +150,7 @@ impl Node {
         let clocks = Clocks::new(now, reserved.until, &self.policy, &mut self.rng);
         let join = PendingJoin {
             ticket,
-            request_id: SmolStr::new(id),
+            request_id: id.map(SmolStr::new),
             clocks,
             expires_at: principal.expires_at,
             reserved,
@@ -209,7 +223,7 @@ impl Node {
             reauth_at: reauth_at(now, join).to_rfc3339(),
         };
         let acknowledgement = RecipeUpdate {
-            request_id: Some(&join.request_id),
+            request_id: join.request_id.as_deref(),
             content: if is_first { &update.content } else { REAUTHENTICATED },
             recipe_data: update.recipe_data.as_ref().filter(|_| is_first).map(|json| json.as_raw()),
             session: Some(session),

@@ -12,6 +12,8 @@ use smol_str::SmolStr;
 use super::Node;
 use super::port::{Action, Command, Outcome, Ticket, Work};
 use super::questions::Kind;
+use super::refusal::Refusal;
+use super::session::Phase;
 use crate::auth::{Evidence, KeySet, SignatureCheck};
 use crate::id::ConnId;
 use crate::protocol::CloseReason;
@@ -33,8 +35,8 @@ type Place = (bool, u64);
 /// An `auth` whose signature is not checked yet.
 #[derive(Debug)]
 pub(crate) struct PendingCheck {
-    /// The `auth` message's id.
-    request_id: SmolStr,
+    /// The `auth` message's id; `None`: the token came with a request.
+    request_id: Option<SmolStr>,
     check: SignatureCheck,
     place: Place,
     /// There once it is submitted.
@@ -67,13 +69,19 @@ impl Node {
     }
 
     /// Puts the check of this `auth` where its turn will come.
-    pub(super) fn check_later(&mut self, now: Now, index: usize, id: &str, check: SignatureCheck) {
+    pub(super) fn check_later(
+        &mut self,
+        now: Now,
+        index: usize,
+        id: Option<&str>,
+        check: SignatureCheck,
+    ) {
         let asker = self.id_of(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         self.checks.last_place += 1;
         let is_newcomer = !connection.session.phase().is_authenticated();
         let place = (is_newcomer, self.checks.last_place);
-        let pending = PendingCheck { request_id: SmolStr::new(id), check, place, ticket: None };
+        let pending = PendingCheck { request_id: id.map(SmolStr::new), check, place, ticket: None };
         connection.waiting.get_or_insert_default().check = Some(pending);
         self.checks.waiting.insert(place, asker);
         self.submit_checks(now);
@@ -88,7 +96,7 @@ impl Node {
             && let Some(((is_newcomer, _), asker)) = self.checks.waiting.pop_first()
         {
             if is_newcomer && !self.may_attempt(now, asker.index()) {
-                self.close(now, asker.index(), CloseReason::TooManyAuthAttempts);
+                self.turn_away(now, asker.index());
                 continue;
             }
             let ticket = self.questions.issue();
@@ -129,16 +137,27 @@ impl Node {
             }
             return;
         }
-        let Some(pending) = check.take() else { return };
-        match outcome {
-            Outcome::Verified(Ok(signed)) => {
-                let PendingCheck { request_id, check, .. } = &pending;
-                self.signed(now, index, request_id, check.token(), signed);
+        let Some(PendingCheck { request_id, check, .. }) = check.take() else { return };
+        match (outcome, request_id) {
+            (Outcome::Verified(checked), None) => self.request_checked(now, index, checked),
+            (Outcome::Verified(Ok(signed)), Some(id)) => {
+                self.signed(now, index, &id, check.token(), signed);
             }
-            Outcome::Verified(Err(reason)) => {
+            (Outcome::Verified(Err(reason)), Some(_)) => {
                 self.refuse_token(now, index, Evidence::of(reason), reason);
             }
-            _ => self.close(now, index, CloseReason::Internal),
+            (_, None) => self.refuse(now, index, Refusal::Internal),
+            (_, Some(_)) => self.close(now, index, CloseReason::Internal),
+        }
+    }
+
+    /// The address was shut while the check waited.
+    fn turn_away(&mut self, now: Now, index: usize) {
+        if self.connections.get(index).is_some_and(|c| c.session.phase() == Phase::Handshaking) {
+            let refusal = self.too_many_attempts(now, index);
+            self.refuse(now, index, refusal);
+        } else {
+            self.close(now, index, CloseReason::TooManyAuthAttempts);
         }
     }
 }

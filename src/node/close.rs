@@ -6,7 +6,6 @@ use super::app::Left;
 use super::connection::Afterwards;
 use super::frame::Shared;
 use super::port::{Action, Hangup};
-use super::refusal::Refusal;
 use super::session::Phase;
 use super::{Drain, Node};
 use crate::id::ConnId;
@@ -97,24 +96,14 @@ impl Node {
         self.end_when_written(now, index, Afterwards::Close);
     }
 
-    /// Answers a request in HTTP; then the connection ends.
-    pub(super) fn respond(&mut self, now: Now, index: usize, response: &str) {
-        self.say_goodbye(now, index, Shared::from(response.as_bytes()), None);
-        if let Some(connection) = self.connections.get_mut(index) {
-            connection.is_deaf = true;
-        }
-        self.end_when_written(now, index, Afterwards::Finish);
-    }
-
-    /// Refuses an upgrade.
-    pub(super) fn refuse(&mut self, now: Now, index: usize, refusal: Refusal) {
-        self.metrics.count_refusal(refusal.status());
-        log::debug!("{}: refused: {}", self.id_of(index), refusal.status());
-        self.respond(now, index, &refusal.response());
-    }
-
     /// Queues the last frame, leaves room and user, and starts the linger.
-    fn say_goodbye(&mut self, now: Now, index: usize, frame: Shared, reason: Option<CloseReason>) {
+    pub(super) fn say_goodbye(
+        &mut self,
+        now: Now,
+        index: usize,
+        frame: Shared,
+        reason: Option<CloseReason>,
+    ) {
         self.depart(index, reason);
         self.with_session(index, |session, _| session.closing(now.monotonic));
         if let Some(connection) = self.connections.get_mut(index) {
@@ -124,7 +113,7 @@ impl Node {
         self.flush(index);
     }
 
-    fn end_when_written(&mut self, now: Now, index: usize, afterwards: Afterwards) {
+    pub(super) fn end_when_written(&mut self, now: Now, index: usize, afterwards: Afterwards) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.afterwards = afterwards;
         if connection.outbox.is_empty() {
@@ -174,6 +163,7 @@ impl Node {
         let Some(mut connection) = self.connections.try_remove(index) else { return };
         connection.outbox.clear(&mut self.pool);
         self.count_phase(connection.session.phase(), -1);
+        self.requests -= usize::from(connection.is_request);
         if let Some(drain) = &mut self.drain
             && connection.generation <= drain.last_generation
         {

@@ -10,7 +10,8 @@ use super::frame::Decoder;
 use super::outbox::Outbox;
 use super::policy::Policy;
 use super::port::Ticket;
-use super::session::{Clocks, Session};
+use super::request::PendingRequest;
+use super::session::{Clocks, Phase, Session};
 use crate::auth::Address;
 use crate::time::{Instant, UnixTime};
 
@@ -38,6 +39,8 @@ pub(crate) struct Connection {
     pub(crate) is_deaf: bool,
     /// The driver is told to drop the socket; nothing reaches it any more.
     pub(crate) is_over: bool,
+    /// It is one of the HTTP requests that are counted.
+    pub(crate) is_request: bool,
     /// It is one of its address's pending connections.
     pub(crate) is_counted: bool,
     /// Its proxy has not said yet whom it was called by (the PROXY protocol).
@@ -64,6 +67,8 @@ pub(crate) struct Waiting {
     pub(crate) join: Option<PendingJoin>,
     /// The message that it is asked about.
     pub(crate) message: Option<PendingMessage>,
+    /// The HTTP request that is not answered.
+    pub(crate) request: Option<PendingRequest>,
     /// An `auth` that came while another is checked, or with the application.
     pub(crate) auth: Option<Box<str>>,
     /// Texts that came meanwhile, in order.
@@ -75,6 +80,7 @@ impl Waiting {
         self.check.is_none()
             && self.join.is_none()
             && self.message.is_none()
+            && self.request.is_none()
             && self.auth.is_none()
             && self.texts.is_empty()
     }
@@ -100,8 +106,8 @@ pub(crate) struct PendingMessage {
 #[derive(Debug)]
 pub(crate) struct PendingJoin {
     pub(crate) ticket: Ticket,
-    /// The `auth` message's id.
-    pub(crate) request_id: SmolStr,
+    /// The `auth` message's id; `None`: the token came with the request.
+    pub(crate) request_id: Option<SmolStr>,
     pub(crate) clocks: Clocks,
     pub(crate) expires_at: UnixTime,
     /// What is remembered of the `auth`, to be taken back when the join fails.
@@ -111,8 +117,8 @@ pub(crate) struct PendingJoin {
 /// What an accepted `auth` has put into the replay set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reserved {
-    /// The message's hash.
-    pub(crate) message: u64,
+    /// The message's hash; `None`: the token came with the request.
+    pub(crate) message: Option<u64>,
     /// The token id's, where it is single-use: as used by somebody, and as this connection's.
     pub(crate) token_id: Option<(u64, u64)>,
     /// Until then.
@@ -138,6 +144,7 @@ impl Connection {
             is_flush_queued: false,
             is_deaf: false,
             is_over: false,
+            is_request: false,
             is_counted: false,
             awaits_client: false,
         }
@@ -195,9 +202,22 @@ impl Connection {
         self.waiting.as_ref().map_or(0, |waiting| waiting.texts.len())
     }
 
+    /// How many bytes the request has whose body is awaited.
+    pub(crate) fn awaited_bytes(&self) -> Option<usize> {
+        let request = self.waiting.as_ref().and_then(|waiting| waiting.request.as_ref());
+        request.map(|request| request.whole)
+    }
+
     /// Nothing more is taken from the peer until an answer is there, or until it has read some.
     pub(crate) fn is_full(&self, policy: &Policy) -> bool {
-        self.session.phase().is_authenticated()
+        let phase = self.session.phase();
+        if phase == Phase::Handshaking {
+            return self.waiting.as_ref().is_some_and(|waiting| {
+                let is_asked = waiting.request.as_ref().is_some_and(PendingRequest::is_asked);
+                waiting.check.is_some() || is_asked
+            });
+        }
+        phase.is_authenticated()
             && (self.waiting_texts() >= policy.waiting_messages || self.owes_output(policy))
     }
 

@@ -34,8 +34,12 @@ impl Node {
             self.give_up_on_answer(now, index);
         }
         let due = self.with_session(index, |session, policy| session.due(now.monotonic, policy));
+        let id = self.id_of(index);
         match due.unwrap_or(Due::Nothing) {
             Due::Nothing => {}
+            Due::Drop if self.phase(id) == Some(Phase::Handshaking) => {
+                self.handshake_is_over(now, index);
+            }
             Due::Drop => self.drop_connection(now, index),
             Due::Close(reason) => self.close(now, index, reason),
             Due::AskReauth { reason, deadline } => {

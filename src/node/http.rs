@@ -135,6 +135,39 @@ impl Response {
         self
     }
 
+    /// As it is written. A page of `origin` may read it; to a `HEAD` its body is not sent.
+    pub(crate) fn to_bytes(&self, is_head: bool, origin: Option<&str>) -> Vec<u8> {
+        let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, phrase(self.status));
+        let mut line = |name: &str, value: &str| {
+            let is_clean = !value.bytes().any(|byte| byte.is_ascii_control());
+            debug_assert!(is_clean, "a header's value has no control characters: {name}");
+            if is_clean {
+                head.extend([name, ": ", value, "\r\n"]);
+            }
+        };
+        for (name, value) in &self.headers {
+            line(name, value);
+        }
+        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cache-control")) {
+            line("Cache-Control", "no-store");
+        }
+        if let Some(origin) = origin {
+            line("Access-Control-Allow-Origin", origin);
+            line("Vary", "Origin");
+        }
+        // RFC 9110, section 8.6: not with these.
+        if !matches!(self.status, 204 | 304) {
+            line("Content-Length", &self.body.len().to_string());
+        }
+        line("Connection", "close");
+        head.push_str("\r\n");
+        let mut bytes = head.into_bytes();
+        if !is_head && !matches!(self.status, 204 | 304) {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+
     /// With what the request has shown of its sender.
     #[must_use]
     pub fn charging(mut self, evidence: Evidence) -> Self {
@@ -150,5 +183,69 @@ impl fmt::Debug for Response {
             .field("status", &self.status)
             .field("body", &self.body.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// The reason phrase of a status that is answered here; of another, none (RFC 9112, section 4).
+fn phrase(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        204 => "No Content",
+        304 => "Not Modified",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(response: &Response, is_head: bool, origin: Option<&str>) -> String {
+        String::from_utf8(response.to_bytes(is_head, origin)).unwrap()
+    }
+
+    #[test]
+    fn a_response_ends_where_its_length_says() {
+        let response = Response::json(200, &[1, 2]).with("ETag", "\"a\"");
+        let expected = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: \"a\"\r\n\
+                        Cache-Control: no-store\r\nContent-Length: 5\r\nConnection: close\r\n\r\n[1,2]";
+        assert_eq!(text(&response, false, None), expected);
+        assert_eq!(text(&response, true, None), expected.strip_suffix("[1,2]").unwrap());
+    }
+
+    #[test]
+    fn a_page_may_read_what_its_origin_allows() {
+        let response = Response::not_found().with("Cache-Control", "max-age=60");
+        let text = text(&response, false, Some("https://chat.example.com"));
+        assert!(text.contains("\r\nAccess-Control-Allow-Origin: https://chat.example.com\r\n"));
+        assert!(text.contains("\r\nVary: Origin\r\n"));
+        assert!(!text.contains("no-store"));
+    }
+
+    #[test]
+    fn a_body_is_not_in_the_debug_form() {
+        let response = Response::json(200, &"hush");
+        assert!(!format!("{response:?}").contains("hush"));
+    }
+
+    #[test]
+    fn what_has_no_body_has_no_length() {
+        let text = text(&Response::new(304, "text/plain", &b"x"[..]), false, None);
+        assert!(!text.contains("Content-Length") && text.ends_with("\r\n\r\n"));
     }
 }

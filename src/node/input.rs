@@ -2,10 +2,9 @@
 
 use super::connection::Connection;
 use super::frame::Incoming;
-use super::refusal::{self, Refusal};
-use super::session::Phase;
-use super::upgrade::{self, Request};
-use super::{Action, Node};
+use super::legacy::Legacy;
+use super::session::{Phase, Verdict};
+use super::{Action, Node, head};
 use crate::id::ConnId;
 use crate::protocol::{self, CloseReason};
 use crate::time::Now;
@@ -33,62 +32,30 @@ impl Node {
     pub(super) fn on_head(&mut self, now: Now, index: usize, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let mut kept = connection.decoder.take_kept();
+        if connection.is_full(&self.policy) {
+            // Read before the driver knew that nothing is taken: it comes behind the request.
+            kept.extend_from_slice(bytes);
+            return connection.decoder.keep(kept);
+        }
         let max_bytes = self.policy.header_bytes;
         let head = if kept.is_empty() {
             bytes
         } else {
             let seen = kept.len();
             kept.extend_from_slice(bytes);
-            // A head that comes a byte at a time is parsed when it may be whole, not at each byte.
-            if kept.len() < max_bytes && !upgrade::may_be_whole(&kept, seen) {
+            // A request that comes a byte at a time is parsed when its head may be whole, and then
+            // when its body is, not at each byte.
+            let is_whole = match connection.awaited_bytes() {
+                Some(whole) => kept.len() >= whole,
+                None => kept.len() >= max_bytes || head::may_be_whole(&kept, seen),
+            };
+            if !is_whole {
                 connection.decoder.keep(kept);
                 return;
             }
             &mut kept
         };
-        match upgrade::parse(head, self.policy.request_rules(), connection.peer()) {
-            Ok(None) => {
-                let head = head.to_vec();
-                connection.decoder.keep(head);
-            }
-            Ok(Some((request, length))) => {
-                let frames = head.get_mut(length..).unwrap_or_default();
-                self.on_request(now, index, request, frames);
-            }
-            Err(refusal) => self.refuse(now, index, refusal),
-        }
-    }
-
-    fn on_request(&mut self, now: Now, index: usize, request: Request, frames: &mut [u8]) {
-        let Request::Upgrade { room, accept, subprotocol, client } = request else {
-            self.respond(now, index, &refusal::health());
-            return;
-        };
-        self.client_is(index, client);
-        let is_full = self.connections.len() > self.policy.connections
-            || self.pending() > self.policy.pending;
-        if is_full || self.drain.is_some() {
-            self.refuse(now, index, Refusal::AtCapacity);
-            return;
-        }
-        if let Err(refusal) = self.may_upgrade(now, index) {
-            self.refuse(now, index, refusal);
-            return;
-        }
-        let id = self.id_of(index);
-        let response = self
-            .encoder
-            .raw(|buffer| upgrade::switching_protocols(buffer, &accept, subprotocol, id));
-        self.with_session(index, |session, policy| session.upgraded(now.monotonic, policy));
-        if let Some(connection) = self.connections.get_mut(index) {
-            connection.wanted_room = Some(Box::new(room));
-            log::debug!("{id}: upgraded from {}", connection.peer_text());
-        }
-        self.metrics.upgraded += 1;
-        self.send(now, index, response);
-        if !frames.is_empty() {
-            self.on_frames(now, index, frames);
-        }
+        self.on_request(now, index, head, None);
     }
 
     /// Takes frame after frame, until they end or the connection is full.
@@ -186,6 +153,9 @@ impl Node {
         let Some(connection) = self.connections.get(index) else { return };
         let parsed = protocol::parse(text);
         let verdict = connection.session.judge_first(&parsed);
+        if verdict == Verdict::Close(CloseReason::FirstMessageNotAuth) {
+            self.notice_legacy(now, index, Legacy::FirstMessage);
+        }
         self.carry_out(now, index, verdict);
     }
 

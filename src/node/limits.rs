@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::connection::Connection;
 use super::proxy;
 use super::refusal::Refusal;
 use super::{Node, SLOTS_FOR_REFUSALS};
@@ -121,21 +122,30 @@ impl Node {
         }
     }
 
-    /// May `index` become a WebSocket, as far as its address is concerned?
-    pub(super) fn may_upgrade(&mut self, now: Now, index: usize) -> Result<(), Refusal> {
+    /// Does the address of `index` hold no more pending connections than it may?
+    pub(super) fn address_has_room(&mut self, index: usize) -> Result<(), Refusal> {
         let Some(connection) = self.connections.get(index) else { return Ok(()) };
-        let address = connection.address();
-        if self.pending_by_address.count(address) > self.policy.pending_per_ip {
+        if self.pending_by_address.count(connection.address()) > self.policy.pending_per_ip {
             self.metrics.refused_pending += 1;
             return Err(Refusal::TooManyRequests(PENDING_RETRY_SECONDS));
         }
-        self.limiter.look(now.monotonic, address).map_err(|wait| {
-            self.metrics.refused_attempts += 1;
-            Refusal::TooManyRequests(whole_seconds(wait))
-        })
+        Ok(())
     }
 
-    /// May the first message of `index` be looked at?
+    /// May the request of `index` be looked at, as far as its address is concerned?
+    pub(super) fn may_attempt_http(&mut self, now: Now, index: usize) -> Result<(), Refusal> {
+        if self.may_attempt(now, index) { Ok(()) } else { Err(self.too_many_attempts(now, index)) }
+    }
+
+    /// With how long the address of `index` has to wait.
+    pub(super) fn too_many_attempts(&mut self, now: Now, index: usize) -> Refusal {
+        let address = self.connections.get(index).map(Connection::address);
+        let look = address.map(|address| self.limiter.look(now.monotonic, address));
+        let wait = look.and_then(Result::err).unwrap_or_default();
+        Refusal::TooManyRequests(whole_seconds(wait).max(1))
+    }
+
+    /// May what `index` has sent be looked at?
     pub(super) fn may_attempt(&mut self, now: Now, index: usize) -> bool {
         let Some(connection) = self.connections.get(index) else { return false };
         let may = self.limiter.look(now.monotonic, connection.address()).is_ok();

@@ -1,5 +1,6 @@
 //! What the node counts: plain integers, no lock, no allocation.
 
+use super::legacy::Legacy;
 use crate::protocol::{CloseReason, ErrorCode};
 
 /// Counters since the start, and gauges of this moment.
@@ -29,6 +30,10 @@ pub struct Metrics {
     pub signature_checks: u64,
     /// Tokens that name a key which is not there.
     pub unknown_keys: u64,
+    /// HTTP requests that were taken for the application.
+    pub requests: u64,
+    /// HTTP requests refused because too many were under way.
+    pub refused_requests: u64,
     /// Chat messages that were taken.
     pub chat_messages: u64,
     /// Chat messages that were sent again and answered from memory.
@@ -50,6 +55,7 @@ pub struct Metrics {
     closes: Counters<{ CloseReason::ALL.len() }>,
     errors: Counters<{ ErrorCode::ALL.len() }>,
     refusals: Counters<{ REFUSAL_STATUSES.len() }>,
+    legacy: Counters<{ Legacy::ALL.len() }>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,8 +67,9 @@ impl<const N: usize> Default for Counters<N> {
     }
 }
 
-/// The HTTP statuses that refuse an upgrade.
-pub const REFUSAL_STATUSES: [u16; 9] = [400, 401, 403, 404, 405, 426, 429, 431, 503];
+/// The HTTP statuses that the node refuses a request with.
+pub const REFUSAL_STATUSES: [u16; 13] =
+    [400, 401, 403, 404, 405, 411, 413, 426, 429, 431, 500, 503, 504];
 
 impl Metrics {
     /// How often the server closed for `reason`.
@@ -77,11 +84,21 @@ impl Metrics {
         self.errors.0.get(code as usize).copied().unwrap_or(0)
     }
 
-    /// How often an upgrade was refused with `status`.
+    /// How often a request was refused with `status`.
     #[must_use]
     pub fn refusals(&self, status: u16) -> u64 {
         let place = REFUSAL_STATUSES.iter().position(|&known| known == status);
         place.and_then(|place| self.refusals.0.get(place)).copied().unwrap_or(0)
+    }
+
+    /// How often an old client was noticed by this.
+    #[must_use]
+    pub fn legacy(&self, kind: Legacy) -> u64 {
+        self.legacy.0.get(kind as usize).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn count_legacy(&mut self, kind: Legacy) {
+        count(&mut self.legacy.0, kind as usize);
     }
 
     pub(crate) fn count_close(&mut self, reason: CloseReason) {

@@ -26,8 +26,11 @@ mod deadlines;
 mod forwarded;
 mod frame;
 mod groups;
+mod head;
 mod http;
+mod identity;
 mod input;
+mod legacy;
 mod limits;
 mod metrics;
 mod operator;
@@ -37,6 +40,7 @@ mod port;
 mod proxy;
 mod questions;
 mod refusal;
+mod request;
 mod schedule;
 mod session;
 mod upgrade;
@@ -51,6 +55,7 @@ use slab::Slab;
 
 pub use self::frame::{Decoder, Encoder, Incoming as Frame, Shared};
 pub use self::http::{Method, Request, Response};
+pub use self::legacy::Legacy;
 pub use self::metrics::{Histogram, Metrics, REFUSAL_STATUSES};
 pub use self::port::{Action, Command, Completion, Hangup, Outcome, Refused, Ticket, Work};
 pub use self::schedule::{Schedule, Unit};
@@ -62,6 +67,7 @@ use self::app::App;
 use self::checks::Checks;
 use self::connection::{Afterwards, Connection};
 use self::groups::Groups;
+use self::legacy::Noticed;
 use self::limits::PendingTable;
 use self::outbox::Pool;
 use self::policy::Policy;
@@ -84,6 +90,9 @@ pub struct Node {
     revocations: Revocations,
     limiter: AddressLimiter,
     pending_by_address: PendingTable,
+    noticed: Noticed,
+    /// HTTP requests that are read, asked or answered.
+    requests: usize,
     connections: Slab<Connection>,
     wheel: Wheel,
     rooms: Groups,
@@ -147,6 +156,8 @@ impl Node {
                 config.limits.addresses,
             ),
             pending_by_address: PendingTable::default(),
+            noticed: Noticed::default(),
+            requests: 0,
             connections: Slab::with_capacity(slots),
             wheel: Wheel::with_capacity(slots),
             rooms: Groups::new(rng.next_u64(), slots),
@@ -441,8 +452,10 @@ impl Node {
             Afterwards::Nothing => {}
             Afterwards::Finish => {
                 connection.afterwards = Afterwards::Nothing;
+                connection.session.said(now.monotonic);
                 let id = ConnId::new(index as u32, connection.generation);
                 self.actions.push_back(Action::Finish(id));
+                self.arm(index);
             }
             Afterwards::Close => self.drop_connection(now, index),
         }

@@ -2,14 +2,22 @@
 
 use std::time::Duration;
 
-use super::upgrade::Rules;
-use crate::config::{Config, Network};
+use super::head::Rules;
+use super::legacy::deprecation_headers;
+use crate::config::{AuthMode, Config, Network};
 
 /// Limits and lengths of time for every session.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) header_timeout: Duration,
     pub(crate) header_bytes: usize,
+    pub(crate) body_bytes: usize,
+    pub(crate) response_timeout: Duration,
+    /// HTTP requests at once.
+    pub(crate) requests: usize,
+    pub(crate) mode: AuthMode,
+    /// Header lines of the 101 to an old client.
+    pub(crate) deprecation: String,
     pub(crate) auth_timeout: Duration,
     pub(crate) reauth_after: Duration,
     pub(crate) reauth_before_expiry: Duration,
@@ -34,6 +42,8 @@ pub(crate) struct Policy {
     pub(crate) connections: usize,
     pub(crate) pending: usize,
     pub(crate) pending_per_ip: usize,
+    /// Addresses that are remembered for this and that. Zero: no bound.
+    pub(crate) addresses: usize,
     pub(crate) origins: Vec<String>,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) proxy_protocol: bool,
@@ -60,7 +70,12 @@ impl Policy {
     /// no header is.
     pub(crate) fn request_rules(&self) -> Rules<'_> {
         let proxies = if self.proxy_protocol { &[] } else { self.trusted_proxies.as_slice() };
-        Rules { max_bytes: self.header_bytes, origins: &self.origins, proxies }
+        Rules {
+            max_bytes: self.header_bytes,
+            max_body_bytes: self.body_bytes,
+            origins: &self.origins,
+            proxies,
+        }
     }
 
     pub(crate) fn new(config: &Config) -> Self {
@@ -71,6 +86,11 @@ impl Policy {
         Self {
             header_timeout: config.http.header_timeout.get(),
             header_bytes: config.http.header_bytes.get(),
+            body_bytes: config.http.body_bytes.get(),
+            response_timeout: config.http.response_timeout.get(),
+            requests: config.http.requests,
+            mode: auth.mode,
+            deprecation: deprecation_headers(auth),
             auth_timeout: auth.timeout.get(),
             reauth_after: auth.reauth_after.get(),
             reauth_before_expiry: auth.reauth_before_expiry.get(),
@@ -99,6 +119,7 @@ impl Policy {
                 pending => pending,
             }),
             pending_per_ip: or_none(limits.pending_per_ip),
+            addresses: limits.addresses,
             origins: config.http.allowed_origins.clone(),
             trusted_proxies: config.http.trusted_proxies.clone(),
             proxy_protocol: config.http.proxy_protocol,

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Check,
     /// May the asker come in?
     Join,
+    /// What is the answer to the asker's HTTP request?
+    Request,
     /// What is the answer to this message?
     Message {
         /// For the memory of answers.

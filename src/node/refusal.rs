@@ -1,4 +1,6 @@
-//! Answers in HTTP: what is refused before it is a WebSocket, and how well the server is.
+//! Refusals in HTTP: what is answered instead of a WebSocket, or of the application's answer.
+
+use super::http::Response;
 
 /// What a refused request is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,70 +16,56 @@ pub(crate) enum Refusal {
     AtCapacity,
     /// With the seconds after which to come again.
     TooManyRequests(u32),
+    /// What is wrong with the token, as a close reason says it.
+    InvalidToken(&'static str),
+    LengthRequired,
+    BodyTooLarge,
+    /// The application did not answer in time.
+    BackendTimeout,
+    /// No worker had room for the question.
+    BackendUnavailable,
+    /// The application panicked, or gave the answer to another question.
+    Internal,
 }
 
 impl Refusal {
-    /// Status, reason phrase, code, text, and the header that goes with it.
-    fn parts(self) -> (u16, &'static str, &'static str, &'static str, &'static str) {
+    /// Status, code and text.
+    fn parts(self) -> (u16, &'static str, &'static str) {
         match self {
-            Self::HeadersTooLarge => (
-                431,
-                "Request Header Fields Too Large",
-                "headers_too_large",
-                "The request head is too large",
-                "",
-            ),
-            Self::BadRequest(text) => (400, "Bad Request", "bad_request", text, ""),
-            Self::UnsupportedSubprotocol => (
-                400,
-                "Bad Request",
-                "unsupported_version",
-                "This server speaks the subprotocol recipe-chat.v2",
-                "",
-            ),
-            Self::NotFound => (404, "Not Found", "not_found", "There is nothing at this path", ""),
-            Self::MethodNotAllowed => (
-                405,
-                "Method Not Allowed",
-                "method_not_allowed",
-                "This path takes GET",
-                "Allow: GET\r\n",
-            ),
-            Self::UpgradeRequired => (
-                426,
-                "Upgrade Required",
-                "upgrade_required",
-                "This path takes a WebSocket upgrade",
-                "Upgrade: websocket\r\n",
-            ),
-            Self::UnsupportedVersion => (
-                426,
-                "Upgrade Required",
-                "unsupported_version",
-                "This server speaks WebSocket version 13",
-                "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
-            ),
-            Self::OriginNotAllowed => (
-                403,
-                "Forbidden",
-                "origin_not_allowed",
-                "This origin is not in the configured list",
-                "",
-            ),
-            Self::AtCapacity => (
-                503,
-                "Service Unavailable",
-                "at_capacity",
-                "The server is full or draining",
-                "Retry-After: 5\r\n",
-            ),
+            Self::HeadersTooLarge => (431, "headers_too_large", "The request head is too large"),
+            Self::BadRequest(text) => (400, "bad_request", text),
+            Self::UnsupportedSubprotocol => {
+                (400, "unsupported_version", "This server speaks the subprotocol recipe-chat.v2")
+            }
+            Self::NotFound => (404, "not_found", "There is nothing at this path"),
+            Self::MethodNotAllowed => (405, "method_not_allowed", "This path takes GET"),
+            Self::UpgradeRequired => {
+                (426, "upgrade_required", "This path takes a WebSocket upgrade")
+            }
+            Self::UnsupportedVersion => {
+                (426, "unsupported_version", "This server speaks WebSocket version 13")
+            }
+            Self::OriginNotAllowed => {
+                (403, "origin_not_allowed", "This origin is not in the configured list")
+            }
+            Self::AtCapacity => (503, "at_capacity", "The server is full or draining"),
             Self::TooManyRequests(_) => (
                 429,
-                "Too Many Requests",
                 "too_many_requests",
                 "Too many pending or failed authentications from this address",
-                "",
             ),
+            Self::InvalidToken(text) => (401, "invalid_token", text),
+            Self::LengthRequired => {
+                (411, "length_required", "A body must come with its Content-Length")
+            }
+            Self::BodyTooLarge => (413, "body_too_large", "The body is too large"),
+            Self::BackendTimeout => {
+                (504, "backend_timeout", "The application did not answer in time")
+            }
+            Self::BackendUnavailable => {
+                (503, "backend_unavailable", "The application cannot be asked now")
+            }
+            Self::Internal => (500, "internal", "A fault of the server"),
         }
     }
 
@@ -87,41 +75,22 @@ impl Refusal {
     }
 
     /// The whole answer.
-    pub(crate) fn response(self) -> String {
-        let (status, phrase, code, text, header) = self.parts();
-        let header = match self {
-            Self::TooManyRequests(seconds) => &format!("Retry-After: {seconds}\r\n"),
-            _ => header,
-        };
-        response(status, phrase, header, &format!(r#"{{"error":"{code}","message":"{text}"}}"#))
-    }
-}
-
-/// The answer to `GET /healthz`.
-pub(crate) fn health() -> String {
-    response(200, "OK", "", r#"{"status":"ok"}"#)
-}
-
-fn response(status: u16, phrase: &str, header: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Cache-Control: no-store\r\nConnection: close\r\n{header}\r\n{body}",
-        body.len()
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_one_json_answer() {
-        let text = Refusal::UnsupportedVersion.response();
-        assert!(text.starts_with("HTTP/1.1 426 Upgrade Required\r\n"));
-        assert!(text.contains("\r\nSec-WebSocket-Version: 13\r\n"));
-        let (_, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(text.contains(&format!("Content-Length: {}\r\n", body.len())));
-        let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(body["error"], "unsupported_version");
+    pub(crate) fn response(self) -> Response {
+        let (status, code, text) = self.parts();
+        let response = Response::error(status, code, text);
+        match self {
+            Self::MethodNotAllowed => response.with("Allow", "GET"),
+            Self::UpgradeRequired => response.with("Upgrade", "websocket"),
+            Self::UnsupportedVersion => {
+                response.with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
+            }
+            Self::AtCapacity | Self::BackendUnavailable => response.with("Retry-After", "5"),
+            Self::TooManyRequests(seconds) => response.with("Retry-After", seconds.to_string()),
+            // RFC 6750, section 3.1.
+            Self::InvalidToken(_) => {
+                response.with("WWW-Authenticate", "Bearer error=\"invalid_token\"")
+            }
+            _ => response,
+        }
     }
 }

@@ -142,7 +142,6 @@ pub(crate) struct Session {
     reauth_reason: ReauthReason,
     /// Of the phase.
     deadline: Instant,
-    /// When the token runs out.
     token_end: Instant,
     last_seen: Instant,
     /// When the chat messages so far have used up their minute (GCRA's theoretical arrival time).
@@ -185,6 +184,16 @@ impl Session {
     pub(crate) fn upgraded(&mut self, now: Instant, policy: &Policy) {
         self.phase = Phase::Authenticating;
         self.deadline = now + policy.auth_timeout;
+    }
+
+    /// An HTTP request has gone a step further: its phase ends then.
+    pub(crate) fn ends_by(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
+    /// It is out.
+    pub(crate) fn said(&mut self, now: Instant) {
+        self.deadline = self.deadline.min(now + LINGER);
     }
 
     /// An `auth` is accepted, and the application is asked for the room. The first time, the phase
@@ -253,14 +262,14 @@ impl Session {
         if now >= self.deadline {
             return self.phase_is_over(now, policy);
         }
-        if now >= self.ping_at(policy) {
-            if self.pings_unanswered >= MAX_UNANSWERED_PINGS {
-                return Due::Close(CloseReason::PingTimeout);
-            }
-            self.pings_unanswered += 1;
-            return Due::Ping;
+        if now < self.ping_at(policy) {
+            return Due::Nothing;
         }
-        Due::Nothing
+        if self.pings_unanswered >= MAX_UNANSWERED_PINGS {
+            return Due::Close(CloseReason::PingTimeout);
+        }
+        self.pings_unanswered += 1;
+        Due::Ping
     }
 
     fn phase_is_over(&mut self, now: Instant, policy: &Policy) -> Due {

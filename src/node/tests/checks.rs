@@ -10,7 +10,7 @@ fn world() -> World {
     world_with(|_| {})
 }
 
-fn world_with(change: impl FnOnce(&mut Config)) -> World {
+pub(super) fn world_with(change: impl FnOnce(&mut Config)) -> World {
     let mut world = World::with(|config| {
         config.auth.algorithms = vec!["EdDSA".to_owned(), "RS256".to_owned()];
         change(config);
@@ -27,7 +27,7 @@ fn keys(ids: &[&str]) -> KeySet {
 }
 
 impl World {
-    fn signed(&self, id: &str, user: &str, life: u64) -> String {
+    pub(super) fn signed(&self, id: &str, user: &str, life: u64) -> String {
         let exp = self.now.unix.as_millis() / 1_000 + life;
         let claims = json!({"sub": user, "exp": exp, "nonce": self.messages}).to_string();
         match id {
@@ -43,7 +43,7 @@ impl World {
     }
 
     /// A worker does the first of the commands.
-    fn work(&mut self) {
+    pub(super) fn work(&mut self) {
         let done = self.commands.remove(0).run();
         self.complete(done);
     }

@@ -5,9 +5,11 @@ mod chat;
 mod checks;
 mod hostile;
 mod later;
+mod legacy;
 mod limits;
 mod operator;
 mod proxies;
+mod requests;
 
 use std::collections::HashMap;
 use std::io::IoSlice;

@@ -12,15 +12,15 @@ fn head(path: &str, more: &str) -> String {
     )
 }
 
-fn parse_with(text: &str, origins: &[&str]) -> Result<Option<(Request, usize)>, Refusal> {
+fn parse_with<'a>(text: &'a str, origins: &[&str]) -> Result<Option<(Asked<'a>, usize)>, Refusal> {
     let origins: Vec<_> = origins.iter().map(|&origin| origin.to_owned()).collect();
-    let rules = Rules { max_bytes: 8_192, origins: &origins, proxies: &[] };
-    parse(text.as_bytes(), rules, PEER)
+    let rules = Rules { max_bytes: 8_192, max_body_bytes: 1_000, origins: &origins, proxies: &[] };
+    parse(text.as_bytes(), rules, PEER, |path| path.starts_with("/v1/recipes"))
 }
 
 fn room(text: &str) -> Result<String, Refusal> {
     match parse_with(text, &[])? {
-        Some((Request::Upgrade { room, .. }, _)) => Ok(room.to_string()),
+        Some((Asked::Upgrade(upgrade), _)) => Ok(upgrade.room.to_string()),
         other => panic!("{other:?}"),
     }
 }
@@ -29,12 +29,13 @@ fn room(text: &str) -> Result<String, Refusal> {
 fn an_upgrade_gives_its_room_and_accept_key() {
     let text = head("/v1/chat/soup%2D7?token=x", "Sec-WebSocket-Protocol: a, recipe-chat.v2\r\n");
     let with_frames = format!("{text}frames");
-    let upgrade = Request::Upgrade {
+    let upgrade = Asked::Upgrade(Upgrade {
         room: "soup-7".into(),
         accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into(),
         subprotocol: true,
         client: PEER,
-    };
+        credential: Credential::Token { kind: crate::node::Legacy::Query, token: "x".into() },
+    });
     assert_eq!(parse_with(&with_frames, &[]), Ok(Some((upgrade, text.len()))));
 }
 
@@ -114,7 +115,11 @@ fn what_is_refused_is_refused_in_order() {
 #[test]
 fn the_health_route_takes_get() {
     let health = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
-    assert_eq!(parse_with(health, &[]), Ok(Some((Request::Health, health.len()))));
+    let asked = Asked::Health { is_head: false };
+    assert_eq!(parse_with(health, &[]), Ok(Some((asked, health.len()))));
+    let head = health.replacen("GET", "HEAD", 1);
+    let asked = Asked::Health { is_head: true };
+    assert_eq!(parse_with(&head, &[]), Ok(Some((asked, head.len()))));
     assert_eq!(parse_with(&health.replacen("GET", "POST", 1), &[]), Err(Refusal::MethodNotAllowed));
 }
 
@@ -141,4 +146,69 @@ fn origins_are_exact_or_below_a_domain() {
     ] {
         assert!(!with(bad), "{bad}");
     }
+}
+
+/// A request of the application's, as far as it was read.
+fn served<'a>(text: &'a str, origins: &[&str]) -> Result<Http<'a>, Refusal> {
+    match parse_with(text, origins)? {
+        Some((Asked::Http(http), _)) => Ok(http),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_request_of_the_applications_is_read_with_its_body_and_token() {
+    let text = "POST /v1/recipes?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\nAuthorization: \
+                bearer  x.y.z\r\nExpect: 100-continue\r\nOrigin: https://evil.example\r\n\r\n";
+    let http = served(text, &["https://app.example.com"]).unwrap();
+    let expected = Http {
+        method: Method::Post,
+        is_head: false,
+        path: "/v1/recipes",
+        query: "a=b",
+        bearer: Some("x.y.z"),
+        if_none_match: None,
+        origin: None,
+        body_length: 12,
+        expects_continue: true,
+        client: PEER,
+    };
+    assert_eq!(http, expected);
+    assert!(!format!("{http:?}").contains("x.y.z"));
+    let allowed = served(text, &["https://evil.example"]).unwrap();
+    assert_eq!(allowed.origin, Some("https://evil.example"));
+}
+
+#[test]
+fn a_body_has_one_length_within_the_bound() {
+    let with = |method: &str, lines: &str| {
+        served(&format!("{method} /v1/recipes HTTP/1.1\r\nHost: a\r\n{lines}\r\n"), &[])
+            .map(|http| http.body_length)
+    };
+    assert_eq!(with("POST", ""), Ok(0));
+    assert_eq!(with("POST", "Content-Length: 1000\r\n"), Ok(1_000));
+    assert_eq!(with("POST", "Content-Length: 5\r\nContent-Length: 5\r\n"), Ok(5));
+    assert_eq!(with("POST", "Content-Length: 1001\r\n"), Err(Refusal::BodyTooLarge));
+    let huge = "Content-Length: 99999999999999999999999\r\n";
+    assert_eq!(with("POST", huge), Err(Refusal::BodyTooLarge));
+    assert_eq!(with("POST", "Transfer-Encoding: chunked\r\n"), Err(Refusal::LengthRequired));
+    for bad in ["-1", "+1", "1 2", "x", "", "5, 5"] {
+        let result = with("POST", &format!("Content-Length: {bad}\r\n"));
+        assert!(matches!(result, Err(Refusal::BadRequest(_))), "{bad}");
+    }
+    let two = "Content-Length: 5\r\nContent-Length: 6\r\n";
+    assert!(matches!(with("POST", two), Err(Refusal::BadRequest(_))));
+    assert!(matches!(with("GET", "Content-Length: 5\r\n"), Err(Refusal::BadRequest(_))));
+    assert_eq!(with("TRACE", ""), Err(Refusal::MethodNotAllowed));
+}
+
+#[test]
+fn a_preflight_says_which_page_asks() {
+    let text = "OPTIONS /v1/recipes HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n\r\n";
+    let origin = |origins: &[&str]| match parse_with(text, origins) {
+        Ok(Some((Asked::Preflight { origin }, _))) => origin.map(str::to_owned),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(origin(&["https://a.example"]).as_deref(), Some("https://a.example"));
+    assert_eq!(origin(&[]), None);
 }

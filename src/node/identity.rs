@@ -1,0 +1,103 @@
+//! Who a request speaks for: the token that came with it, of an old client or of a page.
+
+use super::Node;
+use super::refusal::Refusal;
+use crate::auth::{Begun, Evidence, Principal, SignatureCheck, Signed};
+use crate::protocol::CloseReason;
+use crate::time::Now;
+
+/// What a worker has found out about a request's token.
+pub(super) type Checked = Result<Signed, CloseReason>;
+
+/// Who a request's token speaks for.
+pub(super) enum Identity {
+    Known(Principal),
+    /// Its signature is checked elsewhere.
+    Unchecked(SignatureCheck),
+    Refused(Refusal),
+}
+
+/// Which tokens are charged to their address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Charge {
+    /// Each, as an `auth` is.
+    Each,
+    /// Those that are forged: a page asks often.
+    Forged,
+}
+
+impl Node {
+    /// Who `token` speaks for. What it shows is charged to the address.
+    pub(super) fn identify(
+        &mut self,
+        now: Now,
+        index: usize,
+        token: &str,
+        checked: Option<Checked>,
+        charge: Charge,
+    ) -> Identity {
+        let signed = match checked {
+            Some(checked) => checked,
+            None => match self.verifier.begin(token) {
+                Begun::Signed(signed) => Ok(signed),
+                Begun::Unchecked(check) => return Identity::Unchecked(check),
+                Begun::NoKey => {
+                    self.metrics.unknown_keys += 1;
+                    return Identity::Refused(Refusal::InvalidToken(
+                        CloseReason::InvalidToken.text(),
+                    ));
+                }
+                Begun::Refused(reason) => Err(reason),
+            },
+        };
+        let evidence =
+            signed.as_ref().map_or_else(|&reason| Evidence::of(reason), |_| Evidence::Honest);
+        let mut verified = signed.and_then(|signed| self.verifier.judge(signed, now.unix));
+        if let Ok(principal) = &verified {
+            let user = self.hash(&[&principal.user]);
+            if self.revocations.refuses(now.unix, user, principal.issued_at) {
+                verified = Err(CloseReason::SessionRevoked);
+            }
+        }
+        if charge == Charge::Each || evidence == Evidence::Forged {
+            verified = self.charge(now, index, evidence, verified);
+        }
+        match verified {
+            Ok(principal) => Identity::Known(principal),
+            Err(CloseReason::TooManyAuthAttempts) => {
+                Identity::Refused(self.too_many_attempts(now, index))
+            }
+            Err(reason) => Identity::Refused(Refusal::InvalidToken(reason.text())),
+        }
+    }
+
+    /// Keeps a request until its token's signature is checked.
+    pub(super) fn check_request(
+        &mut self,
+        now: Now,
+        index: usize,
+        bytes: &[u8],
+        whole: usize,
+        check: SignatureCheck,
+    ) {
+        // What an old client says behind its request is kept beside it, within a message's bound.
+        if bytes.len().saturating_sub(whole) > self.policy.pending_message_bytes {
+            return self.refuse(
+                now,
+                index,
+                Refusal::BadRequest("Too much came behind the request"),
+            );
+        }
+        self.keep(index, bytes.to_vec());
+        self.check_later(now, index, None, check);
+    }
+
+    /// The signature of a request's token has been checked: the request is looked at again.
+    pub(super) fn request_checked(&mut self, now: Now, index: usize, checked: Checked) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let mut kept = connection.decoder.take_kept();
+        connection.tidy();
+        self.on_request(now, index, &mut kept, Some(checked));
+        self.resume(now, index, true);
+    }
+}

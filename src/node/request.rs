@@ -1,0 +1,340 @@
+//! From a whole request to its answer: a WebSocket, or something of the application's.
+//!
+//! ```text
+//! head whole ─▶ body whole ─▶ token checked ─▶ application asked ─▶ answer written ─▶ over
+//!      └───────── 101 ◀──────────┘ (an old client's)
+//! ```
+//!
+//! Until its answer is there a request is a pending connection like any other: it counts as one, and
+//! has the deadline of its head, and then the application's time. Its bytes are kept as they came
+//! and read again when what it waited for is there, so nothing else is kept of it.
+
+use super::Node;
+use super::app::Reply;
+use super::connection::Afterwards;
+use super::frame::Shared;
+use super::head::{self, Asked, Http, Upgrade};
+use super::http::{Method, Request, Response};
+use super::identity::{Charge, Checked, Identity};
+use super::legacy::Credential;
+use super::port::{Action, Command, Outcome, Ticket, Work};
+use super::questions::Kind;
+use super::refusal::Refusal;
+use super::upgrade;
+use crate::auth::Principal;
+use crate::config::AuthMode;
+use crate::id::ConnId;
+use crate::time::Now;
+
+/// A request whose answer is not there yet.
+#[derive(Debug, Default)]
+pub(crate) struct PendingRequest {
+    /// How many bytes it has, head and body.
+    pub(crate) whole: usize,
+    /// There once the application is asked.
+    ticket: Option<Ticket>,
+    is_head: bool,
+    /// Which page may read the answer.
+    origin: Option<Box<str>>,
+}
+
+impl PendingRequest {
+    /// Nothing more is read of it: the application has it.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.ticket.is_some()
+    }
+}
+
+const HEALTH: &str = r#"{"status":"ok"}"#;
+
+impl Node {
+    /// Bytes that may be a whole request. `checked`: they were seen before, up to their token.
+    pub(super) fn on_request(
+        &mut self,
+        now: Now,
+        index: usize,
+        bytes: &mut [u8],
+        checked: Option<Checked>,
+    ) {
+        let Some(connection) = self.connections.get(index) else { return };
+        let (peer, app) = (connection.peer(), &self.app);
+        let asked = head::parse(bytes, self.policy.request_rules(), peer, |path| app.serves(path));
+        match asked {
+            Ok(None) => self.keep(index, bytes.to_vec()),
+            Ok(Some((Asked::Upgrade(upgrade), length))) => {
+                self.on_upgrade(now, index, &upgrade, bytes, length, checked);
+            }
+            Ok(Some((Asked::Http(http), length))) => {
+                self.on_http(now, index, &http, bytes, length, checked);
+            }
+            Ok(Some((Asked::Health { is_head }, _))) => {
+                let response = Response::new(200, "application/json", HEALTH.as_bytes());
+                self.respond(now, index, &response.to_bytes(is_head, None));
+            }
+            Ok(Some((Asked::Preflight { origin }, _))) => {
+                let response = preflight(origin.is_some());
+                self.respond(now, index, &response.to_bytes(false, origin));
+            }
+            Err(refusal) => self.refuse(now, index, refusal),
+        }
+    }
+
+    pub(super) fn keep(&mut self, index: usize, bytes: Vec<u8>) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.decoder.keep(bytes);
+        }
+    }
+
+    fn on_upgrade(
+        &mut self,
+        now: Now,
+        index: usize,
+        upgrade: &Upgrade,
+        bytes: &mut [u8],
+        length: usize,
+        checked: Option<Checked>,
+    ) {
+        let kind = upgrade.credential.kind();
+        if checked.is_none() {
+            self.client_is(index, upgrade.client);
+            if let Err(refusal) =
+                self.has_room(index).and_then(|()| self.may_attempt_http(now, index))
+            {
+                return self.refuse(now, index, refusal);
+            }
+            if let Some(kind) = kind {
+                self.notice_legacy(now, index, kind);
+            }
+        }
+        let principal = match (self.policy.mode, &upgrade.credential) {
+            (AuthMode::Message, _) | (AuthMode::Both, Credential::None) => None,
+            (AuthMode::Legacy, Credential::None) => {
+                return self.refuse(now, index, Refusal::InvalidToken("A token is required"));
+            }
+            (_, Credential::Conflict { .. }) => {
+                return self.refuse(now, index, Refusal::InvalidToken("Two different tokens"));
+            }
+            (_, Credential::Token { token, .. }) => {
+                match self.identify(now, index, token, checked, Charge::Each) {
+                    Identity::Known(principal) => Some(principal),
+                    Identity::Unchecked(check) => {
+                        return self.check_request(now, index, bytes, length, check);
+                    }
+                    Identity::Refused(refusal) => return self.refuse(now, index, refusal),
+                }
+            }
+        };
+        let id = self.id_of(index);
+        let Upgrade { room, accept, subprotocol, .. } = upgrade;
+        let more = if kind.is_some() { self.policy.deprecation.as_str() } else { "" };
+        let response = self.encoder.raw(|buffer| {
+            upgrade::switching_protocols(buffer, accept, *subprotocol, id, more);
+        });
+        self.with_session(index, |session, policy| session.upgraded(now.monotonic, policy));
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.wanted_room = Some(Box::new(room.clone()));
+            log::debug!("{id}: upgraded from {}", connection.peer_text());
+        }
+        self.metrics.upgraded += 1;
+        self.send(now, index, response);
+        if let Some(principal) = principal {
+            self.enter(now, index, &principal);
+        }
+        let frames = bytes.get_mut(length..).unwrap_or_default();
+        if !frames.is_empty() {
+            self.on_frames(now, index, frames);
+        }
+    }
+
+    fn on_http(
+        &mut self,
+        now: Now,
+        index: usize,
+        http: &Http<'_>,
+        bytes: &[u8],
+        length: usize,
+        checked: Option<Checked>,
+    ) {
+        let whole = length.saturating_add(http.body_length);
+        if let Err(refusal) = self.take_request(index, http, whole) {
+            return self.refuse(now, index, refusal);
+        }
+        let Some(body) = bytes.get(length..whole) else {
+            self.keep(index, bytes.to_vec());
+            if http.expects_continue && bytes.len() == length {
+                self.send(now, index, Shared::from(&b"HTTP/1.1 100 Continue\r\n\r\n"[..]));
+            }
+            return;
+        };
+        let shows_secrets = http.bearer.is_some() || http.method != Method::Get;
+        if checked.is_none()
+            && shows_secrets
+            && let Err(refusal) = self.may_attempt_http(now, index)
+        {
+            return self.refuse(now, index, refusal);
+        }
+        let principal = match http.bearer {
+            None => None,
+            Some(token) => match self.identify(now, index, token, checked, Charge::Forged) {
+                Identity::Known(principal) => Some(principal),
+                Identity::Unchecked(check) => {
+                    return self.check_request(now, index, bytes, whole, check);
+                }
+                Identity::Refused(refusal) => return self.refuse(now, index, refusal),
+            },
+        };
+        self.ask_for_response(now, index, http, principal.as_ref(), body);
+    }
+
+    /// Counts a request once, when its head is whole.
+    fn take_request(&mut self, index: usize, http: &Http<'_>, whole: usize) -> Result<(), Refusal> {
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+        if connection.is_request {
+            return Ok(());
+        }
+        connection.is_request = true;
+        self.requests += 1;
+        let waiting = connection.waiting.get_or_insert_default();
+        waiting.request = Some(PendingRequest {
+            whole,
+            ticket: None,
+            is_head: http.is_head,
+            origin: http.origin.map(Box::from),
+        });
+        self.client_is(index, http.client);
+        self.has_room(index)?;
+        if self.requests > self.policy.requests {
+            self.metrics.refused_requests += 1;
+            return Err(Refusal::AtCapacity);
+        }
+        self.metrics.requests += 1;
+        Ok(())
+    }
+
+    fn ask_for_response(
+        &mut self,
+        now: Now,
+        index: usize,
+        http: &Http<'_>,
+        principal: Option<&Principal>,
+        body: &[u8],
+    ) {
+        let (ticket, asker) = (self.questions.issue(), self.id_of(index));
+        let request = Request {
+            ticket,
+            connection: asker,
+            now: now.unix,
+            method: http.method,
+            path: http.path,
+            query: http.query,
+            user: principal.map(|principal| principal.user.as_str()),
+            if_none_match: http.if_none_match,
+            body,
+        };
+        match self.app.on_request(&request) {
+            Reply::Now(response) => self.answer_request(now, index, &response),
+            reply => {
+                let request = self.pending_request(index);
+                if let Some(request) = request {
+                    request.ticket = Some(ticket);
+                }
+                let answer_by = now.monotonic + self.policy.answer_timeout;
+                self.with_session(index, |session, _| session.ends_by(answer_by));
+                self.questions.open(now.monotonic, ticket, asker, Kind::Request, answer_by);
+                if let Reply::Later(job) = reply {
+                    let work = Work::Request(job);
+                    self.actions.push_back(Action::Submit(Command { ticket, work }));
+                }
+            }
+        }
+    }
+
+    fn pending_request(&mut self, index: usize) -> Option<&mut PendingRequest> {
+        self.connections.get_mut(index)?.waiting.as_mut()?.request.as_mut()
+    }
+
+    /// The application has answered a request.
+    pub(super) fn request_done(&mut self, now: Now, asker: ConnId, outcome: Outcome) {
+        let index = asker.index();
+        if self.find(asker).is_none() || self.pending_request(index).is_none() {
+            self.metrics.late_completions += 1;
+            return;
+        }
+        match outcome {
+            Outcome::Response(response) => self.answer_request(now, index, &response),
+            Outcome::Refused => self.refuse(now, index, Refusal::BackendUnavailable),
+            _ => self.refuse(now, index, Refusal::Internal),
+        }
+        self.resume(now, index, true);
+    }
+
+    /// The time of `index` is over before it is a WebSocket. Who waits for the application is told.
+    pub(super) fn handshake_is_over(&mut self, now: Now, index: usize) {
+        if self.pending_request(index).is_some_and(|request| request.is_asked()) {
+            self.refuse(now, index, Refusal::BackendTimeout);
+            self.resume(now, index, true);
+        } else {
+            self.drop_connection(now, index);
+        }
+    }
+
+    fn answer_request(&mut self, now: Now, index: usize, response: &Response) {
+        if let Some(evidence) = response.evidence
+            && let Some(connection) = self.connections.get(index)
+        {
+            self.limiter.charge(now.monotonic, connection.address(), evidence);
+        }
+        self.write_response(now, index, response);
+    }
+
+    /// Writes `response` to whoever may read it; then the connection ends.
+    fn write_response(&mut self, now: Now, index: usize, response: &Response) {
+        let request = self.pending_request(index).map(std::mem::take);
+        let (is_head, origin) =
+            request.map_or((false, None), |request| (request.is_head, request.origin));
+        let bytes = response.to_bytes(is_head, origin.as_deref());
+        self.respond(now, index, &bytes);
+        if self.connections.get(index).is_some_and(|connection| connection.is_request) {
+            let read_by = now.monotonic + self.policy.response_timeout;
+            self.with_session(index, |session, _| session.ends_by(read_by));
+        }
+    }
+
+    /// Answers in HTTP; then the connection ends.
+    fn respond(&mut self, now: Now, index: usize, response: &[u8]) {
+        self.say_goodbye(now, index, Shared::from(response), None);
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.is_deaf = true;
+        }
+        self.end_when_written(now, index, Afterwards::Finish);
+    }
+
+    /// Refuses a request.
+    pub(super) fn refuse(&mut self, now: Now, index: usize, refusal: Refusal) {
+        self.metrics.count_refusal(refusal.status());
+        log::debug!("{}: refused: {}", self.id_of(index), refusal.status());
+        self.write_response(now, index, &refusal.response());
+    }
+
+    /// Is there room for one more, of this address and in all?
+    fn has_room(&mut self, index: usize) -> Result<(), Refusal> {
+        let is_full = self.connections.len() > self.policy.connections
+            || self.pending() > self.policy.pending;
+        if is_full || self.drain.is_some() {
+            return Err(Refusal::AtCapacity);
+        }
+        self.address_has_room(index)
+    }
+}
+
+/// The answer to a preflight (the Fetch standard, section 3.2.2).
+fn preflight(is_allowed: bool) -> Response {
+    let response = Response { status: 204, headers: Vec::new(), ..Response::not_found() };
+    if !is_allowed {
+        return response;
+    }
+    response
+        .with("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
+        .with("Access-Control-Allow-Headers", "Authorization, Content-Type")
+        .with("Access-Control-Max-Age", "600")
+}
