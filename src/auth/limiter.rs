@@ -119,15 +119,24 @@ impl AddressLimiter {
     /// addresses are remembered, 0: without a bound.
     #[must_use]
     pub fn new(per_minute: u32, capacity: usize) -> Self {
-        let point = MINUTE.checked_div(per_minute).unwrap_or_default();
-        Self {
-            point,
-            allowance: point.saturating_mul(per_minute),
-            capacity,
+        let mut limiter = Self {
+            point: Duration::ZERO,
+            allowance: Duration::ZERO,
+            capacity: 0,
             drained_at: BTreeMap::new(),
             order: BTreeSet::new(),
             forgotten: 0,
-        }
+        };
+        limiter.set_allowance(per_minute, capacity);
+        limiter
+    }
+
+    /// The same from here on. What was used before drains at the pace that it was charged at; who
+    /// is beyond `capacity` goes with the next that comes.
+    pub fn set_allowance(&mut self, per_minute: u32, capacity: usize) {
+        self.point = MINUTE.checked_div(per_minute).unwrap_or_default();
+        self.allowance = self.point.saturating_mul(per_minute);
+        self.capacity = capacity;
     }
 
     /// May an attempt of `address` be looked at?
@@ -135,6 +144,9 @@ impl AddressLimiter {
     /// # Errors
     /// The door is shut: for how long yet.
     pub fn look(&mut self, now: Instant, address: Address) -> Result<(), Duration> {
+        if self.point.is_zero() {
+            return Ok(());
+        }
         let excess = self.used(now, address).saturating_sub(self.allowance);
         if excess.is_zero() { Ok(()) } else { Err(excess) }
     }
@@ -186,7 +198,7 @@ impl AddressLimiter {
             self.order.remove(&(before, address));
         }
         self.order.insert((drained_at, address));
-        if self.capacity != 0
+        while self.capacity != 0
             && self.order.len() > self.capacity
             && let Some((_, nearest)) = self.order.pop_first()
         {

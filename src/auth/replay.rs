@@ -33,6 +33,11 @@ impl ReplaySet {
         Self { entries: BTreeSet::new(), capacity, forgotten: 0, epoch: None }
     }
 
+    /// From here on at most `capacity` entries; what is beyond it goes with the next that comes.
+    pub fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
+    }
+
     /// Remembers the message of this `hash` until `expires`.
     ///
     /// When the set is full, the entry nearest to its expiry is forgotten, and counted. O(log n).
@@ -44,7 +49,7 @@ impl ReplaySet {
         if !self.entries.insert(key(hash, expires)) {
             return Err(Replayed);
         }
-        if self.capacity != 0 && self.entries.len() > self.capacity {
+        while self.capacity != 0 && self.entries.len() > self.capacity {
             self.entries.pop_first();
             self.forgotten += 1;
         }

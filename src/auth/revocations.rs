@@ -28,6 +28,11 @@ impl Revocations {
         Self { by_user: BTreeMap::new(), by_end: BTreeSet::new(), capacity, forgotten: 0 }
     }
 
+    /// From here on at most `capacity` users; who is beyond it goes with the next that comes.
+    pub fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
+    }
+
     /// Refuses the user's tokens that were issued up to `now`, until `until`.
     ///
     /// A second call for the same user counts from then on, and never shortens the first. When the
@@ -41,7 +46,7 @@ impl Revocations {
         let until = before.map_or(until, |before| before.until.max(until));
         self.by_user.insert(user, Revocation { at: now, until });
         self.by_end.insert((until, user));
-        if self.capacity != 0 && self.by_user.len() > self.capacity {
+        while self.capacity != 0 && self.by_user.len() > self.capacity {
             self.forget_first();
             self.forgotten += 1;
         }

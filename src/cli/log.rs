@@ -35,7 +35,6 @@ pub(super) struct Logging {
 /// # Errors
 /// One line: the file cannot be opened, or the thread not be started.
 pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
-    let level = config.level.parse().unwrap_or(LevelFilter::Info);
     let sink: Box<dyn Write + Send> = if config.file.is_empty() {
         Box::new(io::stderr())
     } else {
@@ -48,10 +47,15 @@ pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
         .name("log".to_owned())
         .spawn(move || write_until_closed(&writer, sink))
         .map_err(|error| format!("cannot start the log thread: {error}"))?;
-    ::log::set_boxed_logger(Box::new(Logger::new(level, Arc::clone(&queue))))
+    ::log::set_boxed_logger(Box::new(Logger::new(LevelFilter::Trace, Arc::clone(&queue))))
         .map_err(|error| format!("cannot start the log: {error}"))?;
-    ::log::set_max_level(level);
+    set_level(config);
     Ok(Logging { queue })
+}
+
+/// From here on the configured level holds: it is the log crate's own, asked at every line.
+pub(super) fn set_level(config: &config::Log) {
+    ::log::set_max_level(config.level.parse().unwrap_or(LevelFilter::Info));
 }
 
 impl Logging {

@@ -6,6 +6,7 @@ mod check;
 mod descriptors;
 mod load;
 mod log;
+mod reload;
 mod secret;
 mod serve;
 mod settings;
@@ -33,7 +34,7 @@ struct Cli {
 }
 
 /// Flags that every command takes, before or behind its name.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 struct Global {
     /// The configuration file (TOML). Environment variables and flags win over it
     #[arg(long, global = true, value_name = "FILE")]

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use vestibule::config::Config;
 use vestibule::net::Server;
@@ -14,7 +14,8 @@ use vestibule::node::{Histogram, Metrics};
 use vestibule::protocol::CloseReason;
 use vestibule::{Access, MemoryApp};
 
-use super::{Global, Outcome, descriptors, log, secret};
+use super::reload::{self, Reloader};
+use super::{Global, Outcome, log, secret};
 
 /// How long the last log lines may take.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -60,7 +61,7 @@ impl Args {
 pub(super) fn run(args: &Args, global: &Global) -> Outcome {
     let config = global.settings(&args.listen)?;
     // From here on a signal waits for the thread below instead of ending the process.
-    let signals = Signals::new([SIGTERM, SIGINT])
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| vec![format!("cannot watch for signals: {error}")])?;
     let logging = log::start(&config.log).map_err(|fault| vec![fault])?;
     let has_file = !config.log.file.is_empty();
@@ -69,7 +70,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Outcome {
     } else {
         format!("from whoever holds the keys ({})", config.auth.algorithms.join(", "))
     };
-    let outcome = serve(config, args.app.unwrap_or_default(), signals, &logging, &hint);
+    let outcome = serve(config, args, global, signals, &logging, &hint);
     match &outcome {
         Ok(()) => ::log::info!("drained, bye"),
         // Without a file the log is standard error, where the fault is told anyway.
@@ -84,22 +85,19 @@ pub(super) fn run(args: &Args, global: &Global) -> Outcome {
 }
 
 fn serve(
-    mut config: Config,
-    app: AppName,
+    config: Config,
+    args: &Args,
+    global: &Global,
     signals: Signals,
     logging: &log::Logging,
     hint: &str,
 ) -> Result<(), String> {
-    let mut exposed = None;
-    if secret::is_wanted(&config) {
-        let secret = secret::obtain(&config)?;
-        (config.auth.secret, exposed) = (secret.text, secret.warning);
-    }
-    let few = descriptors::fill(&mut config.limits, descriptors::raise())?;
-    for warning in [exposed, few].into_iter().flatten() {
+    let running = config.clone();
+    let (config, warnings) = reload::complete(config)?;
+    for warning in warnings {
         ::log::warn!("{warning}");
     }
-    let access = match app {
+    let access = match args.app.unwrap_or_default() {
         AppName::Memory => Access::Owner,
         AppName::MemoryOpen => Access::Open,
     };
@@ -107,7 +105,9 @@ fn serve(
     let app = MemoryApp::new(&config, access, seed);
     let server = Server::bind(&config, Box::new(app)).map_err(|error| error.to_string())?;
     let handle = server.handle();
-    end_on_signal(signals, move || handle.shutdown(), logging.clone())?;
+    let (global, listen) = (global.clone(), args.listen.clone());
+    let reloader = Reloader { global, listen, handle: handle.clone(), running };
+    heed_signals(signals, move || handle.shutdown(), reloader, logging.clone())?;
     let addresses = server.local_addrs();
     ::log::info!(
         "listening on {addresses:?}, at most {} connections, {} of them pending",
@@ -142,16 +142,20 @@ fn summary(counted: &Metrics) -> String {
     )
 }
 
-/// The first signal drains, the second ends the process.
-fn end_on_signal(
+/// SIGHUP reloads. Of the others the first drains, and the second ends the process.
+fn heed_signals(
     mut signals: Signals,
     drain: impl Fn() + Send + 'static,
+    mut reloader: Reloader,
     logging: log::Logging,
 ) -> Result<(), String> {
     let watch = move || {
-        for (count, signal) in signals.forever().enumerate() {
+        let mut is_draining = false;
+        for signal in signals.forever() {
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-            if count == 0 {
+            if signal == SIGHUP {
+                reloader.reload();
+            } else if !std::mem::replace(&mut is_draining, true) {
                 ::log::info!("{name}: draining; once more ends at once");
                 drain();
             } else {

@@ -8,7 +8,10 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 
 use mio::Waker;
 
-use crate::auth::KeySet;
+use super::keys::{self, KeyWatch, WatchId};
+use super::listener::StartError;
+use crate::auth::{KeySet, Verifier};
+use crate::config::Config;
 use crate::node::app::{Admission, Answer};
 use crate::node::{Completion, Node, Outcome, Response, Ticket};
 use crate::time::Now;
@@ -85,6 +88,21 @@ impl Handle {
         self.order(user, Wish::RequireAuth)
     }
 
+    /// Has the server go by `config` from here on, see
+    /// [`Node::reconfigure`](crate::node::Node::reconfigure): keys, modes, limits, origins. Where it
+    /// listens, its threads and its queues stay as they are.
+    ///
+    /// Blocks while it reads the keys that are named, an address for 5 seconds at most. When it
+    /// returns, the change is on its way.
+    ///
+    /// # Errors
+    /// When keys cannot be read or used: then nothing has changed.
+    pub fn reload(&self, config: &Config) -> Result<(), ReloadError> {
+        let reload = Reload::prepare(config, &self.mail).map_err(ReloadError::Keys)?;
+        let is_taken = self.mail.deliver(Letter::Reload(Box::new(reload)));
+        if is_taken { Ok(()) } else { Err(ReloadError::Ended) }
+    }
+
     fn order(&self, user: &str, wish: Wish) -> Result<Receiver<usize>, Undelivered> {
         let (done, count) = mpsc::sync_channel(1);
         self.mail.try_deliver(Letter::Order(Order { user: user.to_owned(), wish, done }))?;
@@ -99,6 +117,10 @@ pub(super) enum Letter {
     Done(Completion),
     /// Keys instead of those that are there.
     Keys(KeySet),
+    /// The same from a watch: taken as long as it is the one that counts.
+    Watched(WatchId, KeySet),
+    /// A configuration instead of the one that is there.
+    Reload(Box<Reload>),
     /// What an operator wants done to a user.
     Order(Order),
 }
@@ -128,6 +150,52 @@ impl Order {
         let _ = self.done.try_send(count);
     }
 }
+
+/// A configuration that was found good, and its keys.
+#[derive(Debug)]
+pub(super) struct Reload {
+    config: Config,
+    verifier: Verifier,
+    watch: Option<KeyWatch>,
+}
+
+impl Reload {
+    fn prepare(config: &Config, mail: &Mail) -> Result<Self, StartError> {
+        let mut verifier = Verifier::new(&config.auth)?;
+        let (keys, watch) = keys::open(&config.auth, keys::Patience::UntilThere)?;
+        if let Some(keys) = keys {
+            verifier.replace_keys(keys);
+        }
+        let watch = watch.map(|watch| watch.start(mail.clone())).transpose()?;
+        Ok(Self { config: config.clone(), verifier, watch })
+    }
+
+    /// Carries it out; the watch that counts from here on is returned.
+    pub(super) fn carry_out(self, node: &mut Node, now: Now) -> Option<KeyWatch> {
+        node.reconfigure(now, &self.config, self.verifier);
+        self.watch
+    }
+}
+
+/// Why a configuration was not taken up. Nothing has changed.
+#[derive(Debug)]
+pub enum ReloadError {
+    /// Its keys cannot be read or used.
+    Keys(StartError),
+    /// The server has ended.
+    Ended,
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keys(fault) => fault.fmt(f),
+            Self::Ended => Undelivered::Ended.fmt(f),
+        }
+    }
+}
+
+impl Error for ReloadError {}
 
 /// Why the reactor did not take an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

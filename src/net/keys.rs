@@ -15,6 +15,7 @@ mod tests;
 
 use std::fmt::Display;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 
@@ -26,12 +27,24 @@ use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
 use crate::config::Auth;
 use crate::time::Instant;
 
-/// The keys that `auth` names a file for, and what is to be watched.
+/// Is a fetch waited for?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// At the start: others may come up later than this server.
+    None,
+    /// While a server runs: better no change than one to keys that are not there.
+    UntilThere,
+}
+
+/// The keys that `auth` names a file or an address for, and what is to be watched.
 ///
 /// # Errors
-/// When a file cannot be read, or holds no key that can be used: at the start that is a mistake,
-/// which is better told than served.
-pub(super) fn open(auth: &Auth) -> Result<(Option<KeySet>, Option<Watch>), StartError> {
+/// When a file cannot be read, or holds no key that can be used: that is a mistake, which is better
+/// told than served.
+pub(super) fn open(
+    auth: &Auth,
+    patience: Patience,
+) -> Result<(Option<KeySet>, Option<Watch>), StartError> {
     let algorithms = Algorithms::new(&auth.algorithms)?;
     let fault = |key: &str, place: &str, why: String| StartError::Keys {
         place: format!("{key} {place}"),
@@ -58,13 +71,20 @@ pub(super) fn open(auth: &Auth) -> Result<(Option<KeySet>, Option<Watch>), Start
     }
     #[cfg(feature = "jwks-url")]
     {
-        let reader =
-            Reader::new(format!("auth.jwks_url {}", auth.jwks_url), algorithms, JwksFrom::Url);
-        let source = Source::Url(fetch::Fetcher::new(&auth.jwks_url, super::seed()));
-        Ok((None, Some(Watch { reader, source })))
+        let place = format!("auth.jwks_url {}", auth.jwks_url);
+        let mut reader = Reader::new(place, algorithms, JwksFrom::Url);
+        let mut fetcher = fetch::Fetcher::new(&auth.jwks_url, super::seed());
+        let mut keys = None;
+        if patience == Patience::UntilThere {
+            let text = fetcher.look(Instant::START).unwrap_or_else(|| Ok(String::new()));
+            let read = text.and_then(|text| reader.parse(&text));
+            keys = Some(read.map_err(|why| fault("auth.jwks_url", &auth.jwks_url, why))?);
+        }
+        Ok((keys, Some(Watch { reader, source: Source::Url(fetcher) })))
     }
     #[cfg(not(feature = "jwks-url"))]
     {
+        let _ = patience;
         let why = "this program was built without the feature `jwks-url`".to_owned();
         Err(fault("auth.jwks_url", &auth.jwks_url, why))
     }
@@ -117,20 +137,43 @@ pub(super) struct Watch {
     source: Source,
 }
 
+/// Which watch: one that was replaced may still have keys on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WatchId(u64);
+
+/// The reactor's end of a watch, which ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct KeyWatch {
+    id: WatchId,
+    asks: SyncSender<()>,
+}
+
+impl KeyWatch {
+    pub(super) fn is(&self, id: WatchId) -> bool {
+        self.id == id
+    }
+
+    /// A token names a key which is not there.
+    pub(super) fn ask(&self) {
+        let _ = self.asks.try_send(()); // Full: an earlier word says the same.
+    }
+}
+
 impl Watch {
-    /// Watches from a thread of its own, until the sender that is returned is dropped. Through it
-    /// the watch is told that a token names a key which is not there.
-    pub(super) fn start(self, mail: Mail) -> Result<SyncSender<()>, StartError> {
+    /// Watches from a thread of its own, until what is returned is dropped.
+    pub(super) fn start(self, mail: Mail) -> Result<KeyWatch, StartError> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let id = WatchId(LAST.fetch_add(1, Ordering::Relaxed));
         let (asks, asked) = mpsc::sync_channel(1);
         let place = self.reader.place.clone();
         thread::Builder::new()
             .name("vestibule-keys".to_owned())
-            .spawn(move || self.run(&asked, &mail))
+            .spawn(move || self.run(id, &asked, &mail))
             .map_err(|error| StartError::Keys { place, why: format!("no thread: {error}") })?;
-        Ok(asks)
+        Ok(KeyWatch { id, asks })
     }
 
-    fn run(mut self, asked: &Receiver<()>, mail: &Mail) {
+    fn run(mut self, id: WatchId, asked: &Receiver<()>, mail: &Mail) {
         let clock = Clock::start();
         loop {
             let wait = self.source.next().since(clock.monotonic());
@@ -148,7 +191,7 @@ impl Watch {
                     let Some(keys) = found.and_then(|text| self.reader.take(text)) else {
                         continue;
                     };
-                    if !mail.deliver(Letter::Keys(keys)) {
+                    if !mail.deliver(Letter::Watched(id, keys)) {
                         return;
                     }
                 }

@@ -36,7 +36,7 @@ use std::net::SocketAddr;
 
 use mio::{Poll, Token, Waker};
 
-pub use self::handle::{Handle, Undelivered};
+pub use self::handle::{Handle, ReloadError, Undelivered};
 use self::listener::Listeners;
 pub use self::listener::StartError;
 use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
@@ -61,7 +61,7 @@ impl Server {
     /// work with. The text says what to do.
     pub fn bind(config: &Config, app: Box<dyn App>) -> Result<Self, StartError> {
         let mut node = Node::new(config, seed(), app)?;
-        let (keys, watch) = keys::open(&config.auth)?;
+        let (keys, watch) = keys::open(&config.auth, keys::Patience::None)?;
         if let Some(keys) = keys {
             node.replace_keys(keys);
         }
@@ -73,8 +73,8 @@ impl Server {
         let (mail, inbox) = handle::mail_slot(waker, limits.worker_queue);
         let workers = Workers::new(limits.workers, limits.worker_queue, mail.clone());
         let mut reactor = Reactor::new(config, node, poll, listeners, workers, inbox);
-        // The watch ends when the reactor is gone, and its sender with it.
-        reactor.key_asks = watch.map(|watch| watch.start(mail.clone())).transpose()?;
+        // The watch ends when the reactor is gone, and its end of the watch with it.
+        reactor.key_watch = watch.map(|watch| watch.start(mail.clone())).transpose()?;
         Ok(Self { reactor, handle: Handle::new(mail) })
     }
 

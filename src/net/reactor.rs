@@ -16,7 +16,6 @@ use std::io::{self, ErrorKind};
 use std::mem;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use mio::event::Event;
@@ -25,6 +24,7 @@ use mio::{Events, Poll};
 
 use super::clock::{Clock, wait_until};
 use super::handle::{Inbox, Letter};
+use super::keys::KeyWatch;
 use super::listener::{Accepted, Listeners};
 use super::transport::{Queued, Transports};
 use super::worker::Workers;
@@ -77,7 +77,7 @@ pub(super) struct Reactor {
     workers: Workers,
     inbox: Inbox,
     /// Who is asked when a token names a key that is not there, and how many did so far.
-    pub(super) key_asks: Option<SyncSender<()>>,
+    pub(super) key_watch: Option<KeyWatch>,
     unknown_keys: u64,
     /// The last turn left answers in the mail slot.
     mail_left: bool,
@@ -111,7 +111,7 @@ impl Reactor {
             events: config.limits.connections.clamp(*EVENTS.start(), *EVENTS.end()),
             workers,
             inbox,
-            key_asks: None,
+            key_watch: None,
             unknown_keys: 0,
             mail_left: false,
             draining: false,
@@ -317,6 +317,14 @@ impl Reactor {
             match self.inbox.take() {
                 Some(Letter::Done(done)) => self.node.handle_completion(self.now, done),
                 Some(Letter::Keys(keys)) => self.node.replace_keys(keys),
+                Some(Letter::Watched(id, keys)) => {
+                    if self.key_watch.as_ref().is_some_and(|watch| watch.is(id)) {
+                        self.node.replace_keys(keys);
+                    }
+                }
+                Some(Letter::Reload(reload)) => {
+                    self.key_watch = reload.carry_out(&mut self.node, self.now);
+                }
                 Some(Letter::Order(order)) => order.carry_out(&mut self.node, self.now),
                 None => return,
             }
@@ -328,9 +336,9 @@ impl Reactor {
     fn ask_for_keys(&mut self) {
         let unknown = self.node.metrics().unknown_keys;
         if mem::replace(&mut self.unknown_keys, unknown) != unknown
-            && let Some(asks) = &self.key_asks
+            && let Some(watch) = &self.key_watch
         {
-            let _ = asks.try_send(()); // Full: an earlier word says the same.
+            watch.ask();
         }
     }
 

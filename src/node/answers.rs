@@ -125,6 +125,11 @@ impl Answers {
         }
     }
 
+    /// From here on so many bytes; what is beyond them goes with the next answer.
+    pub(crate) fn set_max_weight(&mut self, max_weight: usize) {
+        self.max_weight = max_weight;
+    }
+
     /// Users and rooms that were forgotten early because the bound was reached.
     pub(crate) fn forgotten(&self) -> u64 {
         self.forgotten

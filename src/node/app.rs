@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use super::http::{Request, Response};
 use super::port::Ticket;
+use crate::config::Config;
 use crate::id::ConnId;
 use crate::protocol::{CloseReason, ErrorCode};
 use crate::time::UnixTime;
@@ -43,6 +44,11 @@ pub trait App: Send {
     /// so an application that keeps recipes can store it first.
     fn on_publish(&mut self, publish: &Publish<'_>) -> Reply<Answer> {
         Reply::Now(Ok(Arc::clone(publish.update)))
+    }
+
+    /// The configuration has changed while the node runs: its keys may have, and its limits.
+    fn on_reload(&mut self, config: &Config) {
+        let _ = config;
     }
 
     /// Is there something at this path of the public listener? Asked before a body is read; what

@@ -55,6 +55,11 @@ impl Checks {
         Self { waiting: BTreeMap::new(), last_place: 0, submitted: 0, limit }
     }
 
+    /// From here on so many are submitted at once.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// The connection is over: a check that waits is not done, one that is submitted is in vain.
     pub(crate) fn forget(&mut self, pending: &PendingCheck) {
         self.waiting.remove(&pending.place);

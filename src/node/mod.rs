@@ -39,6 +39,7 @@ mod policy;
 mod port;
 mod proxy;
 mod questions;
+mod reconfigure;
 mod refusal;
 mod request;
 mod schedule;

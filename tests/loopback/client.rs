@@ -13,8 +13,12 @@ pub(crate) struct Client(WebSocket<TcpStream>);
 impl Client {
     /// Upgrades, and says nothing yet.
     pub(crate) fn upgrade(stream: TcpStream, room: &str) -> Self {
-        let (socket, _) =
-            tungstenite::client(format!("ws://localhost/v1/chat/{room}"), stream).unwrap();
+        Self::open(stream, &format!("ws://localhost/v1/chat/{room}"))
+    }
+
+    /// The same, with whatever is in `uri`.
+    pub(crate) fn open(stream: TcpStream, uri: &str) -> Self {
+        let (socket, _) = tungstenite::client(uri, stream).unwrap();
         Self(socket)
     }
 

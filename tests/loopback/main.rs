@@ -16,6 +16,7 @@ mod clocks;
 mod drain;
 mod hostile;
 mod refusals;
+mod reload;
 mod secrets;
 mod server;
 

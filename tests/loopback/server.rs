@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::{PATIENCE, now};
 
 /// The configuration's file.
-const FILE: &str = "v.toml";
+pub(crate) const FILE: &str = "v.toml";
 
 /// A directory for one test, removed at its end.
 struct Scratch(PathBuf);
@@ -113,6 +113,11 @@ impl Server {
             assert!(started.elapsed() < PATIENCE, "{} descriptors", self.descriptors());
             witness.notices_nothing();
         }
+    }
+
+    /// Writes a file of its directory.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.scratch.0.join(name), text).unwrap();
     }
 
     /// A file of its directory.

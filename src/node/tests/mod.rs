@@ -9,6 +9,7 @@ mod legacy;
 mod limits;
 mod operator;
 mod proxies;
+mod reconfigure;
 mod requests;
 
 use std::collections::HashMap;
@@ -34,6 +35,8 @@ struct World {
     /// Which sockets the driver was told to end, and whose write side.
     closed: Vec<ConnId>,
     finished: Vec<ConnId>,
+    /// Who is to be read from again.
+    resumed: Vec<ConnId>,
     commands: Vec<Command>,
     /// Bytes that each socket still takes; more waits in the node.
     room: HashMap<ConnId, usize>,
@@ -70,6 +73,7 @@ impl World {
             output: HashMap::new(),
             closed: Vec::new(),
             finished: Vec::new(),
+            resumed: Vec::new(),
             commands: Vec::new(),
             room: HashMap::new(),
             messages: 0,
@@ -107,7 +111,7 @@ impl World {
                 Action::Finish(id) => self.finished.push(id),
                 Action::Close(id) => self.closed.push(id),
                 Action::Submit(command) => self.commands.push(command),
-                Action::Resume(_) => {}
+                Action::Resume(id) => self.resumed.push(id),
             }
         }
     }

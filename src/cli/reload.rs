@@ -1,0 +1,118 @@
+//! SIGHUP: the configuration is read again, and what can change while a server runs changes.
+
+use toml::{Table, Value};
+use vestibule::config::Config;
+use vestibule::net::Handle;
+
+use super::{Global, descriptors, log, secret};
+
+/// Keys, and beginnings of keys, that a running server takes up. Everything else waits for its next
+/// start.
+const LIVE: [&str; 6] = ["auth.", "backend.timeout", "drain", "http.", "limits.", "log.level"];
+/// What begins like one of them and is fixed all the same: threads, their queues, and shares.
+const FIXED: [&str; 4] =
+    ["limits.workers", "limits.worker_queue", "limits.rooms", "limits.pending_per_turn"];
+
+/// Reads again what a server was started with.
+#[derive(Debug)]
+pub(super) struct Reloader {
+    pub(super) global: Global,
+    pub(super) listen: Vec<String>,
+    pub(super) handle: Handle,
+    /// What the server goes by, without its secret.
+    pub(super) running: Config,
+}
+
+impl Reloader {
+    /// Reads everything again and hands it to the server. Tells the log what became of it.
+    pub(super) fn reload(&mut self) {
+        match self.try_reload() {
+            Ok(waiting) => {
+                ::log::info!("SIGHUP: the configuration is taken up");
+                for key in waiting {
+                    ::log::warn!("SIGHUP: {key} has changed too, and waits for the next start");
+                }
+            }
+            Err(faults) => {
+                for fault in faults {
+                    ::log::error!("SIGHUP: {fault}");
+                }
+                ::log::error!("SIGHUP: nothing has changed");
+            }
+        }
+    }
+
+    fn try_reload(&mut self) -> Result<Vec<String>, Vec<String>> {
+        let read = self.global.settings(&self.listen)?;
+        let waiting = waiting_keys(&self.running, &read);
+        let (config, warnings) = complete(read.clone()).map_err(|fault| vec![fault])?;
+        self.handle.reload(&config).map_err(|fault| vec![fault.to_string()])?;
+        for warning in warnings {
+            ::log::warn!("{warning}");
+        }
+        log::set_level(&config.log);
+        self.running = read;
+        Ok(waiting)
+    }
+}
+
+/// The configuration with its secret, and with the numbers that zeros stand for; and what is to be
+/// warned about.
+///
+/// # Errors
+/// One line: the secret cannot be read, or there are no descriptors for connections.
+pub(super) fn complete(mut config: Config) -> Result<(Config, Vec<String>), String> {
+    let mut exposed = None;
+    if secret::is_wanted(&config) {
+        let secret = secret::obtain(&config)?;
+        (config.auth.secret, exposed) = (secret.text, secret.warning);
+    }
+    let few = descriptors::fill(&mut config.limits, descriptors::raise())?;
+    Ok((config, [exposed, few].into_iter().flatten().collect()))
+}
+
+/// The keys whose values differ and which a running server does not take up.
+fn waiting_keys(running: &Config, read: &Config) -> Vec<String> {
+    let (old, new) = (flat(running), flat(read));
+    let is_live =
+        |key: &str| LIVE.iter().any(|live| key.starts_with(live)) && !FIXED.contains(&key);
+    let differs = new.into_iter().filter(|entry| !old.contains(entry));
+    differs.map(|(key, _)| key).filter(|key| !is_live(key)).collect()
+}
+
+/// Each key with its path.
+fn flat(config: &Config) -> Vec<(String, Value)> {
+    // Every value of a configuration can be written as TOML.
+    let table = Table::try_from(config).unwrap_or_default();
+    let mut flat = Vec::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(section) => {
+                flat.extend(section.into_iter().map(|(name, v)| (format!("{key}.{name}"), v)));
+            }
+            value => flat.push((key, value)),
+        }
+    }
+    flat
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vestibule::config::Length;
+
+    #[test]
+    fn what_a_running_server_does_not_take_up_is_named() {
+        let running = Config::default();
+        let mut read = running.clone();
+        assert_eq!(waiting_keys(&running, &read), Vec::<String>::new());
+        read.auth.timeout = Length::from_secs(9);
+        read.limits.connections_per_user = 1;
+        read.log.level = "debug".to_owned();
+        assert_eq!(waiting_keys(&running, &read), Vec::<String>::new());
+        read.listen = vec!["127.0.0.1:1".to_owned()];
+        read.limits.workers = 9;
+        read.log.file = "x".to_owned();
+        assert_eq!(waiting_keys(&running, &read), ["limits.workers", "listen", "log.file"]);
+    }
+}
