@@ -9,9 +9,11 @@ use std::ops::Range;
 
 use vestibule::node::Metrics;
 use vestibule::protocol::{CloseReason, ErrorCode};
-use vestibule::sim::{Report, Storm, Violation, World};
+use vestibule::sim::{Report, Scenario, Storm, Violation, World};
 
 const SEEDS: Range<u64> = 0..1_000;
+/// Of worlds with disturbances; `VESTIBULE_SIM_CHAOS_SEED=7` runs one with its trace.
+const CHAOTIC_SEEDS: Range<u64> = 0..200;
 const THREADS: u64 = 2;
 
 fn run(seed: u64) -> Result<Report, Violation> {
@@ -19,13 +21,21 @@ fn run(seed: u64) -> Result<Report, Violation> {
 }
 
 /// Runs every seed, and says which worlds broke an invariant.
-fn run_all(seeds: Range<u64>) -> (Vec<Report>, Vec<Violation>) {
+fn run_all(
+    seeds: Range<u64>,
+    run: impl Fn(u64) -> Result<Report, Violation> + Sync,
+) -> (Vec<Report>, Vec<Violation>) {
     let run_some = |first: u64| {
         let seeds = seeds.clone().skip(first as usize).step_by(THREADS as usize);
-        seeds.map(run).collect::<Vec<_>>()
+        seeds.map(&run).collect::<Vec<_>>()
     };
     let all = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|n| scope.spawn(move || run_some(n))).collect();
+        let threads: Vec<_> = (0..THREADS)
+            .map(|n| {
+                let run_some = &run_some;
+                scope.spawn(move || run_some(n))
+            })
+            .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
     let (mut reports, mut violations) = (Vec::new(), Vec::new());
@@ -54,7 +64,7 @@ fn a_thousand_worlds_keep_every_invariant_and_heal() {
         println!("{:?}", result.unwrap());
         return;
     }
-    let (reports, violations) = run_all(seeds());
+    let (reports, violations) = run_all(seeds(), run);
     for violation in &violations {
         println!("{violation}");
     }
@@ -105,6 +115,33 @@ fn assert_everything_happened(reports: &[Report]) {
     assert!(sum(&|metrics| metrics.reauthenticated) > 1_000);
     assert!(sum(&|metrics| metrics.repeated_messages) > 1_000);
     assert!(sum(&|metrics| metrics.late_completions) > 1_000);
+}
+
+#[test]
+fn worlds_with_forgers_new_keys_orders_and_stops_keep_every_invariant_and_heal() {
+    let chaotic = |seed| World::with(Scenario::chaotic(seed), seed).unwrap();
+    if let Ok(seed) = std::env::var("VESTIBULE_SIM_CHAOS_SEED") {
+        let seed = seed.parse().unwrap();
+        let mut world = chaotic(seed).recorded();
+        let result = world.run();
+        world.lines().iter().for_each(|line| println!("{line}"));
+        println!("{:?}", result.unwrap());
+        return;
+    }
+    let (reports, violations) = run_all(CHAOTIC_SEEDS, |seed| chaotic(seed).run());
+    for violation in &violations {
+        println!("{violation}");
+    }
+    assert!(violations.is_empty(), "{} worlds failed", violations.len());
+    let sum = |count: &dyn Fn(&Metrics) -> u64| -> u64 {
+        reports.iter().map(|report| count(&report.metrics)).sum()
+    };
+    assert!(sum(&|metrics| metrics.closes(CloseReason::SessionRevoked)) > 100);
+    assert!(sum(&|metrics| metrics.closes(CloseReason::TooManyAuthAttempts)) > 100);
+    assert!(sum(&|metrics| metrics.refusals(429)) > 1_000);
+    assert!(sum(&|metrics| metrics.refused_pending) > 0);
+    let longest = reports.iter().map(|report| report.metrics.timer_lateness.max()).max();
+    assert!(longest > Some(60_000_000), "nobody was stopped for long: {longest:?}");
 }
 
 #[test]

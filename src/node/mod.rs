@@ -341,6 +341,12 @@ impl Node {
         }
     }
 
+    /// Is the question of this ticket open? The simulator's checkers ask.
+    #[cfg(feature = "sim")]
+    pub(crate) fn awaits(&self, ticket: Ticket) -> bool {
+        self.questions.is_open(ticket)
+    }
+
     fn find(&self, id: ConnId) -> Option<&Connection> {
         let connection = self.connections.get(id.index())?;
         let is_it = connection.generation == id.generation() && !connection.is_over;

@@ -83,6 +83,12 @@ impl Questions {
         if is_it { self.open.try_remove(index) } else { None }
     }
 
+    /// Is the question of this ticket open?
+    #[cfg(feature = "sim")]
+    pub(crate) fn is_open(&self, ticket: Ticket) -> bool {
+        self.open.get(ticket.index as usize).is_some_and(|open| open.serial == ticket.serial)
+    }
+
     /// The open question of this ticket. `None`: it was closed, or its time is over.
     pub(crate) fn find(&mut self, ticket: Ticket) -> Option<&mut Question> {
         let question = self.open.get_mut(ticket.index as usize)?;

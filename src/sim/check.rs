@@ -131,6 +131,8 @@ pub(super) struct Times {
     answer: Duration,
     grace: Duration,
     silence: Duration,
+    /// Until then the process did nothing, so nobody can be late before.
+    pub(super) stopped_until: Instant,
     /// A tick of the wheel, and the turn that the driver was in.
     late: Duration,
 }
@@ -144,6 +146,7 @@ impl Times {
             auth: config.auth.timeout.get(),
             answer: config.backend.timeout.get(),
             grace: config.auth.reauth_grace.get(),
+            stopped_until: Instant::START,
             silence: if ping.is_zero() { Duration::MAX } else { silence },
             late: Duration::from_micros(TICK_MICROS) + turn * 2,
         }
@@ -162,12 +165,9 @@ impl Life {
         }
     }
 
-    /// The node was handed bytes.
+    /// The node was handed bytes that it may have waited for.
     pub(super) fn bytes(&mut self, now: Instant) {
-        // What comes while closing was not awaited, and puts nothing off.
-        if self.phase != Phase::Closing {
-            self.last_bytes = now;
-        }
+        self.last_bytes = now;
     }
 
     /// All output is written; the first time that is the 101.
@@ -201,7 +201,7 @@ impl Life {
             (self.phase, self.since) = (phase, now);
         }
         let deadline = self.deadline(times, terms, asked);
-        if now > deadline + times.late {
+        if now > deadline.max(times.stopped_until) + times.late {
             let late = now.since(deadline).as_millis();
             return Err(format!("{phase:?} since {:?} is {late} ms past its end", self.since));
         }

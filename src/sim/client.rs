@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::chaos::Loot;
 use super::check::Expect;
 use super::engine::{Due, Engine, News};
 use super::hostile;
@@ -21,6 +22,7 @@ pub(super) enum Kind {
     Replaying,
     Silent,
     Garbage,
+    Forging,
     Flapping,
 }
 
@@ -53,6 +55,7 @@ pub(super) struct Auth {
     pub(super) id: String,
     frame: Vec<u8>,
     pub(super) expires: UnixTime,
+    made: Instant,
 }
 
 /// One client, over all of its connections.
@@ -74,6 +77,9 @@ pub(super) struct Client {
     pub(super) accepted: Option<Auth>,
     pub(super) is_replay: bool,
     pub(super) close: Option<CloseReason>,
+    /// No `auth` that it has sent on this connection is older.
+    pub(super) oldest_auth: Instant,
+    pub(super) loot: Loot,
     /// When a message was answered last, without an error.
     pub(super) answered: Option<Instant>,
     /// No new messages.
@@ -107,6 +113,8 @@ impl Client {
             accepted: None,
             is_replay: false,
             close: None,
+            oldest_auth: Instant::START,
+            loot: Loot::default(),
             answered: None,
             is_quiet: false,
             is_leaving: false,
@@ -196,6 +204,7 @@ impl Client {
     fn connect(&mut self, engine: &mut Engine) {
         let link = self.open(engine);
         (self.state, self.close) = (State::Upgrading, None);
+        self.oldest_auth = engine.now.monotonic;
         let mut bytes = wire::upgrade(&self.room);
         // The frames behind the request may come in the same segment.
         if self.rng.below(3) == 0 {
@@ -210,6 +219,7 @@ impl Client {
         let may_err = self.state != State::Member && !engine.is_healed && self.rng.below(2) == 0;
         if let Some(accepted) = self.accepted.take_if(|_| may_err && self.kind == Kind::Replaying) {
             self.is_replay = true;
+            self.oldest_auth = self.oldest_auth.min(accepted.made);
             let frame = accepted.frame.clone();
             // Should it be acknowledged, `acknowledged` judges that.
             if let Some(link) = engine.link(link) {
@@ -235,7 +245,8 @@ impl Client {
             link.hearing.auths.push_back(id.clone());
         }
         self.is_replay = false;
-        self.auth = Some(Auth { id, frame: frame.clone(), expires });
+        let made = engine.now.monotonic;
+        self.auth = Some(Auth { id, frame: frame.clone(), expires, made });
         frame
     }
 

@@ -182,12 +182,16 @@ impl Engine {
     fn read_into(&mut self, id: ConnId, buffer: &mut [u8]) {
         let now = self.now;
         let Some(link) = self.transport(id).map(|transport| transport.link) else { return };
+        let is_closing = self.node.phase(id) == Some(Phase::Closing);
         let got = self.link(link).map_or(Got::Broken, |link| link.read(buffer));
         let Some(transport) = self.transport(id) else { return };
         match got {
             Got::Bytes(length) => {
                 transport.ready = length == buffer.len() || transport.hangup;
-                transport.life.bytes(now.monotonic);
+                // What comes while closing was not awaited, and puts nothing off.
+                if !is_closing {
+                    transport.life.bytes(now.monotonic);
+                }
                 let bytes = buffer.get_mut(..length).unwrap_or_default();
                 self.note(&Event::Read { id, bytes });
                 self.node.handle_bytes(now, id, bytes);
@@ -209,7 +213,9 @@ impl Engine {
     fn accept(&mut self, listener: usize) {
         let Some(link) = self.backlog.pop_front() else { return };
         self.schedule.push_listener(listener);
-        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1_024 + (link.0 % 60_000) as u16));
+        let client = self.link(link).map_or(0, |open| open.client);
+        let ip = self.addresses.get(client).copied().unwrap_or(Ipv4Addr::LOCALHOST);
+        let peer = SocketAddr::from((ip, 1_024 + (link.0 % 60_000) as u16));
         let now = self.now;
         let Ok(id) = self.node.handle_accept(now, peer) else {
             self.note(&Event::Drop { link });
@@ -255,9 +261,11 @@ impl Engine {
         self.note(&Event::Completion { ticket });
         {
             let mut ledger = self.ledger.lock();
-            let is_awaited = ledger.asker(ticket).is_some_and(|asker| {
-                self.node.phase(asker).is_some_and(|phase| phase != Phase::Closing)
-            });
+            // An answer that comes too late, after a stop, may find its question given up.
+            let is_awaited = self.node.awaits(ticket)
+                && ledger.asker(ticket).is_some_and(|asker| {
+                    self.node.phase(asker).is_some_and(|phase| phase != Phase::Closing)
+                });
             match &done.outcome {
                 Outcome::Join(admission) if is_awaited => ledger.joined(ticket, Some(admission)),
                 Outcome::Message(answer) => ledger.answered(ticket, answer),

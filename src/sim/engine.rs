@@ -2,12 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::net::Ipv4Addr;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::EncodingKey;
 
 use super::app::SharedMoods;
+use super::chaos::Disturbance;
 use super::check::{Expect, Times};
 use super::driver::Transport;
 use super::ledger::{SharedLedger, Watched};
@@ -37,6 +39,8 @@ pub(super) enum Due {
     Doom(LinkId),
     /// Somebody sets the wall clock.
     WallClock,
+    /// Something is done to the server.
+    Disturbance(Disturbance),
 }
 
 /// What a client learns of one of its links.
@@ -97,8 +101,17 @@ pub(super) struct Engine {
     agenda: BinaryHeap<Reverse<(Instant, u64, Due)>>,
     entries: u64,
     works: BTreeMap<u64, Work>,
-    key: EncodingKey,
-    tokens: u64,
+    pub(super) key: EncodingKey,
+    pub(super) tokens: u64,
+    // What was done to the server.
+    /// Where each client comes from; empty: all from one.
+    pub(super) addresses: Vec<Ipv4Addr>,
+    /// When the key was replaced last.
+    pub(super) key_changed: Instant,
+    /// When each user was thrown out last.
+    pub(super) revoked: BTreeMap<String, Instant>,
+    /// How long the process does nothing from here on.
+    pub(super) stop: Duration,
 }
 
 impl Engine {
@@ -143,6 +156,10 @@ impl Engine {
             works: BTreeMap::new(),
             key: EncodingKey::from_secret(config.auth.secret.as_bytes()),
             tokens: 0,
+            addresses: Vec::new(),
+            key_changed: Instant::START,
+            revoked: BTreeMap::new(),
+            stop: Duration::ZERO,
             scenario,
         })
     }
@@ -200,7 +217,8 @@ impl Engine {
             },
             Due::Doom(link) if !self.is_healed => self.doom(link),
             Due::WallClock if !self.is_healed => self.set_wall_clock(),
-            Due::Client(_) | Due::Doom(_) | Due::WallClock => {}
+            Due::Disturbance(disturbance) if !self.is_healed => self.disturb(disturbance),
+            Due::Client(_) | Due::Doom(_) | Due::WallClock | Due::Disturbance(_) => {}
         }
     }
 
@@ -329,18 +347,6 @@ impl Engine {
         if let Some(link) = self.link(link) {
             link.hearing.expected.push_back(expect);
         }
-    }
-
-    /// A token of `user` that expires `life` seconds from now, or did so before. All differ.
-    pub(super) fn token(&mut self, user: &str, life: i64) -> String {
-        self.tokens += 1;
-        let exp = (self.now.unix.as_millis() / 1_000).saturating_add_signed(life);
-        let claims = serde_json::json!({ "sub": user, "exp": exp, "jti": self.tokens.to_string() });
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.key);
-        token.unwrap_or_else(|error| {
-            self.fail(format!("a token cannot be signed: {error}"));
-            String::new()
-        })
     }
 
     // --- What the network does ---

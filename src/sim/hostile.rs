@@ -36,6 +36,7 @@ fn begin(client: &mut Client, engine: &mut Engine) {
             _ => wire::upgrade(&client.room),
         },
         Kind::Garbage => garbage(client, engine),
+        Kind::Forging => forgery(client, engine),
         _ => {
             let mut bytes = conversation(client, engine);
             bytes.truncate(client.rng.below(bytes.len() as u64 + 1) as usize);
@@ -78,6 +79,18 @@ fn leave(client: &mut Client, engine: &mut Engine, link: LinkId) {
     }
     let pause = client.absence();
     client.wake_after(engine, pause);
+}
+
+/// A token with our header and somebody else's signature.
+fn forgery(client: &mut Client, engine: &mut Engine) -> Vec<u8> {
+    let mut bytes = wire::upgrade(&client.room);
+    let token = engine.token(&client.user, 900);
+    let claims = token.rsplit_once('.').map_or("", |(claims, _)| claims);
+    let number = client.rng.next_u64();
+    let forged = format!("{claims}.{number:043}");
+    let auth = wire::envelope("auth", &format!("auth-{number}"), "token", &forged);
+    bytes.extend(client.text(&auth));
+    bytes
 }
 
 /// What an honest client would say.

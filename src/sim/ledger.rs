@@ -149,6 +149,14 @@ impl Ledger {
         member.asked = Some((join.ticket, now.monotonic, terms));
     }
 
+    /// An operator asks a user for a fresh token, so it may be asked for from now on.
+    pub(super) fn required(&mut self, user: &str, now: Instant) {
+        let members = self.members.values_mut().filter(|member| member.user == user);
+        for terms in members.filter_map(|member| member.terms.as_mut()) {
+            terms.reauth_from = terms.reauth_from.min(now);
+        }
+    }
+
     /// Whose join this ticket is.
     pub(super) fn asker(&self, ticket: Ticket) -> Option<ConnId> {
         let is_it = |member: &Member| member.asked.is_some_and(|(asked, ..)| asked == ticket);

@@ -16,11 +16,25 @@ impl Client {
         for seen in engine.read_as_client(link, most) {
             if self.kind.is_honest() {
                 self.hear(engine, link, seen);
+            } else if self.kind == Kind::Forging {
+                self.learn(engine, link, &seen);
             }
         }
         if is_slow && engine.link(link).is_some_and(|link| link.has_unread()) {
             let pause = self.millis(100, 4_000);
             engine.at(engine.now.monotonic + pause, Due::Client(self.number));
+        }
+    }
+
+    /// What a forger makes of an answer: it comes again, at once.
+    fn learn(&mut self, engine: &mut Engine, link: LinkId, seen: &Seen) {
+        if matches!(seen, Seen::Close(_, text) if text == CloseReason::InvalidToken.text())
+            && let Err(what) = self.loot.count(engine.now.monotonic)
+        {
+            engine.fail(format!("client {}: {what}", self.number));
+        }
+        if matches!(seen, Seen::Close(..) | Seen::Refused(_)) {
+            engine.reset(link);
         }
     }
 
@@ -88,6 +102,8 @@ impl Client {
         let may_be = match self.close {
             Some(CloseReason::AuthReplayed) => self.is_replay,
             Some(CloseReason::Normal) | None => self.state == State::Closing,
+            Some(CloseReason::SessionRevoked) => engine.was_revoked(&self.user, self.oldest_auth),
+            Some(CloseReason::InvalidToken) => engine.key_was_replaced(self.oldest_auth),
             Some(reason) => reason.reconnect() != Reconnect::No,
         };
         if !may_be {
@@ -111,7 +127,11 @@ impl Client {
 
     /// How long a client that is not honest stays away.
     pub(super) fn absence(&mut self) -> Duration {
-        self.millis(10, if self.kind == Kind::Flapping { 10_000 } else { 60_000 })
+        match self.kind {
+            Kind::Forging => self.millis(100, 3_000),
+            Kind::Flapping => self.millis(10, 10_000),
+            _ => self.millis(10, 60_000),
+        }
     }
 
     pub(super) fn ended(&mut self, engine: &mut Engine) {

@@ -17,6 +17,9 @@
 //!   nothing is asked of the driver for a connection that is gone.
 //! * Bytes of authenticated connections wait behind at most one share of pending work.
 //!
+//! A [chaotic](Scenario::chaotic) world adds forgers, the limits of an address, keys and limits that
+//! change, users that an operator throws out, and a process that is stopped for up to 20 minutes.
+//!
 //! Then everything heals, and every honest client must get through; then the node drains, and
 //! nothing may be left. What fails is a [`Violation`] with the seed that makes it fail again.
 //!
@@ -42,6 +45,7 @@
 //! ```
 
 mod app;
+mod chaos;
 mod check;
 mod client;
 mod driver;

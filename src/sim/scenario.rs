@@ -23,6 +23,8 @@ pub struct Mix {
     pub silent: usize,
     /// Send what no client should, before and after they say who they are.
     pub garbage: usize,
+    /// Send forged tokens, as fast as they are answered.
+    pub forging: usize,
     /// Break off anywhere in a good conversation, and begin again.
     pub flapping: usize,
 }
@@ -31,7 +33,7 @@ impl Mix {
     /// All of them.
     #[must_use]
     pub fn clients(&self) -> usize {
-        self.honest() + self.silent + self.garbage + self.flapping
+        self.honest() + self.silent + self.garbage + self.forging + self.flapping
     }
 
     /// Those that must get through when everything heals.
@@ -50,6 +52,10 @@ pub struct Scenario {
     pub rooms: usize,
     /// Do links stall and break, do answers come late or never, does the wall clock jump?
     pub faults: bool,
+    /// Do keys and limits change, are users thrown out, is the process stopped for a while? The wall
+    /// clock is then left alone, as a revocation counts by it; and each two honest clients have an
+    /// address of their own, and every other client one.
+    pub disturbances: bool,
     /// Virtual time until everything heals. The re-authentication of section 5 of the protocol
     /// comes after 14 minutes.
     pub length: Duration,
@@ -72,6 +78,7 @@ impl Scenario {
             replaying: up_to(1),
             silent: up_to(2),
             garbage: up_to(2),
+            forging: 0,
             flapping: up_to(2),
         };
         let mut config = Config::default();
@@ -86,10 +93,26 @@ impl Scenario {
             clients,
             rooms: 1 + rng.below(3) as usize,
             faults: true,
+            disturbances: false,
             length: Duration::from_secs(16 * 60),
             turn: Duration::from_micros(pick(&mut rng, 0, &[50, 2_000])),
             config,
         }
+    }
+}
+
+impl Scenario {
+    /// The scenario of `seed` with forgers, the limits of an address, and disturbances.
+    #[must_use]
+    pub fn chaotic(seed: u64) -> Self {
+        let mut scenario = Self::drawn(seed);
+        scenario.clients.forging = 1 + (seed % 2) as usize;
+        let defaults = Config::default().limits;
+        let limits = &mut scenario.config.limits;
+        limits.pending_per_ip = if seed.is_multiple_of(3) { 8 } else { defaults.pending_per_ip };
+        limits.auth_per_minute_per_ip = defaults.auth_per_minute_per_ip;
+        scenario.disturbances = true;
+        scenario
     }
 }
 

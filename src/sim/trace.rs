@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::chaos::Disturbance;
 use super::network::LinkId;
 use crate::id::ConnId;
 use crate::node::Ticket;
@@ -33,6 +34,8 @@ pub(super) enum Event<'a> {
     Reset { link: LinkId },
     /// Somebody set the wall clock.
     WallClock,
+    /// Something was done to the server.
+    Disturbance(Disturbance),
     /// No more faults from here on.
     Heal,
     /// The node drains.

@@ -1,10 +1,12 @@
 //! A world: clients and a node, from a seed to a report.
 
-use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, mem};
 
 use super::app::{MoodyApp, SharedMoods};
+use super::chaos;
 use super::client::{Client, Kind};
 use super::engine::{Due, Engine};
 use super::scenario::{Mix, Scenario};
@@ -123,7 +125,7 @@ impl World {
         app: Box<dyn App>,
         moods: SharedMoods,
     ) -> Result<Self, KeyFault> {
-        let Scenario { clients: mix, rooms, length, faults, .. } = scenario;
+        let Scenario { clients: mix, rooms, length, faults, disturbances, .. } = scenario;
         let mut engine = Engine::new(scenario, seed, app, moods)?;
         let mut rng = Rng::new(seed);
         let mut clients = Vec::new();
@@ -131,12 +133,22 @@ impl World {
             for _ in 0..count {
                 let number = clients.len();
                 let mut client = Client::new(number, kind, rooms, rng.next_u64());
+                if disturbances {
+                    // Two honest ones share an address, as they share a user.
+                    let unique = if kind.is_honest() { number / 2 } else { 256 + number };
+                    engine.addresses.push(Ipv4Addr::from(0xc612_0000 + unique as u32));
+                }
                 let pause = client.millis(0, 10_000);
                 client.wake_after(&mut engine, pause);
                 clients.push(client);
             }
         }
-        for _ in 0..if faults { rng.below(4) } else { 0 } {
+        if disturbances {
+            for (at, disturbance) in chaos::drawn(&mut rng, length) {
+                engine.at(at, Due::Disturbance(disturbance));
+            }
+        }
+        for _ in 0..if faults && !disturbances { rng.below(4) } else { 0 } {
             let at = Duration::from_micros(rng.below(length.as_micros() as u64));
             engine.at(Instant::START + at, Due::WallClock);
         }
@@ -248,6 +260,10 @@ impl World {
             engine.check();
             self.busy_until = to + engine.scenario.turn;
         }
+        if !engine.stop.is_zero() {
+            self.busy_until = self.busy_until.max(to + mem::take(&mut engine.stop));
+            engine.times.stopped_until = self.busy_until;
+        }
         self.violation()
     }
 
@@ -257,7 +273,7 @@ impl World {
     }
 }
 
-fn kinds(mix: Mix) -> [(Kind, usize); 7] {
+fn kinds(mix: Mix) -> [(Kind, usize); 8] {
     [
         (Kind::Good, mix.good),
         (Kind::Slow, mix.slow),
@@ -265,6 +281,7 @@ fn kinds(mix: Mix) -> [(Kind, usize); 7] {
         (Kind::Replaying, mix.replaying),
         (Kind::Silent, mix.silent),
         (Kind::Garbage, mix.garbage),
+        (Kind::Forging, mix.forging),
         (Kind::Flapping, mix.flapping),
     ]
 }
