@@ -1,0 +1,47 @@
+// What goes wrong while the connection goes on. No text here ever holds a token.
+
+import type { ErrorCode } from './messages.js';
+
+/** The server's error codes, and those of this client. */
+export type ChatErrorCode =
+  | ErrorCode
+  /** More messages wait for an answer than `maxQueue`. */
+  | 'queue_full'
+  /** The message is empty, or too long for the protocol: it was not sent. */
+  | 'invalid_content'
+  /** The connection is closed; whether a message that was sent was handled is not known. */
+  | 'closed'
+  /** The connection was away for so long that sending again might do the message twice. */
+  | 'outcome_unknown'
+  /** The server said something that is not of this protocol. */
+  | 'unreadable';
+
+/** A refused message. Every one is an `error` event, and most reject a promise of `send`, too. */
+export class ChatError extends Error {
+  override readonly name = 'ChatError';
+
+  constructor(
+    readonly code: ChatErrorCode,
+    message: string,
+    /** The id of the message that was refused; null where it is not about one. */
+    readonly requestId: string | null = null,
+    /** With `rate_limited`: how long to wait before sending again, in milliseconds. */
+    readonly retryAfterMs: number | null = null,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * Throw this from `getToken` or `refreshToken` when the network failed and trying again may help.
+ * Whatever else they throw ends the session, but for a `TypeError`, which is what `fetch` throws
+ * when it cannot reach a server.
+ */
+export class Unreachable extends Error {
+  override readonly name = 'Unreachable';
+}
+
+/** Whether trying again may help. */
+export function isPassing(fault: unknown): boolean {
+  return fault instanceof Unreachable || fault instanceof TypeError;
+}

@@ -1,0 +1,41 @@
+// From text to a message: checks all that this client relies on, and nothing more.
+
+import type { ServerMessage } from './messages.js';
+
+type Fields = Record<string, unknown>;
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isText = (value: unknown) => typeof value === 'string';
+const isTextOrNull = (value: unknown) => value === null || isText(value);
+
+/** The fields on which this client, or code that uses it, stumbles if they are wrong. */
+const CHECKS: Record<ServerMessage['type'], (payload: Fields) => boolean> = {
+  auth_required: ({ reason, deadline }) => isText(reason) && isText(deadline),
+  chat_message: ({ content, user_id }) => isText(content) && isText(user_id),
+  error: ({ error, message, request_id, retry_after_ms }) =>
+    isText(error) &&
+    isText(message) &&
+    isTextOrNull(request_id) &&
+    (retry_after_ms === undefined || typeof retry_after_ms === 'number'),
+  recipe_update: ({ request_id, content, session, history }) =>
+    isTextOrNull(request_id) &&
+    isText(content) &&
+    (session === undefined || (isObject(session) && isText(session['user_id']))) &&
+    (history === undefined || (Array.isArray(history) && history.every(isObject))),
+};
+
+/** The message that a frame holds; null: it is not one of this protocol. */
+export function parseServerMessage(frame: unknown): ServerMessage | null {
+  let message: unknown;
+  try {
+    message = JSON.parse(frame as string);
+  } catch {
+    return null;
+  }
+  if (!isObject(message) || !isText(message['id']) || !isText(message['timestamp'])) return null;
+  const { type, payload } = message;
+  const isKnown = isText(type) && Object.hasOwn(CHECKS, type as string);
+  if (!isKnown || !isObject(payload)) return null;
+  return CHECKS[type as ServerMessage['type']](payload) ? (message as ServerMessage) : null;
+}

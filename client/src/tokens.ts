@@ -1,0 +1,159 @@
+// Where tokens are kept, and how they are replaced: once, however many ask.
+
+import { isPassing, Unreachable } from './errors.js';
+import { withLock } from './lock.js';
+import type { Credentials } from './types.js';
+
+/** What signing in and refreshing answer. */
+export interface Tokens {
+  readonly access_token: string;
+  readonly refresh_token: string;
+}
+
+/** Where tokens are kept. Yours may encrypt them, or ask the host application. */
+export interface TokenStore {
+  load(): Tokens | null;
+  /** null: forget them. */
+  save(tokens: Tokens | null): void;
+}
+
+/** In memory: gone with the page, and out of reach for whatever reads its storage later. */
+export function memoryStore(tokens: Tokens | null = null): TokenStore {
+  return {
+    load: () => tokens,
+    save: (replacement) => void (tokens = replacement),
+  };
+}
+
+/**
+ * In `localStorage`: outlives the page, and is shared by all tabs of the origin, who then refresh
+ * together only once. Every script on the origin can read it. The access token lies beside the
+ * refresh token, since who has that one can get the other. Where the browser allows no storage it
+ * is memory.
+ */
+export function localStorageStore(key = 'vestibule.tokens'): TokenStore {
+  const fallback = memoryStore();
+  return {
+    load() {
+      try {
+        const text = localStorage.getItem(key);
+        if (text !== null) return asTokens(JSON.parse(text)) ?? fallback.load();
+      } catch {
+        // No storage here, or somebody else's under our key.
+      }
+      return fallback.load();
+    },
+    save(tokens) {
+      try {
+        if (tokens === null) localStorage.removeItem(key);
+        else localStorage.setItem(key, JSON.stringify(tokens));
+        fallback.save(null);
+      } catch {
+        fallback.save(tokens);
+      }
+    },
+  };
+}
+
+export interface TokenKeeperOptions {
+  /** The server, such as `https://chat.example.com`; `wss:` is taken as `https:`. */
+  url: string | URL;
+  /** Default: `memoryStore()`. */
+  store?: TokenStore | undefined;
+  /**
+   * New tokens for a refresh token. Throws `Unreachable` when the network failed; whatever else it
+   * throws ends the session. Default: `POST /v1/auth/refresh` of the server.
+   */
+  refresh?: ((refreshToken: string) => Promise<Tokens>) | undefined;
+  /** For a refresh. Default 10,000. */
+  timeoutMs?: number | undefined;
+}
+
+/** Tokens that replace themselves. Share one among all connections of a page. */
+export interface TokenKeeper extends Credentials {
+  getToken: () => string | null;
+  refreshToken: (stale: string | null) => Promise<string | null>;
+  /** After signing in. */
+  save: (tokens: Tokens) => void;
+  /** After signing out. */
+  clear: () => void;
+}
+
+/**
+ * Keeps tokens and refreshes them: one request however many ask, in all tabs that share the store.
+ * Who waited while another tab refreshed takes what that one got. The functions need no `this`.
+ */
+export function tokenKeeper(options: TokenKeeperOptions): TokenKeeper {
+  const { store = memoryStore(), timeoutMs = 10_000 } = options;
+  const url = refreshUrl(options.url);
+  const refresh = options.refresh ?? ((token) => postRefresh(url, token));
+  let refreshing: Promise<string | null> | null = null;
+
+  async function replace(stale: string | null): Promise<string | null> {
+    const tokens = store.load();
+    // Somebody was faster: another tab, or another connection before this one asked.
+    if (tokens === null || tokens.access_token !== stale) return tokens?.access_token ?? null;
+    // Whoever signed out or in meanwhile is left alone.
+    const put = (fresh: Tokens | null) => {
+      if (store.load()?.refresh_token === tokens.refresh_token) store.save(fresh);
+    };
+    try {
+      // What comes too late is kept all the same: the old refresh token is used up.
+      await within(timeoutMs, refresh(tokens.refresh_token).then(put));
+    } catch (fault) {
+      if (isPassing(fault)) throw fault;
+      put(null);
+    }
+    return store.load()?.access_token ?? null;
+  }
+
+  return {
+    getToken: () => store.load()?.access_token ?? null,
+    refreshToken(stale) {
+      refreshing ??= withLock(`vestibule ${url}`, () => replace(stale)).finally(() => {
+        refreshing = null;
+      });
+      return refreshing;
+    },
+    save: (tokens) => store.save(tokens),
+    clear: () => store.save(null),
+  };
+}
+
+/** The server's answer, or a fault that says nothing of what was sent. */
+async function postRefresh(url: string, refreshToken: string): Promise<Tokens> {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ refresh_token: refreshToken }),
+    cache: 'no-store',
+  });
+  const isRefused = answer.status >= 400 && answer.status < 500;
+  if (isRefused && ![408, 425, 429].includes(answer.status)) {
+    throw new Error('The server refused to refresh the session');
+  }
+  // A page of some proxy is no answer of the server, whatever its status.
+  const tokens = answer.ok ? asTokens(await answer.json().catch(() => null)) : null;
+  if (tokens === null) throw new Unreachable('The server could not refresh the session');
+  return tokens;
+}
+
+/** A refresh that hangs must not hold the lock of all tabs. */
+function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Unreachable('The refresh took too long')), ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+function asTokens(value: unknown): Tokens | null {
+  const { access_token, refresh_token } = (value ?? {}) as Partial<Tokens>;
+  const isPair = typeof access_token === 'string' && typeof refresh_token === 'string';
+  return isPair ? { access_token, refresh_token } : null;
+}
+
+function refreshUrl(server: string | URL): string {
+  const { protocol, host, pathname } = new URL(server);
+  const path = `${pathname.replace(/\/+$/, '')}/v1/auth/refresh`;
+  return `${protocol.replace(/^ws/, 'http')}//${host}${path}`;
+}

@@ -1,0 +1,79 @@
+// What goes into a connection, and what it tells.
+
+import type { CloseInfo } from './closes.js';
+import type { ChatError } from './errors.js';
+import type { State } from './machine.js';
+import type { ReauthReason, RecipeUpdate, ServerChatMessage } from './messages.js';
+import type { TextKey } from './texts.js';
+
+/** Where tokens come from. `tokenKeeper` makes one; any pair of functions will do. */
+export interface Credentials {
+  /** The access token to use; null: there is none, and `refreshToken` is asked. */
+  getToken: () => string | null | Promise<string | null>;
+  /**
+   * A newer access token than this one; null: the user has to sign in. Without it `getToken` is
+   * asked again. What it may throw: see `Unreachable`.
+   */
+  refreshToken?: ((stale: string | null) => Promise<string | null>) | undefined;
+}
+
+export interface ChatOptions extends Credentials {
+  /** The server, such as `wss://chat.example.com`; `https:` is taken as `wss:`. */
+  url: string | URL;
+  /** 1 to 128 characters of `A-Z a-z 0-9 . _ ~ -`. */
+  recipeId: string;
+  /** Messages that may wait for an answer. Default 32, as many as the server tells repeated. */
+  maxQueue?: number | undefined;
+  /** For the socket to open. Default 10,000. */
+  openTimeoutMs?: number | undefined;
+  /** For the server to accept the `auth`. Default 5,000. */
+  authTimeoutMs?: number | undefined;
+  /** Silence while an answer is due, after which the network is given up. Default 30,000. */
+  silenceTimeoutMs?: number | undefined;
+  /** Default: the global one. Node.js before 22 has none; `ws` has. */
+  WebSocket?: WebSocketConstructor | undefined;
+}
+
+/** As much of `WebSocket` as is used. */
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
+
+export interface WebSocketLike {
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  send(data: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** How things stand. It is replaced, never changed. */
+export interface Status {
+  readonly state: State;
+  /** The row of `TEXTS` for people. */
+  readonly text: TextKey;
+  /** The server asked for a new token, and it is on its way. Chat goes on. */
+  readonly reauthenticating: boolean;
+  /** Why the last socket ended; null once authenticated, and at a new start. */
+  readonly close: CloseInfo | null;
+  /** While `reconnecting`: the length of the wait, counted from this status on. */
+  readonly retryInMs: number | null;
+}
+
+/** A `recipe_update` whose recipe is of a known type. */
+export type Update<Recipe> = RecipeUpdate & { payload: { recipe_data: Recipe | null } };
+
+export interface ReauthEvent {
+  readonly reauthenticating: boolean;
+  readonly reason: ReauthReason;
+}
+
+export interface ChatEvents<Recipe> {
+  /** The status changed. */
+  state: Status;
+  /** Somebody in the room said something, or the server did: answers and acknowledgements, too. */
+  message: ServerChatMessage | Update<Recipe>;
+  /** Something was refused; the connection goes on. */
+  error: ChatError;
+  /** A re-authentication began or ended. */
+  reauth: ReauthEvent;
+}
