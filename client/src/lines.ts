@@ -1,0 +1,63 @@
+// What a chat shows, folded from what was said. Pure: lists are replaced, never changed.
+
+import type { ChatError } from './errors.js';
+import type { HistoryEntry, RecipeUpdate, ServerChatMessage } from './messages.js';
+
+/** One thing that was said. */
+export interface Line {
+  /** Of the message; a reply has that of what it replies to, and `server` in `from`. */
+  readonly id: string;
+  readonly from: 'me' | 'others' | 'server';
+  /** Who said it; null for the server. */
+  readonly userId: string | null;
+  readonly content: string;
+  /** `pending`: no answer yet. `failed`: `error` says why. */
+  readonly state: 'pending' | 'done' | 'failed';
+  readonly error: ChatError | null;
+}
+
+export type Lines = readonly Line[];
+
+/** The oldest are forgotten first. */
+const MAX_LINES = 500;
+
+export function said(lines: Lines, id: string, userId: string | null, content: string): Lines {
+  return add(lines, { id, from: 'me', userId, content, state: 'pending', error: null });
+}
+
+export function failed(lines: Lines, error: ChatError): Lines {
+  return lines.map((line) =>
+    line.from === 'me' && line.id === error.requestId ? { ...line, state: 'failed', error } : line,
+  );
+}
+
+/** `me` is our own user id: the same user may have another tab. */
+export function heard(lines: Lines, chat: ServerChatMessage, me: string | null): Lines {
+  const { content, user_id: userId } = chat.payload;
+  const from = userId === me ? 'me' : 'others';
+  return add(lines, { id: chat.id, from, userId, content, state: 'done', error: null });
+}
+
+/** Answers to what we said, and news; acknowledgements of an `auth` are nothing that was said. */
+export function answered(lines: Lines, update: RecipeUpdate): Lines {
+  const { request_id, content, session } = update.payload;
+  if (session !== undefined) return lines;
+  const id = request_id ?? update.id;
+  const done = lines.map(
+    (line): Line => (line.from === 'me' && line.id === id ? { ...line, state: 'done' } : line),
+  );
+  return add(done, { id, from: 'server', userId: null, content, state: 'done', error: null });
+}
+
+/** What the room's history has is shown there, and only there. */
+export function without(lines: Lines, history: readonly HistoryEntry[]): Lines {
+  const known = new Set(history.map((entry) => entry.id));
+  const replied = new Set(history.filter((e) => e.reply !== null).map((entry) => entry.id));
+  const isShownThere = ({ id, from, state }: Line) =>
+    from === 'server' ? replied.has(id) : known.has(id) && state === 'done';
+  return lines.some(isShownThere) ? lines.filter((line) => !isShownThere(line)) : lines;
+}
+
+function add(lines: Lines, line: Line): Lines {
+  return [...lines.slice(1 - MAX_LINES), line];
+}
