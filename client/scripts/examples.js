@@ -1,0 +1,97 @@
+// Runs what is in examples/clients against a server: node scripts/examples.js PATH-TO-VESTIBULE
+// An example whose interpreter or package is not on this machine is skipped, and named.
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+import { JSDOM } from 'jsdom';
+import { PATIENCE_MS, Server, until } from './server.js';
+
+const CLIENT = resolve(import.meta.dirname, '..');
+const EXAMPLES = resolve(CLIENT, '../examples/clients');
+const server = new Server(process.argv[2]);
+const data = server.folder;
+
+/** Bundled with this package's build, as an installed one would be. */
+async function bundle(name) {
+  const outfile = join(data, `${name}.mjs`);
+  // One React, although both folders may have one.
+  const installed = (name) => [name, join(CLIENT, 'node_modules', name)];
+  const alias = {
+    ...Object.fromEntries(['react', 'react-dom'].map(installed)),
+    '@vestibule/client': join(CLIENT, 'dist/index.js'),
+    '@vestibule/client/react': join(CLIENT, 'dist/react.js'),
+  };
+  const forPage = name.endsWith('.jsx');
+  await build({
+    entryPoints: [join(EXAMPLES, name)],
+    outfile,
+    alias,
+    bundle: true,
+    jsx: 'automatic',
+    platform: forPage ? 'browser' : 'node',
+    format: forPage ? 'iife' : 'esm',
+    define: { 'process.env.NODE_ENV': '"production"' },
+    logLevel: 'warning',
+  });
+  return outfile;
+}
+
+const has = (command, ...args) => spawnSync(command, args).status === 0;
+
+/** Says one thing, and waits until `command` has shown the greeting and the answer. */
+async function converse(command, args, env, said) {
+  const child = spawn(command, args, { env: { ...process.env, ...env }, cwd: data });
+  if (said) child.stdin.end(`${said}\n`);
+  await until(child, /How can I help[\s\S]*Noted/).finally(() => child.kill());
+}
+
+const EXAMPLE_RUNS = {
+  'chat.mjs': async (url, TOKEN) => {
+    const flags = globalThis.WebSocket ? [] : ['--experimental-websocket'];
+    const file = await bundle('chat.mjs');
+    await converse(process.execPath, [...flags, file, 'soup', url], { TOKEN }, 'Hello');
+  },
+  'chat.jsx': async (url, token) => {
+    const code = readFileSync(await bundle('chat.jsx'), 'utf8');
+    const { window } = new JSDOM('<main id="chat"></main>', {
+      runScripts: 'outside-only',
+      url: 'http://127.0.0.1',
+      pretendToBeVisual: true,
+    });
+    Object.assign(window, { VESTIBULE_URL: url, prompt: () => token });
+    window.eval(code);
+    const shown = () => window.document.body.textContent;
+    const wait = async (pattern) => {
+      for (let ms = 0; !pattern.test(shown()); ms += 20) {
+        if (ms > PATIENCE_MS) throw new Error(`no ${pattern} in time; it shows: ${shown()}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    await wait(/Connected/);
+    window.document.querySelector('input').value = 'Hello';
+    window.document.querySelector('form button').click();
+    await wait(/alice Hello +Recipe \S/);
+    window.close();
+  },
+  'chat.py': async (url, TOKEN) => {
+    if (!has('python3', '-c', 'import websockets.asyncio')) return 'no websockets for python3';
+    await converse('python3', [join(EXAMPLES, 'chat.py'), 'soup', url], { TOKEN }, 'Hello');
+  },
+  'chat.sh': async (url, TOKEN) => {
+    if (!has('wscat', '--version')) return 'no wscat';
+    await converse('sh', [join(EXAMPLES, 'chat.sh'), 'soup', url], { TOKEN, WAIT: '2' });
+  },
+};
+
+try {
+  await server.start();
+  const token = server.token('alice');
+  for (const [name, run] of Object.entries(EXAMPLE_RUNS)) {
+    const skipped = await run(server.url, token);
+    console.log(`examples/clients/${name}: ${skipped ? `skipped, ${skipped}` : 'runs'}`);
+  }
+} finally {
+  server.remove();
+}
+process.exit(0);

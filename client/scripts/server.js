@@ -1,0 +1,71 @@
+// A server of our own for a script: on a free port of the loopback, in a folder that goes with it.
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+export const PATIENCE_MS = 20_000;
+
+/** What a process says once `pattern` is in it; an error when it ends or takes long before. */
+export function until(child, pattern) {
+  return new Promise((found, reject) => {
+    let text = '';
+    const fail = (why) => reject(new Error(`${why}; it said:\n${text}`));
+    const timer = setTimeout(() => fail(`no ${pattern} in time`), PATIENCE_MS);
+    const read = (chunk) => {
+      text += chunk;
+      const match = pattern.exec(text);
+      if (match) {
+        clearTimeout(timer);
+        found(match);
+      }
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.on('error', fail);
+    child.on('close', (code) => fail(`it ended with ${code}`));
+  });
+}
+
+export class Server {
+  /** Also for what else a script writes. */
+  folder = mkdtempSync(join(tmpdir(), 'vestibule-'));
+  #binary;
+  #process = null;
+  #address = '127.0.0.1:0';
+
+  constructor(binary) {
+    if (!binary) throw new Error('The path of the vestibule binary is missing');
+    this.#binary = resolve(binary);
+  }
+
+  get url() {
+    return `ws://${this.#address}`;
+  }
+
+  /** Again on the same port, if it ran before. */
+  async start() {
+    const args = ['serve', '--app', 'memory-open', '--listen', this.#address];
+    this.#process = spawn(this.#binary, [...args, '--data', this.folder], { cwd: this.folder });
+    const [, address] = await until(this.#process, /ws:\/\/([0-9.:]+)/);
+    this.#address = address;
+  }
+
+  token(sub, ttl = '15m') {
+    const args = ['token', '--sub', sub, '--ttl', ttl, '--data', this.folder];
+    const { stdout, status, stderr } = spawnSync(this.#binary, args, { cwd: this.folder });
+    if (status !== 0) throw new Error(String(stderr));
+    return String(stdout).trim();
+  }
+
+  stop(signal) {
+    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
+    this.#process.kill(signal);
+    return ended;
+  }
+
+  remove() {
+    this.#process?.kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,18 @@
+// A recipe's chat in a terminal: TOKEN=… node chat.mjs [RECIPE] [URL]
+import { createInterface } from 'node:readline';
+import { ChatConnection, TEXTS } from '@vestibule/client';
+
+const [recipeId = 'soup', url = 'ws://127.0.0.1:8080'] = process.argv.slice(2);
+const chat = new ChatConnection({ url, recipeId, getToken: () => process.env.TOKEN ?? null });
+
+chat.on('state', (status) => console.log(`[${TEXTS[status.text]}]`));
+chat.on('message', ({ type, payload }) => {
+  console.log(type === 'chat_message' ? `${payload.user_id}: ${payload.content}` : payload.content);
+});
+chat.on('error', (error) => console.log(`Refused: ${error.message}`));
+chat.connect();
+
+const replies = [];
+for await (const line of createInterface({ input: process.stdin })) replies.push(chat.send(line));
+await Promise.allSettled(replies);
+chat.close();
