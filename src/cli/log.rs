@@ -12,13 +12,14 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ::log::{Level, LevelFilter, Log, Metadata, Record};
-use simplelog::{ConfigBuilder, WriteLogger};
+use serde::Serialize;
 use vestibule::config;
+use vestibule::time::{Rfc3339, UnixTime};
 
-use super::text::Line;
+use super::text::{Line, one_line};
 
 /// A queue's lines are there while it fills, once more when the writer has taken them, and once
 /// more as the one text that is written.
@@ -41,13 +42,14 @@ pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
         let opened = OpenOptions::new().append(true).create(true).open(&config.file);
         Box::new(opened.map_err(|error| format!("log.file {}: {error}", config.file))?)
     };
-    let queue = Arc::new(Queue::new(config.queue));
+    let format = if config.format == "json" { Format::Json } else { Format::Text };
+    let queue = Arc::new(Queue::new(config.queue, format));
     let writer = Arc::clone(&queue);
     std::thread::Builder::new()
         .name("log".to_owned())
         .spawn(move || write_until_closed(&writer, sink))
         .map_err(|error| format!("cannot start the log thread: {error}"))?;
-    ::log::set_boxed_logger(Box::new(Logger::new(LevelFilter::Trace, Arc::clone(&queue))))
+    ::log::set_boxed_logger(Box::new(Logger { queue: Arc::clone(&queue) }))
         .map_err(|error| format!("cannot start the log: {error}"))?;
     set_level(config);
     Ok(Logging { queue })
@@ -78,6 +80,7 @@ impl Logging {
 #[derive(Debug)]
 struct Queue {
     capacity: usize,
+    format: Format,
     dropped: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
@@ -93,9 +96,9 @@ struct State {
 }
 
 impl Queue {
-    fn new(capacity: usize) -> Self {
+    fn new(capacity: usize, format: Format) -> Self {
         let state = Mutex::new(State::default());
-        Self { capacity, dropped: AtomicU64::new(0), state, changed: Condvar::new() }
+        Self { capacity, format, dropped: AtomicU64::new(0), state, changed: Condvar::new() }
     }
 
     /// A poisoned lock is taken as it is: a queue of lines has no invariant that could be broken.
@@ -132,7 +135,7 @@ fn write_until_closed(queue: &Arc<Queue>, mut sink: Box<dyn Write + Send>) {
         let count = lines.len() as u64;
         let mut text: String = lines.into_iter().collect();
         if dropped > 0 {
-            text.push_str(&dropped_notice(dropped));
+            text.push_str(&dropped_notice(queue.format, dropped));
         }
         let written = sink.write_all(text.as_bytes()).and_then(|()| sink.flush());
         if written.is_err() {
@@ -143,72 +146,72 @@ fn write_until_closed(queue: &Arc<Queue>, mut sink: Box<dyn Write + Send>) {
     queue.changed.notify_all();
 }
 
-fn dropped_notice(dropped: u64) -> String {
-    let queue = Arc::new(Queue::new(1));
-    let logger = Logger::new(LevelFilter::Warn, Arc::clone(&queue));
-    let mut record = Record::builder();
-    record.level(Level::Warn).target(module_path!());
-    logger.log(&record.args(format_args!("{dropped} log lines dropped")).build());
-    queue.lock().lines.pop_front().unwrap_or_default()
+fn dropped_notice(format: Format, dropped: u64) -> String {
+    format.line(Level::Warn, None, &format!("{dropped} log lines dropped"))
+}
+
+/// How a line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Text,
+    Json,
+}
+
+impl Format {
+    /// One line, its end included. `message` and `connection` are on one line already.
+    fn line(self, level: Level, connection: Option<&str>, message: &str) -> String {
+        #[derive(Serialize)]
+        struct Entry<'a> {
+            time: Rfc3339,
+            level: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            connection: Option<&'a str>,
+            message: &'a str,
+        }
+        let time = now().to_rfc3339();
+        match (self, connection) {
+            (Self::Text, None) => format!("{time} [{level}] {message}\n"),
+            (Self::Text, Some(connection)) => format!("{time} [{level}] {connection}: {message}\n"),
+            (Self::Json, _) => {
+                let entry = Entry { time, level: level.as_str(), connection, message };
+                // Texts and a number of them: cannot refuse to be serialised.
+                serde_json::to_string(&entry).unwrap_or_default() + "\n"
+            }
+        }
+    }
 }
 
 /// Formats into the queue: one line a record, whatever the record holds.
-struct Logger(Box<WriteLogger<Lines>>);
-
-impl Logger {
-    fn new(level: LevelFilter, queue: Arc<Queue>) -> Self {
-        let format = ConfigBuilder::new()
-            .set_time_format_rfc3339()
-            .set_thread_level(LevelFilter::Off)
-            .set_location_level(LevelFilter::Off)
-            .set_target_level(LevelFilter::Debug)
-            .build();
-        Self(WriteLogger::new(level, format, Lines { text: Vec::new(), queue }))
-    }
+struct Logger {
+    queue: Arc<Queue>,
 }
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // Ours alone: a library's lines would drown them, and nobody vouches for their content.
-        metadata.target().starts_with("vestibule") && self.0.enabled(metadata)
+        metadata.target().starts_with("vestibule") && metadata.level() <= ::log::max_level()
     }
 
     fn log(&self, record: &Record<'_>) {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let mut line = Line::default();
+        let mut message = Line::default();
         // A full line is an error only to stop the formatting early; what fits is there.
-        let _ = line.write_fmt(*record.args());
-        let message = line.text;
-        let mut plain = Record::builder();
-        plain.metadata(record.metadata().clone());
-        self.0.log(&plain.args(format_args!("{message}")).build());
+        let _ = message.write_fmt(*record.args());
+        let connection = record.key_values().get("connection".into());
+        let connection = connection.map(|id| one_line(&id.to_string()));
+        let level = record.level();
+        self.queue.push(self.queue.format.line(level, connection.as_deref(), &message.text));
     }
 
     fn flush(&self) {}
 }
 
-/// What simplelog writes its pieces into: a line end completes the line.
-struct Lines {
-    text: Vec<u8>,
-    queue: Arc<Queue>,
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.text.extend_from_slice(bytes);
-        if self.text.last() == Some(&b'\n') {
-            let line = String::from_utf8_lossy(&self.text).into_owned();
-            self.text.clear();
-            self.queue.push(line);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+#[expect(clippy::disallowed_methods, reason = "the log is above the drivers")]
+fn now() -> UnixTime {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixTime::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -175,6 +175,10 @@ impl Faults {
             );
             self.add("log.level", problem);
         }
+        if !["text", "json"].contains(&config.log.format.as_str()) {
+            let problem = format!("`{}` is no format: write `text` or `json`", config.log.format);
+            self.add("log.format", problem);
+        }
         self.within("log.queue", config.log.queue, 1..=MAX_QUEUE);
     }
 }

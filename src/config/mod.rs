@@ -278,6 +278,8 @@ impl Default for Backend {
 pub struct Log {
     /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
     pub level: String,
+    /// `text`, or `json`: one object a line.
+    pub format: String,
     /// Appended to. Empty: standard error.
     pub file: String,
     /// Lines that wait for the writing thread; more are dropped, and counted.
@@ -286,7 +288,12 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".to_owned(), file: String::new(), queue: 1_024 }
+        Self {
+            level: "info".to_owned(),
+            format: "text".to_owned(),
+            file: String::new(),
+            queue: 1_024,
+        }
     }
 }
 

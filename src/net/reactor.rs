@@ -303,7 +303,7 @@ impl Reactor {
         let Ok(id) = self.node.handle_accept(self.now, peer) else { return };
         let Some(transport) = self.transports.insert(id, stream) else { return };
         if let Err(error) = transport.register(self.poll.registry(), id) {
-            log::warn!("connection {id} cannot be watched: {error}");
+            log::warn!(connection:% = id; "cannot be watched: {error}");
             self.hang_up(id, Hangup::Reset);
         }
     }

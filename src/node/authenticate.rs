@@ -217,6 +217,8 @@ impl Node {
         }
         self.with_session(index, |session, _| session.admitted(join.clocks));
         let Some(user) = self.users.name_of(index).cloned() else { return };
+        let asker = self.id_of(index);
+        log::debug!(connection:% = asker; "{} {user}", if is_first { "joined as" } else { "is still" });
         let session = SessionInfo {
             user_id: &user,
             expires_at: join.expires_at.to_rfc3339(),

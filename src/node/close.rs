@@ -61,7 +61,8 @@ impl Node {
         });
         if is_websocket {
             self.metrics.count_close(reason);
-            log::debug!("{}: closed: {} {}", self.id_of(index), reason.code(), reason.text());
+            let id = self.id_of(index);
+            log::debug!(connection:% = id; "closed: {} {}", reason.code(), reason.text());
             let frame = self.encoder.close(reason);
             self.say_goodbye(now, index, frame, Some(reason));
         }

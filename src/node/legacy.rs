@@ -145,7 +145,8 @@ impl Node {
         if self.noticed.is_new(now.monotonic, connection.address(), self.policy.addresses) {
             let (id, ip) = (self.id_of(index), connection.peer().ip());
             log::warn!(
-                "{id}: an old client at {ip} ({}); clients send their token in an `auth` message. \
+                connection:% = id;
+                "an old client at {ip} ({}); clients send their token in an `auth` message. \
                  Told once an hour for each address",
                 kind.name()
             );

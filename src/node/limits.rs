@@ -105,7 +105,7 @@ impl Node {
             Ok(None) => return connection.decoder.keep(kept),
             Err(proxy::Malformed) => {
                 self.metrics.bad_proxy_headers += 1;
-                log::debug!("{}: no PROXY header", self.id_of(index));
+                log::debug!(connection:% = self.id_of(index); "no PROXY header");
                 return self.drop_connection(now, index);
             }
         };

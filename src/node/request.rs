@@ -133,7 +133,7 @@ impl Node {
         self.with_session(index, |session, policy| session.upgraded(now.monotonic, policy));
         if let Some(connection) = self.connections.get_mut(index) {
             connection.wanted_room = Some(Box::new(room.clone()));
-            log::debug!("{id}: upgraded from {}", connection.peer_text());
+            log::debug!(connection:% = id; "upgraded from {}", connection.peer_text());
         }
         self.metrics.upgraded += 1;
         self.send(now, index, response);
@@ -312,7 +312,7 @@ impl Node {
     /// Refuses a request.
     pub(super) fn refuse(&mut self, now: Now, index: usize, refusal: Refusal) {
         self.metrics.count_refusal(refusal.status());
-        log::debug!("{}: refused: {}", self.id_of(index), refusal.status());
+        log::debug!(connection:% = self.id_of(index); "refused: {}", refusal.status());
         self.write_response(now, index, &refusal.response());
     }
 

@@ -2,7 +2,8 @@ use super::*;
 use std::sync::mpsc;
 
 fn log(queue: &Arc<Queue>, level: Level, text: &str) {
-    let logger = Logger::new(LevelFilter::Info, Arc::clone(queue));
+    let logger = Logger { queue: Arc::clone(queue) };
+    ::log::set_max_level(LevelFilter::Info);
     let mut record = Record::builder();
     record.level(level).target("vestibule::net");
     logger.log(&record.args(format_args!("{text}")).build());
@@ -33,7 +34,7 @@ impl Write for Slow {
 
 #[test]
 fn a_line_has_a_utc_time_a_level_and_the_message() {
-    let queue = Arc::new(Queue::new(8));
+    let queue = Arc::new(Queue::new(8, Format::Text));
     log(&queue, Level::Info, "hello");
     log(&queue, Level::Debug, "too quiet");
     let lines = taken(&queue);
@@ -44,8 +45,28 @@ fn a_line_has_a_utc_time_a_level_and_the_message() {
 }
 
 #[test]
+fn in_json_a_line_is_an_object_with_the_connections_id() {
+    let queue = Arc::new(Queue::new(8, Format::Json));
+    let logger = Logger { queue: Arc::clone(&queue) };
+    ::log::set_max_level(LevelFilter::Info);
+    let mut record = Record::builder();
+    record
+        .level(Level::Warn)
+        .target("vestibule::node")
+        .key_values(&("connection", "0000002a-000007"));
+    logger.log(&record.args(format_args!("say \"hi\"\n")).build());
+    log(&queue, Level::Info, "hello");
+    let lines = taken(&queue);
+    let entry: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+    assert!(vestibule::time::is_date_time(entry["time"].as_str().unwrap()));
+    assert_eq!((&entry["level"], &entry["message"]), (&"WARN".into(), &"say \"hi\"\\n".into()));
+    assert_eq!(entry["connection"], "0000002a-000007");
+    assert!(lines[0].ends_with("}\n") && !lines[1].contains("connection"), "{lines:?}");
+}
+
+#[test]
 fn a_message_cannot_forge_a_line() {
-    let queue = Arc::new(Queue::new(8));
+    let queue = Arc::new(Queue::new(8, Format::Text));
     log(&queue, Level::Warn, "from a peer\n2026-01-01T00:00:00Z [INFO] all is well\u{1b}[2J");
     let lines = taken(&queue);
     assert_eq!(lines.len(), 1);
@@ -54,14 +75,14 @@ fn a_message_cannot_forge_a_line() {
 
 #[test]
 fn a_long_message_is_cut() {
-    let queue = Arc::new(Queue::new(8));
+    let queue = Arc::new(Queue::new(8, Format::Text));
     log(&queue, Level::Warn, &"x".repeat(1 << 20));
     assert!(taken(&queue)[0].len() < 4_200);
 }
 
 #[test]
 fn a_full_queue_drops_counts_and_says_so_where_it_happened() {
-    let queue = Arc::new(Queue::new(2));
+    let queue = Arc::new(Queue::new(2, Format::Text));
     for text in ["one", "two", "three", "four"] {
         queue.push(format!("{text}\n"));
     }
@@ -85,7 +106,7 @@ fn a_full_queue_drops_counts_and_says_so_where_it_happened() {
 
 #[test]
 fn the_end_waits_for_what_is_queued_but_not_for_ever() {
-    let queue = Arc::new(Queue::new(8));
+    let queue = Arc::new(Queue::new(8, Format::Text));
     queue.push("last words\n".to_owned());
     let (leave, wait) = mpsc::channel();
     let (written, read) = mpsc::channel();
@@ -103,7 +124,7 @@ fn the_end_waits_for_what_is_queued_but_not_for_ever() {
 
 #[test]
 fn lines_that_cannot_be_written_are_counted() {
-    let queue = Arc::new(Queue::new(8));
+    let queue = Arc::new(Queue::new(8, Format::Text));
     queue.push("lost\n".to_owned());
     queue.lock().is_closed = true;
     let (leave, wait) = mpsc::channel();

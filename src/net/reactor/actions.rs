@@ -71,7 +71,7 @@ impl Reactor {
             }
         };
         if let Err(error) = watched {
-            log::debug!("connection {id} broke: {error}");
+            log::debug!(connection:% = id; "broke: {error}");
             self.hang_up(id, Hangup::Reset);
         }
     }
