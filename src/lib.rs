@@ -11,6 +11,8 @@ mod memory;
 pub mod net;
 pub mod node;
 pub mod protocol;
+#[cfg(feature = "recipes")]
+pub mod recipes;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod time;

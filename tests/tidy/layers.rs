@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("auth", &["time", "id", "config", "protocol"]),
     ("node", &["time", "id", "config", "protocol", "auth"]),
     ("memory", &["time", "id", "config", "protocol", "node"]),
+    ("recipes", &["time", "id", "config", "protocol", "node"]),
     // The two drivers never import each other.
     ("net", &["time", "id", "config", "protocol", "auth", "node"]),
     ("sim", &["time", "id", "config", "protocol", "auth", "node", "memory"]),

@@ -1,0 +1,328 @@
+//! What the recipe chat answers: it understands commands, and says what it did.
+
+use super::command::{At, Command, Place, Scale};
+use super::extract::{extract, extract_list, meta};
+use super::find::{find, replaced_words, words_of};
+use super::ingredient::Ingredient;
+use super::line::Line;
+use super::quantity::{Form, Grid, Number, write};
+use super::ratio::Ratio;
+use super::recipe::{Draft, Recipe, Step};
+use crate::time::UnixTime;
+
+/// What the assistant says when somebody comes in.
+pub const WELCOME: &str = "Connected to recipe chat. How can I help you with this recipe? Say `Help` to see what I can do.";
+
+/// What can be asked for.
+pub const HELP: &str = "Here is what I can do:
+- `Extract recipe from: <pasted text>`
+- `Scale to 8 servings`, `Double it`, `Halve it`
+- `Rename to Sunday pancakes`
+- `Add ingredient 2 eggs`, `Remove ingredient garlic`
+- `Replace butter with olive oil`
+- `Add step Bake for 20 minutes`, `Add step after 2: Let it rest`
+- `Replace step 2 with Stir well`, `Remove step 3`
+- `Set yield to 4 servings`, `Set prep time to 15 minutes`, `Set cook time to 1 hour`
+- `Undo`";
+
+/// The most that a recipe is scaled to, and by.
+const MAX_SCALE: u64 = 1_000;
+
+/// What is to be done with a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing changes: only this is said.
+    Say(String),
+    /// The recipe becomes this one, which keeps its bounds.
+    Change {
+        /// The whole recipe.
+        recipe: Box<Recipe>,
+        /// What is said about it.
+        content: String,
+    },
+    /// The last change is to be taken back, by whoever keeps the changes.
+    Undo,
+}
+
+/// Answers a message in the room of a recipe. The work is linear in the recipe and the message.
+#[must_use]
+pub fn answer(recipe: &Recipe, content: &str, now: UnixTime) -> Verdict {
+    let mut new = recipe.clone();
+    let said = match Command::parse(content) {
+        None => return Verdict::Say(format!("I did not understand that. {HELP}")),
+        Some(Command::Help) => return Verdict::Say(HELP.to_owned()),
+        Some(Command::Undo) => return Verdict::Undo,
+        Some(Command::Unfinished(example)) => {
+            return Verdict::Say(format!("I did not quite get that. Try `{example}`."));
+        }
+        Some(Command::Extract(text)) => extracted(&mut new, text),
+        Some(Command::Scale(scale)) => scaled(&mut new, scale),
+        Some(Command::Rename(title)) => {
+            title.clone_into(&mut new.title);
+            Ok(format!("Renamed to “{title}”."))
+        }
+        Some(Command::SetYield(text)) => {
+            let is_bare = Number::parse(text).is_some_and(|number| number.end == text.len());
+            new.yields = if is_bare { format!("{text} servings") } else { text.to_owned() };
+            Ok(format!("The yield is now {}.", new.yields))
+        }
+        Some(Command::SetPrepTime(text)) => timed(text)
+            .map(|minutes| new.prep_time_minutes = Some(minutes))
+            .map(|()| format!("The prep time is now {}.", time_text(new.prep_time_minutes))),
+        Some(Command::SetCookTime(text)) => timed(text)
+            .map(|minutes| new.cook_time_minutes = Some(minutes))
+            .map(|()| format!("The cook time is now {}.", time_text(new.cook_time_minutes))),
+        Some(Command::AddIngredient(text)) => Ok(added(&mut new, text)),
+        Some(Command::RemoveIngredient(name)) => removed(&mut new, name),
+        Some(Command::Replace { old, new: text }) => replaced(&mut new, old, text),
+        Some(Command::AddStep { text, place }) => added_step(&mut new, text, place),
+        Some(Command::RemoveStep(at)) => removed_step(&mut new, at),
+        Some(Command::ReplaceStep(at, text)) => replaced_step(&mut new, at, text),
+    };
+    let content = match said {
+        Ok(content) => content,
+        Err(fault) => return Verdict::Say(fault),
+    };
+    new.number_steps();
+    if new == *recipe {
+        return Verdict::Say("It is like that already: nothing has changed.".to_owned());
+    }
+    new.updated_at = now.to_rfc3339().to_string();
+    match new.check() {
+        Ok(()) => Verdict::Change { recipe: Box::new(new), content },
+        Err(fault) => Verdict::Say(format!("That does not fit: {fault}. Nothing has changed.")),
+    }
+}
+
+/// What is said of a change, or why there is none.
+type Said = Result<String, String>;
+
+fn extracted(recipe: &mut Recipe, text: &str) -> Said {
+    if text.starts_with("http") && !text.contains(char::is_whitespace) {
+        return Err("I cannot open links. Paste the text of the recipe itself, as in `Extract \
+            recipe from: <pasted text>`."
+            .to_owned());
+    }
+    let Draft { title, yields, description, tags, ingredients, steps, .. } = &extract(text);
+    if ingredients.is_empty() && steps.is_empty() {
+        return Err(
+            "I found neither ingredients nor steps in that text, so nothing has changed. A \
+            line such as `2 eggs` or a heading such as `Ingredients:` helps me."
+                .to_owned(),
+        );
+    }
+    let draft = extract(text);
+    if !title.is_empty() {
+        recipe.title.clone_from(title);
+    }
+    recipe.yields.clone_from(yields);
+    recipe.description.clone_from(description);
+    recipe.tags.clone_from(tags);
+    recipe.ingredients.clone_from(ingredients);
+    recipe.steps = steps.iter().map(|text| Step { order: 0, text: text.clone() }).collect();
+    (recipe.prep_time_minutes, recipe.cook_time_minutes) =
+        (draft.prep_time_minutes, draft.cook_time_minutes);
+    let count = ingredients.iter().filter(|ingredient| !ingredient.is_heading()).count();
+    let made = if yields.is_empty() { String::new() } else { format!(", {yields}") };
+    Ok(format!(
+        "Extracted “{}”: {}, {}{made}. `Undo` takes it back.",
+        recipe.title,
+        counted(count, "ingredient"),
+        counted(steps.len(), "step"),
+    ))
+}
+
+fn scaled(recipe: &mut Recipe, scale: Scale) -> Said {
+    let range = || format!("I can scale to 1 to {MAX_SCALE} servings, and by as much.");
+    let line = Line::found_in(&recipe.yields);
+    let quantity = line.amounts.first().map(|amount| amount.quantity);
+    let most = Ratio::whole(MAX_SCALE);
+    let factor = match (scale, quantity) {
+        (Scale::By(factor), _) => Some(factor),
+        (Scale::To(number), _) if number < Ratio::ONE || number > most => None,
+        (Scale::To(number), Some(now)) => number.over(now.low.value),
+        (Scale::To(_), None) => {
+            return Err("I do not know yet how much this recipe makes. Say `Set yield to 4 \
+                servings`, and I can scale it."
+                .to_owned());
+        }
+    };
+    let is_sane =
+        |factor: &Ratio| *factor <= most && Ratio::ONE.over(*factor).is_some_and(|f| f <= most);
+    let factor = factor.filter(is_sane).ok_or_else(range)?;
+    let told = line.amount_text(0).map(str::to_owned);
+    let yields = line.scaled(factor).ok_or_else(range)?;
+    let mut count = 0;
+    for ingredient in &mut recipe.ingredients {
+        let scaled = ingredient.scaled(factor).ok_or_else(|| {
+            format!(
+                "“{}” would get an amount that cannot be written. Nothing has changed.",
+                ingredient.text
+            )
+        })?;
+        count += usize::from(scaled != *ingredient);
+        *ingredient = scaled;
+    }
+    let by = write(factor, Form::Whole, Grid::Kitchen).unwrap_or_default();
+    let new = Line::found_in(&yields);
+    let mut said = match told.zip(new.amounts.first()) {
+        Some((was, amount)) => {
+            let from = yields.get(amount.start..).unwrap_or_default().trim_end_matches(['.', ')']);
+            let is_bare = from.chars().all(|c| !c.is_alphabetic());
+            format!("Scaled from {was} to {from}{}.", if is_bare { " servings" } else { "" })
+        }
+        None => format!("Every amount is multiplied by {by}."),
+    };
+    if count == 0 && factor != Ratio::ONE {
+        said.push_str(" No ingredient has an amount, so the ingredients stay as they are.");
+    }
+    let steps = recipe.steps.iter().filter(|step| Line::measured_in(&step.text));
+    let steps: Vec<String> = steps.map(|step| step.order.to_string()).collect();
+    if factor != Ratio::ONE && !steps.is_empty() {
+        let (noun, verb) = if steps.len() == 1 { ("Step", "names") } else { ("Steps", "name") };
+        let list = steps.join(", ");
+        said.push_str(&format!(" {noun} {list} {verb} amounts, which stay as written."));
+    }
+    recipe.yields = yields;
+    Ok(said)
+}
+
+fn timed(text: &str) -> Result<u32, String> {
+    match meta::duration(text, true) {
+        Some((minutes, length)) if length == text.len() => Ok(minutes),
+        _ => Err("I need a time such as `15 minutes` or `1 hour 20 minutes`.".to_owned()),
+    }
+}
+
+fn time_text(minutes: Option<u32>) -> String {
+    let minutes = minutes.unwrap_or_default() as usize;
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => counted(minutes, "minute"),
+        (hours, 0) => counted(hours, "hour"),
+        (hours, minutes) => format!("{} {}", counted(hours, "hour"), counted(minutes, "minute")),
+    }
+}
+
+fn added(recipe: &mut Recipe, text: &str) -> String {
+    let mut new = extract_list(text);
+    let said = match &*new {
+        [one] => format!("Added “{}”.", one.text),
+        several => format!("Added {}.", counted(several.len(), "ingredient")),
+    };
+    recipe.ingredients.append(&mut new);
+    said
+}
+
+fn removed(recipe: &mut Recipe, name: &str) -> Said {
+    let index = find(recipe, name)?;
+    let gone = recipe.ingredients.remove(index);
+    let named: Vec<String> = naming(recipe, gone.name());
+    let mut said = format!("Removed “{}”.", gone.text);
+    if !named.is_empty() {
+        let noun = if named.len() == 1 { "Step" } else { "Steps" };
+        let verb = if named.len() == 1 { "names" } else { "name" };
+        said.push_str(&format!(" {noun} {} still {verb} it.", named.join(", ")));
+    }
+    Ok(said)
+}
+
+/// The numbers of the steps in which a name is said.
+fn naming(recipe: &Recipe, name: &str) -> Vec<String> {
+    let name = words_of(name);
+    let says = |step: &&Step| {
+        let words = words_of(&step.text);
+        !name.is_empty() && words.windows(name.len()).any(|window| window == name)
+    };
+    recipe.steps.iter().filter(says).map(|step| step.order.to_string()).collect()
+}
+
+fn replaced(recipe: &mut Recipe, old: &str, new: &str) -> Said {
+    let (found, name) = (find(recipe, old), Ingredient::parse(new));
+    let in_steps = if name.name().is_empty() { new } else { name.name() };
+    let mut steps = 0;
+    for step in &mut recipe.steps {
+        if let Some(text) = replaced_words(&step.text, old, in_steps)? {
+            step.text = text;
+            steps += 1;
+        }
+    }
+    let in_steps = match steps {
+        0 => String::new(),
+        _ => format!(" Changed in {} too.", counted(steps, "step")),
+    };
+    let index = match found {
+        Ok(index) => index,
+        Err(_) if steps > 0 && naming_none(recipe, old) => {
+            return Ok(format!("Replaced “{old}” with “{new}” in {}.", counted(steps, "step")));
+        }
+        Err(fault) => return Err(fault),
+    };
+    let Some(ingredient) = recipe.ingredients.get_mut(index) else {
+        return Err("That ingredient is gone.".to_owned());
+    };
+    let renamed = ingredient.renamed(new);
+    let said = format!("“{}” is now “{}”.{in_steps}", ingredient.text, renamed.text);
+    *ingredient = renamed;
+    Ok(said)
+}
+
+/// Does no ingredient at all have these words?
+fn naming_none(recipe: &Recipe, name: &str) -> bool {
+    let name = words_of(name);
+    let has = |ingredient: &Ingredient| {
+        let words = words_of(&ingredient.text);
+        name.iter().all(|word| words.contains(word))
+    };
+    !recipe.ingredients.iter().any(has)
+}
+
+/// The index of a step.
+fn index(recipe: &Recipe, at: At) -> Result<usize, String> {
+    let count = recipe.steps.len();
+    let number = match at {
+        At::Number(number) => usize::try_from(number).unwrap_or(usize::MAX),
+        At::Last => count,
+    };
+    if (1..=count).contains(&number) {
+        return Ok(number - 1);
+    }
+    Err(match count {
+        0 => "This recipe has no steps yet. Say `Add step Bake for 20 minutes`.".to_owned(),
+        1 => format!("There is no step {number}: this recipe has one step."),
+        count => format!("There is no step {number}: this recipe has steps 1 to {count}."),
+    })
+}
+
+fn added_step(recipe: &mut Recipe, text: &str, place: Option<Place>) -> Said {
+    let count = recipe.steps.len();
+    let at = match place {
+        None => count,
+        // The place behind the last one is free.
+        Some(Place::Before(At::Number(number))) if number == count as u64 + 1 => count,
+        Some(Place::Before(at)) => index(recipe, at)?,
+        Some(Place::After(at)) => index(recipe, at)? + 1,
+    };
+    recipe.steps.insert(at.min(count), Step { order: 0, text: text.to_owned() });
+    Ok(format!("Added step {}: “{text}”", at + 1))
+}
+
+fn removed_step(recipe: &mut Recipe, at: At) -> Said {
+    let index = index(recipe, at)?;
+    let gone = recipe.steps.remove(index);
+    Ok(format!("Removed step {}: “{}”", index + 1, gone.text))
+}
+
+fn replaced_step(recipe: &mut Recipe, at: At, text: &str) -> Said {
+    let index = index(recipe, at)?;
+    if let Some(step) = recipe.steps.get_mut(index) {
+        text.clone_into(&mut step.text);
+    }
+    Ok(format!("Step {} is now: “{text}”", index + 1))
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,337 @@
+//! What somebody asks the assistant for, in the words that people use.
+//!
+//! Case, politeness and a full stop at the end do not matter. The parser knows no recipe: whether
+//! there is a step 7 is not its question.
+
+mod steps;
+mod words;
+
+use self::steps::step;
+use self::words::{ADD, HELP, POLITE, REMOVE, UNDO, WHOLE, after, after_any, skip, value};
+use super::quantity::{Form, Number};
+use super::ratio::Ratio;
+
+/// A request that was understood. Texts are the sender's, without space and quotes around them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// Read a recipe out of this.
+    Extract(&'a str),
+    /// Multiply every amount.
+    Scale(Scale),
+    /// A new title.
+    Rename(&'a str),
+    /// A new yield.
+    SetYield(&'a str),
+    /// A new time of preparing.
+    SetPrepTime(&'a str),
+    /// A new time of cooking.
+    SetCookTime(&'a str),
+    /// One ingredient or several.
+    AddIngredient(&'a str),
+    /// By its name.
+    RemoveIngredient(&'a str),
+    /// An ingredient, and where the steps name it.
+    Replace {
+        /// What is there.
+        old: &'a str,
+        /// What is to be there.
+        new: &'a str,
+    },
+    /// A step, at the end when no place is named.
+    AddStep {
+        /// What is to be done.
+        text: &'a str,
+        /// Where.
+        place: Option<Place>,
+    },
+    /// A step less.
+    RemoveStep(At),
+    /// Another text for a step.
+    ReplaceStep(At, &'a str),
+    /// Take back the last change.
+    Undo,
+    /// Say what can be asked for.
+    Help,
+    /// It begins like a request, and something is missing: how a whole one looks.
+    Unfinished(&'static str),
+}
+
+/// By how much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// So that it yields this many.
+    To(Ratio),
+    /// By this factor.
+    By(Ratio),
+}
+
+/// Which step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Counted from 1.
+    Number(u64),
+    /// The last one.
+    Last,
+}
+
+/// Where a new step goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Behind this one.
+    After(At),
+    /// Before this one, and so with its number.
+    Before(At),
+}
+
+impl<'a> Command<'a> {
+    /// Understands a message, or does not.
+    #[must_use]
+    pub fn parse(content: &'a str) -> Option<Self> {
+        if content.trim() == "?" {
+            return Some(Self::Help);
+        }
+        let asked = after_politeness(content.trim());
+        if let Some(command) = extract(asked) {
+            return Some(command);
+        }
+        let asked = before_politeness(asked);
+        // The full stop of a step belongs to the step.
+        let plain = asked.trim_end_matches(['.', '!', '?', ' ', ',']);
+        step(asked)
+            .or_else(|| simple(plain))
+            .or_else(|| scale(plain))
+            .or_else(|| set(plain))
+            .or_else(|| replace(plain))
+            .or_else(|| remove(plain))
+            .or_else(|| add(plain))
+    }
+}
+
+/// Without "please" and its like in front.
+fn after_politeness(mut text: &str) -> &str {
+    while let Some(rest) = after_any(text, POLITE) {
+        text = rest.trim_start_matches([',', '!', '.', ' ']);
+    }
+    text
+}
+
+/// Without "please" and its like behind.
+fn before_politeness(mut text: &str) -> &str {
+    loop {
+        let plain = text.trim_end_matches(['.', '!', '?', ' ', ',']);
+        let polite = ["please", "thanks", "thank you", "pls", "for me", "thx"].iter();
+        let shorter = polite.clone().find_map(|word| {
+            let at = plain.len().checked_sub(word.len())?;
+            let head = plain.get(..at)?;
+            let is_word = head.is_empty() || head.ends_with([' ', ',']);
+            (is_word && plain.get(at..)?.eq_ignore_ascii_case(word)).then_some(head)
+        });
+        match shorter {
+            Some(head) => text = head.trim_end_matches([' ', ',']),
+            None => return text.trim_end(),
+        }
+    }
+}
+
+fn extract(text: &str) -> Option<Command<'_>> {
+    let rest = after_any(text, &["extract", "import", "parse"])?;
+    let rest = skip(rest, &["the", "a", "this", "my"]);
+    let named = after(rest, "recipe");
+    let rest = skip(named.unwrap_or(rest), &["from", "out of", "in"]);
+    let rest = skip(rest, &["this", "the following", "text"]);
+    let pasted = rest.strip_prefix([':', '-']).unwrap_or(rest).trim();
+    if pasted.is_empty() {
+        return Some(Command::Unfinished("Extract recipe from: <the pasted text>"));
+    }
+    let is_pasted = named.is_some() || rest.starts_with(':') || rest.contains('\n');
+    is_pasted.then_some(Command::Extract(pasted))
+}
+
+fn simple(text: &str) -> Option<Command<'_>> {
+    let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if is_one_of(UNDO) {
+        Some(Command::Undo)
+    } else if is_one_of(HELP) {
+        Some(Command::Help)
+    } else {
+        None
+    }
+}
+
+fn scale(text: &str) -> Option<Command<'_>> {
+    let by = |factor| Some(Command::Scale(Scale::By(factor)));
+    for (words, factor) in [
+        (&["double"] as &[&str], Ratio::new(2, 1)?),
+        (&["triple"], Ratio::new(3, 1)?),
+        (&["quadruple"], Ratio::new(4, 1)?),
+        (&["halve", "half"], Ratio::new(1, 2)?),
+    ] {
+        if let Some(rest) = after_any(text, words)
+            && (rest.is_empty() || after_any(rest, WHOLE).is_some_and(str::is_empty))
+        {
+            return by(factor);
+        }
+    }
+    let unfinished = Command::Unfinished("Scale to 8 servings");
+    let (rest, is_sure) = match after_any(text, &["scale", "rescale", "resize"]) {
+        Some(rest) => (rest, true),
+        None => (after_any(text, &["make", "adjust", "change"])?, false),
+    };
+    let object = after_any(rest, WHOLE);
+    let rest = skip(object.unwrap_or(rest), &["up", "down"]);
+    if let Some(rest) = after(rest, "by").or_else(|| rest.strip_prefix(['x', '×'])) {
+        let rest = skip(rest, &["a factor of", "factor"]).trim_start();
+        return Number::parse(rest).map_or(Some(unfinished), |number| by(number.value));
+    }
+    let to = after_any(rest, &["to serve", "to make", "to feed", "to", "for", "serve", "feed"]);
+    let number = Number::parse(to.unwrap_or(rest));
+    let behind = number.and_then(|number| to.unwrap_or(rest).get(number.end..));
+    let names_people = behind.is_some_and(|behind| {
+        after_any(behind.trim_start(), &["servings", "serving", "people", "portions", "persons"])
+            .is_some_and(str::is_empty)
+    });
+    match number {
+        Some(number)
+            if is_sure && behind.is_some_and(|b| b.trim_start().eq_ignore_ascii_case("x")) =>
+        {
+            by(number.value)
+        }
+        Some(number) if is_sure && number.form == Form::Word && number.value < Ratio::ONE => {
+            by(number.value)
+        }
+        Some(number) if (is_sure && to.is_some()) || names_people => {
+            Some(Command::Scale(Scale::To(number.value)))
+        }
+        Some(number) if object.is_some() && to.is_some() && behind == Some("") => {
+            Some(Command::Scale(Scale::To(number.value)))
+        }
+        Some(number) if is_sure && behind == Some("") => {
+            Some(Command::Scale(Scale::To(number.value)))
+        }
+        _ => is_sure.then_some(unfinished),
+    }
+}
+
+/// Title, yield and times.
+fn set(text: &str) -> Option<Command<'_>> {
+    if let Some(rest) = after_any(text, &["rename", "retitle"]) {
+        let rest = skip(rest, WHOLE);
+        let (_, late) = rest.split_once(" to ").unwrap_or(("", rest));
+        let title = value(after_any(rest, &["to", "as"]).unwrap_or(late));
+        return Some(match title {
+            "" | "to" => Command::Unfinished("Rename to Sunday pancakes"),
+            title => Command::Rename(title),
+        });
+    }
+    if let Some(rest) = after_any(text, &["call it", "call this", "name it", "call the recipe"]) {
+        return Some(Command::Rename(value(rest))).filter(|_| !rest.is_empty());
+    }
+    let verb = after_any(text, &["set", "change", "update", "make"]);
+    let rest = skip(verb.unwrap_or(text), &["the", "its"]);
+    for (names, make, example) in SETTINGS {
+        let Some(rest) = after_any(rest, names) else { continue };
+        let parted = rest.strip_prefix([':', '=']).or_else(|| after_any(rest, &["to", "is", "as"]));
+        let is_said = parted.is_some() || (verb.is_some() && !rest.is_empty());
+        let given = value(parted.unwrap_or(rest));
+        if is_said && !given.is_empty() {
+            return Some(make(given));
+        }
+        return verb.map(|_| Command::Unfinished(example));
+    }
+    let serves = after_any(text, &["it serves", "it makes", "it yields", "serves", "makes"])?;
+    Number::parse(serves).map(|_| Command::SetYield(serves))
+}
+
+fn replace(text: &str) -> Option<Command<'_>> {
+    let unfinished = Some(Command::Unfinished("Replace butter with olive oil"));
+    if let Some(rest) = after(text, "use")
+        && let Some((new, old)) = split_at_word(rest, "instead of")
+    {
+        return both(old, new).or(unfinished);
+    }
+    let verbs = ["replace", "swap out", "swap", "exchange", "substitute", "change"];
+    let (verb, rest) = verbs.iter().find_map(|verb| Some((*verb, after(text, verb)?)))?;
+    let joints: &[&str] = match verb {
+        "change" => &["to", "into"],
+        _ => &["with", "for", "by"],
+    };
+    let Some((joint, (old, new))) =
+        joints.iter().find_map(|joint| Some((*joint, split_at_word(rest, joint)?)))
+    else {
+        return unfinished;
+    };
+    // "Substitute olive oil for butter" puts in the oil.
+    if verb == "substitute" && joint == "for" {
+        return both(new, old).or(unfinished);
+    }
+    both(old, new).or(unfinished)
+}
+
+fn both<'a>(old: &'a str, new: &'a str) -> Option<Command<'a>> {
+    let old = value(skip(old, &["the ingredient", "ingredient", "the", "all the", "all"]));
+    let new = value(new);
+    (!old.is_empty() && !new.is_empty()).then_some(Command::Replace { old, new })
+}
+
+/// What stands before and after a word.
+fn split_at_word<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
+    let mut places = text.match_indices(' ').map(|(at, _)| at);
+    places.find_map(|at| Some((text.get(..at)?, after(text.get(at + 1..)?, word)?)))
+}
+
+fn remove(text: &str) -> Option<Command<'_>> {
+    let rest = after_any(text, REMOVE)?;
+    let rest = skip(rest, &["the ingredients", "the ingredient", "ingredients", "ingredient"]);
+    let name = value(skip(rest, &["the", "all the", "all"]));
+    Some(match name {
+        "" => Command::Unfinished("Remove ingredient garlic"),
+        name => Command::RemoveIngredient(name),
+    })
+}
+
+fn add(text: &str) -> Option<Command<'_>> {
+    let rest = after_any(text, ADD)?;
+    let plain = skip(rest, &["a new", "an", "a", "new", "another", "the", "these", "more"]);
+    if let Some(named) = after_any(plain, &["ingredients", "ingredient"]) {
+        return Some(match value(named) {
+            "" => Command::Unfinished("Add ingredient 2 eggs"),
+            given => Command::AddIngredient(given),
+        });
+    }
+    let tails =
+        ["to the ingredients", "to ingredients", "as an ingredient", "to the ingredient list"];
+    let head = tails.iter().find_map(|tail| {
+        let at = rest.len().checked_sub(tail.len())?;
+        rest.get(at..)?.eq_ignore_ascii_case(tail).then(|| rest.get(..at))?
+    });
+    let given = value(head.unwrap_or(rest));
+    let is_sure = head.is_some() || super::Ingredient::parse(given).quantity.is_some();
+    Some(match given {
+        given if is_sure && !given.is_empty() => Command::AddIngredient(given),
+        _ => Command::Unfinished("Add ingredient 2 eggs` or `Add step Bake for 20 minutes"),
+    })
+}
+
+/// The names of a setting, the command that sets it, and an example.
+type Setting = (&'static [&'static str], for<'a> fn(&'a str) -> Command<'a>, &'static str);
+const SETTINGS: &[Setting] = &[
+    (&["recipe title", "title", "name"], |text| Command::Rename(text), "Rename to Sunday pancakes"),
+    (
+        &["yield", "servings", "serving size", "portions", "number of servings"],
+        |text| Command::SetYield(text),
+        "Set yield to 4 servings",
+    ),
+    (
+        &["prep time", "preparation time"],
+        |text| Command::SetPrepTime(text),
+        "Set prep time to 15 minutes",
+    ),
+    (
+        &["cook time", "cooking time", "baking time"],
+        |text| Command::SetCookTime(text),
+        "Set cook time to 1 hour 20 minutes",
+    ),
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! What is asked for about steps.
+
+use super::super::quantity::Number;
+use super::words::{ADD, REMOVE, after, after_any, skip, value};
+use super::{At, Command, Place};
+
+/// Everything about steps.
+pub(super) fn step(text: &str) -> Option<Command<'_>> {
+    if let Some(rest) = after_any(text, ADD) {
+        let rest = skip(rest, &["a new", "a", "new", "another", "the", "one more"]);
+        let rest = after_any(rest, &["step", "instruction", "direction", "steps"])?;
+        return Some(added_step(rest));
+    }
+    if let Some(rest) = after_any(text, REMOVE) {
+        let plain = rest.trim_end_matches(['.', '!', '?']);
+        return match which(plain)? {
+            (at, "") => Some(Command::RemoveStep(at)),
+            _ => Some(Command::Unfinished("Remove step 2")),
+        };
+    }
+    let rest = after_any(text, &["replace", "change", "edit", "rewrite", "update"])?;
+    let (at, rest) = which(rest)?;
+    let new =
+        value(after_any(rest, &["with", "to", "by", "so it says"]).or(rest.strip_prefix(':'))?);
+    Some(match new {
+        "" => Command::Unfinished("Replace step 2 with Bake for 20 minutes"),
+        new => Command::ReplaceStep(at, new),
+    })
+}
+
+fn added_step(rest: &str) -> Command<'_> {
+    let placed = |text: &'_ str| {
+        let (make, rest): (fn(At) -> Place, &str) = [
+            ("after", Place::After as fn(At) -> Place),
+            ("before", Place::Before),
+            ("at position", Place::Before),
+            ("at", Place::Before),
+            ("as", Place::Before),
+        ]
+        .iter()
+        .find_map(|(word, make)| Some((*make, after(text, word)?)))?;
+        let (at, behind) = which(rest).or_else(|| number(rest))?;
+        Some((make(at), rest.len() - behind.len() + text.len() - rest.len()))
+    };
+    let numbered = number(rest).filter(|(_, behind)| behind.starts_with(':'));
+    let (place, text) = match (placed(rest), numbered) {
+        (Some((place, length)), _) => (Some(place), rest.get(length..).unwrap_or_default()),
+        (None, Some((at, behind))) => (Some(Place::Before(at)), behind),
+        (None, None) => {
+            // "… after step 2" at the end; "bake at 350" names no place.
+            let plain = rest.trim_end_matches(['.', '!', '?']);
+            let tail = [" after ", " before ", " at step ", " at position ", " as step "]
+                .iter()
+                .filter_map(|joint| plain.rfind(joint))
+                .max();
+            let found = tail.and_then(|at| {
+                let (place, length) = placed(plain.get(at + 1..)?)?;
+                (at + 1 + length == plain.len()).then_some((place, at))
+            });
+            match found {
+                Some((place, at)) => (Some(place), rest.get(..at).unwrap_or_default()),
+                None => (None, rest),
+            }
+        }
+    };
+    match value(text.trim_start_matches([',', ' '])) {
+        "" => Command::Unfinished("Add step Bake for 20 minutes"),
+        text => Command::AddStep { text, place },
+    }
+}
+
+/// "step 2", "the last step", "the second step", and what follows.
+fn which(text: &str) -> Option<(At, &str)> {
+    let text = skip(text, &["the"]);
+    if let Some(rest) = after_any(text, &["last step", "final step", "step last"]) {
+        return Some((At::Last, rest));
+    }
+    let ordinal = (1..).zip(ORDINALS).find_map(|(number, names)| {
+        let rest = after_any(text, names)?;
+        Some((At::Number(number), after(rest, "step")?))
+    });
+    ordinal.or_else(|| number(after_any(text, &["step number", "step", "steps"])?))
+}
+
+fn number(text: &str) -> Option<(At, &str)> {
+    let text = text.strip_prefix('#').unwrap_or(text);
+    let number = Number::parse(text)?;
+    let behind = text.get(number.end..)?;
+    let ends = !behind.starts_with(char::is_alphanumeric);
+    Some((At::Number(number.value.to_whole().filter(|_| ends)?), behind.trim_start()))
+}
+
+const ORDINALS: &[&[&str]] = &[
+    &["first", "1st"],
+    &["second", "2nd"],
+    &["third", "3rd"],
+    &["fourth", "4th"],
+    &["fifth", "5th"],
+    &["sixth", "6th"],
+    &["seventh", "7th"],
+    &["eighth", "8th"],
+    &["ninth", "9th"],
+    &["tenth", "10th"],
+];

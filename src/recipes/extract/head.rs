@@ -1,0 +1,87 @@
+//! What stands before the first heading, and texts that have none.
+
+use super::Reader;
+use super::inline::{listed, sentences};
+use super::judge::{Section, begins_step, is_group, is_ingredient, is_list, is_title};
+use super::lines::{Line, Mark};
+use super::meta::facts;
+
+impl Reader {
+    /// A line before anything else was named.
+    pub(super) fn head(&mut self, line: &Line) {
+        let text = &*line.text;
+        let count = sentences(text).len();
+        let is_sectioned = self.names_ingredients || self.names_steps || self.has_amounts;
+        if is_group(line) && !self.draft.title.is_empty() && !self.names_ingredients {
+            self.section = Section::Ingredients;
+            self.ingredient_line(line);
+        } else if (is_list(text) && !self.names_ingredients)
+            || (count > 1 && (!is_sectioned || self.is_title_with_facts(text)))
+        {
+            self.prose(text);
+        } else if line.mark == Mark::Number && !is_ingredient(text) && !self.names_steps {
+            self.section = Section::Steps;
+            self.step_line(line);
+        } else if is_ingredient(text) && count < 2 && !self.names_ingredients {
+            self.section = Section::Ingredients;
+            self.ingredient_line(line);
+        } else if self.draft.title.is_empty() && is_title(line) {
+            self.title(text);
+        } else if is_sectioned && !(begins_step(text) && self.begins_unnamed()) {
+            self.notes.push(text.to_owned());
+        } else {
+            self.section = Section::Steps;
+            self.step_line(line);
+        }
+    }
+
+    /// A title may bring facts: "Omelette (serves 1)", "Omelette - serves 1".
+    fn title(&mut self, text: &str) {
+        let text = text.trim_end_matches([':', '.', '!']).trim();
+        for sign in [" - ", " – ", " — ", " (", " | ", ", "] {
+            if let Some((title, rest)) = text.rsplit_once(sign)
+                && let Some(facts) = facts(rest.trim_end_matches(')'), false)
+            {
+                self.draft.title = title.trim().to_owned();
+                return facts.into_iter().for_each(|fact| self.fact(fact));
+            }
+        }
+        self.draft.title = text.to_owned();
+    }
+
+    /// "Pancakes. Serves 4.", before a heading on the same line.
+    fn is_title_with_facts(&self, text: &str) -> bool {
+        let mut parts = sentences(text).into_iter().skip(1);
+        self.draft.title.is_empty() && parts.all(|part| facts(part, true).is_some())
+    }
+
+    /// May steps begin without a heading?
+    fn begins_unnamed(&self) -> bool {
+        !self.names_steps && !self.has_amounts && !self.names_ingredients
+    }
+
+    /// A paragraph: its lists are ingredients, its other sentences steps.
+    fn prose(&mut self, text: &str) {
+        let parts = sentences(text);
+        for (index, sentence) in parts.iter().enumerate() {
+            let (head, rest) = sentence.split_once(": ").unwrap_or(("", sentence));
+            let plain = Line { mark: Mark::None, text: sentence.to_string(), is_apart: false };
+            let is_first = index == 0 && self.draft.title.is_empty();
+            if let Some(facts) = facts(sentence, true) {
+                facts.into_iter().for_each(|fact| self.fact(fact));
+            } else if is_list(rest) {
+                if is_first && !head.is_empty() {
+                    self.draft.title = head.to_owned();
+                } else if !head.is_empty() {
+                    self.group_of(head);
+                }
+                listed(rest).iter().for_each(|part| self.ingredient(part));
+            } else if is_first && parts.len() > 1 && is_title(&plain) && sentence.len() <= 60 {
+                self.title(sentence);
+            } else {
+                self.section = Section::Steps;
+                self.step(sentence);
+            }
+        }
+    }
+}

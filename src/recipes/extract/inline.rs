@@ -1,0 +1,285 @@
+//! What stands on one line and is more than one thing: headings, lists, sentences.
+
+use super::super::amount::{Amount, from, word};
+use super::super::line::Line;
+use super::super::words;
+
+/// A line taken apart where a heading with a colon begins inside of it.
+pub(super) fn at_headings(line: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (colon, _) in line.match_indices(':') {
+        let before = line.get(..colon).unwrap_or_default();
+        let Some(name) = INNER.iter().find(|name| ends_with(before, name)) else { continue };
+        let at = colon - name.len();
+        let head = line.get(start..at).unwrap_or_default();
+        let plain = head.trim_end_matches([' ', '*', '_', '#']);
+        let is_capital = from(line, at).starts_with(char::is_uppercase);
+        let is_parted = plain.ends_with(['.', ';', ',', '|', ')', '!', '–', '•']);
+        if !plain.is_empty() && (is_capital || is_parted) {
+            // Its decoration goes with it.
+            let cut = start + plain.len();
+            parts.push(line.get(start..cut).unwrap_or_default().trim_end_matches(['|', '•']));
+            start = cut;
+        }
+    }
+    parts.push(from(line, start).trim_start_matches([';', ',', '|', ' ']));
+    parts
+}
+
+fn ends_with(text: &str, name: &str) -> bool {
+    let Some(start) = text.len().checked_sub(name.len()) else { return false };
+    let is_it = text.get(start..).is_some_and(|tail| tail.eq_ignore_ascii_case(name));
+    let before = text.get(..start).and_then(|head| head.chars().next_back());
+    is_it && before.is_none_or(|c| !c.is_alphanumeric() && c != '-')
+}
+
+/// The sentences of a text. One ends at `.`, `!` or `?` before a space and a capital or a number.
+pub(super) fn sentences(text: &str) -> Vec<&str> {
+    let mut sentences = Vec::new();
+    let mut start = 0;
+    let mut letters = text.char_indices().peekable();
+    let (mut word_length, mut is_digit) = (0, false);
+    while let Some((at, c)) = letters.next() {
+        let is_number =
+            is_digit && text.get(start..at).is_some_and(|head| head.trim().contains(' '));
+        let is_end = matches!(c, '.' | '!' | '?') && (word_length > 1 || is_number);
+        is_digit = c.is_ascii_digit();
+        word_length = if c.is_alphanumeric() || c == ')' { word_length + 1 } else { 0 };
+        if !is_end || !letters.peek().is_some_and(|(_, next)| next.is_whitespace()) {
+            continue;
+        }
+        let head = text.get(start..at).unwrap_or_default();
+        let is_short_for = ["approx", "vs", "e.g", "i.e", "ca", "no", "tbsp", "tsp", "oz", "lb"]
+            .iter()
+            .any(|short| ends_with(head, short));
+        let rest = from(text, at + 1).trim_start();
+        let begins =
+            rest.starts_with(|c: char| c.is_uppercase() || (c.is_numeric() && !is_short_for));
+        if begins && !(is_short_for && c == '.' && rest.starts_with(|c: char| c.is_numeric())) {
+            sentences.push(text.get(start..=at).unwrap_or_default().trim());
+            start = at + 1;
+        }
+    }
+    sentences.push(from(text, start).trim());
+    sentences.retain(|sentence| !sentence.is_empty());
+    sentences
+}
+
+/// Steps that stand on one line with their numbers: `1. Mix 2. Bake`, `Step 1: Mix Step 2: Bake`.
+/// A line without at least two numbers in order is one.
+pub(super) fn numbered_steps(text: &str) -> Vec<&str> {
+    let mut steps = Vec::new();
+    let (mut start, mut next) = (0, 1_u32);
+    let mut is_at_word = true;
+    for (at, c) in text.char_indices() {
+        let begins = is_at_word && (c.is_ascii_digit() || matches!(c, 'S' | 's' | '('));
+        is_at_word = c.is_whitespace();
+        if !begins {
+            continue;
+        }
+        let rest = from(text, at);
+        let Some(behind) = super::lines::numbered(rest) else { continue };
+        let mark = rest.get(..rest.len() - behind.len()).unwrap_or_default();
+        let digits: String = mark.chars().filter(char::is_ascii_digit).collect();
+        if digits.parse() == Ok(next) && (behind.starts_with(' ') || mark.len() > 4) {
+            steps.push(text.get(start..at).unwrap_or_default().trim());
+            start = text.len() - behind.len();
+            next += 1;
+        }
+    }
+    if next < 3 {
+        return vec![text];
+    }
+    steps.push(from(text, start).trim());
+    steps.retain(|step| !step.is_empty());
+    steps
+}
+
+/// The ingredients of a list on one line: parted by bullets, semicolons, commas, or nothing.
+pub(super) fn listed(text: &str) -> Vec<String> {
+    let text = text.trim().trim_end_matches('.');
+    for sign in ['•', '·', ';', '|', '▢'] {
+        if text.contains(sign) {
+            return kept(text.split(sign));
+        }
+    }
+    if let Some(rest) = text.strip_prefix("- ").filter(|rest| rest.contains(" - ")) {
+        return kept(rest.split(" - "));
+    }
+    let mut parts: Vec<String> = Vec::new();
+    for part in at_commas(text) {
+        let begins = begins_ingredient(part) || (begins_name(part) && !is_open(parts.last()));
+        match parts.last_mut() {
+            Some(last) if !begins => {
+                last.push_str(", ");
+                last.push_str(part);
+            }
+            _ => parts.extend(at_quantities(part)),
+        }
+    }
+    parts
+}
+
+/// How many of a list's parts begin with an amount.
+pub(super) fn amounts(parts: &[String]) -> usize {
+    parts.iter().filter(|part| begins_ingredient(part)).count()
+}
+
+fn kept<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<String> {
+    parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+fn is_open(last: Option<&String>) -> bool {
+    last.is_some_and(|last| last.matches('(').count() > last.matches(')').count())
+}
+
+fn begins_ingredient(part: &str) -> bool {
+    let line = Line::parse(part);
+    let name = line.name();
+    let (first, _) = word(name, 0);
+    line.begins_with_amount() && !name.is_empty() && !words::is_preparation(first)
+}
+
+fn begins_name(part: &str) -> bool {
+    let (first, _) = word(part, 0);
+    !first.is_empty() && !words::is_preparation(first) && part.split(' ').count() <= 6
+}
+
+/// Parted at commas that are not in numbers or parentheses.
+fn at_commas(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut depth) = (0, 0_u32);
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 && !from(text, at + 1).starts_with(|c: char| c.is_ascii_digit()) => {
+                parts.push(text.get(start..at).unwrap_or_default().trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(from(text, start).trim());
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+/// Parted where a new amount begins: "2 eggs and 1 cup milk", "2 eggs 1 cup flour".
+fn at_quantities(text: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut last = "";
+    let mut depth = 0_u32;
+    for (at, piece) in pieces(text) {
+        let begins = piece.starts_with(|c: char| c.is_numeric())
+            && depth == 0
+            && at > start
+            && last.chars().all(char::is_alphabetic)
+            && !JOINERS.contains(&&*last.to_lowercase())
+            && words::unit(last).is_none()
+            && begins_ingredient(head(from(text, at)));
+        depth += u32::try_from(piece.matches('(').count()).unwrap_or(0);
+        depth = depth.saturating_sub(u32::try_from(piece.matches(')').count()).unwrap_or(0));
+        if begins {
+            let head = text.get(start..at).unwrap_or_default().trim();
+            parts.push(head.strip_suffix(" and").unwrap_or(head).to_owned());
+            start = at;
+        }
+        last = piece;
+    }
+    let rest = from(text, start).trim();
+    parts.push(rest.strip_prefix("and ").unwrap_or(rest).to_owned());
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+/// Enough of a text to see what it begins with, so that looking often stays cheap.
+fn head(text: &str) -> &str {
+    let end = text.char_indices().nth(80).map_or(text.len(), |(at, _)| at);
+    text.get(..end).unwrap_or_default()
+}
+
+/// The words of a text with their places.
+fn pieces(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    text.split(' ').map(move |piece| {
+        let start = at;
+        at += piece.len() + 1;
+        (start, piece)
+    })
+}
+
+/// What prose names with an amount: "mix 2 cups of flour with 1 egg" has two.
+pub(super) fn amounts_in_prose(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for (start, piece) in pieces(text) {
+        if !piece.starts_with(|c: char| c.is_numeric()) {
+            continue;
+        }
+        let Some(amount) = Amount::parse(text, start) else { continue };
+        if !(amount.unit.is_some() || amount.is_counted()) {
+            continue;
+        }
+        let mut end = amount.end;
+        let mut names = 0;
+        for (place, name) in pieces(from(text, end)).skip_while(|(_, name)| name.is_empty()).take(6)
+        {
+            let (letters, _) = word(name, 0);
+            let is_stop = letters.is_empty()
+                || PROSE_STOPS.contains(&&*letters.to_lowercase())
+                || (names > 0 && words::is_preparation(letters) && letters.ends_with("ly"));
+            if is_stop && !(names == 0 && letters == "of") {
+                break;
+            }
+            names += usize::from(letters != "of");
+            let plain = name.trim_end_matches(['.', ',', ';', ':', '!', '?', ')']);
+            end = amount.end + place + plain.len();
+            if plain.len() < name.len() {
+                break;
+            }
+        }
+        let line = text.get(start..end).unwrap_or_default().trim();
+        if names > 0 && !found.iter().any(|other| other == line) && found.len() < 200 {
+            found.push(line.to_owned());
+        }
+    }
+    found
+}
+
+/// Headings that part a line. Of two where one ends in the other, the longer comes first.
+const INNER: &[&str] = &[
+    "ingredients list",
+    "ingredients",
+    "ingredient list",
+    "cooking instructions",
+    "instructions",
+    "cooking directions",
+    "directions",
+    "cooking method",
+    "method",
+    "preparation steps",
+    "steps",
+    "procedure",
+    "total time",
+    "prep time",
+    "preparation time",
+    "preparation",
+    "cooking time",
+    "cook time",
+    "servings",
+    "serves",
+    "yields",
+    "yield",
+    "zubereitung",
+    "zutaten",
+];
+const JOINERS: &[&str] =
+    &["of", "plus", "to", "or", "about", "x", "cut", "into", "in", "size", "approx"];
+const PROSE_STOPS: &[&str] = &[
+    "and", "with", "in", "into", "to", "until", "for", "then", "over", "on", "at", "or", "from",
+    "per", "if", "plus", "while", "together", "before", "after", "as", "each", "is", "are", "more",
+    "through", "using", "by", "up", "down", "left", "aside", "wide", "long", "thick", "deep",
+    "apart", "high",
+];

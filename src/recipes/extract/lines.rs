@@ -1,0 +1,161 @@
+//! Lines of a paste without what they are decorated with: bullets, numbers, markdown.
+
+use super::super::amount::word;
+use super::super::words;
+use super::inline;
+use super::judge::begins_step;
+
+/// What stood before a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Nothing.
+    None,
+    /// `-`, `*`, `•`, a box to tick.
+    Bullet,
+    /// `1.`, `1)`, `Step 1:`.
+    Number,
+    /// `##`, or the whole line is bold.
+    Heading,
+}
+
+/// A line that is not blank.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) mark: Mark,
+    /// May be empty behind a number.
+    pub(super) text: String,
+    /// There was a blank line, or a rule, before it.
+    pub(super) is_apart: bool,
+}
+
+/// The lines of a text, those with several headings in them taken apart.
+pub(super) fn lines(text: &str) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut is_apart = false;
+    // A line end of Windows gives a blank line more, which must not part what it ends.
+    let text = text.replace("\r\n", "\n");
+    for raw in text.split(['\n', '\r', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}']) {
+        let raw = tidy(raw);
+        if raw.chars().all(|c| c.is_whitespace() || "-=*_~#".contains(c)) {
+            is_apart = true;
+            continue;
+        }
+        for part in inline::at_headings(&raw) {
+            let (mark, text) = undecorated(part);
+            if !text.is_empty() || mark == Mark::Number {
+                lines.push(Line { mark, text, is_apart });
+                is_apart = false;
+            }
+        }
+    }
+    lines
+}
+
+/// Without control and invisible characters, and with plain spaces.
+fn tidy(raw: &str) -> String {
+    let is_hidden =
+        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{ad}' | '\u{fe0f}');
+    let plain = |c: char| if c.is_whitespace() || c.is_control() { ' ' } else { c };
+    let text: String = raw.chars().filter(|c| !is_hidden(*c)).map(plain).collect();
+    text.trim().to_owned()
+}
+
+fn undecorated(raw: &str) -> (Mark, String) {
+    let mut mark = Mark::None;
+    let mut text = raw.trim();
+    loop {
+        text = text.trim_start();
+        if let Some(rest) = text.strip_prefix('#') {
+            (mark, text) = (Mark::Heading, rest);
+        } else if let Some(rest) = text.strip_prefix("> ") {
+            text = rest;
+        } else if let Some(rest) = picture(text) {
+            text = rest;
+        } else if let Some(rest) = bullet(text) {
+            (mark, text) = (Mark::Bullet, rest);
+        } else if let Some(rest) = numbered(text).filter(|_| mark != Mark::Number) {
+            (mark, text) = (Mark::Number, rest);
+        } else {
+            break;
+        }
+    }
+    let inner = text.trim_end_matches(':');
+    for bold in ["**", "__"] {
+        let is_bold = inner.len() > 4
+            && inner.starts_with(bold)
+            && text.trim_end_matches(':').ends_with(bold)
+            || text.starts_with(bold) && text.ends_with(&format!(":{bold}"));
+        let is_whole = is_bold && text.matches(bold).count() == 2;
+        if is_whole && mark == Mark::None {
+            mark = Mark::Heading;
+        }
+    }
+    let text = text.replace("**", "").replace("__", "");
+    let is_slanted = |c: char| text.len() > 2 && text.starts_with(c) && text.ends_with(c);
+    let slanted = ['*', '_'].into_iter().find(|c| is_slanted(*c));
+    let text = slanted.map_or(&*text, |c| text.trim_matches(c));
+    (mark, text.trim().to_owned())
+}
+
+/// Behind a picture that decorates the line.
+fn picture(text: &str) -> Option<&str> {
+    text.strip_prefix(|c| matches!(c, '\u{2300}'..='\u{23ff}' | '\u{2700}'..='\u{2712}' | '\u{2715}'..='\u{2767}' | '\u{1f000}'..='\u{1faff}' | '\u{2b50}' | '\u{2600}'..='\u{260f}' | '\u{2614}'..='\u{26ff}'))
+}
+
+fn bullet(text: &str) -> Option<&str> {
+    for boxed in ["[ ]", "[x]", "[X]", "[]"] {
+        if let Some(rest) = text.strip_prefix(boxed) {
+            return Some(rest);
+        }
+    }
+    let first = text.chars().next()?;
+    let rest = text.get(first.len_utf8()..)?;
+    match first {
+        '•' | '·' | '‣' | '▪' | '◦' | '●' | '○' | '■' | '□' | '▢' | '☐' | '☑' | '✓' | '✔' | '►'
+        | '➤' | '→' | '–' | '—' | '⁃' | '∙' => Some(rest),
+        '-' if !rest.starts_with('-') => Some(rest),
+        '*' | '+' => rest.starts_with(' ').then_some(rest),
+        _ => None,
+    }
+}
+
+/// Behind `1.`, `1)`, `(1)`, `1 -`, `Step 1:`.
+pub(super) fn numbered(text: &str) -> Option<&str> {
+    let named = text.get(..4).filter(|head| head.eq_ignore_ascii_case("step"));
+    let is_open = text.starts_with('(');
+    let rest = match named {
+        Some(_) => text.get(4..)?.strip_prefix([' ', '#'])?.trim_start_matches(['#', ' ']),
+        None => text.strip_prefix('(').unwrap_or(text),
+    };
+    let length = rest.bytes().take_while(u8::is_ascii_digit).count();
+    if length == 0 || length > 3 {
+        return None;
+    }
+    let rest = rest.get(length..)?;
+    if let Some(rest) = rest.strip_prefix('\u{20e3}') {
+        return Some(rest);
+    }
+    let sign = rest.chars().next();
+    match sign {
+        None if named.is_some() => Some(rest),
+        Some(')') => rest.get(1..),
+        Some('.') if !is_open => {
+            let rest = rest.get(1..)?;
+            (!rest.starts_with(|c: char| c.is_ascii_digit())).then_some(rest)
+        }
+        Some(':' | '-' | '–' | ' ') if named.is_some() => {
+            Some(rest.trim_start_matches([' ', ':', '-', '–', '.', ')']))
+        }
+        Some(':') if !is_open => rest.strip_prefix(": "),
+        // "1 Mix", but not "1 Pinch".
+        Some(' ') if !is_open && length < 3 => {
+            let (first, _) = word(rest, 0);
+            let is_verb = first.starts_with(char::is_uppercase)
+                && begins_step(rest.trim_start())
+                && words::unit(first).is_none()
+                && !words::is_countable(first);
+            is_verb.then_some(rest)
+        }
+        _ => None,
+    }
+}

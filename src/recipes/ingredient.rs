@@ -1,0 +1,96 @@
+//! A line of the ingredients: what is measured in it, and how it reads when that is scaled.
+//!
+//! The text is the truth; `quantity` and `unit` are read off it, for programs. What is not
+//! understood stays as it was written.
+
+use serde::{Deserialize, Serialize};
+
+use super::amount::from;
+use super::line::Line;
+use super::ratio::Ratio;
+use super::words;
+
+/// One line of the ingredients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ingredient {
+    /// The whole line, as it is read: `2-3 cloves garlic, minced`.
+    pub text: String,
+    /// The number in it, a range's lower end; `None` where it has none.
+    #[serde(default)]
+    pub quantity: Option<serde_json::Number>,
+    /// The unit in it, as it is written; `None` where it has none.
+    #[serde(default)]
+    pub unit: Option<String>,
+}
+
+impl Ingredient {
+    /// Reads a line. Control characters become spaces.
+    #[must_use]
+    pub fn parse(line: &str) -> Self {
+        let text = line.trim().replace(char::is_control, " ");
+        let parsed = Line::parse(&text);
+        let (quantity, unit) = match parsed.amounts.first() {
+            Some(amount) => {
+                (number(amount.quantity.low.value), parsed.unit_text(0).map(str::to_owned))
+            }
+            None => (None, None),
+        };
+        Self { text, quantity, unit }
+    }
+
+    /// The line with every amount in it multiplied. A line without one stays as it is.
+    ///
+    /// `None` when an amount becomes too large to write, or too small.
+    #[must_use]
+    pub fn scaled(&self, factor: Ratio) -> Option<Self> {
+        let text = Line::parse(&self.text).scaled(factor)?;
+        Some(if text == self.text { self.clone() } else { Self::parse(&text) })
+    }
+
+    /// What it is, without amount and preparation: `garlic`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        Line::parse(&self.text).name()
+    }
+
+    /// The same amount of something else: what was done to the old one is not said of the new.
+    /// A name that brings an amount is a line of its own.
+    #[must_use]
+    pub fn renamed(&self, name: &str) -> Self {
+        let (line, other) = (Line::parse(&self.text), Line::parse(name));
+        let Some(amount) = line.amounts.first().filter(|_| other.amounts.is_empty()) else {
+            return Self::parse(name);
+        };
+        if !line.begins_with_amount() && line.name_start() >= self.text.len() {
+            // "Butter: 100 g"
+            let rest = from(&self.text, line.name().len());
+            return Self::parse(&format!("{name}{rest}"));
+        }
+        let (head, last) = name.rsplit_once(' ').map_or(("", name), |(head, last)| (head, last));
+        let many = amount.unit.is_none() && amount.quantity.top() > Ratio::ONE;
+        let last = words::inflected(last, true).filter(|_| many).unwrap_or_else(|| last.to_owned());
+        let space = if head.is_empty() { "" } else { " " };
+        let measure = self.text.get(..line.name_start()).unwrap_or_default().trim_end();
+        Self::parse(&format!("{measure} {head}{space}{last}"))
+    }
+
+    /// Is it a heading among the ingredients, like `For the sauce:`?
+    #[must_use]
+    pub fn is_heading(&self) -> bool {
+        self.text.ends_with(':') && self.quantity.is_none()
+    }
+}
+
+fn number(value: Ratio) -> Option<serde_json::Number> {
+    match value.to_whole() {
+        Some(whole) => Some(whole.into()),
+        None => {
+            let rounded = (value.to_f64() * 10_000.0).round() / 10_000.0;
+            let value = if rounded > 0.0 { rounded } else { value.to_f64() };
+            serde_json::Number::from_f64(value)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! The recipe chat's own knowledge: what a recipe is, how it is read out of text, and what its
+//! assistant understands and answers.
+//!
+//! Pure: no clock, file, thread or database. A message and the recipe go into [`answer`], a
+//! [`Verdict`] comes out; who stores recipes carries it out. Nothing here needs a language model.
+//!
+//! | name | is |
+//! | --- | --- |
+//! | [`Recipe`], [`Step`], [`Ingredient`] | what is stored and sent, with its bounds |
+//! | [`Draft`], [`Fault`] | what a client sends to make one, and which field is wrong in it |
+//! | [`Quantity`], [`Number`], [`Ratio`] | amounts, read, scaled and written as people do |
+//! | [`extract`] | a recipe out of pasted text |
+//! | [`Command`] | what is asked for |
+//! | [`answer`], [`Verdict`] | what is done about it |
+//!
+//! Every bound is a constant of [`bounds`]. Work is linear in the message and the recipe.
+
+mod amount;
+mod assistant;
+mod command;
+mod draft;
+mod extract;
+mod find;
+mod ingredient;
+mod line;
+mod quantity;
+mod ratio;
+mod recipe;
+mod words;
+
+pub use assistant::{HELP, Verdict, WELCOME, answer};
+pub use command::{At, Command, Place, Scale};
+pub use extract::{extract, extract_list};
+pub use ingredient::Ingredient;
+pub use quantity::{Form, Grid, MAX_QUANTITY, Number, Quantity, write as write_number};
+pub use ratio::Ratio;
+pub use recipe::{Draft, Fault, Recipe, Step};
+
+/// The most that a recipe holds.
+pub mod bounds {
+    pub use super::recipe::{
+        MAX_DESCRIPTION_CHARS, MAX_INGREDIENT_CHARS, MAX_INGREDIENTS, MAX_MINUTES,
+        MAX_RECIPE_BYTES, MAX_STEP_CHARS, MAX_STEPS, MAX_TAG_CHARS, MAX_TAGS, MAX_TITLE_CHARS,
+        MAX_YIELD_CHARS,
+    };
+}

@@ -1,0 +1,115 @@
+//! Exact arithmetic on numbers that are not negative.
+
+use std::cmp::Ordering;
+
+/// An exact number that is not negative, in lowest terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ratio {
+    numerator: u64,
+    denominator: u64,
+}
+
+impl Ratio {
+    /// The number 1.
+    pub const ONE: Self = Self::whole(1);
+    /// The number ½.
+    pub const HALF: Self = Self { numerator: 1, denominator: 2 };
+
+    /// `numerator / denominator`; `None` when that divides by zero.
+    #[must_use]
+    pub fn new(numerator: u64, denominator: u64) -> Option<Self> {
+        Self::reduced(u128::from(numerator), u128::from(denominator))
+    }
+
+    /// A whole number.
+    #[must_use]
+    pub const fn whole(number: u64) -> Self {
+        Self { numerator: number, denominator: 1 }
+    }
+
+    /// The product; `None` when it does not fit.
+    #[must_use]
+    pub fn times(self, other: Self) -> Option<Self> {
+        Self::reduced(
+            u128::from(self.numerator) * u128::from(other.numerator),
+            u128::from(self.denominator) * u128::from(other.denominator),
+        )
+    }
+
+    /// The quotient; `None` when it does not fit, and when `other` is zero.
+    #[must_use]
+    pub fn over(self, other: Self) -> Option<Self> {
+        self.times(Self::new(other.denominator, other.numerator)?)
+    }
+
+    /// The sum; `None` when it does not fit.
+    pub(super) fn plus(self, other: Self) -> Option<Self> {
+        let product = |a: u64, b: u64| u128::from(a) * u128::from(b);
+        let sum = product(self.numerator, other.denominator)
+            .checked_add(product(other.numerator, self.denominator))?;
+        Self::reduced(sum, product(self.denominator, other.denominator))
+    }
+
+    /// Is it a whole number?
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        self.denominator == 1
+    }
+
+    /// Is it zero?
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.numerator == 0
+    }
+
+    /// The nearest floating-point number.
+    #[must_use]
+    pub fn to_f64(self) -> f64 {
+        self.numerator as f64 / self.denominator as f64
+    }
+
+    /// The whole number that it is, if it is one.
+    #[must_use]
+    pub fn to_whole(self) -> Option<u64> {
+        self.is_whole().then_some(self.numerator)
+    }
+
+    /// Itself times `10^places`, rounded to the nearest whole number.
+    pub(super) fn shifted(self, places: u32) -> Option<u128> {
+        let scaled = u128::from(self.numerator).checked_mul(10u128.checked_pow(places)?)?;
+        let denominator = u128::from(self.denominator);
+        Some((scaled.checked_mul(2)?.checked_add(denominator)?) / (denominator * 2))
+    }
+
+    /// Whole part, and what is over it, in parts of the denominator.
+    pub(super) const fn parts(self) -> (u64, u64, u64) {
+        (self.numerator / self.denominator, self.numerator % self.denominator, self.denominator)
+    }
+
+    fn reduced(numerator: u128, denominator: u128) -> Option<Self> {
+        if denominator == 0 {
+            return None;
+        }
+        let (mut divisor, mut rest) = (numerator, denominator);
+        while rest != 0 {
+            (divisor, rest) = (rest, divisor % rest);
+        }
+        Some(Self {
+            numerator: u64::try_from(numerator / divisor).ok()?,
+            denominator: u64::try_from(denominator / divisor).ok()?,
+        })
+    }
+}
+
+impl Ord for Ratio {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let left = u128::from(self.numerator) * u128::from(other.denominator);
+        left.cmp(&(u128::from(other.numerator) * u128::from(self.denominator)))
+    }
+}
+
+impl PartialOrd for Ratio {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}

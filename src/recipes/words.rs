@@ -1,0 +1,225 @@
+//! The words of recipes: units, things that are counted, verbs that begin a step.
+
+use super::quantity::Grid;
+
+/// What a unit measures, and so what may be said about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Grams, millilitres.
+    Fine,
+    /// Kilograms, litres.
+    Metric,
+    /// Cups, spoons, ounces, pounds.
+    Kitchen,
+    /// Cloves, slices, pinches.
+    Piece,
+    /// Cans, jars: a size in parentheses is that of one of them.
+    Package,
+}
+
+impl Kind {
+    pub(super) fn grid(self) -> Grid {
+        match self {
+            Self::Fine => Grid::Fine,
+            Self::Metric => Grid::Metric,
+            Self::Kitchen => Grid::Kitchen,
+            Self::Piece | Self::Package => Grid::Count,
+        }
+    }
+
+    /// Does it weigh or measure, rather than count?
+    pub(super) fn is_measure(self) -> bool {
+        matches!(self, Self::Fine | Self::Metric | Self::Kitchen)
+    }
+}
+
+/// The unit that `word` names.
+pub(super) fn unit(word: &str) -> Option<Kind> {
+    let word = word.to_lowercase();
+    let is_it = |units: &&str| {
+        units.split(' ').any(|unit| {
+            let (one, many) = unit.split_once('/').unwrap_or((unit, unit));
+            word == one || word == many
+        })
+    };
+    let known = UNITS.iter().find(|(_, units)| is_it(units)).map(|(kind, _)| *kind);
+    known.or_else(|| {
+        ["fl oz", "fluid ounce", "fluid ounces"].contains(&&*word).then_some(Kind::Kitchen)
+    })
+}
+
+/// `word` for one or for many, when it is a word that is known; in the case it was written in.
+pub(super) fn inflected(word: &str, many: bool) -> Option<String> {
+    let lower = word.to_lowercase();
+    let pairs = UNITS.iter().map(|(_, units)| *units).chain([IRREGULAR]);
+    let mut pairs =
+        pairs.flat_map(|units| units.split(' ')).filter_map(|pair| pair.split_once('/'));
+    let pair = pairs.find(|(one, several)| lower == *one || lower == *several);
+    let (one, several) = match pair {
+        Some((one, several)) => (one.to_owned(), several.to_owned()),
+        None => NOUNS.split_whitespace().find_map(|noun| {
+            let (stem, ending) = plural(noun);
+            let is_plural = || lower.strip_prefix(stem).is_some_and(|rest| rest == ending);
+            (lower == noun || is_plural()).then(|| (noun.to_owned(), format!("{stem}{ending}")))
+        })?,
+    };
+    let wanted = if many { several } else { one };
+    let mut letters = word.chars();
+    let is_capital = letters.next().is_some_and(char::is_uppercase);
+    let is_shouted = is_capital && word.len() > 1 && letters.all(char::is_uppercase);
+    Some(if is_shouted {
+        wanted.to_uppercase()
+    } else if is_capital {
+        let mut letters = wanted.chars();
+        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+    } else {
+        wanted
+    })
+}
+
+/// Is it a thing that is counted without a unit, like an egg?
+pub(super) fn is_countable(word: &str) -> bool {
+    inflected(word, true).is_some() && !unit(word).is_some_and(Kind::is_measure)
+}
+
+/// The same for one and for many: to compare names by.
+pub(super) fn folded(word: &str) -> String {
+    inflected(word, false).unwrap_or_else(|| word.to_owned()).to_lowercase()
+}
+
+/// The regular plural of a noun: what stays of it, and what comes behind.
+fn plural(noun: &str) -> (&str, &'static str) {
+    let vowel = ['a', 'e', 'i', 'o', 'u'];
+    if let Some(stem) = noun.strip_suffix('y').filter(|stem| !stem.ends_with(vowel)) {
+        (stem, "ies")
+    } else if ["ch", "sh", "ss", "x"].iter().any(|ending| noun.ends_with(ending)) {
+        (noun, "es")
+    } else {
+        (noun, "s")
+    }
+}
+
+/// Is `word` one that a step begins with?
+pub(super) fn begins_step(word: &str) -> bool {
+    let word = word.to_lowercase();
+    VERBS.split_whitespace().any(|verb| verb == word)
+}
+
+/// Is it a length of time, or something else that no ingredient is measured in?
+pub(super) fn is_time(word: &str) -> bool {
+    let word = word.to_lowercase();
+    TIMES.split_whitespace().any(|time| time == word)
+}
+
+/// Does `word` begin what is done to an ingredient, as in "1 onion, chopped"?
+pub(super) fn is_preparation(word: &str) -> bool {
+    let word = word.to_lowercase();
+    (word.len() > 4 && word.ends_with("ed"))
+        || PREPARATIONS.split_whitespace().any(|known| known == word)
+}
+
+/// Each with its plural; one that has none is written alike for many.
+const UNITS: &[(Kind, &str)] = &[
+    (Kind::Fine, "g gr gm/gms gram/grams gramme/grammes ml mls mg cc milliliter/milliliters"),
+    (Kind::Fine, "millilitre/millilitres milligram/milligrams"),
+    (Kind::Metric, "kg kgs kilo/kilos kilogram/kilograms kilogramme/kilogrammes l lt dl cl"),
+    (Kind::Metric, "liter/liters litre/litres deciliter/deciliters decilitre/decilitres"),
+    (Kind::Metric, "centiliter/centiliters centilitre/centilitres"),
+    (Kind::Kitchen, "cup/cups c tsp tsps t teaspoon/teaspoons tbsp tbsps tbs tb el tl"),
+    (Kind::Kitchen, "tablespoon/tablespoons dessertspoon/dessertspoons oz ozs ounce/ounces"),
+    (Kind::Kitchen, "lb/lbs pound/pounds pint/pints pt quart/quarts qt qts gallon/gallons gal"),
+    (Kind::Piece, "clove/cloves slice/slices piece/pieces pinch/pinches dash/dashes stick/sticks"),
+    (Kind::Piece, "handful/handfuls bunch/bunches sprig/sprigs stalk/stalks rib/ribs head/heads"),
+    (Kind::Piece, "drop/drops knob/knobs splash/splashes drizzle/drizzles ear/ears scoop/scoops"),
+    (Kind::Piece, "fillet/fillets filet/filets strip/strips sheet/sheets wedge/wedges cube/cubes"),
+    (Kind::Piece, "dollop/dollops glug/glugs rasher/rashers ball/balls bulb/bulbs dozen squeeze"),
+    (Kind::Piece, "floret/florets glass/glasses bowl/bowls spoonful/spoonfuls part/parts"),
+    (Kind::Piece, "serving/servings portion/portions batch/batches leaf/leaves chunk/chunks"),
+    (Kind::Package, "can/cans tin/tins jar/jars package/packages packet/packets pkg/pkgs"),
+    (Kind::Package, "pack/packs box/boxes bottle/bottles bag/bags carton/cartons tub/tubs"),
+    (Kind::Package, "container/containers tube/tubes envelope/envelopes sachet/sachets"),
+    (Kind::Package, "loaf/loaves block/blocks bar/bars pot/pots"),
+];
+
+const IRREGULAR: &str = "half/halves potato/potatoes tomato/tomatoes mango/mangoes \
+    person/people child/children knife/knives cookie/cookies pie/pies brownie/brownies \
+    smoothie/smoothies calf/calves olive/olives chive/chives endive/endives";
+
+/// What is counted without a unit, and takes a regular plural.
+const NOUNS: &str = "egg yolk white onion shallot scallion leek carrot parsnip turnip beet beetroot \
+    radish cucumber zucchini courgette aubergine eggplant pepper capsicum chili chile chilli \
+    jalapeno jalapeño habanero avocado artichoke cabbage cauliflower lettuce squash pumpkin \
+    mushroom plantain yam sprout bean pea lemon lime orange grapefruit apple pear plum peach \
+    apricot nectarine banana pineapple melon watermelon cherry berry strawberry raspberry blueberry \
+    blackberry cranberry grape fig date raisin prune nut almond walnut pecan hazelnut cashew \
+    peanut pistachio chestnut coconut clementine tangerine mandarin kiwi pomegranate papaya \
+    breast thigh drumstick wing leg chop steak sausage hotdog frankfurter patty burger bun roll \
+    bagel baguette tortilla wrap pita muffin cupcake pancake waffle crêpe crepe biscuit cracker \
+    cake tart tartlet scone doughnut donut macaron meringue truffle dumpling meatball taco burrito \
+    sandwich pizza noodle ribbon shell anchovy sardine prawn shrimp scallop mussel clam oyster crab \
+    lobster kipper trout duck quail chicken turkey rabbit hen bone ham shank cutlet pod seed stem \
+    vine root bulb star cinnamon stick pickle gherkin caper radicchio fennel crouton wafer \
+    marshmallow candy chocolate teabag bouillon lid crust base ring round square finger popsicle \
+    lolly skewer kebab samosa pierogi blini dish plate tray guest adult meal drink cocktail";
+
+/// What a sentence of a recipe's steps begins with.
+const VERBS: &str = "add adjust after allow arrange as assemble at bake baste beat before begin blanch \
+    blend blitz boil braise bring broil brown brush carefully chill chop coat combine cook cool core \
+    cover cream crack crumble crush cut deglaze dice discard dissolve divide dot drain dredge drizzle \
+    drop dry dust enjoy evenly fill finally finish first flip fold form freeze fry garnish gently \
+    get gradually grate grease grill grind heat if immediately in knead ladle layer leave let lightly \
+    line lower make marinate mash measure meanwhile melt microwave mince mix move next now on once \
+    open over pack pat peel pierce pinch pipe place plate poach pop pour prepare preheat press prick \
+    process puree purée push put quickly raise reduce refrigerate remove repeat reserve rest return \
+    rinse roast roll rub salt sauté saute scatter scoop score scrape scrub sear season separate serve \
+    set shake shape shred sift simmer skim slice slowly smash soak soften spoon spray spread sprinkle \
+    squeeze start steam stir store strain stuff take taste tear the then thin throw tie tip to \
+    top toss transfer trim turn until unwrap use using wait warm wash when whip whisk while whilst \
+    wipe with working wrap you your";
+
+const TIMES: &str = "minute minutes min mins hour hours hr hrs h second seconds sec secs day days \
+    week weeks month months year years time times degree degrees people persons person servings \
+    serving portions portion calories kcal cal watts inch inches cm mm";
+
+const PREPARATIONS: &str = "thinly finely roughly coarsely freshly lightly very to at cut divided \
+    plus or for optional about ground in beaten frozen drained torn split thick thin well if each \
+    without with such preferably more extra as but not room fresh-ground skin-on skinless boneless \
+    shaken then and melted halved";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_written_for_one_and_for_many_in_their_case() {
+        for (one, many) in [
+            ("egg", "eggs"),
+            ("tomato", "tomatoes"),
+            ("cherry", "cherries"),
+            ("leaf", "leaves"),
+            ("clove", "cloves"),
+            ("peach", "peaches"),
+            ("Cookie", "Cookies"),
+            ("CUP", "CUPS"),
+            ("pinch", "pinches"),
+            ("person", "people"),
+            ("olive", "olives"),
+            ("box", "boxes"),
+        ] {
+            assert_eq!(inflected(one, true).as_deref(), Some(many));
+            assert_eq!(inflected(many, false).as_deref(), Some(one));
+        }
+        for same in ["flour", "asparagus", "Zwiebel", "couscous"] {
+            assert_eq!(inflected(same, true), None);
+        }
+    }
+
+    #[test]
+    fn abbreviations_are_alike_for_one_and_for_many() {
+        for unit_name in ["g", "ml", "tsp", "tbsp", "oz", "kg"] {
+            assert!(unit(unit_name).is_some());
+            assert_eq!(inflected(unit_name, true), None);
+        }
+        assert_eq!(inflected("lbs", false).as_deref(), Some("lb"));
+    }
+}
