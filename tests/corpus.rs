@@ -107,3 +107,8 @@ fn sessions_of_the_corpus_leave_nothing_behind() {
 fn heads_of_the_corpus_are_answered_alike_however_they_are_cut() {
     replay("upgrade_head");
 }
+
+#[test]
+fn conversations_of_the_corpus_keep_the_recipe_whole() {
+    replay("recipe");
+}

@@ -5,6 +5,7 @@
 
 pub mod frames;
 pub mod messages;
+pub mod recipe;
 pub mod session;
 pub mod upgrade_head;
 
@@ -12,9 +13,10 @@ pub mod upgrade_head;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also that of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 4] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("frames", frames::frames),
     ("messages", messages::messages),
+    ("recipe", recipe::recipe),
     ("session", session::session),
     ("upgrade_head", upgrade_head::upgrade_head),
 ];

@@ -7,7 +7,7 @@ use super::ingredient::Ingredient;
 use super::line::Line;
 use super::quantity::{Form, Grid, Number, write};
 use super::ratio::Ratio;
-use super::recipe::{Draft, Recipe, Step};
+use super::recipe::{Recipe, Step};
 use crate::time::UnixTime;
 
 /// What the assistant says when somebody comes in.
@@ -103,33 +103,31 @@ fn extracted(recipe: &mut Recipe, text: &str) -> Said {
             recipe from: <pasted text>`."
             .to_owned());
     }
-    let Draft { title, yields, description, tags, ingredients, steps, .. } = &extract(text);
-    if ingredients.is_empty() && steps.is_empty() {
+    let draft = extract(text);
+    if draft.ingredients.is_empty() && draft.steps.is_empty() {
         return Err(
             "I found neither ingredients nor steps in that text, so nothing has changed. A \
             line such as `2 eggs` or a heading such as `Ingredients:` helps me."
                 .to_owned(),
         );
     }
-    let draft = extract(text);
-    if !title.is_empty() {
-        recipe.title.clone_from(title);
+    let is_one = |ingredient: &&Ingredient| !ingredient.is_heading();
+    let count = draft.ingredients.iter().filter(is_one).count();
+    let (ingredients, steps) = (counted(count, "ingredient"), counted(draft.steps.len(), "step"));
+    if !draft.title.is_empty() {
+        recipe.title = draft.title;
     }
-    recipe.yields.clone_from(yields);
-    recipe.description.clone_from(description);
-    recipe.tags.clone_from(tags);
-    recipe.ingredients.clone_from(ingredients);
-    recipe.steps = steps.iter().map(|text| Step { order: 0, text: text.clone() }).collect();
-    (recipe.prep_time_minutes, recipe.cook_time_minutes) =
-        (draft.prep_time_minutes, draft.cook_time_minutes);
-    let count = ingredients.iter().filter(|ingredient| !ingredient.is_heading()).count();
-    let made = if yields.is_empty() { String::new() } else { format!(", {yields}") };
-    Ok(format!(
-        "Extracted “{}”: {}, {}{made}. `Undo` takes it back.",
-        recipe.title,
-        counted(count, "ingredient"),
-        counted(steps.len(), "step"),
-    ))
+    recipe.yields = draft.yields;
+    recipe.description = draft.description;
+    recipe.prep_time_minutes = draft.prep_time_minutes;
+    recipe.cook_time_minutes = draft.cook_time_minutes;
+    recipe.tags = draft.tags;
+    recipe.ingredients = draft.ingredients;
+    recipe.steps = draft.steps.into_iter().map(|text| Step { order: 0, text }).collect();
+    let made =
+        if recipe.yields.is_empty() { String::new() } else { format!(", {}", recipe.yields) };
+    let title = &recipe.title;
+    Ok(format!("Extracted “{title}”: {ingredients}, {steps}{made}. `Undo` takes it back."))
 }
 
 fn scaled(recipe: &mut Recipe, scale: Scale) -> Said {

@@ -146,3 +146,6 @@ fn steps(fields: &Map<String, Value>) -> Result<Vec<String>, Fault> {
     steps.sort_by_key(|(order, _)| *order);
     Ok(steps.into_iter().map(|(_, text)| text).collect())
 }
+
+#[cfg(test)]
+mod tests;

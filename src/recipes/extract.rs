@@ -127,13 +127,26 @@ impl Reader {
             self.notes.push(line.text.clone());
         } else if let Some(facts) = facts(rest, false) {
             facts.into_iter().for_each(|fact| self.fact(fact));
-        } else if rest.to_lowercase().starts_with("for ") {
-            self.group_of(rest);
-        } else if !rest.is_empty() {
-            match section {
-                Section::Ingredients => listed(rest).iter().for_each(|part| self.ingredient(part)),
-                _ => self.step_line(&Line { mark: Mark::None, text: rest.into(), is_apart: true }),
+        } else {
+            // "Ingredients for the sauce: 2 eggs, 1 cup milk"
+            let (group, rest) = match rest.strip_prefix("for ").or(rest.strip_prefix("For ")) {
+                Some(named) => named.split_once(':').unwrap_or((named, "")),
+                None => ("", rest),
+            };
+            if !group.is_empty() {
+                self.group_of(&format!("For {}", group.trim()));
             }
+            self.behind_heading(section, rest.trim());
+        }
+    }
+
+    fn behind_heading(&mut self, section: Section, rest: &str) {
+        if rest.is_empty() {
+            return;
+        }
+        match section {
+            Section::Ingredients => listed(rest).iter().for_each(|part| self.ingredient(part)),
+            _ => self.step_line(&Line { mark: Mark::None, text: rest.into(), is_apart: true }),
         }
     }
 
@@ -281,7 +294,10 @@ impl Reader {
     fn group_of(&mut self, text: &str) {
         match self.section {
             Section::Ingredients => self.ingredient_heading(text),
-            _ => self.group = text.to_owned(),
+            _ => {
+                self.flush();
+                self.group = text.to_owned();
+            }
         }
     }
 

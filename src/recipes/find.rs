@@ -15,6 +15,9 @@ const MAX_LISTED: usize = 5;
 /// # Errors
 /// What to say when there is none, or when there are several that differ.
 pub(super) fn find(recipe: &Recipe, name: &str) -> Result<usize, String> {
+    if name.len() > MAX_NAME_BYTES {
+        return Err("I found no ingredient of so long a name in this recipe.".to_owned());
+    }
     let asked = words_of(name);
     let plain = words_of(Ingredient::parse(name).name());
     let has_all = |text: &str, wanted: &[String]| {

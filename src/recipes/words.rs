@@ -1,5 +1,8 @@
 //! The words of recipes: units, things that are counted, verbs that begin a step.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
 use super::quantity::Grid;
 
 /// What a unit measures, and so what may be said about it.
@@ -35,34 +38,12 @@ impl Kind {
 
 /// The unit that `word` names.
 pub(super) fn unit(word: &str) -> Option<Kind> {
-    let word = word.to_lowercase();
-    let is_it = |units: &&str| {
-        units.split(' ').any(|unit| {
-            let (one, many) = unit.split_once('/').unwrap_or((unit, unit));
-            word == one || word == many
-        })
-    };
-    let known = UNITS.iter().find(|(_, units)| is_it(units)).map(|(kind, _)| *kind);
-    known.or_else(|| {
-        ["fl oz", "fluid ounce", "fluid ounces"].contains(&&*word).then_some(Kind::Kitchen)
-    })
+    looked_up(word, |word| TABLE.units.get(word).copied())
 }
 
 /// `word` for one or for many, when it is a word that is known; in the case it was written in.
 pub(super) fn inflected(word: &str, many: bool) -> Option<String> {
-    let lower = word.to_lowercase();
-    let pairs = UNITS.iter().map(|(_, units)| *units).chain([IRREGULAR]);
-    let mut pairs =
-        pairs.flat_map(|units| units.split(' ')).filter_map(|pair| pair.split_once('/'));
-    let pair = pairs.find(|(one, several)| lower == *one || lower == *several);
-    let (one, several) = match pair {
-        Some((one, several)) => (one.to_owned(), several.to_owned()),
-        None => NOUNS.split_whitespace().find_map(|noun| {
-            let (stem, ending) = plural(noun);
-            let is_plural = || lower.strip_prefix(stem).is_some_and(|rest| rest == ending);
-            (lower == noun || is_plural()).then(|| (noun.to_owned(), format!("{stem}{ending}")))
-        })?,
-    };
+    let (one, several) = looked_up(word, |word| TABLE.nouns.get(word))?;
     let wanted = if many { several } else { one };
     let mut letters = word.chars();
     let is_capital = letters.next().is_some_and(char::is_uppercase);
@@ -73,13 +54,14 @@ pub(super) fn inflected(word: &str, many: bool) -> Option<String> {
         let mut letters = wanted.chars();
         letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
     } else {
-        wanted
+        wanted.clone()
     })
 }
 
 /// Is it a thing that is counted without a unit, like an egg?
 pub(super) fn is_countable(word: &str) -> bool {
-    inflected(word, true).is_some() && !unit(word).is_some_and(Kind::is_measure)
+    let is_known = looked_up(word, |word| TABLE.nouns.get(word)).is_some();
+    is_known && !unit(word).is_some_and(Kind::is_measure)
 }
 
 /// The same for one and for many: to compare names by.
@@ -87,36 +69,77 @@ pub(super) fn folded(word: &str) -> String {
     inflected(word, false).unwrap_or_else(|| word.to_owned()).to_lowercase()
 }
 
-/// The regular plural of a noun: what stays of it, and what comes behind.
-fn plural(noun: &str) -> (&str, &'static str) {
-    let vowel = ['a', 'e', 'i', 'o', 'u'];
-    if let Some(stem) = noun.strip_suffix('y').filter(|stem| !stem.ends_with(vowel)) {
-        (stem, "ies")
-    } else if ["ch", "sh", "ss", "x"].iter().any(|ending| noun.ends_with(ending)) {
-        (noun, "es")
-    } else {
-        (noun, "s")
-    }
-}
-
 /// Is `word` one that a step begins with?
 pub(super) fn begins_step(word: &str) -> bool {
-    let word = word.to_lowercase();
-    VERBS.split_whitespace().any(|verb| verb == word)
+    looked_up(word, |word| TABLE.verbs.get(word)).is_some()
 }
 
 /// Is it a length of time, or something else that no ingredient is measured in?
 pub(super) fn is_time(word: &str) -> bool {
-    let word = word.to_lowercase();
-    TIMES.split_whitespace().any(|time| time == word)
+    looked_up(word, |word| TABLE.times.get(word)).is_some()
 }
 
 /// Does `word` begin what is done to an ingredient, as in "1 onion, chopped"?
 pub(super) fn is_preparation(word: &str) -> bool {
-    let word = word.to_lowercase();
     (word.len() > 4 && word.ends_with("ed"))
-        || PREPARATIONS.split_whitespace().any(|known| known == word)
+        || looked_up(word, |word| TABLE.preparations.get(word)).is_some()
 }
+
+/// Looks for a word in lower case; no word of ours is long, so that a long one costs nothing.
+fn looked_up<T>(word: &str, find: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    if word.is_empty() || word.len() > MAX_WORD_BYTES {
+        return None;
+    }
+    find(&word.to_lowercase())
+}
+
+/// The words below, in order, so that looking for one is cheap.
+struct Table {
+    units: BTreeMap<&'static str, Kind>,
+    /// For one and for many, by both.
+    nouns: BTreeMap<String, (String, String)>,
+    verbs: BTreeSet<&'static str>,
+    times: BTreeSet<&'static str>,
+    preparations: BTreeSet<&'static str>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let mut units = BTreeMap::new();
+    for (kind, names) in UNITS {
+        units.extend(names.split([' ', '/']).map(|name| (name, *kind)));
+    }
+    units.extend(["fl oz", "fluid ounce", "fluid ounces"].map(|name| (name, Kind::Kitchen)));
+    let mut nouns = BTreeMap::new();
+    let pairs = UNITS.iter().map(|(_, units)| *units).chain([IRREGULAR]);
+    let pairs = pairs.flat_map(|units| units.split(' ')).filter_map(|pair| pair.split_once('/'));
+    let pairs = pairs.map(|(one, many)| (one.to_owned(), many.to_owned()));
+    let regular = NOUNS.split_whitespace().map(|noun| (noun.to_owned(), plural(noun)));
+    for (one, many) in pairs.chain(regular) {
+        nouns.entry(one.clone()).or_insert_with(|| (one.clone(), many.clone()));
+        nouns.entry(many.clone()).or_insert((one, many));
+    }
+    Table {
+        units,
+        nouns,
+        verbs: VERBS.split_whitespace().collect(),
+        times: TIMES.split_whitespace().collect(),
+        preparations: PREPARATIONS.split_whitespace().collect(),
+    }
+});
+
+fn plural(noun: &str) -> String {
+    let vowel = ['a', 'e', 'i', 'o', 'u'];
+    if let Some(stem) = noun.strip_suffix('y').filter(|stem| !stem.ends_with(vowel)) {
+        format!("{stem}ies")
+    } else if ["ch", "sh", "ss", "x"].iter().any(|ending| noun.ends_with(ending)) {
+        format!("{noun}es")
+    } else {
+        format!("{noun}s")
+    }
+}
+
+/// Longer than every word below.
+const MAX_WORD_BYTES: usize = 24;
 
 /// Each with its plural; one that has none is written alike for many.
 const UNITS: &[(Kind, &str)] = &[

@@ -13,8 +13,9 @@ pub(super) fn step(text: &str) -> Option<Command<'_>> {
     }
     if let Some(rest) = after_any(text, REMOVE) {
         let plain = rest.trim_end_matches(['.', '!', '?']);
-        return match which(plain)? {
-            (at, "") => Some(Command::RemoveStep(at)),
+        return match which(plain) {
+            Some((at, "")) => Some(Command::RemoveStep(at)),
+            None if after_any(plain, &["step", "the step"]).is_none() => None,
             _ => Some(Command::Unfinished("Remove step 2")),
         };
     }

@@ -73,7 +73,7 @@ impl Reader {
                 if is_first && !head.is_empty() {
                     self.draft.title = head.to_owned();
                 } else if !head.is_empty() {
-                    self.group_of(head);
+                    self.ingredient_heading(head);
                 }
                 listed(rest).iter().for_each(|part| self.ingredient(part));
             } else if is_first && parts.len() > 1 && is_title(&plain) && sentence.len() <= 60 {

@@ -19,7 +19,8 @@ pub(super) fn at_headings(line: &str) -> Vec<&str> {
         if !plain.is_empty() && (is_capital || is_parted) {
             // Its decoration goes with it.
             let cut = start + plain.len();
-            parts.push(line.get(start..cut).unwrap_or_default().trim_end_matches(['|', '•']));
+            let part = line.get(start..cut).unwrap_or_default();
+            parts.push(part.trim_end_matches(['|', '•']).trim_start());
             start = cut;
         }
     }
@@ -39,10 +40,10 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
     let mut sentences = Vec::new();
     let mut start = 0;
     let mut letters = text.char_indices().peekable();
-    let (mut word_length, mut is_digit) = (0, false);
+    let (mut word_length, mut is_digit, mut has_space) = (0, false, false);
     while let Some((at, c)) = letters.next() {
-        let is_number =
-            is_digit && text.get(start..at).is_some_and(|head| head.trim().contains(' '));
+        has_space |= c == ' ' && at > start + 1;
+        let is_number = is_digit && has_space;
         let is_end = matches!(c, '.' | '!' | '?') && (word_length > 1 || is_number);
         is_digit = c.is_ascii_digit();
         word_length = if c.is_alphanumeric() || c == ')' { word_length + 1 } else { 0 };
@@ -58,7 +59,7 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
             rest.starts_with(|c: char| c.is_uppercase() || (c.is_numeric() && !is_short_for));
         if begins && !(is_short_for && c == '.' && rest.starts_with(|c: char| c.is_numeric())) {
             sentences.push(text.get(start..=at).unwrap_or_default().trim());
-            start = at + 1;
+            (start, has_space) = (at + 1, false);
         }
     }
     sentences.push(from(text, start).trim());

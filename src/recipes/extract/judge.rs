@@ -26,7 +26,8 @@ pub(super) fn heading(line: &Line) -> Option<(Section, &str)> {
             let plain = rest.trim_start();
             let is_end = plain.trim_matches(|c: char| !c.is_alphanumeric()).is_empty();
             let is_parted = plain.starts_with([':', '(']) || plain.starts_with("- ");
-            let is_for = plain.starts_with("for ") && plain.split(' ').count() < 6;
+            let is_for = plain.starts_with("for ")
+                && plain.split(':').next().is_some_and(|name| name.split(' ').count() < 6);
             let is_it = is_end || is_parted || (is_for && *section == Section::Ingredients);
             (head.eq_ignore_ascii_case(name) && is_it && line.mark != Mark::Number)
                 .then_some((*section, if is_end { "" } else { rest }))

@@ -1,0 +1,54 @@
+//! The recipe chat: whatever is pasted or said, the recipe keeps its bounds and loses no text.
+
+use vestibule::recipes::bounds::MAX_RECIPE_BYTES;
+use vestibule::recipes::{Draft, Recipe, Verdict, answer, extract};
+use vestibule::time::UnixTime;
+
+/// What a chat message holds.
+const MAX_CHARS: usize = 16_384;
+/// Between the messages of a conversation.
+const NEXT: char = '\u{1e}';
+
+/// The input is a conversation, its messages parted by the record separator (0x1e).
+///
+/// # Panics
+/// When a change breaks a bound of the recipe or touches its identity, when a recipe does not
+/// survive being written and read again, or when a long word of a paste is nowhere in its draft.
+pub fn recipe(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let draft = Draft { title: "Soup".to_owned(), ..Draft::default() };
+    let Ok(mut recipe) = Recipe::new("r1", draft, UnixTime::default()) else { return };
+    for (millis, content) in (1..).zip(text.split(NEXT)) {
+        if content.chars().count() > MAX_CHARS {
+            continue;
+        }
+        keeps_long_words(content);
+        if let Verdict::Change { recipe: changed, content } =
+            answer(&recipe, content, UnixTime::from_millis(millis))
+        {
+            assert_eq!(changed.check(), Ok(()));
+            assert_eq!((&changed.id, &changed.created_at), (&recipe.id, &recipe.created_at));
+            assert!(*changed != recipe && !content.is_empty());
+            let json = serde_json::to_string(&changed).unwrap_or_default();
+            assert!(json.len() <= MAX_RECIPE_BYTES);
+            assert_eq!(serde_json::from_str(&json).ok().as_ref(), Some(&*changed));
+            recipe = *changed;
+        }
+    }
+}
+
+/// No word of ours has so many letters: one that long is somebody's text.
+fn keeps_long_words(text: &str) {
+    let draft = extract(text);
+    let ingredients = draft.ingredients.iter().map(|ingredient| ingredient.text.as_str());
+    let kept = [draft.title.as_str(), &draft.yields, &draft.description]
+        .into_iter()
+        .chain(draft.tags.iter().map(String::as_str))
+        .chain(ingredients)
+        .chain(draft.steps.iter().map(String::as_str))
+        .collect::<Vec<_>>()
+        .join("\n");
+    for word in text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 14) {
+        assert!(kept.contains(word), "{word:?} of {text:?} is lost");
+    }
+}
