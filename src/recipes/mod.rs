@@ -38,7 +38,7 @@ pub use recipe::{Draft, Fault, Recipe, Step};
 
 /// The most that a recipe holds.
 pub mod bounds {
-    pub use super::recipe::{
+    pub use crate::recipes::recipe::{
         MAX_DESCRIPTION_CHARS, MAX_INGREDIENT_CHARS, MAX_INGREDIENTS, MAX_MINUTES,
         MAX_RECIPE_BYTES, MAX_STEP_CHARS, MAX_STEPS, MAX_TAG_CHARS, MAX_TAGS, MAX_TITLE_CHARS,
         MAX_YIELD_CHARS,

@@ -128,16 +128,15 @@ pub(in super::super) fn duration(text: &str, is_bare: bool) -> Option<(u32, usiz
         let Some(quantity) = Quantity::parse(from(text, begin)) else { break };
         let (unit, after) = word(text, begin + quantity.end());
         let after = after + usize::from(from(text, after).starts_with('.'));
-        let factor = match &*unit.to_lowercase() {
-            "h" | "hr" | "hrs" | "hour" | "hours" | "std" => 60,
-            "m" | "min" | "mins" | "minute" | "minutes" => 1,
-            "d" | "day" | "days" => 24 * 60,
+        let (factor, is_named) = match &*unit.to_lowercase() {
+            "h" | "hr" | "hrs" | "hour" | "hours" | "std" => (60, true),
+            "m" | "min" | "mins" | "minute" | "minutes" => (1, true),
+            "d" | "day" | "days" => (24 * 60, true),
             // "1h20"
-            _ if last == Some(60) => 1,
-            _ if is_bare && last.is_none() => 1,
+            _ if last == Some(60) => (1, false),
+            _ if is_bare && last.is_none() => (1, false),
             _ => break,
         };
-        let is_named = !matches!(factor, 1) || unit.to_lowercase().starts_with('m');
         end = if is_named { after } else { begin + quantity.end() };
         last = Some(factor);
         let length = quantity.top().times(Ratio::whole(factor));

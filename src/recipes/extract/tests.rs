@@ -103,6 +103,8 @@ fn lengths_of_time_are_read_in_minutes() {
         assert_eq!(duration(text, true), None, "{text}");
     }
     assert_eq!(duration("45", false), None);
+    // A word that is no unit is not swallowed.
+    assert_eq!(duration("45 mountains", true), Some((45, 2)));
 }
 
 #[test]
