@@ -4,6 +4,8 @@
 compile_error!("signatures need one of the features `aws-lc` and `pure-rust`");
 
 pub mod auth;
+#[cfg(feature = "backend")]
+pub mod backend;
 pub mod config;
 pub mod id;
 mod memory;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use vestibule::config::Config;
 
 use super::text::LINE_BYTES;
-use super::{Outcome, descriptors, log, secret};
+use super::{Outcome, application, descriptors, log, secret};
 
 /// A connection's own state, authenticated: its slot, its timer entry, its place in a room.
 const CONNECTION_BYTES: u128 = 512;
@@ -26,6 +26,8 @@ const ROOM_BYTES: u128 = 128;
 const STACK_BYTES: u128 = 2 << 20;
 /// The buffer that all connections are read into.
 const READ_BUFFER_BYTES: u128 = 64 << 10;
+/// The longest answer of a backend, which a thread holds while it reads it.
+const BACKEND_ANSWER_BYTES: u128 = 1 << 20;
 
 const MASK: &str = "********";
 
@@ -37,11 +39,14 @@ pub(super) fn run(config: &Config) -> Outcome {
         Default::default()
     });
     let mut resolved = config.clone();
-    let few =
-        descriptors::fill(&mut resolved.limits, descriptors::possible()).unwrap_or_else(|fault| {
-            faults.push(fault);
-            None
-        });
+    let few = descriptors::fill(&mut resolved, descriptors::possible()).unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
+    let exposed = application::inspect(config).unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
     let mut shown = config.clone();
     if !shown.auth.secret.is_empty() {
         MASK.clone_into(&mut shown.auth.secret);
@@ -53,7 +58,7 @@ pub(super) fn run(config: &Config) -> Outcome {
     if !faults.is_empty() {
         return Err(faults);
     }
-    for warning in [warning, few].into_iter().flatten() {
+    for warning in [warning, exposed, few].into_iter().flatten() {
         super::warn(&warning);
     }
     super::print(&format!("{toml}\n# {place}\n#\n{}", memory(&resolved)))
@@ -107,7 +112,7 @@ fn memory(config: &Config) -> String {
     text
 }
 
-fn rows(config: &Config) -> [Row; 16] {
+fn rows(config: &Config) -> Vec<Row> {
     let limits = &config.limits;
     let wide = |count: usize| count as u128;
     let bound = |count: usize| (count > 0).then_some(wide(count));
@@ -118,16 +123,18 @@ fn rows(config: &Config) -> [Row; 16] {
     let head = wide(config.http.header_bytes.get());
     let first = wide(limits.pending_message_bytes.get());
     let waiting = u128::from(limits.waiting_messages) * message;
+    // An empty queue takes one message of any length, and an answer of a backend is the longest.
+    let answer = if config.backend.url.is_empty() { 0 } else { BACKEND_ANSWER_BYTES };
     // A count of 0 is no bound, so the row has none either.
     let entries = |count: usize, each| bound(count).map(|_| each);
-    [
+    let mut rows = vec![
         row("connections with their names", connections, CONNECTION_BYTES + NAME_BYTES),
         row("limits.message_bytes, unfinished", connections, message),
         row("limits.waiting_messages, of message_bytes", connections, waiting),
         open_row(
             "limits.outbound_bytes, to slow readers",
             connections,
-            bound(limits.outbound_bytes.get()),
+            bound(limits.outbound_bytes.get()).map(|bytes| bytes.max(answer)),
         ),
         row("http.header_bytes + pending_message_bytes", limits.pending, head + first),
         row(
@@ -153,7 +160,18 @@ fn rows(config: &Config) -> [Row; 16] {
         row("limits.workers, stacks", limits.workers, STACK_BYTES),
         row("log.queue, lines", config.log.queue * log::COPIES, LINE_BYTES as u128),
         row("read buffer", 1, READ_BUFFER_BYTES),
-    ]
+    ];
+    let backend = &config.backend;
+    if !backend.url.is_empty() {
+        let caller = STACK_BYTES + BACKEND_ANSWER_BYTES;
+        rows.extend([
+            row("backend.queue, of message_bytes", backend.queue, message + NAME_BYTES),
+            row("backend.queue, of leaves", backend.queue, NAME_BYTES),
+            row("backend.workers, stacks and answers", backend.workers, caller),
+            row("limits.worker_queue, of answers", limits.worker_queue, BACKEND_ANSWER_BYTES),
+        ]);
+    }
+    rows
 }
 
 /// `bytes` with the largest unit that leaves a whole part, and one decimal.
@@ -171,7 +189,7 @@ fn human(bytes: u128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vestibule::config::{Limits, Size};
+    use vestibule::config::{Backend, Limits, Size};
 
     fn total(limits: Limits) -> String {
         let text = memory(&Config { limits, ..Config::default() });
@@ -187,6 +205,14 @@ mod tests {
         };
         let sum: u128 = rows(&config).iter().map(|row| row.count * row.each.unwrap()).sum();
         assert_eq!(total(config.limits), human(sum));
+    }
+
+    #[test]
+    fn a_backend_adds_its_rows_to_the_sum() {
+        let url = "http://127.0.0.1:8000".to_owned();
+        let backend = Backend { url, ..Backend::default() };
+        let with = rows(&Config { backend, ..Config::default() });
+        assert_eq!(with.len(), rows(&Config::default()).len() + 4);
     }
 
     #[test]

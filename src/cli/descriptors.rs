@@ -1,7 +1,7 @@
 //! How many connections the process may have: the descriptor limit, and what it leaves.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use vestibule::config::Limits;
+use vestibule::config::Config;
 
 /// Descriptors that are not connections: listeners, epoll, log, key files, the three standard ones.
 const RESERVED: u64 = 64;
@@ -27,14 +27,18 @@ pub(super) fn raise() -> u64 {
 ///
 /// # Errors
 /// The limit leaves no connection.
-pub(super) fn fill(limits: &mut Limits, descriptors: u64) -> Result<Option<String>, String> {
-    let left = descriptors.saturating_sub(RESERVED);
+pub(super) fn fill(config: &mut Config, descriptors: u64) -> Result<Option<String>, String> {
+    // Each thread that calls a backend has a connection, and perhaps one that asks for its name.
+    let callers = if config.backend.url.is_empty() { 0 } else { config.backend.workers as u64 };
+    let reserved = RESERVED + 2 * callers;
+    let limits = &mut config.limits;
+    let left = descriptors.saturating_sub(reserved);
     let most = usize::try_from(left.min(MOST_BY_DEFAULT)).unwrap_or(usize::MAX);
     let mut warning = None;
     if limits.connections == 0 {
         if most == 0 {
             return Err(format!(
-                "the limit of {descriptors} open files leaves none for connections, {RESERVED} are \
+                "the limit of {descriptors} open files leaves none for connections, {reserved} are \
                  reserved: raise it (ulimit -n)"
             ));
         }
@@ -55,12 +59,24 @@ pub(super) fn fill(limits: &mut Limits, descriptors: u64) -> Result<Option<Strin
 
 #[cfg(test)]
 mod tests {
+    use vestibule::config::Limits;
+
     use super::*;
 
     fn filled(connections: usize, pending: usize, descriptors: u64) -> (usize, usize, bool) {
-        let mut limits = Limits { connections, pending, ..Limits::default() };
-        let warning = fill(&mut limits, descriptors).unwrap();
-        (limits.connections, limits.pending, warning.is_some())
+        let limits = Limits { connections, pending, ..Limits::default() };
+        let mut config = Config { limits, ..Config::default() };
+        let warning = fill(&mut config, descriptors).unwrap();
+        (config.limits.connections, config.limits.pending, warning.is_some())
+    }
+
+    #[test]
+    fn calls_of_a_backend_take_descriptors_from_connections() {
+        let mut config = Config::default();
+        config.backend.url = "http://127.0.0.1:8000".to_owned();
+        config.backend.workers = 100;
+        assert_eq!(fill(&mut config, 1_264), Ok(None));
+        assert_eq!(config.limits.connections, 1_000);
     }
 
     #[test]
@@ -79,14 +95,15 @@ mod tests {
 
     #[test]
     fn too_few_descriptors_are_a_fault() {
-        assert!(fill(&mut Limits::default(), 64).is_err());
+        assert!(fill(&mut Config::default(), 64).is_err());
     }
 
     #[test]
     fn a_message_before_authentication_is_never_larger_than_one_after_it() {
         let message_bytes = vestibule::config::Size::kib(1);
-        let mut limits = Limits { message_bytes, ..Limits::default() };
-        assert_eq!(fill(&mut limits, 1_064), Ok(None));
-        assert_eq!(limits.pending_message_bytes, message_bytes);
+        let limits = Limits { message_bytes, ..Limits::default() };
+        let mut config = Config { limits, ..Config::default() };
+        assert_eq!(fill(&mut config, 1_064), Ok(None));
+        assert_eq!(config.limits.pending_message_bytes, message_bytes);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 a configuration or runtime fault, 2 usage.
 
+mod application;
 mod check;
 mod descriptors;
 mod load;
@@ -62,7 +63,7 @@ type Outcome = Result<(), Vec<String>>;
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     if !matches!(cli.command, None | Some(Command::Serve(_))) && cli.serve.is_given() {
-        let problem = "--listen and --app belong to `vestibule serve`";
+        let problem = "--listen, --app and --backend belong to `vestibule serve`";
         Cli::command().error(ErrorKind::ArgumentConflict, problem).exit();
     }
     let Err(faults) = run(cli) else { return ExitCode::SUCCESS };
@@ -96,12 +97,9 @@ fn run(cli: Cli) -> Outcome {
 }
 
 impl Global {
-    /// The configuration from file, environment, these flags, and `listen` where it is not empty.
-    fn settings(&self, listen: &[String]) -> Result<Config, Vec<String>> {
-        let mut flags = Vec::new();
-        if !listen.is_empty() {
-            flags.push(("listen", listen.join(",")));
-        }
+    /// The configuration from file, environment, these flags, and those of the command itself.
+    fn settings(&self, own: &[(&'static str, String)]) -> Result<Config, Vec<String>> {
+        let mut flags = own.to_vec();
         if let Some(data) = &self.data {
             flags.push(("data", data.clone()));
         }

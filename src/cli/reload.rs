@@ -4,6 +4,7 @@ use toml::{Table, Value};
 use vestibule::config::Config;
 use vestibule::net::Handle;
 
+use super::application::Live;
 use super::{Global, descriptors, log, secret};
 
 /// Keys, and beginnings of keys, that a running server takes up. Everything else waits for its next
@@ -17,10 +18,12 @@ const FIXED: [&str; 4] =
 #[derive(Debug)]
 pub(super) struct Reloader {
     pub(super) global: Global,
-    pub(super) listen: Vec<String>,
+    /// What flags have set.
+    pub(super) flags: Vec<(&'static str, String)>,
     pub(super) handle: Handle,
     /// What the server goes by, without its secret.
     pub(super) running: Config,
+    pub(super) live: Live,
 }
 
 impl Reloader {
@@ -43,13 +46,14 @@ impl Reloader {
     }
 
     fn try_reload(&mut self) -> Result<Vec<String>, Vec<String>> {
-        let read = self.global.settings(&self.listen)?;
+        let read = self.global.settings(&self.flags)?;
         let waiting = waiting_keys(&self.running, &read);
         let (config, warnings) = complete(read.clone()).map_err(|fault| vec![fault])?;
         self.handle.reload(&config).map_err(|fault| vec![fault.to_string()])?;
         for warning in warnings {
             ::log::warn!("{warning}");
         }
+        self.live.take_up(&config);
         log::set_level(&config.log);
         self.running = read;
         Ok(waiting)
@@ -67,7 +71,7 @@ pub(super) fn complete(mut config: Config) -> Result<(Config, Vec<String>), Stri
         let secret = secret::obtain(&config)?;
         (config.auth.secret, exposed) = (secret.text, secret.warning);
     }
-    let few = descriptors::fill(&mut config.limits, descriptors::raise())?;
+    let few = descriptors::fill(&mut config, descriptors::raise())?;
     Ok((config, [exposed, few].into_iter().flatten().collect()))
 }
 

@@ -120,12 +120,17 @@ fn read(path: &Path, algorithms: &[String]) -> Result<Secret, ReadError> {
     if let Some(problem) = secret_problem(&text, algorithms) {
         return Err(ReadError::Unfit(problem));
     }
-    let mode = fs::metadata(path).map_err(ReadError::Io)?.permissions().mode();
-    let warning = (mode & 0o077 != 0).then(|| {
+    let warning = exposure(path).map_err(ReadError::Io)?;
+    Ok(Secret { text, warning })
+}
+
+/// A warning, when others can read or write the file at `path`, which holds a secret.
+pub(super) fn exposure(path: &Path) -> io::Result<Option<String>> {
+    let mode = fs::metadata(path)?.permissions().mode();
+    Ok((mode & 0o077 != 0).then(|| {
         let path = path.display();
         format!("{path} can be read or written by others: chmod 600 {path}")
-    });
-    Ok(Secret { text, warning })
+    }))
 }
 
 /// Writes a new secret beside `path`, then links it there: it appears whole or not at all, and of

@@ -1,7 +1,5 @@
 //! `vestibule serve`: starts the server, and ends it on a signal.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -12,10 +10,9 @@ use vestibule::config::Config;
 use vestibule::net::Server;
 use vestibule::node::{Histogram, Metrics};
 use vestibule::protocol::CloseReason;
-use vestibule::{Access, MemoryApp};
 
 use super::reload::{self, Reloader};
-use super::{Global, Outcome, log, secret};
+use super::{Global, Outcome, application, log, secret};
 
 /// How long the last log lines may take.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -31,6 +28,9 @@ pub(super) struct Args {
     /// The application behind the edge [default: memory]
     #[arg(long, value_enum, value_name = "NAME")]
     app: Option<AppName>,
+    /// The address of an HTTP service that is the application behind the edge
+    #[arg(long, value_name = "URL", conflicts_with = "app")]
+    backend: Option<String>,
 }
 
 /// The applications there are.
@@ -45,7 +45,7 @@ pub(super) enum AppName {
 
 impl Args {
     pub(super) fn is_given(&self) -> bool {
-        !self.listen.is_empty() || self.app.is_some()
+        !self.listen.is_empty() || self.app.is_some() || self.backend.is_some()
     }
 
     /// These, and where nothing is given, `other`.
@@ -53,13 +53,21 @@ impl Args {
         Self {
             listen: if self.listen.is_empty() { other.listen } else { self.listen },
             app: self.app.or(other.app),
+            backend: self.backend.or(other.backend),
         }
+    }
+
+    /// Keys of the configuration that these set.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let listen = (!self.listen.is_empty()).then(|| ("listen", self.listen.join(",")));
+        let backend = self.backend.clone().map(|url| ("backend.url", url));
+        listen.into_iter().chain(backend).collect()
     }
 }
 
 /// Runs until the server has drained.
 pub(super) fn run(args: &Args, global: &Global) -> Outcome {
-    let config = global.settings(&args.listen)?;
+    let config = global.settings(&args.settings())?;
     // From here on a signal waits for the thread below instead of ending the process.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| vec![format!("cannot watch for signals: {error}")])?;
@@ -97,16 +105,12 @@ fn serve(
     for warning in warnings {
         ::log::warn!("{warning}");
     }
-    let access = match args.app.unwrap_or_default() {
-        AppName::Memory => Access::Owner,
-        AppName::MemoryOpen => Access::Open,
-    };
-    let seed = RandomState::new().build_hasher().finish();
-    let app = MemoryApp::new(&config, access, seed);
-    let server = Server::bind(&config, Box::new(app)).map_err(|error| error.to_string())?;
+    let (app, beside) = application::choose(args.app, &config)?;
+    let server = Server::bind(&config, app).map_err(|error| error.to_string())?;
+    let beside = beside.start(server.handle())?;
     let handle = server.handle();
-    let (global, listen) = (global.clone(), args.listen.clone());
-    let reloader = Reloader { global, listen, handle: handle.clone(), running };
+    let (global, flags, live) = (global.clone(), args.settings(), beside.live());
+    let reloader = Reloader { global, flags, handle: handle.clone(), running, live };
     heed_signals(signals, move || handle.shutdown(), reloader, logging.clone())?;
     let addresses = server.local_addrs();
     ::log::info!(
@@ -117,6 +121,7 @@ fn serve(
     // A server whose standard output is full or gone is still a server.
     let _ = super::print(&welcome(&addresses, hint));
     let counted = server.run().map_err(|error| format!("the server ended: {error}"))?;
+    beside.finish();
     ::log::info!("{}", summary(&counted));
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Which values a configuration may hold. Rules only: no file is opened, no name is resolved.
 
+mod backend;
 mod keys;
+mod url;
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -166,7 +168,7 @@ impl Faults {
             let problem = "nobody may speak it: name your proxies in http.trusted_proxies";
             self.add("http.proxy_protocol", problem);
         }
-        self.timeout("backend.timeout", config.backend.timeout);
+        self.backend(&config.backend);
         if !LOG_LEVELS.contains(&config.log.level.as_str()) {
             let problem = format!(
                 "`{}` is no level: write one of {}",

@@ -262,13 +262,27 @@ impl Default for Http {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Backend {
+    /// Where the application is, `https://` or `http://`. Empty: it is one of this process.
+    pub url: String,
+    /// The file that holds the secret which signs requests, `whsec_…`. Required off loopback.
+    pub secret_file: String,
     /// How long the application has for a join or for a message's answer.
     pub timeout: Length,
+    /// Calls of the backend at the same time, each on a thread of its own.
+    pub workers: usize,
+    /// Questions that wait for one of them; full: who asks is refused. And as many leaves.
+    pub queue: usize,
 }
 
 impl Default for Backend {
     fn default() -> Self {
-        Self { timeout: Length::from_secs(5) }
+        Self {
+            url: String::new(),
+            secret_file: String::new(),
+            timeout: Length::from_secs(5),
+            workers: 16,
+            queue: 1_024,
+        }
     }
 }
 

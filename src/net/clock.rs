@@ -1,4 +1,4 @@
-//! The one place of the driver that reads the clocks.
+//! The one place that reads the clocks: of the driver, and of threads beside it.
 
 use std::time::{Duration, Instant as StdInstant, SystemTime};
 
@@ -6,26 +6,26 @@ use crate::time::{Instant, Now, UnixTime};
 
 /// Counts from the moment it was made.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     start: StdInstant,
 }
 
 impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the driver is where the clocks are read")]
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { start: StdInstant::now() }
     }
 
     /// Both clocks.
     #[expect(clippy::disallowed_methods, reason = "the driver is where the clocks are read")]
-    pub(super) fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         // A wall clock before 1970 reads as 1970: every token is then from the future.
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Now { monotonic: self.monotonic(), unix: UnixTime::from_millis(whole(unix.as_millis())) }
     }
 
     /// The monotonic clock alone: what the end of a turn needs.
-    pub(super) fn monotonic(&self) -> Instant {
+    pub(crate) fn monotonic(&self) -> Instant {
         Instant::from_micros(whole(self.start.elapsed().as_micros()))
     }
 }

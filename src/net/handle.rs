@@ -61,6 +61,13 @@ impl Handle {
         self.mail.try_deliver(Letter::Done(Completion { ticket, outcome }))
     }
 
+    /// Hands in an answer from a thread that may wait, until there is room. False when the server
+    /// has ended.
+    #[cfg(feature = "backend")]
+    pub(crate) fn complete(&self, ticket: Ticket, outcome: Outcome) -> bool {
+        self.mail.deliver(Letter::Done(Completion { ticket, outcome }))
+    }
+
     /// Has tokens checked with these keys and no others from here on. No connection is dropped.
     ///
     /// # Errors

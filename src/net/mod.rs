@@ -18,8 +18,10 @@
 //! # }
 //! ```
 
-mod clock;
+pub(crate) mod clock;
 mod handle;
+#[cfg(any(feature = "backend", feature = "jwks-url"))]
+pub(crate) mod http;
 mod keys;
 mod listener;
 mod reactor;

@@ -28,7 +28,9 @@ pub(super) fn load(
     }
     environment::read(environment, &mut layers);
     for (path, text) in flags {
-        layers.set_text(path, text, Origin::Named(format!("--{path}")));
+        // `--backend` sets `backend.url`: a flag is called as the first part of its key.
+        let name = path.split('.').next().unwrap_or_default();
+        layers.set_text(path, text, Origin::Named(format!("--{name}")));
     }
     layers.finish()
 }

@@ -1,14 +1,13 @@
 //! Keys at an address, fetched by one thread: so never twice at once.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::Agent;
-use ureq::tls::TlsConfig;
 
 use super::plan::{Plan, max_age};
 use crate::auth::MAX_JWKS_BYTES;
+use crate::net::http;
 use crate::time::Instant;
 
 /// How long a fetch may take, from the name's resolution to the last byte.
@@ -35,20 +34,8 @@ impl Fetcher {
     }
 
     pub(super) fn with_patience(url: &str, seed: u64, patience: Duration) -> Self {
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(Arc::new(provider));
-        // A redirect could lead anywhere, and a proxy of the environment be anybody's.
-        let config = Agent::config_builder()
-            .tls_config(tls.build())
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .max_idle_connections(0)
-            .timeout_global(Some(patience))
-            .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")));
         Self {
-            agent: config.build().new_agent(),
+            agent: http::agent(patience, None),
             url: url.to_owned(),
             plan: Plan::new(seed),
             last: String::new(),

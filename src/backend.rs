@@ -1,0 +1,154 @@
+//! The application behind the edge, over HTTP: `docs/backend.md` is its contract.
+//!
+//! Nothing here runs on the reactor's thread but the writing of a request's body and a push into a
+//! bounded queue. A desk, on a thread of its own, decides who is asked next and when nobody is;
+//! callers, on theirs, sign, send and wait. Answers go to the reactor through its handle.
+//!
+//! ```no_run
+//! # fn start(config: vestibule::Config) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use vestibule::backend::Backend;
+//! use vestibule::net::Server;
+//!
+//! let (app, threads) = Backend::new(&config.backend)?;
+//! let server = Server::bind(&config, Box::new(app))?;
+//! let running = threads.start(server.handle())?;
+//! server.run()?;
+//! running.finish(Duration::from_secs(2));
+//! # Ok(())
+//! # }
+//! ```
+
+mod breaker;
+mod caller;
+mod contract;
+mod counts;
+mod desk;
+mod signature;
+mod threads;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
+
+pub use self::counts::{Call, Counts, Fate};
+use self::desk::Job;
+pub use self::signature::Secret;
+use self::threads::Event;
+pub use self::threads::{Control, Running, Threads};
+use crate::config;
+use crate::id::ConnId;
+use crate::node::Ticket;
+use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
+use crate::protocol::ErrorCode;
+
+/// An application that is somewhere else. Every question is [`Reply::Held`] and answered through
+/// the server's handle, or at once where too many wait already.
+#[derive(Debug)]
+pub struct Backend {
+    events: Sender<Event>,
+    places: Arc<Places>,
+    counts: Arc<Counts>,
+}
+
+impl Backend {
+    /// The application, and the threads that are to be started once there is a server.
+    ///
+    /// # Errors
+    /// When the secret's file cannot be read, or holds none. The text names the file.
+    pub fn new(config: &config::Backend) -> Result<(Self, Threads), String> {
+        let path = &config.secret_file;
+        let secret = (!path.is_empty()).then(|| Secret::read(path)).transpose()?;
+        let (events, inbox) = mpsc::channel();
+        let places = Arc::new(Places::new(config.queue));
+        let counts = Arc::new(Counts::default());
+        let threads = Threads {
+            config: config.clone(),
+            secret,
+            events: events.clone(),
+            inbox,
+            places: Arc::clone(&places),
+            counts: Arc::clone(&counts),
+        };
+        Ok((Self { events, places, counts }, threads))
+    }
+
+    /// Queues a job. False: there was no room.
+    fn push(
+        &self,
+        call: Call,
+        ticket: Option<Ticket>,
+        connection: ConnId,
+        body: impl FnOnce() -> Vec<u8>,
+    ) -> bool {
+        if self.places.take(call) {
+            let job = Job { call, ticket, connection, body: body() };
+            if self.events.send(Event::Asked(job)).is_ok() {
+                return true;
+            }
+        }
+        self.counts.count(call, Fate::QueueFull);
+        false
+    }
+}
+
+impl App for Backend {
+    fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
+        let body = || contract::join(join);
+        if self.push(Call::Join, Some(join.ticket), join.connection, body) {
+            Reply::Held
+        } else {
+            Reply::Now(Admission::Unavailable)
+        }
+    }
+
+    fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
+        let body = || contract::message(message);
+        if self.push(Call::Message, Some(message.ticket), message.connection, body) {
+            Reply::Held
+        } else {
+            Reply::Now(Err(ErrorCode::BackendUnavailable))
+        }
+    }
+
+    fn on_leave(&mut self, left: &Left<'_>) {
+        self.push(Call::Leave, None, left.connection, || contract::leave(left));
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        // Whoever is not there any more needs no word that this is the end.
+        let _ = self.events.send(Event::Ended);
+    }
+}
+
+/// The places in the two queues: of questions, and of leaves. The reactor takes, the desk gives
+/// back, and so the channel between them has a bound without anybody waiting for it.
+#[derive(Debug)]
+struct Places {
+    questions: AtomicUsize,
+    leaves: AtomicUsize,
+}
+
+impl Places {
+    fn new(each: usize) -> Self {
+        Self { questions: AtomicUsize::new(each), leaves: AtomicUsize::new(each) }
+    }
+
+    fn of(&self, call: Call) -> &AtomicUsize {
+        match call {
+            Call::Join | Call::Message => &self.questions,
+            Call::Leave => &self.leaves,
+        }
+    }
+
+    fn take(&self, call: Call) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        self.of(call).fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+    }
+
+    fn give_back(&self, call: Call) {
+        self.of(call).fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,191 @@
+//! When a backend that fails is left alone: a state machine without a clock.
+//!
+//! ```text
+//!            5 failures in a row                its time is over: one call, the probe
+//!   closed ───────────────────────▶ open ─────────────────────────────────▶ probing
+//!      ▲                              ▲                                        │ │
+//!      │                              └──────── it failed: twice as long ──────┘ │
+//!      └───────────────────────────────── it succeeded ──────────────────────────┘
+//! ```
+
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// Failures in a row that open it: more than the one or two that a restart of the backend costs,
+/// few enough that a dead one is noticed within one time-out.
+const FAILURES: u32 = 5;
+/// How long it stays open the first time, and at most.
+const WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Says whether the backend may be asked, by what became of the calls before.
+#[derive(Debug)]
+pub(super) struct Breaker {
+    state: State,
+    /// Counts the changes of state: what was asked before one says nothing after it.
+    epoch: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    Closed { failures: u32 },
+    Open { until: Instant, wait: Duration },
+    Probing { wait: Duration },
+}
+
+/// Leave for one call, whose outcome is told with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pass(u32);
+
+/// What a call's outcome has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Nobody is asked for as long.
+    Opened(Duration),
+    /// Everybody is asked again.
+    Closed,
+}
+
+impl Breaker {
+    /// Closed: the backend is taken to be there.
+    pub(super) fn new() -> Self {
+        Self { state: State::Closed { failures: 0 }, epoch: 0 }
+    }
+
+    /// Would [`Breaker::admit`] refuse?
+    pub(super) fn refuses(&self, now: Instant) -> bool {
+        match self.state {
+            State::Closed { .. } => false,
+            State::Open { until, .. } => now < until,
+            State::Probing { .. } => true,
+        }
+    }
+
+    /// Leave for one call, unless the backend is left alone.
+    pub(super) fn admit(&mut self, now: Instant) -> Option<Pass> {
+        if self.refuses(now) {
+            return None;
+        }
+        if let State::Open { wait, .. } = self.state {
+            self.enter(State::Probing { wait });
+        }
+        Some(Pass(self.epoch))
+    }
+
+    /// A call has ended at `now`: did the backend do what it is there for?
+    pub(super) fn record(&mut self, now: Instant, pass: Pass, is_success: bool) -> Option<Change> {
+        if pass.0 != self.epoch {
+            return None;
+        }
+        match (&mut self.state, is_success) {
+            (State::Closed { failures }, true) => *failures = 0,
+            (State::Closed { failures }, false) => {
+                *failures += 1;
+                if *failures >= FAILURES {
+                    return Some(self.open(now, WAIT.0));
+                }
+            }
+            (State::Probing { .. }, true) => {
+                self.enter(State::Closed { failures: 0 });
+                return Some(Change::Closed);
+            }
+            (State::Probing { wait }, false) => {
+                let wait = wait.saturating_mul(2).min(WAIT.1);
+                return Some(self.open(now, wait));
+            }
+            // Opening is a new epoch, in which nobody gets a pass.
+            (State::Open { .. }, _) => {}
+        }
+        None
+    }
+
+    fn open(&mut self, now: Instant, wait: Duration) -> Change {
+        self.enter(State::Open { until: now + wait, wait });
+        Change::Opened(wait)
+    }
+
+    fn enter(&mut self, state: State) {
+        self.state = state;
+        self.epoch = self.epoch.wrapping_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis * 1_000)
+    }
+
+    /// A call that begins and ends at `now`.
+    fn call(breaker: &mut Breaker, now: Instant, is_success: bool) -> Option<Change> {
+        let pass = breaker.admit(now).unwrap();
+        breaker.record(now, pass, is_success)
+    }
+
+    fn opened() -> Breaker {
+        let mut breaker = Breaker::new();
+        for _ in 0..4 {
+            assert_eq!(call(&mut breaker, at(0), false), None);
+        }
+        assert_eq!(call(&mut breaker, at(0), false), Some(Change::Opened(WAIT.0)));
+        breaker
+    }
+
+    #[test]
+    fn five_failures_in_a_row_open_it_for_a_second() {
+        let mut breaker = opened();
+        for millis in [0, 999] {
+            assert!(breaker.refuses(at(millis)) && breaker.admit(at(millis)).is_none());
+        }
+        assert!(!breaker.refuses(at(1_000)));
+    }
+
+    #[test]
+    fn a_success_among_failures_keeps_it_closed() {
+        let mut breaker = Breaker::new();
+        for round in 0..100 {
+            assert_eq!(call(&mut breaker, at(0), round % 5 == 4), None);
+        }
+    }
+
+    #[test]
+    fn one_probe_goes_out_and_its_success_closes_it() {
+        let mut breaker = opened();
+        let probe = breaker.admit(at(1_000)).unwrap();
+        assert!(breaker.admit(at(60_000)).is_none(), "one probe at a time");
+        assert_eq!(breaker.record(at(60_000), probe, true), Some(Change::Closed));
+        // Closed as at the start: four failures are nothing, and the fifth costs a second.
+        for _ in 0..4 {
+            assert_eq!(call(&mut breaker, at(60_000), false), None);
+        }
+        let again = call(&mut breaker, at(60_000), false);
+        assert_eq!(again, Some(Change::Opened(Duration::from_secs(1))));
+    }
+
+    #[test]
+    fn each_probe_that_fails_doubles_the_wait_up_to_thirty_seconds() {
+        let mut breaker = opened();
+        let mut now = at(1_000);
+        for seconds in [2, 4, 8, 16, 30, 30, 30] {
+            let wait = Duration::from_secs(seconds);
+            assert_eq!(call(&mut breaker, now, false), Some(Change::Opened(wait)));
+            now = now + wait;
+            assert!(breaker.refuses(now - Duration::from_micros(1)));
+        }
+    }
+
+    #[test]
+    fn what_was_asked_before_says_nothing_after() {
+        let mut breaker = Breaker::new();
+        let old: Vec<_> = (0..20).map(|_| breaker.admit(at(0)).unwrap()).collect();
+        let mut changes = old.iter().filter_map(|&pass| breaker.record(at(5_000), pass, false));
+        assert_eq!(changes.next(), Some(Change::Opened(Duration::from_secs(1))));
+        assert_eq!(changes.next(), None, "those that hung with them do not prolong it");
+        let probe = breaker.admit(at(6_000)).unwrap();
+        assert_eq!(breaker.record(at(6_000), old[0], true), None);
+        assert_eq!(breaker.record(at(6_001), old[1], false), None);
+        assert_eq!(breaker.record(at(6_002), probe, true), Some(Change::Closed));
+    }
+}

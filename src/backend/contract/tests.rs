@@ -1,0 +1,171 @@
+//! Bodies and answers, as `docs/backend.md` has them.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::id::ConnId;
+use crate::node::Ticket;
+use crate::protocol::CloseReason;
+use crate::time::UnixTime;
+
+const TICKET: Ticket = Ticket { index: 0, serial: 0 };
+const CONNECTION: ConnId = ConnId::new(7, 3);
+
+fn heard(status: u16, body: &[u8]) -> Result<Response, Fault> {
+    Ok(Response { status, body: Some(body.to_vec()) })
+}
+
+fn value(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap()
+}
+
+/// The answer to a message, or its fate and whether the backend counts as alive.
+fn said(body: &str) -> Result<Update, (Fate, bool)> {
+    let ruling = rule(Call::Message, heard(200, body.as_bytes()));
+    ruling.update.map(|update| (*update).clone()).ok_or((ruling.fate, ruling.is_alive))
+}
+
+#[test]
+fn a_join_carries_the_claims_as_they_were() {
+    let asked = Join {
+        ticket: TICKET,
+        now: UnixTime::default(),
+        connection: CONNECTION,
+        room: "soup é",
+        user: "alice",
+        claims: "{\"sub\":\"alice\",\"big\":12345678901234567890}",
+        reauth: true,
+    };
+    let body = join(&asked);
+    assert_eq!(
+        String::from_utf8(body).unwrap(),
+        "{\"room\":\"soup é\",\"user\":{\"id\":\"alice\",\"claims\":{\"sub\":\"alice\",\
+         \"big\":12345678901234567890}},\"connection_id\":\"00000003-000007\",\"reauth\":true}"
+    );
+}
+
+#[test]
+fn a_message_and_a_leave_say_who_and_what() {
+    let (connection, room, user) = (CONNECTION, "soup", "alice");
+    let (ticket, now) = (TICKET, UnixTime::default());
+    let said = Incoming { ticket, now, connection, room, user, id: "m1", content: "salt?" };
+    let who = |rest: Value| {
+        let mut whole = json!({
+            "room": room, "user": { "id": user }, "connection_id": "00000003-000007",
+        });
+        whole.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        whole
+    };
+    let expected = who(json!({ "message": { "id": "m1", "content": "salt?" } }));
+    assert_eq!(value(&message(&said)), expected);
+    let reason = Some(CloseReason::TokenExpired);
+    let expected = who(json!({ "code": 1008, "reason": "Token expired" }));
+    assert_eq!(value(&leave(&Left { connection, room, user, reason })), expected);
+    let expected = who(json!({ "code": null, "reason": null }));
+    assert_eq!(value(&leave(&Left { connection, room, user, reason: None })), expected);
+}
+
+#[test]
+fn an_answer_is_content_and_perhaps_a_recipe_which_all_see() {
+    let update = said(r#" {"content": "Noted.", "more": [1]} "#).unwrap();
+    assert_eq!((&*update.content, update.recipe_data, update.broadcast), ("Noted.", None, false));
+    let update = said(r#"{"content":"","recipe_data":{ "id": 1.0 }}"#).unwrap();
+    assert_eq!(update.recipe_data.unwrap().as_str(), "{ \"id\": 1.0 }");
+    assert!(update.broadcast);
+    for (body, broadcast) in [
+        (r#"{"content":"x","recipe_data":{},"broadcast":false}"#, false),
+        (r#"{"content":"x","recipe_data":{},"broadcast":null}"#, true),
+        (r#"{"content":"x","recipe_data":null}"#, false),
+        (r#"{"content":"x","broadcast":true}"#, true),
+    ] {
+        assert_eq!(said(body).unwrap().broadcast, broadcast, "{body}");
+    }
+}
+
+#[test]
+fn an_answer_of_another_form_is_none() {
+    for body in [
+        "",
+        "Noted.",
+        "[]",
+        "{}",
+        r#"{"content":1}"#,
+        r#"{"content":null}"#,
+        r#"{"content":"x"} {"#,
+        r#"{"content":"x","content":"y"}"#,
+        r#"{"content":"x","recipe_data":[]}"#,
+        r#"{"content":"x","recipe_data":"{}"}"#,
+        r#"{"content":"x","recipe_data":{"#,
+        r#"{"content":"x","broadcast":"yes"}"#,
+    ] {
+        assert_eq!(said(body), Err((Fate::Failed, false)), "{body}");
+    }
+    let ruling = rule(Call::Message, heard(200, b"{\"content\":\"\xff\"}"));
+    assert_eq!((ruling.fate, ruling.is_alive), (Fate::Failed, false));
+    let ruling = rule(Call::Join, Ok(Response { status: 200, body: None }));
+    assert_eq!((ruling.fate, ruling.is_alive), (Fate::Failed, false));
+}
+
+#[test]
+fn what_is_logged_does_not_quote_the_answer() {
+    let ruling = rule(Call::Message, heard(200, b"{\"content\": 5, \"hush\": 1}"));
+    assert!(!ruling.why.unwrap().contains("hush"));
+    let ruling = rule(Call::Message, heard(200, b"{\"content\": \"a\", \"broadcast\": \"hush\"}"));
+    assert!(!ruling.why.unwrap().contains("hush"));
+}
+
+#[test]
+fn statuses_mean_what_the_table_says() {
+    let fate = |call, status| {
+        let ruling = rule(call, heard(status, b"{\"content\":\"x\"}"));
+        (ruling.fate, ruling.is_alive)
+    };
+    for status in [403, 404] {
+        assert_eq!(fate(Call::Join, status), (Fate::Denied, true));
+        assert_eq!(fate(Call::Message, status), (Fate::Failed, true));
+    }
+    for call in [Call::Join, Call::Message] {
+        assert_eq!(fate(call, 200), (Fate::Answered, true));
+        for status in [400, 401, 410, 422, 429, 499] {
+            assert_eq!(fate(call, status), (Fate::Failed, true), "{status}");
+        }
+        for status in [201, 204, 301, 302, 307, 408, 500, 502, 503, 504, 599] {
+            assert_eq!(fate(call, status), (Fate::Failed, false), "{status}");
+        }
+    }
+    for (status, is_alive) in [(200, true), (204, true), (404, true), (302, false), (500, false)] {
+        assert_eq!(fate(Call::Leave, status), (Fate::Answered, is_alive), "{status}");
+    }
+}
+
+#[test]
+fn the_node_is_told_what_became_of_each_question() {
+    let told = |call, fate| {
+        let update = (fate == Fate::Answered).then(|| Update::text("x"));
+        match outcome(call, fate, update) {
+            None => "nothing",
+            Some(Outcome::Join(Admission::Admit(_))) => "admit",
+            Some(Outcome::Join(Admission::Deny)) => "deny",
+            Some(Outcome::Join(Admission::Unavailable)) => "unavailable",
+            Some(Outcome::Message(Ok(_))) => "update",
+            Some(Outcome::Message(Err(error))) => error.as_str(),
+            Some(other) => panic!("{other:?}"),
+        }
+    };
+    for &fate in Fate::ALL {
+        assert_eq!(told(Call::Leave, fate), "nothing");
+        let (join, message) = match fate {
+            Fate::Answered => ("admit", "update"),
+            Fate::Denied => ("deny", "backend_unavailable"),
+            Fate::TimedOut | Fate::Expired => ("unavailable", "backend_timeout"),
+            Fate::Failed | Fate::Refused | Fate::QueueFull => {
+                ("unavailable", "backend_unavailable")
+            }
+        };
+        assert_eq!(
+            (told(Call::Join, fate), told(Call::Message, fate)),
+            (join, message),
+            "{fate:?}"
+        );
+    }
+}

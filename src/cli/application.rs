@@ -1,0 +1,143 @@
+//! The application that `serve` puts behind the edge, and what runs beside the server for it.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+#[cfg(feature = "backend")]
+use std::path::Path;
+#[cfg(feature = "backend")]
+use std::time::Duration;
+
+#[cfg(feature = "backend")]
+use vestibule::backend::{self, Backend};
+use vestibule::net::Handle;
+use vestibule::{Access, App, Config, MemoryApp};
+
+#[cfg(feature = "backend")]
+use super::secret;
+use super::serve::AppName;
+
+/// How long the backend is told of the last connections that left.
+#[cfg(feature = "backend")]
+const LAST_LEAVES: Duration = Duration::from_secs(2);
+
+/// The application, and what is to be started once there is a server. What the flag names wins over
+/// the backend that a file may name.
+pub(super) fn choose(
+    name: Option<AppName>,
+    config: &Config,
+) -> Result<(Box<dyn App>, Beside), String> {
+    if name.is_none() && !config.backend.url.is_empty() {
+        return behind(config);
+    }
+    let access = match name.unwrap_or_default() {
+        AppName::Memory => Access::Owner,
+        AppName::MemoryOpen => Access::Open,
+    };
+    let seed = RandomState::new().build_hasher().finish();
+    Ok((Box::new(MemoryApp::new(config, access, seed)), Beside::default()))
+}
+
+/// Threads that are to run beside the server.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    #[cfg(feature = "backend")]
+    threads: Option<backend::Threads>,
+}
+
+/// Threads that run beside the server.
+#[derive(Debug)]
+pub(super) struct Running {
+    #[cfg(feature = "backend")]
+    backend: Option<backend::Running>,
+}
+
+#[cfg(feature = "backend")]
+fn behind(config: &Config) -> Result<(Box<dyn App>, Beside), String> {
+    if let Some(warning) = inspect(config)? {
+        log::warn!("{warning}");
+    }
+    let (app, threads) = Backend::new(&config.backend)?;
+    log::info!("the application is at {}", config.backend.url);
+    Ok((Box::new(app), Beside { threads: Some(threads) }))
+}
+
+#[cfg(not(feature = "backend"))]
+fn behind(_config: &Config) -> Result<(Box<dyn App>, Beside), String> {
+    Err("backend.url: this program was built without the feature `backend`".to_owned())
+}
+
+/// Can the secret for the backend be used? What is not as it should be, but no reason to stop, is
+/// the warning.
+#[cfg(feature = "backend")]
+pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
+    let path = &config.backend.secret_file;
+    if config.backend.url.is_empty() || path.is_empty() {
+        return Ok(None);
+    }
+    backend::Secret::read(path)?;
+    secret::exposure(Path::new(path))
+        .map_err(|error| format!("backend.secret_file {path}: {error}"))
+}
+
+#[cfg(not(feature = "backend"))]
+pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
+    if config.backend.url.is_empty() { Ok(None) } else { behind(config).map(|_| None) }
+}
+
+impl Beside {
+    /// Starts what answers through this handle.
+    pub(super) fn start(self, handle: Handle) -> Result<Running, String> {
+        #[cfg(feature = "backend")]
+        {
+            let start = |threads: backend::Threads| threads.start(handle);
+            let backend = self.threads.map(start).transpose();
+            let backend = backend.map_err(|error| format!("no thread for the backend: {error}"))?;
+            Ok(Running { backend })
+        }
+        #[cfg(not(feature = "backend"))]
+        {
+            drop(handle);
+            Ok(Running {})
+        }
+    }
+}
+
+impl Running {
+    /// For the thread that reads the configuration again.
+    pub(super) fn live(&self) -> Live {
+        Live {
+            #[cfg(feature = "backend")]
+            backend: self.backend.as_ref().map(backend::Running::control),
+        }
+    }
+
+    /// The server has ended.
+    pub(super) fn finish(self) {
+        #[cfg(feature = "backend")]
+        if let Some(backend) = self.backend {
+            let counts = backend.counts();
+            if !backend.finish(LAST_LEAVES) {
+                log::warn!("the backend was not told of everybody who left");
+            }
+            log::info!("counted of the backend: {counts}");
+        }
+    }
+}
+
+/// Reaches what runs beside the server, when the configuration has changed.
+#[derive(Debug)]
+pub(super) struct Live {
+    #[cfg(feature = "backend")]
+    backend: Option<backend::Control>,
+}
+
+impl Live {
+    /// Takes up what can change.
+    #[cfg_attr(not(feature = "backend"), expect(unused_variables, reason = "nothing runs"))]
+    pub(super) fn take_up(&self, config: &Config) {
+        #[cfg(feature = "backend")]
+        if let Some(backend) = &self.backend {
+            backend.set_timeout(config.backend.timeout.get());
+        }
+    }
+}

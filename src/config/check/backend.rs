@@ -1,0 +1,84 @@
+//! Rules for the application behind the edge.
+
+use super::url::Url;
+use super::{Faults, MAX_QUEUE, MAX_THREADS};
+use crate::config::Backend;
+
+impl Faults {
+    pub(super) fn backend(&mut self, backend: &Backend) {
+        if !backend.url.is_empty() {
+            match Url::parse(&backend.url) {
+                Some(url) if !url.path.contains(['?', '#']) => {
+                    if backend.secret_file.is_empty() && !url.is_loopback() {
+                        let problem = "none, and backend.url is not on this host: requests must be \
+                                       signed; write `whsec_` and 32 random bytes as base64 into \
+                                       a file, and name it here and to the backend";
+                        self.add("backend.secret_file", problem);
+                    }
+                }
+                _ => {
+                    let problem = "no address of a backend: write `https://host/path` or \
+                                   `http://127.0.0.1:8000`, without a user, query or fragment";
+                    self.add("backend.url", problem);
+                }
+            }
+        }
+        self.timeout("backend.timeout", backend.timeout);
+        self.within("backend.workers", backend.workers, 1..=MAX_THREADS);
+        self.within("backend.queue", backend.queue, 1..=MAX_QUEUE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn keys(url: &str, secret_file: &str) -> Vec<&'static str> {
+        let (url, secret_file) = (url.to_owned(), secret_file.to_owned());
+        let backend = Backend { url, secret_file, ..Backend::default() };
+        let config = Config { backend, ..Config::default() };
+        config.faults().into_iter().map(|fault| fault.key).collect()
+    }
+
+    #[test]
+    fn a_backend_off_this_host_needs_a_secret() {
+        for url in [
+            "http://127.0.0.1:8000",
+            "http://127.9.9.9/app/",
+            "http://[::1]:8000",
+            "http://localhost:8000",
+            "https://localhost",
+            "",
+        ] {
+            assert_eq!(keys(url, ""), [""; 0], "{url}");
+        }
+        for url in [
+            "http://10.0.0.1:8000",
+            "https://example.com/app",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "http://0.0.0.0:8000",
+        ] {
+            assert_eq!(keys(url, ""), ["backend.secret_file"], "{url}");
+            assert_eq!(keys(url, "secret"), [""; 0], "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_http_with_a_host_and_perhaps_a_path() {
+        for url in [
+            "127.0.0.1:8000",
+            "ftp://127.0.0.1/",
+            "unix:/run/app",
+            "http://",
+            "http://:8000",
+            "http://u:p@127.0.0.1",
+            "http://127.0.0.1/?a=b",
+            "http://127.0.0.1#a",
+            "http://127.0.0.1/a b",
+        ] {
+            assert_eq!(keys(url, "secret"), ["backend.url"], "{url}");
+        }
+    }
+}

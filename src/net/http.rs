@@ -1,0 +1,80 @@
+//! The HTTP client of the threads that ask somebody: for keys, or for the backend.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::tls::TlsConfig;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Error};
+
+use super::clock::Clock;
+use crate::time::Instant;
+
+/// For how long the addresses of a name are taken to be the same. Long enough that a busy backend
+/// does not cost a query a call, and a thread that waits for it; short enough that one which has
+/// moved is found within its first second.
+const NAME_AGE: Duration = Duration::from_secs(1);
+
+/// Connections that a client keeps between its calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeepAlive {
+    /// At most so many.
+    pub(crate) connections: usize,
+    /// One that has not been used for as long is closed, and never used again.
+    pub(crate) age: Duration,
+}
+
+/// A client whose calls end after `patience`, from the name's resolution to the last byte. It takes
+/// an answer of every status as an answer.
+pub(crate) fn agent(patience: Duration, keep_alive: Option<KeepAlive>) -> Agent {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(Arc::new(provider));
+    // A redirect could lead anywhere, and a proxy of the environment be anybody's.
+    let config = Agent::config_builder()
+        .tls_config(tls.build())
+        .proxy(None)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .max_idle_connections(keep_alive.map_or(0, |keep| keep.connections))
+        .max_idle_connections_per_host(keep_alive.map_or(0, |keep| keep.connections))
+        .max_idle_age(keep_alive.map_or(Duration::ZERO, |keep| keep.age))
+        .timeout_global(Some(patience))
+        .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")));
+    let names =
+        Names { system: DefaultResolver::default(), clock: Clock::start(), last: None.into() };
+    Agent::with_parts(config.build(), DefaultConnector::new(), names)
+}
+
+/// The system's resolver, which is also asked for a connection that is there already, behind a
+/// memory for one name: a client here has one peer.
+#[derive(Debug)]
+struct Names {
+    system: DefaultResolver,
+    clock: Clock,
+    last: Mutex<Option<(Instant, Uri, ResolvedSocketAddrs)>>,
+}
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let now = self.clock.monotonic();
+        if let Some((at, known, found)) = &*self.last.lock().unwrap_or_else(PoisonError::into_inner)
+            && now.since(*at) < NAME_AGE
+            && (known.scheme(), known.authority()) == (uri.scheme(), uri.authority())
+        {
+            return Ok(found.clone());
+        }
+        let found = self.system.resolve(uri, config, timeout)?;
+        let last = (now, uri.clone(), found.clone());
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+        Ok(found)
+    }
+}

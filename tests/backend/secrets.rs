@@ -1,0 +1,58 @@
+//! The secret: required where it must be, judged before the server starts, and never shown.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::server::{Scratch, Server};
+use crate::stub::{Act, Stub, ok};
+
+const KEY: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// What `vestibule` says to this `[backend]`: its exit code, and both outputs.
+fn run(scratch: &Scratch, command: &str, backend: &str) -> (Option<i32>, String) {
+    scratch.write("v.toml", &format!("[backend]\n{backend}\n"));
+    let done = scratch.run(&[command, "--config", "v.toml"]);
+    let said = [done.stdout, done.stderr].map(|said| String::from_utf8(said).unwrap());
+    (done.status.code(), said.concat())
+}
+
+#[test]
+fn a_backend_off_this_host_needs_a_secret_that_can_be_read() {
+    let scratch = Scratch::new();
+    let url = "url = 'https://example.com'";
+    scratch.write("good", &format!("whsec_{KEY}\n"));
+    scratch.write("bad", &format!("{KEY}\n"));
+    for command in ["check", "serve"] {
+        let (code, said) = run(&scratch, command, url);
+        assert_eq!(code, Some(1));
+        assert!(said.starts_with("vestibule: backend.secret_file: none, and "), "{said}");
+        for (file, fault) in [("missing", "No such file"), ("bad", "does not begin with `whsec_`")]
+        {
+            let (code, said) = run(&scratch, command, &format!("{url}\nsecret_file = '{file}'"));
+            assert_eq!(code, Some(1));
+            assert!(said.contains(&format!("backend.secret_file {file}: ")), "{said}");
+            assert!(said.contains(fault) && !said.contains(KEY), "{said}");
+        }
+    }
+    let mode = |mode| {
+        let path = scratch.path().join("good");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        run(&scratch, "check", &format!("{url}\nsecret_file = 'good'"))
+    };
+    let (code, said) = mode(0o644);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("good can be read or written by others: chmod 600 good"), "{said}");
+    let (code, said) = mode(0o600);
+    assert!(code == Some(0) && !said.contains("chmod") && !said.contains(KEY), "{said}");
+}
+
+#[test]
+fn the_secret_is_not_in_the_log() {
+    let scratch = Scratch::new();
+    scratch.write("secret", &format!("whsec_{KEY}\n"));
+    let stub = Stub::start(|_| Act::Send(ok("Hello.", None)));
+    let server = Server::start_in(scratch, &stub.url(), "secret_file = 'secret'");
+    server.join("soup", "alice");
+    let log = server.end();
+    assert!(log.contains("the application is at http://") && !log.contains(KEY), "{log}");
+}
