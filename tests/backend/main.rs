@@ -1,4 +1,4 @@
-//! The binary with a backend behind it: hostile ones, made here.
+//! The binary with a backend behind it: hostile ones, made here, and the example in FastAPI.
 //!
 //! Nothing here sleeps: what is waited for is an answer, within [`PATIENCE`].
 #![cfg(all(feature = "cli", feature = "backend", target_os = "linux"))]
@@ -13,6 +13,7 @@ mod breaker;
 #[expect(dead_code, reason = "these tests need less of it than its own")]
 #[path = "../loopback/client.rs"]
 mod client;
+mod fastapi;
 mod hostile;
 mod secrets;
 mod server;
