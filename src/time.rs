@@ -139,6 +139,13 @@ impl Now {
     pub fn unix_at(self, deadline: Instant) -> UnixTime {
         self.unix + deadline.since(self.monotonic)
     }
+
+    /// What the wall clock would have shown at `moment`, which is past, if nobody has set it since.
+    #[must_use]
+    pub fn unix_when(self, moment: Instant) -> UnixTime {
+        let ago = u64::try_from(self.monotonic.since(moment).as_millis()).unwrap_or(u64::MAX);
+        UnixTime::from_millis(self.unix.as_millis().saturating_sub(ago))
+    }
 }
 
 /// A wall-clock moment written as `2026-11-22T10:00:00.000Z` (RFC 3339, section 5.6), on the stack.

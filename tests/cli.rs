@@ -29,10 +29,12 @@ impl Scratch {
         Self(path)
     }
 
-    /// `vestibule` in this directory, with nothing of our own environment.
+    /// `vestibule` in this directory, with nothing of our own environment, and without the one port
+    /// that all servers would share.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
         command.args(arguments).current_dir(&self.0).env_clear();
+        command.env("VESTIBULE_ADMIN__LISTEN", "");
         command
     }
 

@@ -45,7 +45,7 @@ impl Scene {
         let front = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap();
         let mut scene = Self { folder, front, server: None, proxy: None };
         let config = format!(
-            "drain = '0s'\n[auth]\nsecret = '{SECRET}'\n[log]\nlevel = 'debug'\nfile = 'log'\n[http]\n{http}\n"
+            "drain = '0s'\n[admin]\nlisten = ''\n[auth]\nsecret = '{SECRET}'\n[log]\nlevel = 'debug'\nfile = 'log'\n[http]\n{http}\n"
         );
         fs::write(scene.folder.join("v.toml"), config).unwrap();
         let back = scene.serve();

@@ -46,7 +46,9 @@ export class Server {
   /** Again on the same port, if it ran before. */
   async start() {
     const args = ['serve', '--app', 'memory-open', '--listen', this.#address];
-    this.#process = spawn(this.#binary, [...args, '--data', this.folder], { cwd: this.folder });
+    // Without the one port that all servers of this host would share.
+    const options = { cwd: this.folder, env: { ...process.env, VESTIBULE_ADMIN__LISTEN: '' } };
+    this.#process = spawn(this.#binary, [...args, '--data', this.folder], options);
     const [, address] = await until(this.#process, /ws:\/\/([0-9.:]+)/);
     this.#address = address;
   }

@@ -38,6 +38,10 @@ pub(super) fn run(config: &Config) -> Outcome {
         faults.push(fault);
         Default::default()
     });
+    let key = secret::admin_key(config).unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
     let mut resolved = config.clone();
     let few = descriptors::fill(&mut resolved, descriptors::possible()).unwrap_or_else(|fault| {
         faults.push(fault);
@@ -58,7 +62,8 @@ pub(super) fn run(config: &Config) -> Outcome {
     if !faults.is_empty() {
         return Err(faults);
     }
-    for warning in [warning, exposed, few].into_iter().flatten() {
+    let exposed_key = key.and_then(|key| key.warning);
+    for warning in [warning, exposed, exposed_key, few].into_iter().flatten() {
         super::warn(&warning);
     }
     super::print(&format!("{toml}\n# {place}\n#\n{}", memory(&resolved)))
@@ -141,6 +146,11 @@ fn rows(config: &Config) -> Vec<Row> {
             "http.requests, of body_bytes",
             config.http.requests,
             wide(config.http.body_bytes.get()),
+        ),
+        row(
+            "admin.connections, of head and body",
+            if config.admin.listen.is_empty() { 0 } else { config.admin.connections },
+            head + wide(config.http.body_bytes.get()),
         ),
         open_row(
             "limits.replay_entries",

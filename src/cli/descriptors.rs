@@ -3,8 +3,9 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use vestibule::config::Config;
 
-/// Descriptors that are not connections: listeners, epoll, log, key files, the three standard ones.
-const RESERVED: u64 = 64;
+/// Descriptors that are not connections: 64 for connections that are told that there is no room,
+/// and as many for listeners, epoll, log, key files, the three standard ones.
+const RESERVED: u64 = 128;
 /// The most connections that 0 stands for: some systems allow a thousand million descriptors, which
 /// is no statement about the memory there is.
 const MOST_BY_DEFAULT: u64 = 1 << 20;
@@ -23,14 +24,16 @@ pub(super) fn raise() -> u64 {
 }
 
 /// Replaces the zeros of `connections` and `pending` by what they stand for, and bounds what is
-/// pending by what there is. Answers a warning when more is configured than is allowed.
+/// pending by what there is. The admin listener's connections are kept beside them, so that a full
+/// server can still be asked. Answers a warning when more is configured than is allowed.
 ///
 /// # Errors
 /// The limit leaves no connection.
 pub(super) fn fill(config: &mut Config, descriptors: u64) -> Result<Option<String>, String> {
     // Each thread that calls a backend has a connection, and perhaps one that asks for its name.
     let callers = if config.backend.url.is_empty() { 0 } else { config.backend.workers as u64 };
-    let reserved = RESERVED + 2 * callers;
+    let admin = if config.admin.listen.is_empty() { 0 } else { config.admin.connections as u64 };
+    let reserved = RESERVED + 2 * callers + admin;
     let limits = &mut config.limits;
     let left = descriptors.saturating_sub(reserved);
     let most = usize::try_from(left.min(MOST_BY_DEFAULT)).unwrap_or(usize::MAX);
@@ -63,47 +66,60 @@ mod tests {
 
     use super::*;
 
-    fn filled(connections: usize, pending: usize, descriptors: u64) -> (usize, usize, bool) {
-        let limits = Limits { connections, pending, ..Limits::default() };
+    /// Without an admin listener.
+    fn config(limits: Limits) -> Config {
         let mut config = Config { limits, ..Config::default() };
+        config.admin.listen.clear();
+        config
+    }
+
+    fn filled(connections: usize, pending: usize, descriptors: u64) -> (usize, usize, bool) {
+        let mut config = config(Limits { connections, pending, ..Limits::default() });
         let warning = fill(&mut config, descriptors).unwrap();
         (config.limits.connections, config.limits.pending, warning.is_some())
     }
 
     #[test]
     fn calls_of_a_backend_take_descriptors_from_connections() {
-        let mut config = Config::default();
+        let mut config = config(Limits::default());
         config.backend.url = "http://127.0.0.1:8000".to_owned();
         config.backend.workers = 100;
-        assert_eq!(fill(&mut config, 1_264), Ok(None));
+        assert_eq!(fill(&mut config, 1_200 + RESERVED), Ok(None));
+        assert_eq!(config.limits.connections, 1_000);
+    }
+
+    #[test]
+    fn the_admin_listeners_connections_are_kept_beside_them() {
+        let mut config = Config::default();
+        config.admin.connections = 100;
+        assert_eq!(fill(&mut config, 1_228), Ok(None));
         assert_eq!(config.limits.connections, 1_000);
     }
 
     #[test]
     fn zero_is_what_the_descriptors_leave_and_half_of_it_pending() {
-        assert_eq!(filled(0, 0, 1_064), (1_000, 500, false));
-        assert_eq!(filled(0, 0, 65), (1, 1, false));
-        assert_eq!(filled(0, 5_000, 1_064), (1_000, 1_000, false));
+        assert_eq!(filled(0, 0, 1_128), (1_000, 500, false));
+        assert_eq!(filled(0, 0, 129), (1, 1, false));
+        assert_eq!(filled(0, 5_000, 1_128), (1_000, 1_000, false));
         assert_eq!(filled(0, 0, u64::MAX), (1 << 20, 1 << 19, false));
     }
 
     #[test]
     fn more_connections_than_descriptors_are_warned_about() {
-        assert_eq!(filled(1_000, 0, 1_064), (1_000, 500, false));
-        assert_eq!(filled(1_001, 0, 1_064), (1_001, 501, true));
+        assert_eq!(filled(1_000, 0, 1_128), (1_000, 500, false));
+        assert_eq!(filled(1_001, 0, 1_128), (1_001, 501, true));
     }
 
     #[test]
     fn too_few_descriptors_are_a_fault() {
-        assert!(fill(&mut Config::default(), 64).is_err());
+        assert!(fill(&mut config(Limits::default()), 128).is_err());
     }
 
     #[test]
     fn a_message_before_authentication_is_never_larger_than_one_after_it() {
         let message_bytes = vestibule::config::Size::kib(1);
-        let limits = Limits { message_bytes, ..Limits::default() };
-        let mut config = Config { limits, ..Config::default() };
-        assert_eq!(fill(&mut config, 1_064), Ok(None));
+        let mut config = config(Limits { message_bytes, ..Limits::default() });
+        assert_eq!(fill(&mut config, 1_128), Ok(None));
         assert_eq!(config.limits.pending_message_bytes, message_bytes);
     }
 }

@@ -9,7 +9,16 @@ use super::{Global, descriptors, log, secret};
 
 /// Keys, and beginnings of keys, that a running server takes up. Everything else waits for its next
 /// start.
-const LIVE: [&str; 6] = ["auth.", "backend.timeout", "drain", "http.", "limits.", "log.level"];
+const LIVE: [&str; 8] = [
+    "admin.connections",
+    "admin.key_file",
+    "auth.",
+    "backend.timeout",
+    "drain",
+    "http.",
+    "limits.",
+    "log.level",
+];
 /// What begins like one of them and is fixed all the same: threads, their queues, and shares.
 const FIXED: [&str; 4] =
     ["limits.workers", "limits.worker_queue", "limits.rooms", "limits.pending_per_turn"];
@@ -60,19 +69,23 @@ impl Reloader {
     }
 }
 
-/// The configuration with its secret, and with the numbers that zeros stand for; and what is to be
+/// The configuration with its secrets, and with the numbers that zeros stand for; and what is to be
 /// warned about.
 ///
 /// # Errors
-/// One line: the secret cannot be read, or there are no descriptors for connections.
+/// One line: a secret cannot be read, or there are no descriptors for connections.
 pub(super) fn complete(mut config: Config) -> Result<(Config, Vec<String>), String> {
     let mut exposed = None;
     if secret::is_wanted(&config) {
         let secret = secret::obtain(&config)?;
         (config.auth.secret, exposed) = (secret.text, secret.warning);
     }
+    let mut exposed_key = None;
+    if let Some(key) = secret::admin_key(&config)? {
+        (config.admin.key, exposed_key) = (key.text, key.warning);
+    }
     let few = descriptors::fill(&mut config, descriptors::raise())?;
-    Ok((config, [exposed, few].into_iter().flatten().collect()))
+    Ok((config, [exposed, exposed_key, few].into_iter().flatten().collect()))
 }
 
 /// The keys whose values differ and which a running server does not take up.

@@ -1,4 +1,5 @@
 //! The signing secret: configured, in a file of its own, or generated once in the data directory.
+//! And the admin listener's key, which is in a file or not at all.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use vestibule::config::Config;
-use vestibule::config::check::secret_problem;
+use vestibule::config::check::{admin_key_problem, secret_problem};
 
 /// The name of the generated secret's file in the data directory.
 const KEY_FILE: &str = "signing.key";
@@ -41,10 +42,12 @@ pub(super) fn is_wanted(config: &Config) -> bool {
 /// # Errors
 /// One line that names the file and what to do.
 pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
+    let is_unfit = |text: &str| secret_problem(text, &config.auth.algorithms);
     match Place::of(config) {
         Place::Configured => Ok(Secret { text: config.auth.secret.clone(), warning: None }),
-        Place::File(path) => read(&path, &config.auth.algorithms)
-            .map_err(|error| error.of("auth.secret_file", &path)),
+        Place::File(path) => {
+            read(&path, is_unfit).map_err(|error| error.of("auth.secret_file", &path))
+        }
         Place::Generated(path) => {
             if !path.exists() {
                 generate(&path).map_err(|error| {
@@ -52,8 +55,7 @@ pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
                     format!("cannot generate {path}: {error}; set `data` or `auth.secret_file`")
                 })?;
             }
-            read(&path, &config.auth.algorithms)
-                .map_err(|error| error.of("generated secret", &path))
+            read(&path, is_unfit).map_err(|error| error.of("generated secret", &path))
         }
     }
 }
@@ -63,17 +65,31 @@ pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
 /// # Errors
 /// As for [`obtain`], but a secret that is not generated yet is no fault.
 pub(super) fn inspect(config: &Config) -> Result<(String, Option<String>), String> {
+    let is_unfit = |text: &str| secret_problem(text, &config.auth.algorithms);
     match Place::of(config) {
         Place::Configured => Ok(("auth.secret".to_owned(), None)),
         Place::Generated(path) if !path.exists() => {
             Ok((format!("will be generated in {}", path.display()), None))
         }
         Place::File(path) | Place::Generated(path) => {
-            let secret = read(&path, &config.auth.algorithms)
-                .map_err(|error| error.of("signing secret", &path))?;
+            let secret =
+                read(&path, is_unfit).map_err(|error| error.of("signing secret", &path))?;
             Ok((path.display().to_string(), secret.warning))
         }
     }
+}
+
+/// The admin listener's key; `None`: there is none.
+///
+/// # Errors
+/// One line that names the file and what to do.
+pub(super) fn admin_key(config: &Config) -> Result<Option<Secret>, String> {
+    if config.admin.key_file.is_empty() || config.admin.listen.is_empty() {
+        return Ok(None);
+    }
+    let path = Path::new(&config.admin.key_file);
+    let key = read(path, admin_key_problem).map_err(|error| error.of("admin.key_file", path));
+    key.map(Some)
 }
 
 enum Place {
@@ -105,7 +121,7 @@ impl ReadError {
         let path = path.display();
         match self {
             Self::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-                format!("{what} {path}: not UTF-8 text: write the secret as base64 or hex")
+                format!("{what} {path}: not UTF-8 text: write it as base64 or hex")
             }
             Self::Io(error) => format!("{what} {path}: {error}"),
             Self::Unfit(problem) => format!("{what} {path}: {problem}"),
@@ -113,11 +129,11 @@ impl ReadError {
     }
 }
 
-fn read(path: &Path, algorithms: &[String]) -> Result<Secret, ReadError> {
+fn read(path: &Path, is_unfit: impl Fn(&str) -> Option<String>) -> Result<Secret, ReadError> {
     let text = fs::read_to_string(path).map_err(ReadError::Io)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text).to_owned();
-    if let Some(problem) = secret_problem(&text, algorithms) {
+    if let Some(problem) = is_unfit(&text) {
         return Err(ReadError::Unfit(problem));
     }
     let warning = exposure(path).map_err(ReadError::Io)?;

@@ -114,12 +114,13 @@ fn serve(
     heed_signals(signals, move || handle.shutdown(), reloader, logging.clone())?;
     let addresses = server.local_addrs();
     ::log::info!(
-        "listening on {addresses:?}, at most {} connections, {} of them pending",
+        "listening on {addresses:?} (admin: {}), at most {} connections, {} of them pending",
+        server.admin_addr().map_or_else(|| "off".to_owned(), |address| address.to_string()),
         config.limits.connections,
         config.limits.pending
     );
     // A server whose standard output is full or gone is still a server.
-    let _ = super::print(&welcome(&addresses, hint));
+    let _ = super::print(&welcome(&addresses, server.admin_addr(), hint));
     let counted = server.run().map_err(|error| format!("the server ended: {error}"))?;
     beside.finish();
     ::log::info!("{}", summary(&counted));
@@ -177,10 +178,13 @@ fn heed_signals(
         .map_err(|error| format!("cannot start the signal thread: {error}"))
 }
 
-fn welcome(addresses: &[SocketAddr], hint: &str) -> String {
+fn welcome(addresses: &[SocketAddr], admin: Option<SocketAddr>, hint: &str) -> String {
     let mut text = format!("Vestibule {} is listening.\n", env!("CARGO_PKG_VERSION"));
     for address in addresses {
         text.push_str(&format!("  Chat:   ws://{}/v1/chat/{{recipe_id}}\n", reachable(*address)));
+    }
+    if let Some(admin) = admin {
+        text.push_str(&format!("  Admin:  http://{}/v1/stats\n", reachable(admin)));
     }
     text.push_str(&format!("  Token:  {hint}\n  Stop:   Ctrl-C\n"));
     text
@@ -228,7 +232,9 @@ mod tests {
     #[test]
     fn the_welcome_names_what_can_be_opened() {
         let addresses = ["0.0.0.0:80".parse().unwrap(), "[::1]:81".parse().unwrap()];
-        let text = welcome(&addresses, "vestibule token");
+        let admin = Some("127.0.0.1:82".parse().unwrap());
+        let text = welcome(&addresses, admin, "vestibule token");
+        assert!(text.contains("  Admin:  http://127.0.0.1:82/v1/stats\n"));
         assert!(text.contains("  Chat:   ws://127.0.0.1:80/v1/chat/{recipe_id}\n"));
         assert!(text.contains("  Chat:   ws://[::1]:81/v1/chat/{recipe_id}\n"));
     }

@@ -1,5 +1,6 @@
 //! Which values a configuration may hold. Rules only: no file is opened, no name is resolved.
 
+mod admin;
 mod backend;
 mod keys;
 mod url;
@@ -8,6 +9,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
+pub use self::admin::admin_key_problem;
 pub use self::keys::{ALGORITHMS, secret_problem};
 use super::{Config, Length, Size};
 use crate::time::is_date_time;
@@ -40,6 +42,7 @@ impl Config {
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Faults(Vec::new());
         faults.top(self);
+        faults.admin(self);
         faults.auth(self);
         faults.limits(self);
         faults.rest(self);

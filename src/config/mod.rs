@@ -3,6 +3,7 @@
 //! The command line fills these from TOML, environment and flags; a program that embeds the node
 //! fills them by hand. A limit of 0 is "none" unless its field says otherwise.
 
+mod admin;
 pub mod check;
 mod network;
 mod units;
@@ -11,6 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use admin::Admin;
 pub use check::Fault;
 pub use network::Network;
 pub use units::{Length, Size};
@@ -30,6 +32,8 @@ pub struct Config {
     pub data: String,
     /// Over how long a drain spreads its closes.
     pub drain: Length,
+    /// The listener for whoever runs the server.
+    pub admin: Admin,
     /// Who may come in, and for how long.
     pub auth: Auth,
     /// Bounds on everything a peer can grow.
@@ -50,6 +54,7 @@ impl Default for Config {
             reuse_port: false,
             data: "./vestibule-data".to_owned(),
             drain: Length::from_secs(10),
+            admin: Admin::default(),
             auth: Auth::default(),
             limits: Limits::default(),
             http: Http::default(),

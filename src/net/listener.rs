@@ -25,6 +25,15 @@ pub enum StartError {
     NoAddress,
     /// This text of `listen` is not an address.
     Address(String),
+    /// This text of `admin.listen` is not an address.
+    AdminAddress(String),
+    /// This address of `admin.listen` cannot be listened on.
+    Admin {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
     /// This address cannot be listened on.
     Listen {
         /// Where.
@@ -54,7 +63,22 @@ impl fmt::Display for StartError {
                 "`{text}` in `listen` is no address: write an IP address and a port, such as \
                  `127.0.0.1:8080` or `[::1]:8080`"
             ),
+            Self::AdminAddress(text) => write!(
+                f,
+                "`{text}` in `admin.listen` is no address: write an IP address and a port, such as \
+                 `127.0.0.1:9090`, or nothing to turn the admin listener off"
+            ),
             Self::Listen { address, error } => listen_advice(f, *address, error),
+            Self::Admin { address, error } if error.kind() == ErrorKind::AddrInUse => write!(
+                f,
+                "cannot listen on {address} (admin.listen): another process has it: set \
+                 admin.listen to another port, or to \"\" for no admin listener \
+                 (VESTIBULE_ADMIN__LISTEN)"
+            ),
+            Self::Admin { address, error } => {
+                listen_advice(f, *address, error)?;
+                f.write_str(" (admin.listen)")
+            }
             Self::Poll(error) => {
                 write!(f, "no poller: {error}; is the limit of open files (`ulimit -n`) too low?")
             }
@@ -87,8 +111,10 @@ fn listen_advice(
 impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::NoAddress | Self::Address(_) | Self::Keys { .. } => None,
-            Self::Listen { error, .. } | Self::Poll(error) => Some(error),
+            Self::NoAddress | Self::Address(_) | Self::AdminAddress(_) | Self::Keys { .. } => None,
+            Self::Listen { error, .. } | Self::Admin { error, .. } | Self::Poll(error) => {
+                Some(error)
+            }
             Self::Key(error) => Some(error),
         }
     }
@@ -103,7 +129,9 @@ impl From<KeyFault> for StartError {
 /// All listening sockets of a server.
 #[derive(Debug)]
 pub(super) struct Listeners {
+    /// The public ones, and behind them the admin listener, if there is one.
     sockets: Vec<TcpListener>,
+    public: usize,
     paused_until: Option<Instant>,
     /// The last attempt failed: said once, not ten times a second.
     failing: bool,
@@ -125,7 +153,7 @@ pub(super) enum Accepted {
 }
 
 impl Listeners {
-    /// Opens every address of `config.listen`.
+    /// Opens every address of `config.listen`, and that of `config.admin`.
     pub(super) fn bind(config: &Config) -> Result<Self, StartError> {
         if config.listen.is_empty() {
             return Err(StartError::NoAddress);
@@ -133,10 +161,26 @@ impl Listeners {
         let open_one = |text: &String| {
             let address: SocketAddr =
                 text.trim().parse().map_err(|_| StartError::Address(text.clone()))?;
-            open(address, config).map_err(|error| StartError::Listen { address, error })
+            open(address, config.backlog, config.reuse_port)
+                .map_err(|error| StartError::Listen { address, error })
         };
-        let sockets = config.listen.iter().map(open_one).collect::<Result<_, _>>()?;
-        Ok(Self { sockets, paused_until: None, failing: false })
+        let mut sockets: Vec<_> = config.listen.iter().map(open_one).collect::<Result<_, _>>()?;
+        let public = sockets.len();
+        if !config.admin.listen.is_empty() {
+            let text = &config.admin.listen;
+            let address =
+                config.admin.address().ok_or_else(|| StartError::AdminAddress(text.clone()))?;
+            // Never shared: the kernel would hand a call to whichever process it likes.
+            let socket = open(address, config.backlog, false)
+                .map_err(|error| StartError::Admin { address, error })?;
+            sockets.push(socket);
+        }
+        Ok(Self { sockets, public, paused_until: None, failing: false })
+    }
+
+    /// Is it the admin listener that has this `number`?
+    pub(super) fn is_admin(&self, number: usize) -> bool {
+        number >= self.public
     }
 
     /// Starts to watch them; the first one's token is `last`, the next one's is one less.
@@ -151,9 +195,15 @@ impl Listeners {
         self.sockets.len()
     }
 
-    /// The addresses in the order of the configuration, with the ports that the system chose.
+    /// The public addresses in the order of the configuration, with the ports that the system chose.
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        self.sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
+        let public = self.sockets.iter().take(self.public);
+        public.filter_map(|socket| socket.local_addr().ok()).collect()
+    }
+
+    /// The admin listener's address, likewise.
+    pub(super) fn admin_address(&self) -> Option<SocketAddr> {
+        self.sockets.get(self.public)?.local_addr().ok()
     }
 
     #[cfg(all(test, unix))]
@@ -211,7 +261,7 @@ impl Listeners {
     }
 }
 
-fn open(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
+fn open(address: SocketAddr, backlog: u32, reuse_port: bool) -> io::Result<TcpListener> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
@@ -220,7 +270,7 @@ fn open(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     #[cfg(unix)]
-    if config.reuse_port {
+    if reuse_port {
         socket.set_reuse_port(true)?;
     }
     if address.is_ipv6() {
@@ -230,7 +280,7 @@ fn open(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
     // Linux hands this down to each accepted socket, which saves a system call for each.
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
-    socket.listen(i32::try_from(config.backlog).unwrap_or(i32::MAX))?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(TcpListener::from_std(socket.into()))
 }
 
@@ -240,7 +290,9 @@ mod tests {
 
     fn config(listen: &[&str]) -> Config {
         let listen = listen.iter().map(ToString::to_string).collect();
-        Config { listen, ..Config::default() }
+        let mut config = Config { listen, ..Config::default() };
+        config.admin.listen.clear();
+        config
     }
 
     fn fault(listen: &[&str]) -> String {
@@ -255,6 +307,25 @@ mod tests {
         let second = first.addresses()[0].to_string();
         let said = fault(&[&second]);
         assert!(said.starts_with(&format!("cannot listen on {second}: another process")), "{said}");
+    }
+
+    #[test]
+    fn an_admin_port_that_is_taken_is_named_with_what_to_do() {
+        let with_admin = |admin: &str| {
+            let mut config = config(&["127.0.0.1:0"]);
+            config.admin.listen = admin.to_owned();
+            Listeners::bind(&config)
+        };
+        let first = with_admin("127.0.0.1:0").unwrap();
+        assert_eq!(first.addresses().len(), 1);
+        let taken = first.admin_address().unwrap();
+        let said = with_admin(&taken.to_string()).unwrap_err().to_string();
+        let start =
+            format!("cannot listen on {taken} (admin.listen): another process has it: set ");
+        assert!(said.starts_with(&start), "{said}");
+        let said = with_admin("localhost").unwrap_err().to_string();
+        assert!(said.starts_with("`localhost` in `admin.listen` is no address: "), "{said}");
+        assert!(with_admin("").unwrap().admin_address().is_none());
     }
 
     #[test]

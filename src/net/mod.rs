@@ -55,7 +55,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens every address of `config.listen`, reads the keys that `config.auth` names a file for,
+    /// Opens every address of `config.listen`, and the one of `config.admin`, reads the keys that `config.auth` names a file for,
     /// and makes the node that will serve. Keys at an address are fetched in the background.
     ///
     /// # Errors
@@ -84,6 +84,12 @@ impl Server {
     #[must_use]
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
         self.reactor.listeners.addresses()
+    }
+
+    /// Where it listens for whoever runs it; `None`: nowhere.
+    #[must_use]
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.reactor.listeners.admin_address()
     }
 
     /// For other threads: to end the server, and to answer what the application held.

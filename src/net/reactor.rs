@@ -289,7 +289,7 @@ impl Reactor {
     fn accept(&mut self, listener: usize) {
         match self.listeners.accept(listener, self.now.monotonic) {
             Accepted::Stream(stream, peer) => {
-                self.admit(stream, peer);
+                self.admit(stream, peer, self.listeners.is_admin(listener));
                 self.schedule.push_listener(listener);
             }
             Accepted::Again => self.schedule.push_listener(listener),
@@ -299,8 +299,13 @@ impl Reactor {
     }
 
     /// A refused socket is dropped, and counted by the node.
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
-        let Ok(id) = self.node.handle_accept(self.now, peer) else { return };
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr, is_admin: bool) {
+        let accepted = if is_admin {
+            self.node.handle_accept_admin(self.now, peer)
+        } else {
+            self.node.handle_accept(self.now, peer)
+        };
+        let Ok(id) = accepted else { return };
         let Some(transport) = self.transports.insert(id, stream) else { return };
         if let Err(error) = transport.register(self.poll.registry(), id) {
             log::warn!(connection:% = id; "cannot be watched: {error}");

@@ -235,6 +235,10 @@ impl Json {
         self.0.get()
     }
 
+    pub(crate) fn from_raw(raw: Box<RawValue>) -> Self {
+        Self(raw)
+    }
+
     pub(crate) fn as_raw(&self) -> &RawValue {
         &self.0
     }

@@ -215,7 +215,7 @@ impl Node {
         } else {
             self.metrics.reauthenticated += 1;
         }
-        self.with_session(index, |session, _| session.admitted(join.clocks));
+        self.with_session(index, |session, _| session.admitted(now.monotonic, join.clocks));
         let Some(user) = self.users.name_of(index).cloned() else { return };
         let asker = self.id_of(index);
         log::debug!(connection:% = asker; "{} {user}", if is_first { "joined as" } else { "is still" });

@@ -46,15 +46,11 @@ impl Node {
                     _ => self.metrics.late_completions += 1,
                 }
             }
+            Kind::Publish { room } => {
+                self.published_later(now, question.asker, &room, answer_of(done.outcome));
+            }
             Kind::Message { key, also, room } => {
-                let answer = match done.outcome {
-                    Outcome::Message(answer) => answer,
-                    Outcome::Refused => Err(ErrorCode::BackendUnavailable),
-                    Outcome::Panicked
-                    | Outcome::Join(_)
-                    | Outcome::Verified(_)
-                    | Outcome::Response(_) => Err(ErrorCode::Internal),
-                };
+                let answer = answer_of(done.outcome);
                 self.answers.answered(now.monotonic, key, &answer);
                 if let Ok(update) = &answer {
                     self.tell_of_change(now, &room, question.asker, update);
@@ -225,7 +221,7 @@ impl Node {
         }
     }
 
-    fn update(&mut self, now: Now, update: &Update, request_id: Option<&str>) -> Shared {
+    pub(super) fn update(&mut self, now: Now, update: &Update, request_id: Option<&str>) -> Shared {
         let payload = RecipeUpdate {
             request_id,
             content: &update.content,
@@ -236,9 +232,15 @@ impl Node {
         self.message(now, payload)
     }
 
-    /// Hands one frame to everybody in the room but `except`: they share its bytes.
-    pub(super) fn fan_out(&mut self, now: Now, room: &str, except: Option<ConnId>, frame: &Shared) {
-        let mut slow = Vec::new();
+    /// Hands one frame to everybody in the room but `except`: they share its bytes. How many got it.
+    pub(super) fn fan_out(
+        &mut self,
+        now: Now,
+        room: &str,
+        except: Option<ConnId>,
+        frame: &Shared,
+    ) -> usize {
+        let (mut slow, mut reached) = (Vec::new(), 0);
         for index in self.rooms.members(room) {
             let Some(connection) = self.connections.get_mut(index) else { continue };
             let id = ConnId::new(index as u32, connection.generation);
@@ -251,12 +253,24 @@ impl Node {
                 continue;
             }
             self.metrics.frames_out += 1;
+            reached += 1;
             if !std::mem::replace(&mut connection.is_flush_queued, true) {
                 self.actions.push_back(Action::Flush(id));
             }
         }
         for index in slow {
             self.close_slow_consumer(now, index);
+        }
+        reached
+    }
+}
+
+fn answer_of(outcome: Outcome) -> Answer {
+    match outcome {
+        Outcome::Message(answer) => answer,
+        Outcome::Refused => Err(ErrorCode::BackendUnavailable),
+        Outcome::Panicked | Outcome::Join(_) | Outcome::Verified(_) | Outcome::Response(_) => {
+            Err(ErrorCode::Internal)
         }
     }
 }

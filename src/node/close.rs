@@ -1,13 +1,11 @@
 //! The ways a connection ends.
 
-use std::time::Duration;
-
+use super::Node;
 use super::app::Left;
 use super::connection::Afterwards;
 use super::frame::Shared;
 use super::port::{Action, Hangup};
 use super::session::Phase;
-use super::{Drain, Node};
 use crate::id::ConnId;
 use crate::protocol::CloseReason;
 use crate::time::Now;
@@ -32,26 +30,6 @@ impl Node {
         } else {
             self.drop_connection(now, index);
         }
-    }
-
-    /// Begins the drain: from here on upgrades are answered `503`, and whoever is connected is
-    /// closed with 1001 at a random moment of the configured length, so that they do not all come
-    /// back at once. A second call changes nothing.
-    pub fn handle_shutdown(&mut self, now: Now) {
-        if self.drain.is_some() {
-            return;
-        }
-        let spread = u64::try_from(self.policy.drain.as_micros()).unwrap_or(u64::MAX);
-        let mut schedule = Vec::with_capacity(self.connections.len());
-        for (index, connection) in &self.connections {
-            let later = Duration::from_micros(self.rng.below(spread));
-            let id = ConnId::new(index as u32, connection.generation);
-            schedule.push((now.monotonic + later, id));
-        }
-        schedule.sort_unstable_by(|a, b| b.cmp(a));
-        let remaining = schedule.len();
-        let last_generation = self.last_generation;
-        self.drain = Some(Drain { schedule, last_generation, remaining });
     }
 
     /// Says `reason` and waits for the peer's close frame, for as long as the linger allows.
@@ -163,12 +141,14 @@ impl Node {
     pub(super) fn free(&mut self, index: usize) {
         let Some(mut connection) = self.connections.try_remove(index) else { return };
         connection.outbox.clear(&mut self.pool);
+        if connection.is_admin {
+            self.admin.connections -= 1;
+            return;
+        }
         self.count_phase(connection.session.phase(), -1);
         self.requests -= usize::from(connection.is_request);
-        if let Some(drain) = &mut self.drain
-            && connection.generation <= drain.last_generation
-        {
-            drain.remaining = drain.remaining.saturating_sub(1);
+        if let Some(drain) = &mut self.drain {
+            drain.gone(connection.generation);
         }
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Connection {
     pub(crate) is_counted: bool,
     /// Its proxy has not said yet whom it was called by (the PROXY protocol).
     pub(crate) awaits_client: bool,
+    /// It came to the admin listener: in no phase's count, and under no limit but its own.
+    pub(crate) is_admin: bool,
 }
 
 /// What the driver does when everything is written.
@@ -147,6 +149,7 @@ impl Connection {
             is_request: false,
             is_counted: false,
             awaits_client: false,
+            is_admin: false,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Node;
 use super::session::{Due, Phase};
-use crate::protocol::{AuthRequired, CloseReason, ReauthReason};
+use crate::protocol::{AuthRequired, ReauthReason};
 use crate::time::{Instant, Now};
 
 /// Timers that are handled in one call: a storm's deadlines fall together, and must not make one
@@ -57,18 +57,5 @@ impl Node {
         let message = reason.message();
         let frame = self.message(now, AuthRequired { reason, message, deadline });
         self.send(now, index, frame);
-    }
-
-    /// Closes whoever the drain's schedule names up to `now`.
-    fn drain_due(&mut self, now: Now) {
-        while let Some(drain) = &mut self.drain
-            && let Some((_, id)) = drain.schedule.pop_if(|&mut (at, _)| at <= now.monotonic)
-        {
-            match self.phase(id) {
-                None | Some(Phase::Closing) => {}
-                Some(Phase::Handshaking) => self.drop_connection(now, id.index()),
-                Some(_) => self.close(now, id.index(), CloseReason::ShuttingDown),
-            }
-        }
     }
 }

@@ -18,6 +18,7 @@ use crate::config::Network;
 /// Header lines of a request, at most: more are answered as a head that is too large.
 const MAX_HEADERS: usize = 64;
 const CHAT_PATH: &str = "/v1/chat/";
+const NOT_HTTP_1_1: Refusal = Refusal::BadRequest("This server speaks HTTP/1.1");
 
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -107,20 +108,36 @@ pub(crate) fn parse<'a>(
     peer: SocketAddr,
     serves: impl Fn(&str) -> bool,
 ) -> Result<Option<(Asked<'a>, usize)>, Refusal> {
+    read(bytes, rules.max_bytes, |head| asked(head, rules, peer, serves))
+}
+
+/// Reads a head that is HTTP/1.1 with one `Host`, whatever `judge` makes of it.
+pub(super) fn read<'a, T>(
+    bytes: &'a [u8],
+    max_bytes: usize,
+    judge: impl FnOnce(&httparse::Request<'_, 'a>) -> Result<T, Refusal>,
+) -> Result<Option<(T, usize)>, Refusal> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Request::new(&mut headers);
-    let max_bytes = rules.max_bytes;
     let within = bytes.get(..max_bytes).unwrap_or(bytes);
-    match head.parse(within) {
-        Ok(httparse::Status::Complete(length)) => {
-            asked(&head, rules, peer, serves).map(|asked| Some((asked, length)))
+    let length = match head.parse(within) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) if within.len() >= max_bytes => {
+            return Err(Refusal::HeadersTooLarge);
         }
-        Ok(httparse::Status::Partial) if within.len() >= max_bytes => Err(Refusal::HeadersTooLarge),
-        Ok(httparse::Status::Partial) => Ok(None),
-        Err(httparse::Error::TooManyHeaders) => Err(Refusal::HeadersTooLarge),
-        Err(httparse::Error::Version) => Err(Refusal::BadRequest("This server speaks HTTP/1.1")),
-        Err(_) => Err(Refusal::BadRequest("The request head is malformed")),
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadersTooLarge),
+        Err(httparse::Error::Version) => return Err(NOT_HTTP_1_1),
+        Err(_) => return Err(Refusal::BadRequest("The request head is malformed")),
+    };
+    if head.version != Some(1) {
+        return Err(NOT_HTTP_1_1);
     }
+    // RFC 9112, section 3.2: exactly one Host.
+    if values(head.headers, "host").count() != 1 {
+        return Err(Refusal::BadRequest("The request needs one Host header"));
+    }
+    judge(&head).map(|judged| Some((judged, length)))
 }
 
 fn asked<'a>(
@@ -129,13 +146,6 @@ fn asked<'a>(
     peer: SocketAddr,
     serves: impl Fn(&str) -> bool,
 ) -> Result<Asked<'a>, Refusal> {
-    if head.version != Some(1) {
-        return Err(Refusal::BadRequest("This server speaks HTTP/1.1"));
-    }
-    // RFC 9112, section 3.2: exactly one Host.
-    if values(head.headers, "host").count() != 1 {
-        return Err(Refusal::BadRequest("The request needs one Host header"));
-    }
     let target = head.path.unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let client = forwarded::client(head.headers, peer, rules.proxies);
@@ -235,7 +245,7 @@ fn http<'a>(
 
 /// The body's length. Without the header there is none (RFC 9112, section 6.3); chunks are not
 /// taken, as nobody who fits into the bound needs them.
-fn body_length(headers: &[Header<'_>]) -> Result<usize, Refusal> {
+pub(super) fn body_length(headers: &[Header<'_>]) -> Result<usize, Refusal> {
     if values(headers, "transfer-encoding").next().is_some() {
         return Err(Refusal::LengthRequired);
     }
@@ -282,7 +292,8 @@ pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
-fn has_token(headers: &[Header<'_>], name: &str, token: &str) -> bool {
+/// Is `token` among the elements of this header?
+pub(super) fn has_token(headers: &[Header<'_>], name: &str, token: &str) -> bool {
     values(headers, name)
         .flat_map(elements)
         .any(|element| element.eq_ignore_ascii_case(token.as_bytes()))

@@ -10,6 +10,8 @@ pub struct Metrics {
     pub accepted: u64,
     /// TCP connections that were dropped because every slot was taken.
     pub dropped_at_accept: u64,
+    /// Requests that were answered 503 because the bounds on connections were reached.
+    pub refused_full: u64,
     /// TCP connections that were dropped because their address held too many pending ones.
     pub dropped_by_address: u64,
     /// Accepts that failed because descriptors or memory ran out.
@@ -48,6 +50,12 @@ pub struct Metrics {
     pub slow_consumers: u64,
     /// Connections that ended without a close of ours.
     pub hangups: u64,
+    /// Calls on the admin listener.
+    pub admin_calls: u64,
+    /// Of these, the ones that did not show the key, or came from where they must not.
+    pub admin_denied: u64,
+    /// TCP connections to the admin listener that were dropped because it had too many.
+    pub admin_dropped: u64,
     /// How late timers were handled, in microseconds after the deadline.
     pub timer_lateness: Histogram,
     /// How long the reactor's turns took, in microseconds without the wait.

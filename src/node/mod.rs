@@ -6,7 +6,8 @@
 //!
 //! # The contract of a driver
 //!
-//! * In: [`handle_accept`](Node::handle_accept), [`handle_bytes`](Node::handle_bytes),
+//! * In: [`handle_accept`](Node::handle_accept) and
+//!   [`handle_accept_admin`](Node::handle_accept_admin), [`handle_bytes`](Node::handle_bytes),
 //!   [`handle_hangup`](Node::handle_hangup), [`handle_timeout`](Node::handle_timeout),
 //!   [`handle_completion`](Node::handle_completion), [`handle_shutdown`](Node::handle_shutdown).
 //! * Out: after any of these, [`poll_action`](Node::poll_action) until it is `None`, and
@@ -15,6 +16,7 @@
 //!
 //! `session` is policy without bytes, `connection` is bytes without policy, and `Node` wires them.
 
+mod admin;
 mod answers;
 pub mod app;
 mod authenticate;
@@ -23,6 +25,8 @@ mod checks;
 mod close;
 mod connection;
 mod deadlines;
+mod drain;
+mod families;
 mod forwarded;
 mod frame;
 mod groups;
@@ -63,10 +67,12 @@ pub use self::schedule::{Schedule, Unit};
 pub use self::session::Phase;
 pub use self::wheel::{TICK_MICROS, Wheel};
 
+use self::admin::Desk;
 use self::answers::Answers;
 use self::app::App;
 use self::checks::Checks;
 use self::connection::{Afterwards, Connection};
+use self::drain::Drain;
 use self::groups::Groups;
 use self::legacy::Noticed;
 use self::limits::PendingTable;
@@ -94,6 +100,7 @@ pub struct Node {
     noticed: Noticed,
     /// HTTP requests that are read, asked or answered.
     requests: usize,
+    admin: Desk,
     connections: Slab<Connection>,
     wheel: Wheel,
     rooms: Groups,
@@ -113,15 +120,6 @@ pub struct Node {
     phases: [u32; Phase::ALL.len()],
     last_generation: u32,
     drain: Option<Drain>,
-}
-
-/// A shutdown under way.
-struct Drain {
-    /// Who is closed when, the next at the end.
-    schedule: Vec<(Instant, ConnId)>,
-    /// Connections up to this generation are waited for; who comes later is not.
-    last_generation: u32,
-    remaining: usize,
 }
 
 impl fmt::Debug for Node {
@@ -159,6 +157,7 @@ impl Node {
             pending_by_address: PendingTable::default(),
             noticed: Noticed::default(),
             requests: 0,
+            admin: Desk::default(),
             connections: Slab::with_capacity(slots),
             wheel: Wheel::with_capacity(slots),
             rooms: Groups::new(rng.next_u64(), slots),
@@ -180,14 +179,14 @@ impl Node {
         })
     }
 
-    /// A socket was accepted.
+    /// A socket was accepted on a public listener.
     ///
     /// # Errors
     /// [`Refused`]: there is no slot; the driver drops the socket.
     pub fn handle_accept(&mut self, now: Now, peer: SocketAddr) -> Result<ConnId, Refused> {
         let slots = self.policy.connections.saturating_add(SLOTS_FOR_REFUSALS);
         let pending = self.policy.pending.saturating_add(SLOTS_FOR_REFUSALS);
-        if self.connections.len() >= slots || self.pending() >= pending {
+        if self.public_connections() >= slots || self.pending() >= pending {
             self.metrics.dropped_at_accept += 1;
             return Err(Refused::Full);
         }
@@ -197,10 +196,7 @@ impl Node {
             self.metrics.dropped_by_address += 1;
             return Err(Refused::Address);
         }
-        self.last_generation = self.last_generation.wrapping_add(1);
-        let generation = self.last_generation;
-        let connection = Connection::new(now.monotonic, peer, generation, &self.policy);
-        let index = self.connections.insert(connection);
+        let index = self.insert(now, peer);
         self.count_phase(Phase::Handshaking, 1);
         if is_proxy {
             self.expect_client(index);
@@ -208,8 +204,15 @@ impl Node {
             self.count_pending(index);
         }
         self.metrics.accepted += 1;
+        Ok(self.id_of(index))
+    }
+
+    fn insert(&mut self, now: Now, peer: SocketAddr) -> usize {
+        self.last_generation = self.last_generation.wrapping_add(1);
+        let connection = Connection::new(now.monotonic, peer, self.last_generation, &self.policy);
+        let index = self.connections.insert(connection);
         self.arm(index);
-        Ok(ConnId::new(index as u32, generation))
+        index
     }
 
     /// The next thing to do; `None`: nothing more for now.
@@ -230,11 +233,8 @@ impl Node {
     /// When to call [`Node::handle_timeout`]; it may be past already. `None`: nothing is armed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let drain = self.drain.as_ref().and_then(|drain| drain.schedule.last());
-        match (self.wheel.next(), drain) {
-            (Some(wheel), Some(&(drain, _))) => Some(wheel.min(drain)),
-            (wheel, drain) => wheel.or(drain.map(|&(at, _)| at)),
-        }
+        let drain = self.drain.as_ref().and_then(Drain::next);
+        [self.wheel.next(), drain].into_iter().flatten().min()
     }
 
     /// Fills `slices` from its start with what is to be written next, and says how many there are:
@@ -283,12 +283,6 @@ impl Node {
     #[must_use]
     pub fn phase(&self, id: ConnId) -> Option<Phase> {
         self.find(id).map(|connection| connection.session.phase())
-    }
-
-    /// After [`Node::handle_shutdown`]: is every connection gone that was there then?
-    #[must_use]
-    pub fn is_drained(&self) -> bool {
-        self.drain.as_ref().is_some_and(|drain| drain.remaining == 0)
     }
 
     /// How many connections are in this phase.
@@ -358,6 +352,11 @@ impl Node {
         ConnId::new(index as u32, generation)
     }
 
+    /// Without those of the admin listener.
+    fn public_connections(&self) -> usize {
+        self.connections.len().saturating_sub(self.admin.connections)
+    }
+
     fn pending(&self) -> usize {
         let counts = Phase::ALL.iter().zip(&self.phases);
         counts.filter(|(phase, _)| phase.is_pending()).map(|(_, &count)| count as usize).sum()
@@ -379,7 +378,7 @@ impl Node {
         let before = connection.session.phase();
         let result = change(&mut connection.session, &self.policy);
         let after = connection.session.phase();
-        if before != after {
+        if before != after && !connection.is_admin {
             self.count_phase(before, -1);
             self.count_phase(after, 1);
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::admin::Key;
 use super::head::Rules;
 use super::legacy::deprecation_headers;
 use crate::config::{AuthMode, Config, Network};
@@ -47,6 +48,10 @@ pub(crate) struct Policy {
     pub(crate) origins: Vec<String>,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) proxy_protocol: bool,
+    /// Connections to the admin listener at once.
+    pub(crate) admin_connections: usize,
+    /// What an operator's calls must show. `None`: that they come from this host.
+    pub(crate) admin_key: Option<Key>,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -123,6 +128,8 @@ impl Policy {
             origins: config.http.allowed_origins.clone(),
             trusted_proxies: config.http.trusted_proxies.clone(),
             proxy_protocol: config.http.proxy_protocol,
+            admin_connections: config.admin.connections,
+            admin_key: Key::new(&config.admin.key),
         }
     }
 }

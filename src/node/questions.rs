@@ -29,6 +29,11 @@ pub(crate) enum Kind {
     Join,
     /// What is the answer to the asker's HTTP request?
     Request,
+    /// May this be said in a room?
+    Publish {
+        /// Which.
+        room: SmolStr,
+    },
     /// What is the answer to this message?
     Message {
         /// For the memory of answers.

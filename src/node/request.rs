@@ -39,13 +39,19 @@ pub(crate) struct PendingRequest {
 }
 
 impl PendingRequest {
+    /// A call of the admin listener: no page reads its answer.
+    pub(crate) fn of_call(whole: usize, is_head: bool) -> Self {
+        Self { whole, ticket: None, is_head, origin: None }
+    }
+
     /// Nothing more is read of it: the application has it.
     pub(crate) fn is_asked(&self) -> bool {
         self.ticket.is_some()
     }
 }
 
-const HEALTH: &str = r#"{"status":"ok"}"#;
+/// The answer to `/healthz`.
+pub(super) const HEALTH: &str = r#"{"status":"ok"}"#;
 
 impl Node {
     /// Bytes that may be a whole request. `checked`: they were seen before, up to their token.
@@ -57,6 +63,9 @@ impl Node {
         checked: Option<Checked>,
     ) {
         let Some(connection) = self.connections.get(index) else { return };
+        if connection.is_admin {
+            return self.on_call(now, index, bytes);
+        }
         let (peer, app) = (connection.peer(), &self.app);
         let asked = head::parse(bytes, self.policy.request_rules(), peer, |path| app.serves(path));
         match asked {
@@ -234,19 +243,23 @@ impl Node {
         match self.app.on_request(&request) {
             Reply::Now(response) => self.answer_request(now, index, &response),
             reply => {
-                let request = self.pending_request(index);
-                if let Some(request) = request {
-                    request.ticket = Some(ticket);
-                }
-                let answer_by = now.monotonic + self.policy.answer_timeout;
-                self.with_session(index, |session, _| session.ends_by(answer_by));
-                self.questions.open(now.monotonic, ticket, asker, Kind::Request, answer_by);
+                self.await_response(now, index, ticket, Kind::Request);
                 if let Reply::Later(job) = reply {
                     let work = Work::Request(job);
                     self.actions.push_back(Action::Submit(Command { ticket, work }));
                 }
             }
         }
+    }
+
+    /// From here on `index` waits for the application, for as long as that may take.
+    pub(super) fn await_response(&mut self, now: Now, index: usize, ticket: Ticket, kind: Kind) {
+        if let Some(request) = self.pending_request(index) {
+            request.ticket = Some(ticket);
+        }
+        let answer_by = now.monotonic + self.policy.answer_timeout;
+        self.with_session(index, |session, _| session.ends_by(answer_by));
+        self.questions.open(now.monotonic, ticket, self.id_of(index), kind, answer_by);
     }
 
     fn pending_request(&mut self, index: usize) -> Option<&mut PendingRequest> {
@@ -288,13 +301,13 @@ impl Node {
     }
 
     /// Writes `response` to whoever may read it; then the connection ends.
-    fn write_response(&mut self, now: Now, index: usize, response: &Response) {
+    pub(super) fn write_response(&mut self, now: Now, index: usize, response: &Response) {
         let request = self.pending_request(index).map(std::mem::take);
         let (is_head, origin) =
             request.map_or((false, None), |request| (request.is_head, request.origin));
         let bytes = response.to_bytes(is_head, origin.as_deref());
         self.respond(now, index, &bytes);
-        if self.connections.get(index).is_some_and(|connection| connection.is_request) {
+        if self.connections.get(index).is_some_and(|c| c.is_request || c.is_admin) {
             let read_by = now.monotonic + self.policy.response_timeout;
             self.with_session(index, |session, _| session.ends_by(read_by));
         }
@@ -311,15 +324,18 @@ impl Node {
 
     /// Refuses a request.
     pub(super) fn refuse(&mut self, now: Now, index: usize, refusal: Refusal) {
-        self.metrics.count_refusal(refusal.status());
+        if self.connections.get(index).is_some_and(|connection| !connection.is_admin) {
+            self.metrics.count_refusal(refusal.status());
+        }
         log::debug!(connection:% = self.id_of(index); "refused: {}", refusal.status());
         self.write_response(now, index, &refusal.response());
     }
 
     /// Is there room for one more, of this address and in all?
     fn has_room(&mut self, index: usize) -> Result<(), Refusal> {
-        let is_full = self.connections.len() > self.policy.connections
+        let is_full = self.public_connections() > self.policy.connections
             || self.pending() > self.policy.pending;
+        self.metrics.refused_full += u64::from(is_full);
         if is_full || self.drain.is_some() {
             return Err(Refusal::AtCapacity);
         }

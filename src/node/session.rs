@@ -11,15 +11,17 @@
 //! Every method takes `now` and changes nothing but the session; what is to be done about it is the
 //! return value.
 
+mod clocks;
+
 use std::time::Duration;
 
+pub(crate) use self::clocks::Clocks;
 use super::policy::Policy;
-use crate::id::Rng;
 use crate::protocol::{
     ClientMessage, CloseReason, ErrorCode, MAX_INVALID_IN_A_ROW, MAX_REFUSED_A_MINUTE,
     MAX_UNANSWERED_PINGS, MAX_UNASKED_AUTHS_A_MINUTE, Malformed, Parsed, ReauthReason,
 };
-use crate::time::{Instant, Now, UnixTime};
+use crate::time::Instant;
 
 /// Where a connection is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +51,19 @@ impl Phase {
         Self::Closing,
     ];
 
+    /// Its name among the labels of the metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Handshaking => "handshaking",
+            Self::Authenticating => "authenticating",
+            Self::Joining => "joining",
+            Self::Connected => "connected",
+            Self::Reauthenticating => "reauthenticating",
+            Self::Closing => "closing",
+        }
+    }
+
     /// In the room.
     #[must_use]
     pub const fn is_authenticated(self) -> bool {
@@ -59,40 +74,6 @@ impl Phase {
     #[must_use]
     pub const fn is_pending(self) -> bool {
         matches!(self, Self::Handshaking | Self::Authenticating | Self::Joining)
-    }
-}
-
-/// When a token's session must be renewed, fixed when its `auth` was checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Clocks {
-    /// When a fresh token is asked for.
-    pub(crate) reauth_at: Instant,
-    /// Why it is asked for then.
-    pub(crate) reason: ReauthReason,
-    /// When the token runs out, whatever the wall clock does meanwhile.
-    pub(crate) token_end: Instant,
-}
-
-impl Clocks {
-    /// Protocol, section 5: the earlier of the session's age and the token's expiry, and a random
-    /// bit before that, so that clients that came together do not come back together.
-    pub(crate) fn new(now: Now, token_end: UnixTime, policy: &Policy, rng: &mut Rng) -> Self {
-        let life = token_end.since(now.unix);
-        let lead = policy.reauth_before_expiry;
-        let until_expiring = if life < lead * 2 { life / 2 } else { life - lead };
-        let by_age = !policy.reauth_after.is_zero() && policy.reauth_after < until_expiring;
-        let (interval, reason) = if by_age {
-            (policy.reauth_after, ReauthReason::SessionAge)
-        } else {
-            (until_expiring, ReauthReason::TokenExpiring)
-        };
-        let spread = policy.reauth_spread.min(interval / 10);
-        let earlier = rng.below(u64::try_from(spread.as_micros()).unwrap_or(u64::MAX));
-        Self {
-            reauth_at: now.monotonic + (interval - Duration::from_micros(earlier)),
-            reason,
-            token_end: now.monotonic + life,
-        }
     }
 }
 
@@ -146,9 +127,10 @@ pub(crate) struct Session {
     last_seen: Instant,
     /// When the chat messages so far have used up their minute (GCRA's theoretical arrival time).
     chat_used_until: Instant,
-    /// The seconds since which `unasked_auths` and `refused` count.
-    auths_since: u32,
-    refused_since: u32,
+    /// The second since which `unasked_auths` and `refused` count: one minute for both.
+    counted_since: u32,
+    /// The second in which it came into the room.
+    in_since: u32,
 }
 
 impl Session {
@@ -166,8 +148,8 @@ impl Session {
             token_end: Instant::NEVER,
             last_seen: now,
             chat_used_until: Instant::START,
-            auths_since: 0,
-            refused_since: 0,
+            counted_since: 0,
+            in_since: 0,
         }
     }
 
@@ -209,7 +191,10 @@ impl Session {
     }
 
     /// The room is open: the clocks start, anew after a re-authentication.
-    pub(crate) fn admitted(&mut self, clocks: Clocks) {
+    pub(crate) fn admitted(&mut self, now: Instant, clocks: Clocks) {
+        if !self.phase.is_authenticated() {
+            self.in_since = now.whole_seconds();
+        }
         self.phase = Phase::Connected;
         self.rejoining = false;
         self.deadline = clocks.reauth_at;
@@ -225,6 +210,11 @@ impl Session {
             self.reauth_reason = ReauthReason::Requested;
         }
         is_free
+    }
+
+    /// When it came into the room, to the second.
+    pub(crate) fn in_since(&self) -> Instant {
+        Instant::from_micros(u64::from(self.in_since) * 1_000_000)
     }
 
     /// When the token of the accepted `auth` runs out.
@@ -339,10 +329,7 @@ impl Session {
 
     fn judge_auth<'a>(&mut self, now: Instant, id: &'a str, token: Option<&'a str>) -> Verdict<'a> {
         if self.phase != Phase::Reauthenticating {
-            let second = now.whole_seconds();
-            if second.saturating_sub(self.auths_since) >= 60 {
-                (self.auths_since, self.unasked_auths) = (second, 0);
-            }
+            self.begin_minute(now);
             if self.unasked_auths >= MAX_UNASKED_AUTHS_A_MINUTE {
                 return Verdict::Close(CloseReason::TooManyAuthAttempts);
             }
@@ -351,6 +338,14 @@ impl Session {
         match token {
             Some(token) => Verdict::Authenticate { id, token },
             None => Verdict::Close(CloseReason::MissingToken),
+        }
+    }
+
+    /// Counts anew when the minute is over.
+    fn begin_minute(&mut self, now: Instant) {
+        let second = now.whole_seconds();
+        if second.saturating_sub(self.counted_since) >= 60 {
+            (self.counted_since, self.unasked_auths, self.refused) = (second, 0, 0);
         }
     }
 
@@ -370,10 +365,7 @@ impl Session {
 
     /// An `error` is an answer too, and answers have an end.
     fn refuse<'a>(&mut self, now: Instant, refusal: Verdict<'a>) -> Verdict<'a> {
-        let second = now.whole_seconds();
-        if second.saturating_sub(self.refused_since) >= 60 {
-            (self.refused_since, self.refused) = (second, 0);
-        }
+        self.begin_minute(now);
         if self.refused >= MAX_REFUSED_A_MINUTE {
             return Verdict::Close(CloseReason::RateLimited);
         }

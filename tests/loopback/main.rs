@@ -10,6 +10,7 @@
     reason = "a test's helpers fail the test"
 )]
 
+mod admin;
 mod chat;
 mod client;
 mod clocks;

@@ -18,7 +18,7 @@ fn config(mode: &str, auth: &str) -> String {
 
 impl Server {
     /// Writes the file and has it read; what the log says of it.
-    fn reload(&self, config: &str) -> String {
+    pub(crate) fn reload(&self, config: &str) -> String {
         self.write(FILE, config);
         let before = self.read("log").len();
         self.signal(Signal::HUP);

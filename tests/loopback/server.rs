@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::client::Client;
+use crate::client::{Client, exchange};
 use crate::{PATIENCE, now};
 
 /// The configuration's file.
@@ -39,13 +39,35 @@ impl Drop for Scratch {
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Where its operator calls.
+    pub(crate) admin: SocketAddr,
     scratch: Scratch,
 }
 
 impl Server {
     /// Starts it with this configuration file, and waits until it says where it listens.
     pub(crate) fn start(app: &str, config: &str) -> Self {
+        Self::start_in(Scratch::new(), app, config)
+    }
+
+    /// The same with one more file in its directory, and rooms that are open to all.
+    pub(crate) fn with_file(config: &str, (name, text): (&str, &str)) -> Self {
         let scratch = Scratch::new();
+        fs::write(scratch.0.join(name), text).unwrap();
+        Self::start_in(scratch, "memory-open", config)
+    }
+
+    /// The exit code and the last words of a server that does not start.
+    pub(crate) fn refused(config: &str) -> (Option<i32>, String) {
+        let scratch = Scratch::new();
+        fs::write(scratch.0.join(FILE), config).unwrap();
+        let mut command =
+            command(&scratch, &["serve", "--config", FILE, "--listen", "127.0.0.1:0"]);
+        let done = command.env_remove("VESTIBULE_ADMIN__LISTEN").output().unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    }
+
+    fn start_in(scratch: Scratch, app: &str, config: &str) -> Self {
         fs::write(scratch.0.join(FILE), config).unwrap();
         let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--app", app];
         let mut child = command(&scratch, &arguments)
@@ -54,12 +76,13 @@ impl Server {
             .spawn()
             .unwrap();
         let welcome = BufReader::new(child.stdout.take().unwrap());
-        let address = welcome.lines().find_map(|line| {
+        let addresses = welcome.lines().filter_map(|line| {
             let line = line.unwrap();
-            let (_, rest) = line.split_once("ws://")?;
+            let (_, rest) = line.split_once("://")?;
             Some(rest.split_once('/')?.0.parse().unwrap())
         });
-        Self { child, address: address.unwrap(), scratch }
+        let addresses: Vec<_> = addresses.take(2).collect();
+        Self { child, address: addresses[0], admin: addresses[1], scratch }
     }
 
     /// The same, with rooms that are open to all.
@@ -82,6 +105,18 @@ impl Server {
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         stream
+    }
+
+    /// Calls the admin listener with these further header lines: the head and the body.
+    pub(crate) fn call(&self, request: &str, lines: &str, body: &str) -> (String, String) {
+        let stream = TcpStream::connect(self.admin).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let content = match body.len() {
+            0 => String::new(),
+            length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
+        };
+        let (admin, request) = (self.admin, format!("{request} HTTP/1.1\r\nHost: "));
+        exchange(stream, format!("{request}{admin}\r\n{lines}{content}\r\n{body}").as_bytes())
     }
 
     /// A client in `room`.
@@ -138,6 +173,7 @@ impl Drop for Server {
 fn command(scratch: &Scratch, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
     command.args(arguments).current_dir(&scratch.0).env_clear();
+    command.env("VESTIBULE_ADMIN__LISTEN", "127.0.0.1:0");
     for limit in ["MESSAGES_PER_MINUTE", "CONNECTIONS_PER_USER"] {
         command.env(format!("VESTIBULE_LIMITS__{limit}"), "0");
     }

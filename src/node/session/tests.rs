@@ -1,6 +1,8 @@
 use super::*;
 use crate::config::Config;
+use crate::id::Rng;
 use crate::protocol::parse;
+use crate::time::{Now, UnixTime};
 
 fn policy() -> Policy {
     Policy::new(&Config::default())
@@ -25,7 +27,7 @@ fn connected(life: u64) -> Session {
     let mut session = Session::new(at(0), &policy());
     session.upgraded(at(0), &policy());
     session.joining(at(0), &policy());
-    session.admitted(clocks(life));
+    session.admitted(Instant::START, clocks(life));
     session
 }
 

@@ -1,5 +1,6 @@
 //! The node by bytes, in virtual time.
 
+mod admin;
 mod auth;
 mod chat;
 mod checks;
@@ -9,6 +10,7 @@ mod legacy;
 mod limits;
 mod operator;
 mod proxies;
+mod publish;
 mod reconfigure;
 mod requests;
 

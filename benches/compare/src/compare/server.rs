@@ -15,8 +15,10 @@ pub(crate) const OURS: &str = "vestibule";
 pub(crate) const SECRET_VARIABLE: &str = "VESTIBULE_AUTH__SECRET";
 /// For a server to say where it listens, or to listen.
 const START: Duration = Duration::from_secs(15);
-/// The limits that one host with many users in one process would meet.
-const UNLIMITED: [(&str, &str); 5] = [
+/// Without the limits that one host with many users in one process would meet, and without the port
+/// that another server on this host may have.
+const UNLIMITED: [(&str, &str); 6] = [
+    ("VESTIBULE_ADMIN__LISTEN", ""),
     ("VESTIBULE_LIMITS__PENDING", "15000"),
     ("VESTIBULE_LIMITS__MESSAGES_PER_MINUTE", "0"),
     ("VESTIBULE_LIMITS__CONNECTIONS_PER_USER", "0"),

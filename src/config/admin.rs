@@ -1,0 +1,62 @@
+//! `[admin]`: the listener for whoever runs the server.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// `[admin]`: health, counters and an operator's commands, on an address of their own.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// The address. Empty: there is no such listener.
+    pub listen: String,
+    /// The file that holds the bearer key. Empty: there is none, and only this host may call.
+    pub key_file: String,
+    /// Connections at once.
+    pub connections: usize,
+    /// What the file holds: put here by whoever reads files, and never written. Empty: no key.
+    #[serde(skip)]
+    pub key: String,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9090".to_owned(),
+            key_file: String::new(),
+            connections: 16,
+            key: String::new(),
+        }
+    }
+}
+
+impl Admin {
+    /// The address, unless there is none or it is malformed.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listen.trim().parse().ok()
+    }
+}
+
+/// The key is masked: a configuration may be logged, a secret never.
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin")
+            .field("listen", &self.listen)
+            .field("key_file", &self.key_file)
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_the_admin_listener_is_not_in_the_debug_form() {
+        let admin = Admin { key: "hush-hush".to_owned(), ..Admin::default() };
+        assert!(!format!("{admin:?}").contains("hush"));
+    }
+}

@@ -1,0 +1,101 @@
+//! Rules for the admin listener.
+
+use std::net::SocketAddr;
+
+use super::Faults;
+use crate::config::Config;
+
+/// A key that is shorter could be guessed.
+const MIN_KEY_BYTES: usize = 32;
+
+impl Faults {
+    /// Off loopback, whoever reaches the address must show a key.
+    pub(super) fn admin(&mut self, config: &Config) {
+        let admin = &config.admin;
+        self.within("admin.connections", admin.connections, 1..=1_024);
+        if !admin.key.is_empty()
+            && let Some(problem) = admin_key_problem(&admin.key)
+        {
+            self.add("admin.key_file", problem);
+        }
+        if admin.listen.is_empty() {
+            return;
+        }
+        let Some(address) = admin.address() else {
+            let problem = format!(
+                "`{}` is no address: write `127.0.0.1:9090`, or nothing to turn it off",
+                admin.listen
+            );
+            return self.add("admin.listen", problem);
+        };
+        let is_public = |text: &String| text.parse::<SocketAddr>().is_ok_and(|it| it == address);
+        if address.port() != 0 && config.listen.iter().any(is_public) {
+            self.add("admin.listen", format!("{address} is in `listen` too: take another port"));
+        }
+        if !address.ip().is_loopback() && admin.key_file.is_empty() && admin.key.is_empty() {
+            let problem = format!(
+                "needed, as others can reach {address}: name a file that holds a key of at least \
+                 {MIN_KEY_BYTES} characters, or set admin.listen to a loopback address"
+            );
+            self.add("admin.key_file", problem);
+        }
+    }
+}
+
+/// Why `key` cannot be the admin listener's, without showing it; `None` when it can.
+#[must_use]
+pub fn admin_key_problem(key: &str) -> Option<String> {
+    if key.len() < MIN_KEY_BYTES {
+        let length = key.len();
+        return Some(format!("the key has {length} bytes, at least {MIN_KEY_BYTES} are needed"));
+    }
+    // It is sent in a header (RFC 6750, section 2.1).
+    (!key.bytes().all(|byte| byte.is_ascii_graphic()))
+        .then(|| "the key must be one line of ASCII without blanks, such as base64 or hex".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Admin;
+
+    fn faults(admin: Admin) -> Vec<(&'static str, String)> {
+        let faults = Config { admin, ..Config::default() }.faults();
+        faults.into_iter().map(|fault| (fault.key, fault.problem)).collect()
+    }
+
+    #[test]
+    fn off_loopback_a_key_is_needed() {
+        for (listen, is_open) in [
+            ("", false),
+            ("127.0.0.2:9090", false),
+            ("[::1]:0", false),
+            ("0.0.0.0:9090", true),
+            ("[::]:9090", true),
+            ("192.0.2.1:9090", true),
+        ] {
+            let admin = Admin { listen: listen.to_owned(), ..Admin::default() };
+            let told = faults(admin.clone());
+            assert_eq!(told.len(), usize::from(is_open), "{listen}");
+            assert!(told.iter().all(|(key, _)| *key == "admin.key_file"), "{told:?}");
+            assert_eq!(faults(Admin { key_file: "there".to_owned(), ..admin.clone() }), []);
+            assert_eq!(faults(Admin { key: "k".repeat(32), ..admin }), []);
+        }
+    }
+
+    #[test]
+    fn the_admin_listener_has_an_address_of_its_own() {
+        let of = |listen: &str| faults(Admin { listen: listen.to_owned(), ..Admin::default() });
+        assert!(of("localhost:1")[0].1.contains("is no address"));
+        assert!(of("127.0.0.1:8080")[0].1.contains("take another port"));
+    }
+
+    #[test]
+    fn a_key_can_be_sent_in_a_header_and_is_not_in_its_fault() {
+        assert_eq!(admin_key_problem(&"k".repeat(32)), None);
+        for bad in ["hush-hush", &"hush ".repeat(9), &"hüsh".repeat(9)] {
+            let problem = admin_key_problem(bad).unwrap();
+            assert!(!problem.contains('h') || !problem.contains("hush"), "{problem}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The admin listener: health, counters, and an operator's commands, in HTTP.
+//!
+//! Its connections are read, bounded and written like those of the public listeners, but they are
+//! counted apart: a full server can still be asked why, and told to do something about it. Nothing of
+//! the chat is here, and nothing of this is there, but `/healthz`.
+//!
+//! Whoever gets here is taken for the operator, so the door is narrow: with a key, calls must show it
+//! ([`Key`]); without one, they must come from this host and mean it ([`Node::judge_call`]).
+
+mod call;
+mod commands;
+mod exposition;
+mod key;
+mod stats;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub(super) use self::key::Key;
+
+use self::call::{Call, Route};
+use super::Node;
+use super::connection::Connection;
+use super::frame::Shared;
+use super::http::Response;
+use super::port::Refused;
+use super::request::PendingRequest;
+use crate::id::ConnId;
+use crate::time::{Instant, Now};
+
+/// What the node keeps for its admin listener.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    /// Slots that are taken by its connections.
+    pub(super) connections: usize,
+    denials: Denials,
+}
+
+/// Calls that were denied: told in one line a minute, however many there are.
+#[derive(Debug, Default)]
+struct Denials {
+    told: Option<Instant>,
+    untold: u64,
+}
+
+const BETWEEN_LINES: Duration = Duration::from_secs(60);
+
+impl Denials {
+    /// One more. How many are to be told now, if any.
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        self.untold += 1;
+        if self.told.is_some_and(|told| now.since(told) < BETWEEN_LINES) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
+impl Node {
+    /// A socket was accepted on the admin listener. It counts towards no limit of the public ones.
+    ///
+    /// # Errors
+    /// [`Refused`]: `admin.connections` are there already; the driver drops the socket.
+    pub fn handle_accept_admin(&mut self, now: Now, peer: SocketAddr) -> Result<ConnId, Refused> {
+        if self.admin.connections >= self.policy.admin_connections {
+            self.metrics.admin_dropped += 1;
+            return Err(Refused::Full);
+        }
+        self.admin.connections += 1;
+        let index = self.insert(now, peer);
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.is_admin = true;
+        }
+        Ok(self.id_of(index))
+    }
+
+    /// Bytes that may be a whole call.
+    pub(super) fn on_call(&mut self, now: Now, index: usize, bytes: &[u8]) {
+        let policy = &self.policy;
+        let (call, length) = match call::parse(bytes, policy.header_bytes, policy.body_bytes) {
+            Ok(None) => return self.keep(index, bytes.to_vec()),
+            Ok(Some(parsed)) => parsed,
+            Err(refusal) => return self.write_response(now, index, &refusal.response()),
+        };
+        let whole = length.saturating_add(call.body_length);
+        let is_new = self.expect_call(index, whole, call.is_head());
+        let Some(connection) = self.connections.get(index) else { return };
+        let route = match self.judge_call(connection, &call) {
+            Ok(route) => route,
+            Err(response) => {
+                if matches!(response.status, 401 | 403) {
+                    self.deny(now, index);
+                }
+                return self.write_response(now, index, &response);
+            }
+        };
+        let Some(body) = bytes.get(length..whole) else {
+            self.keep(index, bytes.to_vec());
+            if is_new && call.expects_continue {
+                self.send(now, index, Shared::from(&b"HTTP/1.1 100 Continue\r\n\r\n"[..]));
+            }
+            return;
+        };
+        self.metrics.admin_calls += 1;
+        if let Some(response) = self.carry_out_call(now, index, &route, body) {
+            self.write_response(now, index, &response);
+        }
+    }
+
+    /// Notes what is known of a call. True: nothing was before.
+    fn expect_call(&mut self, index: usize, whole: usize, is_head: bool) -> bool {
+        let Some(connection) = self.connections.get_mut(index) else { return false };
+        let request = &mut connection.waiting.get_or_insert_default().request;
+        let is_new = request.is_none();
+        request.get_or_insert_with(|| PendingRequest::of_call(whole, is_head));
+        is_new
+    }
+
+    /// May this be called, by whoever calls it?
+    ///
+    /// A browser on the operator's own host can be made to call by any page it shows. Such a call
+    /// names its page's `Origin`, and is refused whatever it asks for: nothing here is for pages. An
+    /// old browser's form names none, but a content type that is not JSON's. And a page whose name
+    /// was made to lead to this host (DNS rebinding) is told by that name in `Host`; where there is a
+    /// key, which such a page has not, an operator may call this host by any name.
+    fn judge_call<'a>(
+        &self,
+        connection: &Connection,
+        call: &Call<'a>,
+    ) -> Result<Route<'a>, Response> {
+        let is_here = connection.peer().ip().is_loopback() && call.is_for_loopback();
+        if self.policy.admin_key.is_none() && !is_here {
+            return Err(Response::error(
+                403,
+                "host_not_allowed",
+                "Without admin.key_file this listener answers this host only, by its address or as \
+                 localhost",
+            ));
+        }
+        if call.has_origin {
+            let message = "Web pages may not call the admin listener";
+            return Err(Response::error(403, "origin_not_allowed", message));
+        }
+        let needs_key = call.route.as_ref().is_none_or(Route::needs_key);
+        if needs_key && let Some(key) = &self.policy.admin_key {
+            key.check(call.bearer)?;
+        }
+        let Some(route) = &call.route else { return Err(Response::not_found()) };
+        if !route.takes(call.method) {
+            return Err(Response::method_not_allowed(route.allow()));
+        }
+        if call.is_of_other_type {
+            let message = "The body's Content-Type must be application/json";
+            return Err(Response::error(415, "unsupported_media_type", message));
+        }
+        if call.body_length > 0 && !route.is_command() {
+            return Err(Response::error(400, "bad_request", "A body does not belong here"));
+        }
+        Ok(route.clone())
+    }
+
+    fn deny(&mut self, now: Now, index: usize) {
+        self.metrics.admin_denied += 1;
+        let Some(connection) = self.connections.get(index) else { return };
+        if let Some(count) = self.admin.denials.count(now.monotonic) {
+            let ip = connection.peer().ip();
+            log::warn!(
+                "calls denied on the admin listener: {count}, the last from {ip}. They showed no key \
+                 or a wrong one, or a page made them. Told once a minute"
+            );
+        }
+    }
+}

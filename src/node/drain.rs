@@ -1,0 +1,90 @@
+//! The drain: everybody is closed, spread over some time, and nobody new is let in.
+
+use std::time::Duration;
+
+use super::Node;
+use super::session::Phase;
+use crate::id::ConnId;
+use crate::protocol::CloseReason;
+use crate::time::{Instant, Now};
+
+/// A drain under way.
+#[derive(Debug)]
+pub(super) struct Drain {
+    /// Who is closed when, the next at the end.
+    schedule: Vec<(Instant, ConnId)>,
+    /// Connections up to this generation are waited for; who comes later is not.
+    last_generation: u32,
+    remaining: usize,
+}
+
+impl Drain {
+    /// When the next one is closed.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.schedule.last().map(|&(at, _)| at)
+    }
+
+    /// Those that were there at its beginning and are not gone yet.
+    pub(super) fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    /// The connection of this generation is gone.
+    pub(super) fn gone(&mut self, generation: u32) {
+        if generation <= self.last_generation {
+            self.remaining = self.remaining.saturating_sub(1);
+        }
+    }
+}
+
+impl Node {
+    /// Begins the drain: from here on upgrades are answered `503`, and whoever is connected is
+    /// closed with 1001 at a random moment of the configured length, so that they do not all come
+    /// back at once. A second call changes nothing, but for a drain of another length that an
+    /// operator began: see [`Node::drain`].
+    pub fn handle_shutdown(&mut self, now: Now) {
+        self.drain(now, self.policy.drain);
+    }
+
+    /// The same within `length`. A drain that is under way is never slowed down: whose turn would
+    /// come later than that has a new one within it. Answers how many connections are waited for.
+    /// O(n log n) in the connections.
+    pub fn drain(&mut self, now: Now, length: Duration) -> usize {
+        let spread = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        let Self { rng, connections, drain, last_generation, .. } = self;
+        let mut moment = || now.monotonic + Duration::from_micros(rng.below(spread));
+        let drain = drain.get_or_insert_with(|| {
+            let ids = connections.iter().filter(|(_, connection)| !connection.is_admin);
+            let schedule: Vec<_> = ids
+                .map(|(index, c)| (Instant::NEVER, ConnId::new(index as u32, c.generation)))
+                .collect();
+            let remaining = schedule.len();
+            Drain { schedule, last_generation: *last_generation, remaining }
+        });
+        let end = now.monotonic + length;
+        for (at, _) in drain.schedule.iter_mut().filter(|(at, _)| *at > end) {
+            *at = moment();
+        }
+        drain.schedule.sort_unstable_by(|a, b| b.cmp(a));
+        drain.remaining
+    }
+
+    /// After [`Node::handle_shutdown`]: is every connection gone that was there then?
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.drain.as_ref().is_some_and(|drain| drain.remaining() == 0)
+    }
+
+    /// Closes whoever the drain's schedule names up to `now`.
+    pub(super) fn drain_due(&mut self, now: Now) {
+        while let Some(drain) = &mut self.drain
+            && let Some((_, id)) = drain.schedule.pop_if(|&mut (at, _)| at <= now.monotonic)
+        {
+            match self.phase(id) {
+                None | Some(Phase::Closing) => {}
+                Some(Phase::Handshaking) => self.drop_connection(now, id.index()),
+                Some(_) => self.close(now, id.index(), CloseReason::ShuttingDown),
+            }
+        }
+    }
+}

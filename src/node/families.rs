@@ -1,0 +1,213 @@
+//! What is counted, by the names under which it is shown.
+//!
+//! The node counts in plain integers ([`Metrics`](super::Metrics)). Here they get the names and
+//! labels that are the contract with whoever collects them; how they are written is not known here.
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+use super::metrics::{Histogram, REFUSAL_STATUSES};
+use super::session::Phase;
+use super::{Legacy, Node};
+use crate::protocol::{CloseReason, ErrorCode};
+
+/// Numbers of one name.
+#[derive(Debug)]
+pub(super) struct Family<'a> {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) kind: Kind,
+    /// The names of the labels that tell the samples apart.
+    pub(super) labels: &'static [&'static str],
+    pub(super) samples: Samples<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// Each with the values of its labels.
+pub(super) type Numbers = Vec<(Vec<Cow<'static, str>>, u64)>;
+
+/// The values of a family.
+#[derive(Debug)]
+pub(super) enum Samples<'a> {
+    Numbers(Numbers),
+    /// Of microseconds; shown with a bucket to each of these powers of two.
+    Micros(&'a Histogram, RangeInclusive<u32>),
+}
+
+fn counter(
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [&'static str],
+    numbers: Numbers,
+) -> Family<'static> {
+    Family { name, help, kind: Kind::Counter, labels, samples: Samples::Numbers(numbers) }
+}
+
+fn total(name: &'static str, help: &'static str, count: u64) -> Family<'static> {
+    counter(name, help, &[], vec![(Vec::new(), count)])
+}
+
+fn micros<'a>(
+    name: &'static str,
+    help: &'static str,
+    histogram: &'a Histogram,
+    powers: RangeInclusive<u32>,
+) -> Family<'a> {
+    let samples = Samples::Micros(histogram, powers);
+    Family { name, help, kind: Kind::Histogram, labels: &[], samples }
+}
+
+impl Node {
+    /// All families, in the order in which they are shown. Some 150 numbers, whatever is going on.
+    pub(super) fn families(&self) -> Vec<Family<'_>> {
+        let metrics = &self.metrics;
+        let mut families = self.connection_families();
+        families.extend(self.traffic_families());
+        families.push(counter(
+            "vestibule_limit_hits_total",
+            "What a bound has refused, dropped or forgotten, by the bound's name.",
+            &["limit"],
+            self.limit_hits(),
+        ));
+        families.extend([
+            counter(
+                "vestibule_admin_calls_total",
+                "Calls on the admin listener.",
+                &["result"],
+                vec![
+                    (vec!["taken".into()], metrics.admin_calls),
+                    (vec!["denied".into()], metrics.admin_denied),
+                ],
+            ),
+            micros(
+                "vestibule_timer_lateness_seconds",
+                "How late deadlines were handled.",
+                &metrics.timer_lateness,
+                // 128 µs to 1 s; a tick of the wheel is 2¹³ µs.
+                7..=20,
+            ),
+            micros(
+                "vestibule_loop_seconds",
+                "How long the reactor's turns took, without the wait.",
+                &metrics.turns,
+                // 16 µs to 131 ms.
+                4..=17,
+            ),
+        ]);
+        families
+    }
+
+    fn connection_families(&self) -> Vec<Family<'_>> {
+        let metrics = &self.metrics;
+        let states =
+            Phase::ALL.map(|phase| (vec![phase.name().into()], self.connections_in(phase) as u64));
+        let closes = CloseReason::ALL.iter().map(|&reason| {
+            (vec![code(reason.code()), reason.label().into()], metrics.closes(reason))
+        });
+        let refused = REFUSAL_STATUSES.map(|status| (vec![code(status)], metrics.refusals(status)));
+        let legacy = Legacy::ALL.map(|kind| (vec![kind.name().into()], metrics.legacy(kind)));
+        vec![
+            Family {
+                name: "vestibule_connections",
+                help: "Connections of the public listeners at this moment, by their phase.",
+                kind: Kind::Gauge,
+                labels: &["state"],
+                samples: Samples::Numbers(states.into()),
+            },
+            total(
+                "vestibule_connections_total",
+                "TCP connections that were accepted.",
+                metrics.accepted,
+            ),
+            total("vestibule_upgrades_total", "Upgrades to a WebSocket.", metrics.upgraded),
+            counter(
+                "vestibule_legacy_total",
+                "Old clients, by how they were noticed.",
+                &["kind"],
+                legacy.into(),
+            ),
+            counter(
+                "vestibule_closes_total",
+                "WebSocket closes, by code and reason; `normal` is a client's own.",
+                &["code", "reason"],
+                closes.collect(),
+            ),
+            total(
+                "vestibule_hangups_total",
+                "Connections that ended without a close of either side.",
+                metrics.hangups,
+            ),
+            counter(
+                "vestibule_refused_total",
+                "Requests of the public listeners that were refused in HTTP.",
+                &["status"],
+                refused.into(),
+            ),
+        ]
+    }
+
+    fn traffic_families(&self) -> Vec<Family<'_>> {
+        let metrics = &self.metrics;
+        vec![
+            total("vestibule_requests_total", "HTTP requests that were taken.", metrics.requests),
+            total(
+                "vestibule_repeated_messages_total",
+                "Chat messages that came twice and were answered from memory.",
+                metrics.repeated_messages,
+            ),
+            total(
+                "vestibule_signature_checks_total",
+                "Signatures that were given to workers to check.",
+                metrics.signature_checks,
+            ),
+            total(
+                "vestibule_unknown_keys_total",
+                "Tokens that name a key which is not there.",
+                metrics.unknown_keys,
+            ),
+            total(
+                "vestibule_late_answers_total",
+                "Answers of the application whose question was over.",
+                metrics.late_completions,
+            ),
+            total(
+                "vestibule_accept_pauses_total",
+                "Accepts that failed because descriptors or memory ran out.",
+                metrics.accept_pauses,
+            ),
+            total(
+                "vestibule_bad_proxy_headers_total",
+                "Connections of trusted proxies that did not begin with a PROXY header.",
+                metrics.bad_proxy_headers,
+            ),
+        ]
+    }
+
+    fn limit_hits(&self) -> Numbers {
+        let metrics = &self.metrics;
+        let refused = [
+            ("connections", metrics.dropped_at_accept + metrics.refused_full),
+            ("pending_per_ip", metrics.refused_pending + metrics.dropped_by_address),
+            ("auth_per_minute_per_ip", metrics.refused_attempts),
+            ("connections_per_user", metrics.closes(CloseReason::ConnectionLimit)),
+            ("messages_per_minute", metrics.errors(ErrorCode::RateLimited)),
+            ("message_bytes", metrics.closes(CloseReason::MessageTooLarge)),
+            ("outbound_bytes", metrics.slow_consumers),
+            ("http_requests", metrics.refused_requests),
+            ("worker_queue", metrics.refused_work),
+            ("admin_connections", metrics.admin_dropped),
+        ];
+        let all = refused.into_iter().chain(self.forgotten_early());
+        all.map(|(limit, count)| (vec![limit.into()], count)).collect()
+    }
+}
+
+fn code(code: u16) -> Cow<'static, str> {
+    code.to_string().into()
+}

@@ -1,0 +1,102 @@
+//! What an operator says to a room, when the application has a word in it.
+
+use std::sync::{Arc, Mutex};
+
+use super::admin::{post, split};
+use super::*;
+use crate::node::app::{Answer, Incoming, Publish, Reply, Update};
+use crate::protocol::ErrorCode;
+
+/// Stores what is published as it is told to.
+struct Keeper {
+    tickets: Arc<Mutex<Vec<Ticket>>>,
+    mode: Mode,
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Later,
+    Held,
+    Fail,
+}
+
+impl App for Keeper {
+    fn on_message(&mut self, _: &Incoming<'_>) -> Reply<Answer> {
+        Reply::Now(Ok(Update::text("")))
+    }
+
+    fn on_publish(&mut self, publish: &Publish<'_>) -> Reply<Answer> {
+        self.tickets.lock().unwrap().push(publish.ticket);
+        let stored = Update::text(format!("{} stored: {}", publish.room, publish.update.content));
+        match self.mode {
+            Mode::Later => Reply::later(move || Ok(stored)),
+            Mode::Held => Reply::Held,
+            Mode::Fail => Reply::Now(Err(ErrorCode::BackendUnavailable)),
+        }
+    }
+}
+
+fn keeper(mode: Mode) -> (World, Arc<Mutex<Vec<Ticket>>>) {
+    let tickets = Arc::default();
+    let app = Keeper { tickets: Arc::clone(&tickets), mode };
+    (World::with_app(Config::default(), Box::new(app)), tickets)
+}
+
+fn hello() -> String {
+    post("/v1/rooms/soup/publish", "", "{\"content\":\"hello\"}")
+}
+
+#[test]
+fn an_announcement_that_is_stored_first_is_heard_as_it_was_stored() {
+    let (mut world, _) = keeper(Mode::Later);
+    let alice = world.connected("soup", "alice");
+    let id = world.operator();
+    world.bytes(id, hello().as_bytes());
+    assert_eq!((world.raw(id).as_str(), world.see(alice)), ("", vec![]));
+    let done = world.commands.remove(0).run();
+    world.node.handle_completion(world.now, done);
+    world.settle();
+    assert!(world.raw(id).ends_with("{\"delivered\":1}"));
+    assert_eq!(world.message(alice)["payload"]["content"], "soup stored: hello");
+}
+
+#[test]
+fn an_announcement_that_was_stored_is_heard_though_its_operator_has_gone() {
+    let (mut world, tickets) = keeper(Mode::Held);
+    let alice = world.connected("soup", "alice");
+    let gone = world.operator();
+    world.bytes(gone, hello().as_bytes());
+    world.node.handle_hangup(world.now, gone, Hangup::Reset);
+    let late = world.operator();
+    world.bytes(late, hello().as_bytes());
+    world.seconds(5);
+    assert!(world.raw(late).starts_with("HTTP/1.1 504 "));
+    let all: Vec<_> = tickets.lock().unwrap().drain(..).collect();
+    for ticket in all {
+        let outcome = Outcome::Message(Ok(Update::text("stored")));
+        world.node.handle_completion(world.now, Completion { ticket, outcome });
+        world.settle();
+        assert!(matches!(&world.see(alice)[..], [Seen::Message(_)]));
+    }
+    world.node.handle_hangup(world.now, alice, Hangup::Reset);
+    world.seconds(2);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn an_application_that_cannot_store_it_is_told_of() {
+    let (mut world, _) = keeper(Mode::Fail);
+    let alice = world.connected("soup", "alice");
+    let (status, body) = split(&world.call(&hello()));
+    assert_eq!((status, &body["error"]), (503, &"backend_unavailable".into()));
+    assert_eq!(world.see(alice), []);
+    let (mut world, _) = keeper(Mode::Later);
+    for (outcome, status) in [(Outcome::Refused, 503), (Outcome::Panicked, 500)] {
+        let id = world.operator();
+        world.bytes(id, hello().as_bytes());
+        let ticket = world.commands.remove(0).ticket;
+        world.node.handle_completion(world.now, Completion { ticket, outcome });
+        world.settle();
+        assert_eq!(split(&world.raw(id)).0, status);
+    }
+}
