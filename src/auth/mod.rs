@@ -11,6 +11,7 @@ mod keys;
 mod limiter;
 mod replay;
 mod revocations;
+mod signer;
 mod token;
 mod verifier;
 
@@ -21,6 +22,7 @@ pub use keys::{
 pub use limiter::{Address, AddressLimiter, Evidence};
 pub use replay::{ReplaySet, Replayed};
 pub use revocations::Revocations;
+pub use signer::TokenSigner;
 pub use verifier::{Begun, Principal, SignatureCheck, Signed, Verifier};
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ fn run(cli: Cli) -> Outcome {
         Some(Command::Serve(args)) => serve::run(&args.or(cli.serve), global),
         Some(Command::Token(args)) => {
             let config = global.settings(&[])?;
-            token::run(&args, &config, signing_secret(&config)?.as_bytes())
+            token::run(&args, &config, &signing_secret(&config)?)
         }
         Some(Command::Check) => check::run(&global.settings(&[])?),
         Some(Command::Load(args)) => {

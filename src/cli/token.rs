@@ -1,10 +1,11 @@
 //! `vestibule token`: a signed token on standard output, for tests, curl and wscat.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use jsonwebtoken::{EncodingKey, Header};
-use serde_json::{Map, Value};
-use vestibule::config::{Config, Length};
+use serde_json::Value;
+use vestibule::auth::TokenSigner;
+use vestibule::config::{Auth, Config, Length};
+use vestibule::time::UnixTime;
 
 use super::Outcome;
 
@@ -26,37 +27,24 @@ pub(super) struct Args {
 }
 
 /// Prints the token and a newline, nothing else.
-pub(super) fn run(args: &Args, config: &Config, secret: &[u8]) -> Outcome {
-    let token = mint(args, config, secret, unix_seconds()).map_err(|fault| vec![fault])?;
+pub(super) fn run(args: &Args, config: &Config, secret: &str) -> Outcome {
+    let token = mint(args, config, secret, now()).map_err(|fault| vec![fault])?;
     super::print(&format!("{token}\n"))
 }
 
-/// The token, as of `now` in unix seconds.
-fn mint(args: &Args, config: &Config, secret: &[u8], now: u64) -> Result<String, String> {
-    let mut claims = Map::new();
-    let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-    set("sub", args.sub.clone().into());
-    set("iat", now.into());
-    set("exp", now.saturating_add(args.ttl).into());
-    if !config.auth.issuer.is_empty() {
-        set("iss", config.auth.issuer.clone().into());
-    }
-    if !config.auth.audience.is_empty() {
-        set("aud", config.auth.audience.clone().into());
-    }
-    for (name, value) in &args.claims {
-        set(name, value.clone());
-    }
-    let algorithm = config.auth.algorithms.first().and_then(|name| name.parse().ok());
-    let header = Header::new(algorithm.unwrap_or_default());
-    jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(secret))
+/// The token, as of `now`.
+fn mint(args: &Args, config: &Config, secret: &str, now: UnixTime) -> Result<String, String> {
+    let auth = Auth { secret: secret.to_owned(), ..config.auth.clone() };
+    let signer = TokenSigner::new(&auth).ok_or("cannot sign with auth.algorithms: name HS256")?;
+    signer
+        .sign(&args.sub, now, Duration::from_secs(args.ttl), args.claims.iter().cloned())
         .map_err(|error| format!("cannot sign the token: {error}"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a token's times come from the wall clock")]
-fn unix_seconds() -> u64 {
+fn now() -> UnixTime {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
+    UnixTime::default() + since.unwrap_or_default()
 }
 
 fn subject(text: &str) -> Result<String, String> {
@@ -94,12 +82,11 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::json;
-    use vestibule::config::Auth;
 
-    const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
     fn claims_of(args: &Args, config: &Config) -> Value {
-        let token = mint(args, config, SECRET, 1_000).unwrap();
+        let token = mint(args, config, SECRET, UnixTime::from_millis(1_000_999)).unwrap();
         let payload = token.split('.').nth(1).unwrap();
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
     }
