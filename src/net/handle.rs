@@ -61,10 +61,10 @@ impl Handle {
         self.mail.try_deliver(Letter::Done(Completion { ticket, outcome }))
     }
 
-    /// Hands in an answer from a thread that may wait, until there is room. False when the server
-    /// has ended.
-    #[cfg(feature = "backend")]
-    pub(crate) fn complete(&self, ticket: Ticket, outcome: Outcome) -> bool {
+    /// Leaves an answer of any kind. Unlike the three above it waits while the mail slot is full, so
+    /// it is for threads that may wait, which the reactor's must not. False when the server has
+    /// ended: nobody waits for it.
+    pub fn complete(&self, ticket: Ticket, outcome: Outcome) -> bool {
         self.mail.deliver(Letter::Done(Completion { ticket, outcome }))
     }
 
