@@ -24,6 +24,8 @@ const PENDING_ADDRESS_BYTES: u128 = 32;
 const ROOM_BYTES: u128 = 128;
 /// The stack that the standard library reserves for a thread.
 const STACK_BYTES: u128 = 2 << 20;
+/// The pages of the database that SQLite keeps, its statements, and the storage thread's stack.
+const DATABASE_BYTES: u128 = (8 << 20) + (1 << 20) + STACK_BYTES;
 /// The buffer that all connections are read into.
 const READ_BUFFER_BYTES: u128 = 64 << 10;
 /// The longest answer of a backend, which a thread holds while it reads it.
@@ -179,6 +181,13 @@ fn rows(config: &Config) -> Vec<Row> {
             row("backend.queue, of leaves", backend.queue, NAME_BYTES),
             row("backend.workers, stacks and answers", backend.workers, caller),
             row("limits.worker_queue, of answers", limits.worker_queue, BACKEND_ANSWER_BYTES),
+        ]);
+    } else if cfg!(feature = "recipes") {
+        let hash = wide(config.accounts.argon2_memory.get()) + STACK_BYTES;
+        rows.extend([
+            row("limits.storage_queue, of message_bytes", limits.storage_queue, message),
+            row("database", 1, DATABASE_BYTES),
+            row("accounts.hashes, of argon2_memory", config.accounts.hashes, hash),
         ]);
     }
     rows

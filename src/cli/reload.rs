@@ -20,8 +20,13 @@ const LIVE: [&str; 8] = [
     "log.level",
 ];
 /// What begins like one of them and is fixed all the same: threads, their queues, and shares.
-const FIXED: [&str; 4] =
-    ["limits.workers", "limits.worker_queue", "limits.rooms", "limits.pending_per_turn"];
+const FIXED: [&str; 5] = [
+    "limits.workers",
+    "limits.worker_queue",
+    "limits.storage_queue",
+    "limits.rooms",
+    "limits.pending_per_turn",
+];
 
 /// Reads again what a server was started with.
 #[derive(Debug)]

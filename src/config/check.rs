@@ -3,6 +3,7 @@
 mod admin;
 mod backend;
 mod keys;
+mod recipes;
 mod url;
 
 use std::fmt::Display;
@@ -46,6 +47,8 @@ impl Config {
         faults.auth(self);
         faults.limits(self);
         faults.rest(self);
+        faults.recipes(&self.recipes);
+        faults.accounts(&self.accounts);
         faults.0
     }
 }
@@ -148,6 +151,7 @@ impl Faults {
         self.length("limits.ping", limits.ping);
         self.within("limits.workers", limits.workers, 1..=MAX_THREADS);
         self.within("limits.worker_queue", limits.worker_queue, 1..=MAX_QUEUE);
+        self.within("limits.storage_queue", limits.storage_queue, 1..=MAX_QUEUE);
         self.within("limits.pending_per_turn", limits.pending_per_turn, 1..=65_536);
     }
 

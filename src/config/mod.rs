@@ -6,6 +6,7 @@
 mod admin;
 pub mod check;
 mod network;
+mod recipes;
 mod units;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use admin::Admin;
 pub use check::Fault;
 pub use network::Network;
+pub use recipes::{Accounts, Recipes};
 pub use units::{Length, Size};
 
 /// Everything. Its serialised form is the configuration file, with every key there.
@@ -42,6 +44,10 @@ pub struct Config {
     pub http: Http,
     /// The application behind the edge.
     pub backend: Backend,
+    /// The embedded recipe chat.
+    pub recipes: Recipes,
+    /// Its accounts.
+    pub accounts: Accounts,
     /// Log lines.
     pub log: Log,
 }
@@ -59,6 +65,8 @@ impl Default for Config {
             limits: Limits::default(),
             http: Http::default(),
             backend: Backend::default(),
+            recipes: Recipes::default(),
+            accounts: Accounts::default(),
             log: Log::default(),
         }
     }
@@ -196,6 +204,8 @@ pub struct Limits {
     pub workers: usize,
     /// Work that waits for a thread; full: the connection that asks is refused.
     pub worker_queue: usize,
+    /// Work that waits for the embedded application's database; full: who asks is refused.
+    pub storage_queue: usize,
     /// Accepts, handshakes and signature checks in one turn of the reactor.
     pub pending_per_turn: u32,
 }
@@ -221,6 +231,7 @@ impl Default for Limits {
             rooms: 65_536,
             workers: 4,
             worker_queue: 1_024,
+            storage_queue: 4_096,
             pending_per_turn: 64,
         }
     }

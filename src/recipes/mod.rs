@@ -1,5 +1,7 @@
-//! The recipe chat's own knowledge: what a recipe is, how it is read out of text, and what its
-//! assistant understands and answers.
+//! The embedded recipe chat: what it knows of recipes, and [`RecipesApp`], which keeps them.
+//!
+//! Its own knowledge is what a recipe is, how it is read out of text, and what its assistant
+//! understands and answers.
 //!
 //! Pure: no clock, file, thread or database. A message and the recipe go into [`answer`], a
 //! [`Verdict`] comes out; who stores recipes carries it out. Nothing here needs a language model.
@@ -13,21 +15,34 @@
 //! | [`Command`] | what is asked for |
 //! | [`answer`], [`Verdict`] | what is done about it |
 //!
+//! Around it are the accounts, the storage thread and HTTP, put together in [`RecipesApp`].
+//!
 //! Every bound is a constant of [`bounds`]. Work is linear in the message and the recipe.
 
+mod accounts;
 mod amount;
+mod answers;
+mod app;
 mod assistant;
 mod command;
 mod draft;
 mod extract;
 mod find;
+mod http;
 mod ingredient;
 mod line;
 mod quantity;
+mod random;
 mod ratio;
 mod recipe;
+mod storage;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
+pub use answers::Answers;
+pub use app::RecipesApp;
 pub use assistant::{HELP, Verdict, WELCOME, answer};
 pub use command::{At, Command, Place, Scale};
 pub use extract::{extract, extract_list};

@@ -1,0 +1,68 @@
+//! Which values the embedded recipe chat's sections may hold.
+
+use super::{Faults, MAX_LENGTH, MAX_QUEUE, MAX_THREADS};
+use crate::config::{Accounts, Length, Recipes, Size};
+
+/// A repeated message is looked for among this many of a room (`docs/protocol.md`).
+const LEAST_MESSAGES: usize = 32;
+const MAX_HISTORY: usize = 1_000;
+const MAX_KEPT: usize = 1_000_000;
+const MAX_UNDO: usize = 1_000;
+
+impl Faults {
+    pub(super) fn recipes(&mut self, recipes: &Recipes) {
+        self.within("recipes.history", recipes.history, 0..=MAX_HISTORY);
+        if recipes.messages != 0 {
+            self.within("recipes.messages", recipes.messages, LEAST_MESSAGES..=MAX_KEPT);
+            if recipes.history > recipes.messages {
+                let problem = format!(
+                    "{} is more than recipes.messages, which is {}",
+                    recipes.history, recipes.messages
+                );
+                self.add("recipes.history", problem);
+            }
+        }
+        self.within("recipes.undo", recipes.undo, 0..=MAX_UNDO);
+        self.within("recipes.per_user", recipes.per_user, 0..=MAX_KEPT);
+    }
+
+    pub(super) fn accounts(&mut self, accounts: &Accounts) {
+        let ttl = Length::from_secs(1)..=MAX_LENGTH;
+        self.within("accounts.access_ttl", accounts.access_ttl, ttl.clone());
+        self.within("accounts.refresh_ttl", accounts.refresh_ttl, ttl);
+        // Less is no protection (RFC 9106 names 64 MiB for small hosts, OWASP 7 MiB at the least).
+        let memory = Size::kib(7 * 1_024)..=Size::kib(4 * 1_024 * 1_024);
+        self.within("accounts.argon2_memory", accounts.argon2_memory, memory);
+        self.within("accounts.argon2_iterations", accounts.argon2_iterations, 1..=1_000);
+        self.within("accounts.hashes", accounts.hashes, 1..=MAX_THREADS);
+        self.within("accounts.queue", accounts.queue, 1..=MAX_QUEUE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Accounts, Config, Recipes, Size};
+
+    fn keys(config: &Config) -> Vec<&'static str> {
+        config.faults().into_iter().map(|fault| fault.key).collect()
+    }
+
+    #[test]
+    fn a_room_keeps_what_it_shows_and_what_a_repeated_message_is_looked_for_among() {
+        let with = |history, messages| {
+            let recipes = Recipes { history, messages, ..Recipes::default() };
+            keys(&Config { recipes, ..Config::default() })
+        };
+        assert!(with(50, 0).is_empty() && with(0, 32).is_empty());
+        assert_eq!(with(0, 31), ["recipes.messages"]);
+        assert_eq!(with(50, 49), ["recipes.history"]);
+    }
+
+    #[test]
+    fn a_password_hash_has_a_least_cost() {
+        let accounts =
+            Accounts { argon2_memory: Size::kib(1), argon2_iterations: 0, ..Accounts::default() };
+        let expected = ["accounts.argon2_memory", "accounts.argon2_iterations"];
+        assert_eq!(keys(&Config { accounts, ..Config::default() }), expected);
+    }
+}

@@ -1,0 +1,303 @@
+//! Accounts: who signs up, signs in, stays signed in, and signs out.
+//!
+//! A password is hashed on threads of their own, as many at once as their memory was allowed for
+//! (`accounts.hashes`): a storm of sign-ins waits in a bounded queue and slows nobody's chat. What
+//! needs no hash, a refresh and a sign-out, goes to the storage thread at once.
+//!
+//! Access tokens are JWTs, signed with the secret that the server checks tokens with. Refresh
+//! tokens are 256 random bits; the database has their SHA-256 alone.
+
+mod email;
+mod password;
+mod pool;
+mod tokens;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use self::email::Email;
+pub(super) use self::password::PasswordHash;
+use self::password::{Hasher, Password};
+use self::pool::Pool;
+use self::tokens::{RefreshToken, Tokens};
+pub(super) use self::tokens::{SigningKeys, TokenHash};
+use super::answers::Answers;
+use super::http::{self, Fields};
+use super::random;
+use super::storage::{self, Storage, sessions, users};
+use crate::auth::Evidence;
+use crate::config::Config;
+use crate::node::app::Reply;
+use crate::node::{Completion, Outcome, Request, Response, Ticket};
+use crate::time::{Rfc3339, UnixTime};
+
+/// The four calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    SignUp,
+    SignIn,
+    Refresh,
+    LogOut,
+}
+
+/// Accounts, as the application has them.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    pool: Pool,
+    desk: Arc<Desk>,
+    answers: Answers,
+}
+
+/// What a thread needs to answer a call.
+#[derive(Debug)]
+struct Desk {
+    storage: Storage,
+    hasher: Hasher,
+    tokens: Tokens,
+    refresh_ttl: Duration,
+}
+
+impl Accounts {
+    /// Accounts whose tokens are signed with `keys`.
+    ///
+    /// # Errors
+    /// When the system has no threads to give.
+    pub(super) fn new(
+        config: &Config,
+        storage: Storage,
+        answers: Answers,
+        keys: SigningKeys,
+    ) -> io::Result<Self> {
+        let accounts = &config.accounts;
+        let desk = Desk {
+            storage,
+            hasher: Hasher::new(accounts),
+            tokens: Tokens { keys, access_ttl: accounts.access_ttl.get() },
+            refresh_ttl: accounts.refresh_ttl.get(),
+        };
+        let pool = Pool::start(accounts.hashes, accounts.queue)?;
+        Ok(Self { pool, desk: Arc::new(desk), answers })
+    }
+
+    /// Answers a call. The body is looked at here; the rest happens elsewhere.
+    pub(super) fn call(&self, call: Call, request: &Request<'_>) -> Reply<Response> {
+        let asked = match Fields::parse(request.body) {
+            Ok(mut fields) => match call {
+                Call::SignUp => self.sign_up(&mut fields, request),
+                Call::SignIn => self.sign_in(&mut fields, request),
+                Call::Refresh => self.refresh(&mut fields, request),
+                Call::LogOut => self.log_out(&mut fields, request),
+            },
+            Err(refusal) => Err(refusal),
+        };
+        asked.map_or_else(Reply::Now, |Held| Reply::Held)
+    }
+
+    fn sign_up(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
+        let email = Email::new(&fields.text("email")?).map_err(|p| http::bad_field("email", p))?;
+        let password = Password::new(fields.text("password")?)
+            .map_err(|problem| http::bad_field("password", problem))?;
+        let (desk, now) = (Arc::clone(&self.desk), request.now);
+        self.hash(request.ticket, move || desk.sign_up(email, &password, now))
+    }
+
+    fn sign_in(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
+        let (email, password) = (fields.text("email")?, fields.text("password")?);
+        // What could not have signed up does not sign in, and costs no hash.
+        let (Ok(email), Ok(password)) = (Email::new(&email), Password::new(password)) else {
+            return Err(wrong_password());
+        };
+        let (desk, now) = (Arc::clone(&self.desk), request.now);
+        self.hash(request.ticket, move || desk.sign_in(&email, &password, now))
+    }
+
+    fn refresh(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
+        let token = RefreshToken::parse(fields.text("refresh_token")?).ok_or_else(stale)?;
+        let (desk, now) = (Arc::clone(&self.desk), request.now);
+        let successor = desk.tokens.successor(&token).map_err(|_| http::broken())?;
+        let (old, new) = (token.hash(), successor.hash());
+        let expires_at = now + desk.refresh_ttl;
+        self.store(
+            request.ticket,
+            move |database| sessions::refresh(database, &old, &new, now, expires_at),
+            move |used| desk.refreshed(used, &successor, now),
+        )
+    }
+
+    fn log_out(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
+        // A token that is none belongs to no session, and nobody is to be told which ones do.
+        let token = RefreshToken::parse(fields.text("refresh_token")?);
+        let hash = token.map(|token| token.hash());
+        self.store(
+            request.ticket,
+            move |database| hash.map_or(Ok(()), |hash| sessions::log_out(database, &hash)),
+            |()| Response::json(200, &serde_json::Map::new()),
+        )
+    }
+
+    /// Runs `work` on a thread that may block.
+    fn hash(
+        &self,
+        ticket: Ticket,
+        work: impl FnOnce() -> Response + Send + 'static,
+    ) -> Result<Held, Response> {
+        let answers = self.answers.clone();
+        let job = move || {
+            answers.deliver(Completion { ticket, outcome: Outcome::Response(work()) });
+        };
+        self.pool.submit(Box::new(job)).map(|()| Held).map_err(|_| http::busy())
+    }
+
+    /// Runs `work` on the storage thread, and `answer` when that is on disk.
+    fn store<T: Send + 'static>(
+        &self,
+        ticket: Ticket,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+        answer: impl FnOnce(T) -> Response + Send + 'static,
+    ) -> Result<Held, Response> {
+        let answers = self.answers.clone();
+        let answer = move |done: Result<T, storage::Failed>| {
+            let response = done.map_or_else(|_| http::broken(), answer);
+            answers.deliver(Completion { ticket, outcome: Outcome::Response(response) });
+        };
+        self.desk.storage.submit(work, answer).map(|()| Held).map_err(|_| http::busy())
+    }
+}
+
+/// Somebody else will answer.
+struct Held;
+
+impl Desk {
+    fn sign_up(&self, email: Email, password: &Password, now: UnixTime) -> Response {
+        self.try_sign_up(email, password, now).unwrap_or_else(|refusal| refusal)
+    }
+
+    fn try_sign_up(
+        &self,
+        email: Email,
+        password: &Password,
+        now: UnixTime,
+    ) -> Result<Response, Response> {
+        // Asked before the hash, which is the dear part; and by the insertion once more.
+        let address = email.clone();
+        if self.ask(move |database| users::exists(database, address.as_str()))? {
+            return Err(email_exists());
+        }
+        let hash = self.hasher.hash(password).map_err(|_| http::broken())?;
+        let id = random::id().map_err(|_| http::broken())?;
+        let token = RefreshToken::random().map_err(|_| http::broken())?;
+        let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
+        let user = self.ask(move |database| {
+            let user = users::create(database, id, email.into_string(), &hash, now)?;
+            if let Some(user) = &user {
+                sessions::begin(database, user.key, &token_hash, expires_at)?;
+            }
+            Ok(user)
+        })?;
+        let user = user.ok_or_else(email_exists)?;
+        // An account costs its address what an honest attempt costs: they do not come by thousands.
+        Ok(self.signed_in(201, &user, &token, now)?.charging(Evidence::Honest))
+    }
+
+    fn sign_in(&self, email: &Email, password: &Password, now: UnixTime) -> Response {
+        self.try_sign_in(email, password, now).unwrap_or_else(|refusal| refusal)
+    }
+
+    fn try_sign_in(
+        &self,
+        email: &Email,
+        password: &Password,
+        now: UnixTime,
+    ) -> Result<Response, Response> {
+        let address = email.clone();
+        let found = self.ask(move |database| users::find(database, address.as_str()))?;
+        let Some((user, hash)) = found else {
+            // As long as it would take with an account: the time does not tell that there is none.
+            self.hasher.hash_in_vain(password);
+            return Err(wrong_password());
+        };
+        if !hash.is_of(password) {
+            return Err(wrong_password());
+        }
+        let token = RefreshToken::random().map_err(|_| http::broken())?;
+        let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
+        self.ask(move |database| sessions::begin(database, user.key, &token_hash, expires_at))?;
+        self.signed_in(200, &user, &token, now)
+    }
+
+    fn signed_in(
+        &self,
+        status: u16,
+        user: &users::User,
+        token: &RefreshToken,
+        now: UnixTime,
+    ) -> Result<Response, Response> {
+        #[derive(Serialize)]
+        struct SignedIn<'a> {
+            access_token: &'a str,
+            refresh_token: &'a str,
+            user: User<'a>,
+        }
+        #[derive(Serialize)]
+        struct User<'a> {
+            id: &'a str,
+            email: &'a str,
+            created_at: Rfc3339,
+        }
+        let access = self.tokens.access(&user.id, now).map_err(|_| http::broken())?;
+        let user =
+            User { id: &user.id, email: &user.email, created_at: user.created_at.to_rfc3339() };
+        let body = SignedIn { access_token: &access, refresh_token: token.as_str(), user };
+        Ok(Response::json(status, &body))
+    }
+
+    fn refreshed(&self, used: sessions::Use, successor: &RefreshToken, now: UnixTime) -> Response {
+        #[derive(Serialize)]
+        struct Refreshed<'a> {
+            access_token: &'a str,
+            refresh_token: &'a str,
+        }
+        let user = match used {
+            sessions::Use::Good(user) => user,
+            sessions::Use::Unknown => return stale(),
+            sessions::Use::Stolen(user) => {
+                log::warn!("a refresh token of user {user} was used twice: its session was ended");
+                return stale();
+            }
+        };
+        match self.tokens.access(&user, now) {
+            Ok(access) => {
+                let body = Refreshed { access_token: &access, refresh_token: successor.as_str() };
+                Response::json(200, &body)
+            }
+            Err(_) => http::broken(),
+        }
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Response> {
+        self.storage.ask(work).map_err(http::unanswered)
+    }
+}
+
+/// 401 for a wrong password and for an unknown address alike.
+fn wrong_password() -> Response {
+    Response::error(401, "invalid_credentials", "Wrong email or password")
+        .charging(Evidence::Forged)
+}
+
+/// 401 for a refresh token that is good no more, which old tabs come with.
+fn stale() -> Response {
+    Response::error(401, "invalid_token", "The refresh token is not valid: sign in again")
+        .charging(Evidence::Honest)
+}
+
+fn email_exists() -> Response {
+    Response::error(409, "email_exists", "There is an account with this email already")
+        .charging(Evidence::Honest)
+}

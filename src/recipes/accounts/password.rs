@@ -1,0 +1,177 @@
+//! Passwords, and what is kept of them: Argon2id (RFC 9106).
+
+use std::fmt;
+use std::hint::black_box;
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+
+use super::random;
+use crate::config;
+
+const SALT_BYTES: usize = 16;
+const OUTPUT_BYTES: usize = 32;
+/// What is asked of the allocator for a hash, at least: 34 MiB. glibc keeps what is smaller than
+/// 32 MiB for later, up to three times that a thread; what is larger goes back to the system at
+/// once. Pages that nobody touches are no memory.
+const LENT_BLOCKS: usize = 34 << 10;
+
+/// A password of 8 to 128 characters, whichever they are. Shorter ones are guessed; longer ones
+/// are no password, and their hash costs time.
+///
+/// It has no `Debug` that shows it.
+pub(super) struct Password(String);
+
+impl Password {
+    /// # Errors
+    /// What is wrong with it, for people; it does not hold the password.
+    pub(super) fn new(text: String) -> Result<Self, &'static str> {
+        if (8..=128).contains(&text.chars().count()) {
+            Ok(Self(text))
+        } else {
+            Err("a password has 8 to 128 characters")
+        }
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// What is kept of a password, and what it was computed with: the configuration may change.
+pub(in crate::recipes) struct PasswordHash {
+    pub(in crate::recipes) salt: Vec<u8>,
+    pub(in crate::recipes) output: Vec<u8>,
+    pub(in crate::recipes) memory_kib: u32,
+    pub(in crate::recipes) iterations: u32,
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+impl PasswordHash {
+    /// Is it this password's? Blocks for as long as a hash takes.
+    pub(super) fn is_of(&self, password: &Password) -> bool {
+        let Ok(output) = hash(password, &self.salt, self.memory_kib, self.iterations) else {
+            log::error!("a stored password hash cannot be computed again");
+            return false;
+        };
+        // Every byte is looked at, so that the time does not tell how many are right.
+        let difference = output.iter().zip(&self.output).fold(0, |all, (a, b)| all | (a ^ b));
+        self.output.len() == OUTPUT_BYTES && black_box(difference) == 0
+    }
+}
+
+/// Hashes passwords, with the costs that are configured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hasher {
+    memory_kib: u32,
+    iterations: u32,
+}
+
+/// No hash was made: no random bits, or no memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoHash;
+
+impl Hasher {
+    pub(super) fn new(accounts: &config::Accounts) -> Self {
+        let memory_kib = u32::try_from(accounts.argon2_memory.get() >> 10).unwrap_or(u32::MAX);
+        Self { memory_kib, iterations: accounts.argon2_iterations }
+    }
+
+    /// Hashes a new password. Blocks: 20 to 50 ms with the default costs.
+    pub(super) fn hash(&self, password: &Password) -> Result<PasswordHash, NoHash> {
+        let salt = random::bytes::<SALT_BYTES>().map_err(|_| NoHash)?;
+        let output = hash(password, &salt, self.memory_kib, self.iterations)?;
+        Ok(PasswordHash {
+            salt: salt.to_vec(),
+            output: output.to_vec(),
+            memory_kib: self.memory_kib,
+            iterations: self.iterations,
+        })
+    }
+
+    /// Takes as long as to check a password.
+    pub(super) fn hash_in_vain(&self, password: &Password) {
+        let output = hash(password, &[0; SALT_BYTES], self.memory_kib, self.iterations);
+        // Nobody looks at it: it must be computed all the same.
+        let _ = black_box(output);
+    }
+}
+
+/// One lane: it runs on one thread.
+fn hash(
+    password: &Password,
+    salt: &[u8],
+    memory_kib: u32,
+    iterations: u32,
+) -> Result<[u8; OUTPUT_BYTES], NoHash> {
+    let params = Params::new(memory_kib, iterations, 1, Some(OUTPUT_BYTES)).map_err(|_| NoHash)?;
+    let mut output = [0; OUTPUT_BYTES];
+    let count = params.block_count();
+    let mut memory: Vec<Block> = Vec::new();
+    memory.try_reserve_exact(count.max(LENT_BLOCKS)).map_err(|_| NoHash)?;
+    memory.resize(count, Block::new());
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into_with_memory(password.0.as_bytes(), salt, &mut output, &mut memory)
+        .map_err(|_| NoHash)?;
+    Ok(output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: Hasher = Hasher { memory_kib: 64, iterations: 1 };
+
+    fn password(text: &str) -> Password {
+        Password::new(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_hash_is_of_its_password_alone() {
+        let hash = CHEAP.hash(&password("a good one")).unwrap();
+        assert!(hash.is_of(&password("a good one")));
+        assert!(!hash.is_of(&password("a good onf")));
+    }
+
+    #[test]
+    fn the_same_password_has_another_hash_each_time() {
+        let [one, other] = [(); 2].map(|()| CHEAP.hash(&password("a good one")).unwrap());
+        assert_ne!(one.salt, other.salt);
+        assert_ne!(one.output, other.output);
+    }
+
+    #[test]
+    fn a_hash_outlives_a_change_of_the_costs() {
+        let hash = Hasher { memory_kib: 128, iterations: 2 }.hash(&password("a good one")).unwrap();
+        assert_eq!((hash.memory_kib, hash.iterations), (128, 2));
+        assert!(hash.is_of(&password("a good one")));
+    }
+
+    #[test]
+    fn it_is_argon2id_as_rfc_9106_has_it() {
+        // Computed with the reference implementation: `echo -n password | argon2 somesalt -id -t 2
+        // -k 65536 -p 1 -l 32`.
+        let output = hash(&password("password"), b"somesalt", 65_536, 2).unwrap();
+        let hex: String = output.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7");
+    }
+
+    #[test]
+    fn a_password_has_8_to_128_characters() {
+        assert!(Password::new("ä".repeat(7)).is_err() && Password::new("ä".repeat(8)).is_ok());
+        assert!(Password::new("ä".repeat(128)).is_ok() && Password::new("ä".repeat(129)).is_err());
+    }
+
+    #[test]
+    fn neither_a_password_nor_its_hash_is_in_a_debug_form() {
+        let password = password("a good one");
+        let text = format!("{password:?} {:?}", CHEAP.hash(&password).unwrap());
+        assert_eq!(text, "Password(…) PasswordHash(…)");
+    }
+}

@@ -1,0 +1,282 @@
+//! The embedded application: recipes in SQLite, and accounts for who has none elsewhere.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::accounts::{Accounts, SigningKeys};
+use super::answers::Answers;
+use super::http::{self, PageOf, Route};
+use super::random;
+use super::storage::chat::{self, Bounds, Message};
+use super::storage::{self, Busy, Commit, Ending, Failed, Storage, recipes};
+use super::{Draft, Recipe};
+use crate::config::Config;
+use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Publish, Reply};
+use crate::node::{Completion, Method, Outcome, Request, Response, Ticket};
+use crate::protocol::ErrorCode;
+use crate::time::UnixTime;
+
+/// Recipe chat on SQLite, in `recipes.db` in the data directory.
+///
+/// Nothing is done on the reactor's thread but to look at a request's form: the rest is the storage
+/// thread's, and that of the threads that hash passwords. Nothing is acknowledged before it is on
+/// disk. Where tokens are checked with public keys there are recipes, and no accounts: whoever
+/// holds the private keys has those.
+///
+/// ```no_run
+/// # fn start(config: vestibule::Config) -> Result<(), Box<dyn std::error::Error>> {
+/// use vestibule::recipes::RecipesApp;
+///
+/// let (app, answers) = RecipesApp::open(&config)?;
+/// let server = vestibule::net::Server::bind(&config, Box::new(app))?;
+/// let handle = server.handle();
+/// answers.connect(move |done| {
+///     handle.complete(done.ticket, done.outcome);
+/// });
+/// server.run()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct RecipesApp {
+    accounts: Accounts,
+    keys: SigningKeys,
+    storage: Storage,
+    answers: Answers,
+    bounds: Bounds,
+    per_user: usize,
+    // Behind all that hold the storage: fields are dropped in their order.
+    _ending: Ending,
+}
+
+impl fmt::Debug for RecipesApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecipesApp")
+            .field("bounds", &self.bounds)
+            .field("accounts", &self.accounts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RecipesApp {
+    /// Opens the database in `config.data`, and starts the threads. Accounts are served while
+    /// `config.auth.secret` is there.
+    ///
+    /// # Errors
+    /// One line that says what to do.
+    pub fn open(config: &Config) -> Result<(Self, Answers), String> {
+        Self::open_with(config, storage::by_statement())
+    }
+
+    /// The same with another way to commit, for tests.
+    pub(super) fn open_with(config: &Config, commit: Commit) -> Result<(Self, Answers), String> {
+        let no_thread = |error| format!("cannot start a thread for the recipes: {error}");
+        let database = storage::open(Path::new(&config.data))?;
+        let room = config.limits.storage_queue;
+        let (storage, ending) = Storage::start(database, room, commit).map_err(no_thread)?;
+        let (answers, keys) = (Answers::default(), SigningKeys::new(config));
+        let accounts = Accounts::new(config, storage.clone(), answers.clone(), keys.clone())
+            .map_err(no_thread)?;
+        let app = Self {
+            accounts,
+            keys,
+            storage,
+            answers: answers.clone(),
+            bounds: Bounds::new(config),
+            per_user: config.recipes.per_user,
+            _ending: ending,
+        };
+        Ok((app, answers))
+    }
+
+    /// Runs `work` on the storage thread, and hands what it says to the driver.
+    fn store<T: Send + 'static>(
+        &self,
+        ticket: Ticket,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+        outcome: impl FnOnce(Result<T, Failed>) -> Outcome + Send + 'static,
+    ) -> Result<(), Busy> {
+        let answers = self.answers.clone();
+        let answer = move |done| answers.deliver(Completion { ticket, outcome: outcome(done) });
+        self.storage.submit(work, answer)
+    }
+
+    /// The same for a message or an operator's word.
+    fn store_answer(
+        &self,
+        ticket: Ticket,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<Answer> + Send + 'static,
+    ) -> Reply<Answer> {
+        let outcome = |done: Result<Answer, Failed>| {
+            Outcome::Message(done.unwrap_or(Err(ErrorCode::Internal)))
+        };
+        match self.store(ticket, work, outcome) {
+            Ok(()) => Reply::Held,
+            Err(Busy) => Reply::Now(Err(ErrorCode::BackendUnavailable)),
+        }
+    }
+
+    /// The same for an HTTP request.
+    fn store_response<T: Send + 'static>(
+        &self,
+        ticket: Ticket,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+        response: impl FnOnce(T) -> Response + Send + 'static,
+    ) -> Reply<Response> {
+        let outcome = |done: Result<T, Failed>| {
+            Outcome::Response(done.map_or_else(|_| http::broken(), response))
+        };
+        match self.store(ticket, work, outcome) {
+            Ok(()) => Reply::Held,
+            Err(Busy) => Reply::Now(http::busy()),
+        }
+    }
+
+    /// Answers a request for recipes, of `user`.
+    fn recipes(&self, route: Route<'_>, request: &Request<'_>, user: &str) -> Reply<Response> {
+        let user = user.to_owned();
+        match (route, request.method) {
+            (Route::Recipe(id), _) => {
+                let id = id.to_owned();
+                self.store_response(
+                    request.ticket,
+                    move |database| recipes::find(database, &id, &user),
+                    |found| {
+                        let recipe = found.map(|stored| Response::json(200, &stored.recipe));
+                        recipe.unwrap_or_else(no_such_recipe)
+                    },
+                )
+            }
+            (_, Method::Post) => self.create(request, user),
+            _ => match PageOf::parse(request.query) {
+                Ok(PageOf { limit, before }) => self.store_response(
+                    request.ticket,
+                    move |database| recipes::list(database, &user, limit, before.as_deref()),
+                    |page| page.map_or_else(http::no_such_page, |page| Response::json(200, &page)),
+                ),
+                Err(refusal) => Reply::Now(refusal),
+            },
+        }
+    }
+
+    /// A body may be long, and every ingredient in it is read: a worker does that.
+    fn create(&self, request: &Request<'_>, user: String) -> Reply<Response> {
+        let maker = Maker {
+            storage: self.storage.clone(),
+            bounds: self.bounds,
+            max: self.per_user,
+            user,
+            now: request.now,
+        };
+        let body = request.body.to_vec();
+        Reply::later(move || maker.make(&body).unwrap_or_else(|refusal| refusal))
+    }
+}
+
+/// What a worker needs to make a recipe.
+struct Maker {
+    storage: Storage,
+    bounds: Bounds,
+    max: usize,
+    user: String,
+    now: UnixTime,
+}
+
+impl Maker {
+    fn make(self, body: &[u8]) -> Result<Response, Response> {
+        let Self { storage, bounds, max, user, now } = self;
+        let id = random::id().map_err(|_| http::broken())?;
+        let recipe = Draft::parse(body)
+            .and_then(|draft| Recipe::new(id, draft, now))
+            .map_err(|fault| http::bad_recipe(&fault))?;
+        if !Json::new(&recipe).is_ok_and(|recipe| bounds.fit(&recipe)) {
+            return Err(http::bad_field("body", "must be a smaller recipe"));
+        }
+        let created = storage.ask(move |database| {
+            let is_created = recipes::create(database, &recipe, &user, max)?;
+            Ok(is_created.then_some(recipe))
+        });
+        match created.map_err(http::unanswered)? {
+            Some(recipe) => Ok(http::created(&recipe)),
+            None => Err(http::too_many_recipes(max)),
+        }
+    }
+}
+
+impl App for RecipesApp {
+    fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
+        let (room, user) = (join.room.to_owned(), join.user.to_owned());
+        let (reauth, bounds) = (join.reauth, self.bounds);
+        let asked = self.store(
+            join.ticket,
+            move |database| chat::join(database, &room, &user, reauth, &bounds),
+            |done| Outcome::Join(done.unwrap_or(Admission::Unavailable)),
+        );
+        match asked {
+            Ok(()) => Reply::Held,
+            Err(Busy) => Reply::Now(Admission::Unavailable),
+        }
+    }
+
+    fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
+        let said = Message {
+            room: message.room.to_owned(),
+            user: message.user.to_owned(),
+            id: message.id.to_owned(),
+            content: message.content.to_owned(),
+            now: message.now,
+        };
+        let bounds = self.bounds;
+        self.store_answer(message.ticket, move |database| chat::say(database, &said, &bounds))
+    }
+
+    /// A word without a recipe is passed on; a recipe is stored first, as a change that `Undo`
+    /// takes back.
+    fn on_publish(&mut self, publish: &Publish<'_>) -> Reply<Answer> {
+        let Some(recipe) = &publish.update.recipe_data else {
+            return Reply::Now(Ok(Arc::clone(publish.update)));
+        };
+        let Ok(draft) = Draft::parse(recipe.as_str().as_bytes()) else {
+            return Reply::Now(Err(ErrorCode::InvalidMessage));
+        };
+        let (room, now, bounds) = (publish.room.to_owned(), publish.now, self.bounds);
+        let content = publish.update.content.clone().into_owned();
+        self.store_answer(publish.ticket, move |database| {
+            chat::publish(database, &room, content, draft, now, &bounds)
+        })
+    }
+
+    /// Tokens are signed as they are checked from here on, and answers fit the new queues. The
+    /// sections of the recipes and the accounts wait for the next start.
+    fn on_reload(&mut self, config: &Config) {
+        self.keys.replace(config);
+        self.bounds.reload(config);
+    }
+
+    fn serves(&self, path: &str) -> bool {
+        match Route::of(path) {
+            Some(Route::Account(_)) => self.keys.are_there(),
+            Some(Route::Recipes | Route::Recipe(_)) => true,
+            None => false,
+        }
+    }
+
+    fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
+        let Some(route) = Route::of(request.path) else {
+            return Reply::Now(Response::not_found());
+        };
+        if let Err(refusal) = route.check(request.method) {
+            return Reply::Now(refusal);
+        }
+        match (route, request.user) {
+            (Route::Account(call), _) => self.accounts.call(call, request),
+            (route, Some(user)) => self.recipes(route, request, user),
+            (_, None) => Reply::Now(http::who_are_you()),
+        }
+    }
+}
+
+/// Another's recipe is not told from none.
+fn no_such_recipe() -> Response {
+    Response::error(404, "not_found", "Recipe not found or access denied")
+}

@@ -1,0 +1,182 @@
+//! What is served over HTTP: which path is whose, recipes, and the refusals that all share.
+
+mod fields;
+
+use std::borrow::Cow;
+
+pub(super) use self::fields::Fields;
+use super::accounts::Call;
+use super::storage::Unanswered;
+use super::{Fault, Recipe};
+use crate::node::{Method, Response};
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route<'a> {
+    /// `/v1/auth/…`
+    Account(Call),
+    /// `/v1/recipes`
+    Recipes,
+    /// `/v1/recipes/{id}`
+    Recipe(&'a str),
+}
+
+impl<'a> Route<'a> {
+    /// `None`: nothing is there.
+    pub(super) fn of(path: &'a str) -> Option<Self> {
+        let rest = path.strip_prefix("/v1/")?;
+        Some(match rest {
+            "auth/signup" => Self::Account(Call::SignUp),
+            "auth/signin" => Self::Account(Call::SignIn),
+            "auth/refresh" => Self::Account(Call::Refresh),
+            "auth/logout" => Self::Account(Call::LogOut),
+            "recipes" => Self::Recipes,
+            // Our ids are written as they are, so what is percent-encoded is none of them.
+            _ => Self::Recipe(rest.strip_prefix("recipes/").filter(|id| is_id(id))?),
+        })
+    }
+
+    /// The methods that it takes, or the refusal of this one.
+    pub(super) fn check(self, method: Method) -> Result<(), Response> {
+        let (is_taken, allow) = match self {
+            Self::Account(_) => (method == Method::Post, "POST"),
+            Self::Recipes => (matches!(method, Method::Get | Method::Post), "GET, HEAD, POST"),
+            Self::Recipe(_) => (method == Method::Get, "GET, HEAD"),
+        };
+        if is_taken { Ok(()) } else { Err(Response::method_not_allowed(allow)) }
+    }
+}
+
+/// As the protocol has ids of recipes.
+fn is_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
+}
+
+/// Which page of a list is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PageOf {
+    pub(super) limit: usize,
+    pub(super) before: Option<String>,
+}
+
+impl PageOf {
+    /// Recipes on a page, at most.
+    const MAX: usize = 200;
+
+    /// Reads `limit=50&before=ID`; what else is there is ignored.
+    pub(super) fn parse(query: &str) -> Result<Self, Response> {
+        let mut page = Self { limit: Self::MAX, before: None };
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            match name {
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=Self::MAX).contains(limit));
+                    page.limit =
+                        limit.ok_or_else(|| bad_field("limit", "must be a number of 1 to 200"))?;
+                }
+                "before" if is_id(value) => page.before = Some(value.to_owned()),
+                "before" => return Err(no_such_page()),
+                _ => {}
+            }
+        }
+        Ok(page)
+    }
+}
+
+/// 400: the page before a recipe that is not there.
+pub(super) fn no_such_page() -> Response {
+    bad_field("before", "must be the id of one of your recipes")
+}
+
+/// 400 for a field of the body or the query; the message begins with its name.
+pub(super) fn bad_field(name: &str, problem: &str) -> Response {
+    Response::error(400, "invalid_field", &format!("`{name}` {problem}"))
+}
+
+/// 400 for a recipe that is none.
+pub(super) fn bad_recipe(fault: &Fault) -> Response {
+    Response::error(400, "invalid_field", &fault.to_string())
+}
+
+/// 401 without a bearer token.
+pub(super) fn who_are_you() -> Response {
+    Response::error(401, "invalid_token", "Sign in first: send `Authorization: Bearer …`")
+        .with("WWW-Authenticate", "Bearer")
+}
+
+/// 503: too much waits already.
+pub(super) fn busy() -> Response {
+    Response::error(503, "at_capacity", "The server is busy: try again in a moment")
+        .with("Retry-After", "1")
+}
+
+/// 500: the log says why.
+pub(super) fn broken() -> Response {
+    Response::error(500, "internal", "The server could not do that: nothing was changed")
+}
+
+/// 503 or 500, for who waited for the database.
+pub(super) fn unanswered(why: Unanswered) -> Response {
+    match why {
+        Unanswered::Busy => busy(),
+        Unanswered::Failed => broken(),
+    }
+}
+
+/// 409: the bound on one user's recipes.
+pub(super) fn too_many_recipes(max: usize) -> Response {
+    Response::error(409, "too_many_recipes", &format!("You have {max} recipes, which is the most"))
+}
+
+/// 201, and where it is from now on.
+pub(super) fn created(recipe: &Recipe) -> Response {
+    let location = format!("/v1/recipes/{}", recipe.id);
+    Response::json(201, recipe).with("Location", Cow::Owned(location))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_of_ours_or_nothing() {
+        assert_eq!(Route::of("/v1/auth/signin"), Some(Route::Account(Call::SignIn)));
+        assert_eq!(Route::of("/v1/recipes"), Some(Route::Recipes));
+        assert_eq!(Route::of("/v1/recipes/a_b-C.9"), Some(Route::Recipe("a_b-C.9")));
+        for none in [
+            "",
+            "/",
+            "/v1",
+            "/v1/",
+            "/v1/auth",
+            "/v1/auth/",
+            "/v1/auth/signin/",
+            "/v1/recipes/",
+            "/v1/recipes/a/b",
+            "/v1/recipes/a%20b",
+            "/v2/recipes",
+            "/v1/Recipes",
+            "v1/recipes",
+        ] {
+            assert_eq!(Route::of(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_1_to_200_recipes() {
+        let page = |query| PageOf::parse(query);
+        assert_eq!(page("").unwrap(), PageOf { limit: 200, before: None });
+        let expected = PageOf { limit: 7, before: Some("abc".to_owned()) };
+        assert_eq!(page("x=1&limit=7&before=abc").unwrap(), expected);
+        for wrong in ["limit=0", "limit=201", "limit=x", "limit=-1", "before=", "before=a/b"] {
+            assert_eq!(page(wrong).unwrap_err().status, 400, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_field() {
+        let body = bad_field("email", "must be there").body.into_owned();
+        let expected = r#"{"error":"invalid_field","message":"`email` must be there"}"#;
+        assert_eq!(String::from_utf8(body).unwrap(), expected);
+    }
+}

@@ -1,0 +1,124 @@
+//! Group commit: what waits is done in one transaction, and answered when that is on disk.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::Receiver;
+
+use rusqlite::Connection;
+
+/// Pieces of work in one transaction. At some 50 µs each the last of them waits 13 ms for the
+/// others, about as long as a disk takes to commit.
+pub(super) const MAX_BATCH: usize = 256;
+
+/// How a transaction is committed: a test may count, delay or refuse it.
+pub(in crate::recipes) type Commit = Box<dyn FnMut(&Connection) -> rusqlite::Result<()> + Send>;
+
+/// The commit of every day: it returns when the disk has it (`synchronous = FULL`).
+pub(in crate::recipes) fn by_statement() -> Commit {
+    Box::new(|database| execute(database, "COMMIT"))
+}
+
+/// The work was not done, or its commit failed: nothing of it is stored. The log says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::recipes) struct Failed;
+
+/// A piece of work, and who waits for it.
+pub(super) trait Job: Send {
+    /// Does the work. False: it failed, and what it wrote must be taken back.
+    fn run(&mut self, database: &Connection) -> bool;
+
+    /// Answers. `is_stored` is false when the commit failed.
+    fn answer(self: Box<Self>, is_stored: bool);
+}
+
+/// A [`Job`] made of two closures.
+pub(super) struct Task<W, T, A> {
+    work: Option<W>,
+    outcome: Result<T, Failed>,
+    answer: A,
+}
+
+impl<W, T, A> Task<W, T, A>
+where
+    W: FnOnce(&Connection) -> rusqlite::Result<T>,
+    A: FnOnce(Result<T, Failed>),
+{
+    pub(super) fn new(work: W, answer: A) -> Self {
+        Self { work: Some(work), outcome: Err(Failed), answer }
+    }
+}
+
+impl<W, T, A> Job for Task<W, T, A>
+where
+    W: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+    T: Send,
+    A: FnOnce(Result<T, Failed>) + Send,
+{
+    fn run(&mut self, database: &Connection) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        // The database is as it was after the savepoint is rolled back, whatever panicked.
+        match catch_unwind(AssertUnwindSafe(|| work(database))) {
+            Ok(Ok(outcome)) => self.outcome = Ok(outcome),
+            // The error names statements, never what was bound to them.
+            Ok(Err(error)) => log::error!("the database refused a piece of work: {error}"),
+            // What a panic says may hold what a user sent.
+            Err(_) => log::error!("a piece of work on the database panicked"),
+        }
+        self.outcome.is_ok()
+    }
+
+    fn answer(self: Box<Self>, is_stored: bool) {
+        let Self { outcome, answer, .. } = *self;
+        let outcome = if is_stored { outcome } else { Err(Failed) };
+        if catch_unwind(AssertUnwindSafe(|| answer(outcome))).is_err() {
+            log::error!("an answer from the database panicked");
+        }
+    }
+}
+
+/// Works until nobody is left who could ask.
+pub(super) fn serve(database: Connection, queue: &Receiver<Box<dyn Job>>, mut commit: Commit) {
+    while let Ok(first) = queue.recv() {
+        let mut jobs = vec![first];
+        jobs.extend(queue.try_iter().take(MAX_BATCH - 1));
+        let stored = transact(&database, &mut jobs, &mut commit);
+        if let Err(error) = &stored {
+            log::error!("nothing of {} pieces of work was stored: {error}", jobs.len());
+            roll_back(&database);
+        }
+        // Only here: an answer says that it is on disk.
+        for job in jobs {
+            job.answer(stored.is_ok());
+        }
+    }
+}
+
+/// Each job behind a savepoint of its own, so that one that fails loses only itself. An error is
+/// everybody's: a full disk ends the transaction, and with it what the jobs before had written.
+fn transact(
+    database: &Connection,
+    jobs: &mut [Box<dyn Job>],
+    commit: &mut Commit,
+) -> rusqlite::Result<()> {
+    execute(database, "BEGIN IMMEDIATE")?;
+    for job in jobs {
+        execute(database, "SAVEPOINT job")?;
+        if !job.run(database) {
+            execute(database, "ROLLBACK TO job")?;
+        }
+        execute(database, "RELEASE job")?;
+    }
+    commit(database)
+}
+
+fn roll_back(database: &Connection) {
+    // SQLite has ended the transaction itself where it had to.
+    if !database.is_autocommit()
+        && let Err(error) = execute(database, "ROLLBACK")
+    {
+        log::error!("a transaction could not be rolled back: {error}");
+    }
+}
+
+fn execute(database: &Connection, statement: &str) -> rusqlite::Result<()> {
+    database.prepare_cached(statement)?.execute([]).map(drop)
+}

@@ -1,0 +1,248 @@
+//! What happens in a room: a join, a message, and an operator's word.
+//!
+//! A message, what it changed and its answer are one write. That is also what makes a message that
+//! comes twice be done once over a restart: the answer is there exactly if the change is.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::history;
+use super::recipes::{self, Stored, signed};
+use crate::config::Config;
+use crate::node::app::{Admission, Answer, Json, Update};
+use crate::protocol::ErrorCode;
+use crate::recipes::{Draft, Verdict, answer};
+use crate::time::UnixTime;
+
+const WELCOME: &str = "Connected to recipe chat. How can I help you with this recipe?";
+const UNDONE: &str = "Took the last change back.";
+const NOTHING_TO_UNDO: &str = "There is no change left to take back.";
+const TOO_LARGE: &str = "The recipe would grow too large with that, so nothing was changed.";
+
+/// How long, in milliseconds, and over how many of a room's messages an id that comes again is the
+/// same message: the protocol's section 6.
+const REPEATED_WITHIN: u64 = 600_000;
+const REPEATED_AMONG: usize = 32;
+
+/// The bounds on what a room keeps and says.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::recipes) struct Bounds {
+    /// Messages that a join shows.
+    history: usize,
+    /// Messages that are kept.
+    messages: usize,
+    /// Changes that can be taken back.
+    undo: usize,
+    /// A join's answer, in bytes.
+    acknowledgement: usize,
+    /// A recipe as JSON, in bytes.
+    recipe: usize,
+}
+
+impl Bounds {
+    /// An acknowledgement takes at most half of what may be queued to a slow reader, and a recipe
+    /// at most half of that, though never less than a recipe needs.
+    pub(in crate::recipes) fn new(config: &Config) -> Self {
+        let (history, messages) = (config.recipes.history, config.recipes.messages);
+        let undo = config.recipes.undo;
+        let mut bounds = Self { history, messages, undo, acknowledgement: 0, recipe: 0 };
+        bounds.reload(config);
+        bounds
+    }
+
+    /// Takes up another `limits.outbound_bytes`.
+    pub(in crate::recipes) fn reload(&mut self, config: &Config) {
+        const DEFAULT_OUTBOUND: usize = 256 << 10;
+        const LEAST_RECIPE: usize = 16 << 10;
+        let outbound = match config.limits.outbound_bytes.get() {
+            0 => DEFAULT_OUTBOUND,
+            bytes => bytes,
+        };
+        self.acknowledgement = outbound / 2;
+        self.recipe = (outbound / 4).max(LEAST_RECIPE);
+    }
+
+    /// Is this recipe small enough?
+    pub(in crate::recipes) fn fit(&self, recipe: &Json) -> bool {
+        recipe.as_str().len() <= self.recipe
+    }
+}
+
+/// The room's state for its owner; anybody else is denied. With a `reauth` the history is left out,
+/// as its answer is not sent.
+pub(in crate::recipes) fn join(
+    database: &Connection,
+    room: &str,
+    user: &str,
+    reauth: bool,
+    bounds: &Bounds,
+) -> rusqlite::Result<Admission> {
+    // The envelope, the session and the names around it.
+    const ENVELOPE: usize = 2 << 10;
+    let Some(stored) = recipes::find(database, room, user)? else { return Ok(Admission::Deny) };
+    let recipe_data = Json::new(&stored.recipe).ok();
+    let taken = ENVELOPE + recipe_data.as_ref().map_or(0, |recipe| recipe.as_str().len());
+    let room_left = bounds.acknowledgement.saturating_sub(taken);
+    let count = if reauth { 0 } else { bounds.history };
+    let history = history::last(database, stored.key, count, room_left)?;
+    let content = WELCOME.into();
+    Ok(Admission::Admit(Arc::new(Update { content, recipe_data, history, broadcast: false })))
+}
+
+/// A chat message.
+pub(in crate::recipes) struct Message {
+    pub(in crate::recipes) room: String,
+    pub(in crate::recipes) user: String,
+    pub(in crate::recipes) id: String,
+    pub(in crate::recipes) content: String,
+    pub(in crate::recipes) now: UnixTime,
+}
+
+/// Does what the message says, and stores it with its answer.
+pub(in crate::recipes) fn say(
+    database: &Connection,
+    message: &Message,
+    bounds: &Bounds,
+) -> rusqlite::Result<Answer> {
+    // Who is in the room owns it: that was asked when it joined.
+    let Some(stored) = recipes::find(database, &message.room, &message.user)? else {
+        return Ok(Err(ErrorCode::Internal));
+    };
+    let newest = newest(database, stored.key)?;
+    if let Some(update) = repeated(database, &stored, message, newest)? {
+        return Ok(Ok(Arc::new(update)));
+    }
+    let update = carry_out(database, &stored, message, bounds)?;
+    let n = newest + 1;
+    database
+        .prepare_cached(
+            "INSERT INTO messages (recipe, n, user, id, at, content, reply, changed)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            stored.key,
+            n,
+            message.user,
+            message.id,
+            millis(message.now),
+            message.content,
+            update.content,
+            update.recipe_data.is_some()
+        ])?;
+    if bounds.messages > 0 {
+        database
+            .prepare_cached("DELETE FROM messages WHERE recipe = ? AND n <= ?")?
+            .execute(params![stored.key, n.saturating_sub(signed(bounds.messages))])?;
+    }
+    Ok(Ok(Arc::new(update)))
+}
+
+/// The number of the room's last message.
+fn newest(database: &Connection, recipe: i64) -> rusqlite::Result<i64> {
+    database
+        .prepare_cached("SELECT coalesce(max(n), 0) FROM messages WHERE recipe = ?")?
+        .query_row([recipe], |row| row.get(0))
+}
+
+/// The answer to a message that came before: its text, and the recipe as it is now, which is no
+/// news to anybody else.
+fn repeated(
+    database: &Connection,
+    stored: &Stored,
+    message: &Message,
+    newest: i64,
+) -> rusqlite::Result<Option<Update>> {
+    let since = millis(message.now).saturating_sub_unsigned(REPEATED_WITHIN);
+    let first: Option<(String, bool)> = database
+        .prepare_cached(
+            "SELECT reply, changed FROM messages
+             WHERE recipe = ? AND id = ? AND user = ? AND at > ? AND n > ? ORDER BY n DESC LIMIT 1",
+        )?
+        .query_row(
+            params![
+                stored.key,
+                message.id,
+                message.user,
+                since,
+                newest.saturating_sub(signed(REPEATED_AMONG))
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    Ok(first.map(|(reply, changed)| Update {
+        content: Cow::Owned(reply),
+        recipe_data: if changed { Json::new(&stored.recipe).ok() } else { None },
+        ..Update::default()
+    }))
+}
+
+/// Does what the message says; the message itself is stored by the caller.
+fn carry_out(
+    database: &Connection,
+    stored: &Stored,
+    message: &Message,
+    bounds: &Bounds,
+) -> rusqlite::Result<Update> {
+    match answer(&stored.recipe, &message.content, message.now) {
+        Verdict::Say(text) => Ok(say_only(text)),
+        Verdict::Change { recipe, content } => match Json::new(&recipe) {
+            Ok(json) if bounds.fit(&json) => {
+                recipes::change(database, stored, &recipe, bounds.undo)?;
+                Ok(changed(content, json))
+            }
+            _ => Ok(say_only(TOO_LARGE)),
+        },
+        Verdict::Undo => {
+            let Some(recipe) = recipes::undo(database, stored.key, message.now)? else {
+                return Ok(say_only(NOTHING_TO_UNDO));
+            };
+            Ok(Json::new(&recipe).map_or_else(|_| say_only(UNDONE), |json| changed(UNDONE, json)))
+        }
+    }
+}
+
+/// Stores an operator's recipe in the place of the room's, as a change that can be taken back. The
+/// draft was found to be one before.
+pub(in crate::recipes) fn publish(
+    database: &Connection,
+    room: &str,
+    content: String,
+    draft: Draft,
+    now: UnixTime,
+    bounds: &Bounds,
+) -> rusqlite::Result<Answer> {
+    let Some(stored) = recipes::find_any(database, room)? else {
+        return Ok(Err(ErrorCode::InvalidMessage));
+    };
+    let Ok(recipe) = stored.recipe.replaced_by(draft, now) else {
+        return Ok(Err(ErrorCode::InvalidMessage));
+    };
+    match Json::new(&recipe) {
+        Ok(json) if bounds.fit(&json) => {
+            recipes::change(database, &stored, &recipe, bounds.undo)?;
+            Ok(Ok(Arc::new(changed(content, json))))
+        }
+        _ => Ok(Err(ErrorCode::InvalidMessage)),
+    }
+}
+
+fn say_only(content: impl Into<Cow<'static, str>>) -> Update {
+    Update { content: content.into(), ..Update::default() }
+}
+
+fn changed(content: impl Into<Cow<'static, str>>, recipe: Json) -> Update {
+    Update {
+        content: content.into(),
+        recipe_data: Some(recipe),
+        broadcast: true,
+        ..Update::default()
+    }
+}
+
+/// As the database has times.
+pub(in crate::recipes) fn millis(time: UnixTime) -> i64 {
+    // Within the year 9999, so far within an i64.
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,135 @@
+//! The storage thread: the one that owns the database.
+//!
+//! Work comes through a bounded queue, and an answer goes out when its work is on disk, never
+//! before. What waits is done together: one transaction, one commit, one wait for the disk.
+//!
+//! ```text
+//! reactor ──▶ queue (limits.storage_queue) ──▶ batch: BEGIN · SAVEPOINT work RELEASE · … · COMMIT
+//!    ▲            full: refused at once                                                      │
+//!    └───────────────────────────── answers, all of them after the commit ◀──────────────────┘
+//! ```
+//!
+//! While one commit waits for the disk the next batch gathers, so the slower the disk, the more
+//! share a commit. Reads take the same way: a join sees what was acknowledged before it was asked.
+
+mod batch;
+pub(super) mod chat;
+mod history;
+pub(super) mod recipes;
+mod schema;
+pub(super) mod sessions;
+pub(super) mod users;
+
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+pub(super) use self::batch::{Commit, Failed, by_statement};
+use self::batch::{Job, Task};
+pub(super) use self::schema::open;
+
+/// How long the end of the server waits for the thread to finish what was asked of it and to fold
+/// the log into the database. What is cut off then was not acknowledged.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The asker's side. Cheap to clone: the thread ends when the last one is dropped.
+#[derive(Clone)]
+pub(super) struct Storage {
+    queue: SyncSender<Box<dyn Job>>,
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage").finish_non_exhaustive()
+    }
+}
+
+/// The queue has no room: nothing was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Busy;
+
+/// Why [`Storage::ask`] has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// The queue has no room.
+    Busy,
+    /// See [`Failed`].
+    Failed,
+}
+
+impl Storage {
+    /// Starts the thread, which takes at most `room` pieces of work ahead, and commits by `commit`.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub(super) fn start(
+        database: Connection,
+        room: usize,
+        commit: Commit,
+    ) -> io::Result<(Self, Ending)> {
+        let (queue, work) = mpsc::sync_channel(room.max(1));
+        let (alive, gone) = mpsc::sync_channel(0);
+        thread::Builder::new().name("vestibule-storage".to_owned()).spawn(move || {
+            batch::serve(database, &work, commit);
+            drop(alive);
+        })?;
+        Ok((Self { queue }, Ending { gone }))
+    }
+
+    /// Hands `work` to the thread, and its outcome to `answer` once it is on disk. Never blocks.
+    ///
+    /// `work` must do all or nothing on its own only as far as it gives back an error: what it had
+    /// written until then is taken back, and the others of its batch are not.
+    pub(super) fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        answer: impl FnOnce(Result<T, Failed>) + Send + 'static,
+    ) -> Result<(), Busy> {
+        self.queue.try_send(Box::new(Task::new(work, answer))).map_err(|refused| {
+            if let TrySendError::Disconnected(_) = refused {
+                log::error!("the storage thread is gone: restart the server");
+            }
+            Busy
+        })
+    }
+
+    /// The same for threads that may wait for the answer, which the reactor's must not.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Unanswered> {
+        let (sender, answer) = mpsc::sync_channel(1);
+        // There is room for the one answer, and who asked is here to take it.
+        self.submit(work, move |outcome| drop(sender.try_send(outcome)))
+            .map_err(|Busy| Unanswered::Busy)?;
+        answer.recv().ok().and_then(Result::ok).ok_or(Unanswered::Failed)
+    }
+}
+
+/// Waits, when it is dropped, for the thread to end: a moment, not for ever. Must be dropped after
+/// the last [`Storage`].
+#[derive(Debug)]
+pub(super) struct Ending {
+    // Nothing is ever sent: the other end is gone when the thread is.
+    gone: Receiver<Infallible>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        match self.gone.recv_timeout(PATIENCE) {
+            Err(RecvTimeoutError::Disconnected) => {}
+            Err(RecvTimeoutError::Timeout) => {
+                log::warn!("the database is slow to close, and left to the end of the process");
+            }
+            Ok(never) => match never {},
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Recipes in the database: made, listed, read, changed, and taken back.
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::recipes::Recipe;
+use crate::time::UnixTime;
+
+/// What a list holds at most, in bytes: a page that is longer ends earlier.
+const MAX_LIST_BYTES: usize = 128 << 10;
+
+/// A recipe, and where it lies.
+#[derive(Debug)]
+pub(in crate::recipes) struct Stored {
+    pub(in crate::recipes) key: i64,
+    pub(in crate::recipes) recipe: Recipe,
+}
+
+/// The recipe of this id, if it is `owner`'s: another's is not told from none.
+pub(in crate::recipes) fn find(
+    database: &Connection,
+    id: &str,
+    owner: &str,
+) -> rusqlite::Result<Option<Stored>> {
+    let mut statement =
+        database.prepare_cached("SELECT key, body FROM recipes WHERE id = ? AND owner = ?")?;
+    statement
+        .query_row(params![id, owner], |row| {
+            Ok(Stored { key: row.get(0)?, recipe: parse(&row.get::<_, String>(1)?)? })
+        })
+        .optional()
+}
+
+/// The recipe of this id, whoever's.
+pub(in crate::recipes) fn find_any(
+    database: &Connection,
+    id: &str,
+) -> rusqlite::Result<Option<Stored>> {
+    let mut statement = database.prepare_cached("SELECT key, body FROM recipes WHERE id = ?")?;
+    statement
+        .query_row([id], |row| {
+            Ok(Stored { key: row.get(0)?, recipe: parse(&row.get::<_, String>(1)?)? })
+        })
+        .optional()
+}
+
+/// Stores a new recipe. False: `owner` has `max` already (0: no bound).
+pub(in crate::recipes) fn create(
+    database: &Connection,
+    recipe: &Recipe,
+    owner: &str,
+    max: usize,
+) -> rusqlite::Result<bool> {
+    if max > 0 {
+        let mut count = database.prepare_cached("SELECT count(*) FROM recipes WHERE owner = ?")?;
+        let count: i64 = count.query_row([owner], |row| row.get(0))?;
+        if usize::try_from(count).is_ok_and(|count| count >= max) {
+            return Ok(false);
+        }
+    }
+    database
+        .prepare_cached("INSERT INTO recipes (id, owner, body, summary) VALUES (?, ?, ?, ?)")?
+        .execute(params![recipe.id, owner, body(recipe)?, summary(recipe)?])?;
+    Ok(true)
+}
+
+/// Stores `recipe` in the place of `before`, which [`undo`] will bring back, and forgets what was
+/// there more than `depth` changes ago.
+pub(in crate::recipes) fn change(
+    database: &Connection,
+    before: &Stored,
+    recipe: &Recipe,
+    depth: usize,
+) -> rusqlite::Result<()> {
+    if depth > 0 {
+        database
+            .prepare_cached(
+                "INSERT INTO versions (recipe, n, body)
+                 SELECT key, (SELECT coalesce(max(n), 0) + 1 FROM versions WHERE recipe = key), body
+                 FROM recipes WHERE key = ?",
+            )?
+            .execute([before.key])?;
+    }
+    database
+        .prepare_cached(
+            "DELETE FROM versions WHERE recipe = ?1
+             AND n <= (SELECT max(n) FROM versions WHERE recipe = ?1) - ?2",
+        )?
+        .execute(params![before.key, signed(depth)])?;
+    replace(database, before.key, recipe)
+}
+
+/// Takes the last change back: the recipe as it was, changed `now`. `None`: there is none left.
+pub(in crate::recipes) fn undo(
+    database: &Connection,
+    key: i64,
+    now: UnixTime,
+) -> rusqlite::Result<Option<Recipe>> {
+    let mut newest = database.prepare_cached(
+        "DELETE FROM versions WHERE recipe = ?1
+         AND n = (SELECT max(n) FROM versions WHERE recipe = ?1) RETURNING body",
+    )?;
+    let body: Option<String> = newest.query_row([key], |row| row.get(0)).optional()?;
+    let Some(body) = body else { return Ok(None) };
+    let recipe = Recipe { updated_at: now.to_rfc3339().to_string(), ..parse(&body)? };
+    replace(database, key, &recipe)?;
+    Ok(Some(recipe))
+}
+
+fn replace(database: &Connection, key: i64, recipe: &Recipe) -> rusqlite::Result<()> {
+    database
+        .prepare_cached("UPDATE recipes SET body = ?, summary = ? WHERE key = ?")?
+        .execute(params![body(recipe)?, summary(recipe)?, key])
+        .map(drop)
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize)]
+pub(in crate::recipes) struct Page {
+    /// What there is to see of each, the newest first.
+    pub(in crate::recipes) recipes: Vec<Box<RawValue>>,
+    /// What to ask for `before` to go on; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::recipes) next: Option<String>,
+}
+
+/// The recipes of `owner`, the newest first: at most `limit` of them, made before the one of id
+/// `before`. `None`: there is no such one.
+pub(in crate::recipes) fn list(
+    database: &Connection,
+    owner: &str,
+    limit: usize,
+    before: Option<&str>,
+) -> rusqlite::Result<Option<Page>> {
+    let end = match before {
+        None => Some(i64::MAX),
+        Some(id) => database
+            .prepare_cached("SELECT key FROM recipes WHERE id = ? AND owner = ?")?
+            .query_row([id, owner], |row| row.get(0))
+            .optional()?,
+    };
+    let Some(end) = end else { return Ok(None) };
+    let mut statement = database.prepare_cached(
+        "SELECT id, summary FROM recipes WHERE owner = ? AND key < ? ORDER BY key DESC LIMIT ?",
+    )?;
+    // One more than asked tells whether there are more.
+    let mut rows = statement.query(params![owner, end, signed(limit) + 1])?;
+    let (mut recipes, mut bytes, mut last) = (Vec::new(), 0, None);
+    while let Some(row) = rows.next()? {
+        let (id, summary): (String, String) = (row.get(0)?, row.get(1)?);
+        bytes += summary.len();
+        if recipes.len() == limit || (bytes > MAX_LIST_BYTES && !recipes.is_empty()) {
+            return Ok(Some(Page { recipes, next: last }));
+        }
+        recipes.push(RawValue::from_string(summary).map_err(unreadable)?);
+        last = Some(id);
+    }
+    Ok(Some(Page { recipes, next: None }))
+}
+
+/// What a list shows of a recipe.
+fn summary(recipe: &Recipe) -> rusqlite::Result<String> {
+    #[derive(Serialize)]
+    struct Summary<'a> {
+        id: &'a str,
+        title: &'a str,
+        #[serde(rename = "yield")]
+        yields: &'a str,
+        prep_time_minutes: Option<u32>,
+        cook_time_minutes: Option<u32>,
+        tags: &'a [String],
+        created_at: &'a str,
+        updated_at: &'a str,
+    }
+    serde_json::to_string(&Summary {
+        id: &recipe.id,
+        title: &recipe.title,
+        yields: &recipe.yields,
+        prep_time_minutes: recipe.prep_time_minutes,
+        cook_time_minutes: recipe.cook_time_minutes,
+        tags: &recipe.tags,
+        created_at: &recipe.created_at,
+        updated_at: &recipe.updated_at,
+    })
+    .map_err(unwritable)
+}
+
+fn body(recipe: &Recipe) -> rusqlite::Result<String> {
+    serde_json::to_string(recipe).map_err(unwritable)
+}
+
+fn parse(body: &str) -> rusqlite::Result<Recipe> {
+    serde_json::from_str(body).map_err(unreadable)
+}
+
+fn unwritable(error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+}
+
+fn unreadable(error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
+}
+
+/// SQLite counts in signed numbers.
+pub(super) fn signed(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX - 1)
+}

@@ -1,0 +1,229 @@
+//! The database file: how it is opened, and its tables.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// The database's name in the data directory. Beside it lie, while it is open, its write-ahead log
+/// and that log's index, `-wal` and `-shm`: a copy of the file alone is no backup.
+const DATABASE_FILE: &str = "recipes.db";
+
+/// How long to wait for another process, such as one that makes a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// There are some forty statements, and each is compiled once.
+const STATEMENTS: usize = 64;
+
+/// What leads from each version of the schema to the next: the first from nothing to 1. A step that
+/// was ever released is never changed; a new one is added.
+const MIGRATIONS: &[&str] = &[INITIAL];
+
+/// Times are milliseconds since 1970 (UTC). `n` counts within what it belongs to.
+const INITIAL: &str = "
+CREATE TABLE users (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    email TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    -- Argon2id: its salt, its output, and what it was computed with.
+    salt BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    memory_kib INTEGER NOT NULL,
+    iterations INTEGER NOT NULL
+) STRICT;
+-- A sign-in, and the refresh tokens that descend from it: one family.
+CREATE TABLE sessions (
+    key INTEGER PRIMARY KEY,
+    user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE
+) STRICT;
+CREATE INDEX sessions_of_user ON sessions (user);
+CREATE TABLE refresh_tokens (
+    -- SHA-256: the token itself is nowhere.
+    hash BLOB PRIMARY KEY,
+    session INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    n INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX refresh_tokens_of_session ON refresh_tokens (session, n);
+CREATE TABLE recipes (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    -- A token's `sub`, which need not have an account here.
+    owner TEXT NOT NULL,
+    -- JSON: the whole, and what a list shows of it.
+    body TEXT NOT NULL,
+    summary TEXT NOT NULL
+) STRICT;
+CREATE INDEX recipes_of_owner ON recipes (owner, key);
+-- What `Undo` goes back to: the recipe before each of its last changes.
+CREATE TABLE versions (
+    recipe INTEGER NOT NULL REFERENCES recipes ON DELETE CASCADE,
+    n INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (recipe, n)
+) STRICT;
+CREATE TABLE messages (
+    recipe INTEGER NOT NULL REFERENCES recipes ON DELETE CASCADE,
+    n INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    reply TEXT NOT NULL,
+    -- Whether the reply brought the recipe.
+    changed INTEGER NOT NULL,
+    PRIMARY KEY (recipe, n)
+) STRICT;
+CREATE INDEX messages_by_id ON messages (recipe, id);
+";
+
+/// Opens the database in `directory`, both for their owner alone, and brings it to the newest
+/// schema. They are made where they are missing.
+///
+/// # Errors
+/// One line that names the file and what to do.
+pub(in crate::recipes) fn open(directory: &Path) -> Result<Connection, String> {
+    let path = directory.join(DATABASE_FILE);
+    let fault = |error: &dyn std::fmt::Display| {
+        format!(
+            "cannot open {}: {error}; set `data` to a directory that can be written to",
+            path.display()
+        )
+    };
+    create(directory, &path).map_err(|error| fault(&error))?;
+    let mut database = Connection::open(&path).map_err(|error| fault(&error))?;
+    prepare(&database).map_err(|error| fault(&error))?;
+    let version = migrate(&mut database, MIGRATIONS).map_err(|error| fault(&error))?;
+    if version > MIGRATIONS.len() {
+        return Err(format!(
+            "{} was written by a newer Vestibule (its schema is {version}, this one knows {}): \
+             start that version, or set `data` to another directory",
+            path.display(),
+            MIGRATIONS.len()
+        ));
+    }
+    Ok(database)
+}
+
+/// SQLite gives its log the mode of its database, so that is made before SQLite sees it.
+fn create(directory: &Path, path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    // A database that is in no directory after a power cut was not stored.
+    File::open(directory)?.sync_all()
+}
+
+fn prepare(database: &Connection) -> rusqlite::Result<()> {
+    database.busy_timeout(BUSY_TIMEOUT)?;
+    database.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Writers do not wait for readers, such as a backup; FULL: a commit returns when the disk has
+    // it. The log is cut to 16 MiB when it has been larger; the cache is 8 MiB.
+    database.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA journal_size_limit = 16777216;
+         PRAGMA cache_size = -8192;",
+    )
+}
+
+/// Takes the steps that are missing, in one transaction, so that all of them are there or none.
+/// Gives back the schema's version, which is higher than there are steps when a newer program wrote
+/// it: nothing was done then.
+fn migrate(database: &mut Connection, steps: &[&str]) -> rusqlite::Result<usize> {
+    // Of two processes that start at once the second sees what the first has done.
+    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version = version as usize;
+    let Some(missing) = steps.get(version..) else { return Ok(version) };
+    for step in missing {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", steps.len() as u32)?;
+    transaction.commit()?;
+    Ok(steps.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::recipes::tests::Scratch;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_database_and_its_directory_are_their_owners_alone() {
+        let scratch = Scratch::new();
+        let directory = scratch.path().join("a/b");
+        let database = open(&directory).unwrap();
+        database.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+        assert_eq!(mode(&directory), 0o700);
+        for name in ["recipes.db", "recipes.db-wal", "recipes.db-shm"] {
+            assert_eq!(mode(&directory.join(name)), 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_commit_waits_for_the_disk() {
+        let scratch = Scratch::new();
+        let database = open(scratch.path()).unwrap();
+        let pragma = |name: &str| -> String {
+            database
+                .query_row(&format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"), [], |row| {
+                    row.get(0)
+                })
+                .unwrap()
+        };
+        assert_eq!(pragma("journal_mode"), "wal");
+        assert_eq!(pragma("synchronous"), "2");
+        assert_eq!(pragma("foreign_keys"), "1");
+    }
+
+    #[test]
+    fn a_database_is_migrated_once_and_step_by_step() {
+        let mut database = Connection::open_in_memory().unwrap();
+        let first = ["CREATE TABLE t (a)"];
+        assert_eq!(migrate(&mut database, &first), Ok(1));
+        assert_eq!(migrate(&mut database, &first), Ok(1));
+        let both = [first[0], "ALTER TABLE t ADD COLUMN b"];
+        assert_eq!(migrate(&mut database, &both), Ok(2));
+        database.execute_batch("SELECT a, b FROM t").unwrap();
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_everything_as_it_was() {
+        let mut database = Connection::open_in_memory().unwrap();
+        let steps = ["CREATE TABLE t (a)", "CREATE TABLE t (a)"];
+        assert!(migrate(&mut database, &steps).is_err());
+        assert_eq!(migrate(&mut database, &steps[..1]), Ok(1));
+    }
+
+    #[test]
+    fn a_newer_database_is_refused_with_what_to_do() {
+        let scratch = Scratch::new();
+        let database = open(scratch.path()).unwrap();
+        database.pragma_update(None, "user_version", 99).unwrap();
+        drop(database);
+        let fault = open(scratch.path()).unwrap_err();
+        assert!(fault.contains("recipes.db was written by a newer Vestibule"), "{fault}");
+        assert!(fault.contains("start that version, or set `data`"), "{fault}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused_by_its_name() {
+        let scratch = Scratch::new();
+        std::fs::write(scratch.path().join(DATABASE_FILE), [b'x'; 4_096]).unwrap();
+        let fault = open(scratch.path()).unwrap_err();
+        assert!(fault.starts_with("cannot open ") && fault.contains("recipes.db"), "{fault}");
+    }
+}

@@ -1,0 +1,154 @@
+//! Sign-ins in the database: each is a session, the family of refresh tokens that descend from it.
+//!
+//! A token is used once, and its use makes its successor. Used again within [`GRACE`] it gives the
+//! same successor again: two tabs that refresh at once, or a client whose answer was lost, are no
+//! thieves. Used again later, somebody has a copy, and nobody can tell who is who: the session ends
+//! (RFC 9700, section 4.14.2).
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::chat::millis;
+use crate::recipes::accounts::TokenHash;
+use crate::time::UnixTime;
+
+/// How long after its use, in milliseconds, a refresh token is answered with the same successor.
+const GRACE: i64 = 10_000;
+/// Sessions of one account; a new one ends the oldest beyond.
+const MAX_SESSIONS: i64 = 100;
+/// Tokens of one session that are remembered: with one every 15 minutes, those of 42 days.
+const MAX_TOKENS: i64 = 4_096;
+
+/// Begins a session for the account at `user`, with its first refresh token.
+pub(in crate::recipes) fn begin(
+    database: &Connection,
+    user: i64,
+    token: &TokenHash,
+    expires_at: UnixTime,
+) -> rusqlite::Result<()> {
+    let session =
+        database.prepare_cached("INSERT INTO sessions (user) VALUES (?)")?.insert([user])?;
+    insert(database, token, session, 1, expires_at)?;
+    database
+        .prepare_cached(
+            "DELETE FROM sessions WHERE user = ?1 AND key <= (
+                 SELECT key FROM sessions WHERE user = ?1 ORDER BY key DESC LIMIT 1 OFFSET ?2)",
+        )?
+        .execute([user, MAX_SESSIONS])
+        .map(drop)
+}
+
+/// What became of a refresh token that was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::recipes) enum Use {
+    /// Its successor is good, for the account of this id.
+    Good(String),
+    /// It was never given out, or has expired, or its session has ended.
+    Unknown,
+    /// It had been used before: the session of the account of this id has ended.
+    Stolen(String),
+}
+
+/// Uses the refresh token of this hash. `successor` is derived from the token, so that it is the
+/// same when it is used twice.
+pub(in crate::recipes) fn refresh(
+    database: &Connection,
+    token: &TokenHash,
+    successor: &TokenHash,
+    now: UnixTime,
+    expires_at: UnixTime,
+) -> rusqlite::Result<Use> {
+    struct Found {
+        session: i64,
+        n: i64,
+        used_at: Option<i64>,
+        user_id: String,
+    }
+    let now = millis(now);
+    let found = database
+        .prepare_cached(
+            "SELECT session, n, used_at, users.id
+             FROM refresh_tokens JOIN sessions ON sessions.key = session
+             JOIN users ON users.key = sessions.user WHERE refresh_tokens.hash = ? AND expires_at > ?",
+        )?
+        .query_row(params![token.as_bytes(), now], |row| {
+            Ok(Found {
+                session: row.get(0)?,
+                n: row.get(1)?,
+                used_at: row.get(2)?,
+                user_id: row.get(3)?,
+            })
+        })
+        .optional()?;
+    let Some(found) = found else { return Ok(Use::Unknown) };
+    match found.used_at {
+        Some(used_at) if now.saturating_sub(used_at) > GRACE => {
+            end(database, found.session)?;
+            Ok(Use::Stolen(found.user_id))
+        }
+        // Under another signing secret the successor would be another one, which was never stored.
+        Some(_) if !exists(database, successor)? => Ok(Use::Unknown),
+        Some(_) => Ok(Use::Good(found.user_id)),
+        None => {
+            database
+                .prepare_cached("UPDATE refresh_tokens SET used_at = ? WHERE hash = ?")?
+                .execute(params![now, token.as_bytes()])?;
+            insert(database, successor, found.session, found.n + 1, expires_at)?;
+            forget_old(database, found.session, found.n + 1, now)?;
+            Ok(Use::Good(found.user_id))
+        }
+    }
+}
+
+/// Ends the session that the token of this hash belongs to, if there is one.
+pub(in crate::recipes) fn log_out(
+    database: &Connection,
+    token: &TokenHash,
+) -> rusqlite::Result<()> {
+    database
+        .prepare_cached(
+            "DELETE FROM sessions
+             WHERE key = (SELECT session FROM refresh_tokens WHERE hash = ?)",
+        )?
+        .execute([token.as_bytes()])
+        .map(drop)
+}
+
+/// Forgets the oldest tokens of a session: those beyond [`MAX_TOKENS`], and a few that have expired,
+/// more than come in.
+fn forget_old(database: &Connection, session: i64, newest: i64, now: i64) -> rusqlite::Result<()> {
+    database
+        .prepare_cached("DELETE FROM refresh_tokens WHERE session = ? AND n <= ?")?
+        .execute([session, newest - MAX_TOKENS])?;
+    database
+        .prepare_cached(
+            "DELETE FROM refresh_tokens WHERE session = ?1 AND expires_at <= ?2 AND n IN (
+                 SELECT n FROM refresh_tokens WHERE session = ?1 ORDER BY n LIMIT 4)",
+        )?
+        .execute([session, now])
+        .map(drop)
+}
+
+fn end(database: &Connection, session: i64) -> rusqlite::Result<()> {
+    database.prepare_cached("DELETE FROM sessions WHERE key = ?")?.execute([session]).map(drop)
+}
+
+fn insert(
+    database: &Connection,
+    token: &TokenHash,
+    session: i64,
+    n: i64,
+    expires_at: UnixTime,
+) -> rusqlite::Result<()> {
+    database
+        .prepare_cached(
+            "INSERT INTO refresh_tokens (hash, session, n, expires_at) VALUES (?, ?, ?, ?)",
+        )?
+        .execute(params![token.as_bytes(), session, n, millis(expires_at)])
+        .map(drop)
+}
+
+fn exists(database: &Connection, token: &TokenHash) -> rusqlite::Result<bool> {
+    database
+        .prepare_cached("SELECT 1 FROM refresh_tokens WHERE hash = ?")?
+        .exists([token.as_bytes()])
+}

@@ -1,0 +1,95 @@
+//! The storage thread by itself.
+
+use std::sync::{Arc, Mutex, mpsc};
+
+use super::*;
+
+fn started(commit: Commit) -> (Storage, Ending) {
+    let database = Connection::open_in_memory().unwrap();
+    database.execute_batch("CREATE TABLE t (a UNIQUE)").unwrap();
+    Storage::start(database, 64, commit).unwrap()
+}
+
+fn insert(value: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static {
+    move |database| database.execute("INSERT INTO t VALUES (?)", [value]).map(drop)
+}
+
+fn count(storage: &Storage) -> i64 {
+    let count = |database: &Connection| {
+        database.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0))
+    };
+    storage.ask(count).unwrap()
+}
+
+#[test]
+fn work_that_fails_loses_only_itself() {
+    let turning = Arc::new(Mutex::new(()));
+    let disk = Arc::clone(&turning);
+    let mut commit = by_statement();
+    let (storage, ending) = started(Box::new(move |database| {
+        drop(disk.lock().unwrap());
+        commit(database)
+    }));
+    // All five are one batch, or the first is one and the rest another.
+    let held = turning.lock().unwrap();
+    let (told, outcomes) = mpsc::channel();
+    let submit = |value, fails: bool| {
+        let (insert, told) = (insert(value), told.clone());
+        let work = move |database: &Connection| {
+            insert(database)?;
+            if fails { Err(rusqlite::Error::InvalidQuery) } else { Ok(()) }
+        };
+        storage.submit(work, move |done| told.send((value, done.is_ok())).unwrap()).unwrap();
+    };
+    submit(1, false);
+    submit(2, true);
+    submit(3, false);
+    // Refused by the table, not by the work.
+    submit(3, false);
+    submit(4, false);
+    drop(held);
+    let outcomes: Vec<_> = (0..5).map(|_| outcomes.recv().unwrap()).collect();
+    assert_eq!(outcomes, [(1, true), (2, false), (3, true), (3, false), (4, true)]);
+    assert_eq!(count(&storage), 3);
+    drop((storage, ending));
+}
+
+#[test]
+fn a_panic_loses_only_its_work() {
+    let (storage, ending) = started(by_statement());
+    let panics = |database: &Connection| -> rusqlite::Result<()> {
+        insert(1)(database)?;
+        std::panic::resume_unwind(Box::new("this is part of the test"))
+    };
+    assert_eq!(storage.ask(panics), Err(Unanswered::Failed));
+    storage.submit(insert(2), |_| std::panic::resume_unwind(Box::new(()))).unwrap();
+    assert_eq!(count(&storage), 1);
+    drop((storage, ending));
+}
+
+#[test]
+fn work_that_ends_the_transaction_is_everybody_s_fault_and_the_next_batch_goes_on() {
+    let (storage, ending) = started(by_statement());
+    // As SQLite itself does when the disk is full.
+    let ends = |database: &Connection| -> rusqlite::Result<()> {
+        database.execute_batch("ROLLBACK")?;
+        Err(rusqlite::Error::InvalidQuery)
+    };
+    assert_eq!(storage.ask(ends), Err(Unanswered::Failed));
+    assert_eq!(storage.ask(insert(1)), Ok(()));
+    assert_eq!(count(&storage), 1);
+    drop((storage, ending));
+}
+
+#[test]
+fn the_thread_finishes_what_was_taken_before_it_ends() {
+    let (storage, ending) = started(by_statement());
+    let (told, outcomes) = mpsc::channel();
+    for value in 0..50 {
+        let told = told.clone();
+        storage.submit(insert(value), move |done| told.send(done.is_ok()).unwrap()).unwrap();
+    }
+    drop((storage, told));
+    drop(ending);
+    assert_eq!(outcomes.iter().filter(|is_stored| *is_stored).count(), 50);
+}

@@ -1,0 +1,81 @@
+//! Accounts in the database.
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
+
+use super::chat::millis;
+use crate::recipes::accounts::PasswordHash;
+use crate::time::UnixTime;
+
+/// An account, without what proves that one is its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::recipes) struct User {
+    /// Where it lies.
+    pub(in crate::recipes) key: i64,
+    /// The `sub` of its tokens.
+    pub(in crate::recipes) id: String,
+    pub(in crate::recipes) email: String,
+    pub(in crate::recipes) created_at: UnixTime,
+}
+
+/// The account of this address, and its password's hash.
+pub(in crate::recipes) fn find(
+    database: &Connection,
+    email: &str,
+) -> rusqlite::Result<Option<(User, PasswordHash)>> {
+    let mut statement = database.prepare_cached(
+        "SELECT key, id, email, created_at, salt, hash, memory_kib, iterations
+         FROM users WHERE email = ?",
+    )?;
+    statement
+        .query_row([email], |row| {
+            let created_at = u64::try_from(row.get::<_, i64>(3)?).unwrap_or_default();
+            let user = User {
+                key: row.get(0)?,
+                id: row.get(1)?,
+                email: row.get(2)?,
+                created_at: UnixTime::from_millis(created_at),
+            };
+            let hash = PasswordHash {
+                salt: row.get(4)?,
+                output: row.get(5)?,
+                memory_kib: row.get(6)?,
+                iterations: row.get(7)?,
+            };
+            Ok((user, hash))
+        })
+        .optional()
+}
+
+/// Is there an account of this address?
+pub(in crate::recipes) fn exists(database: &Connection, email: &str) -> rusqlite::Result<bool> {
+    database.prepare_cached("SELECT 1 FROM users WHERE email = ?")?.exists([email])
+}
+
+/// Makes an account. `None`: its address has one.
+pub(in crate::recipes) fn create(
+    database: &Connection,
+    id: String,
+    email: String,
+    hash: &PasswordHash,
+    now: UnixTime,
+) -> rusqlite::Result<Option<User>> {
+    let created = database
+        .prepare_cached(
+            "INSERT INTO users (id, email, created_at, salt, hash, memory_kib, iterations)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .insert(params![
+            id,
+            email,
+            millis(now),
+            hash.salt,
+            hash.output,
+            hash.memory_kib,
+            hash.iterations
+        ]);
+    match created {
+        Ok(key) => Ok(Some(User { key, id, email, created_at: now })),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

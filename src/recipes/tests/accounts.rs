@@ -1,0 +1,273 @@
+//! Signing up, in and out, and staying signed in.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::auth::{Evidence, Verifier};
+
+/// Both tokens of an answer.
+fn tokens(response: &Response) -> (String, String) {
+    let body = body(response);
+    let text = |name: &str| body[name].as_str().unwrap().to_owned();
+    (text("access_token"), text("refresh_token"))
+}
+
+impl Kitchen {
+    fn sign_up(&mut self, email: &str) -> Response {
+        let credentials = json!({ "email": email, "password": "correct horse" });
+        self.post("/v1/auth/signup", None, &credentials)
+    }
+
+    fn sign_in(&mut self, email: &str, password: &str) -> Response {
+        let credentials = json!({ "email": email, "password": password });
+        self.post("/v1/auth/signin", None, &credentials)
+    }
+
+    fn refresh(&mut self, token: &str) -> Response {
+        self.post("/v1/auth/refresh", None, &json!({ "refresh_token": token }))
+    }
+}
+
+fn error_of(response: &Response) -> (u16, String) {
+    (response.status, body(response)["error"].as_str().unwrap().to_owned())
+}
+
+fn fault(status: u16, error: &str) -> (u16, String) {
+    (status, error.to_owned())
+}
+
+fn claims(token: &str) -> Value {
+    use base64::Engine as _;
+    let part = token.split('.').nth(1).unwrap();
+    let json = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap();
+    serde_json::from_slice(&json).unwrap()
+}
+
+#[test]
+fn who_signs_up_gets_tokens_that_the_server_takes() {
+    let scratch = Scratch::new();
+    let mut config = config(&scratch);
+    config.auth.issuer = "us".to_owned();
+    config.auth.audience = "chat".to_owned();
+    let mut kitchen = Kitchen::open(&config);
+    let response = kitchen.sign_up(" Ann@Example.com ");
+    assert_eq!(response.status, 201);
+    let user = &body(&response)["user"];
+    assert_eq!(user["email"], "ann@example.com");
+    assert_eq!(user["created_at"], kitchen.now.to_rfc3339().as_str());
+    let (access, refresh) = tokens(&response);
+    let claims = claims(&access);
+    assert_eq!(claims["sub"], user["id"]);
+    assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 900);
+    assert_eq!((&claims["iss"], &claims["aud"]), (&json!("us"), &json!("chat")));
+    assert!(claims["jti"].is_string());
+    let verifier = Verifier::new(&config.auth).unwrap();
+    assert_eq!(verifier.verify(&access, kitchen.now).unwrap().user, user["id"].as_str().unwrap());
+    assert_eq!(refresh.len(), 43);
+}
+
+#[test]
+fn an_address_has_one_account_however_it_is_written() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    assert_eq!(kitchen.sign_up("ann@example.com").status, 201);
+    assert_eq!(error_of(&kitchen.sign_up("ANN@example.COM")), fault(409, "email_exists"));
+    assert_eq!(kitchen.sign_in("Ann@Example.com", "correct horse").status, 200);
+}
+
+#[test]
+fn a_wrong_password_and_an_unknown_address_are_answered_alike() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    kitchen.sign_up("ann@example.com");
+    let wrong = kitchen.sign_in("ann@example.com", "correct house");
+    assert_eq!(error_of(&wrong), fault(401, "invalid_credentials"));
+    assert_eq!(wrong.evidence, Some(Evidence::Forged));
+    assert_eq!(kitchen.sign_in("bob@example.com", "correct horse"), wrong);
+    assert_eq!(kitchen.sign_in("no address", "correct horse"), wrong);
+    assert_eq!(kitchen.sign_in("ann@example.com", "short"), wrong);
+}
+
+#[test]
+fn a_bad_field_is_named() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    for (path, sent, field) in [
+        ("signup", json!({ "email": "ann", "password": "correct horse" }), "email"),
+        ("signup", json!({ "email": "ann@example.com", "password": "short" }), "password"),
+        ("signup", json!({ "email": "ann@example.com" }), "password"),
+        ("signin", json!({ "email": 7, "password": "correct horse" }), "email"),
+        ("refresh", json!({}), "refresh_token"),
+        ("logout", json!({ "refresh_token": null }), "refresh_token"),
+        ("signin", json!("text"), "body"),
+        ("signin", Value::Null, "body"),
+    ] {
+        let refused = kitchen.post(&format!("/v1/auth/{path}"), None, &sent);
+        assert_eq!(error_of(&refused), fault(400, "invalid_field"));
+        let message = body(&refused)["message"].as_str().unwrap().to_owned();
+        assert!(message.starts_with(&format!("`{field}` ")), "{message}");
+    }
+}
+
+#[test]
+fn a_refresh_token_serves_once_and_makes_the_next() {
+    let scratch = Scratch::new();
+    let config = config(&scratch);
+    let mut kitchen = Kitchen::open(&config);
+    let (_, mut token) = tokens(&kitchen.sign_up("ann@example.com"));
+    let mut seen = vec![token.clone()];
+    for _ in 0..3 {
+        kitchen.pass(900);
+        let response = kitchen.refresh(&token);
+        assert_eq!(response.status, 200);
+        let (access, next) = tokens(&response);
+        let verifier = Verifier::new(&config.auth).unwrap();
+        assert!(verifier.verify(&access, kitchen.now).is_ok());
+        assert!(!seen.contains(&next));
+        seen.push(next.clone());
+        token = next;
+    }
+}
+
+#[test]
+fn two_tabs_that_refresh_at_once_get_the_same_token() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
+    let (_, first) = tokens(&kitchen.refresh(&token));
+    kitchen.pass(10);
+    let (_, second) = tokens(&kitchen.refresh(&token));
+    assert_eq!(first, second);
+    assert_eq!(kitchen.refresh(&first).status, 200);
+}
+
+#[test]
+fn a_refresh_token_that_is_used_again_later_ends_its_session_and_no_other() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let (_, stolen) = tokens(&kitchen.sign_up("ann@example.com"));
+    let (_, other) = tokens(&kitchen.sign_in("ann@example.com", "correct horse"));
+    let (_, good) = tokens(&kitchen.refresh(&stolen));
+    kitchen.pass(11);
+    let refused = kitchen.refresh(&stolen);
+    assert_eq!(error_of(&refused), fault(401, "invalid_token"));
+    assert_eq!(refused.evidence, Some(Evidence::Honest));
+    assert_eq!(error_of(&kitchen.refresh(&good)), fault(401, "invalid_token"));
+    assert_eq!(kitchen.refresh(&other).status, 200);
+}
+
+#[test]
+fn a_refresh_token_expires() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
+    kitchen.pass(30 * 86_400);
+    assert_eq!(error_of(&kitchen.refresh(&token)), fault(401, "invalid_token"));
+}
+
+#[test]
+fn a_successor_is_worthless_under_another_signing_secret() {
+    let scratch = Scratch::new();
+    let mut config = config(&scratch);
+    let mut kitchen = Kitchen::open(&config);
+    let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
+    let (_, next) = tokens(&kitchen.refresh(&token));
+    drop(kitchen);
+    config.auth.secret = SECRET.replace('0', "x");
+    let mut kitchen = Kitchen::open(&config);
+    assert_eq!(error_of(&kitchen.refresh(&token)), fault(401, "invalid_token"));
+    assert_eq!(kitchen.refresh(&next).status, 200, "who was signed in stays so");
+}
+
+#[test]
+fn a_new_signing_secret_is_taken_up_while_the_server_runs() {
+    let scratch = Scratch::new();
+    let mut config = config(&scratch);
+    let mut kitchen = Kitchen::open(&config);
+    let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
+    config.auth.secret = SECRET.replace('0', "x");
+    kitchen.app.on_reload(&config);
+    let (access, _) = tokens(&kitchen.refresh(&token));
+    let verifier = Verifier::new(&config.auth).unwrap();
+    assert!(verifier.verify(&access, kitchen.now).is_ok());
+    config.auth.secret.clear();
+    kitchen.app.on_reload(&config);
+    assert!(!kitchen.app.serves("/v1/auth/signin"));
+}
+
+#[test]
+fn a_sign_out_ends_the_session() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
+    let (_, next) = tokens(&kitchen.refresh(&token));
+    for sent in [&*token, "no token", &*token] {
+        let response = kitchen.post("/v1/auth/logout", None, &json!({ "refresh_token": sent }));
+        assert_eq!((response.status, body(&response)), (200, json!({})));
+    }
+    assert_eq!(kitchen.refresh(&next).status, 401);
+}
+
+#[test]
+fn an_account_has_100_sessions_and_a_new_one_ends_the_oldest() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let (_, oldest) = tokens(&kitchen.sign_up("ann@example.com"));
+    let (_, second) = tokens(&kitchen.sign_in("ann@example.com", "correct horse"));
+    for _ in 0..99 {
+        kitchen.sign_in("ann@example.com", "correct horse");
+    }
+    assert_eq!(kitchen.refresh(&oldest).status, 401);
+    assert_eq!(kitchen.refresh(&second).status, 200);
+}
+
+#[test]
+fn neither_passwords_nor_tokens_are_in_the_database_or_in_a_debug_form() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let (access, refresh) = tokens(&kitchen.sign_up("ann@example.com"));
+    let (_, next) = tokens(&kitchen.refresh(&refresh));
+    let mut stored = Vec::new();
+    for file in std::fs::read_dir(scratch.path()).unwrap() {
+        stored.extend(std::fs::read(file.unwrap().path()).unwrap());
+    }
+    let has = |text: &str| stored.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(has("ann@example.com"), "the database was not found");
+    for secret in ["correct horse", SECRET, &access, &refresh, &next] {
+        assert!(!has(secret));
+        assert!(!format!("{:?}", kitchen.app).contains(secret));
+    }
+}
+
+#[test]
+fn a_storm_of_sign_ins_waits_in_a_bounded_queue_and_the_rest_is_refused() {
+    let scratch = Scratch::new();
+    let mut config = config(&scratch);
+    config.accounts.hashes = 1;
+    config.accounts.queue = 4;
+    // Nobody is answered while the disk stands still.
+    let turning = Arc::new(Mutex::new(()));
+    let disk = Arc::clone(&turning);
+    let mut commit = by_statement();
+    let commit: Commit = Box::new(move |database| {
+        drop(disk.lock().unwrap());
+        commit(database)
+    });
+    let held = turning.lock().unwrap();
+    let mut kitchen = Kitchen::open_with(&config, commit);
+    let credentials = json!({ "email": "ann@example.com", "password": "correct horse" });
+    let refused: Vec<_> = (0..100)
+        .filter_map(|_| kitchen.ask(Method::Post, "/v1/auth/signin", None, &credentials))
+        .collect();
+    // One at work and four that wait; the one may have been taken late.
+    assert!((95..=96).contains(&refused.len()), "{}", refused.len());
+    let first = &refused[0];
+    assert_eq!(error_of(first), fault(503, "at_capacity"));
+    assert_eq!(header(first, "Retry-After"), Some("1"));
+    drop(held);
+    for _ in refused.len()..100 {
+        assert!(matches!(kitchen.next(), Outcome::Response(response) if response.status == 401));
+    }
+}

@@ -1,0 +1,196 @@
+//! Joins, messages, and operators' words.
+
+use serde_json::json;
+
+use super::*;
+use crate::node::app::Json;
+use crate::protocol::ErrorCode;
+
+#[test]
+fn the_owner_is_let_in_and_nobody_else() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let room = kitchen.recipe("alice", "Soup");
+    let update = kitchen.seen(&room, "alice");
+    let welcome = "Connected to recipe chat. How can I help you with this recipe?";
+    assert_eq!(update.content, welcome);
+    assert_eq!(recipe_of(&update)["title"], "Soup");
+    assert!(history_of(&update).is_empty() && !update.broadcast);
+    assert!(matches!(kitchen.join(&room, "bob"), Admission::Deny));
+    assert!(matches!(kitchen.join("none", "alice"), Admission::Deny));
+}
+
+#[test]
+fn a_change_is_stored_told_to_the_others_and_taken_back() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let room = kitchen.recipe("alice", "Soup");
+    let update = kitchen.say(&room, "alice", "m1", "Rename to Stew");
+    assert!(update.broadcast);
+    assert_eq!(recipe_of(&update)["title"], "Stew");
+    assert_eq!(recipe_of(&kitchen.seen(&room, "alice"))["title"], "Stew");
+    assert_eq!(body(&kitchen.get("/v1/recipes", "alice"))["recipes"][0]["title"], "Stew");
+    kitchen.pass(60);
+    let update = kitchen.say(&room, "alice", "m2", "Undo");
+    assert!(update.broadcast);
+    assert_eq!(recipe_of(&update)["title"], "Soup");
+    assert_eq!(recipe_of(&update)["updated_at"], kitchen.now.to_rfc3339().as_str());
+    let update = kitchen.say(&room, "alice", "m3", "Undo");
+    assert_eq!((update.recipe_data, update.broadcast), (None, false));
+}
+
+#[test]
+fn as_many_changes_are_taken_back_as_are_configured() {
+    let scratch = Scratch::new();
+    let mut config = config(&scratch);
+    config.recipes.undo = 2;
+    let mut kitchen = Kitchen::open(&config);
+    let room = kitchen.recipe("alice", "0");
+    for n in 1..=3 {
+        kitchen.say(&room, "alice", &format!("m{n}"), &format!("Rename to {n}"));
+    }
+    let titles: Vec<_> = (0..3)
+        .map(|n| kitchen.say(&room, "alice", &format!("u{n}"), "Undo"))
+        .map(|update| update.recipe_data.map(|json| json.as_str().contains("\"title\":\"1\"")))
+        .collect();
+    assert_eq!(titles, [Some(false), Some(true), None]);
+}
+
+#[test]
+fn a_message_that_comes_again_after_a_restart_is_not_done_again() {
+    let scratch = Scratch::new();
+    let config = config(&scratch);
+    let mut kitchen = Kitchen::open(&config);
+    let room = kitchen.recipe("alice", "Soup");
+    let first = kitchen.say(&room, "alice", "m1", "Rename to Stew");
+    kitchen.say(&room, "alice", "m2", "Rename to Pie");
+    let now = kitchen.now;
+    drop(kitchen);
+    let mut kitchen = Kitchen::open(&config);
+    kitchen.now = now;
+    kitchen.pass(599);
+    let again = kitchen.say(&room, "alice", "m1", "Rename to Stew");
+    assert_eq!(again.content, first.content);
+    // The recipe as it is: an old one would be shown in the place of the newer.
+    assert_eq!(recipe_of(&again)["title"], "Pie");
+    assert!(!again.broadcast);
+    assert_eq!(history_of(&kitchen.seen(&room, "alice")).len(), 2);
+    kitchen.pass(2);
+    let later = kitchen.say(&room, "alice", "m1", "Rename to Stew");
+    assert_eq!(recipe_of(&later)["title"], "Stew");
+}
+
+#[test]
+fn an_id_is_free_again_after_32_messages() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let room = kitchen.recipe("alice", "Soup");
+    kitchen.say(&room, "alice", "m", "Rename to Stew");
+    for n in 0..31 {
+        kitchen.say(&room, "alice", &format!("m{n}"), "hello");
+    }
+    assert!(!kitchen.say(&room, "alice", "m", "Rename to Pie").broadcast);
+    kitchen.say(&room, "alice", "m31", "hello");
+    assert!(kitchen.say(&room, "alice", "m", "Rename to Pie").broadcast);
+}
+
+#[test]
+fn a_join_shows_the_last_messages_the_oldest_first() {
+    let scratch = Scratch::new();
+    let mut config = config(&scratch);
+    config.recipes.history = 3;
+    let mut kitchen = Kitchen::open(&config);
+    let room = kitchen.recipe("alice", "Soup");
+    for n in 0..5 {
+        kitchen.pass(1);
+        kitchen.say(&room, "alice", &format!("m{n}"), &format!("hello {n}"));
+    }
+    let history = history_of(&kitchen.seen(&room, "alice"));
+    let ids: Vec<_> = history.iter().map(|entry| entry["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["m2", "m3", "m4"]);
+    let last = &history[2];
+    assert_eq!((&last["user_id"], &last["content"]), (&json!("alice"), &json!("hello 4")));
+    assert_eq!(last["timestamp"], kitchen.now.to_rfc3339().as_str());
+    assert!(last["reply"].as_str().is_some_and(|reply| !reply.is_empty()));
+}
+
+#[test]
+fn an_acknowledgement_stays_below_half_of_what_a_slow_reader_may_be_queued() {
+    let scratch = Scratch::new();
+    let config = config(&scratch);
+    let mut kitchen = Kitchen::open(&config);
+    let room = kitchen.recipe("alice", "Soup");
+    let long = "ä".repeat(16_384);
+    for n in 0..10 {
+        kitchen.say(&room, "alice", &format!("m{n}"), &long);
+    }
+    let update = kitchen.seen(&room, "alice");
+    let count = history_of(&update).len();
+    assert!((1..10).contains(&count), "{count}");
+    assert!(update.weight() + 1_024 < config.limits.outbound_bytes.get() / 2);
+}
+
+#[test]
+fn a_room_without_a_history_shows_none() {
+    let scratch = Scratch::new();
+    let mut config = config(&scratch);
+    config.recipes.history = 0;
+    let mut kitchen = Kitchen::open(&config);
+    let room = kitchen.recipe("alice", "Soup");
+    kitchen.say(&room, "alice", "m1", "hello");
+    assert_eq!(kitchen.seen(&room, "alice").history, None);
+}
+
+#[test]
+fn what_an_operator_publishes_is_stored_and_taken_back_by_undo() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let room = kitchen.recipe("alice", "Soup");
+    let created = recipe_of(&kitchen.seen(&room, "alice"))["created_at"].clone();
+    kitchen.pass(5);
+    let recipe = json!({ "id": "another", "title": "Better soup", "created_at": "never" });
+    let said = Update {
+        content: "From the editors".into(),
+        recipe_data: Some(Json::new(&recipe).unwrap()),
+        ..Update::default()
+    };
+    let update = kitchen.publish(&room, said.clone()).unwrap();
+    assert_eq!(update.content, "From the editors");
+    let stored = recipe_of(&kitchen.seen(&room, "alice"));
+    assert_eq!(recipe_of(&update), stored);
+    assert_eq!((&stored["id"], &stored["title"]), (&json!(room), &json!("Better soup")));
+    assert_eq!(stored["created_at"], created);
+    let undone = kitchen.say(&room, "alice", "m1", "Undo");
+    assert_eq!(recipe_of(&undone)["title"], "Soup");
+    assert_eq!(kitchen.publish("none", said), Err(ErrorCode::InvalidMessage));
+}
+
+#[test]
+fn an_operator_s_recipe_that_is_none_is_refused_and_a_word_without_one_is_passed_on() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let room = kitchen.recipe("alice", "Soup");
+    let wrong = Update {
+        recipe_data: Some(Json::new(&json!({ "title": 7 })).unwrap()),
+        ..Update::default()
+    };
+    assert_eq!(kitchen.publish(&room, wrong), Err(ErrorCode::InvalidMessage));
+    let word = Update { content: "Closing at ten".into(), ..Update::default() };
+    assert_eq!(kitchen.publish(&room, word.clone()), Ok(word));
+}
+
+#[test]
+fn a_recipe_that_would_grow_too_large_is_left_as_it_is() {
+    let scratch = Scratch::new();
+    let mut config = config(&scratch);
+    config.limits.outbound_bytes = Size::kib(64);
+    let mut kitchen = Kitchen::open(&config);
+    let room = kitchen.recipe("alice", "Soup");
+    let steps: Vec<_> = (0..8).map(|_| "x".repeat(4_000)).collect();
+    let large = json!({ "title": "Soup", "steps": steps });
+    let said = Update { recipe_data: Some(Json::new(&large).unwrap()), ..Update::default() };
+    assert_eq!(kitchen.publish(&room, said), Err(ErrorCode::InvalidMessage));
+    assert_eq!(recipe_of(&kitchen.seen(&room, "alice"))["steps"], json!([]));
+    let refused = kitchen.post("/v1/recipes", Some("alice"), &large);
+    assert_eq!(refused.status, 400);
+}

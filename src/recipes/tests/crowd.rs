@@ -1,0 +1,179 @@
+//! Many at once: what they share, and what one's fault costs the others.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::*;
+use crate::protocol::ErrorCode;
+
+/// A disk that a test can count, hold and break.
+#[derive(Clone, Default)]
+struct Disk {
+    commits: Arc<AtomicUsize>,
+    is_full: Arc<AtomicBool>,
+    turning: Arc<Mutex<()>>,
+}
+
+impl Disk {
+    fn commits(&self) -> usize {
+        self.commits.load(Ordering::SeqCst)
+    }
+
+    /// No commit returns before the guard is dropped.
+    fn hold(&self) -> MutexGuard<'_, ()> {
+        self.turning.lock().unwrap()
+    }
+
+    fn commit(&self) -> Commit {
+        let disk = self.clone();
+        let mut commit = by_statement();
+        Box::new(move |database| {
+            drop(disk.hold());
+            disk.commits.fetch_add(1, Ordering::SeqCst);
+            if disk.is_full.load(Ordering::SeqCst) {
+                return Err(rusqlite::Error::InvalidQuery);
+            }
+            commit(database)
+        })
+    }
+}
+
+fn on_disk(config: &Config) -> (Kitchen, Disk) {
+    let disk = Disk::default();
+    (Kitchen::open_with(config, disk.commit()), disk)
+}
+
+/// Recipes of `count` users, made before.
+fn rooms(config: &Config, count: usize) -> Vec<(String, String)> {
+    let mut kitchen = Kitchen::open(config);
+    let one = |n| {
+        let user = format!("user{n}");
+        (kitchen.recipe(&user, "Soup"), user)
+    };
+    (0..count).map(one).collect()
+}
+
+#[test]
+fn two_hundred_writers_need_a_twentieth_of_the_commits_of_one_after_another() {
+    const WRITERS: usize = 200;
+    const ROUNDS: usize = 5;
+    let scratch = Scratch::new();
+    let config = config(&scratch);
+    let rooms = rooms(&config, WRITERS);
+
+    let (mut alone, disk) = on_disk(&config);
+    for (room, user) in &rooms {
+        alone.say(room, user, "alone", "Rename to Stew");
+    }
+    let one_after_another = disk.commits() * ROUNDS;
+    assert_eq!(one_after_another, WRITERS * ROUNDS);
+    drop(alone);
+
+    let (mut kitchen, disk) = on_disk(&config);
+    for round in 0..ROUNDS {
+        // The disk is slow: its first commit returns when all have come.
+        let held = disk.hold();
+        for (room, user) in &rooms {
+            assert_eq!(
+                kitchen.send(room, user, &format!("m{round}"), &format!("Rename to {round}")),
+                None
+            );
+        }
+        drop(held);
+        for _ in &rooms {
+            assert!(kitchen.answer().unwrap().broadcast);
+        }
+    }
+    let together = disk.commits();
+    assert!(together * 20 <= one_after_another, "{together} of {one_after_another}");
+}
+
+#[test]
+fn nothing_is_acknowledged_before_its_commit_has_returned() {
+    let scratch = Scratch::new();
+    let config = config(&scratch);
+    let rooms = rooms(&config, 3);
+    let (mut kitchen, disk) = on_disk(&config);
+    let held = disk.hold();
+    for (room, user) in &rooms {
+        assert_eq!(kitchen.send(room, user, "m", "Rename to Stew"), None);
+    }
+    // The thread is at its first commit or before it, and cannot go on.
+    assert!(kitchen.done.try_recv().is_err());
+    assert_eq!(disk.commits(), 0);
+    drop(held);
+    for _ in &rooms {
+        assert!(kitchen.answer().unwrap().broadcast);
+    }
+}
+
+#[test]
+fn a_commit_that_fails_is_told_to_all_of_its_batch_and_leaves_nothing() {
+    let scratch = Scratch::new();
+    let config = config(&scratch);
+    let rooms = rooms(&config, 20);
+    let (mut kitchen, disk) = on_disk(&config);
+    let held = disk.hold();
+    disk.is_full.store(true, Ordering::SeqCst);
+    for (room, user) in &rooms {
+        assert_eq!(kitchen.send(room, user, "m", "Rename to Stew"), None);
+    }
+    drop(held);
+    for _ in &rooms {
+        assert_eq!(kitchen.answer(), Err(ErrorCode::Internal));
+    }
+    disk.is_full.store(false, Ordering::SeqCst);
+    for (room, user) in &rooms {
+        let update = kitchen.seen(room, user);
+        assert_eq!(recipe_of(&update)["title"], "Soup");
+        assert!(history_of(&update).is_empty());
+        // Sent again it is done: nobody was told that it had been.
+        assert!(kitchen.say(room, user, "m", "Rename to Stew").broadcast);
+    }
+}
+
+#[test]
+fn a_full_queue_refuses_at_once_and_what_was_taken_is_done() {
+    let scratch = Scratch::new();
+    let mut config = config(&scratch);
+    let rooms = rooms(&config, 1);
+    let (room, user) = &rooms[0];
+    config.limits.storage_queue = 8;
+    let (mut kitchen, disk) = on_disk(&config);
+    let held = disk.hold();
+    let (mut refused, mut taken) = (Vec::new(), 0);
+    for n in 0..40 {
+        match kitchen.send(room, user, &format!("m{n}"), "hello") {
+            Some(answer) => refused.push(answer),
+            None => taken += 1,
+        }
+    }
+    // The thread took a batch, at most once before it waits for the disk; then there is no room.
+    assert!((8..=17).contains(&taken), "{taken}");
+    assert!(refused.iter().all(|answer| *answer == Err(ErrorCode::BackendUnavailable)));
+    let path = format!("/v1/recipes/{room}");
+    let response = kitchen.ask(Method::Get, &path, Some(user), &Value::Null).unwrap();
+    assert_eq!(response.status, 503);
+    drop(held);
+    for _ in 0..taken {
+        kitchen.answer().unwrap();
+    }
+}
+
+#[test]
+fn what_waits_when_the_application_ends_is_done_or_not_and_never_half() {
+    let scratch = Scratch::new();
+    let config = config(&scratch);
+    let rooms = rooms(&config, 10);
+    let mut kitchen = Kitchen::open(&config);
+    for (room, user) in &rooms {
+        assert_eq!(kitchen.send(room, user, "m", "Rename to Stew"), None);
+    }
+    drop(kitchen);
+    let mut kitchen = Kitchen::open(&config);
+    for (room, user) in &rooms {
+        let update = kitchen.seen(room, user);
+        let is_changed = recipe_of(&update)["title"] == "Stew";
+        assert_eq!(history_of(&update).len(), usize::from(is_changed));
+    }
+}

@@ -1,0 +1,231 @@
+//! The application as the node uses it: asked on one thread, answered by others.
+
+mod accounts;
+mod chat;
+mod crowd;
+mod recipes;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::RecipesApp;
+use super::storage::{Commit, by_statement};
+use crate::config::{Config, Size};
+use crate::id::ConnId;
+use crate::node::app::{Admission, Answer, App, Incoming, Join, Publish, Reply, Update};
+use crate::node::{Completion, Method, Outcome, Request, Response, Ticket};
+use crate::time::UnixTime;
+
+/// Longer than anything here takes, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(60);
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const CONNECTION: ConnId = ConnId::new(1, 1);
+
+/// A directory of its own for one test, removed at its end.
+#[derive(Debug)]
+pub(super) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(super) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("vestibule-recipes-{}-{unique}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Recipe chat in a scratch directory, with hashes that are cheap.
+fn config(scratch: &Scratch) -> Config {
+    let mut config = Config::default();
+    scratch.path().to_str().unwrap().clone_into(&mut config.data);
+    SECRET.clone_into(&mut config.auth.secret);
+    config.accounts.argon2_memory = Size::kib(64);
+    config.accounts.argon2_iterations = 1;
+    config
+}
+
+/// The application, and where its answers arrive.
+struct Kitchen {
+    app: RecipesApp,
+    done: Receiver<Completion>,
+    now: UnixTime,
+    asked: u32,
+}
+
+impl Kitchen {
+    fn open(config: &Config) -> Self {
+        Self::open_with(config, by_statement())
+    }
+
+    fn open_with(config: &Config, commit: Commit) -> Self {
+        let (app, answers) = RecipesApp::open_with(config, commit).unwrap();
+        let (sender, done) = mpsc::channel();
+        answers.connect(move |completion| drop(sender.send(completion)));
+        Self { app, done, now: UnixTime::from_millis(1_800_000_000_000), asked: 0 }
+    }
+
+    /// Time passes.
+    fn pass(&mut self, seconds: u64) {
+        self.now = self.now + Duration::from_secs(seconds);
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.asked += 1;
+        Ticket { index: self.asked, serial: self.asked }
+    }
+
+    /// The next answer, whosever it is.
+    fn next(&self) -> Outcome {
+        self.done.recv_timeout(PATIENCE).unwrap().outcome
+    }
+
+    /// Asks over HTTP without waiting. `None`: it is held.
+    fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        user: Option<&str>,
+        body: &Value,
+    ) -> Option<Response> {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        assert!(self.app.serves(path), "{path}");
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let (ticket, now) = (self.ticket(), self.now);
+        let request = Request {
+            ticket,
+            connection: CONNECTION,
+            now,
+            method,
+            path,
+            query,
+            user,
+            if_none_match: None,
+            body: &body,
+        };
+        match self.app.on_request(&request) {
+            Reply::Now(response) => Some(response),
+            Reply::Held => None,
+            Reply::Later(job) => Some(job()),
+        }
+    }
+
+    fn request(
+        &mut self,
+        method: Method,
+        path: &str,
+        user: Option<&str>,
+        body: &Value,
+    ) -> Response {
+        if let Some(response) = self.ask(method, path, user, body) {
+            return response;
+        }
+        match self.next() {
+            Outcome::Response(response) => response,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn get(&mut self, path: &str, user: &str) -> Response {
+        self.request(Method::Get, path, Some(user), &Value::Null)
+    }
+
+    fn post(&mut self, path: &str, user: Option<&str>, body: &Value) -> Response {
+        self.request(Method::Post, path, user, body)
+    }
+
+    /// A new recipe of `user`'s: its id.
+    fn recipe(&mut self, user: &str, title: &str) -> String {
+        let response = self.post("/v1/recipes", Some(user), &json!({ "title": title }));
+        assert_eq!(response.status, 201);
+        body(&response)["id"].as_str().unwrap().to_owned()
+    }
+
+    fn join(&mut self, room: &str, user: &str) -> Admission {
+        let (ticket, now) = (self.ticket(), self.now);
+        let join =
+            Join { ticket, now, connection: CONNECTION, room, user, claims: "{}", reauth: false };
+        assert!(matches!(self.app.on_join(&join), Reply::Held));
+        match self.next() {
+            Outcome::Join(admission) => admission,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What `user` sees of the room.
+    fn seen(&mut self, room: &str, user: &str) -> Update {
+        match self.join(room, user) {
+            Admission::Admit(update) => (*update).clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Sends a message without waiting. `None`: it is held.
+    fn send(&mut self, room: &str, user: &str, id: &str, content: &str) -> Option<Answer> {
+        let (ticket, now) = (self.ticket(), self.now);
+        let message = Incoming { ticket, now, connection: CONNECTION, room, user, id, content };
+        match self.app.on_message(&message) {
+            Reply::Now(answer) => Some(answer),
+            Reply::Held => None,
+            Reply::Later(_) => panic!("nothing is left to the workers"),
+        }
+    }
+
+    fn say(&mut self, room: &str, user: &str, id: &str, content: &str) -> Update {
+        assert_eq!(self.send(room, user, id, content), None);
+        self.answer().unwrap()
+    }
+
+    fn answer(&self) -> Result<Update, crate::protocol::ErrorCode> {
+        match self.next() {
+            Outcome::Message(answer) => answer.map(|update| (*update).clone()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn publish(
+        &mut self,
+        room: &str,
+        update: Update,
+    ) -> Result<Update, crate::protocol::ErrorCode> {
+        let (ticket, now) = (self.ticket(), self.now);
+        let update = std::sync::Arc::new(update);
+        match self.app.on_publish(&Publish { ticket, now, room, update: &update }) {
+            Reply::Now(answer) => answer.map(|update| (*update).clone()),
+            Reply::Held => self.answer(),
+            Reply::Later(_) => panic!("nothing is left to the workers"),
+        }
+    }
+}
+
+fn body(response: &Response) -> Value {
+    serde_json::from_slice(&response.body).unwrap()
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| &**value)
+}
+
+/// The recipe that an update carries.
+fn recipe_of(update: &Update) -> Value {
+    serde_json::from_str(update.recipe_data.as_ref().unwrap().as_str()).unwrap()
+}
+
+fn history_of(update: &Update) -> Vec<Value> {
+    serde_json::from_str(update.history.as_ref().unwrap().as_str()).unwrap()
+}
