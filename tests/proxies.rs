@@ -55,6 +55,7 @@ impl Scene {
     fn serve(&mut self) -> SocketAddr {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
         command.args(["serve", "--config", "v.toml", "--listen", "127.0.0.1:0"]);
+        command.args(["--app", "memory"]);
         command.current_dir(&self.folder).env_clear().stdout(Stdio::piped());
         let child = self.server.insert(command.spawn().unwrap());
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);

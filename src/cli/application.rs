@@ -10,6 +10,8 @@ use std::time::Duration;
 #[cfg(feature = "backend")]
 use vestibule::backend::{self, Backend};
 use vestibule::net::Handle;
+#[cfg(feature = "recipes")]
+use vestibule::recipes::{Answers, RecipesApp};
 use vestibule::{Access, App, Config, MemoryApp};
 
 #[cfg(feature = "backend")]
@@ -30,6 +32,16 @@ pub(super) fn choose(
         return behind(config);
     }
     let access = match name.unwrap_or_default() {
+        #[cfg(feature = "recipes")]
+        AppName::Recipes => {
+            let (app, answers) = RecipesApp::open(config)?;
+            let beside = Beside {
+                answers: Some(answers),
+                #[cfg(feature = "backend")]
+                threads: None,
+            };
+            return Ok((Box::new(app), beside));
+        }
         AppName::Memory => Access::Owner,
         AppName::MemoryOpen => Access::Open,
     };
@@ -37,9 +49,11 @@ pub(super) fn choose(
     Ok((Box::new(MemoryApp::new(config, access, seed)), Beside::default()))
 }
 
-/// Threads that are to run beside the server.
+/// Threads that are to run beside the server, and what has answers for it.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
+    #[cfg(feature = "recipes")]
+    answers: Option<Answers>,
     #[cfg(feature = "backend")]
     threads: Option<backend::Threads>,
 }
@@ -58,7 +72,12 @@ fn behind(config: &Config) -> Result<(Box<dyn App>, Beside), String> {
     }
     let (app, threads) = Backend::new(&config.backend)?;
     log::info!("the application is at {}", config.backend.url);
-    Ok((Box::new(app), Beside { threads: Some(threads) }))
+    let beside = Beside {
+        threads: Some(threads),
+        #[cfg(feature = "recipes")]
+        answers: None,
+    };
+    Ok((Box::new(app), beside))
 }
 
 #[cfg(not(feature = "backend"))]
@@ -87,6 +106,13 @@ pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
 impl Beside {
     /// Starts what answers through this handle.
     pub(super) fn start(self, handle: Handle) -> Result<Running, String> {
+        #[cfg(feature = "recipes")]
+        if let Some(answers) = self.answers {
+            let handle = handle.clone();
+            answers.connect(move |done| {
+                handle.complete(done.ticket, done.outcome);
+            });
+        }
         #[cfg(feature = "backend")]
         {
             let start = |threads: backend::Threads| threads.start(handle);

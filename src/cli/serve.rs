@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// Addresses to listen on, such as `127.0.0.1:8080,[::1]:8080`; port 0: a free one
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     listen: Vec<String>,
-    /// The application behind the edge [default: memory]
+    /// The application behind the edge [default: recipes]
     #[arg(long, value_enum, value_name = "NAME")]
     app: Option<AppName>,
     /// The address of an HTTP service that is the application behind the edge
@@ -36,8 +36,12 @@ pub(super) struct Args {
 /// The applications there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum AppName {
-    /// Rooms in memory, each owned by who joins it first
+    /// Recipe chat with accounts, on SQLite in the data directory
+    #[cfg(feature = "recipes")]
     #[default]
+    Recipes,
+    /// Rooms in memory, each owned by who joins it first
+    #[cfg_attr(not(feature = "recipes"), default)]
     Memory,
     /// The same, open to every user: for load tests
     MemoryOpen,
