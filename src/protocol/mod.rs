@@ -5,6 +5,8 @@
 mod client;
 mod close;
 mod error;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod server;
 
 pub use client::{ClientMessage, Malformed, Parsed, parse};

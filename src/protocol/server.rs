@@ -4,6 +4,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ErrorCode;
+#[cfg(feature = "schema")]
+use super::{MAX_CONTENT_CHARS, MAX_ID_CHARS, MAX_USER_CHARS};
 use crate::id::MessageId;
 use crate::time::Rfc3339;
 
@@ -12,11 +14,17 @@ pub type RawJson<'a> = &'a RawValue;
 
 /// One message of the server, with its envelope: `type`, `id`, `timestamp`, `payload`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServerMessage<'a, P> {
+    /// The discriminator.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// Unique within its sender; the server's own are UUIDv7.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_ID_CHARS)))]
     id: &'a str,
+    /// By the server's clock, in UTC.
     timestamp: Rfc3339,
+    /// What is said.
     payload: P,
     #[serde(skip)]
     is_own_id: bool,
@@ -69,18 +77,28 @@ impl<'a, P: Payload> ServerMessage<'a, P> {
 
 /// The acknowledgement of an `auth`, the answer to a chat message, or news of the recipe.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "RecipeUpdatePayload")
+)]
 pub struct RecipeUpdate<'a> {
     /// The message that this answers; null when nobody asked.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_ID_CHARS)))]
     pub request_id: Option<&'a str>,
     /// Text for people.
     pub content: &'a str,
-    /// The whole recipe, or null when it did not change.
+    /// The whole recipe in the application's form, or null when it did not change.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub recipe_data: Option<RawJson<'a>>,
     /// In acknowledgements only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "SessionInfo<'a>"))]
     pub session: Option<SessionInfo<'a>>,
-    /// In acknowledgements only, where the application keeps a history.
+    /// In acknowledgements only, where the application keeps a history: the room's last messages,
+    /// the oldest first.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<super::schema::HistoryEntry>"))]
     pub history: Option<RawJson<'a>>,
 }
 
@@ -90,8 +108,10 @@ impl Payload for RecipeUpdate<'_> {
 
 /// Who the client is now, and for how long.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Session"))]
 pub struct SessionInfo<'a> {
     /// The token's `sub`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_USER_CHARS)))]
     pub user_id: &'a str,
     /// The token's `exp`.
     pub expires_at: Rfc3339,
@@ -101,10 +121,17 @@ pub struct SessionInfo<'a> {
 
 /// What somebody else in the room said.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ServerChatMessagePayload")
+)]
 pub struct ChatMessage<'a> {
     /// As it was sent.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_CONTENT_CHARS)))]
     pub content: &'a str,
     /// The sender's `sub`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_USER_CHARS)))]
     pub user_id: &'a str,
 }
 
@@ -114,12 +141,18 @@ impl Payload for ChatMessage<'_> {
 
 /// Send a fresh `auth`, on this connection, before the deadline.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "AuthRequiredPayload")
+)]
 pub struct AuthRequired {
     /// For programs.
     pub reason: ReauthReason,
     /// For people.
     pub message: &'static str,
-    /// After this: 1008 `Re-authentication timeout`.
+    /// After this: 1008 `Re-authentication timeout`. The time left is its difference to the
+    /// message's own `timestamp`.
     pub deadline: Rfc3339,
 }
 
@@ -129,6 +162,7 @@ impl Payload for AuthRequired {
 
 /// Why a fresh `auth` is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReauthReason {
     /// The token runs out.
@@ -153,15 +187,22 @@ impl ReauthReason {
 
 /// One message was not done; the connection goes on.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(transform = super::schema::rate_limits_say_when)
+)]
 pub struct ErrorPayload<'a> {
     /// For programs.
     pub error: ErrorCode,
     /// For people; names the field at fault.
     pub message: &'a str,
     /// The message that this answers; null when it had no usable id.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_ID_CHARS)))]
     pub request_id: Option<&'a str>,
     /// With `rate_limited`: when one more will be taken, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub retry_after_ms: Option<u64>,
 }
 

@@ -1,0 +1,196 @@
+//! The JSON Schema of the messages, made from the types that are on the wire.
+//!
+//! What the server says is described by the types that it serialises. What clients say is parsed by
+//! hand, without copying; here it has owned forms, which tests hold to that parser.
+//!
+//! The schema is open, as the protocol is: a field that is not named is passed over.
+
+use std::borrow::Cow;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use super::{
+    AuthRequired, ChatMessage, ErrorPayload, MAX_CONTENT_CHARS, MAX_ID_CHARS, MAX_USER_CHARS,
+    Payload, RecipeUpdate, SUBPROTOCOL, ServerMessage,
+};
+use crate::time::Rfc3339;
+
+/// The whole document: one entry of `$defs` for each message, payload and part of one, and one for
+/// all that clients say and all that the server says.
+#[must_use]
+pub fn document() -> Value {
+    let mut messages = Messages(SchemaSettings::draft2020_12().for_serialize().into_generator());
+    let from_clients = [
+        messages.client::<AuthPayload>("Auth", "auth"),
+        messages.client::<ChatPayload>("ClientChatMessage", "chat_message"),
+    ];
+    let from_the_server = [
+        messages.server::<AuthRequired>("AuthRequired"),
+        messages.server::<ChatMessage<'_>>("ServerChatMessage"),
+        messages.server::<RecipeUpdate<'_>>("RecipeUpdate"),
+        messages.server::<ErrorPayload<'_>>("ErrorMessage"),
+    ];
+    let directions = [
+        messages.one_of("ClientMessage", "Every message that a client sends.", &from_clients),
+        messages.one_of("ServerMessage", "Every message that the server sends.", &from_the_server),
+    ];
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": format!("The messages of {SUBPROTOCOL}"),
+        "description": "Lengths are counted in Unicode code points. A field that is not named here \
+            is passed over.",
+        "anyOf": directions,
+        "$defs": messages.0.take_definitions(true),
+    })
+}
+
+/// The definitions so far.
+struct Messages(SchemaGenerator);
+
+impl Messages {
+    fn client<P: JsonSchema>(&mut self, name: &str, kind: &str) -> Value {
+        let envelope = ClientEnvelope::<P>::json_schema(&mut self.0);
+        self.message::<P>(name, kind, envelope)
+    }
+
+    fn server<P: Payload + JsonSchema>(&mut self, name: &str) -> Value {
+        let envelope = ServerMessage::<P>::json_schema(&mut self.0);
+        self.message::<P>(name, P::TYPE, envelope)
+    }
+
+    /// An envelope is told from the others by its `type`, and described as its payload is.
+    fn message<P: JsonSchema>(&mut self, name: &str, kind: &str, mut envelope: Schema) -> Value {
+        let payload = P::json_schema(&mut self.0);
+        envelope.insert("description".to_owned(), json!(payload.get("description")));
+        if let Some(field) = envelope.pointer_mut("/properties/type") {
+            *field =
+                json!({ "type": "string", "const": kind, "description": "The discriminator." });
+        }
+        self.define(name, envelope.to_value())
+    }
+
+    fn one_of(&mut self, name: &str, description: &str, messages: &[Value]) -> Value {
+        self.define(name, json!({ "description": description, "oneOf": messages }))
+    }
+
+    /// Puts a definition among the others, and returns the reference to it.
+    fn define(&mut self, name: &str, schema: Value) -> Value {
+        self.0.definitions_mut().insert(name.to_owned(), schema);
+        json!({ "$ref": format!("#/$defs/{name}") })
+    }
+}
+
+/// An RFC 3339 date-time as far as a pattern can tell: a 30 February is refused all the same.
+const CLIENT_TIME: &str = concat!(
+    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])",
+    "[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\\.[0-9]+)?",
+    "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?$"
+);
+/// As [`Rfc3339`] writes it.
+const SERVER_TIME: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$";
+
+impl JsonSchema for Rfc3339 {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Rfc3339".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time", "pattern": SERVER_TIME })
+    }
+}
+
+/// `rate_limited` always says when one more message will be taken.
+pub(super) fn rate_limits_say_when(schema: &mut Schema) {
+    let is_rate_limited = json!({ "properties": { "error": { "const": "rate_limited" } } });
+    schema.insert("if".to_owned(), is_rate_limited);
+    schema.insert("then".to_owned(), json!({ "required": ["retry_after_ms"] }));
+}
+
+/// A message of a client, owned.
+#[derive(JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
+#[cfg_attr(not(test), expect(dead_code, reason = "it is only described"))]
+struct ClientEnvelope<P> {
+    #[schemars(rename = "type")]
+    #[cfg_attr(test, serde(rename = "type"))]
+    kind: String,
+    /// Unique within its sender. Each `auth` needs a fresh one; a chat message that is sent again
+    /// keeps its own.
+    #[schemars(length(min = 1, max = MAX_ID_CHARS))]
+    id: String,
+    /// An RFC 3339 date-time, whose offset may be left out. It is checked for its form, never used.
+    #[schemars(regex(pattern = CLIENT_TIME))]
+    timestamp: String,
+    /// What is said.
+    payload: P,
+}
+
+/// Who it is: the first message on a connection, and the answer to `auth_required`.
+#[derive(JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
+#[cfg_attr(not(test), expect(dead_code, reason = "it is only described"))]
+struct AuthPayload {
+    /// A JWT in the compact form.
+    #[schemars(length(min = 1))]
+    token: String,
+}
+
+/// What a user says in the room.
+#[derive(JsonSchema)]
+#[schemars(rename = "ClientChatMessagePayload")]
+#[cfg_attr(test, derive(serde::Deserialize))]
+#[cfg_attr(not(test), expect(dead_code, reason = "it is only described"))]
+struct ChatPayload {
+    /// 1 to 16,384 characters.
+    #[schemars(length(min = 1, max = MAX_CONTENT_CHARS))]
+    content: String,
+}
+
+/// A message that was said before this connection came. The application writes it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it is only described")]
+pub(super) struct HistoryEntry {
+    /// The message's id.
+    #[schemars(length(min = 1, max = MAX_ID_CHARS))]
+    id: String,
+    /// The sender's `sub`.
+    #[schemars(length(min = 1, max = MAX_USER_CHARS))]
+    user_id: String,
+    /// As it was sent.
+    #[schemars(length(min = 1, max = MAX_CONTENT_CHARS))]
+    content: String,
+    /// When it was said.
+    #[schemars(extend("format" = "date-time"))]
+    timestamp: String,
+    /// What the application answered.
+    reply: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ClientMessage, parse};
+    use super::*;
+    use crate::time::is_date_time;
+
+    const AUTH: &str = include_str!("../../tests/fixtures/messages/client_auth.json");
+    const CHAT: &str = include_str!("../../tests/fixtures/messages/client_chat_message.json");
+
+    #[test]
+    fn the_owned_forms_read_what_the_parser_reads() {
+        let auth: ClientEnvelope<AuthPayload> = serde_json::from_str(AUTH).unwrap();
+        let read =
+            ClientMessage::Auth { id: auth.id.into(), token: Some(auth.payload.token.into()) };
+        assert!(parse(AUTH) == Ok(read));
+        let chat: ClientEnvelope<ChatPayload> = serde_json::from_str(CHAT).unwrap();
+        let read = ClientMessage::Chat { id: chat.id.into(), content: chat.payload.content.into() };
+        assert_eq!(parse(CHAT), Ok(read));
+        assert_eq!([auth.kind, chat.kind], ["auth", "chat_message"]);
+        assert!([auth.timestamp, chat.timestamp].iter().all(|time| is_date_time(time)));
+    }
+}
