@@ -1,116 +1,26 @@
 // The messages of the protocol recipe-chat.v2, as they are on the wire. Types only.
+//
+// Written by `npm run types` from docs/messages.schema.json, which is made from src/protocol.
 
-/** The first message on a connection, and the answer to `auth_required`. */
-export type Auth = {
-  type: 'auth';
-  id: string;
-  timestamp: string;
-  payload: AuthPayload;
-};
-
-export type AuthPayload = {
-  /** A JWT in the compact form. */
-  token: string;
-};
-
-/** What a user says. */
-export type ClientChatMessage = {
-  type: 'chat_message';
-  id: string;
-  timestamp: string;
-  payload: ClientChatMessagePayload;
-};
-
-export type ClientChatMessagePayload = {
-  /** 1 to 16,384 characters. */
-  content: string;
-};
-
-/** Every message that a client sends. */
+/**
+ * Lengths are counted in Unicode code points. A field that is not named here is passed over.
+ */
+export type Message = ClientMessage | ServerMessage;
+/**
+ * Every message that a client sends.
+ */
 export type ClientMessage = Auth | ClientChatMessage;
-
-/** The server asks for a new `auth` on the same connection. */
-export type AuthRequired = {
-  type: 'auth_required';
-  id: string;
-  timestamp: string;
-  payload: AuthRequiredPayload;
-};
-
-export type AuthRequiredPayload = {
-  reason: ReauthReason;
-  message: string;
-  /** RFC 3339; the time left is its difference to the message's own `timestamp`. */
-  deadline: string;
-};
-
+/**
+ * Every message that the server sends.
+ */
+export type ServerMessage = AuthRequired | ServerChatMessage | RecipeUpdate | ErrorMessage;
+/**
+ * Why a fresh `auth` is asked for.
+ */
 export type ReauthReason = 'token_expiring' | 'session_age' | 'requested';
-
-/** What somebody else in the room said. */
-export type ServerChatMessage = {
-  type: 'chat_message';
-  id: string;
-  timestamp: string;
-  payload: ServerChatMessagePayload;
-};
-
-export type ServerChatMessagePayload = {
-  content: string;
-  user_id: string;
-};
-
-/** An answer, an acknowledgement of an `auth`, or news that nobody asked for. */
-export type RecipeUpdate = {
-  type: 'recipe_update';
-  id: string;
-  timestamp: string;
-  payload: RecipeUpdatePayload;
-};
-
-export type RecipeUpdatePayload = {
-  /** The message that this answers; null where nobody asked. */
-  request_id: string | null;
-  /** Text for people. */
-  content: string;
-  /** The whole recipe in the application's form; null when it did not change. */
-  recipe_data: unknown;
-  /** In acknowledgements only. */
-  session?: Session;
-  /** In the first acknowledgement only, the oldest first. */
-  history?: HistoryEntry[];
-};
-
-export type Session = {
-  user_id: string;
-  expires_at: string;
-  reauth_at: string;
-};
-
-export type HistoryEntry = {
-  id: string;
-  user_id: string;
-  content: string;
-  timestamp: string;
-  reply: string | null;
-};
-
-/** Something was refused; the connection goes on. */
-export type ErrorMessage = {
-  type: 'error';
-  id: string;
-  timestamp: string;
-  payload: ErrorPayload;
-};
-
-export type ErrorPayload = {
-  error: ErrorCode;
-  /** Text for people. */
-  message: string;
-  request_id: string | null;
-  /** Always there with `rate_limited`. */
-  retry_after_ms?: number;
-};
-
+/**
+ * Why one message was not done. The connection goes on.
+ */
 export type ErrorCode =
   | 'invalid_json'
   | 'invalid_message'
@@ -120,5 +30,269 @@ export type ErrorCode =
   | 'backend_timeout'
   | 'internal';
 
-/** Every message that the server sends. */
-export type ServerMessage = AuthRequired | ServerChatMessage | RecipeUpdate | ErrorMessage;
+/**
+ * Who it is: the first message on a connection, and the answer to `auth_required`.
+ */
+export interface Auth {
+  /**
+   * The discriminator.
+   */
+  type: 'auth';
+  /**
+   * Unique within its sender. Each `auth` needs a fresh one; a chat message that is sent again
+   * keeps its own.
+   */
+  id: string;
+  /**
+   * An RFC 3339 date-time, whose offset may be left out. It is checked for its form, never used.
+   */
+  timestamp: string;
+  /**
+   * What is said.
+   */
+  payload: AuthPayload;
+}
+/**
+ * Who it is: the first message on a connection, and the answer to `auth_required`.
+ */
+export interface AuthPayload {
+  /**
+   * A JWT in the compact form.
+   */
+  token: string;
+}
+/**
+ * What a user says in the room.
+ */
+export interface ClientChatMessage {
+  /**
+   * The discriminator.
+   */
+  type: 'chat_message';
+  /**
+   * Unique within its sender. Each `auth` needs a fresh one; a chat message that is sent again
+   * keeps its own.
+   */
+  id: string;
+  /**
+   * An RFC 3339 date-time, whose offset may be left out. It is checked for its form, never used.
+   */
+  timestamp: string;
+  /**
+   * What is said.
+   */
+  payload: ClientChatMessagePayload;
+}
+/**
+ * What a user says in the room.
+ */
+export interface ClientChatMessagePayload {
+  /**
+   * 1 to 16,384 characters.
+   */
+  content: string;
+}
+/**
+ * Send a fresh `auth`, on this connection, before the deadline.
+ */
+export interface AuthRequired {
+  /**
+   * The discriminator.
+   */
+  type: 'auth_required';
+  /**
+   * Unique within its sender; the server's own are UUIDv7.
+   */
+  id: string;
+  /**
+   * By the server's clock, in UTC.
+   */
+  timestamp: string;
+  /**
+   * What is said.
+   */
+  payload: AuthRequiredPayload;
+}
+/**
+ * Send a fresh `auth`, on this connection, before the deadline.
+ */
+export interface AuthRequiredPayload {
+  /**
+   * For programs.
+   */
+  reason: ReauthReason;
+  /**
+   * For people.
+   */
+  message: string;
+  /**
+   * After this: 1008 `Re-authentication timeout`. The time left is its difference to the
+   * message's own `timestamp`.
+   */
+  deadline: string;
+}
+/**
+ * What somebody else in the room said.
+ */
+export interface ServerChatMessage {
+  /**
+   * The discriminator.
+   */
+  type: 'chat_message';
+  /**
+   * Unique within its sender; the server's own are UUIDv7.
+   */
+  id: string;
+  /**
+   * By the server's clock, in UTC.
+   */
+  timestamp: string;
+  /**
+   * What is said.
+   */
+  payload: ServerChatMessagePayload;
+}
+/**
+ * What somebody else in the room said.
+ */
+export interface ServerChatMessagePayload {
+  /**
+   * As it was sent.
+   */
+  content: string;
+  /**
+   * The sender's `sub`.
+   */
+  user_id: string;
+}
+/**
+ * The acknowledgement of an `auth`, the answer to a chat message, or news of the recipe.
+ */
+export interface RecipeUpdate {
+  /**
+   * The discriminator.
+   */
+  type: 'recipe_update';
+  /**
+   * Unique within its sender; the server's own are UUIDv7.
+   */
+  id: string;
+  /**
+   * By the server's clock, in UTC.
+   */
+  timestamp: string;
+  /**
+   * What is said.
+   */
+  payload: RecipeUpdatePayload;
+}
+/**
+ * The acknowledgement of an `auth`, the answer to a chat message, or news of the recipe.
+ */
+export interface RecipeUpdatePayload {
+  /**
+   * The message that this answers; null when nobody asked.
+   */
+  request_id: string | null;
+  /**
+   * Text for people.
+   */
+  content: string;
+  /**
+   * The whole recipe in the application's form, or null when it did not change.
+   */
+  recipe_data: unknown;
+  /**
+   * In acknowledgements only, where the application keeps a history: the room's last messages,
+   * the oldest first.
+   */
+  history?: HistoryEntry[];
+  /**
+   * In acknowledgements only.
+   */
+  session?: Session;
+}
+/**
+ * A message that was said before this connection came. The application writes it.
+ */
+export interface HistoryEntry {
+  /**
+   * The message's id.
+   */
+  id: string;
+  /**
+   * The sender's `sub`.
+   */
+  user_id: string;
+  /**
+   * As it was sent.
+   */
+  content: string;
+  /**
+   * When it was said.
+   */
+  timestamp: string;
+  /**
+   * What the application answered.
+   */
+  reply: string | null;
+}
+/**
+ * Who the client is now, and for how long.
+ */
+export interface Session {
+  /**
+   * The token's `sub`.
+   */
+  user_id: string;
+  /**
+   * The token's `exp`.
+   */
+  expires_at: string;
+  /**
+   * When `auth_required` will come; never in the past.
+   */
+  reauth_at: string;
+}
+/**
+ * One message was not done; the connection goes on.
+ */
+export interface ErrorMessage {
+  /**
+   * The discriminator.
+   */
+  type: 'error';
+  /**
+   * Unique within its sender; the server's own are UUIDv7.
+   */
+  id: string;
+  /**
+   * By the server's clock, in UTC.
+   */
+  timestamp: string;
+  /**
+   * What is said.
+   */
+  payload: ErrorPayload;
+}
+/**
+ * One message was not done; the connection goes on.
+ */
+export interface ErrorPayload {
+  /**
+   * For programs.
+   */
+  error: ErrorCode;
+  /**
+   * For people; names the field at fault.
+   */
+  message: string;
+  /**
+   * The message that this answers; null when it had no usable id.
+   */
+  request_id: string | null;
+  /**
+   * With `rate_limited`: when one more will be taken, in milliseconds.
+   */
+  retry_after_ms?: number;
+}

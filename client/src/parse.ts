@@ -37,5 +37,6 @@ export function parseServerMessage(frame: unknown): ServerMessage | null {
   const { type, payload } = message;
   const isKnown = isText(type) && Object.hasOwn(CHECKS, type as string);
   if (!isKnown || !isObject(payload)) return null;
-  return CHECKS[type as ServerMessage['type']](payload) ? (message as ServerMessage) : null;
+  if (!CHECKS[type as ServerMessage['type']](payload)) return null;
+  return message as unknown as ServerMessage;
 }
