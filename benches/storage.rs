@@ -67,7 +67,14 @@ impl Kitchen {
     fn settle(&mut self) -> Vec<u8> {
         let mut written = Vec::new();
         while let Some(action) = self.node.poll_action() {
-            let Action::Flush(id) = action else { continue };
+            let id = match action {
+                Action::Flush(id) => id,
+                Action::Submit(command) => {
+                    self.node.handle_completion(NOW, command.run());
+                    continue;
+                }
+                _ => continue,
+            };
             loop {
                 let mut slices = [IoSlice::new(&[]); 8];
                 let filled = self.node.pending_output(id, &mut slices);
@@ -96,8 +103,7 @@ impl Kitchen {
             body.len()
         );
         let id = self.accept();
-        self.bytes(id, request.into_bytes());
-        let answer = String::from_utf8(self.answered()).unwrap();
+        let answer = String::from_utf8(self.bytes(id, request.into_bytes())).unwrap();
         let recipe: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
         let id = self.accept();
         self.bytes(id, upgrade(recipe["id"].as_str().unwrap()));
