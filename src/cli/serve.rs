@@ -2,13 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use vestibule::config::Config;
 use vestibule::net::Server;
-use vestibule::node::{Histogram, Metrics};
+use vestibule::node::{Histogram, Metrics, Reading};
 use vestibule::protocol::CloseReason;
 
 use super::reload::{self, Reloader};
@@ -110,8 +111,10 @@ fn serve(
         ::log::warn!("{warning}");
     }
     let (app, beside) = application::choose(args.app, &config)?;
-    let server = Server::bind(&config, app).map_err(|error| error.to_string())?;
+    let mut server = Server::bind(&config, app).map_err(|error| error.to_string())?;
     let beside = beside.start(server.handle())?;
+    let lines = logging.clone();
+    server.add_probe(Arc::new(move || vec![lost_lines(lines.dropped())]));
     let handle = server.handle();
     let (global, flags, live) = (global.clone(), args.settings(), beside.live());
     let reloader = Reloader { global, flags, handle: handle.clone(), running, live };
@@ -129,6 +132,14 @@ fn serve(
     beside.finish();
     ::log::info!("{}", summary(&counted));
     Ok(())
+}
+
+fn lost_lines(dropped: u64) -> Reading {
+    Reading {
+        name: "vestibule_log_lines_dropped_total",
+        help: "Log lines that were dropped because they came faster than they were written.",
+        value: dropped as f64,
+    }
 }
 
 /// One line of what a server counted in its life: reasons that never came are left out.

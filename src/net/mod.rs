@@ -24,6 +24,7 @@ mod handle;
 pub(crate) mod http;
 mod keys;
 mod listener;
+mod process;
 mod reactor;
 mod transport;
 mod worker;
@@ -35,6 +36,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use mio::{Poll, Token, Waker};
 
@@ -45,7 +47,7 @@ use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
 use self::worker::Workers;
 use crate::config::Config;
 use crate::node::app::App;
-use crate::node::{Metrics, Node};
+use crate::node::{Metrics, Node, Probe};
 
 /// A server whose addresses are bound: clients can connect, and are served once it runs.
 #[derive(Debug)]
@@ -67,6 +69,7 @@ impl Server {
         if let Some(keys) = keys {
             node.replace_keys(keys);
         }
+        node.add_probe(Arc::new(process::read));
         let mut listeners = Listeners::bind(config)?;
         let poll = Poll::new().map_err(StartError::Poll)?;
         let waker = Waker::new(poll.registry(), Token(WAKER)).map_err(StartError::Poll)?;
@@ -90,6 +93,11 @@ impl Server {
     #[must_use]
     pub fn admin_addr(&self) -> Option<SocketAddr> {
         self.reactor.listeners.admin_address()
+    }
+
+    /// Has what `probe` reads shown with the counters: by a worker, each time they are collected.
+    pub fn add_probe(&mut self, probe: Probe) {
+        self.reactor.add_probe(probe);
     }
 
     /// For other threads: to end the server, and to answer what the application held.

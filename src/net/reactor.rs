@@ -30,7 +30,7 @@ use super::transport::{Queued, Transports};
 use super::worker::Workers;
 use crate::config::Config;
 use crate::id::ConnId;
-use crate::node::{Hangup, Metrics, Node, Schedule, Unit};
+use crate::node::{Hangup, Metrics, Node, Probe, Schedule, Unit};
 use crate::time::{Instant, Now};
 
 /// One read's bytes. Shared by all connections: what a connection leaves unfinished is the node's.
@@ -117,6 +117,10 @@ impl Reactor {
             draining: false,
             node,
         }
+    }
+
+    pub(super) fn add_probe(&mut self, probe: Probe) {
+        self.node.add_probe(probe);
     }
 
     /// Turns until a shutdown is asked for and the node is drained. What was counted is left.

@@ -215,7 +215,12 @@ impl Node {
         } else {
             self.metrics.reauthenticated += 1;
         }
-        self.with_session(index, |session, _| session.admitted(now.monotonic, join.clocks));
+        let since_101 =
+            self.with_session(index, |session, _| session.admitted(now.monotonic, join.clocks));
+        if let Some(micros) = since_101.flatten() {
+            self.metrics.auth_time.record(micros.into());
+        }
+        self.metrics.updates_out += 1;
         let Some(user) = self.users.name_of(index).cloned() else { return };
         let asker = self.id_of(index);
         log::debug!(connection:% = asker; "{} {user}", if is_first { "joined as" } else { "is still" });

@@ -11,6 +11,7 @@ use super::answers::{Known, MessageKey};
 use super::app::{Answer, Incoming, Reply, Update};
 use super::connection::PendingMessage;
 use super::frame::Shared;
+use super::metrics::Call;
 use super::port::{Action, Command, Completion, Outcome, Ticket, Work};
 use super::questions::{Kind, Question};
 use super::session::Verdict;
@@ -24,7 +25,13 @@ impl Node {
         let is_refused = matches!(done.outcome, Outcome::Refused);
         self.metrics.refused_work += u64::from(is_refused);
         match self.questions.close(done.ticket) {
-            Some(question) => self.answered(now, question, done),
+            Some(question) => {
+                if let Some(call) = Call::of(&question.kind) {
+                    let micros = now.monotonic.since(question.asked).as_micros();
+                    self.metrics.count_answer(call, u64::try_from(micros).unwrap_or(u64::MAX));
+                }
+                self.answered(now, question, done);
+            }
             None => self.metrics.late_completions += 1,
         }
         // What is done has left a place. What was refused has not, and is not tried at once again.
@@ -45,6 +52,9 @@ impl Node {
                     (Some(index), Some(join)) => self.joined(now, index, &join, done.outcome),
                     _ => self.metrics.late_completions += 1,
                 }
+            }
+            Kind::Collect { is_json } => {
+                self.collected(now, question.asker, is_json, done.outcome);
             }
             Kind::Publish { room } => {
                 self.published_later(now, question.asker, &room, answer_of(done.outcome));
@@ -93,7 +103,7 @@ impl Node {
             let timestamp = self.timestamp(now);
             let message = ServerMessage::relayed(id, timestamp, payload);
             let frame = self.encoder.text(|buffer| message.write(buffer));
-            self.fan_out(now, &room, Some(asker), &frame);
+            self.metrics.chats_out += self.fan_out(now, &room, Some(asker), &frame) as u64;
         }
         let ticket = self.questions.issue();
         let message = Incoming {
@@ -189,6 +199,7 @@ impl Node {
         match answer {
             Ok(update) => {
                 let frame = self.update(now, update, Some(id));
+                self.metrics.updates_out += 1;
                 self.reply(index, frame);
             }
             Err(error) => {
@@ -217,7 +228,7 @@ impl Node {
     fn tell_of_change(&mut self, now: Now, room: &str, asker: ConnId, update: &Arc<Update>) {
         if update.broadcast {
             let frame = self.update(now, update, None);
-            self.fan_out(now, room, Some(asker), &frame);
+            self.metrics.updates_out += self.fan_out(now, room, Some(asker), &frame) as u64;
         }
     }
 

@@ -40,6 +40,8 @@ impl Node {
         if is_websocket {
             self.metrics.count_close(reason);
             let id = self.id_of(index);
+            let is_first = self.phase(id).is_some_and(Phase::is_pending);
+            self.metrics.count_auth_end(reason, is_first);
             log::debug!(connection:% = id; "closed: {} {}", reason.code(), reason.text());
             let frame = self.encoder.close(reason);
             self.say_goodbye(now, index, frame, Some(reason));

@@ -56,6 +56,7 @@ impl Node {
         let deadline = now.unix_at(deadline).to_rfc3339();
         let message = reason.message();
         let frame = self.message(now, AuthRequired { reason, message, deadline });
+        self.metrics.auth_required_out += 1;
         self.send(now, index, frame);
     }
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use super::metrics::{Histogram, REFUSAL_STATUSES};
+use super::metrics::{AuthEnd, Call, Histogram, Metrics, REFUSAL_STATUSES};
 use super::session::Phase;
 use super::{Legacy, Node};
 use crate::protocol::{CloseReason, ErrorCode};
@@ -29,15 +29,19 @@ pub(super) enum Kind {
     Histogram,
 }
 
-/// Each with the values of its labels.
-pub(super) type Numbers = Vec<(Vec<Cow<'static, str>>, u64)>;
+/// The values of a sample's labels.
+pub(super) type Labels = Vec<Cow<'static, str>>;
+type Numbers = Vec<(Labels, u64)>;
 
 /// The values of a family.
 #[derive(Debug)]
 pub(super) enum Samples<'a> {
     Numbers(Numbers),
-    /// Of microseconds; shown with a bucket to each of these powers of two.
-    Micros(&'a Histogram, RangeInclusive<u32>),
+    /// Of microseconds; shown with a bucket up to each of these powers of two.
+    Micros {
+        histograms: Vec<(Labels, &'a Histogram)>,
+        powers: RangeInclusive<u32>,
+    },
 }
 
 fn counter(
@@ -53,21 +57,36 @@ fn total(name: &'static str, help: &'static str, count: u64) -> Family<'static> 
     counter(name, help, &[], vec![(Vec::new(), count)])
 }
 
+fn gauge(
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [&'static str],
+    numbers: Numbers,
+) -> Family<'static> {
+    Family { kind: Kind::Gauge, ..counter(name, help, labels, numbers) }
+}
+
 fn micros<'a>(
     name: &'static str,
     help: &'static str,
     histogram: &'a Histogram,
     powers: RangeInclusive<u32>,
 ) -> Family<'a> {
-    let samples = Samples::Micros(histogram, powers);
+    let samples = Samples::Micros { histograms: vec![(Vec::new(), histogram)], powers };
     Family { name, help, kind: Kind::Histogram, labels: &[], samples }
 }
 
+/// Values of one label.
+fn by<const N: usize>(values: [(&'static str, u64); N]) -> Numbers {
+    values.map(|(label, count)| (vec![label.into()], count)).into()
+}
+
 impl Node {
-    /// All families, in the order in which they are shown. Some 150 numbers, whatever is going on.
+    /// All families, in the order in which they are shown. Some 200 numbers, whatever is going on.
     pub(super) fn families(&self) -> Vec<Family<'_>> {
         let metrics = &self.metrics;
         let mut families = self.connection_families();
+        families.extend(self.auth_families());
         families.extend(self.traffic_families());
         families.push(counter(
             "vestibule_limit_hits_total",
@@ -75,32 +94,59 @@ impl Node {
             &["limit"],
             self.limit_hits(),
         ));
-        families.extend([
-            counter(
-                "vestibule_admin_calls_total",
-                "Calls on the admin listener.",
-                &["result"],
-                vec![
-                    (vec!["taken".into()], metrics.admin_calls),
-                    (vec!["denied".into()], metrics.admin_denied),
-                ],
-            ),
-            micros(
-                "vestibule_timer_lateness_seconds",
-                "How late deadlines were handled.",
-                &metrics.timer_lateness,
-                // 128 µs to 1 s; a tick of the wheel is 2¹³ µs.
-                7..=20,
-            ),
-            micros(
-                "vestibule_loop_seconds",
-                "How long the reactor's turns took, without the wait.",
-                &metrics.turns,
-                // 16 µs to 131 ms.
-                4..=17,
-            ),
-        ]);
+        let calls = [("taken", metrics.admin_calls), ("denied", metrics.admin_denied)];
+        families.push(counter(
+            "vestibule_admin_calls_total",
+            "Calls on the admin listener.",
+            &["result"],
+            by(calls),
+        ));
+        families.push(micros(
+            "vestibule_timer_lateness_seconds",
+            "How late deadlines were handled.",
+            &metrics.timer_lateness,
+            // 128 µs to 1 s; a tick of the wheel is 2¹³ µs.
+            7..=20,
+        ));
+        families.push(micros(
+            "vestibule_loop_seconds",
+            "How long the reactor's turns took, without the wait.",
+            &metrics.turns,
+            // 16 µs to 131 ms.
+            4..=17,
+        ));
         families
+    }
+
+    fn auth_families(&self) -> Vec<Family<'_>> {
+        let metrics = &self.metrics;
+        let results = |accepted: u64, failed: fn(&Metrics, AuthEnd) -> u64| {
+            let failed = AuthEnd::ALL.map(|end| (end.name(), failed(metrics, end)));
+            [by([("accepted", accepted)]), by(failed)].concat()
+        };
+        let first = results(metrics.authenticated, Metrics::failed_auths);
+        let later = results(metrics.reauthenticated, Metrics::failed_reauths);
+        vec![
+            counter(
+                "vestibule_auth_total",
+                "First authentications of a WebSocket, by how they ended.",
+                &["result"],
+                first,
+            ),
+            counter(
+                "vestibule_reauth_total",
+                "Re-authentications, by how they ended.",
+                &["result"],
+                later,
+            ),
+            micros(
+                "vestibule_auth_seconds",
+                "From the 101 to the acknowledgement of the first auth.",
+                &metrics.auth_time,
+                // 256 µs to 8 s.
+                8..=23,
+            ),
+        ]
     }
 
     fn connection_families(&self) -> Vec<Family<'_>> {
@@ -113,13 +159,12 @@ impl Node {
         let refused = REFUSAL_STATUSES.map(|status| (vec![code(status)], metrics.refusals(status)));
         let legacy = Legacy::ALL.map(|kind| (vec![kind.name().into()], metrics.legacy(kind)));
         vec![
-            Family {
-                name: "vestibule_connections",
-                help: "Connections of the public listeners at this moment, by their phase.",
-                kind: Kind::Gauge,
-                labels: &["state"],
-                samples: Samples::Numbers(states.into()),
-            },
+            gauge(
+                "vestibule_connections",
+                "Connections of the public listeners at this moment, by their phase.",
+                &["state"],
+                states.into(),
+            ),
             total(
                 "vestibule_connections_total",
                 "TCP connections that were accepted.",
@@ -154,7 +199,41 @@ impl Node {
 
     fn traffic_families(&self) -> Vec<Family<'_>> {
         let metrics = &self.metrics;
+        let answers = Call::ALL.map(|call| (vec![call.name().into()], metrics.answer_time(call)));
+        let errors = ErrorCode::ALL.iter().map(|&code| metrics.errors(code)).sum();
+        let message = |direction: &'static str, kind: &'static str, count| {
+            (vec![direction.into(), kind.into()], count)
+        };
+        let messages = vec![
+            message("in", "auth", metrics.auth_in),
+            message("in", "chat_message", metrics.chats_in),
+            message("in", "invalid", metrics.invalid_in),
+            message("out", "recipe_update", metrics.updates_out),
+            message("out", "chat_message", metrics.chats_out),
+            message("out", "auth_required", metrics.auth_required_out),
+            message("out", "error", errors),
+        ];
         vec![
+            counter(
+                "vestibule_messages_total",
+                "Messages that came, and messages that were queued for peers, one for each.",
+                &["direction", "type"],
+                messages,
+            ),
+            gauge(
+                "vestibule_outbound_bytes",
+                "Bytes that are queued for peers at this moment.",
+                &[],
+                vec![(Vec::new(), self.pool.weight() as u64)],
+            ),
+            Family {
+                name: "vestibule_backend_seconds",
+                help: "How long the application took for what it did not answer at once.",
+                kind: Kind::Histogram,
+                labels: &["call"],
+                // 256 µs to 8 s.
+                samples: Samples::Micros { histograms: answers.into(), powers: 8..=23 },
+            },
             total("vestibule_requests_total", "HTTP requests that were taken.", metrics.requests),
             total(
                 "vestibule_repeated_messages_total",

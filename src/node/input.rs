@@ -152,6 +152,7 @@ impl Node {
         }
         let Some(connection) = self.connections.get(index) else { return };
         let parsed = protocol::parse(text);
+        self.metrics.count_in(&parsed);
         let verdict = connection.session.judge_first(&parsed);
         if verdict == Verdict::Close(CloseReason::FirstMessageNotAuth) {
             self.notice_legacy(now, index, Legacy::FirstMessage);
@@ -180,6 +181,7 @@ impl Node {
             waiting.texts.push_back(text.into());
             return;
         }
+        self.metrics.count_in(&parsed);
         let verdict = connection.session.judge(now.monotonic, &self.policy, &parsed);
         self.carry_out(now, index, verdict);
     }
@@ -203,6 +205,7 @@ impl Node {
             let next = auth.or_else(|| is_free.then(|| waiting.texts.pop_front()).flatten());
             let Some(text) = next else { break };
             let parsed = protocol::parse(&text);
+            self.metrics.count_in(&parsed);
             let verdict = connection.session.judge(now.monotonic, &self.policy, &parsed);
             self.carry_out(now, index, verdict);
         }

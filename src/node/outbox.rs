@@ -35,6 +35,16 @@ struct Queue {
 pub(super) struct Pool {
     #[expect(clippy::vec_box, reason = "the box is what is used again")]
     queues: Vec<Box<Queue>>,
+    /// What all outboxes of this pool weigh: kept as they change, so that nobody has to add it up.
+    weight: usize,
+}
+
+impl Pool {
+    /// What is queued for all peers, in bytes with the queues' own.
+    #[must_use]
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
 }
 
 /// The peer reads too slowly: the frame was not taken.
@@ -70,16 +80,19 @@ impl Outbox {
         let queue = self.queue.get_or_insert_with(|| pool.queues.pop().unwrap_or_default());
         queue.frames.push_back(frame);
         queue.weight += weight;
+        pool.weight += weight;
         Ok(())
     }
 
     /// Drops every frame that is not partly out: room for a last one.
     pub(super) fn drop_unsent(&mut self, pool: &mut Pool) {
         let Some(queue) = &mut self.queue else { return };
+        let before = queue.weight;
         let keep = usize::from(queue.sent > 0);
         for frame in queue.frames.drain(keep..) {
             queue.weight = queue.weight.saturating_sub(frame.len() + FRAME_OVERHEAD);
         }
+        pool.weight = pool.weight.saturating_sub(before - queue.weight);
         if keep == 0 {
             self.recycle(pool);
         }
@@ -100,6 +113,7 @@ impl Outbox {
     /// `written` bytes are out.
     pub(super) fn consume(&mut self, pool: &mut Pool, written: usize) {
         let Some(queue) = &mut self.queue else { return };
+        let before = queue.weight;
         queue.sent += written;
         queue.weight = queue.weight.saturating_sub(written);
         while let Some(first) = queue.frames.front()
@@ -109,6 +123,7 @@ impl Outbox {
             queue.weight = queue.weight.saturating_sub(FRAME_OVERHEAD);
             queue.frames.pop_front();
         }
+        pool.weight = pool.weight.saturating_sub(before - queue.weight);
         if queue.frames.is_empty() {
             self.recycle(pool);
         }
@@ -118,6 +133,7 @@ impl Outbox {
     pub(super) fn clear(&mut self, pool: &mut Pool) {
         if let Some(queue) = &mut self.queue {
             queue.frames.clear();
+            pool.weight = pool.weight.saturating_sub(queue.weight);
             self.recycle(pool);
         }
     }

@@ -14,6 +14,8 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Question {
     serial: u32,
+    /// When it was asked.
+    pub(crate) asked: Instant,
     /// Who asked.
     pub(crate) asker: ConnId,
     /// What.
@@ -33,6 +35,11 @@ pub(crate) enum Kind {
     Publish {
         /// Which.
         room: SmolStr,
+    },
+    /// What does the world outside have to add to the counters?
+    Collect {
+        /// For a program that reads JSON, and not Prometheus' text.
+        is_json: bool,
     },
     /// What is the answer to this message?
     Message {
@@ -73,7 +80,7 @@ impl Questions {
         kind: Kind,
         deadline: Instant,
     ) {
-        let index = self.open.insert(Question { serial: ticket.serial, asker, kind });
+        let index = self.open.insert(Question { serial: ticket.serial, asked: now, asker, kind });
         debug_assert_eq!(index, ticket.index as usize, "nothing was opened since the ticket");
         if deadline != Instant::NEVER {
             self.deadlines.push_back((deadline, ticket));

@@ -283,7 +283,14 @@ impl Node {
 
     /// The time of `index` is over before it is a WebSocket. Who waits for the application is told.
     pub(super) fn handshake_is_over(&mut self, now: Now, index: usize) {
-        if self.pending_request(index).is_some_and(|request| request.is_asked()) {
+        let ticket = self.pending_request(index).and_then(|request| request.ticket);
+        let question = ticket.and_then(|ticket| self.questions.find(ticket));
+        let kind = question.map(|question| &question.kind);
+        if let (Some(ticket), Some(&Kind::Collect { is_json })) = (ticket, kind) {
+            // The counters are told without what is not there.
+            self.questions.close(ticket);
+            self.collected(now, self.id_of(index), is_json, Outcome::Refused);
+        } else if ticket.is_some() {
             self.refuse(now, index, Refusal::BackendTimeout);
             self.resume(now, index, true);
         } else {

@@ -129,8 +129,9 @@ pub(crate) struct Session {
     chat_used_until: Instant,
     /// The second since which `unasked_auths` and `refused` count: one minute for both.
     counted_since: u32,
-    /// The second in which it came into the room.
-    in_since: u32,
+    /// In the room: the second in which it came there. Before: when the 101 was sent, as the low 32
+    /// bits of its microseconds, which tell 71 minutes apart.
+    moment: u32,
 }
 
 impl Session {
@@ -149,7 +150,7 @@ impl Session {
             last_seen: now,
             chat_used_until: Instant::START,
             counted_since: 0,
-            in_since: 0,
+            moment: 0,
         }
     }
 
@@ -165,6 +166,7 @@ impl Session {
     /// The 101 is on its way.
     pub(crate) fn upgraded(&mut self, now: Instant, policy: &Policy) {
         self.phase = Phase::Authenticating;
+        self.moment = now.as_micros() as u32;
         self.deadline = now + policy.auth_timeout;
     }
 
@@ -190,16 +192,20 @@ impl Session {
         }
     }
 
-    /// The room is open: the clocks start, anew after a re-authentication.
-    pub(crate) fn admitted(&mut self, now: Instant, clocks: Clocks) {
-        if !self.phase.is_authenticated() {
-            self.in_since = now.whole_seconds();
+    /// The room is open: the clocks start, anew after a re-authentication. The first time, it is told
+    /// how many microseconds that took from the 101 on.
+    pub(crate) fn admitted(&mut self, now: Instant, clocks: Clocks) -> Option<u32> {
+        let since_101 = (now.as_micros() as u32).wrapping_sub(self.moment);
+        let is_first = !self.phase.is_authenticated();
+        if is_first {
+            self.moment = now.whole_seconds();
         }
         self.phase = Phase::Connected;
         self.rejoining = false;
         self.deadline = clocks.reauth_at;
         self.reauth_reason = clocks.reason;
         self.token_end = clocks.token_end;
+        is_first.then_some(since_101)
     }
 
     /// Asks for a fresh token ahead of the clock. False: it is not in, or is asked already.
@@ -214,7 +220,7 @@ impl Session {
 
     /// When it came into the room, to the second.
     pub(crate) fn in_since(&self) -> Instant {
-        Instant::from_micros(u64::from(self.in_since) * 1_000_000)
+        Instant::from_micros(u64::from(self.moment) * 1_000_000)
     }
 
     /// When the token of the accepted `auth` runs out.

@@ -153,7 +153,7 @@ fn the_key_opens_and_is_changed_and_is_in_no_log() {
     assert_eq!(status("POST /v1/users/alice/disconnect", KEY), 200);
     let new = KEY.replace("0123", "3210");
     server.write("key", &new);
-    server.signal(Signal::HUP);
+    assert!(server.reload(config).contains("is taken up"));
     let began = now();
     while status("POST /v1/users/alice/disconnect", &new) != 200 {
         assert!(began.elapsed() < PATIENCE);

@@ -124,6 +124,32 @@ fn every_counter_is_documented() {
     assert_none(&unnamed(&read("docs/metrics.md"), fields.into_iter()));
 }
 
+/// The texts in quotes that begin like this.
+fn quoted<'a>(source: &'a str, start: &str) -> Vec<&'a str> {
+    let texts = source.split('"').skip(1).step_by(2);
+    texts.filter(|text| text.starts_with(start)).collect()
+}
+
+#[test]
+fn every_name_that_is_collected_is_documented_and_no_other() {
+    let document = read("docs/metrics.md");
+    let (families, log) = (read("src/node/families.rs"), read("src/cli/serve.rs"));
+    let process = read("src/net/process.rs");
+    let mut names = [quoted(&families, "vestibule_"), quoted(&log, "vestibule_log_")].concat();
+    let (process, _) = process.split_once("mod tests").unwrap();
+    names.extend(quoted(process, "process_"));
+    assert!(names.len() > 30, "{names:?}");
+    assert_none(&unnamed(&document, names.iter().copied()));
+    let ends = vestibule::node::AuthEnd::ALL.map(vestibule::node::AuthEnd::name);
+    let calls = vestibule::node::Call::ALL.map(vestibule::node::Call::name);
+    let phases = vestibule::node::Phase::ALL.map(vestibule::node::Phase::name);
+    assert_none(&unnamed(&document, ends.into_iter().chain(calls).chain(phases)));
+    let shown = document.split('`').skip(1).step_by(2);
+    let ours = shown.filter(|name| name.starts_with("vestibule_") || name.starts_with("process_"));
+    let dead = ours.filter(|name| !names.contains(name)).map(|name| format!("no {name}"));
+    assert_none(&dead.collect::<Vec<_>>());
+}
+
 #[test]
 fn every_limit_that_a_client_can_meet_is_in_the_protocol() {
     let source = read("src/config/mod.rs");

@@ -83,8 +83,8 @@ impl Node {
         let done = match route {
             Route::Health => Ok(Response::new(200, "application/json", HEALTH.as_bytes())),
             Route::Ready => Ok(self.readiness()),
-            Route::Stats => Ok(self.stats()),
-            Route::Metrics => Ok(self.exposition()),
+            Route::Stats => return self.collect(now, index, true),
+            Route::Metrics => return self.collect(now, index, false),
             Route::Room(id) => room_of(id).map(|room| self.list_room(now, &room)),
             Route::Publish(id) => {
                 let wished = room_of(id).and_then(|room| Ok((room, announcement(body)?)));
@@ -182,7 +182,9 @@ impl Node {
         match answer {
             Ok(update) => {
                 let frame = self.update(now, &update, None);
-                counted("delivered", self.fan_out(now, room, None, &frame))
+                let delivered = self.fan_out(now, room, None, &frame);
+                self.metrics.updates_out += delivered as u64;
+                counted("delivered", delivered)
             }
             Err(error) => {
                 let status = match error {

@@ -1,27 +1,30 @@
 //! The counters in Prometheus' text format, version 0.0.4.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
+use std::ops::RangeInclusive;
 
-use crate::node::Node;
-use crate::node::families::{Family, Kind, Samples};
-use crate::node::http::Response;
+use crate::node::families::{Family, Kind, Labels, Samples};
+use crate::node::metrics::Histogram;
+use crate::node::outside::Reading;
 
 /// What `Content-Type` calls the format.
-const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-impl Node {
-    /// Every family: some 250 lines.
-    pub(super) fn exposition(&self) -> Response {
-        let mut text = String::new();
-        for family in self.families() {
-            write(&mut text, &family);
-        }
-        Response::new(200, MEDIA_TYPE, text.into_bytes())
-    }
+/// Every family: some 350 lines. Writing into a string cannot fail, so no result is looked at here.
+pub(super) fn write(families: &[Family<'_>]) -> String {
+    let mut text = String::new();
+    families.iter().for_each(|family| write_one(&mut text, family));
+    text
 }
 
-/// Writing into a string cannot fail, so that results are not looked at here.
-fn write(text: &mut String, family: &Family<'_>) {
+/// One number of the world outside.
+pub(super) fn append(text: &mut String, reading: &Reading) {
+    let Reading { name, help, value } = reading;
+    let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+}
+
+fn write_one(text: &mut String, family: &Family<'_>) {
     let Family { name, help, kind, labels, samples } = family;
     let kind = match kind {
         Kind::Counter => "counter",
@@ -32,31 +35,48 @@ fn write(text: &mut String, family: &Family<'_>) {
     match samples {
         Samples::Numbers(numbers) => {
             for (values, number) in numbers {
-                let pairs = labels.iter().zip(values).map(|(label, value)| {
-                    // None of our own values has a quote or a backslash to be escaped.
-                    format!("{label}=\"{value}\"")
-                });
-                let pairs = pairs.collect::<Vec<_>>().join(",");
-                let _ = match pairs.as_str() {
-                    "" => writeln!(text, "{name} {number}"),
-                    pairs => writeln!(text, "{name}{{{pairs}}} {number}"),
-                };
+                let _ = writeln!(text, "{name}{} {number}", braces(labels, values, None));
             }
         }
-        Samples::Micros(histogram, powers) => {
-            let count = histogram.count();
-            for power in powers.clone() {
-                // A value is rounded down to whole microseconds, so what is counted below a bound was
-                // below it, and at a power of two the histogram counts exactly.
-                let bound = 1_u64 << power;
-                let below = count - histogram.at_least(bound);
-                let _ = writeln!(text, "{name}_bucket{{le=\"{}\"}} {below}", seconds(bound));
+        Samples::Micros { histograms, powers } => {
+            for (values, histogram) in histograms {
+                let mut line = |suffix: &str, le: Option<&str>, value: &dyn Display| {
+                    let labels = braces(labels, values, le);
+                    let _ = writeln!(text, "{name}{suffix}{labels} {value}");
+                };
+                for (bound, below) in buckets(histogram, powers.clone()) {
+                    line("_bucket", Some(&bound.to_string()), &below);
+                }
+                line("_bucket", Some("+Inf"), &histogram.count());
+                line("_sum", None, &seconds(histogram.sum()));
+                line("_count", None, &histogram.count());
             }
-            let sum = seconds(histogram.sum());
-            let _ = writeln!(text, "{name}_bucket{{le=\"+Inf\"}} {count}");
-            let _ = writeln!(text, "{name}_sum {sum}\n{name}_count {count}");
         }
     }
+}
+
+/// `{state="connected"}`, or nothing. None of our own values has a quote or a backslash in it that
+/// would have to be escaped.
+fn braces(names: &[&str], values: &Labels, le: Option<&str>) -> String {
+    let pairs = names.iter().copied().zip(values.iter().map(AsRef::as_ref));
+    let pairs =
+        pairs.chain(le.map(|le| ("le", le))).map(|(name, value)| format!("{name}=\"{value}\""));
+    let pairs = pairs.collect::<Vec<_>>().join(",");
+    if pairs.is_empty() { pairs } else { format!("{{{pairs}}}") }
+}
+
+/// Each bound in seconds, and how many values were below it. Values are rounded down to whole
+/// microseconds, so what is counted below a bound was below it, and at a power of two the histogram
+/// counts exactly.
+fn buckets(
+    histogram: &Histogram,
+    powers: RangeInclusive<u32>,
+) -> impl Iterator<Item = (f64, u64)> + '_ {
+    let count = histogram.count();
+    powers.map(move |power| {
+        let bound = 1_u64 << power;
+        (seconds(bound), count - histogram.at_least(bound))
+    })
 }
 
 fn seconds(micros: u64) -> f64 {
@@ -66,7 +86,6 @@ fn seconds(micros: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::metrics::Histogram;
 
     #[test]
     fn a_histogram_is_cumulative_and_in_seconds() {
@@ -77,13 +96,14 @@ mod tests {
             help: "X.",
             kind: Kind::Histogram,
             labels: &[],
-            samples: Samples::Micros(&histogram, 7..=8),
+            samples: Samples::Micros { histograms: vec![(vec![], &histogram)], powers: 7..=8 },
         };
-        let mut text = String::new();
-        write(&mut text, &family);
+        let mut text = write(&[family]);
+        append(&mut text, &Reading { name: "y_total", help: "Y.", value: 1.5 });
         let expected = "# HELP x_seconds X.\n# TYPE x_seconds histogram\n\
                         x_seconds_bucket{le=\"0.000128\"} 2\nx_seconds_bucket{le=\"0.000256\"} 3\n\
-                        x_seconds_bucket{le=\"+Inf\"} 4\nx_seconds_sum 0.300258\nx_seconds_count 4\n";
+                        x_seconds_bucket{le=\"+Inf\"} 4\nx_seconds_sum 0.300258\nx_seconds_count 4\n\
+                        # HELP y_total Y.\n# TYPE y_total counter\ny_total 1.5\n";
         assert_eq!(text, expected);
     }
 }

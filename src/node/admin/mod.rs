@@ -8,6 +8,7 @@
 //! ([`Key`]); without one, they must come from this host and mean it ([`Node::judge_call`]).
 
 mod call;
+mod collect;
 mod commands;
 mod exposition;
 mod key;
@@ -23,6 +24,7 @@ use super::Node;
 use super::connection::Connection;
 use super::frame::Shared;
 use super::http::Response;
+use super::outside::Probes;
 use super::port::Refused;
 use super::request::PendingRequest;
 use crate::id::ConnId;
@@ -34,6 +36,7 @@ pub(super) struct Desk {
     /// Slots that are taken by its connections.
     pub(super) connections: usize,
     denials: Denials,
+    pub(super) probes: Probes,
 }
 
 /// Calls that were denied: told in one line a minute, however many there are.

@@ -2,31 +2,26 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::node::Node;
-use crate::node::families::{Family, Samples};
-use crate::node::http::Response;
+use crate::node::families::{Family, Labels, Samples};
 use crate::node::metrics::Histogram;
 
-impl Node {
-    /// Every family by its name: a number; or numbers by their labels, one object in the other; or
-    /// what there is to say of a histogram, in seconds.
-    pub(super) fn stats(&self) -> Response {
-        let stats: Map<String, Value> = self
-            .families()
-            .iter()
-            .map(|family| (family.name.to_owned(), value_of(family)))
-            .collect();
-        Response::json(200, &stats)
-    }
+/// Every family by its name: a number; or what there is to say of a histogram, in seconds; or either by
+/// the values of their labels, one object in the other.
+pub(super) fn write(families: &[Family<'_>]) -> Map<String, Value> {
+    families.iter().map(|family| (family.name.to_owned(), value_of(family))).collect()
 }
 
 fn value_of(family: &Family<'_>) -> Value {
-    let numbers = match &family.samples {
-        Samples::Micros(histogram, _) => return spread_of(histogram),
-        Samples::Numbers(numbers) => numbers,
+    let values: Vec<(&Labels, Value)> = match &family.samples {
+        Samples::Micros { histograms, .. } => {
+            histograms.iter().map(|(labels, histogram)| (labels, spread_of(histogram))).collect()
+        }
+        Samples::Numbers(numbers) => {
+            numbers.iter().map(|(labels, number)| (labels, (*number).into())).collect()
+        }
     };
     let mut nested = Value::Null;
-    for (labels, number) in numbers {
+    for (labels, value) in values {
         let mut place = &mut nested;
         for label in labels {
             // `Null` becomes an object when it is indexed by a text.
@@ -36,7 +31,7 @@ fn value_of(family: &Family<'_>) -> Value {
             let Value::Object(map) = place else { continue };
             place = map.entry(label.as_ref()).or_insert(Value::Null);
         }
-        *place = (*number).into();
+        *place = value;
     }
     nested
 }

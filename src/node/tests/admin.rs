@@ -328,19 +328,6 @@ fn who_is_slow_to_call_or_to_read_is_dropped() {
     world.assert_nothing_is_left();
 }
 
-#[test]
-fn stats_tell_every_counter_by_its_name_and_labels() {
-    let mut world = World::new();
-    world.connected("soup", "alice");
-    let (status, stats) = world.get("/v1/stats");
-    assert_eq!(status, 200);
-    assert_eq!(stats["vestibule_connections"]["connected"], 1);
-    assert_eq!(stats["vestibule_connections_total"], 1);
-    assert_eq!(stats["vestibule_closes_total"]["1008"]["authentication_timeout"], 0);
-    assert_eq!(stats["vestibule_timer_lateness_seconds"]["count"], 0);
-    assert!(stats.as_object().unwrap().values().all(|value| !value.is_null()), "{stats}");
-}
-
 /// `curl [-X POST] localhost:9090/PATH [--json BODY]`, and what is answered.
 fn examples() -> Vec<(String, Value)> {
     let blocks = include_str!("../../../docs/admin.md").split("```sh\n").skip(1);

@@ -4,6 +4,7 @@ mod admin;
 mod auth;
 mod chat;
 mod checks;
+mod counters;
 mod hostile;
 mod later;
 mod legacy;

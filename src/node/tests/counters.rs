@@ -1,0 +1,143 @@
+//! What is counted, as it is collected.
+
+use std::sync::Arc;
+
+use super::admin::split;
+use super::*;
+use crate::node::Reading;
+
+const STATS: &str = "GET /v1/stats HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const METRICS: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// The value of a line of the text, by its name and labels.
+#[track_caller]
+fn line(text: &str, name: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+}
+
+fn outside(value: f64) -> Vec<Reading> {
+    vec![Reading { name: "process_x", help: "X.", value }]
+}
+
+#[test]
+fn stats_tell_every_counter_by_its_name_and_labels() {
+    let mut world = World::new();
+    world.connected("soup", "alice");
+    let (status, stats) = split(&world.call(STATS));
+    assert_eq!(status, 200);
+    assert_eq!(stats["vestibule_connections"]["connected"], 1);
+    assert_eq!(stats["vestibule_connections_total"], 1);
+    assert_eq!(stats["vestibule_closes_total"]["1008"]["authentication_timeout"], 0);
+    assert_eq!(stats["vestibule_timer_lateness_seconds"]["count"], 0);
+    assert_eq!(stats["vestibule_backend_seconds"]["join"]["count"], 0);
+    assert!(stats.as_object().unwrap().values().all(|value| !value.is_null()), "{stats}");
+}
+
+#[test]
+fn messages_and_authentications_are_counted_by_how_they_went() {
+    let mut world = World::new();
+    let (alice, bob) = (world.connected("soup", "alice"), world.authenticating("soup"));
+    world.advance(Duration::from_millis(250));
+    let token = world.token("bob", 900);
+    world.auth(bob, &token);
+    world.chat(alice, "hello");
+    world.bytes(alice, &text("{"));
+    let forged = world.authenticating("soup");
+    world.auth(forged, "a.b.c");
+    let silent = world.authenticating("soup");
+    world.seconds(6);
+    assert_eq!(world.close_reason(silent), "Authentication timeout");
+    let (expired, fresh) = (world.token("alice", 0), world.token("bob", 900));
+    world.auth(alice, &expired);
+    world.auth(bob, &fresh);
+    let metrics = world.call(METRICS);
+    for (name, expected) in [
+        ("vestibule_connections{state=\"connected\"}", 1.0),
+        ("vestibule_connections_total", 4.0),
+        ("vestibule_auth_total{result=\"accepted\"}", 2.0),
+        ("vestibule_auth_total{result=\"invalid_token\"}", 1.0),
+        ("vestibule_auth_total{result=\"timeout\"}", 1.0),
+        ("vestibule_auth_total{result=\"expired\"}", 0.0),
+        ("vestibule_reauth_total{result=\"accepted\"}", 1.0),
+        ("vestibule_reauth_total{result=\"expired\"}", 1.0),
+        ("vestibule_auth_seconds_bucket{le=\"0.131072\"}", 1.0),
+        ("vestibule_auth_seconds_bucket{le=\"0.262144\"}", 2.0),
+        ("vestibule_auth_seconds_sum", 0.25),
+        ("vestibule_messages_total{direction=\"in\",type=\"auth\"}", 5.0),
+        ("vestibule_messages_total{direction=\"in\",type=\"chat_message\"}", 1.0),
+        ("vestibule_messages_total{direction=\"in\",type=\"invalid\"}", 1.0),
+        ("vestibule_messages_total{direction=\"out\",type=\"chat_message\"}", 1.0),
+        ("vestibule_messages_total{direction=\"out\",type=\"recipe_update\"}", 4.0),
+        ("vestibule_messages_total{direction=\"out\",type=\"error\"}", 1.0),
+        ("vestibule_closes_total{code=\"1008\",reason=\"authentication_timeout\"}", 1.0),
+        ("vestibule_closes_total{code=\"1008\",reason=\"token_expired\"}", 1.0),
+        ("vestibule_outbound_bytes", 0.0),
+    ] {
+        assert_eq!(line(&metrics, name), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_is_queued_is_known_without_adding_it_up() {
+    let mut world = World::new();
+    let (alice, bob) = (world.connected("soup", "alice"), world.connected("soup", "bob"));
+    world.room.insert(bob, 100);
+    for _ in 0..5 {
+        world.chat(alice, "hello");
+        assert_eq!(world.node.pool.weight(), world.node.usage().buffered_bytes);
+    }
+    assert!(line(&world.call(METRICS), "vestibule_outbound_bytes") > 500.0);
+    world.room.insert(bob, 150);
+    world.flush(bob);
+    assert_eq!(world.node.pool.weight(), world.node.usage().buffered_bytes);
+    world.node.handle_hangup(world.now, bob, Hangup::Reset);
+    world.settle();
+    assert_eq!(line(&world.call(METRICS), "vestibule_outbound_bytes"), 0.0);
+}
+
+#[test]
+fn the_world_outside_is_asked_on_a_worker() {
+    let mut world = World::new();
+    world.node.add_probe(Arc::new(|| outside(1.5)));
+    world.node.add_probe(Arc::new(|| vec![Reading { name: "process_y", help: "Y.", value: 2.0 }]));
+    for (call, shown) in [
+        (METRICS, "# HELP process_x X.\n# TYPE process_x gauge\nprocess_x 1.5\n"),
+        (STATS, "\"process_x\":1.5,\"process_y\":2.0"),
+    ] {
+        let id = world.operator();
+        world.bytes(id, call.as_bytes());
+        assert_eq!(world.raw(id), "");
+        let done = world.commands.remove(0).run();
+        world.node.handle_completion(world.now, done);
+        world.settle();
+        let answer = world.raw(id);
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(shown), "{answer}");
+    }
+}
+
+#[test]
+fn when_nobody_can_ask_it_the_nodes_own_counters_are_told() {
+    let mut world = World::new();
+    world.node.add_probe(Arc::new(|| outside(1.5)));
+    let refused = world.operator();
+    world.bytes(refused, METRICS.as_bytes());
+    let ticket = world.commands.remove(0).ticket;
+    let outcome = Outcome::Refused;
+    world.node.handle_completion(world.now, Completion { ticket, outcome });
+    world.settle();
+    // All workers are stuck: it is told after a second.
+    let late = world.operator();
+    world.bytes(late, METRICS.as_bytes());
+    world.seconds(1);
+    for id in [refused, late] {
+        let answer = world.raw(id);
+        assert!(answer.contains("vestibule_upgrades_total 0\n"), "{answer}");
+        assert!(!answer.contains("process_x"), "{answer}");
+    }
+    let done = world.commands.remove(0).run();
+    world.node.handle_completion(world.now, done);
+    world.seconds(3);
+    assert_eq!(world.raw(late), "");
+    world.assert_nothing_is_left();
+}
