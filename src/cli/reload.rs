@@ -62,6 +62,7 @@ impl Reloader {
     fn try_reload(&mut self) -> Result<Vec<String>, Vec<String>> {
         let read = self.global.settings(&self.flags)?;
         let waiting = waiting_keys(&self.running, &read);
+        let read = without(&waiting, &self.running, read).map_err(|fault| vec![fault])?;
         let (config, warnings) = complete(read.clone()).map_err(|fault| vec![fault])?;
         self.handle.reload(&config).map_err(|fault| vec![fault.to_string()])?;
         for warning in warnings {
@@ -102,6 +103,26 @@ fn waiting_keys(running: &Config, read: &Config) -> Vec<String> {
     differs.map(|(key, _)| key).filter(|key| !is_live(key)).collect()
 }
 
+/// What was read, with the running values of the keys that wait: an admin listener that goes on
+/// listening keeps its key, and a server that goes on with its data their secret.
+fn without(waiting: &[String], running: &Config, read: Config) -> Result<Config, String> {
+    if waiting.is_empty() {
+        return Ok(read);
+    }
+    let mut table = Table::try_from(read).map_err(|error| error.to_string())?;
+    for (key, value) in flat(running).into_iter().filter(|(key, _)| waiting.contains(key)) {
+        match key.split_once('.') {
+            Some((section, name)) => {
+                if let Some(Value::Table(section)) = table.get_mut(section) {
+                    section.insert(name.to_owned(), value);
+                }
+            }
+            None => drop(table.insert(key, value)),
+        }
+    }
+    table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
 /// Each key with its path.
 fn flat(config: &Config) -> Vec<(String, Value)> {
     // Every value of a configuration can be written as TOML.
@@ -122,6 +143,23 @@ fn flat(config: &Config) -> Vec<(String, Value)> {
 mod tests {
     use super::*;
     use vestibule::config::Length;
+
+    #[test]
+    fn what_waits_keeps_its_running_value() {
+        let mut running = Config::default();
+        running.auth.secret = "0123456789abcdef0123456789abcdef".to_owned();
+        running.admin.key_file = "there".to_owned();
+        let mut read = running.clone();
+        read.admin.listen.clear();
+        read.data = "elsewhere".to_owned();
+        read.limits.workers = 9;
+        read.limits.connections_per_user = 1;
+        read.auth.secret = read.auth.secret.to_uppercase();
+        let taken = without(&waiting_keys(&running, &read), &running, read.clone()).unwrap();
+        running.limits.connections_per_user = 1;
+        running.auth.secret = read.auth.secret;
+        assert_eq!(taken, running);
+    }
 
     #[test]
     fn what_a_running_server_does_not_take_up_is_named() {

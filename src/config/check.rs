@@ -15,6 +15,9 @@ pub use self::keys::{ALGORITHMS, secret_problem};
 use super::{Config, Length, Size};
 use crate::time::is_date_time;
 
+/// Refresh tokens of one session that have not expired, at most.
+pub const MAX_REFRESHES: u64 = 4_096;
+
 /// Levels of log lines, quiet to loud.
 pub const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 

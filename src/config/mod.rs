@@ -265,7 +265,7 @@ impl Default for Http {
             header_timeout: Length::from_secs(5),
             header_bytes: Size::kib(8),
             body_bytes: Size::kib(64),
-            requests: 256,
+            requests: 512,
             response_timeout: Length::from_secs(10),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),

@@ -58,6 +58,13 @@ pub trait App: Send {
         false
     }
 
+    /// Is the bearer token of a request for this path looked at? Where it is not, one that has expired
+    /// is no reason to refuse: a client that signs in may send its old one along.
+    fn looks_at_tokens(&self, path: &str) -> bool {
+        let _ = path;
+        true
+    }
+
     /// An HTTP request for a path that is served.
     fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
         let _ = request;

@@ -43,7 +43,9 @@ impl Node {
     fn answered(&mut self, now: Now, question: Question, done: Completion) {
         match question.kind {
             Kind::Check => self.checked(now, question.asker, done.ticket, done.outcome),
-            Kind::Request => self.request_done(now, question.asker, done.outcome),
+            Kind::Request { address } => {
+                self.request_done(now, question.asker, address, done.outcome);
+            }
             Kind::Join => {
                 let asker = self.find(question.asker).map(|_| question.asker.index());
                 let waiting =

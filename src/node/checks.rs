@@ -151,7 +151,10 @@ impl Node {
             (Outcome::Verified(Err(reason)), Some(_)) => {
                 self.refuse_token(now, index, Evidence::of(reason), reason);
             }
-            (_, None) => self.refuse(now, index, Refusal::Internal),
+            (_, None) => {
+                self.refuse(now, index, Refusal::Internal);
+                self.resume(now, index, true);
+            }
             (_, Some(_)) => self.close(now, index, CloseReason::Internal),
         }
     }
@@ -161,6 +164,7 @@ impl Node {
         if self.connections.get(index).is_some_and(|c| c.session.phase() == Phase::Handshaking) {
             let refusal = self.too_many_attempts(now, index);
             self.refuse(now, index, refusal);
+            self.resume(now, index, true);
         } else {
             self.close(now, index, CloseReason::TooManyAuthAttempts);
         }

@@ -460,6 +460,8 @@ impl Node {
             Afterwards::Nothing => {}
             Afterwards::Finish => {
                 connection.afterwards = Afterwards::Nothing;
+                // What is left of it is a socket, which costs nobody's request its place.
+                self.requests -= usize::from(std::mem::take(&mut connection.is_request));
                 connection.session.said(now.monotonic);
                 let id = ConnId::new(index as u32, connection.generation);
                 self.actions.push_back(Action::Finish(id));

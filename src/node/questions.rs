@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 use super::answers::MessageKey;
 use super::port::Ticket;
+use crate::auth::Address;
 use crate::id::ConnId;
 use crate::time::Instant;
 
@@ -30,7 +31,10 @@ pub(crate) enum Kind {
     /// May the asker come in?
     Join,
     /// What is the answer to the asker's HTTP request?
-    Request,
+    Request {
+        /// What the answer shows is charged there, should the asker be gone by then.
+        address: Address,
+    },
     /// May this be said in a room?
     Publish {
         /// Which.

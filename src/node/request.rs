@@ -11,7 +11,7 @@
 
 use super::Node;
 use super::app::Reply;
-use super::connection::Afterwards;
+use super::connection::{Afterwards, Connection};
 use super::frame::Shared;
 use super::head::{self, Asked, Http, Upgrade};
 use super::http::{Method, Request, Response};
@@ -21,7 +21,7 @@ use super::port::{Action, Command, Outcome, Ticket, Work};
 use super::questions::Kind;
 use super::refusal::Refusal;
 use super::upgrade;
-use crate::auth::Principal;
+use crate::auth::{Address, Principal};
 use crate::config::AuthMode;
 use crate::id::ConnId;
 use crate::time::Now;
@@ -168,13 +168,6 @@ impl Node {
         if let Err(refusal) = self.take_request(index, http, whole) {
             return self.refuse(now, index, refusal);
         }
-        let Some(body) = bytes.get(length..whole) else {
-            self.keep(index, bytes.to_vec());
-            if http.expects_continue && bytes.len() == length {
-                self.send(now, index, Shared::from(&b"HTTP/1.1 100 Continue\r\n\r\n"[..]));
-            }
-            return;
-        };
         let shows_secrets = http.bearer.is_some() || http.method != Method::Get;
         if checked.is_none()
             && shows_secrets
@@ -182,7 +175,15 @@ impl Node {
         {
             return self.refuse(now, index, refusal);
         }
-        let principal = match http.bearer {
+        let Some(body) = bytes.get(length..whole) else {
+            self.keep(index, bytes.to_vec());
+            if http.expects_continue && bytes.len() == length {
+                self.send(now, index, Shared::from(&b"HTTP/1.1 100 Continue\r\n\r\n"[..]));
+            }
+            return;
+        };
+        let bearer = http.bearer.filter(|_| self.app.looks_at_tokens(http.path));
+        let principal = match bearer {
             None => None,
             Some(token) => match self.identify(now, index, token, checked, Charge::Forged) {
                 Identity::Known(principal) => Some(principal),
@@ -240,10 +241,14 @@ impl Node {
             if_none_match: http.if_none_match,
             body,
         };
+        let Some(address) = self.connections.get(index).map(Connection::address) else { return };
         match self.app.on_request(&request) {
-            Reply::Now(response) => self.answer_request(now, index, &response),
+            Reply::Now(response) => {
+                self.charge_for(now, address, &response);
+                self.write_response(now, index, &response);
+            }
             reply => {
-                self.await_response(now, index, ticket, Kind::Request);
+                self.await_response(now, index, ticket, Kind::Request { address });
                 if let Reply::Later(job) = reply {
                     let work = Work::Request(job);
                     self.actions.push_back(Action::Submit(Command { ticket, work }));
@@ -267,14 +272,24 @@ impl Node {
     }
 
     /// The application has answered a request.
-    pub(super) fn request_done(&mut self, now: Now, asker: ConnId, outcome: Outcome) {
+    pub(super) fn request_done(
+        &mut self,
+        now: Now,
+        asker: ConnId,
+        address: Address,
+        outcome: Outcome,
+    ) {
         let index = asker.index();
+        // Who does not wait for the answer has asked all the same.
+        if let Outcome::Response(response) = &outcome {
+            self.charge_for(now, address, response);
+        }
         if self.find(asker).is_none() || self.pending_request(index).is_none() {
             self.metrics.late_completions += 1;
             return;
         }
         match outcome {
-            Outcome::Response(response) => self.answer_request(now, index, &response),
+            Outcome::Response(response) => self.write_response(now, index, &response),
             Outcome::Refused => self.refuse(now, index, Refusal::BackendUnavailable),
             _ => self.refuse(now, index, Refusal::Internal),
         }
@@ -298,13 +313,10 @@ impl Node {
         }
     }
 
-    fn answer_request(&mut self, now: Now, index: usize, response: &Response) {
-        if let Some(evidence) = response.evidence
-            && let Some(connection) = self.connections.get(index)
-        {
-            self.limiter.charge(now.monotonic, connection.address(), evidence);
+    fn charge_for(&mut self, now: Now, address: Address, response: &Response) {
+        if let Some(evidence) = response.evidence {
+            self.limiter.charge(now.monotonic, address, evidence);
         }
-        self.write_response(now, index, response);
     }
 
     /// Writes `response` to whoever may read it; then the connection ends.

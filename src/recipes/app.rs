@@ -261,6 +261,10 @@ impl App for RecipesApp {
         }
     }
 
+    fn looks_at_tokens(&self, path: &str) -> bool {
+        !matches!(Route::of(path), Some(Route::Account(_)))
+    }
+
     fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
         let Some(route) = Route::of(request.path) else {
             return Reply::Now(Response::not_found());

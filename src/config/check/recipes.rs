@@ -1,6 +1,6 @@
 //! Which values the embedded recipe chat's sections may hold.
 
-use super::{Faults, MAX_LENGTH, MAX_QUEUE, MAX_THREADS};
+use super::{Faults, MAX_LENGTH, MAX_QUEUE, MAX_REFRESHES, MAX_THREADS};
 use crate::config::{Accounts, Length, Recipes, Size};
 
 /// A repeated message is looked for among this many of a room (`docs/protocol.md`).
@@ -30,6 +30,16 @@ impl Faults {
         let ttl = Length::from_secs(1)..=MAX_LENGTH;
         self.within("accounts.access_ttl", accounts.access_ttl, ttl.clone());
         self.within("accounts.refresh_ttl", accounts.refresh_ttl, ttl);
+        let refreshes =
+            accounts.refresh_ttl.get().as_secs() / accounts.access_ttl.get().as_secs().max(1);
+        if refreshes > MAX_REFRESHES {
+            let problem = format!(
+                "{} is {refreshes} times accounts.access_ttl, and a session is refreshed at most \
+                 {MAX_REFRESHES} times in it",
+                accounts.refresh_ttl
+            );
+            self.add("accounts.refresh_ttl", problem);
+        }
         // Less is no protection (RFC 9106 names 64 MiB for small hosts, OWASP 7 MiB at the least).
         let memory = Size::kib(7 * 1_024)..=Size::kib(4 * 1_024 * 1_024);
         self.within("accounts.argon2_memory", accounts.argon2_memory, memory);

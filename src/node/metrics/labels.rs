@@ -125,7 +125,7 @@ impl Call {
             Kind::Join => Some(Self::Join),
             Kind::Message { .. } => Some(Self::Message),
             Kind::Publish { .. } => Some(Self::Publish),
-            Kind::Request => Some(Self::Request),
+            Kind::Request { .. } => Some(Self::Request),
             Kind::Check | Kind::Collect { .. } => None,
         }
     }

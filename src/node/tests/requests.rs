@@ -276,3 +276,39 @@ fn a_draining_node_takes_no_requests() {
     let (_, answer) = office.send(&post("/v1/x", "", "a"));
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
 }
+
+#[test]
+fn who_does_not_wait_for_the_answer_is_charged_all_the_same() {
+    let mut office = office(Mode::Held, |_| {});
+    for _ in 0..13 {
+        let (id, _) = office.send(&post("/v1/auth/signin", "", "{}"));
+        office.world.node.handle_hangup(office.world.now, id, Hangup::Reset);
+        let ticket = office.tickets.lock().unwrap().pop().unwrap();
+        let response = Response::not_found().charging(Evidence::Forged);
+        let outcome = Outcome::Response(response);
+        office.world.node.handle_completion(office.world.now, Completion { ticket, outcome });
+        office.world.settle();
+    }
+    let (_, answer) = office.send(&post("/v1/auth/signin", "", "{}"));
+    assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
+}
+
+#[test]
+fn an_answer_that_is_out_holds_no_requests_place() {
+    let mut office = office(Mode::Now, |config| config.http.requests = 2);
+    // Nobody of them closes, and all are answered.
+    for _ in 0..10 {
+        let (_, answer) = office.send(&post("/v1/x", "", "a"));
+        assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    }
+}
+
+#[test]
+fn an_address_that_is_shut_holds_no_place_with_half_a_request() {
+    let mut office = office(Mode::Refuse, |_| {});
+    for _ in 0..13 {
+        office.send(&post("/v1/auth/signin", "", "{}"));
+    }
+    let (_, answer) = office.send("POST /v1/x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
+}

@@ -193,13 +193,13 @@ impl Desk {
         let user = self.ask(move |database| {
             let user = users::create(database, id, email.into_string(), &hash, now)?;
             if let Some(user) = &user {
-                sessions::begin(database, user.key, &token_hash, expires_at)?;
+                sessions::begin(database, user.key, &token_hash, now, expires_at)?;
             }
             Ok(user)
         })?;
         let user = user.ok_or_else(email_exists)?;
-        // An account costs its address what an honest attempt costs: they do not come by thousands.
-        Ok(self.signed_in(201, &user, &token, now)?.charging(Evidence::Honest))
+        // A hash, and a row that stays: it costs its address what a forged token does.
+        Ok(self.signed_in(201, &user, &token, now)?.charging(Evidence::Forged))
     }
 
     fn sign_in(&self, email: &Email, password: &Password, now: UnixTime) -> Response {
@@ -224,7 +224,9 @@ impl Desk {
         }
         let token = RefreshToken::random().map_err(|_| http::broken())?;
         let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
-        self.ask(move |database| sessions::begin(database, user.key, &token_hash, expires_at))?;
+        self.ask(move |database| {
+            sessions::begin(database, user.key, &token_hash, now, expires_at)
+        })?;
         self.signed_in(200, &user, &token, now)
     }
 
@@ -263,6 +265,10 @@ impl Desk {
         let user = match used {
             sessions::Use::Good(user) => user,
             sessions::Use::Unknown => return stale(),
+            sessions::Use::TooMany(user) => {
+                log::warn!("a session of user {user} was refreshed too often: it was ended");
+                return stale();
+            }
             sessions::Use::Stolen(user) => {
                 log::warn!("a refresh token of user {user} was used twice: its session was ended");
                 return stale();
@@ -297,7 +303,8 @@ fn stale() -> Response {
         .charging(Evidence::Honest)
 }
 
+/// Who asks about many addresses is told of few.
 fn email_exists() -> Response {
     Response::error(409, "email_exists", "There is an account with this email already")
-        .charging(Evidence::Honest)
+        .charging(Evidence::Forged)
 }

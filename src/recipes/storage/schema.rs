@@ -49,6 +49,7 @@ CREATE TABLE refresh_tokens (
     used_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX refresh_tokens_of_session ON refresh_tokens (session, n);
+CREATE INDEX refresh_tokens_by_end ON refresh_tokens (expires_at);
 CREATE TABLE recipes (
     key INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,

@@ -15,16 +15,22 @@ use crate::time::UnixTime;
 const GRACE: i64 = 10_000;
 /// Sessions of one account; a new one ends the oldest beyond.
 const MAX_SESSIONS: i64 = 100;
-/// Tokens of one session that are remembered: with one every 15 minutes, those of 42 days.
-const MAX_TOKENS: i64 = 4_096;
+/// Tokens of one session that have not expired: with one every 15 minutes, those of 42 days. None of
+/// them is ever forgotten, or a thief could have one forgotten by using the next ones up; so a session
+/// that goes through more of them has ended.
+const MAX_TOKENS: i64 = crate::config::check::MAX_REFRESHES as i64;
+/// Sessions and tokens that have expired and leave with each sign-in.
+const LEAVE_AT_ONCE: i64 = 16;
 
 /// Begins a session for the account at `user`, with its first refresh token.
 pub(in crate::recipes) fn begin(
     database: &Connection,
     user: i64,
     token: &TokenHash,
+    now: UnixTime,
     expires_at: UnixTime,
 ) -> rusqlite::Result<()> {
+    forget_expired(database, millis(now))?;
     let session =
         database.prepare_cached("INSERT INTO sessions (user) VALUES (?)")?.insert([user])?;
     insert(database, token, session, 1, expires_at)?;
@@ -46,6 +52,8 @@ pub(in crate::recipes) enum Use {
     Unknown,
     /// It had been used before: the session of the account of this id has ended.
     Stolen(String),
+    /// Its session went through too many of them: it has ended, of the account of this id.
+    TooMany(String),
 }
 
 /// Uses the refresh token of this hash. `successor` is derived from the token, so that it is the
@@ -88,12 +96,16 @@ pub(in crate::recipes) fn refresh(
         // Under another signing secret the successor would be another one, which was never stored.
         Some(_) if !exists(database, successor)? => Ok(Use::Unknown),
         Some(_) => Ok(Use::Good(found.user_id)),
+        None if found.n - oldest(database, found.session, now)? >= MAX_TOKENS => {
+            end(database, found.session)?;
+            Ok(Use::TooMany(found.user_id))
+        }
         None => {
             database
                 .prepare_cached("UPDATE refresh_tokens SET used_at = ? WHERE hash = ?")?
                 .execute(params![now, token.as_bytes()])?;
             insert(database, successor, found.session, found.n + 1, expires_at)?;
-            forget_old(database, found.session, found.n + 1, now)?;
+            forget_old(database, found.session, now)?;
             Ok(Use::Good(found.user_id))
         }
     }
@@ -113,12 +125,8 @@ pub(in crate::recipes) fn log_out(
         .map(drop)
 }
 
-/// Forgets the oldest tokens of a session: those beyond [`MAX_TOKENS`], and a few that have expired,
-/// more than come in.
-fn forget_old(database: &Connection, session: i64, newest: i64, now: i64) -> rusqlite::Result<()> {
-    database
-        .prepare_cached("DELETE FROM refresh_tokens WHERE session = ? AND n <= ?")?
-        .execute([session, newest - MAX_TOKENS])?;
+/// Forgets a few tokens of a session that have expired: more than come in.
+fn forget_old(database: &Connection, session: i64, now: i64) -> rusqlite::Result<()> {
     database
         .prepare_cached(
             "DELETE FROM refresh_tokens WHERE session = ?1 AND expires_at <= ?2 AND n IN (
@@ -126,6 +134,37 @@ fn forget_old(database: &Connection, session: i64, newest: i64, now: i64) -> rus
         )?
         .execute([session, now])
         .map(drop)
+}
+
+/// Forgets a few sessions that nobody came back to, and a few expired tokens of those that live.
+fn forget_expired(database: &Connection, now: i64) -> rusqlite::Result<()> {
+    database
+        .prepare_cached(
+            "DELETE FROM sessions WHERE key IN (
+                 SELECT session FROM refresh_tokens WHERE expires_at <= ?1
+                 ORDER BY expires_at LIMIT ?2)
+             AND NOT EXISTS (
+                 SELECT 1 FROM refresh_tokens WHERE session = key AND expires_at > ?1)",
+        )?
+        .execute([now, LEAVE_AT_ONCE])?;
+    database
+        .prepare_cached(
+            "DELETE FROM refresh_tokens WHERE hash IN (
+                 SELECT hash FROM refresh_tokens AS old WHERE expires_at <= ?1 AND EXISTS (
+                     SELECT 1 FROM refresh_tokens WHERE session = old.session AND expires_at > ?1)
+                 ORDER BY expires_at LIMIT ?2)",
+        )?
+        .execute([now, LEAVE_AT_ONCE])
+        .map(drop)
+}
+
+/// The number of the session's oldest token that has not expired.
+fn oldest(database: &Connection, session: i64, now: i64) -> rusqlite::Result<i64> {
+    database
+        .prepare_cached(
+            "SELECT n FROM refresh_tokens WHERE session = ? AND expires_at > ? ORDER BY n LIMIT 1",
+        )?
+        .query_row([session, now], |row| row.get(0))
 }
 
 fn end(database: &Connection, session: i64) -> rusqlite::Result<()> {

@@ -159,6 +159,53 @@ fn a_refresh_token_that_is_used_again_later_ends_its_session_and_no_other() {
 }
 
 #[test]
+fn a_thief_cannot_have_the_stolen_token_forgotten() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let (_, stolen) = tokens(&kitchen.sign_up("ann@example.com"));
+    let mut newest = stolen.clone();
+    let mut refreshed = 0;
+    // The thief uses it, and its successors as fast as it can.
+    let end = loop {
+        let response = kitchen.refresh(&newest);
+        if response.status != 200 {
+            break response;
+        }
+        newest = tokens(&response).1;
+        refreshed += 1;
+        assert!(refreshed <= 4_096);
+    };
+    // There is an end, and nobody is signed in behind it.
+    assert_eq!(error_of(&end), fault(401, "invalid_token"));
+    assert_eq!(refreshed, 4_096);
+    for token in [&stolen, &newest] {
+        assert_eq!(kitchen.refresh(token).status, 401);
+    }
+}
+
+#[test]
+fn sessions_that_nobody_comes_back_to_are_forgotten() {
+    let scratch = Scratch::new();
+    let config = config(&scratch);
+    let mut kitchen = Kitchen::open(&config);
+    kitchen.sign_up("ann@example.com");
+    for _ in 0..20 {
+        kitchen.sign_in("ann@example.com", "correct horse");
+    }
+    kitchen.pass(31 * 86_400);
+    kitchen.sign_in("ann@example.com", "correct horse");
+    let (_, last) = tokens(&kitchen.sign_in("ann@example.com", "correct horse"));
+    assert_eq!(kitchen.refresh(&last).status, 200);
+    drop(kitchen);
+    let database = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
+    let count = |table| {
+        let sql = format!("SELECT count(*) FROM {table}");
+        database.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!((count("sessions"), count("refresh_tokens")), (2, 3));
+}
+
+#[test]
 fn a_refresh_token_expires() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
