@@ -22,6 +22,8 @@ const STABLE_MS = 10_000;
 const REAUTH_GRACE_MS = 30_000;
 /** How much later than the server this client gives up a re-authentication. */
 const REAUTH_SLACK_MS = 1_000;
+/** Sockets in a row that did not open, after which the server is said to be out of reach. */
+const UNREACHABLE_AFTER = 2;
 /** How late an `auth_required` may come before the network is taken for dead. */
 const REAUTH_LATE_MS = 30_000;
 
@@ -51,6 +53,8 @@ export class ChatConnection<Recipe = unknown> {
   #run = 0;
   /** Sockets in a row that did not stand. */
   #attempts = 0;
+  /** Sockets in a row that did not open. */
+  #failures = 0;
   #authId = '';
   /** The token of the last `auth`. */
   #token: string | null = null;
@@ -69,7 +73,7 @@ export class ChatConnection<Recipe = unknown> {
     this.#url = chatUrl(options.url, options.recipeId);
     this.#outbox = new Outbox(options.maxQueue ?? 32);
     const close = ENDED.unstarted;
-    const text = textOf('closed', false, close);
+    const text = textOf('closed', false, close, false);
     this.#status = { state: 'closed', text, reauthenticating: false, close, retryInMs: null };
   }
 
@@ -127,7 +131,10 @@ export class ChatConnection<Recipe = unknown> {
     if (state !== last.state || !isLive) this.#stopWaiting();
     const close = state === 'authenticated' || last.state === 'closed' ? null : why;
     const reauthenticating = action === 'reauthenticate';
-    const text = textOf(state, reauthenticating, close);
+    if (state === 'authenticated' || state === 'closed') this.#failures = 0;
+    else if (last.state === 'connecting' && state === 'reconnecting') this.#failures++;
+    const isGone = this.#failures >= UNREACHABLE_AFTER;
+    const text = textOf(state, reauthenticating, close, isGone);
     const retryInMs = state === 'reconnecting' ? this.#waitMs(action) : null;
     const status: Status = { state, text, reauthenticating, close, retryInMs };
     this.#status = status;
@@ -360,8 +367,19 @@ export class ChatConnection<Recipe = unknown> {
   }
 }
 
-function textOf(state: State, reauthenticating: boolean, close: CloseInfo | null): TextKey {
-  if (state === 'reconnecting' || state === 'closed') return closeRow(close ?? ENDED.asked)[1];
+/** While a server is out of reach one text stays, whatever is tried in between. */
+function textOf(
+  state: State,
+  reauthenticating: boolean,
+  close: CloseInfo | null,
+  isGone: boolean,
+): TextKey {
+  if (isGone && state === 'connecting') return 'unreachable';
+  if (state === 'reconnecting' || state === 'closed') {
+    const text = closeRow(close ?? ENDED.asked)[1];
+    const isVague = text === 'reconnecting' || text === 'no_answer';
+    return isGone && isVague ? 'unreachable' : text;
+  }
   return reauthenticating ? 'reauthenticating' : state;
 }
 

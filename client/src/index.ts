@@ -9,7 +9,9 @@ export type { Action, Event as MachineEvent, State, Step } from './machine.js';
 export {
   localStorageStore,
   memoryStore,
+  refreshTokenStore,
   tokenKeeper,
+  type StoredTokens,
   type TokenKeeper,
   type TokenKeeperOptions,
   type Tokens,

@@ -93,16 +93,19 @@ class Held<Recipe> {
 
   readonly subscribe = (changed: () => void): (() => void) => {
     this.#subscribers.add(changed);
-    this.#settle();
+    // A moment later: StrictMode unmounts and mounts in one go, which needs no second socket.
+    queueMicrotask(this.#settle);
     return () => {
       this.#subscribers.delete(changed);
-      this.#settle();
+      queueMicrotask(this.#settle);
     };
   };
 
   readonly snapshot = (): Snapshot<Recipe> => this.#snapshot;
 
   readonly send = (content: string): Promise<Update<Recipe>> => {
+    // An effect at the mount may be here before the connection: what it says waits, too.
+    this.#settle();
     const id = freshId('msg_');
     const me = this.#chat.session?.user_id ?? null;
     this.#change({ messages: said(this.#snapshot.messages, id, me, content) });
@@ -115,16 +118,13 @@ class Held<Recipe> {
     this.#options = options;
   }
 
-  /** A moment later: StrictMode unmounts and mounts in one go, which needs no second socket. */
-  #settle(): void {
-    queueMicrotask(() => {
-      const isWanted = this.#subscribers.size > 0;
-      if (isWanted === this.#isConnected) return;
-      this.#isConnected = isWanted;
-      if (isWanted) this.#chat.connect();
-      else this.#chat.close();
-    });
-  }
+  readonly #settle = (): void => {
+    const isWanted = this.#subscribers.size > 0;
+    if (isWanted === this.#isConnected) return;
+    this.#isConnected = isWanted;
+    if (isWanted) this.#chat.connect();
+    else this.#chat.close();
+  };
 
   #change(folded: { messages?: Lines; error?: ChatError | null }): void {
     this.#snapshot = this.#fold({ ...this.#snapshot, ...folded });
@@ -171,7 +171,7 @@ export interface ConnectionStatusProps {
 /** A dot and a text, announced to screen readers. Style it by `data-color` and `data-state`. */
 export function ConnectionStatus(props: ConnectionStatusProps): ReactElement {
   const { status, texts = TEXTS, className = 'vestibule-status' } = props;
-  const color = COLORS[status.state];
+  const color = status.text === 'unreachable' ? 'red' : COLORS[status.state];
   const dot = { borderRadius: '50%', display: 'inline-block', width: '0.6em', height: '0.6em' };
   return (
     <span role="status" className={className} data-state={status.state} data-color={color}>

@@ -13,6 +13,7 @@ export const TEXTS = {
   authenticated: 'Connected',
   reauthenticating: 'Refreshing connection…',
   reconnecting: 'Connection lost. Reconnecting…',
+  unreachable: 'The server cannot be reached. Still trying…',
   refreshing: 'Session expired. Refreshing…',
   restarting: 'The server is restarting. Reconnecting…',
   no_answer: 'The server does not answer. Reconnecting…',

@@ -10,9 +10,15 @@ export interface Tokens {
   readonly refresh_token: string;
 }
 
+/** What a store has: it may have lost the access token, which a refresh brings back. */
+export interface StoredTokens {
+  readonly access_token: string | null;
+  readonly refresh_token: string;
+}
+
 /** Where tokens are kept. Yours may encrypt them, or ask the host application. */
 export interface TokenStore {
-  load(): Tokens | null;
+  load(): StoredTokens | null;
   /** null: forget them. */
   save(tokens: Tokens | null): void;
 }
@@ -55,6 +61,27 @@ export function localStorageStore(key = 'vestibule.tokens'): TokenStore {
   };
 }
 
+/**
+ * The refresh token in `localStorage`, as above; the access token in memory, out of reach for what
+ * reads the storage later. Each page begins with a refresh, and a stolen refresh token is noticed
+ * when it is used twice. A page in which another user signs in must be loaded anew.
+ */
+export function refreshTokenStore(key = 'vestibule.tokens'): TokenStore {
+  const store = localStorageStore(key);
+  let access: string | null = null;
+  return {
+    load() {
+      const tokens = store.load();
+      if (tokens === null) access = null;
+      return tokens && { ...tokens, access_token: access };
+    },
+    save(tokens) {
+      access = tokens?.access_token ?? null;
+      store.save(tokens && { ...tokens, access_token: '' });
+    },
+  };
+}
+
 export interface TokenKeeperOptions {
   /** The server, such as `https://chat.example.com`; `wss:` is taken as `https:`. */
   url: string | URL;
@@ -92,7 +119,8 @@ export function tokenKeeper(options: TokenKeeperOptions): TokenKeeper {
   async function replace(stale: string | null): Promise<string | null> {
     const tokens = store.load();
     // Somebody was faster: another tab, or another connection before this one asked.
-    if (tokens === null || tokens.access_token !== stale) return tokens?.access_token ?? null;
+    const access = tokens?.access_token ?? null;
+    if (tokens === null || (access !== null && access !== stale)) return access;
     // Whoever signed out or in meanwhile is left alone.
     const put = (fresh: Tokens | null) => {
       if (store.load()?.refresh_token === tokens.refresh_token) store.save(fresh);

@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 
-import { act, StrictMode, type ReactNode } from 'react';
+import { act, StrictMode, useEffect, type ReactNode } from 'react';
 import { createRoot, hydrateRoot, type Root } from 'react-dom/client';
 import { renderToString } from 'react-dom/server';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -71,6 +71,12 @@ afterEach(async () => {
   vi.restoreAllMocks();
 });
 
+const GREETER = {
+  url: 'wss://chat.example.com',
+  getToken: () => 'token-1',
+  WebSocket: FakeSocket,
+};
+
 describe('useRecipeChat', () => {
   test('connects when it is mounted, and closes when it is not any more', async () => {
     const socket = await live();
@@ -96,6 +102,18 @@ describe('useRecipeChat', () => {
     await act(async () => void seen.send('Hello'));
     expect(socket.contents).toEqual(['Hello']);
     expect(lines()).toBe('me:Hello:pending');
+  });
+
+  test('what an effect says at the mount waits for the connection', async () => {
+    function Greeter() {
+      const { send } = (seen = useRecipeChat<Recipe>('soup', GREETER));
+      useEffect(() => void send('Hello'), [send]);
+      return null;
+    }
+    const socket = await live(<Greeter />);
+    expect(FakeSocket.all).toEqual([socket]);
+    expect(socket.contents).toEqual(['Hello']);
+    expect(seen.error).toBe(null);
   });
 
   test('two components have two connections', async () => {
@@ -241,6 +259,13 @@ describe('ConnectionStatus', () => {
     await act(async () => socket.end(1001, 'Server shutting down'));
     expect(indicator()).toEqual({ text: TEXTS.restarting, color: 'yellow' });
     await act(async () => vi.advanceTimersByTimeAsync(500));
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await act(async () => FakeSocket.last.end(1006));
+      await act(async () => vi.advanceTimersByTimeAsync(4_000));
+    }
+    expect(indicator()).toEqual({ text: TEXTS.unreachable, color: 'red' });
+    await act(async () => FakeSocket.last.open());
+    expect(indicator()).toEqual({ text: 'Authenticating…', color: 'yellow' });
     await act(async () => FakeSocket.last.end(1008, 'Missing auth token'));
     const text = 'Authentication failed. Please try again.';
     expect(indicator()).toEqual({ text, color: 'red' });

@@ -12,6 +12,7 @@ import {
   FakeSocket,
   pass,
   reconnecting,
+  reopen,
   reset,
   settle,
   world,
@@ -96,12 +97,32 @@ test('what is in no table is final for a policy and the network for the rest', (
   expect(closeRow({ code: 1008, reason: 'constructor' })[0]).toBe('no');
 });
 
+test('a server that two sockets did not reach is out of reach, until it is reached', async () => {
+  const it = await authenticated();
+  FakeSocket.last.end(1006);
+  expect(it.chat.status.text).toBe('reconnecting');
+  for (const text of ['reconnecting', 'unreachable', 'unreachable']) {
+    const before = FakeSocket.all.length;
+    for (let n = 0; FakeSocket.all.length === before; n++) await pass(100);
+    expect(it.chat.state).toBe('connecting');
+    FakeSocket.last.end(1006);
+    expect(it.chat.status.text).toBe(text);
+  }
+  // It does not come and go with each attempt.
+  expect(it.statuses.slice(-3).map(({ text }) => text)).toEqual(Array(3).fill('unreachable'));
+  (await reopen()).accept();
+  expect(it.chat.status.text).toBe('authenticated');
+  FakeSocket.last.end(1006);
+  expect(it.chat.status.text).toBe('reconnecting');
+  it.chat.close();
+});
+
 test('every reason of our own has a row, and every row a text', () => {
   for (const { code, reason } of Object.values(ENDED)) expect(CLOSES[code]).toHaveProperty(reason);
   const used = Object.values(CLOSES).flatMap((rows) => Object.values(rows).map(([, key]) => key));
   for (const key of used) expect(TEXTS[key]).toMatch(/\S/);
   const ofStates = Object.keys(MACHINE).filter((state) => state !== 'closed');
-  const keys = [...new Set([...used, ...ofStates, 'reauthenticating'])];
+  const keys = [...new Set([...used, ...ofStates, 'reauthenticating', 'unreachable'])];
   expect(keys.sort()).toEqual(Object.keys(TEXTS).sort());
 });
 
