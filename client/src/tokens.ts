@@ -116,14 +116,17 @@ export function tokenKeeper(options: TokenKeeperOptions): TokenKeeper {
   const refresh = options.refresh ?? ((token) => postRefresh(url, token));
   let refreshing: Promise<string | null> | null = null;
 
-  async function replace(stale: string | null): Promise<string | null> {
+  async function replace(stale: string | null, tries = 3): Promise<string | null> {
     const tokens = store.load();
     // Somebody was faster: another tab, or another connection before this one asked.
     const access = tokens?.access_token ?? null;
     if (tokens === null || (access !== null && access !== stale)) return access;
-    // Whoever signed out or in meanwhile is left alone.
+    // Whoever signed out or in meanwhile is left alone. What another tab saved may be seen late:
+    // a server that forgives that gives both the same refresh token.
     const put = (fresh: Tokens | null) => {
-      if (store.load()?.refresh_token === tokens.refresh_token) store.save(fresh);
+      const kept = store.load()?.refresh_token;
+      if (kept === undefined) return;
+      if ([tokens.refresh_token, fresh?.refresh_token].includes(kept)) store.save(fresh);
     };
     try {
       // What comes too late is kept all the same: the old refresh token is used up.
@@ -132,7 +135,10 @@ export function tokenKeeper(options: TokenKeeperOptions): TokenKeeper {
       if (isPassing(fault)) throw fault;
       put(null);
     }
-    return store.load()?.access_token ?? null;
+    const kept = store.load();
+    // Another tab's refresh token, whose access token that tab keeps to itself.
+    const isOthers = kept !== null && (kept.access_token ?? stale) === stale;
+    return isOthers && tries > 1 ? replace(stale, tries - 1) : (kept?.access_token ?? null);
   }
 
   return {

@@ -2,13 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import {
-  localStorageStore,
-  memoryStore,
-  refreshTokenStore,
-  tokenKeeper,
-  Unreachable,
-} from '../src/index.js';
+import { localStorageStore, memoryStore, tokenKeeper, Unreachable } from '../src/index.js';
 import type { TokenKeeper, Tokens, TokenStore } from '../src/index.js';
 import { withLock } from '../src/lock.js';
 import { authenticated, FakeSocket, pass, reopen, reset, settle } from './support.js';
@@ -305,23 +299,6 @@ test('who signs out while a refresh runs stays signed out', async () => {
   await pass(1_000);
   expect(await answer).toBe(null);
   expect(keep?.getToken()).toBe(null);
-});
-
-test('with the access token in memory, each tab gets its own, and all stay signed in', async () => {
-  vi.stubGlobal('navigator', { locks: webLocks() });
-  const { refresh } = new Family();
-  const open = () => tokenKeeper({ url: URL_OF_SERVER, store: refreshTokenStore(), refresh });
-  const [one, other] = [open(), open()];
-  one.save(pair(1));
-  expect(localStorage.getItem('vestibule.tokens')).not.toContain('access-');
-  expect([one.getToken(), other.getToken()]).toEqual(['access-1', null]);
-  const answers = [one.refreshToken('access-1'), other.refreshToken(null)];
-  await pass(1_000);
-  expect(await Promise.all(answers)).toEqual(['access-2', 'access-3']);
-  // Who was asked for a newer one than it has not any more is not asked again.
-  expect(await one.refreshToken('access-1')).toBe('access-2');
-  other.clear();
-  expect([one.getToken(), await one.refreshToken('access-2')]).toEqual([null, null]);
 });
 
 test('where the browser allows no storage, it is memory', () => {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::accounts::{Accounts, SigningKeys};
 use super::answers::Answers;
 use super::http::{self, PageOf, Route};
-use super::random;
 use super::storage::chat::{self, Bounds, Message};
 use super::storage::{self, Busy, Commit, Ending, Failed, Storage, recipes};
 use super::{Draft, Recipe};
+use super::{page, random};
 use crate::config::Config;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Publish, Reply};
 use crate::node::{Completion, Method, Outcome, Request, Response, Ticket};
@@ -257,7 +257,8 @@ impl App for RecipesApp {
         match Route::of(path) {
             Some(Route::Account(_)) => self.keys.are_there(),
             Some(Route::Recipes | Route::Recipe(_)) => true,
-            None => false,
+            // It begins with signing in.
+            None => page::serves(path) && self.keys.are_there(),
         }
     }
 
@@ -267,7 +268,7 @@ impl App for RecipesApp {
 
     fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
         let Some(route) = Route::of(request.path) else {
-            return Reply::Now(Response::not_found());
+            return Reply::Now(page::request(request));
         };
         if let Err(refusal) = route.check(request.method) {
             return Reply::Now(refusal);

@@ -31,6 +31,7 @@ mod find;
 mod http;
 mod ingredient;
 mod line;
+mod page;
 mod quantity;
 mod random;
 mod ratio;

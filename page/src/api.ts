@@ -1,0 +1,132 @@
+// The server's HTTP: accounts and recipes.
+
+import type { Tokens } from '@vestibule/client';
+
+import { go } from './router';
+import { begin, end, refreshToken, tokens, type User } from './session';
+
+export interface Ingredient {
+  readonly text: string;
+  readonly quantity: number | null;
+  readonly unit: string | null;
+}
+
+export interface Summary {
+  readonly id: string;
+  readonly title: string;
+  readonly yield: string;
+  readonly prep_time_minutes: number | null;
+  readonly cook_time_minutes: number | null;
+  readonly tags: readonly string[];
+  readonly updated_at: string;
+}
+
+export interface Recipe extends Summary {
+  readonly description: string;
+  readonly ingredients: readonly Ingredient[];
+  readonly steps: readonly { readonly order: number; readonly text: string }[];
+}
+
+export interface Page {
+  readonly recipes: readonly Summary[];
+  /** What to ask for `before` to go on. */
+  readonly next?: string;
+}
+
+/** What was refused, with a text for people. */
+export class Refused extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    /** The field that is wrong, where it is about one. */
+    readonly field: string | null = null,
+  ) {
+    super(message);
+  }
+}
+
+const PATIENCE_MS = 20_000;
+
+async function send(method: string, path: string, body: unknown, token: string | null) {
+  const headers: Record<string, string> = {};
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  if (token !== null) headers['authorization'] = `Bearer ${token}`;
+  const init: RequestInit = { method, headers, cache: 'no-store' };
+  if (body !== undefined) init.body = JSON.stringify(body);
+  try {
+    return await fetch(path, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
+  } catch {
+    throw unreachable();
+  }
+}
+
+function unreachable(): Refused {
+  return new Refused('unreachable', 'The server cannot be reached. Check your connection.');
+}
+
+/** The answer, or what is wrong in words for people. */
+async function read<T>(answer: Response): Promise<T> {
+  const body: unknown = await answer.json().catch(() => null);
+  if (answer.ok && body !== null) return body as T;
+  const { error = 'internal', message = '' } = (body ?? {}) as Record<string, string>;
+  const retryS = Number(answer.headers.get('retry-after')) || 60;
+  const wait = retryS > 90 ? `${Math.ceil(retryS / 60)} minutes` : `${retryS} seconds`;
+  switch (error) {
+    case 'invalid_field': {
+      const [, field = null, problem = message] = /^`([^`]+)` (.*)$/s.exec(message) ?? [];
+      throw new Refused(error, `${problem[0]?.toUpperCase() ?? ''}${problem.slice(1)}.`, field);
+    }
+    case 'invalid_credentials':
+      throw new Refused(error, 'The email or the password is wrong.', 'password');
+    case 'email_exists':
+      throw new Refused(error, 'There is an account with this email already.', 'email');
+    case 'too_many_requests':
+      throw new Refused(error, `Too many attempts. Please wait ${wait}, then try again.`);
+    case 'at_capacity':
+      throw new Refused(error, 'The server is busy. Please try again in a moment.');
+    default:
+      throw new Refused(error, message || 'The server had a fault. Please try again.');
+  }
+}
+
+/** With the access token, and with a newer one if that one has had its day. */
+async function authorized<T>(method: string, path: string, body?: unknown): Promise<T> {
+  let token = tokens.getToken();
+  for (const isLast of [false, true]) {
+    try {
+      token ??= await tokens.refreshToken(null);
+    } catch {
+      throw unreachable();
+    }
+    if (token === null) throw new Refused('signed_out', 'Please sign in again.');
+    const answer = await send(method, path, body, token);
+    if (answer.status !== 401) return read<T>(answer);
+    if (isLast) break;
+    token = await tokens.refreshToken(token).catch(() => {
+      throw unreachable();
+    });
+  }
+  end('expired');
+  throw new Refused('signed_out', 'Please sign in again.');
+}
+
+export async function enter(call: 'signup' | 'signin', email: string, password: string) {
+  const answer = await send('POST', `/v1/auth/${call}`, { email, password }, null);
+  const { user, ...pair } = await read<Tokens & { user: User }>(answer);
+  begin(pair, { id: user.id, email: user.email });
+}
+
+/** At once here; the server is told, and if it cannot be, the token runs out by itself. */
+export function leave(): void {
+  const token = refreshToken();
+  end(null);
+  // Who signs in next begins at the beginning.
+  go('/');
+  const body = { refresh_token: token };
+  if (token !== null) send('POST', '/v1/auth/logout', body, null).catch(() => {});
+}
+
+export const listRecipes = (before?: string) =>
+  authorized<Page>('GET', `/v1/recipes?limit=50${before === undefined ? '' : `&before=${before}`}`);
+
+export const createRecipe = (title: string) => authorized<Recipe>('POST', '/v1/recipes', { title });

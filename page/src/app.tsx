@@ -1,0 +1,81 @@
+// The frame around the screens: who is in, where, and how to get out.
+
+import type { ReactElement, ReactNode } from 'react';
+
+import { Auth } from './auth';
+import { leave } from './api';
+import { useArrival, useStart, useTitle } from './hooks';
+import { Mark } from './icons';
+import { List } from './list';
+import { New } from './new';
+import { Room } from './room';
+import { Link, routeOf, usePath } from './router';
+import { session, type User } from './session';
+import { useStore } from './store';
+
+export function App(): ReactElement {
+  const { user, ended } = useStore(session);
+  const route = routeOf(usePath());
+  useStart();
+  // The address stays, and so does where one wanted to be.
+  if (user === null) return <Auth ended={ended} />;
+  switch (route.name) {
+    case 'list':
+      return <Frame user={user} main={<List />} />;
+    case 'new':
+      return <Frame user={user} main={<New />} />;
+    case 'missing':
+      return <Frame user={user} main={<Missing />} />;
+    case 'recipe':
+      return <Frame user={user} main={<Room key={route.id} id={route.id} />} isRoom />;
+  }
+}
+
+interface FrameProps {
+  user: User;
+  main: ReactNode;
+  /** The screen is as high as the window, and its parts scroll. */
+  isRoom?: boolean;
+}
+
+function Frame({ user, main, isRoom = false }: FrameProps): ReactElement {
+  return (
+    <div className={isRoom ? 'frame is-room' : 'frame'}>
+      <a className="skip" href="#main">
+        Skip to the content
+      </a>
+      <header className="top">
+        <Link className="brand" href="/" aria-label="Vestibule, all recipes">
+          <Mark />
+          <span className="brand-name">Vestibule</span>
+        </Link>
+        <div className="who">
+          <span className="email" title={user.email}>
+            {user.email}
+          </span>
+          <button type="button" className="quiet" onClick={leave}>
+            Sign out
+          </button>
+        </div>
+      </header>
+      <main id="main" tabIndex={-1}>
+        {main}
+      </main>
+    </div>
+  );
+}
+
+function Missing(): ReactElement {
+  useTitle('Not found');
+  return (
+    <div className="empty">
+      <h1 ref={useArrival()} tabIndex={-1}>
+        There is nothing here
+      </h1>
+      <p>The address may be mistyped, or what was here is gone.</p>
+      <Link className="button" href="/">
+        All recipes
+      </Link>
+    </div>
+  );
+}

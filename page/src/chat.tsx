@@ -1,0 +1,342 @@
+// What was said, and what one says next.
+
+import {
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type FormEvent,
+  type KeyboardEvent,
+  type ReactElement,
+} from 'react';
+import type { ChatError, HistoryEntry } from '@vestibule/client';
+import type { Line, RecipeChat } from '@vestibule/client/react';
+
+import type { Recipe } from './api';
+import { Icon } from './icons';
+import { Problem } from './parts';
+import { Rich } from './rich';
+
+const MAX_CHARS = 16_384;
+
+interface ChatProps {
+  chat: RecipeChat<Recipe>;
+  /** False: it is behind the other tab. */
+  isShown: boolean;
+}
+
+export function Chat({ chat, isShown }: ChatProps): ReactElement {
+  const [draft, setDraft] = useState('');
+  const input = useRef<HTMLTextAreaElement>(null);
+  const { history, messages, recipe, send, state } = chat;
+  const isNew = history.length === 0 && messages.length === 0;
+
+  /** Into the input, for the user to complete. */
+  const write = (text: string) => {
+    setDraft(text);
+    input.current?.focus();
+  };
+  const say = (text: string) => {
+    if (state === 'closed') return write(text);
+    void send(text);
+  };
+
+  return (
+    <div className="chat">
+      <Scroll isShown={isShown} last={messages.at(-1) ?? history.at(-1) ?? null}>
+        {isNew && state !== 'closed' && <Greeting isReady={recipe !== null} />}
+        {history.length > 0 && (
+          <ol className="lines" aria-label="Earlier">
+            {history.map((entry) => (
+              <li key={entry.id} className="exchange">
+                <Mine content={entry.content} />
+                {entry.reply !== null && <Assistant content={entry.reply} write={write} />}
+              </li>
+            ))}
+          </ol>
+        )}
+        <div role="log" aria-label="Conversation" className="lines">
+          {messages.map((line) => (
+            <Said
+              key={line.from + line.id}
+              line={line}
+              isLive={state === 'authenticated'}
+              write={write}
+              again={say}
+            />
+          ))}
+        </div>
+      </Scroll>
+      <Suggestions recipe={recipe} draft={draft} say={say} write={write} />
+      <Composer
+        draft={draft}
+        setDraft={setDraft}
+        input={input}
+        isClosed={state === 'closed'}
+        send={send}
+      />
+    </div>
+  );
+}
+
+interface ScrollProps {
+  isShown: boolean;
+  /** The newest thing that was said. */
+  last: Line | HistoryEntry | null;
+  children: React.ReactNode;
+}
+
+/** Follows what is said, unless the user went back to read and says nothing. */
+function Scroll({ isShown, last, children }: ScrollProps): ReactElement {
+  const place = useRef<HTMLDivElement>(null);
+  const isAtEnd = useRef(true);
+  useLayoutEffect(() => {
+    const { current } = place;
+    const isMine = last !== null && 'from' in last && last.from === 'me';
+    if (current === null || !(isAtEnd.current || isMine)) return;
+    current.scrollTop = current.scrollHeight;
+    // What is longer than the window is read from its beginning.
+    const newest = Array.from(current.querySelectorAll('.bubble')).at(-1);
+    const above = current.getBoundingClientRect().top - (newest?.getBoundingClientRect().top ?? 0);
+    if (newest !== undefined && above > 0) current.scrollTop -= above + 8;
+  }, [last, isShown]);
+  return (
+    <div
+      className="scroll"
+      ref={place}
+      tabIndex={0}
+      role="group"
+      aria-label="Messages"
+      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+        isAtEnd.current = scrollHeight - scrollTop - clientHeight < 80;
+      }}
+    >
+      {children}
+    </div>
+  );
+}
+
+function Greeting({ isReady }: { isReady: boolean }): ReactElement {
+  return (
+    <div className="greeting">
+      <h2>Talk to your recipe</h2>
+      <p>
+        {isReady
+          ? 'Say what you would change, in plain words. Every change can be undone.'
+          : 'One moment, the recipe is on its way.'}
+      </p>
+    </div>
+  );
+}
+
+function Mine({ content }: { content: string }): ReactElement {
+  const [isOpen, setIsOpen] = useState(false);
+  const isLong = content.length > 400 || content.split('\n').length > 8;
+  return (
+    <div className="bubble mine">
+      <span className="unseen">You: </span>
+      <p className={isLong && !isOpen ? 'clipped' : undefined}>{content}</p>
+      {isLong && (
+        <button type="button" className="link" onClick={() => setIsOpen(!isOpen)}>
+          {isOpen ? 'Show less' : 'Show all'}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Assistant({ content, write }: { content: string; write: (text: string) => void }) {
+  return (
+    <div className="bubble theirs">
+      <span className="unseen">Assistant: </span>
+      <Rich text={content} use={write} />
+    </div>
+  );
+}
+
+interface SaidProps {
+  line: Line;
+  isLive: boolean;
+  write: (text: string) => void;
+  again: (text: string) => void;
+}
+
+function Said({ line, isLive, write, again }: SaidProps): ReactElement {
+  if (line.from === 'server') return <Assistant content={line.content} write={write} />;
+  if (line.from === 'others') {
+    return (
+      <div className="bubble theirs">
+        <span className="unseen">Somebody else: </span>
+        <p>{line.content}</p>
+      </div>
+    );
+  }
+  return (
+    <div className="said" data-state={line.state}>
+      <Mine content={line.content} />
+      {line.state === 'pending' && (
+        <p className="delivery">{isLive ? 'Sending…' : 'Waiting for the connection'}</p>
+      )}
+      {line.state === 'failed' && (
+        <div className="delivery">
+          <Problem>{problemOf(line.error)}</Problem>
+          <button type="button" className="link" onClick={() => again(line.content)}>
+            Send again
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function problemOf(error: ChatError | null): string {
+  switch (error?.code) {
+    case 'rate_limited': {
+      const seconds = Math.max(1, Math.ceil((error.retryAfterMs ?? 1_000) / 1_000));
+      return `Not sent: that was a lot at once. Try again in ${seconds} s.`;
+    }
+    case 'closed':
+      return 'Not sent: the connection was closed.';
+    case 'queue_full':
+      return 'Not sent: too many messages wait already.';
+    case 'outcome_unknown':
+      return 'The connection was away for so long that nobody can tell whether this arrived.';
+    case 'invalid_content':
+      return 'Not sent: a message has at most 16,384 characters.';
+    case 'backend_unavailable':
+    case 'backend_timeout':
+      return 'The assistant does not answer. Try again in a moment.';
+    default:
+      return 'Something went wrong with this message.';
+  }
+}
+
+interface SuggestionsProps {
+  recipe: Recipe | null;
+  draft: string;
+  say: (text: string) => void;
+  write: (text: string) => void;
+}
+
+/** Something that one can say: at once, or after completing it. */
+type Suggestion = readonly [label: string, text: string, isWhole: boolean];
+
+const PASTE: Suggestion = ['Paste a recipe', 'Extract recipe from: ', false];
+const HELP: Suggestion = ['Help', 'Help', true];
+
+function suggestionsFor(recipe: Recipe): readonly Suggestion[] {
+  if (recipe.ingredients.length === 0) {
+    return [
+      PASTE,
+      ['Add an ingredient', 'Add ingredient ', false],
+      ['Add a step', 'Add step ', false],
+      ['Rename it', 'Rename to ', false],
+      HELP,
+    ];
+  }
+  const scale: readonly Suggestion[] =
+    recipe.yield === ''
+      ? [['Set the yield', 'Set yield to 4 servings', false]]
+      : [['Scale to…', 'Scale to 8 servings', false]];
+  return [
+    ...scale,
+    ['Double it', 'Double it', true],
+    ['Halve it', 'Halve it', true],
+    ['Swap something', 'Replace … with …', false],
+    ['Add an ingredient', 'Add ingredient ', false],
+    ['Add a step', 'Add step ', false],
+    ['Undo', 'Undo', true],
+    HELP,
+  ];
+}
+
+function Suggestions({ recipe, draft, say, write }: SuggestionsProps): ReactElement | null {
+  if (recipe === null) return null;
+  // Whoever pastes a recipe as it is, means that it is to be read.
+  const isPasted =
+    draft.trim().split('\n').length > 3 && !/^\s*(extract|import|parse)/i.test(draft);
+  const all: readonly Suggestion[] = isPasted
+    ? [['Read this as a recipe', `Extract recipe from: ${draft.trim()}`, false]]
+    : suggestionsFor(recipe);
+  return (
+    <ul className="suggestions" aria-label="What you can say">
+      {all.map(([label, text, isWhole]) => (
+        <li key={label}>
+          <button type="button" onClick={() => (isWhole ? say(text) : write(text))}>
+            {label}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface ComposerProps {
+  draft: string;
+  setDraft: (text: string) => void;
+  input: React.RefObject<HTMLTextAreaElement>;
+  isClosed: boolean;
+  send: (text: string) => Promise<unknown>;
+}
+
+function Composer({ draft, setDraft, input, isClosed, send }: ComposerProps): ReactElement {
+  const id = useId();
+  const isEmpty = draft.trim() === '';
+
+  // As high as its text, where the style sheet cannot do that.
+  useLayoutEffect(() => {
+    const { current } = input;
+    if (current === null || CSS.supports('field-sizing', 'content')) return;
+    current.style.height = 'auto';
+    current.style.height = `${current.scrollHeight + 2}px`;
+  }, [draft, input]);
+  // The blank of a template is selected, so that typing fills it.
+  useEffect(() => {
+    const at = draft.indexOf('…');
+    if (draft.startsWith('Replace … with …')) input.current?.setSelectionRange(at, at + 1);
+  }, [draft, input]);
+
+  const submit = (event?: FormEvent) => {
+    event?.preventDefault();
+    if (isEmpty || isClosed) return;
+    void send(draft.trim());
+    setDraft('');
+    input.current?.focus();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    // While a character is being composed, Enter is the input method's.
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    submit();
+  };
+
+  return (
+    <form className="composer" onSubmit={submit}>
+      <label className="unseen" htmlFor={id}>
+        Message
+      </label>
+      <textarea
+        id={id}
+        ref={input}
+        rows={1}
+        value={draft}
+        maxLength={MAX_CHARS}
+        placeholder="What would you change?"
+        autoComplete="off"
+        enterKeyHint="send"
+        onChange={(event) => setDraft(event.target.value)}
+        onKeyDown={onKeyDown}
+      />
+      <button
+        type="submit"
+        className="send"
+        aria-label="Send"
+        aria-disabled={isEmpty || isClosed}
+        title={isClosed ? 'Not connected' : 'Send'}
+      >
+        <Icon name="send" />
+      </button>
+    </form>
+  );
+}

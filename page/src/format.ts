@@ -1,0 +1,40 @@
+// Numbers and times, as people write them.
+
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const STEPS = [
+  ['year', 365 * 24 * 3_600],
+  ['month', 30 * 24 * 3_600],
+  ['week', 7 * 24 * 3_600],
+  ['day', 24 * 3_600],
+  ['hour', 3_600],
+  ['minute', 60],
+] as const;
+
+/** `3 hours ago`; a time in the future is a clock that is wrong. */
+export function ago(timestamp: string): string {
+  const seconds = Math.max(0, (Date.now() - Date.parse(timestamp)) / 1_000);
+  const step = STEPS.find(([, length]) => seconds >= length);
+  return step === undefined ? 'just now' : relative.format(-Math.floor(seconds / step[1]), step[0]);
+}
+
+export function minutes(count: number): string {
+  const [hours, rest] = [Math.floor(count / 60), count % 60];
+  if (hours === 0) return `${rest} min`;
+  return rest === 0 ? `${hours} h` : `${hours} h ${rest} min`;
+}
+
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** The amount at the beginning of an ingredient, and the rest. */
+export function amountOf(text: string, unit: string | null): [amount: string, rest: string] {
+  const number =
+    /^[\d½⅓⅔¼¾⅛⅜⅝⅞⅕⅖⅗⅘⅙⅚][\d½⅓⅔¼¾⅛⅜⅝⅞⅕⅖⅗⅘⅙⅚\s.,/⁄–-]*/u.exec(text)?.[0].trimEnd() ?? '';
+  const rest = text.slice(number.length);
+  if (number === '' || unit === null || !rest.trimStart().startsWith(unit)) return [number, rest];
+  const end = rest.indexOf(unit) + unit.length;
+  // `g` is not the unit of `2 garlic cloves`.
+  if (/^\p{L}/u.test(rest.slice(end))) return [number, rest];
+  return [number + rest.slice(0, end), rest.slice(end)];
+}

@@ -1,0 +1,54 @@
+// What the browser knows.
+
+import { useEffect, useRef, useSyncExternalStore, type RefObject } from 'react';
+
+const onLine = (changed: () => void) => {
+  addEventListener('online', changed);
+  addEventListener('offline', changed);
+  return () => {
+    removeEventListener('online', changed);
+    removeEventListener('offline', changed);
+  };
+};
+
+export function useIsOnline(): boolean {
+  return useSyncExternalStore(onLine, () => navigator.onLine);
+}
+
+const narrow = matchMedia('(max-width: 55.99em)');
+const onNarrow = (changed: () => void) => {
+  narrow.addEventListener('change', changed);
+  return () => narrow.removeEventListener('change', changed);
+};
+
+/** Too narrow for the recipe beside the chat; as in style.css. */
+export function useIsNarrow(): boolean {
+  return useSyncExternalStore(onNarrow, () => narrow.matches);
+}
+
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = title === '' ? 'Vestibule' : `${title} · Vestibule`;
+  }, [title]);
+}
+
+let hasStarted = false;
+
+/** For the frame: what comes after its first effect is a change of screens. */
+export function useStart(): void {
+  useEffect(() => {
+    hasStarted = true;
+  }, []);
+}
+
+/**
+ * For the heading of a screen: it has the focus when the screen was changed, so that a screen
+ * reader begins there, and the next Tab is in it. The page's own start is the browser's.
+ */
+export function useArrival(): RefObject<HTMLHeadingElement> {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (hasStarted) heading.current?.focus({ preventScroll: true });
+  }, []);
+  return heading;
+}

@@ -1,0 +1,180 @@
+// A recipe beside its chat; on a phone one behind the other.
+
+import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
+import { ConnectionStatus, useRecipeChat, type RecipeChat } from '@vestibule/client/react';
+import { TEXTS } from '@vestibule/client';
+
+import type { Recipe } from './api';
+import { Chat } from './chat';
+import { useArrival, useIsNarrow, useIsOnline, useTitle } from './hooks';
+import { Icon } from './icons';
+import { takeFirstMessage } from './new';
+import { RecipeView } from './recipe';
+import { Link } from './router';
+import { end, tokens } from './session';
+
+const TABS = ['recipe', 'chat'] as const;
+type Tab = (typeof TABS)[number];
+
+export function Room({ id }: { id: string }): ReactElement {
+  const { getToken, refreshToken } = tokens;
+  const chat = useRecipeChat<Recipe>(id, { url: location.origin, getToken, refreshToken });
+  const [tab, setTab] = useState<Tab>('recipe');
+  const isNarrow = useIsNarrow();
+  const heading = useArrival();
+  const [seen, setSeen] = useState<Recipe | null>(null);
+  const tabs = useId();
+  const { recipe, send, status } = chat;
+  useTitle(recipe?.title ?? 'Recipe');
+  useWarning(chat);
+
+  useEffect(() => {
+    const message = takeFirstMessage(id);
+    if (message === null) return;
+    setTab('chat');
+    void send(message);
+  }, [id, send]);
+
+  const isRecipeShown = !isNarrow || tab === 'recipe';
+  if (recipe !== null && recipe !== seen && (isRecipeShown || seen === null)) setSeen(recipe);
+  const isUnseen = recipe !== null && recipe.updated_at !== seen?.updated_at;
+
+  if (status.state === 'closed' && status.text === 'denied') return <Denied />;
+
+  const panel = (name: Tab) =>
+    isNarrow
+      ? ({
+          role: 'tabpanel',
+          id: `${tabs}-${name}`,
+          'aria-labelledby': `${tabs}-tab-${name}`,
+          hidden: tab !== name,
+        } as const)
+      : ({ role: 'region', 'aria-label': name === 'recipe' ? 'Recipe' : 'Chat' } as const);
+
+  return (
+    <div className="room">
+      <div className="bar">
+        <Link className="quiet back" href="/">
+          <Icon name="back" /> <span>Recipes</span>
+        </Link>
+        <div className="connection">
+          <ConnectionStatus status={status} className="status" />
+          <Retry chat={chat} />
+        </div>
+      </div>
+      <Banner chat={chat} />
+      {isNarrow && (
+        <div className="tabs" role="tablist" aria-label="Recipe and chat">
+          {TABS.map((name) => (
+            <button
+              key={name}
+              type="button"
+              role="tab"
+              id={`${tabs}-tab-${name}`}
+              aria-selected={tab === name}
+              aria-controls={`${tabs}-${name}`}
+              tabIndex={tab === name ? 0 : -1}
+              onClick={() => setTab(name)}
+              onKeyDown={(event) => moveTab(event, setTab)}
+            >
+              {name === 'recipe' ? 'Recipe' : 'Chat'}
+              {name === 'recipe' && isUnseen && (
+                <span className="dot">
+                  <span className="unseen">, changed</span>
+                </span>
+              )}
+            </button>
+          ))}
+        </div>
+      )}
+      <div className="panes">
+        <div className="pane recipe-pane" tabIndex={isNarrow ? undefined : 0} {...panel('recipe')}>
+          <RecipeView recipe={recipe} isComing={chat.state !== 'closed'} heading={heading} />
+        </div>
+        <div className="pane chat-pane" {...panel('chat')}>
+          {isNarrow && <h1 className="unseen">{recipe?.title ?? 'Recipe'}</h1>}
+          <Chat chat={chat} isShown={!isNarrow || tab === 'chat'} />
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function moveTab(event: KeyboardEvent<HTMLButtonElement>, setTab: (tab: Tab) => void): void {
+  if (!['ArrowLeft', 'ArrowRight', 'Home', 'End'].includes(event.key)) return;
+  event.preventDefault();
+  const buttons = Array.from(event.currentTarget.parentElement?.querySelectorAll('button') ?? []);
+  const other = buttons.indexOf(event.currentTarget) === 0 ? 1 : 0;
+  const at = event.key === 'Home' ? 0 : event.key === 'End' ? 1 : other;
+  setTab(TABS[at] ?? 'recipe');
+  buttons[at]?.focus();
+}
+
+/** Beside the indicator: what one can do about it. */
+function Retry({ chat }: { chat: RecipeChat<Recipe> }): ReactElement | null {
+  const { state, text } = chat.status;
+  if (state === 'closed' && ['expired', 'revoked', 'auth_failed', 'other_user'].includes(text)) {
+    return (
+      <button type="button" className="button small" onClick={() => end('expired')}>
+        Sign in again
+      </button>
+    );
+  }
+  if (state !== 'closed' && state !== 'reconnecting' && text !== 'unreachable') return null;
+  return (
+    <button type="button" className="button small" onClick={chat.retry}>
+      {state === 'closed' ? 'Connect' : 'Try now'}
+    </button>
+  );
+}
+
+/** While messages cannot be sent: what becomes of them. */
+function Banner({ chat }: { chat: RecipeChat<Recipe> }): ReactElement {
+  const isOnline = useIsOnline();
+  const waiting = chat.messages.filter((line) => line.state === 'pending').length;
+  const isAway = chat.state !== 'authenticated' && chat.state !== 'closed';
+  const isWaiting = waiting > 0 && (isAway || !isOnline);
+  const said = waiting === 1 ? 'Your message is' : `Your ${waiting} messages are`;
+  return (
+    <div role="status" className="banner-place">
+      {(isWaiting || (isAway && !isOnline)) && (
+        <p className="banner">
+          <Icon name={isOnline ? 'clock' : 'offline'} />
+          <span>
+            {!isOnline && 'You are offline. '}
+            {isWaiting
+              ? `${said} kept here, and sent once you are ${isOnline ? 'connected' : 'back'}.`
+              : 'What you write is kept here, and sent once you are back.'}
+          </span>
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** Leaving would lose what waits. */
+function useWarning({ messages }: RecipeChat<Recipe>): void {
+  const waiting = useRef(false);
+  waiting.current = messages.some((line) => line.state === 'pending');
+  useEffect(() => {
+    const warn = (event: BeforeUnloadEvent) => {
+      if (waiting.current) event.preventDefault();
+    };
+    addEventListener('beforeunload', warn);
+    return () => removeEventListener('beforeunload', warn);
+  }, []);
+}
+
+function Denied(): ReactElement {
+  return (
+    <div className="empty">
+      <h1 ref={useArrival()} tabIndex={-1}>
+        No such recipe
+      </h1>
+      <p role="status">{TEXTS.denied}</p>
+      <Link className="button" href="/">
+        All recipes
+      </Link>
+    </div>
+  );
+}

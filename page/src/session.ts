@@ -1,0 +1,88 @@
+// Who is signed in, in all tabs of this origin.
+
+import { refreshTokenStore, tokenKeeper, type Tokens, type TokenStore } from '@vestibule/client';
+
+import { Store } from './store';
+
+export interface User {
+  readonly id: string;
+  readonly email: string;
+}
+
+export interface Session {
+  /** null: nobody is signed in. */
+  readonly user: User | null;
+  /** Why nobody is, where the user did not ask for it in this tab. */
+  readonly ended: 'expired' | 'elsewhere' | null;
+}
+
+const TOKENS_KEY = 'vestibule.tokens';
+const USER_KEY = 'vestibule.user';
+const NOBODY: User = { id: '', email: '' };
+
+/** Who that is, for people; what somebody may do is for the server to say. */
+function loadUser(): User | null {
+  try {
+    const { id, email } = JSON.parse(localStorage.getItem(USER_KEY) ?? 'null') as User;
+    return typeof id === 'string' && typeof email === 'string' ? { id, email } : null;
+  } catch {
+    return null;
+  }
+}
+
+function saveUser(user: User | null): void {
+  try {
+    if (user === null) localStorage.removeItem(USER_KEY);
+    else localStorage.setItem(USER_KEY, JSON.stringify(user));
+  } catch {
+    // No storage here: then the session lasts as long as the page.
+  }
+}
+
+const stored = refreshTokenStore(TOKENS_KEY);
+
+export const session = new Store<Session>({
+  user: stored.load() === null ? null : (loadUser() ?? NOBODY),
+  ended: null,
+});
+
+/** The package's store, which tells the page when a refresh was refused. */
+const store: TokenStore = {
+  load: () => stored.load(),
+  save(tokens) {
+    stored.save(tokens);
+    if (tokens === null && session.value.user !== null) end('expired');
+  },
+};
+
+/** Tokens for the chat and for HTTP. */
+export const tokens = tokenKeeper({ url: location.origin, store });
+
+/** After signing in or up. */
+export function begin(pair: Tokens, user: User): void {
+  // The user comes first: another tab is to know whose tokens these are when it sees them.
+  saveUser(user);
+  tokens.save(pair);
+  session.set({ user, ended: null });
+}
+
+export function end(ended: Session['ended']): void {
+  session.set({ user: null, ended });
+  tokens.clear();
+  saveUser(null);
+}
+
+/** For signing out: what the server is to forget. */
+export function refreshToken(): string | null {
+  return stored.load()?.refresh_token ?? null;
+}
+
+// Another tab signed in or out.
+addEventListener('storage', ({ key }) => {
+  if (key !== null && key !== TOKENS_KEY && key !== USER_KEY) return;
+  const me = session.value.user;
+  const user = stored.load() === null ? null : loadUser();
+  if (me !== null && user !== null && me.id !== user.id) location.reload();
+  else if (me !== null && stored.load() === null) end('elsewhere');
+  else if (me === null && user !== null) session.set({ user, ended: null });
+});

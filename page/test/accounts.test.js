@@ -1,0 +1,170 @@
+// Signing up, in and out, and what a browser keeps of it.
+import assert from 'node:assert/strict';
+import { fill, inspect, PASSWORD, scene, signIn, signUp, status } from './world.js';
+
+scene('a form says what is wrong, at the field, and takes the focus there', {}, async (world) => {
+  const page = await world.tab();
+  const email = page.getByLabel('Email');
+  const password = page.getByLabel('Password', { exact: true });
+  const isFocused = (field) => field.evaluate((input) => input === document.activeElement);
+  await page.getByRole('button', { name: 'Create one' }).click();
+  const submit = page.getByRole('button', { name: 'Create an account' });
+
+  await submit.click();
+  await page.getByText('Enter your email address.').waitFor();
+  assert.ok(await isFocused(email));
+  const about = await email.getAttribute('aria-describedby');
+  assert.equal(await page.locator(`[id="${about}"]`).innerText(), 'Enter your email address.');
+
+  await fill(page, 'ann', PASSWORD);
+  await submit.click();
+  await page.getByText('Enter a whole address, such as ann@example.com.').waitFor();
+
+  await fill(page, 'ann@example.com', 'short');
+  await submit.click();
+  await page.getByText('Use at least 8 characters.').waitFor();
+  assert.ok(await isFocused(password));
+
+  // What only the server finds.
+  await fill(page, 'ann@-example-.com', PASSWORD);
+  await submit.click();
+  await page.getByText('Write an address such as ann@example.com.').waitFor();
+  assert.ok(await isFocused(email));
+});
+
+scene('one signs up, out and in again; a wrong password is told', {}, async (world) => {
+  const page = await world.member('ann@example.com');
+  await page.getByText('What shall we cook?').waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+
+  await fill(page, 'ann@example.com', 'not the password');
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByText('The email or the password is wrong.').waitFor();
+  await signIn(page, 'ann@example.com');
+  await page.getByText('What shall we cook?').waitFor();
+
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Create one' }).click();
+  await fill(page, 'ann@example.com');
+  await page.getByRole('button', { name: 'Create an account' }).click();
+  await page.getByText('There is an account with this email already.').waitFor();
+  await page.getByRole('button', { name: 'Sign in with it' }).click();
+  assert.equal(await page.getByLabel('Email').inputValue(), 'ann@example.com');
+});
+
+scene('password managers know the fields', {}, async (world) => {
+  const page = await world.tab();
+  const hints = () =>
+    page.locator('input').evaluateAll((all) => all.map((input) => input.autocomplete));
+  assert.deepEqual(await hints(), ['username', 'current-password']);
+  await page.getByRole('button', { name: 'Create one' }).click();
+  assert.deepEqual(await hints(), ['username', 'new-password']);
+});
+
+scene('the access token is kept in memory alone, and a reload gets another', {}, async (world) => {
+  const page = await world.member('ann@example.com');
+  const kept = () => page.evaluate(() => JSON.stringify([localStorage, sessionStorage]));
+  assert.doesNotMatch(await kept(), /eyJ/);
+  assert.match(await kept(), /refresh_token/);
+  await page.reload();
+  await page.getByText('What shall we cook?').waitFor();
+  assert.doesNotMatch(await kept(), /eyJ/);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  assert.equal(await kept(), '[{},{}]');
+});
+
+scene('signing out in one tab is signing out in all', {}, async (world) => {
+  const page = await world.kitchen();
+  const other = await world.tab(page.context(), new URL(page.url()).pathname);
+  await status(other, 'Connected');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await other.getByText('You signed out in another tab.').waitFor();
+  await signIn(page, 'ann@example.com');
+  await status(other, 'Connected');
+});
+
+scene('a tab does not stay with one user when another signs in', {}, async (world) => {
+  const page = await world.kitchen();
+  const other = await world.tab(page.context(), new URL(page.url()).pathname);
+  await status(other, 'Connected');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await signUp(page, 'bob@example.com');
+  await other.getByText('No such recipe').waitFor();
+  await other.getByText('bob@example.com').waitFor();
+});
+
+const SHORT = { ACCOUNTS__ACCESS_TTL: '4s' };
+
+scene('two tabs that refresh at once stay signed in', SHORT, async (world) => {
+  const page = await world.kitchen();
+  const path = new URL(page.url()).pathname;
+  const other = await world.tab(page.context(), path);
+  await status(other, 'Connected');
+  const refused = [];
+  for (const tab of [page, other]) {
+    tab.on('response', (answer) => answer.status() === 401 && refused.push(answer.url()));
+  }
+  // Both load, and both begin with a refresh; and again, each without the other's access token.
+  for (let round = 0; round < 3; round++) {
+    await Promise.all([page.reload(), other.reload()]);
+    await Promise.all([status(page, 'Connected'), status(other, 'Connected')]);
+  }
+  // Then both are asked for a new token on their connections, at the same time.
+  await Promise.all([
+    page.waitForResponse(/auth\/refresh/),
+    other.waitForResponse(/auth\/refresh/),
+  ]);
+  await Promise.all([status(page, 'Connected'), status(other, 'Connected')]);
+  assert.deepEqual(refused, []);
+});
+
+scene('a session that ended asks to sign in, and goes on where one was', SHORT, async (world) => {
+  const page = await world.kitchen();
+  const address = page.url();
+  // As if another device had ended it.
+  const stored = await page.evaluate(() => localStorage.getItem('vestibule.tokens'));
+  await world.post('/v1/auth/logout', { refresh_token: JSON.parse(stored).refresh_token });
+  await page.getByText('Session expired. Please sign in again').waitFor();
+  await inspect(page, 'session-expired');
+  assert.equal(page.url(), address);
+  await signIn(page, 'ann@example.com');
+  await status(page, 'Connected');
+  await page.getByRole('heading', { name: "Grandmother's Pancakes" }).waitFor();
+  assert.equal(page.url(), address);
+});
+
+scene('everything can be done with the keyboard', {}, async (world) => {
+  const page = await world.tab();
+  const press = async (...keys) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  /** A new screen begins at its heading. */
+  const arrive = (text) =>
+    page.waitForFunction((text) => document.activeElement?.textContent === text, text);
+
+  await page.getByLabel('Email').focus();
+  // Password, show, submit, the way to sign up.
+  await press('Tab', 'Tab', 'Tab', 'Tab', 'Enter');
+  await arrive('Create an account');
+  await press('Tab');
+  await page.keyboard.type('ann@example.com');
+  await press('Tab');
+  await page.keyboard.type(PASSWORD);
+  await press('Enter');
+  await arrive('Recipes');
+  await page.getByText('What shall we cook?').waitFor();
+  await press('Tab', 'Enter');
+  await arrive('New recipe');
+  await press('Tab', 'Tab', 'Tab', 'Enter');
+  await status(page, 'Connected');
+  await arrive('New recipe');
+  const isInput = () => page.evaluate(() => document.activeElement?.tagName === 'TEXTAREA');
+  for (let tabs = 0; !(await isInput()); tabs++) {
+    assert.ok(tabs < 12, 'the message field is not far');
+    await press('Tab');
+  }
+  await page.keyboard.type('Rename to Soup');
+  await press('Enter');
+  await page.getByRole('heading', { name: 'Soup' }).waitFor();
+  assert.ok(await isInput(), 'one goes on typing');
+});

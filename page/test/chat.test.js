@@ -1,0 +1,111 @@
+// A recipe and its chat.
+import assert from 'node:assert/strict';
+import { answer, create, inspect, PANCAKES, say, scene, status } from './world.js';
+
+const path = (page) => new URL(page.url()).pathname;
+
+scene('a pasted recipe is read, changed by saying so, and listed', {}, async (world) => {
+  const page = await world.kitchen();
+  await page.getByRole('heading', { name: "Grandmother's Pancakes" }).waitFor();
+  assert.equal(await page.getByRole('checkbox').count(), 5);
+  await say(page, 'Scale to 8 servings');
+  await page.getByText('400 g flour').waitFor();
+  await page.getByRole('button', { name: 'Undo', exact: true }).last().click();
+  await page.getByRole('checkbox', { name: '200 g flour' }).waitFor();
+  await page.getByRole('link', { name: 'Recipes', exact: true }).click();
+  await page.getByRole('link', { name: "Grandmother's Pancakes" }).click();
+  // Who comes back finds what was said.
+  await answer(page, 'Scaled from');
+  assert.equal(await page.title(), "Grandmother's Pancakes · Vestibule");
+});
+
+scene('an empty recipe begins with a name, and tells what one can say', {}, async (world) => {
+  const page = await world.member('ann@example.com');
+  await page.getByRole('link', { name: 'New recipe' }).click();
+  await page.getByLabel('Or begin with a name').fill('Soup');
+  await page.getByRole('button', { name: 'Start empty' }).click();
+  await page.getByRole('heading', { name: 'Soup' }).waitFor();
+  await page.getByText('Nothing in the pot yet').waitFor();
+  await page.getByRole('button', { name: 'Add an ingredient' }).click();
+  await page.keyboard.type('2 carrots');
+  await page.keyboard.press('Enter');
+  await page.getByRole('checkbox', { name: '2 carrots' }).waitFor();
+  await page.getByRole('button', { name: 'Help' }).click();
+  // What is said to be sayable can be taken up.
+  await page.getByRole('button', { name: 'Rename to Sunday pancakes' }).click();
+  const input = page.getByLabel('Message', { exact: true });
+  assert.equal(await input.inputValue(), 'Rename to Sunday pancakes');
+});
+
+scene('a recipe that is pasted into the chat is offered to be read', {}, async (world) => {
+  const page = await world.member('ann@example.com');
+  await create(page, null);
+  await page.getByLabel('Message', { exact: true }).fill(PANCAKES);
+  await page.getByRole('button', { name: 'Read this as a recipe' }).click();
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByRole('heading', { name: "Grandmother's Pancakes" }).waitFor();
+});
+
+scene('a second tab sees what is said in the first, and the recipe change', {}, async (world) => {
+  const page = await world.kitchen();
+  const other = await world.tab(page.context(), path(page));
+  await status(other, 'Connected');
+  await say(page, 'Rename to Sunday pancakes');
+  await other.locator('.bubble.mine', { hasText: 'Rename to Sunday pancakes' }).waitFor();
+  await other.getByRole('heading', { name: 'Sunday pancakes' }).waitFor();
+  await say(other, 'Double it');
+  await page.locator('.bubble.mine', { hasText: 'Double it' }).waitFor();
+  await page.getByText('400 g flour').waitFor();
+  await inspect(other, 'chat-two-tabs');
+});
+
+scene('text is text, whatever it looks like', {}, async (world) => {
+  const page = await world.member('ann@example.com');
+  await create(page, null);
+  const markup = '<img src=x onerror=alert(1)><b>bold</b>';
+  await say(page, `Rename to ${markup}`);
+  await page.getByRole('heading', { name: markup }).waitFor();
+  await say(page, `Add ingredient 2 ${markup}`);
+  await page.getByRole('checkbox', { name: markup }).waitFor();
+  assert.equal(await page.locator('main img, main b img').count(), 0);
+  await page.getByRole('link', { name: 'Recipes', exact: true }).click();
+  await page.getByRole('link', { name: markup }).waitFor();
+});
+
+scene('what is said too fast is refused, and can be sent again', {
+  LIMITS__MESSAGES_PER_MINUTE: '2',
+}, async (world) => {
+  const page = await world.member('ann@example.com');
+  await create(page, null);
+  for (const text of ['Add ingredient 1 egg', 'Add ingredient 2 eggs', 'Add ingredient 3 eggs']) {
+    await say(page, text);
+  }
+  await page.getByText('Not sent: that was a lot at once.').waitFor();
+  await page.getByRole('button', { name: 'Send again' }).waitFor();
+  assert.equal(await page.getByRole('checkbox').count(), 2);
+  await inspect(page, 'chat-refused');
+});
+
+scene("another's recipe is none", {}, async (world) => {
+  const ann = await world.kitchen('ann@example.com');
+  const bob = await world.member('bob@example.com');
+  await bob.goto(ann.url());
+  await bob.getByRole('heading', { name: 'No such recipe' }).waitFor();
+  await bob.getByRole('link', { name: 'All recipes', exact: true }).click();
+  await bob.getByText('What shall we cook?').waitFor();
+});
+
+scene('on a phone the tabs say that the recipe changed', {}, async (world) => {
+  const page = await world.kitchen('ann@example.com', PANCAKES, {
+    viewport: { width: 360, height: 740 },
+    hasTouch: true,
+    isMobile: true,
+  });
+  await page.getByRole('tab', { name: /^Recipe\s*, changed$/ }).waitFor();
+  await page.getByRole('tab', { name: 'Chat' }).press('ArrowLeft');
+  await page.getByRole('heading', { name: "Grandmother's Pancakes" }).waitFor();
+  const tab = page.getByRole('tab', { name: 'Recipe' });
+  assert.equal(await tab.innerText(), 'Recipe');
+  assert.equal(await tab.getAttribute('aria-selected'), 'true');
+  assert.equal(await page.getByLabel('Message', { exact: true }).isVisible(), false);
+});

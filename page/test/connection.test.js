@@ -1,0 +1,152 @@
+// What becomes of a connection, as the user sees it.
+import assert from 'node:assert/strict';
+import { answer, inspect, say, scene, shoot, signIn, status, wiretap } from './world.js';
+
+const BANNER = '.banner';
+const mine = (page, text) => page.locator('.bubble.mine', { hasText: text });
+
+scene('who is not authenticated in time is told, and tries again', {
+  AUTH__TIMEOUT: '1s',
+}, async (world) => {
+  const page = await world.kitchen();
+  let isLost = true;
+  // The `auth` gets lost on its way.
+  await page.routeWebSocket(/\/v1\/chat\//, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((frame) => isLost || server.send(frame));
+  });
+  await page.reload();
+  await status(page, 'Authenticating…', 'yellow');
+  await shoot(page, 'connection-authenticating');
+  await status(page, 'The server does not answer. Reconnecting…', 'yellow');
+  await inspect(page, 'connection-authentication-timeout');
+  isLost = false;
+  await status(page, 'Connected', 'green');
+});
+
+scene('re-authentication is not seen but for a word, and chat goes on', {
+  AUTH__REAUTH_AFTER: '2s',
+  AUTH__REAUTH_SPREAD: '0s',
+}, async (world) => {
+  const page = await world.kitchen();
+  const tap = wiretap(page);
+  // A refresh that takes as long as the test wants.
+  let release = () => {};
+  let hold = new Promise((resolve) => (release = resolve));
+  await page.route(/auth\/refresh/, async (route) => {
+    await hold;
+    await route.continue();
+  });
+  release();
+  await page.reload();
+  await status(page, 'Connected');
+  const isAuth = ({ type }) => type === 'auth';
+  await tap.until(() => tap.sent.filter(isAuth).length >= 3);
+
+  hold = new Promise((resolve) => (release = resolve));
+  await status(page, 'Refreshing connection…', 'green');
+  await say(page, 'Double it');
+  await answer(page, 'Scaled from');
+  await status(page, 'Connected Refreshing connection…', 'green');
+  await inspect(page, 'connection-refreshing');
+  release();
+  await page.locator('.status', { hasText: /^\s*Connected$/ }).waitFor();
+  assert.equal(tap.sockets, 1);
+});
+
+scene('what is said while the server restarts is kept, told, and done once', {}, async (world) => {
+  const page = await world.kitchen();
+  await world.stop('SIGTERM');
+  await status(page, 'Reconnecting…', 'yellow');
+  await say(page, 'Add ingredient 3 apples');
+  await say(page, 'Add step Serve with apples');
+  await page.locator(BANNER, { hasText: 'Your 2 messages are kept here' }).waitFor();
+  assert.equal(await page.getByText('Waiting for the connection').count(), 2);
+  await inspect(page, 'connection-queued');
+  await world.start();
+  await page.getByRole('checkbox', { name: '3 apples' }).waitFor();
+  await page.locator('.steps li', { hasText: 'Serve with apples' }).waitFor();
+  await page.locator(BANNER).waitFor({ state: 'detached' });
+  await page.reload();
+  await status(page, 'Connected');
+  assert.equal(await page.getByRole('checkbox', { name: '3 apples' }).count(), 1);
+  assert.equal(await mine(page, 'Add ingredient 3 apples').count(), 1);
+  assert.equal(await mine(page, 'Serve with apples').count(), 1);
+});
+
+scene('a message whose answer was lost with the server is done once', {}, async (world) => {
+  const page = await world.kitchen();
+  let isLossy = true;
+  await page.routeWebSocket(/\/v1\/chat\//, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((frame) => {
+      const { request_id } = JSON.parse(String(frame)).payload;
+      if (!isLossy || !request_id?.startsWith('msg_')) return socket.send(frame);
+      // It is in the database, and nobody knows but the server.
+      isLossy = false;
+      void world.stop().then(() => world.start());
+    });
+  });
+  await page.reload();
+  await status(page, 'Connected');
+  await say(page, 'Add ingredient 7 plums');
+  await answer(page, 'Added “7 plums”');
+  assert.ok(!isLossy);
+  assert.equal(await page.getByRole('checkbox', { name: '7 plums' }).count(), 1);
+});
+
+scene('a server that is gone is red, and one may try', {}, async (world) => {
+  const page = await world.kitchen();
+  await world.stop();
+  await status(page, 'The server cannot be reached. Still trying…', 'red');
+  await inspect(page, 'connection-unreachable');
+  await world.start();
+  await page.getByRole('button', { name: 'Try now' }).click();
+  await status(page, 'Connected', 'green');
+});
+
+scene('offline one goes on writing, and it is sent when one is back', {}, async (world) => {
+  const page = await world.kitchen();
+  await page.context().setOffline(true);
+  await world.stop();
+  await page.locator(BANNER, { hasText: 'You are offline. What you write is kept' }).waitFor();
+  await say(page, 'Rename to Sunday pancakes');
+  await page.locator(BANNER, { hasText: 'You are offline. Your message is kept here' }).waitFor();
+  await inspect(page, 'connection-offline');
+  await world.start();
+  await page.context().setOffline(false);
+  await page.getByRole('heading', { name: 'Sunday pancakes' }).waitFor();
+  await page.locator(BANNER).waitFor({ state: 'detached' });
+  assert.equal(await mine(page, 'Rename to Sunday pancakes').count(), 1);
+});
+
+scene('a list that cannot be loaded says so, and is loaded again', {}, async (world) => {
+  const page = await world.kitchen();
+  await world.stop();
+  await page.getByRole('link', { name: 'Recipes', exact: true }).click();
+  await page.getByRole('alert').getByText('The server cannot be reached.').waitFor();
+  await inspect(page, 'list-unreachable');
+  await world.start();
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('link', { name: "Grandmother's Pancakes" }).waitFor();
+});
+
+scene('a refused token asks to sign in', {}, async (world) => {
+  const page = await world.kitchen();
+  let isForged = true;
+  await page.routeWebSocket(/\/v1\/chat\//, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((frame) => {
+      const message = JSON.parse(String(frame));
+      if (message.type === 'auth' && isForged) message.payload.token += 'x';
+      server.send(JSON.stringify(message));
+    });
+  });
+  await page.reload();
+  await status(page, 'Authentication failed. Please try again.', 'red');
+  await inspect(page, 'connection-refused');
+  isForged = false;
+  await page.getByRole('button', { name: 'Sign in again' }).click();
+  await signIn(page, 'ann@example.com');
+  await page.getByRole('heading', { name: "Grandmother's Pancakes" }).waitFor();
+});

@@ -1,0 +1,263 @@
+// A server of our own, a browser, and what all tests do with them. Ends with the test.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, test } from 'node:test';
+import { chromium } from 'playwright-core';
+
+const PATIENCE_MS = 15_000;
+const PAGE = join(import.meta.dirname, '..');
+const SHOTS = join(PAGE, 'test-output');
+const BINARY = resolve(PAGE, process.env['BINARY'] ?? '../target/release/vestibule');
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+export const PASSWORD = 'correct horse battery';
+
+const browser = await chromium.launch({
+  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+  // Whatever is not this machine has no address.
+  args: ['--no-sandbox', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
+});
+mkdirSync(SHOTS, { recursive: true });
+after(() => browser.close());
+
+/** A test with a server of its own: `env` is its configuration. */
+export function scene(name, env, play) {
+  test(name, { timeout: 120_000 }, async () => {
+    const world = new World(env);
+    try {
+      await world.start();
+      await play(world);
+      assert.deepEqual(world.complaints, []);
+    } catch (fault) {
+      await world.picture(name);
+      throw fault;
+    } finally {
+      await world.end();
+    }
+  });
+}
+
+/** What a browser says of a server that is away; everything else is a complaint. */
+const EXPECTED = /WebSocket connection to|Failed to load resource|net::ERR_/;
+
+class World {
+  /** Errors in the console: exceptions, and what the page's policy did not allow. */
+  complaints = [];
+  #asked = [];
+  #folder = mkdtempSync(join(tmpdir(), 'vestibule-page-'));
+  #contexts = [];
+  #process = null;
+  #address = '127.0.0.1:0';
+  #env;
+
+  constructor(env) {
+    // As cheap as hashes may be.
+    const cheap = { ACCOUNTS__ARGON2_MEMORY: '7MiB', ACCOUNTS__ARGON2_ITERATIONS: '1' };
+    const named = Object.entries({ ADMIN__LISTEN: '', ...cheap, ...env });
+    this.#env = Object.fromEntries(named.map(([key, value]) => [`VESTIBULE_${key}`, value]));
+  }
+
+  get origin() {
+    return `http://${this.#address}`;
+  }
+
+  /** Again on the same port, if it ran before. */
+  async start() {
+    const args = ['serve', '--listen', this.#address, '--data', this.#folder];
+    const child = spawn(BINARY, args, { env: this.#env, cwd: this.#folder });
+    this.#process = child;
+    let said = '';
+    this.#address = await new Promise((found, fail) => {
+      const read = (chunk) => {
+        said += chunk;
+        const match = /\/\/(127\.0\.0\.1:\d+)/.exec(said);
+        if (match) found(match[1]);
+      };
+      child.stdout.on('data', read);
+      child.stderr.on('data', read);
+      child.on('error', fail);
+      child.on('exit', (code) => fail(new Error(`the server ended with ${code}:\n${said}`)));
+    });
+  }
+
+  stop(signal = 'SIGKILL') {
+    const child = this.#process;
+    if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    return ended;
+  }
+
+  async end() {
+    for (const context of this.#contexts) await context.close();
+    await this.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** What all tabs show, and what they asked: for a test that failed. */
+  async picture(name) {
+    const pages = this.#contexts.flatMap((context) => context.pages());
+    const file = `failed-${name.replace(/\W+/g, '-')}`;
+    for (const [n, page] of pages.entries()) await shoot(page, `${file}-${n}`);
+    console.log(this.#asked.join('\n'));
+  }
+
+  /** A browser with its own storage. */
+  async browser(options = {}) {
+    const viewport = { width: 1280, height: 800 };
+    const context = await browser.newContext({ viewport, ...options });
+    context.setDefaultTimeout(PATIENCE_MS);
+    context.on('console', (message) => {
+      const text = message.text();
+      if (message.type() === 'error' && !EXPECTED.test(text)) this.complaints.push(text);
+    });
+    context.on('weberror', (fault) => this.complaints.push(String(fault.error())));
+    context.on('request', (request) => {
+      if (!request.url().startsWith(this.origin)) this.complaints.push(`asked ${request.url()}`);
+    });
+    const ask = (what) => this.#asked.push(`${Math.round(performance.now())} ms: ${what}`);
+    context.on('request', (request) => ask(`${request.method()} ${request.url()}`));
+    context.on('response', (answer) => ask(`${answer.status()} ${answer.url()}`));
+    context.on('requestfailed', (request) => ask(`${request.failure()?.errorText}`));
+    this.#contexts.push(context);
+    return context;
+  }
+
+  async tab(context, path = '/') {
+    const page = await (context ?? (await this.browser())).newPage();
+    await page.goto(this.origin + path);
+    return page;
+  }
+
+  /** What a program asks over HTTP. */
+  async post(path, body, token) {
+    const headers = { 'content-type': 'application/json' };
+    if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
+    const init = { method: 'POST', headers, body: JSON.stringify(body) };
+    return (await fetch(this.origin + path, init)).json();
+  }
+
+  /** A page of somebody who has just signed up. */
+  async member(email, options) {
+    const page = await this.tab(await this.browser(options));
+    await signUp(page, email);
+    return page;
+  }
+
+  /** The page of a new recipe, connected. */
+  async kitchen(email = 'ann@example.com', text = PANCAKES, options) {
+    const page = await this.member(email, options);
+    await create(page, text);
+    return page;
+  }
+}
+
+export const PANCAKES = `Grandmother's Pancakes
+Serves 4
+Prep: 10 minutes, cook: 20 minutes
+Tags: breakfast, sweet
+
+Ingredients:
+200 g flour
+2 eggs
+300 ml milk
+1 pinch of salt
+2 tbsp butter, melted
+
+Steps:
+1. Whisk the flour, eggs and milk until there are no lumps left.
+2. Stir in the melted butter and the salt; let the batter rest for 20 minutes.
+3. Fry thin pancakes in a hot pan, about a minute on each side.`;
+
+export async function signUp(page, email) {
+  await page.getByRole('button', { name: 'Create one' }).click();
+  await fill(page, email);
+  await page.getByRole('button', { name: 'Create an account' }).click();
+  await page.getByRole('heading', { name: 'Recipes', level: 1 }).waitFor();
+}
+
+export async function fill(page, email, password = PASSWORD) {
+  await page.getByLabel('Email').fill(email);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+}
+
+export async function signIn(page, email) {
+  await fill(page, email);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+/** From the list; `text` null: an empty one. */
+export async function create(page, text) {
+  await page.getByRole('link', { name: 'New recipe' }).first().click();
+  if (text === null) {
+    await page.getByRole('button', { name: 'Start empty' }).click();
+  } else {
+    await page.getByLabel(/^Paste a recipe/).fill(text);
+    await page.getByRole('button', { name: 'Read this recipe' }).click();
+    await answer(page, 'Extracted');
+  }
+  await status(page, 'Connected');
+}
+
+export async function say(page, text) {
+  await page.getByLabel('Message', { exact: true }).fill(text);
+  await page.keyboard.press('Enter');
+}
+
+/** What the assistant said, or somebody in another tab. */
+export const answer = (page, text) => page.locator('.bubble', { hasText: text }).last().waitFor();
+
+/** Until the indicator says so. */
+export const status = (page, text, color) =>
+  page
+    .locator(`.status${color === undefined ? '' : `[data-color="${color}"]`}`, { hasText: text })
+    .waitFor();
+
+export const shoot = (page, name) => page.screenshot({ path: join(SHOTS, `${name}.png`) });
+
+/** No violation of what axe knows, no scrolling sideways; and a picture. */
+export async function inspect(page, name) {
+  await shoot(page, name);
+  const wide = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return scrollWidth - clientWidth;
+  });
+  assert.equal(wide, 0, `${name} is wider than the window`);
+  // Not by a script element, which the page's policy refuses, as it should.
+  await page.evaluate(`typeof axe === 'object' || (0, function () { ${AXE} }).call(window)`);
+  const violations = await page.evaluate(async () => {
+    const { violations } = await window.axe.run(document);
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' ')}`);
+  });
+  assert.deepEqual(violations, [], name);
+}
+
+/** Counts what goes over the sockets of a page from now on. */
+export function wiretap(page) {
+  const tap = { sockets: 0, sent: [], received: [] };
+  let look = () => {};
+  const read = (into) => ({ payload }) => {
+    into.push(JSON.parse(String(payload)));
+    look();
+  };
+  page.on('websocket', (socket) => {
+    tap.sockets++;
+    socket.on('framesent', read(tap.sent));
+    socket.on('framereceived', read(tap.received));
+  });
+  /** Until `done` says so, asked at each message. */
+  tap.until = (done) =>
+    new Promise((found, fail) => {
+      const timer = setTimeout(() => fail(new Error(`never: ${done}`)), PATIENCE_MS);
+      look = () => {
+        if (!done()) return;
+        clearTimeout(timer);
+        found();
+      };
+      look();
+    });
+  return tap;
+}

@@ -1,0 +1,171 @@
+//! The web page: its files are compiled in, and answered from memory.
+//!
+//! They are built from `page/` and committed gzipped. Every browser takes gzip, so there is no
+//! other form of them: a client that does not say what it takes may be sent any (RFC 9110, section
+//! 12.5.3), and `curl` without `--compressed` has no use for a page.
+
+use crate::node::{Method, Request, Response};
+
+/// One file, as `page/scripts/build.js` writes them down.
+struct Asset {
+    /// Where it is: `/` is the page, all others have a hash of their content in their name.
+    path: &'static str,
+    media: &'static str,
+    /// Its entity tag, from the content, with its quotes. Strong: there is one form of each.
+    tag: &'static str,
+    /// Gzipped.
+    body: &'static [u8],
+}
+
+const ASSETS: &[Asset] = include!("../../page/dist/assets.rs");
+
+/// Scripts, styles and pictures of our own and from nowhere else; connections home, which holds for
+/// WebSockets too (CSP 3, section 6.7.2.8); no frames, no forms that leave, no text as a script.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// What a browser is told of every file. Nothing of a user's machine is asked for.
+const HEADERS: &[(&str, &str)] = &[
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    (
+        "Permissions-Policy",
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+
+/// Is there a file, or a screen of the page, at this path?
+pub(super) fn serves(path: &str) -> bool {
+    find(path).is_some()
+}
+
+/// Answers a request for a path that is none of the API's.
+pub(super) fn request(request: &Request<'_>) -> Response {
+    match answer(request.path, request.if_none_match) {
+        Some(response) if request.method == Method::Get => response,
+        Some(_) => Response::method_not_allowed("GET, HEAD"),
+        None => Response::not_found(),
+    }
+}
+
+/// The file at this path; 304 without it for who has it already. `None`: there is none.
+fn answer(path: &str, if_none_match: Option<&str>) -> Option<Response> {
+    let asset = find(path)?;
+    let is_known = if_none_match.is_some_and(|tags| names(tags, asset.tag));
+    let mut response = if is_known {
+        let mut response = Response::new(304, asset.media, &b""[..]);
+        response.headers.clear();
+        response
+    } else {
+        Response::new(200, asset.media, asset.body).with("Content-Encoding", "gzip")
+    };
+    // A page has to be asked for again, as it names the files; a file never changes.
+    let cache = if asset.path == "/" { "no-cache" } else { "public, max-age=31536000, immutable" };
+    response = response.with("Cache-Control", cache).with("ETag", asset.tag);
+    Some(HEADERS.iter().fold(response, |response, &(name, value)| response.with(name, value)))
+}
+
+/// The page has screens of its own below `/`: `page/src/router.tsx` has the same ones.
+fn find(path: &str) -> Option<&'static Asset> {
+    let is_screen = path == "/new" || path.strip_prefix("/recipes/").is_some_and(is_id);
+    let path = if is_screen { "/" } else { path };
+    ASSETS.iter().find(|asset| asset.path == path)
+}
+
+/// As the protocol has ids of recipes. Which of them are there is not asked: the page will be told.
+fn is_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
+}
+
+/// Is this entity tag among those of an `If-None-Match` (RFC 9110, section 13.1.2)? The comparison
+/// is weak: a proxy that changed the coding may have made the tag a weak one.
+fn names(tags: &str, tag: &str) -> bool {
+    tags.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+        response.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_ref())
+    }
+
+    fn get(path: &str) -> Response {
+        answer(path, None).unwrap()
+    }
+
+    #[test]
+    fn the_page_is_at_the_root_and_at_each_of_its_screens() {
+        let root = get("/");
+        assert_eq!(root.status, 200);
+        assert_eq!(header(&root, "Content-Type"), Some("text/html; charset=utf-8"));
+        for screen in ["/new", "/recipes/a_b-C.9~"] {
+            assert!(serves(screen) && get(screen) == root, "{screen}");
+        }
+        let long = format!("/recipes/{}", "a".repeat(129));
+        for other in ["", "/x", "/recipes", "/recipes/", "/recipes/a/b", "/new/", "/assets/", &long]
+        {
+            assert!(!serves(other) && answer(other, None).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_page_is_asked_for_each_time_and_its_files_once() {
+        assert_eq!(header(&get("/"), "Cache-Control"), Some("no-cache"));
+        assert!(ASSETS.len() > 3);
+        for asset in ASSETS.iter().filter(|asset| asset.path != "/") {
+            let hash = asset.tag.trim_matches('"');
+            assert!(asset.path.starts_with("/assets/") && asset.path.contains(hash));
+            let cache = header(&get(asset.path), "Cache-Control").unwrap().to_owned();
+            assert_eq!(cache, "public, max-age=31536000, immutable");
+        }
+    }
+
+    #[test]
+    fn every_file_is_gzip_and_says_so_and_is_small() {
+        for asset in ASSETS {
+            let response = get(asset.path);
+            assert_eq!(header(&response, "Content-Encoding"), Some("gzip"));
+            assert!(response.body.starts_with(&[0x1f, 0x8b, 8]), "{}", asset.path);
+        }
+        assert!(ASSETS.iter().map(|asset| asset.body.len()).sum::<usize>() < 80 << 10);
+    }
+
+    #[test]
+    fn who_has_it_is_told_that_it_has_not_changed() {
+        for asset in ASSETS {
+            let tag = asset.tag;
+            for tags in [tag.to_owned(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".into()] {
+                let response = answer(asset.path, Some(&tags)).unwrap();
+                assert_eq!((response.status, response.body.len()), (304, 0), "{tags}");
+                assert_eq!(header(&response, "ETag"), Some(tag));
+                assert!(header(&response, "Cache-Control").is_some());
+                assert!(header(&response, "Content-Encoding").is_none());
+            }
+            for tags in ["", "\"x\"", tag.trim_matches('"')] {
+                assert_eq!(answer(asset.path, Some(tags)).unwrap().status, 200, "{tags}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_browser_is_told_to_trust_nothing_but_this_server() {
+        for tags in [None, Some("*")] {
+            let response = answer("/", tags).unwrap();
+            let policy = header(&response, "Content-Security-Policy").unwrap();
+            for part in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"] {
+                assert!(policy.split("; ").any(|one| one == part), "{part}");
+            }
+            assert!(!policy.contains("unsafe"));
+            for (name, _) in HEADERS {
+                assert!(header(&response, name).is_some(), "{name}");
+            }
+        }
+    }
+}
