@@ -44,6 +44,8 @@ impl Scratch {
         for limit in ["MESSAGES_PER_MINUTE", "CONNECTIONS_PER_USER"] {
             command.env(format!("VESTIBULE_LIMITS__{limit}"), "0");
         }
+        // Many run beside each other.
+        command.env("VESTIBULE_ADMIN__LISTEN", "");
         command
     }
 

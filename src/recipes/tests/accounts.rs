@@ -159,6 +159,16 @@ fn a_refresh_token_that_is_used_again_later_ends_its_session_and_no_other() {
 }
 
 #[test]
+fn a_sign_up_and_a_taken_address_cost_what_a_forged_token_does() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    for status in [201, 409] {
+        let response = kitchen.sign_up("ann@example.com");
+        assert_eq!((response.status, response.evidence), (status, Some(Evidence::Forged)));
+    }
+}
+
+#[test]
 fn a_thief_cannot_have_the_stolen_token_forgotten() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
