@@ -93,7 +93,7 @@ scene('a tab does not stay with one user when another signs in', {}, async (worl
   await other.getByText('bob@example.com').waitFor();
 });
 
-const SHORT = { ACCOUNTS__ACCESS_TTL: '4s' };
+const SHORT = { ACCOUNTS__ACCESS_TTL: '4s', ACCOUNTS__REFRESH_TTL: '1h' };
 
 scene('two tabs that refresh at once stay signed in', SHORT, async (world) => {
   const page = await world.kitchen();
