@@ -1,4 +1,5 @@
-// Runs what is in examples/clients against a server: node scripts/examples.js PATH-TO-VESTIBULE [--all]
+// Runs what is in examples/clients against a server:
+// node scripts/examples.js PATH-TO-VESTIBULE [--all]
 // An example whose interpreter or package is not on this machine is skipped, and named; with --all
 // that is a failure.
 import { spawn, spawnSync } from 'node:child_process';
