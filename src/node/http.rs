@@ -46,7 +46,8 @@ pub struct Request<'a> {
     /// What is behind the `?`, as it was sent; empty where there is nothing.
     pub query: &'a str,
     /// The `sub` of its bearer token. A token that is not good was answered with 401 already, so
-    /// `None` is: it sent none.
+    /// `None` is: it sent none, or its path is one whose tokens are [not looked
+    /// at](super::app::App::looks_at_tokens).
     pub user: Option<&'a str>,
     /// The entity tags it has (`If-None-Match`).
     pub if_none_match: Option<&'a str>,

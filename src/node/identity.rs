@@ -36,22 +36,21 @@ impl Node {
         checked: Option<Checked>,
         charge: Charge,
     ) -> Identity {
-        let signed = match checked {
-            Some(checked) => checked,
-            None => match self.verifier.begin(token) {
-                Begun::Signed(signed) => Ok(signed),
-                Begun::Unchecked(check) => return Identity::Unchecked(check),
-                Begun::NoKey => {
-                    self.metrics.unknown_keys += 1;
-                    return Identity::Refused(Refusal::InvalidToken(
-                        CloseReason::InvalidToken.text(),
-                    ));
-                }
-                Begun::Refused(reason) => Err(reason),
-            },
+        let begun = match checked {
+            Some(Ok(signed)) => Begun::Signed(signed),
+            Some(Err(reason)) => Begun::Refused(reason),
+            None => self.verifier.begin(token),
         };
-        let evidence =
-            signed.as_ref().map_or_else(|&reason| Evidence::of(reason), |_| Evidence::Honest);
+        let (evidence, signed) = match begun {
+            Begun::Signed(signed) => (Evidence::Honest, Ok(signed)),
+            Begun::Unchecked(check) => return Identity::Unchecked(check),
+            // Perhaps the key is only not there yet, which is no evidence against anybody.
+            Begun::NoKey => {
+                self.metrics.unknown_keys += 1;
+                (Evidence::Honest, Err(CloseReason::InvalidToken))
+            }
+            Begun::Refused(reason) => (Evidence::of(reason), Err(reason)),
+        };
         let mut verified = signed.and_then(|signed| self.verifier.judge(signed, now.unix));
         if let Ok(principal) = &verified {
             let user = self.hash(&[&principal.user]);

@@ -219,3 +219,12 @@ fn an_old_clients_check_has_the_deadline_of_its_head() {
     world.work();
     assert_eq!(world.node.metrics().late_completions, 1);
 }
+
+#[test]
+fn a_token_that_names_an_unknown_key_costs_what_an_auth_with_it_does() {
+    let mut world = checks::world_with(|config| config.auth.mode = AuthMode::Both);
+    let token = world.signed("new", "alice", 900);
+    let (_, answer) = world.come("", &bearer(&token));
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert_eq!((world.node.metrics().unknown_keys, world.node.usage().addresses), (1, 1));
+}
