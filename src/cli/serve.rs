@@ -111,6 +111,7 @@ fn serve(
         ::log::warn!("{warning}");
     }
     let (app, beside) = application::choose(args.app, &config)?;
+    let has_page = app.serves("/");
     let mut server = Server::bind(&config, app).map_err(|error| error.to_string())?;
     let beside = beside.start(server.handle())?;
     let lines = logging.clone();
@@ -127,7 +128,7 @@ fn serve(
         config.limits.pending
     );
     // A server whose standard output is full or gone is still a server.
-    let _ = super::print(&welcome(&addresses, server.admin_addr(), hint));
+    let _ = super::print(&welcome(&addresses, has_page, server.admin_addr(), hint));
     let counted = server.run().map_err(|error| format!("the server ended: {error}"))?;
     beside.finish();
     ::log::info!("{}", summary(&counted));
@@ -193,8 +194,16 @@ fn heed_signals(
         .map_err(|error| format!("cannot start the signal thread: {error}"))
 }
 
-fn welcome(addresses: &[SocketAddr], admin: Option<SocketAddr>, hint: &str) -> String {
+fn welcome(
+    addresses: &[SocketAddr],
+    has_page: bool,
+    admin: Option<SocketAddr>,
+    hint: &str,
+) -> String {
     let mut text = format!("Vestibule {} is listening.\n", env!("CARGO_PKG_VERSION"));
+    for address in addresses.iter().filter(|_| has_page) {
+        text.push_str(&format!("  Open:   http://{}\n", reachable(*address)));
+    }
     for address in addresses {
         text.push_str(&format!("  Chat:   ws://{}/v1/chat/{{recipe_id}}\n", reachable(*address)));
     }
@@ -248,7 +257,9 @@ mod tests {
     fn the_welcome_names_what_can_be_opened() {
         let addresses = ["0.0.0.0:80".parse().unwrap(), "[::1]:81".parse().unwrap()];
         let admin = Some("127.0.0.1:82".parse().unwrap());
-        let text = welcome(&addresses, admin, "vestibule token");
+        assert!(!welcome(&addresses, false, admin, "vestibule token").contains("Open:"));
+        let text = welcome(&addresses, true, admin, "vestibule token");
+        assert!(text.contains("  Open:   http://127.0.0.1:80\n  Open:   http://[::1]:81\n"));
         assert!(text.contains("  Admin:  http://127.0.0.1:82/v1/stats\n"));
         assert!(text.contains("  Chat:   ws://127.0.0.1:80/v1/chat/{recipe_id}\n"));
         assert!(text.contains("  Chat:   ws://[::1]:81/v1/chat/{recipe_id}\n"));
