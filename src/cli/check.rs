@@ -49,6 +49,13 @@ pub(super) fn run(config: &Config) -> Outcome {
         faults.push(fault);
         None
     });
+    let exposed_tls = secret::tls_exposure(config).unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
+    if faults.is_empty() {
+        faults.extend(vestibule::net::tls_fault(&config.tls));
+    }
     let exposed = application::inspect(config).unwrap_or_else(|fault| {
         faults.push(fault);
         None
@@ -65,7 +72,7 @@ pub(super) fn run(config: &Config) -> Outcome {
         return Err(faults);
     }
     let exposed_key = key.and_then(|key| key.warning);
-    for warning in [warning, exposed, exposed_key, few].into_iter().flatten() {
+    for warning in [warning, exposed, exposed_key, exposed_tls, few].into_iter().flatten() {
         super::warn(&warning);
     }
     super::print(&format!("{toml}\n# {place}\n#\n{}", memory(&resolved)))

@@ -9,7 +9,7 @@ use super::{Global, descriptors, log, secret};
 
 /// Keys, and beginnings of keys, that a running server takes up. Everything else waits for its next
 /// start.
-const LIVE: [&str; 8] = [
+const LIVE: [&str; 9] = [
     "admin.connections",
     "admin.key_file",
     "auth.",
@@ -18,6 +18,7 @@ const LIVE: [&str; 8] = [
     "http.",
     "limits.",
     "log.level",
+    "tls.",
 ];
 /// What begins like one of them and is fixed all the same: threads, their queues, and shares.
 const FIXED: [&str; 5] = [
@@ -45,10 +46,10 @@ impl Reloader {
     pub(super) fn reload(&mut self) {
         match self.try_reload() {
             Ok(waiting) => {
-                ::log::info!("SIGHUP: the configuration is taken up");
                 for key in waiting {
                     ::log::warn!("SIGHUP: {key} has changed too, and waits for the next start");
                 }
+                ::log::info!("SIGHUP: the configuration is taken up");
             }
             Err(faults) => {
                 for fault in faults {
@@ -90,15 +91,22 @@ pub(super) fn complete(mut config: Config) -> Result<(Config, Vec<String>), Stri
     if let Some(key) = secret::admin_key(&config)? {
         (config.admin.key, exposed_key) = (key.text, key.warning);
     }
+    let exposed_tls = secret::tls_exposure(&config)?;
     let few = descriptors::fill(&mut config, descriptors::raise())?;
-    Ok((config, [exposed, exposed_key, few].into_iter().flatten().collect()))
+    let warnings = [exposed, exposed_key, exposed_tls, few];
+    Ok((config, warnings.into_iter().flatten().collect()))
 }
 
 /// The keys whose values differ and which a running server does not take up.
 fn waiting_keys(running: &Config, read: &Config) -> Vec<String> {
     let (old, new) = (flat(running), flat(read));
-    let is_live =
-        |key: &str| LIVE.iter().any(|live| key.starts_with(live)) && !FIXED.contains(&key);
+    // Other certificates, yes; but clients do not learn from a reload how a port is to be spoken to.
+    let turns_tls = running.tls.is_on() != read.tls.is_on();
+    let is_live = |key: &str| {
+        LIVE.iter().any(|live| key.starts_with(live))
+            && !FIXED.contains(&key)
+            && !(turns_tls && key.starts_with("tls."))
+    };
     let differs = new.into_iter().filter(|entry| !old.contains(entry));
     differs.map(|(key, _)| key).filter(|key| !is_live(key)).collect()
 }
@@ -170,6 +178,13 @@ mod tests {
         read.limits.connections_per_user = 1;
         read.log.level = "debug".to_owned();
         assert_eq!(waiting_keys(&running, &read), Vec::<String>::new());
+        read.tls.cert_file = "c".to_owned();
+        read.tls.key_file = "k".to_owned();
+        assert_eq!(waiting_keys(&running, &read), ["tls.cert_file", "tls.key_file"]);
+        let (with_tls, mut renewed) = (read.clone(), read.clone());
+        renewed.tls.cert_file = "d".to_owned();
+        assert_eq!(waiting_keys(&with_tls, &renewed), Vec::<String>::new());
+        read.tls = running.tls.clone();
         read.listen = vec!["127.0.0.1:1".to_owned()];
         read.limits.workers = 9;
         read.log.file = "x".to_owned();

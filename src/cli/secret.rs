@@ -92,6 +92,18 @@ pub(super) fn admin_key(config: &Config) -> Result<Option<Secret>, String> {
     key.map(Some)
 }
 
+/// A warning, when others can read the key that the public listeners prove who they are with.
+///
+/// # Errors
+/// One line that names the file.
+pub(super) fn tls_exposure(config: &Config) -> Result<Option<String>, String> {
+    let path = &config.tls.key_file;
+    if path.is_empty() {
+        return Ok(None);
+    }
+    exposure(Path::new(path)).map_err(|error| format!("tls.key_file {path}: {error}"))
+}
+
 enum Place {
     Configured,
     File(PathBuf),

@@ -120,7 +120,7 @@ fn serve(
     let (global, flags, live) = (global.clone(), args.settings(), beside.live());
     let reloader = Reloader { global, flags, handle: handle.clone(), running, live };
     heed_signals(signals, move || handle.shutdown(), reloader, logging.clone())?;
-    let addresses = server.local_addrs();
+    let (addresses, is_secure) = (server.local_addrs(), config.tls.is_on());
     ::log::info!(
         "listening on {addresses:?} (admin: {}), at most {} connections, {} of them pending",
         server.admin_addr().map_or_else(|| "off".to_owned(), |address| address.to_string()),
@@ -128,7 +128,7 @@ fn serve(
         config.limits.pending
     );
     // A server whose standard output is full or gone is still a server.
-    let _ = super::print(&welcome(&addresses, has_page, server.admin_addr(), hint));
+    let _ = super::print(&welcome(&addresses, has_page, is_secure, server.admin_addr(), hint));
     let counted = server.run().map_err(|error| format!("the server ended: {error}"))?;
     beside.finish();
     ::log::info!("{}", summary(&counted));
@@ -197,15 +197,18 @@ fn heed_signals(
 fn welcome(
     addresses: &[SocketAddr],
     has_page: bool,
+    is_secure: bool,
     admin: Option<SocketAddr>,
     hint: &str,
 ) -> String {
     let mut text = format!("Vestibule {} is listening.\n", env!("CARGO_PKG_VERSION"));
+    let s = if is_secure { "s" } else { "" };
     for address in addresses.iter().filter(|_| has_page) {
-        text.push_str(&format!("  Open:   http://{}\n", reachable(*address)));
+        text.push_str(&format!("  Open:   http{s}://{}\n", reachable(*address)));
     }
     for address in addresses {
-        text.push_str(&format!("  Chat:   ws://{}/v1/chat/{{recipe_id}}\n", reachable(*address)));
+        let address = reachable(*address);
+        text.push_str(&format!("  Chat:   ws{s}://{address}/v1/chat/{{recipe_id}}\n"));
     }
     if let Some(admin) = admin {
         text.push_str(&format!("  Admin:  http://{}/v1/stats\n", reachable(admin)));
@@ -257,8 +260,11 @@ mod tests {
     fn the_welcome_names_what_can_be_opened() {
         let addresses = ["0.0.0.0:80".parse().unwrap(), "[::1]:81".parse().unwrap()];
         let admin = Some("127.0.0.1:82".parse().unwrap());
-        assert!(!welcome(&addresses, false, admin, "vestibule token").contains("Open:"));
-        let text = welcome(&addresses, true, admin, "vestibule token");
+        assert!(!welcome(&addresses, false, false, admin, "vestibule token").contains("Open:"));
+        let secure = welcome(&addresses, true, true, admin, "vestibule token");
+        assert!(secure.contains("  Open:   https://127.0.0.1:80\n"));
+        assert!(secure.contains("  Chat:   wss://[::1]:81/v1/chat/{recipe_id}\n"));
+        let text = welcome(&addresses, true, false, admin, "vestibule token");
         assert!(text.contains("  Open:   http://127.0.0.1:80\n  Open:   http://[::1]:81\n"));
         assert!(text.contains("  Admin:  http://127.0.0.1:82/v1/stats\n"));
         assert!(text.contains("  Chat:   ws://127.0.0.1:80/v1/chat/{recipe_id}\n"));

@@ -4,6 +4,7 @@ mod admin;
 mod backend;
 mod keys;
 mod recipes;
+mod tls;
 mod url;
 
 use std::fmt::Display;
@@ -50,6 +51,7 @@ impl Config {
         faults.auth(self);
         faults.limits(self);
         faults.rest(self);
+        faults.tls(&self.tls);
         faults.recipes(&self.recipes);
         faults.accounts(&self.accounts);
         faults.0

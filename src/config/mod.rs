@@ -7,6 +7,7 @@ mod admin;
 pub mod check;
 mod network;
 mod recipes;
+mod tls;
 mod units;
 
 use std::fmt;
@@ -17,6 +18,7 @@ pub use admin::Admin;
 pub use check::Fault;
 pub use network::Network;
 pub use recipes::{Accounts, Recipes};
+pub use tls::Tls;
 pub use units::{Length, Size};
 
 /// Everything. Its serialised form is the configuration file, with every key there.
@@ -42,6 +44,8 @@ pub struct Config {
     pub limits: Limits,
     /// The upgrade request.
     pub http: Http,
+    /// What the public listeners show, when they speak TLS.
+    pub tls: Tls,
     /// The application behind the edge.
     pub backend: Backend,
     /// The embedded recipe chat.
@@ -64,6 +68,7 @@ impl Default for Config {
             auth: Auth::default(),
             limits: Limits::default(),
             http: Http::default(),
+            tls: Tls::default(),
             backend: Backend::default(),
             recipes: Recipes::default(),
             accounts: Accounts::default(),

@@ -10,6 +10,8 @@ use mio::Waker;
 
 use super::keys::{self, KeyWatch, WatchId};
 use super::listener::StartError;
+#[cfg(feature = "tls")]
+use super::tls::Acceptor;
 use crate::auth::{KeySet, Verifier};
 use crate::config::Config;
 use crate::node::app::{Admission, Answer};
@@ -96,14 +98,15 @@ impl Handle {
     }
 
     /// Has the server go by `config` from here on, see
-    /// [`Node::reconfigure`](crate::node::Node::reconfigure): keys, modes, limits, origins. Where it
-    /// listens, its threads and its queues stay as they are.
+    /// [`Node::reconfigure`](crate::node::Node::reconfigure): keys, modes, limits, origins; and
+    /// certificates, for connections that come from here on. Where it listens, whether it speaks TLS,
+    /// its threads and its queues stay as they are.
     ///
     /// Blocks while it reads the keys that are named, an address for 5 seconds at most. When it
     /// returns, the change is on its way.
     ///
     /// # Errors
-    /// When keys cannot be read or used: then nothing has changed.
+    /// When keys or certificates cannot be read or used: then nothing has changed.
     pub fn reload(&self, config: &Config) -> Result<(), ReloadError> {
         let reload = Reload::prepare(config, &self.mail).map_err(ReloadError::Keys)?;
         let is_taken = self.mail.deliver(Letter::Reload(Box::new(reload)));
@@ -164,17 +167,28 @@ pub(super) struct Reload {
     config: Config,
     verifier: Verifier,
     watch: Option<KeyWatch>,
+    /// What new connections are met with from here on.
+    #[cfg(feature = "tls")]
+    pub(super) acceptor: Option<Acceptor>,
 }
 
 impl Reload {
     fn prepare(config: &Config, mail: &Mail) -> Result<Self, StartError> {
         let mut verifier = Verifier::new(&config.auth)?;
+        #[cfg(feature = "tls")]
+        let acceptor = Acceptor::load(&config.tls).map_err(StartError::Tls)?;
         let (keys, watch) = keys::open(&config.auth, keys::Patience::UntilThere)?;
         if let Some(keys) = keys {
             verifier.replace_keys(keys);
         }
         let watch = watch.map(|watch| watch.start(mail.clone())).transpose()?;
-        Ok(Self { config: config.clone(), verifier, watch })
+        Ok(Self {
+            config: config.clone(),
+            verifier,
+            watch,
+            #[cfg(feature = "tls")]
+            acceptor,
+        })
     }
 
     /// Carries it out; the watch that counts from here on is returned.

@@ -45,6 +45,8 @@ pub enum StartError {
     Poll(io::Error),
     /// The configured key cannot be used.
     Key(KeyFault),
+    /// What `tls` names cannot be used. The text says which setting, which file, and why.
+    Tls(String),
     /// Keys cannot be read.
     Keys {
         /// The setting that says where they are, and what it says.
@@ -83,6 +85,7 @@ impl fmt::Display for StartError {
                 write!(f, "no poller: {error}; is the limit of open files (`ulimit -n`) too low?")
             }
             Self::Key(error) => error.fmt(f),
+            Self::Tls(why) => f.write_str(why),
             Self::Keys { place, why } => write!(f, "{place}: {why}"),
         }
     }
@@ -111,7 +114,11 @@ fn listen_advice(
 impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::NoAddress | Self::Address(_) | Self::AdminAddress(_) | Self::Keys { .. } => None,
+            Self::NoAddress
+            | Self::Address(_)
+            | Self::AdminAddress(_)
+            | Self::Tls(_)
+            | Self::Keys { .. } => None,
             Self::Listen { error, .. } | Self::Admin { error, .. } | Self::Poll(error) => {
                 Some(error)
             }

@@ -26,6 +26,8 @@ mod keys;
 mod listener;
 mod process;
 mod reactor;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 mod worker;
 
@@ -45,7 +47,7 @@ use self::listener::Listeners;
 pub use self::listener::StartError;
 use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
 use self::worker::Workers;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::node::app::App;
 use crate::node::{Metrics, Node, Probe};
 
@@ -70,6 +72,12 @@ impl Server {
             node.replace_keys(keys);
         }
         node.add_probe(Arc::new(process::read));
+        #[cfg(feature = "tls")]
+        let acceptor = tls::Acceptor::load(&config.tls).map_err(StartError::Tls)?;
+        #[cfg(not(feature = "tls"))]
+        if let Some(why) = tls_fault(&config.tls) {
+            return Err(StartError::Tls(why));
+        }
         let mut listeners = Listeners::bind(config)?;
         let poll = Poll::new().map_err(StartError::Poll)?;
         let waker = Waker::new(poll.registry(), Token(WAKER)).map_err(StartError::Poll)?;
@@ -78,6 +86,10 @@ impl Server {
         let (mail, inbox) = handle::mail_slot(waker, limits.worker_queue);
         let workers = Workers::new(limits.workers, limits.worker_queue, mail.clone());
         let mut reactor = Reactor::new(config, node, poll, listeners, workers, inbox);
+        #[cfg(feature = "tls")]
+        {
+            reactor.secure = reactor::Secure::new(acceptor);
+        }
         // The watch ends when the reactor is gone, and its end of the watch with it.
         reactor.key_watch = watch.map(|watch| watch.start(mail.clone())).transpose()?;
         Ok(Self { reactor, handle: Handle::new(mail) })
@@ -118,6 +130,19 @@ impl Server {
         drop(handle);
         reactor.run()
     }
+}
+
+/// What keeps the files that `tls` names from being used: the setting, the file and why; `None`:
+/// nothing. Blocks while it reads them.
+#[must_use]
+pub fn tls_fault(tls: &config::Tls) -> Option<String> {
+    #[cfg(feature = "tls")]
+    let fault = tls::Acceptor::load(tls).err();
+    #[cfg(not(feature = "tls"))]
+    let fault = tls
+        .is_on()
+        .then(|| "tls.cert_file: this program was built without the feature `tls`".to_owned());
+    fault
 }
 
 /// 64 bits that nobody can foretell, for the node's hashes and spreads.

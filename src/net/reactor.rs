@@ -11,6 +11,8 @@
 //! or as [`Transport::ready`](super::transport::Transport::ready).
 
 mod actions;
+#[cfg(feature = "tls")]
+mod secure;
 
 use std::io::{self, ErrorKind};
 use std::mem;
@@ -23,7 +25,7 @@ use mio::net::TcpStream;
 use mio::{Events, Poll};
 
 use super::clock::{Clock, wait_until};
-use super::handle::{Inbox, Letter};
+use super::handle::{Inbox, Letter, Reload};
 use super::keys::KeyWatch;
 use super::listener::{Accepted, Listeners};
 use super::transport::{Queued, Transports};
@@ -32,6 +34,9 @@ use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::{Hangup, Metrics, Node, Probe, Schedule, Unit};
 use crate::time::{Instant, Now};
+
+#[cfg(feature = "tls")]
+pub(super) use self::secure::Secure;
 
 /// One read's bytes. Shared by all connections: what a connection leaves unfinished is the node's.
 const READ_BYTES: usize = 64 * 1_024;
@@ -83,6 +88,8 @@ pub(super) struct Reactor {
     mail_left: bool,
     draining: bool,
     node: Node,
+    #[cfg(feature = "tls")]
+    pub(super) secure: Secure,
 }
 
 impl Reactor {
@@ -116,6 +123,8 @@ impl Reactor {
             mail_left: false,
             draining: false,
             node,
+            #[cfg(feature = "tls")]
+            secure: Secure::default(),
         }
     }
 
@@ -268,7 +277,13 @@ impl Reactor {
         if !self.node.wants_input(id) {
             return; // `ready` stays, for `Action::Resume`.
         }
-        match transport.read(&mut self.buffer) {
+        #[cfg(feature = "tls")]
+        let kept = self.transports.restore(id, &mut self.buffer);
+        #[cfg(not(feature = "tls"))]
+        let kept = 0;
+        let Some(transport) = self.transports.find_mut(id) else { return };
+        let Some(room) = self.buffer.get_mut(kept..) else { return };
+        match transport.read(room) {
             Ok(0) => {
                 transport.ready = false;
                 if !mem::replace(&mut transport.ended, true) {
@@ -276,10 +291,8 @@ impl Reactor {
                 }
             }
             Ok(length) => {
-                transport.ready = length == self.buffer.len() || transport.hangup;
-                if let Some(bytes) = self.buffer.get_mut(..length) {
-                    self.node.handle_bytes(self.now, id, bytes);
-                }
+                transport.ready = length == room.len() || transport.hangup;
+                self.take(id, kept + length);
                 self.make_ready(id);
             }
             Err(error) => match error.kind() {
@@ -287,6 +300,17 @@ impl Reactor {
                 ErrorKind::Interrupted => self.make_ready(id),
                 _ => self.hang_up(id, Hangup::Reset),
             },
+        }
+    }
+
+    /// The first `length` bytes of the buffer are for the node.
+    fn take(&mut self, id: ConnId, length: usize) {
+        #[cfg(feature = "tls")]
+        if self.transports.is_secure(id) {
+            return self.open(id, length);
+        }
+        if let Some(bytes) = self.buffer.get_mut(..length) {
+            self.node.handle_bytes(self.now, id, bytes);
         }
     }
 
@@ -315,6 +339,10 @@ impl Reactor {
             log::warn!(connection:% = id; "cannot be watched: {error}");
             self.hang_up(id, Hangup::Reset);
         }
+        #[cfg(feature = "tls")]
+        if !is_admin {
+            self.begin_tls(id);
+        }
     }
 
     /// Hands the node what workers and handles have answered.
@@ -332,13 +360,22 @@ impl Reactor {
                     }
                 }
                 Some(Letter::Reload(reload)) => {
-                    self.key_watch = reload.carry_out(&mut self.node, self.now);
+                    self.take_up(*reload);
                 }
                 Some(Letter::Order(order)) => order.carry_out(&mut self.node, self.now),
                 None => return,
             }
         }
         self.mail_left = true;
+    }
+
+    /// A configuration instead of the one that is there.
+    fn take_up(&mut self, reload: Reload) {
+        #[cfg(feature = "tls")]
+        if let Some(acceptor) = &reload.acceptor {
+            self.secure.replace(acceptor.clone());
+        }
+        self.key_watch = reload.carry_out(&mut self.node, self.now);
     }
 
     /// Tells the key watch that tokens name what is not there. One word waits for it at most.

@@ -7,6 +7,8 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 
+#[cfg(feature = "tls")]
+use super::tls::Session;
 use crate::id::ConnId;
 
 /// Where a connection that may have something to read waits for its turn.
@@ -33,6 +35,9 @@ pub(super) struct Transport {
     pub(super) ended: bool,
     /// The last write was short: the kernel's buffer is full, and WRITABLE is asked for.
     pub(super) stalled: bool,
+    /// It has a TLS session beside it.
+    #[cfg(feature = "tls")]
+    pub(super) is_secure: bool,
 }
 
 impl Transport {
@@ -101,12 +106,15 @@ fn token(id: ConnId) -> Token {
 #[derive(Debug, Default)]
 pub(super) struct Transports {
     slots: Vec<Option<Transport>>,
+    /// Their TLS sessions: 8 bytes a slot, where TLS is spoken.
+    #[cfg(feature = "tls")]
+    sessions: Vec<Option<Box<Session>>>,
 }
 
 impl Transports {
     /// None, and room for `slots`: like the node's tables, this one does not move to grow.
     pub(super) fn with_capacity(slots: usize) -> Self {
-        Self { slots: Vec::with_capacity(slots) }
+        Self { slots: Vec::with_capacity(slots), ..Self::default() }
     }
 
     /// Puts `stream` into the slot of `id`. The node gives a slot to a new connection only after
@@ -125,7 +133,45 @@ impl Transports {
             hangup: false,
             ended: false,
             stalled: false,
+            #[cfg(feature = "tls")]
+            is_secure: false,
         }))
+    }
+
+    /// The connection of `id` speaks TLS from its first byte on.
+    #[cfg(feature = "tls")]
+    pub(super) fn secure(&mut self, id: ConnId, session: Session) {
+        let Some(transport) = self.find_mut(id) else { return };
+        transport.is_secure = true;
+        if self.sessions.len() <= id.index() {
+            self.sessions.resize_with(id.index() + 1, || None);
+        }
+        if let Some(slot) = self.sessions.get_mut(id.index()) {
+            *slot = Some(Box::new(session));
+        }
+    }
+
+    /// Does the connection of `id` speak TLS?
+    #[cfg(feature = "tls")]
+    pub(super) fn is_secure(&self, id: ConnId) -> bool {
+        self.find(id).is_some_and(|transport| transport.is_secure)
+    }
+
+    /// Puts what is unfinished of the TLS of `id` at the start of `buffer`, and says how much it is.
+    #[cfg(feature = "tls")]
+    pub(super) fn restore(&mut self, id: ConnId, buffer: &mut [u8]) -> usize {
+        self.find_secure(id).map_or(0, |(_, session)| session.restore(buffer))
+    }
+
+    /// The transport of `id` and its TLS session; `None`: it is gone, or has none.
+    #[cfg(feature = "tls")]
+    pub(super) fn find_secure(&mut self, id: ConnId) -> Option<(&mut Transport, &mut Session)> {
+        let transport = self.slots.get_mut(id.index())?.as_mut()?;
+        if transport.generation != id.generation() || !transport.is_secure {
+            return None;
+        }
+        let session = self.sessions.get_mut(id.index())?.as_mut()?;
+        Some((transport, session))
     }
 
     /// The transport of `id`, if it is not gone.
@@ -151,6 +197,10 @@ impl Transports {
             && let Some(slot) = self.slots.get_mut(id.index())
         {
             *slot = None;
+            #[cfg(feature = "tls")]
+            if let Some(session) = self.sessions.get_mut(id.index()) {
+                *session = None;
+            }
         }
     }
 }

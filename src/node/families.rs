@@ -170,6 +170,16 @@ impl Node {
                 "TCP connections that were accepted.",
                 metrics.accepted,
             ),
+            counter(
+                "vestibule_tls_handshakes_total",
+                "TLS handshakes, by how they ended.",
+                &["result"],
+                by([
+                    ("full", metrics.tls_full),
+                    ("resumed", metrics.tls_resumed),
+                    ("failed", metrics.tls_failed),
+                ]),
+            ),
             total("vestibule_upgrades_total", "Upgrades to a WebSocket.", metrics.upgraded),
             counter(
                 "vestibule_legacy_total",

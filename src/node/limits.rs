@@ -13,6 +13,7 @@ use super::proxy;
 use super::refusal::Refusal;
 use super::{Node, SLOTS_FOR_REFUSALS};
 use crate::auth::{Address, Evidence};
+use crate::id::ConnId;
 use crate::protocol::CloseReason;
 use crate::time::Now;
 
@@ -81,6 +82,19 @@ impl Node {
     pub(super) fn expect_client(&mut self, index: usize) {
         if let Some(connection) = self.connections.get_mut(index) {
             connection.awaits_client = self.policy.proxy_protocol;
+        }
+    }
+
+    /// How many of `bytes`, the first of `id`, its proxy says about its client (the PROXY protocol):
+    /// where TLS is spoken, it begins behind them. `None`: that is not known before there are more.
+    #[must_use]
+    pub fn proxy_header_bytes(&self, id: ConnId, bytes: &[u8]) -> Option<usize> {
+        if !self.find(id).is_some_and(|connection| connection.awaits_client) {
+            return Some(0);
+        }
+        match proxy::parse(bytes) {
+            Ok(header) => header.map(|header| header.length),
+            Err(proxy::Malformed) => Some(bytes.len()),
         }
     }
 

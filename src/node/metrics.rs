@@ -24,6 +24,12 @@ pub struct Metrics {
     pub accept_pauses: u64,
     /// Connections of trusted proxies that did not begin with a PROXY header.
     pub bad_proxy_headers: u64,
+    /// TLS handshakes with a signature.
+    pub tls_full: u64,
+    /// TLS handshakes that resumed an earlier session.
+    pub tls_resumed: u64,
+    /// TLS handshakes that failed: not TLS, or nothing that both sides speak.
+    pub tls_failed: u64,
     /// Upgrades refused because their address had too many pending connections.
     pub refused_pending: u64,
     /// Upgrades and `auth` messages refused because their address had used its allowance.

@@ -92,6 +92,12 @@ impl Schedule {
         }
     }
 
+    /// The unit that is under way costs as much as `units` more: a handshake with a signature in it.
+    /// They are taken from what is left of this turn's share.
+    pub fn charge(&mut self, units: u32) {
+        self.share_left = self.share_left.saturating_sub(units);
+    }
+
     fn pop_listener(&mut self) -> Option<Unit> {
         self.listeners.pop_front().map(Unit::Accept)
     }
@@ -131,6 +137,21 @@ mod tests {
         assert!(!schedule.is_idle());
         assert_eq!(turn(&mut schedule).len(), 2);
         assert!(schedule.is_idle());
+    }
+
+    #[test]
+    fn a_unit_that_costs_more_leaves_less_of_its_turn_and_nothing_of_the_next() {
+        let mut schedule = Schedule::new(8);
+        (0..20).for_each(|n| schedule.push(id(n), false));
+        schedule.begin_turn();
+        assert_eq!(schedule.next_pending(), Some(Unit::Pending(id(0))));
+        schedule.charge(5);
+        assert_eq!(std::iter::from_fn(|| schedule.next_pending()).count(), 2);
+        schedule.begin_turn();
+        assert!(schedule.next_pending().is_some());
+        schedule.charge(u32::MAX);
+        assert_eq!(schedule.next_pending(), None);
+        assert_eq!(turn(&mut schedule).len(), 8);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A client that blocks, with tungstenite's frames: not ours, so that it can contradict ours.
 
-use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tungstenite::{Error, Message, WebSocket};
 
 /// A WebSocket of the protocol.
-pub(crate) struct Client(WebSocket<TcpStream>);
+pub(crate) struct Client<S = TcpStream>(WebSocket<S>);
 
 impl Client {
     /// Upgrades, and says nothing yet.
@@ -16,8 +16,20 @@ impl Client {
         Self::open(stream, &format!("ws://localhost/v1/chat/{room}"))
     }
 
-    /// The same, with whatever is in `uri`.
-    pub(crate) fn open(stream: TcpStream, uri: &str) -> Self {
+    /// The socket, for bytes that tungstenite would not send.
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+        self.0.get_mut()
+    }
+
+    /// Sends these bytes. An error is taken as what it is: the server has had enough of them.
+    pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
+        let _ = self.stream().write_all(bytes);
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// Upgrades with whatever is in `uri`, and says nothing yet.
+    pub(crate) fn open(stream: S, uri: &str) -> Self {
         let (socket, _) = tungstenite::client(uri, stream).unwrap();
         Self(socket)
     }
@@ -90,16 +102,6 @@ impl Client {
                 read => return read,
             }
         }
-    }
-
-    /// The socket, for bytes that tungstenite would not send.
-    pub(crate) fn stream(&mut self) -> &mut TcpStream {
-        self.0.get_mut()
-    }
-
-    /// Sends these bytes. An error is taken as what it is: the server has had enough of them.
-    pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
-        let _ = self.stream().write_all(bytes);
     }
 }
 

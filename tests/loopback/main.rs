@@ -20,6 +20,8 @@ mod refusals;
 mod reload;
 mod secrets;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! What the node wants done: writes, ends, work for others.
 
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::mem;
 
 use super::{Reactor, SLICES};
@@ -25,12 +25,18 @@ impl Reactor {
                 Action::Flush(id) if self.is_stalled(id) => {}
                 Action::Flush(id) => self.write(id),
                 Action::Finish(id) => {
+                    #[cfg(feature = "tls")]
+                    self.close_tls(id);
                     if let Some(transport) = self.transports.find(id) {
                         transport.finish();
                     }
                 }
                 Action::Resume(id) => self.make_ready(id),
-                Action::Close(id) => self.transports.close(id),
+                Action::Close(id) => {
+                    #[cfg(feature = "tls")]
+                    self.close_tls(id);
+                    self.transports.close(id);
+                }
                 Action::Submit(command) => {
                     if let Err(refused) = self.workers.submit(command) {
                         self.node.handle_completion(self.now, refused);
@@ -40,12 +46,19 @@ impl Reactor {
         }
     }
 
-    fn is_stalled(&self, id: ConnId) -> bool {
+    pub(super) fn is_stalled(&self, id: ConnId) -> bool {
         self.transports.find(id).is_some_and(|transport| transport.stalled)
     }
 
     /// Writes until nothing is left or the kernel's buffer is full.
-    fn write(&mut self, id: ConnId) {
+    pub(super) fn write(&mut self, id: ConnId) {
+        #[cfg(feature = "tls")]
+        if self.transports.is_secure(id) {
+            if let Err(error) = self.write_sealed(id) {
+                self.broke(id, &error);
+            }
+            return;
+        }
         let Self { node, transports, poll, now, .. } = self;
         let Some(transport) = transports.find_mut(id) else { return };
         let watched = loop {
@@ -71,8 +84,12 @@ impl Reactor {
             }
         };
         if let Err(error) = watched {
-            log::debug!(connection:% = id; "broke: {error}");
-            self.hang_up(id, Hangup::Reset);
+            self.broke(id, &error);
         }
+    }
+
+    pub(super) fn broke(&mut self, id: ConnId, error: &io::Error) {
+        log::debug!(connection:% = id; "broke: {error}");
+        self.hang_up(id, Hangup::Reset);
     }
 }

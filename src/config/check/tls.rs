@@ -1,0 +1,37 @@
+//! Rules for TLS.
+
+use super::Faults;
+use crate::config::Tls;
+
+impl Faults {
+    /// Both files, or neither: half of the setting must not turn encryption off unseen.
+    pub(super) fn tls(&mut self, tls: &Tls) {
+        let missing = match (tls.cert_file.is_empty(), tls.key_file.is_empty()) {
+            (true, false) => ("tls.cert_file", "tls.key_file"),
+            (false, true) => ("tls.key_file", "tls.cert_file"),
+            _ => return,
+        };
+        let problem = format!("none, but {} is set: name both files, or neither", missing.1);
+        self.add(missing.0, problem);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_certificate_needs_its_key_and_a_key_its_certificate() {
+        let faults = |cert_file: &str, key_file: &str| {
+            let tls = Tls { cert_file: cert_file.to_owned(), key_file: key_file.to_owned() };
+            let is_on = tls.is_on();
+            let faults = Config { tls, ..Config::default() }.faults();
+            (is_on, faults.into_iter().map(|fault| fault.key).collect::<Vec<_>>())
+        };
+        assert_eq!(faults("", ""), (false, vec![]));
+        assert_eq!(faults("c.pem", "k.pem"), (true, vec![]));
+        assert_eq!(faults("c.pem", ""), (false, vec!["tls.key_file"]));
+        assert_eq!(faults("", "k.pem"), (false, vec!["tls.cert_file"]));
+    }
+}

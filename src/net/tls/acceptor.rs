@@ -1,0 +1,129 @@
+//! What the public listeners show: a certificate, its key, and how TLS is spoken.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::NoServerSessionStorage;
+use rustls::sign::CertifiedKey;
+use rustls::{Error, ServerConfig, SignatureAlgorithm};
+
+use crate::config;
+
+/// The one protocol that is spoken inside (RFC 7301; the name is registered for HTTP/1.1).
+const PROTOCOL: &[u8] = b"http/1.1";
+
+/// What a handshake costs in units of the pending share, of some 10 µs each: a key agreement and a
+/// signature. `cargo bench --bench tls` has the times.
+const HANDSHAKE_UNITS: u32 = 16;
+/// An RSA signature takes ten times as long as one on a curve.
+const RSA_HANDSHAKE_UNITS: u32 = 64;
+
+/// What new connections are met with. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::net) struct Acceptor {
+    config: Arc<ServerConfig>,
+    handshake_units: u32,
+}
+
+impl Acceptor {
+    /// Reads the files that `tls` names; `None`: it names none. Blocks while it reads.
+    ///
+    /// # Errors
+    /// One line that names the setting, the file and what is wrong with it. It shows no key.
+    pub(in crate::net) fn load(tls: &config::Tls) -> Result<Option<Self>, String> {
+        if !tls.is_on() {
+            return Ok(None);
+        }
+        let chain =
+            chain(&tls.cert_file).map_err(|why| of("tls.cert_file", &tls.cert_file, why))?;
+        let key_fault = |why| of("tls.key_file", &tls.key_file, why);
+        let key = key(&tls.key_file).map_err(key_fault)?;
+        let provider = aws_lc_rs::default_provider();
+        let certified =
+            CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
+                Error::InconsistentKeys(_) => {
+                    key_fault(format!("not the key of the certificate in {}", tls.cert_file))
+                }
+                error => of("tls.cert_file", &tls.cert_file, error.to_string()),
+            })?;
+        let is_rsa = certified.key.algorithm() == SignatureAlgorithm::RSA;
+        let config = config(certified).map_err(|error| key_fault(error.to_string()))?;
+        let handshake_units = if is_rsa { RSA_HANDSHAKE_UNITS } else { HANDSHAKE_UNITS };
+        Ok(Some(Self { config: Arc::new(config), handshake_units }))
+    }
+
+    /// Takes the place of `before`, and its keys of session tickets: a new certificate costs nobody
+    /// a full handshake.
+    pub(in crate::net) fn replacing(self, before: &Self) -> Self {
+        let mut config = Arc::unwrap_or_clone(self.config);
+        config.ticketer = Arc::clone(&before.config.ticketer);
+        Self { config: Arc::new(config), ..self }
+    }
+
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// What a connection's handshake costs in units of the pending share.
+    pub(in crate::net) fn handshake_units(&self) -> u32 {
+        self.handshake_units
+    }
+}
+
+/// The configuration holds keys: none of it is shown.
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acceptor").finish_non_exhaustive()
+    }
+}
+
+/// TLS 1.2 and 1.3, with tickets and without early data, which anybody could send twice (RFC 8446,
+/// section 8).
+fn config(key: CertifiedKey) -> Result<ServerConfig, Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let resolver = rustls::sign::SingleCertAndKey::from(key);
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(resolver));
+    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    // Their keys change every six hours.
+    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    // What clients could make a server remember is in their tickets instead.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(config)
+}
+
+fn chain(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates = CertificateDer::pem_file_iter(path).map_err(told)?;
+    let chain: Vec<_> = certificates.collect::<Result<_, _>>().map_err(told)?;
+    if chain.is_empty() {
+        return Err("no certificate in it: PEM with `BEGIN CERTIFICATE` is wanted".to_owned());
+    }
+    Ok(chain)
+}
+
+fn key(path: &str) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
+        pem::Error::NoItemsFound => {
+            "no private key in it: PEM with `BEGIN PRIVATE KEY`, not encrypted, is wanted"
+                .to_owned()
+        }
+        error => told(error),
+    })
+}
+
+fn told(error: pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        // Its own text could show what it stumbled over, which may be a key.
+        _ => "not PEM, or cut short".to_owned(),
+    }
+}
+
+fn of(setting: &str, path: &str, why: impl fmt::Display) -> String {
+    format!("{setting} {path}: {why}")
+}
