@@ -7,13 +7,25 @@ use serde::{Deserialize, Serialize};
 
 /// `[admin]`: health, counters and an operator's commands, on an address of their own.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Admin {
-    /// The address. Empty: there is no such listener.
+    /// Where it listens: never the address of the public listener, and never shared between
+    /// processes, whatever `reuse_port` says. Port 0 is a free port, empty turns it off.
+    ///
+    /// Range: empty, or an IP address with a port.
     pub listen: String,
-    /// The file that holds the bearer key. Empty: there is none, and only this host may call.
+    /// The file that holds the key which calls must show, as `Authorization: Bearer`: one line of
+    /// at least 32 ASCII characters. Needed where `admin.listen` is not loopback: a server does not
+    /// start without it. A file that group or others can read is warned about. Empty: calls must
+    /// come from this host.
+    ///
+    /// Range: empty, or a path.
     pub key_file: String,
-    /// Connections at once.
+    /// Connections to it at once; more are dropped. They count towards no limit of the public
+    /// listeners, and so many descriptors are kept for them.
+    ///
+    /// Range: 1 to 1024 connections.
     pub connections: usize,
     /// What the file holds: put here by whoever reads files, and never written. Empty: no key.
     #[serde(skip)]

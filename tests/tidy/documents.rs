@@ -152,7 +152,7 @@ fn every_name_that_is_collected_is_documented_and_no_other() {
 
 #[test]
 fn every_limit_that_a_client_can_meet_is_in_the_protocol() {
-    let source = read("src/config/mod.rs");
+    let source = read("src/config/limits.rs");
     // What a client meets only as the server being busy.
     let inner = ["rooms", "workers", "worker_queue", "storage_queue", "pending_per_turn"];
     let limits = fields(&source, "Limits").into_iter().filter(|limit| !inner.contains(limit));

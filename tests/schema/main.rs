@@ -1,26 +1,40 @@
 //! `docs/messages.schema.json` is what the types say, the parser agrees with it, and
-//! `docs/asyncapi.yaml` names all of it.
+//! `docs/asyncapi.yaml` names all of it. So is what is written from the configuration's types.
 //!
-//! `VESTIBULE_WRITE_SCHEMA=1` writes the schema anew. That it takes the golden messages, and of
+//! `VESTIBULE_WRITE_SCHEMA=1` writes them anew. That the schema takes the golden messages, and of
 //! `tests/fixtures/message_variants.json` just those that are right, is tested in `client/test`,
 //! where there is a validator anyway.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers fail the test")]
 
-use std::path::{Path, PathBuf};
+mod configuration;
+
+use std::path::Path;
 
 use serde_json::Value;
 use vestibule::protocol::{ClientMessage, CloseReason, ErrorCode, Reconnect, parse, schema};
 
-const ASYNCAPI: &str = include_str!("../docs/asyncapi.yaml");
-const VARIANTS: &str = include_str!("fixtures/message_variants.json");
+const ASYNCAPI: &str = include_str!("../../docs/asyncapi.yaml");
+const VARIANTS: &str = include_str!("../fixtures/message_variants.json");
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn schema_file() -> PathBuf {
-    root().join("docs/messages.schema.json")
+/// Fails unless the file at `path` is `said`; writes it where that is asked for.
+#[track_caller]
+fn assert_written(path: &str, said: &str) {
+    let file = root().join(path);
+    if std::env::var("VESTIBULE_WRITE_SCHEMA").is_ok_and(|value| value == "1") {
+        std::fs::write(&file, said).unwrap();
+    }
+    let written = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(
+        written == said,
+        "{path} is not what the types say: write it anew with \
+         `VESTIBULE_WRITE_SCHEMA=1 cargo test --features schema --test schema`, and where it is \
+         about messages, client/src/messages.ts with `npm run types`"
+    );
 }
 
 fn golden(name: &str) -> Value {
@@ -41,16 +55,7 @@ fn messages() -> Vec<String> {
 fn the_schema_in_the_documents_is_what_the_types_say() {
     let mut said = serde_json::to_string_pretty(&schema::document()).unwrap();
     said.push('\n');
-    if std::env::var("VESTIBULE_WRITE_SCHEMA").is_ok_and(|value| value == "1") {
-        std::fs::write(schema_file(), &said).unwrap();
-    }
-    let written = std::fs::read_to_string(schema_file()).unwrap_or_default();
-    assert!(
-        written == said,
-        "docs/messages.schema.json is not what the types say: write it anew with \
-         `VESTIBULE_WRITE_SCHEMA=1 cargo test --features schema --test schema`, and then \
-         client/src/messages.ts with `npm run types`"
-    );
+    assert_written("docs/messages.schema.json", &said);
 }
 
 #[test]

@@ -1,0 +1,167 @@
+//! `[auth]`: who may come in, and for how long.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Length;
+
+/// `[auth]`: tokens and the clocks around them.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// Where a client's token may be: in an `auth` message, also in its request (`Authorization:
+    /// Bearer` or `?token=`), or only there. The mode at the upgrade holds for a connection.
+    ///
+    /// Range: `message`, `both`, `legacy`.
+    pub mode: AuthMode,
+    /// From the upgrade to a whole `auth` message. Shorter frees the place of a silent socket
+    /// sooner; too short cuts off slow phones.
+    ///
+    /// Range: `1ms` to `366d`.
+    pub timeout: Length,
+    /// The age of an accepted `auth` at which a new one is asked for. `0s`: only by the token's
+    /// expiry. Shorter notices a withdrawn access sooner and costs a signature check each time.
+    ///
+    /// Range: `0s` to `366d`.
+    pub reauth_after: Length,
+    /// How long before the token's expiry a new `auth` is asked for. It must leave the client time
+    /// to fetch a token.
+    ///
+    /// Range: `0s` to `366d`.
+    pub reauth_before_expiry: Length,
+    /// How long the client has to answer, at most until the token expires.
+    ///
+    /// Range: `1ms` to `366d`.
+    pub reauth_grace: Length,
+    /// The question comes up to this much earlier, at random and at most a tenth of the interval,
+    /// so that clients that came together do not ask for tokens together.
+    ///
+    /// Range: `0s` to `366d`.
+    pub reauth_spread: Length,
+    /// With `true`, a token that has a `jti` serves one connection. A stolen one is worth less, and
+    /// every connection needs a token of its own.
+    ///
+    /// Range: `true`, `false`.
+    pub single_use_jti: bool,
+    /// Signature algorithms that are taken. A token that names another is refused, whatever its
+    /// signature. Secrets (`HS…`) and public keys are never taken together. Name what your keys
+    /// have, and no more.
+    ///
+    /// Range: `HS256`, `HS384`, `HS512`; or of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`,
+    /// `PS512`, `ES256`, `ES384`, `EdDSA`.
+    pub algorithms: Vec<String>,
+    /// The HMAC secret. Its bytes as written are the key; nothing is decoded. A file that others
+    /// can read, or a shell's history, is a bad place for it: prefer `secret_file`.
+    ///
+    /// Range: empty, or at least 32 bytes; 48 for `HS384`, 64 for `HS512`.
+    pub secret: String,
+    /// The file that holds the secret instead, as text; one line end at its end is not part of it.
+    /// A file that group or others can read is warned about. With no key set at all, a secret is
+    /// generated once, in `signing.key` in the data directory (mode 0600).
+    ///
+    /// Range: empty, or a path.
+    pub secret_file: String,
+    /// Public keys instead: RSA (2048 to 8192 bits), P-256, P-384 or Ed25519, as `openssl pkey
+    /// -pubout` writes them, one or several. Read at the start and on SIGHUP. They have no `kid`,
+    /// so a token's is not looked at.
+    ///
+    /// Range: empty, or a path.
+    pub public_key_file: String,
+    /// Keys by `kid` instead: a JWK set. Read again within 5 seconds of a change, without a dropped
+    /// connection; while it is faulty, the keys that were read last stay. With `HS…` it holds
+    /// secrets (`oct`).
+    ///
+    /// Range: empty, or a path.
+    pub jwks_file: String,
+    /// The same at an address, fetched in the background: as often as its `Cache-Control: max-age`
+    /// says, within a minute and an hour, and at most once a minute when a token names a key that
+    /// is not there. Over faults the last keys stay. Until the first fetch every token is refused.
+    ///
+    /// Range: empty, or `https://…`; `http://` for `127.0.0.1` and `[::1]` only.
+    pub jwks_url: String,
+    /// The `iss` that a token must carry. Empty: any. Set it when one secret serves several
+    /// issuers.
+    ///
+    /// Range: any text.
+    pub issuer: String,
+    /// What a token's `aud` must name. Empty: any. Set it so that a token made for another service
+    /// is not taken here.
+    ///
+    /// Range: any text.
+    pub audience: String,
+    /// Tolerance in `exp` and `nbf`, for clocks that differ. A token lives longer by as much.
+    ///
+    /// Range: `0s` to `1h`.
+    pub leeway: Length,
+    /// Since when tokens in requests are deprecated: told to clients that send one, in the 101's
+    /// `Deprecation` header. Empty: not told.
+    ///
+    /// Range: empty, or an RFC 3339 date-time.
+    pub deprecated_since: String,
+    /// When such tokens will not be taken any more: told in the `Sunset` header. Empty: not told.
+    ///
+    /// Range: empty, or an RFC 3339 date-time.
+    pub sunset: String,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            mode: AuthMode::Message,
+            timeout: Length::from_secs(5),
+            reauth_after: Length::from_secs(14 * 60),
+            reauth_before_expiry: Length::from_secs(60),
+            reauth_grace: Length::from_secs(30),
+            reauth_spread: Length::from_secs(30),
+            single_use_jti: false,
+            algorithms: vec!["HS256".to_owned()],
+            secret: String::new(),
+            secret_file: String::new(),
+            public_key_file: String::new(),
+            jwks_file: String::new(),
+            jwks_url: String::new(),
+            issuer: String::new(),
+            audience: String::new(),
+            leeway: Length::from_secs(0),
+            deprecated_since: "2026-01-01T00:00:00Z".to_owned(),
+            sunset: String::new(),
+        }
+    }
+}
+
+/// Where a client's token may be (protocol, section 10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// In an `auth` message. One in the request is not looked at.
+    Message,
+    /// In the request, or in an `auth` message.
+    Both,
+    /// In the request.
+    Legacy,
+}
+
+/// The secret is masked: a configuration may be logged, a secret never.
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("algorithms", &self.algorithms)
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_in_the_debug_form() {
+        let auth = Auth { secret: "hush-hush".to_owned(), ..Auth::default() };
+        assert!(!format!("{auth:?}").contains("hush"));
+    }
+}

@@ -1,0 +1,140 @@
+//! `[limits]`: how far things may grow.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Length, Size};
+
+/// `[limits]`: a bound for everything a peer can grow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// TCP connections in all. 0: what the limit of open files leaves (`ulimit -n`; raised as far
+    /// as allowed; 128 are kept for the rest, `admin.connections`, and 2 for each of
+    /// `backend.workers`), at most 1048576.
+    ///
+    /// Range: 0 to 16777216 connections.
+    pub connections: usize,
+    /// Of these, not yet authenticated. 0: half of them. Fewer keeps more room for those who are in
+    /// when a storm of silent sockets comes; more lets a storm of honest ones in faster.
+    ///
+    /// Range: 0 to `limits.connections`.
+    pub pending: usize,
+    /// Of the pending ones, those of one address; an IPv6 /64 is one address. More are answered
+    /// 429, and dropped from 64 beyond it. Many users behind one address need room to come back
+    /// together. 0: no limit.
+    ///
+    /// Range: 0 or more connections.
+    pub pending_per_ip: usize,
+    /// Connections of one user (`sub`), over all rooms. 0: no limit.
+    ///
+    /// Range: 0 to 4294967295 connections.
+    pub connections_per_user: u32,
+    /// The allowance of an address in a minute, and at once, in points: 10 for a forged token, 1 for
+    /// an honest one. Less stops a forger sooner; more keeps users behind one address from feeling
+    /// one. 0: no limit.
+    ///
+    /// Range: 0 to 1000000 points.
+    pub auth_per_minute_per_ip: u32,
+    /// Addresses that have used some of their allowance and are remembered until it is restored, at
+    /// most a minute and some. When it is full, the one with the least used is forgotten. 0: no
+    /// limit.
+    ///
+    /// Range: 0 or more addresses.
+    pub addresses: usize,
+    /// Chat messages a minute on one connection, and the burst. 0: no limit, for trusted clients
+    /// and load tests.
+    ///
+    /// Range: 0 to 4294967295 messages.
+    pub messages_per_minute: u32,
+    /// The largest message. Each connection may hold this much of an unfinished one.
+    ///
+    /// Range: `512` to `16MiB`.
+    pub message_bytes: Size,
+    /// The largest message before authentication, and never more than `message_bytes`. It must hold
+    /// your largest token; what strangers can make the node keep grows with it.
+    ///
+    /// Range: `512` to `16MiB`.
+    pub pending_message_bytes: Size,
+    /// Messages of one connection that wait for the answer to an earlier one. More wait in the
+    /// kernel, and slow that client alone.
+    ///
+    /// Range: 1 to 65536 messages.
+    pub waiting_messages: u32,
+    /// Queued to one slow reader; then it is closed. One message may always be queued on an empty
+    /// queue. 0: no limit, which lets one reader take all the memory.
+    ///
+    /// Range: `0` or more.
+    pub outbound_bytes: Size,
+    /// Silence after which a ping is sent; the connection ends after 2 that stay unanswered.
+    /// Shorter notices the dead sooner and wakes phones more often. `0s`: never.
+    ///
+    /// Range: `0s` to `366d`.
+    pub ping: Length,
+    /// Accepted `auth` messages that are remembered until their token expires. When it is full, the
+    /// one nearest to its expiry is forgotten and could be sent again. 0: no limit.
+    ///
+    /// Range: 0 or more messages.
+    pub replay_entries: usize,
+    /// Users whose sessions an operator ended, and whose older tokens are refused until they run
+    /// out. When it is full, the one nearest to its end is forgotten. 0: no limit.
+    ///
+    /// Range: 0 or more users.
+    pub revocations: usize,
+    /// Answers that are kept for messages that come twice, in all. When it is full, the stalest
+    /// room's go. 0: no limit.
+    ///
+    /// Range: `0` or more.
+    pub answer_bytes: Size,
+    /// Rooms whose owner the in-memory application remembers. When it is full, there is no new
+    /// room. 0: no limit.
+    ///
+    /// Range: 0 or more rooms.
+    pub rooms: usize,
+    /// Threads for work that blocks.
+    ///
+    /// Range: 1 to 1024 threads.
+    pub workers: usize,
+    /// Work that waits for a thread. When it is full, the connection that asks is refused. Longer
+    /// hides a slow application behind waiting; shorter tells of it.
+    ///
+    /// Range: 1 to 1048576 jobs.
+    pub worker_queue: usize,
+    /// Joins, messages and requests that wait for the embedded recipe chat's database. When it is
+    /// full, who asks is refused. Longer rides out a slower disk; shorter tells of it.
+    ///
+    /// Range: 1 to 1048576 jobs.
+    pub storage_queue: usize,
+    /// Accepts, handshakes and signature checks in one turn of the reactor. Fewer keeps chat
+    /// quicker during a storm; more ends the storm sooner.
+    ///
+    /// Range: 1 to 65536.
+    pub pending_per_turn: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 0,
+            pending: 0,
+            pending_per_ip: 256,
+            connections_per_user: 5,
+            auth_per_minute_per_ip: 120,
+            addresses: 65_536,
+            messages_per_minute: 30,
+            message_bytes: Size::kib(64),
+            pending_message_bytes: Size::kib(16),
+            waiting_messages: 16,
+            outbound_bytes: Size::kib(256),
+            ping: Length::from_secs(30),
+            replay_entries: 65_536,
+            revocations: 65_536,
+            answer_bytes: Size::kib(16 * 1_024),
+            rooms: 65_536,
+            workers: 4,
+            worker_queue: 1_024,
+            storage_queue: 4_096,
+            pending_per_turn: 64,
+        }
+    }
+}
