@@ -86,6 +86,7 @@ impl Node {
     pub(super) fn families(&self) -> Vec<Family<'_>> {
         let metrics = &self.metrics;
         let mut families = self.connection_families();
+        families.extend(self.policy_families());
         families.extend(self.auth_families());
         families.extend(self.traffic_families());
         families.push(counter(
@@ -203,6 +204,27 @@ impl Node {
                 "Requests of the public listeners that were refused in HTTP.",
                 &["status"],
                 refused.into(),
+            ),
+        ]
+    }
+
+    /// What is counted is held against these, so that an alert needs no copy of the configuration.
+    fn policy_families(&self) -> Vec<Family<'_>> {
+        let limits =
+            by([("connections", self.policy.connections), ("pending", self.policy.pending)]
+                .map(|(name, limit)| (name, limit as u64)));
+        vec![
+            gauge(
+                "vestibule_limit",
+                "How many connections of the public listeners there may be at once.",
+                &["limit"],
+                limits,
+            ),
+            gauge(
+                "vestibule_legacy_sunset_timestamp_seconds",
+                "When tokens in requests will not be taken any more, in seconds since 1970; or 0.",
+                &[],
+                vec![(Vec::new(), self.policy.sunset_seconds)],
             ),
         ]
     }

@@ -6,6 +6,7 @@ use super::admin::Key;
 use super::head::Rules;
 use super::legacy::deprecation_headers;
 use crate::config::{AuthMode, Config, Network};
+use crate::time::parse_date_time;
 
 /// Limits and lengths of time for every session.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Policy {
     pub(crate) mode: AuthMode,
     /// Header lines of the 101 to an old client.
     pub(crate) deprecation: String,
+    /// When they will not be let in any more, in seconds since 1970. 0: not told.
+    pub(crate) sunset_seconds: u64,
     pub(crate) auth_timeout: Duration,
     pub(crate) reauth_after: Duration,
     pub(crate) reauth_before_expiry: Duration,
@@ -96,6 +99,7 @@ impl Policy {
             requests: config.http.requests,
             mode: auth.mode,
             deprecation: deprecation_headers(auth),
+            sunset_seconds: parse_date_time(&auth.sunset).map_or(0, |it| it.as_millis() / 1_000),
             auth_timeout: auth.timeout.get(),
             reauth_after: auth.reauth_after.get(),
             reauth_before_expiry: auth.reauth_before_expiry.get(),

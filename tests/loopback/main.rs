@@ -22,6 +22,7 @@ mod secrets;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;
+mod watched;
 
 use std::time::{Duration, Instant};
 

@@ -97,6 +97,20 @@ fn what_is_queued_is_known_without_adding_it_up() {
 }
 
 #[test]
+fn the_bounds_and_the_sunset_are_told_as_they_are_configured() {
+    let mut world = World::with(|config| {
+        (config.limits.connections, config.limits.pending) = (100, 30);
+        config.auth.sunset = "2027-06-01T00:00:00Z".to_owned();
+    });
+    let metrics = world.call(METRICS);
+    assert_eq!(line(&metrics, "vestibule_limit{limit=\"connections\"}"), 100.0);
+    assert_eq!(line(&metrics, "vestibule_limit{limit=\"pending\"}"), 30.0);
+    assert_eq!(line(&metrics, "vestibule_legacy_sunset_timestamp_seconds"), 1_811_808_000.0);
+    let metrics = World::new().call(METRICS);
+    assert_eq!(line(&metrics, "vestibule_legacy_sunset_timestamp_seconds"), 0.0);
+}
+
+#[test]
 fn the_world_outside_is_asked_on_a_worker() {
     let mut world = World::new();
     world.node.add_probe(Arc::new(|| outside(1.5)));
