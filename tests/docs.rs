@@ -7,6 +7,7 @@ use toml::{Table, Value};
 use vestibule::config::Config;
 
 const CONFIGURATION: &str = include_str!("../docs/configuration.md");
+const OPERATIONS: &str = include_str!("../docs/operations.md");
 
 /// Key and default of each table row that starts with them: ``| `key` | `default` | …``.
 fn documented() -> BTreeMap<String, String> {
@@ -34,9 +35,14 @@ fn every_key_is_documented_with_its_default_and_no_other() {
 }
 
 #[test]
-fn the_example_file_of_the_documentation_is_a_valid_configuration() {
-    let (_, rest) = CONFIGURATION.split_once("```toml\n").unwrap();
-    let (example, _) = rest.split_once("```").unwrap();
-    let config: Config = toml::from_str(example).unwrap();
-    assert_eq!(config.faults(), []);
+fn the_examples_of_the_documentation_are_valid_configurations() {
+    for document in [CONFIGURATION, OPERATIONS] {
+        let examples = document.split("```toml\n").skip(1);
+        let examples = examples.map(|rest| rest.split_once("```").unwrap().0);
+        assert!(examples.clone().next().is_some());
+        for example in examples {
+            let config: Config = toml::from_str(example).unwrap();
+            assert_eq!(config.faults(), [], "{example}");
+        }
+    }
 }
