@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, DefaultHasher, Hasher};
+use std::str::FromStr;
 
 use crate::time::UnixTime;
 
@@ -53,6 +54,30 @@ impl fmt::Display for ConnId {
         write!(f, "{:08x}-{:06x}", self.generation, self.index)
     }
 }
+
+/// The inverse of the above, and of nothing else: one connection has one name.
+impl FromStr for ConnId {
+    type Err = MalformedId;
+
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        let (generation, index) = text.split_once('-').ok_or(MalformedId)?;
+        let number = |digits| u32::from_str_radix(digits, 16).map_err(|_| MalformedId);
+        let id = Self { index: number(index)?, generation: number(generation)? };
+        if id.to_string() == text { Ok(id) } else { Err(MalformedId) }
+    }
+}
+
+/// The text is not the name of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MalformedId;
+
+impl fmt::Display for MalformedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not the id of a connection, such as 0000002a-000007")
+    }
+}
+
+impl std::error::Error for MalformedId {}
 
 /// Seeded pseudo-random numbers: the same seed gives the same run.
 ///
@@ -191,6 +216,17 @@ mod tests {
         let id = ConnId::new(7, u32::MAX);
         assert_eq!(ConnId::from_bits(id.to_bits()), id);
         assert_eq!(id.to_string(), "ffffffff-000007");
+    }
+
+    #[test]
+    fn a_name_gives_back_its_connection_and_no_other_text_does() {
+        for id in [ConnId::new(7, u32::MAX), ConnId::new(u32::MAX, 0), ConnId::new(0x0100_0000, 1)]
+        {
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+        for text in ["", "-", "ffffffff", "FFFFFFFF-000007", "ffffffff-7", "+0000001-000007", " "] {
+            assert_eq!(text.parse::<ConnId>(), Err(MalformedId), "{text}");
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ const REPLAY_ENTRY_BYTES: u128 = 24;
 const ADDRESS_BYTES: u128 = 64;
 /// An address with pending connections: 12 bytes in one tree, and its slack.
 const PENDING_ADDRESS_BYTES: u128 = 32;
+/// An end that is remembered, and its user and room, 128 bytes at most each.
+const END_BYTES: u128 = 512;
 /// One remembered room beside its names.
 const ROOM_BYTES: u128 = 128;
 /// The stack that the standard library reserves for a thread.
@@ -174,6 +176,7 @@ fn rows(config: &Config) -> Vec<Row> {
         open_row("limits.addresses", limits.addresses, entries(limits.addresses, ADDRESS_BYTES)),
         row("addresses of pending connections", limits.pending, PENDING_ADDRESS_BYTES),
         open_row("limits.answer_bytes", 1, bound(limits.answer_bytes.get())),
+        row("limits.recent_ends, twice", limits.recent_ends * 2, END_BYTES),
         open_row("limits.rooms", limits.rooms, entries(limits.rooms, ROOM_BYTES + NAME_BYTES)),
         row("limits.worker_queue, of message_bytes", limits.worker_queue, message),
         row("limits.workers, stacks", limits.workers, STACK_BYTES),

@@ -5,6 +5,7 @@
 mod application;
 mod check;
 mod descriptors;
+mod explain;
 mod load;
 mod log;
 mod reload;
@@ -53,6 +54,8 @@ enum Command {
     Token(token::Args),
     /// Check the configuration; print it, secrets masked, and the memory it allows
     Check,
+    /// Tell how a connection stands or what became of it, as the running server knows
+    Explain(explain::Args),
     Load(load::Args),
 }
 
@@ -85,6 +88,7 @@ fn run(cli: Cli) -> Outcome {
             token::run(&args, &config, &signing_secret(&config)?)
         }
         Some(Command::Check) => check::run(&global.settings(&[])?),
+        Some(Command::Explain(args)) => explain::run(&args, global.settings(&[])?),
         Some(Command::Load(args)) => {
             let config = global.settings(&[])?;
             let secret = signing_secret(&config)?;

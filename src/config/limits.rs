@@ -86,6 +86,13 @@ pub struct Limits {
     ///
     /// Range: `0` or more.
     pub answer_bytes: Size,
+    /// Ends of connections that are remembered for
+    /// [`vestibule explain`](admin.md#what-became-of-a-connection): so many of those who had been in
+    /// a room, and as many others, so that no storm of strangers makes the server forget what became
+    /// of its users. When it is full, the oldest is forgotten. 0: none.
+    ///
+    /// Range: 0 to 65536 ends.
+    pub recent_ends: usize,
     /// Rooms whose owner the in-memory application remembers. When it is full, there is no new
     /// room. 0: no limit.
     ///
@@ -130,6 +137,7 @@ impl Default for Limits {
             replay_entries: 65_536,
             revocations: 65_536,
             answer_bytes: Size::kib(16 * 1_024),
+            recent_ends: 1_024,
             rooms: 65_536,
             workers: 4,
             worker_queue: 1_024,

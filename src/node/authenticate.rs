@@ -57,7 +57,10 @@ impl Node {
     pub(super) fn enter(&mut self, now: Now, index: usize, principal: &Principal) {
         match self.reserve(now, index, None, principal) {
             Ok(reserved) => self.ask_to_join(now, index, None, principal, reserved),
-            Err(reason) => self.close(now, index, reason),
+            Err(reason) => {
+                self.ends.claims(self.id_of(index), &principal.user);
+                self.close(now, index, reason);
+            }
         }
     }
 
@@ -69,19 +72,41 @@ impl Node {
         token: &str,
         signed: Signed,
     ) -> Result<(Principal, Reserved), CloseReason> {
-        let judged = self.verifier.judge(signed, now.unix);
+        let judged = self.judge(now, index, signed);
         let principal = self.charge(now, index, Evidence::Honest, judged)?;
         let current = self.users.name_of(index);
         if current.is_some_and(|user| *user != principal.user) {
             return Err(CloseReason::SubjectChanged);
         }
         let user = self.hash(&[&principal.user]);
-        if self.revocations.refuses(now.unix, user, principal.issued_at) {
-            return Err(CloseReason::SessionRevoked);
-        }
         let message = self.hash(&[id, token]);
-        let reserved = self.reserve(now, index, Some(message), &principal)?;
-        Ok((principal, reserved))
+        let reserved = if self.revocations.refuses(now.unix, user, principal.issued_at) {
+            Err(CloseReason::SessionRevoked)
+        } else {
+            self.reserve(now, index, Some(message), &principal)
+        };
+        match reserved {
+            Ok(reserved) => Ok((principal, reserved)),
+            Err(reason) => {
+                self.ends.claims(self.id_of(index), &principal.user);
+                Err(reason)
+            }
+        }
+    }
+
+    /// Who these claims speak for. Whoever asks is told that of a token, too, whose time is over.
+    pub(super) fn judge(
+        &mut self,
+        now: Now,
+        index: usize,
+        signed: Signed,
+    ) -> Result<Principal, CloseReason> {
+        self.verifier.judge_or_name(signed, now.unix).map_err(|(reason, user)| {
+            if let Some(user) = user {
+                self.ends.claims(self.id_of(index), &user);
+            }
+            reason
+        })
     }
 
     /// Puts the message into the replay set, and its token id where that is single-use; then its

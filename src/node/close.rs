@@ -3,6 +3,7 @@
 use super::Node;
 use super::app::Left;
 use super::connection::Afterwards;
+use super::ends::Ending;
 use super::frame::Shared;
 use super::port::{Action, Hangup};
 use super::session::Phase;
@@ -18,6 +19,7 @@ impl Node {
         let is_owed_output = !connection.outbox.is_empty();
         if phase != Phase::Closing {
             self.metrics.hangups += 1;
+            self.note_end(now, index, Ending::HungUp(why));
         }
         // Who ends its side in order may still read what was said to it.
         if why == Hangup::Eof && is_owed_output {
@@ -43,6 +45,7 @@ impl Node {
             let is_first = self.phase(id).is_some_and(Phase::is_pending);
             self.metrics.count_auth_end(reason, is_first);
             log::debug!(connection:% = id; "closed: {} {}", reason.code(), reason.text());
+            self.note_end(now, index, Ending::Closed(reason));
             let frame = self.encoder.close(reason);
             self.say_goodbye(now, index, frame, Some(reason));
         }
@@ -71,6 +74,7 @@ impl Node {
         let Some(connection) = self.connections.get(index) else { return };
         if connection.session.phase() != Phase::Closing {
             self.metrics.count_close(CloseReason::Normal);
+            self.note_end(now, index, Ending::ClosedByClient(code));
             let echo = self.encoder.close_echo(code);
             self.say_goodbye(now, index, echo, None);
         }

@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 use super::checks::PendingCheck;
 use super::frame::Decoder;
+use super::moment::{Later, Moment};
 use super::outbox::Outbox;
 use super::policy::Policy;
 use super::port::Ticket;
@@ -15,7 +16,7 @@ use super::session::{Clocks, Phase, Session};
 use crate::auth::Address;
 use crate::time::{Instant, UnixTime};
 
-/// What is kept for each connection, whatever it does: 112 bytes, which is also what a pending one
+/// What is kept for each connection, whatever it does: 120 bytes, which is also what a pending one
 /// costs beside its 16 bytes in the wheel, its room's name and the driver's socket.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -29,10 +30,13 @@ pub(crate) struct Connection {
     peer_ip: Ipv6Addr,
     peer_port: u16,
     pub(crate) generation: u32,
+    pub(super) accepted: Moment,
+    /// Messages that came, the `auth` among them.
+    pub(crate) messages: u32,
+    /// When it became a WebSocket, from the accept on.
+    pub(super) upgraded: Later,
     /// What follows when the outbox is empty.
     pub(crate) afterwards: Afterwards,
-    /// The 101 is out: the time to authenticate has begun.
-    pub(crate) is_upgrade_out: bool,
     /// A flush is on the list of actions already.
     pub(crate) is_flush_queued: bool,
     /// The bytes cannot be understood any more, or need not be: they are passed over.
@@ -54,6 +58,8 @@ pub(crate) struct Connection {
 pub(crate) enum Afterwards {
     /// Nothing: the connection goes on, or waits for the peer's close frame.
     Nothing,
+    /// The time to authenticate begins: the 101 is out.
+    Clock,
     /// The write side is shut down; the peer may still be talking.
     Finish,
     /// The TCP connection ends.
@@ -141,8 +147,10 @@ impl Connection {
             },
             peer_port: peer.port(),
             generation,
+            accepted: Moment::of(now),
+            messages: 0,
+            upgraded: Later::NOT_YET,
             afterwards: Afterwards::Nothing,
-            is_upgrade_out: false,
             is_flush_queued: false,
             is_deaf: false,
             is_over: false,
@@ -167,10 +175,9 @@ impl Connection {
         SocketAddr::new(self.peer_ip.to_canonical(), self.peer_port)
     }
 
-    /// The same for people: without a port where none is known.
+    /// The same for people.
     pub(crate) fn peer_text(&self) -> String {
-        let peer = self.peer();
-        if peer.port() == 0 { peer.ip().to_string() } else { peer.to_string() }
+        peer_text(self.peer())
     }
 
     /// What its limits are counted by.
@@ -238,12 +245,17 @@ impl Connection {
     }
 }
 
+/// An address for people: without a port where none is known.
+pub(crate) fn peer_text(peer: SocketAddr) -> String {
+    if peer.port() == 0 { peer.ip().to_string() } else { peer.to_string() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_is_112_bytes() {
-        assert_eq!(size_of::<Connection>(), 112);
+    fn a_connection_is_120_bytes() {
+        assert_eq!(size_of::<Connection>(), 120);
     }
 }

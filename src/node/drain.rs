@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Node;
+use super::ends::{Ending, Unanswered};
 use super::session::Phase;
 use crate::id::ConnId;
 use crate::protocol::CloseReason;
@@ -82,7 +83,10 @@ impl Node {
         {
             match self.phase(id) {
                 None | Some(Phase::Closing) => {}
-                Some(Phase::Handshaking) => self.drop_connection(now, id.index()),
+                Some(Phase::Handshaking) => {
+                    self.note_end(now, id.index(), Ending::Dropped(Unanswered::Draining));
+                    self.drop_connection(now, id.index());
+                }
                 Some(_) => self.close(now, id.index(), CloseReason::ShuttingDown),
             }
         }

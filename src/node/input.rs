@@ -109,12 +109,15 @@ impl Node {
     }
 
     fn on_frame(&mut self, now: Now, index: usize, frame: Incoming<'_>) {
-        let Some(connection) = self.connections.get(index) else { return };
+        let Some(connection) = self.connections.get_mut(index) else { return };
         let is_closing = connection.session.phase() == Phase::Closing;
         match frame {
             Incoming::Close(code) => self.peer_closed(now, index, code),
             _ if is_closing => {}
-            Incoming::Text(text) => self.on_text(now, index, text),
+            Incoming::Text(text) => {
+                connection.messages = connection.messages.saturating_add(1);
+                self.on_text(now, index, text);
+            }
             Incoming::Binary(_) => self.close(now, index, CloseReason::BinaryFrame),
             Incoming::Ping(payload) => {
                 let pong = self.encoder.pong(payload);

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::connection::Connection;
+use super::ends::{Ending, Unanswered};
 use super::proxy;
 use super::refusal::Refusal;
 use super::{Node, SLOTS_FOR_REFUSALS};
@@ -120,6 +121,7 @@ impl Node {
             Err(proxy::Malformed) => {
                 self.metrics.bad_proxy_headers += 1;
                 log::debug!(connection:% = self.id_of(index); "no PROXY header");
+                self.note_end(now, index, Ending::Dropped(Unanswered::BadProxyHeader));
                 return self.drop_connection(now, index);
             }
         };
@@ -127,6 +129,7 @@ impl Node {
         let client = header.client.unwrap_or_else(|| connection.peer());
         if header.client.is_some() && self.holds_too_many(Address::from(client.ip())) {
             self.metrics.dropped_by_address += 1;
+            self.note_end(now, index, Ending::Dropped(Unanswered::Address));
             return self.drop_connection(now, index);
         }
         self.client_is(index, client);

@@ -26,6 +26,7 @@ mod close;
 mod connection;
 mod deadlines;
 mod drain;
+mod ends;
 mod families;
 mod forwarded;
 mod frame;
@@ -36,7 +37,9 @@ mod identity;
 mod input;
 mod legacy;
 mod limits;
+mod meaning;
 mod metrics;
+mod moment;
 mod operator;
 mod outbox;
 mod outside;
@@ -75,6 +78,7 @@ use self::app::App;
 use self::checks::Checks;
 use self::connection::{Afterwards, Connection};
 use self::drain::Drain;
+use self::ends::Ends;
 use self::groups::Groups;
 use self::legacy::Noticed;
 use self::limits::PendingTable;
@@ -122,6 +126,7 @@ pub struct Node {
     phases: [u32; Phase::ALL.len()],
     last_generation: u32,
     drain: Option<Drain>,
+    ends: Ends,
 }
 
 impl fmt::Debug for Node {
@@ -178,6 +183,7 @@ impl Node {
             phases: [0; Phase::ALL.len()],
             last_generation: 0,
             drain: None,
+            ends: Ends::new(config.limits.recent_ends),
         })
     }
 
@@ -449,15 +455,18 @@ impl Node {
     /// The last byte of the outbox of `index` is written.
     fn everything_is_out(&mut self, now: Now, index: usize) {
         let Some(connection) = self.connections.get_mut(index) else { return };
-        let is_waiting = connection.session.phase() == Phase::Authenticating;
         match connection.afterwards {
-            // The time to authenticate counts from when the 101 went out, so it is never early.
-            Afterwards::Nothing
-                if is_waiting && !std::mem::replace(&mut connection.is_upgrade_out, true) =>
-            {
-                self.with_session(index, |session, policy| session.upgraded(now.monotonic, policy));
-            }
             Afterwards::Nothing => {}
+            // The time to authenticate counts from when the 101 went out, so it is never early.
+            Afterwards::Clock => {
+                connection.afterwards = Afterwards::Nothing;
+                if connection.session.phase() == Phase::Authenticating {
+                    let start = |session: &mut session::Session, policy: &_| {
+                        session.upgraded(now.monotonic, policy);
+                    };
+                    self.with_session(index, start);
+                }
+            }
             Afterwards::Finish => {
                 connection.afterwards = Afterwards::Nothing;
                 // What is left of it is a socket, which costs nobody's request its place.

@@ -17,6 +17,7 @@ impl Node {
         self.revocations.set_capacity(limits.revocations);
         self.limiter.set_allowance(limits.auth_per_minute_per_ip, limits.addresses);
         self.answers.set_max_weight(limits.answer_bytes.get());
+        self.ends.set_capacity(limits.recent_ends);
         let old = std::mem::replace(&mut self.policy, Policy::new(config));
         self.checks.set_limit(self.policy.checks_at_once);
         self.app.on_reload(config);

@@ -30,7 +30,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// Status, code and text.
-    fn parts(self) -> (u16, &'static str, &'static str) {
+    pub(crate) fn parts(self) -> (u16, &'static str, &'static str) {
         match self {
             Self::HeadersTooLarge => (431, "headers_too_large", "The request head is too large"),
             Self::BadRequest(text) => (400, "bad_request", text),

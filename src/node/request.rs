@@ -12,11 +12,13 @@
 use super::Node;
 use super::app::Reply;
 use super::connection::{Afterwards, Connection};
+use super::ends::{Ending, Unanswered};
 use super::frame::Shared;
 use super::head::{self, Asked, Http, Upgrade};
 use super::http::{Method, Request, Response};
 use super::identity::{Charge, Checked, Identity};
 use super::legacy::Credential;
+use super::moment::Later;
 use super::port::{Action, Command, Outcome, Ticket, Work};
 use super::questions::Kind;
 use super::refusal::Refusal;
@@ -142,6 +144,8 @@ impl Node {
         self.with_session(index, |session, policy| session.upgraded(now.monotonic, policy));
         if let Some(connection) = self.connections.get_mut(index) {
             connection.wanted_room = Some(Box::new(room.clone()));
+            connection.afterwards = Afterwards::Clock;
+            connection.upgraded = Later::from(connection.accepted, now.monotonic);
             log::debug!(connection:% = id; "upgraded from {}", connection.peer_text());
         }
         self.metrics.upgraded += 1;
@@ -309,6 +313,7 @@ impl Node {
             self.refuse(now, index, Refusal::BackendTimeout);
             self.resume(now, index, true);
         } else {
+            self.note_end(now, index, Ending::Dropped(Unanswered::NoRequest));
             self.drop_connection(now, index);
         }
     }
@@ -347,6 +352,7 @@ impl Node {
             self.metrics.count_refusal(refusal.status());
         }
         log::debug!(connection:% = self.id_of(index); "refused: {}", refusal.status());
+        self.note_end(now, index, Ending::Refused(refusal));
         self.write_response(now, index, &refusal.response());
     }
 

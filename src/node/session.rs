@@ -12,10 +12,12 @@
 //! return value.
 
 mod clocks;
+mod told;
 
 use std::time::Duration;
 
 pub(crate) use self::clocks::Clocks;
+use super::moment::Moment;
 use super::policy::Policy;
 use crate::protocol::{
     ClientMessage, CloseReason, ErrorCode, MAX_INVALID_IN_A_ROW, MAX_REFUSED_A_MINUTE,
@@ -116,6 +118,8 @@ pub(crate) struct Session {
     phase: Phase,
     /// A re-authentication's join is with the application.
     rejoining: bool,
+    /// It has been re-authenticated.
+    renewed: bool,
     invalid_in_a_row: u8,
     pings_unanswered: u8,
     unasked_auths: u8,
@@ -129,8 +133,8 @@ pub(crate) struct Session {
     chat_used_until: Instant,
     /// The second since which `unasked_auths` and `refused` count: one minute for both.
     counted_since: u32,
-    /// In the room: the second in which it came there. Before: when the 101 was sent, as the low 32
-    /// bits of its microseconds, which tell 71 minutes apart.
+    /// In the room: when it came there, as a [`Moment`]. Before: when the 101 was sent, as the low
+    /// 32 bits of its microseconds, which tell 71 minutes apart.
     moment: u32,
 }
 
@@ -140,6 +144,7 @@ impl Session {
         Self {
             phase: Phase::Handshaking,
             rejoining: false,
+            renewed: false,
             invalid_in_a_row: 0,
             pings_unanswered: 0,
             unasked_auths: 0,
@@ -198,8 +203,9 @@ impl Session {
         let since_101 = (now.as_micros() as u32).wrapping_sub(self.moment);
         let is_first = !self.phase.is_authenticated();
         if is_first {
-            self.moment = now.whole_seconds();
+            self.moment = Moment::of(now).0;
         }
+        self.renewed |= !is_first;
         self.phase = Phase::Connected;
         self.rejoining = false;
         self.deadline = clocks.reauth_at;
@@ -216,11 +222,6 @@ impl Session {
             self.reauth_reason = ReauthReason::Requested;
         }
         is_free
-    }
-
-    /// When it came into the room, to the second.
-    pub(crate) fn in_since(&self) -> Instant {
-        Instant::from_micros(u64::from(self.moment) * 1_000_000)
     }
 
     /// When the token of the accepted `auth` runs out.

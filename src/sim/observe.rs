@@ -70,12 +70,16 @@ impl Engine {
         let rooms = self.ledger.lock().occupied_rooms();
         let limits = &self.scenario.config.limits;
         let share = u64::from(limits.pending_per_turn);
+        let ends = 2 * limits.recent_ends;
         let message = limits.message_bytes.get();
         let input = message * (limits.waiting_messages as usize + 2) + self.buffer.len();
         let output = self.most_output();
         let judged = check::judge_usage(&self.node.usage(), live, phases, rooms, input + output);
         if let Err(what) = judged {
             self.fail(what);
+        }
+        if self.node.remembered_ends() > ends {
+            self.fail("more ends are remembered than may be".to_owned());
         }
         if self.longest_wait > share {
             let waited = self.longest_wait;

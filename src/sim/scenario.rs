@@ -89,6 +89,7 @@ impl Scenario {
         config.limits.waiting_messages = pick(&mut rng, 1, &[4, 16]);
         config.limits.outbound_bytes = pick(&mut rng, Size::kib(4), &[Size::kib(256)]);
         config.limits.ping = Length::from_secs(pick(&mut rng, 10, &[30]));
+        config.limits.recent_ends = 8;
         Self {
             clients,
             rooms: 1 + rng.below(3) as usize,

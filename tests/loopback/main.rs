@@ -15,6 +15,7 @@ mod chat;
 mod client;
 mod clocks;
 mod drain;
+mod explain;
 mod hostile;
 mod refusals;
 mod reload;

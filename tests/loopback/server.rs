@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -88,6 +88,12 @@ impl Server {
     /// The same, with rooms that are open to all.
     pub(crate) fn open(config: &str) -> Self {
         Self::start("memory-open", config)
+    }
+
+    /// `vestibule` beside it, in its directory.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let arguments = [arguments, &["--config", FILE]].concat();
+        command(&self.scratch, &arguments).output().unwrap()
     }
 
     /// A token for `user`, as the command line mints it.

@@ -31,6 +31,8 @@ pub(super) enum Route<'a> {
     Stats,
     Metrics,
     Room(&'a str),
+    Connection(&'a str),
+    Ends { query: &'a str },
     Publish(&'a str),
     Disconnect(&'a str),
     RequireAuth(&'a str),
@@ -38,7 +40,7 @@ pub(super) enum Route<'a> {
 }
 
 impl<'a> Route<'a> {
-    fn of(path: &'a str) -> Option<Self> {
+    fn of(path: &'a str, query: &'a str) -> Option<Self> {
         let segments: Vec<&str> = path.split('/').collect();
         Some(match segments.as_slice() {
             ["", "healthz"] => Self::Health,
@@ -49,6 +51,8 @@ impl<'a> Route<'a> {
             ["", "v1", "rooms", room, "publish"] => Self::Publish(room),
             ["", "v1", "users", user, "disconnect"] => Self::Disconnect(user),
             ["", "v1", "users", user, "require-auth"] => Self::RequireAuth(user),
+            ["", "v1", "connections", id] => Self::Connection(id),
+            ["", "v1", "ends"] => Self::Ends { query },
             ["", "v1", "drain"] => Self::Drain,
             _ => return None,
         })
@@ -57,15 +61,17 @@ impl<'a> Route<'a> {
     /// It changes something.
     pub(super) fn is_command(&self) -> bool {
         match self {
-            Self::Health | Self::Ready | Self::Stats | Self::Metrics | Self::Room(_) => false,
             Self::Publish(_) | Self::Disconnect(_) | Self::RequireAuth(_) | Self::Drain => true,
+            Self::Health | Self::Ready | Self::Stats | Self::Metrics => false,
+            Self::Room(_) | Self::Connection(_) | Self::Ends { .. } => false,
         }
     }
 
     /// It changes something, or names people. Numbers are for whoever reaches the address, as who
     /// collects them often has no key.
     pub(super) fn needs_key(&self) -> bool {
-        self.is_command() || matches!(self, Self::Room(_))
+        let names_people = matches!(self, Self::Room(_) | Self::Connection(_) | Self::Ends { .. });
+        self.is_command() || names_people
     }
 
     /// The methods it takes.
@@ -111,9 +117,9 @@ pub(super) fn parse(
             return Err(Refusal::BodyTooLarge);
         }
         let target = head.path.unwrap_or_default();
-        let (path, _) = target.split_once('?').unwrap_or((target, ""));
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Ok(Call {
-            route: Route::of(path),
+            route: Route::of(path, query),
             method: head.method.unwrap_or_default(),
             bearer: single(head.headers, "authorization").and_then(bearer_of),
             host: single(head.headers, "host").unwrap_or_default(),
@@ -134,6 +140,11 @@ fn is_of_other_type(headers: &[Header<'_>], body_length: usize) -> bool {
 
 /// A user's name, percent-decoded: 1 to 256 characters, as a token's `sub` has them.
 pub(super) fn decode_user(text: &str) -> Option<String> {
+    decode_text(text).filter(|user| (1..=MAX_USER_CHARS).contains(&user.chars().count()))
+}
+
+/// A text, percent-decoded.
+pub(super) fn decode_text(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -142,8 +153,7 @@ pub(super) fn decode_user(text: &str) -> Option<String> {
             byte => byte,
         });
     }
-    let user = String::from_utf8(decoded).ok()?;
-    (1..=MAX_USER_CHARS).contains(&user.chars().count()).then_some(user)
+    String::from_utf8(decoded).ok()
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -166,6 +176,8 @@ mod tests {
             ("/v1/stats", "GET, HEAD", false),
             ("/metrics", "GET, HEAD", false),
             ("/v1/rooms/soup", "GET, HEAD", true),
+            ("/v1/connections/00000001-000000", "GET, HEAD", true),
+            ("/v1/ends?user=alice", "GET, HEAD", true),
             ("/v1/rooms/soup/publish", "POST", true),
             ("/v1/users/a%2Fb/disconnect", "POST", true),
             ("/v1/users/alice/require-auth", "POST", true),

@@ -86,6 +86,8 @@ impl Node {
             Route::Stats => return self.collect(now, index, true),
             Route::Metrics => return self.collect(now, index, false),
             Route::Room(id) => room_of(id).map(|room| self.list_room(now, &room)),
+            Route::Connection(id) => Ok(self.explain(now, id)),
+            Route::Ends { query } => self.list_ends(now, query),
             Route::Publish(id) => {
                 let wished = room_of(id).and_then(|room| Ok((room, announcement(body)?)));
                 match wished {
@@ -134,7 +136,7 @@ impl Node {
             Some(Member {
                 id: self.id_of(index).to_string(),
                 user_id: self.users.name_of(index)?,
-                since: now.unix_when(connection.session.in_since()).to_rfc3339(),
+                since: now.unix_when(connection.session.in_since(now.monotonic)?).to_rfc3339(),
             })
         };
         let connections = self.rooms.members(room).filter_map(member).collect();

@@ -10,6 +10,7 @@
 mod call;
 mod collect;
 mod commands;
+mod explain;
 mod exposition;
 mod key;
 mod stats;

@@ -1,0 +1,89 @@
+//! `vestibule explain`: what became of a connection, asked of the running server's admin listener.
+
+mod ask;
+mod words;
+
+use serde_json::Value;
+use vestibule::config::Config;
+use vestibule::id::ConnId;
+
+use super::{Outcome, secret, text};
+
+/// Which connection, and where to ask.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The connection: `X-Connection-Id` of the 101, `connection=` in the log. Without one, the
+    /// latest ends are listed
+    #[arg(value_name = "ID", conflicts_with_all = ["user", "address", "last"])]
+    id: Option<ConnId>,
+    /// List the ends of this user's connections
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// List the ends of connections from this address
+    #[arg(long, value_name = "IP")]
+    address: Option<std::net::IpAddr>,
+    /// List so many ends, the latest first
+    #[arg(long, value_name = "N", default_value_t = 20,
+          value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    last: u16,
+    /// The admin listener, if not at admin.listen
+    #[arg(long, value_name = "HOST:PORT")]
+    admin: Option<String>,
+    /// Print what the server answers
+    #[arg(long)]
+    json: bool,
+}
+
+/// Asks, and prints the answer for people or as it is.
+pub(super) fn run(args: &Args, mut config: Config) -> Outcome {
+    if let Some(admin) = &args.admin {
+        config.admin.listen.clone_from(admin);
+    }
+    let answer = ask(args, &config).map_err(|fault| vec![fault])?;
+    if args.json {
+        return super::print(&format!("{}\n", answer.trim_end()));
+    }
+    let strange = |error| vec![format!("the answer makes no sense: {error}; ask with --json")];
+    let told: Value = serde_json::from_str(&answer).map_err(strange)?;
+    let told = if args.id.is_some() { words::account(&told) } else { words::list(&told) };
+    let lines = told.iter().map(|line| text::one_line(line) + "\n");
+    super::print(&lines.collect::<String>())
+}
+
+fn ask(args: &Args, config: &Config) -> Result<String, String> {
+    let key = secret::admin_key(config)?.map(|key| key.text);
+    let path = match args.id {
+        Some(id) => format!("/v1/connections/{id}"),
+        None => {
+            let user = args.user.as_deref().map(|user| format!("&user={}", encoded(user)));
+            let address = args.address.map(|address| format!("&address={address}"));
+            let (user, address) = (user.unwrap_or_default(), address.unwrap_or_default());
+            format!("/v1/ends?limit={}{user}{address}", args.last)
+        }
+    };
+    ask::get(&ask::Place::of(&config.admin.listen)?, &path, key.as_deref())
+}
+
+/// Percent-encoded, but for what never needs it (RFC 3986, section 2.3).
+fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_percent_encoded() {
+        assert_eq!(encoded("auth0|Alice é~"), "auth0%7CAlice%20%C3%A9~");
+    }
+}

@@ -1,0 +1,202 @@
+//! What the server tells of a connection, in words.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use vestibule::time::{UnixTime, parse_date_time};
+
+/// One connection: who, a timeline, and what its end or its state means.
+pub(super) fn account(told: &Value) -> Vec<String> {
+    let now = moment(told, "now").unwrap_or_default();
+    let mut lines = vec![headline(told), String::new()];
+    let mut event = |of: &Value, name: &str, what: &str| {
+        if let (Some(at), Some(moment)) = (of.get(name).and_then(Value::as_str), moment(of, name)) {
+            lines.push(format!("  {at}  {:>14}  {what}", relative(now, moment)));
+        }
+    };
+    event(told, "accepted_at", "accepted");
+    event(told, "upgraded_at", "upgraded to a WebSocket");
+    event(told, "authenticated_at", "authenticated, and in the room");
+    if let Some(live) = part(told, "live") {
+        event(live, "heard_at", "heard from last");
+        event(live, "deadline", then(text(told, "state")));
+        event(live, "token_ends_at", "its token ends");
+    }
+    if let Some(end) = part(told, "end") {
+        event(end, "at", &ending(end));
+    }
+    lines.extend([String::new(), so_far(told)]);
+    if let Some(end) = part(told, "end") {
+        lines.push(format!("{}.", text(end, "meaning")));
+    }
+    lines
+}
+
+/// Ends, a line each.
+pub(super) fn list(told: &Value) -> Vec<String> {
+    let now = moment(told, "now").unwrap_or_default();
+    let ends = told.get("ends").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let line = |told: &Value| {
+        let end = part(told, "end")?;
+        let ago = relative(now, moment(end, "at")?);
+        let (id, address) = (text(told, "id"), text(told, "address"));
+        let who = told.get("user_id").and_then(Value::as_str).unwrap_or("-");
+        Some(format!("{id}  {ago:>14}  {address}  {who}  {}", ending(end)))
+    };
+    let lines: Vec<String> = ends.iter().filter_map(line).collect();
+    if lines.is_empty() { vec!["No such end is remembered.".to_owned()] } else { lines }
+}
+
+fn headline(told: &Value) -> String {
+    let (id, state) = (text(told, "id"), text(told, "state"));
+    let of = |name: &str, words: &str| match told.get(name).and_then(Value::as_str) {
+        Some(value) => format!("{words}{value}"),
+        None => String::new(),
+    };
+    let (user, room) = (of("user_id", " of "), of("room", ", room "));
+    format!("Connection {id}{user}{room}, from {}: {state}", text(told, "address"))
+}
+
+/// What came of it, and what is with it now.
+fn so_far(told: &Value) -> String {
+    let number = |of: &Value, name: &str| of.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let renewed = match told.get("reauthenticated").and_then(Value::as_bool) {
+        Some(true) => "it was re-authenticated",
+        _ => "it was not re-authenticated",
+    };
+    let mut words = format!("Messages from it: {}; {renewed}.", number(told, "messages"));
+    if let Some(live) = part(told, "live") {
+        let (queued, waiting) = (number(live, "queued_bytes"), number(live, "waiting_messages"));
+        words.push_str(&format!(
+            " Queued for it: {queued} bytes; messages that wait for an answer to an earlier one: \
+             {waiting}."
+        ));
+    }
+    words
+}
+
+/// What comes at the end of a state, if nothing comes before.
+fn then(state: &str) -> &'static str {
+    match state {
+        "handshaking" => "dropped, unless its request is whole or answered",
+        "authenticating" => "closed, unless it says who it is",
+        "joining" => "closed, unless the application answers",
+        "connected" => "asked for a fresh token",
+        "reauthenticating" => "closed, unless a fresh token comes",
+        _ => "dropped",
+    }
+}
+
+fn ending(end: &Value) -> String {
+    let code = end.get("code").and_then(Value::as_u64).map(|code| format!(" {code}"));
+    let code = code.unwrap_or_default();
+    let (reason, state) = (text(end, "reason"), text(end, "state"));
+    let said = end.get("text").and_then(Value::as_str).unwrap_or(reason);
+    match text(end, "how") {
+        "closed" => format!("closed by the server:{code} {said}, while {state}"),
+        "closed_by_client" => format!("closed by the client:{code}, while {state}"),
+        "refused" => format!("refused:{code} {reason} ({said})"),
+        "hung_up" => format!("the client was gone ({reason}), while {state}"),
+        "dropped" => format!("dropped without an answer ({reason}), while {state}"),
+        other => format!("{other}{code} {reason}"),
+    }
+}
+
+fn part<'a>(of: &'a Value, name: &str) -> Option<&'a Value> {
+    of.get(name).filter(|part| part.is_object())
+}
+
+fn text<'a>(of: &'a Value, name: &str) -> &'a str {
+    of.get(name).and_then(Value::as_str).unwrap_or("?")
+}
+
+fn moment(of: &Value, name: &str) -> Option<UnixTime> {
+    parse_date_time(of.get(name)?.as_str()?)
+}
+
+/// `3 min ago`, `in 20 s`.
+fn relative(now: UnixTime, moment: UnixTime) -> String {
+    if moment > now {
+        format!("in {}", rough(moment.since(now)))
+    } else {
+        format!("{} ago", rough(now.since(moment)))
+    }
+}
+
+/// The largest unit of which there are two, and no fraction.
+fn rough(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn ended() -> Value {
+        json!({
+            "id": "0000002a-000007", "state": "ended", "address": "192.0.2.7:9",
+            "user_id": "alice", "room": "soup",
+            "accepted_at": "2026-11-22T10:00:00.000Z", "upgraded_at": "2026-11-22T10:00:01.000Z",
+            "authenticated_at": null, "messages": 1, "reauthenticated": false, "live": null,
+            "end": {
+                "at": "2026-11-22T10:00:06.000Z", "state": "authenticating", "how": "closed",
+                "code": 1008, "reason": "token_expired", "text": "Token expired",
+                "meaning": "Because",
+            },
+            "now": "2026-11-22T10:14:06.000Z",
+        })
+    }
+
+    #[test]
+    fn an_end_is_a_timeline_and_what_it_means() {
+        let expected = [
+            "Connection 0000002a-000007 of alice, room soup, from 192.0.2.7:9: ended",
+            "",
+            "  2026-11-22T10:00:00.000Z      14 min ago  accepted",
+            "  2026-11-22T10:00:01.000Z      14 min ago  upgraded to a WebSocket",
+            "  2026-11-22T10:00:06.000Z      14 min ago  closed by the server: 1008 Token \
+             expired, while authenticating",
+            "",
+            "Messages from it: 1; it was not re-authenticated.",
+            "Because.",
+        ];
+        assert_eq!(account(&ended()), expected);
+    }
+
+    #[test]
+    fn a_life_says_what_comes_next() {
+        let mut told = ended();
+        told["state"] = "connected".into();
+        told["end"] = Value::Null;
+        told["live"] = json!({
+            "deadline": "2026-11-22T10:28:06.000Z", "token_ends_at": null,
+            "heard_at": "2026-11-22T10:14:05.000Z", "queued_bytes": 7, "waiting_messages": 0,
+        });
+        let lines = account(&told);
+        assert!(lines[5].ends_with("      in 14 min  asked for a fresh token"), "{lines:#?}");
+        assert!(lines[7].contains("Queued for it: 7 bytes"), "{lines:#?}");
+    }
+
+    #[test]
+    fn ends_are_a_line_each() {
+        let told = json!({ "ends": [ended()], "now": "2026-11-22T13:00:06.000Z" });
+        let expected = "0000002a-000007         3 h ago  192.0.2.7:9  alice  closed by the server: \
+                        1008 Token expired, while authenticating";
+        assert_eq!(list(&told), [expected]);
+        assert_eq!(list(&json!({ "ends": [] })), ["No such end is remembered."]);
+    }
+
+    #[test]
+    fn lengths_are_rough() {
+        let rough = |seconds| rough(Duration::from_secs(seconds));
+        assert_eq!([rough(0), rough(119), rough(120)], ["0 s", "119 s", "2 min"]);
+        assert_eq!([rough(7_199), rough(7_200), rough(200_000)], ["119 min", "2 h", "2 days"]);
+    }
+}

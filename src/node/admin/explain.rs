@@ -1,0 +1,220 @@
+//! What became of a connection, or how it stands: for `vestibule explain`.
+
+use serde::Serialize;
+use smol_str::SmolStr;
+
+use super::call::decode_text;
+use crate::id::ConnId;
+use crate::node::Node;
+use crate::node::connection::{Connection, peer_text};
+use crate::node::ends::{Account, End, Ending, Unanswered, cut};
+use crate::node::http::Response;
+use crate::node::meaning;
+use crate::node::port::Hangup;
+use crate::time::{Instant, Now, Rfc3339, UnixTime};
+
+/// Ends that are listed where nobody says how many, and at most.
+const LISTED: usize = 20;
+const MAX_LISTED: usize = 1_000;
+
+/// A connection, as it is told.
+#[derive(Serialize)]
+struct Told<'a> {
+    id: String,
+    /// The phase it is in, or `ended`.
+    state: &'static str,
+    address: String,
+    user_id: Option<&'a str>,
+    room: Option<&'a str>,
+    accepted_at: Rfc3339,
+    upgraded_at: Option<Rfc3339>,
+    authenticated_at: Option<Rfc3339>,
+    messages: u32,
+    reauthenticated: bool,
+    /// There while it lives.
+    live: Option<Live>,
+    /// There when it has ended.
+    end: Option<Ended>,
+    /// When this was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    now: Option<Rfc3339>,
+}
+
+#[derive(Serialize)]
+struct Live {
+    /// When its state ends, if nothing comes before.
+    deadline: Rfc3339,
+    token_ends_at: Option<Rfc3339>,
+    heard_at: Rfc3339,
+    queued_bytes: usize,
+    waiting_messages: usize,
+}
+
+#[derive(Serialize)]
+struct Ended {
+    at: Rfc3339,
+    /// The phase it was in.
+    state: &'static str,
+    how: &'static str,
+    /// Of the close frame, or the HTTP status.
+    code: Option<u16>,
+    reason: &'static str,
+    text: Option<&'static str>,
+    meaning: &'static str,
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    /// How many of each kind are remembered at most.
+    remembered: usize,
+    ends: Vec<Told<'a>>,
+    now: Rfc3339,
+}
+
+impl Node {
+    /// One connection by its id, which is in the 101 and in the log. O(ends that are remembered).
+    pub(super) fn explain(&self, now: Now, id: &str) -> Response {
+        let Ok(id) = id.parse::<ConnId>() else {
+            let message = "The id is malformed: it is in the 101's X-Connection-Id and in the log's \
+                           `connection=`, such as 0000002a-000007";
+            return Response::error(400, "bad_request", message);
+        };
+        let moment = Some(now.unix.to_rfc3339());
+        if let Some(end) = self.ends.find(id) {
+            return Response::json(200, &Told { now: moment, ..told_of_end(end) });
+        }
+        let alive = self.find(id).filter(|connection| !connection.is_admin);
+        if let Some(connection) = alive
+            && let Some(account) = self.account_of(now, id.index())
+        {
+            let live = Some(live(now, connection));
+            let state = account.phase.name();
+            return Response::json(200, &Told { live, now: moment, ..told(&account, state) });
+        }
+        let capacity = self.ends.capacity();
+        let message = format!(
+            "There is no such connection: it never was, or its end is forgotten. The last \
+             {capacity} ends of members are remembered, and the last {capacity} others \
+             (limits.recent_ends)"
+        );
+        Response::error(404, "not_found", &message)
+    }
+
+    /// The last ends, the latest first, as `query` selects them. O(ends that are remembered).
+    pub(super) fn list_ends(&self, now: Now, query: &str) -> Result<Response, Response> {
+        let wish = Wish::of(query).map_err(|text| Response::error(400, "bad_request", text))?;
+        let ends = self.ends.newest().filter(|end| wish.fits(&end.account));
+        let ends = ends.take(wish.limit).map(told_of_end).collect();
+        let (remembered, now) = (self.ends.capacity(), now.unix.to_rfc3339());
+        Ok(Response::json(200, &Listed { remembered, ends, now }))
+    }
+}
+
+/// Which ends are asked for.
+struct Wish {
+    limit: usize,
+    user: Option<SmolStr>,
+    address: Option<std::net::IpAddr>,
+}
+
+impl Wish {
+    fn of(query: &str) -> Result<Self, &'static str> {
+        let mut wish = Self { limit: LISTED, user: None, address: None };
+        let mut seen = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = decode_text(value).ok_or("A value is not UTF-8, percent-encoded")?;
+            match name {
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=MAX_LISTED).contains(limit));
+                    wish.limit = limit.ok_or("`limit` must be 1 to 1000")?;
+                }
+                "user" => wish.user = Some(cut(&SmolStr::new(value))),
+                "address" => {
+                    let address = value.parse().map_err(|_| "`address` must be an IP address")?;
+                    wish.address = Some(address);
+                }
+                _ => return Err("`limit`, `user` and `address` are all there is to ask for"),
+            }
+            if seen.contains(&name) {
+                return Err("Each of `limit`, `user` and `address` at most once");
+            }
+            seen.push(name);
+        }
+        Ok(wish)
+    }
+
+    fn fits(&self, account: &Account) -> bool {
+        let is_users = self.user.is_none() || self.user == account.user;
+        is_users && self.address.is_none_or(|address| account.peer.ip() == address.to_canonical())
+    }
+}
+
+fn told<'a>(account: &'a Account, state: &'static str) -> Told<'a> {
+    Told {
+        id: account.id.to_string(),
+        state,
+        address: peer_text(account.peer),
+        user_id: account.user.as_deref(),
+        room: account.room.as_deref(),
+        accepted_at: account.accepted.to_rfc3339(),
+        upgraded_at: account.upgraded.map(UnixTime::to_rfc3339),
+        authenticated_at: account.joined.map(UnixTime::to_rfc3339),
+        messages: account.messages,
+        reauthenticated: account.is_renewed,
+        live: None,
+        end: None,
+        now: None,
+    }
+}
+
+fn told_of_end(end: &End) -> Told<'_> {
+    let (how, code, reason, text) = parts(end.how);
+    let ended = Ended {
+        at: end.at.to_rfc3339(),
+        state: end.account.phase.name(),
+        how,
+        code,
+        reason,
+        text: text.filter(|text| !text.is_empty()),
+        meaning: meaning::of(end.how),
+    };
+    Told { end: Some(ended), ..told(&end.account, "ended") }
+}
+
+/// How it ended, the code, the reason's label, and its text.
+type Parts = (&'static str, Option<u16>, &'static str, Option<&'static str>);
+
+fn parts(how: Ending) -> Parts {
+    match how {
+        Ending::Closed(why) => ("closed", Some(why.code()), why.label(), Some(why.text())),
+        Ending::ClosedByClient(code) => ("closed_by_client", code, "normal", None),
+        Ending::HungUp(Hangup::Eof) => ("hung_up", None, "eof", None),
+        Ending::HungUp(Hangup::Reset) => ("hung_up", None, "reset", None),
+        Ending::Refused(refusal) => {
+            let (status, code, text) = refusal.parts();
+            ("refused", Some(status), code, Some(text))
+        }
+        Ending::Dropped(why) => {
+            let reason = match why {
+                Unanswered::NoRequest => "no_request",
+                Unanswered::BadProxyHeader => "bad_proxy_header",
+                Unanswered::Address => "pending_per_ip",
+                Unanswered::Draining => "draining",
+            };
+            ("dropped", None, reason, None)
+        }
+    }
+}
+
+fn live(now: Now, connection: &Connection) -> Live {
+    let session = &connection.session;
+    let text = |moment: Instant| now.unix_at(moment).to_rfc3339();
+    Live {
+        deadline: text(session.deadline()),
+        token_ends_at: connection.token_end().map(text),
+        heard_at: now.unix_when(session.last_seen()).to_rfc3339(),
+        queued_bytes: connection.outbox.weight(),
+        waiting_messages: connection.waiting_texts(),
+    }
+}

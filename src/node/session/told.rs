@@ -1,0 +1,28 @@
+//! What a session can say of itself, to whoever asks about its connection.
+
+use super::Session;
+use crate::node::moment::Moment;
+use crate::time::Instant;
+
+impl Session {
+    /// When it came into the room, to a hundredth of a second; `None`: it is not there.
+    pub(crate) fn in_since(&self, now: Instant) -> Option<Instant> {
+        self.phase.is_authenticated().then(|| Moment(self.moment).before(now))
+    }
+
+    /// It has been re-authenticated since it came in.
+    pub(crate) fn is_renewed(&self) -> bool {
+        self.renewed
+    }
+
+    /// When something came last: the accept, where nothing did.
+    pub(crate) fn last_seen(&self) -> Instant {
+        self.last_seen
+    }
+
+    /// Until when its phase lasts. [`Connected`](super::Phase::Connected) ends in `auth_required`,
+    /// unless a fresh token is with the application already.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
