@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Node;
-use super::ends::{Ending, Unanswered};
 use super::session::Phase;
 use crate::id::ConnId;
 use crate::protocol::CloseReason;
@@ -12,7 +11,7 @@ use crate::time::{Instant, Now};
 /// A drain under way.
 #[derive(Debug)]
 pub(super) struct Drain {
-    /// Who is closed when, the next at the end.
+    /// Who is closed when, the next at the end. Who has not upgraded yet is not among them.
     schedule: Vec<(Instant, ConnId)>,
     /// Connections up to this generation are waited for; who comes later is not.
     last_generation: u32,
@@ -30,19 +29,26 @@ impl Drain {
         self.remaining
     }
 
+    /// Was the connection of this generation there when it began?
+    pub(super) fn found(&self, generation: u32) -> bool {
+        generation <= self.last_generation
+    }
+
     /// The connection of this generation is gone.
     pub(super) fn gone(&mut self, generation: u32) {
-        if generation <= self.last_generation {
+        if self.found(generation) {
             self.remaining = self.remaining.saturating_sub(1);
         }
     }
 }
 
 impl Node {
-    /// Begins the drain: from here on upgrades are answered `503`, and whoever is connected is
+    /// Begins the drain: from here on newcomers are answered `503`, and whoever is connected is
     /// closed with 1001 at a random moment of the configured length, so that they do not all come
-    /// back at once. A second call changes nothing, but for a drain of another length that an
-    /// operator began: see [`Node::drain`].
+    /// back at once. Requests that are on their way are waited for, each until its own deadline: an
+    /// upgrade is taken and closed with 1001 at once, as a page is not told of a `503`. A second
+    /// call changes nothing, but for a drain of another length that an operator began: see
+    /// [`Node::drain`].
     pub fn handle_shutdown(&mut self, now: Now) {
         self.drain(now, self.policy.drain);
     }
@@ -55,11 +61,12 @@ impl Node {
         let Self { rng, connections, drain, last_generation, .. } = self;
         let mut moment = || now.monotonic + Duration::from_micros(rng.below(spread));
         let drain = drain.get_or_insert_with(|| {
-            let ids = connections.iter().filter(|(_, connection)| !connection.is_admin);
-            let schedule: Vec<_> = ids
+            let public = connections.iter().filter(|(_, connection)| !connection.is_admin);
+            let remaining = public.clone().count();
+            let schedule: Vec<_> = public
+                .filter(|(_, c)| c.session.phase() != Phase::Handshaking)
                 .map(|(index, c)| (Instant::NEVER, ConnId::new(index as u32, c.generation)))
                 .collect();
-            let remaining = schedule.len();
             Drain { schedule, last_generation: *last_generation, remaining }
         });
         let end = now.monotonic + length;
@@ -68,6 +75,12 @@ impl Node {
         }
         drain.schedule.sort_unstable_by(|a, b| b.cmp(a));
         drain.remaining
+    }
+
+    /// Is a drain under way, whoever began it?
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.drain.is_some()
     }
 
     /// After [`Node::handle_shutdown`]: is every connection gone that was there then?
@@ -81,13 +94,8 @@ impl Node {
         while let Some(drain) = &mut self.drain
             && let Some((_, id)) = drain.schedule.pop_if(|&mut (at, _)| at <= now.monotonic)
         {
-            match self.phase(id) {
-                None | Some(Phase::Closing) => {}
-                Some(Phase::Handshaking) => {
-                    self.note_end(now, id.index(), Ending::Dropped(Unanswered::Draining));
-                    self.drop_connection(now, id.index());
-                }
-                Some(_) => self.close(now, id.index(), CloseReason::ShuttingDown),
+            if self.find(id).is_some() {
+                self.close(now, id.index(), CloseReason::ShuttingDown);
             }
         }
     }

@@ -47,8 +47,6 @@ pub(super) enum Unanswered {
     BadProxyHeader,
     /// The proxy's client holds too many pending connections for even a refusal.
     Address,
-    /// The server drains, and no whole request had come.
-    Draining,
 }
 
 /// What is known of a connection, alive or not.

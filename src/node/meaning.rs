@@ -40,7 +40,6 @@ fn of_drop(why: Unanswered) -> &'static str {
             "Its address holds more pending connections than limits.pending_per_ip and 64 more. An \
              attack, or a proxy that does not tell its clients' addresses"
         }
-        Unanswered::Draining => "The server drains, and no request had come yet. Nothing to do",
     }
 }
 

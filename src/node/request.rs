@@ -26,6 +26,7 @@ use super::upgrade;
 use crate::auth::{Address, Principal};
 use crate::config::AuthMode;
 use crate::id::ConnId;
+use crate::protocol::CloseReason;
 use crate::time::Now;
 
 /// A request whose answer is not there yet.
@@ -150,7 +151,9 @@ impl Node {
         }
         self.metrics.upgraded += 1;
         self.send(now, index, response);
-        if let Some(principal) = principal {
+        if self.is_draining() {
+            self.close(now, index, CloseReason::ShuttingDown);
+        } else if let Some(principal) = principal {
             self.enter(now, index, &principal);
         }
         let frames = bytes.get_mut(length..).unwrap_or_default();
@@ -361,7 +364,10 @@ impl Node {
         let is_full = self.public_connections() > self.policy.connections
             || self.pending() > self.policy.pending;
         self.metrics.refused_full += u64::from(is_full);
-        if is_full || self.drain.is_some() {
+        // Who was there when a drain began is let through: it may not be able to come again.
+        let generation = self.connections.get(index).map_or(0, |connection| connection.generation);
+        let is_late = self.drain.as_ref().is_some_and(|drain| !drain.found(generation));
+        if is_full || is_late {
             return Err(Refusal::AtCapacity);
         }
         self.address_has_room(index)

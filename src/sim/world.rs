@@ -205,7 +205,9 @@ impl World {
         let engine = &mut self.engine;
         engine.note(&Event::Shutdown);
         engine.node.handle_shutdown(engine.now);
-        let length = engine.scenario.config.drain.get() + LINGER;
+        let config = &engine.scenario.config;
+        // Who has not upgraded yet is waited for until its own deadline.
+        let length = config.drain.get().max(config.http.header_timeout.get()) + LINGER;
         let end = engine.now.monotonic + length;
         self.run_until(end)?;
         let engine = &mut self.engine;

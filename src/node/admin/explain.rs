@@ -200,7 +200,6 @@ fn parts(how: Ending) -> Parts {
                 Unanswered::NoRequest => "no_request",
                 Unanswered::BadProxyHeader => "bad_proxy_header",
                 Unanswered::Address => "pending_per_ip",
-                Unanswered::Draining => "draining",
             };
             ("dropped", None, reason, None)
         }

@@ -278,27 +278,6 @@ fn pings_are_sent_in_silence_and_two_unanswered_are_the_end() {
     assert_eq!(world.close_reason(id), "Ping timeout");
 }
 
-#[test]
-fn a_drain_spreads_its_closes_and_refuses_newcomers() {
-    let mut world = World::new();
-    let ids: Vec<_> = (0..100).map(|n| world.connected("soup", &format!("user{n}"))).collect();
-    let half_open = world.accept();
-    world.node.handle_shutdown(world.now);
-    world.settle();
-    let newcomer = world.accept();
-    world.bytes(newcomer, upgrade("soup").as_bytes());
-    assert!(world.raw(newcomer).starts_with("HTTP/1.1 503 "));
-    world.seconds(5);
-    let closed = ids.iter().filter(|&&id| !world.see(id).is_empty()).count();
-    assert!((20..80).contains(&closed), "{closed}");
-    world.seconds(5);
-    let closed = ids.iter().filter(|&&id| !world.see(id).is_empty()).count() + closed;
-    assert_eq!(closed, 100);
-    assert!(!world.node.is_drained());
-    world.seconds(3);
-    assert!(world.node.is_drained() && world.closed.contains(&half_open));
-}
-
 /// Time passes with a sign of life every 20 seconds.
 fn alive(world: &mut World, id: ConnId, seconds: u64) {
     for _ in 0..seconds / 20 {

@@ -5,6 +5,7 @@ mod auth;
 mod chat;
 mod checks;
 mod counters;
+mod drain;
 mod ends;
 mod hostile;
 mod later;

@@ -278,6 +278,29 @@ fn a_draining_node_takes_no_requests() {
 }
 
 #[test]
+fn a_request_that_was_on_its_way_when_a_drain_began_is_answered() {
+    let mut office =
+        office(Mode::Held, |config| config.drain = crate::config::Length::from_secs(0));
+    let request = post("/v1/x", "", "a");
+    let (asked, _) = office.send(&request);
+    let half = office.world.accept();
+    office.world.bytes(half, &request.as_bytes()[..20]);
+    office.world.node.handle_shutdown(office.world.now);
+    office.world.seconds(1);
+    office.world.bytes(half, &request.as_bytes()[20..]);
+    for id in [asked, half] {
+        let ticket = office.tickets.lock().unwrap().remove(0);
+        let outcome = Outcome::Response(Response::json(200, &json!({})));
+        office.world.node.handle_completion(office.world.now, Completion { ticket, outcome });
+        office.world.settle();
+        assert!(office.world.raw(id).starts_with("HTTP/1.1 200 "));
+        office.world.node.handle_hangup(office.world.now, id, Hangup::Eof);
+        office.world.settle();
+    }
+    assert!(office.world.node.is_drained());
+}
+
+#[test]
 fn who_does_not_wait_for_the_answer_is_charged_all_the_same() {
     let mut office = office(Mode::Held, |_| {});
     for _ in 0..13 {

@@ -1,0 +1,75 @@
+//! The drain: who is closed, who is waited for, and who is refused.
+
+use super::*;
+use crate::config::Length;
+
+/// What is said to whoever upgrades during a drain: 101, and the close frame behind it.
+fn upgraded_and_closed(world: &mut World, id: ConnId) {
+    let bytes = world.output.remove(&id).unwrap();
+    let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    assert!(bytes.starts_with(b"HTTP/1.1 101 "));
+    world.output.insert(id, bytes[end..].to_vec());
+    assert_eq!(world.see(id), [close_frame(CloseReason::ShuttingDown)]);
+}
+
+#[test]
+fn a_drain_spreads_its_closes_and_refuses_newcomers() {
+    let mut world = World::new();
+    let ids: Vec<_> = (0..100).map(|n| world.connected("soup", &format!("user{n}"))).collect();
+    let half_open = world.accept();
+    world.node.handle_shutdown(world.now);
+    world.settle();
+    let newcomer = world.accept();
+    world.bytes(newcomer, upgrade("soup").as_bytes());
+    assert!(world.raw(newcomer).starts_with("HTTP/1.1 503 "));
+    world.seconds(5);
+    let closed = ids.iter().filter(|&&id| !world.see(id).is_empty()).count();
+    assert!((20..80).contains(&closed), "{closed}");
+    world.seconds(5);
+    let closed = ids.iter().filter(|&&id| !world.see(id).is_empty()).count() + closed;
+    assert_eq!(closed, 100);
+    assert!(!world.node.is_drained());
+    world.seconds(3);
+    assert!(world.node.is_drained() && world.closed.contains(&half_open));
+}
+
+#[test]
+fn who_was_on_its_way_when_a_drain_began_is_upgraded_and_told() {
+    let mut world = World::with(|config| config.drain = Length::from_secs(0));
+    let (early, late, cut) = (world.accept(), world.accept(), world.accept());
+    world.bytes(cut, &upgrade("soup").as_bytes()[..30]);
+    world.node.handle_shutdown(world.now);
+    world.settle();
+    // What comes in one segment with the upgrade is not looked at, however it is cut.
+    let token = world.token("ann", 900);
+    let auth = text(&envelope("auth", "a", json!({ "token": token })));
+    let request = upgrade("soup").into_bytes();
+    world.bytes(early, &[&request[..], &auth[..40]].concat());
+    world.bytes(early, &auth[40..]);
+    upgraded_and_closed(&mut world, early);
+    world.bytes(early, &frame(0x88, &1001_u16.to_be_bytes()));
+    assert_eq!(world.closed, [early]);
+    world.seconds(4);
+    world.bytes(late, &request);
+    upgraded_and_closed(&mut world, late);
+    world.bytes(cut, &request[30..]);
+    upgraded_and_closed(&mut world, cut);
+    assert!(!world.node.is_drained());
+    world.seconds(3);
+    assert!(world.node.is_drained());
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn who_says_nothing_is_waited_for_until_its_deadline_and_no_longer() {
+    let mut world = World::with(|config| config.drain = Length::from_secs(0));
+    world.seconds(1);
+    let silent = world.accept();
+    world.seconds(2);
+    world.node.handle_shutdown(world.now);
+    world.advance(Duration::from_millis(2_990));
+    assert!(!world.node.is_drained());
+    world.advance(Duration::from_micros(10_000 + TICK_MICROS));
+    assert!(world.node.is_drained());
+    assert_eq!(world.closed, [silent]);
+}
