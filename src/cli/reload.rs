@@ -42,20 +42,23 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    /// Reads everything again and hands it to the server. Tells the log what became of it.
-    pub(super) fn reload(&mut self) {
+    /// Reads everything again and hands it to the server. Tells the log what became of it; true: it
+    /// is taken up.
+    pub(super) fn reload(&mut self) -> bool {
         match self.try_reload() {
             Ok(waiting) => {
                 for key in waiting {
                     ::log::warn!("SIGHUP: {key} has changed too, and waits for the next start");
                 }
                 ::log::info!("SIGHUP: the configuration is taken up");
+                true
             }
             Err(faults) => {
                 for fault in faults {
                     ::log::error!("SIGHUP: {fault}");
                 }
                 ::log::error!("SIGHUP: nothing has changed");
+                false
             }
         }
     }

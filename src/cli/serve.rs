@@ -8,12 +8,13 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use vestibule::config::Config;
-use vestibule::net::Server;
+use vestibule::net::{Handle, Server, Sockets};
 use vestibule::node::{Histogram, Metrics, Reading};
 use vestibule::protocol::CloseReason;
 
+use super::notify::{Notify, Watchdog};
 use super::reload::{self, Reloader};
-use super::{Global, Outcome, application, log, secret};
+use super::{Global, Outcome, application, inherited, log, secret};
 
 /// How long the last log lines may take.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -73,6 +74,9 @@ impl Args {
 /// Runs until the server has drained.
 pub(super) fn run(args: &Args, global: &Global) -> Outcome {
     let config = global.settings(&args.settings())?;
+    // Before there are threads: it takes variables out of the environment.
+    let sockets = inherited::take(&config).map_err(|fault| vec![fault])?;
+    let notify = Notify::from_environment().map_err(|fault| vec![fault])?;
     // From here on a signal waits for the thread below instead of ending the process.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| vec![format!("cannot watch for signals: {error}")])?;
@@ -83,7 +87,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Outcome {
     } else {
         format!("from whoever holds the keys ({})", config.auth.algorithms.join(", "))
     };
-    let outcome = serve(config, args, global, signals, &logging, &hint);
+    let outcome = serve(config, (sockets, notify), args, global, signals, &logging, &hint);
     match &outcome {
         Ok(()) => ::log::info!("drained, bye"),
         // Without a file the log is standard error, where the fault is told anyway.
@@ -99,6 +103,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Outcome {
 
 fn serve(
     config: Config,
+    (sockets, notify): (Sockets, Notify),
     args: &Args,
     global: &Global,
     signals: Signals,
@@ -112,14 +117,18 @@ fn serve(
     }
     let (app, beside) = application::choose(args.app, &config)?;
     let has_page = app.serves("/");
-    let mut server = Server::bind(&config, app).map_err(|error| error.to_string())?;
+    let given = inherited::Given::of(&sockets);
+    let mut server =
+        Server::with_sockets(&config, sockets, app).map_err(|error| error.to_string())?;
+    given.tell(&config, &server);
     let beside = beside.start(server.handle())?;
     let lines = logging.clone();
     server.add_probe(Arc::new(move || vec![lost_lines(lines.dropped())]));
     let handle = server.handle();
+    let watchdog = Watchdog::start(&notify, &handle)?;
     let (global, flags, live) = (global.clone(), args.settings(), beside.live());
     let reloader = Reloader { global, flags, handle: handle.clone(), running, live };
-    heed_signals(signals, move || handle.shutdown(), reloader, logging.clone())?;
+    heed_signals(signals, handle, reloader, logging.clone(), notify.clone())?;
     let (addresses, is_secure) = (server.local_addrs(), config.tls.is_on());
     ::log::info!(
         "listening on {addresses:?} (admin: {}), at most {} connections, {} of them pending",
@@ -129,7 +138,9 @@ fn serve(
     );
     // A server whose standard output is full or gone is still a server.
     let _ = super::print(&welcome(&addresses, has_page, is_secure, server.admin_addr(), hint));
+    notify.ready("serving");
     let counted = server.run().map_err(|error| format!("the server ended: {error}"))?;
+    drop(watchdog);
     beside.finish();
     ::log::info!("{}", summary(&counted));
     Ok(())
@@ -167,19 +178,25 @@ fn summary(counted: &Metrics) -> String {
 /// SIGHUP reloads. Of the others the first drains, and the second ends the process.
 fn heed_signals(
     mut signals: Signals,
-    drain: impl Fn() + Send + 'static,
+    handle: Handle,
     mut reloader: Reloader,
     logging: log::Logging,
+    notify: Notify,
 ) -> Result<(), String> {
     let watch = move || {
         let mut is_draining = false;
         for signal in signals.forever() {
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-            if signal == SIGHUP {
+            if signal == SIGHUP && is_draining {
                 reloader.reload();
+            } else if signal == SIGHUP {
+                notify.reloading();
+                let is_taken = reloader.reload();
+                notify.ready(if is_taken { "reloaded" } else { "reload failed: see the log" });
             } else if !std::mem::replace(&mut is_draining, true) {
                 ::log::info!("{name}: draining; once more ends at once");
-                drain();
+                notify.stopping(reloader.running.drain.get());
+                handle.shutdown();
             } else {
                 ::log::warn!("{name} again: ending at once");
                 logging.finish(LAST_LINES_IN_A_HURRY);

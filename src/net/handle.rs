@@ -15,7 +15,7 @@ use super::tls::Acceptor;
 use crate::auth::{KeySet, Verifier};
 use crate::config::Config;
 use crate::node::app::{Admission, Answer};
-use crate::node::{Completion, Node, Outcome, Response, Ticket};
+use crate::node::{Completion, Node, Outcome, Phase, Response, Ticket};
 use crate::time::Now;
 
 /// Reaches a running [`Server`](super::Server) from any thread. Cheap to clone; never blocks.
@@ -113,6 +113,16 @@ impl Handle {
         if is_taken { Ok(()) } else { Err(ReloadError::Ended) }
     }
 
+    /// How the server is, as its reactor says it between two turns. Waits until it does, for a watch
+    /// that is to notice a reactor that hangs; never to be called by what runs on that thread.
+    /// `None`: the server has ended.
+    #[must_use]
+    pub fn pulse(&self) -> Option<Pulse> {
+        let (done, pulse) = mpsc::sync_channel(1);
+        self.mail.deliver(Letter::Pulse(done));
+        pulse.recv().ok()
+    }
+
     fn order(&self, user: &str, wish: Wish) -> Result<Receiver<usize>, Undelivered> {
         let (done, count) = mpsc::sync_channel(1);
         self.mail.try_deliver(Letter::Order(Order { user: user.to_owned(), wish, done }))?;
@@ -133,6 +143,24 @@ pub(super) enum Letter {
     Reload(Box<Reload>),
     /// What an operator wants done to a user.
     Order(Order),
+    /// Somebody wants to know how it is.
+    Pulse(SyncSender<Pulse>),
+}
+
+/// How a server is at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pulse {
+    /// Connections of the public listeners, those that are not authenticated included.
+    pub connections: usize,
+    /// A drain is under way.
+    pub is_draining: bool,
+}
+
+impl Pulse {
+    pub(super) fn of(node: &Node) -> Self {
+        let connections = Phase::ALL.iter().map(|&phase| node.connections_in(phase)).sum();
+        Self { connections, is_draining: node.is_draining() }
+    }
 }
 
 /// What an operator wants done to a user, and who is told how many connections it met.

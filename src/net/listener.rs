@@ -10,6 +10,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::sockets::{self, Sockets};
 use crate::auth::KeyFault;
 use crate::config::Config;
 use crate::time::Instant;
@@ -41,6 +42,8 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
+    /// A socket that was given already open cannot be used: which, and why.
+    Socket(String),
     /// The system gave no poller.
     Poll(io::Error),
     /// The configured key cannot be used.
@@ -81,6 +84,7 @@ impl fmt::Display for StartError {
                 listen_advice(f, *address, error)?;
                 f.write_str(" (admin.listen)")
             }
+            Self::Socket(problem) => f.write_str(problem),
             Self::Poll(error) => {
                 write!(f, "no poller: {error}; is the limit of open files (`ulimit -n`) too low?")
             }
@@ -118,6 +122,7 @@ impl Error for StartError {
             | Self::Address(_)
             | Self::AdminAddress(_)
             | Self::Tls(_)
+            | Self::Socket(_)
             | Self::Keys { .. } => None,
             Self::Listen { error, .. } | Self::Admin { error, .. } | Self::Poll(error) => {
                 Some(error)
@@ -139,6 +144,8 @@ pub(super) struct Listeners {
     /// The public ones, and behind them the admin listener, if there is one.
     sockets: Vec<TcpListener>,
     public: usize,
+    /// The public ones were given open: somebody else has them too, and outlives this process.
+    outlive_us: bool,
     paused_until: Option<Instant>,
     /// The last attempt failed: said once, not ten times a second.
     failing: bool,
@@ -160,29 +167,27 @@ pub(super) enum Accepted {
 }
 
 impl Listeners {
-    /// Opens every address of `config.listen`, and that of `config.admin`.
-    pub(super) fn bind(config: &Config) -> Result<Self, StartError> {
-        if config.listen.is_empty() {
-            return Err(StartError::NoAddress);
-        }
-        let open_one = |text: &String| {
-            let address: SocketAddr =
-                text.trim().parse().map_err(|_| StartError::Address(text.clone()))?;
-            open(address, config.backlog, config.reuse_port)
-                .map_err(|error| StartError::Listen { address, error })
+    /// Takes what is open already, and opens the addresses of `config.listen` and `config.admin` for
+    /// what is not.
+    pub(super) fn open(config: &Config, open: Sockets) -> Result<Self, StartError> {
+        let outlive_us = !open.public.is_empty();
+        let mut sockets = if outlive_us {
+            open.public.into_iter().map(sockets::adopt).collect::<Result<_, _>>()?
+        } else {
+            bind_public(config)?
         };
-        let mut sockets: Vec<_> = config.listen.iter().map(open_one).collect::<Result<_, _>>()?;
         let public = sockets.len();
-        if !config.admin.listen.is_empty() {
-            let text = &config.admin.listen;
-            let address =
-                config.admin.address().ok_or_else(|| StartError::AdminAddress(text.clone()))?;
-            // Never shared: the kernel would hand a call to whichever process it likes.
-            let socket = open(address, config.backlog, false)
-                .map_err(|error| StartError::Admin { address, error })?;
-            sockets.push(socket);
-        }
-        Ok(Self { sockets, public, paused_until: None, failing: false })
+        sockets.extend(match open.admin {
+            Some(socket) => Some(sockets::adopt_admin(socket, config)?),
+            None => bind_admin(config)?,
+        });
+        Ok(Self { sockets, public, outlive_us, paused_until: None, failing: false })
+    }
+
+    /// Does another process have the public listeners too? Then nobody is refused by leaving
+    /// newcomers to it.
+    pub(super) fn outlive_us(&self) -> bool {
+        self.outlive_us
     }
 
     /// Is it the admin listener that has this `number`?
@@ -268,7 +273,32 @@ impl Listeners {
     }
 }
 
-fn open(address: SocketAddr, backlog: u32, reuse_port: bool) -> io::Result<TcpListener> {
+fn bind_public(config: &Config) -> Result<Vec<TcpListener>, StartError> {
+    if config.listen.is_empty() {
+        return Err(StartError::NoAddress);
+    }
+    let bind_one = |text: &String| {
+        let address: SocketAddr =
+            text.trim().parse().map_err(|_| StartError::Address(text.clone()))?;
+        bind(address, config.backlog, config.reuse_port)
+            .map_err(|error| StartError::Listen { address, error })
+    };
+    config.listen.iter().map(bind_one).collect()
+}
+
+fn bind_admin(config: &Config) -> Result<Option<TcpListener>, StartError> {
+    let text = &config.admin.listen;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let address = config.admin.address().ok_or_else(|| StartError::AdminAddress(text.clone()))?;
+    // Never shared: the kernel would hand a call to whichever process it likes.
+    bind(address, config.backlog, false)
+        .map(Some)
+        .map_err(|error| StartError::Admin { address, error })
+}
+
+fn bind(address: SocketAddr, backlog: u32, reuse_port: bool) -> io::Result<TcpListener> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
@@ -292,82 +322,4 @@ fn open(address: SocketAddr, backlog: u32, reuse_port: bool) -> io::Result<TcpLi
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(listen: &[&str]) -> Config {
-        let listen = listen.iter().map(ToString::to_string).collect();
-        let mut config = Config { listen, ..Config::default() };
-        config.admin.listen.clear();
-        config
-    }
-
-    fn fault(listen: &[&str]) -> String {
-        Listeners::bind(&config(listen)).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn what_cannot_be_listened_on_is_named_with_what_to_do() {
-        assert_eq!(fault(&[]), "`listen` is empty: name an address");
-        assert!(fault(&["localhost"]).starts_with("`localhost` in `listen` is no address: write"));
-        let first = Listeners::bind(&config(&["127.0.0.1:0"])).unwrap();
-        let second = first.addresses()[0].to_string();
-        let said = fault(&[&second]);
-        assert!(said.starts_with(&format!("cannot listen on {second}: another process")), "{said}");
-    }
-
-    #[test]
-    fn an_admin_port_that_is_taken_is_named_with_what_to_do() {
-        let with_admin = |admin: &str| {
-            let mut config = config(&["127.0.0.1:0"]);
-            config.admin.listen = admin.to_owned();
-            Listeners::bind(&config)
-        };
-        let first = with_admin("127.0.0.1:0").unwrap();
-        assert_eq!(first.addresses().len(), 1);
-        let taken = first.admin_address().unwrap();
-        let said = with_admin(&taken.to_string()).unwrap_err().to_string();
-        let start =
-            format!("cannot listen on {taken} (admin.listen): another process has it: set ");
-        assert!(said.starts_with(&start), "{said}");
-        let said = with_admin("localhost").unwrap_err().to_string();
-        assert!(said.starts_with("`localhost` in `admin.listen` is no address: "), "{said}");
-        assert!(with_admin("").unwrap().admin_address().is_none());
-    }
-
-    #[test]
-    fn one_port_can_be_shared_when_that_is_asked_for() {
-        let shared = |address: &str| Config { reuse_port: true, ..config(&[address]) };
-        let first = Listeners::bind(&shared("127.0.0.1:0")).unwrap();
-        let address = first.addresses()[0].to_string();
-        assert!(Listeners::bind(&shared(&address)).is_ok());
-        assert!(Listeners::bind(&config(&[&address])).is_err());
-    }
-
-    #[test]
-    fn an_aborted_connection_is_skipped_and_a_full_table_pauses() {
-        let mut listeners = Listeners::bind(&config(&["127.0.0.1:0"])).unwrap();
-        let now = Instant::from_micros(5_000);
-        let aborted = io::Error::from(ErrorKind::ConnectionAborted);
-        assert!(matches!(listeners.judge(&aborted, now), Accepted::Again));
-        assert!(matches!(listeners.accept(0, now), Accepted::Empty));
-
-        let emfile = io::Error::from_raw_os_error(24);
-        assert!(matches!(listeners.judge(&emfile, now), Accepted::Failed));
-        assert!(matches!(listeners.accept(0, now), Accepted::Paused));
-        assert_eq!(listeners.paused_until(), Some(now + PAUSE));
-        assert!(!listeners.resume(now));
-        assert!(listeners.resume(now + PAUSE));
-        assert!(matches!(listeners.accept(0, now), Accepted::Empty));
-    }
-
-    #[test]
-    fn accepted_sockets_inherit_nodelay() {
-        let mut listeners = Listeners::bind(&config(&["127.0.0.1:0"])).unwrap();
-        let _client = std::net::TcpStream::connect(listeners.addresses()[0]).unwrap();
-        match listeners.accept(0, Instant::START) {
-            Accepted::Stream(stream, _) => assert!(stream.nodelay().unwrap()),
-            other => panic!("{other:?}"),
-        }
-    }
-}
+mod tests;

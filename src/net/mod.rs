@@ -26,6 +26,7 @@ mod keys;
 mod listener;
 mod process;
 mod reactor;
+mod sockets;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
@@ -42,10 +43,11 @@ use std::sync::Arc;
 
 use mio::{Poll, Token, Waker};
 
-pub use self::handle::{Handle, ReloadError, Undelivered};
+pub use self::handle::{Handle, Pulse, ReloadError, Undelivered};
 use self::listener::Listeners;
 pub use self::listener::StartError;
 use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
+pub use self::sockets::Sockets;
 use self::worker::Workers;
 use crate::config::{self, Config};
 use crate::node::app::App;
@@ -66,6 +68,20 @@ impl Server {
     /// When an address cannot be listened on, keys cannot be read, or the configuration is one that the node cannot
     /// work with. The text says what to do.
     pub fn bind(config: &Config, app: Box<dyn App>) -> Result<Self, StartError> {
+        Self::with_sockets(config, Sockets::default(), app)
+    }
+
+    /// The same on sockets that listen already, such as those that a supervisor handed over; what is
+    /// not among them is opened as configured.
+    ///
+    /// # Errors
+    /// As [`Server::bind`], and when one of `sockets` is not a TCP socket that listens, or opens the
+    /// admin listener to others without a key.
+    pub fn with_sockets(
+        config: &Config,
+        sockets: Sockets,
+        app: Box<dyn App>,
+    ) -> Result<Self, StartError> {
         let mut node = Node::new(config, seed(), app)?;
         let (keys, watch) = keys::open(&config.auth, keys::Patience::None)?;
         if let Some(keys) = keys {
@@ -78,7 +94,7 @@ impl Server {
         if let Some(why) = tls_fault(&config.tls) {
             return Err(StartError::Tls(why));
         }
-        let mut listeners = Listeners::bind(config)?;
+        let mut listeners = Listeners::open(config, sockets)?;
         let poll = Poll::new().map_err(StartError::Poll)?;
         let waker = Waker::new(poll.registry(), Token(WAKER)).map_err(StartError::Poll)?;
         listeners.register(poll.registry(), FIRST_LISTENER).map_err(StartError::Poll)?;
@@ -121,7 +137,9 @@ impl Server {
     /// Serves, until [`Handle::shutdown`] was called and the last connection is closed.
     ///
     /// While it drains it goes on to accept, so that a client is told `503` and not left waiting;
-    /// but for those who come then it does not wait. Returns what was counted.
+    /// but for those who come then it does not wait. Listeners that were given open
+    /// ([`Server::with_sockets`]) are left alone from then on: who comes waits in them for the
+    /// process that has them next. Returns what was counted.
     ///
     /// # Errors
     /// When the poller fails, which no peer can bring about.

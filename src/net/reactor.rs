@@ -25,7 +25,7 @@ use mio::net::TcpStream;
 use mio::{Events, Poll};
 
 use super::clock::{Clock, wait_until};
-use super::handle::{Inbox, Letter, Reload};
+use super::handle::{Inbox, Letter, Pulse, Reload};
 use super::keys::KeyWatch;
 use super::listener::{Accepted, Listeners};
 use super::transport::{Queued, Transports};
@@ -315,9 +315,13 @@ impl Reactor {
     }
 
     fn accept(&mut self, listener: usize) {
+        let is_admin = self.listeners.is_admin(listener);
+        if !is_admin && self.node.is_draining() && self.listeners.outlive_us() {
+            return; // Who comes now waits for the process that has the listener next.
+        }
         match self.listeners.accept(listener, self.now.monotonic) {
             Accepted::Stream(stream, peer) => {
-                self.admit(stream, peer, self.listeners.is_admin(listener));
+                self.admit(stream, peer, is_admin);
                 self.schedule.push_listener(listener);
             }
             Accepted::Again => self.schedule.push_listener(listener),
@@ -363,6 +367,8 @@ impl Reactor {
                     self.take_up(*reload);
                 }
                 Some(Letter::Order(order)) => order.carry_out(&mut self.node, self.now),
+                // Who asked may have gone meanwhile.
+                Some(Letter::Pulse(asked)) => drop(asked.try_send(Pulse::of(&self.node))),
                 None => return,
             }
         }

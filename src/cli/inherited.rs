@@ -1,0 +1,121 @@
+//! Listening sockets that systemd, or whoever speaks its protocol, has opened for this process
+//! (sd_listen_fds(3)): they outlive it, so no client is refused while it is started anew.
+
+use std::net::{SocketAddr, TcpListener};
+
+use listenfd::ListenFd;
+use vestibule::config::Config;
+use vestibule::net::{Server, Sockets};
+
+/// The name (`FileDescriptorName=`) of the admin listener. Every other name is a public one's.
+const ADMIN: &str = "admin";
+/// More than anybody needs, and few enough to believe the number.
+const MOST: usize = 1_024;
+
+/// Takes the sockets that were handed to this process. Must be called once, before there is a second
+/// thread, as the variables that tell of them are taken out of the environment.
+///
+/// # Errors
+/// One line: they are not told of as the protocol says, or are none that can be served on.
+pub(super) fn take(config: &Config) -> Result<Sockets, String> {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    let (pid, count) = (variable("LISTEN_PID"), variable("LISTEN_FDS"));
+    let Some(count) = count_for(std::process::id(), &pid, &count)? else {
+        return Ok(Sockets::default());
+    };
+    let mut descriptors = ListenFd::from_env();
+    let names = variable("LISTEN_FDNAMES");
+    let names = names.split(':').chain(std::iter::repeat("")).take(count);
+    let mut sockets = Sockets::default();
+    for (number, name) in names.enumerate() {
+        let socket = descriptors.take_tcp_listener(number).ok().flatten().ok_or_else(|| {
+            format!(
+                "socket {number} of those that were handed over (LISTEN_FDS), named `{name}`, is no \
+                 TCP socket: write ListenStream= with an address and a port, or a port"
+            )
+        })?;
+        if !is_admins(&socket, name, config) {
+            sockets.public.push(socket);
+        } else if sockets.admin.replace(socket).is_some() {
+            return Err(
+                "two sockets were handed over for the admin listener, which has one: name \
+                        the others otherwise (FileDescriptorName=)"
+                    .to_owned(),
+            );
+        }
+    }
+    Ok(sockets)
+}
+
+/// How many there are for the process `own`; `None`: none, or they are another's.
+fn count_for(own: u32, pid: &str, count: &str) -> Result<Option<usize>, String> {
+    if pid.parse() != Ok(own) {
+        return Ok(None);
+    }
+    match count.parse() {
+        Ok(0) => Ok(None),
+        Ok(count @ 1..=MOST) => Ok(Some(count)),
+        _ => Err(format!("LISTEN_FDS is `{count}`: a number up to {MOST} is expected")),
+    }
+}
+
+/// Is it for the operator: by its name, or, however it is named, by the operator's address?
+fn is_admins(socket: &TcpListener, name: &str, config: &Config) -> bool {
+    name == ADMIN || socket.local_addr().ok().is_some_and(|it| Some(it) == config.admin.address())
+}
+
+/// Which listeners were handed over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given {
+    public: bool,
+    admin: bool,
+}
+
+impl Given {
+    pub(super) fn of(sockets: &Sockets) -> Self {
+        Self { public: !sockets.public.is_empty(), admin: sockets.admin.is_some() }
+    }
+
+    /// Tells the log which they are, and what the configuration says in vain.
+    pub(super) fn tell(self, config: &Config, server: &Server) {
+        let tell = |key, given: &[SocketAddr], configured: &str| {
+            let given = given.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            ::log::info!("{given}: handed over by whoever started this process");
+            if given != configured.trim() {
+                ::log::info!("{key} says `{configured}`, which is not used for that");
+            }
+        };
+        if self.public {
+            tell("listen", &server.local_addrs(), &config.listen.join(", "));
+        }
+        if self.admin {
+            tell("admin.listen", server.admin_addr().as_slice(), &config.admin.listen);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_of_another_process_are_left_alone() {
+        assert_eq!(count_for(7, "", "1"), Ok(None));
+        assert_eq!(count_for(7, "8", "1"), Ok(None));
+        assert_eq!(count_for(7, "7", "0"), Ok(None));
+        assert_eq!(count_for(7, "7", "2"), Ok(Some(2)));
+        for wrong in ["", "-1", "two", "1025", "99999999999999999999"] {
+            assert!(count_for(7, "7", wrong).unwrap_err().contains("a number up to 1024"));
+        }
+    }
+
+    #[test]
+    fn the_operators_socket_is_known_by_its_name_or_its_address() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = Config::default();
+        assert!(is_admins(&socket, "admin", &config));
+        assert!(!is_admins(&socket, "http", &config) && !is_admins(&socket, "", &config));
+        config.admin.listen = socket.local_addr().unwrap().to_string();
+        assert!(is_admins(&socket, "", &config));
+    }
+}

@@ -1,0 +1,235 @@
+//! What the service manager is told, where there is one that listens (sd_notify(3)), and the watch
+//! that tells it that the server still answers.
+
+use std::env::{self, VarError};
+use std::fmt::Display;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use vestibule::net::{Handle, Pulse};
+
+/// How long a word may wait in front of a manager that does not read.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// What an end may take beyond the drain's length: requests on their way, and the last commits.
+const AFTER_THE_DRAIN: Duration = Duration::from_secs(20);
+
+/// The way to the service manager. Without one, nothing is said. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notify(Option<Arc<(UnixDatagram, SocketAddr)>>);
+
+impl Notify {
+    /// As `NOTIFY_SOCKET` says.
+    ///
+    /// # Errors
+    /// One line: what it says is no address of a socket.
+    pub(super) fn from_environment() -> Result<Self, String> {
+        match env::var("NOTIFY_SOCKET") {
+            Err(VarError::NotPresent) => Ok(Self::default()),
+            Ok(text) if text.is_empty() => Ok(Self::default()),
+            Ok(text) => Self::open(&text),
+            Err(error) => Err(format!("NOTIFY_SOCKET: {error}")),
+        }
+    }
+
+    fn open(text: &str) -> Result<Self, String> {
+        let fault = |problem: &dyn Display| format!("NOTIFY_SOCKET is `{text}`: {problem}");
+        let address = address(text).map_err(|error| fault(&error))?;
+        let socket = UnixDatagram::unbound().map_err(|error| fault(&error))?;
+        socket.set_write_timeout(Some(PATIENCE)).map_err(|error| fault(&error))?;
+        Ok(Self(Some(Arc::new((socket, address)))))
+    }
+
+    /// The server listens, or a reload is over; what people are shown as its status.
+    pub(super) fn ready(&self, status: &str) {
+        self.tell(&format!("READY=1\nSTATUS={status}"));
+    }
+
+    /// A reload begins. Its time tells the manager that a `READY=1` in flight is an earlier one.
+    pub(super) fn reloading(&self) {
+        let now = clock_gettime(ClockId::Monotonic);
+        let micros = now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1_000);
+        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={micros}\nSTATUS=reloading"));
+    }
+
+    /// A drain of this length begins, and the process ends after it: not to be killed before.
+    pub(super) fn stopping(&self, drain: Duration) {
+        let patience = drain.saturating_add(AFTER_THE_DRAIN).as_micros();
+        let status = format!("draining for {drain:?}");
+        self.tell(&format!("STOPPING=1\nSTATUS={status}\nEXTEND_TIMEOUT_USEC={patience}"));
+    }
+
+    fn tell(&self, text: &str) {
+        let Some((socket, address)) = self.0.as_deref() else { return };
+        if let Err(error) = socket.send_to_addr(text.as_bytes(), address) {
+            ::log::warn!("the service manager cannot be told: {error}");
+        }
+    }
+}
+
+/// A path, or the name of an abstract socket behind an `@`.
+fn address(text: &str) -> std::io::Result<SocketAddr> {
+    #[cfg(target_os = "linux")]
+    if let Some(name) = text.strip_prefix('@') {
+        use std::os::linux::net::SocketAddrExt as _;
+        return SocketAddr::from_abstract_name(name);
+    }
+    if !text.starts_with('/') {
+        let problem = "write a path from the root, or @ and a name";
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, problem));
+    }
+    SocketAddr::from_pathname(text)
+}
+
+/// A thread beside the reactor that tells the service manager that the reactor answers, for as long
+/// as it does. It ends when this is dropped, or when the server has ended.
+#[derive(Debug)]
+pub(super) struct Watchdog(#[expect(dead_code, reason = "its end ends the thread")] Sender<()>);
+
+impl Watchdog {
+    /// Starts it where the manager asks for it (`WATCHDOG_USEC`, `WATCHDOG_PID`).
+    ///
+    /// # Errors
+    /// One line: what it asks for is not understood, or no thread can be started.
+    pub(super) fn start(notify: &Notify, handle: &Handle) -> Result<Option<Self>, String> {
+        let variable = |name| env::var(name).unwrap_or_default();
+        let (pid, micros) = (variable("WATCHDOG_PID"), variable("WATCHDOG_USEC"));
+        let Some(patience) = patience_with(std::process::id(), &pid, &micros)? else {
+            return Ok(None);
+        };
+        // At half of the time, as sd_watchdog_enabled(3) advises.
+        Self::beat(notify.clone(), handle.clone(), patience / 2).map(Some)
+    }
+
+    fn beat(notify: Notify, handle: Handle, every: Duration) -> Result<Self, String> {
+        let (end, ended) = mpsc::channel();
+        let beat = move || {
+            // A reactor that hangs does not answer, and this thread waits with it, silent.
+            while let Some(pulse) = handle.pulse() {
+                notify.tell(&format!("WATCHDOG=1\nSTATUS={}", status(pulse)));
+                if ended.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("watchdog".to_owned())
+            .spawn(beat)
+            .map(|_| Self(end))
+            .map_err(|error| format!("cannot start the watchdog's thread: {error}"))
+    }
+}
+
+/// How long the manager waits for a sign of life from the process `own`; `None`: it does not.
+fn patience_with(own: u32, pid: &str, micros: &str) -> Result<Option<Duration>, String> {
+    if micros.is_empty() || (!pid.is_empty() && pid.parse() != Ok(own)) {
+        return Ok(None);
+    }
+    match micros.parse() {
+        Ok(micros @ 1..) => Ok(Some(Duration::from_micros(micros))),
+        _ => Err(format!("WATCHDOG_USEC is `{micros}`: a number of microseconds is expected")),
+    }
+}
+
+fn status(pulse: Pulse) -> String {
+    let Pulse { connections, is_draining } = pulse;
+    let left = if is_draining { "draining: " } else { "" };
+    let s = if connections == 1 { "" } else { "s" };
+    format!("{left}{connections} connection{s}")
+}
+
+#[cfg(test)]
+mod tests {
+    use vestibule::config::Config;
+    use vestibule::net::Server;
+    use vestibule::{Answer, App, Incoming, Reply};
+
+    use super::*;
+
+    struct Silent;
+
+    impl App for Silent {
+        fn on_message(&mut self, _: &Incoming<'_>) -> Reply<Answer> {
+            Reply::Held
+        }
+    }
+
+    /// A service manager of this name, and the way to it.
+    fn manager(name: &str) -> (UnixDatagram, Notify) {
+        let name = format!("@vestibule-{name}-{}", std::process::id());
+        let socket = UnixDatagram::bind_addr(&address(&name).unwrap()).unwrap();
+        (socket, Notify::open(&name).unwrap())
+    }
+
+    fn hear(socket: &UnixDatagram) -> String {
+        let mut buffer = [0; 512];
+        let length = socket.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn only_a_reactor_that_answers_is_alive() {
+        let (socket, notify) = manager("watchdog");
+        let mut config = Config { listen: vec!["127.0.0.1:0".to_owned()], ..Config::default() };
+        config.admin.listen.clear();
+        config.auth.secret = "0123456789abcdef0123456789abcdef".to_owned();
+        let server = Server::bind(&config, Box::new(Silent)).unwrap();
+        let handle = server.handle();
+        // It is bound, and does not turn: nothing is said, however long that takes.
+        let every = Duration::from_millis(1);
+        let watchdog = Watchdog::beat(notify, handle.clone(), every).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        assert!(socket.recv(&mut [0]).is_err());
+        socket.set_read_timeout(None).unwrap();
+        let running = std::thread::spawn(move || server.run());
+        for _ in 0..3 {
+            assert_eq!(hear(&socket), "WATCHDOG=1\nSTATUS=0 connections");
+        }
+        handle.shutdown();
+        running.join().unwrap().unwrap();
+        assert_eq!(handle.pulse(), None);
+        drop(watchdog);
+    }
+
+    #[test]
+    fn a_drain_asks_for_the_time_that_it_takes() {
+        let (socket, notify) = manager("drain");
+        notify.stopping(Duration::from_secs(10));
+        assert_eq!(
+            hear(&socket),
+            "STOPPING=1\nSTATUS=draining for 10s\nEXTEND_TIMEOUT_USEC=30000000"
+        );
+        notify.reloading();
+        let said = hear(&socket);
+        let now = said.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
+        assert!(now.strip_suffix("\nSTATUS=reloading").unwrap().parse::<u64>().unwrap() > 0);
+    }
+
+    #[test]
+    fn addresses_are_paths_and_abstract_names() {
+        assert!(Notify::open("/run/systemd/notify").is_ok());
+        let said = Notify::open("vsock:2:1234").unwrap_err();
+        assert!(said.starts_with("NOTIFY_SOCKET is `vsock:2:1234`: write a path"), "{said}");
+        // Nobody is there: it is no reason to fail.
+        Notify::open("/nowhere/at/all").unwrap().ready("x");
+    }
+
+    #[test]
+    fn the_watch_of_another_process_is_not_ours() {
+        assert_eq!(patience_with(7, "", ""), Ok(None));
+        assert_eq!(patience_with(7, "8", "1000"), Ok(None));
+        let second = Ok(Some(Duration::from_secs(1)));
+        assert_eq!(patience_with(7, "7", "1000000"), second);
+        assert_eq!(patience_with(7, "", "1000000"), second);
+        assert!(patience_with(7, "", "0").is_err());
+    }
+
+    #[test]
+    fn the_status_counts() {
+        let pulse = |connections, is_draining| status(Pulse { connections, is_draining });
+        assert_eq!(pulse(0, false), "0 connections");
+        assert_eq!(pulse(1, true), "draining: 1 connection");
+    }
+}

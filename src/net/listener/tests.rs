@@ -1,0 +1,82 @@
+//! What cannot be listened on, and what an accept's errors mean.
+
+use super::*;
+
+fn bind(config: &Config) -> Result<Listeners, StartError> {
+    Listeners::open(config, Sockets::default())
+}
+
+fn config(listen: &[&str]) -> Config {
+    let listen = listen.iter().map(ToString::to_string).collect();
+    let mut config = Config { listen, ..Config::default() };
+    config.admin.listen.clear();
+    config
+}
+
+fn fault(listen: &[&str]) -> String {
+    bind(&config(listen)).unwrap_err().to_string()
+}
+
+#[test]
+fn what_cannot_be_listened_on_is_named_with_what_to_do() {
+    assert_eq!(fault(&[]), "`listen` is empty: name an address");
+    assert!(fault(&["localhost"]).starts_with("`localhost` in `listen` is no address: write"));
+    let first = bind(&config(&["127.0.0.1:0"])).unwrap();
+    let second = first.addresses()[0].to_string();
+    let said = fault(&[&second]);
+    assert!(said.starts_with(&format!("cannot listen on {second}: another process")), "{said}");
+}
+
+#[test]
+fn an_admin_port_that_is_taken_is_named_with_what_to_do() {
+    let with_admin = |admin: &str| {
+        let mut config = config(&["127.0.0.1:0"]);
+        config.admin.listen = admin.to_owned();
+        bind(&config)
+    };
+    let first = with_admin("127.0.0.1:0").unwrap();
+    assert_eq!(first.addresses().len(), 1);
+    let taken = first.admin_address().unwrap();
+    let said = with_admin(&taken.to_string()).unwrap_err().to_string();
+    let start = format!("cannot listen on {taken} (admin.listen): another process has it: set ");
+    assert!(said.starts_with(&start), "{said}");
+    let said = with_admin("localhost").unwrap_err().to_string();
+    assert!(said.starts_with("`localhost` in `admin.listen` is no address: "), "{said}");
+    assert!(with_admin("").unwrap().admin_address().is_none());
+}
+
+#[test]
+fn one_port_can_be_shared_when_that_is_asked_for() {
+    let shared = |address: &str| Config { reuse_port: true, ..config(&[address]) };
+    let first = bind(&shared("127.0.0.1:0")).unwrap();
+    let address = first.addresses()[0].to_string();
+    assert!(bind(&shared(&address)).is_ok());
+    assert!(bind(&config(&[&address])).is_err());
+}
+
+#[test]
+fn an_aborted_connection_is_skipped_and_a_full_table_pauses() {
+    let mut listeners = bind(&config(&["127.0.0.1:0"])).unwrap();
+    let now = Instant::from_micros(5_000);
+    let aborted = io::Error::from(ErrorKind::ConnectionAborted);
+    assert!(matches!(listeners.judge(&aborted, now), Accepted::Again));
+    assert!(matches!(listeners.accept(0, now), Accepted::Empty));
+
+    let emfile = io::Error::from_raw_os_error(24);
+    assert!(matches!(listeners.judge(&emfile, now), Accepted::Failed));
+    assert!(matches!(listeners.accept(0, now), Accepted::Paused));
+    assert_eq!(listeners.paused_until(), Some(now + PAUSE));
+    assert!(!listeners.resume(now));
+    assert!(listeners.resume(now + PAUSE));
+    assert!(matches!(listeners.accept(0, now), Accepted::Empty));
+}
+
+#[test]
+fn accepted_sockets_inherit_nodelay() {
+    let mut listeners = bind(&config(&["127.0.0.1:0"])).unwrap();
+    let _client = std::net::TcpStream::connect(listeners.addresses()[0]).unwrap();
+    match listeners.accept(0, Instant::START) {
+        Accepted::Stream(stream, _) => assert!(stream.nodelay().unwrap()),
+        other => panic!("{other:?}"),
+    }
+}

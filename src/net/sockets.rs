@@ -1,0 +1,106 @@
+//! Listening sockets that are open before the server is: handed over by whoever started it.
+
+use std::net::{SocketAddr, TcpListener as StdListener};
+
+use mio::net::TcpListener;
+use socket2::SockRef;
+
+use super::listener::StartError;
+use crate::config::Config;
+
+/// Sockets that listen already, for [`Server::with_sockets`](super::Server::with_sockets).
+///
+/// Whoever opened them may keep them open over the life of the server, so that no client is refused
+/// while one process follows another: what comes meanwhile waits in the kernel, up to the backlog
+/// that they were opened with.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    /// For clients. None: the addresses of `listen` are opened.
+    pub public: Vec<StdListener>,
+    /// For the operator. `None`: the address of `admin.listen` is opened, if there is one.
+    pub admin: Option<StdListener>,
+}
+
+/// Makes `socket` what [`Listeners`](super::listener::Listeners) would have opened.
+pub(super) fn adopt(socket: StdListener) -> Result<TcpListener, StartError> {
+    prepare(&socket)?;
+    Ok(TcpListener::from_std(socket))
+}
+
+/// The same for the operator's: what the configuration's check says of its address holds here too.
+pub(super) fn adopt_admin(socket: StdListener, config: &Config) -> Result<TcpListener, StartError> {
+    let address = prepare(&socket)?;
+    if !address.ip().is_loopback() && config.admin.key.is_empty() {
+        return Err(StartError::Socket(format!(
+            "the admin listener that was given listens on {address}, where others can reach it: \
+             name a file with a key in admin.key_file, or give it a loopback address"
+        )));
+    }
+    Ok(TcpListener::from_std(socket))
+}
+
+fn prepare(socket: &StdListener) -> Result<SocketAddr, StartError> {
+    // A socket of another family has no such address.
+    let address = socket.local_addr().map_err(|error| {
+        StartError::Socket(format!("a socket that was given is no TCP socket: {error}"))
+    })?;
+    let fault = |what: String| StartError::Socket(format!("the socket on {address} {what}"));
+    let options = SockRef::from(socket);
+    #[cfg(target_os = "linux")]
+    if !options.is_listener().unwrap_or(false) {
+        return Err(fault("that was given does not listen".to_owned()));
+    }
+    // Handed down to each accepted socket on Linux, as it is where the server opens them.
+    let prepared = socket.set_nonblocking(true).and_then(|()| options.set_tcp_nodelay(true));
+    prepared.map_err(|error| fault(format!("cannot be used: {error}")))?;
+    Ok(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixListener;
+
+    use socket2::{Domain, Socket, Type};
+
+    use super::*;
+
+    fn listener() -> StdListener {
+        StdListener::bind("127.0.0.1:0").unwrap()
+    }
+
+    fn fault(socket: impl Into<OwnedFd>) -> String {
+        adopt(socket.into().into()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_listening_tcp_socket_is_refused() {
+        let path = std::env::temp_dir().join(format!("vestibule-{}.sock", std::process::id()));
+        let unix = UnixListener::bind(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        assert!(fault(unix).starts_with("a socket that was given is no TCP socket: "));
+        let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let said = fault(deaf);
+        assert_eq!(said, "the socket on 0.0.0.0:0 that was given does not listen");
+    }
+
+    #[test]
+    fn an_adopted_socket_is_as_one_that_was_opened() {
+        let socket = adopt(listener()).unwrap();
+        let _client = std::net::TcpStream::connect(socket.local_addr().unwrap()).unwrap();
+        let (accepted, _) = socket.accept().unwrap();
+        assert!(accepted.nodelay().unwrap());
+        assert_eq!(socket.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn an_admin_socket_off_loopback_needs_a_key() {
+        let mut config = Config::default();
+        assert!(adopt_admin(listener(), &config).is_ok());
+        let open = || StdListener::bind("0.0.0.0:0").unwrap();
+        let said = adopt_admin(open(), &config).unwrap_err().to_string();
+        assert!(said.contains("where others can reach it: name a file"), "{said}");
+        config.admin.key = "k".repeat(32);
+        assert!(adopt_admin(open(), &config).is_ok());
+    }
+}
