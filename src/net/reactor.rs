@@ -11,6 +11,7 @@
 //! or as [`Transport::ready`](super::transport::Transport::ready).
 
 mod actions;
+mod mail;
 #[cfg(feature = "tls")]
 mod secure;
 
@@ -25,7 +26,7 @@ use mio::net::TcpStream;
 use mio::{Events, Poll};
 
 use super::clock::{Clock, wait_until};
-use super::handle::{Inbox, Letter, Pulse, Reload};
+use super::handle::Inbox;
 use super::keys::KeyWatch;
 use super::listener::{Accepted, Listeners};
 use super::transport::{Queued, Transports};
@@ -51,9 +52,6 @@ const UNITS_PER_FLUSH: u32 = 64;
 
 /// Slices of one write. An answer is one or two, so this is rarely reached.
 const SLICES: usize = 16;
-
-/// Answers of workers and handles that one turn takes; more wait in the mail slot.
-const MAIL_PER_TURN: usize = 256;
 
 /// The waker's token. A ConnId has this value only in the 2³²nd slot of a slab, so never; the same
 /// goes for the listeners' tokens, which are below it.
@@ -346,51 +344,6 @@ impl Reactor {
         #[cfg(feature = "tls")]
         if !is_admin {
             self.begin_tls(id);
-        }
-    }
-
-    /// Hands the node what workers and handles have answered.
-    fn take_mail(&mut self) {
-        if !mem::take(&mut self.mail_left) {
-            return;
-        }
-        for _ in 0..MAIL_PER_TURN {
-            match self.inbox.take() {
-                Some(Letter::Done(done)) => self.node.handle_completion(self.now, done),
-                Some(Letter::Keys(keys)) => self.node.replace_keys(keys),
-                Some(Letter::Watched(id, keys)) => {
-                    if self.key_watch.as_ref().is_some_and(|watch| watch.is(id)) {
-                        self.node.replace_keys(keys);
-                    }
-                }
-                Some(Letter::Reload(reload)) => {
-                    self.take_up(*reload);
-                }
-                Some(Letter::Order(order)) => order.carry_out(&mut self.node, self.now),
-                // Who asked may have gone meanwhile.
-                Some(Letter::Pulse(asked)) => drop(asked.try_send(Pulse::of(&self.node))),
-                None => return,
-            }
-        }
-        self.mail_left = true;
-    }
-
-    /// A configuration instead of the one that is there.
-    fn take_up(&mut self, reload: Reload) {
-        #[cfg(feature = "tls")]
-        if let Some(acceptor) = &reload.acceptor {
-            self.secure.replace(acceptor.clone());
-        }
-        self.key_watch = reload.carry_out(&mut self.node, self.now);
-    }
-
-    /// Tells the key watch that tokens name what is not there. One word waits for it at most.
-    fn ask_for_keys(&mut self) {
-        let unknown = self.node.metrics().unknown_keys;
-        if mem::replace(&mut self.unknown_keys, unknown) != unknown
-            && let Some(watch) = &self.key_watch
-        {
-            watch.ask();
         }
     }
 
