@@ -33,23 +33,30 @@ export class Server {
   #binary;
   #process = null;
   #address = '127.0.0.1:0';
+  #tls = {};
 
-  constructor(binary) {
+  /** With the names of a certificate's file and its key's, it speaks TLS and nothing else. */
+  constructor(binary, certificate, key) {
     if (!binary) throw new Error('The path of the vestibule binary is missing');
     this.#binary = resolve(binary);
+    if (certificate) {
+      this.#tls = { VESTIBULE_TLS__CERT_FILE: certificate, VESTIBULE_TLS__KEY_FILE: key };
+    }
   }
 
   get url() {
-    return `ws://${this.#address}`;
+    const isSecure = 'VESTIBULE_TLS__CERT_FILE' in this.#tls;
+    return `${isSecure ? 'wss' : 'ws'}://${this.#address}`;
   }
 
   /** Again on the same port, if it ran before. */
   async start() {
     const args = ['serve', '--app', 'memory-open', '--listen', this.#address];
     // Without the one port that all servers of this host would share.
-    const options = { cwd: this.folder, env: { ...process.env, VESTIBULE_ADMIN__LISTEN: '' } };
+    const env = { ...process.env, VESTIBULE_ADMIN__LISTEN: '', ...this.#tls };
+    const options = { cwd: this.folder, env };
     this.#process = spawn(this.#binary, [...args, '--data', this.folder], options);
-    const [, address] = await until(this.#process, /ws:\/\/([0-9.:]+)/);
+    const [, address] = await until(this.#process, /wss?:\/\/([0-9.:]+)/);
     this.#address = address;
   }
 

@@ -1,9 +1,22 @@
 // What becomes of a connection, as the user sees it.
 import assert from 'node:assert/strict';
-import { answer, inspect, say, scene, shoot, signIn, status, wiretap } from './world.js';
+import { answer, inspect, say, scene, SECURE, shoot, signIn, status, wiretap } from './world.js';
 
 const BANNER = '.banner';
 const mine = (page, text) => page.locator('.bubble.mine', { hasText: text });
+
+scene('everything works over TLS, and goes on after a restart', SECURE, async (world) => {
+  const page = await world.kitchen();
+  assert.match(page.url(), /^https:/);
+  await say(page, 'Double it');
+  await answer(page, 'Scaled from');
+  await world.stop('SIGTERM');
+  await status(page, 'Reconnecting…', 'yellow');
+  await world.start();
+  await status(page, 'Connected', 'green');
+  await say(page, 'Add step Serve with apples');
+  await page.locator('.steps li', { hasText: 'Serve with apples' }).waitFor();
+});
 
 scene('who is not authenticated in time is told, and tries again', {
   AUTH__TIMEOUT: '1s',

@@ -23,6 +23,13 @@ const browser = await chromium.launch({
 mkdirSync(SHOTS, { recursive: true });
 after(() => browser.close());
 
+const TLS = join(PAGE, '../tests/fixtures/tls');
+/** A configuration with which a server speaks TLS. */
+export const SECURE = {
+  TLS__CERT_FILE: join(TLS, 'p256.pem'),
+  TLS__KEY_FILE: join(TLS, 'p256.key.pem'),
+};
+
 /** A test with a server of its own: `env` is its configuration. */
 export function scene(name, env, play) {
   test(name, { timeout: 120_000 }, async () => {
@@ -61,7 +68,8 @@ class World {
   }
 
   get origin() {
-    return `http://${this.#address}`;
+    const isSecure = 'VESTIBULE_TLS__CERT_FILE' in this.#env;
+    return `${isSecure ? 'https' : 'http'}://${this.#address}`;
   }
 
   /** Again on the same port, if it ran before. */
@@ -108,7 +116,9 @@ class World {
   /** A browser with its own storage. */
   async browser(options = {}) {
     const viewport = { width: 1280, height: 800 };
-    const context = await browser.newContext({ viewport, ...options });
+    // A certificate that is its own root: that it is believed is not what is tested.
+    const ignoreHTTPSErrors = true;
+    const context = await browser.newContext({ viewport, ignoreHTTPSErrors, ...options });
     context.setDefaultTimeout(PATIENCE_MS);
     context.on('console', (message) => {
       const text = message.text();

@@ -114,7 +114,11 @@ pub(super) struct Transports {
 impl Transports {
     /// None, and room for `slots`: like the node's tables, this one does not move to grow.
     pub(super) fn with_capacity(slots: usize) -> Self {
-        Self { slots: Vec::with_capacity(slots), ..Self::default() }
+        Self {
+            slots: Vec::with_capacity(slots),
+            #[cfg(feature = "tls")]
+            sessions: Vec::new(),
+        }
     }
 
     /// Puts `stream` into the slot of `id`. The node gives a slot to a new connection only after
