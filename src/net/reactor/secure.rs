@@ -7,7 +7,8 @@ use super::{Reactor, SLICES};
 use crate::id::ConnId;
 use crate::net::tls::{Acceptor, End, MAX_PLAIN_BYTES, Scratch, Session};
 use crate::net::transport::Transport;
-use crate::node::Hangup;
+use crate::node::{Hangup, Node};
+use crate::time::Now;
 
 /// What the reactor has of TLS.
 #[derive(Debug, Default)]
@@ -112,7 +113,7 @@ impl Reactor {
                 let Some(owed) = session.sent(written) else {
                     return transport.stall(poll.registry(), id, true);
                 };
-                node.consume_output(*now, id, owed);
+                told(node, *now, id, owed);
                 continue;
             }
             if session.is_handshaking() || !node.has_output(id) {
@@ -152,7 +153,7 @@ impl Reactor {
                 transport.stall(poll.registry(), id, true)
             }
             _ => {
-                node.consume_output(*now, id, owed);
+                told(node, *now, id, owed);
                 Ok(())
             }
         }
@@ -178,6 +179,13 @@ impl Reactor {
         if !mem::replace(&mut transport.ended, true) {
             self.node.handle_hangup(self.now, id, Hangup::Eof);
         }
+    }
+}
+
+/// The node learns that so much of its output is written; of TLS's own it knows nothing.
+fn told(node: &mut Node, now: Now, id: ConnId, owed: usize) {
+    if owed > 0 {
+        node.consume_output(now, id, owed);
     }
 }
 
