@@ -69,7 +69,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     if !matches!(cli.command, None | Some(Command::Serve(_))) && cli.serve.is_given() {
         let problem = "--listen, --app and --backend belong to `vestibule serve`";
-        Cli::command().error(ErrorKind::ArgumentConflict, problem).exit();
+        command().error(ErrorKind::ArgumentConflict, problem).exit();
     }
     let Err(faults) = run(cli) else { return ExitCode::SUCCESS };
     let mut stderr = io::stderr().lock();
@@ -78,6 +78,11 @@ pub(crate) fn main() -> ExitCode {
         let _ = writeln!(stderr, "vestibule: {}", text::one_line(&fault));
     }
     ExitCode::FAILURE
+}
+
+/// The command line as clap sees it: what manuals and completions are made from.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
 }
 
 fn run(cli: Cli) -> Outcome {
