@@ -3,7 +3,7 @@
 //!
 //! The manager is a few lines of this test. Nothing here sleeps: what is waited for is an answer, or
 //! a pause that a client makes, within [`PATIENCE`].
-#![cfg(all(feature = "cli", feature = "recipes", target_os = "linux"))]
+#![cfg(all(feature = "cli", feature = "recipes", feature = "tls", target_os = "linux"))]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers fail the test")]
 
 mod manager;

@@ -2,16 +2,20 @@
 //! listens to what the server tells.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::PATIENCE;
 
@@ -27,6 +31,15 @@ pending_per_ip = 0
 file = 'log'
 ";
 
+/// Certificate and key of `localhost`.
+const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/p256.pem");
+const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/p256.key.pem");
+
+/// A connection, with TLS or without.
+pub(crate) trait Wire: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Wire for T {}
+
 /// Sockets, a directory, and an ear. The directory is removed at the end of the test.
 pub(crate) struct Manager {
     directory: PathBuf,
@@ -34,6 +47,7 @@ pub(crate) struct Manager {
     admin: TcpListener,
     ear: UnixDatagram,
     name: String,
+    tls: Option<Arc<ClientConfig>>,
     /// Where clients connect.
     pub(crate) address: SocketAddr,
 }
@@ -45,6 +59,20 @@ impl Manager {
         let address = public.local_addr().unwrap();
         let mut manager = Self::with_socket(config, public.into());
         manager.address = address;
+        manager
+    }
+
+    /// The same, and the server speaks TLS.
+    pub(crate) fn with_tls(config: &str) -> Self {
+        let files = format!("[tls]\ncert_file = '{CERTIFICATE}'\nkey_file = '{KEY}'\n");
+        let mut manager = Self::new(&format!("{config}{files}"));
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(CERTIFICATE).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider);
+        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        let client = builder.with_root_certificates(roots).with_no_client_auth();
+        manager.tls = Some(Arc::new(client));
         manager
     }
 
@@ -60,7 +88,7 @@ impl Manager {
         ear.set_read_timeout(Some(PATIENCE)).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let admin = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self { directory, public, admin, ear, name, address }
+        Self { directory, public, admin, ear, name, tls: None, address }
     }
 
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
@@ -98,15 +126,20 @@ impl Manager {
         String::from_utf8(buffer[..length].to_vec()).unwrap()
     }
 
-    /// A socket whose reads end.
-    pub(crate) fn connect(&self) -> TcpStream {
-        connect(self.address)
+    /// A connection whose reads end. TLS begins with the first byte that is written.
+    pub(crate) fn connect(&self) -> Box<dyn Wire> {
+        let stream = connect(self.address);
+        let Some(tls) = &self.tls else { return Box::new(stream) };
+        let name = ServerName::try_from("localhost").unwrap();
+        let session = ClientConnection::new(Arc::clone(tls), name).unwrap();
+        Box::new(StreamOwned::new(session, stream))
     }
 
     /// Calls the admin listener: status and body.
     pub(crate) fn call(&self, request: &str, body: &str) -> (u16, String) {
         let address = self.admin.local_addr().unwrap();
-        exchange(address, &format!("{request} HTTP/1.1\r\nHost: {address}\r\n"), body)
+        let head = format!("{request} HTTP/1.1\r\nHost: {address}\r\n");
+        exchange(connect(address), &head, body)
     }
 
     pub(crate) fn token(&self, user: &str) -> String {
@@ -138,7 +171,7 @@ impl Drop for Manager {
     }
 }
 
-pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -147,8 +180,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// One HTTP request, of which the head's first lines are given.
-pub(crate) fn exchange(address: SocketAddr, head: &str, body: &str) -> (u16, String) {
-    let mut stream = connect(address);
+pub(crate) fn exchange(mut stream: impl Wire, head: &str, body: &str) -> (u16, String) {
     let content = match body.len() {
         0 => String::new(),
         length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),

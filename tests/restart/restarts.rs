@@ -2,7 +2,6 @@
 //! that was acknowledged is lost.
 
 use std::collections::HashSet;
-use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -67,6 +66,10 @@ fn come_and_go(manager: &Manager, number: u64, is_over: &AtomicBool) -> u32 {
         let request = "GET /v1/chat/hall HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n\
                        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+        // Before the first byte, which begins the handshake of TLS, and within the head.
+        if count % 4 == 0 {
+            pause(&mut rng, 30);
+        }
         let (first, second) = request.split_at(rng.below(request.len() as u64) as usize);
         stream.write_all(first.as_bytes()).unwrap();
         if count % 2 == 0 {
@@ -103,12 +106,22 @@ impl Drop for Over<'_> {
     }
 }
 
+const CONFIG: &str = "drain = '300ms'\n[recipes]\nmessages = 0\n";
+
 #[test]
 fn ten_restarts_refuse_nobody_and_lose_nothing_that_was_acknowledged() {
-    let manager = Manager::new("drain = '300ms'\n[recipes]\nmessages = 0\n");
+    restart_under_load(&Manager::new(CONFIG));
+}
+
+#[test]
+fn ten_restarts_under_tls_refuse_nobody_either() {
+    restart_under_load(&Manager::with_tls(CONFIG));
+}
+
+fn restart_under_load(manager: &Manager) {
     let mut server = manager.start();
     assert_eq!(manager.hear(), "READY=1\nSTATUS=serving");
-    let mut writers: Vec<_> = (0..WRITERS).map(|number| Writer::new(&manager, number)).collect();
+    let mut writers: Vec<_> = (0..WRITERS).map(|number| Writer::new(manager, number)).collect();
     let mut ledger = Ledger { rooms: Vec::new() };
     let is_over = AtomicBool::new(false);
     let newcomers = thread::scope(|scope| {
@@ -116,12 +129,12 @@ fn ten_restarts_refuse_nobody_and_lose_nothing_that_was_acknowledged() {
         for writer in &mut writers {
             let (acknowledged, answers) = mpsc::channel();
             ledger.rooms.push((writer.room.clone(), answers, Vec::new()));
-            let (manager, is_over) = (&manager, &is_over);
+            let is_over = &is_over;
             scope.spawn(move || writer.chat(manager, &acknowledged, is_over));
         }
         let newcomers: Vec<_> = (0..NEWCOMERS)
             .map(|number| {
-                let (manager, is_over) = (&manager, &is_over);
+                let is_over = &is_over;
                 scope.spawn(move || come_and_go(manager, number, is_over))
             })
             .collect();
@@ -131,8 +144,8 @@ fn ten_restarts_refuse_nobody_and_lose_nothing_that_was_acknowledged() {
             assert!(manager.hear().starts_with("RELOADING=1\n"));
             assert_eq!(manager.hear(), "READY=1\nSTATUS=reloaded");
             ledger.await_answers(4);
-            stop(&manager, &mut server, round);
-            ledger.check(&manager);
+            stop(manager, &mut server, round);
+            ledger.check(manager);
             server = manager.start();
             assert_eq!(manager.hear(), "READY=1\nSTATUS=serving");
         }
@@ -140,11 +153,11 @@ fn ten_restarts_refuse_nobody_and_lose_nothing_that_was_acknowledged() {
         drop(over);
         newcomers.into_iter().map(|thread| thread.join().unwrap()).sum::<u32>()
     });
-    stop(&manager, &mut server, 0);
-    ledger.check(&manager);
+    stop(manager, &mut server, 0);
+    ledger.check(manager);
     assert!(writers.iter().all(|writer| writer.returns as usize >= RESTARTS));
     let repeats: u32 = writers.iter().map(|writer| writer.repeats).sum();
     let log = manager.read("log");
     assert!(!log.contains(" ERROR ") && !log.contains(" WARN "), "{log}");
-    assert!(repeats > 0 && newcomers > 100, "{repeats} repeats, {newcomers} newcomers");
+    assert!(repeats > 0 && newcomers > 30, "{repeats} repeats, {newcomers} newcomers");
 }

@@ -19,7 +19,7 @@ fn a_server_serves_on_the_sockets_that_it_is_given() {
     early.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(manager.call("GET /readyz", ""), (200, r#"{"status":"ready"}"#.to_owned()));
-    let not_for_clients = exchange(manager.address, "GET /readyz HTTP/1.1\r\nHost: a\r\n", "");
+    let not_for_clients = exchange(manager.connect(), "GET /readyz HTTP/1.1\r\nHost: a\r\n", "");
     assert_eq!(not_for_clients.0, 404);
     server.signal(Signal::TERM);
     assert_eq!(server.exit_code(), Some(0));

@@ -2,7 +2,6 @@
 //! not answered. Everything else that could happen to them fails the test.
 
 use std::io::ErrorKind;
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
@@ -11,13 +10,13 @@ use serde_json::{Value, json};
 use tungstenite::{Error, Message, WebSocket};
 use vestibule::id::Rng;
 
-use crate::manager::{Manager, exchange};
+use crate::manager::{Manager, Wire, exchange};
 
 /// The server is going: the client comes again.
 pub(crate) struct GoingAway;
 
 /// A WebSocket whose upgrade was answered with 101: no other answer is right.
-pub(crate) struct Client(WebSocket<TcpStream>);
+pub(crate) struct Client(WebSocket<Box<dyn Wire>>);
 
 impl Client {
     pub(crate) fn upgrade(manager: &Manager, room: &str) -> Self {
@@ -87,7 +86,7 @@ impl Writer {
         let token = manager.token(&format!("writer{number}"));
         let head = "POST /v1/recipes HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ";
         let (status, recipe) =
-            exchange(manager.address, &format!("{head}{token}\r\n"), r#"{"title":"Soup"}"#);
+            exchange(manager.connect(), &format!("{head}{token}\r\n"), r#"{"title":"Soup"}"#);
         assert_eq!(status, 201, "{recipe}");
         let recipe: Value = serde_json::from_str(&recipe).unwrap();
         let room = recipe["id"].as_str().unwrap().to_owned();
