@@ -7,6 +7,7 @@ use toml::{Table, Value};
 use vestibule::config::Config;
 
 const CONFIGURATION: &str = include_str!("../docs/configuration.md");
+const MIGRATION: &str = include_str!("../docs/migration.md");
 const OPERATIONS: &str = include_str!("../docs/operations.md");
 
 /// Key and default of each table row that starts with them: ``| `key` | `default` | …``.
@@ -36,7 +37,7 @@ fn every_key_is_documented_with_its_default_and_no_other() {
 
 #[test]
 fn the_examples_of_the_documentation_are_valid_configurations() {
-    for document in [CONFIGURATION, OPERATIONS] {
+    for document in [CONFIGURATION, MIGRATION, OPERATIONS] {
         let examples = document.split("```toml\n").skip(1);
         let examples = examples.map(|rest| rest.split_once("```").unwrap().0);
         assert!(examples.clone().next().is_some());

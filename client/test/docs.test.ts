@@ -29,6 +29,17 @@ test('docs/client.md shows every program of examples/clients as it is', () => {
   }
 });
 
+test('docs/migration.md shows every program of examples/migration as it is', () => {
+  const document = read('../docs/migration.md');
+  const languages: Record<string, string> = { mjs: 'js', py: 'python', rs: 'rust' };
+  const programs = readdirSync(new URL('../examples/migration', CLIENT));
+  expect(programs.length).toBe(4);
+  for (const name of programs) {
+    const language = languages[name.split('.').at(-1) ?? ''] ?? '';
+    expect(blocks(document, language), name).toContain(read(`../examples/migration/${name}`));
+  }
+});
+
 test('every other piece of TypeScript in the documents compiles', () => {
   const pieces = [
     ...[README, DOCUMENT].flatMap((text) => blocks(text, 'ts').map((code) => ['ts', code])),

@@ -70,8 +70,13 @@ fn named_files(document: &str) -> Vec<String> {
 
 /// The files that `document`, which lies in `folder`, names and that are not there.
 fn dead_names(folder: &str, document: &str) -> Vec<String> {
-    let is_dead =
-        |name: &String| !root().join(name).exists() && !root().join(folder).join(name).exists();
+    // An example is a file or a folder.
+    let as_folder = |name: &str| name.replace(".rs", "/main.rs");
+    let is_dead = |name: &String| {
+        let places =
+            [root().join(name), root().join(folder).join(name), root().join(as_folder(name))];
+        !places.iter().any(|place| place.exists())
+    };
     named_files(document).into_iter().filter(is_dead).map(|n| format!("no file {n}")).collect()
 }
 

@@ -1,0 +1,49 @@
+// Says one thing: TOKEN=… TOKEN_IN=header|query|message node chat.mjs [RECIPE] [URL]
+import { randomUUID } from 'node:crypto';
+import WebSocket from 'ws';
+
+// The flag. It comes from outside, so that going back needs no release.
+const { TOKEN_IN = 'header' } = process.env;
+const [recipe = 'soup', server = 'ws://127.0.0.1:8080'] = process.argv.slice(2);
+
+const freshToken = () => process.env.TOKEN; // In earnest: from whoever issues yours, each time.
+
+function message(type, payload) {
+  return { type, id: randomUUID(), timestamp: new Date().toISOString(), payload };
+}
+
+/** The old ways have the token in the request. */
+function open(url) {
+  if (TOKEN_IN === 'query') return new WebSocket(`${url}?token=${freshToken()}`);
+  const headers = TOKEN_IN === 'header' ? { Authorization: `Bearer ${freshToken()}` } : {};
+  return new WebSocket(url, { headers });
+}
+
+const socket = open(`${server}/v1/chat/${recipe}`);
+const say = (what) => socket.send(JSON.stringify(what));
+const auth = () => say(message('auth', { token: freshToken() }));
+const hello = message('chat_message', { content: 'Hello' });
+
+socket.on('open', () => {
+  if (TOKEN_IN === 'message') auth(); // The new way.
+  say(hello);
+});
+
+socket.on('message', (text) => {
+  const { type, payload } = JSON.parse(text);
+  if (type === 'auth_required') auth(); // Both ways: 14 minutes later.
+  if (type !== 'recipe_update') return;
+  if (payload.session) console.log('joined as', payload.session.user_id);
+  if (payload.request_id === hello.id) {
+    console.log('answered:', payload.content);
+    socket.close(1000);
+  }
+});
+
+function end(why) {
+  console.error(why);
+  process.exit(1);
+}
+
+socket.on('unexpected-response', (_, response) => end(`refused: ${response.statusCode}`));
+socket.on('close', (code, reason) => code === 1000 || end(`closed: ${code} ${reason}`));

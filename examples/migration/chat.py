@@ -1,0 +1,63 @@
+"""Says one thing: TOKEN=… TOKEN_IN=header|query|message python3 chat.py [RECIPE] [URL]"""
+import asyncio
+import json
+import os
+import sys
+import uuid
+from datetime import datetime, timezone
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+# The flag. It comes from outside, so that going back needs no release.
+TOKEN_IN = os.environ.get("TOKEN_IN", "header")
+
+
+def fresh_token():
+    return os.environ["TOKEN"]  # In earnest: from whoever issues yours, each time.
+
+
+def message(kind, **payload):
+    now = datetime.now(timezone.utc).isoformat()
+    return {"type": kind, "id": uuid.uuid4().hex, "timestamp": now, "payload": payload}
+
+
+def auth():
+    return json.dumps(message("auth", token=fresh_token()))
+
+
+def request(url):
+    """The old ways: the address and the header lines that hold the token."""
+    if TOKEN_IN == "header":
+        return url, {"Authorization": f"Bearer {fresh_token()}"}
+    if TOKEN_IN == "query":
+        return f"{url}?token={fresh_token()}", {}
+    return url, {}
+
+
+async def main(recipe="soup", server="ws://127.0.0.1:8080"):
+    url, headers = request(f"{server}/v1/chat/{recipe}")
+    async with connect(url, additional_headers=headers) as socket:
+        if TOKEN_IN == "message":  # The new way.
+            await socket.send(auth())
+        hello = message("chat_message", content="Hello")
+        await socket.send(json.dumps(hello))
+        async for text in socket:
+            received = json.loads(text)
+            payload = received["payload"]
+            if received["type"] == "auth_required":  # Both ways: 14 minutes later.
+                await socket.send(auth())
+            elif received["type"] == "recipe_update":
+                if session := payload.get("session"):
+                    print("joined as", session["user_id"], flush=True)
+                if payload["request_id"] == hello["id"]:
+                    print("answered:", payload["content"])
+                    return
+
+
+try:
+    asyncio.run(main(*sys.argv[1:]))
+except InvalidStatus as refused:
+    sys.exit(f"refused: {refused.response.status_code}")
+except ConnectionClosed as closed:
+    sys.exit(f"closed: {closed.rcvd.code} {closed.rcvd.reason}")

@@ -1,0 +1,57 @@
+// Says one thing, as a page would: TOKEN=… TOKEN_IN=query|message node page.mjs [RECIPE] [URL]
+import { ChatConnection } from '@vestibule/client';
+
+/** The old way. A page cannot set headers, and is not told why an upgrade was refused. */
+function oldChat({ url, recipeId, getToken, onJoined, onEnd }) {
+  const socket = new WebSocket(`${url}/v1/chat/${recipeId}?token=${getToken()}`);
+  const say = (type, payload) => {
+    const id = crypto.randomUUID();
+    socket.send(JSON.stringify({ type, id, timestamp: new Date().toISOString(), payload }));
+    return id;
+  };
+  const asked = new Map();
+  socket.onmessage = ({ data }) => {
+    const { type, payload } = JSON.parse(data);
+    if (type === 'auth_required') say('auth', { token: getToken() });
+    if (payload.session) onJoined(payload.session.user_id);
+    asked.get(payload.request_id)?.({ payload });
+  };
+  socket.onclose = ({ code, reason }) => onEnd(`closed: ${code} ${reason}`);
+  const opened = new Promise((resolve) => (socket.onopen = resolve));
+  return {
+    send: (content) =>
+      opened.then(
+        () => new Promise((answer) => asked.set(say('chat_message', { content }), answer)),
+      ),
+  };
+}
+
+/** The new way: it authenticates, renews, reconnects and sends again by itself. */
+function newChat({ url, recipeId, getToken, onJoined, onEnd }) {
+  const chat = new ChatConnection({ url, recipeId, getToken });
+  chat.on('message', ({ payload }) => payload.session && onJoined(payload.session.user_id));
+  chat.on('state', ({ state, close }) => {
+    if (state === 'closed' || state === 'reconnecting') onEnd(`closed: ${close?.code} ${close?.reason}`);
+  });
+  chat.connect();
+  return chat;
+}
+
+// The flag. In a page it is fetched, or written into it by your server.
+const { TOKEN, TOKEN_IN = 'query' } = process.env;
+const [recipeId = 'soup', url = 'ws://127.0.0.1:8080'] = process.argv.slice(2);
+const openChat = TOKEN_IN === 'message' ? newChat : oldChat;
+
+const end = (why, code = 1) => {
+  console.log(why);
+  process.exit(code);
+};
+const chat = openChat({
+  url,
+  recipeId,
+  getToken: () => TOKEN, // In earnest: from whoever issues yours, each time.
+  onJoined: (user) => console.log('joined as', user),
+  onEnd: end,
+});
+const answer = await chat.send('Hello');
+end(`answered: ${answer.payload.content}`, 0);
