@@ -32,7 +32,11 @@ fn every_key_is_documented_with_its_default_and_no_other() {
             value => drop(defaults.insert(key, value.to_string())),
         }
     }
-    assert_eq!(documented(), defaults);
+    assert_eq!(
+        documented(),
+        defaults,
+        "write the tables anew: `VESTIBULE_WRITE_SCHEMA=1 cargo test --features schema --test schema`"
+    );
 }
 
 #[test]

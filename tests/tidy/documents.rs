@@ -80,6 +80,27 @@ fn dead_names(folder: &str, document: &str) -> Vec<String> {
     named_files(document).into_iter().filter(is_dead).map(|n| format!("no file {n}")).collect()
 }
 
+/// How links call a heading: in lower case, its blanks as hyphens, and nothing but words.
+fn anchor(heading: &str) -> String {
+    let is_kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let kept: String = heading.trim_start_matches('#').trim().chars().filter(is_kept).collect();
+    kept.to_lowercase().replace(' ', "-")
+}
+
+/// The links of `document` that lead to no heading. `read` gives the text of another file.
+fn dead_anchors(document: &str, read: impl Fn(&str) -> String) -> Vec<String> {
+    let links = document.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let ours = links.filter(|link| !link.contains("://"));
+    let is_dead = |file: &str, name: &str| {
+        let other = if file.is_empty() { document.to_owned() } else { read(file) };
+        !other.lines().any(|line| line.starts_with('#') && anchor(line) == name)
+    };
+    let parts = ours.filter_map(|link| link.split_once('#'));
+    let parts = parts.filter(|(file, _)| file.is_empty() || file.ends_with(".md"));
+    let dead = parts.filter(|(file, name)| is_dead(file, name));
+    dead.map(|(file, name)| format!("no heading {file}#{name}")).collect()
+}
+
 /// The tests that a document's tables name, where their last column is "guarded by".
 fn guards(document: &str) -> Vec<String> {
     let (mut is_guarded, mut names) = (false, Vec::new());
@@ -179,6 +200,20 @@ fn what_the_documents_name_is_there() {
 }
 
 #[test]
+fn what_the_documents_link_to_has_its_heading() {
+    let mut wrong = Vec::new();
+    let places = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs", "client/README.md"];
+    for (path, text) in tree(&places, &[".md"]) {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let other = |file: &str| {
+            std::fs::read_to_string(root().join(folder).join(file)).unwrap_or_default()
+        };
+        wrong.extend(dead_anchors(&text, other).iter().map(|dead| format!("{path}: {dead}")));
+    }
+    assert_none(&wrong);
+}
+
+#[test]
 fn what_the_documents_say_is_guarded_by_tests_that_are_there() {
     let architecture = read("ARCHITECTURE.md");
     assert!(architecture.lines().count() <= 250, "a page to hold in mind, not a book");
@@ -203,6 +238,8 @@ fn each_of_these_rules_can_fail() {
     assert_none(&dead_names("docs", "`src/lib.rs`, [x](protocol.md#limits), [y](https://a.b)"));
     let dead = "`src/none.rs` [x](none.md) `cargo run --example none` --bench none";
     assert_eq!(dead_names("", dead).len(), 4);
+    let linked = "## `a` and B, c\n[x](#a-and-b-c) [y](z.md#d) [w](#none)";
+    assert_eq!(dead_anchors(linked, |_| "# D".to_owned()), ["no heading #none"]);
     let table = "| # | guarded by |\n| --- | --- |\n| `x` | `a_test`, `b` |\n\n| # |\n| `c` |";
     assert_eq!(guards(table), ["a_test", "b"]);
     let sources = [("a.rs".to_owned(), "fn a_test() {}".to_owned())];
