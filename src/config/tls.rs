@@ -14,8 +14,8 @@ pub struct Tls {
     /// Range: empty, or a path.
     pub cert_file: String,
     /// The file of its private key, as PEM, not encrypted. P-256 is the better choice: a handshake
-    /// with RSA takes ten times as long, and is charged to `limits.pending_per_turn` so. A file that
-    /// group or others can read is warned about.
+    /// with RSA takes three times as long, and counts three times in `limits.pending_per_turn`. A
+    /// file that group or others can read is warned about.
     ///
     /// Range: empty, or a path.
     pub key_file: String,

@@ -276,11 +276,12 @@ impl Reactor {
             return; // `ready` stays, for `Action::Resume`.
         }
         #[cfg(feature = "tls")]
-        let kept = self.transports.restore(id, &mut self.buffer);
+        let range = self.room(id);
         #[cfg(not(feature = "tls"))]
-        let kept = 0;
+        let range = 0..READ_BYTES;
         let Some(transport) = self.transports.find_mut(id) else { return };
-        let Some(room) = self.buffer.get_mut(kept..) else { return };
+        let kept = range.start;
+        let Some(room) = self.buffer.get_mut(range) else { return };
         match transport.read(room) {
             Ok(0) => {
                 transport.ready = false;

@@ -3,6 +3,8 @@
 mod client;
 mod descriptors;
 mod keys;
+#[cfg(feature = "tls")]
+mod tls;
 mod work;
 
 use std::io::{Read, Write};

@@ -148,6 +148,8 @@ impl Transports {
         let Some(transport) = self.find_mut(id) else { return };
         transport.is_secure = true;
         if self.sessions.len() <= id.index() {
+            // Once: like the table of sockets, this one does not move to grow.
+            self.sessions.reserve(self.slots.capacity().saturating_sub(self.sessions.len()));
             self.sessions.resize_with(id.index() + 1, || None);
         }
         if let Some(slot) = self.sessions.get_mut(id.index()) {
@@ -159,12 +161,6 @@ impl Transports {
     #[cfg(feature = "tls")]
     pub(super) fn is_secure(&self, id: ConnId) -> bool {
         self.find(id).is_some_and(|transport| transport.is_secure)
-    }
-
-    /// Puts what is unfinished of the TLS of `id` at the start of `buffer`, and says how much it is.
-    #[cfg(feature = "tls")]
-    pub(super) fn restore(&mut self, id: ConnId, buffer: &mut [u8]) -> usize {
-        self.find_secure(id).map_or(0, |(_, session)| session.restore(buffer))
     }
 
     /// The transport of `id` and its TLS session; `None`: it is gone, or has none.

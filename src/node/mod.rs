@@ -257,6 +257,16 @@ impl Node {
         self.find(id).is_some_and(|connection| !connection.outbox.is_empty())
     }
 
+    /// The driver has sealed the next `length` bytes of the pending output, and the kernel did not
+    /// take all of what came of it: until they are out, none of their frames is dropped.
+    pub fn commit_output(&mut self, id: ConnId, length: usize) {
+        if self.find(id).is_some()
+            && let Some(connection) = self.connections.get_mut(id.index())
+        {
+            connection.outbox.commit(length);
+        }
+    }
+
     /// `written` bytes of the pending output are out.
     pub fn consume_output(&mut self, now: Now, id: ConnId, written: usize) {
         if self.find(id).is_none() {

@@ -26,6 +26,8 @@ struct Queue {
     frames: VecDeque<Shared>,
     /// Bytes of the first frame that are out.
     sent: usize,
+    /// Bytes behind those that are as good as out: the driver has sealed them.
+    committed: usize,
     /// Bytes that are not out, and the overhead of their frames.
     weight: usize,
 }
@@ -84,11 +86,24 @@ impl Outbox {
         Ok(())
     }
 
-    /// Drops every frame that is not partly out: room for a last one.
+    /// The driver has taken over the next `length` bytes: they will be out, whatever is dropped.
+    pub(super) fn commit(&mut self, length: usize) {
+        if let Some(queue) = &mut self.queue {
+            queue.committed += length;
+        }
+    }
+
+    /// Drops every frame of which nothing is out or as good as out: room for a last one.
     pub(super) fn drop_unsent(&mut self, pool: &mut Pool) {
         let Some(queue) = &mut self.queue else { return };
         let before = queue.weight;
-        let keep = usize::from(queue.sent > 0);
+        let (taken, mut start) = (queue.sent + queue.committed, 0);
+        let is_taken = |frame: &&Shared| {
+            let is_taken = start < taken;
+            start += frame.len();
+            is_taken
+        };
+        let keep = queue.frames.iter().take_while(is_taken).count();
         for frame in queue.frames.drain(keep..) {
             queue.weight = queue.weight.saturating_sub(frame.len() + FRAME_OVERHEAD);
         }
@@ -115,6 +130,7 @@ impl Outbox {
         let Some(queue) = &mut self.queue else { return };
         let before = queue.weight;
         queue.sent += written;
+        queue.committed = queue.committed.saturating_sub(written);
         queue.weight = queue.weight.saturating_sub(written);
         while let Some(first) = queue.frames.front()
             && queue.sent >= first.len()
@@ -143,7 +159,7 @@ impl Outbox {
             && pool.queues.len() < POOLED
             && queue.frames.capacity() <= POOLED_FRAMES
         {
-            (queue.sent, queue.weight) = (0, 0);
+            (queue.sent, queue.committed, queue.weight) = (0, 0, 0);
             pool.queues.push(queue);
         }
     }
@@ -201,6 +217,23 @@ mod tests {
         assert_eq!(content(&outbox), b"aaa");
         outbox.consume(&mut pool, 3);
         outbox.push(&mut pool, frame(b'c', 5), 0).unwrap();
+        outbox.drop_unsent(&mut pool);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn a_frame_that_is_partly_taken_over_is_never_dropped() {
+        let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
+        for byte in *b"abcd" {
+            outbox.push(&mut pool, frame(byte, 5), 0).unwrap();
+        }
+        outbox.consume(&mut pool, 1);
+        outbox.commit(9);
+        outbox.drop_unsent(&mut pool);
+        assert_eq!(content(&outbox), b"aaaabbbbb");
+        outbox.push(&mut pool, frame(b'z', 5), 0).unwrap();
+        outbox.consume(&mut pool, 9);
+        assert_eq!(content(&outbox), b"zzzzz");
         outbox.drop_unsent(&mut pool);
         assert!(outbox.is_empty());
     }

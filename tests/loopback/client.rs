@@ -84,7 +84,8 @@ impl<S: Read + Write> Client<S> {
         close
     }
 
-    fn next(&mut self) -> Message {
+    /// Whatever comes next but pings.
+    pub(crate) fn next(&mut self) -> Message {
         loop {
             match self.read().unwrap() {
                 Message::Ping(_) | Message::Pong(_) => {}

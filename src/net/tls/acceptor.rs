@@ -7,8 +7,8 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
-use rustls::sign::CertifiedKey;
-use rustls::{Error, ServerConfig, SignatureAlgorithm};
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::{Error, InconsistentKeys, ServerConfig, SignatureAlgorithm};
 
 use crate::config;
 
@@ -16,10 +16,12 @@ use crate::config;
 const PROTOCOL: &[u8] = b"http/1.1";
 
 /// What a handshake costs in units of the pending share, of some 10 µs each: a key agreement and a
-/// signature. `cargo bench --bench tls` has the times.
-const HANDSHAKE_UNITS: u32 = 16;
-/// An RSA signature takes ten times as long as one on a curve.
-const RSA_HANDSHAKE_UNITS: u32 = 64;
+/// signature. `docs/operations.md` has the times.
+const HANDSHAKE_UNITS: u32 = 20;
+/// The same with a key for RSA of 2,048 bits; with twice the bits, four times as much at least.
+const RSA_HANDSHAKE_UNITS: u32 = 60;
+/// The bytes of such a public key (RFC 5280, section 4.1.2.7).
+const RSA_2048_BYTES: usize = 294;
 
 /// What new connections are met with. Cheap to clone.
 #[derive(Clone)]
@@ -42,16 +44,20 @@ impl Acceptor {
         let key_fault = |why| of("tls.key_file", &tls.key_file, why);
         let key = key(&tls.key_file).map_err(key_fault)?;
         let provider = aws_lc_rs::default_provider();
-        let certified =
-            CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
-                Error::InconsistentKeys(_) => {
-                    key_fault(format!("not the key of the certificate in {}", tls.cert_file))
-                }
-                error => of("tls.cert_file", &tls.cert_file, error.to_string()),
-            })?;
-        let is_rsa = certified.key.algorithm() == SignatureAlgorithm::RSA;
+        let key = provider.key_provider.load_private_key(key);
+        let key = key.map_err(|error| key_fault(error.to_string()))?;
+        let handshake_units = handshake_units(&*key);
+        let certified = CertifiedKey::new(chain, key);
+        match certified.keys_match() {
+            // Some keys cannot tell their public half; a client will.
+            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+            Err(Error::InconsistentKeys(_)) => {
+                let why = format!("not the key of the certificate in {}", tls.cert_file);
+                return Err(key_fault(why));
+            }
+            Err(error) => return Err(of("tls.cert_file", &tls.cert_file, error)),
+        }
         let config = config(certified).map_err(|error| key_fault(error.to_string()))?;
-        let handshake_units = if is_rsa { RSA_HANDSHAKE_UNITS } else { HANDSHAKE_UNITS };
         Ok(Some(Self { config: Arc::new(config), handshake_units }))
     }
 
@@ -95,6 +101,14 @@ fn config(key: CertifiedKey) -> Result<ServerConfig, Error> {
     // What clients could make a server remember is in their tickets instead.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(config)
+}
+
+fn handshake_units(key: &dyn SigningKey) -> u32 {
+    if key.algorithm() != SignatureAlgorithm::RSA {
+        return HANDSHAKE_UNITS;
+    }
+    let bytes = key.public_key().map_or(0, |public| public.len());
+    if bytes > RSA_2048_BYTES { 4 * RSA_HANDSHAKE_UNITS } else { RSA_HANDSHAKE_UNITS }
 }
 
 fn chain(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -21,6 +21,12 @@ const MAX_RECORD_OVERHEAD: usize = 2_048 + 5;
 /// The most that is kept of what is unfinished: one record, or a handshake message as long as one.
 const MAX_RECEIVED_BYTES: usize = MAX_PLAIN_BYTES + MAX_RECORD_OVERHEAD;
 
+/// Records without data that a peer may send after its handshake, such as new keys: each costs more
+/// than a message does, and nothing else bounds them.
+const MAX_IDLE_RECORDS: u32 = 64;
+/// So many records with data make up for one without.
+const FULL_FOR_IDLE: u32 = 16;
+
 /// What an alert, or a close, takes at most.
 const ALERT_ROOM: usize = 128;
 
@@ -56,6 +62,8 @@ pub(in crate::net) struct Session {
     pub(in crate::net) is_begun: bool,
     /// Nothing can be sealed any more.
     is_over: bool,
+    /// What records that brought nothing have cost, less what those that did make up for.
+    idle_cost: u32,
 }
 
 impl Session {
@@ -69,6 +77,7 @@ impl Session {
             owed: 0,
             is_begun: false,
             is_over: false,
+            idle_cost: 0,
         })
     }
 
@@ -88,17 +97,22 @@ impl Session {
         bytes.len() <= MAX_RECEIVED_BYTES
     }
 
-    /// `bytes` came, what was restored included. What is in them is handed to `deliver`, record by
-    /// record; what is unfinished is kept; what TLS itself has to say is appended to
-    /// `scratch.sealed`.
+    /// `bytes` came, what was restored included. What is in them is left in `scratch.plain`, and what
+    /// TLS itself has to say in `scratch.sealed`; what is unfinished is kept. Answers how many records
+    /// came, each of which costs some microseconds whatever its length.
     pub(in crate::net) fn open(
         &mut self,
         bytes: &mut [u8],
         scratch: &mut Scratch,
-        mut deliver: impl FnMut(&mut [u8]),
-    ) -> Result<(), End> {
-        let mut used = 0;
-        let mut end = None;
+    ) -> (u32, Result<(), End>) {
+        scratch.plain.clear();
+        scratch.sealed.clear();
+        self.received = Vec::new();
+        if self.is_over {
+            return (0, Ok(())); // What is still said to us is passed over.
+        }
+        let (records, was_handshaking) = (count(bytes), self.is_handshaking());
+        let (mut used, mut full, mut end) = (0, 0, None);
         // After a fault there is nothing to be done but to fetch the alert about it.
         while !self.is_over || self.connection.wants_write() {
             let rest = bytes.get_mut(used..).unwrap_or_default();
@@ -106,9 +120,8 @@ impl Session {
             let goes_on = match state {
                 Ok(ConnectionState::ReadTraffic(mut traffic)) => {
                     while let Some(Ok(record)) = traffic.next_record() {
-                        scratch.plain.clear();
+                        full += u32::from(!record.payload.is_empty());
                         scratch.plain.extend_from_slice(record.payload);
-                        deliver(&mut scratch.plain);
                     }
                     true
                 }
@@ -136,11 +149,22 @@ impl Session {
                 break;
             }
         }
-        if end.is_none() && !self.keep(bytes.get(used..).unwrap_or_default()) {
-            self.is_over = true;
-            end = Some(End::Failed(Error::General("a message is too long".to_owned())));
+        if !was_handshaking {
+            let idle = records.saturating_sub(full);
+            self.idle_cost = (self.idle_cost + idle * FULL_FOR_IDLE).saturating_sub(full);
         }
-        end.map_or(Ok(()), Err)
+        let too_much = if self.idle_cost > MAX_IDLE_RECORDS * FULL_FOR_IDLE {
+            Some("too many records that bring nothing")
+        } else if end.is_none() && !self.keep(bytes.get(used..).unwrap_or_default()) {
+            Some("a message is too long")
+        } else {
+            None
+        };
+        if let Some(what) = too_much {
+            self.is_over = true;
+            end = Some(End::Failed(Error::General(what.to_owned())));
+        }
+        (records, end.map_or(Ok(()), Err))
     }
 
     /// Seals `plain`, at most [`MAX_PLAIN_BYTES`], behind what `sealed` holds already. False: TLS is
@@ -235,6 +259,17 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").finish_non_exhaustive()
     }
+}
+
+/// How many whole records `bytes` begin with, by the headers (RFC 8446, section 5.1).
+fn count(mut bytes: &[u8]) -> u32 {
+    let mut records = 0;
+    while let Some(&[_, _, _, high, low]) = bytes.first_chunk()
+        && let Some(rest) = bytes.get(5 + usize::from(u16::from_be_bytes([high, low]))..)
+    {
+        (records, bytes) = (records + 1, rest);
+    }
+    records
 }
 
 /// Has `write` write behind what `sealed` holds, into `room` bytes or as many as it then asks for.

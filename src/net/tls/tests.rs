@@ -74,10 +74,12 @@ impl Pair {
         for piece in wire.chunks(cut) {
             let kept = self.session.restore(&mut buffer);
             buffer[kept..kept + piece.len()].copy_from_slice(piece);
-            let heard = &mut self.heard;
             let bytes = &mut buffer[..kept + piece.len()];
-            let opened =
-                self.session.open(bytes, &mut self.scratch, |plain| heard.extend_from_slice(plain));
+            let mut said = std::mem::take(&mut self.scratch.sealed);
+            let (_, opened) = self.session.open(bytes, &mut self.scratch);
+            self.heard.extend_from_slice(&self.scratch.plain);
+            said.append(&mut self.scratch.sealed);
+            self.scratch.sealed = said;
             if let Err(end) = opened {
                 self.end = Some(end);
                 return;
@@ -229,6 +231,36 @@ fn a_client_may_change_its_keys_at_any_time() {
         assert_eq!(pair.heard.len(), (round + 1) * 14);
         assert_eq!(pair.answer(b"ours are new, too"), b"ours are new, too");
     }
+}
+
+#[test]
+fn records_that_bring_nothing_have_a_bound_and_those_that_bring_something_have_none() {
+    let shaken = || Pair::new(&acceptor(), &offers("p256", &[&TLS13])).shake(1_024);
+    let mut pair = shaken();
+    for round in 1..=40 {
+        pair.client.refresh_traffic_keys().unwrap();
+        (0..32).for_each(|_| pair.say(b"x", 4_096));
+        assert!(pair.end.is_none(), "{round}");
+    }
+    let mut pair = shaken();
+    let mut rounds = 0;
+    while pair.end.is_none() {
+        rounds += 1;
+        pair.client.refresh_traffic_keys().unwrap();
+        pair.say(b"x", 4_096);
+    }
+    assert!((64..80).contains(&rounds), "{rounds}");
+}
+
+#[test]
+fn what_is_said_after_our_last_word_is_passed_over() {
+    let mut pair = Pair::new(&acceptor(), &offers("p256", &[&TLS13])).shake(1_024);
+    pair.session.close(&mut pair.scratch.sealed);
+    for _ in 0..20 {
+        pair.say(&[b'x'; 10_000], 4_096);
+        assert!(pair.end.is_none());
+    }
+    assert_eq!((pair.heard.len(), pair.session.buffered_capacity()), (0, 0));
 }
 
 #[test]

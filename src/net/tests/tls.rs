@@ -1,0 +1,44 @@
+//! TLS and the turns of the reactor.
+
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+
+use super::*;
+
+/// A socket that has sent a ClientHello.
+fn greeting(address: SocketAddr) -> TcpStream {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let offers = builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut client = ClientConnection::new(Arc::new(offers), name).unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    client.write_tls(&mut stream).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    stream
+}
+
+#[test]
+fn a_turn_makes_one_handshake_where_its_share_is_no_more() {
+    let fixture = |name| format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut config = config();
+    (config.tls.cert_file, config.tls.key_file) = (fixture("p256.pem"), fixture("p256.key.pem"));
+    config.limits.pending_per_turn = 8;
+    let mut server = Server::bind(&config, Box::new(Parrot(mpsc::channel().0))).unwrap();
+    let reactor = &mut server.reactor;
+    let clients: Vec<_> = (0..6).map(|_| greeting(reactor.listeners.addresses()[0])).collect();
+    let answered = |clients: &[TcpStream]| {
+        clients.iter().filter(|client| client.peek(&mut [0; 1]).is_ok_and(|n| n > 0)).count()
+    };
+    let mut events = mio::Events::with_capacity(64);
+    let mut before = 0;
+    while before < clients.len() {
+        reactor.step(&mut events).unwrap();
+        let now = answered(&clients);
+        assert!(now <= before + 1, "{before} and then {now} were answered");
+        before = now;
+    }
+}
