@@ -8,6 +8,9 @@ pub mod auth;
 pub mod backend;
 pub mod config;
 pub mod id;
+#[cfg(test)]
+#[path = "../tests/support/logs.rs"]
+mod logs;
 mod memory;
 #[cfg(feature = "net")]
 pub mod net;

@@ -2,6 +2,9 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+#[path = "support/logs.rs"]
+mod logs;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -58,6 +61,7 @@ impl Scratch {
     /// A server on a free port, and what it prints up to its last line.
     fn serve(&self, arguments: &[&str]) -> (Child, Vec<String>) {
         let mut command = self.command(arguments);
+        logs::finest(&mut command);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -74,6 +78,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        logs::keep("cli", &self.0);
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -86,6 +91,7 @@ struct Done {
 
 impl Done {
     fn of(output: Output) -> Self {
+        logs::keep_text("cli", &output.stderr);
         Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),

@@ -5,6 +5,8 @@
 #[expect(dead_code, reason = "its `main` is what `cargo run` starts")]
 #[path = "../examples/echo.rs"]
 mod echo;
+#[path = "support/logs.rs"]
+mod logs;
 #[expect(dead_code, reason = "its `main` is what `cargo run` starts")]
 #[path = "../examples/own_loop.rs"]
 mod own_loop;
@@ -113,6 +115,8 @@ fn a_loop_of_your_own_refuses_a_wrong_token_with_its_reason() {
 
 /// The loop of the example, on a thread: it cannot be moved there, so it says where it listens.
 fn own_loop() -> SocketAddr {
+    logs::in_process("examples");
+    logs::known(own_loop::SECRET);
     let (tell, told) = std::sync::mpsc::channel();
     thread::spawn(move || {
         let mut own = own_loop::OwnLoop::bind(anywhere()).unwrap();
@@ -128,7 +132,7 @@ fn join(address: SocketAddr, user: &str) -> Client {
     let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
     let claims = json!({ "sub": user, "exp": 253_402_300_799_u64 });
     let token = jsonwebtoken::encode(&header, &claims, &key).unwrap();
-    say(&mut client, "a1", "auth", &json!({ "token": token }));
+    say(&mut client, "a1", "auth", &json!({ "token": logs::known(&token) }));
     let acknowledgement = hear(&mut client);
     assert_eq!(acknowledgement.pointer("/payload/session/user_id").unwrap(), user);
     client

@@ -5,6 +5,9 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test")]
 
+#[path = "support/logs.rs"]
+mod logs;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -49,6 +52,7 @@ impl Scene {
         let config = format!(
             "drain = '0s'\n[admin]\nlisten = ''\n[auth]\nsecret = '{SECRET}'\n[log]\nlevel = 'debug'\nfile = 'log'\n[http]\n{http}\n"
         );
+        logs::known(SECRET);
         fs::write(scene.folder.join("v.toml"), config).unwrap();
         let back = scene.serve();
         (scene, back)
@@ -59,6 +63,7 @@ impl Scene {
         command.args(["serve", "--config", "v.toml", "--listen", "127.0.0.1:0"]);
         command.args(["--app", "memory"]);
         command.current_dir(&self.folder).env_clear().stdout(Stdio::piped());
+        logs::follow("proxies", &mut command);
         let child = self.server.insert(command.spawn().unwrap());
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let chat = lines.find(|line| line.contains("ws://")).unwrap();
@@ -105,6 +110,7 @@ impl Drop for Scene {
             let _ = child.kill();
             let _ = child.wait();
         }
+        logs::keep("proxies", &self.folder);
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

@@ -5,6 +5,9 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+#[path = "support/logs.rs"]
+mod logs;
+
 use std::ops::Range;
 
 use vestibule::node::Metrics;
@@ -17,6 +20,7 @@ const CHAOTIC_SEEDS: Range<u64> = 0..200;
 const THREADS: u64 = 2;
 
 fn run(seed: u64) -> Result<Report, Violation> {
+    logs::in_process("simulation");
     World::new(seed).unwrap().run()
 }
 

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { finest, follow, known } from './logs.js';
 
 export const PATIENCE_MS = 20_000;
 
@@ -53,9 +54,10 @@ export class Server {
   async start() {
     const args = ['serve', '--app', 'memory-open', '--listen', this.#address];
     // Without the one port that all servers of this host would share.
-    const env = { ...process.env, VESTIBULE_ADMIN__LISTEN: '', ...this.#tls };
+    const env = finest({ ...process.env, VESTIBULE_ADMIN__LISTEN: '', ...this.#tls });
     const options = { cwd: this.folder, env };
     this.#process = spawn(this.#binary, [...args, '--data', this.folder], options);
+    follow('client', this.#process);
     const [, address] = await until(this.#process, /wss?:\/\/([0-9.:]+)/);
     this.#address = address;
   }
@@ -64,7 +66,7 @@ export class Server {
     const args = ['token', '--sub', sub, '--ttl', ttl, '--data', this.folder];
     const { stdout, status, stderr } = spawnSync(this.#binary, args, { cwd: this.folder });
     if (status !== 0) throw new Error(String(stderr));
-    return String(stdout).trim();
+    return known(String(stdout).trim());
   }
 
   stop(signal) {

@@ -7,13 +7,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { chromium } from 'playwright-core';
+import { finest, follow, known } from '../../client/scripts/logs.js';
 
 const PATIENCE_MS = 15_000;
 const PAGE = join(import.meta.dirname, '..');
 const SHOTS = join(PAGE, 'test-output');
 const BINARY = resolve(PAGE, process.env['BINARY'] ?? '../target/release/vestibule');
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-export const PASSWORD = 'correct horse battery';
+export const PASSWORD = known('correct horse battery');
 
 const browser = await chromium.launch({
   executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
@@ -75,7 +76,8 @@ class World {
   /** Again on the same port, if it ran before. */
   async start() {
     const args = ['serve', '--listen', this.#address, '--data', this.#folder];
-    const child = spawn(BINARY, args, { env: this.#env, cwd: this.#folder });
+    const child = spawn(BINARY, args, { env: finest(this.#env), cwd: this.#folder });
+    follow('page', child);
     this.#process = child;
     let said = '';
     this.#address = await new Promise((found, fail) => {

@@ -90,6 +90,7 @@ impl Running {
     }
 
     fn start_with(config: &Config, prepare: impl FnOnce(&Server)) -> Self {
+        crate::logs::in_process("lib");
         let (tell, told) = mpsc::channel();
         let server = Server::bind(config, Box::new(Parrot(tell))).unwrap();
         prepare(&server);

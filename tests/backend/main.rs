@@ -15,6 +15,8 @@ mod breaker;
 mod client;
 mod fastapi;
 mod hostile;
+#[path = "../support/logs.rs"]
+mod logs;
 mod secrets;
 mod server;
 mod stub;

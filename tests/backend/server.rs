@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::PATIENCE;
 use crate::client::Client;
+use crate::{PATIENCE, logs};
 
 const FILE: &str = "v.toml";
 
@@ -50,12 +50,15 @@ impl Scratch {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        let done = self.command(arguments).output().unwrap();
+        logs::keep_text("backend", &done.stderr);
+        done
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        logs::keep("backend", &self.0);
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -77,7 +80,9 @@ impl Server {
     pub(crate) fn start_in(scratch: Scratch, url: &str, backend: &str) -> Self {
         configure(&scratch, backend);
         let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--backend", url];
-        let mut child = scratch.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = scratch.command(&arguments);
+        logs::follow("backend", &mut command);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let welcome = BufReader::new(child.stdout.take().unwrap());
         let address = welcome.lines().find_map(|line| {
             let line = line.unwrap();

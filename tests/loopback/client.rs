@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use tungstenite::{Error, Message, WebSocket};
 
+use crate::logs::{known, known_in};
+
 /// A WebSocket of the protocol.
 pub(crate) struct Client<S = TcpStream>(WebSocket<S>);
 
@@ -30,13 +32,14 @@ impl Client {
 impl<S: Read + Write> Client<S> {
     /// Upgrades with whatever is in `uri`, and says nothing yet.
     pub(crate) fn open(stream: S, uri: &str) -> Self {
+        known_in(uri.as_bytes());
         let (socket, _) = tungstenite::client(uri, stream).unwrap();
         Self(socket)
     }
 
     /// Sends an `auth`; its id.
     pub(crate) fn offer(&mut self, token: &str) -> String {
-        self.send("auth", &json!({ "token": token }))
+        self.send("auth", &json!({ "token": known(token) }))
     }
 
     /// Authenticates; the acknowledgement's payload.
@@ -145,6 +148,7 @@ pub(crate) fn upgrade(room: &str) -> String {
 
 /// Sends `request` and reads the answer: its head and, where a length is told, its body.
 pub(crate) fn exchange(stream: TcpStream, request: &[u8]) -> (String, String) {
+    known_in(request);
     // Who is refused early may not come to its last byte.
     let _ = (&stream).write_all(request);
     let mut lines = BufReader::new(stream);

@@ -17,6 +17,8 @@ mod clocks;
 mod drain;
 mod explain;
 mod hostile;
+#[path = "../support/logs.rs"]
+mod logs;
 mod refusals;
 mod reload;
 mod secrets;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::{Client, exchange};
-use crate::{PATIENCE, now};
+use crate::{PATIENCE, logs, now};
 
 /// The configuration's file.
 pub(crate) const FILE: &str = "v.toml";
@@ -31,6 +31,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        logs::keep("loopback", &self.0);
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -64,17 +65,21 @@ impl Server {
         let mut command =
             command(&scratch, &["serve", "--config", FILE, "--listen", "127.0.0.1:0"]);
         let done = command.env_remove("VESTIBULE_ADMIN__LISTEN").output().unwrap();
+        logs::keep_text("loopback", &done.stderr);
         (done.status.code(), String::from_utf8(done.stderr).unwrap())
     }
 
     fn start_in(scratch: Scratch, app: &str, config: &str) -> Self {
         fs::write(scratch.0.join(FILE), config).unwrap();
         let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--app", app];
-        let mut child = command(&scratch, &arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = command(&scratch, &arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        logs::follow("loopback", &mut command);
+        // A test of the level itself has it in its file, which the environment would win over.
+        if config.contains("\nlevel = 'debug'") {
+            command.env_remove("VESTIBULE_LOG__LEVEL");
+        }
+        let mut child = command.spawn().unwrap();
         let welcome = BufReader::new(child.stdout.take().unwrap());
         let addresses = welcome.lines().filter_map(|line| {
             let line = line.unwrap();

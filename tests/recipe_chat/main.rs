@@ -12,6 +12,8 @@
 
 mod crash;
 mod journey;
+#[path = "../support/logs.rs"]
+mod logs;
 mod peer;
 mod server;
 mod storm;

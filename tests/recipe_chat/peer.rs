@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use tungstenite::{Error, Message, WebSocket};
 
+use crate::logs::{known, known_in, known_of};
 use crate::server::connect;
 
 /// One HTTP request: its status and its JSON. An error when the server is gone.
@@ -18,6 +19,7 @@ pub(crate) fn call(
     body: &Value,
 ) -> io::Result<(u16, Value)> {
     let mut stream = connect(address)?;
+    known_of(body);
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let mut request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n");
     if let Some(token) = bearer {
@@ -29,13 +31,16 @@ pub(crate) fn call(
             body.len()
         ));
     }
+    known_in(request.as_bytes());
     stream.write_all(format!("{request}\r\n{body}").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let gone = || io::Error::from(ErrorKind::UnexpectedEof);
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(gone)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(gone)?;
-    Ok((status, serde_json::from_str(body).map_err(|_| gone())?))
+    let body = serde_json::from_str(body).map_err(|_| gone())?;
+    known_of(&body);
+    Ok((status, body))
 }
 
 /// A WebSocket in a room.
@@ -53,7 +58,7 @@ impl Client {
         let url = format!("ws://localhost/v1/chat/{room}");
         let (socket, _) = tungstenite::client(url, stream).unwrap();
         let mut client = Self(socket);
-        let payload = json!({ "token": token });
+        let payload = json!({ "token": known(token) });
         let answer = client.ask("auth", &fresh_id(), &payload).unwrap();
         (client, answer["payload"].clone())
     }

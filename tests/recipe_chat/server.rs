@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::PATIENCE;
+use crate::{PATIENCE, logs};
 
 /// Passwords that are cheap to hash, and no limits for people: these tests are no people.
 const CONFIG: &str = "
@@ -61,12 +61,10 @@ impl House {
 
     /// `vestibule` as it starts without a word, on a free port; not waited for.
     pub(crate) fn start(&self) -> Server {
-        let child = self
-            .command(&["--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = self.command(&["--listen", "127.0.0.1:0"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        logs::follow("recipe_chat", &mut command);
+        let child = command.spawn().unwrap();
         Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) }
     }
 
@@ -111,6 +109,7 @@ impl House {
     /// Starts a server that ends by itself: its exit code, and what it says.
     pub(crate) fn fails(&self) -> (Option<i32>, String) {
         let done = self.command(&["--listen", "127.0.0.1:0"]).output().unwrap();
+        logs::keep_text("recipe_chat", &done.stderr);
         (done.status.code(), String::from_utf8(done.stderr).unwrap())
     }
 
@@ -122,6 +121,7 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
+        logs::keep("recipe_chat", &self.0);
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -6,6 +6,8 @@
 #![cfg(all(feature = "cli", feature = "recipes", feature = "tls", target_os = "linux"))]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers fail the test")]
 
+#[path = "../support/logs.rs"]
+mod logs;
 mod manager;
 mod restarts;
 mod told;

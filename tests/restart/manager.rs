@@ -17,7 +17,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::PATIENCE;
+use crate::{PATIENCE, logs};
 
 const CONFIG: &str = "
 [auth]
@@ -105,6 +105,7 @@ impl Manager {
         let mut command = self.command("/bin/sh", &arguments);
         command.env("LISTEN_FDS", "2").env("LISTEN_FDNAMES", "http:admin");
         command.env("NOTIFY_SOCKET", format!("@{}", self.name)).env("WATCHDOG_USEC", "200000");
+        logs::finest(&mut command);
         command.stdin(Stdio::from(self.public.try_clone().unwrap()));
         command.stdout(Stdio::from(OwnedFd::from(self.admin.try_clone().unwrap())));
         Server(command.spawn().unwrap())
@@ -146,7 +147,7 @@ impl Manager {
         let arguments = ["token", "--config", "v.toml", "--sub", user, "--ttl", "1h"];
         let done = self.command(env!("CARGO_BIN_EXE_vestibule"), &arguments).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
+        logs::known(String::from_utf8(done.stdout).unwrap().trim_end()).to_owned()
     }
 
     /// A file of its directory.
@@ -167,6 +168,7 @@ impl Manager {
 
 impl Drop for Manager {
     fn drop(&mut self) {
+        logs::keep("restart", &self.directory);
         let _ = fs::remove_dir_all(&self.directory);
     }
 }

@@ -12,6 +12,7 @@
 mod documents;
 mod files;
 mod layers;
+mod logs;
 mod paths;
 
 use std::path::{Path, PathBuf};

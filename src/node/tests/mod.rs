@@ -72,6 +72,8 @@ impl World {
 
     fn with_app(mut config: Config, app: Box<dyn App>) -> Self {
         config.auth.secret = SECRET.to_owned();
+        crate::logs::in_process("lib");
+        crate::logs::known(SECRET);
         Self {
             node: Node::new(&config, 1, app).unwrap(),
             now: Now { monotonic: Instant::START, unix: UnixTime::from_millis(1_800_000_000_000) },
@@ -186,12 +188,13 @@ impl World {
 
     fn sign(&self, claims: &Value) -> String {
         let key = EncodingKey::from_secret(SECRET.as_bytes());
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap()
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap();
+        crate::logs::known(&token).to_owned()
     }
 
     /// Sends a fresh `auth`; returns its id.
     fn auth(&mut self, id: ConnId, token: &str) -> String {
-        self.say(id, "auth", json!({ "token": token }))
+        self.say(id, "auth", json!({ "token": crate::logs::known(token) }))
     }
 
     /// Sends a chat message; returns its id.

@@ -74,6 +74,8 @@ impl Kitchen {
     }
 
     fn open_with(config: &Config, commit: Commit) -> Self {
+        crate::logs::in_process("lib");
+        crate::logs::known(SECRET);
         let (app, answers) = RecipesApp::open_with(config, commit).unwrap();
         let (sender, done) = mpsc::channel();
         answers.connect(move |completion| drop(sender.send(completion)));
@@ -105,6 +107,7 @@ impl Kitchen {
     ) -> Option<Response> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         assert!(self.app.serves(path), "{path}");
+        crate::logs::known_of(body);
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let (ticket, now) = (self.ticket(), self.now);
         let request = Request {
@@ -214,7 +217,9 @@ impl Kitchen {
 }
 
 fn body(response: &Response) -> Value {
-    serde_json::from_slice(&response.body).unwrap()
+    let body = serde_json::from_slice(&response.body).unwrap();
+    crate::logs::known_of(&body);
+    body
 }
 
 fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
