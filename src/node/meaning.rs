@@ -19,8 +19,12 @@ pub(super) fn of(how: Ending) -> &'static str {
              proxy whose idle time-out is shorter than limits.ping. Look at what is in between"
         }
         Ending::HungUp(Hangup::Reset) => {
-            "The TCP connection broke: a network that changed, a device that slept, or a proxy that \
-             was restarted. The client connects again; look at the network if there are many"
+            "The TCP connection broke: a network that changed, a device that slept, or a proxy \
+             that was restarted. The client connects again; look at the network if there are many"
+        }
+        Ending::HungUp(Hangup::Tls) => {
+            "The TLS session failed, mostly in its handshake: a client that does not trust the \
+             certificate, knows no version, or speaks no TLS. The log tells which, at debug"
         }
         Ending::Dropped(why) => of_drop(why),
     }
@@ -68,13 +72,13 @@ fn of_refusal(refusal: Refusal) -> &'static str {
              and http.requests"
         }
         Refusal::TooManyRequests(_) => {
-            "Its address has used up its allowance, or holds too many pending connections. Behind a \
-             proxy, set http.trusted_proxies; else see limits.auth_per_minute_per_ip and \
+            "Its address has used up its allowance, or holds too many pending connections. Behind \
+             a proxy, set http.trusted_proxies; else see limits.auth_per_minute_per_ip and \
              limits.pending_per_ip"
         }
         Refusal::InvalidToken(_) => {
-            "The token in the request is missing or not good; the text says why. The client needs a \
-             fresh one; if all are refused, look at auth.* and at the clocks"
+            "The token in the request is missing or not good; the text says why. The client needs \
+             a fresh one; if all are refused, look at auth.* and at the clocks"
         }
         Refusal::LengthRequired => "A body came in chunks. The client must send its length",
         Refusal::BodyTooLarge => "The body is larger than http.body_bytes",
@@ -127,8 +131,8 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
              again by itself; see limits.ping if there are many"
         }
         Is::ReauthTimeout => {
-            "The client was asked for a fresh token and sent none within auth.reauth_grace. Look at \
-             whether it handles auth_required, and at where it gets its tokens"
+            "The client was asked for a fresh token and sent none within auth.reauth_grace. Look \
+             at whether it handles auth_required, and at where it gets its tokens"
         }
         Is::SubjectChanged => {
             "The fresh token was somebody else's. The client must connect anew for another user"
@@ -142,8 +146,8 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
              see limits.messages_per_minute and limits.waiting_messages"
         }
         Is::SlowConsumer => {
-            "The client read more slowly than its room spoke, and limits.outbound_bytes was full. A \
-             bad network or a client that hangs; it comes back and catches up"
+            "The client read more slowly than its room spoke, and limits.outbound_bytes was full. \
+             A bad network or a client that hangs; it comes back and catches up"
         }
         Is::Internal => "A fault of the server's or of the application's. Look at the log",
         Is::Overloaded => {
@@ -163,8 +167,8 @@ fn of_newcomer(reason: CloseReason) -> &'static str {
     use CloseReason as Is;
     match reason {
         Is::AuthTimeout => {
-            "No auth message came within auth.timeout of the upgrade. The client waits for its token \
-             for too long, or does not know that auth comes first"
+            "No auth message came within auth.timeout of the upgrade. The client waits for its \
+             token for too long, or does not know that auth comes first"
         }
         Is::FirstMessageNotAuth => {
             "The first message was not auth: an old client. Update it, or see auth.mode"
@@ -177,11 +181,12 @@ fn of_newcomer(reason: CloseReason) -> &'static str {
              key that was changed, or a forgery. Compare auth.* with whoever signs"
         }
         Is::TokenExpired => {
-            "The token's exp was past. The client must fetch a fresh one before it connects; if all \
-             are refused, compare the clocks"
+            "The token's exp was past. The client must fetch a fresh one before it connects; if \
+             all are refused, compare the clocks"
         }
         Is::TokenNotYetValid => {
-            "The token's nbf is to come: the issuer's clock is ahead. Set the clocks, or auth.leeway"
+            "The token's nbf is to come: the issuer's clock is ahead. Set the clocks, or \
+             auth.leeway"
         }
         Is::InvalidTokenPayload => {
             "A claim is missing or not ours: sub, exp, iss or aud. Compare auth.issuer and \
@@ -199,8 +204,9 @@ fn of_newcomer(reason: CloseReason) -> &'static str {
             "There is no such recipe, or it is not this user's. The application decides"
         }
         Is::TooManyAuthAttempts => {
-            "Its address has used up its allowance with tokens that were not good, or the connection \
-             sent auth too often. See limits.auth_per_minute_per_ip, and http.trusted_proxies"
+            "Its address has used up its allowance with tokens that were not good, or the \
+             connection sent auth too often. See limits.auth_per_minute_per_ip and \
+             http.trusted_proxies"
         }
         _ => "See the table of close reasons in the protocol",
     }

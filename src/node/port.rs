@@ -110,6 +110,8 @@ pub enum Hangup {
     Eof,
     /// The connection broke.
     Reset,
+    /// The driver could not go on with its TLS session.
+    Tls,
 }
 
 /// Why an accepted socket gets no slot: the driver drops it.

@@ -149,6 +149,10 @@ fn who_speaks_plain_http_is_told_that_this_is_tls() {
     let (head, body) = exchange(server.connect(), b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{head}");
     assert!(body.contains("\"tls_required\""), "{body}");
+    let admin = server.admin.to_string();
+    let told = server.run(&["explain", "--admin", &admin, "--last", "1", "--json"]).stdout;
+    let told: Value = serde_json::from_slice(&told).unwrap();
+    assert_eq!(told["ends"][0]["end"]["reason"], "tls", "{told}");
 }
 
 #[test]

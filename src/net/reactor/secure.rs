@@ -120,7 +120,7 @@ impl Reactor {
             (Err(End::Failed(error)), _) => {
                 log::debug!(connection:% = id; "TLS: {error}");
                 self.say_last(id);
-                self.hang_up(id, Hangup::Reset);
+                self.hang_up(id, Hangup::Tls);
             }
             (_, Err(error)) => self.broke(id, &error),
             (Err(End::Eof), Ok(())) => self.end_of_input(id),

@@ -191,6 +191,7 @@ fn parts(how: Ending) -> Parts {
         Ending::ClosedByClient(code) => ("closed_by_client", code, "normal", None),
         Ending::HungUp(Hangup::Eof) => ("hung_up", None, "eof", None),
         Ending::HungUp(Hangup::Reset) => ("hung_up", None, "reset", None),
+        Ending::HungUp(Hangup::Tls) => ("hung_up", None, "tls", None),
         Ending::Refused(refusal) => {
             let (status, code, text) = refusal.parts();
             ("refused", Some(status), code, Some(text))
