@@ -27,6 +27,7 @@ fn a_turn_makes_one_handshake_where_its_share_is_no_more() {
     let mut config = config();
     (config.tls.cert_file, config.tls.key_file) = (fixture("p256.pem"), fixture("p256.key.pem"));
     config.limits.pending_per_turn = 8;
+    crate::logs::in_process("lib");
     let mut server = Server::bind(&config, Box::new(Parrot(mpsc::channel().0))).unwrap();
     let reactor = &mut server.reactor;
     let clients: Vec<_> = (0..6).map(|_| greeting(reactor.listeners.addresses()[0])).collect();
