@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::counts::{Call, Fate};
+use crate::config::memory::BACKEND_ANSWER_BYTES;
 use crate::node::Outcome;
 use crate::node::app::{Admission, Incoming, Join, Json, Left, Update};
 use crate::protocol::ErrorCode;
 
 /// The longest answer, in bytes.
-pub(super) const MAX_ANSWER: usize = 1 << 20;
+pub(super) const MAX_ANSWER: usize = BACKEND_ANSWER_BYTES;
 
 /// A request's body. What goes into it has been parsed before, so it can be written.
 #[derive(Serialize)]

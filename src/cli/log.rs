@@ -4,7 +4,8 @@
 //! a lock that is held for a push, and a thread writes. A full queue drops the line and counts it;
 //! a line in the log says how many were dropped as soon as there is room again.
 //!
-//! Memory: at most [`COPIES`] queues of lines of at most 4 KiB.
+//! Memory: at most three queues of lines of at most 4 KiB, see
+//! [`LINE_COPIES`](vestibule::config::memory::LINE_COPIES).
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -20,10 +21,6 @@ use vestibule::config;
 use vestibule::time::{Rfc3339, UnixTime};
 
 use super::text::{Line, one_line};
-
-/// A queue's lines are there while it fills, once more when the writer has taken them, and once
-/// more as the one text that is written.
-pub(super) const COPIES: usize = 3;
 
 /// The logger's handle: to wait for the last lines, and to read what was dropped.
 #[derive(Clone, Debug)]

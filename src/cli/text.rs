@@ -2,8 +2,7 @@
 
 use std::fmt::{self, Write};
 
-/// The most bytes of one log line's message or one fault.
-pub(super) const LINE_BYTES: usize = 4_096;
+use vestibule::config::memory::LINE_BYTES;
 
 /// `text` on one line: control characters escaped, cut at [`LINE_BYTES`].
 pub(super) fn one_line(text: &str) -> String {

@@ -10,6 +10,7 @@ pub mod check;
 mod http;
 mod limits;
 mod log;
+pub mod memory;
 mod network;
 mod recipes;
 #[cfg(feature = "schema")]
