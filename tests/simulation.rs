@@ -144,6 +144,11 @@ fn worlds_with_forgers_new_keys_orders_and_stops_keep_every_invariant_and_heal()
     assert!(sum(&|metrics| metrics.closes(CloseReason::TooManyAuthAttempts)) > 100);
     assert!(sum(&|metrics| metrics.refusals(429)) > 1_000);
     assert!(sum(&|metrics| metrics.refused_pending) > 0);
+    assert!(sum(&|metrics| metrics.shed_pending) > 10);
+    assert!(sum(&|metrics| metrics.shed_members) > 10);
+    assert!(sum(&|metrics| metrics.shed_readers) > 10);
+    assert!(sum(&|metrics| metrics.refused_questions) > 10);
+    assert!(sum(&|metrics| metrics.crowded_messages) > 10);
     let longest = reports.iter().map(|report| report.metrics.timer_lateness.max()).max();
     assert!(longest > Some(60_000_000), "nobody was stopped for long: {longest:?}");
 }

@@ -159,6 +159,44 @@ impl Faults {
         self.within("limits.worker_queue", limits.worker_queue, 1..=MAX_QUEUE);
         self.within("limits.storage_queue", limits.storage_queue, 1..=MAX_QUEUE);
         self.within("limits.pending_per_turn", limits.pending_per_turn, 1..=65_536);
+        self.budgets(config);
+    }
+
+    /// A budget that the largest piece does not fit into would shed every sender of one.
+    fn budgets(&mut self, config: &Config) {
+        let (limits, http) = (&config.limits, &config.http);
+        let first = limits.pending_message_bytes.min(limits.message_bytes);
+        let request = http.header_bytes.get().saturating_add(http.body_bytes.max(first).get());
+        for (key, budget, largest, what) in [
+            (
+                "limits.pending_input_total",
+                limits.pending_input_total,
+                request,
+                "http.header_bytes and the larger of http.body_bytes and limits.pending_message_bytes",
+            ),
+            (
+                "limits.member_input_total",
+                limits.member_input_total,
+                limits.message_bytes.get(),
+                "limits.message_bytes",
+            ),
+            (
+                "limits.outbound_total",
+                limits.outbound_total,
+                limits.outbound_bytes.get(),
+                "limits.outbound_bytes",
+            ),
+            (
+                "limits.work_total",
+                limits.work_total,
+                request,
+                "http.header_bytes and http.body_bytes",
+            ),
+        ] {
+            if budget.get() > 0 && budget.get() / 4 < largest {
+                self.add(key, format!("{budget} is less than 4 times {what}: {largest} bytes"));
+            }
+        }
     }
 
     fn rest(&mut self, config: &Config) {

@@ -56,6 +56,16 @@ pub struct Limits {
     ///
     /// Range: `512` to `16MiB`.
     pub pending_message_bytes: Size,
+    /// What all who are not authenticated have sent and is not finished, with its buffers. Beyond it
+    /// [who holds most is refused](#who-goes-when-it-is-too-much). `0`: no limit but each one's own.
+    ///
+    /// Range: `0`, or 4 of the largest requests and more.
+    pub pending_input_total: Size,
+    /// What all members have sent and is not finished, or waits for an earlier answer, with its
+    /// buffers. Beyond it who holds most is closed. `0`: no limit but each one's own.
+    ///
+    /// Range: `0`, or 4 of the largest messages and more.
+    pub member_input_total: Size,
     /// Messages of one connection that wait for the answer to an earlier one. More wait in the
     /// kernel, and slow that client alone.
     ///
@@ -66,6 +76,17 @@ pub struct Limits {
     ///
     /// Range: `0` or more.
     pub outbound_bytes: Size,
+    /// Queued to all readers, with the queues; what they share counts once. Beyond it the slowest
+    /// reader is closed. `0`: no limit but each one's own.
+    ///
+    /// Range: `0`, or 4 times `limits.outbound_bytes` and more.
+    pub outbound_total: Size,
+    /// What the application was asked and has not answered, twice its text and some. Beyond it
+    /// messages of members wait, and beyond half of it joins and requests are refused. `0`: no limit
+    /// but the queues' own.
+    ///
+    /// Range: `0`, or 4 of the largest requests and more.
+    pub work_total: Size,
     /// Silence after which a ping is sent; the connection ends after 2 that stay unanswered.
     /// Shorter notices the dead sooner and wakes phones more often. `0s`: never.
     ///
@@ -131,8 +152,12 @@ impl Default for Limits {
             messages_per_minute: 30,
             message_bytes: Size::kib(64),
             pending_message_bytes: Size::kib(16),
+            pending_input_total: Size::bytes(0),
+            member_input_total: Size::bytes(0),
             waiting_messages: 16,
             outbound_bytes: Size::kib(256),
+            outbound_total: Size::bytes(0),
+            work_total: Size::bytes(0),
             ping: Length::from_secs(30),
             replay_entries: 65_536,
             revocations: 65_536,

@@ -11,7 +11,7 @@ use super::Config;
 /// debugging.
 pub const PROGRAM_BYTES: u128 = if cfg!(debug_assertions) { 22 << 20 } else { 12 << 20 };
 /// A connection's own state, authenticated: its slot, its timer entry, its places in a room, among
-/// its user's, its socket, its event.
+/// its user's, and in two budgets, its socket, its event.
 pub const CONNECTION_BYTES: u128 = 512;
 /// What a connection or a room is called at most: a room's 128 characters of ASCII, and a user's
 /// 256 characters of up to 4 bytes.
@@ -28,6 +28,13 @@ pub const LINE_BYTES: usize = 4_096;
 pub const LINE_COPIES: usize = 3;
 /// The longest answer of a backend, which a thread holds while it reads it.
 pub const BACKEND_ANSWER_BYTES: usize = 1 << 20;
+/// What a budget counts for each connection that holds some of it, beside the bytes: the boxes
+/// and queues that are there only then.
+pub const HOLDER_BYTES: usize = 512;
+/// What `limits.work_total` counts for each question beside its texts: its place, and the work
+/// itself.
+pub const QUESTION_BYTES: usize = 512;
+
 /// Two ordered trees: a user's hash with two dates, and a date with the hash.
 const REVOCATION_BYTES: u128 = 72;
 /// One accepted `auth` message: 12 bytes of key, and the slack of an ordered tree.
@@ -140,20 +147,36 @@ fn connections(config: &Config, rows: &mut Vec<Row>) {
 fn inputs(config: &Config, rows: &mut Vec<Row>) {
     let (limits, http) = (&config.limits, &config.http);
     let message = limits.message_bytes.get();
-    let first = http.header_bytes.get().saturating_add(limits.pending_message_bytes.get());
-    let waiting = wide(message) * u128::from(limits.waiting_messages);
-    // An empty queue takes one message of any length, and an answer is the longest.
-    let outbound = limits.outbound_bytes.get();
-    let queued = wide(outbound.max(longest_answer(config)));
-    let slow = row("limits.outbound_bytes, to slow readers", limits.connections, queued);
-    let requests = wide(http.body_bytes.get());
-    rows.extend([
-        row("http.header_bytes + pending_message_bytes", limits.pending, wide(first)),
-        row("http.requests, of body_bytes", http.requests, requests),
-        row("limits.message_bytes, unfinished", limits.connections, wide(message)),
-        row("limits.waiting_messages, of message_bytes", limits.connections, waiting),
-        Row { each: (outbound > 0).then_some(queued), ..slow },
-    ]);
+    match limits.pending_input_total.get() {
+        0 => {
+            let first = http.header_bytes.get().saturating_add(limits.pending_message_bytes.get());
+            let what = "http.header_bytes + pending_message_bytes";
+            rows.push(row(what, limits.pending, wide(first)));
+            let body = wide(http.body_bytes.get());
+            rows.push(row("http.requests, of body_bytes", http.requests, body));
+        }
+        total => rows.push(loose("limits.pending_input_total *", 1, total)),
+    }
+    match limits.member_input_total.get() {
+        0 => {
+            let what = "limits.message_bytes, unfinished";
+            rows.push(row(what, limits.connections, wide(message)));
+            let waiting = wide(message) * u128::from(limits.waiting_messages);
+            let what = "limits.waiting_messages, of message_bytes";
+            rows.push(row(what, limits.connections, waiting));
+        }
+        total => rows.push(loose("limits.member_input_total *", 1, total)),
+    }
+    match limits.outbound_total.get() {
+        0 => {
+            // An empty queue takes one message of any length, and an answer is the longest.
+            let bytes = limits.outbound_bytes.get();
+            let each = wide(bytes.max(longest_answer(config)));
+            let row = row("limits.outbound_bytes, to slow readers", limits.connections, each);
+            rows.push(Row { each: (bytes > 0).then_some(each), ..row });
+        }
+        total => rows.push(loose("limits.outbound_total *", 1, total)),
+    }
 }
 
 fn tables(config: &Config, rows: &mut Vec<Row>) {
@@ -177,13 +200,19 @@ fn work(config: &Config, rows: &mut Vec<Row>) {
     let message = wide(limits.message_bytes.get());
     let has_backend = !backend.url.is_empty();
     rows.push(row("limits.workers, stacks", limits.workers, STACK_BYTES));
-    rows.push(row("limits.worker_queue, of message_bytes", limits.worker_queue, message));
-    if has_backend {
-        let each = message + NAME_BYTES;
-        rows.push(row("backend.queue, of message_bytes", backend.queue, each));
-    }
-    if is_recipe_chat(config) {
-        rows.push(row("limits.storage_queue, of message_bytes", limits.storage_queue, message));
+    match limits.work_total.get() {
+        0 => {
+            rows.push(row("limits.worker_queue, of message_bytes", limits.worker_queue, message));
+            if has_backend {
+                let each = message + NAME_BYTES;
+                rows.push(row("backend.queue, of message_bytes", backend.queue, each));
+            }
+            if is_recipe_chat(config) {
+                let what = "limits.storage_queue, of message_bytes";
+                rows.push(row(what, limits.storage_queue, message));
+            }
+        }
+        total => rows.push(loose("limits.work_total *", 1, total)),
     }
     rows.push(row("limits.worker_queue, places", limits.worker_queue, PLACE_BYTES));
     if has_backend {

@@ -184,7 +184,7 @@ impl Reactor {
         while let Some(unit) = self.schedule.next_authenticated() {
             self.serve(unit);
             served += 1;
-            if served % UNITS_PER_FLUSH == 0 {
+            if served % UNITS_PER_FLUSH == 0 || self.node.should_flush() {
                 self.act();
             }
         }
@@ -198,6 +198,9 @@ impl Reactor {
         }
         while let Some(unit) = self.schedule.next_pending() {
             self.serve(unit);
+            if self.node.should_flush() {
+                self.act();
+            }
         }
         // Read anew: what is written now may start a peer's clock.
         self.now = self.clock.now();

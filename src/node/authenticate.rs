@@ -8,6 +8,7 @@ use super::connection::{PendingJoin, Reserved};
 use super::port::{Action, Command, Outcome, Work};
 use super::questions::Kind;
 use super::session::Clocks;
+use super::shed::cost;
 use crate::auth::{Begun, Evidence, Principal, Replayed, Signed};
 use crate::protocol::{CloseReason, RecipeUpdate, SessionInfo};
 use crate::time::{Now, UnixTime};
@@ -194,6 +195,11 @@ impl Node {
             claims: &principal.claims,
             reauth,
         };
+        let text = room.len() + principal.user.len() + principal.claims.len();
+        let room_to_ask = if reauth { Some(cost(text)) } else { self.room_to_ask(text) };
+        let Some(cost) = room_to_ask else {
+            return self.joined(now, index, &join, Outcome::Refused);
+        };
         match self.app.on_join(&question) {
             Reply::Now(admission) => self.joined(now, index, &join, Outcome::Join(admission)),
             reply => {
@@ -201,7 +207,7 @@ impl Node {
                     connection.waiting.get_or_insert_default().join = Some(join);
                 }
                 let answer_by = now.monotonic + self.policy.answer_timeout;
-                self.questions.open(now.monotonic, ticket, asker, Kind::Join, answer_by);
+                self.questions.open(now.monotonic, ticket, asker, Kind::Join, answer_by, cost);
                 if let Reply::Later(job) = reply {
                     let work = Work::Join(job);
                     self.actions.push_back(Action::Submit(Command { ticket, work }));

@@ -9,12 +9,14 @@ use smol_str::SmolStr;
 use super::Node;
 use super::answers::{Known, MessageKey};
 use super::app::{Answer, Incoming, Reply, Update};
+use super::budget::Side;
 use super::connection::PendingMessage;
 use super::frame::Shared;
 use super::metrics::Call;
 use super::port::{Action, Command, Completion, Outcome, Ticket, Work};
 use super::questions::{Kind, Question};
 use super::session::Verdict;
+use super::shed::cost;
 use crate::id::ConnId;
 use crate::protocol::{ChatMessage, ErrorCode, ErrorPayload, RecipeUpdate, ServerMessage};
 use crate::time::Now;
@@ -22,6 +24,11 @@ use crate::time::Now;
 impl Node {
     /// Work that somebody else did is done.
     pub fn handle_completion(&mut self, now: Now, done: Completion) {
+        self.on_completion(now, done);
+        self.relieve(now);
+    }
+
+    fn on_completion(&mut self, now: Now, done: Completion) {
         let is_refused = matches!(done.outcome, Outcome::Refused);
         self.metrics.refused_work += u64::from(is_refused);
         match self.questions.close(done.ticket) {
@@ -117,6 +124,7 @@ impl Node {
             id,
             content,
         };
+        let text = room.len() + user.len() + id.len() + content.len();
         match self.app.on_message(&message) {
             Reply::Now(answer) => {
                 self.answers.answered(now.monotonic, key, &answer);
@@ -128,7 +136,8 @@ impl Node {
             reply => {
                 let kind = Kind::Message { key, also: None, room };
                 let answer_by = now.monotonic + self.policy.answer_timeout;
-                self.questions.open(now.monotonic, ticket, asker, kind, answer_by);
+                let cost = cost(text);
+                self.questions.open(now.monotonic, ticket, asker, kind, answer_by, cost);
                 self.answers.asked(now.monotonic, key, ticket);
                 self.await_answer(now, index, ticket, id);
                 if let Reply::Later(job) = reply {
@@ -254,6 +263,7 @@ impl Node {
         frame: &Shared,
     ) -> usize {
         let (mut slow, mut reached) = (Vec::new(), 0);
+        self.pool.share(frame);
         for index in self.rooms.members(room) {
             let Some(connection) = self.connections.get_mut(index) else { continue };
             let id = ConnId::new(index as u32, connection.generation);
@@ -265,6 +275,9 @@ impl Node {
                 slow.push(index);
                 continue;
             }
+            if !self.output.is_empty() && self.output.has(index) {
+                self.output.set(index, Side::Members, connection.outbox.weight());
+            }
             self.metrics.frames_out += 1;
             reached += 1;
             if !std::mem::replace(&mut connection.is_flush_queued, true) {
@@ -272,8 +285,10 @@ impl Node {
             }
         }
         for index in slow {
+            self.metrics.slow_consumers += 1;
             self.close_slow_consumer(now, index);
         }
+        self.pool.shared(frame);
         reached
     }
 }

@@ -115,7 +115,7 @@ impl Node {
             self.checks.submitted += 1;
             self.metrics.signature_checks += 1;
             // Whatever the worker's time, its completion comes; the connection has its own deadline.
-            self.questions.open(Instant::START, ticket, asker, Kind::Check, Instant::NEVER);
+            self.questions.open(Instant::START, ticket, asker, Kind::Check, Instant::NEVER, 0);
             self.actions.push_back(Action::Submit(Command { ticket, work }));
         }
     }

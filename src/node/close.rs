@@ -55,7 +55,7 @@ impl Node {
     pub(super) fn close_slow_consumer(&mut self, now: Now, index: usize) {
         if let Some(connection) = self.connections.get_mut(index) {
             connection.outbox.drop_unsent(&mut self.pool);
-            self.metrics.slow_consumers += 1;
+            self.weigh_output(index);
             self.close(now, index, CloseReason::SlowConsumer);
         }
     }
@@ -95,6 +95,7 @@ impl Node {
             let taken = connection.outbox.push(&mut self.pool, frame, 0);
             debug_assert!(taken.is_ok(), "a queue without a bound takes every frame");
         }
+        self.weigh_output(index);
         self.flush(index);
     }
 
@@ -117,6 +118,7 @@ impl Node {
         {
             self.actions.push_back(Action::Close(id));
         }
+        self.weigh_input(index);
     }
 
     /// Leaves room and user, tells the application, and takes back what was reserved.
@@ -124,6 +126,7 @@ impl Node {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let waiting = connection.waiting.take();
         connection.wanted_room = None;
+        self.weigh_input(index);
         if let Some(waiting) = waiting {
             if let Some(check) = waiting.check {
                 self.checks.forget(&check);
@@ -147,6 +150,7 @@ impl Node {
     pub(super) fn free(&mut self, index: usize) {
         let Some(mut connection) = self.connections.try_remove(index) else { return };
         connection.outbox.clear(&mut self.pool);
+        self.weigh_nothing(index);
         if connection.is_admin {
             self.admin.connections -= 1;
             return;

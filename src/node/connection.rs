@@ -80,7 +80,11 @@ pub(crate) struct Waiting {
     /// An `auth` that came while another is checked, or with the application.
     pub(crate) auth: Option<Box<str>>,
     /// Texts that came meanwhile, in order.
-    pub(crate) texts: VecDeque<Box<str>>,
+    texts: VecDeque<Box<str>>,
+    /// What they take.
+    text_bytes: usize,
+    /// Its place among those who wait until the application is asked less is taken.
+    pub(crate) is_in_crowd: bool,
 }
 
 impl Waiting {
@@ -91,13 +95,47 @@ impl Waiting {
             && self.request.is_none()
             && self.auth.is_none()
             && self.texts.is_empty()
+            && !self.is_in_crowd
     }
 
-    /// Bytes that wait.
-    pub(crate) fn kept_bytes(&self) -> usize {
-        let texts: usize = self.texts.iter().map(|text| text.len()).sum();
-        texts + self.check.as_ref().map_or(0, PendingCheck::kept_bytes)
+    /// Puts a text behind the others.
+    pub(crate) fn push(&mut self, text: &str) {
+        self.text_bytes += weight(text);
+        self.texts.push_back(text.into());
     }
+
+    /// Takes the first text out.
+    pub(crate) fn pop(&mut self) -> Option<Box<str>> {
+        let text = self.texts.pop_front()?;
+        self.text_bytes = self.text_bytes.saturating_sub(weight(&text));
+        Some(text)
+    }
+
+    /// How many bytes the first text has.
+    pub(crate) fn next_bytes(&self) -> Option<usize> {
+        self.texts.front().map(|text| text.len())
+    }
+
+    /// How many texts wait.
+    pub(crate) fn texts(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Does a text wait?
+    pub(crate) fn has_texts(&self) -> bool {
+        !self.texts.is_empty()
+    }
+
+    /// Bytes that wait. O(1).
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let auth = self.auth.as_ref().map_or(0, |auth| auth.len());
+        self.text_bytes + auth + self.check.as_ref().map_or(0, PendingCheck::kept_bytes)
+    }
+}
+
+/// What a text takes, with its place in the queue.
+fn weight(text: &str) -> usize {
+    text.len() + 2 * size_of::<Box<str>>()
 }
 
 /// A message whose answer is not there yet.
@@ -209,7 +247,7 @@ impl Connection {
 
     /// Texts that wait for an answer that is not there.
     pub(crate) fn waiting_texts(&self) -> usize {
-        self.waiting.as_ref().map_or(0, |waiting| waiting.texts.len())
+        self.waiting.as_ref().map_or(0, |waiting| waiting.texts())
     }
 
     /// How many bytes the request has whose body is awaited.

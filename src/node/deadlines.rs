@@ -18,6 +18,7 @@ impl Node {
             let Some(index) = self.wheel.pop_due(now.monotonic) else { break };
             self.deadline(now, index);
         }
+        self.relieve(now);
     }
 
     fn deadline(&mut self, now: Now, index: usize) {

@@ -67,6 +67,13 @@ impl Decoder {
         self.partial.as_ref().map_or(0, |partial| partial.kept.len() + partial.message.len())
     }
 
+    /// What they take of memory.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let buffers = |partial: &Partial| partial.kept.capacity() + partial.message.capacity();
+        self.partial.as_deref().map_or(0, |partial| size_of::<Partial>() + buffers(partial))
+    }
+
     /// What was kept of an unfinished frame: to be put before the bytes that came now.
     #[must_use]
     pub fn take_kept(&mut self) -> Vec<u8> {
@@ -75,12 +82,12 @@ impl Decoder {
 
     /// Keeps what is left of an unfinished frame until more comes.
     pub fn keep(&mut self, kept: Vec<u8>) {
+        let is_over = |partial: &mut Box<Partial>| {
+            matches!(partial.fragments, Fragments::None | Fragments::Finished)
+        };
+        drop(self.partial.take_if(is_over));
         if !kept.is_empty() {
             self.partial.get_or_insert_default().kept = kept;
-        } else if self.partial.as_ref().is_some_and(|partial| {
-            matches!(partial.fragments, Fragments::None | Fragments::Finished)
-        }) {
-            self.partial = None;
         }
     }
 

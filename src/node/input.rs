@@ -12,9 +12,14 @@ use crate::time::Now;
 impl Node {
     /// Bytes came. They are unmasked in place; what is left of an unfinished frame is kept.
     pub fn handle_bytes(&mut self, now: Now, id: ConnId, bytes: &mut [u8]) {
-        if self.find(id).is_none() {
-            return;
+        if self.find(id).is_some() {
+            self.on_bytes(now, id, bytes);
+            self.weigh_input(id.index());
+            self.relieve(now);
         }
+    }
+
+    fn on_bytes(&mut self, now: Now, id: ConnId, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(id.index()) else { return };
         connection.session.seen(now.monotonic);
         if connection.is_deaf {
@@ -84,6 +89,8 @@ impl Node {
         // The rest stays for the next bytes: moved, not copied, where it was kept before.
         let rest = if had_kept {
             kept.drain(..at);
+            // A buffer that has held more is not kept at that size for what is left in it.
+            kept.shrink_to(2 * kept.len() + 256);
             kept
         } else {
             bytes.get(at..).unwrap_or_default().to_vec()
@@ -136,10 +143,10 @@ impl Node {
             // What is pipelined behind `auth` is kept, within a bound.
             Phase::Authenticating | Phase::Joining => {
                 let waiting = connection.waiting.get_or_insert_default();
-                if waiting.texts.len() >= self.policy.waiting_messages {
+                if waiting.texts() >= self.policy.waiting_messages {
                     self.close(now, index, CloseReason::RateLimited);
                 } else {
-                    waiting.texts.push_back(text.into());
+                    waiting.push(text);
                 }
             }
             Phase::Connected | Phase::Reauthenticating => self.on_member_text(now, index, text),
@@ -179,11 +186,18 @@ impl Node {
         }
         if !is_auth
             && let Some(waiting) = &mut connection.waiting
-            && (waiting.message.is_some() || !waiting.texts.is_empty())
+            && (waiting.message.is_some() || waiting.has_texts())
         {
-            waiting.texts.push_back(text.into());
+            waiting.push(text);
             return;
         }
+        if !is_auth && self.is_crowded(text.len()) {
+            if let Some(connection) = self.connections.get_mut(index) {
+                connection.waiting.get_or_insert_default().push(text);
+            }
+            return self.wait_in_crowd(index);
+        }
+        let Some(connection) = self.connections.get_mut(index) else { return };
         self.metrics.count_in(&parsed);
         let verdict = connection.session.judge(now.monotonic, &self.policy, &parsed);
         self.carry_out(now, index, verdict);
@@ -192,7 +206,13 @@ impl Node {
     /// An answer is there, or output has gone: what waited for it is handled, and then what waits in
     /// the socket, if nothing was taken from there because the connection `was_full`.
     pub(super) fn resume(&mut self, now: Now, index: usize, mut was_full: bool) {
-        while let Some(connection) = self.connections.get_mut(index) {
+        let mut is_crowded = false;
+        while let Some(connection) = self.connections.get(index) {
+            let waiting = connection.waiting.as_ref();
+            let next = waiting.filter(|waiting| waiting.message.is_none());
+            let next = next.and_then(|waiting| waiting.next_bytes());
+            is_crowded = next.is_some_and(|bytes| self.is_crowded(bytes));
+            let Some(connection) = self.connections.get_mut(index) else { break };
             was_full |= connection.is_full(&self.policy);
             if connection.owes_output(&self.policy) {
                 break;
@@ -204,13 +224,16 @@ impl Node {
             );
             let Some(waiting) = connection.waiting.as_mut().filter(|_| is_member) else { break };
             let auth = if rejoining { None } else { waiting.auth.take() };
-            let is_free = waiting.message.is_none();
-            let next = auth.or_else(|| is_free.then(|| waiting.texts.pop_front()).flatten());
+            let is_free = waiting.message.is_none() && !is_crowded;
+            let next = auth.or_else(|| is_free.then(|| waiting.pop()).flatten());
             let Some(text) = next else { break };
             let parsed = protocol::parse(&text);
             self.metrics.count_in(&parsed);
             let verdict = connection.session.judge(now.monotonic, &self.policy, &parsed);
             self.carry_out(now, index, verdict);
+        }
+        if is_crowded {
+            self.wait_in_crowd(index);
         }
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.tidy();
@@ -219,5 +242,6 @@ impl Node {
             self.actions.push_back(Action::Resume(id));
             self.on_frames(now, index, &mut []);
         }
+        self.weigh_input(index);
     }
 }

@@ -68,8 +68,9 @@ fn of_refusal(refusal: Refusal) -> &'static str {
             "The page's origin is not in http.allowed_origins. Add it there if the page is yours"
         }
         Refusal::AtCapacity => {
-            "The server was full or drained. See /readyz, and limits.connections, limits.pending \
-             and http.requests"
+            "The server was full or drained, or the request held most of what all may hold. See \
+             /readyz, and limits.connections, limits.pending, http.requests and \
+             limits.pending_input_total"
         }
         Refusal::TooManyRequests(_) => {
             "Its address has used up its allowance, or holds too many pending connections. Behind \
@@ -146,13 +147,15 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
              see limits.messages_per_minute and limits.waiting_messages"
         }
         Is::SlowConsumer => {
-            "The client read more slowly than its room spoke, and limits.outbound_bytes was full. \
-             A bad network or a client that hangs; it comes back and catches up"
+            "The client read more slowly than its room spoke: limits.outbound_bytes was full, or \
+             limits.outbound_total and it was the slowest. A bad network or a client that hangs; it \
+             comes back and catches up"
         }
         Is::Internal => "A fault of the server's or of the application's. Look at the log",
         Is::Overloaded => {
-            "There was no worker for what the connection needed. Look at the load, and at \
-             limits.workers and limits.worker_queue"
+            "There was no worker for what the connection needed, or it held most of what all may \
+             hold. Look at the load, at limits.workers and limits.worker_queue, and at the totals \
+             in vestibule_limit_hits_total"
         }
         Is::BackendUnavailable => {
             "The application could not say in time whether the room may be joined. Look at the \

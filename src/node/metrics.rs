@@ -72,6 +72,16 @@ pub struct Metrics {
     pub refused_work: u64,
     /// Frames refused to slow readers.
     pub slow_consumers: u64,
+    /// Connections that were not authenticated and held too much of all unfinished input.
+    pub shed_pending: u64,
+    /// Members that held too much of it.
+    pub shed_members: u64,
+    /// Slow readers that held too much of all that was queued.
+    pub shed_readers: u64,
+    /// Joins and requests that the application was not asked about, as it was asked too much.
+    pub refused_questions: u64,
+    /// Messages that have waited until it was asked less.
+    pub crowded_messages: u64,
     /// Connections that ended without a close of ours.
     pub hangups: u64,
     /// Calls on the admin listener.

@@ -20,6 +20,7 @@ mod admin;
 mod answers;
 pub mod app;
 mod authenticate;
+mod budget;
 mod chat;
 mod checks;
 mod close;
@@ -52,6 +53,7 @@ mod refusal;
 mod request;
 mod schedule;
 mod session;
+mod shed;
 mod upgrade;
 mod wheel;
 
@@ -75,6 +77,7 @@ pub use self::wheel::{TICK_MICROS, Wheel};
 use self::admin::Desk;
 use self::answers::Answers;
 use self::app::App;
+use self::budget::{Budget, Side};
 use self::checks::Checks;
 use self::connection::{Afterwards, Connection};
 use self::drain::Drain;
@@ -118,6 +121,12 @@ pub struct Node {
     metrics: Metrics,
     encoder: Encoder,
     pool: Pool,
+    /// What connections have sent and is not finished.
+    input: Budget,
+    /// What is queued for slow readers.
+    output: Budget,
+    /// Who waits until the application was asked less.
+    crowd: VecDeque<ConnId>,
     ids: MessageIds,
     rng: Rng,
     hashing: SeededState,
@@ -176,6 +185,9 @@ impl Node {
             metrics: Metrics::default(),
             encoder: Encoder::default(),
             pool: Pool::default(),
+            input: Budget::default(),
+            output: Budget::default(),
+            crowd: VecDeque::new(),
             ids: MessageIds::new(rng.next_u64()),
             hashing: SeededState::new(rng.next_u64()),
             rng,
@@ -267,21 +279,27 @@ impl Node {
         }
     }
 
-    /// `written` bytes of the pending output are out.
+    /// `written` bytes of the pending output are out. 0, too, is worth telling: the socket takes no
+    /// more, and what is queued beyond it is a slow reader's.
     pub fn consume_output(&mut self, now: Now, id: ConnId, written: usize) {
-        if self.find(id).is_none() {
+        if !self.has_output(id) {
             return;
         }
         let Some(connection) = self.connections.get_mut(id.index()) else { return };
         let owed_output = connection.owes_output(&self.policy);
         connection.outbox.consume(&mut self.pool, written);
         let owes_output = connection.owes_output(&self.policy);
-        if connection.outbox.is_empty() {
+        let is_out = connection.outbox.is_empty();
+        if !is_out || self.output.has(id.index()) {
+            self.is_slow(id.index());
+        }
+        if is_out {
             self.everything_is_out(now, id.index());
         }
         if owed_output && !owes_output {
             self.resume(now, id.index(), true);
         }
+        self.relieve(now);
     }
 
     /// Does the connection take input? If not, the driver leaves it in the socket until
@@ -350,6 +368,9 @@ impl Node {
             addresses: self.limiter.len(),
             pending_addresses: self.pending_by_address.len(),
             buffered_bytes: self.connections.iter().map(|(_, c)| kept(c)).sum(),
+            budgeted_bytes: self.input.total(Side::Strangers)
+                + self.input.total(Side::Members)
+                + self.pool.held(),
         }
     }
 
@@ -403,6 +424,10 @@ impl Node {
         if before.is_pending() && !after.is_pending() {
             self.uncount_pending(index);
         }
+        if before.is_authenticated() != after.is_authenticated() {
+            self.weigh_input(index);
+            self.weigh_output(index);
+        }
         self.arm(index);
         Some(result)
     }
@@ -435,8 +460,10 @@ impl Node {
         let bound = self.policy.outbound_bytes;
         if connection.outbox.push(&mut self.pool, frame, bound).is_ok() {
             self.metrics.frames_out += 1;
+            self.weigh_output(index);
             self.flush(index);
         } else {
+            self.metrics.slow_consumers += 1;
             self.close_slow_consumer(now, index);
         }
     }
@@ -449,6 +476,7 @@ impl Node {
             let taken = connection.outbox.push(&mut self.pool, frame, 0);
             debug_assert!(taken.is_ok(), "a queue without a bound takes every frame");
             self.metrics.frames_out += 1;
+            self.weigh_output(index);
             self.flush(index);
         }
     }
@@ -515,4 +543,6 @@ pub struct Usage {
     pub pending_addresses: usize,
     /// Bytes in buffers and queues of connections.
     pub buffered_bytes: usize,
+    /// What the budgets for input and output count: the memory that these take.
+    pub budgeted_bytes: usize,
 }

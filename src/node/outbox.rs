@@ -5,11 +5,17 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::sync::Arc;
 
 use super::frame::Shared;
+use crate::config::memory::HOLDER_BYTES;
 
 /// What one frame costs beside its bytes: its place in the queue.
 const FRAME_OVERHEAD: usize = size_of::<Shared>();
+/// What it takes of memory beside them: its counts, and the allocator's own.
+const FRAME_HEAP: usize = 32;
+/// What its place takes of memory in a queue that doubles to grow.
+const PLACE_HEAP: usize = 2 * size_of::<Shared>();
 /// Empty queues that are kept for the next peer.
 const POOLED: usize = 128;
 /// Queues longer than this are not kept: one slow reader must not leave its size behind.
@@ -39,6 +45,8 @@ pub(super) struct Pool {
     queues: Vec<Box<Queue>>,
     /// What all outboxes of this pool weigh: kept as they change, so that nobody has to add it up.
     weight: usize,
+    /// What they take of memory: a frame that several share once.
+    held: usize,
 }
 
 impl Pool {
@@ -47,6 +55,39 @@ impl Pool {
     pub(super) fn weight(&self) -> usize {
         self.weight
     }
+
+    /// What is queued takes so much of memory, what peers share counted once.
+    #[must_use]
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// `frame` is about to be queued for several peers: it counts until the last one's is out.
+    pub(super) fn share(&mut self, frame: &Shared) {
+        self.held += frame_heap(frame);
+    }
+
+    /// It was queued for whoever it is for. If that was nobody, it does not count.
+    pub(super) fn shared(&mut self, frame: &Shared) {
+        self.release(frame);
+    }
+
+    /// A queue lets `frame` go.
+    fn drop_frame(&mut self, frame: &Shared) {
+        self.held = self.held.saturating_sub(PLACE_HEAP);
+        self.release(frame);
+    }
+
+    /// This reference to `frame` goes: with the last one its bytes do.
+    fn release(&mut self, frame: &Shared) {
+        if Arc::strong_count(frame) == 1 {
+            self.held = self.held.saturating_sub(frame_heap(frame));
+        }
+    }
+}
+
+fn frame_heap(frame: &Shared) -> usize {
+    frame.len() + FRAME_HEAP
 }
 
 /// The peer reads too slowly: the frame was not taken.
@@ -79,6 +120,14 @@ impl Outbox {
         {
             return Err(Full);
         }
+        // Who shares it has counted it.
+        if Arc::strong_count(&frame) == 1 {
+            pool.held += frame_heap(&frame);
+        }
+        if self.queue.is_none() {
+            pool.held += HOLDER_BYTES;
+        }
+        pool.held += PLACE_HEAP;
         let queue = self.queue.get_or_insert_with(|| pool.queues.pop().unwrap_or_default());
         queue.frames.push_back(frame);
         queue.weight += weight;
@@ -106,6 +155,7 @@ impl Outbox {
         let keep = queue.frames.iter().take_while(is_taken).count();
         for frame in queue.frames.drain(keep..) {
             queue.weight = queue.weight.saturating_sub(frame.len() + FRAME_OVERHEAD);
+            pool.drop_frame(&frame);
         }
         pool.weight = pool.weight.saturating_sub(before - queue.weight);
         if keep == 0 {
@@ -137,6 +187,7 @@ impl Outbox {
         {
             queue.sent -= first.len();
             queue.weight = queue.weight.saturating_sub(FRAME_OVERHEAD);
+            pool.drop_frame(first);
             queue.frames.pop_front();
         }
         pool.weight = pool.weight.saturating_sub(before - queue.weight);
@@ -148,13 +199,18 @@ impl Outbox {
     /// Drops everything.
     pub(super) fn clear(&mut self, pool: &mut Pool) {
         if let Some(queue) = &mut self.queue {
-            queue.frames.clear();
+            for frame in queue.frames.drain(..) {
+                pool.drop_frame(&frame);
+            }
             pool.weight = pool.weight.saturating_sub(queue.weight);
             self.recycle(pool);
         }
     }
 
     fn recycle(&mut self, pool: &mut Pool) {
+        if self.queue.is_some() {
+            pool.held = pool.held.saturating_sub(HOLDER_BYTES);
+        }
         if let Some(mut queue) = self.queue.take()
             && pool.queues.len() < POOLED
             && queue.frames.capacity() <= POOLED_FRAMES

@@ -40,6 +40,10 @@ pub(crate) struct Policy {
     pub(crate) pending_message_bytes: usize,
     pub(crate) outbound_bytes: usize,
     pub(crate) waiting_messages: usize,
+    pub(crate) pending_input_total: usize,
+    pub(crate) member_input_total: usize,
+    pub(crate) outbound_total: usize,
+    pub(crate) work_total: usize,
     /// Signature checks that are with the workers at once.
     pub(crate) checks_at_once: usize,
     pub(crate) connections_per_user: u32,
@@ -114,6 +118,10 @@ impl Policy {
             message_bytes: limits.message_bytes.get(),
             pending_message_bytes: limits.pending_message_bytes.get(),
             outbound_bytes: limits.outbound_bytes.get(),
+            pending_input_total: or_none(limits.pending_input_total.get()),
+            member_input_total: or_none(limits.member_input_total.get()),
+            outbound_total: or_none(limits.outbound_total.get()),
+            work_total: or_none(limits.work_total.get()),
             waiting_messages: or_none(limits.waiting_messages as usize),
             checks_at_once: (limits.workers * CHECKS_PER_WORKER)
                 .min(limits.worker_queue / 2)

@@ -17,6 +17,8 @@ pub(crate) struct Question {
     serial: u32,
     /// When it was asked.
     pub(crate) asked: Instant,
+    /// What it costs of the budget for work.
+    cost: u32,
     /// Who asked.
     pub(crate) asker: ConnId,
     /// What.
@@ -64,6 +66,8 @@ pub(crate) struct Questions {
     open: Slab<Question>,
     /// In the order of their deadlines, as all have the same time.
     deadlines: VecDeque<(Instant, Ticket)>,
+    /// What all of them cost.
+    weight: usize,
     serial: u32,
 }
 
@@ -75,7 +79,7 @@ impl Questions {
     }
 
     /// Opens a question until `deadline` (`NEVER`: for one whose answer surely comes), under the
-    /// ticket that was issued last.
+    /// ticket that was issued last. It costs so much of the budget for work.
     pub(crate) fn open(
         &mut self,
         now: Instant,
@@ -83,8 +87,11 @@ impl Questions {
         asker: ConnId,
         kind: Kind,
         deadline: Instant,
+        cost: u32,
     ) {
-        let index = self.open.insert(Question { serial: ticket.serial, asked: now, asker, kind });
+        let question = Question { serial: ticket.serial, asked: now, cost, asker, kind };
+        let index = self.open.insert(question);
+        self.weight += cost as usize;
         debug_assert_eq!(index, ticket.index as usize, "nothing was opened since the ticket");
         if deadline != Instant::NEVER {
             self.deadlines.push_back((deadline, ticket));
@@ -96,7 +103,14 @@ impl Questions {
     pub(crate) fn close(&mut self, ticket: Ticket) -> Option<Question> {
         let index = ticket.index as usize;
         let is_it = self.open.get(index).is_some_and(|open| open.serial == ticket.serial);
-        if is_it { self.open.try_remove(index) } else { None }
+        let question = if is_it { self.open.try_remove(index) } else { None }?;
+        self.weight = self.weight.saturating_sub(question.cost as usize);
+        Some(question)
+    }
+
+    /// What the open ones cost of the budget for work.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// Is the question of this ticket open?
@@ -118,7 +132,7 @@ impl Questions {
 
     /// Each question is passed once. Its connection's own timer has answered it long before, if
     /// there is still one: a while after the deadline, so that the timer always comes first.
-    fn forget_overdue(&mut self, now: Instant) {
+    pub(crate) fn forget_overdue(&mut self, now: Instant) {
         while let Some(&(deadline, ticket)) = self.deadlines.front()
             && deadline + std::time::Duration::from_secs(1) < now
         {

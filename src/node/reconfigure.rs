@@ -30,5 +30,6 @@ impl Node {
             }
         }
         self.submit_checks(now);
+        self.relieve(now);
     }
 }

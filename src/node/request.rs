@@ -249,13 +249,18 @@ impl Node {
             body,
         };
         let Some(address) = self.connections.get(index).map(Connection::address) else { return };
+        let texts = [http.path, http.query, request.user.unwrap_or_default()];
+        let text = body.len() + texts.iter().map(|text| text.len()).sum::<usize>();
+        let Some(cost) = self.room_to_ask(text) else {
+            return self.refuse(now, index, Refusal::AtCapacity);
+        };
         match self.app.on_request(&request) {
             Reply::Now(response) => {
                 self.charge_for(now, address, &response);
                 self.write_response(now, index, &response);
             }
             reply => {
-                self.await_response(now, index, ticket, Kind::Request { address });
+                self.await_response(now, index, ticket, Kind::Request { address }, cost);
                 if let Reply::Later(job) = reply {
                     let work = Work::Request(job);
                     self.actions.push_back(Action::Submit(Command { ticket, work }));
@@ -265,13 +270,21 @@ impl Node {
     }
 
     /// From here on `index` waits for the application, for as long as that may take.
-    pub(super) fn await_response(&mut self, now: Now, index: usize, ticket: Ticket, kind: Kind) {
+    pub(super) fn await_response(
+        &mut self,
+        now: Now,
+        index: usize,
+        ticket: Ticket,
+        kind: Kind,
+        cost: u32,
+    ) {
         if let Some(request) = self.pending_request(index) {
             request.ticket = Some(ticket);
         }
         let answer_by = now.monotonic + self.policy.answer_timeout;
         self.with_session(index, |session, _| session.ends_by(answer_by));
-        self.questions.open(now.monotonic, ticket, self.id_of(index), kind, answer_by);
+        let asker = self.id_of(index);
+        self.questions.open(now.monotonic, ticket, asker, kind, answer_by, cost);
     }
 
     fn pending_request(&mut self, index: usize) -> Option<&mut PendingRequest> {

@@ -112,6 +112,8 @@ pub(super) struct Engine {
     pub(super) revoked: BTreeMap<String, Instant>,
     /// How long the process does nothing from here on.
     pub(super) stop: Duration,
+    /// How many connections the node had shed when the turn before was over.
+    pub(super) shed: u64,
 }
 
 impl Engine {
@@ -160,6 +162,7 @@ impl Engine {
             key_changed: Instant::START,
             revoked: BTreeMap::new(),
             stop: Duration::ZERO,
+            shed: 0,
             scenario,
         })
     }

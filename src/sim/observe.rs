@@ -75,16 +75,28 @@ impl Engine {
         let input = message * (limits.waiting_messages as usize + 2) + self.buffer.len();
         let output = self.most_output();
         let judged = check::judge_usage(&self.node.usage(), live, phases, rooms, input + output);
-        if let Err(what) = judged {
+        if let Err(what) = judged.and_then(|()| self.node.judge_budgets()) {
             self.fail(what);
         }
         if self.node.remembered_ends() > ends {
             self.fail("more ends are remembered than may be".to_owned());
         }
+        self.shed = self.shed_so_far();
         if self.longest_wait > share {
             let waited = self.longest_wait;
             self.fail(format!("authenticated bytes waited behind {waited} units of pending work"));
         }
+    }
+
+    /// A connection ended before its time. Who held too much, and went on while that was told, may.
+    pub(super) fn unless_shedding(&self, what: String) -> Result<(), String> {
+        if self.shed_so_far() > self.shed { Ok(()) } else { Err(what) }
+    }
+
+    /// How many connections the node has shed.
+    fn shed_so_far(&self) -> u64 {
+        let metrics = self.node.metrics();
+        metrics.shed_pending + metrics.shed_members + metrics.shed_readers
     }
 
     /// What may be queued for one peer: the configured bound, or one longer frame where the queue was

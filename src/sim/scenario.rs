@@ -112,6 +112,13 @@ impl Scenario {
         let limits = &mut scenario.config.limits;
         limits.pending_per_ip = if seed.is_multiple_of(3) { 8 } else { defaults.pending_per_ip };
         limits.auth_per_minute_per_ip = defaults.auth_per_minute_per_ip;
+        // Two of three worlds have budgets that their hostile clients exceed.
+        if !seed.is_multiple_of(3) {
+            limits.pending_input_total = Size::kib(4 + 4 * (seed % 5) as usize);
+            limits.member_input_total = Size::kib(16 + 16 * (seed % 4) as usize);
+            limits.outbound_total = Size::kib(8 + 8 * (seed % 4) as usize);
+            limits.work_total = Size::kib(8);
+        }
         scenario.disturbances = true;
         scenario
     }

@@ -78,6 +78,7 @@ impl Reactor {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    node.consume_output(*now, id, 0);
                     break transport.stall(poll.registry(), id, true);
                 }
                 Err(error) => break Err(error),

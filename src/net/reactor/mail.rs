@@ -16,7 +16,12 @@ impl Reactor {
         }
         for _ in 0..MAIL_PER_TURN {
             match self.inbox.take() {
-                Some(Letter::Done(done)) => self.node.handle_completion(self.now, done),
+                Some(Letter::Done(done)) => {
+                    self.node.handle_completion(self.now, done);
+                    if self.node.should_flush() {
+                        self.act();
+                    }
+                }
                 Some(Letter::Keys(keys)) => self.node.replace_keys(keys),
                 Some(Letter::Watched(id, keys)) => {
                     if self.key_watch.as_ref().is_some_and(|watch| watch.is(id)) {

@@ -175,6 +175,7 @@ impl Reactor {
             Some(rest) if !rest.is_empty() => {
                 session.stall(rest, owed);
                 node.commit_output(id, owed);
+                node.consume_output(*now, id, 0);
                 transport.stall(poll.registry(), id, true)
             }
             _ => {

@@ -57,7 +57,7 @@ impl Node {
             return Some(counted.with(&[]));
         }
         let (probes, ticket) = (self.admin.probes.clone(), self.questions.issue());
-        self.await_response(now, index, ticket, Kind::Collect { is_json });
+        self.await_response(now, index, ticket, Kind::Collect { is_json }, 0);
         let answer_by = now.monotonic + PATIENCE.min(self.policy.answer_timeout);
         self.with_session(index, |session, _| session.ends_by(answer_by));
         let work = Work::Request(Box::new(move || counted.with(&probes.read())));

@@ -169,7 +169,7 @@ impl Node {
         match self.app.on_publish(&publish) {
             Reply::Now(answer) => return Some(self.published(now, &room, answer)),
             reply => {
-                self.await_response(now, index, ticket, Kind::Publish { room });
+                self.await_response(now, index, ticket, Kind::Publish { room }, 0);
                 if let Reply::Later(job) = reply {
                     let work = Work::Message(job);
                     self.actions.push_back(Action::Submit(Command { ticket, work }));

@@ -16,6 +16,7 @@ mod proxies;
 mod publish;
 mod reconfigure;
 mod requests;
+mod shed;
 
 use std::collections::HashMap;
 use std::io::IoSlice;
@@ -131,6 +132,7 @@ impl World {
             let bytes: Vec<u8> =
                 slices[..filled].iter().flat_map(|s| s.to_vec()).take(room).collect();
             if bytes.is_empty() {
+                self.node.consume_output(self.now, id, 0);
                 return;
             }
             if let Some(room) = self.room.get_mut(&id) {
