@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use vestibule::config::Config;
 use vestibule::config::memory::{self, human};
+use vestibule::config::{Config, Size};
 
 use super::{Outcome, application, descriptors, secret};
 
@@ -36,7 +36,9 @@ pub(super) fn run(config: &Config) -> Outcome {
         faults.push(fault);
         None
     });
-    let mut shown = config.clone();
+    // What was derived is shown as it is; without a bound on all memory, zeros are zeros.
+    let is_derived = config.limits.memory.get() > 0;
+    let mut shown = if is_derived { resolved.clone() } else { config.clone() };
     if !shown.auth.secret.is_empty() {
         MASK.clone_into(&mut shown.auth.secret);
     }
@@ -85,11 +87,19 @@ fn table(config: &Config) -> String {
     }
     let total = total.map_or_else(|| "no bound".to_owned(), human);
     let _ = writeln!(text, "# {:<48}{:>22}{total:>12}", "total", "");
+    let memory = config.limits.memory;
+    if memory.get() > 0 {
+        let _ = writeln!(text, "# {:<48}{:>22}{:>12}", "limits.memory", "", human_size(memory));
+    }
     text.push_str(
         "#\n# Beside it, in the kernel: the socket buffers, bounded by net.ipv4.tcp_rmem and \
          tcp_wmem.\n",
     );
     text
+}
+
+fn human_size(size: Size) -> String {
+    human(size.get() as u128)
 }
 
 #[cfg(test)]

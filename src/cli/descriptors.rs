@@ -2,6 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use vestibule::config::Config;
+use vestibule::config::memory::Unfit;
 
 /// Descriptors that are not connections: 64 for connections that are told that there is no room,
 /// and as many for listeners, epoll, log, key files, the three standard ones.
@@ -23,21 +24,24 @@ pub(super) fn raise() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// Replaces the zeros of `connections` and `pending` by what they stand for, and bounds what is
-/// pending by what there is. The admin listener's connections are kept beside them, so that a full
+/// Derives from `limits.memory` what stands for it, replaces the zeros of `connections` and
+/// `pending` by what they stand for, and bounds what is pending by what there is. The admin listener's connections are kept beside them, so that a full
 /// server can still be asked. Answers a warning when more is configured than is allowed.
 ///
 /// # Errors
-/// The limit leaves no connection.
+/// The limit leaves no connection, or `limits.memory` is too small for the rest.
 pub(super) fn fill(config: &mut Config, descriptors: u64) -> Result<Option<String>, String> {
     // Each thread that calls a backend has a connection, and perhaps one that asks for its name.
     let callers = if config.backend.url.is_empty() { 0 } else { config.backend.workers as u64 };
     let admin = if config.admin.listen.is_empty() { 0 } else { config.admin.connections as u64 };
     let reserved = RESERVED + 2 * callers + admin;
-    let limits = &mut config.limits;
     let left = descriptors.saturating_sub(reserved);
     let most = usize::try_from(left.min(MOST_BY_DEFAULT)).unwrap_or(usize::MAX);
     let mut warning = None;
+    if most > 0 {
+        config.fit_memory(most).map_err(|Unfit(why)| format!("limits.memory: {why}"))?;
+    }
+    let limits = &mut config.limits;
     if limits.connections == 0 {
         if most == 0 {
             return Err(format!(

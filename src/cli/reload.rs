@@ -20,8 +20,10 @@ const LIVE: [&str; 9] = [
     "log.level",
     "tls.",
 ];
-/// What begins like one of them and is fixed all the same: threads, their queues, and shares.
-const FIXED: [&str; 5] = [
+/// What begins like one of them and is fixed all the same: threads, their queues, and shares; and
+/// the memory that queues and tables were made for.
+const FIXED: [&str; 6] = [
+    "limits.memory",
     "limits.workers",
     "limits.worker_queue",
     "limits.storage_queue",
@@ -120,6 +122,7 @@ fn without(waiting: &[String], running: &Config, read: Config) -> Result<Config,
     if waiting.is_empty() {
         return Ok(read);
     }
+    let given = read.given.clone();
     let mut table = Table::try_from(read).map_err(|error| error.to_string())?;
     for (key, value) in flat(running).into_iter().filter(|(key, _)| waiting.contains(key)) {
         match key.split_once('.') {
@@ -131,7 +134,8 @@ fn without(waiting: &[String], running: &Config, read: Config) -> Result<Config,
             None => drop(table.insert(key, value)),
         }
     }
-    table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+    let taken: Result<Config, toml::de::Error> = table.try_into();
+    taken.map(|config| Config { given, ..config }).map_err(|error| error.message().to_owned())
 }
 
 /// Each key with its path.

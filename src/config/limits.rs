@@ -9,6 +9,12 @@ use super::{Length, Size};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
+    /// The memory of the process: every bound on it that you do not set is then
+    /// [derived from this one number](#sizing-by-one-number), and the worst case fits into it. `0`:
+    /// bounds that you do not set have their defaults.
+    ///
+    /// Range: `0`, or the least that the rest needs, which is told.
+    pub memory: Size,
     /// TCP connections in all. 0: what the limit of open files leaves (`ulimit -n`; raised as far
     /// as allowed; 128 are kept for the rest, `admin.connections`, and 2 for each of
     /// `backend.workers`), at most 1048576.
@@ -143,6 +149,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            memory: Size::bytes(0),
             connections: 0,
             pending: 0,
             pending_per_ip: 256,

@@ -1,10 +1,15 @@
 //! What a configuration lets the process take of memory, row by row.
 //!
-//! All of it is arithmetic; no row depends on what is there at run time.
+//! One table of costs serves two: `vestibule check` prints it, and [`Config::fit_memory`] divides
+//! `limits.memory` by it. All of it is arithmetic; no row depends on what is there at run time.
+
+mod derive;
 
 use std::fmt::Write as _;
 
 use super::Config;
+
+pub use self::derive::Unfit;
 
 /// The program: its code as far as it is used, the C library's and the allocator's own, the tables
 /// that do not grow, the stacks of the threads that every server has. Code is larger in a build for
@@ -53,13 +58,13 @@ const PLACE_BYTES: u128 = 256;
 const STORAGE_PLACE_BYTES: u128 = 32;
 /// An address, a password, and what waits for their answer.
 const SIGN_UP_BYTES: u128 = 2 << 10;
-/// The pages of the database that SQLite keeps, its statements, and the storage thread's stack.
-const DATABASE_BYTES: u128 = (8 << 20) + (1 << 20) + STACK_BYTES;
+/// The database's statements, and what a commit takes beside its pages.
+const DATABASE_BYTES: u128 = (1 << 20) + STACK_BYTES;
 /// The buffer that all connections are read into, and the copies that a message's way through it
 /// makes for a moment.
 const SCRATCH_BYTES: u128 = (64 << 10) + (448 << 10);
 /// The least that the recipe chat lets a recipe have.
-const LEAST_RECIPE_BYTES: usize = 16 << 10;
+pub(crate) const LEAST_RECIPE_BYTES: usize = 16 << 10;
 
 /// One line of the sum: what, how many, bytes each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,7 +238,8 @@ fn recipe_chat(config: &Config, rows: &mut Vec<Row>) {
     let hash = wide(accounts.argon2_memory.get()) + STACK_BYTES;
     rows.extend([
         row("limits.storage_queue, places", limits.storage_queue, STORAGE_PLACE_BYTES),
-        row("database, its pages, statements and thread", 1, DATABASE_BYTES),
+        row("recipes.cache, pages of the database", 1, wide(config.recipes.cache.get())),
+        row("database, its statements and thread", 1, DATABASE_BYTES),
         row("accounts.hashes, of argon2_memory", accounts.hashes, hash),
         row("accounts.queue, sign-ups and sign-ins", accounts.queue, SIGN_UP_BYTES),
     ]);
@@ -249,7 +255,7 @@ fn longest_answer(config: &Config) -> usize {
 
 /// What the recipe chat says at once, at most: half of what may be queued to a slow reader, though
 /// never less than a recipe needs.
-fn longest_acknowledgement(config: &Config) -> usize {
+pub(crate) fn longest_acknowledgement(config: &Config) -> usize {
     const DEFAULT_OUTBOUND: usize = 256 << 10;
     let outbound = match config.limits.outbound_bytes.get() {
         0 => DEFAULT_OUTBOUND,

@@ -18,6 +18,8 @@ pub mod schema;
 mod tls;
 mod units;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use admin::Admin;
@@ -84,6 +86,10 @@ pub struct Config {
     pub accounts: Accounts,
     /// Log lines.
     pub log: Log,
+    /// The paths of the keys that somebody has set: put here by whoever reads settings, and never
+    /// written. `limits.memory` derives the others only.
+    #[serde(skip)]
+    pub given: BTreeSet<String>,
 }
 
 impl Default for Config {
@@ -103,6 +109,7 @@ impl Default for Config {
             recipes: Recipes::default(),
             accounts: Accounts::default(),
             log: Log::default(),
+            given: BTreeSet::new(),
         }
     }
 }

@@ -27,11 +27,21 @@ pub struct Recipes {
     ///
     /// Range: 0 to 1000000 recipes.
     pub per_user: usize,
+    /// Pages of the database that are kept in memory. More reads less often from the disk.
+    ///
+    /// Range: `64KiB` to `1GiB`.
+    pub cache: Size,
 }
 
 impl Default for Recipes {
     fn default() -> Self {
-        Self { history: 50, messages: 1_000, undo: 20, per_user: 1_000 }
+        Self {
+            history: 50,
+            messages: 1_000,
+            undo: 20,
+            per_user: 1_000,
+            cache: Size::kib(8 * 1_024),
+        }
     }
 }
 

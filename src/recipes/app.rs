@@ -8,7 +8,7 @@ use super::accounts::{Accounts, SigningKeys};
 use super::answers::Answers;
 use super::http::{self, PageOf, Route};
 use super::storage::chat::{self, Bounds, Message};
-use super::storage::{self, Busy, Commit, Ending, Failed, Storage, recipes};
+use super::storage::{self, Busy, Commit, Ending, Failed, Room, Storage, recipes};
 use super::{Draft, Recipe};
 use super::{page, random};
 use crate::config::Config;
@@ -72,7 +72,15 @@ impl RecipesApp {
     pub(super) fn open_with(config: &Config, commit: Commit) -> Result<(Self, Answers), String> {
         let no_thread = |error| format!("cannot start a thread for the recipes: {error}");
         let database = storage::open(Path::new(&config.data))?;
-        let room = config.limits.storage_queue;
+        storage::keep_pages(&database, config.recipes.cache.get())
+            .map_err(|error| format!("recipes.cache: {error}"))?;
+        let limits = &config.limits;
+        let room = Room {
+            jobs: limits.storage_queue,
+            bytes: limits.work_total.get(),
+            // What a batch answers waits for its commit, and then in the slot of the workers.
+            batch: limits.worker_queue,
+        };
         let (storage, ending) = Storage::start(database, room, commit).map_err(no_thread)?;
         let (answers, keys) = (Answers::default(), SigningKeys::new(config));
         let accounts = Accounts::new(config, storage.clone(), answers.clone(), keys.clone())
@@ -93,24 +101,26 @@ impl RecipesApp {
     fn store<T: Send + 'static>(
         &self,
         ticket: Ticket,
+        text_bytes: usize,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         outcome: impl FnOnce(Result<T, Failed>) -> Outcome + Send + 'static,
     ) -> Result<(), Busy> {
         let answers = self.answers.clone();
         let answer = move |done| answers.deliver(Completion { ticket, outcome: outcome(done) });
-        self.storage.submit(work, answer)
+        self.storage.submit_with(text_bytes, work, answer)
     }
 
     /// The same for a message or an operator's word.
     fn store_answer(
         &self,
         ticket: Ticket,
+        text_bytes: usize,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<Answer> + Send + 'static,
     ) -> Reply<Answer> {
         let outcome = |done: Result<Answer, Failed>| {
             Outcome::Message(done.unwrap_or(Err(ErrorCode::Internal)))
         };
-        match self.store(ticket, work, outcome) {
+        match self.store(ticket, text_bytes, work, outcome) {
             Ok(()) => Reply::Held,
             Err(Busy) => Reply::Now(Err(ErrorCode::BackendUnavailable)),
         }
@@ -126,7 +136,7 @@ impl RecipesApp {
         let outcome = |done: Result<T, Failed>| {
             Outcome::Response(done.map_or_else(|_| http::broken(), response))
         };
-        match self.store(ticket, work, outcome) {
+        match self.store(ticket, 0, work, outcome) {
             Ok(()) => Reply::Held,
             Err(Busy) => Reply::Now(http::busy()),
         }
@@ -149,11 +159,18 @@ impl RecipesApp {
             }
             (_, Method::Post) => self.create(request, user),
             _ => match PageOf::parse(request.query) {
-                Ok(PageOf { limit, before }) => self.store_response(
-                    request.ticket,
-                    move |database| recipes::list(database, &user, limit, before.as_deref()),
-                    |page| page.map_or_else(http::no_such_page, |page| Response::json(200, &page)),
-                ),
+                Ok(PageOf { limit, before }) => {
+                    let most = self.bounds.list();
+                    self.store_response(
+                        request.ticket,
+                        move |database| {
+                            recipes::list(database, &user, limit, before.as_deref(), most)
+                        },
+                        |page| {
+                            page.map_or_else(http::no_such_page, |page| Response::json(200, &page))
+                        },
+                    )
+                }
                 Err(refusal) => Reply::Now(refusal),
             },
         }
@@ -209,6 +226,7 @@ impl App for RecipesApp {
         let (reauth, bounds) = (join.reauth, self.bounds);
         let asked = self.store(
             join.ticket,
+            0,
             move |database| chat::join(database, &room, &user, reauth, &bounds),
             |done| Outcome::Join(done.unwrap_or(Admission::Unavailable)),
         );
@@ -227,7 +245,8 @@ impl App for RecipesApp {
             now: message.now,
         };
         let bounds = self.bounds;
-        self.store_answer(message.ticket, move |database| chat::say(database, &said, &bounds))
+        let text = message.content.len();
+        self.store_answer(message.ticket, text, move |database| chat::say(database, &said, &bounds))
     }
 
     /// A word without a recipe is passed on; a recipe is stored first, as a change that `Undo`
@@ -241,7 +260,8 @@ impl App for RecipesApp {
         };
         let (room, now, bounds) = (publish.room.to_owned(), publish.now, self.bounds);
         let content = publish.update.content.clone().into_owned();
-        self.store_answer(publish.ticket, move |database| {
+        let text = recipe.as_str().len();
+        self.store_answer(publish.ticket, text, move |database| {
             chat::publish(database, &room, content, draft, now, &bounds)
         })
     }

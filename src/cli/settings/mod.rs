@@ -145,7 +145,10 @@ impl Layers {
             };
             self.faults.push(format!("{label}: {}", fault.problem));
         }
-        if self.faults.is_empty() { Ok(config) } else { Err(self.faults) }
+        if !self.faults.is_empty() {
+            return Err(self.faults);
+        }
+        Ok(Config { given: self.set.into_keys().collect(), ..config })
     }
 }
 

@@ -24,6 +24,7 @@ impl Faults {
         }
         self.within("recipes.undo", recipes.undo, 0..=MAX_UNDO);
         self.within("recipes.per_user", recipes.per_user, 0..=MAX_KEPT);
+        self.within("recipes.cache", recipes.cache, Size::kib(64)..=Size::kib(1 << 20));
     }
 
     pub(super) fn accounts(&mut self, accounts: &Accounts) {

@@ -1,5 +1,81 @@
+use proptest::prelude::*;
+
 use super::*;
-use crate::config::{Limits, Size};
+use crate::config::{Backend, Limits, Size};
+
+const MOST: usize = 1 << 24;
+
+fn fitted(memory: usize) -> Result<Config, Unfit> {
+    let limits = Limits { memory: Size::bytes(memory), ..Limits::default() };
+    let mut config = Config { limits, ..Config::default() };
+    config.fit_memory(MOST)?;
+    Ok(config)
+}
+
+/// The least memory that the defaults fit into, as the fault tells it.
+fn least() -> usize {
+    let Unfit(text) = fitted(1).unwrap_err();
+    let (_, rest) = text.split_once("at least ").unwrap();
+    let (mib, _) = rest.split_once(" MiB").unwrap();
+    mib.parse::<usize>().unwrap() << 20
+}
+
+#[test]
+fn below_the_least_memory_it_says_what_needs_how_much() {
+    let least = least();
+    assert!(fitted(least).is_ok());
+    let Unfit(text) = fitted(least - (1 << 20)).unwrap_err();
+    assert!(text.contains(&format!("at least {} MiB", least >> 20)), "{text}");
+    assert!(text.contains("(the program)"), "{text}");
+    if cfg!(feature = "recipes") {
+        assert!(text.contains("(accounts.hashes, of argon2_memory)"), "{text}");
+    }
+}
+
+#[test]
+fn without_a_bound_on_all_memory_nothing_is_derived() {
+    assert_eq!(fitted(0), Ok(Config::default()));
+}
+
+#[test]
+fn with_64_mib_there_are_bounds_to_work_with() {
+    let Config { limits, http, .. } = fitted(64 << 20).unwrap();
+    assert!(limits.connections > 1_000, "{limits:?}");
+    assert!(limits.pending * 2 >= limits.connections, "{limits:?}");
+    assert!(limits.pending_input_total.get() > 512 << 10, "{limits:?}");
+    assert!(limits.member_input_total.get() > 512 << 10, "{limits:?}");
+    assert!(limits.outbound_total.get() > 1 << 20, "{limits:?}");
+    assert!(limits.worker_queue >= 8 && http.requests >= 8, "{limits:?}");
+    assert_eq!(limits.message_bytes, Limits::default().message_bytes);
+}
+
+#[test]
+fn what_is_given_and_too_much_is_named() {
+    let limits =
+        Limits { memory: Size::kib(128 << 10), connections: 1_000_000, ..Limits::default() };
+    let given = ["limits.connections".to_owned()].into();
+    let mut config = Config { limits, given, ..Config::default() };
+    let before = config.clone();
+    let Unfit(text) = config.fit_memory(MOST).unwrap_err();
+    assert!(text.contains("1.5 GiB (connections with their names)"), "{text}");
+    assert_eq!(config, before);
+    config.limits.connections = 0;
+    config.limits.replay_entries = 0;
+    config.given = ["limits.replay_entries".to_owned()].into();
+    let Unfit(text) = config.fit_memory(MOST).unwrap_err();
+    assert!(text.contains("give limits.replay_entries a number"), "{text}");
+}
+
+#[test]
+fn a_backend_has_no_database_and_no_passwords() {
+    let url = "http://127.0.0.1:8000".to_owned();
+    let backend = Backend { url, workers: 4, ..Backend::default() };
+    let limits = Limits { memory: Size::kib(64 << 10), ..Limits::default() };
+    let mut config = Config { limits, backend, ..Config::default() };
+    config.fit_memory(MOST).unwrap();
+    assert_eq!((config.accounts, config.recipes), Default::default());
+    assert!(config.limits.worker_queue >= 2);
+}
 
 #[test]
 fn a_limit_that_is_none_makes_the_memory_unbounded() {
@@ -37,4 +113,83 @@ fn bytes_are_written_for_people() {
     assert_eq!(human(1_023), "1023 B");
     assert_eq!(human(1_536), "1.5 KiB");
     assert_eq!(human(3 << 40), "3.0 TiB");
+}
+
+/// Keys that somebody may set, and to what.
+fn given() -> impl Strategy<Value = Vec<(&'static str, usize)>> {
+    let one = prop_oneof![
+        (Just("limits.connections"), 1..20_000_usize),
+        (Just("limits.replay_entries"), 1..100_000_usize),
+        (Just("limits.rooms"), 1..10_000_usize),
+        (Just("limits.outbound_total"), (1_usize << 20)..(16 << 20)),
+        (Just("limits.outbound_bytes"), (1_usize << 16)..(1 << 19)),
+        (Just("limits.member_input_total"), (1_usize << 20)..(16 << 20)),
+        (Just("http.requests"), 1..600_usize),
+        (Just("accounts.hashes"), 1..4_usize),
+        (Just("log.queue"), 1..2_000_usize),
+    ];
+    prop::collection::vec(one, 0..4)
+}
+
+fn place<'a>(config: &'a mut Config, key: &str) -> Result<&'a mut usize, &'a mut Size> {
+    let limits = &mut config.limits;
+    Ok(match key {
+        "limits.connections" => &mut limits.connections,
+        "limits.replay_entries" => &mut limits.replay_entries,
+        "limits.rooms" => &mut limits.rooms,
+        "http.requests" => &mut config.http.requests,
+        "accounts.hashes" => &mut config.accounts.hashes,
+        "log.queue" => &mut config.log.queue,
+        "limits.outbound_total" => return Err(&mut limits.outbound_total),
+        "limits.outbound_bytes" => return Err(&mut limits.outbound_bytes),
+        "limits.member_input_total" => return Err(&mut limits.member_input_total),
+        other => panic!("{other}"),
+    })
+}
+
+fn value(config: &mut Config, key: &str) -> usize {
+    place(config, key).map_or_else(|size| size.get(), |count| *count)
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_memory_the_worst_case_fits_into_it(
+        memory in 1_usize..64 << 30, given in given(),
+    ) {
+        let limits = Limits { memory: Size::bytes(memory), ..Limits::default() };
+        let mut config = Config { limits, ..Config::default() };
+        for (key, number) in &given {
+            match place(&mut config, key) {
+                Ok(count) => *count = *number,
+                Err(size) => *size = Size::bytes(*number),
+            }
+            config.given.insert((*key).to_owned());
+        }
+        let mut before = config.clone();
+        if config.fit_memory(MOST).is_ok() {
+            let needs = total(&rows(&config)).unwrap();
+            prop_assert!(needs <= memory as u128, "{needs} of {memory}");
+            for (key, _) in &given {
+                prop_assert_eq!(value(&mut config, key), value(&mut before, key), "{}", key);
+            }
+            prop_assert_eq!(config.faults(), []);
+        } else {
+            prop_assert_eq!(config, before);
+        }
+    }
+
+    #[test]
+    fn more_memory_never_gives_fewer_connections(memory in 1_usize..64 << 30, more in 0_usize..64 << 20) {
+        if let Ok(less) = fitted(memory) {
+            let more = fitted(memory + more).unwrap();
+            prop_assert!(more.limits.connections >= less.limits.connections);
+            prop_assert!(more.limits.outbound_total >= less.limits.outbound_total);
+            prop_assert!(more.limits.pending_input_total >= less.limits.pending_input_total);
+        }
+    }
+
+    #[test]
+    fn from_the_least_memory_on_everything_fits(more in 0_usize..8 << 30) {
+        prop_assert!(fitted(least() + more).is_ok());
+    }
 }

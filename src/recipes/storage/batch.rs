@@ -75,11 +75,16 @@ where
     }
 }
 
-/// Works until nobody is left who could ask.
-pub(super) fn serve(database: Connection, queue: &Receiver<Box<dyn Job>>, mut commit: Commit) {
+/// Works until nobody is left who could ask, on at most `most` pieces at once.
+pub(super) fn serve(
+    database: Connection,
+    queue: &Receiver<Box<dyn Job>>,
+    most: usize,
+    mut commit: Commit,
+) {
     while let Ok(first) = queue.recv() {
         let mut jobs = vec![first];
-        jobs.extend(queue.try_iter().take(MAX_BATCH - 1));
+        jobs.extend(queue.try_iter().take(most - 1));
         let stored = transact(&database, &mut jobs, &mut commit);
         if let Err(error) = &stored {
             log::error!("nothing of {} pieces of work was stored: {error}", jobs.len());

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::history;
-use super::recipes::{self, Stored, signed};
+use super::recipes::{self, MAX_LIST_BYTES, Stored, signed};
 use crate::config::Config;
+use crate::config::memory::{LEAST_RECIPE_BYTES, longest_acknowledgement};
 use crate::node::app::{Admission, Answer, Json, Update};
 use crate::protocol::ErrorCode;
 use crate::recipes::{Draft, Verdict, answer};
@@ -54,14 +55,13 @@ impl Bounds {
 
     /// Takes up another `limits.outbound_bytes`.
     pub(in crate::recipes) fn reload(&mut self, config: &Config) {
-        const DEFAULT_OUTBOUND: usize = 256 << 10;
-        const LEAST_RECIPE: usize = 16 << 10;
-        let outbound = match config.limits.outbound_bytes.get() {
-            0 => DEFAULT_OUTBOUND,
-            bytes => bytes,
-        };
-        self.acknowledgement = outbound / 2;
-        self.recipe = (outbound / 4).max(LEAST_RECIPE);
+        self.acknowledgement = longest_acknowledgement(config);
+        self.recipe = (self.acknowledgement / 2).max(LEAST_RECIPE_BYTES);
+    }
+
+    /// How long a page of a list may be.
+    pub(in crate::recipes) fn list(&self) -> usize {
+        self.acknowledgement.min(MAX_LIST_BYTES)
     }
 
     /// Is this recipe small enough?

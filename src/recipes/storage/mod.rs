@@ -26,15 +26,19 @@ mod tests;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::thread;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
+use crate::config::memory::QUESTION_BYTES;
+
 pub(super) use self::batch::{Commit, Failed, by_statement};
-use self::batch::{Job, Task};
-pub(super) use self::schema::open;
+use self::batch::{Job, MAX_BATCH, Task};
+pub(super) use self::schema::{keep_pages, open};
 
 /// How long the end of the server waits for the thread to finish what was asked of it and to fold
 /// the log into the database. What is cut off then was not acknowledged.
@@ -44,6 +48,29 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(super) struct Storage {
     queue: SyncSender<Box<dyn Job>>,
+    /// What waits in it takes so much of memory: work whose asker has given up is still there.
+    held: Arc<AtomicUsize>,
+    room: Room,
+}
+
+/// How much may wait for the thread, and how much it does at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// Pieces of work that wait.
+    pub(super) jobs: usize,
+    /// What they may take of memory. 0: no bound but their number.
+    pub(super) bytes: usize,
+    /// Pieces of work in one transaction, at most [`MAX_BATCH`].
+    pub(super) batch: usize,
+}
+
+/// Memory of a piece of work that waits, given back when it is answered.
+struct Held(Arc<AtomicUsize>, usize);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
 }
 
 impl fmt::Debug for Storage {
@@ -66,22 +93,23 @@ pub(super) enum Unanswered {
 }
 
 impl Storage {
-    /// Starts the thread, which takes at most `room` pieces of work ahead, and commits by `commit`.
+    /// Starts the thread, which takes work ahead as far as there is `room`, and commits by `commit`.
     ///
     /// # Errors
     /// When the system has no thread to give.
     pub(super) fn start(
         database: Connection,
-        room: usize,
+        room: Room,
         commit: Commit,
     ) -> io::Result<(Self, Ending)> {
-        let (queue, work) = mpsc::sync_channel(room.max(1));
+        let (queue, work) = mpsc::sync_channel(room.jobs.max(1));
+        let most = room.batch.clamp(1, MAX_BATCH);
         let (alive, gone) = mpsc::sync_channel(0);
         thread::Builder::new().name("vestibule-storage".to_owned()).spawn(move || {
-            batch::serve(database, &work, commit);
+            batch::serve(database, &work, most, commit);
             drop(alive);
         })?;
-        Ok((Self { queue }, Ending { gone }))
+        Ok((Self { queue, held: Arc::default(), room }, Ending { gone }))
     }
 
     /// Hands `work` to the thread, and its outcome to `answer` once it is on disk. Never blocks.
@@ -93,6 +121,26 @@ impl Storage {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         answer: impl FnOnce(Result<T, Failed>) + Send + 'static,
     ) -> Result<(), Busy> {
+        self.submit_with(0, work, answer)
+    }
+
+    /// The same for work that brings so many bytes of text.
+    pub(super) fn submit_with<T: Send + 'static>(
+        &self,
+        text_bytes: usize,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        answer: impl FnOnce(Result<T, Failed>) + Send + 'static,
+    ) -> Result<(), Busy> {
+        let bytes = text_bytes.saturating_add(QUESTION_BYTES);
+        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
+        let held = Held(Arc::clone(&self.held), bytes);
+        if self.room.bytes > 0 && before > 0 && before.saturating_add(bytes) > self.room.bytes {
+            return Err(Busy);
+        }
+        let answer = move |outcome| {
+            drop(held);
+            answer(outcome);
+        };
         self.queue.try_send(Box::new(Task::new(work, answer))).map_err(|refused| {
             if let TrySendError::Disconnected(_) = refused {
                 log::error!("the storage thread is gone: restart the server");

@@ -9,7 +9,7 @@ use crate::recipes::Recipe;
 use crate::time::UnixTime;
 
 /// What a list holds at most, in bytes: a page that is longer ends earlier.
-const MAX_LIST_BYTES: usize = 128 << 10;
+pub(super) const MAX_LIST_BYTES: usize = 128 << 10;
 
 /// A recipe, and where it lies.
 #[derive(Debug)]
@@ -133,6 +133,7 @@ pub(in crate::recipes) fn list(
     owner: &str,
     limit: usize,
     before: Option<&str>,
+    max_bytes: usize,
 ) -> rusqlite::Result<Option<Page>> {
     let end = match before {
         None => Some(i64::MAX),
@@ -151,7 +152,7 @@ pub(in crate::recipes) fn list(
     while let Some(row) = rows.next()? {
         let (id, summary): (String, String) = (row.get(0)?, row.get(1)?);
         bytes += summary.len();
-        if recipes.len() == limit || (bytes > MAX_LIST_BYTES && !recipes.is_empty()) {
+        if recipes.len() == limit || (bytes > max_bytes && !recipes.is_empty()) {
             return Ok(Some(Page { recipes, next: last }));
         }
         recipes.push(RawValue::from_string(summary).map_err(unreadable)?);

@@ -122,16 +122,22 @@ fn prepare(database: &Connection) -> rusqlite::Result<()> {
     database.busy_timeout(BUSY_TIMEOUT)?;
     database.set_prepared_statement_cache_capacity(STATEMENTS);
     // Writers do not wait for readers, such as a backup; FULL: a commit returns when the disk has
-    // it. The log is cut to 16 MiB when it has been larger; the cache is 8 MiB.
+    // it. The log is cut to 16 MiB when it has been larger.
     database.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;
          PRAGMA temp_store = MEMORY;
-         PRAGMA journal_size_limit = 16777216;
-         PRAGMA cache_size = -8192;",
+         PRAGMA journal_size_limit = 16777216;",
     )
+}
+
+/// Keeps so many bytes of the database's pages in memory, in whole KiB.
+pub(in crate::recipes) fn keep_pages(database: &Connection, bytes: usize) -> rusqlite::Result<()> {
+    // Negative: in KiB, not in pages.
+    let kib = i64::try_from(bytes >> 10).unwrap_or(i64::MAX);
+    database.pragma_update(None, "cache_size", -kib)
 }
 
 /// Takes the steps that are missing, in one transaction, so that all of them are there or none.

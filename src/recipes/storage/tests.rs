@@ -7,7 +7,8 @@ use super::*;
 fn started(commit: Commit) -> (Storage, Ending) {
     let database = Connection::open_in_memory().unwrap();
     database.execute_batch("CREATE TABLE t (a UNIQUE)").unwrap();
-    Storage::start(database, 64, commit).unwrap()
+    let room = Room { jobs: 64, bytes: 64 << 10, batch: MAX_BATCH };
+    Storage::start(database, room, commit).unwrap()
 }
 
 fn insert(value: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static {
@@ -51,6 +52,30 @@ fn work_that_fails_loses_only_itself() {
     let outcomes: Vec<_> = (0..5).map(|_| outcomes.recv().unwrap()).collect();
     assert_eq!(outcomes, [(1, true), (2, false), (3, true), (3, false), (4, true)]);
     assert_eq!(count(&storage), 3);
+    drop((storage, ending));
+}
+
+#[test]
+fn what_waits_has_a_bound_in_bytes_and_gives_them_back() {
+    let turning = Arc::new(Mutex::new(()));
+    let disk = Arc::clone(&turning);
+    let mut commit = by_statement();
+    let (storage, ending) = started(Box::new(move |database| {
+        drop(disk.lock().unwrap());
+        commit(database)
+    }));
+    let held = turning.lock().unwrap();
+    let (told, outcomes) = mpsc::channel();
+    let submit = |value| {
+        let told = told.clone();
+        storage.submit_with(20 << 10, insert(value), move |done| told.send(done).unwrap())
+    };
+    // Three of 20 KiB are within 64, and a fourth is not.
+    assert_eq!([1, 2, 3, 4].map(submit), [Ok(()), Ok(()), Ok(()), Err(Busy)]);
+    drop(held);
+    assert!((0..3).all(|_| outcomes.recv().unwrap().is_ok()));
+    assert_eq!(submit(4), Ok(()));
+    assert_eq!(outcomes.recv().unwrap(), Ok(()));
     drop((storage, ending));
 }
 
