@@ -16,7 +16,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Where logs are gathered; `None`: nobody asks for them.
 fn directory() -> Option<&'static Path> {
     static DIRECTORY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let named = || std::env::var_os("LOGS_OF_TESTS").map(PathBuf::from);
+    let named = || {
+        let named = std::env::var_os("LOGS_OF_TESTS").filter(|path| !path.is_empty());
+        named.map(PathBuf::from)
+    };
     DIRECTORY.get_or_init(named).as_deref()
 }
 
