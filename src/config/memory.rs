@@ -21,9 +21,11 @@ pub const CONNECTION_BYTES: u128 = 512;
 /// What a connection or a room is called at most: a room's 128 characters of ASCII, and a user's
 /// 256 characters of up to 4 bytes.
 pub const NAME_BYTES: u128 = 128 + 256 * 4;
-/// What TLS adds to a connection: its state, a record that is not whole, and one that the kernel has
-/// not taken.
-pub const TLS_CONNECTION_BYTES: u128 = (8 << 10) + 2 * (18 << 10);
+/// What TLS adds to a connection: its keys and its state.
+pub const TLS_CONNECTION_BYTES: u128 = 6 << 10;
+/// One record of TLS, which is not whole yet or not taken by the kernel: part of the budgets for
+/// input and output, where there are any.
+const TLS_RECORD_BYTES: u128 = 18 << 10;
 /// What a thread uses of its stack, at most. The standard library reserves 2 MiB of addresses.
 pub const STACK_BYTES: u128 = 256 << 10;
 /// One line of the log.
@@ -141,6 +143,12 @@ fn connections(config: &Config, rows: &mut Vec<Row>) {
     ));
     if config.tls.is_on() {
         rows.push(row("TLS of connections", limits.connections, TLS_CONNECTION_BYTES));
+        if limits.pending_input_total.get() == 0 || limits.member_input_total.get() == 0 {
+            rows.push(row("TLS, unfinished records", limits.connections, TLS_RECORD_BYTES));
+        }
+        if limits.outbound_total.get() == 0 {
+            rows.push(row("TLS, unsent records", limits.connections, TLS_RECORD_BYTES));
+        }
     }
     rows.push(row("addresses of pending connections", limits.pending, PENDING_ADDRESS_BYTES));
     let call = config.http.header_bytes.get().saturating_add(config.http.body_bytes.get());

@@ -88,6 +88,7 @@ use self::limits::PendingTable;
 use self::outbox::Pool;
 use self::policy::Policy;
 use self::questions::Questions;
+use self::shed::HeldOutside;
 use crate::auth::{Address, AddressLimiter, KeyFault, ReplaySet, Revocations, Verifier};
 use crate::config::Config;
 use crate::id::{ConnId, MessageIds, Rng, SeededState};
@@ -135,6 +136,8 @@ pub struct Node {
     phases: [u32; Phase::ALL.len()],
     last_generation: u32,
     drain: Option<Drain>,
+    /// What the driver keeps of the input of connections.
+    held_outside: HeldOutside,
     ends: Ends,
 }
 
@@ -195,6 +198,7 @@ impl Node {
             phases: [0; Phase::ALL.len()],
             last_generation: 0,
             drain: None,
+            held_outside: HeldOutside::default(),
             ends: Ends::new(config.limits.recent_ends),
         })
     }
@@ -275,7 +279,16 @@ impl Node {
         if self.find(id).is_some()
             && let Some(connection) = self.connections.get_mut(id.index())
         {
-            connection.outbox.commit(length);
+            connection.outbox.commit(&mut self.pool, length);
+        }
+    }
+
+    /// The driver keeps `bytes` of `id` that it cannot hand over yet, as a record of TLS is not
+    /// whole: they count among the unfinished input of all. Who has to go for them is dropped.
+    pub fn hold_input(&mut self, now: Now, id: ConnId, bytes: usize) {
+        if self.find(id).is_some() && self.held_outside.set(id.index(), bytes) {
+            self.weigh_input(id.index());
+            self.relieve(now);
         }
     }
 

@@ -135,10 +135,12 @@ impl Outbox {
         Ok(())
     }
 
-    /// The driver has taken over the next `length` bytes: they will be out, whatever is dropped.
-    pub(super) fn commit(&mut self, length: usize) {
+    /// The driver has sealed the next `length` bytes: they will be out, whatever is dropped, and are
+    /// there twice until then.
+    pub(super) fn commit(&mut self, pool: &mut Pool, length: usize) {
         if let Some(queue) = &mut self.queue {
             queue.committed += length;
+            pool.held += length;
         }
     }
 
@@ -180,7 +182,9 @@ impl Outbox {
         let Some(queue) = &mut self.queue else { return };
         let before = queue.weight;
         queue.sent += written;
-        queue.committed = queue.committed.saturating_sub(written);
+        let sealed = queue.committed.min(written);
+        queue.committed -= sealed;
+        pool.held = pool.held.saturating_sub(sealed);
         queue.weight = queue.weight.saturating_sub(written);
         while let Some(first) = queue.frames.front()
             && queue.sent >= first.len()
@@ -208,8 +212,8 @@ impl Outbox {
     }
 
     fn recycle(&mut self, pool: &mut Pool) {
-        if self.queue.is_some() {
-            pool.held = pool.held.saturating_sub(HOLDER_BYTES);
+        if let Some(queue) = &self.queue {
+            pool.held = pool.held.saturating_sub(HOLDER_BYTES + queue.committed);
         }
         if let Some(mut queue) = self.queue.take()
             && pool.queues.len() < POOLED
@@ -284,7 +288,9 @@ mod tests {
             outbox.push(&mut pool, frame(byte, 5), 0).unwrap();
         }
         outbox.consume(&mut pool, 1);
-        outbox.commit(9);
+        let before = pool.held();
+        outbox.commit(&mut pool, 9);
+        assert_eq!(pool.held(), before + 9);
         outbox.drop_unsent(&mut pool);
         assert_eq!(content(&outbox), b"aaaabbbbb");
         outbox.push(&mut pool, frame(b'z', 5), 0).unwrap();
@@ -292,6 +298,11 @@ mod tests {
         assert_eq!(content(&outbox), b"zzzzz");
         outbox.drop_unsent(&mut pool);
         assert!(outbox.is_empty());
+        assert_eq!(pool.held(), 0);
+        outbox.push(&mut pool, frame(b'a', 5), 0).unwrap();
+        outbox.commit(&mut pool, 5);
+        outbox.clear(&mut pool);
+        assert_eq!(pool.held(), 0);
     }
 
     #[test]

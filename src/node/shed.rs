@@ -6,7 +6,8 @@
 //! budget somebody goes, in this order:
 //!
 //! 1. strangers: who holds most, and of those the oldest. An HTTP request is answered 503, a
-//!    WebSocket closed with `Server overloaded`; a connection that is closing already is dropped;
+//!    WebSocket closed with `Server overloaded`; a connection that is closing already, or is in the
+//!    middle of a record of TLS, is dropped;
 //! 2. members who hold most unfinished input, when their own budget is exceeded: `Server overloaded`;
 //! 3. slow readers: the largest backlog first, with `Slow consumer`. A reader is slow when its
 //!    socket has not taken all it was given, so who keeps up with its room is not among them;
@@ -17,6 +18,7 @@
 use super::Node;
 use super::budget::Side;
 use super::connection::Connection;
+use super::ends::Ending;
 use super::refusal::Refusal;
 use super::session::Phase;
 use crate::config::memory::{HOLDER_BYTES, QUESTION_BYTES};
@@ -31,11 +33,37 @@ pub(super) fn cost(text_bytes: usize) -> u32 {
     u32::try_from(cost).unwrap_or(u32::MAX)
 }
 
+/// What the driver keeps of each connection's input, by the index of its slot: a byte each, from the
+/// first one on of whom it keeps something.
+#[derive(Debug, Default)]
+pub(super) struct HeldOutside(Vec<u8>);
+
+impl HeldOutside {
+    /// In whole KiB, begun ones included.
+    fn bytes(&self, index: usize) -> usize {
+        self.0.get(index).map_or(0, |&kib| 1_024 * usize::from(kib))
+    }
+
+    /// True: that is a change.
+    pub(super) fn set(&mut self, index: usize, bytes: usize) -> bool {
+        let kib = u8::try_from(bytes.div_ceil(1_024)).unwrap_or(u8::MAX);
+        if self.0.len() <= index {
+            if kib == 0 {
+                return false;
+            }
+            self.0.resize(index + 1, 0);
+        }
+        let Some(place) = self.0.get_mut(index) else { return false };
+        std::mem::replace(place, kib) != kib
+    }
+}
+
 impl Connection {
-    /// What it has sent and is not finished or not answered: bytes of memory, not of messages. O(1).
-    pub(super) fn held_input(&self) -> usize {
+    /// What it has sent and is not finished or not answered: bytes of memory, not of messages;
+    /// `outside` of them are kept by the driver. O(1).
+    fn held_input(&self, outside: usize) -> usize {
         let waiting = self.waiting.as_ref().map(|waiting| waiting.kept_bytes());
-        match (self.decoder.held_bytes(), waiting) {
+        match (self.decoder.held_bytes() + outside, waiting) {
             (0, None) => 0,
             (held, waiting) => HOLDER_BYTES + held + waiting.unwrap_or(0),
         }
@@ -60,7 +88,8 @@ impl Node {
         if let Some(connection) = self.connections.get(index)
             && !connection.is_admin
         {
-            let held = if connection.is_over { 0 } else { connection.held_input() };
+            let outside = self.held_outside.bytes(index);
+            let held = if connection.is_over { 0 } else { connection.held_input(outside) };
             self.input.set(index, connection.side(), held);
         }
     }
@@ -83,6 +112,7 @@ impl Node {
 
     /// `index` is gone.
     pub(super) fn weigh_nothing(&mut self, index: usize) {
+        self.held_outside.set(index, 0);
         self.input.set(index, Side::Strangers, 0);
         self.output.set(index, Side::Strangers, 0);
     }
@@ -103,7 +133,12 @@ impl Node {
             && let Some(index) = self.input.heaviest(Side::Members)
         {
             self.metrics.shed_members += 1;
-            self.close_deaf(now, index, CloseReason::Overloaded);
+            if self.is_held_outside(index) {
+                self.note_end(now, index, Ending::Closed(CloseReason::Overloaded));
+                self.cut_off(now, index);
+            } else {
+                self.close_deaf(now, index, CloseReason::Overloaded);
+            }
             self.forget_input(index);
         }
         while self.should_flush() {
@@ -120,10 +155,20 @@ impl Node {
         }
     }
 
+    /// Does the driver keep input of `index`? It is gone with the connection only.
+    fn is_held_outside(&self, index: usize) -> bool {
+        self.held_outside.bytes(index) > 0
+    }
+
     /// Ends a connection that is not authenticated.
     fn turn_out(&mut self, now: Now, index: usize) {
         let Some(connection) = self.connections.get(index) else { return };
-        match connection.session.phase() {
+        let phase = connection.session.phase();
+        match phase {
+            _ if self.is_held_outside(index) => {
+                self.note_end(now, index, Ending::Closed(CloseReason::Overloaded));
+                self.cut_off(now, index);
+            }
             // Nobody knows yet whom an answer would be for.
             Phase::Handshaking if connection.awaits_client => self.drop_connection(now, index),
             Phase::Handshaking => self.refuse(now, index, Refusal::AtCapacity),
@@ -228,7 +273,10 @@ impl Node {
             let of_side = self.connections.iter().filter(|(_, connection)| {
                 connection.side() == side && !connection.is_admin && !connection.is_over
             });
-            of_side.map(|(_, connection)| connection.held_input()).sum::<usize>()
+            let held = |(index, connection): (usize, &Connection)| {
+                connection.held_input(self.held_outside.bytes(index))
+            };
+            of_side.map(held).sum::<usize>()
         };
         let policy = &self.policy;
         for (side, most) in [

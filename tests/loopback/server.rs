@@ -146,11 +146,12 @@ impl Server {
         self.child.wait().unwrap().code()
     }
 
-    /// How many bytes of memory the process has.
+    /// How many bytes of memory the process has (`VmRSS`), or had at the most (`VmHWM`).
     #[cfg(feature = "tls")]
-    pub(crate) fn resident_bytes(&self) -> usize {
+    pub(crate) fn memory(&self, which: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+        let (_, line) = lines.find(|(name, _)| *name == which).unwrap();
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
     }
 

@@ -92,6 +92,7 @@ impl Reactor {
         let was_handshaking = session.is_handshaking();
         let is_http = was_handshaking && bytes.first().is_some_and(u8::is_ascii_uppercase);
         let (records, opened) = session.open(bytes, scratch);
+        node.hold_input(*now, id, session.kept_bytes());
         // It costs the others less than what it may cost us.
         schedule.charge(if node.is_authenticated(id) { 0 } else { records / RECORDS_PER_UNIT });
         if !scratch.plain.is_empty() {

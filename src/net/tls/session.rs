@@ -225,6 +225,11 @@ impl Session {
         self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
+    /// How much is kept of what is unfinished.
+    pub(in crate::net) fn kept_bytes(&self) -> usize {
+        self.received.len()
+    }
+
     #[cfg(test)]
     pub(super) fn buffered_capacity(&self) -> usize {
         self.received.capacity() + self.unsent.capacity()

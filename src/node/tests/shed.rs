@@ -94,6 +94,30 @@ fn who_is_closing_and_goes_on_sending_is_dropped() {
 }
 
 #[test]
+fn who_is_in_the_middle_of_a_record_of_tls_counts_and_is_dropped() {
+    let mut world = world(40, 40, 0);
+    let (well, member) = (world.connected("soup", "alice"), world.connected("soup", "bob"));
+    let strangers = [world.accept(), world.authenticating("soup"), world.authenticating("soup")];
+    for id in strangers.into_iter().chain([member]) {
+        world.node.hold_input(world.now, id, 18_000);
+        world.settle();
+        world.assert_budgets_are_kept();
+    }
+    assert_eq!(world.closed, [strangers[0]]);
+    world.node.hold_input(world.now, strangers[1], 0);
+    world.node.hold_input(world.now, strangers[1], 17_000);
+    world.bytes(member, &unfinished(30_000));
+    world.assert_budgets_are_kept();
+    assert_eq!(world.closed, [strangers[0], member]);
+    assert_eq!(world.node.metrics().shed_members, 1);
+    for id in strangers {
+        world.node.hold_input(world.now, id, 0);
+    }
+    world.assert_budgets_are_kept();
+    world.assert_is_well(well);
+}
+
+#[test]
 fn strangers_cannot_use_up_what_members_may_hold() {
     let mut world = world(32, 64, 0);
     let member = world.connected("soup", "alice");
