@@ -9,12 +9,14 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use vestibule::config::{Config, Length};
 use vestibule::net::{Handle, Pulse};
 
 /// How long a word may wait in front of a manager that does not read.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// What an end may take beyond the drain's length: requests on their way, and the last commits.
-const AFTER_THE_DRAIN: Duration = Duration::from_secs(20);
+/// What an end may take beyond the drain's length and requests on their way: the last closes and
+/// commits.
+const AFTER_THE_DRAIN: Duration = Duration::from_secs(5);
 
 /// The way to the service manager. Without one, nothing is said. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -54,9 +56,14 @@ impl Notify {
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={micros}\nSTATUS=reloading"));
     }
 
-    /// A drain of this length begins, and the process ends after it: not to be killed before.
-    pub(super) fn stopping(&self, drain: Duration) {
-        let patience = drain.saturating_add(AFTER_THE_DRAIN).as_micros();
+    /// A drain begins, and the process ends after it: not to be killed before. Who is at a request
+    /// has the time for its head, for the answer and for reading that.
+    pub(super) fn stopping(&self, config: &Config) {
+        let drain = config.drain.get();
+        let Config { http, backend, .. } = config;
+        let request = [http.header_timeout, backend.timeout, http.response_timeout];
+        let request: Duration = request.into_iter().map(Length::get).sum();
+        let patience = drain.max(request).saturating_add(AFTER_THE_DRAIN).as_micros();
         let status = format!("draining for {drain:?}");
         self.tell(&format!("STOPPING=1\nSTATUS={status}\nEXTEND_TIMEOUT_USEC={patience}"));
     }
@@ -196,10 +203,10 @@ mod tests {
     #[test]
     fn a_drain_asks_for_the_time_that_it_takes() {
         let (socket, notify) = manager("drain");
-        notify.stopping(Duration::from_secs(10));
+        notify.stopping(&Config::default());
         assert_eq!(
             hear(&socket),
-            "STOPPING=1\nSTATUS=draining for 10s\nEXTEND_TIMEOUT_USEC=30000000"
+            "STOPPING=1\nSTATUS=draining for 10s\nEXTEND_TIMEOUT_USEC=25000000"
         );
         notify.reloading();
         let said = hear(&socket);

@@ -122,7 +122,15 @@ fn without(waiting: &[String], running: &Config, read: Config) -> Result<Config,
     if waiting.is_empty() {
         return Ok(read);
     }
-    let given = read.given.clone();
+    // What waits keeps its running value, and whether somebody has set it.
+    let mut given = read.given.clone();
+    for key in waiting {
+        if running.given.contains(key) {
+            given.insert(key.clone());
+        } else {
+            given.remove(key);
+        }
+    }
     let mut table = Table::try_from(read).map_err(|error| error.to_string())?;
     for (key, value) in flat(running).into_iter().filter(|(key, _)| waiting.contains(key)) {
         match key.split_once('.') {

@@ -195,7 +195,7 @@ fn heed_signals(
                 notify.ready(if is_taken { "reloaded" } else { "reload failed: see the log" });
             } else if !std::mem::replace(&mut is_draining, true) {
                 ::log::info!("{name}: draining; once more ends at once");
-                notify.stopping(reloader.running.drain.get());
+                notify.stopping(&reloader.running);
                 handle.shutdown();
             } else {
                 ::log::warn!("{name} again: ending at once");

@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 
 pub use self::admin::admin_key_problem;
 pub use self::keys::{ALGORITHMS, secret_problem};
-use super::{Config, Length, Size};
+use super::{Config, Length, Size, memory};
 use crate::time::is_date_time;
 
 /// Refresh tokens of one session that have not expired, at most.
@@ -166,6 +166,7 @@ impl Faults {
     fn budgets(&mut self, config: &Config) {
         let (limits, http) = (&config.limits, &config.http);
         let first = limits.pending_message_bytes.min(limits.message_bytes);
+        let longest = memory::longest_answer(config);
         let request = http.header_bytes.get().saturating_add(http.body_bytes.max(first).get());
         for (key, budget, largest, what) in [
             (
@@ -183,8 +184,8 @@ impl Faults {
             (
                 "limits.outbound_total",
                 limits.outbound_total,
-                limits.outbound_bytes.get(),
-                "limits.outbound_bytes",
+                limits.outbound_bytes.get().max(longest / 4),
+                "limits.outbound_bytes, or than the longest answer",
             ),
             (
                 "limits.work_total",

@@ -16,8 +16,8 @@ pub use self::derive::Unfit;
 /// debugging.
 pub const PROGRAM_BYTES: u128 = if cfg!(debug_assertions) { 22 << 20 } else { 12 << 20 };
 /// A connection's own state, authenticated: its slot, its timer entry, its places in a room, among
-/// its user's, and in two budgets, its socket, its event.
-pub const CONNECTION_BYTES: u128 = 512;
+/// its user's, and in two budgets, its socket, its event, and what says that it waits.
+pub const CONNECTION_BYTES: u128 = 640;
 /// What a connection or a room is called at most: a room's 128 characters of ASCII, and a user's
 /// 256 characters of up to 4 bytes.
 pub const NAME_BYTES: u128 = 128 + 256 * 4;
@@ -254,7 +254,7 @@ fn recipe_chat(config: &Config, rows: &mut Vec<Row>) {
 }
 
 /// The longest answer that comes from another thread; 0: none does.
-fn longest_answer(config: &Config) -> usize {
+pub(super) fn longest_answer(config: &Config) -> usize {
     if !config.backend.url.is_empty() {
         return BACKEND_ANSWER_BYTES;
     }

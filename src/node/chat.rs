@@ -281,6 +281,7 @@ impl Node {
             self.metrics.frames_out += 1;
             reached += 1;
             if !std::mem::replace(&mut connection.is_flush_queued, true) {
+                self.flushes += 1;
                 self.actions.push_back(Action::Flush(id));
             }
         }

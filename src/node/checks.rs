@@ -143,6 +143,7 @@ impl Node {
             return;
         }
         let Some(PendingCheck { request_id, check, .. }) = check.take() else { return };
+        self.weigh_input(index);
         match (outcome, request_id) {
             (Outcome::Verified(checked), None) => self.request_checked(now, index, checked),
             (Outcome::Verified(Ok(signed)), Some(id)) => {

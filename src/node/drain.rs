@@ -31,7 +31,8 @@ impl Drain {
 
     /// Was the connection of this generation there when it began?
     pub(super) fn found(&self, generation: u32) -> bool {
-        generation <= self.last_generation
+        // Generations begin anew after 2³²: half of them are before this one.
+        self.last_generation.wrapping_sub(generation) < 1 << 31
     }
 
     /// The connection of this generation is gone.

@@ -138,6 +138,8 @@ pub struct Node {
     drain: Option<Drain>,
     /// What the driver keeps of the input of connections.
     held_outside: HeldOutside,
+    /// Writes that are asked for and not begun.
+    flushes: usize,
     ends: Ends,
 }
 
@@ -199,6 +201,7 @@ impl Node {
             last_generation: 0,
             drain: None,
             held_outside: HeldOutside::default(),
+            flushes: 0,
             ends: Ends::new(config.limits.recent_ends),
         })
     }
@@ -244,6 +247,7 @@ impl Node {
         let action = self.actions.pop_front()?;
         match &action {
             Action::Flush(id) => {
+                self.flushes = self.flushes.saturating_sub(1);
                 if let Some(connection) = self.connections.get_mut(id.index()) {
                     connection.is_flush_queued = false;
                 }
@@ -499,6 +503,7 @@ impl Node {
             && !std::mem::replace(&mut connection.is_flush_queued, true)
         {
             let id = ConnId::new(index as u32, connection.generation);
+            self.flushes += 1;
             self.actions.push_back(Action::Flush(id));
         }
     }

@@ -63,9 +63,9 @@ impl Connection {
     /// `outside` of them are kept by the driver. O(1).
     fn held_input(&self, outside: usize) -> usize {
         let waiting = self.waiting.as_ref().map(|waiting| waiting.kept_bytes());
-        match (self.decoder.held_bytes() + outside, waiting) {
-            (0, None) => 0,
-            (held, waiting) => HOLDER_BYTES + held + waiting.unwrap_or(0),
+        match self.decoder.held_bytes() + outside + waiting.unwrap_or(0) {
+            0 => 0,
+            held => HOLDER_BYTES + held,
         }
     }
 
@@ -141,7 +141,8 @@ impl Node {
             }
             self.forget_input(index);
         }
-        while self.should_flush() {
+        // What the driver has not tried to write yet says nothing about its readers.
+        while self.flushes == 0 && self.should_flush() {
             if let Some(index) = self.output.heaviest(Side::Strangers) {
                 self.metrics.shed_readers += 1;
                 self.stop_writing(now, index);

@@ -64,6 +64,6 @@ fn a_manager_is_told_of_every_step() {
     assert_eq!(manager.hear(), "READY=1\nSTATUS=reload failed: see the log");
     server.signal(Signal::TERM);
     let told = manager.hear();
-    assert_eq!(told, "STOPPING=1\nSTATUS=draining for 0ns\nEXTEND_TIMEOUT_USEC=20000000");
+    assert_eq!(told, "STOPPING=1\nSTATUS=draining for 0ns\nEXTEND_TIMEOUT_USEC=25000000");
     assert_eq!(server.exit_code(), Some(0));
 }

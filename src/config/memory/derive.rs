@@ -41,7 +41,7 @@ const SHARES: Shares = Shares {
 };
 
 /// With less than this to divide, a budget would not hold a few of the largest messages.
-const LEAST_LEFT: u128 = 8 << 20;
+const LEAST_LEFT: u128 = 9 << 20;
 /// The least that one reader is queued before it is slow.
 const LEAST_OUTBOUND: Size = Size::kib(64);
 /// `limits.memory` counts in these steps, so that each share of the whole is a whole number.
@@ -65,6 +65,24 @@ impl Config {
         if memory == 0 {
             return Ok(());
         }
+        let given = self.given.clone();
+        // For these two a 0 that is written out is no number, as elsewhere.
+        for (key, count) in [
+            ("limits.connections", self.limits.connections),
+            ("limits.pending", self.limits.pending),
+        ] {
+            if count == 0 {
+                self.given.remove(key);
+            }
+        }
+        let fitted = self.fitted(memory, most);
+        self.given = given;
+        let fitted = fitted?;
+        *self = Self { given: std::mem::take(&mut self.given), ..fitted };
+        Ok(())
+    }
+
+    fn fitted(&self, memory: u128, most: usize) -> Result<Self, Unfit> {
         let (mut fitted, Some(left)) = bare(self, memory) else { return Err(unbounded(self)) };
         let Some(left) = left.filter(|left| *left >= LEAST_LEFT) else {
             return Err(too_small(self, memory));
@@ -84,8 +102,7 @@ impl Config {
                 fault.problem
             )));
         }
-        *self = fitted;
-        Ok(())
+        Ok(fitted)
     }
 
     fn is_free(&self, key: &str) -> bool {

@@ -50,6 +50,17 @@ fn with_64_mib_there_are_bounds_to_work_with() {
 }
 
 #[test]
+fn a_zero_that_is_written_out_is_no_number_of_connections() {
+    let derived = fitted(64 << 20).unwrap();
+    let limits = Limits { memory: Size::bytes(64 << 20), ..Limits::default() };
+    let given = ["limits.connections".to_owned(), "limits.pending".to_owned()].into();
+    let mut config = Config { limits, given, ..Config::default() };
+    config.fit_memory(MOST).unwrap();
+    assert_eq!(config.limits, derived.limits);
+    assert_eq!(config.given.len(), 2);
+}
+
+#[test]
 fn what_is_given_and_too_much_is_named() {
     let limits =
         Limits { memory: Size::kib(128 << 10), connections: 1_000_000, ..Limits::default() };

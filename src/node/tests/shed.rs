@@ -183,6 +183,32 @@ fn slow_readers_go_by_their_backlog_and_who_keeps_up_stays() {
 }
 
 #[test]
+fn what_was_not_tried_yet_ends_no_reader() {
+    let mut world = world(0, 0, 64);
+    let (alice, slow) = (world.connected("soup", "alice"), world.connected("soup", "slow"));
+    let (bob, listener) = (world.connected("tea", "bob"), world.connected("tea", "listener"));
+    world.room.insert(slow, 0);
+    let content = "x".repeat(10_000);
+    for _ in 0..4 {
+        world.chat(alice, &content);
+    }
+    // Four more at once, to somebody who reads: for a moment that is more than may be queued.
+    let message = |n: u32| {
+        let payload = json!({ "content": content });
+        let timestamp = "2027-01-15T08:00:00Z";
+        let id = format!("at-once-{n}");
+        json!({ "type": "chat_message", "id": id, "timestamp": timestamp, "payload": payload })
+    };
+    let at_once: Vec<u8> = (0..4).flat_map(|n| text(&message(n).to_string())).collect();
+    world.see(listener);
+    world.bytes(bob, &at_once);
+    assert_eq!(world.see(listener).len(), 4);
+    world.assert_budgets_are_kept();
+    assert_eq!(world.node.metrics().shed_readers, 0);
+    assert_eq!(world.node.phase(slow), Some(Phase::Connected));
+}
+
+#[test]
 fn a_frame_that_many_share_counts_once() {
     let mut world = world(0, 0, 64);
     let speaker = world.connected("soup", "alice");
