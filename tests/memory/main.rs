@@ -96,8 +96,10 @@ fn attacked_from_everywhere_a_server_stays_within_its_memory_and_people_chat_on(
     assert!(server.is_running());
     assert!(peak <= MEMORY, "{} KiB at the peak", peak >> 10);
     assert!(said >= 20 * PEOPLE as u64);
-    // It was an attack: each budget was exceeded, and somebody went for it.
-    for budget in ["pending_input_total", "member_input_total", "outbound_total"] {
+    // It was an attack: each budget was exceeded, and somebody went for it; of slow readers for their
+    // own bound, where the server is quick enough to fill that first.
+    for budget in ["pending_input_total", "member_input_total"] {
         assert!(hits[budget] > 0, "{budget}: {hits:?}");
     }
+    assert!(hits["outbound_total"] + hits["outbound_bytes"] > 0, "{hits:?}");
 }

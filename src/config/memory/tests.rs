@@ -68,7 +68,7 @@ fn what_is_given_and_too_much_is_named() {
     let mut config = Config { limits, given, ..Config::default() };
     let before = config.clone();
     let Unfit(text) = config.fit_memory(MOST).unwrap_err();
-    assert!(text.contains("1.5 GiB (connections with their names)"), "{text}");
+    assert!(text.contains("1.6 GiB (connections with their names)"), "{text}");
     assert_eq!(config, before);
     config.limits.connections = 0;
     config.limits.replay_entries = 0;
