@@ -318,18 +318,18 @@ fn an_idle_connection_over_tls_takes_at_most_8_kib() {
 }
 
 #[test]
-fn unfinished_records_are_within_the_memory_that_is_given() {
-    let lines =
-        "limits.memory = '64MiB'\nlimits.pending_per_ip = 0\nbackend.url = 'http://127.0.0.1:9'";
+fn unfinished_records_are_within_the_budget_of_strangers() {
+    let lines = "limits.pending_input_total = '1MiB'\nlimits.pending_per_ip = 0";
     let server = Server::open(&with_lines(lines));
     let (mut alice, mut bob) =
         (server.join_over_tls("soup", "alice"), server.join_over_tls("soup", "bob"));
-    // A ClientHello of 16,380 bytes, of which 16,000 are there.
+    let before = server.memory("VmHWM");
+    // A ClientHello of 16,380 bytes, of which 16,000 are there: 16 MB in all.
     let mut unfinished = b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc".to_vec();
     unfinished.resize(16_000, 0);
     let mut held = Vec::new();
-    for round in 0..20 {
-        for _ in 0..20 {
+    for _ in 0..20 {
+        for _ in 0..50 {
             let mut stream = server.connect();
             // Who is dropped meanwhile has made room for others.
             let _ = stream.write_all(&unfinished);
@@ -337,10 +337,11 @@ fn unfinished_records_are_within_the_memory_that_is_given() {
         }
         talk(&mut alice, &mut bob);
         talk(&mut bob, &mut alice);
-        assert!(server.memory("VmHWM") <= 64 << 20, "{round}");
     }
+    let grown = server.memory("VmHWM") - before;
+    assert!(grown <= 6 << 20, "{grown} bytes");
     let (_, counted) = server.call("GET /metrics", "", "");
     let shed = "vestibule_limit_hits_total{limit=\"pending_input_total\"} ";
     let shed = counted.lines().find_map(|line| line.strip_prefix(shed)).unwrap();
-    assert_ne!(shed, "0", "400 records were held");
+    assert!(shed.parse::<u32>().unwrap() > 900, "{shed}");
 }
