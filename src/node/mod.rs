@@ -140,6 +140,8 @@ pub struct Node {
     held_outside: HeldOutside,
     /// Writes that are asked for and not begun.
     flushes: usize,
+    /// When budgets were last held to.
+    relieved_at: Now,
     ends: Ends,
 }
 
@@ -202,6 +204,7 @@ impl Node {
             drain: None,
             held_outside: HeldOutside::default(),
             flushes: 0,
+            relieved_at: Now { monotonic: Instant::START, unix: UnixTime::default() },
             ends: Ends::new(config.limits.recent_ends),
         })
     }
@@ -244,6 +247,10 @@ impl Node {
 
     /// The next thing to do; `None`: nothing more for now.
     pub fn poll_action(&mut self) -> Option<Action> {
+        if self.actions.is_empty() && self.should_flush() {
+            // All was tried by now: who has not taken what is queued is slow.
+            self.relieve(self.relieved_at);
+        }
         let action = self.actions.pop_front()?;
         match &action {
             Action::Flush(id) => {

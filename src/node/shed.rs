@@ -120,6 +120,7 @@ impl Node {
     /// Sheds until every budget holds. Each step ends one connection or begins its end, so the work
     /// is bounded by what came in.
     pub(super) fn relieve(&mut self, now: Now) {
+        self.relieved_at = now;
         if !self.crowd.is_empty() {
             self.ask_for_crowd(now);
         }
