@@ -18,9 +18,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use criterion::{Bencher, Criterion};
+use criterion::Criterion;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::json;
 use support::{frame, message, upgrade};
@@ -89,13 +89,17 @@ fn main() {
     for connections in [1, 100] {
         let name = format!("chat/{connections}");
         let mut members: Vec<_> = (0..connections).map(|n| join(vestibule, n, &life)).collect();
-        let ours = measure(&mut c, &format!("{name}/vestibule"), || round(&mut members, &chat));
+        let ours = support::measure(&mut c, &format!("loopback/{name}/vestibule"), || {
+            round(&mut members, &chat)
+        });
         let mut members: Vec<_> = (0..connections).map(|_| connect(raw_chat)).collect();
-        let theirs = measure(&mut c, &format!("{name}/raw"), || round(&mut members, &chat));
+        let theirs = support::measure(&mut c, &format!("loopback/{name}/raw"), || {
+            round(&mut members, &chat)
+        });
         ratios.push((name, ours, theirs));
     }
-    let ours = measure(&mut c, "life/vestibule", || live(vestibule, &life));
-    let theirs = measure(&mut c, "life/raw", || live(raw_life, &life));
+    let ours = support::measure(&mut c, "loopback/life/vestibule", || live(vestibule, &life));
+    let theirs = support::measure(&mut c, "loopback/life/raw", || live(raw_life, &life));
     ratios.push(("life".to_owned(), ours, theirs));
     // Without `--bench` each runs once, to see that it runs.
     ratios.retain(|(_, ours, theirs)| !ours.is_zero() && !theirs.is_zero());
@@ -106,22 +110,6 @@ fn main() {
     c.final_summary();
     handle.shutdown();
     serving.join().unwrap().unwrap();
-}
-
-/// Measures `iteration`; its median, which a stall of the machine does not move.
-fn measure(c: &mut Criterion, name: &str, mut iteration: impl FnMut()) -> Duration {
-    let mut samples = Vec::new();
-    c.bench_function(&format!("loopback/{name}"), |b: &mut Bencher<'_>| {
-        b.iter_custom(|count| {
-            let began = now();
-            (0..count).for_each(|_| iteration());
-            let length = began.elapsed();
-            samples.extend(length.checked_div(u32::try_from(count).unwrap_or(u32::MAX)));
-            length
-        });
-    });
-    samples.sort_unstable();
-    samples.get(samples.len() / 2).copied().unwrap_or_default()
 }
 
 /// What a life and a chat consist of: upgrade, `auth`, chat message, close. The sizes of the answers
@@ -193,9 +181,4 @@ fn exchange(stream: &mut TcpStream, request: &[u8], answer: usize) {
 fn hear(stream: &mut TcpStream, length: usize) {
     let mut answer = [0; 4_096];
     stream.read_exact(answer.get_mut(..length).unwrap()).unwrap();
-}
-
-#[expect(clippy::disallowed_methods, reason = "what is measured here is real time")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -16,9 +16,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use criterion::{Bencher, Criterion};
+use criterion::Criterion;
 use jsonwebtoken::{EncodingKey, Header};
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
@@ -50,10 +50,10 @@ fn main() {
     let health = ask(secure, &offers(false));
     for (name, resumes) in [("full", false), ("resumed", true)] {
         let (offers, theirs) = (offers(resumes), blocking(REQUEST.len(), health, true));
-        let ours = measure(&mut c, &format!("{name}/vestibule"), || {
+        let ours = support::measure(&mut c, &format!("tls/{name}/vestibule"), || {
             assert_eq!(ask(secure, &offers), health);
         });
-        let theirs = measure(&mut c, &format!("{name}/rustls"), || {
+        let theirs = support::measure(&mut c, &format!("tls/{name}/rustls"), || {
             assert_eq!(ask(theirs, &offers), health);
         });
         ratios.push((name, ours, theirs));
@@ -63,16 +63,16 @@ fn main() {
     let mut member = join(tls(secure, &offers(false)));
     let answer = say(&mut member, &first, None);
     let theirs = blocking(first.len(), answer, false);
-    let ours = measure(&mut c, "chat/vestibule", || {
+    let ours = support::measure(&mut c, "tls/chat/vestibule", || {
         say(&mut member, &chat(), Some(answer));
     });
     let mut other = tls(theirs, &offers(false));
-    let theirs = measure(&mut c, "chat/rustls", || {
+    let theirs = support::measure(&mut c, "tls/chat/rustls", || {
         say(&mut other, &first, Some(answer));
     });
     ratios.push(("chat", ours, theirs));
     let mut member = join(connect(plain));
-    let without = measure(&mut c, "chat/plain", || {
+    let without = support::measure(&mut c, "tls/chat/plain", || {
         say(&mut member, &chat(), Some(answer));
     });
     ratios.push(("chat of plain", ours, without));
@@ -86,27 +86,6 @@ fn main() {
     c.final_summary();
     secure_handle.shutdown();
     plain_handle.shutdown();
-}
-
-/// Measures `iteration`; its median, which a stall of the machine does not move.
-fn measure(c: &mut Criterion, name: &str, mut iteration: impl FnMut()) -> Duration {
-    let mut samples = Vec::new();
-    c.bench_function(&format!("tls/{name}"), |b: &mut Bencher<'_>| {
-        b.iter_custom(|count| {
-            let began = now();
-            (0..count).for_each(|_| iteration());
-            let length = began.elapsed();
-            samples.extend(length.checked_div(u32::try_from(count).unwrap_or(u32::MAX)));
-            length
-        });
-    });
-    samples.sort_unstable();
-    samples.get(samples.len() / 2).copied().unwrap_or_default()
-}
-
-#[expect(clippy::disallowed_methods, reason = "a bench is about real time")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 fn fixture(name: &str) -> String {

@@ -3,6 +3,7 @@
 use std::io::IoSlice;
 use std::time::Duration;
 
+use criterion::{Bencher, Criterion};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use vestibule::config::{Config, Length};
@@ -127,4 +128,25 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes.extend(mask);
     bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
     bytes
+}
+
+/// Measures `iteration` under this name; its median, which a stall of the machine does not move.
+pub fn measure(c: &mut Criterion, name: &str, mut iteration: impl FnMut()) -> Duration {
+    let mut samples = Vec::new();
+    c.bench_function(name, |b: &mut Bencher<'_>| {
+        b.iter_custom(|count| {
+            let began = now();
+            (0..count).for_each(|_| iteration());
+            let length = began.elapsed();
+            samples.extend(length.checked_div(u32::try_from(count).unwrap_or(u32::MAX)));
+            length
+        });
+    });
+    samples.sort_unstable();
+    samples.get(samples.len() / 2).copied().unwrap_or_default()
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is measured here is real time")]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
 }

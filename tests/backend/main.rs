@@ -20,6 +20,8 @@ mod logs;
 mod secrets;
 mod server;
 mod stub;
+#[path = "../support/wire.rs"]
+mod wire;
 
 use std::time::Duration;
 

@@ -26,6 +26,8 @@ mod server;
 #[cfg(feature = "tls")]
 mod tls;
 mod watched;
+#[path = "../support/wire.rs"]
+mod wire;
 
 use std::time::{Duration, Instant};
 

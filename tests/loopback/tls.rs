@@ -79,10 +79,16 @@ impl Server {
     }
 }
 
+/// Says it and is answered; its id.
+fn told<S: std::io::Read + std::io::Write>(speaker: &mut Client<S>, content: &str) -> String {
+    let id = speaker.say(content);
+    assert_eq!(speaker.hear()["payload"]["request_id"], *id);
+    id
+}
+
 /// One says something, and both hear what they should.
 fn talk<A: std::io::Read + std::io::Write>(speaker: &mut Client<A>, listener: &mut Client<A>) {
-    let id = speaker.say("still here");
-    assert_eq!(speaker.hear()["payload"]["request_id"], *id);
+    let id = told(speaker, "still here");
     assert_eq!(listener.hear()["id"], *id);
 }
 
@@ -107,8 +113,7 @@ fn a_long_message_comes_and_goes_in_many_records() {
     let (mut alice, mut bob) =
         (server.join_over_tls("soup", "alice"), server.join_over_tls("soup", "bob"));
     let long = "\u{65e5}".repeat(16_000);
-    let id = alice.say(&long);
-    assert_eq!(alice.hear()["payload"]["request_id"], *id);
+    told(&mut alice, &long);
     assert_eq!(bob.hear()["payload"]["content"], long);
 }
 
@@ -213,8 +218,7 @@ fn a_slow_reader_is_closed_and_the_others_are_not_held_up() {
     let long = "\u{65e5}".repeat(16_000);
     // Until the kernel's buffers and the outbox are full.
     for _ in 0..800 {
-        let id = alice.say(&long);
-        assert_eq!(alice.hear()["payload"]["request_id"], *id);
+        let id = told(&mut alice, &long);
         assert_eq!(bob.hear()["id"], *id);
         let (_, room) = server.call("GET /v1/rooms/soup", "", "");
         if !room.contains("carol") {
@@ -232,13 +236,7 @@ fn who_pauses_hears_everything_in_the_end_without_saying_a_word() {
         (server.join_over_tls("soup", "alice"), server.join_over_tls("soup", "carol"));
     let long = "\u{65e5}".repeat(16_000);
     // Some 14 MB: more than the kernel takes for a socket that nobody reads.
-    let said: Vec<_> = (0..300)
-        .map(|_| {
-            let id = alice.say(&long);
-            assert_eq!(alice.hear()["payload"]["request_id"], *id);
-            id
-        })
-        .collect();
+    let said: Vec<_> = (0..300).map(|_| told(&mut alice, &long)).collect();
     for id in said {
         assert_eq!(carol.hear()["id"], *id);
     }
@@ -255,9 +253,7 @@ fn a_slow_reader_gets_whole_messages_and_is_told_why_it_is_closed() {
     let mut said = Vec::new();
     while server.call("GET /v1/rooms/soup", "", "").1.contains("carol") {
         for _ in 0..10 {
-            let id = alice.say(&short);
-            assert_eq!(alice.hear()["payload"]["request_id"], *id);
-            said.push(id);
+            said.push(told(&mut alice, &short));
         }
     }
     let mut heard = 0;

@@ -15,6 +15,8 @@ mod cage;
 #[path = "../support/logs.rs"]
 mod logs;
 mod peer;
+#[path = "../support/wire.rs"]
+mod wire;
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};

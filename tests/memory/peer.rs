@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,6 +9,7 @@ use socket2::{Domain, Socket, Type};
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::logs::known_of;
+pub(crate) use crate::wire::{message, upgrade};
 
 /// Longer than anything here takes, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,41 +76,9 @@ pub(crate) fn with_length(head: &str, length: usize) -> String {
     format!("{head}\r\nHost: 127.0.0.1\r\n{body}\r\n")
 }
 
-/// The request that becomes a WebSocket in `room`.
-pub(crate) fn upgrade(room: &str) -> String {
-    format!(
-        "GET /v1/chat/{room} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n\
-         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    )
-}
-
-/// A client's text frame; its mask is zero, which is one like any other.
+/// A client's text frame.
 pub(crate) fn text(payload: &str) -> Vec<u8> {
-    let mut frame = vec![0x81];
-    match payload.len() {
-        short @ 0..126 => frame.push(0x80 | short as u8),
-        long @ 126..65_536 => {
-            frame.push(0x80 | 126);
-            frame.extend((long as u16).to_be_bytes());
-        }
-        longer => {
-            frame.push(0x80 | 127);
-            frame.extend((longer as u64).to_be_bytes());
-        }
-    }
-    frame.extend([0; 4]);
-    frame.extend(payload.as_bytes());
-    frame
-}
-
-/// A message and its id, which no other has.
-pub(crate) fn message(kind: &str, payload: &Value) -> (String, String) {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let id = format!("m{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let timestamp = "2026-11-22T10:00:00.000Z";
-    let text = json!({ "type": kind, "id": id, "timestamp": timestamp, "payload": payload });
-    (id, text.to_string())
+    crate::wire::frame(0x81, payload.as_bytes())
 }
 
 /// Somebody in a room, over tungstenite: not ours, so that it can contradict ours.

@@ -22,15 +22,19 @@ fn count(storage: &Storage) -> i64 {
     storage.ask(count).unwrap()
 }
 
+/// No commit returns while the disk is held.
+fn on_disk(disk: Arc<Mutex<()>>) -> Commit {
+    let mut commit = by_statement();
+    Box::new(move |database| {
+        drop(disk.lock().unwrap());
+        commit(database)
+    })
+}
+
 #[test]
 fn work_that_fails_loses_only_itself() {
     let turning = Arc::new(Mutex::new(()));
-    let disk = Arc::clone(&turning);
-    let mut commit = by_statement();
-    let (storage, ending) = started(Box::new(move |database| {
-        drop(disk.lock().unwrap());
-        commit(database)
-    }));
+    let (storage, ending) = started(on_disk(Arc::clone(&turning)));
     // All five are one batch, or the first is one and the rest another.
     let held = turning.lock().unwrap();
     let (told, outcomes) = mpsc::channel();
@@ -58,12 +62,7 @@ fn work_that_fails_loses_only_itself() {
 #[test]
 fn what_waits_has_a_bound_in_bytes_and_gives_them_back() {
     let turning = Arc::new(Mutex::new(()));
-    let disk = Arc::clone(&turning);
-    let mut commit = by_statement();
-    let (storage, ending) = started(Box::new(move |database| {
-        drop(disk.lock().unwrap());
-        commit(database)
-    }));
+    let (storage, ending) = started(on_disk(Arc::clone(&turning)));
     let held = turning.lock().unwrap();
     let (told, outcomes) = mpsc::channel();
     let submit = |value| {
