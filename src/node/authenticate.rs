@@ -5,11 +5,12 @@ use smol_str::SmolStr;
 use super::Node;
 use super::app::{Admission, Join, Reply, Update};
 use super::connection::{PendingJoin, Reserved};
-use super::port::{Action, Command, Outcome, Work};
+use super::port::{Action, Command, Completion, Outcome, Work};
 use super::questions::Kind;
 use super::session::Clocks;
 use super::shed::cost;
 use crate::auth::{Begun, Evidence, Principal, Replayed, Signed};
+use crate::id::ConnId;
 use crate::protocol::{CloseReason, RecipeUpdate, SessionInfo};
 use crate::time::{Now, UnixTime};
 
@@ -204,7 +205,8 @@ impl Node {
             Reply::Now(admission) => self.joined(now, index, &join, Outcome::Join(admission)),
             reply => {
                 if let Some(connection) = self.connections.get_mut(index) {
-                    connection.waiting.get_or_insert_default().join = Some(join);
+                    let before = connection.waiting.get_or_insert_default().join.replace(join);
+                    debug_assert!(before.is_none(), "one join of a connection is asked at a time");
                 }
                 let answer_by = now.monotonic + self.policy.answer_timeout;
                 self.questions.open(now.monotonic, ticket, asker, Kind::Join, answer_by, cost);
@@ -216,8 +218,20 @@ impl Node {
         }
     }
 
+    /// An answer to a join has come: it counts for the join of its ticket, and for no other.
+    pub(super) fn join_answered(&mut self, now: Now, asker: ConnId, done: Completion) {
+        let index = asker.index();
+        let is_there = self.find(asker).is_some();
+        let connection = self.connections.get_mut(index).filter(|_| is_there);
+        let waiting = connection.and_then(|connection| connection.waiting.as_mut());
+        match waiting.and_then(|it| it.join.take_if(|join| join.ticket == done.ticket)) {
+            Some(join) => self.joined(now, index, &join, done.outcome),
+            None => self.metrics.late_completions += 1,
+        }
+    }
+
     /// The application has answered a join.
-    pub(super) fn joined(&mut self, now: Now, index: usize, join: &PendingJoin, outcome: Outcome) {
+    fn joined(&mut self, now: Now, index: usize, join: &PendingJoin, outcome: Outcome) {
         let refused = match outcome {
             Outcome::Join(Admission::Admit(update)) => {
                 self.admit(now, index, join, &update);

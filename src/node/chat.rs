@@ -49,24 +49,13 @@ impl Node {
 
     fn answered(&mut self, now: Now, question: Question, done: Completion) {
         match question.kind {
-            Kind::Check => self.checked(now, question.asker, done.ticket, done.outcome),
-            Kind::Request { address } => {
-                self.request_done(now, question.asker, address, done.outcome);
-            }
-            Kind::Join => {
-                let asker = self.find(question.asker).map(|_| question.asker.index());
-                let waiting =
-                    asker.and_then(|index| self.connections.get_mut(index)?.waiting.as_mut());
-                match (asker, waiting.and_then(|waiting| waiting.join.take())) {
-                    (Some(index), Some(join)) => self.joined(now, index, &join, done.outcome),
-                    _ => self.metrics.late_completions += 1,
-                }
-            }
-            Kind::Collect { is_json } => {
-                self.collected(now, question.asker, is_json, done.outcome);
-            }
+            Kind::Check { address } => self.checked(now, question.asker, address, done),
+            Kind::Request { address } => self.request_done(now, question.asker, address, done),
+            Kind::Join => self.join_answered(now, question.asker, done),
+            Kind::Collect { is_json } => self.collected(now, question.asker, is_json, done),
             Kind::Publish { room } => {
-                self.published_later(now, question.asker, &room, answer_of(done.outcome));
+                let answer = answer_of(done.outcome);
+                self.published_later(now, question.asker, done.ticket, &room, answer);
             }
             Kind::Message { key, also, room } => {
                 let answer = answer_of(done.outcome);

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use smol_str::SmolStr;
 
 use super::Node;
-use super::port::{Action, Command, Outcome, Ticket, Work};
+use super::port::{Action, Command, Completion, Outcome, Ticket, Work};
 use super::questions::Kind;
 use super::refusal::Refusal;
 use super::session::Phase;
-use crate::auth::{Evidence, KeySet, SignatureCheck};
+use crate::auth::{Address, Evidence, KeySet, SignatureCheck};
 use crate::id::ConnId;
 use crate::protocol::CloseReason;
 use crate::time::{Instant, Now};
@@ -87,7 +87,8 @@ impl Node {
         let is_newcomer = !connection.session.phase().is_authenticated();
         let place = (is_newcomer, self.checks.last_place);
         let pending = PendingCheck { request_id: id.map(SmolStr::new), check, place, ticket: None };
-        connection.waiting.get_or_insert_default().check = Some(pending);
+        let before = connection.waiting.get_or_insert_default().check.replace(pending);
+        debug_assert!(before.is_none(), "one check of a connection is under way at a time");
         self.checks.waiting.insert(place, asker);
         self.submit_checks(now);
     }
@@ -105,9 +106,11 @@ impl Node {
                 continue;
             }
             let ticket = self.questions.issue();
-            let waiting = self.connections.get_mut(asker.index()).and_then(|c| c.waiting.as_mut());
+            let Some(connection) = self.connections.get_mut(asker.index()) else { continue };
+            let address = connection.address();
+            let waiting = connection.waiting.as_mut();
             let Some(pending) = waiting.and_then(|waiting| waiting.check.as_mut()) else {
-                debug_assert!(false, "who leaves gives its place up");
+                debug_assert!(false, "a connection that ends gives its place up");
                 continue;
             };
             pending.ticket = Some(ticket);
@@ -115,13 +118,15 @@ impl Node {
             self.checks.submitted += 1;
             self.metrics.signature_checks += 1;
             // Whatever the worker's time, its completion comes; the connection has its own deadline.
-            self.questions.open(Instant::START, ticket, asker, Kind::Check, Instant::NEVER, 0);
+            let kind = Kind::Check { address };
+            self.questions.open(Instant::START, ticket, asker, kind, Instant::NEVER, 0);
             self.actions.push_back(Action::Submit(Command { ticket, work }));
         }
     }
 
     /// A check has come back.
-    pub(super) fn checked(&mut self, now: Now, asker: ConnId, ticket: Ticket, outcome: Outcome) {
+    pub(super) fn checked(&mut self, now: Now, asker: ConnId, address: Address, done: Completion) {
+        let Completion { ticket, outcome } = done;
         self.checks.submitted = self.checks.submitted.saturating_sub(1);
         let index = asker.index();
         let is_there = self.find(asker).is_some();
@@ -132,6 +137,13 @@ impl Node {
             .filter(|check| check.as_ref().is_some_and(|pending| pending.ticket == Some(ticket)))
         else {
             self.metrics.late_completions += 1;
+            // The look at the token was made all the same, so it costs what it has shown: a client
+            // that hangs up before its forged token is refused is charged like one that waits.
+            if let Outcome::Verified(checked) = &outcome {
+                let evidence =
+                    checked.as_ref().map_or_else(|it| Evidence::of(*it), |_| Evidence::Honest);
+                self.limiter.charge(now.monotonic, address, evidence);
+            }
             return;
         };
         if matches!(outcome, Outcome::Refused) {

@@ -240,6 +240,11 @@ impl Connection {
         message.map_or(Instant::NEVER, |message| message.answer_by)
     }
 
+    /// Is an `auth` under way, with a worker or with the application? Another one then waits.
+    pub(crate) fn is_renewing(&self) -> bool {
+        self.session.is_rejoining() || self.is_checking()
+    }
+
     /// Is the signature of its `auth` being checked?
     pub(crate) fn is_checking(&self) -> bool {
         self.waiting.as_ref().is_some_and(|waiting| waiting.check.is_some())

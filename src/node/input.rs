@@ -6,7 +6,7 @@ use super::legacy::Legacy;
 use super::session::{Phase, Verdict};
 use super::{Action, Node, head};
 use crate::id::ConnId;
-use crate::protocol::{self, CloseReason};
+use crate::protocol::{self, ClientMessage, CloseReason, Parsed};
 use crate::time::Now;
 
 impl Node {
@@ -170,20 +170,12 @@ impl Node {
         self.carry_out(now, index, verdict);
     }
 
-    /// A text of somebody in the room: a re-authentication is handled at once, everything else in
-    /// its order.
+    /// A text of an authenticated connection: a re-authentication is handled at once, everything
+    /// else in its order.
     fn on_member_text(&mut self, now: Now, index: usize, text: &str) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let parsed = protocol::parse(text);
-        let is_auth = matches!(parsed, Ok(protocol::ClientMessage::Auth { .. }));
-        if is_auth && (connection.session.is_rejoining() || connection.is_checking()) {
-            // One under way and one behind it: who sends more is not waiting for answers.
-            let queued = &mut connection.waiting.get_or_insert_default().auth;
-            if queued.replace(text.into()).is_some() {
-                self.close(now, index, CloseReason::TooManyAuthAttempts);
-            }
-            return;
-        }
+        let is_auth = is_auth(&parsed);
         if !is_auth
             && let Some(waiting) = &mut connection.waiting
             && (waiting.message.is_some() || waiting.has_texts())
@@ -197,9 +189,26 @@ impl Node {
             }
             return self.wait_in_crowd(index);
         }
+        self.take_text(now, index, text, &parsed);
+    }
+
+    /// Handles a text of an authenticated connection whose turn has come, whether it was read just
+    /// now or has waited.
+    ///
+    /// One `auth` is under way at a time, with a worker or with the application. One more may wait
+    /// behind it; a client that sends a third does not wait for answers, and is closed. So no
+    /// question about an `auth` ever takes the place of another one.
+    fn take_text(&mut self, now: Now, index: usize, text: &str, parsed: &Parsed<'_>) {
         let Some(connection) = self.connections.get_mut(index) else { return };
-        self.metrics.count_in(&parsed);
-        let verdict = connection.session.judge(now.monotonic, &self.policy, &parsed);
+        if is_auth(parsed) && connection.is_renewing() {
+            let queued = &mut connection.waiting.get_or_insert_default().auth;
+            if queued.replace(text.into()).is_some() {
+                self.close(now, index, CloseReason::TooManyAuthAttempts);
+            }
+            return;
+        }
+        self.metrics.count_in(parsed);
+        let verdict = connection.session.judge(now.monotonic, &self.policy, parsed);
         self.carry_out(now, index, verdict);
     }
 
@@ -217,20 +226,15 @@ impl Node {
             if connection.owes_output(&self.policy) {
                 break;
             }
-            let session = &connection.session;
-            let (is_member, rejoining) = (
-                session.phase().is_authenticated(),
-                session.is_rejoining() || connection.is_checking(),
-            );
-            let Some(waiting) = connection.waiting.as_mut().filter(|_| is_member) else { break };
-            let auth = if rejoining { None } else { waiting.auth.take() };
+            let is_authenticated = connection.session.phase().is_authenticated();
+            let is_renewing = connection.is_renewing();
+            let waiting = connection.waiting.as_mut().filter(|_| is_authenticated);
+            let Some(waiting) = waiting else { break };
+            let auth = if is_renewing { None } else { waiting.auth.take() };
             let is_free = waiting.message.is_none() && !is_crowded;
             let next = auth.or_else(|| is_free.then(|| waiting.pop()).flatten());
             let Some(text) = next else { break };
-            let parsed = protocol::parse(&text);
-            self.metrics.count_in(&parsed);
-            let verdict = connection.session.judge(now.monotonic, &self.policy, &parsed);
-            self.carry_out(now, index, verdict);
+            self.take_text(now, index, &text, &protocol::parse(&text));
         }
         if is_crowded {
             self.wait_in_crowd(index);
@@ -244,4 +248,8 @@ impl Node {
         }
         self.weigh_input(index);
     }
+}
+
+fn is_auth(parsed: &Parsed<'_>) -> bool {
+    matches!(parsed, Ok(ClientMessage::Auth { .. }))
 }

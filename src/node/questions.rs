@@ -29,7 +29,10 @@ pub(crate) struct Question {
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// Is the asker's token signed?
-    Check,
+    Check {
+        /// What the token shows is charged there, should the asker be gone by then.
+        address: Address,
+    },
     /// May the asker come in?
     Join,
     /// What is the answer to the asker's HTTP request?

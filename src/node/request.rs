@@ -19,7 +19,7 @@ use super::http::{Method, Request, Response};
 use super::identity::{Charge, Checked, Identity};
 use super::legacy::Credential;
 use super::moment::Later;
-use super::port::{Action, Command, Outcome, Ticket, Work};
+use super::port::{Action, Command, Completion, Outcome, Ticket, Work};
 use super::questions::Kind;
 use super::refusal::Refusal;
 use super::upgrade;
@@ -287,6 +287,14 @@ impl Node {
         self.questions.open(now.monotonic, ticket, asker, kind, answer_by, cost);
     }
 
+    /// Does the request of `asker` wait for the answer of this ticket, and of no other?
+    pub(super) fn awaits_response(&mut self, asker: ConnId, ticket: Ticket) -> bool {
+        self.find(asker).is_some()
+            && self
+                .pending_request(asker.index())
+                .is_some_and(|request| request.ticket == Some(ticket))
+    }
+
     fn pending_request(&mut self, index: usize) -> Option<&mut PendingRequest> {
         self.connections.get_mut(index)?.waiting.as_mut()?.request.as_mut()
     }
@@ -297,14 +305,15 @@ impl Node {
         now: Now,
         asker: ConnId,
         address: Address,
-        outcome: Outcome,
+        done: Completion,
     ) {
+        let Completion { ticket, outcome } = done;
         let index = asker.index();
         // Who does not wait for the answer has asked all the same.
         if let Outcome::Response(response) = &outcome {
             self.charge_for(now, address, response);
         }
-        if self.find(asker).is_none() || self.pending_request(index).is_none() {
+        if !self.awaits_response(asker, ticket) {
             self.metrics.late_completions += 1;
             return;
         }
@@ -324,7 +333,8 @@ impl Node {
         if let (Some(ticket), Some(&Kind::Collect { is_json })) = (ticket, kind) {
             // The counters are told without what is not there.
             self.questions.close(ticket);
-            self.collected(now, self.id_of(index), is_json, Outcome::Refused);
+            let outcome = Outcome::Refused;
+            self.collected(now, self.id_of(index), is_json, Completion { ticket, outcome });
         } else if ticket.is_some() {
             self.refuse(now, index, Refusal::BackendTimeout);
             self.resume(now, index, true);

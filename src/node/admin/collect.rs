@@ -12,7 +12,7 @@ use crate::id::ConnId;
 use crate::node::Node;
 use crate::node::http::Response;
 use crate::node::outside::Reading;
-use crate::node::port::{Action, Command, Outcome, Work};
+use crate::node::port::{Action, Command, Completion, Outcome, Work};
 use crate::node::questions::Kind;
 use crate::time::Now;
 
@@ -71,10 +71,10 @@ impl Node {
         now: Now,
         asker: ConnId,
         is_json: bool,
-        outcome: Outcome,
+        done: Completion,
     ) {
-        if self.find(asker).is_some_and(|connection| connection.awaited_bytes().is_some()) {
-            let response = match outcome {
+        if self.awaits_response(asker, done.ticket) {
+            let response = match done.outcome {
                 Outcome::Response(response) => response,
                 _ => Counted::of(self, is_json).with(&[]),
             };

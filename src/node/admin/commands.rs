@@ -12,7 +12,7 @@ use crate::id::ConnId;
 use crate::node::Node;
 use crate::node::app::{Answer, Json, Publish, Reply, Update};
 use crate::node::http::Response;
-use crate::node::port::{Action, Command, Work};
+use crate::node::port::{Action, Command, Ticket, Work};
 use crate::node::questions::Kind;
 use crate::node::request::HEALTH;
 use crate::node::upgrade::decode_room;
@@ -205,11 +205,12 @@ impl Node {
         &mut self,
         now: Now,
         asker: ConnId,
+        ticket: Ticket,
         room: &str,
         answer: Answer,
     ) {
         let response = self.published(now, room, answer);
-        if self.find(asker).is_some_and(|connection| connection.awaited_bytes().is_some()) {
+        if self.awaits_response(asker, ticket) {
             self.write_response(now, asker.index(), &response);
             self.resume(now, asker.index(), true);
         }

@@ -43,7 +43,7 @@ impl App for Slow {
     }
 }
 
-type Asked = Arc<Mutex<Vec<(String, Ticket)>>>;
+pub(super) type Asked = Arc<Mutex<Vec<(String, Ticket)>>>;
 
 fn world() -> (World, Asked) {
     let mut config = Config::default();
@@ -51,6 +51,17 @@ fn world() -> (World, Asked) {
     let app = Slow::default();
     let asked = Arc::clone(&app.seen);
     (World::with_app(config, Box::new(app)), asked)
+}
+
+/// A world whose application is asked about every join, and answers when the test does.
+pub(super) fn slow_world() -> (World, Asked) {
+    world()
+}
+
+/// The tickets of all joins that the application was asked for, in order.
+pub(super) fn tickets(asked: &Asked) -> Vec<Ticket> {
+    let asked = asked.lock().unwrap();
+    asked.iter().filter(|(what, _)| what.starts_with("join")).map(|(_, ticket)| *ticket).collect()
 }
 
 fn ticket(asked: &Asked, what: &str) -> Ticket {
@@ -64,8 +75,16 @@ fn answer(world: &mut World, ticket: Ticket, content: &str) {
     world.settle();
 }
 
-fn admit(world: &mut World, ticket: Ticket) {
-    let outcome = Outcome::Join(Admission::Admit(Update::text("in")));
+pub(super) fn admit(world: &mut World, ticket: Ticket) {
+    join(world, ticket, Admission::Admit(Update::text("in")));
+}
+
+pub(super) fn deny(world: &mut World, ticket: Ticket) {
+    join(world, ticket, Admission::Deny);
+}
+
+fn join(world: &mut World, ticket: Ticket, admission: Admission) {
+    let outcome = Outcome::Join(admission);
     world.node.handle_completion(world.now, Completion { ticket, outcome });
     world.settle();
 }

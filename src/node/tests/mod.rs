@@ -15,6 +15,7 @@ mod operator;
 mod proxies;
 mod publish;
 mod reconfigure;
+mod renewals;
 mod requests;
 mod shed;
 
