@@ -20,6 +20,7 @@ mod logs;
 mod secrets;
 mod server;
 mod stub;
+#[expect(dead_code, reason = "these tests write no frames by hand")]
 #[path = "../support/wire.rs"]
 mod wire;
 

@@ -3,8 +3,9 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::client::{Client, exchange, message, upgrade};
+use crate::client::{Client, exchange};
 use crate::server::{Server, Witness};
+use crate::wire::{frame, message, upgrade};
 use crate::{PATIENCE, now};
 
 const KEY: &str = "a-key-of-an-operator-0123456789abcdef";
@@ -99,7 +100,7 @@ fn an_operator_is_answered_during_a_storm() {
     let mut witness = Witness::new(&server);
     let token = server.token("mallory");
     let auth = message("auth", &serde_json::json!({ "token": token })).1;
-    let life = [upgrade("soup").into_bytes(), crate::client::frame(0x81, auth.as_bytes())].concat();
+    let life = [upgrade("soup").into_bytes(), frame(0x81, auth.as_bytes())].concat();
     let address = server.address;
     let storm = std::thread::spawn(move || {
         for _ in 0..2_000 {

@@ -6,9 +6,8 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 use tungstenite::{Error, Message, WebSocket};
 
-pub(crate) use crate::wire::{frame, message, upgrade};
-
 use crate::logs::{known, known_in};
+use crate::wire::message;
 
 /// A WebSocket of the protocol.
 pub(crate) struct Client<S = TcpStream>(WebSocket<S>);

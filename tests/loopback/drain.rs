@@ -2,8 +2,9 @@
 
 use rustix::process::Signal;
 
-use crate::client::{Client, exchange, upgrade};
+use crate::client::{Client, exchange};
 use crate::server::Server;
+use crate::wire::upgrade;
 use crate::{PATIENCE, now};
 
 #[test]

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::json;
 use socket2::SockRef;
 
-use crate::client::{Client, frame, message, upgrade};
+use crate::client::Client;
 use crate::server::{Server, Witness};
+use crate::wire::{frame, message, upgrade};
 
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use crate::client::{exchange, upgrade};
+use crate::client::exchange;
 use crate::server::{Server, Witness};
+use crate::wire::upgrade;
 
 /// A refusal's status, code, and what its head must have besides.
 type Refused = (u16, &'static str, &'static str);

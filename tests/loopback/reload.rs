@@ -2,8 +2,9 @@
 
 use rustix::process::Signal;
 
-use crate::client::{Client, exchange, upgrade};
+use crate::client::{Client, exchange};
 use crate::server::{FILE, Server};
+use crate::wire::upgrade;
 use crate::{PATIENCE, now};
 
 const SECRET: &str = "correct horse battery staple, twice over";
