@@ -25,6 +25,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::json;
 use support::{frame, message, upgrade};
 use vestibule::config::Config;
+use vestibule::id::Seed;
 use vestibule::net::Server;
 use vestibule::{Access, MemoryApp};
 
@@ -69,7 +70,7 @@ fn main() {
     config.auth.secret = SECRET.to_owned();
     config.limits.connections = 1_000;
     (config.limits.messages_per_minute, config.limits.connections_per_user) = (0, 0);
-    let app = MemoryApp::new(&config, Access::Open, 1);
+    let app = MemoryApp::new(&config, Access::Open, &Seed::predictable(1));
     let server = Server::bind(&config, Box::new(app)).unwrap();
     let (vestibule, handle) = (server.local_addrs().remove(0), server.handle());
     let serving = thread::spawn(move || server.run().map(drop));

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput};
 use serde_json::{Value, json};
 use vestibule::Json;
-use vestibule::id::MessageIds;
+use vestibule::id::{MessageIds, Seed};
 use vestibule::protocol::{self, RecipeUpdate, ServerMessage, SessionInfo};
 use vestibule::time::UnixTime;
 
@@ -35,7 +35,7 @@ fn serialise(c: &mut Criterion) {
     let recipe = json!({ "id": "soup", "title": "Soup", "ingredients": vec![ingredient; 20] });
     let recipe = Json::new(&recipe).unwrap();
     let raw = serde_json::from_str(recipe.as_str()).unwrap();
-    let id = MessageIds::new(1).next(NOW);
+    let id = MessageIds::new(Seed::predictable(1)).next(NOW);
     let mut buffer = Vec::new();
     c.bench_function("message/serialise/recipe_update", |b| {
         b.iter(|| {

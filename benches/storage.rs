@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use support::{message, token, upgrade};
 use vestibule::Node;
 use vestibule::config::Config;
-use vestibule::id::ConnId;
+use vestibule::id::{ConnId, Seed};
 use vestibule::node::{Action, Completion};
 use vestibule::recipes::RecipesApp;
 use vestibule::time::{Instant, Now, UnixTime};
@@ -44,7 +44,11 @@ impl Kitchen {
         let (app, answers) = RecipesApp::open(&config).unwrap();
         let (sender, done) = mpsc::channel();
         answers.connect(move |completion| drop(sender.send(completion)));
-        Self { node: Node::new(&config, 1, Box::new(app)).unwrap(), done, sent: 0 }
+        Self {
+            node: Node::new(&config, &Seed::predictable(1), Box::new(app)).unwrap(),
+            done,
+            sent: 0,
+        }
     }
 
     fn accept(&mut self) -> ConnId {

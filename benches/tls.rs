@@ -29,6 +29,7 @@ use rustls::{
 use serde_json::json;
 use support::{message, upgrade};
 use vestibule::config::Config;
+use vestibule::id::Seed;
 use vestibule::net::{Handle, Server};
 use vestibule::{Access, MemoryApp};
 
@@ -103,7 +104,7 @@ fn vestibule(is_secure: bool) -> (SocketAddr, Handle) {
         config.tls.cert_file = fixture("p256.pem");
         config.tls.key_file = fixture("p256.key.pem");
     }
-    let app = MemoryApp::new(&config, Access::Open, 1);
+    let app = MemoryApp::new(&config, Access::Open, &Seed::predictable(1));
     let server = Server::bind(&config, Box::new(app)).unwrap();
     let (address, handle) = (server.local_addrs().remove(0), server.handle());
     thread::spawn(move || server.run().map(drop));

@@ -61,10 +61,10 @@ impl OwnLoop {
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, Box<dyn Error>> {
         let auth = Auth { secret: SECRET.to_owned(), ..Auth::default() };
         let config = Config { auth, ..Config::default() };
-        // A real server takes its seed from the system: it keeps peers from foretelling hashes.
-        let seed = 1;
-        let app = MemoryApp::new(&config, Access::Open, seed);
-        let node = Node::new(&config, seed, Box::new(app))?;
+        // From the operating system's entropy: nobody can compute ids, or make tables collide.
+        let seed = vestibule::net::seed()?;
+        let app = MemoryApp::new(&config, Access::Open, &seed.derive("application"));
+        let node = Node::new(&config, &seed, Box::new(app))?;
         let mut listener = TcpListener::bind(address)?;
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;

@@ -1,8 +1,11 @@
 //! Identities: which connection, which message; and the seeded randomness they are made from.
 
 use std::fmt;
-use std::hash::{BuildHasher, DefaultHasher, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::str::FromStr;
+
+use siphasher::sip::SipHasher13;
+use siphasher::sip128::{self, Hasher128};
 
 use crate::time::UnixTime;
 
@@ -108,23 +111,76 @@ impl Rng {
     }
 }
 
+/// The secret of a node: 128 bits of the operating system's entropy, from which each use derives a
+/// key of its own by a label.
+///
+/// A derived key tells nothing about the seed, nor about a key of another label: SipHash-2-4 is a
+/// pseudorandom function (Aumasson, Bernstein, 2012). So a value that is shown, such as a message's
+/// id, cannot be used to compute one that is not.
+#[derive(Clone)]
+pub struct Seed([u8; 16]);
+
+impl Seed {
+    /// These 16 bytes. Take them from the operating system: `vestibule::net::seed` does.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// A seed that anybody can compute: for tests, benchmarks and the simulator, which repeats
+    /// itself by it.
+    #[must_use]
+    pub fn predictable(number: u64) -> Self {
+        Self(u128::from(number).to_le_bytes())
+    }
+
+    /// The seed of one use. Each use has a label that no other has.
+    #[must_use]
+    pub fn derive(&self, label: &str) -> Self {
+        let mut hasher = sip128::SipHasher24::new_with_key(&self.0);
+        hasher.write(label.as_bytes());
+        Self(hasher.finish128().as_bytes())
+    }
+
+    /// A generator for this use: for spreads and delays, never for what must stay hidden.
+    #[must_use]
+    pub fn rng(&self) -> Rng {
+        Rng::new(u128::from_le_bytes(self.0) as u64)
+    }
+}
+
+/// Shows nothing: it is a secret.
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(..)")
+    }
+}
+
 /// Identifiers for the messages the server sends: UUIDv7 (RFC 9562, section 5.7).
+///
+/// Their random bits are SipHash-2-4 of a counter, under a key of their own: from any number of
+/// identifiers nobody can compute another one, or anything else of the node.
 #[derive(Debug)]
 pub struct MessageIds {
-    rng: Rng,
+    key: Seed,
+    count: u64,
 }
 
 impl MessageIds {
-    /// Identifiers that differ from those of every node with another `seed`.
+    /// Identifiers that differ from those of every node with another `key`.
     #[must_use]
-    pub const fn new(seed: u64) -> Self {
-        Self { rng: Rng::new(seed) }
+    pub const fn new(key: Seed) -> Self {
+        Self { key, count: 0 }
     }
 
     /// The next one, made at `now`: 48 bits of time, 74 random bits.
     pub fn next(&mut self, now: UnixTime) -> MessageId {
-        let high = now.as_millis() << 16 | 0x7000 | self.rng.next_u64() >> 52;
-        let low = self.rng.next_u64() >> 2 | 1 << 63;
+        self.count = self.count.wrapping_add(1);
+        let mut hasher = sip128::SipHasher24::new_with_key(&self.key.0);
+        hasher.write_u64(self.count);
+        let bits = hasher.finish128();
+        let high = now.as_millis() << 16 | 0x7000 | bits.h1 >> 52;
+        let low = bits.h2 >> 2 | 1 << 63;
         let mut text = [b'-'; 36];
         let (first, second) = text.split_at_mut(18);
         write_hex(first, high, [8, 13]);
@@ -169,18 +225,18 @@ impl serde::Serialize for MessageId {
     }
 }
 
-/// SipHash under a secret seed, for tables whose keys a peer chooses.
+/// SipHash-1-3 under a secret key, for tables whose keys a peer chooses.
 ///
-/// A peer that does not know the seed cannot make keys collide; the same seed hashes alike, so the
-/// simulator repeats itself. (The standard library's own `RandomState` cannot be seeded.)
-#[derive(Clone, Debug)]
-pub struct SeededState(u64);
+/// A peer that does not know the key cannot make entries collide; the same key hashes alike, so the
+/// simulator repeats itself. (The standard library's own `RandomState` cannot be given a key.)
+#[derive(Clone)]
+pub struct SeededState(SipHasher13);
 
 impl SeededState {
-    /// Hashes that only who knows `seed` can foretell.
+    /// Hashes that only who knows `key` can compute.
     #[must_use]
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
+    pub fn new(key: &Seed) -> Self {
+        Self(SipHasher13::new_with_key(&key.0))
     }
 
     /// One hash over several texts, each closed off so that `("a", "b")` is not `("ab", "")`.
@@ -196,12 +252,17 @@ impl SeededState {
 }
 
 impl BuildHasher for SeededState {
-    type Hasher = DefaultHasher;
+    type Hasher = SipHasher13;
 
-    fn build_hasher(&self) -> DefaultHasher {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u64(self.0);
-        hasher
+    fn build_hasher(&self) -> SipHasher13 {
+        self.0
+    }
+}
+
+/// Shows nothing: its key is a secret.
+impl fmt::Debug for SeededState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SeededState(..)")
     }
 }
 
@@ -231,7 +292,7 @@ mod tests {
 
     #[test]
     fn message_ids_are_version_7_and_all_different() {
-        let mut ids = MessageIds::new(1);
+        let mut ids = MessageIds::new(Seed::predictable(1));
         let now = UnixTime::from_millis(0x0123_4567_89ab);
         let mut seen = HashSet::new();
         for _ in 0..10_000 {
@@ -240,6 +301,44 @@ mod tests {
             assert!(matches!(id.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{id}");
             assert!(seen.insert(id));
         }
+    }
+
+    /// SplitMix64 is a bijection: its 64 bits give away its state, so every later draw.
+    #[test]
+    fn message_id_gives_away_no_later_one() {
+        let unmix = |mut z: u64| {
+            z = (z ^ (z >> 31) ^ (z >> 62)).wrapping_mul(0x3196_42b2_d24d_8ec3);
+            z = (z ^ (z >> 27) ^ (z >> 54)).wrapping_mul(0x96de_1b17_3f11_9089);
+            z ^ (z >> 30) ^ (z >> 60)
+        };
+        let hidden = |id: &MessageId| {
+            let text = id.as_str().replace('-', "");
+            let low = u64::from_str_radix(&text[16..], 16).unwrap();
+            (u64::from_str_radix(&text[13..16], 16).unwrap(), low << 2)
+        };
+        let now = UnixTime::from_millis(1);
+        let mut generator = Rng::new(9);
+        assert_eq!(unmix(generator.clone().next_u64()), {
+            generator.next_u64();
+            generator.0
+        });
+        let mut ids = MessageIds::new(Seed::predictable(1));
+        let (shown, next) = (ids.next(now), ids.next(now));
+        // Two bits of the draw are not in the id: every value of them is tried.
+        let (_, low) = hidden(&shown);
+        for guess in 0..4 {
+            let mut rng = Rng::new(unmix(low | guess));
+            assert_ne!((rng.next_u64() >> 52, rng.next_u64() & !3), hidden(&next));
+        }
+    }
+
+    #[test]
+    fn each_label_derives_a_seed_of_its_own() {
+        let seed = Seed::predictable(1);
+        assert_eq!(seed.derive("a").0, seed.derive("a").0);
+        assert_ne!(seed.derive("a").0, seed.derive("b").0);
+        assert_ne!(seed.derive("a").0, Seed::predictable(2).derive("a").0);
+        assert_eq!(format!("{seed:?} {:?}", SeededState::new(&seed)), "Seed(..) SeededState(..)");
     }
 
     #[test]
@@ -255,9 +354,12 @@ mod tests {
 
     #[test]
     fn texts_hash_by_their_borders() {
-        let state = SeededState::new(3);
+        let state = SeededState::new(&Seed::predictable(3));
         assert_eq!(state.hash_texts(&["a", "b"]), state.hash_texts(&["a", "b"]));
         assert_ne!(state.hash_texts(&["a", "b"]), state.hash_texts(&["ab", ""]));
-        assert_ne!(state.hash_texts(&["a"]), SeededState::new(4).hash_texts(&["a"]));
+        assert_ne!(
+            state.hash_texts(&["a"]),
+            SeededState::new(&Seed::predictable(4)).hash_texts(&["a"])
+        );
     }
 }

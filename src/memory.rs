@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::config::Config;
-use crate::id::SeededState;
+use crate::id::{Seed, SeededState};
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Reply, Update};
 
 /// Who may join a room of the in-memory application.
@@ -33,16 +33,16 @@ pub struct MemoryApp {
 impl MemoryApp {
     /// An application without rooms. The `seed` keeps peers from choosing rooms that collide.
     #[must_use]
-    pub fn new(config: &Config, access: Access, seed: u64) -> Self {
+    pub fn new(config: &Config, access: Access, seed: &Seed) -> Self {
         Self {
             access,
             // One place from the start, beside the heap: for half the connections, as the node's.
             owners: HashMap::with_capacity_and_hasher(
                 config.limits.connections.min(1 << 20) / 2,
-                SeededState::new(seed),
+                SeededState::new(&seed.derive("table of rooms in memory")),
             ),
             max_rooms: config.limits.rooms,
-            hashing: SeededState::new(seed),
+            hashing: SeededState::new(&seed.derive("rooms in memory")),
             noted: Update::text(
                 "Noted. This room lives in memory: it passes messages on, and forgets them.",
             ),

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use vestibule::config::Length;
-use vestibule::id::ConnId;
+use vestibule::id::{ConnId, Seed};
 use vestibule::node::Action;
 use vestibule::protocol::{ClientMessage, ErrorCode, parse};
 use vestibule::time::{Instant, Now, UnixTime};
@@ -118,7 +118,7 @@ impl World {
         config.auth.sunset = "2027-06-01T00:00:00Z".to_owned();
         config.limits.ping = Length::default();
         config.http.allowed_origins = vec!["https://chat.example.com".to_owned()];
-        let node = Node::new(&config, 1, Box::new(Kitchen)).unwrap();
+        let node = Node::new(&config, &Seed::predictable(1), Box::new(Kitchen)).unwrap();
         Self { node, now: Now { monotonic: Instant::START, unix: START } }
     }
 

@@ -7,7 +7,7 @@ use criterion::{Bencher, Criterion};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use vestibule::config::{Config, Length};
-use vestibule::id::ConnId;
+use vestibule::id::{ConnId, Seed};
 use vestibule::node::Action;
 use vestibule::time::{Instant, Now, UnixTime};
 use vestibule::{Access, MemoryApp, Node};
@@ -32,8 +32,8 @@ impl Driver {
         config.auth.secret = SECRET.to_owned();
         config.auth.reauth_spread = Length::from_secs(0);
         (config.limits.messages_per_minute, config.limits.connections_per_user) = (0, 0);
-        let app = MemoryApp::new(&config, Access::Open, 1);
-        let node = Node::new(&config, 1, Box::new(app)).unwrap();
+        let app = MemoryApp::new(&config, Access::Open, &Seed::predictable(1));
+        let node = Node::new(&config, &Seed::predictable(1), Box::new(app)).unwrap();
         Self { node, now: Now { monotonic: Instant::START, unix: START } }
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use vestibule::config::{Config, Length, Size};
-use vestibule::id::ConnId;
+use vestibule::id::{ConnId, Seed};
 use vestibule::node::{Action, Command, Completion, Hangup, Outcome, Ticket, Usage};
 use vestibule::protocol::ErrorCode;
 use vestibule::time::{Instant, Now, UnixTime};
@@ -128,7 +128,7 @@ impl World {
         limits.answer_bytes = Size::bytes(2_048);
         let held = Held::default();
         let app = Moody::new(&config, Arc::clone(&held));
-        let node = Node::new(&config, 1, Box::new(app));
+        let node = Node::new(&config, &Seed::predictable(1), Box::new(app));
         Self {
             node: node.unwrap_or_else(|fault| unreachable!("{fault}")),
             now: Now { monotonic: Instant::START, unix: UnixTime::from_millis(1_800_000_000_000) },

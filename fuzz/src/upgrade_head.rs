@@ -4,7 +4,7 @@
 use std::io::IoSlice;
 
 use vestibule::config::{AuthMode, Config};
-use vestibule::id::ConnId;
+use vestibule::id::{ConnId, Seed};
 use vestibule::node::{Action, Hangup, Phase, REFUSAL_STATUSES, Usage};
 use vestibule::time::{Instant, Now, UnixTime};
 use vestibule::{Answer, App, Incoming, Node, Reply, Request, Response, Update};
@@ -76,7 +76,7 @@ impl Peer {
         }
         config.auth.secret = "0123456789abcdef0123456789abcdef".to_owned();
         config.http.allowed_origins = vec!["https://a.example".into(), "*.example.org".into()];
-        let node = Node::new(&config, 1, Box::new(Desk));
+        let node = Node::new(&config, &Seed::predictable(1), Box::new(Desk));
         let mut node = node.unwrap_or_else(|fault| unreachable!("{fault}"));
         let id = node.handle_accept(NOW, ([127, 0, 0, 1], 9).into());
         let id = id.unwrap_or_else(|_| unreachable!("an empty node takes a connection"));

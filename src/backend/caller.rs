@@ -1,7 +1,5 @@
 //! One call over HTTP: signed, sent, and its answer read within its bounds. Blocks.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::Read as _;
 use std::time::Duration;
 
@@ -11,7 +9,6 @@ use super::contract::{Fault, MAX_ANSWER, Response};
 use super::counts::Call;
 use super::signature::Secret;
 use crate::config;
-use crate::id::MessageIds;
 use crate::net::http;
 use crate::time::UnixTime;
 
@@ -39,11 +36,6 @@ impl Peer {
             secret,
         }
     }
-}
-
-/// Ids of requests that differ from those of every other thread.
-pub(super) fn request_ids() -> MessageIds {
-    MessageIds::new(RandomState::new().build_hasher().finish())
 }
 
 impl Peer {

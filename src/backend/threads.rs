@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use super::Places;
 use super::breaker::{Change, Pass};
-use super::caller::{Peer, request_ids};
+use super::caller::Peer;
 use super::contract::{self, Fault, Ruling};
 use super::counts::Counts;
 use super::desk::{Desk, Job, Order};
 use super::signature::Secret;
 
 use crate::config;
-use crate::id::ConnId;
-use crate::net::Handle;
+use crate::id::{ConnId, MessageIds};
 use crate::net::clock::Clock;
+use crate::net::{self, Handle};
 
 /// What the desk hears of.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Threads {
     /// Starts them all, for the server of this handle.
     ///
     /// # Errors
-    /// When the system has no thread left.
+    /// When the system has no thread left, or no random bits.
     pub fn start(self, handle: Handle) -> io::Result<Running> {
         let Self { config, secret, events, inbox, places, counts } = self;
         let (calls, assigned) = mpsc::sync_channel(config.workers);
@@ -81,7 +81,8 @@ impl Threads {
                 counts: Arc::clone(&counts),
             };
             let thread = thread::Builder::new().name("vestibule-call".to_owned());
-            thread.spawn(move || caller.run())?;
+            let ids = MessageIds::new(net::seed()?);
+            thread.spawn(move || caller.run(ids))?;
         }
         let control = Control { events };
         let (alive, gone) = mpsc::sync_channel(0);
@@ -202,9 +203,8 @@ struct Caller {
 }
 
 impl Caller {
-    fn run(&self) {
+    fn run(&self, mut ids: MessageIds) {
         let clock = Clock::start();
-        let mut ids = request_ids();
         loop {
             // One waits for the assignment, the others for the lock; nobody calls under it.
             let next = self.assigned.lock().unwrap_or_else(PoisonError::into_inner).recv();

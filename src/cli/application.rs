@@ -1,7 +1,5 @@
 //! The application that `serve` puts behind the edge, and what runs beside the server for it.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 #[cfg(feature = "backend")]
 use std::path::Path;
 #[cfg(feature = "backend")]
@@ -9,7 +7,7 @@ use std::time::Duration;
 
 #[cfg(feature = "backend")]
 use vestibule::backend::{self, Backend};
-use vestibule::net::Handle;
+use vestibule::net::{self, Handle};
 #[cfg(feature = "recipes")]
 use vestibule::recipes::{Answers, RecipesApp};
 use vestibule::{Access, App, Config, MemoryApp};
@@ -45,8 +43,8 @@ pub(super) fn choose(
         AppName::Memory => Access::Owner,
         AppName::MemoryOpen => Access::Open,
     };
-    let seed = RandomState::new().build_hasher().finish();
-    Ok((Box::new(MemoryApp::new(config, access, seed)), Beside::default()))
+    let seed = net::seed().map_err(|error| format!("no random bits from the system: {error}"))?;
+    Ok((Box::new(MemoryApp::new(config, access, &seed)), Beside::default()))
 }
 
 /// Threads that are to run beside the server, and what has answers for it.

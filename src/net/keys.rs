@@ -73,7 +73,8 @@ pub(super) fn open(
     {
         let place = format!("auth.jwks_url {}", auth.jwks_url);
         let mut reader = Reader::new(place, algorithms, JwksFrom::Url);
-        let mut fetcher = fetch::Fetcher::new(&auth.jwks_url, super::seed());
+        let mut fetcher =
+            fetch::Fetcher::new(&auth.jwks_url, super::seed().map_err(StartError::Entropy)?.rng());
         let mut keys = None;
         if patience == Patience::UntilThere {
             let text = fetcher.look(Instant::START).unwrap_or_else(|| Ok(String::new()));

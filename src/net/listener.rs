@@ -46,6 +46,8 @@ pub enum StartError {
     Socket(String),
     /// The system gave no poller.
     Poll(io::Error),
+    /// The operating system gave no random bits.
+    Entropy(io::Error),
     /// The configured key cannot be used.
     Key(KeyFault),
     /// What `tls` names cannot be used. The text says which setting, which file, and why.
@@ -88,6 +90,9 @@ impl fmt::Display for StartError {
             Self::Poll(error) => {
                 write!(f, "no poller: {error}; is the limit of open files (`ulimit -n`) too low?")
             }
+            Self::Entropy(error) => {
+                write!(f, "no random bits from the operating system: {error}")
+            }
             Self::Key(error) => error.fmt(f),
             Self::Tls(why) => f.write_str(why),
             Self::Keys { place, why } => write!(f, "{place}: {why}"),
@@ -124,9 +129,10 @@ impl Error for StartError {
             | Self::Tls(_)
             | Self::Socket(_)
             | Self::Keys { .. } => None,
-            Self::Listen { error, .. } | Self::Admin { error, .. } | Self::Poll(error) => {
-                Some(error)
-            }
+            Self::Listen { error, .. }
+            | Self::Admin { error, .. }
+            | Self::Poll(error)
+            | Self::Entropy(error) => Some(error),
             Self::Key(error) => Some(error),
         }
     }

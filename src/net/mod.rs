@@ -35,8 +35,6 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,6 +48,7 @@ use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
 pub use self::sockets::Sockets;
 use self::worker::Workers;
 use crate::config::{self, Config};
+use crate::id::Seed;
 use crate::node::app::App;
 use crate::node::{Metrics, Node, Probe};
 
@@ -82,7 +81,7 @@ impl Server {
         sockets: Sockets,
         app: Box<dyn App>,
     ) -> Result<Self, StartError> {
-        let mut node = Node::new(config, seed(), app)?;
+        let mut node = Node::new(config, &seed().map_err(StartError::Entropy)?, app)?;
         let (keys, watch) = keys::open(&config.auth, keys::Patience::None)?;
         if let Some(keys) = keys {
             node.replace_keys(keys);
@@ -163,10 +162,14 @@ pub fn tls_fault(tls: &config::Tls) -> Option<String> {
     fault
 }
 
-/// 64 bits that nobody can foretell, for the node's hashes and spreads.
+/// A seed from the operating system's entropy, for a [`Node`] or for a [`MessageIds`].
 ///
-/// The standard library seeds its hash maps from the system's random source, 128 bits of it, so
-/// this needs no dependency. Nothing that must stay secret for long is made from it.
-fn seed() -> u64 {
-    RandomState::new().build_hasher().finish()
+/// # Errors
+/// The operating system gives none.
+///
+/// [`MessageIds`]: crate::id::MessageIds
+pub fn seed() -> io::Result<Seed> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(Seed::new(bytes))
 }

@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use slab::Slab;
 use smol_str::SmolStr;
 
-use crate::id::SeededState;
+use crate::id::{Seed, SeededState};
 
 /// No group, no member.
 const NONE: u32 = u32::MAX;
@@ -44,7 +44,7 @@ const UNLINKED: Link = Link { group: NONE, previous: NONE, next: NONE };
 impl Groups {
     /// No groups, and room for `members`. The seed keeps peers from choosing names that collide.
     #[must_use]
-    pub(super) fn new(seed: u64, members: usize) -> Self {
+    pub(super) fn new(seed: &Seed, members: usize) -> Self {
         Self {
             state: SeededState::new(seed),
             // Its slots are filled at random, so all of them are memory soon: for half the members.
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_group_is_there_as_long_as_it_has_a_member() {
-        let mut groups = Groups::new(1, 0);
+        let mut groups = Groups::new(&Seed::predictable(1), 0);
         groups.join(3, &"soup".into());
         groups.join(5, &"soup".into());
         assert_eq!(groups.count("soup"), 2);
@@ -197,7 +197,7 @@ mod tests {
         fn groups_are_a_map_from_member_to_name(
             steps in prop::collection::vec((0..20_usize, prop::option::of(0..6_u8)), 0..200)
         ) {
-            let mut groups = Groups::new(7, 0);
+            let mut groups = Groups::new(&Seed::predictable(7), 0);
             let mut model = BTreeMap::new();
             for (member, name) in steps {
                 match name {

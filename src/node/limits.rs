@@ -139,8 +139,22 @@ impl Node {
         }
     }
 
+    /// Is there room for one more, of this address and in all?
+    pub(super) fn has_room(&mut self, index: usize) -> Result<(), Refusal> {
+        let is_full = self.public_connections() > self.policy.connections
+            || self.pending() > self.policy.pending;
+        self.metrics.refused_full += u64::from(is_full);
+        // Who was there when a drain began is let through: it may not be able to come again.
+        let generation = self.connections.get(index).map_or(0, |connection| connection.generation);
+        let is_late = self.drain.as_ref().is_some_and(|drain| !drain.found(generation));
+        if is_full || is_late {
+            return Err(Refusal::AtCapacity);
+        }
+        self.address_has_room(index)
+    }
+
     /// Does the address of `index` hold no more pending connections than it may?
-    pub(super) fn address_has_room(&mut self, index: usize) -> Result<(), Refusal> {
+    fn address_has_room(&mut self, index: usize) -> Result<(), Refusal> {
         let Some(connection) = self.connections.get(index) else { return Ok(()) };
         if self.pending_by_address.count(connection.address()) > self.policy.pending_per_ip {
             self.metrics.refused_pending += 1;

@@ -91,7 +91,7 @@ use self::questions::Questions;
 use self::shed::HeldOutside;
 use crate::auth::{Address, AddressLimiter, KeyFault, ReplaySet, Revocations, Verifier};
 use crate::config::Config;
-use crate::id::{ConnId, MessageIds, Rng, SeededState};
+use crate::id::{ConnId, MessageIds, Rng, Seed, SeededState};
 use crate::protocol::{Payload, ServerMessage};
 use crate::time::{Instant, Now, Rfc3339, UnixTime};
 
@@ -156,14 +156,15 @@ impl fmt::Debug for Node {
 }
 
 impl Node {
-    /// A node without connections. The same `seed` and the same calls give the same node.
+    /// A node without connections. The same `seed` and the same calls give the same node; whoever
+    /// knows it can compute ids and make tables collide, so a server takes it from the operating
+    /// system.
     ///
     /// A `connections` of 0 is no bound here: what the descriptors allow is the driver's to know.
     ///
     /// # Errors
     /// [`KeyFault`] when the configured key cannot be used.
-    pub fn new(config: &Config, seed: u64, app: Box<dyn App>) -> Result<Self, KeyFault> {
-        let mut rng = Rng::new(seed);
+    pub fn new(config: &Config, seed: &Seed, app: Box<dyn App>) -> Result<Self, KeyFault> {
         let policy = Policy::new(config);
         let slots = policy.reserved_slots();
         let checks = Checks::new(policy.checks_at_once);
@@ -183,8 +184,8 @@ impl Node {
             admin: Desk::default(),
             connections: Slab::with_capacity(slots),
             wheel: Wheel::with_capacity(slots),
-            rooms: Groups::new(rng.next_u64(), slots),
-            users: Groups::new(rng.next_u64(), slots),
+            rooms: Groups::new(&seed.derive("rooms"), slots),
+            users: Groups::new(&seed.derive("users"), slots),
             questions: Questions::default(),
             answers: Answers::new(config.limits.answer_bytes.get(), slots),
             checks,
@@ -195,9 +196,9 @@ impl Node {
             input: Budget::default(),
             output: Budget::default(),
             crowd: VecDeque::new(),
-            ids: MessageIds::new(rng.next_u64()),
-            hashing: SeededState::new(rng.next_u64()),
-            rng,
+            ids: MessageIds::new(seed.derive("message ids")),
+            hashing: SeededState::new(&seed.derive("replays, answers and revocations")),
+            rng: seed.derive("spread of re-authentications").rng(),
             last_timestamp: (UnixTime::default(), UnixTime::default().to_rfc3339()),
             phases: [0; Phase::ALL.len()],
             last_generation: 0,

@@ -381,20 +381,6 @@ impl Node {
         self.note_end(now, index, Ending::Refused(refusal));
         self.write_response(now, index, &refusal.response());
     }
-
-    /// Is there room for one more, of this address and in all?
-    fn has_room(&mut self, index: usize) -> Result<(), Refusal> {
-        let is_full = self.public_connections() > self.policy.connections
-            || self.pending() > self.policy.pending;
-        self.metrics.refused_full += u64::from(is_full);
-        // Who was there when a drain began is let through: it may not be able to come again.
-        let generation = self.connections.get(index).map_or(0, |connection| connection.generation);
-        let is_late = self.drain.as_ref().is_some_and(|drain| !drain.found(generation));
-        if is_full || is_late {
-            return Err(Refusal::AtCapacity);
-        }
-        self.address_has_room(index)
-    }
 }
 
 /// The answer to a preflight (the Fetch standard, section 3.2.2).

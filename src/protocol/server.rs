@@ -213,7 +213,7 @@ impl Payload for ErrorPayload<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::MessageIds;
+    use crate::id::{MessageIds, Seed};
     use crate::time::UnixTime;
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_message_is_written_in_the_order_of_the_protocol() {
         let now = UnixTime::from_millis(1_795_341_600_000);
-        let id = MessageIds::new(1).next(now);
+        let id = MessageIds::new(Seed::predictable(1)).next(now);
         let payload = ErrorPayload {
             error: ErrorCode::RateLimited,
             message: "Too many messages",

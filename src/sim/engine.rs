@@ -18,7 +18,7 @@ use super::scenario::Scenario;
 use super::trace::{Event, Trace};
 use super::wire::Seen;
 use crate::auth::KeyFault;
-use crate::id::{ConnId, Rng};
+use crate::id::{ConnId, Rng, Seed};
 use crate::node::app::App;
 use crate::node::{Command, Completion, Node, Outcome, Schedule, Ticket};
 use crate::time::{Instant, Now, UnixTime};
@@ -130,7 +130,7 @@ impl Engine {
             now: Now { monotonic: Instant::START, unix: BEGIN },
             rng: Rng::new(seed),
             trace: Trace::default(),
-            node: Node::new(config, seed, Box::new(app))?,
+            node: Node::new(config, &Seed::predictable(seed), Box::new(app))?,
             ledger,
             moods,
             times: Times::new(config, scenario.turn),

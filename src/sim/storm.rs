@@ -8,6 +8,7 @@ use super::network::{LinkId, Weather};
 use super::scenario::{Mix, Scenario};
 use super::wire;
 use crate::auth::KeyFault;
+use crate::id::Seed;
 use crate::memory::{Access, MemoryApp};
 use crate::node::Phase;
 
@@ -121,7 +122,7 @@ impl Storm {
         scenario.clients = Mix::default();
         scenario.config.limits.pending_per_turn = self.share;
         scenario.config.limits.messages_per_minute = 0;
-        let app = MemoryApp::new(&scenario.config, Access::Open, seed);
+        let app = MemoryApp::new(&scenario.config, Access::Open, &Seed::predictable(seed));
         let mut engine = Engine::new(scenario, seed, Box::new(app), SharedMoods::default())?;
         engine.events_per_turn = self.events_per_turn;
         Ok(engine)

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use serde_json::json;
 use vestibule::config::Config;
-use vestibule::id::ConnId;
+use vestibule::id::{ConnId, Seed};
 use vestibule::protocol::ErrorCode;
 use vestibule::{
     Access, Admission, Answer, App, Incoming, Join, Json, Left, MemoryApp, Reply, Update,
@@ -23,7 +23,11 @@ pub(super) struct Moody {
 
 impl Moody {
     pub(super) fn new(config: &Config, held: Held) -> Self {
-        Self { inner: MemoryApp::new(config, Access::Open, 1), held, gone: HashSet::new() }
+        Self {
+            inner: MemoryApp::new(config, Access::Open, &Seed::predictable(1)),
+            held,
+            gone: HashSet::new(),
+        }
     }
 
     fn hold(&self, ticket: vestibule::node::Ticket, answer: Option<String>) {

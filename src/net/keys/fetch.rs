@@ -7,6 +7,7 @@ use ureq::Agent;
 
 use super::plan::{Plan, max_age};
 use crate::auth::MAX_JWKS_BYTES;
+use crate::id::Rng;
 use crate::net::http;
 use crate::time::Instant;
 
@@ -29,15 +30,15 @@ impl fmt::Debug for Fetcher {
 }
 
 impl Fetcher {
-    pub(super) fn new(url: &str, seed: u64) -> Self {
-        Self::with_patience(url, seed, PATIENCE)
+    pub(super) fn new(url: &str, rng: Rng) -> Self {
+        Self::with_patience(url, rng, PATIENCE)
     }
 
-    pub(super) fn with_patience(url: &str, seed: u64, patience: Duration) -> Self {
+    pub(super) fn with_patience(url: &str, rng: Rng, patience: Duration) -> Self {
         Self {
             agent: http::agent(patience, None),
             url: url.to_owned(),
-            plan: Plan::new(seed),
+            plan: Plan::new(rng),
             last: String::new(),
         }
     }

@@ -25,8 +25,8 @@ pub(super) struct Plan {
 
 impl Plan {
     /// The first fetch is due at once.
-    pub(super) fn new(seed: u64) -> Self {
-        Self { next: Instant::START, last: None, faults: 0, rng: Rng::new(seed) }
+    pub(super) fn new(rng: Rng) -> Self {
+        Self { next: Instant::START, last: None, faults: 0, rng }
     }
 
     pub(super) fn next(&self) -> Instant {
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn keys_are_fetched_at_once_and_then_as_often_as_they_say() {
-        let mut plan = Plan::new(1);
+        let mut plan = Plan::new(Rng::new(1));
         assert_eq!(plan.next(), Instant::START);
         for (says, is) in [(None, 600), (Some(0), 60), (Some(300), 300), (Some(86_400), 3_600)] {
             plan.succeeded(NOW, says.map(Duration::from_secs));
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn faults_double_the_wait_from_one_second_to_five_minutes() {
-        let mut plan = Plan::new(1);
+        let mut plan = Plan::new(Rng::new(1));
         for longest in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
             plan.failed(NOW);
             let wait = plan.next().since(NOW);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_ask_for_one_fetch_a_minute() {
-        let mut plan = Plan::new(1);
+        let mut plan = Plan::new(Rng::new(1));
         plan.asked();
         assert_eq!(plan.next(), Instant::START);
         plan.succeeded(NOW, Some(Duration::from_secs(3_600)));

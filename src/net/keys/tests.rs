@@ -10,6 +10,7 @@ use serde_json::json;
 use super::fetch::Fetcher;
 use super::*;
 use crate::auth::tests::{Pair, jwks};
+use crate::id::Rng;
 
 /// Long enough for a busy machine, where nothing is to time out.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -50,7 +51,7 @@ fn keys() -> String {
 }
 
 fn fetcher(address: SocketAddr) -> Fetcher {
-    Fetcher::with_patience(&format!("http://{address}/jwks?x=1"), 1, PATIENCE)
+    Fetcher::with_patience(&format!("http://{address}/jwks?x=1"), Rng::new(1), PATIENCE)
 }
 
 const NOW: Instant = Instant::from_micros(7_000_000_000);
@@ -116,7 +117,7 @@ fn an_answer_that_never_ends_is_given_up() {
         let _ = wait.recv();
     });
     let patience = Duration::from_millis(100);
-    let mut fetcher = Fetcher::with_patience(&format!("http://{address}/"), 1, patience);
+    let mut fetcher = Fetcher::with_patience(&format!("http://{address}/"), Rng::new(1), patience);
     assert!(fetcher.look(NOW).unwrap().is_err());
     drop(done);
     slow.join().unwrap();

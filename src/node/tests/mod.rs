@@ -68,7 +68,7 @@ impl World {
         let mut config = Config::default();
         config.auth.reauth_spread = crate::config::Length::from_secs(0);
         change(&mut config);
-        let app = MemoryApp::new(&config, Access::Open, 1);
+        let app = MemoryApp::new(&config, Access::Open, &Seed::predictable(1));
         Self::with_app(config, Box::new(app))
     }
 
@@ -77,7 +77,7 @@ impl World {
         crate::logs::in_process("lib");
         crate::logs::known(SECRET);
         Self {
-            node: Node::new(&config, 1, app).unwrap(),
+            node: Node::new(&config, &Seed::predictable(1), app).unwrap(),
             now: Now { monotonic: Instant::START, unix: UnixTime::from_millis(1_800_000_000_000) },
             output: HashMap::new(),
             closed: Vec::new(),
