@@ -21,7 +21,7 @@
 //!
 //! * **Within**: each attempt is looked at and told what is wrong with it.
 //! * **Used up** (the attempt's cost no longer fits): still looked at. A good one is let in, and
-//!   costs nothing; any other is told that there were too many.
+//!   costs nothing; a signed one is told what is wrong with it; any other that there were too many.
 //! * **Shut** (more used than there is): nothing is looked at until the excess has drained.
 //!
 //! # Why both promises hold

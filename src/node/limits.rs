@@ -186,11 +186,12 @@ impl Node {
         may
     }
 
-    /// Charges the address of `index` for what the look at its token has shown. A token that is
-    /// not taken is told that there were too many, where there were.
+    /// Charges the address of `index` for what the look at its token has shown. Where the allowance
+    /// is used up, a token without a good signature is refused with that instead of its own reason.
     ///
-    /// A re-authentication is charged alike and told its own reason: who is in is not judged by
-    /// what else comes from its address.
+    /// A signed token keeps its reason: a tab whose token has expired can then fetch a new one at
+    /// once, however many others come from its address. So does a re-authentication: an
+    /// authenticated client is not judged by what else comes from its address.
     pub(super) fn charge<T>(
         &mut self,
         now: Now,
@@ -202,7 +203,8 @@ impl Node {
         let is_first = connection.session.phase().is_pending();
         let is_within = self.limiter.charge(now.monotonic, connection.address(), evidence);
         verified.map_err(|reason| {
-            if is_within || !is_first {
+            let is_signed = evidence == Evidence::Honest && reason != CloseReason::InvalidToken;
+            if is_within || !is_first || is_signed {
                 return reason;
             }
             self.metrics.refused_attempts += 1;
