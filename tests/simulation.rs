@@ -194,6 +194,14 @@ fn authenticated_bytes_wait_behind_at_most_one_share_of_pending_work() {
 }
 
 #[test]
+fn hang_ups_take_no_more_than_their_share() {
+    let storm = Storm { authenticating: 3_000, silent: 0, hang_ups: 3_000, ..Storm::default() };
+    let counted = storm.run(1).unwrap();
+    assert!(counted.most_closed <= u64::from(storm.share), "{counted:?}");
+    assert!(counted.turns > 3_000 / u64::from(storm.share), "{counted:?}");
+}
+
+#[test]
 fn the_count_of_the_storm_sees_a_broken_driver() {
     let small = Storm { authenticating: 2_000, silent: 400, ..Storm::default() };
     let share = u64::from(small.share);

@@ -1,19 +1,27 @@
 //! The one place that reads the clocks: of the driver, and of threads beside it.
 
-use std::time::{Duration, Instant as StdInstant, SystemTime};
+use std::time::{Duration, SystemTime};
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::time::{Instant, Now, UnixTime};
+
+/// The clock of deadlines. Linux's `CLOCK_MONOTONIC` stands still while the host is suspended, and
+/// tokens run out all the same: `CLOCK_BOOTTIME` goes on.
+#[cfg(target_os = "linux")]
+const DEADLINES: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const DEADLINES: ClockId = ClockId::Monotonic;
 
 /// Counts from the moment it was made.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    start: StdInstant,
+    start_micros: u64,
 }
 
 impl Clock {
-    #[expect(clippy::disallowed_methods, reason = "the driver is where the clocks are read")]
     pub(crate) fn start() -> Self {
-        Self { start: StdInstant::now() }
+        Self { start_micros: micros() }
     }
 
     /// Both clocks.
@@ -26,8 +34,15 @@ impl Clock {
 
     /// The monotonic clock alone: what the end of a turn needs.
     pub(crate) fn monotonic(&self) -> Instant {
-        Instant::from_micros(whole(self.start.elapsed().as_micros()))
+        Instant::from_micros(micros().saturating_sub(self.start_micros))
     }
+}
+
+fn micros() -> u64 {
+    let time = clock_gettime(DEADLINES);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let nanos = u64::try_from(time.tv_nsec).unwrap_or_default();
+    seconds.saturating_mul(1_000_000).saturating_add(nanos / 1_000)
 }
 
 /// How long to wait for `deadline`, in whole milliseconds, which is what pollers count in. Rounded

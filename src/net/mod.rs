@@ -100,7 +100,8 @@ impl Server {
         let limits = &config.limits;
         let (mail, inbox) = handle::mail_slot(waker, limits.worker_queue);
         let workers = Workers::new(limits.workers, limits.worker_queue, mail.clone());
-        let mut reactor = Reactor::new(config, node, poll, listeners, workers, inbox);
+        let mut reactor = Reactor::new(config, node, poll, listeners, workers, inbox)
+            .map_err(StartError::Poll)?;
         #[cfg(feature = "tls")]
         {
             reactor.secure = reactor::Secure::new(acceptor);

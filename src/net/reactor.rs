@@ -3,37 +3,41 @@
 //! ```text
 //! poll ─▶ sort events ─▶ reads of the authenticated ─▶ answers from workers ─▶ writes
 //!   ▲                                                                            │
-//!   └──── writes ◀──── a share of accepts, handshakes, signature checks ◀── timers, writes
+//!   └─ writes ◀─ a share of accepts, pending reads, ends of connections ◀─ deadlines, writes
 //! ```
+//!
+//! Input is read before a deadline is judged. A deadline is judged only up to a moment from before
+//! the last poll that reported everything, and a connection whose socket had input by then is read
+//! first. So a process that stood still, for whatever reason, closes nobody whose message had come.
 //!
 //! Polling is edge-triggered: a socket is reported when something comes, not while something is
 //! there. So whatever a turn leaves undone is remembered here, on the ready lists of [`Schedule`]
 //! or as [`Transport::ready`](super::transport::Transport::ready).
 
 mod actions;
+mod alarm;
 mod mail;
 #[cfg(feature = "tls")]
 mod secure;
+mod serve;
 
 use std::io::{self, ErrorKind};
-use std::mem;
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::net::TcpStream;
 use mio::{Events, Poll};
 
+use self::alarm::Alarm;
 use super::clock::{Clock, wait_until};
 use super::handle::Inbox;
 use super::keys::KeyWatch;
-use super::listener::{Accepted, Listeners};
-use super::transport::{Queued, Transports};
+use super::listener::Listeners;
+use super::transport::Transports;
 use super::worker::Workers;
 use crate::config::Config;
 use crate::id::ConnId;
-use crate::node::{Hangup, Metrics, Node, Probe, Schedule, Unit};
+use crate::node::{Metrics, Node, Probe, Schedule};
 use crate::time::{Instant, Now};
 
 #[cfg(feature = "tls")]
@@ -41,6 +45,10 @@ pub(super) use self::secure::Secure;
 
 /// One read's bytes. Shared by all connections: what a connection leaves unfinished is the node's.
 const READ_BYTES: usize = 64 * 1_024;
+
+/// The same of a connection that is pending or ends. A unit of the share should cost what the others
+/// do: this holds a token of usual length, or 682 frames without any content, and not 10,922.
+const PENDING_READ_BYTES: usize = 4 * 1_024;
 
 /// Events of one turn: one for every connection, so that nobody inside is left to a later turn
 /// behind those outside. At 12 bytes an event; address space, which becomes memory as it is used.
@@ -57,8 +65,11 @@ const SLICES: usize = 16;
 /// goes for the listeners' tokens, which are below it.
 pub(super) const WAKER: usize = usize::MAX;
 
+/// The token of the timer that outlives a suspended host.
+const ALARM: usize = WAKER - 1;
+
 /// The first listener's token; the others count down.
-pub(super) const FIRST_LISTENER: usize = WAKER - 1;
+pub(super) const FIRST_LISTENER: usize = ALARM - 1;
 
 /// The event loop and all that it owns.
 #[derive(Debug)]
@@ -68,7 +79,13 @@ pub(super) struct Reactor {
     now: Now,
     /// When the last turn was over.
     turned: Instant,
+    /// Until then it is known which sockets have had input.
+    heard_until: Instant,
+    /// How many pending reads it may take until a deadline that came before them is judged: as many
+    /// as a whole first message takes.
+    reads_until_judged: u8,
     poll: Poll,
+    alarm: Alarm,
     pub(super) listeners: Listeners,
     transports: Transports,
     schedule: Schedule,
@@ -98,13 +115,16 @@ impl Reactor {
         listeners: Listeners,
         workers: Workers,
         inbox: Inbox,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let clock = Clock::start();
         let now = clock.now();
-        Self {
+        Ok(Self {
+            alarm: Alarm::new(poll.registry(), ALARM)?,
             clock,
             now,
             turned: now.monotonic,
+            heard_until: now.monotonic,
+            reads_until_judged: reads_of(config.limits.pending_message_bytes.get()),
             poll,
             listeners,
             transports: Transports::with_capacity(config.limits.connections.min(1 << 20)),
@@ -123,7 +143,7 @@ impl Reactor {
             node,
             #[cfg(feature = "tls")]
             secure: Secure::default(),
-        }
+        })
     }
 
     pub(super) fn add_probe(&mut self, probe: Probe) {
@@ -150,11 +170,19 @@ impl Reactor {
 
     /// Sleeps until there is something to do, and does a turn of it.
     pub(super) fn step(&mut self, events: &mut Events) -> io::Result<()> {
-        match self.poll.poll(events, self.wait()) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-            // A signal came: a turn without events does no harm.
-            Ok(()) | Err(_) => self.turn(events),
+        let wait = self.wait();
+        self.alarm.set(self.turned, wait);
+        match self.poll.poll(events, wait) {
+            // All that came by the end of the last turn is among the events, or was before.
+            Ok(()) if events.iter().count() < self.events => self.heard_until = self.turned,
+            // There may be more events: deadlines wait for them.
+            Ok(()) => {}
+            // A signal came, and no events: the process may have been stopped for long. A turn
+            // without events does no harm, as no deadline is judged in it that was not before.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
+        self.turn(events);
         Ok(())
     }
 
@@ -191,20 +219,12 @@ impl Reactor {
         self.take_mail();
         self.act();
         self.write_on();
-        self.node.handle_timeout(self.now);
+        self.judge_deadlines();
         self.act();
         if self.listeners.resume(self.now.monotonic) {
             (0..self.listeners.len()).for_each(|listener| self.schedule.push_listener(listener));
         }
-        while let Some(unit) = self.schedule.next_pending() {
-            self.serve(unit);
-            if self.node.should_flush() {
-                self.act();
-            }
-        }
-        // Read anew: what is written now may start a peer's clock.
-        self.now = self.clock.now();
-        self.act();
+        self.serve_share();
         self.ask_for_keys();
         self.turned = self.clock.monotonic();
         let length = self.turned.since(began).as_micros();
@@ -219,6 +239,9 @@ impl Reactor {
             self.mail_left = true;
             return;
         }
+        if token == ALARM {
+            return; // It has woken the poller: that is all it is for.
+        }
         let listener = FIRST_LISTENER - token;
         if listener < self.listeners.len() {
             self.schedule.push_listener(listener);
@@ -230,132 +253,18 @@ impl Reactor {
             self.writable.push(id);
         }
         let broken = event.is_error();
+        transport.broken |= broken;
         transport.hangup |= broken || event.is_read_closed();
         // After its end a socket is reported readable with every event; only an error is news.
         let news = if transport.ended { broken } else { event.is_readable() || transport.hangup };
-        if !news {
-            return;
-        }
-        transport.ready = true;
-        if broken && !self.node.wants_input(id) {
-            // Back-pressure keeps us from reading up to the error, and nobody is left to press.
-            self.hang_up(id, Hangup::Reset);
-        } else {
+        if news {
+            transport.ready = true;
             self.make_ready(id);
         }
     }
+}
 
-    /// Puts a connection that may have something to read on its ready list, once. Who was let in
-    /// since it was put among the pending does not wait there any longer.
-    fn make_ready(&mut self, id: ConnId) {
-        let is_in = self.node.is_authenticated(id);
-        let queue = if is_in { Queued::Authenticated } else { Queued::Pending };
-        let Some(transport) = self.transports.find_mut(id) else { return };
-        let is_queued = transport.queued == queue || transport.queued == Queued::Authenticated;
-        if transport.ready && !is_queued && self.node.wants_input(id) {
-            transport.queued = queue;
-            self.schedule.push(id, is_in);
-        }
-    }
-
-    fn serve(&mut self, unit: Unit) {
-        match unit {
-            Unit::Authenticated(id) => self.read(id),
-            Unit::Pending(id) => {
-                let queued = self.transports.find(id).map(|transport| transport.queued);
-                if queued == Some(Queued::Pending) {
-                    self.read(id);
-                }
-            }
-            Unit::Accept(listener) => self.accept(listener),
-        }
-    }
-
-    /// One read. Whether there may be more is known without a second one.
-    fn read(&mut self, id: ConnId) {
-        let Some(transport) = self.transports.find_mut(id) else { return };
-        transport.queued = Queued::Nowhere;
-        if !self.node.wants_input(id) {
-            return; // `ready` stays, for `Action::Resume`.
-        }
-        #[cfg(feature = "tls")]
-        let range = self.room(id);
-        #[cfg(not(feature = "tls"))]
-        let range = 0..READ_BYTES;
-        let Some(transport) = self.transports.find_mut(id) else { return };
-        let kept = range.start;
-        let Some(room) = self.buffer.get_mut(range) else { return };
-        match transport.read(room) {
-            Ok(0) => {
-                transport.ready = false;
-                if !mem::replace(&mut transport.ended, true) {
-                    self.node.handle_hangup(self.now, id, Hangup::Eof);
-                }
-            }
-            Ok(length) => {
-                transport.ready = length == room.len() || transport.hangup;
-                self.take(id, kept + length);
-                self.make_ready(id);
-            }
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock => transport.ready = false,
-                ErrorKind::Interrupted => self.make_ready(id),
-                _ => self.hang_up(id, Hangup::Reset),
-            },
-        }
-    }
-
-    /// The first `length` bytes of the buffer are for the node.
-    fn take(&mut self, id: ConnId, length: usize) {
-        #[cfg(feature = "tls")]
-        if self.transports.is_secure(id) {
-            return self.open(id, length);
-        }
-        if let Some(bytes) = self.buffer.get_mut(..length) {
-            self.node.handle_bytes(self.now, id, bytes);
-        }
-    }
-
-    fn accept(&mut self, listener: usize) {
-        let is_admin = self.listeners.is_admin(listener);
-        if !is_admin && self.node.is_draining() && self.listeners.outlive_us() {
-            return; // Who comes now waits for the process that has the listener next.
-        }
-        match self.listeners.accept(listener, self.now.monotonic) {
-            Accepted::Stream(stream, peer) => {
-                self.admit(stream, peer, is_admin);
-                self.schedule.push_listener(listener);
-            }
-            Accepted::Again => self.schedule.push_listener(listener),
-            Accepted::Failed => self.node.metrics_mut().accept_pauses += 1,
-            Accepted::Empty | Accepted::Paused => {}
-        }
-    }
-
-    /// A refused socket is dropped, and counted by the node.
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr, is_admin: bool) {
-        let accepted = if is_admin {
-            self.node.handle_accept_admin(self.now, peer)
-        } else {
-            self.node.handle_accept(self.now, peer)
-        };
-        let Ok(id) = accepted else { return };
-        let Some(transport) = self.transports.insert(id, stream) else { return };
-        if let Err(error) = transport.register(self.poll.registry(), id) {
-            log::warn!(connection:% = id; "cannot be watched: {error}");
-            self.hang_up(id, Hangup::Reset);
-        }
-        #[cfg(feature = "tls")]
-        if !is_admin {
-            self.begin_tls(id);
-        }
-    }
-
-    fn hang_up(&mut self, id: ConnId, why: Hangup) {
-        if let Some(transport) = self.transports.find_mut(id) {
-            transport.ready = false;
-            transport.ended = true;
-        }
-        self.node.handle_hangup(self.now, id, why);
-    }
+/// Pending reads that a message of so many bytes takes, its frame's header included.
+fn reads_of(message_bytes: usize) -> u8 {
+    u8::try_from(message_bytes / PENDING_READ_BYTES + 2).unwrap_or(u8::MAX)
 }

@@ -10,14 +10,26 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 #[cfg(feature = "tls")]
 use super::tls::Session;
 use crate::id::ConnId;
+use crate::node::Class;
 
-/// Where a connection that may have something to read waits for its turn.
+/// On which ready list a connection waits for its turn. It may still be on another one, from which
+/// it was moved: an entry that does not agree with this is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Queued {
     Nowhere,
-    Pending,
-    /// Also if it is on the other list still: it was let in meanwhile.
-    Authenticated,
+    On(Class),
+}
+
+impl Queued {
+    /// Should a connection that is here be put on the list of `class`? From the pending ones it moves
+    /// on; the other two lists are served soon enough.
+    pub(super) fn moves_to(self, class: Class) -> bool {
+        match self {
+            Self::Nowhere => true,
+            Self::On(Class::Pending) => class != Class::Pending,
+            Self::On(Class::Authenticated | Class::Ending) => false,
+        }
+    }
 }
 
 /// One connection's socket, and what the driver knows about it.
@@ -31,10 +43,15 @@ pub(super) struct Transport {
     pub(super) ready: bool,
     /// The poller said that the peer has ended or reset: a short read is not the last one then.
     pub(super) hangup: bool,
+    /// It said that the connection broke.
+    pub(super) broken: bool,
     /// The end was read, and the node was told.
     pub(super) ended: bool,
     /// The last write was short: the kernel's buffer is full, and WRITABLE is asked for.
     pub(super) stalled: bool,
+    /// A deadline of it has come, and is judged after so many reads, or after the one that empties
+    /// the socket.
+    pub(super) reads_until_judged: u8,
     /// It has a TLS session beside it.
     #[cfg(feature = "tls")]
     pub(super) is_secure: bool,
@@ -135,8 +152,10 @@ impl Transports {
             queued: Queued::Nowhere,
             ready: false,
             hangup: false,
+            broken: false,
             ended: false,
             stalled: false,
+            reads_until_judged: 0,
             #[cfg(feature = "tls")]
             is_secure: false,
         }))

@@ -4,18 +4,20 @@
 //! that borrow from it. Between reads a connection keeps only what is left of an unfinished frame or
 //! message, and nothing at all when there is none: 8 bytes for the empty decoder.
 
+mod close_finder;
+mod encoder;
+
 use std::io::Cursor;
-use std::sync::Arc;
 
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
+use self::close_finder::CloseFinder;
+pub use self::encoder::{Encoder, Shared};
 use crate::protocol::CloseReason;
 
 /// The longest payload of a control frame (RFC 6455, section 5.5).
-const MAX_CONTROL_BYTES: u64 = 125;
-/// The longest header of a server's frame: 2 bytes and 8 of length; there is no mask.
-const MAX_SERVER_HEADER: usize = 10;
+const MAX_CONTROL_BYTES: usize = 125;
 
 /// What a client sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,6 +32,13 @@ pub enum Incoming<'a> {
     Pong,
     /// The close frame, with its code where it has one. Nothing after it counts.
     Close(Option<u16>),
+}
+
+impl Incoming<'_> {
+    /// How many bytes a ping carries; `None`: this is something else.
+    pub(super) fn ping_bytes(&self) -> Option<usize> {
+        if let Self::Ping(payload) = self { Some(payload.len()) } else { None }
+    }
 }
 
 /// Turns the bytes of one client into messages, wherever they were cut.
@@ -48,6 +57,11 @@ struct Partial {
     /// So much of `message` is known to be UTF-8.
     valid_up_to: usize,
     fragments: Fragments,
+    /// Fragments that were taken since they were counted last, and how many of them were empty.
+    taken: u32,
+    empty: u32,
+    /// There once a frame was refused: nothing but a close frame is looked for from there on.
+    finder: Option<Box<CloseFinder>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,11 +98,38 @@ impl Decoder {
     pub fn keep(&mut self, kept: Vec<u8>) {
         let is_over = |partial: &mut Box<Partial>| {
             matches!(partial.fragments, Fragments::None | Fragments::Finished)
+                && partial.finder.is_none()
         };
         drop(self.partial.take_if(is_over));
         if !kept.is_empty() {
             self.partial.get_or_insert_default().kept = kept;
         }
+    }
+
+    /// How many unfinished fragments were taken since the last call, and how many of them carried
+    /// nothing. [`Decoder::next`] takes them without a word, and they cost as much as messages do.
+    #[must_use]
+    pub fn take_fragments(&mut self) -> (u32, u32) {
+        let Some(partial) = &mut self.partial else { return (0, 0) };
+        (std::mem::take(&mut partial.taken), std::mem::take(&mut partial.empty))
+    }
+
+    /// A frame was refused: from here on only a close frame is looked for, by
+    /// [`find_close`](Decoder::find_close).
+    pub fn refuse(&mut self) {
+        *self = Self {
+            partial: Some(Box::new(Partial { finder: Some(Box::default()), ..Partial::default() })),
+        };
+    }
+
+    /// How many frames `bytes` hold, which come behind a frame that was refused, and is one of them a
+    /// close frame? None is found where no frame was refused.
+    ///
+    /// The first call gets what begins with the refused frame, or right behind it; the others what
+    /// came later. A frame whose end is not known hides what follows it.
+    pub fn find_close(&mut self, bytes: &[u8]) -> (u32, bool) {
+        let finder = self.partial.as_mut().and_then(|partial| partial.finder.as_mut());
+        finder.map_or((0, false), |finder| finder.find(bytes))
     }
 
     /// The next message in `bytes` from `at` on, which moves behind it; `None` when more must come.
@@ -177,6 +218,8 @@ impl Decoder {
             let is_text = kind == Data::Text;
             partial.fragments = if is_text { Fragments::Text } else { Fragments::Binary };
         }
+        partial.taken = partial.taken.saturating_add(1);
+        partial.empty = partial.empty.saturating_add(u32::from(payload.is_empty() && !is_final));
         partial.message.extend_from_slice(payload);
         // A text that cannot become UTF-8 any more is refused now, not when its last fragment comes.
         if partial.fragments == Fragments::Text {
@@ -235,7 +278,7 @@ impl Frame {
             return Err(CloseReason::UnmaskedFrame);
         } else if is_control && first & 0x80 == 0 {
             return Err(CloseReason::FragmentedControl);
-        } else if is_control && u64::from(second & 0x7f) > MAX_CONTROL_BYTES {
+        } else if is_control && usize::from(second & 0x7f) > MAX_CONTROL_BYTES {
             return Err(CloseReason::OversizedControl);
         }
         let mut cursor = Cursor::new(bytes);
@@ -293,104 +336,6 @@ fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     }
     for (byte, key) in tail.iter_mut().zip(mask.iter().cycle()) {
         *byte ^= key;
-    }
-}
-
-/// A server's frame, ready for the wire. It carries no mask (RFC 6455, section 5.1), so it is the
-/// same for everybody: framed once, shared by reference count.
-pub type Shared = Arc<[u8]>;
-
-/// Makes the server's frames in one buffer that is used again for each.
-#[derive(Debug, Default)]
-pub struct Encoder {
-    buffer: Vec<u8>,
-}
-
-impl Encoder {
-    /// A text frame with what `write` puts behind the header.
-    pub fn text(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Shared {
-        self.buffer.clear();
-        self.buffer.resize(MAX_SERVER_HEADER, 0);
-        write(&mut self.buffer);
-        self.frame(OpCode::Data(Data::Text))
-    }
-
-    /// Bytes without a frame around them: the answer to a request head.
-    pub fn raw(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Shared {
-        self.buffer.clear();
-        write(&mut self.buffer);
-        Arc::from(self.buffer.as_slice())
-    }
-
-    /// A ping, without payload.
-    pub fn ping(&mut self) -> Shared {
-        self.control(Control::Ping, &[])
-    }
-
-    /// The answer to a ping (RFC 6455, section 5.5.3).
-    pub fn pong(&mut self, payload: &[u8]) -> Shared {
-        self.control(Control::Pong, payload)
-    }
-
-    /// A close frame with the reason's code and text.
-    pub fn close(&mut self, reason: CloseReason) -> Shared {
-        self.control_with(Control::Close, |buffer| {
-            buffer.extend_from_slice(&reason.code().to_be_bytes());
-            buffer.extend_from_slice(reason.text().as_bytes());
-        })
-    }
-
-    /// The answer to a client's close frame: its code given back, as RFC 6455 section 5.5.1 has it.
-    pub fn close_echo(&mut self, code: Option<u16>) -> Shared {
-        let code = code.map(u16::to_be_bytes);
-        self.control(Control::Close, code.as_ref().map_or(&[], |code| code.as_slice()))
-    }
-
-    /// A binary frame: only the raw echo has a use for one.
-    pub fn binary(&mut self, payload: &[u8]) -> Shared {
-        self.buffer.clear();
-        self.buffer.resize(MAX_SERVER_HEADER, 0);
-        self.buffer.extend_from_slice(payload);
-        self.frame(OpCode::Data(Data::Binary))
-    }
-
-    fn control(&mut self, opcode: Control, payload: &[u8]) -> Shared {
-        self.control_with(opcode, |buffer| buffer.extend_from_slice(payload))
-    }
-
-    fn control_with(&mut self, opcode: Control, write: impl FnOnce(&mut Vec<u8>)) -> Shared {
-        self.buffer.clear();
-        self.buffer.resize(MAX_SERVER_HEADER, 0);
-        write(&mut self.buffer);
-        self.frame(OpCode::Control(opcode))
-    }
-
-    /// Writes the header right before the payload, where room was left, and copies both out.
-    fn frame(&mut self, opcode: OpCode) -> Shared {
-        let length = self.buffer.len().saturating_sub(MAX_SERVER_HEADER);
-        let first = 0x80 | u8::from(opcode);
-        let mut header = [0; MAX_SERVER_HEADER];
-        let used = match length {
-            0..=125 => {
-                header[..2].copy_from_slice(&[first, length as u8]);
-                2
-            }
-            126..=0xffff => {
-                header[..2].copy_from_slice(&[first, 126]);
-                header[2..4].copy_from_slice(&(length as u16).to_be_bytes());
-                4
-            }
-            _ => {
-                header[..2].copy_from_slice(&[first, 127]);
-                header[2..].copy_from_slice(&(length as u64).to_be_bytes());
-                10
-            }
-        };
-        let start = MAX_SERVER_HEADER - used;
-        for (place, byte) in self.buffer.iter_mut().skip(start).zip(header).take(used) {
-            *place = byte;
-        }
-        Arc::from(self.buffer.get(start..).unwrap_or_default())
     }
 }
 

@@ -9,21 +9,31 @@ use crate::id::ConnId;
 use crate::protocol::{self, ClientMessage, CloseReason, Parsed};
 use crate::time::Now;
 
+/// Frames that cost as much as one unit of pending work, some 10 µs: 0.25 µs each were measured.
+const FRAMES_PER_UNIT: u32 = 32;
+
 impl Node {
     /// Bytes came. They are unmasked in place; what is left of an unfinished frame is kept.
-    pub fn handle_bytes(&mut self, now: Now, id: ConnId, bytes: &mut [u8]) {
+    ///
+    /// Returns how many units of work beyond the first it took ([`Schedule::charge`]): a read of
+    /// 4 KiB may hold one message, or 682 frames without any content.
+    ///
+    /// [`Schedule::charge`]: super::Schedule::charge
+    pub fn handle_bytes(&mut self, now: Now, id: ConnId, bytes: &mut [u8]) -> u32 {
+        self.frames = 0;
         if self.find(id).is_some() {
             self.on_bytes(now, id, bytes);
             self.weigh_input(id.index());
             self.relieve(now);
         }
+        self.frames / FRAMES_PER_UNIT
     }
 
     fn on_bytes(&mut self, now: Now, id: ConnId, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(id.index()) else { return };
         connection.session.seen(now.monotonic);
         if connection.is_deaf {
-            return;
+            return self.find_close(now, id.index(), bytes);
         }
         if connection.awaits_client {
             self.on_proxy_header(now, id.index(), bytes);
@@ -75,16 +85,44 @@ impl Node {
         } else {
             bytes
         };
-        let mut at = 0;
+        let (mut at, mut ping) = (0, None);
         while let Some(max_bytes) = self.appetite(index) {
-            match decoder.next(bytes, &mut at, max_bytes) {
-                Ok(Some(frame)) => self.on_frame(now, index, frame),
-                Ok(None) => break,
-                Err(reason) => {
-                    self.close_deaf(now, index, reason);
-                    return;
+            let next = decoder.next(bytes, &mut at, max_bytes);
+            let fault = match next {
+                Ok(Some(frame)) => {
+                    let ping_bytes = frame.ping_bytes();
+                    let handled = self.on_frame(now, index, frame);
+                    if let (Some(bytes), Ok(())) = (ping_bytes, handled) {
+                        ping = Some(at.saturating_sub(bytes)..at);
+                    }
+                    handled.err()
                 }
+                Ok(None) => break,
+                Err(reason) => Some(reason),
+            };
+            if let Some(reason) = fault {
+                self.close_deaf(now, index, reason);
+                decoder.refuse();
+                if let Some(connection) = self.connections.get_mut(index) {
+                    connection.decoder = decoder;
+                }
+                let rest = bytes.get(at..).unwrap_or_default();
+                return self.find_close(now, index, rest);
             }
+        }
+        // Fragments cost as much as messages, and an empty one brings its message no further.
+        let (fragments, empty) = decoder.take_fragments();
+        self.frames += fragments;
+        let charged = self.charge_control_frames(now, index, empty);
+        if let Err(reason) = charged {
+            self.close_deaf(now, index, reason);
+        }
+        // RFC 6455, section 5.5.3: of several pings the last one may be answered alone.
+        if let Some(payload) = ping.and_then(|ping| bytes.get(ping))
+            && self.phase(self.id_of(index)).is_some_and(|phase| phase != Phase::Closing)
+        {
+            let pong = self.encoder.pong(payload);
+            self.send(now, index, pong);
         }
         // The rest stays for the next bytes: moved, not copied, where it was kept before.
         let rest = if had_kept {
@@ -98,6 +136,16 @@ impl Node {
         decoder.keep(rest);
         if let Some(connection) = self.connections.get_mut(index) {
             connection.decoder = decoder;
+        }
+    }
+
+    /// The peer's answer to our close frame ends the connection, whatever it has sent before that.
+    fn find_close(&mut self, now: Now, index: usize, bytes: &[u8]) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let (frames, is_closed) = connection.decoder.find_close(bytes);
+        self.frames += frames;
+        if is_closed {
+            self.peer_closed(now, index, None);
         }
     }
 
@@ -115,9 +163,16 @@ impl Node {
         })
     }
 
-    fn on_frame(&mut self, now: Now, index: usize, frame: Incoming<'_>) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        let is_closing = connection.session.phase() == Phase::Closing;
+    /// Handles one frame.
+    ///
+    /// # Errors
+    /// What to close with: control frames have used up the allowance of messages.
+    fn on_frame(&mut self, now: Now, index: usize, frame: Incoming<'_>) -> Result<(), CloseReason> {
+        self.frames += 1;
+        let policy = &self.policy;
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+        let session = &mut connection.session;
+        let is_closing = session.phase() == Phase::Closing;
         match frame {
             Incoming::Close(code) => self.peer_closed(now, index, code),
             _ if is_closing => {}
@@ -126,12 +181,23 @@ impl Node {
                 self.on_text(now, index, text);
             }
             Incoming::Binary(_) => self.close(now, index, CloseReason::BinaryFrame),
-            Incoming::Ping(payload) => {
-                let pong = self.encoder.pong(payload);
-                self.send(now, index, pong);
-            }
-            Incoming::Pong => {}
+            Incoming::Ping(_) => session.control_frame(now.monotonic, policy, false)?,
+            Incoming::Pong => session.control_frame(now.monotonic, policy, true)?,
         }
+        Ok(())
+    }
+
+    /// Charges `count` frames that carry nothing to the allowance of messages.
+    fn charge_control_frames(
+        &mut self,
+        now: Now,
+        index: usize,
+        count: u32,
+    ) -> Result<(), CloseReason> {
+        let policy = &self.policy;
+        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
+        let mut charge = || connection.session.control_frame(now.monotonic, policy, false);
+        (0..count).try_for_each(|_| charge())
     }
 
     fn on_text(&mut self, now: Now, index: usize, text: &str) {

@@ -8,7 +8,8 @@
 //!
 //! * In: [`handle_accept`](Node::handle_accept) and
 //!   [`handle_accept_admin`](Node::handle_accept_admin), [`handle_bytes`](Node::handle_bytes),
-//!   [`handle_hangup`](Node::handle_hangup), [`handle_timeout`](Node::handle_timeout),
+//!   [`handle_hangup`](Node::handle_hangup), [`handle_timeout`](Node::handle_timeout) or
+//!   [`handle_deadlines`](Node::handle_deadlines),
 //!   [`handle_completion`](Node::handle_completion), [`handle_shutdown`](Node::handle_shutdown).
 //! * Out: after any of these, [`poll_action`](Node::poll_action) until it is `None`, and
 //!   [`poll_timeout`](Node::poll_timeout) for when to come back. Mutate, then drain.
@@ -70,7 +71,7 @@ pub use self::legacy::Legacy;
 pub use self::metrics::{AuthEnd, Call, Histogram, Metrics, REFUSAL_STATUSES};
 pub use self::outside::{Probe, Reading};
 pub use self::port::{Action, Command, Completion, Hangup, Outcome, Refused, Ticket, Work};
-pub use self::schedule::{Schedule, Unit};
+pub use self::schedule::{Class, Schedule, Unit};
 pub use self::session::Phase;
 pub use self::wheel::{TICK_MICROS, Wheel};
 
@@ -135,6 +136,8 @@ pub struct Node {
     /// Connections by phase.
     phases: [u32; Phase::ALL.len()],
     last_generation: u32,
+    /// Frames that the bytes at hand have held so far.
+    frames: u32,
     drain: Option<Drain>,
     /// What the driver keeps of the input of connections.
     held_outside: HeldOutside,
@@ -202,6 +205,7 @@ impl Node {
             last_timestamp: (UnixTime::default(), UnixTime::default().to_rfc3339()),
             phases: [0; Phase::ALL.len()],
             last_generation: 0,
+            frames: 0,
             drain: None,
             held_outside: HeldOutside::default(),
             flushes: 0,
@@ -277,6 +281,12 @@ impl Node {
     /// for one vectored write.
     pub fn pending_output<'a>(&'a self, id: ConnId, slices: &mut [IoSlice<'a>]) -> usize {
         self.find(id).map_or(0, |connection| connection.outbox.slices(slices))
+    }
+
+    /// Copies what is to be written next into `buffer`, as much as fits, and says how much that is:
+    /// for a driver whose vectored write would name fewer frames than are queued.
+    pub fn copy_output(&self, id: ConnId, buffer: &mut [u8]) -> usize {
+        self.find(id).map_or(0, |connection| connection.outbox.copy(buffer))
     }
 
     /// Is there anything to write?
@@ -519,6 +529,7 @@ impl Node {
     /// The last byte of the outbox of `index` is written.
     fn everything_is_out(&mut self, now: Now, index: usize) {
         let Some(connection) = self.connections.get_mut(index) else { return };
+        connection.session.output_written(now.monotonic, &self.policy);
         match connection.afterwards {
             Afterwards::Nothing => {}
             // The time to authenticate counts from when the 101 went out, so it is never early.

@@ -177,6 +177,25 @@ impl Outbox {
         filled
     }
 
+    /// Copies what is to be written next into `buffer`, as much as fits; returns how much. Many small
+    /// frames are cheaper to copy than to name to the kernel one by one.
+    pub(super) fn copy(&self, buffer: &mut [u8]) -> usize {
+        let Some(queue) = &self.queue else { return 0 };
+        let (mut skip, mut copied) = (queue.sent, 0);
+        for frame in &queue.frames {
+            let rest = frame.get(std::mem::take(&mut skip)..).unwrap_or_default();
+            let Some(room) = buffer.get_mut(copied..).filter(|room| !room.is_empty()) else {
+                break;
+            };
+            let length = rest.len().min(room.len());
+            if let (Some(place), Some(bytes)) = (room.get_mut(..length), rest.get(..length)) {
+                place.copy_from_slice(bytes);
+            }
+            copied += length;
+        }
+        copied
+    }
+
     /// `written` bytes are out.
     pub(super) fn consume(&mut self, pool: &mut Pool, written: usize) {
         let Some(queue) = &mut self.queue else { return };

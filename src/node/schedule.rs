@@ -1,12 +1,14 @@
 //! Who is served next in a turn: the authenticated first, the others within a bounded share.
 //!
 //! This is what keeps chat latency still in a storm. In one turn every authenticated connection
-//! that is ready is served once; then accepts and connections that are not yet authenticated are
-//! served, alternating, until their share is used up. What is left keeps its place for the next
-//! turn. So the bytes of an authenticated connection wait behind at most one share of pending work,
-//! however many sockets storm in: with 64 units of some 10 µs each, behind less than a millisecond.
+//! that is ready is served once; then accepts, connections that are not yet authenticated, and those
+//! that end are served in rotation, until their share is used up. What is left keeps its place for
+//! the next turn. So the bytes of an authenticated connection wait behind at most one share of other
+//! work, however many sockets storm in or hang up: with 64 units of some 10 µs each, behind less
+//! than a millisecond.
 //!
-//! The share is counted in units, not in microseconds, so that the simulator can prove it.
+//! The share is counted in units, not in microseconds, so that the simulator can prove it. A unit
+//! that costs more than others is charged for it.
 
 use std::collections::VecDeque;
 
@@ -19,8 +21,22 @@ pub enum Unit {
     Authenticated(ConnId),
     /// Read from a connection that is not yet authenticated, once.
     Pending(ConnId),
+    /// Write the last words of a connection that ends, or read from one whose peer has hung up.
+    Ending(ConnId),
     /// Accept from the listener of this number, once.
     Accept(usize),
+}
+
+/// Which of the ready lists a connection belongs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// It is authenticated: served once in each turn.
+    Authenticated,
+    /// It is not, or not any more: within the share.
+    Pending,
+    /// It ends, or its peer has hung up: within the share too, so that thousands of them at once
+    /// delay nobody who stays.
+    Ending,
 }
 
 /// The ready lists of a driver. It puts in what the poller reports and what a unit left undone.
@@ -28,11 +44,13 @@ pub enum Unit {
 pub struct Schedule {
     authenticated: VecDeque<ConnId>,
     pending: VecDeque<ConnId>,
+    ending: VecDeque<ConnId>,
     listeners: VecDeque<usize>,
     share: u32,
     authenticated_left: usize,
     share_left: u32,
-    accept_next: bool,
+    /// Whose turn it is among accepts, pending and ending connections.
+    rotation: u8,
 }
 
 impl Schedule {
@@ -42,17 +60,24 @@ impl Schedule {
         Self {
             authenticated: VecDeque::new(),
             pending: VecDeque::new(),
+            ending: VecDeque::new(),
             listeners: VecDeque::new(),
             share: share.max(1),
             authenticated_left: 0,
             share_left: 0,
-            accept_next: false,
+            rotation: 0,
         }
     }
 
-    /// A connection has something to read. Putting it in twice serves it twice.
-    pub fn push(&mut self, id: ConnId, authenticated: bool) {
-        if authenticated { &mut self.authenticated } else { &mut self.pending }.push_back(id);
+    /// A connection has something to read, or its last words to write. Putting it in twice serves it
+    /// twice.
+    pub fn push(&mut self, id: ConnId, class: Class) {
+        let list = match class {
+            Class::Authenticated => &mut self.authenticated,
+            Class::Pending => &mut self.pending,
+            Class::Ending => &mut self.ending,
+        };
+        list.push_back(id);
     }
 
     /// A listener has connections to accept.
@@ -65,7 +90,10 @@ impl Schedule {
     /// Is there nothing left, so that the driver may wait?
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.authenticated.is_empty() && self.pending.is_empty() && self.listeners.is_empty()
+        self.authenticated.is_empty()
+            && self.pending.is_empty()
+            && self.ending.is_empty()
+            && self.listeners.is_empty()
     }
 
     /// Starts a turn: who is ready now is served in it, who becomes ready meanwhile in the next.
@@ -80,20 +108,22 @@ impl Schedule {
         self.authenticated.pop_front().map(Unit::Authenticated)
     }
 
-    /// The next unit of this turn's share of pending work: accepts and reads alternate, so that
-    /// neither a flood of connects nor one of requests starves the other.
+    /// The next unit of this turn's share: accepts, reads and ends come in rotation, so that no flood
+    /// of one kind starves the others.
     pub fn next_pending(&mut self) -> Option<Unit> {
-        self.share_left = self.share_left.checked_sub(1)?;
-        self.accept_next = !self.accept_next;
-        if self.accept_next {
-            self.pop_listener().or_else(|| self.pop_pending())
-        } else {
-            self.pop_pending().or_else(|| self.pop_listener())
-        }
+        let share_left = self.share_left.checked_sub(1)?;
+        self.rotation = (self.rotation + 1) % 3;
+        let unit = match self.rotation {
+            1 => self.pop_listener().or_else(|| self.pop_pending()).or_else(|| self.pop_ending()),
+            2 => self.pop_pending().or_else(|| self.pop_ending()).or_else(|| self.pop_listener()),
+            _ => self.pop_ending().or_else(|| self.pop_listener()).or_else(|| self.pop_pending()),
+        }?;
+        self.share_left = share_left;
+        Some(unit)
     }
 
-    /// The unit that is under way costs as much as `units` more: a handshake with a signature in it.
-    /// They are taken from what is left of this turn's share.
+    /// The unit that is under way costs as much as `units` more: a handshake with a signature in it,
+    /// or a read full of tiny frames. They are taken from what is left of this turn's share.
     pub fn charge(&mut self, units: u32) {
         self.share_left = self.share_left.saturating_sub(units);
     }
@@ -104,6 +134,10 @@ impl Schedule {
 
     fn pop_pending(&mut self) -> Option<Unit> {
         self.pending.pop_front().map(Unit::Pending)
+    }
+
+    fn pop_ending(&mut self) -> Option<Unit> {
+        self.ending.pop_front().map(Unit::Ending)
     }
 }
 
@@ -126,13 +160,13 @@ mod tests {
     fn the_authenticated_come_first_and_the_others_within_their_share() {
         let mut schedule = Schedule::new(4);
         for n in 0..10 {
-            schedule.push(id(n), false);
+            schedule.push(id(n), Class::Pending);
         }
-        schedule.push(id(100), true);
+        schedule.push(id(100), Class::Authenticated);
         let served = turn(&mut schedule);
         assert_eq!(served.len(), 1 + 4);
         assert_eq!(served[0], Unit::Authenticated(id(100)));
-        schedule.push(id(101), true);
+        schedule.push(id(101), Class::Authenticated);
         assert_eq!(turn(&mut schedule)[0], Unit::Authenticated(id(101)));
         assert!(!schedule.is_idle());
         assert_eq!(turn(&mut schedule).len(), 2);
@@ -142,7 +176,7 @@ mod tests {
     #[test]
     fn a_unit_that_costs_more_leaves_less_of_its_turn_and_nothing_of_the_next() {
         let mut schedule = Schedule::new(8);
-        (0..20).for_each(|n| schedule.push(id(n), false));
+        (0..20).for_each(|n| schedule.push(id(n), Class::Pending));
         schedule.begin_turn();
         assert_eq!(schedule.next_pending(), Some(Unit::Pending(id(0))));
         schedule.charge(5);
@@ -157,7 +191,7 @@ mod tests {
     #[test]
     fn accepts_and_pending_reads_alternate() {
         let mut schedule = Schedule::new(4);
-        (0..4).for_each(|n| schedule.push(id(n), false));
+        (0..4).for_each(|n| schedule.push(id(n), Class::Pending));
         schedule.push_listener(0);
         schedule.push_listener(0);
         schedule.push_listener(1);
@@ -168,12 +202,28 @@ mod tests {
     }
 
     #[test]
+    fn ends_share_a_turn_with_reads_and_accepts() {
+        let mut schedule = Schedule::new(9);
+        (0..3_000).for_each(|n| schedule.push(id(n), Class::Ending));
+        (0..30).for_each(|n| schedule.push(id(4_000 + n), Class::Pending));
+        (0..9).for_each(|n| schedule.push_listener(n));
+        let served = turn(&mut schedule);
+        let count = |is_it: fn(&Unit) -> bool| served.iter().filter(|unit| is_it(unit)).count();
+        assert_eq!(count(|unit| matches!(unit, Unit::Ending(_))), 3);
+        assert_eq!(count(|unit| matches!(unit, Unit::Pending(_))), 3);
+        assert_eq!(count(|unit| matches!(unit, Unit::Accept(_))), 3);
+        let mut schedule = Schedule::new(9);
+        (0..3_000).for_each(|n| schedule.push(id(n), Class::Ending));
+        assert_eq!(turn(&mut schedule).len(), 9, "alone they have the whole share");
+    }
+
+    #[test]
     fn what_becomes_ready_in_a_turn_waits_for_the_next() {
         let mut schedule = Schedule::new(1);
-        schedule.push(id(1), true);
+        schedule.push(id(1), Class::Authenticated);
         schedule.begin_turn();
         assert_eq!(schedule.next_authenticated(), Some(Unit::Authenticated(id(1))));
-        schedule.push(id(1), true);
+        schedule.push(id(1), Class::Authenticated);
         assert_eq!(schedule.next_authenticated(), None);
         assert!(!schedule.is_idle());
     }

@@ -12,11 +12,15 @@
 //! return value.
 
 mod clocks;
+mod phase;
+mod pings;
 mod told;
 
 use std::time::Duration;
 
 pub(crate) use self::clocks::Clocks;
+pub use self::phase::Phase;
+use self::pings::Pings;
 use super::moment::Moment;
 use super::policy::Policy;
 use crate::protocol::{
@@ -24,60 +28,6 @@ use crate::protocol::{
     MAX_UNANSWERED_PINGS, MAX_UNASKED_AUTHS_A_MINUTE, Malformed, Parsed, ReauthReason,
 };
 use crate::time::Instant;
-
-/// Where a connection is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Phase {
-    /// The request head is not whole.
-    Handshaking,
-    /// A WebSocket, but nobody has said who it is.
-    Authenticating,
-    /// Who it is is known; may it come into the room?
-    Joining,
-    /// In the room.
-    Connected,
-    /// In the room, and asked for a fresh token.
-    Reauthenticating,
-    /// The last word is said; the peer may still be talking.
-    Closing,
-}
-
-impl Phase {
-    /// Every phase, in the order of a life.
-    pub const ALL: [Self; 6] = [
-        Self::Handshaking,
-        Self::Authenticating,
-        Self::Joining,
-        Self::Connected,
-        Self::Reauthenticating,
-        Self::Closing,
-    ];
-
-    /// Its name among the labels of the metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Handshaking => "handshaking",
-            Self::Authenticating => "authenticating",
-            Self::Joining => "joining",
-            Self::Connected => "connected",
-            Self::Reauthenticating => "reauthenticating",
-            Self::Closing => "closing",
-        }
-    }
-
-    /// In the room.
-    #[must_use]
-    pub const fn is_authenticated(self) -> bool {
-        matches!(self, Self::Connected | Self::Reauthenticating)
-    }
-
-    /// Not yet in the room: counted against the bound on pending connections.
-    #[must_use]
-    pub const fn is_pending(self) -> bool {
-        matches!(self, Self::Handshaking | Self::Authenticating | Self::Joining)
-    }
-}
 
 /// What to do with a message.
 #[derive(Debug, PartialEq, Eq)]
@@ -121,13 +71,15 @@ pub(crate) struct Session {
     /// It has been re-authenticated.
     renewed: bool,
     invalid_in_a_row: u8,
-    pings_unanswered: u8,
+    pings: Pings,
     unasked_auths: u8,
     refused: u8,
     reauth_reason: ReauthReason,
     /// Of the phase.
     deadline: Instant,
     token_end: Instant,
+    /// When something came last. Time in which the server could not write its ping is left out: the
+    /// moment is moved on by it.
     last_seen: Instant,
     /// When the chat messages so far have used up their minute (GCRA's theoretical arrival time).
     chat_used_until: Instant,
@@ -146,7 +98,7 @@ impl Session {
             rejoining: false,
             renewed: false,
             invalid_in_a_row: 0,
-            pings_unanswered: 0,
+            pings: Pings::default(),
             unasked_auths: 0,
             refused: 0,
             reauth_reason: ReauthReason::TokenExpiring,
@@ -238,7 +190,33 @@ impl Session {
     /// Something came: the peer is alive.
     pub(crate) fn seen(&mut self, now: Instant) {
         self.last_seen = now;
-        self.pings_unanswered = 0;
+        self.pings.answer();
+    }
+
+    /// All output is written. A ping among it counts as unanswered from now on, not from when it was
+    /// queued: the process may have stood still, or the socket may have been full.
+    pub(crate) fn output_written(&mut self, now: Instant, policy: &Policy) {
+        if self.pings.write() {
+            let silence = policy.ping * u32::from(self.pings.unanswered());
+            self.last_seen = self.last_seen.max(now - silence);
+        }
+    }
+
+    /// Takes a control frame's part of the allowance of messages.
+    ///
+    /// # Errors
+    /// The allowance is used up, and the connection is to be closed: an `error` for each frame would
+    /// cost more than the frame.
+    pub(crate) fn control_frame(
+        &mut self,
+        now: Instant,
+        policy: &Policy,
+        is_pong: bool,
+    ) -> Result<(), CloseReason> {
+        if is_pong && self.pings.take_pong() {
+            return Ok(());
+        }
+        self.chat_allowance(now, policy).map_err(|_| CloseReason::RateLimited)
     }
 
     /// The nearest deadline, pings included.
@@ -248,7 +226,7 @@ impl Session {
 
     fn ping_at(&self, policy: &Policy) -> Instant {
         if self.phase.is_authenticated() && !policy.ping.is_zero() {
-            self.last_seen + policy.ping * (u32::from(self.pings_unanswered) + 1)
+            self.last_seen + policy.ping * (u32::from(self.pings.unanswered()) + 1)
         } else {
             Instant::NEVER
         }
@@ -262,10 +240,12 @@ impl Session {
         if now < self.ping_at(policy) {
             return Due::Nothing;
         }
-        if self.pings_unanswered >= MAX_UNANSWERED_PINGS {
+        if self.pings.unanswered() >= MAX_UNANSWERED_PINGS {
             return Due::Close(CloseReason::PingTimeout);
         }
-        self.pings_unanswered += 1;
+        // A process that stood still did not listen either: no silence is counted for that time.
+        self.last_seen = self.last_seen + now.since(self.ping_at(policy));
+        self.pings.queue();
         Due::Ping
     }
 

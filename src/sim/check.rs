@@ -117,6 +117,8 @@ pub(super) struct Life {
     last_bytes: Instant,
     /// The phase before `Closing`, and since when; its deadline, where that may have ended it.
     before: Option<(Phase, Instant)>,
+    /// When output that had waited for a full socket was written last.
+    unstalled: Instant,
     /// The 101 is out: the time to authenticate has begun.
     is_upgrade_out: bool,
     /// The peer ended or broke: the connection may go at any time.
@@ -130,7 +132,11 @@ pub(super) struct Times {
     auth: Duration,
     answer: Duration,
     grace: Duration,
+    /// From the peer's last bytes to the end of a connection that does not answer, at most; from the
+    /// last moment in which its pings could be written; and from its last bytes, at least.
     silence: Duration,
+    pings: Duration,
+    shortest_silence: Duration,
     /// Until then the process did nothing, so nobody can be late before.
     pub(super) stopped_until: Instant,
     /// A tick of the wheel, and the turn that the driver was in.
@@ -140,15 +146,19 @@ pub(super) struct Times {
 impl Times {
     pub(super) fn new(config: &Config, turn: Duration) -> Self {
         let ping = config.limits.ping.get();
-        let silence = ping * (u32::from(MAX_UNANSWERED_PINGS) + 1);
+        let pings = u32::from(MAX_UNANSWERED_PINGS);
+        let silence = ping * (pings + 1);
+        let late = Duration::from_micros(TICK_MICROS) + turn * 2;
         Self {
             header: config.http.header_timeout.get(),
             auth: config.auth.timeout.get(),
             answer: config.backend.timeout.get(),
             grace: config.auth.reauth_grace.get(),
             stopped_until: Instant::START,
-            silence: if ping.is_zero() { Duration::MAX } else { silence },
-            late: Duration::from_micros(TICK_MICROS) + turn * 2,
+            silence: if ping.is_zero() { Duration::MAX } else { silence + late * pings },
+            pings: (ping + late) * pings,
+            shortest_silence: silence,
+            late,
         }
     }
 }
@@ -159,6 +169,7 @@ impl Life {
             phase: Phase::Handshaking,
             since: now,
             last_bytes: now,
+            unstalled: Instant::START,
             before: None,
             is_upgrade_out: false,
             was_hung_up: false,
@@ -171,7 +182,10 @@ impl Life {
     }
 
     /// All output is written; the first time that is the 101.
-    pub(super) fn is_written(&mut self, now: Instant) {
+    pub(super) fn is_written(&mut self, now: Instant, was_stalled: bool) {
+        if was_stalled {
+            self.unstalled = now;
+        }
         let is_first = !std::mem::replace(&mut self.is_upgrade_out, true);
         if is_first && self.phase == Phase::Authenticating {
             self.since = now;
@@ -229,7 +243,11 @@ impl Life {
             (None, Phase::Reauthenticating) => self.since + times.grace,
             (None, _) => terms.reauth_until,
         };
-        phase.min(terms.token_end).min(self.last_bytes + times.silence)
+        // Pings count from when they were written: not while the process stood still, and not while
+        // the socket was full.
+        let heard = self.last_bytes + times.silence;
+        let written = self.unstalled.max(times.stopped_until) + times.pings;
+        phase.min(terms.token_end).min(heard.max(written))
     }
 
     /// The server gave `reason` for a close that began at `self.since`.
@@ -248,7 +266,7 @@ impl Life {
         let due = match reason {
             CloseReason::AuthTimeout => (Phase::Authenticating, since + times.auth),
             CloseReason::PingTimeout if phase.is_authenticated() => {
-                (phase, self.last_bytes + times.silence)
+                (phase, self.last_bytes + times.shortest_silence)
             }
             CloseReason::PingTimeout => (Phase::Connected, Instant::NEVER),
             CloseReason::ReauthTimeout => {

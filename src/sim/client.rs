@@ -24,6 +24,8 @@ pub(super) enum Kind {
     Garbage,
     Forging,
     Flapping,
+    /// Sends frames that carry nothing, as many as it can.
+    Flooding,
 }
 
 impl Kind {
@@ -209,6 +211,7 @@ impl Client {
         // The frames behind the request may come in the same segment.
         if self.rng.below(3) == 0 {
             bytes.extend(self.auth(engine, link));
+            bytes.extend(self.renewals(engine, link));
         }
         engine.send(link, &bytes);
         self.wake_after(engine, PATIENCE);
@@ -250,6 +253,15 @@ impl Client {
         frame
     }
 
+    /// Perhaps one more `auth`, in one segment with the one before: it waits, and is answered.
+    fn renewals(&mut self, engine: &mut Engine, link: LinkId) -> Vec<u8> {
+        if self.kind == Kind::Good && self.rng.below(3) == 0 {
+            self.auth(engine, link)
+        } else {
+            Vec::new()
+        }
+    }
+
     /// One text message, in one frame or in fragments with a ping between them.
     pub(super) fn text(&mut self, text: &str) -> Vec<u8> {
         let mask = self.rng.next_u64() as u32;
@@ -271,8 +283,9 @@ impl Client {
         let Some(link) = self.link.filter(|_| !self.is_quiet) else { return };
         match self.rng.below(30) {
             0 if !engine.is_healed => {
-                let frame = self.auth(engine, link);
-                engine.send(link, &frame);
+                let mut frames = self.auth(engine, link);
+                frames.extend(self.renewals(engine, link));
+                engine.send(link, &frames);
             }
             1 if !engine.is_healed => self.say_goodbye(engine, link),
             2 => {

@@ -1,41 +1,49 @@
 //! The turn, as the mio driver does it, over virtual sockets.
 //!
-//! Edge-triggered like it, with one read of 64 KiB a unit, writes at the end of each phase, and the
-//! same [`Schedule`](crate::node::Schedule). The poller's events come in an order that is drawn.
+//! Edge-triggered like it, with one read of 64 KiB a unit (4 KiB of a pending connection), writes at
+//! the end of each phase, and the same [`Schedule`](crate::node::Schedule). The poller's events come
+//! in an order that is drawn.
+
+mod serve;
 
 use std::io::IoSlice;
 use std::mem;
-use std::net::{Ipv4Addr, SocketAddr};
 
 use super::check::Life;
 use super::engine::Engine;
-use super::network::{Edges, Got, Link, LinkId};
+use super::network::{Edges, Link, LinkId};
 use super::trace::Event;
+use super::wire::FrameCount;
 use crate::id::ConnId;
-use crate::node::{Action, Completion, Hangup, Outcome, Phase, Unit};
+use crate::node::{Action, Class, Completion, Hangup, Outcome, Phase};
 
 /// Slices of one write.
 const SLICES: usize = 32;
 /// Answers that one turn takes.
 const MAIL_PER_TURN: usize = 256;
 
-/// Which ready list a connection is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Queued {
-    No,
-    Pending,
-    Authenticated,
-}
+/// What one read takes of a connection that is pending or ends.
+const PENDING_READ_BYTES: usize = 4 * 1_024;
+/// Frames that cost as much as one unit of pending work.
+const FRAMES_PER_UNIT: u64 = 32;
+/// What one read of a pending connection may cost beyond its unit: it is known when it is done.
+pub(super) const MOST_UNITS_OF_READ: u64 = PENDING_READ_BYTES as u64 / 6 / FRAMES_PER_UNIT + 1;
+/// Pending reads until a deadline is judged that came before them.
+const READS_UNTIL_JUDGED: u8 = 6;
 
 /// One connection as the driver knows it.
 #[derive(Debug)]
 pub(super) struct Transport {
     pub(super) id: ConnId,
     pub(super) link: LinkId,
-    queued: Queued,
+    /// Which ready list it is on.
+    queued: Option<Class>,
     ready: bool,
     hangup: bool,
+    broken: bool,
     ended: bool,
+    reads_until_judged: u8,
+    frames: FrameCount,
     pub(super) stalled: bool,
     /// How much pending work had been done when bytes came to this authenticated connection.
     waiting_since: Option<u64>,
@@ -57,6 +65,8 @@ impl Engine {
     /// One turn at the present moment.
     pub(super) fn turn(&mut self) {
         self.ledger.lock().now = self.now;
+        let before = self.pending_units;
+        self.closed_in_turn = 0;
         self.poll();
         self.schedule.begin_turn();
         while let Some(unit) = self.schedule.next_authenticated() {
@@ -65,15 +75,27 @@ impl Engine {
         self.take_mail();
         self.act();
         self.write_on();
-        self.node.handle_timeout(self.now);
+        self.judge_deadlines();
         self.act();
-        while let Some(unit) = self.schedule.next_pending() {
-            self.pending_units += 1;
-            self.serve(unit);
-            self.ambush();
+        loop {
+            let mut is_served = false;
+            while let Some(unit) = self.schedule.next_pending() {
+                is_served = true;
+                self.pending_units += 1;
+                self.serve(unit);
+                self.ambush();
+            }
+            self.act();
+            if !is_served {
+                break;
+            }
         }
-        self.act();
         self.take_held();
+        let spent = self.pending_units - before;
+        let share = u64::from(self.scenario.config.limits.pending_per_turn);
+        if spent > share + MOST_UNITS_OF_READ {
+            self.fail(format!("one turn did {spent} units of pending work"));
+        }
     }
 
     // --- The poller ---
@@ -123,15 +145,14 @@ impl Engine {
         let edges = mem::take(&mut open.edges);
         let Some(transport) = self.transport(id) else { return };
         let is_writable = transport.stalled && (edges.writable || edges.broken);
+        transport.broken |= edges.broken;
         transport.hangup |= edges.broken || edges.read_closed;
         let news = if transport.ended { edges.broken } else { edges.readable || edges.read_closed };
         transport.ready |= news;
         if is_writable {
             self.writable.push(id);
         }
-        if edges.broken && !self.node.wants_input(id) {
-            self.hang_up(id, Hangup::Reset);
-        } else if news {
+        if news {
             self.make_ready(id);
         }
     }
@@ -141,112 +162,29 @@ impl Engine {
         let wants_input = self.node.wants_input(id);
         let is_authenticated = self.node.is_authenticated(id);
         let Some(transport) = self.transport(id) else { return };
-        let list = if is_authenticated { Queued::Authenticated } else { Queued::Pending };
-        let is_there = transport.queued == list || transport.queued == Queued::Authenticated;
-        if transport.ready && !is_there && wants_input {
-            transport.queued = list;
-            self.schedule.push(id, is_authenticated);
-        }
-    }
-
-    // --- Units of work ---
-
-    fn serve(&mut self, unit: Unit) {
-        match unit {
-            Unit::Authenticated(id) => self.read(id, Queued::Authenticated),
-            Unit::Pending(id) => self.read(id, Queued::Pending),
-            Unit::Accept(listener) => self.accept(listener),
-        }
-    }
-
-    fn read(&mut self, id: ConnId, list: Queued) {
-        let units = self.pending_units;
-        let wants_input = self.node.wants_input(id);
-        let Some(transport) = self.transport(id) else { return };
-        if transport.queued != list {
-            return;
-        }
-        transport.queued = Queued::No;
-        if let Some(since) = transport.waiting_since.take() {
-            self.waits += 1;
-            self.longest_wait = self.longest_wait.max(units - since);
-        }
-        if !wants_input {
-            return;
-        }
-        let mut buffer = mem::take(&mut self.buffer);
-        self.read_into(id, &mut buffer);
-        self.buffer = buffer;
-    }
-
-    fn read_into(&mut self, id: ConnId, buffer: &mut [u8]) {
-        let now = self.now;
-        let Some(link) = self.transport(id).map(|transport| transport.link) else { return };
-        let is_closing = self.node.phase(id) == Some(Phase::Closing);
-        let got = self.link(link).map_or(Got::Broken, |link| link.read(buffer));
-        let Some(transport) = self.transport(id) else { return };
-        match got {
-            Got::Bytes(length) => {
-                transport.ready = length == buffer.len() || transport.hangup;
-                // What comes while closing was not awaited, and puts nothing off.
-                if !is_closing {
-                    transport.life.bytes(now.monotonic);
-                }
-                let bytes = buffer.get_mut(..length).unwrap_or_default();
-                self.note(&Event::Read { id, bytes });
-                self.node.handle_bytes(now, id, bytes);
-                self.make_ready(id);
-            }
-            Got::Nothing => transport.ready = false,
-            Got::End => {
-                transport.ready = false;
-                if !mem::replace(&mut transport.ended, true) {
-                    transport.life.was_hung_up = true;
-                    self.note(&Event::Hangup { id, is_reset: false });
-                    self.node.handle_hangup(now, id, Hangup::Eof);
-                }
-            }
-            Got::Broken => self.hang_up(id, Hangup::Reset),
-        }
-    }
-
-    fn accept(&mut self, listener: usize) {
-        let Some(link) = self.backlog.pop_front() else { return };
-        self.schedule.push_listener(listener);
-        let client = self.link(link).map_or(0, |open| open.client);
-        let ip = self.addresses.get(client).copied().unwrap_or(Ipv4Addr::LOCALHOST);
-        let peer = SocketAddr::from((ip, 1_024 + (link.0 % 60_000) as u16));
-        let now = self.now;
-        let Ok(id) = self.node.handle_accept(now, peer) else {
-            self.note(&Event::Drop { link });
-            self.on_link(link, Link::close);
-            return;
+        let class = match transport.hangup {
+            true => Class::Ending,
+            false if is_authenticated => Class::Authenticated,
+            false => Class::Pending,
         };
-        self.note(&Event::Accept { link, id });
-        if self.transports.len() <= id.index() {
-            self.transports.resize_with(id.index() + 1, || None);
-        }
-        let transport = Transport {
-            id,
-            link,
-            queued: Queued::No,
-            ready: false,
-            hangup: false,
-            ended: false,
-            stalled: false,
-            waiting_since: None,
-            life: Life::new(now.monotonic),
-            is_judged: false,
+        let moves = match transport.queued {
+            None => true,
+            Some(Class::Pending) => class != Class::Pending,
+            Some(Class::Authenticated | Class::Ending) => false,
         };
-        let slot = self.transports.get_mut(id.index());
-        if let Some(old) = slot.and_then(|slot| slot.replace(transport)) {
-            self.fail(format!("{id} took the slot of {}, which is not closed", old.id));
+        if transport.ready && moves && (wants_input || transport.broken) {
+            transport.queued = Some(class);
+            self.schedule.push(id, class);
         }
-        if let Some(open) = self.link(link) {
-            open.id = Some(id);
+    }
+
+    /// A connection that ends writes its last words within the share.
+    fn end_later(&mut self, id: ConnId) {
+        let Some(transport) = self.transport(id) else { return };
+        if transport.queued != Some(Class::Ending) {
+            transport.queued = Some(Class::Ending);
+            self.schedule.push(id, Class::Ending);
         }
-        // What came before the accept is an edge of the registration.
-        self.wake_poller(link);
     }
 
     fn take_mail(&mut self) {
@@ -290,6 +228,9 @@ impl Engine {
                 {
                     self.fail(format!("{action:?} for a connection that is gone: {id}"));
                 }
+                Action::Flush(id) if self.node.phase(id) == Some(Phase::Closing) => {
+                    self.end_later(id);
+                }
                 Action::Flush(id) => {
                     self.make_ready(id);
                     if self.transport(id).is_some_and(|transport| !transport.stalled) {
@@ -315,6 +256,7 @@ impl Engine {
     }
 
     fn write(&mut self, id: ConnId) {
+        let mut was_stalled = false;
         loop {
             let Some(link) = self.transport(id).map(|transport| transport.link) else { return };
             let Some(room) = self.link(link).and_then(|link| link.room()) else {
@@ -331,7 +273,7 @@ impl Engine {
             let written = bytes.get(..bytes.len().min(room)).unwrap_or_default();
             let is_short = written.len() < bytes.len();
             if let Some(transport) = self.transport(id) {
-                transport.stalled = is_short;
+                was_stalled |= mem::replace(&mut transport.stalled, is_short);
             }
             let length = written.len();
             if length > 0 {
@@ -344,7 +286,7 @@ impl Engine {
             if !self.node.has_output(id)
                 && let Some(transport) = self.transport(id)
             {
-                transport.life.is_written(now);
+                transport.life.is_written(now, was_stalled);
             }
             if is_short || bytes.is_empty() {
                 return;
@@ -364,6 +306,8 @@ impl Engine {
 
     fn close(&mut self, id: ConnId) {
         self.note(&Event::Close { id });
+        self.closed_in_turn += 1;
+        self.most_closed = self.most_closed.max(self.closed_in_turn);
         let Some(transport) = self.transports.get_mut(id.index()).and_then(Option::take) else {
             return;
         };

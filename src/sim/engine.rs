@@ -82,6 +82,11 @@ pub(super) struct Engine {
     pub(super) writable: Vec<ConnId>,
     pub(super) mail: VecDeque<Completion>,
     pub(super) buffer: Vec<u8>,
+    /// Sockets that were closed in the present turn, and in the turn that closed most.
+    pub(super) closed_in_turn: u64,
+    pub(super) most_closed: u64,
+    /// Until then the poller has reported all input.
+    pub(super) heard_until: Instant,
     /// Units of pending work that were served.
     pub(super) pending_units: u64,
     /// The most of them that an authenticated connection's bytes have waited for.
@@ -144,6 +149,9 @@ impl Engine {
             writable: Vec::new(),
             mail: VecDeque::new(),
             buffer: vec![0; 65_536],
+            closed_in_turn: 0,
+            most_closed: 0,
+            heard_until: Instant::START,
             pending_units: 0,
             longest_wait: 0,
             waits: 0,

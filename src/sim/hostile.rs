@@ -37,6 +37,7 @@ fn begin(client: &mut Client, engine: &mut Engine) {
         },
         Kind::Garbage => garbage(client, engine),
         Kind::Forging => forgery(client, engine),
+        Kind::Flooding => flood(client, engine),
         _ => {
             let mut bytes = conversation(client, engine);
             bytes.truncate(client.rng.below(bytes.len() as u64 + 1) as usize);
@@ -90,6 +91,22 @@ fn forgery(client: &mut Client, engine: &mut Engine) -> Vec<u8> {
     let forged = format!("{claims}.{number:043}");
     let auth = wire::envelope("auth", &format!("auth-{number}"), "token", &forged);
     bytes.extend(client.text(&auth));
+    bytes
+}
+
+/// Thousands of frames that carry nothing, before or behind the authentication.
+fn flood(client: &mut Client, engine: &mut Engine) -> Vec<u8> {
+    let mut bytes = match client.rng.below(2) {
+        0 => wire::upgrade(&client.room),
+        _ => conversation(client, engine),
+    };
+    // Pings, pongs, or an unfinished message in empty fragments.
+    let first = [0x89, 0x8a, 0x01].get(client.rng.below(3) as usize).copied().unwrap_or(0x89);
+    let rest = if first == 0x01 { 0x00 } else { first };
+    bytes.extend(wire::masked(first, &[], 7));
+    for _ in 0..client.rng.below(4_000) {
+        bytes.extend(wire::masked(rest, &[], 7));
+    }
     bytes
 }
 

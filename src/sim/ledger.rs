@@ -62,6 +62,8 @@ pub(super) struct Member {
     /// So many of the room's messages are dealt with.
     heard: usize,
     has_left: bool,
+    /// The application has not admitted one of its joins: it must be closed.
+    is_refused: bool,
 }
 
 /// A message that the application was asked about.
@@ -140,13 +142,19 @@ impl Ledger {
             terms: None,
             heard: 0,
             has_left: false,
+            is_refused: false,
         });
         if member.room != join.room || member.user != join.user || member.has_left {
             self.faults.push(format!("{} joins as somebody else", join.connection));
         } else if join.reauth != member.terms.is_some() {
             self.faults.push(format!("{} joins with a wrong `reauth`", join.connection));
         }
-        member.asked = Some((join.ticket, now.monotonic, terms));
+        if member.is_refused {
+            self.faults.push(format!("{} joins again after a refused join", join.connection));
+        }
+        if member.asked.replace((join.ticket, now.monotonic, terms)).is_some() {
+            self.faults.push(format!("{} has two joins under way", join.connection));
+        }
     }
 
     /// An operator asks a user for a fresh token, so it may be asked for from now on.
@@ -173,6 +181,8 @@ impl Ledger {
                 member.heard = self.rooms.get(&member.room).map_or(0, Vec::len);
             }
             member.terms = Some(terms);
+        } else {
+            member.is_refused = true;
         }
     }
 
@@ -192,6 +202,9 @@ impl Ledger {
             Some(member) if member.terms.is_some() && !member.has_left => {
                 if member.room != room || member.user != user {
                     self.faults.push(format!("{connection} speaks as somebody else"));
+                }
+                if member.is_refused {
+                    self.faults.push(format!("{connection} speaks after a refused join"));
                 }
             }
             _ => self.faults.push(format!("{connection} speaks without being in the room")),

@@ -259,6 +259,11 @@ impl Link {
         }
     }
 
+    /// Has something arrived that the server has not read?
+    pub(super) fn has_arrived(&self) -> bool {
+        !self.arrived.is_empty()
+    }
+
     /// How many bytes the server could write now; `None`: the connection is broken.
     pub(super) fn room(&self) -> Option<usize> {
         (!self.is_broken).then(|| self.weather.capacity.saturating_sub(self.outstanding))

@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::mem;
 
 use super::check;
-use super::driver::Transport;
+use super::driver::{MOST_UNITS_OF_READ, Transport};
 use super::engine::Engine;
 use super::network::LinkId;
 use super::wire::{Message, Seen};
@@ -69,7 +69,7 @@ impl Engine {
         let phases = Phase::ALL.iter().map(|phase| self.node.connections_in(*phase)).sum();
         let rooms = self.ledger.lock().occupied_rooms();
         let limits = &self.scenario.config.limits;
-        let share = u64::from(limits.pending_per_turn);
+        let share = u64::from(limits.pending_per_turn) + MOST_UNITS_OF_READ;
         let ends = 2 * limits.recent_ends;
         let message = limits.message_bytes.get();
         let input = message * (limits.waiting_messages as usize + 2) + self.buffer.len();

@@ -27,13 +27,15 @@ pub struct Mix {
     pub forging: usize,
     /// Break off anywhere in a good conversation, and begin again.
     pub flapping: usize,
+    /// Send pings, pongs and empty fragments by the thousand.
+    pub flooding: usize,
 }
 
 impl Mix {
     /// All of them.
     #[must_use]
     pub fn clients(&self) -> usize {
-        self.honest() + self.silent + self.garbage + self.forging + self.flapping
+        self.honest() + self.silent + self.garbage + self.forging + self.flapping + self.flooding
     }
 
     /// Those that must get through when everything heals.
@@ -80,6 +82,7 @@ impl Scenario {
             garbage: up_to(2),
             forging: 0,
             flapping: up_to(2),
+            flooding: up_to(1),
         };
         let mut config = Config::default();
         config.auth.secret = SECRET.to_owned();

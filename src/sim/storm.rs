@@ -33,6 +33,8 @@ pub struct Storm {
     pub members: usize,
     /// Chat messages that come to members meanwhile, in the middle of turns.
     pub messages: usize,
+    /// Of those that have authenticated, how many hang up at once in the end.
+    pub hang_ups: usize,
     /// The bounded share: `limits.pending_per_turn`.
     pub share: u32,
     /// The most events that the poller gives a turn. A driver that takes less than all there are
@@ -48,6 +50,7 @@ impl Default for Storm {
             silent: 2_000,
             members: 20,
             messages: 500,
+            hang_ups: 0,
             share: 64,
             events_per_turn: usize::MAX,
         }
@@ -68,6 +71,8 @@ pub struct Counted {
     pub authenticated: u64,
     /// Turns of the driver.
     pub turns: u64,
+    /// The most sockets that one turn has closed.
+    pub most_closed: u64,
 }
 
 /// How long a turn takes in a storm.
@@ -96,9 +101,10 @@ impl Storm {
             let bytes = wire::masked(0x81, text.as_bytes(), n as u32);
             engine.ambushes.extend(members.get(which).map(|link| (*link, bytes)));
         }
+        let mut links = Vec::new();
         for n in 0..self.authenticating + self.silent {
             let stage = if n < self.authenticating { 2 } else { n % 2 };
-            self.arrive(&mut engine, self.members + n, stage);
+            links.push(self.arrive(&mut engine, self.members + n, stage));
         }
         turns = 0;
         let all = self.members + self.authenticating;
@@ -108,12 +114,20 @@ impl Storm {
             turn(&mut engine);
             turns += 1;
         }
+        links.truncate(self.hang_ups.min(self.authenticating));
+        links.iter().for_each(|link| engine.reset(*link));
+        let left = all - links.len();
+        while turns < MAX_TURNS && engine.node.connections_in(Phase::Connected) > left {
+            turn(&mut engine);
+            turns += 1;
+        }
         Ok(Counted {
             longest_wait: engine.longest_wait,
             waits: engine.waits,
             pending_units: engine.pending_units,
             authenticated: engine.node.metrics().authenticated - self.members as u64,
             turns,
+            most_closed: engine.most_closed,
         })
     }
 

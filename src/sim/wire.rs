@@ -205,6 +205,50 @@ pub(super) fn masked(first: u8, payload: &[u8], mask: u32) -> Vec<u8> {
     bytes
 }
 
+/// Counts a client's frames by their headers, wherever the bytes are cut, from the upgrade's end on.
+#[derive(Debug, Default)]
+pub(super) struct FrameCount {
+    head: Vec<u8>,
+    is_upgraded: bool,
+    skip: u64,
+}
+
+impl FrameCount {
+    /// How many frames have begun in `bytes`.
+    pub(super) fn count(&mut self, bytes: &[u8]) -> u64 {
+        let mut frames = 0;
+        for &byte in bytes {
+            if self.skip > 0 {
+                self.skip -= 1;
+                continue;
+            }
+            self.head.push(byte);
+            if !self.is_upgraded {
+                self.is_upgraded = self.head.ends_with(b"\r\n\r\n");
+                if self.is_upgraded {
+                    self.head.clear();
+                }
+                continue;
+            }
+            frames += u64::from(self.head.len() == 1);
+            let second = self.head.get(1).copied().unwrap_or_default();
+            let extended = match second & 0x7f {
+                126 => 2,
+                127 => 8,
+                _ => 0,
+            };
+            let mask = if second & 0x80 == 0 { 0 } else { 4 };
+            if self.head.len() >= 2 + extended + mask {
+                let length = self.head.get(2..2 + extended).unwrap_or_default();
+                let long = length.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+                self.skip = if extended == 0 { u64::from(second & 0x7f) } else { long };
+                self.head.clear();
+            }
+        }
+        frames
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

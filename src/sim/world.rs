@@ -275,7 +275,7 @@ impl World {
     }
 }
 
-fn kinds(mix: Mix) -> [(Kind, usize); 8] {
+fn kinds(mix: Mix) -> [(Kind, usize); 9] {
     [
         (Kind::Good, mix.good),
         (Kind::Slow, mix.slow),
@@ -285,5 +285,6 @@ fn kinds(mix: Mix) -> [(Kind, usize); 8] {
         (Kind::Garbage, mix.garbage),
         (Kind::Forging, mix.forging),
         (Kind::Flapping, mix.flapping),
+        (Kind::Flooding, mix.flooding),
     ]
 }

@@ -5,7 +5,7 @@ use std::mem;
 
 use super::{Reactor, SLICES};
 use crate::id::ConnId;
-use crate::node::{Action, Hangup};
+use crate::node::{Action, Hangup, Phase};
 
 impl Reactor {
     /// Writes on where a short write stopped. After the fresh answers: these readers are slow.
@@ -23,6 +23,9 @@ impl Reactor {
             match action {
                 // While the kernel's buffer is full a write is in vain: the poller will tell.
                 Action::Flush(id) if self.is_stalled(id) => {}
+                Action::Flush(id) if self.node.phase(id) == Some(Phase::Closing) => {
+                    self.end_later(id);
+                }
                 Action::Flush(id) => self.write(id),
                 Action::Finish(id) => {
                     #[cfg(feature = "tls")]
@@ -59,7 +62,7 @@ impl Reactor {
             }
             return;
         }
-        let Self { node, transports, poll, now, .. } = self;
+        let Self { node, transports, poll, now, buffer, .. } = self;
         let Some(transport) = transports.find_mut(id) else { return };
         let watched = loop {
             if !node.has_output(id) {
@@ -68,9 +71,18 @@ impl Reactor {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = node.pending_output(id, &mut slices);
             let slices = slices.get(..filled).unwrap_or_default();
-            match transport.write(slices) {
+            // Many small frames are copied together: one write takes all of them. The buffer is free
+            // between reads.
+            let (written, length) = if filled == SLICES {
+                let length = node.copy_output(id, buffer);
+                let bytes = buffer.get(..length).unwrap_or_default();
+                (transport.write(&[IoSlice::new(bytes)]), length)
+            } else {
+                (transport.write(slices), slices.iter().map(|slice| slice.len()).sum())
+            };
+            match written {
                 Ok(written) => {
-                    let is_short = written < slices.iter().map(|slice| slice.len()).sum();
+                    let is_short = written < length;
                     node.consume_output(*now, id, written);
                     if is_short {
                         break transport.stall(poll.registry(), id, true);

@@ -36,10 +36,9 @@ impl Secure {
 /// where it brings new keys.
 const RECORDS_PER_UNIT: u32 = 4;
 
-/// What one read takes of a connection over TLS: a member's, and one that is pending. Short records
-/// cost as much as long ones, so this bounds what one unit of a turn can cost.
-const MEMBER_READ_BYTES: usize = 16 * 1_024;
-const PENDING_READ_BYTES: usize = 4 * 1_024;
+/// What one read takes of an authenticated connection over TLS. Short records cost as much as long
+/// ones, so this bounds what one unit of a turn can cost.
+const TLS_READ_BYTES: usize = 16 * 1_024;
 
 /// What a client is told that speaks HTTP where TLS is spoken. It cannot read anything else.
 const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n\
@@ -61,30 +60,32 @@ impl Reactor {
 
     /// Where in the buffer the next read of `id` begins and ends: behind what is kept of it.
     pub(super) fn room(&mut self, id: ConnId) -> Range<usize> {
-        let Self { node, transports, buffer, .. } = self;
+        let Self { transports, buffer, .. } = self;
         let Some((_, session)) = transports.find_secure(id) else { return 0..buffer.len() };
         let kept = session.restore(buffer);
-        let most = if node.is_authenticated(id) { MEMBER_READ_BYTES } else { PENDING_READ_BYTES };
-        kept..kept + most
+        kept..kept + TLS_READ_BYTES
     }
 
     /// The first `length` bytes of the buffer are what was kept of the connection, and what came.
-    pub(super) fn open(&mut self, id: ConnId, length: usize) {
-        let Self { node, transports, secure, buffer, now, schedule, .. } = self;
+    /// Returns how many units beyond the first they cost.
+    pub(super) fn open(&mut self, id: ConnId, length: usize) -> u32 {
+        let Self { node, transports, secure, buffer, now, .. } = self;
         let scratch = &mut secure.scratch;
-        let Some((transport, session)) = transports.find_secure(id) else { return };
-        let Some(mut bytes) = buffer.get_mut(..length).filter(|_| !transport.ended) else { return };
+        let Some((transport, session)) = transports.find_secure(id) else { return 0 };
+        let Some(mut bytes) = buffer.get_mut(..length).filter(|_| !transport.ended) else {
+            return 0;
+        };
         if !session.is_begun {
             let Some(said) = node.proxy_header_bytes(id, bytes) else {
                 session.keep(bytes); // Less than a header, which is short.
-                return;
+                return 0;
             };
             session.is_begun = true;
             let (header, rest) = bytes.split_at_mut(said.min(length));
             if !header.is_empty() {
                 node.handle_bytes(*now, id, header);
                 if node.phase(id).is_none() {
-                    return; // Dropped: a handshake would be for nobody.
+                    return 0; // Dropped: a handshake would be for nobody.
                 }
             }
             bytes = rest;
@@ -93,17 +94,15 @@ impl Reactor {
         let is_http = was_handshaking && bytes.first().is_some_and(u8::is_ascii_uppercase);
         let (records, opened) = session.open(bytes, scratch);
         node.hold_input(*now, id, session.kept_bytes());
-        // It costs the others less than what it may cost us.
-        schedule.charge(if node.is_authenticated(id) { 0 } else { records / RECORDS_PER_UNIT });
+        let mut units = records / RECORDS_PER_UNIT;
         if !scratch.plain.is_empty() {
-            node.handle_bytes(*now, id, &mut scratch.plain);
+            units += node.handle_bytes(*now, id, &mut scratch.plain);
         }
         let metrics = node.metrics_mut();
         if was_handshaking {
             if !scratch.sealed.is_empty() {
                 // The signature, or the agreement on a key: it was made now.
-                let units = secure.acceptor.as_ref().map_or(0, Acceptor::handshake_units);
-                schedule.charge(units);
+                units += secure.acceptor.as_ref().map_or(0, Acceptor::handshake_units);
             }
             match &opened {
                 Err(End::Failed(_)) => metrics.tls_failed += 1,
@@ -129,6 +128,7 @@ impl Reactor {
             (Ok(()), Ok(())) if was_handshaking && self.node.has_output(id) => self.write(id),
             (Ok(()), Ok(())) => {}
         }
+        units
     }
 
     /// Seals and writes until nothing is left or the kernel's buffer is full.

@@ -7,6 +7,7 @@ mod checks;
 mod counters;
 mod drain;
 mod ends;
+mod frames;
 mod hostile;
 mod later;
 mod legacy;
@@ -18,6 +19,7 @@ mod reconfigure;
 mod renewals;
 mod requests;
 mod shed;
+mod stalls;
 
 use std::collections::HashMap;
 use std::io::IoSlice;
