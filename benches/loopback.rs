@@ -66,7 +66,6 @@ impl Exchange {
 
 fn main() {
     let mut config = Config { listen: vec!["127.0.0.1:0".to_owned()], ..Config::default() };
-    config.admin.listen.clear();
     config.auth.secret = SECRET.to_owned();
     config.limits.connections = 1_000;
     (config.limits.messages_per_minute, config.limits.connections_per_user) = (0, 0);

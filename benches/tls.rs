@@ -96,7 +96,6 @@ fn fixture(name: &str) -> String {
 /// A server in a thread of this process.
 fn vestibule(is_secure: bool) -> (SocketAddr, Handle) {
     let mut config = Config { listen: vec!["127.0.0.1:0".to_owned()], ..Config::default() };
-    config.admin.listen.clear();
     config.auth.secret = SECRET.to_owned();
     config.limits.connections = 1_000;
     (config.limits.messages_per_minute, config.limits.connections_per_user) = (0, 0);

@@ -23,7 +23,7 @@ fn documented() -> BTreeMap<String, String> {
 #[test]
 fn every_key_is_documented_with_its_default_and_no_other() {
     let mut defaults = BTreeMap::new();
-    for (key, value) in Table::try_from(Config::default()).unwrap() {
+    for (key, value) in Table::try_from(Config::program_defaults()).unwrap() {
         match value {
             Value::Table(section) => {
                 let inner = section.into_iter();

@@ -108,7 +108,7 @@ mod tests {
     use vestibule::config::{Backend, Limits};
 
     fn total(limits: Limits) -> String {
-        let text = table(&Config { limits, ..Config::default() });
+        let text = table(&Config { limits, ..Config::program_defaults() });
         let line = text.lines().find(|line| line.starts_with("# total")).unwrap();
         line.trim_start_matches("# total").trim().to_owned()
     }
@@ -117,7 +117,7 @@ mod tests {
     fn the_total_is_the_sum_of_its_rows() {
         let config = Config {
             limits: Limits { connections: 1_000, pending: 500, ..Limits::default() },
-            ..Config::default()
+            ..Config::program_defaults()
         };
         let rows = memory::rows(&config);
         let sum: u128 = rows.iter().map(|row| row.count * row.each.unwrap()).sum();
@@ -131,13 +131,13 @@ mod tests {
         let of_backends = |config: &Config| {
             memory::rows(config).iter().filter(|row| row.what.contains("backend")).count()
         };
-        let with = Config { backend, ..Config::default() };
-        assert_eq!((of_backends(&with), of_backends(&Config::default())), (3, 0));
+        let with = Config { backend, ..Config::program_defaults() };
+        assert_eq!((of_backends(&with), of_backends(&Config::program_defaults())), (3, 0));
     }
 
     #[test]
     fn every_line_is_a_comment() {
-        let text = table(&Config::default());
+        let text = table(&Config::program_defaults());
         assert!(text.lines().all(|line| line.starts_with('#')), "{text}");
         assert!(text.parse::<toml::Table>().unwrap().is_empty());
     }

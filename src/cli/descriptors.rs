@@ -72,9 +72,7 @@ mod tests {
 
     /// Without an admin listener.
     fn config(limits: Limits) -> Config {
-        let mut config = Config { limits, ..Config::default() };
-        config.admin.listen.clear();
-        config
+        Config { limits, ..Config::default() }
     }
 
     fn filled(connections: usize, pending: usize, descriptors: u64) -> (usize, usize, bool) {
@@ -94,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_admin_listeners_connections_are_kept_beside_them() {
-        let mut config = Config::default();
+        let mut config = Config::program_defaults();
         config.admin.connections = 100;
         assert_eq!(fill(&mut config, 1_228), Ok(None));
         assert_eq!(config.limits.connections, 1_000);

@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn the_operators_socket_is_known_by_its_name_or_its_address() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut config = Config::default();
+        let mut config = Config::program_defaults();
         assert!(is_admins(&socket, "admin", &config));
         assert!(!is_admins(&socket, "http", &config) && !is_admins(&socket, "", &config));
         config.admin.listen = socket.local_addr().unwrap().to_string();

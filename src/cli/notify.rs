@@ -180,7 +180,6 @@ mod tests {
     fn only_a_reactor_that_answers_is_alive() {
         let (socket, notify) = manager("watchdog");
         let mut config = Config { listen: vec!["127.0.0.1:0".to_owned()], ..Config::default() };
-        config.admin.listen.clear();
         config.auth.secret = "0123456789abcdef0123456789abcdef".to_owned();
         let server = Server::bind(&config, Box::new(Silent)).unwrap();
         let handle = server.handle();

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_waits_keeps_its_running_value() {
-        let mut running = Config::default();
+        let mut running = Config::program_defaults();
         running.auth.secret = "0123456789abcdef0123456789abcdef".to_owned();
         running.admin.key_file = "there".to_owned();
         let mut read = running.clone();
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn what_a_running_server_does_not_take_up_is_named() {
-        let running = Config::default();
+        let running = Config::program_defaults();
         let mut read = running.clone();
         assert_eq!(waiting_keys(&running, &read), Vec::<String>::new());
         read.auth.timeout = Length::from_secs(9);

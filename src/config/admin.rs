@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Admin {
     /// Where it listens: never the address of the public listener, and never shared between
-    /// processes, whatever `reuse_port` says. Port 0 is a free port, empty turns it off.
+    /// processes, whatever `reuse_port` says. Port 0 is a free port, empty turns it off. A program
+    /// that embeds the server has it off until it names an address.
     ///
     /// Range: empty, or an IP address with a port.
     pub listen: String,
@@ -32,18 +33,18 @@ pub struct Admin {
     pub key: String,
 }
 
+/// Off: a program that embeds the server opens no port that it has not asked for. What the program
+/// `vestibule` begins with is in [`Config::program_defaults`](super::Config::program_defaults).
 impl Default for Admin {
     fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:9090".to_owned(),
-            key_file: String::new(),
-            connections: 16,
-            key: String::new(),
-        }
+        Self { listen: String::new(), key_file: String::new(), connections: 16, key: String::new() }
     }
 }
 
 impl Admin {
+    /// Where the program `vestibule` listens, unless it is told otherwise.
+    pub(super) const PROGRAM_LISTEN: &str = "127.0.0.1:9090";
+
     /// The address, unless there is none or it is malformed.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {

@@ -285,6 +285,7 @@ mod tests {
     #[test]
     fn the_defaults_have_no_fault() {
         assert_eq!(Config::default().faults(), []);
+        assert_eq!(Config::program_defaults().faults(), []);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What can be configured, with its units and defaults: plain values, no file and no environment.
 //!
-//! The command line fills these from TOML, environment and flags; a program that embeds the node
-//! fills them by hand. A limit of 0 is "none" unless its field says otherwise.
+//! The command line fills these from TOML, environment and flags, on top of
+//! [`Config::program_defaults`]; a program that embeds the node fills them by hand, on top of
+//! [`Config::default`]. The two differ in `admin.listen` alone. A limit of 0 is "none" unless its field says otherwise.
 
 mod admin;
 mod auth;
@@ -34,7 +35,8 @@ pub use recipes::{Accounts, Recipes};
 pub use tls::Tls;
 pub use units::{Length, Size};
 
-/// Everything. Its serialised form is the configuration file, with every key there.
+/// Everything. The default asks for one thing of the host, the loopback address in `listen`; it reads
+/// and writes no file, and `data` is used by an application that needs it only. Its serialised form is the configuration file, with every key there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -111,6 +113,17 @@ impl Default for Config {
             log: Log::default(),
             given: BTreeSet::new(),
         }
+    }
+}
+
+impl Config {
+    /// What the program `vestibule` begins with, before its file, variables and flags: the default,
+    /// and the admin listener on `127.0.0.1:9090`, which a program that embeds the server does not
+    /// open unasked.
+    #[must_use]
+    pub fn program_defaults() -> Self {
+        let admin = Admin { listen: Admin::PROGRAM_LISTEN.to_owned(), ..Admin::default() };
+        Self { admin, ..Self::default() }
     }
 }
 

@@ -22,7 +22,13 @@ pub fn document() -> Value {
     if let Some(object) = schema.as_object_mut() {
         finish(object);
     }
-    schema.to_value()
+    let mut document = schema.to_value();
+    // The file is the program's, so its defaults are those that the program begins with.
+    let admin = &Config::program_defaults().admin;
+    if let Some(default) = document.pointer_mut("/properties/admin/properties/listen/default") {
+        *default = json!(admin.listen);
+    }
+    document
 }
 
 /// A text, or a list of texts.

@@ -137,6 +137,20 @@ impl Running {
     }
 }
 
+/// What is embedded listens where its program says, and nowhere else.
+#[test]
+fn a_default_server_has_no_admin_listener() {
+    crate::logs::in_process("lib");
+    let mut config = Config { listen: vec!["127.0.0.1:0".to_owned()], ..Config::default() };
+    config.auth.secret =
+        crate::logs::known("a secret that nobody else has, or may have").to_owned();
+    let bind = |config: &Config| Server::bind(config, Box::new(Parrot(mpsc::channel().0))).unwrap();
+    let server = bind(&config);
+    assert_eq!((server.local_addrs().len(), server.admin_addr()), (1, None));
+    config.admin.listen = "127.0.0.1:0".to_owned();
+    assert!(bind(&config).admin_addr().is_some());
+}
+
 #[test]
 fn an_operator_reaches_the_sessions_of_a_user_through_the_handle() {
     let server = Running::start(&config());

@@ -50,7 +50,7 @@ impl Key {
 fn keys() -> Vec<Key> {
     let document = schema::document();
     let (mut section, mut keys) = (String::new(), Vec::new());
-    for line in toml::to_string(&Config::default()).unwrap().lines() {
+    for line in toml::to_string(&Config::program_defaults()).unwrap().lines() {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name.to_owned();
         } else if let Some((name, default)) = line.split_once(" = ") {

@@ -1,6 +1,6 @@
 //! The configuration from its layers: flag over environment over file over default.
 //!
-//! There is one list of keys: what `Config::default()` serialises to. A layer is a set of (path,
+//! There is one list of keys: what `Config::program_defaults()` serialises to. A layer is a set of (path,
 //! value, origin), each judged alone, so that every fault is told with the place it comes from.
 
 mod environment;
@@ -64,8 +64,7 @@ struct Layers {
 
 impl Layers {
     fn new() -> Result<Self, Vec<String>> {
-        let defaults =
-            Table::try_from(Config::default()).map_err(|error| vec![error.to_string()])?;
+        let defaults = defaults().map_err(|fault| vec![fault])?;
         let mut known = BTreeMap::new();
         for (key, value) in defaults {
             match value {
@@ -127,7 +126,7 @@ impl Layers {
     }
 
     fn finish(mut self) -> Result<Config, Vec<String>> {
-        let mut table = Table::new();
+        let mut table = defaults().map_err(|fault| vec![fault])?;
         for (path, (value, _)) in &self.set {
             merge(&mut table, of_one_value(path, value.clone()));
         }
@@ -150,6 +149,11 @@ impl Layers {
         }
         Ok(Config { given: self.set.into_keys().collect(), ..config })
     }
+}
+
+/// What the program begins with, every key of it.
+fn defaults() -> Result<Table, String> {
+    Table::try_from(Config::program_defaults()).map_err(|error| error.to_string())
 }
 
 /// Is the value behind `path` one that must never be shown?

@@ -18,7 +18,18 @@ fn load_texts(
 
 #[test]
 fn nothing_set_is_the_default() {
-    assert_eq!(load_texts("", &[("PATH", "/bin")], &[]), Ok(Config::default()));
+    assert_eq!(load_texts("", &[("PATH", "/bin")], &[]), Ok(Config::program_defaults()));
+}
+
+#[test]
+fn the_admin_listener_is_on_until_it_is_emptied() {
+    assert_eq!(load_texts("", &[], &[]).unwrap().admin.listen, "127.0.0.1:9090");
+    for file in ["[admin]\nconnections = 1", "admin = {}"] {
+        assert_eq!(load_texts(file, &[], &[]).unwrap().admin.listen, "127.0.0.1:9090", "{file}");
+    }
+    assert_eq!(load_texts("[admin]\nlisten = ''", &[], &[]).unwrap().admin.listen, "");
+    let off = [("VESTIBULE_ADMIN__LISTEN", "")];
+    assert_eq!(load_texts("", &off, &[]).unwrap().admin.listen, "");
 }
 
 #[test]
@@ -54,11 +65,11 @@ fn every_kind_of_value_is_read_from_the_environment() {
 
 #[test]
 fn every_key_can_be_set_by_file_and_by_environment() {
-    let defaults = toml::to_string(&Config::default()).unwrap();
+    let defaults = toml::to_string(&Config::program_defaults()).unwrap();
     let known = Layers::new().unwrap().known;
     // It is told which keys were set, though to what they are without.
     let given = known.keys().cloned().collect();
-    let all = Config { given, ..Config::default() };
+    let all = Config { given, ..Config::program_defaults() };
     assert_eq!(load_texts(&defaults, &[], &[]), Ok(all));
     for (path, value) in known {
         let text = match value {
@@ -69,7 +80,7 @@ fn every_key_can_be_set_by_file_and_by_environment() {
             other => other.to_string(),
         };
         let name = format!("VESTIBULE_{}", path.to_uppercase().replace('.', "__"));
-        let one = Config { given: [path].into(), ..Config::default() };
+        let one = Config { given: [path].into(), ..Config::program_defaults() };
         assert_eq!(load_texts("", &[(&name, &text)], &[]), Ok(one), "{name}");
     }
 }

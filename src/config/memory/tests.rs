@@ -7,7 +7,7 @@ const MOST: usize = 1 << 24;
 
 fn fitted(memory: usize) -> Result<Config, Unfit> {
     let limits = Limits { memory: Size::bytes(memory), ..Limits::default() };
-    let mut config = Config { limits, ..Config::default() };
+    let mut config = Config { limits, ..Config::program_defaults() };
     config.fit_memory(MOST)?;
     Ok(config)
 }
@@ -34,7 +34,7 @@ fn below_the_least_memory_it_says_what_needs_how_much() {
 
 #[test]
 fn without_a_bound_on_all_memory_nothing_is_derived() {
-    assert_eq!(fitted(0), Ok(Config::default()));
+    assert_eq!(fitted(0), Ok(Config::program_defaults()));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_zero_that_is_written_out_is_no_number_of_connections() {
     let derived = fitted(64 << 20).unwrap();
     let limits = Limits { memory: Size::bytes(64 << 20), ..Limits::default() };
     let given = ["limits.connections".to_owned(), "limits.pending".to_owned()].into();
-    let mut config = Config { limits, given, ..Config::default() };
+    let mut config = Config { limits, given, ..Config::program_defaults() };
     config.fit_memory(MOST).unwrap();
     assert_eq!(config.limits, derived.limits);
     assert_eq!(config.given.len(), 2);
@@ -65,7 +65,7 @@ fn what_is_given_and_too_much_is_named() {
     let limits =
         Limits { memory: Size::kib(128 << 10), connections: 1_000_000, ..Limits::default() };
     let given = ["limits.connections".to_owned()].into();
-    let mut config = Config { limits, given, ..Config::default() };
+    let mut config = Config { limits, given, ..Config::program_defaults() };
     let before = config.clone();
     let Unfit(text) = config.fit_memory(MOST).unwrap_err();
     assert!(text.contains("1.6 GiB (connections with their names)"), "{text}");
@@ -82,7 +82,7 @@ fn a_backend_has_no_database_and_no_passwords() {
     let url = "http://127.0.0.1:8000".to_owned();
     let backend = Backend { url, workers: 4, ..Backend::default() };
     let limits = Limits { memory: Size::kib(64 << 10), ..Limits::default() };
-    let mut config = Config { limits, backend, ..Config::default() };
+    let mut config = Config { limits, backend, ..Config::program_defaults() };
     config.fit_memory(MOST).unwrap();
     assert_eq!((config.accounts, config.recipes), Default::default());
     assert!(config.limits.worker_queue >= 2);
@@ -98,14 +98,14 @@ fn a_limit_that_is_none_makes_the_memory_unbounded() {
         Limits { addresses: 0, ..Limits::default() },
     ] {
         let limits = Limits { connections: 1, pending: 1, ..limits };
-        assert_eq!(total(&rows(&Config { limits, ..Config::default() })), None);
+        assert_eq!(total(&rows(&Config { limits, ..Config::program_defaults() })), None);
     }
 }
 
 #[test]
 fn a_budget_takes_the_place_of_what_it_bounds() {
     let limits = Limits { connections: 1_000, pending: 500, ..Limits::default() };
-    let open = total(&rows(&Config { limits: limits.clone(), ..Config::default() }));
+    let open = total(&rows(&Config { limits: limits.clone(), ..Config::program_defaults() }));
     let budget = Size::kib(1_024);
     let limits = Limits {
         pending_input_total: budget,
@@ -114,7 +114,7 @@ fn a_budget_takes_the_place_of_what_it_bounds() {
         work_total: budget,
         ..limits
     };
-    let bounded = total(&rows(&Config { limits, ..Config::default() }));
+    let bounded = total(&rows(&Config { limits, ..Config::program_defaults() }));
     assert!(open.unwrap() > bounded.unwrap() + (1 << 30), "{open:?} {bounded:?}");
 }
 
@@ -168,7 +168,7 @@ proptest! {
         memory in 1_usize..64 << 30, given in given(),
     ) {
         let limits = Limits { memory: Size::bytes(memory), ..Limits::default() };
-        let mut config = Config { limits, ..Config::default() };
+        let mut config = Config { limits, ..Config::program_defaults() };
         for (key, number) in &given {
             match place(&mut config, key) {
                 Ok(count) => *count = *number,

@@ -8,9 +8,7 @@ fn bind(config: &Config) -> Result<Listeners, StartError> {
 
 fn config(listen: &[&str]) -> Config {
     let listen = listen.iter().map(ToString::to_string).collect();
-    let mut config = Config { listen, ..Config::default() };
-    config.admin.listen.clear();
-    config
+    Config { listen, ..Config::default() }
 }
 
 fn fault(listen: &[&str]) -> String {

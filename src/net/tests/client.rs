@@ -17,7 +17,6 @@ const SECRET: &str = "thirty-two bytes or more of secret";
 
 /// Whatever these tests are not about is without a limit.
 pub(super) fn configure(config: &mut Config) {
-    config.admin.listen.clear();
     config.auth.secret = crate::logs::known(SECRET).to_owned();
     config.limits.connections = 1_000;
     config.limits.messages_per_minute = 0;
