@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use vestibule::config::memory::{self, human};
 use vestibule::config::{Config, Size};
+use vestibule::net::descriptors::{needed, table_bytes};
 
 use super::{Outcome, application, descriptors, secret};
 
@@ -91,9 +92,12 @@ fn table(config: &Config) -> String {
     if memory.get() > 0 {
         let _ = writeln!(text, "# {:<48}{:>22}{:>12}", "limits.memory", "", human_size(memory));
     }
-    text.push_str(
-        "#\n# Beside it, in the kernel: the socket buffers, bounded by net.ipv4.tcp_rmem and \
-         tcp_wmem.\n",
+    let descriptors = needed(config).min(descriptors::possible());
+    let _ = writeln!(
+        text,
+        "#\n# Beside it, in the kernel: the table of descriptors, {}, and the socket buffers, bounded \
+         by\n# net.ipv4.tcp_rmem and tcp_wmem.",
+        human(table_bytes(descriptors).into())
     );
     text
 }

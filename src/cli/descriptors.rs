@@ -3,10 +3,8 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use vestibule::config::Config;
 use vestibule::config::memory::Unfit;
+use vestibule::net::descriptors::{self, kept_aside};
 
-/// Descriptors that are not connections: 64 for connections that are told that there is no room,
-/// and as many for listeners, epoll, log, key files, the three standard ones.
-const RESERVED: u64 = 128;
 /// The most connections that 0 stands for: some systems allow a thousand million descriptors, which
 /// is no statement about the memory there is.
 const MOST_BY_DEFAULT: u64 = 1 << 20;
@@ -24,17 +22,25 @@ pub(super) fn raise() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
+/// Raises the limit, and grows the descriptor table for all that the configuration allows. To be
+/// called before the process has a second thread: see [`descriptors`].
+pub(super) fn reserve(config: &Config) {
+    let mut filled = config.clone();
+    // A configuration that leaves no connection is refused later, with its reason; and a table that
+    // cannot be grown now is tried again by the server, which has a log to tell it to.
+    if fill(&mut filled, raise()).is_ok() {
+        let _ = descriptors::reserve(descriptors::needed(&filled));
+    }
+}
+
 /// Derives from `limits.memory` what stands for it, replaces the zeros of `connections` and
-/// `pending` by what they stand for, and bounds what is pending by what there is. The admin listener's connections are kept beside them, so that a full
-/// server can still be asked. Answers a warning when more is configured than is allowed.
+/// `pending` by what they stand for, and bounds what is pending by what there is. The admin
+/// listener's connections are kept beside them, so that a full server can still be asked. Answers a warning when more is configured than is allowed.
 ///
 /// # Errors
 /// The limit leaves no connection, or `limits.memory` is too small for the rest.
 pub(super) fn fill(config: &mut Config, descriptors: u64) -> Result<Option<String>, String> {
-    // Each thread that calls a backend has a connection, and perhaps one that asks for its name.
-    let callers = if config.backend.url.is_empty() { 0 } else { config.backend.workers as u64 };
-    let admin = if config.admin.listen.is_empty() { 0 } else { config.admin.connections as u64 };
-    let reserved = RESERVED + 2 * callers + admin;
+    let reserved = kept_aside(config);
     let left = descriptors.saturating_sub(reserved);
     let most = usize::try_from(left.min(MOST_BY_DEFAULT)).unwrap_or(usize::MAX);
     let mut warning = None;
@@ -86,7 +92,7 @@ mod tests {
         let mut config = config(Limits::default());
         config.backend.url = "http://127.0.0.1:8000".to_owned();
         config.backend.workers = 100;
-        assert_eq!(fill(&mut config, 1_200 + RESERVED), Ok(None));
+        assert_eq!(fill(&mut config, 1_200 + 128), Ok(None));
         assert_eq!(config.limits.connections, 1_000);
     }
 

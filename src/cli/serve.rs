@@ -14,7 +14,7 @@ use vestibule::protocol::CloseReason;
 
 use super::notify::{Notify, Watchdog};
 use super::reload::{self, Reloader};
-use super::{Global, Outcome, application, inherited, log, secret};
+use super::{Global, Outcome, application, descriptors, inherited, log, secret};
 
 /// How long the last log lines may take.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -76,6 +76,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Outcome {
     let config = global.settings(&args.settings())?;
     // Before there are threads: it takes variables out of the environment.
     let sockets = inherited::take(&config).map_err(|fault| vec![fault])?;
+    // Before there are threads too: the table that they share is grown without a wait for them.
+    descriptors::reserve(&config);
     let notify = Notify::from_environment().map_err(|fault| vec![fault])?;
     // From here on a signal waits for the thread below instead of ending the process.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])

@@ -109,6 +109,8 @@ impl Handle {
     /// When keys or certificates cannot be read or used: then nothing has changed.
     pub fn reload(&self, config: &Config) -> Result<(), ReloadError> {
         let reload = Reload::prepare(config, &self.mail).map_err(ReloadError::Keys)?;
+        // For a higher `limits.connections`: here, where this thread waits and not the reactor's.
+        super::reserve_descriptors(config);
         let is_taken = self.mail.deliver(Letter::Reload(Box::new(reload)));
         if is_taken { Ok(()) } else { Err(ReloadError::Ended) }
     }

@@ -19,6 +19,7 @@
 //! ```
 
 pub(crate) mod clock;
+pub mod descriptors;
 mod handle;
 #[cfg(any(feature = "backend", feature = "jwks-url"))]
 pub(crate) mod http;
@@ -60,8 +61,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens every address of `config.listen`, and the one of `config.admin`, reads the keys that `config.auth` names a file for,
-    /// and makes the node that will serve. Keys at an address are fetched in the background.
+    /// Opens every address of `config.listen`, and the one of `config.admin` if it names one, reads
+    /// the keys that `config.auth` names a file for, and makes the node that will serve. Keys at an
+    /// address are fetched in the background.
+    ///
+    /// What it takes beside that: room in the process's descriptor table for `limits.connections`
+    /// ([`descriptors`]), and up to `limits.workers` threads once there is work for them. It raises no limit, handles no signal, sets
+    /// no logger (it logs through the crate `log`) and writes no file; an application may.
     ///
     /// # Errors
     /// When an address cannot be listened on, keys cannot be read, or the configuration is one that the node cannot
@@ -81,6 +87,7 @@ impl Server {
         sockets: Sockets,
         app: Box<dyn App>,
     ) -> Result<Self, StartError> {
+        reserve_descriptors(config);
         let mut node = Node::new(config, &seed().map_err(StartError::Entropy)?, app)?;
         let (keys, watch) = keys::open(&config.auth, keys::Patience::None)?;
         if let Some(keys) = keys {
@@ -161,6 +168,14 @@ pub fn tls_fault(tls: &config::Tls) -> Option<String> {
         .is_on()
         .then(|| "tls.cert_file: this program was built without the feature `tls`".to_owned());
     fault
+}
+
+/// Grows the descriptor table for `config`: see [`descriptors`]. A server without it serves all the
+/// same, and waits now and then.
+fn reserve_descriptors(config: &Config) {
+    if let Err(error) = descriptors::reserve(descriptors::needed(config)) {
+        log::warn!("the descriptor table cannot be grown, and will be as clients come: {error}");
+    }
 }
 
 /// A seed from the operating system's entropy, for a [`Node`] or for a [`MessageIds`].

@@ -14,6 +14,7 @@ mod admin;
 mod chat;
 mod client;
 mod clocks;
+mod descriptors;
 mod drain;
 mod explain;
 mod hostile;

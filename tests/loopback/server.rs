@@ -149,10 +149,20 @@ impl Server {
     /// How many bytes of memory the process has (`VmRSS`), or had at the most (`VmHWM`).
     #[cfg(feature = "tls")]
     pub(crate) fn memory(&self, which: &str) -> usize {
+        self.status(which).trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
+    }
+
+    /// How many descriptors the kernel's table of the process has room for.
+    pub(crate) fn descriptor_table(&self) -> usize {
+        self.status("FDSize").parse().unwrap()
+    }
+
+    /// A line of the process's status in `/proc`.
+    fn status(&self, which: &str) -> String {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let mut lines = status.lines().filter_map(|line| line.split_once(':'));
         let (_, line) = lines.find(|(name, _)| *name == which).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
+        line.trim().to_owned()
     }
 
     /// How many descriptors the process has open.

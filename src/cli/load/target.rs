@@ -99,6 +99,8 @@ pub(super) fn make_room(sockets: u32) -> Result<(), String> {
              fewer, or raise the hard limit (`ulimit -Hn`, now {ceiling})"
         ));
     }
+    // Its own clock would stand still while the kernel grows the table under a second thread.
+    let _ = vestibule::net::descriptors::reserve(u64::from(sockets) + used + SPARE);
     Ok(())
 }
 

@@ -1,5 +1,6 @@
-//! What happens when the process has no descriptor left. The limit is the whole process's, so the
-//! server of this test runs in a child.
+//! What happens when the process has no descriptor left, and that the kernel's table of them is
+//! grown before a server runs. The limit is the whole process's, so the server of the first test runs
+//! in a child.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -57,4 +58,20 @@ fn serve_until_stdin_ends() {
     println!("\nlistening on {}", server.addresses[0]);
     let _ = io::stdin().read_to_end(&mut Vec::new());
     server.end(());
+}
+
+/// A program that embeds the server has threads already, and no `main` of ours.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_is_bound_has_grown_the_table() {
+    crate::logs::in_process("lib");
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let mut config = config();
+    config.limits.connections = 16_000.min(limit.unwrap_or(u64::MAX) as usize);
+    let server = Server::bind(&config, Box::new(Parrot(mpsc::channel().0))).unwrap();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("FDSize:")).unwrap();
+    let size: usize = size.trim().parse().unwrap();
+    assert!(size >= config.limits.connections, "room for {size}");
+    drop(server);
 }
