@@ -43,3 +43,16 @@ pub fn raise_descriptor_limit() -> io::Result<()> {
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     Ok(setrlimit(Resource::Nofile, raised)?)
 }
+
+/// Has the kernel make room for as many descriptors as the limit allows: duplicates one at the
+/// highest number, and closes it. A table that is to grow later stops the process for a moment each
+/// time it is doubled, when several threads share it.
+///
+/// # Errors
+/// The kernel has no memory for the table, or a descriptor has that number.
+pub fn grow_descriptor_table() -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let highest = i32::try_from(limit.saturating_sub(1)).unwrap_or(i32::MAX);
+    drop(rustix::io::fcntl_dupfd_cloexec(io::stdout(), highest)?);
+    Ok(())
+}

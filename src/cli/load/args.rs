@@ -93,6 +93,13 @@ pub(super) enum Scenario {
     /// a stall counts for every message it held up. Operations and CPU: chat round trips and
     /// authentications during the storm. Silent sockets that time out are replaced.
     Mixed(Mixed),
+    /// Chat between pairs at a steady rate, in quiet and then while silent sockets pour in
+    ///
+    /// The sockets upgrade, say nothing and stay, so the server holds ever more of them; the chat
+    /// is measured until the last one is upgraded. Latency is the round trip from the moment a
+    /// message was due, as above. Operations and CPU: chat round trips and upgrades. More than the
+    /// server's `auth.timeout` can let in before it closes the first are too many.
+    Surge(Surge),
 }
 
 #[derive(Debug, clap::Args)]
@@ -173,6 +180,29 @@ pub(super) struct Mixed {
     pub(super) quiet: Length,
 }
 
+#[derive(Debug, clap::Args)]
+pub(super) struct Surge {
+    /// Pairs that chat, each in its own room
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = pairs())]
+    pub(super) pairs: u32,
+    /// Chat messages a second, in all
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = rate())]
+    pub(super) rate: u32,
+    /// Sockets that come, upgrade and say nothing
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
+    pub(super) sockets: u32,
+    /// How long the quiet before they come is measured
+    #[arg(long, default_value = "3s", value_name = "TIME")]
+    pub(super) quiet: Length,
+}
+
+impl Surge {
+    /// Those who chat.
+    pub(super) fn users(&self) -> u32 {
+        self.pairs.saturating_mul(2)
+    }
+}
+
 /// Seven digits name the users; the memory of this process bounds them much earlier.
 fn some() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=1_000_000)
@@ -180,6 +210,10 @@ fn some() -> clap::builder::RangedI64ValueParser<u32> {
 
 fn room() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(2..=1_000_000)
+}
+
+fn pairs() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=500_000)
 }
 
 fn rate() -> clap::builder::RangedI64ValueParser<u32> {
@@ -204,6 +238,7 @@ impl Scenario {
             Self::Chat(_) => "chat",
             Self::Fanout(_) => "fanout",
             Self::Mixed(_) => "mixed",
+            Self::Surge(_) => "surge",
         }
     }
 
@@ -224,6 +259,9 @@ impl Scenario {
                     .saturating_add(mixed.silent)
                     .saturating_add(mixed.storm.min(concurrency)),
             },
+            Self::Surge(surge) => {
+                Needs { users: surge.users(), sockets: surge.users().saturating_add(surge.sockets) }
+            }
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn run(
 
     engine.show("chatting in quiet");
     let mut quiet = Paced::new(engine.now(), users, options.rate);
-    quiet.until = quiet.start + options.quiet.get();
+    quiet.end_at(engine.now() + options.quiet.get());
     engine.run(&mut quiet)?;
 
     engine.show("opening silent sockets");
@@ -68,7 +68,7 @@ pub(super) fn run(
 /// Messages that are due at even distances, from one user after the other, whatever the answers
 /// do.
 #[derive(Debug)]
-struct Paced {
+pub(super) struct Paced {
     start: Instant,
     /// No message is due from here on.
     until: Instant,
@@ -77,12 +77,12 @@ struct Paced {
     sent: u64,
     unanswered: u64,
     is_over: bool,
-    latency: Latency,
+    pub(super) latency: Latency,
 }
 
 impl Paced {
-    /// Runs on until `until` is set.
-    fn new(start: Instant, users: u32, rate: u32) -> Self {
+    /// Runs on until its [end](Self::end_at) is set.
+    pub(super) fn new(start: Instant, users: u32, rate: u32) -> Self {
         Self {
             start,
             until: Instant::NEVER,
@@ -93,6 +93,11 @@ impl Paced {
             is_over: false,
             latency: Latency::new(),
         }
+    }
+
+    /// No message is due from `moment` on. The first call counts.
+    pub(super) fn end_at(&mut self, moment: Instant) {
+        self.until = self.until.min(moment);
     }
 
     /// When the next message is due; computed from the start, so that no error adds up.
@@ -162,7 +167,7 @@ impl Script for Turmoil {
         } else if user < self.first_silent {
             self.storm.on_notice(engine, user, notice, now);
             if self.storm.is_done() {
-                self.paced.until = now;
+                self.paced.end_at(now);
             }
         } else if matches!(notice, Notice::Ended { .. }) && !self.storm.is_done() {
             engine.open(Visit { user, room: user + 1, role: Role::Silent });

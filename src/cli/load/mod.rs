@@ -5,7 +5,7 @@
 //! Layers, each on those below it:
 //!
 //! ```text
-//! idle pending storm chat fanout mixed    scenarios: straight lines of scripts
+//! idle pending storm chat fanout mixed surge  scenarios: straight lines of scripts
 //! crowd                                   the scripts that several of them share
 //! engine ── polls, alarm, progress        sockets, the clock, a client's life
 //! peer ── client, wire, target            one socket; its bytes in, its bytes out; addresses
@@ -29,6 +29,7 @@ mod proc;
 mod progress;
 mod report;
 mod storm;
+mod surge;
 mod target;
 mod wire;
 
@@ -96,6 +97,7 @@ fn play(
         Scenario::Chat(options) => chat::run(engine, probe, options),
         Scenario::Fanout(options) => fanout::run(engine, probe, options),
         Scenario::Mixed(options) => mixed::run(engine, probe, options, concurrency),
+        Scenario::Surge(options) => surge::run(engine, probe, options),
     }
 }
 

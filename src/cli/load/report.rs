@@ -61,7 +61,7 @@ pub(super) struct Measured {
     pub(super) operations: u64,
     pub(super) elapsed: Duration,
     pub(super) latency: Latency,
-    /// Mixed only: before the storm.
+    /// Mixed and surge only: before the storm.
     pub(super) quiet: Option<Latency>,
     /// CPU over the operations.
     pub(super) cpu: Cpu,
@@ -167,6 +167,7 @@ impl Report {
             "storm" => ("authentications", "connect, upgrade, auth"),
             "chat" => ("round trips", "round trip"),
             "fanout" => ("deliveries", "send to delivery"),
+            "surge" => ("operations", "chat among arrivals"),
             _ => ("operations", "chat in the storm"),
         }
     }

@@ -150,6 +150,17 @@ fn mixed_tells_quiet_and_storm_apart() {
 }
 
 #[test]
+fn a_surge_counts_every_socket_beside_the_chat() {
+    let words = "surge --pairs 3 --rate 200 --sockets 30 --quiet 100ms";
+    let report = played(&server(Manner::Good), words);
+    assert_eq!(report["failed"], 0, "{report}");
+    assert_eq!(report["connections"], 36, "{report}");
+    assert!(report["quiet_latency_us"]["p50"].as_u64() > Some(0), "{report}");
+    assert!(report["latency_us"]["p50"].as_u64() > Some(0), "{report}");
+    assert!(report["operations"].as_u64() > Some(30), "{report}");
+}
+
+#[test]
 fn connections_come_from_several_sources() {
     let report = played(&server(Manner::Good), "storm --connections 20 --sources 3");
     assert_eq!(report["failed"], 0, "{report}");

@@ -21,6 +21,8 @@ pub(crate) enum Scenario {
     Fanout,
     /// Chat while a storm goes on.
     Mixed,
+    /// Chat while silent sockets pour in and stay.
+    Surge,
 }
 
 impl Scenario {
@@ -33,6 +35,7 @@ impl Scenario {
             Self::Chat => &["chat"],
             Self::Fanout => &["fanout"],
             Self::Mixed => &["mixed"],
+            Self::Surge => &["surge"],
         };
         let few: &[&str] = match self {
             Self::Idle => &["--connections", "500", "--hold", "100ms"],
@@ -42,6 +45,7 @@ impl Scenario {
             Self::Mixed => {
                 &["--connections", "10", "--rate", "100", "--silent", "50", "--storm", "500"]
             }
+            Self::Surge => &["--pairs", "5", "--sockets", "500", "--quiet", "300ms"],
         };
         let few = if is_quick { few } else { &[] };
         full.iter().chain(few).copied().collect()
@@ -89,7 +93,7 @@ mod tests {
 
     #[test]
     fn nothing_chosen_is_everything() {
-        assert_eq!(chosen(&[]).len(), 6);
+        assert_eq!(chosen(&[]).len(), 7);
         assert_eq!(chosen(&[Scenario::Chat]), [Scenario::Chat]);
     }
 }

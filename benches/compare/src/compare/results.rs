@@ -43,7 +43,7 @@ pub(crate) struct Measured {
     pub(crate) operations_per_second: f64,
     /// Of one operation.
     pub(crate) latency_us: Option<Latency>,
-    /// The same without a storm; `mixed` only.
+    /// The same without a storm; `mixed` and `surge` only.
     pub(crate) quiet_latency_us: Option<Latency>,
     /// The server's side, where its process can be looked at.
     pub(crate) server: Option<ServerCost>,

@@ -19,11 +19,17 @@ struct Arguments {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// Grow the descriptor table to its limit at the start, as Vestibule does.
+    #[arg(long)]
+    grow: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     compare::raise_descriptor_limit()?;
+    if arguments.grow {
+        compare::grow_descriptor_table()?;
+    }
     let listener = compare::listen(arguments.listen)?;
     compare::announce(&listener)?;
     server::Server::new(listener)?.run()?;
