@@ -27,3 +27,15 @@ pub use memory::{Access, MemoryApp};
 pub use node::Node;
 pub use node::app::{Admission, Answer, App, Incoming, Join, Json, Left, Publish, Reply, Update};
 pub use node::{Method, Request, Response};
+
+/// The programs in the documents, compiled as documentation tests. A document that has one in Rust is
+/// named here, which `tests/docs.rs` checks.
+#[cfg(all(doctest, feature = "net"))]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    #[derive(Debug)]
+    struct Readme;
+    #[doc = include_str!("../docs/migration.md")]
+    #[derive(Debug)]
+    struct Migration;
+}
