@@ -26,6 +26,7 @@ pub use config::Config;
 pub use memory::{Access, MemoryApp};
 pub use node::Node;
 pub use node::app::{Admission, Answer, App, Incoming, Join, Json, Left, Publish, Reply, Update};
+pub use node::app::{OrderFault, OrderKind, OrderResult, UserOrder};
 pub use node::{Method, Request, Response};
 
 /// The programs in the documents, compiled as documentation tests. A document that has one in Rust is

@@ -1,31 +1,42 @@
-//! Users whose sessions an operator ended: their older tokens stay refused until they run out.
+//! Users whose sessions an operator ended: tokens that were issued until then stay refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use crate::time::UnixTime;
+use crate::time::{Instant, Now, UnixTime};
 
-/// Who was revoked and when, each for as long as a token of that time could live.
+/// Who was revoked, and when.
+///
+/// An entry is dropped when no token that it refuses can be valid any more, where that is known
+/// (`auth.max_token_life`), and else when the table is full: the oldest first, and counted.
 ///
 /// Users are 64-bit hashes under the node's secret seed. About 60 bytes an entry.
 #[derive(Debug)]
 pub struct Revocations {
-    by_user: BTreeMap<u64, Revocation>,
-    by_end: BTreeSet<(UnixTime, u64)>,
+    by_user: BTreeMap<u64, UnixTime>,
+    /// The same, the oldest first.
+    by_moment: BTreeSet<(UnixTime, u64)>,
     capacity: usize,
+    max_token_life: Option<Duration>,
+    leeway: Duration,
     forgotten: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Revocation {
-    at: UnixTime,
-    until: UnixTime,
+    /// What the wall clock showed at monotonic zero, by the first look at both.
+    epoch: Option<UnixTime>,
 }
 
 impl Revocations {
     /// Remembers at most `capacity` users; 0: without a bound.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { by_user: BTreeMap::new(), by_end: BTreeSet::new(), capacity, forgotten: 0 }
+        Self {
+            by_user: BTreeMap::new(),
+            by_moment: BTreeSet::new(),
+            capacity,
+            max_token_life: None,
+            leeway: Duration::ZERO,
+            forgotten: 0,
+            epoch: None,
+        }
     }
 
     /// From here on at most `capacity` users; who is beyond it goes with the next that comes.
@@ -33,19 +44,27 @@ impl Revocations {
         self.capacity = capacity;
     }
 
-    /// Refuses the user's tokens that were issued up to `now`, until `until`.
+    /// From here on no token is taken that lives longer than `max_token_life` (zero: any is), and
+    /// clocks may differ by `leeway`.
+    pub fn set_token_life(&mut self, max_token_life: Duration, leeway: Duration) {
+        self.max_token_life = Some(max_token_life).filter(|life| !life.is_zero());
+        self.leeway = leeway;
+    }
+
+    /// Refuses the user's tokens that were issued up to `at`, from here on. An earlier moment than
+    /// the one that is known changes nothing. O(log n).
     ///
-    /// A second call for the same user counts from then on, and never shortens the first. When the
-    /// table is full, the one nearest to its end is forgotten, and counted. O(log n).
-    pub fn revoke(&mut self, now: UnixTime, user: u64, until: UnixTime) {
+    /// When the table is full, the oldest entry is forgotten, and counted.
+    pub fn revoke(&mut self, now: Now, user: u64, at: UnixTime) {
         self.forget_over(now);
-        let before = self.by_user.get(&user).copied();
-        if let Some(before) = before {
-            self.by_end.remove(&(before.until, user));
+        if let Some(&known) = self.by_user.get(&user) {
+            if known >= at {
+                return;
+            }
+            self.by_moment.remove(&(known, user));
         }
-        let until = before.map_or(until, |before| before.until.max(until));
-        self.by_user.insert(user, Revocation { at: now, until });
-        self.by_end.insert((until, user));
+        self.by_user.insert(user, at);
+        self.by_moment.insert((at, user));
         while self.capacity != 0 && self.by_user.len() > self.capacity {
             self.forget_first();
             self.forgotten += 1;
@@ -54,12 +73,38 @@ impl Revocations {
 
     /// Is a token of this user refused that was issued then, or that does not say when?
     ///
-    /// `iat` counts whole seconds, so a token of the revocation's own second is refused as well.
+    /// `iat` counts whole seconds, so a token of the revocation's own second is refused as well; and
+    /// so is one of the leeway after it, as the issuer's clock may be ahead by as much.
     #[must_use]
-    pub fn refuses(&self, now: UnixTime, user: u64, issued_at: Option<UnixTime>) -> bool {
-        self.by_user.get(&user).is_some_and(|revocation| {
-            now < revocation.until && issued_at.is_none_or(|issued| issued <= revocation.at)
-        })
+    pub fn refuses(&self, user: u64, issued_at: Option<UnixTime>) -> bool {
+        self.by_user
+            .get(&user)
+            .is_some_and(|&at| issued_at.is_none_or(|issued| issued <= at + self.leeway))
+    }
+
+    /// The moment whose revocations refuse nothing any more, as every token that they are about has
+    /// expired. `None`: there is no such moment.
+    ///
+    /// A token is refused that was issued up to the leeway after the moment. It lives for the life
+    /// that a token may have, and is taken for another leeway.
+    #[must_use]
+    pub fn over_before(&mut self, now: Now) -> Option<UnixTime> {
+        let life = self.max_token_life? + self.leeway * 2;
+        let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
+        // Past by both clocks: a wall clock that is set on and back again would else let a token in.
+        let since_start = now.monotonic.since(Instant::START);
+        let epoch = *self.epoch.get_or_insert_with(|| {
+            let since_start = u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX);
+            UnixTime::from_millis(now.unix.as_millis().saturating_sub(since_start))
+        });
+        let now = now.unix.min(epoch + since_start);
+        Some(UnixTime::from_millis(now.as_millis().saturating_sub(life)))
+    }
+
+    /// How many users may be remembered; 0: any number.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// How many users are remembered.
@@ -74,20 +119,22 @@ impl Revocations {
         self.by_user.is_empty()
     }
 
-    /// How many were forgotten before their end because the table was full.
+    /// How many were forgotten because the table was full, though their tokens may still be valid.
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.forgotten
     }
 
-    fn forget_over(&mut self, now: UnixTime) {
-        while self.by_end.first().is_some_and(|&(until, _)| until <= now) {
+    /// Each entry is forgotten once, so this is amortised O(log n) a revocation.
+    fn forget_over(&mut self, now: Now) {
+        let Some(before) = self.over_before(now) else { return };
+        while self.by_moment.first().is_some_and(|&(at, _)| at < before) {
             self.forget_first();
         }
     }
 
     fn forget_first(&mut self) {
-        if let Some((_, user)) = self.by_end.pop_first() {
+        if let Some((_, user)) = self.by_moment.pop_first() {
             self.by_user.remove(&user);
         }
     }
@@ -97,40 +144,72 @@ impl Revocations {
 mod tests {
     use super::*;
 
+    const DAY: u64 = 86_400;
+
     fn at(seconds: u64) -> UnixTime {
         UnixTime::from_millis(seconds * 1_000)
     }
 
-    #[test]
-    fn older_tokens_are_refused_until_they_run_out() {
-        let mut revocations = Revocations::new(10);
-        revocations.revoke(at(100), 1, at(1_000));
-        assert!(revocations.refuses(at(100), 1, Some(at(100))));
-        assert!(revocations.refuses(at(999), 1, Some(at(50))));
-        assert!(revocations.refuses(at(999), 1, None));
-        assert!(!revocations.refuses(at(999), 1, Some(at(101))));
-        assert!(!revocations.refuses(at(1_000), 1, Some(at(50))));
-        assert!(!revocations.refuses(at(100), 2, None));
+    /// A server that was started at 0.
+    fn now(seconds: u64) -> Now {
+        Now { monotonic: Instant::START + Duration::from_secs(seconds), unix: at(seconds) }
     }
 
     #[test]
-    fn a_second_revocation_counts_anew_and_shortens_nothing() {
+    fn older_tokens_are_refused_however_long_it_is() {
         let mut revocations = Revocations::new(10);
-        revocations.revoke(at(100), 1, at(1_000));
-        revocations.revoke(at(200), 1, at(500));
-        assert!(revocations.refuses(at(999), 1, Some(at(150))));
-        assert_eq!((revocations.len(), revocations.by_end.len()), (1, 1));
+        revocations.revoke(now(100), 1, at(100));
+        for day in [1, 366] {
+            revocations.revoke(now(day * DAY), 9, at(day * DAY));
+            assert!(revocations.refuses(1, Some(at(100))));
+            assert!(revocations.refuses(1, None));
+        }
+        assert!(!revocations.refuses(1, Some(at(101))));
+        assert!(!revocations.refuses(2, None));
     }
 
     #[test]
-    fn what_is_over_is_forgotten_and_a_full_table_forgets_the_nearest() {
+    fn a_second_revocation_counts_anew_and_takes_nothing_back() {
+        let mut revocations = Revocations::new(10);
+        for moment in [100, 200, 150] {
+            revocations.revoke(now(200), 1, at(moment));
+        }
+        assert!(revocations.refuses(1, Some(at(200))));
+        assert!(!revocations.refuses(1, Some(at(201))));
+        assert_eq!((revocations.len(), revocations.by_moment.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_full_table_forgets_the_oldest_and_counts_it() {
         let mut revocations = Revocations::new(2);
-        for (user, until) in [(1, 900), (2, 500), (3, 700)] {
-            revocations.revoke(at(100), user, at(until));
+        for (user, moment) in [(1, 300), (2, 100), (3, 200)] {
+            revocations.revoke(now(300), user, at(moment));
         }
         assert_eq!((revocations.len(), revocations.forgotten()), (2, 1));
-        assert!(!revocations.refuses(at(100), 2, None));
-        revocations.revoke(at(2_000), 4, at(3_000));
-        assert_eq!((revocations.len(), revocations.forgotten()), (1, 1));
+        assert!(!revocations.refuses(2, None));
+        assert!(revocations.refuses(1, None) && revocations.refuses(3, None));
+    }
+
+    #[test]
+    fn an_entry_is_dropped_when_its_last_token_has_expired() {
+        let mut revocations = Revocations::new(10);
+        revocations.set_token_life(Duration::from_secs(3_600), Duration::from_secs(5));
+        revocations.revoke(now(100), 1, at(100));
+        // Issued by a clock that is 5 s ahead, and taken for 5 s after its expiry.
+        assert!(revocations.refuses(1, Some(at(105))) && !revocations.refuses(1, Some(at(106))));
+        revocations.revoke(now(3_710), 2, at(3_710));
+        assert_eq!(revocations.len(), 2);
+        revocations.revoke(now(3_711), 3, at(3_711));
+        assert_eq!((revocations.len(), revocations.forgotten()), (2, 0));
+        assert!(!revocations.refuses(1, None));
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_on_drops_nothing() {
+        let mut revocations = Revocations::new(10);
+        revocations.set_token_life(Duration::from_secs(3_600), Duration::ZERO);
+        revocations.revoke(now(100), 1, at(100));
+        revocations.revoke(Now { unix: at(9_999), ..now(200) }, 2, at(9_999));
+        assert!(revocations.refuses(1, Some(at(100))));
     }
 }

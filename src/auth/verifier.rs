@@ -117,6 +117,24 @@ pub struct Verifier {
     issuer: Option<String>,
     audience: Option<String>,
     leeway: Duration,
+    max_token_life: Option<Duration>,
+}
+
+/// Why no principal comes of a token's claims.
+#[derive(Debug)]
+pub(crate) struct Misfit {
+    /// What to close with.
+    pub(crate) reason: CloseReason,
+    /// Whom the claims name all the same, where they are ours.
+    pub(crate) user: Option<SmolStr>,
+    /// It may live longer than `auth.max_token_life`: its issuer must be told, or the setting.
+    pub(crate) lives_too_long: bool,
+}
+
+impl Misfit {
+    fn of(reason: CloseReason, user: Option<SmolStr>) -> Self {
+        Self { reason, user, lives_too_long: false }
+    }
 }
 
 impl Verifier {
@@ -142,6 +160,7 @@ impl Verifier {
             issuer: configured(&config.issuer),
             audience: configured(&config.audience),
             leeway: config.leeway.get(),
+            max_token_life: Some(config.max_token_life.get()).filter(|life| !life.is_zero()),
         })
     }
 
@@ -183,29 +202,28 @@ impl Verifier {
     /// # Errors
     /// The close reason of the first check that fails.
     pub fn judge(&self, signed: Signed, now: UnixTime) -> Result<Principal, CloseReason> {
-        self.judge_or_name(signed, now).map_err(|(reason, _)| reason)
+        self.judge_or_name(signed, now).map_err(|misfit| misfit.reason)
     }
 
     /// The same. With the reason comes whom the claims name all the same, where they are ours.
-    pub(crate) fn judge_or_name(
-        &self,
-        signed: Signed,
-        now: UnixTime,
-    ) -> Result<Principal, (CloseReason, Option<SmolStr>)> {
-        let unfit = (CloseReason::InvalidTokenPayload, None);
+    pub(crate) fn judge_or_name(&self, signed: Signed, now: UnixTime) -> Result<Principal, Misfit> {
+        let unfit = || Misfit::of(CloseReason::InvalidTokenPayload, None);
         let Signed(text) = signed;
-        let claims: Claims<'_> = serde_json::from_str(&text).map_err(|_| unfit.clone())?;
-        let expires_at = claims.expires.required().ok_or_else(|| unfit.clone())?;
-        let not_before = claims.not_before.optional().ok_or_else(|| unfit.clone())?;
-        let issued_at = claims.issued.optional().ok_or_else(|| unfit.clone())?;
+        let claims: Claims<'_> = serde_json::from_str(&text).map_err(|_| unfit())?;
+        let expires_at = claims.expires.required().ok_or_else(unfit)?;
+        let not_before = claims.not_before.optional().ok_or_else(unfit)?;
+        let issued_at = claims.issued.optional().ok_or_else(unfit)?;
         // RFC 7519, section 4.1.4: not accepted on or after the expiry.
         if now >= expires_at + self.leeway {
-            return Err((CloseReason::TokenExpired, self.audited_subject(&claims)));
+            return Err(Misfit::of(CloseReason::TokenExpired, self.audited_subject(&claims)));
         }
         if not_before.is_some_and(|not_before| now + self.leeway < not_before) {
-            return Err((CloseReason::TokenNotYetValid, self.audited_subject(&claims)));
+            return Err(Misfit::of(CloseReason::TokenNotYetValid, self.audited_subject(&claims)));
         }
-        let user = self.audited_subject(&claims).ok_or(unfit)?;
+        let user = self.audited_subject(&claims).ok_or_else(unfit)?;
+        if !self.is_short_lived(issued_at, expires_at) {
+            return Err(Misfit { user: Some(user), lives_too_long: true, ..unfit() });
+        }
         let token_id = claims.token_id.text().map(str::to_owned);
         Ok(Principal { user, expires_at, issued_at, token_id, claims: text })
     }
@@ -222,6 +240,13 @@ impl Verifier {
             Begun::Refused(reason) => return Err(reason),
         };
         self.judge(signed, now)
+    }
+
+    /// Does a token of these dates live for at most `auth.max_token_life`? Revocations are dropped
+    /// after that time, so one that lives longer, or does not say since when, would outlive them.
+    fn is_short_lived(&self, issued_at: Option<UnixTime>, expires_at: UnixTime) -> bool {
+        let Some(longest) = self.max_token_life else { return true };
+        issued_at.is_some_and(|issued| expires_at.since(issued) <= longest)
     }
 
     /// `sub`, when `iss`, `aud` and itself are as they should be.

@@ -6,7 +6,7 @@ use vestibule::config::memory::{self, human};
 use vestibule::config::{Config, Size};
 use vestibule::net::descriptors::{needed, table_bytes};
 
-use super::{Outcome, application, descriptors, secret};
+use super::{Outcome, application, descriptors, secret, serve};
 
 const MASK: &str = "********";
 
@@ -33,6 +33,7 @@ pub(super) fn run(config: &Config) -> Outcome {
     if faults.is_empty() {
         faults.extend(vestibule::net::tls_fault(&config.tls));
     }
+    faults.extend(vestibule::net::revocations_fault(&serve::revocations(config)));
     let exposed = application::inspect(config).unwrap_or_else(|fault| {
         faults.push(fault);
         None

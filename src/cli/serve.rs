@@ -1,7 +1,7 @@
 //! `vestibule serve`: starts the server, and ends it on a signal.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,6 +122,7 @@ fn serve(
     let given = inherited::Given::of(&sockets);
     let mut server =
         Server::with_sockets(&config, sockets, app).map_err(|error| error.to_string())?;
+    server.keep_revocations(&revocations(&config)).map_err(|error| error.to_string())?;
     given.tell(&config, &server);
     let beside = beside.start(server.handle())?;
     let lines = logging.clone();
@@ -146,6 +147,11 @@ fn serve(
     beside.finish();
     ::log::info!("{}", summary(&counted));
     Ok(())
+}
+
+/// Where revocations are kept.
+pub(super) fn revocations(config: &Config) -> PathBuf {
+    Path::new(&config.data).join("revocations")
 }
 
 fn lost_lines(dropped: u64) -> Reading {

@@ -29,6 +29,12 @@ pub(super) struct Args {
 /// Prints the token and a newline, nothing else.
 pub(super) fn run(args: &Args, config: &Config, secret: &str) -> Outcome {
     let token = mint(args, config, secret, now()).map_err(|fault| vec![fault])?;
+    let longest = config.auth.max_token_life;
+    if longest > Length::default() && Duration::from_secs(args.ttl) > longest.get() {
+        super::warn(&format!(
+            "the server refuses a token of this length: auth.max_token_life is {longest}; see --ttl"
+        ));
+    }
     super::print(&format!("{token}\n"))
 }
 

@@ -95,6 +95,13 @@ pub struct Auth {
     ///
     /// Range: `0s` to `1h`.
     pub leeway: Length,
+    /// The longest life of a token, from its `iat` to its `exp`. One that lives longer, or has no
+    /// `iat`, is refused as `Invalid token payload`, and the log says so. Users whose sessions an
+    /// operator ended are then remembered for so long, and no longer. `0s`: any life, and they are
+    /// remembered until `limits.revocations` is full.
+    ///
+    /// Range: `0s` to `366d`.
+    pub max_token_life: Length,
     /// Since when tokens in requests are deprecated: told to clients that send one, in the 101's
     /// `Deprecation` header. Empty: not told.
     ///
@@ -125,6 +132,7 @@ impl Default for Auth {
             issuer: String::new(),
             audience: String::new(),
             leeway: Length::from_secs(0),
+            max_token_life: Length::from_secs(0),
             deprecated_since: "2026-01-01T00:00:00Z".to_owned(),
             sunset: String::new(),
         }

@@ -54,6 +54,7 @@ impl Config {
         faults.tls(&self.tls);
         faults.recipes(&self.recipes);
         faults.accounts(&self.accounts);
+        faults.access_tokens(self);
         faults.0
     }
 }
@@ -119,6 +120,7 @@ impl Faults {
         self.length("auth.reauth_spread", auth.reauth_spread);
         self.keys(auth);
         self.within("auth.leeway", auth.leeway, Length::default()..=MAX_LEEWAY);
+        self.length("auth.max_token_life", auth.max_token_life);
         self.moment("auth.deprecated_since", &auth.deprecated_since);
         self.moment("auth.sunset", &auth.sunset);
     }

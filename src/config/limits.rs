@@ -103,8 +103,10 @@ pub struct Limits {
     ///
     /// Range: 0 or more messages.
     pub replay_entries: usize,
-    /// Users whose sessions an operator ended, and whose older tokens are refused until they run
-    /// out. When it is full, the one nearest to its end is forgotten. 0: no limit.
+    /// Users whose sessions an operator ended, and whose older tokens stay refused: until the last
+    /// of them has expired, where `auth.max_token_life` says when that is, and else for good. When
+    /// it is full, the oldest is forgotten. The file in the data directory has at most twice as
+    /// many lines and 1024 more. 0: no limit.
     ///
     /// Range: 0 or more users.
     pub revocations: usize,

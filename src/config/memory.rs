@@ -42,8 +42,9 @@ pub const HOLDER_BYTES: usize = 512;
 /// itself.
 pub const QUESTION_BYTES: usize = 512;
 
-/// Two ordered trees: a user's hash with two dates, and a date with the hash.
-const REVOCATION_BYTES: u128 = 72;
+/// Two ordered trees, of a user's hash with a moment and the other way round; and for each of the two
+/// lines that the file may have of it, the same once more while the file is written anew.
+const REVOCATION_BYTES: u128 = 120;
 /// One accepted `auth` message: 12 bytes of key, and the slack of an ordered tree.
 const REPLAY_ENTRY_BYTES: u128 = 24;
 /// What is remembered of an address: 16 bytes in each of two trees, and their slack.

@@ -60,8 +60,9 @@ pub struct Config {
     ///
     /// Range: `true`, `false`.
     pub reuse_port: bool,
-    /// Where the generated signing key and the embedded recipe chat's `recipes.db` are kept. Made
-    /// with mode 0700 when it is missing. `token` finds the same key with the same directory.
+    /// Where the generated signing key, the `revocations` of operators and the embedded recipe chat's
+    /// `recipes.db` are kept. Made with mode 0700 when it is missing. `token` finds the same key with
+    /// the same directory.
     ///
     /// Range: a path.
     pub data: String,

@@ -14,7 +14,7 @@ use super::listener::StartError;
 use super::tls::Acceptor;
 use crate::auth::{KeySet, Verifier};
 use crate::config::Config;
-use crate::node::app::{Admission, Answer};
+use crate::node::app::{Admission, Answer, OrderFault, OrderKind};
 use crate::node::{Completion, Node, Outcome, Phase, Response, Ticket};
 use crate::time::Now;
 
@@ -27,6 +27,10 @@ pub struct Handle {
 impl Handle {
     pub(super) fn new(mail: Mail) -> Self {
         Self { mail }
+    }
+
+    pub(super) fn mail(&self) -> Mail {
+        self.mail.clone()
     }
 
     /// Begins the drain: [`Server::run`](super::Server::run) returns when the last connection is
@@ -78,13 +82,21 @@ impl Handle {
         self.mail.try_deliver(Letter::Keys(keys))
     }
 
-    /// Ends all sessions of `user`: see [`Node::disconnect`](crate::node::Node::disconnect). What is
-    /// given back receives how many connections there were, once.
+    /// Has an order about `user` carried out, such as to end all sessions: see
+    /// [`Node::order`](crate::node::Node::order). What is given back receives, once, how many
+    /// connections were closed, when the application has done its part and the revocation is stored;
+    /// or what failed.
     ///
     /// # Errors
     /// When the order could not be left, see [`Undelivered`].
-    pub fn disconnect(&self, user: &str) -> Result<Receiver<usize>, Undelivered> {
-        self.order(user, Wish::Disconnect)
+    pub fn order(
+        &self,
+        kind: OrderKind,
+        user: &str,
+    ) -> Result<Receiver<Result<usize, OrderFault>>, Undelivered> {
+        let (done, result) = mpsc::sync_channel(1);
+        self.leave(user, Wish::Order(kind, done))?;
+        Ok(result)
     }
 
     /// Asks all sessions of `user` for a fresh token: see
@@ -94,7 +106,9 @@ impl Handle {
     /// # Errors
     /// When the order could not be left, see [`Undelivered`].
     pub fn require_auth(&self, user: &str) -> Result<Receiver<usize>, Undelivered> {
-        self.order(user, Wish::RequireAuth)
+        let (done, count) = mpsc::sync_channel(1);
+        self.leave(user, Wish::RequireAuth(done))?;
+        Ok(count)
     }
 
     /// Has the server go by `config` from here on, see
@@ -125,10 +139,8 @@ impl Handle {
         pulse.recv().ok()
     }
 
-    fn order(&self, user: &str, wish: Wish) -> Result<Receiver<usize>, Undelivered> {
-        let (done, count) = mpsc::sync_channel(1);
-        self.mail.try_deliver(Letter::Order(Order { user: user.to_owned(), wish, done }))?;
-        Ok(count)
+    fn leave(&self, user: &str, wish: Wish) -> Result<(), Undelivered> {
+        self.mail.try_deliver(Letter::Order(Order { user: user.to_owned(), wish }))
     }
 }
 
@@ -165,29 +177,32 @@ impl Pulse {
     }
 }
 
-/// What an operator wants done to a user, and who is told how many connections it met.
+/// What an operator wants done to a user.
 #[derive(Debug)]
 pub(super) struct Order {
     user: String,
     wish: Wish,
-    done: SyncSender<usize>,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// Which of them, and who is told what became of it.
+#[derive(Debug)]
 enum Wish {
-    Disconnect,
-    RequireAuth,
+    Order(OrderKind, SyncSender<Result<usize, OrderFault>>),
+    RequireAuth(SyncSender<usize>),
 }
 
 impl Order {
     /// Carries it out.
     pub(super) fn carry_out(self, node: &mut Node, now: Now) {
-        let count = match self.wish {
-            Wish::Disconnect => node.disconnect(now, &self.user),
-            Wish::RequireAuth => node.require_auth(now, &self.user),
-        };
-        // Who does not want to know has dropped the other end; there is room for one number.
-        let _ = self.done.try_send(count);
+        // Who does not want to know has dropped the other end; there is room for one answer.
+        match self.wish {
+            Wish::Order(kind, done) => {
+                node.order(now, kind, &self.user, move |result| drop(done.try_send(result)));
+            }
+            Wish::RequireAuth(done) => {
+                let _ = done.try_send(node.require_auth(now, &self.user));
+            }
+        }
     }
 }
 

@@ -52,6 +52,8 @@ pub enum StartError {
     Key(KeyFault),
     /// What `tls` names cannot be used. The text says which setting, which file, and why.
     Tls(String),
+    /// The file of revocations cannot be used. The text says which, why, and what to do.
+    Revocations(String),
     /// Keys cannot be read.
     Keys {
         /// The setting that says where they are, and what it says.
@@ -94,7 +96,7 @@ impl fmt::Display for StartError {
                 write!(f, "no random bits from the operating system: {error}")
             }
             Self::Key(error) => error.fmt(f),
-            Self::Tls(why) => f.write_str(why),
+            Self::Tls(why) | Self::Revocations(why) => f.write_str(why),
             Self::Keys { place, why } => write!(f, "{place}: {why}"),
         }
     }
@@ -127,6 +129,7 @@ impl Error for StartError {
             | Self::Address(_)
             | Self::AdminAddress(_)
             | Self::Tls(_)
+            | Self::Revocations(_)
             | Self::Socket(_)
             | Self::Keys { .. } => None,
             Self::Listen { error, .. }

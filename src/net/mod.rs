@@ -27,6 +27,7 @@ mod keys;
 mod listener;
 mod process;
 mod reactor;
+mod revocations;
 mod sockets;
 #[cfg(feature = "tls")]
 mod tls;
@@ -38,6 +39,7 @@ mod tests;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use mio::{Poll, Token, Waker};
@@ -46,6 +48,7 @@ pub use self::handle::{Handle, Pulse, ReloadError, Undelivered};
 use self::listener::Listeners;
 pub use self::listener::StartError;
 use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
+use self::revocations::FileStore;
 pub use self::sockets::Sockets;
 use self::worker::Workers;
 use crate::config::{self, Config};
@@ -135,6 +138,21 @@ impl Server {
         self.reactor.add_probe(probe);
     }
 
+    /// Has the revocations in the file at `path` hold, and new ones kept there, so that no restart
+    /// forgets them. The file, and its directory, are made with the first.
+    ///
+    /// # Errors
+    /// When there is a file that cannot be read or is damaged: the text says what to do.
+    pub fn keep_revocations(&mut self, path: &Path) -> Result<(), StartError> {
+        let reactor = &mut self.reactor;
+        let lines = revocations::restore(path, |user, at| reactor.restore_revocation(user, at))
+            .map_err(|fault| StartError::Revocations(fault.of(path)))?;
+        let store = FileStore::start(path.to_owned(), lines, self.handle.mail())
+            .map_err(|error| StartError::Revocations(format!("no thread: {error}")))?;
+        reactor.keep_revocations(store);
+        Ok(())
+    }
+
     /// For other threads: to end the server, and to answer what the application held.
     #[must_use]
     pub fn handle(&self) -> Handle {
@@ -155,6 +173,13 @@ impl Server {
         drop(handle);
         reactor.run()
     }
+}
+
+/// What keeps the file of revocations at `path` from being used, and what to do; `None`: nothing, or
+/// there is none. Blocks while it reads it.
+#[must_use]
+pub fn revocations_fault(path: &Path) -> Option<String> {
+    revocations::inspect(path).err().map(|fault| fault.of(path))
 }
 
 /// What keeps the files that `tls` names from being used: the setting, the file and why; `None`:

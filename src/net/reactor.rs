@@ -33,12 +33,13 @@ use super::clock::{Clock, wait_until};
 use super::handle::Inbox;
 use super::keys::KeyWatch;
 use super::listener::Listeners;
+use super::revocations::FileStore;
 use super::transport::Transports;
 use super::worker::Workers;
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::{Metrics, Node, Probe, Schedule};
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, UnixTime};
 
 #[cfg(feature = "tls")]
 pub(super) use self::secure::Secure;
@@ -148,6 +149,15 @@ impl Reactor {
 
     pub(super) fn add_probe(&mut self, probe: Probe) {
         self.node.add_probe(probe);
+    }
+
+    /// A revocation of an earlier process holds from here on.
+    pub(super) fn restore_revocation(&mut self, user: &str, at: UnixTime) {
+        self.node.restore_revocation(self.now, user, at);
+    }
+
+    pub(super) fn keep_revocations(&mut self, store: FileStore) {
+        self.node.keep_revocations(Box::new(store));
     }
 
     /// Turns until a shutdown is asked for and the node is drained. What was counted is left.

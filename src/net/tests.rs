@@ -18,7 +18,7 @@ use socket2::{SockRef, Socket};
 use self::client::Client;
 use super::*;
 use crate::config::Length;
-use crate::node::app::{Answer, Incoming, Left, Reply, Update};
+use crate::node::app::{Answer, Incoming, Left, OrderFault, OrderKind, Reply, Update};
 use crate::node::{TICK_MICROS, Ticket};
 
 /// Longer than anything here takes, on a busy machine too.
@@ -158,8 +158,10 @@ fn an_operator_reaches_the_sessions_of_a_user_through_the_handle() {
     let mut bob = server.join();
     let asked = server.handle.require_auth("nobody").unwrap();
     assert_eq!(asked.recv_timeout(PATIENCE), Ok(0));
-    let ended = server.handle.disconnect("alice").unwrap();
-    assert_eq!(ended.recv_timeout(PATIENCE), Ok(1));
+    let ended = server.handle.order(OrderKind::Disconnect, "alice").unwrap();
+    assert_eq!(ended.recv_timeout(PATIENCE), Ok(Ok(1)));
+    let locked = server.handle.order(OrderKind::Lock, "alice").unwrap();
+    assert_eq!(locked.recv_timeout(PATIENCE), Ok(Err(OrderFault::NotSupported)));
     alice.read_to_the_end();
     bob.say("still here");
     assert_eq!(bob.hear(), "still here");

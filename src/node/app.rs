@@ -46,6 +46,18 @@ pub trait App: Send {
         Reply::Now(Ok(Arc::clone(publish.update)))
     }
 
+    /// An operator orders something about a user. Where it ends sessions, their connections are closed
+    /// by the node and their tokens refused; an application that lets users come back by something
+    /// else, such as a refresh token or a password, has to end or refuse that.
+    ///
+    /// The answer is awaited, however late it comes: what the node does about a lock follows it.
+    fn on_order(&mut self, order: &UserOrder<'_>) -> Reply<OrderResult> {
+        Reply::Now(match order.kind {
+            OrderKind::Disconnect => Ok(()),
+            OrderKind::Lock | OrderKind::Unlock => Err(OrderFault::NotSupported),
+        })
+    }
+
     /// The configuration has changed while the node runs: its keys may have, and its limits.
     fn on_reload(&mut self, config: &Config) {
         let _ = config;
@@ -122,6 +134,67 @@ pub struct Publish<'a> {
     /// What is to be said: text, and the whole recipe where it changed.
     pub update: &'a Arc<Update>,
 }
+
+/// What an operator orders about a user.
+#[derive(Debug)]
+pub struct UserOrder<'a> {
+    /// For [`Reply::Held`].
+    pub ticket: Ticket,
+    /// When it came.
+    pub now: UnixTime,
+    /// The `sub` of the user's tokens, 1 to 256 characters.
+    pub user: &'a str,
+    /// What is to be done.
+    pub kind: OrderKind,
+}
+
+/// What can be ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderKind {
+    /// End the user's sessions. The user may sign in again.
+    Disconnect,
+    /// Lock the account, and end its sessions: nobody gets in as this user until it is unlocked.
+    Lock,
+    /// Unlock the account.
+    Unlock,
+}
+
+/// The answer to a [`UserOrder`].
+pub type OrderResult = Result<(), OrderFault>;
+
+/// Why an order was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderFault {
+    /// The application keeps no accounts.
+    NotSupported,
+    /// It keeps none for this user.
+    NoSuchUser,
+    /// It has too much to do to take the order.
+    Unavailable,
+    /// It could not carry the order out. The log says why.
+    Failed,
+    /// It is in force, but a restart forgets it: why it could not be stored.
+    NotStored(String),
+}
+
+impl fmt::Display for OrderFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotSupported => {
+                "this is not supported by this application, which keeps no accounts: lock the user \
+                 where the tokens are issued, and end the sessions here"
+            }
+            Self::NoSuchUser => "there is no account with this id",
+            Self::Unavailable => "the application had no room for the order",
+            Self::Failed => "the application failed to carry the order out",
+            Self::NotStored(why) => {
+                return write!(f, "in force, but not stored, and a restart forgets it: {why}");
+            }
+        })
+    }
+}
+
+impl std::error::Error for OrderFault {}
 
 /// A connection that had been admitted is gone.
 #[derive(Debug)]

@@ -80,14 +80,9 @@ impl Node {
         if current.is_some_and(|user| *user != principal.user) {
             return Err(CloseReason::SubjectChanged);
         }
-        let user = self.hash(&[&principal.user]);
+        self.refuse_revoked(index, &principal)?;
         let message = self.hash(&[id, token]);
-        let reserved = if self.revocations.refuses(now.unix, user, principal.issued_at) {
-            Err(CloseReason::SessionRevoked)
-        } else {
-            self.reserve(now, index, Some(message), &principal)
-        };
-        match reserved {
+        match self.reserve(now, index, Some(message), &principal) {
             Ok(reserved) => Ok((principal, reserved)),
             Err(reason) => {
                 self.ends.claims(self.id_of(index), &principal.user);
@@ -103,11 +98,14 @@ impl Node {
         index: usize,
         signed: Signed,
     ) -> Result<Principal, CloseReason> {
-        self.verifier.judge_or_name(signed, now.unix).map_err(|(reason, user)| {
-            if let Some(user) = user {
-                self.ends.claims(self.id_of(index), &user);
+        self.verifier.judge_or_name(signed, now.unix).map_err(|misfit| {
+            if let Some(user) = &misfit.user {
+                self.ends.claims(self.id_of(index), user);
             }
-            reason
+            if misfit.lives_too_long {
+                self.note_long_token(now);
+            }
+            misfit.reason
         })
     }
 
@@ -240,10 +238,7 @@ impl Node {
             Outcome::Join(Admission::Deny) => CloseReason::AccessDenied,
             Outcome::Join(Admission::Unavailable) => CloseReason::BackendUnavailable,
             Outcome::Refused => CloseReason::Overloaded,
-            Outcome::Panicked
-            | Outcome::Message(_)
-            | Outcome::Verified(_)
-            | Outcome::Response(_) => CloseReason::Internal,
+            _ => CloseReason::Internal,
         };
         self.forget_reservation(join.reserved);
         self.close(now, index, refused);

@@ -53,6 +53,7 @@ impl Node {
             Kind::Request { address } => self.request_done(now, question.asker, address, done),
             Kind::Join => self.join_answered(now, question.asker, done),
             Kind::Collect { is_json } => self.collected(now, question.asker, is_json, done),
+            Kind::Order { order, part } => self.order_answered(now, order, part, done.outcome),
             Kind::Publish { room } => {
                 let answer = answer_of(done.outcome);
                 self.published_later(now, question.asker, done.ticket, &room, answer);
@@ -287,8 +288,6 @@ fn answer_of(outcome: Outcome) -> Answer {
     match outcome {
         Outcome::Message(answer) => answer,
         Outcome::Refused => Err(ErrorCode::BackendUnavailable),
-        Outcome::Panicked | Outcome::Join(_) | Outcome::Verified(_) | Outcome::Response(_) => {
-            Err(ErrorCode::Internal)
-        }
+        _ => Err(ErrorCode::Internal),
     }
 }

@@ -89,6 +89,7 @@ impl Node {
         families.extend(self.policy_families());
         families.extend(self.auth_families());
         families.extend(self.traffic_families());
+        families.extend(self.revocation_families());
         families.push(counter(
             "vestibule_limit_hits_total",
             "What a bound has refused, dropped or forgotten, by the bound's name.",
@@ -296,6 +297,32 @@ impl Node {
                 "vestibule_bad_proxy_headers_total",
                 "Connections of trusted proxies that did not begin with a PROXY header.",
                 metrics.bad_proxy_headers,
+            ),
+        ]
+    }
+
+    fn revocation_families(&self) -> Vec<Family<'_>> {
+        let metrics = &self.metrics;
+        vec![
+            total(
+                "vestibule_long_tokens_total",
+                "Tokens that were refused as they may live longer than auth.max_token_life.",
+                metrics.long_tokens,
+            ),
+            gauge(
+                "vestibule_revoked_users",
+                "Users whose older tokens are refused because an operator ended their sessions.",
+                &[],
+                vec![(Vec::new(), self.revoked_users() as u64)],
+            ),
+            counter(
+                "vestibule_revocations_total",
+                "Revocations, by whether they could be stored. One that was not is in memory alone.",
+                &["result"],
+                by([
+                    ("stored", metrics.revocations_stored),
+                    ("failed", metrics.revocations_unstored),
+                ]),
             ),
         ]
     }

@@ -51,14 +51,11 @@ impl Node {
             }
             Begun::Refused(reason) => (Evidence::of(reason), Err(reason)),
         };
-        let mut verified = signed.and_then(|signed| self.judge(now, index, signed));
-        if let Ok(principal) = &verified {
-            let user = self.hash(&[&principal.user]);
-            if self.revocations.refuses(now.unix, user, principal.issued_at) {
-                self.ends.claims(self.id_of(index), &principal.user);
-                verified = Err(CloseReason::SessionRevoked);
-            }
-        }
+        let verified = signed.and_then(|signed| self.judge(now, index, signed));
+        let mut verified = verified.and_then(|principal| {
+            self.refuse_revoked(index, &principal)?;
+            Ok(principal)
+        });
         if charge == Charge::Each || evidence == Evidence::Forged {
             verified = self.charge(now, index, evidence, verified);
         }

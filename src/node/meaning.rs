@@ -139,7 +139,8 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
             "The fresh token was somebody else's. The client must connect anew for another user"
         }
         Is::SessionRevoked => {
-            "An operator ended this user's sessions. A token that is issued later is let in"
+            "An operator ended this user's sessions, and the token was issued before that, or does \
+             not say when (`iat`). One that is issued later is let in"
         }
         Is::TooManyInvalidMessages => "Ten messages in a row made no sense. Mend the client",
         Is::RateLimited => {
@@ -193,7 +194,7 @@ fn of_newcomer(reason: CloseReason) -> &'static str {
         }
         Is::InvalidTokenPayload => {
             "A claim is missing or not ours: sub, exp, iss or aud. Compare auth.issuer and \
-             auth.audience with the token"
+             auth.audience with the token; with auth.max_token_life, exp with iat"
         }
         Is::AuthReplayed => {
             "The same auth message was accepted before. A client makes a new one with a new id for \

@@ -44,6 +44,12 @@ pub struct Metrics {
     pub signature_checks: u64,
     /// Tokens that name a key which is not there.
     pub unknown_keys: u64,
+    /// Tokens that were refused as they may live longer than any may.
+    pub long_tokens: u64,
+    /// Revocations that were stored.
+    pub revocations_stored: u64,
+    /// Revocations that could not be stored: a restart forgets them.
+    pub revocations_unstored: u64,
     /// HTTP requests that were taken for the application.
     pub requests: u64,
     /// HTTP requests refused because too many were under way.

@@ -69,6 +69,7 @@ pub use self::frame::{Decoder, Encoder, Incoming as Frame, Shared};
 pub use self::http::{Method, Request, Response};
 pub use self::legacy::Legacy;
 pub use self::metrics::{AuthEnd, Call, Histogram, Metrics, REFUSAL_STATUSES};
+pub use self::operator::{Revocation, RevocationStore};
 pub use self::outside::{Probe, Reading};
 pub use self::port::{Action, Command, Completion, Hangup, Outcome, Refused, Ticket, Work};
 pub use self::schedule::{Class, Schedule, Unit};
@@ -86,6 +87,7 @@ use self::ends::Ends;
 use self::groups::Groups;
 use self::legacy::Noticed;
 use self::limits::PendingTable;
+use self::operator::Orders;
 use self::outbox::Pool;
 use self::policy::Policy;
 use self::questions::Questions;
@@ -106,6 +108,7 @@ pub struct Node {
     verifier: Verifier,
     replays: ReplaySet,
     revocations: Revocations,
+    orders: Orders,
     limiter: AddressLimiter,
     pending_by_address: PendingTable,
     noticed: Noticed,
@@ -176,7 +179,8 @@ impl Node {
             app,
             verifier: Verifier::new(&config.auth)?,
             replays: ReplaySet::new(config.limits.replay_entries),
-            revocations: Revocations::new(config.limits.revocations),
+            revocations: operator::revocations(config),
+            orders: Orders::default(),
             limiter: AddressLimiter::new(
                 config.limits.auth_per_minute_per_ip,
                 config.limits.addresses,

@@ -1,8 +1,8 @@
 //! What passes between the node and its driver, as values.
 
-use std::fmt;
+use std::{fmt, io};
 
-use super::app::{Admission, Answer, Job};
+use super::app::{Admission, Answer, Job, OrderResult};
 use super::http::Response;
 use crate::auth::{SignatureCheck, Signed};
 use crate::id::ConnId;
@@ -50,6 +50,8 @@ pub enum Work {
     Message(Job<Answer>),
     /// An HTTP request.
     Request(Job<Response>),
+    /// An operator's order.
+    Order(Job<OrderResult>),
 }
 
 impl Command {
@@ -61,6 +63,7 @@ impl Command {
             Work::Join(job) => Outcome::Join(job()),
             Work::Message(job) => Outcome::Message(job()),
             Work::Request(job) => Outcome::Response(job()),
+            Work::Order(job) => Outcome::Order(job()),
         };
         Completion { ticket: self.ticket, outcome }
     }
@@ -73,6 +76,7 @@ impl fmt::Debug for Work {
             Self::Join(_) => "Join",
             Self::Message(_) => "Message",
             Self::Request(_) => "Request",
+            Self::Order(_) => "Order",
         })
     }
 }
@@ -97,6 +101,10 @@ pub enum Outcome {
     Message(Answer),
     /// The answer to an HTTP request.
     Response(Response),
+    /// The answer to an operator's order.
+    Order(OrderResult),
+    /// What became of a revocation that was to be stored.
+    Stored(io::Result<()>),
     /// No worker had room for it.
     Refused,
     /// Its worker panicked.

@@ -6,6 +6,7 @@ use slab::Slab;
 use smol_str::SmolStr;
 
 use super::answers::MessageKey;
+use super::operator::Part;
 use super::port::Ticket;
 use crate::auth::Address;
 use crate::id::ConnId;
@@ -49,6 +50,13 @@ pub(crate) enum Kind {
     Collect {
         /// For a program that reads JSON, and not Prometheus' text.
         is_json: bool,
+    },
+    /// Has this part of an operator's order been done?
+    Order {
+        /// Which order.
+        order: u64,
+        /// Which part of it.
+        part: Part,
     },
     /// What is the answer to this message?
     Message {

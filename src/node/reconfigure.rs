@@ -1,7 +1,7 @@
 //! A configuration that changes while connections are open.
 
-use super::Node;
 use super::policy::Policy;
+use super::{Node, operator};
 use crate::auth::Verifier;
 use crate::config::Config;
 use crate::time::Now;
@@ -14,7 +14,7 @@ impl Node {
         let limits = &config.limits;
         self.verifier = verifier;
         self.replays.set_capacity(limits.replay_entries);
-        self.revocations.set_capacity(limits.revocations);
+        operator::bound(&mut self.revocations, config);
         self.limiter.set_allowance(limits.auth_per_minute_per_ip, limits.addresses);
         self.answers.set_max_weight(limits.answer_bytes.get());
         self.ends.set_capacity(limits.recent_ends);

@@ -35,7 +35,7 @@ pub(crate) struct PendingRequest {
     /// How many bytes it has, head and body.
     pub(crate) whole: usize,
     /// There once the application is asked.
-    ticket: Option<Ticket>,
+    pub(super) ticket: Option<Ticket>,
     is_head: bool,
     /// Which page may read the answer.
     origin: Option<Box<str>>,
@@ -295,7 +295,7 @@ impl Node {
                 .is_some_and(|request| request.ticket == Some(ticket))
     }
 
-    fn pending_request(&mut self, index: usize) -> Option<&mut PendingRequest> {
+    pub(super) fn pending_request(&mut self, index: usize) -> Option<&mut PendingRequest> {
         self.connections.get_mut(index)?.waiting.as_mut()?.request.as_mut()
     }
 
@@ -336,7 +336,7 @@ impl Node {
             let outcome = Outcome::Refused;
             self.collected(now, self.id_of(index), is_json, Completion { ticket, outcome });
         } else if ticket.is_some() {
-            self.refuse(now, index, Refusal::BackendTimeout);
+            self.answer_in_time(now, index);
             self.resume(now, index, true);
         } else {
             self.note_end(now, index, Ending::Dropped(Unanswered::NoRequest));

@@ -154,3 +154,20 @@ fn a_weak_key_is_refused_at_the_start() {
 fn the_key_is_not_in_the_debug_form() {
     assert!(!format!("{:?}", Verifier::new(&config()).unwrap()).contains("0123"));
 }
+
+#[test]
+fn a_token_that_may_live_too_long_is_unfit() {
+    let config = Auth { max_token_life: crate::config::Length::from_secs(3_600), ..config() };
+    let judge = |claims: &str| verify_with(&config, claims).map(|principal| principal.user);
+    let exp = 1_800_000_060;
+    let with_iat = |iat: u64| judge(&format!(r#"{{"sub":"a","exp":{exp},"iat":{iat}}}"#));
+    assert!(with_iat(exp - 3_600).is_ok());
+    // One of the issuer's clock, which is ahead.
+    assert!(with_iat(exp + 1).is_ok());
+    assert_eq!(with_iat(exp - 3_601), Err(CloseReason::InvalidTokenPayload));
+    let silent = judge(r#"{"sub":"a","exp":1800000060}"#);
+    assert_eq!(silent, Err(CloseReason::InvalidTokenPayload));
+    // What is wrong with every token is told as always.
+    let expired = judge(r#"{"sub":"a","exp":1700000000,"iat":1}"#);
+    assert_eq!(expired, Err(CloseReason::TokenExpired));
+}

@@ -62,13 +62,18 @@ pub(super) struct Signer<'a> {
     key: EncodingKey,
     issuer: &'a str,
     audience: &'a str,
+    token_seconds: u64,
 }
 
 impl<'a> Signer<'a> {
     /// Signs for a server so configured, by HS256.
     pub(super) fn new(auth: &'a Auth, secret: &[u8]) -> Self {
         let key = EncodingKey::from_secret(secret);
-        Self { key, issuer: &auth.issuer, audience: &auth.audience }
+        let token_seconds = match auth.max_token_life.get().as_secs() {
+            0 => TOKEN_SECONDS,
+            longest => TOKEN_SECONDS.min(longest),
+        };
+        Self { key, issuer: &auth.issuer, audience: &auth.audience, token_seconds }
     }
 }
 
@@ -147,7 +152,7 @@ fn auth_frame(user: u32, signer: &Signer<'_>, now: UnixTime, run: u64) -> Result
     let claims = Claims {
         sub: &sub,
         iat: seconds,
-        exp: seconds + TOKEN_SECONDS,
+        exp: seconds + signer.token_seconds,
         iss: signer.issuer,
         aud: signer.audience,
     };

@@ -1,7 +1,7 @@
 //! Which values the embedded recipe chat's sections may hold.
 
 use super::{Faults, MAX_LENGTH, MAX_QUEUE, MAX_REFRESHES, MAX_THREADS};
-use crate::config::{Accounts, Length, Recipes, Size};
+use crate::config::{Accounts, Config, Length, Recipes, Size};
 
 /// A repeated message is looked for among this many of a room (`docs/protocol.md`).
 const LEAST_MESSAGES: usize = 32;
@@ -48,11 +48,25 @@ impl Faults {
         self.within("accounts.hashes", accounts.hashes, 1..=MAX_THREADS);
         self.within("accounts.queue", accounts.queue, 1..=MAX_QUEUE);
     }
+
+    /// An access token that lives longer than any token may would be refused right after it was
+    /// given out. Without a secret, or behind a backend, the server gives none out.
+    pub(super) fn access_tokens(&mut self, config: &Config) {
+        let (auth, ttl) = (&config.auth, config.accounts.access_ttl);
+        let signs = config.backend.url.is_empty()
+            && auth.jwks_file.is_empty()
+            && auth.algorithms.iter().all(|name| name.starts_with("HS"));
+        if signs && auth.max_token_life > Length::default() && ttl > auth.max_token_life {
+            let problem =
+                format!("{ttl} is longer than auth.max_token_life, {}", auth.max_token_life);
+            self.add("accounts.access_ttl", problem);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Accounts, Config, Recipes, Size};
+    use crate::config::{Accounts, Auth, Backend, Config, Length, Recipes, Size};
 
     fn keys(config: &Config) -> Vec<&'static str> {
         config.faults().into_iter().map(|fault| fault.key).collect()
@@ -67,6 +81,18 @@ mod tests {
         assert!(with(50, 0).is_empty() && with(0, 32).is_empty());
         assert_eq!(with(0, 31), ["recipes.messages"]);
         assert_eq!(with(50, 49), ["recipes.history"]);
+    }
+
+    #[test]
+    fn an_access_token_lives_no_longer_than_a_token_may() {
+        let with = |seconds, url: &str| {
+            let auth = Auth { max_token_life: Length::from_secs(seconds), ..Auth::default() };
+            let backend = Backend { url: url.to_owned(), ..Backend::default() };
+            keys(&Config { auth, backend, ..Config::default() })
+        };
+        assert_eq!(with(899, ""), ["accounts.access_ttl"]);
+        assert!(with(900, "").is_empty() && with(0, "").is_empty());
+        assert!(with(899, "http://127.0.0.1:8000").is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use httparse::Header;
 
+use crate::node::app::OrderKind;
 use crate::node::head::{self, bearer_of, body_length, has_token, single, values};
 use crate::node::refusal::Refusal;
 use crate::protocol::MAX_USER_CHARS;
@@ -32,9 +33,12 @@ pub(super) enum Route<'a> {
     Metrics,
     Room(&'a str),
     Connection(&'a str),
-    Ends { query: &'a str },
+    Ends {
+        query: &'a str,
+    },
     Publish(&'a str),
-    Disconnect(&'a str),
+    /// An order about a user.
+    Order(OrderKind, &'a str),
     RequireAuth(&'a str),
     Drain,
 }
@@ -49,7 +53,9 @@ impl<'a> Route<'a> {
             ["", "metrics"] => Self::Metrics,
             ["", "v1", "rooms", room] => Self::Room(room),
             ["", "v1", "rooms", room, "publish"] => Self::Publish(room),
-            ["", "v1", "users", user, "disconnect"] => Self::Disconnect(user),
+            ["", "v1", "users", user, "disconnect"] => Self::Order(OrderKind::Disconnect, user),
+            ["", "v1", "users", user, "lock"] => Self::Order(OrderKind::Lock, user),
+            ["", "v1", "users", user, "unlock"] => Self::Order(OrderKind::Unlock, user),
             ["", "v1", "users", user, "require-auth"] => Self::RequireAuth(user),
             ["", "v1", "connections", id] => Self::Connection(id),
             ["", "v1", "ends"] => Self::Ends { query },
@@ -61,7 +67,7 @@ impl<'a> Route<'a> {
     /// It changes something.
     pub(super) fn is_command(&self) -> bool {
         match self {
-            Self::Publish(_) | Self::Disconnect(_) | Self::RequireAuth(_) | Self::Drain => true,
+            Self::Publish(_) | Self::Order(..) | Self::RequireAuth(_) | Self::Drain => true,
             Self::Health | Self::Ready | Self::Stats | Self::Metrics => false,
             Self::Room(_) | Self::Connection(_) | Self::Ends { .. } => false,
         }
@@ -181,6 +187,8 @@ mod tests {
             ("/v1/rooms/soup/publish", "POST", true),
             ("/v1/users/a%2Fb/disconnect", "POST", true),
             ("/v1/users/alice/require-auth", "POST", true),
+            ("/v1/users/alice/lock", "POST", true),
+            ("/v1/users/alice/unlock", "POST", true),
             ("/v1/drain", "POST", true),
         ] {
             let text = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use super::call::{Route, decode_user};
 use crate::id::ConnId;
 use crate::node::Node;
-use crate::node::app::{Answer, Json, Publish, Reply, Update};
+use crate::node::app::{Answer, Json, OrderFault, OrderKind, Publish, Reply, Update};
 use crate::node::http::Response;
 use crate::node::port::{Action, Command, Ticket, Work};
 use crate::node::questions::Kind;
@@ -95,8 +95,10 @@ impl Node {
                     Err(response) => Err(response),
                 }
             }
-            Route::Disconnect(sub) => user_and_nothing(sub, body)
-                .map(|user| counted("disconnected", self.disconnect(now, &user))),
+            Route::Order(kind, sub) => match user_and_nothing(sub, body) {
+                Ok(user) => return self.order_by_call(now, index, *kind, &user),
+                Err(response) => Err(response),
+            },
             Route::RequireAuth(sub) => user_and_nothing(sub, body)
                 .map(|user| counted("asked", self.require_auth(now, &user))),
             Route::Drain => object(body).and_then(|wish| self.start_drain(now, &wish)),
@@ -241,4 +243,38 @@ fn counted(what: &'static str, count: usize) -> Response {
 
 fn counted_with(status: u16, what: &'static str, count: usize) -> Response {
     Response::new(status, "application/json", format!("{{\"{what}\":{count}}}").into_bytes())
+}
+
+/// What is answered to an order about a user.
+pub(in crate::node) fn order_response(
+    kind: OrderKind,
+    result: Result<usize, OrderFault>,
+) -> Response {
+    let fault = match (kind, result) {
+        (OrderKind::Disconnect, Ok(disconnected)) => {
+            return Response::json(200, &serde_json::json!({ "disconnected": disconnected }));
+        }
+        (OrderKind::Lock, Ok(disconnected)) => {
+            let done = serde_json::json!({ "locked": true, "disconnected": disconnected });
+            return Response::json(200, &done);
+        }
+        (OrderKind::Unlock, Ok(_)) => {
+            return Response::json(200, &serde_json::json!({ "locked": false }));
+        }
+        (_, Err(fault)) => fault,
+    };
+    let (status, code) = match fault {
+        OrderFault::NotSupported => (409, "not_supported"),
+        OrderFault::NoSuchUser => (404, "no_such_user"),
+        OrderFault::Unavailable => (503, "backend_unavailable"),
+        OrderFault::Failed => (500, "internal"),
+        OrderFault::NotStored(_) => (503, "not_stored"),
+    };
+    let is_half_done = matches!(fault, OrderFault::Unavailable | OrderFault::Failed if kind == OrderKind::Disconnect);
+    let message = if is_half_done {
+        format!("Connections are closed and older tokens refused; but {fault}. Call again")
+    } else {
+        fault.to_string()
+    };
+    Response::error(status, code, &message)
 }

@@ -18,6 +18,7 @@ mod stats;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub(super) use self::commands::order_response;
 pub(super) use self::key::Key;
 
 use self::call::{Call, Route};
@@ -36,22 +37,22 @@ use crate::time::{Instant, Now};
 pub(super) struct Desk {
     /// Slots that are taken by its connections.
     pub(super) connections: usize,
-    denials: Denials,
+    denials: MinuteThrottle,
     pub(super) probes: Probes,
 }
 
-/// Calls that were denied: told in one line a minute, however many there are.
+/// What is told in one line a minute, however often it happens.
 #[derive(Debug, Default)]
-struct Denials {
+pub(super) struct MinuteThrottle {
     told: Option<Instant>,
     untold: u64,
 }
 
 const BETWEEN_LINES: Duration = Duration::from_secs(60);
 
-impl Denials {
+impl MinuteThrottle {
     /// One more. How many are to be told now, if any.
-    fn count(&mut self, now: Instant) -> Option<u64> {
+    pub(super) fn count(&mut self, now: Instant) -> Option<u64> {
         self.untold += 1;
         if self.told.is_some_and(|told| now.since(told) < BETWEEN_LINES) {
             return None;

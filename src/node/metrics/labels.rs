@@ -126,7 +126,7 @@ impl Call {
             Kind::Message { .. } => Some(Self::Message),
             Kind::Publish { .. } => Some(Self::Publish),
             Kind::Request { .. } => Some(Self::Request),
-            Kind::Check { .. } | Kind::Collect { .. } => None,
+            Kind::Check { .. } | Kind::Collect { .. } | Kind::Order { .. } => None,
         }
     }
 }

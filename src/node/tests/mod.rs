@@ -13,6 +13,7 @@ mod later;
 mod legacy;
 mod limits;
 mod operator;
+mod orders;
 mod proxies;
 mod publish;
 mod reconfigure;
