@@ -8,11 +8,14 @@ use super::accounts::{Accounts, SigningKeys};
 use super::answers::Answers;
 use super::http::{self, PageOf, Route};
 use super::storage::chat::{self, Bounds, Message};
-use super::storage::{self, Busy, Commit, Ending, Failed, Room, Storage, recipes};
+use super::storage::{self, Busy, Commit, Ending, Failed, Room, Storage, recipes, sessions, users};
 use super::{Draft, Recipe};
 use super::{page, random};
 use crate::config::Config;
-use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Publish, Reply};
+use crate::node::app::{
+    Admission, Answer, App, Incoming, Join, Json, OrderFault, OrderKind, OrderResult, Publish,
+    Reply, UserOrder,
+};
 use crate::node::{Completion, Method, Outcome, Request, Response, Ticket};
 use crate::protocol::ErrorCode;
 use crate::time::UnixTime;
@@ -142,29 +145,49 @@ impl RecipesApp {
         }
     }
 
+    /// The same for a request of `user`, which is refused where the account is locked.
+    fn store_for<T: Send + 'static>(
+        &self,
+        ticket: Ticket,
+        user: &str,
+        work: impl FnOnce(&rusqlite::Connection, &str) -> rusqlite::Result<T> + Send + 'static,
+        response: impl FnOnce(T) -> Response + Send + 'static,
+    ) -> Reply<Response> {
+        let user = user.to_owned();
+        self.store_response(
+            ticket,
+            move |database| {
+                let is_locked = users::is_locked(database, &user)?;
+                if is_locked { Ok(None) } else { work(database, &user).map(Some) }
+            },
+            |done| done.map_or_else(http::account_locked, response),
+        )
+    }
+
     /// Answers a request for recipes, of `user`.
     fn recipes(&self, route: Route<'_>, request: &Request<'_>, user: &str) -> Reply<Response> {
-        let user = user.to_owned();
         match (route, request.method) {
             (Route::Recipe(id), _) => {
                 let id = id.to_owned();
-                self.store_response(
+                self.store_for(
                     request.ticket,
-                    move |database| recipes::find(database, &id, &user),
+                    user,
+                    move |database, user| recipes::find(database, &id, user),
                     |found| {
                         let recipe = found.map(|stored| Response::json(200, &stored.recipe));
                         recipe.unwrap_or_else(no_such_recipe)
                     },
                 )
             }
-            (_, Method::Post) => self.create(request, user),
+            (_, Method::Post) => self.create(request, user.to_owned()),
             _ => match PageOf::parse(request.query) {
                 Ok(PageOf { limit, before }) => {
                     let most = self.bounds.list();
-                    self.store_response(
+                    self.store_for(
                         request.ticket,
-                        move |database| {
-                            recipes::list(database, &user, limit, before.as_deref(), most)
+                        user,
+                        move |database, user| {
+                            recipes::list(database, user, limit, before.as_deref(), most)
                         },
                         |page| {
                             page.map_or_else(http::no_such_page, |page| Response::json(200, &page))
@@ -210,13 +233,13 @@ impl Maker {
             return Err(http::bad_field("body", "must be a smaller recipe"));
         }
         let created = storage.ask(move |database| {
+            if users::is_locked(database, &user)? {
+                return Ok(Err(http::account_locked()));
+            }
             let is_created = recipes::create(database, &recipe, &user, max)?;
-            Ok(is_created.then_some(recipe))
+            Ok(if is_created { Ok(recipe) } else { Err(http::too_many_recipes(max)) })
         });
-        match created.map_err(http::unanswered)? {
-            Some(recipe) => Ok(http::created(&recipe)),
-            None => Err(http::too_many_recipes(max)),
-        }
+        created.map_err(http::unanswered)?.map(|recipe| http::created(&recipe))
     }
 }
 
@@ -264,6 +287,31 @@ impl App for RecipesApp {
         self.store_answer(publish.ticket, text, move |database| {
             chat::publish(database, &room, content, draft, now, &bounds)
         })
+    }
+
+    /// What lets a user come back are refresh tokens, which end with their sessions, and a password,
+    /// which a locked account refuses.
+    fn on_order(&mut self, order: &UserOrder<'_>) -> Reply<OrderResult> {
+        let (kind, user, now) = (order.kind, order.user.to_owned(), order.now);
+        if kind != OrderKind::Disconnect && !self.keys.are_there() {
+            return Reply::Now(Err(OrderFault::NotSupported));
+        }
+        let work = move |database: &rusqlite::Connection| match kind {
+            OrderKind::Disconnect => sessions::end_all(database, &user).map(|()| true),
+            OrderKind::Lock => users::lock(database, &user, Some(now)),
+            OrderKind::Unlock => users::lock(database, &user, None),
+        };
+        let asked = self.store(order.ticket, 0, work, |done| {
+            Outcome::Order(match done {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(OrderFault::NoSuchUser),
+                Err(Failed) => Err(OrderFault::Failed),
+            })
+        });
+        match asked {
+            Ok(()) => Reply::Held,
+            Err(Busy) => Reply::Now(Err(OrderFault::Unavailable)),
+        }
     }
 
     /// Tokens are signed as they are checked from here on, and answers fit the new queues. The

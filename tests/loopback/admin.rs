@@ -12,7 +12,7 @@ const KEY: &str = "a-key-of-an-operator-0123456789abcdef";
 
 impl Server {
     /// A call without a key: the status, and the JSON.
-    fn ask(&self, request: &str, body: &str) -> (u16, Value) {
+    pub(crate) fn ask(&self, request: &str, body: &str) -> (u16, Value) {
         let (head, body) = self.call(request, "", body);
         (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(&body).unwrap())
     }

@@ -22,6 +22,7 @@ mod hostile;
 mod logs;
 mod refusals;
 mod reload;
+mod revocations;
 mod secrets;
 mod server;
 #[cfg(feature = "tls")]

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
+#[cfg(feature = "recipes")]
+use serde_json::Value;
 
 use crate::client::{Client, exchange};
 use crate::{PATIENCE, logs, now};
@@ -83,11 +85,40 @@ impl Server {
         let welcome = BufReader::new(child.stdout.take().unwrap());
         let addresses = welcome.lines().filter_map(|line| {
             let line = line.unwrap();
+            // The page's address is the chat's.
+            if line.contains("Open:") {
+                return None;
+            }
             let (_, rest) = line.split_once("://")?;
             Some(rest.split_once('/')?.0.parse().unwrap())
         });
         let addresses: Vec<_> = addresses.take(2).collect();
         Self { child, address: addresses[0], admin: addresses[1], scratch }
+    }
+
+    /// The same directory under another process, after this one is killed.
+    pub(crate) fn killed_and_started_again(mut self, app: &str) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let scratch = std::mem::replace(&mut self.scratch, Scratch::new());
+        let config = fs::read_to_string(scratch.0.join(FILE)).unwrap();
+        Self::start_in(scratch, app, &config)
+    }
+
+    /// Calls the public listener with this JSON: the status, and the JSON of the answer.
+    #[cfg(feature = "recipes")]
+    pub(crate) fn post(&self, path: &str, token: Option<&str>, body: &Value) -> (u16, Value) {
+        logs::known_of(body);
+        let body = body.to_string();
+        let bearer = token.map_or_else(String::new, |it| format!("Authorization: Bearer {it}\r\n"));
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{bearer}\r\n",
+            body.len()
+        );
+        let (head, answer) = exchange(self.connect(), format!("{head}{body}").as_bytes());
+        let answer = serde_json::from_str(&answer).unwrap();
+        logs::known_of(&answer);
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), answer)
     }
 
     /// The same, with rooms that are open to all.
@@ -183,6 +214,15 @@ impl Server {
     /// Writes a file of its directory.
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.scratch.0.join(name), text).unwrap();
+    }
+
+    /// Makes a directory in its directory.
+    pub(crate) fn make_directory(&self, name: &str) {
+        fs::create_dir_all(self.scratch.0.join(name)).unwrap();
+    }
+
+    pub(crate) fn remove_directory(&self, name: &str) {
+        fs::remove_dir(self.scratch.0.join(name)).unwrap();
     }
 
     /// A file of its directory.

@@ -224,9 +224,12 @@ impl Desk {
         }
         let token = RefreshToken::random().map_err(|_| http::broken())?;
         let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
-        self.ask(move |database| {
+        let is_begun = self.ask(move |database| {
             sessions::begin(database, user.key, &token_hash, now, expires_at)
         })?;
+        if !is_begun {
+            return Err(http::account_locked());
+        }
         self.signed_in(200, &user, &token, now)
     }
 

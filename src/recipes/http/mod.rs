@@ -104,6 +104,11 @@ pub(super) fn who_are_you() -> Response {
         .with("WWW-Authenticate", "Bearer")
 }
 
+/// 403: told to who has shown the password or a token, and to nobody else.
+pub(super) fn account_locked() -> Response {
+    Response::error(403, "account_locked", "This account is locked: ask whoever runs the server")
+}
+
 /// 503: too much waits already.
 pub(super) fn busy() -> Response {
     Response::error(503, "at_capacity", "The server is busy: try again in a moment")

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::history;
 use super::recipes::{self, MAX_LIST_BYTES, Stored, signed};
+use super::{history, users};
 use crate::config::Config;
 use crate::config::memory::{LEAST_RECIPE_BYTES, longest_acknowledgement};
 use crate::node::app::{Admission, Answer, Json, Update};
@@ -81,6 +81,9 @@ pub(in crate::recipes) fn join(
 ) -> rusqlite::Result<Admission> {
     // The envelope, the session and the names around it.
     const ENVELOPE: usize = 2 << 10;
+    if users::is_locked(database, user)? {
+        return Ok(Admission::Deny);
+    }
     let Some(stored) = recipes::find(database, room, user)? else { return Ok(Admission::Deny) };
     let recipe_data = Json::new(&stored.recipe).ok();
     let taken = ENVELOPE + recipe_data.as_ref().map_or(0, |recipe| recipe.as_str().len());

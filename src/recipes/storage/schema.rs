@@ -19,7 +19,7 @@ const STATEMENTS: usize = 64;
 
 /// What leads from each version of the schema to the next: the first from nothing to 1. A step that
 /// was ever released is never changed; a new one is added.
-const MIGRATIONS: &[&str] = &[INITIAL];
+const MIGRATIONS: &[&str] = &[INITIAL, LOCKS];
 
 /// Times are milliseconds since 1970 (UTC). `n` counts within what it belongs to.
 const INITIAL: &str = "
@@ -81,6 +81,9 @@ CREATE TABLE messages (
 ) STRICT;
 CREATE INDEX messages_by_id ON messages (recipe, id);
 ";
+
+/// When an operator locked an account; NULL: it is not locked.
+const LOCKS: &str = "ALTER TABLE users ADD COLUMN locked_at INTEGER;";
 
 /// Opens the database in `directory`, both for their owner alone, and brings it to the newest
 /// schema. They are made where they are missing.

@@ -22,15 +22,22 @@ const MAX_TOKENS: i64 = crate::config::check::MAX_REFRESHES as i64;
 /// Sessions and tokens that have expired and leave with each sign-in.
 const LEAVE_AT_ONCE: i64 = 16;
 
-/// Begins a session for the account at `user`, with its first refresh token.
+/// Begins a session for the account at `user`, with its first refresh token. False: it is locked.
 pub(in crate::recipes) fn begin(
     database: &Connection,
     user: i64,
     token: &TokenHash,
     now: UnixTime,
     expires_at: UnixTime,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     forget_expired(database, millis(now))?;
+    // Asked here and not with the password: it may be locked while that is hashed.
+    let is_locked = database
+        .prepare_cached("SELECT 1 FROM users WHERE key = ? AND locked_at IS NOT NULL")?
+        .exists([user])?;
+    if is_locked {
+        return Ok(false);
+    }
     let session =
         database.prepare_cached("INSERT INTO sessions (user) VALUES (?)")?.insert([user])?;
     insert(database, token, session, 1, expires_at)?;
@@ -40,6 +47,14 @@ pub(in crate::recipes) fn begin(
                  SELECT key FROM sessions WHERE user = ?1 ORDER BY key DESC LIMIT 1 OFFSET ?2)",
         )?
         .execute([user, MAX_SESSIONS])
+        .map(|_| true)
+}
+
+/// Ends every session of the account of this id, if there is one.
+pub(in crate::recipes) fn end_all(database: &Connection, id: &str) -> rusqlite::Result<()> {
+    database
+        .prepare_cached("DELETE FROM sessions WHERE user = (SELECT key FROM users WHERE id = ?)")?
+        .execute([id])
         .map(drop)
 }
 
@@ -76,7 +91,8 @@ pub(in crate::recipes) fn refresh(
         .prepare_cached(
             "SELECT session, n, used_at, users.id
              FROM refresh_tokens JOIN sessions ON sessions.key = session
-             JOIN users ON users.key = sessions.user WHERE refresh_tokens.hash = ? AND expires_at > ?",
+             JOIN users ON users.key = sessions.user
+             WHERE refresh_tokens.hash = ? AND expires_at > ? AND locked_at IS NULL",
         )?
         .query_row(params![token.as_bytes(), now], |row| {
             Ok(Found {

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 
 use super::chat::millis;
+use super::sessions;
 use crate::recipes::accounts::PasswordHash;
 use crate::time::UnixTime;
 
@@ -15,6 +16,30 @@ pub(in crate::recipes) struct User {
     pub(in crate::recipes) id: String,
     pub(in crate::recipes) email: String,
     pub(in crate::recipes) created_at: UnixTime,
+}
+
+/// Locks the account of this id, or unlocks it, and ends its sessions where it is locked. False: there
+/// is none.
+pub(in crate::recipes) fn lock(
+    database: &Connection,
+    id: &str,
+    since: Option<UnixTime>,
+) -> rusqlite::Result<bool> {
+    let is_there = database
+        .prepare_cached("UPDATE users SET locked_at = ? WHERE id = ?")?
+        .execute(params![since.map(millis), id])?
+        > 0;
+    if since.is_some() {
+        sessions::end_all(database, id)?;
+    }
+    Ok(is_there)
+}
+
+/// Is the account of this id locked? One that is elsewhere is not.
+pub(in crate::recipes) fn is_locked(database: &Connection, id: &str) -> rusqlite::Result<bool> {
+    database
+        .prepare_cached("SELECT 1 FROM users WHERE id = ? AND locked_at IS NOT NULL")?
+        .exists([id])
 }
 
 /// The account of this address, and its password's hash.

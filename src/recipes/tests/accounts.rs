@@ -8,33 +8,33 @@ use super::*;
 use crate::auth::{Evidence, Verifier};
 
 /// Both tokens of an answer.
-fn tokens(response: &Response) -> (String, String) {
+pub(super) fn tokens(response: &Response) -> (String, String) {
     let body = body(response);
     let text = |name: &str| body[name].as_str().unwrap().to_owned();
     (text("access_token"), text("refresh_token"))
 }
 
 impl Kitchen {
-    fn sign_up(&mut self, email: &str) -> Response {
+    pub(super) fn sign_up(&mut self, email: &str) -> Response {
         let credentials = json!({ "email": email, "password": "correct horse" });
         self.post("/v1/auth/signup", None, &credentials)
     }
 
-    fn sign_in(&mut self, email: &str, password: &str) -> Response {
+    pub(super) fn sign_in(&mut self, email: &str, password: &str) -> Response {
         let credentials = json!({ "email": email, "password": password });
         self.post("/v1/auth/signin", None, &credentials)
     }
 
-    fn refresh(&mut self, token: &str) -> Response {
+    pub(super) fn refresh(&mut self, token: &str) -> Response {
         self.post("/v1/auth/refresh", None, &json!({ "refresh_token": token }))
     }
 }
 
-fn error_of(response: &Response) -> (u16, String) {
+pub(super) fn error_of(response: &Response) -> (u16, String) {
     (response.status, body(response)["error"].as_str().unwrap().to_owned())
 }
 
-fn fault(status: u16, error: &str) -> (u16, String) {
+pub(super) fn fault(status: u16, error: &str) -> (u16, String) {
     (status, error.to_owned())
 }
 

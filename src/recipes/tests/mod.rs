@@ -3,6 +3,7 @@
 mod accounts;
 mod chat;
 mod crowd;
+mod orders;
 mod recipes;
 
 use std::path::{Path, PathBuf};
