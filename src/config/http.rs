@@ -34,9 +34,10 @@ pub struct Http {
     ///
     /// Range: `1ms` to `366d`.
     pub response_timeout: Length,
-    /// Which web pages may connect: `https://chat.example.com` exactly, or `*.example.com` for
-    /// every host below it, not itself. In lower case, without a path. Empty: any. A client that
-    /// sends no `Origin` is no browser and is not asked.
+    /// Which web pages may connect, and call the application over HTTP: `https://chat.example.com`
+    /// exactly, or `*.example.com` for every host below it, not itself. In lower case, without a
+    /// path, and with a port only where it is not the scheme's own. Empty: any. A client that sends
+    /// no `Origin` is no browser and is not asked.
     ///
     /// Range: origins, or `*.` and a domain.
     pub allowed_origins: Vec<String>,

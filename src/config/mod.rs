@@ -13,6 +13,7 @@ mod limits;
 mod log;
 pub mod memory;
 mod network;
+mod origin;
 mod recipes;
 #[cfg(feature = "schema")]
 pub mod schema;
@@ -31,6 +32,7 @@ pub use http::Http;
 pub use limits::Limits;
 pub use log::Log;
 pub use network::Network;
+pub(crate) use origin::{Origins, Page};
 pub use recipes::{Accounts, Recipes};
 pub use tls::Tls;
 pub use units::{Length, Size};

@@ -13,7 +13,7 @@ use super::http::Method;
 use super::legacy::Credential;
 use super::refusal::Refusal;
 use super::upgrade;
-use crate::config::Network;
+use crate::config::{Network, Origins, Page};
 
 /// Header lines of a request, at most: more are answered as a head that is too large.
 const MAX_HEADERS: usize = 64;
@@ -86,7 +86,7 @@ impl std::fmt::Debug for Http<'_> {
 pub(crate) struct Rules<'a> {
     pub(crate) max_bytes: usize,
     pub(crate) max_body_bytes: usize,
-    pub(crate) origins: &'a [String],
+    pub(crate) origins: &'a Origins,
     /// Whose word about the client is taken.
     pub(crate) proxies: &'a [Network],
 }
@@ -192,9 +192,7 @@ fn chat<'a>(
     if single(head.headers, "sec-websocket-version") != Some(b"13") {
         return Err(Refusal::UnsupportedVersion);
     }
-    if !rules.origins.is_empty()
-        && !values(head.headers, "origin").all(|origin| upgrade::is_allowed(origin, rules.origins))
-    {
+    if rules.origins.judge(values(head.headers, "origin")) == Page::Refused {
         return Err(Refusal::OriginNotAllowed);
     }
     let credential = Credential::find(head.headers, query);
@@ -210,18 +208,22 @@ fn http<'a>(
     client: SocketAddr,
 ) -> Result<Asked<'a>, Refusal> {
     let text = |name| single(head.headers, name).and_then(|value| std::str::from_utf8(value).ok());
-    let origin = single(head.headers, "origin")
-        .filter(|origin| upgrade::is_allowed(origin, rules.origins))
-        .and_then(|origin| std::str::from_utf8(origin).ok());
+    let page = rules.origins.judge(values(head.headers, "origin"));
+    let origin = if let Page::Listed(origin) = page { Some(origin) } else { None };
     let (method, takes_body) = match head.method {
         Some("GET" | "HEAD") => (Method::Get, false),
         Some("POST") => (Method::Post, true),
         Some("PUT") => (Method::Put, true),
         Some("PATCH") => (Method::Patch, true),
         Some("DELETE") => (Method::Delete, true),
+        // A browser that is told nothing does not make the request that it asks about.
         Some("OPTIONS") => return Ok(Asked::Preflight { origin }),
         _ => return Err(Refusal::MethodNotAllowed),
     };
+    // Not left to the browser: it hides the answer from the page, but the request has been made.
+    if page == Page::Refused {
+        return Err(Refusal::OriginNotAllowed);
+    }
     let body_length = body_length(head.headers)?;
     if body_length > rules.max_body_bytes {
         return Err(Refusal::BodyTooLarge);

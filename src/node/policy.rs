@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::admin::Key;
 use super::head::Rules;
 use super::legacy::deprecation_headers;
-use crate::config::{AuthMode, Config, Network};
+use crate::config::{AuthMode, Config, Network, Origins};
 use crate::time::parse_date_time;
 
 /// Limits and lengths of time for every session.
@@ -52,7 +52,8 @@ pub(crate) struct Policy {
     pub(crate) pending_per_ip: usize,
     /// Addresses that are remembered for this and that. Zero: no bound.
     pub(crate) addresses: usize,
-    pub(crate) origins: Vec<String>,
+    /// Which web pages may call.
+    pub(crate) origins: Origins,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) proxy_protocol: bool,
     /// Connections to the admin listener at once.
@@ -137,7 +138,7 @@ impl Policy {
             }),
             pending_per_ip: or_none(limits.pending_per_ip),
             addresses: limits.addresses,
-            origins: config.http.allowed_origins.clone(),
+            origins: Origins::new(&config.http.allowed_origins),
             trusted_proxies: config.http.trusted_proxies.clone(),
             proxy_protocol: config.http.proxy_protocol,
             admin_connections: config.admin.connections,

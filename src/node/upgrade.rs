@@ -67,25 +67,3 @@ pub(crate) fn decode_room(text: &str) -> Option<SmolStr> {
 pub(super) fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
-
-/// `https://app.example.com` allows itself; `*.example.com` allows any scheme, the default port and
-/// every name below, but not `example.com` itself. Hosts and schemes are compared without case.
-pub(crate) fn is_allowed(origin: &[u8], allowed: &[String]) -> bool {
-    let Ok(origin) = std::str::from_utf8(origin) else { return false };
-    allowed.iter().any(|pattern| match pattern.strip_prefix("*.") {
-        Some(domain) => origin.split_once("://").is_some_and(|(_, host)| {
-            let below = host.len().checked_sub(domain.len() + 1);
-            below.is_some_and(|at| {
-                at > 0
-                    && host.is_char_boundary(at)
-                    && host
-                        .split_at(at)
-                        .1
-                        .strip_prefix('.')
-                        .is_some_and(|end| end.eq_ignore_ascii_case(domain))
-                    && !host.contains('/')
-            })
-        }),
-        None => origin.eq_ignore_ascii_case(pattern),
-    })
-}

@@ -2,6 +2,7 @@
 
 use httparse::Header;
 
+use crate::config::{Origins, Page};
 use crate::node::app::OrderKind;
 use crate::node::head::{self, bearer_of, body_length, has_token, single, values};
 use crate::node::refusal::Refusal;
@@ -16,7 +17,7 @@ pub(super) struct Call<'a> {
     pub(super) bearer: Option<&'a [u8]>,
     host: &'a [u8],
     /// A page in a browser makes it.
-    pub(super) has_origin: bool,
+    pub(super) is_of_page: bool,
     /// It has a body or a content type, and that is not JSON.
     pub(super) is_of_other_type: bool,
     pub(super) body_length: usize,
@@ -129,7 +130,7 @@ pub(super) fn parse(
             method: head.method.unwrap_or_default(),
             bearer: single(head.headers, "authorization").and_then(bearer_of),
             host: single(head.headers, "host").unwrap_or_default(),
-            has_origin: values(head.headers, "origin").next().is_some(),
+            is_of_page: Origins::NONE.judge(values(head.headers, "origin")) != Page::None,
             is_of_other_type: is_of_other_type(head.headers, body_length),
             body_length,
             expects_continue: has_token(head.headers, "expect", "100-continue"),

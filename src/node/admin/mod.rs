@@ -143,7 +143,7 @@ impl Node {
                  localhost",
             ));
         }
-        if call.has_origin {
+        if call.is_of_page {
             let message = "Web pages may not call the admin listener";
             return Err(Response::error(403, "origin_not_allowed", message));
         }

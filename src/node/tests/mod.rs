@@ -14,6 +14,7 @@ mod legacy;
 mod limits;
 mod operator;
 mod orders;
+mod origins;
 mod proxies;
 mod publish;
 mod reconfigure;

@@ -237,8 +237,12 @@ fn a_page_of_an_allowed_origin_may_read_answers_and_refusals() {
     let (_, answer) =
         office.send(&post("/v1/x", &format!("{line}Authorization: Bearer x\r\n"), ""));
     assert!(answer.contains(" 401 ") && answer.contains(&allow), "{answer}");
+    // Hiding the answer is not enough: a page could sign its visitors in, or guess at passwords from
+    // their addresses, without reading it.
+    office.asked();
     let (_, answer) = office.send(&post("/v1/x", "Origin: https://evil.example\r\n", "a"));
-    assert!(answer.contains(" 201 ") && !answer.contains("Access-Control"), "{answer}");
+    assert!(answer.contains(" 403 ") && !answer.contains("Access-Control"), "{answer}");
+    assert_eq!(office.asked(), Vec::<String>::new());
     let preflight = format!("OPTIONS /v1/x HTTP/1.1\r\nHost: a\r\n{line}\r\n");
     let (_, answer) = office.send(&preflight);
     assert!(answer.starts_with("HTTP/1.1 204 ") && answer.contains(&allow), "{answer}");
