@@ -8,6 +8,7 @@ mod error;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod server;
+mod surrogates;
 
 pub use client::{ClientMessage, Malformed, Parsed, parse};
 pub use close::{CloseReason, Reconnect};
