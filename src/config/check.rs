@@ -209,6 +209,7 @@ impl Faults {
         self.within("http.body_bytes", config.http.body_bytes, MIN_MESSAGE..=MAX_MESSAGE);
         self.within("http.requests", config.http.requests, 1..=65_536);
         self.timeout("http.response_timeout", config.http.response_timeout);
+        self.length("http.hsts", config.http.hsts);
         for entry in &config.http.allowed_origins {
             if let Some(problem) = origin::problem(entry) {
                 self.add("http.allowed_origins", format!("`{entry}` is no origin: {problem}"));

@@ -53,6 +53,13 @@ pub struct Http {
     ///
     /// Range: `true`, `false`.
     pub proxy_protocol: bool,
+    /// For how long browsers that have been here over TLS use nothing else for this host
+    /// (`Strict-Transport-Security`). It is sent over TLS, of the server itself or of a trusted proxy
+    /// that says so by `X-Forwarded-Proto` or `Forwarded`. `0s` makes browsers forget it: set that
+    /// well before the host is served without TLS.
+    ///
+    /// Range: `0s` to `366d`.
+    pub hsts: Length,
 }
 
 impl Default for Http {
@@ -66,6 +73,7 @@ impl Default for Http {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
+            hsts: Length::from_secs(365 * 86_400),
         }
     }
 }

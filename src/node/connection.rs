@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 use super::checks::PendingCheck;
 use super::frame::Decoder;
+use super::http::Form;
 use super::moment::{Later, Moment};
 use super::outbox::Outbox;
 use super::policy::Policy;
@@ -77,6 +78,8 @@ pub(crate) struct Waiting {
     pub(crate) message: Option<PendingMessage>,
     /// The HTTP request that is not answered.
     pub(crate) request: Option<PendingRequest>,
+    /// How it will be answered; `None`: as any other.
+    pub(crate) form: Option<Form>,
     /// An `auth` that came while another is checked, or with the application.
     pub(crate) auth: Option<Box<str>>,
     /// Texts that came meanwhile, in order.
@@ -93,6 +96,7 @@ impl Waiting {
             && self.join.is_none()
             && self.message.is_none()
             && self.request.is_none()
+            && self.form.is_none()
             && self.auth.is_none()
             && self.texts.is_empty()
             && !self.is_in_crowd

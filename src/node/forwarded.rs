@@ -31,6 +31,27 @@ pub(crate) fn client(headers: &[Header<'_>], peer: SocketAddr, trusted: &[Networ
     }
 }
 
+/// Does `peer`, a trusted proxy, say that its client speaks TLS with it? The last word on it counts,
+/// which is that of the nearest proxy.
+///
+/// What a client could claim by it is only that its own browser shall use TLS, which browsers do not
+/// take from an answer without TLS (RFC 6797, section 8.1).
+pub(crate) fn is_https(headers: &[Header<'_>], peer: SocketAddr, trusted: &[Network]) -> bool {
+    let last = |name: &str| {
+        let mut lines = headers.iter().rev().filter(|line| line.name.eq_ignore_ascii_case(name));
+        lines.find_map(|line| FromTheRight::new(line.value, b',').next())
+    };
+    let is_named = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"https");
+    is_trusted(peer.ip(), trusted)
+        && (last("x-forwarded-proto").is_some_and(is_named)
+            || last("forwarded").is_some_and(|element| {
+                FromTheRight::new(element, b';').any(|parameter| {
+                    let parameter = parameter.to_ascii_lowercase();
+                    matches!(parameter.as_slice(), b"proto=https" | b"proto=\"https\"")
+                })
+            }))
+}
+
 /// Is `ip` within one of the networks?
 pub(crate) fn is_trusted(ip: IpAddr, trusted: &[Network]) -> bool {
     trusted.iter().any(|network| network.contains(ip))

@@ -1,6 +1,6 @@
 //! The request head: what of all that is served here it asks for.
 //!
-//! What is refused here is refused in the order of the protocol: size, form, path and method,
+//! What is refused here is refused in the order of the protocol: size, form, path, body, method,
 //! upgrade and version, origin. Capacity and address are the node's to judge.
 
 use std::net::SocketAddr;
@@ -9,9 +9,10 @@ use httparse::Header;
 use smol_str::SmolStr;
 
 use super::forwarded;
-use super::http::Method;
+use super::http::{Form, Method};
 use super::legacy::Credential;
 use super::refusal::Refusal;
+use super::target::{Authority, Target};
 use super::upgrade;
 use crate::config::{Network, Origins, Page};
 
@@ -26,14 +27,21 @@ pub(crate) enum Asked<'a> {
     /// A WebSocket.
     Upgrade(Upgrade),
     /// `GET /healthz`, or `HEAD`.
-    Health { is_head: bool },
+    Health,
     /// Something of the application's.
     Http(Http<'a>),
-    /// May a page of this origin ask (the Fetch standard's CORS preflight)?
-    Preflight {
-        /// `None`: it may not.
-        origin: Option<&'a str>,
-    },
+    /// May the page ask (the Fetch standard's CORS preflight)?
+    Preflight { is_allowed: bool },
+}
+
+/// A head that was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Head<'a> {
+    /// Its bytes; what follows is a body, or frames.
+    pub(crate) length: usize,
+    /// How its answer is written, a refusal too.
+    pub(crate) form: Form,
+    pub(crate) asked: Result<Asked<'a>, Refusal>,
 }
 
 /// A request for a WebSocket. It owns what it holds, as frames are unmasked in place behind it.
@@ -55,15 +63,11 @@ pub(crate) struct Upgrade {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Http<'a> {
     pub(crate) method: Method,
-    /// The answer is written without its body.
-    pub(crate) is_head: bool,
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
     /// The token of `Authorization: Bearer` (RFC 6750, section 2.1).
     pub(crate) bearer: Option<&'a str>,
     pub(crate) if_none_match: Option<&'a str>,
-    /// The page's origin, where the list allows it.
-    pub(crate) origin: Option<&'a str>,
     pub(crate) body_length: usize,
     /// The client waits for a word before it sends the body (RFC 9110, section 10.1.1).
     pub(crate) expects_continue: bool,
@@ -100,23 +104,72 @@ pub(crate) fn may_be_whole(bytes: &[u8], from: usize) -> bool {
         || memchr::memmem::find(unseen, b"\n\n").is_some()
 }
 
-/// Reads the head at the start of `bytes`. `None`: it is not whole yet. With what is asked comes the
-/// head's length; what follows is a body, or frames. `serves` says which paths are the application's.
+/// Reads the head at the start of `bytes`. `None`: it is not whole yet. `serves` says which paths are
+/// the application's.
+///
+/// # Errors
+/// It cannot be read, so nothing is known of it but that it is refused.
 pub(crate) fn parse<'a>(
     bytes: &'a [u8],
     rules: Rules<'_>,
     peer: SocketAddr,
     serves: impl Fn(&str) -> bool,
-) -> Result<Option<(Asked<'a>, usize)>, Refusal> {
-    read(bytes, rules.max_bytes, |head| asked(head, rules, peer, serves))
+) -> Result<Option<Head<'a>>, Refusal> {
+    read(bytes, rules.max_bytes, |lines, length| {
+        let is_served = !is_own(lines.target.path) && serves(lines.target.path);
+        let page = rules.origins.judge(values(lines.headers, "origin"));
+        let origin = match page {
+            Page::Listed(origin) if is_served => Some(Box::from(origin)),
+            _ => None,
+        };
+        let form = Form {
+            is_head: lines.method == "HEAD",
+            is_https: forwarded::is_https(lines.headers, peer, rules.proxies),
+            origin,
+        };
+        let client = forwarded::client(lines.headers, peer, rules.proxies);
+        let asked = if is_served {
+            http(&lines, rules, page, client)
+        } else {
+            of_the_node(&lines, page, client)
+        };
+        Head { length, form, asked }
+    })
 }
 
-/// Reads a head that is HTTP/1.1 with one `Host`, whatever `judge` makes of it.
+/// Does a `HEAD` ask, as far as that is known of a head that is not whole or cannot be read? Its
+/// refusal has no body either (RFC 9110, section 9.3.2).
+pub(super) fn begins_as_head(bytes: &[u8]) -> bool {
+    // RFC 9112, section 2.2: an empty line in front is passed over.
+    let start = bytes.iter().position(|byte| !b"\r\n".contains(byte));
+    start.and_then(|start| bytes.get(start..)).is_some_and(|line| line.starts_with(b"HEAD "))
+}
+
+/// The lines of a head that was read.
+pub(super) struct Lines<'h, 'a> {
+    pub(super) method: &'a str,
+    pub(super) target: Target<'a>,
+    /// Whom it is for; `None`: it does not say, which HTTP/1.0 may.
+    pub(super) host: Option<Authority<'a>>,
+    /// It is HTTP/1.0, not 1.1.
+    pub(super) is_old: bool,
+    pub(super) headers: &'h [Header<'a>],
+}
+
+impl Lines<'_, '_> {
+    /// A request of HTTP/1.0 may ask for something, as probes of balancers do, and change nothing.
+    pub(super) fn check_version(&self) -> Result<(), Refusal> {
+        let is_safe = matches!(self.method, "GET" | "HEAD" | "OPTIONS");
+        if self.is_old && !is_safe { Err(NOT_HTTP_1_1) } else { Ok(()) }
+    }
+}
+
+/// Reads a head of HTTP/1.1, or 1.0, with a good `Host`, whatever `judge` makes of it and its length.
 pub(super) fn read<'a, T>(
     bytes: &'a [u8],
     max_bytes: usize,
-    judge: impl FnOnce(&httparse::Request<'_, 'a>) -> Result<T, Refusal>,
-) -> Result<Option<(T, usize)>, Refusal> {
+    judge: impl FnOnce(Lines<'_, 'a>, usize) -> T,
+) -> Result<Option<T>, Refusal> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Request::new(&mut headers);
     let within = bytes.get(..max_bytes).unwrap_or(bytes);
@@ -130,101 +183,112 @@ pub(super) fn read<'a, T>(
         Err(httparse::Error::Version) => return Err(NOT_HTTP_1_1),
         Err(_) => return Err(Refusal::BadRequest("The request head is malformed")),
     };
-    if head.version != Some(1) {
-        return Err(NOT_HTTP_1_1);
-    }
-    // RFC 9112, section 3.2: exactly one Host.
-    if values(head.headers, "host").count() != 1 {
-        return Err(Refusal::BadRequest("The request needs one Host header"));
-    }
-    judge(&head).map(|judged| Some((judged, length)))
+    let is_old = head.version == Some(0);
+    let target = Target::parse(head.path.unwrap_or_default())?;
+    // RFC 9112, section 3.2: exactly one good Host; one that is there at all in HTTP/1.0.
+    let mut hosts = values(head.headers, "host");
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => Some(
+            Authority::parse(host).ok_or(Refusal::BadRequest("The Host header is malformed"))?,
+        ),
+        (None, _) if is_old => None,
+        _ => return Err(Refusal::BadRequest("The request needs one Host header")),
+    };
+    let lines = Lines {
+        method: head.method.unwrap_or_default(),
+        target,
+        host: target.authority.or(host),
+        is_old,
+        headers: head.headers,
+    };
+    Ok(Some(judge(lines, length)))
 }
 
-fn asked<'a>(
-    head: &httparse::Request<'_, 'a>,
-    rules: Rules<'_>,
-    peer: SocketAddr,
-    serves: impl Fn(&str) -> bool,
+/// Is this path the node's own, whatever the application serves?
+fn is_own(path: &str) -> bool {
+    path.starts_with(CHAT_PATH) || path == "/healthz"
+}
+
+/// What the node answers itself.
+fn of_the_node<'a>(
+    lines: &Lines<'_, 'a>,
+    page: Page<'_>,
+    client: SocketAddr,
 ) -> Result<Asked<'a>, Refusal> {
-    let target = head.path.unwrap_or_default();
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let client = forwarded::client(head.headers, peer, rules.proxies);
-    let is_own = path.starts_with(CHAT_PATH) || path == "/healthz";
-    if !is_own && serves(path) {
-        return http(head, rules, path, query, client);
+    let path = lines.target.path;
+    let room = path.strip_prefix(CHAT_PATH).filter(|room| !room.is_empty() && !room.contains('/'));
+    if path != "/healthz" && room.is_none() {
+        return Err(Refusal::NotFound);
     }
-    let has_body = values(head.headers, "transfer-encoding").next().is_some()
-        || values(head.headers, "content-length").any(|length| length.trim_ascii() != b"0");
+    let has_body = values(lines.headers, "transfer-encoding").next().is_some()
+        || values(lines.headers, "content-length").any(|length| length.trim_ascii() != b"0");
     if has_body {
         return Err(Refusal::BadRequest("A body does not belong here"));
     }
-    if path == "/healthz" {
-        return match head.method {
-            Some("GET") => Ok(Asked::Health { is_head: false }),
-            Some("HEAD") => Ok(Asked::Health { is_head: true }),
-            _ => Err(Refusal::MethodNotAllowed),
-        };
+    match (room, lines.method) {
+        (Some(room), _) => chat(lines, room, page, client).map(Asked::Upgrade),
+        (None, "GET" | "HEAD") => Ok(Asked::Health),
+        (None, _) => Err(Refusal::MethodNotAllowed),
     }
-    chat(head, rules, path, query, client)
 }
 
 /// A WebSocket for a room.
-fn chat<'a>(
-    head: &httparse::Request<'_, 'a>,
-    rules: Rules<'_>,
-    path: &str,
-    query: &str,
+fn chat(
+    lines: &Lines<'_, '_>,
+    room: &str,
+    page: Page<'_>,
     client: SocketAddr,
-) -> Result<Asked<'a>, Refusal> {
-    let room = path.strip_prefix(CHAT_PATH).ok_or(Refusal::NotFound)?;
-    if room.is_empty() || room.contains('/') {
-        return Err(Refusal::NotFound);
+) -> Result<Upgrade, Refusal> {
+    // RFC 6455, section 4.2.1: an upgrade is HTTP/1.1, or higher.
+    if lines.is_old {
+        return Err(NOT_HTTP_1_1);
     }
     let room =
         upgrade::decode_room(room).ok_or(Refusal::BadRequest("The recipe id is malformed"))?;
-    let wants_upgrade = has_token(head.headers, "upgrade", "websocket")
-        && has_token(head.headers, "connection", "upgrade");
-    let handshake = if wants_upgrade { Some(upgrade::handshake(head.headers)?) } else { None };
-    if head.method != Some("GET") {
+    let wants_upgrade = has_token(lines.headers, "upgrade", "websocket")
+        && has_token(lines.headers, "connection", "upgrade");
+    let handshake = if wants_upgrade { Some(upgrade::handshake(lines.headers)?) } else { None };
+    if lines.method != "GET" {
         return Err(Refusal::MethodNotAllowed);
     }
     let Some((accept, subprotocol)) = handshake else { return Err(Refusal::UpgradeRequired) };
-    if single(head.headers, "sec-websocket-version") != Some(b"13") {
+    if single(lines.headers, "sec-websocket-version") != Some(b"13") {
         return Err(Refusal::UnsupportedVersion);
     }
-    if rules.origins.judge(values(head.headers, "origin")) == Page::Refused {
+    if page == Page::Refused {
         return Err(Refusal::OriginNotAllowed);
     }
-    let credential = Credential::find(head.headers, query);
-    Ok(Asked::Upgrade(Upgrade { room, accept, subprotocol, client, credential }))
+    let credential = Credential::find(lines.headers, lines.target.query);
+    Ok(Upgrade { room, accept, subprotocol, client, credential })
 }
 
 /// A request for something of the application's.
 fn http<'a>(
-    head: &httparse::Request<'_, 'a>,
+    lines: &Lines<'_, 'a>,
     rules: Rules<'_>,
-    path: &'a str,
-    query: &'a str,
+    page: Page<'_>,
     client: SocketAddr,
 ) -> Result<Asked<'a>, Refusal> {
-    let text = |name| single(head.headers, name).and_then(|value| std::str::from_utf8(value).ok());
-    let page = rules.origins.judge(values(head.headers, "origin"));
-    let origin = if let Page::Listed(origin) = page { Some(origin) } else { None };
-    let (method, takes_body) = match head.method {
-        Some("GET" | "HEAD") => (Method::Get, false),
-        Some("POST") => (Method::Post, true),
-        Some("PUT") => (Method::Put, true),
-        Some("PATCH") => (Method::Patch, true),
-        Some("DELETE") => (Method::Delete, true),
+    let headers = lines.headers;
+    let text = |name| single(headers, name).and_then(|value| std::str::from_utf8(value).ok());
+    lines.check_version()?;
+    let (method, takes_body) = match lines.method {
+        "GET" | "HEAD" => (Method::Get, false),
+        "POST" => (Method::Post, true),
+        "PUT" => (Method::Put, true),
+        "PATCH" => (Method::Patch, true),
+        "DELETE" => (Method::Delete, true),
         // A browser that is told nothing does not make the request that it asks about.
-        Some("OPTIONS") => return Ok(Asked::Preflight { origin }),
+        "OPTIONS" => {
+            return Ok(Asked::Preflight { is_allowed: matches!(page, Page::Listed(_)) });
+        }
         _ => return Err(Refusal::MethodNotAllowed),
     };
     // Not left to the browser: it hides the answer from the page, but the request has been made.
     if page == Page::Refused {
         return Err(Refusal::OriginNotAllowed);
     }
-    let body_length = body_length(head.headers)?;
+    let body_length = body_length(headers)?;
     if body_length > rules.max_body_bytes {
         return Err(Refusal::BodyTooLarge);
     }
@@ -233,14 +297,12 @@ fn http<'a>(
     }
     Ok(Asked::Http(Http {
         method,
-        is_head: head.method == Some("HEAD"),
-        path,
-        query,
+        path: lines.target.path,
+        query: lines.target.query,
         bearer: text("authorization").and_then(bearer),
         if_none_match: text("if-none-match"),
-        origin,
         body_length,
-        expects_continue: has_token(head.headers, "expect", "100-continue"),
+        expects_continue: has_token(headers, "expect", "100-continue"),
         client,
     }))
 }

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::head;
 use super::port::Ticket;
 use crate::auth::Evidence;
 use crate::id::ConnId;
@@ -67,8 +68,27 @@ impl fmt::Debug for Request<'_> {
     }
 }
 
-/// The answer to a [`Request`]. `Content-Length`, `Connection: close`, and `Cache-Control: no-store`
-/// where it names no other, are the node's to add.
+/// How an answer is written, as far as its request decides that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// Without its body: a `HEAD` asks.
+    pub(crate) is_head: bool,
+    /// A trusted proxy says that its client speaks TLS.
+    pub(crate) is_https: bool,
+    /// A page of this origin may read it.
+    pub(crate) origin: Option<Box<str>>,
+}
+
+impl Form {
+    /// Of a request whose head is not whole, or cannot be read.
+    pub(crate) fn of_unread(bytes: &[u8]) -> Self {
+        Self { is_head: head::begins_as_head(bytes), ..Self::default() }
+    }
+}
+
+/// The answer to a [`Request`]. The node adds `Content-Length`, `Connection: close`, `Vary: Origin`,
+/// and, unless the answer has its own, `Cache-Control: no-store`, `X-Content-Type-Options: nosniff`
+/// and, over TLS, `Strict-Transport-Security`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status, 200 to 599.
@@ -136,8 +156,9 @@ impl Response {
         self
     }
 
-    /// As it is written. A page of `origin` may read it; to a `HEAD` its body is not sent.
-    pub(crate) fn to_bytes(&self, is_head: bool, origin: Option<&str>) -> Vec<u8> {
+    /// As it is written to a request of this form. Browsers use TLS for this host from then on, for
+    /// `secure_seconds`, where that is given: over TLS only (RFC 6797, section 7.2).
+    pub(crate) fn to_bytes(&self, form: &Form, secure_seconds: Option<u64>) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, phrase(self.status));
         let mut line = |name: &str, value: &str| {
             let is_clean = !value.bytes().any(|byte| byte.is_ascii_control());
@@ -149,21 +170,34 @@ impl Response {
         for (name, value) in &self.headers {
             line(name, value);
         }
-        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cache-control")) {
+        let has = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        if !has("cache-control") {
             line("Cache-Control", "no-store");
         }
-        if let Some(origin) = origin {
+        if let Some(origin) = &form.origin {
             line("Access-Control-Allow-Origin", origin);
-            line("Vary", "Origin");
+        }
+        // Whether there is a refusal, or the line above, is the origin's doing, also where none was
+        // sent: what is answered to one page must not be shown to the next by a cache in between
+        // (RFC 9110, section 12.5.5).
+        line("Vary", "Origin");
+        if !has("x-content-type-options") {
+            line("X-Content-Type-Options", "nosniff");
+        }
+        if let Some(seconds) = secure_seconds
+            && !has("strict-transport-security")
+        {
+            line("Strict-Transport-Security", &format!("max-age={seconds}"));
         }
         // RFC 9110, section 8.6: not with these.
-        if !matches!(self.status, 204 | 304) {
+        let has_body = !matches!(self.status, 204 | 304);
+        if has_body {
             line("Content-Length", &self.body.len().to_string());
         }
         line("Connection", "close");
         head.push_str("\r\n");
         let mut bytes = head.into_bytes();
-        if !is_head && !matches!(self.status, 204 | 304) {
+        if has_body && !form.is_head {
             bytes.extend_from_slice(&self.body);
         }
         bytes
@@ -218,26 +252,46 @@ fn phrase(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
-    fn text(response: &Response, is_head: bool, origin: Option<&str>) -> String {
-        String::from_utf8(response.to_bytes(is_head, origin)).unwrap()
+    fn text(response: &Response, form: &Form, secure_seconds: Option<u64>) -> String {
+        String::from_utf8(response.to_bytes(form, secure_seconds)).unwrap()
+    }
+
+    fn lines<'a>(answer: &'a str, name: &str) -> Vec<&'a str> {
+        let lines = answer.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
     }
 
     #[test]
     fn a_response_ends_where_its_length_says() {
         let response = Response::json(200, &[1, 2]).with("ETag", "\"a\"");
         let expected = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: \"a\"\r\n\
-                        Cache-Control: no-store\r\nContent-Length: 5\r\nConnection: close\r\n\r\n[1,2]";
-        assert_eq!(text(&response, false, None), expected);
-        assert_eq!(text(&response, true, None), expected.strip_suffix("[1,2]").unwrap());
+                        Cache-Control: no-store\r\nVary: Origin\r\n\
+                        X-Content-Type-Options: nosniff\r\nContent-Length: 5\r\n\
+                        Connection: close\r\n\r\n[1,2]";
+        assert_eq!(text(&response, &Form::default(), None), expected);
+        let head = Form { is_head: true, ..Form::default() };
+        assert_eq!(text(&response, &head, None), expected.strip_suffix("[1,2]").unwrap());
     }
 
     #[test]
     fn a_page_may_read_what_its_origin_allows() {
-        let response = Response::not_found().with("Cache-Control", "max-age=60");
-        let text = text(&response, false, Some("https://chat.example.com"));
-        assert!(text.contains("\r\nAccess-Control-Allow-Origin: https://chat.example.com\r\n"));
-        assert!(text.contains("\r\nVary: Origin\r\n"));
-        assert!(!text.contains("no-store"));
+        let origin = "https://chat.example.com";
+        let form = Form { origin: Some(origin.into()), ..Form::default() };
+        let text = text(&Response::not_found(), &form, None);
+        assert_eq!(lines(&text, "access-control-allow-origin"), [origin]);
+        assert_eq!(lines(&text, "vary"), ["Origin"]);
+    }
+
+    #[test]
+    fn a_line_of_the_answers_own_takes_the_place_of_ours() {
+        let own = Response::not_found()
+            .with("cache-control", "max-age=60")
+            .with("x-content-type-options", "nosniff")
+            .with("strict-transport-security", "max-age=1");
+        let text = text(&own, &Form::default(), Some(60));
+        assert_eq!(lines(&text, "cache-control"), ["max-age=60"]);
+        assert_eq!(lines(&text, "x-content-type-options"), ["nosniff"]);
+        assert_eq!(lines(&text, "strict-transport-security"), ["max-age=1"]);
     }
 
     #[test]
@@ -248,7 +302,8 @@ mod tests {
 
     #[test]
     fn what_has_no_body_has_no_length() {
-        let text = text(&Response::new(304, "text/plain", &b"x"[..]), false, None);
+        let response = Response::new(304, "text/plain", &b"x"[..]);
+        let text = text(&response, &Form::default(), None);
         assert!(!text.contains("Content-Length") && text.ends_with("\r\n\r\n"));
     }
 }

@@ -52,9 +52,11 @@ mod questions;
 mod reconfigure;
 mod refusal;
 mod request;
+mod respond;
 mod schedule;
 mod session;
 mod shed;
+mod target;
 mod upgrade;
 mod wheel;
 

@@ -56,6 +56,10 @@ pub(crate) struct Policy {
     pub(crate) origins: Origins,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) proxy_protocol: bool,
+    /// The public listeners speak TLS.
+    pub(crate) speaks_tls: bool,
+    /// For how long browsers use TLS for this host, once they have.
+    pub(crate) hsts_seconds: u64,
     /// Connections to the admin listener at once.
     pub(crate) admin_connections: usize,
     /// What an operator's calls must show. `None`: that they come from this host.
@@ -141,6 +145,8 @@ impl Policy {
             origins: Origins::new(&config.http.allowed_origins),
             trusted_proxies: config.http.trusted_proxies.clone(),
             proxy_protocol: config.http.proxy_protocol,
+            speaks_tls: config.tls.is_on(),
+            hsts_seconds: config.http.hsts.get().as_secs(),
             admin_connections: config.admin.connections,
             admin_key: Key::new(&config.admin.key),
         }

@@ -19,6 +19,8 @@ impl Node {
         self.answers.set_max_weight(limits.answer_bytes.get());
         self.ends.set_capacity(limits.recent_ends);
         let old = std::mem::replace(&mut self.policy, Policy::new(config));
+        // Listeners begin and cease to speak TLS with the next start only.
+        self.policy.speaks_tls = old.speaks_tls;
         self.checks.set_limit(self.policy.checks_at_once);
         self.app.on_reload(config);
         let indices: Vec<usize> = self.connections.iter().map(|(index, _)| index).collect();

@@ -14,14 +14,15 @@ use super::app::Reply;
 use super::connection::{Afterwards, Connection};
 use super::ends::{Ending, Unanswered};
 use super::frame::Shared;
-use super::head::{self, Asked, Http, Upgrade};
-use super::http::{Method, Request, Response};
+use super::head::{self, Asked, Head, Http, Upgrade};
+use super::http::{Form, Method, Request, Response};
 use super::identity::{Charge, Checked, Identity};
 use super::legacy::Credential;
 use super::moment::Later;
 use super::port::{Action, Command, Completion, Outcome, Ticket, Work};
 use super::questions::Kind;
 use super::refusal::Refusal;
+use super::respond::{health, preflight};
 use super::upgrade;
 use crate::auth::{Address, Principal};
 use crate::config::AuthMode;
@@ -36,15 +37,12 @@ pub(crate) struct PendingRequest {
     pub(crate) whole: usize,
     /// There once the application is asked.
     pub(super) ticket: Option<Ticket>,
-    is_head: bool,
-    /// Which page may read the answer.
-    origin: Option<Box<str>>,
 }
 
 impl PendingRequest {
-    /// A call of the admin listener: no page reads its answer.
-    pub(crate) fn of_call(whole: usize, is_head: bool) -> Self {
-        Self { whole, ticket: None, is_head, origin: None }
+    /// One of so many bytes.
+    pub(crate) fn new(whole: usize) -> Self {
+        Self { whole, ticket: None }
     }
 
     /// Nothing more is read of it: the application has it.
@@ -52,9 +50,6 @@ impl PendingRequest {
         self.ticket.is_some()
     }
 }
-
-/// The answer to `/healthz`.
-pub(super) const HEALTH: &str = r#"{"status":"ok"}"#;
 
 impl Node {
     /// Bytes that may be a whole request. `checked`: they were seen before, up to their token.
@@ -70,22 +65,27 @@ impl Node {
             return self.on_call(now, index, bytes);
         }
         let (peer, app) = (connection.peer(), &self.app);
-        let asked = head::parse(bytes, self.policy.request_rules(), peer, |path| app.serves(path));
+        let read = head::parse(bytes, self.policy.request_rules(), peer, |path| app.serves(path));
+        let Head { length, form, asked } = match read {
+            Ok(None) => return self.keep(index, bytes.to_vec()),
+            Ok(Some(head)) => head,
+            Err(refusal) => {
+                self.set_form(index, Form::of_unread(bytes));
+                return self.refuse(now, index, refusal);
+            }
+        };
+        // A WebSocket has no answer in HTTP, but for a refusal that is like any other.
+        if !matches!(asked, Ok(Asked::Upgrade(_))) {
+            self.set_form(index, form);
+        }
         match asked {
-            Ok(None) => self.keep(index, bytes.to_vec()),
-            Ok(Some((Asked::Upgrade(upgrade), length))) => {
+            Ok(Asked::Upgrade(upgrade)) => {
                 self.on_upgrade(now, index, &upgrade, bytes, length, checked);
             }
-            Ok(Some((Asked::Http(http), length))) => {
-                self.on_http(now, index, &http, bytes, length, checked);
-            }
-            Ok(Some((Asked::Health { is_head }, _))) => {
-                let response = Response::new(200, "application/json", HEALTH.as_bytes());
-                self.respond(now, index, &response.to_bytes(is_head, None));
-            }
-            Ok(Some((Asked::Preflight { origin }, _))) => {
-                let response = preflight(origin.is_some());
-                self.respond(now, index, &response.to_bytes(false, origin));
+            Ok(Asked::Http(http)) => self.on_http(now, index, &http, bytes, length, checked),
+            Ok(Asked::Health) => self.write_response(now, index, &health()),
+            Ok(Asked::Preflight { is_allowed }) => {
+                self.write_response(now, index, &preflight(is_allowed));
             }
             Err(refusal) => self.refuse(now, index, refusal),
         }
@@ -212,12 +212,7 @@ impl Node {
         connection.is_request = true;
         self.requests += 1;
         let waiting = connection.waiting.get_or_insert_default();
-        waiting.request = Some(PendingRequest {
-            whole,
-            ticket: None,
-            is_head: http.is_head,
-            origin: http.origin.map(Box::from),
-        });
+        waiting.request = Some(PendingRequest::new(whole));
         self.client_is(index, http.client);
         self.has_room(index)?;
         if self.requests > self.policy.requests {
@@ -349,48 +344,4 @@ impl Node {
             self.limiter.charge(now.monotonic, address, evidence);
         }
     }
-
-    /// Writes `response` to whoever may read it; then the connection ends.
-    pub(super) fn write_response(&mut self, now: Now, index: usize, response: &Response) {
-        let request = self.pending_request(index).map(std::mem::take);
-        let (is_head, origin) =
-            request.map_or((false, None), |request| (request.is_head, request.origin));
-        let bytes = response.to_bytes(is_head, origin.as_deref());
-        self.respond(now, index, &bytes);
-        if self.connections.get(index).is_some_and(|c| c.is_request || c.is_admin) {
-            let read_by = now.monotonic + self.policy.response_timeout;
-            self.with_session(index, |session, _| session.ends_by(read_by));
-        }
-    }
-
-    /// Answers in HTTP; then the connection ends.
-    fn respond(&mut self, now: Now, index: usize, response: &[u8]) {
-        self.say_goodbye(now, index, Shared::from(response), None);
-        if let Some(connection) = self.connections.get_mut(index) {
-            connection.is_deaf = true;
-        }
-        self.end_when_written(now, index, Afterwards::Finish);
-    }
-
-    /// Refuses a request.
-    pub(super) fn refuse(&mut self, now: Now, index: usize, refusal: Refusal) {
-        if self.connections.get(index).is_some_and(|connection| !connection.is_admin) {
-            self.metrics.count_refusal(refusal.status());
-        }
-        log::debug!(connection:% = self.id_of(index); "refused: {}", refusal.status());
-        self.note_end(now, index, Ending::Refused(refusal));
-        self.write_response(now, index, &refusal.response());
-    }
-}
-
-/// The answer to a preflight (the Fetch standard, section 3.2.2).
-fn preflight(is_allowed: bool) -> Response {
-    let response = Response { status: 204, headers: Vec::new(), ..Response::not_found() };
-    if !is_allowed {
-        return response;
-    }
-    response
-        .with("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-        .with("Access-Control-Allow-Headers", "Authorization, Content-Type")
-        .with("Access-Control-Max-Age", "600")
 }

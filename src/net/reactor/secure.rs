@@ -42,7 +42,7 @@ const TLS_READ_BYTES: usize = 16 * 1_024;
 
 /// What a client is told that speaks HTTP where TLS is spoken. It cannot read anything else.
 const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n\
-    Connection: close\r\nContent-Length: 82\r\n\r\n\
+    Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\nContent-Length: 82\r\n\r\n\
     {\"error\":\"tls_required\",\"message\":\"This port speaks TLS: use https:// or wss://.\"}";
 
 impl Reactor {

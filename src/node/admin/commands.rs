@@ -14,7 +14,7 @@ use crate::node::app::{Answer, Json, OrderFault, OrderKind, Publish, Reply, Upda
 use crate::node::http::Response;
 use crate::node::port::{Action, Command, Ticket, Work};
 use crate::node::questions::Kind;
-use crate::node::request::HEALTH;
+use crate::node::respond::health;
 use crate::node::upgrade::decode_room;
 use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS};
 use crate::time::{Now, Rfc3339};
@@ -81,7 +81,7 @@ impl Node {
         body: &[u8],
     ) -> Option<Response> {
         let done = match route {
-            Route::Health => Ok(Response::new(200, "application/json", HEALTH.as_bytes())),
+            Route::Health => Ok(health()),
             Route::Ready => Ok(self.readiness()),
             Route::Stats => return self.collect(now, index, true),
             Route::Metrics => return self.collect(now, index, false),

@@ -25,9 +25,10 @@ use self::call::{Call, Route};
 use super::Node;
 use super::connection::Connection;
 use super::frame::Shared;
-use super::http::Response;
+use super::http::{Form, Response};
 use super::outside::Probes;
 use super::port::Refused;
+use super::refusal::Refusal;
 use super::request::PendingRequest;
 use crate::id::ConnId;
 use crate::time::{Instant, Now};
@@ -86,13 +87,15 @@ impl Node {
         let (call, length) = match call::parse(bytes, policy.header_bytes, policy.body_bytes) {
             Ok(None) => return self.keep(index, bytes.to_vec()),
             Ok(Some(parsed)) => parsed,
-            Err(refusal) => return self.write_response(now, index, &refusal.response()),
+            Err(refusal) => {
+                self.set_form(index, Form::of_unread(bytes));
+                return self.write_response(now, index, &refusal.response());
+            }
         };
-        let whole = length.saturating_add(call.body_length);
-        let is_new = self.expect_call(index, whole, call.is_head());
+        self.set_form(index, Form { is_head: call.is_head(), ..Form::default() });
         let Some(connection) = self.connections.get(index) else { return };
-        let route = match self.judge_call(connection, &call) {
-            Ok(route) => route,
+        let (route, body_length) = match self.judge_call(connection, &call) {
+            Ok(judged) => judged,
             Err(response) => {
                 if matches!(response.status, 401 | 403) {
                     self.deny(now, index);
@@ -100,6 +103,8 @@ impl Node {
                 return self.write_response(now, index, &response);
             }
         };
+        let whole = length.saturating_add(body_length);
+        let is_new = self.expect_call(index, whole);
         let Some(body) = bytes.get(length..whole) else {
             self.keep(index, bytes.to_vec());
             if is_new && call.expects_continue {
@@ -114,15 +119,15 @@ impl Node {
     }
 
     /// Notes what is known of a call. True: nothing was before.
-    fn expect_call(&mut self, index: usize, whole: usize, is_head: bool) -> bool {
+    fn expect_call(&mut self, index: usize, whole: usize) -> bool {
         let Some(connection) = self.connections.get_mut(index) else { return false };
         let request = &mut connection.waiting.get_or_insert_default().request;
         let is_new = request.is_none();
-        request.get_or_insert_with(|| PendingRequest::of_call(whole, is_head));
+        request.get_or_insert_with(|| PendingRequest::new(whole));
         is_new
     }
 
-    /// May this be called, by whoever calls it?
+    /// May this be called, by whoever calls it? With what is called comes the length of the body.
     ///
     /// A browser on the operator's own host can be made to call by any page it shows. Such a call
     /// names its page's `Origin`, and is refused whatever it asks for: nothing here is for pages. An
@@ -133,7 +138,7 @@ impl Node {
         &self,
         connection: &Connection,
         call: &Call<'a>,
-    ) -> Result<Route<'a>, Response> {
+    ) -> Result<(Route<'a>, usize), Response> {
         let is_here = connection.peer().ip().is_loopback() && call.is_for_loopback();
         if self.policy.admin_key.is_none() && !is_here {
             return Err(Response::error(
@@ -155,14 +160,16 @@ impl Node {
         if !route.takes(call.method) {
             return Err(Response::method_not_allowed(route.allow()));
         }
+        call.version.map_err(Refusal::response)?;
         if call.is_of_other_type {
             let message = "The body's Content-Type must be application/json";
             return Err(Response::error(415, "unsupported_media_type", message));
         }
-        if call.body_length > 0 && !route.is_command() {
+        let body_length = call.body_length.map_err(Refusal::response)?;
+        if body_length > 0 && !route.is_command() {
             return Err(Response::error(400, "bad_request", "A body does not belong here"));
         }
-        Ok(route.clone())
+        Ok((route.clone(), body_length))
     }
 
     fn deny(&mut self, now: Now, index: usize) {

@@ -15,8 +15,21 @@ fn head(path: &str, more: &str) -> String {
 fn parse_with<'a>(text: &'a str, origins: &[&str]) -> Result<Option<(Asked<'a>, usize)>, Refusal> {
     let origins: Vec<_> = origins.iter().map(|&origin| origin.to_owned()).collect();
     let origins = Origins::new(&origins);
-    let rules = Rules { max_bytes: 8_192, max_body_bytes: 1_000, origins: &origins, proxies: &[] };
+    match read_with(text, &origins)? {
+        Some(head) => head.asked.map(|asked| Some((asked, head.length))),
+        None => Ok(None),
+    }
+}
+
+fn read_with<'a>(text: &'a str, origins: &Origins) -> Result<Option<Head<'a>>, Refusal> {
+    let rules = Rules { max_bytes: 8_192, max_body_bytes: 1_000, origins, proxies: &[] };
     parse(text.as_bytes(), rules, PEER, |path| path.starts_with("/v1/recipes"))
+}
+
+/// How the answer to a request is written.
+fn form(text: &str, origins: &[&str]) -> Form {
+    let origins: Vec<_> = origins.iter().map(|&origin| origin.to_owned()).collect();
+    read_with(text, &Origins::new(&origins)).unwrap().unwrap().form
 }
 
 fn room(text: &str) -> Result<String, Refusal> {
@@ -116,11 +129,10 @@ fn what_is_refused_is_refused_in_order() {
 #[test]
 fn the_health_route_takes_get() {
     let health = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
-    let asked = Asked::Health { is_head: false };
-    assert_eq!(parse_with(health, &[]), Ok(Some((asked, health.len()))));
+    assert_eq!(parse_with(health, &[]), Ok(Some((Asked::Health, health.len()))));
     let head = health.replacen("GET", "HEAD", 1);
-    let asked = Asked::Health { is_head: true };
-    assert_eq!(parse_with(&head, &[]), Ok(Some((asked, head.len()))));
+    assert_eq!(parse_with(&head, &[]), Ok(Some((Asked::Health, head.len()))));
+    assert!(form(&head, &[]).is_head && !form(health, &[]).is_head);
     assert_eq!(parse_with(&health.replacen("GET", "POST", 1), &[]), Err(Refusal::MethodNotAllowed));
 }
 
@@ -164,20 +176,18 @@ fn a_request_of_the_applications_is_read_with_its_body_and_token() {
     let http = served(text, &[]).unwrap();
     let expected = Http {
         method: Method::Post,
-        is_head: false,
         path: "/v1/recipes",
         query: "a=b",
         bearer: Some("x.y.z"),
         if_none_match: None,
-        origin: None,
         body_length: 12,
         expects_continue: true,
         client: PEER,
     };
     assert_eq!(http, expected);
     assert!(!format!("{http:?}").contains("x.y.z"));
-    let allowed = served(text, &["https://a.example"]).unwrap();
-    assert_eq!(allowed.origin, Some("https://a.example"));
+    assert_eq!(form(text, &[]).origin, None);
+    assert_eq!(form(text, &["https://a.example"]).origin.as_deref(), Some("https://a.example"));
     assert_eq!(served(text, &["https://b.example"]), Err(Refusal::OriginNotAllowed));
 }
 
@@ -207,10 +217,102 @@ fn a_body_has_one_length_within_the_bound() {
 #[test]
 fn a_preflight_says_which_page_asks() {
     let text = "OPTIONS /v1/recipes HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n\r\n";
-    let origin = |origins: &[&str]| match parse_with(text, origins) {
-        Ok(Some((Asked::Preflight { origin }, _))) => origin.map(str::to_owned),
+    let is_allowed = |origins: &[&str]| match parse_with(text, origins) {
+        Ok(Some((Asked::Preflight { is_allowed }, _))) => is_allowed,
         other => panic!("{other:?}"),
     };
-    assert_eq!(origin(&["https://a.example"]).as_deref(), Some("https://a.example"));
-    assert_eq!(origin(&[]), None);
+    assert!(is_allowed(&["https://a.example"]) && !is_allowed(&["https://b.example"]));
+    assert!(!is_allowed(&[]));
+}
+
+#[test]
+fn an_absolute_target_is_as_good_as_a_path() {
+    let asked = |target: &str| {
+        let text = head("/v1/chat/soup", "").replacen("/v1/chat/soup", target, 1);
+        room(&text)
+    };
+    for target in [
+        "http://localhost/v1/chat/soup",
+        "HTTPS://elsewhere.example:443/v1/chat/soup?x=1",
+        "http://[::1]/v1/chat/soup",
+    ] {
+        assert_eq!(asked(target).as_deref(), Ok("soup"), "{target}");
+    }
+    for nothing in
+        ["http://a", "http://a?/v1/chat/soup", "http://a//v1/chat/soup", "ws://a/v1/chat/soup"]
+    {
+        assert_eq!(asked(nothing), Err(Refusal::NotFound), "{nothing}");
+    }
+    for bad in ["http://", "http:///v1/chat/soup", "http://u@a/v1/chat/soup"] {
+        assert!(matches!(asked(bad), Err(Refusal::BadRequest(_))), "{bad}");
+    }
+    // It takes the place of a Host, which has to be good all the same.
+    let absolute = head("http://a/v1/chat/soup", "");
+    assert!(room(&absolute.replacen("Host: localhost", "Host: b", 1)).is_ok());
+    assert!(room(&absolute.replacen("Host: localhost", "Host: b c", 1)).is_err());
+    assert!(room(&absolute.replacen("Host: localhost\r\n", "", 1)).is_err());
+}
+
+#[test]
+fn a_bad_host_is_refused_in_every_version() {
+    for version in ["1.0", "1.1"] {
+        let with = |hosts: &str| {
+            let text = format!("GET /healthz HTTP/{version}\r\n{hosts}\r\n");
+            parse_with(&text, &[]).map(|_| ())
+        };
+        assert_eq!(with("Host: a.example:80\r\n"), Ok(()));
+        for bad in ["Host: a b\r\n", "Host: u@a\r\n", "Host: a/\r\n", "Host:\r\n", "Host: a:x\r\n"]
+        {
+            let malformed = Refusal::BadRequest("The Host header is malformed");
+            assert_eq!(with(bad), Err(malformed), "{bad}");
+        }
+        assert!(with("Host: a\r\nHost: a\r\n").is_err());
+        assert_eq!(with("").is_ok(), version == "1.0");
+    }
+}
+
+#[test]
+fn http_1_0_asks_and_changes_nothing() {
+    let ask = |method: &str, path: &str| {
+        let text = format!("{method} {path} HTTP/1.0\r\n\r\n");
+        parse_with(&text, &[]).map(|asked| asked.is_some())
+    };
+    for method in ["GET", "HEAD"] {
+        assert_eq!(ask(method, "/healthz"), Ok(true), "{method}");
+        assert_eq!(ask(method, "/v1/recipes"), Ok(true), "{method}");
+    }
+    assert_eq!(ask("OPTIONS", "/v1/recipes"), Ok(true));
+    assert_eq!(ask("POST", "/v1/recipes"), Err(NOT_HTTP_1_1));
+    assert_eq!(ask("GET", "/v1/chat/soup"), Err(NOT_HTTP_1_1));
+    assert_eq!(ask("GET", "/nothing"), Err(Refusal::NotFound));
+    assert_eq!(ask("POST", "/nothing"), Err(Refusal::NotFound));
+}
+
+#[test]
+fn a_path_is_judged_before_a_body() {
+    for lines in
+        ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length: x\r\n"]
+    {
+        let ask = |path: &str| {
+            let text = format!("POST {path} HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+            parse_with(&text, &[]).map(|_| ())
+        };
+        for nothing in ["/", "/nothing", "/v1/chat/", "/v1/chat/a/b", "/healthz/"] {
+            assert_eq!(ask(nothing), Err(Refusal::NotFound), "{nothing} {lines}");
+        }
+        for own in ["/healthz", "/v1/chat/soup", "/v1/chat/.."] {
+            let refusal = Refusal::BadRequest("A body does not belong here");
+            assert_eq!(ask(own), Err(refusal), "{own} {lines}");
+        }
+    }
+}
+
+#[test]
+fn a_head_that_cannot_be_read_may_still_be_one() {
+    for text in ["HEAD / HTTP/3.0\r\n", "HEAD ", "\r\n\r\nHEAD /x", "\nHEAD \0"] {
+        assert!(begins_as_head(text.as_bytes()), "{text}");
+    }
+    for text in ["", "\r\n", "HEA", "HEADS /", "head / ", " HEAD /", "GET HEAD "] {
+        assert!(!begins_as_head(text.as_bytes()), "{text}");
+    }
 }

@@ -9,6 +9,7 @@ mod drain;
 mod ends;
 mod frames;
 mod hostile;
+mod http;
 mod later;
 mod legacy;
 mod limits;
