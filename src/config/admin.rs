@@ -23,8 +23,9 @@ pub struct Admin {
     ///
     /// Range: empty, or a path.
     pub key_file: String,
-    /// Connections to it at once; more are dropped. They count towards no limit of the public
-    /// listeners, and so many descriptors are kept for them.
+    /// Connections to it at once. For one more, a connection gives way that is answered, or whose
+    /// call is not whole, or whose answer is not read; if all are being answered, it is dropped. They
+    /// count towards no limit of the public listeners, and so many descriptors are kept for them.
     ///
     /// Range: 1 to 1024 connections.
     pub connections: usize,

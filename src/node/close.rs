@@ -153,6 +153,7 @@ impl Node {
         self.weigh_nothing(index);
         if connection.is_admin {
             self.admin.connections -= 1;
+            self.admin.places.remove(ConnId::new(index as u32, connection.generation));
             return;
         }
         self.count_phase(connection.session.phase(), -1);

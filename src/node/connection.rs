@@ -269,13 +269,18 @@ impl Connection {
     pub(crate) fn is_full(&self, policy: &Policy) -> bool {
         let phase = self.session.phase();
         if phase == Phase::Handshaking {
-            return self.waiting.as_ref().is_some_and(|waiting| {
-                let is_asked = waiting.request.as_ref().is_some_and(PendingRequest::is_asked);
-                waiting.check.is_some() || is_asked
-            });
+            return self.awaits_answer();
         }
         phase.is_authenticated()
             && (self.waiting_texts() >= policy.waiting_messages || self.owes_output(policy))
+    }
+
+    /// Its request is with the application, or its token is being checked.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| {
+            let is_asked = waiting.request.as_ref().is_some_and(PendingRequest::is_asked);
+            waiting.check.is_some() || is_asked
+        })
     }
 
     /// Half of the outbox is taken: the peer's own requests wait, so that only what others say can

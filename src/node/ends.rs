@@ -43,6 +43,8 @@ pub(super) enum Ending {
 pub(super) enum Unanswered {
     /// No whole request came in time.
     NoRequest,
+    /// It had a place in a small table that was full, and no whole request, when a newer one came.
+    GaveWay,
     /// The proxy did not say whom it was called by.
     BadProxyHeader,
     /// The proxy's client holds too many pending connections for even a refusal.

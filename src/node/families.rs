@@ -330,7 +330,7 @@ impl Node {
     fn limit_hits(&self) -> Numbers {
         let metrics = &self.metrics;
         let refused = [
-            ("connections", metrics.dropped_at_accept + metrics.refused_full),
+            ("connections", metrics.dropped_at_accept + metrics.gave_way + metrics.refused_full),
             ("pending_per_ip", metrics.refused_pending + metrics.dropped_by_address),
             ("auth_per_minute_per_ip", metrics.refused_attempts),
             ("connections_per_user", metrics.closes(CloseReason::ConnectionLimit)),
@@ -343,7 +343,7 @@ impl Node {
             ("work_total", metrics.refused_questions + metrics.crowded_messages),
             ("http_requests", metrics.refused_requests),
             ("worker_queue", metrics.refused_work),
-            ("admin_connections", metrics.admin_dropped),
+            ("admin_connections", metrics.admin_dropped + metrics.admin_gave_way),
         ];
         let all = refused.into_iter().chain(self.forgotten_early());
         all.map(|(limit, count)| (vec![limit.into()], count)).collect()

@@ -36,6 +36,10 @@ fn of_drop(why: Unanswered) -> &'static str {
             "No whole request came within http.header_timeout: a probe that only connects, a \
              client that is very slow, or one that speaks TLS to a port that does not"
         }
+        Unanswered::GaveWay => {
+            "The server was full, and this connection, which was to be refused, had not sent its \
+             request when newer ones came. See limits.connections and limits.pending"
+        }
         Unanswered::BadProxyHeader => {
             "A trusted proxy did not begin with the PROXY protocol. Turn it on there, or set \
              http.proxy_protocol to false"

@@ -94,8 +94,14 @@ pub struct Metrics {
     pub admin_calls: u64,
     /// Of these, the ones that did not show the key, or came from where they must not.
     pub admin_denied: u64,
-    /// TCP connections to the admin listener that were dropped because it had too many.
+    /// TCP connections to the admin listener that were dropped because every place was taken by a
+    /// request that is being answered.
     pub admin_dropped: u64,
+    /// Connections to the admin listener that gave way to newer ones: silent, unfinished, or not
+    /// reading.
+    pub admin_gave_way: u64,
+    /// Connections beyond the bound on all that gave way to newer ones before they could be refused.
+    pub gave_way: u64,
     /// How late timers were handled, in microseconds after the deadline.
     pub timer_lateness: Histogram,
     /// How long authentication took, in microseconds from the 101 to its acknowledgement.

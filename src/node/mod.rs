@@ -45,6 +45,7 @@ mod moment;
 mod operator;
 mod outbox;
 mod outside;
+mod places;
 mod policy;
 mod port;
 mod proxy;
@@ -91,6 +92,7 @@ use self::legacy::Noticed;
 use self::limits::PendingTable;
 use self::operator::Orders;
 use self::outbox::Pool;
+use self::places::Places;
 use self::policy::Policy;
 use self::questions::Questions;
 use self::shed::HeldOutside;
@@ -117,6 +119,10 @@ pub struct Node {
     /// HTTP requests that are read, asked or answered.
     requests: usize,
     admin: Desk,
+    /// Connections beyond the bound, each in a slot for a refusal.
+    refusals: Places,
+    /// A socket has given its place to another, and the driver does not know yet.
+    is_place_given: bool,
     connections: Slab<Connection>,
     wheel: Wheel,
     rooms: Groups,
@@ -191,6 +197,8 @@ impl Node {
             noticed: Noticed::default(),
             requests: 0,
             admin: Desk::default(),
+            refusals: Places::default(),
+            is_place_given: false,
             connections: Slab::with_capacity(slots),
             wheel: Wheel::with_capacity(slots),
             rooms: Groups::new(&seed.derive("rooms"), slots),
@@ -225,19 +233,26 @@ impl Node {
     /// # Errors
     /// [`Refused`]: there is no slot; the driver drops the socket.
     pub fn handle_accept(&mut self, now: Now, peer: SocketAddr) -> Result<ConnId, Refused> {
-        let slots = self.policy.connections.saturating_add(SLOTS_FOR_REFUSALS);
-        let pending = self.policy.pending.saturating_add(SLOTS_FOR_REFUSALS);
-        if self.public_connections() >= slots || self.pending() >= pending {
-            self.metrics.dropped_at_accept += 1;
-            return Err(Refused::Full);
-        }
         // A proxy's sockets are its clients', and not counted before they are known.
         let is_proxy = forwarded::is_trusted(peer.ip(), &self.policy.trusted_proxies);
         if !is_proxy && self.holds_too_many(Address::from(peer.ip())) {
             self.metrics.dropped_by_address += 1;
             return Err(Refused::Address);
         }
+        let beyond = |beyond: usize| {
+            self.public_connections() >= self.policy.connections.saturating_add(beyond)
+                || self.pending() >= self.policy.pending.saturating_add(beyond)
+        };
+        let (is_full, has_no_slot) = (beyond(0), beyond(SLOTS_FOR_REFUSALS));
+        if has_no_slot && !self.make_room_for_refusal(now) {
+            self.metrics.dropped_at_accept += 1;
+            return Err(Refused::Full);
+        }
         let index = self.insert(now, peer);
+        if is_full {
+            // Of each of the two bounds there are as many slots.
+            self.refusals.push(self.id_of(index), 2 * SLOTS_FOR_REFUSALS);
+        }
         self.count_phase(Phase::Handshaking, 1);
         if is_proxy {
             self.expect_client(index);
@@ -258,7 +273,8 @@ impl Node {
 
     /// The next thing to do; `None`: nothing more for now.
     pub fn poll_action(&mut self) -> Option<Action> {
-        if self.actions.is_empty() && self.should_flush() {
+        self.is_place_given &= !self.actions.is_empty();
+        if self.actions.is_empty() && self.has_too_much_output() {
             // All was tried by now: who has not taken what is queued is slow.
             self.relieve(self.relieved_at);
         }

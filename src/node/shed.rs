@@ -76,10 +76,15 @@ impl Connection {
 }
 
 impl Node {
-    /// Is more queued for readers than may be? A driver that has work left in its turn should write
-    /// first then: [`poll_action`](Node::poll_action) until it is `None`.
+    /// Is more queued for readers than may be, or has a socket given way that holds a descriptor
+    /// still? A driver that has work left in its turn should do first what the node wants done:
+    /// [`poll_action`](Node::poll_action) until it is `None`.
     #[must_use]
     pub fn should_flush(&self) -> bool {
+        self.is_place_given || self.has_too_much_output()
+    }
+
+    pub(super) fn has_too_much_output(&self) -> bool {
         self.pool.held() > self.policy.outbound_total
     }
 
@@ -143,7 +148,7 @@ impl Node {
             self.forget_input(index);
         }
         // What the driver has not tried to write yet says nothing about its readers.
-        while self.flushes == 0 && self.should_flush() {
+        while self.flushes == 0 && self.has_too_much_output() {
             if let Some(index) = self.output.heaviest(Side::Strangers) {
                 self.metrics.shed_readers += 1;
                 self.stop_writing(now, index);
@@ -299,7 +304,7 @@ impl Node {
             .connections
             .iter()
             .any(|(index, c)| !c.outbox.is_empty() && !c.is_admin && !c.is_over && !is_slow(index));
-        if self.should_flush() && !unwritten {
+        if self.has_too_much_output() && !unwritten {
             return Err(format!("{} bytes are queued for slow readers", self.pool.held()));
         }
         Ok(())

@@ -215,6 +215,12 @@ impl Reactor {
         if !is_admin {
             self.begin_tls(id);
         }
+        // Mostly its call is in the socket already. It is read before a newer one can make this one
+        // give way, which must not go by what was not looked at.
+        if is_admin {
+            self.schedule.charge(1);
+            self.read(id);
+        }
     }
 
     pub(super) fn hang_up(&mut self, id: ConnId, why: Hangup) {

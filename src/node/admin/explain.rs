@@ -199,6 +199,7 @@ fn parts(how: Ending) -> Parts {
         Ending::Dropped(why) => {
             let reason = match why {
                 Unanswered::NoRequest => "no_request",
+                Unanswered::GaveWay => "gave_way",
                 Unanswered::BadProxyHeader => "bad_proxy_header",
                 Unanswered::Address => "pending_per_ip",
             };

@@ -27,6 +27,7 @@ use super::connection::Connection;
 use super::frame::Shared;
 use super::http::{Form, Response};
 use super::outside::Probes;
+use super::places::Places;
 use super::port::Refused;
 use super::refusal::Refusal;
 use super::request::PendingRequest;
@@ -36,8 +37,10 @@ use crate::time::{Instant, Now};
 /// What the node keeps for its admin listener.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
-    /// Slots that are taken by its connections.
+    /// Slots that are taken by its connections, those included that have given way and that the
+    /// driver has not closed yet.
     pub(super) connections: usize,
+    pub(super) places: Places,
     denials: MinuteThrottle,
     pub(super) probes: Probes,
 }
@@ -65,11 +68,12 @@ impl MinuteThrottle {
 
 impl Node {
     /// A socket was accepted on the admin listener. It counts towards no limit of the public ones.
+    /// Where all places are taken, the oldest request that is not whole gives way to it.
     ///
     /// # Errors
-    /// [`Refused`]: `admin.connections` are there already; the driver drops the socket.
+    /// [`Refused`]: `admin.connections` requests are being answered; the driver drops the socket.
     pub fn handle_accept_admin(&mut self, now: Now, peer: SocketAddr) -> Result<ConnId, Refused> {
-        if self.admin.connections >= self.policy.admin_connections {
+        if !self.has_place_for_operator(now) {
             self.metrics.admin_dropped += 1;
             return Err(Refused::Full);
         }
@@ -78,7 +82,9 @@ impl Node {
         if let Some(connection) = self.connections.get_mut(index) {
             connection.is_admin = true;
         }
-        Ok(self.id_of(index))
+        let id = self.id_of(index);
+        self.admin.places.push(id, usize::MAX);
+        Ok(id)
     }
 
     /// Bytes that may be a whole call.

@@ -16,6 +16,7 @@ mod limits;
 mod operator;
 mod orders;
 mod origins;
+mod places;
 mod proxies;
 mod publish;
 mod reconfigure;
