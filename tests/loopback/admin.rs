@@ -1,5 +1,9 @@
 //! The operator's listener beside a chat.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -104,9 +108,9 @@ fn an_operator_is_answered_during_a_storm() {
     let address = server.address;
     let storm = std::thread::spawn(move || {
         for _ in 0..2_000 {
-            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            let mut stream = TcpStream::connect(address).unwrap();
             // Refused, reset or taken: a storm does not look back.
-            let _ = std::io::Write::write_all(&mut stream, &life);
+            let _ = stream.write_all(&life);
         }
     });
     let mut calls = 0;
@@ -135,6 +139,31 @@ fn an_admin_port_that_is_taken_stops_the_start_and_says_what_to_do() {
     assert_eq!(code, Some(1));
     assert!(said.contains(&format!("cannot listen on {address} (admin.listen)")), "{said}");
     assert!(said.contains("VESTIBULE_ADMIN__LISTEN"), "{said}");
+}
+
+#[test]
+fn silent_sockets_keep_no_call_waiting() {
+    let server = Server::open("");
+    let mut witness = Witness::new(&server);
+    let before = server.descriptors();
+    // Four times as many as there are places; the server has closed all but 16 of them.
+    let silent: Vec<_> = (0..64).map(|_| TcpStream::connect(server.admin).unwrap()).collect();
+    let began = now();
+    for _ in 0..5 {
+        assert_eq!(server.ask("GET /readyz", "").0, 200);
+    }
+    // Not one of them was waited for: a silent one has 5 seconds.
+    assert!(began.elapsed() < Duration::from_secs(4));
+    assert!(server.descriptors() <= before + 16);
+    // What a balancer's simplest check sends.
+    let mut probe = TcpStream::connect(server.admin).unwrap();
+    probe.set_read_timeout(Some(PATIENCE)).unwrap();
+    probe.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    probe.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    drop((silent, probe));
+    server.assert_descriptors_return_to(before, &mut witness);
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn an_address_that_fills_the_table_does_so_at_its_cost() {
         config.admin.connections = 4;
         config.admin.key = "0123456789abcdef0123456789abcdef".to_owned();
     });
-    let mut from =
+    let from =
         |world: &mut World, last: u8| world.operator_from(&format!("192.0.2.{last}")).unwrap();
     let slow = from(&mut world, 1);
     for _ in 0..50 {
@@ -139,7 +139,7 @@ fn fewer_places_after_a_reload_hold_from_the_next_call_on() {
     let mut config = Config::default();
     config.auth.secret = SECRET.to_owned();
     config.admin.connections = 2;
-    let verifier = crate::auth::Verifier::new(&config.auth).unwrap();
+    let verifier = Verifier::new(&config.auth).unwrap();
     world.node.reconfigure(world.now, &config, verifier);
     assert_eq!(world.closed, []);
     world.caller("");
