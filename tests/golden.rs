@@ -273,7 +273,6 @@ fn errors_say_what_the_fixtures_say() {
     let id = alice;
     assert_golden("server_error_invalid_json", &world.say(id, "{\"type\":"));
     assert_golden("server_error_invalid_message", &world.chat(id, "msg_3", ""));
-    assert_golden("server_error_unknown_type", &world.say(id, &envelope("x", "msg_4", &json!({}))));
     assert_golden("server_error_backend_unavailable", &world.chat(id, "msg_6", "unavailable"));
     assert_golden("server_error_backend_timeout", &world.chat(id, "msg_7", "timeout"));
     assert_golden("server_error_internal", &world.chat(id, "msg_8", "fault"));

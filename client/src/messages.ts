@@ -24,7 +24,6 @@ export type ReauthReason = 'token_expiring' | 'session_age' | 'requested';
 export type ErrorCode =
   | 'invalid_json'
   | 'invalid_message'
-  | 'unknown_type'
   | 'rate_limited'
   | 'backend_unavailable'
   | 'backend_timeout'

@@ -48,8 +48,8 @@ pub struct Limits {
     ///
     /// Range: 0 or more addresses.
     pub addresses: usize,
-    /// Chat messages a minute on one connection, and the burst. 0: no limit, for trusted clients
-    /// and load tests.
+    /// Chat messages a minute on one connection, and the burst. Messages of an unknown type, which
+    /// are ignored, count among them. 0: no limit, for trusted clients and load tests.
     ///
     /// Range: 0 to 4294967295 messages.
     pub messages_per_minute: u32,

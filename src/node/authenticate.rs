@@ -57,6 +57,9 @@ impl Node {
 
     /// The token that came with the request is good: from here on it is as after an `auth`.
     pub(super) fn enter(&mut self, now: Now, index: usize, principal: &Principal) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.session.set_old_client();
+        }
         match self.reserve(now, index, None, principal) {
             Ok(reserved) => self.ask_to_join(now, index, None, principal, reserved),
             Err(reason) => {

@@ -79,6 +79,7 @@ impl Node {
             Verdict::Refuse { error, message, request_id, retry_after } => {
                 self.send_error(now, index, error, message, request_id, retry_after);
             }
+            Verdict::Ignore => {}
             Verdict::Close(reason) => self.close(now, index, reason),
         }
     }

@@ -240,6 +240,7 @@ impl Node {
         let messages = vec![
             message("in", "auth", metrics.auth_in),
             message("in", "chat_message", metrics.chats_in),
+            message("in", "unknown", metrics.unknown_in),
             message("in", "invalid", metrics.invalid_in),
             message("out", "recipe_update", metrics.updates_out),
             message("out", "chat_message", metrics.chats_out),

@@ -6,7 +6,7 @@ use super::legacy::Legacy;
 use super::session::{Phase, Verdict};
 use super::{Action, Node, head};
 use crate::id::ConnId;
-use crate::protocol::{self, ClientMessage, CloseReason, Parsed};
+use crate::protocol::{self, ClientMessage, CloseReason, Fault, Parsed};
 use crate::time::Now;
 
 /// Frames that cost as much as one unit of pending work, some 10 µs: 0.25 µs each were measured.
@@ -226,9 +226,9 @@ impl Node {
             self.close(now, index, CloseReason::TooManyAuthAttempts);
             return;
         }
-        let Some(connection) = self.connections.get(index) else { return };
         let parsed = protocol::parse(text);
-        self.metrics.count_in(&parsed);
+        self.note_message(index, &parsed);
+        let Some(connection) = self.connections.get(index) else { return };
         let verdict = connection.session.judge_first(&parsed);
         if verdict == Verdict::Close(CloseReason::FirstMessageNotAuth) {
             self.notice_legacy(now, index, Legacy::FirstMessage);
@@ -237,10 +237,13 @@ impl Node {
     }
 
     /// A text of an authenticated connection: a re-authentication is handled at once, everything
-    /// else in its order.
+    /// else in its order. What is ignored waits for no answer either.
     fn on_member_text(&mut self, now: Now, index: usize, text: &str) {
+        let parsed = self.parse(now, index, text);
+        if let Ok(ClientMessage::Unknown) = parsed {
+            return self.take_text(now, index, text, &parsed);
+        }
         let Some(connection) = self.connections.get_mut(index) else { return };
-        let parsed = protocol::parse(text);
         let is_auth = is_auth(&parsed);
         if !is_auth
             && let Some(waiting) = &mut connection.waiting
@@ -258,6 +261,16 @@ impl Node {
         self.take_text(now, index, text, &parsed);
     }
 
+    /// Reads a text as its sender's version has it. An old client's message gets an id like one of
+    /// the server's own.
+    fn parse<'a>(&mut self, now: Now, index: usize, text: &'a str) -> Parsed<'a> {
+        if self.connections.get(index).is_some_and(|c| c.session.is_old_client()) {
+            protocol::parse_old(text, || self.ids.next(now.unix).as_str().to_owned())
+        } else {
+            protocol::parse(text)
+        }
+    }
+
     /// Handles a text of an authenticated connection whose turn has come, whether it was read just
     /// now or has waited.
     ///
@@ -273,9 +286,22 @@ impl Node {
             }
             return;
         }
-        self.metrics.count_in(parsed);
+        self.note_message(index, parsed);
+        let Some(connection) = self.connections.get_mut(index) else { return };
         let verdict = connection.session.judge(now.monotonic, &self.policy, parsed);
         self.carry_out(now, index, verdict);
+    }
+
+    /// Counts a message. Of one that is not understood, the operator is told the field at fault: in
+    /// the log, and in what is known of the connection. Never its value, which may be a token.
+    fn note_message(&mut self, index: usize, parsed: &Parsed<'_>) {
+        self.metrics.count_in(parsed);
+        if let Some(fault) = Fault::of(parsed)
+            && let Some(connection) = self.connections.get_mut(index)
+        {
+            connection.session.set_fault(fault);
+            log::debug!(connection:% = self.id_of(index); "not understood: {}", fault.text());
+        }
     }
 
     /// An answer is there, or output has gone: what waited for it is handled, and then what waits in
@@ -300,7 +326,8 @@ impl Node {
             let is_free = waiting.message.is_none() && !is_crowded;
             let next = auth.or_else(|| is_free.then(|| waiting.pop()).flatten());
             let Some(text) = next else { break };
-            self.take_text(now, index, &text, &protocol::parse(&text));
+            let parsed = self.parse(now, index, &text);
+            self.take_text(now, index, &text, &parsed);
         }
         if is_crowded {
             self.wait_in_crowd(index);

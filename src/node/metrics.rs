@@ -64,6 +64,8 @@ pub struct Metrics {
     pub chats_in: u64,
     /// Messages that came and could not be understood.
     pub invalid_in: u64,
+    /// Messages of an unknown type that came and were ignored.
+    pub unknown_in: u64,
     /// `recipe_update` messages that were queued for peers.
     pub updates_out: u64,
     /// Chat messages that were queued for peers.
@@ -197,6 +199,7 @@ impl Metrics {
         *match parsed {
             Ok(ClientMessage::Auth { .. }) => &mut self.auth_in,
             Ok(ClientMessage::Chat { .. }) => &mut self.chats_in,
+            Ok(ClientMessage::Unknown) => &mut self.unknown_in,
             Err(_) => &mut self.invalid_in,
         } += 1;
     }

@@ -12,6 +12,7 @@
 //! return value.
 
 mod clocks;
+mod flags;
 mod phase;
 mod pings;
 mod told;
@@ -19,12 +20,13 @@ mod told;
 use std::time::Duration;
 
 pub(crate) use self::clocks::Clocks;
+use self::flags::Flags;
 pub use self::phase::Phase;
 use self::pings::Pings;
 use super::moment::Moment;
 use super::policy::Policy;
 use crate::protocol::{
-    ClientMessage, CloseReason, ErrorCode, MAX_INVALID_IN_A_ROW, MAX_REFUSED_A_MINUTE,
+    ClientMessage, CloseReason, ErrorCode, Fault, MAX_INVALID_IN_A_ROW, MAX_REFUSED_A_MINUTE,
     MAX_UNANSWERED_PINGS, MAX_UNASKED_AUTHS_A_MINUTE, Malformed, Parsed, ReauthReason,
 };
 use crate::time::Instant;
@@ -43,6 +45,8 @@ pub(crate) enum Verdict<'a> {
         request_id: Option<&'a str>,
         retry_after: Option<Duration>,
     },
+    /// Do nothing about it: it is of a type that is not known here.
+    Ignore,
     /// Over.
     Close(CloseReason),
 }
@@ -66,10 +70,9 @@ pub(crate) enum Due {
 #[derive(Debug)]
 pub(crate) struct Session {
     phase: Phase,
-    /// A re-authentication's join is with the application.
-    rejoining: bool,
-    /// It has been re-authenticated.
-    renewed: bool,
+    flags: Flags,
+    /// What was wrong with the last message that was not understood.
+    fault: Option<Fault>,
     invalid_in_a_row: u8,
     pings: Pings,
     unasked_auths: u8,
@@ -95,8 +98,8 @@ impl Session {
     pub(crate) fn new(now: Instant, policy: &Policy) -> Self {
         Self {
             phase: Phase::Handshaking,
-            rejoining: false,
-            renewed: false,
+            flags: Flags::default(),
+            fault: None,
             invalid_in_a_row: 0,
             pings: Pings::default(),
             unasked_auths: 0,
@@ -117,7 +120,22 @@ impl Session {
 
     /// A re-authentication is with the application: no other is handled meanwhile.
     pub(crate) fn is_rejoining(&self) -> bool {
-        self.rejoining
+        self.flags.has(Flags::REJOINING)
+    }
+
+    /// Its request authenticated it, as an old client's does: its messages are read by
+    /// [`parse_old`](crate::protocol::parse_old) for as long as it lives.
+    pub(crate) fn set_old_client(&mut self) {
+        self.flags.set(Flags::OLD_CLIENT, true);
+    }
+
+    pub(crate) fn is_old_client(&self) -> bool {
+        self.flags.has(Flags::OLD_CLIENT)
+    }
+
+    /// A message was not understood.
+    pub(crate) fn set_fault(&mut self, fault: Fault) {
+        self.fault = Some(fault);
     }
 
     /// The 101 is on its way.
@@ -142,7 +160,7 @@ impl Session {
     pub(crate) fn joining(&mut self, now: Instant, policy: &Policy) {
         self.deadline = now + policy.answer_timeout;
         if self.phase.is_authenticated() {
-            self.rejoining = true;
+            self.flags.set(Flags::REJOINING, true);
             self.deadline = self.deadline.min(self.token_end);
         } else {
             self.phase = Phase::Joining;
@@ -157,9 +175,11 @@ impl Session {
         if is_first {
             self.moment = Moment::of(now).0;
         }
-        self.renewed |= !is_first;
+        if !is_first {
+            self.flags.set(Flags::RENEWED, true);
+        }
         self.phase = Phase::Connected;
-        self.rejoining = false;
+        self.flags.set(Flags::REJOINING, false);
         self.deadline = clocks.reauth_at;
         self.reauth_reason = clocks.reason;
         self.token_end = clocks.token_end;
@@ -168,7 +188,7 @@ impl Session {
 
     /// Asks for a fresh token ahead of the clock. False: it is not in, or is asked already.
     pub(crate) fn require_auth(&mut self, now: Instant) -> bool {
-        let is_free = self.phase == Phase::Connected && !self.rejoining;
+        let is_free = self.phase == Phase::Connected && !self.is_rejoining();
         if is_free {
             self.deadline = now;
             self.reauth_reason = ReauthReason::Requested;
@@ -254,10 +274,10 @@ impl Session {
             Phase::Handshaking | Phase::Closing => Due::Drop,
             Phase::Authenticating => Due::Close(CloseReason::AuthTimeout),
             Phase::Joining => Due::Close(CloseReason::BackendUnavailable),
-            _ if self.rejoining && now < self.token_end => {
+            _ if self.is_rejoining() && now < self.token_end => {
                 Due::Close(CloseReason::BackendUnavailable)
             }
-            Phase::Connected if !self.rejoining => {
+            Phase::Connected if !self.is_rejoining() => {
                 self.phase = Phase::Reauthenticating;
                 self.deadline = (now + policy.reauth_grace).min(self.token_end);
                 Due::AskReauth { reason: self.reauth_reason, deadline: self.deadline }
@@ -276,10 +296,8 @@ impl Session {
             Err(Malformed::Json | Malformed::Field { envelope: true, .. }) => {
                 CloseReason::InvalidAuthMessage
             }
-            Ok(ClientMessage::Chat { .. })
-            | Err(Malformed::UnknownType { .. } | Malformed::Field { envelope: false, .. }) => {
-                CloseReason::FirstMessageNotAuth
-            }
+            Ok(ClientMessage::Chat { .. } | ClientMessage::Unknown)
+            | Err(Malformed::Field { envelope: false, .. }) => CloseReason::FirstMessageNotAuth,
         })
     }
 
@@ -290,7 +308,8 @@ impl Session {
         policy: &Policy,
         parsed: &'a Parsed<'_>,
     ) -> Verdict<'a> {
-        if parsed.is_ok() {
+        // One that is ignored was not understood either.
+        if !matches!(parsed, Err(_) | Ok(ClientMessage::Unknown)) {
             self.invalid_in_a_row = 0;
         }
         match parsed {
@@ -303,6 +322,12 @@ impl Session {
                     let retry_after = Some(retry_after);
                     self.refuse(now, Verdict::Refuse { error, message, request_id, retry_after })
                 }
+            },
+            // It takes its part of the allowance of messages. Nothing answers it, so one beyond that
+            // is counted with the refusals: too many of them close.
+            Ok(ClientMessage::Unknown) => match self.chat_allowance(now, policy) {
+                Ok(()) => Verdict::Ignore,
+                Err(_) => self.refuse(now, Verdict::Ignore),
             },
             Err(malformed) => {
                 self.invalid_in_a_row = self.invalid_in_a_row.saturating_add(1);
@@ -336,7 +361,7 @@ impl Session {
         }
     }
 
-    /// Takes a chat message's part of the minute, or says how long to wait for one.
+    /// Takes a message's part of the minute, or says how long to wait for one.
     ///
     /// The generic cell rate algorithm (ITU-T I.371): one moment stands for the whole bucket.
     fn chat_allowance(&mut self, now: Instant, policy: &Policy) -> Result<(), Duration> {
@@ -364,9 +389,8 @@ impl Session {
 fn refusal<'a>(malformed: &'a Malformed<'_>) -> Verdict<'a> {
     let (error, message, request_id) = match malformed {
         Malformed::Json => (ErrorCode::InvalidJson, ErrorCode::InvalidJson.message(), None),
-        Malformed::Field { id, fault, .. } => (ErrorCode::InvalidMessage, *fault, id.as_deref()),
-        Malformed::UnknownType { id } => {
-            (ErrorCode::UnknownType, ErrorCode::UnknownType.message(), Some(&**id))
+        Malformed::Field { id, fault, .. } => {
+            (ErrorCode::InvalidMessage, fault.text(), id.as_deref())
         }
     };
     Verdict::Refuse { error, message, request_id, retry_after: None }

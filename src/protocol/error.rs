@@ -9,8 +9,6 @@ pub enum ErrorCode {
     InvalidJson,
     /// Not an object, or a field is missing or of the wrong form.
     InvalidMessage,
-    /// A type that clients do not send.
-    UnknownType,
     /// Over the chat messages a minute; neither delivered nor handled.
     RateLimited,
     /// The application could not be reached; the others have seen the message.
@@ -26,7 +24,6 @@ impl ErrorCode {
     pub const ALL: &[Self] = &[
         Self::InvalidJson,
         Self::InvalidMessage,
-        Self::UnknownType,
         Self::RateLimited,
         Self::BackendUnavailable,
         Self::BackendTimeout,
@@ -39,7 +36,6 @@ impl ErrorCode {
         match self {
             Self::InvalidJson => "invalid_json",
             Self::InvalidMessage => "invalid_message",
-            Self::UnknownType => "unknown_type",
             Self::RateLimited => "rate_limited",
             Self::BackendUnavailable => "backend_unavailable",
             Self::BackendTimeout => "backend_timeout",
@@ -53,7 +49,6 @@ impl ErrorCode {
         match self {
             Self::InvalidJson => "The message is not JSON",
             Self::InvalidMessage => "The message has a field that is missing or of the wrong form",
-            Self::UnknownType => "The message has a type that clients do not send",
             Self::RateLimited => "Too many messages",
             Self::BackendUnavailable => "The application could not be reached",
             Self::BackendTimeout => "The application did not answer in time",

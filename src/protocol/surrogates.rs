@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::client::{ClientMessage, Malformed, parse};
+use super::client::{ClientMessage, Fault, Malformed, parse};
 
 /// What is wrong with a text that the parser of JSON does not read. It is not JSON, or it is, but one
 /// of its strings is no text.
@@ -14,7 +14,7 @@ pub(super) fn unreadable<'a>(text: &str) -> Malformed<'a> {
     let [one, other] = [r"\ufffd", r"\ufffc"].map(|instead| id_with(text, instead));
     let (Some(one), Some(other)) = (one, other) else { return Malformed::Json };
     let id = one.filter(|one| other.is_some_and(|other| *one == other)).map(Cow::Owned);
-    Malformed::Field { id, envelope: true, fault: "A string has half of a surrogate pair" }
+    Malformed::Field { id, envelope: true, fault: Fault::HalfPair }
 }
 
 /// The id of the message with `instead` in the place of each half; `None`: it is not JSON even then.
@@ -22,7 +22,7 @@ fn id_with(text: &str, instead: &str) -> Option<Option<String>> {
     let mended = replace_lone(text, instead)?;
     let id = match parse(&mended) {
         Ok(ClientMessage::Auth { id, .. } | ClientMessage::Chat { id, .. }) => Some(id),
-        Err(Malformed::UnknownType { id }) => Some(id),
+        Ok(ClientMessage::Unknown) => None,
         Err(Malformed::Field { id, .. }) => id,
         Err(Malformed::Json) => return None,
     };

@@ -1,7 +1,8 @@
 //! What a session can say of itself, to whoever asks about its connection.
 
-use super::Session;
+use super::{Flags, Session};
 use crate::node::moment::Moment;
+use crate::protocol::Fault;
 use crate::time::Instant;
 
 impl Session {
@@ -12,7 +13,12 @@ impl Session {
 
     /// It has been re-authenticated since it came in.
     pub(crate) fn is_renewed(&self) -> bool {
-        self.renewed
+        self.flags.has(Flags::RENEWED)
+    }
+
+    /// What was wrong with the last message that was not understood.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault
     }
 
     /// When something came last: the accept, where nothing did.

@@ -46,7 +46,12 @@ impl App for Slow {
 pub(super) type Asked = Arc<Mutex<Vec<(String, Ticket)>>>;
 
 fn world() -> (World, Asked) {
+    world_with(|_| {})
+}
+
+pub(super) fn world_with(change: impl FnOnce(&mut Config)) -> (World, Asked) {
     let mut config = Config::default();
+    change(&mut config);
     config.auth.reauth_spread = crate::config::Length::from_secs(0);
     let app = Slow::default();
     let asked = Arc::clone(&app.seen);
@@ -64,12 +69,12 @@ pub(super) fn tickets(asked: &Asked) -> Vec<Ticket> {
     asked.iter().filter(|(what, _)| what.starts_with("join")).map(|(_, ticket)| *ticket).collect()
 }
 
-fn ticket(asked: &Asked, what: &str) -> Ticket {
+pub(super) fn ticket(asked: &Asked, what: &str) -> Ticket {
     let asked = asked.lock().unwrap();
     asked.iter().rev().find(|(seen, _)| seen == what).unwrap_or_else(|| panic!("{asked:?}")).1
 }
 
-fn answer(world: &mut World, ticket: Ticket, content: &str) {
+pub(super) fn answer(world: &mut World, ticket: Ticket, content: &str) {
     let outcome = Outcome::Message(Ok(Update::text(content.to_owned())));
     world.node.handle_completion(world.now, Completion { ticket, outcome });
     world.settle();
@@ -89,7 +94,7 @@ fn join(world: &mut World, ticket: Ticket, admission: Admission) {
     world.settle();
 }
 
-fn contents(seen: &[Seen]) -> Vec<String> {
+pub(super) fn contents(seen: &[Seen]) -> Vec<String> {
     seen.iter()
         .map(|seen| match seen {
             Seen::Message(message) => {

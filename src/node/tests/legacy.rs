@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::AuthMode;
 
-fn world(mode: AuthMode) -> World {
+pub(super) fn world(mode: AuthMode) -> World {
     World::with(|config| {
         config.auth.mode = mode;
         config.limits.ping = crate::config::Length::default();
@@ -16,13 +16,13 @@ fn old_upgrade(room: &str, query: &str, lines: &str) -> String {
     upgrade(&format!("{room}{query}")).replacen("\r\n\r\n", &format!("\r\n{lines}\r\n"), 1)
 }
 
-fn bearer(token: &str) -> String {
+pub(super) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
 impl World {
     /// What an old client is answered; the connection, too.
-    fn come(&mut self, query: &str, lines: &str) -> (ConnId, String) {
+    pub(super) fn come(&mut self, query: &str, lines: &str) -> (ConnId, String) {
         let id = self.accept();
         self.bytes(id, old_upgrade("soup", query, lines).as_bytes());
         let mut answer = self.output.remove(&id).unwrap_or_default();

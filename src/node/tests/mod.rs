@@ -13,6 +13,7 @@ mod http;
 mod later;
 mod legacy;
 mod limits;
+mod old_messages;
 mod operator;
 mod orders;
 mod origins;
@@ -24,6 +25,7 @@ mod renewals;
 mod requests;
 mod shed;
 mod stalls;
+mod unknown;
 
 use std::collections::HashMap;
 use std::io::IoSlice;

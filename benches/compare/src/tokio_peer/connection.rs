@@ -168,7 +168,9 @@ async fn chat(
                     if timer.deadline() != session.deadline {
                         timer.as_mut().reset(session.deadline);
                     }
-                    socket.send(Message::Text(answer)).await?;
+                    if let Some(answer) = answer {
+                        socket.send(Message::Text(answer)).await?;
+                    }
                 }
                 // Nothing of the room may come before the close frame that answers.
                 Some(Ok(Message::Close(_))) => {
@@ -201,21 +203,21 @@ async fn chat(
     }
 }
 
-/// One message of an authenticated peer, and its answer.
+/// One message of an authenticated peer, and its answer. Of an unknown type there is none.
 fn handle(
     text: &str,
     session: &mut Session,
     room: &str,
     id: Id,
     shared: &Shared,
-) -> Result<Utf8Bytes, End> {
+) -> Result<Option<Utf8Bytes>, End> {
     let stamp = &shared.stamp;
     let incoming: Incoming<'_> = match serde_json::from_str(text) {
         Ok(incoming) => incoming,
         Err(error) if error.is_data() => {
-            return Ok(stamp.error("invalid_message", "A field is missing or wrong", None));
+            return Ok(Some(stamp.error("invalid_message", "A field is missing or wrong", None)));
         }
-        Err(_) => return Ok(stamp.error("invalid_json", "The frame is not JSON", None)),
+        Err(_) => return Ok(Some(stamp.error("invalid_json", "The frame is not JSON", None))),
     };
     match &*incoming.kind {
         "auth" => {
@@ -224,9 +226,9 @@ fn handle(
                 return Err(End::Refused("Subject changed"));
             }
             *session = renewed;
-            Ok(welcome)
+            Ok(Some(welcome))
         }
-        "chat_message" => Ok(match incoming.payload.text() {
+        "chat_message" => Ok(Some(match incoming.payload.text() {
             Some(content) => {
                 let message = stamp.chat(&incoming.id, content, &session.user);
                 shared.rooms.send_to_others(room, id, &message);
@@ -235,7 +237,7 @@ fn handle(
             None => {
                 stamp.error("invalid_message", "content: 1 to 16384 characters", Some(&incoming.id))
             }
-        }),
-        _ => Ok(stamp.error("unknown_type", "Clients do not send this", Some(&incoming.id))),
+        })),
+        _ => Ok(None),
     }
 }

@@ -1,0 +1,91 @@
+//! What old clients say: those whose request authenticated them.
+
+use super::{ClientMessage, Field, Parsed, judge, read};
+
+/// Reads one text frame of an old client: one that was authenticated by its request.
+///
+/// The first version's server gave a chat message its id and its time, so its clients send neither:
+/// where there is no `id`, `supply_id` makes it. What is there is held to the same form as
+/// everybody's. A message of an unknown type, such as a heartbeat, needs no more than its `type`.
+///
+/// # Errors
+/// As [`parse`](super::parse). An `auth` keeps every check: it is answered, and refused a second time, by its id.
+pub fn parse_old(text: &str, supply_id: impl FnOnce() -> String) -> Parsed<'_> {
+    let mut envelope = read(text)?;
+    let kind = if let Field::Text(kind) = &envelope.kind { Some(&**kind) } else { None };
+    match kind {
+        Some("chat_message") => {
+            if let Field::Missing = envelope.id {
+                envelope.id = Field::Text(supply_id().into());
+            }
+            if let Field::Missing = envelope.timestamp {
+                envelope.timestamp = Field::Text(SUPPLIED_TIME.into());
+            }
+        }
+        None | Some("auth") => {}
+        Some(_) => return Ok(ClientMessage::Unknown),
+    }
+    judge(envelope)
+}
+
+/// Stands for a time that an old client did not send. Nobody sees it: a client's time is checked for
+/// its form, and never used.
+const SUPPLIED_TIME: &str = "1970-01-01T00:00:00Z";
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Fault, parse};
+    use super::*;
+
+    fn message(fields: &str) -> String {
+        format!(r#"{{"timestamp":"2026-11-22T10:00:00.000Z",{fields}}}"#)
+    }
+
+    #[test]
+    fn an_old_clients_message_gets_what_it_lacks() {
+        let old = |text: &str| match parse_old(text, || "given".to_owned()) {
+            Ok(ClientMessage::Chat { id, content }) => (id.into_owned(), content.into_owned()),
+            other => panic!("{other:?}"),
+        };
+        let bare = r#"{"type":"chat_message","payload":{"content":"hi"}}"#;
+        assert_eq!(old(bare), ("given".to_owned(), "hi".to_owned()));
+        let with_id = r#"{"type":"chat_message","id":"m","payload":{"content":"hi"},"x":1}"#;
+        assert_eq!(old(with_id), ("m".to_owned(), "hi".to_owned()));
+        let whole = message(r#""type":"chat_message","id":"m","payload":{"content":"hi"}"#);
+        assert_eq!(old(&whole), ("m".to_owned(), "hi".to_owned()));
+        // Nobody else is given anything.
+        assert_eq!(Fault::of(&parse(bare)), Some(Fault::Id));
+        assert_eq!(Fault::of(&parse(with_id)), Some(Fault::Timestamp));
+    }
+
+    #[test]
+    fn what_an_old_client_sends_keeps_its_form() {
+        let fault = |text: &str| Fault::of(&parse_old(text, || "given".to_owned()));
+        let cases = [
+            ("nope", Fault::Json),
+            ("[]", Fault::Object),
+            (r#"{"payload":{"content":"hi"}}"#, Fault::Type),
+            (r#"{"type":7,"payload":{"content":"hi"}}"#, Fault::Type),
+            (r#"{"type":"chat_message","id":"","payload":{"content":"hi"}}"#, Fault::Id),
+            (r#"{"type":"chat_message","id":null,"payload":{"content":"hi"}}"#, Fault::Id),
+            (
+                r#"{"type":"chat_message","timestamp":"now","payload":{"content":"hi"}}"#,
+                Fault::Timestamp,
+            ),
+            (r#"{"type":"chat_message"}"#, Fault::Payload),
+            (r#"{"type":"chat_message","payload":{}}"#, Fault::Content),
+            (r#"{"type":"auth","payload":{"token":"t"}}"#, Fault::Id),
+            (r#"{"type":"auth","id":"a","payload":{"token":"t"}}"#, Fault::Timestamp),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(fault(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_old_clients_heartbeat_needs_only_its_type() {
+        for text in [r#"{"type":"ping"}"#, r#"{"type":"heartbeat","id":7,"payload":[]}"#] {
+            assert_eq!(parse_old(text, || unreachable!()), Ok(ClientMessage::Unknown), "{text}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+use super::*;
+
+fn message(fields: &str) -> String {
+    format!(r#"{{"timestamp":"2026-11-22T10:00:00.000Z",{fields}}}"#)
+}
+
+#[track_caller]
+fn fault(text: &str) -> &'static str {
+    match parse(text) {
+        Err(Malformed::Field { fault, .. }) => fault.text(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_chat_message_is_borrowed_from_its_text() {
+    let text = message(r#""type":"chat_message","id":"m1","payload":{"content":"hi"}"#);
+    let Ok(ClientMessage::Chat { id: Cow::Borrowed("m1"), content: Cow::Borrowed("hi") }) =
+        parse(&text)
+    else {
+        panic!("{:?}", parse(&text))
+    };
+}
+
+#[test]
+fn the_order_of_keys_does_not_matter_and_the_last_of_two_counts() {
+    let text = r#"{"payload":{"token":1,"token":"a.b.c","x":[{}]},"id":"x","id":"a1",
+        "\u0074ype":"auth","more":null,"timestamp":"2026-11-22T10:00:00"}"#;
+    let token = Some(Cow::Borrowed("a.b.c"));
+    assert_eq!(parse(text), Ok(ClientMessage::Auth { id: "a1".into(), token }));
+}
+
+#[test]
+fn a_token_that_is_missing_empty_or_not_text_is_told_apart_from_a_broken_envelope() {
+    for payload in [r#"{}"#, r#"{"token":""}"#, r#"{"token":null}"#, r#"{"token":[1]}"#] {
+        let text = message(&format!(r#""type":"auth","id":"a","payload":{payload}"#));
+        assert_eq!(parse(&text), Ok(ClientMessage::Auth { id: "a".into(), token: None }));
+    }
+}
+
+#[test]
+fn what_is_not_json_is_said_to_be_so() {
+    for text in ["", "{", "nope", r#"{"type":"auth"} x"#, "{\"a\":\"\u{1}\"}"] {
+        assert_eq!(parse(text), Err(Malformed::Json), "{text}");
+    }
+}
+
+#[test]
+fn the_field_at_fault_is_named() {
+    assert!(fault("[]").contains("object"));
+    assert!(fault("null").contains("object"));
+    assert!(fault("7").contains("object"));
+    assert!(fault(r#"{"id":"a"}"#).contains("`type`"));
+    assert!(fault(r#"{"type":"auth"}"#).contains("`id`"));
+    assert!(fault(r#"{"type":"auth","id":""}"#).contains("`id`"));
+    assert!(fault(r#"{"type":"auth","id":"a"}"#).contains("`timestamp`"));
+    assert!(fault(r#"{"type":"auth","id":"a","timestamp":"now"}"#).contains("`timestamp`"));
+    assert!(fault(&message(r#""type":"auth","id":"a","payload":"x""#)).contains("`payload`"));
+    assert!(fault(&message(r#""type":"chat_message","id":"a","payload":{}"#)).contains("content"));
+}
+
+#[test]
+fn lengths_are_counted_in_code_points() {
+    let chat = |id: &str, content: &str| {
+        parse(&message(&format!(
+            r#""type":"chat_message","id":"{id}","payload":{{"content":"{content}"}}"#
+        )))
+        .is_ok()
+    };
+    assert!(chat(&"é".repeat(128), &"é".repeat(16_384)));
+    assert!(!chat(&"é".repeat(129), "x"));
+    assert!(!chat("a", &"é".repeat(16_385)));
+}
+
+#[test]
+fn an_unknown_type_needs_a_whole_envelope() {
+    let whole = message(r#""type":"recipe_update","id":"a","payload":{}"#);
+    assert_eq!(parse(&whole), Ok(ClientMessage::Unknown));
+    for fields in [r#""type":"ping""#, r#""type":"ping","id":"a""#, r#""type":"ping","payload":{}"#]
+    {
+        assert!(parse(&message(fields)).is_err(), "{fields}");
+    }
+}
+
+#[test]
+fn a_hundred_thousand_brackets_are_an_answer_not_a_crash() {
+    let open = "[".repeat(100_000);
+    assert_eq!(parse(&open), Err(Malformed::Json));
+    let text = message(&format!(r#""type":"auth","id":"a","payload":{{}},"x":{open}"#));
+    assert_eq!(parse(&text), Err(Malformed::Json));
+    assert_eq!(parse(&"{\"a\":".repeat(100_000)), Err(Malformed::Json));
+}
+
+#[test]
+fn a_token_is_not_in_the_debug_form() {
+    let text = message(r#""type":"auth","id":"a","payload":{"token":"s3cret"}"#);
+    assert!(!format!("{:?}", parse(&text)).contains("s3cret"));
+}
