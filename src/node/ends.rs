@@ -15,7 +15,7 @@ use super::port::Hangup;
 use super::refusal::Refusal;
 use super::session::Phase;
 use crate::id::ConnId;
-use crate::protocol::CloseReason;
+use crate::protocol::{CloseReason, Fault};
 use crate::time::{Now, UnixTime};
 
 /// The most bytes of a name that are kept. A room's 128 always fit.
@@ -67,6 +67,8 @@ pub(super) struct Account {
     pub(super) messages: u32,
     /// It was re-authenticated.
     pub(super) is_renewed: bool,
+    /// What was wrong with the last message from it that was not understood.
+    pub(super) fault: Option<Fault>,
 }
 
 /// An end. Some 200 bytes, its names aside.
@@ -196,6 +198,7 @@ impl Node {
             joined: session.in_since(now.monotonic).map(|moment| now.unix_when(moment)),
             messages: connection.messages,
             is_renewed: session.is_renewed(),
+            fault: session.fault(),
         })
     }
 
@@ -224,6 +227,7 @@ mod tests {
             joined: None,
             messages: 0,
             is_renewed: false,
+            fault: None,
         }
     }
 

@@ -146,7 +146,10 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
             "An operator ended this user's sessions, and the token was issued before that, or does \
              not say when (`iat`). One that is issued later is let in"
         }
-        Is::TooManyInvalidMessages => "Ten messages in a row made no sense. Mend the client",
+        Is::TooManyInvalidMessages => {
+            "Ten messages in a row made no sense: the fault of the last one names the field. Mend \
+             the client"
+        }
         Is::RateLimited => {
             "The client sent more than the limits allow and did not heed the warnings. Mend it, or \
              see limits.messages_per_minute and limits.waiting_messages"
@@ -182,7 +185,8 @@ fn of_newcomer(reason: CloseReason) -> &'static str {
             "The first message was not auth: an old client. Update it, or see auth.mode"
         }
         Is::InvalidAuthMessage | Is::MissingToken => {
-            "The auth message was malformed, or had no token in it. Mend the client"
+            "The first message was malformed, as an old client's is, or had no token in it: its \
+             fault names the field. Mend the client, or see auth.mode"
         }
         Is::InvalidToken => {
             "Signature, algorithm or key do not fit: a token of another issuer or environment, a \

@@ -5,6 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 use vestibule::time::{UnixTime, parse_date_time};
 
+/// The reasons of a server that closed because it did not understand a message.
+const FOR_A_FAULT: [&str; 3] =
+    ["invalid_auth_message_format", "missing_auth_token", "too_many_invalid_messages"];
+
 /// One connection: who, a timeline, and what its end or its state means.
 pub(super) fn account(told: &Value) -> Vec<String> {
     let now = moment(told, "now").unwrap_or_default();
@@ -26,6 +30,9 @@ pub(super) fn account(told: &Value) -> Vec<String> {
         event(end, "at", &ending(end));
     }
     lines.extend([String::new(), so_far(told)]);
+    if let Some(fault) = told.get("fault").and_then(Value::as_str) {
+        lines.push(format!("Of its messages, the last that was not understood: {fault}."));
+    }
     if let Some(end) = part(told, "end") {
         lines.push(format!("{}.", text(end, "meaning")));
     }
@@ -41,7 +48,11 @@ pub(super) fn list(told: &Value) -> Vec<String> {
         let ago = relative(now, moment(end, "at")?);
         let (id, address) = (text(told, "id"), text(told, "address"));
         let who = told.get("user_id").and_then(Value::as_str).unwrap_or("-");
-        Some(format!("{id}  {ago:>14}  {address}  {who}  {}", ending(end)))
+        // A fault is the cause of these ends, and of others it is only history.
+        let fault = told.get("fault").and_then(Value::as_str);
+        let fault = fault.filter(|_| FOR_A_FAULT.contains(&text(end, "reason")));
+        let fault = fault.map(|fault| format!(" ({fault})")).unwrap_or_default();
+        Some(format!("{id}  {ago:>14}  {address}  {who}  {}{fault}", ending(end)))
     };
     let lines: Vec<String> = ends.iter().filter_map(line).collect();
     if lines.is_empty() { vec!["No such end is remembered.".to_owned()] } else { lines }
@@ -168,6 +179,21 @@ mod tests {
             "Because.",
         ];
         assert_eq!(account(&ended()), expected);
+    }
+
+    #[test]
+    fn the_field_at_fault_is_named() {
+        let mut told = ended();
+        told["fault"] = "`id` must be a string of 1 to 128 characters".into();
+        let lines = account(&told);
+        let expected = "Of its messages, the last that was not understood: `id` must be a string \
+                        of 1 to 128 characters.";
+        assert!(lines.iter().any(|line| line == expected), "{lines:#?}");
+        // In the list it stands only where it is the cause.
+        let list = |told: &Value| list(&json!({ "ends": [told], "now": told["now"] })).concat();
+        assert!(!list(&told).contains("`id`"), "{}", list(&told));
+        told["end"]["reason"] = "invalid_auth_message_format".into();
+        assert!(list(&told).ends_with("(`id` must be a string of 1 to 128 characters)"));
     }
 
     #[test]

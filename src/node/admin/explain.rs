@@ -11,6 +11,7 @@ use crate::node::ends::{Account, End, Ending, Unanswered, cut};
 use crate::node::http::Response;
 use crate::node::meaning;
 use crate::node::port::Hangup;
+use crate::protocol::Fault;
 use crate::time::{Instant, Now, Rfc3339, UnixTime};
 
 /// Ends that are listed where nobody says how many, and at most.
@@ -31,6 +32,8 @@ struct Told<'a> {
     authenticated_at: Option<Rfc3339>,
     messages: u32,
     reauthenticated: bool,
+    /// What was wrong with the last message that was not understood.
+    fault: Option<&'static str>,
     /// There while it lives.
     live: Option<Live>,
     /// There when it has ended.
@@ -162,6 +165,7 @@ fn told<'a>(account: &'a Account, state: &'static str) -> Told<'a> {
         authenticated_at: account.joined.map(UnixTime::to_rfc3339),
         messages: account.messages,
         reauthenticated: account.is_renewed,
+        fault: account.fault.map(Fault::text),
         live: None,
         end: None,
         now: None,

@@ -258,3 +258,62 @@ fn a_clock_that_is_set_does_not_change_the_order_of_ends() {
     assert_eq!(listed["ends"][0]["id"], second.to_string());
     assert_eq!(listed["ends"][1]["id"], first.to_string());
 }
+
+#[test]
+fn the_field_at_fault_is_told_and_not_its_value() {
+    let token = crate::logs::known("eyJhbGciOiJIUzI1NiJ9.e30.c2VjcmV0");
+    let whole = envelope("auth", "a", json!({ "token": token }));
+    let without = |field: &str| {
+        let mut message: Value = serde_json::from_str(&whole).unwrap();
+        message.as_object_mut().unwrap().remove(field);
+        message.to_string()
+    };
+    let cases = [
+        (format!("{whole}}}"), "The message is not JSON"),
+        (format!("[{whole}]"), "The message must be an object"),
+        (without("type"), "`type` must be a string"),
+        (without("id"), "`id` must be a string of 1 to 128 characters"),
+        (without("timestamp"), "`timestamp` must be an RFC 3339 date-time"),
+        (
+            whole.replace("2026-11-22T10", "22.11.2026, 10"),
+            "`timestamp` must be an RFC 3339 date-time",
+        ),
+        (without("payload"), "`payload` must be an object"),
+    ];
+    let mut world = World::new();
+    for (message, fault) in cases {
+        let id = world.authenticating("soup");
+        world.bytes(id, &text(&message));
+        let expected = json!(["closed", 1008, "invalid_auth_message_format", "authenticating"]);
+        assert_eq!(world.end(id), expected, "{fault}");
+        let told = world.explain(id);
+        assert_eq!(told["fault"], fault);
+        assert!(!told.to_string().contains(token), "{told}");
+    }
+    let id = world.authenticating("soup");
+    world.bytes(id, &text(&envelope("auth", "a", json!({ "token": "" }))));
+    assert_eq!(world.explain(id)["fault"], "`payload.token` must be a string that is not empty");
+    let timely = world.authenticating("soup");
+    world.bytes(timely, &text(&whole));
+    assert_eq!(world.explain(timely)["fault"], Value::Null);
+}
+
+#[test]
+fn the_fault_of_a_refused_message_is_told_of_a_life() {
+    let mut world = World::new();
+    let id = world.connected("soup", "alice");
+    assert_eq!(world.explain(id)["fault"], Value::Null);
+    world.bytes(id, &text(r#"{"type":"chat_message","id":"m","payload":{"content":"hi"}}"#));
+    world.chat(id, "hello");
+    let fault = "`timestamp` must be an RFC 3339 date-time";
+    assert_eq!(world.explain(id)["fault"], fault);
+    world.hang_up(id, Hangup::Reset);
+    assert_eq!(world.explain(id)["fault"], fault);
+    let many = world.connected("soup", "alice");
+    for _ in 0..10 {
+        world.chat(many, "");
+    }
+    assert_eq!(world.end(many)[2], "too_many_invalid_messages");
+    let fault = "`payload.content` must be a string of 1 to 16384 characters";
+    assert_eq!(world.explain(many)["fault"], fault);
+}
