@@ -6,14 +6,21 @@ import { Emitter, type Off } from './emitter.js';
 import { ChatError, isPassing } from './errors.js';
 import { freshId } from './ids.js';
 import { MACHINE, type Action, type Event, type State } from './machine.js';
-import type { Auth, AuthRequired, HistoryEntry, ReauthReason, Session } from './messages.js';
+import type {
+  Auth,
+  AuthRequired,
+  HistoryEntry,
+  ReauthReason,
+  ServerMessage,
+  Session,
+} from './messages.js';
 import { closedError, Outbox } from './outbox.js';
-import { parseServerMessage } from './parse.js';
+import { isKnown, parseServerMessage } from './parse.js';
 import type { TextKey } from './texts.js';
 import type { ChatEvents, ChatOptions, Status, Update, WebSocketLike } from './types.js';
+import { chatUrl } from './url.js';
 
 const SUBPROTOCOL = 'recipe-chat.v2';
-const RECIPE_ID = /^(?!\.{1,2}$)[\w.~-]{1,128}$/;
 const MINUTE_MS = 60_000;
 /** So that an office behind one address does not come back as one. */
 const MINUTE_SPREAD_MS = 10_000;
@@ -41,6 +48,8 @@ export class ChatConnection<Recipe = unknown> {
   recipe: Recipe | null = null;
   /** The room's last messages as of the last time that it was entered, the oldest first. */
   history: readonly HistoryEntry[] = [];
+  /** How many messages of an unknown type were ignored. */
+  unknownMessages = 0;
 
   readonly #options: ChatOptions;
   readonly #url: string;
@@ -68,7 +77,6 @@ export class ChatConnection<Recipe = unknown> {
 
   /** Does nothing yet but check: `connect` starts. Throws a `TypeError` for a bad URL or id. */
   constructor(options: ChatOptions) {
-    if (!RECIPE_ID.test(options.recipeId)) throw new TypeError('This is no recipe id');
     this.#options = options;
     this.#url = chatUrl(options.url, options.recipeId);
     this.#outbox = new Outbox(options.maxQueue ?? 32);
@@ -291,23 +299,29 @@ export class ChatConnection<Recipe = unknown> {
       this.#events.emit('error', new ChatError('unreadable', text));
       return;
     }
+    if (isKnown(message)) {
+      this.#receiveKnown(message);
+    } else {
+      this.unknownMessages++;
+      this.#events.emit('unknown', message);
+    }
+    this.#watch();
+  }
+
+  #receiveKnown(message: ServerMessage): void {
     switch (message.type) {
       case 'chat_message':
-        this.#events.emit('message', message);
-        break;
+        return this.#events.emit('message', message);
       case 'recipe_update':
-        this.#receiveUpdate(message as Update<Recipe>);
-        break;
+        return this.#receiveUpdate(message as Update<Recipe>);
       case 'auth_required':
-        this.#receiveAuthRequired(message);
-        break;
+        return this.#receiveAuthRequired(message);
       case 'error': {
         const { error, message: text, request_id, retry_after_ms } = message.payload;
         const fault = new ChatError(error, text, request_id, retry_after_ms ?? null);
         if (!this.#outbox.reject(fault)) this.#events.emit('error', fault);
       }
     }
-    this.#watch();
   }
 
   #receiveUpdate(update: Update<Recipe>): void {
@@ -381,12 +395,4 @@ function textOf(
     return isGone && isVague ? 'unreachable' : text;
   }
   return reauthenticating ? 'reauthenticating' : state;
-}
-
-/** Nothing but scheme, host and path: what is secret does not belong into a URL. */
-function chatUrl(server: string | URL, recipeId: string): string {
-  const { protocol, host, pathname } = new URL(server);
-  const scheme = protocol.replace(/^http/, 'ws');
-  if (scheme !== 'ws:' && scheme !== 'wss:') throw new TypeError('The URL is not ws: or wss:');
-  return `${scheme}//${host}${pathname.replace(/\/+$/, '')}/v1/chat/${recipeId}`;
 }

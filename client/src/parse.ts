@@ -1,6 +1,7 @@
 // From text to a message: checks all that this client relies on, and nothing more.
 
 import type { ServerMessage } from './messages.js';
+import type { UnknownMessage } from './types.js';
 
 type Fields = Record<string, unknown>;
 
@@ -25,18 +26,22 @@ const CHECKS: Record<ServerMessage['type'], (payload: Fields) => boolean> = {
     (history === undefined || (Array.isArray(history) && history.every(isObject))),
 };
 
-/** The message that a frame holds; null: it is not one of this protocol. */
-export function parseServerMessage(frame: unknown): ServerMessage | null {
+/** Whether this client knows what to do with a message of this type. */
+export function isKnown(message: ServerMessage | UnknownMessage): message is ServerMessage {
+  return Object.hasOwn(CHECKS, message.type);
+}
+
+/** The message that a frame holds, of a known type or not; null: it is none of this protocol. */
+export function parseServerMessage(frame: unknown): ServerMessage | UnknownMessage | null {
   let message: unknown;
   try {
     message = JSON.parse(frame as string);
   } catch {
     return null;
   }
-  if (!isObject(message) || !isText(message['id']) || !isText(message['timestamp'])) return null;
-  const { type, payload } = message;
-  const isKnown = isText(type) && Object.hasOwn(CHECKS, type as string);
-  if (!isKnown || !isObject(payload)) return null;
-  if (!CHECKS[type as ServerMessage['type']](payload)) return null;
-  return message as unknown as ServerMessage;
+  if (!isObject(message)) return null;
+  const { type, id, timestamp, payload } = message;
+  if (![type, id, timestamp].every(isText) || !isObject(payload)) return null;
+  const whole = message as unknown as UnknownMessage;
+  return isKnown(whole) && !CHECKS[whole.type](payload) ? null : whole;
 }

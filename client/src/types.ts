@@ -62,6 +62,14 @@ export interface Status {
 /** A `recipe_update` whose recipe is of a known type. */
 export type Update<Recipe> = RecipeUpdate & { payload: { recipe_data: Recipe | null } };
 
+/** A message of a type that this client does not know: a newer server's. It is ignored. */
+export interface UnknownMessage {
+  readonly type: string;
+  readonly id: string;
+  readonly timestamp: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
 export interface ReauthEvent {
   readonly reauthenticating: boolean;
   readonly reason: ReauthReason;
@@ -76,4 +84,6 @@ export interface ChatEvents<Recipe> {
   error: ChatError;
   /** A re-authentication began or ended. */
   reauth: ReauthEvent;
+  /** Something of an unknown type came and was ignored: for those who look for a fault. */
+  unknown: UnknownMessage;
 }

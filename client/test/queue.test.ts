@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { ChatError } from '../src/index.js';
 import {
+  acknowledgement,
   authenticated,
   authenticating,
   connecting,
@@ -193,10 +194,40 @@ test('frames that are not of this protocol are told and skipped', async () => {
   FakeSocket.last.sayRaw('{');
   FakeSocket.last.sayRaw(new ArrayBuffer(2));
   FakeSocket.last.say(null);
-  FakeSocket.last.say({ type: 'toString', id: '1', timestamp: '', payload: {} });
+  FakeSocket.last.say({ type: 'toString', id: '1', timestamp: '', payload: [] });
   FakeSocket.last.say({ type: 'recipe_update', id: '1', timestamp: '', payload: { content: 1 } });
   expect(it.errors.map((error) => error.code)).toEqual(Array(5).fill('unreadable'));
   expect(it.chat.state).toBe('authenticated');
+});
+
+test('a message of an unknown type is ignored, counted, and told to who asks', async () => {
+  const it = await authenticated();
+  const unknown: unknown[] = [];
+  const messages: unknown[] = [];
+  it.chat.on('unknown', (message) => unknown.push(message));
+  it.chat.on('message', (message) => messages.push(message));
+  const before = it.statuses.length;
+  const later = { type: 'going_away', id: '1', timestamp: '', payload: { reconnect_after_ms: 5 } };
+  const odd = { type: 'toString', id: '2', timestamp: '', payload: {} };
+  for (const message of [later, odd]) FakeSocket.last.say(message);
+  expect([it.errors, messages, it.statuses.length]).toEqual([[], [], before]);
+  expect([unknown, it.chat.unknownMessages]).toEqual([[later, odd], 2]);
+  // It has answered nothing, but whoever sends it is there.
+  const reply = it.chat.send('still here');
+  await pass(29_000);
+  FakeSocket.last.say(later);
+  await pass(29_000);
+  FakeSocket.last.answer(FakeSocket.last.chats[0]?.id ?? '');
+  await expect(reply).resolves.toMatchObject({ type: 'recipe_update' });
+  expect(it.chat.unknownMessages).toBe(3);
+});
+
+test('fields that are not known are ignored', async () => {
+  const it = await authenticating();
+  const id = FakeSocket.last.auths[0]?.id ?? '';
+  const known = acknowledgement(id, { resumed: true, session: { user_id: 'alice', resume: {} } });
+  FakeSocket.last.say({ ...known, trace: [null] });
+  expect([it.chat.state, it.errors, it.chat.unknownMessages]).toEqual(['authenticated', [], 0]);
 });
 
 test('a listener that throws disturbs neither the connection nor the other listeners', async () => {

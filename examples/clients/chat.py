@@ -27,7 +27,7 @@ async def listen(socket):
             await socket.send(auth())
         elif received["type"] == "error":
             print("Refused:", payload["message"], flush=True)
-        else:
+        elif received["type"] in ("chat_message", "recipe_update"):  # New types may come.
             print(f"{payload.get('user_id', 'recipe')}: {payload['content']}", flush=True)
 
 
