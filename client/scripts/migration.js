@@ -14,7 +14,8 @@ const [binary, rust] = process.argv.slice(2);
 if (!rust) throw new Error('The paths of the vestibule binary and of the Rust example are missing');
 
 const JOINED = /^joined as alice\nanswered: Noted/;
-const UNAUTHENTICATED = 'closed: 1008 First message must be auth';
+/** The first thing that an old client says has no id. */
+const UNAUTHENTICATED = 'closed: 1008 Invalid auth message format';
 const REFUSED = 'refused: 401';
 /** A page is not told why an upgrade was refused. */
 const GONE = 'closed: 1006';

@@ -8,7 +8,11 @@ const [recipe = 'soup', server = 'ws://127.0.0.1:8080'] = process.argv.slice(2);
 
 const freshToken = () => process.env.TOKEN; // In earnest: from whoever issues yours, each time.
 
-function message(type, payload) {
+/** What old clients send: the server gives it its id and its time. */
+const bare = (type, payload) => ({ type, payload });
+
+/** What new clients send, and who answers `auth_required`. */
+function whole(type, payload) {
   return { type, id: randomUUID(), timestamp: new Date().toISOString(), payload };
 }
 
@@ -21,11 +25,13 @@ function open(url) {
 
 const socket = open(`${server}/v1/chat/${recipe}`);
 const say = (what) => socket.send(JSON.stringify(what));
-const auth = () => say(message('auth', { token: freshToken() }));
-const hello = message('chat_message', { content: 'Hello' });
+const auth = () => say(whole('auth', { token: freshToken() }));
+const isNew = TOKEN_IN === 'message';
+const hello = (isNew ? whole : bare)('chat_message', { content: 'Hello' });
 
 socket.on('open', () => {
-  if (TOKEN_IN === 'message') auth(); // The new way.
+  if (isNew) auth(); // The new way.
+  else say({ type: 'heartbeat' }); // The old ways: one of many, which nobody answers.
   say(hello);
 });
 
@@ -33,8 +39,9 @@ socket.on('message', (text) => {
   const { type, payload } = JSON.parse(text);
   if (type === 'auth_required') auth(); // Both ways: 14 minutes later.
   if (type !== 'recipe_update') return;
-  if (payload.session) console.log('joined as', payload.session.user_id);
-  if (payload.request_id === hello.id) {
+  const { request_id: answered, session } = payload;
+  if (session) console.log('joined as', session.user_id);
+  else if (answered && answered === (hello.id ?? answered)) {
     console.log('answered:', payload.content);
     socket.close(1000);
   }

@@ -17,13 +17,19 @@ def fresh_token():
     return os.environ["TOKEN"]  # In earnest: from whoever issues yours, each time.
 
 
-def message(kind, **payload):
+def bare(kind, **payload):
+    """What old clients send: the server gives it its id and its time."""
+    return {"type": kind, "payload": payload}
+
+
+def whole(kind, **payload):
+    """What new clients send, and who answers `auth_required`."""
     now = datetime.now(timezone.utc).isoformat()
     return {"type": kind, "id": uuid.uuid4().hex, "timestamp": now, "payload": payload}
 
 
 def auth():
-    return json.dumps(message("auth", token=fresh_token()))
+    return json.dumps(whole("auth", token=fresh_token()))
 
 
 def request(url):
@@ -40,7 +46,10 @@ async def main(recipe="soup", server="ws://127.0.0.1:8080"):
     async with connect(url, additional_headers=headers) as socket:
         if TOKEN_IN == "message":  # The new way.
             await socket.send(auth())
-        hello = message("chat_message", content="Hello")
+            hello = whole("chat_message", content="Hello")
+        else:  # The old ways. The heartbeat is one of many, which nobody answers.
+            await socket.send(json.dumps({"type": "heartbeat"}))
+            hello = bare("chat_message", content="Hello")
         await socket.send(json.dumps(hello))
         async for text in socket:
             received = json.loads(text)
@@ -48,9 +57,10 @@ async def main(recipe="soup", server="ws://127.0.0.1:8080"):
             if received["type"] == "auth_required":  # Both ways: 14 minutes later.
                 await socket.send(auth())
             elif received["type"] == "recipe_update":
+                request_id = payload["request_id"]
                 if session := payload.get("session"):
                     print("joined as", session["user_id"], flush=True)
-                if payload["request_id"] == hello["id"]:
+                elif request_id and request_id == hello.get("id", request_id):
                     print("answered:", payload["content"])
                     return
 

@@ -4,25 +4,29 @@ import { ChatConnection } from '@vestibule/client';
 /** The old way. A page cannot set headers, and is not told why an upgrade was refused. */
 function oldChat({ url, recipeId, getToken, onJoined, onEnd }) {
   const socket = new WebSocket(`${url}/v1/chat/${recipeId}?token=${getToken()}`);
-  const say = (type, payload) => {
+  const say = (what) => socket.send(JSON.stringify(what));
+  const authenticate = () => {
     const id = crypto.randomUUID();
-    socket.send(JSON.stringify({ type, id, timestamp: new Date().toISOString(), payload }));
-    return id;
+    const timestamp = new Date().toISOString();
+    say({ type: 'auth', id, timestamp, payload: { token: getToken() } });
   };
-  const asked = new Map();
+  const asked = [];
   socket.onmessage = ({ data }) => {
     const { type, payload } = JSON.parse(data);
-    if (type === 'auth_required') say('auth', { token: getToken() });
+    if (type === 'auth_required') authenticate();
+    if (type !== 'recipe_update') return;
     if (payload.session) onJoined(payload.session.user_id);
-    asked.get(payload.request_id)?.({ payload });
+    else if (payload.request_id) asked.shift()?.({ payload }); // The answers keep the order.
   };
   socket.onclose = ({ code, reason }) => onEnd(`closed: ${code} ${reason}`);
   const opened = new Promise((resolve) => (socket.onopen = resolve));
+  opened.then(() => say({ type: 'heartbeat' })); // One of many, which nobody answers.
   return {
-    send: (content) =>
-      opened.then(
-        () => new Promise((answer) => asked.set(say('chat_message', { content }), answer)),
-      ),
+    async send(content) {
+      await opened;
+      say({ type: 'chat_message', payload: { content } }); // Its id and time are the server's.
+      return new Promise((answer) => asked.push(answer));
+    },
   };
 }
 
