@@ -10,7 +10,7 @@ mod logs;
 
 use std::ops::Range;
 
-use vestibule::node::Metrics;
+use vestibule::node::{Legacy, Metrics};
 use vestibule::protocol::{CloseReason, ErrorCode};
 use vestibule::sim::{Report, Scenario, Storm, Violation, World};
 
@@ -119,6 +119,10 @@ fn assert_everything_happened(reports: &[Report]) {
     assert!(sum(&|metrics| metrics.reauthenticated) > 1_000);
     assert!(sum(&|metrics| metrics.repeated_messages) > 1_000);
     assert!(sum(&|metrics| metrics.late_completions) > 1_000);
+    assert!(sum(&|metrics| metrics.unknown_in) > 1_000);
+    for kind in [Legacy::Header, Legacy::Query] {
+        assert!(sum(&|metrics| metrics.legacy(kind)) > 100, "{kind:?} never came");
+    }
 }
 
 #[test]

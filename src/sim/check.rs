@@ -20,6 +20,8 @@ pub(super) enum Expect {
     Answer(String),
     /// An `error` with this code that answers no known id.
     Fault(&'static str),
+    /// Exactly one answer to the message of this content, by an id that the server has given it.
+    Given(String),
 }
 
 /// What one client may hear on one connection.
@@ -27,7 +29,9 @@ pub(super) enum Expect {
 pub(super) struct Hearing {
     /// Answers to come, the next in front.
     pub(super) expected: VecDeque<Expect>,
-    /// The ids of the `auth` messages that are not acknowledged.
+    /// The id that was given to the message that was just answered, and its content.
+    pub(super) given: Option<(String, String)>,
+    /// The ids of the `auth` messages that are not acknowledged; the request's own has none.
     pub(super) auths: VecDeque<String>,
     /// The client has sent what has no meaning: its answers are not counted any more.
     pub(super) is_wild: bool,
@@ -77,6 +81,12 @@ impl Hearing {
         let fits = match &next {
             Some(Expect::Answer(id)) => to.as_ref() == Some(id),
             Some(Expect::Fault(code)) => to.is_none() && error.as_deref() == Some(*code),
+            Some(Expect::Given(content)) => {
+                // One that was refused was not said, so nobody else knows its id.
+                let is_said = !matches!(error.as_deref(), Some("rate_limited" | "invalid_message"));
+                self.given = to.clone().filter(|_| is_said).map(|id| (id, content.clone()));
+                to.is_some()
+            }
             None => false,
         };
         if fits {

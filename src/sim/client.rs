@@ -26,11 +26,12 @@ pub(super) enum Kind {
     Flapping,
     /// Sends frames that carry nothing, as many as it can.
     Flooding,
+    Old,
 }
 
 impl Kind {
     pub(super) fn is_honest(self) -> bool {
-        matches!(self, Self::Good | Self::Slow | Self::Expired | Self::Replaying)
+        matches!(self, Self::Good | Self::Slow | Self::Expired | Self::Replaying | Self::Old)
     }
 }
 
@@ -48,7 +49,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Chat {
     pub(super) id: String,
-    content: String,
+    pub(super) content: String,
 }
 
 /// An `auth` that was sent.
@@ -207,12 +208,17 @@ impl Client {
         let link = self.open(engine);
         (self.state, self.close) = (State::Upgrading, None);
         self.oldest_auth = engine.now.monotonic;
-        let mut bytes = wire::upgrade(&self.room);
         // The frames behind the request may come in the same segment.
-        if self.rng.below(3) == 0 {
-            bytes.extend(self.auth(engine, link));
-            bytes.extend(self.renewals(engine, link));
-        }
+        let bytes = if self.kind == Kind::Old {
+            self.old_request(engine, link)
+        } else {
+            let mut bytes = wire::upgrade(&self.room);
+            if self.rng.below(3) == 0 {
+                bytes.extend(self.auth(engine, link));
+                bytes.extend(self.renewals(engine, link));
+            }
+            bytes
+        };
         engine.send(link, &bytes);
         self.wake_after(engine, PATIENCE);
     }
@@ -294,6 +300,11 @@ impl Client {
                 engine.expect(link, Expect::Fault("invalid_json"));
                 engine.send(link, &frame);
             }
+            // What is of no known type has no answer, and closes nobody.
+            4 if engine.scenario.clients.old > 0 => {
+                let frame = self.unknown();
+                engine.send(link, &frame);
+            }
             draw => {
                 for _ in 0..if draw == 3 { 5 } else { 1 } {
                     self.chat(engine, link);
@@ -316,6 +327,9 @@ impl Client {
     }
 
     pub(super) fn send_chat(&mut self, engine: &mut Engine, link: LinkId, chat: &Chat) {
+        if self.kind == Kind::Old {
+            return self.send_old_chat(engine, link, chat);
+        }
         let frame = self.text(&wire::envelope("chat_message", &chat.id, "content", &chat.content));
         engine.expect(link, Expect::Answer(chat.id.clone()));
         engine.send(link, &frame);

@@ -258,6 +258,15 @@ impl Ledger {
         }
     }
 
+    /// Has `id` said this, and was it asked about by this message's id?
+    pub(super) fn has_said(&self, id: ConnId, message: &str, content: &str) -> bool {
+        let room = self.members.get(&id).and_then(|member| self.rooms.get(&member.room));
+        room.is_some_and(|spoken| {
+            let said = spoken.iter().rfind(|said| said.id == message);
+            said.is_some_and(|said| said.from == id && said.content == content)
+        })
+    }
+
     /// Was this told to the room that `id` is in?
     pub(super) fn is_news(&self, id: ConnId, content: &str) -> bool {
         self.members

@@ -42,7 +42,7 @@ impl Client {
         match seen {
             Seen::Upgraded => {
                 self.state = State::Authenticating;
-                if self.auth.is_none() {
+                if self.auth.is_none() && self.kind != Kind::Old {
                     let frame = self.auth(engine, link);
                     engine.send(link, &frame);
                 }
@@ -74,7 +74,12 @@ impl Client {
                 }
             }
             Message::Answer { to: Some(id), error } => {
-                self.unanswered.retain(|chat| chat.id != id);
+                if self.kind == Kind::Old {
+                    // It does not know the id; answers keep the order.
+                    self.unanswered.pop_front();
+                } else {
+                    self.unanswered.retain(|chat| chat.id != id);
+                }
                 if error.is_none() {
                     self.answered = Some(engine.now.monotonic);
                 }

@@ -1,7 +1,7 @@
 //! The simulator: the real node under a virtual network and clock, from a seed.
 //!
-//! A [`World`] draws clients (good, slow, silent, expired, replaying, flapping, and ones that send
-//! garbage), links that cut bytes anywhere, stall and break, an application that answers now,
+//! A [`World`] draws clients (good, slow, silent, expired, replaying, flapping, old ones whose token
+//! is in the request, and ones that send garbage), links that cut bytes anywhere, stall and break, an application that answers now,
 //! later, late or never, and a wall clock that somebody sets. It runs the real [`Node`](crate::Node) with
 //! the real [`Schedule`](crate::node::Schedule) through 20 virtual minutes in some milliseconds.
 //!
@@ -55,6 +55,7 @@ mod ledger;
 mod listen;
 mod network;
 mod observe;
+mod old;
 mod scenario;
 mod storm;
 mod trace;

@@ -31,6 +31,13 @@ impl Engine {
             if let Err(what) = open.hearing.hear(&seen) {
                 break Err(what);
             }
+            if let Some((message, content)) = open.hearing.given.take()
+                && !self.ledger.lock().has_said(id, &message, &content)
+            {
+                break Err(format!(
+                    "an answer to {message}, which is not the next of its messages"
+                ));
+            }
             let room = match &seen {
                 Seen::Message(Message::Relayed { id: message, user, content }) => {
                     self.ledger.lock().relayed(id, message, user, content)

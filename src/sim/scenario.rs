@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Config, Length, Size};
+use crate::config::{AuthMode, Config, Length, Size};
 use crate::id::Rng;
 
 /// The secret that every simulated token is signed with.
@@ -29,6 +29,9 @@ pub struct Mix {
     pub flapping: usize,
     /// Send pings, pongs and empty fragments by the thousand.
     pub flooding: usize,
+    /// Good, but of the first version: the token is in the request, messages have no id and no
+    /// timestamp, and heartbeats come between them. `config.auth.mode` must let them in.
+    pub old: usize,
 }
 
 impl Mix {
@@ -41,7 +44,7 @@ impl Mix {
     /// Those that must get through when everything heals.
     #[must_use]
     pub fn honest(&self) -> usize {
-        self.good + self.slow + self.expired + self.replaying
+        self.good + self.slow + self.expired + self.replaying + self.old
     }
 }
 
@@ -68,12 +71,12 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// The scenario of `seed`: up to 17 clients in up to 3 rooms, with every fault, for 16 minutes.
+    /// The scenario of `seed`: up to 19 clients in up to 3 rooms, with every fault, for 16 minutes.
     #[must_use]
     pub fn drawn(seed: u64) -> Self {
         let mut rng = Rng::new(seed ^ 0x005c_e4a1);
         let mut up_to = |most: u64| rng.below(most + 1) as usize;
-        let clients = Mix {
+        let mut clients = Mix {
             good: 2 + up_to(3),
             slow: up_to(1),
             expired: up_to(1),
@@ -83,6 +86,7 @@ impl Scenario {
             forging: 0,
             flapping: up_to(2),
             flooding: up_to(1),
+            old: 0,
         };
         let mut config = Config::default();
         config.auth.secret = SECRET.to_owned();
@@ -93,6 +97,11 @@ impl Scenario {
         config.limits.outbound_bytes = pick(&mut rng, Size::kib(4), &[Size::kib(256)]);
         config.limits.ping = Length::from_secs(pick(&mut rng, 10, &[30]));
         config.limits.recent_ends = 8;
+        // One world in five lets old clients in, beside the others.
+        if seed % 5 == 3 {
+            config.auth.mode = AuthMode::Both;
+            clients.old = 1 + (seed / 5 % 2) as usize;
+        }
         Self {
             clients,
             rooms: 1 + rng.below(3) as usize,

@@ -26,7 +26,7 @@ pub(super) enum Seen {
 /// A message of the server, as far as anybody looks at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Message {
-    /// The acknowledgement of the `auth` of this id.
+    /// The acknowledgement of the `auth` of this id; without one, of the token in the request.
     Acknowledged { auth: String },
     /// The answer to the message of this id, or an error that answers no known id.
     Answer { to: Option<String>, error: Option<String> },
@@ -69,9 +69,10 @@ impl Message {
             ("recipe_update", Some(auth), Some(_)) if session.is_some() => {
                 Ok(Self::Acknowledged { auth })
             }
-            ("recipe_update", None, Some(content)) if session.is_none() => {
-                Ok(Self::News { content })
+            ("recipe_update", None, Some(_)) if session.is_some() => {
+                Ok(Self::Acknowledged { auth: String::new() })
             }
+            ("recipe_update", None, Some(content)) => Ok(Self::News { content }),
             ("recipe_update", to @ Some(_), Some(_)) => Ok(Self::Answer { to, error: None }),
             ("error", to, None) if error.is_some() => Ok(Self::Answer { to, error }),
             ("chat_message", None, Some(content)) => {
@@ -175,6 +176,22 @@ pub(super) fn upgrade(room: &str) -> Vec<u8> {
          Sec-WebSocket-Key: c2ltdWxhdGVkIGtleSAxNg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     .into_bytes()
+}
+
+/// An old client's upgrade request for `room`: its token is in the query or in a header.
+pub(super) fn old_upgrade(room: &str, token: &str, is_in_query: bool) -> Vec<u8> {
+    let (query, header) = if is_in_query {
+        (format!("?token={token}"), String::new())
+    } else {
+        (String::new(), format!("Authorization: Bearer {token}\r\n"))
+    };
+    let request = String::from_utf8(upgrade(&format!("{room}{query}"))).unwrap_or_default();
+    request.replacen("\r\n\r\n", &format!("\r\n{header}\r\n"), 1).into_bytes()
+}
+
+/// The text of a chat message of an old client: without an id, and without a timestamp.
+pub(super) fn bare_chat(content: &str) -> String {
+    serde_json::json!({ "type": "chat_message", "payload": { "content": content } }).to_string()
 }
 
 /// The text of a client's message whose payload has one field.

@@ -275,7 +275,7 @@ impl World {
     }
 }
 
-fn kinds(mix: Mix) -> [(Kind, usize); 9] {
+fn kinds(mix: Mix) -> [(Kind, usize); 10] {
     [
         (Kind::Good, mix.good),
         (Kind::Slow, mix.slow),
@@ -286,5 +286,6 @@ fn kinds(mix: Mix) -> [(Kind, usize); 9] {
         (Kind::Forging, mix.forging),
         (Kind::Flapping, mix.flapping),
         (Kind::Flooding, mix.flooding),
+        (Kind::Old, mix.old),
     ]
 }

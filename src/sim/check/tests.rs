@@ -136,3 +136,24 @@ fn tables_that_do_not_agree_are_a_violation() {
         assert!(judge_usage(&bad, 2, 2, 1, 100).is_err(), "{bad:?}");
     }
 }
+
+#[test]
+fn an_answer_to_no_given_id_is_a_violation() {
+    let error = |to: Option<&str>, code: &str| {
+        let (to, error) = (to.map(str::to_owned), Some(code.to_owned()));
+        Seen::Message(Message::Answer { to, error })
+    };
+    let old = || {
+        let mut hearing = member();
+        hearing.expected = [Expect::Given("hello".to_owned())].into();
+        hearing
+    };
+    assert!(old().hear(&error(None, "invalid_message")).is_err());
+    let mut hearing = old();
+    hearing.hear(&answer("made")).unwrap();
+    assert_eq!(hearing.given, Some(("made".to_owned(), "hello".to_owned())));
+    // Whoever was refused has said nothing that could be looked up.
+    let mut hearing = old();
+    hearing.hear(&error(Some("made"), "rate_limited")).unwrap();
+    assert_eq!(hearing.given, None);
+}
