@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"e18043effac4a2e3\"",
+        tag: "\"15f699a46b446b47\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-6367400200642fb1.js",
+        path: "/assets/page-39b0dab9c7728869.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"6367400200642fb1\"",
+        tag: "\"39b0dab9c7728869\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
