@@ -31,8 +31,9 @@ pub fn upgrade_head(data: &[u8]) {
     if cut_up.output.is_empty() && !whole.output.is_empty() {
         cut_up.send(END);
     }
-    // Whose body is there already is not told to go on.
-    assert_eq!(whole.text().replacen(CONTINUE, "", 1), cut_up.text().replacen(CONTINUE, "", 1));
+    // A client whose body is there already is not told to go on, and of the pings of one read the
+    // last one is answered.
+    assert_eq!(whole.without_pongs(), cut_up.without_pongs());
     whole.check();
     whole.hang_up();
     cut_up.hang_up();
@@ -107,6 +108,25 @@ impl Peer {
 
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.output).into_owned()
+    }
+
+    /// The answer without what depends on how the bytes were cut.
+    fn without_pongs(&self) -> String {
+        let head_end = self.output.windows(4).position(|four| four == b"\r\n\r\n");
+        let is_upgraded = self.output.starts_with(b"HTTP/1.1 101 ");
+        let at = head_end.filter(|_| is_upgraded).map_or(self.output.len(), |at| at + 4);
+        let (head, mut frames) = self.output.split_at(at);
+        let mut kept = head.to_vec();
+        // Nobody is authenticated here, so all frames are control frames: 2 bytes and a short payload.
+        while let [first, length, rest @ ..] = frames {
+            let (payload, next) = rest.split_at(usize::from(*length).min(rest.len()));
+            if *first != 0x8a {
+                kept.extend([*first, *length]);
+                kept.extend_from_slice(payload);
+            }
+            frames = next;
+        }
+        String::from_utf8_lossy(&kept).replacen(CONTINUE, "", 1)
     }
 
     /// Nothing yet, or one answer of the protocol's.
