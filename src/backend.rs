@@ -38,8 +38,8 @@ use self::threads::Event;
 pub use self::threads::{Control, Running, Threads};
 use crate::config;
 use crate::id::ConnId;
-use crate::node::Ticket;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
+use crate::node::{StartFlag, Ticket};
 use crate::protocol::ErrorCode;
 
 /// An application that is somewhere else. Every question is [`Reply::Held`] and answered through
@@ -77,12 +77,13 @@ impl Backend {
     fn push(
         &self,
         call: Call,
-        ticket: Option<Ticket>,
+        asked: Option<(Ticket, &StartFlag)>,
         connection: ConnId,
         body: impl FnOnce() -> Vec<u8>,
     ) -> bool {
         if self.places.take(call) {
-            let job = Job { call, ticket, connection, body: body() };
+            let (ticket, start) = asked.map(|(ticket, start)| (ticket, start.clone())).unzip();
+            let job = Job { call, ticket, start, connection, body: body() };
             if self.events.send(Event::Asked(job)).is_ok() {
                 return true;
             }
@@ -95,7 +96,7 @@ impl Backend {
 impl App for Backend {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         let body = || contract::join(join);
-        if self.push(Call::Join, Some(join.ticket), join.connection, body) {
+        if self.push(Call::Join, Some((join.ticket, join.start)), join.connection, body) {
             Reply::Held
         } else {
             Reply::Now(Admission::Unavailable)
@@ -104,7 +105,8 @@ impl App for Backend {
 
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
         let body = || contract::message(message);
-        if self.push(Call::Message, Some(message.ticket), message.connection, body) {
+        if self.push(Call::Message, Some((message.ticket, message.start)), message.connection, body)
+        {
             Reply::Held
         } else {
             Reply::Now(Err(ErrorCode::BackendUnavailable))

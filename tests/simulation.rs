@@ -123,6 +123,11 @@ fn assert_everything_happened(reports: &[Report]) {
     for kind in [Legacy::Header, Legacy::Query] {
         assert!(sum(&|metrics| metrics.legacy(kind)) > 100, "{kind:?} never came");
     }
+    // Messages that were not begun in time, that answered late, and that never did.
+    assert!(sum(&|metrics| metrics.withdrawn_questions) > 1_000);
+    assert!(sum(&|metrics| metrics.answers_after_timeout) > 1_000);
+    assert!(sum(&|metrics| metrics.never_answered) > 100);
+    assert!(sum(&|metrics| metrics.reused_ids) > 1_000);
 }
 
 #[test]

@@ -145,7 +145,7 @@ pub(super) fn rule(call: Call, heard: Result<Response, Fault>) -> Ruling {
             Ok(update) => Ruling::good(Fate::Answered, Some(Arc::new(update))),
             Err(why) => Ruling::failed(false, why),
         },
-        (Call::Join, 403 | 404) => Ruling::good(Fate::Denied, None),
+        (Call::Join, 403 | 404) | (Call::Message, 409) => Ruling::good(Fate::Denied, None),
         (_, status) => Ruling::failed(is_alive, format!("the answer is {status}")),
     }
 }
@@ -186,11 +186,12 @@ pub(super) fn outcome(call: Call, fate: Fate, update: Option<Arc<Update>>) -> Op
         (Call::Leave, ..) => return None,
         (Call::Join, Fate::Answered, Some(update)) => Outcome::Join(Admission::Admit(update)),
         (Call::Join, Fate::Denied, _) => Outcome::Join(Admission::Deny),
+        // It was never asked, so it can be asked again.
+        (_, Fate::Expired, _) => Outcome::NotBegun,
         (Call::Join, ..) => Outcome::Join(Admission::Unavailable),
         (Call::Message, Fate::Answered, Some(update)) => Outcome::Message(Ok(update)),
-        (Call::Message, Fate::TimedOut | Fate::Expired, _) => {
-            Outcome::Message(Err(ErrorCode::BackendTimeout))
-        }
+        (Call::Message, Fate::Denied, _) => Outcome::UsedId,
+        (Call::Message, Fate::TimedOut, _) => Outcome::Message(Err(ErrorCode::BackendTimeout)),
         (Call::Message, ..) => Outcome::Message(Err(ErrorCode::BackendUnavailable)),
     })
 }

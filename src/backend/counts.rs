@@ -38,13 +38,13 @@ impl Call {
 pub enum Fate {
     /// The backend has answered, as its contract says.
     Answered,
-    /// It has said no: to a join only.
+    /// It has said no: to a join, or to a message whose id it knows with other content.
     Denied,
     /// There was no answer that could be used.
     Failed,
     /// There was none in time.
     TimedOut,
-    /// It was never made: it waited for a thread for as long as it had.
+    /// It was never made: it waited for a thread for as long as it had, or nobody waited for it.
     Expired,
     /// It was not made: the breaker was open.
     Refused,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::breaker::{Breaker, Change, Pass};
 use super::counts::{Call, Fate};
 use crate::id::ConnId;
-use crate::node::Ticket;
+use crate::node::{StartFlag, Ticket};
 use crate::time::Instant;
 
 /// Something to say to the backend.
@@ -20,6 +20,8 @@ pub(super) struct Job {
     pub(super) call: Call,
     /// Whose question it is; a leave is nobody's.
     pub(super) ticket: Option<Ticket>,
+    /// Whether the question may still be asked; a leave is told in any case.
+    pub(super) start: Option<StartFlag>,
     pub(super) connection: ConnId,
     pub(super) body: Vec<u8>,
 }
@@ -132,13 +134,17 @@ impl Desk {
         }
     }
 
-    /// The oldest question of a connection that is not busy, or else the oldest such leave.
+    /// The oldest question of a connection that is not busy, or else the oldest such leave. A question
+    /// that nobody waits for any more is not asked.
     fn next(&mut self, now: Instant) -> Option<(Job, Duration)> {
-        let Self { questions, leaves, busy, timeout, .. } = self;
+        let Self { questions, leaves, busy, timeout, orders, .. } = self;
         let is_free = |job: &Job| !busy.contains(&job.connection);
-        if let Some(place) = questions.iter().position(|(_, job)| is_free(job)) {
-            let question = questions.remove(place);
-            return question.map(|(came, job)| (job, (came + *timeout).since(now)));
+        while let Some(place) = questions.iter().position(|(_, job)| is_free(job)) {
+            let Some((came, job)) = questions.remove(place) else { break };
+            if job.start.as_ref().is_none_or(StartFlag::begin) {
+                return Some((job, (came + *timeout).since(now)));
+            }
+            orders.push_back(Order::GiveUp { job, fate: Fate::Expired });
         }
         let place = leaves.iter().position(is_free)?;
         leaves.remove(place).map(|job| (job, *timeout))

@@ -157,6 +157,7 @@ impl Faults {
         self.within("limits.waiting_messages", limits.waiting_messages, 1..=65_536);
         self.length("limits.ping", limits.ping);
         self.within("limits.recent_ends", limits.recent_ends, 0..=65_536);
+        self.within("limits.late_answers", limits.late_answers, 0..=65_536);
         self.within("limits.workers", limits.workers, 1..=MAX_THREADS);
         self.within("limits.worker_queue", limits.worker_queue, 1..=MAX_QUEUE);
         self.within("limits.storage_queue", limits.storage_queue, 1..=MAX_QUEUE);

@@ -127,7 +127,15 @@ pub struct Limits {
     ///
     /// Range: 0 or more rooms.
     pub rooms: usize,
-    /// Threads for work that blocks.
+    /// Messages whose sender was told `backend_timeout` while the application was at work on them,
+    /// and whose answers are still awaited, for who sends them again. When it is full, the one that
+    /// has waited longest is given up: sent again, it is answered `backend_timeout` and not done
+    /// twice.
+    ///
+    /// Range: 0 to 65536 messages.
+    pub late_answers: usize,
+    /// Threads for work that blocks; and beside them as many, or as the host has cores where those
+    /// are fewer, that check signatures. Each is started when there is work for it.
     ///
     /// Range: 1 to 1024 threads.
     pub workers: usize,
@@ -173,10 +181,22 @@ impl Default for Limits {
             answer_bytes: Size::kib(16 * 1_024),
             recent_ends: 1_024,
             rooms: 65_536,
+            late_answers: 256,
             workers: 4,
             worker_queue: 1_024,
             storage_queue: 4_096,
             pending_per_turn: 64,
         }
+    }
+}
+
+/// Signature checks that are submitted for each thread, at most: so many that none is idle while a
+/// turn of the reactor brings new ones, and so few that who is authenticated is checked soon.
+const CHECKS_PER_THREAD: usize = 8;
+
+impl Limits {
+    /// Signature checks that are with their threads at once.
+    pub(crate) fn checks_at_once(&self) -> usize {
+        (self.workers * CHECKS_PER_THREAD).max(1)
     }
 }

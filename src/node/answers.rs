@@ -2,14 +2,16 @@
 //!
 //! The same user's repeated id in the same room is answered with the first answer, within 10 minutes
 //! and the user's last 32 messages there. Also across a reconnect, as that is when clients resend.
+//! An id that comes with other content is not a repetition: a hash of the content tells them apart.
 //!
 //! One entry a user and room, in the order of their last messages: the front of that order is the
 //! first to expire, and the first to go when the bound on all is reached. Both tables are flat and
 //! linked by numbers, so the heap is not littered with small lists: 24 bytes an entry and 8 in the
-//! table that finds it, 24 a message, and the answer itself, which is often shared.
+//! table that finds it, 32 a message, and the answer itself, which is often shared.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hashbrown::HashTable;
 use slab::Slab;
@@ -21,19 +23,23 @@ use crate::time::Instant;
 
 /// How long an answer is remembered, in seconds.
 const LIFETIME_SECONDS: u16 = 600;
+/// The same as a length of time.
+pub(crate) const LIFETIME: Duration = Duration::from_secs(LIFETIME_SECONDS as u64);
 /// Answers that are remembered of one user in one room.
 const MESSAGES: u32 = 32;
 /// What an entry takes beside its messages, its place in the table included.
 const ENTRY_WEIGHT: usize = size_of::<Entry>() + 8;
 const NONE: u32 = u32::MAX;
 
-/// Which message: its user and room, and its id, each hashed under the node's seed.
+/// Which message: its user and room, its id, and its content, each hashed under the node's seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MessageKey {
     /// The user and the room.
     pub(crate) member: u64,
     /// The message's id.
     pub(crate) id: u64,
+    /// What it says.
+    pub(crate) content: u64,
 }
 
 /// What is known of a message that came before.
@@ -43,6 +49,10 @@ pub(crate) enum Known {
     Asked(Ticket),
     /// It was answered.
     Answered(Answer),
+    /// The room has seen it, and its time was over before anybody began to do it.
+    NotDone,
+    /// Its id was used for a message that says something else.
+    OtherContent,
 }
 
 /// The memory of answers.
@@ -73,6 +83,7 @@ struct Entry {
 #[derive(Debug)]
 struct Message {
     id: u64,
+    content: u64,
     state: State,
 }
 
@@ -85,6 +96,7 @@ enum State {
     Asked { older: u32, second: u16, ticket: Ticket },
     Answered { older: u32, second: u16, update: Arc<Update> },
     Failed { older: u32, second: u16, error: ErrorCode },
+    NotDone { older: u32, second: u16 },
 }
 
 impl State {
@@ -92,14 +104,16 @@ impl State {
         match self {
             Self::Asked { older, .. }
             | Self::Answered { older, .. }
-            | Self::Failed { older, .. } => older,
+            | Self::Failed { older, .. }
+            | Self::NotDone { older, .. } => older,
         }
     }
 
     fn is_fresh(&self, now: Instant) -> bool {
         let (Self::Asked { second, .. }
         | Self::Answered { second, .. }
-        | Self::Failed { second, .. }) = *self;
+        | Self::Failed { second, .. }
+        | Self::NotDone { second, .. }) = *self;
         (now.whole_seconds() as u16).wrapping_sub(second) < LIFETIME_SECONDS
     }
 
@@ -138,13 +152,23 @@ impl Answers {
     /// What is known of the message, if it came before. O(32).
     pub(crate) fn find(&mut self, now: Instant, key: MessageKey) -> Option<Known> {
         self.forget_expired(now);
-        let entry = self.entries.get(self.index_of(key.member)? as usize)?;
-        let (_, message) = self.walk(entry.newest).find(|(_, message)| message.id == key.id)?;
-        message.state.is_fresh(now).then(|| match &message.state {
+        let message = self.fresh(now, key)?;
+        if message.content != key.content {
+            return Some(Known::OtherContent);
+        }
+        Some(match &message.state {
             State::Asked { ticket, .. } => Known::Asked(*ticket),
             State::Answered { update, .. } => Known::Answered(Ok(Arc::clone(update))),
             State::Failed { error, .. } => Known::Answered(Err(*error)),
+            State::NotDone { .. } => Known::NotDone,
         })
+    }
+
+    /// The message of this id that is remembered, whatever it says. O(32).
+    fn fresh(&self, now: Instant, key: MessageKey) -> Option<&Message> {
+        let entry = self.entries.get(self.index_of(key.member)? as usize)?;
+        let (_, message) = self.walk(entry.newest).find(|(_, message)| message.id == key.id)?;
+        message.state.is_fresh(now).then_some(message)
     }
 
     /// The application is asked, as the question of this ticket.
@@ -163,25 +187,58 @@ impl Answers {
         self.put(now, key, state);
     }
 
+    /// The question of this ticket is answered. Where its id was forgotten and used for another
+    /// message meanwhile, that one's entry stays.
+    pub(crate) fn settled(&mut self, now: Instant, key: MessageKey, from: Ticket, to: &Answer) {
+        if self.is_of(now, key, from) != Some(false) {
+            self.answered(now, key, to);
+        }
+    }
+
+    /// The question of this ticket was withdrawn before anybody began with it.
+    pub(crate) fn not_done(&mut self, now: Instant, key: MessageKey, from: Ticket) {
+        // The time that its id is remembered goes on from when it was asked.
+        if let Some(&State::Asked { second, ticket, .. }) = self.fresh(now, key).map(|it| &it.state)
+            && ticket == from
+        {
+            self.put(now, key, State::NotDone { older: NONE, second });
+        }
+    }
+
+    /// Forgets the message that was asked about as the question of this ticket.
+    pub(crate) fn forget(&mut self, now: Instant, key: MessageKey, from: Ticket) {
+        if self.is_of(now, key, from) != Some(true) {
+            return;
+        }
+        let Some(index) = self.index_of(key.member) else { return };
+        let Entry { newest, count, .. } = *self.entry(index);
+        match self.locate(newest, key.id) {
+            (_, Some(_)) if count.get() == 1 => self.remove(index),
+            (newer, Some(number)) => self.drop_message(index, newer, number),
+            (_, None) => {}
+        }
+    }
+
+    /// Does what is remembered of this id come from the question of this ticket? `None`: nothing is.
+    fn is_of(&self, now: Instant, key: MessageKey, from: Ticket) -> Option<bool> {
+        let state = &self.fresh(now, key)?.state;
+        Some(matches!(state, State::Asked { ticket, .. } if *ticket == from))
+    }
+
     fn put(&mut self, now: Instant, key: MessageKey, mut state: State) {
         self.forget_expired(now);
         self.weight += state.weight();
         let index = self.index_of(key.member);
         let newest = index.map_or(NONE, |index| self.entry(index).newest);
-        let mut newer = NONE;
-        let is_it = |(number, message): &(u32, &Message)| {
-            let is_it = message.id == key.id;
-            newer = if is_it { newer } else { *number };
-            is_it
-        };
-        let known = self.walk(newest).find(is_it);
-        let known = known.map(|(number, message)| (number, message.state.is_fresh(now)));
+        let (newer, known) = self.locate(newest, key.id);
+        let known = known.map(|number| (number, self.message(number).state.is_fresh(now)));
         if let Some((number, is_fresh)) = known
             && (is_fresh || number == newest)
         {
-            let place = &mut self.message(number).state;
-            *state.older() = *place.older();
-            let before = std::mem::replace(place, state);
+            let message = self.message(number);
+            message.content = key.content;
+            *state.older() = *message.state.older();
+            let before = std::mem::replace(&mut message.state, state);
             self.weight -= before.weight();
         } else {
             // What expired gives up its place: done again, it is among the last messages.
@@ -189,7 +246,8 @@ impl Answers {
                 self.drop_message(index, newer, number);
             }
             *state.older() = newest;
-            let number = self.messages.insert(Message { id: key.id, state }) as u32;
+            let number =
+                self.messages.insert(Message { id: key.id, content: key.content, state }) as u32;
             match index {
                 Some(index) => self.append(index, number),
                 None => self.create(key.member, number),
@@ -257,14 +315,30 @@ impl Answers {
         self.drop_message(index, newer, oldest);
     }
 
-    /// Forgets message `number` of an entry, which comes right before `newer`.
+    /// Forgets message `number` of an entry with at least two, which comes right before `newer`.
     fn drop_message(&mut self, index: u32, newer: u32, number: u32) {
         if let Some(mut message) = self.messages.try_remove(number as usize) {
             self.weight -= message.state.weight();
-            *self.message(newer).state.older() = *message.state.older();
+            let older = *message.state.older();
+            match newer {
+                NONE => self.entry(index).newest = older,
+                newer => *self.message(newer).state.older() = older,
+            }
             let entry = self.entry(index);
             entry.count = NonZeroU32::new(entry.count.get() - 1).unwrap_or(NonZeroU32::MIN);
         }
+    }
+
+    /// The message of this id from `newest` on, behind the one that came right after it.
+    fn locate(&self, newest: u32, id: u64) -> (u32, Option<u32>) {
+        let mut newer = NONE;
+        let is_it = |(number, message): &(u32, &Message)| {
+            let is_it = message.id == id;
+            newer = if is_it { newer } else { *number };
+            is_it
+        };
+        let found = self.walk(newest).find(is_it).map(|(number, _)| number);
+        (newer, found)
     }
 
     /// The messages from `newest` on, with their numbers.
@@ -273,7 +347,8 @@ impl Answers {
         std::iter::successors(at(newest), move |(_, message)| match message.state {
             State::Asked { older, .. }
             | State::Answered { older, .. }
-            | State::Failed { older, .. } => at(older),
+            | State::Failed { older, .. }
+            | State::NotDone { older, .. } => at(older),
         })
     }
 

@@ -8,6 +8,9 @@
 //! | `Now` | the answer is in memory | the reactor's thread: it must not block |
 //! | `Later` | the work blocks | the worker pool, behind a bounded queue |
 //! | `Held` | somebody else will answer | a thread of the application's, by its [`Ticket`] |
+//!
+//! Work that nobody waits for is not begun: what waits for a worker is withdrawn when its time is
+//! over, and so is what an application holds, where it keeps the question's [`StartFlag`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +19,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::http::{Request, Response};
-use super::port::Ticket;
+use super::port::{StartFlag, Ticket};
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::protocol::{CloseReason, ErrorCode};
@@ -89,6 +92,8 @@ pub trait App: Send {
 pub struct Join<'a> {
     /// For [`Reply::Held`].
     pub ticket: Ticket,
+    /// For [`Reply::Held`]: whether the work may begin.
+    pub start: &'a StartFlag,
     /// When it is asked.
     pub now: UnixTime,
     /// Which connection.
@@ -108,6 +113,8 @@ pub struct Join<'a> {
 pub struct Incoming<'a> {
     /// For [`Reply::Held`].
     pub ticket: Ticket,
+    /// For [`Reply::Held`]: whether the work may begin.
+    pub start: &'a StartFlag,
     /// When it came.
     pub now: UnixTime,
     /// Which connection.
@@ -127,6 +134,8 @@ pub struct Incoming<'a> {
 pub struct Publish<'a> {
     /// For [`Reply::Held`].
     pub ticket: Ticket,
+    /// For [`Reply::Held`]: whether the work may begin.
+    pub start: &'a StartFlag,
     /// When it came.
     pub now: UnixTime,
     /// The recipe's id.

@@ -5,8 +5,8 @@ use smol_str::SmolStr;
 use super::Node;
 use super::app::{Admission, Join, Reply, Update};
 use super::connection::{PendingJoin, Reserved};
-use super::port::{Action, Command, Completion, Outcome, Work};
-use super::questions::Kind;
+use super::port::{Completion, Outcome, Work};
+use super::questions::{GRACE, Kind, NewQuestion};
 use super::session::Clocks;
 use super::shed::cost;
 use crate::auth::{Begun, Evidence, Principal, Replayed, Signed};
@@ -188,8 +188,14 @@ impl Node {
             self.users.join(index, &principal.user);
         }
         let asker = self.id_of(index);
+        let text = room.len() + principal.user.len() + principal.claims.len();
+        let room_to_ask = if reauth { Some(cost(text)) } else { self.room_to_ask(text) };
+        let Some(cost) = room_to_ask else {
+            return self.joined(now, index, &join, Outcome::Refused);
+        };
         let question = Join {
             ticket,
+            start: self.questions.start(),
             now: now.unix,
             connection: asker,
             room: &room,
@@ -197,26 +203,20 @@ impl Node {
             claims: &principal.claims,
             reauth,
         };
-        let text = room.len() + principal.user.len() + principal.claims.len();
-        let room_to_ask = if reauth { Some(cost(text)) } else { self.room_to_ask(text) };
-        let Some(cost) = room_to_ask else {
-            return self.joined(now, index, &join, Outcome::Refused);
-        };
-        match self.app.on_join(&question) {
-            Reply::Now(admission) => self.joined(now, index, &join, Outcome::Join(admission)),
-            reply => {
-                if let Some(connection) = self.connections.get_mut(index) {
-                    let before = connection.waiting.get_or_insert_default().join.replace(join);
-                    debug_assert!(before.is_none(), "one join of a connection is asked at a time");
-                }
-                let answer_by = now.monotonic + self.policy.answer_timeout;
-                self.questions.open(now.monotonic, ticket, asker, Kind::Join, answer_by, cost);
-                if let Reply::Later(job) = reply {
-                    let work = Work::Join(job);
-                    self.actions.push_back(Action::Submit(Command { ticket, work }));
-                }
+        let work = match self.app.on_join(&question) {
+            Reply::Now(admission) => {
+                return self.joined(now, index, &join, Outcome::Join(admission));
             }
+            Reply::Later(job) => Some(Work::Join(job)),
+            Reply::Held => None,
+        };
+        if let Some(connection) = self.connections.get_mut(index) {
+            let before = connection.waiting.get_or_insert_default().join.replace(join);
+            debug_assert!(before.is_none(), "one join of a connection is asked at a time");
         }
+        let deadline = now.monotonic + self.policy.answer_timeout + GRACE;
+        let question = NewQuestion { asker, kind: Kind::Join, deadline, cost };
+        self.open_question(now, ticket, question, work);
     }
 
     /// An answer to a join has come: it counts for the join of its ticket, and for no other.
@@ -239,7 +239,9 @@ impl Node {
                 return;
             }
             Outcome::Join(Admission::Deny) => CloseReason::AccessDenied,
-            Outcome::Join(Admission::Unavailable) => CloseReason::BackendUnavailable,
+            Outcome::Join(Admission::Unavailable) | Outcome::NotBegun => {
+                CloseReason::BackendUnavailable
+            }
             Outcome::Refused => CloseReason::Overloaded,
             _ => CloseReason::Internal,
         };

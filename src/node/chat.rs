@@ -13,8 +13,8 @@ use super::budget::Side;
 use super::connection::PendingMessage;
 use super::frame::Shared;
 use super::metrics::Call;
-use super::port::{Action, Command, Completion, Outcome, Ticket, Work};
-use super::questions::{Kind, Question};
+use super::port::{Action, Completion, Outcome, Ticket, Work};
+use super::questions::{Kind, NewQuestion, Question};
 use super::session::Verdict;
 use super::shed::cost;
 use crate::id::ConnId;
@@ -39,6 +39,8 @@ impl Node {
                 }
                 self.answered(now, question, done);
             }
+            // What was withdrawn comes back when its turn comes.
+            None if matches!(done.outcome, Outcome::NotBegun) => {}
             None => self.metrics.late_completions += 1,
         }
         // What is done has left a place. What was refused has not, and is not tried at once again.
@@ -55,20 +57,51 @@ impl Node {
             Kind::Collect { is_json } => self.collected(now, question.asker, is_json, done),
             Kind::Order { order, part } => self.order_answered(now, order, part, done.outcome),
             Kind::Publish { room } => {
-                let answer = answer_of(done.outcome);
+                let answer = answer_of(&done.outcome);
                 self.published_later(now, question.asker, done.ticket, &room, answer);
             }
             Kind::Message { key, also, room } => {
-                let answer = answer_of(done.outcome);
-                self.answers.answered(now.monotonic, key, &answer);
-                if let Ok(update) = &answer {
-                    self.tell_of_change(now, &room, question.asker, update);
-                }
-                for asker in [Some(question.asker), also].into_iter().flatten() {
-                    self.answer_asker(now, asker, done.ticket, &answer);
+                self.metrics.answers_after_timeout += u64::from(question.is_late);
+                let asker = question.asker;
+                let answer = self.settle(now, &done, key, &room, asker);
+                for asker in [asker].into_iter().chain(also) {
+                    self.answer_asker(now, asker, done.ticket, answer.clone());
                 }
             }
         }
+    }
+
+    /// Remembers what has become of a message, and tells its room what it has changed. Gives back
+    /// what its senders are told.
+    fn settle(
+        &mut self,
+        now: Now,
+        done: &Completion,
+        key: MessageKey,
+        room: &str,
+        asker: ConnId,
+    ) -> Told {
+        let ticket = done.ticket;
+        let answer = match &done.outcome {
+            Outcome::NotBegun => {
+                self.answers.not_done(now.monotonic, key, ticket);
+                return told(&Err(ErrorCode::BackendTimeout));
+            }
+            Outcome::UsedId => {
+                // The application remembers what the id was used for, and we do not.
+                self.answers.forget(now.monotonic, key, ticket);
+                self.metrics.reused_ids += 1;
+                return Err((ErrorCode::InvalidMessage, USED_ID));
+            }
+            outcome => answer_of(outcome),
+        };
+        self.answers.settled(now.monotonic, key, ticket, &answer);
+        if let Ok(update) = &answer {
+            // A sender that was told that it takes too long hears of the change like the others.
+            let waits = self.waits_for(asker, ticket);
+            self.tell_of_change(now, room, waits.then_some(asker), update);
+        }
+        told(&answer)
     }
 
     /// Does what the session has decided.
@@ -85,29 +118,27 @@ impl Node {
     }
 
     fn chat(&mut self, now: Now, index: usize, id: &str, content: &str) {
-        let (Some(user), Some(room)) =
-            (self.users.name_of(index).cloned(), self.rooms.name_of(index).cloned())
-        else {
-            return;
-        };
-        let key = MessageKey { member: self.hash(&[&room, &user]), id: self.hash(&[id]) };
-        if let Some(known) = self.answers.find(now.monotonic, key) {
-            self.metrics.repeated_messages += 1;
-            self.chat_again(now, index, id, known);
-            return;
-        }
-        self.metrics.chat_messages += 1;
-        let payload = ChatMessage { content, user_id: &user };
+        let Some(Addressed { user, room, key }) = self.address(index, id, content) else { return };
         let asker = self.id_of(index);
-        if self.rooms.others(index).next().is_some() {
-            let timestamp = self.timestamp(now);
-            let message = ServerMessage::relayed(id, timestamp, payload);
-            let frame = self.encoder.text(|buffer| message.write(buffer));
-            self.metrics.chats_out += self.fan_out(now, &room, Some(asker), &frame) as u64;
+        match self.answers.find(now.monotonic, key) {
+            // The others have seen it.
+            Some(Known::NotDone) => self.metrics.repeated_messages += 1,
+            Some(known) => return self.chat_again(now, index, id, known),
+            None => {
+                self.metrics.chat_messages += 1;
+                if self.rooms.others(index).next().is_some() {
+                    let payload = ChatMessage { content, user_id: &user };
+                    let timestamp = self.timestamp(now);
+                    let message = ServerMessage::relayed(id, timestamp, payload);
+                    let frame = self.encoder.text(|buffer| message.write(buffer));
+                    self.metrics.chats_out += self.fan_out(now, &room, Some(asker), &frame) as u64;
+                }
+            }
         }
         let ticket = self.questions.issue();
         let message = Incoming {
             ticket,
+            start: self.questions.start(),
             now: now.unix,
             connection: asker,
             room: &room,
@@ -116,45 +147,89 @@ impl Node {
             content,
         };
         let text = room.len() + user.len() + id.len() + content.len();
-        match self.app.on_message(&message) {
+        let work = match self.app.on_message(&message) {
             Reply::Now(answer) => {
                 self.answers.answered(now.monotonic, key, &answer);
                 if let Ok(update) = &answer {
-                    self.tell_of_change(now, &room, asker, update);
+                    self.tell_of_change(now, &room, Some(asker), update);
                 }
-                self.send_answer(now, index, id, &answer);
+                return self.send_answer(now, index, id, told(&answer));
             }
-            reply => {
-                let kind = Kind::Message { key, also: None, room };
-                let answer_by = now.monotonic + self.policy.answer_timeout;
-                let cost = cost(text);
-                self.questions.open(now.monotonic, ticket, asker, kind, answer_by, cost);
-                self.answers.asked(now.monotonic, key, ticket);
-                self.await_answer(now, index, ticket, id);
-                if let Reply::Later(job) = reply {
-                    let work = Work::Message(job);
-                    self.actions.push_back(Action::Submit(Command { ticket, work }));
-                }
-            }
-        }
+            Reply::Later(job) => Some(Work::Message(job)),
+            Reply::Held => None,
+        };
+        let question = NewQuestion {
+            asker,
+            kind: Kind::Message { key, also: Vec::new(), room },
+            deadline: now.monotonic + self.policy.answer_timeout,
+            cost: cost(text),
+        };
+        self.open_question(now, ticket, question, work);
+        self.answers.asked(now.monotonic, key, ticket);
+        self.await_answer(now, index, ticket, id);
     }
 
-    /// A message that came before: it is not done again.
+    /// Who says this, where, and by what it is known again.
+    fn address(&self, index: usize, id: &str, content: &str) -> Option<Addressed> {
+        let user = self.users.name_of(index)?.clone();
+        let room = self.rooms.name_of(index)?.clone();
+        let key = MessageKey {
+            member: self.hash(&[&room, &user]),
+            id: self.hash(&[id]),
+            content: self.hash(&["content", content]),
+        };
+        Some(Addressed { user, room, key })
+    }
+
+    /// A message whose id came before: it is not done again, and another one is not done at all.
     fn chat_again(&mut self, now: Now, index: usize, id: &str, known: Known) {
         let asker = self.id_of(index);
-        match known {
-            Known::Answered(answer) => self.send_answer(now, index, id, &answer),
-            Known::Asked(ticket) => {
-                let Some(question) = self.questions.find(ticket) else {
-                    // Its time ran out without an answer.
-                    self.send_answer(now, index, id, &Err(ErrorCode::BackendTimeout));
-                    return;
-                };
-                if let Kind::Message { also, .. } = &mut question.kind {
-                    *also = Some(asker);
-                }
-                self.await_answer(now, index, ticket, id);
+        let ticket = match known {
+            Known::OtherContent => {
+                self.metrics.reused_ids += 1;
+                let Some(connection) = self.connections.get_mut(index) else { return };
+                let verdict = connection.session.refuse_message(now.monotonic, id, USED_ID);
+                return self.carry_out(now, index, verdict);
             }
+            Known::Answered(answer) => {
+                self.metrics.repeated_messages += 1;
+                return self.send_answer(now, index, id, told(&answer));
+            }
+            Known::NotDone => return,
+            Known::Asked(ticket) => ticket,
+        };
+        self.metrics.repeated_messages += 1;
+        let Some(question) = self.questions.find(ticket) else {
+            // It had begun when its time ran out, and its answer is not awaited any more.
+            self.send_answer(now, index, id, told(&Err(ErrorCode::BackendTimeout)));
+            return;
+        };
+        if question.asker != asker
+            && let Kind::Message { also, .. } = &mut question.kind
+        {
+            let mut waiting = std::mem::take(also);
+            waiting.retain(|&other| other != asker && self.waits_for(other, ticket));
+            waiting.push(asker);
+            if let Some(Kind::Message { also, .. }) =
+                self.questions.find(ticket).map(|question| &mut question.kind)
+            {
+                *also = waiting;
+            }
+        }
+        self.questions.wait_until(ticket, now.monotonic + self.policy.answer_timeout);
+        self.await_answer(now, index, ticket, id);
+    }
+
+    /// A message that could not be asked about in its time. What came before is answered all the
+    /// same: that needs nobody.
+    pub(super) fn chat_unasked(&mut self, now: Now, index: usize, id: &str, content: &str) {
+        let Some(Addressed { key, .. }) = self.address(index, id, content) else { return };
+        match self.answers.find(now.monotonic, key) {
+            None | Some(Known::NotDone) => {
+                self.metrics.crowd_timeouts += 1;
+                self.send_answer(now, index, id, told(&Err(ErrorCode::BackendTimeout)));
+            }
+            Some(known) => self.chat_again(now, index, id, known),
         }
     }
 
@@ -167,8 +242,15 @@ impl Node {
         }
     }
 
+    /// Does this connection wait for the answer to this question?
+    fn waits_for(&self, asker: ConnId, ticket: Ticket) -> bool {
+        let waiting = self.find(asker).and_then(|connection| connection.waiting.as_ref());
+        let message = waiting.and_then(|waiting| waiting.message.as_ref());
+        message.is_some_and(|message| message.ticket == ticket)
+    }
+
     /// Answers a connection that waits for this ticket, and goes on with what it sent meanwhile.
-    fn answer_asker(&mut self, now: Now, asker: ConnId, ticket: Ticket, answer: &Answer) {
+    pub(super) fn answer_asker(&mut self, now: Now, asker: ConnId, ticket: Ticket, answer: Told) {
         if self.find(asker).is_none() {
             return;
         }
@@ -182,30 +264,15 @@ impl Node {
         }
     }
 
-    /// The application did not answer in time: the sender is told, and what waits goes on.
-    pub(super) fn give_up_on_answer(&mut self, now: Now, index: usize) {
-        let waiting = self.connections.get(index).and_then(|c| c.waiting.as_ref());
-        let Some(message) = waiting.and_then(|waiting| waiting.message.as_ref()) else { return };
-        let (asker, ticket) = (self.id_of(index), message.ticket);
-        let answer = Err(ErrorCode::BackendTimeout);
-        if self.questions.find(ticket).is_some_and(|open| open.asker == asker) {
-            let outcome = Outcome::Message(answer);
-            self.handle_completion(now, Completion { ticket, outcome });
-        } else {
-            // It waits for another connection's question, which has its own time.
-            self.answer_asker(now, asker, ticket, &answer);
-        }
-    }
-
-    fn send_answer(&mut self, now: Now, index: usize, id: &str, answer: &Answer) {
+    fn send_answer(&mut self, now: Now, index: usize, id: &str, answer: Told) {
         match answer {
             Ok(update) => {
-                let frame = self.update(now, update, Some(id));
+                let frame = self.update(now, &update, Some(id));
                 self.metrics.updates_out += 1;
                 self.reply(index, frame);
             }
-            Err(error) => {
-                self.send_error(now, index, *error, error.message(), Some(id), None);
+            Err((error, message)) => {
+                self.send_error(now, index, error, message, Some(id), None);
             }
         }
     }
@@ -226,11 +293,17 @@ impl Node {
         self.reply(index, frame);
     }
 
-    /// The others in the room get the update too, when it changed the recipe.
-    fn tell_of_change(&mut self, now: Now, room: &str, asker: ConnId, update: &Arc<Update>) {
+    /// The room gets the update too when it changed the recipe, but for who has it as an answer.
+    fn tell_of_change(
+        &mut self,
+        now: Now,
+        room: &str,
+        except: Option<ConnId>,
+        update: &Arc<Update>,
+    ) {
         if update.broadcast {
             let frame = self.update(now, update, None);
-            self.metrics.updates_out += self.fan_out(now, room, Some(asker), &frame) as u64;
+            self.metrics.updates_out += self.fan_out(now, room, except, &frame) as u64;
         }
     }
 
@@ -285,10 +358,29 @@ impl Node {
     }
 }
 
-fn answer_of(outcome: Outcome) -> Answer {
+fn answer_of(outcome: &Outcome) -> Answer {
     match outcome {
-        Outcome::Message(answer) => answer,
+        Outcome::Message(answer) => answer.clone(),
         Outcome::Refused => Err(ErrorCode::BackendUnavailable),
+        Outcome::NotBegun => Err(ErrorCode::BackendTimeout),
+        Outcome::UsedId => Err(ErrorCode::InvalidMessage),
         _ => Err(ErrorCode::Internal),
     }
+}
+
+/// What the sender of a message is told: the update, or an error and its text.
+pub(super) type Told = Result<Arc<Update>, (ErrorCode, &'static str)>;
+
+pub(super) fn told(answer: &Answer) -> Told {
+    answer.clone().map_err(|error| (error, error.message()))
+}
+
+/// What an id stands for that came with two contents.
+const USED_ID: &str = "this id was used for another message";
+
+/// A message's sender and room, and by what it is known again.
+struct Addressed {
+    user: SmolStr,
+    room: SmolStr,
+    key: MessageKey,
 }

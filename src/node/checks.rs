@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use smol_str::SmolStr;
 
 use super::Node;
-use super::port::{Action, Command, Completion, Outcome, Ticket, Work};
-use super::questions::Kind;
+use super::port::{Completion, Outcome, Ticket, Work};
+use super::questions::{Kind, NewQuestion};
 use super::refusal::Refusal;
 use super::session::Phase;
 use crate::auth::{Address, Evidence, KeySet, SignatureCheck};
@@ -118,9 +118,9 @@ impl Node {
             self.checks.submitted += 1;
             self.metrics.signature_checks += 1;
             // Whatever the worker's time, its completion comes; the connection has its own deadline.
-            let kind = Kind::Check { address };
-            self.questions.open(Instant::START, ticket, asker, kind, Instant::NEVER, 0);
-            self.actions.push_back(Action::Submit(Command { ticket, work }));
+            let (kind, deadline) = (Kind::Check { address }, Instant::NEVER);
+            let question = NewQuestion { asker, kind, deadline, cost: 0 };
+            self.open_question(now, ticket, question, Some(work));
         }
     }
 

@@ -132,8 +132,13 @@ impl Node {
                 self.checks.forget(&check);
             }
             if let Some(join) = waiting.join {
-                self.questions.close(join.ticket);
+                if !self.withdraw(join.ticket) {
+                    self.questions.close(join.ticket);
+                }
                 self.forget_reservation(join.reserved);
+            }
+            if let Some(ticket) = waiting.request.and_then(|request| request.ticket) {
+                self.withdraw(ticket);
             }
         }
         let user = self.users.name_of(index).cloned();

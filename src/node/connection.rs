@@ -88,6 +88,8 @@ pub(crate) struct Waiting {
     text_bytes: usize,
     /// Its place among those who wait until the application is asked less is taken.
     pub(crate) is_in_crowd: bool,
+    /// Until when its first text waits there; `None`: it waits for something else, if at all.
+    pub(crate) crowd_until: Option<Instant>,
 }
 
 impl Waiting {
@@ -111,6 +113,7 @@ impl Waiting {
     /// Takes the first text out.
     pub(crate) fn pop(&mut self) -> Option<Box<str>> {
         let text = self.texts.pop_front()?;
+        self.crowd_until = None;
         self.text_bytes = self.text_bytes.saturating_sub(weight(&text));
         Some(text)
     }
@@ -229,7 +232,7 @@ impl Connection {
 
     /// The nearest of its deadlines.
     pub(crate) fn next_deadline(&self, policy: &Policy) -> Instant {
-        self.session.next_deadline(policy).min(self.answer_by())
+        self.session.next_deadline(policy).min(self.answer_by()).min(self.crowd_until())
     }
 
     /// When the token runs out that it is in with, or on its way in.
@@ -247,6 +250,12 @@ impl Connection {
     /// Is an `auth` under way, with a worker or with the application? Another one then waits.
     pub(crate) fn is_renewing(&self) -> bool {
         self.session.is_rejoining() || self.is_checking()
+    }
+
+    /// When the time of a message is over that waits until the application is asked less.
+    pub(crate) fn crowd_until(&self) -> Instant {
+        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.crowd_until);
+        waiting.unwrap_or(Instant::NEVER)
     }
 
     /// Is the signature of its `auth` being checked?

@@ -36,6 +36,9 @@ impl Node {
     ) {
         self.drain_due(now);
         let until = heard_until.min(now.monotonic);
+        // First: what they held of the budget for work is then there for whoever waits for it.
+        self.end_overdue(now, until);
+        self.relieve(now);
         for _ in 0..TIMERS_A_CALL {
             let Some(index) = self.wheel.pop_due(until) else { break };
             let takes_input = |connection: &Connection| !connection.is_full(&self.policy);
@@ -68,8 +71,11 @@ impl Node {
         }
         let late = now.monotonic.since(deadline).as_micros();
         self.metrics.timer_lateness.record(u64::try_from(late).unwrap_or(u64::MAX));
-        if connection.answer_by() <= until {
+        let (answer_by, crowd_until) = (connection.answer_by(), connection.crowd_until());
+        if answer_by <= until {
             self.give_up_on_answer(now, index);
+        } else if crowd_until <= until {
+            self.give_up_on_crowd(now, index);
         }
         let due = self.with_session(index, |session, policy| session.due(until, policy));
         let id = self.id_of(index);

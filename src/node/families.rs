@@ -90,6 +90,7 @@ impl Node {
         families.extend(self.auth_families());
         families.extend(self.traffic_families());
         families.extend(self.revocation_families());
+        families.extend(self.answer_families());
         families.push(counter(
             "vestibule_limit_hits_total",
             "What a bound has refused, dropped or forgotten, by the bound's name.",
@@ -270,11 +271,6 @@ impl Node {
             },
             total("vestibule_requests_total", "HTTP requests that were taken.", metrics.requests),
             total(
-                "vestibule_repeated_messages_total",
-                "Chat messages that came twice and were answered from memory.",
-                metrics.repeated_messages,
-            ),
-            total(
                 "vestibule_signature_checks_total",
                 "Signatures that were given to workers to check.",
                 metrics.signature_checks,
@@ -283,11 +279,6 @@ impl Node {
                 "vestibule_unknown_keys_total",
                 "Tokens that name a key which is not there.",
                 metrics.unknown_keys,
-            ),
-            total(
-                "vestibule_late_answers_total",
-                "Answers of the application whose question was over.",
-                metrics.late_completions,
             ),
             total(
                 "vestibule_accept_pauses_total",
@@ -328,6 +319,42 @@ impl Node {
         ]
     }
 
+    fn answer_families(&self) -> Vec<Family<'_>> {
+        let metrics = &self.metrics;
+        vec![
+            total(
+                "vestibule_repeated_messages_total",
+                "Chat messages that came twice and were answered from memory.",
+                metrics.repeated_messages,
+            ),
+            total(
+                "vestibule_reused_ids_total",
+                "Chat messages under an id that was used for another message: refused.",
+                metrics.reused_ids,
+            ),
+            total(
+                "vestibule_withdrawn_questions_total",
+                "Questions whose work was not begun, as nobody waited for it any more.",
+                metrics.withdrawn_questions,
+            ),
+            total(
+                "vestibule_answers_after_timeout_total",
+                "Answers to messages after their `backend_timeout`, kept for who sends them again.",
+                metrics.answers_after_timeout,
+            ),
+            total(
+                "vestibule_never_answered_total",
+                "Messages that the application began with and did not answer in 10 minutes.",
+                metrics.never_answered,
+            ),
+            total(
+                "vestibule_late_answers_total",
+                "Answers of the application whose question was over.",
+                metrics.late_completions,
+            ),
+        ]
+    }
+
     fn limit_hits(&self) -> Numbers {
         let metrics = &self.metrics;
         let refused = [
@@ -342,6 +369,7 @@ impl Node {
             ("member_input_total", metrics.shed_members),
             ("outbound_total", metrics.shed_readers),
             ("work_total", metrics.refused_questions + metrics.crowded_messages),
+            ("late_answers", metrics.late_answers_given_up),
             ("http_requests", metrics.refused_requests),
             ("worker_queue", metrics.refused_work),
             ("admin_connections", metrics.admin_dropped + metrics.admin_gave_way),

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::head;
-use super::port::Ticket;
+use super::port::{StartFlag, Ticket};
 use crate::auth::Evidence;
 use crate::id::ConnId;
 use crate::time::UnixTime;
@@ -36,6 +36,8 @@ pub enum Method {
 pub struct Request<'a> {
     /// For [`Reply::Held`](super::app::Reply::Held).
     pub ticket: Ticket,
+    /// For [`Reply::Held`](super::app::Reply::Held): whether the work may begin.
+    pub start: &'a StartFlag,
     /// Which connection.
     pub connection: ConnId,
     /// When it was whole.

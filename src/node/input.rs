@@ -256,7 +256,7 @@ impl Node {
             if let Some(connection) = self.connections.get_mut(index) {
                 connection.waiting.get_or_insert_default().push(text);
             }
-            return self.wait_in_crowd(index);
+            return self.wait_in_crowd(now, index);
         }
         self.take_text(now, index, text, &parsed);
     }
@@ -330,7 +330,7 @@ impl Node {
             self.take_text(now, index, &text, &parsed);
         }
         if is_crowded {
-            self.wait_in_crowd(index);
+            self.wait_in_crowd(now, index);
         }
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.tidy();

@@ -76,6 +76,18 @@ pub struct Metrics {
     pub frames_out: u64,
     /// Completions whose question was over.
     pub late_completions: u64,
+    /// Questions that were withdrawn before their work began: their time was over, or nobody waited.
+    pub withdrawn_questions: u64,
+    /// Answers to messages whose sender had been told `backend_timeout`: kept for who sends it again.
+    pub answers_after_timeout: u64,
+    /// Late answers that are not awaited any more, as there were too many.
+    pub late_answers_given_up: u64,
+    /// Late answers that never came, as long as their message's id was remembered.
+    pub never_answered: u64,
+    /// Chat messages under an id that was used for a message that says something else.
+    pub reused_ids: u64,
+    /// Messages that waited for the budget for work until their time was over.
+    pub crowd_timeouts: u64,
     /// Work that found no room in the worker's queue.
     pub refused_work: u64,
     /// Frames refused to slow readers.

@@ -45,6 +45,7 @@ mod moment;
 mod operator;
 mod outbox;
 mod outside;
+mod overdue;
 mod places;
 mod policy;
 mod port;
@@ -75,7 +76,9 @@ pub use self::legacy::Legacy;
 pub use self::metrics::{AuthEnd, Call, Histogram, Metrics, REFUSAL_STATUSES};
 pub use self::operator::{Revocation, RevocationStore};
 pub use self::outside::{Probe, Reading};
-pub use self::port::{Action, Command, Completion, Hangup, Outcome, Refused, Ticket, Work};
+pub use self::port::{
+    Action, Command, Completion, Hangup, Outcome, Refused, StartFlag, Ticket, Work,
+};
 pub use self::schedule::{Class, Schedule, Unit};
 pub use self::session::Phase;
 pub use self::usage::Usage;
@@ -298,7 +301,7 @@ impl Node {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let drain = self.drain.as_ref().and_then(Drain::next);
-        [self.wheel.next(), drain].into_iter().flatten().min()
+        [self.wheel.next(), self.questions.next(), drain].into_iter().flatten().min()
     }
 
     /// Fills `slices` from its start with what is to be written next, and says how many there are:

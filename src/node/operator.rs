@@ -17,8 +17,8 @@ use super::Node;
 use super::admin::{MinuteThrottle, order_response};
 use super::app::{OrderFault, OrderKind, OrderResult, Reply, UserOrder};
 use super::http::Response;
-use super::port::{Action, Command, Outcome, Ticket, Work};
-use super::questions::Kind;
+use super::port::{Outcome, Ticket, Work};
+use super::questions::{Kind, NewQuestion};
 use super::refusal::Refusal;
 use crate::auth::{Principal, Revocations};
 use crate::config::Config;
@@ -247,15 +247,11 @@ impl Node {
             self.end_sessions(now, key, user);
         }
         let ticket = self.questions.issue();
+        let part = Part::Application;
         match self.app.on_order(&UserOrder { ticket, now: now.unix, user, kind }) {
-            Reply::Now(result) => self.part_done(now, key, Part::Application, result),
-            reply => {
-                self.open_question(now, key, ticket, Part::Application);
-                if let Reply::Later(job) = reply {
-                    let work = Work::Order(job);
-                    self.actions.push_back(Action::Submit(Command { ticket, work }));
-                }
-            }
+            Reply::Now(result) => self.part_done(now, key, part, result),
+            Reply::Later(job) => self.ask(now, key, ticket, part, Some(Work::Order(job))),
+            Reply::Held => self.ask(now, key, ticket, part, None),
         }
         let disconnected = self.orders.open.get(&key).map_or(0, |open| open.disconnected);
         (disconnected, self.finish_order(key).map(|(_, result)| result))
@@ -286,10 +282,10 @@ impl Node {
 
     /// An answer surely comes, so the question has no end of its own: an application that takes long
     /// does its part all the same, and what follows from it must be done then.
-    fn open_question(&mut self, now: Now, order: u64, ticket: Ticket, part: Part) {
-        let kind = Kind::Order { order, part };
+    fn ask(&mut self, now: Now, order: u64, ticket: Ticket, part: Part, work: Option<Work>) {
+        let (kind, deadline) = (Kind::Order { order, part }, Instant::NEVER);
         let asker = ConnId::from_bits(u64::MAX);
-        self.questions.open(now.monotonic, ticket, asker, kind, Instant::NEVER, 0);
+        self.open_question(now, ticket, NewQuestion { asker, kind, deadline, cost: 0 }, work);
         if let Some(open) = self.orders.open.get_mut(&order) {
             open.tickets.push(ticket);
         }
@@ -317,7 +313,7 @@ impl Node {
         match taken {
             // Whoever runs the node without a store has none to wait for.
             None => self.part_done(now, order, Part::Store, Ok(())),
-            Some(Ok(())) => self.open_question(now, order, ticket, Part::Store),
+            Some(Ok(())) => self.ask(now, order, ticket, Part::Store, None),
             Some(Err(error)) => self.stored(now, order, Err(error)),
         }
     }
@@ -362,7 +358,7 @@ impl Node {
             (Part::Store, Outcome::Stored(stored)) => self.stored(now, order, stored),
             (Part::Store, _) => self.stored(now, order, Err(io::Error::other("no store"))),
             (Part::Application, Outcome::Order(result)) => self.part_done(now, order, part, result),
-            (Part::Application, Outcome::Refused) => {
+            (Part::Application, Outcome::Refused | Outcome::NotBegun) => {
                 self.part_done(now, order, part, Err(OrderFault::Unavailable));
             }
             (Part::Application, _) => self.part_done(now, order, part, Err(OrderFault::Failed)),

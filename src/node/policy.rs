@@ -44,6 +44,8 @@ pub(crate) struct Policy {
     pub(crate) member_input_total: usize,
     pub(crate) outbound_total: usize,
     pub(crate) work_total: usize,
+    /// Late answers that are awaited at once.
+    pub(crate) late_answers: usize,
     /// Signature checks that are with the workers at once.
     pub(crate) checks_at_once: usize,
     pub(crate) connections_per_user: u32,
@@ -70,10 +72,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Slots that are reserved at the start, at most: some 450 MiB of addresses.
 const MAX_RESERVED_SLOTS: usize = 1 << 20;
-
-/// Signature checks that are submitted for each worker, at most: so many that none is idle while a
-/// turn of the reactor brings new ones, and so few that the application's work does not wait long.
-const CHECKS_PER_WORKER: usize = 8;
 
 impl Policy {
     /// How many slots the tables are made for, so that none of them is ever moved to grow: that
@@ -127,10 +125,9 @@ impl Policy {
             member_input_total: or_none(limits.member_input_total.get()),
             outbound_total: or_none(limits.outbound_total.get()),
             work_total: or_none(limits.work_total.get()),
+            late_answers: limits.late_answers,
             waiting_messages: or_none(limits.waiting_messages as usize),
-            checks_at_once: (limits.workers * CHECKS_PER_WORKER)
-                .min(limits.worker_queue / 2)
-                .max(1),
+            checks_at_once: limits.checks_at_once(),
             connections_per_user: match limits.connections_per_user {
                 0 => u32::MAX,
                 limit => limit,

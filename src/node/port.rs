@@ -1,5 +1,7 @@
 //! What passes between the node and its driver, as values.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::{fmt, io};
 
 use super::app::{Admission, Answer, Job, OrderResult};
@@ -31,6 +33,57 @@ pub struct Ticket {
     pub(crate) serial: u32,
 }
 
+/// Whether the work of a question has begun: shared by the node and whoever does the work.
+///
+/// ```text
+/// waiting ──▶ begun        by `begin`, of whoever does the work
+///    └──────▶ withdrawn    by the node: its time is over, or nobody waits for it any more
+/// ```
+///
+/// Exactly one of the two happens, however many threads try. So a message whose sender was told
+/// `backend_timeout` before its work began is not done behind the sender's back, and can be sent
+/// again; and one that had begun is not begun a second time.
+///
+/// A [`Command`] looks after its own flag. An application that answers
+/// [`Held`](super::app::Reply::Held) keeps a clone of the question's flag, and calls
+/// [`begin`](StartFlag::begin) right before the work. Where it keeps none, the node cannot know, and
+/// takes the work for begun.
+#[derive(Clone, Debug, Default)]
+pub struct StartFlag(Arc<AtomicU8>);
+
+const WAITING: u8 = 0;
+const BEGUN: u8 = 1;
+const WITHDRAWN: u8 = 2;
+
+impl StartFlag {
+    /// Begins the work. False: it must not be done, as nobody waits for it, or it has begun already.
+    #[must_use]
+    pub fn begin(&self) -> bool {
+        self.0.compare_exchange(WAITING, BEGUN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Takes the work back. False: it has begun, or was taken back before.
+    pub(crate) fn withdraw(&self) -> bool {
+        self.0.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// It was taken back: the work will never begin.
+    #[cfg(feature = "sim")]
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.0.load(Ordering::Acquire) == WITHDRAWN
+    }
+
+    /// Nothing has happened to it, and nobody else holds it: it can be handed out.
+    pub(crate) fn is_unused(&self) -> bool {
+        !self.is_shared() && self.0.load(Ordering::Acquire) == WAITING
+    }
+
+    /// Somebody else holds it too.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+}
+
 /// Work for a worker.
 #[derive(Debug)]
 pub struct Command {
@@ -38,6 +91,8 @@ pub struct Command {
     pub ticket: Ticket,
     /// The work.
     pub work: Work,
+    /// The node may have withdrawn the work when its turn comes.
+    pub(crate) start: StartFlag,
 }
 
 /// The work of a [`Command`], by what it answers.
@@ -55,9 +110,12 @@ pub enum Work {
 }
 
 impl Command {
-    /// Runs the work: blocks as long as it does.
+    /// Runs the work: blocks as long as it does. What the node has withdrawn meanwhile is not run.
     #[must_use]
     pub fn run(self) -> Completion {
+        if !self.start.begin() {
+            return Completion { ticket: self.ticket, outcome: Outcome::NotBegun };
+        }
         let outcome = match self.work {
             Work::Verify(check) => Outcome::Verified(check.run()),
             Work::Join(job) => Outcome::Join(job()),
@@ -105,6 +163,11 @@ pub enum Outcome {
     Order(OrderResult),
     /// What became of a revocation that was to be stored.
     Stored(io::Result<()>),
+    /// The work was not begun and never will be: its time was over before its turn came.
+    NotBegun,
+    /// The message's id was used for another message, which the application remembers. Nothing was
+    /// done.
+    UsedId,
     /// No worker had room for it.
     Refused,
     /// Its worker panicked.

@@ -1,16 +1,22 @@
 //! Questions to the application that are not answered yet, behind their tickets.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
+use std::mem;
+use std::time::Duration;
 
 use slab::Slab;
 use smol_str::SmolStr;
 
 use super::answers::MessageKey;
 use super::operator::Part;
-use super::port::Ticket;
+use super::port::{StartFlag, Ticket};
 use crate::auth::Address;
 use crate::id::ConnId;
 use crate::time::Instant;
+
+/// How long behind its deadline a question is given up whose connection has a timer of its own, so
+/// that the timer always comes first.
+pub(crate) const GRACE: Duration = Duration::from_secs(1);
 
 /// A question, and who waits for its answer.
 #[derive(Debug)]
@@ -24,6 +30,33 @@ pub(crate) struct Question {
     pub(crate) asker: ConnId,
     /// What.
     pub(crate) kind: Kind,
+    /// Shared with whoever does the work; `None`: nobody knows whether it has begun.
+    start: Option<StartFlag>,
+    /// When its time is over: for all who wait for it, or, once it is late, for good.
+    deadline: Instant,
+    /// Its time was over when the work had begun: nobody waits, and the answer is of use to whoever
+    /// sends the message again.
+    pub(crate) is_late: bool,
+}
+
+impl Question {
+    /// Nobody waits for it any longer than until now.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        !self.is_late && self.deadline <= now
+    }
+}
+
+/// A question that is to be opened.
+#[derive(Debug)]
+pub(crate) struct NewQuestion {
+    /// Who asks.
+    pub(crate) asker: ConnId,
+    /// What.
+    pub(crate) kind: Kind,
+    /// Until then; `NEVER`: its answer surely comes.
+    pub(crate) deadline: Instant,
+    /// What it costs of the budget for work.
+    pub(crate) cost: u32,
 }
 
 /// What is asked.
@@ -62,8 +95,9 @@ pub(crate) enum Kind {
     Message {
         /// For the memory of answers.
         key: MessageKey,
-        /// Another connection of the same user that sent the message again meanwhile.
-        also: Option<ConnId>,
+        /// Other connections of the same user that sent the message again meanwhile: those that
+        /// wait, so no more than a user may have.
+        also: Vec<ConnId>,
         /// Whose members are told when the answer changes the recipe.
         room: SmolStr,
     },
@@ -71,52 +105,87 @@ pub(crate) enum Kind {
 
 /// The open questions. A connection has at most two: a message and an `auth`. Those of
 /// connections that are gone stay until they are answered or their time is over, so that a message
-/// that is sent again after a reconnect finds its answer.
+/// that is sent again after a reconnect finds its answer. A message whose work had begun then stays
+/// for longer: it is late.
 #[derive(Debug, Default)]
 pub(crate) struct Questions {
     open: Slab<Question>,
-    /// In the order of their deadlines, as all have the same time.
-    deadlines: VecDeque<(Instant, Ticket)>,
+    /// The deadlines of those that are not late, with their places in `open`.
+    deadlines: BTreeSet<(Instant, u32)>,
+    /// When those that are late are given up, the first of them in front.
+    late: BTreeSet<(Instant, u32)>,
     /// What all of them cost.
     weight: usize,
     serial: u32,
+    /// The next question's. Most are answered at once, and then it is the one after that.
+    start: StartFlag,
 }
 
 impl Questions {
     /// A ticket for a question that may be opened next. It is never issued again.
     pub(crate) fn issue(&mut self) -> Ticket {
         self.serial = self.serial.wrapping_add(1);
+        if !self.start.is_unused() {
+            self.start = StartFlag::default();
+        }
         Ticket { index: self.open.vacant_key() as u32, serial: self.serial }
     }
 
-    /// Opens a question until `deadline` (`NEVER`: for one whose answer surely comes), under the
-    /// ticket that was issued last. It costs so much of the budget for work.
+    /// The flag of the question whose ticket was issued last.
+    pub(crate) fn start(&self) -> &StartFlag {
+        &self.start
+    }
+
+    /// Opens a question under the ticket that was issued last. Gives back the flag for the work, if
+    /// that is the node's own to submit.
     pub(crate) fn open(
         &mut self,
         now: Instant,
         ticket: Ticket,
-        asker: ConnId,
-        kind: Kind,
-        deadline: Instant,
-        cost: u32,
-    ) {
-        let question = Question { serial: ticket.serial, asked: now, cost, asker, kind };
-        let index = self.open.insert(question);
-        self.weight += cost as usize;
+        question: NewQuestion,
+        is_submitted: bool,
+    ) -> StartFlag {
+        let NewQuestion { asker, kind, deadline, cost } = question;
+        let is_known = is_submitted || self.start.is_shared();
+        let start = mem::take(&mut self.start);
+        let index = self.open.insert(Question {
+            serial: ticket.serial,
+            asked: now,
+            cost,
+            asker,
+            kind,
+            start: is_known.then(|| start.clone()),
+            deadline,
+            is_late: false,
+        });
         debug_assert_eq!(index, ticket.index as usize, "nothing was opened since the ticket");
+        self.weight += cost as usize;
         if deadline != Instant::NEVER {
-            self.deadlines.push_back((deadline, ticket));
-            self.forget_overdue(now);
+            self.deadlines.insert((deadline, ticket.index));
         }
+        start
     }
 
-    /// Closes a question. `None`: it was closed before, or its time is over.
+    /// Closes a question. `None`: it was closed before.
     pub(crate) fn close(&mut self, ticket: Ticket) -> Option<Question> {
-        let index = ticket.index as usize;
-        let is_it = self.open.get(index).is_some_and(|open| open.serial == ticket.serial);
-        let question = if is_it { self.open.try_remove(index) } else { None }?;
+        self.find(ticket)?;
+        let question = self.open.try_remove(ticket.index as usize)?;
         self.weight = self.weight.saturating_sub(question.cost as usize);
+        let place = (question.deadline, ticket.index);
+        if question.is_late {
+            self.late.remove(&place)
+        } else {
+            self.deadlines.remove(&place)
+        };
         Some(question)
+    }
+
+    /// Closes a question whose work has not begun, and now never will. `None`: it has begun, or
+    /// nobody knows, or there is no such question. An order is carried out whoever waits for it.
+    pub(crate) fn withdraw(&mut self, ticket: Ticket) -> Option<Question> {
+        let question = self.find(ticket).filter(|it| !matches!(it.kind, Kind::Order { .. }))?;
+        let is_withdrawn = question.start.as_ref().is_some_and(StartFlag::withdraw);
+        if is_withdrawn { self.close(ticket) } else { None }
     }
 
     /// What the open ones cost of the budget for work.
@@ -130,7 +199,7 @@ impl Questions {
         self.open.get(ticket.index as usize).is_some_and(|open| open.serial == ticket.serial)
     }
 
-    /// The open question of this ticket. `None`: it was closed, or its time is over.
+    /// The open question of this ticket. `None`: it was closed.
     pub(crate) fn find(&mut self, ticket: Ticket) -> Option<&mut Question> {
         let question = self.open.get_mut(ticket.index as usize)?;
         (question.serial == ticket.serial).then_some(question)
@@ -141,14 +210,49 @@ impl Questions {
         self.open.len()
     }
 
-    /// Each question is passed once. Its connection's own timer has answered it long before, if
-    /// there is still one: a while after the deadline, so that the timer always comes first.
-    pub(crate) fn forget_overdue(&mut self, now: Instant) {
-        while let Some(&(deadline, ticket)) = self.deadlines.front()
-            && deadline + std::time::Duration::from_secs(1) < now
-        {
-            self.deadlines.pop_front();
-            self.close(ticket);
+    /// Somebody waits for this question until then.
+    pub(crate) fn wait_until(&mut self, ticket: Ticket, deadline: Instant) {
+        let Some(question) = self.find(ticket) else { return };
+        if !question.is_late && question.deadline < deadline {
+            let before = mem::replace(&mut question.deadline, deadline);
+            self.deadlines.remove(&(before, ticket.index));
+            self.deadlines.insert((deadline, ticket.index));
         }
+    }
+
+    /// The question's answer is awaited until then, though its time is over. It costs nothing of the
+    /// budget for work any more: that is for what somebody waits for.
+    pub(crate) fn make_late(&mut self, ticket: Ticket, until: Instant) {
+        let Some(question) = self.find(ticket) else { return };
+        let cost = mem::take(&mut question.cost);
+        let before = mem::replace(&mut question.deadline, until);
+        question.is_late = true;
+        self.weight = self.weight.saturating_sub(cost as usize);
+        self.deadlines.remove(&(before, ticket.index));
+        self.late.insert((until, ticket.index));
+    }
+
+    /// The late question that is given up first, where there are more than `most`.
+    pub(crate) fn late_beyond(&self, most: usize) -> Option<Ticket> {
+        let (_, index) = self.late.first().filter(|_| self.late.len() > most)?;
+        self.ticket_of(*index)
+    }
+
+    /// When the next question's time is over.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let first = |set: &BTreeSet<(Instant, u32)>| set.first().map(|&(deadline, _)| deadline);
+        [first(&self.deadlines), first(&self.late)].into_iter().flatten().min()
+    }
+
+    /// A question whose time is over.
+    pub(crate) fn overdue(&self, now: Instant) -> Option<Ticket> {
+        let firsts = [self.deadlines.first(), self.late.first()].into_iter().flatten();
+        let (_, index) = firsts.min().filter(|(deadline, _)| *deadline <= now)?;
+        self.ticket_of(*index)
+    }
+
+    fn ticket_of(&self, index: u32) -> Option<Ticket> {
+        let question = self.open.get(index as usize)?;
+        Some(Ticket { index, serial: question.serial })
     }
 }

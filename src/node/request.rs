@@ -19,8 +19,8 @@ use super::http::{Form, Method, Request, Response};
 use super::identity::{Charge, Checked, Identity};
 use super::legacy::Credential;
 use super::moment::Later;
-use super::port::{Action, Command, Completion, Outcome, Ticket, Work};
-use super::questions::Kind;
+use super::port::{Completion, Outcome, Ticket, Work};
+use super::questions::{GRACE, Kind, NewQuestion};
 use super::refusal::Refusal;
 use super::respond::{health, preflight};
 use super::upgrade;
@@ -232,36 +232,34 @@ impl Node {
         body: &[u8],
     ) {
         let (ticket, asker) = (self.questions.issue(), self.id_of(index));
+        let Some(address) = self.connections.get(index).map(Connection::address) else { return };
+        let user = principal.map(|principal| principal.user.as_str());
+        let texts = [http.path, http.query, user.unwrap_or_default()];
+        let text = body.len() + texts.iter().map(|text| text.len()).sum::<usize>();
+        let Some(cost) = self.room_to_ask(text) else {
+            return self.refuse(now, index, Refusal::AtCapacity);
+        };
         let request = Request {
             ticket,
+            start: self.questions.start(),
             connection: asker,
             now: now.unix,
             method: http.method,
             path: http.path,
             query: http.query,
-            user: principal.map(|principal| principal.user.as_str()),
+            user,
             if_none_match: http.if_none_match,
             body,
         };
-        let Some(address) = self.connections.get(index).map(Connection::address) else { return };
-        let texts = [http.path, http.query, request.user.unwrap_or_default()];
-        let text = body.len() + texts.iter().map(|text| text.len()).sum::<usize>();
-        let Some(cost) = self.room_to_ask(text) else {
-            return self.refuse(now, index, Refusal::AtCapacity);
-        };
-        match self.app.on_request(&request) {
+        let work = match self.app.on_request(&request) {
             Reply::Now(response) => {
                 self.charge_for(now, address, &response);
-                self.write_response(now, index, &response);
+                return self.write_response(now, index, &response);
             }
-            reply => {
-                self.await_response(now, index, ticket, Kind::Request { address }, cost);
-                if let Reply::Later(job) = reply {
-                    let work = Work::Request(job);
-                    self.actions.push_back(Action::Submit(Command { ticket, work }));
-                }
-            }
-        }
+            Reply::Later(job) => Some(Work::Request(job)),
+            Reply::Held => None,
+        };
+        self.await_response(now, index, ticket, (Kind::Request { address }, cost), work);
     }
 
     /// From here on `index` waits for the application, for as long as that may take.
@@ -270,16 +268,17 @@ impl Node {
         now: Now,
         index: usize,
         ticket: Ticket,
-        kind: Kind,
-        cost: u32,
+        (kind, cost): (Kind, u32),
+        work: Option<Work>,
     ) {
         if let Some(request) = self.pending_request(index) {
             request.ticket = Some(ticket);
         }
         let answer_by = now.monotonic + self.policy.answer_timeout;
         self.with_session(index, |session, _| session.ends_by(answer_by));
-        let asker = self.id_of(index);
-        self.questions.open(now.monotonic, ticket, asker, kind, answer_by, cost);
+        let (asker, deadline) = (self.id_of(index), answer_by + GRACE);
+        let question = NewQuestion { asker, kind, deadline, cost };
+        self.open_question(now, ticket, question, work);
     }
 
     /// Does the request of `asker` wait for the answer of this ticket, and of no other?
@@ -315,6 +314,7 @@ impl Node {
         match outcome {
             Outcome::Response(response) => self.write_response(now, index, &response),
             Outcome::Refused => self.refuse(now, index, Refusal::BackendUnavailable),
+            Outcome::NotBegun => self.refuse(now, index, Refusal::BackendTimeout),
             _ => self.refuse(now, index, Refusal::Internal),
         }
         self.resume(now, index, true);
@@ -327,10 +327,13 @@ impl Node {
         let kind = question.map(|question| &question.kind);
         if let (Some(ticket), Some(&Kind::Collect { is_json })) = (ticket, kind) {
             // The counters are told without what is not there.
-            self.questions.close(ticket);
+            if !self.withdraw(ticket) {
+                self.questions.close(ticket);
+            }
             let outcome = Outcome::Refused;
             self.collected(now, self.id_of(index), is_json, Completion { ticket, outcome });
-        } else if ticket.is_some() {
+        } else if let Some(ticket) = ticket {
+            self.withdraw(ticket);
             self.answer_in_time(now, index);
             self.resume(now, index, true);
         } else {

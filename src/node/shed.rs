@@ -235,14 +235,18 @@ impl Node {
         asked > 0 && asked.saturating_add(cost(text_bytes) as usize) > self.policy.work_total
     }
 
-    /// `index` has a message that waits until less is asked.
-    pub(super) fn wait_in_crowd(&mut self, index: usize) {
+    /// `index` has a message that waits until less is asked, for as long as an answer may take.
+    pub(super) fn wait_in_crowd(&mut self, now: Now, index: usize) {
+        let until = now.monotonic + self.policy.answer_timeout;
         if let Some(connection) = self.connections.get_mut(index)
             && let Some(waiting) = &mut connection.waiting
-            && !std::mem::replace(&mut waiting.is_in_crowd, true)
         {
-            self.metrics.crowded_messages += 1;
-            self.crowd.push_back(ConnId::new(index as u32, connection.generation));
+            waiting.crowd_until.get_or_insert(until);
+            if !std::mem::replace(&mut waiting.is_in_crowd, true) {
+                self.metrics.crowded_messages += 1;
+                self.crowd.push_back(ConnId::new(index as u32, connection.generation));
+            }
+            self.arm(index);
         }
     }
 
@@ -253,10 +257,7 @@ impl Node {
             let waiting = connection.and_then(|connection| connection.waiting.as_ref());
             let next = waiting.and_then(|waiting| waiting.next_bytes());
             if next.is_some_and(|bytes| self.is_crowded(bytes)) {
-                self.questions.forget_overdue(now.monotonic);
-                if next.is_some_and(|bytes| self.is_crowded(bytes)) {
-                    return;
-                }
+                return;
             }
             self.crowd.pop_front();
             if self.find(id).is_none() {
@@ -265,6 +266,7 @@ impl Node {
             let connection = self.connections.get_mut(id.index());
             if let Some(waiting) = connection.and_then(|connection| connection.waiting.as_mut()) {
                 waiting.is_in_crowd = false;
+                waiting.crowd_until = None;
             }
             self.resume(now, id.index(), false);
         }

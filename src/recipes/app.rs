@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::accounts::{Accounts, SigningKeys};
 use super::answers::Answers;
 use super::http::{self, PageOf, Route};
-use super::storage::chat::{self, Bounds, Message};
-use super::storage::{self, Busy, Commit, Ending, Failed, Room, Storage, recipes, sessions, users};
+use super::storage::chat::{self, Bounds, Message, Said};
+use super::storage::{self, Busy, Commit, Ending, Room, Storage, Undone, recipes, sessions, users};
 use super::{Draft, Recipe};
 use super::{page, random};
 use crate::config::Config;
@@ -16,7 +16,7 @@ use crate::node::app::{
     Admission, Answer, App, Incoming, Join, Json, OrderFault, OrderKind, OrderResult, Publish,
     Reply, UserOrder,
 };
-use crate::node::{Completion, Method, Outcome, Request, Response, Ticket};
+use crate::node::{Completion, Method, Outcome, Request, Response, StartFlag, Ticket};
 use crate::protocol::ErrorCode;
 use crate::time::UnixTime;
 
@@ -100,30 +100,35 @@ impl RecipesApp {
         Ok((app, answers))
     }
 
-    /// Runs `work` on the storage thread, and hands what it says to the driver.
+    /// Runs `work` on the storage thread, unless its asker has given up by then, and hands what it
+    /// says to the driver.
     fn store<T: Send + 'static>(
         &self,
-        ticket: Ticket,
-        text_bytes: usize,
+        asked: Asked<'_>,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
-        outcome: impl FnOnce(Result<T, Failed>) -> Outcome + Send + 'static,
+        outcome: impl FnOnce(Result<T, Undone>) -> Outcome + Send + 'static,
     ) -> Result<(), Busy> {
-        let answers = self.answers.clone();
-        let answer = move |done| answers.deliver(Completion { ticket, outcome: outcome(done) });
-        self.storage.submit_with(text_bytes, work, answer)
+        let (answers, ticket) = (self.answers.clone(), asked.ticket);
+        let answer = move |done| {
+            let is_begun = !matches!(done, Err(Undone::NotBegun));
+            let outcome = if is_begun { outcome(done) } else { Outcome::NotBegun };
+            answers.deliver(Completion { ticket, outcome });
+        };
+        self.storage.submit_with(asked.text_bytes, asked.start.cloned(), work, answer)
     }
 
     /// The same for a message or an operator's word.
     fn store_answer(
         &self,
-        ticket: Ticket,
-        text_bytes: usize,
-        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<Answer> + Send + 'static,
+        asked: Asked<'_>,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<Said> + Send + 'static,
     ) -> Reply<Answer> {
-        let outcome = |done: Result<Answer, Failed>| {
-            Outcome::Message(done.unwrap_or(Err(ErrorCode::Internal)))
+        let outcome = |done| match done {
+            Ok(Said::Answer(answer)) => Outcome::Message(answer),
+            Ok(Said::UsedId) => Outcome::UsedId,
+            Err(_) => Outcome::Message(Err(ErrorCode::Internal)),
         };
-        match self.store(ticket, text_bytes, work, outcome) {
+        match self.store(asked, work, outcome) {
             Ok(()) => Reply::Held,
             Err(Busy) => Reply::Now(Err(ErrorCode::BackendUnavailable)),
         }
@@ -132,14 +137,15 @@ impl RecipesApp {
     /// The same for an HTTP request.
     fn store_response<T: Send + 'static>(
         &self,
-        ticket: Ticket,
+        request: &Request<'_>,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         response: impl FnOnce(T) -> Response + Send + 'static,
     ) -> Reply<Response> {
-        let outcome = |done: Result<T, Failed>| {
+        let asked = Asked { ticket: request.ticket, start: Some(request.start), text_bytes: 0 };
+        let outcome = |done: Result<T, Undone>| {
             Outcome::Response(done.map_or_else(|_| http::broken(), response))
         };
-        match self.store(ticket, 0, work, outcome) {
+        match self.store(asked, work, outcome) {
             Ok(()) => Reply::Held,
             Err(Busy) => Reply::Now(http::busy()),
         }
@@ -148,14 +154,14 @@ impl RecipesApp {
     /// The same for a request of `user`, which is refused where the account is locked.
     fn store_for<T: Send + 'static>(
         &self,
-        ticket: Ticket,
+        request: &Request<'_>,
         user: &str,
         work: impl FnOnce(&rusqlite::Connection, &str) -> rusqlite::Result<T> + Send + 'static,
         response: impl FnOnce(T) -> Response + Send + 'static,
     ) -> Reply<Response> {
         let user = user.to_owned();
         self.store_response(
-            ticket,
+            request,
             move |database| {
                 let is_locked = users::is_locked(database, &user)?;
                 if is_locked { Ok(None) } else { work(database, &user).map(Some) }
@@ -170,7 +176,7 @@ impl RecipesApp {
             (Route::Recipe(id), _) => {
                 let id = id.to_owned();
                 self.store_for(
-                    request.ticket,
+                    request,
                     user,
                     move |database, user| recipes::find(database, &id, user),
                     |found| {
@@ -184,7 +190,7 @@ impl RecipesApp {
                 Ok(PageOf { limit, before }) => {
                     let most = self.bounds.list();
                     self.store_for(
-                        request.ticket,
+                        request,
                         user,
                         move |database, user| {
                             recipes::list(database, user, limit, before.as_deref(), most)
@@ -211,6 +217,15 @@ impl RecipesApp {
         let body = request.body.to_vec();
         Reply::later(move || maker.make(&body).unwrap_or_else(|refusal| refusal))
     }
+}
+
+/// A question for the storage thread.
+struct Asked<'a> {
+    ticket: Ticket,
+    /// `None`: it is done whether anybody waits or not.
+    start: Option<&'a StartFlag>,
+    /// How much text it brings.
+    text_bytes: usize,
 }
 
 /// What a worker needs to make a recipe.
@@ -247,9 +262,9 @@ impl App for RecipesApp {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         let (room, user) = (join.room.to_owned(), join.user.to_owned());
         let (reauth, bounds) = (join.reauth, self.bounds);
+        let asked = Asked { ticket: join.ticket, start: Some(join.start), text_bytes: 0 };
         let asked = self.store(
-            join.ticket,
-            0,
+            asked,
             move |database| chat::join(database, &room, &user, reauth, &bounds),
             |done| Outcome::Join(done.unwrap_or(Admission::Unavailable)),
         );
@@ -268,8 +283,9 @@ impl App for RecipesApp {
             now: message.now,
         };
         let bounds = self.bounds;
-        let text = message.content.len();
-        self.store_answer(message.ticket, text, move |database| chat::say(database, &said, &bounds))
+        let text_bytes = message.content.len();
+        let asked = Asked { ticket: message.ticket, start: Some(message.start), text_bytes };
+        self.store_answer(asked, move |database| chat::say(database, &said, &bounds))
     }
 
     /// A word without a recipe is passed on; a recipe is stored first, as a change that `Undo`
@@ -283,9 +299,10 @@ impl App for RecipesApp {
         };
         let (room, now, bounds) = (publish.room.to_owned(), publish.now, self.bounds);
         let content = publish.update.content.clone().into_owned();
-        let text = recipe.as_str().len();
-        self.store_answer(publish.ticket, text, move |database| {
-            chat::publish(database, &room, content, draft, now, &bounds)
+        let text_bytes = recipe.as_str().len();
+        let asked = Asked { ticket: publish.ticket, start: Some(publish.start), text_bytes };
+        self.store_answer(asked, move |database| {
+            chat::publish(database, &room, content, draft, now, &bounds).map(Said::Answer)
         })
     }
 
@@ -301,11 +318,12 @@ impl App for RecipesApp {
             OrderKind::Lock => users::lock(database, &user, Some(now)),
             OrderKind::Unlock => users::lock(database, &user, None),
         };
-        let asked = self.store(order.ticket, 0, work, |done| {
+        let asked = Asked { ticket: order.ticket, start: None, text_bytes: 0 };
+        let asked = self.store(asked, work, |done| {
             Outcome::Order(match done {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(OrderFault::NoSuchUser),
-                Err(Failed) => Err(OrderFault::Failed),
+                Err(_) => Err(OrderFault::Failed),
             })
         });
         match asked {

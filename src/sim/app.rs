@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::id::Rng;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Reply, Update};
-use crate::node::{Outcome, Ticket};
+use crate::node::{Outcome, StartFlag, Ticket};
 use crate::protocol::ErrorCode;
 
 /// Nobody may join this room.
@@ -15,8 +15,17 @@ pub(super) const CLOSED_ROOM: &str = "closed";
 pub(super) struct Moods {
     /// From here on every answer comes, and comes soon.
     pub(super) is_healed: bool,
-    /// Questions whose answers come from outside, with those answers.
-    pub(super) held: Vec<(Ticket, Outcome)>,
+    /// Questions whose answers come from outside.
+    pub(super) held: Vec<Held>,
+}
+
+/// A question whose answer comes from outside.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) ticket: Ticket,
+    /// `None`: the node does not know when its work begins.
+    pub(super) start: Option<StartFlag>,
+    pub(super) outcome: Outcome,
 }
 
 /// Shared between the application, inside the node, and the world.
@@ -37,6 +46,7 @@ impl MoodyApp {
     fn reply<T: Clone + Send + 'static>(
         &mut self,
         ticket: Ticket,
+        start: &StartFlag,
         answer: T,
         outcome: fn(T) -> Outcome,
     ) -> Reply<T> {
@@ -45,7 +55,8 @@ impl MoodyApp {
             6..8 => Reply::later(move || answer),
             _ => {
                 let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
-                moods.held.push((ticket, outcome(answer)));
+                let start = (self.rng.below(3) != 0).then(|| start.clone());
+                moods.held.push(Held { ticket, start, outcome: outcome(answer) });
                 Reply::Held
             }
         }
@@ -72,7 +83,7 @@ impl App for MoodyApp {
                 ..Update::default()
             }))
         };
-        self.reply(join.ticket, admission, Outcome::Join)
+        self.reply(join.ticket, join.start, admission, Outcome::Join)
     }
 
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
@@ -86,6 +97,6 @@ impl App for MoodyApp {
             let content = format!("{} {} {}: {filling}", message.room, message.user, message.id);
             Ok(Arc::new(Update { content: content.into(), broadcast, ..Update::default() }))
         };
-        self.reply(message.ticket, answer, Outcome::Message)
+        self.reply(message.ticket, message.start, answer, Outcome::Message)
     }
 }

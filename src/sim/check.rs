@@ -18,6 +18,8 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(super) enum Expect {
     /// Exactly one `recipe_update` or `error` for the message of this id.
     Answer(String),
+    /// An `error` for the message of this id, which was used for another message.
+    Refusal(String),
     /// An `error` with this code that answers no known id.
     Fault(&'static str),
     /// Exactly one answer to the message of this content, by an id that the server has given it.
@@ -67,23 +69,27 @@ impl Hearing {
                 self.is_member = true;
             }
             _ if !self.is_member => return Err(format!("{seen:?} before the acknowledgement")),
-            Seen::Message(Message::Answer { to, error }) => return self.answer(to, error),
+            Seen::Message(Message::Answer { to, said }) => return self.answer(to, said),
             Seen::Message(_) | Seen::Ping => {}
         }
         Ok(())
     }
 
-    fn answer(&mut self, to: &Option<String>, error: &Option<String>) -> Result<(), String> {
+    fn answer(&mut self, to: &Option<String>, said: &Result<String, String>) -> Result<(), String> {
         if self.is_wild {
             return Ok(());
         }
         let next = self.expected.pop_front();
         let fits = match &next {
             Some(Expect::Answer(id)) => to.as_ref() == Some(id),
-            Some(Expect::Fault(code)) => to.is_none() && error.as_deref() == Some(*code),
+            Some(Expect::Refusal(id)) => to.as_ref() == Some(id) && said.is_err(),
+            Some(Expect::Fault(code)) => {
+                to.is_none() && said.as_ref().is_err_and(|error| error == code)
+            }
             Some(Expect::Given(content)) => {
                 // One that was refused was not said, so nobody else knows its id.
-                let is_said = !matches!(error.as_deref(), Some("rate_limited" | "invalid_message"));
+                let error = said.as_ref().err().map(String::as_str);
+                let is_said = !matches!(error, Some("rate_limited" | "invalid_message"));
                 self.given = to.clone().filter(|_| is_said).map(|id| (id, content.clone()));
                 to.is_some()
             }
@@ -92,6 +98,7 @@ impl Hearing {
         if fits {
             Ok(())
         } else {
+            let error = said.as_ref().err();
             Err(format!("an answer to {to:?} ({error:?}), where {next:?} is next"))
         }
     }

@@ -46,10 +46,12 @@ pub(super) enum State {
 }
 
 /// A chat message without an answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Chat {
     pub(super) id: String,
     pub(super) content: String,
+    /// How often it was sent after `backend_timeout`.
+    pub(super) retries: u8,
 }
 
 /// An `auth` that was sent.
@@ -75,6 +77,12 @@ pub(super) struct Client {
     pub(super) state: State,
     messages: u64,
     pub(super) unanswered: VecDeque<Chat>,
+    /// What was answered `backend_timeout`, to be sent again under the same id.
+    pub(super) timed_out: VecDeque<Chat>,
+    /// The server had too much of it at once: it sends one message, and the next behind its answer.
+    pub(super) is_modest: bool,
+    /// The message that was answered last, and when.
+    pub(super) last: Option<(Chat, Instant)>,
     pub(super) auth: Option<Auth>,
     /// An `auth` that was accepted, to be sent again.
     pub(super) accepted: Option<Auth>,
@@ -112,6 +120,9 @@ impl Client {
             state: State::Away,
             messages: 0,
             unanswered: VecDeque::new(),
+            timed_out: VecDeque::new(),
+            is_modest: false,
+            last: None,
             auth: None,
             accepted: None,
             is_replay: false,
@@ -287,6 +298,13 @@ impl Client {
         let pause = self.millis(1_000, 60_000);
         self.wake_after(engine, pause);
         let Some(link) = self.link.filter(|_| !self.is_quiet) else { return };
+        if self.is_modest {
+            return;
+        }
+        if let Some(chat) = self.timed_out.pop_front() {
+            self.send_chat(engine, link, &chat);
+            return self.unanswered.push_back(chat);
+        }
         match self.rng.below(30) {
             0 if !engine.is_healed => {
                 let mut frames = self.auth(engine, link);
@@ -305,8 +323,9 @@ impl Client {
                 let frame = self.unknown();
                 engine.send(link, &frame);
             }
+            3 => self.use_an_id_again(engine, link),
             draw => {
-                for _ in 0..if draw == 3 { 5 } else { 1 } {
+                for _ in 0..if draw == 4 { 5 } else { 1 } {
                     self.chat(engine, link);
                 }
             }
@@ -321,9 +340,21 @@ impl Client {
         let id = format!("chat-{}-{}", self.number, self.messages);
         let length = if self.rng.below(10) == 0 { self.rng.below(2_000) as usize } else { 1 };
         let content = format!("{} {id}: {}", self.room, "more sôup ".repeat(length));
-        let chat = Chat { id, content };
+        let chat = Chat { id, content, retries: 0 };
         self.send_chat(engine, link, &chat);
         self.unanswered.push_back(chat);
+    }
+
+    /// Says something else under the id that was answered last, which nobody must do.
+    fn use_an_id_again(&mut self, engine: &mut Engine, link: LinkId) {
+        let Some((chat, at)) = self.last.take() else { return };
+        if engine.now.monotonic.since(at) > Duration::from_secs(60) {
+            return; // It may be forgotten.
+        }
+        let content = format!("not {}", chat.content);
+        let frame = self.text(&wire::envelope("chat_message", &chat.id, "content", &content));
+        engine.expect(link, Expect::Refusal(chat.id));
+        engine.send(link, &frame);
     }
 
     pub(super) fn send_chat(&mut self, engine: &mut Engine, link: LinkId, chat: &Chat) {

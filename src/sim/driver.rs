@@ -206,7 +206,9 @@ impl Engine {
                 });
             match &done.outcome {
                 Outcome::Join(admission) if is_awaited => ledger.joined(ticket, Some(admission)),
-                Outcome::Message(answer) => ledger.answered(ticket, answer),
+                Outcome::Message(answer) if self.node.awaits(ticket) => {
+                    ledger.answered(ticket, answer);
+                }
                 _ => ledger.joined(ticket, None),
             }
         }
@@ -335,9 +337,7 @@ impl Engine {
             return;
         }
         if let Some((link, bytes)) = self.ambushes.pop_front() {
-            if let Some(open) = self.link(link) {
-                open.hand_over(&bytes);
-            }
+            self.link(link).into_iter().for_each(|open| open.hand_over(&bytes));
             self.wake_poller(link);
         }
     }

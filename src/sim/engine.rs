@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jsonwebtoken::EncodingKey;
 
-use super::app::SharedMoods;
+use super::app::{Held, SharedMoods};
 use super::chaos::Disturbance;
 use super::check::{Expect, Times};
 use super::driver::Transport;
@@ -20,7 +20,7 @@ use super::wire::Seen;
 use crate::auth::KeyFault;
 use crate::id::{ConnId, Rng, Seed};
 use crate::node::app::App;
-use crate::node::{Command, Completion, Node, Outcome, Schedule, Ticket};
+use crate::node::{Command, Completion, Node, Outcome, Schedule, StartFlag};
 use crate::time::{Instant, Now, UnixTime};
 
 /// When every world begins: 2027-01-15T08:00:00Z.
@@ -52,10 +52,12 @@ pub(super) enum News {
     Ended,
 }
 
+/// What takes its time: a worker's turn, the beginning of what somebody holds, or an answer.
 #[derive(Debug)]
 enum Work {
     Run(Command),
-    Done(Ticket, Outcome),
+    Hold(Held),
+    Done(Completion),
 }
 
 /// Everything but the clients.
@@ -108,7 +110,6 @@ pub(super) struct Engine {
     works: BTreeMap<u64, Work>,
     pub(super) key: EncodingKey,
     pub(super) tokens: u64,
-    // What was done to the server.
     /// Where each client comes from; empty: all from one.
     pub(super) addresses: Vec<Ipv4Addr>,
     /// When the key was replaced last.
@@ -220,11 +221,15 @@ impl Engine {
         match due {
             Due::Link(link) => self.arrive(link),
             Due::Work(number) => match self.works.remove(&number) {
-                Some(Work::Run(command)) => self.mail.push_back(command.run()),
-                Some(Work::Done(ticket, outcome)) => {
-                    self.mail.push_back(Completion { ticket, outcome });
+                Some(Work::Run(command)) => self.finish(command.run()),
+                Some(Work::Hold(Held { ticket, start, outcome }))
+                    if start.as_ref().is_none_or(StartFlag::begin) =>
+                {
+                    self.ledger.lock().begun(ticket);
+                    self.finish(Completion { ticket, outcome });
                 }
-                None => {}
+                Some(Work::Done(done)) => self.mail.push_back(done),
+                Some(Work::Hold(_)) | None => {}
             },
             Due::Doom(link) if !self.is_healed => self.doom(link),
             Due::WallClock if !self.is_healed => self.set_wall_clock(),
@@ -255,23 +260,30 @@ impl Engine {
     /// A worker takes the command, or none does.
     pub(super) fn submit(&mut self, command: Command) -> Option<Completion> {
         let ticket = command.ticket;
-        let outcome = match self.rng.below(if self.is_healed { 1 } else { 30 }) {
-            28 => return Some(Completion { ticket, outcome: Outcome::Refused }),
-            29 => Work::Done(ticket, Outcome::Panicked),
+        let done = |outcome| Completion { ticket, outcome };
+        let work = match self.rng.below(if self.is_healed { 1 } else { 30 }) {
+            28 => return Some(done(Outcome::Refused)),
+            29 => Work::Done(done(Outcome::Panicked)),
             _ => Work::Run(command),
         };
-        self.work(outcome);
+        self.work(work);
         None
     }
 
     /// Questions that the application holds are answered from outside.
     pub(super) fn take_held(&mut self) {
-        let held = {
-            let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut moods.held)
-        };
-        for (ticket, outcome) in held {
-            self.work(Work::Done(ticket, outcome));
+        let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = std::mem::take(&mut moods.held);
+        drop(moods);
+        held.into_iter().for_each(|held| self.work(Work::Hold(held)));
+    }
+
+    /// The work is done: at once, or it has taken its time.
+    fn finish(&mut self, done: Completion) {
+        if !self.is_healed && self.rng.below(4) == 0 {
+            self.work(Work::Done(done));
+        } else {
+            self.mail.push_back(done);
         }
     }
 

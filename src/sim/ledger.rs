@@ -11,13 +11,15 @@ use serde::Deserialize;
 
 use crate::config::Config;
 use crate::id::ConnId;
-use crate::node::Ticket;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
+use crate::node::{StartFlag, Ticket};
 use crate::time::{Instant, Now, UnixTime};
 
 /// Within this time a repeated message is not done again; a second less than the protocol's 10
 /// minutes, as the node counts whole seconds.
 const REMEMBERED: Duration = Duration::from_secs(599);
+/// After this time it is certainly another message. In between nobody knows.
+const FORGOTTEN: Duration = Duration::from_secs(601);
 /// Among so many of a user's last messages in a room a repeated one is found.
 const REMEMBERED_MESSAGES: usize = 32;
 
@@ -74,6 +76,13 @@ struct Spoken {
     id: String,
     content: String,
     at: Instant,
+    /// Of the work, where somebody looks after it.
+    start: Option<StartFlag>,
+    is_begun: bool,
+    /// What the node was answered first.
+    answer: Option<Answer>,
+    /// The node may know that the room has seen it, under the same id.
+    may_be_seen: bool,
 }
 
 /// All that the application was asked and told.
@@ -83,8 +92,8 @@ pub(super) struct Ledger {
     config: Config,
     members: BTreeMap<ConnId, Member>,
     rooms: BTreeMap<String, Vec<Spoken>>,
-    /// Which room an open question is about.
-    questions: BTreeMap<u64, String>,
+    /// Which message of which room a question is about.
+    questions: BTreeMap<u64, (String, usize)>,
     news: BTreeSet<(String, String)>,
     faults: Vec<String>,
 }
@@ -188,11 +197,47 @@ impl Ledger {
 
     /// An answer to a message reaches the node.
     pub(super) fn answered(&mut self, ticket: Ticket, answer: &Answer) {
-        let room = self.questions.remove(&number(ticket));
-        if let (Some(room), Ok(update)) = (room, answer)
+        let Some((room, place)) = self.questions.remove(&number(ticket)) else { return };
+        if let Some(said) = self.rooms.get_mut(&room).and_then(|spoken| spoken.get_mut(place)) {
+            said.answer.get_or_insert_with(|| answer.clone());
+        }
+        if let Ok(update) = answer
             && update.broadcast
         {
             self.news.insert((room, update.content.clone().into_owned()));
+        }
+    }
+
+    /// Somebody begins to do what a question asks: of a message, once.
+    pub(super) fn begun(&mut self, ticket: Ticket) {
+        let Some((room, place)) = self.questions.get(&number(ticket)) else { return };
+        let said = self.rooms.get_mut(room).and_then(|spoken| spoken.get_mut(*place));
+        let Some(said) = said else { return };
+        if std::mem::replace(&mut said.is_begun, true) {
+            let Spoken { user, id, .. } = said;
+            self.faults.push(format!("{user}'s {id} is done twice"));
+        }
+    }
+
+    /// Is this what the message of this id was answered first?
+    ///
+    /// # Errors
+    /// It is another one's answer, or that of a second time.
+    pub(super) fn judge_answer(
+        &self,
+        id: ConnId,
+        message: &str,
+        content: &str,
+    ) -> Result<(), String> {
+        let Some(member) = self.members.get(&id) else { return Ok(()) };
+        let spoken = self.rooms.get(&member.room).map(Vec::as_slice).unwrap_or_default();
+        let is_it = |said: &&Spoken| said.user == member.user && said.id == message;
+        let is_answer =
+            |said: &Spoken| matches!(&said.answer, Some(Ok(it)) if it.content == content);
+        if spoken.iter().filter(is_it).any(is_answer) {
+            Ok(())
+        } else {
+            Err(format!("{message} is answered with what was not its first answer"))
         }
     }
 
@@ -211,15 +256,50 @@ impl Ledger {
         }
         let at = self.now.monotonic;
         let spoken = self.rooms.entry(room.to_owned()).or_default();
-        let of_user = spoken.iter().rev().filter(|said| said.user == user);
-        let done = of_user.take(REMEMBERED_MESSAGES).find(|said| said.id == id);
-        if let Some(done) = done.filter(|done| at.since(done.at) < REMEMBERED) {
-            let ago = at.since(done.at).as_secs();
-            self.faults.push(format!("{connection}: {user}'s {id} is done again after {ago} s"));
+        let of_user = spoken.iter().enumerate().rev().filter(|(_, said)| said.user == user);
+        let done = of_user.take(REMEMBERED_MESSAGES).find(|(_, said)| said.id == id);
+        let done = done.filter(|(_, done)| at.since(done.at) < FORGOTTEN).map(|(place, _)| place);
+        let again = done.and_then(|place| Some((place, spoken.get_mut(place)?)));
+        let is_withdrawn = |said: &Spoken| said.start.as_ref().is_some_and(StartFlag::is_withdrawn);
+        let mut may_be_seen = false;
+        if let Some((place, done)) = again {
+            let is_remembered = at.since(done.at) < REMEMBERED;
+            if is_withdrawn(done) && !done.is_begun && done.content == content {
+                if is_remembered {
+                    // Its room has seen it, and nobody has done it.
+                    (done.at, done.start) = (at, None);
+                    self.questions.insert(number(message.ticket), (room.to_owned(), place));
+                    return;
+                }
+                may_be_seen = true;
+            } else if is_remembered {
+                let ago = at.since(done.at).as_secs();
+                self.faults
+                    .push(format!("{connection}: {user}'s {id} is done again after {ago} s"));
+            }
         }
-        let (user, id, content) = (user.to_owned(), id.to_owned(), content.to_owned());
-        spoken.push(Spoken { from: connection, user, id, content, at });
-        self.questions.insert(number(message.ticket), room.to_owned());
+        spoken.push(Spoken {
+            from: connection,
+            user: user.to_owned(),
+            id: id.to_owned(),
+            content: content.to_owned(),
+            at,
+            start: None,
+            is_begun: false,
+            answer: None,
+            may_be_seen,
+        });
+        let place = spoken.len() - 1;
+        self.questions.insert(number(message.ticket), (room.to_owned(), place));
+    }
+
+    /// The application has looked at a message, and somebody will look after its work.
+    fn held(&mut self, ticket: Ticket, start: &StartFlag) {
+        if let Some((room, place)) = self.questions.get(&number(ticket))
+            && let Some(said) = self.rooms.get_mut(room).and_then(|spoken| spoken.get_mut(*place))
+        {
+            said.start = Some(start.clone());
+        }
     }
 
     fn leave(&mut self, left: &Left<'_>) {
@@ -245,11 +325,12 @@ impl Ledger {
         };
         let spoken = self.rooms.get(&member.room).map(Vec::as_slice).unwrap_or_default();
         let unheard = spoken.iter().enumerate().skip(member.heard);
-        let next = unheard.into_iter().find(|(_, said)| said.from != id);
+        let is_it =
+            |said: &Spoken| (&*said.id, &*said.user, &*said.content) == (message, user, content);
+        let mut others = unheard.filter(|(_, said)| said.from != id);
+        let next = others.find(|(_, said)| !said.may_be_seen || is_it(said));
         match next {
-            Some((at, said))
-                if (&*said.id, &*said.user, &*said.content) == (message, user, content) =>
-            {
+            Some((at, said)) if is_it(said) => {
                 member.heard = at + 1;
                 Ok(())
             }
@@ -304,11 +385,29 @@ impl App for Watched {
 
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
         self.ledger.lock().ask(message);
-        let reply = self.app.on_message(message);
-        if let Reply::Now(answer) = &reply {
-            self.ledger.lock().answered(message.ticket, answer);
+        let ticket = message.ticket;
+        match self.app.on_message(message) {
+            Reply::Now(answer) => {
+                let mut ledger = self.ledger.lock();
+                ledger.begun(ticket);
+                ledger.answered(ticket, &answer);
+                Reply::Now(answer)
+            }
+            Reply::Later(job) => {
+                self.ledger.lock().held(ticket, message.start);
+                let ledger = self.ledger.clone();
+                Reply::later(move || {
+                    ledger.lock().begun(ticket);
+                    job()
+                })
+            }
+            Reply::Held => {
+                if message.start.is_shared() {
+                    self.ledger.lock().held(ticket, message.start);
+                }
+                Reply::Held
+            }
         }
-        reply
     }
 
     fn on_leave(&mut self, left: &Left<'_>) {

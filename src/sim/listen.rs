@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::client::{Client, Kind, State};
+use super::client::{Chat, Client, Kind, State};
 use super::engine::{Due, Engine};
 use super::network::LinkId;
 use super::wire::{self, Message, Seen};
-use crate::protocol::{CloseReason, Reconnect};
+use crate::protocol::{CloseReason, ErrorCode, Reconnect};
 
 impl Client {
     pub(super) fn read(&mut self, engine: &mut Engine) {
@@ -65,23 +65,42 @@ impl Client {
                     self.state = State::Member;
                     // What was not answered is said again, with the same ids.
                     let unanswered = std::mem::take(&mut self.unanswered);
-                    for chat in &unanswered {
+                    let at_once = if self.is_modest { 1 } else { unanswered.len() };
+                    for chat in unanswered.iter().take(at_once) {
                         self.send_chat(engine, link, chat);
                     }
                     self.unanswered = unanswered;
+                    self.is_modest &= !self.unanswered.is_empty();
                     let pause = self.millis(10, 5_000);
                     self.wake_after(engine, pause);
                 }
             }
-            Message::Answer { to: Some(id), error } => {
-                if self.kind == Kind::Old {
+            Message::Answer { to: Some(id), said } => {
+                let at = match self.kind {
                     // It does not know the id; answers keep the order.
-                    self.unanswered.pop_front();
-                } else {
-                    self.unanswered.retain(|chat| chat.id != id);
+                    Kind::Old => Some(0),
+                    _ => self.unanswered.iter().position(|chat| chat.id == id),
+                };
+                let chat = at.and_then(|at| self.unanswered.remove(at));
+                let chat = chat.filter(|_| self.kind != Kind::Old);
+                match said {
+                    Ok(_) => {
+                        let now = engine.now.monotonic;
+                        self.answered = Some(now);
+                        self.last = chat.map(|chat| (chat, now)).or(self.last.take());
+                    }
+                    Err(error) if error == ErrorCode::BackendTimeout.as_str() => {
+                        let chat = chat.filter(|chat| chat.retries < 3 && !engine.is_healed);
+                        let again = |chat: Chat| Chat { retries: chat.retries + 1, ..chat };
+                        self.timed_out.extend(chat.map(again));
+                    }
+                    Err(_) => {}
                 }
-                if error.is_none() {
-                    self.answered = Some(engine.now.monotonic);
+                if self.is_modest {
+                    match self.unanswered.front().cloned() {
+                        Some(next) => self.send_chat(engine, link, &next),
+                        None => self.is_modest = false,
+                    }
                 }
             }
             Message::AuthRequired if engine.is_healed || self.rng.below(10) != 0 => {
@@ -140,6 +159,7 @@ impl Client {
     }
 
     pub(super) fn ended(&mut self, engine: &mut Engine) {
+        self.is_modest |= self.close == Some(CloseReason::Overloaded);
         self.link = None;
         self.auth = None;
         self.state = State::Away;

@@ -42,6 +42,9 @@ impl Engine {
                 Seen::Message(Message::Relayed { id: message, user, content }) => {
                     self.ledger.lock().relayed(id, message, user, content)
                 }
+                Seen::Message(Message::Answer { to: Some(message), said: Ok(content) }) => {
+                    self.ledger.lock().judge_answer(id, message, content)
+                }
                 Seen::Message(Message::News { content })
                     if !self.ledger.lock().is_news(id, content) =>
                 {

@@ -28,8 +28,9 @@ pub(super) enum Seen {
 pub(super) enum Message {
     /// The acknowledgement of the `auth` of this id; without one, of the token in the request.
     Acknowledged { auth: String },
-    /// The answer to the message of this id, or an error that answers no known id.
-    Answer { to: Option<String>, error: Option<String> },
+    /// The answer to the message of this id, or an error that answers no known id: what it says, or
+    /// the error's code.
+    Answer { to: Option<String>, said: Result<String, String> },
     /// A `recipe_update` that nobody asked for.
     News { content: String },
     /// What somebody else said.
@@ -73,8 +74,13 @@ impl Message {
                 Ok(Self::Acknowledged { auth: String::new() })
             }
             ("recipe_update", None, Some(content)) => Ok(Self::News { content }),
-            ("recipe_update", to @ Some(_), Some(_)) => Ok(Self::Answer { to, error: None }),
-            ("error", to, None) if error.is_some() => Ok(Self::Answer { to, error }),
+            ("recipe_update", to @ Some(_), Some(content)) => {
+                Ok(Self::Answer { to, said: Ok(content) })
+            }
+            ("error", to, None) => {
+                let error = error.ok_or_else(|| wrong("no error"))?;
+                Ok(Self::Answer { to, said: Err(error) })
+            }
             ("chat_message", None, Some(content)) => {
                 let user = user_id.ok_or_else(|| wrong("no user_id"))?;
                 Ok(Self::Relayed { id, user, content })

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::id::ConnId;
-use crate::node::Ticket;
+use crate::node::{StartFlag, Ticket};
 use crate::protocol::CloseReason;
 use crate::time::UnixTime;
 
@@ -27,8 +27,10 @@ fn said(body: &str) -> Result<Update, (Fate, bool)> {
 
 #[test]
 fn a_join_carries_the_claims_as_they_were() {
+    let start = &StartFlag::default();
     let asked = Join {
         ticket: TICKET,
+        start,
         now: UnixTime::default(),
         connection: CONNECTION,
         room: "soup é",
@@ -48,7 +50,8 @@ fn a_join_carries_the_claims_as_they_were() {
 fn a_message_and_a_leave_say_who_and_what() {
     let (connection, room, user) = (CONNECTION, "soup", "alice");
     let (ticket, now) = (TICKET, UnixTime::default());
-    let said = Incoming { ticket, now, connection, room, user, id: "m1", content: "salt?" };
+    let (start, id, content) = (&StartFlag::default(), "m1", "salt?");
+    let said = Incoming { ticket, start, now, connection, room, user, id, content };
     let who = |rest: Value| {
         let mut whole = json!({
             "room": room, "user": { "id": user }, "connection_id": "00000003-000007",
@@ -120,9 +123,11 @@ fn statuses_mean_what_the_table_says() {
         let ruling = rule(call, heard(status, b"{\"content\":\"x\"}"));
         (ruling.fate, ruling.is_alive)
     };
-    for status in [403, 404] {
-        assert_eq!(fate(Call::Join, status), (Fate::Denied, true));
-        assert_eq!(fate(Call::Message, status), (Fate::Failed, true));
+    for (call, denied) in [(Call::Join, &[403, 404][..]), (Call::Message, &[409])] {
+        for status in [403, 404, 409] {
+            let said = if denied.contains(&status) { Fate::Denied } else { Fate::Failed };
+            assert_eq!(fate(call, status), (said, true));
+        }
     }
     for call in [Call::Join, Call::Message] {
         assert_eq!(fate(call, 200), (Fate::Answered, true));
@@ -149,6 +154,8 @@ fn the_node_is_told_what_became_of_each_question() {
             Some(Outcome::Join(Admission::Unavailable)) => "unavailable",
             Some(Outcome::Message(Ok(_))) => "update",
             Some(Outcome::Message(Err(error))) => error.as_str(),
+            Some(Outcome::NotBegun) => "not begun",
+            Some(Outcome::UsedId) => "used id",
             Some(other) => panic!("{other:?}"),
         }
     };
@@ -156,8 +163,9 @@ fn the_node_is_told_what_became_of_each_question() {
         assert_eq!(told(Call::Leave, fate), "nothing");
         let (join, message) = match fate {
             Fate::Answered => ("admit", "update"),
-            Fate::Denied => ("deny", "backend_unavailable"),
-            Fate::TimedOut | Fate::Expired => ("unavailable", "backend_timeout"),
+            Fate::Denied => ("deny", "used id"),
+            Fate::TimedOut => ("unavailable", "backend_timeout"),
+            Fate::Expired => ("not begun", "not begun"),
             Fate::Failed | Fate::Refused | Fate::QueueFull => {
                 ("unavailable", "backend_unavailable")
             }

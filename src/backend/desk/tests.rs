@@ -22,7 +22,7 @@ impl Scene {
 
     fn job(&mut self, millis: u64, call: Call, connection: u32) {
         let connection = ConnId::new(connection, 0);
-        let job = Job { call, ticket: None, connection, body: Vec::new() };
+        let job = Job { call, ticket: None, start: None, connection, body: Vec::new() };
         self.desk.handle_job(at(millis), job);
         self.drain();
     }
@@ -161,4 +161,20 @@ fn at_the_end_leaves_are_told_and_questions_are_not_asked() {
     assert!(!scene.desk.is_over());
     scene.done(2, true);
     assert!(scene.desk.is_over() && scene.given_up.is_empty());
+}
+
+#[test]
+fn question_that_nobody_waits_for_is_not_asked() {
+    let mut scene = Scene::new(1);
+    scene.job(0, Call::Message, 1);
+    let start = StartFlag::default();
+    for (connection, start) in [(2, Some(start.clone())), (3, Some(StartFlag::default()))] {
+        let connection = ConnId::new(connection, 0);
+        let job = Job { call: Call::Join, ticket: None, start, connection, body: Vec::new() };
+        scene.desk.handle_job(at(0), job);
+    }
+    assert!(start.withdraw());
+    scene.done(10, true);
+    assert_eq!(scene.calling(), [(Call::Join, 3)]);
+    assert_eq!(scene.given_up, [(Call::Join, 2, Fate::Expired)]);
 }

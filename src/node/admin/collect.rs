@@ -12,7 +12,7 @@ use crate::id::ConnId;
 use crate::node::Node;
 use crate::node::http::Response;
 use crate::node::outside::Reading;
-use crate::node::port::{Action, Command, Completion, Outcome, Work};
+use crate::node::port::{Completion, Outcome, Work};
 use crate::node::questions::Kind;
 use crate::time::Now;
 
@@ -57,11 +57,10 @@ impl Node {
             return Some(counted.with(&[]));
         }
         let (probes, ticket) = (self.admin.probes.clone(), self.questions.issue());
-        self.await_response(now, index, ticket, Kind::Collect { is_json }, 0);
+        let work = Work::Request(Box::new(move || counted.with(&probes.read())));
+        self.await_response(now, index, ticket, (Kind::Collect { is_json }, 0), Some(work));
         let answer_by = now.monotonic + PATIENCE.min(self.policy.answer_timeout);
         self.with_session(index, |session, _| session.ends_by(answer_by));
-        let work = Work::Request(Box::new(move || counted.with(&probes.read())));
-        self.actions.push_back(Action::Submit(Command { ticket, work }));
         None
     }
 

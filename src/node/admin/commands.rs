@@ -12,7 +12,7 @@ use crate::id::ConnId;
 use crate::node::Node;
 use crate::node::app::{Answer, Json, OrderFault, OrderKind, Publish, Reply, Update};
 use crate::node::http::Response;
-use crate::node::port::{Action, Command, Ticket, Work};
+use crate::node::port::{Ticket, Work};
 use crate::node::questions::Kind;
 use crate::node::respond::health;
 use crate::node::upgrade::decode_room;
@@ -167,17 +167,14 @@ impl Node {
         update: &Arc<Update>,
     ) -> Option<Response> {
         let ticket = self.questions.issue();
-        let publish = Publish { ticket, now: now.unix, room: &room, update };
-        match self.app.on_publish(&publish) {
+        let start = self.questions.start();
+        let publish = Publish { ticket, start, now: now.unix, room: &room, update };
+        let work = match self.app.on_publish(&publish) {
             Reply::Now(answer) => return Some(self.published(now, &room, answer)),
-            reply => {
-                self.await_response(now, index, ticket, Kind::Publish { room }, 0);
-                if let Reply::Later(job) = reply {
-                    let work = Work::Message(job);
-                    self.actions.push_back(Action::Submit(Command { ticket, work }));
-                }
-            }
-        }
+            Reply::Later(job) => Some(Work::Message(job)),
+            Reply::Held => None,
+        };
+        self.await_response(now, index, ticket, (Kind::Publish { room }, 0), work);
         None
     }
 

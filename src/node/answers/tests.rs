@@ -9,13 +9,15 @@ fn at(seconds: u64) -> Instant {
 }
 
 fn key(member: u64, id: u64) -> MessageKey {
-    MessageKey { member, id }
+    MessageKey { member, id, content: 0 }
 }
 
 fn content(answers: &mut Answers, now: Instant, key: MessageKey) -> Option<String> {
     match answers.find(now, key)? {
         Known::Answered(answer) => Some(answer.unwrap().content.to_string()),
         Known::Asked(ticket) => Some(format!("asked {}", ticket.serial)),
+        Known::NotDone => Some("not done".to_owned()),
+        Known::OtherContent => Some("other content".to_owned()),
     }
 }
 
@@ -95,8 +97,60 @@ fn over_the_bound_the_stalest_go_first() {
 }
 
 #[test]
-fn a_message_and_an_entry_cost_24_bytes_each_in_their_slabs() {
+fn a_message_costs_32_bytes_and_an_entry_24() {
     // An Option has a tag exactly where a slab's place has one.
     let sizes = (size_of::<Option<Message>>(), size_of::<Option<Entry>>());
-    assert_eq!(sizes, (24, 24));
+    assert_eq!(sizes, (32, 24));
+}
+
+#[test]
+fn an_id_with_other_content_is_not_a_repetition() {
+    let mut answers = Answers::new(0, 0);
+    let (first, other) = (key(1, 1), MessageKey { content: 1, ..key(1, 1) });
+    let ticket = Ticket { index: 0, serial: 1 };
+    answers.asked(at(0), first, ticket);
+    assert_eq!(content(&mut answers, at(0), other).as_deref(), Some("other content"));
+    answers.settled(at(1), first, ticket, &Ok(Update::text("first")));
+    assert_eq!(content(&mut answers, at(600), other).as_deref(), Some("other content"));
+    assert_eq!(content(&mut answers, at(600), first).as_deref(), Some("first"));
+    // When it has expired, the id is free.
+    assert_eq!(content(&mut answers, at(601), other), None);
+    answers.answered(at(601), other, &Ok(Update::text("other")));
+    assert_eq!(content(&mut answers, at(601), first).as_deref(), Some("other content"));
+    assert_eq!(answers.messages.len(), 1);
+}
+
+#[test]
+fn only_the_question_of_an_id_changes_its_entry() {
+    let mut answers = Answers::new(0, 0);
+    let [old, new] = [1, 2].map(|serial| Ticket { index: 0, serial });
+    answers.asked(at(0), key(1, 1), old);
+    answers.not_done(at(5), key(1, 1), old);
+    assert_eq!(content(&mut answers, at(5), key(1, 1)).as_deref(), Some("not done"));
+    // It is remembered from when it was asked, whatever became of it.
+    assert_eq!(content(&mut answers, at(600), key(1, 1)), None);
+    answers.asked(at(600), key(1, 1), new);
+    answers.settled(at(601), key(1, 1), old, &Ok(Update::text("old")));
+    answers.not_done(at(601), key(1, 1), old);
+    answers.forget(at(601), key(1, 1), old);
+    assert_eq!(content(&mut answers, at(601), key(1, 1)).as_deref(), Some("asked 2"));
+    answers.settled(at(601), key(1, 1), new, &Ok(Update::text("new")));
+    assert_eq!(content(&mut answers, at(601), key(1, 1)).as_deref(), Some("new"));
+}
+
+#[test]
+fn a_forgotten_id_leaves_the_others_of_its_user() {
+    for forgotten in 0..3 {
+        let mut answers = Answers::new(0, 0);
+        let ticket = |id: u64| Ticket { index: 0, serial: id as u32 };
+        (0..3).for_each(|id| answers.asked(at(id), key(1, id), ticket(id)));
+        answers.forget(at(3), key(1, forgotten), ticket(forgotten));
+        for id in 0..3 {
+            assert_eq!(answers.find(at(3), key(1, id)).is_none(), id == forgotten);
+        }
+        for id in 0..3 {
+            answers.forget(at(3), key(1, id), ticket(id));
+        }
+        assert_eq!((answers.entries.len(), answers.messages.len(), answers.weight), (0, 0, 0));
+    }
 }

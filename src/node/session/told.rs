@@ -1,8 +1,8 @@
-//! What a session can say of itself, to whoever asks about its connection.
+//! What a session can say: of itself, to whoever asks about its connection; and to a client.
 
-use super::{Flags, Session};
+use super::{Flags, Session, Verdict};
 use crate::node::moment::Moment;
-use crate::protocol::Fault;
+use crate::protocol::{ErrorCode, Fault};
 use crate::time::Instant;
 
 impl Session {
@@ -30,5 +30,16 @@ impl Session {
     /// unless a fresh token is with the application already.
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// Refuses a message that was understood, for this reason.
+    pub(crate) fn refuse_message<'a>(
+        &mut self,
+        now: Instant,
+        id: &'a str,
+        message: &'static str,
+    ) -> Verdict<'a> {
+        let (error, request_id) = (ErrorCode::InvalidMessage, Some(id));
+        self.refuse(now, Verdict::Refuse { error, message, request_id, retry_after: None })
     }
 }

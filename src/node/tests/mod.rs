@@ -1,6 +1,7 @@
 //! The node by bytes, in virtual time.
 
 mod admin;
+mod again;
 mod auth;
 mod chat;
 mod checks;
@@ -17,6 +18,7 @@ mod old_messages;
 mod operator;
 mod orders;
 mod origins;
+mod overdue;
 mod places;
 mod proxies;
 mod publish;

@@ -27,11 +27,11 @@ pub(super) use self::tokens::{SigningKeys, TokenHash};
 use super::answers::Answers;
 use super::http::{self, Fields};
 use super::random;
-use super::storage::{self, Storage, sessions, users};
+use super::storage::{Storage, Undone, sessions, users};
 use crate::auth::Evidence;
 use crate::config::Config;
 use crate::node::app::Reply;
-use crate::node::{Completion, Outcome, Request, Response, Ticket};
+use crate::node::{Completion, Outcome, Request, Response, StartFlag, Ticket};
 use crate::time::{Rfc3339, UnixTime};
 
 /// The four calls.
@@ -101,7 +101,7 @@ impl Accounts {
         let password = Password::new(fields.text("password")?)
             .map_err(|problem| http::bad_field("password", problem))?;
         let (desk, now) = (Arc::clone(&self.desk), request.now);
-        self.hash(request.ticket, move || desk.sign_up(email, &password, now))
+        self.hash(request, move || desk.sign_up(email, &password, now))
     }
 
     fn sign_in(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
@@ -111,7 +111,7 @@ impl Accounts {
             return Err(wrong_password());
         };
         let (desk, now) = (Arc::clone(&self.desk), request.now);
-        self.hash(request.ticket, move || desk.sign_in(&email, &password, now))
+        self.hash(request, move || desk.sign_in(&email, &password, now))
     }
 
     fn refresh(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
@@ -122,6 +122,7 @@ impl Accounts {
         let expires_at = now + desk.refresh_ttl;
         self.store(
             request.ticket,
+            Some(request.start),
             move |database| sessions::refresh(database, &old, &new, now, expires_at),
             move |used| desk.refreshed(used, &successor, now),
         )
@@ -131,39 +132,53 @@ impl Accounts {
         // A token that is none belongs to no session, and nobody is to be told which ones do.
         let token = RefreshToken::parse(fields.text("refresh_token")?);
         let hash = token.map(|token| token.hash());
+        // Done though nobody may wait for it any more: who closes the page right behind it has logged
+        // out.
         self.store(
             request.ticket,
+            None,
             move |database| hash.map_or(Ok(()), |hash| sessions::log_out(database, &hash)),
             |()| Response::json(200, &serde_json::Map::new()),
         )
     }
 
-    /// Runs `work` on a thread that may block.
+    /// Runs `work` on a thread that may block, unless its asker has given up by then.
     fn hash(
         &self,
-        ticket: Ticket,
+        request: &Request<'_>,
         work: impl FnOnce() -> Response + Send + 'static,
     ) -> Result<Held, Response> {
-        let answers = self.answers.clone();
+        let (answers, ticket, start) =
+            (self.answers.clone(), request.ticket, request.start.clone());
         let job = move || {
+            if !start.begin() {
+                return;
+            }
             answers.deliver(Completion { ticket, outcome: Outcome::Response(work()) });
         };
         self.pool.submit(Box::new(job)).map(|()| Held).map_err(|_| http::busy())
     }
 
-    /// Runs `work` on the storage thread, and `answer` when that is on disk.
+    /// Runs `work` on the storage thread, and `answer` when that is on disk. With `start`, the work
+    /// is not begun when its asker has given up by then.
     fn store<T: Send + 'static>(
         &self,
         ticket: Ticket,
+        start: Option<&StartFlag>,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         answer: impl FnOnce(T) -> Response + Send + 'static,
     ) -> Result<Held, Response> {
         let answers = self.answers.clone();
-        let answer = move |done: Result<T, storage::Failed>| {
-            let response = done.map_or_else(|_| http::broken(), answer);
-            answers.deliver(Completion { ticket, outcome: Outcome::Response(response) });
+        let answer = move |done: Result<T, Undone>| {
+            let outcome = match done {
+                Ok(done) => Outcome::Response(answer(done)),
+                Err(Undone::NotBegun) => Outcome::NotBegun,
+                Err(Undone::Failed) => Outcome::Response(http::broken()),
+            };
+            answers.deliver(Completion { ticket, outcome });
         };
-        self.desk.storage.submit(work, answer).map(|()| Held).map_err(|_| http::busy())
+        let asked = self.desk.storage.submit_with(0, start.cloned(), work, answer);
+        asked.map(|()| Held).map_err(|_| http::busy())
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::mpsc::Receiver;
 
 use rusqlite::Connection;
 
+use crate::node::StartFlag;
+
 /// Pieces of work in one transaction. At some 50 µs each the last of them waits 13 ms for the
 /// others, about as long as a disk takes to commit.
 pub(super) const MAX_BATCH: usize = 256;
@@ -17,12 +19,21 @@ pub(in crate::recipes) fn by_statement() -> Commit {
     Box::new(|database| execute(database, "COMMIT"))
 }
 
-/// The work was not done, or its commit failed: nothing of it is stored. The log says why.
+/// Why nothing of a piece of work is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::recipes) struct Failed;
+pub(in crate::recipes) enum Undone {
+    /// It was not begun: the node has withdrawn it, or the database was locked by another process
+    /// for too long.
+    NotBegun,
+    /// It was not done, or its commit failed. The log says why.
+    Failed,
+}
 
 /// A piece of work, and who waits for it.
 pub(super) trait Job: Send {
+    /// May the work begin, now that its turn has come? False: nobody waits for it any more.
+    fn begin(&self) -> bool;
+
     /// Does the work. False: it failed, and what it wrote must be taken back.
     fn run(&mut self, database: &Connection) -> bool;
 
@@ -33,17 +44,19 @@ pub(super) trait Job: Send {
 /// A [`Job`] made of two closures.
 pub(super) struct Task<W, T, A> {
     work: Option<W>,
-    outcome: Result<T, Failed>,
+    /// `None`: it is done whether anybody waits or not.
+    start: Option<StartFlag>,
+    outcome: Result<T, Undone>,
     answer: A,
 }
 
 impl<W, T, A> Task<W, T, A>
 where
     W: FnOnce(&Connection) -> rusqlite::Result<T>,
-    A: FnOnce(Result<T, Failed>),
+    A: FnOnce(Result<T, Undone>),
 {
-    pub(super) fn new(work: W, answer: A) -> Self {
-        Self { work: Some(work), outcome: Err(Failed), answer }
+    pub(super) fn new(work: W, start: Option<StartFlag>, answer: A) -> Self {
+        Self { work: Some(work), start, outcome: Err(Undone::NotBegun), answer }
     }
 }
 
@@ -51,10 +64,15 @@ impl<W, T, A> Job for Task<W, T, A>
 where
     W: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
     T: Send,
-    A: FnOnce(Result<T, Failed>) + Send,
+    A: FnOnce(Result<T, Undone>) + Send,
 {
+    fn begin(&self) -> bool {
+        self.start.as_ref().is_none_or(StartFlag::begin)
+    }
+
     fn run(&mut self, database: &Connection) -> bool {
         let Some(work) = self.work.take() else { return false };
+        self.outcome = Err(Undone::Failed);
         // The database is as it was after the savepoint is rolled back, whatever panicked.
         match catch_unwind(AssertUnwindSafe(|| work(database))) {
             Ok(Ok(outcome)) => self.outcome = Ok(outcome),
@@ -68,7 +86,8 @@ where
 
     fn answer(self: Box<Self>, is_stored: bool) {
         let Self { outcome, answer, .. } = *self;
-        let outcome = if is_stored { outcome } else { Err(Failed) };
+        let outcome =
+            outcome.and_then(|done| if is_stored { Ok(done) } else { Err(Undone::Failed) });
         if catch_unwind(AssertUnwindSafe(|| answer(outcome))).is_err() {
             log::error!("an answer from the database panicked");
         }
@@ -104,8 +123,12 @@ fn transact(
     jobs: &mut [Box<dyn Job>],
     commit: &mut Commit,
 ) -> rusqlite::Result<()> {
+    // This may wait for another process. Whose time is over meanwhile is not begun with.
     execute(database, "BEGIN IMMEDIATE")?;
     for job in jobs {
+        if !job.begin() {
+            continue;
+        }
         execute(database, "SAVEPOINT job")?;
         if !job.run(database) {
             execute(database, "ROLLBACK TO job")?;

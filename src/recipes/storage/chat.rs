@@ -1,7 +1,8 @@
 //! What happens in a room: a join, a message, and an operator's word.
 //!
 //! A message, what it changed and its answer are one write. That is also what makes a message that
-//! comes twice be done once over a restart: the answer is there exactly if the change is.
+//! comes twice be done once over a restart: the answer is there exactly if the change is. An id that
+//! comes again with other content is another message, and is refused.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -103,19 +104,32 @@ pub(in crate::recipes) struct Message {
     pub(in crate::recipes) now: UnixTime,
 }
 
+/// What is said to a message.
+pub(in crate::recipes) enum Said {
+    Answer(Answer),
+    /// Its id was used for a message that says something else.
+    UsedId,
+}
+
+impl From<Update> for Said {
+    fn from(update: Update) -> Self {
+        Self::Answer(Ok(Arc::new(update)))
+    }
+}
+
 /// Does what the message says, and stores it with its answer.
 pub(in crate::recipes) fn say(
     database: &Connection,
     message: &Message,
     bounds: &Bounds,
-) -> rusqlite::Result<Answer> {
+) -> rusqlite::Result<Said> {
     // Who is in the room owns it: that was asked when it joined.
     let Some(stored) = recipes::find(database, &message.room, &message.user)? else {
-        return Ok(Err(ErrorCode::Internal));
+        return Ok(Said::Answer(Err(ErrorCode::Internal)));
     };
     let newest = newest(database, stored.key)?;
-    if let Some(update) = repeated(database, &stored, message, newest)? {
-        return Ok(Ok(Arc::new(update)));
+    if let Some(said) = repeated(database, &stored, message, newest)? {
+        return Ok(said);
     }
     let update = carry_out(database, &stored, message, bounds)?;
     let n = newest + 1;
@@ -139,7 +153,7 @@ pub(in crate::recipes) fn say(
             .prepare_cached("DELETE FROM messages WHERE recipe = ? AND n <= ?")?
             .execute(params![stored.key, n.saturating_sub(signed(bounds.messages))])?;
     }
-    Ok(Ok(Arc::new(update)))
+    Ok(update.into())
 }
 
 /// The number of the room's last message.
@@ -149,35 +163,38 @@ fn newest(database: &Connection, recipe: i64) -> rusqlite::Result<i64> {
         .query_row([recipe], |row| row.get(0))
 }
 
-/// The answer to a message that came before: its text, and the recipe as it is now, which is no
+/// The answer to a message whose id came before: its text, and the recipe as it is now, which is no
 /// news to anybody else.
 fn repeated(
     database: &Connection,
     stored: &Stored,
     message: &Message,
     newest: i64,
-) -> rusqlite::Result<Option<Update>> {
+) -> rusqlite::Result<Option<Said>> {
     let since = millis(message.now).saturating_sub_unsigned(REPEATED_WITHIN);
-    let first: Option<(String, bool)> = database
+    let first: Option<(bool, String, bool)> = database
         .prepare_cached(
-            "SELECT reply, changed FROM messages
+            "SELECT content = ?, reply, changed FROM messages
              WHERE recipe = ? AND id = ? AND user = ? AND at > ? AND n > ? ORDER BY n DESC LIMIT 1",
         )?
         .query_row(
             params![
+                message.content,
                 stored.key,
                 message.id,
                 message.user,
                 since,
                 newest.saturating_sub(signed(REPEATED_AMONG))
             ],
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()?;
-    Ok(first.map(|(reply, changed)| Update {
-        content: Cow::Owned(reply),
-        recipe_data: if changed { Json::new(&stored.recipe).ok() } else { None },
-        ..Update::default()
+    Ok(first.map(|(is_same, reply, changed)| {
+        if !is_same {
+            return Said::UsedId;
+        }
+        let recipe_data = if changed { Json::new(&stored.recipe).ok() } else { None };
+        Update { content: Cow::Owned(reply), recipe_data, ..Update::default() }.into()
     }))
 }
 

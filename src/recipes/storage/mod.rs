@@ -11,6 +11,7 @@
 //!
 //! While one commit waits for the disk the next batch gathers, so the slower the disk, the more
 //! share a commit. Reads take the same way: a join sees what was acknowledged before it was asked.
+//! Work whose asker has given up when its turn comes is passed over.
 
 mod batch;
 pub(super) mod chat;
@@ -35,8 +36,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::config::memory::QUESTION_BYTES;
+use crate::node::StartFlag;
 
-pub(super) use self::batch::{Commit, Failed, by_statement};
+pub(super) use self::batch::{Commit, Undone, by_statement};
 use self::batch::{Job, MAX_BATCH, Task};
 pub(super) use self::schema::{keep_pages, open};
 
@@ -86,9 +88,9 @@ pub(super) struct Busy;
 /// Why [`Storage::ask`] has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unanswered {
-    /// The queue has no room.
+    /// The queue has no room, or the database was locked.
     Busy,
-    /// See [`Failed`].
+    /// See [`Undone`].
     Failed,
 }
 
@@ -119,17 +121,19 @@ impl Storage {
     pub(super) fn submit<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-        answer: impl FnOnce(Result<T, Failed>) + Send + 'static,
+        answer: impl FnOnce(Result<T, Undone>) + Send + 'static,
     ) -> Result<(), Busy> {
-        self.submit_with(0, work, answer)
+        self.submit_with(0, None, work, answer)
     }
 
-    /// The same for work that brings so many bytes of text.
+    /// The same for work that brings so many bytes of text, and that the node may withdraw until its
+    /// turn has come.
     pub(super) fn submit_with<T: Send + 'static>(
         &self,
         text_bytes: usize,
+        start: Option<StartFlag>,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-        answer: impl FnOnce(Result<T, Failed>) + Send + 'static,
+        answer: impl FnOnce(Result<T, Undone>) + Send + 'static,
     ) -> Result<(), Busy> {
         let bytes = text_bytes.saturating_add(QUESTION_BYTES);
         let before = self.held.fetch_add(bytes, Ordering::Relaxed);
@@ -141,7 +145,7 @@ impl Storage {
             drop(held);
             answer(outcome);
         };
-        self.queue.try_send(Box::new(Task::new(work, answer))).map_err(|refused| {
+        self.queue.try_send(Box::new(Task::new(work, start, answer))).map_err(|refused| {
             if let TrySendError::Disconnected(_) = refused {
                 log::error!("the storage thread is gone: restart the server");
             }
@@ -158,7 +162,10 @@ impl Storage {
         // There is room for the one answer, and who asked is here to take it.
         self.submit(work, move |outcome| drop(sender.try_send(outcome)))
             .map_err(|Busy| Unanswered::Busy)?;
-        answer.recv().ok().and_then(Result::ok).ok_or(Unanswered::Failed)
+        answer.recv().unwrap_or(Err(Undone::Failed)).map_err(|undone| match undone {
+            Undone::NotBegun => Unanswered::Busy,
+            Undone::Failed => Unanswered::Failed,
+        })
     }
 }
 

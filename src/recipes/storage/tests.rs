@@ -67,7 +67,7 @@ fn what_waits_has_a_bound_in_bytes_and_gives_them_back() {
     let (told, outcomes) = mpsc::channel();
     let submit = |value| {
         let told = told.clone();
-        storage.submit_with(20 << 10, insert(value), move |done| told.send(done).unwrap())
+        storage.submit_with(20 << 10, None, insert(value), move |done| told.send(done).unwrap())
     };
     // Three of 20 KiB are within 64, and a fourth is not.
     assert_eq!([1, 2, 3, 4].map(submit), [Ok(()), Ok(()), Ok(()), Err(Busy)]);
@@ -116,4 +116,51 @@ fn the_thread_finishes_what_was_taken_before_it_ends() {
     drop((storage, told));
     drop(ending);
     assert_eq!(outcomes.iter().filter(|is_stored| *is_stored).count(), 50);
+}
+
+#[test]
+fn locked_database_begins_nothing() {
+    let scratch = crate::recipes::tests::Scratch::new();
+    let path = scratch.path().join("locked.db");
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TABLE t (a UNIQUE); BEGIN IMMEDIATE").unwrap();
+    let database = Connection::open(&path).unwrap();
+    database.busy_timeout(Duration::ZERO).unwrap();
+    let room = Room { jobs: 64, bytes: 0, batch: MAX_BATCH };
+    let (storage, ending) = Storage::start(database, room, by_statement()).unwrap();
+    let start = StartFlag::default();
+    let (told, outcomes) = mpsc::channel();
+    let answer = move |done| told.send(done).unwrap();
+    storage.submit_with(0, Some(start.clone()), insert(1), answer).unwrap();
+    assert_eq!(outcomes.recv().unwrap(), Err(Undone::NotBegun));
+    assert!(start.begin(), "it has not begun");
+    assert_eq!(storage.ask(insert(1)), Err(Unanswered::Busy));
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(storage.ask(insert(1)), Ok(()));
+    drop((storage, ending));
+}
+
+#[test]
+fn withdrawn_work_is_passed_over() {
+    let turning = Arc::new(Mutex::new(()));
+    let (storage, ending) = started(on_disk(Arc::clone(&turning)));
+    let held = turning.lock().unwrap();
+    let (told, outcomes) = mpsc::channel();
+    let flags = [1, 2, 3].map(|value| {
+        let (start, told) = (StartFlag::default(), told.clone());
+        // The first may be with the disk already; the others wait, or are in its batch.
+        let work = insert(value);
+        let answer = move |done: Result<(), Undone>| told.send((value, done)).unwrap();
+        storage.submit_with(0, Some(start.clone()), work, answer).unwrap();
+        start
+    });
+    let withdrawn = flags.map(|start| start.withdraw());
+    drop(held);
+    for (value, is_withdrawn) in [1, 2, 3].into_iter().zip(withdrawn) {
+        let expected = if is_withdrawn { Err(Undone::NotBegun) } else { Ok(()) };
+        assert_eq!(outcomes.recv().unwrap(), (value, expected));
+    }
+    let done = withdrawn.iter().filter(|is_withdrawn| !**is_withdrawn).count();
+    assert_eq!(count(&storage), done as i64);
+    drop((storage, ending));
 }

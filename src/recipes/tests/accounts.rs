@@ -328,3 +328,30 @@ fn a_storm_of_sign_ins_waits_in_a_bounded_queue_and_the_rest_is_refused() {
         assert!(matches!(kitchen.next(), Outcome::Response(response) if response.status == 401));
     }
 }
+
+#[test]
+fn sign_up_that_nobody_waits_for_is_not_done() {
+    let scratch = Scratch::new();
+    let mut config = config(&scratch);
+    config.accounts.hashes = 1;
+    let mut kitchen = Kitchen::open(&config);
+    // While the only thread waits for the database, the others wait for the thread.
+    let other = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let body =
+        |n: u32| json!({ "email": format!("a{n}@b.example"), "password": "a long password" });
+    let mut withdrawn = Vec::new();
+    for n in 0..3 {
+        assert!(kitchen.ask(Method::Post, "/v1/auth/signup", None, &body(n)).is_none());
+        // The first may have begun.
+        withdrawn.push(n == 1 && kitchen.start.withdraw());
+    }
+    assert_eq!(withdrawn, [false, true, false]);
+    other.execute_batch("COMMIT").unwrap();
+    for _ in 0..2 {
+        assert!(matches!(kitchen.next(), Outcome::Response(response) if response.status == 201));
+    }
+    // Its address is free.
+    let again = kitchen.request(Method::Post, "/v1/auth/signup", None, &body(1));
+    assert_eq!(again.status, 201);
+}

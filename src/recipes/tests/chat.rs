@@ -89,7 +89,7 @@ fn an_id_is_free_again_after_32_messages() {
     for n in 0..31 {
         kitchen.say(&room, "alice", &format!("m{n}"), "hello");
     }
-    assert!(!kitchen.say(&room, "alice", "m", "Rename to Pie").broadcast);
+    assert!(!kitchen.say(&room, "alice", "m", "Rename to Stew").broadcast);
     kitchen.say(&room, "alice", "m31", "hello");
     assert!(kitchen.say(&room, "alice", "m", "Rename to Pie").broadcast);
 }
@@ -193,4 +193,42 @@ fn a_recipe_that_would_grow_too_large_is_left_as_it_is() {
     assert_eq!(recipe_of(&kitchen.seen(&room, "alice"))["steps"], json!([]));
     let refused = kitchen.post("/v1/recipes", Some("alice"), &large);
     assert_eq!(refused.status, 400);
+}
+
+#[test]
+fn stored_id_with_other_content_is_refused() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let room = kitchen.recipe("alice", "Soup");
+    let first = kitchen.say(&room, "alice", "m", "Rename to Stew");
+    drop(kitchen);
+    // Over a restart: nobody but the database remembers.
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    assert_eq!(kitchen.send(&room, "alice", "m", "Rename to Pie"), None);
+    assert!(matches!(kitchen.next(), Outcome::UsedId));
+    assert_eq!(recipe_of(&kitchen.seen(&room, "alice"))["title"], "Stew");
+    assert_eq!(kitchen.say(&room, "alice", "m", "Rename to Stew").content, first.content);
+    // Ten minutes later it is free.
+    kitchen.pass(601);
+    assert_eq!(recipe_of(&kitchen.say(&room, "alice", "m", "Rename to Pie"))["title"], "Pie");
+}
+
+#[test]
+fn locked_database_does_nothing_behind_anybodys_back() {
+    let scratch = Scratch::new();
+    let mut kitchen = Kitchen::open(&config(&scratch));
+    let room = kitchen.recipe("alice", "Soup");
+    // Another process has it, such as one that makes a backup.
+    let other = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(kitchen.send(&room, "alice", "m", "Rename to Stew"), None);
+    // The node gives up on it, and tells its sender so.
+    assert!(kitchen.start.withdraw());
+    other.execute_batch("COMMIT").unwrap();
+    assert!(matches!(kitchen.next(), Outcome::NotBegun));
+    assert_eq!(recipe_of(&kitchen.seen(&room, "alice"))["title"], "Soup");
+    // Sent again it is done, once.
+    assert_eq!(recipe_of(&kitchen.say(&room, "alice", "m", "Rename to Stew"))["title"], "Stew");
+    assert!(!kitchen.start.withdraw(), "what has begun cannot be taken back");
+    assert!(!kitchen.say(&room, "alice", "m", "Rename to Stew").broadcast);
 }

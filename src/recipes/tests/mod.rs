@@ -18,7 +18,7 @@ use super::storage::{Commit, by_statement};
 use crate::config::{Config, Size};
 use crate::id::ConnId;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Publish, Reply, Update};
-use crate::node::{Completion, Method, Outcome, Request, Response, Ticket};
+use crate::node::{Completion, Method, Outcome, Request, Response, StartFlag, Ticket};
 use crate::time::UnixTime;
 
 /// Longer than anything here takes, on a busy machine too.
@@ -67,6 +67,8 @@ struct Kitchen {
     done: Receiver<Completion>,
     now: UnixTime,
     asked: u32,
+    /// Of the last question.
+    start: StartFlag,
 }
 
 impl Kitchen {
@@ -80,7 +82,8 @@ impl Kitchen {
         let (app, answers) = RecipesApp::open_with(config, commit).unwrap();
         let (sender, done) = mpsc::channel();
         answers.connect(move |completion| drop(sender.send(completion)));
-        Self { app, done, now: UnixTime::from_millis(1_800_000_000_000), asked: 0 }
+        let now = UnixTime::from_millis(1_800_000_000_000);
+        Self { app, done, now, asked: 0, start: StartFlag::default() }
     }
 
     /// Time passes.
@@ -90,6 +93,7 @@ impl Kitchen {
 
     fn ticket(&mut self) -> Ticket {
         self.asked += 1;
+        self.start = StartFlag::default();
         Ticket { index: self.asked, serial: self.asked }
     }
 
@@ -113,6 +117,7 @@ impl Kitchen {
         let (ticket, now) = (self.ticket(), self.now);
         let request = Request {
             ticket,
+            start: &self.start,
             connection: CONNECTION,
             now,
             method,
@@ -162,8 +167,8 @@ impl Kitchen {
 
     fn join(&mut self, room: &str, user: &str) -> Admission {
         let (ticket, now) = (self.ticket(), self.now);
-        let join =
-            Join { ticket, now, connection: CONNECTION, room, user, claims: "{}", reauth: false };
+        let (start, connection, claims) = (&self.start, CONNECTION, "{}");
+        let join = Join { ticket, start, now, connection, room, user, claims, reauth: false };
         assert!(matches!(self.app.on_join(&join), Reply::Held));
         match self.next() {
             Outcome::Join(admission) => admission,
@@ -182,7 +187,8 @@ impl Kitchen {
     /// Sends a message without waiting. `None`: it is held.
     fn send(&mut self, room: &str, user: &str, id: &str, content: &str) -> Option<Answer> {
         let (ticket, now) = (self.ticket(), self.now);
-        let message = Incoming { ticket, now, connection: CONNECTION, room, user, id, content };
+        let (start, connection) = (&self.start, CONNECTION);
+        let message = Incoming { ticket, start, now, connection, room, user, id, content };
         match self.app.on_message(&message) {
             Reply::Now(answer) => Some(answer),
             Reply::Held => None,
@@ -209,7 +215,8 @@ impl Kitchen {
     ) -> Result<Update, crate::protocol::ErrorCode> {
         let (ticket, now) = (self.ticket(), self.now);
         let update = std::sync::Arc::new(update);
-        match self.app.on_publish(&Publish { ticket, now, room, update: &update }) {
+        let start = &self.start;
+        match self.app.on_publish(&Publish { ticket, start, now, room, update: &update }) {
             Reply::Now(answer) => answer.map(|update| (*update).clone()),
             Reply::Held => self.answer(),
             Reply::Later(_) => panic!("nothing is left to the workers"),

@@ -16,7 +16,7 @@ fn acknowledged(id: &str) -> Seen {
 }
 
 fn answer(id: &str) -> Seen {
-    Seen::Message(Message::Answer { to: Some(id.to_owned()), error: None })
+    Seen::Message(Message::Answer { to: Some(id.to_owned()), said: Ok(String::new()) })
 }
 
 /// Somebody in the room who waits for the answers to `a` and `b`.
@@ -140,8 +140,8 @@ fn tables_that_do_not_agree_are_a_violation() {
 #[test]
 fn an_answer_to_no_given_id_is_a_violation() {
     let error = |to: Option<&str>, code: &str| {
-        let (to, error) = (to.map(str::to_owned), Some(code.to_owned()));
-        Seen::Message(Message::Answer { to, error })
+        let (to, said) = (to.map(str::to_owned), Err(code.to_owned()));
+        Seen::Message(Message::Answer { to, said })
     };
     let old = || {
         let mut hearing = member();

@@ -105,9 +105,10 @@ impl Engine {
 
     fn read(&mut self, id: ConnId) {
         let units = self.pending_units;
-        let wants_input = self.node.wants_input(id);
+        let (wants_input, is_in) = (self.node.wants_input(id), self.node.is_authenticated(id));
         let Some(transport) = self.transport(id) else { return };
-        if let Some(since) = transport.waiting_since.take() {
+        // An operator may have closed it while the process stood still.
+        if let Some(since) = transport.waiting_since.take().filter(|_| is_in) {
             self.waits += 1;
             self.longest_wait = self.longest_wait.max(units - since);
         }

@@ -10,8 +10,11 @@ const BOB: ConnId = ConnId::new(1, 2);
 struct Open;
 
 impl App for Open {
-    fn on_message(&mut self, _: &Incoming<'_>) -> Reply<Answer> {
-        Reply::Now(Ok(Update::text("ok")))
+    fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
+        match message.content {
+            "later" => Reply::later(|| Ok(Update::text("ok"))),
+            _ => Reply::Now(Ok(Update::text("ok"))),
+        }
     }
 }
 
@@ -29,14 +32,16 @@ fn join(app: &mut Watched, connection: ConnId, room: &str, exp: u64) {
     let claims = format!(r#"{{"exp":{exp}}}"#);
     let ticket = ticket(connection.generation());
     let (user, now) = ("someone", UnixTime::default());
-    let join = Join { ticket, now, connection, room, user, claims: &claims, reauth: false };
+    let start = &StartFlag::default();
+    let join = Join { ticket, start, now, connection, room, user, claims: &claims, reauth: false };
     drop(app.on_join(&join));
 }
 
 fn say(app: &mut Watched, connection: ConnId, room: &str, id: &str) {
     let ticket = ticket(99);
     let (user, now) = ("someone", UnixTime::default());
-    let message = Incoming { ticket, now, connection, room, user, id, content: "x" };
+    let start = &StartFlag::default();
+    let message = Incoming { ticket, start, now, connection, room, user, id, content: "x" };
     drop(app.on_message(&message));
 }
 
@@ -90,4 +95,59 @@ fn what_another_room_said_or_a_gap_is_a_fault() {
     assert!(ledger.relayed(BOB, "m2", "someone", "x").is_ok());
     assert!(ledger.relayed(ALICE, "m1", "someone", "x").is_err());
     assert!(!ledger.is_news(BOB, "never told"));
+}
+
+/// Has `content` said under an id, and gives back its work.
+fn say_later(app: &mut Watched, serial: u32, content: &str) -> (StartFlag, impl FnOnce() + use<>) {
+    let (start, ticket) = (StartFlag::default(), ticket(serial));
+    let (connection, room, user, now) = (ALICE, "soup", "someone", UnixTime::default());
+    let (id, flag) = ("m", &start);
+    let message = Incoming { ticket, start: flag, now, connection, room, user, id, content };
+    let reply = app.on_message(&message);
+    let job = move || match reply {
+        Reply::Later(job) => drop(job()),
+        other => panic!("{other:?}"),
+    };
+    (start, job)
+}
+
+#[test]
+fn asked_anew_only_when_withdrawn_and_unchanged() {
+    for (is_withdrawn, content, faults) in
+        [(true, "later", 0), (false, "later", 1), (true, "other", 1)]
+    {
+        let (mut app, ledger) = watched();
+        join(&mut app, ALICE, "soup", 1_800_000_900);
+        join(&mut app, BOB, "soup", 1_800_000_900);
+        let (start, _) = say_later(&mut app, 1, "later");
+        if is_withdrawn {
+            assert!(start.withdraw());
+        }
+        let (_, work) = say_later(&mut app, 2, if content == "later" { "later" } else { "now" });
+        assert_eq!(ledger.lock().take_faults().len(), faults);
+        if faults == 0 {
+            work();
+            // It is seen once, though it was asked about twice.
+            assert!(ledger.lock().relayed(BOB, "m", "someone", "later").is_ok());
+            assert!(ledger.lock().relayed(BOB, "m", "someone", "later").is_err());
+            assert!(ledger.lock().take_faults().is_empty());
+        }
+    }
+}
+
+#[test]
+fn work_that_begins_twice_and_another_answer_are_faults() {
+    let (mut app, ledger) = watched();
+    join(&mut app, ALICE, "soup", 1_800_000_900);
+    let (start, work) = say_later(&mut app, 1, "later");
+    assert!(start.withdraw());
+    let (_, again) = say_later(&mut app, 2, "later");
+    again();
+    assert!(ledger.lock().take_faults().is_empty());
+    // A worker that does not look at the flag.
+    work();
+    assert_eq!(ledger.lock().take_faults(), ["someone's m is done twice"]);
+    ledger.lock().answered(ticket(2), &Ok(Update::text("first")));
+    assert!(ledger.lock().judge_answer(ALICE, "m", "first").is_ok());
+    assert!(ledger.lock().judge_answer(ALICE, "m", "second").is_err());
 }
