@@ -28,6 +28,8 @@ pub const TLS_CONNECTION_BYTES: u128 = 6 << 10;
 const TLS_RECORD_BYTES: u128 = 18 << 10;
 /// What a thread uses of its stack, at most. The standard library reserves 2 MiB of addresses.
 pub const STACK_BYTES: u128 = 256 << 10;
+/// The same of a thread that checks signatures, which runs nobody's code but ours.
+pub const CHECK_STACK_BYTES: u128 = 128 << 10;
 /// One line of the log.
 pub const LINE_BYTES: usize = 4_096;
 /// How often a line of the log's queue is there: while the queue fills, when the writer has taken
@@ -214,6 +216,8 @@ fn work(config: &Config, rows: &mut Vec<Row>) {
     let message = wide(limits.message_bytes.get());
     let has_backend = !backend.url.is_empty();
     rows.push(row("limits.workers, stacks", limits.workers, STACK_BYTES));
+    rows.push(row("limits.workers, checking signatures", limits.workers, CHECK_STACK_BYTES));
+    rows.push(row("limits.late_answers", limits.late_answers, wide(QUESTION_BYTES)));
     match limits.work_total.get() {
         0 => {
             rows.push(row("limits.worker_queue, of message_bytes", limits.worker_queue, message));

@@ -50,7 +50,7 @@ pub use self::listener::StartError;
 use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
 use self::revocations::FileStore;
 pub use self::sockets::Sockets;
-use self::worker::Workers;
+use self::worker::Pools;
 use crate::config::{self, Config};
 use crate::id::Seed;
 use crate::node::app::App;
@@ -109,7 +109,7 @@ impl Server {
         listeners.register(poll.registry(), FIRST_LISTENER).map_err(StartError::Poll)?;
         let limits = &config.limits;
         let (mail, inbox) = handle::mail_slot(waker, limits.worker_queue);
-        let workers = Workers::new(limits.workers, limits.worker_queue, mail.clone());
+        let workers = Pools::new(limits, &mail);
         let mut reactor = Reactor::new(config, node, poll, listeners, workers, inbox)
             .map_err(StartError::Poll)?;
         #[cfg(feature = "tls")]

@@ -35,7 +35,7 @@ use super::keys::KeyWatch;
 use super::listener::Listeners;
 use super::revocations::FileStore;
 use super::transport::Transports;
-use super::worker::Workers;
+use super::worker::Pools;
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::{Metrics, Node, Probe, Schedule};
@@ -95,7 +95,7 @@ pub(super) struct Reactor {
     buffer: Box<[u8]>,
     /// How many events one turn takes.
     events: usize,
-    workers: Workers,
+    workers: Pools,
     inbox: Inbox,
     /// Who is asked when a token names a key that is not there, and how many did so far.
     pub(super) key_watch: Option<KeyWatch>,
@@ -114,7 +114,7 @@ impl Reactor {
         node: Node,
         poll: Poll,
         listeners: Listeners,
-        workers: Workers,
+        workers: Pools,
         inbox: Inbox,
     ) -> io::Result<Self> {
         let clock = Clock::start();

@@ -1,7 +1,8 @@
-//! Threads for work that blocks, behind a bounded queue.
+//! Threads for work that blocks, behind bounded queues.
 
 use std::convert::Infallible;
 use std::io;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
@@ -10,7 +11,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::handle::{Letter, Mail};
-use crate::node::{Command, Completion, Outcome};
+use crate::config::Limits;
+use crate::node::{Command, Completion, Outcome, Work};
 
 /// How long the end of the server waits for work that is under way. Nobody waits for its answer
 /// any more, but a write to a database should not be cut off where a moment is enough.
@@ -19,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The pool. A thread is started when there is work for it, and stays: an application that never
 /// blocks costs no thread.
 #[derive(Debug)]
-pub(super) struct Workers {
+struct Workers {
+    name: &'static str,
     queue: SyncSender<Command>,
     shared: Arc<Shared>,
     mail: Mail,
@@ -28,6 +31,46 @@ pub(super) struct Workers {
     // Never sent on: all of its senders are gone when all workers are.
     alive: SyncSender<Infallible>,
     gone: Receiver<Infallible>,
+}
+
+/// The two pools. Work of the application may block for long, and must not keep anybody from being
+/// authenticated: signatures have threads of their own.
+#[derive(Debug)]
+pub(super) struct Pools {
+    work: Workers,
+    checks: Workers,
+}
+
+impl Pools {
+    /// As many threads and places as `limits` has; for signatures no more threads than the host has
+    /// cores, as they wait for nothing, and room for all that the node submits at once.
+    pub(super) fn new(limits: &Limits, mail: &Mail) -> Self {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let (threads, checks) = (limits.workers.min(cores), limits.checks_at_once());
+        Self {
+            work: Workers::new(
+                "vestibule-worker",
+                limits.workers,
+                limits.worker_queue,
+                mail.clone(),
+            ),
+            checks: Workers::new("vestibule-check", threads, checks, mail.clone()),
+        }
+    }
+
+    /// See [`Workers::submit`].
+    pub(super) fn submit(&mut self, command: Command) -> Result<(), Completion> {
+        match command.work {
+            Work::Verify(_) => self.checks.submit(command),
+            _ => self.work.submit(command),
+        }
+    }
+
+    /// See [`Workers::end`].
+    pub(super) fn end(self) {
+        self.checks.end();
+        self.work.end();
+    }
 }
 
 #[derive(Debug)]
@@ -39,8 +82,9 @@ struct Shared {
 }
 
 impl Workers {
-    /// At most `limit` threads, and `room` commands that wait for one; at least 1 of each.
-    pub(super) fn new(limit: usize, room: usize, mail: Mail) -> Self {
+    /// At most `limit` threads of this name, and `room` commands that wait for one; at least 1 of
+    /// each.
+    fn new(name: &'static str, limit: usize, room: usize, mail: Mail) -> Self {
         let (queue, waiting) = mpsc::sync_channel(room.max(1));
         let (alive, gone) = mpsc::sync_channel(0);
         let shared = Shared {
@@ -49,6 +93,7 @@ impl Workers {
             ending: AtomicBool::new(false),
         };
         Self {
+            name,
             queue,
             shared: Arc::new(shared),
             mail,
@@ -61,7 +106,7 @@ impl Workers {
 
     /// Queues `command`. Never blocks: when there is no room, or no thread can be started, this
     /// gives back the completion that says so.
-    pub(super) fn submit(&mut self, command: Command) -> Result<(), Completion> {
+    fn submit(&mut self, command: Command) -> Result<(), Completion> {
         let refused = Completion { ticket: command.ticket, outcome: Outcome::Refused };
         let in_flight = self.shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         // As many threads as commands, up to the limit: none waits for another one's work before.
@@ -83,7 +128,7 @@ impl Workers {
 
     /// Lets the workers finish what they do, for at most [`PATIENCE`], and leaves behind who is
     /// stuck: the end of the process takes it.
-    pub(super) fn end(self) {
+    fn end(self) {
         let Self { queue, shared, mail, threads, alive, gone, .. } = self;
         shared.ending.store(true, Ordering::Relaxed);
         drop((queue, mail, alive));
@@ -103,7 +148,7 @@ impl Workers {
     fn start(&self) -> io::Result<JoinHandle<()>> {
         let (shared, mail) = (Arc::clone(&self.shared), self.mail.clone());
         let alive = self.alive.clone();
-        thread::Builder::new().name("vestibule-worker".to_owned()).spawn(move || {
+        thread::Builder::new().name(self.name.to_owned()).spawn(move || {
             work(&shared, &mail);
             drop(alive);
         })

@@ -11,6 +11,7 @@ use tungstenite::{Error, Message, WebSocket};
 use crate::config::Config;
 
 pub(super) const PANICKED: &str = "error internal";
+pub(super) const TIMED_OUT: &str = "error backend_timeout";
 pub(super) const REFUSED: &str = "error backend_unavailable";
 
 const SECRET: &str = "thirty-two bytes or more of secret";

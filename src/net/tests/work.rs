@@ -1,7 +1,11 @@
 //! Answers that come later: from workers, and through the handle.
 
 use super::*;
+use crate::auth::tests::{Pair, jwks};
+use crate::auth::{Algorithms, Begun, JwksFrom, KeySet, SignatureCheck, Verifier};
+use crate::config::Limits;
 use crate::node::app::Admission;
+use crate::node::{Command, Completion, Outcome, StartFlag, Work};
 
 #[test]
 fn an_answer_from_a_worker_delays_nobody_else() {
@@ -194,4 +198,82 @@ fn the_bell_wakes_once_until_it_is_heard() {
     handle.shutdown();
     assert_eq!(wakes(), 1);
     assert!(inbox.wants_shutdown());
+}
+
+/// A token's signature, good, and to be checked with a public key.
+fn signature() -> SignatureCheck {
+    let algorithms = ["EdDSA".to_owned()];
+    let key = Pair::Ed25519.jwk(&serde_json::json!({ "kid": "a" }));
+    let known = Algorithms::new(&algorithms).unwrap();
+    let mut config = config();
+    config.auth.secret.clear();
+    config.auth.algorithms = algorithms.into();
+    let mut verifier = Verifier::new(&config.auth).unwrap();
+    verifier.replace_keys(KeySet::from_jwks(&jwks(&[key]), &known, JwksFrom::Url).unwrap().0);
+    let header = serde_json::json!({ "alg": "EdDSA", "kid": "a" });
+    match verifier.begin(&Pair::Ed25519.token(&header, "{}")) {
+        Begun::Unchecked(check) => check,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn blocked_jobs_stop_no_signature_check() {
+    let poll = Poll::new().unwrap();
+    let waker = Waker::new(poll.registry(), Token(WAKER)).unwrap();
+    let (mail, inbox) = handle::mail_slot(waker, 16);
+    let limits = Limits { workers: 4, ..Limits::default() };
+    let mut pools = Pools::new(&limits, &mail);
+    let mut jobs = Vec::new();
+    let mut submit = |serial, work| {
+        let ticket = Ticket { index: 0, serial };
+        pools.submit(Command { ticket, work, start: StartFlag::default() }).unwrap();
+    };
+    for serial in 0..4 {
+        let (go_on, wait) = mpsc::channel::<()>();
+        jobs.push(go_on);
+        let job = move || {
+            let _ = wait.recv();
+            Ok(Update::text("worked"))
+        };
+        submit(serial, Work::Message(Box::new(job)));
+    }
+    submit(4, Work::Verify(signature()));
+    let next = || loop {
+        match inbox.take() {
+            Some(handle::Letter::Done(done)) => break done,
+            Some(other) => panic!("{other:?}"),
+            None => thread::yield_now(),
+        }
+    };
+    // It comes back while every worker is at work.
+    let Completion { ticket, outcome } = next();
+    assert_eq!(ticket.serial, 4);
+    assert!(matches!(outcome, Outcome::Verified(Ok(_))), "{outcome:?}");
+    drop(jobs);
+    (0..4).for_each(|_| assert!(matches!(next().outcome, Outcome::Message(Ok(_)))));
+    pools.end();
+}
+
+#[test]
+fn withdrawn_work_in_a_queue_is_not_done() {
+    let server = Running::start(&{
+        let mut config = config();
+        config.limits.workers = 1;
+        config.backend.timeout = Length::from_millis(50);
+        config
+    });
+    let (mut one, mut other) = (server.join(), server.join());
+    one.say("work");
+    let first = server.running();
+    other.say("work");
+    assert_eq!(other.hear(), client::TIMED_OUT);
+    assert_eq!(one.hear(), client::TIMED_OUT);
+    drop(first);
+    // The worker has passed it over when it is at the next one.
+    one.say("work");
+    drop(server.running());
+    one.hear();
+    assert!(server.told.try_recv().is_err());
+    server.end((one, other));
 }
