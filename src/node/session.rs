@@ -11,6 +11,7 @@
 //! Every method takes `now` and changes nothing but the session; what is to be done about it is the
 //! return value.
 
+mod allowance;
 mod clocks;
 mod flags;
 mod phase;
@@ -26,8 +27,8 @@ use self::pings::Pings;
 use super::moment::Moment;
 use super::policy::Policy;
 use crate::protocol::{
-    ClientMessage, CloseReason, ErrorCode, Fault, MAX_INVALID_IN_A_ROW, MAX_REFUSED_A_MINUTE,
-    MAX_UNANSWERED_PINGS, MAX_UNASKED_AUTHS_A_MINUTE, Malformed, Parsed, ReauthReason,
+    ClientMessage, CloseReason, ErrorCode, Fault, MAX_INVALID_IN_A_ROW, MAX_UNANSWERED_PINGS,
+    MAX_UNASKED_AUTHS_A_MINUTE, Malformed, Parsed, ReauthReason,
 };
 use crate::time::Instant;
 
@@ -222,23 +223,6 @@ impl Session {
         }
     }
 
-    /// Takes a control frame's part of the allowance of messages.
-    ///
-    /// # Errors
-    /// The allowance is used up, and the connection is to be closed: an `error` for each frame would
-    /// cost more than the frame.
-    pub(crate) fn control_frame(
-        &mut self,
-        now: Instant,
-        policy: &Policy,
-        is_pong: bool,
-    ) -> Result<(), CloseReason> {
-        if is_pong && self.pings.take_pong() {
-            return Ok(());
-        }
-        self.chat_allowance(now, policy).map_err(|_| CloseReason::RateLimited)
-    }
-
     /// The nearest deadline, pings included.
     pub(crate) fn next_deadline(&self, policy: &Policy) -> Instant {
         self.deadline.min(self.ping_at(policy))
@@ -351,38 +335,6 @@ impl Session {
             Some(token) => Verdict::Authenticate { id, token },
             None => Verdict::Close(CloseReason::MissingToken),
         }
-    }
-
-    /// Counts anew when the minute is over.
-    fn begin_minute(&mut self, now: Instant) {
-        let second = now.whole_seconds();
-        if second.saturating_sub(self.counted_since) >= 60 {
-            (self.counted_since, self.unasked_auths, self.refused) = (second, 0, 0);
-        }
-    }
-
-    /// Takes a message's part of the minute, or says how long to wait for one.
-    ///
-    /// The generic cell rate algorithm (ITU-T I.371): one moment stands for the whole bucket.
-    fn chat_allowance(&mut self, now: Instant, policy: &Policy) -> Result<(), Duration> {
-        let used_until = self.chat_used_until.max(now) + policy.chat_interval;
-        let over = used_until.since(now + policy.chat_burst);
-        if over.is_zero() {
-            self.chat_used_until = used_until;
-            Ok(())
-        } else {
-            Err(over)
-        }
-    }
-
-    /// An `error` is an answer too, and answers have an end.
-    fn refuse<'a>(&mut self, now: Instant, refusal: Verdict<'a>) -> Verdict<'a> {
-        self.begin_minute(now);
-        if self.refused >= MAX_REFUSED_A_MINUTE {
-            return Verdict::Close(CloseReason::RateLimited);
-        }
-        self.refused += 1;
-        refusal
     }
 }
 

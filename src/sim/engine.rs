@@ -20,7 +20,7 @@ use super::wire::Seen;
 use crate::auth::KeyFault;
 use crate::id::{ConnId, Rng, Seed};
 use crate::node::app::App;
-use crate::node::{Command, Completion, Node, Outcome, Schedule, StartFlag};
+use crate::node::{Command, Completion, Node, Schedule, StartFlag};
 use crate::time::{Instant, Now, UnixTime};
 
 /// When every world begins: 2027-01-15T08:00:00Z.
@@ -54,7 +54,7 @@ pub(super) enum News {
 
 /// What takes its time: a worker's turn, the beginning of what somebody holds, or an answer.
 #[derive(Debug)]
-enum Work {
+pub(super) enum Work {
     Run(Command),
     Hold(Held),
     Done(Completion),
@@ -106,8 +106,8 @@ pub(super) struct Engine {
     pub(super) is_listener_ready: bool,
     pub(super) ready: Vec<LinkId>,
     agenda: BinaryHeap<Reverse<(Instant, u64, Due)>>,
-    entries: u64,
-    works: BTreeMap<u64, Work>,
+    pub(super) entries: u64,
+    pub(super) works: BTreeMap<u64, Work>,
     pub(super) key: EncodingKey,
     pub(super) tokens: u64,
     /// Where each client comes from; empty: all from one.
@@ -253,52 +253,6 @@ impl Engine {
         for link in self.links.iter_mut().flatten() {
             link.weather = Weather { capacity: link.weather.capacity, ..Weather::CALM };
         }
-    }
-
-    // --- The application's answers ---
-
-    /// A worker takes the command, or none does.
-    pub(super) fn submit(&mut self, command: Command) -> Option<Completion> {
-        let ticket = command.ticket;
-        let done = |outcome| Completion { ticket, outcome };
-        let work = match self.rng.below(if self.is_healed { 1 } else { 30 }) {
-            28 => return Some(done(Outcome::Refused)),
-            29 => Work::Done(done(Outcome::Panicked)),
-            _ => Work::Run(command),
-        };
-        self.work(work);
-        None
-    }
-
-    /// Questions that the application holds are answered from outside.
-    pub(super) fn take_held(&mut self) {
-        let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = std::mem::take(&mut moods.held);
-        drop(moods);
-        held.into_iter().for_each(|held| self.work(Work::Hold(held)));
-    }
-
-    /// The work is done: at once, or it has taken its time.
-    fn finish(&mut self, done: Completion) {
-        if !self.is_healed && self.rng.below(4) == 0 {
-            self.work(Work::Done(done));
-        } else {
-            self.mail.push_back(done);
-        }
-    }
-
-    /// Soon, in time, late, or never.
-    fn work(&mut self, work: Work) {
-        let millis = match self.rng.below(if self.is_healed { 1 } else { 100 }) {
-            0..75 => self.rng.below(300),
-            75..90 => self.rng.below(4_900),
-            90..97 => 5_000 + self.rng.below(5_000),
-            _ => return,
-        };
-        self.entries += 1;
-        let number = self.entries;
-        self.works.insert(number, work);
-        self.at(self.now.monotonic + Duration::from_millis(millis), Due::Work(number));
     }
 
     // --- What clients do ---

@@ -60,6 +60,7 @@ mod scenario;
 mod storm;
 mod trace;
 mod wire;
+mod work;
 mod world;
 
 pub use scenario::{Mix, Scenario};

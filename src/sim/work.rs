@@ -1,0 +1,53 @@
+//! The application's answers: from a worker, or from outside; soon, late, or never.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use super::engine::{Due, Engine, Work};
+use crate::node::{Command, Completion, Outcome};
+
+impl Engine {
+    /// A worker takes the command, or none does.
+    pub(super) fn submit(&mut self, command: Command) -> Option<Completion> {
+        let ticket = command.ticket;
+        let done = |outcome| Completion { ticket, outcome };
+        let work = match self.rng.below(if self.is_healed { 1 } else { 30 }) {
+            28 => return Some(done(Outcome::Refused)),
+            29 => Work::Done(done(Outcome::Panicked)),
+            _ => Work::Run(command),
+        };
+        self.work(work);
+        None
+    }
+
+    /// Questions that the application holds are answered from outside.
+    pub(super) fn take_held(&mut self) {
+        let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = std::mem::take(&mut moods.held);
+        drop(moods);
+        held.into_iter().for_each(|held| self.work(Work::Hold(held)));
+    }
+
+    /// The work is done: at once, or it has taken its time.
+    pub(super) fn finish(&mut self, done: Completion) {
+        if !self.is_healed && self.rng.below(4) == 0 {
+            self.work(Work::Done(done));
+        } else {
+            self.mail.push_back(done);
+        }
+    }
+
+    /// Soon, in time, late, or never.
+    fn work(&mut self, work: Work) {
+        let millis = match self.rng.below(if self.is_healed { 1 } else { 100 }) {
+            0..75 => self.rng.below(300),
+            75..90 => self.rng.below(4_900),
+            90..97 => 5_000 + self.rng.below(5_000),
+            _ => return,
+        };
+        self.entries += 1;
+        let number = self.entries;
+        self.works.insert(number, work);
+        self.at(self.now.monotonic + Duration::from_millis(millis), Due::Work(number));
+    }
+}
