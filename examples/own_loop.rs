@@ -109,7 +109,9 @@ impl OwnLoop {
             }
         }
         self.events = events;
-        // 3. Deadlines, and then whatever the node wants done by now: mutate, then drain.
+        // 3. Deadlines, one step of the messages that are on their way to large rooms (`poll_timeout`
+        // is past as long as there are any), and then whatever the node wants done by now: mutate,
+        // then drain.
         self.node.handle_timeout(now);
         self.act(now);
         Ok(())

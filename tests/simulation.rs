@@ -163,6 +163,20 @@ fn worlds_with_forgers_new_keys_orders_and_stops_keep_every_invariant_and_heal()
 }
 
 #[test]
+fn room_of_200_hears_all_once_in_order_in_slices() {
+    let (reports, violations) = run_all(0..1, |seed| {
+        logs::in_process("simulation");
+        World::with(Scenario::crowded(seed), seed).unwrap().run()
+    });
+    assert!(violations.is_empty(), "{violations:?}");
+    for report in reports {
+        // Each of them went to some 200, so the room was a large one all along.
+        let Metrics { chat_messages, chats_out, .. } = report.metrics;
+        assert!(chat_messages > 500 && chats_out > 150 * chat_messages, "{report:?}");
+    }
+}
+
+#[test]
 fn worlds_that_once_broke_an_invariant_keep_it() {
     for (seed, what) in [
         (9, "a peer whose answers came all at once was a slow consumer, at each reconnect"),

@@ -42,11 +42,16 @@ impl Driver {
         self.node.handle_accept(self.now, ([127, 0, 0, 1], 9).into()).unwrap()
     }
 
-    /// Bytes come, in the driver's buffer, and everything that follows from them is done. Returns
-    /// how many bytes went out, to whomever.
+    /// Bytes come, in the driver's buffer, and everything that follows from them is done, what the
+    /// node does in steps too. Returns how many bytes went out, to whomever.
     pub fn bytes(&mut self, id: ConnId, bytes: &mut [u8]) -> usize {
         self.node.handle_bytes(self.now, id, bytes);
-        self.settle()
+        let mut total = self.settle();
+        while self.node.poll_timeout().is_some_and(|at| at <= self.now.monotonic) {
+            self.node.handle_timeout(self.now);
+            total += self.settle();
+        }
+        total
     }
 
     /// Polls the actions until there are none, and consumes all output.

@@ -36,6 +36,12 @@ pub struct Limits {
     ///
     /// Range: 0 to 4294967295 connections.
     pub connections_per_user: u32,
+    /// Connections in one room. A message to a room of so many takes some 2 µs of the processor for
+    /// each of them. More are closed with `Room full`, once the application has let them in. 0: no
+    /// limit.
+    ///
+    /// Range: 0 to 4294967295 connections.
+    pub room_members: u32,
     /// The allowance of an address in a minute, and at once, in points: 10 for a forged token, 1 for
     /// an honest one. Less stops a forger sooner; more keeps users behind one address from feeling
     /// one. 0: no limit.
@@ -164,6 +170,7 @@ impl Default for Limits {
             pending: 0,
             pending_per_ip: 256,
             connections_per_user: 5,
+            room_members: 20_000,
             auth_per_minute_per_ip: 120,
             addresses: 65_536,
             messages_per_minute: 30,

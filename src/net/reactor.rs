@@ -229,6 +229,7 @@ impl Reactor {
         self.take_mail();
         self.act();
         self.write_on();
+        // Deadlines, and one step of what is on its way to large rooms, whose writes come next.
         self.judge_deadlines();
         self.act();
         if self.listeners.resume(self.now.monotonic) {

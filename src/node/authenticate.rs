@@ -234,6 +234,11 @@ impl Node {
     /// The application has answered a join.
     fn joined(&mut self, now: Now, index: usize, join: &PendingJoin, outcome: Outcome) {
         let refused = match outcome {
+            // Told only to those whom the application lets in: others learn nothing of the room.
+            Outcome::Join(Admission::Admit(_)) if self.finds_room_full(index) => {
+                self.metrics.refused_by_room += 1;
+                CloseReason::RoomFull
+            }
             Outcome::Join(Admission::Admit(update)) => {
                 self.admit(now, index, join, &update);
                 return;
@@ -247,6 +252,12 @@ impl Node {
         };
         self.forget_reservation(join.reserved);
         self.close(now, index, refused);
+    }
+
+    /// Is there no place in the room that `index` wants to join? Whoever is in it has one.
+    fn finds_room_full(&self, index: usize) -> bool {
+        let wanted = self.connections.get(index).and_then(|c| c.wanted_room.as_deref());
+        wanted.is_some_and(|room| self.rooms.count(room) >= self.policy.room_members)
     }
 
     /// Opens the room, acknowledges the `auth`, and starts its clocks.

@@ -9,11 +9,11 @@ use smol_str::SmolStr;
 use super::Node;
 use super::answers::{Known, MessageKey};
 use super::app::{Answer, Incoming, Reply, Update};
-use super::budget::Side;
 use super::connection::PendingMessage;
+use super::deliveries::Delivered;
 use super::frame::Shared;
 use super::metrics::Call;
-use super::port::{Action, Completion, Outcome, Ticket, Work};
+use super::port::{Completion, Outcome, Ticket, Work};
 use super::questions::{Kind, NewQuestion, Question};
 use super::session::Verdict;
 use super::shed::cost;
@@ -131,7 +131,7 @@ impl Node {
                     let timestamp = self.timestamp(now);
                     let message = ServerMessage::relayed(id, timestamp, payload);
                     let frame = self.encoder.text(|buffer| message.write(buffer));
-                    self.metrics.chats_out += self.fan_out(now, &room, Some(asker), &frame) as u64;
+                    self.fan_out(now, &room, Some(asker), frame, Delivered::Chat);
                 }
             }
         }
@@ -265,15 +265,19 @@ impl Node {
     }
 
     fn send_answer(&mut self, now: Now, index: usize, id: &str, answer: Told) {
-        match answer {
+        let frame = match answer {
             Ok(update) => {
-                let frame = self.update(now, &update, Some(id));
                 self.metrics.updates_out += 1;
-                self.reply(index, frame);
+                self.update(now, &update, Some(id))
             }
-            Err((error, message)) => {
-                self.send_error(now, index, error, message, Some(id), None);
-            }
+            Err((error, message)) => self.error(now, error, message, Some(id), None),
+        };
+        // What the answer says of the recipe is newer than the news that is still on its way.
+        if self.is_behind_room(index) {
+            let ticket = self.questions.issue();
+            self.answer_behind_room(index, ticket, id, frame);
+        } else {
+            self.reply(index, frame);
         }
     }
 
@@ -286,11 +290,22 @@ impl Node {
         request_id: Option<&str>,
         retry_after: Option<Duration>,
     ) {
+        let frame = self.error(now, error, message, request_id, retry_after);
+        self.reply(index, frame);
+    }
+
+    fn error(
+        &mut self,
+        now: Now,
+        error: ErrorCode,
+        message: &str,
+        request_id: Option<&str>,
+        retry_after: Option<Duration>,
+    ) -> Shared {
         self.metrics.count_error(error);
         // Rounded up, so that a client that waits as long is not refused again.
         let retry_after_ms = retry_after.map(|length| length.as_micros().div_ceil(1_000) as u64);
-        let frame = self.message(now, ErrorPayload { error, message, request_id, retry_after_ms });
-        self.reply(index, frame);
+        self.message(now, ErrorPayload { error, message, request_id, retry_after_ms })
     }
 
     /// The room gets the update too when it changed the recipe, but for who has it as an answer.
@@ -303,7 +318,7 @@ impl Node {
     ) {
         if update.broadcast {
             let frame = self.update(now, update, None);
-            self.metrics.updates_out += self.fan_out(now, room, except, &frame) as u64;
+            self.fan_out(now, room, except, frame, Delivered::Update);
         }
     }
 
@@ -316,45 +331,6 @@ impl Node {
             history: None,
         };
         self.message(now, payload)
-    }
-
-    /// Hands one frame to everybody in the room but `except`: they share its bytes. How many got it.
-    pub(super) fn fan_out(
-        &mut self,
-        now: Now,
-        room: &str,
-        except: Option<ConnId>,
-        frame: &Shared,
-    ) -> usize {
-        let (mut slow, mut reached) = (Vec::new(), 0);
-        self.pool.share(frame);
-        for index in self.rooms.members(room) {
-            let Some(connection) = self.connections.get_mut(index) else { continue };
-            let id = ConnId::new(index as u32, connection.generation);
-            if except == Some(id) {
-                continue;
-            }
-            let bound = self.policy.outbound_bytes;
-            if connection.outbox.push(&mut self.pool, Arc::clone(frame), bound).is_err() {
-                slow.push(index);
-                continue;
-            }
-            if !self.output.is_empty() && self.output.has(index) {
-                self.output.set(index, Side::Members, connection.outbox.weight());
-            }
-            self.metrics.frames_out += 1;
-            reached += 1;
-            if !std::mem::replace(&mut connection.is_flush_queued, true) {
-                self.flushes += 1;
-                self.actions.push_back(Action::Flush(id));
-            }
-        }
-        for index in slow {
-            self.metrics.slow_consumers += 1;
-            self.close_slow_consumer(now, index);
-        }
-        self.pool.shared(frame);
-        reached
     }
 }
 

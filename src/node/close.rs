@@ -144,7 +144,7 @@ impl Node {
         let user = self.users.name_of(index).cloned();
         let room = self.rooms.name_of(index).cloned();
         self.users.leave(index);
-        self.rooms.leave(index);
+        self.leave_room(index);
         if let (Some(user), Some(room)) = (user, room) {
             let connection = self.id_of(index);
             self.app.on_leave(&Left { connection, room: &room, user: &user, reason });

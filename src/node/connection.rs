@@ -90,6 +90,8 @@ pub(crate) struct Waiting {
     pub(crate) is_in_crowd: bool,
     /// Until when its first text waits there; `None`: it waits for something else, if at all.
     pub(crate) crowd_until: Option<Instant>,
+    /// Its place among those who wait until less is on its way in their room is taken.
+    pub(crate) is_behind_room: bool,
 }
 
 impl Waiting {
@@ -102,6 +104,7 @@ impl Waiting {
             && self.auth.is_none()
             && self.texts.is_empty()
             && !self.is_in_crowd
+            && !self.is_behind_room
     }
 
     /// Puts a text behind the others.

@@ -11,12 +11,13 @@ use crate::time::{Instant, Now};
 
 /// Timers that are handled in one call: a storm's deadlines fall together, and must not make one
 /// turn long. What is left is due at once again.
-const TIMERS_A_CALL: usize = 64;
+pub(super) const TIMERS_A_CALL: usize = 64;
 
 impl Node {
-    /// Handles what is due at `now`: at most 64 deadlines a call. For a driver that has read all
-    /// input by then. [`poll_timeout`](Node::poll_timeout) says when to come back, which may be at
-    /// once.
+    /// Handles what is due at `now`: at most 64 deadlines a call, and then one step of the messages
+    /// that are on their way to large rooms, to at most 256 connections. For a driver that has read
+    /// all input by then. [`poll_timeout`](Node::poll_timeout) says when to come back, which may be
+    /// at once: write what there is, and serve the others, before that.
     pub fn handle_timeout(&mut self, now: Now) {
         self.handle_deadlines(now, now.monotonic, &mut |_| false);
     }
@@ -50,6 +51,7 @@ impl Node {
             }
             self.deadline(now, until, index);
         }
+        self.deliver(now);
         self.relieve(now);
     }
 

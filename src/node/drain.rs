@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Node;
+use super::deadlines::TIMERS_A_CALL;
 use super::session::Phase;
 use crate::id::ConnId;
-use crate::protocol::CloseReason;
 use crate::time::{Instant, Now};
 
 /// A drain under way.
@@ -90,13 +90,17 @@ impl Node {
         self.drain.as_ref().is_some_and(|drain| drain.remaining() == 0)
     }
 
-    /// Closes whoever the drain's schedule names up to `now`.
+    /// Closes whoever the drain's schedule names up to `now`, as many as a call may: who is left is
+    /// due at once. A drain of no length names everybody.
     pub(super) fn drain_due(&mut self, now: Now) {
-        while let Some(drain) = &mut self.drain
-            && let Some((_, id)) = drain.schedule.pop_if(|&mut (at, _)| at <= now.monotonic)
-        {
+        for _ in 0..TIMERS_A_CALL {
+            let due = self
+                .drain
+                .as_mut()
+                .and_then(|drain| drain.schedule.pop_if(|&mut (at, _)| at <= now.monotonic));
+            let Some((_, id)) = due else { return };
             if self.find(id).is_some() {
-                self.close(now, id.index(), CloseReason::ShuttingDown);
+                self.close_in_turn(now, id);
             }
         }
     }

@@ -91,6 +91,7 @@ impl Node {
         families.extend(self.traffic_families());
         families.extend(self.revocation_families());
         families.extend(self.answer_families());
+        families.extend(self.fault_families());
         families.push(counter(
             "vestibule_limit_hits_total",
             "What a bound has refused, dropped or forgotten, by the bound's name.",
@@ -271,6 +272,11 @@ impl Node {
             },
             total("vestibule_requests_total", "HTTP requests that were taken.", metrics.requests),
             total(
+                "vestibule_delayed_messages_total",
+                "Chat messages that waited until fewer were on their way in their room.",
+                metrics.delayed_messages,
+            ),
+            total(
                 "vestibule_signature_checks_total",
                 "Signatures that were given to workers to check.",
                 metrics.signature_checks,
@@ -280,6 +286,13 @@ impl Node {
                 "Tokens that name a key which is not there.",
                 metrics.unknown_keys,
             ),
+        ]
+    }
+
+    /// What did not go as it should.
+    fn fault_families(&self) -> Vec<Family<'static>> {
+        let metrics = &self.metrics;
+        vec![
             total(
                 "vestibule_accept_pauses_total",
                 "Accepts that failed because descriptors or memory ran out.",
@@ -362,6 +375,7 @@ impl Node {
             ("pending_per_ip", metrics.refused_pending + metrics.dropped_by_address),
             ("auth_per_minute_per_ip", metrics.refused_attempts),
             ("connections_per_user", metrics.closes(CloseReason::ConnectionLimit)),
+            ("room_members", metrics.refused_by_room),
             ("messages_per_minute", metrics.errors(ErrorCode::RateLimited)),
             ("message_bytes", metrics.closes(CloseReason::MessageTooLarge)),
             ("outbound_bytes", metrics.slow_consumers),

@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 use crate::id::{Seed, SeededState};
 
 /// No group, no member.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// Named groups of connections; a connection is in one group at most.
 #[derive(Debug)]
@@ -108,6 +108,37 @@ impl Groups {
     pub(super) fn name_of(&self, member: usize) -> Option<&SmolStr> {
         let link = self.links.get(member)?;
         self.groups.get(link.group as usize).map(|group| &group.name)
+    }
+
+    /// The number of the group of this name, which is its own as long as it has members.
+    #[must_use]
+    pub(super) fn number_of(&self, name: &str) -> Option<u32> {
+        self.find(name)
+    }
+
+    /// How many members the group of this number has.
+    #[must_use]
+    pub(super) fn size(&self, group: u32) -> usize {
+        self.groups.get(group as usize).map_or(0, |group| group.members as usize)
+    }
+
+    /// The newest member of the group of this number; [`NONE`]: there is none.
+    #[must_use]
+    pub(super) fn first(&self, group: u32) -> u32 {
+        self.groups.get(group as usize).map_or(NONE, |group| group.first)
+    }
+
+    /// The member that joined before this one; [`NONE`]: it is the oldest.
+    #[must_use]
+    pub(super) fn next(&self, member: usize) -> u32 {
+        self.links.get(member).map_or(NONE, |link| link.next)
+    }
+
+    /// The number of the group that `member` is in, and who joined that before it.
+    #[must_use]
+    pub(super) fn place_of(&self, member: usize) -> Option<(u32, u32)> {
+        let link = self.links.get(member).filter(|link| link.group != NONE)?;
+        Some((link.group, link.next))
     }
 
     /// All members of the group of this name, the newest first.

@@ -258,6 +258,12 @@ impl Node {
             }
             return self.wait_in_crowd(now, index);
         }
+        if !is_auth && self.is_room_busy(index) {
+            if let Some(connection) = self.connections.get_mut(index) {
+                connection.waiting.get_or_insert_default().push(text);
+            }
+            return self.wait_for_room(index);
+        }
         self.take_text(now, index, text, &parsed);
     }
 
@@ -307,12 +313,13 @@ impl Node {
     /// An answer is there, or output has gone: what waited for it is handled, and then what waits in
     /// the socket, if nothing was taken from there because the connection `was_full`.
     pub(super) fn resume(&mut self, now: Now, index: usize, mut was_full: bool) {
-        let mut is_crowded = false;
+        let (mut is_crowded, mut is_delayed) = (false, false);
         while let Some(connection) = self.connections.get(index) {
             let waiting = connection.waiting.as_ref();
             let next = waiting.filter(|waiting| waiting.message.is_none());
             let next = next.and_then(|waiting| waiting.next_bytes());
             is_crowded = next.is_some_and(|bytes| self.is_crowded(bytes));
+            is_delayed = next.is_some() && self.is_room_busy(index);
             let Some(connection) = self.connections.get_mut(index) else { break };
             was_full |= connection.is_full(&self.policy);
             if connection.owes_output(&self.policy) {
@@ -323,7 +330,7 @@ impl Node {
             let waiting = connection.waiting.as_mut().filter(|_| is_authenticated);
             let Some(waiting) = waiting else { break };
             let auth = if is_renewing { None } else { waiting.auth.take() };
-            let is_free = waiting.message.is_none() && !is_crowded;
+            let is_free = waiting.message.is_none() && !is_crowded && !is_delayed;
             let next = auth.or_else(|| is_free.then(|| waiting.pop()).flatten());
             let Some(text) = next else { break };
             let parsed = self.parse(now, index, &text);
@@ -331,6 +338,8 @@ impl Node {
         }
         if is_crowded {
             self.wait_in_crowd(now, index);
+        } else if is_delayed {
+            self.wait_for_room(index);
         }
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.tidy();

@@ -165,6 +165,10 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
              hold. Look at the load, at limits.workers and limits.worker_queue, and at the totals \
              in vestibule_limit_hits_total"
         }
+        Is::RoomFull => {
+            "The room has limits.room_members connections already. The client tries again later; \
+             raise the limit if the room may be so large"
+        }
         Is::BackendUnavailable => {
             "The application could not say in time whether the room may be joined. Look at the \
              application, and at backend.timeout"

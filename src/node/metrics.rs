@@ -102,6 +102,10 @@ pub struct Metrics {
     pub refused_questions: u64,
     /// Messages that have waited until it was asked less.
     pub crowded_messages: u64,
+    /// Connections that the application let in, and whose room was full.
+    pub refused_by_room: u64,
+    /// Messages that have waited until less was on its way in their room.
+    pub delayed_messages: u64,
     /// Connections that ended without a close of ours.
     pub hangups: u64,
     /// Calls on the admin listener.

@@ -13,6 +13,8 @@
 //!   [`handle_completion`](Node::handle_completion), [`handle_shutdown`](Node::handle_shutdown).
 //! * Out: after any of these, [`poll_action`](Node::poll_action) until it is `None`, and
 //!   [`poll_timeout`](Node::poll_timeout) for when to come back. Mutate, then drain.
+//! * A `poll_timeout` that is past means that something is left which is cut into steps, such as a
+//!   message to a large room: read, write and serve the others, and then come back.
 //! * `now` never goes back. Every call with the id of a connection that is gone does nothing.
 //!
 //! `session` is policy without bytes, `connection` is bytes without policy, and `Node` wires them.
@@ -27,9 +29,11 @@ mod checks;
 mod close;
 mod connection;
 mod deadlines;
+mod deliveries;
 mod drain;
 mod ends;
 mod families;
+mod fan_out;
 mod forwarded;
 mod frame;
 mod groups;
@@ -90,6 +94,7 @@ use self::app::App;
 use self::budget::Budget;
 use self::checks::Checks;
 use self::connection::{Afterwards, Connection};
+use self::deliveries::Deliveries;
 use self::drain::Drain;
 use self::ends::Ends;
 use self::groups::Groups;
@@ -132,6 +137,8 @@ pub struct Node {
     wheel: Wheel,
     rooms: Groups,
     users: Groups,
+    /// What is on its way to large rooms.
+    deliveries: Deliveries,
     questions: Questions,
     answers: Answers,
     checks: Checks,
@@ -208,6 +215,7 @@ impl Node {
             wheel: Wheel::with_capacity(slots),
             rooms: Groups::new(&seed.derive("rooms"), slots),
             users: Groups::new(&seed.derive("users"), slots),
+            deliveries: Deliveries::default(),
             questions: Questions::default(),
             answers: Answers::new(config.limits.answer_bytes.get(), slots),
             checks,
@@ -279,7 +287,10 @@ impl Node {
     /// The next thing to do; `None`: nothing more for now.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.is_place_given &= !self.actions.is_empty();
-        if self.actions.is_empty() && self.has_too_much_output() {
+        if self.actions.is_empty() && (self.has_too_much_output() || self.is_hurried()) {
+            if self.is_hurried() {
+                self.hurry(self.relieved_at);
+            }
             // All was tried by now: who has not taken what is queued is slow.
             self.relieve(self.relieved_at);
         }
@@ -301,7 +312,9 @@ impl Node {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let drain = self.drain.as_ref().and_then(Drain::next);
-        [self.wheel.next(), self.questions.next(), drain].into_iter().flatten().min()
+        // What is on its way goes on in the next turn, and is not waited for.
+        let delivery = (!self.deliveries.is_empty()).then_some(Instant::START);
+        [self.wheel.next(), self.questions.next(), drain, delivery].into_iter().flatten().min()
     }
 
     /// Fills `slices` from its start with what is to be written next, and says how many there are:

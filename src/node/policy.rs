@@ -49,6 +49,7 @@ pub(crate) struct Policy {
     /// Signature checks that are with the workers at once.
     pub(crate) checks_at_once: usize,
     pub(crate) connections_per_user: u32,
+    pub(crate) room_members: u32,
     pub(crate) connections: usize,
     pub(crate) pending: usize,
     pub(crate) pending_per_ip: usize,
@@ -129,6 +130,10 @@ impl Policy {
             waiting_messages: or_none(limits.waiting_messages as usize),
             checks_at_once: limits.checks_at_once(),
             connections_per_user: match limits.connections_per_user {
+                0 => u32::MAX,
+                limit => limit,
+            },
+            room_members: match limits.room_members {
                 0 => u32::MAX,
                 limit => limit,
             },

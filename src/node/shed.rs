@@ -81,7 +81,7 @@ impl Node {
     /// [`poll_action`](Node::poll_action) until it is `None`.
     #[must_use]
     pub fn should_flush(&self) -> bool {
-        self.is_place_given || self.has_too_much_output()
+        self.is_place_given || self.has_too_much_output() || self.is_hurried()
     }
 
     pub(super) fn has_too_much_output(&self) -> bool {

@@ -21,6 +21,7 @@ impl Node {
             rooms: self.rooms.len(),
             users: self.users.len(),
             questions: self.questions.len(),
+            deliveries: self.deliveries.len(),
             replays: self.replays.len(),
             addresses: self.limiter.len(),
             pending_addresses: self.pending_by_address.len(),
@@ -51,6 +52,8 @@ pub struct Usage {
     pub users: usize,
     /// Questions to the application that are not answered.
     pub questions: usize,
+    /// Messages on their way to large rooms, and answers behind them.
+    pub deliveries: usize,
     /// Accepted `auth` messages that are remembered.
     pub replays: usize,
     /// Addresses whose attempts are remembered: forgotten with the next attempt after a quiet minute.

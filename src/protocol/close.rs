@@ -129,6 +129,8 @@ close_reasons! {
     SlowConsumer = 1013, "Slow consumer", "slow_consumer", WithBackOff;
     /// No room for the work that the connection needs.
     Overloaded = 1013, "Server overloaded", "server_overloaded", WithBackOff;
+    /// The room has as many connections as it may.
+    RoomFull = 1013, "Room full", "room_full", WithBackOff;
     /// The application could not say in time whether the room may be joined.
     BackendUnavailable = 1013, "Backend unavailable", "backend_unavailable", WithBackOff;
 }

@@ -132,11 +132,13 @@ impl Engine {
         let config = &scenario.config;
         let ledger = SharedLedger::new(config);
         let app = Watched { app, ledger: ledger.clone() };
+        let mut node = Node::new(config, &Seed::predictable(seed), Box::new(app))?;
+        node.set_slice(scenario.slice);
         Ok(Self {
             now: Now { monotonic: Instant::START, unix: BEGIN },
             rng: Rng::new(seed),
             trace: Trace::default(),
-            node: Node::new(config, &Seed::predictable(seed), Box::new(app))?,
+            node,
             ledger,
             moods,
             times: Times::new(config, scenario.turn),

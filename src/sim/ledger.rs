@@ -348,6 +348,14 @@ impl Ledger {
         })
     }
 
+    /// How many messages of its room `id` has still to hear.
+    pub(super) fn unheard(&self, id: ConnId) -> usize {
+        let member = self.members.get(&id).filter(|member| member.terms.is_some());
+        let Some(member) = member.filter(|member| !member.has_left) else { return 0 };
+        let spoken = self.rooms.get(&member.room).map(Vec::as_slice).unwrap_or_default();
+        spoken.iter().skip(member.heard).filter(|said| said.from != id).count()
+    }
+
     /// Was this told to the room that `id` is in?
     pub(super) fn is_news(&self, id: ConnId, content: &str) -> bool {
         self.members

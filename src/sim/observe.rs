@@ -91,10 +91,25 @@ impl Engine {
         if self.node.remembered_ends() > ends {
             self.fail("more ends are remembered than may be".to_owned());
         }
+        let (step, slice) = (self.node.longest_step(), self.scenario.slice);
+        if step > slice {
+            self.fail(format!("a message went to {step} members in one step of {slice}"));
+        }
         self.shed = self.shed_so_far();
         if self.longest_wait > share {
             let waited = self.longest_wait;
             self.fail(format!("authenticated bytes waited behind {waited} units of pending work"));
+        }
+    }
+
+    /// Everybody who is in a room, and has been sent what there was, has heard all of the room.
+    pub(super) fn check_heard(&mut self) {
+        let ids: Vec<ConnId> = self.transports.iter().flatten().map(|open| open.id).collect();
+        for id in ids {
+            let unheard = self.ledger.lock().unheard(id);
+            if unheard > 0 && self.node.is_authenticated(id) && !self.node.has_output(id) {
+                self.fail(format!("{id} has not heard {unheard} messages of its room"));
+            }
         }
     }
 

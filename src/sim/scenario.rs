@@ -64,6 +64,9 @@ pub struct Scenario {
     /// Virtual time until everything heals. The re-authentication of section 5 of the protocol
     /// comes after 14 minutes.
     pub length: Duration,
+    /// How many members of a room the node hands a message to in one step: 256 in a server. A room
+    /// of more is a large one.
+    pub slice: usize,
     /// How long one turn of the driver takes.
     pub turn: Duration,
     /// The node's configuration.
@@ -108,6 +111,8 @@ impl Scenario {
             faults: true,
             disturbances: false,
             length: Duration::from_secs(16 * 60),
+            // In every other world, rooms of three are large ones.
+            slice: if seed.is_multiple_of(2) { 2 } else { 256 },
             turn: Duration::from_micros(pick(&mut rng, 0, &[50, 2_000])),
             config,
         }
@@ -115,6 +120,17 @@ impl Scenario {
 }
 
 impl Scenario {
+    /// The scenario of `seed` with 200 clients in one room, which hear each other a slice at a time,
+    /// for a minute.
+    #[must_use]
+    pub fn crowded(seed: u64) -> Self {
+        let mut scenario = Self::drawn(seed);
+        scenario.clients = Mix { good: 180, slow: 5, flapping: 15, ..Mix::default() };
+        (scenario.rooms, scenario.slice) = (1, 16);
+        scenario.length = Duration::from_secs(60);
+        scenario
+    }
+
     /// The scenario of `seed` with forgers, the limits of an address, and disturbances.
     #[must_use]
     pub fn chaotic(seed: u64) -> Self {

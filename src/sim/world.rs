@@ -183,6 +183,7 @@ impl World {
         self.run_until(end_of_faults + HEALING)?;
         self.clients.iter_mut().for_each(Client::fall_silent);
         self.run_until(end_of_faults + HEALING + CALM)?;
+        self.engine.check_heard();
         for client in self.clients.iter().filter(|client| client.kind.is_honest()) {
             if let Err(what) = client.judge_liveness(end_of_faults) {
                 self.engine.fail(what);

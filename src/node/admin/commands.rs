@@ -11,6 +11,7 @@ use super::call::{Route, decode_user};
 use crate::id::ConnId;
 use crate::node::Node;
 use crate::node::app::{Answer, Json, OrderFault, OrderKind, Publish, Reply, Update};
+use crate::node::deliveries::Delivered;
 use crate::node::http::Response;
 use crate::node::port::{Ticket, Work};
 use crate::node::questions::Kind;
@@ -183,8 +184,7 @@ impl Node {
         match answer {
             Ok(update) => {
                 let frame = self.update(now, &update, None);
-                let delivered = self.fan_out(now, room, None, &frame);
-                self.metrics.updates_out += delivered as u64;
+                let delivered = self.fan_out(now, room, None, frame, Delivered::Update);
                 counted("delivered", delivered)
             }
             Err(error) => {

@@ -28,7 +28,7 @@ pub enum AuthEnd {
     Revoked,
     /// A re-authentication for somebody else.
     SubjectChanged,
-    /// The application could not be asked, or did not answer.
+    /// The application could not be asked, or did not answer; or the room was full.
     Unavailable,
 }
 
@@ -85,7 +85,9 @@ impl AuthEnd {
             CloseReason::AccessDenied => Self::Denied,
             CloseReason::SessionRevoked if is_first => Self::Revoked,
             CloseReason::SubjectChanged => Self::SubjectChanged,
-            CloseReason::BackendUnavailable | CloseReason::Overloaded => Self::Unavailable,
+            CloseReason::BackendUnavailable | CloseReason::Overloaded | CloseReason::RoomFull => {
+                Self::Unavailable
+            }
             _ => return None,
         })
     }

@@ -25,6 +25,7 @@ mod publish;
 mod reconfigure;
 mod renewals;
 mod requests;
+mod rooms;
 mod shed;
 mod stalls;
 mod unknown;
