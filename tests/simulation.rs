@@ -128,6 +128,8 @@ fn assert_everything_happened(reports: &[Report]) {
     assert!(sum(&|metrics| metrics.answers_after_timeout) > 1_000);
     assert!(sum(&|metrics| metrics.never_answered) > 100);
     assert!(sum(&|metrics| metrics.reused_ids) > 1_000);
+    assert!(sum(&|metrics| metrics.delayed_messages) > 10);
+    assert!(sum(&|metrics| metrics.replaced) > 10);
 }
 
 #[test]

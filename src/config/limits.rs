@@ -32,7 +32,8 @@ pub struct Limits {
     ///
     /// Range: 0 or more connections.
     pub pending_per_ip: usize,
-    /// Connections of one user (`sub`), over all rooms. 0: no limit.
+    /// Connections of one user (`sub`), over all rooms. One that does not answer a ping gives way to
+    /// a new one. 0: no limit.
     ///
     /// Range: 0 to 4294967295 connections.
     pub connections_per_user: u32,

@@ -49,7 +49,7 @@ impl Node {
     pub(super) fn signed(&mut self, now: Now, index: usize, id: &str, token: &str, signed: Signed) {
         match self.check(now, index, id, token, signed) {
             Ok((principal, reserved)) => {
-                self.ask_to_join(now, index, Some(id), &principal, reserved);
+                self.take_place(now, index, Some(id), principal, reserved);
             }
             Err(reason) => self.close(now, index, reason),
         }
@@ -61,7 +61,7 @@ impl Node {
             connection.session.set_old_client();
         }
         match self.reserve(now, index, None, principal) {
-            Ok(reserved) => self.ask_to_join(now, index, None, principal, reserved),
+            Ok(reserved) => self.take_place(now, index, None, principal.clone(), reserved),
             Err(reason) => {
                 self.ends.claims(self.id_of(index), &principal.user);
                 self.close(now, index, reason);
@@ -112,8 +112,7 @@ impl Node {
         })
     }
 
-    /// Puts the message into the replay set, and its token id where that is single-use; then its
-    /// user's connections are counted.
+    /// Puts the message into the replay set, and its token id where that is single-use.
     fn reserve(
         &mut self,
         now: Now,
@@ -144,11 +143,6 @@ impl Node {
                 reserved.token_id = Some((used, mine));
             }
         }
-        let is_first = self.users.name_of(index).is_none();
-        if is_first && self.users.count(&principal.user) >= self.policy.connections_per_user {
-            self.forget_reservation(reserved);
-            return Err(CloseReason::ConnectionLimit);
-        }
         Ok(reserved)
     }
 
@@ -162,7 +156,7 @@ impl Node {
         }
     }
 
-    fn ask_to_join(
+    pub(super) fn ask_to_join(
         &mut self,
         now: Now,
         index: usize,

@@ -131,6 +131,9 @@ impl Node {
             if let Some(check) = waiting.check {
                 self.checks.forget(&check);
             }
+            if let Some(place) = waiting.place {
+                self.forget_place(index, &place);
+            }
             if let Some(join) = waiting.join {
                 if !self.withdraw(join.ticket) {
                     self.questions.close(join.ticket);
@@ -144,6 +147,11 @@ impl Node {
         let user = self.users.name_of(index).cloned();
         let room = self.rooms.name_of(index).cloned();
         self.users.leave(index);
+        if !self.user_limit.is_empty()
+            && let Some(user) = &user
+        {
+            self.user_limit.left(user, self.id_of(index));
+        }
         self.leave_room(index);
         if let (Some(user), Some(room)) = (user, room) {
             let connection = self.id_of(index);

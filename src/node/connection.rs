@@ -14,6 +14,7 @@ use super::policy::Policy;
 use super::port::Ticket;
 use super::request::PendingRequest;
 use super::session::{Clocks, Phase, Session};
+use super::user_limit::PendingPlace;
 use crate::auth::Address;
 use crate::time::{Instant, UnixTime};
 
@@ -72,6 +73,8 @@ pub(crate) enum Afterwards {
 pub(crate) struct Waiting {
     /// The `auth` whose signature is checked.
     pub(crate) check: Option<PendingCheck>,
+    /// The `auth` that waits until its user has a place.
+    pub(crate) place: Option<Box<PendingPlace>>,
     /// The join that the application is asked for.
     pub(crate) join: Option<PendingJoin>,
     /// The message that it is asked about.
@@ -97,6 +100,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(crate) fn is_empty(&self) -> bool {
         self.check.is_none()
+            && self.place.is_none()
             && self.join.is_none()
             && self.message.is_none()
             && self.request.is_none()
@@ -139,7 +143,9 @@ impl Waiting {
     /// Bytes that wait. O(1).
     pub(crate) fn kept_bytes(&self) -> usize {
         let auth = self.auth.as_ref().map_or(0, |auth| auth.len());
-        self.text_bytes + auth + self.check.as_ref().map_or(0, PendingCheck::kept_bytes)
+        let place = self.place.as_ref().map_or(0, |place| place.kept_bytes());
+        let check = self.check.as_ref().map_or(0, PendingCheck::kept_bytes);
+        self.text_bytes + auth + place + check
     }
 }
 
@@ -261,9 +267,10 @@ impl Connection {
         waiting.unwrap_or(Instant::NEVER)
     }
 
-    /// Is the signature of its `auth` being checked?
+    /// Is the signature of its `auth` being checked, or does its `auth` wait for a place?
     pub(crate) fn is_checking(&self) -> bool {
-        self.waiting.as_ref().is_some_and(|waiting| waiting.check.is_some())
+        let is_under_way = |waiting: &Waiting| waiting.check.is_some() || waiting.place.is_some();
+        self.waiting.as_deref().is_some_and(is_under_way)
     }
 
     /// Texts that wait for an answer that is not there.

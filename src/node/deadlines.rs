@@ -51,6 +51,7 @@ impl Node {
             }
             self.deadline(now, until, index);
         }
+        self.user_limit_due(now);
         self.deliver(now);
         self.relieve(now);
     }
@@ -87,7 +88,7 @@ impl Node {
                 self.handshake_is_over(now, index);
             }
             Due::Drop => self.drop_connection(now, index),
-            Due::Close(reason) => self.close(now, index, reason),
+            Due::Close(reason) => self.close(now, index, self.reason_of_end(index, reason)),
             Due::AskReauth { reason, deadline } => {
                 self.ask_for_auth(now, index, reason, deadline);
             }

@@ -294,6 +294,11 @@ impl Node {
         let metrics = &self.metrics;
         vec![
             total(
+                "vestibule_replaced_total",
+                "Connections that did not answer while a new one of their user waited.",
+                metrics.replaced,
+            ),
+            total(
                 "vestibule_accept_pauses_total",
                 "Accepts that failed because descriptors or memory ran out.",
                 metrics.accept_pauses,

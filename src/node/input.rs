@@ -23,6 +23,9 @@ impl Node {
         self.frames = 0;
         if self.find(id).is_some() {
             self.on_bytes(now, id, bytes);
+            if !self.user_limit.is_empty() {
+                self.note_sign_of_life(now, id.index());
+            }
             self.weigh_input(id.index());
             self.relieve(now);
         }

@@ -132,8 +132,9 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
     use CloseReason as Is;
     Some(match reason {
         Is::PingTimeout => {
-            "The client answered neither of two pings: it is gone, asleep, or cut off. It connects \
-             again by itself; see limits.ping if there are many"
+            "The client answered neither of two pings, or not one in 2 seconds while a new \
+             connection of its user waited: it is gone, asleep, or cut off. It connects again by \
+             itself; see limits.ping if there are many"
         }
         Is::ReauthTimeout => {
             "The client was asked for a fresh token and sent none within auth.reauth_grace. Look \
@@ -213,8 +214,8 @@ fn of_newcomer(reason: CloseReason) -> &'static str {
              each attempt; with auth.single_use_jti, with a new token"
         }
         Is::ConnectionLimit => {
-            "The user has limits.connections_per_user connections already: tabs, or a client that \
-             does not close"
+            "The user has limits.connections_per_user connections already, which have all shown \
+             that they are there: tabs, or a client that does not close"
         }
         Is::AccessDenied => {
             "There is no such recipe, or it is not this user's. The application decides"

@@ -104,6 +104,8 @@ pub struct Metrics {
     pub crowded_messages: u64,
     /// Connections that the application let in, and whose room was full.
     pub refused_by_room: u64,
+    /// Connections that did not answer while a new one of their user waited for their place.
+    pub replaced: u64,
     /// Messages that have waited until less was on its way in their room.
     pub delayed_messages: u64,
     /// Connections that ended without a close of ours.

@@ -65,6 +65,7 @@ mod shed;
 mod target;
 mod upgrade;
 mod usage;
+mod user_limit;
 mod wheel;
 
 use std::collections::VecDeque;
@@ -106,6 +107,7 @@ use self::places::Places;
 use self::policy::Policy;
 use self::questions::Questions;
 use self::shed::HeldOutside;
+use self::user_limit::UserLimit;
 use crate::auth::{Address, AddressLimiter, KeyFault, ReplaySet, Revocations, Verifier};
 use crate::config::Config;
 use crate::id::{ConnId, MessageIds, Rng, Seed, SeededState};
@@ -139,6 +141,8 @@ pub struct Node {
     users: Groups,
     /// What is on its way to large rooms.
     deliveries: Deliveries,
+    /// Users with new connections and no place for them.
+    user_limit: UserLimit,
     questions: Questions,
     answers: Answers,
     checks: Checks,
@@ -216,6 +220,7 @@ impl Node {
             rooms: Groups::new(&seed.derive("rooms"), slots),
             users: Groups::new(&seed.derive("users"), slots),
             deliveries: Deliveries::default(),
+            user_limit: UserLimit::default(),
             questions: Questions::default(),
             answers: Answers::new(config.limits.answer_bytes.get(), slots),
             checks,
@@ -314,7 +319,9 @@ impl Node {
         let drain = self.drain.as_ref().and_then(Drain::next);
         // What is on its way goes on in the next turn, and is not waited for.
         let delivery = (!self.deliveries.is_empty()).then_some(Instant::START);
-        [self.wheel.next(), self.questions.next(), drain, delivery].into_iter().flatten().min()
+        let next =
+            [self.wheel.next(), self.questions.next(), drain, delivery, self.user_limit.next()];
+        next.into_iter().flatten().min()
     }
 
     /// Fills `slices` from its start with what is to be written next, and says how many there are:

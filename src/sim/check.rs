@@ -10,6 +10,8 @@ use crate::node::{Phase, TICK_MICROS, Usage};
 use crate::protocol::{CloseReason, MAX_UNANSWERED_PINGS};
 use crate::time::Instant;
 
+/// How long a silent connection has to answer while a new one of its user waits for its place.
+const PLACE: Duration = Duration::from_secs(2);
 /// From a close frame to the end of the connection.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -269,6 +271,8 @@ impl Life {
 
     /// The server gave `reason` for a close that began at `self.since`.
     ///
+    /// True: it gave way to a new connection of its user, whose number the node counts.
+    ///
     /// # Errors
     /// The time for that reason had not come.
     pub(super) fn judge_close(
@@ -276,7 +280,7 @@ impl Life {
         reason: CloseReason,
         times: &Times,
         terms: Option<Terms>,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
         let Some((phase, since)) = self.before else {
             return Err(format!("{reason:?} without closing"));
         };
@@ -291,10 +295,13 @@ impl Life {
                 let is_asked = phase == Phase::Reauthenticating;
                 (phase, if is_asked { end.min(since + times.grace) } else { end })
             }
-            _ => return Ok(()),
+            _ => return Ok(false),
         };
+        let may_give_way = reason == CloseReason::PingTimeout && phase.is_authenticated();
         if phase == due.0 && self.since >= due.1 {
-            Ok(())
+            Ok(false)
+        } else if may_give_way && self.since >= self.last_bytes + PLACE {
+            Ok(true)
         } else {
             Err(format!("{reason:?} at {:?}, in {phase:?} since {since:?}", self.since))
         }

@@ -118,6 +118,7 @@ pub(super) struct Engine {
     pub(super) revoked: BTreeMap<String, Instant>,
     /// How long the process does nothing from here on.
     pub(super) stop: Duration,
+    pub(super) early_ping_timeouts: u64,
     /// How many connections the node had shed when the turn before was over.
     pub(super) shed: u64,
 }
@@ -173,6 +174,7 @@ impl Engine {
             key_changed: Instant::START,
             revoked: BTreeMap::new(),
             stop: Duration::ZERO,
+            early_ping_timeouts: 0,
             shed: 0,
             scenario,
         })

@@ -146,7 +146,11 @@ impl Engine {
         if let Some(reason) = close
             && !mem::replace(&mut transport.is_judged, true)
         {
-            transport.life.judge_close(reason, &self.times, terms)?;
+            self.early_ping_timeouts +=
+                u64::from(transport.life.judge_close(reason, &self.times, terms)?);
+            if self.early_ping_timeouts > self.node.metrics().replaced {
+                return Err("a ping timed out before its time".to_owned());
+            }
         }
         if transport.stalled {
             let mut slices = [IoSlice::new(&[]); 256];

@@ -105,6 +105,10 @@ impl Scenario {
             config.auth.mode = AuthMode::Both;
             clients.old = 1 + (seed / 5 % 2) as usize;
         }
+        // In every fourth world the two clients of a user have no place to spare.
+        if seed % 4 == 1 {
+            config.limits.connections_per_user = 2;
+        }
         Self {
             clients,
             rooms: 1 + rng.below(3) as usize,

@@ -29,6 +29,7 @@ mod rooms;
 mod shed;
 mod stalls;
 mod unknown;
+mod user_limit;
 
 use std::collections::HashMap;
 use std::io::IoSlice;
