@@ -3,6 +3,8 @@
 //! The node counts in plain integers ([`Metrics`](super::Metrics)). Here they get the names and
 //! labels that are the contract with whoever collects them; how they are written is not known here.
 
+mod answers;
+
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
@@ -333,42 +335,6 @@ impl Node {
                     ("stored", metrics.revocations_stored),
                     ("failed", metrics.revocations_unstored),
                 ]),
-            ),
-        ]
-    }
-
-    fn answer_families(&self) -> Vec<Family<'_>> {
-        let metrics = &self.metrics;
-        vec![
-            total(
-                "vestibule_repeated_messages_total",
-                "Chat messages that came twice and were answered from memory.",
-                metrics.repeated_messages,
-            ),
-            total(
-                "vestibule_reused_ids_total",
-                "Chat messages under an id that was used for another message: refused.",
-                metrics.reused_ids,
-            ),
-            total(
-                "vestibule_withdrawn_questions_total",
-                "Questions whose work was not begun, as nobody waited for it any more.",
-                metrics.withdrawn_questions,
-            ),
-            total(
-                "vestibule_answers_after_timeout_total",
-                "Answers to messages after their `backend_timeout`, kept for who sends them again.",
-                metrics.answers_after_timeout,
-            ),
-            total(
-                "vestibule_never_answered_total",
-                "Messages that the application began with and did not answer in 10 minutes.",
-                metrics.never_answered,
-            ),
-            total(
-                "vestibule_late_answers_total",
-                "Answers of the application whose question was over.",
-                metrics.late_completions,
             ),
         ]
     }

@@ -1,6 +1,6 @@
 //! What the application was asked and told: the truth that the wire is compared with.
 //!
-//! [`Watched`] stands between the node and any application, ours or a user's, and writes into the
+//! [`Watched`](super::watched::Watched) stands between the node and any application, ours or a user's, and writes into the
 //! [`Ledger`]. It sees exactly when a token was checked, because that is when the join is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::config::Config;
 use crate::id::ConnId;
-use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
+use crate::node::app::{Admission, Answer, Incoming, Join, Left};
 use crate::node::{StartFlag, Ticket};
 use crate::time::{Instant, Now, UnixTime};
 
@@ -132,7 +132,7 @@ impl Ledger {
         }
     }
 
-    fn ask_to_join(&mut self, join: &Join<'_>) {
+    pub(super) fn ask_to_join(&mut self, join: &Join<'_>) {
         #[derive(Deserialize)]
         struct Claims {
             exp: f64,
@@ -241,7 +241,7 @@ impl Ledger {
         }
     }
 
-    fn ask(&mut self, message: &Incoming<'_>) {
+    pub(super) fn ask(&mut self, message: &Incoming<'_>) {
         let Incoming { connection, room, user, id, content, .. } = *message;
         match self.members.get(&connection) {
             Some(member) if member.terms.is_some() && !member.has_left => {
@@ -294,7 +294,7 @@ impl Ledger {
     }
 
     /// The application has looked at a message, and somebody will look after its work.
-    fn held(&mut self, ticket: Ticket, start: &StartFlag) {
+    pub(super) fn held(&mut self, ticket: Ticket, start: &StartFlag) {
         if let Some((room, place)) = self.questions.get(&number(ticket))
             && let Some(said) = self.rooms.get_mut(room).and_then(|spoken| spoken.get_mut(*place))
         {
@@ -302,7 +302,7 @@ impl Ledger {
         }
     }
 
-    fn leave(&mut self, left: &Left<'_>) {
+    pub(super) fn leave(&mut self, left: &Left<'_>) {
         match self.members.get_mut(&left.connection) {
             Some(member) if member.terms.is_some() && !member.has_left => member.has_left = true,
             _ => self.faults.push(format!("{} leaves a room it is not in", left.connection)),
@@ -373,55 +373,6 @@ impl Ledger {
 
 fn number(ticket: Ticket) -> u64 {
     u64::from(ticket.serial) << 32 | u64::from(ticket.index)
-}
-
-/// An application, and who writes down what it is asked.
-pub(super) struct Watched {
-    pub(super) app: Box<dyn App>,
-    pub(super) ledger: SharedLedger,
-}
-
-impl App for Watched {
-    fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
-        self.ledger.lock().ask_to_join(join);
-        let reply = self.app.on_join(join);
-        if let Reply::Now(admission) = &reply {
-            self.ledger.lock().joined(join.ticket, Some(admission));
-        }
-        reply
-    }
-
-    fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
-        self.ledger.lock().ask(message);
-        let ticket = message.ticket;
-        match self.app.on_message(message) {
-            Reply::Now(answer) => {
-                let mut ledger = self.ledger.lock();
-                ledger.begun(ticket);
-                ledger.answered(ticket, &answer);
-                Reply::Now(answer)
-            }
-            Reply::Later(job) => {
-                self.ledger.lock().held(ticket, message.start);
-                let ledger = self.ledger.clone();
-                Reply::later(move || {
-                    ledger.lock().begun(ticket);
-                    job()
-                })
-            }
-            Reply::Held => {
-                if message.start.is_shared() {
-                    self.ledger.lock().held(ticket, message.start);
-                }
-                Reply::Held
-            }
-        }
-    }
-
-    fn on_leave(&mut self, left: &Left<'_>) {
-        self.ledger.lock().leave(left);
-        self.app.on_leave(left);
-    }
 }
 
 #[cfg(test)]

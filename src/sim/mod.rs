@@ -59,6 +59,7 @@ mod old;
 mod scenario;
 mod storm;
 mod trace;
+mod watched;
 mod wire;
 mod work;
 mod world;
