@@ -159,7 +159,8 @@ fn quoted<'a>(source: &'a str, start: &str) -> Vec<&'a str> {
 #[test]
 fn every_name_that_is_collected_is_documented_and_no_other() {
     let document = read("docs/metrics.md");
-    let (families, log) = (read("src/node/families.rs"), read("src/cli/serve.rs"));
+    let sources = ["src/node/families.rs", "src/node/families/answers.rs"];
+    let (families, log) = (sources.map(read).concat(), read("src/cli/serve.rs"));
     let process = read("src/net/process.rs");
     let mut names = [quoted(&families, "vestibule_"), quoted(&log, "vestibule_log_")].concat();
     let (process, _) = process.split_once("mod tests").unwrap();

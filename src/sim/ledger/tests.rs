@@ -1,7 +1,8 @@
 //! The ledger sees what is wrong: each fault is written into it by hand.
 
 use super::*;
-use crate::node::app::Update;
+use crate::node::app::{App, Reply, Update};
+use crate::sim::watched::Watched;
 
 const ALICE: ConnId = ConnId::new(0, 1);
 const BOB: ConnId = ConnId::new(1, 2);
