@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use vestibule::node::{Legacy, Metrics};
 use vestibule::protocol::{CloseReason, ErrorCode};
-use vestibule::sim::{Report, Scenario, Storm, Violation, World};
+use vestibule::sim::{Planted, Report, Scenario, Storm, Violation, World};
 
 const SEEDS: Range<u64> = 0..1_000;
 /// Of worlds with disturbances; `VESTIBULE_SIM_CHAOS_SEED=7` runs one with its trace.
@@ -215,6 +215,22 @@ fn authenticated_bytes_wait_behind_at_most_one_share_of_pending_work() {
         // It was a storm: the share was used up again and again.
         assert!(counted.pending_units > 300 * u64::from(storm.share), "{counted:?}");
         assert!(counted.longest_wait <= u64::from(storm.share), "{counted:?}");
+    }
+}
+
+#[test]
+fn planted_faults_of_the_turn_are_found() {
+    for (planted, what) in [
+        (Planted::ReadsCounted, "units of pending work"),
+        (Planted::DeadlineBeforeInput, "closed at its deadline, with input in its socket"),
+    ] {
+        let run = |seed| {
+            let scenario = Scenario { planted: Some(planted), ..Scenario::chaotic(seed) };
+            World::with(scenario, seed).unwrap().run()
+        };
+        let found = (0..60).map(run).find_map(Result::err);
+        let found = found.unwrap_or_else(|| panic!("{planted:?} was not found"));
+        assert!(found.what.contains(what), "{planted:?}: {found}");
     }
 }
 

@@ -272,7 +272,7 @@ impl Node {
 
     /// Reads a text as its sender's version has it. An old client's message gets an id like one of
     /// the server's own.
-    fn parse<'a>(&mut self, now: Now, index: usize, text: &'a str) -> Parsed<'a> {
+    pub(super) fn parse<'a>(&mut self, now: Now, index: usize, text: &'a str) -> Parsed<'a> {
         if self.connections.get(index).is_some_and(|c| c.session.is_old_client()) {
             protocol::parse_old(text, || self.ids.next(now.unix).as_str().to_owned())
         } else {
@@ -303,7 +303,7 @@ impl Node {
 
     /// Counts a message. Of one that is not understood, the operator is told the field at fault: in
     /// the log, and in what is known of the connection. Never its value, which may be a token.
-    fn note_message(&mut self, index: usize, parsed: &Parsed<'_>) {
+    pub(super) fn note_message(&mut self, index: usize, parsed: &Parsed<'_>) {
         self.metrics.count_in(parsed);
         if let Some(fault) = Fault::of(parsed)
             && let Some(connection) = self.connections.get_mut(index)

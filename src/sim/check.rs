@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::driver::READS_UNTIL_JUDGED;
 use super::ledger::Terms;
 use super::wire::{Message, Seen};
 use crate::config::Config;
@@ -12,6 +13,8 @@ use crate::time::Instant;
 
 /// How long a silent connection has to answer while a new one of its user waits for its place.
 const PLACE: Duration = Duration::from_secs(2);
+/// More connections than are ever pending at once in a world.
+const MOST_PENDING: u32 = 32;
 /// From a close frame to the end of the connection.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -160,6 +163,10 @@ pub(super) struct Times {
     pub(super) stopped_until: Instant,
     /// A tick of the wheel, and the turn that the driver was in.
     late: Duration,
+    /// The turns that it takes to read what came before a deadline: of an authenticated connection,
+    /// which is read once in each, and of all pending ones, of which one may be.
+    read: Duration,
+    pending_reads: Duration,
 }
 
 impl Times {
@@ -178,6 +185,8 @@ impl Times {
             pings: (ping + late) * pings,
             shortest_silence: silence,
             late,
+            read: turn * READS_UNTIL_JUDGED,
+            pending_reads: turn * READS_UNTIL_JUDGED * MOST_PENDING,
         }
     }
 }
@@ -234,7 +243,9 @@ impl Life {
             (self.phase, self.since) = (phase, now);
         }
         let deadline = self.deadline(times, terms, asked);
-        if now > deadline.max(times.stopped_until) + times.late {
+        // Input that has come is read before the deadline is judged, within the turns' share.
+        let reads = if phase.is_authenticated() { times.read } else { times.pending_reads };
+        if now > deadline.max(times.stopped_until) + times.late + reads {
             let late = now.since(deadline).as_millis();
             return Err(format!("{phase:?} since {:?} is {late} ms past its end", self.since));
         }

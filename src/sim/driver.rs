@@ -29,7 +29,7 @@ const FRAMES_PER_UNIT: u64 = 32;
 /// What one read of a pending connection may cost beyond its unit: it is known when it is done.
 pub(super) const MOST_UNITS_OF_READ: u64 = PENDING_READ_BYTES as u64 / 6 / FRAMES_PER_UNIT + 1;
 /// Pending reads until a deadline is judged that came before them.
-const READS_UNTIL_JUDGED: u8 = 6;
+pub(super) const READS_UNTIL_JUDGED: u32 = 6;
 
 /// One connection as the driver knows it.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(super) struct Transport {
     hangup: bool,
     broken: bool,
     ended: bool,
-    reads_until_judged: u8,
+    reads_until_judged: u32,
     frames: FrameCount,
     pub(super) stalled: bool,
     /// How much pending work had been done when bytes came to this authenticated connection.

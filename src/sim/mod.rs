@@ -64,6 +64,6 @@ mod wire;
 mod work;
 mod world;
 
-pub use scenario::{Mix, Scenario};
+pub use scenario::{Mix, Planted, Scenario};
 pub use storm::{Counted, Storm};
 pub use world::{Report, Violation, World};

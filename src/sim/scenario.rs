@@ -48,6 +48,15 @@ impl Mix {
     }
 }
 
+/// A fault of the driver that a test plants, to see that the checkers find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// The turn's share counts reads, whatever is in them.
+    ReadsCounted,
+    /// Deadlines are judged before input that has come is read.
+    DeadlineBeforeInput,
+}
+
 /// What a world is made of. [`Scenario::drawn`] has everything; change what a test is about.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -69,6 +78,8 @@ pub struct Scenario {
     pub slice: usize,
     /// How long one turn of the driver takes.
     pub turn: Duration,
+    /// A fault of the driver, in tests of the checkers.
+    pub planted: Option<Planted>,
     /// The node's configuration.
     pub config: Config,
 }
@@ -114,6 +125,7 @@ impl Scenario {
             rooms: 1 + rng.below(3) as usize,
             faults: true,
             disturbances: false,
+            planted: None,
             length: Duration::from_secs(16 * 60),
             // In every other world, rooms of three are large ones.
             slice: if seed.is_multiple_of(2) { 2 } else { 256 },

@@ -9,6 +9,7 @@ use crate::node::{Class, Hangup, Phase, Unit};
 use crate::sim::check::Life;
 use crate::sim::engine::Engine;
 use crate::sim::network::{Got, Link};
+use crate::sim::scenario::Planted;
 use crate::sim::trace::Event;
 use crate::sim::wire::FrameCount;
 
@@ -23,11 +24,12 @@ impl Engine {
             return;
         }
         let unread = self.unread();
+        let reads_first = self.scenario.planted != Some(Planted::DeadlineBeforeInput);
         let Self { node, transports, now, heard_until, .. } = self;
         node.handle_deadlines(*now, *heard_until, &mut |id| {
             let transport = transports.get_mut(id.index()).and_then(Option::as_mut);
             let Some(transport) = transport.filter(|it| it.id == id) else { return false };
-            let is_unread = transport.ready && !transport.ended;
+            let is_unread = reads_first && transport.ready && !transport.ended;
             if is_unread && transport.reads_until_judged == 0 {
                 transport.reads_until_judged = READS_UNTIL_JUDGED;
             }
@@ -147,7 +149,8 @@ impl Engine {
                     && self.node.phase(id).is_none_or(|phase| phase == Phase::Closing);
                 let frames = if is_closing || is_refused { 0 } else { frames };
                 if is_pending {
-                    self.schedule.charge(units);
+                    let is_charged = self.scenario.planted != Some(Planted::ReadsCounted);
+                    self.schedule.charge(if is_charged { units } else { 0 });
                     self.pending_units += frames / FRAMES_PER_UNIT;
                 }
                 self.judge_after_read(id);
