@@ -51,7 +51,13 @@ impl Node {
             }
             self.deadline(now, until, index);
         }
-        self.user_limit_due(now);
+        self.user_limit_due(now, until, is_unread);
+        self.handle_deliveries(now);
+    }
+
+    /// One step of the messages that are on their way to large rooms. Part of the others above; for a
+    /// driver that has a reason to leave deadlines to the next turn.
+    pub fn handle_deliveries(&mut self, now: Now) {
         self.deliver(now);
         self.relieve(now);
     }

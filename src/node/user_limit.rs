@@ -17,6 +17,7 @@ use smol_str::SmolStr;
 
 use super::Node;
 use super::connection::Reserved;
+use super::wheel::TICK_MICROS;
 use crate::auth::Principal;
 use crate::id::ConnId;
 use crate::protocol::CloseReason;
@@ -191,7 +192,12 @@ impl Node {
 
     /// Gives places that have become free to those that wait, and ends the rounds whose time is
     /// over.
-    pub(super) fn user_limit_due(&mut self, now: Now) {
+    pub(super) fn user_limit_due(
+        &mut self,
+        now: Now,
+        until: Instant,
+        is_unread: &mut dyn FnMut(ConnId) -> bool,
+    ) {
         for user in std::mem::take(&mut self.user_limit.freed) {
             while self.has_place(&user)
                 && let Some(round) = self.user_limit.rounds.get_mut(&user)
@@ -201,12 +207,25 @@ impl Node {
             }
         }
         for _ in 0..ROUNDS_A_CALL {
-            let due = self.user_limit.ends.pop_front_if(|(at, _)| *at <= now.monotonic);
+            let due = self.user_limit.ends.pop_front_if(|(at, _)| *at <= until);
             let Some((_, user)) = due else { return };
+            // Read, then judge: what is in a socket may be the sign of life that is waited for.
+            if self.has_unread_sign(&user, is_unread) {
+                let later = until + Duration::from_micros(TICK_MICROS);
+                return self.user_limit.ends.push_front((later, user));
+            }
             if let Some(round) = self.user_limit.rounds.remove(&user) {
                 self.end_round(now, &user, round);
             }
         }
+    }
+
+    /// Is there input that was not read from a connection of `user` that was asked?
+    fn has_unread_sign(&self, user: &str, is_unread: &mut dyn FnMut(ConnId) -> bool) -> bool {
+        let takes_input = |id: ConnId| self.find(id).is_some_and(|it| !it.is_full(&self.policy));
+        let round = self.user_limit.rounds.get(user);
+        let mut asked = round.into_iter().flat_map(|round| &round.asked).copied();
+        asked.any(|id| takes_input(id) && is_unread(id))
     }
 
     /// Each that waits has the place of one that was not heard of, or is refused.

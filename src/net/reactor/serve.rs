@@ -66,7 +66,8 @@ impl Reactor {
     /// Judges the deadlines that have come, of connections whose input was read.
     pub(super) fn judge_deadlines(&mut self) {
         if self.mail_left {
-            return; // An answer that has come is no late one: it is taken first.
+            // An answer that has come is no late one: it is taken first.
+            return self.node.handle_deliveries(self.now);
         }
         let Self { node, transports, now, heard_until, reads_until_judged, .. } = self;
         node.handle_deadlines(*now, *heard_until, &mut |id| {

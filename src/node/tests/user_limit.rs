@@ -222,3 +222,19 @@ fn old_client_waits_for_a_place_too() {
     world.seconds(2);
     assert!(is_in(&world, new) && !is_in(&world, old[0]));
 }
+
+/// The process stood still, and the answers to its pings are in the sockets.
+#[test]
+fn answer_that_was_not_read_is_a_sign_of_life() {
+    let mut world = World::new();
+    let old = silent(&mut world, 5);
+    let new = newcomer(&mut world);
+    world.set(world.now.monotonic + Duration::from_secs(3));
+    let (now, heard_until) = (world.now, world.now.monotonic);
+    world.node.handle_deadlines(now, heard_until, &mut |id| old.contains(&id));
+    world.settle();
+    assert!(old.iter().all(|&id| is_in(&world, id)) && world.see(new).is_empty());
+    old.iter().for_each(|&id| pong(&mut world, id));
+    assert_eq!(world.close_reason(new), "Connection limit exceeded");
+    assert!(old.iter().all(|&id| is_in(&world, id)));
+}

@@ -21,7 +21,7 @@ impl Engine {
             self.heard_until = self.now.monotonic;
         }
         if !self.mail.is_empty() {
-            return;
+            return self.node.handle_deliveries(self.now);
         }
         let unread = self.unread();
         let reads_first = self.scenario.planted != Some(Planted::DeadlineBeforeInput);
