@@ -23,8 +23,9 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(super) enum Expect {
     /// Exactly one `recipe_update` or `error` for the message of this id.
     Answer(String),
-    /// An `error` for the message of this id, which was used for another message.
-    Refusal(String),
+    /// An `error` for the message of this id, which was used for another message and is remembered
+    /// until then.
+    Refusal(String, Instant),
     /// An `error` with this code that answers no known id.
     Fault(&'static str),
     /// Exactly one answer to the message of this content, by an id that the server has given it.
@@ -34,6 +35,8 @@ pub(super) enum Expect {
 /// What one client may hear on one connection.
 #[derive(Debug, Default)]
 pub(super) struct Hearing {
+    /// The present moment.
+    pub(super) now: Instant,
     /// Answers to come, the next in front.
     pub(super) expected: VecDeque<Expect>,
     /// The id that was given to the message that was just answered, and its content.
@@ -87,14 +90,18 @@ impl Hearing {
         let next = self.expected.pop_front();
         let fits = match &next {
             Some(Expect::Answer(id)) => to.as_ref() == Some(id),
-            Some(Expect::Refusal(id)) => to.as_ref() == Some(id) && said.is_err(),
+            Some(Expect::Refusal(id, until)) => {
+                to.as_ref() == Some(id) && (said.is_err() || self.now >= *until)
+            }
             Some(Expect::Fault(code)) => {
                 to.is_none() && said.as_ref().is_err_and(|error| error == code)
             }
             Some(Expect::Given(content)) => {
                 // One that was refused was not said, so nobody else knows its id.
                 let error = said.as_ref().err().map(String::as_str);
-                let is_said = !matches!(error, Some("rate_limited" | "invalid_message"));
+                // One that waited until its time was over may not have been said either.
+                let is_said =
+                    !matches!(error, Some("rate_limited" | "invalid_message" | "backend_timeout"));
                 self.given = to.clone().filter(|_| is_said).map(|id| (id, content.clone()));
                 to.is_some()
             }

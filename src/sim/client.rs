@@ -7,6 +7,7 @@ use super::chaos::Loot;
 use super::check::Expect;
 use super::engine::{Due, Engine, News};
 use super::hostile;
+use super::ledger::REMEMBERED;
 use super::network::{LinkId, Weather};
 use super::wire;
 use crate::id::Rng;
@@ -353,7 +354,8 @@ impl Client {
         }
         let content = format!("not {}", chat.content);
         let frame = self.text(&wire::envelope("chat_message", &chat.id, "content", &content));
-        engine.expect(link, Expect::Refusal(chat.id));
+        // Should the process stand still for long, it may be forgotten by then.
+        engine.expect(link, Expect::Refusal(chat.id, at + REMEMBERED));
         engine.send(link, &frame);
     }
 

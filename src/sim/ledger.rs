@@ -17,7 +17,7 @@ use crate::time::{Instant, Now, UnixTime};
 
 /// Within this time a repeated message is not done again; a second less than the protocol's 10
 /// minutes, as the node counts whole seconds.
-const REMEMBERED: Duration = Duration::from_secs(599);
+pub(super) const REMEMBERED: Duration = Duration::from_secs(599);
 /// After this time it is certainly another message. In between nobody knows.
 const FORGOTTEN: Duration = Duration::from_secs(601);
 /// Among so many of a user's last messages in a room a repeated one is found.

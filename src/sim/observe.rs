@@ -18,6 +18,7 @@ const LAST_WORDS_BYTES: usize = 1_024;
 impl Engine {
     /// What the server wrote is what it may write.
     pub(super) fn hear(&mut self, id: ConnId, link: LinkId, bytes: &[u8]) {
+        let now = self.now.monotonic;
         let Some(open) = self.links.get_mut(link.0 as usize).and_then(Option::as_deref_mut) else {
             return;
         };
@@ -28,6 +29,7 @@ impl Engine {
                 Ok(None) => break Ok(()),
                 Err(what) => break Err(what),
             };
+            open.hearing.now = now;
             if let Err(what) = open.hearing.hear(&seen) {
                 break Err(what);
             }
