@@ -292,7 +292,10 @@ impl Node {
     /// The next thing to do; `None`: nothing more for now.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.is_place_given &= !self.actions.is_empty();
-        if self.actions.is_empty() && (self.has_too_much_output() || self.is_hurried()) {
+        // Also a connection that ends by an order or a hang-up moves what it holds to another budget.
+        let is_over_budget =
+            self.has_too_much_output() || self.is_hurried() || self.exceeds_input();
+        if self.actions.is_empty() && is_over_budget {
             if self.is_hurried() {
                 self.hurry(self.relieved_at);
             }

@@ -88,6 +88,12 @@ impl Node {
         self.pool.held() > self.policy.outbound_total
     }
 
+    /// Is more held of input than may be?
+    pub(super) fn exceeds_input(&self) -> bool {
+        self.input.total(Side::Strangers) > self.policy.pending_input_total
+            || self.input.total(Side::Members) > self.policy.member_input_total
+    }
+
     /// Counts what `index` holds of its input's budget.
     pub(super) fn weigh_input(&mut self, index: usize) {
         if let Some(connection) = self.connections.get(index)
