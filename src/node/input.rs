@@ -286,7 +286,7 @@ impl Node {
     /// One `auth` is under way at a time, with a worker or with the application. One more may wait
     /// behind it; a client that sends a third does not wait for answers, and is closed. So no
     /// question about an `auth` ever takes the place of another one.
-    fn take_text(&mut self, now: Now, index: usize, text: &str, parsed: &Parsed<'_>) {
+    pub(super) fn take_text(&mut self, now: Now, index: usize, text: &str, parsed: &Parsed<'_>) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         if is_auth(parsed) && connection.is_renewing() {
             let queued = &mut connection.waiting.get_or_insert_default().auth;

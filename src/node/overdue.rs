@@ -16,7 +16,7 @@ use super::chat::told;
 use super::port::{Action, Command, Ticket, Work};
 use super::questions::{Kind, NewQuestion};
 use super::session::Verdict;
-use crate::protocol::ErrorCode;
+use crate::protocol::{ClientMessage, ErrorCode};
 use crate::time::{Instant, Now};
 
 /// Questions that are ended in one call, like timers: what is left is due at once again.
@@ -111,11 +111,15 @@ impl Node {
         }
         let Some(text) = waiting.pop() else { return };
         let parsed = self.parse(now, index, &text);
-        self.note_message(index, &parsed);
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        match connection.session.judge(now.monotonic, &self.policy, &parsed) {
-            Verdict::Chat { id, content } => self.chat_unasked(now, index, id, content),
-            verdict => self.carry_out(now, index, verdict),
+        if matches!(parsed, Ok(ClientMessage::Chat { .. })) {
+            self.note_message(index, &parsed);
+            let Some(connection) = self.connections.get_mut(index) else { return };
+            match connection.session.judge(now.monotonic, &self.policy, &parsed) {
+                Verdict::Chat { id, content } => self.chat_unasked(now, index, id, content),
+                verdict => self.carry_out(now, index, verdict),
+            }
+        } else {
+            self.take_text(now, index, &text, &parsed);
         }
         self.resume(now, index, was_full);
     }

@@ -246,3 +246,29 @@ fn a_message_waits_for_the_budget_no_longer_than_5_s() {
     assert_eq!(scene.told(carol), [pair("early", &format!("did: {long}"))]);
     assert_eq!(scene.told(listener).len(), 1);
 }
+
+#[test]
+fn an_old_clients_message_that_waits_too_long_has_an_id() {
+    let mut scene = Scene::with(|config| {
+        config.limits.work_total = crate::config::Size::kib(2);
+        config.auth.mode = crate::config::AuthMode::Both;
+    });
+    let [first, second] = ["alice", "bob"].map(|user| scene.world.connected("soup", user));
+    let token = scene.world.token("carol", 900);
+    let (old, _) = scene.world.come("", &legacy::bearer(&token));
+    scene.world.see(old);
+    let long = json!({ "type": "chat_message", "payload": { "content": "x".repeat(700) } });
+    scene.send(first, "m", "held first");
+    scene.world.seconds(1);
+    scene.world.bytes(old, &text(&long.to_string()));
+    scene.world.seconds(2);
+    scene.send(second, "m", "held second");
+    scene.world.seconds(3);
+    let is_error = |seen: &Seen| matches!(seen, Seen::Message(it) if it["type"] == "error");
+    let seen = scene.world.see(old);
+    let Some(Seen::Message(answer)) = seen.iter().find(|seen| is_error(seen)) else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(answer["payload"]["error"], "backend_timeout");
+    assert!(answer["payload"]["request_id"].is_string(), "{answer}");
+}
