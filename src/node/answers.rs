@@ -90,7 +90,7 @@ struct Message {
 /// 16 bytes: each variant repeats what they share, so that it can lie beside the tag.
 ///
 /// `older` is the message before this one. `second` counts anew every 18 hours, which no two messages
-/// of an entry are apart: each of the 32 came within 10 minutes of the one before.
+/// of an entry are apart: each of the 32 came within 20 minutes of the one before.
 #[derive(Debug)]
 enum State {
     Asked { older: u32, second: u16, ticket: Ticket },
@@ -264,10 +264,11 @@ impl Answers {
         }
     }
 
-    /// The order is by the last message, so whoever is behind a fresh entry is fresh.
+    /// The order is by the last message or answer, so whoever is behind a fresh entry is fresh. An
+    /// older message may be fresh where the newest is not: its answer was late.
     fn forget_expired(&mut self, now: Instant) {
         while let Some(entry) = self.entries.get(self.front as usize)
-            && self.walk(entry.newest).next().is_none_or(|(_, last)| !last.state.is_fresh(now))
+            && !self.walk(entry.newest).any(|(_, message)| message.state.is_fresh(now))
         {
             self.remove(self.front);
         }

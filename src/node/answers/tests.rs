@@ -154,3 +154,17 @@ fn a_forgotten_id_leaves_the_others_of_its_user() {
         assert_eq!((answers.entries.len(), answers.messages.len(), answers.weight), (0, 0, 0));
     }
 }
+
+#[test]
+fn a_late_answer_outlives_newer_messages() {
+    let mut answers = Answers::new(0, 0);
+    let ticket = Ticket { index: 0, serial: 1 };
+    answers.asked(at(0), key(1, 1), ticket);
+    answers.answered(at(10), key(1, 2), &Ok(Update::text("newer")));
+    answers.settled(at(500), key(1, 1), ticket, &Ok(Update::text("late")));
+    answers.answered(at(700), key(2, 1), &Ok(Update::text("another's")));
+    assert_eq!(content(&mut answers, at(1_099), key(1, 1)).as_deref(), Some("late"));
+    assert_eq!(content(&mut answers, at(1_099), key(1, 2)), None);
+    assert_eq!(content(&mut answers, at(1_100), key(1, 1)), None);
+    assert_eq!((answers.entries.len(), answers.messages.len()), (1, 1));
+}
