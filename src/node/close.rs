@@ -54,7 +54,8 @@ impl Node {
     /// The peer reads more slowly than its room speaks: what it has not seen is dropped.
     pub(super) fn close_slow_consumer(&mut self, now: Now, index: usize) {
         if let Some(connection) = self.connections.get_mut(index) {
-            connection.outbox.drop_unsent(&mut self.pool);
+            let needed = usize::from(connection.afterwards == Afterwards::Clock);
+            connection.outbox.drop_unsent(&mut self.pool, needed);
             self.weigh_output(index);
             self.close(now, index, CloseReason::SlowConsumer);
         }

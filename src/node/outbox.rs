@@ -144,8 +144,9 @@ impl Outbox {
         }
     }
 
-    /// Drops every frame of which nothing is out or as good as out: room for a last one.
-    pub(super) fn drop_unsent(&mut self, pool: &mut Pool) {
+    /// Drops every frame of which nothing is out or as good as out: room for a last one. The first
+    /// `needed` of them stay: without the 101 no client would understand what comes behind it.
+    pub(super) fn drop_unsent(&mut self, pool: &mut Pool, needed: usize) {
         let Some(queue) = &mut self.queue else { return };
         let before = queue.weight;
         let (taken, mut start) = (queue.sent + queue.committed, 0);
@@ -154,7 +155,8 @@ impl Outbox {
             start += frame.len();
             is_taken
         };
-        let keep = queue.frames.iter().take_while(is_taken).count();
+        let taken = queue.frames.iter().take_while(is_taken).count();
+        let keep = taken.max(needed).min(queue.frames.len());
         for frame in queue.frames.drain(keep..) {
             queue.weight = queue.weight.saturating_sub(frame.len() + FRAME_OVERHEAD);
             pool.drop_frame(&frame);
@@ -292,11 +294,11 @@ mod tests {
         outbox.push(&mut pool, frame(b'a', 5), 0).unwrap();
         outbox.push(&mut pool, frame(b'b', 5), 0).unwrap();
         outbox.consume(&mut pool, 2);
-        outbox.drop_unsent(&mut pool);
+        outbox.drop_unsent(&mut pool, 0);
         assert_eq!(content(&outbox), b"aaa");
         outbox.consume(&mut pool, 3);
         outbox.push(&mut pool, frame(b'c', 5), 0).unwrap();
-        outbox.drop_unsent(&mut pool);
+        outbox.drop_unsent(&mut pool, 0);
         assert!(outbox.is_empty());
     }
 
@@ -310,12 +312,12 @@ mod tests {
         let before = pool.held();
         outbox.commit(&mut pool, 9);
         assert_eq!(pool.held(), before + 9);
-        outbox.drop_unsent(&mut pool);
+        outbox.drop_unsent(&mut pool, 0);
         assert_eq!(content(&outbox), b"aaaabbbbb");
         outbox.push(&mut pool, frame(b'z', 5), 0).unwrap();
         outbox.consume(&mut pool, 9);
         assert_eq!(content(&outbox), b"zzzzz");
-        outbox.drop_unsent(&mut pool);
+        outbox.drop_unsent(&mut pool, 0);
         assert!(outbox.is_empty());
         assert_eq!(pool.held(), 0);
         outbox.push(&mut pool, frame(b'a', 5), 0).unwrap();

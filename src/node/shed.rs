@@ -17,7 +17,7 @@
 
 use super::Node;
 use super::budget::Side;
-use super::connection::Connection;
+use super::connection::{Afterwards, Connection};
 use super::ends::Ending;
 use super::refusal::Refusal;
 use super::session::Phase;
@@ -199,7 +199,8 @@ impl Node {
         if !matches!(connection.session.phase(), Phase::Authenticating | Phase::Joining) {
             return self.cut_off(now, index);
         }
-        connection.outbox.drop_unsent(&mut self.pool);
+        let needed = usize::from(connection.afterwards == Afterwards::Clock);
+        connection.outbox.drop_unsent(&mut self.pool, needed);
         self.weigh_output(index);
         self.close_deaf(now, index, CloseReason::Overloaded);
     }

@@ -176,3 +176,24 @@ fn the_end_of_the_peers_side_does_not_begin_the_linger_anew() {
     assert_eq!(world.closed, [id]);
     world.assert_nothing_is_left();
 }
+
+#[test]
+fn the_101_goes_before_a_slow_consumers_close() {
+    let mut world = World::with(|config| {
+        config.limits.outbound_bytes = crate::config::Size::kib(4);
+        config.limits.messages_per_minute = 0;
+    });
+    let bob = world.connected("soup", "bob");
+    let alice = world.accept();
+    let token = world.token("alice", 900);
+    let auth = text(&envelope("auth", "a", json!({ "token": token })));
+    let mut bytes = [upgrade("soup").into_bytes(), auth].concat();
+    // Everything before the driver has written a byte.
+    world.node.handle_bytes(world.now, alice, &mut bytes);
+    let chat = envelope("chat_message", "m", json!({ "content": "x".repeat(3_000) }));
+    let again = envelope("chat_message", "n", json!({ "content": "x".repeat(3_000) }));
+    world.bytes(bob, &[text(&chat), text(&again)].concat());
+    let seen = String::from_utf8_lossy(&world.output[&alice]).into_owned();
+    assert!(seen.starts_with("HTTP/1.1 101 "), "{seen}");
+    assert!(seen.ends_with("Slow consumer"), "{seen}");
+}
