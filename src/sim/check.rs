@@ -97,11 +97,10 @@ impl Hearing {
                 to.is_none() && said.as_ref().is_err_and(|error| error == code)
             }
             Some(Expect::Given(content)) => {
-                // One that was refused was not said, so nobody else knows its id.
-                let error = said.as_ref().err().map(String::as_str);
-                // One that waited until its time was over may not have been said either.
-                let is_said =
-                    !matches!(error, Some("rate_limited" | "invalid_message" | "backend_timeout"));
+                // One that was refused was not said, so nobody else knows its id; one whose time
+                // was over may have waited for the budget for work all the while.
+                let unsaid = ["rate_limited", "invalid_message", "backend_timeout"];
+                let is_said = said.as_ref().err().is_none_or(|error| !unsaid.contains(&&**error));
                 self.given = to.clone().filter(|_| is_said).map(|id| (id, content.clone()));
                 to.is_some()
             }

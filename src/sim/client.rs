@@ -324,7 +324,8 @@ impl Client {
                 let frame = self.unknown();
                 engine.send(link, &frame);
             }
-            3 => self.use_an_id_again(engine, link),
+            // Where the process stops for long, an id may be forgotten before it is read.
+            3 if !engine.scenario.disturbances => self.use_an_id_again(engine, link),
             draw => {
                 for _ in 0..if draw == 4 { 5 } else { 1 } {
                     self.chat(engine, link);

@@ -51,6 +51,13 @@ pub(super) struct Transport {
     pub(super) is_judged: bool,
 }
 
+impl Transport {
+    /// Its deadline has come, and its input is read before that is judged.
+    pub(super) fn is_read_first(&self) -> bool {
+        self.reads_until_judged > 0
+    }
+}
+
 impl Engine {
     /// Is there anything for a turn?
     pub(super) fn wants_turn(&self) -> bool {

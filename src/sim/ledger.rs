@@ -1,7 +1,8 @@
 //! What the application was asked and told: the truth that the wire is compared with.
 //!
-//! [`Watched`](super::watched::Watched) stands between the node and any application, ours or a user's, and writes into the
-//! [`Ledger`]. It sees exactly when a token was checked, because that is when the join is asked.
+//! [`Watched`](super::watched::Watched) stands between the node and any application, ours or a
+//! user's, and writes into the [`Ledger`]. It sees exactly when a token was checked, because that is
+//! when the join is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -353,7 +354,8 @@ impl Ledger {
         let member = self.members.get(&id).filter(|member| member.terms.is_some());
         let Some(member) = member.filter(|member| !member.has_left) else { return 0 };
         let spoken = self.rooms.get(&member.room).map(Vec::as_slice).unwrap_or_default();
-        spoken.iter().skip(member.heard).filter(|said| said.from != id).count()
+        let unheard = spoken.iter().skip(member.heard);
+        unheard.filter(|said| said.from != id && !said.may_be_seen).count()
     }
 
     /// Was this told to the room that `id` is in?

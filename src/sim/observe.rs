@@ -143,7 +143,14 @@ impl Engine {
             Some(member) => (member.terms, member.asked.map(|(_, at, terms)| (at, terms))),
             None => (None, None),
         };
-        transport.life.observe(now, phase, &self.times, terms, asked)?;
+        if transport.is_read_first() {
+            // What came before its deadline is read before that is judged: a bounded number of reads.
+            let mut times = self.times.clone();
+            times.stopped_until = now;
+            transport.life.observe(now, phase, &times, terms, asked)?;
+        } else {
+            transport.life.observe(now, phase, &self.times, terms, asked)?;
+        }
         let close = self.link(transport.link).and_then(|link| link.hearing.close());
         if let Some(reason) = close
             && !mem::replace(&mut transport.is_judged, true)
