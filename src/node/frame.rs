@@ -16,6 +16,8 @@ use self::close_finder::CloseFinder;
 pub use self::encoder::{Encoder, Shared};
 use crate::protocol::CloseReason;
 
+/// How many fragments of one message may be empty: as many as messages come in a burst.
+const MAX_EMPTY_FRAGMENTS: u8 = 30;
 /// The longest payload of a control frame (RFC 6455, section 5.5).
 const MAX_CONTROL_BYTES: usize = 125;
 
@@ -57,9 +59,10 @@ struct Partial {
     /// So much of `message` is known to be UTF-8.
     valid_up_to: usize,
     fragments: Fragments,
-    /// Fragments that were taken since they were counted last, and how many of them were empty.
+    /// Fragments that were taken since they were counted last.
     taken: u32,
-    empty: u32,
+    /// Fragments of this message that were empty.
+    empty: u8,
     /// There once a frame was refused: nothing but a close frame is looked for from there on.
     finder: Option<Box<CloseFinder>>,
 }
@@ -106,12 +109,11 @@ impl Decoder {
         }
     }
 
-    /// How many unfinished fragments were taken since the last call, and how many of them carried
-    /// nothing. [`Decoder::next`] takes them without a word, and they cost as much as messages do.
+    /// How many fragments were taken since the last call: [`Decoder::next`] takes them without a
+    /// word, and they cost as much as messages do.
     #[must_use]
-    pub fn take_fragments(&mut self) -> (u32, u32) {
-        let Some(partial) = &mut self.partial else { return (0, 0) };
-        (std::mem::take(&mut partial.taken), std::mem::take(&mut partial.empty))
+    pub fn take_fragments(&mut self) -> u32 {
+        self.partial.as_mut().map_or(0, |partial| std::mem::take(&mut partial.taken))
     }
 
     /// A frame was refused: from here on only a close frame is looked for, by
@@ -214,12 +216,16 @@ impl Decoder {
         let partial = self.partial.get_or_insert_default();
         if kind != Data::Continue {
             partial.message.clear();
-            partial.valid_up_to = 0;
+            (partial.valid_up_to, partial.empty) = (0, 0);
             let is_text = kind == Data::Text;
             partial.fragments = if is_text { Fragments::Text } else { Fragments::Binary };
         }
         partial.taken = partial.taken.saturating_add(1);
-        partial.empty = partial.empty.saturating_add(u32::from(payload.is_empty() && !is_final));
+        // An empty fragment brings its message no further, and costs as much as any other.
+        partial.empty += u8::from(payload.is_empty() && !is_final);
+        if partial.empty > MAX_EMPTY_FRAGMENTS {
+            return Err(CloseReason::RateLimited);
+        }
         partial.message.extend_from_slice(payload);
         // A text that cannot become UTF-8 any more is refused now, not when its last fragment comes.
         if partial.fragments == Fragments::Text {

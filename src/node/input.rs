@@ -113,13 +113,8 @@ impl Node {
                 return self.find_close(now, index, rest);
             }
         }
-        // Fragments cost as much as messages, and an empty one brings its message no further.
-        let (fragments, empty) = decoder.take_fragments();
-        self.frames += fragments;
-        let charged = self.charge_control_frames(now, index, empty);
-        if let Err(reason) = charged {
-            self.close_deaf(now, index, reason);
-        }
+        // Fragments cost as much as messages.
+        self.frames += decoder.take_fragments();
         // RFC 6455, section 5.5.3: of several pings the last one may be answered alone.
         if let Some(payload) = ping.and_then(|ping| bytes.get(ping))
             && self.phase(self.id_of(index)).is_some_and(|phase| phase != Phase::Closing)
@@ -188,19 +183,6 @@ impl Node {
             Incoming::Pong => session.control_frame(now.monotonic, policy, true)?,
         }
         Ok(())
-    }
-
-    /// Charges `count` frames that carry nothing to the allowance of messages.
-    fn charge_control_frames(
-        &mut self,
-        now: Now,
-        index: usize,
-        count: u32,
-    ) -> Result<(), CloseReason> {
-        let policy = &self.policy;
-        let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
-        let mut charge = || connection.session.control_frame(now.monotonic, policy, false);
-        (0..count).try_for_each(|_| charge())
     }
 
     fn on_text(&mut self, now: Now, index: usize, text: &str) {

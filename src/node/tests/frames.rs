@@ -34,11 +34,18 @@ fn ping_flood_closes_after_the_burst() {
 }
 
 #[test]
-fn empty_fragments_count_as_messages() {
-    let mut world = World::new();
-    let id = world.connected("r", "alice");
-    world.bytes(id, &[frame(0x01, b""), many(0x00, 40)].concat());
-    assert_eq!(world.close_reason(id), "Rate limit exceeded");
+fn empty_fragments_of_a_message_have_a_bound() {
+    for cut in [1, 6, 100, 1_000] {
+        let mut world = World::new();
+        let id = world.connected("r", "alice");
+        let bytes = [frame(0x01, b""), many(0x00, 30), frame(0x80, b"nope")].concat();
+        bytes.chunks(cut).for_each(|piece| world.bytes(id, piece));
+        assert_eq!(world.close_reason(id), "Rate limit exceeded");
+        let id = world.connected("r", "bob");
+        let bytes = [frame(0x01, b""), many(0x00, 29), frame(0x80, b"nope")].concat();
+        bytes.chunks(cut).for_each(|piece| world.bytes(id, piece));
+        assert_eq!(world.message(id)["payload"]["error"], "invalid_json");
+    }
 }
 
 #[test]
@@ -63,7 +70,7 @@ fn read_of_tiny_frames_costs_more_units() {
     let mut cost = |bytes: &[u8]| world.node.handle_bytes(world.now, id, &mut bytes.to_vec());
     assert_eq!(cost(&many(0x89, 1)), 0);
     assert_eq!(cost(&many(0x89, 640)), 20);
-    assert_eq!(cost(&[frame(0x01, b"{"), many(0x00, 639)].concat()), 20);
+    assert_eq!(cost(&[frame(0x01, b"{"), frame(0x00, b"x").repeat(639)].concat()), 20);
     // After a frame that is refused, too.
     assert_eq!(cost(&[frame(0xff, b""), many(0x89, 640)].concat()), 20);
     assert_eq!(cost(&many(0x89, 640)), 20);
