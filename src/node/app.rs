@@ -18,10 +18,10 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::http::{Request, Response};
-use super::port::{StartFlag, Ticket};
 use crate::config::Config;
 use crate::id::ConnId;
+use crate::node::http::message::{Request, Response};
+use crate::node::work::port::{StartFlag, Ticket};
 use crate::protocol::{CloseReason, ErrorCode};
 use crate::time::UnixTime;
 

@@ -1,13 +1,13 @@
 //! The ways a connection ends.
 
-use super::Node;
-use super::app::Left;
-use super::connection::Afterwards;
-use super::ends::Ending;
-use super::frame::Shared;
-use super::port::{Action, Hangup};
-use super::session::Phase;
 use crate::id::ConnId;
+use crate::node::Node;
+use crate::node::app::Left;
+use crate::node::connections::connection::Afterwards;
+use crate::node::connections::frame::Shared;
+use crate::node::connections::session::Phase;
+use crate::node::observe::close_history::Ending;
+use crate::node::work::port::{Action, Hangup};
 use crate::protocol::CloseReason;
 use crate::time::Now;
 
@@ -35,7 +35,7 @@ impl Node {
     }
 
     /// Says `reason` and waits for the peer's close frame, for as long as the linger allows.
-    pub(super) fn close(&mut self, now: Now, index: usize, reason: CloseReason) {
+    pub(crate) fn close(&mut self, now: Now, index: usize, reason: CloseReason) {
         let is_websocket = self.connections.get(index).is_some_and(|connection| {
             !matches!(connection.session.phase(), Phase::Handshaking | Phase::Closing)
         });
@@ -52,7 +52,7 @@ impl Node {
     }
 
     /// The peer reads more slowly than its room speaks: what it has not seen is dropped.
-    pub(super) fn close_slow_consumer(&mut self, now: Now, index: usize) {
+    pub(crate) fn close_slow_consumer(&mut self, now: Now, index: usize) {
         if let Some(connection) = self.connections.get_mut(index) {
             let needed = usize::from(connection.afterwards == Afterwards::Clock);
             connection.outbox.drop_unsent(&mut self.pool, needed);
@@ -62,7 +62,7 @@ impl Node {
     }
 
     /// What cannot be understood is refused, and nothing after it is looked at.
-    pub(super) fn close_deaf(&mut self, now: Now, index: usize, reason: CloseReason) {
+    pub(crate) fn close_deaf(&mut self, now: Now, index: usize, reason: CloseReason) {
         self.close(now, index, reason);
         if let Some(connection) = self.connections.get_mut(index) {
             connection.is_deaf = true;
@@ -71,7 +71,7 @@ impl Node {
 
     /// The peer closes: it is answered in kind, and the TCP connection ends (RFC 6455, section
     /// 5.5.1). If the server had closed before, this is the answer it waited for.
-    pub(super) fn peer_closed(&mut self, now: Now, index: usize, code: Option<u16>) {
+    pub(crate) fn peer_closed(&mut self, now: Now, index: usize, code: Option<u16>) {
         let Some(connection) = self.connections.get(index) else { return };
         if connection.session.phase() != Phase::Closing {
             self.metrics.count_close(CloseReason::Normal);
@@ -83,7 +83,7 @@ impl Node {
     }
 
     /// Queues the last frame, leaves room and user, and starts the linger.
-    pub(super) fn say_goodbye(
+    pub(crate) fn say_goodbye(
         &mut self,
         now: Now,
         index: usize,
@@ -100,7 +100,7 @@ impl Node {
         self.flush(index);
     }
 
-    pub(super) fn end_when_written(&mut self, now: Now, index: usize, afterwards: Afterwards) {
+    pub(crate) fn end_when_written(&mut self, now: Now, index: usize, afterwards: Afterwards) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.afterwards = afterwards;
         if connection.outbox.is_empty() {
@@ -109,7 +109,7 @@ impl Node {
     }
 
     /// Ends the TCP connection, whatever is queued. Its slot is free once the driver knows.
-    pub(super) fn drop_connection(&mut self, now: Now, index: usize) {
+    pub(crate) fn drop_connection(&mut self, now: Now, index: usize) {
         let id = self.id_of(index);
         self.depart(index, None);
         self.with_session(index, |session, _| session.closing(now.monotonic));
@@ -161,7 +161,7 @@ impl Node {
     }
 
     /// Frees the slot: the driver has been told.
-    pub(super) fn free(&mut self, index: usize) {
+    pub(crate) fn free(&mut self, index: usize) {
         let Some(mut connection) = self.connections.try_remove(index) else { return };
         connection.outbox.clear(&mut self.pool);
         self.weigh_nothing(index);

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::connection::Connection;
-use super::session::{Due, Phase};
-use super::{Node, TICK_MICROS};
 use crate::id::ConnId;
+use crate::node::connections::connection::Connection;
+use crate::node::connections::session::{Due, Phase};
+use crate::node::{Node, TICK_MICROS};
 use crate::protocol::{AuthRequired, ReauthReason};
 use crate::time::{Instant, Now};
 
 /// Timers that are handled in one call: a storm's deadlines fall together, and must not make one
 /// turn long. What is left is due at once again.
-pub(super) const TIMERS_A_CALL: usize = 64;
+pub(crate) const TIMERS_A_CALL: usize = 64;
 
 impl Node {
     /// Handles what is due at `now`: at most 64 deadlines a call, and then one step of the messages

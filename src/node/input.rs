@@ -1,11 +1,12 @@
 //! From bytes to messages: the head, then frames.
 
-use super::connection::Connection;
-use super::frame::Incoming;
-use super::legacy::Legacy;
-use super::session::{Phase, Verdict};
-use super::{Action, Node, head};
 use crate::id::ConnId;
+use crate::node::connections::connection::Connection;
+use crate::node::connections::frame::Incoming;
+use crate::node::connections::session::{Phase, Verdict};
+use crate::node::gate::head;
+use crate::node::gate::legacy::Legacy;
+use crate::node::{Action, Node};
 use crate::protocol::{self, ClientMessage, CloseReason, Fault, Parsed};
 use crate::time::Now;
 
@@ -47,7 +48,7 @@ impl Node {
         }
     }
 
-    pub(super) fn on_head(&mut self, now: Now, index: usize, bytes: &mut [u8]) {
+    pub(crate) fn on_head(&mut self, now: Now, index: usize, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let mut kept = connection.decoder.take_kept();
         if connection.is_full(&self.policy) {
@@ -77,7 +78,7 @@ impl Node {
     }
 
     /// Takes frame after frame, until they end or the connection is full.
-    pub(super) fn on_frames(&mut self, now: Now, index: usize, bytes: &mut [u8]) {
+    pub(crate) fn on_frames(&mut self, now: Now, index: usize, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let mut decoder = std::mem::take(&mut connection.decoder);
         let mut kept = decoder.take_kept();
@@ -254,7 +255,7 @@ impl Node {
 
     /// Reads a text as its sender's version has it. An old client's message gets an id like one of
     /// the server's own.
-    pub(super) fn parse<'a>(&mut self, now: Now, index: usize, text: &'a str) -> Parsed<'a> {
+    pub(crate) fn parse<'a>(&mut self, now: Now, index: usize, text: &'a str) -> Parsed<'a> {
         if self.connections.get(index).is_some_and(|c| c.session.is_old_client()) {
             protocol::parse_old(text, || self.ids.next(now.unix).as_str().to_owned())
         } else {
@@ -268,7 +269,7 @@ impl Node {
     /// One `auth` is under way at a time, with a worker or with the application. One more may wait
     /// behind it; a client that sends a third does not wait for answers, and is closed. So no
     /// question about an `auth` ever takes the place of another one.
-    pub(super) fn take_text(&mut self, now: Now, index: usize, text: &str, parsed: &Parsed<'_>) {
+    pub(crate) fn take_text(&mut self, now: Now, index: usize, text: &str, parsed: &Parsed<'_>) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         if is_auth(parsed) && connection.is_renewing() {
             let queued = &mut connection.waiting.get_or_insert_default().auth;
@@ -285,7 +286,7 @@ impl Node {
 
     /// Counts a message. Of one that is not understood, the operator is told the field at fault: in
     /// the log, and in what is known of the connection. Never its value, which may be a token.
-    pub(super) fn note_message(&mut self, index: usize, parsed: &Parsed<'_>) {
+    pub(crate) fn note_message(&mut self, index: usize, parsed: &Parsed<'_>) {
         self.metrics.count_in(parsed);
         if let Some(fault) = Fault::of(parsed)
             && let Some(connection) = self.connections.get_mut(index)
@@ -297,7 +298,7 @@ impl Node {
 
     /// An answer is there, or output has gone: what waited for it is handled, and then what waits in
     /// the socket, if nothing was taken from there because the connection `was_full`.
-    pub(super) fn resume(&mut self, now: Now, index: usize, mut was_full: bool) {
+    pub(crate) fn resume(&mut self, now: Now, index: usize, mut was_full: bool) {
         let (mut is_crowded, mut is_delayed) = (false, false);
         while let Some(connection) = self.connections.get(index) {
             let waiting = connection.waiting.as_ref();

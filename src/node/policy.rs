@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::admin::Key;
-use super::head::Rules;
-use super::legacy::deprecation_headers;
 use crate::config::{AuthMode, Config, Network, Origins};
+use crate::node::admin::Key;
+use crate::node::gate::head::Rules;
+use crate::node::gate::legacy::deprecation_headers;
 use crate::time::parse_date_time;
 
 /// Limits and lengths of time for every session.

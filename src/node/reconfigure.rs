@@ -1,9 +1,9 @@
 //! A configuration that changes while connections are open.
 
-use super::policy::Policy;
-use super::{Node, operator};
 use crate::auth::Verifier;
 use crate::config::Config;
+use crate::node::policy::Policy;
+use crate::node::{Node, operator};
 use crate::time::Now;
 
 impl Node {

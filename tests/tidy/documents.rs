@@ -144,7 +144,7 @@ fn every_error_code_is_documented() {
 
 #[test]
 fn every_counter_is_documented() {
-    let source = read("src/node/metrics.rs");
+    let source = read("src/node/observe/metrics.rs");
     let fields = fields(&source, "Metrics");
     assert!(fields.len() > 10, "{fields:?}");
     assert_none(&unnamed(&read("docs/metrics.md"), fields.into_iter()));
@@ -159,7 +159,7 @@ fn quoted<'a>(source: &'a str, start: &str) -> Vec<&'a str> {
 #[test]
 fn every_name_that_is_collected_is_documented_and_no_other() {
     let document = read("docs/metrics.md");
-    let sources = ["src/node/families.rs", "src/node/families/answers.rs"];
+    let sources = ["src/node/observe/families.rs", "src/node/observe/families/answers.rs"];
     let (families, log) = (sources.map(read).concat(), read("src/cli/serve.rs"));
     let process = read("src/net/process.rs");
     let mut names = [quoted(&families, "vestibule_"), quoted(&log, "vestibule_log_")].concat();

@@ -4,35 +4,35 @@ use httparse::Header;
 
 use crate::config::{Origins, Page};
 use crate::node::app::OrderKind;
-use crate::node::head::{self, bearer_of, body_length, has_token, single, values};
-use crate::node::refusal::Refusal;
-use crate::node::target::Authority;
+use crate::node::gate::head::{self, bearer_of, body_length, has_token, single, values};
+use crate::node::gate::target::Authority;
+use crate::node::http::refusal::Refusal;
 use crate::protocol::MAX_USER_CHARS;
 
 /// A call, as far as its head tells.
 #[derive(Debug)]
-pub(super) struct Call<'a> {
+pub(crate) struct Call<'a> {
     /// `None`: there is nothing at its path.
-    pub(super) route: Option<Route<'a>>,
-    pub(super) method: &'a str,
-    pub(super) bearer: Option<&'a [u8]>,
+    pub(crate) route: Option<Route<'a>>,
+    pub(crate) method: &'a str,
+    pub(crate) bearer: Option<&'a [u8]>,
     /// `None`: it does not say, which HTTP/1.0 may.
     host: Option<Authority<'a>>,
     /// A page in a browser makes it.
-    pub(super) is_of_page: bool,
+    pub(crate) is_of_page: bool,
     /// It has a body or a content type, and that is not JSON.
-    pub(super) is_of_other_type: bool,
+    pub(crate) is_of_other_type: bool,
     /// Judged behind the path, so that a path where nothing is says so whatever is sent to it.
-    pub(super) body_length: Result<usize, Refusal>,
+    pub(crate) body_length: Result<usize, Refusal>,
     /// Is it of a version that may ask for that?
-    pub(super) version: Result<(), Refusal>,
+    pub(crate) version: Result<(), Refusal>,
     /// The client waits for a word before it sends the body (RFC 9110, section 10.1.1).
-    pub(super) expects_continue: bool,
+    pub(crate) expects_continue: bool,
 }
 
 /// What there is, each with its path's variable part as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Route<'a> {
+pub(crate) enum Route<'a> {
     Health,
     Ready,
     Stats,
@@ -71,7 +71,7 @@ impl<'a> Route<'a> {
     }
 
     /// It changes something.
-    pub(super) fn is_command(&self) -> bool {
+    pub(crate) fn is_command(&self) -> bool {
         match self {
             Self::Publish(_) | Self::Order(..) | Self::RequireAuth(_) | Self::Drain => true,
             Self::Health | Self::Ready | Self::Stats | Self::Metrics => false,
@@ -81,36 +81,36 @@ impl<'a> Route<'a> {
 
     /// It changes something, or names people. Numbers are for whoever reaches the address, as who
     /// collects them often has no key.
-    pub(super) fn needs_key(&self) -> bool {
+    pub(crate) fn needs_key(&self) -> bool {
         let names_people = matches!(self, Self::Room(_) | Self::Connection(_) | Self::Ends { .. });
         self.is_command() || names_people
     }
 
     /// The methods it takes.
-    pub(super) fn allow(&self) -> &'static str {
+    pub(crate) fn allow(&self) -> &'static str {
         if self.is_command() { "POST" } else { "GET, HEAD" }
     }
 
-    pub(super) fn takes(&self, method: &str) -> bool {
+    pub(crate) fn takes(&self, method: &str) -> bool {
         self.allow().split(", ").any(|taken| taken == method)
     }
 }
 
 impl Call<'_> {
     /// The answer is written without its body.
-    pub(super) fn is_head(&self) -> bool {
+    pub(crate) fn is_head(&self) -> bool {
         self.method == "HEAD"
     }
 
     /// Is it for this host, named as nobody else can have it named? One that names no host does not
     /// come from a browser, and so from no page that was made to lead here.
-    pub(super) fn is_for_loopback(&self) -> bool {
+    pub(crate) fn is_for_loopback(&self) -> bool {
         self.host.is_none_or(|host| host.is_loopback())
     }
 }
 
 /// Reads a call's head; with it comes the head's length. `None`: it is not whole yet.
-pub(super) fn parse(
+pub(crate) fn parse(
     bytes: &[u8],
     max_bytes: usize,
     max_body_bytes: usize,
@@ -144,12 +144,12 @@ fn is_of_other_type(headers: &[Header<'_>], has_body: bool) -> bool {
 }
 
 /// A user's name, percent-decoded: 1 to 256 characters, as a token's `sub` has them.
-pub(super) fn decode_user(text: &str) -> Option<String> {
+pub(crate) fn decode_user(text: &str) -> Option<String> {
     decode_text(text).filter(|user| (1..=MAX_USER_CHARS).contains(&user.chars().count()))
 }
 
 /// A text, percent-decoded.
-pub(super) fn decode_text(text: &str) -> Option<String> {
+pub(crate) fn decode_text(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -162,7 +162,7 @@ pub(super) fn decode_text(text: &str) -> Option<String> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    crate::node::upgrade::hex(digit)
+    crate::node::gate::upgrade::hex(digit)
 }
 
 #[cfg(test)]

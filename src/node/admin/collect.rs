@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{exposition, stats};
 use crate::id::ConnId;
 use crate::node::Node;
-use crate::node::http::Response;
-use crate::node::outside::Reading;
-use crate::node::port::{Completion, Outcome, Work};
-use crate::node::questions::Kind;
+use crate::node::admin::{exposition, stats};
+use crate::node::http::message::Response;
+use crate::node::observe::process_metrics::Reading;
+use crate::node::work::port::{Completion, Outcome, Work};
+use crate::node::work::questions::Kind;
 use crate::time::Now;
 
 /// How long the world outside may take.
@@ -51,7 +51,7 @@ impl Counted {
 
 impl Node {
     /// Collects the counters. `None`: the world outside is asked first.
-    pub(super) fn collect(&mut self, now: Now, index: usize, is_json: bool) -> Option<Response> {
+    pub(crate) fn collect(&mut self, now: Now, index: usize, is_json: bool) -> Option<Response> {
         let counted = Counted::of(self, is_json);
         if self.admin.probes.is_empty() {
             return Some(counted.with(&[]));
@@ -65,13 +65,7 @@ impl Node {
     }
 
     /// The world outside has answered, or there was no worker to ask it.
-    pub(in crate::node) fn collected(
-        &mut self,
-        now: Now,
-        asker: ConnId,
-        is_json: bool,
-        done: Completion,
-    ) {
+    pub(crate) fn collected(&mut self, now: Now, asker: ConnId, is_json: bool, done: Completion) {
         if self.awaits_response(asker, done.ticket) {
             let response = match done.outcome {
                 Outcome::Response(response) => response,

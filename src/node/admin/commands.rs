@@ -7,16 +7,16 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
-use super::call::{Route, decode_user};
 use crate::id::ConnId;
 use crate::node::Node;
+use crate::node::admin::call::{Route, decode_user};
 use crate::node::app::{Answer, Json, OrderFault, OrderKind, Publish, Reply, Update};
-use crate::node::deliveries::Delivered;
-use crate::node::http::Response;
-use crate::node::port::{Ticket, Work};
-use crate::node::questions::Kind;
-use crate::node::respond::health;
-use crate::node::upgrade::decode_room;
+use crate::node::gate::upgrade::decode_room;
+use crate::node::http::message::Response;
+use crate::node::http::respond::health;
+use crate::node::rooms::deliveries::Delivered;
+use crate::node::work::port::{Ticket, Work};
+use crate::node::work::questions::Kind;
 use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS};
 use crate::time::{Now, Rfc3339};
 
@@ -74,7 +74,7 @@ fn user_of(sub: &str) -> Result<String, Response> {
 
 impl Node {
     /// Does what was called for. `None`: the application will answer.
-    pub(super) fn carry_out_call(
+    pub(crate) fn carry_out_call(
         &mut self,
         now: Now,
         index: usize,
@@ -200,7 +200,7 @@ impl Node {
     }
 
     /// The same, later. The room hears it though the operator may have hung up.
-    pub(in crate::node) fn published_later(
+    pub(crate) fn published_later(
         &mut self,
         now: Now,
         asker: ConnId,
@@ -243,10 +243,7 @@ fn counted_with(status: u16, what: &'static str, count: usize) -> Response {
 }
 
 /// What is answered to an order about a user.
-pub(in crate::node) fn order_response(
-    kind: OrderKind,
-    result: Result<usize, OrderFault>,
-) -> Response {
+pub(crate) fn order_response(kind: OrderKind, result: Result<usize, OrderFault>) -> Response {
     let fault = match (kind, result) {
         (OrderKind::Disconnect, Ok(disconnected)) => {
             return Response::json(200, &serde_json::json!({ "disconnected": disconnected }));

@@ -3,14 +3,14 @@
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use super::call::decode_text;
 use crate::id::ConnId;
 use crate::node::Node;
-use crate::node::connection::{Connection, peer_text};
-use crate::node::ends::{Account, End, Ending, Unanswered, cut};
-use crate::node::http::Response;
-use crate::node::meaning;
-use crate::node::port::Hangup;
+use crate::node::admin::call::decode_text;
+use crate::node::connections::connection::{Connection, peer_text};
+use crate::node::http::message::Response;
+use crate::node::observe::close_advice;
+use crate::node::observe::close_history::{Account, End, Ending, Unanswered, cut};
+use crate::node::work::port::Hangup;
 use crate::protocol::Fault;
 use crate::time::{Instant, Now, Rfc3339, UnixTime};
 
@@ -76,7 +76,7 @@ struct Listed<'a> {
 
 impl Node {
     /// One connection by its id, which is in the 101 and in the log. O(ends that are remembered).
-    pub(super) fn explain(&self, now: Now, id: &str) -> Response {
+    pub(crate) fn explain(&self, now: Now, id: &str) -> Response {
         let Ok(id) = id.parse::<ConnId>() else {
             let message = "The id is malformed: it is in the 101's X-Connection-Id and in the log's \
                            `connection=`, such as 0000002a-000007";
@@ -104,7 +104,7 @@ impl Node {
     }
 
     /// The last ends, the latest first, as `query` selects them. O(ends that are remembered).
-    pub(super) fn list_ends(&self, now: Now, query: &str) -> Result<Response, Response> {
+    pub(crate) fn list_ends(&self, now: Now, query: &str) -> Result<Response, Response> {
         let wish = Wish::of(query).map_err(|text| Response::error(400, "bad_request", text))?;
         let ends = self.ends.newest().filter(|end| wish.fits(&end.account));
         let ends = ends.take(wish.limit).map(told_of_end).collect();
@@ -181,7 +181,7 @@ fn told_of_end(end: &End) -> Told<'_> {
         code,
         reason,
         text: text.filter(|text| !text.is_empty()),
-        meaning: meaning::of(end.how),
+        meaning: close_advice::of(end.how),
     };
     Told { end: Some(ended), ..told(&end.account, "ended") }
 }

@@ -3,22 +3,22 @@
 use std::fmt::{Display, Write as _};
 use std::ops::RangeInclusive;
 
-use crate::node::families::{Family, Kind, Labels, Samples};
-use crate::node::metrics::Histogram;
-use crate::node::outside::Reading;
+use crate::node::observe::families::{Family, Kind, Labels, Samples};
+use crate::node::observe::metrics::Histogram;
+use crate::node::observe::process_metrics::Reading;
 
 /// What `Content-Type` calls the format.
-pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Every family: some 350 lines. Writing into a string cannot fail, so no result is looked at here.
-pub(super) fn write(families: &[Family<'_>]) -> String {
+pub(crate) fn write(families: &[Family<'_>]) -> String {
     let mut text = String::new();
     families.iter().for_each(|family| write_one(&mut text, family));
     text
 }
 
 /// One number of the world outside.
-pub(super) fn append(text: &mut String, reading: &Reading) {
+pub(crate) fn append(text: &mut String, reading: &Reading) {
     let Reading { name, help, value } = reading;
     let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");

@@ -4,7 +4,7 @@ use std::fmt;
 
 use subtle::ConstantTimeEq;
 
-use crate::node::http::Response;
+use crate::node::http::message::Response;
 
 /// The key that calls must show (RFC 6750).
 #[derive(Clone)]
@@ -17,7 +17,7 @@ impl Key {
     }
 
     /// Is what a call has shown this key? How long that takes tells its length, and nothing else.
-    pub(super) fn check(&self, shown: Option<&[u8]>) -> Result<(), Response> {
+    pub(crate) fn check(&self, shown: Option<&[u8]>) -> Result<(), Response> {
         let (message, challenge) = match shown {
             Some(shown) if shown.ct_eq(self.0.as_bytes()).into() => return Ok(()),
             Some(_) => ("The key is wrong", "Bearer error=\"invalid_token\""),

@@ -18,36 +18,36 @@ mod stats;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub(super) use self::commands::order_response;
-pub(super) use self::key::Key;
+pub(crate) use self::commands::order_response;
+pub(crate) use self::key::Key;
 
 use self::call::{Call, Route};
-use super::Node;
-use super::connection::Connection;
-use super::frame::Shared;
-use super::http::{Form, Response};
-use super::outside::Probes;
-use super::places::Places;
-use super::port::Refused;
-use super::refusal::Refusal;
-use super::request::PendingRequest;
 use crate::id::ConnId;
+use crate::node::Node;
+use crate::node::connections::connection::Connection;
+use crate::node::connections::frame::Shared;
+use crate::node::gate::places::Places;
+use crate::node::http::message::{Form, Response};
+use crate::node::http::refusal::Refusal;
+use crate::node::http::request::PendingRequest;
+use crate::node::observe::process_metrics::Probes;
+use crate::node::work::port::Refused;
 use crate::time::{Instant, Now};
 
 /// What the node keeps for its admin listener.
 #[derive(Debug, Default)]
-pub(super) struct Desk {
+pub(crate) struct Desk {
     /// Slots that are taken by its connections, those included that have given way and that the
     /// driver has not closed yet.
-    pub(super) connections: usize,
-    pub(super) places: Places,
+    pub(crate) connections: usize,
+    pub(crate) places: Places,
     denials: MinuteThrottle,
-    pub(super) probes: Probes,
+    pub(crate) probes: Probes,
 }
 
 /// What is told in one line a minute, however often it happens.
 #[derive(Debug, Default)]
-pub(super) struct MinuteThrottle {
+pub(crate) struct MinuteThrottle {
     told: Option<Instant>,
     untold: u64,
 }
@@ -56,7 +56,7 @@ const BETWEEN_LINES: Duration = Duration::from_secs(60);
 
 impl MinuteThrottle {
     /// One more. How many are to be told now, if any.
-    pub(super) fn count(&mut self, now: Instant) -> Option<u64> {
+    pub(crate) fn count(&mut self, now: Instant) -> Option<u64> {
         self.untold += 1;
         if self.told.is_some_and(|told| now.since(told) < BETWEEN_LINES) {
             return None;
@@ -88,7 +88,7 @@ impl Node {
     }
 
     /// Bytes that may be a whole call.
-    pub(super) fn on_call(&mut self, now: Now, index: usize, bytes: &[u8]) {
+    pub(crate) fn on_call(&mut self, now: Now, index: usize, bytes: &[u8]) {
         let policy = &self.policy;
         let (call, length) = match call::parse(bytes, policy.header_bytes, policy.body_bytes) {
             Ok(None) => return self.keep(index, bytes.to_vec()),

@@ -3,7 +3,7 @@
 use super::checks::world_with;
 use super::later::{admit, deny, slow_world, tickets};
 use super::*;
-use crate::node::port::Hangup;
+use crate::node::work::port::Hangup;
 
 /// An `auth` message as it is on the wire, and its id.
 fn auth_frame(id: &str, token: &str) -> Vec<u8> {

@@ -1,0 +1,355 @@
+//! A session: what a connection may do, and until when. Policy without bytes.
+//!
+//! ```text
+//!             upgrade               auth accepted            room joined
+//! TCP ──▶ Handshaking ──▶ Authenticating ──▶ Joining ──▶ Connected ◀──▶ Reauthenticating
+//!          5 s │              5 s │           5 s │           │ closed by either     │ 30 s
+//!              └──────────────────┴──▶ Closing ◀──┴───────────┴──────────────────────┘
+//!                                       2 s ──▶ gone
+//! ```
+//!
+//! Every method takes `now` and changes nothing but the session; what is to be done about it is the
+//! return value.
+
+mod allowance;
+mod clocks;
+mod flags;
+mod phase;
+mod pings;
+mod told;
+
+use std::time::Duration;
+
+pub(crate) use self::clocks::Clocks;
+use self::flags::Flags;
+pub use self::phase::Phase;
+use self::pings::Pings;
+use crate::node::connections::moment::Moment;
+use crate::node::policy::Policy;
+use crate::protocol::{
+    ClientMessage, CloseReason, ErrorCode, Fault, MAX_INVALID_IN_A_ROW, MAX_UNANSWERED_PINGS,
+    MAX_UNASKED_AUTHS_A_MINUTE, Malformed, Parsed, ReauthReason,
+};
+use crate::time::Instant;
+
+/// What to do with a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict<'a> {
+    /// Check this token.
+    Authenticate { id: &'a str, token: &'a str },
+    /// Deliver this, and ask the application.
+    Chat { id: &'a str, content: &'a str },
+    /// Answer with an `error`; the connection goes on.
+    Refuse {
+        error: ErrorCode,
+        message: &'static str,
+        request_id: Option<&'a str>,
+        retry_after: Option<Duration>,
+    },
+    /// Do nothing about it: it is of a type that is not known here.
+    Ignore,
+    /// Over.
+    Close(CloseReason),
+}
+
+/// What a deadline that has come asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Nothing yet.
+    Nothing,
+    /// End the TCP connection without a word.
+    Drop,
+    /// Close with this reason.
+    Close(CloseReason),
+    /// Send `auth_required`, with this deadline.
+    AskReauth { reason: ReauthReason, deadline: Instant },
+    /// Send a ping.
+    Ping,
+}
+
+/// One connection's session. 48 bytes.
+#[derive(Debug)]
+pub(crate) struct Session {
+    phase: Phase,
+    flags: Flags,
+    /// What was wrong with the last message that was not understood.
+    fault: Option<Fault>,
+    invalid_in_a_row: u8,
+    pings: Pings,
+    unasked_auths: u8,
+    refused: u8,
+    reauth_reason: ReauthReason,
+    /// Of the phase.
+    deadline: Instant,
+    token_end: Instant,
+    /// When something came last. Time in which the server could not write its ping is left out: the
+    /// moment is moved on by it.
+    last_seen: Instant,
+    /// When the chat messages so far have used up their minute (GCRA's theoretical arrival time).
+    chat_used_until: Instant,
+    /// The second since which `unasked_auths` and `refused` count: one minute for both.
+    counted_since: u32,
+    /// In the room: when it came there, as a [`Moment`]. Before: when the 101 was sent, as the low
+    /// 32 bits of its microseconds, which tell 71 minutes apart.
+    moment: u32,
+}
+
+impl Session {
+    /// The TCP connection is there.
+    pub(crate) fn new(now: Instant, policy: &Policy) -> Self {
+        Self {
+            phase: Phase::Handshaking,
+            flags: Flags::default(),
+            fault: None,
+            invalid_in_a_row: 0,
+            pings: Pings::default(),
+            unasked_auths: 0,
+            refused: 0,
+            reauth_reason: ReauthReason::TokenExpiring,
+            deadline: now + policy.header_timeout,
+            token_end: Instant::NEVER,
+            last_seen: now,
+            chat_used_until: Instant::START,
+            counted_since: 0,
+            moment: 0,
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// A re-authentication is with the application: no other is handled meanwhile.
+    pub(crate) fn is_rejoining(&self) -> bool {
+        self.flags.has(Flags::REJOINING)
+    }
+
+    /// Its request authenticated it, as an old client's does: its messages are read by
+    /// [`parse_old`](crate::protocol::parse_old) for as long as it lives.
+    pub(crate) fn set_old_client(&mut self) {
+        self.flags.set(Flags::OLD_CLIENT, true);
+    }
+
+    pub(crate) fn is_old_client(&self) -> bool {
+        self.flags.has(Flags::OLD_CLIENT)
+    }
+
+    /// A message was not understood.
+    pub(crate) fn set_fault(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+    }
+
+    /// The 101 is on its way.
+    pub(crate) fn upgraded(&mut self, now: Instant, policy: &Policy) {
+        self.phase = Phase::Authenticating;
+        self.moment = now.as_micros() as u32;
+        self.deadline = now + policy.auth_timeout;
+    }
+
+    /// An HTTP request has gone a step further: its phase ends then.
+    pub(crate) fn ends_by(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
+    /// It is out.
+    pub(crate) fn said(&mut self, now: Instant) {
+        self.deadline = self.deadline.min(now + LINGER);
+    }
+
+    /// An `auth` is accepted, and the application is asked for the room. The first time, the phase
+    /// is `Joining`; on a live connection chat goes on meanwhile, but never past the token's end.
+    pub(crate) fn joining(&mut self, now: Instant, policy: &Policy) {
+        self.deadline = now + policy.answer_timeout;
+        if self.phase.is_authenticated() {
+            self.flags.set(Flags::REJOINING, true);
+            self.deadline = self.deadline.min(self.token_end);
+        } else {
+            self.phase = Phase::Joining;
+        }
+    }
+
+    /// The room is open: the clocks start, anew after a re-authentication. The first time, it is told
+    /// how many microseconds that took from the 101 on.
+    pub(crate) fn admitted(&mut self, now: Instant, clocks: Clocks) -> Option<u32> {
+        let since_101 = (now.as_micros() as u32).wrapping_sub(self.moment);
+        let is_first = !self.phase.is_authenticated();
+        if is_first {
+            self.moment = Moment::of(now).0;
+        }
+        if !is_first {
+            self.flags.set(Flags::RENEWED, true);
+        }
+        self.phase = Phase::Connected;
+        self.flags.set(Flags::REJOINING, false);
+        self.deadline = clocks.reauth_at;
+        self.reauth_reason = clocks.reason;
+        self.token_end = clocks.token_end;
+        is_first.then_some(since_101)
+    }
+
+    /// Asks for a fresh token ahead of the clock. False: it is not in, or is asked already.
+    pub(crate) fn require_auth(&mut self, now: Instant) -> bool {
+        let is_free = self.phase == Phase::Connected && !self.is_rejoining();
+        if is_free {
+            self.deadline = now;
+            self.reauth_reason = ReauthReason::Requested;
+        }
+        is_free
+    }
+
+    /// When the token of the accepted `auth` runs out.
+    pub(crate) fn token_end(&self) -> Option<Instant> {
+        (self.token_end != Instant::NEVER).then_some(self.token_end)
+    }
+
+    /// The last word is said.
+    pub(crate) fn closing(&mut self, now: Instant) {
+        self.phase = Phase::Closing;
+        self.deadline = now + LINGER;
+    }
+
+    /// Something came: the peer is alive.
+    pub(crate) fn seen(&mut self, now: Instant) {
+        self.last_seen = now;
+        self.pings.answer();
+    }
+
+    /// All output is written. A ping among it counts as unanswered from now on, not from when it was
+    /// queued: the process may have stood still, or the socket may have been full.
+    pub(crate) fn output_written(&mut self, now: Instant, policy: &Policy) {
+        if self.pings.write() {
+            let silence = policy.ping * u32::from(self.pings.unanswered());
+            self.last_seen = self.last_seen.max(now - silence);
+        }
+    }
+
+    /// The nearest deadline, pings included.
+    pub(crate) fn next_deadline(&self, policy: &Policy) -> Instant {
+        self.deadline.min(self.ping_at(policy))
+    }
+
+    fn ping_at(&self, policy: &Policy) -> Instant {
+        if self.phase.is_authenticated() && !policy.ping.is_zero() {
+            self.last_seen + policy.ping * (u32::from(self.pings.unanswered()) + 1)
+        } else {
+            Instant::NEVER
+        }
+    }
+
+    /// What is due at `now`. One thing at a time: call again until it is nothing.
+    pub(crate) fn due(&mut self, now: Instant, policy: &Policy) -> Due {
+        if now >= self.deadline {
+            return self.phase_is_over(now, policy);
+        }
+        if now < self.ping_at(policy) {
+            return Due::Nothing;
+        }
+        if self.pings.unanswered() >= MAX_UNANSWERED_PINGS {
+            return Due::Close(CloseReason::PingTimeout);
+        }
+        // A process that stood still did not listen either: no silence is counted for that time.
+        self.last_seen = self.last_seen + now.since(self.ping_at(policy));
+        self.pings.queue();
+        Due::Ping
+    }
+
+    fn phase_is_over(&mut self, now: Instant, policy: &Policy) -> Due {
+        match self.phase {
+            Phase::Handshaking | Phase::Closing => Due::Drop,
+            Phase::Authenticating => Due::Close(CloseReason::AuthTimeout),
+            Phase::Joining => Due::Close(CloseReason::BackendUnavailable),
+            _ if self.is_rejoining() && now < self.token_end => {
+                Due::Close(CloseReason::BackendUnavailable)
+            }
+            Phase::Connected if !self.is_rejoining() => {
+                self.phase = Phase::Reauthenticating;
+                self.deadline = (now + policy.reauth_grace).min(self.token_end);
+                Due::AskReauth { reason: self.reauth_reason, deadline: self.deadline }
+            }
+            Phase::Connected | Phase::Reauthenticating => Due::Close(CloseReason::ReauthTimeout),
+        }
+    }
+
+    /// Judges the first message (protocol, section 4).
+    pub(crate) fn judge_first<'a>(&self, parsed: &'a Parsed<'_>) -> Verdict<'a> {
+        Verdict::Close(match parsed {
+            Ok(ClientMessage::Auth { id, token: Some(token) }) => {
+                return Verdict::Authenticate { id, token };
+            }
+            Ok(ClientMessage::Auth { token: None, .. }) => CloseReason::MissingToken,
+            Err(Malformed::Json | Malformed::Field { envelope: true, .. }) => {
+                CloseReason::InvalidAuthMessage
+            }
+            Ok(ClientMessage::Chat { .. } | ClientMessage::Unknown)
+            | Err(Malformed::Field { envelope: false, .. }) => CloseReason::FirstMessageNotAuth,
+        })
+    }
+
+    /// Judges a message of somebody who is in the room (protocol, sections 5 to 7).
+    pub(crate) fn judge<'a>(
+        &mut self,
+        now: Instant,
+        policy: &Policy,
+        parsed: &'a Parsed<'_>,
+    ) -> Verdict<'a> {
+        // One that is ignored was not understood either.
+        if !matches!(parsed, Err(_) | Ok(ClientMessage::Unknown)) {
+            self.invalid_in_a_row = 0;
+        }
+        match parsed {
+            Ok(ClientMessage::Auth { id, token }) => self.judge_auth(now, id, token.as_deref()),
+            Ok(ClientMessage::Chat { id, content }) => match self.chat_allowance(now, policy) {
+                Ok(()) => Verdict::Chat { id, content },
+                Err(retry_after) => {
+                    let error = ErrorCode::RateLimited;
+                    let (message, request_id) = (error.message(), Some(&**id));
+                    let retry_after = Some(retry_after);
+                    self.refuse(now, Verdict::Refuse { error, message, request_id, retry_after })
+                }
+            },
+            // It takes its part of the allowance of messages. Nothing answers it, so one beyond that
+            // is counted with the refusals: too many of them close.
+            Ok(ClientMessage::Unknown) => match self.chat_allowance(now, policy) {
+                Ok(()) => Verdict::Ignore,
+                Err(_) => self.refuse(now, Verdict::Ignore),
+            },
+            Err(malformed) => {
+                self.invalid_in_a_row = self.invalid_in_a_row.saturating_add(1);
+                if self.invalid_in_a_row >= MAX_INVALID_IN_A_ROW {
+                    return Verdict::Close(CloseReason::TooManyInvalidMessages);
+                }
+                self.refuse(now, refusal(malformed))
+            }
+        }
+    }
+
+    fn judge_auth<'a>(&mut self, now: Instant, id: &'a str, token: Option<&'a str>) -> Verdict<'a> {
+        if self.phase != Phase::Reauthenticating {
+            self.begin_minute(now);
+            if self.unasked_auths >= MAX_UNASKED_AUTHS_A_MINUTE {
+                return Verdict::Close(CloseReason::TooManyAuthAttempts);
+            }
+            self.unasked_auths += 1;
+        }
+        match token {
+            Some(token) => Verdict::Authenticate { id, token },
+            None => Verdict::Close(CloseReason::MissingToken),
+        }
+    }
+}
+
+fn refusal<'a>(malformed: &'a Malformed<'_>) -> Verdict<'a> {
+    let (error, message, request_id) = match malformed {
+        Malformed::Json => (ErrorCode::InvalidJson, ErrorCode::InvalidJson.message(), None),
+        Malformed::Field { id, fault, .. } => {
+            (ErrorCode::InvalidMessage, fault.text(), id.as_deref())
+        }
+    };
+    Verdict::Refuse { error, message, request_id, retry_after: None }
+}
+
+/// How long the peer has to answer a close frame.
+const LINGER: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,367 @@
+//! The request head: what of all that is served here it asks for.
+//!
+//! What is refused here is refused in the order of the protocol: size, form, path, body, method,
+//! upgrade and version, origin. Capacity and address are the node's to judge.
+
+use std::net::SocketAddr;
+
+use httparse::Header;
+use smol_str::SmolStr;
+
+use crate::config::{Network, Origins, Page};
+use crate::node::gate::forwarded;
+use crate::node::gate::legacy::Credential;
+use crate::node::gate::target::{Authority, Target};
+use crate::node::gate::upgrade;
+use crate::node::http::message::{Form, Method};
+use crate::node::http::refusal::Refusal;
+
+/// Header lines of a request, at most: more are answered as a head that is too large.
+const MAX_HEADERS: usize = 64;
+const CHAT_PATH: &str = "/v1/chat/";
+const NOT_HTTP_1_1: Refusal = Refusal::BadRequest("This server speaks HTTP/1.1");
+
+/// What a request asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Asked<'a> {
+    /// A WebSocket.
+    Upgrade(Upgrade),
+    /// `GET /healthz`, or `HEAD`.
+    Health,
+    /// Something of the application's.
+    Http(Http<'a>),
+    /// May the page ask (the Fetch standard's CORS preflight)?
+    Preflight { is_allowed: bool },
+}
+
+/// A head that was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Head<'a> {
+    /// Its bytes; what follows is a body, or frames.
+    pub(crate) length: usize,
+    /// How its answer is written, a refusal too.
+    pub(crate) form: Form,
+    pub(crate) asked: Result<Asked<'a>, Refusal>,
+}
+
+/// A request for a WebSocket. It owns what it holds, as frames are unmasked in place behind it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Upgrade {
+    /// The recipe's id, percent-decoded.
+    pub(crate) room: SmolStr,
+    /// The answer to `Sec-WebSocket-Key`.
+    pub(crate) accept: String,
+    /// The client offered our subprotocol.
+    pub(crate) subprotocol: bool,
+    /// Who asks, as the proxies in front say.
+    pub(crate) client: SocketAddr,
+    /// What an old client sends instead of an `auth`.
+    pub(crate) credential: Credential,
+}
+
+/// A request for something of the application's.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Http<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+    /// The token of `Authorization: Bearer` (RFC 6750, section 2.1).
+    pub(crate) bearer: Option<&'a str>,
+    pub(crate) if_none_match: Option<&'a str>,
+    pub(crate) body_length: usize,
+    /// The client waits for a word before it sends the body (RFC 9110, section 10.1.1).
+    pub(crate) expects_continue: bool,
+    pub(crate) client: SocketAddr,
+}
+
+/// The query and the token are not shown.
+impl std::fmt::Debug for Http<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Http")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("body_length", &self.body_length)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a request is judged by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules<'a> {
+    pub(crate) max_bytes: usize,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) origins: &'a Origins,
+    /// Whose word about the client is taken.
+    pub(crate) proxies: &'a [Network],
+}
+
+/// Has a line end that could be the head's last come in `bytes` from `from` on?
+///
+/// Lets a head that comes a byte at a time be parsed once, not once a byte.
+pub(crate) fn may_be_whole(bytes: &[u8], from: usize) -> bool {
+    let unseen = bytes.get(from.saturating_sub(3)..).unwrap_or_default();
+    memchr::memmem::find(unseen, b"\n\r\n").is_some()
+        || memchr::memmem::find(unseen, b"\n\n").is_some()
+}
+
+/// Reads the head at the start of `bytes`. `None`: it is not whole yet. `serves` says which paths are
+/// the application's.
+///
+/// # Errors
+/// It cannot be read, so nothing is known of it but that it is refused.
+pub(crate) fn parse<'a>(
+    bytes: &'a [u8],
+    rules: Rules<'_>,
+    peer: SocketAddr,
+    serves: impl Fn(&str) -> bool,
+) -> Result<Option<Head<'a>>, Refusal> {
+    read(bytes, rules.max_bytes, |lines, length| {
+        let is_served = !is_own(lines.target.path) && serves(lines.target.path);
+        let page = rules.origins.judge(values(lines.headers, "origin"));
+        let origin = match page {
+            Page::Listed(origin) if is_served => Some(Box::from(origin)),
+            _ => None,
+        };
+        let form = Form {
+            is_head: lines.method == "HEAD",
+            is_https: forwarded::is_https(lines.headers, peer, rules.proxies),
+            origin,
+        };
+        let client = forwarded::client(lines.headers, peer, rules.proxies);
+        let asked = if is_served {
+            http(&lines, rules, page, client)
+        } else {
+            of_the_node(&lines, page, client)
+        };
+        Head { length, form, asked }
+    })
+}
+
+/// Does a `HEAD` ask, as far as that is known of a head that is not whole or cannot be read? Its
+/// refusal has no body either (RFC 9110, section 9.3.2).
+pub(crate) fn begins_as_head(bytes: &[u8]) -> bool {
+    // RFC 9112, section 2.2: an empty line in front is passed over.
+    let start = bytes.iter().position(|byte| !b"\r\n".contains(byte));
+    start.and_then(|start| bytes.get(start..)).is_some_and(|line| line.starts_with(b"HEAD "))
+}
+
+/// The lines of a head that was read.
+pub(crate) struct Lines<'h, 'a> {
+    pub(crate) method: &'a str,
+    pub(crate) target: Target<'a>,
+    /// Whom it is for; `None`: it does not say, which HTTP/1.0 may.
+    pub(crate) host: Option<Authority<'a>>,
+    /// It is HTTP/1.0, not 1.1.
+    pub(crate) is_old: bool,
+    pub(crate) headers: &'h [Header<'a>],
+}
+
+impl Lines<'_, '_> {
+    /// A request of HTTP/1.0 may ask for something, as probes of balancers do, and change nothing.
+    pub(crate) fn check_version(&self) -> Result<(), Refusal> {
+        let is_safe = matches!(self.method, "GET" | "HEAD" | "OPTIONS");
+        if self.is_old && !is_safe { Err(NOT_HTTP_1_1) } else { Ok(()) }
+    }
+}
+
+/// Reads a head of HTTP/1.1, or 1.0, with a good `Host`, whatever `judge` makes of it and its length.
+pub(crate) fn read<'a, T>(
+    bytes: &'a [u8],
+    max_bytes: usize,
+    judge: impl FnOnce(Lines<'_, 'a>, usize) -> T,
+) -> Result<Option<T>, Refusal> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut head = httparse::Request::new(&mut headers);
+    let within = bytes.get(..max_bytes).unwrap_or(bytes);
+    let length = match head.parse(within) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) if within.len() >= max_bytes => {
+            return Err(Refusal::HeadersTooLarge);
+        }
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadersTooLarge),
+        Err(httparse::Error::Version) => return Err(NOT_HTTP_1_1),
+        Err(_) => return Err(Refusal::BadRequest("The request head is malformed")),
+    };
+    let is_old = head.version == Some(0);
+    let target = Target::parse(head.path.unwrap_or_default())?;
+    // RFC 9112, section 3.2: exactly one good Host; one that is there at all in HTTP/1.0.
+    let mut hosts = values(head.headers, "host");
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => Some(
+            Authority::parse(host).ok_or(Refusal::BadRequest("The Host header is malformed"))?,
+        ),
+        (None, _) if is_old => None,
+        _ => return Err(Refusal::BadRequest("The request needs one Host header")),
+    };
+    let lines = Lines {
+        method: head.method.unwrap_or_default(),
+        target,
+        host: target.authority.or(host),
+        is_old,
+        headers: head.headers,
+    };
+    Ok(Some(judge(lines, length)))
+}
+
+/// Is this path the node's own, whatever the application serves?
+fn is_own(path: &str) -> bool {
+    path.starts_with(CHAT_PATH) || path == "/healthz"
+}
+
+/// What the node answers itself.
+fn of_the_node<'a>(
+    lines: &Lines<'_, 'a>,
+    page: Page<'_>,
+    client: SocketAddr,
+) -> Result<Asked<'a>, Refusal> {
+    let path = lines.target.path;
+    let room = path.strip_prefix(CHAT_PATH).filter(|room| !room.is_empty() && !room.contains('/'));
+    if path != "/healthz" && room.is_none() {
+        return Err(Refusal::NotFound);
+    }
+    let has_body = values(lines.headers, "transfer-encoding").next().is_some()
+        || values(lines.headers, "content-length").any(|length| length.trim_ascii() != b"0");
+    if has_body {
+        return Err(Refusal::BadRequest("A body does not belong here"));
+    }
+    match (room, lines.method) {
+        (Some(room), _) => chat(lines, room, page, client).map(Asked::Upgrade),
+        (None, "GET" | "HEAD") => Ok(Asked::Health),
+        (None, _) => Err(Refusal::MethodNotAllowed),
+    }
+}
+
+/// A WebSocket for a room.
+fn chat(
+    lines: &Lines<'_, '_>,
+    room: &str,
+    page: Page<'_>,
+    client: SocketAddr,
+) -> Result<Upgrade, Refusal> {
+    // RFC 6455, section 4.2.1: an upgrade is HTTP/1.1, or higher.
+    if lines.is_old {
+        return Err(NOT_HTTP_1_1);
+    }
+    let room =
+        upgrade::decode_room(room).ok_or(Refusal::BadRequest("The recipe id is malformed"))?;
+    let wants_upgrade = has_token(lines.headers, "upgrade", "websocket")
+        && has_token(lines.headers, "connection", "upgrade");
+    let handshake = if wants_upgrade { Some(upgrade::handshake(lines.headers)?) } else { None };
+    if lines.method != "GET" {
+        return Err(Refusal::MethodNotAllowed);
+    }
+    let Some((accept, subprotocol)) = handshake else { return Err(Refusal::UpgradeRequired) };
+    if single(lines.headers, "sec-websocket-version") != Some(b"13") {
+        return Err(Refusal::UnsupportedVersion);
+    }
+    if page == Page::Refused {
+        return Err(Refusal::OriginNotAllowed);
+    }
+    let credential = Credential::find(lines.headers, lines.target.query);
+    Ok(Upgrade { room, accept, subprotocol, client, credential })
+}
+
+/// A request for something of the application's.
+fn http<'a>(
+    lines: &Lines<'_, 'a>,
+    rules: Rules<'_>,
+    page: Page<'_>,
+    client: SocketAddr,
+) -> Result<Asked<'a>, Refusal> {
+    let headers = lines.headers;
+    let text = |name| single(headers, name).and_then(|value| std::str::from_utf8(value).ok());
+    lines.check_version()?;
+    let (method, takes_body) = match lines.method {
+        "GET" | "HEAD" => (Method::Get, false),
+        "POST" => (Method::Post, true),
+        "PUT" => (Method::Put, true),
+        "PATCH" => (Method::Patch, true),
+        "DELETE" => (Method::Delete, true),
+        // A browser that is told nothing does not make the request that it asks about.
+        "OPTIONS" => {
+            return Ok(Asked::Preflight { is_allowed: matches!(page, Page::Listed(_)) });
+        }
+        _ => return Err(Refusal::MethodNotAllowed),
+    };
+    // Not left to the browser: it hides the answer from the page, but the request has been made.
+    if page == Page::Refused {
+        return Err(Refusal::OriginNotAllowed);
+    }
+    let body_length = body_length(headers)?;
+    if body_length > rules.max_body_bytes {
+        return Err(Refusal::BodyTooLarge);
+    }
+    if body_length > 0 && !takes_body {
+        return Err(Refusal::BadRequest("A body does not belong here"));
+    }
+    Ok(Asked::Http(Http {
+        method,
+        path: lines.target.path,
+        query: lines.target.query,
+        bearer: text("authorization").and_then(bearer),
+        if_none_match: text("if-none-match"),
+        body_length,
+        expects_continue: has_token(headers, "expect", "100-continue"),
+        client,
+    }))
+}
+
+/// The body's length. Without the header there is none (RFC 9112, section 6.3); chunks are not
+/// taken, as nobody who fits into the bound needs them.
+pub(crate) fn body_length(headers: &[Header<'_>]) -> Result<usize, Refusal> {
+    if values(headers, "transfer-encoding").next().is_some() {
+        return Err(Refusal::LengthRequired);
+    }
+    let mut lengths = values(headers, "content-length");
+    let Some(length) = lengths.next() else { return Ok(0) };
+    const MALFORMED: Refusal = Refusal::BadRequest("Content-Length is malformed");
+    if lengths.any(|other| other != length) || !length.iter().all(u8::is_ascii_digit) {
+        return Err(MALFORMED);
+    }
+    let length = std::str::from_utf8(length).ok().filter(|text| !text.is_empty());
+    // More digits than a number holds are too many bytes, too.
+    Ok(length.ok_or(MALFORMED)?.parse().unwrap_or(usize::MAX))
+}
+
+/// The token of `Authorization: Bearer`. Another scheme is no token.
+pub(crate) fn bearer_of(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
+    let token = token.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"Bearer ") && !token.is_empty()).then_some(token)
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    bearer_of(value.as_bytes()).and_then(|token| std::str::from_utf8(token).ok())
+}
+
+/// The values of the header lines of this name.
+pub(crate) fn values<'h, 'a>(
+    headers: &'h [Header<'a>],
+    name: &'h str,
+) -> impl Iterator<Item = &'a [u8]> + use<'h, 'a> {
+    let lines = headers.iter().filter(move |line| line.name.eq_ignore_ascii_case(name));
+    lines.map(|line| line.value.trim_ascii())
+}
+
+/// The value of a header that must be there once.
+pub(crate) fn single<'a>(headers: &[Header<'a>], name: &str) -> Option<&'a [u8]> {
+    let mut lines = values(headers, name);
+    let first = lines.next();
+    if lines.next().is_some() { None } else { first }
+}
+
+/// The elements of a comma-separated list (RFC 9110, section 5.6.1): empty ones do not count.
+pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+}
+
+/// Is `token` among the elements of this header?
+pub(crate) fn has_token(headers: &[Header<'_>], name: &str, token: &str) -> bool {
+    values(headers, name)
+        .flat_map(elements)
+        .any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

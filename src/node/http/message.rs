@@ -1,0 +1,311 @@
+//! HTTP beside the WebSocket: what the application serves on the public listener.
+//!
+//! One request a connection. The node reads it whole, within its bounds, checks the bearer token
+//! where there is one, and asks the application; the answer is written, and the connection ends.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::auth::Evidence;
+use crate::id::ConnId;
+use crate::node::gate::head;
+use crate::node::work::port::{StartFlag, Ticket};
+use crate::time::UnixTime;
+
+/// What a request asks to be done (RFC 9110, section 9). `HEAD` is asked as `Get`, and its answer
+/// written without its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// `GET`, or `HEAD`.
+    Get,
+    /// `POST`.
+    Post,
+    /// `PUT`.
+    Put,
+    /// `PATCH`.
+    Patch,
+    /// `DELETE`.
+    Delete,
+}
+
+/// A whole request for a path that [`App::serves`](super::app::App::serves).
+///
+/// Its `Debug` shows neither the body nor the query: passwords and tokens are in there.
+pub struct Request<'a> {
+    /// For [`Reply::Held`](super::app::Reply::Held).
+    pub ticket: Ticket,
+    /// For [`Reply::Held`](super::app::Reply::Held): whether the work may begin.
+    pub start: &'a StartFlag,
+    /// Which connection.
+    pub connection: ConnId,
+    /// When it was whole.
+    pub now: UnixTime,
+    /// What is to be done.
+    pub method: Method,
+    /// As it was sent: percent-encoded, without the query.
+    pub path: &'a str,
+    /// What is behind the `?`, as it was sent; empty where there is nothing.
+    pub query: &'a str,
+    /// The `sub` of its bearer token. A token that is not good was answered with 401 already, so
+    /// `None` is: it sent none, or its path is one whose tokens are [not looked
+    /// at](super::app::App::looks_at_tokens).
+    pub user: Option<&'a str>,
+    /// The entity tags it has (`If-None-Match`).
+    pub if_none_match: Option<&'a str>,
+    /// At most `http.body_bytes`.
+    pub body: &'a [u8],
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("connection", &self.connection)
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("user", &self.user)
+            .field("body", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How an answer is written, as far as its request decides that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// Without its body: a `HEAD` asks.
+    pub(crate) is_head: bool,
+    /// A trusted proxy says that its client speaks TLS.
+    pub(crate) is_https: bool,
+    /// A page of this origin may read it.
+    pub(crate) origin: Option<Box<str>>,
+}
+
+impl Form {
+    /// Of a request whose head is not whole, or cannot be read.
+    pub(crate) fn of_unread(bytes: &[u8]) -> Self {
+        Self { is_head: head::begins_as_head(bytes), ..Self::default() }
+    }
+}
+
+/// The answer to a [`Request`]. The node adds `Content-Length`, `Connection: close`, `Vary: Origin`,
+/// and, unless the answer has its own, `Cache-Control: no-store`, `X-Content-Type-Options: nosniff`
+/// and, over TLS, `Strict-Transport-Security`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status, 200 to 599.
+    pub status: u16,
+    /// Header lines. One whose value has a control character in it is left out.
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// The body.
+    pub body: Cow<'static, [u8]>,
+    /// What the request has shown of its sender, charged to its address as a token's check is: a
+    /// wrong password is [`Evidence::Forged`]. `None`: nothing.
+    pub evidence: Option<Evidence>,
+}
+
+impl Response {
+    /// A body of this media type.
+    #[must_use]
+    pub fn new(
+        status: u16,
+        content_type: &'static str,
+        body: impl Into<Cow<'static, [u8]>>,
+    ) -> Self {
+        let headers = vec![("Content-Type", Cow::Borrowed(content_type))];
+        Self { status, headers, body: body.into(), evidence: None }
+    }
+
+    /// `value` as JSON. What refuses to be serialised, as a map does whose keys are not text, is
+    /// answered with 500.
+    #[must_use]
+    pub fn json(status: u16, value: &impl Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(body) => Self::new(status, "application/json", body),
+            Err(_) => Self::error(500, "internal", "The answer could not be written"),
+        }
+    }
+
+    /// `{"error": CODE, "message": TEXT}`, as every refusal is.
+    #[must_use]
+    pub fn error(status: u16, code: &str, message: &str) -> Self {
+        #[derive(Serialize)]
+        struct Fault<'a> {
+            error: &'a str,
+            message: &'a str,
+        }
+        // Two texts: cannot refuse to be serialised.
+        let body = serde_json::to_vec(&Fault { error: code, message }).unwrap_or_default();
+        Self::new(status, "application/json", body)
+    }
+
+    /// 404 `not_found`.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::error(404, "not_found", "There is nothing at this path")
+    }
+
+    /// 405 `method_not_allowed`, with the methods that the path takes: `GET, POST`.
+    #[must_use]
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        Self::error(405, "method_not_allowed", "This path takes other methods").with("Allow", allow)
+    }
+
+    /// With one more header line.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// As it is written to a request of this form. Browsers use TLS for this host from then on, for
+    /// `secure_seconds`, where that is given: over TLS only (RFC 6797, section 7.2).
+    pub(crate) fn to_bytes(&self, form: &Form, secure_seconds: Option<u64>) -> Vec<u8> {
+        let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, phrase(self.status));
+        let mut line = |name: &str, value: &str| {
+            let is_clean = !value.bytes().any(|byte| byte.is_ascii_control());
+            debug_assert!(is_clean, "a header's value has no control characters: {name}");
+            if is_clean {
+                head.extend([name, ": ", value, "\r\n"]);
+            }
+        };
+        for (name, value) in &self.headers {
+            line(name, value);
+        }
+        let has = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        if !has("cache-control") {
+            line("Cache-Control", "no-store");
+        }
+        if let Some(origin) = &form.origin {
+            line("Access-Control-Allow-Origin", origin);
+        }
+        // Whether there is a refusal, or the line above, is the origin's doing, also where none was
+        // sent: what is answered to one page must not be shown to the next by a cache in between
+        // (RFC 9110, section 12.5.5).
+        line("Vary", "Origin");
+        if !has("x-content-type-options") {
+            line("X-Content-Type-Options", "nosniff");
+        }
+        if let Some(seconds) = secure_seconds
+            && !has("strict-transport-security")
+        {
+            line("Strict-Transport-Security", &format!("max-age={seconds}"));
+        }
+        // RFC 9110, section 8.6: not with these.
+        let has_body = !matches!(self.status, 204 | 304);
+        if has_body {
+            line("Content-Length", &self.body.len().to_string());
+        }
+        line("Connection", "close");
+        head.push_str("\r\n");
+        let mut bytes = head.into_bytes();
+        if has_body && !form.is_head {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+
+    /// With what the request has shown of its sender.
+    #[must_use]
+    pub fn charging(mut self, evidence: Evidence) -> Self {
+        self.evidence = Some(evidence);
+        self
+    }
+}
+
+/// The status and the headers' names: tokens are in bodies.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("body", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The reason phrase of a status that is answered here; of another, none (RFC 9112, section 4).
+fn phrase(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        304 => "Not Modified",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(response: &Response, form: &Form, secure_seconds: Option<u64>) -> String {
+        String::from_utf8(response.to_bytes(form, secure_seconds)).unwrap()
+    }
+
+    fn lines<'a>(answer: &'a str, name: &str) -> Vec<&'a str> {
+        let lines = answer.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+    }
+
+    #[test]
+    fn a_response_ends_where_its_length_says() {
+        let response = Response::json(200, &[1, 2]).with("ETag", "\"a\"");
+        let expected = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: \"a\"\r\n\
+                        Cache-Control: no-store\r\nVary: Origin\r\n\
+                        X-Content-Type-Options: nosniff\r\nContent-Length: 5\r\n\
+                        Connection: close\r\n\r\n[1,2]";
+        assert_eq!(text(&response, &Form::default(), None), expected);
+        let head = Form { is_head: true, ..Form::default() };
+        assert_eq!(text(&response, &head, None), expected.strip_suffix("[1,2]").unwrap());
+    }
+
+    #[test]
+    fn a_page_may_read_what_its_origin_allows() {
+        let origin = "https://chat.example.com";
+        let form = Form { origin: Some(origin.into()), ..Form::default() };
+        let text = text(&Response::not_found(), &form, None);
+        assert_eq!(lines(&text, "access-control-allow-origin"), [origin]);
+        assert_eq!(lines(&text, "vary"), ["Origin"]);
+    }
+
+    #[test]
+    fn a_line_of_the_answers_own_takes_the_place_of_ours() {
+        let own = Response::not_found()
+            .with("cache-control", "max-age=60")
+            .with("x-content-type-options", "nosniff")
+            .with("strict-transport-security", "max-age=1");
+        let text = text(&own, &Form::default(), Some(60));
+        assert_eq!(lines(&text, "cache-control"), ["max-age=60"]);
+        assert_eq!(lines(&text, "x-content-type-options"), ["nosniff"]);
+        assert_eq!(lines(&text, "strict-transport-security"), ["max-age=1"]);
+    }
+
+    #[test]
+    fn a_body_is_not_in_the_debug_form() {
+        let response = Response::json(200, &"hush");
+        assert!(!format!("{response:?}").contains("hush"));
+    }
+
+    #[test]
+    fn what_has_no_body_has_no_length() {
+        let response = Response::new(304, "text/plain", &b"x"[..]);
+        let text = text(&response, &Form::default(), None);
+        assert!(!text.contains("Content-Length") && text.ends_with("\r\n\r\n"));
+    }
+}

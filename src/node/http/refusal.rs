@@ -1,0 +1,96 @@
+//! Refusals in HTTP: what is answered instead of a WebSocket, or of the application's answer.
+
+use crate::node::http::message::Response;
+
+/// What a refused request is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    HeadersTooLarge,
+    BadRequest(&'static str),
+    UnsupportedSubprotocol,
+    NotFound,
+    MethodNotAllowed,
+    UpgradeRequired,
+    UnsupportedVersion,
+    OriginNotAllowed,
+    AtCapacity,
+    /// With the seconds after which to come again.
+    TooManyRequests(u32),
+    /// What is wrong with the token, as a close reason says it.
+    InvalidToken(&'static str),
+    LengthRequired,
+    BodyTooLarge,
+    /// The application did not answer in time.
+    BackendTimeout,
+    /// No worker had room for the question.
+    BackendUnavailable,
+    /// The application panicked, or gave the answer to another question.
+    Internal,
+}
+
+impl Refusal {
+    /// Status, code and text.
+    pub(crate) fn parts(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::HeadersTooLarge => (431, "headers_too_large", "The request head is too large"),
+            Self::BadRequest(text) => (400, "bad_request", text),
+            Self::UnsupportedSubprotocol => {
+                (400, "unsupported_version", "This server speaks the subprotocol recipe-chat.v2")
+            }
+            Self::NotFound => (404, "not_found", "There is nothing at this path"),
+            Self::MethodNotAllowed => (405, "method_not_allowed", "This path takes GET"),
+            Self::UpgradeRequired => {
+                (426, "upgrade_required", "This path takes a WebSocket upgrade")
+            }
+            Self::UnsupportedVersion => {
+                (426, "unsupported_version", "This server speaks WebSocket version 13")
+            }
+            Self::OriginNotAllowed => {
+                (403, "origin_not_allowed", "This origin is not in the configured list")
+            }
+            Self::AtCapacity => (503, "at_capacity", "The server is full or draining"),
+            Self::TooManyRequests(_) => (
+                429,
+                "too_many_requests",
+                "Too many pending or failed authentications from this address",
+            ),
+            Self::InvalidToken(text) => (401, "invalid_token", text),
+            Self::LengthRequired => {
+                (411, "length_required", "A body must come with its Content-Length")
+            }
+            Self::BodyTooLarge => (413, "body_too_large", "The body is too large"),
+            Self::BackendTimeout => {
+                (504, "backend_timeout", "The application did not answer in time")
+            }
+            Self::BackendUnavailable => {
+                (503, "backend_unavailable", "The application cannot be asked now")
+            }
+            Self::Internal => (500, "internal", "A fault of the server"),
+        }
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(self) -> u16 {
+        self.parts().0
+    }
+
+    /// The whole answer.
+    pub(crate) fn response(self) -> Response {
+        let (status, code, text) = self.parts();
+        let response = Response::error(status, code, text);
+        match self {
+            Self::MethodNotAllowed => response.with("Allow", "GET"),
+            Self::UpgradeRequired => response.with("Upgrade", "websocket"),
+            Self::UnsupportedVersion => {
+                response.with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
+            }
+            Self::AtCapacity | Self::BackendUnavailable => response.with("Retry-After", "5"),
+            Self::TooManyRequests(seconds) => response.with("Retry-After", seconds.to_string()),
+            // RFC 6750, section 3.1.
+            Self::InvalidToken(_) => {
+                response.with("WWW-Authenticate", "Bearer error=\"invalid_token\"")
+            }
+            _ => response,
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! What became of connections: the last ends, for whoever asks by `vestibule explain`.
+//!
+//! Two rings of the same length: those who had been in a room, and everybody else. So no storm of
+//! strangers makes the node forget what became of its users. An end is noted when the last word is
+//! said, or the peer is found gone, not when the TCP connection is over. It allocates nothing, but
+//! for a user's name that has to be cut. HTTP requests that were answered leave none.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use smol_str::{SmolStr, SmolStrBuilder};
+
+use crate::id::ConnId;
+use crate::node::Node;
+use crate::node::connections::session::Phase;
+use crate::node::http::refusal::Refusal;
+use crate::node::work::port::Hangup;
+use crate::protocol::{CloseReason, Fault};
+use crate::time::{Now, UnixTime};
+
+/// The most bytes of a name that are kept. A room's 128 always fit.
+const NAME_BYTES: usize = 128;
+/// Stands for the rest of a longer one.
+const CUT: &str = "…";
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// By the server, with a close frame.
+    Closed(CloseReason),
+    /// By the client, with a close frame, and what code there was in it.
+    ClosedByClient(Option<u16>),
+    /// The client was gone.
+    HungUp(Hangup),
+    /// The request was answered in HTTP, and not with a WebSocket.
+    Refused(Refusal),
+    /// The server ended it without a word.
+    Dropped(Unanswered),
+}
+
+/// Why a connection ends without a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// No whole request came in time.
+    NoRequest,
+    /// It had a place in a small table that was full, and no whole request, when a newer one came.
+    GaveWay,
+    /// The proxy did not say whom it was called by.
+    BadProxyHeader,
+    /// The proxy's client holds too many pending connections for even a refusal.
+    Address,
+}
+
+/// What is known of a connection, alive or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) id: ConnId,
+    pub(crate) phase: Phase,
+    pub(crate) peer: SocketAddr,
+    /// Cut to [`NAME_BYTES`], as a room would be.
+    pub(crate) user: Option<SmolStr>,
+    pub(crate) room: Option<SmolStr>,
+    pub(crate) accepted: UnixTime,
+    pub(crate) upgraded: Option<UnixTime>,
+    pub(crate) joined: Option<UnixTime>,
+    /// Those that came.
+    pub(crate) messages: u32,
+    /// It was re-authenticated.
+    pub(crate) is_renewed: bool,
+    /// What was wrong with the last message from it that was not understood.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// An end. Some 200 bytes, its names aside.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    /// Ends are counted, as a wall clock that is set does not order them.
+    pub(crate) serial: u64,
+    pub(crate) account: Account,
+    pub(crate) at: UnixTime,
+    pub(crate) how: Ending,
+}
+
+/// The ends that are remembered.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    members: VecDeque<End>,
+    others: VecDeque<End>,
+    /// Of each.
+    capacity: usize,
+    last_serial: u64,
+    /// Who a token speaks for that is not let in, until that connection's end is noted.
+    claimed: Option<(ConnId, SmolStr)>,
+}
+
+impl Ends {
+    /// Remembers so many of each kind; 0: none.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let ring = || VecDeque::with_capacity(capacity);
+        Self { members: ring(), others: ring(), capacity, last_serial: 0, claimed: None }
+    }
+
+    /// From here on so many; the oldest of those beyond them go.
+    pub(crate) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
+        for ring in [&mut self.members, &mut self.others] {
+            let excess = ring.len().saturating_sub(capacity);
+            ring.drain(..excess);
+            ring.reserve_exact(capacity - ring.len());
+        }
+    }
+
+    /// Of each kind.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.len() + self.others.len()
+    }
+
+    /// A good signature says that `id` belongs to `user`, and yet it is not let in.
+    pub(crate) fn claims(&mut self, id: ConnId, user: &SmolStr) {
+        self.claimed = Some((id, cut(user)));
+    }
+
+    /// O(1).
+    fn push(&mut self, account: Account, at: UnixTime, how: Ending) {
+        let is_member = account.phase.is_authenticated();
+        let ring = if is_member { &mut self.members } else { &mut self.others };
+        if ring.len() >= self.capacity {
+            ring.pop_front();
+        }
+        self.last_serial += 1;
+        ring.push_back(End { serial: self.last_serial, account, at, how });
+    }
+
+    /// What became of `id`, if that is remembered. O(ends).
+    pub(crate) fn find(&self, id: ConnId) -> Option<&End> {
+        self.members.iter().chain(&self.others).find(|end| end.account.id == id)
+    }
+
+    /// The last ends first.
+    pub(crate) fn newest(&self) -> impl Iterator<Item = &End> {
+        let mut members = self.members.iter().rev().peekable();
+        let mut others = self.others.iter().rev().peekable();
+        std::iter::from_fn(move || {
+            let member = members.peek().map_or(0, |end| end.serial);
+            let other = others.peek().map_or(0, |end| end.serial);
+            if member > other { members.next() } else { others.next() }
+        })
+    }
+}
+
+/// `name`, and not more than [`NAME_BYTES`] of it.
+pub(crate) fn cut(name: &SmolStr) -> SmolStr {
+    if name.len() <= NAME_BYTES {
+        return name.clone();
+    }
+    let (kept, _) = name.split_at(name.floor_char_boundary(NAME_BYTES - CUT.len()));
+    let mut short = SmolStrBuilder::new();
+    short.push_str(kept);
+    short.push_str(CUT);
+    short.finish()
+}
+
+impl Node {
+    /// Notes how `index` ends, unless that is noted already: whoever is closing has had its last word.
+    pub(crate) fn note_end(&mut self, now: Now, index: usize, how: Ending) {
+        let Some(connection) = self.connections.get(index) else { return };
+        let is_over = connection.is_over || connection.session.phase() == Phase::Closing;
+        if is_over || connection.is_admin || self.ends.capacity == 0 {
+            return;
+        }
+        let Some(mut account) = self.account_of(now, index) else { return };
+        if let Some((id, user)) = self.ends.claimed.take()
+            && id == account.id
+        {
+            account.user.get_or_insert(user);
+        }
+        self.ends.push(account, now.unix, how);
+    }
+
+    /// What is known of the connection at `index`.
+    pub(crate) fn account_of(&self, now: Now, index: usize) -> Option<Account> {
+        let connection = self.connections.get(index)?;
+        let session = &connection.session;
+        let accepted = connection.accepted.before(now.monotonic);
+        let room = connection.wanted_room.as_deref().or_else(|| self.rooms.name_of(index));
+        Some(Account {
+            id: self.id_of(index),
+            phase: session.phase(),
+            peer: connection.peer(),
+            user: self.users.name_of(index).map(cut),
+            room: room.map(cut),
+            accepted: now.unix_when(accepted),
+            upgraded: connection.upgraded.since(accepted).map(|moment| now.unix_when(moment)),
+            joined: session.in_since(now.monotonic).map(|moment| now.unix_when(moment)),
+            messages: connection.messages,
+            is_renewed: session.is_renewed(),
+            fault: session.fault(),
+        })
+    }
+
+    /// Ends of connections that are remembered.
+    #[must_use]
+    pub fn remembered_ends(&self) -> usize {
+        self.ends.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::connections::moment::Moment;
+    use crate::time::Instant;
+
+    fn account(serial: u32, phase: Phase) -> Account {
+        Account {
+            id: ConnId::new(0, serial),
+            phase,
+            peer: SocketAddr::from(([127, 0, 0, 1], 9)),
+            user: None,
+            room: None,
+            accepted: UnixTime::default(),
+            upgraded: None,
+            joined: None,
+            messages: 0,
+            is_renewed: false,
+            fault: None,
+        }
+    }
+
+    fn push(ends: &mut Ends, serial: u32, phase: Phase) {
+        ends.push(account(serial, phase), UnixTime::default(), Ending::HungUp(Hangup::Eof));
+    }
+
+    fn newest(ends: &Ends) -> Vec<u32> {
+        ends.newest().map(|end| end.account.id.generation()).collect()
+    }
+
+    #[test]
+    fn strangers_do_not_push_members_out_and_both_come_in_order() {
+        let mut ends = Ends::new(3);
+        for serial in 1..=4 {
+            push(&mut ends, serial, Phase::Connected);
+        }
+        for serial in 5..=20 {
+            push(&mut ends, serial, Phase::Authenticating);
+        }
+        push(&mut ends, 21, Phase::Reauthenticating);
+        push(&mut ends, 22, Phase::Handshaking);
+        assert_eq!(newest(&ends), [22, 21, 20, 19, 4, 3]);
+        assert!(ends.find(ConnId::new(0, 3)).is_some());
+        assert!(ends.find(ConnId::new(0, 2)).is_none());
+        ends.set_capacity(1);
+        assert_eq!(newest(&ends), [22, 21]);
+        ends.set_capacity(2);
+        push(&mut ends, 23, Phase::Joining);
+        assert_eq!(newest(&ends), [23, 22, 21]);
+    }
+
+    #[test]
+    fn a_long_name_is_cut_at_a_character() {
+        let fits = SmolStr::new("é".repeat(64));
+        assert_eq!(cut(&fits), fits);
+        let long = cut(&SmolStr::new("é".repeat(256)));
+        assert_eq!(long, format!("{}…", "é".repeat(62)));
+        assert!(long.len() <= NAME_BYTES);
+    }
+
+    #[test]
+    fn an_end_is_less_than_half_a_kilobyte_with_its_names() {
+        // As `vestibule check` multiplies out: two names with their counts and ends of heap blocks.
+        assert!(size_of::<End>() + 2 * (NAME_BYTES + 32) <= 512, "{}", size_of::<End>());
+        assert_eq!(size_of::<Moment>(), 4);
+        assert!(Moment::of(Instant::START).before(Instant::START) == Instant::START);
+    }
+}

@@ -1,0 +1,369 @@
+//! What is counted, by the names under which it is shown.
+//!
+//! The node counts in plain integers ([`Metrics`](super::Metrics)). Here they get the names and
+//! labels that are the contract with whoever collects them; how they are written is not known here.
+
+mod answers;
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+use crate::node::connections::session::Phase;
+use crate::node::observe::metrics::{AuthEnd, Call, Histogram, Metrics, REFUSAL_STATUSES};
+use crate::node::{Legacy, Node};
+use crate::protocol::{CloseReason, ErrorCode};
+
+/// Numbers of one name.
+#[derive(Debug)]
+pub(crate) struct Family<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) kind: Kind,
+    /// The names of the labels that tell the samples apart.
+    pub(crate) labels: &'static [&'static str],
+    pub(crate) samples: Samples<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// The values of a sample's labels.
+pub(crate) type Labels = Vec<Cow<'static, str>>;
+type Numbers = Vec<(Labels, u64)>;
+
+/// The values of a family.
+#[derive(Debug)]
+pub(crate) enum Samples<'a> {
+    Numbers(Numbers),
+    /// Of microseconds; shown with a bucket up to each of these powers of two.
+    Micros {
+        histograms: Vec<(Labels, &'a Histogram)>,
+        powers: RangeInclusive<u32>,
+    },
+}
+
+fn counter(
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [&'static str],
+    numbers: Numbers,
+) -> Family<'static> {
+    Family { name, help, kind: Kind::Counter, labels, samples: Samples::Numbers(numbers) }
+}
+
+fn total(name: &'static str, help: &'static str, count: u64) -> Family<'static> {
+    counter(name, help, &[], vec![(Vec::new(), count)])
+}
+
+fn gauge(
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [&'static str],
+    numbers: Numbers,
+) -> Family<'static> {
+    Family { kind: Kind::Gauge, ..counter(name, help, labels, numbers) }
+}
+
+fn micros<'a>(
+    name: &'static str,
+    help: &'static str,
+    histogram: &'a Histogram,
+    powers: RangeInclusive<u32>,
+) -> Family<'a> {
+    let samples = Samples::Micros { histograms: vec![(Vec::new(), histogram)], powers };
+    Family { name, help, kind: Kind::Histogram, labels: &[], samples }
+}
+
+/// Values of one label.
+fn by<const N: usize>(values: [(&'static str, u64); N]) -> Numbers {
+    values.map(|(label, count)| (vec![label.into()], count)).into()
+}
+
+impl Node {
+    /// All families, in the order in which they are shown. Some 200 numbers, whatever is going on.
+    pub(crate) fn families(&self) -> Vec<Family<'_>> {
+        let metrics = &self.metrics;
+        let mut families = self.connection_families();
+        families.extend(self.policy_families());
+        families.extend(self.auth_families());
+        families.extend(self.traffic_families());
+        families.extend(self.revocation_families());
+        families.extend(self.answer_families());
+        families.extend(self.fault_families());
+        families.push(counter(
+            "vestibule_limit_hits_total",
+            "What a bound has refused, dropped or forgotten, by the bound's name.",
+            &["limit"],
+            self.limit_hits(),
+        ));
+        let calls = [("taken", metrics.admin_calls), ("denied", metrics.admin_denied)];
+        families.push(counter(
+            "vestibule_admin_calls_total",
+            "Calls on the admin listener.",
+            &["result"],
+            by(calls),
+        ));
+        families.push(micros(
+            "vestibule_timer_lateness_seconds",
+            "How late deadlines were handled.",
+            &metrics.timer_lateness,
+            // 128 µs to 1 s; a tick of the wheel is 2¹³ µs.
+            7..=20,
+        ));
+        families.push(micros(
+            "vestibule_loop_seconds",
+            "How long the reactor's turns took, without the wait.",
+            &metrics.turns,
+            // 16 µs to 131 ms.
+            4..=17,
+        ));
+        families
+    }
+
+    fn auth_families(&self) -> Vec<Family<'_>> {
+        let metrics = &self.metrics;
+        let results = |accepted: u64, failed: fn(&Metrics, AuthEnd) -> u64| {
+            let failed = AuthEnd::ALL.map(|end| (end.name(), failed(metrics, end)));
+            [by([("accepted", accepted)]), by(failed)].concat()
+        };
+        let first = results(metrics.authenticated, Metrics::failed_auths);
+        let later = results(metrics.reauthenticated, Metrics::failed_reauths);
+        vec![
+            counter(
+                "vestibule_auth_total",
+                "First authentications of a WebSocket, by how they ended.",
+                &["result"],
+                first,
+            ),
+            counter(
+                "vestibule_reauth_total",
+                "Re-authentications, by how they ended.",
+                &["result"],
+                later,
+            ),
+            micros(
+                "vestibule_auth_seconds",
+                "From the 101 to the acknowledgement of the first auth.",
+                &metrics.auth_time,
+                // 256 µs to 8 s.
+                8..=23,
+            ),
+        ]
+    }
+
+    fn connection_families(&self) -> Vec<Family<'_>> {
+        let metrics = &self.metrics;
+        let states =
+            Phase::ALL.map(|phase| (vec![phase.name().into()], self.connections_in(phase) as u64));
+        let closes = CloseReason::ALL.iter().map(|&reason| {
+            (vec![code(reason.code()), reason.label().into()], metrics.closes(reason))
+        });
+        let refused = REFUSAL_STATUSES.map(|status| (vec![code(status)], metrics.refusals(status)));
+        let legacy = Legacy::ALL.map(|kind| (vec![kind.name().into()], metrics.legacy(kind)));
+        vec![
+            gauge(
+                "vestibule_connections",
+                "Connections of the public listeners at this moment, by their phase.",
+                &["state"],
+                states.into(),
+            ),
+            total(
+                "vestibule_connections_total",
+                "TCP connections that were accepted.",
+                metrics.accepted,
+            ),
+            counter(
+                "vestibule_tls_handshakes_total",
+                "TLS handshakes, by how they ended.",
+                &["result"],
+                by([
+                    ("full", metrics.tls_full),
+                    ("resumed", metrics.tls_resumed),
+                    ("failed", metrics.tls_failed),
+                ]),
+            ),
+            total("vestibule_upgrades_total", "Upgrades to a WebSocket.", metrics.upgraded),
+            counter(
+                "vestibule_legacy_total",
+                "Old clients, by how they were noticed.",
+                &["kind"],
+                legacy.into(),
+            ),
+            counter(
+                "vestibule_closes_total",
+                "WebSocket closes, by code and reason; `normal` is a client's own.",
+                &["code", "reason"],
+                closes.collect(),
+            ),
+            total(
+                "vestibule_hangups_total",
+                "Connections that ended without a close of either side.",
+                metrics.hangups,
+            ),
+            counter(
+                "vestibule_refused_total",
+                "Requests of the public listeners that were refused in HTTP.",
+                &["status"],
+                refused.into(),
+            ),
+        ]
+    }
+
+    /// What is counted is held against these, so that an alert needs no copy of the configuration.
+    fn policy_families(&self) -> Vec<Family<'_>> {
+        let limits =
+            by([("connections", self.policy.connections), ("pending", self.policy.pending)]
+                .map(|(name, limit)| (name, limit as u64)));
+        vec![
+            gauge(
+                "vestibule_limit",
+                "How many connections of the public listeners there may be at once.",
+                &["limit"],
+                limits,
+            ),
+            gauge(
+                "vestibule_legacy_sunset_timestamp_seconds",
+                "When tokens in requests will not be taken any more, in seconds since 1970; or 0.",
+                &[],
+                vec![(Vec::new(), self.policy.sunset_seconds)],
+            ),
+        ]
+    }
+
+    fn traffic_families(&self) -> Vec<Family<'_>> {
+        let metrics = &self.metrics;
+        let answers = Call::ALL.map(|call| (vec![call.name().into()], metrics.answer_time(call)));
+        let errors = ErrorCode::ALL.iter().map(|&code| metrics.errors(code)).sum();
+        let message = |direction: &'static str, kind: &'static str, count| {
+            (vec![direction.into(), kind.into()], count)
+        };
+        let messages = vec![
+            message("in", "auth", metrics.auth_in),
+            message("in", "chat_message", metrics.chats_in),
+            message("in", "unknown", metrics.unknown_in),
+            message("in", "invalid", metrics.invalid_in),
+            message("out", "recipe_update", metrics.updates_out),
+            message("out", "chat_message", metrics.chats_out),
+            message("out", "auth_required", metrics.auth_required_out),
+            message("out", "error", errors),
+        ];
+        vec![
+            counter(
+                "vestibule_messages_total",
+                "Messages that came, and messages that were queued for peers, one for each.",
+                &["direction", "type"],
+                messages,
+            ),
+            gauge(
+                "vestibule_outbound_bytes",
+                "Bytes that are queued for peers at this moment.",
+                &[],
+                vec![(Vec::new(), self.pool.weight() as u64)],
+            ),
+            Family {
+                name: "vestibule_backend_seconds",
+                help: "How long the application took for what it did not answer at once.",
+                kind: Kind::Histogram,
+                labels: &["call"],
+                // 256 µs to 8 s.
+                samples: Samples::Micros { histograms: answers.into(), powers: 8..=23 },
+            },
+            total("vestibule_requests_total", "HTTP requests that were taken.", metrics.requests),
+            total(
+                "vestibule_delayed_messages_total",
+                "Chat messages that waited until fewer were on their way in their room.",
+                metrics.delayed_messages,
+            ),
+            total(
+                "vestibule_signature_checks_total",
+                "Signatures that were given to workers to check.",
+                metrics.signature_checks,
+            ),
+            total(
+                "vestibule_unknown_keys_total",
+                "Tokens that name a key which is not there.",
+                metrics.unknown_keys,
+            ),
+        ]
+    }
+
+    /// What did not go as it should.
+    fn fault_families(&self) -> Vec<Family<'static>> {
+        let metrics = &self.metrics;
+        vec![
+            total(
+                "vestibule_replaced_total",
+                "Connections that did not answer while a new one of their user waited.",
+                metrics.replaced,
+            ),
+            total(
+                "vestibule_accept_pauses_total",
+                "Accepts that failed because descriptors or memory ran out.",
+                metrics.accept_pauses,
+            ),
+            total(
+                "vestibule_bad_proxy_headers_total",
+                "Connections of trusted proxies that did not begin with a PROXY header.",
+                metrics.bad_proxy_headers,
+            ),
+        ]
+    }
+
+    fn revocation_families(&self) -> Vec<Family<'_>> {
+        let metrics = &self.metrics;
+        vec![
+            total(
+                "vestibule_long_tokens_total",
+                "Tokens that were refused as they may live longer than auth.max_token_life.",
+                metrics.long_tokens,
+            ),
+            gauge(
+                "vestibule_revoked_users",
+                "Users whose older tokens are refused because an operator ended their sessions.",
+                &[],
+                vec![(Vec::new(), self.revoked_users() as u64)],
+            ),
+            counter(
+                "vestibule_revocations_total",
+                "Revocations, by whether they could be stored. One that was not is in memory alone.",
+                &["result"],
+                by([
+                    ("stored", metrics.revocations_stored),
+                    ("failed", metrics.revocations_unstored),
+                ]),
+            ),
+        ]
+    }
+
+    fn limit_hits(&self) -> Numbers {
+        let metrics = &self.metrics;
+        let refused = [
+            ("connections", metrics.dropped_at_accept + metrics.gave_way + metrics.refused_full),
+            ("pending_per_ip", metrics.refused_pending + metrics.dropped_by_address),
+            ("auth_per_minute_per_ip", metrics.refused_attempts),
+            ("connections_per_user", metrics.closes(CloseReason::ConnectionLimit)),
+            ("room_members", metrics.refused_by_room),
+            ("messages_per_minute", metrics.errors(ErrorCode::RateLimited)),
+            ("message_bytes", metrics.closes(CloseReason::MessageTooLarge)),
+            ("outbound_bytes", metrics.slow_consumers),
+            ("pending_input_total", metrics.shed_pending),
+            ("member_input_total", metrics.shed_members),
+            ("outbound_total", metrics.shed_readers),
+            ("work_total", metrics.refused_questions + metrics.crowded_messages),
+            ("late_answers", metrics.late_answers_given_up),
+            ("http_requests", metrics.refused_requests),
+            ("worker_queue", metrics.refused_work),
+            ("admin_connections", metrics.admin_dropped + metrics.admin_gave_way),
+        ];
+        let all = refused.into_iter().chain(self.forgotten_early());
+        all.map(|(limit, count)| (vec![limit.into()], count)).collect()
+    }
+}
+
+fn code(code: u16) -> Cow<'static, str> {
+    code.to_string().into()
+}

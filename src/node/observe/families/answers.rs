@@ -1,0 +1,42 @@
+//! What became of the questions that the application was asked.
+
+use crate::node::Node;
+use crate::node::observe::families::{Family, total};
+
+impl Node {
+    pub(crate) fn answer_families(&self) -> Vec<Family<'_>> {
+        let metrics = &self.metrics;
+        vec![
+            total(
+                "vestibule_repeated_messages_total",
+                "Chat messages that came twice and were answered from memory.",
+                metrics.repeated_messages,
+            ),
+            total(
+                "vestibule_reused_ids_total",
+                "Chat messages under an id that was used for another message: refused.",
+                metrics.reused_ids,
+            ),
+            total(
+                "vestibule_withdrawn_questions_total",
+                "Questions whose work was not begun, as nobody waited for it any more.",
+                metrics.withdrawn_questions,
+            ),
+            total(
+                "vestibule_answers_after_timeout_total",
+                "Answers to messages after their `backend_timeout`, kept for who sends them again.",
+                metrics.answers_after_timeout,
+            ),
+            total(
+                "vestibule_never_answered_total",
+                "Messages that the application began with and did not answer in 10 minutes.",
+                metrics.never_answered,
+            ),
+            total(
+                "vestibule_late_answers_total",
+                "Answers of the application whose question was over.",
+                metrics.late_completions,
+            ),
+        ]
+    }
+}

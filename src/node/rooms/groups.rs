@@ -1,0 +1,255 @@
+//! Who is together: the connections of a room, and the connections of a user.
+//!
+//! A group has a name and a doubly linked list through its members' own places, so joining and
+//! leaving are O(1) and allocate nothing a member: 12 bytes each. A group is there exactly as long
+//! as it has a member. Its name is kept inline up to 23 bytes: 32 bytes a group, and some 8 in the
+//! table that finds it.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use slab::Slab;
+use smol_str::SmolStr;
+
+use crate::id::{Seed, SeededState};
+
+/// No group, no member.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// Named groups of connections; a connection is in one group at most.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    state: SeededState,
+    by_name: HashTable<u32>,
+    groups: Slab<Group>,
+    links: Vec<Link>,
+}
+
+#[derive(Debug)]
+struct Group {
+    name: SmolStr,
+    first: u32,
+    members: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    group: u32,
+    previous: u32,
+    next: u32,
+}
+
+const UNLINKED: Link = Link { group: NONE, previous: NONE, next: NONE };
+
+impl Groups {
+    /// No groups, and room for `members`. The seed keeps peers from choosing names that collide.
+    #[must_use]
+    pub(crate) fn new(seed: &Seed, members: usize) -> Self {
+        Self {
+            state: SeededState::new(seed),
+            // Its slots are filled at random, so all of them are memory soon: for half the members.
+            by_name: HashTable::with_capacity(members / 2),
+            groups: Slab::with_capacity(members),
+            links: Vec::with_capacity(members),
+        }
+    }
+
+    /// How many groups have members.
+    #[must_use]
+    pub(crate) fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Puts `member` into the group of this name, which it makes if need be.
+    pub(crate) fn join(&mut self, member: usize, name: &SmolStr) {
+        self.leave(member);
+        let group = self.find(name).unwrap_or_else(|| self.create(name));
+        if self.links.len() <= member {
+            self.links.resize(member + 1, UNLINKED);
+        }
+        let first = std::mem::replace(&mut self.group(group).first, member as u32);
+        self.group(group).members += 1;
+        if first != NONE {
+            self.link(first).previous = member as u32;
+        }
+        *self.link(member as u32) = Link { group, previous: NONE, next: first };
+    }
+
+    /// Takes `member` out of its group, if it is in one; the last one takes the group along.
+    pub(crate) fn leave(&mut self, member: usize) {
+        let Some(place) = self.links.get_mut(member) else { return };
+        let Link { group, previous, next } = std::mem::replace(place, UNLINKED);
+        if group == NONE {
+            return;
+        }
+        if next != NONE {
+            self.link(next).previous = previous;
+        }
+        if previous == NONE {
+            self.group(group).first = next;
+        } else {
+            self.link(previous).next = next;
+        }
+        self.group(group).members -= 1;
+        if self.group(group).members == 0 {
+            self.remove(group);
+        }
+    }
+
+    /// How many members the group of this name has.
+    #[must_use]
+    pub(crate) fn count(&self, name: &str) -> u32 {
+        let group = self.find(name).and_then(|group| self.groups.get(group as usize));
+        group.map_or(0, |group| group.members)
+    }
+
+    /// The name of the group that `member` is in.
+    #[must_use]
+    pub(crate) fn name_of(&self, member: usize) -> Option<&SmolStr> {
+        let link = self.links.get(member)?;
+        self.groups.get(link.group as usize).map(|group| &group.name)
+    }
+
+    /// The number of the group of this name, which is its own as long as it has members.
+    #[must_use]
+    pub(crate) fn number_of(&self, name: &str) -> Option<u32> {
+        self.find(name)
+    }
+
+    /// How many members the group of this number has.
+    #[must_use]
+    pub(crate) fn size(&self, group: u32) -> usize {
+        self.groups.get(group as usize).map_or(0, |group| group.members as usize)
+    }
+
+    /// The newest member of the group of this number; [`NONE`]: there is none.
+    #[must_use]
+    pub(crate) fn first(&self, group: u32) -> u32 {
+        self.groups.get(group as usize).map_or(NONE, |group| group.first)
+    }
+
+    /// The member that joined before this one; [`NONE`]: it is the oldest.
+    #[must_use]
+    pub(crate) fn next(&self, member: usize) -> u32 {
+        self.links.get(member).map_or(NONE, |link| link.next)
+    }
+
+    /// The number of the group that `member` is in, and who joined that before it.
+    #[must_use]
+    pub(crate) fn place_of(&self, member: usize) -> Option<(u32, u32)> {
+        let link = self.links.get(member).filter(|link| link.group != NONE)?;
+        Some((link.group, link.next))
+    }
+
+    /// All members of the group of this name, the newest first.
+    pub(crate) fn members(&self, name: &str) -> impl Iterator<Item = usize> + '_ {
+        let group = self.find(name).and_then(|group| self.groups.get(group as usize));
+        self.walk(group.map_or(NONE, |group| group.first))
+    }
+
+    /// The others in `member`'s group, the newest first.
+    pub(crate) fn others(&self, member: usize) -> impl Iterator<Item = usize> + '_ {
+        let group = self.links.get(member).and_then(|link| self.groups.get(link.group as usize));
+        self.walk(group.map_or(NONE, |group| group.first)).filter(move |&other| other != member)
+    }
+
+    fn walk(&self, first: u32) -> impl Iterator<Item = usize> + '_ {
+        let existing = |index: u32| (index != NONE).then_some(index as usize);
+        std::iter::successors(existing(first), move |&index| existing(self.links.get(index)?.next))
+    }
+
+    fn find(&self, name: &str) -> Option<u32> {
+        let hash = self.state.hash_one(name);
+        let is_it =
+            |&group: &u32| self.groups.get(group as usize).is_some_and(|group| group.name == name);
+        self.by_name.find(hash, is_it).copied()
+    }
+
+    fn create(&mut self, name: &SmolStr) -> u32 {
+        let group =
+            self.groups.insert(Group { name: name.clone(), first: NONE, members: 0 }) as u32;
+        let Self { state, by_name, groups, .. } = self;
+        let hash_of = |&group: &u32| {
+            groups.get(group as usize).map_or(0, |group| state.hash_one(group.name.as_str()))
+        };
+        by_name.insert_unique(state.hash_one(name.as_str()), group, hash_of);
+        group
+    }
+
+    fn remove(&mut self, group: u32) {
+        let Some(removed) = self.groups.try_remove(group as usize) else { return };
+        let hash = self.state.hash_one(removed.name.as_str());
+        if let Ok(entry) = self.by_name.find_entry(hash, |&other| other == group) {
+            entry.remove();
+        }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "indices are this table's own, never a peer's")]
+    fn link(&mut self, member: u32) -> &mut Link {
+        &mut self.links[member as usize]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "indices are this table's own, never a peer's")]
+    fn group(&mut self, group: u32) -> &mut Group {
+        &mut self.groups[group as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_member_costs_12_bytes_and_a_group_32() {
+        assert_eq!((size_of::<Link>(), size_of::<Group>()), (12, 32));
+    }
+
+    #[test]
+    fn a_group_is_there_as_long_as_it_has_a_member() {
+        let mut groups = Groups::new(&Seed::predictable(1), 0);
+        groups.join(3, &"soup".into());
+        groups.join(5, &"soup".into());
+        assert_eq!(groups.count("soup"), 2);
+        assert_eq!(groups.others(3).collect::<Vec<_>>(), [5]);
+        assert_eq!(groups.name_of(5).map(SmolStr::as_str), Some("soup"));
+        groups.leave(3);
+        groups.leave(3);
+        groups.leave(5);
+        assert!(groups.groups.is_empty() && groups.by_name.is_empty());
+        assert_eq!(groups.name_of(5), None);
+    }
+
+    proptest! {
+        #[test]
+        fn groups_are_a_map_from_member_to_name(
+            steps in prop::collection::vec((0..20_usize, prop::option::of(0..6_u8)), 0..200)
+        ) {
+            let mut groups = Groups::new(&Seed::predictable(7), 0);
+            let mut model = BTreeMap::new();
+            for (member, name) in steps {
+                match name {
+                    Some(name) => {
+                        groups.join(member, &SmolStr::new(name.to_string()));
+                        model.insert(member, name);
+                    }
+                    None => {
+                        groups.leave(member);
+                        model.remove(&member);
+                    }
+                }
+                for name in 0..6_u8 {
+                    let mut members: Vec<_> = groups.members(&name.to_string()).collect();
+                    members.sort_unstable();
+                    let expected: Vec<_> =
+                        model.iter().filter(|(_, n)| **n == name).map(|(m, _)| *m).collect();
+                    prop_assert_eq!(groups.count(&name.to_string()) as usize, expected.len());
+                    prop_assert_eq!(members, expected);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What passes between the node and its driver, as values.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::{fmt, io};
+
+use crate::auth::{SignatureCheck, Signed};
+use crate::id::ConnId;
+use crate::node::app::{Admission, Answer, Job, OrderResult};
+use crate::node::http::message::Response;
+use crate::protocol::CloseReason;
+
+/// What the driver must do. Drained with `poll_action` after each `handle_*`, or once a turn.
+#[derive(Debug)]
+pub enum Action {
+    /// There is output: write it, and say how much went.
+    Flush(ConnId),
+    /// All output has gone and no more will come: shut the write side down, keep reading, so that
+    /// what the peer still sends does not turn into a reset that eats the last answer.
+    Finish(ConnId),
+    /// The connection takes input again: read on what was left in the socket.
+    Resume(ConnId),
+    /// The connection is over: drop the socket. Its id is dead from here on.
+    Close(ConnId),
+    /// Work that blocks: run it on a worker, and bring back its completion.
+    Submit(Command),
+}
+
+/// Which question an answer belongs to. Used once; a late one is dropped and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    pub(crate) index: u32,
+    pub(crate) serial: u32,
+}
+
+/// Whether the work of a question has begun: shared by the node and whoever does the work.
+///
+/// ```text
+/// waiting ──▶ begun        by `begin`, of whoever does the work
+///    └──────▶ withdrawn    by the node: its time is over, or nobody waits for it any more
+/// ```
+///
+/// Exactly one of the two happens, however many threads try. So a message whose sender was told
+/// `backend_timeout` before its work began is not done behind the sender's back, and can be sent
+/// again; and one that had begun is not begun a second time.
+///
+/// A [`Command`] looks after its own flag. An application that answers
+/// [`Held`](super::app::Reply::Held) keeps a clone of the question's flag, and calls
+/// [`begin`](StartFlag::begin) right before the work. Where it keeps none, the node cannot know, and
+/// takes the work for begun.
+#[derive(Clone, Debug, Default)]
+pub struct StartFlag(Arc<AtomicU8>);
+
+const WAITING: u8 = 0;
+const BEGUN: u8 = 1;
+const WITHDRAWN: u8 = 2;
+
+impl StartFlag {
+    /// Begins the work. False: it must not be done, as nobody waits for it, or it has begun already.
+    #[must_use]
+    pub fn begin(&self) -> bool {
+        self.0.compare_exchange(WAITING, BEGUN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Takes the work back. False: it has begun, or was taken back before.
+    pub(crate) fn withdraw(&self) -> bool {
+        self.0.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// It was taken back: the work will never begin.
+    #[cfg(feature = "sim")]
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.0.load(Ordering::Acquire) == WITHDRAWN
+    }
+
+    /// Nothing has happened to it, and nobody else holds it: it can be handed out.
+    pub(crate) fn is_unused(&self) -> bool {
+        !self.is_shared() && self.0.load(Ordering::Acquire) == WAITING
+    }
+
+    /// Somebody else holds it too.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+}
+
+/// Work for a worker.
+#[derive(Debug)]
+pub struct Command {
+    /// Whose question this answers.
+    pub ticket: Ticket,
+    /// The work.
+    pub work: Work,
+    /// The node may have withdrawn the work when its turn comes.
+    pub(crate) start: StartFlag,
+}
+
+/// The work of a [`Command`], by what it answers.
+pub enum Work {
+    /// A signature.
+    Verify(SignatureCheck),
+    /// A join.
+    Join(Job<Admission>),
+    /// A message.
+    Message(Job<Answer>),
+    /// An HTTP request.
+    Request(Job<Response>),
+    /// An operator's order.
+    Order(Job<OrderResult>),
+}
+
+impl Command {
+    /// Runs the work: blocks as long as it does. What the node has withdrawn meanwhile is not run.
+    #[must_use]
+    pub fn run(self) -> Completion {
+        if !self.start.begin() {
+            return Completion { ticket: self.ticket, outcome: Outcome::NotBegun };
+        }
+        let outcome = match self.work {
+            Work::Verify(check) => Outcome::Verified(check.run()),
+            Work::Join(job) => Outcome::Join(job()),
+            Work::Message(job) => Outcome::Message(job()),
+            Work::Request(job) => Outcome::Response(job()),
+            Work::Order(job) => Outcome::Order(job()),
+        };
+        Completion { ticket: self.ticket, outcome }
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Verify(_) => "Verify",
+            Self::Join(_) => "Join",
+            Self::Message(_) => "Message",
+            Self::Request(_) => "Request",
+            Self::Order(_) => "Order",
+        })
+    }
+}
+
+/// An answer that came later.
+#[derive(Debug)]
+pub struct Completion {
+    /// Whose.
+    pub ticket: Ticket,
+    /// What.
+    pub outcome: Outcome,
+}
+
+/// What became of a question.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The claims of a token that is well signed, or what to close with.
+    Verified(Result<Signed, CloseReason>),
+    /// The answer to a join.
+    Join(Admission),
+    /// The answer to a message.
+    Message(Answer),
+    /// The answer to an HTTP request.
+    Response(Response),
+    /// The answer to an operator's order.
+    Order(OrderResult),
+    /// What became of a revocation that was to be stored.
+    Stored(io::Result<()>),
+    /// The work was not begun and never will be: its time was over before its turn came.
+    NotBegun,
+    /// The message's id was used for another message, which the application remembers. Nothing was
+    /// done.
+    UsedId,
+    /// No worker had room for it.
+    Refused,
+    /// Its worker panicked.
+    Panicked,
+}
+
+/// Why a peer is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hangup {
+    /// It ended its side in order: what is queued may still reach it.
+    Eof,
+    /// The connection broke.
+    Reset,
+    /// The driver could not go on with its TLS session.
+    Tls,
+}
+
+/// Why an accepted socket gets no slot: the driver drops it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Every slot is taken, the few that answer `503` included.
+    Full,
+    /// Its address holds too many connections that are pending.
+    Address,
+}
