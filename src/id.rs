@@ -9,6 +9,21 @@ use siphasher::sip128::{self, Hasher128};
 
 use crate::time::UnixTime;
 
+/// A connection's place in the node's tables. It is used again when its connection is gone: what
+/// outlives a call keeps a [`ConnId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Slot(u32);
+
+impl Slot {
+    pub(crate) const fn new(index: u32) -> Self {
+        Self(index)
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// Which connection: a slot of the slab, and the generation of what lives in it.
 ///
 /// A slot is used again after its connection is gone, a generation is not (before 2³² accepts have
@@ -30,6 +45,11 @@ impl ConnId {
     #[must_use]
     pub const fn index(self) -> usize {
         self.index as usize
+    }
+
+    /// The slot, for the node's own tables.
+    pub(crate) const fn slot(self) -> Slot {
+        Slot(self.index)
     }
 
     /// Which of the slot's successive connections.

@@ -75,7 +75,7 @@ pub trait App: Send {
 
     /// Is the bearer token of a request for this path looked at? Where it is not, one that has expired
     /// is no reason to refuse: a client that signs in may send its old one along.
-    fn looks_at_tokens(&self, path: &str) -> bool {
+    fn requires_bearer_check(&self, path: &str) -> bool {
         let _ = path;
         true
     }

@@ -46,8 +46,6 @@ pub(crate) struct Policy {
     pub(crate) work_total: usize,
     /// Late answers that are awaited at once.
     pub(crate) late_answers: usize,
-    /// Signature checks that are with the workers at once.
-    pub(crate) checks_at_once: usize,
     pub(crate) connections_per_user: u32,
     pub(crate) room_members: u32,
     pub(crate) connections: usize,
@@ -128,7 +126,6 @@ impl Policy {
             work_total: or_none(limits.work_total.get()),
             late_answers: limits.late_answers,
             waiting_messages: or_none(limits.waiting_messages as usize),
-            checks_at_once: limits.checks_at_once(),
             connections_per_user: match limits.connections_per_user {
                 0 => u32::MAX,
                 limit => limit,

@@ -348,7 +348,7 @@ impl App for RecipesApp {
         }
     }
 
-    fn looks_at_tokens(&self, path: &str) -> bool {
+    fn requires_bearer_check(&self, path: &str) -> bool {
         !matches!(Route::of(path), Some(Route::Account(_)))
     }
 

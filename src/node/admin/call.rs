@@ -4,9 +4,12 @@ use httparse::Header;
 
 use crate::config::{Origins, Page};
 use crate::node::app::OrderKind;
+use crate::node::connections::connection::Connection;
 use crate::node::gate::head::{self, bearer_of, body_length, has_token, single, values};
 use crate::node::gate::target::Authority;
+use crate::node::http::message::Response;
 use crate::node::http::refusal::Refusal;
+use crate::node::policy::Policy;
 use crate::protocol::MAX_USER_CHARS;
 
 /// A call, as far as its head tells.
@@ -96,10 +99,55 @@ impl<'a> Route<'a> {
     }
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
     /// The answer is written without its body.
     pub(crate) fn is_head(&self) -> bool {
         self.method == "HEAD"
+    }
+
+    /// May this be called, by whoever calls it? With what is called comes the length of the body.
+    ///
+    /// A browser on the operator's own host can be made to call by any page it shows. Such a call
+    /// names its page's `Origin`, and is refused whatever it asks for: nothing here is for pages. An
+    /// old browser's form names none, but a content type that is not JSON's. And a page whose name
+    /// was made to lead to this host (DNS rebinding) is told by that name in `Host`; where there is a
+    /// key, which such a page has not, an operator may call this host by any name.
+    pub(crate) fn judge(
+        &self,
+        policy: &Policy,
+        connection: &Connection,
+    ) -> Result<(Route<'a>, usize), Response> {
+        let is_here = connection.peer().ip().is_loopback() && self.is_for_loopback();
+        if policy.admin_key.is_none() && !is_here {
+            return Err(Response::error(
+                403,
+                "host_not_allowed",
+                "Without admin.key_file this listener answers this host only, by its address or as \
+                 localhost",
+            ));
+        }
+        if self.is_of_page {
+            let message = "Web pages may not call the admin listener";
+            return Err(Response::error(403, "origin_not_allowed", message));
+        }
+        let needs_key = self.route.as_ref().is_none_or(Route::needs_key);
+        if needs_key && let Some(key) = &policy.admin_key {
+            key.check(self.bearer)?;
+        }
+        let Some(route) = &self.route else { return Err(Response::not_found()) };
+        if !route.takes(self.method) {
+            return Err(Response::method_not_allowed(route.allow()));
+        }
+        self.version.map_err(Refusal::response)?;
+        if self.is_of_other_type {
+            let message = "The body's Content-Type must be application/json";
+            return Err(Response::error(415, "unsupported_media_type", message));
+        }
+        let body_length = self.body_length.map_err(Refusal::response)?;
+        if body_length > 0 && !route.is_command() {
+            return Err(Response::error(400, "bad_request", "A body does not belong here"));
+        }
+        Ok((route.clone(), body_length))
     }
 
     /// Is it for this host, named as nobody else can have it named? One that names no host does not

@@ -1,24 +1,18 @@
-//! What an operator can ask for and have done.
+//! What an operator can ask for and have done: a call's route and body, as one operation.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
-use crate::id::ConnId;
-use crate::node::Node;
 use crate::node::admin::call::{Route, decode_user};
-use crate::node::app::{Answer, Json, OrderFault, OrderKind, Publish, Reply, Update};
+use crate::node::app::{Json, OrderFault, OrderKind, Update};
 use crate::node::gate::upgrade::decode_room;
 use crate::node::http::message::Response;
-use crate::node::http::respond::health;
-use crate::node::rooms::deliveries::Delivered;
-use crate::node::work::port::{Ticket, Work};
-use crate::node::work::questions::Kind;
+use crate::node::observe::view::View;
 use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS};
-use crate::time::{Now, Rfc3339};
+use crate::time::Rfc3339;
 
 /// The longest drain: as long as any length that can be configured, 366 days.
 const MAX_DRAIN_SECONDS: f64 = 366.0 * 86_400.0;
@@ -72,148 +66,115 @@ fn user_of(sub: &str) -> Result<String, Response> {
     decode_user(sub).ok_or_else(|| bad_request("The user is not 1 to 256 characters of UTF-8"))
 }
 
-impl Node {
-    /// Does what was called for. `None`: the application will answer.
-    pub(crate) fn carry_out_call(
-        &mut self,
-        now: Now,
-        index: usize,
-        route: &Route<'_>,
-        body: &[u8],
-    ) -> Option<Response> {
-        let done = match route {
-            Route::Health => Ok(health()),
-            Route::Ready => Ok(self.readiness()),
-            Route::Stats => return self.collect(now, index, true),
-            Route::Metrics => return self.collect(now, index, false),
-            Route::Room(id) => room_of(id).map(|room| self.list_room(now, &room)),
-            Route::Connection(id) => Ok(self.explain(now, id)),
-            Route::Ends { query } => self.list_ends(now, query),
-            Route::Publish(id) => {
-                let wished = room_of(id).and_then(|room| Ok((room, announcement(body)?)));
-                match wished {
-                    Ok((room, update)) => return self.publish(now, index, room, &Arc::new(update)),
-                    Err(response) => Err(response),
-                }
-            }
-            Route::Order(kind, sub) => match user_and_nothing(sub, body) {
-                Ok(user) => return self.order_by_call(now, index, *kind, &user),
-                Err(response) => Err(response),
-            },
-            Route::RequireAuth(sub) => user_and_nothing(sub, body)
-                .map(|user| counted("asked", self.require_auth(now, &user))),
-            Route::Drain => object(body).and_then(|wish| self.start_drain(now, &wish)),
-        };
-        Some(done.unwrap_or_else(|response| response))
-    }
+/// What is to be done or told.
+pub(crate) enum Operation<'a> {
+    Health,
+    Ready,
+    /// The counters, as JSON or as Prometheus' text.
+    Collect {
+        is_json: bool,
+    },
+    Room(SmolStr),
+    Connection(&'a str),
+    Ends {
+        query: &'a str,
+    },
+    Publish(SmolStr, Update),
+    /// An order about a user.
+    Order(OrderKind, String),
+    RequireAuth(String),
+    /// A drain of this length, or of the configured one.
+    Drain(Option<Duration>),
+}
 
-    /// Would a newcomer be let in?
-    fn readiness(&self) -> Response {
-        let is_full = self.public_connections() >= self.policy.connections
-            || self.pending() >= self.policy.pending;
-        if self.drain.is_some() {
-            Response::error(503, "draining", "The server takes no new connections")
-        } else if is_full {
-            Response::error(503, "at_capacity", "The server is full")
-        } else {
-            Response::new(200, "application/json", &br#"{"status":"ready"}"#[..])
-        }
+impl<'a> Operation<'a> {
+    /// Reads a call's route and body.
+    ///
+    /// # Errors
+    /// What is answered to a call that is malformed.
+    pub(crate) fn parse(route: &Route<'a>, body: &[u8]) -> Result<Self, Response> {
+        Ok(match *route {
+            Route::Health => Self::Health,
+            Route::Ready => Self::Ready,
+            Route::Stats => Self::Collect { is_json: true },
+            Route::Metrics => Self::Collect { is_json: false },
+            Route::Room(id) => Self::Room(room_of(id)?),
+            Route::Connection(id) => Self::Connection(id),
+            Route::Ends { query } => Self::Ends { query },
+            Route::Publish(id) => Self::Publish(room_of(id)?, announcement(body)?),
+            Route::Order(kind, sub) => Self::Order(kind, user_and_nothing(sub, body)?),
+            Route::RequireAuth(sub) => Self::RequireAuth(user_and_nothing(sub, body)?),
+            Route::Drain => Self::Drain(drain_length(body)?),
+        })
     }
+}
 
-    /// Who is in a room, the last to come first. O(connections in it), each of which costs less
-    /// than to hand it a message of the room.
-    fn list_room(&self, now: Now, room: &str) -> Response {
-        #[derive(Serialize)]
-        struct Member<'a> {
-            id: String,
-            user_id: &'a str,
-            since: Rfc3339,
-        }
-        #[derive(Serialize)]
-        struct Listed<'a> {
-            room: &'a str,
-            connections: Vec<Member<'a>>,
-        }
-        let member = |index: usize| {
-            let connection = self.connections.get(index)?;
-            Some(Member {
-                id: self.id_of(index).to_string(),
-                user_id: self.users.name_of(index)?,
-                since: now.unix_when(connection.session.in_since(now.monotonic)?).to_rfc3339(),
-            })
-        };
-        let connections = self.rooms.members(room).filter_map(member).collect();
-        Response::json(200, &Listed { room, connections })
-    }
+fn drain_length(body: &[u8]) -> Result<Option<Duration>, Response> {
+    let DrainWish { seconds } = object(body)?;
+    seconds
+        .map(|seconds| {
+            let is_within = (0.0..=MAX_DRAIN_SECONDS).contains(&seconds);
+            is_within
+                .then(|| Duration::from_secs_f64(seconds))
+                .ok_or_else(|| bad_request("`seconds` must be 0 to 31622400, 366 days"))
+        })
+        .transpose()
+}
 
-    fn start_drain(&mut self, now: Now, wish: &DrainWish) -> Result<Response, Response> {
-        let length = match wish.seconds {
-            None => self.policy.drain,
-            Some(seconds) if (0.0..=MAX_DRAIN_SECONDS).contains(&seconds) => {
-                Duration::from_secs_f64(seconds)
-            }
-            Some(_) => return Err(bad_request("`seconds` must be 0 to 31622400, 366 days")),
-        };
-        let remaining = self.drain(now, length);
-        log::info!("an operator drains: {remaining} connections within {length:?}");
-        Ok(counted_with(202, "connections", remaining))
+/// Would a new connection be let in?
+pub(crate) fn readiness(node: View<'_>) -> Response {
+    let View { cx, connections, gate, .. } = node;
+    let is_full =
+        connections.public() >= cx.policy.connections || connections.pending() >= cx.policy.pending;
+    if gate.drain.is_some() {
+        Response::error(503, "draining", "The server takes no new connections")
+    } else if is_full {
+        Response::error(503, "at_capacity", "The server is full")
+    } else {
+        Response::new(200, "application/json", &br#"{"status":"ready"}"#[..])
     }
+}
 
-    /// Asks the application first, which may want to store it.
-    fn publish(
-        &mut self,
-        now: Now,
-        index: usize,
-        room: SmolStr,
-        update: &Arc<Update>,
-    ) -> Option<Response> {
-        let ticket = self.questions.issue();
-        let start = self.questions.start();
-        let publish = Publish { ticket, start, now: now.unix, room: &room, update };
-        let work = match self.app.on_publish(&publish) {
-            Reply::Now(answer) => return Some(self.published(now, &room, answer)),
-            Reply::Later(job) => Some(Work::Message(job)),
-            Reply::Held => None,
-        };
-        self.await_response(now, index, ticket, (Kind::Publish { room }, 0), work);
-        None
+/// The connections of a room, the last to come first. O(connections in it), each of which costs less
+/// than to hand it a message of the room.
+pub(crate) fn list_room(node: View<'_>, room: &str) -> Response {
+    #[derive(Serialize)]
+    struct Member<'a> {
+        id: String,
+        user_id: &'a str,
+        since: Rfc3339,
     }
+    #[derive(Serialize)]
+    struct Listed<'a> {
+        room: &'a str,
+        connections: Vec<Member<'a>>,
+    }
+    let View { cx, connections, rooms, .. } = node;
+    let member = |slot| {
+        let since = connections.get(slot)?.session.in_since(cx.now.monotonic)?;
+        Some(Member {
+            id: connections.id_of(slot).to_string(),
+            user_id: rooms.users.name_of(slot)?,
+            since: cx.now.unix_when(since).to_rfc3339(),
+        })
+    };
+    let connections = rooms.rooms.members(room).filter_map(member).collect();
+    Response::json(200, &Listed { room, connections })
+}
 
-    /// The application has taken an announcement, or not: the room hears it.
-    fn published(&mut self, now: Now, room: &str, answer: Answer) -> Response {
-        match answer {
-            Ok(update) => {
-                let frame = self.update(now, &update, None);
-                let delivered = self.fan_out(now, room, None, frame, Delivered::Update);
-                counted("delivered", delivered)
-            }
-            Err(error) => {
-                let status = match error {
-                    ErrorCode::BackendUnavailable => 503,
-                    ErrorCode::BackendTimeout => 504,
-                    ErrorCode::InvalidMessage => 400,
-                    _ => 500,
-                };
-                Response::error(status, error.as_str(), error.message())
-            }
-        }
-    }
-
-    /// The same, later. The room hears it though the operator may have hung up.
-    pub(crate) fn published_later(
-        &mut self,
-        now: Now,
-        asker: ConnId,
-        ticket: Ticket,
-        room: &str,
-        answer: Answer,
-    ) {
-        let response = self.published(now, room, answer);
-        if self.awaits_response(asker, ticket) {
-            self.write_response(now, asker.index(), &response);
-            self.resume(now, asker.index(), true);
-        }
-    }
+/// What is answered to an announcement: for how many it was, or why it was refused.
+pub(crate) fn published(delivered: Result<usize, ErrorCode>) -> Response {
+    let error = match delivered {
+        Ok(count) => return counted("delivered", count),
+        Err(error) => error,
+    };
+    let status = match error {
+        ErrorCode::BackendUnavailable => 503,
+        ErrorCode::BackendTimeout => 504,
+        ErrorCode::InvalidMessage => 400,
+        _ => 500,
+    };
+    Response::error(status, error.as_str(), error.message())
 }
 
 fn user_and_nothing(sub: &str, body: &[u8]) -> Result<String, Response> {
@@ -234,11 +195,13 @@ fn announcement(body: &[u8]) -> Result<Update, Response> {
     Ok(Update { content: content.into(), recipe_data, history: None, broadcast: true })
 }
 
-fn counted(what: &'static str, count: usize) -> Response {
+/// How many of something there were, as `{"what":count}`.
+pub(crate) fn counted(what: &'static str, count: usize) -> Response {
     counted_with(200, what, count)
 }
 
-fn counted_with(status: u16, what: &'static str, count: usize) -> Response {
+/// The same with this status.
+pub(crate) fn counted_with(status: u16, what: &'static str, count: usize) -> Response {
     Response::new(status, "application/json", format!("{{\"{what}\":{count}}}").into_bytes())
 }
 

@@ -4,12 +4,12 @@ use serde::Serialize;
 use smol_str::SmolStr;
 
 use crate::id::ConnId;
-use crate::node::Node;
 use crate::node::admin::call::decode_text;
 use crate::node::connections::connection::{Connection, peer_text};
 use crate::node::http::message::Response;
 use crate::node::observe::close_advice;
 use crate::node::observe::close_history::{Account, End, Ending, Unanswered, cut};
+use crate::node::observe::view::View;
 use crate::node::work::port::Hangup;
 use crate::protocol::Fault;
 use crate::time::{Instant, Now, Rfc3339, UnixTime};
@@ -74,55 +74,54 @@ struct Listed<'a> {
     now: Rfc3339,
 }
 
-impl Node {
-    /// One connection by its id, which is in the 101 and in the log. O(ends that are remembered).
-    pub(crate) fn explain(&self, now: Now, id: &str) -> Response {
-        let Ok(id) = id.parse::<ConnId>() else {
-            let message = "The id is malformed: it is in the 101's X-Connection-Id and in the log's \
-                           `connection=`, such as 0000002a-000007";
-            return Response::error(400, "bad_request", message);
-        };
-        let moment = Some(now.unix.to_rfc3339());
-        if let Some(end) = self.ends.find(id) {
-            return Response::json(200, &Told { now: moment, ..told_of_end(end) });
-        }
-        let alive = self.find(id).filter(|connection| !connection.is_admin);
-        if let Some(connection) = alive
-            && let Some(account) = self.account_of(now, id.index())
-        {
-            let live = Some(live(now, connection));
-            let state = account.phase.name();
-            return Response::json(200, &Told { live, now: moment, ..told(&account, state) });
-        }
-        let capacity = self.ends.capacity();
-        let message = format!(
-            "There is no such connection: it never was, or its end is forgotten. The last \
-             {capacity} ends of members are remembered, and the last {capacity} others \
-             (limits.recent_ends)"
-        );
-        Response::error(404, "not_found", &message)
+/// One connection by its id, which is in the 101 and in the log. `account`: what is known of it while
+/// it lives. O(ends that are remembered).
+pub(crate) fn explain(node: View<'_>, id: &str) -> Response {
+    let View { cx, connections, rooms, .. } = node;
+    let Ok(id) = id.parse::<ConnId>() else {
+        let message = "The id is malformed: it is in the 101's X-Connection-Id and in the log's \
+                       `connection=`, such as 0000002a-000007";
+        return Response::error(400, "bad_request", message);
+    };
+    let moment = Some(cx.now.unix.to_rfc3339());
+    if let Some(end) = cx.history.find(id) {
+        return Response::json(200, &Told { now: moment, ..told_of_end(end) });
     }
+    if let Some(connection) = connections.find(id).filter(|connection| !connection.is_admin) {
+        let (user, room) = (rooms.users.name_of(id.slot()), rooms.rooms.name_of(id.slot()));
+        let account = Account::of(cx.now, id, connection, user, room);
+        let live = Some(live(cx.now, connection));
+        let state = account.phase.name();
+        return Response::json(200, &Told { live, now: moment, ..told(&account, state) });
+    }
+    let capacity = cx.history.capacity();
+    let message = format!(
+        "There is no such connection: it never was, or its end is forgotten. The last \
+         {capacity} ends of members are remembered, and the last {capacity} others \
+         (limits.recent_ends)"
+    );
+    Response::error(404, "not_found", &message)
+}
 
-    /// The last ends, the latest first, as `query` selects them. O(ends that are remembered).
-    pub(crate) fn list_ends(&self, now: Now, query: &str) -> Result<Response, Response> {
-        let wish = Wish::of(query).map_err(|text| Response::error(400, "bad_request", text))?;
-        let ends = self.ends.newest().filter(|end| wish.fits(&end.account));
-        let ends = ends.take(wish.limit).map(told_of_end).collect();
-        let (remembered, now) = (self.ends.capacity(), now.unix.to_rfc3339());
-        Ok(Response::json(200, &Listed { remembered, ends, now }))
-    }
+/// The last ends, the latest first, as `query` selects them. O(ends that are remembered).
+pub(crate) fn list_ends(node: View<'_>, query: &str) -> Result<Response, Response> {
+    let (history, now) = (&node.cx.history, node.cx.now.unix.to_rfc3339());
+    let filter = Filter::of(query).map_err(|text| Response::error(400, "bad_request", text))?;
+    let ends = history.newest().filter(|end| filter.fits(&end.account));
+    let ends = ends.take(filter.limit).map(told_of_end).collect();
+    Ok(Response::json(200, &Listed { remembered: history.capacity(), ends, now }))
 }
 
 /// Which ends are asked for.
-struct Wish {
+struct Filter {
     limit: usize,
     user: Option<SmolStr>,
     address: Option<std::net::IpAddr>,
 }
 
-impl Wish {
+impl Filter {
     fn of(query: &str) -> Result<Self, &'static str> {
-        let mut wish = Self { limit: LISTED, user: None, address: None };
+        let mut filter = Self { limit: LISTED, user: None, address: None };
         let mut seen = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -130,12 +129,12 @@ impl Wish {
             match name {
                 "limit" => {
                     let limit = value.parse().ok().filter(|limit| (1..=MAX_LISTED).contains(limit));
-                    wish.limit = limit.ok_or("`limit` must be 1 to 1000")?;
+                    filter.limit = limit.ok_or("`limit` must be 1 to 1000")?;
                 }
-                "user" => wish.user = Some(cut(&SmolStr::new(value))),
+                "user" => filter.user = Some(cut(&SmolStr::new(value))),
                 "address" => {
                     let address = value.parse().map_err(|_| "`address` must be an IP address")?;
-                    wish.address = Some(address);
+                    filter.address = Some(address);
                 }
                 _ => return Err("`limit`, `user` and `address` are all there is to ask for"),
             }
@@ -144,7 +143,7 @@ impl Wish {
             }
             seen.push(name);
         }
-        Ok(wish)
+        Ok(filter)
     }
 
     fn fits(&self, account: &Account) -> bool {

@@ -5,6 +5,8 @@
 //! place, once: 16 bytes. The heaviest is the front of the highest list that has somebody in it: no
 //! other holds twice as much, and of those who hold as much none has done so for longer.
 
+use crate::id::Slot;
+
 /// Powers of two: what is held fits into 32 bits.
 const CLASSES: usize = 33;
 const LISTS: usize = 2 * CLASSES;
@@ -15,9 +17,9 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     /// Not authenticated: not yet, or not any more.
-    Strangers,
+    Pending,
     /// In a room.
-    Members,
+    Authenticated,
 }
 
 /// One budget's holders, by the index of their slot in the slab.
@@ -64,13 +66,14 @@ impl Budget {
         self.occupied == [0; 2]
     }
 
-    /// Does `index` hold anything?
-    pub(crate) fn has(&self, index: usize) -> bool {
-        self.places.get(index).is_some_and(|place| place.list != NONE)
+    /// Does `slot` hold anything?
+    pub(crate) fn has(&self, slot: Slot) -> bool {
+        self.places.get(slot.index()).is_some_and(|place| place.list != NONE)
     }
 
-    /// From here on `index` holds `bytes`, and belongs to this side; 0: nothing.
-    pub(crate) fn set(&mut self, index: usize, side: Side, bytes: usize) {
+    /// From here on `slot` holds `bytes`, and belongs to this side; 0: nothing.
+    pub(crate) fn set(&mut self, slot: Slot, side: Side, bytes: usize) {
+        let index = slot.index();
         if self.places.len() <= index {
             if bytes == 0 {
                 return;
@@ -95,10 +98,10 @@ impl Budget {
     }
 
     /// Who of this side holds most, within a factor of two; of those, who has done so for longest.
-    pub(crate) fn heaviest(&self, side: Side) -> Option<usize> {
+    pub(crate) fn heaviest(&self, side: Side) -> Option<Slot> {
         let occupied = *self.occupied.get(side as usize)?;
         let class = occupied.checked_ilog2()? as usize;
-        self.fronts.get(side as usize * CLASSES + class).map(|&index| index as usize)
+        self.fronts.get(side as usize * CLASSES + class).map(|&front| Slot::new(front))
     }
 
     fn count(&mut self, list: u32, change: impl FnOnce(usize) -> usize) {
@@ -107,8 +110,8 @@ impl Budget {
         }
     }
 
-    fn unlink(&mut self, index: usize) {
-        let Some(place) = self.places.get_mut(index) else { return };
+    fn unlink(&mut self, slot: usize) {
+        let Some(place) = self.places.get_mut(slot) else { return };
         let Place { list, previous, next, .. } = *place;
         if list == NONE {
             return;
@@ -124,19 +127,19 @@ impl Budget {
         }
     }
 
-    fn link(&mut self, index: usize, list: u32) {
+    fn link(&mut self, slot: usize, list: u32) {
         if list == NONE {
             return;
         }
         let back = self.backs.get(list as usize).copied().unwrap_or(NONE);
-        if let Some(place) = self.places.get_mut(index) {
+        if let Some(place) = self.places.get_mut(slot) {
             (place.list, place.previous) = (list, back);
         }
         match self.places.get_mut(back as usize) {
-            Some(place) => place.next = index as u32,
-            None => self.set_front(list, index as u32),
+            Some(place) => place.next = slot as u32,
+            None => self.set_front(list, slot as u32),
         }
-        self.set_back(list, index as u32);
+        self.set_back(list, slot as u32);
     }
 
     fn set_front(&mut self, list: u32, index: u32) {
@@ -172,31 +175,31 @@ mod tests {
     fn of_those_who_hold_as_much_the_oldest_is_the_heaviest() {
         let mut budget = Budget::default();
         for index in [3, 1, 2] {
-            budget.set(index, Side::Strangers, 100 + index);
+            budget.set(Slot::new(index), Side::Pending, 100 + index as usize);
         }
-        budget.set(7, Side::Members, 1_000);
-        assert_eq!(budget.heaviest(Side::Strangers), Some(3));
-        budget.set(2, Side::Strangers, 300);
-        assert_eq!(budget.heaviest(Side::Strangers), Some(2));
-        budget.set(2, Side::Members, 300);
-        budget.set(3, Side::Strangers, 0);
-        assert_eq!(budget.heaviest(Side::Strangers), Some(1));
-        assert_eq!(budget.heaviest(Side::Members), Some(7));
-        assert_eq!((budget.total(Side::Strangers), budget.total(Side::Members)), (101, 1_300));
+        budget.set(Slot::new(7), Side::Authenticated, 1_000);
+        assert_eq!(budget.heaviest(Side::Pending), Some(Slot::new(3)));
+        budget.set(Slot::new(2), Side::Pending, 300);
+        assert_eq!(budget.heaviest(Side::Pending), Some(Slot::new(2)));
+        budget.set(Slot::new(2), Side::Authenticated, 300);
+        budget.set(Slot::new(3), Side::Pending, 0);
+        assert_eq!(budget.heaviest(Side::Pending), Some(Slot::new(1)));
+        assert_eq!(budget.heaviest(Side::Authenticated), Some(Slot::new(7)));
+        assert_eq!((budget.total(Side::Pending), budget.total(Side::Authenticated)), (101, 1_300));
     }
 
     proptest! {
         #[test]
         fn it_is_a_list_of_who_holds_what(
-            changes in prop::collection::vec((0_usize..12, any::<bool>(), 0_usize..5_000), 0..200),
+            changes in prop::collection::vec((0_u32..12, any::<bool>(), 0_usize..5_000), 0..200),
         ) {
             let mut budget = Budget::default();
             // Who, on which side, how much, and since when in that class.
-            let mut model: Vec<(usize, Side, usize, usize)> = Vec::new();
+            let mut model: Vec<(u32, Side, usize, usize)> = Vec::new();
             let class = |bytes: usize| bytes.ilog2();
             for (step, (index, is_member, bytes)) in changes.into_iter().enumerate() {
-                let side = if is_member { Side::Members } else { Side::Strangers };
-                budget.set(index, side, bytes);
+                let side = if is_member { Side::Authenticated } else { Side::Pending };
+                budget.set(Slot::new(index), side, bytes);
                 let old = model.iter().position(|entry| entry.0 == index).map(|at| model.remove(at));
                 if bytes > 0 {
                     let since = match old {
@@ -206,14 +209,14 @@ mod tests {
                     };
                     model.push((index, side, bytes, since));
                 }
-                prop_assert_eq!(budget.has(index), bytes > 0);
+                prop_assert_eq!(budget.has(Slot::new(index)), bytes > 0);
                 prop_assert_eq!(budget.is_empty(), model.is_empty());
-                for side in [Side::Strangers, Side::Members] {
+                for side in [Side::Pending, Side::Authenticated] {
                     let of_side = || model.iter().filter(|entry| entry.1 == side);
                     let total: usize = of_side().map(|entry| entry.2).sum();
                     prop_assert_eq!(budget.total(side), total);
                     let first = of_side().max_by_key(|entry| (class(entry.2), usize::MAX - entry.3));
-                    prop_assert_eq!(budget.heaviest(side), first.map(|entry| entry.0));
+                    prop_assert_eq!(budget.heaviest(side), first.map(|entry| Slot::new(entry.0)));
                 }
             }
         }

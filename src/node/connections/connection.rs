@@ -1,22 +1,19 @@
 //! A connection: bytes without policy.
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use smol_str::SmolStr;
 
 use crate::auth::Address;
+use crate::config::memory::HOLDER_BYTES;
+use crate::node::connections::budget::Side;
 use crate::node::connections::frame::Decoder;
-use crate::node::connections::moment::{Later, Moment};
+use crate::node::connections::moment::{CoarseDelta, CoarseInstant};
 use crate::node::connections::outbox::Outbox;
-use crate::node::connections::session::{Clocks, Phase, Session};
-use crate::node::gate::checks::PendingCheck;
-use crate::node::gate::user_limit::PendingPlace;
-use crate::node::http::message::Form;
-use crate::node::http::request::PendingRequest;
+use crate::node::connections::session::{Phase, Session};
+use crate::node::connections::waiting::{PendingRequest, Waiting};
 use crate::node::policy::Policy;
-use crate::node::work::port::Ticket;
-use crate::time::{Instant, UnixTime};
+use crate::time::Instant;
 
 /// What is kept for each connection, whatever it does: 120 bytes, which is also what a pending one
 /// costs beside its 16 bytes in the wheel, its room's name and the driver's socket.
@@ -32,19 +29,19 @@ pub(crate) struct Connection {
     peer_ip: Ipv6Addr,
     peer_port: u16,
     pub(crate) generation: u32,
-    pub(crate) accepted: Moment,
+    pub(crate) accepted: CoarseInstant,
     /// Messages that came, the `auth` among them.
     pub(crate) messages: u32,
     /// When it became a WebSocket, from the accept on.
-    pub(crate) upgraded: Later,
+    pub(crate) upgraded: CoarseDelta,
     /// What follows when the outbox is empty.
-    pub(crate) afterwards: Afterwards,
+    pub(crate) after_flush: AfterFlush,
     /// A flush is on the list of actions already.
     pub(crate) is_flush_queued: bool,
     /// The bytes cannot be understood any more, or need not be: they are passed over.
-    pub(crate) is_deaf: bool,
+    pub(crate) discards_input: bool,
     /// The driver is told to drop the socket; nothing reaches it any more.
-    pub(crate) is_over: bool,
+    pub(crate) is_closed: bool,
     /// It is one of the HTTP requests that are counted.
     pub(crate) is_request: bool,
     /// It is one of its address's pending connections.
@@ -57,7 +54,7 @@ pub(crate) struct Connection {
 
 /// What the driver does when everything is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Afterwards {
+pub(crate) enum AfterFlush {
     /// Nothing: the connection goes on, or waits for the peer's close frame.
     Nothing,
     /// The time to authenticate begins: the 101 is out.
@@ -66,125 +63,6 @@ pub(crate) enum Afterwards {
     Finish,
     /// The TCP connection ends.
     Close,
-}
-
-/// What waits for an answer of the application.
-#[derive(Debug, Default)]
-pub(crate) struct Waiting {
-    /// The `auth` whose signature is checked.
-    pub(crate) check: Option<PendingCheck>,
-    /// The `auth` that waits until its user has a place.
-    pub(crate) place: Option<Box<PendingPlace>>,
-    /// The join that the application is asked for.
-    pub(crate) join: Option<PendingJoin>,
-    /// The message that it is asked about.
-    pub(crate) message: Option<PendingMessage>,
-    /// The HTTP request that is not answered.
-    pub(crate) request: Option<PendingRequest>,
-    /// How it will be answered; `None`: as any other.
-    pub(crate) form: Option<Form>,
-    /// An `auth` that came while another is checked, or with the application.
-    pub(crate) auth: Option<Box<str>>,
-    /// Texts that came meanwhile, in order.
-    texts: VecDeque<Box<str>>,
-    /// What they take.
-    text_bytes: usize,
-    /// Its place among those who wait until the application is asked less is taken.
-    pub(crate) is_in_crowd: bool,
-    /// Until when its first text waits there; `None`: it waits for something else, if at all.
-    pub(crate) crowd_until: Option<Instant>,
-    /// Its place among those who wait until less is on its way in their room is taken.
-    pub(crate) is_behind_room: bool,
-}
-
-impl Waiting {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.check.is_none()
-            && self.place.is_none()
-            && self.join.is_none()
-            && self.message.is_none()
-            && self.request.is_none()
-            && self.form.is_none()
-            && self.auth.is_none()
-            && self.texts.is_empty()
-            && !self.is_in_crowd
-            && !self.is_behind_room
-    }
-
-    /// Puts a text behind the others.
-    pub(crate) fn push(&mut self, text: &str) {
-        self.text_bytes += weight(text);
-        self.texts.push_back(text.into());
-    }
-
-    /// Takes the first text out.
-    pub(crate) fn pop(&mut self) -> Option<Box<str>> {
-        let text = self.texts.pop_front()?;
-        self.crowd_until = None;
-        self.text_bytes = self.text_bytes.saturating_sub(weight(&text));
-        Some(text)
-    }
-
-    /// How many bytes the first text has.
-    pub(crate) fn next_bytes(&self) -> Option<usize> {
-        self.texts.front().map(|text| text.len())
-    }
-
-    /// How many texts wait.
-    pub(crate) fn texts(&self) -> usize {
-        self.texts.len()
-    }
-
-    /// Does a text wait?
-    pub(crate) fn has_texts(&self) -> bool {
-        !self.texts.is_empty()
-    }
-
-    /// Bytes that wait. O(1).
-    pub(crate) fn kept_bytes(&self) -> usize {
-        let auth = self.auth.as_ref().map_or(0, |auth| auth.len());
-        let place = self.place.as_ref().map_or(0, |place| place.kept_bytes());
-        let check = self.check.as_ref().map_or(0, PendingCheck::kept_bytes);
-        self.text_bytes + auth + place + check
-    }
-}
-
-/// What a text takes, with its place in the queue.
-fn weight(text: &str) -> usize {
-    text.len() + 2 * size_of::<Box<str>>()
-}
-
-/// A message whose answer is not there yet.
-#[derive(Debug)]
-pub(crate) struct PendingMessage {
-    pub(crate) ticket: Ticket,
-    /// The message's id.
-    pub(crate) request_id: SmolStr,
-    /// The application has until then.
-    pub(crate) answer_by: Instant,
-}
-
-/// An accepted `auth` whose room is not open yet.
-#[derive(Debug)]
-pub(crate) struct PendingJoin {
-    pub(crate) ticket: Ticket,
-    /// The `auth` message's id; `None`: the token came with the request.
-    pub(crate) request_id: Option<SmolStr>,
-    pub(crate) clocks: Clocks,
-    pub(crate) expires_at: UnixTime,
-    /// What is remembered of the `auth`, to be taken back when the join fails.
-    pub(crate) reserved: Reserved,
-}
-
-/// What an accepted `auth` has put into the replay set.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reserved {
-    /// The message's hash; `None`: the token came with the request.
-    pub(crate) message: Option<u64>,
-    /// The token id's, where it is single-use: as used by somebody, and as this connection's.
-    pub(crate) token_id: Option<(u64, u64)>,
-    /// Until then.
-    pub(crate) until: UnixTime,
 }
 
 impl Connection {
@@ -201,13 +79,13 @@ impl Connection {
             },
             peer_port: peer.port(),
             generation,
-            accepted: Moment::of(now),
+            accepted: CoarseInstant::of(now),
             messages: 0,
-            upgraded: Later::NOT_YET,
-            afterwards: Afterwards::Nothing,
+            upgraded: CoarseDelta::NOT_YET,
+            after_flush: AfterFlush::Nothing,
             is_flush_queued: false,
-            is_deaf: false,
-            is_over: false,
+            discards_input: false,
+            is_closed: false,
             is_request: false,
             is_counted: false,
             awaits_client: false,
@@ -241,7 +119,7 @@ impl Connection {
 
     /// The nearest of its deadlines.
     pub(crate) fn next_deadline(&self, policy: &Policy) -> Instant {
-        self.session.next_deadline(policy).min(self.answer_by()).min(self.crowd_until())
+        self.session.next_deadline(policy).min(self.answer_by()).min(self.backlog_until())
     }
 
     /// When the token runs out that it is in with, or on its way in.
@@ -262,8 +140,8 @@ impl Connection {
     }
 
     /// When the time of a message is over that waits until the application is asked less.
-    pub(crate) fn crowd_until(&self) -> Instant {
-        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.crowd_until);
+    pub(crate) fn backlog_until(&self) -> Instant {
+        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.backlog_until);
         waiting.unwrap_or(Instant::NEVER)
     }
 
@@ -306,6 +184,27 @@ impl Connection {
     /// make it a slow consumer. Many short requests that come at once may have long answers.
     pub(crate) fn owes_output(&self, policy: &Policy) -> bool {
         policy.outbound_bytes != 0 && self.outbox.weight() > policy.outbound_bytes / 2
+    }
+
+    /// How many of the frames that are queued first must go out, whatever is dropped: without the 101
+    /// no client would understand what comes behind it.
+    pub(crate) fn needed_frames(&self) -> usize {
+        usize::from(self.after_flush == AfterFlush::Clock)
+    }
+
+    /// What it has sent and is not finished or not answered: bytes of memory, not of messages;
+    /// `buffered` of them are kept by the driver. O(1).
+    pub(crate) fn held_input(&self, buffered: usize) -> usize {
+        let waiting = self.waiting.as_ref().map(|waiting| waiting.kept_bytes());
+        match self.decoder.held_bytes() + buffered + waiting.unwrap_or(0) {
+            0 => 0,
+            held => HOLDER_BYTES + held,
+        }
+    }
+
+    /// Whose budgets it counts towards.
+    pub(crate) fn side(&self) -> Side {
+        if self.session.phase().is_authenticated() { Side::Authenticated } else { Side::Pending }
     }
 
     /// Gives the memory of `waiting` back when nothing waits.

@@ -11,9 +11,9 @@ const STEP_MICROS: u64 = 10_000;
 ///
 /// 32 bits of them tell 497 days apart. A connection that is older than that seems younger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Moment(pub(crate) u32);
+pub(crate) struct CoarseInstant(pub(crate) u32);
 
-impl Moment {
+impl CoarseInstant {
     pub(crate) fn of(instant: Instant) -> Self {
         Self((instant.as_micros() / STEP_MICROS) as u32)
     }
@@ -28,14 +28,14 @@ impl Moment {
 
 /// How long after a moment something was: up to 10 minutes, and then "10 minutes or more".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Later(u16);
+pub(crate) struct CoarseDelta(u16);
 
-impl Later {
+impl CoarseDelta {
     /// It was not yet.
     pub(crate) const NOT_YET: Self = Self(u16::MAX);
 
-    pub(crate) fn from(moment: Moment, now: Instant) -> Self {
-        let steps = Moment::of(now).0.wrapping_sub(moment.0);
+    pub(crate) fn from(moment: CoarseInstant, now: Instant) -> Self {
+        let steps = CoarseInstant::of(now).0.wrapping_sub(moment.0);
         Self(u16::try_from(steps).unwrap_or(u16::MAX).min(u16::MAX - 1))
     }
 
@@ -58,7 +58,7 @@ mod tests {
             let then = Instant::from_micros(days * DAY_MICROS + 123_456_789);
             for later in [0, 9_999, 60 * 1_000_000, 496 * DAY_MICROS] {
                 let now = then + Duration::from_micros(later);
-                let found = Moment::of(then).before(now);
+                let found = CoarseInstant::of(then).before(now);
                 assert_eq!(found.as_micros(), days * DAY_MICROS + 123_450_000);
             }
         }
@@ -67,15 +67,15 @@ mod tests {
     #[test]
     fn what_came_later_keeps_the_order() {
         let then = Instant::from_micros(19_999);
-        let moment = Moment::of(then);
+        let moment = CoarseInstant::of(then);
         let after = |micros| {
             let now = then + Duration::from_micros(micros);
-            Later::from(moment, now).since(moment.before(now)).map(Instant::as_micros)
+            CoarseDelta::from(moment, now).since(moment.before(now)).map(Instant::as_micros)
         };
         assert_eq!(after(0), Some(10_000));
         assert_eq!(after(1), Some(20_000));
         assert_eq!(after(3_000_000), Some(3_010_000));
         assert_eq!(after(DAY_MICROS), Some(10_000 + 655_340_000));
-        assert_eq!(Later::NOT_YET.since(then), None);
+        assert_eq!(CoarseDelta::NOT_YET.since(then), None);
     }
 }

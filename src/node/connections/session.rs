@@ -24,7 +24,7 @@ pub(crate) use self::clocks::Clocks;
 use self::flags::Flags;
 pub use self::phase::Phase;
 use self::pings::Pings;
-use crate::node::connections::moment::Moment;
+use crate::node::connections::moment::CoarseInstant;
 use crate::node::policy::Policy;
 use crate::protocol::{
     ClientMessage, CloseReason, ErrorCode, Fault, MAX_INVALID_IN_A_ROW, MAX_UNANSWERED_PINGS,
@@ -89,7 +89,7 @@ pub(crate) struct Session {
     chat_used_until: Instant,
     /// The second since which `unasked_auths` and `refused` count: one minute for both.
     counted_since: u32,
-    /// In the room: when it came there, as a [`Moment`]. Before: when the 101 was sent, as the low
+    /// In the room: when it came there, as a [`CoarseInstant`]. Before: when the 101 was sent, as the low
     /// 32 bits of its microseconds, which tell 71 minutes apart.
     moment: u32,
 }
@@ -147,12 +147,12 @@ impl Session {
     }
 
     /// An HTTP request has gone a step further: its phase ends then.
-    pub(crate) fn ends_by(&mut self, deadline: Instant) {
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
         self.deadline = deadline;
     }
 
     /// It is out.
-    pub(crate) fn said(&mut self, now: Instant) {
+    pub(crate) fn response_sent(&mut self, now: Instant) {
         self.deadline = self.deadline.min(now + LINGER);
     }
 
@@ -174,7 +174,7 @@ impl Session {
         let since_101 = (now.as_micros() as u32).wrapping_sub(self.moment);
         let is_first = !self.phase.is_authenticated();
         if is_first {
-            self.moment = Moment::of(now).0;
+            self.moment = CoarseInstant::of(now).0;
         }
         if !is_first {
             self.flags.set(Flags::RENEWED, true);
@@ -209,7 +209,7 @@ impl Session {
     }
 
     /// Something came: the peer is alive.
-    pub(crate) fn seen(&mut self, now: Instant) {
+    pub(crate) fn touch(&mut self, now: Instant) {
         self.last_seen = now;
         self.pings.answer();
     }

@@ -1,185 +1,141 @@
 //! Signature checks that take long: one for a connection, a few at once, on the driver's workers.
 //!
 //! While its `auth` is checked a connection stays in the phase it is in, and so does its deadline.
-//! Few are submitted at once, so that a storm of newcomers leaves the workers' queue to the work of
-//! the application; the others wait here in their order, members first. One that finds no room in
-//! the queue waits too: when a completion comes, there is some.
+//! Few are submitted at once, so that a storm of new connections leaves the workers' queue to the
+//! work of the application; the others wait here in their order, the authenticated first. One that
+//! finds no room in the queue waits too: when a completion comes, there is some.
 
 use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
-use crate::auth::{Address, Evidence, KeySet, SignatureCheck};
-use crate::id::ConnId;
-use crate::node::Node;
-use crate::node::connections::session::Phase;
-use crate::node::http::refusal::Refusal;
-use crate::node::work::port::{Completion, Outcome, Ticket, Work};
+use crate::auth::{Address, Evidence, SignatureCheck};
+use crate::id::{ConnId, Slot};
+use crate::node::connections::Connections;
+use crate::node::connections::waiting::{CheckTurn, PendingCheck};
+use crate::node::context::Cx;
+use crate::node::gate::Gate;
+use crate::node::work::Workload;
+use crate::node::work::port::{Completion, Outcome, Work};
 use crate::node::work::questions::{Kind, NewQuestion};
-use crate::protocol::CloseReason;
-use crate::time::{Instant, Now};
+use crate::time::Instant;
 
 /// Whose turn is when. At most one place for each connection: who leaves gives it up.
 #[derive(Debug)]
 pub(crate) struct Checks {
-    waiting: BTreeMap<Place, ConnId>,
-    last_place: u64,
+    waiting: BTreeMap<CheckTurn, ConnId>,
+    last_turn: u64,
     submitted: usize,
     /// How many are submitted at once.
     limit: usize,
 }
 
-/// Members come before newcomers, and then in the order of their `auth` messages.
-type Place = (bool, u64);
-
-/// An `auth` whose signature is not checked yet.
-#[derive(Debug)]
-pub(crate) struct PendingCheck {
-    /// The `auth` message's id; `None`: the token came with a request.
-    request_id: Option<SmolStr>,
-    check: SignatureCheck,
-    place: Place,
-    /// There once it is submitted.
-    ticket: Option<Ticket>,
-}
-
-impl PendingCheck {
-    /// Bytes that are kept for it.
-    pub(crate) fn kept_bytes(&self) -> usize {
-        self.check.token().len()
-    }
-}
-
 impl Checks {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { waiting: BTreeMap::new(), last_place: 0, submitted: 0, limit }
+        Self { waiting: BTreeMap::new(), last_turn: 0, submitted: 0, limit }
     }
 
     /// From here on so many are submitted at once.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }
-
-    /// The connection is over: a check that waits is not done, one that is submitted is in vain.
-    pub(crate) fn forget(&mut self, pending: &PendingCheck) {
-        self.waiting.remove(&pending.place);
-    }
 }
 
-impl Node {
-    /// From here on tokens are checked with these keys and no others. Who is in stays: its token
-    /// was good when it was checked, and will be asked for anew.
-    pub fn replace_keys(&mut self, keys: KeySet) {
-        self.verifier.replace_keys(keys);
-    }
-
+impl Gate {
     /// Puts the check of this `auth` where its turn will come.
-    pub(crate) fn check_later(
+    pub(crate) fn queue_check(
         &mut self,
-        now: Now,
-        index: usize,
-        id: Option<&str>,
+        connections: &mut Connections,
+        slot: Slot,
+        request_id: Option<&str>,
         check: SignatureCheck,
     ) {
-        let asker = self.id_of(index);
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        self.checks.last_place += 1;
-        let is_newcomer = !connection.session.phase().is_authenticated();
-        let place = (is_newcomer, self.checks.last_place);
-        let pending = PendingCheck { request_id: id.map(SmolStr::new), check, place, ticket: None };
+        let asker = connections.id_of(slot);
+        let Some(connection) = connections.get_mut(slot) else { return };
+        self.checks.last_turn += 1;
+        let is_pending = !connection.session.phase().is_authenticated();
+        let turn = (is_pending, self.checks.last_turn);
+        let request_id = request_id.map(SmolStr::new);
+        let pending = PendingCheck { request_id, check, turn, ticket: None };
         let before = connection.waiting.get_or_insert_default().check.replace(pending);
         debug_assert!(before.is_none(), "one check of a connection is under way at a time");
-        self.checks.waiting.insert(place, asker);
-        self.submit_checks(now);
+        self.checks.waiting.insert(turn, asker);
     }
 
-    /// Submits who is next, as long as there are not too many. O(log n) for each.
+    /// The connection is over: a check that waits is not done, one that is submitted is in vain.
+    pub(crate) fn forget_check(&mut self, pending: &PendingCheck) {
+        self.checks.waiting.remove(&pending.turn);
+    }
+
+    /// Submits those that are next, as long as there are not too many. O(log n) for each.
     ///
-    /// Whose address was shut meanwhile is not looked at: a forger that sends many at once is held
-    /// to its allowance, and to what was submitted before the first came back.
-    pub(crate) fn submit_checks(&mut self, now: Now) {
-        while self.checks.submitted < self.checks.limit
-            && let Some(((is_newcomer, _), asker)) = self.checks.waiting.pop_first()
-        {
-            if is_newcomer && !self.may_attempt(now, asker.index()) {
-                self.turn_away(now, asker.index());
-                continue;
+    /// Where an address was shut meanwhile, its check is not submitted: that is what is returned, and
+    /// is to be turned away. So a forger that sends many at once is held to its allowance, and to
+    /// what was submitted before the first came back.
+    pub(crate) fn submit_checks(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        work: &mut Workload,
+    ) -> Option<Slot> {
+        while self.checks.submitted < self.checks.limit {
+            let ((is_pending, _), asker) = self.checks.waiting.pop_first()?;
+            if is_pending && !self.may_attempt(cx, connections, asker.slot()) {
+                return Some(asker.slot());
             }
-            let ticket = self.questions.issue();
-            let Some(connection) = self.connections.get_mut(asker.index()) else { continue };
+            let Some(connection) = connections.get_mut(asker.slot()) else { continue };
             let address = connection.address();
             let waiting = connection.waiting.as_mut();
             let Some(pending) = waiting.and_then(|waiting| waiting.check.as_mut()) else {
                 debug_assert!(false, "a connection that ends gives its place up");
                 continue;
             };
+            let ticket = work.questions.issue();
             pending.ticket = Some(ticket);
-            let work = Work::Verify(pending.check.clone());
+            let check = Work::Verify(pending.check.clone());
             self.checks.submitted += 1;
-            self.metrics.signature_checks += 1;
+            cx.metrics.signature_checks += 1;
             // Whatever the worker's time, its completion comes; the connection has its own deadline.
             let (kind, deadline) = (Kind::Check { address }, Instant::NEVER);
-            let question = NewQuestion { asker, kind, deadline, cost: 0 };
-            self.open_question(now, ticket, question, Some(work));
+            work.open(cx, ticket, NewQuestion { asker, kind, deadline, cost: 0 }, Some(check));
         }
+        None
     }
 
-    /// A check has come back.
-    pub(crate) fn checked(&mut self, now: Now, asker: ConnId, address: Address, done: Completion) {
-        let Completion { ticket, outcome } = done;
+    /// A check has come back. `None`: nobody waits for it, or it has to be submitted again.
+    pub(crate) fn take_check(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        asker: ConnId,
+        address: Address,
+        done: &Completion,
+    ) -> Option<PendingCheck> {
         self.checks.submitted = self.checks.submitted.saturating_sub(1);
-        let index = asker.index();
-        let is_there = self.find(asker).is_some();
-        let connection = self.connections.get_mut(index).filter(|_| is_there);
-        let waiting = connection.and_then(|connection| connection.waiting.as_mut());
+        let waiting = connections.find_mut(asker).and_then(|it| it.waiting.as_mut());
+        let is_its = |pending: &PendingCheck| pending.ticket == Some(done.ticket);
         let check = waiting.map(|waiting| &mut waiting.check);
-        let Some(check) = check
-            .filter(|check| check.as_ref().is_some_and(|pending| pending.ticket == Some(ticket)))
-        else {
-            self.metrics.late_completions += 1;
+        let Some(check) = check.filter(|check| check.as_ref().is_some_and(is_its)) else {
+            cx.metrics.late_completions += 1;
             // The look at the token was made all the same, so it costs what it has shown: a client
             // that hangs up before its forged token is refused is charged like one that waits.
-            if let Outcome::Verified(checked) = &outcome {
+            if let Outcome::Verified(checked) = &done.outcome {
                 let evidence =
                     checked.as_ref().map_or_else(|it| Evidence::of(*it), |_| Evidence::Honest);
-                self.limiter.charge(now.monotonic, address, evidence);
+                self.limiter.charge(cx.now.monotonic, address, evidence);
             }
-            return;
+            return None;
         };
-        if matches!(outcome, Outcome::Refused) {
+        if matches!(done.outcome, Outcome::Refused) {
             // Its place is still the first of those that were not done.
             if let Some(pending) = check {
                 pending.ticket = None;
-                self.checks.waiting.insert(pending.place, asker);
+                self.checks.waiting.insert(pending.turn, asker);
             }
-            return;
+            return None;
         }
-        let Some(PendingCheck { request_id, check, .. }) = check.take() else { return };
-        self.weigh_input(index);
-        match (outcome, request_id) {
-            (Outcome::Verified(checked), None) => self.request_checked(now, index, checked),
-            (Outcome::Verified(Ok(signed)), Some(id)) => {
-                self.signed(now, index, &id, check.token(), signed);
-            }
-            (Outcome::Verified(Err(reason)), Some(_)) => {
-                self.refuse_token(now, index, Evidence::of(reason), reason);
-            }
-            (_, None) => {
-                self.refuse(now, index, Refusal::Internal);
-                self.resume(now, index, true);
-            }
-            (_, Some(_)) => self.close(now, index, CloseReason::Internal),
-        }
-    }
-
-    /// The address was shut while the check waited.
-    fn turn_away(&mut self, now: Now, index: usize) {
-        if self.connections.get(index).is_some_and(|c| c.session.phase() == Phase::Handshaking) {
-            let refusal = self.too_many_attempts(now, index);
-            self.refuse(now, index, refusal);
-            self.resume(now, index, true);
-        } else {
-            self.close(now, index, CloseReason::TooManyAuthAttempts);
-        }
+        let taken = check.take();
+        connections.weigh_input(asker.slot());
+        taken
     }
 }

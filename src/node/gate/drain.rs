@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::id::ConnId;
-use crate::node::Node;
+use crate::node::connections::Connections;
 use crate::node::connections::session::Phase;
-use crate::node::deadlines::TIMERS_A_CALL;
-use crate::time::{Instant, Now};
+use crate::node::context::Cx;
+use crate::node::gate::Gate;
+use crate::time::Instant;
 
 /// A drain under way.
 #[derive(Debug)]
@@ -43,65 +44,33 @@ impl Drain {
     }
 }
 
-impl Node {
-    /// Begins the drain: from here on newcomers are answered `503`, and whoever is connected is
-    /// closed with 1001 at a random moment of the configured length, so that they do not all come
-    /// back at once. Requests that are on their way are waited for, each until its own deadline: an
-    /// upgrade is taken and closed with 1001 at once, as a page is not told of a `503`. A second
-    /// call changes nothing, but for a drain of another length that an operator began: see
-    /// [`Node::drain`].
-    pub fn handle_shutdown(&mut self, now: Now) {
-        self.drain(now, self.policy.drain);
-    }
-
-    /// The same within `length`. A drain that is under way is never slowed down: whose turn would
-    /// come later than that has a new one within it. Answers how many connections are waited for.
-    /// O(n log n) in the connections.
-    pub fn drain(&mut self, now: Now, length: Duration) -> usize {
+impl Gate {
+    /// Begins a drain within `length`, or shortens the one that is under way. How many connections
+    /// are waited for. O(n log n) in the connections.
+    pub(crate) fn drain(&mut self, cx: &Cx, connections: &Connections, length: Duration) -> usize {
         let spread = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
-        let Self { rng, connections, drain, last_generation, .. } = self;
-        let mut moment = || now.monotonic + Duration::from_micros(rng.below(spread));
+        let Self { rng, drain, .. } = self;
+        let now = cx.now.monotonic;
         let drain = drain.get_or_insert_with(|| {
             let public = connections.iter().filter(|(_, connection)| !connection.is_admin);
             let remaining = public.clone().count();
             let schedule: Vec<_> = public
-                .filter(|(_, c)| c.session.phase() != Phase::Handshaking)
-                .map(|(index, c)| (Instant::NEVER, ConnId::new(index as u32, c.generation)))
+                .filter(|(_, connection)| connection.session.phase() != Phase::Handshaking)
+                .map(|(slot, _)| (Instant::NEVER, connections.id_of(slot)))
                 .collect();
-            Drain { schedule, last_generation: *last_generation, remaining }
+            Drain { schedule, last_generation: connections.last_generation(), remaining }
         });
-        let end = now.monotonic + length;
+        let end = now + length;
         for (at, _) in drain.schedule.iter_mut().filter(|(at, _)| *at > end) {
-            *at = moment();
+            *at = now + Duration::from_micros(rng.below(spread));
         }
         drain.schedule.sort_unstable_by(|a, b| b.cmp(a));
         drain.remaining
     }
 
-    /// Is a drain under way, whoever began it?
-    #[must_use]
-    pub fn is_draining(&self) -> bool {
-        self.drain.is_some()
-    }
-
-    /// After [`Node::handle_shutdown`]: is every connection gone that was there then?
-    #[must_use]
-    pub fn is_drained(&self) -> bool {
-        self.drain.as_ref().is_some_and(|drain| drain.remaining() == 0)
-    }
-
-    /// Closes whoever the drain's schedule names up to `now`, as many as a call may: who is left is
-    /// due at once. A drain of no length names everybody.
-    pub(crate) fn drain_due(&mut self, now: Now) {
-        for _ in 0..TIMERS_A_CALL {
-            let due = self
-                .drain
-                .as_mut()
-                .and_then(|drain| drain.schedule.pop_if(|&mut (at, _)| at <= now.monotonic));
-            let Some((_, id)) = due else { return };
-            if self.find(id).is_some() {
-                self.close_in_turn(now, id);
-            }
-        }
+    /// The next connection that the drain closes by now.
+    pub(crate) fn pop_drained(&mut self, cx: &Cx) -> Option<ConnId> {
+        let is_due = |&mut (at, _): &mut (Instant, ConnId)| at <= cx.now.monotonic;
+        self.drain.as_mut()?.schedule.pop_if(is_due).map(|(_, id)| id)
     }
 }

@@ -23,7 +23,7 @@ const NOT_HTTP_1_1: Refusal = Refusal::BadRequest("This server speaks HTTP/1.1")
 
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Asked<'a> {
+pub(crate) enum RequestKind<'a> {
     /// A WebSocket.
     Upgrade(Upgrade),
     /// `GET /healthz`, or `HEAD`.
@@ -41,7 +41,7 @@ pub(crate) struct Head<'a> {
     pub(crate) length: usize,
     /// How its answer is written, a refusal too.
     pub(crate) form: Form,
-    pub(crate) asked: Result<Asked<'a>, Refusal>,
+    pub(crate) asked: Result<RequestKind<'a>, Refusal>,
 }
 
 /// A request for a WebSocket. It owns what it holds, as frames are unmasked in place behind it.
@@ -214,7 +214,7 @@ fn of_the_node<'a>(
     lines: &Lines<'_, 'a>,
     page: Page<'_>,
     client: SocketAddr,
-) -> Result<Asked<'a>, Refusal> {
+) -> Result<RequestKind<'a>, Refusal> {
     let path = lines.target.path;
     let room = path.strip_prefix(CHAT_PATH).filter(|room| !room.is_empty() && !room.contains('/'));
     if path != "/healthz" && room.is_none() {
@@ -226,8 +226,8 @@ fn of_the_node<'a>(
         return Err(Refusal::BadRequest("A body does not belong here"));
     }
     match (room, lines.method) {
-        (Some(room), _) => chat(lines, room, page, client).map(Asked::Upgrade),
-        (None, "GET" | "HEAD") => Ok(Asked::Health),
+        (Some(room), _) => chat(lines, room, page, client).map(RequestKind::Upgrade),
+        (None, "GET" | "HEAD") => Ok(RequestKind::Health),
         (None, _) => Err(Refusal::MethodNotAllowed),
     }
 }
@@ -268,7 +268,7 @@ fn http<'a>(
     rules: Rules<'_>,
     page: Page<'_>,
     client: SocketAddr,
-) -> Result<Asked<'a>, Refusal> {
+) -> Result<RequestKind<'a>, Refusal> {
     let headers = lines.headers;
     let text = |name| single(headers, name).and_then(|value| std::str::from_utf8(value).ok());
     lines.check_version()?;
@@ -280,7 +280,7 @@ fn http<'a>(
         "DELETE" => (Method::Delete, true),
         // A browser that is told nothing does not make the request that it asks about.
         "OPTIONS" => {
-            return Ok(Asked::Preflight { is_allowed: matches!(page, Page::Listed(_)) });
+            return Ok(RequestKind::Preflight { is_allowed: matches!(page, Page::Listed(_)) });
         }
         _ => return Err(Refusal::MethodNotAllowed),
     };
@@ -295,7 +295,7 @@ fn http<'a>(
     if body_length > 0 && !takes_body {
         return Err(Refusal::BadRequest("A body does not belong here"));
     }
-    Ok(Asked::Http(Http {
+    Ok(RequestKind::Http(Http {
         method,
         path: lines.target.path,
         query: lines.target.query,

@@ -8,10 +8,13 @@ use httparse::Header;
 
 use crate::auth::Address;
 use crate::config::Auth;
-use crate::node::Node;
+use crate::id::Slot;
+use crate::node::connections::Connections;
+use crate::node::context::Cx;
+use crate::node::gate::Gate;
 use crate::node::gate::head::{bearer_of, values};
 use crate::node::gate::upgrade::hex;
-use crate::time::{Instant, Now, parse_date_time};
+use crate::time::{Instant, parse_date_time};
 
 /// How an old client was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,13 +140,19 @@ impl Noticed {
     }
 }
 
-impl Node {
-    /// `index` is an old client's: counted, and logged once an address and hour. The token is not.
-    pub(crate) fn notice_legacy(&mut self, now: Now, index: usize, kind: Legacy) {
-        self.metrics.count_legacy(kind);
-        let Some(connection) = self.connections.get(index) else { return };
-        if self.noticed.is_new(now.monotonic, connection.address(), self.policy.addresses) {
-            let (id, ip) = (self.id_of(index), connection.peer().ip());
+impl Gate {
+    /// `slot` is an old client's: counted, and logged once an address and hour. The token is not.
+    pub(crate) fn notice_legacy(
+        &mut self,
+        cx: &mut Cx,
+        connections: &Connections,
+        slot: Slot,
+        kind: Legacy,
+    ) {
+        cx.metrics.count_legacy(kind);
+        let Some(connection) = connections.get(slot) else { return };
+        if self.noticed.is_new(cx.now.monotonic, connection.address(), cx.policy.addresses) {
+            let (id, ip) = (connections.id_of(slot), connection.peer().ip());
             log::warn!(
                 connection:% = id;
                 "an old client at {ip} ({}); clients send their token in an `auth` message. \

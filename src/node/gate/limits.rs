@@ -2,191 +2,146 @@
 //!
 //! A pending connection is counted from its accept until it is authenticated or over. What is over
 //! the bound is refused in HTTP as long as the address holds no more than a few beyond it, and
-//! dropped from there on. Who is in is never counted, so nothing here can touch the authenticated.
+//! dropped from there on. Authenticated connections are never counted, so nothing here can touch them.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::auth::{Address, Evidence};
-use crate::id::ConnId;
+use crate::id::Slot;
+use crate::node::connections::Connections;
 use crate::node::connections::connection::Connection;
-use crate::node::gate::proxy;
+use crate::node::context::Cx;
+use crate::node::gate::{Gate, forwarded};
 use crate::node::http::refusal::Refusal;
-use crate::node::observe::close_history::{Ending, Unanswered};
-use crate::node::{Node, SLOTS_FOR_REFUSALS};
+use crate::node::work::port::Refused;
 use crate::protocol::CloseReason;
-use crate::time::Now;
 
+/// Slots beyond the bound on connections: whoever gets one is answered `503` instead of silence.
+pub(crate) const SLOTS_FOR_REFUSALS: usize = 64;
 /// When a refused client may come again: pending connections are over in some 5 seconds.
 const PENDING_RETRY_SECONDS: u32 = 5;
 
-/// How many connections of each address are pending.
-///
-/// Only addresses that have some are in it, so it is bounded by `limits.pending`: at most some 32
-/// bytes for each.
-#[derive(Debug, Default)]
-pub(crate) struct PendingTable(BTreeMap<Address, u32>);
-
-impl PendingTable {
-    pub(crate) fn count(&self, address: Address) -> usize {
-        self.0.get(&address).map_or(0, |&count| count as usize)
-    }
-
-    fn add(&mut self, address: Address) {
-        *self.0.entry(address).or_default() += 1;
-    }
-
-    fn remove(&mut self, address: Address) {
-        let Some(count) = self.0.get_mut(&address) else {
-            debug_assert!(false, "what is removed was added");
-            return;
-        };
-        *count -= 1;
-        if *count == 0 {
-            self.0.remove(&address);
-        }
-    }
-
-    /// Addresses in it.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
+/// How a socket on a public listener is taken in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Intake {
+    /// It is beyond the bounds, and gets a slot only to be refused.
+    is_beyond: bool,
+    /// Not even such a slot is free, unless another connection gives way.
+    pub(crate) is_without_slot: bool,
+    is_proxy: bool,
 }
 
-impl Node {
-    /// Does `address` hold so many pending connections that not even a refusal is due?
-    pub(crate) fn holds_too_many(&self, address: Address) -> bool {
-        let most = self.policy.pending_per_ip.saturating_add(SLOTS_FOR_REFUSALS);
-        self.pending_by_address.count(address) >= most
-    }
-
-    /// Counts `index` as pending, unless it is counted.
-    pub(crate) fn count_pending(&mut self, index: usize) {
-        if let Some(connection) = self.connections.get_mut(index)
-            && !std::mem::replace(&mut connection.is_counted, true)
-        {
-            self.pending_by_address.add(connection.address());
+impl Gate {
+    /// How is a socket from `peer` taken in?
+    ///
+    /// # Errors
+    /// [`Refused::Address`]: not at all, as its address has too many pending connections.
+    pub(crate) fn judge_accept(
+        &self,
+        cx: &mut Cx,
+        connections: &Connections,
+        peer: SocketAddr,
+    ) -> Result<Intake, Refused> {
+        // A proxy's sockets are its clients', and not counted before they are known.
+        let is_proxy = forwarded::is_trusted(peer.ip(), &cx.policy.trusted_proxies);
+        if !is_proxy && holds_too_many(cx, connections, Address::from(peer.ip())) {
+            cx.metrics.dropped_by_address += 1;
+            return Err(Refused::Address);
         }
-    }
-
-    /// `index` is authenticated, or over.
-    pub(crate) fn uncount_pending(&mut self, index: usize) {
-        if let Some(connection) = self.connections.get_mut(index)
-            && std::mem::take(&mut connection.is_counted)
-        {
-            self.pending_by_address.remove(connection.address());
-        }
-    }
-
-    /// `index` is a proxy's: with the PROXY protocol it says first whom it was called by.
-    pub(crate) fn expect_client(&mut self, index: usize) {
-        if let Some(connection) = self.connections.get_mut(index) {
-            connection.awaits_client = self.policy.proxy_protocol;
-        }
-    }
-
-    /// How many of `bytes`, the first of `id`, its proxy says about its client (the PROXY protocol):
-    /// where TLS is spoken, it begins behind them. `None`: that is not known before there are more.
-    #[must_use]
-    pub fn proxy_header_bytes(&self, id: ConnId, bytes: &[u8]) -> Option<usize> {
-        if !self.find(id).is_some_and(|connection| connection.awaits_client) {
-            return Some(0);
-        }
-        match proxy::parse(bytes) {
-            Ok(header) => header.map(|header| header.length),
-            Err(proxy::Malformed) => Some(bytes.len()),
-        }
-    }
-
-    /// `index` comes from `client`, and is counted there.
-    pub(crate) fn client_is(&mut self, index: usize, client: SocketAddr) {
-        if let Some(connection) = self.connections.get_mut(index)
-            && !connection.is_counted
-        {
-            connection.set_peer(client);
-            self.count_pending(index);
-        }
-    }
-
-    /// Bytes of a proxy that speaks the PROXY protocol. One that does not send what it must is
-    /// dropped without an answer: nobody knows whom it would be for.
-    pub(crate) fn on_proxy_header(&mut self, now: Now, index: usize, bytes: &mut [u8]) {
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        let mut kept = connection.decoder.take_kept();
-        kept.extend_from_slice(bytes);
-        let header = match proxy::parse(&kept) {
-            Ok(Some(header)) => header,
-            Ok(None) => return connection.decoder.keep(kept),
-            Err(proxy::Malformed) => {
-                self.metrics.bad_proxy_headers += 1;
-                log::debug!(connection:% = self.id_of(index); "no PROXY header");
-                self.note_end(now, index, Ending::Dropped(Unanswered::BadProxyHeader));
-                return self.drop_connection(now, index);
-            }
+        let beyond = |beyond: usize| {
+            connections.public() >= cx.policy.connections.saturating_add(beyond)
+                || connections.pending() >= cx.policy.pending.saturating_add(beyond)
         };
-        connection.awaits_client = false;
-        let client = header.client.unwrap_or_else(|| connection.peer());
-        if header.client.is_some() && self.holds_too_many(Address::from(client.ip())) {
-            self.metrics.dropped_by_address += 1;
-            self.note_end(now, index, Ending::Dropped(Unanswered::Address));
-            return self.drop_connection(now, index);
+        let is_without_slot = beyond(SLOTS_FOR_REFUSALS);
+        Ok(Intake { is_beyond: beyond(0), is_without_slot, is_proxy })
+    }
+
+    /// The socket has got a slot.
+    pub(crate) fn accepted(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        slot: Slot,
+        intake: Intake,
+    ) {
+        if intake.is_beyond {
+            // Of each of the two bounds there are as many slots.
+            self.refusals.push(connections.id_of(slot), 2 * SLOTS_FOR_REFUSALS);
         }
-        self.client_is(index, client);
-        match kept.get_mut(header.length..) {
-            Some(rest) if !rest.is_empty() => self.on_head(now, index, rest),
-            _ => {}
+        if !intake.is_proxy {
+            connections.count_pending(slot);
+        } else if let Some(connection) = connections.get_mut(slot) {
+            // With the PROXY protocol the proxy says first whom it was called by.
+            connection.awaits_client = cx.policy.proxy_protocol;
         }
+        cx.metrics.accepted += 1;
     }
 
     /// Is there room for one more, of this address and in all?
-    pub(crate) fn has_room(&mut self, index: usize) -> Result<(), Refusal> {
-        let is_full = self.public_connections() > self.policy.connections
-            || self.pending() > self.policy.pending;
-        self.metrics.refused_full += u64::from(is_full);
-        // Who was there when a drain began is let through: it may not be able to come again.
-        let generation = self.connections.get(index).map_or(0, |connection| connection.generation);
-        let is_late = self.drain.as_ref().is_some_and(|drain| !drain.found(generation));
+    pub(crate) fn has_room(
+        &self,
+        cx: &mut Cx,
+        connections: &Connections,
+        slot: Slot,
+    ) -> Result<(), Refusal> {
+        let is_full = connections.public() > cx.policy.connections
+            || connections.pending() > cx.policy.pending;
+        cx.metrics.refused_full += u64::from(is_full);
+        let Some(connection) = connections.get(slot) else { return Ok(()) };
+        // Connections from before a drain are let through: they may not be able to come again.
+        let is_late = self.drain.as_ref().is_some_and(|it| !it.found(connection.generation));
         if is_full || is_late {
             return Err(Refusal::AtCapacity);
         }
-        self.address_has_room(index)
-    }
-
-    /// Does the address of `index` hold no more pending connections than it may?
-    fn address_has_room(&mut self, index: usize) -> Result<(), Refusal> {
-        let Some(connection) = self.connections.get(index) else { return Ok(()) };
-        if self.pending_by_address.count(connection.address()) > self.policy.pending_per_ip {
-            self.metrics.refused_pending += 1;
+        if connections.pending_of(connection.address()) > cx.policy.pending_per_ip {
+            cx.metrics.refused_pending += 1;
             return Err(Refusal::TooManyRequests(PENDING_RETRY_SECONDS));
         }
         Ok(())
     }
 
-    /// May the request of `index` be looked at, as far as its address is concerned?
-    pub(crate) fn may_attempt_http(&mut self, now: Now, index: usize) -> Result<(), Refusal> {
-        if self.may_attempt(now, index) { Ok(()) } else { Err(self.too_many_attempts(now, index)) }
+    /// May the request of `slot` be looked at, as far as its address is concerned?
+    pub(crate) fn may_attempt_http(
+        &mut self,
+        cx: &mut Cx,
+        connections: &Connections,
+        slot: Slot,
+    ) -> Result<(), Refusal> {
+        if self.may_attempt(cx, connections, slot) {
+            Ok(())
+        } else {
+            Err(self.too_many_attempts(cx, connections, slot))
+        }
     }
 
-    /// With how long the address of `index` has to wait.
-    pub(crate) fn too_many_attempts(&mut self, now: Now, index: usize) -> Refusal {
-        let address = self.connections.get(index).map(Connection::address);
-        let look = address.map(|address| self.limiter.look(now.monotonic, address));
+    /// With how long the address of `slot` has to wait.
+    pub(crate) fn too_many_attempts(
+        &mut self,
+        cx: &Cx,
+        connections: &Connections,
+        slot: Slot,
+    ) -> Refusal {
+        let address = connections.get(slot).map(Connection::address);
+        let look = address.map(|address| self.limiter.look(cx.now.monotonic, address));
         let wait = look.and_then(Result::err).unwrap_or_default();
         Refusal::TooManyRequests(whole_seconds(wait).max(1))
     }
 
-    /// May what `index` has sent be looked at?
-    pub(crate) fn may_attempt(&mut self, now: Now, index: usize) -> bool {
-        let Some(connection) = self.connections.get(index) else { return false };
-        let may = self.limiter.look(now.monotonic, connection.address()).is_ok();
-        if !may {
-            self.metrics.refused_attempts += 1;
-        }
+    /// May what `slot` has sent be looked at?
+    pub(crate) fn may_attempt(
+        &mut self,
+        cx: &mut Cx,
+        connections: &Connections,
+        slot: Slot,
+    ) -> bool {
+        let Some(connection) = connections.get(slot) else { return false };
+        let may = self.limiter.look(cx.now.monotonic, connection.address()).is_ok();
+        cx.metrics.refused_attempts += u64::from(!may);
         may
     }
 
-    /// Charges the address of `index` for what the look at its token has shown. Where the allowance
+    /// Charges the address of `slot` for what the look at its token has shown. Where the allowance
     /// is used up, a token without a good signature is refused with that instead of its own reason.
     ///
     /// A signed token keeps its reason: a tab whose token has expired can then fetch a new one at
@@ -194,26 +149,33 @@ impl Node {
     /// authenticated client is not judged by what else comes from its address.
     pub(crate) fn charge<T>(
         &mut self,
-        now: Now,
-        index: usize,
+        cx: &mut Cx,
+        connections: &Connections,
+        slot: Slot,
         evidence: Evidence,
         verified: Result<T, CloseReason>,
     ) -> Result<T, CloseReason> {
-        let Some(connection) = self.connections.get(index) else { return verified };
+        let Some(connection) = connections.get(slot) else { return verified };
         let is_first = connection.session.phase().is_pending();
-        let is_within = self.limiter.charge(now.monotonic, connection.address(), evidence);
+        let is_within = self.limiter.charge(cx.now.monotonic, connection.address(), evidence);
         verified.map_err(|reason| {
             let is_signed = evidence == Evidence::Honest && reason != CloseReason::InvalidToken;
             if is_within || !is_first || is_signed {
                 return reason;
             }
-            self.metrics.refused_attempts += 1;
+            cx.metrics.refused_attempts += 1;
             CloseReason::TooManyAuthAttempts
         })
     }
 }
 
-/// Rounded up: who waits so long finds the door open.
+/// Does `address` hold so many pending connections that not even a refusal is due?
+pub(crate) fn holds_too_many(cx: &Cx, connections: &Connections, address: Address) -> bool {
+    let most = cx.policy.pending_per_ip.saturating_add(SLOTS_FOR_REFUSALS);
+    connections.pending_of(address) >= most
+}
+
+/// Rounded up: a client that waits so long is looked at.
 fn whole_seconds(wait: Duration) -> u32 {
     u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX)
 }

@@ -10,12 +10,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::auth::Address;
 use crate::id::ConnId;
-use crate::node::Node;
+use crate::node::connections::Connections;
 use crate::node::connections::connection::Connection;
-use crate::node::connections::moment::Later;
+use crate::node::connections::moment::CoarseDelta;
 use crate::node::connections::session::Phase;
-use crate::node::observe::close_history::{Ending, Unanswered};
-use crate::time::Now;
 
 /// The connections that hold the places of one table, in the order in which they were accepted.
 #[derive(Debug, Default)]
@@ -38,11 +36,23 @@ impl Places {
         self.0.retain(|&other| other != id);
     }
 
+    /// Takes out the connection whose place costs least to give away, where there is one.
+    pub(crate) fn give_way(&mut self, connections: &Connections) -> Option<ConnId> {
+        let first = self.first_to_go(connections)?;
+        self.remove(first);
+        Some(first)
+    }
+
+    /// Forgets those that are over and only wait for the driver.
+    pub(crate) fn forget_closed(&mut self, connections: &Connections) {
+        self.0.retain(|&id| connections.find(id).is_some());
+    }
+
     /// The place that costs least to give away, and of those the oldest of the address that holds
     /// most: an address that fills the table does so at its own cost. O(places).
-    fn first_to_go(&self, node: &Node) -> Option<ConnId> {
+    fn first_to_go(&self, connections: &Connections) -> Option<ConnId> {
         let mut held: BTreeMap<Address, usize> = BTreeMap::new();
-        let known = self.0.iter().filter_map(|&id| Some((id, node.find(id)?)));
+        let known = self.0.iter().filter_map(|&id| Some((id, connections.find(id)?)));
         for (_, connection) in known.clone() {
             *held.entry(connection.address()).or_default() += 1;
         }
@@ -70,7 +80,7 @@ impl Loss {
     /// `None`: the connection keeps its place, as its request is being answered, or has made a
     /// WebSocket of it.
     fn of(connection: &Connection) -> Option<Self> {
-        if connection.upgraded != Later::NOT_YET {
+        if connection.upgraded != CoarseDelta::NOT_YET {
             return None;
         }
         match connection.session.phase() {
@@ -80,52 +90,5 @@ impl Loss {
             Phase::Closing if !connection.is_flush_queued => Some(Self::Answer),
             _ => None,
         }
-    }
-}
-
-impl Node {
-    /// Is there a place on the admin listener, if need be one that somebody gives way from?
-    pub(crate) fn has_place_for_operator(&mut self, now: Now) -> bool {
-        if self.admin.places.len() < self.policy.admin_connections {
-            return true;
-        }
-        let mut places = std::mem::take(&mut self.admin.places);
-        places.0.retain(|&id| self.find(id).is_some());
-        self.admin.places = places;
-        // More than one goes where a reload has left less places than there are connections.
-        while self.admin.places.len() >= self.policy.admin_connections {
-            if !self.make_room_for_operator(now) {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn make_room_for_operator(&mut self, now: Now) -> bool {
-        let first = self.admin.places.first_to_go(self);
-        if let Some(id) = first {
-            self.admin.places.remove(id);
-            self.metrics.admin_gave_way += 1;
-            self.give_way(now, id);
-        }
-        first.is_some()
-    }
-
-    /// Makes room among the slots for refusals, where somebody can give way.
-    pub(crate) fn make_room_for_refusal(&mut self, now: Now) -> bool {
-        let first = self.refusals.first_to_go(self);
-        if let Some(id) = first {
-            self.refusals.remove(id);
-            self.metrics.gave_way += 1;
-            self.give_way(now, id);
-        }
-        first.is_some()
-    }
-
-    fn give_way(&mut self, now: Now, id: ConnId) {
-        log::debug!(connection:% = id; "gives way to a newer one");
-        self.note_end(now, id.index(), Ending::Dropped(Unanswered::GaveWay));
-        self.drop_connection(now, id.index());
-        self.is_place_given = true;
     }
 }

@@ -15,13 +15,15 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 
-use crate::auth::Principal;
-use crate::id::ConnId;
-use crate::node::Node;
-use crate::node::connections::connection::Reserved;
+use crate::id::{ConnId, Slot};
+use crate::node::connections::Connections;
+use crate::node::connections::waiting::Accepted;
 use crate::node::connections::wheel::TICK_MICROS;
+use crate::node::context::Cx;
+use crate::node::gate::Gate;
+use crate::node::rooms::Rooms;
 use crate::protocol::CloseReason;
-use crate::time::{Instant, Now};
+use crate::time::Instant;
 
 /// How long a new connection waits, and how long a silent one has to answer.
 const WAIT: Duration = Duration::from_secs(2);
@@ -30,27 +32,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// How many connections of a user are asked in one round, at most. By default a user has 5.
 const MAX_ASKED: usize = 64;
 /// How many rounds are ended in one call; those that are left are due at once.
-const ROUNDS_A_CALL: usize = 64;
-
-/// An accepted `auth` whose user has no place left.
-#[derive(Debug)]
-pub(crate) struct PendingPlace {
-    /// The `auth` message's id; `None`: the token came with the request.
-    request_id: Option<SmolStr>,
-    principal: Principal,
-    /// What is remembered of the `auth`, to be taken back when there is no place.
-    reserved: Reserved,
-}
-
-impl PendingPlace {
-    /// Bytes that are kept for it.
-    pub(crate) fn kept_bytes(&self) -> usize {
-        let Principal { user, token_id, claims, .. } = &self.principal;
-        let ids = [self.request_id.as_deref(), token_id.as_deref()];
-        let ids: usize = ids.into_iter().flatten().map(str::len).sum();
-        size_of::<Self>() + user.len() + claims.len() + ids
-    }
-}
+pub(crate) const ROUNDS_A_CALL: usize = 64;
 
 /// Users who have as many connections as they may, and whose new ones wait.
 #[derive(Debug, Default)]
@@ -101,192 +83,186 @@ impl UserLimit {
     }
 }
 
-impl Node {
-    /// Asks the application to let the user of an accepted `auth` in, if it has a place left; else
-    /// the connection waits for one, or is refused.
-    pub(crate) fn take_place(
+/// What becomes of an accepted `auth`.
+pub(crate) enum Placing {
+    /// Its user has a place: the application is asked next.
+    Join(Accepted),
+    /// It waits until one of these has given a sign of life, or not: they are sent a ping. None: they
+    /// were sent one already.
+    Wait { silent: Vec<Slot> },
+    /// There is no place for its user.
+    Refused(Accepted),
+}
+
+/// What is next of a round that has ended, or of places that have become free.
+pub(crate) enum RoundStep {
+    /// This connection waits no longer: it takes a place, or is closed with this reason.
+    End(ConnId, Option<CloseReason>),
+    /// This one gives way, as nothing was heard of it.
+    Replace(ConnId),
+}
+
+impl Gate {
+    /// Finds a place for the user of an accepted `auth`.
+    pub(crate) fn find_place(
         &mut self,
-        now: Now,
-        index: usize,
-        id: Option<&str>,
-        principal: Principal,
-        reserved: Reserved,
-    ) {
-        let is_first = self.users.name_of(index).is_none();
-        if !is_first || self.has_place(&principal.user) {
-            self.ask_to_join(now, index, id, &principal, reserved);
-        } else if self.ask_silent(now, index, &principal.user) {
-            let request_id = id.map(SmolStr::new);
-            let place = PendingPlace { request_id, principal, reserved };
-            if let Some(connection) = self.connections.get_mut(index) {
-                connection.waiting.get_or_insert_default().place = Some(Box::new(place));
-            }
-            self.weigh_input(index);
-        } else {
-            self.forget_reservation(reserved);
-            self.refuse_place(now, index, &principal.user, CloseReason::ConnectionLimit);
+        cx: &Cx,
+        connections: &mut Connections,
+        rooms: &Rooms,
+        slot: Slot,
+        accepted: Accepted,
+    ) -> Placing {
+        let user = &accepted.principal.user;
+        let is_first = rooms.users.name_of(slot).is_none();
+        if !is_first || has_place(cx, rooms, user) {
+            return Placing::Join(accepted);
         }
+        let Some(silent) = self.silent_of(cx, connections, rooms, slot, user) else {
+            return Placing::Refused(accepted);
+        };
+        if let Some(connection) = connections.get_mut(slot) {
+            connection.waiting.get_or_insert_default().place = Some(Box::new(accepted));
+        }
+        connections.weigh_input(slot);
+        Placing::Wait { silent }
     }
 
-    fn has_place(&self, user: &str) -> bool {
-        self.users.count(user) < self.policy.connections_per_user
-    }
-
-    fn refuse_place(&mut self, now: Now, index: usize, user: &SmolStr, reason: CloseReason) {
-        self.ends.claims(self.id_of(index), user);
-        self.close(now, index, reason);
-    }
-
-    /// Puts a new connection among those that wait for a sign of life of the user's others. False:
+    /// Puts a new connection among those that wait for a sign of life of the user's others. `None`:
     /// too few of those are silent. O(connections of that user).
-    fn ask_silent(&mut self, now: Now, index: usize, user: &SmolStr) -> bool {
-        let id = self.id_of(index);
+    fn silent_of(
+        &mut self,
+        cx: &Cx,
+        connections: &Connections,
+        rooms: &Rooms,
+        slot: Slot,
+        user: &SmolStr,
+    ) -> Option<Vec<Slot>> {
+        let (id, now) = (connections.id_of(slot), cx.now.monotonic);
         if let Some(round) = self.user_limit.rounds.get_mut(user) {
             let is_hopeful = round.waiting.len() < round.asked.len();
-            if is_hopeful {
+            return is_hopeful.then(|| {
                 round.waiting.push_back(id);
-            }
-            return is_hopeful;
+                Vec::new()
+            });
         }
-        let mut silent: Vec<(Instant, usize)> = self
-            .users
-            .members(user)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .filter_map(|member| {
-                let session = &self.connections.get(member)?.session;
-                let last = session.last_seen();
-                let is_silent =
-                    session.phase().is_authenticated() && last + SILENCE <= now.monotonic;
-                is_silent.then_some((last, member))
-            })
-            .collect();
+        let silent = rooms.users.members(user).filter_map(|member| {
+            let session = &connections.get(member)?.session;
+            let last = session.last_seen();
+            let is_silent = session.phase().is_authenticated() && last + SILENCE <= now;
+            is_silent.then_some((last, member))
+        });
+        let mut silent: Vec<(Instant, Slot)> = silent.collect();
         if silent.is_empty() {
-            return false;
+            return None;
         }
         silent.sort_unstable();
         silent.truncate(MAX_ASKED);
-        let asked = silent.iter().map(|&(_, member)| self.id_of(member)).collect();
+        let silent: Vec<Slot> = silent.into_iter().map(|(_, member)| member).collect();
+        let asked = silent.iter().map(|&member| connections.id_of(member)).collect();
         let waiting = VecDeque::from([id]);
         self.user_limit.rounds.insert(user.clone(), Round { asked, waiting });
-        self.user_limit.ends.push_back((now.monotonic + WAIT, user.clone()));
-        for (_, member) in silent {
-            let ping = self.encoder.ping();
-            self.send(now, member, ping);
-        }
-        true
+        self.user_limit.ends.push_back((now + WAIT, user.clone()));
+        Some(silent)
     }
 
-    /// Bytes came from `index`: it does not give way. If too few are left that may, the newest of
-    /// those that wait is refused.
-    pub(crate) fn note_sign_of_life(&mut self, now: Now, index: usize) {
-        let Some(user) = self.users.name_of(index).cloned() else { return };
-        let id = self.id_of(index);
-        let Some(round) = self.user_limit.forget_asked(&user, id) else { return };
-        if round.waiting.len() > round.asked.len()
-            && let Some(newest) = round.waiting.pop_back()
-        {
-            self.end_wait(now, newest, Some(CloseReason::ConnectionLimit));
-        }
-    }
-
-    /// Gives places that have become free to those that wait, and ends the rounds whose time is
-    /// over.
-    pub(crate) fn user_limit_due(
+    /// Bytes came from `slot`: it does not give way. If too few are left that may, the newest of
+    /// those that wait is refused, and is what is returned.
+    pub(crate) fn note_sign_of_life(
         &mut self,
-        now: Now,
-        until: Instant,
-        is_unread: &mut dyn FnMut(ConnId) -> bool,
-    ) {
-        for user in std::mem::take(&mut self.user_limit.freed) {
-            while self.has_place(&user)
-                && let Some(round) = self.user_limit.rounds.get_mut(&user)
+        connections: &Connections,
+        rooms: &Rooms,
+        slot: Slot,
+    ) -> Option<ConnId> {
+        let user = rooms.users.name_of(slot)?;
+        let round = self.user_limit.forget_asked(user, connections.id_of(slot))?;
+        if round.waiting.len() > round.asked.len() { round.waiting.pop_back() } else { None }
+    }
+
+    /// A connection that waits for a place which has become free.
+    pub(crate) fn next_freed(&mut self, cx: &Cx, rooms: &Rooms) -> Option<ConnId> {
+        while let Some(user) = self.user_limit.freed.last() {
+            if has_place(cx, rooms, user)
+                && let Some(round) = self.user_limit.rounds.get_mut(user)
                 && let Some(id) = round.waiting.pop_front()
             {
-                self.end_wait(now, id, None);
+                return Some(id);
             }
+            self.user_limit.freed.pop();
         }
-        for _ in 0..ROUNDS_A_CALL {
-            let due = self.user_limit.ends.pop_front_if(|(at, _)| *at <= until);
-            let Some((_, user)) = due else { return };
-            // Read, then judge: what is in a socket may be the sign of life that is waited for.
-            if self.has_unread_sign(&user, is_unread) {
+        None
+    }
+
+    /// The next step of the rounds whose time is over at `until`. `unread`: is there input of a
+    /// connection that the driver has not read? It may be the sign of life that is waited for.
+    pub(crate) fn next_of_rounds(
+        &mut self,
+        cx: &Cx,
+        connections: &Connections,
+        rooms: &Rooms,
+        until: Instant,
+        is_unread: &mut dyn FnMut(ConnId) -> bool,
+    ) -> Option<RoundStep> {
+        loop {
+            let (_, user) = self.user_limit.ends.front().filter(|(at, _)| *at <= until)?;
+            let user = user.clone();
+            let Some(round) = self.user_limit.rounds.get_mut(&user) else {
+                self.user_limit.ends.pop_front();
+                continue;
+            };
+            // Read, then judge.
+            let takes_input =
+                |id: ConnId| connections.find(id).is_some_and(|it| !it.is_full(&cx.policy));
+            if round.asked.iter().any(|&id| takes_input(id) && is_unread(id)) {
                 let later = until + Duration::from_micros(TICK_MICROS);
-                return self.user_limit.ends.push_front((later, user));
+                self.user_limit.ends.pop_front();
+                self.user_limit.ends.push_front((later, user));
+                return None;
             }
-            if let Some(round) = self.user_limit.rounds.remove(&user) {
-                self.end_round(now, &user, round);
-            }
-        }
-    }
-
-    /// Is there input that was not read from a connection of `user` that was asked?
-    fn has_unread_sign(&self, user: &str, is_unread: &mut dyn FnMut(ConnId) -> bool) -> bool {
-        let takes_input = |id: ConnId| self.find(id).is_some_and(|it| !it.is_full(&self.policy));
-        let round = self.user_limit.rounds.get(user);
-        let mut asked = round.into_iter().flat_map(|round| &round.asked).copied();
-        asked.any(|id| takes_input(id) && is_unread(id))
-    }
-
-    /// Each that waits has the place of one that was not heard of, or is refused.
-    fn end_round(&mut self, now: Now, user: &SmolStr, mut round: Round) {
-        while let Some(&id) = round.waiting.front() {
-            if self.has_place(user) {
-                round.waiting.pop_front();
-                self.end_wait(now, id, None);
-            } else if let Some(silent) = round.asked.pop_front() {
-                if self.find(silent).is_some() {
-                    self.metrics.replaced += 1;
-                    self.close(now, silent.index(), CloseReason::PingTimeout);
+            // Each that waits has the place of one that was not heard of, or is refused.
+            if let Some(&id) = round.waiting.front() {
+                if has_place(cx, rooms, &user) {
+                    round.waiting.pop_front();
+                    return Some(RoundStep::End(id, None));
+                } else if let Some(silent) = round.asked.pop_front() {
+                    return Some(RoundStep::Replace(silent));
                 }
-            } else {
                 round.waiting.pop_front();
-                self.end_wait(now, id, Some(CloseReason::ConnectionLimit));
+                return Some(RoundStep::End(id, Some(CloseReason::ConnectionLimit)));
             }
+            self.user_limit.rounds.remove(&user);
+            self.user_limit.ends.pop_front();
         }
     }
 
-    /// A new connection waits no longer: it takes a place, unless there is a reason to refuse it.
-    /// What may have changed since its `auth` was checked is looked at again.
-    fn end_wait(&mut self, now: Now, id: ConnId, refused: Option<CloseReason>) {
-        let index = id.index();
-        let connection =
-            self.connections.get_mut(index).filter(|c| c.generation == id.generation());
-        let waiting = connection.and_then(|connection| connection.waiting.as_mut());
-        let Some(place) = waiting.and_then(|waiting| waiting.place.take()) else { return };
-        let PendingPlace { request_id, principal, reserved } = *place;
-        let is_expired = reserved.until <= now.unix;
-        let refused = refused
-            .or_else(|| self.refuse_revoked(index, &principal).err())
-            .or(is_expired.then_some(CloseReason::TokenExpired));
-        self.weigh_input(index);
-        match refused {
-            None => self.ask_to_join(now, index, request_id.as_deref(), &principal, reserved),
-            Some(reason) => {
-                self.forget_reservation(reserved);
-                self.refuse_place(now, index, &principal.user, reason);
-            }
-        }
+    /// Takes the accepted `auth` of a connection that waits no longer, and looks again at what may
+    /// have changed since it was checked: with it comes the reason to refuse it, if there is one.
+    pub(crate) fn take_waiting(
+        &self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        id: ConnId,
+        refused: Option<CloseReason>,
+    ) -> Option<(Accepted, Option<CloseReason>)> {
+        let connection = connections.get_mut(id.slot())?;
+        let waiting =
+            connection.waiting.as_mut().filter(|_| connection.generation == id.generation());
+        let accepted = *waiting?.place.take()?;
+        let is_expired = accepted.reserved.until <= cx.now.unix;
+        let revoked = self.refuse_revoked(cx, connections, id.slot(), &accepted.principal).err();
+        let refused = refused.or(revoked).or(is_expired.then_some(CloseReason::TokenExpired));
+        connections.weigh_input(id.slot());
+        Some((accepted, refused))
     }
 
     /// A new connection ends while it waits.
-    pub(crate) fn forget_place(&mut self, index: usize, place: &PendingPlace) {
-        let id = self.id_of(index);
-        self.forget_reservation(place.reserved);
-        if let Some(round) = self.user_limit.rounds.get_mut(&place.principal.user) {
+    pub(crate) fn forget_place(&mut self, id: ConnId, accepted: &Accepted) {
+        self.release(accepted.reserved);
+        if let Some(round) = self.user_limit.rounds.get_mut(&accepted.principal.user) {
             round.waiting.retain(|&waiting| waiting != id);
         }
     }
+}
 
-    /// What a phase that is over is closed with: a connection whose `auth` was in time, and that
-    /// waited for a place since, was not late.
-    pub(crate) fn reason_of_end(&self, index: usize, reason: CloseReason) -> CloseReason {
-        let waiting = self.connections.get(index).and_then(|c| c.waiting.as_ref());
-        match reason {
-            CloseReason::AuthTimeout if waiting.is_some_and(|it| it.place.is_some()) => {
-                CloseReason::ConnectionLimit
-            }
-            reason => reason,
-        }
-    }
+fn has_place(cx: &Cx, rooms: &Rooms, user: &str) -> bool {
+    rooms.users.count(user) < cx.policy.connections_per_user
 }

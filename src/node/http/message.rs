@@ -50,7 +50,7 @@ pub struct Request<'a> {
     pub query: &'a str,
     /// The `sub` of its bearer token. A token that is not good was answered with 401 already, so
     /// `None` is: it sent none, or its path is one whose tokens are [not looked
-    /// at](super::app::App::looks_at_tokens).
+    /// at](super::app::App::requires_bearer_check).
     pub user: Option<&'a str>,
     /// The entity tags it has (`If-None-Match`).
     pub if_none_match: Option<&'a str>,

@@ -2,5 +2,4 @@
 
 pub(crate) mod message;
 pub(crate) mod refusal;
-pub(crate) mod request;
 pub(crate) mod respond;

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use smol_str::{SmolStr, SmolStrBuilder};
 
 use crate::id::ConnId;
-use crate::node::Node;
+use crate::node::connections::connection::Connection;
 use crate::node::connections::session::Phase;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::port::Hangup;
@@ -74,7 +74,7 @@ pub(crate) struct Account {
 /// An end. Some 200 bytes, its names aside.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
-    /// Ends are counted, as a wall clock that is set does not order them.
+    /// CloseHistory are counted, as a wall clock that is set does not order them.
     pub(crate) serial: u64,
     pub(crate) account: Account,
     pub(crate) at: UnixTime,
@@ -83,7 +83,7 @@ pub(crate) struct End {
 
 /// The ends that are remembered.
 #[derive(Debug)]
-pub(crate) struct Ends {
+pub(crate) struct CloseHistory {
     members: VecDeque<End>,
     others: VecDeque<End>,
     /// Of each.
@@ -93,7 +93,7 @@ pub(crate) struct Ends {
     claimed: Option<(ConnId, SmolStr)>,
 }
 
-impl Ends {
+impl CloseHistory {
     /// Remembers so many of each kind; 0: none.
     pub(crate) fn new(capacity: usize) -> Self {
         let ring = || VecDeque::with_capacity(capacity);
@@ -120,12 +120,17 @@ impl Ends {
     }
 
     /// A good signature says that `id` belongs to `user`, and yet it is not let in.
-    pub(crate) fn claims(&mut self, id: ConnId, user: &SmolStr) {
+    pub(crate) fn set_claimed_user(&mut self, id: ConnId, user: &SmolStr) {
         self.claimed = Some((id, cut(user)));
     }
 
-    /// O(1).
-    fn push(&mut self, account: Account, at: UnixTime, how: Ending) {
+    /// Remembers how a connection ended. O(1).
+    pub(crate) fn push(&mut self, mut account: Account, at: UnixTime, how: Ending) {
+        if let Some((id, user)) = self.claimed.take()
+            && id == account.id
+        {
+            account.user.get_or_insert(user);
+        }
         let is_member = account.phase.is_authenticated();
         let ring = if is_member { &mut self.members } else { &mut self.others };
         if ring.len() >= self.capacity {
@@ -164,55 +169,37 @@ pub(crate) fn cut(name: &SmolStr) -> SmolStr {
     short.finish()
 }
 
-impl Node {
-    /// Notes how `index` ends, unless that is noted already: whoever is closing has had its last word.
-    pub(crate) fn note_end(&mut self, now: Now, index: usize, how: Ending) {
-        let Some(connection) = self.connections.get(index) else { return };
-        let is_over = connection.is_over || connection.session.phase() == Phase::Closing;
-        if is_over || connection.is_admin || self.ends.capacity == 0 {
-            return;
-        }
-        let Some(mut account) = self.account_of(now, index) else { return };
-        if let Some((id, user)) = self.ends.claimed.take()
-            && id == account.id
-        {
-            account.user.get_or_insert(user);
-        }
-        self.ends.push(account, now.unix, how);
-    }
-
-    /// What is known of the connection at `index`.
-    pub(crate) fn account_of(&self, now: Now, index: usize) -> Option<Account> {
-        let connection = self.connections.get(index)?;
+impl Account {
+    /// What is known of this connection. `user` and `room`: where it is, or wants to be.
+    pub(crate) fn of(
+        now: Now,
+        id: ConnId,
+        connection: &Connection,
+        user: Option<&SmolStr>,
+        room: Option<&SmolStr>,
+    ) -> Self {
         let session = &connection.session;
         let accepted = connection.accepted.before(now.monotonic);
-        let room = connection.wanted_room.as_deref().or_else(|| self.rooms.name_of(index));
-        Some(Account {
-            id: self.id_of(index),
+        Self {
+            id,
             phase: session.phase(),
             peer: connection.peer(),
-            user: self.users.name_of(index).map(cut),
-            room: room.map(cut),
+            user: user.map(cut),
+            room: connection.wanted_room.as_deref().or(room).map(cut),
             accepted: now.unix_when(accepted),
             upgraded: connection.upgraded.since(accepted).map(|moment| now.unix_when(moment)),
             joined: session.in_since(now.monotonic).map(|moment| now.unix_when(moment)),
             messages: connection.messages,
             is_renewed: session.is_renewed(),
             fault: session.fault(),
-        })
-    }
-
-    /// Ends of connections that are remembered.
-    #[must_use]
-    pub fn remembered_ends(&self) -> usize {
-        self.ends.len()
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::connections::moment::Moment;
+    use crate::node::connections::moment::CoarseInstant;
     use crate::time::Instant;
 
     fn account(serial: u32, phase: Phase) -> Account {
@@ -231,17 +218,17 @@ mod tests {
         }
     }
 
-    fn push(ends: &mut Ends, serial: u32, phase: Phase) {
+    fn push(ends: &mut CloseHistory, serial: u32, phase: Phase) {
         ends.push(account(serial, phase), UnixTime::default(), Ending::HungUp(Hangup::Eof));
     }
 
-    fn newest(ends: &Ends) -> Vec<u32> {
+    fn newest(ends: &CloseHistory) -> Vec<u32> {
         ends.newest().map(|end| end.account.id.generation()).collect()
     }
 
     #[test]
     fn strangers_do_not_push_members_out_and_both_come_in_order() {
-        let mut ends = Ends::new(3);
+        let mut ends = CloseHistory::new(3);
         for serial in 1..=4 {
             push(&mut ends, serial, Phase::Connected);
         }
@@ -273,7 +260,7 @@ mod tests {
     fn an_end_is_less_than_half_a_kilobyte_with_its_names() {
         // As `vestibule check` multiplies out: two names with their counts and ends of heap blocks.
         assert!(size_of::<End>() + 2 * (NAME_BYTES + 32) <= 512, "{}", size_of::<End>());
-        assert_eq!(size_of::<Moment>(), 4);
-        assert!(Moment::of(Instant::START).before(Instant::START) == Instant::START);
+        assert_eq!(size_of::<CoarseInstant>(), 4);
+        assert!(CoarseInstant::of(Instant::START).before(Instant::START) == Instant::START);
     }
 }

@@ -9,8 +9,9 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use crate::node::connections::session::Phase;
+use crate::node::gate::legacy::Legacy;
 use crate::node::observe::metrics::{AuthEnd, Call, Histogram, Metrics, REFUSAL_STATUSES};
-use crate::node::{Legacy, Node};
+use crate::node::observe::view::View;
 use crate::protocol::{CloseReason, ErrorCode};
 
 /// Numbers of one name.
@@ -83,10 +84,10 @@ fn by<const N: usize>(values: [(&'static str, u64); N]) -> Numbers {
     values.map(|(label, count)| (vec![label.into()], count)).into()
 }
 
-impl Node {
+impl<'a> View<'a> {
     /// All families, in the order in which they are shown. Some 200 numbers, whatever is going on.
-    pub(crate) fn families(&self) -> Vec<Family<'_>> {
-        let metrics = &self.metrics;
+    pub(crate) fn families(&self) -> Vec<Family<'a>> {
+        let metrics = &self.cx.metrics;
         let mut families = self.connection_families();
         families.extend(self.policy_families());
         families.extend(self.auth_families());
@@ -124,8 +125,8 @@ impl Node {
         families
     }
 
-    fn auth_families(&self) -> Vec<Family<'_>> {
-        let metrics = &self.metrics;
+    fn auth_families(&self) -> Vec<Family<'a>> {
+        let metrics = &self.cx.metrics;
         let results = |accepted: u64, failed: fn(&Metrics, AuthEnd) -> u64| {
             let failed = AuthEnd::ALL.map(|end| (end.name(), failed(metrics, end)));
             [by([("accepted", accepted)]), by(failed)].concat()
@@ -155,10 +156,10 @@ impl Node {
         ]
     }
 
-    fn connection_families(&self) -> Vec<Family<'_>> {
-        let metrics = &self.metrics;
-        let states =
-            Phase::ALL.map(|phase| (vec![phase.name().into()], self.connections_in(phase) as u64));
+    fn connection_families(&self) -> Vec<Family<'a>> {
+        let metrics = &self.cx.metrics;
+        let states = Phase::ALL
+            .map(|phase| (vec![phase.name().into()], self.connections.in_phase(phase) as u64));
         let closes = CloseReason::ALL.iter().map(|&reason| {
             (vec![code(reason.code()), reason.label().into()], metrics.closes(reason))
         });
@@ -214,9 +215,9 @@ impl Node {
     }
 
     /// What is counted is held against these, so that an alert needs no copy of the configuration.
-    fn policy_families(&self) -> Vec<Family<'_>> {
+    fn policy_families(&self) -> Vec<Family<'a>> {
         let limits =
-            by([("connections", self.policy.connections), ("pending", self.policy.pending)]
+            by([("connections", self.cx.policy.connections), ("pending", self.cx.policy.pending)]
                 .map(|(name, limit)| (name, limit as u64)));
         vec![
             gauge(
@@ -229,13 +230,13 @@ impl Node {
                 "vestibule_legacy_sunset_timestamp_seconds",
                 "When tokens in requests will not be taken any more, in seconds since 1970; or 0.",
                 &[],
-                vec![(Vec::new(), self.policy.sunset_seconds)],
+                vec![(Vec::new(), self.cx.policy.sunset_seconds)],
             ),
         ]
     }
 
-    fn traffic_families(&self) -> Vec<Family<'_>> {
-        let metrics = &self.metrics;
+    fn traffic_families(&self) -> Vec<Family<'a>> {
+        let metrics = &self.cx.metrics;
         let answers = Call::ALL.map(|call| (vec![call.name().into()], metrics.answer_time(call)));
         let errors = ErrorCode::ALL.iter().map(|&code| metrics.errors(code)).sum();
         let message = |direction: &'static str, kind: &'static str, count| {
@@ -262,7 +263,7 @@ impl Node {
                 "vestibule_outbound_bytes",
                 "Bytes that are queued for peers at this moment.",
                 &[],
-                vec![(Vec::new(), self.pool.weight() as u64)],
+                vec![(Vec::new(), self.connections.pool.weight() as u64)],
             ),
             Family {
                 name: "vestibule_backend_seconds",
@@ -292,8 +293,8 @@ impl Node {
     }
 
     /// What did not go as it should.
-    fn fault_families(&self) -> Vec<Family<'static>> {
-        let metrics = &self.metrics;
+    fn fault_families(&self) -> Vec<Family<'a>> {
+        let metrics = &self.cx.metrics;
         vec![
             total(
                 "vestibule_replaced_total",
@@ -313,8 +314,8 @@ impl Node {
         ]
     }
 
-    fn revocation_families(&self) -> Vec<Family<'_>> {
-        let metrics = &self.metrics;
+    fn revocation_families(&self) -> Vec<Family<'a>> {
+        let metrics = &self.cx.metrics;
         vec![
             total(
                 "vestibule_long_tokens_total",
@@ -325,7 +326,7 @@ impl Node {
                 "vestibule_revoked_users",
                 "Users whose older tokens are refused because an operator ended their sessions.",
                 &[],
-                vec![(Vec::new(), self.revoked_users() as u64)],
+                vec![(Vec::new(), self.gate.revocations.len() as u64)],
             ),
             counter(
                 "vestibule_revocations_total",
@@ -340,7 +341,7 @@ impl Node {
     }
 
     fn limit_hits(&self) -> Numbers {
-        let metrics = &self.metrics;
+        let metrics = &self.cx.metrics;
         let refused = [
             ("connections", metrics.dropped_at_accept + metrics.gave_way + metrics.refused_full),
             ("pending_per_ip", metrics.refused_pending + metrics.dropped_by_address),
@@ -359,7 +360,7 @@ impl Node {
             ("worker_queue", metrics.refused_work),
             ("admin_connections", metrics.admin_dropped + metrics.admin_gave_way),
         ];
-        let all = refused.into_iter().chain(self.forgotten_early());
+        let all = refused.into_iter().chain(self.evictions());
         all.map(|(limit, count)| (vec![limit.into()], count)).collect()
     }
 }

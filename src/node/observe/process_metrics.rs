@@ -4,8 +4,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::node::Node;
-
 /// One number of the world outside.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
@@ -25,6 +23,10 @@ pub type Probe = Arc<dyn Fn() -> Vec<Reading> + Send + Sync>;
 pub(crate) struct Probes(Vec<Probe>);
 
 impl Probes {
+    pub(crate) fn add(&mut self, probe: Probe) {
+        self.0.push(probe);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -37,12 +39,5 @@ impl Probes {
 impl fmt::Debug for Probes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} probes", self.0.len())
-    }
-}
-
-impl Node {
-    /// Has what `probe` reads shown with the node's own counters.
-    pub fn add_probe(&mut self, probe: Probe) {
-        self.admin.probes.0.push(probe);
     }
 }

@@ -1,43 +1,8 @@
 //! What a node holds, for tests and checkers that look for what was left behind.
 
-use crate::node::Node;
 use crate::node::connections::budget::Side;
 use crate::node::connections::connection::Connection;
-#[cfg(feature = "sim")]
-use crate::node::work::port::Ticket;
-
-impl Node {
-    /// What is held at this moment, for tests that look for what was left behind.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        let kept = |connection: &Connection| {
-            connection.decoder.kept_bytes()
-                + connection.outbox.weight()
-                + connection.waiting.as_ref().map_or(0, |waiting| waiting.kept_bytes())
-        };
-        Usage {
-            connections: self.connections.len(),
-            timers: self.wheel.len(),
-            rooms: self.rooms.len(),
-            users: self.users.len(),
-            questions: self.questions.len(),
-            deliveries: self.deliveries.len(),
-            replays: self.replays.len(),
-            addresses: self.limiter.len(),
-            pending_addresses: self.pending_by_address.len(),
-            buffered_bytes: self.connections.iter().map(|(_, c)| kept(c)).sum(),
-            budgeted_bytes: self.input.total(Side::Strangers)
-                + self.input.total(Side::Members)
-                + self.pool.held(),
-        }
-    }
-
-    /// Is the question of this ticket open? The simulator's checkers ask.
-    #[cfg(feature = "sim")]
-    pub(crate) fn awaits(&self, ticket: Ticket) -> bool {
-        self.questions.is_open(ticket)
-    }
-}
+use crate::node::observe::view::View;
 
 /// What a node holds at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,4 +29,30 @@ pub struct Usage {
     pub buffered_bytes: usize,
     /// What the budgets for input and output count: the memory that these take.
     pub budgeted_bytes: usize,
+}
+
+impl Usage {
+    pub(crate) fn of(node: View<'_>) -> Self {
+        let View { connections, work, rooms, gate, .. } = node;
+        let kept = |connection: &Connection| {
+            connection.decoder.kept_bytes()
+                + connection.outbox.weight()
+                + connection.waiting.as_ref().map_or(0, |waiting| waiting.kept_bytes())
+        };
+        Self {
+            connections: connections.len(),
+            timers: connections.timers(),
+            rooms: rooms.rooms.len(),
+            users: rooms.users.len(),
+            questions: work.questions.len(),
+            deliveries: rooms.deliveries.len(),
+            replays: gate.replays.len(),
+            addresses: gate.limiter.len(),
+            pending_addresses: connections.pending_addresses(),
+            buffered_bytes: connections.iter().map(|(_, connection)| kept(connection)).sum(),
+            budgeted_bytes: connections.input.total(Side::Pending)
+                + connections.input.total(Side::Authenticated)
+                + connections.pool.held(),
+        }
+    }
 }

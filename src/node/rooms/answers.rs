@@ -1,4 +1,4 @@
-//! Answers that were given, so that a message that is sent again is not done again.
+//! DedupCache that were given, so that a message that is sent again is not done again.
 //!
 //! The same user's repeated id in the same room is answered with the first answer, within 10 minutes
 //! and the user's last 32 messages there. Also across a reconnect, as that is when clients resend.
@@ -25,7 +25,7 @@ use crate::time::Instant;
 const LIFETIME_SECONDS: u16 = 600;
 /// The same as a length of time.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(LIFETIME_SECONDS as u64);
-/// Answers that are remembered of one user in one room.
+/// DedupCache that are remembered of one user in one room.
 const MESSAGES: u32 = 32;
 /// What an entry takes beside its messages, its place in the table included.
 const ENTRY_WEIGHT: usize = size_of::<Entry>() + 8;
@@ -44,7 +44,7 @@ pub(crate) struct MessageKey {
 
 /// What is known of a message that came before.
 #[derive(Clone, Debug)]
-pub(crate) enum Known {
+pub(crate) enum Lookup {
     /// The application still works on it, as the question of this ticket.
     Asked(Ticket),
     /// It was answered.
@@ -57,7 +57,7 @@ pub(crate) enum Known {
 
 /// The memory of answers.
 #[derive(Debug)]
-pub(crate) struct Answers {
+pub(crate) struct DedupCache {
     by_member: HashTable<u32>,
     entries: Slab<Entry>,
     messages: Slab<Message>,
@@ -123,7 +123,7 @@ impl State {
     }
 }
 
-impl Answers {
+impl DedupCache {
     /// Remembers answers of `max_weight` bytes in all; 0: without a bound. There is room for
     /// `members` with 4 messages each.
     pub(crate) fn new(max_weight: usize, members: usize) -> Self {
@@ -150,17 +150,17 @@ impl Answers {
     }
 
     /// What is known of the message, if it came before. O(32).
-    pub(crate) fn find(&mut self, now: Instant, key: MessageKey) -> Option<Known> {
+    pub(crate) fn find(&mut self, now: Instant, key: MessageKey) -> Option<Lookup> {
         self.forget_expired(now);
         let message = self.fresh(now, key)?;
         if message.content != key.content {
-            return Some(Known::OtherContent);
+            return Some(Lookup::OtherContent);
         }
         Some(match &message.state {
-            State::Asked { ticket, .. } => Known::Asked(*ticket),
-            State::Answered { update, .. } => Known::Answered(Ok(Arc::clone(update))),
-            State::Failed { error, .. } => Known::Answered(Err(*error)),
-            State::NotDone { .. } => Known::NotDone,
+            State::Asked { ticket, .. } => Lookup::Asked(*ticket),
+            State::Answered { update, .. } => Lookup::Answered(Ok(Arc::clone(update))),
+            State::Failed { error, .. } => Lookup::Answered(Err(*error)),
+            State::NotDone { .. } => Lookup::NotDone,
         })
     }
 

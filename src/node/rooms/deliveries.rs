@@ -32,9 +32,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
-use crate::id::ConnId;
+use crate::id::{ConnId, Slot};
 use crate::node::connections::frame::Shared;
-use crate::node::rooms::groups::NONE;
 use crate::node::work::port::Ticket;
 
 /// How many members one step hands a message to. With some 2 µs for the write that follows each,
@@ -51,7 +50,7 @@ pub(crate) struct Deliveries {
     /// By the number of the room's group. None is empty.
     pub(crate) queues: BTreeMap<u32, Queue>,
     /// The room that was served last.
-    last: u32,
+    last: Option<u32>,
     /// What the frames of all of them take.
     pub(crate) bytes: usize,
     pub(crate) slice: usize,
@@ -86,8 +85,8 @@ pub(crate) struct Delivery {
     pub(crate) frame: Shared,
     pub(crate) except: Option<ConnId>,
     pub(crate) kind: Delivered,
-    /// The next member to get it; [`NONE`]: all have it.
-    pub(crate) next: u32,
+    /// The next member to get it; `None`: all have it.
+    pub(crate) next: Option<Slot>,
 }
 
 /// What is delivered, as it is counted.
@@ -101,7 +100,7 @@ impl Default for Deliveries {
     fn default() -> Self {
         Self {
             queues: BTreeMap::new(),
-            last: NONE,
+            last: None,
             bytes: 0,
             slice: SLICE,
             #[cfg(any(test, feature = "sim"))]
@@ -167,19 +166,19 @@ impl Deliveries {
 
     /// The room whose turn it is.
     pub(crate) fn next_room(&mut self) -> Option<u32> {
-        let behind = (Bound::Excluded(self.last), Bound::Unbounded);
-        let next = self.queues.range(behind).next().or_else(|| self.queues.first_key_value());
-        let (&group, _) = next?;
-        self.last = group;
+        let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = self.queues.range((after, Bound::Unbounded)).next();
+        let (&group, _) = behind.or_else(|| self.queues.first_key_value())?;
+        self.last = Some(group);
         Some(group)
     }
 
     /// `member` leaves: the cursors that are at it go on to the `next` one.
-    pub(crate) fn pass_over(&mut self, group: u32, member: u32, next: u32) {
+    pub(crate) fn pass_over(&mut self, group: u32, member: Slot, next: Option<Slot>) {
         let Some(queue) = self.queues.get_mut(&group) else { return };
         for item in &mut queue.items {
             if let Item::Message(delivery) = item
-                && delivery.next == member
+                && delivery.next == Some(member)
             {
                 delivery.next = next;
             }

@@ -11,10 +11,10 @@ use hashbrown::HashTable;
 use slab::Slab;
 use smol_str::SmolStr;
 
-use crate::id::{Seed, SeededState};
+use crate::id::{Seed, SeededState, Slot};
 
 /// No group, no member.
-pub(crate) const NONE: u32 = u32::MAX;
+const NONE: u32 = u32::MAX;
 
 /// Named groups of connections; a connection is in one group at most.
 #[derive(Debug)]
@@ -61,8 +61,9 @@ impl Groups {
     }
 
     /// Puts `member` into the group of this name, which it makes if need be.
-    pub(crate) fn join(&mut self, member: usize, name: &SmolStr) {
+    pub(crate) fn join(&mut self, member: Slot, name: &SmolStr) {
         self.leave(member);
+        let member = member.index();
         let group = self.find(name).unwrap_or_else(|| self.create(name));
         if self.links.len() <= member {
             self.links.resize(member + 1, UNLINKED);
@@ -76,8 +77,8 @@ impl Groups {
     }
 
     /// Takes `member` out of its group, if it is in one; the last one takes the group along.
-    pub(crate) fn leave(&mut self, member: usize) {
-        let Some(place) = self.links.get_mut(member) else { return };
+    pub(crate) fn leave(&mut self, member: Slot) {
+        let Some(place) = self.links.get_mut(member.index()) else { return };
         let Link { group, previous, next } = std::mem::replace(place, UNLINKED);
         if group == NONE {
             return;
@@ -105,8 +106,8 @@ impl Groups {
 
     /// The name of the group that `member` is in.
     #[must_use]
-    pub(crate) fn name_of(&self, member: usize) -> Option<&SmolStr> {
-        let link = self.links.get(member)?;
+    pub(crate) fn name_of(&self, member: Slot) -> Option<&SmolStr> {
+        let link = self.links.get(member.index())?;
         self.groups.get(link.group as usize).map(|group| &group.name)
     }
 
@@ -122,40 +123,40 @@ impl Groups {
         self.groups.get(group as usize).map_or(0, |group| group.members as usize)
     }
 
-    /// The newest member of the group of this number; [`NONE`]: there is none.
+    /// The newest member of the group of this number.
     #[must_use]
-    pub(crate) fn first(&self, group: u32) -> u32 {
-        self.groups.get(group as usize).map_or(NONE, |group| group.first)
+    pub(crate) fn first(&self, group: u32) -> Option<Slot> {
+        existing(self.groups.get(group as usize)?.first)
     }
 
-    /// The member that joined before this one; [`NONE`]: it is the oldest.
+    /// The member that joined before this one; `None`: it is the oldest.
     #[must_use]
-    pub(crate) fn next(&self, member: usize) -> u32 {
-        self.links.get(member).map_or(NONE, |link| link.next)
+    pub(crate) fn next(&self, member: Slot) -> Option<Slot> {
+        existing(self.links.get(member.index())?.next)
     }
 
-    /// The number of the group that `member` is in, and who joined that before it.
+    /// The number of the group that `member` is in.
     #[must_use]
-    pub(crate) fn place_of(&self, member: usize) -> Option<(u32, u32)> {
-        let link = self.links.get(member).filter(|link| link.group != NONE)?;
-        Some((link.group, link.next))
+    pub(crate) fn group_of(&self, member: Slot) -> Option<u32> {
+        let link = self.links.get(member.index())?;
+        (link.group != NONE).then_some(link.group)
     }
 
     /// All members of the group of this name, the newest first.
-    pub(crate) fn members(&self, name: &str) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn members(&self, name: &str) -> impl Iterator<Item = Slot> + '_ {
         let group = self.find(name).and_then(|group| self.groups.get(group as usize));
         self.walk(group.map_or(NONE, |group| group.first))
     }
 
     /// The others in `member`'s group, the newest first.
-    pub(crate) fn others(&self, member: usize) -> impl Iterator<Item = usize> + '_ {
-        let group = self.links.get(member).and_then(|link| self.groups.get(link.group as usize));
+    pub(crate) fn others(&self, member: Slot) -> impl Iterator<Item = Slot> + '_ {
+        let group =
+            self.links.get(member.index()).and_then(|link| self.groups.get(link.group as usize));
         self.walk(group.map_or(NONE, |group| group.first)).filter(move |&other| other != member)
     }
 
-    fn walk(&self, first: u32) -> impl Iterator<Item = usize> + '_ {
-        let existing = |index: u32| (index != NONE).then_some(index as usize);
-        std::iter::successors(existing(first), move |&index| existing(self.links.get(index)?.next))
+    fn walk(&self, first: u32) -> impl Iterator<Item = Slot> + '_ {
+        std::iter::successors(existing(first), |&member| self.next(member))
     }
 
     fn find(&self, name: &str) -> Option<u32> {
@@ -195,6 +196,10 @@ impl Groups {
     }
 }
 
+fn existing(member: u32) -> Option<Slot> {
+    (member != NONE).then(|| Slot::new(member))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -211,38 +216,39 @@ mod tests {
     #[test]
     fn a_group_is_there_as_long_as_it_has_a_member() {
         let mut groups = Groups::new(&Seed::predictable(1), 0);
-        groups.join(3, &"soup".into());
-        groups.join(5, &"soup".into());
+        groups.join(Slot::new(3), &"soup".into());
+        groups.join(Slot::new(5), &"soup".into());
         assert_eq!(groups.count("soup"), 2);
-        assert_eq!(groups.others(3).collect::<Vec<_>>(), [5]);
-        assert_eq!(groups.name_of(5).map(SmolStr::as_str), Some("soup"));
-        groups.leave(3);
-        groups.leave(3);
-        groups.leave(5);
+        assert_eq!(groups.others(Slot::new(3)).collect::<Vec<_>>(), [Slot::new(5)]);
+        assert_eq!(groups.name_of(Slot::new(5)).map(SmolStr::as_str), Some("soup"));
+        groups.leave(Slot::new(3));
+        groups.leave(Slot::new(3));
+        groups.leave(Slot::new(5));
         assert!(groups.groups.is_empty() && groups.by_name.is_empty());
-        assert_eq!(groups.name_of(5), None);
+        assert_eq!(groups.name_of(Slot::new(5)), None);
     }
 
     proptest! {
         #[test]
         fn groups_are_a_map_from_member_to_name(
-            steps in prop::collection::vec((0..20_usize, prop::option::of(0..6_u8)), 0..200)
+            steps in prop::collection::vec((0..20_u32, prop::option::of(0..6_u8)), 0..200)
         ) {
             let mut groups = Groups::new(&Seed::predictable(7), 0);
             let mut model = BTreeMap::new();
             for (member, name) in steps {
                 match name {
                     Some(name) => {
-                        groups.join(member, &SmolStr::new(name.to_string()));
+                        groups.join(Slot::new(member), &SmolStr::new(name.to_string()));
                         model.insert(member, name);
                     }
                     None => {
-                        groups.leave(member);
+                        groups.leave(Slot::new(member));
                         model.remove(&member);
                     }
                 }
                 for name in 0..6_u8 {
-                    let mut members: Vec<_> = groups.members(&name.to_string()).collect();
+                    let mut members: Vec<_> =
+                        groups.members(&name.to_string()).map(|slot| slot.index() as u32).collect();
                     members.sort_unstable();
                     let expected: Vec<_> =
                         model.iter().filter(|(_, n)| **n == name).map(|(m, _)| *m).collect();

@@ -226,7 +226,7 @@ fn what_is_wrong_with_a_call_is_told() {
         assert!(body["message"].is_string() && !answer.contains("Access-Control"), "{answer}");
         assert_eq!(status == 405, answer.contains("\r\nAllow: "), "{answer}");
     }
-    assert!(world.node.drain.is_none());
+    assert!(!world.node.is_draining());
     // None of it is counted as the public listener's.
     assert!(REFUSAL_STATUSES.iter().all(|&status| world.node.metrics().refusals(status) == 0));
     world.seconds(3);

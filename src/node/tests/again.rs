@@ -269,6 +269,6 @@ fn who_waits_for_an_id_is_counted_once() {
         scene.world.settle();
     }
     let ticket = scene.asked.0.lock().unwrap()[0].1;
-    let question = scene.world.node.questions.find(ticket).unwrap();
+    let question = scene.world.node.work.questions.find(ticket).unwrap();
     assert!(matches!(&question.kind, Kind::Message { also, .. } if also.len() <= 1));
 }

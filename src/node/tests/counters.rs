@@ -85,12 +85,12 @@ fn what_is_queued_is_known_without_adding_it_up() {
     world.room.insert(bob, 100);
     for _ in 0..5 {
         world.chat(alice, "hello");
-        assert_eq!(world.node.pool.weight(), world.node.usage().buffered_bytes);
+        assert_eq!(world.node.connections.pool.weight(), world.node.usage().buffered_bytes);
     }
     assert!(line(&world.call(METRICS), "vestibule_outbound_bytes") > 500.0);
     world.room.insert(bob, 150);
     world.flush(bob);
-    assert_eq!(world.node.pool.weight(), world.node.usage().buffered_bytes);
+    assert_eq!(world.node.connections.pool.weight(), world.node.usage().buffered_bytes);
     world.node.handle_hangup(world.now, bob, Hangup::Reset);
     world.settle();
     assert_eq!(line(&world.call(METRICS), "vestibule_outbound_bytes"), 0.0);

@@ -2,6 +2,7 @@
 
 use super::admin::split;
 use super::*;
+use crate::auth::Verifier;
 
 impl World {
     fn ask(&mut self, path: &str) -> (u16, Value) {

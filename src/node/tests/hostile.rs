@@ -1,6 +1,7 @@
 //! What no client should send, and what is left of it: nothing.
 
 use super::*;
+use crate::node::gate::limits::SLOTS_FOR_REFUSALS;
 
 #[test]
 fn what_breaks_the_protocol_closes_with_its_reason_and_leaves_nothing() {

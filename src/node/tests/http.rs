@@ -163,7 +163,7 @@ fn http_1_0_reads_the_admin_listener_and_no_more() {
     assert_eq!(ask(&mut world, "GET /readyz", "Host: a b\r\n"), 400);
     let json = "Content-Type: application/json\r\nContent-Length: 0\r\n";
     assert_eq!(ask(&mut world, "POST /v1/drain", json), 400);
-    assert!(world.node.drain.is_none());
+    assert!(!world.node.is_draining());
     // Whoever is not on this host is refused, Host or none.
     let peer = "192.0.2.1:9".parse().unwrap();
     let stranger = world.node.handle_accept_admin(world.now, peer).unwrap();

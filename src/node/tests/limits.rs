@@ -1,6 +1,8 @@
 //! What one address may do, and what it cannot do to the others.
 
 use super::*;
+use crate::auth::Address;
+use crate::node::gate::limits::SLOTS_FOR_REFUSALS;
 
 const FORGED: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.Zm9yZ2Vk";
 
@@ -142,10 +144,10 @@ fn members_are_charged_but_not_shut_out() {
     let token = world.token("alice", 900);
     world.auth(id, &token);
     assert_eq!(world.message(id)["payload"]["content"], "Re-authenticated");
-    let before = world.node.limiter.look(world.now.monotonic, Address::from(peer_ip()));
+    let before = world.node.gate.limiter.look(world.now.monotonic, Address::from(peer_ip()));
     world.auth(id, FORGED);
     assert_eq!(world.close_reason(id), "Invalid token");
-    let after = world.node.limiter.look(world.now.monotonic, Address::from(peer_ip()));
+    let after = world.node.gate.limiter.look(world.now.monotonic, Address::from(peer_ip()));
     assert!(after > before, "{before:?} {after:?}");
 }
 

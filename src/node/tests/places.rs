@@ -2,6 +2,7 @@
 
 use super::admin::post;
 use super::*;
+use crate::auth::Verifier;
 use crate::node::app::{Answer, Incoming, Publish, Reply, Update};
 
 /// Does not answer an operator's announcements.

@@ -1,6 +1,7 @@
 //! Clients behind proxies: who they are counted as.
 
 use super::*;
+use crate::node::gate::limits::SLOTS_FOR_REFUSALS;
 
 const PROXY: &str = "10.0.0.1";
 
@@ -17,7 +18,7 @@ fn upgrade_for(header: &str, value: &str) -> String {
 }
 
 fn peer(world: &World, id: ConnId) -> String {
-    world.node.find(id).unwrap().peer_text()
+    world.node.connections.find(id).unwrap().peer_text()
 }
 
 fn status(world: &mut World, id: ConnId, bytes: &str) -> String {

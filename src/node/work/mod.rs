@@ -1,6 +1,84 @@
-//! Work: what the application is asked, under which ticket, and until when.
+//! Work: what the application is asked, under which ticket, until when, and how much of it at once.
 
-pub(crate) mod operator;
-pub(crate) mod overdue;
+pub(crate) mod orders;
 pub(crate) mod port;
 pub(crate) mod questions;
+
+use std::collections::VecDeque;
+
+use self::orders::Orders;
+use self::port::{Action, Command, Ticket, Work};
+use self::questions::{NewQuestion, Questions, cost};
+use crate::id::ConnId;
+use crate::node::app::App;
+use crate::node::context::Cx;
+use crate::node::policy::Policy;
+
+/// The application, and what it is asked.
+pub(crate) struct Workload {
+    pub(crate) app: Box<dyn App>,
+    pub(crate) questions: Questions,
+    /// Connections whose messages wait until the application is asked less.
+    pub(crate) backlog: VecDeque<ConnId>,
+    pub(crate) orders: Orders,
+}
+
+impl Workload {
+    pub(crate) fn new(app: Box<dyn App>) -> Self {
+        let (questions, orders) = (Questions::default(), Orders::default());
+        Self { app, questions, backlog: VecDeque::new(), orders }
+    }
+
+    /// Opens the question of the ticket that was issued last, and submits its `work`. `None`: the
+    /// application holds it.
+    pub(crate) fn open(
+        &mut self,
+        cx: &mut Cx,
+        ticket: Ticket,
+        question: NewQuestion,
+        work: Option<Work>,
+    ) {
+        let start = self.questions.open(cx.now.monotonic, ticket, question, work.is_some());
+        if let Some(work) = work {
+            cx.actions.push_back(Action::Submit(Command { ticket, work, start }));
+        }
+    }
+
+    /// Nobody waits for the answer to this question: its work is not begun, if it has not. True: it
+    /// had not, and the question is closed.
+    pub(crate) fn withdraw(&mut self, cx: &mut Cx, ticket: Ticket) -> bool {
+        let is_withdrawn = self.questions.withdraw(ticket).is_some();
+        cx.metrics.withdrawn_questions += u64::from(is_withdrawn);
+        is_withdrawn
+    }
+
+    /// What a question of a pending connection with so many bytes of text costs of the budget for
+    /// work; `None`: there is no room for it in the half that pending connections may use.
+    pub(crate) fn cost_of_pending(&self, cx: &mut Cx, text_bytes: usize) -> Option<u32> {
+        if self.exceeds(cx.policy.work_total / 2, text_bytes) {
+            cx.metrics.refused_questions += 1;
+            return None;
+        }
+        Some(cost(text_bytes))
+    }
+
+    /// Does a message with so many bytes have to wait until less is asked? One may always be asked
+    /// where nothing is.
+    pub(crate) fn over_work_budget(&self, policy: &Policy, text_bytes: usize) -> bool {
+        self.exceeds(policy.work_total, text_bytes)
+    }
+
+    fn exceeds(&self, budget: usize, text_bytes: usize) -> bool {
+        let asked = self.questions.weight();
+        asked > 0 && asked.saturating_add(cost(text_bytes) as usize) > budget
+    }
+}
+
+impl std::fmt::Debug for Workload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workload")
+            .field("questions", &self.questions)
+            .field("backlog", &self.backlog.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -8,15 +8,23 @@ use slab::Slab;
 use smol_str::SmolStr;
 
 use crate::auth::Address;
+use crate::config::memory::QUESTION_BYTES;
 use crate::id::ConnId;
 use crate::node::rooms::answers::MessageKey;
-use crate::node::work::operator::Part;
+use crate::node::work::orders::Part;
 use crate::node::work::port::{StartFlag, Ticket};
 use crate::time::Instant;
 
 /// How long behind its deadline a question is given up whose connection has a timer of its own, so
 /// that the timer always comes first.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
+
+/// What a question with so many bytes of text costs: it is copied for whoever answers, and perhaps
+/// once more to be sent to them.
+pub(crate) fn cost(text_bytes: usize) -> u32 {
+    let cost = text_bytes.saturating_mul(2).saturating_add(QUESTION_BYTES);
+    u32::try_from(cost).unwrap_or(u32::MAX)
+}
 
 /// A question, and who waits for its answer.
 #[derive(Debug)]

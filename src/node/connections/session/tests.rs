@@ -117,7 +117,7 @@ fn a_renewal_in_the_applications_hands_ends_at_the_token_or_at_its_timeout() {
     assert_eq!(slow.phase(), Phase::Connected);
     assert_eq!(slow.due(at(105), &policy), Due::Close(CloseReason::BackendUnavailable));
     let mut late = connected(20);
-    late.seen(at(18));
+    late.touch(at(18));
     late.joining(at(18), &policy);
     assert_eq!(late.due(at(19), &policy), Due::Nothing);
     assert_eq!(late.due(at(20), &policy), Due::Close(CloseReason::ReauthTimeout));
@@ -130,7 +130,7 @@ fn two_pings_without_a_sign_of_life_are_the_end() {
     assert_eq!(session.next_deadline(&policy), at(30));
     assert_eq!(session.due(at(30), &policy), Due::Ping);
     assert_eq!(session.due(at(30), &policy), Due::Nothing);
-    session.seen(at(31));
+    session.touch(at(31));
     assert_eq!(session.next_deadline(&policy), at(61));
     assert_eq!(session.due(at(61), &policy), Due::Ping);
     assert_eq!(session.due(at(91), &policy), Due::Ping);

@@ -1,6 +1,6 @@
 //! What a session can say: of itself, to whoever asks about its connection; and to a client.
 
-use crate::node::connections::moment::Moment;
+use crate::node::connections::moment::CoarseInstant;
 use crate::node::connections::session::{Flags, Session, Verdict};
 use crate::protocol::{ErrorCode, Fault};
 use crate::time::Instant;
@@ -8,7 +8,7 @@ use crate::time::Instant;
 impl Session {
     /// When it came into the room, to a hundredth of a second; `None`: it is not there.
     pub(crate) fn in_since(&self, now: Instant) -> Option<Instant> {
-        self.phase.is_authenticated().then(|| Moment(self.moment).before(now))
+        self.phase.is_authenticated().then(|| CoarseInstant(self.moment).before(now))
     }
 
     /// It has been re-authenticated since it came in.

@@ -12,7 +12,10 @@ fn head(path: &str, more: &str) -> String {
     )
 }
 
-fn parse_with<'a>(text: &'a str, origins: &[&str]) -> Result<Option<(Asked<'a>, usize)>, Refusal> {
+fn parse_with<'a>(
+    text: &'a str,
+    origins: &[&str],
+) -> Result<Option<(RequestKind<'a>, usize)>, Refusal> {
     let origins: Vec<_> = origins.iter().map(|&origin| origin.to_owned()).collect();
     let origins = Origins::new(&origins);
     match read_with(text, &origins)? {
@@ -34,7 +37,7 @@ fn form(text: &str, origins: &[&str]) -> Form {
 
 fn room(text: &str) -> Result<String, Refusal> {
     match parse_with(text, &[])? {
-        Some((Asked::Upgrade(upgrade), _)) => Ok(upgrade.room.to_string()),
+        Some((RequestKind::Upgrade(upgrade), _)) => Ok(upgrade.room.to_string()),
         other => panic!("{other:?}"),
     }
 }
@@ -43,7 +46,7 @@ fn room(text: &str) -> Result<String, Refusal> {
 fn an_upgrade_gives_its_room_and_accept_key() {
     let text = head("/v1/chat/soup%2D7?token=x", "Sec-WebSocket-Protocol: a, recipe-chat.v2\r\n");
     let with_frames = format!("{text}frames");
-    let upgrade = Asked::Upgrade(Upgrade {
+    let upgrade = RequestKind::Upgrade(Upgrade {
         room: "soup-7".into(),
         accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into(),
         subprotocol: true,
@@ -129,9 +132,9 @@ fn what_is_refused_is_refused_in_order() {
 #[test]
 fn the_health_route_takes_get() {
     let health = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
-    assert_eq!(parse_with(health, &[]), Ok(Some((Asked::Health, health.len()))));
+    assert_eq!(parse_with(health, &[]), Ok(Some((RequestKind::Health, health.len()))));
     let head = health.replacen("GET", "HEAD", 1);
-    assert_eq!(parse_with(&head, &[]), Ok(Some((Asked::Health, head.len()))));
+    assert_eq!(parse_with(&head, &[]), Ok(Some((RequestKind::Health, head.len()))));
     assert!(form(&head, &[]).is_head && !form(health, &[]).is_head);
     assert_eq!(parse_with(&health.replacen("GET", "POST", 1), &[]), Err(Refusal::MethodNotAllowed));
 }
@@ -164,7 +167,7 @@ fn origins_are_exact_or_below_a_domain() {
 /// A request of the application's, as far as it was read.
 fn served<'a>(text: &'a str, origins: &[&str]) -> Result<Http<'a>, Refusal> {
     match parse_with(text, origins)? {
-        Some((Asked::Http(http), _)) => Ok(http),
+        Some((RequestKind::Http(http), _)) => Ok(http),
         other => panic!("{other:?}"),
     }
 }
@@ -218,7 +221,7 @@ fn a_body_has_one_length_within_the_bound() {
 fn a_preflight_says_which_page_asks() {
     let text = "OPTIONS /v1/recipes HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n\r\n";
     let is_allowed = |origins: &[&str]| match parse_with(text, origins) {
-        Ok(Some((Asked::Preflight { is_allowed }, _))) => is_allowed,
+        Ok(Some((RequestKind::Preflight { is_allowed }, _))) => is_allowed,
         other => panic!("{other:?}"),
     };
     assert!(is_allowed(&["https://a.example"]) && !is_allowed(&["https://b.example"]));

@@ -1,11 +1,11 @@
 //! What became of the questions that the application was asked.
 
-use crate::node::Node;
 use crate::node::observe::families::{Family, total};
+use crate::node::observe::view::View;
 
-impl Node {
-    pub(crate) fn answer_families(&self) -> Vec<Family<'_>> {
-        let metrics = &self.metrics;
+impl<'a> View<'a> {
+    pub(crate) fn answer_families(&self) -> Vec<Family<'a>> {
+        let metrics = &self.cx.metrics;
         vec![
             total(
                 "vestibule_repeated_messages_total",

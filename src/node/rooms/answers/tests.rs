@@ -12,18 +12,18 @@ fn key(member: u64, id: u64) -> MessageKey {
     MessageKey { member, id, content: 0 }
 }
 
-fn content(answers: &mut Answers, now: Instant, key: MessageKey) -> Option<String> {
+fn content(answers: &mut DedupCache, now: Instant, key: MessageKey) -> Option<String> {
     match answers.find(now, key)? {
-        Known::Answered(answer) => Some(answer.unwrap().content.to_string()),
-        Known::Asked(ticket) => Some(format!("asked {}", ticket.serial)),
-        Known::NotDone => Some("not done".to_owned()),
-        Known::OtherContent => Some("other content".to_owned()),
+        Lookup::Answered(answer) => Some(answer.unwrap().content.to_string()),
+        Lookup::Asked(ticket) => Some(format!("asked {}", ticket.serial)),
+        Lookup::NotDone => Some("not done".to_owned()),
+        Lookup::OtherContent => Some("other content".to_owned()),
     }
 }
 
 #[test]
 fn the_first_answer_is_given_again_for_10_minutes() {
-    let mut answers = Answers::new(0, 0);
+    let mut answers = DedupCache::new(0, 0);
     answers.asked(at(0), key(1, 1), Ticket { index: 0, serial: 9 });
     assert_eq!(content(&mut answers, at(0), key(1, 1)).as_deref(), Some("asked 9"));
     answers.answered(at(1), key(1, 1), &Ok(Update::text("first")));
@@ -34,7 +34,7 @@ fn the_first_answer_is_given_again_for_10_minutes() {
 
 #[test]
 fn the_last_32_messages_of_a_user_in_a_room_are_remembered() {
-    let mut answers = Answers::new(0, 0);
+    let mut answers = DedupCache::new(0, 0);
     for id in 0..33 {
         answers.answered(at(0), key(1, id), &Ok(Update::text("x")));
     }
@@ -45,7 +45,7 @@ fn the_last_32_messages_of_a_user_in_a_room_are_remembered() {
 
 #[test]
 fn a_message_that_is_done_again_is_among_the_last() {
-    let mut answers = Answers::new(0, 0);
+    let mut answers = DedupCache::new(0, 0);
     (0..32).for_each(|id| answers.answered(at(0), key(1, id), &Ok(Update::text("old"))));
     answers.answered(at(599), key(1, 99), &Ok(Update::text("keeps the entry")));
     for id in 2..20 {
@@ -60,7 +60,7 @@ fn a_message_that_is_done_again_is_among_the_last() {
 
 #[test]
 fn what_expired_is_gone_and_weighs_nothing() {
-    let mut answers = Answers::new(0, 0);
+    let mut answers = DedupCache::new(0, 0);
     for member in 0..100 {
         answers.answered(at(member), key(member, 1), &Ok(Update::text("x")));
     }
@@ -72,7 +72,7 @@ fn what_expired_is_gone_and_weighs_nothing() {
 
 #[test]
 fn a_message_that_is_hours_old_is_not_taken_for_a_fresh_one() {
-    let mut answers = Answers::new(0, 0);
+    let mut answers = DedupCache::new(0, 0);
     for step in 0..200 {
         answers.answered(at(step * 599), key(1, step), &Ok(Update::text("x")));
         assert!(answers.find(at(step * 599), key(1, step)).is_some());
@@ -85,7 +85,7 @@ fn a_message_that_is_hours_old_is_not_taken_for_a_fresh_one() {
 #[test]
 fn over_the_bound_the_stalest_go_first() {
     let one = ENTRY_WEIGHT + size_of::<Message>() + Update::text("x").weight();
-    let mut answers = Answers::new(3 * one, 0);
+    let mut answers = DedupCache::new(3 * one, 0);
     for member in [1, 2, 3] {
         answers.answered(at(0), key(member, 1), &Ok(Update::text("x")));
     }
@@ -105,7 +105,7 @@ fn a_message_costs_32_bytes_and_an_entry_24() {
 
 #[test]
 fn an_id_with_other_content_is_not_a_repetition() {
-    let mut answers = Answers::new(0, 0);
+    let mut answers = DedupCache::new(0, 0);
     let (first, other) = (key(1, 1), MessageKey { content: 1, ..key(1, 1) });
     let ticket = Ticket { index: 0, serial: 1 };
     answers.asked(at(0), first, ticket);
@@ -122,7 +122,7 @@ fn an_id_with_other_content_is_not_a_repetition() {
 
 #[test]
 fn only_the_question_of_an_id_changes_its_entry() {
-    let mut answers = Answers::new(0, 0);
+    let mut answers = DedupCache::new(0, 0);
     let [old, new] = [1, 2].map(|serial| Ticket { index: 0, serial });
     answers.asked(at(0), key(1, 1), old);
     answers.not_done(at(5), key(1, 1), old);
@@ -141,7 +141,7 @@ fn only_the_question_of_an_id_changes_its_entry() {
 #[test]
 fn a_forgotten_id_leaves_the_others_of_its_user() {
     for forgotten in 0..3 {
-        let mut answers = Answers::new(0, 0);
+        let mut answers = DedupCache::new(0, 0);
         let ticket = |id: u64| Ticket { index: 0, serial: id as u32 };
         (0..3).for_each(|id| answers.asked(at(id), key(1, id), ticket(id)));
         answers.forget(at(3), key(1, forgotten), ticket(forgotten));
@@ -157,7 +157,7 @@ fn a_forgotten_id_leaves_the_others_of_its_user() {
 
 #[test]
 fn a_late_answer_outlives_newer_messages() {
-    let mut answers = Answers::new(0, 0);
+    let mut answers = DedupCache::new(0, 0);
     let ticket = Ticket { index: 0, serial: 1 };
     answers.asked(at(0), key(1, 1), ticket);
     answers.answered(at(10), key(1, 2), &Ok(Update::text("newer")));

@@ -1,0 +1,192 @@
+//! What a connection waits for: an answer of the application, a worker, or a place.
+
+use std::collections::VecDeque;
+
+use smol_str::SmolStr;
+
+use crate::auth::{Principal, SignatureCheck};
+use crate::node::connections::session::Clocks;
+use crate::node::http::message::Form;
+use crate::node::work::port::Ticket;
+use crate::time::{Instant, UnixTime};
+
+/// What waits for an answer of the application.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// The `auth` whose signature is checked.
+    pub(crate) check: Option<PendingCheck>,
+    /// The `auth` that waits until its user has a place.
+    pub(crate) place: Option<Box<Accepted>>,
+    /// The join that the application is asked for.
+    pub(crate) join: Option<PendingJoin>,
+    /// The message that it is asked about.
+    pub(crate) message: Option<PendingMessage>,
+    /// The HTTP request that is not answered.
+    pub(crate) request: Option<PendingRequest>,
+    /// How it will be answered; `None`: as any other.
+    pub(crate) form: Option<Form>,
+    /// An `auth` that came while another is checked, or with the application.
+    pub(crate) auth: Option<Box<str>>,
+    /// Texts that came meanwhile, in order.
+    texts: VecDeque<Box<str>>,
+    /// What they take.
+    text_bytes: usize,
+    /// Its place among those who wait until the application is asked less is taken.
+    pub(crate) is_in_backlog: bool,
+    /// Until when its first text waits there; `None`: it waits for something else, if at all.
+    pub(crate) backlog_until: Option<Instant>,
+    /// Its place among those who wait until less is on its way in their room is taken.
+    pub(crate) is_behind_room: bool,
+}
+
+impl Waiting {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.check.is_none()
+            && self.place.is_none()
+            && self.join.is_none()
+            && self.message.is_none()
+            && self.request.is_none()
+            && self.form.is_none()
+            && self.auth.is_none()
+            && self.texts.is_empty()
+            && !self.is_in_backlog
+            && !self.is_behind_room
+    }
+
+    /// Puts a text behind the others.
+    pub(crate) fn push(&mut self, text: &str) {
+        self.text_bytes += weight(text);
+        self.texts.push_back(text.into());
+    }
+
+    /// Takes the first text out.
+    pub(crate) fn pop(&mut self) -> Option<Box<str>> {
+        let text = self.texts.pop_front()?;
+        self.backlog_until = None;
+        self.text_bytes = self.text_bytes.saturating_sub(weight(&text));
+        Some(text)
+    }
+
+    /// How many bytes the first text has.
+    pub(crate) fn next_bytes(&self) -> Option<usize> {
+        self.texts.front().map(|text| text.len())
+    }
+
+    /// How many texts wait.
+    pub(crate) fn texts(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Does a text wait?
+    pub(crate) fn has_texts(&self) -> bool {
+        !self.texts.is_empty()
+    }
+
+    /// Bytes that wait. O(1).
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let auth = self.auth.as_ref().map_or(0, |auth| auth.len());
+        let place = self.place.as_ref().map_or(0, |place| place.kept_bytes());
+        let check = self.check.as_ref().map_or(0, PendingCheck::kept_bytes);
+        self.text_bytes + auth + place + check
+    }
+}
+
+/// What a text takes, with its place in the queue.
+fn weight(text: &str) -> usize {
+    text.len() + 2 * size_of::<Box<str>>()
+}
+
+/// A message whose answer is not there yet.
+#[derive(Debug)]
+pub(crate) struct PendingMessage {
+    pub(crate) ticket: Ticket,
+    /// The message's id.
+    pub(crate) request_id: SmolStr,
+    /// The application has until then.
+    pub(crate) answer_by: Instant,
+}
+
+/// An `auth` whose signature is not checked yet.
+#[derive(Debug)]
+pub(crate) struct PendingCheck {
+    /// The `auth` message's id; `None`: the token came with a request.
+    pub(crate) request_id: Option<SmolStr>,
+    pub(crate) check: SignatureCheck,
+    pub(crate) turn: CheckTurn,
+    /// There once it is submitted.
+    pub(crate) ticket: Option<Ticket>,
+}
+
+/// The order of checks: false, those of the authenticated, first; then as their `auth` came.
+pub(crate) type CheckTurn = (bool, u64);
+
+impl PendingCheck {
+    /// Bytes that are kept for it.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.check.token().len()
+    }
+}
+
+/// An accepted `auth`: whom it speaks for, and what is reserved for it. Its user may have no place.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    /// The `auth` message's id; `None`: the token came with the request.
+    pub(crate) request_id: Option<SmolStr>,
+    pub(crate) principal: Principal,
+    /// To be taken back when the connection does not get in.
+    pub(crate) reserved: Reserved,
+}
+
+impl Accepted {
+    /// Bytes that are kept for it.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let Principal { user, token_id, claims, .. } = &self.principal;
+        let ids = [self.request_id.as_deref(), token_id.as_deref()];
+        let ids: usize = ids.into_iter().flatten().map(str::len).sum();
+        size_of::<Self>() + user.len() + claims.len() + ids
+    }
+}
+
+/// A request whose answer is not there yet.
+#[derive(Debug, Default)]
+pub(crate) struct PendingRequest {
+    /// How many bytes it has, head and body.
+    pub(crate) whole: usize,
+    /// There once the application is asked.
+    pub(crate) ticket: Option<Ticket>,
+}
+
+impl PendingRequest {
+    /// One of so many bytes.
+    pub(crate) fn new(whole: usize) -> Self {
+        Self { whole, ticket: None }
+    }
+
+    /// Nothing more is read of it: the application has it.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.ticket.is_some()
+    }
+}
+
+/// An accepted `auth` whose room is not open yet.
+#[derive(Debug)]
+pub(crate) struct PendingJoin {
+    pub(crate) ticket: Ticket,
+    /// The `auth` message's id; `None`: the token came with the request.
+    pub(crate) request_id: Option<SmolStr>,
+    pub(crate) clocks: Clocks,
+    pub(crate) expires_at: UnixTime,
+    /// What is remembered of the `auth`, to be taken back when the join fails.
+    pub(crate) reserved: Reserved,
+}
+
+/// What an accepted `auth` has put into the replay set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reserved {
+    /// The message's hash; `None`: the token came with the request.
+    pub(crate) message: Option<u64>,
+    /// The token id's, where it is single-use: as used by somebody, and as this connection's.
+    pub(crate) token_id: Option<(u64, u64)>,
+    /// Until then.
+    pub(crate) until: UnixTime,
+}

@@ -1,0 +1,66 @@
+//! What every part of the node may touch: the moment, the policy, the counters, and what goes out.
+
+use std::collections::VecDeque;
+
+use crate::id::{MessageIds, Seed, SeededState};
+use crate::node::connections::frame::{Encoder, Shared};
+use crate::node::observe::close_history::CloseHistory;
+use crate::node::observe::metrics::Metrics;
+use crate::node::policy::Policy;
+use crate::node::work::port::Action;
+use crate::protocol::{Payload, ServerMessage};
+use crate::time::{Instant, Now, Rfc3339, UnixTime};
+
+/// The context of a call into the node.
+#[derive(Debug)]
+pub(crate) struct Cx {
+    /// The moment of the call that is being handled.
+    pub(crate) now: Now,
+    pub(crate) policy: Policy,
+    pub(crate) metrics: Metrics,
+    /// What became of the last connections.
+    pub(crate) history: CloseHistory,
+    /// What the driver is to do, in order.
+    pub(crate) actions: VecDeque<Action>,
+    pub(crate) ids: MessageIds,
+    pub(crate) encoder: Encoder,
+    hashing: SeededState,
+    /// The last moment that was written as text, and that text.
+    last_timestamp: (UnixTime, Rfc3339),
+}
+
+impl Cx {
+    pub(crate) fn new(policy: Policy, remembered: usize, seed: &Seed) -> Self {
+        Self {
+            now: Now { monotonic: Instant::START, unix: UnixTime::default() },
+            policy,
+            metrics: Metrics::default(),
+            history: CloseHistory::new(remembered),
+            actions: VecDeque::new(),
+            ids: MessageIds::new(seed.derive("message ids")),
+            encoder: Encoder::default(),
+            hashing: SeededState::new(&seed.derive("replays, answers and revocations")),
+            last_timestamp: (UnixTime::default(), UnixTime::default().to_rfc3339()),
+        }
+    }
+
+    /// A hash that only this node can foretell.
+    pub(crate) fn hash(&self, texts: &[&str]) -> u64 {
+        self.hashing.hash_texts(texts)
+    }
+
+    /// The moment as text: made once for all messages of a millisecond.
+    pub(crate) fn timestamp(&mut self) -> Rfc3339 {
+        if self.last_timestamp.0 != self.now.unix {
+            self.last_timestamp = (self.now.unix, self.now.unix.to_rfc3339());
+        }
+        self.last_timestamp.1
+    }
+
+    /// Frames a message of the server's, with an id and the moment.
+    pub(crate) fn message<P: Payload>(&mut self, payload: P) -> Shared {
+        let id = self.ids.next(self.now.unix);
+        let timestamp = self.timestamp();
+        self.encoder.text(|buffer| ServerMessage::new(&id, timestamp, payload).write(buffer))
+    }
+}

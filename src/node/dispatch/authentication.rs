@@ -1,0 +1,180 @@
+//! From an `auth` to a place in the room (protocol, section 4).
+
+use crate::auth::{KeySet, Principal};
+use crate::id::{ConnId, Slot};
+use crate::node::Node;
+use crate::node::connections::session::Phase;
+use crate::node::connections::waiting::{Accepted, PendingJoin};
+use crate::node::gate::tokens::{Charge, Checked, Token, Verified};
+use crate::node::gate::user_limit::{Placing, ROUNDS_A_CALL, RoundStep};
+use crate::node::work::port::{Completion, Outcome};
+use crate::protocol::CloseReason;
+use crate::time::Instant;
+
+/// Steps of rounds that are taken in one call, at most: a round is one for each that waits, and one
+/// for each that gives way.
+const ROUND_STEPS_A_CALL: usize = 4 * ROUNDS_A_CALL;
+
+impl Node {
+    /// From here on tokens are checked with these keys and no others. Authenticated connections stay:
+    /// their tokens were good when they were checked, and fresh ones will be asked for.
+    pub fn replace_keys(&mut self, keys: KeySet) {
+        self.gate.replace_keys(keys);
+    }
+
+    /// Checks a token, at once or on a worker; then the application is asked for the room.
+    pub(crate) fn authenticate(&mut self, slot: Slot, id: &str, token: &str) {
+        self.judge_auth(slot, id, token, None);
+    }
+
+    /// The same. `checked`: a worker has checked its signature.
+    pub(crate) fn judge_auth(
+        &mut self,
+        slot: Slot,
+        id: &str,
+        token: &str,
+        checked: Option<Checked>,
+    ) {
+        let Self { cx, connections, rooms, gate, .. } = self;
+        let current = rooms.users.name_of(slot).map(|user| user.as_str());
+        let to_verify = Token { text: token, current, charge: Charge::Each };
+        match gate.verify(cx, connections, slot, &to_verify, checked) {
+            Verified::Known(principal) => {
+                match gate.reserve(cx, connections, slot, Some((id, token)), &principal) {
+                    Ok(reserved) => {
+                        let request_id = Some(id.into());
+                        self.find_place(slot, Accepted { request_id, principal, reserved });
+                    }
+                    Err(reason) => self.close(slot, reason),
+                }
+            }
+            Verified::Unchecked(check) => {
+                gate.queue_check(connections, slot, Some(id), check);
+                self.submit_checks();
+            }
+            Verified::Refused(reason) => self.close(slot, reason),
+        }
+    }
+
+    /// The token that came with the request is good: from here on it is as after an `auth`.
+    pub(crate) fn enter(&mut self, slot: Slot, principal: Principal) {
+        let Self { cx, connections, gate, .. } = self;
+        if let Some(connection) = connections.get_mut(slot) {
+            connection.session.set_old_client();
+        }
+        match gate.reserve(cx, connections, slot, None, &principal) {
+            Ok(reserved) => {
+                self.find_place(slot, Accepted { request_id: None, principal, reserved });
+            }
+            Err(reason) => self.close(slot, reason),
+        }
+    }
+
+    /// Submits the checks that are next, and turns those away whose address was shut meanwhile.
+    pub(crate) fn submit_checks(&mut self) {
+        loop {
+            let Self { cx, connections, gate, work, .. } = self;
+            let Some(slot) = gate.submit_checks(cx, connections, work) else { return };
+            let phase = connections.get(slot).map(|connection| connection.session.phase());
+            if phase == Some(Phase::Handshaking) {
+                let refusal = gate.too_many_attempts(cx, connections, slot);
+                self.refuse(slot, refusal);
+                self.resume(slot, true);
+            } else {
+                self.close(slot, CloseReason::TooManyAuthAttempts);
+            }
+        }
+    }
+
+    /// Asks the application to let the user of an accepted `auth` in, if it has a place left; else
+    /// the connection waits for one, or is refused.
+    fn find_place(&mut self, slot: Slot, accepted: Accepted) {
+        let Self { cx, connections, rooms, gate, .. } = self;
+        match gate.find_place(cx, connections, rooms, slot, accepted) {
+            Placing::Join(accepted) => self.ask_to_join(slot, accepted),
+            Placing::Wait { silent } => {
+                for member in silent {
+                    let ping = self.cx.encoder.ping();
+                    self.send(member, ping);
+                }
+            }
+            Placing::Refused(accepted) => {
+                self.refuse_place(slot, &accepted, CloseReason::ConnectionLimit);
+            }
+        }
+    }
+
+    fn refuse_place(&mut self, slot: Slot, accepted: &Accepted, reason: CloseReason) {
+        self.gate.release(accepted.reserved);
+        let id = self.connections.id_of(slot);
+        self.cx.history.set_claimed_user(id, &accepted.principal.user);
+        self.close(slot, reason);
+    }
+
+    /// A new connection waits no longer: it takes a place, unless there is a reason to refuse it.
+    fn end_wait(&mut self, id: ConnId, refused: Option<CloseReason>) {
+        let Self { cx, connections, gate, .. } = self;
+        match gate.take_waiting(cx, connections, id, refused) {
+            Some((accepted, None)) => self.ask_to_join(id.slot(), accepted),
+            Some((accepted, Some(reason))) => self.refuse_place(id.slot(), &accepted, reason),
+            None => {}
+        }
+    }
+
+    /// Bytes came from `slot`: it does not give way to a new connection of its user.
+    pub(crate) fn note_sign_of_life(&mut self, slot: Slot) {
+        let Self { connections, rooms, gate, .. } = self;
+        if let Some(newest) = gate.note_sign_of_life(connections, rooms, slot) {
+            self.end_wait(newest, Some(CloseReason::ConnectionLimit));
+        }
+    }
+
+    /// Gives places that have become free to those that wait, and ends the rounds whose time is
+    /// over.
+    pub(crate) fn user_limit_due(
+        &mut self,
+        until: Instant,
+        is_unread: &mut dyn FnMut(ConnId) -> bool,
+    ) {
+        while let Some(id) = self.gate.next_freed(&self.cx, &self.rooms) {
+            self.end_wait(id, None);
+        }
+        for _ in 0..ROUND_STEPS_A_CALL {
+            let Self { cx, connections, rooms, gate, .. } = self;
+            match gate.next_of_rounds(cx, connections, rooms, until, is_unread) {
+                Some(RoundStep::End(id, refused)) => self.end_wait(id, refused),
+                Some(RoundStep::Replace(id)) => {
+                    if self.connections.find(id).is_some() {
+                        self.cx.metrics.replaced += 1;
+                        self.close(id.slot(), CloseReason::PingTimeout);
+                    }
+                }
+                None => return,
+            }
+        }
+    }
+
+    fn ask_to_join(&mut self, slot: Slot, accepted: Accepted) {
+        let Self { cx, connections, rooms, gate, work, .. } = self;
+        if let Some((join, outcome)) =
+            gate.ask_to_join(cx, connections, work, rooms, slot, accepted)
+        {
+            self.joined(slot, &join, outcome);
+        }
+    }
+
+    /// An answer to a join has come: it counts for the join of its ticket, and for no other.
+    pub(crate) fn join_answered(&mut self, asker: ConnId, done: Completion) {
+        if let Some(join) = self.gate.take_join(&mut self.cx, &mut self.connections, asker, &done) {
+            self.joined(asker.slot(), &join, done.outcome);
+        }
+    }
+
+    fn joined(&mut self, slot: Slot, join: &PendingJoin, outcome: Outcome) {
+        let Self { cx, connections, rooms, gate, .. } = self;
+        match gate.joined(cx, connections, rooms, slot, join, outcome) {
+            Ok(()) => self.resume(slot, false),
+            Err(reason) => self.close(slot, reason),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The ways a connection ends.
+
+use crate::id::{ConnId, Slot};
+use crate::node::Node;
+use crate::node::app::Left;
+use crate::node::connections::connection::AfterFlush;
+use crate::node::connections::frame::Shared;
+use crate::node::connections::session::Phase;
+use crate::node::connections::waiting::Waiting;
+use crate::node::observe::close_history::{Account, Ending, Unanswered};
+use crate::node::work::port::{Action, Hangup};
+use crate::protocol::CloseReason;
+
+impl Node {
+    pub(crate) fn on_hangup(&mut self, id: ConnId, why: Hangup) {
+        let Some(connection) = self.connections.find(id) else { return };
+        let (slot, phase) = (id.slot(), connection.session.phase());
+        let is_owed_output = !connection.outbox.is_empty();
+        if phase != Phase::Closing {
+            self.cx.metrics.hangups += 1;
+            self.note_end(slot, Ending::HungUp(why));
+        }
+        // A peer that ends its side in order may still read what was sent to it.
+        if why == Hangup::Eof && is_owed_output {
+            self.leave_groups(slot, None);
+            // A linger that has begun is not begun again.
+            if phase != Phase::Closing {
+                self.begin_linger(slot);
+            }
+            self.end_when_written(slot, AfterFlush::Close);
+        } else {
+            self.drop_connection(slot);
+        }
+    }
+
+    /// Sends `reason` and waits for the peer's close frame, for as long as the linger allows.
+    pub(crate) fn close(&mut self, slot: Slot, reason: CloseReason) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        let phase = connection.session.phase();
+        if matches!(phase, Phase::Handshaking | Phase::Closing) {
+            return;
+        }
+        let reason = waited_for_place(connection.waiting.as_deref(), reason);
+        self.cx.metrics.count_close(reason);
+        self.cx.metrics.count_auth_end(reason, phase.is_pending());
+        let id = self.connections.id_of(slot);
+        log::debug!(connection:% = id; "closed: {} {}", reason.code(), reason.text());
+        self.note_end(slot, Ending::Closed(reason));
+        let frame = self.cx.encoder.close(reason);
+        self.begin_close(slot, frame, Some(reason));
+    }
+
+    /// The peer reads more slowly than its room speaks: what it has not seen is dropped.
+    pub(crate) fn close_slow_consumer(&mut self, slot: Slot) {
+        self.connections.drop_unsent(slot);
+        self.close(slot, CloseReason::SlowConsumer);
+    }
+
+    /// Closes readers that had no room for what was said in their room.
+    pub(crate) fn close_slow_members(&mut self) {
+        while let Some(slot) = self.rooms.next_slow() {
+            self.cx.metrics.slow_consumers += 1;
+            self.close_slow_consumer(slot);
+        }
+    }
+
+    /// What cannot be understood is refused, and nothing after it is looked at.
+    pub(crate) fn close_discarding(&mut self, slot: Slot, reason: CloseReason) {
+        self.close(slot, reason);
+        if let Some(connection) = self.connections.get_mut(slot) {
+            connection.discards_input = true;
+        }
+    }
+
+    /// The peer closes: it is answered in kind, and the TCP connection ends (RFC 6455, section
+    /// 5.5.1). If the server had closed before, this is the answer it waited for.
+    pub(crate) fn peer_closed(&mut self, slot: Slot, code: Option<u16>) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        if connection.session.phase() != Phase::Closing {
+            self.cx.metrics.count_close(CloseReason::Normal);
+            self.note_end(slot, Ending::ClosedByClient(code));
+            let echo = self.cx.encoder.close_echo(code);
+            self.begin_close(slot, echo, None);
+        }
+        self.end_when_written(slot, AfterFlush::Close);
+    }
+
+    /// Queues the last frame, leaves room and user, and starts the linger.
+    pub(crate) fn begin_close(&mut self, slot: Slot, frame: Shared, reason: Option<CloseReason>) {
+        self.leave_groups(slot, reason);
+        self.begin_linger(slot);
+        self.connections.queue_last(&mut self.cx, slot, frame);
+    }
+
+    fn begin_linger(&mut self, slot: Slot) {
+        let now = self.cx.now.monotonic;
+        self.connections.edit(&self.cx.policy, slot, |session, _| session.closing(now));
+    }
+
+    pub(crate) fn end_when_written(&mut self, slot: Slot, after_flush: AfterFlush) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        connection.after_flush = after_flush;
+        if connection.outbox.is_empty() {
+            self.on_outbox_drained(slot);
+        }
+    }
+
+    /// Ends the TCP connection, whatever is queued. Its slot is free once the driver knows.
+    pub(crate) fn drop_connection(&mut self, slot: Slot) {
+        let id = self.connections.id_of(slot);
+        self.leave_groups(slot, None);
+        self.begin_linger(slot);
+        self.connections.disarm(slot);
+        if let Some(connection) = self.connections.get_mut(slot)
+            && !std::mem::replace(&mut connection.is_closed, true)
+        {
+            self.cx.actions.push_back(Action::Close(id));
+        }
+        self.connections.weigh_input(slot);
+    }
+
+    /// Ends a connection without a word, for this reason.
+    pub(crate) fn drop_for(&mut self, slot: Slot, why: Unanswered) {
+        self.note_end(slot, Ending::Dropped(why));
+        self.drop_connection(slot);
+    }
+
+    /// A connection gives its place in a small table to a newer one.
+    pub(crate) fn give_way(&mut self, id: ConnId) {
+        log::debug!(connection:% = id; "gives way to a newer one");
+        self.drop_for(id.slot(), Unanswered::GaveWay);
+        self.is_place_given = true;
+    }
+
+    /// Leaves room and user, tells the application, and takes back what was reserved.
+    fn leave_groups(&mut self, slot: Slot, reason: Option<CloseReason>) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let waiting = connection.waiting.take();
+        connection.wanted_room = None;
+        self.connections.weigh_input(slot);
+        if let Some(waiting) = waiting {
+            self.forget_waiting(slot, *waiting);
+        }
+        let Self { connections, rooms, gate, work, .. } = self;
+        let connection = connections.id_of(slot);
+        let user = rooms.users.name_of(slot).cloned();
+        let room = rooms.rooms.name_of(slot).cloned();
+        rooms.users.leave(slot);
+        if let Some(user) = user.as_ref().filter(|_| !gate.user_limit.is_empty()) {
+            gate.user_limit.left(user, connection);
+        }
+        rooms.leave(connections, slot);
+        if let (Some(user), Some(room)) = (user, room) {
+            work.app.on_leave(&Left { connection, room: &room, user: &user, reason });
+        }
+    }
+
+    /// Nobody waits any more for what `slot` has waited for.
+    fn forget_waiting(&mut self, slot: Slot, waiting: Waiting) {
+        let Self { cx, connections, gate, work, .. } = self;
+        if let Some(check) = waiting.check {
+            gate.forget_check(&check);
+        }
+        if let Some(accepted) = waiting.place {
+            gate.forget_place(connections.id_of(slot), &accepted);
+        }
+        if let Some(join) = waiting.join {
+            if !work.withdraw(cx, join.ticket) {
+                work.questions.close(join.ticket);
+            }
+            gate.release(join.reserved);
+        }
+        if let Some(ticket) = waiting.request.and_then(|request| request.ticket) {
+            work.withdraw(cx, ticket);
+        }
+    }
+
+    /// Frees the slot: the driver has been told.
+    pub(crate) fn free(&mut self, id: ConnId) {
+        let Some(released) = self.connections.release(id.slot()) else { return };
+        if released.is_admin {
+            self.admin.places.remove(id);
+        } else if let Some(drain) = &mut self.gate.drain {
+            drain.gone(released.generation);
+        }
+    }
+
+    /// Notes how `slot` ends, unless that is noted already, as it is for a connection that is closing.
+    pub(crate) fn note_end(&mut self, slot: Slot, how: Ending) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        let is_noted = connection.is_closed || connection.session.phase() == Phase::Closing;
+        if is_noted || connection.is_admin || self.cx.history.capacity() == 0 {
+            return;
+        }
+        if let Some(account) = self.account_of(slot) {
+            self.cx.history.push(account, self.cx.now.unix, how);
+        }
+    }
+
+    /// What is known of the connection at `slot`.
+    pub(crate) fn account_of(&self, slot: Slot) -> Option<Account> {
+        let connection = self.connections.get(slot)?;
+        let (user, room) = (self.rooms.users.name_of(slot), self.rooms.rooms.name_of(slot));
+        let id = self.connections.id_of(slot);
+        Some(Account::of(self.cx.now, id, connection, user, room))
+    }
+}
+
+/// A connection whose `auth` was in time, and that waited for a place since, was not late.
+fn waited_for_place(waiting: Option<&Waiting>, reason: CloseReason) -> CloseReason {
+    match reason {
+        CloseReason::AuthTimeout if waiting.is_some_and(|it| it.place.is_some()) => {
+            CloseReason::ConnectionLimit
+        }
+        reason => reason,
+    }
+}

@@ -1,0 +1,78 @@
+//! The drain, and a configuration that changes while connections are open.
+
+use std::time::Duration;
+
+use crate::auth::Verifier;
+use crate::config::Config;
+use crate::id::Slot;
+use crate::node::Node;
+use crate::node::dispatch::deadlines::TIMERS_A_CALL;
+use crate::node::policy::Policy;
+use crate::time::Now;
+
+impl Node {
+    /// Begins the drain: from here on new connections are answered `503`, and those that are open are
+    /// closed with 1001 at a random moment of the configured length, so that they do not all come
+    /// back at once. Requests that are on their way are waited for, each until its own deadline: an
+    /// upgrade is taken and closed with 1001 at once, as a page is not told of a `503`. A second
+    /// call changes nothing, but for a drain of another length that an operator began: see
+    /// [`Node::drain`].
+    pub fn handle_shutdown(&mut self, now: Now) {
+        self.drain(now, self.cx.policy.drain);
+    }
+
+    /// The same within `length`. A drain that is under way is never slowed down: a connection whose
+    /// turn would come later than that has a new one within it. Answers how many connections are
+    /// waited for. O(n log n) in the connections.
+    pub fn drain(&mut self, now: Now, length: Duration) -> usize {
+        self.cx.now = now;
+        self.gate.drain(&self.cx, &self.connections, length)
+    }
+
+    /// Is a drain under way, whoever began it?
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.gate.drain.is_some()
+    }
+
+    /// After [`Node::handle_shutdown`]: is every connection gone that was there then?
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.gate.drain.as_ref().is_some_and(|drain| drain.remaining() == 0)
+    }
+
+    /// From here on the node goes by `config`, and checks tokens with `verifier`. No connection is
+    /// dropped: deadlines that run stay as they are, and a bound that has become narrower is for
+    /// connections that come next. O(connections).
+    pub fn reconfigure(&mut self, now: Now, config: &Config, verifier: Verifier) {
+        self.cx.now = now;
+        self.gate.reconfigure(config, verifier);
+        self.rooms.answers.set_max_weight(config.limits.answer_bytes.get());
+        self.cx.history.set_capacity(config.limits.recent_ends);
+        let old = std::mem::replace(&mut self.cx.policy, Policy::new(config));
+        // Listeners begin and cease to speak TLS with the next start only.
+        self.cx.policy.speaks_tls = old.speaks_tls;
+        self.work.app.on_reload(config);
+        let slots: Vec<Slot> = self.connections.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.connections.arm(&self.cx.policy, slot);
+            // A connection that was not read from may have room now, and nothing else would say so.
+            if self.connections.get(slot).is_some_and(|connection| connection.is_full(&old)) {
+                self.resume(slot, true);
+            }
+        }
+        self.submit_checks();
+        self.enforce_budgets();
+    }
+
+    /// Closes those that the drain's schedule names up to now, as many as a call may: those that are
+    /// left are due at once. A drain of no length names everybody.
+    pub(crate) fn drain_due(&mut self) {
+        for _ in 0..TIMERS_A_CALL {
+            let Some(id) = self.gate.pop_drained(&self.cx) else { return };
+            if self.connections.find(id).is_some() {
+                self.close_in_turn(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Messages and completions: what was asked is answered, and what comes of the answer is done.
+
+use crate::auth::Address;
+use crate::id::{ConnId, Slot};
+use crate::node::Node;
+use crate::node::observe::metrics::Call;
+use crate::node::rooms::answers::MessageKey;
+use crate::node::rooms::chat::{Told, answer_of, told};
+use crate::node::work::port::{Completion, Outcome, Ticket};
+use crate::node::work::questions::{Kind, Question};
+use crate::protocol::{CloseReason, ErrorCode};
+
+impl Node {
+    pub(crate) fn chat(&mut self, slot: Slot, id: &str, content: &str) {
+        let Self { cx, connections, work, rooms, .. } = self;
+        let left = rooms.chat(cx, connections, work, slot, (id, content));
+        self.close_slow_members();
+        if let Some(verdict) = left {
+            self.carry_out(slot, verdict);
+        }
+    }
+
+    /// A message that could not be asked about in its time.
+    pub(crate) fn chat_unasked(&mut self, slot: Slot, id: &str, content: &str) {
+        let Self { cx, connections, work, rooms, .. } = self;
+        if let Some(verdict) = rooms.chat_unasked(cx, connections, work, slot, (id, content)) {
+            self.carry_out(slot, verdict);
+        }
+    }
+
+    /// Work that somebody else did is done.
+    pub(crate) fn on_completion(&mut self, done: Completion) {
+        let is_refused = matches!(done.outcome, Outcome::Refused);
+        self.cx.metrics.refused_work += u64::from(is_refused);
+        match self.work.questions.close(done.ticket) {
+            Some(question) => {
+                if let Some(call) = Call::of(&question.kind) {
+                    let micros = self.cx.now.monotonic.since(question.asked).as_micros();
+                    self.cx.metrics.count_answer(call, u64::try_from(micros).unwrap_or(u64::MAX));
+                }
+                self.answered(question, done);
+            }
+            // What was withdrawn comes back when its turn comes.
+            None if matches!(done.outcome, Outcome::NotBegun) => {}
+            None => self.cx.metrics.late_completions += 1,
+        }
+        // What is done has left a place. What was refused has not, and is not tried at once again.
+        if !is_refused {
+            self.submit_checks();
+        }
+    }
+
+    fn answered(&mut self, question: Question, done: Completion) {
+        let asker = question.asker;
+        match question.kind {
+            Kind::Check { address } => self.checked(asker, address, done),
+            Kind::Request { address } => self.request_done(asker, address, done),
+            Kind::Join => self.join_answered(asker, done),
+            Kind::Collect { is_json } => self.collected(asker, is_json, done),
+            Kind::Order { order, part } => self.order_answered(order, part, done.outcome),
+            Kind::Publish { room } => {
+                let answer = answer_of(&done.outcome);
+                self.published_later(asker, done.ticket, &room, answer);
+            }
+            Kind::Message { key, also, room } => {
+                self.cx.metrics.answers_after_timeout += u64::from(question.is_late);
+                let answer = self.settle(&done, key, &room, asker);
+                for asker in [asker].into_iter().chain(also) {
+                    self.answer_asker(asker, done.ticket, answer.clone());
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, done: &Completion, key: MessageKey, room: &str, asker: ConnId) -> Told {
+        let Self { cx, connections, rooms, .. } = self;
+        let answer = rooms.settle(cx, connections, done, (key, room), asker);
+        self.close_slow_members();
+        answer
+    }
+
+    /// Answers a connection that waits for this ticket, and goes on with what it sent meanwhile.
+    pub(crate) fn answer_asker(&mut self, asker: ConnId, ticket: Ticket, answer: Told) {
+        let Self { cx, connections, work, rooms, .. } = self;
+        let waiting = connections.find_mut(asker).and_then(|it| it.waiting.as_mut());
+        let message = waiting.and_then(|it| it.message.take_if(|it| it.ticket == ticket));
+        if let Some(message) = message {
+            let slot = asker.slot();
+            rooms.send_answer(cx, connections, work, slot, (&message.request_id, answer));
+            self.resume(slot, false);
+        }
+    }
+
+    /// The sender of a message has waited for as long as it may.
+    pub(crate) fn give_up_on_answer(&mut self, slot: Slot) {
+        let waiting = self.connections.get(slot).and_then(|it| it.waiting.as_ref());
+        let Some(message) = waiting.and_then(|waiting| waiting.message.as_ref()) else { return };
+        let (asker, ticket, now) =
+            (self.connections.id_of(slot), message.ticket, self.cx.now.monotonic);
+        if self.work.questions.find(ticket).is_some_and(|open| open.is_over(now)) {
+            self.end_question(ticket);
+        }
+        // It may have waited for an answer that others go on to wait for, or that is late.
+        self.answer_asker(asker, ticket, told(&Err(ErrorCode::BackendTimeout)));
+    }
+
+    /// An answer to a check: what is left to check of its token is checked now.
+    fn checked(&mut self, asker: ConnId, address: Address, done: Completion) {
+        let Self { cx, connections, gate, .. } = self;
+        let Some(pending) = gate.take_check(cx, connections, asker, address, &done) else { return };
+        let slot = asker.slot();
+        match (done.outcome, &pending.request_id) {
+            (Outcome::Verified(checked), None) => self.request_checked(slot, checked),
+            (Outcome::Verified(checked), Some(id)) => {
+                self.judge_auth(slot, id, pending.check.token(), Some(checked));
+            }
+            (_, None) => self.fail_request(slot),
+            (_, Some(_)) => self.close(slot, CloseReason::Internal),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What an operator does to a user: sessions ended, an account locked, a fresh token asked for.
+
+use std::io;
+
+use crate::id::{ConnId, Slot};
+use crate::node::Node;
+use crate::node::admin::commands::order_response;
+use crate::node::app::{OrderFault, OrderKind, OrderResult, Reply, UserOrder};
+use crate::node::http::message::Response;
+use crate::node::http::refusal::Refusal;
+use crate::node::work::orders::{Asker, Part, Revocation, RevocationStore};
+use crate::node::work::port::{Outcome, Ticket, Work};
+use crate::node::work::questions::{Kind, NewQuestion};
+use crate::protocol::CloseReason;
+use crate::time::{Instant, Now, UnixTime};
+
+impl Node {
+    /// Has `store` keep the revocations from here on.
+    pub fn keep_revocations(&mut self, store: Box<dyn RevocationStore>) {
+        self.work.orders.store = Some(store);
+    }
+
+    /// A revocation that was stored by an earlier process, or elsewhere, holds from here on.
+    pub fn restore_revocation(&mut self, now: Now, user: &str, at: UnixTime) {
+        let hash = self.cx.hash(&[user]);
+        self.gate.revocations.revoke(now, hash, at);
+    }
+
+    /// How many users are remembered whose older tokens are refused.
+    #[must_use]
+    pub fn revoked_users(&self) -> usize {
+        self.gate.revocations.len()
+    }
+
+    /// Closes every connection of `user` with 1008 `Session revoked`, and says how many there were.
+    ///
+    /// Tokens that were issued before are refused from here on, however long they live. The
+    /// application ends what else lets the user come back, and the revocation is stored, both
+    /// later: [`Node::order`] tells when. O(connections of that user).
+    pub fn disconnect(&mut self, now: Now, user: &str) -> usize {
+        self.cx.now = now;
+        self.begin_order(OrderKind::Disconnect, user, Asker::Nobody).1
+    }
+
+    /// Carries an order out. `done` is told how many connections were closed, when the application
+    /// has done its part and the revocation is stored; or which of the two failed.
+    pub fn order(
+        &mut self,
+        now: Now,
+        kind: OrderKind,
+        user: &str,
+        done: impl FnOnce(Result<usize, OrderFault>) + Send + 'static,
+    ) {
+        self.cx.now = now;
+        self.begin_order(kind, user, Asker::Program(Box::new(done)));
+    }
+
+    /// Sends `auth_required` with the reason `requested` to every connection of `user` that is not
+    /// asked already, and says how many that were. O(connections of that user).
+    pub fn require_auth(&mut self, now: Now, user: &str) -> usize {
+        self.cx.now = now;
+        self.ask_user_for_auth(user)
+    }
+
+    /// Asks every connection of `user` for a fresh token that is not asked already. How many were.
+    pub(crate) fn ask_user_for_auth(&mut self, user: &str) -> usize {
+        let now = self.cx.now.monotonic;
+        let members: Vec<Slot> = self.rooms.users.members(user).collect();
+        let asked = members.into_iter().filter(|&slot| {
+            let policy = &self.cx.policy;
+            let asked = self.connections.edit(policy, slot, |it, _| it.require_auth(now));
+            asked.unwrap_or(false)
+        });
+        asked.count()
+    }
+
+    /// An operator's call. `None`: it is answered later.
+    pub(crate) fn order_by_call(
+        &mut self,
+        slot: Slot,
+        kind: OrderKind,
+        user: &str,
+    ) -> Option<Response> {
+        let asker = self.connections.id_of(slot);
+        let (order, _, result) = self.begin_order(kind, user, Asker::Operator(asker));
+        if let Some(result) = result {
+            return Some(order_response(kind, result));
+        }
+        let ticket = self.work.orders.get(order).and_then(|open| open.tickets.last()).copied();
+        if let Some(request) = self.connections.pending_request(slot) {
+            request.ticket = ticket;
+        }
+        let answer_by = self.cx.now.monotonic + self.cx.policy.answer_timeout;
+        let policy = &self.cx.policy;
+        self.connections.edit(policy, slot, |session, _| session.set_deadline(answer_by));
+        None
+    }
+
+    /// The time of `slot` is over, and what it asked for is not done: it is told so.
+    pub(crate) fn answer_in_time(&mut self, slot: Slot) {
+        let Some(open) = self.work.orders.of_operator(self.connections.id_of(slot)) else {
+            return self.refuse(slot, Refusal::BackendTimeout);
+        };
+        let message = match open.application {
+            None => "The application has not done its part in time, and may do it yet",
+            Some(_) => "In force, but not stored in time, and may be stored yet",
+        };
+        let message = format!("{message}. Call again to know");
+        let response = Response::error(504, "backend_timeout", &message);
+        self.write_response(slot, &response);
+    }
+
+    /// Begins an order: its number, how many connections were closed by now, and the result if there
+    /// is one.
+    pub(crate) fn begin_order(
+        &mut self,
+        kind: OrderKind,
+        user: &str,
+        asker: Asker,
+    ) -> (u64, usize, Option<Result<usize, OrderFault>>) {
+        let (order, given_up) = self.work.orders.open(kind, user, asker);
+        for ticket in given_up.into_iter().flat_map(|open| open.tickets) {
+            self.work.questions.close(ticket);
+        }
+        if kind == OrderKind::Disconnect {
+            self.end_sessions(order, user);
+        }
+        let ticket = self.work.questions.issue();
+        let part = Part::Application;
+        let question = UserOrder { ticket, now: self.cx.now.unix, user, kind };
+        match self.work.app.on_order(&question) {
+            Reply::Now(result) => self.part_done(order, part, result),
+            Reply::Later(job) => self.await_part(order, ticket, part, Some(Work::Order(job))),
+            Reply::Held => self.await_part(order, ticket, part, None),
+        }
+        let disconnected = self.work.orders.get(order).map_or(0, |open| open.disconnected);
+        (order, disconnected, self.work.orders.finish(order).map(|(_, result)| result))
+    }
+
+    /// An answer surely comes, so the question has no end of its own: an application that takes long
+    /// does its part all the same, and what follows from it must be done then.
+    fn await_part(&mut self, order: u64, ticket: Ticket, part: Part, work: Option<Work>) {
+        let (kind, deadline) = (Kind::Order { order, part }, Instant::NEVER);
+        let asker = ConnId::from_bits(u64::MAX);
+        self.work.open(&mut self.cx, ticket, NewQuestion { asker, kind, deadline, cost: 0 }, work);
+        if let Some(open) = self.work.orders.get_mut(order) {
+            open.tickets.push(ticket);
+        }
+    }
+
+    /// Refuses the user's tokens up to now, closes the connections, and has that stored.
+    fn end_sessions(&mut self, order: u64, user: &str) {
+        let now = self.cx.now;
+        let hash = self.cx.hash(&[user]);
+        self.gate.revocations.revoke(now, hash, now.unix);
+        let members: Vec<Slot> = self.rooms.users.members(user).collect();
+        for &slot in &members {
+            self.close(slot, CloseReason::SessionRevoked);
+        }
+        if let Some(open) = self.work.orders.get_mut(order) {
+            open.disconnected = members.len();
+        }
+        let revocation = Revocation {
+            user,
+            at: now.unix,
+            capacity: self.gate.revocations.capacity(),
+            over_before: self.gate.revocations.over_before(now),
+        };
+        let ticket = self.work.questions.issue();
+        let store = self.work.orders.store.as_mut();
+        match store.map(|store| store.store(ticket, &revocation)) {
+            // A program that runs the node without a store has none to wait for.
+            None => self.part_done(order, Part::Store, Ok(())),
+            Some(Ok(())) => self.await_part(order, ticket, Part::Store, None),
+            Some(Err(error)) => self.stored(order, Err(error)),
+        }
+    }
+
+    /// The store has stored a revocation, or not.
+    fn stored(&mut self, order: u64, stored: io::Result<()>) {
+        let result = stored.map_err(|error| OrderFault::NotStored(error.to_string()));
+        if let Err(fault) = &result {
+            self.cx.metrics.revocations_unstored += 1;
+            if let Some(count) = self.work.orders.unstored.count(self.cx.now.monotonic) {
+                log::error!("{count} revocations are in force and not stored: {fault}");
+            }
+        } else {
+            self.cx.metrics.revocations_stored += 1;
+        }
+        self.part_done(order, Part::Store, result);
+    }
+
+    /// One of the two has done its part.
+    fn part_done(&mut self, order: u64, part: Part, result: OrderResult) {
+        let Some(open) = self.work.orders.get_mut(order) else { return };
+        match part {
+            Part::Store => open.stored = Some(result),
+            Part::Application => {
+                let is_locked = open.kind == OrderKind::Lock && result.is_ok();
+                if open.kind == OrderKind::Lock && result.is_err() {
+                    // Nothing was done to this user, so nothing is to be stored.
+                    open.stored = Some(Ok(()));
+                }
+                open.application = Some(result);
+                if is_locked {
+                    let user = open.user.clone();
+                    self.end_sessions(order, &user);
+                }
+            }
+        }
+    }
+
+    /// What the application or the store has answered.
+    pub(crate) fn order_answered(&mut self, order: u64, part: Part, outcome: Outcome) {
+        match (part, outcome) {
+            (Part::Store, Outcome::Stored(stored)) => self.stored(order, stored),
+            (Part::Store, _) => self.stored(order, Err(io::Error::other("no store"))),
+            (Part::Application, Outcome::Order(result)) => self.part_done(order, part, result),
+            (Part::Application, Outcome::Refused | Outcome::NotBegun) => {
+                self.part_done(order, part, Err(OrderFault::Unavailable));
+            }
+            (Part::Application, _) => self.part_done(order, part, Err(OrderFault::Failed)),
+        }
+        let Some((open, result)) = self.work.orders.finish(order) else { return };
+        if let Asker::Operator(asker) = open.asker
+            && open.tickets.iter().any(|&it| self.connections.awaits_response(asker, it))
+        {
+            self.write_response(asker.slot(), &order_response(open.kind, result));
+            self.resume(asker.slot(), true);
+        }
+    }
+}

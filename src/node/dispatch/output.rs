@@ -1,0 +1,114 @@
+//! Output: what is queued is handed to the driver, and what follows when it is written.
+
+use std::io::IoSlice;
+
+use crate::id::{ConnId, Slot};
+use crate::node::Node;
+use crate::node::connections::connection::AfterFlush;
+use crate::node::connections::frame::Shared;
+use crate::node::connections::session::Phase;
+use crate::node::work::port::Action;
+use crate::time::Now;
+
+impl Node {
+    /// Is more queued for readers than may be, or has a socket given way that holds a descriptor
+    /// still? A driver that has work left in its turn should do first what the node wants done:
+    /// [`poll_action`](Node::poll_action) until it is `None`.
+    #[must_use]
+    pub fn should_flush(&self) -> bool {
+        self.is_place_given || self.has_too_much_output() || self.rooms.is_hurried(&self.cx.policy)
+    }
+
+    /// Fills `slices` from its start with what is to be written next, and says how many there are:
+    /// for one vectored write.
+    pub fn pending_output<'a>(&'a self, id: ConnId, slices: &mut [IoSlice<'a>]) -> usize {
+        self.connections.find(id).map_or(0, |connection| connection.outbox.slices(slices))
+    }
+
+    /// Copies what is to be written next into `buffer`, as much as fits, and says how much that is:
+    /// for a driver whose vectored write would name fewer frames than are queued.
+    pub fn copy_output(&self, id: ConnId, buffer: &mut [u8]) -> usize {
+        self.connections.find(id).map_or(0, |connection| connection.outbox.copy(buffer))
+    }
+
+    /// Is there anything to write?
+    #[must_use]
+    pub fn has_output(&self, id: ConnId) -> bool {
+        self.connections.find(id).is_some_and(|connection| !connection.outbox.is_empty())
+    }
+
+    /// The driver has sealed the next `length` bytes of the pending output, and the kernel did not
+    /// take all of what came of it: until they are out, none of their frames is dropped.
+    pub fn commit_output(&mut self, id: ConnId, length: usize) {
+        self.connections.commit(id, length);
+    }
+
+    /// `written` bytes of the pending output are out. 0, too, is worth telling: the socket takes no
+    /// more, and what is queued beyond it is a slow reader's.
+    pub fn consume_output(&mut self, now: Now, id: ConnId, written: usize) {
+        self.cx.now = now;
+        if !self.has_output(id) {
+            return;
+        }
+        let slot = id.slot();
+        let owed_output = self.owes_output(id);
+        if self.connections.consume(slot, written) {
+            self.on_outbox_drained(slot);
+        }
+        if owed_output && !self.owes_output(id) {
+            self.resume(slot, true);
+        }
+        self.enforce_budgets();
+    }
+
+    fn owes_output(&self, id: ConnId) -> bool {
+        self.connections.get(id.slot()).is_some_and(|it| it.owes_output(&self.cx.policy))
+    }
+
+    /// The driver keeps `bytes` of `id` that it cannot hand over yet, as a record of TLS is not
+    /// whole: they count among the unfinished input of all. Who has to go for them is dropped.
+    pub fn hold_input(&mut self, now: Now, id: ConnId, bytes: usize) {
+        self.cx.now = now;
+        if self.connections.find(id).is_some() && self.connections.set_buffered(id.slot(), bytes) {
+            self.enforce_budgets();
+        }
+    }
+
+    /// Queues `frame` for `slot`; who reads too slowly for it is closed.
+    pub(crate) fn send(&mut self, slot: Slot, frame: Shared) {
+        if self.connections.send(&mut self.cx, slot, frame).is_err() {
+            self.cx.metrics.slow_consumers += 1;
+            self.close_slow_consumer(slot);
+        }
+    }
+
+    /// The last byte of the outbox of `slot` is written.
+    pub(crate) fn on_outbox_drained(&mut self, slot: Slot) {
+        let now = self.cx.now.monotonic;
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        connection.session.output_written(now, &self.cx.policy);
+        match connection.after_flush {
+            AfterFlush::Nothing => {}
+            // The time to authenticate counts from when the 101 went out, so it is never early.
+            AfterFlush::Clock => {
+                connection.after_flush = AfterFlush::Nothing;
+                if connection.session.phase() == Phase::Authenticating {
+                    let policy = &self.cx.policy;
+                    self.connections.edit(policy, slot, |session, policy| {
+                        session.upgraded(now, policy);
+                    });
+                }
+            }
+            AfterFlush::Finish => {
+                connection.after_flush = AfterFlush::Nothing;
+                connection.session.response_sent(now);
+                // What is left of it is a socket, which costs nobody's request its place.
+                self.connections.end_request(slot);
+                let id = self.connections.id_of(slot);
+                self.cx.actions.push_back(Action::Finish(id));
+                self.connections.arm(&self.cx.policy, slot);
+            }
+            AfterFlush::Close => self.drop_connection(slot),
+        }
+    }
+}

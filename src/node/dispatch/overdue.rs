@@ -1,0 +1,94 @@
+//! Questions whose time is over: what has not begun is never begun, and what has begun answers later.
+//!
+//! ```text
+//!               the time is over, or nobody waits
+//! asked ──▶ not begun ──▶ withdrawn: a message that is sent again is asked about anew
+//!   │
+//!   └────▶ begun, or nobody knows ──▶ late: its answer is for who sends the message again
+//!                                      └──▶ given up, when its id is forgotten or too many are late
+//! ```
+//!
+//! For a message that is: at most once, whatever it is answered with, as long as its id is remembered.
+
+use crate::id::Slot;
+use crate::node::Node;
+use crate::node::connections::session::Verdict;
+use crate::node::rooms::answers::LIFETIME;
+use crate::node::rooms::chat::told;
+use crate::node::work::port::Ticket;
+use crate::node::work::questions::Kind;
+use crate::protocol::{ClientMessage, ErrorCode};
+use crate::time::Instant;
+
+/// Questions that are ended in one call, like timers: what is left is due at once again.
+const QUESTIONS_A_CALL: usize = 256;
+
+impl Node {
+    /// Ends what is overdue. Answers that came up to `until` have been handled.
+    pub(crate) fn end_overdue(&mut self, until: Instant) {
+        for _ in 0..QUESTIONS_A_CALL {
+            let Some(ticket) = self.work.questions.overdue(until) else { break };
+            self.end_question(ticket);
+        }
+    }
+
+    pub(crate) fn end_question(&mut self, ticket: Ticket) {
+        let Self { cx, rooms, work, .. } = self;
+        let Some(question) = work.questions.find(ticket) else { return };
+        let (asked, is_late) = (question.asked, question.is_late);
+        let Kind::Message { key, also, .. } = &question.kind else {
+            if !work.withdraw(cx, ticket) {
+                work.questions.close(ticket);
+            }
+            return;
+        };
+        if is_late {
+            cx.metrics.never_answered += 1;
+            work.questions.close(ticket);
+            return;
+        }
+        let (key, mut askers) = (*key, also.clone());
+        askers.push(question.asker);
+        if work.withdraw(cx, ticket) {
+            rooms.answers.not_done(cx.now.monotonic, key, ticket);
+        } else {
+            work.questions.make_late(ticket, asked + LIFETIME);
+            while let Some(first) = work.questions.late_beyond(cx.policy.late_answers) {
+                cx.metrics.late_answers_given_up += 1;
+                work.questions.close(first);
+            }
+        }
+        for asker in askers {
+            self.answer_asker(asker, ticket, told(&Err(ErrorCode::BackendTimeout)));
+        }
+    }
+
+    /// A message has waited for the budget for work for as long as it may. It was not delivered, and
+    /// the application was not asked about it, so it can be sent again.
+    pub(crate) fn give_up_on_backlog(&mut self, slot: Slot) {
+        let policy = &self.cx.policy;
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let was_full = connection.is_full(policy);
+        let owes_output = connection.owes_output(policy);
+        let is_authenticated = connection.session.phase().is_authenticated();
+        let Some(waiting) = connection.waiting.as_mut() else { return };
+        waiting.backlog_until = None;
+        if owes_output || !is_authenticated || waiting.message.is_some() {
+            return; // It waits for something else, and is looked at again when that is over.
+        }
+        let Some(text) = waiting.pop() else { return };
+        let parsed = self.parse(slot, &text);
+        if matches!(parsed, Ok(ClientMessage::Chat { .. })) {
+            self.note_message(slot, &parsed);
+            let Some(connection) = self.connections.get_mut(slot) else { return };
+            let now = self.cx.now.monotonic;
+            match connection.session.judge(now, &self.cx.policy, &parsed) {
+                Verdict::Chat { id, content } => self.chat_unasked(slot, id, content),
+                verdict => self.carry_out(slot, verdict),
+            }
+        } else {
+            self.take_text(slot, &text, &parsed);
+        }
+        self.resume(slot, was_full);
+    }
+}

@@ -1,0 +1,398 @@
+//! From a whole request to its answer: a WebSocket, or something of the application's.
+//!
+//! ```text
+//! head whole ─▶ body whole ─▶ token checked ─▶ application asked ─▶ answer written ─▶ over
+//!      └───────── 101 ◀──────────┘ (an old client's)
+//! ```
+//!
+//! Until its answer is there a request is a pending connection like any other: it counts as one, and
+//! has the deadline of its head, and then the application's time. Its bytes are kept as they came
+//! and read again when what it waited for is there, so nothing else is kept of it.
+
+use crate::auth::{Address, Principal, SignatureCheck};
+use crate::config::AuthMode;
+use crate::id::{ConnId, Slot};
+use crate::node::Node;
+use crate::node::app::Reply;
+use crate::node::connections::connection::{AfterFlush, Connection};
+use crate::node::connections::frame::Shared;
+use crate::node::connections::moment::CoarseDelta;
+use crate::node::gate::head::{self, Head, Http, RequestKind, Upgrade};
+use crate::node::gate::legacy::Credential;
+use crate::node::gate::tokens::{Charge, Checked, Token, Verified};
+use crate::node::gate::upgrade;
+use crate::node::http::message::{Form, Method, Request, Response};
+use crate::node::http::refusal::Refusal;
+use crate::node::http::respond::{health, preflight};
+use crate::node::observe::close_history::{Ending, Unanswered};
+use crate::node::work::port::{Completion, Outcome, Ticket, Work};
+use crate::node::work::questions::{GRACE, Kind, NewQuestion};
+use crate::protocol::CloseReason;
+
+/// The interim answer to a client that waits before it sends its body (RFC 9110, section 15.2.1).
+pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+impl Node {
+    /// Bytes that may be a whole request. `checked`: they were seen before, up to their token.
+    pub(crate) fn on_request(&mut self, slot: Slot, bytes: &mut [u8], checked: Option<Checked>) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        if connection.is_admin {
+            return self.on_call(slot, bytes);
+        }
+        let (peer, app) = (connection.peer(), &self.work.app);
+        let rules = self.cx.policy.request_rules();
+        let read = head::parse(bytes, rules, peer, |path| app.serves(path));
+        let Head { length, form, asked } = match read {
+            Ok(None) => return self.connections.keep(slot, bytes.to_vec()),
+            Ok(Some(head)) => head,
+            Err(refusal) => {
+                self.connections.set_form(slot, Form::of_unread(bytes));
+                return self.refuse(slot, refusal);
+            }
+        };
+        // A WebSocket has no answer in HTTP, but for a refusal that is like any other.
+        if !matches!(asked, Ok(RequestKind::Upgrade(_))) {
+            self.connections.set_form(slot, form);
+        }
+        match asked {
+            Ok(RequestKind::Upgrade(upgrade)) => {
+                self.on_upgrade(slot, &upgrade, bytes, length, checked);
+            }
+            Ok(RequestKind::Http(http)) => self.on_http(slot, &http, bytes, length, checked),
+            Ok(RequestKind::Health) => self.write_response(slot, &health()),
+            Ok(RequestKind::Preflight { is_allowed }) => {
+                self.write_response(slot, &preflight(is_allowed));
+            }
+            Err(refusal) => self.refuse(slot, refusal),
+        }
+    }
+
+    fn on_upgrade(
+        &mut self,
+        slot: Slot,
+        upgrade: &Upgrade,
+        bytes: &mut [u8],
+        length: usize,
+        checked: Option<Checked>,
+    ) {
+        if checked.is_none()
+            && let Err(refusal) = self.may_upgrade(slot, upgrade)
+        {
+            return self.refuse(slot, refusal);
+        }
+        let principal = match (self.cx.policy.mode, &upgrade.credential) {
+            (AuthMode::Message, _) | (AuthMode::Both, Credential::None) => None,
+            (AuthMode::Legacy, Credential::None) => {
+                return self.refuse(slot, Refusal::InvalidToken("A token is required"));
+            }
+            (_, Credential::Conflict { .. }) => {
+                return self.refuse(slot, Refusal::InvalidToken("Two different tokens"));
+            }
+            (_, Credential::Token { token, .. }) => {
+                match self.identify(slot, token, checked, Charge::Each) {
+                    Identity::Known(principal) => Some(principal),
+                    Identity::Unchecked(check) => {
+                        return self.check_request(slot, bytes, length, check);
+                    }
+                    Identity::Refused(refusal) => return self.refuse(slot, refusal),
+                }
+            }
+        };
+        self.switch_protocols(slot, upgrade);
+        if self.is_draining() {
+            self.close(slot, CloseReason::ShuttingDown);
+        } else if let Some(principal) = principal {
+            self.enter(slot, principal);
+        }
+        let frames = bytes.get_mut(length..).unwrap_or_default();
+        if !frames.is_empty() {
+            self.on_frames(slot, frames);
+        }
+    }
+
+    /// Is there room for one more, and may its address try?
+    fn may_upgrade(&mut self, slot: Slot, upgrade: &Upgrade) -> Result<(), Refusal> {
+        let Self { cx, connections, gate, .. } = self;
+        connections.set_client(slot, upgrade.client);
+        gate.has_room(cx, connections, slot)?;
+        gate.may_attempt_http(cx, connections, slot)?;
+        if let Some(kind) = upgrade.credential.kind() {
+            gate.notice_legacy(cx, connections, slot, kind);
+        }
+        Ok(())
+    }
+
+    /// Answers with the 101: the connection is a WebSocket from here on.
+    fn switch_protocols(&mut self, slot: Slot, upgrade: &Upgrade) {
+        let (id, now) = (self.connections.id_of(slot), self.cx.now.monotonic);
+        let Upgrade { room, accept, subprotocol, .. } = upgrade;
+        let is_old_client = upgrade.credential.kind().is_some();
+        let more = if is_old_client { self.cx.policy.deprecation.as_str() } else { "" };
+        let response = self.cx.encoder.raw(|buffer| {
+            upgrade::switching_protocols(buffer, accept, *subprotocol, id, more);
+        });
+        let policy = &self.cx.policy;
+        self.connections.edit(policy, slot, |session, policy| session.upgraded(now, policy));
+        if let Some(connection) = self.connections.get_mut(slot) {
+            connection.wanted_room = Some(Box::new(room.clone()));
+            connection.after_flush = AfterFlush::Clock;
+            connection.upgraded = CoarseDelta::from(connection.accepted, now);
+            log::debug!(connection:% = id; "upgraded from {}", connection.peer_text());
+        }
+        self.cx.metrics.upgraded += 1;
+        self.send(slot, response);
+    }
+
+    fn on_http(
+        &mut self,
+        slot: Slot,
+        http: &Http<'_>,
+        bytes: &[u8],
+        length: usize,
+        checked: Option<Checked>,
+    ) {
+        let whole = length.saturating_add(http.body_length);
+        if let Err(refusal) = self.take_request(slot, http, whole, checked.is_some()) {
+            return self.refuse(slot, refusal);
+        }
+        let Some(body) = bytes.get(length..whole) else {
+            self.connections.keep(slot, bytes.to_vec());
+            if http.expects_continue && bytes.len() == length {
+                self.send(slot, Shared::from(CONTINUE));
+            }
+            return;
+        };
+        let bearer = http.bearer.filter(|_| self.work.app.requires_bearer_check(http.path));
+        let principal = match bearer {
+            None => None,
+            Some(token) => match self.identify(slot, token, checked, Charge::Forged) {
+                Identity::Known(principal) => Some(principal),
+                Identity::Unchecked(check) => {
+                    return self.check_request(slot, bytes, whole, check);
+                }
+                Identity::Refused(refusal) => return self.refuse(slot, refusal),
+            },
+        };
+        self.ask_for_response(slot, http, principal.as_ref(), body);
+    }
+
+    /// Counts a request once, when its head is whole. A request that carries credentials is looked at
+    /// within the allowance of its address.
+    fn take_request(
+        &mut self,
+        slot: Slot,
+        http: &Http<'_>,
+        whole: usize,
+        is_checked: bool,
+    ) -> Result<(), Refusal> {
+        let Self { cx, connections, gate, .. } = self;
+        if connections.begin_request(slot, whole) {
+            connections.set_client(slot, http.client);
+            gate.has_room(cx, connections, slot)?;
+            if connections.requests > cx.policy.requests {
+                cx.metrics.refused_requests += 1;
+                return Err(Refusal::AtCapacity);
+            }
+            cx.metrics.requests += 1;
+        }
+        let carries_credentials = http.bearer.is_some() || http.method != Method::Get;
+        if carries_credentials && !is_checked {
+            gate.may_attempt_http(cx, connections, slot)?;
+        }
+        Ok(())
+    }
+
+    /// Whom the token of a request speaks for.
+    fn identify(
+        &mut self,
+        slot: Slot,
+        text: &str,
+        checked: Option<Checked>,
+        charge: Charge,
+    ) -> Identity {
+        let Self { cx, connections, gate, .. } = self;
+        let token = Token { text, current: None, charge };
+        match gate.verify(cx, connections, slot, &token, checked) {
+            Verified::Known(principal) => Identity::Known(principal),
+            Verified::Unchecked(check) => Identity::Unchecked(check),
+            Verified::Refused(CloseReason::TooManyAuthAttempts) => {
+                Identity::Refused(gate.too_many_attempts(cx, connections, slot))
+            }
+            Verified::Refused(reason) => Identity::Refused(Refusal::InvalidToken(reason.text())),
+        }
+    }
+
+    /// Keeps a request until its token's signature is checked.
+    fn check_request(&mut self, slot: Slot, bytes: &[u8], whole: usize, check: SignatureCheck) {
+        // What an old client says behind its request is kept beside it, within a message's bound.
+        if bytes.len().saturating_sub(whole) > self.cx.policy.pending_message_bytes {
+            let refusal = Refusal::BadRequest("Too much came behind the request");
+            return self.refuse(slot, refusal);
+        }
+        self.connections.keep(slot, bytes.to_vec());
+        self.gate.queue_check(&mut self.connections, slot, None, check);
+        self.submit_checks();
+    }
+
+    /// The signature of a request's token has been checked: the request is looked at again.
+    pub(crate) fn request_checked(&mut self, slot: Slot, checked: Checked) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let mut kept = connection.decoder.take_kept();
+        connection.tidy();
+        self.on_request(slot, &mut kept, Some(checked));
+        self.resume(slot, true);
+    }
+
+    fn ask_for_response(
+        &mut self,
+        slot: Slot,
+        http: &Http<'_>,
+        principal: Option<&Principal>,
+        body: &[u8],
+    ) {
+        let Self { cx, connections, work, .. } = self;
+        let (ticket, asker) = (work.questions.issue(), connections.id_of(slot));
+        let Some(address) = connections.get(slot).map(Connection::address) else { return };
+        let user = principal.map(|principal| principal.user.as_str());
+        let texts = [http.path, http.query, user.unwrap_or_default()];
+        let text = body.len() + texts.iter().map(|text| text.len()).sum::<usize>();
+        let Some(cost) = work.cost_of_pending(cx, text) else {
+            return self.refuse(slot, Refusal::AtCapacity);
+        };
+        let request = Request {
+            ticket,
+            start: work.questions.start(),
+            connection: asker,
+            now: cx.now.unix,
+            method: http.method,
+            path: http.path,
+            query: http.query,
+            user,
+            if_none_match: http.if_none_match,
+            body,
+        };
+        let job = match work.app.on_request(&request) {
+            Reply::Now(response) => {
+                self.charge_for(address, &response);
+                return self.write_response(slot, &response);
+            }
+            Reply::Later(job) => Some(Work::Request(job)),
+            Reply::Held => None,
+        };
+        self.await_response(slot, ticket, (Kind::Request { address }, cost), job);
+    }
+
+    /// From here on `slot` waits for the application, for as long as that may take.
+    pub(crate) fn await_response(
+        &mut self,
+        slot: Slot,
+        ticket: Ticket,
+        (kind, cost): (Kind, u32),
+        work: Option<Work>,
+    ) {
+        let answer_by = self.cx.now.monotonic + self.cx.policy.answer_timeout;
+        if let Some(request) = self.connections.pending_request(slot) {
+            request.ticket = Some(ticket);
+        }
+        let policy = &self.cx.policy;
+        self.connections.edit(policy, slot, |session, _| session.set_deadline(answer_by));
+        let (asker, deadline) = (self.connections.id_of(slot), answer_by + GRACE);
+        let question = NewQuestion { asker, kind, deadline, cost };
+        self.work.open(&mut self.cx, ticket, question, work);
+    }
+
+    /// The application has answered a request.
+    pub(crate) fn request_done(&mut self, asker: ConnId, address: Address, done: Completion) {
+        let Completion { ticket, outcome } = done;
+        let slot = asker.slot();
+        // A client that does not wait for the answer has asked all the same.
+        if let Outcome::Response(response) = &outcome {
+            self.charge_for(address, response);
+        }
+        if !self.connections.awaits_response(asker, ticket) {
+            self.cx.metrics.late_completions += 1;
+            return;
+        }
+        match outcome {
+            Outcome::Response(response) => self.write_response(slot, &response),
+            Outcome::Refused => self.refuse(slot, Refusal::BackendUnavailable),
+            Outcome::NotBegun => self.refuse(slot, Refusal::BackendTimeout),
+            _ => self.refuse(slot, Refusal::Internal),
+        }
+        self.resume(slot, true);
+    }
+
+    /// Something of ours has failed on the way to an answer.
+    pub(crate) fn fail_request(&mut self, slot: Slot) {
+        self.refuse(slot, Refusal::Internal);
+        self.resume(slot, true);
+    }
+
+    /// The time of `slot` is over before it is a WebSocket. One that waits for the application is
+    /// answered.
+    pub(crate) fn request_is_over(&mut self, slot: Slot) {
+        let ticket = self.connections.pending_request(slot).and_then(|request| request.ticket);
+        let question = ticket.and_then(|ticket| self.work.questions.find(ticket));
+        let kind = question.map(|question| &question.kind);
+        if let (Some(ticket), Some(&Kind::Collect { is_json })) = (ticket, kind) {
+            // The counters are told without what is not there.
+            if !self.work.withdraw(&mut self.cx, ticket) {
+                self.work.questions.close(ticket);
+            }
+            let outcome = Outcome::Refused;
+            let asker = self.connections.id_of(slot);
+            self.collected(asker, is_json, Completion { ticket, outcome });
+        } else if let Some(ticket) = ticket {
+            self.work.withdraw(&mut self.cx, ticket);
+            self.answer_in_time(slot);
+            self.resume(slot, true);
+        } else {
+            self.drop_for(slot, Unanswered::NoRequest);
+        }
+    }
+
+    fn charge_for(&mut self, address: Address, response: &Response) {
+        if let Some(evidence) = response.evidence {
+            self.gate.limiter.charge(self.cx.now.monotonic, address, evidence);
+        }
+    }
+
+    /// Writes `response` to whoever may read it; then the connection ends.
+    pub(crate) fn write_response(&mut self, slot: Slot, response: &Response) {
+        let form = self.connections.take_form(slot);
+        let policy = &self.cx.policy;
+        let is_admin = self.connections.get(slot).is_some_and(|it| it.is_admin);
+        let is_secure = !is_admin && (policy.speaks_tls || form.is_https);
+        let secure_seconds = is_secure.then_some(policy.hsts_seconds);
+        let bytes = response.to_bytes(&form, secure_seconds);
+        self.begin_close(slot, Shared::from(bytes), None);
+        if let Some(connection) = self.connections.get_mut(slot) {
+            connection.discards_input = true;
+        }
+        self.end_when_written(slot, AfterFlush::Finish);
+        if self.connections.get(slot).is_some_and(|it| it.is_request || it.is_admin) {
+            let read_by = self.cx.now.monotonic + self.cx.policy.response_timeout;
+            let policy = &self.cx.policy;
+            self.connections.edit(policy, slot, |session, _| session.set_deadline(read_by));
+        }
+    }
+
+    /// Refuses a request.
+    pub(crate) fn refuse(&mut self, slot: Slot, refusal: Refusal) {
+        if self.connections.get(slot).is_some_and(|connection| !connection.is_admin) {
+            self.cx.metrics.count_refusal(refusal.status());
+        }
+        let id = self.connections.id_of(slot);
+        log::debug!(connection:% = id; "refused: {}", refusal.status());
+        self.note_end(slot, Ending::Refused(refusal));
+        self.write_response(slot, &refusal.response());
+    }
+}
+
+/// Whom a request's token speaks for.
+enum Identity {
+    Known(Principal),
+    /// Its signature is checked elsewhere.
+    Unchecked(SignatureCheck),
+    Refused(Refusal),
+}

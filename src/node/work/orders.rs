@@ -1,0 +1,152 @@
+//! What an operator may do to a user: end the sessions, lock the account, or ask for a fresh token.
+//!
+//! ```text
+//! disconnect ─▶ sessions ended ─┬─▶ application ─┬─▶ answer
+//!                               └─▶ store ───────┘
+//! lock ───────▶ application ─▶ sessions ended ─▶ store ─▶ answer
+//! unlock ─────▶ application ─▶ answer
+//! ```
+//!
+//! Ended sessions are closed, and their tokens refused, from that moment on. An order is answered when
+//! the application has done its part and the revocation is stored, so that no restart forgets it.
+
+use std::collections::BTreeMap;
+use std::{fmt, io};
+
+use crate::id::ConnId;
+use crate::node::app::{OrderFault, OrderKind, OrderResult};
+use crate::node::observe::MinuteThrottle;
+use crate::node::work::port::Ticket;
+use crate::time::UnixTime;
+
+/// Keeps revocations over a restart, for a driver that has a disk. Without one they are in memory.
+pub trait RevocationStore: Send {
+    /// Takes a revocation that is to be stored. Called on the node's thread: it must not block. What
+    /// became of it comes as the completion [`Outcome::Stored`] of this ticket.
+    ///
+    /// # Errors
+    /// When nothing will come of it, as too many wait already.
+    fn store(&mut self, ticket: Ticket, revocation: &Revocation<'_>) -> io::Result<()>;
+}
+
+/// A user's tokens that were issued up to a moment are refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Revocation<'a> {
+    /// The `sub` of the tokens.
+    pub user: &'a str,
+    /// The moment.
+    pub at: UnixTime,
+    /// So many users need to be remembered, the latest ones; 0: all.
+    pub capacity: usize,
+    /// Revocations from before this moment need not be remembered. `None`: all must be.
+    pub over_before: Option<UnixTime>,
+}
+
+/// Who is told what became of an order.
+pub(crate) enum Asker {
+    Nobody,
+    Operator(ConnId),
+    Program(Box<dyn FnOnce(Result<usize, OrderFault>) + Send>),
+}
+
+/// The two that an order waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Application,
+    Store,
+}
+
+/// An order that is not carried out yet. `None`: that part is not done.
+pub(crate) struct OpenOrder {
+    pub(crate) kind: OrderKind,
+    pub(crate) user: Box<str>,
+    pub(crate) asker: Asker,
+    pub(crate) disconnected: usize,
+    pub(crate) application: Option<OrderResult>,
+    pub(crate) stored: Option<OrderResult>,
+    /// Of the questions that were opened for it.
+    pub(crate) tickets: Vec<Ticket>,
+}
+
+impl OpenOrder {
+    /// `None`: it is not carried out yet.
+    fn result(&self) -> Option<Result<usize, OrderFault>> {
+        let application = self.application.clone()?;
+        let stored = self.stored.clone()?;
+        Some(application.and(stored).map(|()| self.disconnected))
+    }
+}
+
+/// The orders that are under way.
+#[derive(Default)]
+pub(crate) struct Orders {
+    open: BTreeMap<u64, OpenOrder>,
+    last: u64,
+    pub(crate) store: Option<Box<dyn RevocationStore>>,
+    /// Revocations that could not be stored.
+    pub(crate) unstored: MinuteThrottle,
+}
+
+impl fmt::Debug for Orders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Orders").field("open", &self.open.len()).finish_non_exhaustive()
+    }
+}
+
+/// Orders that are under way at once. An application that never answers holds the place of its
+/// order, so beyond them the oldest is given up.
+const MAX_OPEN_ORDERS: usize = 1_024;
+
+impl Orders {
+    /// Opens an order. With its number comes the one that is given up for it, if one is.
+    pub(crate) fn open(
+        &mut self,
+        kind: OrderKind,
+        user: &str,
+        asker: Asker,
+    ) -> (u64, Option<OpenOrder>) {
+        let is_full = self.open.len() >= MAX_OPEN_ORDERS;
+        let given_up = if is_full { self.open.pop_first() } else { None };
+        self.last += 1;
+        let needs_store = kind != OrderKind::Unlock;
+        let order = OpenOrder {
+            kind,
+            user: user.into(),
+            asker,
+            disconnected: 0,
+            application: None,
+            stored: if needs_store { None } else { Some(Ok(())) },
+            tickets: Vec::new(),
+        };
+        self.open.insert(self.last, order);
+        (self.last, given_up.map(|(_, order)| order))
+    }
+
+    pub(crate) fn get(&self, order: u64) -> Option<&OpenOrder> {
+        self.open.get(&order)
+    }
+
+    pub(crate) fn get_mut(&mut self, order: u64) -> Option<&mut OpenOrder> {
+        self.open.get_mut(&order)
+    }
+
+    /// The order of this operator's call.
+    pub(crate) fn of_operator(&self, asker: ConnId) -> Option<&OpenOrder> {
+        let is_its = |open: &&OpenOrder| matches!(open.asker, Asker::Operator(id) if id == asker);
+        self.open.values().find(is_its)
+    }
+
+    /// Takes an order out that is carried out. A program that gave it is told.
+    pub(crate) fn finish(&mut self, order: u64) -> Option<(OpenOrder, Result<usize, OrderFault>)> {
+        let result = self.open.get(&order)?.result()?;
+        let mut open = self.open.remove(&order)?;
+        match open.asker {
+            Asker::Program(done) => {
+                done(result.clone());
+                open.asker = Asker::Nobody;
+            }
+            asker => open.asker = asker,
+        }
+        Some((open, result))
+    }
+}
