@@ -19,7 +19,7 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 
 pub use self::jwks::{JwksFrom, MAX_JWKS_BYTES};
 use self::material::Material;
-use super::fault::KeyFault;
+use super::error::KeyFault;
 
 /// The longest `kid` that is looked at, in bytes: of a token, and of a key.
 pub const MAX_KEY_ID_BYTES: usize = 256;

@@ -53,7 +53,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::protocol::CloseReason;
+use super::error::TokenError;
 use crate::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -86,13 +86,14 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// What a token shows that is refused for `reason`.
+    /// What a token shows that is refused for this; `None`: it is taken.
     #[must_use]
-    pub fn of(reason: CloseReason) -> Self {
-        match reason {
-            CloseReason::InvalidToken => Self::Forged,
-            // The other checks come after the signature's.
-            _ => Self::Honest,
+    pub fn of(refused: Option<TokenError>) -> Self {
+        match refused {
+            // Perhaps the key is only not there yet, which is no evidence against anybody.
+            None | Some(TokenError::UnknownKey) => Self::Honest,
+            Some(error) if error.is_signed() => Self::Honest,
+            Some(_) => Self::Forged,
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::material::{Curve, Material};
 use super::{Algorithms, Key, MAX_KEY_ID_BYTES, MAX_KEYS, Skipped};
-use crate::auth::fault::KeyFault;
+use crate::auth::error::KeyFault;
 
 /// The largest JWK set that is read: some 2,000 keys.
 pub const MAX_JWKS_BYTES: usize = 1 << 20;

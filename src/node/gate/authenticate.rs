@@ -2,12 +2,13 @@
 
 use smol_str::SmolStr;
 
-use crate::auth::{Begun, Evidence, Principal, Replayed, Signed};
+use crate::auth::{InvalidClaims, Principal, Signed, TokenError, Verification};
 use crate::id::ConnId;
 use crate::node::Node;
 use crate::node::app::{Admission, Join, Reply, Update};
 use crate::node::connections::connection::{PendingJoin, Reserved};
 use crate::node::connections::session::Clocks;
+use crate::node::gate::identity::Charge;
 use crate::node::overload::cost;
 use crate::node::work::port::{Completion, Outcome, Work};
 use crate::node::work::questions::{GRACE, Kind, NewQuestion};
@@ -20,29 +21,26 @@ const REAUTHENTICATED: &str = "Re-authenticated";
 impl Node {
     /// Checks a token, at once or on a worker; then the application is asked for the room.
     pub(crate) fn authenticate(&mut self, now: Now, index: usize, id: &str, token: &str) {
-        match self.verifier.begin(token) {
-            Begun::Signed(signed) => self.signed(now, index, id, token, signed),
-            Begun::Unchecked(check) => self.check_later(now, index, Some(id), check),
-            // Perhaps the key is only not there yet, which is no evidence against anybody.
-            Begun::NoKey => {
-                self.metrics.unknown_keys += 1;
-                self.refuse_token(now, index, Evidence::Honest, CloseReason::InvalidToken);
-            }
-            Begun::Refused(reason) => self.refuse_token(now, index, Evidence::of(reason), reason),
+        match self.begin(token) {
+            Ok(Verification::Signed(signed)) => self.signed(now, index, id, token, signed),
+            Ok(Verification::Unchecked(check)) => self.check_later(now, index, Some(id), check),
+            Err(error) => self.refuse_token(now, index, error),
         }
     }
 
+    /// The first look at a token.
+    pub(super) fn begin(&mut self, token: &str) -> Result<Verification, TokenError> {
+        let begun = self.verifier.begin(token);
+        let has_no_key = matches!(begun, Err(TokenError::UnknownKey));
+        self.metrics.unknown_keys += u64::from(has_no_key);
+        begun
+    }
+
     /// No principal comes of the token.
-    pub(crate) fn refuse_token(
-        &mut self,
-        now: Now,
-        index: usize,
-        evidence: Evidence,
-        reason: CloseReason,
-    ) {
-        if let Err(reason) = self.charge::<()>(now, index, evidence, Err(reason)) {
-            self.close(now, index, reason);
-        }
+    pub(crate) fn refuse_token(&mut self, now: Now, index: usize, error: TokenError) {
+        let is_told = self.charge(now, index, Charge::Each, Some(error));
+        let reason = if is_told { error.into() } else { CloseReason::TooManyAuthAttempts };
+        self.close(now, index, reason);
     }
 
     /// The signature is good: what is left to check is checked with the `now` of this moment.
@@ -62,9 +60,9 @@ impl Node {
         }
         match self.reserve(now, index, None, principal) {
             Ok(reserved) => self.take_place(now, index, None, principal.clone(), reserved),
-            Err(reason) => {
+            Err(error) => {
                 self.ends.claims(self.id_of(index), &principal.user);
-                self.close(now, index, reason);
+                self.close(now, index, error.into());
             }
         }
     }
@@ -78,7 +76,10 @@ impl Node {
         signed: Signed,
     ) -> Result<(Principal, Reserved), CloseReason> {
         let judged = self.judge(now, index, signed);
-        let principal = self.charge(now, index, Evidence::Honest, judged)?;
+        let refused = judged.as_ref().err().copied();
+        let is_told = self.charge(now, index, Charge::Each, refused);
+        debug_assert!(is_told, "a token that is signed by us is told what is wrong with it");
+        let principal = judged?;
         let current = self.users.name_of(index);
         if current.is_some_and(|user| *user != principal.user) {
             return Err(CloseReason::SubjectChanged);
@@ -87,9 +88,9 @@ impl Node {
         let message = self.hash(&[id, token]);
         match self.reserve(now, index, Some(message), &principal) {
             Ok(reserved) => Ok((principal, reserved)),
-            Err(reason) => {
+            Err(error) => {
                 self.ends.claims(self.id_of(index), &principal.user);
-                Err(reason)
+                Err(error.into())
             }
         }
     }
@@ -100,15 +101,15 @@ impl Node {
         now: Now,
         index: usize,
         signed: Signed,
-    ) -> Result<Principal, CloseReason> {
-        self.verifier.judge_or_name(signed, now.unix).map_err(|misfit| {
-            if let Some(user) = &misfit.user {
+    ) -> Result<Principal, TokenError> {
+        self.verifier.validate_claims(signed, now.unix).map_err(|InvalidClaims { error, user }| {
+            if let Some(user) = &user {
                 self.ends.claims(self.id_of(index), user);
             }
-            if misfit.lives_too_long {
+            if error == TokenError::LivesTooLong {
                 self.note_long_token(now);
             }
-            misfit.reason
+            error
         })
     }
 
@@ -119,11 +120,10 @@ impl Node {
         index: usize,
         message: Option<u64>,
         principal: &Principal,
-    ) -> Result<Reserved, CloseReason> {
+    ) -> Result<Reserved, TokenError> {
         let until = principal.expires_at + self.verifier.leeway();
         if let Some(message) = message {
-            let replayed = |Replayed| CloseReason::AuthReplayed;
-            self.replays.reserve(now, message, until).map_err(replayed)?;
+            self.replays.reserve(now, message, until)?;
         }
         let mut reserved = Reserved { message, token_id: None, until };
         if let Some(token_id) = &principal.token_id
@@ -138,7 +138,7 @@ impl Node {
                 if self.replays.reserve(now, used, until).is_err() {
                     self.replays.release(mine, until);
                     self.forget_reservation(reserved);
-                    return Err(CloseReason::AuthReplayed);
+                    return Err(TokenError::Replayed);
                 }
                 reserved.token_id = Some((used, mine));
             }

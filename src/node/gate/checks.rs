@@ -140,8 +140,7 @@ impl Node {
             // The look at the token was made all the same, so it costs what it has shown: a client
             // that hangs up before its forged token is refused is charged like one that waits.
             if let Outcome::Verified(checked) = &outcome {
-                let evidence =
-                    checked.as_ref().map_or_else(|it| Evidence::of(*it), |_| Evidence::Honest);
+                let evidence = Evidence::of(checked.as_ref().err().copied());
                 self.limiter.charge(now.monotonic, address, evidence);
             }
             return;
@@ -161,9 +160,7 @@ impl Node {
             (Outcome::Verified(Ok(signed)), Some(id)) => {
                 self.signed(now, index, &id, check.token(), signed);
             }
-            (Outcome::Verified(Err(reason)), Some(_)) => {
-                self.refuse_token(now, index, Evidence::of(reason), reason);
-            }
+            (Outcome::Verified(Err(error)), Some(_)) => self.refuse_token(now, index, error),
             (_, None) => {
                 self.refuse(now, index, Refusal::Internal);
                 self.resume(now, index, true);

@@ -1,13 +1,12 @@
 //! Who a request speaks for: the token that came with it, of an old client or of a page.
 
-use crate::auth::{Begun, Evidence, Principal, SignatureCheck, Signed};
+use crate::auth::{Principal, SignatureCheck, Signed, TokenError, Verification};
 use crate::node::Node;
 use crate::node::http::refusal::Refusal;
-use crate::protocol::CloseReason;
 use crate::time::Now;
 
 /// What a worker has found out about a request's token.
-pub(crate) type Checked = Result<Signed, CloseReason>;
+pub(crate) type Checked = Result<Signed, TokenError>;
 
 /// Who a request's token speaks for.
 pub(crate) enum Identity {
@@ -36,36 +35,22 @@ impl Node {
         checked: Option<Checked>,
         charge: Charge,
     ) -> Identity {
-        let begun = match checked {
-            Some(Ok(signed)) => Begun::Signed(signed),
-            Some(Err(reason)) => Begun::Refused(reason),
-            None => self.verifier.begin(token),
-        };
-        let (evidence, signed) = match begun {
-            Begun::Signed(signed) => (Evidence::Honest, Ok(signed)),
-            Begun::Unchecked(check) => return Identity::Unchecked(check),
-            // Perhaps the key is only not there yet, which is no evidence against anybody.
-            Begun::NoKey => {
-                self.metrics.unknown_keys += 1;
-                (Evidence::Honest, Err(CloseReason::InvalidToken))
-            }
-            Begun::Refused(reason) => (Evidence::of(reason), Err(reason)),
-        };
+        let signed =
+            match checked.map_or_else(|| self.begin(token), |it| it.map(Verification::Signed)) {
+                Ok(Verification::Unchecked(check)) => return Identity::Unchecked(check),
+                Ok(Verification::Signed(signed)) => Ok(signed),
+                Err(error) => Err(error),
+            };
         let verified = signed.and_then(|signed| self.judge(now, index, signed));
-        let mut verified = verified.and_then(|principal| {
+        let verified = verified.and_then(|principal| {
             self.refuse_revoked(index, &principal)?;
             Ok(principal)
         });
-        if charge == Charge::Each || evidence == Evidence::Forged {
-            verified = self.charge(now, index, evidence, verified);
+        let refused = verified.as_ref().err().copied();
+        if !self.charge(now, index, charge, refused) {
+            return Identity::Refused(self.too_many_attempts(now, index));
         }
-        match verified {
-            Ok(principal) => Identity::Known(principal),
-            Err(CloseReason::TooManyAuthAttempts) => {
-                Identity::Refused(self.too_many_attempts(now, index))
-            }
-            Err(reason) => Identity::Refused(Refusal::InvalidToken(reason.text())),
-        }
+        verified.map_or_else(|error| Identity::Refused(error.into()), Identity::Known)
     }
 
     /// Keeps a request until its token's signature is checked.

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::auth::{Address, Evidence};
+use crate::auth::{Address, Evidence, TokenError};
 use crate::id::ConnId;
 use crate::node::connections::connection::Connection;
+use crate::node::gate::identity::Charge;
 use crate::node::gate::proxy;
 use crate::node::http::refusal::Refusal;
 use crate::node::observe::close_history::{Ending, Unanswered};
 use crate::node::{Node, SLOTS_FOR_REFUSALS};
-use crate::protocol::CloseReason;
 use crate::time::Now;
 
 /// When a refused client may come again: pending connections are over in some 5 seconds.
@@ -186,30 +186,34 @@ impl Node {
         may
     }
 
-    /// Charges the address of `index` for what the look at its token has shown. Where the allowance
-    /// is used up, a token without a good signature is refused with that instead of its own reason.
+    /// Charges the address of `index` for what the look at its token has shown: that it is refused
+    /// for this, or (`None`) taken. False: the allowance is used up, and the client is told that, not
+    /// what is wrong with its token.
     ///
     /// A signed token keeps its reason: a tab whose token has expired can then fetch a new one at
     /// once, however many others come from its address. So does a re-authentication: an
     /// authenticated client is not judged by what else comes from its address.
-    pub(crate) fn charge<T>(
+    #[must_use]
+    pub(crate) fn charge(
         &mut self,
         now: Now,
         index: usize,
-        evidence: Evidence,
-        verified: Result<T, CloseReason>,
-    ) -> Result<T, CloseReason> {
-        let Some(connection) = self.connections.get(index) else { return verified };
+        charge: Charge,
+        refused: Option<TokenError>,
+    ) -> bool {
+        if let Some(error) = refused {
+            log::debug!(connection:% = self.id_of(index); "token refused: {error}");
+        }
+        let evidence = Evidence::of(refused);
+        let Some(connection) = self.connections.get(index) else { return true };
+        if charge == Charge::Forged && evidence == Evidence::Honest {
+            return true;
+        }
         let is_first = connection.session.phase().is_pending();
         let is_within = self.limiter.charge(now.monotonic, connection.address(), evidence);
-        verified.map_err(|reason| {
-            let is_signed = evidence == Evidence::Honest && reason != CloseReason::InvalidToken;
-            if is_within || !is_first || is_signed {
-                return reason;
-            }
-            self.metrics.refused_attempts += 1;
-            CloseReason::TooManyAuthAttempts
-        })
+        let is_told = is_within || !is_first || refused.is_none_or(TokenError::is_signed);
+        self.metrics.refused_attempts += u64::from(!is_told);
+        is_told
     }
 }
 

@@ -257,7 +257,7 @@ impl Node {
         let PendingPlace { request_id, principal, reserved } = *place;
         let is_expired = reserved.until <= now.unix;
         let refused = refused
-            .or_else(|| self.refuse_revoked(index, &principal).err())
+            .or_else(|| self.refuse_revoked(index, &principal).err().map(CloseReason::from))
             .or(is_expired.then_some(CloseReason::TokenExpired));
         self.weigh_input(index);
         match refused {

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::{fmt, io};
 
-use crate::auth::{Principal, Revocations};
+use crate::auth::{Principal, Revocations, TokenError};
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::Node;
@@ -174,13 +174,13 @@ impl Node {
         &mut self,
         index: usize,
         principal: &Principal,
-    ) -> Result<(), CloseReason> {
+    ) -> Result<(), TokenError> {
         let user = self.hash(&[&principal.user]);
         if !self.revocations.refuses(user, principal.issued_at) {
             return Ok(());
         }
         self.ends.claims(self.id_of(index), &principal.user);
-        Err(CloseReason::SessionRevoked)
+        Err(TokenError::Revoked)
     }
 
     /// A well-signed token may live longer than any may: its issuer or the setting is wrong, which

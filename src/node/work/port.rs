@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::{fmt, io};
 
-use crate::auth::{SignatureCheck, Signed};
+use crate::auth::{SignatureCheck, Signed, TokenError};
 use crate::id::ConnId;
 use crate::node::app::{Admission, Answer, Job, OrderResult};
 use crate::node::http::message::Response;
-use crate::protocol::CloseReason;
 
 /// What the driver must do. Drained with `poll_action` after each `handle_*`, or once a turn.
 #[derive(Debug)]
@@ -151,8 +150,8 @@ pub struct Completion {
 /// What became of a question.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The claims of a token that is well signed, or what to close with.
-    Verified(Result<Signed, CloseReason>),
+    /// The claims of a token that is well signed, or why it is refused.
+    Verified(Result<Signed, TokenError>),
     /// The answer to a join.
     Join(Admission),
     /// The answer to a message.
