@@ -78,7 +78,7 @@ impl TokenError {
 
 /// Why keys cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyFault {
+pub enum KeyError {
     /// `auth.secret` is shorter than the hash that it is used with.
     ShortSecret {
         /// How many bytes it has.
@@ -102,7 +102,7 @@ pub enum KeyFault {
     NoUsableKey(Vec<String>),
 }
 
-impl fmt::Display for KeyFault {
+impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ShortSecret { bytes, needed } => {
@@ -132,4 +132,4 @@ impl fmt::Display for KeyFault {
     }
 }
 
-impl std::error::Error for KeyFault {}
+impl std::error::Error for KeyError {}

@@ -112,7 +112,7 @@ pub struct AddressLimiter {
     drained_at: BTreeMap<Address, Instant>,
     /// The same, the nearest first.
     order: BTreeSet<(Instant, Address)>,
-    forgotten: u64,
+    evictions: u64,
 }
 
 impl AddressLimiter {
@@ -126,7 +126,7 @@ impl AddressLimiter {
             capacity: 0,
             drained_at: BTreeMap::new(),
             order: BTreeSet::new(),
-            forgotten: 0,
+            evictions: 0,
         };
         limiter.set_allowance(per_minute, capacity);
         limiter
@@ -184,8 +184,8 @@ impl AddressLimiter {
 
     /// How many addresses were forgotten before they had drained because the table was full.
     #[must_use]
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten
+    pub fn evictions(&self) -> u64 {
+        self.evictions
     }
 
     /// How long what `address` has used will take to drain.
@@ -204,7 +204,7 @@ impl AddressLimiter {
             && let Some((_, nearest)) = self.order.pop_first()
         {
             self.drained_at.remove(&nearest);
-            self.forgotten += 1;
+            self.evictions += 1;
         }
     }
 

@@ -14,7 +14,7 @@ mod signer;
 mod token;
 mod verifier;
 
-pub use error::{KeyFault, TokenError};
+pub use error::{KeyError, TokenError};
 pub use keys::{
     Algorithms, JwksFrom, KeySet, MAX_JWKS_BYTES, MAX_KEY_ID_BYTES, MAX_KEYS, MAX_TRIED, Skipped,
 };

@@ -15,7 +15,7 @@ use crate::time::{Instant, Now, UnixTime};
 pub struct ReplaySet {
     entries: BTreeSet<Key>,
     capacity: usize,
-    forgotten: u64,
+    evictions: u64,
     /// What the wall clock showed at monotonic zero, by the first look at both.
     epoch: Option<UnixTime>,
 }
@@ -27,7 +27,7 @@ impl ReplaySet {
     /// Remembers at most `capacity` entries; 0: without a bound.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { entries: BTreeSet::new(), capacity, forgotten: 0, epoch: None }
+        Self { entries: BTreeSet::new(), capacity, evictions: 0, epoch: None }
     }
 
     /// From here on at most `capacity` entries; what is beyond it goes with the next that comes.
@@ -48,7 +48,7 @@ impl ReplaySet {
         }
         while self.capacity != 0 && self.entries.len() > self.capacity {
             self.entries.pop_first();
-            self.forgotten += 1;
+            self.evictions += 1;
         }
         Ok(())
     }
@@ -72,8 +72,8 @@ impl ReplaySet {
 
     /// How many were forgotten before their expiry because the set was full.
     #[must_use]
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten
+    pub fn evictions(&self) -> u64 {
+        self.evictions
     }
 
     /// Each entry is forgotten once, so this is amortised O(log n) a reservation.
@@ -147,11 +147,11 @@ mod tests {
         for (hash, expiry) in [(1, 90), (2, 60), (3, 120)] {
             assert_eq!(set.reserve(now(0), hash, at(expiry)), Ok(()));
         }
-        assert_eq!((set.len(), set.forgotten()), (2, 1));
+        assert_eq!((set.len(), set.evictions()), (2, 1));
         assert_eq!(set.reserve(now(0), 1, at(90)), Err(TokenError::Replayed));
         // The one that was forgotten is nearest again, and goes at once.
         assert_eq!(set.reserve(now(0), 2, at(60)), Ok(()));
-        assert_eq!((set.len(), set.forgotten()), (2, 2));
+        assert_eq!((set.len(), set.evictions()), (2, 2));
     }
 
     #[test]

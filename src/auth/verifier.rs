@@ -19,7 +19,7 @@ use jsonwebtoken::Algorithm;
 use smol_str::SmolStr;
 
 use super::claims::Claims;
-use super::error::{KeyFault, TokenError};
+use super::error::{KeyError, TokenError};
 use super::keys::{Algorithms, Key, KeySet};
 use super::token::{self, Parts};
 use crate::config::Auth;
@@ -135,8 +135,8 @@ impl Verifier {
     /// that every token is refused until [`Verifier::replace_keys`].
     ///
     /// # Errors
-    /// [`KeyFault`] says what to change.
-    pub fn new(config: &Auth) -> Result<Self, KeyFault> {
+    /// [`KeyError`] says what to change.
+    pub fn new(config: &Auth) -> Result<Self, KeyError> {
         // With both libraries built in, jsonwebtoken wants to be told which; again is no harm.
         #[cfg(all(feature = "aws-lc", feature = "pure-rust"))]
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();

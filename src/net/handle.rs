@@ -222,7 +222,7 @@ impl Reload {
         let mut verifier = Verifier::new(&config.auth)?;
         #[cfg(feature = "tls")]
         let acceptor = Acceptor::load(&config.tls).map_err(StartError::Tls)?;
-        let (keys, watch) = keys::open(&config.auth, keys::Patience::UntilThere)?;
+        let (keys, watch) = keys::open(&config.auth, keys::WaitForKeys::UntilThere)?;
         if let Some(keys) = keys {
             verifier.replace_keys(keys);
         }

@@ -27,11 +27,11 @@ use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
 use crate::config::Auth;
 use crate::time::Instant;
 
-/// Is a fetch waited for?
+/// Whether `open` waits for the keys of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// At the start: others may come up later than this server.
-    None,
+pub(super) enum WaitForKeys {
+    /// At the start: the issuer may come up later than this server.
+    No,
     /// While a server runs: better no change than one to keys that are not there.
     UntilThere,
 }
@@ -43,7 +43,7 @@ pub(super) enum Patience {
 /// told than served.
 pub(super) fn open(
     auth: &Auth,
-    patience: Patience,
+    wait: WaitForKeys,
 ) -> Result<(Option<KeySet>, Option<Watch>), StartError> {
     let algorithms = Algorithms::new(&auth.algorithms)?;
     let fault = |key: &str, place: &str, why: String| StartError::Keys {
@@ -76,7 +76,7 @@ pub(super) fn open(
         let mut fetcher =
             fetch::Fetcher::new(&auth.jwks_url, super::seed().map_err(StartError::Entropy)?.rng());
         let mut keys = None;
-        if patience == Patience::UntilThere {
+        if wait == WaitForKeys::UntilThere {
             let text = fetcher.look(Instant::START).unwrap_or_else(|| Ok(String::new()));
             let read = text.and_then(|text| reader.parse(&text));
             keys = Some(read.map_err(|why| fault("auth.jwks_url", &auth.jwks_url, why))?);
@@ -85,7 +85,7 @@ pub(super) fn open(
     }
     #[cfg(not(feature = "jwks-url"))]
     {
-        let _ = patience;
+        let _ = wait;
         let why = "this program was built without the feature `jwks-url`".to_owned();
         Err(fault("auth.jwks_url", &auth.jwks_url, why))
     }

@@ -11,7 +11,7 @@ use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::sockets::{self, Sockets};
-use crate::auth::KeyFault;
+use crate::auth::KeyError;
 use crate::config::Config;
 use crate::time::Instant;
 
@@ -49,7 +49,7 @@ pub enum StartError {
     /// The operating system gave no random bits.
     Entropy(io::Error),
     /// The configured key cannot be used.
-    Key(KeyFault),
+    Key(KeyError),
     /// What `tls` names cannot be used. The text says which setting, which file, and why.
     Tls(String),
     /// The file of revocations cannot be used. The text says which, why, and what to do.
@@ -141,8 +141,8 @@ impl Error for StartError {
     }
 }
 
-impl From<KeyFault> for StartError {
-    fn from(error: KeyFault) -> Self {
+impl From<KeyError> for StartError {
+    fn from(error: KeyError) -> Self {
         Self::Key(error)
     }
 }

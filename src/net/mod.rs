@@ -92,7 +92,7 @@ impl Server {
     ) -> Result<Self, StartError> {
         reserve_descriptors(config);
         let mut node = Node::new(config, &seed().map_err(StartError::Entropy)?, app)?;
-        let (keys, watch) = keys::open(&config.auth, keys::Patience::None)?;
+        let (keys, watch) = keys::open(&config.auth, keys::WaitForKeys::No)?;
         if let Some(keys) = keys {
             node.replace_keys(keys);
         }

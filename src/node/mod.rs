@@ -65,7 +65,7 @@ use self::connections::session;
 use self::gate::checks::Checks;
 use self::gate::drain::Drain;
 use self::gate::forwarded;
-use self::gate::legacy::Noticed;
+use self::gate::legacy::LogThrottle;
 use self::gate::limits::PendingTable;
 use self::gate::places::Places;
 use self::gate::user_limit::UserLimit;
@@ -77,7 +77,7 @@ use self::rooms::deliveries::Deliveries;
 use self::rooms::groups::Groups;
 use self::work::operator::{self, Orders};
 use self::work::questions::Questions;
-use crate::auth::{Address, AddressLimiter, KeyFault, ReplaySet, Revocations, Verifier};
+use crate::auth::{Address, AddressLimiter, KeyError, ReplaySet, Revocations, Verifier};
 use crate::config::Config;
 use crate::id::{ConnId, MessageIds, Rng, Seed, SeededState};
 use crate::protocol::{Payload, ServerMessage};
@@ -96,7 +96,7 @@ pub struct Node {
     orders: Orders,
     limiter: AddressLimiter,
     pending_by_address: PendingTable,
-    noticed: Noticed,
+    legacy_log: LogThrottle,
     /// HTTP requests that are read, asked or answered.
     requests: usize,
     admin: Desk,
@@ -162,8 +162,8 @@ impl Node {
     /// A `connections` of 0 is no bound here: what the descriptors allow is the driver's to know.
     ///
     /// # Errors
-    /// [`KeyFault`] when the configured key cannot be used.
-    pub fn new(config: &Config, seed: &Seed, app: Box<dyn App>) -> Result<Self, KeyFault> {
+    /// [`KeyError`] when the configured key cannot be used.
+    pub fn new(config: &Config, seed: &Seed, app: Box<dyn App>) -> Result<Self, KeyError> {
         let policy = Policy::new(config);
         let slots = policy.reserved_slots();
         let checks = Checks::new(policy.checks_at_once);
@@ -179,7 +179,7 @@ impl Node {
                 config.limits.addresses,
             ),
             pending_by_address: PendingTable::default(),
-            noticed: Noticed::default(),
+            legacy_log: LogThrottle::default(),
             requests: 0,
             admin: Desk::default(),
             refusals: Places::default(),
@@ -392,10 +392,10 @@ impl Node {
     #[must_use]
     pub fn forgotten_early(&self) -> [(&'static str, u64); 4] {
         [
-            ("replay_entries", self.replays.forgotten()),
+            ("replay_entries", self.replays.evictions()),
             ("answer_bytes", self.answers.forgotten()),
-            ("revocations", self.revocations.forgotten()),
-            ("addresses", self.limiter.forgotten()),
+            ("revocations", self.revocations.evictions()),
+            ("addresses", self.limiter.evictions()),
         ]
     }
 

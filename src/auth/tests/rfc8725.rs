@@ -27,7 +27,7 @@ fn unsigned_tokens_are_refused_however_none_is_written() {
         assert!(none == "RS256" || !rsa_with(&json!({"alg": none})), "{none}");
     }
     let fault = Algorithms::new(&names(&["none"])).unwrap_err();
-    assert_eq!(fault, KeyFault::UnknownAlgorithm("none".to_owned()));
+    assert_eq!(fault, KeyError::UnknownAlgorithm("none".to_owned()));
 }
 
 #[test]
@@ -42,9 +42,9 @@ fn a_public_key_is_never_taken_for_a_secret() {
         }
     }
     let mixed = Algorithms::new(&names(&["RS256", "HS256"])).unwrap_err();
-    assert_eq!(mixed, KeyFault::MixedAlgorithms);
+    assert_eq!(mixed, KeyError::MixedAlgorithms);
     let fault = KeySet::from_pem(pem, &algorithms(&["HS256"])).unwrap_err();
-    assert_eq!(fault, KeyFault::PublicKeyForHmac);
+    assert_eq!(fault, KeyError::PublicKeyForHmac);
 }
 
 #[test]
@@ -230,6 +230,6 @@ fn weak_keys_are_refused_when_they_are_read() {
         let list = algorithms(&[name]);
         assert!(KeySet::from_secret(&vec![b'x'; bytes], &list).is_ok());
         let fault = KeySet::from_secret(&vec![b'x'; bytes - 1], &list).unwrap_err();
-        assert_eq!(fault, KeyFault::ShortSecret { bytes: bytes - 1, needed: bytes });
+        assert_eq!(fault, KeyError::ShortSecret { bytes: bytes - 1, needed: bytes });
     }
 }

@@ -149,11 +149,11 @@ fn of_a_claim_given_twice_the_last_counts() {
 fn a_weak_key_is_refused_at_the_start() {
     let short = Auth { secret: "short".into(), ..Auth::default() };
     let needs_more = Auth { algorithms: vec!["HS512".into(), "HS256".into()], ..config() };
-    let fault = KeyFault::ShortSecret { bytes: 32, needed: 64 };
+    let fault = KeyError::ShortSecret { bytes: 32, needed: 64 };
     assert_eq!(Verifier::new(&needs_more).err(), Some(fault));
-    assert_eq!(Verifier::new(&short).err(), Some(KeyFault::ShortSecret { bytes: 5, needed: 32 }));
+    assert_eq!(Verifier::new(&short).err(), Some(KeyError::ShortSecret { bytes: 5, needed: 32 }));
     let none = Auth { algorithms: vec!["none".into()], ..config() };
-    assert_eq!(Verifier::new(&none).err(), Some(KeyFault::UnknownAlgorithm("none".into())));
+    assert_eq!(Verifier::new(&none).err(), Some(KeyError::UnknownAlgorithm("none".into())));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::net::http;
 use crate::time::Instant;
 
 /// How long a fetch may take, from the name's resolution to the last byte.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Fetches one address, by plan.
 pub(super) struct Fetcher {
@@ -31,12 +31,12 @@ impl fmt::Debug for Fetcher {
 
 impl Fetcher {
     pub(super) fn new(url: &str, rng: Rng) -> Self {
-        Self::with_patience(url, rng, PATIENCE)
+        Self::with_timeout(url, rng, TIMEOUT)
     }
 
-    pub(super) fn with_patience(url: &str, rng: Rng, patience: Duration) -> Self {
+    pub(super) fn with_timeout(url: &str, rng: Rng, timeout: Duration) -> Self {
         Self {
-            agent: http::agent(patience, None),
+            agent: http::agent(timeout, None),
             url: url.to_owned(),
             plan: Plan::new(rng),
             last: String::new(),

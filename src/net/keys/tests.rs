@@ -13,7 +13,7 @@ use crate::auth::tests::{Pair, jwks};
 use crate::id::Rng;
 
 /// Long enough for a busy machine, where nothing is to time out.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An HTTP server that gives each request the next of these answers, and tells that it did.
 fn serve(answers: Vec<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
@@ -51,7 +51,7 @@ fn keys() -> String {
 }
 
 fn fetcher(address: SocketAddr) -> Fetcher {
-    Fetcher::with_patience(&format!("http://{address}/jwks?x=1"), Rng::new(1), PATIENCE)
+    Fetcher::with_timeout(&format!("http://{address}/jwks?x=1"), Rng::new(1), TIMEOUT)
 }
 
 const NOW: Instant = Instant::from_micros(7_000_000_000);
@@ -116,8 +116,8 @@ fn an_answer_that_never_ends_is_given_up() {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{").unwrap();
         let _ = wait.recv();
     });
-    let patience = Duration::from_millis(100);
-    let mut fetcher = Fetcher::with_patience(&format!("http://{address}/"), Rng::new(1), patience);
+    let timeout = Duration::from_millis(100);
+    let mut fetcher = Fetcher::with_timeout(&format!("http://{address}/"), Rng::new(1), timeout);
     assert!(fetcher.look(NOW).unwrap().is_err());
     drop(done);
     slow.join().unwrap();

@@ -118,7 +118,7 @@ pub(crate) fn deprecation_headers(config: &Auth) -> String {
 
 /// Which addresses were logged within the hour.
 #[derive(Debug, Default)]
-pub(crate) struct Noticed {
+pub(crate) struct LogThrottle {
     /// Since when, in whole hours.
     hour: u64,
     addresses: BTreeSet<Address>,
@@ -126,7 +126,7 @@ pub(crate) struct Noticed {
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-impl Noticed {
+impl LogThrottle {
     /// Is `address` to be logged? Once an hour, and at most `limit` of them (0: any number).
     fn is_new(&mut self, now: Instant, address: Address, limit: usize) -> bool {
         let hour = now.as_micros() / HOUR.as_micros() as u64;
@@ -142,7 +142,7 @@ impl Node {
     pub(crate) fn notice_legacy(&mut self, now: Now, index: usize, kind: Legacy) {
         self.metrics.count_legacy(kind);
         let Some(connection) = self.connections.get(index) else { return };
-        if self.noticed.is_new(now.monotonic, connection.address(), self.policy.addresses) {
+        if self.legacy_log.is_new(now.monotonic, connection.address(), self.policy.addresses) {
             let (id, ip) = (self.id_of(index), connection.peer().ip());
             log::warn!(
                 connection:% = id;
@@ -226,13 +226,13 @@ mod tests {
     #[test]
     fn an_address_is_logged_once_an_hour_and_so_many_in_all() {
         let ip = |last: u8| Address::from(std::net::IpAddr::from([192, 0, 2, last]));
-        let mut noticed = Noticed::default();
+        let mut throttle = LogThrottle::default();
         let start = Instant::START + HOUR * 5;
-        assert!(noticed.is_new(start, ip(1), 2));
-        assert!(!noticed.is_new(start + HOUR / 2, ip(1), 2));
-        assert!(noticed.is_new(start, ip(2), 2));
-        assert!(!noticed.is_new(start, ip(3), 2));
-        assert!(noticed.is_new(start + HOUR, ip(1), 2));
-        assert!(noticed.is_new(start + HOUR, ip(3), 0));
+        assert!(throttle.is_new(start, ip(1), 2));
+        assert!(!throttle.is_new(start + HOUR / 2, ip(1), 2));
+        assert!(throttle.is_new(start, ip(2), 2));
+        assert!(!throttle.is_new(start, ip(3), 2));
+        assert!(throttle.is_new(start + HOUR, ip(1), 2));
+        assert!(throttle.is_new(start + HOUR, ip(3), 0));
     }
 }
