@@ -1,8 +1,8 @@
 //! What can be wrong with a token, and with configured keys.
 
-use std::fmt;
-
 use thiserror::Error;
+
+use super::keys::Skipped;
 
 /// Why a token is refused, for the operator: the text and the label say the cause, and hold nothing
 /// of the token. What its sender is told says less, and is chosen where the token came in.
@@ -76,10 +76,12 @@ impl TokenError {
     }
 }
 
-/// Why keys cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why keys cannot be used. The text says what to do, and shows no key.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum KeyError {
     /// `auth.secret` is shorter than the hash that it is used with.
+    #[error("auth.secret has {bytes} bytes: give it at least {needed} random ones")]
     ShortSecret {
         /// How many bytes it has.
         bytes: usize,
@@ -87,49 +89,40 @@ pub enum KeyError {
         needed: usize,
     },
     /// `auth.algorithms` is empty.
+    #[error("auth.algorithms is empty: name at least one")]
     NoAlgorithm,
     /// `auth.algorithms` names one that is not supported.
+    #[error(
+        "auth.algorithms names `{0}`, which is not supported; what is: HS256 to HS512, RS256 to \
+         RS512, PS256 to PS512, ES256, ES384, EdDSA"
+    )]
     UnknownAlgorithm(String),
     /// `auth.algorithms` names HMAC and asymmetric ones.
+    #[error(
+        "auth.algorithms names HMAC (HS…) and others: name either, so that a public key is never \
+         taken for a secret"
+    )]
     MixedAlgorithms,
     /// A public key, but `auth.algorithms` names HMAC.
+    #[error(
+        "a public key, but auth.algorithms names HMAC (HS…): name the key's own, such as RS256, \
+         ES256 or EdDSA"
+    )]
     PublicKeyForHmac,
     /// A key that cannot be used: what it is.
+    #[error("{0}")]
     Unusable(String),
     /// The text is no JWK set: why.
+    #[error("no JWK set: {0}")]
     NoJwks(String),
-    /// No key of a JWK set can be used: why, for each.
-    NoUsableKey(Vec<String>),
+    /// A JWK set without keys.
+    #[error("a JWK set without keys")]
+    EmptyJwks,
+    /// No key of a JWK set can be used.
+    #[error("no key of the JWK set can be used: {}", reasons(.0))]
+    NoUsableKey(Vec<Skipped>),
 }
 
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ShortSecret { bytes, needed } => {
-                write!(f, "auth.secret has {bytes} bytes: give it at least {needed} random ones")
-            }
-            Self::NoAlgorithm => f.write_str("auth.algorithms is empty: name at least one"),
-            Self::UnknownAlgorithm(name) => write!(
-                f,
-                "auth.algorithms names `{name}`, which is not supported; what is: HS256 to HS512, \
-                 RS256 to RS512, PS256 to PS512, ES256, ES384, EdDSA"
-            ),
-            Self::MixedAlgorithms => f.write_str(
-                "auth.algorithms names HMAC (HS…) and others: name either, so that a public key is \
-                 never taken for a secret",
-            ),
-            Self::PublicKeyForHmac => f.write_str(
-                "a public key, but auth.algorithms names HMAC (HS…): name the key's own, such as \
-                 RS256, ES256 or EdDSA",
-            ),
-            Self::Unusable(what) => f.write_str(what),
-            Self::NoJwks(why) => write!(f, "no JWK set: {why}"),
-            Self::NoUsableKey(whys) if whys.is_empty() => f.write_str("a JWK set without keys"),
-            Self::NoUsableKey(whys) => {
-                write!(f, "no key of the JWK set can be used: {}", whys.join("; "))
-            }
-        }
-    }
+fn reasons(skipped: &[Skipped]) -> String {
+    skipped.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
-
-impl std::error::Error for KeyError {}

@@ -179,7 +179,12 @@ impl KeySet {
     ) -> Result<(Self, Vec<Skipped>), KeyError> {
         let (keys, skipped) = jwks::read(text, algorithms, from)?;
         if keys.is_empty() {
-            return Err(KeyError::NoUsableKey(skipped.iter().map(ToString::to_string).collect()));
+            let is_empty = skipped.is_empty();
+            return Err(if is_empty {
+                KeyError::EmptyJwks
+            } else {
+                KeyError::NoUsableKey(skipped)
+            });
         }
         Ok((Self { keys: keys.into_iter().map(Arc::new).collect() }, skipped))
     }

@@ -53,7 +53,7 @@ pub use self::observe::usage::Usage;
 pub use self::schedule::{Class, Schedule, Unit};
 pub use self::work::operator::{Revocation, RevocationStore};
 pub use self::work::port::{
-    Action, Command, Completion, Hangup, Outcome, Refused, StartFlag, Ticket, Work,
+    Action, Command, Completion, Hangup, Outcome, Refused, StartFlag, StoreError, Ticket, Work,
 };
 
 use self::admin::Desk;

@@ -11,7 +11,7 @@
 //! the application has done its part and the revocation is stored, so that no restart forgets it.
 
 use std::collections::BTreeMap;
-use std::{fmt, io};
+use std::fmt;
 
 use crate::auth::{Principal, Revocations, TokenError};
 use crate::config::Config;
@@ -21,7 +21,7 @@ use crate::node::admin::{MinuteThrottle, order_response};
 use crate::node::app::{OrderFault, OrderKind, OrderResult, Reply, UserOrder};
 use crate::node::http::message::Response;
 use crate::node::http::refusal::Refusal;
-use crate::node::work::port::{Outcome, Ticket, Work};
+use crate::node::work::port::{Outcome, StoreError, Ticket, Work};
 use crate::node::work::questions::{Kind, NewQuestion};
 use crate::protocol::CloseReason;
 use crate::time::{Instant, Now, UnixTime};
@@ -33,7 +33,7 @@ pub trait RevocationStore: Send {
     ///
     /// # Errors
     /// When nothing will come of it, as too many wait already.
-    fn store(&mut self, ticket: Ticket, revocation: &Revocation<'_>) -> io::Result<()>;
+    fn store(&mut self, ticket: Ticket, revocation: &Revocation<'_>) -> Result<(), StoreError>;
 }
 
 /// A user's tokens that were issued up to a moment are refused.
@@ -319,7 +319,7 @@ impl Node {
     }
 
     /// The store has stored a revocation, or not.
-    fn stored(&mut self, now: Now, order: u64, stored: io::Result<()>) {
+    fn stored(&mut self, now: Now, order: u64, stored: Result<(), StoreError>) {
         let result = stored.map_err(|error| OrderFault::NotStored(error.to_string()));
         if let Err(fault) = &result {
             self.metrics.revocations_unstored += 1;
@@ -356,7 +356,7 @@ impl Node {
     pub(crate) fn order_answered(&mut self, now: Now, order: u64, part: Part, outcome: Outcome) {
         match (part, outcome) {
             (Part::Store, Outcome::Stored(stored)) => self.stored(now, order, stored),
-            (Part::Store, _) => self.stored(now, order, Err(io::Error::other("no store"))),
+            (Part::Store, _) => self.stored(now, order, Err(StoreError::Ended)),
             (Part::Application, Outcome::Order(result)) => self.part_done(now, order, part, result),
             (Part::Application, Outcome::Refused | Outcome::NotBegun) => {
                 self.part_done(now, order, part, Err(OrderFault::Unavailable));

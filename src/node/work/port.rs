@@ -1,8 +1,10 @@
 //! What passes between the node and its driver, as values.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::{fmt, io};
+
+use thiserror::Error;
 
 use crate::auth::{SignatureCheck, Signed, TokenError};
 use crate::id::ConnId;
@@ -161,7 +163,7 @@ pub enum Outcome {
     /// The answer to an operator's order.
     Order(OrderResult),
     /// What became of a revocation that was to be stored.
-    Stored(io::Result<()>),
+    Stored(Result<(), StoreError>),
     /// The work was not begun and never will be: its time was over before its turn came.
     NotBegun,
     /// The message's id was used for another message, which the application remembers. Nothing was
@@ -171,6 +173,21 @@ pub enum Outcome {
     Refused,
     /// Its worker panicked.
     Panicked,
+}
+
+/// Why a revocation is not stored.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Too many wait already, and it was not taken.
+    #[error("too many revocations wait for the disk")]
+    QueueFull,
+    /// Whatever stores them has ended.
+    #[error("its thread has ended")]
+    Ended,
+    /// It could not be written. The text says where to, and why.
+    #[error(transparent)]
+    Failed(#[from] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Why a peer is gone.
