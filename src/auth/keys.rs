@@ -19,7 +19,7 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 
 pub use self::jwks::{JwksFrom, MAX_JWKS_BYTES};
 use self::material::Material;
-use super::fault::KeyFault;
+use super::error::KeyError;
 
 /// The longest `kid` that is looked at, in bytes: of a token, and of a key.
 pub const MAX_KEY_ID_BYTES: usize = 256;
@@ -36,20 +36,20 @@ impl Algorithms {
     /// The algorithms of these names.
     ///
     /// # Errors
-    /// [`KeyFault`] when there is none, one is not supported, or HMAC and others are mixed: a public
+    /// [`KeyError`] when there is none, one is not supported, or HMAC and others are mixed: a public
     /// key, which everybody has, must never be taken for a secret (RFC 8725, section 2.1).
-    pub fn new(names: &[String]) -> Result<Self, KeyFault> {
+    pub fn new(names: &[String]) -> Result<Self, KeyError> {
         let mut algorithms = Vec::new();
         for name in names {
             let parsed = name.parse::<Algorithm>();
-            algorithms.push(parsed.map_err(|_| KeyFault::UnknownAlgorithm(name.clone()))?);
+            algorithms.push(parsed.map_err(|_| KeyError::UnknownAlgorithm(name.clone()))?);
         }
         let secrets = algorithms.iter().filter(|algorithm| is_hmac(**algorithm)).count();
         match secrets {
-            _ if algorithms.is_empty() => Err(KeyFault::NoAlgorithm),
+            _ if algorithms.is_empty() => Err(KeyError::NoAlgorithm),
             0 => Ok(Self(algorithms)),
             all if all == algorithms.len() => Ok(Self(algorithms)),
-            _ => Err(KeyFault::MixedAlgorithms),
+            _ => Err(KeyError::MixedAlgorithms),
         }
     }
 
@@ -139,15 +139,15 @@ impl KeySet {
     /// The one key that is this secret.
     ///
     /// # Errors
-    /// [`KeyFault`] when it is shorter than the longest hash of `algorithms` (RFC 7518, section
+    /// [`KeyError`] when it is shorter than the longest hash of `algorithms` (RFC 7518, section
     /// 3.2).
-    pub fn from_secret(secret: &[u8], algorithms: &Algorithms) -> Result<Self, KeyFault> {
+    pub fn from_secret(secret: &[u8], algorithms: &Algorithms) -> Result<Self, KeyError> {
         let needed = algorithms.0.iter().map(|one| material::hash_bytes(*one)).max().unwrap_or(0);
         if secret.len() < needed {
-            return Err(KeyFault::ShortSecret { bytes: secret.len(), needed });
+            return Err(KeyError::ShortSecret { bytes: secret.len(), needed });
         }
         let material = Material::Secret(secret.to_vec());
-        let key = Key::new(material, None, None, algorithms).map_err(KeyFault::Unusable)?;
+        let key = Key::new(material, None, None, algorithms).map_err(KeyError::Unusable)?;
         Ok(Self { keys: vec![Arc::new(key)] })
     }
 
@@ -155,14 +155,14 @@ impl KeySet {
     /// writes them. They have no `kid`: a token's `kid` is then not looked at.
     ///
     /// # Errors
-    /// [`KeyFault`] when one of them cannot be used, or there is none.
-    pub fn from_pem(text: &str, algorithms: &Algorithms) -> Result<Self, KeyFault> {
+    /// [`KeyError`] when one of them cannot be used, or there is none.
+    pub fn from_pem(text: &str, algorithms: &Algorithms) -> Result<Self, KeyError> {
         if algorithms.are_hmac() {
-            return Err(KeyFault::PublicKeyForHmac);
+            return Err(KeyError::PublicKeyForHmac);
         }
-        let materials = pem::public_keys(text).map_err(KeyFault::Unusable)?;
+        let materials = pem::public_keys(text).map_err(KeyError::Unusable)?;
         let keys = materials.into_iter().map(|material| {
-            Key::new(material, None, None, algorithms).map(Arc::new).map_err(KeyFault::Unusable)
+            Key::new(material, None, None, algorithms).map(Arc::new).map_err(KeyError::Unusable)
         });
         Ok(Self { keys: keys.collect::<Result<_, _>>()? })
     }
@@ -170,16 +170,21 @@ impl KeySet {
     /// The usable keys of a JWK set (RFC 7517), and the others with the reason: they are skipped.
     ///
     /// # Errors
-    /// [`KeyFault`] when the text is no JWK set, or no key in it can be used: whoever has keys
+    /// [`KeyError`] when the text is no JWK set, or no key in it can be used: whoever has keys
     /// already is better off with those.
     pub fn from_jwks(
         text: &str,
         algorithms: &Algorithms,
         from: JwksFrom,
-    ) -> Result<(Self, Vec<Skipped>), KeyFault> {
+    ) -> Result<(Self, Vec<Skipped>), KeyError> {
         let (keys, skipped) = jwks::read(text, algorithms, from)?;
         if keys.is_empty() {
-            return Err(KeyFault::NoUsableKey(skipped.iter().map(ToString::to_string).collect()));
+            let is_empty = skipped.is_empty();
+            return Err(if is_empty {
+                KeyError::EmptyJwks
+            } else {
+                KeyError::NoUsableKey(skipped)
+            });
         }
         Ok((Self { keys: keys.into_iter().map(Arc::new).collect() }, skipped))
     }

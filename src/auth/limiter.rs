@@ -53,7 +53,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::protocol::CloseReason;
+use super::error::TokenError;
 use crate::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -86,13 +86,14 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// What a token shows that is refused for `reason`.
+    /// What a token shows that is refused for this; `None`: it is taken.
     #[must_use]
-    pub fn of(reason: CloseReason) -> Self {
-        match reason {
-            CloseReason::InvalidToken => Self::Forged,
-            // The other checks come after the signature's.
-            _ => Self::Honest,
+    pub fn of(refused: Option<TokenError>) -> Self {
+        match refused {
+            // Perhaps the key is only not there yet, which is no evidence against anybody.
+            None | Some(TokenError::UnknownKey) => Self::Honest,
+            Some(error) if error.is_signed() => Self::Honest,
+            Some(_) => Self::Forged,
         }
     }
 }
@@ -111,7 +112,7 @@ pub struct AddressLimiter {
     drained_at: BTreeMap<Address, Instant>,
     /// The same, the nearest first.
     order: BTreeSet<(Instant, Address)>,
-    forgotten: u64,
+    evictions: u64,
 }
 
 impl AddressLimiter {
@@ -125,7 +126,7 @@ impl AddressLimiter {
             capacity: 0,
             drained_at: BTreeMap::new(),
             order: BTreeSet::new(),
-            forgotten: 0,
+            evictions: 0,
         };
         limiter.set_allowance(per_minute, capacity);
         limiter
@@ -183,8 +184,8 @@ impl AddressLimiter {
 
     /// How many addresses were forgotten before they had drained because the table was full.
     #[must_use]
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten
+    pub fn evictions(&self) -> u64 {
+        self.evictions
     }
 
     /// How long what `address` has used will take to drain.
@@ -203,7 +204,7 @@ impl AddressLimiter {
             && let Some((_, nearest)) = self.order.pop_first()
         {
             self.drained_at.remove(&nearest);
-            self.forgotten += 1;
+            self.evictions += 1;
         }
     }
 

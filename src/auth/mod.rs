@@ -1,12 +1,11 @@
 //! From a token to who it is: keys, the verifier, the memory of what was accepted, and how many an
 //! address may try.
 //!
-//! Pure: `now` is passed in, and a fault of the peer is a [`CloseReason`], never an error.
-//!
-//! [`CloseReason`]: crate::protocol::CloseReason
+//! Pure: `now` is passed in. What is wrong with a token is a [`TokenError`]; what its sender is told
+//! of that is chosen above, as a close reason or in HTTP.
 
 mod claims;
-mod fault;
+mod error;
 mod keys;
 mod limiter;
 mod replay;
@@ -15,15 +14,15 @@ mod signer;
 mod token;
 mod verifier;
 
-pub use fault::KeyFault;
+pub use error::{KeyError, TokenError};
 pub use keys::{
     Algorithms, JwksFrom, KeySet, MAX_JWKS_BYTES, MAX_KEY_ID_BYTES, MAX_KEYS, MAX_TRIED, Skipped,
 };
 pub use limiter::{Address, AddressLimiter, Evidence};
-pub use replay::{ReplaySet, Replayed};
+pub use replay::ReplaySet;
 pub use revocations::Revocations;
 pub use signer::TokenSigner;
-pub use verifier::{Begun, Principal, SignatureCheck, Signed, Verifier};
+pub use verifier::{InvalidClaims, Principal, SignatureCheck, Signed, Verification, Verifier};
 
 #[cfg(test)]
 pub(crate) mod tests;

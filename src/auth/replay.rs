@@ -2,11 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::error::TokenError;
 use crate::time::{Instant, Now, UnixTime};
-
-/// The same was accepted before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Replayed;
 
 /// What was accepted, each until its token expires.
 ///
@@ -18,7 +15,7 @@ pub struct Replayed;
 pub struct ReplaySet {
     entries: BTreeSet<Key>,
     capacity: usize,
-    forgotten: u64,
+    evictions: u64,
     /// What the wall clock showed at monotonic zero, by the first look at both.
     epoch: Option<UnixTime>,
 }
@@ -30,7 +27,7 @@ impl ReplaySet {
     /// Remembers at most `capacity` entries; 0: without a bound.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { entries: BTreeSet::new(), capacity, forgotten: 0, epoch: None }
+        Self { entries: BTreeSet::new(), capacity, evictions: 0, epoch: None }
     }
 
     /// From here on at most `capacity` entries; what is beyond it goes with the next that comes.
@@ -43,15 +40,15 @@ impl ReplaySet {
     /// When the set is full, the entry nearest to its expiry is forgotten, and counted. O(log n).
     ///
     /// # Errors
-    /// [`Replayed`] when it is remembered already.
-    pub fn reserve(&mut self, now: Now, hash: u64, expires: UnixTime) -> Result<(), Replayed> {
+    /// [`TokenError::Replayed`] when it is remembered already.
+    pub fn reserve(&mut self, now: Now, hash: u64, expires: UnixTime) -> Result<(), TokenError> {
         self.forget_expired(now);
         if !self.entries.insert(key(hash, expires)) {
-            return Err(Replayed);
+            return Err(TokenError::Replayed);
         }
         while self.capacity != 0 && self.entries.len() > self.capacity {
             self.entries.pop_first();
-            self.forgotten += 1;
+            self.evictions += 1;
         }
         Ok(())
     }
@@ -75,8 +72,8 @@ impl ReplaySet {
 
     /// How many were forgotten before their expiry because the set was full.
     #[must_use]
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten
+    pub fn evictions(&self) -> u64 {
+        self.evictions
     }
 
     /// Each entry is forgotten once, so this is amortised O(log n) a reservation.
@@ -123,14 +120,14 @@ mod tests {
         assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
         let set_on = Now { unix: at(3_600), ..now(1) };
         assert_eq!(set.reserve(set_on, 8, at(3_700)), Ok(()));
-        assert_eq!(set.reserve(now(2), 7, at(60)), Err(Replayed));
+        assert_eq!(set.reserve(now(2), 7, at(60)), Err(TokenError::Replayed));
     }
 
     #[test]
     fn a_message_is_single_use_until_its_token_expires() {
         let mut set = ReplaySet::new(10);
         assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
-        assert_eq!(set.reserve(now(59), 7, at(60)), Err(Replayed));
+        assert_eq!(set.reserve(now(59), 7, at(60)), Err(TokenError::Replayed));
         assert_eq!(set.reserve(now(60), 8, at(90)), Ok(()));
         assert_eq!(set.len(), 1);
     }
@@ -150,17 +147,17 @@ mod tests {
         for (hash, expiry) in [(1, 90), (2, 60), (3, 120)] {
             assert_eq!(set.reserve(now(0), hash, at(expiry)), Ok(()));
         }
-        assert_eq!((set.len(), set.forgotten()), (2, 1));
-        assert_eq!(set.reserve(now(0), 1, at(90)), Err(Replayed));
+        assert_eq!((set.len(), set.evictions()), (2, 1));
+        assert_eq!(set.reserve(now(0), 1, at(90)), Err(TokenError::Replayed));
         // The one that was forgotten is nearest again, and goes at once.
         assert_eq!(set.reserve(now(0), 2, at(60)), Ok(()));
-        assert_eq!((set.len(), set.forgotten()), (2, 2));
+        assert_eq!((set.len(), set.evictions()), (2, 2));
     }
 
     #[test]
     fn an_expiry_beyond_the_counter_is_remembered_too() {
         let mut set = ReplaySet::new(0);
         assert_eq!(set.reserve(now(0), 1, UnixTime::MAX), Ok(()));
-        assert_eq!(set.reserve(now(0), 1, UnixTime::MAX), Err(Replayed));
+        assert_eq!(set.reserve(now(0), 1, UnixTime::MAX), Err(TokenError::Replayed));
     }
 }

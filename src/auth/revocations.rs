@@ -19,7 +19,7 @@ pub struct Revocations {
     capacity: usize,
     max_token_life: Option<Duration>,
     leeway: Duration,
-    forgotten: u64,
+    evictions: u64,
     /// What the wall clock showed at monotonic zero, by the first look at both.
     epoch: Option<UnixTime>,
 }
@@ -34,7 +34,7 @@ impl Revocations {
             capacity,
             max_token_life: None,
             leeway: Duration::ZERO,
-            forgotten: 0,
+            evictions: 0,
             epoch: None,
         }
     }
@@ -67,7 +67,7 @@ impl Revocations {
         self.by_moment.insert((at, user));
         while self.capacity != 0 && self.by_user.len() > self.capacity {
             self.forget_first();
-            self.forgotten += 1;
+            self.evictions += 1;
         }
     }
 
@@ -121,8 +121,8 @@ impl Revocations {
 
     /// How many were forgotten because the table was full, though their tokens may still be valid.
     #[must_use]
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten
+    pub fn evictions(&self) -> u64 {
+        self.evictions
     }
 
     /// Each entry is forgotten once, so this is amortised O(log n) a revocation.
@@ -185,7 +185,7 @@ mod tests {
         for (user, moment) in [(1, 300), (2, 100), (3, 200)] {
             revocations.revoke(now(300), user, at(moment));
         }
-        assert_eq!((revocations.len(), revocations.forgotten()), (2, 1));
+        assert_eq!((revocations.len(), revocations.evictions()), (2, 1));
         assert!(!revocations.refuses(2, None));
         assert!(revocations.refuses(1, None) && revocations.refuses(3, None));
     }
@@ -200,7 +200,7 @@ mod tests {
         revocations.revoke(now(3_710), 2, at(3_710));
         assert_eq!(revocations.len(), 2);
         revocations.revoke(now(3_711), 3, at(3_711));
-        assert_eq!((revocations.len(), revocations.forgotten()), (2, 0));
+        assert_eq!((revocations.len(), revocations.evictions()), (2, 0));
         assert!(!revocations.refuses(1, None));
     }
 

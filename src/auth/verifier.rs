@@ -1,7 +1,7 @@
-//! The checks of a token, in the order of the protocol, each with its own close reason.
+//! The checks of a token, in the order of the protocol, each with its own error.
 //!
 //! ```text
-//! begin ─▶ Signed ─────────────────▶ judge ─▶ Principal
+//! begin ─▶ Signed ─────────────────▶ validate_claims ─▶ Principal
 //!   │        ▲                         ▲
 //!   └─▶ Unchecked ─▶ SignatureCheck::run (55 to 400 µs, on a worker)
 //! ```
@@ -15,15 +15,15 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::Algorithm;
 use smol_str::SmolStr;
 
 use super::claims::Claims;
-use super::fault::KeyFault;
+use super::error::{KeyError, TokenError};
 use super::keys::{Algorithms, Key, KeySet};
 use super::token::{self, Parts};
 use crate::config::Auth;
-use crate::protocol::{CloseReason, MAX_USER_CHARS};
+use crate::protocol::MAX_USER_CHARS;
 use crate::time::UnixTime;
 
 /// Who a token speaks for, and until when.
@@ -62,17 +62,13 @@ impl fmt::Debug for Signed {
     }
 }
 
-/// What the first look at a token says.
+/// How far [`Verifier::begin`] has verified a token.
 #[derive(Debug)]
-pub enum Begun {
+pub enum Verification {
     /// Its signature is good.
     Signed(Signed),
-    /// Its form is; its signature takes long enough to be checked elsewhere.
+    /// Its form is good. Its signature takes long enough to be checked on a worker.
     Unchecked(SignatureCheck),
-    /// No key is there for what it names: perhaps not yet.
-    NoKey,
-    /// It is no token of ours: close with this.
-    Refused(CloseReason),
 }
 
 /// A token's signature, to be checked with public keys. Cheap to clone.
@@ -101,11 +97,10 @@ impl SignatureCheck {
     /// RSA, 88 for P-256 (AWS-LC).
     ///
     /// # Errors
-    /// The reason to close with.
-    pub fn run(&self) -> Result<Signed, CloseReason> {
-        let parts = token::parts(&self.token).ok_or(CloseReason::InvalidToken)?;
-        let is_good = |key: &Arc<Key>| is_signed(parts, &key.decoding, self.algorithm);
-        if self.keys.iter().any(is_good) { claims(parts) } else { Err(CloseReason::InvalidToken) }
+    /// [`TokenError::BadSignature`] when none of them has made it; or what is signed is no text.
+    pub fn run(&self) -> Result<Signed, TokenError> {
+        let parts = token::parts(&self.token).ok_or(TokenError::Malformed)?;
+        signed_by(self.keys.iter(), parts, self.algorithm)
     }
 }
 
@@ -121,19 +116,17 @@ pub struct Verifier {
 }
 
 /// Why no principal comes of a token's claims.
-#[derive(Debug)]
-pub(crate) struct Misfit {
-    /// What to close with.
-    pub(crate) reason: CloseReason,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidClaims {
+    /// The first check that fails.
+    pub error: TokenError,
     /// Whom the claims name all the same, where they are ours.
-    pub(crate) user: Option<SmolStr>,
-    /// It may live longer than `auth.max_token_life`: its issuer must be told, or the setting.
-    pub(crate) lives_too_long: bool,
+    pub user: Option<SmolStr>,
 }
 
-impl Misfit {
-    fn of(reason: CloseReason, user: Option<SmolStr>) -> Self {
-        Self { reason, user, lives_too_long: false }
+impl From<TokenError> for InvalidClaims {
+    fn from(error: TokenError) -> Self {
+        Self { error, user: None }
     }
 }
 
@@ -142,8 +135,8 @@ impl Verifier {
     /// that every token is refused until [`Verifier::replace_keys`].
     ///
     /// # Errors
-    /// [`KeyFault`] says what to change.
-    pub fn new(config: &Auth) -> Result<Self, KeyFault> {
+    /// [`KeyError`] says what to change.
+    pub fn new(config: &Auth) -> Result<Self, KeyError> {
         // With both libraries built in, jsonwebtoken wants to be told which; again is no harm.
         #[cfg(all(feature = "aws-lc", feature = "pure-rust"))]
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
@@ -176,53 +169,52 @@ impl Verifier {
     }
 
     /// Form, algorithm and key of `token`, and with a secret its signature too: about 2 µs.
-    #[must_use]
-    pub fn begin(&self, token: &str) -> Begun {
-        const REFUSED: Begun = Begun::Refused(CloseReason::InvalidToken);
-        let Some(parts) = token::parts(token) else { return REFUSED };
-        let Ok(header) = URL_SAFE_NO_PAD.decode(parts.header) else { return REFUSED };
-        let Some(header) = token::header(&header) else { return REFUSED };
-        let Some(algorithm) = self.algorithms.named(&header.algorithm) else { return REFUSED };
+    ///
+    /// # Errors
+    /// The first check that fails.
+    pub fn begin(&self, token: &str) -> Result<Verification, TokenError> {
+        let parts = token::parts(token).ok_or(TokenError::Malformed)?;
+        let header = URL_SAFE_NO_PAD.decode(parts.header).map_err(|_| TokenError::Malformed)?;
+        let header = token::header(&header).ok_or(TokenError::Malformed)?;
+        let algorithm = self.algorithms.named(&header.algorithm).ok_or(TokenError::BadAlgorithm)?;
         let keys = self.keys.select(algorithm, header.key_id.as_deref());
         if keys.is_empty() {
-            return Begun::NoKey;
+            return Err(TokenError::UnknownKey);
         }
         if !self.algorithms.are_hmac() {
             let keys = keys.into_iter().cloned().collect();
-            return Begun::Unchecked(SignatureCheck { token: token.into(), keys, algorithm });
+            let check = SignatureCheck { token: token.into(), keys, algorithm };
+            return Ok(Verification::Unchecked(check));
         }
-        if !keys.iter().any(|key| is_signed(parts, &key.decoding, algorithm)) {
-            return REFUSED;
-        }
-        claims(parts).map_or_else(Begun::Refused, Begun::Signed)
+        signed_by(keys.into_iter(), parts, algorithm).map(Verification::Signed)
     }
 
     /// Who these claims speak for at `now`.
     ///
     /// # Errors
-    /// The close reason of the first check that fails.
-    pub fn judge(&self, signed: Signed, now: UnixTime) -> Result<Principal, CloseReason> {
-        self.judge_or_name(signed, now).map_err(|misfit| misfit.reason)
-    }
-
-    /// The same. With the reason comes whom the claims name all the same, where they are ours.
-    pub(crate) fn judge_or_name(&self, signed: Signed, now: UnixTime) -> Result<Principal, Misfit> {
-        let unfit = || Misfit::of(CloseReason::InvalidTokenPayload, None);
+    /// The first check that fails; and whom the claims name all the same, where they are ours.
+    pub fn validate_claims(
+        &self,
+        signed: Signed,
+        now: UnixTime,
+    ) -> Result<Principal, InvalidClaims> {
+        let wrong = |which| TokenError::Claim { which };
         let Signed(text) = signed;
-        let claims: Claims<'_> = serde_json::from_str(&text).map_err(|_| unfit())?;
-        let expires_at = claims.expires.required().ok_or_else(unfit)?;
-        let not_before = claims.not_before.optional().ok_or_else(unfit)?;
-        let issued_at = claims.issued.optional().ok_or_else(unfit)?;
+        let claims: Claims<'_> = serde_json::from_str(&text).map_err(|_| TokenError::BadClaims)?;
+        let expires_at = claims.expires.required().ok_or(wrong("exp"))?;
+        let not_before = claims.not_before.optional().ok_or(wrong("nbf"))?;
+        let issued_at = claims.issued.optional().ok_or(wrong("iat"))?;
+        let invalid = |error| InvalidClaims { error, user: self.audited_subject(&claims).ok() };
         // RFC 7519, section 4.1.4: not accepted on or after the expiry.
         if now >= expires_at + self.leeway {
-            return Err(Misfit::of(CloseReason::TokenExpired, self.audited_subject(&claims)));
+            return Err(invalid(TokenError::Expired));
         }
         if not_before.is_some_and(|not_before| now + self.leeway < not_before) {
-            return Err(Misfit::of(CloseReason::TokenNotYetValid, self.audited_subject(&claims)));
+            return Err(invalid(TokenError::NotYet));
         }
-        let user = self.audited_subject(&claims).ok_or_else(unfit)?;
+        let user = self.audited_subject(&claims)?;
         if !self.is_short_lived(issued_at, expires_at) {
-            return Err(Misfit { user: Some(user), lives_too_long: true, ..unfit() });
+            return Err(invalid(TokenError::LivesTooLong));
         }
         let token_id = claims.token_id.text().map(str::to_owned);
         Ok(Principal { user, expires_at, issued_at, token_id, claims: text })
@@ -231,15 +223,13 @@ impl Verifier {
     /// Who `token` speaks for at `now`: all of the above at once.
     ///
     /// # Errors
-    /// The close reason of the first check that fails.
-    pub fn verify(&self, token: &str, now: UnixTime) -> Result<Principal, CloseReason> {
-        let signed = match self.begin(token) {
-            Begun::Signed(signed) => signed,
-            Begun::Unchecked(check) => check.run()?,
-            Begun::NoKey => return Err(CloseReason::InvalidToken),
-            Begun::Refused(reason) => return Err(reason),
+    /// The first check that fails.
+    pub fn verify(&self, token: &str, now: UnixTime) -> Result<Principal, TokenError> {
+        let signed = match self.begin(token)? {
+            Verification::Signed(signed) => signed,
+            Verification::Unchecked(check) => check.run()?,
         };
-        self.judge(signed, now)
+        self.validate_claims(signed, now).map_err(|invalid| invalid.error)
     }
 
     /// Does a token of these dates live for at most `auth.max_token_life`? Revocations are dropped
@@ -250,30 +240,38 @@ impl Verifier {
     }
 
     /// `sub`, when `iss`, `aud` and itself are as they should be.
-    fn audited_subject(&self, claims: &Claims<'_>) -> Option<SmolStr> {
+    fn audited_subject(&self, claims: &Claims<'_>) -> Result<SmolStr, TokenError> {
+        let wrong = |which| TokenError::Claim { which };
         if self.issuer.as_deref().is_some_and(|issuer| claims.issuer.text() != Some(issuer)) {
-            return None;
+            return Err(wrong("iss"));
         }
         if self.audience.as_deref().is_some_and(|audience| !claims.audience.names(audience)) {
-            return None;
+            return Err(wrong("aud"));
         }
-        let user = claims.subject.text()?;
+        let user = claims.subject.text().ok_or(wrong("sub"))?;
         let length = user.chars().count();
         let fits = (1..=MAX_USER_CHARS).contains(&length) && !user.chars().any(char::is_control);
-        fits.then(|| SmolStr::new(user))
+        if fits { Ok(SmolStr::new(user)) } else { Err(wrong("sub")) }
     }
 }
 
-fn is_signed(parts: Parts<'_>, key: &DecodingKey, algorithm: Algorithm) -> bool {
+/// The claims of a token that one of these keys has signed.
+fn signed_by<'a>(
+    mut keys: impl Iterator<Item = &'a Arc<Key>>,
+    parts: Parts<'_>,
+    algorithm: Algorithm,
+) -> Result<Signed, TokenError> {
     let message = parts.message.as_bytes();
-    jsonwebtoken::crypto::verify(parts.signature, message, key, algorithm).unwrap_or(false)
-}
-
-/// The claims as text: for parts whose signature is good, and no others.
-fn claims(parts: Parts<'_>) -> Result<Signed, CloseReason> {
-    let bytes = URL_SAFE_NO_PAD.decode(parts.claims).map_err(|_| CloseReason::InvalidToken)?;
-    let text = String::from_utf8(bytes).map_err(|_| CloseReason::InvalidTokenPayload)?;
-    Ok(Signed(text))
+    let is_good = |key: &Arc<Key>| {
+        let checked =
+            jsonwebtoken::crypto::verify(parts.signature, message, &key.decoding, algorithm);
+        checked.unwrap_or(false)
+    };
+    if !keys.any(is_good) {
+        return Err(TokenError::BadSignature);
+    }
+    let claims = URL_SAFE_NO_PAD.decode(parts.claims).map_err(|_| TokenError::Malformed)?;
+    String::from_utf8(claims).map(Signed).map_err(|_| TokenError::BadClaims)
 }
 
 #[cfg(test)]

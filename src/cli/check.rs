@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use vestibule::config::memory::{self, human};
 use vestibule::config::{Config, Size};
+use vestibule::net;
 use vestibule::net::descriptors::{needed, table_bytes};
 
 use super::{Outcome, application, descriptors, secret, serve};
@@ -31,9 +32,10 @@ pub(super) fn run(config: &Config) -> Outcome {
         None
     });
     if faults.is_empty() {
-        faults.extend(vestibule::net::tls_fault(&config.tls));
+        faults.extend(net::check_tls(&config.tls).err().map(|error| error.to_string()));
     }
-    faults.extend(vestibule::net::revocations_fault(&serve::revocations(config)));
+    let revocations = net::check_revocations(&serve::revocations(config));
+    faults.extend(revocations.err().map(|error| error.to_string()));
     let exposed = application::inspect(config).unwrap_or_else(|fault| {
         faults.push(fault);
         None

@@ -1,15 +1,14 @@
 //! What other threads hold of a running server: the handle, and the mail slot behind it.
 
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 
 use mio::Waker;
+use thiserror::Error;
 
+use super::error::StartError;
 use super::keys::{self, KeyWatch, WatchId};
-use super::listener::StartError;
 #[cfg(feature = "tls")]
 use super::tls::Acceptor;
 use crate::auth::{KeySet, Verifier};
@@ -122,7 +121,7 @@ impl Handle {
     /// # Errors
     /// When keys or certificates cannot be read or used: then nothing has changed.
     pub fn reload(&self, config: &Config) -> Result<(), ReloadError> {
-        let reload = Reload::prepare(config, &self.mail).map_err(ReloadError::Keys)?;
+        let reload = Reload::prepare(config, &self.mail)?;
         // For a higher `limits.connections`: here, where this thread waits and not the reactor's.
         super::reserve_descriptors(config);
         let is_taken = self.mail.deliver(Letter::Reload(Box::new(reload)));
@@ -221,8 +220,8 @@ impl Reload {
     fn prepare(config: &Config, mail: &Mail) -> Result<Self, StartError> {
         let mut verifier = Verifier::new(&config.auth)?;
         #[cfg(feature = "tls")]
-        let acceptor = Acceptor::load(&config.tls).map_err(StartError::Tls)?;
-        let (keys, watch) = keys::open(&config.auth, keys::Patience::UntilThere)?;
+        let acceptor = Acceptor::load(&config.tls)?;
+        let (keys, watch) = keys::open(&config.auth, keys::WaitForKeys::UntilThere)?;
         if let Some(keys) = keys {
             verifier.replace_keys(keys);
         }
@@ -244,44 +243,27 @@ impl Reload {
 }
 
 /// Why a configuration was not taken up. Nothing has changed.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ReloadError {
-    /// Its keys cannot be read or used.
-    Keys(StartError),
+    /// Its keys or certificates cannot be read or used.
+    #[error(transparent)]
+    Unusable(#[from] StartError),
     /// The server has ended.
+    #[error("the server has ended")]
     Ended,
 }
-
-impl fmt::Display for ReloadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Keys(fault) => fault.fmt(f),
-            Self::Ended => Undelivered::Ended.fmt(f),
-        }
-    }
-}
-
-impl Error for ReloadError {}
 
 /// Why the reactor did not take an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Undelivered {
     /// `limits.worker_queue` answers wait already: try again after a moment.
+    #[error("too many answers wait for the server: try again after a moment")]
     Full,
     /// The server has ended: nobody waits for an answer.
+    #[error("the server has ended")]
     Ended,
 }
-
-impl fmt::Display for Undelivered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "too many answers wait for the server: try again after a moment",
-            Self::Ended => "the server has ended",
-        })
-    }
-}
-
-impl Error for Undelivered {}
 
 /// The sender's side of the mail slot: answers, and a bell that wakes the reactor.
 #[derive(Clone, Debug)]

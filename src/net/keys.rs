@@ -21,17 +21,17 @@ use std::thread;
 
 use self::file::Watched;
 use super::clock::Clock;
+use super::error::{KeySourceError, StartError};
 use super::handle::{Letter, Mail};
-use super::listener::StartError;
 use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
 use crate::config::Auth;
 use crate::time::Instant;
 
-/// Is a fetch waited for?
+/// Whether `open` waits for the keys of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// At the start: others may come up later than this server.
-    None,
+pub(super) enum WaitForKeys {
+    /// At the start: the issuer may come up later than this server.
+    No,
     /// While a server runs: better no change than one to keys that are not there.
     UntilThere,
 }
@@ -43,18 +43,18 @@ pub(super) enum Patience {
 /// told than served.
 pub(super) fn open(
     auth: &Auth,
-    patience: Patience,
+    wait: WaitForKeys,
 ) -> Result<(Option<KeySet>, Option<Watch>), StartError> {
     let algorithms = Algorithms::new(&auth.algorithms)?;
-    let fault = |key: &str, place: &str, why: String| StartError::Keys {
-        place: format!("{key} {place}"),
-        why,
+    let at = |setting, place: &str, error| {
+        let place = place.to_owned();
+        StartError::Keys { setting, place, error }
     };
     if !auth.public_key_file.is_empty() {
         let path = &auth.public_key_file;
         let keys = file::read(Path::new(path))
-            .and_then(|text| KeySet::from_pem(&text, &algorithms).map_err(|e| e.to_string()))
-            .map_err(|why| fault("auth.public_key_file", path, why))?;
+            .and_then(|text| Ok(KeySet::from_pem(&text, &algorithms)?))
+            .map_err(|error| at("auth.public_key_file", path, error))?;
         return Ok((Some(keys), None));
     }
     if !auth.jwks_file.is_empty() {
@@ -63,7 +63,7 @@ pub(super) fn open(
         let mut watched = Watched::new(&auth.jwks_file);
         let text = watched.look().unwrap_or_else(|| Ok(String::new()));
         let keys = text.and_then(|text| reader.parse(&text));
-        let keys = keys.map_err(|why| fault("auth.jwks_file", &auth.jwks_file, why))?;
+        let keys = keys.map_err(|error| at("auth.jwks_file", &auth.jwks_file, error))?;
         return Ok((Some(keys), Some(Watch { reader, source: Source::File(watched) })));
     }
     if auth.jwks_url.is_empty() {
@@ -76,18 +76,17 @@ pub(super) fn open(
         let mut fetcher =
             fetch::Fetcher::new(&auth.jwks_url, super::seed().map_err(StartError::Entropy)?.rng());
         let mut keys = None;
-        if patience == Patience::UntilThere {
+        if wait == WaitForKeys::UntilThere {
             let text = fetcher.look(Instant::START).unwrap_or_else(|| Ok(String::new()));
             let read = text.and_then(|text| reader.parse(&text));
-            keys = Some(read.map_err(|why| fault("auth.jwks_url", &auth.jwks_url, why))?);
+            keys = Some(read.map_err(|error| at("auth.jwks_url", &auth.jwks_url, error))?);
         }
         Ok((keys, Some(Watch { reader, source: Source::Url(fetcher) })))
     }
     #[cfg(not(feature = "jwks-url"))]
     {
-        let _ = patience;
-        let why = "this program was built without the feature `jwks-url`".to_owned();
-        Err(fault("auth.jwks_url", &auth.jwks_url, why))
+        let _ = wait;
+        Err(at("auth.jwks_url", &auth.jwks_url, KeySourceError::NoFeature))
     }
 }
 
@@ -101,7 +100,7 @@ enum Source {
 
 impl Source {
     /// What is there, if it may be something new. Blocks; an address for 5 seconds at most.
-    fn look(&mut self, now: Instant) -> Option<Result<String, String>> {
+    fn look(&mut self, now: Instant) -> Option<Result<String, KeySourceError>> {
         match self {
             Self::File(watched) => {
                 watched.looked(now);
@@ -166,11 +165,10 @@ impl Watch {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let id = WatchId(LAST.fetch_add(1, Ordering::Relaxed));
         let (asks, asked) = mpsc::sync_channel(1);
-        let place = self.reader.place.clone();
         thread::Builder::new()
             .name("vestibule-keys".to_owned())
             .spawn(move || self.run(id, &asked, &mail))
-            .map_err(|error| StartError::Keys { place, why: format!("no thread: {error}") })?;
+            .map_err(StartError::Thread)?;
         Ok(KeyWatch { id, asks })
     }
 
@@ -216,9 +214,8 @@ impl Reader {
         Self { place, algorithms, from, told: Vec::new(), fault: None }
     }
 
-    fn parse(&mut self, text: &str) -> Result<KeySet, String> {
-        let read = KeySet::from_jwks(text, &self.algorithms, self.from);
-        let (keys, skipped) = read.map_err(|fault| fault.to_string())?;
+    fn parse(&mut self, text: &str) -> Result<KeySet, KeySourceError> {
+        let (keys, skipped) = KeySet::from_jwks(text, &self.algorithms, self.from)?;
         if skipped != self.told {
             skipped.iter().for_each(|skipped| self.warn(skipped));
             self.told = skipped;
@@ -227,14 +224,15 @@ impl Reader {
     }
 
     /// The keys of what was found; `None`: those that are there stay.
-    fn take(&mut self, found: Result<String, String>) -> Option<KeySet> {
+    fn take(&mut self, found: Result<String, KeySourceError>) -> Option<KeySet> {
         match found.and_then(|text| self.parse(&text)) {
             Ok(keys) => {
                 log::info!("{}: {} keys", self.place, keys.len());
                 self.fault = None;
                 Some(keys)
             }
-            Err(fault) => {
+            Err(error) => {
+                let fault = error.to_string();
                 if self.fault.as_ref() != Some(&fault) {
                     self.warn(&format!("{fault}; the keys stay as they are"));
                     self.fault = Some(fault);

@@ -1,7 +1,5 @@
-//! The listening sockets: how they are opened, and what their errors mean.
+//! The listening sockets: how they are opened, and what the errors of an accept mean.
 
-use std::error::Error;
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,142 +8,14 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::error::StartError;
 use super::sockets::{self, Sockets};
-use crate::auth::KeyFault;
 use crate::config::Config;
 use crate::time::Instant;
 
 /// How long nothing is accepted after an error that a retry would only meet again, such as a full
 /// table of descriptors. Long enough not to spin, short enough for a client that waits.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Why a server did not start. Its text says what to do.
-#[derive(Debug)]
-pub enum StartError {
-    /// `listen` is empty.
-    NoAddress,
-    /// This text of `listen` is not an address.
-    Address(String),
-    /// This text of `admin.listen` is not an address.
-    AdminAddress(String),
-    /// This address of `admin.listen` cannot be listened on.
-    Admin {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        error: io::Error,
-    },
-    /// This address cannot be listened on.
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        error: io::Error,
-    },
-    /// A socket that was given already open cannot be used: which, and why.
-    Socket(String),
-    /// The system gave no poller.
-    Poll(io::Error),
-    /// The operating system gave no random bits.
-    Entropy(io::Error),
-    /// The configured key cannot be used.
-    Key(KeyFault),
-    /// What `tls` names cannot be used. The text says which setting, which file, and why.
-    Tls(String),
-    /// The file of revocations cannot be used. The text says which, why, and what to do.
-    Revocations(String),
-    /// Keys cannot be read.
-    Keys {
-        /// The setting that says where they are, and what it says.
-        place: String,
-        /// Why.
-        why: String,
-    },
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoAddress => f.write_str("`listen` is empty: name an address"),
-            Self::Address(text) => write!(
-                f,
-                "`{text}` in `listen` is no address: write an IP address and a port, such as \
-                 `127.0.0.1:8080` or `[::1]:8080`"
-            ),
-            Self::AdminAddress(text) => write!(
-                f,
-                "`{text}` in `admin.listen` is no address: write an IP address and a port, such as \
-                 `127.0.0.1:9090`, or nothing to turn the admin listener off"
-            ),
-            Self::Listen { address, error } => listen_advice(f, *address, error),
-            Self::Admin { address, error } if error.kind() == ErrorKind::AddrInUse => write!(
-                f,
-                "cannot listen on {address} (admin.listen): another process has it: set \
-                 admin.listen to another port, or to \"\" for no admin listener \
-                 (VESTIBULE_ADMIN__LISTEN)"
-            ),
-            Self::Admin { address, error } => {
-                listen_advice(f, *address, error)?;
-                f.write_str(" (admin.listen)")
-            }
-            Self::Socket(problem) => f.write_str(problem),
-            Self::Poll(error) => {
-                write!(f, "no poller: {error}; is the limit of open files (`ulimit -n`) too low?")
-            }
-            Self::Entropy(error) => {
-                write!(f, "no random bits from the operating system: {error}")
-            }
-            Self::Key(error) => error.fmt(f),
-            Self::Tls(why) | Self::Revocations(why) => f.write_str(why),
-            Self::Keys { place, why } => write!(f, "{place}: {why}"),
-        }
-    }
-}
-
-fn listen_advice(
-    f: &mut fmt::Formatter<'_>,
-    address: SocketAddr,
-    error: &io::Error,
-) -> fmt::Result {
-    write!(f, "cannot listen on {address}: ")?;
-    match error.kind() {
-        ErrorKind::AddrInUse => f.write_str(
-            "another process, or another entry of `listen`, has it: stop it, or take another port",
-        ),
-        ErrorKind::PermissionDenied => f.write_str(
-            "not permitted: take a port from 1024 up, or give the binary `cap_net_bind_service`",
-        ),
-        ErrorKind::AddrNotAvailable => {
-            f.write_str("this host has no such address: take one of its own, or `0.0.0.0`")
-        }
-        _ => write!(f, "{error}"),
-    }
-}
-
-impl Error for StartError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::NoAddress
-            | Self::Address(_)
-            | Self::AdminAddress(_)
-            | Self::Tls(_)
-            | Self::Revocations(_)
-            | Self::Socket(_)
-            | Self::Keys { .. } => None,
-            Self::Listen { error, .. }
-            | Self::Admin { error, .. }
-            | Self::Poll(error)
-            | Self::Entropy(error) => Some(error),
-            Self::Key(error) => Some(error),
-        }
-    }
-}
-
-impl From<KeyFault> for StartError {
-    fn from(error: KeyFault) -> Self {
-        Self::Key(error)
-    }
-}
 
 /// All listening sockets of a server.
 #[derive(Debug)]

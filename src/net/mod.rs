@@ -20,6 +20,7 @@
 
 pub(crate) mod clock;
 pub mod descriptors;
+mod error;
 mod handle;
 #[cfg(any(feature = "backend", feature = "jwks-url"))]
 pub(crate) mod http;
@@ -44,9 +45,11 @@ use std::sync::Arc;
 
 use mio::{Poll, Token, Waker};
 
+pub use self::error::{
+    KeySourceError, RevocationsError, SocketError, StartError, TlsError, TlsProblem,
+};
 pub use self::handle::{Handle, Pulse, ReloadError, Undelivered};
 use self::listener::Listeners;
-pub use self::listener::StartError;
 use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
 use self::revocations::FileStore;
 pub use self::sockets::Sockets;
@@ -92,17 +95,15 @@ impl Server {
     ) -> Result<Self, StartError> {
         reserve_descriptors(config);
         let mut node = Node::new(config, &seed().map_err(StartError::Entropy)?, app)?;
-        let (keys, watch) = keys::open(&config.auth, keys::Patience::None)?;
+        let (keys, watch) = keys::open(&config.auth, keys::WaitForKeys::No)?;
         if let Some(keys) = keys {
             node.replace_keys(keys);
         }
         node.add_probe(Arc::new(process::read));
         #[cfg(feature = "tls")]
-        let acceptor = tls::Acceptor::load(&config.tls).map_err(StartError::Tls)?;
+        let acceptor = tls::Acceptor::load(&config.tls)?;
         #[cfg(not(feature = "tls"))]
-        if let Some(why) = tls_fault(&config.tls) {
-            return Err(StartError::Tls(why));
-        }
+        check_tls(&config.tls)?;
         let mut listeners = Listeners::open(config, sockets)?;
         let poll = Poll::new().map_err(StartError::Poll)?;
         let waker = Waker::new(poll.registry(), Token(WAKER)).map_err(StartError::Poll)?;
@@ -145,10 +146,9 @@ impl Server {
     /// When there is a file that cannot be read or is damaged: the text says what to do.
     pub fn keep_revocations(&mut self, path: &Path) -> Result<(), StartError> {
         let reactor = &mut self.reactor;
-        let lines = revocations::restore(path, |user, at| reactor.restore_revocation(user, at))
-            .map_err(|fault| StartError::Revocations(fault.of(path)))?;
+        let lines = revocations::restore(path, |user, at| reactor.restore_revocation(user, at))?;
         let store = FileStore::start(path.to_owned(), lines, self.handle.mail())
-            .map_err(|error| StartError::Revocations(format!("no thread: {error}")))?;
+            .map_err(StartError::Thread)?;
         reactor.keep_revocations(store);
         Ok(())
     }
@@ -175,24 +175,24 @@ impl Server {
     }
 }
 
-/// What keeps the file of revocations at `path` from being used, and what to do; `None`: nothing, or
-/// there is none. Blocks while it reads it.
-#[must_use]
-pub fn revocations_fault(path: &Path) -> Option<String> {
-    revocations::inspect(path).err().map(|fault| fault.of(path))
+/// Checks the file of revocations at `path`, if there is one. Blocks while it reads it.
+///
+/// # Errors
+/// What [`Server::keep_revocations`] would say of it.
+pub fn check_revocations(path: &Path) -> Result<(), RevocationsError> {
+    revocations::inspect(path)
 }
 
-/// What keeps the files that `tls` names from being used: the setting, the file and why; `None`:
-/// nothing. Blocks while it reads them.
-#[must_use]
-pub fn tls_fault(tls: &config::Tls) -> Option<String> {
+/// Checks the files that `tls` names. Blocks while it reads them.
+///
+/// # Errors
+/// What [`Server::bind`] would say of them.
+pub fn check_tls(tls: &config::Tls) -> Result<(), TlsError> {
     #[cfg(feature = "tls")]
-    let fault = tls::Acceptor::load(tls).err();
+    let checked = tls::Acceptor::load(tls).map(drop);
     #[cfg(not(feature = "tls"))]
-    let fault = tls
-        .is_on()
-        .then(|| "tls.cert_file: this program was built without the feature `tls`".to_owned());
-    fault
+    let checked = if tls.is_on() { Err(TlsError::NoFeature) } else { Ok(()) };
+    checked
 }
 
 /// Grows the descriptor table for `config`: see [`descriptors`]. A server without it serves all the

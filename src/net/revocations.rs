@@ -25,8 +25,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread;
 
+use super::error::RevocationsError;
 use super::handle::{Letter, Mail};
-use crate::node::{Completion, Outcome, Revocation, RevocationStore, Ticket};
+use crate::node::{Completion, Outcome, Revocation, RevocationStore, StoreError, Ticket};
 use crate::time::UnixTime;
 
 const HEADER: &str = "vestibule revocations 1\n";
@@ -37,38 +38,8 @@ const QUEUE: usize = 1_024;
 /// Lines beyond twice those that count, before they are written anew.
 const SPARE_LINES: usize = 1_024;
 
-/// What keeps a file of revocations from being used.
-#[derive(Debug)]
-pub(super) enum FileFault {
-    Io(io::Error),
-    /// It does not begin as such a file does.
-    Foreign,
-    /// The number of its first bad line.
-    Damaged(usize),
-}
-
-impl FileFault {
-    /// What is wrong with the file at `path`, and what to do.
-    pub(super) fn of(&self, path: &Path) -> String {
-        let path = path.display();
-        match self {
-            Self::Io(error) => format!("cannot read the revocations in {path}: {error}"),
-            Self::Foreign => format!(
-                "{path} is no file of revocations, or was written by a newer Vestibule: start that \
-                 one, or set `data` to another directory"
-            ),
-            Self::Damaged(line) => format!(
-                "line {line} of {path} is damaged, and whoever it is about could come back: restore \
-                 the file from a backup, or take the line out and disconnect again whom it may mean"
-            ),
-        }
-    }
-}
-
-impl From<io::Error> for FileFault {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> RevocationsError {
+    |error| RevocationsError::Read { path: path.to_owned(), error }
 }
 
 /// Reads the file at `path`, and gives each of its revocations to `each`; how many there are. One that
@@ -76,26 +47,25 @@ impl From<io::Error> for FileFault {
 pub(super) fn restore(
     path: &Path,
     mut each: impl FnMut(&str, UnixTime),
-) -> Result<usize, FileFault> {
-    if !path.try_exists()? {
+) -> Result<usize, RevocationsError> {
+    if !path.try_exists().map_err(unreadable(path))? {
         return Ok(0);
     }
-    let _lock = lock(path)?;
+    let _lock = lock(path).map_err(unreadable(path))?;
     let found = read(path, &mut each)?;
     if let Some(length) = found.torn_at {
         log::warn!("{}: cut off a last line that was not finished", path.display());
         let cut = OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(length));
-        if let Err(error) = cut {
-            // What is added later would come behind it.
-            return Err(error.into());
-        }
+        // What is added later would come behind it.
+        cut.map_err(unreadable(path))?;
     }
     Ok(found.lines)
 }
 
 /// Is there a file at `path`, and can it not be used? Nothing is changed.
-pub(super) fn inspect(path: &Path) -> Result<(), FileFault> {
-    if path.try_exists()? { read(path, &mut |_, _| {}).map(drop) } else { Ok(()) }
+pub(super) fn inspect(path: &Path) -> Result<(), RevocationsError> {
+    let is_there = path.try_exists().map_err(unreadable(path))?;
+    if is_there { read(path, &mut |_, _| {}).map(drop) } else { Ok(()) }
 }
 
 /// The store of a node: hands each revocation to a thread.
@@ -126,12 +96,12 @@ impl FileStore {
 }
 
 impl RevocationStore for FileStore {
-    fn store(&mut self, ticket: Ticket, revocation: &Revocation<'_>) -> io::Result<()> {
+    fn store(&mut self, ticket: Ticket, revocation: &Revocation<'_>) -> Result<(), StoreError> {
         let &Revocation { user, at, capacity, over_before } = revocation;
         let job = Job { ticket, user: user.into(), at, capacity, over_before };
         self.queue.try_send(job).map_err(|refused| match refused {
-            TrySendError::Full(_) => io::Error::other("too many revocations wait for the disk"),
-            TrySendError::Disconnected(_) => io::Error::other("its thread has ended"),
+            TrySendError::Full(_) => StoreError::QueueFull,
+            TrySendError::Disconnected(_) => StoreError::Ended,
         })
     }
 }
@@ -147,7 +117,8 @@ impl LogFile {
     fn serve(&mut self, jobs: &Receiver<Job>, mail: &Mail) {
         while let Ok(job) = jobs.recv() {
             let stored = self.append(&job).map_err(|error| {
-                io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
+                let path = self.path.clone();
+                StoreError::Failed(RevocationsError::Write { path, error }.into())
             });
             let done = Completion { ticket: job.ticket, outcome: Outcome::Stored(stored) };
             mail.deliver(Letter::Done(done));
@@ -218,8 +189,7 @@ impl LogFile {
     }
 
     fn each(&self, each: &mut impl FnMut(&str, UnixTime)) -> io::Result<()> {
-        let read = read(&self.path, each);
-        read.map(drop).map_err(|fault| io::Error::other(fault.of(&self.path)))
+        read(&self.path, each).map(drop).map_err(io::Error::other)
     }
 }
 
@@ -274,20 +244,21 @@ struct Found {
     torn_at: Option<u64>,
 }
 
-fn read(path: &Path, each: &mut impl FnMut(&str, UnixTime)) -> Result<Found, FileFault> {
-    let mut reader = BufReader::new(File::open(path)?);
+fn read(path: &Path, each: &mut impl FnMut(&str, UnixTime)) -> Result<Found, RevocationsError> {
+    let mut reader = BufReader::new(File::open(path).map_err(unreadable(path))?);
     let mut bytes = Vec::new();
     let (mut found, mut length, mut number) = (Found { lines: 0, torn_at: None }, 0, 0);
     loop {
         bytes.clear();
         let most = (MAX_LINE_BYTES + 1) as u64;
-        let taken = reader.by_ref().take(most).read_until(b'\n', &mut bytes)?;
+        let taken = reader.by_ref().take(most).read_until(b'\n', &mut bytes);
+        let taken = taken.map_err(unreadable(path))?;
         if taken == 0 {
             return Ok(found);
         }
         // Behind a bad line there is nothing, or it is not what a crash has left.
         if found.torn_at.is_some() {
-            return Err(FileFault::Damaged(number));
+            return Err(RevocationsError::Damaged { path: path.to_owned(), line: number });
         }
         number += 1;
         let is_header = number == 1;
@@ -297,7 +268,7 @@ fn read(path: &Path, each: &mut impl FnMut(&str, UnixTime)) -> Result<Found, Fil
             found.lines += 1;
         } else if !is_header || bytes != HEADER.as_bytes() {
             if is_header && !HEADER.as_bytes().starts_with(&bytes) {
-                return Err(FileFault::Foreign);
+                return Err(RevocationsError::Foreign(path.to_owned()));
             }
             found.torn_at = Some(length);
         }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener as StdListener};
 use mio::net::TcpListener;
 use socket2::SockRef;
 
-use super::listener::StartError;
+use super::error::{SocketError, StartError};
 use crate::config::Config;
 
 /// Sockets that listen already, for [`Server::with_sockets`](super::Server::with_sockets).
@@ -31,28 +31,22 @@ pub(super) fn adopt(socket: StdListener) -> Result<TcpListener, StartError> {
 pub(super) fn adopt_admin(socket: StdListener, config: &Config) -> Result<TcpListener, StartError> {
     let address = prepare(&socket)?;
     if !address.ip().is_loopback() && config.admin.key.is_empty() {
-        return Err(StartError::Socket(format!(
-            "the admin listener that was given listens on {address}, where others can reach it: \
-             name a file with a key in admin.key_file, or give it a loopback address"
-        )));
+        return Err(SocketError::ExposedAdmin(address).into());
     }
     Ok(TcpListener::from_std(socket))
 }
 
-fn prepare(socket: &StdListener) -> Result<SocketAddr, StartError> {
+fn prepare(socket: &StdListener) -> Result<SocketAddr, SocketError> {
     // A socket of another family has no such address.
-    let address = socket.local_addr().map_err(|error| {
-        StartError::Socket(format!("a socket that was given is no TCP socket: {error}"))
-    })?;
-    let fault = |what: String| StartError::Socket(format!("the socket on {address} {what}"));
+    let address = socket.local_addr().map_err(SocketError::NotTcp)?;
     let options = SockRef::from(socket);
     #[cfg(target_os = "linux")]
     if !options.is_listener().unwrap_or(false) {
-        return Err(fault("that was given does not listen".to_owned()));
+        return Err(SocketError::NotListening(address));
     }
     // Handed down to each accepted socket on Linux, as it is where the server opens them.
     let prepared = socket.set_nonblocking(true).and_then(|()| options.set_tcp_nodelay(true));
-    prepared.map_err(|error| fault(format!("cannot be used: {error}")))?;
+    prepared.map_err(|error| SocketError::Unusable { address, error })?;
     Ok(address)
 }
 

@@ -55,7 +55,7 @@ pub use self::observe::usage::Usage;
 pub use self::schedule::{Class, Schedule, Unit};
 pub use self::work::orders::{Revocation, RevocationStore};
 pub use self::work::port::{
-    Action, Command, Completion, Hangup, Outcome, Refused, StartFlag, Ticket, Work,
+    Action, Command, Completion, Hangup, Outcome, Refused, StartFlag, StoreError, Ticket, Work,
 };
 
 use self::admin::AdminState;
@@ -69,7 +69,7 @@ use self::observe::view::View;
 use self::policy::Policy;
 use self::rooms::Rooms;
 use self::work::Workload;
-use crate::auth::KeyFault;
+use crate::auth::KeyError;
 use crate::config::Config;
 use crate::id::{ConnId, Seed};
 use crate::time::{Instant, Now};
@@ -109,8 +109,8 @@ impl Node {
     /// A `connections` of 0 is no bound here: what the descriptors allow is the driver's to know.
     ///
     /// # Errors
-    /// [`KeyFault`] when the configured key cannot be used.
-    pub fn new(config: &Config, seed: &Seed, app: Box<dyn App>) -> Result<Self, KeyFault> {
+    /// [`KeyError`] when the configured key cannot be used.
+    pub fn new(config: &Config, seed: &Seed, app: Box<dyn App>) -> Result<Self, KeyError> {
         let (policy, limits) = (Policy::new(config), &config.limits);
         let slots = policy.reserved_slots();
         Ok(Self {

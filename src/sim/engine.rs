@@ -18,7 +18,7 @@ use super::scenario::Scenario;
 use super::trace::{Event, Trace};
 use super::watched::Watched;
 use super::wire::Seen;
-use crate::auth::KeyFault;
+use crate::auth::KeyError;
 use crate::id::{ConnId, Rng, Seed};
 use crate::node::app::App;
 use crate::node::{Command, Completion, Node, Schedule, StartFlag};
@@ -130,7 +130,7 @@ impl Engine {
         seed: u64,
         app: Box<dyn App>,
         moods: SharedMoods,
-    ) -> Result<Self, KeyFault> {
+    ) -> Result<Self, KeyError> {
         let config = &scenario.config;
         let ledger = SharedLedger::new(config);
         let app = Watched { app, ledger: ledger.clone() };

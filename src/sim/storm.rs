@@ -7,7 +7,7 @@ use super::engine::{Due, Engine};
 use super::network::{LinkId, Weather};
 use super::scenario::{Mix, Scenario};
 use super::wire;
-use crate::auth::KeyFault;
+use crate::auth::KeyError;
 use crate::id::Seed;
 use crate::memory::{Access, MemoryApp};
 use crate::node::Phase;
@@ -21,7 +21,7 @@ use crate::node::Phase;
 /// let counted = storm.run(1)?;
 /// assert_eq!(counted.authenticated, 300);
 /// assert!(counted.longest_wait <= u64::from(storm.share));
-/// # Ok::<(), vestibule::auth::KeyFault>(())
+/// # Ok::<(), vestibule::auth::KeyError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Storm {
@@ -85,8 +85,8 @@ impl Storm {
     /// the poller's events above all.
     ///
     /// # Errors
-    /// [`KeyFault`]: never, as the scenario has a secret.
-    pub fn run(&self, seed: u64) -> Result<Counted, KeyFault> {
+    /// [`KeyError`]: never, as the scenario has a secret.
+    pub fn run(&self, seed: u64) -> Result<Counted, KeyError> {
         let mut engine = self.engine(seed)?;
         let members: Vec<LinkId> =
             (0..self.members).map(|n| self.arrive(&mut engine, n, 2)).collect();
@@ -131,7 +131,7 @@ impl Storm {
         })
     }
 
-    fn engine(&self, seed: u64) -> Result<Engine, KeyFault> {
+    fn engine(&self, seed: u64) -> Result<Engine, KeyError> {
         let mut scenario = Scenario::drawn(seed);
         scenario.clients = Mix::default();
         scenario.config.limits.pending_per_turn = self.share;

@@ -11,7 +11,7 @@ use super::client::{Client, Kind};
 use super::engine::{Due, Engine};
 use super::scenario::{Mix, Scenario};
 use super::trace::Event;
-use crate::auth::KeyFault;
+use crate::auth::KeyError;
 use crate::id::Rng;
 use crate::node::app::App;
 use crate::node::{Metrics, Usage};
@@ -90,8 +90,8 @@ impl World {
     /// The world of `seed`, with the simulator's own application.
     ///
     /// # Errors
-    /// [`KeyFault`]: never, as the drawn scenario has a secret.
-    pub fn new(seed: u64) -> Result<Self, KeyFault> {
+    /// [`KeyError`]: never, as the drawn scenario has a secret.
+    pub fn new(seed: u64) -> Result<Self, KeyError> {
         Self::with(Scenario::drawn(seed), seed)
     }
 
@@ -99,8 +99,8 @@ impl World {
     /// worker, from outside, late, or never.
     ///
     /// # Errors
-    /// [`KeyFault`] when the scenario's configuration has no usable secret.
-    pub fn with(scenario: Scenario, seed: u64) -> Result<Self, KeyFault> {
+    /// [`KeyError`] when the scenario's configuration has no usable secret.
+    pub fn with(scenario: Scenario, seed: u64) -> Result<Self, KeyError> {
         let moods = SharedMoods::default();
         moods.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_healed =
             !scenario.faults;
@@ -114,8 +114,8 @@ impl World {
     /// [`Held`]: crate::node::app::Reply::Held
     ///
     /// # Errors
-    /// [`KeyFault`] when the scenario's configuration has no usable secret.
-    pub fn with_app(scenario: Scenario, seed: u64, app: Box<dyn App>) -> Result<Self, KeyFault> {
+    /// [`KeyError`] when the scenario's configuration has no usable secret.
+    pub fn with_app(scenario: Scenario, seed: u64, app: Box<dyn App>) -> Result<Self, KeyError> {
         Self::build(scenario, seed, app, SharedMoods::default())
     }
 
@@ -124,7 +124,7 @@ impl World {
         seed: u64,
         app: Box<dyn App>,
         moods: SharedMoods,
-    ) -> Result<Self, KeyFault> {
+    ) -> Result<Self, KeyError> {
         let Scenario { clients: mix, rooms, length, faults, disturbances, .. } = scenario;
         let mut engine = Engine::new(scenario, seed, app, moods)?;
         let mut rng = Rng::new(seed);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::material::{Curve, Material};
 use super::{Algorithms, Key, MAX_KEY_ID_BYTES, MAX_KEYS, Skipped};
-use crate::auth::fault::KeyFault;
+use crate::auth::error::KeyError;
 
 /// The largest JWK set that is read: some 2,000 keys.
 pub const MAX_JWKS_BYTES: usize = 1 << 20;
@@ -31,14 +31,14 @@ pub(super) fn read(
     text: &str,
     algorithms: &Algorithms,
     from: JwksFrom,
-) -> Result<(Vec<Key>, Vec<Skipped>), KeyFault> {
+) -> Result<(Vec<Key>, Vec<Skipped>), KeyError> {
     if text.len() > MAX_JWKS_BYTES {
-        return Err(KeyFault::NoJwks(format!("more than {MAX_JWKS_BYTES} bytes")));
+        return Err(KeyError::NoJwks(format!("more than {MAX_JWKS_BYTES} bytes")));
     }
     // What the parser says tells the place, and nothing of the text.
     let jwks: Jwks = serde_json::from_str(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        KeyFault::NoJwks(format!("`{{\"keys\": […]}}` is needed (line {line}, column {column})"))
+        KeyError::NoJwks(format!("`{{\"keys\": […]}}` is needed (line {line}, column {column})"))
     })?;
     let (mut keys, mut skipped) = (Vec::new(), Vec::new());
     for (place, value) in jwks.keys.iter().enumerate() {

@@ -68,7 +68,7 @@ fn a_minute_of_quiet_restores_the_allowance_and_frees_the_memory() {
     assert_eq!(limiter.len(), 1);
     assert_eq!(limiter.look(seconds(65), forger), Ok(()));
     assert!(limiter.is_empty());
-    assert_eq!(limiter.forgotten(), 0);
+    assert_eq!(limiter.evictions(), 0);
 }
 
 #[test]
@@ -78,11 +78,11 @@ fn a_full_table_forgets_whom_the_least_is_known_of() {
     while attempt(&mut limiter, seconds(0), worst, Evidence::Forged).is_some() {}
     limiter.charge(seconds(0), middle, Evidence::Forged);
     limiter.charge(seconds(0), best, Evidence::Honest);
-    assert_eq!((limiter.len(), limiter.forgotten()), (2, 1));
+    assert_eq!((limiter.len(), limiter.evictions()), (2, 1));
     assert!(limiter.look(seconds(0), worst).is_err());
     limiter.charge(seconds(0), best, Evidence::Forged);
     limiter.charge(seconds(0), best, Evidence::Forged);
-    assert_eq!((limiter.len(), limiter.forgotten()), (2, 2));
+    assert_eq!((limiter.len(), limiter.evictions()), (2, 2));
     assert!(limiter.look(seconds(0), worst).is_err());
 }
 
@@ -108,7 +108,7 @@ struct Model {
     per_minute: u64,
     capacity: usize,
     buckets: Vec<Bucket>,
-    forgotten: u64,
+    evictions: u64,
 }
 
 impl Model {
@@ -133,7 +133,7 @@ impl Model {
             if self.buckets.len() > self.capacity {
                 self.buckets.sort_by_key(|bucket| (bucket.level, bucket.address));
                 self.buckets.remove(0);
-                self.forgotten += 1;
+                self.evictions += 1;
             }
         }
         Some(is_within)
@@ -159,7 +159,7 @@ proptest! {
     ) {
         let mut limiter = AddressLimiter::new(per_minute, capacity);
         let mut model =
-            Model { per_minute: per_minute.into(), capacity, buckets: Vec::new(), forgotten: 0 };
+            Model { per_minute: per_minute.into(), capacity, buckets: Vec::new(), evictions: 0 };
         let mut now = 0;
         for (pause, who, is_forged) in attempts {
             now += pause;
@@ -167,7 +167,7 @@ proptest! {
             let said = attempt(&mut limiter, moment, who, evidence(is_forged));
             prop_assert_eq!(said, model.attempt(now, who, evidence(is_forged)));
             prop_assert_eq!(limiter.len(), model.buckets.len());
-            prop_assert_eq!(limiter.forgotten(), model.forgotten);
+            prop_assert_eq!(limiter.evictions(), model.evictions);
             prop_assert_eq!(limiter.order.len(), limiter.drained_at.len());
             prop_assert!(limiter.len() <= capacity);
         }

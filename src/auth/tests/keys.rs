@@ -243,7 +243,7 @@ fn without_keys_every_token_is_refused_until_they_are_there() {
     let auth = Auth { algorithms: names(&["EdDSA"]), ..Auth::default() };
     let mut verifier = Verifier::new(&auth).unwrap();
     let token = Pair::Ed25519.token(&json!({"alg": "EdDSA"}), GOOD);
-    assert!(matches!(verifier.begin(&token), Begun::NoKey));
+    assert_eq!(verifier.begin(&token).err(), Some(TokenError::UnknownKey));
     assert!(!is_good(&verifier, &token));
     let keys = KeySet::from_pem(Pair::Ed25519.public(), &algorithms(&["EdDSA"])).unwrap();
     verifier.replace_keys(keys);
@@ -258,6 +258,6 @@ fn no_key_and_no_token_is_in_the_debug_form() {
     let verifier = with_pem(&["RS256"], Pair::Rsa.public());
     let token = Pair::Rsa.token(&json!({"alg": "RS256"}), GOOD);
     let begun = verifier.begin(&token);
-    assert!(matches!(begun, Begun::Unchecked(_)));
+    assert!(matches!(begun, Ok(Verification::Unchecked(_))));
     assert!(!format!("{begun:?}").contains("eyJ"));
 }

@@ -9,6 +9,10 @@ fn config() -> Auth {
     Auth { secret: SECRET.to_owned(), ..Auth::default() }
 }
 
+fn claim(which: &'static str) -> Option<TokenError> {
+    Some(TokenError::Claim { which })
+}
+
 fn signed(header: &str, claims: &str) -> String {
     signed_with(SECRET, header, claims)
 }
@@ -20,11 +24,11 @@ fn signed_with(secret: &str, header: &str, claims: &str) -> String {
     format!("{message}.{}", signature.unwrap())
 }
 
-fn verify_with(config: &Auth, claims: &str) -> Result<Principal, CloseReason> {
+fn verify_with(config: &Auth, claims: &str) -> Result<Principal, TokenError> {
     Verifier::new(config).unwrap().verify(&signed(r#"{"alg":"HS256"}"#, claims), NOW)
 }
 
-fn verify(claims: &str) -> Result<Principal, CloseReason> {
+fn verify(claims: &str) -> Result<Principal, TokenError> {
     verify_with(&config(), claims)
 }
 
@@ -47,28 +51,29 @@ fn a_token_of_the_wrong_form_key_or_algorithm_is_invalid() {
     let other_key = signed_with("another secret of 32 bytes, or so", r#"{"alg":"HS256"}"#, claims);
     let (unsigned, _) = good.rsplit_once('.').unwrap();
     let none = format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), "e30");
-    for token in [
-        "",
-        "a.b",
-        "a.b.c",
-        "a.b.c.d",
-        "...",
-        unsigned,
-        &format!("{unsigned}."),
-        &format!("{good}.x"),
-        &format!("{good}="),
-        &good.replacen('.', "..", 1),
-        &none,
-        &other_key,
-        &signed(r#"{"alg":"none"}"#, claims),
-        &signed(r#"{"alg":"hs256"}"#, claims),
-        &signed(r#"{"alg":"HS512"}"#, claims),
-        &signed(r#"{"alg":"RS256"}"#, claims),
-        &signed(r#"{"alg":"HS256","crit":["exp"]}"#, claims),
-        &signed(r#"{}"#, claims),
-        &signed("nope", claims),
+    use TokenError::{BadAlgorithm, BadSignature, Malformed};
+    for (token, error) in [
+        ("", Malformed),
+        ("a.b", Malformed),
+        ("a.b.c", Malformed),
+        ("a.b.c.d", Malformed),
+        ("...", Malformed),
+        (unsigned, Malformed),
+        (&format!("{unsigned}."), BadSignature),
+        (&format!("{good}.x"), Malformed),
+        (&format!("{good}="), BadSignature),
+        (&good.replacen('.', "..", 1), Malformed),
+        (&none, BadAlgorithm),
+        (&other_key, BadSignature),
+        (&signed(r#"{"alg":"none"}"#, claims), BadAlgorithm),
+        (&signed(r#"{"alg":"hs256"}"#, claims), BadAlgorithm),
+        (&signed(r#"{"alg":"HS512"}"#, claims), BadAlgorithm),
+        (&signed(r#"{"alg":"RS256"}"#, claims), BadAlgorithm),
+        (&signed(r#"{"alg":"HS256","crit":["exp"]}"#, claims), Malformed),
+        (&signed(r#"{}"#, claims), Malformed),
+        (&signed("nope", claims), Malformed),
     ] {
-        assert_eq!(verifier.verify(token, NOW), Err(CloseReason::InvalidToken), "{token}");
+        assert_eq!(verifier.verify(token, NOW), Err(error), "{token}");
     }
 }
 
@@ -77,21 +82,22 @@ fn the_dates_are_judged_by_the_given_now() {
     let with = |claims: &str| verify(&format!(r#"{{"sub":"a",{claims}}}"#)).err();
     assert_eq!(with(r#""exp":1800000001"#), None);
     assert_eq!(with(r#""exp":1800000000.5"#), None);
-    assert_eq!(with(r#""exp":1800000000"#), Some(CloseReason::TokenExpired));
-    assert_eq!(with(r#""exp":-5"#), Some(CloseReason::TokenExpired));
+    assert_eq!(with(r#""exp":1800000000"#), Some(TokenError::Expired));
+    assert_eq!(with(r#""exp":-5"#), Some(TokenError::Expired));
     assert_eq!(with(r#""exp":253402300799"#), None);
     for exp in ["253402300800", "1e300", r#""1800000060""#, "null", "true", "[1]", "{}"] {
         let exp = format!(r#""exp":{exp}"#);
-        assert_eq!(with(&exp), Some(CloseReason::InvalidTokenPayload), "{exp}");
+        assert_eq!(with(&exp), claim("exp"), "{exp}");
     }
-    assert_eq!(with(r#""x":1"#), Some(CloseReason::InvalidTokenPayload));
+    assert_eq!(with(r#""x":1"#), claim("exp"));
     assert_eq!(with(r#""exp":1800000060,"nbf":1800000000"#), None);
     let early = with(r#""exp":1800000060,"nbf":1800000001"#);
-    assert_eq!(early, Some(CloseReason::TokenNotYetValid));
+    assert_eq!(early, Some(TokenError::NotYet));
     let no_date = with(r#""exp":1800000060,"nbf":"x""#);
-    assert_eq!(no_date, Some(CloseReason::InvalidTokenPayload));
+    assert_eq!(no_date, claim("nbf"));
+    assert_eq!(with(r#""exp":1800000060,"iat":[]"#), claim("iat"));
     // Both are wrong: the expiry is looked at first.
-    assert_eq!(with(r#""exp":5,"nbf":1800000001"#), Some(CloseReason::TokenExpired));
+    assert_eq!(with(r#""exp":5,"nbf":1800000001"#), Some(TokenError::Expired));
 }
 
 #[test]
@@ -99,7 +105,7 @@ fn the_leeway_is_given_to_both_dates() {
     let config = Auth { leeway: crate::config::Length::from_secs(10), ..config() };
     let with = |claims: &str| verify_with(&config, claims).err();
     assert_eq!(with(r#"{"sub":"a","exp":1799999991}"#), None);
-    assert_eq!(with(r#"{"sub":"a","exp":1799999990}"#), Some(CloseReason::TokenExpired));
+    assert_eq!(with(r#"{"sub":"a","exp":1799999990}"#), Some(TokenError::Expired));
     assert_eq!(with(r#"{"sub":"a","exp":1800000060,"nbf":1800000010}"#), None);
 }
 
@@ -110,18 +116,18 @@ fn issuer_audience_and_subject_must_be_as_configured() {
         |claims: &str| verify_with(&config, &format!(r#"{{"exp":1800000060,{claims}}}"#)).err();
     assert_eq!(with(r#""sub":"a","iss":"us","aud":"chat""#), None);
     assert_eq!(with(r#""sub":"a","iss":"us","aud":["x",{},"chat"]"#), None);
-    for claims in [
-        r#""sub":"a","iss":"us""#,
-        r#""sub":"a","aud":"chat""#,
-        r#""sub":"a","iss":"them","aud":"chat""#,
-        r#""sub":"a","iss":"us","aud":["x"]"#,
-        r#""iss":"us","aud":"chat""#,
-        r#""sub":7,"iss":"us","aud":"chat""#,
-        r#""sub":"","iss":"us","aud":"chat""#,
-        r#""sub":"a\u0000b","iss":"us","aud":"chat""#,
-        &format!(r#""sub":"{}","iss":"us","aud":"chat""#, "é".repeat(257)),
+    for (claims, which) in [
+        (r#""sub":"a","iss":"us""#, "aud"),
+        (r#""sub":"a","aud":"chat""#, "iss"),
+        (r#""sub":"a","iss":"them","aud":"chat""#, "iss"),
+        (r#""sub":"a","iss":"us","aud":["x"]"#, "aud"),
+        (r#""iss":"us","aud":"chat""#, "sub"),
+        (r#""sub":7,"iss":"us","aud":"chat""#, "sub"),
+        (r#""sub":"","iss":"us","aud":"chat""#, "sub"),
+        (r#""sub":"a\u0000b","iss":"us","aud":"chat""#, "sub"),
+        (&format!(r#""sub":"{}","iss":"us","aud":"chat""#, "é".repeat(257)), "sub"),
     ] {
-        assert_eq!(with(claims), Some(CloseReason::InvalidTokenPayload), "{claims}");
+        assert_eq!(with(claims), claim(which), "{claims}");
     }
     assert_eq!(with(&format!(r#""sub":"{}","iss":"us","aud":"chat""#, "é".repeat(256))), None);
 }
@@ -129,7 +135,7 @@ fn issuer_audience_and_subject_must_be_as_configured() {
 #[test]
 fn claims_that_are_no_object_are_an_invalid_payload() {
     for claims in ["", "[]", "7", "nope", r#"{"exp":"#] {
-        assert_eq!(verify(claims).err(), Some(CloseReason::InvalidTokenPayload), "{claims}");
+        assert_eq!(verify(claims).err(), Some(TokenError::BadClaims), "{claims}");
     }
 }
 
@@ -143,11 +149,11 @@ fn of_a_claim_given_twice_the_last_counts() {
 fn a_weak_key_is_refused_at_the_start() {
     let short = Auth { secret: "short".into(), ..Auth::default() };
     let needs_more = Auth { algorithms: vec!["HS512".into(), "HS256".into()], ..config() };
-    let fault = KeyFault::ShortSecret { bytes: 32, needed: 64 };
+    let fault = KeyError::ShortSecret { bytes: 32, needed: 64 };
     assert_eq!(Verifier::new(&needs_more).err(), Some(fault));
-    assert_eq!(Verifier::new(&short).err(), Some(KeyFault::ShortSecret { bytes: 5, needed: 32 }));
+    assert_eq!(Verifier::new(&short).err(), Some(KeyError::ShortSecret { bytes: 5, needed: 32 }));
     let none = Auth { algorithms: vec!["none".into()], ..config() };
-    assert_eq!(Verifier::new(&none).err(), Some(KeyFault::UnknownAlgorithm("none".into())));
+    assert_eq!(Verifier::new(&none).err(), Some(KeyError::UnknownAlgorithm("none".into())));
 }
 
 #[test]
@@ -164,10 +170,10 @@ fn a_token_that_may_live_too_long_is_unfit() {
     assert!(with_iat(exp - 3_600).is_ok());
     // One of the issuer's clock, which is ahead.
     assert!(with_iat(exp + 1).is_ok());
-    assert_eq!(with_iat(exp - 3_601), Err(CloseReason::InvalidTokenPayload));
+    assert_eq!(with_iat(exp - 3_601), Err(TokenError::LivesTooLong));
     let silent = judge(r#"{"sub":"a","exp":1800000060}"#);
-    assert_eq!(silent, Err(CloseReason::InvalidTokenPayload));
+    assert_eq!(silent, Err(TokenError::LivesTooLong));
     // What is wrong with every token is told as always.
     let expired = judge(r#"{"sub":"a","exp":1700000000,"iat":1}"#);
-    assert_eq!(expired, Err(CloseReason::TokenExpired));
+    assert_eq!(expired, Err(TokenError::Expired));
 }

@@ -8,11 +8,12 @@ use ureq::Agent;
 use super::plan::{Plan, max_age};
 use crate::auth::MAX_JWKS_BYTES;
 use crate::id::Rng;
+use crate::net::error::KeySourceError;
 use crate::net::http;
 use crate::time::Instant;
 
 /// How long a fetch may take, from the name's resolution to the last byte.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Fetches one address, by plan.
 pub(super) struct Fetcher {
@@ -31,12 +32,12 @@ impl fmt::Debug for Fetcher {
 
 impl Fetcher {
     pub(super) fn new(url: &str, rng: Rng) -> Self {
-        Self::with_patience(url, rng, PATIENCE)
+        Self::with_timeout(url, rng, TIMEOUT)
     }
 
-    pub(super) fn with_patience(url: &str, rng: Rng, patience: Duration) -> Self {
+    pub(super) fn with_timeout(url: &str, rng: Rng, timeout: Duration) -> Self {
         Self {
-            agent: http::agent(patience, None),
+            agent: http::agent(timeout, None),
             url: url.to_owned(),
             plan: Plan::new(rng),
             last: String::new(),
@@ -52,7 +53,7 @@ impl Fetcher {
     }
 
     /// Fetches. `None`: what is there is what was there.
-    pub(super) fn look(&mut self, now: Instant) -> Option<Result<String, String>> {
+    pub(super) fn look(&mut self, now: Instant) -> Option<Result<String, KeySourceError>> {
         match self.fetch() {
             Ok((text, max_age)) => {
                 self.plan.succeeded(now, max_age);
@@ -71,20 +72,21 @@ impl Fetcher {
     }
 
     /// The text at the address, and for how long it is fresh.
-    fn fetch(&self) -> Result<(String, Option<Duration>), String> {
+    fn fetch(&self) -> Result<(String, Option<Duration>), KeySourceError> {
         let request = self.agent.get(&self.url).header("Accept", "application/json");
-        let mut response = request.call().map_err(|error| error.to_string())?;
+        let fetch = |error: ureq::Error| KeySourceError::Fetch(error.into());
+        let mut response = request.call().map_err(fetch)?;
         let status = response.status();
         if status.is_redirection() {
-            return Err(format!("{status}: redirects are not followed, write the last address"));
+            return Err(KeySourceError::Redirect(status.as_u16()));
         }
         if status.as_u16() != 200 {
-            return Err(format!("the answer is {status}"));
+            return Err(KeySourceError::Status(status.as_u16()));
         }
         let fields = response.headers().get_all("cache-control");
         let max_age = fields.iter().filter_map(|field| field.to_str().ok()).find_map(max_age);
         let body = response.body_mut().with_config().limit(MAX_JWKS_BYTES as u64);
-        let text = body.read_to_string().map_err(|error| error.to_string())?;
+        let text = body.read_to_string().map_err(fetch)?;
         Ok((text, max_age))
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::auth::MAX_JWKS_BYTES;
+use crate::net::error::KeySourceError;
 use crate::time::Instant;
 
 /// How long a change may go unseen.
@@ -32,7 +33,7 @@ impl Watched {
     }
 
     /// The text of the file, if it may have changed since the last look.
-    pub(super) fn look(&mut self) -> Option<Result<String, String>> {
+    pub(super) fn look(&mut self) -> Option<Result<String, KeySourceError>> {
         let stamp = match fs::metadata(&self.path) {
             Ok(data) => Some((
                 data.dev(),
@@ -44,7 +45,7 @@ impl Watched {
             // Being away is a change too, once it is back.
             Err(error) => {
                 self.stamp = None;
-                return Some(Err(error.to_string()));
+                return Some(Err(KeySourceError::File(error)));
             }
         };
         // Taken before the text: a change between the two is seen at the next look.
@@ -63,16 +64,14 @@ impl Watched {
 }
 
 /// The text of a file of keys, which is never large.
-pub(super) fn read(path: &Path) -> Result<String, String> {
+pub(super) fn read(path: &Path) -> Result<String, KeySourceError> {
     let mut text = String::new();
     let limit = MAX_JWKS_BYTES as u64 + 1;
     let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
     match read {
-        Ok(_) if text.len() > MAX_JWKS_BYTES => Err(format!("more than {MAX_JWKS_BYTES} bytes")),
+        Ok(_) if text.len() > MAX_JWKS_BYTES => Err(KeySourceError::TooLarge),
         Ok(_) => Ok(text),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err("not UTF-8 text".to_owned())
-        }
-        Err(error) => Err(error.to_string()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(KeySourceError::NotText),
+        Err(error) => Err(KeySourceError::File(error)),
     }
 }

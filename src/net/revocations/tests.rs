@@ -108,7 +108,7 @@ fn a_changed_byte_is_told_by_its_line() {
         fs::write(scratch.path(), &bytes).unwrap();
         let fault = inspect(&scratch.path()).unwrap_err();
         let expected = if at < HEADER.len() { "no file of revocations" } else { "is damaged" };
-        let text = fault.of(&scratch.path());
+        let text = fault.to_string();
         assert!(text.contains(expected) && text.contains("revocations"), "{at}: {text}");
         assert!(restore(&scratch.path(), |_, _| {}).is_err());
         assert_eq!(scratch.bytes(), bytes, "nothing is changed");
@@ -122,7 +122,7 @@ fn a_line_that_is_too_long_is_no_line() {
     let mut bytes = scratch.bytes();
     bytes.extend([b'x'; 3 * MAX_LINE_BYTES]);
     fs::write(scratch.path(), bytes).unwrap();
-    assert!(matches!(inspect(&scratch.path()), Err(FileFault::Damaged(2 | 3))));
+    assert!(matches!(inspect(&scratch.path()), Err(RevocationsError::Damaged { line: 2 | 3, .. })));
     let refused = scratch.log().append(&job("bob", 2)).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidData);
 }

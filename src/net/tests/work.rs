@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::auth::tests::{Pair, jwks};
-use crate::auth::{Algorithms, Begun, JwksFrom, KeySet, SignatureCheck, Verifier};
+use crate::auth::{Algorithms, JwksFrom, KeySet, SignatureCheck, Verification, Verifier};
 use crate::config::Limits;
 use crate::node::app::Admission;
 use crate::node::{Command, Completion, Outcome, StartFlag, Work};
@@ -212,7 +212,7 @@ fn signature() -> SignatureCheck {
     verifier.replace_keys(KeySet::from_jwks(&jwks(&[key]), &known, JwksFrom::Url).unwrap().0);
     let header = serde_json::json!({ "alg": "EdDSA", "kid": "a" });
     match verifier.begin(&Pair::Ed25519.token(&header, "{}")) {
-        Begun::Unchecked(check) => check,
+        Ok(Verification::Unchecked(check)) => check,
         other => panic!("{other:?}"),
     }
 }

@@ -11,6 +11,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{Error, InconsistentKeys, ServerConfig, SignatureAlgorithm};
 
 use crate::config;
+use crate::net::error::{TlsError, TlsProblem};
 
 /// The one protocol that is spoken inside (RFC 7301; the name is registered for HTTP/1.1).
 const PROTOCOL: &[u8] = b"http/1.1";
@@ -34,30 +35,34 @@ impl Acceptor {
     /// Reads the files that `tls` names; `None`: it names none. Blocks while it reads.
     ///
     /// # Errors
-    /// One line that names the setting, the file and what is wrong with it. It shows no key.
-    pub(in crate::net) fn load(tls: &config::Tls) -> Result<Option<Self>, String> {
+    /// [`TlsError`] names the setting, the file and what is wrong with it. It shows no key.
+    pub(in crate::net) fn load(tls: &config::Tls) -> Result<Option<Self>, TlsError> {
         if !tls.is_on() {
             return Ok(None);
         }
-        let chain =
-            chain(&tls.cert_file).map_err(|why| of("tls.cert_file", &tls.cert_file, why))?;
-        let key_fault = |why| of("tls.key_file", &tls.key_file, why);
-        let key = key(&tls.key_file).map_err(key_fault)?;
+        let of = |setting, path: &str, problem| {
+            let path = path.to_owned();
+            TlsError::File { setting, path, problem }
+        };
+        let of_chain = |problem| of("tls.cert_file", &tls.cert_file, problem);
+        let of_key = |problem| of("tls.key_file", &tls.key_file, problem);
+        let unusable = |error: Error| TlsProblem::Unusable(error.into());
+        let chain = chain(&tls.cert_file).map_err(of_chain)?;
+        let key = key(&tls.key_file).map_err(of_key)?;
         let provider = aws_lc_rs::default_provider();
         let key = provider.key_provider.load_private_key(key);
-        let key = key.map_err(|error| key_fault(error.to_string()))?;
+        let key = key.map_err(|error| of_key(unusable(error)))?;
         let handshake_units = handshake_units(&*key);
         let certified = CertifiedKey::new(chain, key);
         match certified.keys_match() {
             // Some keys cannot tell their public half; a client will.
             Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
             Err(Error::InconsistentKeys(_)) => {
-                let why = format!("not the key of the certificate in {}", tls.cert_file);
-                return Err(key_fault(why));
+                return Err(of_key(TlsProblem::OtherKey(tls.cert_file.clone())));
             }
-            Err(error) => return Err(of("tls.cert_file", &tls.cert_file, error)),
+            Err(error) => return Err(of_chain(unusable(error))),
         }
-        let config = config(certified).map_err(|error| key_fault(error.to_string()))?;
+        let config = config(certified).map_err(|error| of_key(unusable(error)))?;
         Ok(Some(Self { config: Arc::new(config), handshake_units }))
     }
 
@@ -111,33 +116,26 @@ fn handshake_units(key: &dyn SigningKey) -> u32 {
     if bytes > RSA_2048_BYTES { 4 * RSA_HANDSHAKE_UNITS } else { RSA_HANDSHAKE_UNITS }
 }
 
-fn chain(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let certificates = CertificateDer::pem_file_iter(path).map_err(told)?;
-    let chain: Vec<_> = certificates.collect::<Result<_, _>>().map_err(told)?;
+fn chain(path: &str) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
+    let certificates = CertificateDer::pem_file_iter(path).map_err(pem_problem)?;
+    let chain: Vec<_> = certificates.collect::<Result<_, _>>().map_err(pem_problem)?;
     if chain.is_empty() {
-        return Err("no certificate in it: PEM with `BEGIN CERTIFICATE` is wanted".to_owned());
+        return Err(TlsProblem::NoCertificate);
     }
     Ok(chain)
 }
 
-fn key(path: &str) -> Result<PrivateKeyDer<'static>, String> {
+fn key(path: &str) -> Result<PrivateKeyDer<'static>, TlsProblem> {
     PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
-        pem::Error::NoItemsFound => {
-            "no private key in it: PEM with `BEGIN PRIVATE KEY`, not encrypted, is wanted"
-                .to_owned()
-        }
-        error => told(error),
+        pem::Error::NoItemsFound => TlsProblem::NoKey,
+        error => pem_problem(error),
     })
 }
 
-fn told(error: pem::Error) -> String {
+fn pem_problem(error: pem::Error) -> TlsProblem {
     match error {
-        pem::Error::Io(error) => error.to_string(),
+        pem::Error::Io(error) => TlsProblem::Read(error),
         // Its own text could show what it stumbled over, which may be a key.
-        _ => "not PEM, or cut short".to_owned(),
+        _ => TlsProblem::NotPem,
     }
-}
-
-fn of(setting: &str, path: &str, why: impl fmt::Display) -> String {
-    format!("{setting} {path}: {why}")
 }

@@ -45,14 +45,14 @@ impl Node {
                         let request_id = Some(id.into());
                         self.find_place(slot, Accepted { request_id, principal, reserved });
                     }
-                    Err(reason) => self.close(slot, reason),
+                    Err(error) => self.close(slot, error.into()),
                 }
             }
             Verified::Unchecked(check) => {
                 gate.queue_check(connections, slot, Some(id), check);
                 self.submit_checks();
             }
-            Verified::Refused(reason) => self.close(slot, reason),
+            Verified::Refused(refusal) => self.close(slot, refusal.into()),
         }
     }
 
@@ -66,7 +66,7 @@ impl Node {
             Ok(reserved) => {
                 self.find_place(slot, Accepted { request_id: None, principal, reserved });
             }
-            Err(reason) => self.close(slot, reason),
+            Err(error) => self.close(slot, error.into()),
         }
     }
 

@@ -1,7 +1,5 @@
 //! What an operator does to a user: sessions ended, an account locked, a fresh token asked for.
 
-use std::io;
-
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::admin::commands::order_response;
@@ -9,7 +7,7 @@ use crate::node::app::{OrderFault, OrderKind, OrderResult, Reply, UserOrder};
 use crate::node::http::message::Response;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::orders::{Asker, Part, Revocation, RevocationStore};
-use crate::node::work::port::{Outcome, Ticket, Work};
+use crate::node::work::port::{Outcome, StoreError, Ticket, Work};
 use crate::node::work::questions::{Kind, NewQuestion};
 use crate::protocol::CloseReason;
 use crate::time::{Instant, Now, UnixTime};
@@ -177,7 +175,7 @@ impl Node {
     }
 
     /// The store has stored a revocation, or not.
-    fn stored(&mut self, order: u64, stored: io::Result<()>) {
+    fn stored(&mut self, order: u64, stored: Result<(), StoreError>) {
         let result = stored.map_err(|error| OrderFault::NotStored(error.to_string()));
         if let Err(fault) = &result {
             self.cx.metrics.revocations_unstored += 1;
@@ -214,7 +212,7 @@ impl Node {
     pub(crate) fn order_answered(&mut self, order: u64, part: Part, outcome: Outcome) {
         match (part, outcome) {
             (Part::Store, Outcome::Stored(stored)) => self.stored(order, stored),
-            (Part::Store, _) => self.stored(order, Err(io::Error::other("no store"))),
+            (Part::Store, _) => self.stored(order, Err(StoreError::Ended)),
             (Part::Application, Outcome::Order(result)) => self.part_done(order, part, result),
             (Part::Application, Outcome::Refused | Outcome::NotBegun) => {
                 self.part_done(order, part, Err(OrderFault::Unavailable));

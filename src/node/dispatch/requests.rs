@@ -19,7 +19,7 @@ use crate::node::connections::frame::Shared;
 use crate::node::connections::moment::CoarseDelta;
 use crate::node::gate::head::{self, Head, Http, RequestKind, Upgrade};
 use crate::node::gate::legacy::Credential;
-use crate::node::gate::tokens::{Charge, Checked, Token, Verified};
+use crate::node::gate::tokens::{Charge, Checked, Token, TokenRefusal, Verified};
 use crate::node::gate::upgrade;
 use crate::node::http::message::{Form, Method, Request, Response};
 use crate::node::http::refusal::Refusal;
@@ -215,10 +215,12 @@ impl Node {
         match gate.verify(cx, connections, slot, &token, checked) {
             Verified::Known(principal) => Identity::Known(principal),
             Verified::Unchecked(check) => Identity::Unchecked(check),
-            Verified::Refused(CloseReason::TooManyAuthAttempts) => {
+            Verified::Refused(TokenRefusal::TooManyAttempts) => {
                 Identity::Refused(gate.too_many_attempts(cx, connections, slot))
             }
-            Verified::Refused(reason) => Identity::Refused(Refusal::InvalidToken(reason.text())),
+            Verified::Refused(refusal) => {
+                Identity::Refused(Refusal::InvalidToken(CloseReason::from(refusal).text()))
+            }
         }
     }
 

@@ -120,8 +120,7 @@ impl Gate {
             // The look at the token was made all the same, so it costs what it has shown: a client
             // that hangs up before its forged token is refused is charged like one that waits.
             if let Outcome::Verified(checked) = &done.outcome {
-                let evidence =
-                    checked.as_ref().map_or_else(|it| Evidence::of(*it), |_| Evidence::Honest);
+                let evidence = Evidence::of(checked.as_ref().err().copied());
                 self.limiter.charge(cx.now.monotonic, address, evidence);
             }
             return None;

@@ -121,7 +121,7 @@ pub(crate) fn deprecation_headers(config: &Auth) -> String {
 
 /// Which addresses were logged within the hour.
 #[derive(Debug, Default)]
-pub(crate) struct Noticed {
+pub(crate) struct LogThrottle {
     /// Since when, in whole hours.
     hour: u64,
     addresses: BTreeSet<Address>,
@@ -129,7 +129,7 @@ pub(crate) struct Noticed {
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-impl Noticed {
+impl LogThrottle {
     /// Is `address` to be logged? Once an hour, and at most `limit` of them (0: any number).
     fn is_new(&mut self, now: Instant, address: Address, limit: usize) -> bool {
         let hour = now.as_micros() / HOUR.as_micros() as u64;
@@ -151,7 +151,7 @@ impl Gate {
     ) {
         cx.metrics.count_legacy(kind);
         let Some(connection) = connections.get(slot) else { return };
-        if self.noticed.is_new(cx.now.monotonic, connection.address(), cx.policy.addresses) {
+        if self.legacy_log.is_new(cx.now.monotonic, connection.address(), cx.policy.addresses) {
             let (id, ip) = (connections.id_of(slot), connection.peer().ip());
             log::warn!(
                 connection:% = id;
@@ -235,13 +235,13 @@ mod tests {
     #[test]
     fn an_address_is_logged_once_an_hour_and_so_many_in_all() {
         let ip = |last: u8| Address::from(std::net::IpAddr::from([192, 0, 2, last]));
-        let mut noticed = Noticed::default();
+        let mut throttle = LogThrottle::default();
         let start = Instant::START + HOUR * 5;
-        assert!(noticed.is_new(start, ip(1), 2));
-        assert!(!noticed.is_new(start + HOUR / 2, ip(1), 2));
-        assert!(noticed.is_new(start, ip(2), 2));
-        assert!(!noticed.is_new(start, ip(3), 2));
-        assert!(noticed.is_new(start + HOUR, ip(1), 2));
-        assert!(noticed.is_new(start + HOUR, ip(3), 0));
+        assert!(throttle.is_new(start, ip(1), 2));
+        assert!(!throttle.is_new(start + HOUR / 2, ip(1), 2));
+        assert!(throttle.is_new(start, ip(2), 2));
+        assert!(!throttle.is_new(start, ip(3), 2));
+        assert!(throttle.is_new(start + HOUR, ip(1), 2));
+        assert!(throttle.is_new(start + HOUR, ip(3), 0));
     }
 }

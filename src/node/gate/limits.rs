@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::auth::{Address, Evidence};
+use crate::auth::Address;
 use crate::id::Slot;
 use crate::node::connections::Connections;
 use crate::node::connections::connection::Connection;
@@ -15,7 +15,6 @@ use crate::node::context::Cx;
 use crate::node::gate::{Gate, forwarded};
 use crate::node::http::refusal::Refusal;
 use crate::node::work::port::Refused;
-use crate::protocol::CloseReason;
 
 /// Slots beyond the bound on connections: whoever gets one is answered `503` instead of silence.
 pub(crate) const SLOTS_FOR_REFUSALS: usize = 64;
@@ -139,33 +138,6 @@ impl Gate {
         let may = self.limiter.look(cx.now.monotonic, connection.address()).is_ok();
         cx.metrics.refused_attempts += u64::from(!may);
         may
-    }
-
-    /// Charges the address of `slot` for what the look at its token has shown. Where the allowance
-    /// is used up, a token without a good signature is refused with that instead of its own reason.
-    ///
-    /// A signed token keeps its reason: a tab whose token has expired can then fetch a new one at
-    /// once, however many others come from its address. So does a re-authentication: an
-    /// authenticated client is not judged by what else comes from its address.
-    pub(crate) fn charge<T>(
-        &mut self,
-        cx: &mut Cx,
-        connections: &Connections,
-        slot: Slot,
-        evidence: Evidence,
-        verified: Result<T, CloseReason>,
-    ) -> Result<T, CloseReason> {
-        let Some(connection) = connections.get(slot) else { return verified };
-        let is_first = connection.session.phase().is_pending();
-        let is_within = self.limiter.charge(cx.now.monotonic, connection.address(), evidence);
-        verified.map_err(|reason| {
-            let is_signed = evidence == Evidence::Honest && reason != CloseReason::InvalidToken;
-            if is_within || !is_first || is_signed {
-                return reason;
-            }
-            cx.metrics.refused_attempts += 1;
-            CloseReason::TooManyAuthAttempts
-        })
     }
 }
 

@@ -21,10 +21,10 @@ pub(crate) mod user_limit;
 
 use self::checks::Checks;
 use self::drain::Drain;
-use self::legacy::Noticed;
+use self::legacy::LogThrottle;
 use self::places::Places;
 use self::user_limit::UserLimit;
-use crate::auth::{AddressLimiter, KeyFault, ReplaySet, Revocations, Verifier};
+use crate::auth::{AddressLimiter, KeyError, ReplaySet, Revocations, Verifier};
 use crate::config::Config;
 use crate::id::{Rng, Seed};
 use crate::node::observe::MinuteThrottle;
@@ -37,7 +37,7 @@ pub(crate) struct Gate {
     pub(crate) revocations: Revocations,
     pub(crate) limiter: AddressLimiter,
     checks: Checks,
-    noticed: Noticed,
+    legacy_log: LogThrottle,
     /// Connections beyond the bound, each in a slot for a refusal.
     pub(crate) refusals: Places,
     /// Users with new connections and no place for them.
@@ -50,7 +50,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(config: &Config, seed: &Seed) -> Result<Self, KeyFault> {
+    pub(crate) fn new(config: &Config, seed: &Seed) -> Result<Self, KeyError> {
         let limits = &config.limits;
         let mut revocations = Revocations::new(limits.revocations);
         bound(&mut revocations, config);
@@ -60,7 +60,7 @@ impl Gate {
             revocations,
             limiter: AddressLimiter::new(limits.auth_per_minute_per_ip, limits.addresses),
             checks: Checks::new(limits.checks_at_once()),
-            noticed: Noticed::default(),
+            legacy_log: LogThrottle::default(),
             refusals: Places::default(),
             user_limit: UserLimit::default(),
             drain: None,

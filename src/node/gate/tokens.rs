@@ -7,24 +7,44 @@
 //! The order is that of the protocol's section 4. What is left to check behind a signature is checked
 //! with the moment at which it came back.
 
-use crate::auth::{Begun, Evidence, KeySet, Principal, Replayed, SignatureCheck, Signed};
-use crate::id::Slot;
+use crate::auth::{Evidence, KeySet, Principal, SignatureCheck, Signed, TokenError, Verification};
+use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::waiting::Reserved;
 use crate::node::context::Cx;
 use crate::node::gate::Gate;
 use crate::protocol::CloseReason;
-use crate::time::Now;
 
 /// What a worker has found out about a token's signature.
-pub(crate) type Checked = Result<Signed, CloseReason>;
+pub(crate) type Checked = Result<Signed, TokenError>;
 
 /// Whom a token speaks for.
 pub(crate) enum Verified {
     Known(Principal),
     /// Its signature is checked elsewhere.
     Unchecked(SignatureCheck),
-    Refused(CloseReason),
+    Refused(TokenRefusal),
+}
+
+/// Why a token is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenRefusal {
+    /// For what is wrong with it.
+    Token(TokenError),
+    /// It is another user's than the one that the connection is authenticated as.
+    OtherUser,
+    /// The address has used its allowance of attempts.
+    TooManyAttempts,
+}
+
+impl From<TokenRefusal> for CloseReason {
+    fn from(refusal: TokenRefusal) -> Self {
+        match refusal {
+            TokenRefusal::Token(error) => error.into(),
+            TokenRefusal::OtherUser => Self::SubjectChanged,
+            TokenRefusal::TooManyAttempts => Self::TooManyAuthAttempts,
+        }
+    }
 }
 
 /// Which tokens are charged to their address.
@@ -53,35 +73,66 @@ impl Gate {
         checked: Option<Checked>,
     ) -> Verified {
         let begun = match checked {
-            Some(Ok(signed)) => Begun::Signed(signed),
-            Some(Err(reason)) => Begun::Refused(reason),
+            Some(checked) => checked.map(Verification::Signed),
             None => self.verifier.begin(token.text),
         };
-        let (evidence, signed) = match begun {
-            Begun::Signed(signed) => (Evidence::Honest, Ok(signed)),
-            Begun::Unchecked(check) => return Verified::Unchecked(check),
-            // Perhaps the key is only not there yet, which is no evidence against anybody.
-            Begun::NoKey => {
-                cx.metrics.unknown_keys += 1;
-                (Evidence::Honest, Err(CloseReason::InvalidToken))
+        let judged = match begun {
+            Ok(Verification::Unchecked(check)) => return Verified::Unchecked(check),
+            Ok(Verification::Signed(signed)) => self.judge(cx, connections, slot, signed),
+            Err(error) => {
+                cx.metrics.unknown_keys += u64::from(error == TokenError::UnknownKey);
+                Err(error)
             }
-            Begun::Refused(reason) => (Evidence::of(reason), Err(reason)),
         };
-        let mut verified = signed.and_then(|signed| self.judge(cx, connections, slot, signed));
-        verified = verified.and_then(|principal| {
-            if token.current.is_some_and(|user| user != principal.user) {
-                return Err(CloseReason::SubjectChanged);
+        let is_other =
+            |principal: &Principal| token.current.is_some_and(|user| user != principal.user);
+        let is_other = judged.as_ref().is_ok_and(is_other);
+        let judged = judged.and_then(|principal| {
+            if !is_other {
+                self.refuse_revoked(cx, connections, slot, &principal)?;
             }
-            self.refuse_revoked(cx, connections, slot, &principal)?;
             Ok(principal)
         });
-        if token.charge == Charge::Each || evidence == Evidence::Forged {
-            verified = self.charge(cx, connections, slot, evidence, verified);
+        let refused = judged.as_ref().err().copied();
+        if !self.charge(cx, connections, slot, token.charge, refused) {
+            return Verified::Refused(TokenRefusal::TooManyAttempts);
         }
-        match verified {
+        match judged {
+            Ok(_) if is_other => Verified::Refused(TokenRefusal::OtherUser),
             Ok(principal) => Verified::Known(principal),
-            Err(reason) => Verified::Refused(reason),
+            Err(error) => Verified::Refused(TokenRefusal::Token(error)),
         }
+    }
+
+    /// Charges the address of `slot` for what the look at its token has shown: that it is refused
+    /// for this, or (`None`) taken. False: the allowance is used up, and the client is told that, not
+    /// what is wrong with its token.
+    ///
+    /// A signed token keeps its reason: a tab whose token has expired can then fetch a new one at
+    /// once, however many others come from its address. So does a re-authentication: an
+    /// authenticated client is not judged by what else comes from its address.
+    #[must_use]
+    fn charge(
+        &mut self,
+        cx: &mut Cx,
+        connections: &Connections,
+        slot: Slot,
+        charge: Charge,
+        refused: Option<TokenError>,
+    ) -> bool {
+        if let Some(error) = refused {
+            log::debug!(connection:% = connections.id_of(slot); "token refused: {error}");
+        }
+        let evidence = Evidence::of(refused);
+        let Some(connection) = connections.get(slot) else { return true };
+        if charge == Charge::Forged && evidence == Evidence::Honest {
+            return true;
+        }
+        let is_first = connection.session.phase().is_pending();
+        let is_within = self.limiter.charge(cx.now.monotonic, connection.address(), evidence);
+        let keeps_reason = is_within || !is_first || refused.is_none_or(TokenError::is_signed);
+        cx.metrics.refused_attempts += u64::from(!keeps_reason);
+        keeps_reason
     }
 
     /// Whom these claims speak for. An operator who asks is told that of a refused token, too.
@@ -91,15 +142,15 @@ impl Gate {
         connections: &Connections,
         slot: Slot,
         signed: Signed,
-    ) -> Result<Principal, CloseReason> {
-        self.verifier.judge_or_name(signed, cx.now.unix).map_err(|misfit| {
-            if let Some(user) = &misfit.user {
+    ) -> Result<Principal, TokenError> {
+        self.verifier.validate_claims(signed, cx.now.unix).map_err(|invalid| {
+            if let Some(user) = &invalid.user {
                 cx.history.set_claimed_user(connections.id_of(slot), user);
             }
-            if misfit.lives_too_long {
+            if invalid.error == TokenError::LivesTooLong {
                 self.count_long_token(cx);
             }
-            misfit.reason
+            invalid.error
         })
     }
 
@@ -123,13 +174,13 @@ impl Gate {
         connections: &Connections,
         slot: Slot,
         principal: &Principal,
-    ) -> Result<(), CloseReason> {
+    ) -> Result<(), TokenError> {
         let user = cx.hash(&[&principal.user]);
         if !self.revocations.refuses(user, principal.issued_at) {
             return Ok(());
         }
         cx.history.set_claimed_user(connections.id_of(slot), &principal.user);
-        Err(CloseReason::SessionRevoked)
+        Err(TokenError::Revoked)
     }
 
     /// Puts an `auth` message into the replay set, and its token id where that is single-use. `auth`:
@@ -141,7 +192,7 @@ impl Gate {
         slot: Slot,
         auth: Option<(&str, &str)>,
         principal: &Principal,
-    ) -> Result<Reserved, CloseReason> {
+    ) -> Result<Reserved, TokenError> {
         let owner = connections.id_of(slot);
         let message = auth.map(|(id, token)| cx.hash(&[id, token]));
         let until = principal.expires_at + self.verifier.leeway();
@@ -151,18 +202,18 @@ impl Gate {
             self.release(reserved);
             cx.history.set_claimed_user(owner, &principal.user);
         }
-        result.map(|()| reserved).map_err(|Replayed| CloseReason::AuthReplayed)
+        result.map(|()| reserved)
     }
 
     fn reserve_both(
         &mut self,
         cx: &Cx,
-        owner: crate::id::ConnId,
+        owner: ConnId,
         message: Option<u64>,
         principal: &Principal,
         reserved: &mut Reserved,
-    ) -> Result<(), Replayed> {
-        let (now, until): (Now, _) = (cx.now, reserved.until);
+    ) -> Result<(), TokenError> {
+        let (now, until) = (cx.now, reserved.until);
         if let Some(message) = message {
             self.replays.reserve(now, message, until)?;
             reserved.message = Some(message);

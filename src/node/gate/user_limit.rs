@@ -248,8 +248,10 @@ impl Gate {
             connection.waiting.as_mut().filter(|_| connection.generation == id.generation());
         let accepted = *waiting?.place.take()?;
         let is_expired = accepted.reserved.until <= cx.now.unix;
-        let revoked = self.refuse_revoked(cx, connections, id.slot(), &accepted.principal).err();
-        let refused = refused.or(revoked).or(is_expired.then_some(CloseReason::TokenExpired));
+        let revoked = self.refuse_revoked(cx, connections, id.slot(), &accepted.principal);
+        let refused = refused
+            .or(revoked.err().map(CloseReason::from))
+            .or(is_expired.then_some(CloseReason::TokenExpired));
         connections.weigh_input(id.slot());
         Some((accepted, refused))
     }

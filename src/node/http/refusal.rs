@@ -1,6 +1,8 @@
 //! Refusals in HTTP: what is answered instead of a WebSocket, or of the application's answer.
 
+use crate::auth::TokenError;
 use crate::node::http::message::Response;
+use crate::protocol::CloseReason;
 
 /// What a refused request is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +93,62 @@ impl Refusal {
                 response.with("WWW-Authenticate", "Bearer error=\"invalid_token\"")
             }
             _ => response,
+        }
+    }
+}
+
+/// What a client is told of its token in a close frame: one reason stands for several causes, which
+/// only the operator is told.
+impl From<TokenError> for CloseReason {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Expired => Self::TokenExpired,
+            TokenError::NotYet => Self::TokenNotYetValid,
+            TokenError::Revoked => Self::SessionRevoked,
+            TokenError::Replayed => Self::AuthReplayed,
+            TokenError::BadClaims | TokenError::Claim { .. } | TokenError::LivesTooLong => {
+                Self::InvalidTokenPayload
+            }
+            TokenError::Malformed
+            | TokenError::BadAlgorithm
+            | TokenError::UnknownKey
+            | TokenError::BadSignature => Self::InvalidToken,
+        }
+    }
+}
+
+/// And in HTTP: the same words, so that a client has one table of them.
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        Self::InvalidToken(CloseReason::from(error).text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Evidence;
+
+    #[test]
+    fn token_errors_keep_their_words_and_their_price() {
+        let forged = (CloseReason::InvalidToken, Evidence::Forged);
+        let told = |reason: CloseReason| (reason, Evidence::Honest);
+        for (error, (reason, evidence)) in [
+            (TokenError::Malformed, forged),
+            (TokenError::BadAlgorithm, forged),
+            (TokenError::BadSignature, forged),
+            (TokenError::UnknownKey, told(CloseReason::InvalidToken)),
+            (TokenError::BadClaims, told(CloseReason::InvalidTokenPayload)),
+            (TokenError::Claim { which: "aud" }, told(CloseReason::InvalidTokenPayload)),
+            (TokenError::LivesTooLong, told(CloseReason::InvalidTokenPayload)),
+            (TokenError::Expired, told(CloseReason::TokenExpired)),
+            (TokenError::NotYet, told(CloseReason::TokenNotYetValid)),
+            (TokenError::Revoked, told(CloseReason::SessionRevoked)),
+            (TokenError::Replayed, told(CloseReason::AuthReplayed)),
+        ] {
+            assert_eq!(CloseReason::from(error), reason);
+            assert_eq!(Evidence::of(Some(error)), evidence, "{error}");
+            assert_eq!(Refusal::from(error).parts(), (401, "invalid_token", reason.text()));
         }
     }
 }

@@ -58,9 +58,9 @@ impl App for Held {
 }
 
 impl RevocationStore for Held {
-    fn store(&mut self, ticket: Ticket, revocation: &Revocation<'_>) -> io::Result<()> {
+    fn store(&mut self, ticket: Ticket, revocation: &Revocation<'_>) -> Result<(), StoreError> {
         if self.count() > 100 {
-            return Err(io::Error::other("no room"));
+            return Err(StoreError::QueueFull);
         }
         self.note(format!("store {}", revocation.user), ticket);
         Ok(())
@@ -144,7 +144,7 @@ fn a_revocation_that_is_not_stored_holds_and_says_so() {
     let stolen = world.issued("now", DAY);
     let id = world.order("now", "disconnect");
     let full = io::Error::new(io::ErrorKind::StorageFull, "the disk is full");
-    world.done(held.ticket("store now"), Outcome::Stored(Err(full)));
+    world.done(held.ticket("store now"), Outcome::Stored(Err(StoreError::Failed(full.into()))));
     let (status, body) = split(&world.raw(id));
     assert_eq!((status, &body["error"]), (503, &"not_stored".into()));
     let message = body["message"].as_str().unwrap();

@@ -11,12 +11,12 @@
 //! the application has done its part and the revocation is stored, so that no restart forgets it.
 
 use std::collections::BTreeMap;
-use std::{fmt, io};
+use std::fmt;
 
 use crate::id::ConnId;
 use crate::node::app::{OrderFault, OrderKind, OrderResult};
 use crate::node::observe::MinuteThrottle;
-use crate::node::work::port::Ticket;
+use crate::node::work::port::{StoreError, Ticket};
 use crate::time::UnixTime;
 
 /// Keeps revocations over a restart, for a driver that has a disk. Without one they are in memory.
@@ -26,7 +26,7 @@ pub trait RevocationStore: Send {
     ///
     /// # Errors
     /// When nothing will come of it, as too many wait already.
-    fn store(&mut self, ticket: Ticket, revocation: &Revocation<'_>) -> io::Result<()>;
+    fn store(&mut self, ticket: Ticket, revocation: &Revocation<'_>) -> Result<(), StoreError>;
 }
 
 /// A user's tokens that were issued up to a moment are refused.

@@ -1,14 +1,15 @@
 //! What passes between the node and its driver, as values.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::{fmt, io};
 
-use crate::auth::{SignatureCheck, Signed};
+use thiserror::Error;
+
+use crate::auth::{SignatureCheck, Signed, TokenError};
 use crate::id::ConnId;
 use crate::node::app::{Admission, Answer, Job, OrderResult};
 use crate::node::http::message::Response;
-use crate::protocol::CloseReason;
 
 /// What the driver must do. Drained with `poll_action` after each `handle_*`, or once a turn.
 #[derive(Debug)]
@@ -151,8 +152,8 @@ pub struct Completion {
 /// What became of a question.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The claims of a token that is well signed, or what to close with.
-    Verified(Result<Signed, CloseReason>),
+    /// The claims of a token that is well signed, or why it is refused.
+    Verified(Result<Signed, TokenError>),
     /// The answer to a join.
     Join(Admission),
     /// The answer to a message.
@@ -162,7 +163,7 @@ pub enum Outcome {
     /// The answer to an operator's order.
     Order(OrderResult),
     /// What became of a revocation that was to be stored.
-    Stored(io::Result<()>),
+    Stored(Result<(), StoreError>),
     /// The work was not begun and never will be: its time was over before its turn came.
     NotBegun,
     /// The message's id was used for another message, which the application remembers. Nothing was
@@ -172,6 +173,21 @@ pub enum Outcome {
     Refused,
     /// Its worker panicked.
     Panicked,
+}
+
+/// Why a revocation is not stored.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Too many wait already, and it was not taken.
+    #[error("too many revocations wait for the disk")]
+    QueueFull,
+    /// Whatever stores them has ended.
+    #[error("its thread has ended")]
+    Ended,
+    /// It could not be written. The text says where to, and why.
+    #[error(transparent)]
+    Failed(#[from] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Why a peer is gone.

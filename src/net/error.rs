@@ -1,0 +1,253 @@
+//! Why a server does not start, or does not take something up. Each text says what to do.
+
+use std::error::Error as StdError;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::auth::{KeyError, MAX_JWKS_BYTES};
+
+/// What an error of another library is kept as.
+type Source = Box<dyn StdError + Send + Sync>;
+
+/// Why a server did not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// `listen` is empty.
+    #[error("`listen` is empty: name an address")]
+    NoAddress,
+    /// This text of `listen` is not an address.
+    #[error(
+        "`{0}` in `listen` is no address: write an IP address and a port, such as \
+         `127.0.0.1:8080` or `[::1]:8080`"
+    )]
+    Address(String),
+    /// This text of `admin.listen` is not an address.
+    #[error(
+        "`{0}` in `admin.listen` is no address: write an IP address and a port, such as \
+         `127.0.0.1:9090`, or nothing to turn the admin listener off"
+    )]
+    AdminAddress(String),
+    /// This address of `listen` cannot be listened on.
+    #[error("cannot listen on {address}: {}", advice(.error))]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system answered.
+        #[source]
+        error: io::Error,
+    },
+    /// This address of `admin.listen` cannot be listened on.
+    #[error("cannot listen on {address}{}", admin_advice(.error))]
+    Admin {
+        /// The address.
+        address: SocketAddr,
+        /// What the system answered.
+        #[source]
+        error: io::Error,
+    },
+    /// A socket that was given already open cannot be used.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The system gave no poller.
+    #[error("no poller: {0}; is the limit of open files (`ulimit -n`) too low?")]
+    Poll(#[source] io::Error),
+    /// The system gave no thread.
+    #[error("no thread: {0}; is the limit of threads (`ulimit -u`) too low?")]
+    Thread(#[source] io::Error),
+    /// The operating system gave no random bits.
+    #[error("no random bits from the operating system: {0}")]
+    Entropy(#[source] io::Error),
+    /// The configured key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Keys cannot be read from where a setting says that they are.
+    #[error("{setting} {place}: {error}")]
+    Keys {
+        /// The setting, such as `auth.jwks_file`.
+        setting: &'static str,
+        /// What it says: a path or an address.
+        place: String,
+        /// Why.
+        #[source]
+        error: KeySourceError,
+    },
+    /// What `tls` names cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The file of revocations cannot be used.
+    #[error(transparent)]
+    Revocations(#[from] RevocationsError),
+}
+
+fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            "another process, or another entry of `listen`, has it: stop it, or take another port"
+        }
+        ErrorKind::PermissionDenied => {
+            "not permitted: take a port from 1024 up, or give the binary `cap_net_bind_service`"
+        }
+        ErrorKind::AddrNotAvailable => {
+            "this host has no such address: take one of its own, or `0.0.0.0`"
+        }
+        _ => return error.to_string(),
+    }
+    .to_owned()
+}
+
+fn admin_advice(error: &io::Error) -> String {
+    if error.kind() == ErrorKind::AddrInUse {
+        return " (admin.listen): another process has it: set admin.listen to another port, or to \
+                \"\" for no admin listener (VESTIBULE_ADMIN__LISTEN)"
+            .to_owned();
+    }
+    format!(": {} (admin.listen)", advice(error))
+}
+
+/// Why a socket that was given already open cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SocketError {
+    /// It is of another kind.
+    #[error("a socket that was given is no TCP socket: {0}")]
+    NotTcp(#[source] io::Error),
+    /// It does not listen.
+    #[error("the socket on {0} that was given does not listen")]
+    NotListening(SocketAddr),
+    /// The system refused an option that is needed.
+    #[error("the socket on {address} cannot be used: {error}")]
+    Unusable {
+        /// Its address.
+        address: SocketAddr,
+        /// What the system answered.
+        #[source]
+        error: io::Error,
+    },
+    /// It would open the admin listener to others, and no key is configured.
+    #[error(
+        "the admin listener that was given listens on {0}, where others can reach it: name a file \
+         with a key in admin.key_file, or give it a loopback address"
+    )]
+    ExposedAdmin(SocketAddr),
+}
+
+/// Why keys cannot be read from a file or an address.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum KeySourceError {
+    /// The file cannot be read.
+    #[error("{0}")]
+    File(#[source] io::Error),
+    /// The file is larger than one of keys is.
+    #[error("more than {MAX_JWKS_BYTES} bytes")]
+    TooLarge,
+    /// The file is not UTF-8.
+    #[error("not UTF-8 text")]
+    NotText,
+    /// The address cannot be fetched.
+    #[error("{0}")]
+    Fetch(#[source] Source),
+    /// The address answers with this redirection.
+    #[error("{0}: redirects are not followed, write the last address")]
+    Redirect(u16),
+    /// The address answers with this status, which is not 200.
+    #[error("the answer is {0}")]
+    Status(u16),
+    /// What is there holds no keys that can be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Keys at an address need a feature that is not there.
+    #[error("this program was built without the feature `jwks-url`")]
+    NoFeature,
+}
+
+/// Why the files that `tls` names cannot be used. No text shows a key.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// TLS needs a feature that is not there.
+    #[error("tls.cert_file: this program was built without the feature `tls`")]
+    NoFeature,
+    /// A file cannot be used.
+    #[error("{setting} {path}: {problem}")]
+    File {
+        /// `tls.cert_file` or `tls.key_file`.
+        setting: &'static str,
+        /// What it says.
+        path: String,
+        /// What is wrong with the file.
+        #[source]
+        problem: TlsProblem,
+    },
+}
+
+/// What is wrong with a file of TLS.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TlsProblem {
+    /// It cannot be read.
+    #[error("{0}")]
+    Read(#[source] io::Error),
+    /// It is not PEM, or not whole.
+    #[error("not PEM, or cut short")]
+    NotPem,
+    /// It holds no certificate.
+    #[error("no certificate in it: PEM with `BEGIN CERTIFICATE` is wanted")]
+    NoCertificate,
+    /// It holds no private key.
+    #[error("no private key in it: PEM with `BEGIN PRIVATE KEY`, not encrypted, is wanted")]
+    NoKey,
+    /// It holds the key of another certificate than the one in this file.
+    #[error("not the key of the certificate in {0}")]
+    OtherKey(String),
+    /// What it holds is not supported.
+    #[error("{0}")]
+    Unusable(#[source] Source),
+}
+
+/// Why the file of revocations cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RevocationsError {
+    /// It cannot be read.
+    #[error("cannot read the revocations in {}: {error}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        #[source]
+        error: io::Error,
+    },
+    /// It cannot be written to.
+    #[error("{}: {error}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        #[source]
+        error: io::Error,
+    },
+    /// It does not begin as such a file does.
+    #[error(
+        "{} is no file of revocations, or was written by a newer Vestibule: start that one, or set \
+         `data` to another directory",
+        .0.display()
+    )]
+    Foreign(PathBuf),
+    /// A line before the last is damaged: to go on without it could let somebody in again.
+    #[error(
+        "line {line} of {} is damaged, and whoever it is about could come back: restore the file \
+         from a backup, or take the line out and disconnect again whom it may mean",
+        .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The number of the line, from 1.
+        line: usize,
+    },
+}
