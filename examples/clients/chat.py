@@ -16,7 +16,7 @@ def message(kind, **payload):
 
 
 def auth():
-    return message("auth", token=os.environ["TOKEN"])  # In earnest: a fresh one, each time.
+    return message("auth", token=os.environ["TOKEN"])  # In production: a new one each time.
 
 
 async def listen(socket):
@@ -27,7 +27,7 @@ async def listen(socket):
             await socket.send(auth())
         elif received["type"] == "error":
             print("Refused:", payload["message"], flush=True)
-        elif received["type"] in ("chat_message", "recipe_update"):  # New types may come.
+        elif received["type"] in ("chat_message", "recipe_update"):  # Later versions may add types.
             print(f"{payload.get('user_id', 'recipe')}: {payload['content']}", flush=True)
 
 

@@ -1,17 +1,17 @@
-// Says one thing: TOKEN=… TOKEN_IN=header|query|message node chat.mjs [RECIPE] [URL]
+// Sends one message: TOKEN=… TOKEN_IN=header|query|message node chat.mjs [RECIPE] [URL]
 import { randomUUID } from 'node:crypto';
 import WebSocket from 'ws';
 
-// The flag. It comes from outside, so that going back needs no release.
+// The flag. It is set from outside, so undoing the switch needs no release.
 const { TOKEN_IN = 'header' } = process.env;
 const [recipe = 'soup', server = 'ws://127.0.0.1:8080'] = process.argv.slice(2);
 
-const freshToken = () => process.env.TOKEN; // In earnest: from whoever issues yours, each time.
+const freshToken = () => process.env.TOKEN; // In production: from your issuer, each time.
 
-/** What old clients send: the server gives it its id and its time. */
+/** What old clients send: the server generates its id and time. */
 const bare = (type, payload) => ({ type, payload });
 
-/** What new clients send, and who answers `auth_required`. */
+/** What new clients send, also in answer to `auth_required`. */
 function whole(type, payload) {
   return { type, id: randomUUID(), timestamp: new Date().toISOString(), payload };
 }
@@ -31,7 +31,7 @@ const hello = (isNew ? whole : bare)('chat_message', { content: 'Hello' });
 
 socket.on('open', () => {
   if (isNew) auth(); // The new way.
-  else say({ type: 'heartbeat' }); // The old ways: one of many, which nobody answers.
+  else say({ type: 'heartbeat' }); // The old ways: one of many, which are not answered.
   say(hello);
 });
 

@@ -1,4 +1,4 @@
-"""Says one thing: TOKEN=… TOKEN_IN=header|query|message python3 chat.py [RECIPE] [URL]"""
+"""Sends one message: TOKEN=… TOKEN_IN=header|query|message python3 chat.py [RECIPE] [URL]"""
 import asyncio
 import json
 import os
@@ -9,21 +9,21 @@ from datetime import datetime, timezone
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-# The flag. It comes from outside, so that going back needs no release.
+# The flag. It is set from outside, so undoing the switch needs no release.
 TOKEN_IN = os.environ.get("TOKEN_IN", "header")
 
 
 def fresh_token():
-    return os.environ["TOKEN"]  # In earnest: from whoever issues yours, each time.
+    return os.environ["TOKEN"]  # In production: from your issuer, each time.
 
 
 def bare(kind, **payload):
-    """What old clients send: the server gives it its id and its time."""
+    """What old clients send: the server generates its id and time."""
     return {"type": kind, "payload": payload}
 
 
 def whole(kind, **payload):
-    """What new clients send, and who answers `auth_required`."""
+    """What new clients send, also in answer to `auth_required`."""
     now = datetime.now(timezone.utc).isoformat()
     return {"type": kind, "id": uuid.uuid4().hex, "timestamp": now, "payload": payload}
 
@@ -47,7 +47,7 @@ async def main(recipe="soup", server="ws://127.0.0.1:8080"):
         if TOKEN_IN == "message":  # The new way.
             await socket.send(auth())
             hello = whole("chat_message", content="Hello")
-        else:  # The old ways. The heartbeat is one of many, which nobody answers.
+        else:  # The old ways. The heartbeat is one of many, which are not answered.
             await socket.send(json.dumps({"type": "heartbeat"}))
             hello = bare("chat_message", content="Hello")
         await socket.send(json.dumps(hello))

@@ -1,4 +1,4 @@
-//! Says one thing: TOKEN=… TOKEN_IN=header|query|message cargo run --example migration
+//! Sends one message: TOKEN=… TOKEN_IN=header|query|message cargo run --example migration
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "that is what it is for")]
 
 use std::env;
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
     let recipe = arguments.next().unwrap_or_else(|| "soup".to_owned());
     let server = arguments.next().unwrap_or_else(|| "ws://127.0.0.1:8080".to_owned());
-    // The flag. It comes from outside, so that going back needs no release.
+    // The flag. It is set from outside, so undoing the switch needs no release.
     let token_in = env::var("TOKEN_IN").unwrap_or_else(|_| "header".to_owned());
     match chat(&format!("{server}/v1/chat/{recipe}"), &token_in) {
         Ok(()) => ExitCode::SUCCESS,
@@ -31,20 +31,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// In earnest: from whoever issues yours, each time.
+/// In production: from your issuer, each time.
 fn fresh_token() -> Fallible<String> {
     Ok(env::var("TOKEN")?)
 }
 
-/// What old clients send: the server gives it its id and its time.
+/// What old clients send: the server generates its id and time.
 fn bare(kind: &str, payload: Value) -> Value {
     json!({ "type": kind, "payload": payload })
 }
 
-/// What new clients send, and who answers `auth_required`.
+/// What new clients send, also in answer to `auth_required`.
 fn whole(kind: &str, payload: Value) -> Value {
     let id = format!("{:016x}", RandomState::new().hash_one(kind));
-    // Checked for its form and not used: yours is from the crate that tells the time elsewhere.
+    // The server checks its form only. Yours is from the crate that tells the time elsewhere.
     json!({ "type": kind, "id": id, "timestamp": "2026-01-01T00:00:00Z", "payload": payload })
 }
 
@@ -69,7 +69,7 @@ fn chat(url: &str, token_in: &str) -> Fallible<()> {
         socket.send(Message::text(auth()?.to_string()))?; // The new way.
         whole("chat_message", content)
     } else {
-        // The old ways. The heartbeat is one of many, which nobody answers.
+        // The old ways. The heartbeat is one of many, which are not answered.
         socket.send(Message::text(json!({ "type": "heartbeat" }).to_string()))?;
         bare("chat_message", content)
     };

@@ -1,7 +1,7 @@
-// Says one thing, as a page would: TOKEN=… TOKEN_IN=query|message node page.mjs [RECIPE] [URL]
+// Sends one message, as a page would: TOKEN=… TOKEN_IN=query|message node page.mjs [RECIPE] [URL]
 import { ChatConnection } from '@vestibule/client';
 
-/** The old way. A page cannot set headers, and is not told why an upgrade was refused. */
+/** The old way. A page cannot set headers, and does not see why an upgrade was refused. */
 function oldChat({ url, recipeId, getToken, onJoined, onEnd }) {
   const socket = new WebSocket(`${url}/v1/chat/${recipeId}?token=${getToken()}`);
   const say = (what) => socket.send(JSON.stringify(what));
@@ -20,11 +20,11 @@ function oldChat({ url, recipeId, getToken, onJoined, onEnd }) {
   };
   socket.onclose = ({ code, reason }) => onEnd(`closed: ${code} ${reason}`);
   const opened = new Promise((resolve) => (socket.onopen = resolve));
-  opened.then(() => say({ type: 'heartbeat' })); // One of many, which nobody answers.
+  opened.then(() => say({ type: 'heartbeat' })); // One of many, which are not answered.
   return {
     async send(content) {
       await opened;
-      say({ type: 'chat_message', payload: { content } }); // Its id and time are the server's.
+      say({ type: 'chat_message', payload: { content } }); // The server generates its id and time.
       return new Promise((answer) => asked.push(answer));
     },
   };
@@ -53,7 +53,7 @@ const end = (why, code = 1) => {
 const chat = openChat({
   url,
   recipeId,
-  getToken: () => TOKEN, // In earnest: from whoever issues yours, each time.
+  getToken: () => TOKEN, // In production: from your issuer, each time.
   onJoined: (user) => console.log('joined as', user),
   onEnd: end,
 });

@@ -10,7 +10,7 @@ use super::{Length, Size};
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// The memory of the process: every bound on it that you do not set is then
-    /// [derived from this one number](#sizing-by-one-number), and the worst case fits into it. `0`:
+    /// [derived from this one number](#memory-limit), and the worst case fits into it. `0`:
     /// bounds that you do not set have their defaults.
     ///
     /// Range: `0`, or the least that the rest needs, which is told.
@@ -70,7 +70,8 @@ pub struct Limits {
     /// Range: `512` to `16MiB`.
     pub pending_message_bytes: Size,
     /// What all who are not authenticated have sent and is not finished, with its buffers. Beyond it
-    /// [who holds most is refused](#who-goes-when-it-is-too-much). `0`: no limit but each one's own.
+    /// [who holds most is refused](#which-connections-are-closed-when-memory-runs-out). `0`: no limit
+    /// but each one's own.
     ///
     /// Range: `0`, or 4 of the largest requests and more.
     pub pending_input_total: Size,
@@ -123,7 +124,7 @@ pub struct Limits {
     /// Range: `0` or more.
     pub answer_bytes: Size,
     /// Ends of connections that are remembered for
-    /// [`vestibule explain`](admin.md#what-became-of-a-connection): so many of those who had been in
+    /// [`vestibule explain`](admin.md#inspect-a-connection): so many of those who had been in
     /// a room, and as many others, so that no storm of strangers makes the server forget what became
     /// of its users. When it is full, the oldest is forgotten. 0: none.
     ///
