@@ -275,7 +275,7 @@ fn a_slow_reader_gets_whole_messages_and_is_told_why_it_is_closed() {
 #[test]
 fn a_proxy_says_whom_it_was_called_by_before_tls_begins() {
     let lines = "http.trusted_proxies = ['127.0.0.1']\nhttp.proxy_protocol = true";
-    let server = Server::open(&with_lines(lines));
+    let mut server = Server::open(&with_lines(lines));
     let client = |pieces: &[&str]| {
         let mut stream = server.connect();
         for piece in pieces {
@@ -289,6 +289,9 @@ fn a_proxy_says_whom_it_was_called_by_before_tls_begins() {
     client(&["PROXY TCP6 2001:", "db8::9 ::1 5000 443", "\r\n"]);
     let mut without = secure(server.connect(), "p256.pem");
     assert!(without.write_all(b"GET").and_then(|()| without.flush()).is_err());
+    // The log is written beside the server: it is whole once the process has ended.
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), Some(0));
     let log = server.read("log");
     for address in ["203.0.113.9:5000", "[2001:db8::9]:5000"] {
         assert!(log.contains(address), "{address}: {log}");
