@@ -2,9 +2,6 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
-#[path = "support/logs.rs"]
-mod logs;
-
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use vestibule::testing::logs;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 

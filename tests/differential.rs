@@ -14,42 +14,12 @@ use tungstenite::{Message, WebSocket};
 use vestibule::id::Rng;
 use vestibule::node::Encoder;
 use vestibule::protocol::CloseReason;
+use vestibule::testing::{Form, frame, frame_in_form};
 
 const CASES: u64 = 30_000;
 
-/// Which form a length is written in.
-#[derive(Clone, Copy, PartialEq)]
-enum Form {
-    Minimal,
-    Short,
-    Long,
-}
-
-/// A client's frame with whatever header; its mask is never zero.
-fn frame(first: u8, form: Form, is_masked: bool, payload: &[u8]) -> Vec<u8> {
-    let bit = if is_masked { 0x80 } else { 0 };
-    let length = payload.len();
-    let mut bytes = vec![first];
-    match (form, length) {
-        (Form::Minimal, 0..=125) => bytes.push(bit | length as u8),
-        (Form::Minimal | Form::Short, ..=0xffff) => {
-            bytes.push(bit | 126);
-            bytes.extend((length as u16).to_be_bytes());
-        }
-        _ => {
-            bytes.push(bit | 127);
-            bytes.extend((length as u64).to_be_bytes());
-        }
-    }
-    let mask = if is_masked { [0x5a, 0x01, 0xfe, 0x80] } else { [0; 4] };
-    bytes.extend(is_masked.then_some(mask).iter().flatten());
-    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
-    bytes
-}
-
-fn good(first: u8, payload: &[u8]) -> Vec<u8> {
-    frame(first, Form::Minimal, true, payload)
-}
+/// A mask that is not zero.
+const MASK: Option<u32> = Some(0x5a01_fe80);
 
 fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.below(from.len() as u64) as usize]
@@ -93,19 +63,19 @@ fn message(rng: &mut Rng, max_bytes: usize, out: &mut Vec<u8>) {
     while one_in(rng, 2) {
         let cut = rng.below(payload.len() as u64 + 1) as usize;
         let rest = payload.split_off(cut);
-        out.extend(good(opcode, &payload));
+        out.extend(frame(opcode, &payload));
         (payload, opcode) = (rest, 0);
         if one_in(rng, 3) {
             control(rng, out);
         }
     }
-    out.extend(good(0x80 | opcode, &payload));
+    out.extend(frame(0x80 | opcode, &payload));
 }
 
 fn control(rng: &mut Rng, out: &mut Vec<u8>) {
     let length = pick(rng, &[0, 1, 5, 124, 125]);
     let opcode = pick(rng, &[0x89, 0x8a]);
-    out.extend(good(opcode, &vec![0xee; length]));
+    out.extend(frame(opcode, &vec![0xee; length]));
 }
 
 fn close(rng: &mut Rng, out: &mut Vec<u8>) {
@@ -122,7 +92,7 @@ fn close(rng: &mut Rng, out: &mut Vec<u8>) {
     if one_in(rng, 4) {
         payload.truncate(rng.below(3) as usize);
     }
-    out.extend(good(0x88, &payload));
+    out.extend(frame(0x88, &payload));
 }
 
 /// A frame of any form: most of these no client may send.
@@ -131,9 +101,10 @@ fn any_frame(rng: &mut Rng, max_bytes: usize, out: &mut Vec<u8>) {
         0 => rng.next_u64() as u8,
         _ => pick(rng, &[0, 1, 2, 3, 7, 8, 9, 0xa, 0xb, 0xf]) | pick(rng, &[0, 0x80, 0xc0, 0x90]),
     };
-    let form = pick(rng, &[Form::Minimal, Form::Minimal, Form::Short, Form::Long]);
+    let form = pick(rng, &[Form::Shortest, Form::Shortest, Form::Bits16, Form::Bits64]);
     let payload = vec![b'x'; payload_bytes(rng, max_bytes)];
-    out.extend(frame(first, form, !one_in(rng, 4), &payload));
+    let mask = MASK.filter(|_| !one_in(rng, 4));
+    out.extend(frame_in_form(first, &payload, form, mask));
 }
 
 /// What a client sends in one connection.
@@ -207,46 +178,46 @@ fn differs(bytes: &[u8], known: Known) {
 #[test]
 fn we_refuse_by_the_header_before_the_payload_is_there() {
     for first in [0xc1, 0x09, 0x80] {
-        differs(&good(first, b"not here yet")[..8], Known::ByTheHeaderAlone);
+        differs(&frame(first, b"not here yet")[..8], Known::ByTheHeaderAlone);
     }
-    differs(&good(0x83, b"")[..2], Known::ByTheHeaderAlone);
-    differs(&frame(0x81, Form::Minimal, false, b"unmasked")[..4], Known::ByTheHeaderAlone);
-    let fragments = [good(0x01, &[b'x'; 150]), good(0x80, &[b'x'; 51])[..6].to_vec()].concat();
+    differs(&frame(0x83, b"")[..2], Known::ByTheHeaderAlone);
+    differs(&frame_in_form(0x81, b"unmasked", Form::Shortest, None)[..4], Known::ByTheHeaderAlone);
+    let fragments = [frame(0x01, &[b'x'; 150]), frame(0x80, &[b'x'; 51])[..6].to_vec()].concat();
     differs(&fragments, Known::ByTheHeaderAlone);
 }
 
 #[test]
 fn we_refuse_a_length_in_a_longer_form_than_needed() {
-    differs(&frame(0x81, Form::Short, true, b"short"), Known::LengthInALongerForm);
-    differs(&frame(0x81, Form::Long, true, b"short"), Known::LengthInALongerForm);
-    differs(&frame(0x89, Form::Short, true, b"ping"), Known::LengthInALongerForm);
+    differs(&frame_in_form(0x81, b"short", Form::Bits16, MASK), Known::LengthInALongerForm);
+    differs(&frame_in_form(0x81, b"short", Form::Bits64, MASK), Known::LengthInALongerForm);
+    differs(&frame_in_form(0x89, b"ping", Form::Bits16, MASK), Known::LengthInALongerForm);
     differs(&[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4], Known::LengthInALongerForm);
 }
 
 #[test]
 fn we_name_what_is_forbidden_before_what_is_too_large() {
     for first in [0xc1, 0x80] {
-        differs(&good(first, &[b'x'; 201]), Known::ForbiddenAndTooLarge);
+        differs(&frame(first, &[b'x'; 201]), Known::ForbiddenAndTooLarge);
     }
-    let unmasked = frame(0x81, Form::Minimal, false, &[b'x'; 201]);
+    let unmasked = frame_in_form(0x81, &[b'x'; 201], Form::Shortest, None);
     differs(&unmasked, Known::ForbiddenAndTooLarge);
 }
 
 #[test]
 fn we_take_1014_as_a_close_code() {
-    differs(&good(0x88, &1_014_u16.to_be_bytes()), Known::BadGatewayIsACode);
+    differs(&frame(0x88, &1_014_u16.to_be_bytes()), Known::BadGatewayIsACode);
 }
 
 #[test]
 fn we_name_a_bad_close_code_before_its_bad_text() {
-    differs(&good(0x88, b"\x03\xed\xff"), Known::BadCodeAndBadText);
+    differs(&frame(0x88, b"\x03\xed\xff"), Known::BadCodeAndBadText);
 }
 
 #[test]
 fn every_close_code_is_judged_alike_but_1014() {
     for code in 0..=u16::MAX {
         let known = (code == 1_014).then_some(Known::BadGatewayIsACode);
-        assert_eq!(compare([&good(0x88, &code.to_be_bytes())[..]], 200), Ok(known), "{code}");
+        assert_eq!(compare([&frame(0x88, &code.to_be_bytes())[..]], 200), Ok(known), "{code}");
     }
 }
 

@@ -5,8 +5,6 @@
 #[expect(dead_code, reason = "its `main` is what `cargo run` starts")]
 #[path = "../examples/echo.rs"]
 mod echo;
-#[path = "support/logs.rs"]
-mod logs;
 #[expect(dead_code, reason = "its `main` is what `cargo run` starts")]
 #[path = "../examples/own_loop.rs"]
 mod own_loop;
@@ -19,6 +17,7 @@ use serde_json::{Value, json};
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, WebSocket};
 use tungstenite::{Error, Message};
+use vestibule::testing::logs;
 
 type Client = WebSocket<TcpStream>;
 
@@ -128,10 +127,8 @@ fn own_loop() -> SocketAddr {
 
 fn join(address: SocketAddr, user: &str) -> Client {
     let mut client = client(address, "/v1/chat/soup");
-    let key = jsonwebtoken::EncodingKey::from_secret(own_loop::SECRET.as_bytes());
-    let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
     let claims = json!({ "sub": user, "exp": 253_402_300_799_u64 });
-    let token = jsonwebtoken::encode(&header, &claims, &key).unwrap();
+    let token = vestibule::testing::token(own_loop::SECRET, &claims);
     say(&mut client, "a1", "auth", &json!({ "token": logs::known(&token) }));
     let acknowledgement = hear(&mut client);
     assert_eq!(acknowledgement.pointer("/payload/session/user_id").unwrap(), user);

@@ -22,6 +22,7 @@ use vestibule::config::Length;
 use vestibule::id::{ConnId, Seed};
 use vestibule::node::Action;
 use vestibule::protocol::{ClientMessage, ErrorCode, parse};
+use vestibule::testing::{envelope, frame, token};
 use vestibule::time::{Instant, Now, UnixTime};
 use vestibule::{Admission, Answer, App, Config, Incoming, Join, Json, Node, Reply, Update};
 
@@ -168,44 +169,24 @@ impl World {
 
     /// Sends one text, and returns the messages that come back.
     fn say(&mut self, id: ConnId, text: &str) -> Vec<String> {
-        let bytes = masked(text);
+        let bytes = frame(0x81, text.as_bytes());
         messages(&self.exchange(id, &bytes))
     }
 
     fn chat(&mut self, id: ConnId, message: &str, content: &str) -> Vec<String> {
-        self.say(id, &envelope("chat_message", message, &json!({ "content": content })))
+        self.say(id, &envelope("chat_message", message, json!({ "content": content })))
     }
 
     fn auth(&self, message: &str, user: &str, life: u64) -> String {
         let exp = self.now.unix.as_millis() / 1_000 + life;
-        let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
-        let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
-        let token = jsonwebtoken::encode(&header, &json!({ "sub": user, "exp": exp }), &key);
-        envelope("auth", message, &json!({ "token": token.unwrap() }))
+        let token = token(SECRET, &json!({ "sub": user, "exp": exp }));
+        envelope("auth", message, json!({ "token": token }))
     }
 }
 
 const UPGRADE: &str = "GET /v1/chat/soup HTTP/1.1\nHost: chat.example.com\nUpgrade: websocket\n\
      Connection: Upgrade\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\
      Sec-WebSocket-Version: 13\n\n";
-
-fn envelope(kind: &str, id: &str, payload: &Value) -> String {
-    json!({ "type": kind, "id": id, "timestamp": "2026-11-22T10:00:00Z", "payload": payload })
-        .to_string()
-}
-
-/// A client's text frame.
-fn masked(text: &str) -> Vec<u8> {
-    let mask = [7, 1, 4, 2];
-    let mut frame = vec![0x81, 0x80 | 126];
-    frame.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
-    if text.len() < 126 {
-        frame = vec![0x81, 0x80 | text.len() as u8];
-    }
-    frame.extend(mask);
-    frame.extend(text.bytes().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
-    frame
-}
 
 /// The texts in a server's frames.
 fn messages(mut bytes: &[u8]) -> Vec<String> {

@@ -5,9 +5,6 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test")]
 
-#[path = "support/logs.rs"]
-mod logs;
-
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -19,6 +16,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use socket2::{Domain, Socket, Type};
+use vestibule::testing::logs;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);

@@ -5,14 +5,12 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
-#[path = "support/logs.rs"]
-mod logs;
-
 use std::ops::Range;
 
 use vestibule::node::{Legacy, Metrics};
 use vestibule::protocol::{CloseReason, ErrorCode};
 use vestibule::sim::{Planted, Report, Scenario, Storm, Violation, World};
+use vestibule::testing::logs;
 
 const SEEDS: Range<u64> = 0..1_000;
 /// Of worlds with disturbances; `VESTIBULE_SIM_CHAOS_SEED=7` runs one with its trace.

@@ -15,16 +15,12 @@ mod breaker;
 mod client;
 mod fastapi;
 mod hostile;
-#[path = "../support/logs.rs"]
-mod logs;
 mod secrets;
 mod server;
 mod stub;
-#[expect(dead_code, reason = "these tests write no frames by hand")]
-#[path = "../support/wire.rs"]
-mod wire;
 
 use std::time::Duration;
+use vestibule::testing::logs;
 
 /// Longer than anything here takes, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);

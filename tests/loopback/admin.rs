@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::client::{Client, exchange};
 use crate::server::{Server, Witness};
-use crate::wire::{frame, message, upgrade};
 use crate::{PATIENCE, now};
+use vestibule::testing::{frame, message, upgrade};
 
 const KEY: &str = "a-key-of-an-operator-0123456789abcdef";
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::logs::{known, known_in};
-use crate::wire::message;
+use vestibule::testing::message;
 
 /// A WebSocket of the protocol.
 pub(crate) struct Client<S = TcpStream>(WebSocket<S>);

@@ -4,8 +4,8 @@ use rustix::process::Signal;
 
 use crate::client::{Client, exchange};
 use crate::server::Server;
-use crate::wire::upgrade;
 use crate::{PATIENCE, now};
+use vestibule::testing::upgrade;
 
 #[test]
 fn a_drain_tells_everybody_and_ends_with_0() {

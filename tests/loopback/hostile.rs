@@ -9,7 +9,7 @@ use socket2::SockRef;
 
 use crate::client::Client;
 use crate::server::{Server, Witness};
-use crate::wire::{frame, message, upgrade};
+use vestibule::testing::{frame, message, upgrade};
 
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;

@@ -18,8 +18,6 @@ mod descriptors;
 mod drain;
 mod explain;
 mod hostile;
-#[path = "../support/logs.rs"]
-mod logs;
 mod refusals;
 mod reload;
 mod revocations;
@@ -28,10 +26,9 @@ mod server;
 #[cfg(feature = "tls")]
 mod tls;
 mod watched;
-#[path = "../support/wire.rs"]
-mod wire;
 
 use std::time::{Duration, Instant};
+use vestibule::testing::logs;
 
 /// Longer than anything here takes, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);

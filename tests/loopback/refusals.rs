@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::client::exchange;
 use crate::server::{Server, Witness};
-use crate::wire::upgrade;
+use vestibule::testing::upgrade;
 
 /// A refusal's status, code, and what its head must have besides.
 type Refused = (u16, &'static str, &'static str);

@@ -4,8 +4,8 @@ use rustix::process::Signal;
 
 use crate::client::{Client, exchange};
 use crate::server::{FILE, Server};
-use crate::wire::upgrade;
 use crate::{PATIENCE, now};
+use vestibule::testing::upgrade;
 
 const SECRET: &str = "correct horse battery staple, twice over";
 

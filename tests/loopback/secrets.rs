@@ -34,7 +34,7 @@ fn no_token_and_no_secret_is_in_the_log() {
         assert_eq!(client.closed(), (1008, "Invalid token".to_owned()));
     }
     let mut not_json = Client::upgrade(server.connect(), "hall");
-    not_json.send_raw(&crate::wire::frame(0x81, format!("{{{good}").as_bytes()));
+    not_json.send_raw(&vestibule::testing::frame(0x81, format!("{{{good}").as_bytes()));
     assert_eq!(not_json.closed(), (1008, "Invalid auth message format".to_owned()));
 
     // Where a token has no business to be.

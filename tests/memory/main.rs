@@ -12,11 +12,7 @@
 
 mod attack;
 mod cage;
-#[path = "../support/logs.rs"]
-mod logs;
 mod peer;
-#[path = "../support/wire.rs"]
-mod wire;
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +22,7 @@ use serde_json::json;
 use crate::attack::{ATTACKS, Target, sign_up};
 use crate::cage::House;
 use crate::peer::{Member, call};
+use vestibule::testing::logs;
 
 /// What the server is given.
 const MEMORY: u64 = 64 << 20;

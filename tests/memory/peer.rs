@@ -9,7 +9,7 @@ use socket2::{Domain, Socket, Type};
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::logs::known_of;
-pub(crate) use crate::wire::{message, upgrade};
+pub(crate) use vestibule::testing::{message, upgrade};
 
 /// Longer than anything here takes, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -78,7 +78,7 @@ pub(crate) fn with_length(head: &str, length: usize) -> String {
 
 /// A client's text frame.
 pub(crate) fn text(payload: &str) -> Vec<u8> {
-    crate::wire::frame(0x81, payload.as_bytes())
+    vestibule::testing::frame(0x81, payload.as_bytes())
 }
 
 /// Somebody in a room, over tungstenite: not ours, so that it can contradict ours.

@@ -12,13 +12,12 @@
 
 mod crash;
 mod journey;
-#[path = "../support/logs.rs"]
-mod logs;
 mod peer;
 mod server;
 mod storm;
 
 use std::time::Duration;
+use vestibule::testing::logs;
 
 /// Longer than anything here takes, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(60);

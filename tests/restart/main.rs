@@ -6,14 +6,13 @@
 #![cfg(all(feature = "cli", feature = "recipes", feature = "tls", target_os = "linux"))]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers fail the test")]
 
-#[path = "../support/logs.rs"]
-mod logs;
 mod manager;
 mod restarts;
 mod told;
 mod writer;
 
 use std::time::Duration;
+use vestibule::testing::logs;
 
 /// Longer than anything here takes, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);

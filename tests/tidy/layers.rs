@@ -16,7 +16,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     // The two drivers never import each other.
     ("net", &["time", "id", "config", "protocol", "auth", "node"]),
     ("backend", &["time", "id", "config", "protocol", "node", "net"]),
-    ("sim", &["time", "id", "config", "protocol", "auth", "node", "memory"]),
+    ("sim", &["time", "id", "config", "protocol", "auth", "node", "memory", "testing"]),
+    ("testing", &[]),
     // The binary is a crate of its own, and uses whatever the library shows.
     ("cli", &[]),
 ];
@@ -31,6 +32,7 @@ const OUTSIDE: &[&str] = &[
     "src/recipes/accounts/",
     "src/recipes/random.rs",
     "src/recipes/storage/",
+    "src/testing/",
 ];
 /// What a layer that does not touch the outside world may not name, each with what is below it.
 const WORLD: &[&str] = &[

@@ -1,9 +1,9 @@
-//! The logs of a whole run of the tests, gathered to be searched for secrets by `tests/leaks`.
+//! The logs of a whole run of the tests, gathered to be searched for secrets by
+//! `secrets_in_logs` in `tests/operations`.
 //!
 //! `./test` names a directory in `LOGS_OF_TESTS`. Whoever starts a server has it log at the finest
 //! level into there, and whoever holds a secret writes it down beside it, so that it is known what to
 //! look for. Without the variable nothing of this happens.
-#![allow(dead_code, reason = "no test needs all of it")]
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -31,7 +31,7 @@ fn fresh(suite: &str, ending: &str) -> Option<PathBuf> {
 }
 
 /// From here on `secret` is looked for. It has no line end in it.
-pub(crate) fn known(secret: &str) -> &str {
+pub fn known(secret: &str) -> &str {
     if let Some(directory) = directory() {
         let file = directory.join(format!("{}.secrets", std::process::id()));
         let mut file = OpenOptions::new().append(true).create(true).open(file).unwrap();
@@ -42,7 +42,7 @@ pub(crate) fn known(secret: &str) -> &str {
 }
 
 /// Whatever in `request` is behind `Bearer` or `token=` is a secret.
-pub(crate) fn known_in(request: &[u8]) {
+pub fn known_in(request: &[u8]) {
     if directory().is_none() {
         return;
     }
@@ -56,7 +56,7 @@ pub(crate) fn known_in(request: &[u8]) {
 }
 
 /// What in a request's or an answer's body is a secret.
-pub(crate) fn known_of(body: &serde_json::Value) {
+pub fn known_of(body: &serde_json::Value) {
     for name in ["token", "access_token", "refresh_token", "password"] {
         if let Some(secret) = body.get(name).and_then(serde_json::Value::as_str) {
             known(secret);
@@ -65,14 +65,14 @@ pub(crate) fn known_of(body: &serde_json::Value) {
 }
 
 /// Has the server that `command` starts log everything.
-pub(crate) fn finest(command: &mut Command) {
+pub fn finest(command: &mut Command) {
     if directory().is_some() {
         command.env("VESTIBULE_LOG__LEVEL", "trace").env("VESTIBULE_LOG__QUEUE", "65536");
     }
 }
 
 /// The same, and keeps what it says on standard error, panics too.
-pub(crate) fn follow(suite: &str, command: &mut Command) {
+pub fn follow(suite: &str, command: &mut Command) {
     finest(command);
     if let Some(file) = fresh(suite, "log") {
         command.stderr(File::create(file).unwrap());
@@ -80,7 +80,7 @@ pub(crate) fn follow(suite: &str, command: &mut Command) {
 }
 
 /// Keeps the log in a server's `folder`, which is about to go, and what is secret in there.
-pub(crate) fn keep(suite: &str, folder: &Path) {
+pub fn keep(suite: &str, folder: &Path) {
     for name in ["log", "stderr"] {
         if let Ok(log) = fs::read(folder.join(name)) {
             keep_text(suite, &log);
@@ -104,7 +104,7 @@ pub(crate) fn keep(suite: &str, folder: &Path) {
 const SECRET_FILES: [&str; 5] = ["key", "secret", "good", "bad", "vestibule-data/signing.key"];
 
 /// Keeps what a process has said.
-pub(crate) fn keep_text(suite: &str, said: &[u8]) {
+pub fn keep_text(suite: &str, said: &[u8]) {
     if let Some(file) = fresh(suite, "log")
         && !said.is_empty()
     {
@@ -113,7 +113,7 @@ pub(crate) fn keep_text(suite: &str, said: &[u8]) {
 }
 
 /// Has this process log everything, whoever logs it, and keeps the messages of its panics.
-pub(crate) fn in_process(suite: &str) {
+pub fn in_process(suite: &str) {
     static LOGGER: OnceLock<Logger> = OnceLock::new();
     let Some(path) = fresh(suite, "log") else { return };
     let mut is_first = false;
