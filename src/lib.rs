@@ -32,7 +32,7 @@ pub use node::{Method, Request, Response};
 use testing::logs;
 
 /// The programs in the documents, compiled as documentation tests. A document that has one in Rust is
-/// named here, which `tests/docs.rs` checks.
+/// named here, which `tests/documents` checks.
 #[cfg(all(doctest, feature = "net"))]
 mod documents {
     #[doc = include_str!("../README.md")]

@@ -1,5 +1,5 @@
 //! The logs of a whole run of the tests, gathered to be searched for secrets by
-//! `secrets_in_logs` in `tests/operations`.
+//! `tests/operations/secrets_in_logs`.
 //!
 //! `./test` names a directory in `LOGS_OF_TESTS`. Whoever starts a server has it log at the finest
 //! level into there, and whoever holds a secret writes it down beside it, so that it is known what to

@@ -10,17 +10,13 @@
 )]
 
 mod breaker;
-#[expect(dead_code, reason = "these tests need less of it than its own")]
-#[path = "../loopback/client.rs"]
-mod client;
 mod fastapi;
 mod hostile;
 mod secrets;
 mod server;
 mod stub;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::time::Duration;
+use support::{PATIENCE, client};
 use vestibule::testing::logs;
-
-/// Longer than anything here takes, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(30);
