@@ -6,9 +6,9 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
 use crate::server::Server;
 use crate::stub::{Act, Call, Stub, answer, ok};
+use crate::support::client::Client;
 
 /// A backend that does what its messages, and the rooms that are joined, ask for. What hangs does
 /// so until the sender is dropped.

@@ -18,5 +18,4 @@ mod stub;
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{PATIENCE, client};
-use vestibule::testing::logs;
+use support::PATIENCE;

@@ -3,9 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,45 +11,40 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use vestibule::testing::logs;
 
+use crate::support::process::{BINARY, Scratch};
+
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// A directory of its own for one test, removed at its end.
-struct Scratch(PathBuf);
+/// A directory of its own for one test.
+struct Home(Scratch);
 
-impl Scratch {
+impl Home {
     fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("vestibule-cli-{}-{unique}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
+        Self(Scratch::new("cli"))
     }
 
-    /// `vestibule` in this directory, with nothing of our own environment, and without the one port
-    /// that all servers would share.
+    /// `vestibule` without the one port that all servers would share.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
-        command.args(arguments).current_dir(&self.0).env_clear();
+        let mut command = self.0.command(BINARY, arguments);
         command.env("VESTIBULE_ADMIN__LISTEN", "");
         command
     }
 
     fn run(&self, arguments: &[&str]) -> Done {
-        Done::of(self.command(arguments).output().unwrap())
+        self.run_with(&[], arguments)
     }
 
     fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Done {
         let variables = variables.iter().copied();
-        Done::of(self.command(arguments).envs(variables).output().unwrap())
+        Done::of(self.0.run(self.command(arguments).envs(variables)))
     }
 
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.0.join(name), text).unwrap();
+        self.0.write(name, text);
     }
 
     fn mode(&self, name: &str) -> u32 {
-        fs::metadata(self.0.join(name)).unwrap().permissions().mode() & 0o7777
+        fs::metadata(self.0.path().join(name)).unwrap().permissions().mode() & 0o7777
     }
 
     /// A server on a free port, and what it prints up to its last line.
@@ -72,13 +65,6 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        logs::keep("cli", &self.0);
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 struct Done {
     code: Option<i32>,
     stdout: String,
@@ -87,7 +73,6 @@ struct Done {
 
 impl Done {
     fn of(output: Output) -> Self {
-        logs::keep_text("cli", &output.stderr);
         Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -115,7 +100,7 @@ fn claims(token: &str, secret: &str) -> Value {
 
 #[test]
 fn token_prints_one_line_that_the_configured_secret_verifies() {
-    let scratch = Scratch::new();
+    let scratch = Home::new();
     scratch
         .write("v.toml", &format!("[auth]\nsecret = '{SECRET}'\nissuer = 'us'\naudience = 'chat'"));
     let arguments =
@@ -128,14 +113,14 @@ fn token_prints_one_line_that_the_configured_secret_verifies() {
     assert_eq!((&claims["iss"], &claims["aud"]), (&"us".into(), &"chat".into()));
     assert_eq!(claims["n"], serde_json::json!([1]));
     assert_eq!(done.stderr, "");
-    assert!(!scratch.0.join("vestibule-data").exists());
+    assert!(!scratch.0.path().join("vestibule-data").exists());
 }
 
 #[test]
 fn a_key_is_generated_once_and_for_its_owner_alone() {
-    let scratch = Scratch::new();
+    let scratch = Home::new();
     let first = scratch.run(&["token", "--sub", "alice"]);
-    let key = fs::read_to_string(scratch.0.join("vestibule-data/signing.key")).unwrap();
+    let key = fs::read_to_string(scratch.0.path().join("vestibule-data/signing.key")).unwrap();
     assert_eq!(URL_SAFE_NO_PAD.decode(key.trim_end()).unwrap().len(), 48);
     assert_eq!(scratch.mode("vestibule-data"), 0o700);
     assert_eq!(scratch.mode("vestibule-data/signing.key"), 0o600);
@@ -147,7 +132,7 @@ fn a_key_is_generated_once_and_for_its_owner_alone() {
 #[test]
 fn processes_that_start_at_once_agree_on_the_generated_key() {
     for _ in 0..5 {
-        let scratch = Scratch::new();
+        let scratch = Home::new();
         let start = |_| {
             let mut command = scratch.command(&["token", "--sub", "alice"]);
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -155,22 +140,22 @@ fn processes_that_start_at_once_agree_on_the_generated_key() {
         let started: Vec<Child> = (0..6).map(start).collect();
         let ended: Vec<Output> =
             started.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
-        let key = fs::read_to_string(scratch.0.join("vestibule-data/signing.key")).unwrap();
+        let key = fs::read_to_string(scratch.0.path().join("vestibule-data/signing.key")).unwrap();
         for output in ended {
             let done = Done::of(output);
             assert_eq!(claims(done.succeeded().trim_end(), key.trim_end())["sub"], "alice");
         }
-        let left = fs::read_dir(scratch.0.join("vestibule-data")).unwrap().count();
+        let left = fs::read_dir(scratch.0.path().join("vestibule-data")).unwrap().count();
         assert_eq!(left, 1, "temporary files are left");
     }
 }
 
 #[test]
 fn a_key_that_others_can_read_is_warned_about() {
-    let scratch = Scratch::new();
+    let scratch = Home::new();
     scratch.write("secret", &format!("{SECRET}\n"));
     let mode = fs::Permissions::from_mode(0o644);
-    fs::set_permissions(scratch.0.join("secret"), mode).unwrap();
+    fs::set_permissions(scratch.0.path().join("secret"), mode).unwrap();
     let variables = [("VESTIBULE_AUTH__SECRET_FILE", "secret")];
     let done = scratch.run_with(&variables, &["token", "--sub", "alice"]);
     assert_eq!(claims(done.succeeded().trim_end(), SECRET)["sub"], "alice");
@@ -182,7 +167,7 @@ fn a_key_that_others_can_read_is_warned_about() {
 
 #[test]
 fn a_secret_file_that_is_missing_or_short_is_a_fault() {
-    let scratch = Scratch::new();
+    let scratch = Home::new();
     scratch.write("short", "short\n");
     for (file, problem) in [("short", "5 bytes"), ("missing", "No such file")] {
         let variables = [("VESTIBULE_AUTH__SECRET_FILE", file)];
@@ -197,7 +182,7 @@ fn a_secret_file_that_is_missing_or_short_is_a_fault() {
 
 #[test]
 fn check_prints_the_effective_configuration_with_the_secret_masked() {
-    let scratch = Scratch::new();
+    let scratch = Home::new();
     scratch.write("v.toml", &format!("drain = '1s'\n[auth]\nsecret = '{SECRET}'"));
     let variables = [("VESTIBULE_DRAIN", "2s"), ("VESTIBULE_LIMITS__CONNECTIONS", "1000")];
     let done = scratch.run_with(&variables, &["check", "--config", "v.toml"]);
@@ -207,12 +192,12 @@ fn check_prints_the_effective_configuration_with_the_secret_masked() {
     assert_eq!(table["drain"].as_str(), Some("2s"));
     assert_eq!(table["auth"]["secret"].as_str(), Some("********"));
     assert!(text.contains("# (1000 connections, 500 of them pending)"), "{text}");
-    assert!(!scratch.0.join("vestibule-data").exists(), "check changes nothing");
+    assert!(!scratch.0.path().join("vestibule-data").exists(), "check changes nothing");
 }
 
 #[test]
 fn flag_wins_over_environment_over_file() {
-    let scratch = Scratch::new();
+    let scratch = Home::new();
     scratch.write("v.toml", "data = 'file'\nbacklog = 7");
     let data = |variables: &[(&str, &str)], arguments: &[&str]| -> String {
         let done = scratch.run_with(variables, arguments);
@@ -229,7 +214,7 @@ fn flag_wins_over_environment_over_file() {
 
 #[test]
 fn every_fault_is_one_line_that_names_its_place() {
-    let scratch = Scratch::new();
+    let scratch = Home::new();
     scratch.write("v.toml", "lissen = 'x'\n[auth]\nsecret = 'short'\n[http]\nheader_timeout = 5");
     let variables = [("VESTIBULE_LOG__LEVLE", "info"), ("VESTIBULE_BACKLOG", "a\nb")];
     let done = scratch.run_with(&variables, &["check", "--config", "v.toml"]);
@@ -250,7 +235,7 @@ fn every_fault_is_one_line_that_names_its_place() {
 
 #[test]
 fn a_faulty_configuration_stops_every_command_with_1() {
-    let scratch = Scratch::new();
+    let scratch = Home::new();
     for arguments in [&["check"][..], &["serve"], &[], &["token", "--sub", "alice"]] {
         let done = scratch.run_with(&[("VESTIBULE_NOPE", "1")], arguments);
         assert_eq!(done.faults().len(), 1);
@@ -261,7 +246,7 @@ fn a_faulty_configuration_stops_every_command_with_1() {
 
 #[test]
 fn wrong_usage_ends_with_2() {
-    let scratch = Scratch::new();
+    let scratch = Home::new();
     let wrong: [&[&str]; 8] = [
         &["nope"],
         &["--nope"],
@@ -283,8 +268,8 @@ fn wrong_usage_ends_with_2() {
 #[test]
 fn serve_tells_its_address_and_drains_on_sigterm_and_sigint() {
     for signal in [Signal::TERM, Signal::INT] {
-        let scratch = Scratch::new();
-        let log = scratch.0.join("log");
+        let scratch = Home::new();
+        let log = scratch.0.path().join("log");
         scratch.write("v.toml", &format!("[log]\nfile = '{}'", log.display()));
         let arguments = ["--config", "v.toml", "--listen", "127.0.0.1:0,[::1]:0"];
         let (mut child, lines) = scratch.serve(&arguments);
@@ -306,7 +291,7 @@ fn serve_tells_its_address_and_drains_on_sigterm_and_sigint() {
 
 #[test]
 fn an_address_in_use_is_a_fault_that_names_it() {
-    let scratch = Scratch::new();
+    let scratch = Home::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let done = scratch.run(&["serve", "--listen", &address]);

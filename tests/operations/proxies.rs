@@ -7,14 +7,16 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 use vestibule::testing::logs;
+
+use crate::support::process::{BINARY, FILE, Process, Scratch};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -25,11 +27,11 @@ const MOMENT: Duration = Duration::from_millis(20);
 
 /// A directory, an address and processes of one test's own; gone at its end.
 struct Scene {
-    folder: PathBuf,
+    scratch: Scratch,
     /// Where the proxy listens.
     front: SocketAddr,
-    server: Option<Child>,
-    proxy: Option<Child>,
+    server: Option<Process>,
+    proxy: Option<Process>,
     /// A second server, asked first, for the proxies that are told of it.
     draining: Option<SocketAddr>,
 }
@@ -40,49 +42,47 @@ impl Scene {
         static COUNT: AtomicU8 = AtomicU8::new(0);
         let number = 10 + COUNT.fetch_add(1, Ordering::Relaxed);
         let process = std::process::id();
-        let folder = std::env::temp_dir().join(format!("vestibule-proxies-{process}-{number}"));
-        fs::create_dir(&folder).unwrap();
         let address = Ipv4Addr::new(127, number, (process >> 8) as u8, process as u8);
         let front = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap();
-        let mut scene = Self { folder, front, server: None, proxy: None, draining: None };
+        let scratch = Scratch::new("proxies");
+        let mut scene = Self { scratch, front, server: None, proxy: None, draining: None };
         let config = format!(
             "drain = '0s'\n[admin]\nlisten = ''\n[auth]\nsecret = '{SECRET}'\n[log]\nlevel = 'debug'\nfile = 'log'\n[http]\n{http}\n"
         );
         logs::known(SECRET);
-        fs::write(scene.folder.join("v.toml"), config).unwrap();
+        scene.scratch.write(FILE, &config);
         let back = scene.serve();
         (scene, back)
     }
 
     fn serve(&mut self) -> SocketAddr {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
-        command.args(["serve", "--config", "v.toml", "--listen", "127.0.0.1:0"]);
-        command.args(["--app", "memory"]);
-        command.current_dir(&self.folder).env_clear().stdout(Stdio::piped());
-        logs::follow("proxies", &mut command);
-        let child = self.server.insert(command.spawn().unwrap());
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let chat = lines.find(|line| line.contains("ws://")).unwrap();
-        let (_, rest) = chat.split_once("ws://").unwrap();
-        rest.split('/').next().unwrap().parse().unwrap()
+        let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--app", "memory"];
+        let mut command = self.scratch.command(BINARY, &arguments);
+        let command = self.scratch.follow(command.stdout(Stdio::piped()));
+        self.server.insert(Process::start(command)).addresses().0
     }
 
     /// Starts a proxy that stays in the foreground, and waits until it takes connections.
     fn front(&mut self, program: &str, arguments: &[&str], config: &str) {
-        fs::write(self.folder.join("proxy.conf"), config).unwrap();
+        self.scratch.write("proxy.conf", config);
         let mut command = Command::new(find(program));
-        command.args(arguments).current_dir(&self.folder);
+        command.args(arguments).current_dir(self.scratch.path());
         // Where Caddy keeps its own.
-        command.env("HOME", &self.folder).env_remove("XDG_DATA_HOME").env_remove("XDG_CONFIG_HOME");
-        command.stdout(Stdio::null()).stderr(fs::File::create(self.folder.join("said")).unwrap());
-        let child = self.proxy.insert(command.spawn().unwrap());
+        command
+            .env("HOME", self.scratch.path())
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_CONFIG_HOME");
+        command
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(self.scratch.path().join("said")).unwrap());
+        let child = self.proxy.insert(Process::start(&mut command));
         let (_keep, never) = mpsc::channel::<()>();
         for _ in 0..PATIENCE.as_millis() / MOMENT.as_millis() {
             if TcpStream::connect(self.front).is_ok() {
                 return;
             }
-            let ended = child.try_wait().unwrap();
-            let said = || fs::read_to_string(self.folder.join("said")).unwrap_or_default();
+            let ended = child.ended();
+            let said = || fs::read_to_string(self.scratch.path().join("said")).unwrap_or_default();
             assert!(ended.is_none(), "{program} ended with {ended:?}:\n{}", said());
             let _ = never.recv_timeout(MOMENT);
         }
@@ -92,22 +92,11 @@ impl Scene {
     /// Ends the server and answers the addresses from which there were upgrades.
     fn upgraded_from(mut self) -> Vec<String> {
         let mut server = self.server.take().unwrap();
-        kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
-        server.wait().unwrap();
-        let log = fs::read_to_string(self.folder.join("log")).unwrap();
+        server.signal(Signal::TERM);
+        server.exit_code();
+        let log = self.scratch.read("log");
         let from = log.lines().filter_map(|line| line.split_once("upgraded from "));
         from.map(|(_, address)| address.to_owned()).collect()
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        for mut child in [self.proxy.take(), self.server.take()].into_iter().flatten() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        logs::keep("proxies", &self.folder);
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -161,7 +150,7 @@ fn shipped(name: &str, changes: &[(&str, &str)]) -> String {
 
 /// With what `deploy/nginx.conf` says, but for these changes.
 fn nginx(scene: &mut Scene, back: SocketAddr, changes: &[(&str, &str)]) {
-    let folder = scene.folder.display().to_string();
+    let folder = scene.scratch.path().display().to_string();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {folder}/{name};\n"))
         .concat();

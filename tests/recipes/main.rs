@@ -16,6 +16,8 @@ mod pasted;
 mod peer;
 mod server;
 mod storm;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::time::Duration;
 use vestibule::testing::logs;

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "no suite needs all of it")]
 
 pub(crate) mod client;
+pub(crate) mod process;
 pub(crate) mod server;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;

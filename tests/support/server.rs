@@ -1,49 +1,24 @@
-//! A server process in a directory of its own.
+//! A server that any suite can use: an open one, with its admin listener.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Command, Output, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
-
 use vestibule::testing::logs;
 
 use super::client::{Client, exchange};
+pub(crate) use super::process::FILE;
+use super::process::{BINARY, Process, Scratch, connect};
 use super::{PATIENCE, now};
 
 /// Whose logs these are.
 const SUITE: &str = "server";
-/// The configuration's file.
-pub(crate) const FILE: &str = "v.toml";
-
-/// A directory for one test, removed at its end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("vestibule-{SUITE}-{}-{unique}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        logs::keep(SUITE, &self.0);
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// `vestibule serve` on a free port, killed with the test if it has not ended before.
 pub(crate) struct Server {
-    child: Child,
+    process: Process,
     pub(crate) address: SocketAddr,
     /// Where its operator calls.
     pub(crate) admin: SocketAddr,
@@ -53,63 +28,50 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it with this configuration file, and waits until it says where it listens.
     pub(crate) fn start(app: &str, config: &str) -> Self {
-        Self::start_in(Scratch::new(), app, config)
+        Self::start_in(Scratch::new(SUITE), app, config)
     }
 
     /// The same with one more file in its directory, and rooms that are open to all.
     pub(crate) fn with_file(config: &str, (name, text): (&str, &str)) -> Self {
-        let scratch = Scratch::new();
-        fs::write(scratch.0.join(name), text).unwrap();
+        let scratch = Scratch::new(SUITE);
+        scratch.write(name, text);
         Self::start_in(scratch, "memory-open", config)
     }
 
     /// The exit code and the last words of a server that does not start.
     pub(crate) fn refused(config: &str) -> (Option<i32>, String) {
-        let scratch = Scratch::new();
-        fs::write(scratch.0.join(FILE), config).unwrap();
+        let scratch = Scratch::new(SUITE);
+        scratch.write(FILE, config);
         let mut command =
             command(&scratch, &["serve", "--config", FILE, "--listen", "127.0.0.1:0"]);
-        let done = command.env_remove("VESTIBULE_ADMIN__LISTEN").output().unwrap();
-        logs::keep_text(SUITE, &done.stderr);
+        let done = scratch.run(command.env_remove("VESTIBULE_ADMIN__LISTEN"));
         (done.status.code(), String::from_utf8(done.stderr).unwrap())
     }
 
     fn start_in(scratch: Scratch, app: &str, config: &str) -> Self {
-        fs::write(scratch.0.join(FILE), config).unwrap();
+        scratch.write(FILE, config);
         let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--app", app];
         let mut command = command(&scratch, &arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
-        logs::follow(SUITE, &mut command);
+        scratch.follow(&mut command);
         // A test of the level itself has it in its file, which the environment would win over.
         if config.contains("\nlevel = 'debug'") {
             command.env_remove("VESTIBULE_LOG__LEVEL");
         }
-        let mut child = command.spawn().unwrap();
-        let welcome = BufReader::new(child.stdout.take().unwrap());
-        let addresses = welcome.lines().filter_map(|line| {
-            let line = line.unwrap();
-            // The page's address is the chat's.
-            if line.contains("Open:") {
-                return None;
-            }
-            let (_, rest) = line.split_once("://")?;
-            Some(rest.split_once('/')?.0.parse().unwrap())
-        });
-        let addresses: Vec<_> = addresses.take(2).collect();
-        Self { child, address: addresses[0], admin: addresses[1], scratch }
+        let mut process = Process::start(&mut command);
+        let (address, admin) = process.addresses();
+        Self { process, address, admin: admin.unwrap(), scratch }
     }
 
     /// The same directory under another process, after this one is killed.
     pub(crate) fn killed_and_started_again(mut self, app: &str) -> Self {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        let scratch = std::mem::replace(&mut self.scratch, Scratch::new());
-        let config = fs::read_to_string(scratch.0.join(FILE)).unwrap();
+        self.process.kill();
+        let scratch = std::mem::replace(&mut self.scratch, Scratch::new(SUITE));
+        let config = scratch.read(FILE);
         Self::start_in(scratch, app, &config)
     }
 
     /// Calls the public listener with this JSON: the status, and the JSON of the answer.
-    #[cfg(feature = "recipes")]
     pub(crate) fn post(&self, path: &str, token: Option<&str>, body: &Value) -> (u16, Value) {
         logs::known_of(body);
         let body = body.to_string();
@@ -137,19 +99,12 @@ impl Server {
 
     /// A token for `user`, as the command line mints it.
     pub(crate) fn token(&self, user: &str) -> String {
-        let arguments = ["token", "--config", FILE, "--sub", user];
-        let done = command(&self.scratch, &arguments).output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
+        self.scratch.token(user, &[])
     }
 
     /// A socket whose reads end.
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream
+        connect(self.address).unwrap()
     }
 
     /// Calls the admin listener with these further header lines: the head and the body.
@@ -178,7 +133,7 @@ impl Server {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        self.process.signal(signal);
     }
 
     /// Writes the file and has it read; what the log says of it.
@@ -199,31 +154,22 @@ impl Server {
 
     /// The exit code, once there is one.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+        self.process.exit_code()
     }
 
     /// How many bytes of memory the process has (`VmRSS`), or had at the most (`VmHWM`).
-    #[cfg(feature = "tls")]
     pub(crate) fn memory(&self, which: &str) -> usize {
-        self.status(which).trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
+        self.process.memory(which)
     }
 
     /// How many descriptors the kernel's table of the process has room for.
     pub(crate) fn descriptor_table(&self) -> usize {
-        self.status("FDSize").parse().unwrap()
-    }
-
-    /// A line of the process's status in `/proc`.
-    fn status(&self, which: &str) -> String {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let mut lines = status.lines().filter_map(|line| line.split_once(':'));
-        let (_, line) = lines.find(|(name, _)| *name == which).unwrap();
-        line.trim().to_owned()
+        self.process.status("FDSize").parse().unwrap()
     }
 
     /// How many descriptors the process has open.
     pub(crate) fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+        self.process.descriptors()
     }
 
     /// Fails if the process does not come back to `count` descriptors.
@@ -238,36 +184,28 @@ impl Server {
 
     /// Writes a file of its directory.
     pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.scratch.0.join(name), text).unwrap();
+        self.scratch.write(name, text);
     }
 
     /// Makes a directory in its directory.
     pub(crate) fn make_directory(&self, name: &str) {
-        fs::create_dir_all(self.scratch.0.join(name)).unwrap();
+        fs::create_dir_all(self.scratch.path().join(name)).unwrap();
     }
 
     pub(crate) fn remove_directory(&self, name: &str) {
-        fs::remove_dir(self.scratch.0.join(name)).unwrap();
+        fs::remove_dir(self.scratch.path().join(name)).unwrap();
     }
 
     /// A file of its directory.
     pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.scratch.0.join(name)).unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.scratch.read(name)
     }
 }
 
 /// `vestibule` in this directory, with nothing of our own environment, and without the limits for
 /// people: these tests are no people.
 fn command(scratch: &Scratch, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
-    command.args(arguments).current_dir(&scratch.0).env_clear();
+    let mut command = scratch.command(BINARY, arguments);
     command.env("VESTIBULE_ADMIN__LISTEN", "127.0.0.1:0");
     for limit in ["MESSAGES_PER_MINUTE", "CONNECTIONS_PER_USER"] {
         command.env(format!("VESTIBULE_LIMITS__{limit}"), "0");

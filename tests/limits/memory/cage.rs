@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit, test_kill_process};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, test_kill_process};
 use serde_json::{Value, json};
 
 use super::peer::call_at;
+use crate::support::process::{BINARY, FILE, Process, Scratch};
 use vestibule::testing::logs;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// A directory with a configuration and a database, and a control group, removed with the test.
 pub(crate) struct House {
-    path: PathBuf,
+    scratch: Scratch,
     group: Option<PathBuf>,
 }
 
@@ -24,9 +24,7 @@ impl House {
     pub(crate) fn new(memory: u64) -> Self {
         let limit = getrlimit(Resource::Nofile);
         setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
-        let name = format!("vestibule-memory-{}", std::process::id());
-        let path = std::env::temp_dir().join(&name);
-        fs::create_dir(&path).unwrap();
+        let scratch = Scratch::new("memory");
         // Two of the limits for people are taken away, as people here are quick, and attackers may
         // be many users. What is left of them is what the memory is bounded by.
         let config = format!(
@@ -34,8 +32,9 @@ impl House {
              [limits]\nmemory = '{memory}'\nmessages_per_minute = 0\nconnections_per_user = 0\n\
              [accounts]\nargon2_iterations = 1\n[log]\nlevel = 'trace'\nfile = 'log'\n"
         );
-        fs::write(path.join("v.toml"), config).unwrap();
-        Self { path, group: group(&name, memory) }
+        scratch.write(FILE, &config);
+        let name = scratch.path().file_name().unwrap().to_string_lossy().into_owned();
+        Self { scratch, group: group(&name, memory) }
     }
 
     /// What holds the process, for people.
@@ -48,31 +47,15 @@ impl House {
     }
 
     pub(crate) fn open(&self) -> Server {
-        let binary = env!("CARGO_BIN_EXE_vestibule");
         let serve = "exec \"$0\" serve --config v.toml --listen 127.0.0.1:0";
         let script = match &self.group {
             Some(group) => format!("echo $$ >{}/cgroup.procs && {serve}", group.display()),
             None => serve.to_owned(),
         };
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", &script, binary])
-            .current_dir(&self.path)
-            .env_clear()
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let welcome = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let addresses: Vec<SocketAddr> = welcome
-            .filter_map(|line| {
-                let (kind, rest) = line.trim().split_once(' ')?;
-                let (_, address) = rest.trim().split_once("://")?;
-                let address = address.split('/').next()?.parse().ok()?;
-                matches!(kind, "Chat:" | "Admin:").then_some(address)
-            })
-            .take(2)
-            .collect();
-        Server { child, address: addresses[0], admin: Admin(addresses[1]) }
+        let mut command = self.scratch.command("/bin/sh", &["-c", &script, BINARY]);
+        let mut process = Process::start(command.stdout(Stdio::piped()));
+        let (address, admin) = process.addresses();
+        Server { process, address, admin: Admin(admin.unwrap()) }
     }
 
     /// A token for `user`.
@@ -84,8 +67,6 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
-        logs::keep("memory", &self.path);
-        let _ = fs::remove_dir_all(&self.path);
         if let Some(group) = &self.group {
             let _ = fs::remove_dir(group);
         }
@@ -115,7 +96,7 @@ fn group(name: &str, bytes: u64) -> Option<PathBuf> {
 
 /// The process, killed with the test.
 pub(crate) struct Server {
-    child: Child,
+    process: Process,
     pub(crate) address: SocketAddr,
     pub(crate) admin: Admin,
 }
@@ -127,15 +108,12 @@ pub(crate) struct Admin(SocketAddr);
 impl Server {
     /// The most that was resident at once.
     pub(crate) fn peak_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+        self.process.memory("VmHWM") as u64
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        test_kill_process(Pid::from_child(&self.child)).is_ok()
-            && fs::read_to_string(format!("/proc/{}/stat", self.child.id()))
-                .is_ok_and(|stat| !stat.contains(") Z "))
+        test_kill_process(self.process.id()).is_ok()
+            && !self.process.status("State").starts_with('Z')
     }
 }
 
@@ -151,13 +129,6 @@ impl Admin {
             Some((limit.to_owned(), count.parse().ok()?))
         });
         hits.collect()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -4,12 +4,13 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use socket2::{Domain, Socket, Type};
-use tungstenite::{Error, Message, WebSocket};
 
 use vestibule::testing::logs::known_of;
 pub(crate) use vestibule::testing::{message, upgrade};
+
+use crate::support::client::Client;
 
 /// Longer than anything here takes, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -82,25 +83,20 @@ pub(crate) fn text(payload: &str) -> Vec<u8> {
 }
 
 /// Somebody in a room, over tungstenite: not ours, so that it can contradict ours.
-pub(crate) struct Member(WebSocket<TcpStream>);
+pub(crate) struct Member(Client);
 
 impl Member {
     pub(crate) fn join(to: SocketAddr, from: Ipv4Addr, room: &str, token: &str) -> Self {
-        let stream = connect(to, from, false).unwrap();
-        let url = format!("ws://127.0.0.1/v1/chat/{room}");
-        let (socket, _) = tungstenite::client(url, stream).unwrap();
-        let mut member = Self(socket);
-        let (id, auth) = message("auth", &json!({ "token": token }));
-        member.0.send(Message::text(auth)).unwrap();
+        let mut client = Client::upgrade(connect(to, from, false).unwrap(), room);
+        let id = client.offer(token);
+        let mut member = Self(client);
         member.answer(&id);
         member
     }
 
     /// Says something; its id.
     pub(crate) fn say(&mut self, content: &str) -> String {
-        let (id, text) = message("chat_message", &json!({ "content": content }));
-        self.0.send(Message::text(text)).unwrap();
-        id
+        self.0.say(content)
     }
 
     /// The answer to the message of this id.
@@ -118,16 +114,9 @@ impl Member {
     #[track_caller]
     fn find(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
         loop {
-            match self.0.read() {
-                Ok(Message::Text(text)) => {
-                    let message: Value = serde_json::from_str(&text).unwrap();
-                    if is_it(&message) {
-                        return message;
-                    }
-                }
-                Ok(Message::Ping(_) | Message::Pong(_)) => {}
-                Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
-                other => panic!("{other:?}"),
+            let message = self.0.hear();
+            if is_it(&message) {
+                return message;
             }
         }
     }

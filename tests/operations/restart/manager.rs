@@ -1,18 +1,14 @@
 //! A service manager in a page: it holds the listening sockets, starts the server on them, and
 //! listens to what the server tells.
 
-use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -20,6 +16,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use vestibule::testing::logs;
 
 use crate::support::PATIENCE;
+use crate::support::process::{BINARY, FILE, Process, Scratch, connect};
 
 const CONFIG: &str = "
 [auth]
@@ -44,7 +41,7 @@ impl<T: Read + Write + Send> Wire for T {}
 
 /// Sockets, a directory, and an ear. The directory is removed at the end of the test.
 pub(crate) struct Manager {
-    directory: PathBuf,
+    scratch: Scratch,
     public: OwnedFd,
     admin: TcpListener,
     ear: UnixDatagram,
@@ -80,37 +77,28 @@ impl Manager {
 
     /// The same with whatever this socket is.
     pub(crate) fn with_socket(config: &str, public: OwnedFd) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("vestibule-restart-{}-{unique}", std::process::id());
-        let directory = std::env::temp_dir().join(&name);
-        fs::create_dir(&directory).unwrap();
-        fs::write(directory.join("v.toml"), format!("{config}{CONFIG}")).unwrap();
+        let scratch = Scratch::new("restart");
+        scratch.write(FILE, &format!("{config}{CONFIG}"));
+        let name = scratch.path().file_name().unwrap().to_str().unwrap().to_owned();
         let ear = UnixDatagram::bind_addr(&UnixAddr::from_abstract_name(&name).unwrap()).unwrap();
         ear.set_read_timeout(Some(PATIENCE)).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let admin = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self { directory, public, admin, ear, name, tls: None, address }
-    }
-
-    fn command(&self, program: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(&self.directory).env_clear();
-        command
+        Self { scratch, public, admin, ear, name, tls: None, address }
     }
 
     /// Starts the server with the sockets as its descriptors 3 and 4, which only a shell can place
     /// there without unsafe code. It keeps the shell's process id.
-    pub(crate) fn start(&self) -> Server {
+    pub(crate) fn start(&self) -> Process {
         let exec = r#"LISTEN_PID=$$ exec "$0" "$@" 3<&0 4<&1 </dev/null >/dev/null 2>stderr"#;
-        let arguments = ["-c", exec, env!("CARGO_BIN_EXE_vestibule"), "--config", "v.toml"];
-        let mut command = self.command("/bin/sh", &arguments);
+        let arguments = ["-c", exec, BINARY, "--config", FILE];
+        let mut command = self.scratch.command("/bin/sh", &arguments);
         command.env("LISTEN_FDS", "2").env("LISTEN_FDNAMES", "http:admin");
         command.env("NOTIFY_SOCKET", format!("@{}", self.name)).env("WATCHDOG_USEC", "200000");
         logs::finest(&mut command);
         command.stdin(Stdio::from(self.public.try_clone().unwrap()));
         command.stdout(Stdio::from(OwnedFd::from(self.admin.try_clone().unwrap())));
-        Server(command.spawn().unwrap())
+        Process::start(&mut command)
     }
 
     /// What the server tells next, but for that it is alive.
@@ -131,7 +119,7 @@ impl Manager {
 
     /// A connection whose reads end. TLS begins with the first byte that is written.
     pub(crate) fn connect(&self) -> Box<dyn Wire> {
-        let stream = connect(self.address);
+        let stream = connect(self.address).unwrap();
         let Some(tls) = &self.tls else { return Box::new(stream) };
         let name = ServerName::try_from("localhost").unwrap();
         let session = ClientConnection::new(Arc::clone(tls), name).unwrap();
@@ -142,45 +130,27 @@ impl Manager {
     pub(crate) fn call(&self, request: &str, body: &str) -> (u16, String) {
         let address = self.admin.local_addr().unwrap();
         let head = format!("{request} HTTP/1.1\r\nHost: {address}\r\n");
-        exchange(connect(address), &head, body)
+        exchange(connect(address).unwrap(), &head, body)
     }
 
     pub(crate) fn token(&self, user: &str) -> String {
-        let arguments = ["token", "--config", "v.toml", "--sub", user, "--ttl", "1h"];
-        let done = self.command(env!("CARGO_BIN_EXE_vestibule"), &arguments).output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        logs::known(String::from_utf8(done.stdout).unwrap().trim_end()).to_owned()
+        self.scratch.token(user, &["--ttl", "1h"])
     }
 
     /// A file of its directory.
     pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.directory.join(name)).unwrap()
+        self.scratch.read(name)
     }
 
     /// Another configuration, for a reload.
     pub(crate) fn configure(&self, text: &str) {
-        fs::write(self.directory.join("v.toml"), text).unwrap();
+        self.scratch.write(FILE, text);
     }
 
     /// The database, as another process sees it.
     pub(crate) fn database(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.directory.join("vestibule-data/recipes.db")).unwrap()
+        rusqlite::Connection::open(self.scratch.path().join("vestibule-data/recipes.db")).unwrap()
     }
-}
-
-impl Drop for Manager {
-    fn drop(&mut self) {
-        logs::keep("restart", &self.directory);
-        let _ = fs::remove_dir_all(&self.directory);
-    }
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream
 }
 
 /// One HTTP request, of which the head's first lines are given.
@@ -194,25 +164,4 @@ pub(crate) fn exchange(mut stream: impl Wire, head: &str, body: &str) -> (u16, S
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-}
-
-/// The process, killed with the test if it has not ended before.
-pub(crate) struct Server(Child);
-
-impl Server {
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).unwrap();
-    }
-
-    /// The exit code, once there is one.
-    pub(crate) fn exit_code(&mut self) -> Option<i32> {
-        self.0.wait().unwrap().code()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

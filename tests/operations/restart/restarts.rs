@@ -9,9 +9,10 @@ use std::thread;
 use rustix::process::Signal;
 use vestibule::id::Rng;
 
-use super::manager::{Manager, Server};
+use super::manager::Manager;
 use super::writer::{Writer, pause};
 use crate::support::PATIENCE;
+use crate::support::process::Process;
 
 const RESTARTS: usize = 10;
 const WRITERS: u64 = 5;
@@ -86,7 +87,7 @@ fn come_and_go(manager: &Manager, number: u64, is_over: &AtomicBool) -> u32 {
 }
 
 /// Ends it as an operator would: half of the times with a drain before.
-fn stop(manager: &Manager, server: &mut Server, round: usize) {
+fn stop(manager: &Manager, server: &mut Process, round: usize) {
     if round % 2 == 1 {
         let (status, body) = manager.call("POST /v1/drain", "{\"seconds\":0.3}");
         assert_eq!(status, 202, "{body}");
