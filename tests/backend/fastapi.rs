@@ -142,7 +142,7 @@ fn a_conversation_with_the_example_in_fastapi() {
 }
 
 #[test]
-fn the_example_in_fastapi_believes_nobody_without_a_fresh_signature() {
+fn fastapi_example_demands_a_fresh_signature() {
     let scratch = scratch();
     scratch.write("secret", SECRET);
     let example = Example::start(scratch.path());

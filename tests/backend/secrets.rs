@@ -18,7 +18,7 @@ fn run(scratch: &Scratch, command: &str, backend: &str) -> (Option<i32>, String)
 }
 
 #[test]
-fn a_backend_off_this_host_needs_a_secret_that_can_be_read() {
+fn remote_backend_needs_a_readable_secret() {
     let scratch = scratch();
     let url = "url = 'https://example.com'";
     scratch.write("good", &format!("whsec_{KEY}\n"));

@@ -69,7 +69,7 @@ fn a_ping_is_answered_with_its_payload() {
 }
 
 #[test]
-fn a_close_frame_is_answered_with_its_code_and_the_connection_ends() {
+fn close_frame_is_echoed_and_ends_the_connection() {
     let mut client = echo();
     let reason = CloseFrame { code: CloseCode::Library(4_321), reason: "enough".into() };
     client.close(Some(reason)).unwrap();
@@ -104,7 +104,7 @@ fn a_loop_of_your_own_serves_a_whole_conversation() {
 }
 
 #[test]
-fn a_loop_of_your_own_refuses_a_wrong_token_with_its_reason() {
+fn own_loop_refuses_a_wrong_token_with_its_reason() {
     let mut client = client(own_loop(), "/v1/chat/soup");
     say(&mut client, "a1", "auth", &json!({ "token": "wrong" }));
     assert_eq!(closed(&mut client).unwrap().reason, "Invalid token");

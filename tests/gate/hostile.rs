@@ -20,7 +20,7 @@ fn chat(content: &str) -> Vec<u8> {
 }
 
 #[test]
-fn frames_that_break_the_rules_end_their_connection_alone() {
+fn bad_frames_end_their_connection_alone() {
     let server = Server::open("");
     let token = server.token("mallory");
     let mut witness = Witness::new(&server);
@@ -67,7 +67,7 @@ fn frames_that_break_the_rules_end_their_connection_alone() {
 }
 
 #[test]
-fn json_that_nests_deeply_is_an_error_and_the_connection_goes_on() {
+fn deeply_nested_json_is_an_error_on_a_live_link() {
     let server = Server::open("[limits]\nmessage_bytes = '256KiB'");
     let mut witness = Witness::new(&server);
     let mut mallory = server.join("soup", "mallory");
@@ -96,7 +96,7 @@ fn life(token: &str) -> Vec<u8> {
 }
 
 #[test]
-fn bytes_that_come_one_by_one_are_a_life_like_any_other() {
+fn a_life_in_single_bytes_is_like_any_other() {
     let server = Server::open("");
     let mut stream = server.connect();
     let life = [life(&server.token("mallory")), frame(CLOSE, &1000_u16.to_be_bytes())].concat();
@@ -138,7 +138,7 @@ fn resets_at_any_byte_are_noticed_by_nobody() {
 }
 
 #[test]
-fn who_never_ends_a_head_is_dropped_and_leaves_nothing_behind() {
+fn endless_head_is_dropped_without_a_trace() {
     let server = Server::open("[http]\nheader_timeout = '300ms'");
     let mut witness = Witness::new(&server);
     let before = server.descriptors();

@@ -48,7 +48,7 @@ fn people_chat_over_tls_and_are_told_of_its_end() {
 }
 
 #[test]
-fn openssl_speaks_both_versions_and_resumes_its_session() {
+fn openssl_speaks_both_versions_and_resumes() {
     let server = Server::open(&with_lines(""));
     for version in ["1.2", "1.3"] {
         let flag = format!("-tls{}", version.replace('.', "_"));
@@ -91,7 +91,7 @@ fn who_speaks_plain_http_is_told_that_this_is_tls() {
 }
 
 #[test]
-fn who_does_not_finish_the_handshake_is_dropped_in_time() {
+fn unfinished_handshake_is_dropped_in_time() {
     let server = Server::open(&with_lines("http.header_timeout = '300ms'"));
     // The beginning of a record that says it is 512 bytes long.
     for beginning in [&b""[..], b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"] {
@@ -113,7 +113,7 @@ fn who_does_not_finish_the_handshake_is_dropped_in_time() {
 }
 
 #[test]
-fn a_new_certificate_is_shown_to_new_connections_and_drops_nobody() {
+fn new_certificate_is_for_new_connections_alone() {
     let server = Server::open(&with_lines(""));
     let (mut alice, mut bob) =
         (server.join_over_tls("soup", "alice"), server.join_over_tls("soup", "bob"));
@@ -140,7 +140,7 @@ fn a_new_certificate_is_shown_to_new_connections_and_drops_nobody() {
 }
 
 #[test]
-fn a_proxy_says_whom_it_was_called_by_before_tls_begins() {
+fn proxy_names_its_client_before_tls_begins() {
     let lines = "http.trusted_proxies = ['127.0.0.1']\nhttp.proxy_protocol = true";
     let mut server = Server::open(&with_lines(lines));
     let client = |pieces: &[&str]| {

@@ -24,7 +24,7 @@ fn an_idle_connection_over_tls_takes_at_most_8_kib() {
 }
 
 #[test]
-fn unfinished_records_are_within_the_budget_of_strangers() {
+fn unfinished_records_are_within_the_pending_budget() {
     let lines = "limits.pending_input_total = '1MiB'\nlimits.pending_per_ip = 0";
     let server = Server::open(&with_lines(lines));
     let (mut alice, mut bob) =

@@ -50,7 +50,7 @@ fn a_user_is_asked_and_then_shut_out() {
 }
 
 #[test]
-fn a_drain_by_an_operator_leaves_the_process_to_its_signal() {
+fn ordered_drain_leaves_the_process_to_its_signal() {
     let mut server = Server::open("");
     let mut clients: Vec<_> = (0..10).map(|n| server.join("hall", &format!("u{n}"))).collect();
     let (status, answer) = server.ask("POST /v1/drain", r#"{"seconds":1}"#);
@@ -68,7 +68,7 @@ fn a_drain_by_an_operator_leaves_the_process_to_its_signal() {
 }
 
 #[test]
-fn a_full_server_is_not_ready_and_still_answers_its_operator() {
+fn full_server_is_not_ready_but_answers_its_operator() {
     let server = Server::open("[limits]\nconnections = 3\npending = 3");
     let mut witness = Witness::new(&server);
     assert_eq!(server.ask("GET /readyz", "").0, 200);
@@ -123,7 +123,7 @@ fn off_loopback_nothing_starts_without_a_key() {
 }
 
 #[test]
-fn an_admin_port_that_is_taken_stops_the_start_and_says_what_to_do() {
+fn taken_admin_port_stops_the_start_with_advice() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let (code, said) = Server::refused(&format!("[admin]\nlisten = '{address}'"));

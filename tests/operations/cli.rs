@@ -99,7 +99,7 @@ fn claims(token: &str, secret: &str) -> Value {
 }
 
 #[test]
-fn token_prints_one_line_that_the_configured_secret_verifies() {
+fn token_prints_one_line_that_the_secret_verifies() {
     let scratch = Home::new();
     scratch
         .write("v.toml", &format!("[auth]\nsecret = '{SECRET}'\nissuer = 'us'\naudience = 'chat'"));
@@ -130,7 +130,7 @@ fn a_key_is_generated_once_and_for_its_owner_alone() {
 }
 
 #[test]
-fn processes_that_start_at_once_agree_on_the_generated_key() {
+fn simultaneous_starts_agree_on_the_generated_key() {
     for _ in 0..5 {
         let scratch = Home::new();
         let start = |_| {
@@ -181,7 +181,7 @@ fn a_secret_file_that_is_missing_or_short_is_a_fault() {
 }
 
 #[test]
-fn check_prints_the_effective_configuration_with_the_secret_masked() {
+fn check_prints_the_configuration_without_secrets() {
     let scratch = Home::new();
     scratch.write("v.toml", &format!("drain = '1s'\n[auth]\nsecret = '{SECRET}'"));
     let variables = [("VESTIBULE_DRAIN", "2s"), ("VESTIBULE_LIMITS__CONNECTIONS", "1000")];
@@ -266,7 +266,7 @@ fn wrong_usage_ends_with_2() {
 }
 
 #[test]
-fn serve_tells_its_address_and_drains_on_sigterm_and_sigint() {
+fn serve_tells_its_address_and_drains_on_signals() {
     for signal in [Signal::TERM, Signal::INT] {
         let scratch = Home::new();
         let log = scratch.0.path().join("log");

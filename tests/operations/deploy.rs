@@ -23,7 +23,7 @@ fn check(text: &str) -> (bool, String) {
 }
 
 #[test]
-fn the_packaged_configuration_is_valid_with_what_it_proposes_too() {
+fn packaged_configuration_and_proposals_are_valid() {
     assert_eq!(check(CONFIG), (true, String::new()));
     // Files that are proposed are not there, and of two ways to check tokens one is enough.
     let left_alone = ["_file = ", "#algorithms", "#jwks_url", "#issuer", "#audience"];
@@ -46,7 +46,7 @@ fn the_units_agree_with_the_configuration() {
 }
 
 #[test]
-fn the_image_is_built_with_the_compiler_that_the_package_asks_for() {
+fn image_and_package_name_the_same_compiler() {
     let version = CARGO.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap();
     assert!(DOCKERFILE.contains(&format!("FROM rust:{}-", version.trim_matches('"'))));
 }

@@ -32,7 +32,7 @@ fn said(done: Output) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_connection_is_explained_while_it_lives_and_when_it_is_gone() {
+fn explain_knows_a_connection_alive_and_gone() {
     let server = Server::open("");
     let mut alice = server.join("soup", "alice");
     alice.say("hello");
@@ -95,7 +95,7 @@ fn what_cannot_be_explained_is_said_in_one_line() {
 }
 
 #[test]
-fn a_peer_that_never_answers_is_not_waited_for_forever() {
+fn explain_gives_up_on_a_peer_that_never_answers() {
     let server = Server::open("");
     let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
     let began = now();

@@ -200,7 +200,7 @@ fn haproxy(scene: &mut Scene, back: SocketAddr, how: &str) {
 }
 
 #[test]
-fn behind_nginx_the_client_is_seen_and_its_own_headers_are_not_believed() {
+fn nginx_client_is_seen_and_its_headers_are_not() {
     let (mut scene, back) = Scene::new("trusted_proxies = ['127.0.0.1']");
     nginx(&mut scene, back, &[("proxy_set_header Forwarded \"\";", "")]);
     let front = scene.front;
@@ -216,7 +216,7 @@ fn behind_nginx_the_client_is_seen_and_its_own_headers_are_not_believed() {
 }
 
 #[test]
-fn behind_each_proxy_as_it_is_shipped_the_client_is_seen_and_not_believed() {
+fn each_shipped_proxy_shows_the_client_as_it_is() {
     type Start = fn(&mut Scene, SocketAddr);
     let proxies: [(&str, Start); 3] = [
         ("nginx", |scene, back| nginx(scene, back, &[])),
@@ -259,7 +259,7 @@ fn draining_server() -> (SocketAddr, mpsc::Receiver<()>) {
 }
 
 #[test]
-fn a_proxy_takes_who_meets_a_draining_server_to_the_next_one() {
+fn proxy_takes_newcomers_from_a_draining_server() {
     type Start = fn(&mut Scene, SocketAddr);
     let proxies: [Start; 2] = [|scene, back| nginx(scene, back, &[]), haproxy_as_shipped];
     for start in proxies {
@@ -276,7 +276,7 @@ fn a_proxy_takes_who_meets_a_draining_server_to_the_next_one() {
 }
 
 #[test]
-fn behind_haproxy_the_client_is_seen_by_either_version_of_the_proxy_protocol() {
+fn both_versions_of_proxy_protocol_show_the_client() {
     for how in ["send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c,unique-id"] {
         let http = "trusted_proxies = ['127.0.0.1']\nproxy_protocol = true";
         let (mut scene, back) = Scene::new(http);
@@ -293,7 +293,7 @@ fn behind_haproxy_the_client_is_seen_by_either_version_of_the_proxy_protocol() {
 }
 
 #[test]
-fn a_haproxy_that_does_not_say_what_it_must_is_dropped() {
+fn haproxy_without_its_header_is_dropped() {
     let http = "trusted_proxies = ['127.0.0.1']\nproxy_protocol = true";
     let (mut scene, back) = Scene::new(http);
     haproxy(&mut scene, back, "");
@@ -302,7 +302,7 @@ fn a_haproxy_that_does_not_say_what_it_must_is_dropped() {
 }
 
 #[test]
-fn who_is_no_proxy_is_seen_as_itself_whatever_it_claims() {
+fn untrusted_peer_is_seen_as_itself() {
     for http in ["trusted_proxies = ['127.0.0.1']", ""] {
         let (scene, back) = Scene::new(http);
         let (status, port) = upgrade(back, &format!("X-Forwarded-For: {SPOOFED}\r\n"));

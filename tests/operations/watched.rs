@@ -88,7 +88,7 @@ fn labels_named(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_dashboard_and_the_alerts_ask_for_series_that_are_there() {
+fn dashboard_and_alerts_ask_for_series_that_exist() {
     let server = Server::open("");
     let (_, metrics) = server.call("GET /metrics", "", "");
     let samples = samples(&metrics);
@@ -145,7 +145,7 @@ fn legends() -> Vec<String> {
 }
 
 #[test]
-fn every_panel_says_what_it_shows_and_lies_beside_the_others() {
+fn panels_are_described_and_do_not_overlap() {
     let (mut ids, mut taken) = (BTreeSet::new(), BTreeSet::new());
     for panel in panels() {
         let title = panel["title"].as_str().unwrap();

@@ -87,12 +87,12 @@ fn replay(name: &str) {
 }
 
 #[test]
-fn frames_of_the_corpus_are_read_as_tungstenite_reads_them() {
+fn corpus_frames_are_read_as_by_tungstenite() {
     replay("frames");
 }
 
 #[test]
-fn messages_of_the_corpus_are_judged_as_their_trees_are() {
+fn corpus_messages_are_judged_as_their_trees() {
     replay("messages");
 }
 
@@ -102,7 +102,7 @@ fn sessions_of_the_corpus_leave_nothing_behind() {
 }
 
 #[test]
-fn heads_of_the_corpus_are_answered_alike_however_they_are_cut() {
+fn corpus_heads_are_answered_alike_however_cut() {
     replay("upgrade_head");
 }
 

@@ -173,7 +173,7 @@ fn differs(bytes: &[u8], known: Known) {
 }
 
 #[test]
-fn we_refuse_by_the_header_before_the_payload_is_there() {
+fn we_refuse_by_the_header_before_the_payload() {
     for first in [0xc1, 0x09, 0x80] {
         differs(&frame(first, b"not here yet")[..8], Known::ByTheHeaderAlone);
     }
@@ -242,7 +242,7 @@ fn tungstenites_client_reads_what_our_encoder_writes() {
 }
 
 #[test]
-fn tungstenites_client_reads_every_close_frame_of_ours() {
+fn tungstenite_reads_every_close_frame_of_ours() {
     let mut encoder = Encoder::default();
     for &reason in CloseReason::ALL {
         match &client_reads(encoder.close(reason).to_vec(), 1)[..] {

@@ -286,7 +286,7 @@ fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_documentation_shows_every_fixture_and_nothing_else() {
+fn documentation_shows_every_fixture_and_no_other() {
     let shown = blocks(PROTOCOL, "json");
     let goldens = goldens();
     for (name, text) in &goldens {
@@ -349,7 +349,7 @@ fn rows<'a>(document: &'a str, first: &str) -> Vec<Vec<&'a str>> {
 }
 
 #[test]
-fn the_clocks_of_reauthentication_are_as_the_documentation_counts_them() {
+fn reauthentication_is_timed_as_documented() {
     let rows = rows(PROTOCOL, "token's life");
     assert!(rows.len() > 3);
     for row in rows {

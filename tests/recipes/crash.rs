@@ -184,7 +184,7 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
 }
 
 #[test]
-fn a_server_that_is_killed_while_it_makes_its_database_starts_again() {
+fn server_killed_while_making_its_database_restarts() {
     let mut rng = Rng::new(SEED);
     for _ in 0..10 {
         let house = House::new("");

@@ -34,7 +34,7 @@ fn pancakes() -> Value {
 }
 
 #[test]
-fn a_newcomer_signs_up_makes_a_recipe_scales_it_and_finds_it_after_a_restart() {
+fn newcomer_finds_the_recipe_after_a_restart() {
     let house = House::new("");
     let server = house.open();
     let (status, account) = server.post("/v1/auth/signup", None, &credentials());
@@ -120,7 +120,7 @@ fn two_tabs_refresh_at_once_and_stay_signed_in() {
 }
 
 #[test]
-fn a_sign_out_and_a_wrong_password_are_answered_as_documented() {
+fn sign_out_and_wrong_password_are_as_documented() {
     let house = House::new("");
     let server = house.open();
     let (_, account) = server.post("/v1/auth/signup", None, &credentials());
@@ -135,7 +135,7 @@ fn a_sign_out_and_a_wrong_password_are_answered_as_documented() {
 }
 
 #[test]
-fn a_new_signing_secret_is_taken_up_on_sighup_and_who_is_signed_in_stays_so() {
+fn new_signing_secret_signs_nobody_out() {
     let house = House::new("");
     let server = house.open();
     let (_, account) = server.post("/v1/auth/signup", None, &credentials());
@@ -151,7 +151,7 @@ fn a_new_signing_secret_is_taken_up_on_sighup_and_who_is_signed_in_stays_so() {
 }
 
 #[test]
-fn a_backup_of_a_running_server_holds_what_was_acknowledged() {
+fn backup_of_a_running_server_is_complete() {
     let house = House::new("");
     let server = house.open();
     let token = house.token("alice");

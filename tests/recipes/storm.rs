@@ -6,7 +6,7 @@ use crate::peer::{Client, call};
 use crate::server::House;
 
 #[test]
-fn a_storm_of_sign_ins_is_answered_or_refused_and_the_chat_goes_on() {
+fn storm_of_sign_ins_does_not_stop_the_chat() {
     const STORM: usize = 60;
     let house = House::new("[http]\nrequests = 1000\n");
     let server = house.open();
@@ -39,7 +39,7 @@ fn a_storm_of_sign_ins_is_answered_or_refused_and_the_chat_goes_on() {
 }
 
 #[test]
-fn a_forger_of_passwords_is_stopped_by_the_allowance_of_its_address() {
+fn password_forger_is_stopped_by_its_allowance() {
     let house = House::new("");
     let server = {
         // The usual allowance of an address.

@@ -17,7 +17,7 @@ fn a_long_message_comes_and_goes_in_many_records() {
 }
 
 #[test]
-fn a_slow_reader_is_closed_and_the_others_are_not_held_up() {
+fn slow_reader_is_closed_and_holds_up_nobody() {
     let server = Server::open(&with_lines("limits.outbound_bytes = '128KiB'"));
     let (mut alice, mut bob) =
         (server.join_over_tls("soup", "alice"), server.join_over_tls("soup", "bob"));
@@ -37,7 +37,7 @@ fn a_slow_reader_is_closed_and_the_others_are_not_held_up() {
 }
 
 #[test]
-fn who_pauses_hears_everything_in_the_end_without_saying_a_word() {
+fn pausing_reader_hears_everything_in_the_end() {
     let server = Server::open(&with_lines("limits.outbound_bytes = '32MiB'"));
     let (mut alice, mut carol) =
         (server.join_over_tls("soup", "alice"), server.join_over_tls("soup", "carol"));
@@ -51,7 +51,7 @@ fn who_pauses_hears_everything_in_the_end_without_saying_a_word() {
 }
 
 #[test]
-fn a_slow_reader_gets_whole_messages_and_is_told_why_it_is_closed() {
+fn slow_reader_gets_whole_messages_and_a_reason() {
     let server = Server::open(&with_lines("limits.outbound_bytes = '128KiB'"));
     let (mut alice, mut carol) =
         (server.join_over_tls("soup", "alice"), server.join_over_tls("soup", "carol"));

@@ -109,7 +109,7 @@ fn target(path: &str, depth: usize) -> Option<&str> {
     segments.next().filter(|name| !name.is_empty())
 }
 
-fn is_test(path: &str) -> bool {
+pub(crate) fn is_test(path: &str) -> bool {
     path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
@@ -122,7 +122,7 @@ fn no_layer_imports_what_is_above_it() {
 }
 
 #[test]
-fn an_import_from_above_is_found_however_it_is_written() {
+fn import_from_above_is_found_however_written() {
     let finds = |path: &str, text: &str| !complaints(path, text).is_empty();
     assert!(finds("src/protocol/close.rs", "use crate::node::Node;"));
     assert!(finds("src/protocol/close.rs", "use crate::{time::Now, auth::{Verifier}};"));

@@ -110,7 +110,7 @@ impl Drop for Over<'_> {
 const CONFIG: &str = "drain = '300ms'\n[recipes]\nmessages = 0\n";
 
 #[test]
-fn ten_restarts_refuse_nobody_and_lose_nothing_that_was_acknowledged() {
+fn ten_restarts_refuse_nobody_and_lose_nothing() {
     restart_under_load(&Manager::new(CONFIG));
 }
 

@@ -34,7 +34,7 @@ fn a_server_serves_on_the_sockets_that_it_is_given() {
 }
 
 #[test]
-fn a_socket_that_cannot_be_served_on_is_told_with_what_to_do() {
+fn unusable_socket_is_named_with_advice() {
     let path = std::env::temp_dir().join(format!("vestibule-told-{}", std::process::id()));
     let socket = UnixListener::bind(&path).unwrap();
     std::fs::remove_file(path).unwrap();

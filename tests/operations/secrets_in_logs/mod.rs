@@ -103,7 +103,7 @@ fn a_whole_run_has_logged_no_secret() {
 }
 
 #[test]
-fn a_secret_in_any_log_is_found_and_logs_that_are_missing_are_missed() {
+fn secrets_and_missing_logs_are_found() {
     let secret = "correct horse battery staple";
     let directory = std::env::temp_dir().join(format!("vestibule-leaks-{}", std::process::id()));
     fs::create_dir(&directory).unwrap();

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_nobody_has_told_of_is_found_by_its_looks() {
+    fn unknown_token_is_found_by_its_looks() {
         let search = Search::new([].into_iter());
         let signature = TOKEN.rsplit('.').next().unwrap();
         let claims = TOKEN.split('.').nth(1).unwrap();
