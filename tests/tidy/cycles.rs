@@ -1,7 +1,7 @@
 //! No file of `src` imports another that needs it in turn.
 //!
 //! Below the layers this is what keeps a file readable by itself. The imports that close a cycle
-//! today are in `known/cycles.txt`: without them there is none.
+//! today are in `known/cycles.list`: without them there is none.
 
 use std::collections::{BTreeMap, BTreeSet};
 

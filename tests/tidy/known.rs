@@ -1,4 +1,4 @@
-//! What breaks a rule today, and may only become less: a line each in `tests/tidy/known/NAME.txt`.
+//! What breaks a rule today, and may only become less: a line each in `tests/tidy/known/NAME.list`.
 //!
 //! Where files have moved, `VESTIBULE_WRITE_KNOWN=1 cargo test --test tidy` writes the lists anew.
 
@@ -10,7 +10,7 @@ pub(crate) fn entries(name: &str) -> Vec<String> {
 }
 
 fn path(name: &str) -> String {
-    format!("tests/tidy/known/{name}.txt")
+    format!("tests/tidy/known/{name}.list")
 }
 
 /// Holds what is `found` to what is known.
