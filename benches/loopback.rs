@@ -21,13 +21,12 @@ use std::thread;
 use std::time::Duration;
 
 use criterion::Criterion;
-use jsonwebtoken::{EncodingKey, Header};
 use serde_json::json;
 use support::{frame, message, upgrade};
 use vestibule::config::Config;
 use vestibule::id::Seed;
 use vestibule::net::Server;
-use vestibule::{Access, MemoryApp};
+use vestibule::{Access, MemoryApp, testing};
 
 const SECRET: &str = "thirty-two bytes or more of secret";
 /// A whole run of each stays below a minute.
@@ -116,8 +115,7 @@ fn main() {
 /// are those of every later one, as all names have one length.
 fn learn(address: SocketAddr) -> [Exchange; 4] {
     let claims = json!({ "sub": "alice", "exp": 4_000_000_000_u64 });
-    let key = EncodingKey::from_secret(SECRET.as_bytes());
-    let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
+    let token = testing::token(SECRET, &claims);
     let requests = |name: &str| {
         [
             upgrade(name),

@@ -19,7 +19,6 @@ use std::thread;
 use std::time::Duration;
 
 use criterion::Criterion;
-use jsonwebtoken::{EncodingKey, Header};
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -31,7 +30,7 @@ use support::{message, upgrade};
 use vestibule::config::Config;
 use vestibule::id::Seed;
 use vestibule::net::{Handle, Server};
-use vestibule::{Access, MemoryApp};
+use vestibule::{Access, MemoryApp, testing};
 
 const SECRET: &str = "thirty-two bytes or more of secret";
 const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -193,8 +192,7 @@ fn ask(address: SocketAddr, offers: &Arc<ClientConfig>) -> usize {
 /// A member of a room of its own.
 fn join<S: Read + Write>(mut stream: S) -> S {
     let claims = json!({ "sub": "alice", "exp": 4_000_000_000_u64 });
-    let key = EncodingKey::from_secret(SECRET.as_bytes());
-    let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
+    let token = testing::token(SECRET, &claims);
     for request in [upgrade("soup"), message("auth", &id(), &json!({ "token": token }))] {
         say(&mut stream, &request, None);
     }

@@ -15,6 +15,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
 use vestibule::auth::{Algorithms, KeySet, Verifier};
 use vestibule::config::Auth;
+use vestibule::testing;
 use vestibule::time::UnixTime;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -33,10 +34,7 @@ fn main() {
     // Far ahead, so that the system's clock is before it too.
     let claims = json!({ "sub": "6f1c9a50-user", "exp": 4_000_000_000_u64, "iat": 1_700_000_000,
                          "iss": "https://issuer.example", "role": "member" });
-    let sign = |secret: &str| {
-        let key = EncodingKey::from_secret(secret.as_bytes());
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap()
-    };
+    let sign = |secret: &str| testing::token(secret, &claims);
     let (good, forged) = (sign(SECRET), sign("another secret of 32 bytes, or so"));
     let config = Auth { secret: SECRET.to_owned(), ..Auth::default() };
     let verifier = Verifier::new(&config).unwrap();

@@ -8,9 +8,6 @@ pub mod auth;
 pub mod backend;
 pub mod config;
 pub mod id;
-#[cfg(test)]
-#[path = "../tests/support/logs.rs"]
-mod logs;
 mod memory;
 #[cfg(feature = "net")]
 pub mod net;
@@ -20,6 +17,9 @@ pub mod protocol;
 pub mod recipes;
 #[cfg(feature = "sim")]
 pub mod sim;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod testing;
 pub mod time;
 
 pub use config::Config;
@@ -28,9 +28,11 @@ pub use node::Node;
 pub use node::app::{Admission, Answer, App, Incoming, Join, Json, Left, Publish, Reply, Update};
 pub use node::app::{OrderFault, OrderKind, OrderResult, UserOrder};
 pub use node::{Method, Request, Response};
+#[cfg(test)]
+use testing::logs;
 
 /// The programs in the documents, compiled as documentation tests. A document that has one in Rust is
-/// named here, which `tests/docs.rs` checks.
+/// named here, which `tests/documents` checks.
 #[cfg(all(doctest, feature = "net"))]
 mod documents {
     #[doc = include_str!("../README.md")]

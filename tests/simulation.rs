@@ -5,14 +5,12 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
-#[path = "support/logs.rs"]
-mod logs;
-
 use std::ops::Range;
 
 use vestibule::node::{Legacy, Metrics};
 use vestibule::protocol::{CloseReason, ErrorCode};
 use vestibule::sim::{Planted, Report, Scenario, Storm, Violation, World};
+use vestibule::testing::logs;
 
 const SEEDS: Range<u64> = 0..1_000;
 /// Of worlds with disturbances; `VESTIBULE_SIM_CHAOS_SEED=7` runs one with its trace.
@@ -133,7 +131,7 @@ fn assert_everything_happened(reports: &[Report]) {
 }
 
 #[test]
-fn worlds_with_forgers_new_keys_orders_and_stops_keep_every_invariant_and_heal() {
+fn chaotic_worlds_keep_every_invariant_and_heal() {
     let chaotic = |seed| World::with(Scenario::chaotic(seed), seed).unwrap();
     if let Ok(seed) = std::env::var("VESTIBULE_SIM_CHAOS_SEED") {
         let seed = seed.parse().unwrap();
@@ -206,7 +204,7 @@ fn the_same_seed_gives_the_same_trace() {
 }
 
 #[test]
-fn authenticated_bytes_wait_behind_at_most_one_share_of_pending_work() {
+fn authenticated_wait_for_one_share_of_pending_work() {
     let storm = Storm::default();
     for seed in 0..3 {
         let counted = storm.run(seed).unwrap();

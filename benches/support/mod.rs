@@ -4,11 +4,12 @@ use std::io::IoSlice;
 use std::time::Duration;
 
 use criterion::{Bencher, Criterion};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use vestibule::config::{Config, Length};
 use vestibule::id::{ConnId, Seed};
 use vestibule::node::Action;
+use vestibule::testing;
+pub use vestibule::testing::frame;
 use vestibule::time::{Instant, Now, UnixTime};
 use vestibule::{Access, MemoryApp, Node};
 
@@ -95,44 +96,17 @@ impl Driver {
 /// A token of `user`'s for the next hour of the start.
 pub fn token(user: &str) -> String {
     let claims = json!({ "sub": user, "exp": START.as_millis() / 1_000 + 3_600 });
-    let key = EncodingKey::from_secret(SECRET.as_bytes());
-    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap()
+    testing::token(SECRET, &claims)
 }
 
 /// A good upgrade to a room.
 pub fn upgrade(room: &str) -> Vec<u8> {
-    format!(
-        "GET /v1/chat/{room} HTTP/1.1\r\nHost: localhost:8080\r\nUpgrade: websocket\r\nConnection: \
-         Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-    .into_bytes()
+    testing::upgrade(room).into_bytes()
 }
 
 /// A client's message in its frame.
 pub fn message(kind: &str, id: &str, payload: &Value) -> Vec<u8> {
-    let message = json!({ "type": kind, "id": id, "timestamp": "2026-11-22T10:00:00.000Z",
-                          "payload": payload });
-    frame(0x81, message.to_string().as_bytes())
-}
-
-/// A client's frame, masked.
-pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match payload.len() {
-        length @ 0..=125 => bytes.push(0x80 | length as u8),
-        length @ 126..=0xffff => {
-            bytes.push(0x80 | 126);
-            bytes.extend((length as u16).to_be_bytes());
-        }
-        length => {
-            bytes.push(0x80 | 127);
-            bytes.extend((length as u64).to_be_bytes());
-        }
-    }
-    let mask = [0x12, 0x34, 0x56, 0x78];
-    bytes.extend(mask);
-    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
-    bytes
+    frame(0x81, testing::envelope(kind, id, payload).as_bytes())
 }
 
 /// Measures `iteration` under this name; its median, which a stall of the machine does not move.

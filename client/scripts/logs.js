@@ -1,4 +1,4 @@
-// What servers log in a whole run of the tests, for tests/leaks to search: tests/support/logs.rs.
+// What servers log in a whole run of the tests, to be searched for secrets: src/testing/logs.rs.
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 

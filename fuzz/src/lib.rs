@@ -1,5 +1,5 @@
 //! What is fuzzed, as plain functions: by libFuzzer from `fuzz_targets/`, and over the corpus and
-//! its mutations by the root crate's `tests/corpus.rs`, which includes this module by its path.
+//! its mutations by the root crate's `tests/protocol`, which includes this module by its path.
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value without the key is null")]
 

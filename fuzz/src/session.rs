@@ -10,12 +10,12 @@ use std::io::IoSlice;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use vestibule::config::{Config, Length, Size};
 use vestibule::id::{ConnId, Seed};
 use vestibule::node::{Action, Command, Completion, Hangup, Outcome, Ticket, Usage};
 use vestibule::protocol::ErrorCode;
+use vestibule::testing::{envelope, frame, token, upgrade};
 use vestibule::time::{Instant, Now, UnixTime};
 use vestibule::{Admission, Node, Update};
 
@@ -167,13 +167,12 @@ impl World {
         let Some(peer) = self.peers.get_mut(number) else { return };
         let id = peer.id;
         let bytes = match step {
-            b'U' => upgrade(script.byte().unwrap_or(0)).into_bytes(),
+            b'U' => upgrade(&char::from(script.byte().unwrap_or(0)).to_string()).into_bytes(),
             b'L' => self.auth(number, script),
             b'C' => {
                 let content = script.line();
                 self.messages += 1;
-                let message = envelope("chat_message", self.messages, &json!({"content": content}));
-                let chat = frame(0x81, message.to_string().as_bytes());
+                let chat = self.message("chat_message", &json!({ "content": content }));
                 self.chats.push(chat.clone());
                 chat
             }
@@ -224,13 +223,16 @@ impl World {
         if user == "j" {
             claims["jti"] = "once".into();
         }
-        let key = EncodingKey::from_secret(SECRET.as_bytes());
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key);
-        let payload = json!({ "token": token.unwrap_or_default() });
+        let payload = json!({ "token": token(SECRET, &claims) });
         if let Some(peer) = self.peers.get_mut(number) {
             peer.users.push(user);
         }
-        frame(0x81, envelope("auth", self.messages, &payload).to_string().as_bytes())
+        self.message("auth", &payload)
+    }
+
+    /// The frame of the latest message.
+    fn message(&self, kind: &str, payload: &Value) -> Vec<u8> {
+        frame(0x81, envelope(kind, &format!("m{}", self.messages), payload).as_bytes())
     }
 
     fn complete(&mut self, number: usize, how: u8) {
@@ -356,32 +358,4 @@ impl World {
         }
         hasher.finish()
     }
-}
-
-fn upgrade(room: u8) -> String {
-    format!(
-        "GET /v1/chat/{} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-        char::from(room)
-    )
-}
-
-fn envelope(kind: &str, id: u64, payload: &Value) -> Value {
-    json!({ "type": kind, "id": format!("m{id}"), "timestamp": "2026-11-22T10:00:00Z",
-            "payload": payload })
-}
-
-/// A client's frame.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    if payload.len() <= 125 {
-        bytes.push(0x80 | payload.len() as u8);
-    } else {
-        bytes.push(0x80 | 126);
-        bytes.extend((payload.len() as u16).to_be_bytes());
-    }
-    let mask = [1, 2, 3, 4];
-    bytes.extend(mask);
-    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
-    bytes
 }

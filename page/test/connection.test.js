@@ -1,6 +1,7 @@
 // What becomes of a connection, as the user sees it.
 import assert from 'node:assert/strict';
-import { answer, inspect, say, scene, SECURE, shoot, signIn, status, wiretap } from './world.js';
+import { hold, release, SECURE, shoot, waitForHeld, wiretap } from './world.js';
+import { answer, inspect, say, scene, signIn, status } from './world.js';
 
 const BANNER = '.banner';
 const mine = (page, text) => page.locator('.bubble.mine', { hasText: text });
@@ -10,9 +11,11 @@ scene('everything works over TLS, and goes on after a restart', SECURE, async (w
   assert.match(page.url(), /^https:/);
   await say(page, 'Double it');
   await answer(page, 'Scaled from');
+  await hold(page);
   await world.stop('SIGTERM');
   await status(page, 'Reconnecting…', 'yellow');
   await world.start();
+  await release(page);
   await status(page, 'Connected', 'green');
   await say(page, 'Add step Serve with apples');
   await page.locator('.steps li', { hasText: 'Serve with apples' }).waitFor();
@@ -69,6 +72,7 @@ scene('re-authentication is not seen but for a word, and chat goes on', {
 
 scene('what is said while the server restarts is kept, told, and done once', {}, async (world) => {
   const page = await world.kitchen();
+  await hold(page);
   await world.stop('SIGTERM');
   await status(page, 'Reconnecting…', 'yellow');
   await say(page, 'Add ingredient 3 apples');
@@ -77,6 +81,7 @@ scene('what is said while the server restarts is kept, told, and done once', {},
   assert.equal(await page.getByText('Waiting for the connection').count(), 2);
   await inspect(page, 'connection-queued');
   await world.start();
+  await release(page);
   await page.getByRole('checkbox', { name: '3 apples' }).waitFor();
   await page.locator('.steps li', { hasText: 'Serve with apples' }).waitFor();
   await page.locator(BANNER).waitFor({ state: 'detached' });
@@ -112,7 +117,9 @@ scene('a server that is gone is red, and one may try', {}, async (world) => {
   const page = await world.kitchen();
   await world.stop();
   await status(page, 'The server cannot be reached. Still trying…', 'red');
+  await hold(page);
   await inspect(page, 'connection-unreachable');
+  await waitForHeld(page);
   await world.start();
   await page.getByRole('button', { name: 'Try now' }).click();
   await status(page, 'Connected', 'green');

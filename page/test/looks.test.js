@@ -1,6 +1,7 @@
 // Every screen in light and dark, wide and on a phone: axe, no scrolling sideways, a picture.
 import assert from 'node:assert/strict';
-import { answer, create, fill, inspect, PANCAKES, say, scene, status } from './world.js';
+import { answer, create, fill, hold, inspect, PANCAKES, release, say } from './world.js';
+import { scene, status, waitForHeld } from './world.js';
 
 const WIDE = { viewport: { width: 1280, height: 800 } };
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
@@ -55,14 +56,17 @@ async function visit(world, options, prefix) {
 
   await world.stop();
   await status(page, 'The server cannot be reached', 'red');
+  await hold(page);
   await see('unreachable');
   await show('Chat');
   await say(page, 'Double it');
   await page.locator('.banner').waitFor();
   await see('queued');
+  await waitForHeld(page);
   await world.start();
   await page.getByRole('button', { name: 'Try now' }).click();
   await answer(page, 'Scaled from');
+  await release(page);
 
   await page.getByRole('link', { name: 'Recipes', exact: true }).click();
   await page.getByRole('link', { name: "Grandmother's Pancakes" }).waitFor();

@@ -122,6 +122,7 @@ class World {
     const ignoreHTTPSErrors = true;
     const context = await browser.newContext({ viewport, ignoreHTTPSErrors, ...options });
     context.setDefaultTimeout(PATIENCE_MS);
+    await context.addInitScript(makeTimersHoldable);
     context.on('console', (message) => {
       const text = message.text();
       if (message.type() === 'error' && !EXPECTED.test(text)) this.complaints.push(text);
@@ -228,6 +229,40 @@ export const status = (page, text, color) =>
     .locator(`.status${color === undefined ? '' : `[data-color="${color}"]`}`, { hasText: text })
     .waitFor();
 
+/** Runs in the page before its own scripts: `hold` can then keep its timers from expiring. */
+function makeTimersHoldable() {
+  const { setTimeout, clearTimeout } = window;
+  const expired = new Map();
+  window.heldTimers = { setTimeout, expired, isHolding: false };
+  window.setTimeout = (expire, ms, ...args) => {
+    const id = setTimeout(() => {
+      if (window.heldTimers.isHolding) expired.set(id, () => expire(...args));
+      else expire(...args);
+    }, ms);
+    return id;
+  };
+  window.clearTimeout = (id) => {
+    clearTimeout(id);
+    expired.delete(id);
+  };
+}
+
+/** From now on the page does nothing because time has passed: it does not reconnect by itself. */
+export const hold = (page) => page.evaluate(() => void (window.heldTimers.isHolding = true));
+
+/** Until a timer of a page on hold has expired: it waits to reconnect, and will not. */
+export const waitForHeld = (page) => page.waitForFunction(() => window.heldTimers.expired.size > 0);
+
+/** Lets time pass again in a page on hold. What has expired meanwhile is done now. */
+export const release = (page) =>
+  page.evaluate(() => {
+    const { heldTimers } = window;
+    heldTimers.isHolding = false;
+    const due = [...heldTimers.expired.values()];
+    heldTimers.expired.clear();
+    for (const expire of due) expire();
+  });
+
 export const shoot = (page, name) => page.screenshot({ path: join(SHOTS, `${name}.png`) });
 
 /** No violation of what axe knows, no scrolling sideways; and a picture. */
@@ -239,7 +274,8 @@ export async function inspect(page, name) {
   });
   assert.equal(wide, 0, `${name} is wider than the window`);
   // Not by a script element, which the page's policy refuses, as it should.
-  await page.evaluate(`typeof axe === 'object' || (0, function () { ${AXE} }).call(window)`);
+  const load = `(0, function (setTimeout) { ${AXE} }).call(window, heldTimers.setTimeout)`;
+  await page.evaluate(`typeof axe === 'object' || ${load}`);
   const violations = await page.evaluate(async () => {
     const { violations } = await window.axe.run(document);
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' ')}`);

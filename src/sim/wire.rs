@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+pub(super) use crate::testing::masked;
 use crate::time::is_date_time;
 
 /// What a peer sees of the server, one thing at a time.
@@ -206,26 +207,6 @@ pub(super) fn envelope(kind: &str, id: &str, field: &str, value: &str) -> String
         "type": kind, "id": id, "timestamp": "2026-11-22T10:00:00Z", "payload": { field: value },
     })
     .to_string()
-}
-
-/// A masked frame: `first` is its first byte, with FIN and opcode.
-pub(super) fn masked(first: u8, payload: &[u8], mask: u32) -> Vec<u8> {
-    let mask = mask.to_be_bytes();
-    let mut bytes = vec![first];
-    match payload.len() {
-        length @ 0..=125 => bytes.push(0x80 | length as u8),
-        length @ 126..=0xffff => {
-            bytes.push(0x80 | 126);
-            bytes.extend((length as u16).to_be_bytes());
-        }
-        length => {
-            bytes.push(0x80 | 127);
-            bytes.extend((length as u64).to_be_bytes());
-        }
-    }
-    bytes.extend(mask);
-    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
-    bytes
 }
 
 /// Counts a client's frames by their headers, wherever the bytes are cut, from the upgrade's end on.

@@ -15,7 +15,7 @@ fn kind(call: &Call) -> Act {
 }
 
 #[test]
-fn a_backend_that_is_gone_is_left_alone_and_found_again() {
+fn lost_backend_is_left_alone_and_found_again() {
     // An address that nobody else uses, so that its port is still free when it comes back.
     let process = std::process::id();
     let host = Ipv4Addr::new(127, 9, (process >> 8) as u8, process as u8);

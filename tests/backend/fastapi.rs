@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 
 use crate::PATIENCE;
-use crate::server::{Scratch, Server};
+use crate::server::{Server, scratch};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
 
@@ -105,7 +105,7 @@ fn post(address: SocketAddr, headers: &str, body: &str) -> String {
 
 #[test]
 fn a_conversation_with_the_example_in_fastapi() {
-    let scratch = Scratch::new();
+    let scratch = scratch();
     scratch.write("secret", SECRET);
     let mut example = Example::start(scratch.path());
     let url = format!("http://{}", example.address);
@@ -142,8 +142,8 @@ fn a_conversation_with_the_example_in_fastapi() {
 }
 
 #[test]
-fn the_example_in_fastapi_believes_nobody_without_a_fresh_signature() {
-    let scratch = Scratch::new();
+fn fastapi_example_demands_a_fresh_signature() {
+    let scratch = scratch();
     scratch.write("secret", SECRET);
     let example = Example::start(scratch.path());
     let body = json!({

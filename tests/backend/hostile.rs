@@ -6,9 +6,9 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
 use crate::server::Server;
 use crate::stub::{Act, Call, Stub, answer, ok};
+use crate::support::client::Client;
 
 /// A backend that does what its messages, and the rooms that are joined, ask for. What hangs does
 /// so until the sender is dropped.
@@ -67,7 +67,7 @@ fn assert_served(client: &mut Client) {
 }
 
 #[test]
-fn every_trouble_of_a_backend_is_one_error_and_the_connection_goes_on() {
+fn every_backend_fault_is_one_error_on_a_live_link() {
     let (stub, _release) = hostile();
     let server = Server::start(&stub.url(), "");
     let (mut alice, _) = server.join("soup", "alice");
@@ -80,7 +80,7 @@ fn every_trouble_of_a_backend_is_one_error_and_the_connection_goes_on() {
 }
 
 #[test]
-fn who_waits_for_a_backend_that_hangs_is_told_and_nobody_else_waits() {
+fn hanging_backend_holds_up_only_who_asked() {
     let (stub, release) = hostile();
     let server = Server::start(&stub.url(), "timeout = '2s'");
     let (mut alice, _) = server.join("soup", "alice");
@@ -113,7 +113,7 @@ fn another_timeout_is_taken_up_while_it_runs() {
 }
 
 #[test]
-fn a_join_is_denied_by_403_and_404_and_everything_else_is_unavailable() {
+fn join_is_denied_by_403_and_404_only() {
     let (stub, _release) = hostile();
     let server = Server::start(&stub.url(), "timeout = '2s'");
     for room in ["forbidden", "missing"] {
@@ -156,7 +156,7 @@ fn a_full_queue_refuses_at_once() {
 }
 
 #[test]
-fn a_backend_is_told_who_joins_what_is_said_and_who_leaves_in_this_order() {
+fn backend_hears_join_message_and_leave_in_order() {
     let (stub, _release) = hostile();
     let server = Server::start(&stub.url(), "");
     let (mut alice, _) = server.join("soup", "alice");

@@ -10,21 +10,12 @@
 )]
 
 mod breaker;
-#[expect(dead_code, reason = "these tests need less of it than its own")]
-#[path = "../loopback/client.rs"]
-mod client;
 mod fastapi;
 mod hostile;
-#[path = "../support/logs.rs"]
-mod logs;
 mod secrets;
 mod server;
 mod stub;
-#[expect(dead_code, reason = "these tests write no frames by hand")]
-#[path = "../support/wire.rs"]
-mod wire;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::time::Duration;
-
-/// Longer than anything here takes, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(30);
+use support::PATIENCE;

@@ -3,22 +3,23 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::server::{Scratch, Server};
+use crate::server::{self, Server, scratch};
 use crate::stub::{Act, Stub, ok};
+use crate::support::process::Scratch;
 
 const KEY: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// What `vestibule` says to this `[backend]`: its exit code, and both outputs.
 fn run(scratch: &Scratch, command: &str, backend: &str) -> (Option<i32>, String) {
     scratch.write("v.toml", &format!("[backend]\n{backend}\n"));
-    let done = scratch.run(&[command, "--config", "v.toml"]);
+    let done = server::run(scratch, &[command, "--config", "v.toml"]);
     let said = [done.stdout, done.stderr].map(|said| String::from_utf8(said).unwrap());
     (done.status.code(), said.concat())
 }
 
 #[test]
-fn a_backend_off_this_host_needs_a_secret_that_can_be_read() {
-    let scratch = Scratch::new();
+fn remote_backend_needs_a_readable_secret() {
+    let scratch = scratch();
     let url = "url = 'https://example.com'";
     scratch.write("good", &format!("whsec_{KEY}\n"));
     scratch.write("bad", &format!("{KEY}\n"));
@@ -48,7 +49,7 @@ fn a_backend_off_this_host_needs_a_secret_that_can_be_read() {
 
 #[test]
 fn the_secret_is_not_in_the_log() {
-    let scratch = Scratch::new();
+    let scratch = scratch();
     scratch.write("secret", &format!("whsec_{KEY}\n"));
     let stub = Stub::start(|_| Act::Send(ok("Hello.", None)));
     let server = Server::start_in(scratch, &stub.url(), "secret_file = 'secret'");

@@ -127,7 +127,7 @@ fn missing_tests(names: &[String], sources: &[(String, String)]) -> Vec<String> 
 }
 
 #[test]
-fn every_close_reason_is_documented_with_code_text_label_and_advice() {
+fn every_close_reason_is_documented() {
     let rows: Vec<_> = CloseReason::ALL.iter().map(|&reason| row(reason)).collect();
     let protocol = read("docs/protocol.md");
     assert_none(&missing_rows(&protocol, &rows));
@@ -157,7 +157,7 @@ fn quoted<'a>(source: &'a str, start: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn every_name_that_is_collected_is_documented_and_no_other() {
+fn every_collected_name_and_no_other_is_documented() {
     let document = read("docs/metrics.md");
     let sources = ["src/node/observe/families.rs", "src/node/observe/families/answers.rs"];
     let (families, log) = (sources.map(read).concat(), read("src/cli/serve.rs"));
@@ -178,7 +178,7 @@ fn every_name_that_is_collected_is_documented_and_no_other() {
 }
 
 #[test]
-fn every_limit_that_a_client_can_meet_is_in_the_protocol() {
+fn every_limit_that_clients_meet_is_in_the_protocol() {
     let source = read("src/config/limits.rs");
     // What a client meets only as the server being busy.
     let inner =
@@ -215,7 +215,7 @@ fn what_the_documents_link_to_has_its_heading() {
 }
 
 #[test]
-fn what_the_documents_say_is_guarded_by_tests_that_are_there() {
+fn documents_are_guarded_by_tests_that_exist() {
     let architecture = read("ARCHITECTURE.md");
     assert!(architecture.lines().count() <= 250, "a page to hold in mind, not a book");
     let sources = tree(&["src", "tests"], &[".rs"]);

@@ -16,6 +16,33 @@ fn too_long(path: &str, lines: usize) -> Option<String> {
     (lines > may_be).then(|| format!("{path}: {lines} lines, {may_be} are allowed"))
 }
 
+/// Lines of a function: a screen.
+const SCREEN: usize = 70;
+
+/// The functions that do not fit a screen. A function ends at the first line that closes a brace as
+/// far to the left as it begins.
+fn long_functions(path: &str, text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let long = lines.iter().enumerate().filter_map(|(at, line)| {
+        let code = line.trim_start();
+        let (start, rest) = code.split_once("fn ")?;
+        let mut words = start.split_whitespace();
+        let is_function = words.all(|word| FUNCTION.iter().any(|first| word.starts_with(first)));
+        let name = rest.split(['(', '<']).next()?;
+        let mut below = lines[at..].iter();
+        // One without a body, or with one in its line, is no matter.
+        let opens = below.clone().find(|line| line.ends_with(['{', '}', ';']))?.ends_with('{');
+        let end = format!("{}}}", &line[..line.len() - code.len()]);
+        let length = below.position(|line| *line == end)? + 1;
+        (is_function && opens && length > SCREEN)
+            .then(|| format!("{path}: {name} has {length} lines"))
+    });
+    long.collect()
+}
+
+/// What may stand before `fn`.
+const FUNCTION: &[&str] = &["pub", "const", "async", "crate"];
+
 /// Halves, so that this file does not hold them.
 const UNFINISHED: &[(&str, &str)] =
     &[("#[ign", "ore"), ("to", "do!("), ("dbg", "!("), ("FIX", "ME")];
@@ -61,6 +88,13 @@ fn no_file_is_too_long() {
 }
 
 #[test]
+fn every_function_fits_a_screen() {
+    let files = tree(SOURCES, &[".rs"]);
+    let wrong: Vec<_> = files.iter().flat_map(|(path, text)| long_functions(path, text)).collect();
+    assert_none(&wrong);
+}
+
+#[test]
 fn nothing_is_left_unfinished_or_switched_off() {
     let files = tree(SOURCES, &[".rs"]);
     let wrong: Vec<_> = files.iter().flat_map(|(path, text)| unfinished(path, text)).collect();
@@ -91,6 +125,15 @@ fn no_async_runtime_is_among_the_dependencies() {
 fn each_of_these_rules_can_fail() {
     assert!(too_long("src/a.rs", LONG).is_none() && too_long("src/a.rs", LONG + 1).is_some());
     assert!(too_long(ASKED[0], LONG + 1).is_none() && too_long(ASKED[0], TOO_LONG + 1).is_some());
+    let with = |inner: usize| {
+        let inner = "\n".repeat(inner + 1);
+        long_functions(
+            "a.rs",
+            &format!("fn a() {{}}\nimpl X {{\n    pub fn b() {{{inner}    }}\n}}"),
+        )
+    };
+    assert_eq!(with(SCREEN - 2), [""; 0]);
+    assert_eq!(with(SCREEN - 1), ["a.rs: b has 71 lines"]);
     for (a, b) in UNFINISHED {
         assert_eq!(unfinished("a.rs", &format!("x {a}{b} y")).len(), 1);
     }

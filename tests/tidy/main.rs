@@ -1,5 +1,5 @@
-//! What clippy cannot hold: who may import whom, how long a file may be, and that the documentation
-//! names what the code has.
+//! What clippy cannot hold: who may import whom, how long a file or a function may be, what has which
+//! name, and that the documentation names what the code has.
 //!
 //! Every rule is a function from text to complaints, and has a case that it must complain about.
 #![expect(
@@ -9,10 +9,13 @@
     reason = "a test's helpers fail the test"
 )]
 
+mod cycles;
 mod documents;
 mod files;
+mod known;
 mod layers;
 mod logs;
+mod names;
 mod paths;
 
 use std::path::{Path, PathBuf};

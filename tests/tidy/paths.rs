@@ -61,7 +61,7 @@ fn tree(text: &str, prefix: &str, found: &mut Vec<String>) -> usize {
 }
 
 #[test]
-fn trees_are_expanded_and_comments_and_tests_are_no_code() {
+fn trees_are_expanded_and_comments_are_no_code() {
     let text = "use a::{b::{C, d}, e};\n/// See x::y.\nfn f() { g::h(\"http://i\"); j::k::<L>() }\n\
          #[cfg(test)]\nmod tests {\nuse m::n;\n}";
     assert_eq!(paths(&code(text)), ["a::b::C", "a::b::d", "a::e", "g::h", "j::k::"]);

@@ -4,7 +4,6 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 use tungstenite::{Error, Message, WebSocket};
 
@@ -40,8 +39,7 @@ impl Client {
     /// The same, as this user.
     pub(super) fn join_as(stream: TcpStream, user: &str) -> Self {
         let claims = json!({ "sub": user, "exp": 4_000_000_000_u64 });
-        let key = EncodingKey::from_secret(SECRET.as_bytes());
-        let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
+        let token = crate::testing::token(SECRET, &claims);
         Self::with_token(stream, &token).unwrap()
     }
 
@@ -78,20 +76,10 @@ impl Client {
         self.socket.get_ref()
     }
 
-    /// A chat message as the bytes of its frame. The mask is zero, which is one like any other.
+    /// A chat message as the bytes of its frame.
     pub(super) fn frame(&mut self, content: &str) -> Vec<u8> {
         let text = self.message("chat_message", json!({ "content": content }));
-        let mut frame = vec![0x81];
-        match u16::try_from(text.len()).unwrap() {
-            short @ 0..126 => frame.push(0x80 | short as u8),
-            long => {
-                frame.push(0x80 | 126);
-                frame.extend(long.to_be_bytes());
-            }
-        }
-        frame.extend([0; 4]);
-        frame.extend(text.as_bytes());
-        frame
+        crate::testing::frame(0x81, text.as_bytes())
     }
 
     pub(super) fn say(&mut self, content: &str) {

@@ -118,7 +118,7 @@ fn pings_are_answered_with_their_payload() {
 }
 
 #[test]
-fn a_slow_reader_is_closed_and_the_others_are_not_held_up() {
+fn slow_reader_is_closed_and_holds_up_nobody() {
     let mut world = World::with(|config| {
         config.limits.outbound_bytes = crate::config::Size::kib(8);
         config.limits.messages_per_minute = 0;

@@ -35,12 +35,12 @@ use std::collections::HashMap;
 use std::io::IoSlice;
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::memory::{Access, MemoryApp};
 use crate::protocol::CloseReason;
+use crate::testing::{envelope, frame, upgrade};
 use crate::time::UnixTime;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -202,9 +202,7 @@ impl World {
     }
 
     fn sign(&self, claims: &Value) -> String {
-        let key = EncodingKey::from_secret(SECRET.as_bytes());
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap();
-        crate::logs::known(&token).to_owned()
+        crate::logs::known(&crate::testing::token(SECRET, claims)).to_owned()
     }
 
     /// Sends a fresh `auth`; returns its id.
@@ -281,40 +279,8 @@ impl World {
     }
 }
 
-fn upgrade(room: &str) -> String {
-    format!(
-        "GET /v1/chat/{room} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: \
-         Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-}
-
-fn envelope(kind: &str, id: &str, payload: Value) -> String {
-    json!({ "type": kind, "id": id, "timestamp": "2026-11-22T10:00:00Z", "payload": payload })
-        .to_string()
-}
-
 fn text(text: &str) -> Vec<u8> {
     frame(0x81, text.as_bytes())
-}
-
-/// A client's frame; its mask is not zero.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mask = [1, 2, 3, 4];
-    let mut bytes = vec![first];
-    match payload.len() {
-        n @ 0..=125 => bytes.push(0x80 | n as u8),
-        n @ 126..=0xffff => {
-            bytes.push(0x80 | 126);
-            bytes.extend((n as u16).to_be_bytes());
-        }
-        n => {
-            bytes.push(0x80 | 127);
-            bytes.extend((n as u64).to_be_bytes());
-        }
-    }
-    bytes.extend(mask);
-    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
-    bytes
 }
 
 fn close_frame(reason: CloseReason) -> Seen {

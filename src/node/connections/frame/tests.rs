@@ -1,26 +1,5 @@
 use super::*;
-
-/// A client's frame, masked.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mask = [0x12, 0x34, 0x56, 0x78];
-    let mut bytes = vec![first];
-    match payload.len() {
-        n @ 0..=125 => bytes.push(0x80 | n as u8),
-        n @ 126..=0xffff => {
-            bytes.push(0x80 | 126);
-            bytes.extend((n as u16).to_be_bytes());
-        }
-        n => {
-            bytes.push(0x80 | 127);
-            bytes.extend((n as u64).to_be_bytes());
-        }
-    }
-    bytes.extend(mask);
-    let start = bytes.len();
-    bytes.extend(payload);
-    unmask(&mut bytes[start..], mask);
-    bytes
-}
+use crate::testing::frame;
 
 /// Everything that `chunks` say, as text; the refusal last.
 fn decode_all<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, max: usize) -> Vec<String> {

@@ -1,0 +1,8 @@
+//! What this repository's tests, benches, fuzz targets and simulator share: a client's bytes, tokens,
+//! and the logs that are searched for secrets. Nobody else should use it.
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
+
+pub mod logs;
+mod wire;
+
+pub use wire::{Form, envelope, frame, frame_in_form, masked, message, token, upgrade};

@@ -1,0 +1,166 @@
+//! The documentation says what the code does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde::de::IgnoredAny;
+use toml::{Table, Value};
+use vestibule::config::Config;
+
+const CONFIGURATION: &str = include_str!("../../docs/configuration.md");
+
+/// Key and default of each table row that starts with them: ``| `key` | `default` | …``.
+fn documented() -> BTreeMap<String, String> {
+    let code = |cell: &str| Some(cell.trim().strip_prefix('`')?.strip_suffix('`')?.to_owned());
+    let rows = CONFIGURATION.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix('|')?.split('|');
+        Some((code(cells.next()?)?, code(cells.next()?)?))
+    });
+    rows.collect()
+}
+
+#[test]
+fn every_key_and_no_other_is_documented() {
+    let mut defaults = BTreeMap::new();
+    for (key, value) in Table::try_from(Config::program_defaults()).unwrap() {
+        match value {
+            Value::Table(section) => {
+                let inner = section.into_iter();
+                defaults.extend(inner.map(|(name, v)| (format!("{key}.{name}"), v.to_string())));
+            }
+            value => drop(defaults.insert(key, value.to_string())),
+        }
+    }
+    assert_eq!(
+        documented(),
+        defaults,
+        "write the tables anew: `VESTIBULE_WRITE_SCHEMA=1 cargo test --features schema --test schema`"
+    );
+}
+
+/// Every document and what is in it, by its path in the repository.
+fn documents() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["", "docs", "client", "benches/compare", "examples/fastapi"];
+    let files = folders.iter().flat_map(|folder| {
+        let names = fs::read_dir(root.join(folder)).unwrap();
+        names.map(move |entry| Path::new(folder).join(entry.unwrap().file_name()))
+    });
+    let mut documents: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|ending| ending == "md"))
+        .map(|path| {
+            let text = fs::read_to_string(root.join(&path)).unwrap();
+            (path.to_str().unwrap().to_owned(), text)
+        })
+        .collect();
+    documents.sort();
+    assert!(documents.len() > 15, "{documents:?}");
+    documents
+}
+
+/// A piece between fences.
+struct Block {
+    document: String,
+    language: String,
+    text: String,
+}
+
+fn blocks() -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (document, text) in documents() {
+        let mut open: Option<Block> = None;
+        for line in text.lines() {
+            match (open.take(), line.trim_start().strip_prefix("```")) {
+                (None, Some(language)) => {
+                    let (document, language) = (document.clone(), language.to_owned());
+                    open = Some(Block { document, language, text: String::new() });
+                }
+                (Some(block), Some(_)) => blocks.push(block),
+                (Some(mut block), None) => {
+                    block.text.push_str(line);
+                    block.text.push('\n');
+                    open = Some(block);
+                }
+                (None, None) => {}
+            }
+        }
+        assert!(open.is_none(), "{document}: a fence that is not closed");
+    }
+    blocks
+}
+
+/// Those in one of these languages; a test that finds none looks in the wrong place.
+fn blocks_in(languages: &[&str]) -> Vec<Block> {
+    let mut blocks = blocks();
+    blocks.retain(|block| languages.contains(&block.language.as_str()));
+    assert!(!blocks.is_empty(), "none in {languages:?}");
+    blocks
+}
+
+#[test]
+fn every_toml_block_is_a_valid_configuration() {
+    for Block { document, text, .. } in blocks_in(&["toml"]) {
+        let config: Config = toml::from_str(&text).unwrap_or_else(|fault| {
+            panic!("{document}: {fault}");
+        });
+        assert_eq!(config.faults(), [], "{document}: {text}");
+    }
+}
+
+#[test]
+fn every_json_block_is_json() {
+    for Block { document, text, .. } in blocks_in(&["json"]) {
+        // Where a sentence stands between them, there are several.
+        let mut values = serde_json::Deserializer::from_str(&text).into_iter::<IgnoredAny>();
+        assert!(values.all(|value| value.is_ok()), "{document}: {text}");
+    }
+}
+
+/// Not run, as most of them start servers: read by a shell, which finds what is not closed.
+#[test]
+fn every_shell_block_can_be_read_by_a_shell() {
+    for Block { document, text, .. } in blocks_in(&["sh"]) {
+        let mut shell = Command::new("sh")
+            .arg("-n")
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let done = shell.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success() && said.is_empty(), "{document}: {said}\n{text}");
+    }
+}
+
+/// What is a program is built by somebody: Rust as a documentation test, TypeScript by
+/// `client/test/docs.test.ts`, and every other is a file of `examples`, which `./test` runs.
+#[test]
+fn every_program_in_the_documents_is_built() {
+    let library = include_str!("../../src/lib.rs");
+    let examples: Vec<String> = ["clients", "migration"]
+        .iter()
+        .flat_map(|folder| {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(folder);
+            fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path())
+        })
+        .filter(|path| path.is_file())
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    for Block { document, language, text } in blocks() {
+        let is_built = match language.as_str() {
+            "rust" | "rust,no_run" => library.contains(&format!("include_str!(\"../{document}\")")),
+            "ts" | "tsx" => ["client/README.md", "docs/client.md"].contains(&document.as_str()),
+            "js" | "jsx" | "python" => examples.contains(&text),
+            language => NO_PROGRAMS.contains(&language),
+        };
+        assert!(is_built, "{document}: nobody builds this in `{language}`:\n{text}");
+    }
+}
+
+/// Languages of what is no program. The first three are read by the tests above.
+const NO_PROGRAMS: [&str; 11] =
+    ["toml", "json", "sh", "console", "haproxy", "http", "ini", "nginx", "promql", "text", "yaml"];

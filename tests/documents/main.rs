@@ -1,0 +1,6 @@
+//! What the documents and the examples say is so.
+#![cfg(all(feature = "cli", feature = "net"))]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail the test")]
+
+mod documents;
+mod examples;

@@ -1,0 +1,23 @@
+//! What an operator does with the binary and sees of it: its command line, its files, signals and
+//! restarts, the admin listener, the logs, and the proxies in front of it.
+#![cfg(all(feature = "cli", target_os = "linux"))]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helpers fail the test"
+)]
+
+mod admin;
+mod cli;
+mod deploy;
+mod drain;
+mod explain;
+mod proxies;
+mod reload;
+#[cfg(all(feature = "recipes", feature = "tls"))]
+mod restart;
+mod secrets_in_logs;
+#[path = "../support/mod.rs"]
+mod support;
+mod watched;

@@ -1,0 +1,153 @@
+//! SIGHUP with connections open.
+
+use rustix::process::Signal;
+
+use crate::support::client::{Client, exchange};
+use crate::support::server::{FILE, Server};
+use vestibule::testing::upgrade;
+
+const SECRET: &str = "correct horse battery staple, twice over";
+
+/// A configuration in this mode, with these lines of `[auth]`.
+fn config(mode: &str, auth: &str) -> String {
+    format!(
+        "drain = '1ms'\n[auth]\nmode = '{mode}'\nsecret = '{SECRET}'\n{auth}\n[log]\nfile = 'log'\n\
+         level = 'debug'"
+    )
+}
+
+impl Server {
+    /// An old client's upgrade: the status, and the headers.
+    fn old_upgrade(&self, token: &str) -> String {
+        let line = format!("\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let request = upgrade("soup").replacen("\r\n\r\n", &line, 1);
+        exchange(self.connect(), request.as_bytes()).0
+    }
+
+    /// An old client that is let in by its header.
+    fn old_client(&self, user: &str) -> Client {
+        let uri = format!("ws://localhost/v1/chat/soup?token={}", self.token(user));
+        let mut client = Client::open(self.connect(), &uri);
+        let acknowledgement = client.hear();
+        assert_eq!(acknowledgement["payload"]["session"]["user_id"], user);
+        client
+    }
+}
+
+fn talk(clients: &mut [Client]) {
+    for speaker in 0..clients.len() {
+        let id = clients[speaker].say("still here");
+        for (listener, client) in clients.iter_mut().enumerate() {
+            let heard = client.hear();
+            let place =
+                if listener == speaker { &heard["payload"]["request_id"] } else { &heard["id"] };
+            assert_eq!(*place, *id);
+        }
+    }
+}
+
+#[test]
+fn the_mode_goes_back_and_forth_under_live_clients() {
+    let mut server = Server::open(&config("message", ""));
+    let good = server.token("old");
+    let mut clients = vec![server.join("soup", "new")];
+    let head = server.old_upgrade(&good);
+    assert!(head.starts_with("HTTP/1.1 101 ") && head.contains("Deprecation: @"), "{head}");
+
+    // Something is wrong with the new version: back to both, at once.
+    assert!(server.reload(&config("both", "")).contains("is taken up"));
+    clients.push(server.old_client("old"));
+    clients.push(server.join("soup", "newer"));
+    talk(&mut clients);
+    assert!(server.old_upgrade("x.y.z").starts_with("HTTP/1.1 401 "));
+
+    assert!(server.reload(&config("legacy", "")).contains("is taken up"));
+    clients.push(server.old_client("older"));
+    let head = exchange(server.connect(), upgrade("soup").as_bytes()).0;
+    assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
+    talk(&mut clients);
+
+    // And forth again: who came in by the old way stays.
+    assert!(server.reload(&config("both", "")).contains("is taken up"));
+    assert!(server.reload(&config("message", "")).contains("is taken up"));
+    assert!(server.old_upgrade("x.y.z").starts_with("HTTP/1.1 101 "));
+    clients.push(server.join("soup", "newest"));
+    talk(&mut clients);
+    // Every one of them renews its session as it always could.
+    for (client, user) in clients.iter_mut().zip(["new", "old", "newer", "older", "newest"]) {
+        client.authenticate(&server.token(user));
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), Some(0));
+    let log = server.read("log");
+    assert_eq!(log.matches("an old client at 127.0.0.1").count(), 1, "{log}");
+    assert!(!log.contains(&good) && !log.contains("x.y.z"), "{log}");
+}
+
+#[test]
+fn a_faulty_file_changes_nothing_and_says_why() {
+    let server = Server::open(&config("both", ""));
+    let mut clients = vec![server.old_client("old")];
+    for (faulty, why) in [
+        ("auth = {".to_owned(), "v.toml"),
+        (config("mesage", ""), "mesage"),
+        (config("message", "timeout = '0s'"), "auth.timeout"),
+        (config("message", "nonsense = 1"), "auth.nonsense"),
+        (
+            "[auth]\nmode = 'message'\nalgorithms = ['RS256']\npublic_key_file = 'gone.pem'"
+                .to_owned(),
+            "gone.pem",
+        ),
+        ("[auth]\nmode = 'message'\nsecret_file = 'gone'".to_owned(), "gone"),
+    ] {
+        let news = server.reload(&faulty);
+        assert!(news.contains("SIGHUP: nothing has changed"), "{news}");
+        assert!(news.contains(why), "{why}: {news}");
+    }
+    // Neither the mode nor the key has changed.
+    server.write(FILE, &config("both", ""));
+    clients.push(server.old_client("other"));
+    talk(&mut clients);
+}
+
+#[test]
+fn keys_limits_and_origins_change_for_who_comes_next() {
+    let server = Server::open(&config("message", ""));
+    let mut alice = server.join("soup", "alice");
+    let old = server.token("bob");
+    let changed = format!(
+        "listen = '127.0.0.1:1'\n[auth]\nsecret = '{}'\n[http]\nallowed_origins = \
+         ['https://ours.example']\n[limits]\nmessage_bytes = '600'\n[log]\nfile = 'log'\nlevel = 'info'",
+        SECRET.to_uppercase()
+    );
+    let news = server.reload(&changed);
+    // The flag names the address, so the file's is not looked at.
+    assert!(!news.contains("listen has changed"), "{news}");
+    let mut bob = Client::upgrade(server.connect(), "soup");
+    bob.offer(&old);
+    assert_eq!(bob.close(), (1008, "Invalid token".to_owned()));
+    drop(server.join("soup", "bob"));
+    let origin = "\r\nOrigin: https://theirs.example\r\n\r\n";
+    let request = upgrade("soup").replacen("\r\n\r\n", origin, 1);
+    let head = exchange(server.connect(), request.as_bytes()).0;
+    assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
+    // Who was in before is still in, and has the new limit.
+    alice.say("hello");
+    assert_eq!(alice.hear()["type"], "recipe_update");
+    alice.say(&"x".repeat(600));
+    assert_eq!(alice.close(), (1009, "Message too large".to_owned()));
+    assert!(!server.read("log").split_once("is taken up").unwrap().1.contains("DEBUG"));
+}
+
+#[test]
+fn what_waits_for_the_next_start_is_named() {
+    let server = Server::open(&config("message", ""));
+    let news = server.reload(&format!("{}\n[limits]\nworkers = 9", config("message", "")));
+    assert!(news.contains("is taken up"), "{news}");
+    let news = server.reload(&format!("backlog = 9\n{}", config("message", "")));
+    let all = server.read("log");
+    assert!(
+        news.contains("is taken up") && all.contains("limits.workers has changed too"),
+        "{all}"
+    );
+}

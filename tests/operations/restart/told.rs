@@ -1,0 +1,69 @@
+//! What a server takes from its manager, and what it tells it.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixListener;
+
+use rustix::process::Signal;
+
+use super::manager::{Manager, exchange};
+
+#[test]
+fn a_server_serves_on_the_sockets_that_it_is_given() {
+    // Nothing of this is listened on.
+    let manager = Manager::new("listen = '127.0.0.1:1'\n[admin]\nlisten = '127.0.0.1:2'\n");
+    // Whoever comes before the process is there waits for it, and is not refused.
+    let mut early = manager.connect();
+    early.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut server = manager.start();
+    let mut answer = String::new();
+    early.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(manager.call("GET /readyz", ""), (200, r#"{"status":"ready"}"#.to_owned()));
+    let not_for_clients = exchange(manager.connect(), "GET /readyz HTTP/1.1\r\nHost: a\r\n", "");
+    assert_eq!(not_for_clients.0, 404);
+    server.signal(Signal::TERM);
+    assert_eq!(server.exit_code(), Some(0));
+    let log = manager.read("log");
+    for line in [
+        &format!("{}: handed over by whoever started this process", manager.address),
+        "listen says `127.0.0.1:1`, which is not used for that",
+        "admin.listen says `127.0.0.1:2`, which is not used for that",
+    ] {
+        assert!(log.contains(line), "{line} is not in\n{log}");
+    }
+}
+
+#[test]
+fn unusable_socket_is_named_with_advice() {
+    let path = std::env::temp_dir().join(format!("vestibule-told-{}", std::process::id()));
+    let socket = UnixListener::bind(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    let manager = Manager::with_socket("", socket.into());
+    assert_eq!(manager.start().exit_code(), Some(1));
+    let said = manager.read("stderr");
+    let start =
+        "vestibule: socket 0 of those that were handed over (LISTEN_FDS), named `http`, is no";
+    assert!(said.starts_with(start), "{said}");
+}
+
+#[test]
+fn a_manager_is_told_of_every_step() {
+    let manager = Manager::new("drain = '0s'\n");
+    let mut server = manager.start();
+    assert_eq!(manager.hear(), "READY=1\nSTATUS=serving");
+    // Twice: it goes on.
+    for _ in 0..2 {
+        assert_eq!(manager.hear_anything(), "WATCHDOG=1\nSTATUS=0 connections");
+    }
+    server.signal(Signal::HUP);
+    assert!(manager.hear().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(manager.hear(), "READY=1\nSTATUS=reloaded");
+    manager.configure("nonsense = 1\n");
+    server.signal(Signal::HUP);
+    assert!(manager.hear().starts_with("RELOADING=1\n"));
+    assert_eq!(manager.hear(), "READY=1\nSTATUS=reload failed: see the log");
+    server.signal(Signal::TERM);
+    let told = manager.hear();
+    assert_eq!(told, "STOPPING=1\nSTATUS=draining for 0ns\nEXTEND_TIMEOUT_USEC=25000000");
+    assert_eq!(server.exit_code(), Some(0));
+}

@@ -1,0 +1,21 @@
+//! The binary in a process and a directory of its own, and clients that talk to it: for the suites
+//! that see no more of it than its users.
+//!
+//! Nothing here sleeps: what is waited for is an answer, within [`PATIENCE`].
+#![allow(dead_code, reason = "no suite needs all of it")]
+
+pub(crate) mod client;
+pub(crate) mod process;
+pub(crate) mod server;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes, on a busy machine too.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+#[expect(clippy::disallowed_methods, reason = "these tests are about real time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}

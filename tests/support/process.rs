@@ -1,0 +1,173 @@
+//! A directory of a test's own, and the processes that run in it.
+
+use std::fs;
+use std::io::{self, BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::process::{Pid, Signal, kill_process};
+use vestibule::testing::logs;
+
+use super::PATIENCE;
+
+/// The configuration's file.
+pub(crate) const FILE: &str = "v.toml";
+/// The binary.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_vestibule");
+
+/// A directory for one test, removed at its end. The logs in it are kept, where they are searched.
+pub(crate) struct Scratch {
+    suite: &'static str,
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// `suite` is whose logs these are.
+    pub(crate) fn new(suite: &'static str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("vestibule-{suite}-{}-{unique}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self { suite, path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path.join(name), text).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path.join(name)).unwrap()
+    }
+
+    /// `program` in this directory, with nothing of our own environment.
+    pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&self.path).env_clear();
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, command: &mut Command) -> Output {
+        let done = command.output().unwrap();
+        logs::keep_text(self.suite, &done.stderr);
+        done
+    }
+
+    /// Has the server that `command` starts log everything, and keeps what it says on standard error,
+    /// where that is searched.
+    pub(crate) fn follow<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        logs::follow(self.suite, command);
+        command
+    }
+
+    /// A token for `user`, as the command line mints it with these further arguments.
+    pub(crate) fn token(&self, user: &str, more: &[&str]) -> String {
+        let arguments = [&["token", "--config", FILE, "--sub", user], more].concat();
+        let done = self.run(&mut self.command(BINARY, &arguments));
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        logs::known(String::from_utf8(done.stdout).unwrap().trim_end()).to_owned()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        logs::keep(self.suite, &self.path);
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// A process, killed with the test if it has not ended before.
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    /// Where it says that clients and the operator connect: of each the first address.
+    pub(crate) fn addresses(&mut self) -> (SocketAddr, Option<SocketAddr>) {
+        let (mut chat, mut admin) = (None, None);
+        let welcome = BufReader::new(self.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+        for line in welcome.take_while(|line| !line.contains("Stop:")) {
+            let Some((kind, rest)) = line.trim().split_once(' ') else { continue };
+            let place = || rest.split_once("://")?.1.split('/').next()?.parse().ok();
+            match kind {
+                "Chat:" => chat = chat.or_else(place),
+                "Admin:" => admin = admin.or_else(place),
+                _ => {}
+            }
+        }
+        (chat.unwrap(), admin)
+    }
+
+    pub(crate) fn id(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.id(), signal).unwrap();
+    }
+
+    /// The exit code, once there is one.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
+    }
+
+    /// The same, or nothing while it runs.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().unwrap()
+    }
+
+    /// Ends it at once, wherever it is.
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Ends it in order.
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        assert_eq!(self.exit_code(), Some(0));
+    }
+
+    /// How many bytes of memory it has (`VmRSS`), or had at the most (`VmHWM`).
+    pub(crate) fn memory(&self, which: &str) -> usize {
+        self.status(which).trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
+    }
+
+    /// A line of its status in `/proc`.
+    pub(crate) fn status(&self, which: &str) -> String {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+        let (_, line) = lines.find(|(name, _)| *name == which).unwrap();
+        line.trim().to_owned()
+    }
+
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.0.id())).unwrap().count()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A socket whose reads and writes end.
+pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}

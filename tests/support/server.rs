@@ -1,0 +1,240 @@
+//! A server that any suite can use: an open one, with its admin listener.
+
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use vestibule::testing::logs;
+
+use super::client::{Client, exchange};
+pub(crate) use super::process::FILE;
+use super::process::{BINARY, Process, Scratch, connect};
+use super::{PATIENCE, now};
+
+/// Whose logs these are.
+const SUITE: &str = "server";
+
+/// `vestibule serve` on a free port, killed with the test if it has not ended before.
+pub(crate) struct Server {
+    process: Process,
+    pub(crate) address: SocketAddr,
+    /// Where its operator calls.
+    pub(crate) admin: SocketAddr,
+    scratch: Scratch,
+}
+
+impl Server {
+    /// Starts it with this configuration file, and waits until it says where it listens.
+    pub(crate) fn start(app: &str, config: &str) -> Self {
+        Self::start_in(Scratch::new(SUITE), app, config)
+    }
+
+    /// The same with one more file in its directory, and rooms that are open to all.
+    pub(crate) fn with_file(config: &str, (name, text): (&str, &str)) -> Self {
+        let scratch = Scratch::new(SUITE);
+        scratch.write(name, text);
+        Self::start_in(scratch, "memory-open", config)
+    }
+
+    /// The exit code and the last words of a server that does not start.
+    pub(crate) fn refused(config: &str) -> (Option<i32>, String) {
+        let scratch = Scratch::new(SUITE);
+        scratch.write(FILE, config);
+        let mut command =
+            command(&scratch, &["serve", "--config", FILE, "--listen", "127.0.0.1:0"]);
+        let done = scratch.run(command.env_remove("VESTIBULE_ADMIN__LISTEN"));
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    }
+
+    fn start_in(scratch: Scratch, app: &str, config: &str) -> Self {
+        scratch.write(FILE, config);
+        let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--app", app];
+        let mut command = command(&scratch, &arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        scratch.follow(&mut command);
+        // A test of the level itself has it in its file, which the environment would win over.
+        if config.contains("\nlevel = 'debug'") {
+            command.env_remove("VESTIBULE_LOG__LEVEL");
+        }
+        let mut process = Process::start(&mut command);
+        let (address, admin) = process.addresses();
+        Self { process, address, admin: admin.unwrap(), scratch }
+    }
+
+    /// The same directory under another process, after this one is killed.
+    pub(crate) fn killed_and_started_again(mut self, app: &str) -> Self {
+        self.process.kill();
+        let scratch = std::mem::replace(&mut self.scratch, Scratch::new(SUITE));
+        let config = scratch.read(FILE);
+        Self::start_in(scratch, app, &config)
+    }
+
+    /// Calls the public listener with this JSON: the status, and the JSON of the answer.
+    pub(crate) fn post(&self, path: &str, token: Option<&str>, body: &Value) -> (u16, Value) {
+        logs::known_of(body);
+        let body = body.to_string();
+        let bearer = token.map_or_else(String::new, |it| format!("Authorization: Bearer {it}\r\n"));
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{bearer}\r\n",
+            body.len()
+        );
+        let (head, answer) = exchange(self.connect(), format!("{head}{body}").as_bytes());
+        let answer = serde_json::from_str(&answer).unwrap();
+        logs::known_of(&answer);
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), answer)
+    }
+
+    /// The same, with rooms that are open to all.
+    pub(crate) fn open(config: &str) -> Self {
+        Self::start("memory-open", config)
+    }
+
+    /// `vestibule` beside it, in its directory.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let arguments = [arguments, &["--config", FILE]].concat();
+        command(&self.scratch, &arguments).output().unwrap()
+    }
+
+    /// A token for `user`, as the command line mints it.
+    pub(crate) fn token(&self, user: &str) -> String {
+        self.scratch.token(user, &[])
+    }
+
+    /// A socket whose reads end.
+    pub(crate) fn connect(&self) -> TcpStream {
+        connect(self.address).unwrap()
+    }
+
+    /// Calls the admin listener with these further header lines: the head and the body.
+    pub(crate) fn call(&self, request: &str, lines: &str, body: &str) -> (String, String) {
+        let stream = TcpStream::connect(self.admin).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let content = match body.len() {
+            0 => String::new(),
+            length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
+        };
+        let (admin, request) = (self.admin, format!("{request} HTTP/1.1\r\nHost: "));
+        exchange(stream, format!("{request}{admin}\r\n{lines}{content}\r\n{body}").as_bytes())
+    }
+
+    /// A call without a key: the status, and the JSON.
+    pub(crate) fn ask(&self, request: &str, body: &str) -> (u16, Value) {
+        let (head, body) = self.call(request, "", body);
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(&body).unwrap())
+    }
+
+    /// A client in `room`.
+    pub(crate) fn join(&self, room: &str, user: &str) -> Client {
+        let mut client = Client::upgrade(self.connect(), room);
+        client.authenticate(&self.token(user));
+        client
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Writes the file and has it read; what the log says of it.
+    pub(crate) fn reload(&self, config: &str) -> String {
+        self.write(FILE, config);
+        let before = self.read("log").len();
+        self.signal(Signal::HUP);
+        let began = now();
+        loop {
+            let news = self.read("log").split_off(before);
+            if news.contains("SIGHUP: nothing has changed") || news.contains("is taken up") {
+                return news;
+            }
+            assert!(began.elapsed() < PATIENCE, "{news}");
+            self.call("GET /healthz", "", "");
+        }
+    }
+
+    /// The exit code, once there is one.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        self.process.exit_code()
+    }
+
+    /// How many bytes of memory the process has (`VmRSS`), or had at the most (`VmHWM`).
+    pub(crate) fn memory(&self, which: &str) -> usize {
+        self.process.memory(which)
+    }
+
+    /// How many descriptors the kernel's table of the process has room for.
+    pub(crate) fn descriptor_table(&self) -> usize {
+        self.process.status("FDSize").parse().unwrap()
+    }
+
+    /// How many descriptors the process has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        self.process.descriptors()
+    }
+
+    /// Fails if the process does not come back to `count` descriptors.
+    #[track_caller]
+    pub(crate) fn assert_descriptors_return_to(&self, count: usize, witness: &mut Witness) {
+        let started = now();
+        while self.descriptors() != count {
+            assert!(started.elapsed() < PATIENCE, "{} descriptors", self.descriptors());
+            witness.notices_nothing();
+        }
+    }
+
+    /// Writes a file of its directory.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        self.scratch.write(name, text);
+    }
+
+    /// Makes a directory in its directory.
+    pub(crate) fn make_directory(&self, name: &str) {
+        fs::create_dir_all(self.scratch.path().join(name)).unwrap();
+    }
+
+    pub(crate) fn remove_directory(&self, name: &str) {
+        fs::remove_dir(self.scratch.path().join(name)).unwrap();
+    }
+
+    /// A file of its directory.
+    pub(crate) fn read(&self, name: &str) -> String {
+        self.scratch.read(name)
+    }
+}
+
+/// `vestibule` in this directory, with nothing of our own environment, and without the limits for
+/// people: these tests are no people.
+fn command(scratch: &Scratch, arguments: &[&str]) -> Command {
+    let mut command = scratch.command(BINARY, arguments);
+    command.env("VESTIBULE_ADMIN__LISTEN", "127.0.0.1:0");
+    for limit in ["MESSAGES_PER_MINUTE", "CONNECTIONS_PER_USER"] {
+        command.env(format!("VESTIBULE_LIMITS__{limit}"), "0");
+    }
+    command
+}
+
+/// Two who chat, whatever else goes on.
+pub(crate) struct Witness {
+    alice: Client,
+    bob: Client,
+    rounds: u32,
+}
+
+impl Witness {
+    pub(crate) fn new(server: &Server) -> Self {
+        let (alice, bob) = (server.join("witness", "alice"), server.join("witness", "bob"));
+        Self { alice, bob, rounds: 0 }
+    }
+
+    /// One says something, gets its answer, and the other hears it: that and nothing else.
+    #[track_caller]
+    pub(crate) fn notices_nothing(&mut self) {
+        self.rounds += 1;
+        let said = format!("round {}", self.rounds);
+        let id = self.alice.say(&said);
+        assert_eq!(self.alice.hear()["payload"]["request_id"], *id);
+        let heard = self.bob.hear();
+        assert_eq!((&heard["id"], &heard["payload"]["content"]), (&id.into(), &said.into()));
+        std::mem::swap(&mut self.alice, &mut self.bob);
+    }
+}

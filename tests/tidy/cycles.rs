@@ -1,0 +1,156 @@
+//! No file of `src` imports another that needs it in turn.
+//!
+//! Below the layers this is what keeps a file readable by itself. The imports that close a cycle
+//! today are in `known/cycles.list`: without them there is none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::layers::is_test;
+use crate::paths::{code, paths};
+use crate::{known, tree};
+
+/// A module's path from the crate's root, and the file that it is in.
+type Modules = BTreeMap<Vec<String>, String>;
+/// A file, and those that it imports.
+type Imports = BTreeMap<String, BTreeSet<String>>;
+
+/// The module that the file at `path` is: no segments for the library's root.
+fn module(path: &str) -> Vec<String> {
+    let path = path.trim_start_matches("src/").trim_end_matches(".rs");
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    let segments = path.split('/').map(str::to_owned);
+    segments.filter(|segment| segment != "lib").collect()
+}
+
+/// The file that `name` leads to, as it is written in the module `here`. What leads to no module of
+/// ours is somebody else's.
+fn target<'a>(modules: &'a Modules, here: &[String], name: &str) -> Option<&'a String> {
+    let mut segments = name.split("::").peekable();
+    let mut place = here.to_vec();
+    match *segments.peek()? {
+        "crate" => {
+            segments.next();
+            // The binary is a crate of its own.
+            place.truncate(usize::from(here.first().is_some_and(|layer| layer == "cli")));
+            if !place.is_empty() {
+                segments.next_if_eq(&"cli")?;
+            }
+        }
+        "self" => drop(segments.next()),
+        "super" => {
+            while segments.next_if_eq(&"super").is_some() {
+                place.pop()?;
+            }
+        }
+        child => {
+            place.push(child.to_owned());
+            segments.next();
+        }
+    }
+    let mut file = modules.get(&place);
+    for segment in segments {
+        place.push(segment.to_owned());
+        match modules.get(&place) {
+            Some(below) => file = Some(below),
+            None => break,
+        }
+    }
+    file
+}
+
+/// Who imports whom, without tests.
+fn imports(files: &[(String, String)]) -> Imports {
+    let files: Vec<_> = files.iter().filter(|(path, _)| !is_test(path)).collect();
+    let modules: Modules = files.iter().map(|(path, _)| (module(path), path.clone())).collect();
+    let imports = files.iter().map(|(path, text)| {
+        let here = module(path);
+        let names = paths(&code(text));
+        let targets = names.iter().filter_map(|name| target(&modules, &here, name));
+        (path.clone(), targets.filter(|file| *file != path).cloned().collect())
+    });
+    imports.collect()
+}
+
+/// The imports that close a cycle, as they are met from the roots on: without them there is no
+/// cycle. `known` ones are left out.
+fn closing(imports: &Imports, known: &[String]) -> Vec<String> {
+    let mut walk = Walk { imports, known, open: Vec::new(), done: BTreeSet::new(), found: vec![] };
+    let roots = ["src/lib.rs", "src/main.rs"];
+    for file in roots.into_iter().chain(imports.keys().map(String::as_str)) {
+        walk.visit(file);
+    }
+    walk.found
+}
+
+struct Walk<'a> {
+    imports: &'a Imports,
+    known: &'a [String],
+    open: Vec<&'a str>,
+    done: BTreeSet<&'a str>,
+    found: Vec<String>,
+}
+
+impl<'a> Walk<'a> {
+    fn visit(&mut self, file: &'a str) {
+        if self.done.contains(file) {
+            return;
+        }
+        self.open.push(file);
+        let mut targets: Vec<_> = self.imports.get(file).into_iter().flatten().collect();
+        // What a folder shows comes before what is in it.
+        targets.sort_by_key(|to| !to.ends_with("/mod.rs"));
+        for to in targets {
+            let import = format!("{file} -> {to}");
+            if self.known.contains(&import) {
+                continue;
+            }
+            if self.open.contains(&to.as_str()) {
+                self.found.push(import);
+            } else {
+                self.visit(to);
+            }
+        }
+        self.open.pop();
+        self.done.insert(file);
+    }
+}
+
+/// Is this import, as it is known, still there, and does it close a cycle?
+fn is_needed(imports: &Imports, known: &str) -> bool {
+    let Some((from, to)) = known.split_once(" -> ") else { return false };
+    let (mut seen, mut left) = (BTreeSet::new(), vec![to]);
+    while let Some(file) = left.pop() {
+        if seen.insert(file) {
+            left.extend(imports.get(file).into_iter().flatten().map(String::as_str));
+        }
+    }
+    imports.get(from).is_some_and(|targets| targets.contains(to)) && seen.contains(from)
+}
+
+#[test]
+fn no_file_imports_what_needs_it() {
+    let imports = imports(&tree(&["src"], &[".rs"]));
+    assert!(imports.len() > 100 && imports.values().map(BTreeSet::len).sum::<usize>() > 300);
+    let mut known = known::entries("cycles");
+    known.retain(|import| is_needed(&imports, import));
+    let new = closing(&imports, &known);
+    known::assert_known("cycles", [known, new].concat());
+}
+
+#[test]
+fn a_cycle_is_found_however_it_is_written() {
+    let graph = |files: &[(&str, &str)]| {
+        let owned = |(path, text): &(&str, &str)| ((*path).to_owned(), (*text).to_owned());
+        imports(&files.iter().map(owned).collect::<Vec<_>>())
+    };
+    let two = graph(&[("src/a.rs", "use crate::b::B;"), ("src/b.rs", "use crate::{a::A, c};")]);
+    assert_eq!(closing(&two, &[]).len(), 1);
+    assert_eq!(closing(&two, &["src/a.rs -> src/b.rs".to_owned()]), [""; 0]);
+    assert!(is_needed(&two, "src/a.rs -> src/b.rs") && !is_needed(&two, "src/b.rs -> src/c.rs"));
+    let family = [("src/a/mod.rs", "mod b;\nuse b::B;"), ("src/a/b.rs", "fn f(a: super::A) {}")];
+    assert_eq!(closing(&graph(&family), &[]).len(), 1);
+    let nephew = [("src/a.rs", "use self::b::c::C;"), ("src/a/b/c.rs", "use super::super::A;")];
+    assert_eq!(closing(&graph(&[&nephew[..], &[("src/a/b.rs", "")]].concat()), &[]).len(), 1);
+    let tests = [("src/a.rs", "mod tests;"), ("src/a/tests.rs", "use super::*;")];
+    assert_eq!(closing(&graph(&tests), &[]), [""; 0]);
+}
