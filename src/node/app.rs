@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::http::message::{Request, Response};
-use crate::node::work::port::{StartFlag, Ticket};
+use crate::node::work::ticket::{StartFlag, Ticket};
 use crate::protocol::{CloseReason, ErrorCode};
 use crate::time::UnixTime;
 

@@ -47,16 +47,16 @@ use std::net::SocketAddr;
 pub use self::connections::frame::{Decoder, Encoder, Incoming as Frame, Shared};
 pub use self::connections::session::Phase;
 pub use self::connections::wheel::{TICK_MICROS, Wheel};
-pub use self::gate::legacy::Legacy;
 pub use self::http::message::{Method, Request, Response};
-pub use self::observe::metrics::{AuthEnd, Call, Histogram, Metrics, REFUSAL_STATUSES};
+pub use self::observe::metrics::{AuthEnd, Call, Histogram, Legacy, Metrics, REFUSAL_STATUSES};
 pub use self::observe::process_metrics::{Probe, Reading};
 pub use self::observe::usage::Usage;
 pub use self::schedule::{Class, Schedule, Unit};
 pub use self::work::orders::{Revocation, RevocationStore};
 pub use self::work::port::{
-    Action, Command, Completion, Hangup, Outcome, Refused, StartFlag, StoreError, Ticket, Work,
+    Action, Command, Completion, Hangup, Outcome, Refused, StoreError, Work,
 };
+pub use self::work::ticket::{StartFlag, Ticket};
 
 use self::admin::AdminState;
 use self::app::App;
@@ -132,7 +132,7 @@ impl Node {
     pub fn handle_accept(&mut self, now: Now, peer: SocketAddr) -> Result<ConnId, Refused> {
         self.cx.now = now;
         let Self { cx, connections, gate, .. } = self;
-        let intake = gate.judge_accept(cx, connections, peer)?;
+        let intake = gate.limits.judge_accept(cx, connections, peer)?;
         if intake.is_without_slot {
             let Some(id) = gate.refusals.give_way(connections) else {
                 cx.metrics.dropped_at_accept += 1;
@@ -143,7 +143,7 @@ impl Node {
         }
         let Self { cx, connections, gate, .. } = self;
         let slot = connections.insert(cx, peer, false);
-        gate.accepted(cx, connections, slot, intake);
+        gate.limits.accepted(cx, connections, &mut gate.refusals, slot, intake);
         Ok(connections.id_of(slot))
     }
 

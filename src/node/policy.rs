@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::{AuthMode, Config, Network, Origins};
-use crate::node::admin::Key;
-use crate::node::gate::head::Rules;
-use crate::node::gate::legacy::deprecation_headers;
+use crate::config::{Auth, AuthMode, Config, Network, Origins};
+use crate::node::admin::key::Key;
 use crate::time::parse_date_time;
 
 /// Limits and lengths of time for every session.
@@ -149,5 +147,44 @@ impl Policy {
             admin_connections: config.admin.connections,
             admin_key: Key::new(&config.admin.key),
         }
+    }
+}
+
+/// What a request is judged by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules<'a> {
+    pub(crate) max_bytes: usize,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) origins: &'a Origins,
+    /// Whose word about the client is taken.
+    pub(crate) proxies: &'a [Network],
+}
+
+/// The header lines that tell an old client what is coming: `Deprecation` (RFC 9745) and `Sunset`
+/// (RFC 8594), for what is configured.
+fn deprecation_headers(config: &Auth) -> String {
+    let mut lines = String::new();
+    if let Some(since) = parse_date_time(&config.deprecated_since) {
+        lines.push_str(&format!("Deprecation: @{}\r\n", since.as_millis() / 1_000));
+    }
+    if let Some(sunset) = parse_date_time(&config.sunset) {
+        lines.push_str(&format!("Sunset: {}\r\n", sunset.to_http_date()));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_headers_are_a_number_and_a_date() {
+        let config = Auth {
+            deprecated_since: "2026-01-01T00:00:00Z".to_owned(),
+            sunset: "2026-11-22T10:00:00+01:00".to_owned(),
+            ..Auth::default()
+        };
+        let expected = "Deprecation: @1767225600\r\nSunset: Sun, 22 Nov 2026 09:00:00 GMT\r\n";
+        assert_eq!(deprecation_headers(&config), expected);
     }
 }

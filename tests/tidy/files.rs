@@ -4,16 +4,12 @@ use std::process::Command;
 
 use crate::{assert_none, root, tree};
 
-/// Lines at which to ask what a file's second subject is, and at which there is one.
+/// Lines of a file, at most: from there on it has a second subject.
 const LONG: usize = 400;
-const TOO_LONG: usize = 600;
-/// Files over [`LONG`] that were asked.
-const ASKED: &[&str] = &["src/node/mod.rs"];
 const SOURCES: &[&str] = &["src", "tests", "benches", "examples", "fuzz"];
 
 fn too_long(path: &str, lines: usize) -> Option<String> {
-    let may_be = if ASKED.contains(&path) { TOO_LONG } else { LONG };
-    (lines > may_be).then(|| format!("{path}: {lines} lines, {may_be} are allowed"))
+    (lines > LONG).then(|| format!("{path}: {lines} lines, {LONG} are allowed"))
 }
 
 /// Lines of a function: a screen.
@@ -76,14 +72,8 @@ fn runtimes(tree: &str) -> Vec<String> {
 fn no_file_is_too_long() {
     let files = tree(SOURCES, &[".rs"]);
     let lines = |text: &str| text.lines().count();
-    let mut wrong: Vec<_> =
+    let wrong: Vec<_> =
         files.iter().filter_map(|(path, text)| too_long(path, lines(text))).collect();
-    for asked in ASKED {
-        let is_long = files.iter().any(|(path, text)| path == asked && lines(text) > LONG);
-        if !is_long {
-            wrong.push(format!("{asked} is not long any more: take it out of ASKED"));
-        }
-    }
     assert_none(&wrong);
 }
 
@@ -124,7 +114,6 @@ fn no_async_runtime_is_among_the_dependencies() {
 #[test]
 fn each_of_these_rules_can_fail() {
     assert!(too_long("src/a.rs", LONG).is_none() && too_long("src/a.rs", LONG + 1).is_some());
-    assert!(too_long(ASKED[0], LONG + 1).is_none() && too_long(ASKED[0], TOO_LONG + 1).is_some());
     let with = |inner: usize| {
         let inner = "\n".repeat(inner + 1);
         long_functions(

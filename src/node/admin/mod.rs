@@ -12,10 +12,8 @@ pub(crate) mod commands;
 pub(crate) mod counted;
 pub(crate) mod explain;
 mod exposition;
-mod key;
+pub(crate) mod key;
 mod stats;
-
-pub(crate) use self::key::Key;
 
 use crate::node::gate::places::Places;
 use crate::node::observe::MinuteThrottle;

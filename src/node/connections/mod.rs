@@ -7,6 +7,7 @@
 
 pub(crate) mod budget;
 
+mod buffered;
 pub(crate) mod connection;
 pub(crate) mod frame;
 pub(crate) mod moment;
@@ -25,10 +26,10 @@ use std::time::Duration;
 use slab::Slab;
 
 use self::budget::{Budget, Side};
+use self::buffered::TransportBuffered;
 use self::connection::Connection;
 use self::outbox::Pool;
 use self::session::{Phase, Session};
-use self::weights::TransportBuffered;
 use self::wheel::{TICK_MICROS, Wheel};
 use crate::auth::Address;
 use crate::id::{ConnId, Slot};

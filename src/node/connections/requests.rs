@@ -4,7 +4,7 @@ use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::waiting::PendingRequest;
 use crate::node::http::message::Form;
-use crate::node::work::port::Ticket;
+use crate::node::work::ticket::Ticket;
 
 impl Connections {
     /// The head of a request is whole: it counts, once. False: it does already.

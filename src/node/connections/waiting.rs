@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use crate::auth::{Principal, SignatureCheck};
 use crate::node::connections::session::Clocks;
 use crate::node::http::message::Form;
-use crate::node::work::port::Ticket;
+use crate::node::work::ticket::Ticket;
 use crate::time::{Instant, UnixTime};
 
 /// What waits for an answer of the application.
@@ -16,7 +16,7 @@ pub(crate) struct Waiting {
     /// The `auth` whose signature is checked.
     pub(crate) check: Option<PendingCheck>,
     /// The `auth` that waits until its user has a place.
-    pub(crate) place: Option<Box<Accepted>>,
+    pub(crate) place: Option<Box<AcceptedAuth>>,
     /// The join that the application is asked for.
     pub(crate) join: Option<PendingJoin>,
     /// The message that it is asked about.
@@ -129,7 +129,7 @@ impl PendingCheck {
 
 /// An accepted `auth`: whom it speaks for, and what is reserved for it. Its user may have no place.
 #[derive(Debug)]
-pub(crate) struct Accepted {
+pub(crate) struct AcceptedAuth {
     /// The `auth` message's id; `None`: the token came with the request.
     pub(crate) request_id: Option<SmolStr>,
     pub(crate) principal: Principal,
@@ -137,7 +137,7 @@ pub(crate) struct Accepted {
     pub(crate) reserved: Reserved,
 }
 
-impl Accepted {
+impl AcceptedAuth {
     /// Bytes that are kept for it.
     pub(crate) fn kept_bytes(&self) -> usize {
         let Principal { user, token_id, claims, .. } = &self.principal;

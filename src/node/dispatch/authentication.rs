@@ -3,10 +3,12 @@
 use crate::auth::{KeySet, Principal};
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::connections::session::Phase;
-use crate::node::connections::waiting::{Accepted, PendingJoin};
-use crate::node::gate::tokens::{Charge, Checked, Token, Verified};
-use crate::node::gate::user_limit::{Placing, ROUNDS_A_CALL, RoundStep};
+use crate::node::connections::session::{Clocks, Phase};
+use crate::node::connections::waiting::{AcceptedAuth, PendingJoin};
+use crate::node::gate::join;
+use crate::node::gate::limits::Charge;
+use crate::node::gate::tokens::{Checked, Token, Verified};
+use crate::node::gate::user_limit::{Placing, ROUNDS_A_CALL, RoundStep, UserLimit};
 use crate::node::work::port::{Completion, Outcome};
 use crate::protocol::CloseReason;
 use crate::time::Instant;
@@ -19,7 +21,7 @@ impl Node {
     /// From here on tokens are checked with these keys and no others. Authenticated connections stay:
     /// their tokens were good when they were checked, and fresh ones will be asked for.
     pub fn replace_keys(&mut self, keys: KeySet) {
-        self.gate.replace_keys(keys);
+        self.gate.tokens.verifier.replace_keys(keys);
     }
 
     /// Checks a token, at once or on a worker; then the application is asked for the room.
@@ -38,18 +40,18 @@ impl Node {
         let Self { cx, connections, rooms, gate, .. } = self;
         let current = rooms.users.name_of(slot).map(|user| user.as_str());
         let to_verify = Token { text: token, current, charge: Charge::Each };
-        match gate.verify(cx, connections, slot, &to_verify, checked) {
+        match gate.tokens.verify(cx, connections, &mut gate.limits, slot, &to_verify, checked) {
             Verified::Known(principal) => {
-                match gate.reserve(cx, connections, slot, Some((id, token)), &principal) {
+                match gate.tokens.reserve(cx, connections, slot, Some((id, token)), &principal) {
                     Ok(reserved) => {
                         let request_id = Some(id.into());
-                        self.find_place(slot, Accepted { request_id, principal, reserved });
+                        self.find_place(slot, AcceptedAuth { request_id, principal, reserved });
                     }
                     Err(error) => self.close(slot, error.into()),
                 }
             }
             Verified::Unchecked(check) => {
-                gate.queue_check(connections, slot, Some(id), check);
+                gate.checks.push(connections, slot, Some(id), check);
                 self.submit_checks();
             }
             Verified::Refused(refusal) => self.close(slot, refusal.into()),
@@ -62,9 +64,9 @@ impl Node {
         if let Some(connection) = connections.get_mut(slot) {
             connection.session.set_old_client();
         }
-        match gate.reserve(cx, connections, slot, None, &principal) {
+        match gate.tokens.reserve(cx, connections, slot, None, &principal) {
             Ok(reserved) => {
-                self.find_place(slot, Accepted { request_id: None, principal, reserved });
+                self.find_place(slot, AcceptedAuth { request_id: None, principal, reserved });
             }
             Err(error) => self.close(slot, error.into()),
         }
@@ -74,10 +76,12 @@ impl Node {
     pub(crate) fn submit_checks(&mut self) {
         loop {
             let Self { cx, connections, gate, work, .. } = self;
-            let Some(slot) = gate.submit_checks(cx, connections, work) else { return };
+            let Some(slot) = gate.checks.submit(cx, connections, work, &mut gate.limits) else {
+                return;
+            };
             let phase = connections.get(slot).map(|connection| connection.session.phase());
             if phase == Some(Phase::Handshaking) {
-                let refusal = gate.too_many_attempts(cx, connections, slot);
+                let refusal = gate.limits.too_many_attempts(cx, connections, slot);
                 self.refuse(slot, refusal);
                 self.resume(slot, true);
             } else {
@@ -88,9 +92,9 @@ impl Node {
 
     /// Asks the application to let the user of an accepted `auth` in, if it has a place left; else
     /// the connection waits for one, or is refused.
-    fn find_place(&mut self, slot: Slot, accepted: Accepted) {
+    fn find_place(&mut self, slot: Slot, accepted: AcceptedAuth) {
         let Self { cx, connections, rooms, gate, .. } = self;
-        match gate.find_place(cx, connections, rooms, slot, accepted) {
+        match gate.user_limit.find_place(cx, connections, rooms, slot, accepted) {
             Placing::Join(accepted) => self.ask_to_join(slot, accepted),
             Placing::Wait { silent } => {
                 for member in silent {
@@ -104,8 +108,8 @@ impl Node {
         }
     }
 
-    fn refuse_place(&mut self, slot: Slot, accepted: &Accepted, reason: CloseReason) {
-        self.gate.release(accepted.reserved);
+    fn refuse_place(&mut self, slot: Slot, accepted: &AcceptedAuth, reason: CloseReason) {
+        self.gate.tokens.release(accepted.reserved);
         let id = self.connections.id_of(slot);
         self.cx.history.set_claimed_user(id, &accepted.principal.user);
         self.close(slot, reason);
@@ -114,7 +118,7 @@ impl Node {
     /// A new connection waits no longer: it takes a place, unless there is a reason to refuse it.
     fn end_wait(&mut self, id: ConnId, refused: Option<CloseReason>) {
         let Self { cx, connections, gate, .. } = self;
-        match gate.take_waiting(cx, connections, id, refused) {
+        match UserLimit::take_waiting(cx, connections, &gate.tokens, id, refused) {
             Some((accepted, None)) => self.ask_to_join(id.slot(), accepted),
             Some((accepted, Some(reason))) => self.refuse_place(id.slot(), &accepted, reason),
             None => {}
@@ -124,7 +128,7 @@ impl Node {
     /// Bytes came from `slot`: it does not give way to a new connection of its user.
     pub(crate) fn note_sign_of_life(&mut self, slot: Slot) {
         let Self { connections, rooms, gate, .. } = self;
-        if let Some(newest) = gate.note_sign_of_life(connections, rooms, slot) {
+        if let Some(newest) = gate.user_limit.note_sign_of_life(connections, rooms, slot) {
             self.end_wait(newest, Some(CloseReason::ConnectionLimit));
         }
     }
@@ -136,12 +140,12 @@ impl Node {
         until: Instant,
         is_unread: &mut dyn FnMut(ConnId) -> bool,
     ) {
-        while let Some(id) = self.gate.next_freed(&self.cx, &self.rooms) {
+        while let Some(id) = self.gate.user_limit.next_freed(&self.cx, &self.rooms) {
             self.end_wait(id, None);
         }
         for _ in 0..ROUND_STEPS_A_CALL {
             let Self { cx, connections, rooms, gate, .. } = self;
-            match gate.next_of_rounds(cx, connections, rooms, until, is_unread) {
+            match gate.user_limit.next_of_rounds(cx, connections, rooms, until, is_unread) {
                 Some(RoundStep::End(id, refused)) => self.end_wait(id, refused),
                 Some(RoundStep::Replace(id)) => {
                     if self.connections.find(id).is_some() {
@@ -154,27 +158,30 @@ impl Node {
         }
     }
 
-    fn ask_to_join(&mut self, slot: Slot, accepted: Accepted) {
+    fn ask_to_join(&mut self, slot: Slot, accepted: AcceptedAuth) {
         let Self { cx, connections, rooms, gate, work, .. } = self;
-        if let Some((join, outcome)) =
-            gate.ask_to_join(cx, connections, work, rooms, slot, accepted)
-        {
+        let clocks = Clocks::new(cx.now, accepted.reserved.until, &cx.policy, &mut gate.rng);
+        let decided = join::ask_to_join(cx, connections, work, rooms, slot, (accepted, clocks));
+        if let Some((join, outcome)) = decided {
             self.joined(slot, &join, outcome);
         }
     }
 
     /// An answer to a join has come: it counts for the join of its ticket, and for no other.
     pub(crate) fn join_answered(&mut self, asker: ConnId, done: Completion) {
-        if let Some(join) = self.gate.take_join(&mut self.cx, &mut self.connections, asker, &done) {
+        if let Some(join) = join::take_join(&mut self.cx, &mut self.connections, asker, &done) {
             self.joined(asker.slot(), &join, done.outcome);
         }
     }
 
     fn joined(&mut self, slot: Slot, join: &PendingJoin, outcome: Outcome) {
         let Self { cx, connections, rooms, gate, .. } = self;
-        match gate.joined(cx, connections, rooms, slot, join, outcome) {
+        match join::joined(cx, connections, rooms, slot, join, outcome) {
             Ok(()) => self.resume(slot, false),
-            Err(reason) => self.close(slot, reason),
+            Err(reason) => {
+                gate.tokens.release(join.reserved);
+                self.close(slot, reason);
+            }
         }
     }
 }

@@ -19,8 +19,9 @@ use crate::node::http::message::{Form, Response};
 use crate::node::http::respond::health;
 use crate::node::rooms::chat::update_frame;
 use crate::node::rooms::deliveries::Delivered;
-use crate::node::work::port::{Completion, Outcome, Ticket, Work};
+use crate::node::work::port::{Completion, Outcome, Work};
 use crate::node::work::questions::Kind;
+use crate::node::work::ticket::Ticket;
 
 impl Node {
     /// Is there a place on the admin listener, if need be one that another connection gives way from?
@@ -107,7 +108,7 @@ impl Node {
             Operation::RequireAuth(user) => counted("asked", self.ask_user_for_auth(&user)),
             Operation::Drain(length) => {
                 let length = length.unwrap_or(self.cx.policy.drain);
-                let remaining = self.gate.drain(&self.cx, &self.connections, length);
+                let remaining = self.begin_drain(length);
                 log::info!("an operator drains: {remaining} connections within {length:?}");
                 counted_with(202, "connections", remaining)
             }

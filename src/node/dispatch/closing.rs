@@ -159,16 +159,17 @@ impl Node {
     fn forget_waiting(&mut self, slot: Slot, waiting: Waiting) {
         let Self { cx, connections, gate, work, .. } = self;
         if let Some(check) = waiting.check {
-            gate.forget_check(&check);
+            gate.checks.forget(&check);
         }
         if let Some(accepted) = waiting.place {
-            gate.forget_place(connections.id_of(slot), &accepted);
+            gate.tokens.release(accepted.reserved);
+            gate.user_limit.forget_place(connections.id_of(slot), &accepted);
         }
         if let Some(join) = waiting.join {
             if !work.withdraw(cx, join.ticket) {
                 work.questions.close(join.ticket);
             }
-            gate.release(join.reserved);
+            gate.tokens.release(join.reserved);
         }
         if let Some(ticket) = waiting.request.and_then(|request| request.ticket) {
             work.withdraw(cx, ticket);

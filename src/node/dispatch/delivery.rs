@@ -4,7 +4,7 @@ use crate::id::ConnId;
 use crate::node::Node;
 use crate::node::connections::frame::Shared;
 use crate::node::rooms::deliveries::{Item, QUEUE};
-use crate::node::work::port::Ticket;
+use crate::node::work::ticket::Ticket;
 use crate::protocol::CloseReason;
 
 impl Node {

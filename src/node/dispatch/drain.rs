@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::id::Slot;
 use crate::node::Node;
 use crate::node::dispatch::deadlines::TIMERS_A_CALL;
+use crate::node::gate::drain::Drain;
 use crate::node::policy::Policy;
 use crate::time::Now;
 
@@ -26,7 +27,14 @@ impl Node {
     /// waited for. O(n log n) in the connections.
     pub fn drain(&mut self, now: Now, length: Duration) -> usize {
         self.cx.now = now;
-        self.gate.drain(&self.cx, &self.connections, length)
+        self.begin_drain(length)
+    }
+
+    pub(crate) fn begin_drain(&mut self, length: Duration) -> usize {
+        let Self { cx, connections, gate, .. } = self;
+        let drain = gate.drain.get_or_insert_with(|| Drain::begin(connections));
+        drain.shorten(cx.now.monotonic, length, &mut gate.rng);
+        drain.remaining()
     }
 
     /// Is a drain under way, whoever began it?
@@ -69,7 +77,10 @@ impl Node {
     /// left are due at once. A drain of no length names everybody.
     pub(crate) fn drain_due(&mut self) {
         for _ in 0..TIMERS_A_CALL {
-            let Some(id) = self.gate.pop_drained(&self.cx) else { return };
+            let drain = self.gate.drain.as_mut();
+            let Some(id) = drain.and_then(|drain| drain.pop_due(self.cx.now.monotonic)) else {
+                return;
+            };
             if self.connections.find(id).is_some() {
                 self.close_in_turn(id);
             }

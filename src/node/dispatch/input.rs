@@ -7,10 +7,10 @@ use crate::node::connections::connection::Connection;
 use crate::node::connections::frame::Incoming;
 use crate::node::connections::session::{Phase, Verdict};
 use crate::node::dispatch::is_auth;
-use crate::node::gate::legacy::Legacy;
 use crate::node::gate::limits::holds_too_many;
 use crate::node::gate::{head, proxy};
 use crate::node::observe::close_history::Unanswered;
+use crate::node::observe::metrics::Legacy;
 use crate::protocol::{self, ClientMessage, CloseReason, Fault, Parsed};
 
 impl Node {
@@ -222,7 +222,7 @@ impl Node {
 
     /// The allowance of the address comes first: beyond it, nothing is looked at.
     fn on_first_text(&mut self, slot: Slot, text: &str) {
-        if !self.gate.may_attempt(&mut self.cx, &self.connections, slot) {
+        if !self.gate.limits.may_attempt(&mut self.cx, &self.connections, slot) {
             self.close(slot, CloseReason::TooManyAuthAttempts);
             return;
         }
@@ -232,7 +232,7 @@ impl Node {
         let verdict = connection.session.judge_first(&parsed);
         if verdict == Verdict::Close(CloseReason::FirstMessageNotAuth) {
             let Self { cx, connections, gate, .. } = self;
-            gate.notice_legacy(cx, connections, slot, Legacy::FirstMessage);
+            gate.legacy_log.notice(cx, connections, slot, Legacy::FirstMessage);
         }
         self.carry_out(slot, verdict);
     }

@@ -6,8 +6,9 @@ use crate::node::Node;
 use crate::node::observe::metrics::Call;
 use crate::node::rooms::answers::MessageKey;
 use crate::node::rooms::chat::{Told, answer_of, told};
-use crate::node::work::port::{Completion, Outcome, Ticket};
+use crate::node::work::port::{Completion, Outcome};
 use crate::node::work::questions::{Kind, Question};
+use crate::node::work::ticket::Ticket;
 use crate::protocol::{CloseReason, ErrorCode};
 
 impl Node {
@@ -107,7 +108,11 @@ impl Node {
     /// An answer to a check: what is left to check of its token is checked now.
     fn checked(&mut self, asker: ConnId, address: Address, done: Completion) {
         let Self { cx, connections, gate, .. } = self;
-        let Some(pending) = gate.take_check(cx, connections, asker, address, &done) else { return };
+        let Some(pending) =
+            gate.checks.take(cx, connections, &mut gate.limits, (asker, address), &done)
+        else {
+            return;
+        };
         let slot = asker.slot();
         match (done.outcome, &pending.request_id) {
             (Outcome::Verified(checked), None) => self.request_checked(slot, checked),

@@ -7,8 +7,9 @@ use crate::node::app::{OrderFault, OrderKind, OrderResult, Reply, UserOrder};
 use crate::node::http::message::Response;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::orders::{Asker, Part, Revocation, RevocationStore};
-use crate::node::work::port::{Outcome, StoreError, Ticket, Work};
+use crate::node::work::port::{Outcome, StoreError, Work};
 use crate::node::work::questions::{Kind, NewQuestion};
+use crate::node::work::ticket::Ticket;
 use crate::protocol::CloseReason;
 use crate::time::{Instant, Now, UnixTime};
 
@@ -21,13 +22,13 @@ impl Node {
     /// A revocation that was stored by an earlier process, or elsewhere, holds from here on.
     pub fn restore_revocation(&mut self, now: Now, user: &str, at: UnixTime) {
         let hash = self.cx.hash(&[user]);
-        self.gate.revocations.revoke(now, hash, at);
+        self.gate.tokens.revocations.revoke(now, hash, at);
     }
 
     /// How many users are remembered whose older tokens are refused.
     #[must_use]
     pub fn revoked_users(&self) -> usize {
-        self.gate.revocations.len()
+        self.gate.tokens.revocations.len()
     }
 
     /// Closes every connection of `user` with 1008 `Session revoked`, and says how many there were.
@@ -150,7 +151,7 @@ impl Node {
     fn end_sessions(&mut self, order: u64, user: &str) {
         let now = self.cx.now;
         let hash = self.cx.hash(&[user]);
-        self.gate.revocations.revoke(now, hash, now.unix);
+        self.gate.tokens.revocations.revoke(now, hash, now.unix);
         let members: Vec<Slot> = self.rooms.users.members(user).collect();
         for &slot in &members {
             self.close(slot, CloseReason::SessionRevoked);
@@ -161,8 +162,8 @@ impl Node {
         let revocation = Revocation {
             user,
             at: now.unix,
-            capacity: self.gate.revocations.capacity(),
-            over_before: self.gate.revocations.over_before(now),
+            capacity: self.gate.tokens.revocations.capacity(),
+            over_before: self.gate.tokens.revocations.over_before(now),
         };
         let ticket = self.work.questions.issue();
         let store = self.work.orders.store.as_mut();

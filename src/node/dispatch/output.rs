@@ -7,6 +7,9 @@ use crate::node::Node;
 use crate::node::connections::connection::AfterFlush;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::Phase;
+use crate::node::http::message::Response;
+use crate::node::http::refusal::Refusal;
+use crate::node::observe::close_history::Ending;
 use crate::node::work::port::Action;
 use crate::time::Now;
 
@@ -110,5 +113,36 @@ impl Node {
             }
             AfterFlush::Close => self.drop_connection(slot),
         }
+    }
+
+    /// Writes `response` to whoever may read it; then the connection ends.
+    pub(crate) fn write_response(&mut self, slot: Slot, response: &Response) {
+        let form = self.connections.take_form(slot);
+        let policy = &self.cx.policy;
+        let is_admin = self.connections.get(slot).is_some_and(|it| it.is_admin);
+        let is_secure = !is_admin && (policy.speaks_tls || form.is_https);
+        let secure_seconds = is_secure.then_some(policy.hsts_seconds);
+        let bytes = response.to_bytes(&form, secure_seconds);
+        self.begin_close(slot, Shared::from(bytes), None);
+        if let Some(connection) = self.connections.get_mut(slot) {
+            connection.discards_input = true;
+        }
+        self.end_when_written(slot, AfterFlush::Finish);
+        if self.connections.get(slot).is_some_and(|it| it.is_request || it.is_admin) {
+            let read_by = self.cx.now.monotonic + self.cx.policy.response_timeout;
+            let policy = &self.cx.policy;
+            self.connections.edit(policy, slot, |session, _| session.set_deadline(read_by));
+        }
+    }
+
+    /// Refuses a request.
+    pub(crate) fn refuse(&mut self, slot: Slot, refusal: Refusal) {
+        if self.connections.get(slot).is_some_and(|connection| !connection.is_admin) {
+            self.cx.metrics.count_refusal(refusal.status());
+        }
+        let id = self.connections.id_of(slot);
+        log::debug!(connection:% = id; "refused: {}", refusal.status());
+        self.note_end(slot, Ending::Refused(refusal));
+        self.write_response(slot, &refusal.response());
     }
 }

@@ -15,8 +15,8 @@ use crate::node::Node;
 use crate::node::connections::session::Verdict;
 use crate::node::rooms::answers::LIFETIME;
 use crate::node::rooms::chat::told;
-use crate::node::work::port::Ticket;
 use crate::node::work::questions::Kind;
+use crate::node::work::ticket::Ticket;
 use crate::protocol::{ClientMessage, ErrorCode};
 use crate::time::Instant;
 

@@ -19,14 +19,16 @@ use crate::node::connections::frame::Shared;
 use crate::node::connections::moment::CoarseDelta;
 use crate::node::gate::head::{self, Head, Http, RequestKind, Upgrade};
 use crate::node::gate::legacy::Credential;
-use crate::node::gate::tokens::{Charge, Checked, Token, TokenRefusal, Verified};
+use crate::node::gate::limits::Charge;
+use crate::node::gate::tokens::{Checked, Token, TokenRefusal, Verified};
 use crate::node::gate::upgrade;
 use crate::node::http::message::{Form, Method, Request, Response};
 use crate::node::http::refusal::Refusal;
 use crate::node::http::respond::{health, preflight};
-use crate::node::observe::close_history::{Ending, Unanswered};
-use crate::node::work::port::{Completion, Outcome, Ticket, Work};
+use crate::node::observe::close_history::Unanswered;
+use crate::node::work::port::{Completion, Outcome, Work};
 use crate::node::work::questions::{GRACE, Kind, NewQuestion};
+use crate::node::work::ticket::Ticket;
 use crate::protocol::CloseReason;
 
 /// The interim answer to a client that waits before it sends its body (RFC 9110, section 15.2.1).
@@ -114,10 +116,10 @@ impl Node {
     fn may_upgrade(&mut self, slot: Slot, upgrade: &Upgrade) -> Result<(), Refusal> {
         let Self { cx, connections, gate, .. } = self;
         connections.set_client(slot, upgrade.client);
-        gate.has_room(cx, connections, slot)?;
-        gate.may_attempt_http(cx, connections, slot)?;
+        gate.limits.has_room(cx, connections, gate.drain.as_ref(), slot)?;
+        gate.limits.may_attempt_http(cx, connections, slot)?;
         if let Some(kind) = upgrade.credential.kind() {
-            gate.notice_legacy(cx, connections, slot, kind);
+            gate.legacy_log.notice(cx, connections, slot, kind);
         }
         Ok(())
     }
@@ -188,7 +190,7 @@ impl Node {
         let Self { cx, connections, gate, .. } = self;
         if connections.begin_request(slot, whole) {
             connections.set_client(slot, http.client);
-            gate.has_room(cx, connections, slot)?;
+            gate.limits.has_room(cx, connections, gate.drain.as_ref(), slot)?;
             if connections.requests > cx.policy.requests {
                 cx.metrics.refused_requests += 1;
                 return Err(Refusal::AtCapacity);
@@ -197,7 +199,7 @@ impl Node {
         }
         let carries_credentials = http.bearer.is_some() || http.method != Method::Get;
         if carries_credentials && !is_checked {
-            gate.may_attempt_http(cx, connections, slot)?;
+            gate.limits.may_attempt_http(cx, connections, slot)?;
         }
         Ok(())
     }
@@ -212,11 +214,11 @@ impl Node {
     ) -> Identity {
         let Self { cx, connections, gate, .. } = self;
         let token = Token { text, current: None, charge };
-        match gate.verify(cx, connections, slot, &token, checked) {
+        match gate.tokens.verify(cx, connections, &mut gate.limits, slot, &token, checked) {
             Verified::Known(principal) => Identity::Known(principal),
             Verified::Unchecked(check) => Identity::Unchecked(check),
             Verified::Refused(TokenRefusal::TooManyAttempts) => {
-                Identity::Refused(gate.too_many_attempts(cx, connections, slot))
+                Identity::Refused(gate.limits.too_many_attempts(cx, connections, slot))
             }
             Verified::Refused(refusal) => {
                 Identity::Refused(Refusal::InvalidToken(CloseReason::from(refusal).text()))
@@ -232,7 +234,7 @@ impl Node {
             return self.refuse(slot, refusal);
         }
         self.connections.keep(slot, bytes.to_vec());
-        self.gate.queue_check(&mut self.connections, slot, None, check);
+        self.gate.checks.push(&mut self.connections, slot, None, check);
         self.submit_checks();
     }
 
@@ -355,39 +357,8 @@ impl Node {
 
     fn charge_for(&mut self, address: Address, response: &Response) {
         if let Some(evidence) = response.evidence {
-            self.gate.limiter.charge(self.cx.now.monotonic, address, evidence);
+            self.gate.limits.attempts.charge(self.cx.now.monotonic, address, evidence);
         }
-    }
-
-    /// Writes `response` to whoever may read it; then the connection ends.
-    pub(crate) fn write_response(&mut self, slot: Slot, response: &Response) {
-        let form = self.connections.take_form(slot);
-        let policy = &self.cx.policy;
-        let is_admin = self.connections.get(slot).is_some_and(|it| it.is_admin);
-        let is_secure = !is_admin && (policy.speaks_tls || form.is_https);
-        let secure_seconds = is_secure.then_some(policy.hsts_seconds);
-        let bytes = response.to_bytes(&form, secure_seconds);
-        self.begin_close(slot, Shared::from(bytes), None);
-        if let Some(connection) = self.connections.get_mut(slot) {
-            connection.discards_input = true;
-        }
-        self.end_when_written(slot, AfterFlush::Finish);
-        if self.connections.get(slot).is_some_and(|it| it.is_request || it.is_admin) {
-            let read_by = self.cx.now.monotonic + self.cx.policy.response_timeout;
-            let policy = &self.cx.policy;
-            self.connections.edit(policy, slot, |session, _| session.set_deadline(read_by));
-        }
-    }
-
-    /// Refuses a request.
-    pub(crate) fn refuse(&mut self, slot: Slot, refusal: Refusal) {
-        if self.connections.get(slot).is_some_and(|connection| !connection.is_admin) {
-            self.cx.metrics.count_refusal(refusal.status());
-        }
-        let id = self.connections.id_of(slot);
-        log::debug!(connection:% = id; "refused: {}", refusal.status());
-        self.note_end(slot, Ending::Refused(refusal));
-        self.write_response(slot, &refusal.response());
     }
 }
 

@@ -14,7 +14,7 @@ use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::waiting::{CheckTurn, PendingCheck};
 use crate::node::context::Cx;
-use crate::node::gate::Gate;
+use crate::node::gate::limits::Limits;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Work};
 use crate::node::work::questions::{Kind, NewQuestion};
@@ -41,9 +41,9 @@ impl Checks {
     }
 }
 
-impl Gate {
+impl Checks {
     /// Puts the check of this `auth` where its turn will come.
-    pub(crate) fn queue_check(
+    pub(crate) fn push(
         &mut self,
         connections: &mut Connections,
         slot: Slot,
@@ -52,19 +52,19 @@ impl Gate {
     ) {
         let asker = connections.id_of(slot);
         let Some(connection) = connections.get_mut(slot) else { return };
-        self.checks.last_turn += 1;
+        self.last_turn += 1;
         let is_pending = !connection.session.phase().is_authenticated();
-        let turn = (is_pending, self.checks.last_turn);
+        let turn = (is_pending, self.last_turn);
         let request_id = request_id.map(SmolStr::new);
         let pending = PendingCheck { request_id, check, turn, ticket: None };
         let before = connection.waiting.get_or_insert_default().check.replace(pending);
         debug_assert!(before.is_none(), "one check of a connection is under way at a time");
-        self.checks.waiting.insert(turn, asker);
+        self.waiting.insert(turn, asker);
     }
 
     /// The connection is over: a check that waits is not done, one that is submitted is in vain.
-    pub(crate) fn forget_check(&mut self, pending: &PendingCheck) {
-        self.checks.waiting.remove(&pending.turn);
+    pub(crate) fn forget(&mut self, pending: &PendingCheck) {
+        self.waiting.remove(&pending.turn);
     }
 
     /// Submits those that are next, as long as there are not too many. O(log n) for each.
@@ -72,15 +72,16 @@ impl Gate {
     /// Where an address was shut meanwhile, its check is not submitted: that is what is returned, and
     /// is to be turned away. So a forger that sends many at once is held to its allowance, and to
     /// what was submitted before the first came back.
-    pub(crate) fn submit_checks(
+    pub(crate) fn submit(
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
         work: &mut Workload,
+        limits: &mut Limits,
     ) -> Option<Slot> {
-        while self.checks.submitted < self.checks.limit {
-            let ((is_pending, _), asker) = self.checks.waiting.pop_first()?;
-            if is_pending && !self.may_attempt(cx, connections, asker.slot()) {
+        while self.submitted < self.limit {
+            let ((is_pending, _), asker) = self.waiting.pop_first()?;
+            if is_pending && !limits.may_attempt(cx, connections, asker.slot()) {
                 return Some(asker.slot());
             }
             let Some(connection) = connections.get_mut(asker.slot()) else { continue };
@@ -93,7 +94,7 @@ impl Gate {
             let ticket = work.questions.issue();
             pending.ticket = Some(ticket);
             let check = Work::Verify(pending.check.clone());
-            self.checks.submitted += 1;
+            self.submitted += 1;
             cx.metrics.signature_checks += 1;
             // Whatever the worker's time, its completion comes; the connection has its own deadline.
             let (kind, deadline) = (Kind::Check { address }, Instant::NEVER);
@@ -103,15 +104,15 @@ impl Gate {
     }
 
     /// A check has come back. `None`: nobody waits for it, or it has to be submitted again.
-    pub(crate) fn take_check(
+    pub(crate) fn take(
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
-        asker: ConnId,
-        address: Address,
+        limits: &mut Limits,
+        (asker, address): (ConnId, Address),
         done: &Completion,
     ) -> Option<PendingCheck> {
-        self.checks.submitted = self.checks.submitted.saturating_sub(1);
+        self.submitted = self.submitted.saturating_sub(1);
         let waiting = connections.find_mut(asker).and_then(|it| it.waiting.as_mut());
         let is_its = |pending: &PendingCheck| pending.ticket == Some(done.ticket);
         let check = waiting.map(|waiting| &mut waiting.check);
@@ -121,7 +122,7 @@ impl Gate {
             // that hangs up before its forged token is refused is charged like one that waits.
             if let Outcome::Verified(checked) = &done.outcome {
                 let evidence = Evidence::of(checked.as_ref().err().copied());
-                self.limiter.charge(cx.now.monotonic, address, evidence);
+                limits.attempts.charge(cx.now.monotonic, address, evidence);
             }
             return None;
         };
@@ -129,7 +130,7 @@ impl Gate {
             // Its place is still the first of those that were not done.
             if let Some(pending) = check {
                 pending.ticket = None;
-                self.checks.waiting.insert(pending.turn, asker);
+                self.waiting.insert(pending.turn, asker);
             }
             return None;
         }

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use crate::id::ConnId;
+use crate::id::{ConnId, Rng};
 use crate::node::connections::Connections;
 use crate::node::connections::session::Phase;
-use crate::node::context::Cx;
-use crate::node::gate::Gate;
 use crate::time::Instant;
 
 /// A drain under way.
@@ -42,35 +40,30 @@ impl Drain {
             self.remaining = self.remaining.saturating_sub(1);
         }
     }
-}
 
-impl Gate {
-    /// Begins a drain within `length`, or shortens the one that is under way. How many connections
-    /// are waited for. O(n log n) in the connections.
-    pub(crate) fn drain(&mut self, cx: &Cx, connections: &Connections, length: Duration) -> usize {
-        let spread = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
-        let Self { rng, drain, .. } = self;
-        let now = cx.now.monotonic;
-        let drain = drain.get_or_insert_with(|| {
-            let public = connections.iter().filter(|(_, connection)| !connection.is_admin);
-            let remaining = public.clone().count();
-            let schedule: Vec<_> = public
-                .filter(|(_, connection)| connection.session.phase() != Phase::Handshaking)
-                .map(|(slot, _)| (Instant::NEVER, connections.id_of(slot)))
-                .collect();
-            Drain { schedule, last_generation: connections.last_generation(), remaining }
-        });
-        let end = now + length;
-        for (at, _) in drain.schedule.iter_mut().filter(|(at, _)| *at > end) {
-            *at = now + Duration::from_micros(rng.below(spread));
-        }
-        drain.schedule.sort_unstable_by(|a, b| b.cmp(a));
-        drain.remaining
+    /// Everybody is to be closed; [`Drain::shorten`] says when.
+    pub(crate) fn begin(connections: &Connections) -> Self {
+        let public = connections.iter().filter(|(_, connection)| !connection.is_admin);
+        let remaining = public.clone().count();
+        let schedule: Vec<_> = public
+            .filter(|(_, connection)| connection.session.phase() != Phase::Handshaking)
+            .map(|(slot, _)| (Instant::NEVER, connections.id_of(slot)))
+            .collect();
+        Self { schedule, last_generation: connections.last_generation(), remaining }
     }
 
-    /// The next connection that the drain closes by now.
-    pub(crate) fn pop_drained(&mut self, cx: &Cx) -> Option<ConnId> {
-        let is_due = |&mut (at, _): &mut (Instant, ConnId)| at <= cx.now.monotonic;
-        self.drain.as_mut()?.schedule.pop_if(is_due).map(|(_, id)| id)
+    /// Gives those whose turn would come later than in `length` a new one within it. O(n log n).
+    pub(crate) fn shorten(&mut self, now: Instant, length: Duration, rng: &mut Rng) {
+        let spread = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        let end = now + length;
+        for (at, _) in self.schedule.iter_mut().filter(|(at, _)| *at > end) {
+            *at = now + Duration::from_micros(rng.below(spread));
+        }
+        self.schedule.sort_unstable_by(|a, b| b.cmp(a));
+    }
+
+    /// The next connection that is closed by now.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<ConnId> {
+        self.schedule.pop_if(|&mut (at, _)| at <= now).map(|(_, id)| id)
     }
 }

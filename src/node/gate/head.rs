@@ -8,13 +8,15 @@ use std::net::SocketAddr;
 use httparse::Header;
 use smol_str::SmolStr;
 
-use crate::config::{Network, Origins, Page};
+use crate::config::Page;
 use crate::node::gate::forwarded;
+use crate::node::gate::headers::{bearer, body_length, has_token, single, values};
 use crate::node::gate::legacy::Credential;
 use crate::node::gate::target::{Authority, Target};
 use crate::node::gate::upgrade;
 use crate::node::http::message::{Form, Method};
 use crate::node::http::refusal::Refusal;
+use crate::node::policy::Rules;
 
 /// Header lines of a request, at most: more are answered as a head that is too large.
 const MAX_HEADERS: usize = 64;
@@ -85,16 +87,6 @@ impl std::fmt::Debug for Http<'_> {
     }
 }
 
-/// What a request is judged by.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules<'a> {
-    pub(crate) max_bytes: usize,
-    pub(crate) max_body_bytes: usize,
-    pub(crate) origins: &'a Origins,
-    /// Whose word about the client is taken.
-    pub(crate) proxies: &'a [Network],
-}
-
 /// Has a line end that could be the head's last come in `bytes` from `from` on?
 ///
 /// Lets a head that comes a byte at a time be parsed once, not once a byte.
@@ -135,14 +127,6 @@ pub(crate) fn parse<'a>(
         };
         Head { length, form, asked }
     })
-}
-
-/// Does a `HEAD` ask, as far as that is known of a head that is not whole or cannot be read? Its
-/// refusal has no body either (RFC 9110, section 9.3.2).
-pub(crate) fn begins_as_head(bytes: &[u8]) -> bool {
-    // RFC 9112, section 2.2: an empty line in front is passed over.
-    let start = bytes.iter().position(|byte| !b"\r\n".contains(byte));
-    start.and_then(|start| bytes.get(start..)).is_some_and(|line| line.starts_with(b"HEAD "))
 }
 
 /// The lines of a head that was read.
@@ -305,62 +289,6 @@ fn http<'a>(
         expects_continue: has_token(headers, "expect", "100-continue"),
         client,
     }))
-}
-
-/// The body's length. Without the header there is none (RFC 9112, section 6.3); chunks are not
-/// taken, as nobody who fits into the bound needs them.
-pub(crate) fn body_length(headers: &[Header<'_>]) -> Result<usize, Refusal> {
-    if values(headers, "transfer-encoding").next().is_some() {
-        return Err(Refusal::LengthRequired);
-    }
-    let mut lengths = values(headers, "content-length");
-    let Some(length) = lengths.next() else { return Ok(0) };
-    const MALFORMED: Refusal = Refusal::BadRequest("Content-Length is malformed");
-    if lengths.any(|other| other != length) || !length.iter().all(u8::is_ascii_digit) {
-        return Err(MALFORMED);
-    }
-    let length = std::str::from_utf8(length).ok().filter(|text| !text.is_empty());
-    // More digits than a number holds are too many bytes, too.
-    Ok(length.ok_or(MALFORMED)?.parse().unwrap_or(usize::MAX))
-}
-
-/// The token of `Authorization: Bearer`. Another scheme is no token.
-pub(crate) fn bearer_of(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
-    let token = token.trim_ascii();
-    (scheme.eq_ignore_ascii_case(b"Bearer ") && !token.is_empty()).then_some(token)
-}
-
-fn bearer(value: &str) -> Option<&str> {
-    bearer_of(value.as_bytes()).and_then(|token| std::str::from_utf8(token).ok())
-}
-
-/// The values of the header lines of this name.
-pub(crate) fn values<'h, 'a>(
-    headers: &'h [Header<'a>],
-    name: &'h str,
-) -> impl Iterator<Item = &'a [u8]> + use<'h, 'a> {
-    let lines = headers.iter().filter(move |line| line.name.eq_ignore_ascii_case(name));
-    lines.map(|line| line.value.trim_ascii())
-}
-
-/// The value of a header that must be there once.
-pub(crate) fn single<'a>(headers: &[Header<'a>], name: &str) -> Option<&'a [u8]> {
-    let mut lines = values(headers, name);
-    let first = lines.next();
-    if lines.next().is_some() { None } else { first }
-}
-
-/// The elements of a comma-separated list (RFC 9110, section 5.6.1): empty ones do not count.
-pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
-}
-
-/// Is `token` among the elements of this header?
-pub(crate) fn has_token(headers: &[Header<'_>], name: &str, token: &str) -> bool {
-    values(headers, name)
-        .flat_map(elements)
-        .any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! From a principal to a place in the room: the application is asked, and the clocks start.
 
-use crate::id::Slot;
+use crate::id::{ConnId, Slot};
 use crate::node::app::{Admission, Join, Reply, Update};
 use crate::node::connections::Connections;
 use crate::node::connections::session::Clocks;
-use crate::node::connections::waiting::{Accepted, PendingJoin};
+use crate::node::connections::waiting::{AcceptedAuth, PendingJoin};
 use crate::node::context::Cx;
-use crate::node::gate::Gate;
 use crate::node::rooms::Rooms;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Work};
@@ -16,106 +15,99 @@ use crate::protocol::{CloseReason, RecipeUpdate, SessionInfo};
 /// What a re-authentication is acknowledged with; a first one in the application's words.
 const REAUTHENTICATED: &str = "Re-authenticated";
 
-impl Gate {
-    /// Asks the application to let the connection in. What is returned is decided already.
-    pub(crate) fn ask_to_join(
-        &mut self,
-        cx: &mut Cx,
-        connections: &mut Connections,
-        work: &mut Workload,
-        rooms: &mut Rooms,
-        slot: Slot,
-        accepted: Accepted,
-    ) -> Option<(PendingJoin, Outcome)> {
-        let Accepted { request_id, principal, reserved } = accepted;
-        let connection = connections.get_mut(slot)?;
-        let reauth = connection.session.phase().is_authenticated();
-        let wanted = connection.wanted_room.as_deref();
-        let room = wanted.or_else(|| rooms.rooms.name_of(slot)).cloned()?;
-        let ticket = work.questions.issue();
-        let clocks = Clocks::new(cx.now, reserved.until, &cx.policy, &mut self.rng);
-        let expires_at = principal.expires_at;
-        let join = PendingJoin { ticket, request_id, clocks, expires_at, reserved };
-        let now = cx.now.monotonic;
-        connections.edit(&cx.policy, slot, |session, policy| session.joining(now, policy));
-        if !reauth {
-            rooms.users.join(slot, &principal.user);
-        }
-        let text = room.len() + principal.user.len() + principal.claims.len();
-        let budget = if reauth { Some(cost(text)) } else { work.cost_of_pending(cx, text) };
-        let Some(cost) = budget else { return Some((join, Outcome::Refused)) };
-        let asker = connections.id_of(slot);
-        let question = Join {
-            ticket,
-            start: work.questions.start(),
-            now: cx.now.unix,
-            connection: asker,
-            room: &room,
-            user: &principal.user,
-            claims: &principal.claims,
-            reauth,
-        };
-        let job = match work.app.on_join(&question) {
-            Reply::Now(admission) => return Some((join, Outcome::Join(admission))),
-            Reply::Later(job) => Some(Work::Join(job)),
-            Reply::Held => None,
-        };
-        if let Some(connection) = connections.get_mut(slot) {
-            let before = connection.waiting.get_or_insert_default().join.replace(join);
-            debug_assert!(before.is_none(), "one join of a connection is asked at a time");
-        }
-        let deadline = now + cx.policy.answer_timeout + GRACE;
-        work.open(cx, ticket, NewQuestion { asker, kind: Kind::Join, deadline, cost }, job);
-        None
+/// Asks the application to let the connection in. What is returned is decided already.
+pub(crate) fn ask_to_join(
+    cx: &mut Cx,
+    connections: &mut Connections,
+    work: &mut Workload,
+    rooms: &mut Rooms,
+    slot: Slot,
+    (accepted, clocks): (AcceptedAuth, Clocks),
+) -> Option<(PendingJoin, Outcome)> {
+    let AcceptedAuth { request_id, principal, reserved } = accepted;
+    let connection = connections.get_mut(slot)?;
+    let reauth = connection.session.phase().is_authenticated();
+    let wanted = connection.wanted_room.as_deref();
+    let room = wanted.or_else(|| rooms.rooms.name_of(slot)).cloned()?;
+    let ticket = work.questions.issue();
+    let expires_at = principal.expires_at;
+    let join = PendingJoin { ticket, request_id, clocks, expires_at, reserved };
+    let now = cx.now.monotonic;
+    connections.edit(&cx.policy, slot, |session, policy| session.joining(now, policy));
+    if !reauth {
+        rooms.users.join(slot, &principal.user);
     }
+    let text = room.len() + principal.user.len() + principal.claims.len();
+    let budget = if reauth { Some(cost(text)) } else { work.cost_of_pending(cx, text) };
+    let Some(cost) = budget else { return Some((join, Outcome::Refused)) };
+    let asker = connections.id_of(slot);
+    let question = Join {
+        ticket,
+        start: work.questions.start(),
+        now: cx.now.unix,
+        connection: asker,
+        room: &room,
+        user: &principal.user,
+        claims: &principal.claims,
+        reauth,
+    };
+    let job = match work.app.on_join(&question) {
+        Reply::Now(admission) => return Some((join, Outcome::Join(admission))),
+        Reply::Later(job) => Some(Work::Join(job)),
+        Reply::Held => None,
+    };
+    if let Some(connection) = connections.get_mut(slot) {
+        let before = connection.waiting.get_or_insert_default().join.replace(join);
+        debug_assert!(before.is_none(), "one join of a connection is asked at a time");
+    }
+    let deadline = now + cx.policy.answer_timeout + GRACE;
+    work.open(cx, ticket, NewQuestion { asker, kind: Kind::Join, deadline, cost }, job);
+    None
+}
 
-    /// The join that waits for this answer, and for no other. `None`: nobody does.
-    pub(crate) fn take_join(
-        &self,
-        cx: &mut Cx,
-        connections: &mut Connections,
-        asker: crate::id::ConnId,
-        done: &Completion,
-    ) -> Option<PendingJoin> {
-        let waiting = connections.find_mut(asker).and_then(|it| it.waiting.as_mut());
-        let join = waiting.and_then(|it| it.join.take_if(|join| join.ticket == done.ticket));
-        cx.metrics.late_completions += u64::from(join.is_none());
-        join
-    }
+/// The join that waits for this answer, and for no other. `None`: nobody does.
+pub(crate) fn take_join(
+    cx: &mut Cx,
+    connections: &mut Connections,
+    asker: ConnId,
+    done: &Completion,
+) -> Option<PendingJoin> {
+    let waiting = connections.find_mut(asker).and_then(|it| it.waiting.as_mut());
+    let join = waiting.and_then(|it| it.join.take_if(|join| join.ticket == done.ticket));
+    cx.metrics.late_completions += u64::from(join.is_none());
+    join
+}
 
-    /// The application has answered a join: the connection is in its room, or refused.
-    ///
-    /// # Errors
-    /// What the connection is to be closed with.
-    pub(crate) fn joined(
-        &mut self,
-        cx: &mut Cx,
-        connections: &mut Connections,
-        rooms: &mut Rooms,
-        slot: Slot,
-        join: &PendingJoin,
-        outcome: Outcome,
-    ) -> Result<(), CloseReason> {
-        let refused = match outcome {
-            // Told only to those whom the application lets in: others learn nothing of the room.
-            Outcome::Join(Admission::Admit(_)) if finds_room_full(cx, connections, rooms, slot) => {
-                cx.metrics.refused_by_room += 1;
-                CloseReason::RoomFull
-            }
-            Outcome::Join(Admission::Admit(update)) => {
-                admit(cx, connections, rooms, slot, join, &update);
-                return Ok(());
-            }
-            Outcome::Join(Admission::Deny) => CloseReason::AccessDenied,
-            Outcome::Join(Admission::Unavailable) | Outcome::NotBegun => {
-                CloseReason::BackendUnavailable
-            }
-            Outcome::Refused => CloseReason::Overloaded,
-            _ => CloseReason::Internal,
-        };
-        self.release(join.reserved);
-        Err(refused)
-    }
+/// The application has answered a join: the connection is in its room, or refused.
+///
+/// # Errors
+/// What the connection is to be closed with.
+pub(crate) fn joined(
+    cx: &mut Cx,
+    connections: &mut Connections,
+    rooms: &mut Rooms,
+    slot: Slot,
+    join: &PendingJoin,
+    outcome: Outcome,
+) -> Result<(), CloseReason> {
+    let refused = match outcome {
+        // Told only to those whom the application lets in: others learn nothing of the room.
+        Outcome::Join(Admission::Admit(_)) if finds_room_full(cx, connections, rooms, slot) => {
+            cx.metrics.refused_by_room += 1;
+            CloseReason::RoomFull
+        }
+        Outcome::Join(Admission::Admit(update)) => {
+            admit(cx, connections, rooms, slot, join, &update);
+            return Ok(());
+        }
+        Outcome::Join(Admission::Deny) => CloseReason::AccessDenied,
+        Outcome::Join(Admission::Unavailable) | Outcome::NotBegun => {
+            CloseReason::BackendUnavailable
+        }
+        Outcome::Refused => CloseReason::Overloaded,
+        _ => CloseReason::Internal,
+    };
+    Err(refused)
 }
 
 /// Is there no place in the room that `slot` wants to join? A connection that is in it has one.

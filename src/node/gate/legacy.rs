@@ -7,40 +7,13 @@ use std::time::Duration;
 use httparse::Header;
 
 use crate::auth::Address;
-use crate::config::Auth;
 use crate::id::Slot;
 use crate::node::connections::Connections;
 use crate::node::context::Cx;
-use crate::node::gate::Gate;
-use crate::node::gate::head::{bearer_of, values};
+use crate::node::gate::headers::{bearer_of, values};
 use crate::node::gate::upgrade::hex;
-use crate::time::{Instant, parse_date_time};
-
-/// How an old client was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Legacy {
-    /// `Authorization: Bearer`.
-    Header,
-    /// `?token=`.
-    Query,
-    /// Its first message was well-formed, and no `auth`.
-    FirstMessage,
-}
-
-impl Legacy {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Header, Self::Query, Self::FirstMessage];
-
-    /// As metrics write it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Header => "header",
-            Self::Query => "query",
-            Self::FirstMessage => "first_message",
-        }
-    }
-}
+use crate::node::observe::metrics::Legacy;
+use crate::time::Instant;
 
 /// The token in a request.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -106,22 +79,9 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-/// The header lines that tell an old client what is coming: `Deprecation` (RFC 9745) and `Sunset`
-/// (RFC 8594), for what is configured.
-pub(crate) fn deprecation_headers(config: &Auth) -> String {
-    let mut lines = String::new();
-    if let Some(since) = parse_date_time(&config.deprecated_since) {
-        lines.push_str(&format!("Deprecation: @{}\r\n", since.as_millis() / 1_000));
-    }
-    if let Some(sunset) = parse_date_time(&config.sunset) {
-        lines.push_str(&format!("Sunset: {}\r\n", sunset.to_http_date()));
-    }
-    lines
-}
-
 /// Which addresses were logged within the hour.
 #[derive(Debug, Default)]
-pub(crate) struct LogThrottle {
+pub(crate) struct LegacyLog {
     /// Since when, in whole hours.
     hour: u64,
     addresses: BTreeSet<Address>,
@@ -129,7 +89,7 @@ pub(crate) struct LogThrottle {
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-impl LogThrottle {
+impl LegacyLog {
     /// Is `address` to be logged? Once an hour, and at most `limit` of them (0: any number).
     fn is_new(&mut self, now: Instant, address: Address, limit: usize) -> bool {
         let hour = now.as_micros() / HOUR.as_micros() as u64;
@@ -140,9 +100,9 @@ impl LogThrottle {
     }
 }
 
-impl Gate {
+impl LegacyLog {
     /// `slot` is an old client's: counted, and logged once an address and hour. The token is not.
-    pub(crate) fn notice_legacy(
+    pub(crate) fn notice(
         &mut self,
         cx: &mut Cx,
         connections: &Connections,
@@ -151,7 +111,7 @@ impl Gate {
     ) {
         cx.metrics.count_legacy(kind);
         let Some(connection) = connections.get(slot) else { return };
-        if self.legacy_log.is_new(cx.now.monotonic, connection.address(), cx.policy.addresses) {
+        if self.is_new(cx.now.monotonic, connection.address(), cx.policy.addresses) {
             let (id, ip) = (connections.id_of(slot), connection.peer().ip());
             log::warn!(
                 connection:% = id;
@@ -222,20 +182,9 @@ mod tests {
     }
 
     #[test]
-    fn the_headers_are_a_number_and_a_date() {
-        let config = Auth {
-            deprecated_since: "2026-01-01T00:00:00Z".to_owned(),
-            sunset: "2026-11-22T10:00:00+01:00".to_owned(),
-            ..Auth::default()
-        };
-        let expected = "Deprecation: @1767225600\r\nSunset: Sun, 22 Nov 2026 09:00:00 GMT\r\n";
-        assert_eq!(deprecation_headers(&config), expected);
-    }
-
-    #[test]
     fn an_address_is_logged_once_an_hour_and_so_many_in_all() {
         let ip = |last: u8| Address::from(std::net::IpAddr::from([192, 0, 2, last]));
-        let mut throttle = LogThrottle::default();
+        let mut throttle = LegacyLog::default();
         let start = Instant::START + HOUR * 5;
         assert!(throttle.is_new(start, ip(1), 2));
         assert!(!throttle.is_new(start + HOUR / 2, ip(1), 2));

@@ -7,12 +7,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::auth::Address;
+use crate::auth::{Address, AddressLimiter, Evidence, TokenError};
+use crate::config::Config;
 use crate::id::Slot;
 use crate::node::connections::Connections;
 use crate::node::connections::connection::Connection;
 use crate::node::context::Cx;
-use crate::node::gate::{Gate, forwarded};
+use crate::node::gate::drain::Drain;
+use crate::node::gate::forwarded;
+use crate::node::gate::places::Places;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::port::Refused;
 
@@ -31,7 +34,33 @@ pub(crate) struct Intake {
     is_proxy: bool,
 }
 
-impl Gate {
+/// What an address may do: hold pending connections, and try tokens.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) attempts: AddressLimiter,
+}
+
+/// Which tokens are charged to their address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Charge {
+    /// Each, as an `auth` is.
+    Each,
+    /// Those that are forged: a page asks often.
+    Forged,
+}
+
+impl Limits {
+    pub(crate) fn new(config: &Config) -> Self {
+        let limits = &config.limits;
+        Self { attempts: AddressLimiter::new(limits.auth_per_minute_per_ip, limits.addresses) }
+    }
+
+    /// From here on goes by `config`.
+    pub(crate) fn reconfigure(&mut self, config: &Config) {
+        let limits = &config.limits;
+        self.attempts.set_allowance(limits.auth_per_minute_per_ip, limits.addresses);
+    }
+
     /// How is a socket from `peer` taken in?
     ///
     /// # Errors
@@ -58,15 +87,16 @@ impl Gate {
 
     /// The socket has got a slot.
     pub(crate) fn accepted(
-        &mut self,
+        &self,
         cx: &mut Cx,
         connections: &mut Connections,
+        refusals: &mut Places,
         slot: Slot,
         intake: Intake,
     ) {
         if intake.is_beyond {
             // Of each of the two bounds there are as many slots.
-            self.refusals.push(connections.id_of(slot), 2 * SLOTS_FOR_REFUSALS);
+            refusals.push(connections.id_of(slot), 2 * SLOTS_FOR_REFUSALS);
         }
         if !intake.is_proxy {
             connections.count_pending(slot);
@@ -82,6 +112,7 @@ impl Gate {
         &self,
         cx: &mut Cx,
         connections: &Connections,
+        drain: Option<&Drain>,
         slot: Slot,
     ) -> Result<(), Refusal> {
         let is_full = connections.public() > cx.policy.connections
@@ -89,7 +120,7 @@ impl Gate {
         cx.metrics.refused_full += u64::from(is_full);
         let Some(connection) = connections.get(slot) else { return Ok(()) };
         // Connections from before a drain are let through: they may not be able to come again.
-        let is_late = self.drain.as_ref().is_some_and(|it| !it.found(connection.generation));
+        let is_late = drain.is_some_and(|drain| !drain.found(connection.generation));
         if is_full || is_late {
             return Err(Refusal::AtCapacity);
         }
@@ -122,7 +153,7 @@ impl Gate {
         slot: Slot,
     ) -> Refusal {
         let address = connections.get(slot).map(Connection::address);
-        let look = address.map(|address| self.limiter.look(cx.now.monotonic, address));
+        let look = address.map(|address| self.attempts.look(cx.now.monotonic, address));
         let wait = look.and_then(Result::err).unwrap_or_default();
         Refusal::TooManyRequests(whole_seconds(wait).max(1))
     }
@@ -135,9 +166,40 @@ impl Gate {
         slot: Slot,
     ) -> bool {
         let Some(connection) = connections.get(slot) else { return false };
-        let may = self.limiter.look(cx.now.monotonic, connection.address()).is_ok();
+        let may = self.attempts.look(cx.now.monotonic, connection.address()).is_ok();
         cx.metrics.refused_attempts += u64::from(!may);
         may
+    }
+
+    /// Charges the address of `slot` for what the look at its token has shown: that it is refused
+    /// for this, or (`None`) taken. False: the allowance is used up, and the client is told that, not
+    /// what is wrong with its token.
+    ///
+    /// A signed token keeps its reason: a tab whose token has expired can then fetch a new one at
+    /// once, however many others come from its address. So does a re-authentication: an
+    /// authenticated client is not judged by what else comes from its address.
+    #[must_use]
+    pub(crate) fn charge(
+        &mut self,
+        cx: &mut Cx,
+        connections: &Connections,
+        slot: Slot,
+        charge: Charge,
+        refused: Option<TokenError>,
+    ) -> bool {
+        if let Some(error) = refused {
+            log::debug!(connection:% = connections.id_of(slot); "token refused: {error}");
+        }
+        let evidence = Evidence::of(refused);
+        let Some(connection) = connections.get(slot) else { return true };
+        if charge == Charge::Forged && evidence == Evidence::Honest {
+            return true;
+        }
+        let is_first = connection.session.phase().is_pending();
+        let is_within = self.attempts.charge(cx.now.monotonic, connection.address(), evidence);
+        let keeps_reason = is_within || !is_first || refused.is_none_or(TokenError::is_signed);
+        cx.metrics.refused_attempts += u64::from(!keeps_reason);
+        keeps_reason
     }
 }
 

@@ -7,12 +7,17 @@
 //! The order is that of the protocol's section 4. What is left to check behind a signature is checked
 //! with the moment at which it came back.
 
-use crate::auth::{Evidence, KeySet, Principal, SignatureCheck, Signed, TokenError, Verification};
+use crate::auth::{
+    KeyError, Principal, ReplaySet, Revocations, SignatureCheck, Signed, TokenError, Verification,
+    Verifier,
+};
+use crate::config::Config;
 use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::waiting::Reserved;
 use crate::node::context::Cx;
-use crate::node::gate::Gate;
+use crate::node::gate::limits::{Charge, Limits};
+use crate::node::observe::MinuteThrottle;
 use crate::protocol::CloseReason;
 
 /// What a worker has found out about a token's signature.
@@ -47,19 +52,33 @@ impl From<TokenRefusal> for CloseReason {
     }
 }
 
-/// Which tokens are charged to their address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Charge {
-    /// Each, as an `auth` is.
-    Each,
-    /// Those that are forged: a page asks often.
-    Forged,
+/// What tokens are checked with, and which were used.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    pub(crate) verifier: Verifier,
+    pub(crate) replays: ReplaySet,
+    pub(crate) revocations: Revocations,
+    /// Tokens that were refused as they may live longer than any may.
+    long_lived: MinuteThrottle,
 }
 
-impl Gate {
-    /// From here on tokens are checked with these keys and no others.
-    pub(crate) fn replace_keys(&mut self, keys: KeySet) {
-        self.verifier.replace_keys(keys);
+impl Tokens {
+    pub(crate) fn new(config: &Config) -> Result<Self, KeyError> {
+        let mut revocations = Revocations::new(config.limits.revocations);
+        bound(&mut revocations, config);
+        Ok(Self {
+            verifier: Verifier::new(&config.auth)?,
+            replays: ReplaySet::new(config.limits.replay_entries),
+            revocations,
+            long_lived: MinuteThrottle::default(),
+        })
+    }
+
+    /// From here on goes by `config`, and checks tokens with `verifier`.
+    pub(crate) fn reconfigure(&mut self, config: &Config, verifier: Verifier) {
+        self.verifier = verifier;
+        self.replays.set_capacity(config.limits.replay_entries);
+        bound(&mut self.revocations, config);
     }
 
     /// Whom `token` speaks for. `checked`: its signature was checked elsewhere. `current`: the user
@@ -68,6 +87,7 @@ impl Gate {
         &mut self,
         cx: &mut Cx,
         connections: &Connections,
+        limits: &mut Limits,
         slot: Slot,
         token: &Token<'_>,
         checked: Option<Checked>,
@@ -94,7 +114,7 @@ impl Gate {
             Ok(principal)
         });
         let refused = judged.as_ref().err().copied();
-        if !self.charge(cx, connections, slot, token.charge, refused) {
+        if !limits.charge(cx, connections, slot, token.charge, refused) {
             return Verified::Refused(TokenRefusal::TooManyAttempts);
         }
         match judged {
@@ -102,37 +122,6 @@ impl Gate {
             Ok(principal) => Verified::Known(principal),
             Err(error) => Verified::Refused(TokenRefusal::Token(error)),
         }
-    }
-
-    /// Charges the address of `slot` for what the look at its token has shown: that it is refused
-    /// for this, or (`None`) taken. False: the allowance is used up, and the client is told that, not
-    /// what is wrong with its token.
-    ///
-    /// A signed token keeps its reason: a tab whose token has expired can then fetch a new one at
-    /// once, however many others come from its address. So does a re-authentication: an
-    /// authenticated client is not judged by what else comes from its address.
-    #[must_use]
-    fn charge(
-        &mut self,
-        cx: &mut Cx,
-        connections: &Connections,
-        slot: Slot,
-        charge: Charge,
-        refused: Option<TokenError>,
-    ) -> bool {
-        if let Some(error) = refused {
-            log::debug!(connection:% = connections.id_of(slot); "token refused: {error}");
-        }
-        let evidence = Evidence::of(refused);
-        let Some(connection) = connections.get(slot) else { return true };
-        if charge == Charge::Forged && evidence == Evidence::Honest {
-            return true;
-        }
-        let is_first = connection.session.phase().is_pending();
-        let is_within = self.limiter.charge(cx.now.monotonic, connection.address(), evidence);
-        let keeps_reason = is_within || !is_first || refused.is_none_or(TokenError::is_signed);
-        cx.metrics.refused_attempts += u64::from(!keeps_reason);
-        keeps_reason
     }
 
     /// Whom these claims speak for. An operator who asks is told that of a refused token, too.
@@ -158,7 +147,7 @@ impl Gate {
     /// nobody would find out from what the client is told.
     fn count_long_token(&mut self, cx: &mut Cx) {
         cx.metrics.long_tokens += 1;
-        if let Some(count) = self.long_tokens.count(cx.now.monotonic) {
+        if let Some(count) = self.long_lived.count(cx.now.monotonic) {
             log::warn!(
                 "{count} tokens were refused that live longer than auth.max_token_life, or have no \
                  `iat`: have their issuer make them shorter, or set it to more. Told once a minute"
@@ -255,4 +244,10 @@ pub(crate) struct Token<'a> {
     /// The user that the connection is authenticated as, and has to stay.
     pub(crate) current: Option<&'a str>,
     pub(crate) charge: Charge,
+}
+
+/// Has the table go by `config` from here on.
+fn bound(revocations: &mut Revocations, config: &Config) {
+    revocations.set_capacity(config.limits.revocations);
+    revocations.set_token_life(config.auth.max_token_life.get(), config.auth.leeway.get());
 }

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::id::ConnId;
-use crate::node::gate::head::{elements, single, values};
+use crate::node::gate::headers::{elements, single, values};
 use crate::node::http::refusal::Refusal;
 use crate::protocol::{MAX_ROOM_CHARS, SUBPROTOCOL};
 

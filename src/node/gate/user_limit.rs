@@ -17,10 +17,10 @@ use smol_str::SmolStr;
 
 use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
-use crate::node::connections::waiting::Accepted;
+use crate::node::connections::waiting::AcceptedAuth;
 use crate::node::connections::wheel::TICK_MICROS;
 use crate::node::context::Cx;
-use crate::node::gate::Gate;
+use crate::node::gate::tokens::Tokens;
 use crate::node::rooms::Rooms;
 use crate::protocol::CloseReason;
 use crate::time::Instant;
@@ -86,12 +86,12 @@ impl UserLimit {
 /// What becomes of an accepted `auth`.
 pub(crate) enum Placing {
     /// Its user has a place: the application is asked next.
-    Join(Accepted),
+    Join(AcceptedAuth),
     /// It waits until one of these has given a sign of life, or not: they are sent a ping. None: they
     /// were sent one already.
     Wait { silent: Vec<Slot> },
     /// There is no place for its user.
-    Refused(Accepted),
+    Refused(AcceptedAuth),
 }
 
 /// What is next of a round that has ended, or of places that have become free.
@@ -102,7 +102,7 @@ pub(crate) enum RoundStep {
     Replace(ConnId),
 }
 
-impl Gate {
+impl UserLimit {
     /// Finds a place for the user of an accepted `auth`.
     pub(crate) fn find_place(
         &mut self,
@@ -110,7 +110,7 @@ impl Gate {
         connections: &mut Connections,
         rooms: &Rooms,
         slot: Slot,
-        accepted: Accepted,
+        accepted: AcceptedAuth,
     ) -> Placing {
         let user = &accepted.principal.user;
         let is_first = rooms.users.name_of(slot).is_none();
@@ -138,7 +138,7 @@ impl Gate {
         user: &SmolStr,
     ) -> Option<Vec<Slot>> {
         let (id, now) = (connections.id_of(slot), cx.now.monotonic);
-        if let Some(round) = self.user_limit.rounds.get_mut(user) {
+        if let Some(round) = self.rounds.get_mut(user) {
             let is_hopeful = round.waiting.len() < round.asked.len();
             return is_hopeful.then(|| {
                 round.waiting.push_back(id);
@@ -160,8 +160,8 @@ impl Gate {
         let silent: Vec<Slot> = silent.into_iter().map(|(_, member)| member).collect();
         let asked = silent.iter().map(|&member| connections.id_of(member)).collect();
         let waiting = VecDeque::from([id]);
-        self.user_limit.rounds.insert(user.clone(), Round { asked, waiting });
-        self.user_limit.ends.push_back((now + WAIT, user.clone()));
+        self.rounds.insert(user.clone(), Round { asked, waiting });
+        self.ends.push_back((now + WAIT, user.clone()));
         Some(silent)
     }
 
@@ -174,20 +174,20 @@ impl Gate {
         slot: Slot,
     ) -> Option<ConnId> {
         let user = rooms.users.name_of(slot)?;
-        let round = self.user_limit.forget_asked(user, connections.id_of(slot))?;
+        let round = self.forget_asked(user, connections.id_of(slot))?;
         if round.waiting.len() > round.asked.len() { round.waiting.pop_back() } else { None }
     }
 
     /// A connection that waits for a place which has become free.
     pub(crate) fn next_freed(&mut self, cx: &Cx, rooms: &Rooms) -> Option<ConnId> {
-        while let Some(user) = self.user_limit.freed.last() {
+        while let Some(user) = self.freed.last() {
             if has_place(cx, rooms, user)
-                && let Some(round) = self.user_limit.rounds.get_mut(user)
+                && let Some(round) = self.rounds.get_mut(user)
                 && let Some(id) = round.waiting.pop_front()
             {
                 return Some(id);
             }
-            self.user_limit.freed.pop();
+            self.freed.pop();
         }
         None
     }
@@ -203,10 +203,10 @@ impl Gate {
         is_unread: &mut dyn FnMut(ConnId) -> bool,
     ) -> Option<RoundStep> {
         loop {
-            let (_, user) = self.user_limit.ends.front().filter(|(at, _)| *at <= until)?;
+            let (_, user) = self.ends.front().filter(|(at, _)| *at <= until)?;
             let user = user.clone();
-            let Some(round) = self.user_limit.rounds.get_mut(&user) else {
-                self.user_limit.ends.pop_front();
+            let Some(round) = self.rounds.get_mut(&user) else {
+                self.ends.pop_front();
                 continue;
             };
             // Read, then judge.
@@ -214,8 +214,8 @@ impl Gate {
                 |id: ConnId| connections.find(id).is_some_and(|it| !it.is_full(&cx.policy));
             if round.asked.iter().any(|&id| takes_input(id) && is_unread(id)) {
                 let later = until + Duration::from_micros(TICK_MICROS);
-                self.user_limit.ends.pop_front();
-                self.user_limit.ends.push_front((later, user));
+                self.ends.pop_front();
+                self.ends.push_front((later, user));
                 return None;
             }
             // Each that waits has the place of one that was not heard of, or is refused.
@@ -229,26 +229,26 @@ impl Gate {
                 round.waiting.pop_front();
                 return Some(RoundStep::End(id, Some(CloseReason::ConnectionLimit)));
             }
-            self.user_limit.rounds.remove(&user);
-            self.user_limit.ends.pop_front();
+            self.rounds.remove(&user);
+            self.ends.pop_front();
         }
     }
 
     /// Takes the accepted `auth` of a connection that waits no longer, and looks again at what may
     /// have changed since it was checked: with it comes the reason to refuse it, if there is one.
     pub(crate) fn take_waiting(
-        &self,
         cx: &mut Cx,
         connections: &mut Connections,
+        tokens: &Tokens,
         id: ConnId,
         refused: Option<CloseReason>,
-    ) -> Option<(Accepted, Option<CloseReason>)> {
+    ) -> Option<(AcceptedAuth, Option<CloseReason>)> {
         let connection = connections.get_mut(id.slot())?;
         let waiting =
             connection.waiting.as_mut().filter(|_| connection.generation == id.generation());
         let accepted = *waiting?.place.take()?;
         let is_expired = accepted.reserved.until <= cx.now.unix;
-        let revoked = self.refuse_revoked(cx, connections, id.slot(), &accepted.principal);
+        let revoked = tokens.refuse_revoked(cx, connections, id.slot(), &accepted.principal);
         let refused = refused
             .or(revoked.err().map(CloseReason::from))
             .or(is_expired.then_some(CloseReason::TokenExpired));
@@ -257,9 +257,8 @@ impl Gate {
     }
 
     /// A new connection ends while it waits.
-    pub(crate) fn forget_place(&mut self, id: ConnId, accepted: &Accepted) {
-        self.release(accepted.reserved);
-        if let Some(round) = self.user_limit.rounds.get_mut(&accepted.principal.user) {
+    pub(crate) fn forget_place(&mut self, id: ConnId, accepted: &AcceptedAuth) {
+        if let Some(round) = self.rounds.get_mut(&accepted.principal.user) {
             round.waiting.retain(|&waiting| waiting != id);
         }
     }

@@ -10,8 +10,7 @@ use serde::Serialize;
 
 use crate::auth::Evidence;
 use crate::id::ConnId;
-use crate::node::gate::head;
-use crate::node::work::port::{StartFlag, Ticket};
+use crate::node::work::ticket::{StartFlag, Ticket};
 use crate::time::UnixTime;
 
 /// What a request asks to be done (RFC 9110, section 9). `HEAD` is asked as `Get`, and its answer
@@ -84,7 +83,7 @@ pub(crate) struct Form {
 impl Form {
     /// Of a request whose head is not whole, or cannot be read.
     pub(crate) fn of_unread(bytes: &[u8]) -> Self {
-        Self { is_head: head::begins_as_head(bytes), ..Self::default() }
+        Self { is_head: begins_as_head(bytes), ..Self::default() }
     }
 }
 
@@ -224,11 +223,19 @@ impl fmt::Debug for Response {
 }
 
 /// The reason phrase of a status that is answered here; of another, none (RFC 9112, section 4).
+/// Does a `HEAD` ask, as far as that is known of a head that is not whole or cannot be read? Its
+/// refusal has no body either (RFC 9110, section 9.3.2).
+fn begins_as_head(bytes: &[u8]) -> bool {
+    // RFC 9112, section 2.2: an empty line in front is passed over.
+    let start = bytes.iter().position(|byte| !b"\r\n".contains(byte));
+    start.and_then(|start| bytes.get(start..)).is_some_and(|line| line.starts_with(b"HEAD "))
+}
+
 fn phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",
         201 => "Created",
-        202 => "Accepted",
+        202 => "AcceptedAuth",
         204 => "No Content",
         304 => "Not Modified",
         400 => "Bad Request",
@@ -307,5 +314,15 @@ mod tests {
         let response = Response::new(304, "text/plain", &b"x"[..]);
         let text = text(&response, &Form::default(), None);
         assert!(!text.contains("Content-Length") && text.ends_with("\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_head_that_cannot_be_read_may_still_be_one() {
+        for text in ["HEAD / HTTP/3.0\r\n", "HEAD ", "\r\n\r\nHEAD /x", "\nHEAD \0"] {
+            assert!(begins_as_head(text.as_bytes()), "{text}");
+        }
+        for text in ["", "\r\n", "HEA", "HEADS /", "head / ", " HEAD /", "GET HEAD "] {
+            assert!(!begins_as_head(text.as_bytes()), "{text}");
+        }
     }
 }

@@ -9,8 +9,7 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use crate::node::connections::session::Phase;
-use crate::node::gate::legacy::Legacy;
-use crate::node::observe::metrics::{AuthEnd, Call, Histogram, Metrics, REFUSAL_STATUSES};
+use crate::node::observe::metrics::{AuthEnd, Call, Histogram, Legacy, Metrics, REFUSAL_STATUSES};
 use crate::node::observe::view::View;
 use crate::protocol::{CloseReason, ErrorCode};
 
@@ -326,7 +325,7 @@ impl<'a> View<'a> {
                 "vestibule_revoked_users",
                 "Users whose older tokens are refused because an operator ended their sessions.",
                 &[],
-                vec![(Vec::new(), self.gate.revocations.len() as u64)],
+                vec![(Vec::new(), self.gate.tokens.revocations.len() as u64)],
             ),
             counter(
                 "vestibule_revocations_total",

@@ -4,9 +4,8 @@ mod histogram;
 mod labels;
 
 pub use self::histogram::Histogram;
-pub use self::labels::{AuthEnd, Call};
+pub use self::labels::{AuthEnd, Call, Legacy};
 
-use crate::node::gate::legacy::Legacy;
 use crate::protocol::{ClientMessage, CloseReason, ErrorCode, Parsed};
 
 /// Counters since the start, and gauges of this moment.

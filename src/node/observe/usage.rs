@@ -19,7 +19,7 @@ pub struct Usage {
     pub questions: usize,
     /// Messages on their way to large rooms, and answers behind them.
     pub deliveries: usize,
-    /// Accepted `auth` messages that are remembered.
+    /// AcceptedAuth `auth` messages that are remembered.
     pub replays: usize,
     /// Addresses whose attempts are remembered: forgotten with the next attempt after a quiet minute.
     pub addresses: usize,
@@ -46,8 +46,8 @@ impl Usage {
             users: rooms.users.len(),
             questions: work.questions.len(),
             deliveries: rooms.deliveries.len(),
-            replays: gate.replays.len(),
-            addresses: gate.limiter.len(),
+            replays: gate.tokens.replays.len(),
+            addresses: gate.limits.attempts.len(),
             pending_addresses: connections.pending_addresses(),
             buffered_bytes: connections.iter().map(|(_, connection)| kept(connection)).sum(),
             budgeted_bytes: connections.input.total(Side::Pending)

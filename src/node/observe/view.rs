@@ -21,10 +21,10 @@ impl View<'_> {
     /// of its limit.
     pub(crate) fn evictions(&self) -> [(&'static str, u64); 4] {
         [
-            ("replay_entries", self.gate.replays.evictions()),
+            ("replay_entries", self.gate.tokens.replays.evictions()),
             ("answer_bytes", self.rooms.answers.forgotten()),
-            ("revocations", self.gate.revocations.evictions()),
-            ("addresses", self.gate.limiter.evictions()),
+            ("revocations", self.gate.tokens.revocations.evictions()),
+            ("addresses", self.gate.limits.attempts.evictions()),
         ]
     }
 }

@@ -17,7 +17,7 @@ use hashbrown::HashTable;
 use slab::Slab;
 
 use crate::node::app::{Answer, Update};
-use crate::node::work::port::Ticket;
+use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
 use crate::time::Instant;
 

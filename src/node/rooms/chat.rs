@@ -17,8 +17,9 @@ use crate::node::rooms::Rooms;
 use crate::node::rooms::answers::{Lookup, MessageKey};
 use crate::node::rooms::deliveries::Delivered;
 use crate::node::work::Workload;
-use crate::node::work::port::{Completion, Outcome, Ticket, Work};
+use crate::node::work::port::{Completion, Outcome, Work};
 use crate::node::work::questions::{Kind, NewQuestion, cost};
+use crate::node::work::ticket::Ticket;
 use crate::protocol::{ChatMessage, ErrorCode, ErrorPayload, RecipeUpdate, ServerMessage};
 
 impl Rooms {

@@ -34,7 +34,7 @@ use std::ops::Bound;
 
 use crate::id::{ConnId, Slot};
 use crate::node::connections::frame::Shared;
-use crate::node::work::port::Ticket;
+use crate::node::work::ticket::Ticket;
 
 /// How many members one step hands a message to. With some 2 µs for the write that follows each,
 /// a step is as long as a turn's share of pending work.

@@ -11,7 +11,7 @@ use crate::node::context::Cx;
 use crate::node::policy::Policy;
 use crate::node::rooms::Rooms;
 use crate::node::rooms::deliveries::{Delivered, Delivery, Item};
-use crate::node::work::port::Ticket;
+use crate::node::work::ticket::Ticket;
 use crate::time::Instant;
 
 impl Rooms {

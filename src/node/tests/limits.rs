@@ -144,10 +144,11 @@ fn members_are_charged_but_not_shut_out() {
     let token = world.token("alice", 900);
     world.auth(id, &token);
     assert_eq!(world.message(id)["payload"]["content"], "Re-authenticated");
-    let before = world.node.gate.limiter.look(world.now.monotonic, Address::from(peer_ip()));
+    let before =
+        world.node.gate.limits.attempts.look(world.now.monotonic, Address::from(peer_ip()));
     world.auth(id, FORGED);
     assert_eq!(world.close_reason(id), "Invalid token");
-    let after = world.node.gate.limiter.look(world.now.monotonic, Address::from(peer_ip()));
+    let after = world.node.gate.limits.attempts.look(world.now.monotonic, Address::from(peer_ip()));
     assert!(after > before, "{before:?} {after:?}");
 }
 

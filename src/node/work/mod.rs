@@ -3,12 +3,14 @@
 pub(crate) mod orders;
 pub(crate) mod port;
 pub(crate) mod questions;
+pub(crate) mod ticket;
 
 use std::collections::VecDeque;
 
 use self::orders::Orders;
-use self::port::{Action, Command, Ticket, Work};
+use self::port::{Action, Command, Work};
 use self::questions::{NewQuestion, Questions, cost};
+use self::ticket::Ticket;
 use crate::id::ConnId;
 use crate::node::app::App;
 use crate::node::context::Cx;

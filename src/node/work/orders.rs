@@ -16,7 +16,8 @@ use std::fmt;
 use crate::id::ConnId;
 use crate::node::app::{OrderFault, OrderKind, OrderResult};
 use crate::node::observe::MinuteThrottle;
-use crate::node::work::port::{StoreError, Ticket};
+use crate::node::work::port::StoreError;
+use crate::node::work::ticket::Ticket;
 use crate::time::UnixTime;
 
 /// Keeps revocations over a restart, for a driver that has a disk. Without one they are in memory.

@@ -12,7 +12,7 @@ use crate::config::memory::QUESTION_BYTES;
 use crate::id::ConnId;
 use crate::node::rooms::answers::MessageKey;
 use crate::node::work::orders::Part;
-use crate::node::work::port::{StartFlag, Ticket};
+use crate::node::work::ticket::{StartFlag, Ticket};
 use crate::time::Instant;
 
 /// How long behind its deadline a question is given up whose connection has a timer of its own, so

@@ -132,3 +132,29 @@ impl Call {
         }
     }
 }
+
+/// How an old client was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Legacy {
+    /// `Authorization: Bearer`.
+    Header,
+    /// `?token=`.
+    Query,
+    /// Its first message was well-formed, and no `auth`.
+    FirstMessage,
+}
+
+impl Legacy {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Header, Self::Query, Self::FirstMessage];
+
+    /// As metrics write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Query => "query",
+            Self::FirstMessage => "first_message",
+        }
+    }
+}
