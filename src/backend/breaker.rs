@@ -21,13 +21,13 @@ const WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(
 /// Says whether the backend may be asked, by what became of the calls before.
 #[derive(Debug)]
 pub(super) struct Breaker {
-    state: State,
+    state: BreakerState,
     /// Counts the changes of state: what was asked before one says nothing after it.
     epoch: u32,
 }
 
 #[derive(Debug)]
-enum State {
+enum BreakerState {
     Closed { failures: u32 },
     Open { until: Instant, wait: Duration },
     Probing { wait: Duration },
@@ -35,11 +35,11 @@ enum State {
 
 /// Leave for one call, whose outcome is told with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pass(u32);
+pub(super) struct Permit(u32);
 
 /// What a call's outcome has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum Transition {
     /// Nobody is asked for as long.
     Opened(Duration),
     /// Everybody is asked again.
@@ -49,62 +49,67 @@ pub(super) enum Change {
 impl Breaker {
     /// Closed: the backend is taken to be there.
     pub(super) fn new() -> Self {
-        Self { state: State::Closed { failures: 0 }, epoch: 0 }
+        Self { state: BreakerState::Closed { failures: 0 }, epoch: 0 }
     }
 
     /// Would [`Breaker::admit`] refuse?
     pub(super) fn refuses(&self, now: Instant) -> bool {
         match self.state {
-            State::Closed { .. } => false,
-            State::Open { until, .. } => now < until,
-            State::Probing { .. } => true,
+            BreakerState::Closed { .. } => false,
+            BreakerState::Open { until, .. } => now < until,
+            BreakerState::Probing { .. } => true,
         }
     }
 
     /// Leave for one call, unless the backend is left alone.
-    pub(super) fn admit(&mut self, now: Instant) -> Option<Pass> {
+    pub(super) fn admit(&mut self, now: Instant) -> Option<Permit> {
         if self.refuses(now) {
             return None;
         }
-        if let State::Open { wait, .. } = self.state {
-            self.enter(State::Probing { wait });
+        if let BreakerState::Open { wait, .. } = self.state {
+            self.enter(BreakerState::Probing { wait });
         }
-        Some(Pass(self.epoch))
+        Some(Permit(self.epoch))
     }
 
     /// A call has ended at `now`: did the backend do what it is there for?
-    pub(super) fn record(&mut self, now: Instant, pass: Pass, is_success: bool) -> Option<Change> {
-        if pass.0 != self.epoch {
+    pub(super) fn record(
+        &mut self,
+        now: Instant,
+        permit: Permit,
+        is_success: bool,
+    ) -> Option<Transition> {
+        if permit.0 != self.epoch {
             return None;
         }
         match (&mut self.state, is_success) {
-            (State::Closed { failures }, true) => *failures = 0,
-            (State::Closed { failures }, false) => {
+            (BreakerState::Closed { failures }, true) => *failures = 0,
+            (BreakerState::Closed { failures }, false) => {
                 *failures += 1;
                 if *failures >= FAILURES {
                     return Some(self.open(now, WAIT.0));
                 }
             }
-            (State::Probing { .. }, true) => {
-                self.enter(State::Closed { failures: 0 });
-                return Some(Change::Closed);
+            (BreakerState::Probing { .. }, true) => {
+                self.enter(BreakerState::Closed { failures: 0 });
+                return Some(Transition::Closed);
             }
-            (State::Probing { wait }, false) => {
+            (BreakerState::Probing { wait }, false) => {
                 let wait = wait.saturating_mul(2).min(WAIT.1);
                 return Some(self.open(now, wait));
             }
             // Opening is a new epoch, in which nobody gets a pass.
-            (State::Open { .. }, _) => {}
+            (BreakerState::Open { .. }, _) => {}
         }
         None
     }
 
-    fn open(&mut self, now: Instant, wait: Duration) -> Change {
-        self.enter(State::Open { until: now + wait, wait });
-        Change::Opened(wait)
+    fn open(&mut self, now: Instant, wait: Duration) -> Transition {
+        self.enter(BreakerState::Open { until: now + wait, wait });
+        Transition::Opened(wait)
     }
 
-    fn enter(&mut self, state: State) {
+    fn enter(&mut self, state: BreakerState) {
         self.state = state;
         self.epoch = self.epoch.wrapping_add(1);
     }
@@ -119,9 +124,9 @@ mod tests {
     }
 
     /// A call that begins and ends at `now`.
-    fn call(breaker: &mut Breaker, now: Instant, is_success: bool) -> Option<Change> {
-        let pass = breaker.admit(now).unwrap();
-        breaker.record(now, pass, is_success)
+    fn call(breaker: &mut Breaker, now: Instant, is_success: bool) -> Option<Transition> {
+        let permit = breaker.admit(now).unwrap();
+        breaker.record(now, permit, is_success)
     }
 
     fn opened() -> Breaker {
@@ -129,7 +134,7 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(call(&mut breaker, at(0), false), None);
         }
-        assert_eq!(call(&mut breaker, at(0), false), Some(Change::Opened(WAIT.0)));
+        assert_eq!(call(&mut breaker, at(0), false), Some(Transition::Opened(WAIT.0)));
         breaker
     }
 
@@ -155,13 +160,13 @@ mod tests {
         let mut breaker = opened();
         let probe = breaker.admit(at(1_000)).unwrap();
         assert!(breaker.admit(at(60_000)).is_none(), "one probe at a time");
-        assert_eq!(breaker.record(at(60_000), probe, true), Some(Change::Closed));
+        assert_eq!(breaker.record(at(60_000), probe, true), Some(Transition::Closed));
         // Closed as at the start: four failures are nothing, and the fifth costs a second.
         for _ in 0..4 {
             assert_eq!(call(&mut breaker, at(60_000), false), None);
         }
         let again = call(&mut breaker, at(60_000), false);
-        assert_eq!(again, Some(Change::Opened(Duration::from_secs(1))));
+        assert_eq!(again, Some(Transition::Opened(Duration::from_secs(1))));
     }
 
     #[test]
@@ -170,7 +175,7 @@ mod tests {
         let mut now = at(1_000);
         for seconds in [2, 4, 8, 16, 30, 30, 30] {
             let wait = Duration::from_secs(seconds);
-            assert_eq!(call(&mut breaker, now, false), Some(Change::Opened(wait)));
+            assert_eq!(call(&mut breaker, now, false), Some(Transition::Opened(wait)));
             now = now + wait;
             assert!(breaker.refuses(now - Duration::from_micros(1)));
         }
@@ -180,12 +185,12 @@ mod tests {
     fn what_was_asked_before_says_nothing_after() {
         let mut breaker = Breaker::new();
         let old: Vec<_> = (0..20).map(|_| breaker.admit(at(0)).unwrap()).collect();
-        let mut changes = old.iter().filter_map(|&pass| breaker.record(at(5_000), pass, false));
-        assert_eq!(changes.next(), Some(Change::Opened(Duration::from_secs(1))));
+        let mut changes = old.iter().filter_map(|&permit| breaker.record(at(5_000), permit, false));
+        assert_eq!(changes.next(), Some(Transition::Opened(Duration::from_secs(1))));
         assert_eq!(changes.next(), None, "those that hung with them do not prolong it");
         let probe = breaker.admit(at(6_000)).unwrap();
         assert_eq!(breaker.record(at(6_000), old[0], true), None);
         assert_eq!(breaker.record(at(6_001), old[1], false), None);
-        assert_eq!(breaker.record(at(6_002), probe, true), Some(Change::Closed));
+        assert_eq!(breaker.record(at(6_002), probe, true), Some(Transition::Closed));
     }
 }

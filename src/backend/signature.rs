@@ -16,16 +16,16 @@ const MIN_BYTES: usize = 24;
 
 /// The secret that edge and backend share. Nothing shows it.
 #[derive(Clone)]
-pub struct Secret(Hmac<Sha256>);
+pub struct SigningSecret(Hmac<Sha256>);
 
 /// The key is left out: a secret is never logged.
-impl fmt::Debug for Secret {
+impl fmt::Debug for SigningSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
+        f.write_str("SigningSecret")
     }
 }
 
-impl Secret {
+impl SigningSecret {
     /// Takes `whsec_` and the secret's bytes as base64.
     ///
     /// # Errors
@@ -50,9 +50,9 @@ impl Secret {
     /// # Errors
     /// One line that names the file, and not what is in it.
     pub fn read(path: &str) -> Result<Self, String> {
-        let place = |problem: String| format!("backend.secret_file {path}: {problem}");
-        let text = fs::read_to_string(Path::new(path)).map_err(|e| place(e.to_string()))?;
-        Self::parse(text.trim_end_matches(['\r', '\n'])).map_err(place)
+        let at = |problem: String| format!("backend.secret_file {path}: {problem}");
+        let text = fs::read_to_string(Path::new(path)).map_err(|e| at(e.to_string()))?;
+        Self::parse(text.trim_end_matches(['\r', '\n'])).map_err(at)
     }
 
     /// The `webhook-signature` of a request with this id, at this time, with this body.
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_signature_is_the_one_of_the_published_vector() {
-        let secret = Secret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let signature =
             secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b"{\"test\": 2432232314}");
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
@@ -81,17 +81,17 @@ mod tests {
     fn a_secret_is_whsec_and_enough_base64() {
         let base64 = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAA==";
         for text in [format!("whsec_{base64}"), format!("whsec_{}", base64.trim_end_matches('='))] {
-            assert!(Secret::parse(&text).is_ok());
+            assert!(SigningSecret::parse(&text).is_ok());
         }
         for text in [base64, "whsec_", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa", "whsec_hush-hush"] {
-            let fault = Secret::parse(text).unwrap_err();
-            assert!(!fault.contains("MfKQ") && !fault.contains("hush"), "{fault}");
+            let error = SigningSecret::parse(text).unwrap_err();
+            assert!(!error.contains("MfKQ") && !error.contains("hush"), "{error}");
         }
     }
 
     #[test]
     fn the_secret_is_not_in_the_debug_form() {
-        let secret = Secret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-        assert_eq!(format!("{secret:?}"), "Secret");
+        let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        assert_eq!(format!("{secret:?}"), "SigningSecret");
     }
 }

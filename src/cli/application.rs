@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 #[cfg(feature = "backend")]
-use vestibule::backend::{self, Backend};
+use vestibule::backend::{self, BackendApp};
 use vestibule::net::{self, Handle};
 #[cfg(feature = "recipes")]
 use vestibule::recipes::{Answers, RecipesApp};
@@ -60,7 +60,7 @@ pub(super) struct Beside {
 #[derive(Debug)]
 pub(super) struct Running {
     #[cfg(feature = "backend")]
-    backend: Option<backend::Running>,
+    backend: Option<backend::RunningThreads>,
 }
 
 #[cfg(feature = "backend")]
@@ -68,7 +68,7 @@ fn behind(config: &Config) -> Result<(Box<dyn App>, Beside), String> {
     if let Some(warning) = inspect(config)? {
         log::warn!("{warning}");
     }
-    let (app, threads) = Backend::new(&config.backend)?;
+    let (app, threads) = BackendApp::new(&config.backend)?;
     log::info!("the application is at {}", config.backend.url);
     let beside = Beside {
         threads: Some(threads),
@@ -91,7 +91,7 @@ pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
     if config.backend.url.is_empty() || path.is_empty() {
         return Ok(None);
     }
-    backend::Secret::read(path)?;
+    backend::SigningSecret::read(path)?;
     secret::exposure(Path::new(path))
         .map_err(|error| format!("backend.secret_file {path}: {error}"))
 }
@@ -131,7 +131,7 @@ impl Running {
     pub(super) fn live(&self) -> Live {
         Live {
             #[cfg(feature = "backend")]
-            backend: self.backend.as_ref().map(backend::Running::control),
+            backend: self.backend.as_ref().map(backend::RunningThreads::control),
         }
     }
 

@@ -1,23 +1,23 @@
 //! Who is asked next: the queues in front of the callers, without a clock and without a thread.
 //!
 //! Jobs and completions go in through `handle_*`, with `now`; what is to be done comes out of
-//! [`Desk::poll_order`], until there is nothing more. Calls for one connection are made one after
+//! [`CallQueue::poll_action`], until there is nothing more. Calls for one connection are made one after
 //! the other and in their order. Questions go before leaves, which nobody waits for: a crowd that
 //! goes away does not hold up who stays.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::breaker::{Breaker, Change, Pass};
-use super::counts::{Call, Fate};
+use super::breaker::{Breaker, Permit, Transition};
+use super::counts::{CallKind, CallOutcome};
 use crate::id::ConnId;
 use crate::node::{StartFlag, Ticket};
 use crate::time::Instant;
 
 /// Something to say to the backend.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) call: Call,
+pub(super) struct QueuedCall {
+    pub(super) kind: CallKind,
     /// Whose question it is; a leave is nobody's.
     pub(super) ticket: Option<Ticket>,
     /// Whether the question may still be asked; a leave is told in any case.
@@ -28,29 +28,29 @@ pub(super) struct Job {
 
 /// What is to be done.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum CallAction {
     /// Make this call, within this time.
-    Call { job: Job, pass: Pass, patience: Duration },
+    Send { call: QueuedCall, permit: Permit, time_limit: Duration },
     /// This one is not made.
-    GiveUp { job: Job, fate: Fate },
+    Skip { call: QueuedCall, outcome: CallOutcome },
 }
 
 /// The queues.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct CallQueue {
     /// Each with the moment at which it came: the oldest first.
-    questions: VecDeque<(Instant, Job)>,
-    leaves: VecDeque<Job>,
+    questions: VecDeque<(Instant, QueuedCall)>,
+    leaves: VecDeque<QueuedCall>,
     /// The connections for which a call is made: at most one for each caller.
     busy: Vec<ConnId>,
     callers: usize,
     timeout: Duration,
     breaker: Breaker,
-    orders: VecDeque<Order>,
+    actions: VecDeque<CallAction>,
     is_ending: bool,
 }
 
-impl Desk {
+impl CallQueue {
     /// For so many callers, and calls of at most `timeout`.
     pub(super) fn new(callers: usize, timeout: Duration) -> Self {
         Self {
@@ -60,16 +60,16 @@ impl Desk {
             callers,
             timeout,
             breaker: Breaker::new(),
-            orders: VecDeque::new(),
+            actions: VecDeque::new(),
             is_ending: false,
         }
     }
 
     /// There is something to say.
-    pub(super) fn handle_job(&mut self, now: Instant, job: Job) {
-        match job.call {
-            Call::Join | Call::Message => self.questions.push_back((now, job)),
-            Call::Leave => self.leaves.push_back(job),
+    pub(super) fn handle_call(&mut self, now: Instant, call: QueuedCall) {
+        match call.kind {
+            CallKind::Join | CallKind::Message => self.questions.push_back((now, call)),
+            CallKind::Leave => self.leaves.push_back(call),
         }
         self.assign(now);
     }
@@ -84,15 +84,15 @@ impl Desk {
         &mut self,
         now: Instant,
         connection: ConnId,
-        pass: Pass,
+        permit: Permit,
         is_alive: bool,
-    ) -> Option<Change> {
-        if let Some(place) = self.busy.iter().position(|&busy| busy == connection) {
-            self.busy.swap_remove(place);
+    ) -> Option<Transition> {
+        if let Some(index) = self.busy.iter().position(|&busy| busy == connection) {
+            self.busy.swap_remove(index);
         }
-        let change = self.breaker.record(now, pass, is_alive);
+        let transition = self.breaker.record(now, permit, is_alive);
         self.assign(now);
-        change
+        transition
     }
 
     /// The server has ended: nobody waits for an answer. Leaves are still told.
@@ -103,51 +103,55 @@ impl Desk {
     }
 
     /// The next thing to do.
-    pub(super) fn poll_order(&mut self) -> Option<Order> {
-        self.orders.pop_front()
+    pub(super) fn poll_action(&mut self) -> Option<CallAction> {
+        self.actions.pop_front()
     }
 
     /// The server has ended, and there is nothing more to tell.
     pub(super) fn is_over(&self) -> bool {
-        self.is_ending && self.leaves.is_empty() && self.busy.is_empty() && self.orders.is_empty()
+        self.is_ending && self.leaves.is_empty() && self.busy.is_empty() && self.actions.is_empty()
     }
 
     /// Gives work to free callers, and up on what need not wait. O(n) in what waits for busy
     /// connections, each of which has a join, a message and a leave there at most.
     fn assign(&mut self, now: Instant) {
-        let is_late = |(came, _): &(Instant, Job)| *came + self.timeout <= now;
+        let is_late = |(came, _): &(Instant, QueuedCall)| *came + self.timeout <= now;
         while self.questions.front().is_some_and(is_late) {
             let late = self.questions.pop_front();
-            self.orders.extend(late.map(|(_, job)| Order::GiveUp { job, fate: Fate::Expired }));
+            self.actions.extend(
+                late.map(|(_, call)| CallAction::Skip { call, outcome: CallOutcome::Expired }),
+            );
         }
         while self.busy.len() < self.callers && !self.breaker.refuses(now) {
-            let Some((job, patience)) = self.next(now) else { return };
+            let Some((call, time_limit)) = self.next(now) else { return };
             // It does not refuse, so it admits.
-            let Some(pass) = self.breaker.admit(now) else { return };
-            self.busy.push(job.connection);
-            self.orders.push_back(Order::Call { job, pass, patience });
+            let Some(permit) = self.breaker.admit(now) else { return };
+            self.busy.push(call.connection);
+            self.actions.push_back(CallAction::Send { call, permit, time_limit });
         }
         if self.breaker.refuses(now) {
-            let questions = self.questions.drain(..).map(|(_, job)| job);
+            let questions = self.questions.drain(..).map(|(_, call)| call);
             let refused = questions.chain(self.leaves.drain(..));
-            self.orders.extend(refused.map(|job| Order::GiveUp { job, fate: Fate::Refused }));
+            self.actions.extend(
+                refused.map(|call| CallAction::Skip { call, outcome: CallOutcome::Refused }),
+            );
         }
     }
 
     /// The oldest question of a connection that is not busy, or else the oldest such leave. A question
     /// that nobody waits for any more is not asked.
-    fn next(&mut self, now: Instant) -> Option<(Job, Duration)> {
-        let Self { questions, leaves, busy, timeout, orders, .. } = self;
-        let is_free = |job: &Job| !busy.contains(&job.connection);
-        while let Some(place) = questions.iter().position(|(_, job)| is_free(job)) {
-            let Some((came, job)) = questions.remove(place) else { break };
-            if job.start.as_ref().is_none_or(StartFlag::begin) {
-                return Some((job, (came + *timeout).since(now)));
+    fn next(&mut self, now: Instant) -> Option<(QueuedCall, Duration)> {
+        let Self { questions, leaves, busy, timeout, actions, .. } = self;
+        let is_free = |call: &QueuedCall| !busy.contains(&call.connection);
+        while let Some(index) = questions.iter().position(|(_, call)| is_free(call)) {
+            let Some((came, call)) = questions.remove(index) else { break };
+            if call.start.as_ref().is_none_or(StartFlag::begin) {
+                return Some((call, (came + *timeout).since(now)));
             }
-            orders.push_back(Order::GiveUp { job, fate: Fate::Expired });
+            actions.push_back(CallAction::Skip { call, outcome: CallOutcome::Expired });
         }
-        let place = leaves.iter().position(is_free)?;
-        leaves.remove(place).map(|job| (job, *timeout))
+        let index = leaves.iter().position(is_free)?;
+        leaves.remove(index).map(|call| (call, *timeout))
     }
 }
 
