@@ -9,7 +9,7 @@ use std::time::Duration;
 use vestibule::backend::{self, BackendApp};
 use vestibule::net::{self, Handle};
 #[cfg(feature = "recipes")]
-use vestibule::recipes::{Answers, RecipesApp};
+use vestibule::recipes::{CompletionSink, RecipesApp};
 use vestibule::{Access, App, Config, MemoryApp};
 
 #[cfg(feature = "backend")]
@@ -32,9 +32,9 @@ pub(super) fn choose(
     let access = match name.unwrap_or_default() {
         #[cfg(feature = "recipes")]
         AppName::Recipes => {
-            let (app, answers) = RecipesApp::open(config)?;
+            let (app, completions) = RecipesApp::open(config)?;
             let beside = Beside {
-                answers: Some(answers),
+                completions: Some(completions),
                 #[cfg(feature = "backend")]
                 threads: None,
             };
@@ -51,7 +51,7 @@ pub(super) fn choose(
 #[derive(Debug, Default)]
 pub(super) struct Beside {
     #[cfg(feature = "recipes")]
-    answers: Option<Answers>,
+    completions: Option<CompletionSink>,
     #[cfg(feature = "backend")]
     threads: Option<backend::Threads>,
 }
@@ -73,7 +73,7 @@ fn behind(config: &Config) -> Result<(Box<dyn App>, Beside), String> {
     let beside = Beside {
         threads: Some(threads),
         #[cfg(feature = "recipes")]
-        answers: None,
+        completions: None,
     };
     Ok((Box::new(app), beside))
 }
@@ -105,9 +105,9 @@ impl Beside {
     /// Starts what answers through this handle.
     pub(super) fn start(self, handle: Handle) -> Result<Running, String> {
         #[cfg(feature = "recipes")]
-        if let Some(answers) = self.answers {
+        if let Some(completions) = self.completions {
             let handle = handle.clone();
-            answers.connect(move |done| {
+            completions.connect(move |done| {
                 handle.complete(done.ticket, done.outcome);
             });
         }

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::quantity::{Form, Grid, Number, Quantity, write};
+use super::quantity::{Number, NumberForm, Precision, Quantity, write};
 use super::ratio::Ratio;
-use super::words::{self, Kind};
+use super::words::{self, UnitKind};
 
 /// An amount in a line; places are in bytes of the line.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(super) struct Amount {
     pub(super) start: usize,
     pub(super) quantity: Quantity,
     /// Where the unit is, if there is one.
-    pub(super) unit: Option<(Range<usize>, Kind)>,
+    pub(super) unit: Option<(Range<usize>, UnitKind)>,
     /// Where the thing is that is counted, when it is known.
     noun: Option<Range<usize>>,
     /// Behind the quantity, its size and its unit.
@@ -50,12 +50,12 @@ impl Amount {
         Some(Self { start, quantity, unit, noun, end })
     }
 
-    fn kind(&self) -> Option<Kind> {
+    fn kind(&self) -> Option<UnitKind> {
         self.unit.as_ref().map(|(_, kind)| *kind)
     }
 
     pub(super) fn is_measure(&self) -> bool {
-        self.kind().is_some_and(Kind::is_measure)
+        self.kind().is_some_and(UnitKind::is_measure)
     }
 
     pub(super) fn is_counted(&self) -> bool {
@@ -64,7 +64,7 @@ impl Amount {
 
     /// What is written differently when this is multiplied.
     pub(super) fn edits(&self, text: &str, factor: Ratio) -> Option<Vec<(Range<usize>, String)>> {
-        let grid = self.kind().map_or(Grid::Count, Kind::grid);
+        let grid = self.kind().map_or(Precision::Count, UnitKind::grid);
         let mut edits = Vec::new();
         let mut number = |start: usize, number: Number| {
             let new = number.value.times(factor)?;
@@ -105,7 +105,7 @@ fn quantity(text: &str, start: usize) -> Option<(Quantity, usize)> {
             .chars()
             .next()
             .is_none_or(|c| matches!(c, ',' | '(' | '.'));
-    let low = Number { value: Ratio::ONE, form: Form::Word, end: length };
+    let low = Number { value: Ratio::ONE, form: NumberForm::Word, end: length };
     (is_unit || is_alone).then_some((Quantity { low, high: None }, length))
 }
 
@@ -132,13 +132,13 @@ fn size(text: &str, start: usize) -> Option<usize> {
     let dash = usize::from(behind.starts_with('-'));
     let spaces = skip(at + length + dash) - (at + length + dash);
     let (measure, after) = word(text, at + length + dash);
-    let is_measure = words::unit(measure).is_some_and(Kind::is_measure) || measure == "inch";
+    let is_measure = words::unit(measure).is_some_and(UnitKind::is_measure) || measure == "inch";
     let counts = is_times.is_some() || dash == 1 || unit(text, after).is_some();
     (is_measure && counts && spaces <= 1).then_some(after)
 }
 
 /// The unit at `start`, behind spaces.
-fn unit(text: &str, start: usize) -> Option<(Range<usize>, Kind)> {
+fn unit(text: &str, start: usize) -> Option<(Range<usize>, UnitKind)> {
     let (first, end) = word(text, start);
     let (second, second_end) = word(text, end);
     let begin = end - first.len();

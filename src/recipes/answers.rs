@@ -12,15 +12,15 @@ type Deliver = Box<dyn Fn(Completion) + Send + Sync>;
 /// The driver is made with the application, so the way to it is known only afterwards: open the
 /// application, make the server, then [`connect`](Answers::connect) the two.
 #[derive(Clone, Default)]
-pub struct Answers(Arc<OnceLock<Deliver>>);
+pub struct CompletionSink(Arc<OnceLock<Deliver>>);
 
-impl fmt::Debug for Answers {
+impl fmt::Debug for CompletionSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Answers").field(&self.0.get().is_some()).finish()
     }
 }
 
-impl Answers {
+impl CompletionSink {
     /// From here on answers go to `deliver`, which may block while the driver is behind: that holds
     /// the database back, and with it the queue in front of it. Must be called before the server
     /// runs; the first call counts.

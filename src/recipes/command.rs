@@ -8,12 +8,12 @@ mod words;
 
 use self::steps::step;
 use self::words::{ADD, HELP, POLITE, REMOVE, UNDO, WHOLE, after, after_any, skip, value};
-use super::quantity::{Form, Number};
+use super::quantity::{Number, NumberForm};
 use super::ratio::Ratio;
 
 /// A request that was understood. Texts are the sender's, without space and quotes around them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command<'a> {
+pub enum ChatCommand<'a> {
     /// Read a recipe out of this.
     Extract(&'a str),
     /// Multiply every amount.
@@ -42,12 +42,12 @@ pub enum Command<'a> {
         /// What is to be done.
         text: &'a str,
         /// Where.
-        place: Option<Place>,
+        place: Option<StepPosition>,
     },
     /// A step less.
-    RemoveStep(At),
+    RemoveStep(StepRef),
     /// Another text for a step.
-    ReplaceStep(At, &'a str),
+    ReplaceStep(StepRef, &'a str),
     /// Take back the last change.
     Undo,
     /// Say what can be asked for.
@@ -67,7 +67,7 @@ pub enum Scale {
 
 /// Which step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
+pub enum StepRef {
     /// Counted from 1.
     Number(u64),
     /// The last one.
@@ -76,14 +76,14 @@ pub enum At {
 
 /// Where a new step goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum StepPosition {
     /// Behind this one.
-    After(At),
+    After(StepRef),
     /// Before this one, and so with its number.
-    Before(At),
+    Before(StepRef),
 }
 
-impl<'a> Command<'a> {
+impl<'a> ChatCommand<'a> {
     /// Understands a message, or does not.
     #[must_use]
     pub fn parse(content: &'a str) -> Option<Self> {
@@ -133,7 +133,7 @@ fn before_politeness(mut text: &str) -> &str {
     }
 }
 
-fn extract(text: &str) -> Option<Command<'_>> {
+fn extract(text: &str) -> Option<ChatCommand<'_>> {
     let rest = after_any(text, &["extract", "import", "parse"])?;
     let rest = skip(rest, &["the", "a", "this", "my"]);
     let named = after(rest, "recipe");
@@ -141,25 +141,25 @@ fn extract(text: &str) -> Option<Command<'_>> {
     let rest = skip(rest, &["this", "the following", "text"]);
     let pasted = rest.strip_prefix([':', '-']).unwrap_or(rest).trim();
     if pasted.is_empty() {
-        return Some(Command::Unfinished("Extract recipe from: <the pasted text>"));
+        return Some(ChatCommand::Unfinished("Extract recipe from: <the pasted text>"));
     }
     let is_pasted = named.is_some() || rest.starts_with(':') || rest.contains('\n');
-    is_pasted.then_some(Command::Extract(pasted))
+    is_pasted.then_some(ChatCommand::Extract(pasted))
 }
 
-fn simple(text: &str) -> Option<Command<'_>> {
+fn simple(text: &str) -> Option<ChatCommand<'_>> {
     let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     if is_one_of(UNDO) {
-        Some(Command::Undo)
+        Some(ChatCommand::Undo)
     } else if is_one_of(HELP) {
-        Some(Command::Help)
+        Some(ChatCommand::Help)
     } else {
         None
     }
 }
 
-fn scale(text: &str) -> Option<Command<'_>> {
-    let by = |factor| Some(Command::Scale(Scale::By(factor)));
+fn scale(text: &str) -> Option<ChatCommand<'_>> {
+    let by = |factor| Some(ChatCommand::Scale(Scale::By(factor)));
     for (words, factor) in [
         (&["double"] as &[&str], Ratio::new(2, 1)?),
         (&["triple"], Ratio::new(3, 1)?),
@@ -172,7 +172,7 @@ fn scale(text: &str) -> Option<Command<'_>> {
             return by(factor);
         }
     }
-    let unfinished = Command::Unfinished("Scale to 8 servings");
+    let unfinished = ChatCommand::Unfinished("Scale to 8 servings");
     let (rest, is_sure) = match after_any(text, &["scale", "rescale", "resize"]) {
         Some(rest) => (rest, true),
         None => (after_any(text, &["make", "adjust", "change"])?, false),
@@ -196,35 +196,35 @@ fn scale(text: &str) -> Option<Command<'_>> {
         {
             by(number.value)
         }
-        Some(number) if is_sure && number.form == Form::Word && number.value < Ratio::ONE => {
+        Some(number) if is_sure && number.form == NumberForm::Word && number.value < Ratio::ONE => {
             by(number.value)
         }
         Some(number) if (is_sure && to.is_some()) || names_people => {
-            Some(Command::Scale(Scale::To(number.value)))
+            Some(ChatCommand::Scale(Scale::To(number.value)))
         }
         Some(number) if object.is_some() && to.is_some() && behind == Some("") => {
-            Some(Command::Scale(Scale::To(number.value)))
+            Some(ChatCommand::Scale(Scale::To(number.value)))
         }
         Some(number) if is_sure && behind == Some("") => {
-            Some(Command::Scale(Scale::To(number.value)))
+            Some(ChatCommand::Scale(Scale::To(number.value)))
         }
         _ => is_sure.then_some(unfinished),
     }
 }
 
 /// Title, yield and times.
-fn set(text: &str) -> Option<Command<'_>> {
+fn set(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(rest) = after_any(text, &["rename", "retitle"]) {
         let rest = skip(rest, WHOLE);
         let (_, late) = rest.split_once(" to ").unwrap_or(("", rest));
         let title = value(after_any(rest, &["to", "as"]).unwrap_or(late));
         return Some(match title {
-            "" | "to" => Command::Unfinished("Rename to Sunday pancakes"),
-            title => Command::Rename(title),
+            "" | "to" => ChatCommand::Unfinished("Rename to Sunday pancakes"),
+            title => ChatCommand::Rename(title),
         });
     }
     if let Some(rest) = after_any(text, &["call it", "call this", "name it", "call the recipe"]) {
-        return Some(Command::Rename(value(rest))).filter(|_| !rest.is_empty());
+        return Some(ChatCommand::Rename(value(rest))).filter(|_| !rest.is_empty());
     }
     let verb = after_any(text, &["set", "change", "update", "make"]);
     let rest = skip(verb.unwrap_or(text), &["the", "its"]);
@@ -236,14 +236,14 @@ fn set(text: &str) -> Option<Command<'_>> {
         if is_said && !given.is_empty() {
             return Some(make(given));
         }
-        return verb.map(|_| Command::Unfinished(example));
+        return verb.map(|_| ChatCommand::Unfinished(example));
     }
     let serves = after_any(text, &["it serves", "it makes", "it yields", "serves", "makes"])?;
-    Number::parse(serves).map(|_| Command::SetYield(serves))
+    Number::parse(serves).map(|_| ChatCommand::SetYield(serves))
 }
 
-fn replace(text: &str) -> Option<Command<'_>> {
-    let unfinished = Some(Command::Unfinished("Replace butter with olive oil"));
+fn replace(text: &str) -> Option<ChatCommand<'_>> {
+    let unfinished = Some(ChatCommand::Unfinished("Replace butter with olive oil"));
     if let Some(rest) = after(text, "use")
         && let Some((new, old)) = split_at_word(rest, "instead of")
     {
@@ -267,10 +267,10 @@ fn replace(text: &str) -> Option<Command<'_>> {
     both(old, new).or(unfinished)
 }
 
-fn both<'a>(old: &'a str, new: &'a str) -> Option<Command<'a>> {
+fn both<'a>(old: &'a str, new: &'a str) -> Option<ChatCommand<'a>> {
     let old = value(skip(old, &["the ingredient", "ingredient", "the", "all the", "all"]));
     let new = value(new);
-    (!old.is_empty() && !new.is_empty()).then_some(Command::Replace { old, new })
+    (!old.is_empty() && !new.is_empty()).then_some(ChatCommand::Replace { old, new })
 }
 
 /// What stands before and after a word.
@@ -279,23 +279,23 @@ fn split_at_word<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
     places.find_map(|at| Some((text.get(..at)?, after(text.get(at + 1..)?, word)?)))
 }
 
-fn remove(text: &str) -> Option<Command<'_>> {
+fn remove(text: &str) -> Option<ChatCommand<'_>> {
     let rest = after_any(text, REMOVE)?;
     let rest = skip(rest, &["the ingredients", "the ingredient", "ingredients", "ingredient"]);
     let name = value(skip(rest, &["the", "all the", "all"]));
     Some(match name {
-        "" => Command::Unfinished("Remove ingredient garlic"),
-        name => Command::RemoveIngredient(name),
+        "" => ChatCommand::Unfinished("Remove ingredient garlic"),
+        name => ChatCommand::RemoveIngredient(name),
     })
 }
 
-fn add(text: &str) -> Option<Command<'_>> {
+fn add(text: &str) -> Option<ChatCommand<'_>> {
     let rest = after_any(text, ADD)?;
     let plain = skip(rest, &["a new", "an", "a", "new", "another", "the", "these", "more"]);
     if let Some(named) = after_any(plain, &["ingredients", "ingredient"]) {
         return Some(match value(named) {
-            "" => Command::Unfinished("Add ingredient 2 eggs"),
-            given => Command::AddIngredient(given),
+            "" => ChatCommand::Unfinished("Add ingredient 2 eggs"),
+            given => ChatCommand::AddIngredient(given),
         });
     }
     let tails =
@@ -307,28 +307,32 @@ fn add(text: &str) -> Option<Command<'_>> {
     let given = value(head.unwrap_or(rest));
     let is_sure = head.is_some() || super::Ingredient::parse(given).quantity.is_some();
     Some(match given {
-        given if is_sure && !given.is_empty() => Command::AddIngredient(given),
-        _ => Command::Unfinished("Add ingredient 2 eggs` or `Add step Bake for 20 minutes"),
+        given if is_sure && !given.is_empty() => ChatCommand::AddIngredient(given),
+        _ => ChatCommand::Unfinished("Add ingredient 2 eggs` or `Add step Bake for 20 minutes"),
     })
 }
 
 /// The names of a setting, the command that sets it, and an example.
-type Setting = (&'static [&'static str], for<'a> fn(&'a str) -> Command<'a>, &'static str);
+type Setting = (&'static [&'static str], for<'a> fn(&'a str) -> ChatCommand<'a>, &'static str);
 const SETTINGS: &[Setting] = &[
-    (&["recipe title", "title", "name"], |text| Command::Rename(text), "Rename to Sunday pancakes"),
+    (
+        &["recipe title", "title", "name"],
+        |text| ChatCommand::Rename(text),
+        "Rename to Sunday pancakes",
+    ),
     (
         &["yield", "servings", "serving size", "portions", "number of servings"],
-        |text| Command::SetYield(text),
+        |text| ChatCommand::SetYield(text),
         "Set yield to 4 servings",
     ),
     (
         &["prep time", "preparation time"],
-        |text| Command::SetPrepTime(text),
+        |text| ChatCommand::SetPrepTime(text),
         "Set prep time to 15 minutes",
     ),
     (
         &["cook time", "cooking time", "baking time"],
-        |text| Command::SetCookTime(text),
+        |text| ChatCommand::SetCookTime(text),
         "Set cook time to 1 hour 20 minutes",
     ),
 ];

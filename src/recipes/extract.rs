@@ -15,7 +15,7 @@ use self::inline::{amounts, amounts_in_prose, listed, numbered_steps, sentences}
 use self::judge::{
     Section, begins_step, heading, is_amount_alone, is_group, is_ingredient, is_list,
 };
-use self::lines::{Line, Mark, lines};
+use self::lines::{LineMark, PastedLine, lines};
 use self::meta::{Fact, facts, is_label};
 use super::ingredient::Ingredient;
 use super::recipe::{
@@ -27,7 +27,7 @@ use super::recipe::{
 #[must_use]
 pub fn extract(text: &str) -> Draft {
     let lines = lines(text);
-    let mut reader = Reader::new(&lines);
+    let mut reader = RecipeReader::new(&lines);
     for line in &lines {
         reader.line(line);
     }
@@ -44,7 +44,7 @@ pub fn extract_list(text: &str) -> Vec<Ingredient> {
     parts.iter().map(|part| Ingredient::parse(part)).collect()
 }
 
-struct Reader {
+struct RecipeReader {
     draft: Draft,
     section: Section,
     /// The section was begun by a heading, not by what its lines look like.
@@ -65,8 +65,8 @@ struct Reader {
     notes: Vec<String>,
 }
 
-impl Reader {
-    fn new(lines: &[Line]) -> Self {
+impl RecipeReader {
+    fn new(lines: &[PastedLine]) -> Self {
         let names = |section| {
             lines.iter().any(|line| heading(line).is_some_and(|(found, _)| found == section))
         };
@@ -87,7 +87,7 @@ impl Reader {
         }
     }
 
-    fn line(&mut self, line: &Line) {
+    fn line(&mut self, line: &PastedLine) {
         if let Some((section, rest)) = heading(line) {
             self.enter(section, rest, line);
             return;
@@ -104,7 +104,7 @@ impl Reader {
             label => format!("{}: {}", label.trim_end_matches(':'), line.text),
         };
         if self.section != Section::Notes
-            && let Some(facts) = facts(&text, !is_early || line.mark == Mark::Number)
+            && let Some(facts) = facts(&text, !is_early || line.mark == LineMark::Number)
         {
             facts.into_iter().for_each(|fact| self.fact(fact));
             return;
@@ -119,7 +119,7 @@ impl Reader {
     }
 
     /// A heading begins a section; what stands behind it is the section's first line.
-    fn enter(&mut self, section: Section, rest: &str, line: &Line) {
+    fn enter(&mut self, section: Section, rest: &str, line: &PastedLine) {
         self.flush();
         (self.section, self.is_named, self.is_numbered) = (section, true, false);
         let rest = rest.trim_matches(|c: char| c.is_whitespace() || ":-–()".contains(c));
@@ -146,7 +146,11 @@ impl Reader {
         }
         match section {
             Section::Ingredients => listed(rest).iter().for_each(|part| self.ingredient(part)),
-            _ => self.step_line(&Line { mark: Mark::None, text: rest.into(), is_apart: true }),
+            _ => self.step_line(&PastedLine {
+                mark: LineMark::None,
+                text: rest.into(),
+                is_apart: true,
+            }),
         }
     }
 
@@ -181,7 +185,7 @@ impl Reader {
         }
     }
 
-    fn ingredient_line(&mut self, line: &Line) {
+    fn ingredient_line(&mut self, line: &PastedLine) {
         let text = &*line.text;
         let has_amount = is_ingredient(text);
         if is_group(line) {
@@ -189,15 +193,15 @@ impl Reader {
             return self.ingredient_heading(text);
         }
         let count = text.split(' ').count();
-        let is_marked = line.mark == Mark::Bullet;
+        let is_marked = line.mark == LineMark::Bullet;
         let is_step = !has_amount
             && !self.names_steps_after()
             && (begins_step(text)
-                && (count > 6 || text.ends_with('.') || line.mark == Mark::Number)
+                && (count > 6 || text.ends_with('.') || line.mark == LineMark::Number)
                 || sentences(text).len() > 1
                 || (!self.is_named && (count > 6 || begins_step(text) || text.ends_with('.')))
                 || (!self.is_named && line.is_apart && !is_marked)
-                || (line.mark == Mark::Number && begins_step(text)));
+                || (line.mark == LineMark::Number && begins_step(text)));
         if is_step {
             self.flush();
             (self.section, self.is_named) = (Section::Steps, false);
@@ -210,7 +214,7 @@ impl Reader {
             let half = std::mem::take(&mut self.half);
             return self.ingredient(&format!("{half} {text}"));
         }
-        if is_amount_alone(text) && line.mark == Mark::None {
+        if is_amount_alone(text) && line.mark == LineMark::None {
             self.half = text.to_owned();
             return;
         }
@@ -219,7 +223,7 @@ impl Reader {
         let is_open = last.ends_with([',', '-'])
             || OPEN.iter().any(|word| last.ends_with(word))
             || last.matches('(').count() > last.matches(')').count();
-        if line.mark == Mark::None && !line.is_apart && !has_amount && is_open {
+        if line.mark == LineMark::None && !line.is_apart && !has_amount && is_open {
             let joined = format!("{last} {text}");
             self.draft.ingredients.pop();
             return self.ingredient(&joined);
@@ -236,14 +240,14 @@ impl Reader {
         self.names_steps && self.draft.steps.is_empty()
     }
 
-    fn step_line(&mut self, line: &Line) {
+    fn step_line(&mut self, line: &PastedLine) {
         let text = &*line.text;
         if is_group(line) {
             self.flush();
             self.group = text.to_owned();
             return;
         }
-        let has_amount = is_ingredient(text) && line.mark != Mark::Number;
+        let has_amount = is_ingredient(text) && line.mark != LineMark::Number;
         let is_short = sentences(text).len() < 2 && !text.ends_with('.');
         if has_amount && is_short && (!self.is_named || !self.group.is_empty()) {
             let group = std::mem::take(&mut self.group);
@@ -260,7 +264,7 @@ impl Reader {
         let last = self.draft.steps.last().map_or("", |last| last);
         let is_wrapped =
             text.starts_with(char::is_lowercase) && !last.ends_with(['.', '!', '?', ':']);
-        let goes_on = line.mark == Mark::None
+        let goes_on = line.mark == LineMark::None
             && !line.is_apart
             && !last.is_empty()
             && self.group.is_empty()
@@ -270,11 +274,12 @@ impl Reader {
             last.push_str(text);
             return;
         }
-        let marked = if line.mark == Mark::Number { format!("1. {text}") } else { text.to_owned() };
+        let marked =
+            if line.mark == LineMark::Number { format!("1. {text}") } else { text.to_owned() };
         for step in numbered_steps(&marked) {
             self.step(step.strip_prefix("1. ").unwrap_or(step));
         }
-        self.is_numbered = line.mark == Mark::Number;
+        self.is_numbered = line.mark == LineMark::Number;
     }
 
     fn ingredient(&mut self, text: &str) {

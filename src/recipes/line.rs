@@ -1,7 +1,7 @@
 //! Where the amounts are in a line of text, and what the line says when they are multiplied.
 
 use super::amount::{Amount, from, letter_at, word};
-use super::quantity::{Form, Grid, Quantity, write};
+use super::quantity::{NumberForm, Precision, Quantity, write};
 use super::ratio::Ratio;
 use super::words;
 
@@ -102,7 +102,11 @@ impl<'a> Line<'a> {
             return Some(self.text.to_owned());
         }
         if self.is_one {
-            return Some(format!("{} × {}", write(factor, Form::Whole, Grid::Count)?, self.text));
+            return Some(format!(
+                "{} × {}",
+                write(factor, NumberForm::Whole, Precision::Count)?,
+                self.text
+            ));
         }
         let mut edits = Vec::new();
         for amount in &self.amounts {

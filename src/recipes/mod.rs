@@ -4,16 +4,16 @@
 //! understands and answers.
 //!
 //! Pure: no clock, file, thread or database. A message and the recipe go into [`answer`], a
-//! [`Verdict`] comes out; who stores recipes carries it out. Nothing here needs a language model.
+//! [`AssistantReply`] comes out; who stores recipes carries it out. Nothing here needs a language model.
 //!
 //! | name | is |
 //! | --- | --- |
 //! | [`Recipe`], [`Step`], [`Ingredient`] | what is stored and sent, with its bounds |
-//! | [`Draft`], [`Fault`] | what a client sends to make one, and which field is wrong in it |
+//! | [`Draft`], [`DraftError`] | what a client sends to make one, and which field is wrong in it |
 //! | [`Quantity`], [`Number`], [`Ratio`] | amounts, read, scaled and written as people do |
 //! | [`extract`] | a recipe out of pasted text |
-//! | [`Command`] | what is asked for |
-//! | [`answer`], [`Verdict`] | what is done about it |
+//! | [`ChatCommand`] | what is asked for |
+//! | [`answer`], [`AssistantReply`] | what is done about it |
 //!
 //! Around it are the accounts, the storage thread and HTTP, put together in [`RecipesApp`].
 //!
@@ -42,15 +42,15 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use answers::Answers;
+pub use answers::CompletionSink;
 pub use app::RecipesApp;
-pub use assistant::{HELP, Verdict, WELCOME, answer};
-pub use command::{At, Command, Place, Scale};
+pub use assistant::{AssistantReply, HELP, WELCOME, answer};
+pub use command::{ChatCommand, Scale, StepPosition, StepRef};
 pub use extract::{extract, extract_list};
 pub use ingredient::Ingredient;
-pub use quantity::{Form, Grid, MAX_QUANTITY, Number, Quantity, write as write_number};
+pub use quantity::{MAX_QUANTITY, Number, NumberForm, Precision, Quantity, write as write_number};
 pub use ratio::Ratio;
-pub use recipe::{Draft, Fault, Recipe, Step};
+pub use recipe::{Draft, DraftError, Recipe, Step};
 
 /// The most that a recipe holds.
 pub mod bounds {

@@ -14,7 +14,7 @@ const MAX_DENOMINATOR: u64 = 1_000;
 
 /// How a number was written, and so how it is written again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum NumberForm {
     /// `2`
     Whole,
     /// `1,000`
@@ -33,7 +33,7 @@ pub enum Form {
 
 /// Which fractions of a unit people measure, and how exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grid {
+pub enum Precision {
     /// Grams, millilitres: decimals, hardly any.
     Fine,
     /// Kilograms, litres: decimals.
@@ -50,7 +50,7 @@ pub struct Number {
     /// What it is.
     pub value: Ratio,
     /// How it was written.
-    pub form: Form,
+    pub form: NumberForm,
     /// How many bytes of the text it takes.
     pub end: usize,
 }
@@ -79,13 +79,13 @@ impl Number {
             let ends = text.get(word.len()..)?.chars().next().is_none_or(|c| !c.is_alphanumeric());
             (head.eq_ignore_ascii_case(word) && ends).then_some((*value, word.len()))
         })?;
-        let number = Self { value, form: Form::Word, end: length };
+        let number = Self { value, form: NumberForm::Word, end: length };
         Some(if value.is_whole() { number.with_tail(text) } else { number })
     }
 
     fn figures(text: &str) -> Option<Self> {
         if let Some((value, end)) = glyph(text) {
-            return Some(Self { value, form: Form::Glyph, end });
+            return Some(Self { value, form: NumberForm::Glyph, end });
         }
         let (whole, length) = digits(text).unwrap_or((0, 0));
         let rest = text.get(length..)?;
@@ -93,12 +93,12 @@ impl Number {
             return None;
         }
         if let Some((value, end)) = fraction(text) {
-            return Some(Self { value, form: Form::Fraction, end });
+            return Some(Self { value, form: NumberForm::Fraction, end });
         }
         if let Some(decimal) = Self::decimal(whole, length, rest) {
             return Some(decimal);
         }
-        let number = Self { value: Ratio::whole(whole), form: Form::Whole, end: length };
+        let number = Self { value: Ratio::whole(whole), form: NumberForm::Whole, end: length };
         (length > 0).then(|| number.with_tail(text))
     }
 
@@ -116,13 +116,13 @@ impl Number {
         if sign == ',' && places == 3 && whole > 0 && length <= 3 {
             let more = rest.get(1 + places..)?;
             return match Self::decimal(joined, 3, more) {
-                Some(longer) if longer.form == Form::Grouped => {
+                Some(longer) if longer.form == NumberForm::Grouped => {
                     Some(Self { end: end - 3 + longer.end, ..longer })
                 }
-                _ => Some(Self { value: Ratio::whole(joined), form: Form::Grouped, end }),
+                _ => Some(Self { value: Ratio::whole(joined), form: NumberForm::Grouped, end }),
             };
         }
-        let form = if sign == ',' { Form::Comma } else { Form::Point };
+        let form = if sign == ',' { NumberForm::Comma } else { NumberForm::Point };
         Some(Self { value: Ratio::new(joined, scale)?, form, end })
     }
 
@@ -134,14 +134,14 @@ impl Number {
             .find_map(|(joint, figures)| {
                 let after = rest.strip_prefix(joint)?;
                 let (value, length, form) = glyph(after)
-                    .map(|(value, length)| (value, length, Form::Glyph))
+                    .map(|(value, length)| (value, length, NumberForm::Glyph))
                     .or_else(|| {
                         let (value, length) = fraction(after).filter(|_| *figures)?;
-                        Some((value, length, Form::Fraction))
+                        Some((value, length, NumberForm::Fraction))
                     })
                     .or_else(|| {
                         let is_half = after.starts_with("a half") && *joint == " and ";
-                        is_half.then_some((Ratio::HALF, "a half".len(), Form::Word))
+                        is_half.then_some((Ratio::HALF, "a half".len(), NumberForm::Word))
                     })?;
                 (value < Ratio::ONE).then_some((value, joint.len() + length, form))
             });
@@ -190,25 +190,29 @@ impl Quantity {
 /// Writes a number as people write it: a whole number, a fraction that the grid has, else a rounded
 /// decimal. `None` when it is too large, or so small that it would read as nothing.
 #[must_use]
-pub fn write(value: Ratio, form: Form, grid: Grid) -> Option<String> {
+pub fn write(value: Ratio, form: NumberForm, grid: Precision) -> Option<String> {
     if value > Ratio::whole(MAX_QUANTITY) {
         return None;
     }
     if let Some(whole) = value.to_whole() {
-        return Some(if form == Form::Grouped { grouped(whole) } else { whole.to_string() });
+        return Some(if form == NumberForm::Grouped { grouped(whole) } else { whole.to_string() });
     }
     let (whole, over, parts) = value.parts();
     let is_fraction = match grid {
-        _ if matches!(form, Form::Point | Form::Comma) => false,
-        Grid::Fine | Grid::Metric if matches!(form, Form::Whole | Form::Grouped) => false,
-        Grid::Kitchen => matches!(parts, 2 | 3 | 4 | 8),
-        Grid::Fine | Grid::Metric | Grid::Count => matches!(parts, 2..=4),
+        _ if matches!(form, NumberForm::Point | NumberForm::Comma) => false,
+        Precision::Fine | Precision::Metric
+            if matches!(form, NumberForm::Whole | NumberForm::Grouped) =>
+        {
+            false
+        }
+        Precision::Kitchen => matches!(parts, 2 | 3 | 4 | 8),
+        Precision::Fine | Precision::Metric | Precision::Count => matches!(parts, 2..=4),
     };
     if !is_fraction {
         return decimal(value, form, grid);
     }
     let glyph = GLYPHS.iter().find(|(_, n, d)| (*n, *d) == (over, parts));
-    Some(match (whole, glyph.filter(|_| form == Form::Glyph)) {
+    Some(match (whole, glyph.filter(|_| form == NumberForm::Glyph)) {
         (0, Some((glyph, ..))) => glyph.to_string(),
         (whole, Some((glyph, ..))) => format!("{whole}{glyph}"),
         (0, None) => format!("{over}/{parts}"),
@@ -217,15 +221,15 @@ pub fn write(value: Ratio, form: Form, grid: Grid) -> Option<String> {
 }
 
 /// A rounded decimal: exact where that is short, else of about two or three digits that count.
-fn decimal(value: Ratio, form: Form, grid: Grid) -> Option<String> {
+fn decimal(value: Ratio, form: NumberForm, grid: Precision) -> Option<String> {
     let (_, _, parts) = value.parts();
-    let exact = if grid == Grid::Fine { 1 } else { 3 };
+    let exact = if grid == Precision::Fine { 1 } else { 3 };
     let at_least = |number| value >= Ratio::whole(number);
     let mut places = match grid {
-        Grid::Fine if at_least(10) => 0,
-        Grid::Fine if at_least(1) => 1,
-        Grid::Metric | Grid::Kitchen | Grid::Count if at_least(100) => 0,
-        Grid::Kitchen | Grid::Count if at_least(10) => 1,
+        Precision::Fine if at_least(10) => 0,
+        Precision::Fine if at_least(1) => 1,
+        Precision::Metric | Precision::Kitchen | Precision::Count if at_least(100) => 0,
+        Precision::Kitchen | Precision::Count if at_least(10) => 1,
         _ => 2,
     };
     if 10u64.pow(exact) % parts == 0 {
@@ -244,7 +248,7 @@ fn decimal(value: Ratio, form: Form, grid: Grid) -> Option<String> {
     let text = format!("{digits:0width$}");
     let (whole, tail) = text.split_at_checked(text.len() - places as usize)?;
     let tail = tail.trim_end_matches('0');
-    let sign = if form == Form::Comma { "," } else { "." };
+    let sign = if form == NumberForm::Comma { "," } else { "." };
     Some(if tail.is_empty() { whole.to_owned() } else { format!("{whole}{sign}{tail}") })
 }
 

@@ -97,14 +97,14 @@ pub struct Draft {
 
 /// Which field breaks a bound, and which bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct DraftError {
     /// The field, as it is called in JSON: `ingredients[3].text`.
     pub field: Cow<'static, str>,
     /// What it must be.
     pub must: Cow<'static, str>,
 }
 
-impl Fault {
+impl DraftError {
     pub(super) fn new(
         field: impl Into<Cow<'static, str>>,
         must: impl Into<Cow<'static, str>>,
@@ -113,20 +113,20 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for DraftError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` must be {}", self.field, self.must)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for DraftError {}
 
 impl Recipe {
     /// A new recipe.
     ///
     /// # Errors
     /// The first bound that it would break.
-    pub fn new(id: impl Into<String>, draft: Draft, now: UnixTime) -> Result<Self, Fault> {
+    pub fn new(id: impl Into<String>, draft: Draft, now: UnixTime) -> Result<Self, DraftError> {
         let now = now.to_rfc3339().to_string();
         Self::with(id.into(), now.clone(), now, draft)
     }
@@ -135,11 +135,16 @@ impl Recipe {
     ///
     /// # Errors
     /// The first bound that it would break.
-    pub fn replaced_by(&self, draft: Draft, now: UnixTime) -> Result<Self, Fault> {
+    pub fn replaced_by(&self, draft: Draft, now: UnixTime) -> Result<Self, DraftError> {
         Self::with(self.id.clone(), self.created_at.clone(), now.to_rfc3339().to_string(), draft)
     }
 
-    fn with(id: String, created: String, updated: String, draft: Draft) -> Result<Self, Fault> {
+    fn with(
+        id: String,
+        created: String,
+        updated: String,
+        draft: Draft,
+    ) -> Result<Self, DraftError> {
         let steps = draft.steps.into_iter().map(|text| Step { order: 0, text }).collect();
         let mut recipe = Self {
             id,
@@ -163,7 +168,7 @@ impl Recipe {
     ///
     /// # Errors
     /// The first that it breaks, as a client is told.
-    pub fn check(&self) -> Result<(), Fault> {
+    pub fn check(&self) -> Result<(), DraftError> {
         chars("title", &self.title, 1, MAX_TITLE_CHARS)?;
         chars("yield", &self.yields, 0, MAX_YIELD_CHARS)?;
         chars("description", &self.description, 0, MAX_DESCRIPTION_CHARS)?;
@@ -173,7 +178,7 @@ impl Recipe {
         ];
         for (field, time) in times {
             if time.is_some_and(|minutes| minutes > MAX_MINUTES) {
-                return Err(Fault::new(field, format!("a number of 0 to {MAX_MINUTES}")));
+                return Err(DraftError::new(field, format!("a number of 0 to {MAX_MINUTES}")));
             }
         }
         at_most("tags", self.tags.len(), MAX_TAGS)?;
@@ -191,7 +196,10 @@ impl Recipe {
         }
         let bytes = serde_json::to_string(self).map_or(usize::MAX, |json| json.len());
         if bytes > MAX_RECIPE_BYTES {
-            return Err(Fault::new("recipe", format!("at most {MAX_RECIPE_BYTES} bytes as JSON")));
+            return Err(DraftError::new(
+                "recipe",
+                format!("at most {MAX_RECIPE_BYTES} bytes as JSON"),
+            ));
         }
         Ok(())
     }
@@ -209,17 +217,17 @@ fn chars(
     text: &str,
     least: usize,
     most: usize,
-) -> Result<(), Fault> {
+) -> Result<(), DraftError> {
     let is_blank = least > 0 && text.trim().is_empty();
     if is_blank || text.len() > most && text.chars().count() > most {
-        return Err(Fault::new(field, format!("a text of {least} to {most} characters")));
+        return Err(DraftError::new(field, format!("a text of {least} to {most} characters")));
     }
     Ok(())
 }
 
-fn at_most(field: &'static str, length: usize, most: usize) -> Result<(), Fault> {
+fn at_most(field: &'static str, length: usize, most: usize) -> Result<(), DraftError> {
     if length > most {
-        return Err(Fault::new(field, format!("a list of at most {most}")));
+        return Err(DraftError::new(field, format!("a list of at most {most}")));
     }
     Ok(())
 }

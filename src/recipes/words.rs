@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use super::quantity::Grid;
+use super::quantity::Precision;
 
 /// What a unit measures, and so what may be said about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum UnitKind {
     /// Grams, millilitres.
     Fine,
     /// Kilograms, litres.
@@ -20,13 +20,13 @@ pub(super) enum Kind {
     Package,
 }
 
-impl Kind {
-    pub(super) fn grid(self) -> Grid {
+impl UnitKind {
+    pub(super) fn grid(self) -> Precision {
         match self {
-            Self::Fine => Grid::Fine,
-            Self::Metric => Grid::Metric,
-            Self::Kitchen => Grid::Kitchen,
-            Self::Piece | Self::Package => Grid::Count,
+            Self::Fine => Precision::Fine,
+            Self::Metric => Precision::Metric,
+            Self::Kitchen => Precision::Kitchen,
+            Self::Piece | Self::Package => Precision::Count,
         }
     }
 
@@ -37,7 +37,7 @@ impl Kind {
 }
 
 /// The unit that `word` names.
-pub(super) fn unit(word: &str) -> Option<Kind> {
+pub(super) fn unit(word: &str) -> Option<UnitKind> {
     looked_up(word, |word| TABLE.units.get(word).copied())
 }
 
@@ -61,7 +61,7 @@ pub(super) fn inflected(word: &str, many: bool) -> Option<String> {
 /// Is it a thing that is counted without a unit, like an egg?
 pub(super) fn is_countable(word: &str) -> bool {
     let is_known = looked_up(word, |word| TABLE.nouns.get(word)).is_some();
-    is_known && !unit(word).is_some_and(Kind::is_measure)
+    is_known && !unit(word).is_some_and(UnitKind::is_measure)
 }
 
 /// The same for one and for many: to compare names by.
@@ -95,7 +95,7 @@ fn looked_up<T>(word: &str, find: impl FnOnce(&str) -> Option<T>) -> Option<T> {
 
 /// The words below, in order, so that looking for one is cheap.
 struct Table {
-    units: BTreeMap<&'static str, Kind>,
+    units: BTreeMap<&'static str, UnitKind>,
     /// For one and for many, by both.
     nouns: BTreeMap<String, (String, String)>,
     verbs: BTreeSet<&'static str>,
@@ -108,7 +108,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     for (kind, names) in UNITS {
         units.extend(names.split([' ', '/']).map(|name| (name, *kind)));
     }
-    units.extend(["fl oz", "fluid ounce", "fluid ounces"].map(|name| (name, Kind::Kitchen)));
+    units.extend(["fl oz", "fluid ounce", "fluid ounces"].map(|name| (name, UnitKind::Kitchen)));
     let mut nouns = BTreeMap::new();
     let pairs = UNITS.iter().map(|(_, units)| *units).chain([IRREGULAR]);
     let pairs = pairs.flat_map(|units| units.split(' ')).filter_map(|pair| pair.split_once('/'));
@@ -142,26 +142,41 @@ fn plural(noun: &str) -> String {
 const MAX_WORD_BYTES: usize = 24;
 
 /// Each with its plural; one that has none is written alike for many.
-const UNITS: &[(Kind, &str)] = &[
-    (Kind::Fine, "g gr gm/gms gram/grams gramme/grammes ml mls mg cc milliliter/milliliters"),
-    (Kind::Fine, "millilitre/millilitres milligram/milligrams"),
-    (Kind::Metric, "kg kgs kilo/kilos kilogram/kilograms kilogramme/kilogrammes l lt dl cl"),
-    (Kind::Metric, "liter/liters litre/litres deciliter/deciliters decilitre/decilitres"),
-    (Kind::Metric, "centiliter/centiliters centilitre/centilitres"),
-    (Kind::Kitchen, "cup/cups c tsp tsps t teaspoon/teaspoons tbsp tbsps tbs tb el tl"),
-    (Kind::Kitchen, "tablespoon/tablespoons dessertspoon/dessertspoons oz ozs ounce/ounces"),
-    (Kind::Kitchen, "lb/lbs pound/pounds pint/pints pt quart/quarts qt qts gallon/gallons gal"),
-    (Kind::Piece, "clove/cloves slice/slices piece/pieces pinch/pinches dash/dashes stick/sticks"),
-    (Kind::Piece, "handful/handfuls bunch/bunches sprig/sprigs stalk/stalks rib/ribs head/heads"),
-    (Kind::Piece, "drop/drops knob/knobs splash/splashes drizzle/drizzles ear/ears scoop/scoops"),
-    (Kind::Piece, "fillet/fillets filet/filets strip/strips sheet/sheets wedge/wedges cube/cubes"),
-    (Kind::Piece, "dollop/dollops glug/glugs rasher/rashers ball/balls bulb/bulbs dozen squeeze"),
-    (Kind::Piece, "floret/florets glass/glasses bowl/bowls spoonful/spoonfuls part/parts"),
-    (Kind::Piece, "serving/servings portion/portions batch/batches leaf/leaves chunk/chunks"),
-    (Kind::Package, "can/cans tin/tins jar/jars package/packages packet/packets pkg/pkgs"),
-    (Kind::Package, "pack/packs box/boxes bottle/bottles bag/bags carton/cartons tub/tubs"),
-    (Kind::Package, "container/containers tube/tubes envelope/envelopes sachet/sachets"),
-    (Kind::Package, "loaf/loaves block/blocks bar/bars pot/pots"),
+const UNITS: &[(UnitKind, &str)] = &[
+    (UnitKind::Fine, "g gr gm/gms gram/grams gramme/grammes ml mls mg cc milliliter/milliliters"),
+    (UnitKind::Fine, "millilitre/millilitres milligram/milligrams"),
+    (UnitKind::Metric, "kg kgs kilo/kilos kilogram/kilograms kilogramme/kilogrammes l lt dl cl"),
+    (UnitKind::Metric, "liter/liters litre/litres deciliter/deciliters decilitre/decilitres"),
+    (UnitKind::Metric, "centiliter/centiliters centilitre/centilitres"),
+    (UnitKind::Kitchen, "cup/cups c tsp tsps t teaspoon/teaspoons tbsp tbsps tbs tb el tl"),
+    (UnitKind::Kitchen, "tablespoon/tablespoons dessertspoon/dessertspoons oz ozs ounce/ounces"),
+    (UnitKind::Kitchen, "lb/lbs pound/pounds pint/pints pt quart/quarts qt qts gallon/gallons gal"),
+    (
+        UnitKind::Piece,
+        "clove/cloves slice/slices piece/pieces pinch/pinches dash/dashes stick/sticks",
+    ),
+    (
+        UnitKind::Piece,
+        "handful/handfuls bunch/bunches sprig/sprigs stalk/stalks rib/ribs head/heads",
+    ),
+    (
+        UnitKind::Piece,
+        "drop/drops knob/knobs splash/splashes drizzle/drizzles ear/ears scoop/scoops",
+    ),
+    (
+        UnitKind::Piece,
+        "fillet/fillets filet/filets strip/strips sheet/sheets wedge/wedges cube/cubes",
+    ),
+    (
+        UnitKind::Piece,
+        "dollop/dollops glug/glugs rasher/rashers ball/balls bulb/bulbs dozen squeeze",
+    ),
+    (UnitKind::Piece, "floret/florets glass/glasses bowl/bowls spoonful/spoonfuls part/parts"),
+    (UnitKind::Piece, "serving/servings portion/portions batch/batches leaf/leaves chunk/chunks"),
+    (UnitKind::Package, "can/cans tin/tins jar/jars package/packages packet/packets pkg/pkgs"),
+    (UnitKind::Package, "pack/packs box/boxes bottle/bottles bag/bags carton/cartons tub/tubs"),
+    (UnitKind::Package, "container/containers tube/tubes envelope/envelopes sachet/sachets"),
+    (UnitKind::Package, "loaf/loaves block/blocks bar/bars pot/pots"),
 ];
 
 const IRREGULAR: &str = "half/halves potato/potatoes tomato/tomatoes mango/mangoes \

@@ -21,13 +21,13 @@ use serde::Serialize;
 use self::email::Email;
 pub(super) use self::password::PasswordHash;
 use self::password::{Hasher, Password};
-use self::pool::Pool;
-use self::tokens::{RefreshToken, Tokens};
+use self::pool::HashPool;
+use self::tokens::{RefreshToken, TokenIssuer};
 pub(super) use self::tokens::{SigningKeys, TokenHash};
-use super::answers::Answers;
+use super::answers::CompletionSink;
 use super::http::{self, Fields};
 use super::random;
-use super::storage::{Storage, Undone, sessions, users};
+use super::storage::{Storage, TaskError, sessions, users};
 use crate::auth::Evidence;
 use crate::config::Config;
 use crate::node::app::Reply;
@@ -36,7 +36,7 @@ use crate::time::{Rfc3339, UnixTime};
 
 /// The four calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
+pub(super) enum AccountCall {
     SignUp,
     SignIn,
     Refresh,
@@ -45,22 +45,22 @@ pub(super) enum Call {
 
 /// Accounts, as the application has them.
 #[derive(Debug)]
-pub(super) struct Accounts {
-    pool: Pool,
-    desk: Arc<Desk>,
-    answers: Answers,
+pub(super) struct AccountService {
+    pool: HashPool,
+    handler: Arc<AccountHandler>,
+    completions: CompletionSink,
 }
 
 /// What a thread needs to answer a call.
 #[derive(Debug)]
-struct Desk {
+struct AccountHandler {
     storage: Storage,
     hasher: Hasher,
-    tokens: Tokens,
+    tokens: TokenIssuer,
     refresh_ttl: Duration,
 }
 
-impl Accounts {
+impl AccountService {
     /// Accounts whose tokens are signed with `keys`.
     ///
     /// # Errors
@@ -68,67 +68,67 @@ impl Accounts {
     pub(super) fn new(
         config: &Config,
         storage: Storage,
-        answers: Answers,
+        completions: CompletionSink,
         keys: SigningKeys,
     ) -> io::Result<Self> {
         let accounts = &config.accounts;
-        let desk = Desk {
+        let handler = AccountHandler {
             storage,
             hasher: Hasher::new(accounts),
-            tokens: Tokens { keys, access_ttl: accounts.access_ttl.get() },
+            tokens: TokenIssuer { keys, access_ttl: accounts.access_ttl.get() },
             refresh_ttl: accounts.refresh_ttl.get(),
         };
-        let pool = Pool::start(accounts.hashes, accounts.queue)?;
-        Ok(Self { pool, desk: Arc::new(desk), answers })
+        let pool = HashPool::start(accounts.hashes, accounts.queue)?;
+        Ok(Self { pool, handler: Arc::new(handler), completions })
     }
 
     /// Answers a call. The body is looked at here; the rest happens elsewhere.
-    pub(super) fn call(&self, call: Call, request: &Request<'_>) -> Reply<Response> {
+    pub(super) fn call(&self, call: AccountCall, request: &Request<'_>) -> Reply<Response> {
         let asked = match Fields::parse(request.body) {
             Ok(mut fields) => match call {
-                Call::SignUp => self.sign_up(&mut fields, request),
-                Call::SignIn => self.sign_in(&mut fields, request),
-                Call::Refresh => self.refresh(&mut fields, request),
-                Call::LogOut => self.log_out(&mut fields, request),
+                AccountCall::SignUp => self.sign_up(&mut fields, request),
+                AccountCall::SignIn => self.sign_in(&mut fields, request),
+                AccountCall::Refresh => self.refresh(&mut fields, request),
+                AccountCall::LogOut => self.log_out(&mut fields, request),
             },
             Err(refusal) => Err(refusal),
         };
-        asked.map_or_else(Reply::Now, |Held| Reply::Held)
+        asked.map_or_else(Reply::Now, |Deferred| Reply::Held)
     }
 
-    fn sign_up(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
+    fn sign_up(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
         let email = Email::new(&fields.text("email")?).map_err(|p| http::bad_field("email", p))?;
         let password = Password::new(fields.text("password")?)
             .map_err(|problem| http::bad_field("password", problem))?;
-        let (desk, now) = (Arc::clone(&self.desk), request.now);
-        self.hash(request, move || desk.sign_up(email, &password, now))
+        let (handler, now) = (Arc::clone(&self.handler), request.now);
+        self.hash(request, move || handler.sign_up(email, &password, now))
     }
 
-    fn sign_in(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
+    fn sign_in(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
         let (email, password) = (fields.text("email")?, fields.text("password")?);
         // What could not have signed up does not sign in, and costs no hash.
         let (Ok(email), Ok(password)) = (Email::new(&email), Password::new(password)) else {
             return Err(wrong_password());
         };
-        let (desk, now) = (Arc::clone(&self.desk), request.now);
-        self.hash(request, move || desk.sign_in(&email, &password, now))
+        let (handler, now) = (Arc::clone(&self.handler), request.now);
+        self.hash(request, move || handler.sign_in(&email, &password, now))
     }
 
-    fn refresh(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
+    fn refresh(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
         let token = RefreshToken::parse(fields.text("refresh_token")?).ok_or_else(stale)?;
-        let (desk, now) = (Arc::clone(&self.desk), request.now);
-        let successor = desk.tokens.successor(&token).map_err(|_| http::broken())?;
+        let (handler, now) = (Arc::clone(&self.handler), request.now);
+        let successor = handler.tokens.successor(&token).map_err(|_| http::internal_error())?;
         let (old, new) = (token.hash(), successor.hash());
-        let expires_at = now + desk.refresh_ttl;
+        let expires_at = now + handler.refresh_ttl;
         self.store(
             request.ticket,
             Some(request.start),
             move |database| sessions::refresh(database, &old, &new, now, expires_at),
-            move |used| desk.refreshed(used, &successor, now),
+            move |used| handler.refreshed(used, &successor, now),
         )
     }
 
-    fn log_out(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
+    fn log_out(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
         // A token that is none belongs to no session, and nobody is to be told which ones do.
         let token = RefreshToken::parse(fields.text("refresh_token")?);
         let hash = token.map(|token| token.hash());
@@ -147,16 +147,16 @@ impl Accounts {
         &self,
         request: &Request<'_>,
         work: impl FnOnce() -> Response + Send + 'static,
-    ) -> Result<Held, Response> {
-        let (answers, ticket, start) =
-            (self.answers.clone(), request.ticket, request.start.clone());
+    ) -> Result<Deferred, Response> {
+        let (completions, ticket, start) =
+            (self.completions.clone(), request.ticket, request.start.clone());
         let job = move || {
             if !start.begin() {
                 return;
             }
-            answers.deliver(Completion { ticket, outcome: Outcome::Response(work()) });
+            completions.deliver(Completion { ticket, outcome: Outcome::Response(work()) });
         };
-        self.pool.submit(Box::new(job)).map(|()| Held).map_err(|_| http::busy())
+        self.pool.submit(Box::new(job)).map(|()| Deferred).map_err(|_| http::busy())
     }
 
     /// Runs `work` on the storage thread, and `answer` when that is on disk. With `start`, the work
@@ -167,25 +167,25 @@ impl Accounts {
         start: Option<&StartFlag>,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         answer: impl FnOnce(T) -> Response + Send + 'static,
-    ) -> Result<Held, Response> {
-        let answers = self.answers.clone();
-        let answer = move |done: Result<T, Undone>| {
+    ) -> Result<Deferred, Response> {
+        let completions = self.completions.clone();
+        let answer = move |done: Result<T, TaskError>| {
             let outcome = match done {
                 Ok(done) => Outcome::Response(answer(done)),
-                Err(Undone::NotBegun) => Outcome::NotBegun,
-                Err(Undone::Failed) => Outcome::Response(http::broken()),
+                Err(TaskError::NotBegun) => Outcome::NotBegun,
+                Err(TaskError::Failed) => Outcome::Response(http::internal_error()),
             };
-            answers.deliver(Completion { ticket, outcome });
+            completions.deliver(Completion { ticket, outcome });
         };
-        let asked = self.desk.storage.submit_with(0, start.cloned(), work, answer);
-        asked.map(|()| Held).map_err(|_| http::busy())
+        let asked = self.handler.storage.submit_with(0, start.cloned(), work, answer);
+        asked.map(|()| Deferred).map_err(|_| http::busy())
     }
 }
 
 /// Somebody else will answer.
-struct Held;
+struct Deferred;
 
-impl Desk {
+impl AccountHandler {
     fn sign_up(&self, email: Email, password: &Password, now: UnixTime) -> Response {
         self.try_sign_up(email, password, now).unwrap_or_else(|refusal| refusal)
     }
@@ -201,9 +201,9 @@ impl Desk {
         if self.ask(move |database| users::exists(database, address.as_str()))? {
             return Err(email_exists());
         }
-        let hash = self.hasher.hash(password).map_err(|_| http::broken())?;
-        let id = random::id().map_err(|_| http::broken())?;
-        let token = RefreshToken::random().map_err(|_| http::broken())?;
+        let hash = self.hasher.hash(password).map_err(|_| http::internal_error())?;
+        let id = random::id().map_err(|_| http::internal_error())?;
+        let token = RefreshToken::random().map_err(|_| http::internal_error())?;
         let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
         let user = self.ask(move |database| {
             let user = users::create(database, id, email.into_string(), &hash, now)?;
@@ -237,7 +237,7 @@ impl Desk {
         if !hash.is_of(password) {
             return Err(wrong_password());
         }
-        let token = RefreshToken::random().map_err(|_| http::broken())?;
+        let token = RefreshToken::random().map_err(|_| http::internal_error())?;
         let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
         let is_begun = self.ask(move |database| {
             sessions::begin(database, user.key, &token_hash, now, expires_at)
@@ -251,7 +251,7 @@ impl Desk {
     fn signed_in(
         &self,
         status: u16,
-        user: &users::User,
+        user: &users::Account,
         token: &RefreshToken,
         now: UnixTime,
     ) -> Result<Response, Response> {
@@ -259,35 +259,40 @@ impl Desk {
         struct SignedIn<'a> {
             access_token: &'a str,
             refresh_token: &'a str,
-            user: User<'a>,
+            user: UserView<'a>,
         }
         #[derive(Serialize)]
-        struct User<'a> {
+        struct UserView<'a> {
             id: &'a str,
             email: &'a str,
             created_at: Rfc3339,
         }
-        let access = self.tokens.access(&user.id, now).map_err(|_| http::broken())?;
+        let access = self.tokens.access(&user.id, now).map_err(|_| http::internal_error())?;
         let user =
-            User { id: &user.id, email: &user.email, created_at: user.created_at.to_rfc3339() };
+            UserView { id: &user.id, email: &user.email, created_at: user.created_at.to_rfc3339() };
         let body = SignedIn { access_token: &access, refresh_token: token.as_str(), user };
         Ok(Response::json(status, &body))
     }
 
-    fn refreshed(&self, used: sessions::Use, successor: &RefreshToken, now: UnixTime) -> Response {
+    fn refreshed(
+        &self,
+        used: sessions::RefreshResult,
+        successor: &RefreshToken,
+        now: UnixTime,
+    ) -> Response {
         #[derive(Serialize)]
         struct Refreshed<'a> {
             access_token: &'a str,
             refresh_token: &'a str,
         }
         let user = match used {
-            sessions::Use::Good(user) => user,
-            sessions::Use::Unknown => return stale(),
-            sessions::Use::TooMany(user) => {
+            sessions::RefreshResult::Accepted(user) => user,
+            sessions::RefreshResult::Unknown => return stale(),
+            sessions::RefreshResult::TooMany(user) => {
                 log::warn!("a session of user {user} was refreshed too often: it was ended");
                 return stale();
             }
-            sessions::Use::Stolen(user) => {
+            sessions::RefreshResult::Reused(user) => {
                 log::warn!("a refresh token of user {user} was used twice: its session was ended");
                 return stale();
             }
@@ -297,7 +302,7 @@ impl Desk {
                 let body = Refreshed { access_token: &access, refresh_token: successor.as_str() };
                 Response::json(200, &body)
             }
-            Err(_) => http::broken(),
+            Err(_) => http::internal_error(),
         }
     }
 
@@ -305,7 +310,7 @@ impl Desk {
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Response> {
-        self.storage.ask(work).map_err(http::unanswered)
+        self.storage.ask(work).map_err(http::ask_failed)
     }
 }
 

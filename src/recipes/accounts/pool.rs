@@ -7,21 +7,21 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-type Job = Box<dyn FnOnce() + Send>;
+type HashJob = Box<dyn FnOnce() + Send>;
 
 /// The pool. When it is dropped, its threads end after the work they are at, a moment; what waits
 /// then is left undone, and nobody waits for it any more.
 #[derive(Debug)]
-pub(super) struct Pool {
-    queue: SyncSender<Job>,
+pub(super) struct HashPool {
+    queue: SyncSender<HashJob>,
     is_ending: Arc<AtomicBool>,
 }
 
 /// The queue has no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(super) struct QueueFull;
 
-impl Pool {
+impl HashPool {
     /// `threads` threads, and `room` pieces of work that wait for one; at least 1 of each.
     ///
     /// # Errors
@@ -40,18 +40,18 @@ impl Pool {
     }
 
     /// Never blocks.
-    pub(super) fn submit(&self, job: Job) -> Result<(), Full> {
-        self.queue.try_send(job).map_err(|_| Full)
+    pub(super) fn submit(&self, job: HashJob) -> Result<(), QueueFull> {
+        self.queue.try_send(job).map_err(|_| QueueFull)
     }
 }
 
-impl Drop for Pool {
+impl Drop for HashPool {
     fn drop(&mut self) {
         self.is_ending.store(true, Ordering::Relaxed);
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, is_ending: &AtomicBool) {
+fn work(jobs: &Mutex<Receiver<HashJob>>, is_ending: &AtomicBool) {
     loop {
         // One thread waits in the queue, the others for the lock; none holds it while it works.
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn no_more_run_at_once_than_there_are_threads_and_no_more_wait_than_there_is_room() {
-        let pool = Pool::start(2, 3).unwrap();
+        let pool = HashPool::start(2, 3).unwrap();
         let (started, starts) = channel();
         let mut ends = Vec::new();
         let mut submit = || {
@@ -93,7 +93,7 @@ mod tests {
         for _ in 0..3 {
             submit().unwrap();
         }
-        assert_eq!(submit(), Err(Full));
+        assert_eq!(submit(), Err(QueueFull));
         assert!(starts.try_recv().is_err());
         ends.clear();
         for _ in 0..3 {
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_panic_costs_no_thread() {
-        let pool = Pool::start(1, 4).unwrap();
+        let pool = HashPool::start(1, 4).unwrap();
         let (done, wait) = channel();
         pool.submit(Box::new(|| std::panic::resume_unwind(Box::new(())))).unwrap();
         pool.submit(Box::new(move || done.send(()).unwrap())).unwrap();

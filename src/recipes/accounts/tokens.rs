@@ -70,12 +70,12 @@ impl fmt::Debug for SigningKeys {
 
 /// Makes tokens.
 #[derive(Debug)]
-pub(super) struct Tokens {
+pub(super) struct TokenIssuer {
     pub(super) keys: SigningKeys,
     pub(super) access_ttl: Duration,
 }
 
-impl Tokens {
+impl TokenIssuer {
     /// An access token for the user of this id. Each has a `jti` of its own.
     pub(super) fn access(&self, user: &str, now: UnixTime) -> Result<String, NoToken> {
         let id = random::id().map_err(|_| NoToken)?;

@@ -14,8 +14,8 @@ fn recipe() -> Recipe {
 /// What is said, and the recipe after it.
 fn ask(recipe: &Recipe, content: &str) -> (String, Recipe) {
     match answer(recipe, content, NOW) {
-        Verdict::Say(said) => (said, recipe.clone()),
-        Verdict::Change { recipe: changed, content } => {
+        AssistantReply::Say(said) => (said, recipe.clone()),
+        AssistantReply::Change { recipe: changed, content } => {
             assert_eq!(changed.check(), Ok(()));
             assert_eq!((&changed.id, &changed.created_at), (&recipe.id, &recipe.created_at));
             assert_eq!(changed.updated_at, "2026-11-22T10:00:00.000Z");
@@ -23,7 +23,7 @@ fn ask(recipe: &Recipe, content: &str) -> (String, Recipe) {
             assert_eq!(orders, (1..=changed.steps.len() as u32).collect::<Vec<_>>());
             (content, *changed)
         }
-        Verdict::Undo => panic!("{content} is no undo"),
+        AssistantReply::Undo => panic!("{content} is no undo"),
     }
 }
 
@@ -211,7 +211,7 @@ fn what_is_not_understood_is_answered_with_what_is() {
         assert!(said.contains("Extract recipe from") && same == recipe(), "{request}");
     }
     assert_eq!(ask(&recipe(), "Help").0, HELP);
-    assert_eq!(answer(&recipe(), "Undo!", NOW), Verdict::Undo);
+    assert_eq!(answer(&recipe(), "Undo!", NOW), AssistantReply::Undo);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::super::recipe::{MAX_RECIPE_BYTES, Recipe};
 use super::*;
 use crate::time::UnixTime;
 
-fn parse(value: &Value) -> Result<Draft, Fault> {
+fn parse(value: &Value) -> Result<Draft, DraftError> {
     Draft::parse(value.to_string().as_bytes())
 }
 

@@ -1,14 +1,14 @@
 //! What stands before the first heading, and texts that have none.
 
-use super::Reader;
+use super::RecipeReader;
 use super::inline::{listed, sentences};
 use super::judge::{Section, begins_step, is_group, is_ingredient, is_list, is_title};
-use super::lines::{Line, Mark};
+use super::lines::{LineMark, PastedLine};
 use super::meta::facts;
 
-impl Reader {
+impl RecipeReader {
     /// A line before anything else was named.
-    pub(super) fn head(&mut self, line: &Line) {
+    pub(super) fn head(&mut self, line: &PastedLine) {
         let text = &*line.text;
         let count = sentences(text).len();
         let is_sectioned = self.names_ingredients || self.names_steps || self.has_amounts;
@@ -19,7 +19,7 @@ impl Reader {
             || (count > 1 && (!is_sectioned || self.is_title_with_facts(text)))
         {
             self.prose(text);
-        } else if line.mark == Mark::Number && !is_ingredient(text) && !self.names_steps {
+        } else if line.mark == LineMark::Number && !is_ingredient(text) && !self.names_steps {
             self.section = Section::Steps;
             self.step_line(line);
         } else if is_ingredient(text) && count < 2 && !self.names_ingredients {
@@ -65,7 +65,8 @@ impl Reader {
         let parts = sentences(text);
         for (index, sentence) in parts.iter().enumerate() {
             let (head, rest) = sentence.split_once(": ").unwrap_or(("", sentence));
-            let plain = Line { mark: Mark::None, text: sentence.to_string(), is_apart: false };
+            let plain =
+                PastedLine { mark: LineMark::None, text: sentence.to_string(), is_apart: false };
             let is_first = index == 0 && self.draft.title.is_empty();
             if let Some(facts) = facts(sentence, true) {
                 facts.into_iter().for_each(|fact| self.fact(fact));

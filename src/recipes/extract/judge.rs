@@ -1,10 +1,10 @@
 //! What kind of line a line is.
 
 use super::super::amount::word;
-use super::super::line::Line as Measured;
+use super::super::line::Line;
 use super::super::words;
 use super::inline::{amounts, listed, sentences};
-use super::lines::{Line, Mark};
+use super::lines::{LineMark, PastedLine};
 
 /// What a line is read as, by what came before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) enum Section {
 }
 
 /// The section that a line begins, and what stands behind the heading.
-pub(super) fn heading(line: &Line) -> Option<(Section, &str)> {
+pub(super) fn heading(line: &PastedLine) -> Option<(Section, &str)> {
     let text = line.text.trim_start_matches(|c: char| !c.is_alphanumeric());
     HEADINGS.iter().find_map(|(section, names)| {
         names.iter().find_map(|name| {
@@ -29,16 +29,16 @@ pub(super) fn heading(line: &Line) -> Option<(Section, &str)> {
             let is_for = plain.starts_with("for ")
                 && plain.split(':').next().is_some_and(|name| name.split(' ').count() < 6);
             let is_it = is_end || is_parted || (is_for && *section == Section::Ingredients);
-            (head.eq_ignore_ascii_case(name) && is_it && line.mark != Mark::Number)
+            (head.eq_ignore_ascii_case(name) && is_it && line.mark != LineMark::Number)
                 .then_some((*section, if is_end { "" } else { rest }))
         })
     })
 }
 
 /// Does a line name a part of the recipe: "For the sauce:", "## Sauce", "SAUCE"?
-pub(super) fn is_group(line: &Line) -> bool {
+pub(super) fn is_group(line: &PastedLine) -> bool {
     let text = &*line.text;
-    if line.mark == Mark::Number || is_ingredient(text) || text.split(' ').count() > 8 {
+    if line.mark == LineMark::Number || is_ingredient(text) || text.split(' ').count() > 8 {
         return false;
     }
     let is_shouted = text.chars().filter(|c| c.is_alphabetic()).count() > 3
@@ -46,14 +46,14 @@ pub(super) fn is_group(line: &Line) -> bool {
         && !text.contains(char::is_numeric);
     let lower = text.to_lowercase();
     let is_for = lower.starts_with("for the ") && !text.ends_with('.') && !text.contains(',');
-    text.ends_with(':') || line.mark == Mark::Heading || is_for || (is_shouted && line.is_apart)
+    text.ends_with(':') || line.mark == LineMark::Heading || is_for || (is_shouted && line.is_apart)
 }
 
-pub(super) fn is_title(line: &Line) -> bool {
+pub(super) fn is_title(line: &PastedLine) -> bool {
     let text = &*line.text;
     let count = text.split(' ').count();
     let is_short = count <= 12 && text.chars().count() <= 120;
-    let is_plain = matches!(line.mark, Mark::None | Mark::Heading);
+    let is_plain = matches!(line.mark, LineMark::None | LineMark::Heading);
     let is_address = text.ends_with(':') && count > 4;
     let is_furniture = FURNITURE.contains(&&*text.to_lowercase());
     let is_done = begins_step(text) && (count > 6 || text.ends_with('.'));
@@ -63,7 +63,7 @@ pub(super) fn is_title(line: &Line) -> bool {
 
 /// Does a line begin, or end, with an amount of something?
 pub(super) fn is_ingredient(text: &str) -> bool {
-    let line = Measured::parse(text);
+    let line = Line::parse(text);
     let is_leading = line.begins_with_amount();
     if !is_leading && line.amounts.is_empty() {
         return false;
@@ -77,7 +77,7 @@ pub(super) fn is_ingredient(text: &str) -> bool {
 }
 
 pub(super) fn is_amount_alone(text: &str) -> bool {
-    let line = Measured::parse(text);
+    let line = Line::parse(text);
     line.begins_with_amount() && line.name().is_empty()
 }
 

@@ -7,7 +7,7 @@ use super::judge::begins_step;
 
 /// What stood before a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum LineMark {
     /// Nothing.
     None,
     /// `-`, `*`, `•`, a box to tick.
@@ -20,8 +20,8 @@ pub(super) enum Mark {
 
 /// A line that is not blank.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
-    pub(super) mark: Mark,
+pub(super) struct PastedLine {
+    pub(super) mark: LineMark,
     /// May be empty behind a number.
     pub(super) text: String,
     /// There was a blank line, or a rule, before it.
@@ -29,7 +29,7 @@ pub(super) struct Line {
 }
 
 /// The lines of a text, those with several headings in them taken apart.
-pub(super) fn lines(text: &str) -> Vec<Line> {
+pub(super) fn lines(text: &str) -> Vec<PastedLine> {
     let mut lines = Vec::new();
     let mut is_apart = false;
     // A line end of Windows gives a blank line more, which must not part what it ends.
@@ -42,8 +42,8 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
         }
         for part in inline::at_headings(&raw) {
             let (mark, text) = undecorated(part);
-            if !text.is_empty() || mark == Mark::Number {
-                lines.push(Line { mark, text, is_apart });
+            if !text.is_empty() || mark == LineMark::Number {
+                lines.push(PastedLine { mark, text, is_apart });
                 is_apart = false;
             }
         }
@@ -60,21 +60,21 @@ fn tidy(raw: &str) -> String {
     text.trim().to_owned()
 }
 
-fn undecorated(raw: &str) -> (Mark, String) {
-    let mut mark = Mark::None;
+fn undecorated(raw: &str) -> (LineMark, String) {
+    let mut mark = LineMark::None;
     let mut text = raw.trim();
     loop {
         text = text.trim_start();
         if let Some(rest) = text.strip_prefix('#') {
-            (mark, text) = (Mark::Heading, rest);
+            (mark, text) = (LineMark::Heading, rest);
         } else if let Some(rest) = text.strip_prefix("> ") {
             text = rest;
         } else if let Some(rest) = picture(text) {
             text = rest;
         } else if let Some(rest) = bullet(text) {
-            (mark, text) = (Mark::Bullet, rest);
-        } else if let Some(rest) = numbered(text).filter(|_| mark != Mark::Number) {
-            (mark, text) = (Mark::Number, rest);
+            (mark, text) = (LineMark::Bullet, rest);
+        } else if let Some(rest) = numbered(text).filter(|_| mark != LineMark::Number) {
+            (mark, text) = (LineMark::Number, rest);
         } else {
             break;
         }
@@ -86,8 +86,8 @@ fn undecorated(raw: &str) -> (Mark, String) {
             && text.trim_end_matches(':').ends_with(bold)
             || text.starts_with(bold) && text.ends_with(&format!(":{bold}"));
         let is_whole = is_bold && text.matches(bold).count() == 2;
-        if is_whole && mark == Mark::None {
-            mark = Mark::Heading;
+        if is_whole && mark == LineMark::None {
+            mark = LineMark::Heading;
         }
     }
     let text = text.replace("**", "").replace("__", "");

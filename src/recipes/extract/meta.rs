@@ -95,7 +95,7 @@ fn time(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
     let (kind, labels) = TIMES.iter().find(|(_, labels)| label(text, labels).is_some())?;
     let (value, parted) = label(text, labels)?;
     let labelled = text.get(..text.len() - value.len())?.to_lowercase();
-    if !parted && (is_strict || *kind == Time::Other) && !labelled.contains("time") {
+    if !parted && (is_strict || *kind == TimeKind::Other) && !labelled.contains("time") {
         return None;
     }
     let value = value.strip_prefix("about ").or_else(|| value.strip_prefix("~")).unwrap_or(value);
@@ -108,9 +108,9 @@ fn time(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
     let rest = from(value, taken).trim_start();
     let is_alone = parted || labelled.contains("time") || !rest.starts_with(char::is_lowercase);
     let fact = match kind {
-        Time::Prep => Fact::Prep(minutes),
-        Time::Cook => Fact::Cook(minutes),
-        Time::Other => Fact::Other(text.get(..length + taken)?.trim().to_owned()),
+        TimeKind::Prep => Fact::Prep(minutes),
+        TimeKind::Cook => Fact::Cook(minutes),
+        TimeKind::Other => Fact::Other(text.get(..length + taken)?.trim().to_owned()),
     };
     (is_done && is_alone).then_some((fact, length + taken))
 }
@@ -219,16 +219,16 @@ fn next_label(value: &str) -> Option<usize> {
 
 /// Whose length it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Time {
+enum TimeKind {
     Prep,
     Cook,
     Other,
 }
 
 /// The longer of two that begin alike comes first.
-const TIMES: &[(Time, &[&str])] = &[
+const TIMES: &[(TimeKind, &[&str])] = &[
     (
-        Time::Prep,
+        TimeKind::Prep,
         &[
             "preparation time",
             "prep time",
@@ -242,7 +242,7 @@ const TIMES: &[(Time, &[&str])] = &[
         ],
     ),
     (
-        Time::Cook,
+        TimeKind::Cook,
         &[
             "cooking time",
             "cook time",
@@ -256,7 +256,7 @@ const TIMES: &[(Time, &[&str])] = &[
         ],
     ),
     (
-        Time::Other,
+        TimeKind::Other,
         &[
             "total time",
             "total",

@@ -5,31 +5,31 @@ mod fields;
 use std::borrow::Cow;
 
 pub(super) use self::fields::Fields;
-use super::accounts::Call;
-use super::storage::Unanswered;
-use super::{Fault, Recipe};
+use super::accounts::AccountCall;
+use super::storage::AskError;
+use super::{DraftError, Recipe};
 use crate::node::{Method, Response};
 
 /// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route<'a> {
+pub(super) enum RecipeRoute<'a> {
     /// `/v1/auth/…`
-    Account(Call),
+    Account(AccountCall),
     /// `/v1/recipes`
     Recipes,
     /// `/v1/recipes/{id}`
     Recipe(&'a str),
 }
 
-impl<'a> Route<'a> {
+impl<'a> RecipeRoute<'a> {
     /// `None`: nothing is there.
     pub(super) fn of(path: &'a str) -> Option<Self> {
         let rest = path.strip_prefix("/v1/")?;
         Some(match rest {
-            "auth/signup" => Self::Account(Call::SignUp),
-            "auth/signin" => Self::Account(Call::SignIn),
-            "auth/refresh" => Self::Account(Call::Refresh),
-            "auth/logout" => Self::Account(Call::LogOut),
+            "auth/signup" => Self::Account(AccountCall::SignUp),
+            "auth/signin" => Self::Account(AccountCall::SignIn),
+            "auth/refresh" => Self::Account(AccountCall::Refresh),
+            "auth/logout" => Self::Account(AccountCall::LogOut),
             "recipes" => Self::Recipes,
             // Our ids are written as they are, so what is percent-encoded is none of them.
             _ => Self::Recipe(rest.strip_prefix("recipes/").filter(|id| is_id(id))?),
@@ -55,12 +55,12 @@ fn is_id(text: &str) -> bool {
 
 /// Which page of a list is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PageOf {
+pub(super) struct PageQuery {
     pub(super) limit: usize,
     pub(super) before: Option<String>,
 }
 
-impl PageOf {
+impl PageQuery {
     /// Recipes on a page, at most.
     const MAX: usize = 200;
 
@@ -75,7 +75,7 @@ impl PageOf {
                         limit.ok_or_else(|| bad_field("limit", "must be a number of 1 to 200"))?;
                 }
                 "before" if is_id(value) => page.before = Some(value.to_owned()),
-                "before" => return Err(no_such_page()),
+                "before" => return Err(invalid_page()),
                 _ => {}
             }
         }
@@ -84,7 +84,7 @@ impl PageOf {
 }
 
 /// 400: the page before a recipe that is not there.
-pub(super) fn no_such_page() -> Response {
+pub(super) fn invalid_page() -> Response {
     bad_field("before", "must be the id of one of your recipes")
 }
 
@@ -94,12 +94,12 @@ pub(super) fn bad_field(name: &str, problem: &str) -> Response {
 }
 
 /// 400 for a recipe that is none.
-pub(super) fn bad_recipe(fault: &Fault) -> Response {
+pub(super) fn bad_recipe(fault: &DraftError) -> Response {
     Response::error(400, "invalid_field", &fault.to_string())
 }
 
 /// 401 without a bearer token.
-pub(super) fn who_are_you() -> Response {
+pub(super) fn unauthorized() -> Response {
     Response::error(401, "invalid_token", "Sign in first: send `Authorization: Bearer …`")
         .with("WWW-Authenticate", "Bearer")
 }
@@ -116,15 +116,15 @@ pub(super) fn busy() -> Response {
 }
 
 /// 500: the log says why.
-pub(super) fn broken() -> Response {
+pub(super) fn internal_error() -> Response {
     Response::error(500, "internal", "The server could not do that: nothing was changed")
 }
 
 /// 503 or 500, for who waited for the database.
-pub(super) fn unanswered(why: Unanswered) -> Response {
+pub(super) fn ask_failed(why: AskError) -> Response {
     match why {
-        Unanswered::Busy => busy(),
-        Unanswered::Failed => broken(),
+        AskError::Busy => busy(),
+        AskError::Failed => internal_error(),
     }
 }
 
@@ -145,9 +145,12 @@ mod tests {
 
     #[test]
     fn a_path_is_one_of_ours_or_nothing() {
-        assert_eq!(Route::of("/v1/auth/signin"), Some(Route::Account(Call::SignIn)));
-        assert_eq!(Route::of("/v1/recipes"), Some(Route::Recipes));
-        assert_eq!(Route::of("/v1/recipes/a_b-C.9"), Some(Route::Recipe("a_b-C.9")));
+        assert_eq!(
+            RecipeRoute::of("/v1/auth/signin"),
+            Some(RecipeRoute::Account(AccountCall::SignIn))
+        );
+        assert_eq!(RecipeRoute::of("/v1/recipes"), Some(RecipeRoute::Recipes));
+        assert_eq!(RecipeRoute::of("/v1/recipes/a_b-C.9"), Some(RecipeRoute::Recipe("a_b-C.9")));
         for none in [
             "",
             "/",
@@ -163,15 +166,15 @@ mod tests {
             "/v1/Recipes",
             "v1/recipes",
         ] {
-            assert_eq!(Route::of(none), None, "{none}");
+            assert_eq!(RecipeRoute::of(none), None, "{none}");
         }
     }
 
     #[test]
     fn a_page_has_1_to_200_recipes() {
-        let page = |query| PageOf::parse(query);
-        assert_eq!(page("").unwrap(), PageOf { limit: 200, before: None });
-        let expected = PageOf { limit: 7, before: Some("abc".to_owned()) };
+        let page = |query| PageQuery::parse(query);
+        assert_eq!(page("").unwrap(), PageQuery { limit: 200, before: None });
+        let expected = PageQuery { limit: 7, before: Some("abc".to_owned()) };
         assert_eq!(page("x=1&limit=7&before=abc").unwrap(), expected);
         for wrong in ["limit=0", "limit=201", "limit=x", "limit=-1", "before=", "before=a/b"] {
             assert_eq!(page(wrong).unwrap_err().status, 400, "{wrong}");

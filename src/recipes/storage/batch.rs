@@ -21,7 +21,7 @@ pub(in crate::recipes) fn by_statement() -> Commit {
 
 /// Why nothing of a piece of work is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::recipes) enum Undone {
+pub(in crate::recipes) enum TaskError {
     /// It was not begun: the node has withdrawn it, or the database was locked by another process
     /// for too long.
     NotBegun,
@@ -30,7 +30,7 @@ pub(in crate::recipes) enum Undone {
 }
 
 /// A piece of work, and who waits for it.
-pub(super) trait Job: Send {
+pub(super) trait BatchItem: Send {
     /// May the work begin, now that its turn has come? False: nobody waits for it any more.
     fn begin(&self) -> bool;
 
@@ -41,30 +41,30 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, is_stored: bool);
 }
 
-/// A [`Job`] made of two closures.
+/// A [`BatchItem`] made of two closures.
 pub(super) struct Task<W, T, A> {
     work: Option<W>,
     /// `None`: it is done whether anybody waits or not.
     start: Option<StartFlag>,
-    outcome: Result<T, Undone>,
+    outcome: Result<T, TaskError>,
     answer: A,
 }
 
 impl<W, T, A> Task<W, T, A>
 where
     W: FnOnce(&Connection) -> rusqlite::Result<T>,
-    A: FnOnce(Result<T, Undone>),
+    A: FnOnce(Result<T, TaskError>),
 {
     pub(super) fn new(work: W, start: Option<StartFlag>, answer: A) -> Self {
-        Self { work: Some(work), start, outcome: Err(Undone::NotBegun), answer }
+        Self { work: Some(work), start, outcome: Err(TaskError::NotBegun), answer }
     }
 }
 
-impl<W, T, A> Job for Task<W, T, A>
+impl<W, T, A> BatchItem for Task<W, T, A>
 where
     W: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
     T: Send,
-    A: FnOnce(Result<T, Undone>) + Send,
+    A: FnOnce(Result<T, TaskError>) + Send,
 {
     fn begin(&self) -> bool {
         self.start.as_ref().is_none_or(StartFlag::begin)
@@ -72,7 +72,7 @@ where
 
     fn run(&mut self, database: &Connection) -> bool {
         let Some(work) = self.work.take() else { return false };
-        self.outcome = Err(Undone::Failed);
+        self.outcome = Err(TaskError::Failed);
         // The database is as it was after the savepoint is rolled back, whatever panicked.
         match catch_unwind(AssertUnwindSafe(|| work(database))) {
             Ok(Ok(outcome)) => self.outcome = Ok(outcome),
@@ -87,7 +87,7 @@ where
     fn answer(self: Box<Self>, is_stored: bool) {
         let Self { outcome, answer, .. } = *self;
         let outcome =
-            outcome.and_then(|done| if is_stored { Ok(done) } else { Err(Undone::Failed) });
+            outcome.and_then(|done| if is_stored { Ok(done) } else { Err(TaskError::Failed) });
         if catch_unwind(AssertUnwindSafe(|| answer(outcome))).is_err() {
             log::error!("an answer from the database panicked");
         }
@@ -97,21 +97,21 @@ where
 /// Works until nobody is left who could ask, on at most `most` pieces at once.
 pub(super) fn serve(
     database: Connection,
-    queue: &Receiver<Box<dyn Job>>,
+    queue: &Receiver<Box<dyn BatchItem>>,
     most: usize,
     mut commit: Commit,
 ) {
     while let Ok(first) = queue.recv() {
-        let mut jobs = vec![first];
-        jobs.extend(queue.try_iter().take(most - 1));
-        let stored = transact(&database, &mut jobs, &mut commit);
+        let mut items = vec![first];
+        items.extend(queue.try_iter().take(most - 1));
+        let stored = transact(&database, &mut items, &mut commit);
         if let Err(error) = &stored {
-            log::error!("nothing of {} pieces of work was stored: {error}", jobs.len());
+            log::error!("nothing of {} pieces of work was stored: {error}", items.len());
             roll_back(&database);
         }
         // Only here: an answer says that it is on disk.
-        for job in jobs {
-            job.answer(stored.is_ok());
+        for item in items {
+            item.answer(stored.is_ok());
         }
     }
 }
@@ -120,20 +120,20 @@ pub(super) fn serve(
 /// everybody's: a full disk ends the transaction, and with it what the jobs before had written.
 fn transact(
     database: &Connection,
-    jobs: &mut [Box<dyn Job>],
+    items: &mut [Box<dyn BatchItem>],
     commit: &mut Commit,
 ) -> rusqlite::Result<()> {
     // This may wait for another process. Whose time is over meanwhile is not begun with.
     execute(database, "BEGIN IMMEDIATE")?;
-    for job in jobs {
-        if !job.begin() {
+    for item in items {
+        if !item.begin() {
             continue;
         }
-        execute(database, "SAVEPOINT job")?;
-        if !job.run(database) {
-            execute(database, "ROLLBACK TO job")?;
+        execute(database, "SAVEPOINT item")?;
+        if !item.run(database) {
+            execute(database, "ROLLBACK TO item")?;
         }
-        execute(database, "RELEASE job")?;
+        execute(database, "RELEASE item")?;
     }
     commit(database)
 }

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::config::memory::{LEAST_RECIPE_BYTES, longest_acknowledgement};
 use crate::node::app::{Admission, Answer, Json, Update};
 use crate::protocol::ErrorCode;
-use crate::recipes::{Draft, Verdict, answer};
+use crate::recipes::{AssistantReply, Draft, answer};
 use crate::time::UnixTime;
 
 const WELCOME: &str = "Connected to recipe chat. How can I help you with this recipe?";
@@ -96,7 +96,7 @@ pub(in crate::recipes) fn join(
 }
 
 /// A chat message.
-pub(in crate::recipes) struct Message {
+pub(in crate::recipes) struct NewMessage {
     pub(in crate::recipes) room: String,
     pub(in crate::recipes) user: String,
     pub(in crate::recipes) id: String,
@@ -105,27 +105,27 @@ pub(in crate::recipes) struct Message {
 }
 
 /// What is said to a message.
-pub(in crate::recipes) enum Said {
+pub(in crate::recipes) enum ChatOutcome {
     Answer(Answer),
     /// Its id was used for a message that says something else.
     UsedId,
 }
 
-impl From<Update> for Said {
+impl From<Update> for ChatOutcome {
     fn from(update: Update) -> Self {
         Self::Answer(Ok(Arc::new(update)))
     }
 }
 
 /// Does what the message says, and stores it with its answer.
-pub(in crate::recipes) fn say(
+pub(in crate::recipes) fn handle_message(
     database: &Connection,
-    message: &Message,
+    message: &NewMessage,
     bounds: &Bounds,
-) -> rusqlite::Result<Said> {
+) -> rusqlite::Result<ChatOutcome> {
     // Who is in the room owns it: that was asked when it joined.
     let Some(stored) = recipes::find(database, &message.room, &message.user)? else {
-        return Ok(Said::Answer(Err(ErrorCode::Internal)));
+        return Ok(ChatOutcome::Answer(Err(ErrorCode::Internal)));
     };
     let newest = newest(database, stored.key)?;
     if let Some(said) = repeated(database, &stored, message, newest)? {
@@ -168,9 +168,9 @@ fn newest(database: &Connection, recipe: i64) -> rusqlite::Result<i64> {
 fn repeated(
     database: &Connection,
     stored: &Stored,
-    message: &Message,
+    message: &NewMessage,
     newest: i64,
-) -> rusqlite::Result<Option<Said>> {
+) -> rusqlite::Result<Option<ChatOutcome>> {
     let since = millis(message.now).saturating_sub_unsigned(REPEATED_WITHIN);
     let first: Option<(bool, String, bool)> = database
         .prepare_cached(
@@ -191,7 +191,7 @@ fn repeated(
         .optional()?;
     Ok(first.map(|(is_same, reply, changed)| {
         if !is_same {
-            return Said::UsedId;
+            return ChatOutcome::UsedId;
         }
         let recipe_data = if changed { Json::new(&stored.recipe).ok() } else { None };
         Update { content: Cow::Owned(reply), recipe_data, ..Update::default() }.into()
@@ -202,19 +202,19 @@ fn repeated(
 fn carry_out(
     database: &Connection,
     stored: &Stored,
-    message: &Message,
+    message: &NewMessage,
     bounds: &Bounds,
 ) -> rusqlite::Result<Update> {
     match answer(&stored.recipe, &message.content, message.now) {
-        Verdict::Say(text) => Ok(say_only(text)),
-        Verdict::Change { recipe, content } => match Json::new(&recipe) {
+        AssistantReply::Say(text) => Ok(say_only(text)),
+        AssistantReply::Change { recipe, content } => match Json::new(&recipe) {
             Ok(json) if bounds.fit(&json) => {
                 recipes::change(database, stored, &recipe, bounds.undo)?;
                 Ok(changed(content, json))
             }
             _ => Ok(say_only(TOO_LARGE)),
         },
-        Verdict::Undo => {
+        AssistantReply::Undo => {
             let Some(recipe) = recipes::undo(database, stored.key, message.now)? else {
                 return Ok(say_only(NOTHING_TO_UNDO));
             };

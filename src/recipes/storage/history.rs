@@ -10,7 +10,7 @@ use crate::time::{Rfc3339, UnixTime};
 
 /// One message with its answer.
 #[derive(Serialize)]
-struct Entry<'a> {
+struct HistoryRow<'a> {
     id: &'a str,
     user_id: &'a str,
     content: &'a str,
@@ -37,7 +37,7 @@ pub(super) fn last(
     let mut bytes = 2;
     while let Some(row) = rows.next()? {
         let at = UnixTime::from_millis(u64::try_from(row.get::<_, i64>(3)?).unwrap_or_default());
-        let entry = Entry {
+        let entry = HistoryRow {
             id: row.get_ref(0)?.as_str()?,
             user_id: row.get_ref(1)?.as_str()?,
             content: row.get_ref(2)?.as_str()?,

@@ -38,8 +38,8 @@ use rusqlite::Connection;
 use crate::config::memory::QUESTION_BYTES;
 use crate::node::StartFlag;
 
-pub(super) use self::batch::{Commit, Undone, by_statement};
-use self::batch::{Job, MAX_BATCH, Task};
+use self::batch::{BatchItem, MAX_BATCH, Task};
+pub(super) use self::batch::{Commit, TaskError, by_statement};
 pub(super) use self::schema::{keep_pages, open};
 
 /// How long the end of the server waits for the thread to finish what was asked of it and to fold
@@ -49,17 +49,17 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The asker's side. Cheap to clone: the thread ends when the last one is dropped.
 #[derive(Clone)]
 pub(super) struct Storage {
-    queue: SyncSender<Box<dyn Job>>,
+    queue: SyncSender<Box<dyn BatchItem>>,
     /// What waits in it takes so much of memory: work whose asker has given up is still there.
-    held: Arc<AtomicUsize>,
-    room: Room,
+    queued_bytes: Arc<AtomicUsize>,
+    limits: QueueLimits,
 }
 
 /// How much may wait for the thread, and how much it does at once.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
+pub(super) struct QueueLimits {
     /// Pieces of work that wait.
-    pub(super) jobs: usize,
+    pub(super) items: usize,
     /// What they may take of memory. 0: no bound but their number.
     pub(super) bytes: usize,
     /// Pieces of work in one transaction, at most [`MAX_BATCH`].
@@ -67,9 +67,9 @@ pub(super) struct Room {
 }
 
 /// Memory of a piece of work that waits, given back when it is answered.
-struct Held(Arc<AtomicUsize>, usize);
+struct MemoryCharge(Arc<AtomicUsize>, usize);
 
-impl Drop for Held {
+impl Drop for MemoryCharge {
     fn drop(&mut self) {
         self.0.fetch_sub(self.1, Ordering::Relaxed);
     }
@@ -87,31 +87,31 @@ pub(super) struct Busy;
 
 /// Why [`Storage::ask`] has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unanswered {
+pub(super) enum AskError {
     /// The queue has no room, or the database was locked.
     Busy,
-    /// See [`Undone`].
+    /// See [`TaskError`].
     Failed,
 }
 
 impl Storage {
-    /// Starts the thread, which takes work ahead as far as there is `room`, and commits by `commit`.
+    /// Starts the thread, which takes work ahead as far as there is `limits`, and commits by `commit`.
     ///
     /// # Errors
     /// When the system has no thread to give.
     pub(super) fn start(
         database: Connection,
-        room: Room,
+        limits: QueueLimits,
         commit: Commit,
-    ) -> io::Result<(Self, Ending)> {
-        let (queue, work) = mpsc::sync_channel(room.jobs.max(1));
-        let most = room.batch.clamp(1, MAX_BATCH);
+    ) -> io::Result<(Self, JoinGuard)> {
+        let (queue, work) = mpsc::sync_channel(limits.items.max(1));
+        let most = limits.batch.clamp(1, MAX_BATCH);
         let (alive, gone) = mpsc::sync_channel(0);
         thread::Builder::new().name("vestibule-storage".to_owned()).spawn(move || {
             batch::serve(database, &work, most, commit);
             drop(alive);
         })?;
-        Ok((Self { queue, held: Arc::default(), room }, Ending { gone }))
+        Ok((Self { queue, queued_bytes: Arc::default(), limits }, JoinGuard { gone }))
     }
 
     /// Hands `work` to the thread, and its outcome to `answer` once it is on disk. Never blocks.
@@ -121,7 +121,7 @@ impl Storage {
     pub(super) fn submit<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-        answer: impl FnOnce(Result<T, Undone>) + Send + 'static,
+        answer: impl FnOnce(Result<T, TaskError>) + Send + 'static,
     ) -> Result<(), Busy> {
         self.submit_with(0, None, work, answer)
     }
@@ -133,16 +133,16 @@ impl Storage {
         text_bytes: usize,
         start: Option<StartFlag>,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-        answer: impl FnOnce(Result<T, Undone>) + Send + 'static,
+        answer: impl FnOnce(Result<T, TaskError>) + Send + 'static,
     ) -> Result<(), Busy> {
         let bytes = text_bytes.saturating_add(QUESTION_BYTES);
-        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
-        let held = Held(Arc::clone(&self.held), bytes);
-        if self.room.bytes > 0 && before > 0 && before.saturating_add(bytes) > self.room.bytes {
+        let before = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let queued_bytes = MemoryCharge(Arc::clone(&self.queued_bytes), bytes);
+        if self.limits.bytes > 0 && before > 0 && before.saturating_add(bytes) > self.limits.bytes {
             return Err(Busy);
         }
         let answer = move |outcome| {
-            drop(held);
+            drop(queued_bytes);
             answer(outcome);
         };
         self.queue.try_send(Box::new(Task::new(work, start, answer))).map_err(|refused| {
@@ -157,14 +157,14 @@ impl Storage {
     pub(super) fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, Unanswered> {
+    ) -> Result<T, AskError> {
         let (sender, answer) = mpsc::sync_channel(1);
         // There is room for the one answer, and who asked is here to take it.
         self.submit(work, move |outcome| drop(sender.try_send(outcome)))
-            .map_err(|Busy| Unanswered::Busy)?;
-        answer.recv().unwrap_or(Err(Undone::Failed)).map_err(|undone| match undone {
-            Undone::NotBegun => Unanswered::Busy,
-            Undone::Failed => Unanswered::Failed,
+            .map_err(|Busy| AskError::Busy)?;
+        answer.recv().unwrap_or(Err(TaskError::Failed)).map_err(|error| match error {
+            TaskError::NotBegun => AskError::Busy,
+            TaskError::Failed => AskError::Failed,
         })
     }
 }
@@ -172,12 +172,12 @@ impl Storage {
 /// Waits, when it is dropped, for the thread to end: a moment, not for ever. Must be dropped after
 /// the last [`Storage`].
 #[derive(Debug)]
-pub(super) struct Ending {
+pub(super) struct JoinGuard {
     // Nothing is ever sent: the other end is gone when the thread is.
     gone: Receiver<Infallible>,
 }
 
-impl Drop for Ending {
+impl Drop for JoinGuard {
     fn drop(&mut self) {
         match self.gone.recv_timeout(PATIENCE) {
             Err(RecvTimeoutError::Disconnected) => {}

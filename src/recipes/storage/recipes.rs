@@ -118,7 +118,7 @@ fn replace(database: &Connection, key: i64, recipe: &Recipe) -> rusqlite::Result
 
 /// One page of a list.
 #[derive(Debug, Serialize)]
-pub(in crate::recipes) struct Page {
+pub(in crate::recipes) struct RecipePage {
     /// What there is to see of each, the newest first.
     pub(in crate::recipes) recipes: Vec<Box<RawValue>>,
     /// What to ask for `before` to go on; absent at the end.
@@ -134,7 +134,7 @@ pub(in crate::recipes) fn list(
     limit: usize,
     before: Option<&str>,
     max_bytes: usize,
-) -> rusqlite::Result<Option<Page>> {
+) -> rusqlite::Result<Option<RecipePage>> {
     let end = match before {
         None => Some(i64::MAX),
         Some(id) => database
@@ -153,12 +153,12 @@ pub(in crate::recipes) fn list(
         let (id, summary): (String, String) = (row.get(0)?, row.get(1)?);
         bytes += summary.len();
         if recipes.len() == limit || (bytes > max_bytes && !recipes.is_empty()) {
-            return Ok(Some(Page { recipes, next: last }));
+            return Ok(Some(RecipePage { recipes, next: last }));
         }
         recipes.push(RawValue::from_string(summary).map_err(unreadable)?);
         last = Some(id);
     }
-    Ok(Some(Page { recipes, next: None }))
+    Ok(Some(RecipePage { recipes, next: None }))
 }
 
 /// What a list shows of a recipe.

@@ -60,13 +60,13 @@ pub(in crate::recipes) fn end_all(database: &Connection, id: &str) -> rusqlite::
 
 /// What became of a refresh token that was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::recipes) enum Use {
+pub(in crate::recipes) enum RefreshResult {
     /// Its successor is good, for the account of this id.
-    Good(String),
+    Accepted(String),
     /// It was never given out, or has expired, or its session has ended.
     Unknown,
     /// It had been used before: the session of the account of this id has ended.
-    Stolen(String),
+    Reused(String),
     /// Its session went through too many of them: it has ended, of the account of this id.
     TooMany(String),
 }
@@ -79,7 +79,7 @@ pub(in crate::recipes) fn refresh(
     successor: &TokenHash,
     now: UnixTime,
     expires_at: UnixTime,
-) -> rusqlite::Result<Use> {
+) -> rusqlite::Result<RefreshResult> {
     struct Found {
         session: i64,
         n: i64,
@@ -103,18 +103,18 @@ pub(in crate::recipes) fn refresh(
             })
         })
         .optional()?;
-    let Some(found) = found else { return Ok(Use::Unknown) };
+    let Some(found) = found else { return Ok(RefreshResult::Unknown) };
     match found.used_at {
         Some(used_at) if now.saturating_sub(used_at) > GRACE => {
             end(database, found.session)?;
-            Ok(Use::Stolen(found.user_id))
+            Ok(RefreshResult::Reused(found.user_id))
         }
         // Under another signing secret the successor would be another one, which was never stored.
-        Some(_) if !exists(database, successor)? => Ok(Use::Unknown),
-        Some(_) => Ok(Use::Good(found.user_id)),
+        Some(_) if !exists(database, successor)? => Ok(RefreshResult::Unknown),
+        Some(_) => Ok(RefreshResult::Accepted(found.user_id)),
         None if found.n - oldest(database, found.session, now)? >= MAX_TOKENS => {
             end(database, found.session)?;
-            Ok(Use::TooMany(found.user_id))
+            Ok(RefreshResult::TooMany(found.user_id))
         }
         None => {
             database
@@ -122,7 +122,7 @@ pub(in crate::recipes) fn refresh(
                 .execute(params![now, token.as_bytes()])?;
             insert(database, successor, found.session, found.n + 1, expires_at)?;
             forget_old(database, found.session, now)?;
-            Ok(Use::Good(found.user_id))
+            Ok(RefreshResult::Accepted(found.user_id))
         }
     }
 }

@@ -160,8 +160,8 @@ fn what_an_operator_publishes_is_stored_and_taken_back_by_undo() {
     assert_eq!(recipe_of(&update), stored);
     assert_eq!((&stored["id"], &stored["title"]), (&json!(room), &json!("Better soup")));
     assert_eq!(stored["created_at"], created);
-    let undone = kitchen.say(&room, "alice", "m1", "Undo");
-    assert_eq!(recipe_of(&undone)["title"], "Soup");
+    let error = kitchen.say(&room, "alice", "m1", "Undo");
+    assert_eq!(recipe_of(&error)["title"], "Soup");
     assert_eq!(kitchen.publish("none", said), Err(ErrorCode::InvalidMessage));
 }
 

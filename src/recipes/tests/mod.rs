@@ -79,9 +79,9 @@ impl Kitchen {
     fn open_with(config: &Config, commit: Commit) -> Self {
         crate::logs::in_process("lib");
         crate::logs::known(SECRET);
-        let (app, answers) = RecipesApp::open_with(config, commit).unwrap();
+        let (app, completions) = RecipesApp::open_with(config, commit).unwrap();
         let (sender, done) = mpsc::channel();
-        answers.connect(move |completion| drop(sender.send(completion)));
+        completions.connect(move |completion| drop(sender.send(completion)));
         let now = UnixTime::from_millis(1_800_000_000_000);
         Self { app, done, now, asked: 0, start: StartFlag::default() }
     }
