@@ -4,15 +4,14 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::accounts::{AccountService, SigningKeys};
-use super::answers::CompletionSink;
+use super::accounts::{AccountService, SigningKeys, random_id};
 use super::http::{self, PageQuery, RecipeRoute};
+use super::page;
 use super::storage::chat::{self, Bounds, ChatOutcome, NewMessage};
 use super::storage::{
     self, Busy, Commit, JoinGuard, QueueLimits, Storage, TaskError, recipes, sessions, users,
 };
-use super::{Draft, Recipe};
-use super::{page, random};
+use super::{CompletionSink, Draft, Recipe};
 use crate::config::Config;
 use crate::node::app::{
     Admission, Answer, App, Incoming, Join, Json, OrderFault, OrderKind, OrderResult, Publish,
@@ -253,7 +252,7 @@ struct RecipeCreator {
 impl RecipeCreator {
     fn make(self, body: &[u8]) -> Result<Response, Response> {
         let Self { storage, bounds, max, user, now } = self;
-        let id = random::id().map_err(|_| http::internal_error())?;
+        let id = random_id().map_err(|_| http::internal_error())?;
         let recipe = Draft::parse(body)
             .and_then(|draft| Recipe::new(id, draft, now))
             .map_err(|fault| http::bad_recipe(&fault))?;

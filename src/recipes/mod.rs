@@ -21,7 +21,6 @@
 
 mod accounts;
 mod amount;
-mod answers;
 mod app;
 mod assistant;
 mod command;
@@ -33,7 +32,6 @@ mod ingredient;
 mod line;
 mod page;
 mod quantity;
-mod random;
 mod ratio;
 mod recipe;
 mod storage;
@@ -42,7 +40,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use answers::CompletionSink;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
 pub use app::RecipesApp;
 pub use assistant::{AssistantReply, HELP, WELCOME, answer};
 pub use command::{ChatCommand, Scale, StepPosition, StepRef};
@@ -52,6 +52,8 @@ pub use quantity::{MAX_QUANTITY, Number, NumberForm, Precision, Quantity, write 
 pub use ratio::Ratio;
 pub use recipe::{Draft, DraftError, Recipe, Step};
 
+use crate::node::Completion;
+
 /// The most that a recipe holds.
 pub mod bounds {
     pub use crate::recipes::recipe::{
@@ -59,4 +61,37 @@ pub mod bounds {
         MAX_RECIPE_BYTES, MAX_STEP_CHARS, MAX_STEPS, MAX_TAG_CHARS, MAX_TAGS, MAX_TITLE_CHARS,
         MAX_YIELD_CHARS,
     };
+}
+
+type Deliver = Box<dyn Fn(Completion) + Send + Sync>;
+
+/// Where the application's threads leave their answers.
+///
+/// The driver is made with the application, so the way to it is known only afterwards: open the
+/// application, make the server, then [`connect`](Answers::connect) the two.
+#[derive(Clone, Default)]
+pub struct CompletionSink(Arc<OnceLock<Deliver>>);
+
+impl fmt::Debug for CompletionSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Answers").field(&self.0.get().is_some()).finish()
+    }
+}
+
+impl CompletionSink {
+    /// From here on answers go to `deliver`, which may block while the driver is behind: that holds
+    /// the database back, and with it the queue in front of it. Must be called before the server
+    /// runs; the first call counts.
+    pub fn connect(&self, deliver: impl Fn(Completion) + Send + Sync + 'static) {
+        // A second driver for one application would answer strangers.
+        let _ = self.0.set(Box::new(deliver));
+    }
+
+    /// Nobody asks before there is a driver, so nothing is lost before it is connected.
+    fn deliver(&self, done: Completion) {
+        match self.0.get() {
+            Some(deliver) => deliver(done),
+            None => log::error!("an answer has nowhere to go: `connect` was not called"),
+        }
+    }
 }

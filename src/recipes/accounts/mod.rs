@@ -16,6 +16,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use self::email::Email;
@@ -24,9 +26,8 @@ use self::password::{Hasher, Password};
 use self::pool::HashPool;
 use self::tokens::{RefreshToken, TokenIssuer};
 pub(super) use self::tokens::{SigningKeys, TokenHash};
-use super::answers::CompletionSink;
+use super::CompletionSink;
 use super::http::{self, Fields};
-use super::random;
 use super::storage::{Storage, TaskError, sessions, users};
 use crate::auth::Evidence;
 use crate::config::Config;
@@ -202,7 +203,7 @@ impl AccountHandler {
             return Err(email_exists());
         }
         let hash = self.hasher.hash(password).map_err(|_| http::internal_error())?;
-        let id = random::id().map_err(|_| http::internal_error())?;
+        let id = random_id().map_err(|_| http::internal_error())?;
         let token = RefreshToken::random().map_err(|_| http::internal_error())?;
         let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
         let user = self.ask(move |database| {
@@ -330,4 +331,23 @@ fn stale() -> Response {
 fn email_exists() -> Response {
     Response::error(409, "email_exists", "There is an account with this email already")
         .charging(Evidence::Forged)
+}
+
+/// The operating system has no random bits to give, which no request can bring about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoRandomBits;
+
+/// `N` random bytes.
+fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomBits> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        log::error!("the operating system gives no random bits: {error}");
+        NoRandomBits
+    })?;
+    Ok(bytes)
+}
+
+/// 128 random bits in 22 characters of `A-Z a-z 0-9 _ -`: for users, recipes, and tokens' `jti`.
+pub(super) fn random_id() -> Result<String, NoRandomBits> {
+    random_bytes::<16>().map(|bits| URL_SAFE_NO_PAD.encode(bits))
 }

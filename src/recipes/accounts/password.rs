@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-use super::random;
+use super::random_bytes;
 use crate::config;
 
 const SALT_BYTES: usize = 16;
@@ -85,7 +85,7 @@ impl Hasher {
 
     /// Hashes a new password. Blocks: 20 to 50 ms with the default costs.
     pub(super) fn hash(&self, password: &Password) -> Result<PasswordHash, NoHash> {
-        let salt = random::bytes::<SALT_BYTES>().map_err(|_| NoHash)?;
+        let salt = random_bytes::<SALT_BYTES>().map_err(|_| NoHash)?;
         let output = hash(password, &salt, self.memory_kib, self.iterations)?;
         Ok(PasswordHash {
             salt: salt.to_vec(),

@@ -11,7 +11,7 @@ use jsonwebtoken::errors::Error;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use sha2::{Digest as _, Sha256};
 
-use super::random;
+use super::{random_bytes, random_id};
 use crate::auth::TokenSigner;
 use crate::config::Config;
 use crate::time::UnixTime;
@@ -78,7 +78,7 @@ pub(super) struct TokenIssuer {
 impl TokenIssuer {
     /// An access token for the user of this id. Each has a `jti` of its own.
     pub(super) fn access(&self, user: &str, now: UnixTime) -> Result<String, NoToken> {
-        let id = random::id().map_err(|_| NoToken)?;
+        let id = random_id().map_err(|_| NoToken)?;
         let more = [("jti".to_owned(), id.into())];
         self.keys.with(|keys| keys.signer.sign(user, now, self.access_ttl, more))
     }
@@ -101,7 +101,7 @@ pub(super) struct RefreshToken(String);
 impl RefreshToken {
     /// 256 random bits.
     pub(super) fn random() -> Result<Self, NoToken> {
-        let bits = random::bytes::<32>().map_err(|_| NoToken)?;
+        let bits = random_bytes::<32>().map_err(|_| NoToken)?;
         Ok(Self(URL_SAFE_NO_PAD.encode(bits)))
     }
 

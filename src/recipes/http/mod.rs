@@ -1,10 +1,9 @@
 //! What is served over HTTP: which path is whose, recipes, and the refusals that all share.
 
-mod fields;
-
 use std::borrow::Cow;
 
-pub(super) use self::fields::Fields;
+use serde_json::{Map, Value};
+
 use super::accounts::AccountCall;
 use super::storage::AskError;
 use super::{DraftError, Recipe};
@@ -80,6 +79,34 @@ impl PageQuery {
             }
         }
         Ok(page)
+    }
+}
+
+/// A JSON object. Fields that nobody takes are ignored.
+///
+/// It has no `Debug`: passwords and tokens are in there.
+pub(super) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// # Errors
+    /// 400 when the body is no JSON object.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, Response> {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            _ => Err(bad_field("body", "must be a JSON object")),
+        }
+    }
+
+    /// Takes the text of this name.
+    ///
+    /// # Errors
+    /// 400 that names the field when it is not there, or no text.
+    pub(super) fn text(&mut self, name: &str) -> Result<String, Response> {
+        match self.0.remove(name) {
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => Err(bad_field(name, "must be a text")),
+            None => Err(bad_field(name, "must be there")),
+        }
     }
 }
 

@@ -15,7 +15,6 @@
 
 mod batch;
 pub(super) mod chat;
-mod history;
 pub(super) mod recipes;
 mod schema;
 pub(super) mod sessions;
