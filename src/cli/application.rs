@@ -25,31 +25,31 @@ const LAST_LEAVES: Duration = Duration::from_secs(2);
 pub(super) fn choose(
     name: Option<AppName>,
     config: &Config,
-) -> Result<(Box<dyn App>, Beside), String> {
+) -> Result<(Box<dyn App>, Background), String> {
     if name.is_none() && !config.backend.url.is_empty() {
-        return behind(config);
+        return backend_app(config);
     }
     let access = match name.unwrap_or_default() {
         #[cfg(feature = "recipes")]
         AppName::Recipes => {
             let (app, completions) = RecipesApp::open(config)?;
-            let beside = Beside {
+            let background = Background {
                 completions: Some(completions),
                 #[cfg(feature = "backend")]
                 threads: None,
             };
-            return Ok((Box::new(app), beside));
+            return Ok((Box::new(app), background));
         }
         AppName::Memory => Access::Owner,
         AppName::MemoryOpen => Access::Open,
     };
     let seed = net::seed().map_err(|error| format!("no random bits from the system: {error}"))?;
-    Ok((Box::new(MemoryApp::new(config, access, &seed)), Beside::default()))
+    Ok((Box::new(MemoryApp::new(config, access, &seed)), Background::default()))
 }
 
 /// Threads that are to run beside the server, and what has answers for it.
 #[derive(Debug, Default)]
-pub(super) struct Beside {
+pub(super) struct Background {
     #[cfg(feature = "recipes")]
     completions: Option<CompletionSink>,
     #[cfg(feature = "backend")]
@@ -58,28 +58,28 @@ pub(super) struct Beside {
 
 /// Threads that run beside the server.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct BackgroundThreads {
     #[cfg(feature = "backend")]
     backend: Option<backend::RunningThreads>,
 }
 
 #[cfg(feature = "backend")]
-fn behind(config: &Config) -> Result<(Box<dyn App>, Beside), String> {
+fn backend_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
     if let Some(warning) = inspect(config)? {
         log::warn!("{warning}");
     }
     let (app, threads) = BackendApp::new(&config.backend)?;
     log::info!("the application is at {}", config.backend.url);
-    let beside = Beside {
+    let background = Background {
         threads: Some(threads),
         #[cfg(feature = "recipes")]
         completions: None,
     };
-    Ok((Box::new(app), beside))
+    Ok((Box::new(app), background))
 }
 
 #[cfg(not(feature = "backend"))]
-fn behind(_config: &Config) -> Result<(Box<dyn App>, Beside), String> {
+fn backend_app(_config: &Config) -> Result<(Box<dyn App>, Background), String> {
     Err("backend.url: this program was built without the feature `backend`".to_owned())
 }
 
@@ -98,12 +98,12 @@ pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
 
 #[cfg(not(feature = "backend"))]
 pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
-    if config.backend.url.is_empty() { Ok(None) } else { behind(config).map(|_| None) }
+    if config.backend.url.is_empty() { Ok(None) } else { backend_app(config).map(|_| None) }
 }
 
-impl Beside {
+impl Background {
     /// Starts what answers through this handle.
-    pub(super) fn start(self, handle: Handle) -> Result<Running, String> {
+    pub(super) fn start(self, handle: Handle) -> Result<BackgroundThreads, String> {
         #[cfg(feature = "recipes")]
         if let Some(completions) = self.completions {
             let handle = handle.clone();
@@ -116,20 +116,20 @@ impl Beside {
             let start = |threads: backend::Threads| threads.start(handle);
             let backend = self.threads.map(start).transpose();
             let backend = backend.map_err(|error| format!("no thread for the backend: {error}"))?;
-            Ok(Running { backend })
+            Ok(BackgroundThreads { backend })
         }
         #[cfg(not(feature = "backend"))]
         {
             drop(handle);
-            Ok(Running {})
+            Ok(BackgroundThreads {})
         }
     }
 }
 
-impl Running {
+impl BackgroundThreads {
     /// For the thread that reads the configuration again.
-    pub(super) fn live(&self) -> Live {
-        Live {
+    pub(super) fn reload_targets(&self) -> ReloadTargets {
+        ReloadTargets {
             #[cfg(feature = "backend")]
             backend: self.backend.as_ref().map(backend::RunningThreads::control),
         }
@@ -150,15 +150,15 @@ impl Running {
 
 /// Reaches what runs beside the server, when the configuration has changed.
 #[derive(Debug)]
-pub(super) struct Live {
+pub(super) struct ReloadTargets {
     #[cfg(feature = "backend")]
     backend: Option<backend::Control>,
 }
 
-impl Live {
+impl ReloadTargets {
     /// Takes up what can change.
     #[cfg_attr(not(feature = "backend"), expect(unused_variables, reason = "nothing runs"))]
-    pub(super) fn take_up(&self, config: &Config) {
+    pub(super) fn apply(&self, config: &Config) {
         #[cfg(feature = "backend")]
         if let Some(backend) = &self.backend {
             backend.set_timeout(config.backend.timeout.get());

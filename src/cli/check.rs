@@ -7,12 +7,12 @@ use vestibule::config::{Config, Size};
 use vestibule::net;
 use vestibule::net::descriptors::{needed, table_bytes};
 
-use super::{Outcome, application, descriptors, secret, serve};
+use super::{CommandResult, application, descriptors, secret, serve};
 
 const MASK: &str = "********";
 
 /// Prints the configuration as TOML, and the memory as comments below it.
-pub(super) fn run(config: &Config) -> Outcome {
+pub(super) fn run(config: &Config) -> CommandResult {
     let mut faults = Vec::new();
     let (place, warning) = keys(config).unwrap_or_else(|fault| {
         faults.push(fault);

@@ -66,22 +66,23 @@ fn is_admins(socket: &TcpListener, name: &str, config: &Config) -> bool {
 
 /// Which listeners were handed over.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Given {
+pub(super) struct InheritedSockets {
     public: bool,
     admin: bool,
 }
 
-impl Given {
+impl InheritedSockets {
     pub(super) fn of(sockets: &Sockets) -> Self {
         Self { public: !sockets.public.is_empty(), admin: sockets.admin.is_some() }
     }
 
     /// Tells the log which they are, and what the configuration says in vain.
     pub(super) fn tell(self, config: &Config, server: &Server) {
-        let tell = |key, given: &[SocketAddr], configured: &str| {
-            let given = given.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            ::log::info!("{given}: handed over by whoever started this process");
-            if given != configured.trim() {
+        let tell = |key, addresses: &[SocketAddr], configured: &str| {
+            let addresses =
+                addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            ::log::info!("{addresses}: handed over by whoever started this process");
+            if addresses != configured.trim() {
                 ::log::info!("{key} says `{configured}`, which is not used for that");
             }
         };

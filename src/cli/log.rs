@@ -20,12 +20,12 @@ use serde::Serialize;
 use vestibule::config;
 use vestibule::time::{Rfc3339, UnixTime};
 
-use super::text::{Line, one_line};
+use super::text::{BoundedLine, one_line};
 
 /// The logger's handle: to wait for the last lines, and to read what was dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Logging {
-    queue: Arc<Queue>,
+    queue: Arc<LineQueue>,
 }
 
 /// Starts the thread and makes it the process's logger.
@@ -40,7 +40,7 @@ pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
         Box::new(opened.map_err(|error| format!("log.file {}: {error}", config.file))?)
     };
     let format = if config.format == "json" { Format::Json } else { Format::Text };
-    let queue = Arc::new(Queue::new(config.queue, format));
+    let queue = Arc::new(LineQueue::new(config.queue, format));
     let writer = Arc::clone(&queue);
     std::thread::Builder::new()
         .name("log".to_owned())
@@ -63,7 +63,7 @@ impl Logging {
         let mut state = self.queue.lock();
         state.is_closed = true;
         self.queue.changed.notify_all();
-        let waiting = |state: &mut State| !state.is_done;
+        let waiting = |state: &mut QueueState| !state.is_done;
         // When the time is up, the rest is lost: that is what the bound means.
         drop(self.queue.changed.wait_timeout_while(state, at_most, waiting));
     }
@@ -75,16 +75,16 @@ impl Logging {
 }
 
 #[derive(Debug)]
-struct Queue {
+struct LineQueue {
     capacity: usize,
     format: Format,
     dropped: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     lines: VecDeque<String>,
     /// Dropped since the writer last took the lines; every one of them came after `lines`.
     dropped: u64,
@@ -92,14 +92,14 @@ struct State {
     is_done: bool,
 }
 
-impl Queue {
+impl LineQueue {
     fn new(capacity: usize, format: Format) -> Self {
-        let state = Mutex::new(State::default());
+        let state = Mutex::new(QueueState::default());
         Self { capacity, format, dropped: AtomicU64::new(0), state, changed: Condvar::new() }
     }
 
     /// A poisoned lock is taken as it is: a queue of lines has no invariant that could be broken.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -117,7 +117,7 @@ impl Queue {
     /// Waits for lines and takes all of them, and how many were dropped behind them; `None` when
     /// the queue is closed and empty.
     fn take(&self) -> Option<(VecDeque<String>, u64)> {
-        let idle = |state: &mut State| state.lines.is_empty() && !state.is_closed;
+        let idle = |state: &mut QueueState| state.lines.is_empty() && !state.is_closed;
         let mut state =
             self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
         if state.lines.is_empty() {
@@ -127,7 +127,7 @@ impl Queue {
     }
 }
 
-fn write_until_closed(queue: &Arc<Queue>, mut sink: Box<dyn Write + Send>) {
+fn write_until_closed(queue: &Arc<LineQueue>, mut sink: Box<dyn Write + Send>) {
     while let Some((lines, dropped)) = queue.take() {
         let count = lines.len() as u64;
         let mut text: String = lines.into_iter().collect();
@@ -158,7 +158,7 @@ impl Format {
     /// One line, its end included. `message` and `connection` are on one line already.
     fn line(self, level: Level, connection: Option<&str>, message: &str) -> String {
         #[derive(Serialize)]
-        struct Entry<'a> {
+        struct JsonLine<'a> {
             time: Rfc3339,
             level: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,7 +170,7 @@ impl Format {
             (Self::Text, None) => format!("{time} [{level}] {message}\n"),
             (Self::Text, Some(connection)) => format!("{time} [{level}] {connection}: {message}\n"),
             (Self::Json, _) => {
-                let entry = Entry { time, level: level.as_str(), connection, message };
+                let entry = JsonLine { time, level: level.as_str(), connection, message };
                 // Texts and a number of them: cannot refuse to be serialised.
                 serde_json::to_string(&entry).unwrap_or_default() + "\n"
             }
@@ -180,7 +180,7 @@ impl Format {
 
 /// Formats into the queue: one line a record, whatever the record holds.
 struct Logger {
-    queue: Arc<Queue>,
+    queue: Arc<LineQueue>,
 }
 
 impl Log for Logger {
@@ -193,7 +193,7 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let mut message = Line::default();
+        let mut message = BoundedLine::default();
         // A full line is an error only to stop the formatting early; what fits is there.
         let _ = message.write_fmt(*record.args());
         let connection = record.key_values().get("connection".into());

@@ -32,9 +32,9 @@ struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(flatten)]
-    serve: serve::Args,
+    serve: serve::ServeArgs,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CliCommand>,
 }
 
 /// Flags that every command takes, before or behind its name.
@@ -49,25 +49,25 @@ struct Global {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Start the server (what `vestibule` alone does too)
-    Serve(serve::Args),
+    Serve(serve::ServeArgs),
     /// Mint a token with the configured secret
-    Token(token::Args),
+    Token(token::TokenArgs),
     /// Check the configuration; print it, secrets masked, and the memory it allows
     Check,
     /// Tell how a connection stands or what became of it, as the running server knows
-    Explain(explain::Args),
-    Load(load::Args),
+    Explain(explain::ExplainArgs),
+    Load(load::LoadArgs),
 }
 
 /// What a command answers: nothing, or the faults, one line each.
-type Outcome = Result<(), Vec<String>>;
+type CommandResult = Result<(), Vec<String>>;
 
 /// Reads the arguments, runs the command, tells its faults on standard error.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    if !matches!(cli.command, None | Some(Command::Serve(_))) && cli.serve.is_given() {
+    if !matches!(cli.command, None | Some(CliCommand::Serve(_))) && cli.serve.is_given() {
         let problem = "--listen, --app and --backend belong to `vestibule serve`";
         command().error(ErrorKind::ArgumentConflict, problem).exit();
     }
@@ -85,18 +85,18 @@ pub(crate) fn command() -> clap::Command {
     Cli::command()
 }
 
-fn run(cli: Cli) -> Outcome {
+fn run(cli: Cli) -> CommandResult {
     let global = &cli.global;
     match cli.command {
         None => serve::run(&cli.serve, global),
-        Some(Command::Serve(args)) => serve::run(&args.or(cli.serve), global),
-        Some(Command::Token(args)) => {
+        Some(CliCommand::Serve(args)) => serve::run(&args.or(cli.serve), global),
+        Some(CliCommand::Token(args)) => {
             let config = global.settings(&[])?;
             token::run(&args, &config, &signing_secret(&config)?)
         }
-        Some(Command::Check) => check::run(&global.settings(&[])?),
-        Some(Command::Explain(args)) => explain::run(&args, global.settings(&[])?),
-        Some(Command::Load(args)) => {
+        Some(CliCommand::Check) => check::run(&global.settings(&[])?),
+        Some(CliCommand::Explain(args)) => explain::run(&args, global.settings(&[])?),
+        Some(CliCommand::Load(args)) => {
             let config = global.settings(&[])?;
             let secret = signing_secret(&config)?;
             if !config.auth.algorithms.iter().any(|name| name == "HS256") {
@@ -133,7 +133,7 @@ fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
 }
 
 /// Writes to standard output. A reader that went away (`vestibule check | head`) is no fault.
-fn print(text: &str) -> Outcome {
+fn print(text: &str) -> CommandResult {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -4,7 +4,7 @@ use toml::{Table, Value};
 use vestibule::config::Config;
 use vestibule::net::Handle;
 
-use super::application::Live;
+use super::application::ReloadTargets;
 use super::{Global, descriptors, log, secret};
 
 /// Keys, and beginnings of keys, that a running server takes up. Everything else waits for its next
@@ -40,7 +40,7 @@ pub(super) struct Reloader {
     pub(super) handle: Handle,
     /// What the server goes by, without its secret.
     pub(super) running: Config,
-    pub(super) live: Live,
+    pub(super) reload_targets: ReloadTargets,
 }
 
 impl Reloader {
@@ -74,7 +74,7 @@ impl Reloader {
         for warning in warnings {
             ::log::warn!("{warning}");
         }
-        self.live.take_up(&config);
+        self.reload_targets.apply(&config);
         log::set_level(&config.log);
         self.running = read;
         Ok(waiting)
@@ -108,7 +108,7 @@ fn waiting_keys(running: &Config, read: &Config) -> Vec<String> {
     // Other certificates, yes; but clients do not learn from a reload how a port is to be spoken to.
     let turns_tls = running.tls.is_on() != read.tls.is_on();
     let is_live = |key: &str| {
-        LIVE.iter().any(|live| key.starts_with(live))
+        LIVE.iter().any(|reload_targets| key.starts_with(reload_targets))
             && !FIXED.contains(&key)
             && !(turns_tls && key.starts_with("tls."))
     };

@@ -43,12 +43,12 @@ pub(super) fn is_wanted(config: &Config) -> bool {
 /// One line that names the file and what to do.
 pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
     let is_unfit = |text: &str| secret_problem(text, &config.auth.algorithms);
-    match Place::of(config) {
-        Place::Configured => Ok(Secret { text: config.auth.secret.clone(), warning: None }),
-        Place::File(path) => {
+    match SecretSource::of(config) {
+        SecretSource::Configured => Ok(Secret { text: config.auth.secret.clone(), warning: None }),
+        SecretSource::File(path) => {
             read(&path, is_unfit).map_err(|error| error.of("auth.secret_file", &path))
         }
-        Place::Generated(path) => {
+        SecretSource::Generated(path) => {
             if !path.exists() {
                 generate(&path).map_err(|error| {
                     let path = path.display();
@@ -66,12 +66,12 @@ pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
 /// As for [`obtain`], but a secret that is not generated yet is no fault.
 pub(super) fn inspect(config: &Config) -> Result<(String, Option<String>), String> {
     let is_unfit = |text: &str| secret_problem(text, &config.auth.algorithms);
-    match Place::of(config) {
-        Place::Configured => Ok(("auth.secret".to_owned(), None)),
-        Place::Generated(path) if !path.exists() => {
+    match SecretSource::of(config) {
+        SecretSource::Configured => Ok(("auth.secret".to_owned(), None)),
+        SecretSource::Generated(path) if !path.exists() => {
             Ok((format!("will be generated in {}", path.display()), None))
         }
-        Place::File(path) | Place::Generated(path) => {
+        SecretSource::File(path) | SecretSource::Generated(path) => {
             let secret =
                 read(&path, is_unfit).map_err(|error| error.of("signing secret", &path))?;
             Ok((path.display().to_string(), secret.warning))
@@ -104,13 +104,13 @@ pub(super) fn tls_exposure(config: &Config) -> Result<Option<String>, String> {
     exposure(Path::new(path)).map_err(|error| format!("tls.key_file {path}: {error}"))
 }
 
-enum Place {
+enum SecretSource {
     Configured,
     File(PathBuf),
     Generated(PathBuf),
 }
 
-impl Place {
+impl SecretSource {
     fn of(config: &Config) -> Self {
         if !config.auth.secret.is_empty() {
             Self::Configured

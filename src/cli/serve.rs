@@ -14,7 +14,7 @@ use vestibule::protocol::CloseReason;
 
 use super::notify::{Notify, Watchdog};
 use super::reload::{self, Reloader};
-use super::{Global, Outcome, application, descriptors, inherited, log, secret};
+use super::{CommandResult, Global, application, descriptors, inherited, log, secret};
 
 /// How long the last log lines may take.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -23,7 +23,7 @@ const LAST_LINES_IN_A_HURRY: Duration = Duration::from_millis(250);
 
 /// What to start.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct ServeArgs {
     /// Addresses to listen on, such as `127.0.0.1:8080,[::1]:8080`; port 0: a free one
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     listen: Vec<String>,
@@ -49,7 +49,7 @@ pub(super) enum AppName {
     MemoryOpen,
 }
 
-impl Args {
+impl ServeArgs {
     pub(super) fn is_given(&self) -> bool {
         !self.listen.is_empty() || self.app.is_some() || self.backend.is_some()
     }
@@ -72,7 +72,7 @@ impl Args {
 }
 
 /// Runs until the server has drained.
-pub(super) fn run(args: &Args, global: &Global) -> Outcome {
+pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
     let config = global.settings(&args.settings())?;
     // Before there are threads: it takes variables out of the environment.
     let sockets = inherited::take(&config).map_err(|fault| vec![fault])?;
@@ -106,7 +106,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Outcome {
 fn serve(
     config: Config,
     (sockets, notify): (Sockets, Notify),
-    args: &Args,
+    args: &ServeArgs,
     global: &Global,
     signals: Signals,
     logging: &log::Logging,
@@ -117,20 +117,21 @@ fn serve(
     for warning in warnings {
         ::log::warn!("{warning}");
     }
-    let (app, beside) = application::choose(args.app, &config)?;
+    let (app, background) = application::choose(args.app, &config)?;
     let has_page = app.serves("/");
-    let given = inherited::Given::of(&sockets);
+    let inherited_sockets = inherited::InheritedSockets::of(&sockets);
     let mut server =
         Server::with_sockets(&config, sockets, app).map_err(|error| error.to_string())?;
     server.keep_revocations(&revocations(&config)).map_err(|error| error.to_string())?;
-    given.tell(&config, &server);
-    let beside = beside.start(server.handle())?;
+    inherited_sockets.tell(&config, &server);
+    let background = background.start(server.handle())?;
     let lines = logging.clone();
     server.add_probe(Arc::new(move || vec![lost_lines(lines.dropped())]));
     let handle = server.handle();
     let watchdog = Watchdog::start(&notify, &handle)?;
-    let (global, flags, live) = (global.clone(), args.settings(), beside.live());
-    let reloader = Reloader { global, flags, handle: handle.clone(), running, live };
+    let (global, flags, reload_targets) =
+        (global.clone(), args.settings(), background.reload_targets());
+    let reloader = Reloader { global, flags, handle: handle.clone(), running, reload_targets };
     heed_signals(signals, handle, reloader, logging.clone(), notify.clone())?;
     let (addresses, is_secure) = (server.local_addrs(), config.tls.is_on());
     ::log::info!(
@@ -144,7 +145,7 @@ fn serve(
     notify.ready("serving");
     let counted = server.run().map_err(|error| format!("the server ended: {error}"))?;
     drop(watchdog);
-    beside.finish();
+    background.finish();
     ::log::info!("{}", summary(&counted));
     Ok(())
 }

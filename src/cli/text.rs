@@ -6,7 +6,7 @@ use vestibule::config::memory::LINE_BYTES;
 
 /// `text` on one line: control characters escaped, cut at [`LINE_BYTES`].
 pub(super) fn one_line(text: &str) -> String {
-    let mut line = Line::default();
+    let mut line = BoundedLine::default();
     // A full line is an error only to stop the formatting early; what fits is there.
     let _ = line.write_str(text);
     line.text
@@ -16,12 +16,12 @@ pub(super) fn one_line(text: &str) -> String {
 ///
 /// The bound holds while formatting, so a megabyte from a peer never becomes a megabyte here.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct BoundedLine {
     pub(super) text: String,
     is_cut: bool,
 }
 
-impl Write for Line {
+impl Write for BoundedLine {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
             if self.is_cut || self.text.len() + 12 > LINE_BYTES {

@@ -7,14 +7,14 @@ use vestibule::auth::TokenSigner;
 use vestibule::config::{Auth, Config, Length};
 use vestibule::time::UnixTime;
 
-use super::Outcome;
+use super::CommandResult;
 
 /// A hundred years: an `exp` past the year 9999 would be no date that the server takes.
 const MAX_TTL: Length = Length::from_secs(36_500 * 86_400);
 
 /// What to sign.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct TokenArgs {
     /// The user the token is for: 1 to 256 characters
     #[arg(long, value_name = "USER", value_parser = subject)]
     sub: String,
@@ -27,7 +27,7 @@ pub(super) struct Args {
 }
 
 /// Prints the token and a newline, nothing else.
-pub(super) fn run(args: &Args, config: &Config, secret: &str) -> Outcome {
+pub(super) fn run(args: &TokenArgs, config: &Config, secret: &str) -> CommandResult {
     let token = mint(args, config, secret, now()).map_err(|fault| vec![fault])?;
     let longest = config.auth.max_token_life;
     if longest > Length::default() && Duration::from_secs(args.ttl) > longest.get() {
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args, config: &Config, secret: &str) -> Outcome {
 }
 
 /// The token, as of `now`.
-fn mint(args: &Args, config: &Config, secret: &str, now: UnixTime) -> Result<String, String> {
+fn mint(args: &TokenArgs, config: &Config, secret: &str, now: UnixTime) -> Result<String, String> {
     let auth = Auth { secret: secret.to_owned(), ..config.auth.clone() };
     let signer = TokenSigner::new(&auth).ok_or("cannot sign with auth.algorithms: name HS256")?;
     signer
@@ -91,15 +91,15 @@ mod tests {
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-    fn claims_of(args: &Args, config: &Config) -> Value {
+    fn claims_of(args: &TokenArgs, config: &Config) -> Value {
         let token = mint(args, config, SECRET, UnixTime::from_millis(1_000_999)).unwrap();
         let payload = token.split('.').nth(1).unwrap();
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
     }
 
-    fn args(claims: &[&str]) -> Args {
+    fn args(claims: &[&str]) -> TokenArgs {
         let claims = claims.iter().map(|text| claim(text).unwrap()).collect();
-        Args { sub: "alice".to_owned(), ttl: 900, claims }
+        TokenArgs { sub: "alice".to_owned(), ttl: 900, claims }
     }
 
     #[test]

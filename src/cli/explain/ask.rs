@@ -13,13 +13,13 @@ const MAX_ANSWER_BYTES: u64 = 4 << 20;
 
 /// Where the admin listener is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct AdminAddress {
     /// As it was configured or given.
     name: String,
     address: SocketAddr,
 }
 
-impl Place {
+impl AdminAddress {
     /// Reads `admin.listen`, or what was given in its place.
     pub(super) fn of(listen: &str) -> Result<Self, String> {
         let name = listen.trim();
@@ -53,9 +53,9 @@ impl Place {
 ///
 /// # Errors
 /// One line that says why there is none, and what to do.
-pub(super) fn get(place: &Place, path: &str, key: Option<&str>) -> Result<String, String> {
-    let answer = exchange(place.address, path, key).map_err(|error| {
-        let name = &place.name;
+pub(super) fn get(address: &AdminAddress, path: &str, key: Option<&str>) -> Result<String, String> {
+    let answer = exchange(address.address, path, key).map_err(|error| {
+        let name = &address.name;
         match error.kind() {
             io::ErrorKind::ConnectionRefused => format!(
                 "nobody listens at {name}: is the server running, and is that its admin.listen? \
@@ -64,7 +64,7 @@ pub(super) fn get(place: &Place, path: &str, key: Option<&str>) -> Result<String
             _ => format!("cannot ask {name}: {error}"),
         }
     })?;
-    let no_http = || format!("what listens at {} is no admin listener of Vestibule", place.name);
+    let no_http = || format!("what listens at {} is no admin listener of Vestibule", address.name);
     let (status, body) = parse(&answer).ok_or_else(no_http)?;
     if status == 200 {
         return Ok(body.to_owned());
@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn a_listener_is_asked_where_it_can_be_reached() {
-        let address = |listen: &str| Place::of(listen).map(|place| place.address.to_string());
+        let address =
+            |listen: &str| AdminAddress::of(listen).map(|address| address.address.to_string());
         assert_eq!(address(" 127.0.0.1:9090").as_deref(), Ok("127.0.0.1:9090"));
         assert_eq!(address("0.0.0.0:1").as_deref(), Ok("127.0.0.1:1"));
         assert_eq!(address("[::]:1").as_deref(), Ok("[::1]:1"));

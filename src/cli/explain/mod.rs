@@ -7,11 +7,11 @@ use serde_json::Value;
 use vestibule::config::Config;
 use vestibule::id::ConnId;
 
-use super::{Outcome, secret, text};
+use super::{CommandResult, secret, text};
 
 /// Which connection, and where to ask.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct ExplainArgs {
     /// The connection: `X-Connection-Id` of the 101, `connection=` in the log. Without one, the
     /// latest ends are listed
     #[arg(value_name = "ID", conflicts_with_all = ["user", "address", "last"])]
@@ -35,7 +35,7 @@ pub(super) struct Args {
 }
 
 /// Asks, and prints the answer for people or as it is.
-pub(super) fn run(args: &Args, mut config: Config) -> Outcome {
+pub(super) fn run(args: &ExplainArgs, mut config: Config) -> CommandResult {
     if let Some(admin) = &args.admin {
         config.admin.listen.clone_from(admin);
     }
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, mut config: Config) -> Outcome {
     super::print(&lines.collect::<String>())
 }
 
-fn ask(args: &Args, config: &Config) -> Result<String, String> {
+fn ask(args: &ExplainArgs, config: &Config) -> Result<String, String> {
     let key = secret::admin_key(config)?.map(|key| key.text);
     let path = match args.id {
         Some(id) => format!("/v1/connections/{id}"),
@@ -61,7 +61,7 @@ fn ask(args: &Args, config: &Config) -> Result<String, String> {
             format!("/v1/ends?limit={}{user}{address}", args.last)
         }
     };
-    ask::get(&ask::Place::of(&config.admin.listen)?, &path, key.as_deref())
+    ask::get(&ask::AdminAddress::of(&config.admin.listen)?, &path, key.as_deref())
 }
 
 /// Percent-encoded, but for what never needs it (RFC 3986, section 2.3).

@@ -30,9 +30,9 @@ use vestibule::config::Length;
 /// * failed: what ended otherwise than the protocol says, by reason.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
-pub(crate) struct Args {
+pub(crate) struct LoadArgs {
     #[command(subcommand)]
-    pub(super) scenario: Scenario,
+    pub(super) scenario: LoadScenario,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -62,48 +62,48 @@ pub(super) struct Common {
 
 /// What is played.
 #[derive(Debug, Subcommand)]
-pub(super) enum Scenario {
+pub(super) enum LoadScenario {
     /// Many authenticated connections that say nothing: their memory, and what silence costs
     ///
     /// An operation is a connection: latency is TCP connect to acknowledgement, CPU is that of
     /// connecting. `hold_cpu_us` is the server's CPU in all over --hold.
-    Idle(Idle),
+    Idle(IdleArgs),
     /// Sockets that upgrade and never authenticate: their memory, and when they are closed
     ///
     /// Each must be closed with 1008 `Authentication timeout`. Latency is how late: from the 101
     /// to the close frame, less --auth-timeout. A close more than 1 ms before --auth-timeout,
     /// counted from the upgrade request, is a failure. CPU is per socket, until all are closed.
-    Pending(Pending),
+    Pending(PendingArgs),
     /// Connect, authenticate, close, as fast as it goes
     ///
     /// Latency is TCP connect to acknowledgement; CPU is per connection, its close included.
-    Storm(Storm),
+    Storm(StormArgs),
     /// Each connection sends, awaits its answer, sends again
     ///
     /// Latency is the round trip. Measured after all are connected and had one warm-up round.
-    Chat(Chat),
+    Chat(ChatArgs),
     /// One sends to a room of many
     ///
     /// An operation is one delivery to another connection; latency is send to delivery. The next
     /// message is sent when all have the last one.
-    Fanout(Fanout),
+    Fanout(FanoutArgs),
     /// Chat at a steady rate, in quiet and then during a storm among silent sockets
     ///
     /// Latency counts from the moment a message was due, not from when it could be sent, so that
     /// a stall counts for every message it held up. Operations and CPU: chat round trips and
     /// authentications during the storm. Silent sockets that time out are replaced.
-    Mixed(Mixed),
+    Mixed(MixedArgs),
     /// Chat between pairs at a steady rate, in quiet and then while silent sockets pour in
     ///
     /// The sockets upgrade, say nothing and stay, so the server holds ever more of them; the chat
     /// is measured until the last one is upgraded. Latency is the round trip from the moment a
     /// message was due, as above. Operations and CPU: chat round trips and upgrades. More than the
     /// server's `auth.timeout` can let in before it closes the first are too many.
-    Surge(Surge),
+    Surge(SurgeArgs),
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Idle {
+pub(super) struct IdleArgs {
     /// Connections, each its own user in its own room
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
@@ -116,7 +116,7 @@ pub(super) struct Idle {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Pending {
+pub(super) struct PendingArgs {
     /// Silent sockets
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
@@ -126,14 +126,14 @@ pub(super) struct Pending {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Storm {
+pub(super) struct StormArgs {
     /// Connections in all, each its own user in its own room
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Chat {
+pub(super) struct ChatArgs {
     /// Connections that chat
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
@@ -152,7 +152,7 @@ pub(super) struct Chat {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Fanout {
+pub(super) struct FanoutArgs {
     /// Connections in the room, the sender included
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = room())]
     pub(super) connections: u32,
@@ -162,7 +162,7 @@ pub(super) struct Fanout {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Mixed {
+pub(super) struct MixedArgs {
     /// Connections that chat, each in its own room
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
@@ -181,7 +181,7 @@ pub(super) struct Mixed {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Surge {
+pub(super) struct SurgeArgs {
     /// Pairs that chat, each in its own room
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = pairs())]
     pub(super) pairs: u32,
@@ -196,7 +196,7 @@ pub(super) struct Surge {
     pub(super) quiet: Length,
 }
 
-impl Surge {
+impl SurgeArgs {
     /// Those who chat.
     pub(super) fn users(&self) -> u32 {
         self.pairs.saturating_mul(2)
@@ -229,7 +229,7 @@ pub(super) struct Needs {
     pub(super) sockets: u32,
 }
 
-impl Scenario {
+impl LoadScenario {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Idle(_) => "idle",

@@ -22,7 +22,7 @@ const MAX_FRAME_BYTES: u64 = 16 * 1_024 * 1_024;
 
 /// What the server said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Event {
+pub(super) enum ServerEvent {
     /// 101.
     Upgraded,
     /// Another status, with the code from its JSON body where there is one.
@@ -47,27 +47,27 @@ pub(super) enum Event {
 
 /// Reads what one server connection says.
 #[derive(Debug, Default)]
-pub(super) struct Client {
-    state: State,
+pub(super) struct ResponseParser {
+    state: ParserState,
     /// The beginning of what is not there whole.
     partial: Vec<u8>,
     /// Of a message in several frames, what its first frame is.
-    fragment: Option<Event>,
+    fragment: Option<ServerEvent>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum ParserState {
     #[default]
     Head,
     Frames,
     Over,
 }
 
-impl Client {
+impl ResponseParser {
     /// Takes the next event off `input`. `None`: all input is taken, and more is needed.
-    pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<Event> {
+    pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<ServerEvent> {
         loop {
-            if self.state == State::Over {
+            if self.state == ParserState::Over {
                 *input = &[];
                 return None;
             }
@@ -100,17 +100,27 @@ impl Client {
 
     /// One step over what `bytes` begins with, and how many of them it took; the event is `None`
     /// where nobody needs to know. No step: not there whole.
-    fn parse(&mut self, bytes: &[u8]) -> Option<(Option<Event>, usize)> {
+    fn parse(&mut self, bytes: &[u8]) -> Option<(Option<ServerEvent>, usize)> {
         let step = match self.state {
-            State::Head => parse_head(bytes).map(|step| step.map(|(event, n)| (Some(event), n))),
-            State::Frames => self.parse_frame(bytes),
-            State::Over => return None,
+            ParserState::Head => {
+                parse_head(bytes).map(|step| step.map(|(event, n)| (Some(event), n)))
+            }
+            ParserState::Frames => self.parse_frame(bytes),
+            ParserState::Over => return None,
         };
-        let step = step.unwrap_or_else(|broken| Some((Some(Event::Broken(broken)), bytes.len())));
+        let step =
+            step.unwrap_or_else(|broken| Some((Some(ServerEvent::Broken(broken)), bytes.len())));
         match step {
-            Some((Some(Event::Upgraded), _)) => self.state = State::Frames,
-            Some((Some(Event::Refused { .. } | Event::Close { .. } | Event::Broken(_)), _)) => {
-                self.state = State::Over;
+            Some((Some(ServerEvent::Upgraded), _)) => self.state = ParserState::Frames,
+            Some((
+                Some(
+                    ServerEvent::Refused { .. }
+                    | ServerEvent::Close { .. }
+                    | ServerEvent::Broken(_),
+                ),
+                _,
+            )) => {
+                self.state = ParserState::Over;
             }
             _ => {}
         }
@@ -120,8 +130,8 @@ impl Client {
     fn parse_frame(
         &mut self,
         bytes: &[u8],
-    ) -> Result<Option<(Option<Event>, usize)>, &'static str> {
-        let Some(Frame { is_final, opcode, payload, used }) = split_frame(bytes)? else {
+    ) -> Result<Option<(Option<ServerEvent>, usize)>, &'static str> {
+        let Some(ServerFrame { is_final, opcode, payload, used }) = split_frame(bytes)? else {
             return Ok(None);
         };
         let event = match opcode {
@@ -137,14 +147,14 @@ impl Client {
             }
             2 => return Err("a binary frame"),
             8 => Some(parse_close(payload)),
-            9 => Some(Event::Ping(payload.to_vec())),
+            9 => Some(ServerEvent::Ping(payload.to_vec())),
             10 => None,
             _ => return Err("a reserved opcode"),
         };
         Ok(Some((event, used)))
     }
 
-    fn finish_message(&mut self, is_final: bool, event: Event) -> Option<Event> {
+    fn finish_message(&mut self, is_final: bool, event: ServerEvent) -> Option<ServerEvent> {
         if is_final {
             return Some(event);
         }
@@ -153,7 +163,7 @@ impl Client {
     }
 }
 
-struct Frame<'a> {
+struct ServerFrame<'a> {
     is_final: bool,
     opcode: u8,
     payload: &'a [u8],
@@ -161,7 +171,7 @@ struct Frame<'a> {
 }
 
 /// RFC 6455, section 5.2.
-fn split_frame(bytes: &[u8]) -> Result<Option<Frame<'_>>, &'static str> {
+fn split_frame(bytes: &[u8]) -> Result<Option<ServerFrame<'_>>, &'static str> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
     if first & 0x70 != 0 {
         return Err("a reserved bit in a frame");
@@ -179,7 +189,7 @@ fn split_frame(bytes: &[u8]) -> Result<Option<Frame<'_>>, &'static str> {
         return Err("a frame over 16 MiB");
     }
     let used = head + usize::try_from(length).map_err(|_| "a frame over 16 MiB")?;
-    Ok(bytes.get(head..used).map(|payload| Frame {
+    Ok(bytes.get(head..used).map(|payload| ServerFrame {
         is_final: first & 0x80 != 0,
         opcode: first & 0x0f,
         payload,
@@ -188,27 +198,27 @@ fn split_frame(bytes: &[u8]) -> Result<Option<Frame<'_>>, &'static str> {
 }
 
 /// Empty is 1005, as a close without a code is called (RFC 6455, section 7.1.5).
-fn parse_close(payload: &[u8]) -> Event {
+fn parse_close(payload: &[u8]) -> ServerEvent {
     match payload.split_first_chunk() {
-        Some((code, reason)) => Event::Close {
+        Some((code, reason)) => ServerEvent::Close {
             code: u16::from_be_bytes(*code),
             reason: String::from_utf8_lossy(reason).into_owned(),
         },
-        None => Event::Close { code: 1_005, reason: String::new() },
+        None => ServerEvent::Close { code: 1_005, reason: String::new() },
     }
 }
 
 /// What a message is, by its `type`, which is most often its first field.
-fn classify(message: &[u8]) -> Event {
+fn classify(message: &[u8]) -> ServerEvent {
     match member(message, b"\"type\"") {
         Some(value) if value.starts_with(b"\"recipe_update\"") => {
             let request = member(message, b"\"request_id\"");
-            Event::Update { own: request.is_some_and(|id| id.starts_with(b"\"")) }
+            ServerEvent::Update { own: request.is_some_and(|id| id.starts_with(b"\"")) }
         }
-        Some(value) if value.starts_with(b"\"chat_message\"") => Event::Chat,
-        Some(value) if value.starts_with(b"\"error\"") => Event::Error(error_code(message)),
-        Some(value) if value.starts_with(b"\"auth_required\"") => Event::AuthRequired,
-        _ => Event::Unknown,
+        Some(value) if value.starts_with(b"\"chat_message\"") => ServerEvent::Chat,
+        Some(value) if value.starts_with(b"\"error\"") => ServerEvent::Error(error_code(message)),
+        Some(value) if value.starts_with(b"\"auth_required\"") => ServerEvent::AuthRequired,
+        _ => ServerEvent::Unknown,
     }
 }
 
@@ -234,7 +244,7 @@ fn error_code(message: &[u8]) -> String {
 }
 
 /// The answer to the upgrade. Refusals come with a body, which is waited for.
-fn parse_head(bytes: &[u8]) -> Result<Option<(Event, usize)>, &'static str> {
+fn parse_head(bytes: &[u8]) -> Result<Option<(ServerEvent, usize)>, &'static str> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
     let used = match response.parse(bytes) {
@@ -253,7 +263,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Event, usize)>, &'static str> {
     if status == 101 {
         // RFC 6455, section 4.1: the client MUST fail the connection on a wrong accept value.
         return if header("Sec-WebSocket-Accept") == Some(ACCEPT.as_bytes()) {
-            Ok(Some((Event::Upgraded, used)))
+            Ok(Some((ServerEvent::Upgraded, used)))
         } else {
             Err("a wrong Sec-WebSocket-Accept")
         };
@@ -266,7 +276,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Event, usize)>, &'static str> {
     let code = serde_json::from_slice::<serde_json::Value>(body)
         .ok()
         .and_then(|value| value.get("error")?.as_str().map(str::to_owned));
-    Ok(Some((Event::Refused { status, code: code.unwrap_or_default() }, used + length)))
+    Ok(Some((ServerEvent::Refused { status, code: code.unwrap_or_default() }, used + length)))
 }
 
 #[cfg(test)]

@@ -16,10 +16,9 @@ use mio::{Events, Token};
 use slab::Slab;
 use vestibule::time::Instant;
 
-use super::peer::{Peer, Phase, Role, Visit};
+use super::peer::{Peer, PeerPhase, Role, Visit};
 use super::polls::Polls;
-use super::progress::Progress;
-use super::report::Failures;
+use super::report::{Failures, Progress};
 use super::target::Sources;
 use super::wire::Wire;
 
@@ -45,7 +44,7 @@ pub(super) enum Notice {
 /// One part of a scenario.
 pub(super) trait Script {
     /// Something happened to a visitor.
-    fn on_notice(&mut self, engine: &mut Engine, user: u32, notice: Notice, now: Instant);
+    fn on_notice(&mut self, engine: &mut LoadEngine, user: u32, notice: Notice, now: Instant);
 
     /// When [`Script::on_wake`] is wanted; `None`: not.
     fn wake_at(&self) -> Option<Instant> {
@@ -53,7 +52,7 @@ pub(super) trait Script {
     }
 
     /// The time of [`Script::wake_at`] has come.
-    fn on_wake(&mut self, _engine: &mut Engine, _now: Instant) {}
+    fn on_wake(&mut self, _engine: &mut LoadEngine, _now: Instant) {}
 
     /// This part is played.
     fn is_done(&self) -> bool;
@@ -64,7 +63,7 @@ pub(super) trait Script {
 
 /// All clients, on one thread.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub(super) struct LoadEngine {
     polls: Polls,
     /// There is or was someone whose answers go first.
     has_urgent: bool,
@@ -102,7 +101,7 @@ pub(super) struct Setup {
     pub(super) progress: Progress,
 }
 
-impl Engine {
+impl LoadEngine {
     /// An engine without clients, its clock at zero.
     pub(super) fn new(setup: Setup) -> io::Result<Self> {
         Ok(Self {
@@ -162,14 +161,14 @@ impl Engine {
     /// Is this visitor authenticated, and not closing?
     pub(super) fn is_ready(&self, user: u32) -> bool {
         let peer = self.seat(user).and_then(|key| self.peers.get(key));
-        peer.is_some_and(|peer| peer.phase == Phase::Ready)
+        peer.is_some_and(|peer| peer.phase == PeerPhase::Ready)
     }
 
     /// Sends a chat message that was due at `due`; `false`: this visitor cannot.
     pub(super) fn chat(&mut self, user: u32, due: Instant) -> bool {
         let Some(key) = self.seat(user) else { return false };
         let Some(peer) = self.peers.get_mut(key) else { return false };
-        if peer.phase != Phase::Ready {
+        if peer.phase != PeerPhase::Ready {
             return false;
         }
         peer.unanswered.push_back(due);
@@ -181,9 +180,9 @@ impl Engine {
     pub(super) fn close(&mut self, user: u32, now: Instant) {
         let Some(key) = self.seat(user) else { return };
         let Some(peer) = self.peers.get_mut(key) else { return };
-        if peer.phase != Phase::Closing {
+        if peer.phase != PeerPhase::Closing {
             self.handshakes -= u32::from(peer.phase.is_handshake());
-            peer.phase = Phase::Closing;
+            peer.phase = PeerPhase::Closing;
             peer.send(self.wire.close(), self.polls.registry(peer.is_urgent()), Token(key));
             self.closing.push_back((now + CLOSING_TIMEOUT, key, peer.serial));
         }
@@ -319,7 +318,7 @@ impl Engine {
     }
 }
 
-fn wake(script: &mut dyn Script, engine: &mut Engine, now: Instant) {
+fn wake(script: &mut dyn Script, engine: &mut LoadEngine, now: Instant) {
     if script.wake_at().is_some_and(|at| at <= now) {
         script.on_wake(engine, now);
     }

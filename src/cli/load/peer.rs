@@ -10,7 +10,7 @@ use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use vestibule::time::Instant;
 
-use super::client::Client;
+use super::client::ResponseParser;
 
 /// Who connects, and what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) enum Role {
 ///                   └─▶ Silent ────────────────────────────▲
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum PeerPhase {
     Connecting,
     Upgrading,
     Authenticating,
@@ -48,7 +48,7 @@ pub(super) enum Phase {
     Closing,
 }
 
-impl Phase {
+impl PeerPhase {
     /// For a failure's reason.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -71,8 +71,8 @@ impl Phase {
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) visit: Visit,
-    pub(super) phase: Phase,
-    pub(super) client: Client,
+    pub(super) phase: PeerPhase,
+    pub(super) client: ResponseParser,
     /// Sets it apart from earlier peers in the same slot.
     pub(super) serial: u64,
     /// Before the TCP connect.
@@ -115,8 +115,8 @@ impl Peer {
         }
         Ok(Self {
             visit,
-            phase: Phase::Connecting,
-            client: Client::default(),
+            phase: PeerPhase::Connecting,
+            client: ResponseParser::default(),
             serial,
             started: now,
             requested: now,
@@ -140,7 +140,7 @@ impl Peer {
     }
 
     fn interest(&self) -> Interest {
-        if self.phase == Phase::Connecting || !self.backlog.is_empty() {
+        if self.phase == PeerPhase::Connecting || !self.backlog.is_empty() {
             Interest::READABLE | Interest::WRITABLE
         } else {
             Interest::READABLE
@@ -155,7 +155,7 @@ impl Peer {
             Err(error) if is_not_yet(&error) => return Ok(()),
             Err(error) => return Err(error),
         }
-        self.phase = Phase::Upgrading;
+        self.phase = PeerPhase::Upgrading;
         self.requested = now;
         Ok(())
     }

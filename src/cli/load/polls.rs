@@ -12,7 +12,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
 use vestibule::time::Instant;
 
-use super::alarm::Alarm;
+use super::wake_timer::WakeTimer;
 
 /// Where sockets are registered, and waited for.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Polls {
     all: Poll,
     /// Registered in `all`, which it wakes.
     urgent: Poll,
-    alarm: Alarm,
+    wake_timer: WakeTimer,
 }
 
 impl Polls {
@@ -29,8 +29,8 @@ impl Polls {
         let urgent = Poll::new()?;
         let inner = urgent.as_raw_fd();
         all.registry().register(&mut SourceFd(&inner), URGENT, Interest::READABLE)?;
-        let alarm = Alarm::new(all.registry(), ALARM)?;
-        Ok(Self { all, urgent, alarm })
+        let wake_timer = WakeTimer::new(all.registry(), ALARM)?;
+        Ok(Self { all, urgent, wake_timer })
     }
 
     /// Where a socket of that urgency belongs.
@@ -47,7 +47,7 @@ impl Polls {
         now: Instant,
     ) -> io::Result<()> {
         let left = match wake_at {
-            Some(at) => self.alarm.arm(at, now)?.unwrap_or(wait),
+            Some(at) => self.wake_timer.arm(at, now)?.unwrap_or(wait),
             None => wait,
         };
         uninterrupted(self.all.poll(events, Some(wait.min(left))))

@@ -5,9 +5,11 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use vestibule::time::Instant;
 
-use super::probe::Cpu;
+use super::meter::CpuTime;
 
 /// How often what went wrong, by its reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -64,7 +66,7 @@ pub(super) struct Measured {
     /// Mixed and surge only: before the storm.
     pub(super) quiet: Option<Latency>,
     /// CPU over the operations.
-    pub(super) cpu: Cpu,
+    pub(super) cpu: CpuTime,
     /// Resident bytes that the server gained, and the connections that it gained them by.
     pub(super) growth: Option<(u64, u64)>,
     /// Idle only: CPU of the server over the hold, and its length.
@@ -73,7 +75,7 @@ pub(super) struct Measured {
 
 /// The result: its serialised form is the JSON object.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Report {
+pub(super) struct LoadReport {
     scenario: &'static str,
     connections: u32,
     operations: u64,
@@ -81,7 +83,7 @@ pub(super) struct Report {
     operations_per_second: f64,
     latency_us: Percentiles,
     quiet_latency_us: Option<Percentiles>,
-    server: Option<Server>,
+    server: Option<ServerUsage>,
     failed: u64,
     failures: Failures,
     #[serde(skip)]
@@ -104,7 +106,7 @@ struct Percentiles {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Server {
+struct ServerUsage {
     cpu_us_per_operation: Option<f64>,
     rss_bytes_per_connection: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,7 +115,7 @@ struct Server {
     hold: Duration,
 }
 
-impl Report {
+impl LoadReport {
     pub(super) fn new(
         scenario: &'static str,
         url: &str,
@@ -124,14 +126,15 @@ impl Report {
         let operations = measured.operations;
         let seconds = measured.elapsed.as_secs_f64();
         let each = |cpu: Duration| tenths(micros(cpu) / operations.max(1) as f64);
-        let server = (measured.cpu.server.is_some() || measured.growth.is_some()).then(|| Server {
-            cpu_us_per_operation: measured.cpu.server.filter(|_| operations > 0).map(each),
-            rss_bytes_per_connection: measured
-                .growth
-                .map(|(bytes, connections)| bytes / connections.max(1)),
-            hold_cpu_us: measured.hold.map(|(cpu, _)| cpu.as_micros() as u64),
-            hold: measured.hold.map_or(Duration::ZERO, |(_, length)| length),
-        });
+        let server =
+            (measured.cpu.server.is_some() || measured.growth.is_some()).then(|| ServerUsage {
+                cpu_us_per_operation: measured.cpu.server.filter(|_| operations > 0).map(each),
+                rss_bytes_per_connection: measured
+                    .growth
+                    .map(|(bytes, connections)| bytes / connections.max(1)),
+                hold_cpu_us: measured.hold.map(|(cpu, _)| cpu.as_micros() as u64),
+                hold: measured.hold.map_or(Duration::ZERO, |(_, length)| length),
+            });
         Self {
             scenario,
             connections: measured.connections,
@@ -174,7 +177,7 @@ impl Report {
 }
 
 /// The table.
-impl fmt::Display for Report {
+impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (operations, latency) = self.words();
         let title = format!("{} · {} connections", self.scenario, grouped(self.connections.into()));
@@ -227,6 +230,49 @@ impl fmt::Display for Percentiles {
     }
 }
 
+/// Shows how far the load test is.
+#[derive(Debug)]
+pub(super) struct Progress {
+    bar: ProgressBar,
+    next: Instant,
+}
+
+impl Progress {
+    /// Shown only to a person: nothing is drawn where standard error is no terminal.
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style =
+            ProgressStyle::with_template("  {msg:24} {bar:40.cyan/blue} {percent:>3} %  {elapsed}");
+        if let Ok(style) = style {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        Self { bar, next: Instant::START }
+    }
+
+    pub(super) fn show(&mut self, label: &'static str) {
+        self.bar.set_message(label);
+        self.bar.set_position(0);
+        self.next = Instant::START;
+    }
+
+    /// Draws it, ten times a second at most.
+    pub(super) fn draw(&mut self, now: Instant, progress: impl FnOnce() -> (u64, u64)) {
+        if now < self.next || self.bar.is_hidden() {
+            return;
+        }
+        self.next = now + INTERVAL;
+        let (done, all) = progress();
+        self.bar.set_length(all.max(1));
+        self.bar.set_position(done.min(all));
+    }
+
+    pub(super) fn hide(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+const INTERVAL: Duration = Duration::from_millis(100);
+
 /// Microseconds as people read them.
 fn time(micros: u64) -> String {
     match micros {
@@ -272,7 +318,7 @@ mod tests {
             elapsed: Duration::from_millis(500),
             latency,
             quiet: None,
-            cpu: Cpu::default(),
+            cpu: CpuTime::default(),
             growth: None,
             hold: None,
         }
@@ -295,12 +341,12 @@ mod tests {
         let mut failures = Failures::default();
         failures.add_many("1008 Token expired".to_owned(), 2);
         let measured = Measured {
-            cpu: Cpu { server: Some(Duration::from_micros(45_120)), own: None },
+            cpu: CpuTime { server: Some(Duration::from_micros(45_120)), own: None },
             growth: Some((4_321, 10)),
             quiet: Some(Latency::new()),
             ..measured()
         };
-        let report = Report::new("storm", "ws://127.0.0.1:1", &measured, failures, 0);
+        let report = LoadReport::new("storm", "ws://127.0.0.1:1", &measured, failures, 0);
         let expected = serde_json::json!({
             "scenario": "storm",
             "connections": 10,
@@ -319,7 +365,7 @@ mod tests {
 
     #[test]
     fn without_a_pid_there_is_no_server_in_the_json() {
-        let report = Report::new("chat", "", &measured(), Failures::default(), 0);
+        let report = LoadReport::new("chat", "", &measured(), Failures::default(), 0);
         let value = serde_json::to_value(&report).unwrap();
         assert!(value["server"].is_null() && value["quiet_latency_us"].is_null());
         assert_eq!(report.fault(), None);
@@ -328,7 +374,8 @@ mod tests {
     #[test]
     fn the_table_is_for_people() {
         let measured = Measured { operations: 1_234_567, ..measured() };
-        let table = Report::new("chat", "ws://x", &measured, Failures::default(), 0).to_string();
+        let table =
+            LoadReport::new("chat", "ws://x", &measured, Failures::default(), 0).to_string();
         assert!(table.contains("1,234,567 in 0.50 s"), "{table}");
         assert!(table.contains("p50 500 µs"), "{table}");
         assert!(table.contains("max 1.00 ms"), "{table}");

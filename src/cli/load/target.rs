@@ -15,14 +15,14 @@ const SPARE: u64 = 32;
 
 /// The server's address.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
+pub(super) struct ServerAddress {
     /// As in the `Host` header.
     pub(super) host: String,
     /// The first address of the name.
     pub(super) address: SocketAddr,
 }
 
-impl Target {
+impl ServerAddress {
     /// Reads `ws://HOST:PORT`.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         let wrong = |why: &str| format!("--url {url}: {why}; write ws://127.0.0.1:8080");
@@ -83,7 +83,7 @@ impl Sources {
 }
 
 /// Raises the descriptor limit to its ceiling, and refuses what does not fit under it.
-pub(super) fn make_room(sockets: u32) -> Result<(), String> {
+pub(super) fn raise_descriptor_limit(sockets: u32) -> Result<(), String> {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if limit.current != limit.maximum {
@@ -114,14 +114,20 @@ mod tests {
 
     #[test]
     fn an_address_is_read_from_a_url() {
-        let target = Target::parse("ws://127.0.0.1:8080/").unwrap();
+        let target = ServerAddress::parse("ws://127.0.0.1:8080/").unwrap();
         assert_eq!(target.host, "127.0.0.1:8080");
         assert_eq!(target.address, loopback());
-        assert_eq!(Target::parse("ws://127.0.0.1").unwrap().address.port(), 80);
-        assert_eq!(Target::parse("ws://[::1]:9").unwrap().address, "[::1]:9".parse().unwrap());
-        assert_eq!(Target::parse("ws://[::1]").unwrap().address, "[::1]:80".parse().unwrap());
+        assert_eq!(ServerAddress::parse("ws://127.0.0.1").unwrap().address.port(), 80);
+        assert_eq!(
+            ServerAddress::parse("ws://[::1]:9").unwrap().address,
+            "[::1]:9".parse().unwrap()
+        );
+        assert_eq!(
+            ServerAddress::parse("ws://[::1]").unwrap().address,
+            "[::1]:80".parse().unwrap()
+        );
         for wrong in ["wss://127.0.0.1:1", "127.0.0.1:1", "ws://127.0.0.1:1/v1/chat/x", "ws://"] {
-            assert!(Target::parse(wrong).is_err(), "{wrong}");
+            assert!(ServerAddress::parse(wrong).is_err(), "{wrong}");
         }
     }
 
@@ -156,11 +162,11 @@ mod tests {
 
     #[test]
     fn more_sockets_than_descriptors_are_refused() {
-        let fault = make_room(u32::MAX);
+        let fault = raise_descriptor_limit(u32::MAX);
         if let Err(text) = fault {
             assert!(text.contains("ulimit -Hn"), "{text}");
         }
-        assert!(make_room(1).is_ok());
+        assert!(raise_descriptor_limit(1).is_ok());
     }
 
     impl Sources {

@@ -8,18 +8,18 @@ use std::time::Duration;
 use clap::Parser;
 use vestibule::config::Auth;
 
-use super::engine::{Engine, Setup};
-use super::probe::Probe;
-use super::progress::Progress;
-use super::report::Report;
-use super::target::{Sources, Target};
+use super::engine::{LoadEngine, Setup};
+use super::meter::ResourceMeter;
+use super::report::LoadReport;
+use super::report::Progress;
+use super::target::{ServerAddress, Sources};
 use super::wire::{ACCEPT, Signer, Wire};
 use super::*;
 
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
-    load: Args,
+    load: LoadArgs,
 }
 
 /// How the server treats each connection.
@@ -94,13 +94,13 @@ fn read_frame(stream: &mut TcpStream) -> Option<u8> {
 
 fn played(url: &str, words: &str) -> serde_json::Value {
     let words = format!("load {words} --url {url}");
-    let Args { scenario, common } = Cli::parse_from(words.split_whitespace()).load;
-    let target = Target::parse(&common.url).unwrap();
+    let LoadArgs { scenario, common } = Cli::parse_from(words.split_whitespace()).load;
+    let target = ServerAddress::parse(&common.url).unwrap();
     let needs = scenario.needs(common.concurrency);
     let (now, run) = wall_clock();
     let auth = Auth::default();
     let signer = Signer::new(&auth, &[7; 32]);
-    let mut engine = Engine::new(Setup {
+    let mut engine = LoadEngine::new(Setup {
         sources: Sources::new(target.address, common.sources, needs.sockets).unwrap(),
         target: target.address,
         wire: Wire::new(&target.host, needs.users, &signer, now, run).unwrap(),
@@ -109,11 +109,11 @@ fn played(url: &str, words: &str) -> serde_json::Value {
         progress: Progress::new(),
     })
     .unwrap();
-    let probe = Probe::new(common.pid).unwrap();
-    let measured = play(&scenario, &mut engine, &probe, common.concurrency).unwrap();
+    let meter = ResourceMeter::new(common.pid).unwrap();
+    let measured = play(&scenario, &mut engine, &meter, common.concurrency).unwrap();
     assert!(engine.now().since(vestibule::time::Instant::START) < Duration::from_secs(60));
     let failures = engine.failures().clone();
-    let report = Report::new(scenario.name(), url, &measured, failures, engine.auth_required());
+    let report = LoadReport::new(scenario.name(), url, &measured, failures, engine.auth_required());
     serde_json::to_value(report).unwrap()
 }
 

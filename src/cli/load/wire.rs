@@ -47,7 +47,7 @@ pub(super) struct Wire {
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct TokenClaims<'a> {
     sub: &'a str,
     iat: u64,
     exp: u64,
@@ -149,7 +149,7 @@ fn auth_frame(user: u32, signer: &Signer<'_>, now: UnixTime, run: u64) -> Result
     let seconds = now.as_millis() / 1_000;
     let number = u64::from(user) + 1;
     let sub = format!("load-{number:07}");
-    let claims = Claims {
+    let claims = TokenClaims {
         sub: &sub,
         iat: seconds,
         exp: seconds + signer.token_seconds,

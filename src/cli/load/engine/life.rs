@@ -7,12 +7,12 @@ use mio::Token;
 use mio::event::Event as Readiness;
 use vestibule::time::Instant;
 
-use super::{Engine, Notice, Script, clock};
-use crate::cli::load::client::Event;
-use crate::cli::load::peer::{Phase, Role, Visit};
+use super::{LoadEngine, Notice, Script, clock};
+use crate::cli::load::client::ServerEvent;
+use crate::cli::load::peer::{PeerPhase, Role, Visit};
 use crate::cli::load::wire::{Opcode, frame};
 
-impl Engine {
+impl LoadEngine {
     /// A socket can be read or written, or is over.
     pub(super) fn on_readiness(
         &mut self,
@@ -23,7 +23,7 @@ impl Engine {
         let key = event.token().0;
         let Some(peer) = self.peers.get_mut(key) else { return };
         if event.is_writable() {
-            if peer.phase == Phase::Connecting {
+            if peer.phase == PeerPhase::Connecting {
                 let now = Instant::START + clock().duration_since(self.epoch);
                 if let Err(error) = peer.try_upgrade(self.wire.upgrade(peer.visit.room), now) {
                     self.fail(key, || format!("connect: {error}"));
@@ -74,59 +74,71 @@ impl Engine {
         }
     }
 
-    fn on_event(&mut self, script: &mut dyn Script, key: usize, event: Event, now: Instant) {
+    fn on_event(&mut self, script: &mut dyn Script, key: usize, event: ServerEvent, now: Instant) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Visit { user, role, .. } = peer.visit;
         match (event, peer.phase) {
-            (Event::Upgraded, _) => {
+            (ServerEvent::Upgraded, _) => {
                 let requested = peer.requested;
                 if role == Role::Silent {
-                    peer.phase = Phase::Silent;
+                    peer.phase = PeerPhase::Silent;
                     self.handshakes -= 1;
                 } else if let Some(auth) = self.wire.auth(user) {
-                    peer.phase = Phase::Authenticating;
+                    peer.phase = PeerPhase::Authenticating;
                     peer.send(auth, self.polls.registry(peer.is_urgent()), Token(key));
                 }
                 script.on_notice(self, user, Notice::Upgraded { requested }, now);
             }
-            (Event::Update { own: true }, Phase::Authenticating) => {
-                peer.phase = Phase::Ready;
+            (ServerEvent::Update { own: true }, PeerPhase::Authenticating) => {
+                peer.phase = PeerPhase::Ready;
                 let started = peer.started;
                 self.handshakes -= 1;
                 script.on_notice(self, user, Notice::Acknowledged { started }, now);
             }
-            (Event::Update { own: true }, Phase::Ready) => match peer.unanswered.pop_front() {
-                Some(due) => script.on_notice(self, user, Notice::Answered { due }, now),
-                None => self.failures.add("an answer to nothing".to_owned()),
-            },
-            (Event::Chat, Phase::Ready) => script.on_notice(self, user, Notice::Delivered, now),
-            (Event::Error(code), Phase::Ready) => {
+            (ServerEvent::Update { own: true }, PeerPhase::Ready) => {
+                match peer.unanswered.pop_front() {
+                    Some(due) => script.on_notice(self, user, Notice::Answered { due }, now),
+                    None => self.failures.add("an answer to nothing".to_owned()),
+                }
+            }
+            (ServerEvent::Chat, PeerPhase::Ready) => {
+                script.on_notice(self, user, Notice::Delivered, now)
+            }
+            (ServerEvent::Error(code), PeerPhase::Ready) => {
                 self.failures.add(format!("error {code}"));
                 if peer.unanswered.pop_front().is_some() {
                     script.on_notice(self, user, Notice::Refused, now);
                 }
             }
-            (Event::Error(code), Phase::Authenticating) => {
+            (ServerEvent::Error(code), PeerPhase::Authenticating) => {
                 self.fail(key, || format!("error {code} before the acknowledgement"));
             }
-            (Event::Ping(payload), _) => {
+            (ServerEvent::Ping(payload), _) => {
                 peer.send(
                     &frame(Opcode::Pong, &payload),
                     self.polls.registry(peer.is_urgent()),
                     Token(key),
                 );
             }
-            (Event::AuthRequired, _) => self.auth_required += 1,
-            (Event::Close { code, reason }, _) => self.on_close(script, key, code, &reason, now),
-            (Event::Refused { status, code }, _) => {
+            (ServerEvent::AuthRequired, _) => self.auth_required += 1,
+            (ServerEvent::Close { code, reason }, _) => {
+                self.on_close(script, key, code, &reason, now)
+            }
+            (ServerEvent::Refused { status, code }, _) => {
                 self.fail(key, || format!("HTTP {status} {code}").trim_end().to_owned());
                 self.end(script, key, now);
             }
-            (Event::Broken(what), _) => {
+            (ServerEvent::Broken(what), _) => {
                 self.fail(key, || format!("the server broke the protocol: {what}"));
                 self.end(script, key, now);
             }
-            (Event::Update { .. } | Event::Chat | Event::Error(_) | Event::Unknown, _) => {}
+            (
+                ServerEvent::Update { .. }
+                | ServerEvent::Chat
+                | ServerEvent::Error(_)
+                | ServerEvent::Unknown,
+                _,
+            ) => {}
         }
     }
 
@@ -143,8 +155,8 @@ impl Engine {
         peer.was_closed = true;
         let user = peer.visit.user;
         match peer.phase {
-            Phase::Closing if code == 1_000 => {}
-            Phase::Silent if code == 1_008 && reason == "Authentication timeout" => {
+            PeerPhase::Closing if code == 1_000 => {}
+            PeerPhase::Silent if code == 1_008 && reason == "Authentication timeout" => {
                 self.close(user, now);
                 script.on_notice(self, user, Notice::TimedOut, now);
             }

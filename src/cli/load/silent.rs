@@ -1,30 +1,71 @@
-//! Sockets that upgrade and never authenticate.
+//! Scenarios of connections that send nothing: authenticated ones, and ones that never
+//! authenticate.
 
 use std::time::Duration;
 
 use vestibule::time::Instant;
 
-use super::args::Pending as Options;
-use super::crowd::{Gather, elapsed};
-use super::engine::{Engine, Notice, Script};
-use super::probe::Probe;
+use super::args::{IdleArgs, PendingArgs};
+use super::chat::warm_up;
+use super::crowd::{CloseAll, ConnectAll, Hold, elapsed};
+use super::engine::{LoadEngine, Notice, Script};
+use super::meter::ResourceMeter;
+use super::peer::Role;
 use super::report::{Latency, Measured};
 
 /// Plays the scenario.
-pub(super) fn run(
-    engine: &mut Engine,
-    probe: &Probe,
-    options: &Options,
+pub(super) fn run_idle(
+    engine: &mut LoadEngine,
+    meter: &ResourceMeter,
+    options: &IdleArgs,
+) -> Result<Measured, String> {
+    let users = options.connections;
+    engine.show("connecting");
+    let start = engine.now();
+    let cpu = meter.cpu()?;
+    let mut connect_all = ConnectAll::new(engine, users, Role::Member, |user| user + 1);
+    engine.run(&mut connect_all)?;
+    let elapsed = engine.now().since(start);
+    let cpu = meter.cpu_since(cpu)?;
+    warm_up(engine, users, options.warm)?;
+    let growth = meter.growth(connect_all.there)?;
+
+    engine.show("holding");
+    let still = meter.cpu()?;
+    let mut hold = Hold::new(engine, options.hold.get());
+    engine.run(&mut hold)?;
+    let hold = meter.cpu_since(still)?.server.map(|cpu| (cpu, options.hold.get()));
+
+    engine.show("closing");
+    let mut close_all = CloseAll::new(engine, users);
+    engine.run(&mut close_all)?;
+    Ok(Measured {
+        connections: users,
+        operations: connect_all.latency.count(),
+        elapsed,
+        latency: connect_all.latency,
+        quiet: None,
+        cpu,
+        growth,
+        hold,
+    })
+}
+
+/// Plays the scenario.
+pub(super) fn run_pending(
+    engine: &mut LoadEngine,
+    meter: &ResourceMeter,
+    options: &PendingArgs,
 ) -> Result<Measured, String> {
     let sockets = options.connections;
     engine.show("opening silent sockets");
     let start = engine.now();
-    let cpu = probe.cpu()?;
-    let gather = Gather::silent(engine, 0, sockets);
-    let mut watch = Watch::new(gather, options.auth_timeout.get(), sockets);
+    let cpu = meter.cpu()?;
+    let connect_all = ConnectAll::silent(engine, 0, sockets);
+    let mut watch = TimeoutWatch::new(connect_all, options.auth_timeout.get(), sockets);
     engine.run(&mut watch)?;
     // Those closed already are missed by this number only when opening took a whole time-out.
-    let growth = probe.growth(watch.there)?;
+    let growth = meter.growth(watch.there)?;
 
     engine.show("waiting for the closes");
     watch.is_up = true;
@@ -40,7 +81,7 @@ pub(super) fn run(
         elapsed: engine.now().since(start),
         latency: watch.latency,
         quiet: None,
-        cpu: probe.cpu_since(cpu)?,
+        cpu: meter.cpu_since(cpu)?,
         growth,
         hold: None,
     })
@@ -48,33 +89,33 @@ pub(super) fn run(
 
 /// When each was upgraded and asked to be.
 #[derive(Clone, Copy, Debug, Default)]
-struct Times {
+struct SocketTimes {
     requested: Instant,
     upgraded: Instant,
 }
 
 /// First until all are there, then until all are gone.
 #[derive(Debug)]
-struct Watch {
-    gather: Gather,
+struct TimeoutWatch {
+    connect_all: ConnectAll,
     is_up: bool,
     from: Instant,
     timeout: Duration,
-    times: Vec<Times>,
+    times: Vec<SocketTimes>,
     there: u32,
     ended: u32,
     early: u64,
     latency: Latency,
 }
 
-impl Watch {
-    fn new(gather: Gather, timeout: Duration, sockets: u32) -> Self {
+impl TimeoutWatch {
+    fn new(connect_all: ConnectAll, timeout: Duration, sockets: u32) -> Self {
         Self {
-            gather,
+            connect_all,
             is_up: false,
             from: Instant::START,
             timeout,
-            times: vec![Times::default(); sockets as usize],
+            times: vec![SocketTimes::default(); sockets as usize],
             there: 0,
             ended: 0,
             early: 0,
@@ -94,31 +135,35 @@ impl Watch {
     }
 }
 
-impl Script for Watch {
-    fn on_notice(&mut self, engine: &mut Engine, user: u32, notice: Notice, now: Instant) {
+impl Script for TimeoutWatch {
+    fn on_notice(&mut self, engine: &mut LoadEngine, user: u32, notice: Notice, now: Instant) {
         match notice {
             Notice::Upgraded { requested } => {
                 self.there += 1;
                 if let Some(times) = self.times.get_mut(user as usize) {
-                    *times = Times { requested, upgraded: now };
+                    *times = SocketTimes { requested, upgraded: now };
                 }
             }
             Notice::TimedOut => self.on_timed_out(user, now),
             Notice::Ended { .. } => self.ended += 1,
             _ => {}
         }
-        self.gather.on_notice(engine, user, notice, now);
+        self.connect_all.on_notice(engine, user, notice, now);
     }
 
     fn is_done(&self) -> bool {
-        if self.is_up { self.ended as usize >= self.times.len() } else { self.gather.is_done() }
+        if self.is_up {
+            self.ended as usize >= self.times.len()
+        } else {
+            self.connect_all.is_done()
+        }
     }
 
     fn progress(&self, now: Instant) -> (u64, u64) {
         if self.is_up {
             elapsed(self.from, self.from + self.timeout, now)
         } else {
-            self.gather.progress(now)
+            self.connect_all.progress(now)
         }
     }
 }

@@ -11,14 +11,14 @@ use vestibule::time::Instant;
 
 /// Wakes the poll at one moment.
 #[derive(Debug)]
-pub(super) struct Alarm {
+pub(super) struct WakeTimer {
     #[cfg(target_os = "linux")]
     timer: std::os::fd::OwnedFd,
     armed: Option<Instant>,
 }
 
 #[cfg(target_os = "linux")]
-impl Alarm {
+impl WakeTimer {
     /// An alarm whose going off is reported under `token`.
     pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         use mio::unix::SourceFd;
@@ -55,7 +55,7 @@ impl Alarm {
 
 /// Elsewhere the poll's own time-out has to do.
 #[cfg(not(target_os = "linux"))]
-impl Alarm {
+impl WakeTimer {
     pub(super) fn new(_: &Registry, _: Token) -> io::Result<Self> {
         Ok(Self { armed: None })
     }
