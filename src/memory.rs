@@ -65,7 +65,7 @@ impl MemoryApp {
 
 /// What a recipe in memory has: its name, and nothing in it.
 #[derive(serde::Serialize)]
-struct Recipe<'a> {
+struct RecipeStub<'a> {
     id: &'a str,
     title: &'a str,
     ingredients: [(); 0],
@@ -84,7 +84,7 @@ impl App for MemoryApp {
                 None => return Admission::Unavailable.into(),
             }
         }
-        let recipe = Recipe { id: join.room, title: join.room, ingredients: [], steps: [] };
+        let recipe = RecipeStub { id: join.room, title: join.room, ingredients: [], steps: [] };
         let update = Update {
             content: WELCOME.into(),
             recipe_data: Json::new(&recipe).ok(),

@@ -10,7 +10,7 @@ pub mod schema;
 mod server;
 mod surrogates;
 
-pub use client::{ClientMessage, Fault, Malformed, Parsed, parse, parse_old};
+pub use client::{ClientMessage, MalformedMessage, MessageFault, Parsed, parse, parse_old};
 pub use close::{CloseReason, Reconnect};
 pub use error::ErrorCode;
 pub use server::{

@@ -3,18 +3,18 @@
 
 use std::borrow::Cow;
 
-use super::client::{ClientMessage, Fault, Malformed, parse};
+use super::client::{ClientMessage, MalformedMessage, MessageFault, parse};
 
 /// What is wrong with a text that the parser of JSON does not read. It is not JSON, or it is, but one
 /// of its strings is no text.
 ///
 /// The message's id is good where the half is not in it: where the id stays the same, whatever is put
 /// in the place of the half.
-pub(super) fn unreadable<'a>(text: &str) -> Malformed<'a> {
+pub(super) fn unreadable<'a>(text: &str) -> MalformedMessage<'a> {
     let [one, other] = [r"\ufffd", r"\ufffc"].map(|instead| id_with(text, instead));
-    let (Some(one), Some(other)) = (one, other) else { return Malformed::Json };
+    let (Some(one), Some(other)) = (one, other) else { return MalformedMessage::Json };
     let id = one.filter(|one| other.is_some_and(|other| *one == other)).map(Cow::Owned);
-    Malformed::Field { id, envelope: true, fault: Fault::HalfPair }
+    MalformedMessage::Field { id, envelope: true, fault: MessageFault::HalfPair }
 }
 
 /// The id of the message with `instead` in the place of each half; `None`: it is not JSON even then.
@@ -23,8 +23,8 @@ fn id_with(text: &str, instead: &str) -> Option<Option<String>> {
     let id = match parse(&mended) {
         Ok(ClientMessage::Auth { id, .. } | ClientMessage::Chat { id, .. }) => Some(id),
         Ok(ClientMessage::Unknown) => None,
-        Err(Malformed::Field { id, .. }) => id,
-        Err(Malformed::Json) => return None,
+        Err(MalformedMessage::Field { id, .. }) => id,
+        Err(MalformedMessage::Json) => return None,
     };
     Some(id.map(Cow::into_owned))
 }
@@ -116,7 +116,7 @@ mod tests {
     #[track_caller]
     fn id_of(text: &str) -> Option<String> {
         match parse(text) {
-            Err(Malformed::Field { id, envelope: true, .. }) => id.map(Cow::into_owned),
+            Err(MalformedMessage::Field { id, envelope: true, .. }) => id.map(Cow::into_owned),
             other => panic!("{other:?}"),
         }
     }
@@ -136,7 +136,7 @@ mod tests {
         assert!(parse(&chat(r#"m1","more":"\ud800"#, "x")).is_ok());
         let cut = chat("m1", r"\ud800");
         for text in [cut.trim_end_matches('}'), r#"{"a":"\ud800\x"}"#, r"\ud800"] {
-            assert_eq!(parse(text), Err(Malformed::Json), "{text}");
+            assert_eq!(parse(text), Err(MalformedMessage::Json), "{text}");
         }
     }
 }

@@ -34,7 +34,7 @@ const SUPPLIED_TIME: &str = "1970-01-01T00:00:00Z";
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fault, parse};
+    use super::super::{MessageFault, parse};
     use super::*;
 
     fn message(fields: &str) -> String {
@@ -54,28 +54,28 @@ mod tests {
         let whole = message(r#""type":"chat_message","id":"m","payload":{"content":"hi"}"#);
         assert_eq!(old(&whole), ("m".to_owned(), "hi".to_owned()));
         // Nobody else is given anything.
-        assert_eq!(Fault::of(&parse(bare)), Some(Fault::Id));
-        assert_eq!(Fault::of(&parse(with_id)), Some(Fault::Timestamp));
+        assert_eq!(MessageFault::of(&parse(bare)), Some(MessageFault::Id));
+        assert_eq!(MessageFault::of(&parse(with_id)), Some(MessageFault::Timestamp));
     }
 
     #[test]
     fn what_an_old_client_sends_keeps_its_form() {
-        let fault = |text: &str| Fault::of(&parse_old(text, || "given".to_owned()));
+        let fault = |text: &str| MessageFault::of(&parse_old(text, || "given".to_owned()));
         let cases = [
-            ("nope", Fault::Json),
-            ("[]", Fault::Object),
-            (r#"{"payload":{"content":"hi"}}"#, Fault::Type),
-            (r#"{"type":7,"payload":{"content":"hi"}}"#, Fault::Type),
-            (r#"{"type":"chat_message","id":"","payload":{"content":"hi"}}"#, Fault::Id),
-            (r#"{"type":"chat_message","id":null,"payload":{"content":"hi"}}"#, Fault::Id),
+            ("nope", MessageFault::Json),
+            ("[]", MessageFault::Object),
+            (r#"{"payload":{"content":"hi"}}"#, MessageFault::Type),
+            (r#"{"type":7,"payload":{"content":"hi"}}"#, MessageFault::Type),
+            (r#"{"type":"chat_message","id":"","payload":{"content":"hi"}}"#, MessageFault::Id),
+            (r#"{"type":"chat_message","id":null,"payload":{"content":"hi"}}"#, MessageFault::Id),
             (
                 r#"{"type":"chat_message","timestamp":"now","payload":{"content":"hi"}}"#,
-                Fault::Timestamp,
+                MessageFault::Timestamp,
             ),
-            (r#"{"type":"chat_message"}"#, Fault::Payload),
-            (r#"{"type":"chat_message","payload":{}}"#, Fault::Content),
-            (r#"{"type":"auth","payload":{"token":"t"}}"#, Fault::Id),
-            (r#"{"type":"auth","id":"a","payload":{"token":"t"}}"#, Fault::Timestamp),
+            (r#"{"type":"chat_message"}"#, MessageFault::Payload),
+            (r#"{"type":"chat_message","payload":{}}"#, MessageFault::Content),
+            (r#"{"type":"auth","payload":{"token":"t"}}"#, MessageFault::Id),
+            (r#"{"type":"auth","id":"a","payload":{"token":"t"}}"#, MessageFault::Timestamp),
         ];
         for (text, expected) in cases {
             assert_eq!(fault(text), Some(expected), "{text}");

@@ -7,7 +7,7 @@ fn message(fields: &str) -> String {
 #[track_caller]
 fn fault(text: &str) -> &'static str {
     match parse(text) {
-        Err(Malformed::Field { fault, .. }) => fault.text(),
+        Err(MalformedMessage::Field { fault, .. }) => fault.text(),
         other => panic!("{other:?}"),
     }
 }
@@ -41,7 +41,7 @@ fn a_token_that_is_missing_empty_or_not_text_is_told_apart_from_a_broken_envelop
 #[test]
 fn what_is_not_json_is_said_to_be_so() {
     for text in ["", "{", "nope", r#"{"type":"auth"} x"#, "{\"a\":\"\u{1}\"}"] {
-        assert_eq!(parse(text), Err(Malformed::Json), "{text}");
+        assert_eq!(parse(text), Err(MalformedMessage::Json), "{text}");
     }
 }
 
@@ -85,10 +85,10 @@ fn an_unknown_type_needs_a_whole_envelope() {
 #[test]
 fn a_hundred_thousand_brackets_are_an_answer_not_a_crash() {
     let open = "[".repeat(100_000);
-    assert_eq!(parse(&open), Err(Malformed::Json));
+    assert_eq!(parse(&open), Err(MalformedMessage::Json));
     let text = message(&format!(r#""type":"auth","id":"a","payload":{{}},"x":{open}"#));
-    assert_eq!(parse(&text), Err(Malformed::Json));
-    assert_eq!(parse(&"{\"a\":".repeat(100_000)), Err(Malformed::Json));
+    assert_eq!(parse(&text), Err(MalformedMessage::Json));
+    assert_eq!(parse(&"{\"a\":".repeat(100_000)), Err(MalformedMessage::Json));
 }
 
 #[test]
