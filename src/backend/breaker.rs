@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn five_failures_in_a_row_open_it_for_a_second() {
+    fn five_consecutive_failures_open_the_breaker_for_1s() {
         let mut breaker = opened();
         for millis in [0, 999] {
             assert!(breaker.refuses(at(millis)) && breaker.admit(at(millis)).is_none());
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_among_failures_keeps_it_closed() {
+    fn success_among_failures_keeps_the_breaker_closed() {
         let mut breaker = Breaker::new();
         for round in 0..100 {
             assert_eq!(call(&mut breaker, at(0), round % 5 == 4), None);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn one_probe_goes_out_and_its_success_closes_it() {
+    fn successful_probe_closes_the_breaker() {
         let mut breaker = opened();
         let probe = breaker.admit(at(1_000)).unwrap();
         assert!(breaker.admit(at(60_000)).is_none(), "one probe at a time");
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn each_probe_that_fails_doubles_the_wait_up_to_thirty_seconds() {
+    fn failed_probe_doubles_the_wait_up_to_30s() {
         let mut breaker = opened();
         let mut now = at(1_000);
         for seconds in [2, 4, 8, 16, 30, 30, 30] {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_before_says_nothing_after() {
+    fn result_from_an_earlier_epoch_is_ignored() {
         let mut breaker = Breaker::new();
         let old: Vec<_> = (0..20).map(|_| breaker.admit(at(0)).unwrap()).collect();
         let mut changes = old.iter().filter_map(|&permit| breaker.record(at(5_000), permit, false));

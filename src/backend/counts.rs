@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_call_and_fate_has_its_counter() {
+    fn every_call_and_outcome_has_a_counter() {
         let counts = CallCounts::default();
         for &kind in CallKind::ALL {
             for &outcome in CallOutcome::ALL {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_tells_what_came() {
+    fn summary_line_lists_nonzero_counters() {
         let counts = CallCounts::default();
         counts.count(CallKind::Join, CallOutcome::Answered);
         counts.count(CallKind::Join, CallOutcome::Answered);

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_the_one_of_the_published_vector() {
+    fn signature_matches_the_published_vector() {
         let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let signature =
             secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b"{\"test\": 2432232314}");
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_whsec_and_enough_base64() {
+    fn secret_needs_its_prefix_and_24_bytes() {
         let base64 = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAA==";
         for text in [format!("whsec_{base64}"), format!("whsec_{}", base64.trim_end_matches('='))] {
             assert!(SigningSecret::parse(&text).is_ok());

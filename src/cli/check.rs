@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_total_is_the_sum_of_its_rows() {
+    fn total_is_the_sum_of_its_rows() {
         let config = Config {
             limits: Limits { connections: 1_000, pending: 500, ..Limits::default() },
             ..Config::program_defaults()

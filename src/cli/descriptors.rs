@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_of_a_backend_take_descriptors_from_connections() {
+    fn backend_calls_reserve_descriptors() {
         let mut config = config(Limits::default());
         config.backend.url = "http://127.0.0.1:8000".to_owned();
         config.backend.workers = 100;
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_admin_listeners_connections_are_kept_beside_them() {
+    fn admin_connections_reserve_descriptors() {
         let mut config = Config::program_defaults();
         config.admin.connections = 100;
         assert_eq!(fill(&mut config, 1_228), Ok(None));
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_what_the_descriptors_leave_and_half_of_it_pending() {
+    fn zero_means_all_free_descriptors_half_pending() {
         assert_eq!(filled(0, 0, 1_128), (1_000, 500, false));
         assert_eq!(filled(0, 0, 129), (1, 1, false));
         assert_eq!(filled(0, 5_000, 1_128), (1_000, 1_000, false));
@@ -113,18 +113,18 @@ mod tests {
     }
 
     #[test]
-    fn more_connections_than_descriptors_are_warned_about() {
+    fn too_many_connections_give_a_warning() {
         assert_eq!(filled(1_000, 0, 1_128), (1_000, 500, false));
         assert_eq!(filled(1_001, 0, 1_128), (1_001, 501, true));
     }
 
     #[test]
-    fn too_few_descriptors_are_a_fault() {
+    fn too_few_descriptors_are_an_error() {
         assert!(fill(&mut config(Limits::default()), 128).is_err());
     }
 
     #[test]
-    fn a_message_before_authentication_is_never_larger_than_one_after_it() {
+    fn pending_message_limit_is_capped() {
         let message_bytes = vestibule::config::Size::kib(1);
         let mut config = config(Limits { message_bytes, ..Limits::default() });
         assert_eq!(fill(&mut config, 1_128), Ok(None));

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sockets_of_another_process_are_left_alone() {
+    fn sockets_of_another_process_are_ignored() {
         assert_eq!(count_for(7, "", "1"), Ok(None));
         assert_eq!(count_for(7, "8", "1"), Ok(None));
         assert_eq!(count_for(7, "7", "0"), Ok(None));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operators_socket_is_known_by_its_name_or_its_address() {
+    fn admin_socket_is_known_by_name_or_address() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut config = Config::program_defaults();
         assert!(is_admins(&socket, "admin", &config));

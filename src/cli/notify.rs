@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_reactor_that_answers_is_alive() {
+    fn watchdog_is_fed_only_by_a_live_reactor() {
         let (socket, notify) = manager("watchdog");
         let mut config = Config { listen: vec!["127.0.0.1:0".to_owned()], ..Config::default() };
         config.auth.secret = "0123456789abcdef0123456789abcdef".to_owned();
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drain_asks_for_the_time_that_it_takes() {
+    fn drain_extends_the_stop_timeout() {
         let (socket, notify) = manager("drain");
         notify.stopping(&Config::default());
         assert_eq!(
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_paths_and_abstract_names() {
+    fn notify_socket_is_a_path_or_abstract_name() {
         assert!(Notify::open("/run/systemd/notify").is_ok());
         let said = Notify::open("vsock:2:1234").unwrap_err();
         assert!(said.starts_with("NOTIFY_SOCKET is `vsock:2:1234`: write a path"), "{said}");
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_watch_of_another_process_is_not_ours() {
+    fn watchdog_of_another_process_is_ignored() {
         assert_eq!(patience_with(7, "", ""), Ok(None));
         assert_eq!(patience_with(7, "8", "1000"), Ok(None));
         let second = Ok(Some(Duration::from_secs(1)));
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_counts() {
+    fn status_counts_connections() {
         let pulse = |connections, is_draining| status(Pulse { connections, is_draining });
         assert_eq!(pulse(0, false), "0 connections");
         assert_eq!(pulse(1, true), "draining: 1 connection");

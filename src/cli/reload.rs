@@ -168,7 +168,7 @@ mod tests {
     use vestibule::config::Length;
 
     #[test]
-    fn what_waits_keeps_its_running_value() {
+    fn restart_only_keys_keep_their_running_value() {
         let mut running = Config::program_defaults();
         running.auth.secret = "0123456789abcdef0123456789abcdef".to_owned();
         running.admin.key_file = "there".to_owned();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_running_server_does_not_take_up_is_named() {
+    fn restart_only_keys_are_named() {
         let running = Config::program_defaults();
         let mut read = running.clone();
         assert_eq!(waiting_keys(&running, &read), Vec::<String>::new());

@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_welcome_names_what_can_be_opened() {
+    fn banner_lists_reachable_addresses() {
         let addresses = ["0.0.0.0:80".parse().unwrap(), "[::1]:81".parse().unwrap()];
         let admin = Some("127.0.0.1:82".parse().unwrap());
         assert!(!welcome(&addresses, false, false, admin, "vestibule token").contains("Open:"));
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_tells_how_late_the_timers_were() {
+    fn summary_reports_timer_lateness() {
         let mut counted = Metrics::default();
         counted.accepted = 3;
         counted.timer_lateness.record(7);
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hint_repeats_the_flags_that_find_the_same_key() {
+    fn token_hint_repeats_the_flags() {
         assert_eq!(token_hint(None, None), "vestibule token --sub alice");
         assert_eq!(
             token_hint(Some(Path::new("a b.toml")), Some("./d")),

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut_at_a_character() {
+    fn long_line_is_cut_between_characters() {
         let cut = one_line(&"€".repeat(10_000));
         assert!(cut.len() <= LINE_BYTES && cut.ends_with('…'));
         assert!(cut.len() > LINE_BYTES - 20);

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_has_its_times_and_the_configured_issuer_and_audience() {
+    fn token_carries_times_issuer_and_audience() {
         let expected = json!({"sub": "alice", "iat": 1_000, "exp": 1_900});
         assert_eq!(claims_of(&args(&[]), &Config::default()), expected);
         let auth = Auth { issuer: "me".to_owned(), audience: "chat".to_owned(), ..Auth::default() };
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_is_json_where_it_parses_and_wins_over_what_is_set() {
+    fn claim_is_json_or_text_and_overrides() {
         let given = args(&["exp=5", "role=cook", "tags=[\"a\"]", "text=\"7\"", "eq=a=b"]);
         let expected = json!({"sub": "alice", "iat": 1_000, "exp": 5, "role": "cook",
             "tags": ["a"], "text": "7", "eq": "a=b"});
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_counts_whole_seconds() {
+    fn lifetime_is_in_whole_seconds() {
         assert_eq!(whole_seconds("15m"), Ok(900));
         assert!(whole_seconds("36501d").is_err());
         assert!(whole_seconds("1500ms").is_err());

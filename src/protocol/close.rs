@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_is_its_reason_in_lower_case_words() {
+    fn label_is_the_reason_in_snake_case() {
         for &reason in CloseReason::ALL {
             let words: Vec<String> = reason
                 .text()

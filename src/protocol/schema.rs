@@ -182,7 +182,7 @@ mod tests {
     const CHAT: &str = include_str!("../../tests/fixtures/messages/client_chat_message.json");
 
     #[test]
-    fn the_owned_forms_read_what_the_parser_reads() {
+    fn owned_forms_agree_with_the_parser() {
         let auth: ClientEnvelope<AuthPayload> = serde_json::from_str(AUTH).unwrap();
         let read =
             ClientMessage::Auth { id: auth.id.into(), token: Some(auth.payload.token.into()) };

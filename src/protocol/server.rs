@@ -217,7 +217,7 @@ mod tests {
     use crate::time::UnixTime;
 
     #[test]
-    fn an_id_that_a_client_chose_is_escaped() {
+    fn client_chosen_id_is_escaped() {
         let payload = ChatMessage { content: "a \"b\"\n", user_id: "é\u{1}" };
         let now = UnixTime::from_millis(0).to_rfc3339();
         let message = ServerMessage::relayed("\"x\\", now, payload);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_written_in_the_order_of_the_protocol() {
+    fn message_fields_are_in_protocol_order() {
         let now = UnixTime::from_millis(1_795_341_600_000);
         let id = MessageIds::new(Seed::predictable(1)).next(now);
         let payload = ErrorPayload {

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_at_the_root_and_at_each_of_its_screens() {
+    fn page_is_served_at_the_root_and_its_screens() {
         let root = get("/");
         assert_eq!(root.status, 200);
         assert_eq!(header(&root, "Content-Type"), Some("text/html; charset=utf-8"));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_asked_for_each_time_and_its_files_once() {
+    fn page_is_revalidated_and_its_files_are_cached() {
         assert_eq!(header(&get("/"), "Cache-Control"), Some("no-cache"));
         assert!(ASSETS.len() > 3);
         for asset in ASSETS.iter().filter(|asset| asset.path != "/") {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_is_gzip_and_says_so_and_is_small() {
+    fn every_file_is_small_and_labelled_gzip() {
         for asset in ASSETS {
             let response = get(asset.path);
             assert_eq!(header(&response, "Content-Encoding"), Some("gzip"));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_it_is_told_that_it_has_not_changed() {
+    fn matching_etag_is_answered_with_304() {
         for asset in ASSETS {
             let tag = asset.tag;
             for tags in [tag.to_owned(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".into()] {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_is_told_to_trust_nothing_but_this_server() {
+    fn policy_allows_this_origin_only() {
         for tags in [None, Some("*")] {
             let response = answer("/", tags).unwrap();
             let policy = header(&response, "Content-Security-Policy").unwrap();

@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_written_for_one_and_for_many_in_their_case() {
+    fn words_are_inflected_and_keep_their_case() {
         for (one, many) in [
             ("egg", "eggs"),
             ("tomato", "tomatoes"),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn abbreviations_are_alike_for_one_and_for_many() {
+    fn abbreviations_have_no_plural() {
         for unit_name in ["g", "ml", "tsp", "tbsp", "oz", "kg"] {
             assert!(unit(unit_name).is_some());
             assert_eq!(inflected(unit_name, true), None);

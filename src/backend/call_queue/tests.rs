@@ -57,7 +57,7 @@ impl Scene {
 }
 
 #[test]
-fn calls_of_one_connection_go_one_by_one_and_others_beside_them() {
+fn calls_of_a_connection_are_made_one_at_a_time() {
     let mut scene = Scene::new(3);
     scene.call(0, CallKind::Join, 1);
     scene.call(0, CallKind::Message, 1);
@@ -88,7 +88,7 @@ fn questions_go_before_leaves() {
 }
 
 #[test]
-fn a_question_has_the_time_that_its_wait_has_left() {
+fn time_limit_of_a_call_includes_its_wait() {
     let mut scene = Scene::new(1);
     scene.call(0, CallKind::Message, 1);
     scene.call(1_000, CallKind::Message, 2);
@@ -101,7 +101,7 @@ fn a_question_has_the_time_that_its_wait_has_left() {
 }
 
 #[test]
-fn another_timeout_holds_for_what_waits_too() {
+fn changed_timeout_applies_to_queued_calls() {
     let mut scene = Scene::new(1);
     scene.call(0, CallKind::Message, 1);
     scene.call(0, CallKind::Message, 2);
@@ -115,7 +115,7 @@ fn another_timeout_holds_for_what_waits_too() {
 }
 
 #[test]
-fn an_open_breaker_answers_everybody_at_once() {
+fn open_breaker_refuses_every_queued_call() {
     let mut scene = Scene::new(5);
     for connection in 0..7 {
         scene.call(0, CallKind::Message, connection);
@@ -150,7 +150,7 @@ fn an_open_breaker_answers_everybody_at_once() {
 }
 
 #[test]
-fn at_the_end_leaves_are_told_and_questions_are_not_asked() {
+fn shutdown_sends_leaves_and_drops_questions() {
     let mut scene = Scene::new(1);
     scene.call(0, CallKind::Message, 1);
     scene.call(0, CallKind::Message, 2);
@@ -164,7 +164,7 @@ fn at_the_end_leaves_are_told_and_questions_are_not_asked() {
 }
 
 #[test]
-fn question_that_nobody_waits_for_is_not_asked() {
+fn abandoned_question_is_not_sent() {
     let mut scene = Scene::new(1);
     scene.call(0, CallKind::Message, 1);
     let start = StartFlag::default();

@@ -76,7 +76,7 @@ fn call(client: &BackendClient, kind: CallKind) -> (CallOutcome, bool) {
 }
 
 #[test]
-fn a_call_is_a_signed_post_and_the_next_comes_on_the_same_connection() {
+fn calls_are_signed_posts_on_a_kept_connection() {
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let not_found = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno".to_vec();
     let (address, told) = serve(vec![ok("{\"content\":\"x\"}"), not_found, ok("")]);
@@ -101,14 +101,14 @@ fn a_call_is_a_signed_post_and_the_next_comes_on_the_same_connection() {
 }
 
 #[test]
-fn without_a_secret_there_is_no_signature() {
+fn request_without_secret_is_unsigned() {
     let (address, told) = serve(vec![ok("")]);
     call(&client(address, None), CallKind::Leave);
     assert!(!told.recv().unwrap().head.contains("webhook-signature"));
 }
 
 #[test]
-fn whatever_is_no_answer_is_a_failure_and_the_next_call_is_made_anew() {
+fn malformed_answer_fails_the_call() {
     let status = |line: &str| format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n").into_bytes();
     let mut endless = b"HTTP/1.1 200 OK\r\n\r\n{\"content\":\"".to_vec();
     endless.resize(endless.len() + 2 * MAX_ANSWER, b'x');
@@ -145,7 +145,7 @@ fn whatever_is_no_answer_is_a_failure_and_the_next_call_is_made_anew() {
 }
 
 #[test]
-fn who_is_not_there_or_says_nothing_is_given_up() {
+fn silent_backend_times_out_and_closed_one_fails() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = client(listener.local_addr().unwrap(), None);
     let time_limit = Duration::from_millis(50);

@@ -26,7 +26,7 @@ fn said(body: &str) -> Result<Update, (CallOutcome, bool)> {
 }
 
 #[test]
-fn a_join_carries_the_claims_as_they_were() {
+fn join_body_carries_the_claims_unchanged() {
     let start = &StartFlag::default();
     let asked = Join {
         ticket: TICKET,
@@ -47,7 +47,7 @@ fn a_join_carries_the_claims_as_they_were() {
 }
 
 #[test]
-fn a_message_and_a_leave_say_who_and_what() {
+fn message_and_leave_bodies_name_user_and_room() {
     let (connection, room, user) = (CONNECTION, "soup", "alice");
     let (ticket, now) = (TICKET, UnixTime::default());
     let (start, id, content) = (&StartFlag::default(), "m1", "salt?");
@@ -69,7 +69,7 @@ fn a_message_and_a_leave_say_who_and_what() {
 }
 
 #[test]
-fn an_answer_is_content_and_perhaps_a_recipe_which_all_see() {
+fn answer_with_recipe_data_is_broadcast() {
     let update = said(r#" {"content": "Noted.", "more": [1]} "#).unwrap();
     assert_eq!((&*update.content, update.recipe_data, update.broadcast), ("Noted.", None, false));
     let update = said(r#"{"content":"","recipe_data":{ "id": 1.0 }}"#).unwrap();
@@ -86,7 +86,7 @@ fn an_answer_is_content_and_perhaps_a_recipe_which_all_see() {
 }
 
 #[test]
-fn an_answer_of_another_form_is_none() {
+fn answer_of_another_form_is_refused() {
     for body in [
         "",
         "Noted.",
@@ -110,7 +110,7 @@ fn an_answer_of_another_form_is_none() {
 }
 
 #[test]
-fn what_is_logged_does_not_quote_the_answer() {
+fn logged_error_does_not_quote_the_answer() {
     let result = interpret(CallKind::Message, received(200, b"{\"content\": 5, \"hush\": 1}"));
     assert!(!result.why.unwrap().contains("hush"));
     let result = interpret(
@@ -121,7 +121,7 @@ fn what_is_logged_does_not_quote_the_answer() {
 }
 
 #[test]
-fn statuses_mean_what_the_table_says() {
+fn each_status_maps_to_its_outcome() {
     let outcome = |kind, status| {
         let result = interpret(kind, received(status, b"{\"content\":\"x\"}"));
         (result.outcome, result.is_alive)
@@ -148,7 +148,7 @@ fn statuses_mean_what_the_table_says() {
 }
 
 #[test]
-fn the_node_is_told_what_became_of_each_question() {
+fn each_outcome_maps_to_a_node_outcome() {
     let told = |kind, outcome| {
         let update = (outcome == CallOutcome::Answered).then(|| Update::text("x"));
         match node_outcome(kind, outcome, update) {

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_is_asked_where_it_can_be_reached() {
+    fn unspecified_address_becomes_loopback() {
         let address =
             |listen: &str| AdminAddress::of(listen).map(|address| address.address.to_string());
         assert_eq!(address(" 127.0.0.1:9090").as_deref(), Ok("127.0.0.1:9090"));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_a_status_and_a_body() {
+    fn response_has_status_and_body() {
         assert_eq!(parse("HTTP/1.1 200 OK\r\nA: b\r\n\r\n{}"), Some((200, "{}")));
         for no_answer in ["", "HTTP/1.1 200 OK\r\n", "SSH-2.0\r\n\r\n", "HTTP/1.1 2\r\n\r\n"] {
             assert_eq!(parse(no_answer), None, "{no_answer}");

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_percent_encoded() {
+    fn user_is_percent_encoded() {
         assert_eq!(encoded("auth0|Alice é~"), "auth0%7CAlice%20%C3%A9~");
     }
 }

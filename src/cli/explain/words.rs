@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_a_timeline_and_what_it_means() {
+    fn closed_connection_shows_timeline_and_cause() {
         let expected = [
             "Connection 0000002a-000007 of alice, room soup, from 192.0.2.7:9: ended",
             "",
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_says_what_comes_next() {
+    fn live_connection_shows_its_next_deadline() {
         let mut told = ended();
         told["state"] = "connected".into();
         told["end"] = Value::Null;
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_a_line_each() {
+    fn closed_connections_are_one_line_each() {
         let told = json!({ "ends": [ended()], "now": "2026-11-22T13:00:06.000Z" });
         let expected = "0000002a-000007         3 h ago  192.0.2.7:9  alice  closed by the server: \
                         1008 Token expired, while authenticating";
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_rough() {
+    fn durations_are_rounded() {
         let rough = |seconds| rough(Duration::from_secs(seconds));
         assert_eq!([rough(0), rough(119), rough(120)], ["0 s", "119 s", "2 min"]);
         assert_eq!([rough(7_199), rough(7_200), rough(200_000)], ["119 min", "2 h", "2 days"]);

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn stat_is_read_behind_a_hostile_name() {
+    fn stat_with_a_hostile_name_is_read() {
         let stat = "7 (a) b) 1) S 1 7 7 0 -1 4194304 9 0 0 0 120 30 0 0 20 0 1 0 5 6 7";
         assert_eq!(ticks(stat), Some(Duration::from_millis(1_500)));
         assert_eq!(ticks("7 (a) S 1"), None);

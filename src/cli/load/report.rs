@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn no_latencies_are_zeros() {
+    fn empty_latencies_are_zero() {
         let percentiles = Latency::new().percentiles();
         assert_eq!(percentiles, Percentiles { p50: 0, p99: 0, p999: 0, max: 0 });
     }
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_pid_there_is_no_server_in_the_json() {
+    fn json_without_pid_has_no_server() {
         let report = LoadReport::new("chat", "", &measured(), Failures::default(), 0);
         let value = serde_json::to_value(&report).unwrap();
         assert!(value["server"].is_null() && value["quiet_latency_us"].is_null());
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_for_people() {
+    fn table_groups_digits_and_scales_units() {
         let measured = Measured { operations: 1_234_567, ..measured() };
         let table =
             LoadReport::new("chat", "ws://x", &measured, Failures::default(), 0).to_string();

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_read_from_a_url() {
+    fn address_is_read_from_the_url() {
         let target = ServerAddress::parse("ws://127.0.0.1:8080/").unwrap();
         assert_eq!(target.host, "127.0.0.1:8080");
         assert_eq!(target.address, loopback());
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn few_connections_leave_their_source_to_the_kernel() {
+    fn few_connections_use_the_default_source() {
         assert_eq!(Sources::new(loopback(), 0, 200).unwrap().take(), None);
     }
 
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_run_on_behind_the_last_octet() {
+    fn sources_continue_past_the_last_octet() {
         let mut sources = Sources::new(loopback(), 300, 1).unwrap();
         assert_eq!(sources.nth_for_test(254), Ipv4Addr::new(127, 0, 1, 0));
     }

@@ -33,7 +33,7 @@ impl Write for SlowSink {
 }
 
 #[test]
-fn a_line_has_a_utc_time_a_level_and_the_message() {
+fn line_has_utc_time_level_and_message() {
     let queue = Arc::new(LineQueue::new(8, Format::Text));
     log(&queue, Level::Info, "hello");
     log(&queue, Level::Debug, "too quiet");
@@ -45,7 +45,7 @@ fn a_line_has_a_utc_time_a_level_and_the_message() {
 }
 
 #[test]
-fn in_json_a_line_is_an_object_with_the_connections_id() {
+fn json_line_carries_the_connection_id() {
     let queue = Arc::new(LineQueue::new(8, Format::Json));
     let logger = Logger { queue: Arc::clone(&queue) };
     ::log::set_max_level(LevelFilter::Info);
@@ -65,7 +65,7 @@ fn in_json_a_line_is_an_object_with_the_connections_id() {
 }
 
 #[test]
-fn a_message_cannot_forge_a_line() {
+fn message_cannot_forge_a_line() {
     let queue = Arc::new(LineQueue::new(8, Format::Text));
     log(&queue, Level::Warn, "from a peer\n2026-01-01T00:00:00Z [INFO] all is well\u{1b}[2J");
     let lines = taken(&queue);
@@ -74,14 +74,14 @@ fn a_message_cannot_forge_a_line() {
 }
 
 #[test]
-fn a_long_message_is_cut() {
+fn long_message_is_truncated() {
     let queue = Arc::new(LineQueue::new(8, Format::Text));
     log(&queue, Level::Warn, &"x".repeat(1 << 20));
     assert!(taken(&queue)[0].len() < 4_200);
 }
 
 #[test]
-fn a_full_queue_drops_counts_and_says_so_where_it_happened() {
+fn full_queue_drops_and_counts_lines() {
     let queue = Arc::new(LineQueue::new(2, Format::Text));
     for text in ["one", "two", "three", "four"] {
         queue.push(format!("{text}\n"));
@@ -105,7 +105,7 @@ fn a_full_queue_drops_counts_and_says_so_where_it_happened() {
 }
 
 #[test]
-fn the_end_waits_for_what_is_queued_but_not_for_ever() {
+fn finish_waits_for_queued_lines_up_to_its_limit() {
     let queue = Arc::new(LineQueue::new(8, Format::Text));
     queue.push("last words\n".to_owned());
     let (leave, wait) = mpsc::channel();
@@ -123,7 +123,7 @@ fn the_end_waits_for_what_is_queued_but_not_for_ever() {
 }
 
 #[test]
-fn lines_that_cannot_be_written_are_counted() {
+fn unwritable_lines_are_counted() {
     let queue = Arc::new(LineQueue::new(8, Format::Text));
     queue.push("lost\n".to_owned());
     queue.lock().is_closed = true;

@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_clients_message_gets_what_it_lacks() {
+    fn old_client_message_gets_id_and_time() {
         let old = |text: &str| match parse_old(text, || "given".to_owned()) {
             Ok(ClientMessage::Chat { id, content }) => (id.into_owned(), content.into_owned()),
             other => panic!("{other:?}"),
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_old_client_sends_keeps_its_form() {
+    fn old_client_fields_are_still_validated() {
         let fault = |text: &str| MessageFault::of(&parse_old(text, || "given".to_owned()));
         let cases = [
             ("nope", MessageFault::Json),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_clients_heartbeat_needs_only_its_type() {
+    fn old_client_heartbeat_needs_only_its_type() {
         for text in [r#"{"type":"ping"}"#, r#"{"type":"heartbeat","id":7,"payload":[]}"#] {
             assert_eq!(parse_old(text, || unreachable!()), Ok(ClientMessage::Unknown), "{text}");
         }

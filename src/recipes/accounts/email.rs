@@ -67,13 +67,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_compared_without_case_and_the_space_around_it() {
+    fn email_ignores_case_and_surrounding_space() {
         let email = Email::new("  Ann.O'Hara+Soup@Mail.Example.COM\n").unwrap();
         assert_eq!(email.as_str(), "ann.o'hara+soup@mail.example.com");
     }
 
     #[test]
-    fn an_address_has_a_form() {
+    fn malformed_email_is_refused() {
         for good in ["a@b", "a.b@c-d.example", "1@2.3", "x@xn--bcher-kva.example"] {
             assert!(Email::new(good).is_ok(), "{good}");
         }

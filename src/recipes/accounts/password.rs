@@ -140,21 +140,21 @@ mod tests {
     }
 
     #[test]
-    fn the_same_password_has_another_hash_each_time() {
+    fn each_hash_has_its_own_salt() {
         let [one, other] = [(); 2].map(|()| CHEAP.hash(&password("a good one")).unwrap());
         assert_ne!(one.salt, other.salt);
         assert_ne!(one.output, other.output);
     }
 
     #[test]
-    fn a_hash_outlives_a_change_of_the_costs() {
+    fn hash_is_checked_with_its_stored_costs() {
         let hash = Hasher { memory_kib: 128, iterations: 2 }.hash(&password("a good one")).unwrap();
         assert_eq!((hash.memory_kib, hash.iterations), (128, 2));
         assert!(hash.is_of(&password("a good one")));
     }
 
     #[test]
-    fn it_is_argon2id_as_rfc_9106_has_it() {
+    fn hash_matches_the_argon2_reference() {
         // Computed with the reference implementation: `echo -n password | argon2 somesalt -id -t 2
         // -k 65536 -p 1 -l 32`.
         let output = hash(&password("password"), b"somesalt", 65_536, 2).unwrap();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_a_password_nor_its_hash_is_in_a_debug_form() {
+    fn password_and_hash_are_not_in_the_debug_form() {
         let password = password("a good one");
         let text = format!("{password:?} {:?}", CHEAP.hash(&password).unwrap());
         assert_eq!(text, "Password(…) PasswordHash(…)");

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_run_at_once_than_there_are_threads_and_no_more_wait_than_there_is_room() {
+    fn running_and_queued_jobs_are_bounded() {
         let pool = HashPool::start(2, 3).unwrap();
         let (started, starts) = channel();
         let mut ends = Vec::new();
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_costs_no_thread() {
+    fn panic_does_not_end_its_thread() {
         let pool = HashPool::start(1, 4).unwrap();
         let (done, wait) = channel();
         pool.submit(Box::new(|| std::panic::resume_unwind(Box::new(())))).unwrap();

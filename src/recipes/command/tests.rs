@@ -13,7 +13,7 @@ fn at(number: u64) -> StepRef {
 }
 
 #[test]
-fn scaling_is_asked_for_in_many_words() {
+fn scaling_has_many_phrasings() {
     for text in [
         "Scale to 8 servings",
         "scale to 8 servings.",
@@ -119,7 +119,7 @@ fn steps_are_added_removed_and_replaced() {
 }
 
 #[test]
-fn extraction_keeps_the_paste_as_it_is() {
+fn extraction_keeps_the_pasted_text() {
     for (text, pasted) in [
         ("Extract recipe from: Soup\n1 leek, please", "Soup\n1 leek, please"),
         ("extract the recipe from Soup", "Soup"),
@@ -142,7 +142,7 @@ fn undo_and_help_are_understood() {
 }
 
 #[test]
-fn half_a_request_is_answered_with_a_whole_one() {
+fn incomplete_request_is_answered_with_an_example() {
     for text in [
         "scale",
         "scale to many",
@@ -168,7 +168,7 @@ fn half_a_request_is_answered_with_a_whole_one() {
 }
 
 #[test]
-fn the_examples_that_are_shown_are_understood() {
+fn shown_examples_are_understood() {
     for text in [
         "remove",
         "replace x",
@@ -191,7 +191,7 @@ fn the_examples_that_are_shown_are_understood() {
 }
 
 #[test]
-fn other_talk_is_no_command() {
+fn small_talk_is_not_a_command() {
     for text in [
         "",
         "hello",

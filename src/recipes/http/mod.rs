@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_one_of_ours_or_nothing() {
+    fn only_known_paths_are_routed() {
         assert_eq!(
             RecipeRoute::of("/v1/auth/signin"),
             Some(RecipeRoute::Account(AccountCall::SignIn))
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_1_to_200_recipes() {
+    fn page_limit_is_1_to_200() {
         let page = |query| PageQuery::parse(query);
         assert_eq!(page("").unwrap(), PageQuery { limit: 200, before: None });
         let expected = PageQuery { limit: 7, before: Some("abc".to_owned()) };
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_field() {
+    fn refusal_names_the_field() {
         let body = bad_field("email", "must be there").body.into_owned();
         let expected = r#"{"error":"invalid_field","message":"`email` must be there"}"#;
         assert_eq!(String::from_utf8(body).unwrap(), expected);

@@ -36,7 +36,7 @@ fn numbers_are_read_as_people_write_them() {
 }
 
 #[test]
-fn what_is_no_amount_is_left_as_text() {
+fn text_that_is_not_an_amount_is_kept() {
     for text in [
         "",
         "flour",
@@ -110,7 +110,7 @@ fn numbers_are_written_in_the_form_they_had() {
 }
 
 #[test]
-fn what_is_too_large_or_reads_as_nothing_is_not_written() {
+fn too_large_or_zero_numbers_are_not_written() {
     assert_eq!(write(Ratio::whole(MAX_QUANTITY + 1), NumberForm::Whole, Precision::Count), None);
     assert_eq!(write(ratio(1, u64::MAX), NumberForm::Whole, Precision::Kitchen), None);
 }
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read_as_it_was(
+    fn written_numbers_are_read_back(
         whole in 0_u64..2_000,
         over in 0_u64..8,
         parts in prop::sample::select(vec![1_u64, 2, 3, 4, 8]),

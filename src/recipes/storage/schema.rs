@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_database_and_its_directory_are_their_owners_alone() {
+    fn database_is_readable_by_its_owner_only() {
         let scratch = Scratch::new();
         let directory = scratch.path().join("a/b");
         let database = open(&directory).unwrap();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_waits_for_the_disk() {
+    fn commit_waits_for_the_disk() {
         let scratch = Scratch::new();
         let database = open(scratch.path()).unwrap();
         let pragma = |name: &str| -> String {
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_is_migrated_once_and_step_by_step() {
+    fn migrations_run_once_and_in_order() {
         let mut database = Connection::open_in_memory().unwrap();
         let first = ["CREATE TABLE t (a)"];
         assert_eq!(migrate(&mut database, &first), Ok(1));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_that_fails_leaves_everything_as_it_was() {
+    fn failed_migration_changes_nothing() {
         let mut database = Connection::open_in_memory().unwrap();
         let steps = ["CREATE TABLE t (a)", "CREATE TABLE t (a)"];
         assert!(migrate(&mut database, &steps).is_err());
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_database_is_refused_with_what_to_do() {
+    fn newer_database_is_refused_with_advice() {
         let scratch = Scratch::new();
         let database = open(scratch.path()).unwrap();
         database.pragma_update(None, "user_version", 99).unwrap();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_database_is_refused_by_its_name() {
+    fn file_that_is_not_a_database_is_named() {
         let scratch = Scratch::new();
         std::fs::write(scratch.path().join(DATABASE_FILE), [b'x'; 4_096]).unwrap();
         let fault = open(scratch.path()).unwrap_err();

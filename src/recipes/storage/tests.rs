@@ -32,7 +32,7 @@ fn on_disk(disk: Arc<Mutex<()>>) -> Commit {
 }
 
 #[test]
-fn work_that_fails_loses_only_itself() {
+fn failed_item_rolls_back_only_itself() {
     let turning = Arc::new(Mutex::new(()));
     let (storage, join_guard) = started(on_disk(Arc::clone(&turning)));
     // All five are one batch, or the first is one and the rest another.
@@ -60,7 +60,7 @@ fn work_that_fails_loses_only_itself() {
 }
 
 #[test]
-fn what_waits_has_a_bound_in_bytes_and_gives_them_back() {
+fn queued_bytes_are_bounded_and_released() {
     let turning = Arc::new(Mutex::new(()));
     let (storage, join_guard) = started(on_disk(Arc::clone(&turning)));
     let held = turning.lock().unwrap();
@@ -79,7 +79,7 @@ fn what_waits_has_a_bound_in_bytes_and_gives_them_back() {
 }
 
 #[test]
-fn a_panic_loses_only_its_work() {
+fn panic_rolls_back_only_its_item() {
     let (storage, join_guard) = started(by_statement());
     let panics = |database: &Connection| -> rusqlite::Result<()> {
         insert(1)(database)?;
@@ -92,7 +92,7 @@ fn a_panic_loses_only_its_work() {
 }
 
 #[test]
-fn work_that_ends_the_transaction_is_everybody_s_fault_and_the_next_batch_goes_on() {
+fn aborted_transaction_fails_its_batch_only() {
     let (storage, join_guard) = started(by_statement());
     // As SQLite itself does when the disk is full.
     let ends = |database: &Connection| -> rusqlite::Result<()> {
@@ -106,7 +106,7 @@ fn work_that_ends_the_transaction_is_everybody_s_fault_and_the_next_batch_goes_o
 }
 
 #[test]
-fn the_thread_finishes_what_was_taken_before_it_ends() {
+fn thread_finishes_accepted_items_before_it_ends() {
     let (storage, join_guard) = started(by_statement());
     let (told, outcomes) = mpsc::channel();
     for value in 0..50 {
@@ -119,7 +119,7 @@ fn the_thread_finishes_what_was_taken_before_it_ends() {
 }
 
 #[test]
-fn locked_database_begins_nothing() {
+fn locked_database_starts_no_item() {
     let scratch = crate::recipes::tests::Scratch::new();
     let path = scratch.path().join("locked.db");
     let other = Connection::open(&path).unwrap();
@@ -141,7 +141,7 @@ fn locked_database_begins_nothing() {
 }
 
 #[test]
-fn withdrawn_work_is_passed_over() {
+fn withdrawn_item_is_skipped() {
     let turning = Arc::new(Mutex::new(()));
     let (storage, join_guard) = started(on_disk(Arc::clone(&turning)));
     let held = turning.lock().unwrap();

@@ -46,7 +46,7 @@ fn claims(token: &str) -> Value {
 }
 
 #[test]
-fn who_signs_up_gets_tokens_that_the_server_takes() {
+fn sign_up_returns_tokens_the_server_accepts() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     config.auth.issuer = "us".to_owned();
@@ -69,7 +69,7 @@ fn who_signs_up_gets_tokens_that_the_server_takes() {
 }
 
 #[test]
-fn an_address_has_one_account_however_it_is_written() {
+fn email_case_and_space_name_one_account() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     assert_eq!(kitchen.sign_up("ann@example.com").status, 201);
@@ -78,7 +78,7 @@ fn an_address_has_one_account_however_it_is_written() {
 }
 
 #[test]
-fn a_wrong_password_and_an_unknown_address_are_answered_alike() {
+fn wrong_password_and_unknown_email_look_alike() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     kitchen.sign_up("ann@example.com");
@@ -112,7 +112,7 @@ fn a_bad_field_is_named() {
 }
 
 #[test]
-fn a_refresh_token_serves_once_and_makes_the_next() {
+fn refresh_token_is_single_use() {
     let scratch = Scratch::new();
     let config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
@@ -132,7 +132,7 @@ fn a_refresh_token_serves_once_and_makes_the_next() {
 }
 
 #[test]
-fn two_tabs_that_refresh_at_once_get_the_same_token() {
+fn concurrent_refreshes_get_the_same_token() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
@@ -144,7 +144,7 @@ fn two_tabs_that_refresh_at_once_get_the_same_token() {
 }
 
 #[test]
-fn a_refresh_token_that_is_used_again_later_ends_its_session_and_no_other() {
+fn reused_refresh_token_ends_its_session_only() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (_, stolen) = tokens(&kitchen.sign_up("ann@example.com"));
@@ -159,7 +159,7 @@ fn a_refresh_token_that_is_used_again_later_ends_its_session_and_no_other() {
 }
 
 #[test]
-fn a_sign_up_and_a_taken_address_cost_what_a_forged_token_does() {
+fn sign_up_is_charged_like_a_forged_token() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     for status in [201, 409] {
@@ -169,7 +169,7 @@ fn a_sign_up_and_a_taken_address_cost_what_a_forged_token_does() {
 }
 
 #[test]
-fn a_thief_cannot_have_the_stolen_token_forgotten() {
+fn stolen_refresh_token_is_never_forgotten() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (_, stolen) = tokens(&kitchen.sign_up("ann@example.com"));
@@ -194,7 +194,7 @@ fn a_thief_cannot_have_the_stolen_token_forgotten() {
 }
 
 #[test]
-fn sessions_that_nobody_comes_back_to_are_forgotten() {
+fn expired_sessions_are_deleted() {
     let scratch = Scratch::new();
     let config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
@@ -216,7 +216,7 @@ fn sessions_that_nobody_comes_back_to_are_forgotten() {
 }
 
 #[test]
-fn a_refresh_token_expires() {
+fn refresh_token_expires() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
@@ -225,7 +225,7 @@ fn a_refresh_token_expires() {
 }
 
 #[test]
-fn a_successor_is_worthless_under_another_signing_secret() {
+fn successor_needs_the_same_signing_secret() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
@@ -239,7 +239,7 @@ fn a_successor_is_worthless_under_another_signing_secret() {
 }
 
 #[test]
-fn a_new_signing_secret_is_taken_up_while_the_server_runs() {
+fn new_signing_secret_is_applied_on_reload() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
@@ -255,7 +255,7 @@ fn a_new_signing_secret_is_taken_up_while_the_server_runs() {
 }
 
 #[test]
-fn a_sign_out_ends_the_session() {
+fn sign_out_ends_the_session() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
@@ -268,7 +268,7 @@ fn a_sign_out_ends_the_session() {
 }
 
 #[test]
-fn an_account_has_100_sessions_and_a_new_one_ends_the_oldest() {
+fn session_101_ends_the_oldest_of_the_account() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (_, oldest) = tokens(&kitchen.sign_up("ann@example.com"));
@@ -281,7 +281,7 @@ fn an_account_has_100_sessions_and_a_new_one_ends_the_oldest() {
 }
 
 #[test]
-fn neither_passwords_nor_tokens_are_in_the_database_or_in_a_debug_form() {
+fn secrets_are_not_in_the_database_or_debug_form() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (access, refresh) = tokens(&kitchen.sign_up("ann@example.com"));
@@ -299,7 +299,7 @@ fn neither_passwords_nor_tokens_are_in_the_database_or_in_a_debug_form() {
 }
 
 #[test]
-fn a_storm_of_sign_ins_waits_in_a_bounded_queue_and_the_rest_is_refused() {
+fn sign_ins_beyond_the_queue_are_refused() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     config.accounts.hashes = 1;
@@ -330,7 +330,7 @@ fn a_storm_of_sign_ins_waits_in_a_bounded_queue_and_the_rest_is_refused() {
 }
 
 #[test]
-fn sign_up_that_nobody_waits_for_is_not_done() {
+fn abandoned_sign_up_is_not_done() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     config.accounts.hashes = 1;

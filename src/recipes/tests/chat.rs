@@ -7,7 +7,7 @@ use crate::node::app::Json;
 use crate::protocol::ErrorCode;
 
 #[test]
-fn the_owner_is_let_in_and_nobody_else() {
+fn only_the_owner_may_join() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");
@@ -21,7 +21,7 @@ fn the_owner_is_let_in_and_nobody_else() {
 }
 
 #[test]
-fn a_change_is_stored_told_to_the_others_and_taken_back() {
+fn change_is_stored_broadcast_and_undone() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");
@@ -40,7 +40,7 @@ fn a_change_is_stored_told_to_the_others_and_taken_back() {
 }
 
 #[test]
-fn as_many_changes_are_taken_back_as_are_configured() {
+fn undo_depth_follows_the_configuration() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     config.recipes.undo = 2;
@@ -57,7 +57,7 @@ fn as_many_changes_are_taken_back_as_are_configured() {
 }
 
 #[test]
-fn a_message_that_comes_again_after_a_restart_is_not_done_again() {
+fn repeated_message_after_a_restart_is_done_once() {
     let scratch = Scratch::new();
     let config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
@@ -81,7 +81,7 @@ fn a_message_that_comes_again_after_a_restart_is_not_done_again() {
 }
 
 #[test]
-fn an_id_is_free_again_after_32_messages() {
+fn message_id_is_reusable_after_32_messages() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");
@@ -95,7 +95,7 @@ fn an_id_is_free_again_after_32_messages() {
 }
 
 #[test]
-fn a_join_shows_the_last_messages_the_oldest_first() {
+fn join_shows_the_history_oldest_first() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     config.recipes.history = 3;
@@ -115,7 +115,7 @@ fn a_join_shows_the_last_messages_the_oldest_first() {
 }
 
 #[test]
-fn an_acknowledgement_stays_below_half_of_what_a_slow_reader_may_be_queued() {
+fn acknowledgement_fits_half_of_the_outbox() {
     let scratch = Scratch::new();
     let config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
@@ -131,7 +131,7 @@ fn an_acknowledgement_stays_below_half_of_what_a_slow_reader_may_be_queued() {
 }
 
 #[test]
-fn a_room_without_a_history_shows_none() {
+fn disabled_history_is_not_sent() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     config.recipes.history = 0;
@@ -142,7 +142,7 @@ fn a_room_without_a_history_shows_none() {
 }
 
 #[test]
-fn what_an_operator_publishes_is_stored_and_taken_back_by_undo() {
+fn published_recipe_is_stored_and_undone() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");
@@ -166,7 +166,7 @@ fn what_an_operator_publishes_is_stored_and_taken_back_by_undo() {
 }
 
 #[test]
-fn an_operator_s_recipe_that_is_none_is_refused_and_a_word_without_one_is_passed_on() {
+fn invalid_published_recipe_is_refused() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");
@@ -180,7 +180,7 @@ fn an_operator_s_recipe_that_is_none_is_refused_and_a_word_without_one_is_passed
 }
 
 #[test]
-fn a_recipe_that_would_grow_too_large_is_left_as_it_is() {
+fn change_that_grows_too_large_is_refused() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     config.limits.outbound_bytes = Size::kib(64);
@@ -214,7 +214,7 @@ fn stored_id_with_other_content_is_refused() {
 }
 
 #[test]
-fn locked_database_does_nothing_behind_anybodys_back() {
+fn locked_database_does_no_unanswered_work() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");

@@ -64,7 +64,7 @@ fn rooms(config: &Config, count: usize) -> Vec<(String, String)> {
 }
 
 #[test]
-fn two_hundred_writers_need_a_twentieth_of_the_commits_of_one_after_another() {
+fn concurrent_writers_share_commits() {
     const WRITERS: usize = 200;
     const ROUNDS: usize = 5;
     let scratch = Scratch::new();
@@ -99,7 +99,7 @@ fn two_hundred_writers_need_a_twentieth_of_the_commits_of_one_after_another() {
 }
 
 #[test]
-fn nothing_is_acknowledged_before_its_commit_has_returned() {
+fn nothing_is_acknowledged_before_its_commit() {
     let scratch = Scratch::new();
     let config = config(&scratch);
     let rooms = rooms(&config, 3);
@@ -118,7 +118,7 @@ fn nothing_is_acknowledged_before_its_commit_has_returned() {
 }
 
 #[test]
-fn a_commit_that_fails_is_told_to_all_of_its_batch_and_leaves_nothing() {
+fn failed_commit_fails_its_batch_and_stores_nothing() {
     let scratch = Scratch::new();
     let config = config(&scratch);
     let rooms = rooms(&config, 20);
@@ -143,7 +143,7 @@ fn a_commit_that_fails_is_told_to_all_of_its_batch_and_leaves_nothing() {
 }
 
 #[test]
-fn a_full_queue_refuses_at_once_and_what_was_taken_is_done() {
+fn full_queue_refuses_and_accepted_items_are_done() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     let rooms = rooms(&config, 1);
@@ -172,7 +172,7 @@ fn a_full_queue_refuses_at_once_and_what_was_taken_is_done() {
 }
 
 #[test]
-fn what_waits_when_the_application_ends_is_done_or_not_and_never_half() {
+fn shutdown_stores_queued_items_whole_or_not_at_all() {
     let scratch = Scratch::new();
     let config = config(&scratch);
     let rooms = rooms(&config, 10);

@@ -21,7 +21,7 @@ impl Kitchen {
 }
 
 #[test]
-fn a_disconnected_user_has_no_refresh_token_left() {
+fn disconnect_revokes_refresh_tokens() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let signed_up = kitchen.sign_up("ann@example.com");
@@ -42,7 +42,7 @@ fn a_disconnected_user_has_no_refresh_token_left() {
 }
 
 #[test]
-fn a_locked_account_is_refused_everywhere() {
+fn locked_account_is_refused_everywhere() {
     let scratch = Scratch::new();
     let config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
@@ -72,7 +72,7 @@ fn a_locked_account_is_refused_everywhere() {
 }
 
 #[test]
-fn an_account_locked_during_its_hash_begins_no_session() {
+fn account_locked_while_hashing_gets_no_session() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let signed_up = kitchen.sign_up("ann@example.com");
@@ -102,7 +102,7 @@ fn an_account_locked_during_its_hash_begins_no_session() {
 }
 
 #[test]
-fn only_an_account_of_its_own_is_locked() {
+fn lock_of_an_unknown_user_is_refused() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);

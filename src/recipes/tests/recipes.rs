@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 #[test]
-fn a_recipe_is_created_read_and_listed_by_its_owner() {
+fn owner_creates_reads_and_lists_a_recipe() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let draft = json!({ "title": "Soup", "yield": "4", "tags": ["hot"], "unknown": 1 });
@@ -25,7 +25,7 @@ fn a_recipe_is_created_read_and_listed_by_its_owner() {
 }
 
 #[test]
-fn a_recipe_of_somebody_else_is_not_told_from_none() {
+fn foreign_recipe_is_answered_like_a_missing_one() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let id = kitchen.recipe("alice", "Soup");
@@ -39,7 +39,7 @@ fn a_recipe_of_somebody_else_is_not_told_from_none() {
 }
 
 #[test]
-fn recipes_are_for_who_has_shown_a_token() {
+fn recipes_require_a_token() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     for (method, path) in [(Method::Get, "/v1/recipes"), (Method::Post, "/v1/recipes")] {
@@ -50,7 +50,7 @@ fn recipes_are_for_who_has_shown_a_token() {
 }
 
 #[test]
-fn a_method_that_a_path_does_not_take_is_told_which_it_does() {
+fn wrong_method_is_answered_with_allow() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     for (method, path, allow) in [
@@ -64,7 +64,7 @@ fn a_method_that_a_path_does_not_take_is_told_which_it_does() {
 }
 
 #[test]
-fn a_recipe_that_is_none_is_refused_by_the_name_of_its_field() {
+fn invalid_recipe_names_its_field() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     for (draft, field) in [
@@ -82,7 +82,7 @@ fn a_recipe_that_is_none_is_refused_by_the_name_of_its_field() {
 }
 
 #[test]
-fn a_list_is_read_page_by_page_the_newest_first() {
+fn list_is_paged_newest_first() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     for number in 0..5 {
@@ -101,7 +101,7 @@ fn a_list_is_read_page_by_page_the_newest_first() {
 }
 
 #[test]
-fn a_page_ends_where_it_would_grow_too_large() {
+fn page_ends_before_its_size_limit() {
     let scratch = Scratch::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let tags: Vec<_> = (0..50).map(|n| format!("{n:0>100}")).collect();
@@ -115,7 +115,7 @@ fn a_page_ends_where_it_would_grow_too_large() {
 }
 
 #[test]
-fn a_user_has_so_many_recipes_and_no_more() {
+fn recipes_per_user_are_limited() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     config.recipes.per_user = 2;
@@ -128,7 +128,7 @@ fn a_user_has_so_many_recipes_and_no_more() {
 }
 
 #[test]
-fn with_public_keys_there_are_recipes_and_no_accounts() {
+fn public_keys_disable_accounts_not_recipes() {
     let scratch = Scratch::new();
     let mut config = config(&scratch);
     config.auth.secret.clear();

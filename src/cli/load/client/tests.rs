@@ -82,13 +82,13 @@ fn a_whole_life() -> (Vec<u8>, Vec<ServerEvent>) {
 }
 
 #[test]
-fn a_life_in_one_read_is_understood() {
+fn session_in_one_read_is_parsed() {
     let (bytes, events) = a_whole_life();
     assert_eq!(events_of(&mut ResponseParser::default(), [&bytes[..]]), events);
 }
 
 #[test]
-fn a_life_cut_at_any_place_is_the_same() {
+fn session_cut_anywhere_parses_the_same() {
     let (bytes, events) = a_whole_life();
     for at in 0..=bytes.len() {
         let (left, right) = bytes.split_at(at);
@@ -97,7 +97,7 @@ fn a_life_cut_at_any_place_is_the_same() {
 }
 
 #[test]
-fn a_life_in_chunks_of_any_size_is_the_same() {
+fn session_in_chunks_parses_the_same() {
     let (bytes, events) = a_whole_life();
     for size in 1..40 {
         assert_eq!(
@@ -131,7 +131,7 @@ fn space_and_order_in_the_json_do_not_matter() {
 }
 
 #[test]
-fn long_frames_are_whole_only_at_their_end() {
+fn long_frame_is_complete_only_at_its_end() {
     let message = format!(r#"{{"type":"chat_message","x":"{}"}}"#, "y".repeat(70_000));
     let bytes = text(&message);
     let mut client = ResponseParser::default();
@@ -140,7 +140,7 @@ fn long_frames_are_whole_only_at_their_end() {
 }
 
 #[test]
-fn a_refusal_is_told_with_its_code() {
+fn refusal_carries_its_code() {
     let full = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 23\r\nRetry-After: 1\r\n\r\n\
                 {\"error\":\"at_capacity\"}";
     let refused = ServerEvent::Refused { status: 503, code: "at_capacity".to_owned() };
@@ -154,7 +154,7 @@ fn a_refusal_is_told_with_its_code() {
 }
 
 #[test]
-fn a_wrong_accept_value_is_no_upgrade() {
+fn wrong_accept_value_is_refused() {
     let wrong = HEAD.replace("s3pP", "s3pp");
     let events = events_of(&mut ResponseParser::default(), [wrong.as_bytes()]);
     assert_eq!(events, [ServerEvent::Broken("a wrong Sec-WebSocket-Accept")]);
@@ -167,7 +167,7 @@ fn a_close_without_a_code_is_1005() {
 }
 
 #[test]
-fn a_server_that_breaks_the_framing_is_named() {
+fn framing_error_is_named() {
     let broken: [(&[u8], &str); 7] = [
         (&[0x81, 0x80, 0, 0, 0, 0], "a masked frame"),
         (&[0xc1, 0x00], "a reserved bit in a frame"),
