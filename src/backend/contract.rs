@@ -134,7 +134,7 @@ pub(super) fn interpret(
         Ok(response) => response,
         Err(CallError::Broken(why)) => return CallResult::failed(false, why),
         Err(CallError::TimedOut) => {
-            let why = Some("no answer in time".to_owned());
+            let why = Some("no response within the time limit".to_owned());
             return CallResult {
                 outcome: CallOutcome::TimedOut,
                 update: None,
@@ -159,7 +159,9 @@ pub(super) fn interpret(
         (CallKind::Join, 403 | 404) | (CallKind::Message, 409) => {
             CallResult::good(CallOutcome::Denied, None)
         }
-        (_, status) => CallResult::failed(is_alive, format!("the answer is {status}")),
+        (_, status) => {
+            CallResult::failed(is_alive, format!("the backend responded with status {status}"))
+        }
     }
 }
 
@@ -173,11 +175,11 @@ struct AnswerBody {
 }
 
 fn update(kind: CallKind, body: Option<&[u8]>) -> Result<Update, String> {
-    let body = body.ok_or_else(|| format!("the answer is longer than {MAX_ANSWER} bytes"))?;
+    let body = body.ok_or_else(|| format!("the response is longer than {MAX_ANSWER} bytes"))?;
     // What serde says may quote what a user wrote, and the log is not the place for it.
     let answer: AnswerBody = serde_json::from_slice(body).map_err(|error| {
         format!(
-            "the answer is not what the contract says, at line {} column {}",
+            "the response does not match the contract, at line {} column {}",
             error.line(),
             error.column()
         )
@@ -187,7 +189,7 @@ fn update(kind: CallKind, body: Option<&[u8]>) -> Result<Update, String> {
         Some(data) if data.get().starts_with('{') => {
             Some(Json::new(&data).map_err(|error| error.to_string())?)
         }
-        Some(_) => return Err("the answer's recipe_data is no object".to_owned()),
+        Some(_) => return Err("recipe_data in the response is not an object".to_owned()),
     };
     let broadcast = kind == CallKind::Message && answer.broadcast.unwrap_or(recipe_data.is_some());
     Ok(Update { content: answer.content.into(), recipe_data, broadcast, ..Update::default() })

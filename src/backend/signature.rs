@@ -33,13 +33,15 @@ impl SigningSecret {
     pub fn parse(text: &str) -> Result<Self, String> {
         let encoded = text
             .strip_prefix(PREFIX)
-            .ok_or_else(|| format!("the secret does not begin with `{PREFIX}`"))?;
+            .ok_or_else(|| format!("the secret must begin with `{PREFIX}`"))?;
         let key = STANDARD_NO_PAD
             .decode(encoded.trim_end_matches('='))
-            .map_err(|_| format!("what follows `{PREFIX}` is not base64"))?;
+            .map_err(|_| format!("the text after `{PREFIX}` is not valid base64"))?;
         if key.len() < MIN_BYTES {
             let length = key.len();
-            return Err(format!("the secret has {length} bytes, at least {MIN_BYTES} are needed"));
+            return Err(format!(
+                "the secret has {length} bytes, at least {MIN_BYTES} are required"
+            ));
         }
         // An HMAC takes a key of any length.
         Hmac::new_from_slice(&key).map(Self).map_err(|_| "the secret cannot be used".to_owned())

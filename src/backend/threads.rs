@@ -186,9 +186,11 @@ impl Dispatcher {
             Some(Transition::Opened(wait)) => {
                 self.counts.count_opening();
                 let why = why.unwrap_or_default();
-                log::warn!("the backend fails ({why}): it is left alone for {wait:?}");
+                log::warn!("backend circuit breaker opened for {wait:?}, last failure: {why}");
             }
-            Some(Transition::Closed) => log::info!("the backend answers again"),
+            Some(Transition::Closed) => {
+                log::info!("backend circuit breaker closed: the backend answered the probe")
+            }
             None => {}
         }
     }
@@ -215,8 +217,9 @@ impl Caller {
             let received = catch_unwind(AssertUnwindSafe(|| {
                 self.client.call(call.kind, &call.body, &id, began.unix, time_limit)
             }));
-            let received =
-                received.unwrap_or_else(|_| Err(CallError::Broken("the call panicked".to_owned())));
+            let received = received.unwrap_or_else(|_| {
+                Err(CallError::Broken("the calling thread panicked".to_owned()))
+            });
             let result = contract::interpret(call.kind, received);
             self.counts.count(call.kind, result.outcome);
             self.counts.record(call.kind, clock.monotonic().since(began.monotonic));

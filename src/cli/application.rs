@@ -43,7 +43,8 @@ pub(super) fn choose(
         AppName::Memory => Access::Owner,
         AppName::MemoryOpen => Access::Open,
     };
-    let seed = net::seed().map_err(|error| format!("no random bits from the system: {error}"))?;
+    let seed = net::seed()
+        .map_err(|error| format!("the operating system returned no random bytes: {error}"))?;
     Ok((Box::new(MemoryApp::new(config, access, &seed)), Background::default()))
 }
 
@@ -69,7 +70,7 @@ fn backend_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
         log::warn!("{warning}");
     }
     let (app, threads) = BackendApp::new(&config.backend)?;
-    log::info!("the application is at {}", config.backend.url);
+    log::info!("joins and messages are forwarded to the backend at {}", config.backend.url);
     let background = Background {
         threads: Some(threads),
         #[cfg(feature = "recipes")]
@@ -115,7 +116,8 @@ impl Background {
         {
             let start = |threads: backend::Threads| threads.start(handle);
             let backend = self.threads.map(start).transpose();
-            let backend = backend.map_err(|error| format!("no thread for the backend: {error}"))?;
+            let backend =
+                backend.map_err(|error| format!("cannot start the backend's threads: {error}"))?;
             Ok(BackgroundThreads { backend })
         }
         #[cfg(not(feature = "backend"))]
@@ -141,9 +143,9 @@ impl BackgroundThreads {
         if let Some(backend) = self.backend {
             let counts = backend.counts();
             if !backend.finish(LAST_LEAVES) {
-                log::warn!("the backend was not told of everybody who left");
+                log::warn!("some /leave calls were not made before the shutdown");
             }
-            log::info!("counted of the backend: {counts}");
+            log::info!("backend calls: {counts}");
         }
     }
 }

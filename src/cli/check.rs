@@ -77,7 +77,7 @@ fn keys(config: &Config) -> Result<(String, Option<String>), String> {
 fn table(config: &Config) -> String {
     let rows = memory::rows(config);
     let mut text = format!(
-        "# Worst-case memory, if every peer filled every bound at once\n\
+        "# Worst-case memory, if every client filled every limit at once\n\
          # ({} connections, {} of them pending):\n#\n",
         config.limits.connections, config.limits.pending
     );
@@ -98,8 +98,8 @@ fn table(config: &Config) -> String {
     let descriptors = needed(config).min(descriptors::possible());
     let _ = writeln!(
         text,
-        "#\n# Beside it, in the kernel: the table of descriptors, {}, and the socket buffers, bounded \
-         by\n# net.ipv4.tcp_rmem and tcp_wmem.",
+        "#\n# The kernel also needs {} for the descriptor table, and the socket buffers, limited by\n\
+         # net.ipv4.tcp_rmem and tcp_wmem.",
         human(table_bytes(descriptors).into())
     );
     text

@@ -51,14 +51,14 @@ pub(super) fn fill(config: &mut Config, descriptors: u64) -> Result<Option<Strin
     if limits.connections == 0 {
         if most == 0 {
             return Err(format!(
-                "the limit of {descriptors} open files leaves none for connections, {reserved} are \
-                 reserved: raise it (ulimit -n)"
+                "too few file descriptors: the limit is {descriptors} and Vestibule reserves \
+                 {reserved}: raise it with `ulimit -n` or LimitNOFILE="
             ));
         }
         limits.connections = most;
     } else if limits.connections as u64 > left {
         warning = Some(format!(
-            "limits.connections is {}, but the limit of {descriptors} open files leaves {left}",
+            "limits.connections is {}, but the limit of {descriptors} file descriptors leaves {left}",
             limits.connections
         ));
     }

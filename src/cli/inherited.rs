@@ -30,16 +30,16 @@ pub(super) fn take(config: &Config) -> Result<Sockets, String> {
     for (number, name) in names.enumerate() {
         let socket = descriptors.take_tcp_listener(number).ok().flatten().ok_or_else(|| {
             format!(
-                "socket {number} of those that were handed over (LISTEN_FDS), named `{name}`, is no \
-                 TCP socket: write ListenStream= with an address and a port, or a port"
+                "inherited socket {number} (LISTEN_FDS), named `{name}`, is not a TCP socket: set \
+                 ListenStream= to an address and a port, or to a port"
             )
         })?;
         if !is_admins(&socket, name, config) {
             sockets.public.push(socket);
         } else if sockets.admin.replace(socket).is_some() {
             return Err(
-                "two sockets were handed over for the admin listener, which has one: name \
-                        the others otherwise (FileDescriptorName=)"
+                "two inherited sockets are for the admin listener, which takes one: change \
+                        FileDescriptorName= or the address of the other"
                     .to_owned(),
             );
         }
@@ -55,7 +55,7 @@ fn count_for(own: u32, pid: &str, count: &str) -> Result<Option<usize>, String> 
     match count.parse() {
         Ok(0) => Ok(None),
         Ok(count @ 1..=MOST) => Ok(Some(count)),
-        _ => Err(format!("LISTEN_FDS is `{count}`: a number up to {MOST} is expected")),
+        _ => Err(format!("LISTEN_FDS is `{count}`: expected a number up to {MOST}")),
     }
 }
 
@@ -81,9 +81,9 @@ impl InheritedSockets {
         let tell = |key, addresses: &[SocketAddr], configured: &str| {
             let addresses =
                 addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            ::log::info!("{addresses}: handed over by whoever started this process");
+            ::log::info!("using {addresses}, inherited from the service manager (LISTEN_FDS)");
             if addresses != configured.trim() {
-                ::log::info!("{key} says `{configured}`, which is not used for that");
+                ::log::info!("ignoring {key} = `{configured}`: inherited sockets are used instead");
             }
         };
         if self.public {

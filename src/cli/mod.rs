@@ -27,7 +27,11 @@ use vestibule::config::Config;
 
 /// An authenticated WebSocket edge.
 #[derive(Debug, Parser)]
-#[command(name = "vestibule", version, about)]
+#[command(
+    name = "vestibule",
+    version,
+    about = "WebSocket server that authenticates clients with a JWT after they connect"
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -40,23 +44,23 @@ struct Cli {
 /// Flags that every command takes, before or behind its name.
 #[derive(Clone, Debug, clap::Args)]
 struct Global {
-    /// The configuration file (TOML). Environment variables and flags win over it
+    /// Configuration file (TOML). Environment variables and flags override it
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The directory for what outlives the process, such as the generated signing key
+    /// Directory for persistent data: database, generated signing key [default: ./vestibule-data]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 enum CliCommand {
-    /// Start the server (what `vestibule` alone does too)
+    /// Run the server (default command)
     Serve(serve::ServeArgs),
-    /// Mint a token with the configured secret
+    /// Sign a token with the configured secret and print it
     Token(token::TokenArgs),
-    /// Check the configuration; print it, secrets masked, and the memory it allows
+    /// Validate the configuration, then print it (secrets masked) with its worst-case memory use
     Check,
-    /// Tell how a connection stands or what became of it, as the running server knows
+    /// Show a connection's state, or why it closed (asks the running server)
     Explain(explain::ExplainArgs),
     Load(load::LoadArgs),
 }
@@ -68,7 +72,7 @@ type CommandResult = Result<(), Vec<String>>;
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     if !matches!(cli.command, None | Some(CliCommand::Serve(_))) && cli.serve.is_given() {
-        let problem = "--listen, --app and --backend belong to `vestibule serve`";
+        let problem = "--listen, --app and --backend are options of `vestibule serve`";
         command().error(ErrorKind::ArgumentConflict, problem).exit();
     }
     let Err(faults) = run(cli) else { return ExitCode::SUCCESS };
@@ -100,7 +104,9 @@ fn run(cli: Cli) -> CommandResult {
             let config = global.settings(&[])?;
             let secret = signing_secret(&config)?;
             if !config.auth.algorithms.iter().any(|name| name == "HS256") {
-                return Err(vec!["load signs with HS256: name it in auth.algorithms".to_owned()]);
+                return Err(vec![
+                    "`vestibule load` signs with HS256: add it to auth.algorithms".to_owned(),
+                ]);
             }
             load::run(&args, &config.auth, secret.as_bytes()).map_err(|fault| vec![fault])
         }
@@ -121,8 +127,8 @@ impl Global {
 /// The signing secret, for a command without a log.
 fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
     if !secret::is_wanted(config) {
-        let fault = "tokens are signed elsewhere: a command that signs needs auth.secret or \
-                     auth.secret_file, and HS256 in auth.algorithms";
+        let fault = "cannot sign tokens: set auth.secret or auth.secret_file, and add HS256 to \
+                     auth.algorithms";
         return Err(vec![fault.to_owned()]);
     }
     let secret = secret::obtain(config).map_err(|fault| vec![fault])?;

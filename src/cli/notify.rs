@@ -71,7 +71,7 @@ impl Notify {
     fn tell(&self, text: &str) {
         let Some((socket, address)) = self.0.as_deref() else { return };
         if let Err(error) = socket.send_to_addr(text.as_bytes(), address) {
-            ::log::warn!("the service manager cannot be told: {error}");
+            ::log::warn!("cannot notify the service manager: {error}");
         }
     }
 }
@@ -84,7 +84,7 @@ fn address(text: &str) -> std::io::Result<SocketAddr> {
         return SocketAddr::from_abstract_name(name);
     }
     if !text.starts_with('/') {
-        let problem = "write a path from the root, or @ and a name";
+        let problem = "expected an absolute path, or @ and a name";
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, problem));
     }
     SocketAddr::from_pathname(text)
@@ -125,7 +125,7 @@ impl Watchdog {
             .name("watchdog".to_owned())
             .spawn(beat)
             .map(|_| Self(end))
-            .map_err(|error| format!("cannot start the watchdog's thread: {error}"))
+            .map_err(|error| format!("cannot start the watchdog thread: {error}"))
     }
 }
 
@@ -136,7 +136,7 @@ fn patience_with(own: u32, pid: &str, micros: &str) -> Result<Option<Duration>, 
     }
     match micros.parse() {
         Ok(micros @ 1..) => Ok(Some(Duration::from_micros(micros))),
-        _ => Err(format!("WATCHDOG_USEC is `{micros}`: a number of microseconds is expected")),
+        _ => Err(format!("WATCHDOG_USEC is `{micros}`: expected a number of microseconds")),
     }
 }
 
@@ -217,7 +217,10 @@ mod tests {
     fn notify_socket_is_a_path_or_abstract_name() {
         assert!(Notify::open("/run/systemd/notify").is_ok());
         let said = Notify::open("vsock:2:1234").unwrap_err();
-        assert!(said.starts_with("NOTIFY_SOCKET is `vsock:2:1234`: write a path"), "{said}");
+        assert!(
+            said.starts_with("NOTIFY_SOCKET is `vsock:2:1234`: expected an absolute path"),
+            "{said}"
+        );
         // Nobody is there: it is no reason to fail.
         Notify::open("/nowhere/at/all").unwrap().ready("x");
     }

@@ -50,16 +50,18 @@ impl Reloader {
         match self.try_reload() {
             Ok(waiting) => {
                 for key in waiting {
-                    ::log::warn!("SIGHUP: {key} has changed too, and waits for the next start");
+                    ::log::warn!("SIGHUP: {key} has changed; it takes effect at the next start");
                 }
-                ::log::info!("SIGHUP: the configuration is taken up");
+                ::log::info!("SIGHUP: configuration reloaded");
                 true
             }
             Err(faults) => {
                 for fault in faults {
                     ::log::error!("SIGHUP: {fault}");
                 }
-                ::log::error!("SIGHUP: nothing has changed");
+                ::log::error!(
+                    "SIGHUP: configuration not reloaded; the running one stays in effect"
+                );
                 false
             }
         }

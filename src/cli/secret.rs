@@ -133,9 +133,9 @@ impl ReadError {
         let path = path.display();
         match self {
             Self::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-                format!("{what} {path}: not UTF-8 text: write it as base64 or hex")
+                format!("{what} {path} is not UTF-8 text: encode the secret as base64 or hex")
             }
-            Self::Io(error) => format!("{what} {path}: {error}"),
+            Self::Io(error) => format!("{what}: cannot read {path}: {error}"),
             Self::Unfit(problem) => format!("{what} {path}: {problem}"),
         }
     }
@@ -157,7 +157,7 @@ pub(super) fn exposure(path: &Path) -> io::Result<Option<String>> {
     let mode = fs::metadata(path)?.permissions().mode();
     Ok((mode & 0o077 != 0).then(|| {
         let path = path.display();
-        format!("{path} can be read or written by others: chmod 600 {path}")
+        format!("other users can read or write {path}: run `chmod 600 {path}`")
     }))
 }
 

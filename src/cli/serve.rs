@@ -24,13 +24,13 @@ const LAST_LINES_IN_A_HURRY: Duration = Duration::from_millis(250);
 /// What to start.
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArgs {
-    /// Addresses to listen on, such as `127.0.0.1:8080,[::1]:8080`; port 0: a free one
-    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    /// IP addresses and ports to listen on, comma-separated. Port 0 picks a free port
+    #[arg(long, value_name = "ADDR:PORT", value_delimiter = ',')]
     listen: Vec<String>,
-    /// The application behind the edge [default: recipes]
+    /// Application to run [default: recipes]
     #[arg(long, value_enum, value_name = "NAME")]
     app: Option<AppName>,
-    /// The address of an HTTP service that is the application behind the edge
+    /// URL of an HTTP service to forward joins and messages to
     #[arg(long, value_name = "URL", conflicts_with = "app")]
     backend: Option<String>,
 }
@@ -42,10 +42,10 @@ pub(super) enum AppName {
     #[cfg(feature = "recipes")]
     #[default]
     Recipes,
-    /// Rooms in memory, each owned by who joins it first
+    /// In-memory rooms; the first user to join owns the room, others are refused
     #[cfg_attr(not(feature = "recipes"), default)]
     Memory,
-    /// The same, open to every user: for load tests
+    /// In-memory rooms that every user may join, for load tests
     MemoryOpen,
 }
 
@@ -87,17 +87,17 @@ pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
     let hint = if secret::is_wanted(&config) {
         token_hint(global.config.as_deref(), global.data.as_deref())
     } else {
-        format!("from whoever holds the keys ({})", config.auth.algorithms.join(", "))
+        format!("issued by the holder of the signing key ({})", config.auth.algorithms.join(", "))
     };
     let outcome = serve(config, (sockets, notify), args, global, signals, &logging, &hint);
     match &outcome {
-        Ok(()) => ::log::info!("drained, bye"),
+        Ok(()) => ::log::info!("drained, exiting"),
         // Without a file the log is standard error, where the fault is told anyway.
         Err(fault) if has_file => ::log::error!("{fault}"),
         Err(_) => {}
     }
     if logging.dropped() > 0 {
-        ::log::warn!("{} log lines were dropped in all", logging.dropped());
+        ::log::warn!("{} log lines were dropped in total", logging.dropped());
     }
     logging.finish(LAST_LINES);
     outcome.map_err(|fault| vec![fault])
@@ -143,7 +143,7 @@ fn serve(
     // A server whose standard output is full or gone is still a server.
     let _ = super::print(&welcome(&addresses, has_page, is_secure, server.admin_addr(), hint));
     notify.ready("serving");
-    let counted = server.run().map_err(|error| format!("the server ended: {error}"))?;
+    let counted = server.run().map_err(|error| format!("the server failed: {error}"))?;
     drop(watchdog);
     background.finish();
     ::log::info!("{}", summary(&counted));
@@ -203,11 +203,14 @@ fn heed_signals(
                 let is_taken = reloader.reload();
                 notify.ready(if is_taken { "reloaded" } else { "reload failed: see the log" });
             } else if !std::mem::replace(&mut is_draining, true) {
-                ::log::info!("{name}: draining; once more ends at once");
+                let drain = reloader.running.drain;
+                ::log::info!(
+                    "received {name}: draining for up to {drain} (send it again to stop at once)"
+                );
                 notify.stopping(&reloader.running);
                 handle.shutdown();
             } else {
-                ::log::warn!("{name} again: ending at once");
+                ::log::warn!("received {name} again: stopping at once");
                 logging.finish(LAST_LINES_IN_A_HURRY);
                 std::process::exit(1);
             }

@@ -15,13 +15,13 @@ const MAX_TTL: Length = Length::from_secs(36_500 * 86_400);
 /// What to sign.
 #[derive(Debug, clap::Args)]
 pub(super) struct TokenArgs {
-    /// The user the token is for: 1 to 256 characters
+    /// User the token is for, 1 to 256 characters (the `sub` claim)
     #[arg(long, value_name = "USER", value_parser = subject)]
     sub: String,
-    /// How long the token is good, in whole seconds, such as `90s`, `15m` or `1h`
-    #[arg(long, default_value = "15m", value_parser = whole_seconds)]
+    /// Lifetime of the token, in whole seconds, such as `90s`, `15m` or `1h`
+    #[arg(long, default_value = "15m", value_name = "DURATION", value_parser = whole_seconds)]
     ttl: u64,
-    /// One more claim, or another value of one; JSON where it parses, else text
+    /// Add or override a claim (repeatable). VALUE is parsed as JSON, otherwise used as a string
     #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = claim)]
     claims: Vec<(String, Value)>,
 }
@@ -32,7 +32,7 @@ pub(super) fn run(args: &TokenArgs, config: &Config, secret: &str) -> CommandRes
     let longest = config.auth.max_token_life;
     if longest > Length::default() && Duration::from_secs(args.ttl) > longest.get() {
         super::warn(&format!(
-            "the server refuses a token of this length: auth.max_token_life is {longest}; see --ttl"
+            "the server will refuse this token: its --ttl exceeds auth.max_token_life, {longest}"
         ));
     }
     super::print(&format!("{token}\n"))
@@ -41,7 +41,7 @@ pub(super) fn run(args: &TokenArgs, config: &Config, secret: &str) -> CommandRes
 /// The token, as of `now`.
 fn mint(args: &TokenArgs, config: &Config, secret: &str, now: UnixTime) -> Result<String, String> {
     let auth = Auth { secret: secret.to_owned(), ..config.auth.clone() };
-    let signer = TokenSigner::new(&auth).ok_or("cannot sign with auth.algorithms: name HS256")?;
+    let signer = TokenSigner::new(&auth).ok_or("cannot sign with auth.algorithms: add HS256")?;
     signer
         .sign(&args.sub, now, Duration::from_secs(args.ttl), args.claims.iter().cloned())
         .map_err(|error| format!("cannot sign the token: {error}"))
@@ -56,7 +56,7 @@ fn now() -> UnixTime {
 fn subject(text: &str) -> Result<String, String> {
     let length = text.chars().count();
     if !(1..=256).contains(&length) || text.chars().any(char::is_control) {
-        return Err("a user has 1 to 256 characters, no control characters".to_owned());
+        return Err("expected 1 to 256 characters and no control characters".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -64,10 +64,10 @@ fn subject(text: &str) -> Result<String, String> {
 fn whole_seconds(text: &str) -> Result<u64, String> {
     let length: Length = text.parse()?;
     if length.get().subsec_nanos() != 0 {
-        return Err("a token's times count whole seconds".to_owned());
+        return Err("expected whole seconds".to_owned());
     }
     if length > MAX_TTL {
-        return Err("a token is good for at most 36500d".to_owned());
+        return Err("expected at most 36500d".to_owned());
     }
     Ok(length.get().as_secs())
 }
@@ -78,7 +78,7 @@ fn claim(text: &str) -> Result<(String, Value), String> {
             let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
             Ok((name.to_owned(), value))
         }
-        _ => Err("write NAME=VALUE, such as `role=cook` or `scopes=[\"a\",\"b\"]`".to_owned()),
+        _ => Err("expected NAME=VALUE, such as `role=cook` or `scopes=[\"a\",\"b\"]`".to_owned()),
     }
 }
 

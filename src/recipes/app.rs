@@ -77,7 +77,7 @@ impl RecipesApp {
         config: &Config,
         commit: Commit,
     ) -> Result<(Self, CompletionSink), String> {
-        let no_thread = |error| format!("cannot start a thread for the recipes: {error}");
+        let no_thread = |error| format!("cannot start the recipe chat's threads: {error}");
         let database = storage::open(Path::new(&config.data))?;
         storage::keep_pages(&database, config.recipes.cache.get())
             .map_err(|error| format!("recipes.cache: {error}"))?;

@@ -91,7 +91,7 @@ impl CompletionSink {
     fn deliver(&self, done: Completion) {
         match self.0.get() {
             Some(deliver) => deliver(done),
-            None => log::error!("an answer has nowhere to go: `connect` was not called"),
+            None => log::error!("an answer was dropped: `CompletionSink::connect` was not called"),
         }
     }
 }

@@ -24,20 +24,23 @@ impl AdminAddress {
     pub(super) fn of(listen: &str) -> Result<Self, String> {
         let name = listen.trim();
         if name.is_empty() {
-            return Err("the admin listener is off: set admin.listen, or name it with --admin \
-                        HOST:PORT"
-                .to_owned());
+            return Err(
+                "the admin listener is off: set admin.listen, or pass --admin HOST:PORT".to_owned()
+            );
         }
-        let wrong = |why: &str| format!("{name}: {why}; write --admin 127.0.0.1:9090");
+        let wrong =
+            |why: &str| format!("{name}: {why}; expected an address such as 127.0.0.1:9090");
         let mut address = name
             .to_socket_addrs()
             .map_err(|error| wrong(&error.to_string()))?
             .next()
             .ok_or_else(|| wrong("the name has no address"))?;
         if address.port() == 0 {
-            return Err("admin.listen takes another port at each start: name the one that the \
-                        server has told, with --admin HOST:PORT"
-                .to_owned());
+            return Err(
+                "admin.listen has port 0, another port at each start: pass the one that the \
+                        server printed, with --admin HOST:PORT"
+                    .to_owned(),
+            );
         }
         // Who listens everywhere listens here.
         match address.ip() {
@@ -58,13 +61,13 @@ pub(super) fn get(address: &AdminAddress, path: &str, key: Option<&str>) -> Resu
         let name = &address.name;
         match error.kind() {
             io::ErrorKind::ConnectionRefused => format!(
-                "nobody listens at {name}: is the server running, and is that its admin.listen? \
-                 Else name it with --admin HOST:PORT"
+                "cannot connect to {name}: is the server running, and is this its admin.listen? \
+                 If not, pass --admin HOST:PORT"
             ),
-            _ => format!("cannot ask {name}: {error}"),
+            _ => format!("cannot read from {name}: {error}"),
         }
     })?;
-    let no_http = || format!("what listens at {} is no admin listener of Vestibule", address.name);
+    let no_http = || format!("{} is not a Vestibule admin listener", address.name);
     let (status, body) = parse(&answer).ok_or_else(no_http)?;
     if status == 200 {
         return Ok(body.to_owned());
@@ -72,7 +75,9 @@ pub(super) fn get(address: &AdminAddress, path: &str, key: Option<&str>) -> Resu
     let fault: Value = serde_json::from_str(body).unwrap_or_default();
     let told = fault.get("message").and_then(Value::as_str).ok_or_else(no_http)?;
     Err(match (status, key) {
-        (401, None) => "the server wants its key: set admin.key_file as it has it".to_owned(),
+        (401, None) => {
+            "the server requires its admin key: set admin.key_file to the server's".to_owned()
+        }
         (401, Some(_)) => "the key in admin.key_file is not the server's".to_owned(),
         // A server that does not know the path, as an older one, or a public listener.
         (404, _) if !told.contains("no such connection") => no_http(),
@@ -112,7 +117,7 @@ mod tests {
         assert_eq!(address("[::]:1").as_deref(), Ok("[::1]:1"));
         assert!(address("").unwrap_err().contains("is off"));
         assert!(address("127.0.0.1:0").unwrap_err().contains("another port"));
-        assert!(address("9090").unwrap_err().contains("write --admin"));
+        assert!(address("9090").unwrap_err().contains("expected an address"));
     }
 
     #[test]

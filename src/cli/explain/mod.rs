@@ -12,24 +12,24 @@ use super::{CommandResult, secret, text};
 /// Which connection, and where to ask.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
-    /// The connection: `X-Connection-Id` of the 101, `connection=` in the log. Without one, the
-    /// latest ends are listed
+    /// Connection to explain: `X-Connection-Id` of the 101, `connection=` in the log. Without it,
+    /// recently closed connections are listed
     #[arg(value_name = "ID", conflicts_with_all = ["user", "address", "last"])]
     id: Option<ConnId>,
-    /// List the ends of this user's connections
+    /// List closed connections of this user
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// List the ends of connections from this address
+    /// List closed connections from this address
     #[arg(long, value_name = "IP")]
     address: Option<std::net::IpAddr>,
-    /// List so many ends, the latest first
+    /// List at most this many, the latest first
     #[arg(long, value_name = "N", default_value_t = 20,
           value_parser = clap::value_parser!(u16).range(1..=1_000))]
     last: u16,
-    /// The admin listener, if not at admin.listen
+    /// Admin listener to ask [default: admin.listen]
     #[arg(long, value_name = "HOST:PORT")]
     admin: Option<String>,
-    /// Print what the server answers
+    /// Print the server's JSON response
     #[arg(long)]
     json: bool,
 }
@@ -43,7 +43,7 @@ pub(super) fn run(args: &ExplainArgs, mut config: Config) -> CommandResult {
     if args.json {
         return super::print(&format!("{}\n", answer.trim_end()));
     }
-    let strange = |error| vec![format!("the answer makes no sense: {error}; ask with --json")];
+    let strange = |error| vec![format!("cannot parse the response: {error}; try --json")];
     let told: Value = serde_json::from_str(&answer).map_err(strange)?;
     let told = if args.id.is_some() { words::account(&told) } else { words::list(&told) };
     let lines = told.iter().map(|line| text::one_line(line) + "\n");

@@ -20,18 +20,18 @@ pub(super) fn account(told: &Value) -> Vec<String> {
     };
     event(told, "accepted_at", "accepted");
     event(told, "upgraded_at", "upgraded to a WebSocket");
-    event(told, "authenticated_at", "authenticated, and in the room");
+    event(told, "authenticated_at", "authenticated and joined the room");
     if let Some(live) = part(told, "live") {
-        event(live, "heard_at", "heard from last");
+        event(live, "heard_at", "last frame received");
         event(live, "deadline", then(text(told, "state")));
-        event(live, "token_ends_at", "its token ends");
+        event(live, "token_ends_at", "token expires");
     }
     if let Some(end) = part(told, "end") {
         event(end, "at", &ending(end));
     }
     lines.extend([String::new(), so_far(told)]);
     if let Some(fault) = told.get("fault").and_then(Value::as_str) {
-        lines.push(format!("Of its messages, the last that was not understood: {fault}."));
+        lines.push(format!("Last invalid message: {fault}."));
     }
     if let Some(end) = part(told, "end") {
         lines.push(format!("{}.", text(end, "meaning")));
@@ -55,7 +55,7 @@ pub(super) fn list(told: &Value) -> Vec<String> {
         Some(format!("{id}  {ago:>14}  {address}  {who}  {}{fault}", ending(end)))
     };
     let lines: Vec<String> = ends.iter().filter_map(line).collect();
-    if lines.is_empty() { vec!["No such end is remembered.".to_owned()] } else { lines }
+    if lines.is_empty() { vec!["No matching closed connections.".to_owned()] } else { lines }
 }
 
 fn headline(told: &Value) -> String {
@@ -72,15 +72,14 @@ fn headline(told: &Value) -> String {
 fn so_far(told: &Value) -> String {
     let number = |of: &Value, name: &str| of.get(name).and_then(Value::as_u64).unwrap_or_default();
     let renewed = match told.get("reauthenticated").and_then(Value::as_bool) {
-        Some(true) => "it was re-authenticated",
-        _ => "it was not re-authenticated",
+        Some(true) => "Re-authenticated",
+        _ => "Not re-authenticated",
     };
-    let mut words = format!("Messages from it: {}; {renewed}.", number(told, "messages"));
+    let mut words = format!("Messages received: {}. {renewed}.", number(told, "messages"));
     if let Some(live) = part(told, "live") {
         let (queued, waiting) = (number(live, "queued_bytes"), number(live, "waiting_messages"));
         words.push_str(&format!(
-            " Queued for it: {queued} bytes; messages that wait for an answer to an earlier one: \
-             {waiting}."
+            " Queued output: {queued} bytes. Messages waiting for an earlier answer: {waiting}."
         ));
     }
     words
@@ -89,11 +88,11 @@ fn so_far(told: &Value) -> String {
 /// What comes at the end of a state, if nothing comes before.
 fn then(state: &str) -> &'static str {
     match state {
-        "handshaking" => "dropped, unless its request is whole or answered",
-        "authenticating" => "closed, unless it says who it is",
+        "handshaking" => "dropped, unless its request completes",
+        "authenticating" => "closed, unless the client authenticates",
         "joining" => "closed, unless the application answers",
-        "connected" => "asked for a fresh token",
-        "reauthenticating" => "closed, unless a fresh token comes",
+        "connected" => "re-authentication requested",
+        "reauthenticating" => "closed, unless the client sends a new token",
         _ => "dropped",
     }
 }
@@ -107,7 +106,7 @@ fn ending(end: &Value) -> String {
         "closed" => format!("closed by the server:{code} {said}, while {state}"),
         "closed_by_client" => format!("closed by the client:{code}, while {state}"),
         "refused" => format!("refused:{code} {reason} ({said})"),
-        "hung_up" => format!("the client was gone ({reason}), while {state}"),
+        "hung_up" => format!("the client disconnected ({reason}), while {state}"),
         "dropped" => format!("dropped without an answer ({reason}), while {state}"),
         other => format!("{other}{code} {reason}"),
     }
@@ -175,7 +174,7 @@ mod tests {
             "  2026-11-22T10:00:06.000Z      14 min ago  closed by the server: 1008 Token \
              expired, while authenticating",
             "",
-            "Messages from it: 1; it was not re-authenticated.",
+            "Messages received: 1. Not re-authenticated.",
             "Because.",
         ];
         assert_eq!(account(&ended()), expected);
@@ -186,8 +185,7 @@ mod tests {
         let mut told = ended();
         told["fault"] = "`id` must be a string of 1 to 128 characters".into();
         let lines = account(&told);
-        let expected = "Of its messages, the last that was not understood: `id` must be a string \
-                        of 1 to 128 characters.";
+        let expected = "Last invalid message: `id` must be a string of 1 to 128 characters.";
         assert!(lines.iter().any(|line| line == expected), "{lines:#?}");
         // In the list it stands only where it is the cause.
         let list = |told: &Value| list(&json!({ "ends": [told], "now": told["now"] })).concat();
@@ -206,8 +204,8 @@ mod tests {
             "heard_at": "2026-11-22T10:14:05.000Z", "queued_bytes": 7, "waiting_messages": 0,
         });
         let lines = account(&told);
-        assert!(lines[5].ends_with("      in 14 min  asked for a fresh token"), "{lines:#?}");
-        assert!(lines[7].contains("Queued for it: 7 bytes"), "{lines:#?}");
+        assert!(lines[5].ends_with("      in 14 min  re-authentication requested"), "{lines:#?}");
+        assert!(lines[7].contains("Queued output: 7 bytes"), "{lines:#?}");
     }
 
     #[test]
@@ -216,7 +214,7 @@ mod tests {
         let expected = "0000002a-000007         3 h ago  192.0.2.7:9  alice  closed by the server: \
                         1008 Token expired, while authenticating";
         assert_eq!(list(&told), [expected]);
-        assert_eq!(list(&json!({ "ends": [] })), ["No such end is remembered."]);
+        assert_eq!(list(&json!({ "ends": [] })), ["No matching closed connections."]);
     }
 
     #[test]

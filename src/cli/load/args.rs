@@ -6,13 +6,12 @@ use vestibule::config::Length;
 /// Measure a server: connections, authentications and messages a second, and their latency
 ///
 /// One thread plays all clients: connect, upgrade, `auth` by message with a freshly signed token,
-/// chat, close. It can be pointed at any server that speaks the protocol and shares the secret
-/// the tokens are signed with. It always ends by itself (--timeout), and exits with 1 when
-/// anything failed.
+/// chat, close. It works with any server that speaks the protocol and shares the secret that the
+/// tokens are signed with. It always ends by itself (--timeout), and exits with 1 if anything
+/// failed.
 ///
-/// The server's own limits are meant for people, not for a load test: raise
-/// `limits.messages_per_minute` and what it allows one address on the server under test, or what
-/// is measured is how fast it refuses.
+/// The server's limits are sized for people. Raise `limits.messages_per_minute` and the limits of
+/// one address on the server under test, or you measure how fast it refuses.
 ///
 /// What the numbers mean:
 ///
@@ -27,7 +26,7 @@ use vestibule::config::Length;
 /// * server memory: the growth of the resident set of --pid since before the first connect
 ///   (/proc/PID/smaps_rollup), divided by the connections. Kernel socket buffers are not in it.
 ///
-/// * failed: what ended otherwise than the protocol says, by reason.
+/// * failed: what ended in another way than the protocol says, by reason.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct LoadArgs {
@@ -43,19 +42,19 @@ pub(super) struct Common {
     /// Where the server listens: ws://HOST:PORT
     #[arg(long, global = true, default_value = "ws://127.0.0.1:8080", value_name = "URL")]
     pub(super) url: String,
-    /// The server's process, for its CPU time and memory
+    /// Process id of the server, to measure its CPU time and memory
     #[arg(long, global = true)]
     pub(super) pid: Option<u32>,
-    /// Handshakes in flight at most; in a storm, connections
+    /// Maximum handshakes in flight; in a storm, connections
     #[arg(long, global = true, default_value_t = 500, value_name = "N")]
     pub(super) concurrency: u32,
-    /// Loopback source addresses (127.0.0.2, …); 0: one for every 200 sockets
+    /// Loopback source addresses to use (127.0.0.2, …). 0 means one for every 200 sockets
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     pub(super) sources: u32,
-    /// The end of the load test, whatever happens
-    #[arg(long, global = true, default_value = "120s", value_name = "TIME")]
+    /// Stop the test after this long, even if unfinished
+    #[arg(long, global = true, default_value = "120s", value_name = "DURATION")]
     pub(super) timeout: Length,
-    /// One JSON object on standard output instead of the table
+    /// Print one JSON object instead of the table
     #[arg(long, global = true)]
     pub(super) json: bool,
 }
@@ -111,7 +110,7 @@ pub(super) struct IdleArgs {
     #[arg(long, default_value_t = 0, value_name = "K")]
     pub(super) warm: u32,
     /// How long they are held
-    #[arg(long, default_value = "2s", value_name = "TIME")]
+    #[arg(long, default_value = "2s", value_name = "DURATION")]
     pub(super) hold: Length,
 }
 
@@ -121,7 +120,7 @@ pub(super) struct PendingArgs {
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
     /// The server's `auth.timeout`
-    #[arg(long, default_value = "5s", value_name = "TIME")]
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
     pub(super) auth_timeout: Length,
 }
 
@@ -137,17 +136,17 @@ pub(super) struct ChatArgs {
     /// Connections that chat
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
-    /// Rooms they share; 0: each its own
+    /// Rooms they share. 0 gives each connection its own room
     #[arg(long, default_value_t = 0, value_name = "R")]
     pub(super) rooms: u32,
     /// How long
-    #[arg(long, default_value = "5s", value_name = "TIME", conflicts_with = "operations")]
+    #[arg(long, default_value = "5s", value_name = "DURATION", conflicts_with = "operations")]
     pub(super) duration: Length,
-    /// How many round trips in all, instead of a duration
+    /// Stop after this many round trips, instead of a duration
     #[arg(long, value_name = "N")]
     pub(super) operations: Option<u64>,
     /// Pause between an answer and the next message
-    #[arg(long, default_value = "0s", value_name = "TIME")]
+    #[arg(long, default_value = "0s", value_name = "DURATION")]
     pub(super) think: Length,
 }
 
@@ -157,7 +156,7 @@ pub(super) struct FanoutArgs {
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = room())]
     pub(super) connections: u32,
     /// How long
-    #[arg(long, default_value = "5s", value_name = "TIME")]
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
     pub(super) duration: Length,
 }
 
@@ -176,7 +175,7 @@ pub(super) struct MixedArgs {
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
     pub(super) storm: u32,
     /// How long the quiet before the storm is measured
-    #[arg(long, default_value = "3s", value_name = "TIME")]
+    #[arg(long, default_value = "3s", value_name = "DURATION")]
     pub(super) quiet: Length,
 }
 
@@ -192,7 +191,7 @@ pub(super) struct SurgeArgs {
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
     pub(super) sockets: u32,
     /// How long the quiet before they come is measured
-    #[arg(long, default_value = "3s", value_name = "TIME")]
+    #[arg(long, default_value = "3s", value_name = "DURATION")]
     pub(super) quiet: Length,
 }
 

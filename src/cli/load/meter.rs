@@ -74,14 +74,14 @@ impl Process {
         }
         let stat = format!("/proc/{}/stat", self.0);
         let text = fs::read_to_string(&stat).map_err(|error| self.fault(&stat, &error))?;
-        ticks(&text).ok_or_else(|| format!("cannot make sense of {stat}"))
+        ticks(&text).ok_or_else(|| format!("cannot parse {stat}"))
     }
 
     /// Resident bytes, exact at this moment.
     pub(super) fn resident(self) -> Result<u64, String> {
         let path = format!("/proc/{}/smaps_rollup", self.0);
         let text = fs::read_to_string(&path).map_err(|error| self.fault(&path, &error))?;
-        resident(&text).ok_or_else(|| format!("cannot make sense of {path}"))
+        resident(&text).ok_or_else(|| format!("cannot parse {path}"))
     }
 
     fn fault(self, path: &str, error: &std::io::Error) -> String {

@@ -184,7 +184,7 @@ impl fmt::Display for LoadReport {
         writeln!(f, "\n  {title} · {}\n", self.url)?;
         let mut row = |name: &str, value: &str| writeln!(f, "  {name:<34} {value}");
         row(operations, &format!("{} in {:.2} s", grouped(self.operations), self.seconds))?;
-        row("a second", &grouped(self.operations_per_second.round() as u64))?;
+        row("per second", &grouped(self.operations_per_second.round() as u64))?;
         if let Some(quiet) = &self.quiet_latency_us {
             row("latency: chat in quiet", &quiet.to_string())?;
         }
@@ -193,10 +193,10 @@ impl fmt::Display for LoadReport {
         }
         if let Some(server) = &self.server {
             if let Some(cpu) = server.cpu_us_per_operation {
-                row("server CPU, each", &format!("{cpu:.1} µs"))?;
+                row("server CPU per operation", &format!("{cpu:.1} µs"))?;
             }
             if let Some(bytes) = server.rss_bytes_per_connection {
-                row("server memory, a connection", &format!("{} bytes", grouped(bytes)))?;
+                row("server memory per connection", &format!("{} bytes", grouped(bytes)))?;
             }
             if let Some(cpu) = server.hold_cpu_us {
                 let hold = server.hold.as_secs_f64();
@@ -205,10 +205,10 @@ impl fmt::Display for LoadReport {
         }
         if let Some(cpu) = self.own_cpu.filter(|_| self.operations > 0) {
             let each = micros(cpu) / self.operations.max(1) as f64;
-            row("load test's own CPU, each", &format!("{each:.1} µs"))?;
+            row("load test CPU per operation", &format!("{each:.1} µs"))?;
         }
         if self.auth_required > 0 {
-            row("auth_required, not answered", &grouped(self.auth_required))?;
+            row("unanswered auth_required", &grouped(self.auth_required))?;
         }
         row("failed", &grouped(self.failed))?;
         for (reason, count) in &self.failures.0 {

@@ -25,14 +25,16 @@ pub(super) struct ServerAddress {
 impl ServerAddress {
     /// Reads `ws://HOST:PORT`.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
-        let wrong = |why: &str| format!("--url {url}: {why}; write ws://127.0.0.1:8080");
+        let wrong = |why: &str| {
+            format!("--url {url}: {why}; expected an address such as ws://127.0.0.1:8080")
+        };
         if url.starts_with("wss://") {
             return Err(wrong("the load test does not speak TLS"));
         }
         let rest = url.strip_prefix("ws://").ok_or_else(|| wrong("not a ws:// address"))?;
         let host = rest.strip_suffix('/').unwrap_or(rest);
         if host.contains('/') {
-            return Err(wrong("a path has no place here, the rooms are made up"));
+            return Err(wrong("remove the path, the load test chooses the rooms"));
         }
         // The colons of an IPv6 address are in brackets.
         let has_port = host.rsplit(']').next().is_some_and(|tail| tail.contains(':'));
@@ -95,8 +97,8 @@ pub(super) fn raise_descriptor_limit(sockets: u32) -> Result<(), String> {
     let room = ceiling.saturating_sub(used + SPARE);
     if u64::from(sockets) > room {
         return Err(format!(
-            "{sockets} sockets at once are wanted, and this process may open {room}: ask for \
-             fewer, or raise the hard limit (`ulimit -Hn`, now {ceiling})"
+            "{sockets} sockets are needed, but this process can open only {room}: use fewer, or \
+             raise the hard limit (`ulimit -Hn`, now {ceiling})"
         ));
     }
     // Its own clock would stand still while the kernel grows the table under a second thread.

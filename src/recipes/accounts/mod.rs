@@ -290,11 +290,11 @@ impl AccountHandler {
             sessions::RefreshResult::Accepted(user) => user,
             sessions::RefreshResult::Unknown => return stale(),
             sessions::RefreshResult::TooMany(user) => {
-                log::warn!("a session of user {user} was refreshed too often: it was ended");
+                log::warn!("user {user} refreshed a session too often: the session was ended");
                 return stale();
             }
             sessions::RefreshResult::Reused(user) => {
-                log::warn!("a refresh token of user {user} was used twice: its session was ended");
+                log::warn!("a refresh token of user {user} was reused: its session was ended");
                 return stale();
             }
         };
@@ -341,7 +341,7 @@ pub(super) struct NoRandomBits;
 fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomBits> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| {
-        log::error!("the operating system gives no random bits: {error}");
+        log::error!("the operating system returned no random bytes: {error}");
         NoRandomBits
     })?;
     Ok(bytes)

@@ -57,7 +57,7 @@ impl PasswordHash {
     /// Is it this password's? Blocks for as long as a hash takes.
     pub(super) fn is_of(&self, password: &Password) -> bool {
         let Ok(output) = hash(password, &self.salt, self.memory_kib, self.iterations) else {
-            log::error!("a stored password hash cannot be computed again");
+            log::error!("cannot recompute a stored password hash");
             return false;
         };
         // Every byte is looked at, so that the time does not tell how many are right.

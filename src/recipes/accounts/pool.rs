@@ -61,7 +61,7 @@ fn work(jobs: &Mutex<Receiver<HashJob>>, is_ending: &AtomicBool) {
         }
         // What a panic says may hold what a user sent.
         if catch_unwind(AssertUnwindSafe(job)).is_err() {
-            log::error!("work for an account panicked");
+            log::error!("a password-hashing task panicked");
         }
     }
 }

@@ -77,9 +77,9 @@ where
         match catch_unwind(AssertUnwindSafe(|| work(database))) {
             Ok(Ok(outcome)) => self.outcome = Ok(outcome),
             // The error names statements, never what was bound to them.
-            Ok(Err(error)) => log::error!("the database refused a piece of work: {error}"),
+            Ok(Err(error)) => log::error!("a database task failed: {error}"),
             // What a panic says may hold what a user sent.
-            Err(_) => log::error!("a piece of work on the database panicked"),
+            Err(_) => log::error!("a database task panicked"),
         }
         self.outcome.is_ok()
     }
@@ -89,7 +89,7 @@ where
         let outcome =
             outcome.and_then(|done| if is_stored { Ok(done) } else { Err(TaskError::Failed) });
         if catch_unwind(AssertUnwindSafe(|| answer(outcome))).is_err() {
-            log::error!("an answer from the database panicked");
+            log::error!("the callback of a database task panicked");
         }
     }
 }
@@ -106,7 +106,10 @@ pub(super) fn serve(
         items.extend(queue.try_iter().take(most - 1));
         let stored = transact(&database, &mut items, &mut commit);
         if let Err(error) = &stored {
-            log::error!("nothing of {} pieces of work was stored: {error}", items.len());
+            log::error!(
+                "a transaction of {} tasks failed, nothing of it was stored: {error}",
+                items.len()
+            );
             roll_back(&database);
         }
         // Only here: an answer says that it is on disk.
@@ -143,7 +146,7 @@ fn roll_back(database: &Connection) {
     if !database.is_autocommit()
         && let Err(error) = execute(database, "ROLLBACK")
     {
-        log::error!("a transaction could not be rolled back: {error}");
+        log::error!("cannot roll back a transaction: {error}");
     }
 }
 

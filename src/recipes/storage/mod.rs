@@ -146,7 +146,7 @@ impl Storage {
         };
         self.queue.try_send(Box::new(Task::new(work, start, answer))).map_err(|refused| {
             if let TrySendError::Disconnected(_) = refused {
-                log::error!("the storage thread is gone: restart the server");
+                log::error!("the storage thread has stopped: restart the server");
             }
             Busy
         })
@@ -181,7 +181,7 @@ impl Drop for JoinGuard {
         match self.gone.recv_timeout(PATIENCE) {
             Err(RecvTimeoutError::Disconnected) => {}
             Err(RecvTimeoutError::Timeout) => {
-                log::warn!("the database is slow to close, and left to the end of the process");
+                log::warn!("the database did not close in time: exiting without waiting for it");
             }
             Ok(never) => match never {},
         }

@@ -93,10 +93,7 @@ const LOCKS: &str = "ALTER TABLE users ADD COLUMN locked_at INTEGER;";
 pub(in crate::recipes) fn open(directory: &Path) -> Result<Connection, String> {
     let path = directory.join(DATABASE_FILE);
     let fault = |error: &dyn std::fmt::Display| {
-        format!(
-            "cannot open {}: {error}; set `data` to a directory that can be written to",
-            path.display()
-        )
+        format!("cannot open {}: {error}; set `data` to a writable directory", path.display())
     };
     create(directory, &path).map_err(|error| fault(&error))?;
     let mut database = Connection::open(&path).map_err(|error| fault(&error))?;

@@ -98,7 +98,7 @@ impl LoadEngine {
             (ServerEvent::Update { own: true }, PeerPhase::Ready) => {
                 match peer.unanswered.pop_front() {
                     Some(due) => script.on_notice(self, user, Notice::Answered { due }, now),
-                    None => self.failures.add("an answer to nothing".to_owned()),
+                    None => self.failures.add("an answer without a message".to_owned()),
                 }
             }
             (ServerEvent::Chat, PeerPhase::Ready) => {
