@@ -1,8 +1,8 @@
-//! The application behind the edge, over HTTP: `docs/backend.md` is its contract.
+//! An application that runs elsewhere and is called over HTTP: `docs/backend.md` is its contract.
 //!
-//! Nothing here runs on the reactor's thread but the writing of a request's body and a push into a
-//! bounded queue. A desk, on a thread of its own, decides who is asked next and when nobody is;
-//! callers, on theirs, sign, send and wait. Answers go to the reactor through its handle.
+//! The reactor's thread only writes a request's body and pushes it into a bounded queue. The
+//! dispatcher's thread chooses the next call and keeps the circuit breaker. The calling threads
+//! sign, send and wait. Answers return to the reactor through the server's handle.
 //!
 //! ```no_run
 //! # fn start(config: vestibule::Config) -> Result<(), Box<dyn std::error::Error>> {
@@ -42,8 +42,10 @@ use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
 use crate::node::{StartFlag, Ticket};
 use crate::protocol::ErrorCode;
 
-/// An application that is somewhere else. Every question is [`Reply::Held`] and answered through
-/// the server's handle, or at once where too many wait already.
+/// An [`App`] that forwards joins, messages and leaves to an HTTP service.
+///
+/// Joins and messages are [`Reply::Held`] and answered through the server's handle. When
+/// `backend.queue` calls wait already, they are answered at once as unavailable.
 #[derive(Debug)]
 pub struct BackendApp {
     events: Sender<QueueEvent>,
@@ -52,10 +54,10 @@ pub struct BackendApp {
 }
 
 impl BackendApp {
-    /// The application, and the threads that are to be started once there is a server.
+    /// Returns the application, and the threads to start once the server exists.
     ///
     /// # Errors
-    /// When the secret's file cannot be read, or holds none. The text names the file.
+    /// When the secret's file cannot be read or does not hold a valid secret. The text names it.
     pub fn new(config: &config::Backend) -> Result<(Self, Threads), String> {
         let path = &config.secret_file;
         let secret = (!path.is_empty()).then(|| SigningSecret::read(path)).transpose()?;
@@ -73,7 +75,7 @@ impl BackendApp {
         Ok((Self { events, slots, counts }, threads))
     }
 
-    /// Queues a job. False: there was no room.
+    /// Queues a call. Returns false when the queue of its kind is full.
     fn push(
         &self,
         kind: CallKind,
@@ -124,13 +126,14 @@ impl App for BackendApp {
 
 impl Drop for BackendApp {
     fn drop(&mut self) {
-        // Whoever is not there any more needs no word that this is the end.
+        // The dispatcher may have ended already; then there is nothing to stop.
         let _ = self.events.send(QueueEvent::Ended);
     }
 }
 
-/// The places in the two queues: of questions, and of leaves. The reactor takes, the desk gives
-/// back, and so the channel between them has a bound without anybody waiting for it.
+/// The free slots of the two queues: of questions (joins and messages), and of leaves. The reactor
+/// acquires, the dispatcher releases. So the unbounded channel between them has a bound, and the
+/// reactor never blocks.
 #[derive(Debug)]
 struct QueueSlots {
     questions: AtomicUsize,

@@ -1,28 +1,30 @@
-//! When a backend that fails is left alone: a state machine without a clock.
+//! The circuit breaker: it stops calls to a backend that fails. A state machine without a clock.
 //!
 //! ```text
-//!            5 failures in a row                its time is over: one call, the probe
+//!          5 consecutive failures          the wait is over: one call, the probe
 //!   closed ───────────────────────▶ open ─────────────────────────────────▶ probing
 //!      ▲                              ▲                                        │ │
-//!      │                              └──────── it failed: twice as long ──────┘ │
-//!      └───────────────────────────────── it succeeded ──────────────────────────┘
+//!      │                              └── the probe failed: twice the wait ────┘ │
+//!      └───────────────────────── the probe succeeded ───────────────────────────┘
 //! ```
 
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// Failures in a row that open it: more than the one or two that a restart of the backend costs,
-/// few enough that a dead one is noticed within one time-out.
+/// Consecutive failures that open the breaker: more than the one or two that a restart of the
+/// backend causes, few enough to notice a dead backend within one timeout.
 const FAILURES: u32 = 5;
-/// How long it stays open the first time, and at most.
+/// How long the breaker stays open the first time, and at most. The wait doubles with each failed
+/// probe.
 const WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// Says whether the backend may be asked, by what became of the calls before.
+/// Decides by the results of earlier calls whether the backend may be called.
 #[derive(Debug)]
 pub(super) struct Breaker {
     state: BreakerState,
-    /// Counts the changes of state: what was asked before one says nothing after it.
+    /// Counts the changes of state. A result counts only in the epoch in which its call was
+    /// admitted: calls that hung before the breaker opened must not prolong it.
     epoch: u32,
 }
 
@@ -33,26 +35,26 @@ enum BreakerState {
     Probing { wait: Duration },
 }
 
-/// Leave for one call, whose outcome is told with it.
+/// Permission for one call. Its result is recorded with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Permit(u32);
 
-/// What a call's outcome has changed.
+/// A change of state that a recorded result caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transition {
-    /// Nobody is asked for as long.
+    /// No call is made for this long.
     Opened(Duration),
-    /// Everybody is asked again.
+    /// Calls are made again.
     Closed,
 }
 
 impl Breaker {
-    /// Closed: the backend is taken to be there.
+    /// Returns a closed breaker: the backend is assumed to work.
     pub(super) fn new() -> Self {
         Self { state: BreakerState::Closed { failures: 0 }, epoch: 0 }
     }
 
-    /// Would [`Breaker::admit`] refuse?
+    /// Whether [`Breaker::admit`] would refuse a call at `now`.
     pub(super) fn refuses(&self, now: Instant) -> bool {
         match self.state {
             BreakerState::Closed { .. } => false,
@@ -61,7 +63,7 @@ impl Breaker {
         }
     }
 
-    /// Leave for one call, unless the backend is left alone.
+    /// Returns a permit for one call, or `None` while the breaker is open or probing.
     pub(super) fn admit(&mut self, now: Instant) -> Option<Permit> {
         if self.refuses(now) {
             return None;
@@ -72,7 +74,7 @@ impl Breaker {
         Some(Permit(self.epoch))
     }
 
-    /// A call has ended at `now`: did the backend do what it is there for?
+    /// Records the result of a call that ended at `now`.
     pub(super) fn record(
         &mut self,
         now: Instant,
@@ -98,7 +100,7 @@ impl Breaker {
                 let wait = wait.saturating_mul(2).min(WAIT.1);
                 return Some(self.open(now, wait));
             }
-            // Opening is a new epoch, in which nobody gets a pass.
+            // Opening begins a new epoch, in which no permit is given.
             (BreakerState::Open { .. }, _) => {}
         }
         None

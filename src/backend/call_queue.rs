@@ -1,9 +1,9 @@
-//! Who is asked next: the queues in front of the callers, without a clock and without a thread.
+//! The queues in front of the calling threads: a state machine without a clock or a thread.
 //!
-//! Jobs and completions go in through `handle_*`, with `now`; what is to be done comes out of
-//! [`CallQueue::poll_action`], until there is nothing more. Calls for one connection are made one after
-//! the other and in their order. Questions go before leaves, which nobody waits for: a crowd that
-//! goes away does not hold up who stays.
+//! Calls and results go in through `handle_*`, with `now`. After each, the owner drains
+//! [`CallQueue::poll_action`]. Calls of one connection are made one at a time and in order.
+//! Questions (joins and messages) go before leaves, which nobody waits for, so a crowd that leaves
+//! does not delay the users who stay.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,34 +14,34 @@ use crate::id::ConnId;
 use crate::node::{StartFlag, Ticket};
 use crate::time::Instant;
 
-/// Something to say to the backend.
+/// A call that waits for a calling thread.
 #[derive(Debug)]
 pub(super) struct QueuedCall {
     pub(super) kind: CallKind,
-    /// Whose question it is; a leave is nobody's.
+    /// The node's question that the call answers; `None` for a leave.
     pub(super) ticket: Option<Ticket>,
-    /// Whether the question may still be asked; a leave is told in any case.
+    /// Whether the asker still waits; `None` for a leave, which is made in any case.
     pub(super) start: Option<StartFlag>,
     pub(super) connection: ConnId,
     pub(super) body: Vec<u8>,
 }
 
-/// What is to be done.
+/// What the owner of the queue has to do.
 #[derive(Debug)]
 pub(super) enum CallAction {
-    /// Make this call, within this time.
+    /// Make this call, within this time limit.
     Send { call: QueuedCall, permit: Permit, time_limit: Duration },
-    /// This one is not made.
+    /// Answer this call with the outcome, without making it.
     Skip { call: QueuedCall, outcome: CallOutcome },
 }
 
-/// The queues.
+/// The queues of questions and of leaves, with the circuit breaker in front of them.
 #[derive(Debug)]
 pub(super) struct CallQueue {
-    /// Each with the moment at which it came: the oldest first.
+    /// Each with its arrival time, the oldest first.
     questions: VecDeque<(Instant, QueuedCall)>,
     leaves: VecDeque<QueuedCall>,
-    /// The connections for which a call is made: at most one for each caller.
+    /// The connections with a call in flight: at most one for each calling thread.
     busy: Vec<ConnId>,
     callers: usize,
     timeout: Duration,
@@ -51,7 +51,7 @@ pub(super) struct CallQueue {
 }
 
 impl CallQueue {
-    /// For so many callers, and calls of at most `timeout`.
+    /// A queue for `callers` threads, whose calls take at most `timeout`, the wait included.
     pub(super) fn new(callers: usize, timeout: Duration) -> Self {
         Self {
             questions: VecDeque::new(),
@@ -65,7 +65,7 @@ impl CallQueue {
         }
     }
 
-    /// There is something to say.
+    /// Queues a call.
     pub(super) fn handle_call(&mut self, now: Instant, call: QueuedCall) {
         match call.kind {
             CallKind::Join | CallKind::Message => self.questions.push_back((now, call)),
@@ -74,12 +74,13 @@ impl CallQueue {
         self.assign(now);
     }
 
-    /// Calls have this much time from here on, those that wait too.
+    /// Changes the time limit, also of the calls that wait. Calls in flight keep theirs.
     pub(super) fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
     }
 
-    /// A caller is free again. What that has changed is for the log.
+    /// Records that a call has ended and its thread is free. Returns the breaker's transition, for
+    /// the log.
     pub(super) fn handle_done(
         &mut self,
         now: Instant,
@@ -95,25 +96,25 @@ impl CallQueue {
         transition
     }
 
-    /// The server has ended: nobody waits for an answer. Leaves are still told.
+    /// The server has stopped: drops the questions, whose askers are gone. Leaves are still made.
     pub(super) fn handle_end(&mut self, now: Instant) {
         self.is_ending = true;
         self.questions.clear();
         self.assign(now);
     }
 
-    /// The next thing to do.
+    /// Returns the next action.
     pub(super) fn poll_action(&mut self) -> Option<CallAction> {
         self.actions.pop_front()
     }
 
-    /// The server has ended, and there is nothing more to tell.
+    /// Whether the server has stopped and every leave was made.
     pub(super) fn is_over(&self) -> bool {
         self.is_ending && self.leaves.is_empty() && self.busy.is_empty() && self.actions.is_empty()
     }
 
-    /// Gives work to free callers, and up on what need not wait. O(n) in what waits for busy
-    /// connections, each of which has a join, a message and a leave there at most.
+    /// Gives calls to free threads, and skips the calls that are too late or refused. O(n) in the
+    /// calls of busy connections, of which each has at most a join, a message and a leave.
     fn assign(&mut self, now: Instant) {
         let is_late = |(came, _): &(Instant, QueuedCall)| *came + self.timeout <= now;
         while self.questions.front().is_some_and(is_late) {
@@ -124,7 +125,7 @@ impl CallQueue {
         }
         while self.busy.len() < self.callers && !self.breaker.refuses(now) {
             let Some((call, time_limit)) = self.next(now) else { return };
-            // It does not refuse, so it admits.
+            // `refuses` was false, so `admit` returns a permit.
             let Some(permit) = self.breaker.admit(now) else { return };
             self.busy.push(call.connection);
             self.actions.push_back(CallAction::Send { call, permit, time_limit });
@@ -138,8 +139,8 @@ impl CallQueue {
         }
     }
 
-    /// The oldest question of a connection that is not busy, or else the oldest such leave. A question
-    /// that nobody waits for any more is not asked.
+    /// The oldest question of a connection without a call in flight, or else the oldest such leave.
+    /// Questions whose asker has given up are skipped.
     fn next(&mut self, now: Instant) -> Option<(QueuedCall, Duration)> {
         let Self { questions, leaves, busy, timeout, actions, .. } = self;
         let is_free = |call: &QueuedCall| !busy.contains(&call.connection);

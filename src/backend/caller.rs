@@ -1,4 +1,4 @@
-//! One call over HTTP: signed, sent, and its answer read within its bounds. Blocks.
+//! One HTTP call to the backend: signs, sends, and reads the response within its limits. Blocks.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -12,22 +12,25 @@ use crate::config;
 use crate::net::http;
 use crate::time::UnixTime;
 
-/// Connections are not used again after this long: less than the 5 seconds after which common
-/// servers close theirs, so that a request does not meet a close on its way.
+/// An idle connection is not reused after this long. Common servers close theirs after 5 seconds,
+/// and a request must not meet that close.
 const KEEP_ALIVE: Duration = Duration::from_secs(4);
-/// How much of an answer is read whose status says all, so that its connection can be used again.
+/// How many bytes are read of a response whose body is not needed, so that its connection can be
+/// reused.
 const REST: u64 = 16 << 10;
 
-/// Whom to call, and as whom. Shared by all threads that call.
+/// The HTTP client of one backend: its URL, secret and connection pool. All calling threads share
+/// it.
 #[derive(Debug)]
 pub(super) struct BackendClient {
     agent: Agent,
-    /// Without a slash at its end.
+    /// The base URL, without a trailing slash.
     url: String,
     secret: Option<SigningSecret>,
 }
 
 impl BackendClient {
+    /// A client for the configured URL, which signs its requests if there is a secret.
     pub(super) fn new(config: &config::Backend, secret: Option<SigningSecret>) -> Self {
         let keep_alive = http::KeepAlive { connections: config.workers, age: KEEP_ALIVE };
         Self {
@@ -39,7 +42,7 @@ impl BackendClient {
 }
 
 impl BackendClient {
-    /// Makes a call, and reads its answer, within `time_limit`.
+    /// Makes a call and reads its response, both within `time_limit`.
     pub(super) fn call(
         &self,
         kind: CallKind,
@@ -64,7 +67,7 @@ impl BackendClient {
         let status = response.status().as_u16();
         let mut reader = response.into_body().into_reader();
         if status != 200 || kind == CallKind::Leave {
-            // Nobody waits for it: if it breaks off, then its connection is closed.
+            // The body is not needed. If reading it fails, the connection is closed.
             let _ = std::io::copy(&mut reader.take(REST), &mut std::io::sink());
             return Ok(BackendResponse { status, body: Some(Vec::new()) });
         }

@@ -1,4 +1,4 @@
-//! What is said to a backend and what its answers mean: the contract of `docs/backend.md`, as pure
+//! The request bodies and the meaning of responses, as `docs/backend.md` defines them. Pure
 //! functions.
 
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::node::Outcome;
 use crate::node::app::{Admission, Incoming, Join, Json, Left, Update};
 use crate::protocol::ErrorCode;
 
-/// The longest answer, in bytes.
+/// The longest response body that is read, in bytes.
 pub(super) const MAX_ANSWER: usize = BACKEND_ANSWER_BYTES;
 
-/// A request's body. What goes into it has been parsed before, so it can be written.
+/// A request's body. Its parts were parsed before, so serialising it cannot fail.
 #[derive(Serialize)]
 struct RequestBody<'a> {
     room: &'a str,
@@ -83,30 +83,30 @@ fn write(request: &RequestBody<'_>) -> Vec<u8> {
     serde_json::to_vec(request).unwrap_or_default()
 }
 
-/// What came back.
+/// An HTTP response of the backend.
 #[derive(Debug)]
 pub(super) struct BackendResponse {
     pub(super) status: u16,
-    /// `None`: it is longer than [`MAX_ANSWER`].
+    /// `None` when the body is longer than [`MAX_ANSWER`].
     pub(super) body: Option<Vec<u8>>,
 }
 
-/// Why nothing came back.
+/// Why a call has no response.
 #[derive(Debug)]
 pub(super) enum CallError {
     TimedOut,
     Broken(String),
 }
 
-/// What a call has come to.
+/// The interpreted result of a call.
 #[derive(Debug)]
 pub(super) struct CallResult {
     pub(super) outcome: CallOutcome,
-    /// Of an answer.
+    /// The content of a response with status 200 to a join or a message.
     pub(super) update: Option<Arc<Update>>,
-    /// The backend does what it is there for, if not what was asked: the breaker's question.
+    /// Whether the backend works, though it may have refused this call: what the breaker records.
     pub(super) is_alive: bool,
-    /// What was wrong, for the log.
+    /// Why the call failed, for the log. Never quotes the response, which may hold a user's text.
     pub(super) why: Option<String>,
 }
 
@@ -115,7 +115,7 @@ impl CallResult {
         Self { outcome: CallOutcome::Failed, update: None, is_alive, why: Some(why) }
     }
 
-    /// Of a call that was not made.
+    /// The result of a call that was not made.
     pub(super) fn without_answer(outcome: CallOutcome) -> Self {
         Self { outcome, update: None, is_alive: true, why: None }
     }
@@ -125,7 +125,7 @@ impl CallResult {
     }
 }
 
-/// Reads what came back.
+/// Maps the response to an outcome, by the table of `docs/backend.md`.
 pub(super) fn interpret(
     kind: CallKind,
     received: Result<BackendResponse, CallError>,
@@ -143,11 +143,11 @@ pub(super) fn interpret(
             };
         }
     };
-    // What is wrong with one question says nothing about the others. 408 is said by who waits in
-    // front of a backend, and 429 perhaps of one user, who must not shut out all of them.
+    // A 4xx is about one request, not about the backend. The exception is 408, which a proxy sends
+    // when the backend does not answer. A 429 may be about one user, who must not block the others.
     let is_alive = (400..500).contains(&response.status) && response.status != 408;
     match (kind, response.status) {
-        // Whatever it says is an answer.
+        // A leave has no content: any status below 500 except 408 and redirects is a success.
         (CallKind::Leave, status) => CallResult {
             is_alive: is_alive || status < 300,
             ..CallResult::good(CallOutcome::Answered, None)
@@ -176,7 +176,7 @@ struct AnswerBody {
 
 fn update(kind: CallKind, body: Option<&[u8]>) -> Result<Update, String> {
     let body = body.ok_or_else(|| format!("the response is longer than {MAX_ANSWER} bytes"))?;
-    // What serde says may quote what a user wrote, and the log is not the place for it.
+    // serde's error may quote a user's text, which must not be logged.
     let answer: AnswerBody = serde_json::from_slice(body).map_err(|error| {
         format!(
             "the response does not match the contract, at line {} column {}",
@@ -195,7 +195,7 @@ fn update(kind: CallKind, body: Option<&[u8]>) -> Result<Update, String> {
     Ok(Update { content: answer.content.into(), recipe_data, broadcast, ..Update::default() })
 }
 
-/// What the node is told; `None` of what it did not ask.
+/// Maps an outcome to the node's; `None` for a leave, which has no answer.
 pub(super) fn node_outcome(
     kind: CallKind,
     outcome: CallOutcome,
@@ -207,7 +207,7 @@ pub(super) fn node_outcome(
             Outcome::Join(Admission::Admit(update))
         }
         (CallKind::Join, CallOutcome::Denied, _) => Outcome::Join(Admission::Deny),
-        // It was never asked, so it can be asked again.
+        // The backend was never called, so the client may send the message again.
         (_, CallOutcome::Expired, _) => Outcome::NotBegun,
         (CallKind::Join, ..) => Outcome::Join(Admission::Unavailable),
         (CallKind::Message, CallOutcome::Answered, Some(update)) => Outcome::Message(Ok(update)),

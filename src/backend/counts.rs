@@ -1,4 +1,4 @@
-//! What is counted of the backend: by any thread, without a lock but for how long calls took.
+//! Metrics of the backend's calls, which any thread may update. Only the histograms take a lock.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use crate::node::Histogram;
 
-/// What the backend is called for.
+/// The kinds of calls to a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallKind {
-    /// May this user enter this room?
+    /// Asks whether a user may join a room.
     Join,
-    /// What is the answer to this message?
+    /// Asks for the answer to a message.
     Message,
-    /// A connection is gone. Told, not asked.
+    /// Reports that a connection has closed. It has no answer.
     Leave,
 }
 
 impl CallKind {
-    /// All of them.
+    /// Every kind, in the order of the metrics.
     pub const ALL: &[Self] = &[Self::Join, Self::Message, Self::Leave];
 
-    /// The last part of its URL, and the label in the metrics.
+    /// The last segment of the call's URL, and its label in the metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -33,27 +33,27 @@ impl CallKind {
     }
 }
 
-/// What became of a call.
+/// How a call ended, or why it was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallOutcome {
-    /// The backend has answered, as its contract says.
+    /// The backend answered as the contract says.
     Answered,
-    /// It has said no: to a join, or to a message whose id it knows with other content.
+    /// The backend refused a join, or a message whose id it knows with other content.
     Denied,
-    /// There was no answer that could be used.
+    /// There was no usable response.
     Failed,
-    /// There was none in time.
+    /// There was no response within the time limit.
     TimedOut,
-    /// It was never made: it waited for a thread for as long as it had, or nobody waited for it.
+    /// Not made: its time limit passed in the queue, or its asker had given up.
     Expired,
-    /// It was not made: the breaker was open.
+    /// Not made: the circuit breaker was open.
     Refused,
-    /// It was not made: too many waited already.
+    /// Not made: the queue was full.
     QueueFull,
 }
 
 impl CallOutcome {
-    /// All of them.
+    /// Every outcome, in the order of the metrics.
     pub const ALL: &[Self] = &[
         Self::Answered,
         Self::Denied,
@@ -79,7 +79,7 @@ impl CallOutcome {
     }
 }
 
-/// Counters since the start. They can be read at any time.
+/// Counters and durations since the start. They can be read at any time, from any thread.
 #[derive(Debug, Default)]
 pub struct CallCounts {
     calls: [[AtomicU64; CallOutcome::ALL.len()]; CallKind::ALL.len()],
@@ -88,19 +88,19 @@ pub struct CallCounts {
 }
 
 impl CallCounts {
-    /// How many calls for this had this fate.
+    /// How many calls of this kind had this outcome.
     #[must_use]
     pub fn calls(&self, kind: CallKind, outcome: CallOutcome) -> u64 {
         self.counter(kind, outcome).map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
-    /// How often the backend was left alone after failures in a row.
+    /// How often the circuit breaker opened.
     #[must_use]
     pub fn breaker_opens(&self) -> u64 {
         self.breaker_opens.load(Ordering::Relaxed)
     }
 
-    /// How long the calls for this took that were made, in microseconds, whatever their fate.
+    /// The durations of the calls of this kind that were made, in microseconds.
     #[must_use]
     pub fn durations(&self, kind: CallKind) -> Histogram {
         let locked = self.durations.get(kind as usize).map(|histogram| histogram.lock());
@@ -131,7 +131,7 @@ impl CallCounts {
     }
 }
 
-/// One line, for the end of a log: what never came is left out.
+/// One line for the end of the log. Counters of zero are left out.
 impl fmt::Display for CallCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "breaker_opens={}", self.breaker_opens())?;

@@ -1,4 +1,4 @@
-//! Requests are signed by the Standard Webhooks scheme, so that a backend knows who asks.
+//! Signatures of the requests to a backend, by the Standard Webhooks scheme.
 
 use std::fmt;
 use std::fs;
@@ -9,16 +9,16 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// How the text of a secret begins.
+/// The prefix of a secret in its text form.
 const PREFIX: &str = "whsec_";
-/// The scheme asks for 24 bytes or more.
+/// The shortest secret that the scheme allows, in bytes.
 const MIN_BYTES: usize = 24;
 
-/// The secret that edge and backend share. Nothing shows it.
+/// The secret that Vestibule and the backend share. It is never logged.
 #[derive(Clone)]
 pub struct SigningSecret(Hmac<Sha256>);
 
-/// The key is left out: a secret is never logged.
+/// Omits the key: a secret must never be logged.
 impl fmt::Debug for SigningSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningSecret")
@@ -26,10 +26,11 @@ impl fmt::Debug for SigningSecret {
 }
 
 impl SigningSecret {
-    /// Takes `whsec_` and the secret's bytes as base64.
+    /// Parses `whsec_` followed by the secret's bytes as base64.
     ///
     /// # Errors
-    /// When it is something else, or less than 24 bytes. What it is, is not in the text.
+    /// When the form is another one, or the secret is shorter than 24 bytes. The error never quotes
+    /// the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let encoded = text
             .strip_prefix(PREFIX)
@@ -43,21 +44,21 @@ impl SigningSecret {
                 "the secret has {length} bytes, at least {MIN_BYTES} are required"
             ));
         }
-        // An HMAC takes a key of any length.
+        // HMAC accepts keys of any length, so this does not fail.
         Hmac::new_from_slice(&key).map(Self).map_err(|_| "the secret cannot be used".to_owned())
     }
 
-    /// Reads it from a file, whose last line end is not part of it.
+    /// Reads the secret from a file. A final line break is not part of it.
     ///
     /// # Errors
-    /// One line that names the file, and not what is in it.
+    /// One line that names the file and never quotes its content.
     pub fn read(path: &str) -> Result<Self, String> {
         let at = |problem: String| format!("backend.secret_file {path}: {problem}");
         let text = fs::read_to_string(Path::new(path)).map_err(|e| at(e.to_string()))?;
         Self::parse(text.trim_end_matches(['\r', '\n'])).map_err(at)
     }
 
-    /// The `webhook-signature` of a request with this id, at this time, with this body.
+    /// The `webhook-signature` header of a request with this id, time and body.
     pub(super) fn sign(&self, id: &str, unix_seconds: u64, body: &[u8]) -> String {
         let mut mac = self.0.clone();
         for part in [id.as_bytes(), b".", unix_seconds.to_string().as_bytes(), b".", body] {

@@ -1,4 +1,4 @@
-//! The threads: one at the desk, and as many that call as are configured.
+//! The threads of the backend: the dispatcher, and `backend.workers` that make the calls.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,20 +21,20 @@ use crate::id::{ConnId, MessageIds};
 use crate::net::clock::Clock;
 use crate::net::{self, Handle};
 
-/// What the desk hears of.
+/// What the dispatcher reacts to.
 #[derive(Debug)]
 pub(super) enum QueueEvent {
-    /// The node has something to say.
+    /// The node has queued a call.
     Queued(QueuedCall),
-    /// A caller is free again.
+    /// A call has ended, and its thread is free.
     Done { connection: ConnId, permit: Permit, is_alive: bool, why: Option<String> },
-    /// Calls have this much time from here on.
+    /// Changes the time limit of calls.
     Timeout(Duration),
-    /// The node is gone.
+    /// The node was dropped: the server has stopped.
     Ended,
 }
 
-/// A call that is to be made.
+/// A call that a calling thread is to make.
 #[derive(Debug)]
 struct Assignment {
     call: QueuedCall,
@@ -42,7 +42,7 @@ struct Assignment {
     time_limit: Duration,
 }
 
-/// Threads that are not started yet.
+/// The backend's threads, which [`Threads::start`] starts once the server exists.
 #[derive(Debug)]
 pub struct Threads {
     pub(super) config: config::Backend,
@@ -53,20 +53,20 @@ pub struct Threads {
     pub(super) counts: Arc<CallCounts>,
 }
 
-/// Threads that call the backend, until the server has ended.
+/// The backend's threads while the server runs.
 #[derive(Debug)]
 pub struct RunningThreads {
     counts: Arc<CallCounts>,
     control: Control,
-    // Never sent on: it is gone when the desk is.
+    // Nothing is sent on this channel; it disconnects when the dispatcher's thread ends.
     gone: Receiver<Infallible>,
 }
 
 impl Threads {
-    /// Starts them all, for the server of this handle.
+    /// Starts the threads, which answer through `handle`.
     ///
     /// # Errors
-    /// When the system has no thread left, or no random bits.
+    /// When the operating system cannot start a thread, or returns no random bytes.
     pub fn start(self, handle: Handle) -> io::Result<RunningThreads> {
         let Self { config, secret, events, inbox, slots, counts } = self;
         let (calls, assigned) = mpsc::sync_channel(config.workers);
@@ -99,44 +99,45 @@ impl Threads {
 }
 
 impl RunningThreads {
-    /// What is counted, as it goes on.
+    /// The metrics of the calls, which are updated while the threads run.
     #[must_use]
     pub fn counts(&self) -> Arc<CallCounts> {
         Arc::clone(&self.counts)
     }
 
-    /// For the thread that changes settings.
+    /// A handle for the thread that reloads the configuration.
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()
     }
 
-    /// After the server has ended: lets the last leaves be told, for at most `time_limit`. False when
-    /// some were not. Whoever still calls then is left behind: the end of the process takes it.
+    /// Waits at most `time_limit` for the last leaves, after the server has stopped. Returns false
+    /// when some were not made. Calls still in flight then end with the process.
     pub fn finish(self, time_limit: Duration) -> bool {
         !matches!(self.gone.recv_timeout(time_limit), Err(RecvTimeoutError::Timeout))
     }
 }
 
-/// Changes what can change while calls are made. Cheap to clone; never blocks.
+/// Changes the settings that can change at run time. Cheap to clone; never blocks.
 #[derive(Clone, Debug)]
 pub struct Control {
     events: Sender<QueueEvent>,
 }
 
 impl Control {
-    /// `backend.timeout` from here on; calls that are under way keep theirs.
+    /// Sets `backend.timeout`. Calls in flight keep theirs.
     pub fn set_timeout(&self, timeout: Duration) {
-        // When the desk is gone, there is nobody who would need it.
+        // The dispatcher may have ended; then there are no more calls.
         let _ = self.events.send(QueueEvent::Timeout(timeout));
     }
 }
 
-/// Who sits at the desk.
+/// Owns the queue, on the dispatcher's thread.
 struct Dispatcher {
     queue: CallQueue,
     inbox: Receiver<QueueEvent>,
-    /// Has a place for each caller, and the desk never gives more calls than there are callers.
+    /// Has a slot for each calling thread. The queue has at most that many calls in flight, so
+    /// sending never blocks.
     calls: SyncSender<Assignment>,
     handle: Handle,
     slots: Arc<QueueSlots>,
@@ -170,7 +171,7 @@ impl Dispatcher {
         match action {
             CallAction::Send { call, permit, time_limit } => {
                 self.slots.release(call.kind);
-                // A caller never ends before its assignments do.
+                // The calling threads end only after this channel, so the send succeeds.
                 let _ = self.calls.send(Assignment { call, permit, time_limit });
             }
             CallAction::Skip { call, outcome } => {
@@ -196,7 +197,7 @@ impl Dispatcher {
     }
 }
 
-/// Who calls.
+/// One calling thread.
 struct Caller {
     client: Arc<BackendClient>,
     assigned: Arc<Mutex<Receiver<Assignment>>>,
@@ -209,7 +210,7 @@ impl Caller {
     fn run(&self, mut ids: MessageIds) {
         let clock = Clock::start();
         loop {
-            // One waits for the assignment, the others for the lock; nobody calls under it.
+            // One thread waits for an assignment, the others for the lock. No call runs under it.
             let next = self.assigned.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(Assignment { call, permit, time_limit }) = next else { return };
             let began = clock.now();
@@ -228,7 +229,8 @@ impl Caller {
             }
             let (is_alive, why) = (result.is_alive, result.why.clone());
             let done = QueueEvent::Done { connection: call.connection, permit, is_alive, why };
-            // First the desk, then the asker: what is asked next finds a breaker that knows.
+            // The dispatcher first, then the asker: so the asker's next call sees this result in
+            // the breaker.
             let is_over = self.events.send(done).is_err();
             answer(&self.handle, &call, result);
             if is_over {
@@ -238,11 +240,11 @@ impl Caller {
     }
 }
 
-/// Gives a question its answer.
+/// Answers the node's question, if the call has one.
 fn answer(handle: &Handle, call: &QueuedCall, result: CallResult) {
     let outcome = contract::node_outcome(call.kind, result.outcome, result.update);
     if let (Some(ticket), Some(outcome)) = (call.ticket, outcome) {
-        // When the server has ended, nobody waits for it.
+        // If the server has stopped, nobody waits for the answer.
         let _ = handle.complete(ticket, outcome);
     }
 }

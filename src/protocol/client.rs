@@ -1,8 +1,8 @@
-//! What clients say: `auth` and `chat_message`, borrowed from the bytes they came in.
+//! The parser of clients' messages, `auth` and `chat_message`. Its results borrow from the input.
 //!
-//! One pass over the text, whatever the order of its keys: the payload's fields of both types are
-//! picked up together, and judged when `type` is known. Unknown fields are ignored, and of a key
-//! given twice the last counts. The parser's own errors are then only errors of JSON's grammar.
+//! It makes one pass over the text, in any order of keys: it collects the payload fields of both
+//! types, and validates them when `type` is known. Unknown fields are ignored; if a key appears
+//! twice, the last value is used. So the JSON parser itself reports only errors of JSON's grammar.
 
 mod old;
 
@@ -17,29 +17,29 @@ use super::surrogates::unreadable;
 use super::{MAX_CONTENT_CHARS, MAX_ID_CHARS};
 use crate::time::is_date_time;
 
-/// A whole and well-formed message of a client.
+/// A valid message of a client.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ClientMessage<'a> {
-    /// `auth`: who it is, by a token.
+    /// `auth`: authenticates the connection with a token.
     Auth {
-        /// The message's id.
+        /// The message's id, 1 to 128 characters.
         id: Cow<'a, str>,
-        /// The JWT; `None` when it is missing, empty or not text, which has its own close reason.
+        /// The JWT. `None` when it is missing, empty or not a string: that has its own close reason.
         token: Option<Cow<'a, str>>,
     },
-    /// `chat_message`: what is said in the room.
+    /// `chat_message`: a text for the room.
     Chat {
-        /// The message's id.
+        /// The message's id, 1 to 128 characters.
         id: Cow<'a, str>,
-        /// 1 to 16,384 characters.
+        /// The text, 1 to 16,384 characters.
         content: Cow<'a, str>,
     },
-    /// A type that is not known here, in a good envelope. It is ignored, so that newer clients can
-    /// talk to older servers.
+    /// A message of an unknown type, in a valid envelope. It is ignored, so that newer clients work
+    /// with older servers.
     Unknown,
 }
 
-/// The token is masked: no log, panic or failed assertion may show one.
+/// Masks the token, which no log, panic or failed assertion may show.
 impl fmt::Debug for ClientMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -56,26 +56,26 @@ impl fmt::Debug for ClientMessage<'_> {
     }
 }
 
-/// What a text frame turned out to be.
+/// The result of parsing one text frame.
 pub type Parsed<'a> = Result<ClientMessage<'a>, MalformedMessage<'a>>;
 
-/// Why a text is no message of a client.
+/// Why a text is not a valid message of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MalformedMessage<'a> {
-    /// Not JSON.
+    /// The text is not JSON.
     Json,
-    /// Not an object, or a field is missing or of the wrong form.
+    /// The text is JSON, but a field is missing or malformed, or the root is not an object.
     Field {
-        /// The message's id, where it has a usable one.
+        /// The message's id, if it has a valid one.
         id: Option<Cow<'a, str>>,
-        /// The fault is in the envelope, not in the payload of a known type.
+        /// Whether the fault is in the envelope, not in the payload of a known type.
         envelope: bool,
-        /// What is wrong, naming the field.
+        /// The field at fault.
         fault: MessageFault,
     },
 }
 
-/// What is wrong with a message that is not understood: the field at fault, never its value.
+/// What is wrong with an invalid message: the field at fault, never its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MessageFault {
     /// The text is not JSON.
@@ -99,7 +99,7 @@ pub enum MessageFault {
 }
 
 impl MessageFault {
-    /// What clients are told, and what operators read in the log and in `vestibule explain`.
+    /// The text in `error` messages, in the log and in `vestibule explain`.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -115,7 +115,7 @@ impl MessageFault {
         }
     }
 
-    /// What is wrong with this message; `None`: nothing is.
+    /// The fault of a parsed message; `None` when it has none.
     #[must_use]
     pub const fn of(parsed: &Parsed<'_>) -> Option<Self> {
         match parsed {
@@ -127,15 +127,15 @@ impl MessageFault {
     }
 }
 
-/// Reads one text frame.
+/// Parses one text frame.
 ///
 /// # Errors
-/// [`MalformedMessage`] says what is wrong, in the words of the protocol.
+/// [`MalformedMessage`] names the field at fault. The work is linear in the text.
 pub fn parse(text: &str) -> Parsed<'_> {
     judge(read(text)?)
 }
 
-/// Reads the JSON, and picks up the fields that are known.
+/// Parses the JSON, and collects the known fields without validating them.
 fn read(text: &str) -> Result<RawEnvelope<'_>, MalformedMessage<'_>> {
     let mut json = serde_json::Deserializer::from_str(text);
     let root = json.deserialize_any(RootVisitor).map_err(|_| unreadable(text))?;
@@ -173,12 +173,13 @@ fn judge(envelope: RawEnvelope<'_>) -> Parsed<'_> {
     }
 }
 
-/// Are there at most `max_chars` code points? Counted only where the bytes leave it open.
+/// Whether the text has at most `max_chars` code points. Counts them only when the byte length does
+/// not decide it.
 fn fits(text: &str, max_chars: usize) -> bool {
     text.len() <= max_chars || text.chars().count() <= max_chars
 }
 
-/// A field as it was found: what is not text is only known to be something else.
+/// A field as it was found. Of a value that is not a string, only that is known.
 #[derive(Default)]
 enum Field<'a> {
     #[default]
@@ -211,7 +212,8 @@ struct RawPayload<'a> {
     content: Field<'a>,
 }
 
-/// Makes a visitor take every kind of JSON value but the ones it names: they become `$other`.
+/// Implements the visitor methods for all kinds of JSON values that a visitor does not handle
+/// itself: they become `$other`.
 macro_rules! other_values {
     ($other:expr; $($method:ident($kind:ty)),*) => {
         $(fn $method<E>(self, _: $kind) -> Result<Self::Value, E> { Ok($other) })*
@@ -251,7 +253,7 @@ impl<'de> Visitor<'de> for RootVisitor {
     }
 }
 
-/// A key, borrowed where it has no escapes.
+/// Reads a key, borrowed from the input when it has no escapes.
 struct KeySeed;
 
 impl<'de> DeserializeSeed<'de> for KeySeed {

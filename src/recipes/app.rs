@@ -1,4 +1,4 @@
-//! The embedded application: recipes in SQLite, and accounts for who has none elsewhere.
+//! The embedded application: recipes in SQLite, with accounts for users without an external issuer.
 
 use std::fmt;
 use std::path::Path;
@@ -23,10 +23,10 @@ use crate::time::UnixTime;
 
 /// Recipe chat on SQLite, in `recipes.db` in the data directory.
 ///
-/// Nothing is done on the reactor's thread but to look at a request's form: the rest is the storage
-/// thread's, and that of the threads that hash passwords. Nothing is acknowledged before it is on
-/// disk. Where tokens are checked with public keys there are recipes, and no accounts: whoever
-/// holds the private keys has those.
+/// The reactor's thread only validates a request's form. The storage thread and the
+/// password-hashing threads do the rest. Nothing is acknowledged before it is on disk. Accounts
+/// exist only while the server has a signing secret: with public keys, the external issuer has the
+/// accounts.
 ///
 /// ```no_run
 /// # fn start(config: vestibule::Config) -> Result<(), Box<dyn std::error::Error>> {
@@ -49,7 +49,8 @@ pub struct RecipesApp {
     completions: CompletionSink,
     bounds: Bounds,
     per_user: usize,
-    // Behind all that hold the storage: fields are dropped in their order.
+    // Last: fields are dropped in this order, and the guard waits for the storage thread, which ends
+    // when the last `Storage` is dropped.
     _join_guard: JoinGuard,
 }
 
@@ -63,16 +64,16 @@ impl fmt::Debug for RecipesApp {
 }
 
 impl RecipesApp {
-    /// Opens the database in `config.data`, and starts the threads. Accounts are served while
-    /// `config.auth.secret` is there.
+    /// Opens the database in `config.data`, and starts the threads. Accounts are available while
+    /// `config.auth.secret` is set.
     ///
     /// # Errors
-    /// One line that says what to do.
+    /// One line that names the file or key at fault and says what to do.
     pub fn open(config: &Config) -> Result<(Self, CompletionSink), String> {
         Self::open_with(config, storage::by_statement())
     }
 
-    /// The same with another way to commit, for tests.
+    /// [`open`](Self::open) with another commit function, for tests.
     pub(super) fn open_with(
         config: &Config,
         commit: Commit,
@@ -85,7 +86,7 @@ impl RecipesApp {
         let queue_limits = QueueLimits {
             items: limits.storage_queue,
             bytes: limits.work_total.get(),
-            // What a batch answers waits for its commit, and then in the slot of the workers.
+            // The answers of a batch are delivered together, into the workers' queue.
             batch: limits.worker_queue,
         };
         let (storage, join_guard) =
@@ -106,8 +107,8 @@ impl RecipesApp {
         Ok((app, completions))
     }
 
-    /// Runs `work` on the storage thread, unless its asker has given up by then, and hands what it
-    /// says to the driver.
+    /// Runs `work` on the storage thread, unless its asker has given up by then, and delivers its
+    /// outcome to the driver.
     fn store<T: Send + 'static>(
         &self,
         asked: StorageRequest<'_>,
@@ -123,7 +124,7 @@ impl RecipesApp {
         self.storage.submit_with(asked.text_bytes, asked.start.cloned(), work, answer)
     }
 
-    /// The same for a message or an operator's word.
+    /// [`store`](Self::store) for a chat message or a published update.
     fn store_answer(
         &self,
         asked: StorageRequest<'_>,
@@ -140,7 +141,7 @@ impl RecipesApp {
         }
     }
 
-    /// The same for an HTTP request.
+    /// [`store`](Self::store) for an HTTP request.
     fn store_response<T: Send + 'static>(
         &self,
         request: &Request<'_>,
@@ -158,7 +159,8 @@ impl RecipesApp {
         }
     }
 
-    /// The same for a request of `user`, which is refused where the account is locked.
+    /// [`store`](Self::store) for an HTTP request of `user`, which is refused if the account is
+    /// locked.
     fn store_for<T: Send + 'static>(
         &self,
         request: &Request<'_>,
@@ -177,7 +179,7 @@ impl RecipesApp {
         )
     }
 
-    /// Answers a request for recipes, of `user`.
+    /// Answers a request of `user` to `/v1/recipes`.
     fn recipes(
         &self,
         route: RecipeRoute<'_>,
@@ -217,7 +219,7 @@ impl RecipesApp {
         }
     }
 
-    /// A body may be long, and every ingredient in it is read: a worker does that.
+    /// Creates a recipe on a worker, as the body may be long and every ingredient in it is parsed.
     fn create(&self, request: &Request<'_>, user: String) -> Reply<Response> {
         let maker = RecipeCreator {
             storage: self.storage.clone(),
@@ -231,16 +233,16 @@ impl RecipesApp {
     }
 }
 
-/// A question for the storage thread.
+/// The question that a database task answers.
 struct StorageRequest<'a> {
     ticket: Ticket,
-    /// `None`: it is done whether anybody waits or not.
+    /// `None` for a task that is done even if its asker has given up.
     start: Option<&'a StartFlag>,
-    /// How much text it brings.
+    /// The length of the question's text, which is charged to the queue's memory.
     text_bytes: usize,
 }
 
-/// What a worker needs to make a recipe.
+/// Creates a recipe on a worker.
 struct RecipeCreator {
     storage: Storage,
     bounds: Bounds,
@@ -301,8 +303,7 @@ impl App for RecipesApp {
         self.store_answer(asked, move |database| chat::handle_message(database, &said, &bounds))
     }
 
-    /// A word without a recipe is passed on; a recipe is stored first, as a change that `Undo`
-    /// takes back.
+    /// Forwards a text without a recipe. Stores a recipe first, as a change that `Undo` reverts.
     fn on_publish(&mut self, publish: &Publish<'_>) -> Reply<Answer> {
         let Some(recipe) = &publish.update.recipe_data else {
             return Reply::Now(Ok(Arc::clone(publish.update)));
@@ -320,8 +321,8 @@ impl App for RecipesApp {
         })
     }
 
-    /// What lets a user come back are refresh tokens, which end with their sessions, and a password,
-    /// which a locked account refuses.
+    /// Ends the user's sessions, so that no refresh token is valid any more. A locked account also
+    /// refuses the password.
     fn on_order(&mut self, order: &UserOrder<'_>) -> Reply<OrderResult> {
         let (kind, user, now) = (order.kind, order.user.to_owned(), order.now);
         if kind != OrderKind::Disconnect && !self.keys.are_there() {
@@ -346,8 +347,8 @@ impl App for RecipesApp {
         }
     }
 
-    /// Tokens are signed as they are checked from here on, and answers fit the new queues. The
-    /// sections of the recipes and the accounts wait for the next start.
+    /// Applies the signing secret and the size of the outbox. The sections `recipes` and `accounts`
+    /// take effect at the next start.
     fn on_reload(&mut self, config: &Config) {
         self.keys.replace(config);
         self.bounds.reload(config);
@@ -357,7 +358,7 @@ impl App for RecipesApp {
         match RecipeRoute::of(path) {
             Some(RecipeRoute::Account(_)) => self.keys.are_there(),
             Some(RecipeRoute::Recipes | RecipeRoute::Recipe(_)) => true,
-            // It begins with signing in.
+            // The page begins with a sign-in, so it needs accounts.
             None => page::serves(path) && self.keys.are_there(),
         }
     }
@@ -381,7 +382,7 @@ impl App for RecipesApp {
     }
 }
 
-/// Another's recipe is not told from none.
+/// 404 for a missing recipe and for another user's alike, so that ids cannot be probed.
 fn recipe_not_found() -> Response {
     Response::error(404, "not_found", "Recipe not found or access denied")
 }

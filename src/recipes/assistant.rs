@@ -1,4 +1,4 @@
-//! What the recipe chat answers: it understands commands, and says what it did.
+//! The recipe chat's assistant: carries out commands on a recipe and reports what it did.
 
 use super::command::{ChatCommand, Scale, StepPosition, StepRef};
 use super::extract::{extract, extract_list, meta};
@@ -10,10 +10,10 @@ use super::ratio::Ratio;
 use super::recipe::{Recipe, Step};
 use crate::time::UnixTime;
 
-/// What the assistant says when somebody comes in.
+/// The assistant's greeting in the answer to a join.
 pub const WELCOME: &str = "Connected to recipe chat. How can I help you with this recipe? Say `Help` to see what I can do.";
 
-/// What can be asked for.
+/// The list of commands.
 pub const HELP: &str = "Here is what I can do:
 - `Extract recipe from: <pasted text>`
 - `Scale to 8 servings`, `Double it`, `Halve it`
@@ -25,22 +25,22 @@ pub const HELP: &str = "Here is what I can do:
 - `Set yield to 4 servings`, `Set prep time to 15 minutes`, `Set cook time to 1 hour`
 - `Undo`";
 
-/// The most that a recipe is scaled to, and by.
+/// The largest number of servings, and the largest factor, to scale to.
 const MAX_SCALE: u64 = 1_000;
 
-/// What is to be done with a message.
+/// The assistant's answer to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AssistantReply {
-    /// Nothing changes: only this is said.
+    /// A text, without a change.
     Say(String),
-    /// The recipe becomes this one, which keeps its bounds.
+    /// A changed recipe, which keeps its limits.
     Change {
-        /// The whole recipe.
+        /// The whole new recipe.
         recipe: Box<Recipe>,
-        /// What is said about it.
+        /// The text that describes the change.
         content: String,
     },
-    /// The last change is to be taken back, by whoever keeps the changes.
+    /// A request to revert the last change. The storage, which keeps the versions, carries it out.
     Undo,
 }
 
@@ -96,7 +96,7 @@ pub fn answer(recipe: &Recipe, content: &str, now: UnixTime) -> AssistantReply {
     }
 }
 
-/// What is said of a change, or why there is none.
+/// The text that describes a change, or why nothing was changed.
 type EditResult = Result<String, String>;
 
 fn extracted(recipe: &mut Recipe, text: &str) -> EditResult {
@@ -226,7 +226,7 @@ fn removed(recipe: &mut Recipe, name: &str) -> EditResult {
     Ok(said)
 }
 
-/// The numbers of the steps in which a name is said.
+/// The numbers of the steps that mention a name.
 fn naming(recipe: &Recipe, name: &str) -> Vec<String> {
     let name = words_of(name);
     let says = |step: &&Step| {
@@ -266,7 +266,7 @@ fn replaced(recipe: &mut Recipe, old: &str, new: &str) -> EditResult {
     Ok(said)
 }
 
-/// Does no ingredient at all have these words?
+/// Whether no ingredient has these words.
 fn naming_none(recipe: &Recipe, name: &str) -> bool {
     let name = words_of(name);
     let has = |ingredient: &Ingredient| {
@@ -276,7 +276,7 @@ fn naming_none(recipe: &Recipe, name: &str) -> bool {
     !recipe.ingredients.iter().any(has)
 }
 
-/// The index of a step.
+/// The index of a step, or the answer when there is no such step.
 fn index(recipe: &Recipe, at: StepRef) -> Result<usize, String> {
     let count = recipe.steps.len();
     let number = match at {
@@ -297,7 +297,7 @@ fn added_step(recipe: &mut Recipe, text: &str, place: Option<StepPosition>) -> E
     let count = recipe.steps.len();
     let at = match place {
         None => count,
-        // The place behind the last one is free.
+        // One past the last step is a valid position to insert at.
         Some(StepPosition::Before(StepRef::Number(number))) if number == count as u64 + 1 => count,
         Some(StepPosition::Before(at)) => index(recipe, at)?,
         Some(StepPosition::After(at)) => index(recipe, at)? + 1,

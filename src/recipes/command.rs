@@ -1,7 +1,7 @@
-//! What somebody asks the assistant for, in the words that people use.
+//! The parser of commands to the assistant, in the many ways in which people phrase them.
 //!
-//! Case, politeness and a full stop at the end do not matter. The parser knows no recipe: whether
-//! there is a step 7 is not its question.
+//! Case, polite words and a final full stop are ignored. The parser does not know the recipe: whether
+//! there is a step 7 is checked later.
 
 mod steps;
 mod words;
@@ -11,80 +11,80 @@ use self::words::{ADD, HELP, POLITE, REMOVE, UNDO, WHOLE, after, after_any, skip
 use super::quantity::{Number, NumberForm};
 use super::ratio::Ratio;
 
-/// A request that was understood. Texts are the sender's, without space and quotes around them.
+/// A parsed command. Its texts are the sender's, without surrounding space and quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChatCommand<'a> {
-    /// Read a recipe out of this.
+    /// Extract a recipe from this text.
     Extract(&'a str),
-    /// Multiply every amount.
+    /// Multiply every amount of an ingredient.
     Scale(Scale),
-    /// A new title.
+    /// Set the title.
     Rename(&'a str),
-    /// A new yield.
+    /// Set the yield.
     SetYield(&'a str),
-    /// A new time of preparing.
+    /// Set the preparation time.
     SetPrepTime(&'a str),
-    /// A new time of cooking.
+    /// Set the cooking time.
     SetCookTime(&'a str),
-    /// One ingredient or several.
+    /// Add one or several ingredients.
     AddIngredient(&'a str),
-    /// By its name.
+    /// Remove the ingredient with this name.
     RemoveIngredient(&'a str),
-    /// An ingredient, and where the steps name it.
+    /// Replace an ingredient, and its mentions in the steps.
     Replace {
-        /// What is there.
+        /// The name to replace.
         old: &'a str,
-        /// What is to be there.
+        /// The new name, or a whole line with an amount.
         new: &'a str,
     },
-    /// A step, at the end when no place is named.
+    /// Add a step.
     AddStep {
-        /// What is to be done.
+        /// The instruction.
         text: &'a str,
-        /// Where.
+        /// The position; at the end if `None`.
         place: Option<StepPosition>,
     },
-    /// A step less.
+    /// Remove a step.
     RemoveStep(StepRef),
-    /// Another text for a step.
+    /// Replace the text of a step.
     ReplaceStep(StepRef, &'a str),
-    /// Take back the last change.
+    /// Revert the last change.
     Undo,
-    /// Say what can be asked for.
+    /// List the commands.
     Help,
-    /// It begins like a request, and something is missing: how a whole one looks.
+    /// An incomplete command, with an example of a complete one.
     Unfinished(&'static str),
 }
 
-/// By how much.
+/// How to scale a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// So that it yields this many.
+    /// To this number of servings.
     To(Ratio),
     /// By this factor.
     By(Ratio),
 }
 
-/// Which step.
+/// A reference to a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepRef {
-    /// Counted from 1.
+    /// The step with this number, from 1.
     Number(u64),
-    /// The last one.
+    /// The last step.
     Last,
 }
 
 /// Where a new step goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepPosition {
-    /// Behind this one.
+    /// After this step.
     After(StepRef),
-    /// Before this one, and so with its number.
+    /// Before this step, taking over its number.
     Before(StepRef),
 }
 
 impl<'a> ChatCommand<'a> {
-    /// Understands a message, or does not.
+    /// Parses a message. `None` when it is not a command.
     #[must_use]
     pub fn parse(content: &'a str) -> Option<Self> {
         if content.trim() == "?" {
@@ -107,7 +107,7 @@ impl<'a> ChatCommand<'a> {
     }
 }
 
-/// Without "please" and its like in front.
+/// Removes polite words such as "please" at the beginning.
 fn after_politeness(mut text: &str) -> &str {
     while let Some(rest) = after_any(text, POLITE) {
         text = rest.trim_start_matches([',', '!', '.', ' ']);
@@ -115,7 +115,7 @@ fn after_politeness(mut text: &str) -> &str {
     text
 }
 
-/// Without "please" and its like behind.
+/// Removes polite words such as "please" at the end.
 fn before_politeness(mut text: &str) -> &str {
     loop {
         let plain = text.trim_end_matches(['.', '!', '?', ' ', ',']);
@@ -212,7 +212,7 @@ fn scale(text: &str) -> Option<ChatCommand<'_>> {
     }
 }
 
-/// Title, yield and times.
+/// Parses the commands that set title, yield and times.
 fn set(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(rest) = after_any(text, &["rename", "retitle"]) {
         let rest = skip(rest, WHOLE);
@@ -273,7 +273,7 @@ fn both<'a>(old: &'a str, new: &'a str) -> Option<ChatCommand<'a>> {
     (!old.is_empty() && !new.is_empty()).then_some(ChatCommand::Replace { old, new })
 }
 
-/// What stands before and after a word.
+/// Splits a text at the first occurrence of a whole word.
 fn split_at_word<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
     let mut places = text.match_indices(' ').map(|(at, _)| at);
     places.find_map(|at| Some((text.get(..at)?, after(text.get(at + 1..)?, word)?)))

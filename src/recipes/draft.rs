@@ -1,4 +1,4 @@
-//! What a client sends to make a recipe: every field may be missing but the title.
+//! Parsing of the draft that a client sends. Only the title is required.
 
 use serde_json::{Map, Value};
 
@@ -9,13 +9,13 @@ use super::recipe::{
 };
 
 impl Draft {
-    /// Reads the JSON object of a client. Unknown fields are ignored; `null` is as good as missing.
+    /// Parses a JSON object. Unknown fields are ignored; `null` counts as missing.
     ///
-    /// An ingredient is an object or its text; where the text has no amount, `quantity` and `unit`
-    /// are put before it. A step is an object or its text; steps are put in the order of `order`.
+    /// An ingredient is an object or a text. If an object's text has no amount, its `quantity` and
+    /// `unit` are put before it. A step is an object or a text; steps are sorted by `order`.
     ///
     /// # Errors
-    /// The first field that is not what it must be.
+    /// The first invalid field.
     pub fn parse(json: &[u8]) -> Result<Self, DraftError> {
         let value = serde_json::from_slice(json).unwrap_or(Value::Null);
         let Value::Object(fields) = value else {
@@ -42,7 +42,7 @@ fn text_of(least: usize, most: usize) -> String {
     format!("a text of {least} to {most} characters")
 }
 
-/// A text without space around it; empty when it is missing.
+/// The field's text, trimmed; empty when it is missing.
 fn text(
     fields: &Map<String, Value>,
     name: &'static str,

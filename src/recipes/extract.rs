@@ -1,8 +1,8 @@
-//! A recipe out of whatever people paste: with headings or without, numbered or not, on many lines
+//! Extraction of a recipe from pasted text: with or without headings, numbered or not, on many lines
 //! or on one.
 //!
-//! Every line is one of: a heading, facts about the whole (yield, times, tags), an ingredient, a
-//! step, or something else, which the description keeps: no text is lost. The work is linear in the
+//! Every line is a heading, facts about the recipe (yield, times, tags), an ingredient, a step, or
+//! something else. The latter goes to the description, so no text is lost. The work is linear in the
 //! text.
 
 mod head;
@@ -23,7 +23,7 @@ use super::recipe::{
     MAX_TAGS, MAX_TITLE_CHARS, MAX_YIELD_CHARS,
 };
 
-/// Reads a recipe out of a text. What the text does not say is empty; the title may be.
+/// Extracts a recipe from a text. Fields that the text does not mention are empty, even the title.
 #[must_use]
 pub fn extract(text: &str) -> Draft {
     let lines = lines(text);
@@ -34,7 +34,7 @@ pub fn extract(text: &str) -> Draft {
     reader.finish()
 }
 
-/// The ingredients of a list on one line: `2 eggs, 1 cup flour and salt`.
+/// Extracts the ingredients of a list on one line: `2 eggs, 1 cup flour and salt`.
 #[must_use]
 pub fn extract_list(text: &str) -> Vec<Ingredient> {
     let parts = listed(text);
@@ -47,20 +47,20 @@ pub fn extract_list(text: &str) -> Vec<Ingredient> {
 struct RecipeReader {
     draft: Draft,
     section: Section,
-    /// The section was begun by a heading, not by what its lines look like.
+    /// Whether a heading began the section, rather than the look of its lines.
     is_named: bool,
-    /// A heading for ingredients, or for steps, is somewhere in the text.
+    /// Whether the text has a heading for ingredients, and one for steps.
     names_ingredients: bool,
     names_steps: bool,
-    /// Some line looks like an ingredient.
+    /// Whether any line looks like an ingredient.
     has_amounts: bool,
-    /// "For the sauce:", until its first step comes.
+    /// A group heading such as "For the sauce:", until its first step.
     group: String,
-    /// "Prep time", whose value is on the next line.
+    /// A label such as "Prep time" whose value is on the next line.
     label: String,
-    /// "2 cups", whose name is on the next line.
+    /// An amount such as "2 cups" whose ingredient is on the next line.
     half: String,
-    /// The last step had a number, so that one without goes on with it.
+    /// Whether the last step had a number, so that a line without one continues it.
     is_numbered: bool,
     notes: Vec<String>,
 }
@@ -118,7 +118,7 @@ impl RecipeReader {
         }
     }
 
-    /// A heading begins a section; what stands behind it is the section's first line.
+    /// Begins the section of a heading. The text after the heading is its first line.
     fn enter(&mut self, section: Section, rest: &str, line: &PastedLine) {
         self.flush();
         (self.section, self.is_named, self.is_numbered) = (section, true, false);
@@ -218,7 +218,7 @@ impl RecipeReader {
             self.half = text.to_owned();
             return;
         }
-        // A line that was wrapped goes on with the one before.
+        // A wrapped line continues the one before.
         let last = self.draft.ingredients.last().map_or("", |last| &last.text);
         let is_open = last.ends_with([',', '-'])
             || OPEN.iter().any(|word| last.ends_with(word))
@@ -235,7 +235,7 @@ impl RecipeReader {
         }
     }
 
-    /// Do the steps have a heading, so that nothing before it is one?
+    /// Whether the heading of the steps is still to come, so that nothing before it is a step.
     fn names_steps_after(&self) -> bool {
         self.names_steps && self.draft.steps.is_empty()
     }
@@ -317,7 +317,7 @@ impl RecipeReader {
         }
     }
 
-    /// What waits for a line that does not come is not lost.
+    /// Keeps a label or an amount whose next line never came.
     fn flush(&mut self) {
         let label = std::mem::take(&mut self.label);
         self.notes.extend(Some(label).filter(|label| !label.is_empty()));
@@ -345,13 +345,13 @@ impl RecipeReader {
             self.draft.ingredients =
                 fitting.take(MAX_INGREDIENTS).map(|line| Ingredient::parse(line)).collect();
         }
-        // Nothing in it was named, measured, numbered or done: that is no recipe.
+        // Without a heading, an amount, a number or a verb, the text is not a recipe.
         let is_said = self.names_ingredients || self.names_steps || self.is_numbered;
         let is_done = |step: &String| begins_step(step);
         if !is_said && self.draft.ingredients.is_empty() && !self.draft.steps.iter().any(is_done) {
             self.notes.append(&mut self.draft.steps);
         }
-        // Steps may have been joined, and a joined one may be too long.
+        // Joined steps may be too long.
         let (short, long): (Vec<_>, Vec<_>) =
             self.draft.steps.into_iter().partition(|step| fits(step, MAX_STEP_CHARS));
         self.draft.steps = short;
@@ -361,7 +361,7 @@ impl RecipeReader {
     }
 }
 
-/// A line that ends with one of them goes on.
+/// A line that ends with one of these words continues on the next line.
 const OPEN: &[&str] = &[" into", " and", " or", " with", " of", " in", " for", " to", " the", " a"];
 
 fn fits(text: &str, most: usize) -> bool {

@@ -1,21 +1,21 @@
-//! Where the amounts are in a line of text, and what the line says when they are multiplied.
+//! The amounts in a line of text, and the line with all of them multiplied.
 
 use super::amount::{Amount, from, letter_at, word};
 use super::quantity::{NumberForm, Precision, Quantity, write};
 use super::ratio::Ratio;
 use super::words;
 
-/// A line, and where its amounts are. The first is what the ingredient is measured by.
+/// A parsed line. Its first amount is the one that measures the ingredient.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
     text: &'a str,
     pub(super) amounts: Vec<Amount>,
-    /// There is one of it without saying so: "8-ounce package", "Pinch of nutmeg".
+    /// The line means one item without a number: "8-ounce package", "Pinch of nutmeg".
     is_one: bool,
 }
 
 impl<'a> Line<'a> {
-    /// Finds the amounts. The work is linear in the text.
+    /// Parses all amounts of an ingredient line. The work is linear in the text.
     pub(super) fn parse(text: &'a str) -> Self {
         let start = lead_in(text);
         let mut line = Self { text, amounts: Vec::new(), is_one: false };
@@ -27,7 +27,7 @@ impl<'a> Line<'a> {
         line
     }
 
-    /// The first amount anywhere in a text, as in "Serves 4".
+    /// Parses only the first amount, anywhere in a text, as in "Serves 4".
     pub(super) fn found_in(text: &'a str) -> Self {
         let mut was_word = false;
         let place = text.char_indices().find(|(at, c)| {
@@ -39,29 +39,29 @@ impl<'a> Line<'a> {
         Self { text, amounts, is_one: false }
     }
 
-    /// Is anything measured in a text, by weight, volume or spoon?
+    /// Whether a text contains an amount by weight, volume or spoon.
     pub(super) fn measured_in(text: &str) -> bool {
         !measures(text, 0, text.len()).is_empty()
     }
 
-    /// The unit of an amount, as it is written.
+    /// The unit of an amount, as written.
     pub(super) fn unit_text(&self, index: usize) -> Option<&'a str> {
         let (at, _) = self.amounts.get(index)?.unit.as_ref()?;
         self.text.get(at.clone())
     }
 
-    /// The quantity of an amount, as it is written.
+    /// The quantity of an amount, as written.
     pub(super) fn amount_text(&self, index: usize) -> Option<&'a str> {
         let amount = self.amounts.get(index)?;
         self.text.get(amount.start..amount.start + amount.quantity.end())
     }
 
-    /// Does it begin with what it is measured by?
+    /// Whether the line begins with its amount.
     pub(super) fn begins_with_amount(&self) -> bool {
         self.is_one || self.amounts.first().is_some_and(|amount| amount.start <= lead_in(self.text))
     }
 
-    /// What is measured; all of the text when nothing is.
+    /// The name of the ingredient; the whole text when it has no amount.
     pub(super) fn name(&self) -> &'a str {
         let rest = match self.amounts.first() {
             // "Butter: 100 g"
@@ -96,7 +96,7 @@ impl<'a> Line<'a> {
         self.text.len() - rest.len()
     }
 
-    /// The text with every amount multiplied; `None` when one cannot be written.
+    /// The text with every amount multiplied. `None` when one cannot be written.
     pub(super) fn scaled(&self, factor: Ratio) -> Option<String> {
         if factor == Ratio::ONE {
             return Some(self.text.to_owned());

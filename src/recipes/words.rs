@@ -1,11 +1,11 @@
-//! The words of recipes: units, things that are counted, verbs that begin a step.
+//! The vocabulary of recipes: units, countable nouns, and verbs that begin a step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::quantity::Precision;
 
-/// What a unit measures, and so what may be said about it.
+/// The kind of a unit, which decides how its amounts are rounded and written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UnitKind {
     /// Grams, millilitres.
@@ -30,7 +30,7 @@ impl UnitKind {
         }
     }
 
-    /// Does it weigh or measure, rather than count?
+    /// Whether the unit is a weight or a volume, not a count.
     pub(super) fn is_measure(self) -> bool {
         matches!(self, Self::Fine | Self::Metric | Self::Kitchen)
     }
@@ -41,7 +41,7 @@ pub(super) fn unit(word: &str) -> Option<UnitKind> {
     looked_up(word, |word| TABLE.units.get(word).copied())
 }
 
-/// `word` for one or for many, when it is a word that is known; in the case it was written in.
+/// The singular or plural of a known word, in the case in which it was written.
 pub(super) fn inflected(word: &str, many: bool) -> Option<String> {
     let (one, several) = looked_up(word, |word| TABLE.nouns.get(word))?;
     let wanted = if many { several } else { one };
@@ -58,34 +58,34 @@ pub(super) fn inflected(word: &str, many: bool) -> Option<String> {
     })
 }
 
-/// Is it a thing that is counted without a unit, like an egg?
+/// Whether the word is a noun that is counted without a unit, such as an egg.
 pub(super) fn is_countable(word: &str) -> bool {
     let is_known = looked_up(word, |word| TABLE.nouns.get(word)).is_some();
     is_known && !unit(word).is_some_and(UnitKind::is_measure)
 }
 
-/// The same for one and for many: to compare names by.
+/// The singular in lower case, for comparing names.
 pub(super) fn folded(word: &str) -> String {
     inflected(word, false).unwrap_or_else(|| word.to_owned()).to_lowercase()
 }
 
-/// Is `word` one that a step begins with?
+/// Whether `word` is a verb that begins a step.
 pub(super) fn begins_step(word: &str) -> bool {
     looked_up(word, |word| TABLE.verbs.get(word)).is_some()
 }
 
-/// Is it a length of time, or something else that no ingredient is measured in?
+/// Whether the word is a unit of time, or another unit that never measures an ingredient.
 pub(super) fn is_time(word: &str) -> bool {
     looked_up(word, |word| TABLE.times.get(word)).is_some()
 }
 
-/// Does `word` begin what is done to an ingredient, as in "1 onion, chopped"?
+/// Whether `word` begins a preparation, as in "1 onion, chopped".
 pub(super) fn is_preparation(word: &str) -> bool {
     (word.len() > 4 && word.ends_with("ed"))
         || looked_up(word, |word| TABLE.preparations.get(word)).is_some()
 }
 
-/// Looks for a word in lower case; no word of ours is long, so that a long one costs nothing.
+/// Looks up a word in lower case. Longer words than the tables hold are skipped, so they cost nothing.
 fn looked_up<T>(word: &str, find: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     if word.is_empty() || word.len() > MAX_WORD_BYTES {
         return None;
@@ -93,10 +93,10 @@ fn looked_up<T>(word: &str, find: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     find(&word.to_lowercase())
 }
 
-/// The words below, in order, so that looking for one is cheap.
+/// The lists below, indexed for lookup.
 struct Table {
     units: BTreeMap<&'static str, UnitKind>,
-    /// For one and for many, by both.
+    /// Singular and plural, indexed by both.
     nouns: BTreeMap<String, (String, String)>,
     verbs: BTreeSet<&'static str>,
     times: BTreeSet<&'static str>,
@@ -138,10 +138,10 @@ fn plural(noun: &str) -> String {
     }
 }
 
-/// Longer than every word below.
+/// An upper bound of the length of the words below.
 const MAX_WORD_BYTES: usize = 24;
 
-/// Each with its plural; one that has none is written alike for many.
+/// Units as `singular/plural`. One without a plural is invariable.
 const UNITS: &[(UnitKind, &str)] = &[
     (UnitKind::Fine, "g gr gm/gms gram/grams gramme/grammes ml mls mg cc milliliter/milliliters"),
     (UnitKind::Fine, "millilitre/millilitres milligram/milligrams"),

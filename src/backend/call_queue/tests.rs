@@ -8,7 +8,7 @@ fn at(millis: u64) -> Instant {
     Instant::from_micros(millis * 1_000)
 }
 
-/// A desk, and what is being called.
+/// A queue, with the calls in flight and those that were skipped.
 struct Scene {
     queue: CallQueue,
     calls: Vec<(CallKind, ConnId, Permit, Duration)>,

@@ -19,7 +19,7 @@ fn value(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap()
 }
 
-/// The answer to a message, or its fate and whether the backend counts as alive.
+/// The answer to a message, or its outcome and whether the backend counts as alive.
 fn said(body: &str) -> Result<Update, (CallOutcome, bool)> {
     let result = interpret(CallKind::Message, received(200, body.as_bytes()));
     result.update.map(|update| (*update).clone()).ok_or((result.outcome, result.is_alive))

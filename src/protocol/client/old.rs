@@ -1,15 +1,16 @@
-//! What old clients say: those whose request authenticated them.
+//! The parser for clients of the first protocol version, which authenticate in the upgrade request.
 
 use super::{ClientMessage, Field, Parsed, judge, read};
 
-/// Reads one text frame of an old client: one that was authenticated by its request.
+/// Parses one text frame of an old client, one that its upgrade request authenticated.
 ///
-/// The first version's server gave a chat message its id and its time, so its clients send neither:
-/// where there is no `id`, `supply_id` makes it. What is there is held to the same form as
-/// everybody's. A message of an unknown type, such as a heartbeat, needs no more than its `type`.
+/// In the first version the server assigned the id and the time of a chat message, so these clients
+/// send neither: `supply_id` generates a missing `id`. Fields that are present are validated as for
+/// other clients. A message of an unknown type, such as a heartbeat, needs only its `type`.
 ///
 /// # Errors
-/// As [`parse`](super::parse). An `auth` keeps every check: it is answered, and refused a second time, by its id.
+/// As [`parse`](super::parse). An `auth` is validated in full: its id is needed for the answer and
+/// for the check against replays.
 pub fn parse_old(text: &str, supply_id: impl FnOnce() -> String) -> Parsed<'_> {
     let mut envelope = read(text)?;
     let kind = if let Field::Text(kind) = &envelope.kind { Some(&**kind) } else { None };
@@ -28,8 +29,8 @@ pub fn parse_old(text: &str, supply_id: impl FnOnce() -> String) -> Parsed<'_> {
     judge(envelope)
 }
 
-/// Stands for a time that an old client did not send. Nobody sees it: a client's time is checked for
-/// its form, and never used.
+/// The placeholder for a time that an old client did not send. A client's time is only validated,
+/// never used, so this value has no effect.
 const SUPPLIED_TIME: &str = "1970-01-01T00:00:00Z";
 
 #[cfg(test)]
@@ -53,7 +54,7 @@ mod tests {
         assert_eq!(old(with_id), ("m".to_owned(), "hi".to_owned()));
         let whole = message(r#""type":"chat_message","id":"m","payload":{"content":"hi"}"#);
         assert_eq!(old(&whole), ("m".to_owned(), "hi".to_owned()));
-        // Nobody else is given anything.
+        // A new client's missing fields are not supplied.
         assert_eq!(MessageFault::of(&parse(bare)), Some(MessageFault::Id));
         assert_eq!(MessageFault::of(&parse(with_id)), Some(MessageFault::Timestamp));
     }

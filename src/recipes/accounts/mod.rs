@@ -1,11 +1,11 @@
-//! Accounts: who signs up, signs in, stays signed in, and signs out.
+//! Accounts: sign-up, sign-in, refresh and sign-out.
 //!
-//! A password is hashed on threads of their own, as many at once as their memory was allowed for
-//! (`accounts.hashes`): a storm of sign-ins waits in a bounded queue and slows nobody's chat. What
-//! needs no hash, a refresh and a sign-out, goes to the storage thread at once.
+//! Passwords are hashed on `accounts.hashes` threads of their own, as each hash takes
+//! `accounts.argon2_memory`. A storm of sign-ins waits in a bounded queue and does not delay chat.
+//! Refresh and sign-out need no hash and go directly to the storage thread.
 //!
-//! Access tokens are JWTs, signed with the secret that the server checks tokens with. Refresh
-//! tokens are 256 random bits; the database has their SHA-256 alone.
+//! Access tokens are JWTs, signed with the secret that the server verifies tokens with. Refresh
+//! tokens are 256 random bits; the database holds only their SHA-256.
 
 mod email;
 mod password;
@@ -35,7 +35,7 @@ use crate::node::app::Reply;
 use crate::node::{Completion, Outcome, Request, Response, StartFlag, Ticket};
 use crate::time::{Rfc3339, UnixTime};
 
-/// The four calls.
+/// The endpoints below `/v1/auth/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AccountCall {
     SignUp,
@@ -44,7 +44,7 @@ pub(super) enum AccountCall {
     LogOut,
 }
 
-/// Accounts, as the application has them.
+/// The account endpoints: validates requests and hands their work to other threads.
 #[derive(Debug)]
 pub(super) struct AccountService {
     pool: HashPool,
@@ -52,7 +52,7 @@ pub(super) struct AccountService {
     completions: CompletionSink,
 }
 
-/// What a thread needs to answer a call.
+/// What a hashing thread needs to answer a request.
 #[derive(Debug)]
 struct AccountHandler {
     storage: Storage,
@@ -62,10 +62,10 @@ struct AccountHandler {
 }
 
 impl AccountService {
-    /// Accounts whose tokens are signed with `keys`.
+    /// Starts the hashing threads. Tokens are signed with `keys`.
     ///
     /// # Errors
-    /// When the system has no threads to give.
+    /// When the operating system cannot start a thread.
     pub(super) fn new(
         config: &Config,
         storage: Storage,
@@ -83,7 +83,7 @@ impl AccountService {
         Ok(Self { pool, handler: Arc::new(handler), completions })
     }
 
-    /// Answers a call. The body is looked at here; the rest happens elsewhere.
+    /// Answers a request. Only its body is validated here; other threads do the rest.
     pub(super) fn call(&self, call: AccountCall, request: &Request<'_>) -> Reply<Response> {
         let asked = match Fields::parse(request.body) {
             Ok(mut fields) => match call {
@@ -107,7 +107,7 @@ impl AccountService {
 
     fn sign_in(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
         let (email, password) = (fields.text("email")?, fields.text("password")?);
-        // What could not have signed up does not sign in, and costs no hash.
+        // No account can have these, so no hash is spent on them.
         let (Ok(email), Ok(password)) = (Email::new(&email), Password::new(password)) else {
             return Err(wrong_password());
         };
@@ -130,11 +130,10 @@ impl AccountService {
     }
 
     fn log_out(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
-        // A token that is none belongs to no session, and nobody is to be told which ones do.
+        // An invalid token is answered like a valid one, so that tokens cannot be probed.
         let token = RefreshToken::parse(fields.text("refresh_token")?);
         let hash = token.map(|token| token.hash());
-        // Done though nobody may wait for it any more: who closes the page right behind it has logged
-        // out.
+        // Without a start flag: the session ends even if the client has already closed the page.
         self.store(
             request.ticket,
             None,
@@ -143,7 +142,7 @@ impl AccountService {
         )
     }
 
-    /// Runs `work` on a thread that may block, unless its asker has given up by then.
+    /// Runs `work` on a hashing thread, unless its asker has given up by then.
     fn hash(
         &self,
         request: &Request<'_>,
@@ -160,8 +159,8 @@ impl AccountService {
         self.pool.submit(Box::new(job)).map(|()| Deferred).map_err(|_| http::busy())
     }
 
-    /// Runs `work` on the storage thread, and `answer` when that is on disk. With `start`, the work
-    /// is not begun when its asker has given up by then.
+    /// Runs `work` on the storage thread, and `answer` once it is on disk. With `start`, the work is
+    /// not begun if its asker has given up by then.
     fn store<T: Send + 'static>(
         &self,
         ticket: Ticket,
@@ -183,7 +182,7 @@ impl AccountService {
     }
 }
 
-/// Somebody else will answer.
+/// Another thread will answer the request.
 struct Deferred;
 
 impl AccountHandler {
@@ -197,7 +196,7 @@ impl AccountHandler {
         password: &Password,
         now: UnixTime,
     ) -> Result<Response, Response> {
-        // Asked before the hash, which is the dear part; and by the insertion once more.
+        // Checked before the expensive hash. The insertion checks it again.
         let address = email.clone();
         if self.ask(move |database| users::exists(database, address.as_str()))? {
             return Err(email_exists());
@@ -214,7 +213,7 @@ impl AccountHandler {
             Ok(user)
         })?;
         let user = user.ok_or_else(email_exists)?;
-        // A hash, and a row that stays: it costs its address what a forged token does.
+        // A sign-up takes a hash and a row that stays, so its address is charged as for a forged token.
         Ok(self.signed_in(201, &user, &token, now)?.charging(Evidence::Forged))
     }
 
@@ -231,7 +230,7 @@ impl AccountHandler {
         let address = email.clone();
         let found = self.ask(move |database| users::find(database, address.as_str()))?;
         let Some((user, hash)) = found else {
-            // As long as it would take with an account: the time does not tell that there is none.
+            // Takes as long as with an account, so that the time does not reveal whether one exists.
             self.hasher.hash_in_vain(password);
             return Err(wrong_password());
         };
@@ -315,29 +314,29 @@ impl AccountHandler {
     }
 }
 
-/// 401 for a wrong password and for an unknown address alike.
+/// 401 for a wrong password and for an unknown email alike.
 fn wrong_password() -> Response {
     Response::error(401, "invalid_credentials", "Wrong email or password")
         .charging(Evidence::Forged)
 }
 
-/// 401 for a refresh token that is good no more, which old tabs come with.
+/// 401 for an invalid refresh token. Charged as honest: old tabs send expired ones.
 fn stale() -> Response {
     Response::error(401, "invalid_token", "The refresh token is not valid: sign in again")
         .charging(Evidence::Honest)
 }
 
-/// Who asks about many addresses is told of few.
+/// 409: the email is taken. Charged as forged, which limits how many emails a client can probe.
 fn email_exists() -> Response {
     Response::error(409, "email_exists", "There is an account with this email already")
         .charging(Evidence::Forged)
 }
 
-/// The operating system has no random bits to give, which no request can bring about.
+/// The operating system returned no random bytes, which no request can cause.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoRandomBits;
 
-/// `N` random bytes.
+/// Returns `N` random bytes from the operating system.
 fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomBits> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| {

@@ -1,4 +1,4 @@
-//! Threads that hash passwords: as many as may hash at once, behind a bounded queue.
+//! The threads that hash passwords, behind a bounded queue.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,25 +9,25 @@ use std::thread;
 
 type HashJob = Box<dyn FnOnce() + Send>;
 
-/// The pool. When it is dropped, its threads end after the work they are at, a moment; what waits
-/// then is left undone, and nobody waits for it any more.
+/// A thread pool. When it is dropped, each thread ends after its current job. Queued jobs are not
+/// run, as the server, and with it their askers, has gone.
 #[derive(Debug)]
 pub(super) struct HashPool {
     queue: SyncSender<HashJob>,
     is_ending: Arc<AtomicBool>,
 }
 
-/// The queue has no room.
+/// The queue is full; the job was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct QueueFull;
 
 impl HashPool {
-    /// `threads` threads, and `room` pieces of work that wait for one; at least 1 of each.
+    /// Starts `threads` threads, with a queue of `capacity` jobs; at least 1 of each.
     ///
     /// # Errors
-    /// When the system has no thread to give.
-    pub(super) fn start(threads: usize, room: usize) -> io::Result<Self> {
-        let (queue, jobs) = mpsc::sync_channel(room.max(1));
+    /// When the operating system cannot start a thread.
+    pub(super) fn start(threads: usize, capacity: usize) -> io::Result<Self> {
+        let (queue, jobs) = mpsc::sync_channel(capacity.max(1));
         let jobs = Arc::new(Mutex::new(jobs));
         let is_ending = Arc::new(AtomicBool::new(false));
         for _ in 0..threads.max(1) {
@@ -39,7 +39,7 @@ impl HashPool {
         Ok(Self { queue, is_ending })
     }
 
-    /// Never blocks.
+    /// Queues a job. Never blocks.
     pub(super) fn submit(&self, job: HashJob) -> Result<(), QueueFull> {
         self.queue.try_send(job).map_err(|_| QueueFull)
     }
@@ -53,13 +53,13 @@ impl Drop for HashPool {
 
 fn work(jobs: &Mutex<Receiver<HashJob>>, is_ending: &AtomicBool) {
     loop {
-        // One thread waits in the queue, the others for the lock; none holds it while it works.
+        // One thread waits for a job, the others for the lock. No job runs under it.
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
         if is_ending.load(Ordering::Relaxed) {
             return;
         }
-        // What a panic says may hold what a user sent.
+        // The panic's message is not logged: it may quote what a user sent.
         if catch_unwind(AssertUnwindSafe(job)).is_err() {
             log::error!("a password-hashing task panicked");
         }

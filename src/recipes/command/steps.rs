@@ -1,10 +1,10 @@
-//! What is asked for about steps.
+//! The commands that change steps.
 
 use super::super::quantity::Number;
 use super::words::{ADD, REMOVE, after, after_any, skip, value};
 use super::{ChatCommand, StepPosition, StepRef};
 
-/// Everything about steps.
+/// Parses a command that changes steps.
 pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(rest) = after_any(text, ADD) {
         let rest = skip(rest, &["a new", "a", "new", "another", "the", "one more"]);
@@ -70,7 +70,7 @@ fn added_step(rest: &str) -> ChatCommand<'_> {
     }
 }
 
-/// "step 2", "the last step", "the second step", and what follows.
+/// Parses "step 2", "the last step" or "the second step". Returns the rest of the text, too.
 fn which(text: &str) -> Option<(StepRef, &str)> {
     let text = skip(text, &["the"]);
     if let Some(rest) = after_any(text, &["last step", "final step", "step last"]) {

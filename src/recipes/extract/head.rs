@@ -1,4 +1,4 @@
-//! What stands before the first heading, and texts that have none.
+//! The lines before the first heading, and texts without headings.
 
 use super::RecipeReader;
 use super::inline::{listed, sentences};
@@ -7,7 +7,7 @@ use super::lines::{LineMark, PastedLine};
 use super::meta::facts;
 
 impl RecipeReader {
-    /// A line before anything else was named.
+    /// Reads a line before the first section.
     pub(super) fn head(&mut self, line: &PastedLine) {
         let text = &*line.text;
         let count = sentences(text).len();
@@ -35,7 +35,7 @@ impl RecipeReader {
         }
     }
 
-    /// A title may bring facts: "Omelette (serves 1)", "Omelette - serves 1".
+    /// Reads a title, which may hold facts: "Omelette (serves 1)", "Omelette - serves 1".
     fn title(&mut self, text: &str) {
         let text = text.trim_end_matches([':', '.', '!']).trim();
         for sign in [" - ", " – ", " — ", " (", " | ", ", "] {
@@ -49,18 +49,18 @@ impl RecipeReader {
         self.draft.title = text.to_owned();
     }
 
-    /// "Pancakes. Serves 4.", before a heading on the same line.
+    /// Whether a line is a title followed by facts, such as "Pancakes. Serves 4."
     fn is_title_with_facts(&self, text: &str) -> bool {
         let mut parts = sentences(text).into_iter().skip(1);
         self.draft.title.is_empty() && parts.all(|part| facts(part, true).is_some())
     }
 
-    /// May steps begin without a heading?
+    /// Whether steps may begin without a heading.
     fn begins_unnamed(&self) -> bool {
         !self.names_steps && !self.has_amounts && !self.names_ingredients
     }
 
-    /// A paragraph: its lists are ingredients, its other sentences steps.
+    /// Reads a paragraph: its lists are ingredients, its other sentences are steps.
     fn prose(&mut self, text: &str) {
         let parts = sentences(text);
         for (index, sentence) in parts.iter().enumerate() {

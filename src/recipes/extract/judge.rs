@@ -1,4 +1,4 @@
-//! What kind of line a line is.
+//! Classification of lines.
 
 use super::super::amount::word;
 use super::super::line::Line;
@@ -6,17 +6,17 @@ use super::super::words;
 use super::inline::{amounts, listed, sentences};
 use super::lines::{LineMark, PastedLine};
 
-/// What a line is read as, by what came before it.
+/// The section of the recipe that the current line belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
-    /// Nothing yet: title, facts, description.
+    /// Before the first section: title, facts, description.
     Head,
     Ingredients,
     Steps,
     Notes,
 }
 
-/// The section that a line begins, and what stands behind the heading.
+/// The section that a heading begins, and the text after the heading.
 pub(super) fn heading(line: &PastedLine) -> Option<(Section, &str)> {
     let text = line.text.trim_start_matches(|c: char| !c.is_alphanumeric());
     HEADINGS.iter().find_map(|(section, names)| {
@@ -35,7 +35,7 @@ pub(super) fn heading(line: &PastedLine) -> Option<(Section, &str)> {
     })
 }
 
-/// Does a line name a part of the recipe: "For the sauce:", "## Sauce", "SAUCE"?
+/// Whether a line is the heading of a group: "For the sauce:", "## Sauce", "SAUCE".
 pub(super) fn is_group(line: &PastedLine) -> bool {
     let text = &*line.text;
     if line.mark == LineMark::Number || is_ingredient(text) || text.split(' ').count() > 8 {
@@ -61,7 +61,7 @@ pub(super) fn is_title(line: &PastedLine) -> bool {
     is_short && is_plain && !(is_long_sentence || is_address || is_furniture || is_done)
 }
 
-/// Does a line begin, or end, with an amount of something?
+/// Whether a line begins or ends with an amount.
 pub(super) fn is_ingredient(text: &str) -> bool {
     let line = Line::parse(text);
     let is_leading = line.begins_with_amount();
@@ -81,7 +81,7 @@ pub(super) fn is_amount_alone(text: &str) -> bool {
     line.begins_with_amount() && line.name().is_empty()
 }
 
-/// Are there several ingredients on one line?
+/// Whether a line lists several ingredients.
 pub(super) fn is_list(text: &str) -> bool {
     let (first, _) = word(text, 0);
     if begins_step(first) {
@@ -91,7 +91,7 @@ pub(super) fn is_list(text: &str) -> bool {
     amounts(&parts) >= 2 && amounts(&parts) * 3 >= parts.len() && sentences(text).len() < 2
 }
 
-/// Does a line begin as a step does? "Salt and pepper" does not, "Salt the water" does.
+/// Whether a line begins like a step: "Salt the water" does, "Salt and pepper" does not.
 pub(super) fn begins_step(text: &str) -> bool {
     let (first, end) = word(text, 0);
     let (second, _) = word(text, end);
@@ -101,7 +101,7 @@ pub(super) fn begins_step(text: &str) -> bool {
     words::begins_step(first) && !is_noun
 }
 
-/// What stands around recipes on the pages they are copied from.
+/// Labels of buttons and links on web pages with recipes, which are not titles.
 const FURNITURE: &[&str] = &[
     "jump to recipe",
     "jump to video",
@@ -120,7 +120,7 @@ const FURNITURE: &[&str] = &[
     "facebook",
 ];
 
-/// Verbs that name ingredients, too, and what follows them when they are verbs.
+/// Verbs that are also ingredients, and the words that follow them when they are verbs.
 const NOUNS_TOO: &[&str] =
     &["salt", "cream", "brown", "top", "core", "roast", "dry", "warm", "thin", "cover", "crumble"];
 const OBJECTS: &[&str] = &[
@@ -146,7 +146,7 @@ const OBJECTS: &[&str] = &[
     "into",
 ];
 
-/// The longer of two that begin alike comes first.
+/// Of two headings with a common beginning, the longer comes first.
 const HEADINGS: &[(Section, &[&str])] = &[
     (
         Section::Ingredients,

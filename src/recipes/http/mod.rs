@@ -1,4 +1,4 @@
-//! What is served over HTTP: which path is whose, recipes, and the refusals that all share.
+//! The HTTP API: its routes, and the responses that its handlers share.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use super::storage::AskError;
 use super::{DraftError, Recipe};
 use crate::node::{Method, Response};
 
-/// What is at a path.
+/// A path of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecipeRoute<'a> {
     /// `/v1/auth/…`
@@ -21,7 +21,7 @@ pub(super) enum RecipeRoute<'a> {
 }
 
 impl<'a> RecipeRoute<'a> {
-    /// `None`: nothing is there.
+    /// Parses a path. `None` when it is not part of the API.
     pub(super) fn of(path: &'a str) -> Option<Self> {
         let rest = path.strip_prefix("/v1/")?;
         Some(match rest {
@@ -30,12 +30,12 @@ impl<'a> RecipeRoute<'a> {
             "auth/refresh" => Self::Account(AccountCall::Refresh),
             "auth/logout" => Self::Account(AccountCall::LogOut),
             "recipes" => Self::Recipes,
-            // Our ids are written as they are, so what is percent-encoded is none of them.
+            // Generated ids need no percent-encoding, so an encoded id is unknown.
             _ => Self::Recipe(rest.strip_prefix("recipes/").filter(|id| is_id(id))?),
         })
     }
 
-    /// The methods that it takes, or the refusal of this one.
+    /// Checks the method. The refusal, 405, lists the allowed ones.
     pub(super) fn check(self, method: Method) -> Result<(), Response> {
         let (is_taken, allow) = match self {
             Self::Account(_) => (method == Method::Post, "POST"),
@@ -46,13 +46,13 @@ impl<'a> RecipeRoute<'a> {
     }
 }
 
-/// As the protocol has ids of recipes.
+/// Whether the text has the form of a recipe's id, as the protocol defines it.
 fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
 }
 
-/// Which page of a list is asked for.
+/// The query of a page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PageQuery {
     pub(super) limit: usize,
@@ -60,10 +60,10 @@ pub(super) struct PageQuery {
 }
 
 impl PageQuery {
-    /// Recipes on a page, at most.
+    /// The largest page.
     const MAX: usize = 200;
 
-    /// Reads `limit=50&before=ID`; what else is there is ignored.
+    /// Parses `limit=50&before=ID`. Other parameters are ignored.
     pub(super) fn parse(query: &str) -> Result<Self, Response> {
         let mut page = Self { limit: Self::MAX, before: None };
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
@@ -82,14 +82,16 @@ impl PageQuery {
     }
 }
 
-/// A JSON object. Fields that nobody takes are ignored.
+/// The fields of a JSON body. Unknown fields are ignored.
 ///
-/// It has no `Debug`: passwords and tokens are in there.
+/// Has no `Debug`: it holds passwords and tokens.
 pub(super) struct Fields(Map<String, Value>);
 
 impl Fields {
+    /// Parses a body.
+    ///
     /// # Errors
-    /// 400 when the body is no JSON object.
+    /// 400 when the body is not a JSON object.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Response> {
         match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
@@ -97,10 +99,10 @@ impl Fields {
         }
     }
 
-    /// Takes the text of this name.
+    /// Removes and returns the string of this name.
     ///
     /// # Errors
-    /// 400 that names the field when it is not there, or no text.
+    /// 400 that names the field when it is missing or not a string.
     pub(super) fn text(&mut self, name: &str) -> Result<String, Response> {
         match self.0.remove(name) {
             Some(Value::String(text)) => Ok(text),
@@ -110,44 +112,45 @@ impl Fields {
     }
 }
 
-/// 400: the page before a recipe that is not there.
+/// 400: `before` does not name one of the user's recipes.
 pub(super) fn invalid_page() -> Response {
     bad_field("before", "must be the id of one of your recipes")
 }
 
-/// 400 for a field of the body or the query; the message begins with its name.
+/// 400: a field of the body or the query is invalid. The message begins with its name.
 pub(super) fn bad_field(name: &str, problem: &str) -> Response {
     Response::error(400, "invalid_field", &format!("`{name}` {problem}"))
 }
 
-/// 400 for a recipe that is none.
+/// 400: a recipe breaks one of its limits.
 pub(super) fn bad_recipe(fault: &DraftError) -> Response {
     Response::error(400, "invalid_field", &fault.to_string())
 }
 
-/// 401 without a bearer token.
+/// 401: the request has no bearer token.
 pub(super) fn unauthorized() -> Response {
     Response::error(401, "invalid_token", "Sign in first: send `Authorization: Bearer …`")
         .with("WWW-Authenticate", "Bearer")
 }
 
-/// 403: told to who has shown the password or a token, and to nobody else.
+/// 403: the account is locked. Sent only to a client that has proved with a password or a token
+/// whose account it is.
 pub(super) fn account_locked() -> Response {
     Response::error(403, "account_locked", "This account is locked: ask whoever runs the server")
 }
 
-/// 503: too much waits already.
+/// 503: a queue is full.
 pub(super) fn busy() -> Response {
     Response::error(503, "at_capacity", "The server is busy: try again in a moment")
         .with("Retry-After", "1")
 }
 
-/// 500: the log says why.
+/// 500: the database or another part failed. The log has the cause.
 pub(super) fn internal_error() -> Response {
     Response::error(500, "internal", "The server could not do that: nothing was changed")
 }
 
-/// 503 or 500, for who waited for the database.
+/// 503 or 500: the database did not answer.
 pub(super) fn ask_failed(why: AskError) -> Response {
     match why {
         AskError::Busy => busy(),
@@ -155,12 +158,12 @@ pub(super) fn ask_failed(why: AskError) -> Response {
     }
 }
 
-/// 409: the bound on one user's recipes.
+/// 409: the user already has `recipes.per_user` recipes.
 pub(super) fn too_many_recipes(max: usize) -> Response {
     Response::error(409, "too_many_recipes", &format!("You have {max} recipes, which is the most"))
 }
 
-/// 201, and where it is from now on.
+/// 201: the recipe, with its path in `Location`.
 pub(super) fn created(recipe: &Recipe) -> Response {
     let location = format!("/v1/recipes/{}", recipe.id);
     Response::json(201, recipe).with("Location", Cow::Owned(location))

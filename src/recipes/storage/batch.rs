@@ -1,4 +1,4 @@
-//! Group commit: what waits is done in one transaction, and answered when that is on disk.
+//! Group commit: waiting tasks run in one transaction, and are answered when it is on disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
@@ -7,44 +7,43 @@ use rusqlite::Connection;
 
 use crate::node::StartFlag;
 
-/// Pieces of work in one transaction. At some 50 µs each the last of them waits 13 ms for the
-/// others, about as long as a disk takes to commit.
+/// The most tasks in one transaction. At about 50 µs each, the last one waits 13 ms for the others,
+/// which is about as long as a disk takes to commit.
 pub(super) const MAX_BATCH: usize = 256;
 
-/// How a transaction is committed: a test may count, delay or refuse it.
+/// The function that commits a transaction. Tests count, delay or refuse commits with it.
 pub(in crate::recipes) type Commit = Box<dyn FnMut(&Connection) -> rusqlite::Result<()> + Send>;
 
-/// The commit of every day: it returns when the disk has it (`synchronous = FULL`).
+/// The normal commit. It returns when the transaction is on disk (`synchronous = FULL`).
 pub(in crate::recipes) fn by_statement() -> Commit {
     Box::new(|database| execute(database, "COMMIT"))
 }
 
-/// Why nothing of a piece of work is stored.
+/// Why nothing of a task is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::recipes) enum TaskError {
-    /// It was not begun: the node has withdrawn it, or the database was locked by another process
-    /// for too long.
+    /// Not begun: the node withdrew it, or another process locked the database for too long.
     NotBegun,
-    /// It was not done, or its commit failed. The log says why.
+    /// The task or its commit failed. The log has the cause.
     Failed,
 }
 
-/// A piece of work, and who waits for it.
+/// A task, with the callback for its outcome.
 pub(super) trait BatchItem: Send {
-    /// May the work begin, now that its turn has come? False: nobody waits for it any more.
+    /// Whether the task may begin. False when its asker has given up.
     fn begin(&self) -> bool;
 
-    /// Does the work. False: it failed, and what it wrote must be taken back.
+    /// Runs the task. Returns false when it failed and its writes must be rolled back.
     fn run(&mut self, database: &Connection) -> bool;
 
-    /// Answers. `is_stored` is false when the commit failed.
+    /// Calls the callback. `is_stored` is false when the commit failed.
     fn answer(self: Box<Self>, is_stored: bool);
 }
 
-/// A [`BatchItem`] made of two closures.
+/// A [`BatchItem`] made of two closures: the work and the callback.
 pub(super) struct Task<W, T, A> {
     work: Option<W>,
-    /// `None`: it is done whether anybody waits or not.
+    /// `None` for work that is done even if its asker has given up.
     start: Option<StartFlag>,
     outcome: Result<T, TaskError>,
     answer: A,
@@ -73,12 +72,12 @@ where
     fn run(&mut self, database: &Connection) -> bool {
         let Some(work) = self.work.take() else { return false };
         self.outcome = Err(TaskError::Failed);
-        // The database is as it was after the savepoint is rolled back, whatever panicked.
+        // After a panic the savepoint is rolled back, so the database stays consistent.
         match catch_unwind(AssertUnwindSafe(|| work(database))) {
             Ok(Ok(outcome)) => self.outcome = Ok(outcome),
-            // The error names statements, never what was bound to them.
+            // SQLite's error names statements, never bound values.
             Ok(Err(error)) => log::error!("a database task failed: {error}"),
-            // What a panic says may hold what a user sent.
+            // The panic's message is not logged: it may quote what a user sent.
             Err(_) => log::error!("a database task panicked"),
         }
         self.outcome.is_ok()
@@ -94,7 +93,7 @@ where
     }
 }
 
-/// Works until nobody is left who could ask, on at most `most` pieces at once.
+/// Runs batches of at most `most` tasks until every [`Storage`](super::Storage) is dropped.
 pub(super) fn serve(
     database: Connection,
     queue: &Receiver<Box<dyn BatchItem>>,
@@ -112,21 +111,21 @@ pub(super) fn serve(
             );
             roll_back(&database);
         }
-        // Only here: an answer says that it is on disk.
+        // Only after the commit: an answer promises that its task is on disk.
         for item in items {
             item.answer(stored.is_ok());
         }
     }
 }
 
-/// Each job behind a savepoint of its own, so that one that fails loses only itself. An error is
-/// everybody's: a full disk ends the transaction, and with it what the jobs before had written.
+/// Runs each item behind a savepoint, so that a failed item rolls back only itself. An error fails
+/// the whole batch: a full disk, for example, aborts the transaction with all earlier items.
 fn transact(
     database: &Connection,
     items: &mut [Box<dyn BatchItem>],
     commit: &mut Commit,
 ) -> rusqlite::Result<()> {
-    // This may wait for another process. Whose time is over meanwhile is not begun with.
+    // This may wait for another process. Items whose time runs out during the wait are not begun.
     execute(database, "BEGIN IMMEDIATE")?;
     for item in items {
         if !item.begin() {
@@ -142,7 +141,7 @@ fn transact(
 }
 
 fn roll_back(database: &Connection) {
-    // SQLite has ended the transaction itself where it had to.
+    // After some errors, SQLite has already rolled back the transaction itself.
     if !database.is_autocommit()
         && let Err(error) = execute(database, "ROLLBACK")
     {

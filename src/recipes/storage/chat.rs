@@ -1,8 +1,8 @@
-//! What happens in a room: a join, a message, and an operator's word.
+//! Joins, messages and published updates in the database.
 //!
-//! A message, what it changed and its answer are one write. That is also what makes a message that
-//! comes twice be done once over a restart: the answer is there exactly if the change is. An id that
-//! comes again with other content is another message, and is refused.
+//! A message, its change and its answer are one write. So a message that is repeated after a restart
+//! is done once: its answer is stored exactly if its change is. An id that is reused with different
+//! content is refused.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -25,29 +25,29 @@ const UNDONE: &str = "Took the last change back.";
 const NOTHING_TO_UNDO: &str = "There is no change left to take back.";
 const TOO_LARGE: &str = "The recipe would grow too large with that, so nothing was changed.";
 
-/// How long, in milliseconds, and over how many of a room's messages an id that comes again is the
-/// same message: the protocol's section 6.
+/// A message whose id was used within this time, in milliseconds, and among this many of the room's
+/// messages is a repetition (the protocol's section 6).
 const REPEATED_WITHIN: u64 = 600_000;
 const REPEATED_AMONG: usize = 32;
 
-/// The bounds on what a room keeps and says.
+/// The limits of what a room stores and sends.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::recipes) struct Bounds {
-    /// Messages that a join shows.
+    /// Messages in the history that a join returns.
     history: usize,
-    /// Messages that are kept.
+    /// Messages that are stored. 0 means unlimited.
     messages: usize,
-    /// Changes that can be taken back.
+    /// Changes that can be undone.
     undo: usize,
-    /// A join's answer, in bytes.
+    /// The longest answer to a join, in bytes.
     acknowledgement: usize,
-    /// A recipe as JSON, in bytes.
+    /// The longest recipe as JSON, in bytes.
     recipe: usize,
 }
 
 impl Bounds {
-    /// An acknowledgement takes at most half of what may be queued to a slow reader, and a recipe
-    /// at most half of that, though never less than a recipe needs.
+    /// Limits an acknowledgement to half of `limits.outbound_bytes`, and a recipe to half of that,
+    /// but never below what a small recipe needs.
     pub(in crate::recipes) fn new(config: &Config) -> Self {
         let (history, messages) = (config.recipes.history, config.recipes.messages);
         let undo = config.recipes.undo;
@@ -56,25 +56,25 @@ impl Bounds {
         bounds
     }
 
-    /// Takes up another `limits.outbound_bytes`.
+    /// Applies a changed `limits.outbound_bytes`.
     pub(in crate::recipes) fn reload(&mut self, config: &Config) {
         self.acknowledgement = longest_acknowledgement(config);
         self.recipe = (self.acknowledgement / 2).max(LEAST_RECIPE_BYTES);
     }
 
-    /// How long a page of a list may be.
+    /// The longest page of a list, in bytes.
     pub(in crate::recipes) fn list(&self) -> usize {
         self.acknowledgement.min(MAX_LIST_BYTES)
     }
 
-    /// Is this recipe small enough?
+    /// Whether this recipe is small enough.
     pub(in crate::recipes) fn fit(&self, recipe: &Json) -> bool {
         recipe.as_str().len() <= self.recipe
     }
 }
 
-/// The room's state for its owner; anybody else is denied. With a `reauth` the history is left out,
-/// as its answer is not sent.
+/// Admits the room's owner with the room's state, and denies other users. A re-authentication omits
+/// the history, as its answer does not carry it.
 pub(in crate::recipes) fn join(
     database: &Connection,
     room: &str,
@@ -82,7 +82,7 @@ pub(in crate::recipes) fn join(
     reauth: bool,
     bounds: &Bounds,
 ) -> rusqlite::Result<Admission> {
-    // The envelope, the session and the names around it.
+    // Bytes of the envelope, the session and the field names.
     const ENVELOPE: usize = 2 << 10;
     if users::is_locked(database, user)? {
         return Ok(Admission::Deny);
@@ -97,7 +97,7 @@ pub(in crate::recipes) fn join(
     Ok(Admission::Admit(Arc::new(Update { content, recipe_data, history, broadcast: false })))
 }
 
-/// One message with its answer.
+/// One entry of the history: a message with its answer.
 #[derive(Serialize)]
 struct HistoryRow<'a> {
     id: &'a str,
@@ -107,7 +107,7 @@ struct HistoryRow<'a> {
     reply: &'a str,
 }
 
-/// The last `count` messages, oldest first, as far back as `max_bytes` of JSON reach.
+/// The last `count` messages, the oldest first, as many as fit into `max_bytes` of JSON.
 fn last_messages(
     database: &Connection,
     recipe: i64,
@@ -122,7 +122,7 @@ fn last_messages(
     )?;
     let mut rows = statement.query(params![recipe, signed(count)])?;
     let mut entries: Vec<Box<RawValue>> = Vec::new();
-    // The brackets; each entry brings its comma.
+    // The brackets. Each entry adds a comma.
     let mut bytes = 2;
     while let Some(row) = rows.next()? {
         let at = UnixTime::from_millis(u64::try_from(row.get::<_, i64>(3)?).unwrap_or_default());
@@ -133,7 +133,7 @@ fn last_messages(
             timestamp: at.to_rfc3339(),
             reply: row.get_ref(4)?.as_str()?,
         };
-        // Texts alone: they do not refuse.
+        // Serialising strings does not fail.
         let Ok(entry) = serde_json::value::to_raw_value(&entry) else { continue };
         bytes += entry.get().len() + 1;
         if bytes > max_bytes {
@@ -145,7 +145,7 @@ fn last_messages(
     Ok(Json::new(&entries).ok())
 }
 
-/// A chat message.
+/// A chat message to handle.
 pub(in crate::recipes) struct NewMessage {
     pub(in crate::recipes) room: String,
     pub(in crate::recipes) user: String,
@@ -154,10 +154,10 @@ pub(in crate::recipes) struct NewMessage {
     pub(in crate::recipes) now: UnixTime,
 }
 
-/// What is said to a message.
+/// The outcome of a chat message.
 pub(in crate::recipes) enum ChatOutcome {
     Answer(Answer),
-    /// Its id was used for a message that says something else.
+    /// The id was used for a message with different content.
     UsedId,
 }
 
@@ -167,13 +167,13 @@ impl From<Update> for ChatOutcome {
     }
 }
 
-/// Does what the message says, and stores it with its answer.
+/// Carries out a message, and stores it with its answer.
 pub(in crate::recipes) fn handle_message(
     database: &Connection,
     message: &NewMessage,
     bounds: &Bounds,
 ) -> rusqlite::Result<ChatOutcome> {
-    // Who is in the room owns it: that was asked when it joined.
+    // Only the owner could join, so a missing recipe is an internal error.
     let Some(stored) = recipes::find(database, &message.room, &message.user)? else {
         return Ok(ChatOutcome::Answer(Err(ErrorCode::Internal)));
     };
@@ -206,15 +206,15 @@ pub(in crate::recipes) fn handle_message(
     Ok(update.into())
 }
 
-/// The number of the room's last message.
+/// The number of the room's newest message.
 fn newest(database: &Connection, recipe: i64) -> rusqlite::Result<i64> {
     database
         .prepare_cached("SELECT coalesce(max(n), 0) FROM messages WHERE recipe = ?")?
         .query_row([recipe], |row| row.get(0))
 }
 
-/// The answer to a message whose id came before: its text, and the recipe as it is now, which is no
-/// news to anybody else.
+/// The answer to a repeated message: the stored text, with the current recipe if the message had
+/// changed it. It is not broadcast.
 fn repeated(
     database: &Connection,
     stored: &Stored,
@@ -248,7 +248,7 @@ fn repeated(
     }))
 }
 
-/// Does what the message says; the message itself is stored by the caller.
+/// Carries out a message. The caller stores the message itself.
 fn carry_out(
     database: &Connection,
     stored: &Stored,
@@ -273,8 +273,7 @@ fn carry_out(
     }
 }
 
-/// Stores an operator's recipe in the place of the room's, as a change that can be taken back. The
-/// draft was found to be one before.
+/// Replaces the room's recipe by a published one, as a change that can be undone.
 pub(in crate::recipes) fn publish(
     database: &Connection,
     room: &str,
@@ -311,8 +310,8 @@ fn changed(content: impl Into<Cow<'static, str>>, recipe: Json) -> Update {
     }
 }
 
-/// As the database has times.
+/// Converts a time to the database's milliseconds since 1970.
 pub(in crate::recipes) fn millis(time: UnixTime) -> i64 {
-    // Within the year 9999, so far within an i64.
+    // Times end with the year 9999, which fits an i64.
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

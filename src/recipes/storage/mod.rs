@@ -1,17 +1,18 @@
-//! The storage thread: the one that owns the database.
+//! The storage thread, which owns the database.
 //!
-//! Work comes through a bounded queue, and an answer goes out when its work is on disk, never
-//! before. What waits is done together: one transaction, one commit, one wait for the disk.
+//! Tasks arrive through a bounded queue. An answer leaves when its task is on disk, never before.
+//! The tasks that wait are done together: one transaction, one commit, one wait for the disk (group
+//! commit).
 //!
 //! ```text
-//! reactor ──▶ queue (limits.storage_queue) ──▶ batch: BEGIN · SAVEPOINT work RELEASE · … · COMMIT
+//! reactor ──▶ queue (limits.storage_queue) ──▶ batch: BEGIN · SAVEPOINT task RELEASE · … · COMMIT
 //!    ▲            full: refused at once                                                      │
 //!    └───────────────────────────── answers, all of them after the commit ◀──────────────────┘
 //! ```
 //!
-//! While one commit waits for the disk the next batch gathers, so the slower the disk, the more
-//! share a commit. Reads take the same way: a join sees what was acknowledged before it was asked.
-//! Work whose asker has given up when its turn comes is passed over.
+//! While one commit waits for the disk, the next batch gathers: the slower the disk, the more tasks
+//! share a commit. Reads use the same queue, so a join sees everything acknowledged before it. Tasks
+//! whose asker has given up are skipped.
 
 mod batch;
 pub(super) mod chat;
@@ -41,31 +42,31 @@ use self::batch::{BatchItem, MAX_BATCH, Task};
 pub(super) use self::batch::{Commit, TaskError, by_statement};
 pub(super) use self::schema::{keep_pages, open};
 
-/// How long the end of the server waits for the thread to finish what was asked of it and to fold
-/// the log into the database. What is cut off then was not acknowledged.
+/// How long the shutdown waits for the thread to finish the queued tasks and to checkpoint the
+/// write-ahead log. Nothing that is cut off then was acknowledged.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The asker's side. Cheap to clone: the thread ends when the last one is dropped.
+/// A handle to the storage thread. Cheap to clone. The thread ends when the last one is dropped.
 #[derive(Clone)]
 pub(super) struct Storage {
     queue: SyncSender<Box<dyn BatchItem>>,
-    /// What waits in it takes so much of memory: work whose asker has given up is still there.
+    /// Bytes of memory of the queued tasks, including those whose asker has given up.
     queued_bytes: Arc<AtomicUsize>,
     limits: QueueLimits,
 }
 
-/// How much may wait for the thread, and how much it does at once.
+/// The limits of the storage queue and of one batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QueueLimits {
-    /// Pieces of work that wait.
+    /// Tasks that may wait.
     pub(super) items: usize,
-    /// What they may take of memory. 0: no bound but their number.
+    /// Bytes of memory that these may take. 0 means that only their number is limited.
     pub(super) bytes: usize,
-    /// Pieces of work in one transaction, at most [`MAX_BATCH`].
+    /// Tasks in one transaction, at most [`MAX_BATCH`].
     pub(super) batch: usize,
 }
 
-/// Memory of a piece of work that waits, given back when it is answered.
+/// The memory charged for a queued task, released when the task is answered.
 struct MemoryCharge(Arc<AtomicUsize>, usize);
 
 impl Drop for MemoryCharge {
@@ -80,24 +81,24 @@ impl fmt::Debug for Storage {
     }
 }
 
-/// The queue has no room: nothing was taken.
+/// The queue is full; the task was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Busy;
 
-/// Why [`Storage::ask`] has no answer.
+/// Why [`Storage::ask`] returned no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AskError {
-    /// The queue has no room, or the database was locked.
+    /// The queue was full, or another process locked the database for too long.
     Busy,
-    /// See [`TaskError`].
+    /// The task or its commit failed, see [`TaskError::Failed`].
     Failed,
 }
 
 impl Storage {
-    /// Starts the thread, which takes work ahead as far as there is `limits`, and commits by `commit`.
+    /// Starts the thread, which commits with `commit`.
     ///
     /// # Errors
-    /// When the system has no thread to give.
+    /// When the operating system cannot start a thread.
     pub(super) fn start(
         database: Connection,
         limits: QueueLimits,
@@ -113,10 +114,10 @@ impl Storage {
         Ok((Self { queue, queued_bytes: Arc::default(), limits }, JoinGuard { gone }))
     }
 
-    /// Hands `work` to the thread, and its outcome to `answer` once it is on disk. Never blocks.
+    /// Queues `work`, and calls `answer` with its outcome once it is on disk. Never blocks.
     ///
-    /// `work` must do all or nothing on its own only as far as it gives back an error: what it had
-    /// written until then is taken back, and the others of its batch are not.
+    /// If `work` returns an error, what it wrote is rolled back; the other tasks of its batch are
+    /// not affected.
     pub(super) fn submit<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -125,8 +126,8 @@ impl Storage {
         self.submit_with(0, None, work, answer)
     }
 
-    /// The same for work that brings so many bytes of text, and that the node may withdraw until its
-    /// turn has come.
+    /// [`submit`](Self::submit) for work that holds `text_bytes` of text. The node may withdraw it
+    /// through `start` until it begins.
     pub(super) fn submit_with<T: Send + 'static>(
         &self,
         text_bytes: usize,
@@ -152,13 +153,13 @@ impl Storage {
         })
     }
 
-    /// The same for threads that may wait for the answer, which the reactor's must not.
+    /// Runs `work` and waits for its outcome. Blocks, so the reactor's thread must not call it.
     pub(super) fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, AskError> {
         let (sender, answer) = mpsc::sync_channel(1);
-        // There is room for the one answer, and who asked is here to take it.
+        // The channel has a slot for the one answer, so the send succeeds.
         self.submit(work, move |outcome| drop(sender.try_send(outcome)))
             .map_err(|Busy| AskError::Busy)?;
         answer.recv().unwrap_or(Err(TaskError::Failed)).map_err(|error| match error {
@@ -168,11 +169,11 @@ impl Storage {
     }
 }
 
-/// Waits, when it is dropped, for the thread to end: a moment, not for ever. Must be dropped after
-/// the last [`Storage`].
+/// Waits for the thread to end when it is dropped, for at most 2 seconds. Must be dropped after the
+/// last [`Storage`].
 #[derive(Debug)]
 pub(super) struct JoinGuard {
-    // Nothing is ever sent: the other end is gone when the thread is.
+    // Nothing is sent on this channel; it disconnects when the thread ends.
     gone: Receiver<Infallible>,
 }
 
