@@ -1,4 +1,4 @@
-//! The application that `serve` puts behind the edge, and what runs beside the server for it.
+//! The application that `serve` runs, and its background threads.
 
 #[cfg(feature = "backend")]
 use std::path::Path;
@@ -16,12 +16,12 @@ use vestibule::{Access, App, Config, MemoryApp};
 use super::secret;
 use super::serve::AppName;
 
-/// How long the backend is told of the last connections that left.
+/// How long the shutdown waits for the backend's last `/leave` calls.
 #[cfg(feature = "backend")]
 const LAST_LEAVES: Duration = Duration::from_secs(2);
 
-/// The application, and what is to be started once there is a server. What the flag names wins over
-/// the backend that a file may name.
+/// Creates the application, and its background work, which starts once the server exists. `--app`
+/// takes precedence over a configured `backend.url`.
 pub(super) fn choose(
     name: Option<AppName>,
     config: &Config,
@@ -48,7 +48,7 @@ pub(super) fn choose(
     Ok((Box::new(MemoryApp::new(config, access, &seed)), Background::default()))
 }
 
-/// Threads that are to run beside the server, and what has answers for it.
+/// The application's background work, before the server exists.
 #[derive(Debug, Default)]
 pub(super) struct Background {
     #[cfg(feature = "recipes")]
@@ -57,7 +57,7 @@ pub(super) struct Background {
     threads: Option<backend::Threads>,
 }
 
-/// Threads that run beside the server.
+/// The application's background threads while the server runs.
 #[derive(Debug)]
 pub(super) struct BackgroundThreads {
     #[cfg(feature = "backend")]
@@ -84,8 +84,7 @@ fn backend_app(_config: &Config) -> Result<(Box<dyn App>, Background), String> {
     Err("backend.url: this program was built without the feature `backend`".to_owned())
 }
 
-/// Can the secret for the backend be used? What is not as it should be, but no reason to stop, is
-/// the warning.
+/// Checks the secret for the backend. Returns a warning if other users can access its file.
 #[cfg(feature = "backend")]
 pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
     let path = &config.backend.secret_file;
@@ -103,7 +102,7 @@ pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
 }
 
 impl Background {
-    /// Starts what answers through this handle.
+    /// Starts the background work, which answers through `handle`.
     pub(super) fn start(self, handle: Handle) -> Result<BackgroundThreads, String> {
         #[cfg(feature = "recipes")]
         if let Some(completions) = self.completions {
@@ -129,7 +128,7 @@ impl Background {
 }
 
 impl BackgroundThreads {
-    /// For the thread that reads the configuration again.
+    /// The handles through which a reload reaches the background threads.
     pub(super) fn reload_targets(&self) -> ReloadTargets {
         ReloadTargets {
             #[cfg(feature = "backend")]
@@ -137,7 +136,7 @@ impl BackgroundThreads {
         }
     }
 
-    /// The server has ended.
+    /// Stops the background threads, after the server has stopped.
     pub(super) fn finish(self) {
         #[cfg(feature = "backend")]
         if let Some(backend) = self.backend {
@@ -150,7 +149,7 @@ impl BackgroundThreads {
     }
 }
 
-/// Reaches what runs beside the server, when the configuration has changed.
+/// Applies a reloaded configuration to the background threads.
 #[derive(Debug)]
 pub(super) struct ReloadTargets {
     #[cfg(feature = "backend")]
@@ -158,7 +157,7 @@ pub(super) struct ReloadTargets {
 }
 
 impl ReloadTargets {
-    /// Takes up what can change.
+    /// Applies the settings that can change at run time.
     #[cfg_attr(not(feature = "backend"), expect(unused_variables, reason = "nothing runs"))]
     pub(super) fn apply(&self, config: &Config) {
         #[cfg(feature = "backend")]

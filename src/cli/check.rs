@@ -1,4 +1,4 @@
-//! `vestibule check`: the effective configuration, and the worst-case memory it allows.
+//! `vestibule check`: prints the effective configuration and its worst-case memory use.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use super::{CommandResult, application, descriptors, secret, serve};
 
 const MASK: &str = "********";
 
-/// Prints the configuration as TOML, and the memory as comments below it.
+/// Prints the configuration as TOML, followed by the memory table as TOML comments.
 pub(super) fn run(config: &Config) -> CommandResult {
     let mut faults = Vec::new();
     let (place, warning) = keys(config).unwrap_or_else(|fault| {
@@ -40,7 +40,7 @@ pub(super) fn run(config: &Config) -> CommandResult {
         faults.push(fault);
         None
     });
-    // What was derived is shown as it is; without a bound on all memory, zeros are zeros.
+    // With `limits.memory`, derived values are shown. Without it, zeros stay zeros.
     let is_derived = config.limits.memory.get() > 0;
     let mut shown = if is_derived { resolved.clone() } else { config.clone() };
     if !shown.auth.secret.is_empty() {
@@ -60,7 +60,7 @@ pub(super) fn run(config: &Config) -> CommandResult {
     super::print(&format!("{toml}\n# {place}\n#\n{}", table(&resolved)))
 }
 
-/// Where the keys are, for people, and a warning about it.
+/// Describes where the keys come from, with a warning if their file is exposed.
 fn keys(config: &Config) -> Result<(String, Option<String>), String> {
     let auth = &config.auth;
     if secret::is_wanted(config) {
@@ -72,8 +72,8 @@ fn keys(config: &Config) -> Result<(String, Option<String>), String> {
     Ok((format!("Keys: {}", place.map_or("none", String::as_str)), None))
 }
 
-/// The arithmetic as TOML comments, every bound filled at once. `config` has no zeros left that
-/// stand for a number.
+/// The worst-case memory as TOML comments. In `config`, zeros that stand for derived numbers have
+/// been replaced.
 fn table(config: &Config) -> String {
     let rows = memory::rows(config);
     let mut text = format!(

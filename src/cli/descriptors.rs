@@ -1,44 +1,45 @@
-//! How many connections the process may have: the descriptor limit, and what it leaves.
+//! The descriptor limit, and how many connections it allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use vestibule::config::Config;
 use vestibule::config::memory::Unfit;
 use vestibule::net::descriptors::{self, kept_aside};
 
-/// The most connections that 0 stands for: some systems allow a thousand million descriptors, which
-/// is no statement about the memory there is.
+/// The most connections that 0 stands for. Some systems allow a billion descriptors, far more than
+/// their memory could serve.
 const MOST_BY_DEFAULT: u64 = 1 << 20;
 
-/// The descriptors this process could have; changes nothing.
+/// The hard limit of descriptors. Changes nothing.
 pub(super) fn possible() -> u64 {
     getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
 }
 
-/// Raises the soft limit to the hard one; answers the limit that then holds.
+/// Raises the soft limit to the hard one. Returns the resulting limit.
 pub(super) fn raise() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    // Where raising is forbidden the old limit holds, and is what is read next.
+    // If raising is forbidden, the old limit stays and is read below.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// Raises the limit, and grows the descriptor table for all that the configuration allows. To be
-/// called before the process has a second thread: see [`descriptors`].
+/// Raises the limit, and grows the descriptor table to what the configuration allows. Must be called
+/// before the process has a second thread: see [`descriptors`].
 pub(super) fn reserve(config: &Config) {
     let mut filled = config.clone();
-    // A configuration that leaves no connection is refused later, with its reason; and a table that
-    // cannot be grown now is tried again by the server, which has a log to tell it to.
+    // A configuration that leaves no connection is refused later, with its reason. If the table cannot
+    // be grown now, the server tries again and logs the failure.
     if fill(&mut filled, raise()).is_ok() {
         let _ = descriptors::reserve(descriptors::needed(&filled));
     }
 }
 
-/// Derives from `limits.memory` what stands for it, replaces the zeros of `connections` and
-/// `pending` by what they stand for, and bounds what is pending by what there is. The admin
-/// listener's connections are kept beside them, so that a full server can still be asked. Answers a warning when more is configured than is allowed.
+/// Derives limits from `limits.memory`, replaces zeros of `connections` and `pending` by the numbers
+/// they stand for, and limits `pending` to `connections`. Descriptors for the admin listener are
+/// reserved, so that a full server still answers its operator. Returns a warning when more
+/// connections are configured than the descriptors allow.
 ///
 /// # Errors
-/// The limit leaves no connection, or `limits.memory` is too small for the rest.
+/// When the limit leaves no connection, or `limits.memory` is too small for the rest.
 pub(super) fn fill(config: &mut Config, descriptors: u64) -> Result<Option<String>, String> {
     let reserved = kept_aside(config);
     let left = descriptors.saturating_sub(reserved);

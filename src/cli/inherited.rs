@@ -1,5 +1,5 @@
-//! Listening sockets that systemd, or whoever speaks its protocol, has opened for this process
-//! (sd_listen_fds(3)): they outlive it, so no client is refused while it is started anew.
+//! Listening sockets that a service manager has opened for this process (sd_listen_fds(3)). They
+//! outlive it, so no client is refused during a restart.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -7,16 +7,16 @@ use listenfd::ListenFd;
 use vestibule::config::Config;
 use vestibule::net::{Server, Sockets};
 
-/// The name (`FileDescriptorName=`) of the admin listener. Every other name is a public one's.
+/// The name (`FileDescriptorName=`) of the admin listener's socket. All other names are public.
 const ADMIN: &str = "admin";
-/// More than anybody needs, and few enough to believe the number.
+/// The most sockets that are accepted. A larger number is probably a mistake.
 const MOST: usize = 1_024;
 
-/// Takes the sockets that were handed to this process. Must be called once, before there is a second
-/// thread, as the variables that tell of them are taken out of the environment.
+/// Takes the inherited sockets. Must be called once, before there is a second thread, as it removes
+/// variables from the environment.
 ///
 /// # Errors
-/// One line: they are not told of as the protocol says, or are none that can be served on.
+/// One line: a variable is malformed, or a socket is not a TCP socket.
 pub(super) fn take(config: &Config) -> Result<Sockets, String> {
     let variable = |name| std::env::var(name).unwrap_or_default();
     let (pid, count) = (variable("LISTEN_PID"), variable("LISTEN_FDS"));
@@ -47,7 +47,8 @@ pub(super) fn take(config: &Config) -> Result<Sockets, String> {
     Ok(sockets)
 }
 
-/// How many there are for the process `own`; `None`: none, or they are another's.
+/// The number of sockets for the process `own`. `None` when there are none, or when they are for
+/// another process.
 fn count_for(own: u32, pid: &str, count: &str) -> Result<Option<usize>, String> {
     if pid.parse() != Ok(own) {
         return Ok(None);
@@ -59,12 +60,12 @@ fn count_for(own: u32, pid: &str, count: &str) -> Result<Option<usize>, String> 
     }
 }
 
-/// Is it for the operator: by its name, or, however it is named, by the operator's address?
+/// Whether a socket is the admin listener's, by its name or by its address.
 fn is_admins(socket: &TcpListener, name: &str, config: &Config) -> bool {
     name == ADMIN || socket.local_addr().ok().is_some_and(|it| Some(it) == config.admin.address())
 }
 
-/// Which listeners were handed over.
+/// Which listeners use inherited sockets.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InheritedSockets {
     public: bool,
@@ -76,7 +77,7 @@ impl InheritedSockets {
         Self { public: !sockets.public.is_empty(), admin: sockets.admin.is_some() }
     }
 
-    /// Tells the log which they are, and what the configuration says in vain.
+    /// Logs the inherited addresses, and the configured ones that they replace.
     pub(super) fn tell(self, config: &Config, server: &Server) {
         let tell = |key, addresses: &[SocketAddr], configured: &str| {
             let addresses =

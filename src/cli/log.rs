@@ -1,8 +1,8 @@
-//! Log lines: formatted where they arise, written by a thread behind a bounded queue.
+//! The log: lines are formatted by the logging thread and written by another, behind a bounded queue.
 //!
-//! The reactor must never wait for a pipe that nobody reads. So a line is put into a queue under
-//! a lock that is held for a push, and a thread writes. A full queue drops the line and counts it;
-//! a line in the log says how many were dropped as soon as there is room again.
+//! The reactor must never wait for a pipe that nobody reads. So it only pushes a line into a queue,
+//! under a lock held for the push. A full queue drops the line and counts it; as soon as there is
+//! space again, a line in the log gives the number of dropped ones.
 //!
 //! Memory: at most three queues of lines of at most 4 KiB, see
 //! [`LINE_COPIES`](vestibule::config::memory::LINE_COPIES).
@@ -22,16 +22,16 @@ use vestibule::time::{Rfc3339, UnixTime};
 
 use super::text::{BoundedLine, one_line};
 
-/// The logger's handle: to wait for the last lines, and to read what was dropped.
+/// A handle to the logger: waits for the last lines, and counts dropped ones.
 #[derive(Clone, Debug)]
 pub(super) struct Logging {
     queue: Arc<LineQueue>,
 }
 
-/// Starts the thread and makes it the process's logger.
+/// Starts the writing thread and installs the process's logger.
 ///
 /// # Errors
-/// One line: the file cannot be opened, or the thread not be started.
+/// One line: the file cannot be opened, or the thread cannot be started.
 pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
     let sink: Box<dyn Write + Send> = if config.file.is_empty() {
         Box::new(io::stderr())
@@ -52,23 +52,23 @@ pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
     Ok(Logging { queue })
 }
 
-/// From here on the configured level holds: it is the log crate's own, asked at every line.
+/// Applies the configured level. The `log` crate checks it for every line.
 pub(super) fn set_level(config: &config::Log) {
     ::log::set_max_level(config.level.parse().unwrap_or(LevelFilter::Info));
 }
 
 impl Logging {
-    /// Ends the log. Waits until what is queued is written, but no longer than `at_most`.
+    /// Closes the log. Waits at most `at_most` until the queued lines are written.
     pub(super) fn finish(&self, at_most: Duration) {
         let mut state = self.queue.lock();
         state.is_closed = true;
         self.queue.changed.notify_all();
         let waiting = |state: &mut QueueState| !state.is_done;
-        // When the time is up, the rest is lost: that is what the bound means.
+        // Lines that are not written by then are lost.
         drop(self.queue.changed.wait_timeout_while(state, at_most, waiting));
     }
 
-    /// Lines that were dropped so far: the queue was full, or they could not be written.
+    /// The number of lines dropped so far, because the queue was full or writing failed.
     pub(super) fn dropped(&self) -> u64 {
         self.queue.dropped.load(Ordering::Relaxed)
     }
@@ -86,7 +86,7 @@ struct LineQueue {
 #[derive(Debug, Default)]
 struct QueueState {
     lines: VecDeque<String>,
-    /// Dropped since the writer last took the lines; every one of them came after `lines`.
+    /// The number dropped since the writer last took the lines. All of them came after `lines`.
     dropped: u64,
     is_closed: bool,
     is_done: bool,
@@ -98,7 +98,7 @@ impl LineQueue {
         Self { capacity, format, dropped: AtomicU64::new(0), state, changed: Condvar::new() }
     }
 
-    /// A poisoned lock is taken as it is: a queue of lines has no invariant that could be broken.
+    /// Ignores poisoning: a queue of lines has no invariant that a panic could break.
     fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,7 +114,7 @@ impl LineQueue {
         }
     }
 
-    /// Waits for lines and takes all of them, and how many were dropped behind them; `None` when
+    /// Waits for lines, and takes all of them with the number of lines dropped after them. `None` when
     /// the queue is closed and empty.
     fn take(&self) -> Option<(VecDeque<String>, u64)> {
         let idle = |state: &mut QueueState| state.lines.is_empty() && !state.is_closed;
@@ -147,7 +147,7 @@ fn dropped_notice(format: Format, dropped: u64) -> String {
     format.line(Level::Warn, None, &format!("{dropped} log lines dropped"))
 }
 
-/// How a line is written.
+/// The format of a line, as `log.format` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Text,
@@ -155,7 +155,7 @@ enum Format {
 }
 
 impl Format {
-    /// One line, its end included. `message` and `connection` are on one line already.
+    /// Formats one line, with its line break. `message` and `connection` must not contain any.
     fn line(self, level: Level, connection: Option<&str>, message: &str) -> String {
         #[derive(Serialize)]
         struct JsonLine<'a> {
@@ -171,21 +171,21 @@ impl Format {
             (Self::Text, Some(connection)) => format!("{time} [{level}] {connection}: {message}\n"),
             (Self::Json, _) => {
                 let entry = JsonLine { time, level: level.as_str(), connection, message };
-                // Texts and a number of them: cannot refuse to be serialised.
+                // Serialising strings does not fail.
                 serde_json::to_string(&entry).unwrap_or_default() + "\n"
             }
         }
     }
 }
 
-/// Formats into the queue: one line a record, whatever the record holds.
+/// The logger: formats each record as one line into the queue, whatever the record holds.
 struct Logger {
     queue: Arc<LineQueue>,
 }
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // Ours alone: a library's lines would drown them, and nobody vouches for their content.
+        // Only Vestibule's own records: a library's may log secrets, and would flood the log.
         metadata.target().starts_with("vestibule") && metadata.level() <= ::log::max_level()
     }
 
@@ -194,7 +194,7 @@ impl Log for Logger {
             return;
         }
         let mut message = BoundedLine::default();
-        // A full line is an error only to stop the formatting early; what fits is there.
+        // The error of a full line only stops the formatting early.
         let _ = message.write_fmt(*record.args());
         let connection = record.key_values().get("connection".into());
         let connection = connection.map(|id| one_line(&id.to_string()));

@@ -1,6 +1,6 @@
 //! The command line: arguments, exit codes, and one file for each command.
 //!
-//! Exit codes: 0 done, 1 a configuration or runtime fault, 2 usage.
+//! Exit codes: 0 success, 1 configuration or runtime error, 2 usage error.
 
 mod application;
 mod check;
@@ -41,7 +41,7 @@ struct Cli {
     command: Option<CliCommand>,
 }
 
-/// Flags that every command takes, before or behind its name.
+/// Flags that every command accepts, before or after its name.
 #[derive(Clone, Debug, clap::Args)]
 struct Global {
     /// Configuration file (TOML). Environment variables and flags override it
@@ -65,10 +65,10 @@ enum CliCommand {
     Load(load::LoadArgs),
 }
 
-/// What a command answers: nothing, or the faults, one line each.
+/// The result of a command: nothing, or its errors, one line each.
 type CommandResult = Result<(), Vec<String>>;
 
-/// Reads the arguments, runs the command, tells its faults on standard error.
+/// Parses the arguments, runs the command, and prints its errors to standard error.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     if !matches!(cli.command, None | Some(CliCommand::Serve(_))) && cli.serve.is_given() {
@@ -78,13 +78,13 @@ pub(crate) fn main() -> ExitCode {
     let Err(faults) = run(cli) else { return ExitCode::SUCCESS };
     let mut stderr = io::stderr().lock();
     for fault in faults {
-        // Nobody is left to be told when standard error is gone.
+        // If standard error is closed, there is nowhere to report to.
         let _ = writeln!(stderr, "vestibule: {}", text::one_line(&fault));
     }
     ExitCode::FAILURE
 }
 
-/// The command line as clap sees it: what manuals and completions are made from.
+/// The command line as clap's type, from which manuals and completions are generated.
 pub(crate) fn command() -> clap::Command {
     Cli::command()
 }
@@ -114,7 +114,7 @@ fn run(cli: Cli) -> CommandResult {
 }
 
 impl Global {
-    /// The configuration from file, environment, these flags, and those of the command itself.
+    /// Loads the configuration from file, environment, these flags, and the command's own (`own`).
     fn settings(&self, own: &[(&'static str, String)]) -> Result<Config, Vec<String>> {
         let mut flags = own.to_vec();
         if let Some(data) = &self.data {
@@ -124,7 +124,7 @@ impl Global {
     }
 }
 
-/// The signing secret, for a command without a log.
+/// Returns the signing secret, for commands that print warnings instead of logging them.
 fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
     if !secret::is_wanted(config) {
         let fault = "cannot sign tokens: set auth.secret or auth.secret_file, and add HS256 to \
@@ -138,7 +138,7 @@ fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
     Ok(secret.text)
 }
 
-/// Writes to standard output. A reader that went away (`vestibule check | head`) is no fault.
+/// Writes to standard output. A closed pipe (`vestibule check | head`) is not an error.
 fn print(text: &str) -> CommandResult {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -149,9 +149,9 @@ fn print(text: &str) -> CommandResult {
     }
 }
 
-/// Tells the operator something that is no fault.
+/// Prints a warning to standard error.
 fn warn(text: &str) {
-    // Nobody is left to be told when standard error is gone.
+    // If standard error is closed, there is nowhere to report to.
     let _ = writeln!(io::stderr(), "vestibule: warning: {}", text::one_line(text));
 }
 

@@ -1,5 +1,5 @@
-//! What the service manager is told, where there is one that listens (sd_notify(3)), and the watch
-//! that tells it that the server still answers.
+//! Notifications to the service manager (sd_notify(3)), and the watchdog, which reports that the
+//! reactor is alive.
 
 use std::env::{self, VarError};
 use std::fmt::Display;
@@ -12,21 +12,21 @@ use rustix::time::{ClockId, clock_gettime};
 use vestibule::config::{Config, Length};
 use vestibule::net::{Handle, Pulse};
 
-/// How long a word may wait in front of a manager that does not read.
+/// How long a notification may block when the manager does not read.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// What an end may take beyond the drain's length and requests on their way: the last closes and
+/// How long the shutdown may take beyond the drain and open requests: for the last closes and
 /// commits.
 const AFTER_THE_DRAIN: Duration = Duration::from_secs(5);
 
-/// The way to the service manager. Without one, nothing is said. Cheap to clone.
+/// The connection to the service manager. Does nothing when there is none. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notify(Option<Arc<(UnixDatagram, SocketAddr)>>);
 
 impl Notify {
-    /// As `NOTIFY_SOCKET` says.
+    /// Opens the socket that `NOTIFY_SOCKET` names.
     ///
     /// # Errors
-    /// One line: what it says is no address of a socket.
+    /// One line: the variable is not a valid address of a socket.
     pub(super) fn from_environment() -> Result<Self, String> {
         match env::var("NOTIFY_SOCKET") {
             Err(VarError::NotPresent) => Ok(Self::default()),
@@ -44,20 +44,20 @@ impl Notify {
         Ok(Self(Some(Arc::new((socket, address)))))
     }
 
-    /// The server listens, or a reload is over; what people are shown as its status.
+    /// Reports that the server listens, or that a reload has ended. `status` is shown to people.
     pub(super) fn ready(&self, status: &str) {
         self.tell(&format!("READY=1\nSTATUS={status}"));
     }
 
-    /// A reload begins. Its time tells the manager that a `READY=1` in flight is an earlier one.
+    /// Reports that a reload begins. Its time lets the manager ignore an earlier `READY=1`.
     pub(super) fn reloading(&self) {
         let now = clock_gettime(ClockId::Monotonic);
         let micros = now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1_000);
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={micros}\nSTATUS=reloading"));
     }
 
-    /// A drain begins, and the process ends after it: not to be killed before. Who is at a request
-    /// has the time for its head, for the answer and for reading that.
+    /// Reports that the server drains before it stops, and extends the manager's timeout. Open
+    /// requests get the time for their head, for the answer and for sending it.
     pub(super) fn stopping(&self, config: &Config) {
         let drain = config.drain.get();
         let Config { http, backend, .. } = config;
@@ -76,7 +76,7 @@ impl Notify {
     }
 }
 
-/// A path, or the name of an abstract socket behind an `@`.
+/// Parses a path, or `@` and the name of an abstract socket.
 fn address(text: &str) -> std::io::Result<SocketAddr> {
     #[cfg(target_os = "linux")]
     if let Some(name) = text.strip_prefix('@') {
@@ -90,30 +90,30 @@ fn address(text: &str) -> std::io::Result<SocketAddr> {
     SocketAddr::from_pathname(text)
 }
 
-/// A thread beside the reactor that tells the service manager that the reactor answers, for as long
-/// as it does. It ends when this is dropped, or when the server has ended.
+/// A thread that reports to the service manager as long as the reactor answers it. It ends when this
+/// is dropped or the server stops.
 #[derive(Debug)]
 pub(super) struct Watchdog(#[expect(dead_code, reason = "its end ends the thread")] Sender<()>);
 
 impl Watchdog {
-    /// Starts it where the manager asks for it (`WATCHDOG_USEC`, `WATCHDOG_PID`).
+    /// Starts the thread if the manager requests it (`WATCHDOG_USEC`, `WATCHDOG_PID`).
     ///
     /// # Errors
-    /// One line: what it asks for is not understood, or no thread can be started.
+    /// One line: a variable is malformed, or the thread cannot be started.
     pub(super) fn start(notify: &Notify, handle: &Handle) -> Result<Option<Self>, String> {
         let variable = |name| env::var(name).unwrap_or_default();
         let (pid, micros) = (variable("WATCHDOG_PID"), variable("WATCHDOG_USEC"));
         let Some(patience) = patience_with(std::process::id(), &pid, &micros)? else {
             return Ok(None);
         };
-        // At half of the time, as sd_watchdog_enabled(3) advises.
+        // At half of the interval, as sd_watchdog_enabled(3) recommends.
         Self::beat(notify.clone(), handle.clone(), patience / 2).map(Some)
     }
 
     fn beat(notify: Notify, handle: Handle, every: Duration) -> Result<Self, String> {
         let (end, ended) = mpsc::channel();
         let beat = move || {
-            // A reactor that hangs does not answer, and this thread waits with it, silent.
+            // A reactor that hangs does not answer, so this thread waits and reports nothing.
             while let Some(pulse) = handle.pulse() {
                 notify.tell(&format!("WATCHDOG=1\nSTATUS={}", status(pulse)));
                 if ended.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
@@ -129,7 +129,7 @@ impl Watchdog {
     }
 }
 
-/// How long the manager waits for a sign of life from the process `own`; `None`: it does not.
+/// The watchdog interval for the process `own`. `None` when the manager requests no watchdog.
 fn patience_with(own: u32, pid: &str, micros: &str) -> Result<Option<Duration>, String> {
     if micros.is_empty() || (!pid.is_empty() && pid.parse() != Ok(own)) {
         return Ok(None);
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    /// A service manager of this name, and the way to it.
+    /// A service manager's socket of this name, and the connection to it.
     fn manager(name: &str) -> (UnixDatagram, Notify) {
         let name = format!("@vestibule-{name}-{}", std::process::id());
         let socket = UnixDatagram::bind_addr(&address(&name).unwrap()).unwrap();
@@ -183,7 +183,7 @@ mod tests {
         config.auth.secret = "0123456789abcdef0123456789abcdef".to_owned();
         let server = Server::bind(&config, Box::new(Silent)).unwrap();
         let handle = server.handle();
-        // It is bound, and does not turn: nothing is said, however long that takes.
+        // The server is bound, but its reactor does not run, so nothing is reported.
         let every = Duration::from_millis(1);
         let watchdog = Watchdog::beat(notify, handle.clone(), every).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();

@@ -1,5 +1,5 @@
-//! The signing secret: configured, in a file of its own, or generated once in the data directory.
-//! And the admin listener's key, which is in a file or not at all.
+//! Secrets: the signing secret, which is configured, in a file, or generated once in the data
+//! directory, and the admin listener's key, which is in a file.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -12,35 +12,37 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use vestibule::config::Config;
 use vestibule::config::check::{admin_key_problem, secret_problem};
 
-/// The name of the generated secret's file in the data directory.
+/// The file of the generated secret in the data directory.
 const KEY_FILE: &str = "signing.key";
-/// More bytes than the hash of HS256 has (RFC 7518, section 3.2): as text, enough for HS512 too.
+/// The length of a generated key. HS256 needs 32 bytes (RFC 7518, section 3.2); as base64 text, 48
+/// bytes are the 64 that HS512 needs.
 const KEY_BYTES: usize = 48;
 
-/// The secret, as text: its bytes are the HMAC key.
+/// A secret as text. The bytes of the signing secret are the HMAC key.
 pub(super) struct Secret {
     pub(super) text: String,
-    /// What is not as it should be, but no reason to stop.
+    /// A warning, if other users can access the secret's file.
     pub(super) warning: Option<String>,
 }
 
-/// The text is left out: a secret is never logged.
+/// Omits the text: a secret must never be logged.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secret").field("warning", &self.warning).finish_non_exhaustive()
     }
 }
 
-/// Are tokens checked with one secret? Else with keys that are read or fetched elsewhere.
+/// Whether the server verifies tokens with a signing secret, rather than with public keys or a JWK
+/// set.
 pub(super) fn is_wanted(config: &Config) -> bool {
     let auth = &config.auth;
     auth.jwks_file.is_empty() && auth.algorithms.iter().all(|name| name.starts_with("HS"))
 }
 
-/// The secret that signs and verifies. Generates it when none is configured and none is there.
+/// Returns the signing secret. Generates it if none is configured and the file is missing.
 ///
 /// # Errors
-/// One line that names the file and what to do.
+/// One line that names the file and says what to do.
 pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
     let is_unfit = |text: &str| secret_problem(text, &config.auth.algorithms);
     match SecretSource::of(config) {
@@ -60,10 +62,10 @@ pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
     }
 }
 
-/// Where the secret is, for people, and a warning about it; nothing is generated.
+/// Describes where the secret is, with a warning if its file is exposed. Generates nothing.
 ///
 /// # Errors
-/// As for [`obtain`], but a secret that is not generated yet is no fault.
+/// As for [`obtain`], except that a secret that is not generated yet is not an error.
 pub(super) fn inspect(config: &Config) -> Result<(String, Option<String>), String> {
     let is_unfit = |text: &str| secret_problem(text, &config.auth.algorithms);
     match SecretSource::of(config) {
@@ -79,10 +81,10 @@ pub(super) fn inspect(config: &Config) -> Result<(String, Option<String>), Strin
     }
 }
 
-/// The admin listener's key; `None`: there is none.
+/// Returns the admin listener's key. `None` when none is configured.
 ///
 /// # Errors
-/// One line that names the file and what to do.
+/// One line that names the file and says what to do.
 pub(super) fn admin_key(config: &Config) -> Result<Option<Secret>, String> {
     if config.admin.key_file.is_empty() || config.admin.listen.is_empty() {
         return Ok(None);
@@ -92,7 +94,7 @@ pub(super) fn admin_key(config: &Config) -> Result<Option<Secret>, String> {
     key.map(Some)
 }
 
-/// A warning, when others can read the key that the public listeners prove who they are with.
+/// Returns a warning if other users can access the TLS private key.
 ///
 /// # Errors
 /// One line that names the file.
@@ -152,7 +154,7 @@ fn read(path: &Path, is_unfit: impl Fn(&str) -> Option<String>) -> Result<Secret
     Ok(Secret { text, warning })
 }
 
-/// A warning, when others can read or write the file at `path`, which holds a secret.
+/// Returns a warning if other users can read or write the secret file at `path`.
 pub(super) fn exposure(path: &Path) -> io::Result<Option<String>> {
     let mode = fs::metadata(path)?.permissions().mode();
     Ok((mode & 0o077 != 0).then(|| {
@@ -161,8 +163,8 @@ pub(super) fn exposure(path: &Path) -> io::Result<Option<String>> {
     }))
 }
 
-/// Writes a new secret beside `path`, then links it there: it appears whole or not at all, and of
-/// two processes that start at once both read the one that was linked first.
+/// Writes a new secret to a temporary file, then links it to `path`. So it appears complete or not at
+/// all, and two processes that start at the same time both use the one that was linked first.
 fn generate(path: &Path) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
@@ -172,7 +174,7 @@ fn generate(path: &Path) -> io::Result<()> {
     let temporary = directory.join(format!(".{KEY_FILE}.{}", URL_SAFE_NO_PAD.encode(unique)));
     let linked = write_new(&temporary, &URL_SAFE_NO_PAD.encode(key))
         .and_then(|()| fs::hard_link(&temporary, path));
-    // When it was never made, there is nothing to remove.
+    // If it was never created, there is nothing to remove.
     let _ = fs::remove_file(&temporary);
     match linked {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),

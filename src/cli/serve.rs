@@ -1,4 +1,4 @@
-//! `vestibule serve`: starts the server, and ends it on a signal.
+//! `vestibule serve`: starts the server, and stops it on a signal.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -16,12 +16,12 @@ use super::notify::{Notify, Watchdog};
 use super::reload::{self, Reloader};
 use super::{CommandResult, Global, application, descriptors, inherited, log, secret};
 
-/// How long the last log lines may take.
+/// How long the shutdown waits for the last log lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
-/// The same, when somebody is in a hurry.
+/// The same after a second signal, which stops the process at once.
 const LAST_LINES_IN_A_HURRY: Duration = Duration::from_millis(250);
 
-/// What to start.
+/// The flags of `vestibule serve`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArgs {
     /// IP addresses and ports to listen on, comma-separated. Port 0 picks a free port
@@ -35,7 +35,7 @@ pub(super) struct ServeArgs {
     backend: Option<String>,
 }
 
-/// The applications there are.
+/// The built-in applications.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum AppName {
     /// Recipe chat with accounts, on SQLite in the data directory
@@ -54,7 +54,7 @@ impl ServeArgs {
         !self.listen.is_empty() || self.app.is_some() || self.backend.is_some()
     }
 
-    /// These, and where nothing is given, `other`.
+    /// These flags, completed by `other`.
     pub(super) fn or(self, other: Self) -> Self {
         Self {
             listen: if self.listen.is_empty() { other.listen } else { self.listen },
@@ -63,7 +63,7 @@ impl ServeArgs {
         }
     }
 
-    /// Keys of the configuration that these set.
+    /// The configuration keys that these flags set.
     fn settings(&self) -> Vec<(&'static str, String)> {
         let listen = (!self.listen.is_empty()).then(|| ("listen", self.listen.join(",")));
         let backend = self.backend.clone().map(|url| ("backend.url", url));
@@ -71,15 +71,15 @@ impl ServeArgs {
     }
 }
 
-/// Runs until the server has drained.
+/// Runs the server until it has drained.
 pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
     let config = global.settings(&args.settings())?;
-    // Before there are threads: it takes variables out of the environment.
+    // Before any thread starts, as this removes variables from the environment.
     let sockets = inherited::take(&config).map_err(|fault| vec![fault])?;
-    // Before there are threads too: the table that they share is grown without a wait for them.
+    // Also before any thread starts: growing the descriptor table stalls a process with threads.
     descriptors::reserve(&config);
     let notify = Notify::from_environment().map_err(|fault| vec![fault])?;
-    // From here on a signal waits for the thread below instead of ending the process.
+    // From here on, signals are handled by a thread instead of ending the process.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| vec![format!("cannot watch for signals: {error}")])?;
     let logging = log::start(&config.log).map_err(|fault| vec![fault])?;
@@ -92,7 +92,7 @@ pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
     let outcome = serve(config, (sockets, notify), args, global, signals, &logging, &hint);
     match &outcome {
         Ok(()) => ::log::info!("drained, exiting"),
-        // Without a file the log is standard error, where the fault is told anyway.
+        // Without a log file, the caller prints the error to standard error anyway.
         Err(fault) if has_file => ::log::error!("{fault}"),
         Err(_) => {}
     }
@@ -140,7 +140,7 @@ fn serve(
         config.limits.connections,
         config.limits.pending
     );
-    // A server whose standard output is full or gone is still a server.
+    // A closed or full standard output must not stop the server.
     let _ = super::print(&welcome(&addresses, has_page, is_secure, server.admin_addr(), hint));
     notify.ready("serving");
     let counted = server.run().map_err(|error| format!("the server failed: {error}"))?;
@@ -150,7 +150,7 @@ fn serve(
     Ok(())
 }
 
-/// Where revocations are kept.
+/// The path of the file of revocations.
 pub(super) fn revocations(config: &Config) -> PathBuf {
     Path::new(&config.data).join("revocations")
 }
@@ -163,7 +163,7 @@ fn lost_lines(dropped: u64) -> Reading {
     }
 }
 
-/// One line of what a server counted in its life: reasons that never came are left out.
+/// One line with the server's counters. Close reasons with a count of zero are left out.
 fn summary(counted: &Metrics) -> String {
     let closes: String = CloseReason::ALL
         .iter()
@@ -184,7 +184,8 @@ fn summary(counted: &Metrics) -> String {
     )
 }
 
-/// SIGHUP reloads. Of the others the first drains, and the second ends the process.
+/// Starts the thread that handles signals. SIGHUP reloads the configuration. The first SIGINT or
+/// SIGTERM drains, the second ends the process.
 fn heed_signals(
     mut signals: Signals,
     handle: Handle,
@@ -246,7 +247,7 @@ fn welcome(
     text
 }
 
-/// "Every interface" is no address one could open; loopback is one of them.
+/// Replaces an unspecified address, which a browser cannot open, by loopback.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

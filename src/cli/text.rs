@@ -1,4 +1,4 @@
-//! Text from elsewhere, made safe for one line of a terminal or a log.
+//! Escaping of untrusted text for one line of a terminal or a log.
 
 use std::fmt::{self, Write};
 
@@ -7,14 +7,15 @@ use vestibule::config::memory::LINE_BYTES;
 /// `text` on one line: control characters escaped, cut at [`LINE_BYTES`].
 pub(super) fn one_line(text: &str) -> String {
     let mut line = BoundedLine::default();
-    // A full line is an error only to stop the formatting early; what fits is there.
+    // The error of a full line only stops the formatting early.
     let _ = line.write_str(text);
     line.text
 }
 
-/// Collects formatted text, escapes what could forge or hide a line, and stops when full.
+/// Collects formatted text, escapes characters that could forge or hide a line, and stops at
+/// [`LINE_BYTES`].
 ///
-/// The bound holds while formatting, so a megabyte from a peer never becomes a megabyte here.
+/// The limit applies while formatting, so a megabyte from a client is never copied here.
 #[derive(Debug, Default)]
 pub(super) struct BoundedLine {
     pub(super) text: String,
@@ -41,7 +42,8 @@ impl Write for BoundedLine {
     }
 }
 
-/// Control characters, the two Unicode line ends, and what turns the direction of writing.
+/// Whether a character can forge or hide a line: control characters, the Unicode line separators, and
+/// characters that change the direction of text.
 fn can_forge(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'

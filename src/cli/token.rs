@@ -1,4 +1,4 @@
-//! `vestibule token`: a signed token on standard output, for tests, curl and wscat.
+//! `vestibule token`: prints a signed token, for tests, curl and wscat.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,10 +9,10 @@ use vestibule::time::UnixTime;
 
 use super::CommandResult;
 
-/// A hundred years: an `exp` past the year 9999 would be no date that the server takes.
+/// The longest lifetime: a hundred years. The server does not accept an `exp` beyond the year 9999.
 const MAX_TTL: Length = Length::from_secs(36_500 * 86_400);
 
-/// What to sign.
+/// The flags of `vestibule token`.
 #[derive(Debug, clap::Args)]
 pub(super) struct TokenArgs {
     /// User the token is for, 1 to 256 characters (the `sub` claim)
@@ -26,7 +26,7 @@ pub(super) struct TokenArgs {
     claims: Vec<(String, Value)>,
 }
 
-/// Prints the token and a newline, nothing else.
+/// Prints the token and a line break to standard output.
 pub(super) fn run(args: &TokenArgs, config: &Config, secret: &str) -> CommandResult {
     let token = mint(args, config, secret, now()).map_err(|fault| vec![fault])?;
     let longest = config.auth.max_token_life;
@@ -38,7 +38,7 @@ pub(super) fn run(args: &TokenArgs, config: &Config, secret: &str) -> CommandRes
     super::print(&format!("{token}\n"))
 }
 
-/// The token, as of `now`.
+/// Signs the token as of `now`.
 fn mint(args: &TokenArgs, config: &Config, secret: &str, now: UnixTime) -> Result<String, String> {
     let auth = Auth { secret: secret.to_owned(), ..config.auth.clone() };
     let signer = TokenSigner::new(&auth).ok_or("cannot sign with auth.algorithms: add HS256")?;

@@ -1,4 +1,4 @@
-//! One question to an admin listener, over HTTP/1.1.
+//! One HTTP/1.1 request to an admin listener.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// The server answers within a turn, unless it is stuck.
+/// How long to wait for the response. A healthy server answers within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// More than the longest list.
+/// The largest response that is read: more than the longest list.
 const MAX_ANSWER_BYTES: u64 = 4 << 20;
 
-/// Where the admin listener is.
+/// The address of an admin listener.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AdminAddress {
-    /// As it was configured or given.
+    /// The text that it was parsed from, for messages.
     name: String,
     address: SocketAddr,
 }
 
 impl AdminAddress {
-    /// Reads `admin.listen`, or what was given in its place.
+    /// Parses `admin.listen` or the value of `--admin`.
     pub(super) fn of(listen: &str) -> Result<Self, String> {
         let name = listen.trim();
         if name.is_empty() {
@@ -42,7 +42,7 @@ impl AdminAddress {
                     .to_owned(),
             );
         }
-        // Who listens everywhere listens here.
+        // A listener on an unspecified address is reachable through loopback.
         match address.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -52,7 +52,7 @@ impl AdminAddress {
     }
 }
 
-/// The body of a 200.
+/// Returns the body of a response with status 200.
 ///
 /// # Errors
 /// One line that says why there is none, and what to do.
@@ -79,7 +79,7 @@ pub(super) fn get(address: &AdminAddress, path: &str, key: Option<&str>) -> Resu
             "the server requires its admin key: set admin.key_file to the server's".to_owned()
         }
         (401, Some(_)) => "the key in admin.key_file is not the server's".to_owned(),
-        // A server that does not know the path, as an older one, or a public listener.
+        // An older server or a public listener, which does not know the path.
         (404, _) if !told.contains("no such connection") => no_http(),
         _ => told.to_owned(),
     })
@@ -97,7 +97,7 @@ fn exchange(address: SocketAddr, path: &str, key: Option<&str>) -> io::Result<St
     String::from_utf8(answer).map_err(io::Error::other)
 }
 
-/// Status and body of an answer that ends with its connection.
+/// Splits a response into status and body. The body ends with the connection.
 fn parse(answer: &str) -> Option<(u16, &str)> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;

@@ -1,4 +1,5 @@
-//! `vestibule explain`: what became of a connection, asked of the running server's admin listener.
+//! `vestibule explain`: shows a connection's state or why it closed. Asks the running server's admin
+//! listener.
 
 mod ask;
 mod words;
@@ -9,7 +10,7 @@ use vestibule::id::ConnId;
 
 use super::{CommandResult, secret, text};
 
-/// Which connection, and where to ask.
+/// The flags of `vestibule explain`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
     /// Connection to explain: `X-Connection-Id` of the 101, `connection=` in the log. Without it,
@@ -34,7 +35,7 @@ pub(super) struct ExplainArgs {
     json: bool,
 }
 
-/// Asks, and prints the answer for people or as it is.
+/// Asks the server, and prints the response as text for people or as JSON.
 pub(super) fn run(args: &ExplainArgs, mut config: Config) -> CommandResult {
     if let Some(admin) = &args.admin {
         config.admin.listen.clone_from(admin);
@@ -64,7 +65,7 @@ fn ask(args: &ExplainArgs, config: &Config) -> Result<String, String> {
     ask::get(&ask::AdminAddress::of(&config.admin.listen)?, &path, key.as_deref())
 }
 
-/// Percent-encoded, but for what never needs it (RFC 3986, section 2.3).
+/// Percent-encodes everything except unreserved characters (RFC 3986, section 2.3).
 fn encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {

@@ -1,15 +1,15 @@
-//! What the server tells of a connection, in words.
+//! The server's JSON about connections, as text for people.
 
 use std::time::Duration;
 
 use serde_json::Value;
 use vestibule::time::{UnixTime, parse_date_time};
 
-/// The reasons of a server that closed because it did not understand a message.
+/// The close reasons that are caused by invalid messages.
 const FOR_A_FAULT: [&str; 3] =
     ["invalid_auth_message_format", "missing_auth_token", "too_many_invalid_messages"];
 
-/// One connection: who, a timeline, and what its end or its state means.
+/// Describes one connection: its user, a timeline, and the meaning of its end or state.
 pub(super) fn account(told: &Value) -> Vec<String> {
     let now = moment(told, "now").unwrap_or_default();
     let mut lines = vec![headline(told), String::new()];
@@ -39,7 +39,7 @@ pub(super) fn account(told: &Value) -> Vec<String> {
     lines
 }
 
-/// Ends, a line each.
+/// Describes closed connections, one line each.
 pub(super) fn list(told: &Value) -> Vec<String> {
     let now = moment(told, "now").unwrap_or_default();
     let ends = told.get("ends").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -48,7 +48,7 @@ pub(super) fn list(told: &Value) -> Vec<String> {
         let ago = relative(now, moment(end, "at")?);
         let (id, address) = (text(told, "id"), text(told, "address"));
         let who = told.get("user_id").and_then(Value::as_str).unwrap_or("-");
-        // A fault is the cause of these ends, and of others it is only history.
+        // The last invalid message is shown only where it is the cause.
         let fault = told.get("fault").and_then(Value::as_str);
         let fault = fault.filter(|_| FOR_A_FAULT.contains(&text(end, "reason")));
         let fault = fault.map(|fault| format!(" ({fault})")).unwrap_or_default();
@@ -68,7 +68,7 @@ fn headline(told: &Value) -> String {
     format!("Connection {id}{user}{room}, from {}: {state}", text(told, "address"))
 }
 
-/// What came of it, and what is with it now.
+/// Counts the connection's messages, and what is queued for it.
 fn so_far(told: &Value) -> String {
     let number = |of: &Value, name: &str| of.get(name).and_then(Value::as_u64).unwrap_or_default();
     let renewed = match told.get("reauthenticated").and_then(Value::as_bool) {
@@ -85,7 +85,7 @@ fn so_far(told: &Value) -> String {
     words
 }
 
-/// What comes at the end of a state, if nothing comes before.
+/// What happens at the deadline of a state.
 fn then(state: &str) -> &'static str {
     match state {
         "handshaking" => "dropped, unless its request completes",
@@ -124,7 +124,7 @@ fn moment(of: &Value, name: &str) -> Option<UnixTime> {
     parse_date_time(of.get(name)?.as_str()?)
 }
 
-/// `3 min ago`, `in 20 s`.
+/// Formats a moment relative to `now`: `3 min ago`, `in 20 s`.
 fn relative(now: UnixTime, moment: UnixTime) -> String {
     if moment > now {
         format!("in {}", rough(moment.since(now)))
@@ -133,7 +133,7 @@ fn relative(now: UnixTime, moment: UnixTime) -> String {
     }
 }
 
-/// The largest unit of which there are two, and no fraction.
+/// Formats a duration in whole numbers of the largest unit that it has at least two of.
 fn rough(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {

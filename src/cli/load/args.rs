@@ -1,4 +1,4 @@
-//! What can be said to `vestibule load`.
+//! The arguments of `vestibule load`.
 
 use clap::Subcommand;
 use vestibule::config::Length;
@@ -59,7 +59,7 @@ pub(super) struct Common {
     pub(super) json: bool,
 }
 
-/// What is played.
+/// The scenarios.
 #[derive(Debug, Subcommand)]
 pub(super) enum LoadScenario {
     /// Many authenticated connections that say nothing: their memory, and what silence costs
@@ -196,13 +196,13 @@ pub(super) struct SurgeArgs {
 }
 
 impl SurgeArgs {
-    /// Those who chat.
+    /// The number of users that chat.
     pub(super) fn users(&self) -> u32 {
         self.pairs.saturating_mul(2)
     }
 }
 
-/// Seven digits name the users; the memory of this process bounds them much earlier.
+/// Users are named by seven digits. In practice the memory of this process limits them earlier.
 fn some() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=1_000_000)
 }
@@ -219,7 +219,7 @@ fn rate() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=200_000)
 }
 
-/// What a scenario needs before it starts.
+/// What a scenario needs to be prepared before it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Needs {
     /// Users with a token.

@@ -1,4 +1,4 @@
-//! Chat in a closed loop: each sends, awaits its answer, sends again.
+//! The chat scenario, a closed loop: each user sends, waits for the answer, and sends again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::meter::ResourceMeter;
 use super::peer::Role;
 use super::report::{Latency, Measured};
 
-/// Plays the scenario.
+/// Runs the scenario.
 pub(super) fn run(
     engine: &mut LoadEngine,
     meter: &ResourceMeter,
@@ -53,7 +53,8 @@ pub(super) fn run(
     })
 }
 
-/// `rounds` times, each of the first `users` sends one message and all answers are awaited.
+/// Runs `rounds` rounds. In each, every one of the first `users` sends a message, and all answers are
+/// awaited.
 pub(super) fn warm_up(engine: &mut LoadEngine, users: u32, rounds: u32) -> Result<(), String> {
     engine.show("warming up");
     for _ in 0..rounds {
@@ -64,14 +65,14 @@ pub(super) fn warm_up(engine: &mut LoadEngine, users: u32, rounds: u32) -> Resul
     Ok(())
 }
 
-/// When no more is sent.
+/// When the users stop sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limit {
     Until(Instant),
     Messages(u64),
 }
 
-/// Everyone's loop.
+/// The loops of all users.
 #[derive(Debug)]
 struct ChatLoops {
     start: Instant,
@@ -79,7 +80,7 @@ struct ChatLoops {
     sent: u64,
     unanswered: u64,
     think: Duration,
-    /// Who pauses until when, the first to go on at the front.
+    /// The users that pause, with the end of their pause; the earliest first.
     thinking: VecDeque<(Instant, u32)>,
     latency: Latency,
 }

@@ -1,9 +1,8 @@
-//! One client's side of a connection, over bytes: no socket, no clock.
+//! The parser of the server's output, over bytes, without a socket or a clock.
 //!
-//! Only as much is understood as the load test needs: the answer to the upgrade, frame headers,
-//! and of a message its `type`, found by searching, not by parsing JSON. What a server sends in
-//! one read is mostly whole frames, and these are taken where they lie; only an unfinished rest
-//! is kept.
+//! It parses only what the load test needs: the response to the upgrade, frame headers, and the
+//! `type` of a message, which it searches for instead of parsing JSON. A read mostly holds whole
+//! frames, which are parsed in place; only an incomplete rest is copied.
 //!
 //! ```text
 //! Head ── 101 ──▶ Frames ── close frame, or a broken rule ──▶ Over
@@ -16,22 +15,22 @@ use memchr::memmem;
 
 use super::wire::ACCEPT;
 
-/// More than a server has to say to the load test, in a head or in a frame.
+/// Limits of a response head and of a frame: more than a server sends to the load test.
 const MAX_HEAD_BYTES: usize = 16 * 1_024;
 const MAX_FRAME_BYTES: u64 = 16 * 1_024 * 1_024;
 
-/// What the server said.
+/// What the server sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ServerEvent {
-    /// 101.
+    /// Status 101.
     Upgraded,
-    /// Another status, with the code from its JSON body where there is one.
+    /// Another status, with the error code of its JSON body, if it has one.
     Refused { status: u16, code: String },
-    /// A `recipe_update`. `own`: it answers something this client said.
+    /// A `recipe_update`. `own` means that it answers this client.
     Update { own: bool },
     /// A `chat_message` of another connection.
     Chat,
-    /// An `error`, by its code.
+    /// An `error`, with its code.
     Error(String),
     /// An `auth_required`.
     AuthRequired,
@@ -45,13 +44,13 @@ pub(super) enum ServerEvent {
     Broken(&'static str),
 }
 
-/// Reads what one server connection says.
+/// Parses the output of one connection.
 #[derive(Debug, Default)]
 pub(super) struct ResponseParser {
     state: ParserState,
-    /// The beginning of what is not there whole.
+    /// The beginning of an incomplete head or frame.
     partial: Vec<u8>,
-    /// Of a message in several frames, what its first frame is.
+    /// The event of the first frame of a fragmented message.
     fragment: Option<ServerEvent>,
 }
 
@@ -64,7 +63,7 @@ enum ParserState {
 }
 
 impl ResponseParser {
-    /// Takes the next event off `input`. `None`: all input is taken, and more is needed.
+    /// Takes the next event from `input`. `None` when all of it is consumed and more is needed.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<ServerEvent> {
         loop {
             if self.state == ParserState::Over {
@@ -98,8 +97,8 @@ impl ResponseParser {
         }
     }
 
-    /// One step over what `bytes` begins with, and how many of them it took; the event is `None`
-    /// where nobody needs to know. No step: not there whole.
+    /// Parses the head or frame that `bytes` begins with. Returns its length, and an event if it
+    /// causes one. `None` when it is incomplete.
     fn parse(&mut self, bytes: &[u8]) -> Option<(Option<ServerEvent>, usize)> {
         let step = match self.state {
             ParserState::Head => {
@@ -170,7 +169,7 @@ struct ServerFrame<'a> {
     used: usize,
 }
 
-/// RFC 6455, section 5.2.
+/// Splits off a frame (RFC 6455, section 5.2). `None` when it is incomplete.
 fn split_frame(bytes: &[u8]) -> Result<Option<ServerFrame<'_>>, &'static str> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
     if first & 0x70 != 0 {
@@ -197,7 +196,7 @@ fn split_frame(bytes: &[u8]) -> Result<Option<ServerFrame<'_>>, &'static str> {
     }))
 }
 
-/// Empty is 1005, as a close without a code is called (RFC 6455, section 7.1.5).
+/// Parses a close frame. An empty one gets 1005, the code for "no code" (RFC 6455, section 7.1.5).
 fn parse_close(payload: &[u8]) -> ServerEvent {
     match payload.split_first_chunk() {
         Some((code, reason)) => ServerEvent::Close {
@@ -208,7 +207,7 @@ fn parse_close(payload: &[u8]) -> ServerEvent {
     }
 }
 
-/// What a message is, by its `type`, which is most often its first field.
+/// Classifies a message by its `type`, which is usually its first field.
 fn classify(message: &[u8]) -> ServerEvent {
     match member(message, b"\"type\"") {
         Some(value) if value.starts_with(b"\"recipe_update\"") => {
@@ -222,8 +221,8 @@ fn classify(message: &[u8]) -> ServerEvent {
     }
 }
 
-/// What follows the first member of that (quoted) name. Text cannot be mistaken for it: quotes
-/// inside a JSON string are escaped.
+/// The text after the first member with this quoted name. Strings cannot match, as quotes inside them
+/// are escaped.
 fn member<'a>(message: &'a [u8], quoted: &[u8]) -> Option<&'a [u8]> {
     let mut rest = message;
     loop {
@@ -243,7 +242,7 @@ fn error_code(message: &[u8]) -> String {
     code.unwrap_or_else(|| "without a code".to_owned())
 }
 
-/// The answer to the upgrade. Refusals come with a body, which is waited for.
+/// Parses the response to the upgrade, with the whole body of a refusal.
 fn parse_head(bytes: &[u8]) -> Result<Option<(ServerEvent, usize)>, &'static str> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);

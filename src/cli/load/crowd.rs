@@ -1,4 +1,4 @@
-//! The parts that several scenarios share: gather clients, let each say one thing, part.
+//! The scripts that several scenarios share: connect all clients, hold them, close them.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use super::engine::{LoadEngine, Notice, Script};
 use super::peer::{Role, Visit};
 use super::report::Latency;
 
-/// Opens visits, and is done when each is acknowledged (a silent one: upgraded) or has ended.
+/// Connects clients. It is done when each is acknowledged (a silent one: upgraded) or has ended.
 #[derive(Debug)]
 pub(super) struct ConnectAll {
     wanted: u32,
-    /// Of these, there are or were so many.
+    /// How many of the wanted clients were acknowledged or upgraded.
     pub(super) there: u32,
     ended: u32,
     is_silent: bool,
@@ -21,7 +21,7 @@ pub(super) struct ConnectAll {
 }
 
 impl ConnectAll {
-    /// Connects the first `count` users, each to the room that `room` says.
+    /// Connects the first `count` users, each to the room that `room` returns for it.
     pub(super) fn new(
         engine: &mut LoadEngine,
         count: u32,
@@ -34,7 +34,7 @@ impl ConnectAll {
         Self { wanted: count, there: 0, ended: 0, is_silent: false, latency: Latency::new() }
     }
 
-    /// Opens `count` silent sockets, named from `first` on.
+    /// Opens `count` silent sockets, with user numbers from `first`.
     pub(super) fn silent(engine: &mut LoadEngine, first: u32, count: u32) -> Self {
         for user in (first..).take(count as usize) {
             engine.open(Visit { user, room: user + 1, role: Role::Silent });
@@ -56,7 +56,8 @@ impl Script for ConnectAll {
         }
     }
 
-    /// One that was there and ended counts twice: a fault, which ends the wait early at worst.
+    /// A client that was acknowledged and then ended counts twice. That is a failure anyway, and at
+    /// worst ends the wait early.
     fn is_done(&self) -> bool {
         self.there + self.ended >= self.wanted
     }
@@ -66,7 +67,7 @@ impl Script for ConnectAll {
     }
 }
 
-/// Keeps everything as it is for a while.
+/// Keeps all connections open for a given time.
 #[derive(Debug)]
 pub(super) struct Hold {
     from: Instant,
@@ -101,7 +102,7 @@ impl Script for Hold {
     }
 }
 
-/// Closes everyone, a slice at a time, and is done when all are gone.
+/// Closes all clients, [`AT_ONCE`] at a time. It is done when all have ended.
 #[derive(Debug)]
 pub(super) struct CloseAll {
     users: u32,
@@ -110,7 +111,7 @@ pub(super) struct CloseAll {
 }
 
 impl CloseAll {
-    /// Closes the ready ones among the first `users`.
+    /// Closes those of the first `users` that are ready.
     pub(super) fn new(engine: &mut LoadEngine, users: u32) -> Self {
         let ready = (0..users).filter(|user| engine.is_ready(*user)).count();
         let mut close_all = Self { users, next: 0, left: u32::try_from(ready).unwrap_or(u32::MAX) };
@@ -150,10 +151,10 @@ impl Script for CloseAll {
     }
 }
 
-/// Closes in flight while a crowd parts.
+/// The number of closes in flight.
 const AT_ONCE: u32 = 500;
 
-/// Progress of a part that takes a given time, in milliseconds.
+/// The progress of a script that takes a fixed time, in milliseconds.
 pub(super) fn elapsed(from: Instant, until: Instant, now: Instant) -> (u64, u64) {
     (now.since(from).as_millis() as u64, until.since(from).as_millis() as u64)
 }

@@ -1,4 +1,4 @@
-//! One sends to a room of many.
+//! The fan-out scenario: one client sends to a room of many.
 
 use vestibule::time::Instant;
 
@@ -9,7 +9,7 @@ use super::meter::ResourceMeter;
 use super::peer::Role;
 use super::report::{Latency, Measured};
 
-/// Plays the scenario.
+/// Runs the scenario.
 pub(super) fn run(
     engine: &mut LoadEngine,
     meter: &ResourceMeter,
@@ -48,7 +48,8 @@ pub(super) fn run(
     })
 }
 
-/// The first user speaks; the next round begins when everyone has heard it, and it is answered.
+/// The first user sends. The next round begins when the message is delivered to all others and
+/// answered.
 #[derive(Debug)]
 struct FanoutRounds {
     start: Instant,
@@ -64,7 +65,7 @@ struct FanoutRounds {
 const SPEAKER: u32 = 0;
 
 impl FanoutRounds {
-    /// One round at least, and no new one after `end`.
+    /// Runs at least one round, and begins none after `end`.
     fn new(engine: &mut LoadEngine, users: u32, end: Instant) -> Self {
         let start = engine.now();
         let ready = (0..users).filter(|user| engine.is_ready(*user)).count();
@@ -114,7 +115,8 @@ impl Script for FanoutRounds {
                 self.is_answered = true;
                 self.go_on(engine, now);
             }
-            // The room is not what it should be: it is counted, and not measured further.
+            // The room is incomplete, so measuring it further would be meaningless. It is counted as a
+            // failure already.
             Notice::Refused | Notice::Ended { .. } => self.is_over = true,
             _ => {}
         }

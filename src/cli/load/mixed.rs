@@ -1,4 +1,4 @@
-//! Chat at a steady rate, in quiet and then during a storm among silent sockets.
+//! The mixed scenario: chat at a steady rate, first alone, then during a storm among silent sockets.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::peer::{Role, Visit};
 use super::report::{Latency, Measured};
 use super::storm::StormScript;
 
-/// Plays the scenario.
+/// Runs the scenario.
 pub(super) fn run(
     engine: &mut LoadEngine,
     meter: &ResourceMeter,
@@ -65,12 +65,12 @@ pub(super) fn run(
     })
 }
 
-/// Messages that are due at even distances, from one user after the other, whatever the answers
-/// do.
+/// Messages that are due at equal intervals, from one user after the other, independently of the
+/// answers.
 #[derive(Debug)]
 pub(super) struct PacedChat {
     start: Instant,
-    /// No message is due from here on.
+    /// No message is due from this moment.
     until: Instant,
     users: u32,
     rate: u32,
@@ -81,7 +81,7 @@ pub(super) struct PacedChat {
 }
 
 impl PacedChat {
-    /// Runs on until its [end](Self::end_at) is set.
+    /// Runs until its [end](Self::end_at).
     pub(super) fn new(start: Instant, users: u32, rate: u32) -> Self {
         Self {
             start,
@@ -100,7 +100,7 @@ impl PacedChat {
         self.until = self.until.min(moment);
     }
 
-    /// When the next message is due; computed from the start, so that no error adds up.
+    /// When the next message is due. Computed from the start, so that rounding errors do not add up.
     fn due(&self) -> Instant {
         let micros = self.sent.saturating_mul(1_000_000) / u64::from(self.rate);
         self.start + Duration::from_micros(micros)
@@ -151,8 +151,8 @@ impl Script for PacedChat {
     }
 }
 
-/// Chat, storm and silence at once, told apart by their users' numbers. The storm's end is the
-/// chat's.
+/// Chat, storm and silent sockets at once, distinguished by their user numbers. The chat ends with the
+/// storm.
 #[derive(Debug)]
 struct ChatInStorm {
     paced_chat: PacedChat,

@@ -44,15 +44,15 @@ use self::report::{LoadReport, Measured, Progress};
 use self::target::{ServerAddress, Sources};
 use self::wire::{Signer, Wire};
 
-/// Plays the scenario and prints its result on standard output.
+/// Runs the scenario and prints its result to standard output.
 ///
-/// `secret` is the HS256 key that tokens are signed with: the server's. `auth` tells the issuer
-/// and the audience that it asks for.
+/// `secret` is the server's HS256 key, which signs the tokens. `auth` has the issuer and the audience
+/// that the server requires.
 ///
 /// # Errors
 ///
-/// One line for standard error: what is wrong with the request, or, after the result is printed,
-/// how much failed.
+/// One line for standard error: what is wrong with the arguments, or, after the result was printed,
+/// how many operations failed.
 pub(crate) fn run(args: &LoadArgs, auth: &Auth, secret: &[u8]) -> Result<(), String> {
     let LoadArgs { scenario, common } = args;
     let target = ServerAddress::parse(&common.url)?;
@@ -107,7 +107,7 @@ fn print(report: &LoadReport, is_json: bool) -> io::Result<()> {
     }
 }
 
-/// The time for claims and timestamps, and a number that no other run has.
+/// The time for claims and timestamps, and a number that is unique to this run.
 #[expect(clippy::disallowed_methods, reason = "the load test is a driver: it hands time down")]
 fn wall_clock() -> (UnixTime, u64) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

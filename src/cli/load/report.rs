@@ -1,4 +1,4 @@
-//! What was measured, as a table for people or as one JSON object.
+//! The results of a load test, as a table or as one JSON object, and the progress bar.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -11,7 +11,7 @@ use vestibule::time::Instant;
 
 use super::meter::CpuTime;
 
-/// How often what went wrong, by its reason.
+/// The number of failures by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub(super) struct Failures(BTreeMap<String, u64>);
@@ -30,13 +30,13 @@ impl Failures {
     }
 }
 
-/// Latencies to three digits, in memory that does not grow with their number.
+/// A histogram of latencies with three significant digits, in constant memory.
 #[derive(Clone, Debug)]
 pub(super) struct Latency(Option<Histogram<u64>>);
 
 impl Latency {
     pub(super) fn new() -> Self {
-        // An hour covers every run; these bounds and digits are always accepted.
+        // An hour covers every run. These parameters are always valid.
         Self(Histogram::new_with_bounds(1, 3_600_000_000, 3).ok())
     }
 
@@ -56,24 +56,24 @@ impl Latency {
     }
 }
 
-/// What a scenario hands over.
+/// The measurements of a scenario.
 #[derive(Debug)]
 pub(super) struct Measured {
     pub(super) connections: u32,
     pub(super) operations: u64,
     pub(super) elapsed: Duration,
     pub(super) latency: Latency,
-    /// Mixed and surge only: before the storm.
+    /// The latency before the storm. Mixed and surge only.
     pub(super) quiet: Option<Latency>,
-    /// CPU over the operations.
+    /// The CPU time of all operations.
     pub(super) cpu: CpuTime,
-    /// Resident bytes that the server gained, and the connections that it gained them by.
+    /// Resident bytes that the server gained, and the number of connections.
     pub(super) growth: Option<(u64, u64)>,
-    /// Idle only: CPU of the server over the hold, and its length.
+    /// The server's CPU time while the connections were held, and how long that was. Idle only.
     pub(super) hold: Option<(Duration, Duration)>,
 }
 
-/// The result: its serialised form is the JSON object.
+/// The report. Its serialised form is the JSON output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct LoadReport {
     scenario: &'static str,
@@ -88,15 +88,15 @@ pub(super) struct LoadReport {
     failures: Failures,
     #[serde(skip)]
     url: String,
-    /// CPU of the load test itself over the same operations.
+    /// The load test's own CPU time over the same operations.
     #[serde(skip)]
     own_cpu: Option<Duration>,
-    /// How often the server asked for a new `auth`.
+    /// The number of `auth_required` messages, which the load test does not answer.
     #[serde(skip)]
     auth_required: u64,
 }
 
-/// In microseconds.
+/// Percentiles in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Percentiles {
     p50: u64,
@@ -152,7 +152,7 @@ impl LoadReport {
         }
     }
 
-    /// One line for standard error when something failed.
+    /// One line for standard error, if anything failed.
     pub(super) fn fault(&self) -> Option<String> {
         let (reason, _) = self.failures.0.iter().max_by_key(|(_, count)| **count)?;
         let more = match self.failures.0.len() {
@@ -176,7 +176,7 @@ impl LoadReport {
     }
 }
 
-/// The table.
+/// The table for people.
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (operations, latency) = self.words();
@@ -230,7 +230,7 @@ impl fmt::Display for Percentiles {
     }
 }
 
-/// Shows how far the load test is.
+/// The progress bar on standard error.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -238,7 +238,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Shown only to a person: nothing is drawn where standard error is no terminal.
+    /// Creates the bar. It is hidden if standard error is not a terminal.
     pub(super) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         let style =
@@ -255,7 +255,7 @@ impl Progress {
         self.next = Instant::START;
     }
 
-    /// Draws it, ten times a second at most.
+    /// Draws the bar, at most ten times a second.
     pub(super) fn draw(&mut self, now: Instant, progress: impl FnOnce() -> (u64, u64)) {
         if now < self.next || self.bar.is_hidden() {
             return;
@@ -273,7 +273,7 @@ impl Progress {
 
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Microseconds as people read them.
+/// Formats microseconds with a suitable unit.
 fn time(micros: u64) -> String {
     match micros {
         0..1_000 => format!("{micros} µs"),
@@ -282,7 +282,7 @@ fn time(micros: u64) -> String {
     }
 }
 
-/// `12345` as `12,345`.
+/// Formats `12345` as `12,345`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

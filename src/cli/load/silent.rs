@@ -13,7 +13,7 @@ use super::meter::ResourceMeter;
 use super::peer::Role;
 use super::report::{Latency, Measured};
 
-/// Plays the scenario.
+/// Runs the idle scenario: authenticated connections that send nothing.
 pub(super) fn run_idle(
     engine: &mut LoadEngine,
     meter: &ResourceMeter,
@@ -51,7 +51,7 @@ pub(super) fn run_idle(
     })
 }
 
-/// Plays the scenario.
+/// Runs the pending scenario: sockets that upgrade and never authenticate.
 pub(super) fn run_pending(
     engine: &mut LoadEngine,
     meter: &ResourceMeter,
@@ -64,7 +64,7 @@ pub(super) fn run_pending(
     let connect_all = ConnectAll::silent(engine, 0, sockets);
     let mut watch = TimeoutWatch::new(connect_all, options.auth_timeout.get(), sockets);
     engine.run(&mut watch)?;
-    // Those closed already are missed by this number only when opening took a whole time-out.
+    // Sockets that are closed already distort this only if opening them took a whole timeout.
     let growth = meter.growth(watch.there)?;
 
     engine.show("waiting for the closes");
@@ -87,14 +87,14 @@ pub(super) fn run_pending(
     })
 }
 
-/// When each was upgraded and asked to be.
+/// When a socket sent its upgrade request, and when it was upgraded.
 #[derive(Clone, Copy, Debug, Default)]
 struct SocketTimes {
     requested: Instant,
     upgraded: Instant,
 }
 
-/// First until all are there, then until all are gone.
+/// Opens the sockets, then waits until all are closed.
 #[derive(Debug)]
 struct TimeoutWatch {
     connect_all: ConnectAll,
@@ -123,9 +123,9 @@ impl TimeoutWatch {
         }
     }
 
-    /// Early is judged from the request, which cannot be later than the server's own start of the
-    /// time-out, as the 101 can be when this process reads it late; a server that counts from its
-    /// accept is forgiven that difference.
+    /// Records how late the close is. Whether it is early is measured from the request, which is never
+    /// later than the start of the server's timeout; this process may read the 101 late. A server that
+    /// counts from its accept is granted that difference.
     fn on_timed_out(&mut self, user: u32, now: Instant) {
         let Some(times) = self.times.get(user as usize) else { return };
         if now.since(times.requested) + TOLERANCE < self.timeout {

@@ -1,4 +1,4 @@
-//! Connect, authenticate, close, as fast as it goes.
+//! The storm scenario: connect, authenticate and close, as fast as possible.
 
 use vestibule::time::Instant;
 
@@ -8,7 +8,7 @@ use super::meter::ResourceMeter;
 use super::peer::{Role, Visit};
 use super::report::{Latency, Measured};
 
-/// Plays the scenario.
+/// Runs the scenario.
 pub(super) fn run(
     engine: &mut LoadEngine,
     meter: &ResourceMeter,
@@ -33,7 +33,7 @@ pub(super) fn run(
     })
 }
 
-/// A bounded number of visitors at a time: the next comes when one is gone.
+/// Connects clients, a bounded number at a time: the next one connects when one has ended.
 #[derive(Debug)]
 pub(super) struct StormScript {
     first: u32,
@@ -45,7 +45,7 @@ pub(super) struct StormScript {
 }
 
 impl StormScript {
-    /// `count` users from `first` on, each in a room of that number.
+    /// Connects `count` users from number `first`, each in its own room.
     pub(super) fn new(engine: &mut LoadEngine, first: u32, count: u32, concurrency: u32) -> Self {
         let mut storm = Self { first, count, opened: 0, ended: 0, latency: Latency::new() };
         for _ in 0..concurrency.max(1) {

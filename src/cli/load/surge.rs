@@ -1,4 +1,4 @@
-//! Pairs that chat at a steady rate, in quiet and then while silent sockets pour in.
+//! The surge scenario: pairs chat at a steady rate, first alone, then while silent sockets arrive.
 
 use vestibule::time::Instant;
 
@@ -11,7 +11,7 @@ use super::mixed::PacedChat;
 use super::peer::Role;
 use super::report::Measured;
 
-/// Plays the scenario.
+/// Runs the scenario.
 pub(super) fn run(
     engine: &mut LoadEngine,
     meter: &ResourceMeter,
@@ -56,8 +56,8 @@ pub(super) fn run(
     })
 }
 
-/// Chat and arrivals at once, told apart by their users' numbers. The chat ends when the last socket
-/// is upgraded. A socket that a slow server closes meanwhile, its time being over, is not replaced.
+/// Chat and arriving sockets at once, distinguished by their user numbers. The chat ends when the last
+/// socket is upgraded. A socket that is closed by its timeout before that is not replaced.
 #[derive(Debug)]
 struct ChatInSurge {
     paced_chat: PacedChat,

@@ -1,14 +1,16 @@
-//! Where the server is, and from which addresses it is connected to.
+//! The server's address, and the source addresses of the connections.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
 use rustix::process::{Resource, Rlimit};
 
-/// One source address has 28,232 ports by default (`ip_local_port_range`); some stay free.
+/// The most connections from one source address, which has 28,232 ports by default
+/// (`ip_local_port_range`).
 const PER_SOURCE: u32 = 25_000;
-/// Loopback has addresses to spare, so that a server's bound on the pending connections of one
-/// address (256 by default) is not what is measured, nor the kernel's search for a free port.
+/// The most connections from one loopback address. Few, as there are many addresses: so neither the
+/// server's limit of pending connections for one address (256 by default) nor the kernel's search for
+/// a free port is measured.
 const PER_LOOPBACK_SOURCE: u32 = 200;
 /// Descriptors for everything but the clients' sockets.
 const SPARE: u64 = 32;
@@ -16,14 +18,14 @@ const SPARE: u64 = 32;
 /// The server's address.
 #[derive(Clone, Debug)]
 pub(super) struct ServerAddress {
-    /// As in the `Host` header.
+    /// The `Host` header.
     pub(super) host: String,
-    /// The first address of the name.
+    /// The first address that the name resolves to.
     pub(super) address: SocketAddr,
 }
 
 impl ServerAddress {
-    /// Reads `ws://HOST:PORT`.
+    /// Parses `ws://HOST:PORT`.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
             format!("--url {url}: {why}; expected an address such as ws://127.0.0.1:8080")
@@ -36,7 +38,7 @@ impl ServerAddress {
         if host.contains('/') {
             return Err(wrong("remove the path, the load test chooses the rooms"));
         }
-        // The colons of an IPv6 address are in brackets.
+        // An IPv6 address has its colons in brackets.
         let has_port = host.rsplit(']').next().is_some_and(|tail| tail.contains(':'));
         let with_port = if has_port { host.to_owned() } else { format!("{host}:80") };
         let address = with_port
@@ -56,7 +58,7 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Spreads `sockets` over `wanted` addresses; 0: as many as their number asks for.
+    /// Spreads `sockets` over `wanted` addresses. 0 derives the number of addresses from `sockets`.
     pub(super) fn new(target: SocketAddr, wanted: u32, sockets: u32) -> Result<Self, String> {
         let loopback = matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback());
         let each = if loopback { PER_LOOPBACK_SOURCE } else { PER_SOURCE };
@@ -73,7 +75,7 @@ impl Sources {
         Ok(Self { count, next: 0 })
     }
 
-    /// The address of the next connection; `None`: the kernel's choice.
+    /// The address of the next connection. `None` leaves the choice to the kernel.
     pub(super) fn take(&mut self) -> Option<Ipv4Addr> {
         if self.count <= 1 {
             return None;
@@ -84,7 +86,7 @@ impl Sources {
     }
 }
 
-/// Raises the descriptor limit to its ceiling, and refuses what does not fit under it.
+/// Raises the descriptor limit to the hard limit. An error if `sockets` do not fit.
 pub(super) fn raise_descriptor_limit(sockets: u32) -> Result<(), String> {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
@@ -101,7 +103,7 @@ pub(super) fn raise_descriptor_limit(sockets: u32) -> Result<(), String> {
              raise the hard limit (`ulimit -Hn`, now {ceiling})"
         ));
     }
-    // Its own clock would stand still while the kernel grows the table under a second thread.
+    // Growing the table later would stall this process while it measures.
     let _ = vestibule::net::descriptors::reserve(u64::from(sockets) + used + SPARE);
     Ok(())
 }

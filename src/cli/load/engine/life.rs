@@ -1,4 +1,4 @@
-//! A client's life, from what its socket and its server say.
+//! The life cycle of a client, driven by events of its socket and messages of the server.
 
 use std::io;
 use std::mem;
@@ -13,7 +13,7 @@ use crate::cli::load::peer::{PeerPhase, Role, Visit};
 use crate::cli::load::wire::{Opcode, frame};
 
 impl LoadEngine {
-    /// A socket can be read or written, or is over.
+    /// Handles a socket that is readable, writable or closed.
     pub(super) fn on_readiness(
         &mut self,
         script: &mut dyn Script,
@@ -39,9 +39,8 @@ impl LoadEngine {
         }
     }
 
-    /// Reads until nothing is left. The poll is edge-triggered, so a read that fills the buffer
-    /// is followed by another, and one that does not is the last: `epoll(7)` promises a new event
-    /// for what comes later.
+    /// Reads until nothing is left. The poll is edge-triggered, so after a read that fills the buffer
+    /// another one follows. After a short read, `epoll(7)` guarantees a new event for later data.
     fn on_readable(
         &mut self,
         script: &mut dyn Script,
@@ -62,7 +61,7 @@ impl LoadEngine {
             };
             let mut input = buffer.get(..taken).unwrap_or_default();
             loop {
-                // A script may have ended it, and another may have its slot.
+                // A script may have ended the client, and another one may use its slot.
                 let peer = self.peers.get_mut(key).filter(|peer| peer.serial == serial);
                 let Some(peer) = peer else { return };
                 let Some(event) = peer.client.next(&mut input) else { break };
@@ -142,7 +141,7 @@ impl LoadEngine {
         }
     }
 
-    /// The server's close frame: the answer to ours, or unasked, and then it is answered.
+    /// Handles the server's close frame, and answers it unless it answers ours.
     fn on_close(
         &mut self,
         script: &mut dyn Script,
@@ -167,7 +166,7 @@ impl LoadEngine {
         }
     }
 
-    /// The TCP connection ended, or was cut.
+    /// Handles the end of the TCP connection, orderly or not.
     fn on_end(
         &mut self,
         script: &mut dyn Script,
@@ -186,7 +185,7 @@ impl LoadEngine {
         self.end(script, key, now);
     }
 
-    /// Counts a visitor's first fault.
+    /// Counts the first failure of a client.
     pub(super) fn fail(&mut self, key: usize, reason: impl FnOnce() -> String) {
         if let Some(peer) = self.peers.get_mut(key)
             && !mem::replace(&mut peer.has_failed, true)
@@ -203,7 +202,7 @@ impl LoadEngine {
         }
         self.handshakes -= u32::from(peer.phase.is_handshake());
         let unanswered = u32::try_from(peer.unanswered.len()).unwrap_or(u32::MAX);
-        // The socket is closed before anyone opens the next one.
+        // Closes the socket before the script opens the next one.
         drop(peer);
         script.on_notice(self, user, Notice::Ended { unanswered }, now);
     }
