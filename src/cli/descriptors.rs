@@ -22,21 +22,21 @@ pub(super) fn raise() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// Raises the limit, and grows the descriptor table to what the configuration allows. Must be called
-/// before the process has a second thread: see [`descriptors`].
+/// Raises the limit, and grows the descriptor table to what the configuration allows. Must be
+/// called before the process has a second thread: see [`descriptors`].
 pub(super) fn reserve(config: &Config) {
     let mut filled = config.clone();
-    // A configuration that leaves no connection is refused later, with its reason. If the table cannot
-    // be grown now, the server tries again and logs the failure.
+    // A configuration that leaves no connection is refused later, with its reason. If the table
+    // cannot be grown now, the server tries again and logs the failure.
     if fill(&mut filled, raise()).is_ok() {
         let _ = descriptors::reserve(descriptors::needed(&filled));
     }
 }
 
-/// Derives limits from `limits.memory`, replaces zeros of `connections` and `pending` by the numbers
-/// they stand for, and limits `pending` to `connections`. Descriptors for the admin listener are
-/// reserved, so that a full server still answers its operator. Returns a warning when more
-/// connections are configured than the descriptors allow.
+/// Derives limits from `limits.memory`, replaces zeros of `connections` and `pending` by the
+/// numbers they stand for, and limits `pending` to `connections`. Descriptors for the admin
+/// listener are reserved, so that a full server still answers its operator. Returns a warning when
+/// more connections are configured than the descriptors allow.
 ///
 /// # Errors
 /// When the limit leaves no connection, or `limits.memory` is too small for the rest.

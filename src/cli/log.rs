@@ -1,4 +1,5 @@
-//! The log: lines are formatted by the logging thread and written by another, behind a bounded queue.
+//! The log: lines are formatted by the logging thread and written by another, behind a bounded
+//! queue.
 //!
 //! The reactor must never wait for a pipe that nobody reads. So it only pushes a line into a queue,
 //! under a lock held for the push. A full queue drops the line and counts it; as soon as there is
@@ -114,8 +115,8 @@ impl LineQueue {
         }
     }
 
-    /// Waits for lines, and takes all of them with the number of lines dropped after them. `None` when
-    /// the queue is closed and empty.
+    /// Waits for lines, and takes all of them with the number of lines dropped after them. `None`
+    /// when the queue is closed and empty.
     fn take(&self) -> Option<(VecDeque<String>, u64)> {
         let idle = |state: &mut QueueState| state.lines.is_empty() && !state.is_closed;
         let mut state =

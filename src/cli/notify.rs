@@ -90,8 +90,8 @@ fn address(text: &str) -> std::io::Result<SocketAddr> {
     SocketAddr::from_pathname(text)
 }
 
-/// A thread that reports to the service manager as long as the reactor answers it. It ends when this
-/// is dropped or the server stops.
+/// A thread that reports to the service manager as long as the reactor answers it. It ends when
+/// this is dropped or the server stops.
 #[derive(Debug)]
 pub(super) struct Watchdog(#[expect(dead_code, reason = "its end ends the thread")] Sender<()>);
 
@@ -221,7 +221,7 @@ mod tests {
             said.starts_with("NOTIFY_SOCKET is `vsock:2:1234`: expected an absolute path"),
             "{said}"
         );
-        // Nobody is there: it is no reason to fail.
+        // A manager that has gone is not an error.
         Notify::open("/nowhere/at/all").unwrap().ready("x");
     }
 

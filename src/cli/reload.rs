@@ -19,8 +19,8 @@ const LIVE: [&str; 9] = [
     "log.level",
     "tls.",
 ];
-/// The exceptions among them, which are fixed at the start: threads, their queues and shares, and the
-/// memory for which queues and tables were allocated.
+/// The exceptions among them, which are fixed at the start: threads, their queues and shares, and
+/// the memory for which queues and tables were allocated.
 const FIXED: [&str; 6] = [
     "limits.memory",
     "limits.workers",
@@ -43,8 +43,8 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    /// Reads the configuration, its secrets and key files, and applies them. Logs the result. Returns
-    /// false when nothing was applied.
+    /// Reads the configuration, its secrets and key files, and applies them. Logs the result.
+    /// Returns false when nothing was applied.
     pub(super) fn reload(&mut self) -> bool {
         match self.try_reload() {
             Ok(waiting) => {

@@ -163,8 +163,8 @@ pub(super) fn exposure(path: &Path) -> io::Result<Option<String>> {
     }))
 }
 
-/// Writes a new secret to a temporary file, then links it to `path`. So it appears complete or not at
-/// all, and two processes that start at the same time both use the one that was linked first.
+/// Writes a new secret to a temporary file, then links it to `path`. So it appears complete or not
+/// at all, and two processes that start at the same time both use the one that was linked first.
 fn generate(path: &Path) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;

@@ -42,8 +42,8 @@ impl Write for BoundedLine {
     }
 }
 
-/// Whether a character can forge or hide a line: control characters, the Unicode line separators, and
-/// characters that change the direction of text.
+/// Whether a character can forge or hide a line: control characters, the Unicode line separators,
+/// and characters that change the direction of text.
 fn can_forge(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'

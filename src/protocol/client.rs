@@ -24,7 +24,8 @@ pub enum ClientMessage<'a> {
     Auth {
         /// The message's id, 1 to 128 characters.
         id: Cow<'a, str>,
-        /// The JWT. `None` when it is missing, empty or not a string: that has its own close reason.
+        /// The JWT. `None` when it is missing, empty or not a string: that has its own close
+        /// reason.
         token: Option<Cow<'a, str>>,
     },
     /// `chat_message`: a text for the room.

@@ -1,7 +1,7 @@
 //! The reasons for which the server closes a connection.
 //!
-//! Code and reason text on the wire, label in the metrics and advice to clients come from one table,
-//! so they cannot drift apart.
+//! Code and reason text on the wire, label in the metrics and advice to clients come from one
+//! table, so they cannot drift apart.
 
 /// Whether and when a client should reconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,8 @@
 //! The JSON Schema of the messages, generated from the types on the wire.
 //!
-//! The server's messages are described by the types that it serialises. Clients' messages are parsed
-//! by hand, without copying; here they have owned forms, which tests compare with that parser.
+//! The server's messages are described by the types that it serialises. Clients' messages are
+//! parsed by hand, without copying; here they have owned forms, which tests compare with that
+//! parser.
 //!
 //! The schema is open, like the protocol: unknown fields are ignored.
 

@@ -49,8 +49,8 @@ impl<'a, P: Payload> ServerMessage<'a, P> {
 
     /// Appends the message's JSON to `buffer`.
     ///
-    /// The parts that never need escapes (type, generated ids, timestamps) are copied, which is most
-    /// of a short message. The serialiser checks every byte of the rest.
+    /// The parts that never need escapes (type, generated ids, timestamps) are copied, which is
+    /// most of a short message. The serialiser checks every byte of the rest.
     pub fn write(&self, buffer: &mut Vec<u8>) {
         for part in ["{\"type\":\"", self.kind, "\",\"id\":"] {
             buffer.extend_from_slice(part.as_bytes());

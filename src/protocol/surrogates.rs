@@ -8,8 +8,8 @@ use super::client::{ClientMessage, MalformedMessage, MessageFault, parse};
 /// Explains a text that the JSON parser refused: it is not JSON, or it is, but one of its strings
 /// has a lone surrogate.
 ///
-/// The message's id is usable if the lone surrogate is not part of it. That is tested by putting two
-/// different characters in its place: the id must stay the same.
+/// The message's id is usable if the lone surrogate is not part of it. That is tested by putting
+/// two different characters in its place: the id must stay the same.
 pub(super) fn unreadable<'a>(text: &str) -> MalformedMessage<'a> {
     let [one, other] = [r"\ufffd", r"\ufffc"].map(|instead| id_with(text, instead));
     let (Some(one), Some(other)) = (one, other) else { return MalformedMessage::Json };
@@ -17,8 +17,8 @@ pub(super) fn unreadable<'a>(text: &str) -> MalformedMessage<'a> {
     MalformedMessage::Field { id, envelope: true, fault: MessageFault::HalfPair }
 }
 
-/// The message's id after `instead` has replaced each lone surrogate. `None` if the text is not JSON
-/// even then.
+/// The message's id after `instead` has replaced each lone surrogate. `None` if the text is not
+/// JSON even then.
 fn id_with(text: &str, instead: &str) -> Option<Option<String>> {
     let mended = replace_lone(text, instead)?;
     let id = match parse(&mended) {

@@ -49,8 +49,8 @@ pub struct RecipesApp {
     completions: CompletionSink,
     bounds: Bounds,
     per_user: usize,
-    // Last: fields are dropped in this order, and the guard waits for the storage thread, which ends
-    // when the last `Storage` is dropped.
+    // Last: fields are dropped in this order, and the guard waits for the storage thread, which
+    // ends when the last `Storage` is dropped.
     _join_guard: JoinGuard,
 }
 

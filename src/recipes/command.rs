@@ -1,7 +1,7 @@
 //! The parser of commands to the assistant, in the many ways in which people phrase them.
 //!
-//! Case, polite words and a final full stop are ignored. The parser does not know the recipe: whether
-//! there is a step 7 is checked later.
+//! Case, polite words and a final full stop are ignored. The parser does not know the recipe:
+//! whether there is a step 7 is checked later.
 
 mod steps;
 mod words;

@@ -1,9 +1,9 @@
-//! Extraction of a recipe from pasted text: with or without headings, numbered or not, on many lines
-//! or on one.
+//! Extraction of a recipe from pasted text: with or without headings, numbered or not, on many
+//! lines or on one.
 //!
 //! Every line is a heading, facts about the recipe (yield, times, tags), an ingredient, a step, or
-//! something else. The latter goes to the description, so no text is lost. The work is linear in the
-//! text.
+//! something else. The latter goes to the description, so no text is lost. The work is linear in
+//! the text.
 
 mod head;
 mod inline;

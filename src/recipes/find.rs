@@ -9,8 +9,8 @@ const MAX_NAME_BYTES: usize = 500;
 /// How many candidates are listed when a name is ambiguous.
 const MAX_LISTED: usize = 5;
 
-/// The index of the ingredient called `name`. Matches its text, its name, words of its name, words of
-/// its text, in this order, ignoring case and number (singular or plural).
+/// The index of the ingredient called `name`. Matches its text, its name, words of its name, words
+/// of its text, in this order, ignoring case and number (singular or plural).
 ///
 /// # Errors
 /// The assistant's answer when there is none, or when several different ones match.

@@ -124,7 +124,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The amounts that belong to the first: "plus 1 tbsp", "/ 8 oz", "(240 ml)", "(about 1 lb)".
+/// The first amount and those that belong to it: "plus 1 tbsp", "/ 8 oz", "(240 ml)".
 fn more(text: &str, first: Amount) -> Vec<Amount> {
     let mut at = first.end;
     let (is_measure, is_counted) = (first.is_measure(), first.unit.is_none());
@@ -163,7 +163,7 @@ fn more(text: &str, first: Amount) -> Vec<Amount> {
     amounts
 }
 
-/// Every measured amount between two places.
+/// The measured amounts between two offsets.
 fn measures(text: &str, start: usize, end: usize) -> Vec<Amount> {
     let mut found = Vec::new();
     let mut at = start;
@@ -208,7 +208,7 @@ fn trailing(text: &str) -> Option<Amount> {
     })
 }
 
-/// Where the text behind "about" and "juice of" begins.
+/// The offset of the text after "about" or "juice of".
 fn lead_in(text: &str) -> usize {
     let mut at = 0;
     while let Some(words) = LEAD_INS.iter().find(|words| {
@@ -219,7 +219,7 @@ fn lead_in(text: &str) -> usize {
     at
 }
 
-/// Does it begin with a unit of which there is one: "Pinch of nutmeg"?
+/// Whether the text begins with a unit without a number, which means one: "Pinch of nutmeg".
 fn is_one(text: &str) -> bool {
     let (first, end) = word(text, 0);
     words::unit(first).is_some_and(|kind| !kind.is_measure())
@@ -227,7 +227,7 @@ fn is_one(text: &str) -> bool {
         && from(text, end).starts_with(" of ")
 }
 
-/// Does it begin with the size of the one that is meant: "8-ounce package"?
+/// Whether the text begins with the size of a single item: "8-ounce package".
 fn is_sized(text: &str) -> bool {
     let Some(number) = Quantity::parse(text) else { return false };
     let rest = from(text, number.end());
@@ -257,5 +257,5 @@ const LEAD_INS: &[&str] = &[
     "at least ",
     "another ",
 ];
-/// What joins another amount of the same ingredient.
+/// Words that join another amount of the same ingredient.
 const JOINTS: &[&str] = &[", plus ", " plus ", " + ", " or ", " and ", " / ", "/"];

@@ -1,8 +1,8 @@
 //! Quantities as people write them, parsed and scaled exactly, and written back in the same style.
 //!
-//! `1 1/2`, `1½`, `0.25`, `1,5`, `2-3`, `2 to 3`, `half a`. Arithmetic is checked, on exact fractions
-//! of `u64`. A text that would overflow is not parsed as a quantity; scaling that would overflow
-//! returns `None`.
+//! `1 1/2`, `1½`, `0.25`, `1,5`, `2-3`, `2 to 3`, `half a`. Arithmetic is checked, on exact
+//! fractions of `u64`. A text that would overflow is not parsed as a quantity; scaling that would
+//! overflow returns `None`.
 
 use super::ratio::Ratio;
 
@@ -57,8 +57,8 @@ pub struct Number {
 }
 
 impl Number {
-    /// Parses the number that `text` begins with. Percentages, degrees, clock times and numbers that
-    /// are too long or too large return `None`.
+    /// Parses the number that `text` begins with. Percentages, degrees, clock times and numbers
+    /// that are too long or too large return `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let number = Self::word(text).or_else(|| Self::figures(text))?;
@@ -188,8 +188,8 @@ impl Quantity {
     }
 }
 
-/// Writes a number as people do: a whole number, a common fraction where the precision allows it, or
-/// a rounded decimal. `None` when it is too large, or so small that it would be written as 0.
+/// Writes a number as people do: a whole number, a common fraction where the precision allows it,
+/// or a rounded decimal. `None` when it is too large, or so small that it would be written as 0.
 #[must_use]
 pub fn write(value: Ratio, form: NumberForm, grid: Precision) -> Option<String> {
     if value > Ratio::whole(MAX_QUANTITY) {

@@ -85,7 +85,8 @@ pub(super) fn is_preparation(word: &str) -> bool {
         || looked_up(word, |word| TABLE.preparations.get(word)).is_some()
 }
 
-/// Looks up a word in lower case. Longer words than the tables hold are skipped, so they cost nothing.
+/// Looks up a word in lower case. Longer words than the tables hold are skipped, so they cost
+/// nothing.
 fn looked_up<T>(word: &str, find: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     if word.is_empty() || word.len() > MAX_WORD_BYTES {
         return None;
@@ -183,7 +184,7 @@ const IRREGULAR: &str = "half/halves potato/potatoes tomato/tomatoes mango/mango
     person/people child/children knife/knives cookie/cookies pie/pies brownie/brownies \
     smoothie/smoothies calf/calves olive/olives chive/chives endive/endives";
 
-/// What is counted without a unit, and takes a regular plural.
+/// Nouns that are counted without a unit, with a regular plural.
 const NOUNS: &str = "egg yolk white onion shallot scallion leek carrot parsnip turnip beet beetroot \
     radish cucumber zucchini courgette aubergine eggplant pepper capsicum chili chile chilli \
     jalapeno jalapeño habanero avocado artichoke cabbage cauliflower lettuce squash pumpkin \
@@ -200,7 +201,7 @@ const NOUNS: &str = "egg yolk white onion shallot scallion leek carrot parsnip t
     marshmallow candy chocolate teabag bouillon lid crust base ring round square finger popsicle \
     lolly skewer kebab samosa pierogi blini dish plate tray guest adult meal drink cocktail";
 
-/// What a sentence of a recipe's steps begins with.
+/// Verbs that begin a step.
 const VERBS: &str = "add adjust after allow arrange as assemble at bake baste beat before begin blanch \
     blend blitz boil braise bring broil brown brush carefully chill chop coat combine cook cool core \
     cover cream crack crumble crush cut deglaze dice discard dissolve divide dot drain dredge drizzle \

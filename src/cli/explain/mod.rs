@@ -1,5 +1,5 @@
-//! `vestibule explain`: shows a connection's state or why it closed. Asks the running server's admin
-//! listener.
+//! `vestibule explain`: shows a connection's state or why it closed. Asks the running server's
+//! admin listener.
 
 mod ask;
 mod words;

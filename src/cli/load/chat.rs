@@ -53,8 +53,8 @@ pub(super) fn run(
     })
 }
 
-/// Runs `rounds` rounds. In each, every one of the first `users` sends a message, and all answers are
-/// awaited.
+/// Runs `rounds` rounds. In each, every one of the first `users` sends a message, and all answers
+/// are awaited.
 pub(super) fn warm_up(engine: &mut LoadEngine, users: u32, rounds: u32) -> Result<(), String> {
     engine.show("warming up");
     for _ in 0..rounds {

@@ -19,7 +19,7 @@ use super::wire::ACCEPT;
 const MAX_HEAD_BYTES: usize = 16 * 1_024;
 const MAX_FRAME_BYTES: u64 = 16 * 1_024 * 1_024;
 
-/// What the server sent.
+/// A parsed item of the server's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ServerEvent {
     /// Status 101.
@@ -221,8 +221,8 @@ fn classify(message: &[u8]) -> ServerEvent {
     }
 }
 
-/// The text after the first member with this quoted name. Strings cannot match, as quotes inside them
-/// are escaped.
+/// The text after the first member with this quoted name. Strings cannot match, as quotes inside
+/// them are escaped.
 fn member<'a>(message: &'a [u8], quoted: &[u8]) -> Option<&'a [u8]> {
     let mut rest = message;
     loop {

@@ -336,6 +336,6 @@ const SLICE: usize = 8;
 const READ_BYTES: usize = 64 * 1_024;
 /// The longest wait, so that the progress bar moves at least that often.
 const TURN: Duration = Duration::from_millis(100);
-/// How long to wait for the end of a closing connection. The protocol allows 2 seconds, but a loaded
-/// server may be late.
+/// How long to wait for the end of a closing connection. The protocol allows 2 seconds, but a
+/// loaded server may be late.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);

@@ -115,8 +115,8 @@ impl Script for FanoutRounds {
                 self.is_answered = true;
                 self.go_on(engine, now);
             }
-            // The room is incomplete, so measuring it further would be meaningless. It is counted as a
-            // failure already.
+            // The room is incomplete, so measuring it further would be meaningless. It is counted
+            // as a failure already.
             Notice::Refused | Notice::Ended { .. } => self.is_over = true,
             _ => {}
         }

@@ -1,4 +1,5 @@
-//! The mixed scenario: chat at a steady rate, first alone, then during a storm among silent sockets.
+//! The mixed scenario: chat at a steady rate, first alone, then during a storm among silent
+//! sockets.
 
 use std::time::Duration;
 
@@ -100,7 +101,8 @@ impl PacedChat {
         self.until = self.until.min(moment);
     }
 
-    /// When the next message is due. Computed from the start, so that rounding errors do not add up.
+    /// When the next message is due. Computed from the start, so that rounding errors do not add
+    /// up.
     fn due(&self) -> Instant {
         let micros = self.sent.saturating_mul(1_000_000) / u64::from(self.rate);
         self.start + Duration::from_micros(micros)
@@ -151,8 +153,8 @@ impl Script for PacedChat {
     }
 }
 
-/// Chat, storm and silent sockets at once, distinguished by their user numbers. The chat ends with the
-/// storm.
+/// Chat, storm and silent sockets at once, distinguished by their user numbers. The chat ends with
+/// the storm.
 #[derive(Debug)]
 struct ChatInStorm {
     paced_chat: PacedChat,

@@ -46,8 +46,8 @@ use self::wire::{Signer, Wire};
 
 /// Runs the scenario and prints its result to standard output.
 ///
-/// `secret` is the server's HS256 key, which signs the tokens. `auth` has the issuer and the audience
-/// that the server requires.
+/// `secret` is the server's HS256 key, which signs the tokens. `auth` has the issuer and the
+/// audience that the server requires.
 ///
 /// # Errors
 ///

@@ -81,7 +81,8 @@ pub(super) struct Peer {
     pub(super) requested: Instant,
     /// The due times of the unanswered chat messages, in order.
     pub(super) unanswered: VecDeque<Instant>,
-    /// Whether the server's close frame has arrived. Then the end of the connection is not a failure.
+    /// Whether the server's close frame has arrived. Then the end of the connection is not a
+    /// failure.
     pub(super) was_closed: bool,
     /// Whether its failure is counted already.
     pub(super) has_failed: bool,
@@ -147,8 +148,8 @@ impl Peer {
         }
     }
 
-    /// Sends the upgrade request if the connection is established. Over loopback it usually is, before
-    /// the kernel reports it.
+    /// Sends the upgrade request if the connection is established. Over loopback it usually is,
+    /// before the kernel reports it.
     pub(super) fn try_upgrade(&mut self, request: &[u8], now: Instant) -> io::Result<()> {
         match self.stream.write(request) {
             Ok(taken) => self.backlog.extend_from_slice(request.get(taken..).unwrap_or_default()),

@@ -1,8 +1,8 @@
 //! Two polls, one of which has priority.
 //!
 //! When chat is measured during a storm, an answer must not wait behind 500 other sockets of this
-//! process, as that wait would be attributed to the server. The urgent sockets are in a poll of their
-//! own, which is polled between slices of the others' events.
+//! process, as that wait would be attributed to the server. The urgent sockets are in a poll of
+//! their own, which is polled between slices of the others' events.
 
 use std::io;
 use std::os::fd::AsRawFd;

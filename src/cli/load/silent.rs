@@ -123,9 +123,9 @@ impl TimeoutWatch {
         }
     }
 
-    /// Records how late the close is. Whether it is early is measured from the request, which is never
-    /// later than the start of the server's timeout; this process may read the 101 late. A server that
-    /// counts from its accept is granted that difference.
+    /// Records how late the close is. Whether it is early is measured from the request, which is
+    /// never later than the start of the server's timeout; this process may read the 101 late. A
+    /// server that counts from its accept is granted that difference.
     fn on_timed_out(&mut self, user: u32, now: Instant) {
         let Some(times) = self.times.get(user as usize) else { return };
         if now.since(times.requested) + TOLERANCE < self.timeout {

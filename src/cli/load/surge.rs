@@ -56,8 +56,8 @@ pub(super) fn run(
     })
 }
 
-/// Chat and arriving sockets at once, distinguished by their user numbers. The chat ends when the last
-/// socket is upgraded. A socket that is closed by its timeout before that is not replaced.
+/// Chat and arriving sockets at once, distinguished by their user numbers. The chat ends when the
+/// last socket is upgraded. A socket that is closed by its timeout before that is not replaced.
 #[derive(Debug)]
 struct ChatInSurge {
     paced_chat: PacedChat,

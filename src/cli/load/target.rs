@@ -9,8 +9,8 @@ use rustix::process::{Resource, Rlimit};
 /// (`ip_local_port_range`).
 const PER_SOURCE: u32 = 25_000;
 /// The most connections from one loopback address. Few, as there are many addresses: so neither the
-/// server's limit of pending connections for one address (256 by default) nor the kernel's search for
-/// a free port is measured.
+/// server's limit of pending connections for one address (256 by default) nor the kernel's search
+/// for a free port is measured.
 const PER_LOOPBACK_SOURCE: u32 = 200;
 /// Descriptors for everything but the clients' sockets.
 const SPARE: u64 = 32;

@@ -32,8 +32,8 @@ impl WakeTimer {
         Ok(Self { timer, armed: None })
     }
 
-    /// Arms the timer for `at`, replacing an earlier time. It becomes readable once. Where there is no
-    /// such timer, returns the timeout that the poll itself must use.
+    /// Arms the timer for `at`, replacing an earlier time. It becomes readable once. Where there is
+    /// no such timer, returns the timeout that the poll itself must use.
     pub(super) fn arm(&mut self, at: Instant, now: Instant) -> io::Result<Option<Duration>> {
         use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
 

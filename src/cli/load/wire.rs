@@ -1,9 +1,9 @@
 //! The clients' bytes, built before the measurement.
 //!
-//! Sending a message costs at most a copy of its prebuilt frame: the JSON is written and masked once.
-//! All frames have the same mask. RFC 6455, section 5.3 requires an unpredictable one, to protect
-//! proxies that take attacker-chosen bytes for HTTP. The load test chooses its own bytes, and the
-//! server unmasks as with any other key.
+//! Sending a message costs at most a copy of its prebuilt frame: the JSON is written and masked
+//! once. All frames have the same mask. RFC 6455, section 5.3 requires an unpredictable one, to
+//! protect proxies that take attacker-chosen bytes for HTTP. The load test chooses its own bytes,
+//! and the server unmasks as with any other key.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
@@ -80,7 +80,8 @@ impl<'a> Signer<'a> {
 impl Wire {
     /// Signs a token for each of `users` and builds the frames.
     ///
-    /// `run` makes the message ids differ from those of earlier runs, which the server may remember.
+    /// `run` makes the message ids differ from those of earlier runs, which the server may
+    /// remember.
     pub(super) fn new(
         host: &str,
         users: u32,

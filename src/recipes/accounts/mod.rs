@@ -159,8 +159,8 @@ impl AccountService {
         self.pool.submit(Box::new(job)).map(|()| Deferred).map_err(|_| http::busy())
     }
 
-    /// Runs `work` on the storage thread, and `answer` once it is on disk. With `start`, the work is
-    /// not begun if its asker has given up by then.
+    /// Runs `work` on the storage thread, and `answer` once it is on disk. With `start`, the work
+    /// is not begun if its asker has given up by then.
     fn store<T: Send + 'static>(
         &self,
         ticket: Ticket,
@@ -213,7 +213,8 @@ impl AccountHandler {
             Ok(user)
         })?;
         let user = user.ok_or_else(email_exists)?;
-        // A sign-up takes a hash and a row that stays, so its address is charged as for a forged token.
+        // A sign-up takes a hash and a row that stays, so its address is charged as for a forged
+        // token.
         Ok(self.signed_in(201, &user, &token, now)?.charging(Evidence::Forged))
     }
 
@@ -230,7 +231,8 @@ impl AccountHandler {
         let address = email.clone();
         let found = self.ask(move |database| users::find(database, address.as_str()))?;
         let Some((user, hash)) = found else {
-            // Takes as long as with an account, so that the time does not reveal whether one exists.
+            // Takes as long as with an account, so that the time does not reveal whether one
+            // exists.
             self.hasher.hash_in_vain(password);
             return Err(wrong_password());
         };

@@ -11,7 +11,7 @@ fn recipe() -> Recipe {
     Recipe::new("r1", extract(text), UnixTime::from_millis(0)).unwrap()
 }
 
-/// What is said, and the recipe after it.
+/// The assistant's text, and the recipe after the message.
 fn ask(recipe: &Recipe, content: &str) -> (String, Recipe) {
     match answer(recipe, content, NOW) {
         AssistantReply::Say(said) => (said, recipe.clone()),

@@ -1,8 +1,8 @@
 //! Joins, messages and published updates in the database.
 //!
-//! A message, its change and its answer are one write. So a message that is repeated after a restart
-//! is done once: its answer is stored exactly if its change is. An id that is reused with different
-//! content is refused.
+//! A message, its change and its answer are one write. So a message that is repeated after a
+//! restart is done once: its answer is stored exactly if its change is. An id that is reused with
+//! different content is refused.
 
 use std::borrow::Cow;
 use std::sync::Arc;

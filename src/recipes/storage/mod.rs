@@ -11,8 +11,8 @@
 //! ```
 //!
 //! While one commit waits for the disk, the next batch gathers: the slower the disk, the more tasks
-//! share a commit. Reads use the same queue, so a join sees everything acknowledged before it. Tasks
-//! whose asker has given up are skipped.
+//! share a commit. Reads use the same queue, so a join sees everything acknowledged before it.
+//! Tasks whose asker has given up are skipped.
 
 mod batch;
 pub(super) mod chat;

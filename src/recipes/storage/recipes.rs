@@ -66,8 +66,8 @@ pub(in crate::recipes) fn create(
     Ok(true)
 }
 
-/// Replaces `before` by `recipe`. [`undo`] can revert it. Versions from more than `depth` changes ago
-/// are deleted.
+/// Replaces `before` by `recipe`. [`undo`] can revert it. Versions from more than `depth` changes
+/// ago are deleted.
 pub(in crate::recipes) fn change(
     database: &Connection,
     before: &Stored,

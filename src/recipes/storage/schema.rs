@@ -85,8 +85,8 @@ CREATE INDEX messages_by_id ON messages (recipe, id);
 /// Adds the time at which an operator locked an account; NULL while it is not locked.
 const LOCKS: &str = "ALTER TABLE users ADD COLUMN locked_at INTEGER;";
 
-/// Opens the database in `directory`, and migrates it to the newest schema. Creates both if they are
-/// missing, readable only by their owner.
+/// Opens the database in `directory`, and migrates it to the newest schema. Creates both if they
+/// are missing, readable only by their owner.
 ///
 /// # Errors
 /// One line that names the file and says what to do.
@@ -140,10 +140,12 @@ pub(in crate::recipes) fn keep_pages(database: &Connection, bytes: usize) -> rus
     database.pragma_update(None, "cache_size", -kib)
 }
 
-/// Runs the missing migrations in one transaction. Returns the schema's version. When a newer program
-/// wrote the database, that is higher than the number of migrations, and nothing was changed.
+/// Runs the missing migrations in one transaction. Returns the schema's version. When a newer
+/// program wrote the database, that is higher than the number of migrations, and nothing was
+/// changed.
 fn migrate(database: &mut Connection, steps: &[&str]) -> rusqlite::Result<usize> {
-    // An immediate transaction: of two processes that start at once, the second waits for the first.
+    // An immediate transaction: of two processes that start at once, the second waits for the
+    // first.
     let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let version = version as usize;

@@ -1,10 +1,10 @@
-//! Sessions in the database. Each sign-in begins one: the family of refresh tokens that descend from
-//! it.
+//! Sessions in the database. Each sign-in begins one: the family of refresh tokens that descend
+//! from it.
 //!
 //! A token is single-use, and its use creates its successor. A second use within [`GRACE`] returns
 //! the same successor: it comes from two tabs that refresh at once, or from a client that lost the
-//! answer. A later use means that the token was copied, and as the server cannot tell the thief from
-//! the owner, it ends the session (RFC 9700, section 4.14.2).
+//! answer. A later use means that the token was copied, and as the server cannot tell the thief
+//! from the owner, it ends the session (RFC 9700, section 4.14.2).
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -16,15 +16,15 @@ use crate::time::UnixTime;
 const GRACE: i64 = 10_000;
 /// The most sessions of one account. A new one beyond it ends the oldest.
 const MAX_SESSIONS: i64 = 100;
-/// The most unexpired tokens of one session: at one every 15 minutes, those of 42 days. None of them
-/// is deleted early, or a thief could use up later tokens until the stolen one is forgotten. So a
-/// session that needs more is ended.
+/// The most unexpired tokens of one session: at one every 15 minutes, those of 42 days. None of
+/// them is deleted early, or a thief could use up later tokens until the stolen one is forgotten.
+/// So a session that needs more is ended.
 const MAX_TOKENS: i64 = crate::config::check::MAX_REFRESHES as i64;
 /// How many expired sessions, and how many expired tokens, each sign-in deletes.
 const LEAVE_AT_ONCE: i64 = 16;
 
-/// Begins a session of the account with key `user`, with its first refresh token. Returns false when
-/// the account is locked.
+/// Begins a session of the account with key `user`, with its first refresh token. Returns false
+/// when the account is locked.
 pub(in crate::recipes) fn begin(
     database: &Connection,
     user: i64,
@@ -111,7 +111,8 @@ pub(in crate::recipes) fn refresh(
             end(database, found.session)?;
             Ok(RefreshResult::Reused(found.user_id))
         }
-        // After a change of the signing secret another successor is derived, which was never stored.
+        // After a change of the signing secret another successor is derived, which was never
+        // stored.
         Some(_) if !exists(database, successor)? => Ok(RefreshResult::Unknown),
         Some(_) => Ok(RefreshResult::Accepted(found.user_id)),
         None if found.n - oldest(database, found.session, now)? >= MAX_TOKENS => {
@@ -154,7 +155,8 @@ fn forget_old(database: &Connection, session: i64, now: i64) -> rusqlite::Result
         .map(drop)
 }
 
-/// Deletes a few sessions whose tokens have all expired, and a few expired tokens of other sessions.
+/// Deletes a few sessions whose tokens have all expired, and a few expired tokens of other
+/// sessions.
 fn forget_expired(database: &Connection, now: i64) -> rusqlite::Result<()> {
     database
         .prepare_cached(

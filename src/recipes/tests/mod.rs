@@ -102,7 +102,7 @@ impl Kitchen {
         self.done.recv_timeout(PATIENCE).unwrap().outcome
     }
 
-    /// Asks over HTTP without waiting. `None`: it is held.
+    /// Sends an HTTP request without waiting. `None` when the answer is held.
     fn ask(
         &mut self,
         method: Method,
@@ -176,7 +176,7 @@ impl Kitchen {
         }
     }
 
-    /// What `user` sees of the room.
+    /// The answer to a join of `user`.
     fn seen(&mut self, room: &str, user: &str) -> Update {
         match self.join(room, user) {
             Admission::Admit(update) => (*update).clone(),
@@ -184,7 +184,7 @@ impl Kitchen {
         }
     }
 
-    /// Sends a message without waiting. `None`: it is held.
+    /// Sends a message without waiting. `None` when the answer is held.
     fn send(&mut self, room: &str, user: &str, id: &str, content: &str) -> Option<Answer> {
         let (ticket, now) = (self.ticket(), self.now);
         let (start, connection) = (&self.start, CONNECTION);

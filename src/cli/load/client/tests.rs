@@ -38,7 +38,7 @@ fn events_of<'a>(
     events
 }
 
-/// What an upgraded client hears.
+/// The bytes that an upgraded client receives.
 fn hears(bytes: &[u8]) -> Vec<ServerEvent> {
     let mut client = ResponseParser::default();
     assert_eq!(events_of(&mut client, [HEAD.as_bytes()]), [ServerEvent::Upgraded]);

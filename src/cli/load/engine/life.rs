@@ -39,8 +39,9 @@ impl LoadEngine {
         }
     }
 
-    /// Reads until nothing is left. The poll is edge-triggered, so after a read that fills the buffer
-    /// another one follows. After a short read, `epoll(7)` guarantees a new event for later data.
+    /// Reads until nothing is left. The poll is edge-triggered, so after a read that fills the
+    /// buffer another one follows. After a short read, `epoll(7)` guarantees a new event for later
+    /// data.
     fn on_readable(
         &mut self,
         script: &mut dyn Script,
