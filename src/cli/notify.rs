@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use vestibule::config::{Config, Length};
-use vestibule::net::{Handle, Pulse};
+use vestibule::net::{Handle, Health};
 
 /// How long a notification may block when the manager does not read.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -114,8 +114,8 @@ impl Watchdog {
         let (end, ended) = mpsc::channel();
         let beat = move || {
             // A reactor that hangs does not answer, so this thread waits and reports nothing.
-            while let Some(pulse) = handle.pulse() {
-                notify.tell(&format!("WATCHDOG=1\nSTATUS={}", status(pulse)));
+            while let Some(health) = handle.health() {
+                notify.tell(&format!("WATCHDOG=1\nSTATUS={}", status(health)));
                 if ended.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -140,8 +140,8 @@ fn patience_with(own: u32, pid: &str, micros: &str) -> Result<Option<Duration>, 
     }
 }
 
-fn status(pulse: Pulse) -> String {
-    let Pulse { connections, is_draining } = pulse;
+fn status(health: Health) -> String {
+    let Health { connections, is_draining } = health;
     let left = if is_draining { "draining: " } else { "" };
     let s = if connections == 1 { "" } else { "s" };
     format!("{left}{connections} connection{s}")
@@ -155,9 +155,9 @@ mod tests {
 
     use super::*;
 
-    struct Silent;
+    struct SilentApp;
 
-    impl App for Silent {
+    impl App for SilentApp {
         fn on_message(&mut self, _: &Incoming<'_>) -> Reply<Answer> {
             Reply::Held
         }
@@ -181,7 +181,7 @@ mod tests {
         let (socket, notify) = manager("watchdog");
         let mut config = Config { listen: vec!["127.0.0.1:0".to_owned()], ..Config::default() };
         config.auth.secret = "0123456789abcdef0123456789abcdef".to_owned();
-        let server = Server::bind(&config, Box::new(Silent)).unwrap();
+        let server = Server::bind(&config, Box::new(SilentApp)).unwrap();
         let handle = server.handle();
         // The server is bound, but its reactor does not run, so nothing is reported.
         let every = Duration::from_millis(1);
@@ -195,7 +195,7 @@ mod tests {
         }
         handle.shutdown();
         running.join().unwrap().unwrap();
-        assert_eq!(handle.pulse(), None);
+        assert_eq!(handle.health(), None);
         drop(watchdog);
     }
 
@@ -237,8 +237,8 @@ mod tests {
 
     #[test]
     fn status_counts_connections() {
-        let pulse = |connections, is_draining| status(Pulse { connections, is_draining });
-        assert_eq!(pulse(0, false), "0 connections");
-        assert_eq!(pulse(1, true), "draining: 1 connection");
+        let health = |connections, is_draining| status(Health { connections, is_draining });
+        assert_eq!(health(0, false), "0 connections");
+        assert_eq!(health(1, true), "draining: 1 connection");
     }
 }

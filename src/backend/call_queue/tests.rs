@@ -9,13 +9,13 @@ fn at(millis: u64) -> Instant {
 }
 
 /// A queue, with the calls in flight and those that were skipped.
-struct Scene {
+struct QueueScene {
     queue: CallQueue,
     calls: Vec<(CallKind, ConnId, Permit, Duration)>,
     skipped: Vec<(CallKind, u32, CallOutcome)>,
 }
 
-impl Scene {
+impl QueueScene {
     fn new(callers: usize) -> Self {
         Self { queue: CallQueue::new(callers, TIMEOUT), calls: Vec::new(), skipped: Vec::new() }
     }
@@ -58,7 +58,7 @@ impl Scene {
 
 #[test]
 fn calls_of_a_connection_are_made_one_at_a_time() {
-    let mut scene = Scene::new(3);
+    let mut scene = QueueScene::new(3);
     scene.call(0, CallKind::Join, 1);
     scene.call(0, CallKind::Message, 1);
     scene.call(0, CallKind::Leave, 1);
@@ -73,7 +73,7 @@ fn calls_of_a_connection_are_made_one_at_a_time() {
 
 #[test]
 fn questions_go_before_leaves() {
-    let mut scene = Scene::new(1);
+    let mut scene = QueueScene::new(1);
     scene.call(0, CallKind::Message, 9);
     for connection in 0..3 {
         scene.call(0, CallKind::Leave, connection);
@@ -89,7 +89,7 @@ fn questions_go_before_leaves() {
 
 #[test]
 fn time_limit_of_a_call_includes_its_wait() {
-    let mut scene = Scene::new(1);
+    let mut scene = QueueScene::new(1);
     scene.call(0, CallKind::Message, 1);
     scene.call(1_000, CallKind::Message, 2);
     scene.call(1_500, CallKind::Message, 3);
@@ -102,7 +102,7 @@ fn time_limit_of_a_call_includes_its_wait() {
 
 #[test]
 fn changed_timeout_applies_to_queued_calls() {
-    let mut scene = Scene::new(1);
+    let mut scene = QueueScene::new(1);
     scene.call(0, CallKind::Message, 1);
     scene.call(0, CallKind::Message, 2);
     scene.call(0, CallKind::Message, 3);
@@ -116,7 +116,7 @@ fn changed_timeout_applies_to_queued_calls() {
 
 #[test]
 fn open_breaker_refuses_every_queued_call() {
-    let mut scene = Scene::new(5);
+    let mut scene = QueueScene::new(5);
     for connection in 0..7 {
         scene.call(0, CallKind::Message, connection);
     }
@@ -151,7 +151,7 @@ fn open_breaker_refuses_every_queued_call() {
 
 #[test]
 fn shutdown_sends_leaves_and_drops_questions() {
-    let mut scene = Scene::new(1);
+    let mut scene = QueueScene::new(1);
     scene.call(0, CallKind::Message, 1);
     scene.call(0, CallKind::Message, 2);
     scene.call(0, CallKind::Leave, 1);
@@ -165,7 +165,7 @@ fn shutdown_sends_leaves_and_drops_questions() {
 
 #[test]
 fn abandoned_question_is_not_sent() {
-    let mut scene = Scene::new(1);
+    let mut scene = QueueScene::new(1);
     scene.call(0, CallKind::Message, 1);
     let start = StartFlag::default();
     for (connection, start) in [(2, Some(start.clone())), (3, Some(StartFlag::default()))] {

@@ -17,7 +17,7 @@ use super::wire::{ACCEPT, Signer, Wire};
 use super::*;
 
 #[derive(Parser)]
-struct Cli {
+struct TestCli {
     #[command(flatten)]
     load: LoadArgs,
 }
@@ -94,7 +94,7 @@ fn read_frame(stream: &mut TcpStream) -> Option<u8> {
 
 fn played(url: &str, words: &str) -> serde_json::Value {
     let words = format!("load {words} --url {url}");
-    let LoadArgs { scenario, common } = Cli::parse_from(words.split_whitespace()).load;
+    let LoadArgs { scenario, common } = TestCli::parse_from(words.split_whitespace()).load;
     let target = ServerAddress::parse(&common.url).unwrap();
     let needs = scenario.needs(common.concurrency);
     let (now, run) = wall_clock();

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use self::email::Email;
 pub(super) use self::password::PasswordHash;
-use self::password::{Hasher, Password};
+use self::password::{Password, PasswordHasher};
 use self::pool::HashPool;
 use self::tokens::{RefreshToken, TokenIssuer};
 pub(super) use self::tokens::{SigningKeys, TokenHash};
@@ -56,7 +56,7 @@ pub(super) struct AccountService {
 #[derive(Debug)]
 struct AccountHandler {
     storage: Storage,
-    hasher: Hasher,
+    hasher: PasswordHasher,
     tokens: TokenIssuer,
     refresh_ttl: Duration,
 }
@@ -75,7 +75,7 @@ impl AccountService {
         let accounts = &config.accounts;
         let handler = AccountHandler {
             storage,
-            hasher: Hasher::new(accounts),
+            hasher: PasswordHasher::new(accounts),
             tokens: TokenIssuer { keys, access_ttl: accounts.access_ttl.get() },
             refresh_ttl: accounts.refresh_ttl.get(),
         };
@@ -253,7 +253,7 @@ impl AccountHandler {
     fn signed_in(
         &self,
         status: u16,
-        user: &users::Account,
+        user: &users::UserAccount,
         token: &RefreshToken,
         now: UnixTime,
     ) -> Result<Response, Response> {

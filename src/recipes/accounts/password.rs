@@ -70,7 +70,7 @@ impl PasswordHash {
 
 /// Hashes passwords with the configured costs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Hasher {
+pub(super) struct PasswordHasher {
     memory_kib: u32,
     iterations: u32,
 }
@@ -79,7 +79,7 @@ pub(super) struct Hasher {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoHash;
 
-impl Hasher {
+impl PasswordHasher {
     pub(super) fn new(accounts: &config::Accounts) -> Self {
         let memory_kib = u32::try_from(accounts.argon2_memory.get() >> 10).unwrap_or(u32::MAX);
         Self { memory_kib, iterations: accounts.argon2_iterations }
@@ -128,7 +128,7 @@ fn hash(
 mod tests {
     use super::*;
 
-    const CHEAP: Hasher = Hasher { memory_kib: 64, iterations: 1 };
+    const CHEAP: PasswordHasher = PasswordHasher { memory_kib: 64, iterations: 1 };
 
     fn password(text: &str) -> Password {
         Password::new(text.to_owned()).unwrap()
@@ -150,7 +150,9 @@ mod tests {
 
     #[test]
     fn hash_is_checked_with_its_stored_costs() {
-        let hash = Hasher { memory_kib: 128, iterations: 2 }.hash(&password("a good one")).unwrap();
+        let hash = PasswordHasher { memory_kib: 128, iterations: 2 }
+            .hash(&password("a good one"))
+            .unwrap();
         assert_eq!((hash.memory_kib, hash.iterations), (128, 2));
         assert!(hash.is_of(&password("a good one")));
     }

@@ -163,7 +163,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::recipes::tests::Scratch;
+    use crate::recipes::tests::ScratchDir;
 
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn database_is_readable_by_its_owner_only() {
-        let scratch = Scratch::new();
+        let scratch = ScratchDir::new();
         let directory = scratch.path().join("a/b");
         let database = open(&directory).unwrap();
         database.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn commit_waits_for_the_disk() {
-        let scratch = Scratch::new();
+        let scratch = ScratchDir::new();
         let database = open(scratch.path()).unwrap();
         let pragma = |name: &str| -> String {
             database
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn newer_database_is_refused_with_advice() {
-        let scratch = Scratch::new();
+        let scratch = ScratchDir::new();
         let database = open(scratch.path()).unwrap();
         database.pragma_update(None, "user_version", 99).unwrap();
         drop(database);
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn file_that_is_not_a_database_is_named() {
-        let scratch = Scratch::new();
+        let scratch = ScratchDir::new();
         std::fs::write(scratch.path().join(DATABASE_FILE), [b'x'; 4_096]).unwrap();
         let fault = open(scratch.path()).unwrap_err();
         assert!(fault.starts_with("cannot open ") && fault.contains("recipes.db"), "{fault}");

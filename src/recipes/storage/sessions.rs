@@ -82,7 +82,7 @@ pub(in crate::recipes) fn refresh(
     now: UnixTime,
     expires_at: UnixTime,
 ) -> rusqlite::Result<RefreshResult> {
-    struct Found {
+    struct TokenRow {
         session: i64,
         n: i64,
         used_at: Option<i64>,
@@ -97,7 +97,7 @@ pub(in crate::recipes) fn refresh(
              WHERE refresh_tokens.hash = ? AND expires_at > ? AND locked_at IS NULL",
         )?
         .query_row(params![token.as_bytes(), now], |row| {
-            Ok(Found {
+            Ok(TokenRow {
                 session: row.get(0)?,
                 n: row.get(1)?,
                 used_at: row.get(2)?,

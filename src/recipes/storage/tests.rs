@@ -120,7 +120,7 @@ fn thread_finishes_accepted_items_before_it_ends() {
 
 #[test]
 fn locked_database_starts_no_item() {
-    let scratch = crate::recipes::tests::Scratch::new();
+    let scratch = crate::recipes::tests::ScratchDir::new();
     let path = scratch.path().join("locked.db");
     let other = Connection::open(&path).unwrap();
     other.execute_batch("CREATE TABLE t (a UNIQUE); BEGIN IMMEDIATE").unwrap();

@@ -9,7 +9,7 @@ use crate::time::UnixTime;
 
 /// An account, without its password hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::recipes) struct Account {
+pub(in crate::recipes) struct UserAccount {
     /// Its row in the database.
     pub(in crate::recipes) key: i64,
     /// The `sub` of its access tokens.
@@ -46,7 +46,7 @@ pub(in crate::recipes) fn is_locked(database: &Connection, id: &str) -> rusqlite
 pub(in crate::recipes) fn find(
     database: &Connection,
     email: &str,
-) -> rusqlite::Result<Option<(Account, PasswordHash)>> {
+) -> rusqlite::Result<Option<(UserAccount, PasswordHash)>> {
     let mut statement = database.prepare_cached(
         "SELECT key, id, email, created_at, salt, hash, memory_kib, iterations
          FROM users WHERE email = ?",
@@ -54,7 +54,7 @@ pub(in crate::recipes) fn find(
     statement
         .query_row([email], |row| {
             let created_at = u64::try_from(row.get::<_, i64>(3)?).unwrap_or_default();
-            let user = Account {
+            let user = UserAccount {
                 key: row.get(0)?,
                 id: row.get(1)?,
                 email: row.get(2)?,
@@ -83,7 +83,7 @@ pub(in crate::recipes) fn create(
     email: String,
     hash: &PasswordHash,
     now: UnixTime,
-) -> rusqlite::Result<Option<Account>> {
+) -> rusqlite::Result<Option<UserAccount>> {
     let created = database
         .prepare_cached(
             "INSERT INTO users (id, email, created_at, salt, hash, memory_kib, iterations)
@@ -99,7 +99,7 @@ pub(in crate::recipes) fn create(
             hash.iterations
         ]);
     match created {
-        Ok(key) => Ok(Some(Account { key, id, email, created_at: now })),
+        Ok(key) => Ok(Some(UserAccount { key, id, email, created_at: now })),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => Ok(None),
         Err(error) => Err(error),
     }

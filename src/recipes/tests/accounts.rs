@@ -47,7 +47,7 @@ fn claims(token: &str) -> Value {
 
 #[test]
 fn sign_up_returns_tokens_the_server_accepts() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.auth.issuer = "us".to_owned();
     config.auth.audience = "chat".to_owned();
@@ -70,7 +70,7 @@ fn sign_up_returns_tokens_the_server_accepts() {
 
 #[test]
 fn email_case_and_space_name_one_account() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     assert_eq!(kitchen.sign_up("ann@example.com").status, 201);
     assert_eq!(error_of(&kitchen.sign_up("ANN@example.COM")), fault(409, "email_exists"));
@@ -79,7 +79,7 @@ fn email_case_and_space_name_one_account() {
 
 #[test]
 fn wrong_password_and_unknown_email_look_alike() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     kitchen.sign_up("ann@example.com");
     let wrong = kitchen.sign_in("ann@example.com", "correct house");
@@ -92,7 +92,7 @@ fn wrong_password_and_unknown_email_look_alike() {
 
 #[test]
 fn a_bad_field_is_named() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     for (path, sent, field) in [
         ("signup", json!({ "email": "ann", "password": "correct horse" }), "email"),
@@ -113,7 +113,7 @@ fn a_bad_field_is_named() {
 
 #[test]
 fn refresh_token_is_single_use() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
     let (_, mut token) = tokens(&kitchen.sign_up("ann@example.com"));
@@ -133,7 +133,7 @@ fn refresh_token_is_single_use() {
 
 #[test]
 fn concurrent_refreshes_get_the_same_token() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
     let (_, first) = tokens(&kitchen.refresh(&token));
@@ -145,7 +145,7 @@ fn concurrent_refreshes_get_the_same_token() {
 
 #[test]
 fn reused_refresh_token_ends_its_session_only() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (_, stolen) = tokens(&kitchen.sign_up("ann@example.com"));
     let (_, other) = tokens(&kitchen.sign_in("ann@example.com", "correct horse"));
@@ -160,7 +160,7 @@ fn reused_refresh_token_ends_its_session_only() {
 
 #[test]
 fn sign_up_is_charged_like_a_forged_token() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     for status in [201, 409] {
         let response = kitchen.sign_up("ann@example.com");
@@ -170,7 +170,7 @@ fn sign_up_is_charged_like_a_forged_token() {
 
 #[test]
 fn stolen_refresh_token_is_never_forgotten() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (_, stolen) = tokens(&kitchen.sign_up("ann@example.com"));
     let mut newest = stolen.clone();
@@ -195,7 +195,7 @@ fn stolen_refresh_token_is_never_forgotten() {
 
 #[test]
 fn expired_sessions_are_deleted() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
     kitchen.sign_up("ann@example.com");
@@ -217,7 +217,7 @@ fn expired_sessions_are_deleted() {
 
 #[test]
 fn refresh_token_expires() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
     kitchen.pass(30 * 86_400);
@@ -226,7 +226,7 @@ fn refresh_token_expires() {
 
 #[test]
 fn successor_needs_the_same_signing_secret() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
     let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
@@ -240,7 +240,7 @@ fn successor_needs_the_same_signing_secret() {
 
 #[test]
 fn new_signing_secret_is_applied_on_reload() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
     let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
@@ -256,7 +256,7 @@ fn new_signing_secret_is_applied_on_reload() {
 
 #[test]
 fn sign_out_ends_the_session() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
     let (_, next) = tokens(&kitchen.refresh(&token));
@@ -269,7 +269,7 @@ fn sign_out_ends_the_session() {
 
 #[test]
 fn session_101_ends_the_oldest_of_the_account() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (_, oldest) = tokens(&kitchen.sign_up("ann@example.com"));
     let (_, second) = tokens(&kitchen.sign_in("ann@example.com", "correct horse"));
@@ -282,7 +282,7 @@ fn session_101_ends_the_oldest_of_the_account() {
 
 #[test]
 fn secrets_are_not_in_the_database_or_debug_form() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let (access, refresh) = tokens(&kitchen.sign_up("ann@example.com"));
     let (_, next) = tokens(&kitchen.refresh(&refresh));
@@ -300,7 +300,7 @@ fn secrets_are_not_in_the_database_or_debug_form() {
 
 #[test]
 fn sign_ins_beyond_the_queue_are_refused() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.accounts.hashes = 1;
     config.accounts.queue = 4;
@@ -331,7 +331,7 @@ fn sign_ins_beyond_the_queue_are_refused() {
 
 #[test]
 fn abandoned_sign_up_is_not_done() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.accounts.hashes = 1;
     let mut kitchen = Kitchen::open(&config);

@@ -8,7 +8,7 @@ use crate::protocol::ErrorCode;
 
 #[test]
 fn only_the_owner_may_join() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");
     let update = kitchen.seen(&room, "alice");
@@ -22,7 +22,7 @@ fn only_the_owner_may_join() {
 
 #[test]
 fn change_is_stored_broadcast_and_undone() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");
     let update = kitchen.say(&room, "alice", "m1", "Rename to Stew");
@@ -41,7 +41,7 @@ fn change_is_stored_broadcast_and_undone() {
 
 #[test]
 fn undo_depth_follows_the_configuration() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.recipes.undo = 2;
     let mut kitchen = Kitchen::open(&config);
@@ -58,7 +58,7 @@ fn undo_depth_follows_the_configuration() {
 
 #[test]
 fn repeated_message_after_a_restart_is_done_once() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
     let room = kitchen.recipe("alice", "Soup");
@@ -82,7 +82,7 @@ fn repeated_message_after_a_restart_is_done_once() {
 
 #[test]
 fn message_id_is_reusable_after_32_messages() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");
     kitchen.say(&room, "alice", "m", "Rename to Stew");
@@ -96,7 +96,7 @@ fn message_id_is_reusable_after_32_messages() {
 
 #[test]
 fn join_shows_the_history_oldest_first() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.recipes.history = 3;
     let mut kitchen = Kitchen::open(&config);
@@ -116,7 +116,7 @@ fn join_shows_the_history_oldest_first() {
 
 #[test]
 fn acknowledgement_fits_half_of_the_outbox() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
     let room = kitchen.recipe("alice", "Soup");
@@ -132,7 +132,7 @@ fn acknowledgement_fits_half_of_the_outbox() {
 
 #[test]
 fn disabled_history_is_not_sent() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.recipes.history = 0;
     let mut kitchen = Kitchen::open(&config);
@@ -143,7 +143,7 @@ fn disabled_history_is_not_sent() {
 
 #[test]
 fn published_recipe_is_stored_and_undone() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");
     let created = recipe_of(&kitchen.seen(&room, "alice"))["created_at"].clone();
@@ -167,7 +167,7 @@ fn published_recipe_is_stored_and_undone() {
 
 #[test]
 fn invalid_published_recipe_is_refused() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");
     let wrong = Update {
@@ -181,7 +181,7 @@ fn invalid_published_recipe_is_refused() {
 
 #[test]
 fn change_that_grows_too_large_is_refused() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.limits.outbound_bytes = Size::kib(64);
     let mut kitchen = Kitchen::open(&config);
@@ -197,7 +197,7 @@ fn change_that_grows_too_large_is_refused() {
 
 #[test]
 fn stored_id_with_other_content_is_refused() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");
     let first = kitchen.say(&room, "alice", "m", "Rename to Stew");
@@ -215,7 +215,7 @@ fn stored_id_with_other_content_is_refused() {
 
 #[test]
 fn locked_database_does_no_unanswered_work() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let room = kitchen.recipe("alice", "Soup");
     // Another process has it, such as one that makes a backup.

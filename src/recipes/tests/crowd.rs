@@ -67,7 +67,7 @@ fn rooms(config: &Config, count: usize) -> Vec<(String, String)> {
 fn concurrent_writers_share_commits() {
     const WRITERS: usize = 200;
     const ROUNDS: usize = 5;
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let rooms = rooms(&config, WRITERS);
 
@@ -100,7 +100,7 @@ fn concurrent_writers_share_commits() {
 
 #[test]
 fn nothing_is_acknowledged_before_its_commit() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let rooms = rooms(&config, 3);
     let (mut kitchen, disk) = on_disk(&config);
@@ -119,7 +119,7 @@ fn nothing_is_acknowledged_before_its_commit() {
 
 #[test]
 fn failed_commit_fails_its_batch_and_stores_nothing() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let rooms = rooms(&config, 20);
     let (mut kitchen, disk) = on_disk(&config);
@@ -144,7 +144,7 @@ fn failed_commit_fails_its_batch_and_stores_nothing() {
 
 #[test]
 fn full_queue_refuses_and_accepted_items_are_done() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     let rooms = rooms(&config, 1);
     let (room, user) = &rooms[0];
@@ -173,7 +173,7 @@ fn full_queue_refuses_and_accepted_items_are_done() {
 
 #[test]
 fn shutdown_stores_queued_items_whole_or_not_at_all() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let rooms = rooms(&config, 10);
     let mut kitchen = Kitchen::open(&config);

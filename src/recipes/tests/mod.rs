@@ -28,9 +28,9 @@ const CONNECTION: ConnId = ConnId::new(1, 1);
 
 /// A directory of its own for one test, removed at its end.
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub(super) struct ScratchDir(PathBuf);
 
-impl Scratch {
+impl ScratchDir {
     pub(super) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let unique = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -45,14 +45,14 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for ScratchDir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
 /// Recipe chat in a scratch directory, with hashes that are cheap.
-fn config(scratch: &Scratch) -> Config {
+fn config(scratch: &ScratchDir) -> Config {
     let mut config = Config::default();
     scratch.path().to_str().unwrap().clone_into(&mut config.data);
     SECRET.clone_into(&mut config.auth.secret);

@@ -22,7 +22,7 @@ impl Kitchen {
 
 #[test]
 fn disconnect_revokes_refresh_tokens() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let signed_up = kitchen.sign_up("ann@example.com");
     let user = body(&signed_up)["user"]["id"].as_str().unwrap().to_owned();
@@ -43,7 +43,7 @@ fn disconnect_revokes_refresh_tokens() {
 
 #[test]
 fn locked_account_is_refused_everywhere() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
     let signed_up = kitchen.sign_up("ann@example.com");
@@ -73,7 +73,7 @@ fn locked_account_is_refused_everywhere() {
 
 #[test]
 fn account_locked_while_hashing_gets_no_session() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let signed_up = kitchen.sign_up("ann@example.com");
     let user = body(&signed_up)["user"]["id"].as_str().unwrap().to_owned();
@@ -103,7 +103,7 @@ fn account_locked_while_hashing_gets_no_session() {
 
 #[test]
 fn lock_of_an_unknown_user_is_refused() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     let mut kitchen = Kitchen::open(&config);
     for kind in [OrderKind::Lock, OrderKind::Unlock] {

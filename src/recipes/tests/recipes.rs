@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn owner_creates_reads_and_lists_a_recipe() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let draft = json!({ "title": "Soup", "yield": "4", "tags": ["hot"], "unknown": 1 });
     let created = kitchen.post("/v1/recipes", Some("alice"), &draft);
@@ -26,7 +26,7 @@ fn owner_creates_reads_and_lists_a_recipe() {
 
 #[test]
 fn foreign_recipe_is_answered_like_a_missing_one() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let id = kitchen.recipe("alice", "Soup");
     let theirs = kitchen.get(&format!("/v1/recipes/{id}"), "bob");
@@ -40,7 +40,7 @@ fn foreign_recipe_is_answered_like_a_missing_one() {
 
 #[test]
 fn recipes_require_a_token() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     for (method, path) in [(Method::Get, "/v1/recipes"), (Method::Post, "/v1/recipes")] {
         let refused = kitchen.request(method, path, None, &json!({ "title": "Soup" }));
@@ -51,7 +51,7 @@ fn recipes_require_a_token() {
 
 #[test]
 fn wrong_method_is_answered_with_allow() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     for (method, path, allow) in [
         (Method::Delete, "/v1/recipes", "GET, HEAD, POST"),
@@ -65,7 +65,7 @@ fn wrong_method_is_answered_with_allow() {
 
 #[test]
 fn invalid_recipe_names_its_field() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     for (draft, field) in [
         (json!({}), "title"),
@@ -83,7 +83,7 @@ fn invalid_recipe_names_its_field() {
 
 #[test]
 fn list_is_paged_newest_first() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     for number in 0..5 {
         kitchen.recipe("alice", &number.to_string());
@@ -102,7 +102,7 @@ fn list_is_paged_newest_first() {
 
 #[test]
 fn page_ends_before_its_size_limit() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut kitchen = Kitchen::open(&config(&scratch));
     let tags: Vec<_> = (0..50).map(|n| format!("{n:0>100}")).collect();
     for _ in 0..40 {
@@ -116,7 +116,7 @@ fn page_ends_before_its_size_limit() {
 
 #[test]
 fn recipes_per_user_are_limited() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.recipes.per_user = 2;
     let mut kitchen = Kitchen::open(&config);
@@ -129,7 +129,7 @@ fn recipes_per_user_are_limited() {
 
 #[test]
 fn public_keys_disable_accounts_not_recipes() {
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.auth.secret.clear();
     config.auth.algorithms = vec!["RS256".to_owned()];
