@@ -109,7 +109,7 @@ impl CallQueue {
     }
 
     /// Whether the server has stopped and every leave was made.
-    pub(super) fn is_over(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.is_ending && self.leaves.is_empty() && self.busy.is_empty() && self.actions.is_empty()
     }
 

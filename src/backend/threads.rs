@@ -161,7 +161,7 @@ impl Dispatcher {
             while let Some(action) = self.queue.poll_action() {
                 self.carry_out(action);
             }
-            if self.queue.is_over() {
+            if self.queue.is_finished() {
                 return;
             }
         }
@@ -231,9 +231,9 @@ impl Caller {
             let done = QueueEvent::Done { connection: call.connection, permit, is_alive, why };
             // The dispatcher first, then the asker: so the asker's next call sees this result in
             // the breaker.
-            let is_over = self.events.send(done).is_err();
+            let is_finished = self.events.send(done).is_err();
             answer(&self.handle, &call, result);
-            if is_over {
+            if is_finished {
                 return;
             }
         }

@@ -78,8 +78,8 @@ impl InheritedSockets {
     }
 
     /// Logs the inherited addresses, and the configured ones that they replace.
-    pub(super) fn tell(self, config: &Config, server: &Server) {
-        let tell = |key, addresses: &[SocketAddr], configured: &str| {
+    pub(super) fn log_addresses(self, config: &Config, server: &Server) {
+        let log_addresses = |key, addresses: &[SocketAddr], configured: &str| {
             let addresses =
                 addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             ::log::info!("using {addresses}, inherited from the service manager (LISTEN_FDS)");
@@ -88,10 +88,10 @@ impl InheritedSockets {
             }
         };
         if self.public {
-            tell("listen", &server.local_addrs(), &config.listen.join(", "));
+            log_addresses("listen", &server.local_addrs(), &config.listen.join(", "));
         }
         if self.admin {
-            tell("admin.listen", server.admin_addr().as_slice(), &config.admin.listen);
+            log_addresses("admin.listen", server.admin_addr().as_slice(), &config.admin.listen);
         }
     }
 }

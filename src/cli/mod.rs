@@ -25,12 +25,13 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use vestibule::config::Config;
 
-/// An authenticated WebSocket edge.
+/// The arguments of the program.
 #[derive(Debug, Parser)]
 #[command(
     name = "vestibule",
     version,
-    about = "WebSocket server that authenticates clients with a JWT after they connect"
+    about = "WebSocket server that authenticates clients with a JWT after they connect",
+    after_help = AFTER_HELP
 )]
 struct Cli {
     #[command(flatten)]
@@ -64,6 +65,15 @@ enum CliCommand {
     Explain(explain::ExplainArgs),
     Load(load::LoadArgs),
 }
+
+const AFTER_HELP: &str = "Examples:
+  vestibule                                      run the built-in application
+  vestibule --backend http://127.0.0.1:8000      run in front of your application
+  vestibule check --config vestibule.toml        validate a configuration file
+  vestibule token --sub alice                    print a token for alice
+
+Every setting can be given as an environment variable: VESTIBULE_SECTION__KEY.
+Exit codes: 0 success, 1 failure, 2 usage error.";
 
 /// The result of a command: nothing, or its errors, one line each.
 type CommandResult = Result<(), Vec<String>>;

@@ -46,14 +46,14 @@ impl Notify {
 
     /// Reports that the server listens, or that a reload has ended. `status` is shown to people.
     pub(super) fn ready(&self, status: &str) {
-        self.tell(&format!("READY=1\nSTATUS={status}"));
+        self.send(&format!("READY=1\nSTATUS={status}"));
     }
 
     /// Reports that a reload begins. Its time lets the manager ignore an earlier `READY=1`.
     pub(super) fn reloading(&self) {
         let now = clock_gettime(ClockId::Monotonic);
         let micros = now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1_000);
-        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={micros}\nSTATUS=reloading"));
+        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={micros}\nSTATUS=reloading"));
     }
 
     /// Reports that the server drains before it stops, and extends the manager's timeout. Open
@@ -65,10 +65,10 @@ impl Notify {
         let request: Duration = request.into_iter().map(Length::get).sum();
         let patience = drain.max(request).saturating_add(AFTER_THE_DRAIN).as_micros();
         let status = format!("draining for {drain:?}");
-        self.tell(&format!("STOPPING=1\nSTATUS={status}\nEXTEND_TIMEOUT_USEC={patience}"));
+        self.send(&format!("STOPPING=1\nSTATUS={status}\nEXTEND_TIMEOUT_USEC={patience}"));
     }
 
-    fn tell(&self, text: &str) {
+    fn send(&self, text: &str) {
         let Some((socket, address)) = self.0.as_deref() else { return };
         if let Err(error) = socket.send_to_addr(text.as_bytes(), address) {
             ::log::warn!("cannot notify the service manager: {error}");
@@ -115,7 +115,7 @@ impl Watchdog {
         let beat = move || {
             // A reactor that hangs does not answer, so this thread waits and reports nothing.
             while let Some(health) = handle.health() {
-                notify.tell(&format!("WATCHDOG=1\nSTATUS={}", status(health)));
+                notify.send(&format!("WATCHDOG=1\nSTATUS={}", status(health)));
                 if ended.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }

@@ -123,7 +123,7 @@ fn serve(
     let mut server =
         Server::with_sockets(&config, sockets, app).map_err(|error| error.to_string())?;
     server.keep_revocations(&revocations(&config)).map_err(|error| error.to_string())?;
-    inherited_sockets.tell(&config, &server);
+    inherited_sockets.log_addresses(&config, &server);
     let background = background.start(server.handle())?;
     let lines = logging.clone();
     server.add_probe(Arc::new(move || vec![lost_lines(lines.dropped())]));

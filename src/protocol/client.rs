@@ -133,7 +133,7 @@ impl MessageFault {
 /// # Errors
 /// [`MalformedMessage`] names the field at fault. The work is linear in the text.
 pub fn parse(text: &str) -> Parsed<'_> {
-    judge(read(text)?)
+    validate(read(text)?)
 }
 
 /// Parses the JSON, and collects the known fields without validating them.
@@ -144,7 +144,7 @@ fn read(text: &str) -> Result<RawEnvelope<'_>, MalformedMessage<'_>> {
     root.ok_or(MalformedMessage::Field { id: None, envelope: true, fault: MessageFault::Object })
 }
 
-fn judge(envelope: RawEnvelope<'_>) -> Parsed<'_> {
+fn validate(envelope: RawEnvelope<'_>) -> Parsed<'_> {
     let fault = |id, envelope, fault| Err(MalformedMessage::Field { id, envelope, fault });
     let Field::Text(kind) = envelope.kind else {
         return fault(envelope.id.usable_id(), true, MessageFault::Type);

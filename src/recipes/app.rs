@@ -221,7 +221,7 @@ impl RecipesApp {
 
     /// Creates a recipe on a worker, as the body may be long and every ingredient in it is parsed.
     fn create(&self, request: &Request<'_>, user: String) -> Reply<Response> {
-        let maker = RecipeCreator {
+        let creator = RecipeCreator {
             storage: self.storage.clone(),
             bounds: self.bounds,
             max: self.per_user,
@@ -229,7 +229,7 @@ impl RecipesApp {
             now: request.now,
         };
         let body = request.body.to_vec();
-        Reply::later(move || maker.make(&body).unwrap_or_else(|refusal| refusal))
+        Reply::later(move || creator.create(&body).unwrap_or_else(|refusal| refusal))
     }
 }
 
@@ -252,7 +252,7 @@ struct RecipeCreator {
 }
 
 impl RecipeCreator {
-    fn make(self, body: &[u8]) -> Result<Response, Response> {
+    fn create(self, body: &[u8]) -> Result<Response, Response> {
         let Self { storage, bounds, max, user, now } = self;
         let id = random_id().map_err(|_| http::internal_error())?;
         let recipe = Draft::parse(body)

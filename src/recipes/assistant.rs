@@ -163,7 +163,7 @@ fn scaled(recipe: &mut Recipe, scale: Scale) -> EditResult {
         count += usize::from(scaled != *ingredient);
         *ingredient = scaled;
     }
-    let by = write(factor, NumberForm::Whole, Precision::Kitchen).unwrap_or_default();
+    let by = write(factor, NumberForm::Whole, Precision::TestApp).unwrap_or_default();
     let new = Line::found_in(&yields);
     let mut said = match told.zip(new.amounts.first()) {
         Some((was, amount)) => {

@@ -40,7 +40,7 @@ pub enum Precision {
     /// Kilograms, litres: decimals.
     Metric,
     /// Cups, spoons, ounces: halves, thirds, quarters, eighths.
-    Kitchen,
+    TestApp,
     /// Eggs, cloves, cans: halves, thirds, quarters.
     Count,
 }
@@ -206,7 +206,7 @@ pub fn write(value: Ratio, form: NumberForm, grid: Precision) -> Option<String> 
         {
             false
         }
-        Precision::Kitchen => matches!(parts, 2 | 3 | 4 | 8),
+        Precision::TestApp => matches!(parts, 2 | 3 | 4 | 8),
         Precision::Fine | Precision::Metric | Precision::Count => matches!(parts, 2..=4),
     };
     if !is_fraction {
@@ -229,8 +229,8 @@ fn decimal(value: Ratio, form: NumberForm, grid: Precision) -> Option<String> {
     let mut places = match grid {
         Precision::Fine if at_least(10) => 0,
         Precision::Fine if at_least(1) => 1,
-        Precision::Metric | Precision::Kitchen | Precision::Count if at_least(100) => 0,
-        Precision::Kitchen | Precision::Count if at_least(10) => 1,
+        Precision::Metric | Precision::TestApp | Precision::Count if at_least(100) => 0,
+        Precision::TestApp | Precision::Count if at_least(10) => 1,
         _ => 2,
     };
     if 10u64.pow(exact) % parts == 0 {

@@ -13,7 +13,7 @@ pub(super) enum UnitKind {
     /// Kilograms, litres.
     Metric,
     /// Cups, spoons, ounces, pounds.
-    Kitchen,
+    TestApp,
     /// Cloves, slices, pinches.
     Piece,
     /// Cans, jars: a size in parentheses is that of one of them.
@@ -25,14 +25,14 @@ impl UnitKind {
         match self {
             Self::Fine => Precision::Fine,
             Self::Metric => Precision::Metric,
-            Self::Kitchen => Precision::Kitchen,
+            Self::TestApp => Precision::TestApp,
             Self::Piece | Self::Package => Precision::Count,
         }
     }
 
     /// Whether the unit is a weight or a volume, not a count.
     pub(super) fn is_measure(self) -> bool {
-        matches!(self, Self::Fine | Self::Metric | Self::Kitchen)
+        matches!(self, Self::Fine | Self::Metric | Self::TestApp)
     }
 }
 
@@ -109,7 +109,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     for (kind, names) in UNITS {
         units.extend(names.split([' ', '/']).map(|name| (name, *kind)));
     }
-    units.extend(["fl oz", "fluid ounce", "fluid ounces"].map(|name| (name, UnitKind::Kitchen)));
+    units.extend(["fl oz", "fluid ounce", "fluid ounces"].map(|name| (name, UnitKind::TestApp)));
     let mut nouns = BTreeMap::new();
     let pairs = UNITS.iter().map(|(_, units)| *units).chain([IRREGULAR]);
     let pairs = pairs.flat_map(|units| units.split(' ')).filter_map(|pair| pair.split_once('/'));
@@ -149,9 +149,9 @@ const UNITS: &[(UnitKind, &str)] = &[
     (UnitKind::Metric, "kg kgs kilo/kilos kilogram/kilograms kilogramme/kilogrammes l lt dl cl"),
     (UnitKind::Metric, "liter/liters litre/litres deciliter/deciliters decilitre/decilitres"),
     (UnitKind::Metric, "centiliter/centiliters centilitre/centilitres"),
-    (UnitKind::Kitchen, "cup/cups c tsp tsps t teaspoon/teaspoons tbsp tbsps tbs tb el tl"),
-    (UnitKind::Kitchen, "tablespoon/tablespoons dessertspoon/dessertspoons oz ozs ounce/ounces"),
-    (UnitKind::Kitchen, "lb/lbs pound/pounds pint/pints pt quart/quarts qt qts gallon/gallons gal"),
+    (UnitKind::TestApp, "cup/cups c tsp tsps t teaspoon/teaspoons tbsp tbsps tbs tb el tl"),
+    (UnitKind::TestApp, "tablespoon/tablespoons dessertspoon/dessertspoons oz ozs ounce/ounces"),
+    (UnitKind::TestApp, "lb/lbs pound/pounds pint/pints pt quart/quarts qt qts gallon/gallons gal"),
     (
         UnitKind::Piece,
         "clove/cloves slice/slices piece/pieces pinch/pinches dash/dashes stick/sticks",

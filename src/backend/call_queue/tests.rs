@@ -158,9 +158,9 @@ fn shutdown_sends_leaves_and_drops_questions() {
     scene.queue.handle_end(at(1));
     scene.done(1, true);
     assert_eq!(scene.calling(), [(CallKind::Leave, 1)]);
-    assert!(!scene.queue.is_over());
+    assert!(!scene.queue.is_finished());
     scene.done(2, true);
-    assert!(scene.queue.is_over() && scene.skipped.is_empty());
+    assert!(scene.queue.is_finished() && scene.skipped.is_empty());
 }
 
 #[test]

@@ -67,21 +67,21 @@ pub(super) fn get(address: &AdminAddress, path: &str, key: Option<&str>) -> Resu
             _ => format!("cannot read from {name}: {error}"),
         }
     })?;
-    let no_http = || format!("{} is not a Vestibule admin listener", address.name);
-    let (status, body) = parse(&answer).ok_or_else(no_http)?;
+    let not_vestibule = || format!("{} is not a Vestibule admin listener", address.name);
+    let (status, body) = parse(&answer).ok_or_else(not_vestibule)?;
     if status == 200 {
         return Ok(body.to_owned());
     }
     let fault: Value = serde_json::from_str(body).unwrap_or_default();
-    let told = fault.get("message").and_then(Value::as_str).ok_or_else(no_http)?;
+    let record = fault.get("message").and_then(Value::as_str).ok_or_else(not_vestibule)?;
     Err(match (status, key) {
         (401, None) => {
             "the server requires its admin key: set admin.key_file to the server's".to_owned()
         }
         (401, Some(_)) => "the key in admin.key_file is not the server's".to_owned(),
         // An older server or a public listener, which does not know the path.
-        (404, _) if !told.contains("no such connection") => no_http(),
-        _ => told.to_owned(),
+        (404, _) if !record.contains("no such connection") => not_vestibule(),
+        _ => record.to_owned(),
     })
 }
 

@@ -44,10 +44,10 @@ pub(super) fn run(args: &ExplainArgs, mut config: Config) -> CommandResult {
     if args.json {
         return super::print(&format!("{}\n", answer.trim_end()));
     }
-    let strange = |error| vec![format!("cannot parse the response: {error}; try --json")];
-    let told: Value = serde_json::from_str(&answer).map_err(strange)?;
-    let told = if args.id.is_some() { words::account(&told) } else { words::list(&told) };
-    let lines = told.iter().map(|line| text::one_line(line) + "\n");
+    let unparsable = |error| vec![format!("cannot parse the response: {error}; try --json")];
+    let record: Value = serde_json::from_str(&answer).map_err(unparsable)?;
+    let record = if args.id.is_some() { words::describe(&record) } else { words::list(&record) };
+    let lines = record.iter().map(|line| text::one_line(line) + "\n");
     super::print(&lines.collect::<String>())
 }
 

@@ -6,51 +6,51 @@ use serde_json::Value;
 use vestibule::time::{UnixTime, parse_date_time};
 
 /// The close reasons that are caused by invalid messages.
-const FOR_A_FAULT: [&str; 3] =
+const INVALID_MESSAGE_REASONS: [&str; 3] =
     ["invalid_auth_message_format", "missing_auth_token", "too_many_invalid_messages"];
 
 /// Describes one connection: its user, a timeline, and the meaning of its end or state.
-pub(super) fn account(told: &Value) -> Vec<String> {
-    let now = moment(told, "now").unwrap_or_default();
-    let mut lines = vec![headline(told), String::new()];
+pub(super) fn describe(record: &Value) -> Vec<String> {
+    let now = moment(record, "now").unwrap_or_default();
+    let mut lines = vec![headline(record), String::new()];
     let mut event = |of: &Value, name: &str, what: &str| {
         if let (Some(at), Some(moment)) = (of.get(name).and_then(Value::as_str), moment(of, name)) {
             lines.push(format!("  {at}  {:>14}  {what}", relative(now, moment)));
         }
     };
-    event(told, "accepted_at", "accepted");
-    event(told, "upgraded_at", "upgraded to a WebSocket");
-    event(told, "authenticated_at", "authenticated and joined the room");
-    if let Some(live) = part(told, "live") {
+    event(record, "accepted_at", "accepted");
+    event(record, "upgraded_at", "upgraded to a WebSocket");
+    event(record, "authenticated_at", "authenticated and joined the room");
+    if let Some(live) = part(record, "live") {
         event(live, "heard_at", "last frame received");
-        event(live, "deadline", then(text(told, "state")));
+        event(live, "deadline", at_deadline(text(record, "state")));
         event(live, "token_ends_at", "token expires");
     }
-    if let Some(end) = part(told, "end") {
+    if let Some(end) = part(record, "end") {
         event(end, "at", &ending(end));
     }
-    lines.extend([String::new(), so_far(told)]);
-    if let Some(fault) = told.get("fault").and_then(Value::as_str) {
+    lines.extend([String::new(), activity(record)]);
+    if let Some(fault) = record.get("fault").and_then(Value::as_str) {
         lines.push(format!("Last invalid message: {fault}."));
     }
-    if let Some(end) = part(told, "end") {
+    if let Some(end) = part(record, "end") {
         lines.push(format!("{}.", text(end, "meaning")));
     }
     lines
 }
 
 /// Describes closed connections, one line each.
-pub(super) fn list(told: &Value) -> Vec<String> {
-    let now = moment(told, "now").unwrap_or_default();
-    let ends = told.get("ends").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let line = |told: &Value| {
-        let end = part(told, "end")?;
+pub(super) fn list(record: &Value) -> Vec<String> {
+    let now = moment(record, "now").unwrap_or_default();
+    let ends = record.get("ends").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let line = |record: &Value| {
+        let end = part(record, "end")?;
         let ago = relative(now, moment(end, "at")?);
-        let (id, address) = (text(told, "id"), text(told, "address"));
-        let who = told.get("user_id").and_then(Value::as_str).unwrap_or("-");
+        let (id, address) = (text(record, "id"), text(record, "address"));
+        let who = record.get("user_id").and_then(Value::as_str).unwrap_or("-");
         // The last invalid message is shown only where it is the cause.
-        let fault = told.get("fault").and_then(Value::as_str);
-        let fault = fault.filter(|_| FOR_A_FAULT.contains(&text(end, "reason")));
+        let fault = record.get("fault").and_then(Value::as_str);
+        let fault = fault.filter(|_| INVALID_MESSAGE_REASONS.contains(&text(end, "reason")));
         let fault = fault.map(|fault| format!(" ({fault})")).unwrap_or_default();
         Some(format!("{id}  {ago:>14}  {address}  {who}  {}{fault}", ending(end)))
     };
@@ -58,25 +58,25 @@ pub(super) fn list(told: &Value) -> Vec<String> {
     if lines.is_empty() { vec!["No matching closed connections.".to_owned()] } else { lines }
 }
 
-fn headline(told: &Value) -> String {
-    let (id, state) = (text(told, "id"), text(told, "state"));
-    let of = |name: &str, words: &str| match told.get(name).and_then(Value::as_str) {
+fn headline(record: &Value) -> String {
+    let (id, state) = (text(record, "id"), text(record, "state"));
+    let of = |name: &str, words: &str| match record.get(name).and_then(Value::as_str) {
         Some(value) => format!("{words}{value}"),
         None => String::new(),
     };
     let (user, room) = (of("user_id", " of "), of("room", ", room "));
-    format!("Connection {id}{user}{room}, from {}: {state}", text(told, "address"))
+    format!("Connection {id}{user}{room}, from {}: {state}", text(record, "address"))
 }
 
 /// Counts the connection's messages, and what is queued for it.
-fn so_far(told: &Value) -> String {
+fn activity(record: &Value) -> String {
     let number = |of: &Value, name: &str| of.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let renewed = match told.get("reauthenticated").and_then(Value::as_bool) {
+    let renewed = match record.get("reauthenticated").and_then(Value::as_bool) {
         Some(true) => "Re-authenticated",
         _ => "Not re-authenticated",
     };
-    let mut words = format!("Messages received: {}. {renewed}.", number(told, "messages"));
-    if let Some(live) = part(told, "live") {
+    let mut words = format!("Messages received: {}. {renewed}.", number(record, "messages"));
+    if let Some(live) = part(record, "live") {
         let (queued, waiting) = (number(live, "queued_bytes"), number(live, "waiting_messages"));
         words.push_str(&format!(
             " Queued output: {queued} bytes. Messages waiting for an earlier answer: {waiting}."
@@ -86,7 +86,7 @@ fn so_far(told: &Value) -> String {
 }
 
 /// What happens at the deadline of a state.
-fn then(state: &str) -> &'static str {
+fn at_deadline(state: &str) -> &'static str {
     match state {
         "handshaking" => "dropped, unless its request completes",
         "authenticating" => "closed, unless the client authenticates",
@@ -127,14 +127,14 @@ fn moment(of: &Value, name: &str) -> Option<UnixTime> {
 /// Formats a moment relative to `now`: `3 min ago`, `in 20 s`.
 fn relative(now: UnixTime, moment: UnixTime) -> String {
     if moment > now {
-        format!("in {}", rough(moment.since(now)))
+        format!("in {}", rounded(moment.since(now)))
     } else {
-        format!("{} ago", rough(now.since(moment)))
+        format!("{} ago", rounded(now.since(moment)))
     }
 }
 
 /// Formats a duration in whole numbers of the largest unit that it has at least two of.
-fn rough(length: Duration) -> String {
+fn rounded(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
         0..120 => format!("{seconds} s"),
@@ -177,50 +177,54 @@ mod tests {
             "Messages received: 1. Not re-authenticated.",
             "Because.",
         ];
-        assert_eq!(account(&ended()), expected);
+        assert_eq!(describe(&ended()), expected);
     }
 
     #[test]
     fn the_field_at_fault_is_named() {
-        let mut told = ended();
-        told["fault"] = "`id` must be a string of 1 to 128 characters".into();
-        let lines = account(&told);
+        let mut record = ended();
+        record["fault"] = "`id` must be a string of 1 to 128 characters".into();
+        let lines = describe(&record);
         let expected = "Last invalid message: `id` must be a string of 1 to 128 characters.";
         assert!(lines.iter().any(|line| line == expected), "{lines:#?}");
         // In the list it stands only where it is the cause.
-        let list = |told: &Value| list(&json!({ "ends": [told], "now": told["now"] })).concat();
-        assert!(!list(&told).contains("`id`"), "{}", list(&told));
-        told["end"]["reason"] = "invalid_auth_message_format".into();
-        assert!(list(&told).ends_with("(`id` must be a string of 1 to 128 characters)"));
+        let list =
+            |record: &Value| list(&json!({ "ends": [record], "now": record["now"] })).concat();
+        assert!(!list(&record).contains("`id`"), "{}", list(&record));
+        record["end"]["reason"] = "invalid_auth_message_format".into();
+        assert!(list(&record).ends_with("(`id` must be a string of 1 to 128 characters)"));
     }
 
     #[test]
     fn live_connection_shows_its_next_deadline() {
-        let mut told = ended();
-        told["state"] = "connected".into();
-        told["end"] = Value::Null;
-        told["live"] = json!({
+        let mut record = ended();
+        record["state"] = "connected".into();
+        record["end"] = Value::Null;
+        record["live"] = json!({
             "deadline": "2026-11-22T10:28:06.000Z", "token_ends_at": null,
             "heard_at": "2026-11-22T10:14:05.000Z", "queued_bytes": 7, "waiting_messages": 0,
         });
-        let lines = account(&told);
+        let lines = describe(&record);
         assert!(lines[5].ends_with("      in 14 min  re-authentication requested"), "{lines:#?}");
         assert!(lines[7].contains("Queued output: 7 bytes"), "{lines:#?}");
     }
 
     #[test]
     fn closed_connections_are_one_line_each() {
-        let told = json!({ "ends": [ended()], "now": "2026-11-22T13:00:06.000Z" });
+        let record = json!({ "ends": [ended()], "now": "2026-11-22T13:00:06.000Z" });
         let expected = "0000002a-000007         3 h ago  192.0.2.7:9  alice  closed by the server: \
                         1008 Token expired, while authenticating";
-        assert_eq!(list(&told), [expected]);
+        assert_eq!(list(&record), [expected]);
         assert_eq!(list(&json!({ "ends": [] })), ["No matching closed connections."]);
     }
 
     #[test]
     fn durations_are_rounded() {
-        let rough = |seconds| rough(Duration::from_secs(seconds));
-        assert_eq!([rough(0), rough(119), rough(120)], ["0 s", "119 s", "2 min"]);
-        assert_eq!([rough(7_199), rough(7_200), rough(200_000)], ["119 min", "2 h", "2 days"]);
+        let rounded = |seconds| rounded(Duration::from_secs(seconds));
+        assert_eq!([rounded(0), rounded(119), rounded(120)], ["0 s", "119 s", "2 min"]);
+        assert_eq!(
+            [rounded(7_199), rounded(7_200), rounded(200_000)],
+            ["119 min", "2 h", "2 days"]
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! The parser for clients of the first protocol version, which authenticate in the upgrade request.
 
-use super::{ClientMessage, Field, Parsed, judge, read};
+use super::{ClientMessage, Field, Parsed, read, validate};
 
 /// Parses one text frame of an old client, one that its upgrade request authenticated.
 ///
@@ -26,7 +26,7 @@ pub fn parse_old(text: &str, supply_id: impl FnOnce() -> String) -> Parsed<'_> {
         None | Some("auth") => {}
         Some(_) => return Ok(ClientMessage::Unknown),
     }
-    judge(envelope)
+    validate(envelope)
 }
 
 /// The placeholder for a time that an old client did not send. A client's time is only validated,

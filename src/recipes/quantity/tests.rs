@@ -84,15 +84,15 @@ fn ranges_have_two_ends() {
 #[test]
 fn numbers_are_written_in_the_form_they_had() {
     for (numerator, denominator, form, grid, text) in [
-        (3, 1, NumberForm::Fraction, Precision::Kitchen, "3"),
-        (3, 2, NumberForm::Whole, Precision::Kitchen, "1 1/2"),
-        (3, 2, NumberForm::Glyph, Precision::Kitchen, "1½"),
-        (3, 2, NumberForm::Point, Precision::Kitchen, "1.5"),
+        (3, 1, NumberForm::Fraction, Precision::TestApp, "3"),
+        (3, 2, NumberForm::Whole, Precision::TestApp, "1 1/2"),
+        (3, 2, NumberForm::Glyph, Precision::TestApp, "1½"),
+        (3, 2, NumberForm::Point, Precision::TestApp, "1.5"),
         (3, 2, NumberForm::Comma, Precision::Metric, "1,5"),
-        (1, 3, NumberForm::Whole, Precision::Kitchen, "1/3"),
-        (5, 8, NumberForm::Whole, Precision::Kitchen, "5/8"),
+        (1, 3, NumberForm::Whole, Precision::TestApp, "1/3"),
+        (5, 8, NumberForm::Whole, Precision::TestApp, "5/8"),
         (5, 8, NumberForm::Whole, Precision::Count, "0.625"),
-        (1, 6, NumberForm::Whole, Precision::Kitchen, "0.17"),
+        (1, 6, NumberForm::Whole, Precision::TestApp, "0.17"),
         (1_000, 3, NumberForm::Whole, Precision::Fine, "333"),
         (125, 2, NumberForm::Whole, Precision::Fine, "62.5"),
         (100, 3, NumberForm::Whole, Precision::Fine, "33"),
@@ -100,7 +100,7 @@ fn numbers_are_written_in_the_form_they_had() {
         (1, 3, NumberForm::Whole, Precision::Metric, "0.33"),
         (1, 2, NumberForm::Glyph, Precision::Metric, "½"),
         (1, 8, NumberForm::Whole, Precision::Metric, "0.125"),
-        (1, 700, NumberForm::Whole, Precision::Kitchen, "0.0014"),
+        (1, 700, NumberForm::Whole, Precision::TestApp, "0.0014"),
         (12_000, 1, NumberForm::Grouped, Precision::Fine, "12,000"),
         (500, 1, NumberForm::Grouped, Precision::Fine, "500"),
     ] {
@@ -112,7 +112,7 @@ fn numbers_are_written_in_the_form_they_had() {
 #[test]
 fn too_large_or_zero_numbers_are_not_written() {
     assert_eq!(write(Ratio::whole(MAX_QUANTITY + 1), NumberForm::Whole, Precision::Count), None);
-    assert_eq!(write(ratio(1, u64::MAX), NumberForm::Whole, Precision::Kitchen), None);
+    assert_eq!(write(ratio(1, u64::MAX), NumberForm::Whole, Precision::TestApp), None);
 }
 
 #[test]
@@ -147,7 +147,7 @@ proptest! {
     ) {
         let value = ratio(whole * parts + over % parts, parts);
         prop_assume!(!value.is_zero());
-        let text = write(value, form, Precision::Kitchen).unwrap();
+        let text = write(value, form, Precision::TestApp).unwrap();
         prop_assert_eq!(Quantity::parse(&text).map(|read| read.low.value), Some(value), "{}", text);
     }
 
@@ -157,7 +157,7 @@ proptest! {
     ) {
         let (left, right) = (ratio(a, b), ratio(c, d));
         let _ = (left.times(right), left.over(right), left.plus(right), left.cmp(&right));
-        for grid in [Precision::Fine, Precision::Metric, Precision::Kitchen, Precision::Count] {
+        for grid in [Precision::Fine, Precision::Metric, Precision::TestApp, Precision::Count] {
             let written = write(left, NumberForm::Point, grid);
             prop_assert!(written.is_none_or(|text| text.len() <= 24));
         }

@@ -62,7 +62,7 @@ fn config(scratch: &ScratchDir) -> Config {
 }
 
 /// The application, and where its answers arrive.
-struct Kitchen {
+struct TestApp {
     app: RecipesApp,
     done: Receiver<Completion>,
     now: UnixTime,
@@ -71,7 +71,7 @@ struct Kitchen {
     start: StartFlag,
 }
 
-impl Kitchen {
+impl TestApp {
     fn open(config: &Config) -> Self {
         Self::open_with(config, by_statement())
     }
