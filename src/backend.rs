@@ -1,8 +1,8 @@
-//! The application behind the edge, over HTTP: `docs/backend.md` is its contract.
+//! An application that runs elsewhere and is called over HTTP: `docs/backend.md` is its contract.
 //!
-//! Nothing here runs on the reactor's thread but the writing of a request's body and a push into a
-//! bounded queue. A desk, on a thread of its own, decides who is asked next and when nobody is;
-//! callers, on theirs, sign, send and wait. Answers go to the reactor through its handle.
+//! The reactor's thread only writes a request's body and pushes it into a bounded queue. The
+//! dispatcher's thread chooses the next call and keeps the circuit breaker. The calling threads
+//! sign, send and wait. Answers return to the reactor through the server's handle.
 //!
 //! ```no_run
 //! # fn start(config: vestibule::Config) -> Result<(), Box<dyn std::error::Error>> {
@@ -20,10 +20,10 @@
 //! ```
 
 mod breaker;
+mod call_queue;
 mod caller;
 mod contract;
 mod counts;
-mod desk;
 mod signature;
 mod threads;
 
@@ -31,72 +31,74 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 
-pub use self::counts::{Call, Counts, Fate};
-use self::desk::Job;
-pub use self::signature::Secret;
-use self::threads::Event;
-pub use self::threads::{Control, Running, Threads};
+use self::call_queue::QueuedCall;
+pub use self::counts::{CallCounts, CallKind, CallOutcome};
+pub use self::signature::SigningSecret;
+use self::threads::QueueEvent;
+pub use self::threads::{Control, RunningThreads, Threads};
 use crate::config;
 use crate::id::ConnId;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
 use crate::node::{StartFlag, Ticket};
 use crate::protocol::ErrorCode;
 
-/// An application that is somewhere else. Every question is [`Reply::Held`] and answered through
-/// the server's handle, or at once where too many wait already.
+/// An [`App`] that forwards joins, messages and leaves to an HTTP service.
+///
+/// Joins and messages are [`Reply::Held`] and answered through the server's handle. When
+/// `backend.queue` calls wait already, they are answered at once as unavailable.
 #[derive(Debug)]
-pub struct Backend {
-    events: Sender<Event>,
-    places: Arc<Places>,
-    counts: Arc<Counts>,
+pub struct BackendApp {
+    events: Sender<QueueEvent>,
+    slots: Arc<QueueSlots>,
+    counts: Arc<CallCounts>,
 }
 
-impl Backend {
-    /// The application, and the threads that are to be started once there is a server.
+impl BackendApp {
+    /// Returns the application, and the threads to start once the server exists.
     ///
     /// # Errors
-    /// When the secret's file cannot be read, or holds none. The text names the file.
+    /// When the secret's file cannot be read or does not hold a valid secret. The text names it.
     pub fn new(config: &config::Backend) -> Result<(Self, Threads), String> {
         let path = &config.secret_file;
-        let secret = (!path.is_empty()).then(|| Secret::read(path)).transpose()?;
+        let secret = (!path.is_empty()).then(|| SigningSecret::read(path)).transpose()?;
         let (events, inbox) = mpsc::channel();
-        let places = Arc::new(Places::new(config.queue));
-        let counts = Arc::new(Counts::default());
+        let slots = Arc::new(QueueSlots::new(config.queue));
+        let counts = Arc::new(CallCounts::default());
         let threads = Threads {
             config: config.clone(),
             secret,
             events: events.clone(),
             inbox,
-            places: Arc::clone(&places),
+            slots: Arc::clone(&slots),
             counts: Arc::clone(&counts),
         };
-        Ok((Self { events, places, counts }, threads))
+        Ok((Self { events, slots, counts }, threads))
     }
 
-    /// Queues a job. False: there was no room.
+    /// Queues a call. Returns false when the queue of its kind is full.
     fn push(
         &self,
-        call: Call,
+        kind: CallKind,
         asked: Option<(Ticket, &StartFlag)>,
         connection: ConnId,
         body: impl FnOnce() -> Vec<u8>,
     ) -> bool {
-        if self.places.take(call) {
+        if self.slots.acquire(kind) {
             let (ticket, start) = asked.map(|(ticket, start)| (ticket, start.clone())).unzip();
-            let job = Job { call, ticket, start, connection, body: body() };
-            if self.events.send(Event::Asked(job)).is_ok() {
+            let call = QueuedCall { kind, ticket, start, connection, body: body() };
+            if self.events.send(QueueEvent::Queued(call)).is_ok() {
                 return true;
             }
         }
-        self.counts.count(call, Fate::QueueFull);
+        self.counts.count(kind, CallOutcome::QueueFull);
         false
     }
 }
 
-impl App for Backend {
+impl App for BackendApp {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         let body = || contract::join(join);
-        if self.push(Call::Join, Some((join.ticket, join.start)), join.connection, body) {
+        if self.push(CallKind::Join, Some((join.ticket, join.start)), join.connection, body) {
             Reply::Held
         } else {
             Reply::Now(Admission::Unavailable)
@@ -105,8 +107,12 @@ impl App for Backend {
 
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
         let body = || contract::message(message);
-        if self.push(Call::Message, Some((message.ticket, message.start)), message.connection, body)
-        {
+        if self.push(
+            CallKind::Message,
+            Some((message.ticket, message.start)),
+            message.connection,
+            body,
+        ) {
             Reply::Held
         } else {
             Reply::Now(Err(ErrorCode::BackendUnavailable))
@@ -114,43 +120,44 @@ impl App for Backend {
     }
 
     fn on_leave(&mut self, left: &Left<'_>) {
-        self.push(Call::Leave, None, left.connection, || contract::leave(left));
+        self.push(CallKind::Leave, None, left.connection, || contract::leave(left));
     }
 }
 
-impl Drop for Backend {
+impl Drop for BackendApp {
     fn drop(&mut self) {
-        // Whoever is not there any more needs no word that this is the end.
-        let _ = self.events.send(Event::Ended);
+        // The dispatcher may have ended already; then there is nothing to stop.
+        let _ = self.events.send(QueueEvent::Ended);
     }
 }
 
-/// The places in the two queues: of questions, and of leaves. The reactor takes, the desk gives
-/// back, and so the channel between them has a bound without anybody waiting for it.
+/// The free slots of the two queues: of questions (joins and messages), and of leaves. The reactor
+/// acquires, the dispatcher releases. So the unbounded channel between them has a bound, and the
+/// reactor never blocks.
 #[derive(Debug)]
-struct Places {
+struct QueueSlots {
     questions: AtomicUsize,
     leaves: AtomicUsize,
 }
 
-impl Places {
+impl QueueSlots {
     fn new(each: usize) -> Self {
         Self { questions: AtomicUsize::new(each), leaves: AtomicUsize::new(each) }
     }
 
-    fn of(&self, call: Call) -> &AtomicUsize {
-        match call {
-            Call::Join | Call::Message => &self.questions,
-            Call::Leave => &self.leaves,
+    fn of(&self, kind: CallKind) -> &AtomicUsize {
+        match kind {
+            CallKind::Join | CallKind::Message => &self.questions,
+            CallKind::Leave => &self.leaves,
         }
     }
 
-    fn take(&self, call: Call) -> bool {
+    fn acquire(&self, kind: CallKind) -> bool {
         let one_less = |left: usize| left.checked_sub(1);
-        self.of(call).fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+        self.of(kind).fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     }
 
-    fn give_back(&self, call: Call) {
-        self.of(call).fetch_add(1, Ordering::Relaxed);
+    fn release(&self, kind: CallKind) {
+        self.of(kind).fetch_add(1, Ordering::Relaxed);
     }
 }

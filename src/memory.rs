@@ -1,4 +1,4 @@
-//! The in-memory application: rooms that exist from the first join on, until the process ends.
+//! The in-memory application: a room exists from its first join until the process ends.
 
 use std::sync::Arc;
 
@@ -8,19 +8,22 @@ use crate::config::Config;
 use crate::id::{Seed, SeededState};
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Reply, Update};
 
-/// Who may join a room of the in-memory application.
+/// Access control of the in-memory application's rooms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The user who joined it first; others are told that there is no such recipe.
+    /// Only the user who joined the room first. Others are refused with
+    /// [`AccessDenied`](crate::protocol::CloseReason::AccessDenied).
     Owner,
-    /// Every user: for load tests.
+    /// Every user may join every room, for load tests.
     Open,
 }
 
-/// Recipes that are only an id, an owner and a conversation: to try the edge without a backend.
+/// An application without storage, to try Vestibule without a backend: a room has only an id, an
+/// owner and its connections.
 ///
-/// Remembers 16 bytes a room: the hashes of its id and of its owner under a secret seed. At most
-/// `limits.rooms` of them; when that is full, a room that is not known is refused as unavailable.
+/// Takes 16 bytes for each room: the hashes of its id and of its owner under a secret seed. It
+/// keeps at most `limits.rooms`; when these are used up, joins to new rooms are refused as
+/// unavailable.
 #[derive(Debug)]
 pub struct MemoryApp {
     access: Access,
@@ -31,12 +34,14 @@ pub struct MemoryApp {
 }
 
 impl MemoryApp {
-    /// An application without rooms. The `seed` keeps peers from choosing rooms that collide.
+    /// Returns an application without rooms. The `seed` keys the hashes, so that clients cannot
+    /// choose names that collide.
     #[must_use]
     pub fn new(config: &Config, access: Access, seed: &Seed) -> Self {
         Self {
             access,
-            // One place from the start, beside the heap: for half the connections, as the node's.
+            // Reserved at the start, so that the table does not move as it grows. Half of the
+            // connections, as in the node's table of rooms.
             owners: HashMap::with_capacity_and_hasher(
                 config.limits.connections.min(1 << 20) / 2,
                 SeededState::new(&seed.derive("table of rooms in memory")),
@@ -49,7 +54,8 @@ impl MemoryApp {
         }
     }
 
-    /// The room's owner, after the one who asks has become it where there was none.
+    /// Returns the hash of the room's owner. `user` becomes the owner of a new room. `None` when
+    /// there are `limits.rooms` already.
     fn owner(&mut self, room: &str, user: u64) -> Option<u64> {
         let room = self.hashing.hash_texts(&[room]);
         if let Some(&owner) = self.owners.get(&room) {
@@ -63,9 +69,9 @@ impl MemoryApp {
     }
 }
 
-/// What a recipe in memory has: its name, and nothing in it.
+/// The `recipe_data` of an in-memory room: a title without content.
 #[derive(serde::Serialize)]
-struct Recipe<'a> {
+struct RecipeStub<'a> {
     id: &'a str,
     title: &'a str,
     ingredients: [(); 0],
@@ -84,7 +90,7 @@ impl App for MemoryApp {
                 None => return Admission::Unavailable.into(),
             }
         }
-        let recipe = Recipe { id: join.room, title: join.room, ingredients: [], steps: [] };
+        let recipe = RecipeStub { id: join.room, title: join.room, ingredients: [], steps: [] };
         let update = Update {
             content: WELCOME.into(),
             recipe_data: Json::new(&recipe).ok(),

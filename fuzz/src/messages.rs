@@ -1,7 +1,9 @@
 //! The client's messages: our one-pass parser beside one that reads a whole tree first.
 
 use serde_json::{Value, json};
-use vestibule::protocol::{self, ClientMessage, Fault, MAX_CONTENT_CHARS, MAX_ID_CHARS, Malformed};
+use vestibule::protocol::{
+    self, ClientMessage, MAX_CONTENT_CHARS, MAX_ID_CHARS, MalformedMessage, MessageFault,
+};
 use vestibule::time::is_date_time;
 
 /// The input is the text of one frame.
@@ -38,21 +40,22 @@ fn old(text: &str, parsed: &protocol::Parsed<'_>) {
 /// What the protocol says of a message, from its tree: slow, and easy to see through.
 fn judge(tree: &Value) -> protocol::Parsed<'_> {
     let id = tree["id"].as_str().filter(|id| (1..=MAX_ID_CHARS).contains(&id.chars().count()));
-    let fault = |envelope, fault| Err(Malformed::Field { id: id.map(Into::into), envelope, fault });
+    let fault =
+        |envelope, fault| Err(MalformedMessage::Field { id: id.map(Into::into), envelope, fault });
     if !tree.is_object() {
-        return fault(true, Fault::Object);
+        return fault(true, MessageFault::Object);
     }
     let Some(kind) = tree["type"].as_str() else {
-        return fault(true, Fault::Type);
+        return fault(true, MessageFault::Type);
     };
     let Some(sure_id) = id else {
-        return fault(true, Fault::Id);
+        return fault(true, MessageFault::Id);
     };
     if !tree["timestamp"].as_str().is_some_and(is_date_time) {
-        return fault(true, Fault::Timestamp);
+        return fault(true, MessageFault::Timestamp);
     }
     if !tree["payload"].is_object() {
-        return fault(true, Fault::Payload);
+        return fault(true, MessageFault::Payload);
     }
     let text = |field| tree["payload"][field].as_str().filter(|text| !text.is_empty());
     match (kind, text("content")) {
@@ -62,7 +65,7 @@ fn judge(tree: &Value) -> protocol::Parsed<'_> {
         ("chat_message", Some(content)) if content.chars().count() <= MAX_CONTENT_CHARS => {
             Ok(ClientMessage::Chat { id: sure_id.into(), content: content.into() })
         }
-        ("chat_message", _) => fault(false, Fault::Content),
+        ("chat_message", _) => fault(false, MessageFault::Content),
         _ => Ok(ClientMessage::Unknown),
     }
 }

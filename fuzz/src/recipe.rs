@@ -1,7 +1,7 @@
 //! The recipe chat: whatever is pasted or said, the recipe keeps its bounds and loses no text.
 
 use vestibule::recipes::bounds::MAX_RECIPE_BYTES;
-use vestibule::recipes::{Draft, Recipe, Verdict, answer, extract};
+use vestibule::recipes::{AssistantReply, Draft, Recipe, answer, extract};
 use vestibule::time::UnixTime;
 
 /// What a chat message holds.
@@ -23,7 +23,7 @@ pub fn recipe(data: &[u8]) {
             continue;
         }
         keeps_long_words(content);
-        if let Verdict::Change { recipe: changed, content } =
+        if let AssistantReply::Change { recipe: changed, content } =
             answer(&recipe, content, UnixTime::from_millis(millis))
         {
             assert_eq!(changed.check(), Ok(()));

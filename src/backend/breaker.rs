@@ -1,110 +1,117 @@
-//! When a backend that fails is left alone: a state machine without a clock.
+//! The circuit breaker: it stops calls to a backend that fails. A state machine without a clock.
 //!
 //! ```text
-//!            5 failures in a row                its time is over: one call, the probe
+//!          5 consecutive failures          the wait is over: one call, the probe
 //!   closed ───────────────────────▶ open ─────────────────────────────────▶ probing
 //!      ▲                              ▲                                        │ │
-//!      │                              └──────── it failed: twice as long ──────┘ │
-//!      └───────────────────────────────── it succeeded ──────────────────────────┘
+//!      │                              └── the probe failed: twice the wait ────┘ │
+//!      └───────────────────────── the probe succeeded ───────────────────────────┘
 //! ```
 
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// Failures in a row that open it: more than the one or two that a restart of the backend costs,
-/// few enough that a dead one is noticed within one time-out.
+/// Consecutive failures that open the breaker: more than the one or two that a restart of the
+/// backend causes, few enough to notice a dead backend within one timeout.
 const FAILURES: u32 = 5;
-/// How long it stays open the first time, and at most.
+/// How long the breaker stays open the first time, and at most. The wait doubles with each failed
+/// probe.
 const WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// Says whether the backend may be asked, by what became of the calls before.
+/// Decides by the results of earlier calls whether the backend may be called.
 #[derive(Debug)]
 pub(super) struct Breaker {
-    state: State,
-    /// Counts the changes of state: what was asked before one says nothing after it.
+    state: BreakerState,
+    /// Counts the changes of state. A result counts only in the epoch in which its call was
+    /// admitted: calls that hung before the breaker opened must not prolong it.
     epoch: u32,
 }
 
 #[derive(Debug)]
-enum State {
+enum BreakerState {
     Closed { failures: u32 },
     Open { until: Instant, wait: Duration },
     Probing { wait: Duration },
 }
 
-/// Leave for one call, whose outcome is told with it.
+/// Permission for one call. Its result is recorded with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pass(u32);
+pub(super) struct Permit(u32);
 
-/// What a call's outcome has changed.
+/// A change of state that a recorded result caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    /// Nobody is asked for as long.
+pub(super) enum Transition {
+    /// No call is made for this long.
     Opened(Duration),
-    /// Everybody is asked again.
+    /// Calls are made again.
     Closed,
 }
 
 impl Breaker {
-    /// Closed: the backend is taken to be there.
+    /// Returns a closed breaker: the backend is assumed to work.
     pub(super) fn new() -> Self {
-        Self { state: State::Closed { failures: 0 }, epoch: 0 }
+        Self { state: BreakerState::Closed { failures: 0 }, epoch: 0 }
     }
 
-    /// Would [`Breaker::admit`] refuse?
+    /// Whether [`Breaker::admit`] would refuse a call at `now`.
     pub(super) fn refuses(&self, now: Instant) -> bool {
         match self.state {
-            State::Closed { .. } => false,
-            State::Open { until, .. } => now < until,
-            State::Probing { .. } => true,
+            BreakerState::Closed { .. } => false,
+            BreakerState::Open { until, .. } => now < until,
+            BreakerState::Probing { .. } => true,
         }
     }
 
-    /// Leave for one call, unless the backend is left alone.
-    pub(super) fn admit(&mut self, now: Instant) -> Option<Pass> {
+    /// Returns a permit for one call, or `None` while the breaker is open or probing.
+    pub(super) fn admit(&mut self, now: Instant) -> Option<Permit> {
         if self.refuses(now) {
             return None;
         }
-        if let State::Open { wait, .. } = self.state {
-            self.enter(State::Probing { wait });
+        if let BreakerState::Open { wait, .. } = self.state {
+            self.enter(BreakerState::Probing { wait });
         }
-        Some(Pass(self.epoch))
+        Some(Permit(self.epoch))
     }
 
-    /// A call has ended at `now`: did the backend do what it is there for?
-    pub(super) fn record(&mut self, now: Instant, pass: Pass, is_success: bool) -> Option<Change> {
-        if pass.0 != self.epoch {
+    /// Records the result of a call that ended at `now`.
+    pub(super) fn record(
+        &mut self,
+        now: Instant,
+        permit: Permit,
+        is_success: bool,
+    ) -> Option<Transition> {
+        if permit.0 != self.epoch {
             return None;
         }
         match (&mut self.state, is_success) {
-            (State::Closed { failures }, true) => *failures = 0,
-            (State::Closed { failures }, false) => {
+            (BreakerState::Closed { failures }, true) => *failures = 0,
+            (BreakerState::Closed { failures }, false) => {
                 *failures += 1;
                 if *failures >= FAILURES {
                     return Some(self.open(now, WAIT.0));
                 }
             }
-            (State::Probing { .. }, true) => {
-                self.enter(State::Closed { failures: 0 });
-                return Some(Change::Closed);
+            (BreakerState::Probing { .. }, true) => {
+                self.enter(BreakerState::Closed { failures: 0 });
+                return Some(Transition::Closed);
             }
-            (State::Probing { wait }, false) => {
+            (BreakerState::Probing { wait }, false) => {
                 let wait = wait.saturating_mul(2).min(WAIT.1);
                 return Some(self.open(now, wait));
             }
-            // Opening is a new epoch, in which nobody gets a pass.
-            (State::Open { .. }, _) => {}
+            // Opening begins a new epoch, in which no permit is given.
+            (BreakerState::Open { .. }, _) => {}
         }
         None
     }
 
-    fn open(&mut self, now: Instant, wait: Duration) -> Change {
-        self.enter(State::Open { until: now + wait, wait });
-        Change::Opened(wait)
+    fn open(&mut self, now: Instant, wait: Duration) -> Transition {
+        self.enter(BreakerState::Open { until: now + wait, wait });
+        Transition::Opened(wait)
     }
 
-    fn enter(&mut self, state: State) {
+    fn enter(&mut self, state: BreakerState) {
         self.state = state;
         self.epoch = self.epoch.wrapping_add(1);
     }
@@ -119,9 +126,9 @@ mod tests {
     }
 
     /// A call that begins and ends at `now`.
-    fn call(breaker: &mut Breaker, now: Instant, is_success: bool) -> Option<Change> {
-        let pass = breaker.admit(now).unwrap();
-        breaker.record(now, pass, is_success)
+    fn call(breaker: &mut Breaker, now: Instant, is_success: bool) -> Option<Transition> {
+        let permit = breaker.admit(now).unwrap();
+        breaker.record(now, permit, is_success)
     }
 
     fn opened() -> Breaker {
@@ -129,12 +136,12 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(call(&mut breaker, at(0), false), None);
         }
-        assert_eq!(call(&mut breaker, at(0), false), Some(Change::Opened(WAIT.0)));
+        assert_eq!(call(&mut breaker, at(0), false), Some(Transition::Opened(WAIT.0)));
         breaker
     }
 
     #[test]
-    fn five_failures_in_a_row_open_it_for_a_second() {
+    fn five_consecutive_failures_open_the_breaker_for_1s() {
         let mut breaker = opened();
         for millis in [0, 999] {
             assert!(breaker.refuses(at(millis)) && breaker.admit(at(millis)).is_none());
@@ -143,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_among_failures_keeps_it_closed() {
+    fn success_among_failures_keeps_the_breaker_closed() {
         let mut breaker = Breaker::new();
         for round in 0..100 {
             assert_eq!(call(&mut breaker, at(0), round % 5 == 4), None);
@@ -151,41 +158,41 @@ mod tests {
     }
 
     #[test]
-    fn one_probe_goes_out_and_its_success_closes_it() {
+    fn successful_probe_closes_the_breaker() {
         let mut breaker = opened();
         let probe = breaker.admit(at(1_000)).unwrap();
         assert!(breaker.admit(at(60_000)).is_none(), "one probe at a time");
-        assert_eq!(breaker.record(at(60_000), probe, true), Some(Change::Closed));
+        assert_eq!(breaker.record(at(60_000), probe, true), Some(Transition::Closed));
         // Closed as at the start: four failures are nothing, and the fifth costs a second.
         for _ in 0..4 {
             assert_eq!(call(&mut breaker, at(60_000), false), None);
         }
         let again = call(&mut breaker, at(60_000), false);
-        assert_eq!(again, Some(Change::Opened(Duration::from_secs(1))));
+        assert_eq!(again, Some(Transition::Opened(Duration::from_secs(1))));
     }
 
     #[test]
-    fn each_probe_that_fails_doubles_the_wait_up_to_thirty_seconds() {
+    fn failed_probe_doubles_the_wait_up_to_30s() {
         let mut breaker = opened();
         let mut now = at(1_000);
         for seconds in [2, 4, 8, 16, 30, 30, 30] {
             let wait = Duration::from_secs(seconds);
-            assert_eq!(call(&mut breaker, now, false), Some(Change::Opened(wait)));
+            assert_eq!(call(&mut breaker, now, false), Some(Transition::Opened(wait)));
             now = now + wait;
             assert!(breaker.refuses(now - Duration::from_micros(1)));
         }
     }
 
     #[test]
-    fn what_was_asked_before_says_nothing_after() {
+    fn result_from_an_earlier_epoch_is_ignored() {
         let mut breaker = Breaker::new();
         let old: Vec<_> = (0..20).map(|_| breaker.admit(at(0)).unwrap()).collect();
-        let mut changes = old.iter().filter_map(|&pass| breaker.record(at(5_000), pass, false));
-        assert_eq!(changes.next(), Some(Change::Opened(Duration::from_secs(1))));
+        let mut changes = old.iter().filter_map(|&permit| breaker.record(at(5_000), permit, false));
+        assert_eq!(changes.next(), Some(Transition::Opened(Duration::from_secs(1))));
         assert_eq!(changes.next(), None, "those that hung with them do not prolong it");
         let probe = breaker.admit(at(6_000)).unwrap();
         assert_eq!(breaker.record(at(6_000), old[0], true), None);
         assert_eq!(breaker.record(at(6_001), old[1], false), None);
-        assert_eq!(breaker.record(at(6_002), probe, true), Some(Change::Closed));
+        assert_eq!(breaker.record(at(6_002), probe, true), Some(Transition::Closed));
     }
 }

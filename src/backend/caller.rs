@@ -1,34 +1,37 @@
-//! One call over HTTP: signed, sent, and its answer read within its bounds. Blocks.
+//! One HTTP call to the backend: signs, sends, and reads the response within its limits. Blocks.
 
 use std::io::Read as _;
 use std::time::Duration;
 
 use ureq::Agent;
 
-use super::contract::{Fault, MAX_ANSWER, Response};
-use super::counts::Call;
-use super::signature::Secret;
+use super::contract::{BackendResponse, CallError, MAX_ANSWER};
+use super::counts::CallKind;
+use super::signature::SigningSecret;
 use crate::config;
 use crate::net::http;
 use crate::time::UnixTime;
 
-/// Connections are not used again after this long: less than the 5 seconds after which common
-/// servers close theirs, so that a request does not meet a close on its way.
+/// An idle connection is not reused after this long. Common servers close theirs after 5 seconds,
+/// and a request must not meet that close.
 const KEEP_ALIVE: Duration = Duration::from_secs(4);
-/// How much of an answer is read whose status says all, so that its connection can be used again.
+/// How many bytes are read of a response whose body is not needed, so that its connection can be
+/// reused.
 const REST: u64 = 16 << 10;
 
-/// Whom to call, and as whom. Shared by all threads that call.
+/// The HTTP client of one backend: its URL, secret and connection pool. All calling threads share
+/// it.
 #[derive(Debug)]
-pub(super) struct Peer {
+pub(super) struct BackendClient {
     agent: Agent,
-    /// Without a slash at its end.
+    /// The base URL, without a trailing slash.
     url: String,
-    secret: Option<Secret>,
+    secret: Option<SigningSecret>,
 }
 
-impl Peer {
-    pub(super) fn new(config: &config::Backend, secret: Option<Secret>) -> Self {
+impl BackendClient {
+    /// A client for the configured URL, which signs its requests if there is a secret.
+    pub(super) fn new(config: &config::Backend, secret: Option<SigningSecret>) -> Self {
         let keep_alive = http::KeepAlive { connections: config.workers, age: KEEP_ALIVE };
         Self {
             agent: http::agent(config.timeout.get(), Some(keep_alive)),
@@ -38,20 +41,20 @@ impl Peer {
     }
 }
 
-impl Peer {
-    /// Makes a call, and reads its answer, within `patience`.
+impl BackendClient {
+    /// Makes a call and reads its response, both within `time_limit`.
     pub(super) fn call(
         &self,
-        call: Call,
+        kind: CallKind,
         body: &[u8],
         id: &str,
         now: UnixTime,
-        patience: Duration,
-    ) -> Result<Response, Fault> {
+        time_limit: Duration,
+    ) -> Result<BackendResponse, CallError> {
         let seconds = now.as_millis() / 1_000;
         let mut request = self
             .agent
-            .post(format!("{}/{}", self.url, call.label()))
+            .post(format!("{}/{}", self.url, kind.label()))
             .header("Accept", "application/json")
             .header("Content-Type", "application/json")
             .header("webhook-id", id)
@@ -59,26 +62,26 @@ impl Peer {
         if let Some(secret) = &self.secret {
             request = request.header("webhook-signature", secret.sign(id, seconds, body));
         }
-        let request = request.config().timeout_global(Some(patience)).build();
-        let response = request.send(body).map_err(fault)?;
+        let request = request.config().timeout_global(Some(time_limit)).build();
+        let response = request.send(body).map_err(call_error)?;
         let status = response.status().as_u16();
         let mut reader = response.into_body().into_reader();
-        if status != 200 || call == Call::Leave {
-            // Nobody waits for it: if it breaks off, then its connection is closed.
+        if status != 200 || kind == CallKind::Leave {
+            // The body is not needed. If reading it fails, the connection is closed.
             let _ = std::io::copy(&mut reader.take(REST), &mut std::io::sink());
-            return Ok(Response { status, body: Some(Vec::new()) });
+            return Ok(BackendResponse { status, body: Some(Vec::new()) });
         }
         let mut body = Vec::new();
         let read = reader.by_ref().take(MAX_ANSWER as u64 + 1).read_to_end(&mut body);
-        read.map_err(|error| fault(error.into()))?;
-        Ok(Response { status, body: (body.len() <= MAX_ANSWER).then_some(body) })
+        read.map_err(|error| call_error(error.into()))?;
+        Ok(BackendResponse { status, body: (body.len() <= MAX_ANSWER).then_some(body) })
     }
 }
 
-fn fault(error: ureq::Error) -> Fault {
+fn call_error(error: ureq::Error) -> CallError {
     match error {
-        ureq::Error::Timeout(_) => Fault::TimedOut,
-        error => Fault::Broken(error.to_string()),
+        ureq::Error::Timeout(_) => CallError::TimedOut,
+        error => CallError::Broken(error.to_string()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is said to a backend and what its answers mean: the contract of `docs/backend.md`, as pure
+//! The request bodies and the meaning of responses, as `docs/backend.md` defines them. Pure
 //! functions.
 
 use std::sync::Arc;
@@ -6,27 +6,27 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::counts::{Call, Fate};
+use super::counts::{CallKind, CallOutcome};
 use crate::config::memory::BACKEND_ANSWER_BYTES;
 use crate::node::Outcome;
 use crate::node::app::{Admission, Incoming, Join, Json, Left, Update};
 use crate::protocol::ErrorCode;
 
-/// The longest answer, in bytes.
+/// The longest response body that is read, in bytes.
 pub(super) const MAX_ANSWER: usize = BACKEND_ANSWER_BYTES;
 
-/// A request's body. What goes into it has been parsed before, so it can be written.
+/// A request's body. Its parts were parsed before, so serialising it cannot fail.
 #[derive(Serialize)]
-struct Request<'a> {
+struct RequestBody<'a> {
     room: &'a str,
-    user: User<'a>,
+    user: UserBody<'a>,
     connection_id: String,
     #[serde(flatten)]
-    rest: Rest<'a>,
+    details: Details<'a>,
 }
 
 #[derive(Serialize)]
-struct User<'a> {
+struct UserBody<'a> {
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     claims: Option<&'a RawValue>,
@@ -34,124 +34,139 @@ struct User<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Rest<'a> {
+enum Details<'a> {
     Join { reauth: bool },
-    Message { message: Message<'a> },
+    Message { message: MessageBody<'a> },
     Leave { code: Option<u16>, reason: Option<&'a str> },
 }
 
 #[derive(Serialize)]
-struct Message<'a> {
+struct MessageBody<'a> {
     id: &'a str,
     content: &'a str,
 }
 
 pub(super) fn join(join: &Join<'_>) -> Vec<u8> {
     let claims = serde_json::from_str(join.claims).ok();
-    write(&Request {
+    write(&RequestBody {
         room: join.room,
-        user: User { id: join.user, claims },
+        user: UserBody { id: join.user, claims },
         connection_id: join.connection.to_string(),
-        rest: Rest::Join { reauth: join.reauth },
+        details: Details::Join { reauth: join.reauth },
     })
 }
 
 pub(super) fn message(message: &Incoming<'_>) -> Vec<u8> {
-    write(&Request {
+    write(&RequestBody {
         room: message.room,
-        user: User { id: message.user, claims: None },
+        user: UserBody { id: message.user, claims: None },
         connection_id: message.connection.to_string(),
-        rest: Rest::Message { message: Message { id: message.id, content: message.content } },
+        details: Details::Message {
+            message: MessageBody { id: message.id, content: message.content },
+        },
     })
 }
 
 pub(super) fn leave(left: &Left<'_>) -> Vec<u8> {
-    write(&Request {
+    write(&RequestBody {
         room: left.room,
-        user: User { id: left.user, claims: None },
+        user: UserBody { id: left.user, claims: None },
         connection_id: left.connection.to_string(),
-        rest: Rest::Leave {
+        details: Details::Leave {
             code: left.reason.map(|reason| reason.code()),
             reason: left.reason.map(|reason| reason.text()),
         },
     })
 }
 
-fn write(request: &Request<'_>) -> Vec<u8> {
+fn write(request: &RequestBody<'_>) -> Vec<u8> {
     serde_json::to_vec(request).unwrap_or_default()
 }
 
-/// What came back.
+/// An HTTP response of the backend.
 #[derive(Debug)]
-pub(super) struct Response {
+pub(super) struct BackendResponse {
     pub(super) status: u16,
-    /// `None`: it is longer than [`MAX_ANSWER`].
+    /// `None` when the body is longer than [`MAX_ANSWER`].
     pub(super) body: Option<Vec<u8>>,
 }
 
-/// Why nothing came back.
+/// Why a call has no response.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum CallError {
     TimedOut,
     Broken(String),
 }
 
-/// What a call has come to.
+/// The interpreted result of a call.
 #[derive(Debug)]
-pub(super) struct Ruling {
-    pub(super) fate: Fate,
-    /// Of an answer.
+pub(super) struct CallResult {
+    pub(super) outcome: CallOutcome,
+    /// The content of a response with status 200 to a join or a message.
     pub(super) update: Option<Arc<Update>>,
-    /// The backend does what it is there for, if not what was asked: the breaker's question.
+    /// Whether the backend works, though it may have refused this call: what the breaker records.
     pub(super) is_alive: bool,
-    /// What was wrong, for the log.
+    /// Why the call failed, for the log. Never quotes the response, which may hold a user's text.
     pub(super) why: Option<String>,
 }
 
-impl Ruling {
+impl CallResult {
     fn failed(is_alive: bool, why: String) -> Self {
-        Self { fate: Fate::Failed, update: None, is_alive, why: Some(why) }
+        Self { outcome: CallOutcome::Failed, update: None, is_alive, why: Some(why) }
     }
 
-    /// Of a call that was not made.
-    pub(super) fn without_answer(fate: Fate) -> Self {
-        Self { fate, update: None, is_alive: true, why: None }
+    /// The result of a call that was not made.
+    pub(super) fn without_answer(outcome: CallOutcome) -> Self {
+        Self { outcome, update: None, is_alive: true, why: None }
     }
 
-    fn good(fate: Fate, update: Option<Arc<Update>>) -> Self {
-        Self { fate, update, is_alive: true, why: None }
+    fn good(outcome: CallOutcome, update: Option<Arc<Update>>) -> Self {
+        Self { outcome, update, is_alive: true, why: None }
     }
 }
 
-/// Reads what came back.
-pub(super) fn rule(call: Call, heard: Result<Response, Fault>) -> Ruling {
-    let response = match heard {
+/// Maps the response to an outcome, by the table of `docs/backend.md`.
+pub(super) fn interpret(
+    kind: CallKind,
+    received: Result<BackendResponse, CallError>,
+) -> CallResult {
+    let response = match received {
         Ok(response) => response,
-        Err(Fault::Broken(why)) => return Ruling::failed(false, why),
-        Err(Fault::TimedOut) => {
-            let why = Some("no answer in time".to_owned());
-            return Ruling { fate: Fate::TimedOut, update: None, is_alive: false, why };
+        Err(CallError::Broken(why)) => return CallResult::failed(false, why),
+        Err(CallError::TimedOut) => {
+            let why = Some("no response within the time limit".to_owned());
+            return CallResult {
+                outcome: CallOutcome::TimedOut,
+                update: None,
+                is_alive: false,
+                why,
+            };
         }
     };
-    // What is wrong with one question says nothing about the others. 408 is said by who waits in
-    // front of a backend, and 429 perhaps of one user, who must not shut out all of them.
+    // A 4xx is about one request, not about the backend. The exception is 408, which a proxy sends
+    // when the backend does not answer. A 429 may be about one user, who must not block the others.
     let is_alive = (400..500).contains(&response.status) && response.status != 408;
-    match (call, response.status) {
-        // Whatever it says is an answer.
-        (Call::Leave, status) => {
-            Ruling { is_alive: is_alive || status < 300, ..Ruling::good(Fate::Answered, None) }
-        }
-        (Call::Join | Call::Message, 200) => match update(call, response.body.as_deref()) {
-            Ok(update) => Ruling::good(Fate::Answered, Some(Arc::new(update))),
-            Err(why) => Ruling::failed(false, why),
+    match (kind, response.status) {
+        // A leave has no content: any status below 500 except 408 and redirects is a success.
+        (CallKind::Leave, status) => CallResult {
+            is_alive: is_alive || status < 300,
+            ..CallResult::good(CallOutcome::Answered, None)
         },
-        (Call::Join, 403 | 404) | (Call::Message, 409) => Ruling::good(Fate::Denied, None),
-        (_, status) => Ruling::failed(is_alive, format!("the answer is {status}")),
+        (CallKind::Join | CallKind::Message, 200) => match update(kind, response.body.as_deref()) {
+            Ok(update) => CallResult::good(CallOutcome::Answered, Some(Arc::new(update))),
+            Err(why) => CallResult::failed(false, why),
+        },
+        (CallKind::Join, 403 | 404) | (CallKind::Message, 409) => {
+            CallResult::good(CallOutcome::Denied, None)
+        }
+        (_, status) => {
+            CallResult::failed(is_alive, format!("the backend responded with status {status}"))
+        }
     }
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct AnswerBody {
     content: String,
     #[serde(default)]
     recipe_data: Option<Box<RawValue>>,
@@ -159,12 +174,12 @@ struct Answer {
     broadcast: Option<bool>,
 }
 
-fn update(call: Call, body: Option<&[u8]>) -> Result<Update, String> {
-    let body = body.ok_or_else(|| format!("the answer is longer than {MAX_ANSWER} bytes"))?;
-    // What serde says may quote what a user wrote, and the log is not the place for it.
-    let answer: Answer = serde_json::from_slice(body).map_err(|error| {
+fn update(kind: CallKind, body: Option<&[u8]>) -> Result<Update, String> {
+    let body = body.ok_or_else(|| format!("the response is longer than {MAX_ANSWER} bytes"))?;
+    // serde's error may quote a user's text, which must not be logged.
+    let answer: AnswerBody = serde_json::from_slice(body).map_err(|error| {
         format!(
-            "the answer is not what the contract says, at line {} column {}",
+            "the response does not match the contract, at line {} column {}",
             error.line(),
             error.column()
         )
@@ -174,25 +189,33 @@ fn update(call: Call, body: Option<&[u8]>) -> Result<Update, String> {
         Some(data) if data.get().starts_with('{') => {
             Some(Json::new(&data).map_err(|error| error.to_string())?)
         }
-        Some(_) => return Err("the answer's recipe_data is no object".to_owned()),
+        Some(_) => return Err("recipe_data in the response is not an object".to_owned()),
     };
-    let broadcast = call == Call::Message && answer.broadcast.unwrap_or(recipe_data.is_some());
+    let broadcast = kind == CallKind::Message && answer.broadcast.unwrap_or(recipe_data.is_some());
     Ok(Update { content: answer.content.into(), recipe_data, broadcast, ..Update::default() })
 }
 
-/// What the node is told; `None` of what it did not ask.
-pub(super) fn outcome(call: Call, fate: Fate, update: Option<Arc<Update>>) -> Option<Outcome> {
-    Some(match (call, fate, update) {
-        (Call::Leave, ..) => return None,
-        (Call::Join, Fate::Answered, Some(update)) => Outcome::Join(Admission::Admit(update)),
-        (Call::Join, Fate::Denied, _) => Outcome::Join(Admission::Deny),
-        // It was never asked, so it can be asked again.
-        (_, Fate::Expired, _) => Outcome::NotBegun,
-        (Call::Join, ..) => Outcome::Join(Admission::Unavailable),
-        (Call::Message, Fate::Answered, Some(update)) => Outcome::Message(Ok(update)),
-        (Call::Message, Fate::Denied, _) => Outcome::UsedId,
-        (Call::Message, Fate::TimedOut, _) => Outcome::Message(Err(ErrorCode::BackendTimeout)),
-        (Call::Message, ..) => Outcome::Message(Err(ErrorCode::BackendUnavailable)),
+/// Maps an outcome to the node's; `None` for a leave, which has no answer.
+pub(super) fn node_outcome(
+    kind: CallKind,
+    outcome: CallOutcome,
+    update: Option<Arc<Update>>,
+) -> Option<Outcome> {
+    Some(match (kind, outcome, update) {
+        (CallKind::Leave, ..) => return None,
+        (CallKind::Join, CallOutcome::Answered, Some(update)) => {
+            Outcome::Join(Admission::Admit(update))
+        }
+        (CallKind::Join, CallOutcome::Denied, _) => Outcome::Join(Admission::Deny),
+        // The backend was never called, so the client may send the message again.
+        (_, CallOutcome::Expired, _) => Outcome::NotBegun,
+        (CallKind::Join, ..) => Outcome::Join(Admission::Unavailable),
+        (CallKind::Message, CallOutcome::Answered, Some(update)) => Outcome::Message(Ok(update)),
+        (CallKind::Message, CallOutcome::Denied, _) => Outcome::UsedId,
+        (CallKind::Message, CallOutcome::TimedOut, _) => {
+            Outcome::Message(Err(ErrorCode::BackendTimeout))
+        }
+        (CallKind::Message, ..) => Outcome::Message(Err(ErrorCode::BackendUnavailable)),
     })
 }
 

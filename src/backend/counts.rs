@@ -1,4 +1,4 @@
-//! What is counted of the backend: by any thread, without a lock but for how long calls took.
+//! Metrics of the backend's calls, which any thread may update. Only the histograms take a lock.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use crate::node::Histogram;
 
-/// What the backend is called for.
+/// The kinds of calls to a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// May this user enter this room?
+pub enum CallKind {
+    /// Asks whether a user may join a room.
     Join,
-    /// What is the answer to this message?
+    /// Asks for the answer to a message.
     Message,
-    /// A connection is gone. Told, not asked.
+    /// Reports that a connection has closed. It has no answer.
     Leave,
 }
 
-impl Call {
-    /// All of them.
+impl CallKind {
+    /// Every kind, in the order of the metrics.
     pub const ALL: &[Self] = &[Self::Join, Self::Message, Self::Leave];
 
-    /// The last part of its URL, and the label in the metrics.
+    /// The last segment of the call's URL, and its label in the metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -33,27 +33,27 @@ impl Call {
     }
 }
 
-/// What became of a call.
+/// How a call ended, or why it was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// The backend has answered, as its contract says.
+pub enum CallOutcome {
+    /// The backend answered as the contract says.
     Answered,
-    /// It has said no: to a join, or to a message whose id it knows with other content.
+    /// The backend refused a join, or a message whose id it knows with other content.
     Denied,
-    /// There was no answer that could be used.
+    /// There was no usable response.
     Failed,
-    /// There was none in time.
+    /// There was no response within the time limit.
     TimedOut,
-    /// It was never made: it waited for a thread for as long as it had, or nobody waited for it.
+    /// Not made: its time limit passed in the queue, or its asker had given up.
     Expired,
-    /// It was not made: the breaker was open.
+    /// Not made: the circuit breaker was open.
     Refused,
-    /// It was not made: too many waited already.
+    /// Not made: the queue was full.
     QueueFull,
 }
 
-impl Fate {
-    /// All of them.
+impl CallOutcome {
+    /// Every outcome, in the order of the metrics.
     pub const ALL: &[Self] = &[
         Self::Answered,
         Self::Denied,
@@ -79,38 +79,38 @@ impl Fate {
     }
 }
 
-/// Counters since the start. They can be read at any time.
+/// Counters and durations since the start. They can be read at any time, from any thread.
 #[derive(Debug, Default)]
-pub struct Counts {
-    calls: [[AtomicU64; Fate::ALL.len()]; Call::ALL.len()],
+pub struct CallCounts {
+    calls: [[AtomicU64; CallOutcome::ALL.len()]; CallKind::ALL.len()],
     breaker_opens: AtomicU64,
-    durations: [Mutex<Histogram>; Call::ALL.len()],
+    durations: [Mutex<Histogram>; CallKind::ALL.len()],
 }
 
-impl Counts {
-    /// How many calls for this had this fate.
+impl CallCounts {
+    /// How many calls of this kind had this outcome.
     #[must_use]
-    pub fn calls(&self, call: Call, fate: Fate) -> u64 {
-        self.counter(call, fate).map_or(0, |counter| counter.load(Ordering::Relaxed))
+    pub fn calls(&self, kind: CallKind, outcome: CallOutcome) -> u64 {
+        self.counter(kind, outcome).map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
-    /// How often the backend was left alone after failures in a row.
+    /// How often the circuit breaker opened.
     #[must_use]
     pub fn breaker_opens(&self) -> u64 {
         self.breaker_opens.load(Ordering::Relaxed)
     }
 
-    /// How long the calls for this took that were made, in microseconds, whatever their fate.
+    /// The durations of the calls of this kind that were made, in microseconds.
     #[must_use]
-    pub fn durations(&self, call: Call) -> Histogram {
-        let locked = self.durations.get(call as usize).map(|histogram| histogram.lock());
+    pub fn durations(&self, kind: CallKind) -> Histogram {
+        let locked = self.durations.get(kind as usize).map(|histogram| histogram.lock());
         locked.map_or_else(Histogram::default, |lock| {
             lock.unwrap_or_else(PoisonError::into_inner).clone()
         })
     }
 
-    pub(super) fn count(&self, call: Call, fate: Fate) {
-        if let Some(counter) = self.counter(call, fate) {
+    pub(super) fn count(&self, kind: CallKind, outcome: CallOutcome) {
+        if let Some(counter) = self.counter(kind, outcome) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -119,31 +119,31 @@ impl Counts {
         self.breaker_opens.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn record(&self, call: Call, took: Duration) {
-        if let Some(histogram) = self.durations.get(call as usize) {
+    pub(super) fn record(&self, kind: CallKind, took: Duration) {
+        if let Some(histogram) = self.durations.get(kind as usize) {
             let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
             histogram.lock().unwrap_or_else(PoisonError::into_inner).record(micros);
         }
     }
 
-    fn counter(&self, call: Call, fate: Fate) -> Option<&AtomicU64> {
-        self.calls.get(call as usize)?.get(fate as usize)
+    fn counter(&self, kind: CallKind, outcome: CallOutcome) -> Option<&AtomicU64> {
+        self.calls.get(kind as usize)?.get(outcome as usize)
     }
 }
 
-/// One line, for the end of a log: what never came is left out.
-impl fmt::Display for Counts {
+/// One line for the end of the log. Counters of zero are left out.
+impl fmt::Display for CallCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "breaker_opens={}", self.breaker_opens())?;
-        for &call in Call::ALL {
-            write!(f, "; {}:", call.label())?;
-            for &fate in Fate::ALL {
-                match self.calls(call, fate) {
+        for &kind in CallKind::ALL {
+            write!(f, "; {}:", kind.label())?;
+            for &outcome in CallOutcome::ALL {
+                match self.calls(kind, outcome) {
                     0 => {}
-                    count => write!(f, " {}={count}", fate.label())?,
+                    count => write!(f, " {}={count}", outcome.label())?,
                 }
             }
-            let took = self.durations(call);
+            let took = self.durations(kind);
             write!(f, " µs: n={} p99={} max={}", took.count(), took.quantile(0.99), took.max())?;
         }
         Ok(())
@@ -155,24 +155,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_call_and_fate_has_its_counter() {
-        let counts = Counts::default();
-        for &call in Call::ALL {
-            for &fate in Fate::ALL {
-                counts.count(call, fate);
-                assert_eq!(counts.calls(call, fate), 1);
+    fn every_call_and_outcome_has_a_counter() {
+        let counts = CallCounts::default();
+        for &kind in CallKind::ALL {
+            for &outcome in CallOutcome::ALL {
+                counts.count(kind, outcome);
+                assert_eq!(counts.calls(kind, outcome), 1);
             }
         }
     }
 
     #[test]
-    fn the_line_tells_what_came() {
-        let counts = Counts::default();
-        counts.count(Call::Join, Fate::Answered);
-        counts.count(Call::Join, Fate::Answered);
-        counts.count(Call::Leave, Fate::QueueFull);
+    fn summary_line_lists_nonzero_counters() {
+        let counts = CallCounts::default();
+        counts.count(CallKind::Join, CallOutcome::Answered);
+        counts.count(CallKind::Join, CallOutcome::Answered);
+        counts.count(CallKind::Leave, CallOutcome::QueueFull);
         counts.count_opening();
-        counts.record(Call::Join, Duration::from_micros(7));
+        counts.record(CallKind::Join, Duration::from_micros(7));
         assert_eq!(
             counts.to_string(),
             "breaker_opens=1; join: answered=2 µs: n=1 p99=7 max=7; message: µs: n=0 p99=0 max=0; \

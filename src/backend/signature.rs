@@ -1,4 +1,4 @@
-//! Requests are signed by the Standard Webhooks scheme, so that a backend knows who asks.
+//! Signatures of the requests to a backend, by the Standard Webhooks scheme.
 
 use std::fmt;
 use std::fs;
@@ -9,53 +9,56 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// How the text of a secret begins.
+/// The prefix of a secret in its text form.
 const PREFIX: &str = "whsec_";
-/// The scheme asks for 24 bytes or more.
+/// The shortest secret that the scheme allows, in bytes.
 const MIN_BYTES: usize = 24;
 
-/// The secret that edge and backend share. Nothing shows it.
+/// The secret that Vestibule and the backend share. It is never logged.
 #[derive(Clone)]
-pub struct Secret(Hmac<Sha256>);
+pub struct SigningSecret(Hmac<Sha256>);
 
-/// The key is left out: a secret is never logged.
-impl fmt::Debug for Secret {
+/// Omits the key: a secret must never be logged.
+impl fmt::Debug for SigningSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
+        f.write_str("SigningSecret")
     }
 }
 
-impl Secret {
-    /// Takes `whsec_` and the secret's bytes as base64.
+impl SigningSecret {
+    /// Parses `whsec_` followed by the secret's bytes as base64.
     ///
     /// # Errors
-    /// When it is something else, or less than 24 bytes. What it is, is not in the text.
+    /// When the form is another one, or the secret is shorter than 24 bytes. The error never quotes
+    /// the text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let encoded = text
             .strip_prefix(PREFIX)
-            .ok_or_else(|| format!("the secret does not begin with `{PREFIX}`"))?;
+            .ok_or_else(|| format!("the secret must begin with `{PREFIX}`"))?;
         let key = STANDARD_NO_PAD
             .decode(encoded.trim_end_matches('='))
-            .map_err(|_| format!("what follows `{PREFIX}` is not base64"))?;
+            .map_err(|_| format!("the text after `{PREFIX}` is not valid base64"))?;
         if key.len() < MIN_BYTES {
             let length = key.len();
-            return Err(format!("the secret has {length} bytes, at least {MIN_BYTES} are needed"));
+            return Err(format!(
+                "the secret has {length} bytes, at least {MIN_BYTES} are required"
+            ));
         }
-        // An HMAC takes a key of any length.
+        // HMAC accepts keys of any length, so this does not fail.
         Hmac::new_from_slice(&key).map(Self).map_err(|_| "the secret cannot be used".to_owned())
     }
 
-    /// Reads it from a file, whose last line end is not part of it.
+    /// Reads the secret from a file. A final line break is not part of it.
     ///
     /// # Errors
-    /// One line that names the file, and not what is in it.
+    /// One line that names the file and never quotes its content.
     pub fn read(path: &str) -> Result<Self, String> {
-        let place = |problem: String| format!("backend.secret_file {path}: {problem}");
-        let text = fs::read_to_string(Path::new(path)).map_err(|e| place(e.to_string()))?;
-        Self::parse(text.trim_end_matches(['\r', '\n'])).map_err(place)
+        let at = |problem: String| format!("backend.secret_file {path}: {problem}");
+        let text = fs::read_to_string(Path::new(path)).map_err(|e| at(e.to_string()))?;
+        Self::parse(text.trim_end_matches(['\r', '\n'])).map_err(at)
     }
 
-    /// The `webhook-signature` of a request with this id, at this time, with this body.
+    /// The `webhook-signature` header of a request with this id, time and body.
     pub(super) fn sign(&self, id: &str, unix_seconds: u64, body: &[u8]) -> String {
         let mut mac = self.0.clone();
         for part in [id.as_bytes(), b".", unix_seconds.to_string().as_bytes(), b".", body] {
@@ -70,28 +73,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_the_one_of_the_published_vector() {
-        let secret = Secret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    fn signature_matches_the_published_vector() {
+        let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let signature =
             secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b"{\"test\": 2432232314}");
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
     #[test]
-    fn a_secret_is_whsec_and_enough_base64() {
+    fn secret_needs_its_prefix_and_24_bytes() {
         let base64 = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAA==";
         for text in [format!("whsec_{base64}"), format!("whsec_{}", base64.trim_end_matches('='))] {
-            assert!(Secret::parse(&text).is_ok());
+            assert!(SigningSecret::parse(&text).is_ok());
         }
         for text in [base64, "whsec_", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa", "whsec_hush-hush"] {
-            let fault = Secret::parse(text).unwrap_err();
-            assert!(!fault.contains("MfKQ") && !fault.contains("hush"), "{fault}");
+            let error = SigningSecret::parse(text).unwrap_err();
+            assert!(!error.contains("MfKQ") && !error.contains("hush"), "{error}");
         }
     }
 
     #[test]
     fn the_secret_is_not_in_the_debug_form() {
-        let secret = Secret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-        assert_eq!(format!("{secret:?}"), "Secret");
+        let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        assert_eq!(format!("{secret:?}"), "SigningSecret");
     }
 }

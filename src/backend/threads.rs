@@ -1,4 +1,4 @@
-//! The threads: one at the desk, and as many that call as are configured.
+//! The threads of the backend: the dispatcher, and `backend.workers` that make the calls.
 
 use std::convert::Infallible;
 use std::io;
@@ -8,73 +8,73 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::Places;
-use super::breaker::{Change, Pass};
-use super::caller::Peer;
-use super::contract::{self, Fault, Ruling};
-use super::counts::Counts;
-use super::desk::{Desk, Job, Order};
-use super::signature::Secret;
+use super::QueueSlots;
+use super::breaker::{Permit, Transition};
+use super::call_queue::{CallAction, CallQueue, QueuedCall};
+use super::caller::BackendClient;
+use super::contract::{self, CallError, CallResult};
+use super::counts::CallCounts;
+use super::signature::SigningSecret;
 
 use crate::config;
 use crate::id::{ConnId, MessageIds};
 use crate::net::clock::Clock;
 use crate::net::{self, Handle};
 
-/// What the desk hears of.
+/// What the dispatcher reacts to.
 #[derive(Debug)]
-pub(super) enum Event {
-    /// The node has something to say.
-    Asked(Job),
-    /// A caller is free again.
-    Done { connection: ConnId, pass: Pass, is_alive: bool, why: Option<String> },
-    /// Calls have this much time from here on.
+pub(super) enum QueueEvent {
+    /// The node has queued a call.
+    Queued(QueuedCall),
+    /// A call has ended, and its thread is free.
+    Done { connection: ConnId, permit: Permit, is_alive: bool, why: Option<String> },
+    /// Changes the time limit of calls.
     Timeout(Duration),
-    /// The node is gone.
+    /// The node was dropped: the server has stopped.
     Ended,
 }
 
-/// A call that is to be made.
+/// A call that a calling thread is to make.
 #[derive(Debug)]
 struct Assignment {
-    job: Job,
-    pass: Pass,
-    patience: Duration,
+    call: QueuedCall,
+    permit: Permit,
+    time_limit: Duration,
 }
 
-/// Threads that are not started yet.
+/// The backend's threads, which [`Threads::start`] starts once the server exists.
 #[derive(Debug)]
 pub struct Threads {
     pub(super) config: config::Backend,
-    pub(super) secret: Option<Secret>,
-    pub(super) events: Sender<Event>,
-    pub(super) inbox: Receiver<Event>,
-    pub(super) places: Arc<Places>,
-    pub(super) counts: Arc<Counts>,
+    pub(super) secret: Option<SigningSecret>,
+    pub(super) events: Sender<QueueEvent>,
+    pub(super) inbox: Receiver<QueueEvent>,
+    pub(super) slots: Arc<QueueSlots>,
+    pub(super) counts: Arc<CallCounts>,
 }
 
-/// Threads that call the backend, until the server has ended.
+/// The backend's threads while the server runs.
 #[derive(Debug)]
-pub struct Running {
-    counts: Arc<Counts>,
+pub struct RunningThreads {
+    counts: Arc<CallCounts>,
     control: Control,
-    // Never sent on: it is gone when the desk is.
+    // Nothing is sent on this channel; it disconnects when the dispatcher's thread ends.
     gone: Receiver<Infallible>,
 }
 
 impl Threads {
-    /// Starts them all, for the server of this handle.
+    /// Starts the threads, which answer through `handle`.
     ///
     /// # Errors
-    /// When the system has no thread left, or no random bits.
-    pub fn start(self, handle: Handle) -> io::Result<Running> {
-        let Self { config, secret, events, inbox, places, counts } = self;
+    /// When the operating system cannot start a thread, or returns no random bytes.
+    pub fn start(self, handle: Handle) -> io::Result<RunningThreads> {
+        let Self { config, secret, events, inbox, slots, counts } = self;
         let (calls, assigned) = mpsc::sync_channel(config.workers);
         let assigned = Arc::new(Mutex::new(assigned));
-        let peer = Arc::new(Peer::new(&config, secret));
+        let client = Arc::new(BackendClient::new(&config, secret));
         for _ in 0..config.workers {
             let caller = Caller {
-                peer: Arc::clone(&peer),
+                client: Arc::clone(&client),
                 assigned: Arc::clone(&assigned),
                 events: events.clone(),
                 handle: handle.clone(),
@@ -86,159 +86,165 @@ impl Threads {
         }
         let control = Control { events };
         let (alive, gone) = mpsc::sync_channel(0);
-        let desk = Desk::new(config.workers, config.timeout.get());
-        let clerk = Clerk { desk, inbox, calls, handle, places, counts: Arc::clone(&counts) };
-        let thread = thread::Builder::new().name("vestibule-desk".to_owned());
+        let queue = CallQueue::new(config.workers, config.timeout.get());
+        let dispatcher =
+            Dispatcher { queue, inbox, calls, handle, slots, counts: Arc::clone(&counts) };
+        let thread = thread::Builder::new().name("vestibule-dispatch".to_owned());
         thread.spawn(move || {
-            clerk.run();
+            dispatcher.run();
             drop::<SyncSender<Infallible>>(alive);
         })?;
-        Ok(Running { counts, control, gone })
+        Ok(RunningThreads { counts, control, gone })
     }
 }
 
-impl Running {
-    /// What is counted, as it goes on.
+impl RunningThreads {
+    /// The metrics of the calls, which are updated while the threads run.
     #[must_use]
-    pub fn counts(&self) -> Arc<Counts> {
+    pub fn counts(&self) -> Arc<CallCounts> {
         Arc::clone(&self.counts)
     }
 
-    /// For the thread that changes settings.
+    /// A handle for the thread that reloads the configuration.
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()
     }
 
-    /// After the server has ended: lets the last leaves be told, for at most `patience`. False when
-    /// some were not. Whoever still calls then is left behind: the end of the process takes it.
-    pub fn finish(self, patience: Duration) -> bool {
-        !matches!(self.gone.recv_timeout(patience), Err(RecvTimeoutError::Timeout))
+    /// Waits at most `time_limit` for the last leaves, after the server has stopped. Returns false
+    /// when some were not made. Calls still in flight then end with the process.
+    pub fn finish(self, time_limit: Duration) -> bool {
+        !matches!(self.gone.recv_timeout(time_limit), Err(RecvTimeoutError::Timeout))
     }
 }
 
-/// Changes what can change while calls are made. Cheap to clone; never blocks.
+/// Changes the settings that can change at run time. Cheap to clone; never blocks.
 #[derive(Clone, Debug)]
 pub struct Control {
-    events: Sender<Event>,
+    events: Sender<QueueEvent>,
 }
 
 impl Control {
-    /// `backend.timeout` from here on; calls that are under way keep theirs.
+    /// Sets `backend.timeout`. Calls in flight keep theirs.
     pub fn set_timeout(&self, timeout: Duration) {
-        // When the desk is gone, there is nobody who would need it.
-        let _ = self.events.send(Event::Timeout(timeout));
+        // The dispatcher may have ended; then there are no more calls.
+        let _ = self.events.send(QueueEvent::Timeout(timeout));
     }
 }
 
-/// Who sits at the desk.
-struct Clerk {
-    desk: Desk,
-    inbox: Receiver<Event>,
-    /// Has a place for each caller, and the desk never gives more calls than there are callers.
+/// Owns the queue, on the dispatcher's thread.
+struct Dispatcher {
+    queue: CallQueue,
+    inbox: Receiver<QueueEvent>,
+    /// Has a slot for each calling thread. The queue has at most that many calls in flight, so
+    /// sending never blocks.
     calls: SyncSender<Assignment>,
     handle: Handle,
-    places: Arc<Places>,
-    counts: Arc<Counts>,
+    slots: Arc<QueueSlots>,
+    counts: Arc<CallCounts>,
 }
 
-impl Clerk {
+impl Dispatcher {
     fn run(mut self) {
         let clock = Clock::start();
         while let Ok(event) = self.inbox.recv() {
             let now = clock.monotonic();
             match event {
-                Event::Asked(job) => self.desk.handle_job(now, job),
-                Event::Done { connection, pass, is_alive, why } => {
-                    let change = self.desk.handle_done(now, connection, pass, is_alive);
-                    self.tell(change, why.as_deref());
+                QueueEvent::Queued(call) => self.queue.handle_call(now, call),
+                QueueEvent::Done { connection, permit, is_alive, why } => {
+                    let transition = self.queue.handle_done(now, connection, permit, is_alive);
+                    self.tell(transition, why.as_deref());
                 }
-                Event::Timeout(timeout) => self.desk.set_timeout(timeout),
-                Event::Ended => self.desk.handle_end(now),
+                QueueEvent::Timeout(timeout) => self.queue.set_timeout(timeout),
+                QueueEvent::Ended => self.queue.handle_end(now),
             }
-            while let Some(order) = self.desk.poll_order() {
-                self.carry_out(order);
+            while let Some(action) = self.queue.poll_action() {
+                self.carry_out(action);
             }
-            if self.desk.is_over() {
+            if self.queue.is_finished() {
                 return;
             }
         }
     }
 
-    fn carry_out(&self, order: Order) {
-        match order {
-            Order::Call { job, pass, patience } => {
-                self.places.give_back(job.call);
-                // A caller never ends before its assignments do.
-                let _ = self.calls.send(Assignment { job, pass, patience });
+    fn carry_out(&self, action: CallAction) {
+        match action {
+            CallAction::Send { call, permit, time_limit } => {
+                self.slots.release(call.kind);
+                // The calling threads end only after this channel, so the send succeeds.
+                let _ = self.calls.send(Assignment { call, permit, time_limit });
             }
-            Order::GiveUp { job, fate } => {
-                self.places.give_back(job.call);
-                self.counts.count(job.call, fate);
-                answer(&self.handle, &job, Ruling::without_answer(fate));
+            CallAction::Skip { call, outcome } => {
+                self.slots.release(call.kind);
+                self.counts.count(call.kind, outcome);
+                answer(&self.handle, &call, CallResult::without_answer(outcome));
             }
         }
     }
 
-    fn tell(&self, change: Option<Change>, why: Option<&str>) {
-        match change {
-            Some(Change::Opened(wait)) => {
+    fn tell(&self, transition: Option<Transition>, why: Option<&str>) {
+        match transition {
+            Some(Transition::Opened(wait)) => {
                 self.counts.count_opening();
                 let why = why.unwrap_or_default();
-                log::warn!("the backend fails ({why}): it is left alone for {wait:?}");
+                log::warn!("backend circuit breaker opened for {wait:?}, last failure: {why}");
             }
-            Some(Change::Closed) => log::info!("the backend answers again"),
+            Some(Transition::Closed) => {
+                log::info!("backend circuit breaker closed: the backend answered the probe")
+            }
             None => {}
         }
     }
 }
 
-/// Who calls.
+/// One calling thread.
 struct Caller {
-    peer: Arc<Peer>,
+    client: Arc<BackendClient>,
     assigned: Arc<Mutex<Receiver<Assignment>>>,
-    events: Sender<Event>,
+    events: Sender<QueueEvent>,
     handle: Handle,
-    counts: Arc<Counts>,
+    counts: Arc<CallCounts>,
 }
 
 impl Caller {
     fn run(&self, mut ids: MessageIds) {
         let clock = Clock::start();
         loop {
-            // One waits for the assignment, the others for the lock; nobody calls under it.
+            // One thread waits for an assignment, the others for the lock. No call runs under it.
             let next = self.assigned.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(Assignment { job, pass, patience }) = next else { return };
+            let Ok(Assignment { call, permit, time_limit }) = next else { return };
             let began = clock.now();
             let id = format!("msg_{}", ids.next(began.unix).as_str());
-            let heard = catch_unwind(AssertUnwindSafe(|| {
-                self.peer.call(job.call, &job.body, &id, began.unix, patience)
+            let received = catch_unwind(AssertUnwindSafe(|| {
+                self.client.call(call.kind, &call.body, &id, began.unix, time_limit)
             }));
-            let heard =
-                heard.unwrap_or_else(|_| Err(Fault::Broken("the call panicked".to_owned())));
-            let ruling = contract::rule(job.call, heard);
-            self.counts.count(job.call, ruling.fate);
-            self.counts.record(job.call, clock.monotonic().since(began.monotonic));
-            if let Some(why) = &ruling.why {
-                log::debug!("{} of {}: {why}", job.call.label(), job.connection);
+            let received = received.unwrap_or_else(|_| {
+                Err(CallError::Broken("the calling thread panicked".to_owned()))
+            });
+            let result = contract::interpret(call.kind, received);
+            self.counts.count(call.kind, result.outcome);
+            self.counts.record(call.kind, clock.monotonic().since(began.monotonic));
+            if let Some(why) = &result.why {
+                log::debug!("{} of {}: {why}", call.kind.label(), call.connection);
             }
-            let (is_alive, why) = (ruling.is_alive, ruling.why.clone());
-            let done = Event::Done { connection: job.connection, pass, is_alive, why };
-            // First the desk, then the asker: what is asked next finds a breaker that knows.
-            let is_over = self.events.send(done).is_err();
-            answer(&self.handle, &job, ruling);
-            if is_over {
+            let (is_alive, why) = (result.is_alive, result.why.clone());
+            let done = QueueEvent::Done { connection: call.connection, permit, is_alive, why };
+            // The dispatcher first, then the asker: so the asker's next call sees this result in
+            // the breaker.
+            let is_finished = self.events.send(done).is_err();
+            answer(&self.handle, &call, result);
+            if is_finished {
                 return;
             }
         }
     }
 }
 
-/// Gives a question its answer.
-fn answer(handle: &Handle, job: &Job, ruling: Ruling) {
-    let outcome = contract::outcome(job.call, ruling.fate, ruling.update);
-    if let (Some(ticket), Some(outcome)) = (job.ticket, outcome) {
-        // When the server has ended, nobody waits for it.
+/// Answers the node's question, if the call has one.
+fn answer(handle: &Handle, call: &QueuedCall, result: CallResult) {
+    let outcome = contract::node_outcome(call.kind, result.outcome, result.update);
+    if let (Some(ticket), Some(outcome)) = (call.ticket, outcome) {
+        // If the server has stopped, nobody waits for the answer.
         let _ = handle.complete(ticket, outcome);
     }
 }

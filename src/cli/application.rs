@@ -1,4 +1,4 @@
-//! The application that `serve` puts behind the edge, and what runs beside the server for it.
+//! The application that `serve` runs, and its background threads.
 
 #[cfg(feature = "backend")]
 use std::path::Path;
@@ -6,108 +6,108 @@ use std::path::Path;
 use std::time::Duration;
 
 #[cfg(feature = "backend")]
-use vestibule::backend::{self, Backend};
+use vestibule::backend::{self, BackendApp};
 use vestibule::net::{self, Handle};
 #[cfg(feature = "recipes")]
-use vestibule::recipes::{Answers, RecipesApp};
+use vestibule::recipes::{CompletionSink, RecipesApp};
 use vestibule::{Access, App, Config, MemoryApp};
 
 #[cfg(feature = "backend")]
 use super::secret;
 use super::serve::AppName;
 
-/// How long the backend is told of the last connections that left.
+/// How long the shutdown waits for the backend's last `/leave` calls.
 #[cfg(feature = "backend")]
 const LAST_LEAVES: Duration = Duration::from_secs(2);
 
-/// The application, and what is to be started once there is a server. What the flag names wins over
-/// the backend that a file may name.
+/// Creates the application, and its background work, which starts once the server exists. `--app`
+/// takes precedence over a configured `backend.url`.
 pub(super) fn choose(
     name: Option<AppName>,
     config: &Config,
-) -> Result<(Box<dyn App>, Beside), String> {
+) -> Result<(Box<dyn App>, Background), String> {
     if name.is_none() && !config.backend.url.is_empty() {
-        return behind(config);
+        return backend_app(config);
     }
     let access = match name.unwrap_or_default() {
         #[cfg(feature = "recipes")]
         AppName::Recipes => {
-            let (app, answers) = RecipesApp::open(config)?;
-            let beside = Beside {
-                answers: Some(answers),
+            let (app, completions) = RecipesApp::open(config)?;
+            let background = Background {
+                completions: Some(completions),
                 #[cfg(feature = "backend")]
                 threads: None,
             };
-            return Ok((Box::new(app), beside));
+            return Ok((Box::new(app), background));
         }
         AppName::Memory => Access::Owner,
         AppName::MemoryOpen => Access::Open,
     };
-    let seed = net::seed().map_err(|error| format!("no random bits from the system: {error}"))?;
-    Ok((Box::new(MemoryApp::new(config, access, &seed)), Beside::default()))
+    let seed = net::seed()
+        .map_err(|error| format!("the operating system returned no random bytes: {error}"))?;
+    Ok((Box::new(MemoryApp::new(config, access, &seed)), Background::default()))
 }
 
-/// Threads that are to run beside the server, and what has answers for it.
+/// The application's background work, before the server exists.
 #[derive(Debug, Default)]
-pub(super) struct Beside {
+pub(super) struct Background {
     #[cfg(feature = "recipes")]
-    answers: Option<Answers>,
+    completions: Option<CompletionSink>,
     #[cfg(feature = "backend")]
     threads: Option<backend::Threads>,
 }
 
-/// Threads that run beside the server.
+/// The application's background threads while the server runs.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct BackgroundThreads {
     #[cfg(feature = "backend")]
-    backend: Option<backend::Running>,
+    backend: Option<backend::RunningThreads>,
 }
 
 #[cfg(feature = "backend")]
-fn behind(config: &Config) -> Result<(Box<dyn App>, Beside), String> {
+fn backend_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
     if let Some(warning) = inspect(config)? {
         log::warn!("{warning}");
     }
-    let (app, threads) = Backend::new(&config.backend)?;
-    log::info!("the application is at {}", config.backend.url);
-    let beside = Beside {
+    let (app, threads) = BackendApp::new(&config.backend)?;
+    log::info!("joins and messages are forwarded to the backend at {}", config.backend.url);
+    let background = Background {
         threads: Some(threads),
         #[cfg(feature = "recipes")]
-        answers: None,
+        completions: None,
     };
-    Ok((Box::new(app), beside))
+    Ok((Box::new(app), background))
 }
 
 #[cfg(not(feature = "backend"))]
-fn behind(_config: &Config) -> Result<(Box<dyn App>, Beside), String> {
+fn backend_app(_config: &Config) -> Result<(Box<dyn App>, Background), String> {
     Err("backend.url: this program was built without the feature `backend`".to_owned())
 }
 
-/// Can the secret for the backend be used? What is not as it should be, but no reason to stop, is
-/// the warning.
+/// Checks the secret for the backend. Returns a warning if other users can access its file.
 #[cfg(feature = "backend")]
 pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
     let path = &config.backend.secret_file;
     if config.backend.url.is_empty() || path.is_empty() {
         return Ok(None);
     }
-    backend::Secret::read(path)?;
+    backend::SigningSecret::read(path)?;
     secret::exposure(Path::new(path))
         .map_err(|error| format!("backend.secret_file {path}: {error}"))
 }
 
 #[cfg(not(feature = "backend"))]
 pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
-    if config.backend.url.is_empty() { Ok(None) } else { behind(config).map(|_| None) }
+    if config.backend.url.is_empty() { Ok(None) } else { backend_app(config).map(|_| None) }
 }
 
-impl Beside {
-    /// Starts what answers through this handle.
-    pub(super) fn start(self, handle: Handle) -> Result<Running, String> {
+impl Background {
+    /// Starts the background work, which answers through `handle`.
+    pub(super) fn start(self, handle: Handle) -> Result<BackgroundThreads, String> {
         #[cfg(feature = "recipes")]
-        if let Some(answers) = self.answers {
+        if let Some(completions) = self.completions {
             let handle = handle.clone();
-            answers.connect(move |done| {
+            completions.connect(move |done| {
                 handle.complete(done.ticket, done.outcome);
             });
         }
@@ -115,50 +115,51 @@ impl Beside {
         {
             let start = |threads: backend::Threads| threads.start(handle);
             let backend = self.threads.map(start).transpose();
-            let backend = backend.map_err(|error| format!("no thread for the backend: {error}"))?;
-            Ok(Running { backend })
+            let backend =
+                backend.map_err(|error| format!("cannot start the backend's threads: {error}"))?;
+            Ok(BackgroundThreads { backend })
         }
         #[cfg(not(feature = "backend"))]
         {
             drop(handle);
-            Ok(Running {})
+            Ok(BackgroundThreads {})
         }
     }
 }
 
-impl Running {
-    /// For the thread that reads the configuration again.
-    pub(super) fn live(&self) -> Live {
-        Live {
+impl BackgroundThreads {
+    /// The handles through which a reload reaches the background threads.
+    pub(super) fn reload_targets(&self) -> ReloadTargets {
+        ReloadTargets {
             #[cfg(feature = "backend")]
-            backend: self.backend.as_ref().map(backend::Running::control),
+            backend: self.backend.as_ref().map(backend::RunningThreads::control),
         }
     }
 
-    /// The server has ended.
+    /// Stops the background threads, after the server has stopped.
     pub(super) fn finish(self) {
         #[cfg(feature = "backend")]
         if let Some(backend) = self.backend {
             let counts = backend.counts();
             if !backend.finish(LAST_LEAVES) {
-                log::warn!("the backend was not told of everybody who left");
+                log::warn!("some /leave calls were not made before the shutdown");
             }
-            log::info!("counted of the backend: {counts}");
+            log::info!("backend calls: {counts}");
         }
     }
 }
 
-/// Reaches what runs beside the server, when the configuration has changed.
+/// Applies a reloaded configuration to the background threads.
 #[derive(Debug)]
-pub(super) struct Live {
+pub(super) struct ReloadTargets {
     #[cfg(feature = "backend")]
     backend: Option<backend::Control>,
 }
 
-impl Live {
-    /// Takes up what can change.
+impl ReloadTargets {
+    /// Applies the settings that can change at run time.
     #[cfg_attr(not(feature = "backend"), expect(unused_variables, reason = "nothing runs"))]
-    pub(super) fn take_up(&self, config: &Config) {
+    pub(super) fn apply(&self, config: &Config) {
         #[cfg(feature = "backend")]
         if let Some(backend) = &self.backend {
             backend.set_timeout(config.backend.timeout.get());

@@ -1,4 +1,4 @@
-//! `vestibule check`: the effective configuration, and the worst-case memory it allows.
+//! `vestibule check`: prints the effective configuration and its worst-case memory use.
 
 use std::fmt::Write as _;
 
@@ -7,12 +7,12 @@ use vestibule::config::{Config, Size};
 use vestibule::net;
 use vestibule::net::descriptors::{needed, table_bytes};
 
-use super::{Outcome, application, descriptors, secret, serve};
+use super::{CommandResult, application, descriptors, secret, serve};
 
 const MASK: &str = "********";
 
-/// Prints the configuration as TOML, and the memory as comments below it.
-pub(super) fn run(config: &Config) -> Outcome {
+/// Prints the configuration as TOML, followed by the memory table as TOML comments.
+pub(super) fn run(config: &Config) -> CommandResult {
     let mut faults = Vec::new();
     let (place, warning) = keys(config).unwrap_or_else(|fault| {
         faults.push(fault);
@@ -40,7 +40,7 @@ pub(super) fn run(config: &Config) -> Outcome {
         faults.push(fault);
         None
     });
-    // What was derived is shown as it is; without a bound on all memory, zeros are zeros.
+    // With `limits.memory`, derived values are shown. Without it, zeros stay zeros.
     let is_derived = config.limits.memory.get() > 0;
     let mut shown = if is_derived { resolved.clone() } else { config.clone() };
     if !shown.auth.secret.is_empty() {
@@ -60,7 +60,7 @@ pub(super) fn run(config: &Config) -> Outcome {
     super::print(&format!("{toml}\n# {place}\n#\n{}", table(&resolved)))
 }
 
-/// Where the keys are, for people, and a warning about it.
+/// Describes where the keys come from, with a warning if their file is exposed.
 fn keys(config: &Config) -> Result<(String, Option<String>), String> {
     let auth = &config.auth;
     if secret::is_wanted(config) {
@@ -72,12 +72,12 @@ fn keys(config: &Config) -> Result<(String, Option<String>), String> {
     Ok((format!("Keys: {}", place.map_or("none", String::as_str)), None))
 }
 
-/// The arithmetic as TOML comments, every bound filled at once. `config` has no zeros left that
-/// stand for a number.
+/// The worst-case memory as TOML comments. In `config`, zeros that stand for derived numbers have
+/// been replaced.
 fn table(config: &Config) -> String {
     let rows = memory::rows(config);
     let mut text = format!(
-        "# Worst-case memory, if every peer filled every bound at once\n\
+        "# Worst-case memory, if every client filled every limit at once\n\
          # ({} connections, {} of them pending):\n#\n",
         config.limits.connections, config.limits.pending
     );
@@ -98,8 +98,8 @@ fn table(config: &Config) -> String {
     let descriptors = needed(config).min(descriptors::possible());
     let _ = writeln!(
         text,
-        "#\n# Beside it, in the kernel: the table of descriptors, {}, and the socket buffers, bounded \
-         by\n# net.ipv4.tcp_rmem and tcp_wmem.",
+        "#\n# The kernel also needs {} for the descriptor table, and the socket buffers, limited by\n\
+         # net.ipv4.tcp_rmem and tcp_wmem.",
         human(table_bytes(descriptors).into())
     );
     text
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_total_is_the_sum_of_its_rows() {
+    fn total_is_the_sum_of_its_rows() {
         let config = Config {
             limits: Limits { connections: 1_000, pending: 500, ..Limits::default() },
             ..Config::program_defaults()

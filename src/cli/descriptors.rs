@@ -1,44 +1,45 @@
-//! How many connections the process may have: the descriptor limit, and what it leaves.
+//! The descriptor limit, and how many connections it allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use vestibule::config::Config;
 use vestibule::config::memory::Unfit;
 use vestibule::net::descriptors::{self, kept_aside};
 
-/// The most connections that 0 stands for: some systems allow a thousand million descriptors, which
-/// is no statement about the memory there is.
+/// The most connections that 0 stands for. Some systems allow a billion descriptors, far more than
+/// their memory could serve.
 const MOST_BY_DEFAULT: u64 = 1 << 20;
 
-/// The descriptors this process could have; changes nothing.
+/// The hard limit of descriptors. Changes nothing.
 pub(super) fn possible() -> u64 {
     getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
 }
 
-/// Raises the soft limit to the hard one; answers the limit that then holds.
+/// Raises the soft limit to the hard one. Returns the resulting limit.
 pub(super) fn raise() -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    // Where raising is forbidden the old limit holds, and is what is read next.
+    // If raising is forbidden, the old limit stays and is read below.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// Raises the limit, and grows the descriptor table for all that the configuration allows. To be
+/// Raises the limit, and grows the descriptor table to what the configuration allows. Must be
 /// called before the process has a second thread: see [`descriptors`].
 pub(super) fn reserve(config: &Config) {
     let mut filled = config.clone();
-    // A configuration that leaves no connection is refused later, with its reason; and a table that
-    // cannot be grown now is tried again by the server, which has a log to tell it to.
+    // A configuration that leaves no connection is refused later, with its reason. If the table
+    // cannot be grown now, the server tries again and logs the failure.
     if fill(&mut filled, raise()).is_ok() {
         let _ = descriptors::reserve(descriptors::needed(&filled));
     }
 }
 
-/// Derives from `limits.memory` what stands for it, replaces the zeros of `connections` and
-/// `pending` by what they stand for, and bounds what is pending by what there is. The admin
-/// listener's connections are kept beside them, so that a full server can still be asked. Answers a warning when more is configured than is allowed.
+/// Derives limits from `limits.memory`, replaces zeros of `connections` and `pending` by the
+/// numbers they stand for, and limits `pending` to `connections`. Descriptors for the admin
+/// listener are reserved, so that a full server still answers its operator. Returns a warning when
+/// more connections are configured than the descriptors allow.
 ///
 /// # Errors
-/// The limit leaves no connection, or `limits.memory` is too small for the rest.
+/// When the limit leaves no connection, or `limits.memory` is too small for the rest.
 pub(super) fn fill(config: &mut Config, descriptors: u64) -> Result<Option<String>, String> {
     let reserved = kept_aside(config);
     let left = descriptors.saturating_sub(reserved);
@@ -51,14 +52,14 @@ pub(super) fn fill(config: &mut Config, descriptors: u64) -> Result<Option<Strin
     if limits.connections == 0 {
         if most == 0 {
             return Err(format!(
-                "the limit of {descriptors} open files leaves none for connections, {reserved} are \
-                 reserved: raise it (ulimit -n)"
+                "too few file descriptors: the limit is {descriptors} and Vestibule reserves \
+                 {reserved}: raise it with `ulimit -n` or LimitNOFILE="
             ));
         }
         limits.connections = most;
     } else if limits.connections as u64 > left {
         warning = Some(format!(
-            "limits.connections is {}, but the limit of {descriptors} open files leaves {left}",
+            "limits.connections is {}, but the limit of {descriptors} file descriptors leaves {left}",
             limits.connections
         ));
     }
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_of_a_backend_take_descriptors_from_connections() {
+    fn backend_calls_reserve_descriptors() {
         let mut config = config(Limits::default());
         config.backend.url = "http://127.0.0.1:8000".to_owned();
         config.backend.workers = 100;
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_admin_listeners_connections_are_kept_beside_them() {
+    fn admin_connections_reserve_descriptors() {
         let mut config = Config::program_defaults();
         config.admin.connections = 100;
         assert_eq!(fill(&mut config, 1_228), Ok(None));
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_what_the_descriptors_leave_and_half_of_it_pending() {
+    fn zero_means_all_free_descriptors_half_pending() {
         assert_eq!(filled(0, 0, 1_128), (1_000, 500, false));
         assert_eq!(filled(0, 0, 129), (1, 1, false));
         assert_eq!(filled(0, 5_000, 1_128), (1_000, 1_000, false));
@@ -113,18 +114,18 @@ mod tests {
     }
 
     #[test]
-    fn more_connections_than_descriptors_are_warned_about() {
+    fn too_many_connections_give_a_warning() {
         assert_eq!(filled(1_000, 0, 1_128), (1_000, 500, false));
         assert_eq!(filled(1_001, 0, 1_128), (1_001, 501, true));
     }
 
     #[test]
-    fn too_few_descriptors_are_a_fault() {
+    fn too_few_descriptors_are_an_error() {
         assert!(fill(&mut config(Limits::default()), 128).is_err());
     }
 
     #[test]
-    fn a_message_before_authentication_is_never_larger_than_one_after_it() {
+    fn pending_message_limit_is_capped() {
         let message_bytes = vestibule::config::Size::kib(1);
         let mut config = config(Limits { message_bytes, ..Limits::default() });
         assert_eq!(fill(&mut config, 1_128), Ok(None));

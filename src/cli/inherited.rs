@@ -1,5 +1,5 @@
-//! Listening sockets that systemd, or whoever speaks its protocol, has opened for this process
-//! (sd_listen_fds(3)): they outlive it, so no client is refused while it is started anew.
+//! Listening sockets that a service manager has opened for this process (sd_listen_fds(3)). They
+//! outlive it, so no client is refused during a restart.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -7,16 +7,16 @@ use listenfd::ListenFd;
 use vestibule::config::Config;
 use vestibule::net::{Server, Sockets};
 
-/// The name (`FileDescriptorName=`) of the admin listener. Every other name is a public one's.
+/// The name (`FileDescriptorName=`) of the admin listener's socket. All other names are public.
 const ADMIN: &str = "admin";
-/// More than anybody needs, and few enough to believe the number.
+/// The most sockets that are accepted. A larger number is probably a mistake.
 const MOST: usize = 1_024;
 
-/// Takes the sockets that were handed to this process. Must be called once, before there is a second
-/// thread, as the variables that tell of them are taken out of the environment.
+/// Takes the inherited sockets. Must be called once, before there is a second thread, as it removes
+/// variables from the environment.
 ///
 /// # Errors
-/// One line: they are not told of as the protocol says, or are none that can be served on.
+/// One line: a variable is malformed, or a socket is not a TCP socket.
 pub(super) fn take(config: &Config) -> Result<Sockets, String> {
     let variable = |name| std::env::var(name).unwrap_or_default();
     let (pid, count) = (variable("LISTEN_PID"), variable("LISTEN_FDS"));
@@ -30,16 +30,16 @@ pub(super) fn take(config: &Config) -> Result<Sockets, String> {
     for (number, name) in names.enumerate() {
         let socket = descriptors.take_tcp_listener(number).ok().flatten().ok_or_else(|| {
             format!(
-                "socket {number} of those that were handed over (LISTEN_FDS), named `{name}`, is no \
-                 TCP socket: write ListenStream= with an address and a port, or a port"
+                "inherited socket {number} (LISTEN_FDS), named `{name}`, is not a TCP socket: set \
+                 ListenStream= to an address and a port, or to a port"
             )
         })?;
         if !is_admins(&socket, name, config) {
             sockets.public.push(socket);
         } else if sockets.admin.replace(socket).is_some() {
             return Err(
-                "two sockets were handed over for the admin listener, which has one: name \
-                        the others otherwise (FileDescriptorName=)"
+                "two inherited sockets are for the admin listener, which takes one: change \
+                        FileDescriptorName= or the address of the other"
                     .to_owned(),
             );
         }
@@ -47,7 +47,8 @@ pub(super) fn take(config: &Config) -> Result<Sockets, String> {
     Ok(sockets)
 }
 
-/// How many there are for the process `own`; `None`: none, or they are another's.
+/// The number of sockets for the process `own`. `None` when there are none, or when they are for
+/// another process.
 fn count_for(own: u32, pid: &str, count: &str) -> Result<Option<usize>, String> {
     if pid.parse() != Ok(own) {
         return Ok(None);
@@ -55,41 +56,42 @@ fn count_for(own: u32, pid: &str, count: &str) -> Result<Option<usize>, String> 
     match count.parse() {
         Ok(0) => Ok(None),
         Ok(count @ 1..=MOST) => Ok(Some(count)),
-        _ => Err(format!("LISTEN_FDS is `{count}`: a number up to {MOST} is expected")),
+        _ => Err(format!("LISTEN_FDS is `{count}`: expected a number up to {MOST}")),
     }
 }
 
-/// Is it for the operator: by its name, or, however it is named, by the operator's address?
+/// Whether a socket is the admin listener's, by its name or by its address.
 fn is_admins(socket: &TcpListener, name: &str, config: &Config) -> bool {
     name == ADMIN || socket.local_addr().ok().is_some_and(|it| Some(it) == config.admin.address())
 }
 
-/// Which listeners were handed over.
+/// Which listeners use inherited sockets.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Given {
+pub(super) struct InheritedSockets {
     public: bool,
     admin: bool,
 }
 
-impl Given {
+impl InheritedSockets {
     pub(super) fn of(sockets: &Sockets) -> Self {
         Self { public: !sockets.public.is_empty(), admin: sockets.admin.is_some() }
     }
 
-    /// Tells the log which they are, and what the configuration says in vain.
-    pub(super) fn tell(self, config: &Config, server: &Server) {
-        let tell = |key, given: &[SocketAddr], configured: &str| {
-            let given = given.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            ::log::info!("{given}: handed over by whoever started this process");
-            if given != configured.trim() {
-                ::log::info!("{key} says `{configured}`, which is not used for that");
+    /// Logs the inherited addresses, and the configured ones that they replace.
+    pub(super) fn log_addresses(self, config: &Config, server: &Server) {
+        let log_addresses = |key, addresses: &[SocketAddr], configured: &str| {
+            let addresses =
+                addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            ::log::info!("using {addresses}, inherited from the service manager (LISTEN_FDS)");
+            if addresses != configured.trim() {
+                ::log::info!("ignoring {key} = `{configured}`: inherited sockets are used instead");
             }
         };
         if self.public {
-            tell("listen", &server.local_addrs(), &config.listen.join(", "));
+            log_addresses("listen", &server.local_addrs(), &config.listen.join(", "));
         }
         if self.admin {
-            tell("admin.listen", server.admin_addr().as_slice(), &config.admin.listen);
+            log_addresses("admin.listen", server.admin_addr().as_slice(), &config.admin.listen);
         }
     }
 }
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sockets_of_another_process_are_left_alone() {
+    fn sockets_of_another_process_are_ignored() {
         assert_eq!(count_for(7, "", "1"), Ok(None));
         assert_eq!(count_for(7, "8", "1"), Ok(None));
         assert_eq!(count_for(7, "7", "0"), Ok(None));
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operators_socket_is_known_by_its_name_or_its_address() {
+    fn admin_socket_is_known_by_name_or_address() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut config = Config::program_defaults();
         assert!(is_admins(&socket, "admin", &config));

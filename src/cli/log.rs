@@ -1,8 +1,9 @@
-//! Log lines: formatted where they arise, written by a thread behind a bounded queue.
+//! The log: lines are formatted by the logging thread and written by another, behind a bounded
+//! queue.
 //!
-//! The reactor must never wait for a pipe that nobody reads. So a line is put into a queue under
-//! a lock that is held for a push, and a thread writes. A full queue drops the line and counts it;
-//! a line in the log says how many were dropped as soon as there is room again.
+//! The reactor must never wait for a pipe that nobody reads. So it only pushes a line into a queue,
+//! under a lock held for the push. A full queue drops the line and counts it; as soon as there is
+//! space again, a line in the log gives the number of dropped ones.
 //!
 //! Memory: at most three queues of lines of at most 4 KiB, see
 //! [`LINE_COPIES`](vestibule::config::memory::LINE_COPIES).
@@ -20,18 +21,18 @@ use serde::Serialize;
 use vestibule::config;
 use vestibule::time::{Rfc3339, UnixTime};
 
-use super::text::{Line, one_line};
+use super::text::{BoundedLine, one_line};
 
-/// The logger's handle: to wait for the last lines, and to read what was dropped.
+/// A handle to the logger: waits for the last lines, and counts dropped ones.
 #[derive(Clone, Debug)]
 pub(super) struct Logging {
-    queue: Arc<Queue>,
+    queue: Arc<LineQueue>,
 }
 
-/// Starts the thread and makes it the process's logger.
+/// Starts the writing thread and installs the process's logger.
 ///
 /// # Errors
-/// One line: the file cannot be opened, or the thread not be started.
+/// One line: the file cannot be opened, or the thread cannot be started.
 pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
     let sink: Box<dyn Write + Send> = if config.file.is_empty() {
         Box::new(io::stderr())
@@ -40,7 +41,7 @@ pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
         Box::new(opened.map_err(|error| format!("log.file {}: {error}", config.file))?)
     };
     let format = if config.format == "json" { Format::Json } else { Format::Text };
-    let queue = Arc::new(Queue::new(config.queue, format));
+    let queue = Arc::new(LineQueue::new(config.queue, format));
     let writer = Arc::clone(&queue);
     std::thread::Builder::new()
         .name("log".to_owned())
@@ -52,54 +53,54 @@ pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
     Ok(Logging { queue })
 }
 
-/// From here on the configured level holds: it is the log crate's own, asked at every line.
+/// Applies the configured level. The `log` crate checks it for every line.
 pub(super) fn set_level(config: &config::Log) {
     ::log::set_max_level(config.level.parse().unwrap_or(LevelFilter::Info));
 }
 
 impl Logging {
-    /// Ends the log. Waits until what is queued is written, but no longer than `at_most`.
+    /// Closes the log. Waits at most `at_most` until the queued lines are written.
     pub(super) fn finish(&self, at_most: Duration) {
         let mut state = self.queue.lock();
         state.is_closed = true;
         self.queue.changed.notify_all();
-        let waiting = |state: &mut State| !state.is_done;
-        // When the time is up, the rest is lost: that is what the bound means.
+        let waiting = |state: &mut QueueState| !state.is_done;
+        // Lines that are not written by then are lost.
         drop(self.queue.changed.wait_timeout_while(state, at_most, waiting));
     }
 
-    /// Lines that were dropped so far: the queue was full, or they could not be written.
+    /// The number of lines dropped so far, because the queue was full or writing failed.
     pub(super) fn dropped(&self) -> u64 {
         self.queue.dropped.load(Ordering::Relaxed)
     }
 }
 
 #[derive(Debug)]
-struct Queue {
+struct LineQueue {
     capacity: usize,
     format: Format,
     dropped: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     lines: VecDeque<String>,
-    /// Dropped since the writer last took the lines; every one of them came after `lines`.
+    /// The number dropped since the writer last took the lines. All of them came after `lines`.
     dropped: u64,
     is_closed: bool,
     is_done: bool,
 }
 
-impl Queue {
+impl LineQueue {
     fn new(capacity: usize, format: Format) -> Self {
-        let state = Mutex::new(State::default());
+        let state = Mutex::new(QueueState::default());
         Self { capacity, format, dropped: AtomicU64::new(0), state, changed: Condvar::new() }
     }
 
-    /// A poisoned lock is taken as it is: a queue of lines has no invariant that could be broken.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// Ignores poisoning: a queue of lines has no invariant that a panic could break.
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -114,10 +115,10 @@ impl Queue {
         }
     }
 
-    /// Waits for lines and takes all of them, and how many were dropped behind them; `None` when
-    /// the queue is closed and empty.
+    /// Waits for lines, and takes all of them with the number of lines dropped after them. `None`
+    /// when the queue is closed and empty.
     fn take(&self) -> Option<(VecDeque<String>, u64)> {
-        let idle = |state: &mut State| state.lines.is_empty() && !state.is_closed;
+        let idle = |state: &mut QueueState| state.lines.is_empty() && !state.is_closed;
         let mut state =
             self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
         if state.lines.is_empty() {
@@ -127,7 +128,7 @@ impl Queue {
     }
 }
 
-fn write_until_closed(queue: &Arc<Queue>, mut sink: Box<dyn Write + Send>) {
+fn write_until_closed(queue: &Arc<LineQueue>, mut sink: Box<dyn Write + Send>) {
     while let Some((lines, dropped)) = queue.take() {
         let count = lines.len() as u64;
         let mut text: String = lines.into_iter().collect();
@@ -147,7 +148,7 @@ fn dropped_notice(format: Format, dropped: u64) -> String {
     format.line(Level::Warn, None, &format!("{dropped} log lines dropped"))
 }
 
-/// How a line is written.
+/// The format of a line, as `log.format` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Text,
@@ -155,10 +156,10 @@ enum Format {
 }
 
 impl Format {
-    /// One line, its end included. `message` and `connection` are on one line already.
+    /// Formats one line, with its line break. `message` and `connection` must not contain any.
     fn line(self, level: Level, connection: Option<&str>, message: &str) -> String {
         #[derive(Serialize)]
-        struct Entry<'a> {
+        struct JsonLine<'a> {
             time: Rfc3339,
             level: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,22 +171,22 @@ impl Format {
             (Self::Text, None) => format!("{time} [{level}] {message}\n"),
             (Self::Text, Some(connection)) => format!("{time} [{level}] {connection}: {message}\n"),
             (Self::Json, _) => {
-                let entry = Entry { time, level: level.as_str(), connection, message };
-                // Texts and a number of them: cannot refuse to be serialised.
+                let entry = JsonLine { time, level: level.as_str(), connection, message };
+                // Serialising strings does not fail.
                 serde_json::to_string(&entry).unwrap_or_default() + "\n"
             }
         }
     }
 }
 
-/// Formats into the queue: one line a record, whatever the record holds.
+/// The logger: formats each record as one line into the queue, whatever the record holds.
 struct Logger {
-    queue: Arc<Queue>,
+    queue: Arc<LineQueue>,
 }
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // Ours alone: a library's lines would drown them, and nobody vouches for their content.
+        // Only Vestibule's own records: a library's may log secrets, and would flood the log.
         metadata.target().starts_with("vestibule") && metadata.level() <= ::log::max_level()
     }
 
@@ -193,8 +194,8 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let mut message = Line::default();
-        // A full line is an error only to stop the formatting early; what fits is there.
+        let mut message = BoundedLine::default();
+        // The error of a full line only stops the formatting early.
         let _ = message.write_fmt(*record.args());
         let connection = record.key_values().get("connection".into());
         let connection = connection.map(|id| one_line(&id.to_string()));

@@ -1,6 +1,6 @@
 //! The command line: arguments, exit codes, and one file for each command.
 //!
-//! Exit codes: 0 done, 1 a configuration or runtime fault, 2 usage.
+//! Exit codes: 0 success, 1 configuration or runtime error, 2 usage error.
 
 mod application;
 mod check;
@@ -25,82 +25,98 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use vestibule::config::Config;
 
-/// An authenticated WebSocket edge.
+/// The arguments of the program.
 #[derive(Debug, Parser)]
-#[command(name = "vestibule", version, about)]
+#[command(
+    name = "vestibule",
+    version,
+    about = "WebSocket server that authenticates clients with a JWT after they connect",
+    after_help = AFTER_HELP
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(flatten)]
-    serve: serve::Args,
+    serve: serve::ServeArgs,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CliCommand>,
 }
 
-/// Flags that every command takes, before or behind its name.
+/// Flags that every command accepts, before or after its name.
 #[derive(Clone, Debug, clap::Args)]
 struct Global {
-    /// The configuration file (TOML). Environment variables and flags win over it
+    /// Configuration file (TOML). Environment variables and flags override it
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The directory for what outlives the process, such as the generated signing key
+    /// Directory for persistent data: database, generated signing key [default: ./vestibule-data]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Start the server (what `vestibule` alone does too)
-    Serve(serve::Args),
-    /// Mint a token with the configured secret
-    Token(token::Args),
-    /// Check the configuration; print it, secrets masked, and the memory it allows
+enum CliCommand {
+    /// Run the server (default command)
+    Serve(serve::ServeArgs),
+    /// Sign a token with the configured secret and print it
+    Token(token::TokenArgs),
+    /// Validate the configuration, then print it (secrets masked) with its worst-case memory use
     Check,
-    /// Tell how a connection stands or what became of it, as the running server knows
-    Explain(explain::Args),
-    Load(load::Args),
+    /// Show a connection's state, or why it closed (asks the running server)
+    Explain(explain::ExplainArgs),
+    Load(load::LoadArgs),
 }
 
-/// What a command answers: nothing, or the faults, one line each.
-type Outcome = Result<(), Vec<String>>;
+const AFTER_HELP: &str = "Examples:
+  vestibule                                      run the built-in application
+  vestibule --backend http://127.0.0.1:8000      run in front of your application
+  vestibule check --config vestibule.toml        validate a configuration file
+  vestibule token --sub alice                    print a token for alice
 
-/// Reads the arguments, runs the command, tells its faults on standard error.
+Every setting can be given as an environment variable: VESTIBULE_SECTION__KEY.
+Exit codes: 0 success, 1 failure, 2 usage error.";
+
+/// The result of a command: nothing, or its errors, one line each.
+type CommandResult = Result<(), Vec<String>>;
+
+/// Parses the arguments, runs the command, and prints its errors to standard error.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    if !matches!(cli.command, None | Some(Command::Serve(_))) && cli.serve.is_given() {
-        let problem = "--listen, --app and --backend belong to `vestibule serve`";
+    if !matches!(cli.command, None | Some(CliCommand::Serve(_))) && cli.serve.is_given() {
+        let problem = "--listen, --app and --backend are options of `vestibule serve`";
         command().error(ErrorKind::ArgumentConflict, problem).exit();
     }
     let Err(faults) = run(cli) else { return ExitCode::SUCCESS };
     let mut stderr = io::stderr().lock();
     for fault in faults {
-        // Nobody is left to be told when standard error is gone.
+        // If standard error is closed, there is nowhere to report to.
         let _ = writeln!(stderr, "vestibule: {}", text::one_line(&fault));
     }
     ExitCode::FAILURE
 }
 
-/// The command line as clap sees it: what manuals and completions are made from.
+/// The command line as clap's type, from which manuals and completions are generated.
 pub(crate) fn command() -> clap::Command {
     Cli::command()
 }
 
-fn run(cli: Cli) -> Outcome {
+fn run(cli: Cli) -> CommandResult {
     let global = &cli.global;
     match cli.command {
         None => serve::run(&cli.serve, global),
-        Some(Command::Serve(args)) => serve::run(&args.or(cli.serve), global),
-        Some(Command::Token(args)) => {
+        Some(CliCommand::Serve(args)) => serve::run(&args.or(cli.serve), global),
+        Some(CliCommand::Token(args)) => {
             let config = global.settings(&[])?;
             token::run(&args, &config, &signing_secret(&config)?)
         }
-        Some(Command::Check) => check::run(&global.settings(&[])?),
-        Some(Command::Explain(args)) => explain::run(&args, global.settings(&[])?),
-        Some(Command::Load(args)) => {
+        Some(CliCommand::Check) => check::run(&global.settings(&[])?),
+        Some(CliCommand::Explain(args)) => explain::run(&args, global.settings(&[])?),
+        Some(CliCommand::Load(args)) => {
             let config = global.settings(&[])?;
             let secret = signing_secret(&config)?;
             if !config.auth.algorithms.iter().any(|name| name == "HS256") {
-                return Err(vec!["load signs with HS256: name it in auth.algorithms".to_owned()]);
+                return Err(vec![
+                    "`vestibule load` signs with HS256: add it to auth.algorithms".to_owned(),
+                ]);
             }
             load::run(&args, &config.auth, secret.as_bytes()).map_err(|fault| vec![fault])
         }
@@ -108,7 +124,7 @@ fn run(cli: Cli) -> Outcome {
 }
 
 impl Global {
-    /// The configuration from file, environment, these flags, and those of the command itself.
+    /// Loads the configuration from file, environment, these flags, and the command's own (`own`).
     fn settings(&self, own: &[(&'static str, String)]) -> Result<Config, Vec<String>> {
         let mut flags = own.to_vec();
         if let Some(data) = &self.data {
@@ -118,11 +134,11 @@ impl Global {
     }
 }
 
-/// The signing secret, for a command without a log.
+/// Returns the signing secret, for commands that print warnings instead of logging them.
 fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
     if !secret::is_wanted(config) {
-        let fault = "tokens are signed elsewhere: a command that signs needs auth.secret or \
-                     auth.secret_file, and HS256 in auth.algorithms";
+        let fault = "cannot sign tokens: set auth.secret or auth.secret_file, and add HS256 to \
+                     auth.algorithms";
         return Err(vec![fault.to_owned()]);
     }
     let secret = secret::obtain(config).map_err(|fault| vec![fault])?;
@@ -132,8 +148,8 @@ fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
     Ok(secret.text)
 }
 
-/// Writes to standard output. A reader that went away (`vestibule check | head`) is no fault.
-fn print(text: &str) -> Outcome {
+/// Writes to standard output. A closed pipe (`vestibule check | head`) is not an error.
+fn print(text: &str) -> CommandResult {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -143,9 +159,9 @@ fn print(text: &str) -> Outcome {
     }
 }
 
-/// Tells the operator something that is no fault.
+/// Prints a warning to standard error.
 fn warn(text: &str) {
-    // Nobody is left to be told when standard error is gone.
+    // If standard error is closed, there is nowhere to report to.
     let _ = writeln!(io::stderr(), "vestibule: warning: {}", text::one_line(text));
 }
 
@@ -154,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_arguments_are_consistent() {
+    fn arguments_are_consistent() {
         Cli::command().debug_assert();
     }
 }

@@ -1,5 +1,5 @@
-//! What the service manager is told, where there is one that listens (sd_notify(3)), and the watch
-//! that tells it that the server still answers.
+//! Notifications to the service manager (sd_notify(3)), and the watchdog, which reports that the
+//! reactor is alive.
 
 use std::env::{self, VarError};
 use std::fmt::Display;
@@ -10,23 +10,23 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use vestibule::config::{Config, Length};
-use vestibule::net::{Handle, Pulse};
+use vestibule::net::{Handle, Health};
 
-/// How long a word may wait in front of a manager that does not read.
+/// How long a notification may block when the manager does not read.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// What an end may take beyond the drain's length and requests on their way: the last closes and
+/// How long the shutdown may take beyond the drain and open requests: for the last closes and
 /// commits.
 const AFTER_THE_DRAIN: Duration = Duration::from_secs(5);
 
-/// The way to the service manager. Without one, nothing is said. Cheap to clone.
+/// The connection to the service manager. Does nothing when there is none. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notify(Option<Arc<(UnixDatagram, SocketAddr)>>);
 
 impl Notify {
-    /// As `NOTIFY_SOCKET` says.
+    /// Opens the socket that `NOTIFY_SOCKET` names.
     ///
     /// # Errors
-    /// One line: what it says is no address of a socket.
+    /// One line: the variable is not a valid address of a socket.
     pub(super) fn from_environment() -> Result<Self, String> {
         match env::var("NOTIFY_SOCKET") {
             Err(VarError::NotPresent) => Ok(Self::default()),
@@ -44,20 +44,20 @@ impl Notify {
         Ok(Self(Some(Arc::new((socket, address)))))
     }
 
-    /// The server listens, or a reload is over; what people are shown as its status.
+    /// Reports that the server listens, or that a reload has ended. `status` is shown to people.
     pub(super) fn ready(&self, status: &str) {
-        self.tell(&format!("READY=1\nSTATUS={status}"));
+        self.send(&format!("READY=1\nSTATUS={status}"));
     }
 
-    /// A reload begins. Its time tells the manager that a `READY=1` in flight is an earlier one.
+    /// Reports that a reload begins. Its time lets the manager ignore an earlier `READY=1`.
     pub(super) fn reloading(&self) {
         let now = clock_gettime(ClockId::Monotonic);
         let micros = now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1_000);
-        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={micros}\nSTATUS=reloading"));
+        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={micros}\nSTATUS=reloading"));
     }
 
-    /// A drain begins, and the process ends after it: not to be killed before. Who is at a request
-    /// has the time for its head, for the answer and for reading that.
+    /// Reports that the server drains before it stops, and extends the manager's timeout. Open
+    /// requests get the time for their head, for the answer and for sending it.
     pub(super) fn stopping(&self, config: &Config) {
         let drain = config.drain.get();
         let Config { http, backend, .. } = config;
@@ -65,18 +65,18 @@ impl Notify {
         let request: Duration = request.into_iter().map(Length::get).sum();
         let patience = drain.max(request).saturating_add(AFTER_THE_DRAIN).as_micros();
         let status = format!("draining for {drain:?}");
-        self.tell(&format!("STOPPING=1\nSTATUS={status}\nEXTEND_TIMEOUT_USEC={patience}"));
+        self.send(&format!("STOPPING=1\nSTATUS={status}\nEXTEND_TIMEOUT_USEC={patience}"));
     }
 
-    fn tell(&self, text: &str) {
+    fn send(&self, text: &str) {
         let Some((socket, address)) = self.0.as_deref() else { return };
         if let Err(error) = socket.send_to_addr(text.as_bytes(), address) {
-            ::log::warn!("the service manager cannot be told: {error}");
+            ::log::warn!("cannot notify the service manager: {error}");
         }
     }
 }
 
-/// A path, or the name of an abstract socket behind an `@`.
+/// Parses a path, or `@` and the name of an abstract socket.
 fn address(text: &str) -> std::io::Result<SocketAddr> {
     #[cfg(target_os = "linux")]
     if let Some(name) = text.strip_prefix('@') {
@@ -84,38 +84,38 @@ fn address(text: &str) -> std::io::Result<SocketAddr> {
         return SocketAddr::from_abstract_name(name);
     }
     if !text.starts_with('/') {
-        let problem = "write a path from the root, or @ and a name";
+        let problem = "expected an absolute path, or @ and a name";
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, problem));
     }
     SocketAddr::from_pathname(text)
 }
 
-/// A thread beside the reactor that tells the service manager that the reactor answers, for as long
-/// as it does. It ends when this is dropped, or when the server has ended.
+/// A thread that reports to the service manager as long as the reactor answers it. It ends when
+/// this is dropped or the server stops.
 #[derive(Debug)]
 pub(super) struct Watchdog(#[expect(dead_code, reason = "its end ends the thread")] Sender<()>);
 
 impl Watchdog {
-    /// Starts it where the manager asks for it (`WATCHDOG_USEC`, `WATCHDOG_PID`).
+    /// Starts the thread if the manager requests it (`WATCHDOG_USEC`, `WATCHDOG_PID`).
     ///
     /// # Errors
-    /// One line: what it asks for is not understood, or no thread can be started.
+    /// One line: a variable is malformed, or the thread cannot be started.
     pub(super) fn start(notify: &Notify, handle: &Handle) -> Result<Option<Self>, String> {
         let variable = |name| env::var(name).unwrap_or_default();
         let (pid, micros) = (variable("WATCHDOG_PID"), variable("WATCHDOG_USEC"));
         let Some(patience) = patience_with(std::process::id(), &pid, &micros)? else {
             return Ok(None);
         };
-        // At half of the time, as sd_watchdog_enabled(3) advises.
+        // At half of the interval, as sd_watchdog_enabled(3) recommends.
         Self::beat(notify.clone(), handle.clone(), patience / 2).map(Some)
     }
 
     fn beat(notify: Notify, handle: Handle, every: Duration) -> Result<Self, String> {
         let (end, ended) = mpsc::channel();
         let beat = move || {
-            // A reactor that hangs does not answer, and this thread waits with it, silent.
-            while let Some(pulse) = handle.pulse() {
-                notify.tell(&format!("WATCHDOG=1\nSTATUS={}", status(pulse)));
+            // A reactor that hangs does not answer, so this thread waits and reports nothing.
+            while let Some(health) = handle.health() {
+                notify.send(&format!("WATCHDOG=1\nSTATUS={}", status(health)));
                 if ended.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -125,23 +125,23 @@ impl Watchdog {
             .name("watchdog".to_owned())
             .spawn(beat)
             .map(|_| Self(end))
-            .map_err(|error| format!("cannot start the watchdog's thread: {error}"))
+            .map_err(|error| format!("cannot start the watchdog thread: {error}"))
     }
 }
 
-/// How long the manager waits for a sign of life from the process `own`; `None`: it does not.
+/// The watchdog interval for the process `own`. `None` when the manager requests no watchdog.
 fn patience_with(own: u32, pid: &str, micros: &str) -> Result<Option<Duration>, String> {
     if micros.is_empty() || (!pid.is_empty() && pid.parse() != Ok(own)) {
         return Ok(None);
     }
     match micros.parse() {
         Ok(micros @ 1..) => Ok(Some(Duration::from_micros(micros))),
-        _ => Err(format!("WATCHDOG_USEC is `{micros}`: a number of microseconds is expected")),
+        _ => Err(format!("WATCHDOG_USEC is `{micros}`: expected a number of microseconds")),
     }
 }
 
-fn status(pulse: Pulse) -> String {
-    let Pulse { connections, is_draining } = pulse;
+fn status(health: Health) -> String {
+    let Health { connections, is_draining } = health;
     let left = if is_draining { "draining: " } else { "" };
     let s = if connections == 1 { "" } else { "s" };
     format!("{left}{connections} connection{s}")
@@ -155,15 +155,15 @@ mod tests {
 
     use super::*;
 
-    struct Silent;
+    struct SilentApp;
 
-    impl App for Silent {
+    impl App for SilentApp {
         fn on_message(&mut self, _: &Incoming<'_>) -> Reply<Answer> {
             Reply::Held
         }
     }
 
-    /// A service manager of this name, and the way to it.
+    /// A service manager's socket of this name, and the connection to it.
     fn manager(name: &str) -> (UnixDatagram, Notify) {
         let name = format!("@vestibule-{name}-{}", std::process::id());
         let socket = UnixDatagram::bind_addr(&address(&name).unwrap()).unwrap();
@@ -177,13 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_reactor_that_answers_is_alive() {
+    fn watchdog_is_fed_only_by_a_live_reactor() {
         let (socket, notify) = manager("watchdog");
         let mut config = Config { listen: vec!["127.0.0.1:0".to_owned()], ..Config::default() };
         config.auth.secret = "0123456789abcdef0123456789abcdef".to_owned();
-        let server = Server::bind(&config, Box::new(Silent)).unwrap();
+        let server = Server::bind(&config, Box::new(SilentApp)).unwrap();
         let handle = server.handle();
-        // It is bound, and does not turn: nothing is said, however long that takes.
+        // The server is bound, but its reactor does not run, so nothing is reported.
         let every = Duration::from_millis(1);
         let watchdog = Watchdog::beat(notify, handle.clone(), every).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
@@ -195,12 +195,12 @@ mod tests {
         }
         handle.shutdown();
         running.join().unwrap().unwrap();
-        assert_eq!(handle.pulse(), None);
+        assert_eq!(handle.health(), None);
         drop(watchdog);
     }
 
     #[test]
-    fn a_drain_asks_for_the_time_that_it_takes() {
+    fn drain_extends_the_stop_timeout() {
         let (socket, notify) = manager("drain");
         notify.stopping(&Config::default());
         assert_eq!(
@@ -214,16 +214,19 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_paths_and_abstract_names() {
+    fn notify_socket_is_a_path_or_abstract_name() {
         assert!(Notify::open("/run/systemd/notify").is_ok());
         let said = Notify::open("vsock:2:1234").unwrap_err();
-        assert!(said.starts_with("NOTIFY_SOCKET is `vsock:2:1234`: write a path"), "{said}");
-        // Nobody is there: it is no reason to fail.
+        assert!(
+            said.starts_with("NOTIFY_SOCKET is `vsock:2:1234`: expected an absolute path"),
+            "{said}"
+        );
+        // A manager that has gone is not an error.
         Notify::open("/nowhere/at/all").unwrap().ready("x");
     }
 
     #[test]
-    fn the_watch_of_another_process_is_not_ours() {
+    fn watchdog_of_another_process_is_ignored() {
         assert_eq!(patience_with(7, "", ""), Ok(None));
         assert_eq!(patience_with(7, "8", "1000"), Ok(None));
         let second = Ok(Some(Duration::from_secs(1)));
@@ -233,9 +236,9 @@ mod tests {
     }
 
     #[test]
-    fn the_status_counts() {
-        let pulse = |connections, is_draining| status(Pulse { connections, is_draining });
-        assert_eq!(pulse(0, false), "0 connections");
-        assert_eq!(pulse(1, true), "draining: 1 connection");
+    fn status_counts_connections() {
+        let health = |connections, is_draining| status(Health { connections, is_draining });
+        assert_eq!(health(0, false), "0 connections");
+        assert_eq!(health(1, true), "draining: 1 connection");
     }
 }

@@ -1,14 +1,13 @@
-//! SIGHUP: the configuration is read again, and what can change while a server runs changes.
+//! SIGHUP: reads the configuration again, and applies the keys that can change at run time.
 
 use toml::{Table, Value};
 use vestibule::config::Config;
 use vestibule::net::Handle;
 
-use super::application::Live;
+use super::application::ReloadTargets;
 use super::{Global, descriptors, log, secret};
 
-/// Keys, and beginnings of keys, that a running server takes up. Everything else waits for its next
-/// start.
+/// The keys, and prefixes of keys, that a reload applies. All others take effect at the next start.
 const LIVE: [&str; 9] = [
     "admin.connections",
     "admin.key_file",
@@ -20,8 +19,8 @@ const LIVE: [&str; 9] = [
     "log.level",
     "tls.",
 ];
-/// What begins like one of them and is fixed all the same: threads, their queues, and shares; and
-/// the memory that queues and tables were made for.
+/// The exceptions among them, which are fixed at the start: threads, their queues and shares, and
+/// the memory for which queues and tables were allocated.
 const FIXED: [&str; 6] = [
     "limits.memory",
     "limits.workers",
@@ -31,35 +30,37 @@ const FIXED: [&str; 6] = [
     "limits.pending_per_turn",
 ];
 
-/// Reads again what a server was started with.
+/// Reloads the configuration of a running server.
 #[derive(Debug)]
 pub(super) struct Reloader {
     pub(super) global: Global,
-    /// What flags have set.
+    /// The keys that flags have set.
     pub(super) flags: Vec<(&'static str, String)>,
     pub(super) handle: Handle,
-    /// What the server goes by, without its secret.
+    /// The configuration in effect, without the secret.
     pub(super) running: Config,
-    pub(super) live: Live,
+    pub(super) reload_targets: ReloadTargets,
 }
 
 impl Reloader {
-    /// Reads everything again and hands it to the server. Tells the log what became of it; true: it
-    /// is taken up.
+    /// Reads the configuration, its secrets and key files, and applies them. Logs the result.
+    /// Returns false when nothing was applied.
     pub(super) fn reload(&mut self) -> bool {
         match self.try_reload() {
             Ok(waiting) => {
                 for key in waiting {
-                    ::log::warn!("SIGHUP: {key} has changed too, and waits for the next start");
+                    ::log::warn!("SIGHUP: {key} has changed; it takes effect at the next start");
                 }
-                ::log::info!("SIGHUP: the configuration is taken up");
+                ::log::info!("SIGHUP: configuration reloaded");
                 true
             }
             Err(faults) => {
                 for fault in faults {
                     ::log::error!("SIGHUP: {fault}");
                 }
-                ::log::error!("SIGHUP: nothing has changed");
+                ::log::error!(
+                    "SIGHUP: configuration not reloaded; the running one stays in effect"
+                );
                 false
             }
         }
@@ -74,15 +75,15 @@ impl Reloader {
         for warning in warnings {
             ::log::warn!("{warning}");
         }
-        self.live.take_up(&config);
+        self.reload_targets.apply(&config);
         log::set_level(&config.log);
         self.running = read;
         Ok(waiting)
     }
 }
 
-/// The configuration with its secrets, and with the numbers that zeros stand for; and what is to be
-/// warned about.
+/// Completes the configuration with its secrets and with the numbers that zeros stand for. Returns
+/// warnings, too.
 ///
 /// # Errors
 /// One line: a secret cannot be read, or there are no descriptors for connections.
@@ -102,13 +103,13 @@ pub(super) fn complete(mut config: Config) -> Result<(Config, Vec<String>), Stri
     Ok((config, warnings.into_iter().flatten().collect()))
 }
 
-/// The keys whose values differ and which a running server does not take up.
+/// The changed keys that take effect only at the next start.
 fn waiting_keys(running: &Config, read: &Config) -> Vec<String> {
     let (old, new) = (flat(running), flat(read));
-    // Other certificates, yes; but clients do not learn from a reload how a port is to be spoken to.
+    // Certificates can change, but turning TLS on or off would break the clients of the port.
     let turns_tls = running.tls.is_on() != read.tls.is_on();
     let is_live = |key: &str| {
-        LIVE.iter().any(|live| key.starts_with(live))
+        LIVE.iter().any(|reload_targets| key.starts_with(reload_targets))
             && !FIXED.contains(&key)
             && !(turns_tls && key.starts_with("tls."))
     };
@@ -116,13 +117,13 @@ fn waiting_keys(running: &Config, read: &Config) -> Vec<String> {
     differs.map(|(key, _)| key).filter(|key| !is_live(key)).collect()
 }
 
-/// What was read, with the running values of the keys that wait: an admin listener that goes on
-/// listening keeps its key, and a server that goes on with its data their secret.
+/// The configuration as read, but with the running values of the keys in `waiting`. So an admin
+/// listener that keeps running keeps its key, and a server that keeps its `data` keeps its secret.
 fn without(waiting: &[String], running: &Config, read: Config) -> Result<Config, String> {
     if waiting.is_empty() {
         return Ok(read);
     }
-    // What waits keeps its running value, and whether somebody has set it.
+    // Such a key also keeps whether it was set explicitly.
     let mut given = read.given.clone();
     for key in waiting {
         if running.given.contains(key) {
@@ -146,9 +147,9 @@ fn without(waiting: &[String], running: &Config, read: Config) -> Result<Config,
     taken.map(|config| Config { given, ..config }).map_err(|error| error.message().to_owned())
 }
 
-/// Each key with its path.
+/// All keys as `section.name`, with their values.
 fn flat(config: &Config) -> Vec<(String, Value)> {
-    // Every value of a configuration can be written as TOML.
+    // Every configuration can be serialised as TOML, so this does not fail.
     let table = Table::try_from(config).unwrap_or_default();
     let mut flat = Vec::new();
     for (key, value) in table {
@@ -168,7 +169,7 @@ mod tests {
     use vestibule::config::Length;
 
     #[test]
-    fn what_waits_keeps_its_running_value() {
+    fn restart_only_keys_keep_their_running_value() {
         let mut running = Config::program_defaults();
         running.auth.secret = "0123456789abcdef0123456789abcdef".to_owned();
         running.admin.key_file = "there".to_owned();
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_running_server_does_not_take_up_is_named() {
+    fn restart_only_keys_are_named() {
         let running = Config::program_defaults();
         let mut read = running.clone();
         assert_eq!(waiting_keys(&running, &read), Vec::<String>::new());

@@ -1,5 +1,5 @@
-//! The signing secret: configured, in a file of its own, or generated once in the data directory.
-//! And the admin listener's key, which is in a file or not at all.
+//! Secrets: the signing secret, which is configured, in a file, or generated once in the data
+//! directory, and the admin listener's key, which is in a file.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -12,43 +12,45 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use vestibule::config::Config;
 use vestibule::config::check::{admin_key_problem, secret_problem};
 
-/// The name of the generated secret's file in the data directory.
+/// The file of the generated secret in the data directory.
 const KEY_FILE: &str = "signing.key";
-/// More bytes than the hash of HS256 has (RFC 7518, section 3.2): as text, enough for HS512 too.
+/// The length of a generated key. HS256 needs 32 bytes (RFC 7518, section 3.2); as base64 text, 48
+/// bytes are the 64 that HS512 needs.
 const KEY_BYTES: usize = 48;
 
-/// The secret, as text: its bytes are the HMAC key.
+/// A secret as text. The bytes of the signing secret are the HMAC key.
 pub(super) struct Secret {
     pub(super) text: String,
-    /// What is not as it should be, but no reason to stop.
+    /// A warning, if other users can access the secret's file.
     pub(super) warning: Option<String>,
 }
 
-/// The text is left out: a secret is never logged.
+/// Omits the text: a secret must never be logged.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secret").field("warning", &self.warning).finish_non_exhaustive()
     }
 }
 
-/// Are tokens checked with one secret? Else with keys that are read or fetched elsewhere.
+/// Whether the server verifies tokens with a signing secret, rather than with public keys or a JWK
+/// set.
 pub(super) fn is_wanted(config: &Config) -> bool {
     let auth = &config.auth;
     auth.jwks_file.is_empty() && auth.algorithms.iter().all(|name| name.starts_with("HS"))
 }
 
-/// The secret that signs and verifies. Generates it when none is configured and none is there.
+/// Returns the signing secret. Generates it if none is configured and the file is missing.
 ///
 /// # Errors
-/// One line that names the file and what to do.
+/// One line that names the file and says what to do.
 pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
     let is_unfit = |text: &str| secret_problem(text, &config.auth.algorithms);
-    match Place::of(config) {
-        Place::Configured => Ok(Secret { text: config.auth.secret.clone(), warning: None }),
-        Place::File(path) => {
+    match SecretSource::of(config) {
+        SecretSource::Configured => Ok(Secret { text: config.auth.secret.clone(), warning: None }),
+        SecretSource::File(path) => {
             read(&path, is_unfit).map_err(|error| error.of("auth.secret_file", &path))
         }
-        Place::Generated(path) => {
+        SecretSource::Generated(path) => {
             if !path.exists() {
                 generate(&path).map_err(|error| {
                     let path = path.display();
@@ -60,18 +62,18 @@ pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
     }
 }
 
-/// Where the secret is, for people, and a warning about it; nothing is generated.
+/// Describes where the secret is, with a warning if its file is exposed. Generates nothing.
 ///
 /// # Errors
-/// As for [`obtain`], but a secret that is not generated yet is no fault.
+/// As for [`obtain`], except that a secret that is not generated yet is not an error.
 pub(super) fn inspect(config: &Config) -> Result<(String, Option<String>), String> {
     let is_unfit = |text: &str| secret_problem(text, &config.auth.algorithms);
-    match Place::of(config) {
-        Place::Configured => Ok(("auth.secret".to_owned(), None)),
-        Place::Generated(path) if !path.exists() => {
+    match SecretSource::of(config) {
+        SecretSource::Configured => Ok(("auth.secret".to_owned(), None)),
+        SecretSource::Generated(path) if !path.exists() => {
             Ok((format!("will be generated in {}", path.display()), None))
         }
-        Place::File(path) | Place::Generated(path) => {
+        SecretSource::File(path) | SecretSource::Generated(path) => {
             let secret =
                 read(&path, is_unfit).map_err(|error| error.of("signing secret", &path))?;
             Ok((path.display().to_string(), secret.warning))
@@ -79,10 +81,10 @@ pub(super) fn inspect(config: &Config) -> Result<(String, Option<String>), Strin
     }
 }
 
-/// The admin listener's key; `None`: there is none.
+/// Returns the admin listener's key. `None` when none is configured.
 ///
 /// # Errors
-/// One line that names the file and what to do.
+/// One line that names the file and says what to do.
 pub(super) fn admin_key(config: &Config) -> Result<Option<Secret>, String> {
     if config.admin.key_file.is_empty() || config.admin.listen.is_empty() {
         return Ok(None);
@@ -92,7 +94,7 @@ pub(super) fn admin_key(config: &Config) -> Result<Option<Secret>, String> {
     key.map(Some)
 }
 
-/// A warning, when others can read the key that the public listeners prove who they are with.
+/// Returns a warning if other users can access the TLS private key.
 ///
 /// # Errors
 /// One line that names the file.
@@ -104,13 +106,13 @@ pub(super) fn tls_exposure(config: &Config) -> Result<Option<String>, String> {
     exposure(Path::new(path)).map_err(|error| format!("tls.key_file {path}: {error}"))
 }
 
-enum Place {
+enum SecretSource {
     Configured,
     File(PathBuf),
     Generated(PathBuf),
 }
 
-impl Place {
+impl SecretSource {
     fn of(config: &Config) -> Self {
         if !config.auth.secret.is_empty() {
             Self::Configured
@@ -133,9 +135,9 @@ impl ReadError {
         let path = path.display();
         match self {
             Self::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-                format!("{what} {path}: not UTF-8 text: write it as base64 or hex")
+                format!("{what} {path} is not UTF-8 text: encode the secret as base64 or hex")
             }
-            Self::Io(error) => format!("{what} {path}: {error}"),
+            Self::Io(error) => format!("{what}: cannot read {path}: {error}"),
             Self::Unfit(problem) => format!("{what} {path}: {problem}"),
         }
     }
@@ -152,17 +154,17 @@ fn read(path: &Path, is_unfit: impl Fn(&str) -> Option<String>) -> Result<Secret
     Ok(Secret { text, warning })
 }
 
-/// A warning, when others can read or write the file at `path`, which holds a secret.
+/// Returns a warning if other users can read or write the secret file at `path`.
 pub(super) fn exposure(path: &Path) -> io::Result<Option<String>> {
     let mode = fs::metadata(path)?.permissions().mode();
     Ok((mode & 0o077 != 0).then(|| {
         let path = path.display();
-        format!("{path} can be read or written by others: chmod 600 {path}")
+        format!("other users can read or write {path}: run `chmod 600 {path}`")
     }))
 }
 
-/// Writes a new secret beside `path`, then links it there: it appears whole or not at all, and of
-/// two processes that start at once both read the one that was linked first.
+/// Writes a new secret to a temporary file, then links it to `path`. So it appears complete or not
+/// at all, and two processes that start at the same time both use the one that was linked first.
 fn generate(path: &Path) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
@@ -172,7 +174,7 @@ fn generate(path: &Path) -> io::Result<()> {
     let temporary = directory.join(format!(".{KEY_FILE}.{}", URL_SAFE_NO_PAD.encode(unique)));
     let linked = write_new(&temporary, &URL_SAFE_NO_PAD.encode(key))
         .and_then(|()| fs::hard_link(&temporary, path));
-    // When it was never made, there is nothing to remove.
+    // If it was never created, there is nothing to remove.
     let _ = fs::remove_file(&temporary);
     match linked {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),

@@ -1,4 +1,4 @@
-//! `vestibule serve`: starts the server, and ends it on a signal.
+//! `vestibule serve`: starts the server, and stops it on a signal.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -14,47 +14,47 @@ use vestibule::protocol::CloseReason;
 
 use super::notify::{Notify, Watchdog};
 use super::reload::{self, Reloader};
-use super::{Global, Outcome, application, descriptors, inherited, log, secret};
+use super::{CommandResult, Global, application, descriptors, inherited, log, secret};
 
-/// How long the last log lines may take.
+/// How long the shutdown waits for the last log lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
-/// The same, when somebody is in a hurry.
+/// The same after a second signal, which stops the process at once.
 const LAST_LINES_IN_A_HURRY: Duration = Duration::from_millis(250);
 
-/// What to start.
+/// The flags of `vestibule serve`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// Addresses to listen on, such as `127.0.0.1:8080,[::1]:8080`; port 0: a free one
-    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+pub(super) struct ServeArgs {
+    /// IP addresses and ports to listen on, comma-separated. Port 0 picks a free port
+    #[arg(long, value_name = "ADDR:PORT", value_delimiter = ',')]
     listen: Vec<String>,
-    /// The application behind the edge [default: recipes]
+    /// Application to run [default: recipes]
     #[arg(long, value_enum, value_name = "NAME")]
     app: Option<AppName>,
-    /// The address of an HTTP service that is the application behind the edge
+    /// URL of an HTTP service to forward joins and messages to
     #[arg(long, value_name = "URL", conflicts_with = "app")]
     backend: Option<String>,
 }
 
-/// The applications there are.
+/// The built-in applications.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum AppName {
     /// Recipe chat with accounts, on SQLite in the data directory
     #[cfg(feature = "recipes")]
     #[default]
     Recipes,
-    /// Rooms in memory, each owned by who joins it first
+    /// In-memory rooms; the first user to join owns the room, others are refused
     #[cfg_attr(not(feature = "recipes"), default)]
     Memory,
-    /// The same, open to every user: for load tests
+    /// In-memory rooms that every user may join, for load tests
     MemoryOpen,
 }
 
-impl Args {
+impl ServeArgs {
     pub(super) fn is_given(&self) -> bool {
         !self.listen.is_empty() || self.app.is_some() || self.backend.is_some()
     }
 
-    /// These, and where nothing is given, `other`.
+    /// These flags, completed by `other`.
     pub(super) fn or(self, other: Self) -> Self {
         Self {
             listen: if self.listen.is_empty() { other.listen } else { self.listen },
@@ -63,7 +63,7 @@ impl Args {
         }
     }
 
-    /// Keys of the configuration that these set.
+    /// The configuration keys that these flags set.
     fn settings(&self) -> Vec<(&'static str, String)> {
         let listen = (!self.listen.is_empty()).then(|| ("listen", self.listen.join(",")));
         let backend = self.backend.clone().map(|url| ("backend.url", url));
@@ -71,15 +71,15 @@ impl Args {
     }
 }
 
-/// Runs until the server has drained.
-pub(super) fn run(args: &Args, global: &Global) -> Outcome {
+/// Runs the server until it has drained.
+pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
     let config = global.settings(&args.settings())?;
-    // Before there are threads: it takes variables out of the environment.
+    // Before any thread starts, as this removes variables from the environment.
     let sockets = inherited::take(&config).map_err(|fault| vec![fault])?;
-    // Before there are threads too: the table that they share is grown without a wait for them.
+    // Also before any thread starts: growing the descriptor table stalls a process with threads.
     descriptors::reserve(&config);
     let notify = Notify::from_environment().map_err(|fault| vec![fault])?;
-    // From here on a signal waits for the thread below instead of ending the process.
+    // From here on, signals are handled by a thread instead of ending the process.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| vec![format!("cannot watch for signals: {error}")])?;
     let logging = log::start(&config.log).map_err(|fault| vec![fault])?;
@@ -87,17 +87,17 @@ pub(super) fn run(args: &Args, global: &Global) -> Outcome {
     let hint = if secret::is_wanted(&config) {
         token_hint(global.config.as_deref(), global.data.as_deref())
     } else {
-        format!("from whoever holds the keys ({})", config.auth.algorithms.join(", "))
+        format!("issued by the holder of the signing key ({})", config.auth.algorithms.join(", "))
     };
     let outcome = serve(config, (sockets, notify), args, global, signals, &logging, &hint);
     match &outcome {
-        Ok(()) => ::log::info!("drained, bye"),
-        // Without a file the log is standard error, where the fault is told anyway.
+        Ok(()) => ::log::info!("drained, exiting"),
+        // Without a log file, the caller prints the error to standard error anyway.
         Err(fault) if has_file => ::log::error!("{fault}"),
         Err(_) => {}
     }
     if logging.dropped() > 0 {
-        ::log::warn!("{} log lines were dropped in all", logging.dropped());
+        ::log::warn!("{} log lines were dropped in total", logging.dropped());
     }
     logging.finish(LAST_LINES);
     outcome.map_err(|fault| vec![fault])
@@ -106,7 +106,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Outcome {
 fn serve(
     config: Config,
     (sockets, notify): (Sockets, Notify),
-    args: &Args,
+    args: &ServeArgs,
     global: &Global,
     signals: Signals,
     logging: &log::Logging,
@@ -117,20 +117,21 @@ fn serve(
     for warning in warnings {
         ::log::warn!("{warning}");
     }
-    let (app, beside) = application::choose(args.app, &config)?;
+    let (app, background) = application::choose(args.app, &config)?;
     let has_page = app.serves("/");
-    let given = inherited::Given::of(&sockets);
+    let inherited_sockets = inherited::InheritedSockets::of(&sockets);
     let mut server =
         Server::with_sockets(&config, sockets, app).map_err(|error| error.to_string())?;
     server.keep_revocations(&revocations(&config)).map_err(|error| error.to_string())?;
-    given.tell(&config, &server);
-    let beside = beside.start(server.handle())?;
+    inherited_sockets.log_addresses(&config, &server);
+    let background = background.start(server.handle())?;
     let lines = logging.clone();
     server.add_probe(Arc::new(move || vec![lost_lines(lines.dropped())]));
     let handle = server.handle();
     let watchdog = Watchdog::start(&notify, &handle)?;
-    let (global, flags, live) = (global.clone(), args.settings(), beside.live());
-    let reloader = Reloader { global, flags, handle: handle.clone(), running, live };
+    let (global, flags, reload_targets) =
+        (global.clone(), args.settings(), background.reload_targets());
+    let reloader = Reloader { global, flags, handle: handle.clone(), running, reload_targets };
     heed_signals(signals, handle, reloader, logging.clone(), notify.clone())?;
     let (addresses, is_secure) = (server.local_addrs(), config.tls.is_on());
     ::log::info!(
@@ -139,17 +140,17 @@ fn serve(
         config.limits.connections,
         config.limits.pending
     );
-    // A server whose standard output is full or gone is still a server.
+    // A closed or full standard output must not stop the server.
     let _ = super::print(&welcome(&addresses, has_page, is_secure, server.admin_addr(), hint));
     notify.ready("serving");
-    let counted = server.run().map_err(|error| format!("the server ended: {error}"))?;
+    let counted = server.run().map_err(|error| format!("the server failed: {error}"))?;
     drop(watchdog);
-    beside.finish();
+    background.finish();
     ::log::info!("{}", summary(&counted));
     Ok(())
 }
 
-/// Where revocations are kept.
+/// The path of the file of revocations.
 pub(super) fn revocations(config: &Config) -> PathBuf {
     Path::new(&config.data).join("revocations")
 }
@@ -162,7 +163,7 @@ fn lost_lines(dropped: u64) -> Reading {
     }
 }
 
-/// One line of what a server counted in its life: reasons that never came are left out.
+/// One line with the server's counters. Close reasons with a count of zero are left out.
 fn summary(counted: &Metrics) -> String {
     let closes: String = CloseReason::ALL
         .iter()
@@ -183,7 +184,8 @@ fn summary(counted: &Metrics) -> String {
     )
 }
 
-/// SIGHUP reloads. Of the others the first drains, and the second ends the process.
+/// Starts the thread that handles signals. SIGHUP reloads the configuration. The first SIGINT or
+/// SIGTERM drains, the second ends the process.
 fn heed_signals(
     mut signals: Signals,
     handle: Handle,
@@ -202,11 +204,14 @@ fn heed_signals(
                 let is_taken = reloader.reload();
                 notify.ready(if is_taken { "reloaded" } else { "reload failed: see the log" });
             } else if !std::mem::replace(&mut is_draining, true) {
-                ::log::info!("{name}: draining; once more ends at once");
+                let drain = reloader.running.drain;
+                ::log::info!(
+                    "received {name}: draining for up to {drain} (send it again to stop at once)"
+                );
                 notify.stopping(&reloader.running);
                 handle.shutdown();
             } else {
-                ::log::warn!("{name} again: ending at once");
+                ::log::warn!("received {name} again: stopping at once");
                 logging.finish(LAST_LINES_IN_A_HURRY);
                 std::process::exit(1);
             }
@@ -242,7 +247,7 @@ fn welcome(
     text
 }
 
-/// "Every interface" is no address one could open; loopback is one of them.
+/// Replaces an unspecified address, which a browser cannot open, by loopback.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -282,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_welcome_names_what_can_be_opened() {
+    fn banner_lists_reachable_addresses() {
         let addresses = ["0.0.0.0:80".parse().unwrap(), "[::1]:81".parse().unwrap()];
         let admin = Some("127.0.0.1:82".parse().unwrap());
         assert!(!welcome(&addresses, false, false, admin, "vestibule token").contains("Open:"));
@@ -297,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_tells_how_late_the_timers_were() {
+    fn summary_reports_timer_lateness() {
         let mut counted = Metrics::default();
         counted.accepted = 3;
         counted.timer_lateness.record(7);
@@ -310,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hint_repeats_the_flags_that_find_the_same_key() {
+    fn token_hint_repeats_the_flags() {
         assert_eq!(token_hint(None, None), "vestibule token --sub alice");
         assert_eq!(
             token_hint(Some(Path::new("a b.toml")), Some("./d")),

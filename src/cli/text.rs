@@ -1,4 +1,4 @@
-//! Text from elsewhere, made safe for one line of a terminal or a log.
+//! Escaping of untrusted text for one line of a terminal or a log.
 
 use std::fmt::{self, Write};
 
@@ -6,22 +6,23 @@ use vestibule::config::memory::LINE_BYTES;
 
 /// `text` on one line: control characters escaped, cut at [`LINE_BYTES`].
 pub(super) fn one_line(text: &str) -> String {
-    let mut line = Line::default();
-    // A full line is an error only to stop the formatting early; what fits is there.
+    let mut line = BoundedLine::default();
+    // The error of a full line only stops the formatting early.
     let _ = line.write_str(text);
     line.text
 }
 
-/// Collects formatted text, escapes what could forge or hide a line, and stops when full.
+/// Collects formatted text, escapes characters that could forge or hide a line, and stops at
+/// [`LINE_BYTES`].
 ///
-/// The bound holds while formatting, so a megabyte from a peer never becomes a megabyte here.
+/// The limit applies while formatting, so a megabyte from a client is never copied here.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct BoundedLine {
     pub(super) text: String,
     is_cut: bool,
 }
 
-impl Write for Line {
+impl Write for BoundedLine {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for character in text.chars() {
             if self.is_cut || self.text.len() + 12 > LINE_BYTES {
@@ -41,7 +42,8 @@ impl Write for Line {
     }
 }
 
-/// Control characters, the two Unicode line ends, and what turns the direction of writing.
+/// Whether a character can forge or hide a line: control characters, the Unicode line separators,
+/// and characters that change the direction of text.
 fn can_forge(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'
@@ -60,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut_at_a_character() {
+    fn long_line_is_cut_between_characters() {
         let cut = one_line(&"€".repeat(10_000));
         assert!(cut.len() <= LINE_BYTES && cut.ends_with('…'));
         assert!(cut.len() > LINE_BYTES - 20);

@@ -1,4 +1,4 @@
-//! `vestibule token`: a signed token on standard output, for tests, curl and wscat.
+//! `vestibule token`: prints a signed token, for tests, curl and wscat.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,41 +7,41 @@ use vestibule::auth::TokenSigner;
 use vestibule::config::{Auth, Config, Length};
 use vestibule::time::UnixTime;
 
-use super::Outcome;
+use super::CommandResult;
 
-/// A hundred years: an `exp` past the year 9999 would be no date that the server takes.
+/// The longest lifetime: a hundred years. The server does not accept an `exp` beyond the year 9999.
 const MAX_TTL: Length = Length::from_secs(36_500 * 86_400);
 
-/// What to sign.
+/// The flags of `vestibule token`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// The user the token is for: 1 to 256 characters
+pub(super) struct TokenArgs {
+    /// User the token is for, 1 to 256 characters (the `sub` claim)
     #[arg(long, value_name = "USER", value_parser = subject)]
     sub: String,
-    /// How long the token is good, in whole seconds, such as `90s`, `15m` or `1h`
-    #[arg(long, default_value = "15m", value_parser = whole_seconds)]
+    /// Lifetime of the token, in whole seconds, such as `90s`, `15m` or `1h`
+    #[arg(long, default_value = "15m", value_name = "DURATION", value_parser = whole_seconds)]
     ttl: u64,
-    /// One more claim, or another value of one; JSON where it parses, else text
+    /// Add or override a claim (repeatable). VALUE is parsed as JSON, otherwise used as a string
     #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = claim)]
     claims: Vec<(String, Value)>,
 }
 
-/// Prints the token and a newline, nothing else.
-pub(super) fn run(args: &Args, config: &Config, secret: &str) -> Outcome {
+/// Prints the token and a line break to standard output.
+pub(super) fn run(args: &TokenArgs, config: &Config, secret: &str) -> CommandResult {
     let token = mint(args, config, secret, now()).map_err(|fault| vec![fault])?;
     let longest = config.auth.max_token_life;
     if longest > Length::default() && Duration::from_secs(args.ttl) > longest.get() {
         super::warn(&format!(
-            "the server refuses a token of this length: auth.max_token_life is {longest}; see --ttl"
+            "the server will refuse this token: its --ttl exceeds auth.max_token_life, {longest}"
         ));
     }
     super::print(&format!("{token}\n"))
 }
 
-/// The token, as of `now`.
-fn mint(args: &Args, config: &Config, secret: &str, now: UnixTime) -> Result<String, String> {
+/// Signs the token as of `now`.
+fn mint(args: &TokenArgs, config: &Config, secret: &str, now: UnixTime) -> Result<String, String> {
     let auth = Auth { secret: secret.to_owned(), ..config.auth.clone() };
-    let signer = TokenSigner::new(&auth).ok_or("cannot sign with auth.algorithms: name HS256")?;
+    let signer = TokenSigner::new(&auth).ok_or("cannot sign with auth.algorithms: add HS256")?;
     signer
         .sign(&args.sub, now, Duration::from_secs(args.ttl), args.claims.iter().cloned())
         .map_err(|error| format!("cannot sign the token: {error}"))
@@ -56,7 +56,7 @@ fn now() -> UnixTime {
 fn subject(text: &str) -> Result<String, String> {
     let length = text.chars().count();
     if !(1..=256).contains(&length) || text.chars().any(char::is_control) {
-        return Err("a user has 1 to 256 characters, no control characters".to_owned());
+        return Err("expected 1 to 256 characters and no control characters".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -64,10 +64,10 @@ fn subject(text: &str) -> Result<String, String> {
 fn whole_seconds(text: &str) -> Result<u64, String> {
     let length: Length = text.parse()?;
     if length.get().subsec_nanos() != 0 {
-        return Err("a token's times count whole seconds".to_owned());
+        return Err("expected whole seconds".to_owned());
     }
     if length > MAX_TTL {
-        return Err("a token is good for at most 36500d".to_owned());
+        return Err("expected at most 36500d".to_owned());
     }
     Ok(length.get().as_secs())
 }
@@ -78,7 +78,7 @@ fn claim(text: &str) -> Result<(String, Value), String> {
             let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
             Ok((name.to_owned(), value))
         }
-        _ => Err("write NAME=VALUE, such as `role=cook` or `scopes=[\"a\",\"b\"]`".to_owned()),
+        _ => Err("expected NAME=VALUE, such as `role=cook` or `scopes=[\"a\",\"b\"]`".to_owned()),
     }
 }
 
@@ -91,19 +91,19 @@ mod tests {
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-    fn claims_of(args: &Args, config: &Config) -> Value {
+    fn claims_of(args: &TokenArgs, config: &Config) -> Value {
         let token = mint(args, config, SECRET, UnixTime::from_millis(1_000_999)).unwrap();
         let payload = token.split('.').nth(1).unwrap();
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
     }
 
-    fn args(claims: &[&str]) -> Args {
+    fn args(claims: &[&str]) -> TokenArgs {
         let claims = claims.iter().map(|text| claim(text).unwrap()).collect();
-        Args { sub: "alice".to_owned(), ttl: 900, claims }
+        TokenArgs { sub: "alice".to_owned(), ttl: 900, claims }
     }
 
     #[test]
-    fn a_token_has_its_times_and_the_configured_issuer_and_audience() {
+    fn token_carries_times_issuer_and_audience() {
         let expected = json!({"sub": "alice", "iat": 1_000, "exp": 1_900});
         assert_eq!(claims_of(&args(&[]), &Config::default()), expected);
         let auth = Auth { issuer: "me".to_owned(), audience: "chat".to_owned(), ..Auth::default() };
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_is_json_where_it_parses_and_wins_over_what_is_set() {
+    fn claim_is_json_or_text_and_overrides() {
         let given = args(&["exp=5", "role=cook", "tags=[\"a\"]", "text=\"7\"", "eq=a=b"]);
         let expected = json!({"sub": "alice", "iat": 1_000, "exp": 5, "role": "cook",
             "tags": ["a"], "text": "7", "eq": "a=b"});
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_counts_whole_seconds() {
+    fn lifetime_is_in_whole_seconds() {
         assert_eq!(whole_seconds("15m"), Ok(900));
         assert!(whole_seconds("36501d").is_err());
         assert!(whole_seconds("1500ms").is_err());

@@ -94,7 +94,7 @@ impl Handle {
         user: &str,
     ) -> Result<Receiver<Result<usize, OrderFault>>, Undelivered> {
         let (done, result) = mpsc::sync_channel(1);
-        self.leave(user, Wish::Order(kind, done))?;
+        self.leave(user, UserCommand::Order(kind, done))?;
         Ok(result)
     }
 
@@ -106,7 +106,7 @@ impl Handle {
     /// When the order could not be left, see [`Undelivered`].
     pub fn require_auth(&self, user: &str) -> Result<Receiver<usize>, Undelivered> {
         let (done, count) = mpsc::sync_channel(1);
-        self.leave(user, Wish::RequireAuth(done))?;
+        self.leave(user, UserCommand::RequireAuth(done))?;
         Ok(count)
     }
 
@@ -132,14 +132,14 @@ impl Handle {
     /// that is to notice a reactor that hangs; never to be called by what runs on that thread.
     /// `None`: the server has ended.
     #[must_use]
-    pub fn pulse(&self) -> Option<Pulse> {
-        let (done, pulse) = mpsc::sync_channel(1);
-        self.mail.deliver(Letter::Pulse(done));
-        pulse.recv().ok()
+    pub fn health(&self) -> Option<Health> {
+        let (done, health) = mpsc::sync_channel(1);
+        self.mail.deliver(Letter::Health(done));
+        health.recv().ok()
     }
 
-    fn leave(&self, user: &str, wish: Wish) -> Result<(), Undelivered> {
-        self.mail.try_deliver(Letter::Order(Order { user: user.to_owned(), wish }))
+    fn leave(&self, user: &str, command: UserCommand) -> Result<(), Undelivered> {
+        self.mail.try_deliver(Letter::Order(Order { user: user.to_owned(), command }))
     }
 }
 
@@ -157,19 +157,19 @@ pub(super) enum Letter {
     /// What an operator wants done to a user.
     Order(Order),
     /// Somebody wants to know how it is.
-    Pulse(SyncSender<Pulse>),
+    Health(SyncSender<Health>),
 }
 
 /// How a server is at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pulse {
+pub struct Health {
     /// Connections of the public listeners, those that are not authenticated included.
     pub connections: usize,
     /// A drain is under way.
     pub is_draining: bool,
 }
 
-impl Pulse {
+impl Health {
     pub(super) fn of(node: &Node) -> Self {
         let connections = Phase::ALL.iter().map(|&phase| node.connections_in(phase)).sum();
         Self { connections, is_draining: node.is_draining() }
@@ -180,12 +180,12 @@ impl Pulse {
 #[derive(Debug)]
 pub(super) struct Order {
     user: String,
-    wish: Wish,
+    command: UserCommand,
 }
 
 /// Which of them, and who is told what became of it.
 #[derive(Debug)]
-enum Wish {
+enum UserCommand {
     Order(OrderKind, SyncSender<Result<usize, OrderFault>>),
     RequireAuth(SyncSender<usize>),
 }
@@ -194,11 +194,11 @@ impl Order {
     /// Carries it out.
     pub(super) fn carry_out(self, node: &mut Node, now: Now) {
         // Who does not want to know has dropped the other end; there is room for one answer.
-        match self.wish {
-            Wish::Order(kind, done) => {
+        match self.command {
+            UserCommand::Order(kind, done) => {
                 node.order(now, kind, &self.user, move |result| drop(done.try_send(result)));
             }
-            Wish::RequireAuth(done) => {
+            UserCommand::RequireAuth(done) => {
                 let _ = done.try_send(node.require_auth(now, &self.user));
             }
         }

@@ -48,7 +48,7 @@ use mio::{Poll, Token, Waker};
 pub use self::error::{
     KeySourceError, RevocationsError, SocketError, StartError, TlsError, TlsProblem,
 };
-pub use self::handle::{Handle, Pulse, ReloadError, Undelivered};
+pub use self::handle::{Handle, Health, ReloadError, Undelivered};
 use self::listener::Listeners;
 use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
 use self::revocations::FileStore;

@@ -1,10 +1,9 @@
-//! What clients say: `auth` and `chat_message`, borrowed from the bytes they came in.
+//! The parser of clients' messages, `auth` and `chat_message`. Its results borrow from the input.
 //!
-//! One pass over the text, whatever the order of its keys: the payload's fields of both types are
-//! picked up together, and judged when `type` is known. Unknown fields are ignored, and of a key
-//! given twice the last counts. The parser's own errors are then only errors of JSON's grammar.
+//! It makes one pass over the text, in any order of keys: it collects the payload fields of both
+//! types, and validates them when `type` is known. Unknown fields are ignored; if a key appears
+//! twice, the last value is used. So the JSON parser itself reports only errors of JSON's grammar.
 
-mod fault;
 mod old;
 
 use std::borrow::Cow;
@@ -13,35 +12,35 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-pub use self::fault::Fault;
 pub use self::old::parse_old;
 use super::surrogates::unreadable;
 use super::{MAX_CONTENT_CHARS, MAX_ID_CHARS};
 use crate::time::is_date_time;
 
-/// A whole and well-formed message of a client.
+/// A valid message of a client.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ClientMessage<'a> {
-    /// `auth`: who it is, by a token.
+    /// `auth`: authenticates the connection with a token.
     Auth {
-        /// The message's id.
+        /// The message's id, 1 to 128 characters.
         id: Cow<'a, str>,
-        /// The JWT; `None` when it is missing, empty or not text, which has its own close reason.
+        /// The JWT. `None` when it is missing, empty or not a string: that has its own close
+        /// reason.
         token: Option<Cow<'a, str>>,
     },
-    /// `chat_message`: what is said in the room.
+    /// `chat_message`: a text for the room.
     Chat {
-        /// The message's id.
+        /// The message's id, 1 to 128 characters.
         id: Cow<'a, str>,
-        /// 1 to 16,384 characters.
+        /// The text, 1 to 16,384 characters.
         content: Cow<'a, str>,
     },
-    /// A type that is not known here, in a good envelope. It is ignored, so that newer clients can
-    /// talk to older servers.
+    /// A message of an unknown type, in a valid envelope. It is ignored, so that newer clients work
+    /// with older servers.
     Unknown,
 }
 
-/// The token is masked: no log, panic or failed assertion may show one.
+/// Masks the token, which no log, panic or failed assertion may show.
 impl fmt::Debug for ClientMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -58,55 +57,107 @@ impl fmt::Debug for ClientMessage<'_> {
     }
 }
 
-/// What a text frame turned out to be.
-pub type Parsed<'a> = Result<ClientMessage<'a>, Malformed<'a>>;
+/// The result of parsing one text frame.
+pub type Parsed<'a> = Result<ClientMessage<'a>, MalformedMessage<'a>>;
 
-/// Why a text is no message of a client.
+/// Why a text is not a valid message of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Malformed<'a> {
-    /// Not JSON.
+pub enum MalformedMessage<'a> {
+    /// The text is not JSON.
     Json,
-    /// Not an object, or a field is missing or of the wrong form.
+    /// The text is JSON, but a field is missing or malformed, or the root is not an object.
     Field {
-        /// The message's id, where it has a usable one.
+        /// The message's id, if it has a valid one.
         id: Option<Cow<'a, str>>,
-        /// The fault is in the envelope, not in the payload of a known type.
+        /// Whether the fault is in the envelope, not in the payload of a known type.
         envelope: bool,
-        /// What is wrong, naming the field.
-        fault: Fault,
+        /// The field at fault.
+        fault: MessageFault,
     },
 }
 
-/// Reads one text frame.
+/// What is wrong with an invalid message: the field at fault, never its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageFault {
+    /// The text is not JSON.
+    Json,
+    /// A string has half of a surrogate pair, which is JSON but no text.
+    HalfPair,
+    /// The message is not an object.
+    Object,
+    /// `type` is missing, or is not a string.
+    Type,
+    /// `id` is missing, empty, too long, or not a string.
+    Id,
+    /// `timestamp` is missing, or is not a date-time.
+    Timestamp,
+    /// `payload` is missing, or is not an object.
+    Payload,
+    /// `payload.content` of a chat message is missing, empty, too long, or not a string.
+    Content,
+    /// `payload.token` of an `auth` is missing, empty, or not a string.
+    Token,
+}
+
+impl MessageFault {
+    /// The text in `error` messages, in the log and in `vestibule explain`.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Json => "The message is not JSON",
+            Self::HalfPair => "A string has half of a surrogate pair",
+            Self::Object => "The message must be an object",
+            Self::Type => "`type` must be a string",
+            Self::Id => "`id` must be a string of 1 to 128 characters",
+            Self::Timestamp => "`timestamp` must be an RFC 3339 date-time",
+            Self::Payload => "`payload` must be an object",
+            Self::Content => "`payload.content` must be a string of 1 to 16384 characters",
+            Self::Token => "`payload.token` must be a string that is not empty",
+        }
+    }
+
+    /// The fault of a parsed message; `None` when it has none.
+    #[must_use]
+    pub const fn of(parsed: &Parsed<'_>) -> Option<Self> {
+        match parsed {
+            Err(MalformedMessage::Json) => Some(Self::Json),
+            Err(MalformedMessage::Field { fault, .. }) => Some(*fault),
+            Ok(ClientMessage::Auth { token: None, .. }) => Some(Self::Token),
+            Ok(_) => None,
+        }
+    }
+}
+
+/// Parses one text frame.
 ///
 /// # Errors
-/// [`Malformed`] says what is wrong, in the words of the protocol.
+/// [`MalformedMessage`] names the field at fault. The work is linear in the text.
 pub fn parse(text: &str) -> Parsed<'_> {
-    judge(read(text)?)
+    validate(read(text)?)
 }
 
-/// Reads the JSON, and picks up the fields that are known.
-fn read(text: &str) -> Result<Envelope<'_>, Malformed<'_>> {
+/// Parses the JSON, and collects the known fields without validating them.
+fn read(text: &str) -> Result<RawEnvelope<'_>, MalformedMessage<'_>> {
     let mut json = serde_json::Deserializer::from_str(text);
     let root = json.deserialize_any(RootVisitor).map_err(|_| unreadable(text))?;
-    json.end().map_err(|_| Malformed::Json)?;
-    root.ok_or(Malformed::Field { id: None, envelope: true, fault: Fault::Object })
+    json.end().map_err(|_| MalformedMessage::Json)?;
+    root.ok_or(MalformedMessage::Field { id: None, envelope: true, fault: MessageFault::Object })
 }
 
-fn judge(envelope: Envelope<'_>) -> Parsed<'_> {
-    let fault = |id, envelope, fault| Err(Malformed::Field { id, envelope, fault });
+fn validate(envelope: RawEnvelope<'_>) -> Parsed<'_> {
+    let fault = |id, envelope, fault| Err(MalformedMessage::Field { id, envelope, fault });
     let Field::Text(kind) = envelope.kind else {
-        return fault(envelope.id.usable_id(), true, Fault::Type);
+        return fault(envelope.id.usable_id(), true, MessageFault::Type);
     };
     let Some(id) = envelope.id.usable_id() else {
-        return fault(None, true, Fault::Id);
+        return fault(None, true, MessageFault::Id);
     };
     match envelope.timestamp {
         Field::Text(timestamp) if is_date_time(&timestamp) => {}
-        _ => return fault(Some(id), true, Fault::Timestamp),
+        _ => return fault(Some(id), true, MessageFault::Timestamp),
     }
     let Some(payload) = envelope.payload else {
-        return fault(Some(id), true, Fault::Payload);
+        return fault(Some(id), true, MessageFault::Payload);
     };
     match &*kind {
         "auth" => {
@@ -117,18 +168,19 @@ fn judge(envelope: Envelope<'_>) -> Parsed<'_> {
             Some(content) if !content.is_empty() && fits(&content, MAX_CONTENT_CHARS) => {
                 Ok(ClientMessage::Chat { id, content })
             }
-            _ => fault(Some(id), false, Fault::Content),
+            _ => fault(Some(id), false, MessageFault::Content),
         },
         _ => Ok(ClientMessage::Unknown),
     }
 }
 
-/// Are there at most `max_chars` code points? Counted only where the bytes leave it open.
+/// Whether the text has at most `max_chars` code points. Counts them only when the byte length does
+/// not decide it.
 fn fits(text: &str, max_chars: usize) -> bool {
     text.len() <= max_chars || text.chars().count() <= max_chars
 }
 
-/// A field as it was found: what is not text is only known to be something else.
+/// A field as it was found. Of a value that is not a string, only that is known.
 #[derive(Default)]
 enum Field<'a> {
     #[default]
@@ -148,20 +200,21 @@ impl<'a> Field<'a> {
 }
 
 #[derive(Default)]
-struct Envelope<'a> {
+struct RawEnvelope<'a> {
     kind: Field<'a>,
     id: Field<'a>,
     timestamp: Field<'a>,
-    payload: Option<Payload<'a>>,
+    payload: Option<RawPayload<'a>>,
 }
 
 #[derive(Default)]
-struct Payload<'a> {
+struct RawPayload<'a> {
     token: Field<'a>,
     content: Field<'a>,
 }
 
-/// Makes a visitor take every kind of JSON value but the ones it names: they become `$other`.
+/// Implements the visitor methods for all kinds of JSON values that a visitor does not handle
+/// itself: they become `$other`.
 macro_rules! other_values {
     ($other:expr; $($method:ident($kind:ty)),*) => {
         $(fn $method<E>(self, _: $kind) -> Result<Self::Value, E> { Ok($other) })*
@@ -176,7 +229,7 @@ macro_rules! other_values {
 struct RootVisitor;
 
 impl<'de> Visitor<'de> for RootVisitor {
-    type Value = Option<Envelope<'de>>;
+    type Value = Option<RawEnvelope<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any JSON value")
@@ -185,8 +238,8 @@ impl<'de> Visitor<'de> for RootVisitor {
     other_values!(None; visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut envelope = Envelope::default();
-        while let Some(key) = map.next_key_seed(Key)? {
+        let mut envelope = RawEnvelope::default();
+        while let Some(key) = map.next_key_seed(KeySeed)? {
             match &*key {
                 "type" => envelope.kind = map.next_value_seed(FieldSeed)?,
                 "id" => envelope.id = map.next_value_seed(FieldSeed)?,
@@ -201,10 +254,10 @@ impl<'de> Visitor<'de> for RootVisitor {
     }
 }
 
-/// A key, borrowed where it has no escapes.
-struct Key;
+/// Reads a key, borrowed from the input when it has no escapes.
+struct KeySeed;
 
-impl<'de> DeserializeSeed<'de> for Key {
+impl<'de> DeserializeSeed<'de> for KeySeed {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -212,7 +265,7 @@ impl<'de> DeserializeSeed<'de> for Key {
     }
 }
 
-impl<'de> Visitor<'de> for Key {
+impl<'de> Visitor<'de> for KeySeed {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -264,7 +317,7 @@ impl<'de> Visitor<'de> for FieldSeed {
 struct PayloadSeed;
 
 impl<'de> DeserializeSeed<'de> for PayloadSeed {
-    type Value = Option<Payload<'de>>;
+    type Value = Option<RawPayload<'de>>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_any(self)
@@ -272,7 +325,7 @@ impl<'de> DeserializeSeed<'de> for PayloadSeed {
 }
 
 impl<'de> Visitor<'de> for PayloadSeed {
-    type Value = Option<Payload<'de>>;
+    type Value = Option<RawPayload<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any JSON value")
@@ -281,8 +334,8 @@ impl<'de> Visitor<'de> for PayloadSeed {
     other_values!(None; visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut payload = Payload::default();
-        while let Some(key) = map.next_key_seed(Key)? {
+        let mut payload = RawPayload::default();
+        while let Some(key) = map.next_key_seed(KeySeed)? {
             match &*key {
                 "token" => payload.token = map.next_value_seed(FieldSeed)?,
                 "content" => payload.content = map.next_value_seed(FieldSeed)?,

@@ -1,20 +1,20 @@
-//! Why a connection is closed: one enum, and one table behind it.
+//! The reasons for which the server closes a connection.
 //!
-//! The code and the reason on the wire, the label in the metrics and the advice to clients all come
-//! from [`CloseReason`], so they cannot drift apart.
+//! Code and reason text on the wire, label in the metrics and advice to clients come from one
+//! table, so they cannot drift apart.
 
-/// Should the client connect again?
+/// Whether and when a client should reconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reconnect {
-    /// It would be refused again.
+    /// Not at all: the client would be refused again.
     No,
     /// At once, or with the usual jitter.
     Yes,
-    /// With exponential back-off: the server or what is behind it has trouble.
+    /// With exponential back-off: the server or its backend is in trouble.
     WithBackOff,
     /// With a fresh token.
     AfterRefresh,
-    /// In a minute: a limit was hit.
+    /// After a minute: the client has reached a limit.
     AfterAMinute,
 }
 
@@ -27,7 +27,7 @@ macro_rules! close_reasons {
         }
 
         impl CloseReason {
-            /// Every reason, in the order of the table.
+            /// Every reason, in the order of the table in `docs/protocol.md`.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
             /// The close code (RFC 6455, section 7.4).
@@ -36,7 +36,8 @@ macro_rules! close_reasons {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// The reason text in the close frame: at most 123 bytes, often what a client matches.
+            /// The reason text of the close frame: at most 123 bytes. Clients may match it, so it
+            /// never changes.
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
@@ -48,7 +49,7 @@ macro_rules! close_reasons {
                 match self { $(Self::$name => $label,)* }
             }
 
-            /// What the client should do next.
+            /// Whether the client should reconnect.
             #[must_use]
             pub const fn reconnect(self) -> Reconnect {
                 match self { $(Self::$name => Reconnect::$again,)* }
@@ -58,9 +59,9 @@ macro_rules! close_reasons {
 }
 
 close_reasons! {
-    /// The client closed in order; the server answers in kind.
+    /// The client sent a close frame; the server answers it.
     Normal = 1000, "", "normal", No;
-    /// The server drains.
+    /// The server is draining before it stops.
     ShuttingDown = 1001, "Server shutting down", "server_shutting_down", Yes;
     /// RFC 6455, section 5.1: a client must mask every frame.
     UnmaskedFrame = 1002, "Unmasked frame", "unmasked_frame", No;
@@ -81,57 +82,57 @@ close_reasons! {
     InvalidLength = 1002, "Invalid frame length", "invalid_frame_length", No;
     /// RFC 6455, section 7.4: a close code that must not be on the wire, or a payload of 1 byte.
     InvalidClose = 1002, "Invalid close frame", "invalid_close_frame", No;
-    /// A binary message: the protocol is text.
+    /// A binary message: the protocol allows only text.
     BinaryFrame = 1003, "Binary frames are not supported", "binary_frames_are_not_supported", No;
     /// RFC 6455, section 8.1: a text that is not UTF-8.
     InvalidUtf8 = 1007, "Invalid UTF-8", "invalid_utf_8", No;
-    /// No `auth` in time.
+    /// No `auth` message within `auth.timeout`.
     AuthTimeout = 1008, "Authentication timeout", "authentication_timeout", Yes;
-    /// Two pings in a row were not answered.
+    /// Two consecutive pings were not answered.
     PingTimeout = 1008, "Ping timeout", "ping_timeout", Yes;
-    /// Something else came first.
+    /// The first message was a valid message, but not `auth`.
     FirstMessageNotAuth = 1008, "First message must be auth", "first_message_must_be_auth", No;
-    /// The first message is no envelope.
+    /// The first message was not a valid envelope.
     InvalidAuthMessage = 1008, "Invalid auth message format", "invalid_auth_message_format", No;
-    /// No `token`, or an empty one, or not text.
+    /// The `token` is missing, empty, or not a string.
     MissingToken = 1008, "Missing auth token", "missing_auth_token", No;
-    /// Form, algorithm, key or signature.
+    /// The token's form, algorithm, key or signature is not accepted.
     InvalidToken = 1008, "Invalid token", "invalid_token", No;
-    /// `exp` is past.
+    /// The token's `exp` has passed.
     TokenExpired = 1008, "Token expired", "token_expired", AfterRefresh;
-    /// `nbf` is to come.
+    /// The token's `nbf` is in the future.
     TokenNotYetValid = 1008, "Token not yet valid", "token_not_yet_valid", No;
-    /// A claim is missing or of the wrong form, or not ours.
+    /// A claim is missing or malformed, or `iss` or `aud` does not match the configuration.
     InvalidTokenPayload = 1008, "Invalid token payload", "invalid_token_payload", No;
-    /// The same `auth` was accepted before.
+    /// The same `auth` message was accepted before.
     AuthReplayed = 1008, "Auth message replayed", "auth_message_replayed", No;
-    /// The user has as many connections as one may.
+    /// The user already has `limits.connections_per_user` connections.
     ConnectionLimit = 1008, "Connection limit exceeded", "connection_limit_exceeded", AfterAMinute;
-    /// There is no such recipe, or it is not this user's: not told apart.
+    /// The recipe does not exist, or is another user's. The client cannot tell which.
     AccessDenied = 1008, "Recipe not found or access denied", "recipe_not_found_or_access_denied", No;
-    /// No fresh `auth` within the grace.
+    /// No new `auth` within the grace period after `auth_required`.
     ReauthTimeout = 1008, "Re-authentication timeout", "re_authentication_timeout", AfterRefresh;
-    /// A re-authentication for somebody else.
+    /// The token of a re-authentication names another user.
     SubjectChanged = 1008, "Subject changed", "subject_changed", No;
-    /// An operator ended the user's sessions.
+    /// An operator revoked the user's sessions.
     SessionRevoked = 1008, "Session revoked", "session_revoked", No;
     /// Too many `auth` messages, from an address or on a connection.
     TooManyAuthAttempts = 1008, "Too many auth attempts", "too_many_auth_attempts", AfterAMinute;
-    /// Ten in a row that could not be understood.
+    /// Ten consecutive messages were invalid.
     TooManyInvalidMessages = 1008, "Too many invalid messages", "too_many_invalid_messages", No;
-    /// More than the limits allow, after warnings.
+    /// The client went on sending after `rate_limited` errors.
     RateLimited = 1008, "Rate limit exceeded", "rate_limit_exceeded", AfterAMinute;
-    /// A message over the limit.
+    /// A message is larger than `limits.message_bytes`.
     MessageTooLarge = 1009, "Message too large", "message_too_large", No;
-    /// A fault of the server.
+    /// A fault of the server, not of the client.
     Internal = 1011, "Internal error", "internal_error", WithBackOff;
-    /// The peer reads more slowly than its room speaks.
+    /// The client reads more slowly than its room sends, and its outbox is full.
     SlowConsumer = 1013, "Slow consumer", "slow_consumer", WithBackOff;
-    /// No room for the work that the connection needs.
+    /// The server has no capacity for the work that the connection needs.
     Overloaded = 1013, "Server overloaded", "server_overloaded", WithBackOff;
-    /// The room has as many connections as it may.
+    /// The room already has `limits.room_members` connections.
     RoomFull = 1013, "Room full", "room_full", WithBackOff;
-    /// The application could not say in time whether the room may be joined.
+    /// The application did not answer the join in time.
     BackendUnavailable = 1013, "Backend unavailable", "backend_unavailable", WithBackOff;
 }
 
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_is_its_reason_in_lower_case_words() {
+    fn label_is_the_reason_in_snake_case() {
         for &reason in CloseReason::ALL {
             let words: Vec<String> = reason
                 .text()

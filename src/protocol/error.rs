@@ -1,4 +1,4 @@
-//! The codes of `error` messages: what went wrong while the connection goes on.
+//! The codes of `error` messages, after which the connection stays open.
 
 /// Why one message was not done. The connection goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
@@ -43,7 +43,7 @@ impl ErrorCode {
         }
     }
 
-    /// What a person is told, where there is nothing more specific to say.
+    /// The default text for people, used where there is nothing more specific.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_written_as_it_is_named() {
+    fn error_code_serialises_as_its_name() {
         for code in ErrorCode::ALL {
             assert_eq!(serde_json::to_string(code).unwrap(), format!("\"{}\"", code.as_str()));
         }

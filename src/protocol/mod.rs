@@ -1,6 +1,7 @@
-//! What is said: the envelope, the messages of both sides, the error codes and the close table.
+//! The wire protocol: the envelope, the messages of both sides, the error codes and the close
+//! reasons.
 //!
-//! Pure data and its JSON. Nothing here knows a connection, a clock or a socket.
+//! Pure data and its JSON, without connections, clocks or sockets.
 
 mod client;
 mod close;
@@ -10,7 +11,7 @@ pub mod schema;
 mod server;
 mod surrogates;
 
-pub use client::{ClientMessage, Fault, Malformed, Parsed, parse, parse_old};
+pub use client::{ClientMessage, MalformedMessage, MessageFault, Parsed, parse, parse_old};
 pub use close::{CloseReason, Reconnect};
 pub use error::ErrorCode;
 pub use server::{
@@ -20,19 +21,21 @@ pub use server::{
 
 /// The subprotocol that the server speaks (RFC 6455, section 1.9).
 pub const SUBPROTOCOL: &str = "recipe-chat.v2";
-/// Code points in an envelope's `id`, at most; at least 1.
+/// The longest `id` of an envelope, in code points. The shortest has 1.
 pub const MAX_ID_CHARS: usize = 128;
-/// Code points in a chat message's `content`, at most; at least 1.
+/// The longest `content` of a chat message, in code points. The shortest has 1.
 pub const MAX_CONTENT_CHARS: usize = 16_384;
-/// Characters in a recipe's id, at most; at least 1.
+/// The longest id of a recipe, in ASCII characters. The shortest has 1.
 pub const MAX_ROOM_CHARS: usize = 128;
-/// Code points in a token's `sub`, at most; at least 1.
+/// The longest `sub` of a token, in code points. The shortest has 1.
 pub const MAX_USER_CHARS: usize = 256;
-/// The invalid message in a row that closes: the tenth.
+/// The number of consecutive invalid messages at which the connection is closed.
 pub const MAX_INVALID_IN_A_ROW: u8 = 10;
-/// Messages that may be answered with an `error` in a minute; one more closes.
+/// How many messages a minute may be answered with an `error`. One more closes the connection.
 pub const MAX_REFUSED_A_MINUTE: u8 = 30;
-/// `auth` messages on a live connection that nobody asked for, in a minute; one more closes.
+/// How many `auth` messages a minute a client may send on an authenticated connection without an
+/// `auth_required`. One more closes the connection.
 pub const MAX_UNASKED_AUTHS_A_MINUTE: u8 = 5;
-/// Pings without any sign of life; then the connection ends.
+/// How many pings in a row may stay unanswered, with no other frame received, before the
+/// connection is closed.
 pub const MAX_UNANSWERED_PINGS: u8 = 2;

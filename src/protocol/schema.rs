@@ -1,9 +1,10 @@
-//! The JSON Schema of the messages, made from the types that are on the wire.
+//! The JSON Schema of the messages, generated from the types on the wire.
 //!
-//! What the server says is described by the types that it serialises. What clients say is parsed by
-//! hand, without copying; here it has owned forms, which tests hold to that parser.
+//! The server's messages are described by the types that it serialises. Clients' messages are
+//! parsed by hand, without copying; here they have owned forms, which tests compare with that
+//! parser.
 //!
-//! The schema is open, as the protocol is: a field that is not named is passed over.
+//! The schema is open, like the protocol: unknown fields are ignored.
 
 use std::borrow::Cow;
 
@@ -17,8 +18,8 @@ use super::{
 };
 use crate::time::Rfc3339;
 
-/// The whole document: one entry of `$defs` for each message, payload and part of one, and one for
-/// all that clients say and all that the server says.
+/// The whole document, with one entry of `$defs` for each message and payload, and one for each
+/// direction.
 #[must_use]
 pub fn document() -> Value {
     let mut messages = Messages(SchemaSettings::draft2020_12().for_serialize().into_generator());
@@ -46,7 +47,7 @@ pub fn document() -> Value {
     })
 }
 
-/// The definitions so far.
+/// Collects the definitions.
 struct Messages(SchemaGenerator);
 
 impl Messages {
@@ -60,7 +61,7 @@ impl Messages {
         self.message::<P>(name, P::TYPE, envelope)
     }
 
-    /// An envelope is told from the others by its `type`, and described as its payload is.
+    /// Defines a message: the envelope with a constant `type`, and the description of its payload.
     fn message<P: JsonSchema>(&mut self, name: &str, kind: &str, mut envelope: Schema) -> Value {
         let payload = P::json_schema(&mut self.0);
         envelope.insert("description".to_owned(), json!(payload.get("description")));
@@ -75,20 +76,21 @@ impl Messages {
         self.define(name, json!({ "description": description, "oneOf": messages }))
     }
 
-    /// Puts a definition among the others, and returns the reference to it.
+    /// Adds a definition, and returns a reference to it.
     fn define(&mut self, name: &str, schema: Value) -> Value {
         self.0.definitions_mut().insert(name.to_owned(), schema);
         json!({ "$ref": format!("#/$defs/{name}") })
     }
 }
 
-/// An RFC 3339 date-time as far as a pattern can tell: a 30 February is refused all the same.
+/// An RFC 3339 date-time, as far as a pattern can describe it: it accepts a 30 February, which the
+/// parser refuses.
 const CLIENT_TIME: &str = concat!(
     "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])",
     "[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\\.[0-9]+)?",
     "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?$"
 );
-/// As [`Rfc3339`] writes it.
+/// The form in which [`Rfc3339`] writes a date-time.
 const SERVER_TIME: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$";
 
 impl JsonSchema for Rfc3339 {
@@ -105,14 +107,14 @@ impl JsonSchema for Rfc3339 {
     }
 }
 
-/// `rate_limited` always says when one more message will be taken.
+/// Adds the rule that a `rate_limited` error always has `retry_after_ms`.
 pub(super) fn rate_limits_say_when(schema: &mut Schema) {
     let is_rate_limited = json!({ "properties": { "error": { "const": "rate_limited" } } });
     schema.insert("if".to_owned(), is_rate_limited);
     schema.insert("then".to_owned(), json!({ "required": ["retry_after_ms"] }));
 }
 
-/// A message of a client, owned.
+/// The owned form of a client's message.
 #[derive(JsonSchema)]
 #[cfg_attr(test, derive(serde::Deserialize))]
 #[cfg_attr(not(test), expect(dead_code, reason = "it is only described"))]
@@ -182,7 +184,7 @@ mod tests {
     const CHAT: &str = include_str!("../../tests/fixtures/messages/client_chat_message.json");
 
     #[test]
-    fn the_owned_forms_read_what_the_parser_reads() {
+    fn owned_forms_agree_with_the_parser() {
         let auth: ClientEnvelope<AuthPayload> = serde_json::from_str(AUTH).unwrap();
         let read =
             ClientMessage::Auth { id: auth.id.into(), token: Some(auth.payload.token.into()) };

@@ -1,4 +1,4 @@
-//! What the server says: every message as the type that is serialised.
+//! The server's messages, as the types that are serialised.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -9,7 +9,7 @@ use super::{MAX_CONTENT_CHARS, MAX_ID_CHARS, MAX_USER_CHARS};
 use crate::id::MessageId;
 use crate::time::Rfc3339;
 
-/// A value that is JSON text already.
+/// A value that is already serialised as JSON.
 pub type RawJson<'a> = &'a RawValue;
 
 /// One message of the server, with its envelope: `type`, `id`, `timestamp`, `payload`.
@@ -35,22 +35,22 @@ fn serialise(buffer: &mut Vec<u8>, value: &impl Serialize) {
     debug_assert!(written.is_ok(), "the protocol's own types always serialise");
 }
 
-/// A payload knows the type of the message that carries it.
+/// The payload of a server's message.
 pub trait Payload: Serialize {
-    /// The discriminator.
+    /// The `type` of the message that carries this payload.
     const TYPE: &'static str;
 }
 
 impl<'a, P: Payload> ServerMessage<'a, P> {
-    /// A message of the server's own, with an id of its own.
+    /// A message that the server creates, with an id that it generated.
     pub fn new(id: &'a MessageId, timestamp: Rfc3339, payload: P) -> Self {
         Self { is_own_id: true, ..Self::relayed(id.as_str(), timestamp, payload) }
     }
 
-    /// Writes the message's JSON.
+    /// Appends the message's JSON to `buffer`.
     ///
-    /// What is known to need no escapes (type, the server's own ids, timestamps) is copied, which
-    /// is most of a short message; the serialiser looks at every byte of the rest.
+    /// The parts that never need escapes (type, generated ids, timestamps) are copied, which is
+    /// most of a short message. The serialiser checks every byte of the rest.
     pub fn write(&self, buffer: &mut Vec<u8>) {
         for part in ["{\"type\":\"", self.kind, "\",\"id\":"] {
             buffer.extend_from_slice(part.as_bytes());
@@ -69,7 +69,7 @@ impl<'a, P: Payload> ServerMessage<'a, P> {
         buffer.push(b'}');
     }
 
-    /// A message that keeps the id its sender gave it.
+    /// A client's message that is forwarded with the id that the client gave it.
     pub fn relayed(id: &'a str, timestamp: Rfc3339, payload: P) -> Self {
         Self { kind: P::TYPE, id, timestamp, payload, is_own_id: false }
     }
@@ -174,7 +174,7 @@ pub enum ReauthReason {
 }
 
 impl ReauthReason {
-    /// What a person is told.
+    /// The text for people.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -217,7 +217,7 @@ mod tests {
     use crate::time::UnixTime;
 
     #[test]
-    fn an_id_that_a_client_chose_is_escaped() {
+    fn client_chosen_id_is_escaped() {
         let payload = ChatMessage { content: "a \"b\"\n", user_id: "é\u{1}" };
         let now = UnixTime::from_millis(0).to_rfc3339();
         let message = ServerMessage::relayed("\"x\\", now, payload);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_written_in_the_order_of_the_protocol() {
+    fn message_fields_are_in_protocol_order() {
         let now = UnixTime::from_millis(1_795_341_600_000);
         let id = MessageIds::new(Seed::predictable(1)).next(now);
         let payload = ErrorPayload {

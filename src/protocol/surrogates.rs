@@ -1,39 +1,41 @@
-//! Escapes that are half of a surrogate pair, such as `"\ud800"`: JSON's grammar has them (RFC 8259,
-//! section 8.2), but no text has.
+//! Escapes of lone surrogates, such as `"\ud800"`: JSON's grammar allows them (RFC 8259, section
+//! 8.2), but no Unicode text contains them.
 
 use std::borrow::Cow;
 
-use super::client::{ClientMessage, Fault, Malformed, parse};
+use super::client::{ClientMessage, MalformedMessage, MessageFault, parse};
 
-/// What is wrong with a text that the parser of JSON does not read. It is not JSON, or it is, but one
-/// of its strings is no text.
+/// Explains a text that the JSON parser refused: it is not JSON, or it is, but one of its strings
+/// has a lone surrogate.
 ///
-/// The message's id is good where the half is not in it: where the id stays the same, whatever is put
-/// in the place of the half.
-pub(super) fn unreadable<'a>(text: &str) -> Malformed<'a> {
+/// The message's id is usable if the lone surrogate is not part of it. That is tested by putting
+/// two different characters in its place: the id must stay the same.
+pub(super) fn unreadable<'a>(text: &str) -> MalformedMessage<'a> {
     let [one, other] = [r"\ufffd", r"\ufffc"].map(|instead| id_with(text, instead));
-    let (Some(one), Some(other)) = (one, other) else { return Malformed::Json };
+    let (Some(one), Some(other)) = (one, other) else { return MalformedMessage::Json };
     let id = one.filter(|one| other.is_some_and(|other| *one == other)).map(Cow::Owned);
-    Malformed::Field { id, envelope: true, fault: Fault::HalfPair }
+    MalformedMessage::Field { id, envelope: true, fault: MessageFault::HalfPair }
 }
 
-/// The id of the message with `instead` in the place of each half; `None`: it is not JSON even then.
+/// The message's id after `instead` has replaced each lone surrogate. `None` if the text is not
+/// JSON even then.
 fn id_with(text: &str, instead: &str) -> Option<Option<String>> {
     let mended = replace_lone(text, instead)?;
     let id = match parse(&mended) {
         Ok(ClientMessage::Auth { id, .. } | ClientMessage::Chat { id, .. }) => Some(id),
         Ok(ClientMessage::Unknown) => None,
-        Err(Malformed::Field { id, .. }) => id,
-        Err(Malformed::Json) => return None,
+        Err(MalformedMessage::Field { id, .. }) => id,
+        Err(MalformedMessage::Json) => return None,
     };
     Some(id.map(Cow::into_owned))
 }
 
-/// How long an escape of a code unit is: `\ud800`.
+/// The length of an escaped code unit, such as `\ud800`.
 const ESCAPE_BYTES: usize = 6;
 
-/// `text` with `instead`, another escape, in the place of every lone surrogate; `None`: it has none.
-/// A backslash outside of JSON's strings is no JSON, so they are not told apart. O(bytes).
+/// Replaces every lone surrogate of `text` with `instead`, another escape. `None` if there is none.
+/// Does not distinguish strings from what is outside: there, a backslash is not JSON anyway. Linear
+/// in the text.
 fn replace_lone(text: &str, instead: &str) -> Option<String> {
     let mut replaced = String::new();
     let mut rest = text;
@@ -49,7 +51,7 @@ fn replace_lone(text: &str, instead: &str) -> Option<String> {
                 copied = start + ESCAPE_BYTES;
                 ESCAPE_BYTES
             }
-            // `\\` and `\"`: what is escaped is not looked at.
+            // `\\` and `\"`: skips the escaped character.
             _ => 1 + rest.chars().nth(1).map_or(0, char::len_utf8),
         };
         rest = rest.get(length..)?;
@@ -61,7 +63,7 @@ fn replace_lone(text: &str, instead: &str) -> Option<String> {
     Some(replaced)
 }
 
-/// The code unit that `text` begins with the escape of.
+/// The code unit whose escape `text` begins with.
 fn code_unit(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -112,11 +114,11 @@ mod tests {
         ))
     }
 
-    /// The id of a message that has half of a pair.
+    /// The id of a message that has a lone surrogate.
     #[track_caller]
     fn id_of(text: &str) -> Option<String> {
         match parse(text) {
-            Err(Malformed::Field { id, envelope: true, .. }) => id.map(Cow::into_owned),
+            Err(MalformedMessage::Field { id, envelope: true, .. }) => id.map(Cow::into_owned),
             other => panic!("{other:?}"),
         }
     }
@@ -131,12 +133,12 @@ mod tests {
         for nameless in [chat(r"m\ud800", "x"), chat("", r"\ud800"), r#""\ud800""#.to_owned()] {
             assert_eq!(id_of(&nameless), None, "{nameless}");
         }
-        // A pair is a character, and what is passed over is not read.
+        // A pair is a character, and ignored fields are not decoded.
         assert!(parse(&chat("m1", r"\ud83d\ude00")).is_ok());
         assert!(parse(&chat(r#"m1","more":"\ud800"#, "x")).is_ok());
         let cut = chat("m1", r"\ud800");
         for text in [cut.trim_end_matches('}'), r#"{"a":"\ud800\x"}"#, r"\ud800"] {
-            assert_eq!(parse(text), Err(Malformed::Json), "{text}");
+            assert_eq!(parse(text), Err(MalformedMessage::Json), "{text}");
         }
     }
 }

@@ -1,26 +1,26 @@
-//! An amount in a text: a quantity, perhaps the size of one, perhaps a unit.
+//! Amounts in a text: a quantity, optionally the size of one item, optionally a unit.
 
 use std::ops::Range;
 
-use super::quantity::{Form, Grid, Number, Quantity, write};
+use super::quantity::{Number, NumberForm, Precision, Quantity, write};
 use super::ratio::Ratio;
-use super::words::{self, Kind};
+use super::words::{self, UnitKind};
 
-/// An amount in a line; places are in bytes of the line.
+/// An amount in a line. Positions are byte offsets in the line.
 #[derive(Debug)]
 pub(super) struct Amount {
     pub(super) start: usize,
     pub(super) quantity: Quantity,
-    /// Where the unit is, if there is one.
-    pub(super) unit: Option<(Range<usize>, Kind)>,
-    /// Where the thing is that is counted, when it is known.
+    /// The unit and its position.
+    pub(super) unit: Option<(Range<usize>, UnitKind)>,
+    /// The position of the counted noun, if it is a known one.
     noun: Option<Range<usize>>,
-    /// Behind the quantity, its size and its unit.
+    /// The end of the quantity, its size and its unit.
     pub(super) end: usize,
 }
 
 impl Amount {
-    /// Reads the amount at `start`: a quantity, perhaps a size, perhaps a unit.
+    /// Parses the amount at `start`.
     pub(super) fn parse(text: &str, start: usize) -> Option<Self> {
         let (mut quantity, length) = quantity(text, start)?;
         // "1/2 a lemon"
@@ -50,21 +50,22 @@ impl Amount {
         Some(Self { start, quantity, unit, noun, end })
     }
 
-    fn kind(&self) -> Option<Kind> {
+    fn kind(&self) -> Option<UnitKind> {
         self.unit.as_ref().map(|(_, kind)| *kind)
     }
 
     pub(super) fn is_measure(&self) -> bool {
-        self.kind().is_some_and(Kind::is_measure)
+        self.kind().is_some_and(UnitKind::is_measure)
     }
 
     pub(super) fn is_counted(&self) -> bool {
         self.noun.is_some()
     }
 
-    /// What is written differently when this is multiplied.
+    /// The replacements in the line when the amount is multiplied by `factor`. `None` when a number
+    /// cannot be written.
     pub(super) fn edits(&self, text: &str, factor: Ratio) -> Option<Vec<(Range<usize>, String)>> {
-        let grid = self.kind().map_or(Grid::Count, Kind::grid);
+        let grid = self.kind().map_or(Precision::Count, UnitKind::grid);
         let mut edits = Vec::new();
         let mut number = |start: usize, number: Number| {
             let new = number.value.times(factor)?;
@@ -89,7 +90,7 @@ impl Amount {
     }
 }
 
-/// The quantity at `start`, and how long it is. "A" is one where a unit follows, or a single word.
+/// The quantity at `start` and its length. "A" means 1 before a unit, or before a single noun.
 fn quantity(text: &str, start: usize) -> Option<(Quantity, usize)> {
     let rest = from(text, start);
     if let Some(quantity) = Quantity::parse(rest) {
@@ -105,11 +106,11 @@ fn quantity(text: &str, start: usize) -> Option<(Quantity, usize)> {
             .chars()
             .next()
             .is_none_or(|c| matches!(c, ',' | '(' | '.'));
-    let low = Number { value: Ratio::ONE, form: Form::Word, end: length };
+    let low = Number { value: Ratio::ONE, form: NumberForm::Word, end: length };
     (is_unit || is_alone).then_some((Quantity { low, high: None }, length))
 }
 
-/// Behind the size of each: " (14 oz)", " x 400g", " 14-oz", " 15 oz" before a can.
+/// The end of the size of each item: " (14 oz)", " x 400g", " 14-oz", " 15 oz" before a can.
 fn size(text: &str, start: usize) -> Option<usize> {
     let mut at = start;
     let skip = |at: usize| text.len() - from(text, at).trim_start().len();
@@ -132,13 +133,13 @@ fn size(text: &str, start: usize) -> Option<usize> {
     let dash = usize::from(behind.starts_with('-'));
     let spaces = skip(at + length + dash) - (at + length + dash);
     let (measure, after) = word(text, at + length + dash);
-    let is_measure = words::unit(measure).is_some_and(Kind::is_measure) || measure == "inch";
+    let is_measure = words::unit(measure).is_some_and(UnitKind::is_measure) || measure == "inch";
     let counts = is_times.is_some() || dash == 1 || unit(text, after).is_some();
     (is_measure && counts && spaces <= 1).then_some(after)
 }
 
-/// The unit at `start`, behind spaces.
-fn unit(text: &str, start: usize) -> Option<(Range<usize>, Kind)> {
+/// The unit at `start`, after spaces.
+fn unit(text: &str, start: usize) -> Option<(Range<usize>, UnitKind)> {
     let (first, end) = word(text, start);
     let (second, second_end) = word(text, end);
     let begin = end - first.len();
@@ -151,7 +152,7 @@ fn unit(text: &str, start: usize) -> Option<(Range<usize>, Kind)> {
     (!joined).then_some(found)
 }
 
-/// The counted thing behind `start`: the last known one before anything else is said.
+/// The position of the counted noun after `start`: the last known one before a stop word.
 fn noun(text: &str, start: usize) -> Option<Range<usize>> {
     let mut found = None;
     let mut at = start;
@@ -175,7 +176,7 @@ fn noun(text: &str, start: usize) -> Option<Range<usize>> {
     found
 }
 
-/// The letters at `start`, behind spaces, and where they end.
+/// The word at `start`, after spaces, and its end.
 pub(super) fn word(text: &str, start: usize) -> (&str, usize) {
     let rest = from(text, start).trim_start();
     let length = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
@@ -190,7 +191,7 @@ pub(super) fn letter_at(text: &str, at: usize) -> bool {
     from(text, at).starts_with(char::is_alphabetic)
 }
 
-/// They may stand between a quantity and its unit.
+/// Words that may stand between a quantity and its unit.
 const ADJECTIVES: &[&str] = &[
     "large", "medium", "small", "big", "heaped", "heaping", "level", "scant", "generous", "good",
     "rounded", "packed", "fat", "thick", "thin", "fresh", "whole", "full",

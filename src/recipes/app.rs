@@ -1,16 +1,17 @@
-//! The embedded application: recipes in SQLite, and accounts for who has none elsewhere.
+//! The embedded application: recipes in SQLite, with accounts for users without an external issuer.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::accounts::{Accounts, SigningKeys};
-use super::answers::Answers;
-use super::http::{self, PageOf, Route};
-use super::storage::chat::{self, Bounds, Message, Said};
-use super::storage::{self, Busy, Commit, Ending, Room, Storage, Undone, recipes, sessions, users};
-use super::{Draft, Recipe};
-use super::{page, random};
+use super::accounts::{AccountService, SigningKeys, random_id};
+use super::http::{self, PageQuery, RecipeRoute};
+use super::page;
+use super::storage::chat::{self, Bounds, ChatOutcome, NewMessage};
+use super::storage::{
+    self, Busy, Commit, JoinGuard, QueueLimits, Storage, TaskError, recipes, sessions, users,
+};
+use super::{CompletionSink, Draft, Recipe};
 use crate::config::Config;
 use crate::node::app::{
     Admission, Answer, App, Incoming, Join, Json, OrderFault, OrderKind, OrderResult, Publish,
@@ -22,10 +23,10 @@ use crate::time::UnixTime;
 
 /// Recipe chat on SQLite, in `recipes.db` in the data directory.
 ///
-/// Nothing is done on the reactor's thread but to look at a request's form: the rest is the storage
-/// thread's, and that of the threads that hash passwords. Nothing is acknowledged before it is on
-/// disk. Where tokens are checked with public keys there are recipes, and no accounts: whoever
-/// holds the private keys has those.
+/// The reactor's thread only validates a request's form. The storage thread and the
+/// password-hashing threads do the rest. Nothing is acknowledged before it is on disk. Accounts
+/// exist only while the server has a signing secret: with public keys, the external issuer has the
+/// accounts.
 ///
 /// ```no_run
 /// # fn start(config: vestibule::Config) -> Result<(), Box<dyn std::error::Error>> {
@@ -42,14 +43,15 @@ use crate::time::UnixTime;
 /// # }
 /// ```
 pub struct RecipesApp {
-    accounts: Accounts,
+    accounts: AccountService,
     keys: SigningKeys,
     storage: Storage,
-    answers: Answers,
+    completions: CompletionSink,
     bounds: Bounds,
     per_user: usize,
-    // Behind all that hold the storage: fields are dropped in their order.
-    _ending: Ending,
+    // Last: fields are dropped in this order, and the guard waits for the storage thread, which
+    // ends when the last `Storage` is dropped.
+    _join_guard: JoinGuard,
 }
 
 impl fmt::Debug for RecipesApp {
@@ -62,70 +64,75 @@ impl fmt::Debug for RecipesApp {
 }
 
 impl RecipesApp {
-    /// Opens the database in `config.data`, and starts the threads. Accounts are served while
-    /// `config.auth.secret` is there.
+    /// Opens the database in `config.data`, and starts the threads. Accounts are available while
+    /// `config.auth.secret` is set.
     ///
     /// # Errors
-    /// One line that says what to do.
-    pub fn open(config: &Config) -> Result<(Self, Answers), String> {
+    /// One line that names the file or key at fault and says what to do.
+    pub fn open(config: &Config) -> Result<(Self, CompletionSink), String> {
         Self::open_with(config, storage::by_statement())
     }
 
-    /// The same with another way to commit, for tests.
-    pub(super) fn open_with(config: &Config, commit: Commit) -> Result<(Self, Answers), String> {
-        let no_thread = |error| format!("cannot start a thread for the recipes: {error}");
+    /// [`open`](Self::open) with another commit function, for tests.
+    pub(super) fn open_with(
+        config: &Config,
+        commit: Commit,
+    ) -> Result<(Self, CompletionSink), String> {
+        let no_thread = |error| format!("cannot start the recipe chat's threads: {error}");
         let database = storage::open(Path::new(&config.data))?;
         storage::keep_pages(&database, config.recipes.cache.get())
             .map_err(|error| format!("recipes.cache: {error}"))?;
         let limits = &config.limits;
-        let room = Room {
-            jobs: limits.storage_queue,
+        let queue_limits = QueueLimits {
+            items: limits.storage_queue,
             bytes: limits.work_total.get(),
-            // What a batch answers waits for its commit, and then in the slot of the workers.
+            // The answers of a batch are delivered together, into the workers' queue.
             batch: limits.worker_queue,
         };
-        let (storage, ending) = Storage::start(database, room, commit).map_err(no_thread)?;
-        let (answers, keys) = (Answers::default(), SigningKeys::new(config));
-        let accounts = Accounts::new(config, storage.clone(), answers.clone(), keys.clone())
-            .map_err(no_thread)?;
+        let (storage, join_guard) =
+            Storage::start(database, queue_limits, commit).map_err(no_thread)?;
+        let (completions, keys) = (CompletionSink::default(), SigningKeys::new(config));
+        let accounts =
+            AccountService::new(config, storage.clone(), completions.clone(), keys.clone())
+                .map_err(no_thread)?;
         let app = Self {
             accounts,
             keys,
             storage,
-            answers: answers.clone(),
+            completions: completions.clone(),
             bounds: Bounds::new(config),
             per_user: config.recipes.per_user,
-            _ending: ending,
+            _join_guard: join_guard,
         };
-        Ok((app, answers))
+        Ok((app, completions))
     }
 
-    /// Runs `work` on the storage thread, unless its asker has given up by then, and hands what it
-    /// says to the driver.
+    /// Runs `work` on the storage thread, unless its asker has given up by then, and delivers its
+    /// outcome to the driver.
     fn store<T: Send + 'static>(
         &self,
-        asked: Asked<'_>,
+        asked: StorageRequest<'_>,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
-        outcome: impl FnOnce(Result<T, Undone>) -> Outcome + Send + 'static,
+        outcome: impl FnOnce(Result<T, TaskError>) -> Outcome + Send + 'static,
     ) -> Result<(), Busy> {
-        let (answers, ticket) = (self.answers.clone(), asked.ticket);
+        let (completions, ticket) = (self.completions.clone(), asked.ticket);
         let answer = move |done| {
-            let is_begun = !matches!(done, Err(Undone::NotBegun));
+            let is_begun = !matches!(done, Err(TaskError::NotBegun));
             let outcome = if is_begun { outcome(done) } else { Outcome::NotBegun };
-            answers.deliver(Completion { ticket, outcome });
+            completions.deliver(Completion { ticket, outcome });
         };
         self.storage.submit_with(asked.text_bytes, asked.start.cloned(), work, answer)
     }
 
-    /// The same for a message or an operator's word.
+    /// [`store`](Self::store) for a chat message or a published update.
     fn store_answer(
         &self,
-        asked: Asked<'_>,
-        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<Said> + Send + 'static,
+        asked: StorageRequest<'_>,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<ChatOutcome> + Send + 'static,
     ) -> Reply<Answer> {
         let outcome = |done| match done {
-            Ok(Said::Answer(answer)) => Outcome::Message(answer),
-            Ok(Said::UsedId) => Outcome::UsedId,
+            Ok(ChatOutcome::Answer(answer)) => Outcome::Message(answer),
+            Ok(ChatOutcome::UsedId) => Outcome::UsedId,
             Err(_) => Outcome::Message(Err(ErrorCode::Internal)),
         };
         match self.store(asked, work, outcome) {
@@ -134,16 +141,17 @@ impl RecipesApp {
         }
     }
 
-    /// The same for an HTTP request.
+    /// [`store`](Self::store) for an HTTP request.
     fn store_response<T: Send + 'static>(
         &self,
         request: &Request<'_>,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         response: impl FnOnce(T) -> Response + Send + 'static,
     ) -> Reply<Response> {
-        let asked = Asked { ticket: request.ticket, start: Some(request.start), text_bytes: 0 };
-        let outcome = |done: Result<T, Undone>| {
-            Outcome::Response(done.map_or_else(|_| http::broken(), response))
+        let asked =
+            StorageRequest { ticket: request.ticket, start: Some(request.start), text_bytes: 0 };
+        let outcome = |done: Result<T, TaskError>| {
+            Outcome::Response(done.map_or_else(|_| http::internal_error(), response))
         };
         match self.store(asked, work, outcome) {
             Ok(()) => Reply::Held,
@@ -151,7 +159,8 @@ impl RecipesApp {
         }
     }
 
-    /// The same for a request of `user`, which is refused where the account is locked.
+    /// [`store`](Self::store) for an HTTP request of `user`, which is refused if the account is
+    /// locked.
     fn store_for<T: Send + 'static>(
         &self,
         request: &Request<'_>,
@@ -170,10 +179,15 @@ impl RecipesApp {
         )
     }
 
-    /// Answers a request for recipes, of `user`.
-    fn recipes(&self, route: Route<'_>, request: &Request<'_>, user: &str) -> Reply<Response> {
+    /// Answers a request of `user` to `/v1/recipes`.
+    fn recipes(
+        &self,
+        route: RecipeRoute<'_>,
+        request: &Request<'_>,
+        user: &str,
+    ) -> Reply<Response> {
         match (route, request.method) {
-            (Route::Recipe(id), _) => {
+            (RecipeRoute::Recipe(id), _) => {
                 let id = id.to_owned();
                 self.store_for(
                     request,
@@ -181,13 +195,13 @@ impl RecipesApp {
                     move |database, user| recipes::find(database, &id, user),
                     |found| {
                         let recipe = found.map(|stored| Response::json(200, &stored.recipe));
-                        recipe.unwrap_or_else(no_such_recipe)
+                        recipe.unwrap_or_else(recipe_not_found)
                     },
                 )
             }
             (_, Method::Post) => self.create(request, user.to_owned()),
-            _ => match PageOf::parse(request.query) {
-                Ok(PageOf { limit, before }) => {
+            _ => match PageQuery::parse(request.query) {
+                Ok(PageQuery { limit, before }) => {
                     let most = self.bounds.list();
                     self.store_for(
                         request,
@@ -196,7 +210,7 @@ impl RecipesApp {
                             recipes::list(database, user, limit, before.as_deref(), most)
                         },
                         |page| {
-                            page.map_or_else(http::no_such_page, |page| Response::json(200, &page))
+                            page.map_or_else(http::invalid_page, |page| Response::json(200, &page))
                         },
                     )
                 }
@@ -205,9 +219,9 @@ impl RecipesApp {
         }
     }
 
-    /// A body may be long, and every ingredient in it is read: a worker does that.
+    /// Creates a recipe on a worker, as the body may be long and every ingredient in it is parsed.
     fn create(&self, request: &Request<'_>, user: String) -> Reply<Response> {
-        let maker = Maker {
+        let creator = RecipeCreator {
             storage: self.storage.clone(),
             bounds: self.bounds,
             max: self.per_user,
@@ -215,21 +229,21 @@ impl RecipesApp {
             now: request.now,
         };
         let body = request.body.to_vec();
-        Reply::later(move || maker.make(&body).unwrap_or_else(|refusal| refusal))
+        Reply::later(move || creator.create(&body).unwrap_or_else(|refusal| refusal))
     }
 }
 
-/// A question for the storage thread.
-struct Asked<'a> {
+/// The question that a database task answers.
+struct StorageRequest<'a> {
     ticket: Ticket,
-    /// `None`: it is done whether anybody waits or not.
+    /// `None` for a task that is done even if its asker has given up.
     start: Option<&'a StartFlag>,
-    /// How much text it brings.
+    /// The length of the question's text, which is charged to the queue's memory.
     text_bytes: usize,
 }
 
-/// What a worker needs to make a recipe.
-struct Maker {
+/// Creates a recipe on a worker.
+struct RecipeCreator {
     storage: Storage,
     bounds: Bounds,
     max: usize,
@@ -237,10 +251,10 @@ struct Maker {
     now: UnixTime,
 }
 
-impl Maker {
-    fn make(self, body: &[u8]) -> Result<Response, Response> {
+impl RecipeCreator {
+    fn create(self, body: &[u8]) -> Result<Response, Response> {
         let Self { storage, bounds, max, user, now } = self;
-        let id = random::id().map_err(|_| http::broken())?;
+        let id = random_id().map_err(|_| http::internal_error())?;
         let recipe = Draft::parse(body)
             .and_then(|draft| Recipe::new(id, draft, now))
             .map_err(|fault| http::bad_recipe(&fault))?;
@@ -254,7 +268,7 @@ impl Maker {
             let is_created = recipes::create(database, &recipe, &user, max)?;
             Ok(if is_created { Ok(recipe) } else { Err(http::too_many_recipes(max)) })
         });
-        created.map_err(http::unanswered)?.map(|recipe| http::created(&recipe))
+        created.map_err(http::ask_failed)?.map(|recipe| http::created(&recipe))
     }
 }
 
@@ -262,7 +276,7 @@ impl App for RecipesApp {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         let (room, user) = (join.room.to_owned(), join.user.to_owned());
         let (reauth, bounds) = (join.reauth, self.bounds);
-        let asked = Asked { ticket: join.ticket, start: Some(join.start), text_bytes: 0 };
+        let asked = StorageRequest { ticket: join.ticket, start: Some(join.start), text_bytes: 0 };
         let asked = self.store(
             asked,
             move |database| chat::join(database, &room, &user, reauth, &bounds),
@@ -275,7 +289,7 @@ impl App for RecipesApp {
     }
 
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
-        let said = Message {
+        let said = NewMessage {
             room: message.room.to_owned(),
             user: message.user.to_owned(),
             id: message.id.to_owned(),
@@ -284,12 +298,12 @@ impl App for RecipesApp {
         };
         let bounds = self.bounds;
         let text_bytes = message.content.len();
-        let asked = Asked { ticket: message.ticket, start: Some(message.start), text_bytes };
-        self.store_answer(asked, move |database| chat::say(database, &said, &bounds))
+        let asked =
+            StorageRequest { ticket: message.ticket, start: Some(message.start), text_bytes };
+        self.store_answer(asked, move |database| chat::handle_message(database, &said, &bounds))
     }
 
-    /// A word without a recipe is passed on; a recipe is stored first, as a change that `Undo`
-    /// takes back.
+    /// Forwards a text without a recipe. Stores a recipe first, as a change that `Undo` reverts.
     fn on_publish(&mut self, publish: &Publish<'_>) -> Reply<Answer> {
         let Some(recipe) = &publish.update.recipe_data else {
             return Reply::Now(Ok(Arc::clone(publish.update)));
@@ -300,14 +314,15 @@ impl App for RecipesApp {
         let (room, now, bounds) = (publish.room.to_owned(), publish.now, self.bounds);
         let content = publish.update.content.clone().into_owned();
         let text_bytes = recipe.as_str().len();
-        let asked = Asked { ticket: publish.ticket, start: Some(publish.start), text_bytes };
+        let asked =
+            StorageRequest { ticket: publish.ticket, start: Some(publish.start), text_bytes };
         self.store_answer(asked, move |database| {
-            chat::publish(database, &room, content, draft, now, &bounds).map(Said::Answer)
+            chat::publish(database, &room, content, draft, now, &bounds).map(ChatOutcome::Answer)
         })
     }
 
-    /// What lets a user come back are refresh tokens, which end with their sessions, and a password,
-    /// which a locked account refuses.
+    /// Ends the user's sessions, so that no refresh token is valid any more. A locked account also
+    /// refuses the password.
     fn on_order(&mut self, order: &UserOrder<'_>) -> Reply<OrderResult> {
         let (kind, user, now) = (order.kind, order.user.to_owned(), order.now);
         if kind != OrderKind::Disconnect && !self.keys.are_there() {
@@ -318,7 +333,7 @@ impl App for RecipesApp {
             OrderKind::Lock => users::lock(database, &user, Some(now)),
             OrderKind::Unlock => users::lock(database, &user, None),
         };
-        let asked = Asked { ticket: order.ticket, start: None, text_bytes: 0 };
+        let asked = StorageRequest { ticket: order.ticket, start: None, text_bytes: 0 };
         let asked = self.store(asked, work, |done| {
             Outcome::Order(match done {
                 Ok(true) => Ok(()),
@@ -332,42 +347,42 @@ impl App for RecipesApp {
         }
     }
 
-    /// Tokens are signed as they are checked from here on, and answers fit the new queues. The
-    /// sections of the recipes and the accounts wait for the next start.
+    /// Applies the signing secret and the size of the outbox. The sections `recipes` and `accounts`
+    /// take effect at the next start.
     fn on_reload(&mut self, config: &Config) {
         self.keys.replace(config);
         self.bounds.reload(config);
     }
 
     fn serves(&self, path: &str) -> bool {
-        match Route::of(path) {
-            Some(Route::Account(_)) => self.keys.are_there(),
-            Some(Route::Recipes | Route::Recipe(_)) => true,
-            // It begins with signing in.
+        match RecipeRoute::of(path) {
+            Some(RecipeRoute::Account(_)) => self.keys.are_there(),
+            Some(RecipeRoute::Recipes | RecipeRoute::Recipe(_)) => true,
+            // The page begins with a sign-in, so it needs accounts.
             None => page::serves(path) && self.keys.are_there(),
         }
     }
 
     fn requires_bearer_check(&self, path: &str) -> bool {
-        !matches!(Route::of(path), Some(Route::Account(_)))
+        !matches!(RecipeRoute::of(path), Some(RecipeRoute::Account(_)))
     }
 
     fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
-        let Some(route) = Route::of(request.path) else {
+        let Some(route) = RecipeRoute::of(request.path) else {
             return Reply::Now(page::request(request));
         };
         if let Err(refusal) = route.check(request.method) {
             return Reply::Now(refusal);
         }
         match (route, request.user) {
-            (Route::Account(call), _) => self.accounts.call(call, request),
+            (RecipeRoute::Account(call), _) => self.accounts.call(call, request),
             (route, Some(user)) => self.recipes(route, request, user),
-            (_, None) => Reply::Now(http::who_are_you()),
+            (_, None) => Reply::Now(http::unauthorized()),
         }
     }
 }
 
-/// Another's recipe is not told from none.
-fn no_such_recipe() -> Response {
+/// 404 for a missing recipe and for another user's alike, so that ids cannot be probed.
+fn recipe_not_found() -> Response {
     Response::error(404, "not_found", "Recipe not found or access denied")
 }

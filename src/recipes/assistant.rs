@@ -1,19 +1,19 @@
-//! What the recipe chat answers: it understands commands, and says what it did.
+//! The recipe chat's assistant: carries out commands on a recipe and reports what it did.
 
-use super::command::{At, Command, Place, Scale};
+use super::command::{ChatCommand, Scale, StepPosition, StepRef};
 use super::extract::{extract, extract_list, meta};
 use super::find::{find, replaced_words, words_of};
 use super::ingredient::Ingredient;
 use super::line::Line;
-use super::quantity::{Form, Grid, Number, write};
+use super::quantity::{Number, NumberForm, Precision, write};
 use super::ratio::Ratio;
 use super::recipe::{Recipe, Step};
 use crate::time::UnixTime;
 
-/// What the assistant says when somebody comes in.
+/// The assistant's greeting in the answer to a join.
 pub const WELCOME: &str = "Connected to recipe chat. How can I help you with this recipe? Say `Help` to see what I can do.";
 
-/// What can be asked for.
+/// The list of commands.
 pub const HELP: &str = "Here is what I can do:
 - `Extract recipe from: <pasted text>`
 - `Scale to 8 servings`, `Double it`, `Halve it`
@@ -25,79 +25,81 @@ pub const HELP: &str = "Here is what I can do:
 - `Set yield to 4 servings`, `Set prep time to 15 minutes`, `Set cook time to 1 hour`
 - `Undo`";
 
-/// The most that a recipe is scaled to, and by.
+/// The largest number of servings, and the largest factor, to scale to.
 const MAX_SCALE: u64 = 1_000;
 
-/// What is to be done with a message.
+/// The assistant's answer to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing changes: only this is said.
+pub enum AssistantReply {
+    /// A text, without a change.
     Say(String),
-    /// The recipe becomes this one, which keeps its bounds.
+    /// A changed recipe, which keeps its limits.
     Change {
-        /// The whole recipe.
+        /// The whole new recipe.
         recipe: Box<Recipe>,
-        /// What is said about it.
+        /// The text that describes the change.
         content: String,
     },
-    /// The last change is to be taken back, by whoever keeps the changes.
+    /// A request to revert the last change. The storage, which keeps the versions, carries it out.
     Undo,
 }
 
 /// Answers a message in the room of a recipe. The work is linear in the recipe and the message.
 #[must_use]
-pub fn answer(recipe: &Recipe, content: &str, now: UnixTime) -> Verdict {
+pub fn answer(recipe: &Recipe, content: &str, now: UnixTime) -> AssistantReply {
     let mut new = recipe.clone();
-    let said = match Command::parse(content) {
-        None => return Verdict::Say(format!("I did not understand that. {HELP}")),
-        Some(Command::Help) => return Verdict::Say(HELP.to_owned()),
-        Some(Command::Undo) => return Verdict::Undo,
-        Some(Command::Unfinished(example)) => {
-            return Verdict::Say(format!("I did not quite get that. Try `{example}`."));
+    let said = match ChatCommand::parse(content) {
+        None => return AssistantReply::Say(format!("I did not understand that. {HELP}")),
+        Some(ChatCommand::Help) => return AssistantReply::Say(HELP.to_owned()),
+        Some(ChatCommand::Undo) => return AssistantReply::Undo,
+        Some(ChatCommand::Unfinished(example)) => {
+            return AssistantReply::Say(format!("I did not quite get that. Try `{example}`."));
         }
-        Some(Command::Extract(text)) => extracted(&mut new, text),
-        Some(Command::Scale(scale)) => scaled(&mut new, scale),
-        Some(Command::Rename(title)) => {
+        Some(ChatCommand::Extract(text)) => extracted(&mut new, text),
+        Some(ChatCommand::Scale(scale)) => scaled(&mut new, scale),
+        Some(ChatCommand::Rename(title)) => {
             title.clone_into(&mut new.title);
             Ok(format!("Renamed to “{title}”."))
         }
-        Some(Command::SetYield(text)) => {
+        Some(ChatCommand::SetYield(text)) => {
             let is_bare = Number::parse(text).is_some_and(|number| number.end == text.len());
             new.yields = if is_bare { format!("{text} servings") } else { text.to_owned() };
             Ok(format!("The yield is now {}.", new.yields))
         }
-        Some(Command::SetPrepTime(text)) => timed(text)
+        Some(ChatCommand::SetPrepTime(text)) => timed(text)
             .map(|minutes| new.prep_time_minutes = Some(minutes))
             .map(|()| format!("The prep time is now {}.", time_text(new.prep_time_minutes))),
-        Some(Command::SetCookTime(text)) => timed(text)
+        Some(ChatCommand::SetCookTime(text)) => timed(text)
             .map(|minutes| new.cook_time_minutes = Some(minutes))
             .map(|()| format!("The cook time is now {}.", time_text(new.cook_time_minutes))),
-        Some(Command::AddIngredient(text)) => Ok(added(&mut new, text)),
-        Some(Command::RemoveIngredient(name)) => removed(&mut new, name),
-        Some(Command::Replace { old, new: text }) => replaced(&mut new, old, text),
-        Some(Command::AddStep { text, place }) => added_step(&mut new, text, place),
-        Some(Command::RemoveStep(at)) => removed_step(&mut new, at),
-        Some(Command::ReplaceStep(at, text)) => replaced_step(&mut new, at, text),
+        Some(ChatCommand::AddIngredient(text)) => Ok(added(&mut new, text)),
+        Some(ChatCommand::RemoveIngredient(name)) => removed(&mut new, name),
+        Some(ChatCommand::Replace { old, new: text }) => replaced(&mut new, old, text),
+        Some(ChatCommand::AddStep { text, place }) => added_step(&mut new, text, place),
+        Some(ChatCommand::RemoveStep(at)) => removed_step(&mut new, at),
+        Some(ChatCommand::ReplaceStep(at, text)) => replaced_step(&mut new, at, text),
     };
     let content = match said {
         Ok(content) => content,
-        Err(fault) => return Verdict::Say(fault),
+        Err(fault) => return AssistantReply::Say(fault),
     };
     new.number_steps();
     if new == *recipe {
-        return Verdict::Say("It is like that already: nothing has changed.".to_owned());
+        return AssistantReply::Say("It is like that already: nothing has changed.".to_owned());
     }
     new.updated_at = now.to_rfc3339().to_string();
     match new.check() {
-        Ok(()) => Verdict::Change { recipe: Box::new(new), content },
-        Err(fault) => Verdict::Say(format!("That does not fit: {fault}. Nothing has changed.")),
+        Ok(()) => AssistantReply::Change { recipe: Box::new(new), content },
+        Err(fault) => {
+            AssistantReply::Say(format!("That does not fit: {fault}. Nothing has changed."))
+        }
     }
 }
 
-/// What is said of a change, or why there is none.
-type Said = Result<String, String>;
+/// The text that describes a change, or why nothing was changed.
+type EditResult = Result<String, String>;
 
-fn extracted(recipe: &mut Recipe, text: &str) -> Said {
+fn extracted(recipe: &mut Recipe, text: &str) -> EditResult {
     if text.starts_with("http") && !text.contains(char::is_whitespace) {
         return Err("I cannot open links. Paste the text of the recipe itself, as in `Extract \
             recipe from: <pasted text>`."
@@ -130,7 +132,7 @@ fn extracted(recipe: &mut Recipe, text: &str) -> Said {
     Ok(format!("Extracted “{title}”: {ingredients}, {steps}{made}. `Undo` takes it back."))
 }
 
-fn scaled(recipe: &mut Recipe, scale: Scale) -> Said {
+fn scaled(recipe: &mut Recipe, scale: Scale) -> EditResult {
     let range = || format!("I can scale to 1 to {MAX_SCALE} servings, and by as much.");
     let line = Line::found_in(&recipe.yields);
     let quantity = line.amounts.first().map(|amount| amount.quantity);
@@ -161,7 +163,7 @@ fn scaled(recipe: &mut Recipe, scale: Scale) -> Said {
         count += usize::from(scaled != *ingredient);
         *ingredient = scaled;
     }
-    let by = write(factor, Form::Whole, Grid::Kitchen).unwrap_or_default();
+    let by = write(factor, NumberForm::Whole, Precision::TestApp).unwrap_or_default();
     let new = Line::found_in(&yields);
     let mut said = match told.zip(new.amounts.first()) {
         Some((was, amount)) => {
@@ -211,7 +213,7 @@ fn added(recipe: &mut Recipe, text: &str) -> String {
     said
 }
 
-fn removed(recipe: &mut Recipe, name: &str) -> Said {
+fn removed(recipe: &mut Recipe, name: &str) -> EditResult {
     let index = find(recipe, name)?;
     let gone = recipe.ingredients.remove(index);
     let named: Vec<String> = naming(recipe, gone.name());
@@ -224,7 +226,7 @@ fn removed(recipe: &mut Recipe, name: &str) -> Said {
     Ok(said)
 }
 
-/// The numbers of the steps in which a name is said.
+/// The numbers of the steps that mention a name.
 fn naming(recipe: &Recipe, name: &str) -> Vec<String> {
     let name = words_of(name);
     let says = |step: &&Step| {
@@ -234,7 +236,7 @@ fn naming(recipe: &Recipe, name: &str) -> Vec<String> {
     recipe.steps.iter().filter(says).map(|step| step.order.to_string()).collect()
 }
 
-fn replaced(recipe: &mut Recipe, old: &str, new: &str) -> Said {
+fn replaced(recipe: &mut Recipe, old: &str, new: &str) -> EditResult {
     let (found, name) = (find(recipe, old), Ingredient::parse(new));
     let in_steps = if name.name().is_empty() { new } else { name.name() };
     let mut steps = 0;
@@ -264,7 +266,7 @@ fn replaced(recipe: &mut Recipe, old: &str, new: &str) -> Said {
     Ok(said)
 }
 
-/// Does no ingredient at all have these words?
+/// Whether no ingredient has these words.
 fn naming_none(recipe: &Recipe, name: &str) -> bool {
     let name = words_of(name);
     let has = |ingredient: &Ingredient| {
@@ -274,12 +276,12 @@ fn naming_none(recipe: &Recipe, name: &str) -> bool {
     !recipe.ingredients.iter().any(has)
 }
 
-/// The index of a step.
-fn index(recipe: &Recipe, at: At) -> Result<usize, String> {
+/// The index of a step, or the answer when there is no such step.
+fn index(recipe: &Recipe, at: StepRef) -> Result<usize, String> {
     let count = recipe.steps.len();
     let number = match at {
-        At::Number(number) => usize::try_from(number).unwrap_or(usize::MAX),
-        At::Last => count,
+        StepRef::Number(number) => usize::try_from(number).unwrap_or(usize::MAX),
+        StepRef::Last => count,
     };
     if (1..=count).contains(&number) {
         return Ok(number - 1);
@@ -291,26 +293,26 @@ fn index(recipe: &Recipe, at: At) -> Result<usize, String> {
     })
 }
 
-fn added_step(recipe: &mut Recipe, text: &str, place: Option<Place>) -> Said {
+fn added_step(recipe: &mut Recipe, text: &str, place: Option<StepPosition>) -> EditResult {
     let count = recipe.steps.len();
     let at = match place {
         None => count,
-        // The place behind the last one is free.
-        Some(Place::Before(At::Number(number))) if number == count as u64 + 1 => count,
-        Some(Place::Before(at)) => index(recipe, at)?,
-        Some(Place::After(at)) => index(recipe, at)? + 1,
+        // One past the last step is a valid position to insert at.
+        Some(StepPosition::Before(StepRef::Number(number))) if number == count as u64 + 1 => count,
+        Some(StepPosition::Before(at)) => index(recipe, at)?,
+        Some(StepPosition::After(at)) => index(recipe, at)? + 1,
     };
     recipe.steps.insert(at.min(count), Step { order: 0, text: text.to_owned() });
     Ok(format!("Added step {}: “{text}”", at + 1))
 }
 
-fn removed_step(recipe: &mut Recipe, at: At) -> Said {
+fn removed_step(recipe: &mut Recipe, at: StepRef) -> EditResult {
     let index = index(recipe, at)?;
     let gone = recipe.steps.remove(index);
     Ok(format!("Removed step {}: “{}”", index + 1, gone.text))
 }
 
-fn replaced_step(recipe: &mut Recipe, at: At, text: &str) -> Said {
+fn replaced_step(recipe: &mut Recipe, at: StepRef, text: &str) -> EditResult {
     let index = index(recipe, at)?;
     if let Some(step) = recipe.steps.get_mut(index) {
         text.clone_into(&mut step.text);

@@ -1,90 +1,90 @@
-//! What somebody asks the assistant for, in the words that people use.
+//! The parser of commands to the assistant, in the many ways in which people phrase them.
 //!
-//! Case, politeness and a full stop at the end do not matter. The parser knows no recipe: whether
-//! there is a step 7 is not its question.
+//! Case, polite words and a final full stop are ignored. The parser does not know the recipe:
+//! whether there is a step 7 is checked later.
 
 mod steps;
 mod words;
 
 use self::steps::step;
 use self::words::{ADD, HELP, POLITE, REMOVE, UNDO, WHOLE, after, after_any, skip, value};
-use super::quantity::{Form, Number};
+use super::quantity::{Number, NumberForm};
 use super::ratio::Ratio;
 
-/// A request that was understood. Texts are the sender's, without space and quotes around them.
+/// A parsed command. Its texts are the sender's, without surrounding space and quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command<'a> {
-    /// Read a recipe out of this.
+pub enum ChatCommand<'a> {
+    /// Extract a recipe from this text.
     Extract(&'a str),
-    /// Multiply every amount.
+    /// Multiply every amount of an ingredient.
     Scale(Scale),
-    /// A new title.
+    /// Set the title.
     Rename(&'a str),
-    /// A new yield.
+    /// Set the yield.
     SetYield(&'a str),
-    /// A new time of preparing.
+    /// Set the preparation time.
     SetPrepTime(&'a str),
-    /// A new time of cooking.
+    /// Set the cooking time.
     SetCookTime(&'a str),
-    /// One ingredient or several.
+    /// Add one or several ingredients.
     AddIngredient(&'a str),
-    /// By its name.
+    /// Remove the ingredient with this name.
     RemoveIngredient(&'a str),
-    /// An ingredient, and where the steps name it.
+    /// Replace an ingredient, and its mentions in the steps.
     Replace {
-        /// What is there.
+        /// The name to replace.
         old: &'a str,
-        /// What is to be there.
+        /// The new name, or a whole line with an amount.
         new: &'a str,
     },
-    /// A step, at the end when no place is named.
+    /// Add a step.
     AddStep {
-        /// What is to be done.
+        /// The instruction.
         text: &'a str,
-        /// Where.
-        place: Option<Place>,
+        /// The position; at the end if `None`.
+        place: Option<StepPosition>,
     },
-    /// A step less.
-    RemoveStep(At),
-    /// Another text for a step.
-    ReplaceStep(At, &'a str),
-    /// Take back the last change.
+    /// Remove a step.
+    RemoveStep(StepRef),
+    /// Replace the text of a step.
+    ReplaceStep(StepRef, &'a str),
+    /// Revert the last change.
     Undo,
-    /// Say what can be asked for.
+    /// List the commands.
     Help,
-    /// It begins like a request, and something is missing: how a whole one looks.
+    /// An incomplete command, with an example of a complete one.
     Unfinished(&'static str),
 }
 
-/// By how much.
+/// How to scale a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// So that it yields this many.
+    /// To this number of servings.
     To(Ratio),
     /// By this factor.
     By(Ratio),
 }
 
-/// Which step.
+/// A reference to a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
-    /// Counted from 1.
+pub enum StepRef {
+    /// The step with this number, from 1.
     Number(u64),
-    /// The last one.
+    /// The last step.
     Last,
 }
 
 /// Where a new step goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Behind this one.
-    After(At),
-    /// Before this one, and so with its number.
-    Before(At),
+pub enum StepPosition {
+    /// After this step.
+    After(StepRef),
+    /// Before this step, taking over its number.
+    Before(StepRef),
 }
 
-impl<'a> Command<'a> {
-    /// Understands a message, or does not.
+impl<'a> ChatCommand<'a> {
+    /// Parses a message. `None` when it is not a command.
     #[must_use]
     pub fn parse(content: &'a str) -> Option<Self> {
         if content.trim() == "?" {
@@ -107,7 +107,7 @@ impl<'a> Command<'a> {
     }
 }
 
-/// Without "please" and its like in front.
+/// Removes polite words such as "please" at the beginning.
 fn after_politeness(mut text: &str) -> &str {
     while let Some(rest) = after_any(text, POLITE) {
         text = rest.trim_start_matches([',', '!', '.', ' ']);
@@ -115,7 +115,7 @@ fn after_politeness(mut text: &str) -> &str {
     text
 }
 
-/// Without "please" and its like behind.
+/// Removes polite words such as "please" at the end.
 fn before_politeness(mut text: &str) -> &str {
     loop {
         let plain = text.trim_end_matches(['.', '!', '?', ' ', ',']);
@@ -133,7 +133,7 @@ fn before_politeness(mut text: &str) -> &str {
     }
 }
 
-fn extract(text: &str) -> Option<Command<'_>> {
+fn extract(text: &str) -> Option<ChatCommand<'_>> {
     let rest = after_any(text, &["extract", "import", "parse"])?;
     let rest = skip(rest, &["the", "a", "this", "my"]);
     let named = after(rest, "recipe");
@@ -141,25 +141,25 @@ fn extract(text: &str) -> Option<Command<'_>> {
     let rest = skip(rest, &["this", "the following", "text"]);
     let pasted = rest.strip_prefix([':', '-']).unwrap_or(rest).trim();
     if pasted.is_empty() {
-        return Some(Command::Unfinished("Extract recipe from: <the pasted text>"));
+        return Some(ChatCommand::Unfinished("Extract recipe from: <the pasted text>"));
     }
     let is_pasted = named.is_some() || rest.starts_with(':') || rest.contains('\n');
-    is_pasted.then_some(Command::Extract(pasted))
+    is_pasted.then_some(ChatCommand::Extract(pasted))
 }
 
-fn simple(text: &str) -> Option<Command<'_>> {
+fn simple(text: &str) -> Option<ChatCommand<'_>> {
     let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     if is_one_of(UNDO) {
-        Some(Command::Undo)
+        Some(ChatCommand::Undo)
     } else if is_one_of(HELP) {
-        Some(Command::Help)
+        Some(ChatCommand::Help)
     } else {
         None
     }
 }
 
-fn scale(text: &str) -> Option<Command<'_>> {
-    let by = |factor| Some(Command::Scale(Scale::By(factor)));
+fn scale(text: &str) -> Option<ChatCommand<'_>> {
+    let by = |factor| Some(ChatCommand::Scale(Scale::By(factor)));
     for (words, factor) in [
         (&["double"] as &[&str], Ratio::new(2, 1)?),
         (&["triple"], Ratio::new(3, 1)?),
@@ -172,7 +172,7 @@ fn scale(text: &str) -> Option<Command<'_>> {
             return by(factor);
         }
     }
-    let unfinished = Command::Unfinished("Scale to 8 servings");
+    let unfinished = ChatCommand::Unfinished("Scale to 8 servings");
     let (rest, is_sure) = match after_any(text, &["scale", "rescale", "resize"]) {
         Some(rest) => (rest, true),
         None => (after_any(text, &["make", "adjust", "change"])?, false),
@@ -196,35 +196,35 @@ fn scale(text: &str) -> Option<Command<'_>> {
         {
             by(number.value)
         }
-        Some(number) if is_sure && number.form == Form::Word && number.value < Ratio::ONE => {
+        Some(number) if is_sure && number.form == NumberForm::Word && number.value < Ratio::ONE => {
             by(number.value)
         }
         Some(number) if (is_sure && to.is_some()) || names_people => {
-            Some(Command::Scale(Scale::To(number.value)))
+            Some(ChatCommand::Scale(Scale::To(number.value)))
         }
         Some(number) if object.is_some() && to.is_some() && behind == Some("") => {
-            Some(Command::Scale(Scale::To(number.value)))
+            Some(ChatCommand::Scale(Scale::To(number.value)))
         }
         Some(number) if is_sure && behind == Some("") => {
-            Some(Command::Scale(Scale::To(number.value)))
+            Some(ChatCommand::Scale(Scale::To(number.value)))
         }
         _ => is_sure.then_some(unfinished),
     }
 }
 
-/// Title, yield and times.
-fn set(text: &str) -> Option<Command<'_>> {
+/// Parses the commands that set title, yield and times.
+fn set(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(rest) = after_any(text, &["rename", "retitle"]) {
         let rest = skip(rest, WHOLE);
         let (_, late) = rest.split_once(" to ").unwrap_or(("", rest));
         let title = value(after_any(rest, &["to", "as"]).unwrap_or(late));
         return Some(match title {
-            "" | "to" => Command::Unfinished("Rename to Sunday pancakes"),
-            title => Command::Rename(title),
+            "" | "to" => ChatCommand::Unfinished("Rename to Sunday pancakes"),
+            title => ChatCommand::Rename(title),
         });
     }
     if let Some(rest) = after_any(text, &["call it", "call this", "name it", "call the recipe"]) {
-        return Some(Command::Rename(value(rest))).filter(|_| !rest.is_empty());
+        return Some(ChatCommand::Rename(value(rest))).filter(|_| !rest.is_empty());
     }
     let verb = after_any(text, &["set", "change", "update", "make"]);
     let rest = skip(verb.unwrap_or(text), &["the", "its"]);
@@ -236,14 +236,14 @@ fn set(text: &str) -> Option<Command<'_>> {
         if is_said && !given.is_empty() {
             return Some(make(given));
         }
-        return verb.map(|_| Command::Unfinished(example));
+        return verb.map(|_| ChatCommand::Unfinished(example));
     }
     let serves = after_any(text, &["it serves", "it makes", "it yields", "serves", "makes"])?;
-    Number::parse(serves).map(|_| Command::SetYield(serves))
+    Number::parse(serves).map(|_| ChatCommand::SetYield(serves))
 }
 
-fn replace(text: &str) -> Option<Command<'_>> {
-    let unfinished = Some(Command::Unfinished("Replace butter with olive oil"));
+fn replace(text: &str) -> Option<ChatCommand<'_>> {
+    let unfinished = Some(ChatCommand::Unfinished("Replace butter with olive oil"));
     if let Some(rest) = after(text, "use")
         && let Some((new, old)) = split_at_word(rest, "instead of")
     {
@@ -267,35 +267,35 @@ fn replace(text: &str) -> Option<Command<'_>> {
     both(old, new).or(unfinished)
 }
 
-fn both<'a>(old: &'a str, new: &'a str) -> Option<Command<'a>> {
+fn both<'a>(old: &'a str, new: &'a str) -> Option<ChatCommand<'a>> {
     let old = value(skip(old, &["the ingredient", "ingredient", "the", "all the", "all"]));
     let new = value(new);
-    (!old.is_empty() && !new.is_empty()).then_some(Command::Replace { old, new })
+    (!old.is_empty() && !new.is_empty()).then_some(ChatCommand::Replace { old, new })
 }
 
-/// What stands before and after a word.
+/// Splits a text at the first occurrence of a whole word.
 fn split_at_word<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
     let mut places = text.match_indices(' ').map(|(at, _)| at);
     places.find_map(|at| Some((text.get(..at)?, after(text.get(at + 1..)?, word)?)))
 }
 
-fn remove(text: &str) -> Option<Command<'_>> {
+fn remove(text: &str) -> Option<ChatCommand<'_>> {
     let rest = after_any(text, REMOVE)?;
     let rest = skip(rest, &["the ingredients", "the ingredient", "ingredients", "ingredient"]);
     let name = value(skip(rest, &["the", "all the", "all"]));
     Some(match name {
-        "" => Command::Unfinished("Remove ingredient garlic"),
-        name => Command::RemoveIngredient(name),
+        "" => ChatCommand::Unfinished("Remove ingredient garlic"),
+        name => ChatCommand::RemoveIngredient(name),
     })
 }
 
-fn add(text: &str) -> Option<Command<'_>> {
+fn add(text: &str) -> Option<ChatCommand<'_>> {
     let rest = after_any(text, ADD)?;
     let plain = skip(rest, &["a new", "an", "a", "new", "another", "the", "these", "more"]);
     if let Some(named) = after_any(plain, &["ingredients", "ingredient"]) {
         return Some(match value(named) {
-            "" => Command::Unfinished("Add ingredient 2 eggs"),
-            given => Command::AddIngredient(given),
+            "" => ChatCommand::Unfinished("Add ingredient 2 eggs"),
+            given => ChatCommand::AddIngredient(given),
         });
     }
     let tails =
@@ -307,28 +307,32 @@ fn add(text: &str) -> Option<Command<'_>> {
     let given = value(head.unwrap_or(rest));
     let is_sure = head.is_some() || super::Ingredient::parse(given).quantity.is_some();
     Some(match given {
-        given if is_sure && !given.is_empty() => Command::AddIngredient(given),
-        _ => Command::Unfinished("Add ingredient 2 eggs` or `Add step Bake for 20 minutes"),
+        given if is_sure && !given.is_empty() => ChatCommand::AddIngredient(given),
+        _ => ChatCommand::Unfinished("Add ingredient 2 eggs` or `Add step Bake for 20 minutes"),
     })
 }
 
 /// The names of a setting, the command that sets it, and an example.
-type Setting = (&'static [&'static str], for<'a> fn(&'a str) -> Command<'a>, &'static str);
+type Setting = (&'static [&'static str], for<'a> fn(&'a str) -> ChatCommand<'a>, &'static str);
 const SETTINGS: &[Setting] = &[
-    (&["recipe title", "title", "name"], |text| Command::Rename(text), "Rename to Sunday pancakes"),
+    (
+        &["recipe title", "title", "name"],
+        |text| ChatCommand::Rename(text),
+        "Rename to Sunday pancakes",
+    ),
     (
         &["yield", "servings", "serving size", "portions", "number of servings"],
-        |text| Command::SetYield(text),
+        |text| ChatCommand::SetYield(text),
         "Set yield to 4 servings",
     ),
     (
         &["prep time", "preparation time"],
-        |text| Command::SetPrepTime(text),
+        |text| ChatCommand::SetPrepTime(text),
         "Set prep time to 15 minutes",
     ),
     (
         &["cook time", "cooking time", "baking time"],
-        |text| Command::SetCookTime(text),
+        |text| ChatCommand::SetCookTime(text),
         "Set cook time to 1 hour 20 minutes",
     ),
 ];

@@ -1,9 +1,9 @@
-//! A recipe out of whatever people paste: with headings or without, numbered or not, on many lines
-//! or on one.
+//! Extraction of a recipe from pasted text: with or without headings, numbered or not, on many
+//! lines or on one.
 //!
-//! Every line is one of: a heading, facts about the whole (yield, times, tags), an ingredient, a
-//! step, or something else, which the description keeps: no text is lost. The work is linear in the
-//! text.
+//! Every line is a heading, facts about the recipe (yield, times, tags), an ingredient, a step, or
+//! something else. The latter goes to the description, so no text is lost. The work is linear in
+//! the text.
 
 mod head;
 mod inline;
@@ -15,7 +15,7 @@ use self::inline::{amounts, amounts_in_prose, listed, numbered_steps, sentences}
 use self::judge::{
     Section, begins_step, heading, is_amount_alone, is_group, is_ingredient, is_list,
 };
-use self::lines::{Line, Mark, lines};
+use self::lines::{LineMark, PastedLine, lines};
 use self::meta::{Fact, facts, is_label};
 use super::ingredient::Ingredient;
 use super::recipe::{
@@ -23,18 +23,18 @@ use super::recipe::{
     MAX_TAGS, MAX_TITLE_CHARS, MAX_YIELD_CHARS,
 };
 
-/// Reads a recipe out of a text. What the text does not say is empty; the title may be.
+/// Extracts a recipe from a text. Fields that the text does not mention are empty, even the title.
 #[must_use]
 pub fn extract(text: &str) -> Draft {
     let lines = lines(text);
-    let mut reader = Reader::new(&lines);
+    let mut reader = RecipeReader::new(&lines);
     for line in &lines {
         reader.line(line);
     }
     reader.finish()
 }
 
-/// The ingredients of a list on one line: `2 eggs, 1 cup flour and salt`.
+/// Extracts the ingredients of a list on one line: `2 eggs, 1 cup flour and salt`.
 #[must_use]
 pub fn extract_list(text: &str) -> Vec<Ingredient> {
     let parts = listed(text);
@@ -44,29 +44,29 @@ pub fn extract_list(text: &str) -> Vec<Ingredient> {
     parts.iter().map(|part| Ingredient::parse(part)).collect()
 }
 
-struct Reader {
+struct RecipeReader {
     draft: Draft,
     section: Section,
-    /// The section was begun by a heading, not by what its lines look like.
+    /// Whether a heading began the section, rather than the look of its lines.
     is_named: bool,
-    /// A heading for ingredients, or for steps, is somewhere in the text.
+    /// Whether the text has a heading for ingredients, and one for steps.
     names_ingredients: bool,
     names_steps: bool,
-    /// Some line looks like an ingredient.
+    /// Whether any line looks like an ingredient.
     has_amounts: bool,
-    /// "For the sauce:", until its first step comes.
+    /// A group heading such as "For the sauce:", until its first step.
     group: String,
-    /// "Prep time", whose value is on the next line.
+    /// A label such as "Prep time" whose value is on the next line.
     label: String,
-    /// "2 cups", whose name is on the next line.
+    /// An amount such as "2 cups" whose ingredient is on the next line.
     half: String,
-    /// The last step had a number, so that one without goes on with it.
+    /// Whether the last step had a number, so that a line without one continues it.
     is_numbered: bool,
     notes: Vec<String>,
 }
 
-impl Reader {
-    fn new(lines: &[Line]) -> Self {
+impl RecipeReader {
+    fn new(lines: &[PastedLine]) -> Self {
         let names = |section| {
             lines.iter().any(|line| heading(line).is_some_and(|(found, _)| found == section))
         };
@@ -87,7 +87,7 @@ impl Reader {
         }
     }
 
-    fn line(&mut self, line: &Line) {
+    fn line(&mut self, line: &PastedLine) {
         if let Some((section, rest)) = heading(line) {
             self.enter(section, rest, line);
             return;
@@ -104,7 +104,7 @@ impl Reader {
             label => format!("{}: {}", label.trim_end_matches(':'), line.text),
         };
         if self.section != Section::Notes
-            && let Some(facts) = facts(&text, !is_early || line.mark == Mark::Number)
+            && let Some(facts) = facts(&text, !is_early || line.mark == LineMark::Number)
         {
             facts.into_iter().for_each(|fact| self.fact(fact));
             return;
@@ -118,8 +118,8 @@ impl Reader {
         }
     }
 
-    /// A heading begins a section; what stands behind it is the section's first line.
-    fn enter(&mut self, section: Section, rest: &str, line: &Line) {
+    /// Begins the section of a heading. The text after the heading is its first line.
+    fn enter(&mut self, section: Section, rest: &str, line: &PastedLine) {
         self.flush();
         (self.section, self.is_named, self.is_numbered) = (section, true, false);
         let rest = rest.trim_matches(|c: char| c.is_whitespace() || ":-–()".contains(c));
@@ -146,7 +146,11 @@ impl Reader {
         }
         match section {
             Section::Ingredients => listed(rest).iter().for_each(|part| self.ingredient(part)),
-            _ => self.step_line(&Line { mark: Mark::None, text: rest.into(), is_apart: true }),
+            _ => self.step_line(&PastedLine {
+                mark: LineMark::None,
+                text: rest.into(),
+                is_apart: true,
+            }),
         }
     }
 
@@ -181,7 +185,7 @@ impl Reader {
         }
     }
 
-    fn ingredient_line(&mut self, line: &Line) {
+    fn ingredient_line(&mut self, line: &PastedLine) {
         let text = &*line.text;
         let has_amount = is_ingredient(text);
         if is_group(line) {
@@ -189,15 +193,15 @@ impl Reader {
             return self.ingredient_heading(text);
         }
         let count = text.split(' ').count();
-        let is_marked = line.mark == Mark::Bullet;
+        let is_marked = line.mark == LineMark::Bullet;
         let is_step = !has_amount
             && !self.names_steps_after()
             && (begins_step(text)
-                && (count > 6 || text.ends_with('.') || line.mark == Mark::Number)
+                && (count > 6 || text.ends_with('.') || line.mark == LineMark::Number)
                 || sentences(text).len() > 1
                 || (!self.is_named && (count > 6 || begins_step(text) || text.ends_with('.')))
                 || (!self.is_named && line.is_apart && !is_marked)
-                || (line.mark == Mark::Number && begins_step(text)));
+                || (line.mark == LineMark::Number && begins_step(text)));
         if is_step {
             self.flush();
             (self.section, self.is_named) = (Section::Steps, false);
@@ -210,16 +214,16 @@ impl Reader {
             let half = std::mem::take(&mut self.half);
             return self.ingredient(&format!("{half} {text}"));
         }
-        if is_amount_alone(text) && line.mark == Mark::None {
+        if is_amount_alone(text) && line.mark == LineMark::None {
             self.half = text.to_owned();
             return;
         }
-        // A line that was wrapped goes on with the one before.
+        // A wrapped line continues the one before.
         let last = self.draft.ingredients.last().map_or("", |last| &last.text);
         let is_open = last.ends_with([',', '-'])
             || OPEN.iter().any(|word| last.ends_with(word))
             || last.matches('(').count() > last.matches(')').count();
-        if line.mark == Mark::None && !line.is_apart && !has_amount && is_open {
+        if line.mark == LineMark::None && !line.is_apart && !has_amount && is_open {
             let joined = format!("{last} {text}");
             self.draft.ingredients.pop();
             return self.ingredient(&joined);
@@ -231,19 +235,19 @@ impl Reader {
         }
     }
 
-    /// Do the steps have a heading, so that nothing before it is one?
+    /// Whether the heading of the steps is still to come, so that nothing before it is a step.
     fn names_steps_after(&self) -> bool {
         self.names_steps && self.draft.steps.is_empty()
     }
 
-    fn step_line(&mut self, line: &Line) {
+    fn step_line(&mut self, line: &PastedLine) {
         let text = &*line.text;
         if is_group(line) {
             self.flush();
             self.group = text.to_owned();
             return;
         }
-        let has_amount = is_ingredient(text) && line.mark != Mark::Number;
+        let has_amount = is_ingredient(text) && line.mark != LineMark::Number;
         let is_short = sentences(text).len() < 2 && !text.ends_with('.');
         if has_amount && is_short && (!self.is_named || !self.group.is_empty()) {
             let group = std::mem::take(&mut self.group);
@@ -260,7 +264,7 @@ impl Reader {
         let last = self.draft.steps.last().map_or("", |last| last);
         let is_wrapped =
             text.starts_with(char::is_lowercase) && !last.ends_with(['.', '!', '?', ':']);
-        let goes_on = line.mark == Mark::None
+        let goes_on = line.mark == LineMark::None
             && !line.is_apart
             && !last.is_empty()
             && self.group.is_empty()
@@ -270,11 +274,12 @@ impl Reader {
             last.push_str(text);
             return;
         }
-        let marked = if line.mark == Mark::Number { format!("1. {text}") } else { text.to_owned() };
+        let marked =
+            if line.mark == LineMark::Number { format!("1. {text}") } else { text.to_owned() };
         for step in numbered_steps(&marked) {
             self.step(step.strip_prefix("1. ").unwrap_or(step));
         }
-        self.is_numbered = line.mark == Mark::Number;
+        self.is_numbered = line.mark == LineMark::Number;
     }
 
     fn ingredient(&mut self, text: &str) {
@@ -312,7 +317,7 @@ impl Reader {
         }
     }
 
-    /// What waits for a line that does not come is not lost.
+    /// Keeps a label or an amount whose next line never came.
     fn flush(&mut self) {
         let label = std::mem::take(&mut self.label);
         self.notes.extend(Some(label).filter(|label| !label.is_empty()));
@@ -340,13 +345,13 @@ impl Reader {
             self.draft.ingredients =
                 fitting.take(MAX_INGREDIENTS).map(|line| Ingredient::parse(line)).collect();
         }
-        // Nothing in it was named, measured, numbered or done: that is no recipe.
+        // Without a heading, an amount, a number or a verb, the text is not a recipe.
         let is_said = self.names_ingredients || self.names_steps || self.is_numbered;
         let is_done = |step: &String| begins_step(step);
         if !is_said && self.draft.ingredients.is_empty() && !self.draft.steps.iter().any(is_done) {
             self.notes.append(&mut self.draft.steps);
         }
-        // Steps may have been joined, and a joined one may be too long.
+        // Joined steps may be too long.
         let (short, long): (Vec<_>, Vec<_>) =
             self.draft.steps.into_iter().partition(|step| fits(step, MAX_STEP_CHARS));
         self.draft.steps = short;
@@ -356,7 +361,7 @@ impl Reader {
     }
 }
 
-/// A line that ends with one of them goes on.
+/// A line that ends with one of these words continues on the next line.
 const OPEN: &[&str] = &[" into", " and", " or", " with", " of", " in", " for", " to", " the", " a"];
 
 fn fits(text: &str, most: usize) -> bool {

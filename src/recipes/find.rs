@@ -1,19 +1,19 @@
-//! Finding what somebody calls by a name, as loosely as is safe.
+//! Finds the ingredient that a user names, as loosely as is safe.
 
 use super::ingredient::Ingredient;
 use super::recipe::{MAX_STEP_CHARS, Recipe};
 use super::words;
 
-/// Longer names are looked for nowhere.
+/// Longer names are not searched for.
 const MAX_NAME_BYTES: usize = 500;
-/// So many are listed when it is not clear which one is meant.
+/// How many candidates are listed when a name is ambiguous.
 const MAX_LISTED: usize = 5;
 
-/// The index of the ingredient that is called `name`: by its text, its name, words of its name,
-/// words of its text, in this order. Case, and one or many, do not matter.
+/// The index of the ingredient called `name`. Matches its text, its name, words of its name, words
+/// of its text, in this order, ignoring case and number (singular or plural).
 ///
 /// # Errors
-/// What to say when there is none, or when there are several that differ.
+/// The assistant's answer when there is none, or when several different ones match.
 pub(super) fn find(recipe: &Recipe, name: &str) -> Result<usize, String> {
     if name.len() > MAX_NAME_BYTES {
         return Err("I found no ingredient of so long a name in this recipe.".to_owned());
@@ -55,7 +55,7 @@ pub(super) fn find(recipe: &Recipe, name: &str) -> Result<usize, String> {
     Err(format!("I found no ingredient “{name}” in this recipe."))
 }
 
-/// The words of a text to compare by: lower case, for one, without articles.
+/// The words of a text for comparison: lower case, singular, without articles.
 pub(super) fn words_of(text: &str) -> Vec<String> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -64,10 +64,10 @@ pub(super) fn words_of(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A text with each whole `old` in it replaced, whatever its case; `None` when it is not in it.
+/// Replaces each whole-word `old` in a text, ignoring case. `None` when it does not occur.
 ///
 /// # Errors
-/// What to say when the text would become too long.
+/// The assistant's answer when the text would become too long.
 pub(super) fn replaced_words(text: &str, old: &str, new: &str) -> Result<Option<String>, String> {
     if old.is_empty() || old.len() > MAX_NAME_BYTES {
         return Ok(None);

@@ -1,7 +1,7 @@
-//! A line of the ingredients: what is measured in it, and how it reads when that is scaled.
+//! An ingredient line: its amount, and scaling it.
 //!
-//! The text is the truth; `quantity` and `unit` are read off it, for programs. What is not
-//! understood stays as it was written.
+//! The text is authoritative; `quantity` and `unit` are parsed from it, for programs. Text that the
+//! parser does not understand stays unchanged.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,21 +10,21 @@ use super::line::Line;
 use super::ratio::Ratio;
 use super::words;
 
-/// One line of the ingredients.
+/// One line of the list of ingredients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ingredient {
-    /// The whole line, as it is read: `2-3 cloves garlic, minced`.
+    /// The whole line: `2-3 cloves garlic, minced`.
     pub text: String,
-    /// The number in it, a range's lower end; `None` where it has none.
+    /// The number in the line, or the lower end of a range. `None` if it has none.
     #[serde(default)]
     pub quantity: Option<serde_json::Number>,
-    /// The unit in it, as it is written; `None` where it has none.
+    /// The unit in the line, as written. `None` if it has none.
     #[serde(default)]
     pub unit: Option<String>,
 }
 
 impl Ingredient {
-    /// Reads a line. Control characters become spaces.
+    /// Parses a line. Control characters become spaces.
     #[must_use]
     pub fn parse(line: &str) -> Self {
         let text = line.trim().replace(char::is_control, " ");
@@ -38,23 +38,23 @@ impl Ingredient {
         Self { text, quantity, unit }
     }
 
-    /// The line with every amount in it multiplied. A line without one stays as it is.
+    /// The line with every amount multiplied by `factor`. A line without an amount is unchanged.
     ///
-    /// `None` when an amount becomes too large to write, or too small.
+    /// `None` when an amount becomes too large or too small to write.
     #[must_use]
     pub fn scaled(&self, factor: Ratio) -> Option<Self> {
         let text = Line::parse(&self.text).scaled(factor)?;
         Some(if text == self.text { self.clone() } else { Self::parse(&text) })
     }
 
-    /// What it is, without amount and preparation: `garlic`.
+    /// The name, without amount and preparation: `garlic`.
     #[must_use]
     pub fn name(&self) -> &str {
         Line::parse(&self.text).name()
     }
 
-    /// The same amount of something else: what was done to the old one is not said of the new.
-    /// A name that brings an amount is a line of its own.
+    /// The same amount of another ingredient. The preparation of the old one is dropped. If `name`
+    /// has an amount itself, it replaces the whole line.
     #[must_use]
     pub fn renamed(&self, name: &str) -> Self {
         let (line, other) = (Line::parse(&self.text), Line::parse(name));
@@ -74,7 +74,7 @@ impl Ingredient {
         Self::parse(&format!("{measure} {head}{space}{last}"))
     }
 
-    /// Is it a heading among the ingredients, like `For the sauce:`?
+    /// Whether the line is a heading among the ingredients, such as `For the sauce:`.
     #[must_use]
     pub fn is_heading(&self) -> bool {
         self.text.ends_with(':') && self.quantity.is_none()

@@ -1,21 +1,21 @@
-//! Where the amounts are in a line of text, and what the line says when they are multiplied.
+//! The amounts in a line of text, and the line with all of them multiplied.
 
 use super::amount::{Amount, from, letter_at, word};
-use super::quantity::{Form, Grid, Quantity, write};
+use super::quantity::{NumberForm, Precision, Quantity, write};
 use super::ratio::Ratio;
 use super::words;
 
-/// A line, and where its amounts are. The first is what the ingredient is measured by.
+/// A parsed line. Its first amount is the one that measures the ingredient.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
     text: &'a str,
     pub(super) amounts: Vec<Amount>,
-    /// There is one of it without saying so: "8-ounce package", "Pinch of nutmeg".
+    /// The line means one item without a number: "8-ounce package", "Pinch of nutmeg".
     is_one: bool,
 }
 
 impl<'a> Line<'a> {
-    /// Finds the amounts. The work is linear in the text.
+    /// Parses all amounts of an ingredient line. The work is linear in the text.
     pub(super) fn parse(text: &'a str) -> Self {
         let start = lead_in(text);
         let mut line = Self { text, amounts: Vec::new(), is_one: false };
@@ -27,7 +27,7 @@ impl<'a> Line<'a> {
         line
     }
 
-    /// The first amount anywhere in a text, as in "Serves 4".
+    /// Parses only the first amount, anywhere in a text, as in "Serves 4".
     pub(super) fn found_in(text: &'a str) -> Self {
         let mut was_word = false;
         let place = text.char_indices().find(|(at, c)| {
@@ -39,29 +39,29 @@ impl<'a> Line<'a> {
         Self { text, amounts, is_one: false }
     }
 
-    /// Is anything measured in a text, by weight, volume or spoon?
+    /// Whether a text contains an amount by weight, volume or spoon.
     pub(super) fn measured_in(text: &str) -> bool {
         !measures(text, 0, text.len()).is_empty()
     }
 
-    /// The unit of an amount, as it is written.
+    /// The unit of an amount, as written.
     pub(super) fn unit_text(&self, index: usize) -> Option<&'a str> {
         let (at, _) = self.amounts.get(index)?.unit.as_ref()?;
         self.text.get(at.clone())
     }
 
-    /// The quantity of an amount, as it is written.
+    /// The quantity of an amount, as written.
     pub(super) fn amount_text(&self, index: usize) -> Option<&'a str> {
         let amount = self.amounts.get(index)?;
         self.text.get(amount.start..amount.start + amount.quantity.end())
     }
 
-    /// Does it begin with what it is measured by?
+    /// Whether the line begins with its amount.
     pub(super) fn begins_with_amount(&self) -> bool {
         self.is_one || self.amounts.first().is_some_and(|amount| amount.start <= lead_in(self.text))
     }
 
-    /// What is measured; all of the text when nothing is.
+    /// The name of the ingredient; the whole text when it has no amount.
     pub(super) fn name(&self) -> &'a str {
         let rest = match self.amounts.first() {
             // "Butter: 100 g"
@@ -96,13 +96,17 @@ impl<'a> Line<'a> {
         self.text.len() - rest.len()
     }
 
-    /// The text with every amount multiplied; `None` when one cannot be written.
+    /// The text with every amount multiplied. `None` when one cannot be written.
     pub(super) fn scaled(&self, factor: Ratio) -> Option<String> {
         if factor == Ratio::ONE {
             return Some(self.text.to_owned());
         }
         if self.is_one {
-            return Some(format!("{} × {}", write(factor, Form::Whole, Grid::Count)?, self.text));
+            return Some(format!(
+                "{} × {}",
+                write(factor, NumberForm::Whole, Precision::Count)?,
+                self.text
+            ));
         }
         let mut edits = Vec::new();
         for amount in &self.amounts {
@@ -120,7 +124,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The amounts that belong to the first: "plus 1 tbsp", "/ 8 oz", "(240 ml)", "(about 1 lb)".
+/// The first amount and those that belong to it: "plus 1 tbsp", "/ 8 oz", "(240 ml)".
 fn more(text: &str, first: Amount) -> Vec<Amount> {
     let mut at = first.end;
     let (is_measure, is_counted) = (first.is_measure(), first.unit.is_none());
@@ -159,7 +163,7 @@ fn more(text: &str, first: Amount) -> Vec<Amount> {
     amounts
 }
 
-/// Every measured amount between two places.
+/// The measured amounts between two offsets.
 fn measures(text: &str, start: usize, end: usize) -> Vec<Amount> {
     let mut found = Vec::new();
     let mut at = start;
@@ -204,7 +208,7 @@ fn trailing(text: &str) -> Option<Amount> {
     })
 }
 
-/// Where the text behind "about" and "juice of" begins.
+/// The offset of the text after "about" or "juice of".
 fn lead_in(text: &str) -> usize {
     let mut at = 0;
     while let Some(words) = LEAD_INS.iter().find(|words| {
@@ -215,7 +219,7 @@ fn lead_in(text: &str) -> usize {
     at
 }
 
-/// Does it begin with a unit of which there is one: "Pinch of nutmeg"?
+/// Whether the text begins with a unit without a number, which means one: "Pinch of nutmeg".
 fn is_one(text: &str) -> bool {
     let (first, end) = word(text, 0);
     words::unit(first).is_some_and(|kind| !kind.is_measure())
@@ -223,7 +227,7 @@ fn is_one(text: &str) -> bool {
         && from(text, end).starts_with(" of ")
 }
 
-/// Does it begin with the size of the one that is meant: "8-ounce package"?
+/// Whether the text begins with the size of a single item: "8-ounce package".
 fn is_sized(text: &str) -> bool {
     let Some(number) = Quantity::parse(text) else { return false };
     let rest = from(text, number.end());
@@ -253,5 +257,5 @@ const LEAD_INS: &[&str] = &[
     "at least ",
     "another ",
 ];
-/// What joins another amount of the same ingredient.
+/// Words that join another amount of the same ingredient.
 const JOINTS: &[&str] = &[", plus ", " plus ", " + ", " or ", " and ", " / ", "/"];

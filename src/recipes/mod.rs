@@ -1,27 +1,24 @@
-//! The embedded recipe chat: what it knows of recipes, and [`RecipesApp`], which keeps them.
+//! The embedded recipe chat: recipes, the assistant that edits them, and [`RecipesApp`], which
+//! stores them.
 //!
-//! Its own knowledge is what a recipe is, how it is read out of text, and what its assistant
-//! understands and answers.
+//! The assistant is pure: it has no clock, file, thread, database or language model. [`answer`]
+//! takes a message and the recipe and returns an [`AssistantReply`], which the storage carries out.
 //!
-//! Pure: no clock, file, thread or database. A message and the recipe go into [`answer`], a
-//! [`Verdict`] comes out; who stores recipes carries it out. Nothing here needs a language model.
-//!
-//! | name | is |
+//! | name | purpose |
 //! | --- | --- |
-//! | [`Recipe`], [`Step`], [`Ingredient`] | what is stored and sent, with its bounds |
-//! | [`Draft`], [`Fault`] | what a client sends to make one, and which field is wrong in it |
-//! | [`Quantity`], [`Number`], [`Ratio`] | amounts, read, scaled and written as people do |
-//! | [`extract`] | a recipe out of pasted text |
-//! | [`Command`] | what is asked for |
-//! | [`answer`], [`Verdict`] | what is done about it |
+//! | [`Recipe`], [`Step`], [`Ingredient`] | a recipe as it is stored and sent |
+//! | [`Draft`], [`DraftError`] | a recipe as a client sends it, and its first invalid field |
+//! | [`Quantity`], [`Number`], [`Ratio`] | amounts: parsed, scaled and written exactly |
+//! | [`extract`] | extracts a recipe from pasted text |
+//! | [`ChatCommand`] | a parsed chat message |
+//! | [`answer`], [`AssistantReply`] | the assistant's answer to a chat message |
 //!
-//! Around it are the accounts, the storage thread and HTTP, put together in [`RecipesApp`].
+//! [`RecipesApp`] adds the accounts, the storage thread and the HTTP API.
 //!
-//! Every bound is a constant of [`bounds`]. Work is linear in the message and the recipe.
+//! The limits are constants of [`bounds`]. All work is linear in the message and the recipe.
 
 mod accounts;
 mod amount;
-mod answers;
 mod app;
 mod assistant;
 mod command;
@@ -33,7 +30,6 @@ mod ingredient;
 mod line;
 mod page;
 mod quantity;
-mod random;
 mod ratio;
 mod recipe;
 mod storage;
@@ -42,21 +38,59 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use answers::Answers;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
 pub use app::RecipesApp;
-pub use assistant::{HELP, Verdict, WELCOME, answer};
-pub use command::{At, Command, Place, Scale};
+pub use assistant::{AssistantReply, HELP, WELCOME, answer};
+pub use command::{ChatCommand, Scale, StepPosition, StepRef};
 pub use extract::{extract, extract_list};
 pub use ingredient::Ingredient;
-pub use quantity::{Form, Grid, MAX_QUANTITY, Number, Quantity, write as write_number};
+pub use quantity::{MAX_QUANTITY, Number, NumberForm, Precision, Quantity, write as write_number};
 pub use ratio::Ratio;
-pub use recipe::{Draft, Fault, Recipe, Step};
+pub use recipe::{Draft, DraftError, Recipe, Step};
 
-/// The most that a recipe holds.
+use crate::node::Completion;
+
+/// The limits of a recipe's fields.
 pub mod bounds {
     pub use crate::recipes::recipe::{
         MAX_DESCRIPTION_CHARS, MAX_INGREDIENT_CHARS, MAX_INGREDIENTS, MAX_MINUTES,
         MAX_RECIPE_BYTES, MAX_STEP_CHARS, MAX_STEPS, MAX_TAG_CHARS, MAX_TAGS, MAX_TITLE_CHARS,
         MAX_YIELD_CHARS,
     };
+}
+
+type Deliver = Box<dyn Fn(Completion) + Send + Sync>;
+
+/// The channel through which the application's threads return their answers to the driver.
+///
+/// A server is created with its application, so the channel is connected afterwards: open the
+/// application, create the server, then call [`connect`](CompletionSink::connect).
+#[derive(Clone, Default)]
+pub struct CompletionSink(Arc<OnceLock<Deliver>>);
+
+impl fmt::Debug for CompletionSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CompletionSink").field(&self.0.get().is_some()).finish()
+    }
+}
+
+impl CompletionSink {
+    /// Sends answers to `deliver` from now on. `deliver` may block while the driver is behind: that
+    /// is back-pressure on the database and on the queue in front of it. Call it before the server
+    /// runs. Only the first call has an effect.
+    pub fn connect(&self, deliver: impl Fn(Completion) + Send + Sync + 'static) {
+        // With a second driver, answers would reach connections that did not ask.
+        let _ = self.0.set(Box::new(deliver));
+    }
+
+    /// Hands an answer to the driver. Questions come from the driver, so none is answered before it
+    /// is connected.
+    fn deliver(&self, done: Completion) {
+        match self.0.get() {
+            Some(deliver) => deliver(done),
+            None => log::error!("an answer was dropped: `CompletionSink::connect` was not called"),
+        }
+    }
 }

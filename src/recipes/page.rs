@@ -1,31 +1,32 @@
-//! The web page: its files are compiled in, and answered from memory.
+//! The web page. Its files are compiled in and served from memory.
 //!
-//! They are built from `page/` and committed gzipped. Every browser takes gzip, so there is no
-//! other form of them: a client that does not say what it takes may be sent any (RFC 9110, section
-//! 12.5.3), and `curl` without `--compressed` has no use for a page.
+//! They are built from `page/` and committed gzipped. Every browser accepts gzip, so there is no
+//! other encoding. A client that sends no `Accept-Encoding` may be sent any (RFC 9110, section
+//! 12.5.3).
 
 use crate::node::{Method, Request, Response};
 
-/// One file, as `page/scripts/build.js` writes them down.
+/// One file, as `page/scripts/build.js` lists it.
 struct Asset {
-    /// Where it is: `/` is the page, all others have a hash of their content in their name.
+    /// The path: `/` is the page, the other files have a hash of their content in their names.
     path: &'static str,
     media: &'static str,
-    /// Its entity tag, from the content, with its quotes. Strong: there is one form of each.
+    /// The entity tag, a hash of the content, in quotes. It is strong, as there is one encoding.
     tag: &'static str,
-    /// Gzipped.
+    /// The gzipped content.
     body: &'static [u8],
 }
 
 const ASSETS: &[Asset] = include!("../../page/dist/assets.rs");
 
-/// Scripts, styles and pictures of our own and from nowhere else; connections home, which holds for
-/// WebSockets too (CSP 3, section 6.7.2.8); no frames, no forms that leave, no text as a script.
+/// Allows scripts, styles, images and connections of this origin only (`connect-src 'self'` covers
+/// WebSockets: CSP 3, section 6.7.2.8), and forbids frames, form submissions and scripts made from
+/// text.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// What a browser is told of every file. Nothing of a user's machine is asked for.
+/// Security headers of every file. The page needs no permissions on the user's device.
 const HEADERS: &[(&str, &str)] = &[
     ("Content-Security-Policy", POLICY),
     ("Referrer-Policy", "no-referrer"),
@@ -37,12 +38,12 @@ const HEADERS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Is there a file, or a screen of the page, at this path?
+/// Whether there is a file, or a screen of the page, at this path.
 pub(super) fn serves(path: &str) -> bool {
     find(path).is_some()
 }
 
-/// Answers a request for a path that is none of the API's.
+/// Answers a request outside the API.
 pub(super) fn request(request: &Request<'_>) -> Response {
     match answer(request.path, request.if_none_match) {
         Some(response) if request.method == Method::Get => response,
@@ -51,7 +52,7 @@ pub(super) fn request(request: &Request<'_>) -> Response {
     }
 }
 
-/// The file at this path; 304 without it for who has it already. `None`: there is none.
+/// The file at this path, or 304 when the client has it. `None` when there is no such file.
 fn answer(path: &str, if_none_match: Option<&str>) -> Option<Response> {
     let asset = find(path)?;
     let is_known = if_none_match.is_some_and(|tags| names(tags, asset.tag));
@@ -62,27 +63,28 @@ fn answer(path: &str, if_none_match: Option<&str>) -> Option<Response> {
     } else {
         Response::new(200, asset.media, asset.body).with("Content-Encoding", "gzip")
     };
-    // A page has to be asked for again, as it names the files; a file never changes.
+    // The page names the files, so browsers must revalidate it. A file's content never changes.
     let cache = if asset.path == "/" { "no-cache" } else { "public, max-age=31536000, immutable" };
     response = response.with("Cache-Control", cache).with("ETag", asset.tag);
     Some(HEADERS.iter().fold(response, |response, &(name, value)| response.with(name, value)))
 }
 
-/// The page has screens of its own below `/`: `page/src/router.tsx` has the same ones.
+/// Finds the file at a path. The page handles some paths itself; `page/src/router.tsx` has the same
+/// ones.
 fn find(path: &str) -> Option<&'static Asset> {
     let is_screen = path == "/new" || path.strip_prefix("/recipes/").is_some_and(is_id);
     let path = if is_screen { "/" } else { path };
     ASSETS.iter().find(|asset| asset.path == path)
 }
 
-/// As the protocol has ids of recipes. Which of them are there is not asked: the page will be told.
+/// Whether the text has the form of a recipe's id. The page itself finds out whether it exists.
 fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
 }
 
-/// Is this entity tag among those of an `If-None-Match` (RFC 9110, section 13.1.2)? The comparison
-/// is weak: a proxy that changed the coding may have made the tag a weak one.
+/// Whether an `If-None-Match` names this entity tag (RFC 9110, section 13.1.2). The comparison is
+/// weak, as a proxy that changed the encoding may have weakened the tag.
 fn names(tags: &str, tag: &str) -> bool {
     tags.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
 }
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_at_the_root_and_at_each_of_its_screens() {
+    fn page_is_served_at_the_root_and_its_screens() {
         let root = get("/");
         assert_eq!(root.status, 200);
         assert_eq!(header(&root, "Content-Type"), Some("text/html; charset=utf-8"));
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_asked_for_each_time_and_its_files_once() {
+    fn page_is_revalidated_and_its_files_are_cached() {
         assert_eq!(header(&get("/"), "Cache-Control"), Some("no-cache"));
         assert!(ASSETS.len() > 3);
         for asset in ASSETS.iter().filter(|asset| asset.path != "/") {
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_is_gzip_and_says_so_and_is_small() {
+    fn every_file_is_small_and_labelled_gzip() {
         for asset in ASSETS {
             let response = get(asset.path);
             assert_eq!(header(&response, "Content-Encoding"), Some("gzip"));
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_it_is_told_that_it_has_not_changed() {
+    fn matching_etag_is_answered_with_304() {
         for asset in ASSETS {
             let tag = asset.tag;
             for tags in [tag.to_owned(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".into()] {
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_is_told_to_trust_nothing_but_this_server() {
+    fn policy_allows_this_origin_only() {
         for tags in [None, Some("*")] {
             let response = answer("/", tags).unwrap();
             let policy = header(&response, "Content-Security-Policy").unwrap();

@@ -1,20 +1,21 @@
-//! Quantities as people write them: read exactly, scaled exactly, and written back in their style.
+//! Quantities as people write them, parsed and scaled exactly, and written back in the same style.
 //!
-//! `1 1/2`, `1½`, `0.25`, `1,5`, `2-3`, `2 to 3`, `half a`. Arithmetic is on exact fractions of
-//! `u64` and checked: what would not fit is no quantity when it is read, and `None` when scaled.
+//! `1 1/2`, `1½`, `0.25`, `1,5`, `2-3`, `2 to 3`, `half a`. Arithmetic is checked, on exact
+//! fractions of `u64`. A text that would overflow is not parsed as a quantity; scaling that would
+//! overflow returns `None`.
 
 use super::ratio::Ratio;
 
-/// The largest number that is read as a quantity, and that scaling may give.
+/// The largest number that is parsed as a quantity or that scaling may return.
 pub const MAX_QUANTITY: u64 = 1_000_000_000;
-/// Digits after the decimal sign that are read; more of them make it a text.
+/// The most digits after the decimal separator. A number with more is treated as text.
 const MAX_PLACES: usize = 6;
-/// The largest denominator that is read.
+/// The largest denominator that is parsed.
 const MAX_DENOMINATOR: u64 = 1_000;
 
-/// How a number was written, and so how it is written again.
+/// The style in which a number was written, and in which its scaled value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum NumberForm {
     /// `2`
     Whole,
     /// `1,000`
@@ -31,33 +32,33 @@ pub enum Form {
     Word,
 }
 
-/// Which fractions of a unit people measure, and how exactly.
+/// The precision with which amounts of a unit are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grid {
-    /// Grams, millilitres: decimals, hardly any.
+pub enum Precision {
+    /// Grams, millilitres: few decimals.
     Fine,
     /// Kilograms, litres: decimals.
     Metric,
     /// Cups, spoons, ounces: halves, thirds, quarters, eighths.
-    Kitchen,
+    TestApp,
     /// Eggs, cloves, cans: halves, thirds, quarters.
     Count,
 }
 
-/// A number at the beginning of a text.
+/// A number that a text begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number {
-    /// What it is.
+    /// The exact value.
     pub value: Ratio,
-    /// How it was written.
-    pub form: Form,
-    /// How many bytes of the text it takes.
+    /// The style in which it was written.
+    pub form: NumberForm,
+    /// Its length in the text, in bytes.
     pub end: usize,
 }
 
 impl Number {
-    /// Reads the number that `text` begins with. Percentages, degrees, clock times and numbers that
-    /// are too long or too large are none.
+    /// Parses the number that `text` begins with. Percentages, degrees, clock times and numbers
+    /// that are too long or too large return `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let number = Self::word(text).or_else(|| Self::figures(text))?;
@@ -79,13 +80,13 @@ impl Number {
             let ends = text.get(word.len()..)?.chars().next().is_none_or(|c| !c.is_alphanumeric());
             (head.eq_ignore_ascii_case(word) && ends).then_some((*value, word.len()))
         })?;
-        let number = Self { value, form: Form::Word, end: length };
+        let number = Self { value, form: NumberForm::Word, end: length };
         Some(if value.is_whole() { number.with_tail(text) } else { number })
     }
 
     fn figures(text: &str) -> Option<Self> {
         if let Some((value, end)) = glyph(text) {
-            return Some(Self { value, form: Form::Glyph, end });
+            return Some(Self { value, form: NumberForm::Glyph, end });
         }
         let (whole, length) = digits(text).unwrap_or((0, 0));
         let rest = text.get(length..)?;
@@ -93,16 +94,16 @@ impl Number {
             return None;
         }
         if let Some((value, end)) = fraction(text) {
-            return Some(Self { value, form: Form::Fraction, end });
+            return Some(Self { value, form: NumberForm::Fraction, end });
         }
         if let Some(decimal) = Self::decimal(whole, length, rest) {
             return Some(decimal);
         }
-        let number = Self { value: Ratio::whole(whole), form: Form::Whole, end: length };
+        let number = Self { value: Ratio::whole(whole), form: NumberForm::Whole, end: length };
         (length > 0).then(|| number.with_tail(text))
     }
 
-    /// What follows the whole part of `1.5`, `1,5` and `1,000`.
+    /// Parses what follows the whole part in `1.5`, `1,5` and `1,000`.
     fn decimal(whole: u64, length: usize, rest: &str) -> Option<Self> {
         let sign = rest.chars().next().filter(|c| matches!(c, '.' | ','))?;
         let places = rest.get(1..)?.bytes().take_while(u8::is_ascii_digit).count();
@@ -116,17 +117,17 @@ impl Number {
         if sign == ',' && places == 3 && whole > 0 && length <= 3 {
             let more = rest.get(1 + places..)?;
             return match Self::decimal(joined, 3, more) {
-                Some(longer) if longer.form == Form::Grouped => {
+                Some(longer) if longer.form == NumberForm::Grouped => {
                     Some(Self { end: end - 3 + longer.end, ..longer })
                 }
-                _ => Some(Self { value: Ratio::whole(joined), form: Form::Grouped, end }),
+                _ => Some(Self { value: Ratio::whole(joined), form: NumberForm::Grouped, end }),
             };
         }
-        let form = if sign == ',' { Form::Comma } else { Form::Point };
+        let form = if sign == ',' { NumberForm::Comma } else { NumberForm::Point };
         Some(Self { value: Ratio::new(joined, scale)?, form, end })
     }
 
-    /// The fraction that may follow a whole number: `1 1/2`, `1-1/2`, `1½`, `1 and a half`.
+    /// Adds the fraction that may follow a whole number: `1 1/2`, `1-1/2`, `1½`, `1 and a half`.
     fn with_tail(self, text: &str) -> Self {
         let rest = text.get(self.end..).unwrap_or_default();
         let tail = [("", false), (" ", true), ("-", true), (" and ", true), (" & ", true)]
@@ -134,14 +135,14 @@ impl Number {
             .find_map(|(joint, figures)| {
                 let after = rest.strip_prefix(joint)?;
                 let (value, length, form) = glyph(after)
-                    .map(|(value, length)| (value, length, Form::Glyph))
+                    .map(|(value, length)| (value, length, NumberForm::Glyph))
                     .or_else(|| {
                         let (value, length) = fraction(after).filter(|_| *figures)?;
-                        Some((value, length, Form::Fraction))
+                        Some((value, length, NumberForm::Fraction))
                     })
                     .or_else(|| {
                         let is_half = after.starts_with("a half") && *joint == " and ";
-                        is_half.then_some((Ratio::HALF, "a half".len(), Form::Word))
+                        is_half.then_some((Ratio::HALF, "a half".len(), NumberForm::Word))
                     })?;
                 (value < Ratio::ONE).then_some((value, joint.len() + length, form))
             });
@@ -152,17 +153,17 @@ impl Number {
     }
 }
 
-/// A number or a range of two at the beginning of a text.
+/// A number, or a range of two, that a text begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quantity {
-    /// The number, or the range's lower end.
+    /// The number, or the lower end of the range.
     pub low: Number,
-    /// Where the range's upper end begins, and the number there.
+    /// The byte offset of the range's upper end, and its number.
     pub high: Option<(usize, Number)>,
 }
 
 impl Quantity {
-    /// Reads the quantity that `text` begins with.
+    /// Parses the quantity that `text` begins with.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let low = Number::parse(text)?;
@@ -174,41 +175,45 @@ impl Quantity {
         Some(Self { low, high })
     }
 
-    /// How many bytes of the text it takes.
+    /// Its length in the text, in bytes.
     #[must_use]
     pub fn end(&self) -> usize {
         self.high.map_or(self.low.end, |(start, number)| start + number.end)
     }
 
-    /// The number itself, or a range's upper end: what decides between one and many.
+    /// The number, or the upper end of a range: it decides between singular and plural.
     #[must_use]
     pub fn top(&self) -> Ratio {
         self.high.map_or(self.low.value, |(_, number)| number.value)
     }
 }
 
-/// Writes a number as people write it: a whole number, a fraction that the grid has, else a rounded
-/// decimal. `None` when it is too large, or so small that it would read as nothing.
+/// Writes a number as people do: a whole number, a common fraction where the precision allows it,
+/// or a rounded decimal. `None` when it is too large, or so small that it would be written as 0.
 #[must_use]
-pub fn write(value: Ratio, form: Form, grid: Grid) -> Option<String> {
+pub fn write(value: Ratio, form: NumberForm, grid: Precision) -> Option<String> {
     if value > Ratio::whole(MAX_QUANTITY) {
         return None;
     }
     if let Some(whole) = value.to_whole() {
-        return Some(if form == Form::Grouped { grouped(whole) } else { whole.to_string() });
+        return Some(if form == NumberForm::Grouped { grouped(whole) } else { whole.to_string() });
     }
     let (whole, over, parts) = value.parts();
     let is_fraction = match grid {
-        _ if matches!(form, Form::Point | Form::Comma) => false,
-        Grid::Fine | Grid::Metric if matches!(form, Form::Whole | Form::Grouped) => false,
-        Grid::Kitchen => matches!(parts, 2 | 3 | 4 | 8),
-        Grid::Fine | Grid::Metric | Grid::Count => matches!(parts, 2..=4),
+        _ if matches!(form, NumberForm::Point | NumberForm::Comma) => false,
+        Precision::Fine | Precision::Metric
+            if matches!(form, NumberForm::Whole | NumberForm::Grouped) =>
+        {
+            false
+        }
+        Precision::TestApp => matches!(parts, 2 | 3 | 4 | 8),
+        Precision::Fine | Precision::Metric | Precision::Count => matches!(parts, 2..=4),
     };
     if !is_fraction {
         return decimal(value, form, grid);
     }
     let glyph = GLYPHS.iter().find(|(_, n, d)| (*n, *d) == (over, parts));
-    Some(match (whole, glyph.filter(|_| form == Form::Glyph)) {
+    Some(match (whole, glyph.filter(|_| form == NumberForm::Glyph)) {
         (0, Some((glyph, ..))) => glyph.to_string(),
         (whole, Some((glyph, ..))) => format!("{whole}{glyph}"),
         (0, None) => format!("{over}/{parts}"),
@@ -216,16 +221,16 @@ pub fn write(value: Ratio, form: Form, grid: Grid) -> Option<String> {
     })
 }
 
-/// A rounded decimal: exact where that is short, else of about two or three digits that count.
-fn decimal(value: Ratio, form: Form, grid: Grid) -> Option<String> {
+/// Writes a decimal: exactly if that is short, else rounded to two or three significant digits.
+fn decimal(value: Ratio, form: NumberForm, grid: Precision) -> Option<String> {
     let (_, _, parts) = value.parts();
-    let exact = if grid == Grid::Fine { 1 } else { 3 };
+    let exact = if grid == Precision::Fine { 1 } else { 3 };
     let at_least = |number| value >= Ratio::whole(number);
     let mut places = match grid {
-        Grid::Fine if at_least(10) => 0,
-        Grid::Fine if at_least(1) => 1,
-        Grid::Metric | Grid::Kitchen | Grid::Count if at_least(100) => 0,
-        Grid::Kitchen | Grid::Count if at_least(10) => 1,
+        Precision::Fine if at_least(10) => 0,
+        Precision::Fine if at_least(1) => 1,
+        Precision::Metric | Precision::TestApp | Precision::Count if at_least(100) => 0,
+        Precision::TestApp | Precision::Count if at_least(10) => 1,
         _ => 2,
     };
     if 10u64.pow(exact) % parts == 0 {
@@ -244,7 +249,7 @@ fn decimal(value: Ratio, form: Form, grid: Grid) -> Option<String> {
     let text = format!("{digits:0width$}");
     let (whole, tail) = text.split_at_checked(text.len() - places as usize)?;
     let tail = tail.trim_end_matches('0');
-    let sign = if form == Form::Comma { "," } else { "." };
+    let sign = if form == NumberForm::Comma { "," } else { "." };
     Some(if tail.is_empty() { whole.to_owned() } else { format!("{whole}{sign}{tail}") })
 }
 
@@ -260,7 +265,7 @@ fn grouped(number: u64) -> String {
     written
 }
 
-/// The digits that `text` begins with: at most nine.
+/// Parses the digits that `text` begins with, at most nine.
 fn digits(text: &str) -> Option<(u64, usize)> {
     let length = text.bytes().take_while(u8::is_ascii_digit).count();
     let value = text.get(..length)?.parse().ok().filter(|_| length <= 9)?;
@@ -273,7 +278,7 @@ fn glyph(text: &str) -> Option<(Ratio, usize)> {
     Some((Ratio::new(*numerator, *denominator)?, first.len_utf8()))
 }
 
-/// `3/4`, also with the slash that is made for it.
+/// Parses `3/4`, also with the fraction slash U+2044.
 fn fraction(text: &str) -> Option<(Ratio, usize)> {
     let (numerator, length) = digits(text)?;
     let rest = text.get(length..)?;
@@ -283,7 +288,7 @@ fn fraction(text: &str) -> Option<(Ratio, usize)> {
     Some((value, length + slash.len_utf8() + second))
 }
 
-/// What may stand between the ends of a range.
+/// The separators of a range.
 const RANGES: &[&str] =
     &["-", "–", "—", " - ", " – ", " — ", " to ", " or ", "- ", "– ", " -", " –", "‐", "‑", "−"];
 const GLYPHS: &[(char, u64, u64)] = &[
@@ -303,7 +308,7 @@ const GLYPHS: &[(char, u64, u64)] = &[
     ('⅙', 1, 6),
     ('⅚', 5, 6),
 ];
-/// The longer of two that begin alike comes first.
+/// Of two words with a common beginning, the longer comes first.
 const WORDS: &[(&str, Ratio)] = &[
     ("half an", Ratio::HALF),
     ("half a", Ratio::HALF),

@@ -50,13 +50,13 @@ impl Ratio {
         Self::reduced(sum, product(self.denominator, other.denominator))
     }
 
-    /// Is it a whole number?
+    /// Whether it is a whole number.
     #[must_use]
     pub const fn is_whole(self) -> bool {
         self.denominator == 1
     }
 
-    /// Is it zero?
+    /// Whether it is zero.
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.numerator == 0
@@ -68,7 +68,7 @@ impl Ratio {
         self.numerator as f64 / self.denominator as f64
     }
 
-    /// The whole number that it is, if it is one.
+    /// The value as an integer, if it is one.
     #[must_use]
     pub fn to_whole(self) -> Option<u64> {
         self.is_whole().then_some(self.numerator)
@@ -81,7 +81,7 @@ impl Ratio {
         Some((scaled.checked_mul(2)?.checked_add(denominator)?) / (denominator * 2))
     }
 
-    /// Whole part, and what is over it, in parts of the denominator.
+    /// The whole part, and the numerator and denominator of the rest.
     pub(super) const fn parts(self) -> (u64, u64, u64) {
         (self.numerator / self.denominator, self.numerator % self.denominator, self.denominator)
     }

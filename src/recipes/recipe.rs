@@ -1,4 +1,4 @@
-//! A recipe, as it is stored and sent, and the bounds that it keeps.
+//! A recipe as it is stored and sent, and the limits of its fields.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,103 +8,103 @@ use serde::{Deserialize, Serialize};
 use super::ingredient::Ingredient;
 use crate::time::UnixTime;
 
-/// Characters of a title.
+/// The longest title, in characters.
 pub const MAX_TITLE_CHARS: usize = 200;
-/// Characters of a yield.
+/// The longest yield, in characters.
 pub const MAX_YIELD_CHARS: usize = 200;
-/// Characters of a description: a whole chat message, and some more.
+/// The longest description, in characters: longer than a chat message, so that a pasted text fits.
 pub const MAX_DESCRIPTION_CHARS: usize = 20_000;
-/// Tags.
+/// The most tags of a recipe.
 pub const MAX_TAGS: usize = 50;
-/// Characters of a tag.
+/// The longest tag, in characters.
 pub const MAX_TAG_CHARS: usize = 100;
-/// Ingredients.
+/// The most ingredients of a recipe.
 pub const MAX_INGREDIENTS: usize = 200;
-/// Characters of an ingredient.
+/// The longest ingredient line, in characters.
 pub const MAX_INGREDIENT_CHARS: usize = 500;
-/// Steps.
+/// The most steps of a recipe.
 pub const MAX_STEPS: usize = 200;
-/// Characters of a step.
+/// The longest step, in characters.
 pub const MAX_STEP_CHARS: usize = 5_000;
-/// Minutes of preparing, and of cooking: 60 days, for what is cured or fermented.
+/// The longest preparation or cooking time, in minutes: 60 days, for cured or fermented food.
 pub const MAX_MINUTES: u32 = 86_400;
-/// Bytes of a whole recipe as JSON: what one update carries to everybody in the room.
+/// The largest recipe as JSON, in bytes. Each update sends the whole recipe to the room.
 pub const MAX_RECIPE_BYTES: usize = 64 * 1024;
 
 /// A recipe. Its JSON is the `recipe_data` of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipe {
-    /// The room's name.
+    /// The recipe's id, which is also the room's name.
     pub id: String,
-    /// Never empty.
+    /// The title, never empty.
     pub title: String,
-    /// How much it makes, as people say it: `4 servings`. Empty when nobody said.
+    /// How much it makes, as text: `4 servings`. Empty if unknown.
     #[serde(rename = "yield", default)]
     pub yields: String,
-    /// What is said about it. Empty when nobody said anything.
+    /// Free text. May be empty.
     #[serde(default)]
     pub description: String,
-    /// Minutes of preparing.
+    /// The preparation time in minutes, if known.
     #[serde(default)]
     pub prep_time_minutes: Option<u32>,
-    /// Minutes of cooking.
+    /// The cooking time in minutes, if known.
     #[serde(default)]
     pub cook_time_minutes: Option<u32>,
-    /// For finding it.
+    /// Tags for searching.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// In the order in which they are read.
+    /// The ingredient lines and headings, in their order.
     #[serde(default)]
     pub ingredients: Vec<Ingredient>,
-    /// In the order in which they are done.
+    /// The steps, in their order.
     #[serde(default)]
     pub steps: Vec<Step>,
-    /// RFC 3339, in UTC.
+    /// When the recipe was created: RFC 3339, in UTC.
     pub created_at: String,
-    /// RFC 3339, in UTC.
+    /// When the recipe was last changed: RFC 3339, in UTC.
     pub updated_at: String,
 }
 
-/// One step.
+/// One step of a recipe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// From 1 on, without gaps.
+    /// The step's number, from 1 without gaps.
     pub order: u32,
-    /// What is to be done.
+    /// The instruction.
     pub text: String,
 }
 
-/// What somebody wants a recipe to be: all but its id and its times.
+/// The content of a recipe, without its id and times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Draft {
-    /// The title; may be empty only until the recipe is made.
+    /// The title. It may be empty here, but not in a [`Recipe`].
     pub title: String,
-    /// How much it makes.
+    /// How much it makes, as text.
     pub yields: String,
-    /// What is said about it.
+    /// Free text.
     pub description: String,
-    /// Minutes of preparing.
+    /// The preparation time in minutes.
     pub prep_time_minutes: Option<u32>,
-    /// Minutes of cooking.
+    /// The cooking time in minutes.
     pub cook_time_minutes: Option<u32>,
-    /// For finding it.
+    /// Tags for searching.
     pub tags: Vec<String>,
-    /// In their order.
+    /// The ingredient lines and headings, in their order.
     pub ingredients: Vec<Ingredient>,
-    /// In their order.
+    /// The texts of the steps, in their order.
     pub steps: Vec<String>,
 }
 
-/// Which field breaks a bound, and which bound.
+/// The first field of a draft that breaks its limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The field, as it is called in JSON: `ingredients[3].text`.
+pub struct DraftError {
+    /// The field's path in JSON, such as `ingredients[3].text`.
     pub field: Cow<'static, str>,
-    /// What it must be.
+    /// What the field must be, such as `a text of 1 to 200 characters`.
     pub must: Cow<'static, str>,
 }
 
-impl Fault {
+impl DraftError {
     pub(super) fn new(
         field: impl Into<Cow<'static, str>>,
         must: impl Into<Cow<'static, str>>,
@@ -113,33 +113,38 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for DraftError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` must be {}", self.field, self.must)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for DraftError {}
 
 impl Recipe {
-    /// A new recipe.
+    /// Creates a recipe from a draft.
     ///
     /// # Errors
-    /// The first bound that it would break.
-    pub fn new(id: impl Into<String>, draft: Draft, now: UnixTime) -> Result<Self, Fault> {
+    /// The first limit that it would break.
+    pub fn new(id: impl Into<String>, draft: Draft, now: UnixTime) -> Result<Self, DraftError> {
         let now = now.to_rfc3339().to_string();
         Self::with(id.into(), now.clone(), now, draft)
     }
 
-    /// This recipe with everything replaced by a draft, but its id and when it was made.
+    /// This recipe with its content replaced by a draft. Id and creation time stay.
     ///
     /// # Errors
-    /// The first bound that it would break.
-    pub fn replaced_by(&self, draft: Draft, now: UnixTime) -> Result<Self, Fault> {
+    /// The first limit that it would break.
+    pub fn replaced_by(&self, draft: Draft, now: UnixTime) -> Result<Self, DraftError> {
         Self::with(self.id.clone(), self.created_at.clone(), now.to_rfc3339().to_string(), draft)
     }
 
-    fn with(id: String, created: String, updated: String, draft: Draft) -> Result<Self, Fault> {
+    fn with(
+        id: String,
+        created: String,
+        updated: String,
+        draft: Draft,
+    ) -> Result<Self, DraftError> {
         let steps = draft.steps.into_iter().map(|text| Step { order: 0, text }).collect();
         let mut recipe = Self {
             id,
@@ -159,11 +164,11 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// Does it keep every bound?
+    /// Checks every limit.
     ///
     /// # Errors
-    /// The first that it breaks, as a client is told.
-    pub fn check(&self) -> Result<(), Fault> {
+    /// The first limit that the recipe breaks.
+    pub fn check(&self) -> Result<(), DraftError> {
         chars("title", &self.title, 1, MAX_TITLE_CHARS)?;
         chars("yield", &self.yields, 0, MAX_YIELD_CHARS)?;
         chars("description", &self.description, 0, MAX_DESCRIPTION_CHARS)?;
@@ -173,7 +178,7 @@ impl Recipe {
         ];
         for (field, time) in times {
             if time.is_some_and(|minutes| minutes > MAX_MINUTES) {
-                return Err(Fault::new(field, format!("a number of 0 to {MAX_MINUTES}")));
+                return Err(DraftError::new(field, format!("a number of 0 to {MAX_MINUTES}")));
             }
         }
         at_most("tags", self.tags.len(), MAX_TAGS)?;
@@ -191,12 +196,15 @@ impl Recipe {
         }
         let bytes = serde_json::to_string(self).map_or(usize::MAX, |json| json.len());
         if bytes > MAX_RECIPE_BYTES {
-            return Err(Fault::new("recipe", format!("at most {MAX_RECIPE_BYTES} bytes as JSON")));
+            return Err(DraftError::new(
+                "recipe",
+                format!("at most {MAX_RECIPE_BYTES} bytes as JSON"),
+            ));
         }
         Ok(())
     }
 
-    /// Gives the steps their numbers, from 1 on.
+    /// Numbers the steps from 1.
     pub(super) fn number_steps(&mut self) {
         for (order, step) in (1..).zip(&mut self.steps) {
             step.order = order;
@@ -209,17 +217,17 @@ fn chars(
     text: &str,
     least: usize,
     most: usize,
-) -> Result<(), Fault> {
+) -> Result<(), DraftError> {
     let is_blank = least > 0 && text.trim().is_empty();
     if is_blank || text.len() > most && text.chars().count() > most {
-        return Err(Fault::new(field, format!("a text of {least} to {most} characters")));
+        return Err(DraftError::new(field, format!("a text of {least} to {most} characters")));
     }
     Ok(())
 }
 
-fn at_most(field: &'static str, length: usize, most: usize) -> Result<(), Fault> {
+fn at_most(field: &'static str, length: usize, most: usize) -> Result<(), DraftError> {
     if length > most {
-        return Err(Fault::new(field, format!("a list of at most {most}")));
+        return Err(DraftError::new(field, format!("a list of at most {most}")));
     }
     Ok(())
 }

@@ -1,47 +1,47 @@
-//! The words of recipes: units, things that are counted, verbs that begin a step.
+//! The vocabulary of recipes: units, countable nouns, and verbs that begin a step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use super::quantity::Grid;
+use super::quantity::Precision;
 
-/// What a unit measures, and so what may be said about it.
+/// The kind of a unit, which decides how its amounts are rounded and written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum UnitKind {
     /// Grams, millilitres.
     Fine,
     /// Kilograms, litres.
     Metric,
     /// Cups, spoons, ounces, pounds.
-    Kitchen,
+    TestApp,
     /// Cloves, slices, pinches.
     Piece,
     /// Cans, jars: a size in parentheses is that of one of them.
     Package,
 }
 
-impl Kind {
-    pub(super) fn grid(self) -> Grid {
+impl UnitKind {
+    pub(super) fn grid(self) -> Precision {
         match self {
-            Self::Fine => Grid::Fine,
-            Self::Metric => Grid::Metric,
-            Self::Kitchen => Grid::Kitchen,
-            Self::Piece | Self::Package => Grid::Count,
+            Self::Fine => Precision::Fine,
+            Self::Metric => Precision::Metric,
+            Self::TestApp => Precision::TestApp,
+            Self::Piece | Self::Package => Precision::Count,
         }
     }
 
-    /// Does it weigh or measure, rather than count?
+    /// Whether the unit is a weight or a volume, not a count.
     pub(super) fn is_measure(self) -> bool {
-        matches!(self, Self::Fine | Self::Metric | Self::Kitchen)
+        matches!(self, Self::Fine | Self::Metric | Self::TestApp)
     }
 }
 
 /// The unit that `word` names.
-pub(super) fn unit(word: &str) -> Option<Kind> {
+pub(super) fn unit(word: &str) -> Option<UnitKind> {
     looked_up(word, |word| TABLE.units.get(word).copied())
 }
 
-/// `word` for one or for many, when it is a word that is known; in the case it was written in.
+/// The singular or plural of a known word, in the case in which it was written.
 pub(super) fn inflected(word: &str, many: bool) -> Option<String> {
     let (one, several) = looked_up(word, |word| TABLE.nouns.get(word))?;
     let wanted = if many { several } else { one };
@@ -58,34 +58,35 @@ pub(super) fn inflected(word: &str, many: bool) -> Option<String> {
     })
 }
 
-/// Is it a thing that is counted without a unit, like an egg?
+/// Whether the word is a noun that is counted without a unit, such as an egg.
 pub(super) fn is_countable(word: &str) -> bool {
     let is_known = looked_up(word, |word| TABLE.nouns.get(word)).is_some();
-    is_known && !unit(word).is_some_and(Kind::is_measure)
+    is_known && !unit(word).is_some_and(UnitKind::is_measure)
 }
 
-/// The same for one and for many: to compare names by.
+/// The singular in lower case, for comparing names.
 pub(super) fn folded(word: &str) -> String {
     inflected(word, false).unwrap_or_else(|| word.to_owned()).to_lowercase()
 }
 
-/// Is `word` one that a step begins with?
+/// Whether `word` is a verb that begins a step.
 pub(super) fn begins_step(word: &str) -> bool {
     looked_up(word, |word| TABLE.verbs.get(word)).is_some()
 }
 
-/// Is it a length of time, or something else that no ingredient is measured in?
+/// Whether the word is a unit of time, or another unit that never measures an ingredient.
 pub(super) fn is_time(word: &str) -> bool {
     looked_up(word, |word| TABLE.times.get(word)).is_some()
 }
 
-/// Does `word` begin what is done to an ingredient, as in "1 onion, chopped"?
+/// Whether `word` begins a preparation, as in "1 onion, chopped".
 pub(super) fn is_preparation(word: &str) -> bool {
     (word.len() > 4 && word.ends_with("ed"))
         || looked_up(word, |word| TABLE.preparations.get(word)).is_some()
 }
 
-/// Looks for a word in lower case; no word of ours is long, so that a long one costs nothing.
+/// Looks up a word in lower case. Longer words than the tables hold are skipped, so they cost
+/// nothing.
 fn looked_up<T>(word: &str, find: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     if word.is_empty() || word.len() > MAX_WORD_BYTES {
         return None;
@@ -93,10 +94,10 @@ fn looked_up<T>(word: &str, find: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     find(&word.to_lowercase())
 }
 
-/// The words below, in order, so that looking for one is cheap.
+/// The lists below, indexed for lookup.
 struct Table {
-    units: BTreeMap<&'static str, Kind>,
-    /// For one and for many, by both.
+    units: BTreeMap<&'static str, UnitKind>,
+    /// Singular and plural, indexed by both.
     nouns: BTreeMap<String, (String, String)>,
     verbs: BTreeSet<&'static str>,
     times: BTreeSet<&'static str>,
@@ -108,7 +109,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     for (kind, names) in UNITS {
         units.extend(names.split([' ', '/']).map(|name| (name, *kind)));
     }
-    units.extend(["fl oz", "fluid ounce", "fluid ounces"].map(|name| (name, Kind::Kitchen)));
+    units.extend(["fl oz", "fluid ounce", "fluid ounces"].map(|name| (name, UnitKind::TestApp)));
     let mut nouns = BTreeMap::new();
     let pairs = UNITS.iter().map(|(_, units)| *units).chain([IRREGULAR]);
     let pairs = pairs.flat_map(|units| units.split(' ')).filter_map(|pair| pair.split_once('/'));
@@ -138,37 +139,52 @@ fn plural(noun: &str) -> String {
     }
 }
 
-/// Longer than every word below.
+/// An upper bound of the length of the words below.
 const MAX_WORD_BYTES: usize = 24;
 
-/// Each with its plural; one that has none is written alike for many.
-const UNITS: &[(Kind, &str)] = &[
-    (Kind::Fine, "g gr gm/gms gram/grams gramme/grammes ml mls mg cc milliliter/milliliters"),
-    (Kind::Fine, "millilitre/millilitres milligram/milligrams"),
-    (Kind::Metric, "kg kgs kilo/kilos kilogram/kilograms kilogramme/kilogrammes l lt dl cl"),
-    (Kind::Metric, "liter/liters litre/litres deciliter/deciliters decilitre/decilitres"),
-    (Kind::Metric, "centiliter/centiliters centilitre/centilitres"),
-    (Kind::Kitchen, "cup/cups c tsp tsps t teaspoon/teaspoons tbsp tbsps tbs tb el tl"),
-    (Kind::Kitchen, "tablespoon/tablespoons dessertspoon/dessertspoons oz ozs ounce/ounces"),
-    (Kind::Kitchen, "lb/lbs pound/pounds pint/pints pt quart/quarts qt qts gallon/gallons gal"),
-    (Kind::Piece, "clove/cloves slice/slices piece/pieces pinch/pinches dash/dashes stick/sticks"),
-    (Kind::Piece, "handful/handfuls bunch/bunches sprig/sprigs stalk/stalks rib/ribs head/heads"),
-    (Kind::Piece, "drop/drops knob/knobs splash/splashes drizzle/drizzles ear/ears scoop/scoops"),
-    (Kind::Piece, "fillet/fillets filet/filets strip/strips sheet/sheets wedge/wedges cube/cubes"),
-    (Kind::Piece, "dollop/dollops glug/glugs rasher/rashers ball/balls bulb/bulbs dozen squeeze"),
-    (Kind::Piece, "floret/florets glass/glasses bowl/bowls spoonful/spoonfuls part/parts"),
-    (Kind::Piece, "serving/servings portion/portions batch/batches leaf/leaves chunk/chunks"),
-    (Kind::Package, "can/cans tin/tins jar/jars package/packages packet/packets pkg/pkgs"),
-    (Kind::Package, "pack/packs box/boxes bottle/bottles bag/bags carton/cartons tub/tubs"),
-    (Kind::Package, "container/containers tube/tubes envelope/envelopes sachet/sachets"),
-    (Kind::Package, "loaf/loaves block/blocks bar/bars pot/pots"),
+/// Units as `singular/plural`. One without a plural is invariable.
+const UNITS: &[(UnitKind, &str)] = &[
+    (UnitKind::Fine, "g gr gm/gms gram/grams gramme/grammes ml mls mg cc milliliter/milliliters"),
+    (UnitKind::Fine, "millilitre/millilitres milligram/milligrams"),
+    (UnitKind::Metric, "kg kgs kilo/kilos kilogram/kilograms kilogramme/kilogrammes l lt dl cl"),
+    (UnitKind::Metric, "liter/liters litre/litres deciliter/deciliters decilitre/decilitres"),
+    (UnitKind::Metric, "centiliter/centiliters centilitre/centilitres"),
+    (UnitKind::TestApp, "cup/cups c tsp tsps t teaspoon/teaspoons tbsp tbsps tbs tb el tl"),
+    (UnitKind::TestApp, "tablespoon/tablespoons dessertspoon/dessertspoons oz ozs ounce/ounces"),
+    (UnitKind::TestApp, "lb/lbs pound/pounds pint/pints pt quart/quarts qt qts gallon/gallons gal"),
+    (
+        UnitKind::Piece,
+        "clove/cloves slice/slices piece/pieces pinch/pinches dash/dashes stick/sticks",
+    ),
+    (
+        UnitKind::Piece,
+        "handful/handfuls bunch/bunches sprig/sprigs stalk/stalks rib/ribs head/heads",
+    ),
+    (
+        UnitKind::Piece,
+        "drop/drops knob/knobs splash/splashes drizzle/drizzles ear/ears scoop/scoops",
+    ),
+    (
+        UnitKind::Piece,
+        "fillet/fillets filet/filets strip/strips sheet/sheets wedge/wedges cube/cubes",
+    ),
+    (
+        UnitKind::Piece,
+        "dollop/dollops glug/glugs rasher/rashers ball/balls bulb/bulbs dozen squeeze",
+    ),
+    (UnitKind::Piece, "floret/florets glass/glasses bowl/bowls spoonful/spoonfuls part/parts"),
+    (UnitKind::Piece, "serving/servings portion/portions batch/batches leaf/leaves chunk/chunks"),
+    (UnitKind::Package, "can/cans tin/tins jar/jars package/packages packet/packets pkg/pkgs"),
+    (UnitKind::Package, "pack/packs box/boxes bottle/bottles bag/bags carton/cartons tub/tubs"),
+    (UnitKind::Package, "container/containers tube/tubes envelope/envelopes sachet/sachets"),
+    (UnitKind::Package, "loaf/loaves block/blocks bar/bars pot/pots"),
 ];
 
 const IRREGULAR: &str = "half/halves potato/potatoes tomato/tomatoes mango/mangoes \
     person/people child/children knife/knives cookie/cookies pie/pies brownie/brownies \
     smoothie/smoothies calf/calves olive/olives chive/chives endive/endives";
 
-/// What is counted without a unit, and takes a regular plural.
+/// Nouns that are counted without a unit, with a regular plural.
 const NOUNS: &str = "egg yolk white onion shallot scallion leek carrot parsnip turnip beet beetroot \
     radish cucumber zucchini courgette aubergine eggplant pepper capsicum chili chile chilli \
     jalapeno jalapeño habanero avocado artichoke cabbage cauliflower lettuce squash pumpkin \
@@ -185,7 +201,7 @@ const NOUNS: &str = "egg yolk white onion shallot scallion leek carrot parsnip t
     marshmallow candy chocolate teabag bouillon lid crust base ring round square finger popsicle \
     lolly skewer kebab samosa pierogi blini dish plate tray guest adult meal drink cocktail";
 
-/// What a sentence of a recipe's steps begins with.
+/// Verbs that begin a step.
 const VERBS: &str = "add adjust after allow arrange as assemble at bake baste beat before begin blanch \
     blend blitz boil braise bring broil brown brush carefully chill chop coat combine cook cool core \
     cover cream crack crumble crush cut deglaze dice discard dissolve divide dot drain dredge drizzle \
@@ -214,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_written_for_one_and_for_many_in_their_case() {
+    fn words_are_inflected_and_keep_their_case() {
         for (one, many) in [
             ("egg", "eggs"),
             ("tomato", "tomatoes"),
@@ -238,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn abbreviations_are_alike_for_one_and_for_many() {
+    fn abbreviations_have_no_plural() {
         for unit_name in ["g", "ml", "tsp", "tbsp", "oz", "kg"] {
             assert!(unit(unit_name).is_some());
             assert_eq!(inflected(unit_name, true), None);

@@ -103,12 +103,12 @@ fn another_timeout_is_taken_up_while_it_runs() {
     let server = Server::start(&stub.url(), "timeout = '10m'");
     let (mut alice, _) = server.join("soup", "alice");
     server.reload("timeout = '1s'\nworkers = 17");
-    while !server.log().contains("SIGHUP: the configuration is taken up") {
+    while !server.log().contains("SIGHUP: configuration reloaded") {
         assert_served(&mut alice);
     }
     assert_eq!(ask(&mut alice, "hang")["error"], "backend_timeout");
     let log = server.end();
-    assert!(log.contains("SIGHUP: backend.workers has changed too"), "{log}");
+    assert!(log.contains("SIGHUP: backend.workers has changed"), "{log}");
     assert!(!log.contains("SIGHUP: backend.url"), "{log}");
 }
 

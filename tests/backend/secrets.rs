@@ -27,8 +27,7 @@ fn remote_backend_needs_a_readable_secret() {
         let (code, said) = run(&scratch, command, url);
         assert_eq!(code, Some(1));
         assert!(said.starts_with("vestibule: backend.secret_file: none, and "), "{said}");
-        for (file, fault) in [("missing", "No such file"), ("bad", "does not begin with `whsec_`")]
-        {
+        for (file, fault) in [("missing", "No such file"), ("bad", "must begin with `whsec_`")] {
             let (code, said) = run(&scratch, command, &format!("{url}\nsecret_file = '{file}'"));
             assert_eq!(code, Some(1));
             assert!(said.contains(&format!("backend.secret_file {file}: ")), "{said}");
@@ -42,7 +41,7 @@ fn remote_backend_needs_a_readable_secret() {
     };
     let (code, said) = mode(0o644);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("good can be read or written by others: chmod 600 good"), "{said}");
+    assert!(said.contains("other users can read or write good: run `chmod 600 good`"), "{said}");
     let (code, said) = mode(0o600);
     assert!(code == Some(0) && !said.contains("chmod") && !said.contains(KEY), "{said}");
 }
@@ -55,5 +54,5 @@ fn the_secret_is_not_in_the_log() {
     let server = Server::start_in(scratch, &stub.url(), "secret_file = 'secret'");
     server.join("soup", "alice");
     let log = server.end();
-    assert!(log.contains("the application is at http://") && !log.contains(KEY), "{log}");
+    assert!(log.contains("forwarded to the backend at http://") && !log.contains(KEY), "{log}");
 }

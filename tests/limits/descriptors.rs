@@ -51,7 +51,7 @@ fn a_reload_grows_the_descriptor_table() {
     let size = server.descriptor_table();
     assert!((200..CONNECTIONS).contains(&size), "room for {size}");
     let told = server.reload(&config(CONNECTIONS));
-    assert!(told.contains("is taken up"), "{told}");
+    assert!(told.contains("configuration reloaded"), "{told}");
     let size = server.descriptor_table();
     assert!(size >= CONNECTIONS, "room for {size}");
 }

@@ -161,7 +161,7 @@ fn a_key_that_others_can_read_is_warned_about() {
     assert_eq!(claims(done.succeeded().trim_end(), SECRET)["sub"], "alice");
     assert_eq!(
         done.stderr,
-        "vestibule: warning: secret can be read or written by others: chmod 600 secret\n"
+        "vestibule: warning: other users can read or write secret: run `chmod 600 secret`\n"
     );
 }
 
@@ -285,7 +285,10 @@ fn serve_tells_its_address_and_drains_on_signals() {
         child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         assert_eq!(stderr, "");
         let log = fs::read_to_string(log).unwrap();
-        assert!(log.contains("[INFO] listening on ") && log.ends_with("drained, bye\n"), "{log}");
+        assert!(
+            log.contains("[INFO] listening on ") && log.ends_with("drained, exiting\n"),
+            "{log}"
+        );
     }
 }
 

@@ -41,7 +41,7 @@ fn explain_knows_a_connection_alive_and_gone() {
     let (code, text) = server.explain(&[&id]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.starts_with(&format!("Connection {id} of alice, room soup, from 127.0.0.1:")));
-    for part in [": connected\n", "  asked for a fresh token\n", "Messages from it: 2;"] {
+    for part in [": connected\n", "  re-authentication requested\n", "Messages received: 2."] {
         assert!(text.contains(part), "{text}");
     }
     alice.offer("no-token");
@@ -80,18 +80,18 @@ fn what_cannot_be_explained_is_said_in_one_line() {
     let (id, admin) = ("00000fff-000000", server.admin.to_string());
     assert!(fault(&[id, "--admin", &admin]).contains("There is no such connection"));
     assert!(fault(&[id, "--admin", ""]).contains("the admin listener is off"));
-    assert!(fault(&[id]).contains("takes another port at each start"));
+    assert!(fault(&[id]).contains("another port at each start"));
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     assert!(fault(&[id, "--admin", &free]).contains("is the server running"));
     let public = server.address.to_string();
-    assert!(fault(&[id, "--admin", &public]).contains("is no admin listener of Vestibule"));
+    assert!(fault(&[id, "--admin", &public]).contains("is not a Vestibule admin listener"));
     assert_eq!(server.explain(&["7"]).0, Some(2));
     assert_eq!(server.explain(&[id, "--user", "alice"]).0, Some(2));
     // With another key than the server's, and with none.
     server.write("key", &KEY.to_uppercase());
     assert!(fault(&[id, "--admin", &admin]).contains("is not the server's"));
     server.write(FILE, "");
-    assert!(fault(&[id, "--admin", &admin]).contains("the server wants its key"));
+    assert!(fault(&[id, "--admin", &admin]).contains("the server requires its admin key"));
 }
 
 #[test]
@@ -102,5 +102,5 @@ fn explain_gives_up_on_a_peer_that_never_answers() {
     let (code, text) =
         said(server.run(&["explain", "--admin", &deaf.local_addr().unwrap().to_string()]));
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("cannot ask 127.0.0.1:") && began.elapsed() < PATIENCE, "{text}");
+    assert!(text.contains("cannot read from 127.0.0.1:") && began.elapsed() < PATIENCE, "{text}");
 }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use vestibule::recipes::{Draft, Ingredient, Recipe, Verdict, answer, extract};
+use vestibule::recipes::{AssistantReply, Draft, Ingredient, Recipe, answer, extract};
 use vestibule::time::UnixTime;
 
 /// The recipe of a paste, as the fixtures have it.
@@ -68,7 +68,7 @@ fn every_paste_can_be_sent_as_a_message() {
         let draft = Draft { title: "Untitled".to_owned(), ..Draft::default() };
         let empty = Recipe::new("recipe", draft, now).expect("a title is enough");
         let message = format!("Extract recipe from: {text}");
-        let Verdict::Change { recipe, .. } = answer(&empty, &message, now) else {
+        let AssistantReply::Change { recipe, .. } = answer(&empty, &message, now) else {
             panic!("{} changes nothing", path.display());
         };
         assert_eq!(*recipe, read(&text), "{}", path.display());
@@ -183,9 +183,9 @@ proptest! {
     fn any_message_is_answered(content in "(please |add |remove |step |ingredient |scale |to |by |replace |with |[0-9]{0,5} |after |undo|\\PC{0,8}| ){0,10}") {
         let recipe = read("Soup\nServes 4\n2 eggs\n1 cup milk\n\nMix. Bake.");
         match answer(&recipe, &content, UnixTime::default()) {
-            Verdict::Say(said) => prop_assert!(!said.is_empty()),
-            Verdict::Change { recipe: changed, .. } => prop_assert_eq!(changed.check(), Ok(())),
-            Verdict::Undo => {}
+            AssistantReply::Say(said) => prop_assert!(!said.is_empty()),
+            AssistantReply::Change { recipe: changed, .. } => prop_assert_eq!(changed.check(), Ok(())),
+            AssistantReply::Undo => {}
         }
     }
 }

@@ -144,7 +144,9 @@ impl Server {
         let began = now();
         loop {
             let news = self.read("log").split_off(before);
-            if news.contains("SIGHUP: nothing has changed") || news.contains("is taken up") {
+            if news.contains("SIGHUP: configuration not reloaded")
+                || news.contains("configuration reloaded")
+            {
                 return news;
             }
             assert!(began.elapsed() < PATIENCE, "{news}");

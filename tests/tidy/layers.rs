@@ -30,7 +30,6 @@ const OUTSIDE: &[&str] = &[
     "src/net/",
     "src/cli/",
     "src/recipes/accounts/",
-    "src/recipes/random.rs",
     "src/recipes/storage/",
     "src/testing/",
 ];

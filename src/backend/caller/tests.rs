@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 
-use super::super::contract::rule;
-use super::super::counts::Fate;
+use super::super::contract::interpret;
+use super::super::counts::CallOutcome;
 use super::*;
 
 /// Long enough for a busy machine, where nothing is to time out.
@@ -33,8 +33,8 @@ fn serve(answers: Vec<Vec<u8>>) -> (SocketAddr, mpsc::Receiver<Heard>) {
                 return;
             }
             let (mut stream, _) = listener.accept().unwrap();
-            while let Some(heard) = hear(&mut stream, connection) {
-                let _ = tell.send(heard);
+            while let Some(received) = hear(&mut stream, connection) {
+                let _ = tell.send(received);
                 let answer = answers.next().unwrap_or_default();
                 if answer.is_empty() || stream.write_all(&answer).is_err() {
                     break;
@@ -63,52 +63,52 @@ fn ok(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-fn peer(address: SocketAddr, secret: Option<&str>) -> Peer {
+fn client(address: SocketAddr, secret: Option<&str>) -> BackendClient {
     let url = format!("http://{address}/app/");
     let config = config::Backend { url, ..config::Backend::default() };
-    Peer::new(&config, secret.map(|text| Secret::parse(text).unwrap()))
+    BackendClient::new(&config, secret.map(|text| SigningSecret::parse(text).unwrap()))
 }
 
-fn call(peer: &Peer, call: Call) -> (Fate, bool) {
-    let heard = peer.call(call, b"{}", "msg_1", UnixTime::from_millis(5_999), PATIENCE);
-    let ruling = rule(call, heard);
-    (ruling.fate, ruling.is_alive)
+fn call(client: &BackendClient, kind: CallKind) -> (CallOutcome, bool) {
+    let received = client.call(kind, b"{}", "msg_1", UnixTime::from_millis(5_999), PATIENCE);
+    let result = interpret(kind, received);
+    (result.outcome, result.is_alive)
 }
 
 #[test]
-fn a_call_is_a_signed_post_and_the_next_comes_on_the_same_connection() {
+fn calls_are_signed_posts_on_a_kept_connection() {
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let not_found = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno".to_vec();
     let (address, told) = serve(vec![ok("{\"content\":\"x\"}"), not_found, ok("")]);
-    let peer = peer(address, Some(secret));
-    assert_eq!(call(&peer, Call::Message), (Fate::Answered, true));
-    assert_eq!(call(&peer, Call::Join), (Fate::Denied, true));
-    assert_eq!(call(&peer, Call::Leave), (Fate::Answered, true));
-    let heard: Vec<Heard> = told.iter().take(3).collect();
-    for (heard, path) in heard.iter().zip(["message", "join", "leave"]) {
-        assert_eq!((heard.connection, heard.body.as_str()), (0, "{}"));
-        assert!(heard.head.starts_with(&format!("POST /app/{path} HTTP/1.1\r\n")));
-        let signature = Secret::parse(secret).unwrap().sign("msg_1", 5, b"{}");
+    let client = client(address, Some(secret));
+    assert_eq!(call(&client, CallKind::Message), (CallOutcome::Answered, true));
+    assert_eq!(call(&client, CallKind::Join), (CallOutcome::Denied, true));
+    assert_eq!(call(&client, CallKind::Leave), (CallOutcome::Answered, true));
+    let received: Vec<Heard> = told.iter().take(3).collect();
+    for (received, path) in received.iter().zip(["message", "join", "leave"]) {
+        assert_eq!((received.connection, received.body.as_str()), (0, "{}"));
+        assert!(received.head.starts_with(&format!("POST /app/{path} HTTP/1.1\r\n")));
+        let signature = SigningSecret::parse(secret).unwrap().sign("msg_1", 5, b"{}");
         for field in [
             "webhook-id: msg_1".to_owned(),
             "webhook-timestamp: 5".to_owned(),
             format!("webhook-signature: {signature}"),
             "content-type: application/json".to_owned(),
         ] {
-            assert!(heard.head.contains(&format!("\r\n{field}\r\n")), "{}", heard.head);
+            assert!(received.head.contains(&format!("\r\n{field}\r\n")), "{}", received.head);
         }
     }
 }
 
 #[test]
-fn without_a_secret_there_is_no_signature() {
+fn request_without_secret_is_unsigned() {
     let (address, told) = serve(vec![ok("")]);
-    call(&peer(address, None), Call::Leave);
+    call(&client(address, None), CallKind::Leave);
     assert!(!told.recv().unwrap().head.contains("webhook-signature"));
 }
 
 #[test]
-fn whatever_is_no_answer_is_a_failure_and_the_next_call_is_made_anew() {
+fn malformed_answer_fails_the_call() {
     let status = |line: &str| format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n").into_bytes();
     let mut endless = b"HTTP/1.1 200 OK\r\n\r\n{\"content\":\"".to_vec();
     endless.resize(endless.len() + 2 * MAX_ANSWER, b'x');
@@ -124,28 +124,34 @@ fn whatever_is_no_answer_is_a_failure_and_the_next_call_is_made_anew() {
         ok(&format!("{{\"content\":\"{}\"}}", "x".repeat(MAX_ANSWER))),
         endless,
     ];
-    for (place, answer) in cases.into_iter().enumerate() {
+    for (index, answer) in cases.into_iter().enumerate() {
         let (address, told) = serve(vec![answer]);
-        let peer = peer(address, None);
+        let client = client(address, None);
         // An answer that was cut short looks like one that hangs, until the server goes: here it
         // waits for another request.
-        let patience = if place == 4 { Duration::from_millis(200) } else { PATIENCE };
-        let heard = peer.call(Call::Message, b"{}", "msg_1", UnixTime::default(), patience);
-        let ruling = rule(Call::Message, heard);
-        let fate = if place == 4 { Fate::TimedOut } else { Fate::Failed };
-        assert_eq!((ruling.fate, ruling.is_alive), (fate, false), "{place}: {:?}", ruling.why);
+        let time_limit = if index == 4 { Duration::from_millis(200) } else { PATIENCE };
+        let received =
+            client.call(CallKind::Message, b"{}", "msg_1", UnixTime::default(), time_limit);
+        let result = interpret(CallKind::Message, received);
+        let outcome = if index == 4 { CallOutcome::TimedOut } else { CallOutcome::Failed };
+        assert_eq!(
+            (result.outcome, result.is_alive),
+            (outcome, false),
+            "{index}: {:?}",
+            result.why
+        );
         assert_eq!(told.recv().unwrap().head.split(' ').nth(1), Some("/app/message"));
     }
 }
 
 #[test]
-fn who_is_not_there_or_says_nothing_is_given_up() {
+fn silent_backend_times_out_and_closed_one_fails() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let silent = peer(listener.local_addr().unwrap(), None);
-    let patience = Duration::from_millis(50);
-    let heard = silent.call(Call::Join, b"{}", "msg_1", UnixTime::default(), patience);
-    assert!(matches!(heard, Err(Fault::TimedOut)));
-    let closed = peer(listener.local_addr().unwrap(), None);
+    let silent = client(listener.local_addr().unwrap(), None);
+    let time_limit = Duration::from_millis(50);
+    let received = silent.call(CallKind::Join, b"{}", "msg_1", UnixTime::default(), time_limit);
+    assert!(matches!(received, Err(CallError::TimedOut)));
+    let closed = client(listener.local_addr().unwrap(), None);
     drop(listener);
-    assert_eq!(call(&closed, Call::Join), (Fate::Failed, false));
+    assert_eq!(call(&closed, CallKind::Join), (CallOutcome::Failed, false));
 }

@@ -11,22 +11,22 @@ use crate::time::UnixTime;
 const TICKET: Ticket = Ticket { index: 0, serial: 0 };
 const CONNECTION: ConnId = ConnId::new(7, 3);
 
-fn heard(status: u16, body: &[u8]) -> Result<Response, Fault> {
-    Ok(Response { status, body: Some(body.to_vec()) })
+fn received(status: u16, body: &[u8]) -> Result<BackendResponse, CallError> {
+    Ok(BackendResponse { status, body: Some(body.to_vec()) })
 }
 
 fn value(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap()
 }
 
-/// The answer to a message, or its fate and whether the backend counts as alive.
-fn said(body: &str) -> Result<Update, (Fate, bool)> {
-    let ruling = rule(Call::Message, heard(200, body.as_bytes()));
-    ruling.update.map(|update| (*update).clone()).ok_or((ruling.fate, ruling.is_alive))
+/// The answer to a message, or its outcome and whether the backend counts as alive.
+fn said(body: &str) -> Result<Update, (CallOutcome, bool)> {
+    let result = interpret(CallKind::Message, received(200, body.as_bytes()));
+    result.update.map(|update| (*update).clone()).ok_or((result.outcome, result.is_alive))
 }
 
 #[test]
-fn a_join_carries_the_claims_as_they_were() {
+fn join_body_carries_the_claims_unchanged() {
     let start = &StartFlag::default();
     let asked = Join {
         ticket: TICKET,
@@ -47,16 +47,16 @@ fn a_join_carries_the_claims_as_they_were() {
 }
 
 #[test]
-fn a_message_and_a_leave_say_who_and_what() {
+fn message_and_leave_bodies_name_user_and_room() {
     let (connection, room, user) = (CONNECTION, "soup", "alice");
     let (ticket, now) = (TICKET, UnixTime::default());
     let (start, id, content) = (&StartFlag::default(), "m1", "salt?");
     let said = Incoming { ticket, start, now, connection, room, user, id, content };
-    let who = |rest: Value| {
+    let who = |details: Value| {
         let mut whole = json!({
             "room": room, "user": { "id": user }, "connection_id": "00000003-000007",
         });
-        whole.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        whole.as_object_mut().unwrap().extend(details.as_object().unwrap().clone());
         whole
     };
     let expected = who(json!({ "message": { "id": "m1", "content": "salt?" } }));
@@ -69,7 +69,7 @@ fn a_message_and_a_leave_say_who_and_what() {
 }
 
 #[test]
-fn an_answer_is_content_and_perhaps_a_recipe_which_all_see() {
+fn answer_with_recipe_data_is_broadcast() {
     let update = said(r#" {"content": "Noted.", "more": [1]} "#).unwrap();
     assert_eq!((&*update.content, update.recipe_data, update.broadcast), ("Noted.", None, false));
     let update = said(r#"{"content":"","recipe_data":{ "id": 1.0 }}"#).unwrap();
@@ -86,7 +86,7 @@ fn an_answer_is_content_and_perhaps_a_recipe_which_all_see() {
 }
 
 #[test]
-fn an_answer_of_another_form_is_none() {
+fn answer_of_another_form_is_refused() {
     for body in [
         "",
         "Noted.",
@@ -101,53 +101,57 @@ fn an_answer_of_another_form_is_none() {
         r#"{"content":"x","recipe_data":{"#,
         r#"{"content":"x","broadcast":"yes"}"#,
     ] {
-        assert_eq!(said(body), Err((Fate::Failed, false)), "{body}");
+        assert_eq!(said(body), Err((CallOutcome::Failed, false)), "{body}");
     }
-    let ruling = rule(Call::Message, heard(200, b"{\"content\":\"\xff\"}"));
-    assert_eq!((ruling.fate, ruling.is_alive), (Fate::Failed, false));
-    let ruling = rule(Call::Join, Ok(Response { status: 200, body: None }));
-    assert_eq!((ruling.fate, ruling.is_alive), (Fate::Failed, false));
+    let result = interpret(CallKind::Message, received(200, b"{\"content\":\"\xff\"}"));
+    assert_eq!((result.outcome, result.is_alive), (CallOutcome::Failed, false));
+    let result = interpret(CallKind::Join, Ok(BackendResponse { status: 200, body: None }));
+    assert_eq!((result.outcome, result.is_alive), (CallOutcome::Failed, false));
 }
 
 #[test]
-fn what_is_logged_does_not_quote_the_answer() {
-    let ruling = rule(Call::Message, heard(200, b"{\"content\": 5, \"hush\": 1}"));
-    assert!(!ruling.why.unwrap().contains("hush"));
-    let ruling = rule(Call::Message, heard(200, b"{\"content\": \"a\", \"broadcast\": \"hush\"}"));
-    assert!(!ruling.why.unwrap().contains("hush"));
+fn logged_error_does_not_quote_the_answer() {
+    let result = interpret(CallKind::Message, received(200, b"{\"content\": 5, \"hush\": 1}"));
+    assert!(!result.why.unwrap().contains("hush"));
+    let result = interpret(
+        CallKind::Message,
+        received(200, b"{\"content\": \"a\", \"broadcast\": \"hush\"}"),
+    );
+    assert!(!result.why.unwrap().contains("hush"));
 }
 
 #[test]
-fn statuses_mean_what_the_table_says() {
-    let fate = |call, status| {
-        let ruling = rule(call, heard(status, b"{\"content\":\"x\"}"));
-        (ruling.fate, ruling.is_alive)
+fn each_status_maps_to_its_outcome() {
+    let outcome = |kind, status| {
+        let result = interpret(kind, received(status, b"{\"content\":\"x\"}"));
+        (result.outcome, result.is_alive)
     };
-    for (call, denied) in [(Call::Join, &[403, 404][..]), (Call::Message, &[409])] {
+    for (kind, denied) in [(CallKind::Join, &[403, 404][..]), (CallKind::Message, &[409])] {
         for status in [403, 404, 409] {
-            let said = if denied.contains(&status) { Fate::Denied } else { Fate::Failed };
-            assert_eq!(fate(call, status), (said, true));
+            let said =
+                if denied.contains(&status) { CallOutcome::Denied } else { CallOutcome::Failed };
+            assert_eq!(outcome(kind, status), (said, true));
         }
     }
-    for call in [Call::Join, Call::Message] {
-        assert_eq!(fate(call, 200), (Fate::Answered, true));
+    for kind in [CallKind::Join, CallKind::Message] {
+        assert_eq!(outcome(kind, 200), (CallOutcome::Answered, true));
         for status in [400, 401, 410, 422, 429, 499] {
-            assert_eq!(fate(call, status), (Fate::Failed, true), "{status}");
+            assert_eq!(outcome(kind, status), (CallOutcome::Failed, true), "{status}");
         }
         for status in [201, 204, 301, 302, 307, 408, 500, 502, 503, 504, 599] {
-            assert_eq!(fate(call, status), (Fate::Failed, false), "{status}");
+            assert_eq!(outcome(kind, status), (CallOutcome::Failed, false), "{status}");
         }
     }
     for (status, is_alive) in [(200, true), (204, true), (404, true), (302, false), (500, false)] {
-        assert_eq!(fate(Call::Leave, status), (Fate::Answered, is_alive), "{status}");
+        assert_eq!(outcome(CallKind::Leave, status), (CallOutcome::Answered, is_alive), "{status}");
     }
 }
 
 #[test]
-fn the_node_is_told_what_became_of_each_question() {
-    let told = |call, fate| {
-        let update = (fate == Fate::Answered).then(|| Update::text("x"));
-        match outcome(call, fate, update) {
+fn each_outcome_maps_to_a_node_outcome() {
+    let told = |kind, outcome| {
+        let update = (outcome == CallOutcome::Answered).then(|| Update::text("x"));
+        match node_outcome(kind, outcome, update) {
             None => "nothing",
             Some(Outcome::Join(Admission::Admit(_))) => "admit",
             Some(Outcome::Join(Admission::Deny)) => "deny",
@@ -159,21 +163,21 @@ fn the_node_is_told_what_became_of_each_question() {
             Some(other) => panic!("{other:?}"),
         }
     };
-    for &fate in Fate::ALL {
-        assert_eq!(told(Call::Leave, fate), "nothing");
-        let (join, message) = match fate {
-            Fate::Answered => ("admit", "update"),
-            Fate::Denied => ("deny", "used id"),
-            Fate::TimedOut => ("unavailable", "backend_timeout"),
-            Fate::Expired => ("not begun", "not begun"),
-            Fate::Failed | Fate::Refused | Fate::QueueFull => {
+    for &outcome in CallOutcome::ALL {
+        assert_eq!(told(CallKind::Leave, outcome), "nothing");
+        let (join, message) = match outcome {
+            CallOutcome::Answered => ("admit", "update"),
+            CallOutcome::Denied => ("deny", "used id"),
+            CallOutcome::TimedOut => ("unavailable", "backend_timeout"),
+            CallOutcome::Expired => ("not begun", "not begun"),
+            CallOutcome::Failed | CallOutcome::Refused | CallOutcome::QueueFull => {
                 ("unavailable", "backend_unavailable")
             }
         };
         assert_eq!(
-            (told(Call::Join, fate), told(Call::Message, fate)),
+            (told(CallKind::Join, outcome), told(CallKind::Message, outcome)),
             (join, message),
-            "{fate:?}"
+            "{outcome:?}"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! One question to an admin listener, over HTTP/1.1.
+//! One HTTP/1.1 request to an admin listener.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
@@ -6,40 +6,43 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// The server answers within a turn, unless it is stuck.
+/// How long to wait for the response. A healthy server answers within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// More than the longest list.
+/// The largest response that is read: more than the longest list.
 const MAX_ANSWER_BYTES: u64 = 4 << 20;
 
-/// Where the admin listener is.
+/// The address of an admin listener.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    /// As it was configured or given.
+pub(super) struct AdminAddress {
+    /// The text that it was parsed from, for messages.
     name: String,
     address: SocketAddr,
 }
 
-impl Place {
-    /// Reads `admin.listen`, or what was given in its place.
+impl AdminAddress {
+    /// Parses `admin.listen` or the value of `--admin`.
     pub(super) fn of(listen: &str) -> Result<Self, String> {
         let name = listen.trim();
         if name.is_empty() {
-            return Err("the admin listener is off: set admin.listen, or name it with --admin \
-                        HOST:PORT"
-                .to_owned());
+            return Err(
+                "the admin listener is off: set admin.listen, or pass --admin HOST:PORT".to_owned()
+            );
         }
-        let wrong = |why: &str| format!("{name}: {why}; write --admin 127.0.0.1:9090");
+        let wrong =
+            |why: &str| format!("{name}: {why}; expected an address such as 127.0.0.1:9090");
         let mut address = name
             .to_socket_addrs()
             .map_err(|error| wrong(&error.to_string()))?
             .next()
             .ok_or_else(|| wrong("the name has no address"))?;
         if address.port() == 0 {
-            return Err("admin.listen takes another port at each start: name the one that the \
-                        server has told, with --admin HOST:PORT"
-                .to_owned());
+            return Err(
+                "admin.listen has port 0, another port at each start: pass the one that the \
+                        server printed, with --admin HOST:PORT"
+                    .to_owned(),
+            );
         }
-        // Who listens everywhere listens here.
+        // A listener on an unspecified address is reachable through loopback.
         match address.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
@@ -49,34 +52,36 @@ impl Place {
     }
 }
 
-/// The body of a 200.
+/// Returns the body of a response with status 200.
 ///
 /// # Errors
 /// One line that says why there is none, and what to do.
-pub(super) fn get(place: &Place, path: &str, key: Option<&str>) -> Result<String, String> {
-    let answer = exchange(place.address, path, key).map_err(|error| {
-        let name = &place.name;
+pub(super) fn get(address: &AdminAddress, path: &str, key: Option<&str>) -> Result<String, String> {
+    let answer = exchange(address.address, path, key).map_err(|error| {
+        let name = &address.name;
         match error.kind() {
             io::ErrorKind::ConnectionRefused => format!(
-                "nobody listens at {name}: is the server running, and is that its admin.listen? \
-                 Else name it with --admin HOST:PORT"
+                "cannot connect to {name}: is the server running, and is this its admin.listen? \
+                 If not, pass --admin HOST:PORT"
             ),
-            _ => format!("cannot ask {name}: {error}"),
+            _ => format!("cannot read from {name}: {error}"),
         }
     })?;
-    let no_http = || format!("what listens at {} is no admin listener of Vestibule", place.name);
-    let (status, body) = parse(&answer).ok_or_else(no_http)?;
+    let not_vestibule = || format!("{} is not a Vestibule admin listener", address.name);
+    let (status, body) = parse(&answer).ok_or_else(not_vestibule)?;
     if status == 200 {
         return Ok(body.to_owned());
     }
     let fault: Value = serde_json::from_str(body).unwrap_or_default();
-    let told = fault.get("message").and_then(Value::as_str).ok_or_else(no_http)?;
+    let record = fault.get("message").and_then(Value::as_str).ok_or_else(not_vestibule)?;
     Err(match (status, key) {
-        (401, None) => "the server wants its key: set admin.key_file as it has it".to_owned(),
+        (401, None) => {
+            "the server requires its admin key: set admin.key_file to the server's".to_owned()
+        }
         (401, Some(_)) => "the key in admin.key_file is not the server's".to_owned(),
-        // A server that does not know the path, as an older one, or a public listener.
-        (404, _) if !told.contains("no such connection") => no_http(),
-        _ => told.to_owned(),
+        // An older server or a public listener, which does not know the path.
+        (404, _) if !record.contains("no such connection") => not_vestibule(),
+        _ => record.to_owned(),
     })
 }
 
@@ -92,7 +97,7 @@ fn exchange(address: SocketAddr, path: &str, key: Option<&str>) -> io::Result<St
     String::from_utf8(answer).map_err(io::Error::other)
 }
 
-/// Status and body of an answer that ends with its connection.
+/// Splits a response into status and body. The body ends with the connection.
 fn parse(answer: &str) -> Option<(u16, &str)> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
@@ -104,18 +109,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_is_asked_where_it_can_be_reached() {
-        let address = |listen: &str| Place::of(listen).map(|place| place.address.to_string());
+    fn unspecified_address_becomes_loopback() {
+        let address =
+            |listen: &str| AdminAddress::of(listen).map(|address| address.address.to_string());
         assert_eq!(address(" 127.0.0.1:9090").as_deref(), Ok("127.0.0.1:9090"));
         assert_eq!(address("0.0.0.0:1").as_deref(), Ok("127.0.0.1:1"));
         assert_eq!(address("[::]:1").as_deref(), Ok("[::1]:1"));
         assert!(address("").unwrap_err().contains("is off"));
         assert!(address("127.0.0.1:0").unwrap_err().contains("another port"));
-        assert!(address("9090").unwrap_err().contains("write --admin"));
+        assert!(address("9090").unwrap_err().contains("expected an address"));
     }
 
     #[test]
-    fn an_answer_has_a_status_and_a_body() {
+    fn response_has_status_and_body() {
         assert_eq!(parse("HTTP/1.1 200 OK\r\nA: b\r\n\r\n{}"), Some((200, "{}")));
         for no_answer in ["", "HTTP/1.1 200 OK\r\n", "SSH-2.0\r\n\r\n", "HTTP/1.1 2\r\n\r\n"] {
             assert_eq!(parse(no_answer), None, "{no_answer}");

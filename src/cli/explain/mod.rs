@@ -1,4 +1,5 @@
-//! `vestibule explain`: what became of a connection, asked of the running server's admin listener.
+//! `vestibule explain`: shows a connection's state or why it closed. Asks the running server's
+//! admin listener.
 
 mod ask;
 mod words;
@@ -7,35 +8,35 @@ use serde_json::Value;
 use vestibule::config::Config;
 use vestibule::id::ConnId;
 
-use super::{Outcome, secret, text};
+use super::{CommandResult, secret, text};
 
-/// Which connection, and where to ask.
+/// The flags of `vestibule explain`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// The connection: `X-Connection-Id` of the 101, `connection=` in the log. Without one, the
-    /// latest ends are listed
+pub(super) struct ExplainArgs {
+    /// Connection to explain: `X-Connection-Id` of the 101, `connection=` in the log. Without it,
+    /// recently closed connections are listed
     #[arg(value_name = "ID", conflicts_with_all = ["user", "address", "last"])]
     id: Option<ConnId>,
-    /// List the ends of this user's connections
+    /// List closed connections of this user
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// List the ends of connections from this address
+    /// List closed connections from this address
     #[arg(long, value_name = "IP")]
     address: Option<std::net::IpAddr>,
-    /// List so many ends, the latest first
+    /// List at most this many, the latest first
     #[arg(long, value_name = "N", default_value_t = 20,
           value_parser = clap::value_parser!(u16).range(1..=1_000))]
     last: u16,
-    /// The admin listener, if not at admin.listen
+    /// Admin listener to ask [default: admin.listen]
     #[arg(long, value_name = "HOST:PORT")]
     admin: Option<String>,
-    /// Print what the server answers
+    /// Print the server's JSON response
     #[arg(long)]
     json: bool,
 }
 
-/// Asks, and prints the answer for people or as it is.
-pub(super) fn run(args: &Args, mut config: Config) -> Outcome {
+/// Asks the server, and prints the response as text for people or as JSON.
+pub(super) fn run(args: &ExplainArgs, mut config: Config) -> CommandResult {
     if let Some(admin) = &args.admin {
         config.admin.listen.clone_from(admin);
     }
@@ -43,14 +44,14 @@ pub(super) fn run(args: &Args, mut config: Config) -> Outcome {
     if args.json {
         return super::print(&format!("{}\n", answer.trim_end()));
     }
-    let strange = |error| vec![format!("the answer makes no sense: {error}; ask with --json")];
-    let told: Value = serde_json::from_str(&answer).map_err(strange)?;
-    let told = if args.id.is_some() { words::account(&told) } else { words::list(&told) };
-    let lines = told.iter().map(|line| text::one_line(line) + "\n");
+    let unparsable = |error| vec![format!("cannot parse the response: {error}; try --json")];
+    let record: Value = serde_json::from_str(&answer).map_err(unparsable)?;
+    let record = if args.id.is_some() { words::describe(&record) } else { words::list(&record) };
+    let lines = record.iter().map(|line| text::one_line(line) + "\n");
     super::print(&lines.collect::<String>())
 }
 
-fn ask(args: &Args, config: &Config) -> Result<String, String> {
+fn ask(args: &ExplainArgs, config: &Config) -> Result<String, String> {
     let key = secret::admin_key(config)?.map(|key| key.text);
     let path = match args.id {
         Some(id) => format!("/v1/connections/{id}"),
@@ -61,10 +62,10 @@ fn ask(args: &Args, config: &Config) -> Result<String, String> {
             format!("/v1/ends?limit={}{user}{address}", args.last)
         }
     };
-    ask::get(&ask::Place::of(&config.admin.listen)?, &path, key.as_deref())
+    ask::get(&ask::AdminAddress::of(&config.admin.listen)?, &path, key.as_deref())
 }
 
-/// Percent-encoded, but for what never needs it (RFC 3986, section 2.3).
+/// Percent-encodes everything except unreserved characters (RFC 3986, section 2.3).
 fn encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_percent_encoded() {
+    fn user_is_percent_encoded() {
         assert_eq!(encoded("auth0|Alice é~"), "auth0%7CAlice%20%C3%A9~");
     }
 }

@@ -1,99 +1,98 @@
-//! What the server tells of a connection, in words.
+//! The server's JSON about connections, as text for people.
 
 use std::time::Duration;
 
 use serde_json::Value;
 use vestibule::time::{UnixTime, parse_date_time};
 
-/// The reasons of a server that closed because it did not understand a message.
-const FOR_A_FAULT: [&str; 3] =
+/// The close reasons that are caused by invalid messages.
+const INVALID_MESSAGE_REASONS: [&str; 3] =
     ["invalid_auth_message_format", "missing_auth_token", "too_many_invalid_messages"];
 
-/// One connection: who, a timeline, and what its end or its state means.
-pub(super) fn account(told: &Value) -> Vec<String> {
-    let now = moment(told, "now").unwrap_or_default();
-    let mut lines = vec![headline(told), String::new()];
+/// Describes one connection: its user, a timeline, and the meaning of its end or state.
+pub(super) fn describe(record: &Value) -> Vec<String> {
+    let now = moment(record, "now").unwrap_or_default();
+    let mut lines = vec![headline(record), String::new()];
     let mut event = |of: &Value, name: &str, what: &str| {
         if let (Some(at), Some(moment)) = (of.get(name).and_then(Value::as_str), moment(of, name)) {
             lines.push(format!("  {at}  {:>14}  {what}", relative(now, moment)));
         }
     };
-    event(told, "accepted_at", "accepted");
-    event(told, "upgraded_at", "upgraded to a WebSocket");
-    event(told, "authenticated_at", "authenticated, and in the room");
-    if let Some(live) = part(told, "live") {
-        event(live, "heard_at", "heard from last");
-        event(live, "deadline", then(text(told, "state")));
-        event(live, "token_ends_at", "its token ends");
+    event(record, "accepted_at", "accepted");
+    event(record, "upgraded_at", "upgraded to a WebSocket");
+    event(record, "authenticated_at", "authenticated and joined the room");
+    if let Some(live) = part(record, "live") {
+        event(live, "heard_at", "last frame received");
+        event(live, "deadline", at_deadline(text(record, "state")));
+        event(live, "token_ends_at", "token expires");
     }
-    if let Some(end) = part(told, "end") {
+    if let Some(end) = part(record, "end") {
         event(end, "at", &ending(end));
     }
-    lines.extend([String::new(), so_far(told)]);
-    if let Some(fault) = told.get("fault").and_then(Value::as_str) {
-        lines.push(format!("Of its messages, the last that was not understood: {fault}."));
+    lines.extend([String::new(), activity(record)]);
+    if let Some(fault) = record.get("fault").and_then(Value::as_str) {
+        lines.push(format!("Last invalid message: {fault}."));
     }
-    if let Some(end) = part(told, "end") {
+    if let Some(end) = part(record, "end") {
         lines.push(format!("{}.", text(end, "meaning")));
     }
     lines
 }
 
-/// Ends, a line each.
-pub(super) fn list(told: &Value) -> Vec<String> {
-    let now = moment(told, "now").unwrap_or_default();
-    let ends = told.get("ends").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let line = |told: &Value| {
-        let end = part(told, "end")?;
+/// Describes closed connections, one line each.
+pub(super) fn list(record: &Value) -> Vec<String> {
+    let now = moment(record, "now").unwrap_or_default();
+    let ends = record.get("ends").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let line = |record: &Value| {
+        let end = part(record, "end")?;
         let ago = relative(now, moment(end, "at")?);
-        let (id, address) = (text(told, "id"), text(told, "address"));
-        let who = told.get("user_id").and_then(Value::as_str).unwrap_or("-");
-        // A fault is the cause of these ends, and of others it is only history.
-        let fault = told.get("fault").and_then(Value::as_str);
-        let fault = fault.filter(|_| FOR_A_FAULT.contains(&text(end, "reason")));
+        let (id, address) = (text(record, "id"), text(record, "address"));
+        let who = record.get("user_id").and_then(Value::as_str).unwrap_or("-");
+        // The last invalid message is shown only where it is the cause.
+        let fault = record.get("fault").and_then(Value::as_str);
+        let fault = fault.filter(|_| INVALID_MESSAGE_REASONS.contains(&text(end, "reason")));
         let fault = fault.map(|fault| format!(" ({fault})")).unwrap_or_default();
         Some(format!("{id}  {ago:>14}  {address}  {who}  {}{fault}", ending(end)))
     };
     let lines: Vec<String> = ends.iter().filter_map(line).collect();
-    if lines.is_empty() { vec!["No such end is remembered.".to_owned()] } else { lines }
+    if lines.is_empty() { vec!["No matching closed connections.".to_owned()] } else { lines }
 }
 
-fn headline(told: &Value) -> String {
-    let (id, state) = (text(told, "id"), text(told, "state"));
-    let of = |name: &str, words: &str| match told.get(name).and_then(Value::as_str) {
+fn headline(record: &Value) -> String {
+    let (id, state) = (text(record, "id"), text(record, "state"));
+    let of = |name: &str, words: &str| match record.get(name).and_then(Value::as_str) {
         Some(value) => format!("{words}{value}"),
         None => String::new(),
     };
     let (user, room) = (of("user_id", " of "), of("room", ", room "));
-    format!("Connection {id}{user}{room}, from {}: {state}", text(told, "address"))
+    format!("Connection {id}{user}{room}, from {}: {state}", text(record, "address"))
 }
 
-/// What came of it, and what is with it now.
-fn so_far(told: &Value) -> String {
+/// Counts the connection's messages, and what is queued for it.
+fn activity(record: &Value) -> String {
     let number = |of: &Value, name: &str| of.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let renewed = match told.get("reauthenticated").and_then(Value::as_bool) {
-        Some(true) => "it was re-authenticated",
-        _ => "it was not re-authenticated",
+    let renewed = match record.get("reauthenticated").and_then(Value::as_bool) {
+        Some(true) => "Re-authenticated",
+        _ => "Not re-authenticated",
     };
-    let mut words = format!("Messages from it: {}; {renewed}.", number(told, "messages"));
-    if let Some(live) = part(told, "live") {
+    let mut words = format!("Messages received: {}. {renewed}.", number(record, "messages"));
+    if let Some(live) = part(record, "live") {
         let (queued, waiting) = (number(live, "queued_bytes"), number(live, "waiting_messages"));
         words.push_str(&format!(
-            " Queued for it: {queued} bytes; messages that wait for an answer to an earlier one: \
-             {waiting}."
+            " Queued output: {queued} bytes. Messages waiting for an earlier answer: {waiting}."
         ));
     }
     words
 }
 
-/// What comes at the end of a state, if nothing comes before.
-fn then(state: &str) -> &'static str {
+/// What happens at the deadline of a state.
+fn at_deadline(state: &str) -> &'static str {
     match state {
-        "handshaking" => "dropped, unless its request is whole or answered",
-        "authenticating" => "closed, unless it says who it is",
+        "handshaking" => "dropped, unless its request completes",
+        "authenticating" => "closed, unless the client authenticates",
         "joining" => "closed, unless the application answers",
-        "connected" => "asked for a fresh token",
-        "reauthenticating" => "closed, unless a fresh token comes",
+        "connected" => "re-authentication requested",
+        "reauthenticating" => "closed, unless the client sends a new token",
         _ => "dropped",
     }
 }
@@ -107,7 +106,7 @@ fn ending(end: &Value) -> String {
         "closed" => format!("closed by the server:{code} {said}, while {state}"),
         "closed_by_client" => format!("closed by the client:{code}, while {state}"),
         "refused" => format!("refused:{code} {reason} ({said})"),
-        "hung_up" => format!("the client was gone ({reason}), while {state}"),
+        "hung_up" => format!("the client disconnected ({reason}), while {state}"),
         "dropped" => format!("dropped without an answer ({reason}), while {state}"),
         other => format!("{other}{code} {reason}"),
     }
@@ -125,17 +124,17 @@ fn moment(of: &Value, name: &str) -> Option<UnixTime> {
     parse_date_time(of.get(name)?.as_str()?)
 }
 
-/// `3 min ago`, `in 20 s`.
+/// Formats a moment relative to `now`: `3 min ago`, `in 20 s`.
 fn relative(now: UnixTime, moment: UnixTime) -> String {
     if moment > now {
-        format!("in {}", rough(moment.since(now)))
+        format!("in {}", rounded(moment.since(now)))
     } else {
-        format!("{} ago", rough(now.since(moment)))
+        format!("{} ago", rounded(now.since(moment)))
     }
 }
 
-/// The largest unit of which there are two, and no fraction.
-fn rough(length: Duration) -> String {
+/// Formats a duration in whole numbers of the largest unit that it has at least two of.
+fn rounded(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
         0..120 => format!("{seconds} s"),
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_a_timeline_and_what_it_means() {
+    fn closed_connection_shows_timeline_and_cause() {
         let expected = [
             "Connection 0000002a-000007 of alice, room soup, from 192.0.2.7:9: ended",
             "",
@@ -175,54 +174,57 @@ mod tests {
             "  2026-11-22T10:00:06.000Z      14 min ago  closed by the server: 1008 Token \
              expired, while authenticating",
             "",
-            "Messages from it: 1; it was not re-authenticated.",
+            "Messages received: 1. Not re-authenticated.",
             "Because.",
         ];
-        assert_eq!(account(&ended()), expected);
+        assert_eq!(describe(&ended()), expected);
     }
 
     #[test]
     fn the_field_at_fault_is_named() {
-        let mut told = ended();
-        told["fault"] = "`id` must be a string of 1 to 128 characters".into();
-        let lines = account(&told);
-        let expected = "Of its messages, the last that was not understood: `id` must be a string \
-                        of 1 to 128 characters.";
+        let mut record = ended();
+        record["fault"] = "`id` must be a string of 1 to 128 characters".into();
+        let lines = describe(&record);
+        let expected = "Last invalid message: `id` must be a string of 1 to 128 characters.";
         assert!(lines.iter().any(|line| line == expected), "{lines:#?}");
         // In the list it stands only where it is the cause.
-        let list = |told: &Value| list(&json!({ "ends": [told], "now": told["now"] })).concat();
-        assert!(!list(&told).contains("`id`"), "{}", list(&told));
-        told["end"]["reason"] = "invalid_auth_message_format".into();
-        assert!(list(&told).ends_with("(`id` must be a string of 1 to 128 characters)"));
+        let list =
+            |record: &Value| list(&json!({ "ends": [record], "now": record["now"] })).concat();
+        assert!(!list(&record).contains("`id`"), "{}", list(&record));
+        record["end"]["reason"] = "invalid_auth_message_format".into();
+        assert!(list(&record).ends_with("(`id` must be a string of 1 to 128 characters)"));
     }
 
     #[test]
-    fn a_life_says_what_comes_next() {
-        let mut told = ended();
-        told["state"] = "connected".into();
-        told["end"] = Value::Null;
-        told["live"] = json!({
+    fn live_connection_shows_its_next_deadline() {
+        let mut record = ended();
+        record["state"] = "connected".into();
+        record["end"] = Value::Null;
+        record["live"] = json!({
             "deadline": "2026-11-22T10:28:06.000Z", "token_ends_at": null,
             "heard_at": "2026-11-22T10:14:05.000Z", "queued_bytes": 7, "waiting_messages": 0,
         });
-        let lines = account(&told);
-        assert!(lines[5].ends_with("      in 14 min  asked for a fresh token"), "{lines:#?}");
-        assert!(lines[7].contains("Queued for it: 7 bytes"), "{lines:#?}");
+        let lines = describe(&record);
+        assert!(lines[5].ends_with("      in 14 min  re-authentication requested"), "{lines:#?}");
+        assert!(lines[7].contains("Queued output: 7 bytes"), "{lines:#?}");
     }
 
     #[test]
-    fn ends_are_a_line_each() {
-        let told = json!({ "ends": [ended()], "now": "2026-11-22T13:00:06.000Z" });
+    fn closed_connections_are_one_line_each() {
+        let record = json!({ "ends": [ended()], "now": "2026-11-22T13:00:06.000Z" });
         let expected = "0000002a-000007         3 h ago  192.0.2.7:9  alice  closed by the server: \
                         1008 Token expired, while authenticating";
-        assert_eq!(list(&told), [expected]);
-        assert_eq!(list(&json!({ "ends": [] })), ["No such end is remembered."]);
+        assert_eq!(list(&record), [expected]);
+        assert_eq!(list(&json!({ "ends": [] })), ["No matching closed connections."]);
     }
 
     #[test]
-    fn lengths_are_rough() {
-        let rough = |seconds| rough(Duration::from_secs(seconds));
-        assert_eq!([rough(0), rough(119), rough(120)], ["0 s", "119 s", "2 min"]);
-        assert_eq!([rough(7_199), rough(7_200), rough(200_000)], ["119 min", "2 h", "2 days"]);
+    fn durations_are_rounded() {
+        let rounded = |seconds| rounded(Duration::from_secs(seconds));
+        assert_eq!([rounded(0), rounded(119), rounded(120)], ["0 s", "119 s", "2 min"]);
+        assert_eq!(
+            [rounded(7_199), rounded(7_200), rounded(200_000)],
+            ["119 min", "2 h", "2 days"]
+        );
     }
 }

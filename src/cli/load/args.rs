@@ -1,4 +1,4 @@
-//! What can be said to `vestibule load`.
+//! The arguments of `vestibule load`.
 
 use clap::Subcommand;
 use vestibule::config::Length;
@@ -6,13 +6,12 @@ use vestibule::config::Length;
 /// Measure a server: connections, authentications and messages a second, and their latency
 ///
 /// One thread plays all clients: connect, upgrade, `auth` by message with a freshly signed token,
-/// chat, close. It can be pointed at any server that speaks the protocol and shares the secret
-/// the tokens are signed with. It always ends by itself (--timeout), and exits with 1 when
-/// anything failed.
+/// chat, close. It works with any server that speaks the protocol and shares the secret that the
+/// tokens are signed with. It always ends by itself (--timeout), and exits with 1 if anything
+/// failed.
 ///
-/// The server's own limits are meant for people, not for a load test: raise
-/// `limits.messages_per_minute` and what it allows one address on the server under test, or what
-/// is measured is how fast it refuses.
+/// The server's limits are sized for people. Raise `limits.messages_per_minute` and the limits of
+/// one address on the server under test, or you measure how fast it refuses.
 ///
 /// What the numbers mean:
 ///
@@ -27,12 +26,12 @@ use vestibule::config::Length;
 /// * server memory: the growth of the resident set of --pid since before the first connect
 ///   (/proc/PID/smaps_rollup), divided by the connections. Kernel socket buffers are not in it.
 ///
-/// * failed: what ended otherwise than the protocol says, by reason.
+/// * failed: what ended in another way than the protocol says, by reason.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
-pub(crate) struct Args {
+pub(crate) struct LoadArgs {
     #[command(subcommand)]
-    pub(super) scenario: Scenario,
+    pub(super) scenario: LoadScenario,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -43,67 +42,67 @@ pub(super) struct Common {
     /// Where the server listens: ws://HOST:PORT
     #[arg(long, global = true, default_value = "ws://127.0.0.1:8080", value_name = "URL")]
     pub(super) url: String,
-    /// The server's process, for its CPU time and memory
+    /// Process id of the server, to measure its CPU time and memory
     #[arg(long, global = true)]
     pub(super) pid: Option<u32>,
-    /// Handshakes in flight at most; in a storm, connections
+    /// Maximum handshakes in flight; in a storm, connections
     #[arg(long, global = true, default_value_t = 500, value_name = "N")]
     pub(super) concurrency: u32,
-    /// Loopback source addresses (127.0.0.2, …); 0: one for every 200 sockets
+    /// Loopback source addresses to use (127.0.0.2, …). 0 means one for every 200 sockets
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     pub(super) sources: u32,
-    /// The end of the load test, whatever happens
-    #[arg(long, global = true, default_value = "120s", value_name = "TIME")]
+    /// Stop the test after this long, even if unfinished
+    #[arg(long, global = true, default_value = "120s", value_name = "DURATION")]
     pub(super) timeout: Length,
-    /// One JSON object on standard output instead of the table
+    /// Print one JSON object instead of the table
     #[arg(long, global = true)]
     pub(super) json: bool,
 }
 
-/// What is played.
+/// The scenarios.
 #[derive(Debug, Subcommand)]
-pub(super) enum Scenario {
+pub(super) enum LoadScenario {
     /// Many authenticated connections that say nothing: their memory, and what silence costs
     ///
     /// An operation is a connection: latency is TCP connect to acknowledgement, CPU is that of
     /// connecting. `hold_cpu_us` is the server's CPU in all over --hold.
-    Idle(Idle),
+    Idle(IdleArgs),
     /// Sockets that upgrade and never authenticate: their memory, and when they are closed
     ///
     /// Each must be closed with 1008 `Authentication timeout`. Latency is how late: from the 101
     /// to the close frame, less --auth-timeout. A close more than 1 ms before --auth-timeout,
     /// counted from the upgrade request, is a failure. CPU is per socket, until all are closed.
-    Pending(Pending),
+    Pending(PendingArgs),
     /// Connect, authenticate, close, as fast as it goes
     ///
     /// Latency is TCP connect to acknowledgement; CPU is per connection, its close included.
-    Storm(Storm),
+    Storm(StormArgs),
     /// Each connection sends, awaits its answer, sends again
     ///
     /// Latency is the round trip. Measured after all are connected and had one warm-up round.
-    Chat(Chat),
+    Chat(ChatArgs),
     /// One sends to a room of many
     ///
     /// An operation is one delivery to another connection; latency is send to delivery. The next
     /// message is sent when all have the last one.
-    Fanout(Fanout),
+    Fanout(FanoutArgs),
     /// Chat at a steady rate, in quiet and then during a storm among silent sockets
     ///
     /// Latency counts from the moment a message was due, not from when it could be sent, so that
     /// a stall counts for every message it held up. Operations and CPU: chat round trips and
     /// authentications during the storm. Silent sockets that time out are replaced.
-    Mixed(Mixed),
+    Mixed(MixedArgs),
     /// Chat between pairs at a steady rate, in quiet and then while silent sockets pour in
     ///
     /// The sockets upgrade, say nothing and stay, so the server holds ever more of them; the chat
     /// is measured until the last one is upgraded. Latency is the round trip from the moment a
     /// message was due, as above. Operations and CPU: chat round trips and upgrades. More than the
     /// server's `auth.timeout` can let in before it closes the first are too many.
-    Surge(Surge),
+    Surge(SurgeArgs),
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Idle {
+pub(super) struct IdleArgs {
     /// Connections, each its own user in its own room
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
@@ -111,58 +110,58 @@ pub(super) struct Idle {
     #[arg(long, default_value_t = 0, value_name = "K")]
     pub(super) warm: u32,
     /// How long they are held
-    #[arg(long, default_value = "2s", value_name = "TIME")]
+    #[arg(long, default_value = "2s", value_name = "DURATION")]
     pub(super) hold: Length,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Pending {
+pub(super) struct PendingArgs {
     /// Silent sockets
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
     /// The server's `auth.timeout`
-    #[arg(long, default_value = "5s", value_name = "TIME")]
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
     pub(super) auth_timeout: Length,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Storm {
+pub(super) struct StormArgs {
     /// Connections in all, each its own user in its own room
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Chat {
+pub(super) struct ChatArgs {
     /// Connections that chat
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
-    /// Rooms they share; 0: each its own
+    /// Rooms they share. 0 gives each connection its own room
     #[arg(long, default_value_t = 0, value_name = "R")]
     pub(super) rooms: u32,
     /// How long
-    #[arg(long, default_value = "5s", value_name = "TIME", conflicts_with = "operations")]
+    #[arg(long, default_value = "5s", value_name = "DURATION", conflicts_with = "operations")]
     pub(super) duration: Length,
-    /// How many round trips in all, instead of a duration
+    /// Stop after this many round trips, instead of a duration
     #[arg(long, value_name = "N")]
     pub(super) operations: Option<u64>,
     /// Pause between an answer and the next message
-    #[arg(long, default_value = "0s", value_name = "TIME")]
+    #[arg(long, default_value = "0s", value_name = "DURATION")]
     pub(super) think: Length,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Fanout {
+pub(super) struct FanoutArgs {
     /// Connections in the room, the sender included
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = room())]
     pub(super) connections: u32,
     /// How long
-    #[arg(long, default_value = "5s", value_name = "TIME")]
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
     pub(super) duration: Length,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Mixed {
+pub(super) struct MixedArgs {
     /// Connections that chat, each in its own room
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
@@ -176,12 +175,12 @@ pub(super) struct Mixed {
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
     pub(super) storm: u32,
     /// How long the quiet before the storm is measured
-    #[arg(long, default_value = "3s", value_name = "TIME")]
+    #[arg(long, default_value = "3s", value_name = "DURATION")]
     pub(super) quiet: Length,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Surge {
+pub(super) struct SurgeArgs {
     /// Pairs that chat, each in its own room
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = pairs())]
     pub(super) pairs: u32,
@@ -192,18 +191,18 @@ pub(super) struct Surge {
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
     pub(super) sockets: u32,
     /// How long the quiet before they come is measured
-    #[arg(long, default_value = "3s", value_name = "TIME")]
+    #[arg(long, default_value = "3s", value_name = "DURATION")]
     pub(super) quiet: Length,
 }
 
-impl Surge {
-    /// Those who chat.
+impl SurgeArgs {
+    /// The number of users that chat.
     pub(super) fn users(&self) -> u32 {
         self.pairs.saturating_mul(2)
     }
 }
 
-/// Seven digits name the users; the memory of this process bounds them much earlier.
+/// Users are named by seven digits. In practice the memory of this process limits them earlier.
 fn some() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=1_000_000)
 }
@@ -220,7 +219,7 @@ fn rate() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=200_000)
 }
 
-/// What a scenario needs before it starts.
+/// What a scenario needs to be prepared before it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Needs {
     /// Users with a token.
@@ -229,7 +228,7 @@ pub(super) struct Needs {
     pub(super) sockets: u32,
 }
 
-impl Scenario {
+impl LoadScenario {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Idle(_) => "idle",

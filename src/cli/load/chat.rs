@@ -1,46 +1,46 @@
-//! Chat in a closed loop: each sends, awaits its answer, sends again.
+//! The chat scenario, a closed loop: each user sends, waits for the answer, and sends again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use vestibule::time::Instant;
 
-use super::args::Chat as Options;
-use super::crowd::{Gather, Part, elapsed};
-use super::engine::{Engine, Notice, Script};
+use super::args::ChatArgs;
+use super::crowd::{CloseAll, ConnectAll, elapsed};
+use super::engine::{LoadEngine, Notice, Script};
+use super::meter::ResourceMeter;
 use super::peer::Role;
-use super::probe::Probe;
 use super::report::{Latency, Measured};
 
-/// Plays the scenario.
+/// Runs the scenario.
 pub(super) fn run(
-    engine: &mut Engine,
-    probe: &Probe,
-    options: &Options,
+    engine: &mut LoadEngine,
+    meter: &ResourceMeter,
+    options: &ChatArgs,
 ) -> Result<Measured, String> {
     let users = options.connections;
     engine.show("connecting");
     let room = |user| if options.rooms == 0 { user + 1 } else { user % options.rooms + 1 };
-    let mut gather = Gather::new(engine, users, Role::Member, room);
-    engine.run(&mut gather)?;
+    let mut connect_all = ConnectAll::new(engine, users, Role::Member, room);
+    engine.run(&mut connect_all)?;
     warm_up(engine, users, 1)?;
-    let growth = probe.growth(users)?;
+    let growth = meter.growth(users)?;
 
     engine.show("chatting");
     let start = engine.now();
-    let cpu = probe.cpu()?;
+    let cpu = meter.cpu()?;
     let limit = match options.operations {
         Some(operations) => Limit::Messages(operations),
         None => Limit::Until(start + options.duration.get()),
     };
-    let mut loops = Loops::new(engine, users, limit, options.think.get());
+    let mut loops = ChatLoops::new(engine, users, limit, options.think.get());
     engine.run(&mut loops)?;
     let elapsed = engine.now().since(start);
-    let cpu = probe.cpu_since(cpu)?;
+    let cpu = meter.cpu_since(cpu)?;
 
     engine.show("closing");
-    let mut part = Part::new(engine, users);
-    engine.run(&mut part)?;
+    let mut close_all = CloseAll::new(engine, users);
+    engine.run(&mut close_all)?;
     Ok(Measured {
         connections: users,
         operations: loops.latency.count(),
@@ -53,38 +53,40 @@ pub(super) fn run(
     })
 }
 
-/// `rounds` times, each of the first `users` sends one message and all answers are awaited.
-pub(super) fn warm_up(engine: &mut Engine, users: u32, rounds: u32) -> Result<(), String> {
+/// Runs `rounds` rounds. In each, every one of the first `users` sends a message, and all answers
+/// are awaited.
+pub(super) fn warm_up(engine: &mut LoadEngine, users: u32, rounds: u32) -> Result<(), String> {
     engine.show("warming up");
     for _ in 0..rounds {
-        let mut round = Loops::new(engine, users, Limit::Messages(users.into()), Duration::ZERO);
+        let mut round =
+            ChatLoops::new(engine, users, Limit::Messages(users.into()), Duration::ZERO);
         engine.run(&mut round)?;
     }
     Ok(())
 }
 
-/// When no more is sent.
+/// When the users stop sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limit {
     Until(Instant),
     Messages(u64),
 }
 
-/// Everyone's loop.
+/// The loops of all users.
 #[derive(Debug)]
-struct Loops {
+struct ChatLoops {
     start: Instant,
     limit: Limit,
     sent: u64,
     unanswered: u64,
     think: Duration,
-    /// Who pauses until when, the first to go on at the front.
+    /// The users that pause, with the end of their pause; the earliest first.
     thinking: VecDeque<(Instant, u32)>,
     latency: Latency,
 }
 
-impl Loops {
-    fn new(engine: &mut Engine, users: u32, limit: Limit, think: Duration) -> Self {
+impl ChatLoops {
+    fn new(engine: &mut LoadEngine, users: u32, limit: Limit, think: Duration) -> Self {
         let start = engine.now();
         let mut loops = Self {
             start,
@@ -109,14 +111,14 @@ impl Loops {
         }
     }
 
-    fn send(&mut self, engine: &mut Engine, user: u32, now: Instant) {
+    fn send(&mut self, engine: &mut LoadEngine, user: u32, now: Instant) {
         if self.may_send(now) && engine.chat(user, now) {
             self.sent += 1;
             self.unanswered += 1;
         }
     }
 
-    fn go_on(&mut self, engine: &mut Engine, user: u32, now: Instant) {
+    fn go_on(&mut self, engine: &mut LoadEngine, user: u32, now: Instant) {
         self.unanswered = self.unanswered.saturating_sub(1);
         if self.think.is_zero() {
             self.send(engine, user, now);
@@ -126,8 +128,8 @@ impl Loops {
     }
 }
 
-impl Script for Loops {
-    fn on_notice(&mut self, engine: &mut Engine, user: u32, notice: Notice, now: Instant) {
+impl Script for ChatLoops {
+    fn on_notice(&mut self, engine: &mut LoadEngine, user: u32, notice: Notice, now: Instant) {
         match notice {
             Notice::Answered { due } => {
                 self.latency.record(now.since(due));
@@ -145,7 +147,7 @@ impl Script for Loops {
         self.thinking.front().map(|(at, _)| *at)
     }
 
-    fn on_wake(&mut self, engine: &mut Engine, now: Instant) {
+    fn on_wake(&mut self, engine: &mut LoadEngine, now: Instant) {
         while let Some(&(at, user)) = self.thinking.front().filter(|(at, _)| *at <= now) {
             self.thinking.pop_front();
             self.send(engine, user, at);

@@ -1,9 +1,8 @@
-//! One client's side of a connection, over bytes: no socket, no clock.
+//! The parser of the server's output, over bytes, without a socket or a clock.
 //!
-//! Only as much is understood as the load test needs: the answer to the upgrade, frame headers,
-//! and of a message its `type`, found by searching, not by parsing JSON. What a server sends in
-//! one read is mostly whole frames, and these are taken where they lie; only an unfinished rest
-//! is kept.
+//! It parses only what the load test needs: the response to the upgrade, frame headers, and the
+//! `type` of a message, which it searches for instead of parsing JSON. A read mostly holds whole
+//! frames, which are parsed in place; only an incomplete rest is copied.
 //!
 //! ```text
 //! Head ── 101 ──▶ Frames ── close frame, or a broken rule ──▶ Over
@@ -16,22 +15,22 @@ use memchr::memmem;
 
 use super::wire::ACCEPT;
 
-/// More than a server has to say to the load test, in a head or in a frame.
+/// Limits of a response head and of a frame: more than a server sends to the load test.
 const MAX_HEAD_BYTES: usize = 16 * 1_024;
 const MAX_FRAME_BYTES: u64 = 16 * 1_024 * 1_024;
 
-/// What the server said.
+/// A parsed item of the server's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Event {
-    /// 101.
+pub(super) enum ServerEvent {
+    /// Status 101.
     Upgraded,
-    /// Another status, with the code from its JSON body where there is one.
+    /// Another status, with the error code of its JSON body, if it has one.
     Refused { status: u16, code: String },
-    /// A `recipe_update`. `own`: it answers something this client said.
+    /// A `recipe_update`. `own` means that it answers this client.
     Update { own: bool },
     /// A `chat_message` of another connection.
     Chat,
-    /// An `error`, by its code.
+    /// An `error`, with its code.
     Error(String),
     /// An `auth_required`.
     AuthRequired,
@@ -45,29 +44,29 @@ pub(super) enum Event {
     Broken(&'static str),
 }
 
-/// Reads what one server connection says.
+/// Parses the output of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Client {
-    state: State,
-    /// The beginning of what is not there whole.
+pub(super) struct ResponseParser {
+    state: ParserState,
+    /// The beginning of an incomplete head or frame.
     partial: Vec<u8>,
-    /// Of a message in several frames, what its first frame is.
-    fragment: Option<Event>,
+    /// The event of the first frame of a fragmented message.
+    fragment: Option<ServerEvent>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum ParserState {
     #[default]
     Head,
     Frames,
     Over,
 }
 
-impl Client {
-    /// Takes the next event off `input`. `None`: all input is taken, and more is needed.
-    pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<Event> {
+impl ResponseParser {
+    /// Takes the next event from `input`. `None` when all of it is consumed and more is needed.
+    pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<ServerEvent> {
         loop {
-            if self.state == State::Over {
+            if self.state == ParserState::Over {
                 *input = &[];
                 return None;
             }
@@ -98,19 +97,29 @@ impl Client {
         }
     }
 
-    /// One step over what `bytes` begins with, and how many of them it took; the event is `None`
-    /// where nobody needs to know. No step: not there whole.
-    fn parse(&mut self, bytes: &[u8]) -> Option<(Option<Event>, usize)> {
+    /// Parses the head or frame that `bytes` begins with. Returns its length, and an event if it
+    /// causes one. `None` when it is incomplete.
+    fn parse(&mut self, bytes: &[u8]) -> Option<(Option<ServerEvent>, usize)> {
         let step = match self.state {
-            State::Head => parse_head(bytes).map(|step| step.map(|(event, n)| (Some(event), n))),
-            State::Frames => self.parse_frame(bytes),
-            State::Over => return None,
+            ParserState::Head => {
+                parse_head(bytes).map(|step| step.map(|(event, n)| (Some(event), n)))
+            }
+            ParserState::Frames => self.parse_frame(bytes),
+            ParserState::Over => return None,
         };
-        let step = step.unwrap_or_else(|broken| Some((Some(Event::Broken(broken)), bytes.len())));
+        let step =
+            step.unwrap_or_else(|broken| Some((Some(ServerEvent::Broken(broken)), bytes.len())));
         match step {
-            Some((Some(Event::Upgraded), _)) => self.state = State::Frames,
-            Some((Some(Event::Refused { .. } | Event::Close { .. } | Event::Broken(_)), _)) => {
-                self.state = State::Over;
+            Some((Some(ServerEvent::Upgraded), _)) => self.state = ParserState::Frames,
+            Some((
+                Some(
+                    ServerEvent::Refused { .. }
+                    | ServerEvent::Close { .. }
+                    | ServerEvent::Broken(_),
+                ),
+                _,
+            )) => {
+                self.state = ParserState::Over;
             }
             _ => {}
         }
@@ -120,8 +129,8 @@ impl Client {
     fn parse_frame(
         &mut self,
         bytes: &[u8],
-    ) -> Result<Option<(Option<Event>, usize)>, &'static str> {
-        let Some(Frame { is_final, opcode, payload, used }) = split_frame(bytes)? else {
+    ) -> Result<Option<(Option<ServerEvent>, usize)>, &'static str> {
+        let Some(ServerFrame { is_final, opcode, payload, used }) = split_frame(bytes)? else {
             return Ok(None);
         };
         let event = match opcode {
@@ -137,14 +146,14 @@ impl Client {
             }
             2 => return Err("a binary frame"),
             8 => Some(parse_close(payload)),
-            9 => Some(Event::Ping(payload.to_vec())),
+            9 => Some(ServerEvent::Ping(payload.to_vec())),
             10 => None,
             _ => return Err("a reserved opcode"),
         };
         Ok(Some((event, used)))
     }
 
-    fn finish_message(&mut self, is_final: bool, event: Event) -> Option<Event> {
+    fn finish_message(&mut self, is_final: bool, event: ServerEvent) -> Option<ServerEvent> {
         if is_final {
             return Some(event);
         }
@@ -153,15 +162,15 @@ impl Client {
     }
 }
 
-struct Frame<'a> {
+struct ServerFrame<'a> {
     is_final: bool,
     opcode: u8,
     payload: &'a [u8],
     used: usize,
 }
 
-/// RFC 6455, section 5.2.
-fn split_frame(bytes: &[u8]) -> Result<Option<Frame<'_>>, &'static str> {
+/// Splits off a frame (RFC 6455, section 5.2). `None` when it is incomplete.
+fn split_frame(bytes: &[u8]) -> Result<Option<ServerFrame<'_>>, &'static str> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
     if first & 0x70 != 0 {
         return Err("a reserved bit in a frame");
@@ -179,7 +188,7 @@ fn split_frame(bytes: &[u8]) -> Result<Option<Frame<'_>>, &'static str> {
         return Err("a frame over 16 MiB");
     }
     let used = head + usize::try_from(length).map_err(|_| "a frame over 16 MiB")?;
-    Ok(bytes.get(head..used).map(|payload| Frame {
+    Ok(bytes.get(head..used).map(|payload| ServerFrame {
         is_final: first & 0x80 != 0,
         opcode: first & 0x0f,
         payload,
@@ -187,33 +196,33 @@ fn split_frame(bytes: &[u8]) -> Result<Option<Frame<'_>>, &'static str> {
     }))
 }
 
-/// Empty is 1005, as a close without a code is called (RFC 6455, section 7.1.5).
-fn parse_close(payload: &[u8]) -> Event {
+/// Parses a close frame. An empty one gets 1005, the code for "no code" (RFC 6455, section 7.1.5).
+fn parse_close(payload: &[u8]) -> ServerEvent {
     match payload.split_first_chunk() {
-        Some((code, reason)) => Event::Close {
+        Some((code, reason)) => ServerEvent::Close {
             code: u16::from_be_bytes(*code),
             reason: String::from_utf8_lossy(reason).into_owned(),
         },
-        None => Event::Close { code: 1_005, reason: String::new() },
+        None => ServerEvent::Close { code: 1_005, reason: String::new() },
     }
 }
 
-/// What a message is, by its `type`, which is most often its first field.
-fn classify(message: &[u8]) -> Event {
+/// Classifies a message by its `type`, which is usually its first field.
+fn classify(message: &[u8]) -> ServerEvent {
     match member(message, b"\"type\"") {
         Some(value) if value.starts_with(b"\"recipe_update\"") => {
             let request = member(message, b"\"request_id\"");
-            Event::Update { own: request.is_some_and(|id| id.starts_with(b"\"")) }
+            ServerEvent::Update { own: request.is_some_and(|id| id.starts_with(b"\"")) }
         }
-        Some(value) if value.starts_with(b"\"chat_message\"") => Event::Chat,
-        Some(value) if value.starts_with(b"\"error\"") => Event::Error(error_code(message)),
-        Some(value) if value.starts_with(b"\"auth_required\"") => Event::AuthRequired,
-        _ => Event::Unknown,
+        Some(value) if value.starts_with(b"\"chat_message\"") => ServerEvent::Chat,
+        Some(value) if value.starts_with(b"\"error\"") => ServerEvent::Error(error_code(message)),
+        Some(value) if value.starts_with(b"\"auth_required\"") => ServerEvent::AuthRequired,
+        _ => ServerEvent::Unknown,
     }
 }
 
-/// What follows the first member of that (quoted) name. Text cannot be mistaken for it: quotes
-/// inside a JSON string are escaped.
+/// The text after the first member with this quoted name. Strings cannot match, as quotes inside
+/// them are escaped.
 fn member<'a>(message: &'a [u8], quoted: &[u8]) -> Option<&'a [u8]> {
     let mut rest = message;
     loop {
@@ -233,8 +242,8 @@ fn error_code(message: &[u8]) -> String {
     code.unwrap_or_else(|| "without a code".to_owned())
 }
 
-/// The answer to the upgrade. Refusals come with a body, which is waited for.
-fn parse_head(bytes: &[u8]) -> Result<Option<(Event, usize)>, &'static str> {
+/// Parses the response to the upgrade, with the whole body of a refusal.
+fn parse_head(bytes: &[u8]) -> Result<Option<(ServerEvent, usize)>, &'static str> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
     let used = match response.parse(bytes) {
@@ -253,7 +262,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Event, usize)>, &'static str> {
     if status == 101 {
         // RFC 6455, section 4.1: the client MUST fail the connection on a wrong accept value.
         return if header("Sec-WebSocket-Accept") == Some(ACCEPT.as_bytes()) {
-            Ok(Some((Event::Upgraded, used)))
+            Ok(Some((ServerEvent::Upgraded, used)))
         } else {
             Err("a wrong Sec-WebSocket-Accept")
         };
@@ -266,7 +275,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Event, usize)>, &'static str> {
     let code = serde_json::from_slice::<serde_json::Value>(body)
         .ok()
         .and_then(|value| value.get("error")?.as_str().map(str::to_owned));
-    Ok(Some((Event::Refused { status, code: code.unwrap_or_default() }, used + length)))
+    Ok(Some((ServerEvent::Refused { status, code: code.unwrap_or_default() }, used + length)))
 }
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
-//! The parts that several scenarios share: gather clients, let each say one thing, part.
+//! The scripts that several scenarios share: connect all clients, hold them, close them.
 
 use std::time::Duration;
 
 use vestibule::time::Instant;
 
-use super::engine::{Engine, Notice, Script};
+use super::engine::{LoadEngine, Notice, Script};
 use super::peer::{Role, Visit};
 use super::report::Latency;
 
-/// Opens visits, and is done when each is acknowledged (a silent one: upgraded) or has ended.
+/// Connects clients. It is done when each is acknowledged (a silent one: upgraded) or has ended.
 #[derive(Debug)]
-pub(super) struct Gather {
+pub(super) struct ConnectAll {
     wanted: u32,
-    /// Of these, there are or were so many.
+    /// How many of the wanted clients were acknowledged or upgraded.
     pub(super) there: u32,
     ended: u32,
     is_silent: bool,
@@ -20,10 +20,10 @@ pub(super) struct Gather {
     pub(super) latency: Latency,
 }
 
-impl Gather {
-    /// Connects the first `count` users, each to the room that `room` says.
+impl ConnectAll {
+    /// Connects the first `count` users, each to the room that `room` returns for it.
     pub(super) fn new(
-        engine: &mut Engine,
+        engine: &mut LoadEngine,
         count: u32,
         role: Role,
         room: impl Fn(u32) -> u32,
@@ -34,8 +34,8 @@ impl Gather {
         Self { wanted: count, there: 0, ended: 0, is_silent: false, latency: Latency::new() }
     }
 
-    /// Opens `count` silent sockets, named from `first` on.
-    pub(super) fn silent(engine: &mut Engine, first: u32, count: u32) -> Self {
+    /// Opens `count` silent sockets, with user numbers from `first`.
+    pub(super) fn silent(engine: &mut LoadEngine, first: u32, count: u32) -> Self {
         for user in (first..).take(count as usize) {
             engine.open(Visit { user, room: user + 1, role: Role::Silent });
         }
@@ -43,8 +43,8 @@ impl Gather {
     }
 }
 
-impl Script for Gather {
-    fn on_notice(&mut self, _engine: &mut Engine, _user: u32, notice: Notice, now: Instant) {
+impl Script for ConnectAll {
+    fn on_notice(&mut self, _engine: &mut LoadEngine, _user: u32, notice: Notice, now: Instant) {
         match notice {
             Notice::Acknowledged { started } => {
                 self.there += 1;
@@ -56,7 +56,8 @@ impl Script for Gather {
         }
     }
 
-    /// One that was there and ended counts twice: a fault, which ends the wait early at worst.
+    /// A client that was acknowledged and then ended counts twice. That is a failure anyway, and at
+    /// worst ends the wait early.
     fn is_done(&self) -> bool {
         self.there + self.ended >= self.wanted
     }
@@ -66,7 +67,7 @@ impl Script for Gather {
     }
 }
 
-/// Keeps everything as it is for a while.
+/// Keeps all connections open for a given time.
 #[derive(Debug)]
 pub(super) struct Hold {
     from: Instant,
@@ -75,20 +76,20 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    pub(super) fn new(engine: &Engine, length: Duration) -> Self {
+    pub(super) fn new(engine: &LoadEngine, length: Duration) -> Self {
         let from = engine.now();
         Self { from, until: from + length, is_over: length.is_zero() }
     }
 }
 
 impl Script for Hold {
-    fn on_notice(&mut self, _: &mut Engine, _: u32, _: Notice, _: Instant) {}
+    fn on_notice(&mut self, _: &mut LoadEngine, _: u32, _: Notice, _: Instant) {}
 
     fn wake_at(&self) -> Option<Instant> {
         (!self.is_over).then_some(self.until)
     }
 
-    fn on_wake(&mut self, _: &mut Engine, _: Instant) {
+    fn on_wake(&mut self, _: &mut LoadEngine, _: Instant) {
         self.is_over = true;
     }
 
@@ -101,27 +102,27 @@ impl Script for Hold {
     }
 }
 
-/// Closes everyone, a slice at a time, and is done when all are gone.
+/// Closes all clients, [`AT_ONCE`] at a time. It is done when all have ended.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct CloseAll {
     users: u32,
     next: u32,
     left: u32,
 }
 
-impl Part {
-    /// Closes the ready ones among the first `users`.
-    pub(super) fn new(engine: &mut Engine, users: u32) -> Self {
+impl CloseAll {
+    /// Closes those of the first `users` that are ready.
+    pub(super) fn new(engine: &mut LoadEngine, users: u32) -> Self {
         let ready = (0..users).filter(|user| engine.is_ready(*user)).count();
-        let mut part = Self { users, next: 0, left: u32::try_from(ready).unwrap_or(u32::MAX) };
+        let mut close_all = Self { users, next: 0, left: u32::try_from(ready).unwrap_or(u32::MAX) };
         let now = engine.now();
         for _ in 0..AT_ONCE {
-            part.close_next(engine, now);
+            close_all.close_next(engine, now);
         }
-        part
+        close_all
     }
 
-    fn close_next(&mut self, engine: &mut Engine, now: Instant) {
+    fn close_next(&mut self, engine: &mut LoadEngine, now: Instant) {
         while self.next < self.users {
             let user = self.next;
             self.next += 1;
@@ -133,8 +134,8 @@ impl Part {
     }
 }
 
-impl Script for Part {
-    fn on_notice(&mut self, engine: &mut Engine, _user: u32, notice: Notice, now: Instant) {
+impl Script for CloseAll {
+    fn on_notice(&mut self, engine: &mut LoadEngine, _user: u32, notice: Notice, now: Instant) {
         if let Notice::Ended { .. } = notice {
             self.left = self.left.saturating_sub(1);
             self.close_next(engine, now);
@@ -150,10 +151,10 @@ impl Script for Part {
     }
 }
 
-/// Closes in flight while a crowd parts.
+/// The number of closes in flight.
 const AT_ONCE: u32 = 500;
 
-/// Progress of a part that takes a given time, in milliseconds.
+/// The progress of a script that takes a fixed time, in milliseconds.
 pub(super) fn elapsed(from: Instant, until: Instant, now: Instant) -> (u64, u64) {
     (now.since(from).as_millis() as u64, until.since(from).as_millis() as u64)
 }

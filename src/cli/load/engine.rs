@@ -1,8 +1,8 @@
-//! The loop under all scenarios: sockets, clock and life cycle.
+//! The event loop of all scenarios: sockets, clock and the clients' life cycle.
 //!
-//! A [`Script`] says who connects and what is said; the engine takes each client from TCP connect
-//! through upgrade and authentication to its close, tells the script what happened, and counts
-//! what should not have. The life cycle itself is in `life`.
+//! A [`Script`] decides who connects and sends. The engine takes each client from the TCP connect
+//! through upgrade and authentication to its close, notifies the script of events, and counts
+//! failures. The life cycle itself is in `life`.
 
 mod life;
 
@@ -16,73 +16,72 @@ use mio::{Events, Token};
 use slab::Slab;
 use vestibule::time::Instant;
 
-use super::peer::{Peer, Phase, Role, Visit};
+use super::peer::{Peer, PeerPhase, Role, Visit};
 use super::polls::Polls;
-use super::progress::Progress;
-use super::report::Failures;
+use super::report::{Failures, Progress};
 use super::target::Sources;
 use super::wire::Wire;
 
-/// What happened to a visitor.
+/// An event of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Notice {
-    /// 101, to a request sent then.
+    /// The upgrade request, sent at `requested`, was answered with 101.
     Upgraded { requested: Instant },
-    /// The authentication is acknowledged, of a connect begun then.
+    /// The authentication was acknowledged. The TCP connect began at `started`.
     Acknowledged { started: Instant },
-    /// The answer to a chat message that was due then.
+    /// A chat message that was due at `due` was answered.
     Answered { due: Instant },
-    /// An `error` instead of that answer; counted as a failure already.
+    /// A chat message was answered with an `error`, which is already counted as a failure.
     Refused,
-    /// Another's chat message.
+    /// A chat message of another client arrived.
     Delivered,
-    /// A silent visitor was closed with `Authentication timeout`.
+    /// A silent client was closed with `Authentication timeout`.
     TimedOut,
-    /// The connection is gone, and with it the answers to so many messages. A visitor's last.
+    /// The connection has ended with this many unanswered messages. A client's last notice.
     Ended { unanswered: u32 },
 }
 
-/// One part of a scenario.
+/// One phase of a scenario.
 pub(super) trait Script {
-    /// Something happened to a visitor.
-    fn on_notice(&mut self, engine: &mut Engine, user: u32, notice: Notice, now: Instant);
+    /// Handles an event of a client.
+    fn on_notice(&mut self, engine: &mut LoadEngine, user: u32, notice: Notice, now: Instant);
 
-    /// When [`Script::on_wake`] is wanted; `None`: not.
+    /// When to call [`Script::on_wake`], if at all.
     fn wake_at(&self) -> Option<Instant> {
         None
     }
 
-    /// The time of [`Script::wake_at`] has come.
-    fn on_wake(&mut self, _engine: &mut Engine, _now: Instant) {}
+    /// Called when the time of [`Script::wake_at`] has come.
+    fn on_wake(&mut self, _engine: &mut LoadEngine, _now: Instant) {}
 
-    /// This part is played.
+    /// Whether the script has finished.
     fn is_done(&self) -> bool;
 
-    /// How much of how much is done, for the progress bar.
+    /// How much is done, and the total, for the progress bar.
     fn progress(&self, now: Instant) -> (u64, u64);
 }
 
-/// All clients, on one thread.
+/// The clients of a load test, all on one thread.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub(super) struct LoadEngine {
     polls: Polls,
-    /// There is or was someone whose answers go first.
+    /// Whether there ever was an urgent client.
     has_urgent: bool,
     wire: Wire,
     peers: Slab<Peer>,
-    /// Each user's slot in `peers`.
+    /// The slot in `peers` of each user.
     seats: Vec<Option<usize>>,
-    /// Who is to connect when there are fewer handshakes.
+    /// Clients that connect when fewer handshakes are in flight.
     waiting: VecDeque<Visit>,
     handshakes: u32,
     concurrency: u32,
-    /// (When its end is overdue, slot, serial), the soonest first, for all lengths are the same.
+    /// (Deadline, slot, serial) of closing clients. In order of deadlines, as all waits are equal.
     closing: VecDeque<(Instant, usize, u64)>,
     serial: u64,
     target: SocketAddr,
     sources: Sources,
     epoch: std::time::Instant,
-    /// When everything is given up.
+    /// When the test is aborted.
     deadline: Instant,
     has_given_up: bool,
     failures: Failures,
@@ -91,7 +90,7 @@ pub(super) struct Engine {
     buffer: Vec<u8>,
 }
 
-/// What an engine is made with.
+/// The parameters of an engine.
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) target: SocketAddr,
@@ -102,8 +101,8 @@ pub(super) struct Setup {
     pub(super) progress: Progress,
 }
 
-impl Engine {
-    /// An engine without clients, its clock at zero.
+impl LoadEngine {
+    /// Creates an engine without clients, with its clock at zero.
     pub(super) fn new(setup: Setup) -> io::Result<Self> {
         Ok(Self {
             polls: Polls::new()?,
@@ -133,43 +132,43 @@ impl Engine {
         Instant::START + clock().duration_since(self.epoch)
     }
 
-    /// What went wrong so far.
+    /// The failures so far.
     pub(super) fn failures(&mut self) -> &mut Failures {
         &mut self.failures
     }
 
-    /// How many `auth_required` came.
+    /// The number of `auth_required` messages received.
     pub(super) fn auth_required(&self) -> u64 {
         self.auth_required
     }
 
-    /// Names what is shown in the progress bar.
+    /// Restarts the progress bar with this label.
     pub(super) fn show(&mut self, label: &'static str) {
         self.progress.show(label);
     }
 
-    /// Ends the progress bar.
+    /// Removes the progress bar.
     pub(super) fn hide(&mut self) {
         self.progress.hide();
     }
 
-    /// Lets someone connect, when there are fewer handshakes in flight than are allowed.
+    /// Connects a client, as soon as fewer handshakes are in flight than allowed.
     pub(super) fn open(&mut self, visit: Visit) {
         self.has_urgent |= visit.role == Role::Urgent;
         self.waiting.push_back(visit);
     }
 
-    /// Is this visitor authenticated, and not closing?
+    /// Whether this client is authenticated and not closing.
     pub(super) fn is_ready(&self, user: u32) -> bool {
         let peer = self.seat(user).and_then(|key| self.peers.get(key));
-        peer.is_some_and(|peer| peer.phase == Phase::Ready)
+        peer.is_some_and(|peer| peer.phase == PeerPhase::Ready)
     }
 
-    /// Sends a chat message that was due at `due`; `false`: this visitor cannot.
+    /// Sends a chat message that was due at `due`. Returns false if the client is not ready.
     pub(super) fn chat(&mut self, user: u32, due: Instant) -> bool {
         let Some(key) = self.seat(user) else { return false };
         let Some(peer) = self.peers.get_mut(key) else { return false };
-        if peer.phase != Phase::Ready {
+        if peer.phase != PeerPhase::Ready {
             return false;
         }
         peer.unanswered.push_back(due);
@@ -177,19 +176,19 @@ impl Engine {
         true
     }
 
-    /// Sends close 1000.
+    /// Sends a close frame with code 1000.
     pub(super) fn close(&mut self, user: u32, now: Instant) {
         let Some(key) = self.seat(user) else { return };
         let Some(peer) = self.peers.get_mut(key) else { return };
-        if peer.phase != Phase::Closing {
+        if peer.phase != PeerPhase::Closing {
             self.handshakes -= u32::from(peer.phase.is_handshake());
-            peer.phase = Phase::Closing;
+            peer.phase = PeerPhase::Closing;
             peer.send(self.wire.close(), self.polls.registry(peer.is_urgent()), Token(key));
             self.closing.push_back((now + CLOSING_TIMEOUT, key, peer.serial));
         }
     }
 
-    /// Plays a script until it is done, or until time is up.
+    /// Runs a script until it is done, or until the time is up.
     pub(super) fn run(&mut self, script: &mut dyn Script) -> Result<(), String> {
         let mut buffer = mem::take(&mut self.buffer);
         let done = self.turns(script, &mut buffer);
@@ -225,7 +224,7 @@ impl Engine {
         Ok(())
     }
 
-    /// What must not wait for the crowd: the urgent ones, and messages that are due.
+    /// Handles what must not wait for the other clients: urgent clients, and messages that are due.
     fn attend_urgent(
         &mut self,
         script: &mut dyn Script,
@@ -240,7 +239,7 @@ impl Engine {
             for event in events.iter() {
                 self.on_readiness(script, event, buffer);
             }
-            // The crowd's poll tells of this one once: it is left empty.
+            // The outer poll reports the inner one only once, so the inner one is drained.
             if events.iter().count() < EVENTS {
                 break;
             }
@@ -250,7 +249,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Connects a slice of those who wait; `true`: more could connect at once.
+    /// Connects a few of the waiting clients. Returns true if more could connect at once.
     fn open_waiting(&mut self, script: &mut dyn Script, mut now: Instant) -> bool {
         for _ in 0..SLICE {
             if self.handshakes >= self.concurrency {
@@ -290,7 +289,7 @@ impl Engine {
         self.seats.get(user as usize).copied().flatten()
     }
 
-    /// Servers that do not end a connection after the close frames.
+    /// Ends the connections that the server did not end in time after the close frames.
     fn end_overdue(&mut self, script: &mut dyn Script, now: Instant) {
         while let Some(&(overdue, key, serial)) = self.closing.front() {
             if overdue > now {
@@ -319,7 +318,7 @@ impl Engine {
     }
 }
 
-fn wake(script: &mut dyn Script, engine: &mut Engine, now: Instant) {
+fn wake(script: &mut dyn Script, engine: &mut LoadEngine, now: Instant) {
     if script.wake_at().is_some_and(|at| at <= now) {
         script.on_wake(engine, now);
     }
@@ -331,11 +330,12 @@ fn clock() -> std::time::Instant {
 }
 
 const EVENTS: usize = 1_024;
-/// Sockets that are handled, some 20 µs each, before the urgent ones are looked at again.
+/// Sockets handled, at about 20 µs each, before the urgent clients are polled again.
 const SLICE: usize = 8;
-/// As much as a server has to say in one turn of a busy room.
+/// The read buffer: as much as a server sends at once in a busy room.
 const READ_BYTES: usize = 64 * 1_024;
-/// The progress bar moves at least that often.
+/// The longest wait, so that the progress bar moves at least that often.
 const TURN: Duration = Duration::from_millis(100);
-/// The protocol gives the server 2 seconds; a loaded one may be late.
+/// How long to wait for the end of a closing connection. The protocol allows 2 seconds, but a
+/// loaded server may be late.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,41 +1,41 @@
-//! One sends to a room of many.
+//! The fan-out scenario: one client sends to a room of many.
 
 use vestibule::time::Instant;
 
-use super::args::Fanout as Options;
-use super::crowd::{Gather, Part, elapsed};
-use super::engine::{Engine, Notice, Script};
+use super::args::FanoutArgs;
+use super::crowd::{CloseAll, ConnectAll, elapsed};
+use super::engine::{LoadEngine, Notice, Script};
+use super::meter::ResourceMeter;
 use super::peer::Role;
-use super::probe::Probe;
 use super::report::{Latency, Measured};
 
-/// Plays the scenario.
+/// Runs the scenario.
 pub(super) fn run(
-    engine: &mut Engine,
-    probe: &Probe,
-    options: &Options,
+    engine: &mut LoadEngine,
+    meter: &ResourceMeter,
+    options: &FanoutArgs,
 ) -> Result<Measured, String> {
     let users = options.connections;
     engine.show("filling the room");
-    let mut gather = Gather::new(engine, users, Role::Member, |_| 1);
-    engine.run(&mut gather)?;
+    let mut connect_all = ConnectAll::new(engine, users, Role::Member, |_| 1);
+    engine.run(&mut connect_all)?;
     engine.show("warming up");
     let now = engine.now();
-    let mut round = Rounds::new(engine, users, now);
+    let mut round = FanoutRounds::new(engine, users, now);
     engine.run(&mut round)?;
-    let growth = probe.growth(users)?;
+    let growth = meter.growth(users)?;
 
     engine.show("fanning out");
     let start = engine.now();
-    let cpu = probe.cpu()?;
-    let mut rounds = Rounds::new(engine, users, start + options.duration.get());
+    let cpu = meter.cpu()?;
+    let mut rounds = FanoutRounds::new(engine, users, start + options.duration.get());
     engine.run(&mut rounds)?;
     let elapsed = engine.now().since(start);
-    let cpu = probe.cpu_since(cpu)?;
+    let cpu = meter.cpu_since(cpu)?;
 
     engine.show("closing");
-    let mut part = Part::new(engine, users);
-    engine.run(&mut part)?;
+    let mut close_all = CloseAll::new(engine, users);
+    engine.run(&mut close_all)?;
     Ok(Measured {
         connections: users,
         operations: rounds.latency.count(),
@@ -48,9 +48,10 @@ pub(super) fn run(
     })
 }
 
-/// The first user speaks; the next round begins when everyone has heard it, and it is answered.
+/// The first user sends. The next round begins when the message is delivered to all others and
+/// answered.
 #[derive(Debug)]
-struct Rounds {
+struct FanoutRounds {
     start: Instant,
     end: Instant,
     listeners: u32,
@@ -63,9 +64,9 @@ struct Rounds {
 
 const SPEAKER: u32 = 0;
 
-impl Rounds {
-    /// One round at least, and no new one after `end`.
-    fn new(engine: &mut Engine, users: u32, end: Instant) -> Self {
+impl FanoutRounds {
+    /// Runs at least one round, and begins none after `end`.
+    fn new(engine: &mut LoadEngine, users: u32, end: Instant) -> Self {
         let start = engine.now();
         let ready = (0..users).filter(|user| engine.is_ready(*user)).count();
         let mut rounds = Self {
@@ -82,14 +83,14 @@ impl Rounds {
         rounds
     }
 
-    fn send(&mut self, engine: &mut Engine, now: Instant) {
+    fn send(&mut self, engine: &mut LoadEngine, now: Instant) {
         self.sent = now;
         self.undelivered = self.listeners;
         self.is_answered = false;
         self.is_over = !engine.chat(SPEAKER, now);
     }
 
-    fn go_on(&mut self, engine: &mut Engine, now: Instant) {
+    fn go_on(&mut self, engine: &mut LoadEngine, now: Instant) {
         if self.undelivered > 0 || !self.is_answered {
             return;
         }
@@ -101,8 +102,8 @@ impl Rounds {
     }
 }
 
-impl Script for Rounds {
-    fn on_notice(&mut self, engine: &mut Engine, _user: u32, notice: Notice, now: Instant) {
+impl Script for FanoutRounds {
+    fn on_notice(&mut self, engine: &mut LoadEngine, _user: u32, notice: Notice, now: Instant) {
         match notice {
             Notice::Delivered if self.undelivered > 0 => {
                 self.latency.record(now.since(self.sent));
@@ -114,7 +115,8 @@ impl Script for Rounds {
                 self.is_answered = true;
                 self.go_on(engine, now);
             }
-            // The room is not what it should be: it is counted, and not measured further.
+            // The room is incomplete, so measuring it further would be meaningless. It is counted
+            // as a failure already.
             Notice::Refused | Notice::Ended { .. } => self.is_over = true,
             _ => {}
         }

@@ -1,63 +1,64 @@
-//! Chat at a steady rate, in quiet and then during a storm among silent sockets.
+//! The mixed scenario: chat at a steady rate, first alone, then during a storm among silent
+//! sockets.
 
 use std::time::Duration;
 
 use vestibule::time::Instant;
 
-use super::args::Mixed as Options;
+use super::args::MixedArgs;
 use super::chat::warm_up;
-use super::crowd::{Gather, Part, elapsed};
-use super::engine::{Engine, Notice, Script};
+use super::crowd::{CloseAll, ConnectAll, elapsed};
+use super::engine::{LoadEngine, Notice, Script};
+use super::meter::ResourceMeter;
 use super::peer::{Role, Visit};
-use super::probe::Probe;
 use super::report::{Latency, Measured};
-use super::storm::Storm;
+use super::storm::StormScript;
 
-/// Plays the scenario.
+/// Runs the scenario.
 pub(super) fn run(
-    engine: &mut Engine,
-    probe: &Probe,
-    options: &Options,
+    engine: &mut LoadEngine,
+    meter: &ResourceMeter,
+    options: &MixedArgs,
     concurrency: u32,
 ) -> Result<Measured, String> {
     let users = options.connections;
     engine.show("connecting");
-    let mut gather = Gather::new(engine, users, Role::Urgent, |user| user + 1);
-    engine.run(&mut gather)?;
+    let mut connect_all = ConnectAll::new(engine, users, Role::Urgent, |user| user + 1);
+    engine.run(&mut connect_all)?;
     warm_up(engine, users, 1)?;
 
     engine.show("chatting in quiet");
-    let mut quiet = Paced::new(engine.now(), users, options.rate);
+    let mut quiet = PacedChat::new(engine.now(), users, options.rate);
     quiet.end_at(engine.now() + options.quiet.get());
     engine.run(&mut quiet)?;
 
     engine.show("opening silent sockets");
     let first_silent = users + options.storm;
-    let mut gather = Gather::silent(engine, first_silent, options.silent);
-    engine.run(&mut gather)?;
-    let growth = probe.growth(users + options.silent)?;
+    let mut connect_all = ConnectAll::silent(engine, first_silent, options.silent);
+    engine.run(&mut connect_all)?;
+    let growth = meter.growth(users + options.silent)?;
 
     engine.show("chatting in the storm");
     let start = engine.now();
-    let cpu = probe.cpu()?;
-    let mut turmoil = Turmoil {
-        paced: Paced::new(start, users, options.rate),
-        storm: Storm::new(engine, users, options.storm, concurrency),
+    let cpu = meter.cpu()?;
+    let mut chat_in_storm = ChatInStorm {
+        paced_chat: PacedChat::new(start, users, options.rate),
+        storm: StormScript::new(engine, users, options.storm, concurrency),
         first_silent,
     };
-    engine.run(&mut turmoil)?;
+    engine.run(&mut chat_in_storm)?;
     let elapsed = engine.now().since(start);
-    let cpu = probe.cpu_since(cpu)?;
+    let cpu = meter.cpu_since(cpu)?;
 
     engine.show("closing");
-    let mut part = Part::new(engine, users);
-    engine.run(&mut part)?;
-    let Turmoil { paced, storm, .. } = turmoil;
+    let mut close_all = CloseAll::new(engine, users);
+    engine.run(&mut close_all)?;
+    let ChatInStorm { paced_chat, storm, .. } = chat_in_storm;
     Ok(Measured {
         connections: users + options.silent,
-        operations: paced.latency.count() + storm.latency.count(),
+        operations: paced_chat.latency.count() + storm.latency.count(),
         elapsed,
-        latency: paced.latency,
+        latency: paced_chat.latency,
         quiet: Some(quiet.latency),
         cpu,
         growth,
@@ -65,12 +66,12 @@ pub(super) fn run(
     })
 }
 
-/// Messages that are due at even distances, from one user after the other, whatever the answers
-/// do.
+/// Messages that are due at equal intervals, from one user after the other, independently of the
+/// answers.
 #[derive(Debug)]
-pub(super) struct Paced {
+pub(super) struct PacedChat {
     start: Instant,
-    /// No message is due from here on.
+    /// No message is due from this moment.
     until: Instant,
     users: u32,
     rate: u32,
@@ -80,8 +81,8 @@ pub(super) struct Paced {
     pub(super) latency: Latency,
 }
 
-impl Paced {
-    /// Runs on until its [end](Self::end_at) is set.
+impl PacedChat {
+    /// Runs until its [end](Self::end_at).
     pub(super) fn new(start: Instant, users: u32, rate: u32) -> Self {
         Self {
             start,
@@ -100,15 +101,16 @@ impl Paced {
         self.until = self.until.min(moment);
     }
 
-    /// When the next message is due; computed from the start, so that no error adds up.
+    /// When the next message is due. Computed from the start, so that rounding errors do not add
+    /// up.
     fn due(&self) -> Instant {
         let micros = self.sent.saturating_mul(1_000_000) / u64::from(self.rate);
         self.start + Duration::from_micros(micros)
     }
 }
 
-impl Script for Paced {
-    fn on_notice(&mut self, _engine: &mut Engine, _user: u32, notice: Notice, now: Instant) {
+impl Script for PacedChat {
+    fn on_notice(&mut self, _engine: &mut LoadEngine, _user: u32, notice: Notice, now: Instant) {
         match notice {
             Notice::Answered { due } => {
                 self.latency.record(now.since(due));
@@ -126,7 +128,7 @@ impl Script for Paced {
         (!self.is_over).then(|| self.due().min(self.until))
     }
 
-    fn on_wake(&mut self, engine: &mut Engine, now: Instant) {
+    fn on_wake(&mut self, engine: &mut LoadEngine, now: Instant) {
         loop {
             let due = self.due();
             if due >= self.until {
@@ -151,23 +153,23 @@ impl Script for Paced {
     }
 }
 
-/// Chat, storm and silence at once, told apart by their users' numbers. The storm's end is the
-/// chat's.
+/// Chat, storm and silent sockets at once, distinguished by their user numbers. The chat ends with
+/// the storm.
 #[derive(Debug)]
-struct Turmoil {
-    paced: Paced,
-    storm: Storm,
+struct ChatInStorm {
+    paced_chat: PacedChat,
+    storm: StormScript,
     first_silent: u32,
 }
 
-impl Script for Turmoil {
-    fn on_notice(&mut self, engine: &mut Engine, user: u32, notice: Notice, now: Instant) {
-        if user < self.paced.users {
-            self.paced.on_notice(engine, user, notice, now);
+impl Script for ChatInStorm {
+    fn on_notice(&mut self, engine: &mut LoadEngine, user: u32, notice: Notice, now: Instant) {
+        if user < self.paced_chat.users {
+            self.paced_chat.on_notice(engine, user, notice, now);
         } else if user < self.first_silent {
             self.storm.on_notice(engine, user, notice, now);
             if self.storm.is_done() {
-                self.paced.end_at(now);
+                self.paced_chat.end_at(now);
             }
         } else if matches!(notice, Notice::Ended { .. }) && !self.storm.is_done() {
             engine.open(Visit { user, room: user + 1, role: Role::Silent });
@@ -175,15 +177,15 @@ impl Script for Turmoil {
     }
 
     fn wake_at(&self) -> Option<Instant> {
-        self.paced.wake_at()
+        self.paced_chat.wake_at()
     }
 
-    fn on_wake(&mut self, engine: &mut Engine, now: Instant) {
-        self.paced.on_wake(engine, now);
+    fn on_wake(&mut self, engine: &mut LoadEngine, now: Instant) {
+        self.paced_chat.on_wake(engine, now);
     }
 
     fn is_done(&self) -> bool {
-        self.storm.is_done() && self.paced.is_done()
+        self.storm.is_done() && self.paced_chat.is_done()
     }
 
     fn progress(&self, now: Instant) -> (u64, u64) {

@@ -2,35 +2,32 @@
 //!
 //! The load test shares its machine with the server it measures, so it is built to cost little:
 //! one thread over mio, every message prebuilt, answers recognised by searching their bytes.
-//! Layers, each on those below it:
+//! Layers, each importing only those below it:
 //!
 //! ```text
-//! idle pending storm chat fanout mixed surge  scenarios: straight lines of scripts
-//! crowd                                   the scripts that several of them share
-//! engine ── polls, alarm, progress        sockets, the clock, a client's life
-//! peer ── client, wire, target            one socket; its bytes in, its bytes out; addresses
-//! probe ── proc    report    args         what the server used; what is printed; what is asked
+//! silent storm chat fanout mixed surge   scenarios: straight lines of scripts
+//! crowd                                  the scripts that several scenarios share
+//! engine ── polls, wake_timer            sockets, the clock, the life cycle of a client
+//! peer ── client, wire, target           one socket; its input, its output; addresses
+//! meter    report    args                the server's resource use; results; arguments
 //! ```
 
-mod alarm;
 mod args;
 mod chat;
 mod client;
 mod crowd;
 mod engine;
 mod fanout;
-mod idle;
+mod meter;
 mod mixed;
 mod peer;
-mod pending;
 mod polls;
-mod probe;
-mod proc;
-mod progress;
 mod report;
+mod silent;
 mod storm;
 mod surge;
 mod target;
+mod wake_timer;
 mod wire;
 
 use std::io::{self, Write as _};
@@ -39,32 +36,31 @@ use std::time::SystemTime;
 use vestibule::config::Auth;
 use vestibule::time::UnixTime;
 
-pub(crate) use self::args::Args;
-use self::args::Scenario;
-use self::engine::{Engine, Setup};
-use self::probe::Probe;
-use self::progress::Progress;
-use self::report::{Measured, Report};
-use self::target::{Sources, Target};
+pub(crate) use self::args::LoadArgs;
+use self::args::LoadScenario;
+use self::engine::{LoadEngine, Setup};
+use self::meter::ResourceMeter;
+use self::report::{LoadReport, Measured, Progress};
+use self::target::{ServerAddress, Sources};
 use self::wire::{Signer, Wire};
 
-/// Plays the scenario and prints its result on standard output.
+/// Runs the scenario and prints its result to standard output.
 ///
-/// `secret` is the HS256 key that tokens are signed with: the server's. `auth` tells the issuer
-/// and the audience that it asks for.
+/// `secret` is the server's HS256 key, which signs the tokens. `auth` has the issuer and the
+/// audience that the server requires.
 ///
 /// # Errors
 ///
-/// One line for standard error: what is wrong with the request, or, after the result is printed,
-/// how much failed.
-pub(crate) fn run(args: &Args, auth: &Auth, secret: &[u8]) -> Result<(), String> {
-    let Args { scenario, common } = args;
-    let target = Target::parse(&common.url)?;
+/// One line for standard error: what is wrong with the arguments, or, after the result was printed,
+/// how many operations failed.
+pub(crate) fn run(args: &LoadArgs, auth: &Auth, secret: &[u8]) -> Result<(), String> {
+    let LoadArgs { scenario, common } = args;
+    let target = ServerAddress::parse(&common.url)?;
     let needs = scenario.needs(common.concurrency);
-    target::make_room(needs.sockets)?;
+    target::raise_descriptor_limit(needs.sockets)?;
     let (now, run) = wall_clock();
     let signer = Signer::new(auth, secret);
-    let mut engine = Engine::new(Setup {
+    let mut engine = LoadEngine::new(Setup {
         sources: Sources::new(target.address, common.sources, needs.sockets)?,
         target: target.address,
         wire: Wire::new(&target.host, needs.users, &signer, now, run)?,
@@ -73,35 +69,35 @@ pub(crate) fn run(args: &Args, auth: &Auth, secret: &[u8]) -> Result<(), String>
         progress: Progress::new(),
     })
     .map_err(|error| format!("cannot set up a poll: {error}"))?;
-    let probe = Probe::new(common.pid)?;
-    let measured = play(scenario, &mut engine, &probe, common.concurrency);
+    let meter = ResourceMeter::new(common.pid)?;
+    let measured = play(scenario, &mut engine, &meter, common.concurrency);
     engine.hide();
     let measured = measured?;
     let failures = engine.failures().clone();
     let asked = engine.auth_required();
-    let report = Report::new(scenario.name(), &common.url, &measured, failures, asked);
+    let report = LoadReport::new(scenario.name(), &common.url, &measured, failures, asked);
     print(&report, common.json).map_err(|error| format!("cannot print the result: {error}"))?;
     report.fault().map_or(Ok(()), Err)
 }
 
 fn play(
-    scenario: &Scenario,
-    engine: &mut Engine,
-    probe: &Probe,
+    scenario: &LoadScenario,
+    engine: &mut LoadEngine,
+    meter: &ResourceMeter,
     concurrency: u32,
 ) -> Result<Measured, String> {
     match scenario {
-        Scenario::Idle(options) => idle::run(engine, probe, options),
-        Scenario::Pending(options) => pending::run(engine, probe, options),
-        Scenario::Storm(options) => storm::run(engine, probe, options, concurrency),
-        Scenario::Chat(options) => chat::run(engine, probe, options),
-        Scenario::Fanout(options) => fanout::run(engine, probe, options),
-        Scenario::Mixed(options) => mixed::run(engine, probe, options, concurrency),
-        Scenario::Surge(options) => surge::run(engine, probe, options),
+        LoadScenario::Idle(options) => silent::run_idle(engine, meter, options),
+        LoadScenario::Pending(options) => silent::run_pending(engine, meter, options),
+        LoadScenario::Storm(options) => storm::run(engine, meter, options, concurrency),
+        LoadScenario::Chat(options) => chat::run(engine, meter, options),
+        LoadScenario::Fanout(options) => fanout::run(engine, meter, options),
+        LoadScenario::Mixed(options) => mixed::run(engine, meter, options, concurrency),
+        LoadScenario::Surge(options) => surge::run(engine, meter, options),
     }
 }
 
-fn print(report: &Report, is_json: bool) -> io::Result<()> {
+fn print(report: &LoadReport, is_json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if is_json {
         serde_json::to_writer(&mut out, report)?;
@@ -111,7 +107,7 @@ fn print(report: &Report, is_json: bool) -> io::Result<()> {
     }
 }
 
-/// The time for claims and timestamps, and a number that no other run has.
+/// The time for claims and timestamps, and a number that is unique to this run.
 #[expect(clippy::disallowed_methods, reason = "the load test is a driver: it hands time down")]
 fn wall_clock() -> (UnixTime, u64) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! One client's socket, and how far its life has come.
+//! One client's socket and its state.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -10,24 +10,24 @@ use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use vestibule::time::Instant;
 
-use super::client::Client;
+use super::client::ResponseParser;
 
-/// Who connects, and what for.
+/// A client to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Visit {
-    /// Which of the run's users: their token, and the name scripts know them by.
+    /// The user's number, which selects the token and identifies the client to scripts.
     pub(super) user: u32,
     /// The number in the room's name.
     pub(super) room: u32,
     pub(super) role: Role,
 }
 
-/// How a visitor behaves.
+/// How a client behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// Authenticates.
     Member,
-    /// Authenticates, and is listened to before all others.
+    /// Authenticates, and is polled before all others.
     Urgent,
     /// Upgrades, and never authenticates.
     Silent,
@@ -38,7 +38,7 @@ pub(super) enum Role {
 ///                   └─▶ Silent ────────────────────────────▲
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum PeerPhase {
     Connecting,
     Upgrading,
     Authenticating,
@@ -48,8 +48,8 @@ pub(super) enum Phase {
     Closing,
 }
 
-impl Phase {
-    /// For a failure's reason.
+impl PeerPhase {
+    /// The name of the phase in the reason of a failure.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
@@ -61,37 +61,38 @@ impl Phase {
         }
     }
 
-    /// Counts against the bound on handshakes.
+    /// Whether the client counts against the limit of handshakes.
     pub(super) fn is_handshake(self) -> bool {
         matches!(self, Self::Connecting | Self::Upgrading | Self::Authenticating)
     }
 }
 
-/// A socket with its state.
+/// A client's socket with its state.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) visit: Visit,
-    pub(super) phase: Phase,
-    pub(super) client: Client,
-    /// Sets it apart from earlier peers in the same slot.
+    pub(super) phase: PeerPhase,
+    pub(super) client: ResponseParser,
+    /// Distinguishes it from earlier clients in the same slot.
     pub(super) serial: u64,
-    /// Before the TCP connect.
+    /// When the TCP connect began.
     pub(super) started: Instant,
-    /// When the upgrade request went out.
+    /// When the upgrade request was sent.
     pub(super) requested: Instant,
-    /// When each chat message without an answer yet was due, in order.
+    /// The due times of the unanswered chat messages, in order.
     pub(super) unanswered: VecDeque<Instant>,
-    /// The server's close frame is here: what ends the connection now is no fault.
+    /// Whether the server's close frame has arrived. Then the end of the connection is not a
+    /// failure.
     pub(super) was_closed: bool,
-    /// Its failure is counted.
+    /// Whether its failure is counted already.
     pub(super) has_failed: bool,
     stream: TcpStream,
-    /// What the socket did not take yet.
+    /// Bytes that the socket has not accepted yet.
     backlog: Vec<u8>,
 }
 
 impl Peer {
-    /// Starts to connect. The socket is not registered yet: see [`Peer::register`].
+    /// Starts to connect. The socket must then be registered with [`Peer::register`].
     pub(super) fn connect(
         visit: Visit,
         target: SocketAddr,
@@ -115,8 +116,8 @@ impl Peer {
         }
         Ok(Self {
             visit,
-            phase: Phase::Connecting,
-            client: Client::default(),
+            phase: PeerPhase::Connecting,
+            client: ResponseParser::default(),
             serial,
             started: now,
             requested: now,
@@ -128,40 +129,40 @@ impl Peer {
         })
     }
 
-    /// Asks for events: for writing too only while something waits to be written.
+    /// Registers the socket, for writability only while bytes wait to be written.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let interest = self.interest();
         registry.register(&mut self.stream, token, interest)
     }
 
-    /// Which poll it is in.
+    /// Whether the socket is in the urgent poll.
     pub(super) fn is_urgent(&self) -> bool {
         self.visit.role == Role::Urgent
     }
 
     fn interest(&self) -> Interest {
-        if self.phase == Phase::Connecting || !self.backlog.is_empty() {
+        if self.phase == PeerPhase::Connecting || !self.backlog.is_empty() {
             Interest::READABLE | Interest::WRITABLE
         } else {
             Interest::READABLE
         }
     }
 
-    /// Sends the upgrade request, when the connection is there to take it: over loopback it
-    /// mostly is before the kernel says so.
+    /// Sends the upgrade request if the connection is established. Over loopback it usually is,
+    /// before the kernel reports it.
     pub(super) fn try_upgrade(&mut self, request: &[u8], now: Instant) -> io::Result<()> {
         match self.stream.write(request) {
             Ok(taken) => self.backlog.extend_from_slice(request.get(taken..).unwrap_or_default()),
             Err(error) if is_not_yet(&error) => return Ok(()),
             Err(error) => return Err(error),
         }
-        self.phase = Phase::Upgrading;
+        self.phase = PeerPhase::Upgrading;
         self.requested = now;
         Ok(())
     }
 
-    /// Sends bytes, or keeps what the socket does not take. An error is not told: the next read
-    /// meets the same one.
+    /// Sends bytes, and keeps what the socket does not accept. Errors are ignored here, as the next
+    /// read returns them.
     pub(super) fn send(&mut self, bytes: &[u8], registry: &Registry, token: Token) {
         if !self.backlog.is_empty() {
             self.backlog.extend_from_slice(bytes);
@@ -175,7 +176,7 @@ impl Peer {
         }
     }
 
-    /// Sends what was kept.
+    /// Sends the kept bytes.
     pub(super) fn flush(&mut self, registry: &Registry, token: Token) {
         if self.backlog.is_empty() {
             return;
@@ -190,7 +191,7 @@ impl Peer {
         }
     }
 
-    /// Reads once. `WouldBlock`: nothing there. 0: the end.
+    /// Reads once. `WouldBlock` means that there is nothing to read, 0 the end of the connection.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.stream.read(buffer) {
@@ -200,7 +201,7 @@ impl Peer {
         }
     }
 
-    /// Makes the end abrupt: a reset, and no port that waits out TIME_WAIT.
+    /// Makes the socket end with a reset, so that its port does not stay in TIME_WAIT.
     pub(super) fn set_abrupt(&self) {
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }

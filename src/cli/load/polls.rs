@@ -1,8 +1,8 @@
-//! Two polls, so that a few clients can go before a crowd.
+//! Two polls, one of which has priority.
 //!
-//! Where chat is timed while a storm rages, an answer must not wait behind five hundred other
-//! sockets of this process: that wait would be told as the server's. The urgent ones are in a
-//! poll of their own, which is looked at between slices of the crowd's events.
+//! When chat is measured during a storm, an answer must not wait behind 500 other sockets of this
+//! process, as that wait would be attributed to the server. The urgent sockets are in a poll of
+//! their own, which is polled between slices of the others' events.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -12,15 +12,15 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
 use vestibule::time::Instant;
 
-use super::alarm::Alarm;
+use super::wake_timer::WakeTimer;
 
-/// Where sockets are registered, and waited for.
+/// The poll of all sockets, with the urgent ones in a nested poll.
 #[derive(Debug)]
 pub(super) struct Polls {
     all: Poll,
-    /// Registered in `all`, which it wakes.
+    /// Registered in `all`, so that it wakes it.
     urgent: Poll,
-    alarm: Alarm,
+    wake_timer: WakeTimer,
 }
 
 impl Polls {
@@ -29,16 +29,16 @@ impl Polls {
         let urgent = Poll::new()?;
         let inner = urgent.as_raw_fd();
         all.registry().register(&mut SourceFd(&inner), URGENT, Interest::READABLE)?;
-        let alarm = Alarm::new(all.registry(), ALARM)?;
-        Ok(Self { all, urgent, alarm })
+        let wake_timer = WakeTimer::new(all.registry(), ALARM)?;
+        Ok(Self { all, urgent, wake_timer })
     }
 
-    /// Where a socket of that urgency belongs.
+    /// The registry for a socket of that urgency.
     pub(super) fn registry(&self, is_urgent: bool) -> &Registry {
         if is_urgent { self.urgent.registry() } else { self.all.registry() }
     }
 
-    /// Waits for anything, until `wake_at` or for `wait`, whichever is over first.
+    /// Waits for events, until `wake_at` or for `wait`, whichever ends first.
     pub(super) fn wait(
         &mut self,
         events: &mut Events,
@@ -47,13 +47,13 @@ impl Polls {
         now: Instant,
     ) -> io::Result<()> {
         let left = match wake_at {
-            Some(at) => self.alarm.arm(at, now)?.unwrap_or(wait),
+            Some(at) => self.wake_timer.arm(at, now)?.unwrap_or(wait),
             None => wait,
         };
         uninterrupted(self.all.poll(events, Some(wait.min(left))))
     }
 
-    /// What the urgent ones have, without waiting.
+    /// Returns the events of urgent sockets, without waiting.
     pub(super) fn urgent(&mut self, events: &mut Events) -> io::Result<()> {
         uninterrupted(self.urgent.poll(events, Some(Duration::ZERO)))
     }
@@ -66,6 +66,6 @@ fn uninterrupted(polled: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Slots of clients are never that high.
+/// Tokens above all slots of clients.
 const ALARM: Token = Token(usize::MAX);
 const URGENT: Token = Token(usize::MAX - 1);

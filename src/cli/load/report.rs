@@ -1,15 +1,17 @@
-//! What was measured, as a table for people or as one JSON object.
+//! The results of a load test, as a table or as one JSON object, and the progress bar.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use vestibule::time::Instant;
 
-use super::probe::Cpu;
+use super::meter::CpuTime;
 
-/// How often what went wrong, by its reason.
+/// The number of failures by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub(super) struct Failures(BTreeMap<String, u64>);
@@ -28,13 +30,13 @@ impl Failures {
     }
 }
 
-/// Latencies to three digits, in memory that does not grow with their number.
+/// A histogram of latencies with three significant digits, in constant memory.
 #[derive(Clone, Debug)]
 pub(super) struct Latency(Option<Histogram<u64>>);
 
 impl Latency {
     pub(super) fn new() -> Self {
-        // An hour covers every run; these bounds and digits are always accepted.
+        // An hour covers every run. These parameters are always valid.
         Self(Histogram::new_with_bounds(1, 3_600_000_000, 3).ok())
     }
 
@@ -54,26 +56,26 @@ impl Latency {
     }
 }
 
-/// What a scenario hands over.
+/// The measurements of a scenario.
 #[derive(Debug)]
 pub(super) struct Measured {
     pub(super) connections: u32,
     pub(super) operations: u64,
     pub(super) elapsed: Duration,
     pub(super) latency: Latency,
-    /// Mixed and surge only: before the storm.
+    /// The latency before the storm. Mixed and surge only.
     pub(super) quiet: Option<Latency>,
-    /// CPU over the operations.
-    pub(super) cpu: Cpu,
-    /// Resident bytes that the server gained, and the connections that it gained them by.
+    /// The CPU time of all operations.
+    pub(super) cpu: CpuTime,
+    /// Resident bytes that the server gained, and the number of connections.
     pub(super) growth: Option<(u64, u64)>,
-    /// Idle only: CPU of the server over the hold, and its length.
+    /// The server's CPU time while the connections were held, and how long that was. Idle only.
     pub(super) hold: Option<(Duration, Duration)>,
 }
 
-/// The result: its serialised form is the JSON object.
+/// The report. Its serialised form is the JSON output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Report {
+pub(super) struct LoadReport {
     scenario: &'static str,
     connections: u32,
     operations: u64,
@@ -81,20 +83,20 @@ pub(super) struct Report {
     operations_per_second: f64,
     latency_us: Percentiles,
     quiet_latency_us: Option<Percentiles>,
-    server: Option<Server>,
+    server: Option<ServerUsage>,
     failed: u64,
     failures: Failures,
     #[serde(skip)]
     url: String,
-    /// CPU of the load test itself over the same operations.
+    /// The load test's own CPU time over the same operations.
     #[serde(skip)]
     own_cpu: Option<Duration>,
-    /// How often the server asked for a new `auth`.
+    /// The number of `auth_required` messages, which the load test does not answer.
     #[serde(skip)]
     auth_required: u64,
 }
 
-/// In microseconds.
+/// Percentiles in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Percentiles {
     p50: u64,
@@ -104,7 +106,7 @@ struct Percentiles {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Server {
+struct ServerUsage {
     cpu_us_per_operation: Option<f64>,
     rss_bytes_per_connection: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,7 +115,7 @@ struct Server {
     hold: Duration,
 }
 
-impl Report {
+impl LoadReport {
     pub(super) fn new(
         scenario: &'static str,
         url: &str,
@@ -124,14 +126,15 @@ impl Report {
         let operations = measured.operations;
         let seconds = measured.elapsed.as_secs_f64();
         let each = |cpu: Duration| tenths(micros(cpu) / operations.max(1) as f64);
-        let server = (measured.cpu.server.is_some() || measured.growth.is_some()).then(|| Server {
-            cpu_us_per_operation: measured.cpu.server.filter(|_| operations > 0).map(each),
-            rss_bytes_per_connection: measured
-                .growth
-                .map(|(bytes, connections)| bytes / connections.max(1)),
-            hold_cpu_us: measured.hold.map(|(cpu, _)| cpu.as_micros() as u64),
-            hold: measured.hold.map_or(Duration::ZERO, |(_, length)| length),
-        });
+        let server =
+            (measured.cpu.server.is_some() || measured.growth.is_some()).then(|| ServerUsage {
+                cpu_us_per_operation: measured.cpu.server.filter(|_| operations > 0).map(each),
+                rss_bytes_per_connection: measured
+                    .growth
+                    .map(|(bytes, connections)| bytes / connections.max(1)),
+                hold_cpu_us: measured.hold.map(|(cpu, _)| cpu.as_micros() as u64),
+                hold: measured.hold.map_or(Duration::ZERO, |(_, length)| length),
+            });
         Self {
             scenario,
             connections: measured.connections,
@@ -149,7 +152,7 @@ impl Report {
         }
     }
 
-    /// One line for standard error when something failed.
+    /// One line for standard error, if anything failed.
     pub(super) fn fault(&self) -> Option<String> {
         let (reason, _) = self.failures.0.iter().max_by_key(|(_, count)| **count)?;
         let more = match self.failures.0.len() {
@@ -173,15 +176,15 @@ impl Report {
     }
 }
 
-/// The table.
-impl fmt::Display for Report {
+/// The table for people.
+impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (operations, latency) = self.words();
         let title = format!("{} · {} connections", self.scenario, grouped(self.connections.into()));
         writeln!(f, "\n  {title} · {}\n", self.url)?;
         let mut row = |name: &str, value: &str| writeln!(f, "  {name:<34} {value}");
         row(operations, &format!("{} in {:.2} s", grouped(self.operations), self.seconds))?;
-        row("a second", &grouped(self.operations_per_second.round() as u64))?;
+        row("per second", &grouped(self.operations_per_second.round() as u64))?;
         if let Some(quiet) = &self.quiet_latency_us {
             row("latency: chat in quiet", &quiet.to_string())?;
         }
@@ -190,10 +193,10 @@ impl fmt::Display for Report {
         }
         if let Some(server) = &self.server {
             if let Some(cpu) = server.cpu_us_per_operation {
-                row("server CPU, each", &format!("{cpu:.1} µs"))?;
+                row("server CPU per operation", &format!("{cpu:.1} µs"))?;
             }
             if let Some(bytes) = server.rss_bytes_per_connection {
-                row("server memory, a connection", &format!("{} bytes", grouped(bytes)))?;
+                row("server memory per connection", &format!("{} bytes", grouped(bytes)))?;
             }
             if let Some(cpu) = server.hold_cpu_us {
                 let hold = server.hold.as_secs_f64();
@@ -202,10 +205,10 @@ impl fmt::Display for Report {
         }
         if let Some(cpu) = self.own_cpu.filter(|_| self.operations > 0) {
             let each = micros(cpu) / self.operations.max(1) as f64;
-            row("load test's own CPU, each", &format!("{each:.1} µs"))?;
+            row("load test CPU per operation", &format!("{each:.1} µs"))?;
         }
         if self.auth_required > 0 {
-            row("auth_required, not answered", &grouped(self.auth_required))?;
+            row("unanswered auth_required", &grouped(self.auth_required))?;
         }
         row("failed", &grouped(self.failed))?;
         for (reason, count) in &self.failures.0 {
@@ -227,7 +230,50 @@ impl fmt::Display for Percentiles {
     }
 }
 
-/// Microseconds as people read them.
+/// The progress bar on standard error.
+#[derive(Debug)]
+pub(super) struct Progress {
+    bar: ProgressBar,
+    next: Instant,
+}
+
+impl Progress {
+    /// Creates the bar. It is hidden if standard error is not a terminal.
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style =
+            ProgressStyle::with_template("  {msg:24} {bar:40.cyan/blue} {percent:>3} %  {elapsed}");
+        if let Ok(style) = style {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        Self { bar, next: Instant::START }
+    }
+
+    pub(super) fn show(&mut self, label: &'static str) {
+        self.bar.set_message(label);
+        self.bar.set_position(0);
+        self.next = Instant::START;
+    }
+
+    /// Draws the bar, at most ten times a second.
+    pub(super) fn draw(&mut self, now: Instant, progress: impl FnOnce() -> (u64, u64)) {
+        if now < self.next || self.bar.is_hidden() {
+            return;
+        }
+        self.next = now + INTERVAL;
+        let (done, all) = progress();
+        self.bar.set_length(all.max(1));
+        self.bar.set_position(done.min(all));
+    }
+
+    pub(super) fn hide(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Formats microseconds with a suitable unit.
 fn time(micros: u64) -> String {
     match micros {
         0..1_000 => format!("{micros} µs"),
@@ -236,7 +282,7 @@ fn time(micros: u64) -> String {
     }
 }
 
-/// `12345` as `12,345`.
+/// Formats `12345` as `12,345`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -272,7 +318,7 @@ mod tests {
             elapsed: Duration::from_millis(500),
             latency,
             quiet: None,
-            cpu: Cpu::default(),
+            cpu: CpuTime::default(),
             growth: None,
             hold: None,
         }
@@ -285,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn no_latencies_are_zeros() {
+    fn empty_latencies_are_zero() {
         let percentiles = Latency::new().percentiles();
         assert_eq!(percentiles, Percentiles { p50: 0, p99: 0, p999: 0, max: 0 });
     }
@@ -295,12 +341,12 @@ mod tests {
         let mut failures = Failures::default();
         failures.add_many("1008 Token expired".to_owned(), 2);
         let measured = Measured {
-            cpu: Cpu { server: Some(Duration::from_micros(45_120)), own: None },
+            cpu: CpuTime { server: Some(Duration::from_micros(45_120)), own: None },
             growth: Some((4_321, 10)),
             quiet: Some(Latency::new()),
             ..measured()
         };
-        let report = Report::new("storm", "ws://127.0.0.1:1", &measured, failures, 0);
+        let report = LoadReport::new("storm", "ws://127.0.0.1:1", &measured, failures, 0);
         let expected = serde_json::json!({
             "scenario": "storm",
             "connections": 10,
@@ -318,17 +364,18 @@ mod tests {
     }
 
     #[test]
-    fn without_a_pid_there_is_no_server_in_the_json() {
-        let report = Report::new("chat", "", &measured(), Failures::default(), 0);
+    fn json_without_pid_has_no_server() {
+        let report = LoadReport::new("chat", "", &measured(), Failures::default(), 0);
         let value = serde_json::to_value(&report).unwrap();
         assert!(value["server"].is_null() && value["quiet_latency_us"].is_null());
         assert_eq!(report.fault(), None);
     }
 
     #[test]
-    fn the_table_is_for_people() {
+    fn table_groups_digits_and_scales_units() {
         let measured = Measured { operations: 1_234_567, ..measured() };
-        let table = Report::new("chat", "ws://x", &measured, Failures::default(), 0).to_string();
+        let table =
+            LoadReport::new("chat", "ws://x", &measured, Failures::default(), 0).to_string();
         assert!(table.contains("1,234,567 in 0.50 s"), "{table}");
         assert!(table.contains("p50 500 µs"), "{table}");
         assert!(table.contains("max 1.00 ms"), "{table}");

@@ -1,24 +1,24 @@
-//! Connect, authenticate, close, as fast as it goes.
+//! The storm scenario: connect, authenticate and close, as fast as possible.
 
 use vestibule::time::Instant;
 
-use super::args::Storm as Options;
-use super::engine::{Engine, Notice, Script};
+use super::args::StormArgs;
+use super::engine::{LoadEngine, Notice, Script};
+use super::meter::ResourceMeter;
 use super::peer::{Role, Visit};
-use super::probe::Probe;
 use super::report::{Latency, Measured};
 
-/// Plays the scenario.
+/// Runs the scenario.
 pub(super) fn run(
-    engine: &mut Engine,
-    probe: &Probe,
-    options: &Options,
+    engine: &mut LoadEngine,
+    meter: &ResourceMeter,
+    options: &StormArgs,
     concurrency: u32,
 ) -> Result<Measured, String> {
     engine.show("storming");
     let start = engine.now();
-    let cpu = probe.cpu()?;
-    let mut storm = Storm::new(engine, 0, options.connections, concurrency);
+    let cpu = meter.cpu()?;
+    let mut storm = StormScript::new(engine, 0, options.connections, concurrency);
     engine.run(&mut storm)?;
     let elapsed = engine.now().since(start);
     Ok(Measured {
@@ -27,15 +27,15 @@ pub(super) fn run(
         elapsed,
         latency: storm.latency,
         quiet: None,
-        cpu: probe.cpu_since(cpu)?,
+        cpu: meter.cpu_since(cpu)?,
         growth: None,
         hold: None,
     })
 }
 
-/// A bounded number of visitors at a time: the next comes when one is gone.
+/// Connects clients, a bounded number at a time: the next one connects when one has ended.
 #[derive(Debug)]
-pub(super) struct Storm {
+pub(super) struct StormScript {
     first: u32,
     count: u32,
     opened: u32,
@@ -44,9 +44,9 @@ pub(super) struct Storm {
     pub(super) latency: Latency,
 }
 
-impl Storm {
-    /// `count` users from `first` on, each in a room of that number.
-    pub(super) fn new(engine: &mut Engine, first: u32, count: u32, concurrency: u32) -> Self {
+impl StormScript {
+    /// Connects `count` users from number `first`, each in its own room.
+    pub(super) fn new(engine: &mut LoadEngine, first: u32, count: u32, concurrency: u32) -> Self {
         let mut storm = Self { first, count, opened: 0, ended: 0, latency: Latency::new() };
         for _ in 0..concurrency.max(1) {
             storm.open_next(engine);
@@ -54,7 +54,7 @@ impl Storm {
         storm
     }
 
-    fn open_next(&mut self, engine: &mut Engine) {
+    fn open_next(&mut self, engine: &mut LoadEngine) {
         if self.opened < self.count {
             let user = self.first + self.opened;
             self.opened += 1;
@@ -63,8 +63,8 @@ impl Storm {
     }
 }
 
-impl Script for Storm {
-    fn on_notice(&mut self, engine: &mut Engine, user: u32, notice: Notice, now: Instant) {
+impl Script for StormScript {
+    fn on_notice(&mut self, engine: &mut LoadEngine, user: u32, notice: Notice, now: Instant) {
         match notice {
             Notice::Acknowledged { started } => {
                 self.latency.record(now.since(started));

@@ -1,54 +1,54 @@
-//! Pairs that chat at a steady rate, in quiet and then while silent sockets pour in.
+//! The surge scenario: pairs chat at a steady rate, first alone, then while silent sockets arrive.
 
 use vestibule::time::Instant;
 
-use super::args::Surge as Options;
+use super::args::SurgeArgs;
 use super::chat::warm_up;
-use super::crowd::{Gather, Part};
-use super::engine::{Engine, Notice, Script};
-use super::mixed::Paced;
+use super::crowd::{CloseAll, ConnectAll};
+use super::engine::{LoadEngine, Notice, Script};
+use super::meter::ResourceMeter;
+use super::mixed::PacedChat;
 use super::peer::Role;
-use super::probe::Probe;
 use super::report::Measured;
 
-/// Plays the scenario.
+/// Runs the scenario.
 pub(super) fn run(
-    engine: &mut Engine,
-    probe: &Probe,
-    options: &Options,
+    engine: &mut LoadEngine,
+    meter: &ResourceMeter,
+    options: &SurgeArgs,
 ) -> Result<Measured, String> {
     let users = options.users();
     engine.show("connecting");
-    let mut gather = Gather::new(engine, users, Role::Urgent, |user| user / 2 + 1);
-    engine.run(&mut gather)?;
+    let mut connect_all = ConnectAll::new(engine, users, Role::Urgent, |user| user / 2 + 1);
+    engine.run(&mut connect_all)?;
     warm_up(engine, users, 1)?;
 
     engine.show("chatting in quiet");
-    let mut quiet = Paced::new(engine.now(), users, options.rate);
+    let mut quiet = PacedChat::new(engine.now(), users, options.rate);
     quiet.end_at(engine.now() + options.quiet.get());
     engine.run(&mut quiet)?;
 
     engine.show("chatting while silent sockets come");
     let start = engine.now();
-    let cpu = probe.cpu()?;
-    let mut arrivals = Arrivals {
-        paced: Paced::new(start, users, options.rate),
-        gather: Gather::silent(engine, users, options.sockets),
+    let cpu = meter.cpu()?;
+    let mut chat_in_surge = ChatInSurge {
+        paced_chat: PacedChat::new(start, users, options.rate),
+        connect_all: ConnectAll::silent(engine, users, options.sockets),
         users,
     };
-    engine.run(&mut arrivals)?;
+    engine.run(&mut chat_in_surge)?;
     let elapsed = engine.now().since(start);
-    let cpu = probe.cpu_since(cpu)?;
+    let cpu = meter.cpu_since(cpu)?;
 
     engine.show("closing");
-    let mut part = Part::new(engine, users);
-    engine.run(&mut part)?;
-    let Arrivals { paced, gather, .. } = arrivals;
+    let mut close_all = CloseAll::new(engine, users);
+    engine.run(&mut close_all)?;
+    let ChatInSurge { paced_chat, connect_all, .. } = chat_in_surge;
     Ok(Measured {
         connections: users + options.sockets,
-        operations: paced.latency.count() + u64::from(gather.there),
+        operations: paced_chat.latency.count() + u64::from(connect_all.there),
         elapsed,
-        latency: paced.latency,
+        latency: paced_chat.latency,
         quiet: Some(quiet.latency),
         cpu,
         growth: None,
@@ -56,40 +56,40 @@ pub(super) fn run(
     })
 }
 
-/// Chat and arrivals at once, told apart by their users' numbers. The chat ends when the last socket
-/// is upgraded. A socket that a slow server closes meanwhile, its time being over, is not replaced.
+/// Chat and arriving sockets at once, distinguished by their user numbers. The chat ends when the
+/// last socket is upgraded. A socket that is closed by its timeout before that is not replaced.
 #[derive(Debug)]
-struct Arrivals {
-    paced: Paced,
-    gather: Gather,
+struct ChatInSurge {
+    paced_chat: PacedChat,
+    connect_all: ConnectAll,
     users: u32,
 }
 
-impl Script for Arrivals {
-    fn on_notice(&mut self, engine: &mut Engine, user: u32, notice: Notice, now: Instant) {
+impl Script for ChatInSurge {
+    fn on_notice(&mut self, engine: &mut LoadEngine, user: u32, notice: Notice, now: Instant) {
         if user < self.users {
-            self.paced.on_notice(engine, user, notice, now);
+            self.paced_chat.on_notice(engine, user, notice, now);
             return;
         }
-        self.gather.on_notice(engine, user, notice, now);
-        if self.gather.is_done() {
-            self.paced.end_at(now);
+        self.connect_all.on_notice(engine, user, notice, now);
+        if self.connect_all.is_done() {
+            self.paced_chat.end_at(now);
         }
     }
 
     fn wake_at(&self) -> Option<Instant> {
-        self.paced.wake_at()
+        self.paced_chat.wake_at()
     }
 
-    fn on_wake(&mut self, engine: &mut Engine, now: Instant) {
-        self.paced.on_wake(engine, now);
+    fn on_wake(&mut self, engine: &mut LoadEngine, now: Instant) {
+        self.paced_chat.on_wake(engine, now);
     }
 
     fn is_done(&self) -> bool {
-        self.gather.is_done() && self.paced.is_done()
+        self.connect_all.is_done() && self.paced_chat.is_done()
     }
 
     fn progress(&self, now: Instant) -> (u64, u64) {
-        self.gather.progress(now)
+        self.connect_all.progress(now)
     }
 }

@@ -1,40 +1,44 @@
-//! Where the server is, and from which addresses it is connected to.
+//! The server's address, and the source addresses of the connections.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
 use rustix::process::{Resource, Rlimit};
 
-/// One source address has 28,232 ports by default (`ip_local_port_range`); some stay free.
+/// The most connections from one source address, which has 28,232 ports by default
+/// (`ip_local_port_range`).
 const PER_SOURCE: u32 = 25_000;
-/// Loopback has addresses to spare, so that a server's bound on the pending connections of one
-/// address (256 by default) is not what is measured, nor the kernel's search for a free port.
+/// The most connections from one loopback address. Few, as there are many addresses: so neither the
+/// server's limit of pending connections for one address (256 by default) nor the kernel's search
+/// for a free port is measured.
 const PER_LOOPBACK_SOURCE: u32 = 200;
 /// Descriptors for everything but the clients' sockets.
 const SPARE: u64 = 32;
 
 /// The server's address.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
-    /// As in the `Host` header.
+pub(super) struct ServerAddress {
+    /// The `Host` header.
     pub(super) host: String,
-    /// The first address of the name.
+    /// The first address that the name resolves to.
     pub(super) address: SocketAddr,
 }
 
-impl Target {
-    /// Reads `ws://HOST:PORT`.
+impl ServerAddress {
+    /// Parses `ws://HOST:PORT`.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
-        let wrong = |why: &str| format!("--url {url}: {why}; write ws://127.0.0.1:8080");
+        let wrong = |why: &str| {
+            format!("--url {url}: {why}; expected an address such as ws://127.0.0.1:8080")
+        };
         if url.starts_with("wss://") {
             return Err(wrong("the load test does not speak TLS"));
         }
         let rest = url.strip_prefix("ws://").ok_or_else(|| wrong("not a ws:// address"))?;
         let host = rest.strip_suffix('/').unwrap_or(rest);
         if host.contains('/') {
-            return Err(wrong("a path has no place here, the rooms are made up"));
+            return Err(wrong("remove the path, the load test chooses the rooms"));
         }
-        // The colons of an IPv6 address are in brackets.
+        // An IPv6 address has its colons in brackets.
         let has_port = host.rsplit(']').next().is_some_and(|tail| tail.contains(':'));
         let with_port = if has_port { host.to_owned() } else { format!("{host}:80") };
         let address = with_port
@@ -54,7 +58,7 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Spreads `sockets` over `wanted` addresses; 0: as many as their number asks for.
+    /// Spreads `sockets` over `wanted` addresses. 0 derives the number of addresses from `sockets`.
     pub(super) fn new(target: SocketAddr, wanted: u32, sockets: u32) -> Result<Self, String> {
         let loopback = matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback());
         let each = if loopback { PER_LOOPBACK_SOURCE } else { PER_SOURCE };
@@ -71,7 +75,7 @@ impl Sources {
         Ok(Self { count, next: 0 })
     }
 
-    /// The address of the next connection; `None`: the kernel's choice.
+    /// The address of the next connection. `None` leaves the choice to the kernel.
     pub(super) fn take(&mut self) -> Option<Ipv4Addr> {
         if self.count <= 1 {
             return None;
@@ -82,8 +86,8 @@ impl Sources {
     }
 }
 
-/// Raises the descriptor limit to its ceiling, and refuses what does not fit under it.
-pub(super) fn make_room(sockets: u32) -> Result<(), String> {
+/// Raises the descriptor limit to the hard limit. An error if `sockets` do not fit.
+pub(super) fn raise_descriptor_limit(sockets: u32) -> Result<(), String> {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if limit.current != limit.maximum {
@@ -95,11 +99,11 @@ pub(super) fn make_room(sockets: u32) -> Result<(), String> {
     let room = ceiling.saturating_sub(used + SPARE);
     if u64::from(sockets) > room {
         return Err(format!(
-            "{sockets} sockets at once are wanted, and this process may open {room}: ask for \
-             fewer, or raise the hard limit (`ulimit -Hn`, now {ceiling})"
+            "{sockets} sockets are needed, but this process can open only {room}: use fewer, or \
+             raise the hard limit (`ulimit -Hn`, now {ceiling})"
         ));
     }
-    // Its own clock would stand still while the kernel grows the table under a second thread.
+    // Growing the table later would stall this process while it measures.
     let _ = vestibule::net::descriptors::reserve(u64::from(sockets) + used + SPARE);
     Ok(())
 }
@@ -113,20 +117,26 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_read_from_a_url() {
-        let target = Target::parse("ws://127.0.0.1:8080/").unwrap();
+    fn address_is_read_from_the_url() {
+        let target = ServerAddress::parse("ws://127.0.0.1:8080/").unwrap();
         assert_eq!(target.host, "127.0.0.1:8080");
         assert_eq!(target.address, loopback());
-        assert_eq!(Target::parse("ws://127.0.0.1").unwrap().address.port(), 80);
-        assert_eq!(Target::parse("ws://[::1]:9").unwrap().address, "[::1]:9".parse().unwrap());
-        assert_eq!(Target::parse("ws://[::1]").unwrap().address, "[::1]:80".parse().unwrap());
+        assert_eq!(ServerAddress::parse("ws://127.0.0.1").unwrap().address.port(), 80);
+        assert_eq!(
+            ServerAddress::parse("ws://[::1]:9").unwrap().address,
+            "[::1]:9".parse().unwrap()
+        );
+        assert_eq!(
+            ServerAddress::parse("ws://[::1]").unwrap().address,
+            "[::1]:80".parse().unwrap()
+        );
         for wrong in ["wss://127.0.0.1:1", "127.0.0.1:1", "ws://127.0.0.1:1/v1/chat/x", "ws://"] {
-            assert!(Target::parse(wrong).is_err(), "{wrong}");
+            assert!(ServerAddress::parse(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn few_connections_leave_their_source_to_the_kernel() {
+    fn few_connections_use_the_default_source() {
         assert_eq!(Sources::new(loopback(), 0, 200).unwrap().take(), None);
     }
 
@@ -142,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_run_on_behind_the_last_octet() {
+    fn sources_continue_past_the_last_octet() {
         let mut sources = Sources::new(loopback(), 300, 1).unwrap();
         assert_eq!(sources.nth_for_test(254), Ipv4Addr::new(127, 0, 1, 0));
     }
@@ -156,11 +166,11 @@ mod tests {
 
     #[test]
     fn more_sockets_than_descriptors_are_refused() {
-        let fault = make_room(u32::MAX);
+        let fault = raise_descriptor_limit(u32::MAX);
         if let Err(text) = fault {
             assert!(text.contains("ulimit -Hn"), "{text}");
         }
-        assert!(make_room(1).is_ok());
+        assert!(raise_descriptor_limit(1).is_ok());
     }
 
     impl Sources {

@@ -8,18 +8,18 @@ use std::time::Duration;
 use clap::Parser;
 use vestibule::config::Auth;
 
-use super::engine::{Engine, Setup};
-use super::probe::Probe;
-use super::progress::Progress;
-use super::report::Report;
-use super::target::{Sources, Target};
+use super::engine::{LoadEngine, Setup};
+use super::meter::ResourceMeter;
+use super::report::LoadReport;
+use super::report::Progress;
+use super::target::{ServerAddress, Sources};
 use super::wire::{ACCEPT, Signer, Wire};
 use super::*;
 
 #[derive(Parser)]
-struct Cli {
+struct TestCli {
     #[command(flatten)]
-    load: Args,
+    load: LoadArgs,
 }
 
 /// How the server treats each connection.
@@ -94,13 +94,13 @@ fn read_frame(stream: &mut TcpStream) -> Option<u8> {
 
 fn played(url: &str, words: &str) -> serde_json::Value {
     let words = format!("load {words} --url {url}");
-    let Args { scenario, common } = Cli::parse_from(words.split_whitespace()).load;
-    let target = Target::parse(&common.url).unwrap();
+    let LoadArgs { scenario, common } = TestCli::parse_from(words.split_whitespace()).load;
+    let target = ServerAddress::parse(&common.url).unwrap();
     let needs = scenario.needs(common.concurrency);
     let (now, run) = wall_clock();
     let auth = Auth::default();
     let signer = Signer::new(&auth, &[7; 32]);
-    let mut engine = Engine::new(Setup {
+    let mut engine = LoadEngine::new(Setup {
         sources: Sources::new(target.address, common.sources, needs.sockets).unwrap(),
         target: target.address,
         wire: Wire::new(&target.host, needs.users, &signer, now, run).unwrap(),
@@ -109,11 +109,11 @@ fn played(url: &str, words: &str) -> serde_json::Value {
         progress: Progress::new(),
     })
     .unwrap();
-    let probe = Probe::new(common.pid).unwrap();
-    let measured = play(&scenario, &mut engine, &probe, common.concurrency).unwrap();
+    let meter = ResourceMeter::new(common.pid).unwrap();
+    let measured = play(&scenario, &mut engine, &meter, common.concurrency).unwrap();
     assert!(engine.now().since(vestibule::time::Instant::START) < Duration::from_secs(60));
     let failures = engine.failures().clone();
-    let report = Report::new(scenario.name(), url, &measured, failures, engine.auth_required());
+    let report = LoadReport::new(scenario.name(), url, &measured, failures, engine.auth_required());
     serde_json::to_value(report).unwrap()
 }
 
@@ -125,14 +125,14 @@ fn a_storm_counts_every_authentication() {
 }
 
 #[test]
-fn chat_ends_after_so_many_operations() {
+fn chat_stops_after_its_operations() {
     let report = played(&server(Manner::Good), "chat --connections 5 --operations 203");
     assert_eq!(report["operations"], 203, "{report}");
     assert_eq!(report["failed"], 0, "{report}");
 }
 
 #[test]
-fn idle_connections_are_told_with_their_memory() {
+fn idle_reports_memory_per_connection() {
     let words = format!("idle --connections 20 --warm 2 --hold 10ms --pid {}", std::process::id());
     let report = played(&server(Manner::Good), &words);
     assert_eq!(report["failed"], 0, "{report}");
@@ -141,7 +141,7 @@ fn idle_connections_are_told_with_their_memory() {
 }
 
 #[test]
-fn mixed_tells_quiet_and_storm_apart() {
+fn mixed_reports_quiet_and_storm_latency() {
     let words = "mixed --connections 4 --rate 200 --silent 3 --storm 30 --quiet 100ms";
     let report = played(&server(Manner::Good), words);
     assert_eq!(report["failed"], 0, "{report}");
@@ -150,7 +150,7 @@ fn mixed_tells_quiet_and_storm_apart() {
 }
 
 #[test]
-fn a_surge_counts_every_socket_beside_the_chat() {
+fn surge_counts_every_socket() {
     let words = "surge --pairs 3 --rate 200 --sockets 30 --quiet 100ms";
     let report = played(&server(Manner::Good), words);
     assert_eq!(report["failed"], 0, "{report}");
@@ -167,26 +167,26 @@ fn connections_come_from_several_sources() {
 }
 
 #[test]
-fn a_refused_token_is_a_failure_by_its_reason() {
+fn refused_token_is_counted_by_its_reason() {
     let report = played(&server(Manner::Refuses), "storm --connections 9");
     assert_eq!(report["operations"], 0, "{report}");
     assert_eq!(report["failures"]["1008 Invalid token"], 9, "{report}");
 }
 
 #[test]
-fn a_dropped_connection_is_a_failure_and_not_waited_for() {
+fn dropped_connection_is_a_failure() {
     let report = played(&server(Manner::Drops), "chat --connections 3 --operations 100");
     assert_eq!(report["failed"], 3, "{report}");
 }
 
 #[test]
-fn a_server_that_says_nothing_is_given_up() {
+fn silent_server_ends_the_test_in_time() {
     let report = played(&server(Manner::Dumb), "storm --connections 3 --timeout 100ms");
     assert_eq!(report["failures"]["not done within --timeout (100ms)"], 3, "{report}");
 }
 
 #[test]
-fn a_server_that_is_not_there_is_a_failure() {
+fn absent_server_is_a_failure() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let report = played(&format!("ws://{address}"), "idle --connections 3");
     assert_eq!(report["failed"], 3, "{report}");

@@ -1,9 +1,9 @@
-//! What clients say, built before anything is measured.
+//! The clients' bytes, built before the measurement.
 //!
-//! A message that is sent costs a copy of its prebuilt frame at most: the JSON is written and
-//! masked once. The mask is the same for every frame. RFC 6455, section 5.3 wants it
-//! unpredictable, against proxies that take attacker-chosen bytes for HTTP; the load test
-//! chooses its own bytes, and the server unmasks as for any other key.
+//! Sending a message costs at most a copy of its prebuilt frame: the JSON is written and masked
+//! once. All frames have the same mask. RFC 6455, section 5.3 requires an unpredictable one, to
+//! protect proxies that take attacker-chosen bytes for HTTP. The load test chooses its own bytes,
+//! and the server unmasks as with any other key.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
@@ -12,13 +12,13 @@ use vestibule::time::UnixTime;
 
 /// The sample nonce of RFC 6455, section 1.3.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-/// What a server must answer to [`KEY`].
+/// The `Sec-WebSocket-Accept` that answers [`KEY`].
 pub(super) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 const MASK: [u8; 4] = [0x5a, 0xc3, 0x19, 0x77];
-/// Longer than any run, and what the protocol expects of a token.
+/// The lifetime of tokens: longer than any run.
 const TOKEN_SECONDS: u64 = 15 * 60;
 const CONTENT: &str = "Scale to 8 servings";
-/// Stands in a template where digits are written later.
+/// The placeholder in a template for digits that are written later.
 const BLANK: &str = "0000000000";
 
 /// A frame's opcode.
@@ -29,25 +29,25 @@ pub(super) enum Opcode {
     Pong = 10,
 }
 
-/// Prebuilt bytes of one run.
+/// The prebuilt bytes of one run.
 #[derive(Debug)]
 pub(super) struct Wire {
     /// `auth` frames by user.
     auth: Vec<Box<[u8]>>,
     request: Vec<u8>,
-    /// Where the room's digits are in `request`.
+    /// The offset of the room's digits in `request`.
     room_at: usize,
     chat: Vec<u8>,
-    /// Bytes of `chat` before its payload, the mask included.
+    /// The length of the frame header of `chat`, including the mask.
     chat_head: usize,
-    /// Where the digits of the message's id are in `chat`.
+    /// The offset of the digits of the message's id in `chat`.
     serial_at: usize,
     serial: u64,
     close: Vec<u8>,
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct TokenClaims<'a> {
     sub: &'a str,
     iat: u64,
     exp: u64,
@@ -57,7 +57,7 @@ struct Claims<'a> {
     aud: &'a str,
 }
 
-/// What tokens are signed with.
+/// Signs the users' tokens.
 pub(super) struct Signer<'a> {
     key: EncodingKey,
     issuer: &'a str,
@@ -66,7 +66,7 @@ pub(super) struct Signer<'a> {
 }
 
 impl<'a> Signer<'a> {
-    /// Signs for a server so configured, by HS256.
+    /// Signs with HS256, for a server with this configuration.
     pub(super) fn new(auth: &'a Auth, secret: &[u8]) -> Self {
         let key = EncodingKey::from_secret(secret);
         let token_seconds = match auth.max_token_life.get().as_secs() {
@@ -78,10 +78,10 @@ impl<'a> Signer<'a> {
 }
 
 impl Wire {
-    /// Mints a token for each of `users` and builds the frames.
+    /// Signs a token for each of `users` and builds the frames.
     ///
-    /// `run` sets this run's message ids apart from an earlier run's, whose answers and tokens
-    /// the server may remember.
+    /// `run` makes the message ids differ from those of earlier runs, which the server may
+    /// remember.
     pub(super) fn new(
         host: &str,
         users: u32,
@@ -129,7 +129,7 @@ impl Wire {
         self.auth.get(usize::try_from(user).ok()?).map(|frame| &**frame)
     }
 
-    /// The next chat message: no two have the same id.
+    /// The next chat message, with a fresh id.
     pub(super) fn chat(&mut self) -> &[u8] {
         self.serial += 1;
         if let Some(digits) = self.chat.get_mut(self.serial_at..self.serial_at + BLANK.len()) {
@@ -149,7 +149,7 @@ fn auth_frame(user: u32, signer: &Signer<'_>, now: UnixTime, run: u64) -> Result
     let seconds = now.as_millis() / 1_000;
     let number = u64::from(user) + 1;
     let sub = format!("load-{number:07}");
-    let claims = Claims {
+    let claims = TokenClaims {
         sub: &sub,
         iat: seconds,
         exp: seconds + signer.token_seconds,

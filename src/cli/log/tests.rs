@@ -1,7 +1,7 @@
 use super::*;
 use std::sync::mpsc;
 
-fn log(queue: &Arc<Queue>, level: Level, text: &str) {
+fn log(queue: &Arc<LineQueue>, level: Level, text: &str) {
     let logger = Logger { queue: Arc::clone(queue) };
     ::log::set_max_level(LevelFilter::Info);
     let mut record = Record::builder();
@@ -9,17 +9,17 @@ fn log(queue: &Arc<Queue>, level: Level, text: &str) {
     logger.log(&record.args(format_args!("{text}")).build());
 }
 
-fn taken(queue: &Queue) -> Vec<String> {
+fn taken(queue: &LineQueue) -> Vec<String> {
     queue.lock().lines.drain(..).collect()
 }
 
 /// Hands every write to a channel, and waits for leave before each.
-struct Slow {
+struct SlowSink {
     leave: mpsc::Receiver<()>,
     written: mpsc::Sender<String>,
 }
 
-impl Write for Slow {
+impl Write for SlowSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.leave.recv().map_err(io::Error::other)?;
         let text = String::from_utf8_lossy(bytes).into_owned();
@@ -33,8 +33,8 @@ impl Write for Slow {
 }
 
 #[test]
-fn a_line_has_a_utc_time_a_level_and_the_message() {
-    let queue = Arc::new(Queue::new(8, Format::Text));
+fn line_has_utc_time_level_and_message() {
+    let queue = Arc::new(LineQueue::new(8, Format::Text));
     log(&queue, Level::Info, "hello");
     log(&queue, Level::Debug, "too quiet");
     let lines = taken(&queue);
@@ -45,8 +45,8 @@ fn a_line_has_a_utc_time_a_level_and_the_message() {
 }
 
 #[test]
-fn in_json_a_line_is_an_object_with_the_connections_id() {
-    let queue = Arc::new(Queue::new(8, Format::Json));
+fn json_line_carries_the_connection_id() {
+    let queue = Arc::new(LineQueue::new(8, Format::Json));
     let logger = Logger { queue: Arc::clone(&queue) };
     ::log::set_max_level(LevelFilter::Info);
     let mut record = Record::builder();
@@ -65,8 +65,8 @@ fn in_json_a_line_is_an_object_with_the_connections_id() {
 }
 
 #[test]
-fn a_message_cannot_forge_a_line() {
-    let queue = Arc::new(Queue::new(8, Format::Text));
+fn message_cannot_forge_a_line() {
+    let queue = Arc::new(LineQueue::new(8, Format::Text));
     log(&queue, Level::Warn, "from a peer\n2026-01-01T00:00:00Z [INFO] all is well\u{1b}[2J");
     let lines = taken(&queue);
     assert_eq!(lines.len(), 1);
@@ -74,15 +74,15 @@ fn a_message_cannot_forge_a_line() {
 }
 
 #[test]
-fn a_long_message_is_cut() {
-    let queue = Arc::new(Queue::new(8, Format::Text));
+fn long_message_is_truncated() {
+    let queue = Arc::new(LineQueue::new(8, Format::Text));
     log(&queue, Level::Warn, &"x".repeat(1 << 20));
     assert!(taken(&queue)[0].len() < 4_200);
 }
 
 #[test]
-fn a_full_queue_drops_counts_and_says_so_where_it_happened() {
-    let queue = Arc::new(Queue::new(2, Format::Text));
+fn full_queue_drops_and_counts_lines() {
+    let queue = Arc::new(LineQueue::new(2, Format::Text));
     for text in ["one", "two", "three", "four"] {
         queue.push(format!("{text}\n"));
     }
@@ -90,7 +90,7 @@ fn a_full_queue_drops_counts_and_says_so_where_it_happened() {
     let (leave, wait) = mpsc::channel();
     let (written, read) = mpsc::channel();
     let writer = Arc::clone(&queue);
-    let sink = Box::new(Slow { leave: wait, written });
+    let sink = Box::new(SlowSink { leave: wait, written });
     let thread = std::thread::spawn(move || write_until_closed(&writer, sink));
     leave.send(()).unwrap();
     let text = read.recv().unwrap();
@@ -105,13 +105,13 @@ fn a_full_queue_drops_counts_and_says_so_where_it_happened() {
 }
 
 #[test]
-fn the_end_waits_for_what_is_queued_but_not_for_ever() {
-    let queue = Arc::new(Queue::new(8, Format::Text));
+fn finish_waits_for_queued_lines_up_to_its_limit() {
+    let queue = Arc::new(LineQueue::new(8, Format::Text));
     queue.push("last words\n".to_owned());
     let (leave, wait) = mpsc::channel();
     let (written, read) = mpsc::channel();
     let writer = Arc::clone(&queue);
-    let sink = Box::new(Slow { leave: wait, written });
+    let sink = Box::new(SlowSink { leave: wait, written });
     let thread = std::thread::spawn(move || write_until_closed(&writer, sink));
     let logging = Logging { queue };
     logging.finish(Duration::from_millis(1));
@@ -123,13 +123,13 @@ fn the_end_waits_for_what_is_queued_but_not_for_ever() {
 }
 
 #[test]
-fn lines_that_cannot_be_written_are_counted() {
-    let queue = Arc::new(Queue::new(8, Format::Text));
+fn unwritable_lines_are_counted() {
+    let queue = Arc::new(LineQueue::new(8, Format::Text));
     queue.push("lost\n".to_owned());
     queue.lock().is_closed = true;
     let (leave, wait) = mpsc::channel();
     drop(leave);
-    let sink = Box::new(Slow { leave: wait, written: mpsc::channel().0 });
+    let sink = Box::new(SlowSink { leave: wait, written: mpsc::channel().0 });
     write_until_closed(&queue, sink);
     assert_eq!(queue.dropped.load(Ordering::Relaxed), 1);
 }

@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::Reactor;
-use crate::net::handle::{Letter, Pulse, Reload};
+use crate::net::handle::{Health, Letter, Reload};
 
 /// Answers of workers and handles that one turn takes; more wait in the mail slot.
 const MAIL_PER_TURN: usize = 256;
@@ -33,7 +33,7 @@ impl Reactor {
                 }
                 Some(Letter::Order(order)) => order.carry_out(&mut self.node, self.now),
                 // Who asked may have gone meanwhile.
-                Some(Letter::Pulse(asked)) => drop(asked.try_send(Pulse::of(&self.node))),
+                Some(Letter::Health(asked)) => drop(asked.try_send(Health::of(&self.node))),
                 None => return,
             }
         }

@@ -11,7 +11,7 @@ use crate::node::observe::close_advice;
 use crate::node::observe::close_history::{Account, End, Ending, Unanswered, cut};
 use crate::node::observe::view::View;
 use crate::node::work::port::Hangup;
-use crate::protocol::Fault;
+use crate::protocol::MessageFault;
 use crate::time::{Instant, Now, Rfc3339, UnixTime};
 
 /// Ends that are listed where nobody says how many, and at most.
@@ -164,7 +164,7 @@ fn told<'a>(account: &'a Account, state: &'static str) -> Told<'a> {
         authenticated_at: account.joined.map(UnixTime::to_rfc3339),
         messages: account.messages,
         reauthenticated: account.is_renewed,
-        fault: account.fault.map(Fault::text),
+        fault: account.fault.map(MessageFault::text),
         live: None,
         end: None,
         now: None,

@@ -27,8 +27,8 @@ use self::pings::Pings;
 use crate::node::connections::moment::CoarseInstant;
 use crate::node::policy::Policy;
 use crate::protocol::{
-    ClientMessage, CloseReason, ErrorCode, Fault, MAX_INVALID_IN_A_ROW, MAX_UNANSWERED_PINGS,
-    MAX_UNASKED_AUTHS_A_MINUTE, Malformed, Parsed, ReauthReason,
+    ClientMessage, CloseReason, ErrorCode, MAX_INVALID_IN_A_ROW, MAX_UNANSWERED_PINGS,
+    MAX_UNASKED_AUTHS_A_MINUTE, MalformedMessage, MessageFault, Parsed, ReauthReason,
 };
 use crate::time::Instant;
 
@@ -73,7 +73,7 @@ pub(crate) struct Session {
     phase: Phase,
     flags: Flags,
     /// What was wrong with the last message that was not understood.
-    fault: Option<Fault>,
+    fault: Option<MessageFault>,
     invalid_in_a_row: u8,
     pings: Pings,
     unasked_auths: u8,
@@ -135,7 +135,7 @@ impl Session {
     }
 
     /// A message was not understood.
-    pub(crate) fn set_fault(&mut self, fault: Fault) {
+    pub(crate) fn set_fault(&mut self, fault: MessageFault) {
         self.fault = Some(fault);
     }
 
@@ -277,11 +277,13 @@ impl Session {
                 return Verdict::Authenticate { id, token };
             }
             Ok(ClientMessage::Auth { token: None, .. }) => CloseReason::MissingToken,
-            Err(Malformed::Json | Malformed::Field { envelope: true, .. }) => {
+            Err(MalformedMessage::Json | MalformedMessage::Field { envelope: true, .. }) => {
                 CloseReason::InvalidAuthMessage
             }
             Ok(ClientMessage::Chat { .. } | ClientMessage::Unknown)
-            | Err(Malformed::Field { envelope: false, .. }) => CloseReason::FirstMessageNotAuth,
+            | Err(MalformedMessage::Field { envelope: false, .. }) => {
+                CloseReason::FirstMessageNotAuth
+            }
         })
     }
 
@@ -338,10 +340,10 @@ impl Session {
     }
 }
 
-fn refusal<'a>(malformed: &'a Malformed<'_>) -> Verdict<'a> {
+fn refusal<'a>(malformed: &'a MalformedMessage<'_>) -> Verdict<'a> {
     let (error, message, request_id) = match malformed {
-        Malformed::Json => (ErrorCode::InvalidJson, ErrorCode::InvalidJson.message(), None),
-        Malformed::Field { id, fault, .. } => {
+        MalformedMessage::Json => (ErrorCode::InvalidJson, ErrorCode::InvalidJson.message(), None),
+        MalformedMessage::Field { id, fault, .. } => {
             (ErrorCode::InvalidMessage, fault.text(), id.as_deref())
         }
     };

@@ -11,7 +11,7 @@ use crate::node::gate::limits::holds_too_many;
 use crate::node::gate::{head, proxy};
 use crate::node::observe::close_history::Unanswered;
 use crate::node::observe::metrics::Legacy;
-use crate::protocol::{self, ClientMessage, CloseReason, Fault, Parsed};
+use crate::protocol::{self, ClientMessage, CloseReason, MessageFault, Parsed};
 
 impl Node {
     /// Bytes of `id`, whatever they are.
@@ -299,7 +299,7 @@ impl Node {
     /// the log, and in what is known of the connection. Never its value, which may be a token.
     pub(crate) fn note_message(&mut self, slot: Slot, parsed: &Parsed<'_>) {
         self.cx.metrics.count_in(parsed);
-        if let Some(fault) = Fault::of(parsed)
+        if let Some(fault) = MessageFault::of(parsed)
             && let Some(connection) = self.connections.get_mut(slot)
         {
             connection.session.set_fault(fault);

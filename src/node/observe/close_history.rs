@@ -15,7 +15,7 @@ use crate::node::connections::connection::Connection;
 use crate::node::connections::session::Phase;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::port::Hangup;
-use crate::protocol::{CloseReason, Fault};
+use crate::protocol::{CloseReason, MessageFault};
 use crate::time::{Now, UnixTime};
 
 /// The most bytes of a name that are kept. A room's 128 always fit.
@@ -68,7 +68,7 @@ pub(crate) struct Account {
     /// It was re-authenticated.
     pub(crate) is_renewed: bool,
     /// What was wrong with the last message from it that was not understood.
-    pub(crate) fault: Option<Fault>,
+    pub(crate) fault: Option<MessageFault>,
 }
 
 /// An end. Some 200 bytes, its names aside.

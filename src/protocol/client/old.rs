@@ -1,15 +1,16 @@
-//! What old clients say: those whose request authenticated them.
+//! The parser for clients of the first protocol version, which authenticate in the upgrade request.
 
-use super::{ClientMessage, Field, Parsed, judge, read};
+use super::{ClientMessage, Field, Parsed, read, validate};
 
-/// Reads one text frame of an old client: one that was authenticated by its request.
+/// Parses one text frame of an old client, one that its upgrade request authenticated.
 ///
-/// The first version's server gave a chat message its id and its time, so its clients send neither:
-/// where there is no `id`, `supply_id` makes it. What is there is held to the same form as
-/// everybody's. A message of an unknown type, such as a heartbeat, needs no more than its `type`.
+/// In the first version the server assigned the id and the time of a chat message, so these clients
+/// send neither: `supply_id` generates a missing `id`. Fields that are present are validated as for
+/// other clients. A message of an unknown type, such as a heartbeat, needs only its `type`.
 ///
 /// # Errors
-/// As [`parse`](super::parse). An `auth` keeps every check: it is answered, and refused a second time, by its id.
+/// As [`parse`](super::parse). An `auth` is validated in full: its id is needed for the answer and
+/// for the check against replays.
 pub fn parse_old(text: &str, supply_id: impl FnOnce() -> String) -> Parsed<'_> {
     let mut envelope = read(text)?;
     let kind = if let Field::Text(kind) = &envelope.kind { Some(&**kind) } else { None };
@@ -25,16 +26,16 @@ pub fn parse_old(text: &str, supply_id: impl FnOnce() -> String) -> Parsed<'_> {
         None | Some("auth") => {}
         Some(_) => return Ok(ClientMessage::Unknown),
     }
-    judge(envelope)
+    validate(envelope)
 }
 
-/// Stands for a time that an old client did not send. Nobody sees it: a client's time is checked for
-/// its form, and never used.
+/// The placeholder for a time that an old client did not send. A client's time is only validated,
+/// never used, so this value has no effect.
 const SUPPLIED_TIME: &str = "1970-01-01T00:00:00Z";
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fault, parse};
+    use super::super::{MessageFault, parse};
     use super::*;
 
     fn message(fields: &str) -> String {
@@ -42,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_clients_message_gets_what_it_lacks() {
+    fn old_client_message_gets_id_and_time() {
         let old = |text: &str| match parse_old(text, || "given".to_owned()) {
             Ok(ClientMessage::Chat { id, content }) => (id.into_owned(), content.into_owned()),
             other => panic!("{other:?}"),
@@ -53,29 +54,29 @@ mod tests {
         assert_eq!(old(with_id), ("m".to_owned(), "hi".to_owned()));
         let whole = message(r#""type":"chat_message","id":"m","payload":{"content":"hi"}"#);
         assert_eq!(old(&whole), ("m".to_owned(), "hi".to_owned()));
-        // Nobody else is given anything.
-        assert_eq!(Fault::of(&parse(bare)), Some(Fault::Id));
-        assert_eq!(Fault::of(&parse(with_id)), Some(Fault::Timestamp));
+        // A new client's missing fields are not supplied.
+        assert_eq!(MessageFault::of(&parse(bare)), Some(MessageFault::Id));
+        assert_eq!(MessageFault::of(&parse(with_id)), Some(MessageFault::Timestamp));
     }
 
     #[test]
-    fn what_an_old_client_sends_keeps_its_form() {
-        let fault = |text: &str| Fault::of(&parse_old(text, || "given".to_owned()));
+    fn old_client_fields_are_still_validated() {
+        let fault = |text: &str| MessageFault::of(&parse_old(text, || "given".to_owned()));
         let cases = [
-            ("nope", Fault::Json),
-            ("[]", Fault::Object),
-            (r#"{"payload":{"content":"hi"}}"#, Fault::Type),
-            (r#"{"type":7,"payload":{"content":"hi"}}"#, Fault::Type),
-            (r#"{"type":"chat_message","id":"","payload":{"content":"hi"}}"#, Fault::Id),
-            (r#"{"type":"chat_message","id":null,"payload":{"content":"hi"}}"#, Fault::Id),
+            ("nope", MessageFault::Json),
+            ("[]", MessageFault::Object),
+            (r#"{"payload":{"content":"hi"}}"#, MessageFault::Type),
+            (r#"{"type":7,"payload":{"content":"hi"}}"#, MessageFault::Type),
+            (r#"{"type":"chat_message","id":"","payload":{"content":"hi"}}"#, MessageFault::Id),
+            (r#"{"type":"chat_message","id":null,"payload":{"content":"hi"}}"#, MessageFault::Id),
             (
                 r#"{"type":"chat_message","timestamp":"now","payload":{"content":"hi"}}"#,
-                Fault::Timestamp,
+                MessageFault::Timestamp,
             ),
-            (r#"{"type":"chat_message"}"#, Fault::Payload),
-            (r#"{"type":"chat_message","payload":{}}"#, Fault::Content),
-            (r#"{"type":"auth","payload":{"token":"t"}}"#, Fault::Id),
-            (r#"{"type":"auth","id":"a","payload":{"token":"t"}}"#, Fault::Timestamp),
+            (r#"{"type":"chat_message"}"#, MessageFault::Payload),
+            (r#"{"type":"chat_message","payload":{}}"#, MessageFault::Content),
+            (r#"{"type":"auth","payload":{"token":"t"}}"#, MessageFault::Id),
+            (r#"{"type":"auth","id":"a","payload":{"token":"t"}}"#, MessageFault::Timestamp),
         ];
         for (text, expected) in cases {
             assert_eq!(fault(text), Some(expected), "{text}");
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_clients_heartbeat_needs_only_its_type() {
+    fn old_client_heartbeat_needs_only_its_type() {
         for text in [r#"{"type":"ping"}"#, r#"{"type":"heartbeat","id":7,"payload":[]}"#] {
             assert_eq!(parse_old(text, || unreachable!()), Ok(ClientMessage::Unknown), "{text}");
         }

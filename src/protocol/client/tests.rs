@@ -7,13 +7,13 @@ fn message(fields: &str) -> String {
 #[track_caller]
 fn fault(text: &str) -> &'static str {
     match parse(text) {
-        Err(Malformed::Field { fault, .. }) => fault.text(),
+        Err(MalformedMessage::Field { fault, .. }) => fault.text(),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn a_chat_message_is_borrowed_from_its_text() {
+fn chat_message_borrows_from_its_text() {
     let text = message(r#""type":"chat_message","id":"m1","payload":{"content":"hi"}"#);
     let Ok(ClientMessage::Chat { id: Cow::Borrowed("m1"), content: Cow::Borrowed("hi") }) =
         parse(&text)
@@ -23,7 +23,7 @@ fn a_chat_message_is_borrowed_from_its_text() {
 }
 
 #[test]
-fn the_order_of_keys_does_not_matter_and_the_last_of_two_counts() {
+fn key_order_is_free_and_the_last_duplicate_wins() {
     let text = r#"{"payload":{"token":1,"token":"a.b.c","x":[{}]},"id":"x","id":"a1",
         "\u0074ype":"auth","more":null,"timestamp":"2026-11-22T10:00:00"}"#;
     let token = Some(Cow::Borrowed("a.b.c"));
@@ -31,7 +31,7 @@ fn the_order_of_keys_does_not_matter_and_the_last_of_two_counts() {
 }
 
 #[test]
-fn a_token_that_is_missing_empty_or_not_text_is_told_apart_from_a_broken_envelope() {
+fn unusable_token_is_not_an_envelope_error() {
     for payload in [r#"{}"#, r#"{"token":""}"#, r#"{"token":null}"#, r#"{"token":[1]}"#] {
         let text = message(&format!(r#""type":"auth","id":"a","payload":{payload}"#));
         assert_eq!(parse(&text), Ok(ClientMessage::Auth { id: "a".into(), token: None }));
@@ -39,9 +39,9 @@ fn a_token_that_is_missing_empty_or_not_text_is_told_apart_from_a_broken_envelop
 }
 
 #[test]
-fn what_is_not_json_is_said_to_be_so() {
+fn text_that_is_not_json_is_reported() {
     for text in ["", "{", "nope", r#"{"type":"auth"} x"#, "{\"a\":\"\u{1}\"}"] {
-        assert_eq!(parse(text), Err(Malformed::Json), "{text}");
+        assert_eq!(parse(text), Err(MalformedMessage::Json), "{text}");
     }
 }
 
@@ -83,12 +83,12 @@ fn an_unknown_type_needs_a_whole_envelope() {
 }
 
 #[test]
-fn a_hundred_thousand_brackets_are_an_answer_not_a_crash() {
+fn deep_nesting_is_an_error_not_a_crash() {
     let open = "[".repeat(100_000);
-    assert_eq!(parse(&open), Err(Malformed::Json));
+    assert_eq!(parse(&open), Err(MalformedMessage::Json));
     let text = message(&format!(r#""type":"auth","id":"a","payload":{{}},"x":{open}"#));
-    assert_eq!(parse(&text), Err(Malformed::Json));
-    assert_eq!(parse(&"{\"a\":".repeat(100_000)), Err(Malformed::Json));
+    assert_eq!(parse(&text), Err(MalformedMessage::Json));
+    assert_eq!(parse(&"{\"a\":".repeat(100_000)), Err(MalformedMessage::Json));
 }
 
 #[test]

@@ -1,24 +1,26 @@
-//! Email addresses, in the one form in which two of them are compared.
+//! Email addresses in a canonical form, in which they are compared.
 
-/// The longest address that can be sent to (RFC 5321, section 4.5.3.1.3, without its brackets).
+/// The longest address that mail can be sent to (RFC 5321, section 4.5.3.1.3, without brackets).
 const MAX_BYTES: usize = 254;
 /// The longest part before the `@` (section 4.5.3.1.1).
 const MAX_LOCAL_BYTES: usize = 64;
-/// The longest name between two dots of a domain (RFC 1035, section 2.3.4).
+/// The longest label of a domain (RFC 1035, section 2.3.4).
 const MAX_LABEL_BYTES: usize = 63;
 
-/// An address without the space around it, in lower case: `Ann@Example.com` and `ann@example.com`
-/// are one account, as they are one mailbox wherever mail is delivered today.
+/// An address in lower case, without surrounding space. `Ann@Example.com` and `ann@example.com` are
+/// one account, as mail servers deliver both to one mailbox.
 ///
-/// The form is RFC 5321's, without quoted names and address literals. ASCII alone: browsers write
-/// an international domain in ASCII by themselves (RFC 5891), and two addresses that look alike
+/// The form is RFC 5321's, without quoted names and address literals. Only ASCII is accepted:
+/// browsers encode international domains in ASCII (RFC 5891), and two addresses that look the same
 /// must not be two accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Email(String);
 
 impl Email {
+    /// Validates an address.
+    ///
     /// # Errors
-    /// What is wrong with it, for people; it does not hold the address.
+    /// The problem, as a text for people that does not quote the address.
     pub(super) fn new(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         if text.len() > MAX_BYTES {
@@ -52,7 +54,7 @@ fn is_local(text: &str) -> bool {
     text.len() <= MAX_LOCAL_BYTES && text.split('.').all(is_atom)
 }
 
-/// Names between dots. `localhost` is one: it has mailboxes too, where people try this out.
+/// Labels between dots. A single label such as `localhost` is allowed, for development.
 fn is_domain(text: &str) -> bool {
     text.split('.').all(|label| {
         (1..=MAX_LABEL_BYTES).contains(&label.len())
@@ -67,13 +69,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_compared_without_case_and_the_space_around_it() {
+    fn email_ignores_case_and_surrounding_space() {
         let email = Email::new("  Ann.O'Hara+Soup@Mail.Example.COM\n").unwrap();
         assert_eq!(email.as_str(), "ann.o'hara+soup@mail.example.com");
     }
 
     #[test]
-    fn an_address_has_a_form() {
+    fn malformed_email_is_refused() {
         for good in ["a@b", "a.b@c-d.example", "1@2.3", "x@xn--bcher-kva.example"] {
             assert!(Email::new(good).is_ok(), "{good}");
         }

@@ -1,11 +1,11 @@
-//! Accounts: who signs up, signs in, stays signed in, and signs out.
+//! Accounts: sign-up, sign-in, refresh and sign-out.
 //!
-//! A password is hashed on threads of their own, as many at once as their memory was allowed for
-//! (`accounts.hashes`): a storm of sign-ins waits in a bounded queue and slows nobody's chat. What
-//! needs no hash, a refresh and a sign-out, goes to the storage thread at once.
+//! Passwords are hashed on `accounts.hashes` threads of their own, as each hash takes
+//! `accounts.argon2_memory`. A storm of sign-ins waits in a bounded queue and does not delay chat.
+//! Refresh and sign-out need no hash and go directly to the storage thread.
 //!
-//! Access tokens are JWTs, signed with the secret that the server checks tokens with. Refresh
-//! tokens are 256 random bits; the database has their SHA-256 alone.
+//! Access tokens are JWTs, signed with the secret that the server verifies tokens with. Refresh
+//! tokens are 256 random bits; the database holds only their SHA-256.
 
 mod email;
 mod password;
@@ -16,124 +16,124 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use self::email::Email;
 pub(super) use self::password::PasswordHash;
-use self::password::{Hasher, Password};
-use self::pool::Pool;
-use self::tokens::{RefreshToken, Tokens};
+use self::password::{Password, PasswordHasher};
+use self::pool::HashPool;
+use self::tokens::{RefreshToken, TokenIssuer};
 pub(super) use self::tokens::{SigningKeys, TokenHash};
-use super::answers::Answers;
+use super::CompletionSink;
 use super::http::{self, Fields};
-use super::random;
-use super::storage::{Storage, Undone, sessions, users};
+use super::storage::{Storage, TaskError, sessions, users};
 use crate::auth::Evidence;
 use crate::config::Config;
 use crate::node::app::Reply;
 use crate::node::{Completion, Outcome, Request, Response, StartFlag, Ticket};
 use crate::time::{Rfc3339, UnixTime};
 
-/// The four calls.
+/// The endpoints below `/v1/auth/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
+pub(super) enum AccountCall {
     SignUp,
     SignIn,
     Refresh,
     LogOut,
 }
 
-/// Accounts, as the application has them.
+/// The account endpoints: validates requests and hands their work to other threads.
 #[derive(Debug)]
-pub(super) struct Accounts {
-    pool: Pool,
-    desk: Arc<Desk>,
-    answers: Answers,
+pub(super) struct AccountService {
+    pool: HashPool,
+    handler: Arc<AccountHandler>,
+    completions: CompletionSink,
 }
 
-/// What a thread needs to answer a call.
+/// What a hashing thread needs to answer a request.
 #[derive(Debug)]
-struct Desk {
+struct AccountHandler {
     storage: Storage,
-    hasher: Hasher,
-    tokens: Tokens,
+    hasher: PasswordHasher,
+    tokens: TokenIssuer,
     refresh_ttl: Duration,
 }
 
-impl Accounts {
-    /// Accounts whose tokens are signed with `keys`.
+impl AccountService {
+    /// Starts the hashing threads. Tokens are signed with `keys`.
     ///
     /// # Errors
-    /// When the system has no threads to give.
+    /// When the operating system cannot start a thread.
     pub(super) fn new(
         config: &Config,
         storage: Storage,
-        answers: Answers,
+        completions: CompletionSink,
         keys: SigningKeys,
     ) -> io::Result<Self> {
         let accounts = &config.accounts;
-        let desk = Desk {
+        let handler = AccountHandler {
             storage,
-            hasher: Hasher::new(accounts),
-            tokens: Tokens { keys, access_ttl: accounts.access_ttl.get() },
+            hasher: PasswordHasher::new(accounts),
+            tokens: TokenIssuer { keys, access_ttl: accounts.access_ttl.get() },
             refresh_ttl: accounts.refresh_ttl.get(),
         };
-        let pool = Pool::start(accounts.hashes, accounts.queue)?;
-        Ok(Self { pool, desk: Arc::new(desk), answers })
+        let pool = HashPool::start(accounts.hashes, accounts.queue)?;
+        Ok(Self { pool, handler: Arc::new(handler), completions })
     }
 
-    /// Answers a call. The body is looked at here; the rest happens elsewhere.
-    pub(super) fn call(&self, call: Call, request: &Request<'_>) -> Reply<Response> {
+    /// Answers a request. Only its body is validated here; other threads do the rest.
+    pub(super) fn call(&self, call: AccountCall, request: &Request<'_>) -> Reply<Response> {
         let asked = match Fields::parse(request.body) {
             Ok(mut fields) => match call {
-                Call::SignUp => self.sign_up(&mut fields, request),
-                Call::SignIn => self.sign_in(&mut fields, request),
-                Call::Refresh => self.refresh(&mut fields, request),
-                Call::LogOut => self.log_out(&mut fields, request),
+                AccountCall::SignUp => self.sign_up(&mut fields, request),
+                AccountCall::SignIn => self.sign_in(&mut fields, request),
+                AccountCall::Refresh => self.refresh(&mut fields, request),
+                AccountCall::LogOut => self.log_out(&mut fields, request),
             },
             Err(refusal) => Err(refusal),
         };
-        asked.map_or_else(Reply::Now, |Held| Reply::Held)
+        asked.map_or_else(Reply::Now, |Deferred| Reply::Held)
     }
 
-    fn sign_up(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
+    fn sign_up(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
         let email = Email::new(&fields.text("email")?).map_err(|p| http::bad_field("email", p))?;
         let password = Password::new(fields.text("password")?)
             .map_err(|problem| http::bad_field("password", problem))?;
-        let (desk, now) = (Arc::clone(&self.desk), request.now);
-        self.hash(request, move || desk.sign_up(email, &password, now))
+        let (handler, now) = (Arc::clone(&self.handler), request.now);
+        self.hash(request, move || handler.sign_up(email, &password, now))
     }
 
-    fn sign_in(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
+    fn sign_in(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
         let (email, password) = (fields.text("email")?, fields.text("password")?);
-        // What could not have signed up does not sign in, and costs no hash.
+        // No account can have these, so no hash is spent on them.
         let (Ok(email), Ok(password)) = (Email::new(&email), Password::new(password)) else {
             return Err(wrong_password());
         };
-        let (desk, now) = (Arc::clone(&self.desk), request.now);
-        self.hash(request, move || desk.sign_in(&email, &password, now))
+        let (handler, now) = (Arc::clone(&self.handler), request.now);
+        self.hash(request, move || handler.sign_in(&email, &password, now))
     }
 
-    fn refresh(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
+    fn refresh(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
         let token = RefreshToken::parse(fields.text("refresh_token")?).ok_or_else(stale)?;
-        let (desk, now) = (Arc::clone(&self.desk), request.now);
-        let successor = desk.tokens.successor(&token).map_err(|_| http::broken())?;
+        let (handler, now) = (Arc::clone(&self.handler), request.now);
+        let successor = handler.tokens.successor(&token).map_err(|_| http::internal_error())?;
         let (old, new) = (token.hash(), successor.hash());
-        let expires_at = now + desk.refresh_ttl;
+        let expires_at = now + handler.refresh_ttl;
         self.store(
             request.ticket,
             Some(request.start),
             move |database| sessions::refresh(database, &old, &new, now, expires_at),
-            move |used| desk.refreshed(used, &successor, now),
+            move |used| handler.refreshed(used, &successor, now),
         )
     }
 
-    fn log_out(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Held, Response> {
-        // A token that is none belongs to no session, and nobody is to be told which ones do.
+    fn log_out(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
+        // An invalid token is answered like a valid one, so that tokens cannot be probed.
         let token = RefreshToken::parse(fields.text("refresh_token")?);
         let hash = token.map(|token| token.hash());
-        // Done though nobody may wait for it any more: who closes the page right behind it has logged
-        // out.
+        // Without a start flag: the session ends even if the client has already closed the page.
         self.store(
             request.ticket,
             None,
@@ -142,50 +142,50 @@ impl Accounts {
         )
     }
 
-    /// Runs `work` on a thread that may block, unless its asker has given up by then.
+    /// Runs `work` on a hashing thread, unless its asker has given up by then.
     fn hash(
         &self,
         request: &Request<'_>,
         work: impl FnOnce() -> Response + Send + 'static,
-    ) -> Result<Held, Response> {
-        let (answers, ticket, start) =
-            (self.answers.clone(), request.ticket, request.start.clone());
+    ) -> Result<Deferred, Response> {
+        let (completions, ticket, start) =
+            (self.completions.clone(), request.ticket, request.start.clone());
         let job = move || {
             if !start.begin() {
                 return;
             }
-            answers.deliver(Completion { ticket, outcome: Outcome::Response(work()) });
+            completions.deliver(Completion { ticket, outcome: Outcome::Response(work()) });
         };
-        self.pool.submit(Box::new(job)).map(|()| Held).map_err(|_| http::busy())
+        self.pool.submit(Box::new(job)).map(|()| Deferred).map_err(|_| http::busy())
     }
 
-    /// Runs `work` on the storage thread, and `answer` when that is on disk. With `start`, the work
-    /// is not begun when its asker has given up by then.
+    /// Runs `work` on the storage thread, and `answer` once it is on disk. With `start`, the work
+    /// is not begun if its asker has given up by then.
     fn store<T: Send + 'static>(
         &self,
         ticket: Ticket,
         start: Option<&StartFlag>,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         answer: impl FnOnce(T) -> Response + Send + 'static,
-    ) -> Result<Held, Response> {
-        let answers = self.answers.clone();
-        let answer = move |done: Result<T, Undone>| {
+    ) -> Result<Deferred, Response> {
+        let completions = self.completions.clone();
+        let answer = move |done: Result<T, TaskError>| {
             let outcome = match done {
                 Ok(done) => Outcome::Response(answer(done)),
-                Err(Undone::NotBegun) => Outcome::NotBegun,
-                Err(Undone::Failed) => Outcome::Response(http::broken()),
+                Err(TaskError::NotBegun) => Outcome::NotBegun,
+                Err(TaskError::Failed) => Outcome::Response(http::internal_error()),
             };
-            answers.deliver(Completion { ticket, outcome });
+            completions.deliver(Completion { ticket, outcome });
         };
-        let asked = self.desk.storage.submit_with(0, start.cloned(), work, answer);
-        asked.map(|()| Held).map_err(|_| http::busy())
+        let asked = self.handler.storage.submit_with(0, start.cloned(), work, answer);
+        asked.map(|()| Deferred).map_err(|_| http::busy())
     }
 }
 
-/// Somebody else will answer.
-struct Held;
+/// Another thread will answer the request.
+struct Deferred;
 
-impl Desk {
+impl AccountHandler {
     fn sign_up(&self, email: Email, password: &Password, now: UnixTime) -> Response {
         self.try_sign_up(email, password, now).unwrap_or_else(|refusal| refusal)
     }
@@ -196,14 +196,14 @@ impl Desk {
         password: &Password,
         now: UnixTime,
     ) -> Result<Response, Response> {
-        // Asked before the hash, which is the dear part; and by the insertion once more.
+        // Checked before the expensive hash. The insertion checks it again.
         let address = email.clone();
         if self.ask(move |database| users::exists(database, address.as_str()))? {
             return Err(email_exists());
         }
-        let hash = self.hasher.hash(password).map_err(|_| http::broken())?;
-        let id = random::id().map_err(|_| http::broken())?;
-        let token = RefreshToken::random().map_err(|_| http::broken())?;
+        let hash = self.hasher.hash(password).map_err(|_| http::internal_error())?;
+        let id = random_id().map_err(|_| http::internal_error())?;
+        let token = RefreshToken::random().map_err(|_| http::internal_error())?;
         let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
         let user = self.ask(move |database| {
             let user = users::create(database, id, email.into_string(), &hash, now)?;
@@ -213,7 +213,8 @@ impl Desk {
             Ok(user)
         })?;
         let user = user.ok_or_else(email_exists)?;
-        // A hash, and a row that stays: it costs its address what a forged token does.
+        // A sign-up takes a hash and a row that stays, so its address is charged as for a forged
+        // token.
         Ok(self.signed_in(201, &user, &token, now)?.charging(Evidence::Forged))
     }
 
@@ -230,14 +231,15 @@ impl Desk {
         let address = email.clone();
         let found = self.ask(move |database| users::find(database, address.as_str()))?;
         let Some((user, hash)) = found else {
-            // As long as it would take with an account: the time does not tell that there is none.
+            // Takes as long as with an account, so that the time does not reveal whether one
+            // exists.
             self.hasher.hash_in_vain(password);
             return Err(wrong_password());
         };
         if !hash.is_of(password) {
             return Err(wrong_password());
         }
-        let token = RefreshToken::random().map_err(|_| http::broken())?;
+        let token = RefreshToken::random().map_err(|_| http::internal_error())?;
         let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
         let is_begun = self.ask(move |database| {
             sessions::begin(database, user.key, &token_hash, now, expires_at)
@@ -251,7 +253,7 @@ impl Desk {
     fn signed_in(
         &self,
         status: u16,
-        user: &users::User,
+        user: &users::UserAccount,
         token: &RefreshToken,
         now: UnixTime,
     ) -> Result<Response, Response> {
@@ -259,36 +261,41 @@ impl Desk {
         struct SignedIn<'a> {
             access_token: &'a str,
             refresh_token: &'a str,
-            user: User<'a>,
+            user: UserView<'a>,
         }
         #[derive(Serialize)]
-        struct User<'a> {
+        struct UserView<'a> {
             id: &'a str,
             email: &'a str,
             created_at: Rfc3339,
         }
-        let access = self.tokens.access(&user.id, now).map_err(|_| http::broken())?;
+        let access = self.tokens.access(&user.id, now).map_err(|_| http::internal_error())?;
         let user =
-            User { id: &user.id, email: &user.email, created_at: user.created_at.to_rfc3339() };
+            UserView { id: &user.id, email: &user.email, created_at: user.created_at.to_rfc3339() };
         let body = SignedIn { access_token: &access, refresh_token: token.as_str(), user };
         Ok(Response::json(status, &body))
     }
 
-    fn refreshed(&self, used: sessions::Use, successor: &RefreshToken, now: UnixTime) -> Response {
+    fn refreshed(
+        &self,
+        used: sessions::RefreshResult,
+        successor: &RefreshToken,
+        now: UnixTime,
+    ) -> Response {
         #[derive(Serialize)]
         struct Refreshed<'a> {
             access_token: &'a str,
             refresh_token: &'a str,
         }
         let user = match used {
-            sessions::Use::Good(user) => user,
-            sessions::Use::Unknown => return stale(),
-            sessions::Use::TooMany(user) => {
-                log::warn!("a session of user {user} was refreshed too often: it was ended");
+            sessions::RefreshResult::Accepted(user) => user,
+            sessions::RefreshResult::Unknown => return stale(),
+            sessions::RefreshResult::TooMany(user) => {
+                log::warn!("user {user} refreshed a session too often: the session was ended");
                 return stale();
             }
-            sessions::Use::Stolen(user) => {
-                log::warn!("a refresh token of user {user} was used twice: its session was ended");
+            sessions::RefreshResult::Reused(user) => {
+                log::warn!("a refresh token of user {user} was reused: its session was ended");
                 return stale();
             }
         };
@@ -297,7 +304,7 @@ impl Desk {
                 let body = Refreshed { access_token: &access, refresh_token: successor.as_str() };
                 Response::json(200, &body)
             }
-            Err(_) => http::broken(),
+            Err(_) => http::internal_error(),
         }
     }
 
@@ -305,24 +312,43 @@ impl Desk {
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Response> {
-        self.storage.ask(work).map_err(http::unanswered)
+        self.storage.ask(work).map_err(http::ask_failed)
     }
 }
 
-/// 401 for a wrong password and for an unknown address alike.
+/// 401 for a wrong password and for an unknown email alike.
 fn wrong_password() -> Response {
     Response::error(401, "invalid_credentials", "Wrong email or password")
         .charging(Evidence::Forged)
 }
 
-/// 401 for a refresh token that is good no more, which old tabs come with.
+/// 401 for an invalid refresh token. Charged as honest: old tabs send expired ones.
 fn stale() -> Response {
     Response::error(401, "invalid_token", "The refresh token is not valid: sign in again")
         .charging(Evidence::Honest)
 }
 
-/// Who asks about many addresses is told of few.
+/// 409: the email is taken. Charged as forged, which limits how many emails a client can probe.
 fn email_exists() -> Response {
     Response::error(409, "email_exists", "There is an account with this email already")
         .charging(Evidence::Forged)
+}
+
+/// The operating system returned no random bytes, which no request can cause.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoRandomBits;
+
+/// Returns `N` random bytes from the operating system.
+fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomBits> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        log::error!("the operating system returned no random bytes: {error}");
+        NoRandomBits
+    })?;
+    Ok(bytes)
+}
+
+/// 128 random bits in 22 characters of `A-Z a-z 0-9 _ -`: for users, recipes, and tokens' `jti`.
+pub(super) fn random_id() -> Result<String, NoRandomBits> {
+    random_bytes::<16>().map(|bits| URL_SAFE_NO_PAD.encode(bits))
 }

@@ -1,29 +1,31 @@
-//! Passwords, and what is kept of them: Argon2id (RFC 9106).
+//! Passwords and their hashes: Argon2id (RFC 9106).
 
 use std::fmt;
 use std::hint::black_box;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-use super::random;
+use super::random_bytes;
 use crate::config;
 
 const SALT_BYTES: usize = 16;
 const OUTPUT_BYTES: usize = 32;
-/// What is asked of the allocator for a hash, at least: 34 MiB. glibc keeps what is smaller than
-/// 32 MiB for later, up to three times that a thread; what is larger goes back to the system at
-/// once. Pages that nobody touches are no memory.
+/// The smallest allocation for a hash, in blocks of 1 KiB: 34 MiB. glibc caches freed allocations
+/// below 32 MiB, up to three of them for each thread; larger ones return to the system at once. The
+/// pages that the hash does not touch take no memory.
 const LENT_BLOCKS: usize = 34 << 10;
 
-/// A password of 8 to 128 characters, whichever they are. Shorter ones are guessed; longer ones
-/// are no password, and their hash costs time.
+/// A password of 8 to 128 characters of any kind. Shorter ones are easily guessed; longer ones only
+/// make hashing slower.
 ///
-/// It has no `Debug` that shows it.
+/// Its `Debug` does not show it.
 pub(super) struct Password(String);
 
 impl Password {
+    /// Checks the length of a password.
+    ///
     /// # Errors
-    /// What is wrong with it, for people; it does not hold the password.
+    /// The problem, as a text for people that does not quote the password.
     pub(super) fn new(text: String) -> Result<Self, &'static str> {
         if (8..=128).contains(&text.chars().count()) {
             Ok(Self(text))
@@ -39,7 +41,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// What is kept of a password, and what it was computed with: the configuration may change.
+/// The hash of a password, with the costs it was computed with, as the configuration may change.
 pub(in crate::recipes) struct PasswordHash {
     pub(in crate::recipes) salt: Vec<u8>,
     pub(in crate::recipes) output: Vec<u8>,
@@ -54,30 +56,30 @@ impl fmt::Debug for PasswordHash {
 }
 
 impl PasswordHash {
-    /// Is it this password's? Blocks for as long as a hash takes.
+    /// Whether this is the hash of `password`. Blocks for as long as a hash takes.
     pub(super) fn is_of(&self, password: &Password) -> bool {
         let Ok(output) = hash(password, &self.salt, self.memory_kib, self.iterations) else {
-            log::error!("a stored password hash cannot be computed again");
+            log::error!("cannot recompute a stored password hash");
             return false;
         };
-        // Every byte is looked at, so that the time does not tell how many are right.
+        // Compares every byte, so that the time does not reveal how many are equal.
         let difference = output.iter().zip(&self.output).fold(0, |all, (a, b)| all | (a ^ b));
         self.output.len() == OUTPUT_BYTES && black_box(difference) == 0
     }
 }
 
-/// Hashes passwords, with the costs that are configured.
+/// Hashes passwords with the configured costs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Hasher {
+pub(super) struct PasswordHasher {
     memory_kib: u32,
     iterations: u32,
 }
 
-/// No hash was made: no random bits, or no memory.
+/// Hashing failed: there were no random bytes, or no memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoHash;
 
-impl Hasher {
+impl PasswordHasher {
     pub(super) fn new(accounts: &config::Accounts) -> Self {
         let memory_kib = u32::try_from(accounts.argon2_memory.get() >> 10).unwrap_or(u32::MAX);
         Self { memory_kib, iterations: accounts.argon2_iterations }
@@ -85,7 +87,7 @@ impl Hasher {
 
     /// Hashes a new password. Blocks: 20 to 50 ms with the default costs.
     pub(super) fn hash(&self, password: &Password) -> Result<PasswordHash, NoHash> {
-        let salt = random::bytes::<SALT_BYTES>().map_err(|_| NoHash)?;
+        let salt = random_bytes::<SALT_BYTES>().map_err(|_| NoHash)?;
         let output = hash(password, &salt, self.memory_kib, self.iterations)?;
         Ok(PasswordHash {
             salt: salt.to_vec(),
@@ -95,15 +97,15 @@ impl Hasher {
         })
     }
 
-    /// Takes as long as to check a password.
+    /// Takes as long as checking a password, for an account that does not exist.
     pub(super) fn hash_in_vain(&self, password: &Password) {
         let output = hash(password, &[0; SALT_BYTES], self.memory_kib, self.iterations);
-        // Nobody looks at it: it must be computed all the same.
+        // `black_box` keeps the compiler from removing the computation.
         let _ = black_box(output);
     }
 }
 
-/// One lane: it runs on one thread.
+/// Computes Argon2id with one lane, as it runs on one thread.
 fn hash(
     password: &Password,
     salt: &[u8],
@@ -126,7 +128,7 @@ fn hash(
 mod tests {
     use super::*;
 
-    const CHEAP: Hasher = Hasher { memory_kib: 64, iterations: 1 };
+    const CHEAP: PasswordHasher = PasswordHasher { memory_kib: 64, iterations: 1 };
 
     fn password(text: &str) -> Password {
         Password::new(text.to_owned()).unwrap()
@@ -140,21 +142,23 @@ mod tests {
     }
 
     #[test]
-    fn the_same_password_has_another_hash_each_time() {
+    fn each_hash_has_its_own_salt() {
         let [one, other] = [(); 2].map(|()| CHEAP.hash(&password("a good one")).unwrap());
         assert_ne!(one.salt, other.salt);
         assert_ne!(one.output, other.output);
     }
 
     #[test]
-    fn a_hash_outlives_a_change_of_the_costs() {
-        let hash = Hasher { memory_kib: 128, iterations: 2 }.hash(&password("a good one")).unwrap();
+    fn hash_is_checked_with_its_stored_costs() {
+        let hash = PasswordHasher { memory_kib: 128, iterations: 2 }
+            .hash(&password("a good one"))
+            .unwrap();
         assert_eq!((hash.memory_kib, hash.iterations), (128, 2));
         assert!(hash.is_of(&password("a good one")));
     }
 
     #[test]
-    fn it_is_argon2id_as_rfc_9106_has_it() {
+    fn hash_matches_the_argon2_reference() {
         // Computed with the reference implementation: `echo -n password | argon2 somesalt -id -t 2
         // -k 65536 -p 1 -l 32`.
         let output = hash(&password("password"), b"somesalt", 65_536, 2).unwrap();
@@ -169,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_a_password_nor_its_hash_is_in_a_debug_form() {
+    fn password_and_hash_are_not_in_the_debug_form() {
         let password = password("a good one");
         let text = format!("{password:?} {:?}", CHEAP.hash(&password).unwrap());
         assert_eq!(text, "Password(…) PasswordHash(…)");

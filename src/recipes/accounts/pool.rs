@@ -1,4 +1,4 @@
-//! Threads that hash passwords: as many as may hash at once, behind a bounded queue.
+//! The threads that hash passwords, behind a bounded queue.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,27 +7,27 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-type Job = Box<dyn FnOnce() + Send>;
+type HashJob = Box<dyn FnOnce() + Send>;
 
-/// The pool. When it is dropped, its threads end after the work they are at, a moment; what waits
-/// then is left undone, and nobody waits for it any more.
+/// A thread pool. When it is dropped, each thread ends after its current job. Queued jobs are not
+/// run, as the server, and with it their askers, has gone.
 #[derive(Debug)]
-pub(super) struct Pool {
-    queue: SyncSender<Job>,
+pub(super) struct HashPool {
+    queue: SyncSender<HashJob>,
     is_ending: Arc<AtomicBool>,
 }
 
-/// The queue has no room.
+/// The queue is full; the job was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(super) struct QueueFull;
 
-impl Pool {
-    /// `threads` threads, and `room` pieces of work that wait for one; at least 1 of each.
+impl HashPool {
+    /// Starts `threads` threads, with a queue of `capacity` jobs; at least 1 of each.
     ///
     /// # Errors
-    /// When the system has no thread to give.
-    pub(super) fn start(threads: usize, room: usize) -> io::Result<Self> {
-        let (queue, jobs) = mpsc::sync_channel(room.max(1));
+    /// When the operating system cannot start a thread.
+    pub(super) fn start(threads: usize, capacity: usize) -> io::Result<Self> {
+        let (queue, jobs) = mpsc::sync_channel(capacity.max(1));
         let jobs = Arc::new(Mutex::new(jobs));
         let is_ending = Arc::new(AtomicBool::new(false));
         for _ in 0..threads.max(1) {
@@ -39,29 +39,29 @@ impl Pool {
         Ok(Self { queue, is_ending })
     }
 
-    /// Never blocks.
-    pub(super) fn submit(&self, job: Job) -> Result<(), Full> {
-        self.queue.try_send(job).map_err(|_| Full)
+    /// Queues a job. Never blocks.
+    pub(super) fn submit(&self, job: HashJob) -> Result<(), QueueFull> {
+        self.queue.try_send(job).map_err(|_| QueueFull)
     }
 }
 
-impl Drop for Pool {
+impl Drop for HashPool {
     fn drop(&mut self) {
         self.is_ending.store(true, Ordering::Relaxed);
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, is_ending: &AtomicBool) {
+fn work(jobs: &Mutex<Receiver<HashJob>>, is_ending: &AtomicBool) {
     loop {
-        // One thread waits in the queue, the others for the lock; none holds it while it works.
+        // One thread waits for a job, the others for the lock. No job runs under it.
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
         if is_ending.load(Ordering::Relaxed) {
             return;
         }
-        // What a panic says may hold what a user sent.
+        // The panic's message is not logged: it may quote what a user sent.
         if catch_unwind(AssertUnwindSafe(job)).is_err() {
-            log::error!("work for an account panicked");
+            log::error!("a password-hashing task panicked");
         }
     }
 }
@@ -73,8 +73,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_run_at_once_than_there_are_threads_and_no_more_wait_than_there_is_room() {
-        let pool = Pool::start(2, 3).unwrap();
+    fn running_and_queued_jobs_are_bounded() {
+        let pool = HashPool::start(2, 3).unwrap();
         let (started, starts) = channel();
         let mut ends = Vec::new();
         let mut submit = || {
@@ -93,7 +93,7 @@ mod tests {
         for _ in 0..3 {
             submit().unwrap();
         }
-        assert_eq!(submit(), Err(Full));
+        assert_eq!(submit(), Err(QueueFull));
         assert!(starts.try_recv().is_err());
         ends.clear();
         for _ in 0..3 {
@@ -102,8 +102,8 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_costs_no_thread() {
-        let pool = Pool::start(1, 4).unwrap();
+    fn panic_does_not_end_its_thread() {
+        let pool = HashPool::start(1, 4).unwrap();
         let (done, wait) = channel();
         pool.submit(Box::new(|| std::panic::resume_unwind(Box::new(())))).unwrap();
         pool.submit(Box::new(move || done.send(()).unwrap())).unwrap();

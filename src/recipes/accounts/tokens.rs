@@ -1,4 +1,4 @@
-//! The two tokens of who is signed in: one to show, one to come back with.
+//! The two tokens of a signed-in client: access tokens and refresh tokens.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,18 +11,18 @@ use jsonwebtoken::errors::Error;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use sha2::{Digest as _, Sha256};
 
-use super::random;
+use super::{random_bytes, random_id};
 use crate::auth::TokenSigner;
 use crate::config::Config;
 use crate::time::UnixTime;
 
-/// What the key of successors is derived from the signing secret with. No JWT has this as its
-/// signed text, so no signature of one is this key, or the other way round.
+/// The label with which the key of successors is derived from the signing secret. A JWT's signed
+/// text is never this label, so no JWT's signature is the key.
 const SUCCESSORS: &[u8] = b"vestibule: successors of refresh tokens";
-/// 256 bits as base64url.
+/// The length of 256 bits in base64url.
 const REFRESH_TOKEN_BYTES: usize = 43;
 
-/// What tokens are signed with, which may change while the server runs.
+/// The keys that sign tokens, which a reload may change.
 #[derive(Clone)]
 pub(in crate::recipes) struct SigningKeys(Arc<RwLock<Option<Keys>>>);
 
@@ -32,7 +32,7 @@ struct Keys {
 }
 
 impl Keys {
-    /// `None` where the server has no secret to sign with.
+    /// `None` when the server has no signing secret.
     fn new(config: &Config) -> Option<Self> {
         let signer = TokenSigner::new(&config.auth)?;
         let secret = EncodingKey::from_secret(config.auth.secret.as_bytes());
@@ -50,7 +50,7 @@ impl SigningKeys {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Keys::new(config);
     }
 
-    /// Can tokens be signed?
+    /// Whether there is a signing secret.
     pub(in crate::recipes) fn are_there(&self) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
@@ -61,51 +61,51 @@ impl SigningKeys {
     }
 }
 
-/// The keys are left out.
+/// Omits the keys.
 impl fmt::Debug for SigningKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKeys").finish_non_exhaustive()
     }
 }
 
-/// Makes tokens.
+/// Issues tokens.
 #[derive(Debug)]
-pub(super) struct Tokens {
+pub(super) struct TokenIssuer {
     pub(super) keys: SigningKeys,
     pub(super) access_ttl: Duration,
 }
 
-impl Tokens {
-    /// An access token for the user of this id. Each has a `jti` of its own.
+impl TokenIssuer {
+    /// Signs an access token for the user of this id. Each has its own `jti`.
     pub(super) fn access(&self, user: &str, now: UnixTime) -> Result<String, NoToken> {
-        let id = random::id().map_err(|_| NoToken)?;
+        let id = random_id().map_err(|_| NoToken)?;
         let more = [("jti".to_owned(), id.into())];
         self.keys.with(|keys| keys.signer.sign(user, now, self.access_ttl, more))
     }
 
-    /// The token that comes after `token`: as good as random to whoever has not the server's key,
-    /// and the same each time, though the server keeps neither of the two.
+    /// Derives the refresh token that follows `token`. Without the server's key it is
+    /// indistinguishable from random. It is the same each time, so the server need not store it.
     pub(super) fn successor(&self, token: &RefreshToken) -> Result<RefreshToken, NoToken> {
         let make = |keys: &Keys| sign(token.0.as_bytes(), &keys.successors, Algorithm::HS256);
         self.keys.with(make).map(RefreshToken)
     }
 }
 
-/// No token was made: no secret, or no random bits.
+/// No token was issued: there is no signing secret, or there were no random bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoToken;
 
-/// What a client comes back with. It has no `Debug` that shows it.
+/// A refresh token, in the clear. Its `Debug` does not show it.
 pub(super) struct RefreshToken(String);
 
 impl RefreshToken {
-    /// 256 random bits.
+    /// Returns a token of 256 random bits.
     pub(super) fn random() -> Result<Self, NoToken> {
-        let bits = random::bytes::<32>().map_err(|_| NoToken)?;
+        let bits = random_bytes::<32>().map_err(|_| NoToken)?;
         Ok(Self(URL_SAFE_NO_PAD.encode(bits)))
     }
 
-    /// `None`: no token of ours looks like this.
+    /// Parses a token. `None` when it does not have the form of one.
     pub(super) fn parse(text: String) -> Option<Self> {
         let is_one = text.len() == REFRESH_TOKEN_BYTES
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
@@ -116,7 +116,7 @@ impl RefreshToken {
         &self.0
     }
 
-    /// What the database has of it.
+    /// The hash that the database stores.
     pub(super) fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.0.as_bytes()).into())
     }
@@ -128,7 +128,7 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
-/// The SHA-256 of a refresh token. It needs no salt: the token is random, and not to be guessed.
+/// The SHA-256 of a refresh token. It needs no salt, as the token is random and cannot be guessed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::recipes) struct TokenHash([u8; 32]);
 

@@ -11,11 +11,11 @@ fn recipe() -> Recipe {
     Recipe::new("r1", extract(text), UnixTime::from_millis(0)).unwrap()
 }
 
-/// What is said, and the recipe after it.
+/// The assistant's text, and the recipe after the message.
 fn ask(recipe: &Recipe, content: &str) -> (String, Recipe) {
     match answer(recipe, content, NOW) {
-        Verdict::Say(said) => (said, recipe.clone()),
-        Verdict::Change { recipe: changed, content } => {
+        AssistantReply::Say(said) => (said, recipe.clone()),
+        AssistantReply::Change { recipe: changed, content } => {
             assert_eq!(changed.check(), Ok(()));
             assert_eq!((&changed.id, &changed.created_at), (&recipe.id, &recipe.created_at));
             assert_eq!(changed.updated_at, "2026-11-22T10:00:00.000Z");
@@ -23,7 +23,7 @@ fn ask(recipe: &Recipe, content: &str) -> (String, Recipe) {
             assert_eq!(orders, (1..=changed.steps.len() as u32).collect::<Vec<_>>());
             (content, *changed)
         }
-        Verdict::Undo => panic!("{content} is no undo"),
+        AssistantReply::Undo => panic!("{content} is no undo"),
     }
 }
 
@@ -94,7 +94,7 @@ fn a_recipe_without_a_number_says_how_to_set_it() {
 }
 
 #[test]
-fn scaling_has_bounds() {
+fn scaling_is_bounded() {
     for request in ["scale to 1001", "scale by 2000", "scale by 0.0001", "scale to 0.5 servings"] {
         let (said, same) = ask(&recipe(), request);
         assert!(same == recipe(), "{request}: {said}");
@@ -196,7 +196,7 @@ fn extraction_replaces_all_but_the_identity() {
 }
 
 #[test]
-fn times_are_understood_or_asked_for() {
+fn unclear_time_is_answered_with_an_example() {
     let (said, set) = ask(&recipe(), "Set cook time to 1 hr 20 min");
     assert_eq!(said, "The cook time is now 1 hour 20 minutes.");
     assert_eq!(set.cook_time_minutes, Some(80));
@@ -205,17 +205,17 @@ fn times_are_understood_or_asked_for() {
 }
 
 #[test]
-fn what_is_not_understood_is_answered_with_what_is() {
+fn unknown_request_is_answered_with_help() {
     for request in ["hello", "what?", "", "make me happy"] {
         let (said, same) = ask(&recipe(), request);
         assert!(said.contains("Extract recipe from") && same == recipe(), "{request}");
     }
     assert_eq!(ask(&recipe(), "Help").0, HELP);
-    assert_eq!(answer(&recipe(), "Undo!", NOW), Verdict::Undo);
+    assert_eq!(answer(&recipe(), "Undo!", NOW), AssistantReply::Undo);
 }
 
 #[test]
-fn everything_that_help_names_is_understood() {
+fn every_command_in_the_help_is_understood() {
     for example in HELP.split('`').skip(1).step_by(2) {
         let (said, _) = match example {
             "Undo" => continue,
@@ -227,7 +227,7 @@ fn everything_that_help_names_is_understood() {
 }
 
 #[test]
-fn a_change_that_breaks_a_bound_is_refused() {
+fn change_that_breaks_a_limit_is_refused() {
     let (said, same) = ask(&recipe(), &format!("rename to {}", "x".repeat(MAX_TITLE_CHARS + 1)));
     assert!(said.contains("`title`") && same == recipe(), "{said}");
     let mut full = recipe();

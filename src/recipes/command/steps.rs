@@ -1,11 +1,11 @@
-//! What is asked for about steps.
+//! The commands that change steps.
 
 use super::super::quantity::Number;
 use super::words::{ADD, REMOVE, after, after_any, skip, value};
-use super::{At, Command, Place};
+use super::{ChatCommand, StepPosition, StepRef};
 
-/// Everything about steps.
-pub(super) fn step(text: &str) -> Option<Command<'_>> {
+/// Parses a command that changes steps.
+pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(rest) = after_any(text, ADD) {
         let rest = skip(rest, &["a new", "a", "new", "another", "the", "one more"]);
         let rest = after_any(rest, &["step", "instruction", "direction", "steps"])?;
@@ -14,9 +14,9 @@ pub(super) fn step(text: &str) -> Option<Command<'_>> {
     if let Some(rest) = after_any(text, REMOVE) {
         let plain = rest.trim_end_matches(['.', '!', '?']);
         return match which(plain) {
-            Some((at, "")) => Some(Command::RemoveStep(at)),
+            Some((at, "")) => Some(ChatCommand::RemoveStep(at)),
             None if after_any(plain, &["step", "the step"]).is_none() => None,
-            _ => Some(Command::Unfinished("Remove step 2")),
+            _ => Some(ChatCommand::Unfinished("Remove step 2")),
         };
     }
     let rest = after_any(text, &["replace", "change", "edit", "rewrite", "update"])?;
@@ -24,19 +24,19 @@ pub(super) fn step(text: &str) -> Option<Command<'_>> {
     let new =
         value(after_any(rest, &["with", "to", "by", "so it says"]).or(rest.strip_prefix(':'))?);
     Some(match new {
-        "" => Command::Unfinished("Replace step 2 with Bake for 20 minutes"),
-        new => Command::ReplaceStep(at, new),
+        "" => ChatCommand::Unfinished("Replace step 2 with Bake for 20 minutes"),
+        new => ChatCommand::ReplaceStep(at, new),
     })
 }
 
-fn added_step(rest: &str) -> Command<'_> {
+fn added_step(rest: &str) -> ChatCommand<'_> {
     let placed = |text: &'_ str| {
-        let (make, rest): (fn(At) -> Place, &str) = [
-            ("after", Place::After as fn(At) -> Place),
-            ("before", Place::Before),
-            ("at position", Place::Before),
-            ("at", Place::Before),
-            ("as", Place::Before),
+        let (make, rest): (fn(StepRef) -> StepPosition, &str) = [
+            ("after", StepPosition::After as fn(StepRef) -> StepPosition),
+            ("before", StepPosition::Before),
+            ("at position", StepPosition::Before),
+            ("at", StepPosition::Before),
+            ("as", StepPosition::Before),
         ]
         .iter()
         .find_map(|(word, make)| Some((*make, after(text, word)?)))?;
@@ -46,7 +46,7 @@ fn added_step(rest: &str) -> Command<'_> {
     let numbered = number(rest).filter(|(_, behind)| behind.starts_with(':'));
     let (place, text) = match (placed(rest), numbered) {
         (Some((place, length)), _) => (Some(place), rest.get(length..).unwrap_or_default()),
-        (None, Some((at, behind))) => (Some(Place::Before(at)), behind),
+        (None, Some((at, behind))) => (Some(StepPosition::Before(at)), behind),
         (None, None) => {
             // "… after step 2" at the end; "bake at 350" names no place.
             let plain = rest.trim_end_matches(['.', '!', '?']);
@@ -65,30 +65,30 @@ fn added_step(rest: &str) -> Command<'_> {
         }
     };
     match value(text.trim_start_matches([',', ' '])) {
-        "" => Command::Unfinished("Add step Bake for 20 minutes"),
-        text => Command::AddStep { text, place },
+        "" => ChatCommand::Unfinished("Add step Bake for 20 minutes"),
+        text => ChatCommand::AddStep { text, place },
     }
 }
 
-/// "step 2", "the last step", "the second step", and what follows.
-fn which(text: &str) -> Option<(At, &str)> {
+/// Parses "step 2", "the last step" or "the second step". Returns the rest of the text, too.
+fn which(text: &str) -> Option<(StepRef, &str)> {
     let text = skip(text, &["the"]);
     if let Some(rest) = after_any(text, &["last step", "final step", "step last"]) {
-        return Some((At::Last, rest));
+        return Some((StepRef::Last, rest));
     }
     let ordinal = (1..).zip(ORDINALS).find_map(|(number, names)| {
         let rest = after_any(text, names)?;
-        Some((At::Number(number), after(rest, "step")?))
+        Some((StepRef::Number(number), after(rest, "step")?))
     });
     ordinal.or_else(|| number(after_any(text, &["step number", "step", "steps"])?))
 }
 
-fn number(text: &str) -> Option<(At, &str)> {
+fn number(text: &str) -> Option<(StepRef, &str)> {
     let text = text.strip_prefix('#').unwrap_or(text);
     let number = Number::parse(text)?;
     let behind = text.get(number.end..)?;
     let ends = !behind.starts_with(char::is_alphanumeric);
-    Some((At::Number(number.value.to_whole().filter(|_| ends)?), behind.trim_start()))
+    Some((StepRef::Number(number.value.to_whole().filter(|_| ends)?), behind.trim_start()))
 }
 
 const ORDINALS: &[&[&str]] = &[

@@ -1,19 +1,19 @@
 use super::*;
 
-fn to(number: u64) -> Option<Command<'static>> {
-    Some(Command::Scale(Scale::To(Ratio::whole(number))))
+fn to(number: u64) -> Option<ChatCommand<'static>> {
+    Some(ChatCommand::Scale(Scale::To(Ratio::whole(number))))
 }
 
-fn by(numerator: u64, denominator: u64) -> Option<Command<'static>> {
-    Some(Command::Scale(Scale::By(Ratio::new(numerator, denominator).unwrap())))
+fn by(numerator: u64, denominator: u64) -> Option<ChatCommand<'static>> {
+    Some(ChatCommand::Scale(Scale::By(Ratio::new(numerator, denominator).unwrap())))
 }
 
-fn at(number: u64) -> At {
-    At::Number(number)
+fn at(number: u64) -> StepRef {
+    StepRef::Number(number)
 }
 
 #[test]
-fn scaling_is_asked_for_in_many_words() {
+fn scaling_has_many_phrasings() {
     for text in [
         "Scale to 8 servings",
         "scale to 8 servings.",
@@ -29,7 +29,7 @@ fn scaling_is_asked_for_in_many_words() {
         "make it 8 servings",
         "adjust the recipe to 8 portions thanks",
     ] {
-        assert_eq!(Command::parse(text), to(8), "{text}");
+        assert_eq!(ChatCommand::parse(text), to(8), "{text}");
     }
     for (text, factor) in [
         ("double it", by(2, 1)),
@@ -45,42 +45,42 @@ fn scaling_is_asked_for_in_many_words() {
         ("scale x3", by(3, 1)),
         ("scale 3x", by(3, 1)),
     ] {
-        assert_eq!(Command::parse(text), factor, "{text}");
+        assert_eq!(ChatCommand::parse(text), factor, "{text}");
     }
 }
 
 #[test]
 fn title_yield_and_times_are_set() {
     for (text, command) in [
-        ("Rename to Sunday Pancakes", Command::Rename("Sunday Pancakes")),
-        ("rename it to “Sunday Pancakes”.", Command::Rename("Sunday Pancakes")),
-        ("rename the recipe to Ham to Go", Command::Rename("Ham to Go")),
-        ("Rename Pancakes to Crêpes", Command::Rename("Crêpes")),
-        ("call it Crêpes", Command::Rename("Crêpes")),
-        ("change the title to Crêpes", Command::Rename("Crêpes")),
-        ("Set yield to 4 servings", Command::SetYield("4 servings")),
-        ("yield: 12 cookies", Command::SetYield("12 cookies")),
-        ("set servings to 4", Command::SetYield("4")),
-        ("it serves 4", Command::SetYield("4")),
-        ("set the prep time to 15 min", Command::SetPrepTime("15 min")),
-        ("set cook time to 1 hr 20 min", Command::SetCookTime("1 hr 20 min")),
+        ("Rename to Sunday Pancakes", ChatCommand::Rename("Sunday Pancakes")),
+        ("rename it to “Sunday Pancakes”.", ChatCommand::Rename("Sunday Pancakes")),
+        ("rename the recipe to Ham to Go", ChatCommand::Rename("Ham to Go")),
+        ("Rename Pancakes to Crêpes", ChatCommand::Rename("Crêpes")),
+        ("call it Crêpes", ChatCommand::Rename("Crêpes")),
+        ("change the title to Crêpes", ChatCommand::Rename("Crêpes")),
+        ("Set yield to 4 servings", ChatCommand::SetYield("4 servings")),
+        ("yield: 12 cookies", ChatCommand::SetYield("12 cookies")),
+        ("set servings to 4", ChatCommand::SetYield("4")),
+        ("it serves 4", ChatCommand::SetYield("4")),
+        ("set the prep time to 15 min", ChatCommand::SetPrepTime("15 min")),
+        ("set cook time to 1 hr 20 min", ChatCommand::SetCookTime("1 hr 20 min")),
     ] {
-        assert_eq!(Command::parse(text), Some(command), "{text}");
+        assert_eq!(ChatCommand::parse(text), Some(command), "{text}");
     }
 }
 
 #[test]
 fn ingredients_are_added_removed_and_replaced() {
-    let replace = |old, new| Command::Replace { old, new };
+    let replace = |old, new| ChatCommand::Replace { old, new };
     for (text, command) in [
-        ("Add ingredient 2 eggs", Command::AddIngredient("2 eggs")),
-        ("add an ingredient: 2 eggs, please", Command::AddIngredient("2 eggs")),
-        ("add 2 cups flour", Command::AddIngredient("2 cups flour")),
-        ("add salt to the ingredients", Command::AddIngredient("salt")),
-        ("add ingredients: 2 eggs, 1 cup milk", Command::AddIngredient("2 eggs, 1 cup milk")),
-        ("Remove ingredient garlic", Command::RemoveIngredient("garlic")),
-        ("delete the garlic", Command::RemoveIngredient("garlic")),
-        ("leave out “red onion”", Command::RemoveIngredient("red onion")),
+        ("Add ingredient 2 eggs", ChatCommand::AddIngredient("2 eggs")),
+        ("add an ingredient: 2 eggs, please", ChatCommand::AddIngredient("2 eggs")),
+        ("add 2 cups flour", ChatCommand::AddIngredient("2 cups flour")),
+        ("add salt to the ingredients", ChatCommand::AddIngredient("salt")),
+        ("add ingredients: 2 eggs, 1 cup milk", ChatCommand::AddIngredient("2 eggs, 1 cup milk")),
+        ("Remove ingredient garlic", ChatCommand::RemoveIngredient("garlic")),
+        ("delete the garlic", ChatCommand::RemoveIngredient("garlic")),
+        ("leave out “red onion”", ChatCommand::RemoveIngredient("red onion")),
         ("Replace butter with olive oil", replace("butter", "olive oil")),
         ("swap the butter for olive oil!", replace("butter", "olive oil")),
         ("substitute butter with olive oil", replace("butter", "olive oil")),
@@ -88,35 +88,38 @@ fn ingredients_are_added_removed_and_replaced() {
         ("use olive oil instead of butter", replace("butter", "olive oil")),
         ("change butter to olive oil", replace("butter", "olive oil")),
     ] {
-        assert_eq!(Command::parse(text), Some(command), "{text}");
+        assert_eq!(ChatCommand::parse(text), Some(command), "{text}");
     }
 }
 
 #[test]
 fn steps_are_added_removed_and_replaced() {
-    let add = |text, place| Command::AddStep { text, place };
+    let add = |text, place| ChatCommand::AddStep { text, place };
     for (text, command) in [
         ("Add step Bake for 20 minutes.", add("Bake for 20 minutes.", None)),
         ("add a step: Bake at 350", add("Bake at 350", None)),
-        ("Add step Rest after 2", add("Rest", Some(Place::After(at(2))))),
-        ("add step Rest after step 2.", add("Rest", Some(Place::After(at(2))))),
-        ("Add step after 2: Rest", add("Rest", Some(Place::After(at(2))))),
-        ("add step before the last step: Rest", add("Rest", Some(Place::Before(At::Last)))),
-        ("add step at 3: Rest", add("Rest", Some(Place::Before(at(3))))),
-        ("add step 3: Rest", add("Rest", Some(Place::Before(at(3))))),
-        ("Remove step 3", Command::RemoveStep(at(3))),
-        ("please delete step three", Command::RemoveStep(at(3))),
-        ("remove the third step.", Command::RemoveStep(at(3))),
-        ("remove the last step", Command::RemoveStep(At::Last)),
-        ("Replace step 2 with Stir well.", Command::ReplaceStep(at(2), "Stir well.")),
-        ("change step 2 to Stir", Command::ReplaceStep(at(2), "Stir")),
+        ("Add step Rest after 2", add("Rest", Some(StepPosition::After(at(2))))),
+        ("add step Rest after step 2.", add("Rest", Some(StepPosition::After(at(2))))),
+        ("Add step after 2: Rest", add("Rest", Some(StepPosition::After(at(2))))),
+        (
+            "add step before the last step: Rest",
+            add("Rest", Some(StepPosition::Before(StepRef::Last))),
+        ),
+        ("add step at 3: Rest", add("Rest", Some(StepPosition::Before(at(3))))),
+        ("add step 3: Rest", add("Rest", Some(StepPosition::Before(at(3))))),
+        ("Remove step 3", ChatCommand::RemoveStep(at(3))),
+        ("please delete step three", ChatCommand::RemoveStep(at(3))),
+        ("remove the third step.", ChatCommand::RemoveStep(at(3))),
+        ("remove the last step", ChatCommand::RemoveStep(StepRef::Last)),
+        ("Replace step 2 with Stir well.", ChatCommand::ReplaceStep(at(2), "Stir well.")),
+        ("change step 2 to Stir", ChatCommand::ReplaceStep(at(2), "Stir")),
     ] {
-        assert_eq!(Command::parse(text), Some(command), "{text}");
+        assert_eq!(ChatCommand::parse(text), Some(command), "{text}");
     }
 }
 
 #[test]
-fn extraction_keeps_the_paste_as_it_is() {
+fn extraction_keeps_the_pasted_text() {
     for (text, pasted) in [
         ("Extract recipe from: Soup\n1 leek, please", "Soup\n1 leek, please"),
         ("extract the recipe from Soup", "Soup"),
@@ -124,22 +127,22 @@ fn extraction_keeps_the_paste_as_it_is() {
         ("Please extract this recipe: Soup", "Soup"),
         ("import recipe: Soup", "Soup"),
     ] {
-        assert_eq!(Command::parse(text), Some(Command::Extract(pasted)), "{text}");
+        assert_eq!(ChatCommand::parse(text), Some(ChatCommand::Extract(pasted)), "{text}");
     }
 }
 
 #[test]
 fn undo_and_help_are_understood() {
     for text in ["Undo", "undo that, please", "Take it back!", "undo the last change."] {
-        assert_eq!(Command::parse(text), Some(Command::Undo), "{text}");
+        assert_eq!(ChatCommand::parse(text), Some(ChatCommand::Undo), "{text}");
     }
     for text in ["Help", "?", "help!", "What can you do?"] {
-        assert_eq!(Command::parse(text), Some(Command::Help), "{text}");
+        assert_eq!(ChatCommand::parse(text), Some(ChatCommand::Help), "{text}");
     }
 }
 
 #[test]
-fn half_a_request_is_answered_with_a_whole_one() {
+fn incomplete_request_is_answered_with_an_example() {
     for text in [
         "scale",
         "scale to many",
@@ -159,13 +162,13 @@ fn half_a_request_is_answered_with_a_whole_one() {
         "set yield",
         "extract recipe from:",
     ] {
-        let command = Command::parse(text);
-        assert!(matches!(command, Some(Command::Unfinished(_))), "{text}: {command:?}");
+        let command = ChatCommand::parse(text);
+        assert!(matches!(command, Some(ChatCommand::Unfinished(_))), "{text}: {command:?}");
     }
 }
 
 #[test]
-fn the_examples_that_are_shown_are_understood() {
+fn shown_examples_are_understood() {
     for text in [
         "remove",
         "replace x",
@@ -179,16 +182,16 @@ fn the_examples_that_are_shown_are_understood() {
         "replace step 1 with",
         "remove step 1 2",
     ] {
-        let Some(Command::Unfinished(example)) = Command::parse(text) else {
+        let Some(ChatCommand::Unfinished(example)) = ChatCommand::parse(text) else {
             panic!("{text} is whole");
         };
-        let command = Command::parse(example);
-        assert!(!matches!(command, None | Some(Command::Unfinished(_))), "{example}");
+        let command = ChatCommand::parse(example);
+        assert!(!matches!(command, None | Some(ChatCommand::Unfinished(_))), "{example}");
     }
 }
 
 #[test]
-fn other_talk_is_no_command() {
+fn small_talk_is_not_a_command() {
     for text in [
         "",
         "hello",
@@ -200,6 +203,6 @@ fn other_talk_is_no_command() {
         "extract juice",
         "stepladder",
     ] {
-        assert_eq!(Command::parse(text), None, "{text}");
+        assert_eq!(ChatCommand::parse(text), None, "{text}");
     }
 }

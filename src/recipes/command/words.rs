@@ -1,6 +1,6 @@
-//! The words of requests, and looking for them.
+//! The words of commands, and matching them.
 
-/// What follows `word`, if `text` begins with it as a whole word.
+/// The rest of `text` if it begins with the whole word `word`.
 pub(super) fn after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     let head = text.get(..word.len())?;
     let rest = text.get(word.len()..)?;
@@ -12,12 +12,12 @@ pub(super) fn after_any<'a>(text: &'a str, words: &[&str]) -> Option<&'a str> {
     words.iter().find_map(|word| after(text, word))
 }
 
-/// The text behind any of the words, or all of it.
+/// The rest of the text if it begins with one of the words, else all of it.
 pub(super) fn skip<'a>(text: &'a str, words: &[&str]) -> &'a str {
     after_any(text, words).unwrap_or(text)
 }
 
-/// Without a colon in front and quotes around.
+/// Removes a leading colon and surrounding quotes.
 pub(super) fn value(text: &str) -> &str {
     let text = text.trim_start_matches([':', '=', '-', '–', ' ']).trim();
     let pairs =
@@ -51,7 +51,7 @@ pub(super) const POLITE: &[&str] = &[
     "kindly",
     "pls",
 ];
-/// The recipe as a whole.
+/// Words for the recipe as a whole.
 pub(super) const WHOLE: &[&str] = &[
     "the whole recipe",
     "the recipe",

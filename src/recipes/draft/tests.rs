@@ -4,7 +4,7 @@ use super::super::recipe::{MAX_RECIPE_BYTES, Recipe};
 use super::*;
 use crate::time::UnixTime;
 
-fn parse(value: &Value) -> Result<Draft, Fault> {
+fn parse(value: &Value) -> Result<Draft, DraftError> {
     Draft::parse(value.to_string().as_bytes())
 }
 
@@ -21,7 +21,7 @@ fn a_title_is_enough() {
 }
 
 #[test]
-fn a_recipe_is_written_as_the_protocol_has_it_and_read_again() {
+fn recipe_json_matches_the_protocol() {
     let body = json!({
         "title": "Leek soup",
         "yield": "4 servings",
@@ -62,7 +62,7 @@ fn a_recipe_is_written_as_the_protocol_has_it_and_read_again() {
 }
 
 #[test]
-fn quantity_and_unit_go_before_a_text_without_an_amount() {
+fn quantity_and_unit_precede_a_bare_name() {
     for (item, text) in [
         (json!({ "text": "flour", "quantity": 400, "unit": "g" }), "400 g flour"),
         (json!({ "text": "flour", "quantity": 2.0, "unit": "cups" }), "2 cups flour"),
@@ -128,7 +128,7 @@ fn a_bad_field_is_named() {
 }
 
 #[test]
-fn a_recipe_as_a_whole_has_a_bound() {
+fn recipe_size_is_limited() {
     let steps = vec!["x".repeat(4_000); 17];
     let draft = parse(&json!({ "title": "t", "steps": steps })).unwrap();
     let fault = Recipe::new("r", draft, UnixTime::default()).unwrap_err();
@@ -139,7 +139,7 @@ fn a_recipe_as_a_whole_has_a_bound() {
 }
 
 #[test]
-fn a_draft_of_bad_texts_makes_no_recipe() {
+fn draft_with_bad_texts_is_refused() {
     let steps = vec![String::new()];
     let draft = Draft { title: "t".to_owned(), steps, ..Draft::default() };
     let fault = Recipe::new("r", draft, UnixTime::default()).unwrap_err();

@@ -1,14 +1,14 @@
-//! What stands before the first heading, and texts that have none.
+//! The lines before the first heading, and texts without headings.
 
-use super::Reader;
+use super::RecipeReader;
 use super::inline::{listed, sentences};
 use super::judge::{Section, begins_step, is_group, is_ingredient, is_list, is_title};
-use super::lines::{Line, Mark};
+use super::lines::{LineMark, PastedLine};
 use super::meta::facts;
 
-impl Reader {
-    /// A line before anything else was named.
-    pub(super) fn head(&mut self, line: &Line) {
+impl RecipeReader {
+    /// Reads a line before the first section.
+    pub(super) fn head(&mut self, line: &PastedLine) {
         let text = &*line.text;
         let count = sentences(text).len();
         let is_sectioned = self.names_ingredients || self.names_steps || self.has_amounts;
@@ -19,7 +19,7 @@ impl Reader {
             || (count > 1 && (!is_sectioned || self.is_title_with_facts(text)))
         {
             self.prose(text);
-        } else if line.mark == Mark::Number && !is_ingredient(text) && !self.names_steps {
+        } else if line.mark == LineMark::Number && !is_ingredient(text) && !self.names_steps {
             self.section = Section::Steps;
             self.step_line(line);
         } else if is_ingredient(text) && count < 2 && !self.names_ingredients {
@@ -35,7 +35,7 @@ impl Reader {
         }
     }
 
-    /// A title may bring facts: "Omelette (serves 1)", "Omelette - serves 1".
+    /// Reads a title, which may hold facts: "Omelette (serves 1)", "Omelette - serves 1".
     fn title(&mut self, text: &str) {
         let text = text.trim_end_matches([':', '.', '!']).trim();
         for sign in [" - ", " – ", " — ", " (", " | ", ", "] {
@@ -49,23 +49,24 @@ impl Reader {
         self.draft.title = text.to_owned();
     }
 
-    /// "Pancakes. Serves 4.", before a heading on the same line.
+    /// Whether a line is a title followed by facts, such as "Pancakes. Serves 4."
     fn is_title_with_facts(&self, text: &str) -> bool {
         let mut parts = sentences(text).into_iter().skip(1);
         self.draft.title.is_empty() && parts.all(|part| facts(part, true).is_some())
     }
 
-    /// May steps begin without a heading?
+    /// Whether steps may begin without a heading.
     fn begins_unnamed(&self) -> bool {
         !self.names_steps && !self.has_amounts && !self.names_ingredients
     }
 
-    /// A paragraph: its lists are ingredients, its other sentences steps.
+    /// Reads a paragraph: its lists are ingredients, its other sentences are steps.
     fn prose(&mut self, text: &str) {
         let parts = sentences(text);
         for (index, sentence) in parts.iter().enumerate() {
             let (head, rest) = sentence.split_once(": ").unwrap_or(("", sentence));
-            let plain = Line { mark: Mark::None, text: sentence.to_string(), is_apart: false };
+            let plain =
+                PastedLine { mark: LineMark::None, text: sentence.to_string(), is_apart: false };
             let is_first = index == 0 && self.draft.title.is_empty();
             if let Some(facts) = facts(sentence, true) {
                 facts.into_iter().for_each(|fact| self.fact(fact));

@@ -1,10 +1,10 @@
-//! What stands on one line and is more than one thing: headings, lists, sentences.
+//! Splits lines that hold several things: headings, lists, sentences.
 
 use super::super::amount::{Amount, from, word};
 use super::super::line::Line;
 use super::super::words;
 
-/// A line taken apart where a heading with a colon begins inside of it.
+/// Splits a line where a heading with a colon begins inside it.
 pub(super) fn at_headings(line: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
@@ -17,7 +17,7 @@ pub(super) fn at_headings(line: &str) -> Vec<&str> {
         let is_capital = from(line, at).starts_with(char::is_uppercase);
         let is_parted = plain.ends_with(['.', ';', ',', '|', ')', '!', '–', '•']);
         if !plain.is_empty() && (is_capital || is_parted) {
-            // Its decoration goes with it.
+            // The heading's decoration belongs to it.
             let cut = start + plain.len();
             let part = line.get(start..cut).unwrap_or_default();
             parts.push(part.trim_end_matches(['|', '•']).trim_start());
@@ -35,7 +35,7 @@ fn ends_with(text: &str, name: &str) -> bool {
     is_it && before.is_none_or(|c| !c.is_alphanumeric() && c != '-')
 }
 
-/// The sentences of a text. One ends at `.`, `!` or `?` before a space and a capital or a number.
+/// Splits a text into sentences, at `.`, `!` or `?` before a space and a capital or a digit.
 pub(super) fn sentences(text: &str) -> Vec<&str> {
     let mut sentences = Vec::new();
     let mut start = 0;
@@ -67,8 +67,8 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
     sentences
 }
 
-/// Steps that stand on one line with their numbers: `1. Mix 2. Bake`, `Step 1: Mix Step 2: Bake`.
-/// A line without at least two numbers in order is one.
+/// Splits numbered steps on one line: `1. Mix 2. Bake`, `Step 1: Mix Step 2: Bake`. A line without
+/// at least two consecutive numbers is one step.
 pub(super) fn numbered_steps(text: &str) -> Vec<&str> {
     let mut steps = Vec::new();
     let (mut start, mut next) = (0, 1_u32);
@@ -97,7 +97,7 @@ pub(super) fn numbered_steps(text: &str) -> Vec<&str> {
     steps
 }
 
-/// The ingredients of a list on one line: parted by bullets, semicolons, commas, or nothing.
+/// Splits a list of ingredients on one line: at bullets, semicolons, commas, or before amounts.
 pub(super) fn listed(text: &str) -> Vec<String> {
     let text = text.trim().trim_end_matches('.');
     for sign in ['•', '·', ';', '|', '▢'] {
@@ -122,7 +122,7 @@ pub(super) fn listed(text: &str) -> Vec<String> {
     parts
 }
 
-/// How many of a list's parts begin with an amount.
+/// The number of parts that begin with an amount.
 pub(super) fn amounts(parts: &[String]) -> usize {
     parts.iter().filter(|part| begins_ingredient(part)).count()
 }
@@ -147,7 +147,7 @@ fn begins_name(part: &str) -> bool {
     !first.is_empty() && !words::is_preparation(first) && part.split(' ').count() <= 6
 }
 
-/// Parted at commas that are not in numbers or parentheses.
+/// Splits at commas outside numbers and parentheses.
 fn at_commas(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut start, mut depth) = (0, 0_u32);
@@ -167,7 +167,7 @@ fn at_commas(text: &str) -> Vec<&str> {
     parts
 }
 
-/// Parted where a new amount begins: "2 eggs and 1 cup milk", "2 eggs 1 cup flour".
+/// Splits before each new amount: "2 eggs and 1 cup milk", "2 eggs 1 cup flour".
 fn at_quantities(text: &str) -> Vec<String> {
     let mut parts = Vec::new();
     let mut start = 0;
@@ -196,13 +196,13 @@ fn at_quantities(text: &str) -> Vec<String> {
     parts
 }
 
-/// Enough of a text to see what it begins with, so that looking often stays cheap.
+/// The beginning of a text, so that repeated parsing of it stays linear.
 fn head(text: &str) -> &str {
     let end = text.char_indices().nth(80).map_or(text.len(), |(at, _)| at);
     text.get(..end).unwrap_or_default()
 }
 
-/// The words of a text with their places.
+/// The words of a text with their byte offsets.
 fn pieces(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     text.split(' ').map(move |piece| {
@@ -212,7 +212,7 @@ fn pieces(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// What prose names with an amount: "mix 2 cups of flour with 1 egg" has two.
+/// The ingredients that prose mentions with an amount: "mix 2 cups of flour with 1 egg" has two.
 pub(super) fn amounts_in_prose(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for (start, piece) in pieces(text) {
@@ -249,7 +249,7 @@ pub(super) fn amounts_in_prose(text: &str) -> Vec<String> {
     found
 }
 
-/// Headings that part a line. Of two where one ends in the other, the longer comes first.
+/// Headings at which a line is split. Of two where one ends with the other, the longer comes first.
 const INNER: &[&str] = &[
     "ingredients list",
     "ingredients",

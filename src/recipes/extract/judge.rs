@@ -1,23 +1,23 @@
-//! What kind of line a line is.
+//! Classification of lines.
 
 use super::super::amount::word;
-use super::super::line::Line as Measured;
+use super::super::line::Line;
 use super::super::words;
 use super::inline::{amounts, listed, sentences};
-use super::lines::{Line, Mark};
+use super::lines::{LineMark, PastedLine};
 
-/// What a line is read as, by what came before it.
+/// The section of the recipe that the current line belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
-    /// Nothing yet: title, facts, description.
+    /// Before the first section: title, facts, description.
     Head,
     Ingredients,
     Steps,
     Notes,
 }
 
-/// The section that a line begins, and what stands behind the heading.
-pub(super) fn heading(line: &Line) -> Option<(Section, &str)> {
+/// The section that a heading begins, and the text after the heading.
+pub(super) fn heading(line: &PastedLine) -> Option<(Section, &str)> {
     let text = line.text.trim_start_matches(|c: char| !c.is_alphanumeric());
     HEADINGS.iter().find_map(|(section, names)| {
         names.iter().find_map(|name| {
@@ -29,16 +29,16 @@ pub(super) fn heading(line: &Line) -> Option<(Section, &str)> {
             let is_for = plain.starts_with("for ")
                 && plain.split(':').next().is_some_and(|name| name.split(' ').count() < 6);
             let is_it = is_end || is_parted || (is_for && *section == Section::Ingredients);
-            (head.eq_ignore_ascii_case(name) && is_it && line.mark != Mark::Number)
+            (head.eq_ignore_ascii_case(name) && is_it && line.mark != LineMark::Number)
                 .then_some((*section, if is_end { "" } else { rest }))
         })
     })
 }
 
-/// Does a line name a part of the recipe: "For the sauce:", "## Sauce", "SAUCE"?
-pub(super) fn is_group(line: &Line) -> bool {
+/// Whether a line is the heading of a group: "For the sauce:", "## Sauce", "SAUCE".
+pub(super) fn is_group(line: &PastedLine) -> bool {
     let text = &*line.text;
-    if line.mark == Mark::Number || is_ingredient(text) || text.split(' ').count() > 8 {
+    if line.mark == LineMark::Number || is_ingredient(text) || text.split(' ').count() > 8 {
         return false;
     }
     let is_shouted = text.chars().filter(|c| c.is_alphabetic()).count() > 3
@@ -46,14 +46,14 @@ pub(super) fn is_group(line: &Line) -> bool {
         && !text.contains(char::is_numeric);
     let lower = text.to_lowercase();
     let is_for = lower.starts_with("for the ") && !text.ends_with('.') && !text.contains(',');
-    text.ends_with(':') || line.mark == Mark::Heading || is_for || (is_shouted && line.is_apart)
+    text.ends_with(':') || line.mark == LineMark::Heading || is_for || (is_shouted && line.is_apart)
 }
 
-pub(super) fn is_title(line: &Line) -> bool {
+pub(super) fn is_title(line: &PastedLine) -> bool {
     let text = &*line.text;
     let count = text.split(' ').count();
     let is_short = count <= 12 && text.chars().count() <= 120;
-    let is_plain = matches!(line.mark, Mark::None | Mark::Heading);
+    let is_plain = matches!(line.mark, LineMark::None | LineMark::Heading);
     let is_address = text.ends_with(':') && count > 4;
     let is_furniture = FURNITURE.contains(&&*text.to_lowercase());
     let is_done = begins_step(text) && (count > 6 || text.ends_with('.'));
@@ -61,9 +61,9 @@ pub(super) fn is_title(line: &Line) -> bool {
     is_short && is_plain && !(is_long_sentence || is_address || is_furniture || is_done)
 }
 
-/// Does a line begin, or end, with an amount of something?
+/// Whether a line begins or ends with an amount.
 pub(super) fn is_ingredient(text: &str) -> bool {
-    let line = Measured::parse(text);
+    let line = Line::parse(text);
     let is_leading = line.begins_with_amount();
     if !is_leading && line.amounts.is_empty() {
         return false;
@@ -77,11 +77,11 @@ pub(super) fn is_ingredient(text: &str) -> bool {
 }
 
 pub(super) fn is_amount_alone(text: &str) -> bool {
-    let line = Measured::parse(text);
+    let line = Line::parse(text);
     line.begins_with_amount() && line.name().is_empty()
 }
 
-/// Are there several ingredients on one line?
+/// Whether a line lists several ingredients.
 pub(super) fn is_list(text: &str) -> bool {
     let (first, _) = word(text, 0);
     if begins_step(first) {
@@ -91,7 +91,7 @@ pub(super) fn is_list(text: &str) -> bool {
     amounts(&parts) >= 2 && amounts(&parts) * 3 >= parts.len() && sentences(text).len() < 2
 }
 
-/// Does a line begin as a step does? "Salt and pepper" does not, "Salt the water" does.
+/// Whether a line begins like a step: "Salt the water" does, "Salt and pepper" does not.
 pub(super) fn begins_step(text: &str) -> bool {
     let (first, end) = word(text, 0);
     let (second, _) = word(text, end);
@@ -101,7 +101,7 @@ pub(super) fn begins_step(text: &str) -> bool {
     words::begins_step(first) && !is_noun
 }
 
-/// What stands around recipes on the pages they are copied from.
+/// Labels of buttons and links on web pages with recipes, which are not titles.
 const FURNITURE: &[&str] = &[
     "jump to recipe",
     "jump to video",
@@ -120,7 +120,7 @@ const FURNITURE: &[&str] = &[
     "facebook",
 ];
 
-/// Verbs that name ingredients, too, and what follows them when they are verbs.
+/// Verbs that are also ingredients, and the words that follow them when they are verbs.
 const NOUNS_TOO: &[&str] =
     &["salt", "cream", "brown", "top", "core", "roast", "dry", "warm", "thin", "cover", "crumble"];
 const OBJECTS: &[&str] = &[
@@ -146,7 +146,7 @@ const OBJECTS: &[&str] = &[
     "into",
 ];
 
-/// The longer of two that begin alike comes first.
+/// Of two headings with a common beginning, the longer comes first.
 const HEADINGS: &[(Section, &[&str])] = &[
     (
         Section::Ingredients,

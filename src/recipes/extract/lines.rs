@@ -1,38 +1,38 @@
-//! Lines of a paste without what they are decorated with: bullets, numbers, markdown.
+//! The lines of a pasted text, without their bullets, numbers and Markdown.
 
 use super::super::amount::word;
 use super::super::words;
 use super::inline;
 use super::judge::begins_step;
 
-/// What stood before a line.
+/// The decoration of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
-    /// Nothing.
+pub(super) enum LineMark {
+    /// No decoration.
     None,
-    /// `-`, `*`, `•`, a box to tick.
+    /// `-`, `*`, `•`, or a checkbox.
     Bullet,
     /// `1.`, `1)`, `Step 1:`.
     Number,
-    /// `##`, or the whole line is bold.
+    /// `##`, or a line that is bold as a whole.
     Heading,
 }
 
-/// A line that is not blank.
+/// A line that is not blank, without its decoration.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
-    pub(super) mark: Mark,
-    /// May be empty behind a number.
+pub(super) struct PastedLine {
+    pub(super) mark: LineMark,
+    /// The text. It may be empty after a number.
     pub(super) text: String,
-    /// There was a blank line, or a rule, before it.
+    /// Whether a blank line or a rule precedes the line.
     pub(super) is_apart: bool,
 }
 
-/// The lines of a text, those with several headings in them taken apart.
-pub(super) fn lines(text: &str) -> Vec<Line> {
+/// The lines of a text. Lines with several headings are split.
+pub(super) fn lines(text: &str) -> Vec<PastedLine> {
     let mut lines = Vec::new();
     let mut is_apart = false;
-    // A line end of Windows gives a blank line more, which must not part what it ends.
+    // `\r\n` must not count as an additional blank line, which would separate sections.
     let text = text.replace("\r\n", "\n");
     for raw in text.split(['\n', '\r', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}']) {
         let raw = tidy(raw);
@@ -42,8 +42,8 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
         }
         for part in inline::at_headings(&raw) {
             let (mark, text) = undecorated(part);
-            if !text.is_empty() || mark == Mark::Number {
-                lines.push(Line { mark, text, is_apart });
+            if !text.is_empty() || mark == LineMark::Number {
+                lines.push(PastedLine { mark, text, is_apart });
                 is_apart = false;
             }
         }
@@ -51,7 +51,7 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
     lines
 }
 
-/// Without control and invisible characters, and with plain spaces.
+/// Removes control and invisible characters, and replaces other white space by spaces.
 fn tidy(raw: &str) -> String {
     let is_hidden =
         |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{ad}' | '\u{fe0f}');
@@ -60,21 +60,21 @@ fn tidy(raw: &str) -> String {
     text.trim().to_owned()
 }
 
-fn undecorated(raw: &str) -> (Mark, String) {
-    let mut mark = Mark::None;
+fn undecorated(raw: &str) -> (LineMark, String) {
+    let mut mark = LineMark::None;
     let mut text = raw.trim();
     loop {
         text = text.trim_start();
         if let Some(rest) = text.strip_prefix('#') {
-            (mark, text) = (Mark::Heading, rest);
+            (mark, text) = (LineMark::Heading, rest);
         } else if let Some(rest) = text.strip_prefix("> ") {
             text = rest;
         } else if let Some(rest) = picture(text) {
             text = rest;
         } else if let Some(rest) = bullet(text) {
-            (mark, text) = (Mark::Bullet, rest);
-        } else if let Some(rest) = numbered(text).filter(|_| mark != Mark::Number) {
-            (mark, text) = (Mark::Number, rest);
+            (mark, text) = (LineMark::Bullet, rest);
+        } else if let Some(rest) = numbered(text).filter(|_| mark != LineMark::Number) {
+            (mark, text) = (LineMark::Number, rest);
         } else {
             break;
         }
@@ -86,8 +86,8 @@ fn undecorated(raw: &str) -> (Mark, String) {
             && text.trim_end_matches(':').ends_with(bold)
             || text.starts_with(bold) && text.ends_with(&format!(":{bold}"));
         let is_whole = is_bold && text.matches(bold).count() == 2;
-        if is_whole && mark == Mark::None {
-            mark = Mark::Heading;
+        if is_whole && mark == LineMark::None {
+            mark = LineMark::Heading;
         }
     }
     let text = text.replace("**", "").replace("__", "");
@@ -97,7 +97,7 @@ fn undecorated(raw: &str) -> (Mark, String) {
     (mark, text.trim().to_owned())
 }
 
-/// Behind a picture that decorates the line.
+/// The text after an emoji that decorates the line.
 fn picture(text: &str) -> Option<&str> {
     text.strip_prefix(|c| matches!(c, '\u{2300}'..='\u{23ff}' | '\u{2700}'..='\u{2712}' | '\u{2715}'..='\u{2767}' | '\u{1f000}'..='\u{1faff}' | '\u{2b50}' | '\u{2600}'..='\u{260f}' | '\u{2614}'..='\u{26ff}'))
 }
@@ -119,7 +119,7 @@ fn bullet(text: &str) -> Option<&str> {
     }
 }
 
-/// Behind `1.`, `1)`, `(1)`, `1 -`, `Step 1:`.
+/// The text after `1.`, `1)`, `(1)`, `1 -` or `Step 1:`.
 pub(super) fn numbered(text: &str) -> Option<&str> {
     let named = text.get(..4).filter(|head| head.eq_ignore_ascii_case("step"));
     let is_open = text.starts_with('(');

@@ -1,30 +1,30 @@
-//! What a paste says about the whole recipe: how much it makes, how long it takes, its tags.
+//! Facts about the whole recipe in a pasted text: yield, times, tags.
 
 use super::super::amount::{from, word};
 use super::super::quantity::Quantity;
 use super::super::ratio::Ratio;
 use super::super::recipe::MAX_MINUTES;
 
-/// One thing said.
+/// One fact about the recipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fact {
-    /// As it is kept.
+    /// The yield as it is stored.
     Yield(String),
-    /// Minutes; a range's upper end.
+    /// Minutes; of a range, the upper end.
     Prep(u32),
     Cook(u32),
     Title(String),
     Tags(Vec<String>),
-    /// There is no field for it: kept as it was said.
+    /// A fact without a field of its own, kept as text.
     Other(String),
 }
 
-/// Everything that a line says, if it says nothing else. Where the line may as well be a step
-/// (`is_strict`), "Cook 20 min" is one, and "Cook time: 20 min" is not.
+/// The facts of a line that holds nothing else. `is_strict` is for lines that may be steps: then
+/// "Cook 20 min" is a step, and "Cook time: 20 min" is a fact.
 pub(super) fn facts(line: &str, is_strict: bool) -> Option<Vec<Fact>> {
     let mut found = Vec::new();
     let mut rest = line.trim();
-    // Longer lines are prose, and looking for facts in it is not linear.
+    // Longer lines are prose, in which the search for facts would not be linear.
     if rest.len() > 500 {
         return None;
     }
@@ -37,14 +37,14 @@ pub(super) fn facts(line: &str, is_strict: bool) -> Option<Vec<Fact>> {
     (!found.is_empty()).then_some(found)
 }
 
-/// Is it a label alone, whose value is on the next line?
+/// Whether the line is only a label, whose value is on the next line.
 pub(super) fn is_label(text: &str) -> bool {
     let name = text.trim_end_matches(':').trim_end().to_lowercase();
     let is_time = TIMES.iter().any(|(_, labels)| labels.contains(&&*name) && name.contains("time"));
     is_time || (name != "for" && YIELDS.contains(&&*name)) || TAGS.contains(&&*name)
 }
 
-/// The fact that `text` begins with, and how much of it that takes.
+/// The fact that `text` begins with, and its length in bytes.
 fn fact(text: &str, is_strict: bool) -> Option<(Vec<Fact>, usize)> {
     let found = labelled_text(text)
         .or_else(|| time(text, is_strict))
@@ -57,7 +57,7 @@ fn fact(text: &str, is_strict: bool) -> Option<(Vec<Fact>, usize)> {
     })
 }
 
-/// Behind a label and its colon.
+/// The text after a label and its colon, and whether there was a colon.
 fn label<'a>(text: &'a str, labels: &[&str]) -> Option<(&'a str, bool)> {
     let name = labels
         .iter()
@@ -74,7 +74,7 @@ fn label<'a>(text: &'a str, labels: &[&str]) -> Option<(&'a str, bool)> {
     ))
 }
 
-/// What reaches to the end of the line: tags, a title.
+/// Parses the facts that extend to the end of the line: tags and a title.
 fn labelled_text(text: &str) -> Option<(Fact, usize)> {
     let colon = |labels| label(text, labels).filter(|(value, parted)| *parted && !value.is_empty());
     if let Some((value, _)) = colon(TAGS) {
@@ -95,7 +95,7 @@ fn time(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
     let (kind, labels) = TIMES.iter().find(|(_, labels)| label(text, labels).is_some())?;
     let (value, parted) = label(text, labels)?;
     let labelled = text.get(..text.len() - value.len())?.to_lowercase();
-    if !parted && (is_strict || *kind == Time::Other) && !labelled.contains("time") {
+    if !parted && (is_strict || *kind == TimeKind::Other) && !labelled.contains("time") {
         return None;
     }
     let value = value.strip_prefix("about ").or_else(|| value.strip_prefix("~")).unwrap_or(value);
@@ -108,15 +108,16 @@ fn time(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
     let rest = from(value, taken).trim_start();
     let is_alone = parted || labelled.contains("time") || !rest.starts_with(char::is_lowercase);
     let fact = match kind {
-        Time::Prep => Fact::Prep(minutes),
-        Time::Cook => Fact::Cook(minutes),
-        Time::Other => Fact::Other(text.get(..length + taken)?.trim().to_owned()),
+        TimeKind::Prep => Fact::Prep(minutes),
+        TimeKind::Cook => Fact::Cook(minutes),
+        TimeKind::Other => Fact::Other(text.get(..length + taken)?.trim().to_owned()),
     };
     (is_done && is_alone).then_some((fact, length + taken))
 }
 
-/// The minutes that `text` begins with: `1 hr 20 min`, `1h20`, `90 minutes`, `1 1/2 hours`.
-/// Of a range, the upper end. A bare number counts as minutes where `is_bare` says so.
+/// Parses the duration that `text` begins with: `1 hr 20 min`, `1h20`, `90 minutes`, `1 1/2 hours`.
+/// Returns minutes, of a range its upper end, and the length in bytes. With `is_bare`, a bare
+/// number means minutes.
 pub(in super::super) fn duration(text: &str, is_bare: bool) -> Option<(u32, usize)> {
     let (mut minutes, mut end) = (Some(0), 0);
     let mut last = None;
@@ -149,7 +150,7 @@ pub(in super::super) fn duration(text: &str, is_bare: bool) -> Option<(u32, usiz
     last.map(|_| (minutes, end))
 }
 
-/// "Serves 4", "Yield: 6 servings", "Makes 12 cookies", "4 servings".
+/// Parses a yield: "Serves 4", "Yield: 6 servings", "Makes 12 cookies", "4 servings".
 fn yielded(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
     let (value, parted, named) = match label(text, YIELDS) {
         Some((value, parted)) => (value, parted, true),
@@ -160,7 +161,7 @@ fn yielded(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
     let value = value.get(..end)?;
     let end = [", ", ". ", "   ", " - ", " – "].iter().filter_map(|part| value.find(part)).min();
     let value = value.get(..end.unwrap_or(value.len()))?;
-    // The next label may follow without anything between.
+    // The next label may follow without a separator.
     let value = value.get(..next_label(value).unwrap_or(value.len()))?.trim_end();
     let plain = value.trim_end_matches('.');
     let about = [
@@ -204,7 +205,7 @@ fn yielded(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
     Some((Fact::Yield(kept), start + value.len()))
 }
 
-/// Where the next fact begins in a value, if there is one.
+/// The offset of the next label in a value, if there is one.
 fn next_label(value: &str) -> Option<usize> {
     let labels = TIMES.iter().flat_map(|(_, labels)| *labels).chain(YIELDS);
     let labels: Vec<&str> =
@@ -217,18 +218,18 @@ fn next_label(value: &str) -> Option<usize> {
     })
 }
 
-/// Whose length it is.
+/// The field that a duration belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Time {
+enum TimeKind {
     Prep,
     Cook,
     Other,
 }
 
-/// The longer of two that begin alike comes first.
-const TIMES: &[(Time, &[&str])] = &[
+/// Of two labels with a common beginning, the longer comes first.
+const TIMES: &[(TimeKind, &[&str])] = &[
     (
-        Time::Prep,
+        TimeKind::Prep,
         &[
             "preparation time",
             "prep time",
@@ -242,7 +243,7 @@ const TIMES: &[(Time, &[&str])] = &[
         ],
     ),
     (
-        Time::Cook,
+        TimeKind::Cook,
         &[
             "cooking time",
             "cook time",
@@ -256,7 +257,7 @@ const TIMES: &[(Time, &[&str])] = &[
         ],
     ),
     (
-        Time::Other,
+        TimeKind::Other,
         &[
             "total time",
             "total",

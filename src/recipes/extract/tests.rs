@@ -50,7 +50,7 @@ fn numbers_in_order_part_steps() {
 }
 
 #[test]
-fn numbers_before_a_line_are_no_amounts() {
+fn line_numbers_are_not_amounts() {
     for (text, rest) in [
         ("1. Mix", Some(" Mix")),
         ("12) Mix", Some(" Mix")),
@@ -72,7 +72,7 @@ fn numbers_before_a_line_are_no_amounts() {
 }
 
 #[test]
-fn headings_inside_of_a_line_part_it() {
+fn headings_inside_a_line_split_it() {
     assert_eq!(
         at_headings("Tea. Serves: 2 Ingredients: 1 leaf. Directions: Steep."),
         ["Tea.", "Serves: 2", "Ingredients: 1 leaf.", "Directions: Steep."]
@@ -83,7 +83,7 @@ fn headings_inside_of_a_line_part_it() {
 }
 
 #[test]
-fn lengths_of_time_are_read_in_minutes() {
+fn durations_are_read_in_minutes() {
     for (text, minutes) in [
         ("15 min", 15),
         ("15 minutes", 15),
@@ -108,7 +108,7 @@ fn lengths_of_time_are_read_in_minutes() {
 }
 
 #[test]
-fn what_is_said_of_the_whole_is_found() {
+fn yield_times_and_tags_are_found() {
     let of = |line| facts(line, false);
     let makes = |text: &str| Fact::Yield(text.to_owned());
     for (line, found) in [
@@ -157,7 +157,7 @@ fn prose_names_its_ingredients() {
 }
 
 #[test]
-fn what_is_too_long_goes_to_the_description() {
+fn overlong_text_goes_to_the_description() {
     let long = "very ".repeat(200);
     let draft = extract(&format!("Soup\nIngredients:\n1 {long}egg\n2 leeks\nSteps:\nMix.\nEat."));
     assert_eq!(draft.ingredients.len(), 1);

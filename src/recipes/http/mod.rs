@@ -1,42 +1,41 @@
-//! What is served over HTTP: which path is whose, recipes, and the refusals that all share.
-
-mod fields;
+//! The HTTP API: its routes, and the responses that its handlers share.
 
 use std::borrow::Cow;
 
-pub(super) use self::fields::Fields;
-use super::accounts::Call;
-use super::storage::Unanswered;
-use super::{Fault, Recipe};
+use serde_json::{Map, Value};
+
+use super::accounts::AccountCall;
+use super::storage::AskError;
+use super::{DraftError, Recipe};
 use crate::node::{Method, Response};
 
-/// What is at a path.
+/// A path of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route<'a> {
+pub(super) enum RecipeRoute<'a> {
     /// `/v1/auth/…`
-    Account(Call),
+    Account(AccountCall),
     /// `/v1/recipes`
     Recipes,
     /// `/v1/recipes/{id}`
     Recipe(&'a str),
 }
 
-impl<'a> Route<'a> {
-    /// `None`: nothing is there.
+impl<'a> RecipeRoute<'a> {
+    /// Parses a path. `None` when it is not part of the API.
     pub(super) fn of(path: &'a str) -> Option<Self> {
         let rest = path.strip_prefix("/v1/")?;
         Some(match rest {
-            "auth/signup" => Self::Account(Call::SignUp),
-            "auth/signin" => Self::Account(Call::SignIn),
-            "auth/refresh" => Self::Account(Call::Refresh),
-            "auth/logout" => Self::Account(Call::LogOut),
+            "auth/signup" => Self::Account(AccountCall::SignUp),
+            "auth/signin" => Self::Account(AccountCall::SignIn),
+            "auth/refresh" => Self::Account(AccountCall::Refresh),
+            "auth/logout" => Self::Account(AccountCall::LogOut),
             "recipes" => Self::Recipes,
-            // Our ids are written as they are, so what is percent-encoded is none of them.
+            // Generated ids need no percent-encoding, so an encoded id is unknown.
             _ => Self::Recipe(rest.strip_prefix("recipes/").filter(|id| is_id(id))?),
         })
     }
 
-    /// The methods that it takes, or the refusal of this one.
+    /// Checks the method. The refusal, 405, lists the allowed ones.
     pub(super) fn check(self, method: Method) -> Result<(), Response> {
         let (is_taken, allow) = match self {
             Self::Account(_) => (method == Method::Post, "POST"),
@@ -47,24 +46,24 @@ impl<'a> Route<'a> {
     }
 }
 
-/// As the protocol has ids of recipes.
+/// Whether the text has the form of a recipe's id, as the protocol defines it.
 fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
 }
 
-/// Which page of a list is asked for.
+/// The query of a page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PageOf {
+pub(super) struct PageQuery {
     pub(super) limit: usize,
     pub(super) before: Option<String>,
 }
 
-impl PageOf {
-    /// Recipes on a page, at most.
+impl PageQuery {
+    /// The largest page.
     const MAX: usize = 200;
 
-    /// Reads `limit=50&before=ID`; what else is there is ignored.
+    /// Parses `limit=50&before=ID`. Other parameters are ignored.
     pub(super) fn parse(query: &str) -> Result<Self, Response> {
         let mut page = Self { limit: Self::MAX, before: None };
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
@@ -75,7 +74,7 @@ impl PageOf {
                         limit.ok_or_else(|| bad_field("limit", "must be a number of 1 to 200"))?;
                 }
                 "before" if is_id(value) => page.before = Some(value.to_owned()),
-                "before" => return Err(no_such_page()),
+                "before" => return Err(invalid_page()),
                 _ => {}
             }
         }
@@ -83,57 +82,88 @@ impl PageOf {
     }
 }
 
-/// 400: the page before a recipe that is not there.
-pub(super) fn no_such_page() -> Response {
+/// The fields of a JSON body. Unknown fields are ignored.
+///
+/// Has no `Debug`: it holds passwords and tokens.
+pub(super) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// Parses a body.
+    ///
+    /// # Errors
+    /// 400 when the body is not a JSON object.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, Response> {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            _ => Err(bad_field("body", "must be a JSON object")),
+        }
+    }
+
+    /// Removes and returns the string of this name.
+    ///
+    /// # Errors
+    /// 400 that names the field when it is missing or not a string.
+    pub(super) fn text(&mut self, name: &str) -> Result<String, Response> {
+        match self.0.remove(name) {
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => Err(bad_field(name, "must be a text")),
+            None => Err(bad_field(name, "must be there")),
+        }
+    }
+}
+
+/// 400: `before` does not name one of the user's recipes.
+pub(super) fn invalid_page() -> Response {
     bad_field("before", "must be the id of one of your recipes")
 }
 
-/// 400 for a field of the body or the query; the message begins with its name.
+/// 400: a field of the body or the query is invalid. The message begins with its name.
 pub(super) fn bad_field(name: &str, problem: &str) -> Response {
     Response::error(400, "invalid_field", &format!("`{name}` {problem}"))
 }
 
-/// 400 for a recipe that is none.
-pub(super) fn bad_recipe(fault: &Fault) -> Response {
+/// 400: a recipe breaks one of its limits.
+pub(super) fn bad_recipe(fault: &DraftError) -> Response {
     Response::error(400, "invalid_field", &fault.to_string())
 }
 
-/// 401 without a bearer token.
-pub(super) fn who_are_you() -> Response {
+/// 401: the request has no bearer token.
+pub(super) fn unauthorized() -> Response {
     Response::error(401, "invalid_token", "Sign in first: send `Authorization: Bearer …`")
         .with("WWW-Authenticate", "Bearer")
 }
 
-/// 403: told to who has shown the password or a token, and to nobody else.
+/// 403: the account is locked. Sent only to a client that has proved with a password or a token
+/// whose account it is.
 pub(super) fn account_locked() -> Response {
     Response::error(403, "account_locked", "This account is locked: ask whoever runs the server")
 }
 
-/// 503: too much waits already.
+/// 503: a queue is full.
 pub(super) fn busy() -> Response {
     Response::error(503, "at_capacity", "The server is busy: try again in a moment")
         .with("Retry-After", "1")
 }
 
-/// 500: the log says why.
-pub(super) fn broken() -> Response {
+/// 500: the database or another part failed. The log has the cause.
+pub(super) fn internal_error() -> Response {
     Response::error(500, "internal", "The server could not do that: nothing was changed")
 }
 
-/// 503 or 500, for who waited for the database.
-pub(super) fn unanswered(why: Unanswered) -> Response {
+/// 503 or 500: the database did not answer.
+pub(super) fn ask_failed(why: AskError) -> Response {
     match why {
-        Unanswered::Busy => busy(),
-        Unanswered::Failed => broken(),
+        AskError::Busy => busy(),
+        AskError::Failed => internal_error(),
     }
 }
 
-/// 409: the bound on one user's recipes.
+/// 409: the user already has `recipes.per_user` recipes.
 pub(super) fn too_many_recipes(max: usize) -> Response {
     Response::error(409, "too_many_recipes", &format!("You have {max} recipes, which is the most"))
 }
 
-/// 201, and where it is from now on.
+/// 201: the recipe, with its path in `Location`.
 pub(super) fn created(recipe: &Recipe) -> Response {
     let location = format!("/v1/recipes/{}", recipe.id);
     Response::json(201, recipe).with("Location", Cow::Owned(location))
@@ -144,10 +174,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_one_of_ours_or_nothing() {
-        assert_eq!(Route::of("/v1/auth/signin"), Some(Route::Account(Call::SignIn)));
-        assert_eq!(Route::of("/v1/recipes"), Some(Route::Recipes));
-        assert_eq!(Route::of("/v1/recipes/a_b-C.9"), Some(Route::Recipe("a_b-C.9")));
+    fn only_known_paths_are_routed() {
+        assert_eq!(
+            RecipeRoute::of("/v1/auth/signin"),
+            Some(RecipeRoute::Account(AccountCall::SignIn))
+        );
+        assert_eq!(RecipeRoute::of("/v1/recipes"), Some(RecipeRoute::Recipes));
+        assert_eq!(RecipeRoute::of("/v1/recipes/a_b-C.9"), Some(RecipeRoute::Recipe("a_b-C.9")));
         for none in [
             "",
             "/",
@@ -163,15 +196,15 @@ mod tests {
             "/v1/Recipes",
             "v1/recipes",
         ] {
-            assert_eq!(Route::of(none), None, "{none}");
+            assert_eq!(RecipeRoute::of(none), None, "{none}");
         }
     }
 
     #[test]
-    fn a_page_has_1_to_200_recipes() {
-        let page = |query| PageOf::parse(query);
-        assert_eq!(page("").unwrap(), PageOf { limit: 200, before: None });
-        let expected = PageOf { limit: 7, before: Some("abc".to_owned()) };
+    fn page_limit_is_1_to_200() {
+        let page = |query| PageQuery::parse(query);
+        assert_eq!(page("").unwrap(), PageQuery { limit: 200, before: None });
+        let expected = PageQuery { limit: 7, before: Some("abc".to_owned()) };
         assert_eq!(page("x=1&limit=7&before=abc").unwrap(), expected);
         for wrong in ["limit=0", "limit=201", "limit=x", "limit=-1", "before=", "before=a/b"] {
             assert_eq!(page(wrong).unwrap_err().status, 400, "{wrong}");
@@ -179,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_field() {
+    fn refusal_names_the_field() {
         let body = bad_field("email", "must be there").body.into_owned();
         let expected = r#"{"error":"invalid_field","message":"`email` must be there"}"#;
         assert_eq!(String::from_utf8(body).unwrap(), expected);

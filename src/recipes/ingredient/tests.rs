@@ -48,7 +48,7 @@ fn quantity_unit_and_name_are_read_off_the_text() {
 }
 
 #[test]
-fn a_scaled_line_reads_naturally() {
+fn scaled_line_reads_naturally() {
     for (text, doubled, halved) in [
         ("1 egg", "2 eggs", "1/2 egg"),
         ("2 eggs", "4 eggs", "1 egg"),
@@ -84,7 +84,7 @@ fn a_scaled_line_reads_naturally() {
 }
 
 #[test]
-fn every_amount_of_the_same_thing_is_scaled_and_the_size_of_one_is_not() {
+fn package_size_is_not_scaled() {
     for (text, doubled) in [
         ("1 cup (240 ml) milk", "2 cups (480 ml) milk"),
         ("1 cup plus 2 tablespoons flour", "2 cups plus 4 tablespoons flour"),
@@ -104,7 +104,7 @@ fn every_amount_of_the_same_thing_is_scaled_and_the_size_of_one_is_not() {
 }
 
 #[test]
-fn ugly_fractions_become_decimals_that_can_be_measured() {
+fn odd_fractions_become_measurable_decimals() {
     assert_eq!(scaled("1000 g flour", 1, 3), "333 g flour");
     assert_eq!(scaled("1 kg flour", 1, 3), "0.33 kg flour");
     assert_eq!(scaled("1 cup oil", 1, 3), "1/3 cup oil");
@@ -114,7 +114,7 @@ fn ugly_fractions_become_decimals_that_can_be_measured() {
 }
 
 #[test]
-fn what_has_no_amount_stays_as_it_is() {
+fn line_without_an_amount_is_unchanged() {
     for text in
         ["Salt to taste", "2% milk", "Freshly ground pepper", "For the sauce:", "00 flour", ""]
     {
@@ -125,7 +125,7 @@ fn what_has_no_amount_stays_as_it_is() {
 }
 
 #[test]
-fn an_amount_that_cannot_be_written_is_refused() {
+fn unwritable_amount_is_refused() {
     let much = Ingredient::parse("999999999 g salt");
     assert_eq!(much.scaled(Ratio::whole(1_000)), None);
     let little = Ingredient::parse("0.000001 g salt");
@@ -133,7 +133,7 @@ fn an_amount_that_cannot_be_written_is_refused() {
 }
 
 #[test]
-fn another_name_keeps_the_amount_and_drops_the_preparation() {
+fn renaming_keeps_the_amount_drops_the_preparation() {
     for (text, name, renamed) in [
         ("2 tbsp butter, softened", "olive oil", "2 tbsp olive oil"),
         ("3 cloves garlic, minced", "shallots", "3 cloves shallots"),

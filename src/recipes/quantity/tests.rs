@@ -9,25 +9,25 @@ fn ratio(numerator: u64, denominator: u64) -> Ratio {
 #[test]
 fn numbers_are_read_as_people_write_them() {
     for (text, numerator, denominator, form) in [
-        ("2", 2, 1, Form::Whole),
-        ("1/2", 1, 2, Form::Fraction),
-        ("3⁄4", 3, 4, Form::Fraction),
-        ("1 1/2", 3, 2, Form::Fraction),
-        ("1-1/2", 3, 2, Form::Fraction),
-        ("1 and 1/2", 3, 2, Form::Fraction),
-        ("1½", 3, 2, Form::Glyph),
-        ("1 ½", 3, 2, Form::Glyph),
-        ("⅔", 2, 3, Form::Glyph),
-        ("0.25", 1, 4, Form::Point),
-        (".5", 1, 2, Form::Point),
-        ("1,5", 3, 2, Form::Comma),
-        ("0,125", 1, 8, Form::Comma),
-        ("1,000", 1_000, 1, Form::Grouped),
-        ("1,250,000", 1_250_000, 1, Form::Grouped),
-        ("three", 3, 1, Form::Word),
-        ("Twelve", 12, 1, Form::Word),
-        ("half a", 1, 2, Form::Word),
-        ("one and a half", 3, 2, Form::Word),
+        ("2", 2, 1, NumberForm::Whole),
+        ("1/2", 1, 2, NumberForm::Fraction),
+        ("3⁄4", 3, 4, NumberForm::Fraction),
+        ("1 1/2", 3, 2, NumberForm::Fraction),
+        ("1-1/2", 3, 2, NumberForm::Fraction),
+        ("1 and 1/2", 3, 2, NumberForm::Fraction),
+        ("1½", 3, 2, NumberForm::Glyph),
+        ("1 ½", 3, 2, NumberForm::Glyph),
+        ("⅔", 2, 3, NumberForm::Glyph),
+        ("0.25", 1, 4, NumberForm::Point),
+        (".5", 1, 2, NumberForm::Point),
+        ("1,5", 3, 2, NumberForm::Comma),
+        ("0,125", 1, 8, NumberForm::Comma),
+        ("1,000", 1_000, 1, NumberForm::Grouped),
+        ("1,250,000", 1_250_000, 1, NumberForm::Grouped),
+        ("three", 3, 1, NumberForm::Word),
+        ("Twelve", 12, 1, NumberForm::Word),
+        ("half a", 1, 2, NumberForm::Word),
+        ("one and a half", 3, 2, NumberForm::Word),
     ] {
         let number = Number { value: ratio(numerator, denominator), form, end: text.len() };
         assert_eq!(Number::parse(text), Some(number), "{text}");
@@ -36,7 +36,7 @@ fn numbers_are_read_as_people_write_them() {
 }
 
 #[test]
-fn what_is_no_amount_is_left_as_text() {
+fn text_that_is_not_an_amount_is_kept() {
     for text in [
         "",
         "flour",
@@ -84,25 +84,25 @@ fn ranges_have_two_ends() {
 #[test]
 fn numbers_are_written_in_the_form_they_had() {
     for (numerator, denominator, form, grid, text) in [
-        (3, 1, Form::Fraction, Grid::Kitchen, "3"),
-        (3, 2, Form::Whole, Grid::Kitchen, "1 1/2"),
-        (3, 2, Form::Glyph, Grid::Kitchen, "1½"),
-        (3, 2, Form::Point, Grid::Kitchen, "1.5"),
-        (3, 2, Form::Comma, Grid::Metric, "1,5"),
-        (1, 3, Form::Whole, Grid::Kitchen, "1/3"),
-        (5, 8, Form::Whole, Grid::Kitchen, "5/8"),
-        (5, 8, Form::Whole, Grid::Count, "0.625"),
-        (1, 6, Form::Whole, Grid::Kitchen, "0.17"),
-        (1_000, 3, Form::Whole, Grid::Fine, "333"),
-        (125, 2, Form::Whole, Grid::Fine, "62.5"),
-        (100, 3, Form::Whole, Grid::Fine, "33"),
-        (10, 3, Form::Whole, Grid::Fine, "3.3"),
-        (1, 3, Form::Whole, Grid::Metric, "0.33"),
-        (1, 2, Form::Glyph, Grid::Metric, "½"),
-        (1, 8, Form::Whole, Grid::Metric, "0.125"),
-        (1, 700, Form::Whole, Grid::Kitchen, "0.0014"),
-        (12_000, 1, Form::Grouped, Grid::Fine, "12,000"),
-        (500, 1, Form::Grouped, Grid::Fine, "500"),
+        (3, 1, NumberForm::Fraction, Precision::TestApp, "3"),
+        (3, 2, NumberForm::Whole, Precision::TestApp, "1 1/2"),
+        (3, 2, NumberForm::Glyph, Precision::TestApp, "1½"),
+        (3, 2, NumberForm::Point, Precision::TestApp, "1.5"),
+        (3, 2, NumberForm::Comma, Precision::Metric, "1,5"),
+        (1, 3, NumberForm::Whole, Precision::TestApp, "1/3"),
+        (5, 8, NumberForm::Whole, Precision::TestApp, "5/8"),
+        (5, 8, NumberForm::Whole, Precision::Count, "0.625"),
+        (1, 6, NumberForm::Whole, Precision::TestApp, "0.17"),
+        (1_000, 3, NumberForm::Whole, Precision::Fine, "333"),
+        (125, 2, NumberForm::Whole, Precision::Fine, "62.5"),
+        (100, 3, NumberForm::Whole, Precision::Fine, "33"),
+        (10, 3, NumberForm::Whole, Precision::Fine, "3.3"),
+        (1, 3, NumberForm::Whole, Precision::Metric, "0.33"),
+        (1, 2, NumberForm::Glyph, Precision::Metric, "½"),
+        (1, 8, NumberForm::Whole, Precision::Metric, "0.125"),
+        (1, 700, NumberForm::Whole, Precision::TestApp, "0.0014"),
+        (12_000, 1, NumberForm::Grouped, Precision::Fine, "12,000"),
+        (500, 1, NumberForm::Grouped, Precision::Fine, "500"),
     ] {
         let written = write(ratio(numerator, denominator), form, grid);
         assert_eq!(written.as_deref(), Some(text), "{numerator}/{denominator}");
@@ -110,9 +110,9 @@ fn numbers_are_written_in_the_form_they_had() {
 }
 
 #[test]
-fn what_is_too_large_or_reads_as_nothing_is_not_written() {
-    assert_eq!(write(Ratio::whole(MAX_QUANTITY + 1), Form::Whole, Grid::Count), None);
-    assert_eq!(write(ratio(1, u64::MAX), Form::Whole, Grid::Kitchen), None);
+fn too_large_or_zero_numbers_are_not_written() {
+    assert_eq!(write(Ratio::whole(MAX_QUANTITY + 1), NumberForm::Whole, Precision::Count), None);
+    assert_eq!(write(ratio(1, u64::MAX), NumberForm::Whole, Precision::TestApp), None);
 }
 
 #[test]
@@ -139,15 +139,15 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read_as_it_was(
+    fn written_numbers_are_read_back(
         whole in 0_u64..2_000,
         over in 0_u64..8,
         parts in prop::sample::select(vec![1_u64, 2, 3, 4, 8]),
-        form in prop::sample::select(vec![Form::Fraction, Form::Glyph, Form::Grouped]),
+        form in prop::sample::select(vec![NumberForm::Fraction, NumberForm::Glyph, NumberForm::Grouped]),
     ) {
         let value = ratio(whole * parts + over % parts, parts);
         prop_assume!(!value.is_zero());
-        let text = write(value, form, Grid::Kitchen).unwrap();
+        let text = write(value, form, Precision::TestApp).unwrap();
         prop_assert_eq!(Quantity::parse(&text).map(|read| read.low.value), Some(value), "{}", text);
     }
 
@@ -157,8 +157,8 @@ proptest! {
     ) {
         let (left, right) = (ratio(a, b), ratio(c, d));
         let _ = (left.times(right), left.over(right), left.plus(right), left.cmp(&right));
-        for grid in [Grid::Fine, Grid::Metric, Grid::Kitchen, Grid::Count] {
-            let written = write(left, Form::Point, grid);
+        for grid in [Precision::Fine, Precision::Metric, Precision::TestApp, Precision::Count] {
+            let written = write(left, NumberForm::Point, grid);
             prop_assert!(written.is_none_or(|text| text.len() <= 24));
         }
     }

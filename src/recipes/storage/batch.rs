@@ -1,4 +1,4 @@
-//! Group commit: what waits is done in one transaction, and answered when that is on disk.
+//! Group commit: waiting tasks run in one transaction, and are answered when it is on disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
@@ -7,64 +7,63 @@ use rusqlite::Connection;
 
 use crate::node::StartFlag;
 
-/// Pieces of work in one transaction. At some 50 µs each the last of them waits 13 ms for the
-/// others, about as long as a disk takes to commit.
+/// The most tasks in one transaction. At about 50 µs each, the last one waits 13 ms for the others,
+/// which is about as long as a disk takes to commit.
 pub(super) const MAX_BATCH: usize = 256;
 
-/// How a transaction is committed: a test may count, delay or refuse it.
+/// The function that commits a transaction. Tests count, delay or refuse commits with it.
 pub(in crate::recipes) type Commit = Box<dyn FnMut(&Connection) -> rusqlite::Result<()> + Send>;
 
-/// The commit of every day: it returns when the disk has it (`synchronous = FULL`).
+/// The normal commit. It returns when the transaction is on disk (`synchronous = FULL`).
 pub(in crate::recipes) fn by_statement() -> Commit {
     Box::new(|database| execute(database, "COMMIT"))
 }
 
-/// Why nothing of a piece of work is stored.
+/// Why nothing of a task is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::recipes) enum Undone {
-    /// It was not begun: the node has withdrawn it, or the database was locked by another process
-    /// for too long.
+pub(in crate::recipes) enum TaskError {
+    /// Not begun: the node withdrew it, or another process locked the database for too long.
     NotBegun,
-    /// It was not done, or its commit failed. The log says why.
+    /// The task or its commit failed. The log has the cause.
     Failed,
 }
 
-/// A piece of work, and who waits for it.
-pub(super) trait Job: Send {
-    /// May the work begin, now that its turn has come? False: nobody waits for it any more.
+/// A task, with the callback for its outcome.
+pub(super) trait BatchItem: Send {
+    /// Whether the task may begin. False when its asker has given up.
     fn begin(&self) -> bool;
 
-    /// Does the work. False: it failed, and what it wrote must be taken back.
+    /// Runs the task. Returns false when it failed and its writes must be rolled back.
     fn run(&mut self, database: &Connection) -> bool;
 
-    /// Answers. `is_stored` is false when the commit failed.
+    /// Calls the callback. `is_stored` is false when the commit failed.
     fn answer(self: Box<Self>, is_stored: bool);
 }
 
-/// A [`Job`] made of two closures.
+/// A [`BatchItem`] made of two closures: the work and the callback.
 pub(super) struct Task<W, T, A> {
     work: Option<W>,
-    /// `None`: it is done whether anybody waits or not.
+    /// `None` for work that is done even if its asker has given up.
     start: Option<StartFlag>,
-    outcome: Result<T, Undone>,
+    outcome: Result<T, TaskError>,
     answer: A,
 }
 
 impl<W, T, A> Task<W, T, A>
 where
     W: FnOnce(&Connection) -> rusqlite::Result<T>,
-    A: FnOnce(Result<T, Undone>),
+    A: FnOnce(Result<T, TaskError>),
 {
     pub(super) fn new(work: W, start: Option<StartFlag>, answer: A) -> Self {
-        Self { work: Some(work), start, outcome: Err(Undone::NotBegun), answer }
+        Self { work: Some(work), start, outcome: Err(TaskError::NotBegun), answer }
     }
 }
 
-impl<W, T, A> Job for Task<W, T, A>
+impl<W, T, A> BatchItem for Task<W, T, A>
 where
     W: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
     T: Send,
-    A: FnOnce(Result<T, Undone>) + Send,
+    A: FnOnce(Result<T, TaskError>) + Send,
 {
     fn begin(&self) -> bool {
         self.start.as_ref().is_none_or(StartFlag::begin)
@@ -72,14 +71,14 @@ where
 
     fn run(&mut self, database: &Connection) -> bool {
         let Some(work) = self.work.take() else { return false };
-        self.outcome = Err(Undone::Failed);
-        // The database is as it was after the savepoint is rolled back, whatever panicked.
+        self.outcome = Err(TaskError::Failed);
+        // After a panic the savepoint is rolled back, so the database stays consistent.
         match catch_unwind(AssertUnwindSafe(|| work(database))) {
             Ok(Ok(outcome)) => self.outcome = Ok(outcome),
-            // The error names statements, never what was bound to them.
-            Ok(Err(error)) => log::error!("the database refused a piece of work: {error}"),
-            // What a panic says may hold what a user sent.
-            Err(_) => log::error!("a piece of work on the database panicked"),
+            // SQLite's error names statements, never bound values.
+            Ok(Err(error)) => log::error!("a database task failed: {error}"),
+            // The panic's message is not logged: it may quote what a user sent.
+            Err(_) => log::error!("a database task panicked"),
         }
         self.outcome.is_ok()
     }
@@ -87,63 +86,66 @@ where
     fn answer(self: Box<Self>, is_stored: bool) {
         let Self { outcome, answer, .. } = *self;
         let outcome =
-            outcome.and_then(|done| if is_stored { Ok(done) } else { Err(Undone::Failed) });
+            outcome.and_then(|done| if is_stored { Ok(done) } else { Err(TaskError::Failed) });
         if catch_unwind(AssertUnwindSafe(|| answer(outcome))).is_err() {
-            log::error!("an answer from the database panicked");
+            log::error!("the callback of a database task panicked");
         }
     }
 }
 
-/// Works until nobody is left who could ask, on at most `most` pieces at once.
+/// Runs batches of at most `most` tasks until every [`Storage`](super::Storage) is dropped.
 pub(super) fn serve(
     database: Connection,
-    queue: &Receiver<Box<dyn Job>>,
+    queue: &Receiver<Box<dyn BatchItem>>,
     most: usize,
     mut commit: Commit,
 ) {
     while let Ok(first) = queue.recv() {
-        let mut jobs = vec![first];
-        jobs.extend(queue.try_iter().take(most - 1));
-        let stored = transact(&database, &mut jobs, &mut commit);
+        let mut items = vec![first];
+        items.extend(queue.try_iter().take(most - 1));
+        let stored = transact(&database, &mut items, &mut commit);
         if let Err(error) = &stored {
-            log::error!("nothing of {} pieces of work was stored: {error}", jobs.len());
+            log::error!(
+                "a transaction of {} tasks failed, nothing of it was stored: {error}",
+                items.len()
+            );
             roll_back(&database);
         }
-        // Only here: an answer says that it is on disk.
-        for job in jobs {
-            job.answer(stored.is_ok());
+        // Only after the commit: an answer promises that its task is on disk.
+        for item in items {
+            item.answer(stored.is_ok());
         }
     }
 }
 
-/// Each job behind a savepoint of its own, so that one that fails loses only itself. An error is
-/// everybody's: a full disk ends the transaction, and with it what the jobs before had written.
+/// Runs each item behind a savepoint, so that a failed item rolls back only itself. An error fails
+/// the whole batch: a full disk, for example, aborts the transaction with all earlier items.
 fn transact(
     database: &Connection,
-    jobs: &mut [Box<dyn Job>],
+    items: &mut [Box<dyn BatchItem>],
     commit: &mut Commit,
 ) -> rusqlite::Result<()> {
-    // This may wait for another process. Whose time is over meanwhile is not begun with.
+    // This may wait for another process. Items whose time runs out during the wait are not begun.
     execute(database, "BEGIN IMMEDIATE")?;
-    for job in jobs {
-        if !job.begin() {
+    for item in items {
+        if !item.begin() {
             continue;
         }
-        execute(database, "SAVEPOINT job")?;
-        if !job.run(database) {
-            execute(database, "ROLLBACK TO job")?;
+        execute(database, "SAVEPOINT item")?;
+        if !item.run(database) {
+            execute(database, "ROLLBACK TO item")?;
         }
-        execute(database, "RELEASE job")?;
+        execute(database, "RELEASE item")?;
     }
     commit(database)
 }
 
 fn roll_back(database: &Connection) {
-    // SQLite has ended the transaction itself where it had to.
+    // After some errors, SQLite has already rolled back the transaction itself.
     if !database.is_autocommit()
         && let Err(error) = execute(database, "ROLLBACK")
     {
-        log::error!("a transaction could not be rolled back: {error}");
+        log::error!("cannot roll back a transaction: {error}");
     }
 }
 

@@ -1,51 +1,53 @@
-//! What happens in a room: a join, a message, and an operator's word.
+//! Joins, messages and published updates in the database.
 //!
-//! A message, what it changed and its answer are one write. That is also what makes a message that
-//! comes twice be done once over a restart: the answer is there exactly if the change is. An id that
-//! comes again with other content is another message, and is refused.
+//! A message, its change and its answer are one write. So a message that is repeated after a
+//! restart is done once: its answer is stored exactly if its change is. An id that is reused with
+//! different content is refused.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::recipes::{self, MAX_LIST_BYTES, Stored, signed};
-use super::{history, users};
+use super::users;
 use crate::config::Config;
 use crate::config::memory::{LEAST_RECIPE_BYTES, longest_acknowledgement};
 use crate::node::app::{Admission, Answer, Json, Update};
 use crate::protocol::ErrorCode;
-use crate::recipes::{Draft, Verdict, answer};
-use crate::time::UnixTime;
+use crate::recipes::{AssistantReply, Draft, answer};
+use crate::time::{Rfc3339, UnixTime};
 
 const WELCOME: &str = "Connected to recipe chat. How can I help you with this recipe?";
 const UNDONE: &str = "Took the last change back.";
 const NOTHING_TO_UNDO: &str = "There is no change left to take back.";
 const TOO_LARGE: &str = "The recipe would grow too large with that, so nothing was changed.";
 
-/// How long, in milliseconds, and over how many of a room's messages an id that comes again is the
-/// same message: the protocol's section 6.
+/// A message whose id was used within this time, in milliseconds, and among this many of the room's
+/// messages is a repetition (the protocol's section 6).
 const REPEATED_WITHIN: u64 = 600_000;
 const REPEATED_AMONG: usize = 32;
 
-/// The bounds on what a room keeps and says.
+/// The limits of what a room stores and sends.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::recipes) struct Bounds {
-    /// Messages that a join shows.
+    /// Messages in the history that a join returns.
     history: usize,
-    /// Messages that are kept.
+    /// Messages that are stored. 0 means unlimited.
     messages: usize,
-    /// Changes that can be taken back.
+    /// Changes that can be undone.
     undo: usize,
-    /// A join's answer, in bytes.
+    /// The longest answer to a join, in bytes.
     acknowledgement: usize,
-    /// A recipe as JSON, in bytes.
+    /// The longest recipe as JSON, in bytes.
     recipe: usize,
 }
 
 impl Bounds {
-    /// An acknowledgement takes at most half of what may be queued to a slow reader, and a recipe
-    /// at most half of that, though never less than a recipe needs.
+    /// Limits an acknowledgement to half of `limits.outbound_bytes`, and a recipe to half of that,
+    /// but never below what a small recipe needs.
     pub(in crate::recipes) fn new(config: &Config) -> Self {
         let (history, messages) = (config.recipes.history, config.recipes.messages);
         let undo = config.recipes.undo;
@@ -54,25 +56,25 @@ impl Bounds {
         bounds
     }
 
-    /// Takes up another `limits.outbound_bytes`.
+    /// Applies a changed `limits.outbound_bytes`.
     pub(in crate::recipes) fn reload(&mut self, config: &Config) {
         self.acknowledgement = longest_acknowledgement(config);
         self.recipe = (self.acknowledgement / 2).max(LEAST_RECIPE_BYTES);
     }
 
-    /// How long a page of a list may be.
+    /// The longest page of a list, in bytes.
     pub(in crate::recipes) fn list(&self) -> usize {
         self.acknowledgement.min(MAX_LIST_BYTES)
     }
 
-    /// Is this recipe small enough?
+    /// Whether this recipe is small enough.
     pub(in crate::recipes) fn fit(&self, recipe: &Json) -> bool {
         recipe.as_str().len() <= self.recipe
     }
 }
 
-/// The room's state for its owner; anybody else is denied. With a `reauth` the history is left out,
-/// as its answer is not sent.
+/// Admits the room's owner with the room's state, and denies other users. A re-authentication omits
+/// the history, as its answer does not carry it.
 pub(in crate::recipes) fn join(
     database: &Connection,
     room: &str,
@@ -80,7 +82,7 @@ pub(in crate::recipes) fn join(
     reauth: bool,
     bounds: &Bounds,
 ) -> rusqlite::Result<Admission> {
-    // The envelope, the session and the names around it.
+    // Bytes of the envelope, the session and the field names.
     const ENVELOPE: usize = 2 << 10;
     if users::is_locked(database, user)? {
         return Ok(Admission::Deny);
@@ -90,13 +92,61 @@ pub(in crate::recipes) fn join(
     let taken = ENVELOPE + recipe_data.as_ref().map_or(0, |recipe| recipe.as_str().len());
     let room_left = bounds.acknowledgement.saturating_sub(taken);
     let count = if reauth { 0 } else { bounds.history };
-    let history = history::last(database, stored.key, count, room_left)?;
+    let history = last_messages(database, stored.key, count, room_left)?;
     let content = WELCOME.into();
     Ok(Admission::Admit(Arc::new(Update { content, recipe_data, history, broadcast: false })))
 }
 
-/// A chat message.
-pub(in crate::recipes) struct Message {
+/// One entry of the history: a message with its answer.
+#[derive(Serialize)]
+struct HistoryRow<'a> {
+    id: &'a str,
+    user_id: &'a str,
+    content: &'a str,
+    timestamp: Rfc3339,
+    reply: &'a str,
+}
+
+/// The last `count` messages, the oldest first, as many as fit into `max_bytes` of JSON.
+fn last_messages(
+    database: &Connection,
+    recipe: i64,
+    count: usize,
+    max_bytes: usize,
+) -> rusqlite::Result<Option<Json>> {
+    if count == 0 {
+        return Ok(None);
+    }
+    let mut statement = database.prepare_cached(
+        "SELECT id, user, content, at, reply FROM messages WHERE recipe = ? ORDER BY n DESC LIMIT ?",
+    )?;
+    let mut rows = statement.query(params![recipe, signed(count)])?;
+    let mut entries: Vec<Box<RawValue>> = Vec::new();
+    // The brackets. Each entry adds a comma.
+    let mut bytes = 2;
+    while let Some(row) = rows.next()? {
+        let at = UnixTime::from_millis(u64::try_from(row.get::<_, i64>(3)?).unwrap_or_default());
+        let entry = HistoryRow {
+            id: row.get_ref(0)?.as_str()?,
+            user_id: row.get_ref(1)?.as_str()?,
+            content: row.get_ref(2)?.as_str()?,
+            timestamp: at.to_rfc3339(),
+            reply: row.get_ref(4)?.as_str()?,
+        };
+        // Serialising strings does not fail.
+        let Ok(entry) = serde_json::value::to_raw_value(&entry) else { continue };
+        bytes += entry.get().len() + 1;
+        if bytes > max_bytes {
+            break;
+        }
+        entries.push(entry);
+    }
+    entries.reverse();
+    Ok(Json::new(&entries).ok())
+}
+
+/// A chat message to handle.
+pub(in crate::recipes) struct NewMessage {
     pub(in crate::recipes) room: String,
     pub(in crate::recipes) user: String,
     pub(in crate::recipes) id: String,
@@ -104,28 +154,28 @@ pub(in crate::recipes) struct Message {
     pub(in crate::recipes) now: UnixTime,
 }
 
-/// What is said to a message.
-pub(in crate::recipes) enum Said {
+/// The outcome of a chat message.
+pub(in crate::recipes) enum ChatOutcome {
     Answer(Answer),
-    /// Its id was used for a message that says something else.
+    /// The id was used for a message with different content.
     UsedId,
 }
 
-impl From<Update> for Said {
+impl From<Update> for ChatOutcome {
     fn from(update: Update) -> Self {
         Self::Answer(Ok(Arc::new(update)))
     }
 }
 
-/// Does what the message says, and stores it with its answer.
-pub(in crate::recipes) fn say(
+/// Carries out a message, and stores it with its answer.
+pub(in crate::recipes) fn handle_message(
     database: &Connection,
-    message: &Message,
+    message: &NewMessage,
     bounds: &Bounds,
-) -> rusqlite::Result<Said> {
-    // Who is in the room owns it: that was asked when it joined.
+) -> rusqlite::Result<ChatOutcome> {
+    // Only the owner could join, so a missing recipe is an internal error.
     let Some(stored) = recipes::find(database, &message.room, &message.user)? else {
-        return Ok(Said::Answer(Err(ErrorCode::Internal)));
+        return Ok(ChatOutcome::Answer(Err(ErrorCode::Internal)));
     };
     let newest = newest(database, stored.key)?;
     if let Some(said) = repeated(database, &stored, message, newest)? {
@@ -156,21 +206,21 @@ pub(in crate::recipes) fn say(
     Ok(update.into())
 }
 
-/// The number of the room's last message.
+/// The number of the room's newest message.
 fn newest(database: &Connection, recipe: i64) -> rusqlite::Result<i64> {
     database
         .prepare_cached("SELECT coalesce(max(n), 0) FROM messages WHERE recipe = ?")?
         .query_row([recipe], |row| row.get(0))
 }
 
-/// The answer to a message whose id came before: its text, and the recipe as it is now, which is no
-/// news to anybody else.
+/// The answer to a repeated message: the stored text, with the current recipe if the message had
+/// changed it. It is not broadcast.
 fn repeated(
     database: &Connection,
     stored: &Stored,
-    message: &Message,
+    message: &NewMessage,
     newest: i64,
-) -> rusqlite::Result<Option<Said>> {
+) -> rusqlite::Result<Option<ChatOutcome>> {
     let since = millis(message.now).saturating_sub_unsigned(REPEATED_WITHIN);
     let first: Option<(bool, String, bool)> = database
         .prepare_cached(
@@ -191,30 +241,30 @@ fn repeated(
         .optional()?;
     Ok(first.map(|(is_same, reply, changed)| {
         if !is_same {
-            return Said::UsedId;
+            return ChatOutcome::UsedId;
         }
         let recipe_data = if changed { Json::new(&stored.recipe).ok() } else { None };
         Update { content: Cow::Owned(reply), recipe_data, ..Update::default() }.into()
     }))
 }
 
-/// Does what the message says; the message itself is stored by the caller.
+/// Carries out a message. The caller stores the message itself.
 fn carry_out(
     database: &Connection,
     stored: &Stored,
-    message: &Message,
+    message: &NewMessage,
     bounds: &Bounds,
 ) -> rusqlite::Result<Update> {
     match answer(&stored.recipe, &message.content, message.now) {
-        Verdict::Say(text) => Ok(say_only(text)),
-        Verdict::Change { recipe, content } => match Json::new(&recipe) {
+        AssistantReply::Say(text) => Ok(say_only(text)),
+        AssistantReply::Change { recipe, content } => match Json::new(&recipe) {
             Ok(json) if bounds.fit(&json) => {
                 recipes::change(database, stored, &recipe, bounds.undo)?;
                 Ok(changed(content, json))
             }
             _ => Ok(say_only(TOO_LARGE)),
         },
-        Verdict::Undo => {
+        AssistantReply::Undo => {
             let Some(recipe) = recipes::undo(database, stored.key, message.now)? else {
                 return Ok(say_only(NOTHING_TO_UNDO));
             };
@@ -223,8 +273,7 @@ fn carry_out(
     }
 }
 
-/// Stores an operator's recipe in the place of the room's, as a change that can be taken back. The
-/// draft was found to be one before.
+/// Replaces the room's recipe by a published one, as a change that can be undone.
 pub(in crate::recipes) fn publish(
     database: &Connection,
     room: &str,
@@ -261,8 +310,8 @@ fn changed(content: impl Into<Cow<'static, str>>, recipe: Json) -> Update {
     }
 }
 
-/// As the database has times.
+/// Converts a time to the database's milliseconds since 1970.
 pub(in crate::recipes) fn millis(time: UnixTime) -> i64 {
-    // Within the year 9999, so far within an i64.
+    // Times end with the year 9999, which fits an i64.
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,21 +1,21 @@
-//! The storage thread: the one that owns the database.
+//! The storage thread, which owns the database.
 //!
-//! Work comes through a bounded queue, and an answer goes out when its work is on disk, never
-//! before. What waits is done together: one transaction, one commit, one wait for the disk.
+//! Tasks arrive through a bounded queue. An answer leaves when its task is on disk, never before.
+//! The tasks that wait are done together: one transaction, one commit, one wait for the disk (group
+//! commit).
 //!
 //! ```text
-//! reactor ──▶ queue (limits.storage_queue) ──▶ batch: BEGIN · SAVEPOINT work RELEASE · … · COMMIT
+//! reactor ──▶ queue (limits.storage_queue) ──▶ batch: BEGIN · SAVEPOINT task RELEASE · … · COMMIT
 //!    ▲            full: refused at once                                                      │
 //!    └───────────────────────────── answers, all of them after the commit ◀──────────────────┘
 //! ```
 //!
-//! While one commit waits for the disk the next batch gathers, so the slower the disk, the more
-//! share a commit. Reads take the same way: a join sees what was acknowledged before it was asked.
-//! Work whose asker has given up when its turn comes is passed over.
+//! While one commit waits for the disk, the next batch gathers: the slower the disk, the more tasks
+//! share a commit. Reads use the same queue, so a join sees everything acknowledged before it.
+//! Tasks whose asker has given up are skipped.
 
 mod batch;
 pub(super) mod chat;
-mod history;
 pub(super) mod recipes;
 mod schema;
 pub(super) mod sessions;
@@ -38,38 +38,38 @@ use rusqlite::Connection;
 use crate::config::memory::QUESTION_BYTES;
 use crate::node::StartFlag;
 
-pub(super) use self::batch::{Commit, Undone, by_statement};
-use self::batch::{Job, MAX_BATCH, Task};
+use self::batch::{BatchItem, MAX_BATCH, Task};
+pub(super) use self::batch::{Commit, TaskError, by_statement};
 pub(super) use self::schema::{keep_pages, open};
 
-/// How long the end of the server waits for the thread to finish what was asked of it and to fold
-/// the log into the database. What is cut off then was not acknowledged.
+/// How long the shutdown waits for the thread to finish the queued tasks and to checkpoint the
+/// write-ahead log. Nothing that is cut off then was acknowledged.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The asker's side. Cheap to clone: the thread ends when the last one is dropped.
+/// A handle to the storage thread. Cheap to clone. The thread ends when the last one is dropped.
 #[derive(Clone)]
 pub(super) struct Storage {
-    queue: SyncSender<Box<dyn Job>>,
-    /// What waits in it takes so much of memory: work whose asker has given up is still there.
-    held: Arc<AtomicUsize>,
-    room: Room,
+    queue: SyncSender<Box<dyn BatchItem>>,
+    /// Bytes of memory of the queued tasks, including those whose asker has given up.
+    queued_bytes: Arc<AtomicUsize>,
+    limits: QueueLimits,
 }
 
-/// How much may wait for the thread, and how much it does at once.
+/// The limits of the storage queue and of one batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
-    /// Pieces of work that wait.
-    pub(super) jobs: usize,
-    /// What they may take of memory. 0: no bound but their number.
+pub(super) struct QueueLimits {
+    /// Tasks that may wait.
+    pub(super) items: usize,
+    /// Bytes of memory that these may take. 0 means that only their number is limited.
     pub(super) bytes: usize,
-    /// Pieces of work in one transaction, at most [`MAX_BATCH`].
+    /// Tasks in one transaction, at most [`MAX_BATCH`].
     pub(super) batch: usize,
 }
 
-/// Memory of a piece of work that waits, given back when it is answered.
-struct Held(Arc<AtomicUsize>, usize);
+/// The memory charged for a queued task, released when the task is answered.
+struct MemoryCharge(Arc<AtomicUsize>, usize);
 
-impl Drop for Held {
+impl Drop for MemoryCharge {
     fn drop(&mut self) {
         self.0.fetch_sub(self.1, Ordering::Relaxed);
     }
@@ -81,108 +81,108 @@ impl fmt::Debug for Storage {
     }
 }
 
-/// The queue has no room: nothing was taken.
+/// The queue is full; the task was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Busy;
 
-/// Why [`Storage::ask`] has no answer.
+/// Why [`Storage::ask`] returned no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unanswered {
-    /// The queue has no room, or the database was locked.
+pub(super) enum AskError {
+    /// The queue was full, or another process locked the database for too long.
     Busy,
-    /// See [`Undone`].
+    /// The task or its commit failed, see [`TaskError::Failed`].
     Failed,
 }
 
 impl Storage {
-    /// Starts the thread, which takes work ahead as far as there is `room`, and commits by `commit`.
+    /// Starts the thread, which commits with `commit`.
     ///
     /// # Errors
-    /// When the system has no thread to give.
+    /// When the operating system cannot start a thread.
     pub(super) fn start(
         database: Connection,
-        room: Room,
+        limits: QueueLimits,
         commit: Commit,
-    ) -> io::Result<(Self, Ending)> {
-        let (queue, work) = mpsc::sync_channel(room.jobs.max(1));
-        let most = room.batch.clamp(1, MAX_BATCH);
+    ) -> io::Result<(Self, JoinGuard)> {
+        let (queue, work) = mpsc::sync_channel(limits.items.max(1));
+        let most = limits.batch.clamp(1, MAX_BATCH);
         let (alive, gone) = mpsc::sync_channel(0);
         thread::Builder::new().name("vestibule-storage".to_owned()).spawn(move || {
             batch::serve(database, &work, most, commit);
             drop(alive);
         })?;
-        Ok((Self { queue, held: Arc::default(), room }, Ending { gone }))
+        Ok((Self { queue, queued_bytes: Arc::default(), limits }, JoinGuard { gone }))
     }
 
-    /// Hands `work` to the thread, and its outcome to `answer` once it is on disk. Never blocks.
+    /// Queues `work`, and calls `answer` with its outcome once it is on disk. Never blocks.
     ///
-    /// `work` must do all or nothing on its own only as far as it gives back an error: what it had
-    /// written until then is taken back, and the others of its batch are not.
+    /// If `work` returns an error, what it wrote is rolled back; the other tasks of its batch are
+    /// not affected.
     pub(super) fn submit<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-        answer: impl FnOnce(Result<T, Undone>) + Send + 'static,
+        answer: impl FnOnce(Result<T, TaskError>) + Send + 'static,
     ) -> Result<(), Busy> {
         self.submit_with(0, None, work, answer)
     }
 
-    /// The same for work that brings so many bytes of text, and that the node may withdraw until its
-    /// turn has come.
+    /// [`submit`](Self::submit) for work that holds `text_bytes` of text. The node may withdraw it
+    /// through `start` until it begins.
     pub(super) fn submit_with<T: Send + 'static>(
         &self,
         text_bytes: usize,
         start: Option<StartFlag>,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-        answer: impl FnOnce(Result<T, Undone>) + Send + 'static,
+        answer: impl FnOnce(Result<T, TaskError>) + Send + 'static,
     ) -> Result<(), Busy> {
         let bytes = text_bytes.saturating_add(QUESTION_BYTES);
-        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
-        let held = Held(Arc::clone(&self.held), bytes);
-        if self.room.bytes > 0 && before > 0 && before.saturating_add(bytes) > self.room.bytes {
+        let before = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let queued_bytes = MemoryCharge(Arc::clone(&self.queued_bytes), bytes);
+        if self.limits.bytes > 0 && before > 0 && before.saturating_add(bytes) > self.limits.bytes {
             return Err(Busy);
         }
         let answer = move |outcome| {
-            drop(held);
+            drop(queued_bytes);
             answer(outcome);
         };
         self.queue.try_send(Box::new(Task::new(work, start, answer))).map_err(|refused| {
             if let TrySendError::Disconnected(_) = refused {
-                log::error!("the storage thread is gone: restart the server");
+                log::error!("the storage thread has stopped: restart the server");
             }
             Busy
         })
     }
 
-    /// The same for threads that may wait for the answer, which the reactor's must not.
+    /// Runs `work` and waits for its outcome. Blocks, so the reactor's thread must not call it.
     pub(super) fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, Unanswered> {
+    ) -> Result<T, AskError> {
         let (sender, answer) = mpsc::sync_channel(1);
-        // There is room for the one answer, and who asked is here to take it.
+        // The channel has a slot for the one answer, so the send succeeds.
         self.submit(work, move |outcome| drop(sender.try_send(outcome)))
-            .map_err(|Busy| Unanswered::Busy)?;
-        answer.recv().unwrap_or(Err(Undone::Failed)).map_err(|undone| match undone {
-            Undone::NotBegun => Unanswered::Busy,
-            Undone::Failed => Unanswered::Failed,
+            .map_err(|Busy| AskError::Busy)?;
+        answer.recv().unwrap_or(Err(TaskError::Failed)).map_err(|error| match error {
+            TaskError::NotBegun => AskError::Busy,
+            TaskError::Failed => AskError::Failed,
         })
     }
 }
 
-/// Waits, when it is dropped, for the thread to end: a moment, not for ever. Must be dropped after
-/// the last [`Storage`].
+/// Waits for the thread to end when it is dropped, for at most 2 seconds. Must be dropped after the
+/// last [`Storage`].
 #[derive(Debug)]
-pub(super) struct Ending {
-    // Nothing is ever sent: the other end is gone when the thread is.
+pub(super) struct JoinGuard {
+    // Nothing is sent on this channel; it disconnects when the thread ends.
     gone: Receiver<Infallible>,
 }
 
-impl Drop for Ending {
+impl Drop for JoinGuard {
     fn drop(&mut self) {
         match self.gone.recv_timeout(PATIENCE) {
             Err(RecvTimeoutError::Disconnected) => {}
             Err(RecvTimeoutError::Timeout) => {
-                log::warn!("the database is slow to close, and left to the end of the process");
+                log::warn!("the database did not close in time: exiting without waiting for it");
             }
             Ok(never) => match never {},
         }

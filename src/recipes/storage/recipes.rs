@@ -1,4 +1,4 @@
-//! Recipes in the database: made, listed, read, changed, and taken back.
+//! Recipes in the database: create, list, find, change and undo.
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -8,17 +8,17 @@ use serde_json::value::RawValue;
 use crate::recipes::Recipe;
 use crate::time::UnixTime;
 
-/// What a list holds at most, in bytes: a page that is longer ends earlier.
+/// The longest page of a list, in bytes. A page that would be longer ends earlier.
 pub(super) const MAX_LIST_BYTES: usize = 128 << 10;
 
-/// A recipe, and where it lies.
+/// A recipe, and the key of its row.
 #[derive(Debug)]
 pub(in crate::recipes) struct Stored {
     pub(in crate::recipes) key: i64,
     pub(in crate::recipes) recipe: Recipe,
 }
 
-/// The recipe of this id, if it is `owner`'s: another's is not told from none.
+/// The recipe with this id, if it is `owner`'s. Another user's is treated as missing.
 pub(in crate::recipes) fn find(
     database: &Connection,
     id: &str,
@@ -33,7 +33,7 @@ pub(in crate::recipes) fn find(
         .optional()
 }
 
-/// The recipe of this id, whoever's.
+/// The recipe with this id, of any owner.
 pub(in crate::recipes) fn find_any(
     database: &Connection,
     id: &str,
@@ -46,7 +46,7 @@ pub(in crate::recipes) fn find_any(
         .optional()
 }
 
-/// Stores a new recipe. False: `owner` has `max` already (0: no bound).
+/// Stores a new recipe. Returns false when `owner` already has `max` (0 means unlimited).
 pub(in crate::recipes) fn create(
     database: &Connection,
     recipe: &Recipe,
@@ -66,8 +66,8 @@ pub(in crate::recipes) fn create(
     Ok(true)
 }
 
-/// Stores `recipe` in the place of `before`, which [`undo`] will bring back, and forgets what was
-/// there more than `depth` changes ago.
+/// Replaces `before` by `recipe`. [`undo`] can revert it. Versions from more than `depth` changes
+/// ago are deleted.
 pub(in crate::recipes) fn change(
     database: &Connection,
     before: &Stored,
@@ -92,7 +92,7 @@ pub(in crate::recipes) fn change(
     replace(database, before.key, recipe)
 }
 
-/// Takes the last change back: the recipe as it was, changed `now`. `None`: there is none left.
+/// Reverts the last change, and returns the recipe, updated `now`. `None` when no change is left.
 pub(in crate::recipes) fn undo(
     database: &Connection,
     key: i64,
@@ -118,23 +118,23 @@ fn replace(database: &Connection, key: i64, recipe: &Recipe) -> rusqlite::Result
 
 /// One page of a list.
 #[derive(Debug, Serialize)]
-pub(in crate::recipes) struct Page {
-    /// What there is to see of each, the newest first.
+pub(in crate::recipes) struct RecipePage {
+    /// Their summaries, the newest first.
     pub(in crate::recipes) recipes: Vec<Box<RawValue>>,
-    /// What to ask for `before` to go on; absent at the end.
+    /// The `before` of the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::recipes) next: Option<String>,
 }
 
-/// The recipes of `owner`, the newest first: at most `limit` of them, made before the one of id
-/// `before`. `None`: there is no such one.
+/// The recipes of `owner`, the newest first: at most `limit`, created before the one with id
+/// `before`. `None` when `before` does not exist.
 pub(in crate::recipes) fn list(
     database: &Connection,
     owner: &str,
     limit: usize,
     before: Option<&str>,
     max_bytes: usize,
-) -> rusqlite::Result<Option<Page>> {
+) -> rusqlite::Result<Option<RecipePage>> {
     let end = match before {
         None => Some(i64::MAX),
         Some(id) => database
@@ -146,22 +146,22 @@ pub(in crate::recipes) fn list(
     let mut statement = database.prepare_cached(
         "SELECT id, summary FROM recipes WHERE owner = ? AND key < ? ORDER BY key DESC LIMIT ?",
     )?;
-    // One more than asked tells whether there are more.
+    // One row more than requested shows whether there is a next page.
     let mut rows = statement.query(params![owner, end, signed(limit) + 1])?;
     let (mut recipes, mut bytes, mut last) = (Vec::new(), 0, None);
     while let Some(row) = rows.next()? {
         let (id, summary): (String, String) = (row.get(0)?, row.get(1)?);
         bytes += summary.len();
         if recipes.len() == limit || (bytes > max_bytes && !recipes.is_empty()) {
-            return Ok(Some(Page { recipes, next: last }));
+            return Ok(Some(RecipePage { recipes, next: last }));
         }
         recipes.push(RawValue::from_string(summary).map_err(unreadable)?);
         last = Some(id);
     }
-    Ok(Some(Page { recipes, next: None }))
+    Ok(Some(RecipePage { recipes, next: None }))
 }
 
-/// What a list shows of a recipe.
+/// The summary of a recipe that lists show, as JSON.
 fn summary(recipe: &Recipe) -> rusqlite::Result<String> {
     #[derive(Serialize)]
     struct Summary<'a> {
@@ -204,7 +204,7 @@ fn unreadable(error: serde_json::Error) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
 }
 
-/// SQLite counts in signed numbers.
+/// Converts for SQLite, whose integers are signed.
 pub(super) fn signed(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX - 1)
 }

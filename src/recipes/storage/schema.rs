@@ -1,4 +1,4 @@
-//! The database file: how it is opened, and its tables.
+//! The database file: opening it, its tables, and migrations.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -8,20 +8,20 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// The database's name in the data directory. Beside it lie, while it is open, its write-ahead log
-/// and that log's index, `-wal` and `-shm`: a copy of the file alone is no backup.
+/// The database's name in the data directory. While it is open, its write-ahead log `-wal` and the
+/// log's index `-shm` are next to it, so a copy of this file alone is not a backup.
 const DATABASE_FILE: &str = "recipes.db";
 
-/// How long to wait for another process, such as one that makes a backup.
+/// How long to wait for a lock of another process, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// There are some forty statements, and each is compiled once.
+/// The size of the statement cache. There are about forty statements, so each is compiled once.
 const STATEMENTS: usize = 64;
 
-/// What leads from each version of the schema to the next: the first from nothing to 1. A step that
-/// was ever released is never changed; a new one is added.
+/// The migrations, each from one schema version to the next, beginning with an empty database. A
+/// released migration must never change; add a new one.
 const MIGRATIONS: &[&str] = &[INITIAL, LOCKS];
 
-/// Times are milliseconds since 1970 (UTC). `n` counts within what it belongs to.
+/// The first version. Times are milliseconds since 1970 (UTC). `n` numbers the rows of one parent.
 const INITIAL: &str = "
 CREATE TABLE users (
     key INTEGER PRIMARY KEY,
@@ -82,21 +82,18 @@ CREATE TABLE messages (
 CREATE INDEX messages_by_id ON messages (recipe, id);
 ";
 
-/// When an operator locked an account; NULL: it is not locked.
+/// Adds the time at which an operator locked an account; NULL while it is not locked.
 const LOCKS: &str = "ALTER TABLE users ADD COLUMN locked_at INTEGER;";
 
-/// Opens the database in `directory`, both for their owner alone, and brings it to the newest
-/// schema. They are made where they are missing.
+/// Opens the database in `directory`, and migrates it to the newest schema. Creates both if they
+/// are missing, readable only by their owner.
 ///
 /// # Errors
-/// One line that names the file and what to do.
+/// One line that names the file and says what to do.
 pub(in crate::recipes) fn open(directory: &Path) -> Result<Connection, String> {
     let path = directory.join(DATABASE_FILE);
     let fault = |error: &dyn std::fmt::Display| {
-        format!(
-            "cannot open {}: {error}; set `data` to a directory that can be written to",
-            path.display()
-        )
+        format!("cannot open {}: {error}; set `data` to a writable directory", path.display())
     };
     create(directory, &path).map_err(|error| fault(&error))?;
     let mut database = Connection::open(&path).map_err(|error| fault(&error))?;
@@ -113,19 +110,19 @@ pub(in crate::recipes) fn open(directory: &Path) -> Result<Connection, String> {
     Ok(database)
 }
 
-/// SQLite gives its log the mode of its database, so that is made before SQLite sees it.
+/// Creates the file before SQLite opens it, as SQLite gives its log the mode of the database.
 fn create(directory: &Path, path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    // A database that is in no directory after a power cut was not stored.
+    // Without this, a power cut could lose the directory's entry of the new database.
     File::open(directory)?.sync_all()
 }
 
 fn prepare(database: &Connection) -> rusqlite::Result<()> {
     database.busy_timeout(BUSY_TIMEOUT)?;
     database.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Writers do not wait for readers, such as a backup; FULL: a commit returns when the disk has
-    // it. The log is cut to 16 MiB when it has been larger.
+    // WAL: writers do not wait for readers, such as a backup. FULL: a commit returns when it is on
+    // disk. A log that grew beyond 16 MiB is truncated to that.
     database.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
@@ -136,18 +133,19 @@ fn prepare(database: &Connection) -> rusqlite::Result<()> {
     )
 }
 
-/// Keeps so many bytes of the database's pages in memory, in whole KiB.
+/// Sets the size of SQLite's page cache, rounded down to whole KiB.
 pub(in crate::recipes) fn keep_pages(database: &Connection, bytes: usize) -> rusqlite::Result<()> {
-    // Negative: in KiB, not in pages.
+    // A negative size is in KiB, a positive one in pages.
     let kib = i64::try_from(bytes >> 10).unwrap_or(i64::MAX);
     database.pragma_update(None, "cache_size", -kib)
 }
 
-/// Takes the steps that are missing, in one transaction, so that all of them are there or none.
-/// Gives back the schema's version, which is higher than there are steps when a newer program wrote
-/// it: nothing was done then.
+/// Runs the missing migrations in one transaction. Returns the schema's version. When a newer
+/// program wrote the database, that is higher than the number of migrations, and nothing was
+/// changed.
 fn migrate(database: &mut Connection, steps: &[&str]) -> rusqlite::Result<usize> {
-    // Of two processes that start at once the second sees what the first has done.
+    // An immediate transaction: of two processes that start at once, the second waits for the
+    // first.
     let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let version = version as usize;
@@ -165,15 +163,15 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::recipes::tests::Scratch;
+    use crate::recipes::tests::ScratchDir;
 
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).unwrap().permissions().mode() & 0o777
     }
 
     #[test]
-    fn the_database_and_its_directory_are_their_owners_alone() {
-        let scratch = Scratch::new();
+    fn database_is_readable_by_its_owner_only() {
+        let scratch = ScratchDir::new();
         let directory = scratch.path().join("a/b");
         let database = open(&directory).unwrap();
         database.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
@@ -184,8 +182,8 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_waits_for_the_disk() {
-        let scratch = Scratch::new();
+    fn commit_waits_for_the_disk() {
+        let scratch = ScratchDir::new();
         let database = open(scratch.path()).unwrap();
         let pragma = |name: &str| -> String {
             database
@@ -200,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_is_migrated_once_and_step_by_step() {
+    fn migrations_run_once_and_in_order() {
         let mut database = Connection::open_in_memory().unwrap();
         let first = ["CREATE TABLE t (a)"];
         assert_eq!(migrate(&mut database, &first), Ok(1));
@@ -211,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_that_fails_leaves_everything_as_it_was() {
+    fn failed_migration_changes_nothing() {
         let mut database = Connection::open_in_memory().unwrap();
         let steps = ["CREATE TABLE t (a)", "CREATE TABLE t (a)"];
         assert!(migrate(&mut database, &steps).is_err());
@@ -219,8 +217,8 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_database_is_refused_with_what_to_do() {
-        let scratch = Scratch::new();
+    fn newer_database_is_refused_with_advice() {
+        let scratch = ScratchDir::new();
         let database = open(scratch.path()).unwrap();
         database.pragma_update(None, "user_version", 99).unwrap();
         drop(database);
@@ -230,8 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_database_is_refused_by_its_name() {
-        let scratch = Scratch::new();
+    fn file_that_is_not_a_database_is_named() {
+        let scratch = ScratchDir::new();
         std::fs::write(scratch.path().join(DATABASE_FILE), [b'x'; 4_096]).unwrap();
         let fault = open(scratch.path()).unwrap_err();
         assert!(fault.starts_with("cannot open ") && fault.contains("recipes.db"), "{fault}");

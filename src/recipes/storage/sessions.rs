@@ -1,9 +1,10 @@
-//! Sign-ins in the database: each is a session, the family of refresh tokens that descend from it.
+//! Sessions in the database. Each sign-in begins one: the family of refresh tokens that descend
+//! from it.
 //!
-//! A token is used once, and its use makes its successor. Used again within [`GRACE`] it gives the
-//! same successor again: two tabs that refresh at once, or a client whose answer was lost, are no
-//! thieves. Used again later, somebody has a copy, and nobody can tell who is who: the session ends
-//! (RFC 9700, section 4.14.2).
+//! A token is single-use, and its use creates its successor. A second use within [`GRACE`] returns
+//! the same successor: it comes from two tabs that refresh at once, or from a client that lost the
+//! answer. A later use means that the token was copied, and as the server cannot tell the thief
+//! from the owner, it ends the session (RFC 9700, section 4.14.2).
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -11,18 +12,19 @@ use super::chat::millis;
 use crate::recipes::accounts::TokenHash;
 use crate::time::UnixTime;
 
-/// How long after its use, in milliseconds, a refresh token is answered with the same successor.
+/// How long after its first use a refresh token returns the same successor, in milliseconds.
 const GRACE: i64 = 10_000;
-/// Sessions of one account; a new one ends the oldest beyond.
+/// The most sessions of one account. A new one beyond it ends the oldest.
 const MAX_SESSIONS: i64 = 100;
-/// Tokens of one session that have not expired: with one every 15 minutes, those of 42 days. None of
-/// them is ever forgotten, or a thief could have one forgotten by using the next ones up; so a session
-/// that goes through more of them has ended.
+/// The most unexpired tokens of one session: at one every 15 minutes, those of 42 days. None of
+/// them is deleted early, or a thief could use up later tokens until the stolen one is forgotten.
+/// So a session that needs more is ended.
 const MAX_TOKENS: i64 = crate::config::check::MAX_REFRESHES as i64;
-/// Sessions and tokens that have expired and leave with each sign-in.
+/// How many expired sessions, and how many expired tokens, each sign-in deletes.
 const LEAVE_AT_ONCE: i64 = 16;
 
-/// Begins a session for the account at `user`, with its first refresh token. False: it is locked.
+/// Begins a session of the account with key `user`, with its first refresh token. Returns false
+/// when the account is locked.
 pub(in crate::recipes) fn begin(
     database: &Connection,
     user: i64,
@@ -31,7 +33,7 @@ pub(in crate::recipes) fn begin(
     expires_at: UnixTime,
 ) -> rusqlite::Result<bool> {
     forget_expired(database, millis(now))?;
-    // Asked here and not with the password: it may be locked while that is hashed.
+    // Checked here, not with the password: the account may be locked while the password is hashed.
     let is_locked = database
         .prepare_cached("SELECT 1 FROM users WHERE key = ? AND locked_at IS NOT NULL")?
         .exists([user])?;
@@ -50,7 +52,7 @@ pub(in crate::recipes) fn begin(
         .map(|_| true)
 }
 
-/// Ends every session of the account of this id, if there is one.
+/// Ends every session of the account with this id, if it exists.
 pub(in crate::recipes) fn end_all(database: &Connection, id: &str) -> rusqlite::Result<()> {
     database
         .prepare_cached("DELETE FROM sessions WHERE user = (SELECT key FROM users WHERE id = ?)")?
@@ -58,29 +60,29 @@ pub(in crate::recipes) fn end_all(database: &Connection, id: &str) -> rusqlite::
         .map(drop)
 }
 
-/// What became of a refresh token that was used.
+/// The result of using a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::recipes) enum Use {
-    /// Its successor is good, for the account of this id.
-    Good(String),
-    /// It was never given out, or has expired, or its session has ended.
+pub(in crate::recipes) enum RefreshResult {
+    /// The successor is valid. Holds the account's id.
+    Accepted(String),
+    /// The token was never issued, or has expired, or its session has ended.
     Unknown,
-    /// It had been used before: the session of the account of this id has ended.
-    Stolen(String),
-    /// Its session went through too many of them: it has ended, of the account of this id.
+    /// The token was used before, so its session was ended. Holds the account's id.
+    Reused(String),
+    /// The session had too many unexpired tokens, so it was ended. Holds the account's id.
     TooMany(String),
 }
 
-/// Uses the refresh token of this hash. `successor` is derived from the token, so that it is the
-/// same when it is used twice.
+/// Uses the refresh token with this hash. `successor` is derived from the token, so that both uses
+/// within the grace give the same one.
 pub(in crate::recipes) fn refresh(
     database: &Connection,
     token: &TokenHash,
     successor: &TokenHash,
     now: UnixTime,
     expires_at: UnixTime,
-) -> rusqlite::Result<Use> {
-    struct Found {
+) -> rusqlite::Result<RefreshResult> {
+    struct TokenRow {
         session: i64,
         n: i64,
         used_at: Option<i64>,
@@ -95,7 +97,7 @@ pub(in crate::recipes) fn refresh(
              WHERE refresh_tokens.hash = ? AND expires_at > ? AND locked_at IS NULL",
         )?
         .query_row(params![token.as_bytes(), now], |row| {
-            Ok(Found {
+            Ok(TokenRow {
                 session: row.get(0)?,
                 n: row.get(1)?,
                 used_at: row.get(2)?,
@@ -103,18 +105,19 @@ pub(in crate::recipes) fn refresh(
             })
         })
         .optional()?;
-    let Some(found) = found else { return Ok(Use::Unknown) };
+    let Some(found) = found else { return Ok(RefreshResult::Unknown) };
     match found.used_at {
         Some(used_at) if now.saturating_sub(used_at) > GRACE => {
             end(database, found.session)?;
-            Ok(Use::Stolen(found.user_id))
+            Ok(RefreshResult::Reused(found.user_id))
         }
-        // Under another signing secret the successor would be another one, which was never stored.
-        Some(_) if !exists(database, successor)? => Ok(Use::Unknown),
-        Some(_) => Ok(Use::Good(found.user_id)),
+        // After a change of the signing secret another successor is derived, which was never
+        // stored.
+        Some(_) if !exists(database, successor)? => Ok(RefreshResult::Unknown),
+        Some(_) => Ok(RefreshResult::Accepted(found.user_id)),
         None if found.n - oldest(database, found.session, now)? >= MAX_TOKENS => {
             end(database, found.session)?;
-            Ok(Use::TooMany(found.user_id))
+            Ok(RefreshResult::TooMany(found.user_id))
         }
         None => {
             database
@@ -122,12 +125,12 @@ pub(in crate::recipes) fn refresh(
                 .execute(params![now, token.as_bytes()])?;
             insert(database, successor, found.session, found.n + 1, expires_at)?;
             forget_old(database, found.session, now)?;
-            Ok(Use::Good(found.user_id))
+            Ok(RefreshResult::Accepted(found.user_id))
         }
     }
 }
 
-/// Ends the session that the token of this hash belongs to, if there is one.
+/// Ends the session of the token with this hash, if it exists.
 pub(in crate::recipes) fn log_out(
     database: &Connection,
     token: &TokenHash,
@@ -141,7 +144,7 @@ pub(in crate::recipes) fn log_out(
         .map(drop)
 }
 
-/// Forgets a few tokens of a session that have expired: more than come in.
+/// Deletes a few expired tokens of a session: more than one refresh adds.
 fn forget_old(database: &Connection, session: i64, now: i64) -> rusqlite::Result<()> {
     database
         .prepare_cached(
@@ -152,7 +155,8 @@ fn forget_old(database: &Connection, session: i64, now: i64) -> rusqlite::Result
         .map(drop)
 }
 
-/// Forgets a few sessions that nobody came back to, and a few expired tokens of those that live.
+/// Deletes a few sessions whose tokens have all expired, and a few expired tokens of other
+/// sessions.
 fn forget_expired(database: &Connection, now: i64) -> rusqlite::Result<()> {
     database
         .prepare_cached(
@@ -174,7 +178,7 @@ fn forget_expired(database: &Connection, now: i64) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// The number of the session's oldest token that has not expired.
+/// The number of the session's oldest unexpired token.
 fn oldest(database: &Connection, session: i64, now: i64) -> rusqlite::Result<i64> {
     database
         .prepare_cached(

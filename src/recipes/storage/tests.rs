@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use super::*;
 
-fn started(commit: Commit) -> (Storage, Ending) {
+fn started(commit: Commit) -> (Storage, JoinGuard) {
     let database = Connection::open_in_memory().unwrap();
     database.execute_batch("CREATE TABLE t (a UNIQUE)").unwrap();
-    let room = Room { jobs: 64, bytes: 64 << 10, batch: MAX_BATCH };
+    let room = QueueLimits { items: 64, bytes: 64 << 10, batch: MAX_BATCH };
     Storage::start(database, room, commit).unwrap()
 }
 
@@ -32,9 +32,9 @@ fn on_disk(disk: Arc<Mutex<()>>) -> Commit {
 }
 
 #[test]
-fn work_that_fails_loses_only_itself() {
+fn failed_item_rolls_back_only_itself() {
     let turning = Arc::new(Mutex::new(()));
-    let (storage, ending) = started(on_disk(Arc::clone(&turning)));
+    let (storage, join_guard) = started(on_disk(Arc::clone(&turning)));
     // All five are one batch, or the first is one and the rest another.
     let held = turning.lock().unwrap();
     let (told, outcomes) = mpsc::channel();
@@ -56,13 +56,13 @@ fn work_that_fails_loses_only_itself() {
     let outcomes: Vec<_> = (0..5).map(|_| outcomes.recv().unwrap()).collect();
     assert_eq!(outcomes, [(1, true), (2, false), (3, true), (3, false), (4, true)]);
     assert_eq!(count(&storage), 3);
-    drop((storage, ending));
+    drop((storage, join_guard));
 }
 
 #[test]
-fn what_waits_has_a_bound_in_bytes_and_gives_them_back() {
+fn queued_bytes_are_bounded_and_released() {
     let turning = Arc::new(Mutex::new(()));
-    let (storage, ending) = started(on_disk(Arc::clone(&turning)));
+    let (storage, join_guard) = started(on_disk(Arc::clone(&turning)));
     let held = turning.lock().unwrap();
     let (told, outcomes) = mpsc::channel();
     let submit = |value| {
@@ -75,92 +75,92 @@ fn what_waits_has_a_bound_in_bytes_and_gives_them_back() {
     assert!((0..3).all(|_| outcomes.recv().unwrap().is_ok()));
     assert_eq!(submit(4), Ok(()));
     assert_eq!(outcomes.recv().unwrap(), Ok(()));
-    drop((storage, ending));
+    drop((storage, join_guard));
 }
 
 #[test]
-fn a_panic_loses_only_its_work() {
-    let (storage, ending) = started(by_statement());
+fn panic_rolls_back_only_its_item() {
+    let (storage, join_guard) = started(by_statement());
     let panics = |database: &Connection| -> rusqlite::Result<()> {
         insert(1)(database)?;
         std::panic::resume_unwind(Box::new("this is part of the test"))
     };
-    assert_eq!(storage.ask(panics), Err(Unanswered::Failed));
+    assert_eq!(storage.ask(panics), Err(AskError::Failed));
     storage.submit(insert(2), |_| std::panic::resume_unwind(Box::new(()))).unwrap();
     assert_eq!(count(&storage), 1);
-    drop((storage, ending));
+    drop((storage, join_guard));
 }
 
 #[test]
-fn work_that_ends_the_transaction_is_everybody_s_fault_and_the_next_batch_goes_on() {
-    let (storage, ending) = started(by_statement());
+fn aborted_transaction_fails_its_batch_only() {
+    let (storage, join_guard) = started(by_statement());
     // As SQLite itself does when the disk is full.
     let ends = |database: &Connection| -> rusqlite::Result<()> {
         database.execute_batch("ROLLBACK")?;
         Err(rusqlite::Error::InvalidQuery)
     };
-    assert_eq!(storage.ask(ends), Err(Unanswered::Failed));
+    assert_eq!(storage.ask(ends), Err(AskError::Failed));
     assert_eq!(storage.ask(insert(1)), Ok(()));
     assert_eq!(count(&storage), 1);
-    drop((storage, ending));
+    drop((storage, join_guard));
 }
 
 #[test]
-fn the_thread_finishes_what_was_taken_before_it_ends() {
-    let (storage, ending) = started(by_statement());
+fn thread_finishes_accepted_items_before_it_ends() {
+    let (storage, join_guard) = started(by_statement());
     let (told, outcomes) = mpsc::channel();
     for value in 0..50 {
         let told = told.clone();
         storage.submit(insert(value), move |done| told.send(done.is_ok()).unwrap()).unwrap();
     }
     drop((storage, told));
-    drop(ending);
+    drop(join_guard);
     assert_eq!(outcomes.iter().filter(|is_stored| *is_stored).count(), 50);
 }
 
 #[test]
-fn locked_database_begins_nothing() {
-    let scratch = crate::recipes::tests::Scratch::new();
+fn locked_database_starts_no_item() {
+    let scratch = crate::recipes::tests::ScratchDir::new();
     let path = scratch.path().join("locked.db");
     let other = Connection::open(&path).unwrap();
     other.execute_batch("CREATE TABLE t (a UNIQUE); BEGIN IMMEDIATE").unwrap();
     let database = Connection::open(&path).unwrap();
     database.busy_timeout(Duration::ZERO).unwrap();
-    let room = Room { jobs: 64, bytes: 0, batch: MAX_BATCH };
-    let (storage, ending) = Storage::start(database, room, by_statement()).unwrap();
+    let room = QueueLimits { items: 64, bytes: 0, batch: MAX_BATCH };
+    let (storage, join_guard) = Storage::start(database, room, by_statement()).unwrap();
     let start = StartFlag::default();
     let (told, outcomes) = mpsc::channel();
     let answer = move |done| told.send(done).unwrap();
     storage.submit_with(0, Some(start.clone()), insert(1), answer).unwrap();
-    assert_eq!(outcomes.recv().unwrap(), Err(Undone::NotBegun));
+    assert_eq!(outcomes.recv().unwrap(), Err(TaskError::NotBegun));
     assert!(start.begin(), "it has not begun");
-    assert_eq!(storage.ask(insert(1)), Err(Unanswered::Busy));
+    assert_eq!(storage.ask(insert(1)), Err(AskError::Busy));
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(storage.ask(insert(1)), Ok(()));
-    drop((storage, ending));
+    drop((storage, join_guard));
 }
 
 #[test]
-fn withdrawn_work_is_passed_over() {
+fn withdrawn_item_is_skipped() {
     let turning = Arc::new(Mutex::new(()));
-    let (storage, ending) = started(on_disk(Arc::clone(&turning)));
+    let (storage, join_guard) = started(on_disk(Arc::clone(&turning)));
     let held = turning.lock().unwrap();
     let (told, outcomes) = mpsc::channel();
     let flags = [1, 2, 3].map(|value| {
         let (start, told) = (StartFlag::default(), told.clone());
         // The first may be with the disk already; the others wait, or are in its batch.
         let work = insert(value);
-        let answer = move |done: Result<(), Undone>| told.send((value, done)).unwrap();
+        let answer = move |done: Result<(), TaskError>| told.send((value, done)).unwrap();
         storage.submit_with(0, Some(start.clone()), work, answer).unwrap();
         start
     });
     let withdrawn = flags.map(|start| start.withdraw());
     drop(held);
     for (value, is_withdrawn) in [1, 2, 3].into_iter().zip(withdrawn) {
-        let expected = if is_withdrawn { Err(Undone::NotBegun) } else { Ok(()) };
+        let expected = if is_withdrawn { Err(TaskError::NotBegun) } else { Ok(()) };
         assert_eq!(outcomes.recv().unwrap(), (value, expected));
     }
     let done = withdrawn.iter().filter(|is_withdrawn| !**is_withdrawn).count();
     assert_eq!(count(&storage), done as i64);
-    drop((storage, ending));
+    drop((storage, join_guard));
 }

@@ -7,19 +7,19 @@ use super::sessions;
 use crate::recipes::accounts::PasswordHash;
 use crate::time::UnixTime;
 
-/// An account, without what proves that one is its owner.
+/// An account, without its password hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::recipes) struct User {
-    /// Where it lies.
+pub(in crate::recipes) struct UserAccount {
+    /// Its row in the database.
     pub(in crate::recipes) key: i64,
-    /// The `sub` of its tokens.
+    /// The `sub` of its access tokens.
     pub(in crate::recipes) id: String,
     pub(in crate::recipes) email: String,
     pub(in crate::recipes) created_at: UnixTime,
 }
 
-/// Locks the account of this id, or unlocks it, and ends its sessions where it is locked. False: there
-/// is none.
+/// Locks the account with this id and ends its sessions, or unlocks it when `since` is `None`.
+/// Returns false when there is no such account.
 pub(in crate::recipes) fn lock(
     database: &Connection,
     id: &str,
@@ -35,18 +35,18 @@ pub(in crate::recipes) fn lock(
     Ok(is_there)
 }
 
-/// Is the account of this id locked? One that is elsewhere is not.
+/// Whether the account with this id is locked. Users of an external issuer never are.
 pub(in crate::recipes) fn is_locked(database: &Connection, id: &str) -> rusqlite::Result<bool> {
     database
         .prepare_cached("SELECT 1 FROM users WHERE id = ? AND locked_at IS NOT NULL")?
         .exists([id])
 }
 
-/// The account of this address, and its password's hash.
+/// The account with this email, and its password hash.
 pub(in crate::recipes) fn find(
     database: &Connection,
     email: &str,
-) -> rusqlite::Result<Option<(User, PasswordHash)>> {
+) -> rusqlite::Result<Option<(UserAccount, PasswordHash)>> {
     let mut statement = database.prepare_cached(
         "SELECT key, id, email, created_at, salt, hash, memory_kib, iterations
          FROM users WHERE email = ?",
@@ -54,7 +54,7 @@ pub(in crate::recipes) fn find(
     statement
         .query_row([email], |row| {
             let created_at = u64::try_from(row.get::<_, i64>(3)?).unwrap_or_default();
-            let user = User {
+            let user = UserAccount {
                 key: row.get(0)?,
                 id: row.get(1)?,
                 email: row.get(2)?,
@@ -71,19 +71,19 @@ pub(in crate::recipes) fn find(
         .optional()
 }
 
-/// Is there an account of this address?
+/// Whether an account has this email.
 pub(in crate::recipes) fn exists(database: &Connection, email: &str) -> rusqlite::Result<bool> {
     database.prepare_cached("SELECT 1 FROM users WHERE email = ?")?.exists([email])
 }
 
-/// Makes an account. `None`: its address has one.
+/// Creates an account. `None` when its email has one already.
 pub(in crate::recipes) fn create(
     database: &Connection,
     id: String,
     email: String,
     hash: &PasswordHash,
     now: UnixTime,
-) -> rusqlite::Result<Option<User>> {
+) -> rusqlite::Result<Option<UserAccount>> {
     let created = database
         .prepare_cached(
             "INSERT INTO users (id, email, created_at, salt, hash, memory_kib, iterations)
@@ -99,7 +99,7 @@ pub(in crate::recipes) fn create(
             hash.iterations
         ]);
     match created {
-        Ok(key) => Ok(Some(User { key, id, email, created_at: now })),
+        Ok(key) => Ok(Some(UserAccount { key, id, email, created_at: now })),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => Ok(None),
         Err(error) => Err(error),
     }

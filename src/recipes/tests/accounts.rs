@@ -14,7 +14,7 @@ pub(super) fn tokens(response: &Response) -> (String, String) {
     (text("access_token"), text("refresh_token"))
 }
 
-impl Kitchen {
+impl TestApp {
     pub(super) fn sign_up(&mut self, email: &str) -> Response {
         let credentials = json!({ "email": email, "password": "correct horse" });
         self.post("/v1/auth/signup", None, &credentials)
@@ -46,17 +46,17 @@ fn claims(token: &str) -> Value {
 }
 
 #[test]
-fn who_signs_up_gets_tokens_that_the_server_takes() {
-    let scratch = Scratch::new();
+fn sign_up_returns_tokens_the_server_accepts() {
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.auth.issuer = "us".to_owned();
     config.auth.audience = "chat".to_owned();
-    let mut kitchen = Kitchen::open(&config);
-    let response = kitchen.sign_up(" Ann@Example.com ");
+    let mut test = TestApp::open(&config);
+    let response = test.sign_up(" Ann@Example.com ");
     assert_eq!(response.status, 201);
     let user = &body(&response)["user"];
     assert_eq!(user["email"], "ann@example.com");
-    assert_eq!(user["created_at"], kitchen.now.to_rfc3339().as_str());
+    assert_eq!(user["created_at"], test.now.to_rfc3339().as_str());
     let (access, refresh) = tokens(&response);
     let claims = claims(&access);
     assert_eq!(claims["sub"], user["id"]);
@@ -64,36 +64,36 @@ fn who_signs_up_gets_tokens_that_the_server_takes() {
     assert_eq!((&claims["iss"], &claims["aud"]), (&json!("us"), &json!("chat")));
     assert!(claims["jti"].is_string());
     let verifier = Verifier::new(&config.auth).unwrap();
-    assert_eq!(verifier.verify(&access, kitchen.now).unwrap().user, user["id"].as_str().unwrap());
+    assert_eq!(verifier.verify(&access, test.now).unwrap().user, user["id"].as_str().unwrap());
     assert_eq!(refresh.len(), 43);
 }
 
 #[test]
-fn an_address_has_one_account_however_it_is_written() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    assert_eq!(kitchen.sign_up("ann@example.com").status, 201);
-    assert_eq!(error_of(&kitchen.sign_up("ANN@example.COM")), fault(409, "email_exists"));
-    assert_eq!(kitchen.sign_in("Ann@Example.com", "correct horse").status, 200);
+fn email_case_and_space_name_one_account() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    assert_eq!(test.sign_up("ann@example.com").status, 201);
+    assert_eq!(error_of(&test.sign_up("ANN@example.COM")), fault(409, "email_exists"));
+    assert_eq!(test.sign_in("Ann@Example.com", "correct horse").status, 200);
 }
 
 #[test]
-fn a_wrong_password_and_an_unknown_address_are_answered_alike() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    kitchen.sign_up("ann@example.com");
-    let wrong = kitchen.sign_in("ann@example.com", "correct house");
+fn wrong_password_and_unknown_email_look_alike() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    test.sign_up("ann@example.com");
+    let wrong = test.sign_in("ann@example.com", "correct house");
     assert_eq!(error_of(&wrong), fault(401, "invalid_credentials"));
     assert_eq!(wrong.evidence, Some(Evidence::Forged));
-    assert_eq!(kitchen.sign_in("bob@example.com", "correct horse"), wrong);
-    assert_eq!(kitchen.sign_in("no address", "correct horse"), wrong);
-    assert_eq!(kitchen.sign_in("ann@example.com", "short"), wrong);
+    assert_eq!(test.sign_in("bob@example.com", "correct horse"), wrong);
+    assert_eq!(test.sign_in("no address", "correct horse"), wrong);
+    assert_eq!(test.sign_in("ann@example.com", "short"), wrong);
 }
 
 #[test]
 fn a_bad_field_is_named() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
     for (path, sent, field) in [
         ("signup", json!({ "email": "ann", "password": "correct horse" }), "email"),
         ("signup", json!({ "email": "ann@example.com", "password": "short" }), "password"),
@@ -104,7 +104,7 @@ fn a_bad_field_is_named() {
         ("signin", json!("text"), "body"),
         ("signin", Value::Null, "body"),
     ] {
-        let refused = kitchen.post(&format!("/v1/auth/{path}"), None, &sent);
+        let refused = test.post(&format!("/v1/auth/{path}"), None, &sent);
         assert_eq!(error_of(&refused), fault(400, "invalid_field"));
         let message = body(&refused)["message"].as_str().unwrap().to_owned();
         assert!(message.starts_with(&format!("`{field}` ")), "{message}");
@@ -112,19 +112,19 @@ fn a_bad_field_is_named() {
 }
 
 #[test]
-fn a_refresh_token_serves_once_and_makes_the_next() {
-    let scratch = Scratch::new();
+fn refresh_token_is_single_use() {
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
-    let mut kitchen = Kitchen::open(&config);
-    let (_, mut token) = tokens(&kitchen.sign_up("ann@example.com"));
+    let mut test = TestApp::open(&config);
+    let (_, mut token) = tokens(&test.sign_up("ann@example.com"));
     let mut seen = vec![token.clone()];
     for _ in 0..3 {
-        kitchen.pass(900);
-        let response = kitchen.refresh(&token);
+        test.pass(900);
+        let response = test.refresh(&token);
         assert_eq!(response.status, 200);
         let (access, next) = tokens(&response);
         let verifier = Verifier::new(&config.auth).unwrap();
-        assert!(verifier.verify(&access, kitchen.now).is_ok());
+        assert!(verifier.verify(&access, test.now).is_ok());
         assert!(!seen.contains(&next));
         seen.push(next.clone());
         token = next;
@@ -132,52 +132,52 @@ fn a_refresh_token_serves_once_and_makes_the_next() {
 }
 
 #[test]
-fn two_tabs_that_refresh_at_once_get_the_same_token() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
-    let (_, first) = tokens(&kitchen.refresh(&token));
-    kitchen.pass(10);
-    let (_, second) = tokens(&kitchen.refresh(&token));
+fn concurrent_refreshes_get_the_same_token() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let (_, token) = tokens(&test.sign_up("ann@example.com"));
+    let (_, first) = tokens(&test.refresh(&token));
+    test.pass(10);
+    let (_, second) = tokens(&test.refresh(&token));
     assert_eq!(first, second);
-    assert_eq!(kitchen.refresh(&first).status, 200);
+    assert_eq!(test.refresh(&first).status, 200);
 }
 
 #[test]
-fn a_refresh_token_that_is_used_again_later_ends_its_session_and_no_other() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let (_, stolen) = tokens(&kitchen.sign_up("ann@example.com"));
-    let (_, other) = tokens(&kitchen.sign_in("ann@example.com", "correct horse"));
-    let (_, good) = tokens(&kitchen.refresh(&stolen));
-    kitchen.pass(11);
-    let refused = kitchen.refresh(&stolen);
+fn reused_refresh_token_ends_its_session_only() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let (_, stolen) = tokens(&test.sign_up("ann@example.com"));
+    let (_, other) = tokens(&test.sign_in("ann@example.com", "correct horse"));
+    let (_, good) = tokens(&test.refresh(&stolen));
+    test.pass(11);
+    let refused = test.refresh(&stolen);
     assert_eq!(error_of(&refused), fault(401, "invalid_token"));
     assert_eq!(refused.evidence, Some(Evidence::Honest));
-    assert_eq!(error_of(&kitchen.refresh(&good)), fault(401, "invalid_token"));
-    assert_eq!(kitchen.refresh(&other).status, 200);
+    assert_eq!(error_of(&test.refresh(&good)), fault(401, "invalid_token"));
+    assert_eq!(test.refresh(&other).status, 200);
 }
 
 #[test]
-fn a_sign_up_and_a_taken_address_cost_what_a_forged_token_does() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
+fn sign_up_is_charged_like_a_forged_token() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
     for status in [201, 409] {
-        let response = kitchen.sign_up("ann@example.com");
+        let response = test.sign_up("ann@example.com");
         assert_eq!((response.status, response.evidence), (status, Some(Evidence::Forged)));
     }
 }
 
 #[test]
-fn a_thief_cannot_have_the_stolen_token_forgotten() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let (_, stolen) = tokens(&kitchen.sign_up("ann@example.com"));
+fn stolen_refresh_token_is_never_forgotten() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let (_, stolen) = tokens(&test.sign_up("ann@example.com"));
     let mut newest = stolen.clone();
     let mut refreshed = 0;
     // The thief uses it, and its successors as fast as it can.
     let end = loop {
-        let response = kitchen.refresh(&newest);
+        let response = test.refresh(&newest);
         if response.status != 200 {
             break response;
         }
@@ -189,24 +189,24 @@ fn a_thief_cannot_have_the_stolen_token_forgotten() {
     assert_eq!(error_of(&end), fault(401, "invalid_token"));
     assert_eq!(refreshed, 4_096);
     for token in [&stolen, &newest] {
-        assert_eq!(kitchen.refresh(token).status, 401);
+        assert_eq!(test.refresh(token).status, 401);
     }
 }
 
 #[test]
-fn sessions_that_nobody_comes_back_to_are_forgotten() {
-    let scratch = Scratch::new();
+fn expired_sessions_are_deleted() {
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
-    let mut kitchen = Kitchen::open(&config);
-    kitchen.sign_up("ann@example.com");
+    let mut test = TestApp::open(&config);
+    test.sign_up("ann@example.com");
     for _ in 0..20 {
-        kitchen.sign_in("ann@example.com", "correct horse");
+        test.sign_in("ann@example.com", "correct horse");
     }
-    kitchen.pass(31 * 86_400);
-    kitchen.sign_in("ann@example.com", "correct horse");
-    let (_, last) = tokens(&kitchen.sign_in("ann@example.com", "correct horse"));
-    assert_eq!(kitchen.refresh(&last).status, 200);
-    drop(kitchen);
+    test.pass(31 * 86_400);
+    test.sign_in("ann@example.com", "correct horse");
+    let (_, last) = tokens(&test.sign_in("ann@example.com", "correct horse"));
+    assert_eq!(test.refresh(&last).status, 200);
+    drop(test);
     let database = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
     let count = |table| {
         let sql = format!("SELECT count(*) FROM {table}");
@@ -216,76 +216,76 @@ fn sessions_that_nobody_comes_back_to_are_forgotten() {
 }
 
 #[test]
-fn a_refresh_token_expires() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
-    kitchen.pass(30 * 86_400);
-    assert_eq!(error_of(&kitchen.refresh(&token)), fault(401, "invalid_token"));
+fn refresh_token_expires() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let (_, token) = tokens(&test.sign_up("ann@example.com"));
+    test.pass(30 * 86_400);
+    assert_eq!(error_of(&test.refresh(&token)), fault(401, "invalid_token"));
 }
 
 #[test]
-fn a_successor_is_worthless_under_another_signing_secret() {
-    let scratch = Scratch::new();
+fn successor_needs_the_same_signing_secret() {
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
-    let mut kitchen = Kitchen::open(&config);
-    let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
-    let (_, next) = tokens(&kitchen.refresh(&token));
-    drop(kitchen);
+    let mut test = TestApp::open(&config);
+    let (_, token) = tokens(&test.sign_up("ann@example.com"));
+    let (_, next) = tokens(&test.refresh(&token));
+    drop(test);
     config.auth.secret = SECRET.replace('0', "x");
-    let mut kitchen = Kitchen::open(&config);
-    assert_eq!(error_of(&kitchen.refresh(&token)), fault(401, "invalid_token"));
-    assert_eq!(kitchen.refresh(&next).status, 200, "who was signed in stays so");
+    let mut test = TestApp::open(&config);
+    assert_eq!(error_of(&test.refresh(&token)), fault(401, "invalid_token"));
+    assert_eq!(test.refresh(&next).status, 200, "who was signed in stays so");
 }
 
 #[test]
-fn a_new_signing_secret_is_taken_up_while_the_server_runs() {
-    let scratch = Scratch::new();
+fn new_signing_secret_is_applied_on_reload() {
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
-    let mut kitchen = Kitchen::open(&config);
-    let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
+    let mut test = TestApp::open(&config);
+    let (_, token) = tokens(&test.sign_up("ann@example.com"));
     config.auth.secret = SECRET.replace('0', "x");
-    kitchen.app.on_reload(&config);
-    let (access, _) = tokens(&kitchen.refresh(&token));
+    test.app.on_reload(&config);
+    let (access, _) = tokens(&test.refresh(&token));
     let verifier = Verifier::new(&config.auth).unwrap();
-    assert!(verifier.verify(&access, kitchen.now).is_ok());
+    assert!(verifier.verify(&access, test.now).is_ok());
     config.auth.secret.clear();
-    kitchen.app.on_reload(&config);
-    assert!(!kitchen.app.serves("/v1/auth/signin"));
+    test.app.on_reload(&config);
+    assert!(!test.app.serves("/v1/auth/signin"));
 }
 
 #[test]
-fn a_sign_out_ends_the_session() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let (_, token) = tokens(&kitchen.sign_up("ann@example.com"));
-    let (_, next) = tokens(&kitchen.refresh(&token));
+fn sign_out_ends_the_session() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let (_, token) = tokens(&test.sign_up("ann@example.com"));
+    let (_, next) = tokens(&test.refresh(&token));
     for sent in [&*token, "no token", &*token] {
-        let response = kitchen.post("/v1/auth/logout", None, &json!({ "refresh_token": sent }));
+        let response = test.post("/v1/auth/logout", None, &json!({ "refresh_token": sent }));
         assert_eq!((response.status, body(&response)), (200, json!({})));
     }
-    assert_eq!(kitchen.refresh(&next).status, 401);
+    assert_eq!(test.refresh(&next).status, 401);
 }
 
 #[test]
-fn an_account_has_100_sessions_and_a_new_one_ends_the_oldest() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let (_, oldest) = tokens(&kitchen.sign_up("ann@example.com"));
-    let (_, second) = tokens(&kitchen.sign_in("ann@example.com", "correct horse"));
+fn session_101_ends_the_oldest_of_the_account() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let (_, oldest) = tokens(&test.sign_up("ann@example.com"));
+    let (_, second) = tokens(&test.sign_in("ann@example.com", "correct horse"));
     for _ in 0..99 {
-        kitchen.sign_in("ann@example.com", "correct horse");
+        test.sign_in("ann@example.com", "correct horse");
     }
-    assert_eq!(kitchen.refresh(&oldest).status, 401);
-    assert_eq!(kitchen.refresh(&second).status, 200);
+    assert_eq!(test.refresh(&oldest).status, 401);
+    assert_eq!(test.refresh(&second).status, 200);
 }
 
 #[test]
-fn neither_passwords_nor_tokens_are_in_the_database_or_in_a_debug_form() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let (access, refresh) = tokens(&kitchen.sign_up("ann@example.com"));
-    let (_, next) = tokens(&kitchen.refresh(&refresh));
+fn secrets_are_not_in_the_database_or_debug_form() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let (access, refresh) = tokens(&test.sign_up("ann@example.com"));
+    let (_, next) = tokens(&test.refresh(&refresh));
     let mut stored = Vec::new();
     for file in std::fs::read_dir(scratch.path()).unwrap() {
         stored.extend(std::fs::read(file.unwrap().path()).unwrap());
@@ -294,13 +294,13 @@ fn neither_passwords_nor_tokens_are_in_the_database_or_in_a_debug_form() {
     assert!(has("ann@example.com"), "the database was not found");
     for secret in ["correct horse", SECRET, &access, &refresh, &next] {
         assert!(!has(secret));
-        assert!(!format!("{:?}", kitchen.app).contains(secret));
+        assert!(!format!("{:?}", test.app).contains(secret));
     }
 }
 
 #[test]
-fn a_storm_of_sign_ins_waits_in_a_bounded_queue_and_the_rest_is_refused() {
-    let scratch = Scratch::new();
+fn sign_ins_beyond_the_queue_are_refused() {
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.accounts.hashes = 1;
     config.accounts.queue = 4;
@@ -313,10 +313,10 @@ fn a_storm_of_sign_ins_waits_in_a_bounded_queue_and_the_rest_is_refused() {
         commit(database)
     });
     let held = turning.lock().unwrap();
-    let mut kitchen = Kitchen::open_with(&config, commit);
+    let mut test = TestApp::open_with(&config, commit);
     let credentials = json!({ "email": "ann@example.com", "password": "correct horse" });
     let refused: Vec<_> = (0..100)
-        .filter_map(|_| kitchen.ask(Method::Post, "/v1/auth/signin", None, &credentials))
+        .filter_map(|_| test.ask(Method::Post, "/v1/auth/signin", None, &credentials))
         .collect();
     // One at work and four that wait; the one may have been taken late.
     assert!((95..=96).contains(&refused.len()), "{}", refused.len());
@@ -325,16 +325,16 @@ fn a_storm_of_sign_ins_waits_in_a_bounded_queue_and_the_rest_is_refused() {
     assert_eq!(header(first, "Retry-After"), Some("1"));
     drop(held);
     for _ in refused.len()..100 {
-        assert!(matches!(kitchen.next(), Outcome::Response(response) if response.status == 401));
+        assert!(matches!(test.next(), Outcome::Response(response) if response.status == 401));
     }
 }
 
 #[test]
-fn sign_up_that_nobody_waits_for_is_not_done() {
-    let scratch = Scratch::new();
+fn abandoned_sign_up_is_not_done() {
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.accounts.hashes = 1;
-    let mut kitchen = Kitchen::open(&config);
+    let mut test = TestApp::open(&config);
     // While the only thread waits for the database, the others wait for the thread.
     let other = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -342,16 +342,16 @@ fn sign_up_that_nobody_waits_for_is_not_done() {
         |n: u32| json!({ "email": format!("a{n}@b.example"), "password": "a long password" });
     let mut withdrawn = Vec::new();
     for n in 0..3 {
-        assert!(kitchen.ask(Method::Post, "/v1/auth/signup", None, &body(n)).is_none());
+        assert!(test.ask(Method::Post, "/v1/auth/signup", None, &body(n)).is_none());
         // The first may have begun.
-        withdrawn.push(n == 1 && kitchen.start.withdraw());
+        withdrawn.push(n == 1 && test.start.withdraw());
     }
     assert_eq!(withdrawn, [false, true, false]);
     other.execute_batch("COMMIT").unwrap();
     for _ in 0..2 {
-        assert!(matches!(kitchen.next(), Outcome::Response(response) if response.status == 201));
+        assert!(matches!(test.next(), Outcome::Response(response) if response.status == 201));
     }
     // Its address is free.
-    let again = kitchen.request(Method::Post, "/v1/auth/signup", None, &body(1));
+    let again = test.request(Method::Post, "/v1/auth/signup", None, &body(1));
     assert_eq!(again.status, 201);
 }

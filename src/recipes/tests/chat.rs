@@ -7,228 +7,228 @@ use crate::node::app::Json;
 use crate::protocol::ErrorCode;
 
 #[test]
-fn the_owner_is_let_in_and_nobody_else() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let room = kitchen.recipe("alice", "Soup");
-    let update = kitchen.seen(&room, "alice");
+fn only_the_owner_may_join() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let room = test.recipe("alice", "Soup");
+    let update = test.seen(&room, "alice");
     let welcome = "Connected to recipe chat. How can I help you with this recipe?";
     assert_eq!(update.content, welcome);
     assert_eq!(recipe_of(&update)["title"], "Soup");
     assert!(history_of(&update).is_empty() && !update.broadcast);
-    assert!(matches!(kitchen.join(&room, "bob"), Admission::Deny));
-    assert!(matches!(kitchen.join("none", "alice"), Admission::Deny));
+    assert!(matches!(test.join(&room, "bob"), Admission::Deny));
+    assert!(matches!(test.join("none", "alice"), Admission::Deny));
 }
 
 #[test]
-fn a_change_is_stored_told_to_the_others_and_taken_back() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let room = kitchen.recipe("alice", "Soup");
-    let update = kitchen.say(&room, "alice", "m1", "Rename to Stew");
+fn change_is_stored_broadcast_and_undone() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let room = test.recipe("alice", "Soup");
+    let update = test.say(&room, "alice", "m1", "Rename to Stew");
     assert!(update.broadcast);
     assert_eq!(recipe_of(&update)["title"], "Stew");
-    assert_eq!(recipe_of(&kitchen.seen(&room, "alice"))["title"], "Stew");
-    assert_eq!(body(&kitchen.get("/v1/recipes", "alice"))["recipes"][0]["title"], "Stew");
-    kitchen.pass(60);
-    let update = kitchen.say(&room, "alice", "m2", "Undo");
+    assert_eq!(recipe_of(&test.seen(&room, "alice"))["title"], "Stew");
+    assert_eq!(body(&test.get("/v1/recipes", "alice"))["recipes"][0]["title"], "Stew");
+    test.pass(60);
+    let update = test.say(&room, "alice", "m2", "Undo");
     assert!(update.broadcast);
     assert_eq!(recipe_of(&update)["title"], "Soup");
-    assert_eq!(recipe_of(&update)["updated_at"], kitchen.now.to_rfc3339().as_str());
-    let update = kitchen.say(&room, "alice", "m3", "Undo");
+    assert_eq!(recipe_of(&update)["updated_at"], test.now.to_rfc3339().as_str());
+    let update = test.say(&room, "alice", "m3", "Undo");
     assert_eq!((update.recipe_data, update.broadcast), (None, false));
 }
 
 #[test]
-fn as_many_changes_are_taken_back_as_are_configured() {
-    let scratch = Scratch::new();
+fn undo_depth_follows_the_configuration() {
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.recipes.undo = 2;
-    let mut kitchen = Kitchen::open(&config);
-    let room = kitchen.recipe("alice", "0");
+    let mut test = TestApp::open(&config);
+    let room = test.recipe("alice", "0");
     for n in 1..=3 {
-        kitchen.say(&room, "alice", &format!("m{n}"), &format!("Rename to {n}"));
+        test.say(&room, "alice", &format!("m{n}"), &format!("Rename to {n}"));
     }
     let titles: Vec<_> = (0..3)
-        .map(|n| kitchen.say(&room, "alice", &format!("u{n}"), "Undo"))
+        .map(|n| test.say(&room, "alice", &format!("u{n}"), "Undo"))
         .map(|update| update.recipe_data.map(|json| json.as_str().contains("\"title\":\"1\"")))
         .collect();
     assert_eq!(titles, [Some(false), Some(true), None]);
 }
 
 #[test]
-fn a_message_that_comes_again_after_a_restart_is_not_done_again() {
-    let scratch = Scratch::new();
+fn repeated_message_after_a_restart_is_done_once() {
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
-    let mut kitchen = Kitchen::open(&config);
-    let room = kitchen.recipe("alice", "Soup");
-    let first = kitchen.say(&room, "alice", "m1", "Rename to Stew");
-    kitchen.say(&room, "alice", "m2", "Rename to Pie");
-    let now = kitchen.now;
-    drop(kitchen);
-    let mut kitchen = Kitchen::open(&config);
-    kitchen.now = now;
-    kitchen.pass(599);
-    let again = kitchen.say(&room, "alice", "m1", "Rename to Stew");
+    let mut test = TestApp::open(&config);
+    let room = test.recipe("alice", "Soup");
+    let first = test.say(&room, "alice", "m1", "Rename to Stew");
+    test.say(&room, "alice", "m2", "Rename to Pie");
+    let now = test.now;
+    drop(test);
+    let mut test = TestApp::open(&config);
+    test.now = now;
+    test.pass(599);
+    let again = test.say(&room, "alice", "m1", "Rename to Stew");
     assert_eq!(again.content, first.content);
     // The recipe as it is: an old one would be shown in the place of the newer.
     assert_eq!(recipe_of(&again)["title"], "Pie");
     assert!(!again.broadcast);
-    assert_eq!(history_of(&kitchen.seen(&room, "alice")).len(), 2);
-    kitchen.pass(2);
-    let later = kitchen.say(&room, "alice", "m1", "Rename to Stew");
+    assert_eq!(history_of(&test.seen(&room, "alice")).len(), 2);
+    test.pass(2);
+    let later = test.say(&room, "alice", "m1", "Rename to Stew");
     assert_eq!(recipe_of(&later)["title"], "Stew");
 }
 
 #[test]
-fn an_id_is_free_again_after_32_messages() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let room = kitchen.recipe("alice", "Soup");
-    kitchen.say(&room, "alice", "m", "Rename to Stew");
+fn message_id_is_reusable_after_32_messages() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let room = test.recipe("alice", "Soup");
+    test.say(&room, "alice", "m", "Rename to Stew");
     for n in 0..31 {
-        kitchen.say(&room, "alice", &format!("m{n}"), "hello");
+        test.say(&room, "alice", &format!("m{n}"), "hello");
     }
-    assert!(!kitchen.say(&room, "alice", "m", "Rename to Stew").broadcast);
-    kitchen.say(&room, "alice", "m31", "hello");
-    assert!(kitchen.say(&room, "alice", "m", "Rename to Pie").broadcast);
+    assert!(!test.say(&room, "alice", "m", "Rename to Stew").broadcast);
+    test.say(&room, "alice", "m31", "hello");
+    assert!(test.say(&room, "alice", "m", "Rename to Pie").broadcast);
 }
 
 #[test]
-fn a_join_shows_the_last_messages_the_oldest_first() {
-    let scratch = Scratch::new();
+fn join_shows_the_history_oldest_first() {
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.recipes.history = 3;
-    let mut kitchen = Kitchen::open(&config);
-    let room = kitchen.recipe("alice", "Soup");
+    let mut test = TestApp::open(&config);
+    let room = test.recipe("alice", "Soup");
     for n in 0..5 {
-        kitchen.pass(1);
-        kitchen.say(&room, "alice", &format!("m{n}"), &format!("hello {n}"));
+        test.pass(1);
+        test.say(&room, "alice", &format!("m{n}"), &format!("hello {n}"));
     }
-    let history = history_of(&kitchen.seen(&room, "alice"));
+    let history = history_of(&test.seen(&room, "alice"));
     let ids: Vec<_> = history.iter().map(|entry| entry["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["m2", "m3", "m4"]);
     let last = &history[2];
     assert_eq!((&last["user_id"], &last["content"]), (&json!("alice"), &json!("hello 4")));
-    assert_eq!(last["timestamp"], kitchen.now.to_rfc3339().as_str());
+    assert_eq!(last["timestamp"], test.now.to_rfc3339().as_str());
     assert!(last["reply"].as_str().is_some_and(|reply| !reply.is_empty()));
 }
 
 #[test]
-fn an_acknowledgement_stays_below_half_of_what_a_slow_reader_may_be_queued() {
-    let scratch = Scratch::new();
+fn acknowledgement_fits_half_of_the_outbox() {
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
-    let mut kitchen = Kitchen::open(&config);
-    let room = kitchen.recipe("alice", "Soup");
+    let mut test = TestApp::open(&config);
+    let room = test.recipe("alice", "Soup");
     let long = "ä".repeat(16_384);
     for n in 0..10 {
-        kitchen.say(&room, "alice", &format!("m{n}"), &long);
+        test.say(&room, "alice", &format!("m{n}"), &long);
     }
-    let update = kitchen.seen(&room, "alice");
+    let update = test.seen(&room, "alice");
     let count = history_of(&update).len();
     assert!((1..10).contains(&count), "{count}");
     assert!(update.weight() + 1_024 < config.limits.outbound_bytes.get() / 2);
 }
 
 #[test]
-fn a_room_without_a_history_shows_none() {
-    let scratch = Scratch::new();
+fn disabled_history_is_not_sent() {
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.recipes.history = 0;
-    let mut kitchen = Kitchen::open(&config);
-    let room = kitchen.recipe("alice", "Soup");
-    kitchen.say(&room, "alice", "m1", "hello");
-    assert_eq!(kitchen.seen(&room, "alice").history, None);
+    let mut test = TestApp::open(&config);
+    let room = test.recipe("alice", "Soup");
+    test.say(&room, "alice", "m1", "hello");
+    assert_eq!(test.seen(&room, "alice").history, None);
 }
 
 #[test]
-fn what_an_operator_publishes_is_stored_and_taken_back_by_undo() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let room = kitchen.recipe("alice", "Soup");
-    let created = recipe_of(&kitchen.seen(&room, "alice"))["created_at"].clone();
-    kitchen.pass(5);
+fn published_recipe_is_stored_and_undone() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let room = test.recipe("alice", "Soup");
+    let created = recipe_of(&test.seen(&room, "alice"))["created_at"].clone();
+    test.pass(5);
     let recipe = json!({ "id": "another", "title": "Better soup", "created_at": "never" });
     let said = Update {
         content: "From the editors".into(),
         recipe_data: Some(Json::new(&recipe).unwrap()),
         ..Update::default()
     };
-    let update = kitchen.publish(&room, said.clone()).unwrap();
+    let update = test.publish(&room, said.clone()).unwrap();
     assert_eq!(update.content, "From the editors");
-    let stored = recipe_of(&kitchen.seen(&room, "alice"));
+    let stored = recipe_of(&test.seen(&room, "alice"));
     assert_eq!(recipe_of(&update), stored);
     assert_eq!((&stored["id"], &stored["title"]), (&json!(room), &json!("Better soup")));
     assert_eq!(stored["created_at"], created);
-    let undone = kitchen.say(&room, "alice", "m1", "Undo");
-    assert_eq!(recipe_of(&undone)["title"], "Soup");
-    assert_eq!(kitchen.publish("none", said), Err(ErrorCode::InvalidMessage));
+    let error = test.say(&room, "alice", "m1", "Undo");
+    assert_eq!(recipe_of(&error)["title"], "Soup");
+    assert_eq!(test.publish("none", said), Err(ErrorCode::InvalidMessage));
 }
 
 #[test]
-fn an_operator_s_recipe_that_is_none_is_refused_and_a_word_without_one_is_passed_on() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let room = kitchen.recipe("alice", "Soup");
+fn invalid_published_recipe_is_refused() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let room = test.recipe("alice", "Soup");
     let wrong = Update {
         recipe_data: Some(Json::new(&json!({ "title": 7 })).unwrap()),
         ..Update::default()
     };
-    assert_eq!(kitchen.publish(&room, wrong), Err(ErrorCode::InvalidMessage));
+    assert_eq!(test.publish(&room, wrong), Err(ErrorCode::InvalidMessage));
     let word = Update { content: "Closing at ten".into(), ..Update::default() };
-    assert_eq!(kitchen.publish(&room, word.clone()), Ok(word));
+    assert_eq!(test.publish(&room, word.clone()), Ok(word));
 }
 
 #[test]
-fn a_recipe_that_would_grow_too_large_is_left_as_it_is() {
-    let scratch = Scratch::new();
+fn change_that_grows_too_large_is_refused() {
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.limits.outbound_bytes = Size::kib(64);
-    let mut kitchen = Kitchen::open(&config);
-    let room = kitchen.recipe("alice", "Soup");
+    let mut test = TestApp::open(&config);
+    let room = test.recipe("alice", "Soup");
     let steps: Vec<_> = (0..8).map(|_| "x".repeat(4_000)).collect();
     let large = json!({ "title": "Soup", "steps": steps });
     let said = Update { recipe_data: Some(Json::new(&large).unwrap()), ..Update::default() };
-    assert_eq!(kitchen.publish(&room, said), Err(ErrorCode::InvalidMessage));
-    assert_eq!(recipe_of(&kitchen.seen(&room, "alice"))["steps"], json!([]));
-    let refused = kitchen.post("/v1/recipes", Some("alice"), &large);
+    assert_eq!(test.publish(&room, said), Err(ErrorCode::InvalidMessage));
+    assert_eq!(recipe_of(&test.seen(&room, "alice"))["steps"], json!([]));
+    let refused = test.post("/v1/recipes", Some("alice"), &large);
     assert_eq!(refused.status, 400);
 }
 
 #[test]
 fn stored_id_with_other_content_is_refused() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let room = kitchen.recipe("alice", "Soup");
-    let first = kitchen.say(&room, "alice", "m", "Rename to Stew");
-    drop(kitchen);
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let room = test.recipe("alice", "Soup");
+    let first = test.say(&room, "alice", "m", "Rename to Stew");
+    drop(test);
     // Over a restart: nobody but the database remembers.
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    assert_eq!(kitchen.send(&room, "alice", "m", "Rename to Pie"), None);
-    assert!(matches!(kitchen.next(), Outcome::UsedId));
-    assert_eq!(recipe_of(&kitchen.seen(&room, "alice"))["title"], "Stew");
-    assert_eq!(kitchen.say(&room, "alice", "m", "Rename to Stew").content, first.content);
+    let mut test = TestApp::open(&config(&scratch));
+    assert_eq!(test.send(&room, "alice", "m", "Rename to Pie"), None);
+    assert!(matches!(test.next(), Outcome::UsedId));
+    assert_eq!(recipe_of(&test.seen(&room, "alice"))["title"], "Stew");
+    assert_eq!(test.say(&room, "alice", "m", "Rename to Stew").content, first.content);
     // Ten minutes later it is free.
-    kitchen.pass(601);
-    assert_eq!(recipe_of(&kitchen.say(&room, "alice", "m", "Rename to Pie"))["title"], "Pie");
+    test.pass(601);
+    assert_eq!(recipe_of(&test.say(&room, "alice", "m", "Rename to Pie"))["title"], "Pie");
 }
 
 #[test]
-fn locked_database_does_nothing_behind_anybodys_back() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let room = kitchen.recipe("alice", "Soup");
+fn locked_database_does_no_unanswered_work() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let room = test.recipe("alice", "Soup");
     // Another process has it, such as one that makes a backup.
     let other = rusqlite::Connection::open(scratch.path().join("recipes.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert_eq!(kitchen.send(&room, "alice", "m", "Rename to Stew"), None);
+    assert_eq!(test.send(&room, "alice", "m", "Rename to Stew"), None);
     // The node gives up on it, and tells its sender so.
-    assert!(kitchen.start.withdraw());
+    assert!(test.start.withdraw());
     other.execute_batch("COMMIT").unwrap();
-    assert!(matches!(kitchen.next(), Outcome::NotBegun));
-    assert_eq!(recipe_of(&kitchen.seen(&room, "alice"))["title"], "Soup");
+    assert!(matches!(test.next(), Outcome::NotBegun));
+    assert_eq!(recipe_of(&test.seen(&room, "alice"))["title"], "Soup");
     // Sent again it is done, once.
-    assert_eq!(recipe_of(&kitchen.say(&room, "alice", "m", "Rename to Stew"))["title"], "Stew");
-    assert!(!kitchen.start.withdraw(), "what has begun cannot be taken back");
-    assert!(!kitchen.say(&room, "alice", "m", "Rename to Stew").broadcast);
+    assert_eq!(recipe_of(&test.say(&room, "alice", "m", "Rename to Stew"))["title"], "Stew");
+    assert!(!test.start.withdraw(), "what has begun cannot be taken back");
+    assert!(!test.say(&room, "alice", "m", "Rename to Stew").broadcast);
 }

@@ -48,26 +48,26 @@ impl Disk {
     }
 }
 
-fn on_disk(config: &Config) -> (Kitchen, Disk) {
+fn on_disk(config: &Config) -> (TestApp, Disk) {
     let disk = Disk::default();
-    (Kitchen::open_with(config, disk.commit()), disk)
+    (TestApp::open_with(config, disk.commit()), disk)
 }
 
 /// Recipes of `count` users, made before.
 fn rooms(config: &Config, count: usize) -> Vec<(String, String)> {
-    let mut kitchen = Kitchen::open(config);
+    let mut test = TestApp::open(config);
     let one = |n| {
         let user = format!("user{n}");
-        (kitchen.recipe(&user, "Soup"), user)
+        (test.recipe(&user, "Soup"), user)
     };
     (0..count).map(one).collect()
 }
 
 #[test]
-fn two_hundred_writers_need_a_twentieth_of_the_commits_of_one_after_another() {
+fn concurrent_writers_share_commits() {
     const WRITERS: usize = 200;
     const ROUNDS: usize = 5;
-    let scratch = Scratch::new();
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let rooms = rooms(&config, WRITERS);
 
@@ -79,19 +79,19 @@ fn two_hundred_writers_need_a_twentieth_of_the_commits_of_one_after_another() {
     assert_eq!(one_after_another, WRITERS * ROUNDS);
     drop(alone);
 
-    let (mut kitchen, disk) = on_disk(&config);
+    let (mut test, disk) = on_disk(&config);
     for round in 0..ROUNDS {
         // The disk is slow: its first commit returns when all have come.
         let held = disk.hold();
         for (room, user) in &rooms {
             assert_eq!(
-                kitchen.send(room, user, &format!("m{round}"), &format!("Rename to {round}")),
+                test.send(room, user, &format!("m{round}"), &format!("Rename to {round}")),
                 None
             );
         }
         drop(held);
         for _ in &rooms {
-            assert!(kitchen.answer().unwrap().broadcast);
+            assert!(test.answer().unwrap().broadcast);
         }
     }
     let together = disk.commits();
@@ -99,63 +99,63 @@ fn two_hundred_writers_need_a_twentieth_of_the_commits_of_one_after_another() {
 }
 
 #[test]
-fn nothing_is_acknowledged_before_its_commit_has_returned() {
-    let scratch = Scratch::new();
+fn nothing_is_acknowledged_before_its_commit() {
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let rooms = rooms(&config, 3);
-    let (mut kitchen, disk) = on_disk(&config);
+    let (mut test, disk) = on_disk(&config);
     let held = disk.hold();
     for (room, user) in &rooms {
-        assert_eq!(kitchen.send(room, user, "m", "Rename to Stew"), None);
+        assert_eq!(test.send(room, user, "m", "Rename to Stew"), None);
     }
     // The thread is at its first commit or before it, and cannot go on.
-    assert!(kitchen.done.try_recv().is_err());
+    assert!(test.done.try_recv().is_err());
     assert_eq!(disk.commits(), 0);
     drop(held);
     for _ in &rooms {
-        assert!(kitchen.answer().unwrap().broadcast);
+        assert!(test.answer().unwrap().broadcast);
     }
 }
 
 #[test]
-fn a_commit_that_fails_is_told_to_all_of_its_batch_and_leaves_nothing() {
-    let scratch = Scratch::new();
+fn failed_commit_fails_its_batch_and_stores_nothing() {
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let rooms = rooms(&config, 20);
-    let (mut kitchen, disk) = on_disk(&config);
+    let (mut test, disk) = on_disk(&config);
     let held = disk.hold();
     disk.is_full.store(true, Ordering::SeqCst);
     for (room, user) in &rooms {
-        assert_eq!(kitchen.send(room, user, "m", "Rename to Stew"), None);
+        assert_eq!(test.send(room, user, "m", "Rename to Stew"), None);
     }
     drop(held);
     for _ in &rooms {
-        assert_eq!(kitchen.answer(), Err(ErrorCode::Internal));
+        assert_eq!(test.answer(), Err(ErrorCode::Internal));
     }
     disk.is_full.store(false, Ordering::SeqCst);
     for (room, user) in &rooms {
-        let update = kitchen.seen(room, user);
+        let update = test.seen(room, user);
         assert_eq!(recipe_of(&update)["title"], "Soup");
         assert!(history_of(&update).is_empty());
         // Sent again it is done: nobody was told that it had been.
-        assert!(kitchen.say(room, user, "m", "Rename to Stew").broadcast);
+        assert!(test.say(room, user, "m", "Rename to Stew").broadcast);
     }
 }
 
 #[test]
-fn a_full_queue_refuses_at_once_and_what_was_taken_is_done() {
-    let scratch = Scratch::new();
+fn full_queue_refuses_and_accepted_items_are_done() {
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     let rooms = rooms(&config, 1);
     let (room, user) = &rooms[0];
     config.limits.storage_queue = 8;
-    let (mut kitchen, disk) = on_disk(&config);
+    let (mut test, disk) = on_disk(&config);
     let held = disk.hold();
-    assert_eq!(kitchen.send(room, user, "first", "hello"), None);
+    assert_eq!(test.send(room, user, "first", "hello"), None);
     disk.await_commit();
     let (mut refused, mut taken) = (Vec::new(), 1);
     for n in 0..40 {
-        match kitchen.send(room, user, &format!("m{n}"), "hello") {
+        match test.send(room, user, &format!("m{n}"), "hello") {
             Some(answer) => refused.push(answer),
             None => taken += 1,
         }
@@ -163,27 +163,27 @@ fn a_full_queue_refuses_at_once_and_what_was_taken_is_done() {
     assert_eq!((taken, refused.len()), (1 + 8, 40 - 8));
     assert!(refused.iter().all(|answer| *answer == Err(ErrorCode::BackendUnavailable)));
     let path = format!("/v1/recipes/{room}");
-    let response = kitchen.ask(Method::Get, &path, Some(user), &Value::Null).unwrap();
+    let response = test.ask(Method::Get, &path, Some(user), &Value::Null).unwrap();
     assert_eq!(response.status, 503);
     drop(held);
     for _ in 0..taken {
-        kitchen.answer().unwrap();
+        test.answer().unwrap();
     }
 }
 
 #[test]
-fn what_waits_when_the_application_ends_is_done_or_not_and_never_half() {
-    let scratch = Scratch::new();
+fn shutdown_stores_queued_items_whole_or_not_at_all() {
+    let scratch = ScratchDir::new();
     let config = config(&scratch);
     let rooms = rooms(&config, 10);
-    let mut kitchen = Kitchen::open(&config);
+    let mut test = TestApp::open(&config);
     for (room, user) in &rooms {
-        assert_eq!(kitchen.send(room, user, "m", "Rename to Stew"), None);
+        assert_eq!(test.send(room, user, "m", "Rename to Stew"), None);
     }
-    drop(kitchen);
-    let mut kitchen = Kitchen::open(&config);
+    drop(test);
+    let mut test = TestApp::open(&config);
     for (room, user) in &rooms {
-        let update = kitchen.seen(room, user);
+        let update = test.seen(room, user);
         let is_changed = recipe_of(&update)["title"] == "Stew";
         assert_eq!(history_of(&update).len(), usize::from(is_changed));
     }

@@ -28,9 +28,9 @@ const CONNECTION: ConnId = ConnId::new(1, 1);
 
 /// A directory of its own for one test, removed at its end.
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub(super) struct ScratchDir(PathBuf);
 
-impl Scratch {
+impl ScratchDir {
     pub(super) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let unique = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -45,14 +45,14 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for ScratchDir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
 /// Recipe chat in a scratch directory, with hashes that are cheap.
-fn config(scratch: &Scratch) -> Config {
+fn config(scratch: &ScratchDir) -> Config {
     let mut config = Config::default();
     scratch.path().to_str().unwrap().clone_into(&mut config.data);
     SECRET.clone_into(&mut config.auth.secret);
@@ -62,7 +62,7 @@ fn config(scratch: &Scratch) -> Config {
 }
 
 /// The application, and where its answers arrive.
-struct Kitchen {
+struct TestApp {
     app: RecipesApp,
     done: Receiver<Completion>,
     now: UnixTime,
@@ -71,7 +71,7 @@ struct Kitchen {
     start: StartFlag,
 }
 
-impl Kitchen {
+impl TestApp {
     fn open(config: &Config) -> Self {
         Self::open_with(config, by_statement())
     }
@@ -79,9 +79,9 @@ impl Kitchen {
     fn open_with(config: &Config, commit: Commit) -> Self {
         crate::logs::in_process("lib");
         crate::logs::known(SECRET);
-        let (app, answers) = RecipesApp::open_with(config, commit).unwrap();
+        let (app, completions) = RecipesApp::open_with(config, commit).unwrap();
         let (sender, done) = mpsc::channel();
-        answers.connect(move |completion| drop(sender.send(completion)));
+        completions.connect(move |completion| drop(sender.send(completion)));
         let now = UnixTime::from_millis(1_800_000_000_000);
         Self { app, done, now, asked: 0, start: StartFlag::default() }
     }
@@ -102,7 +102,7 @@ impl Kitchen {
         self.done.recv_timeout(PATIENCE).unwrap().outcome
     }
 
-    /// Asks over HTTP without waiting. `None`: it is held.
+    /// Sends an HTTP request without waiting. `None` when the answer is held.
     fn ask(
         &mut self,
         method: Method,
@@ -176,7 +176,7 @@ impl Kitchen {
         }
     }
 
-    /// What `user` sees of the room.
+    /// The answer to a join of `user`.
     fn seen(&mut self, room: &str, user: &str) -> Update {
         match self.join(room, user) {
             Admission::Admit(update) => (*update).clone(),
@@ -184,7 +184,7 @@ impl Kitchen {
         }
     }
 
-    /// Sends a message without waiting. `None`: it is held.
+    /// Sends a message without waiting. `None` when the answer is held.
     fn send(&mut self, room: &str, user: &str, id: &str, content: &str) -> Option<Answer> {
         let (ticket, now) = (self.ticket(), self.now);
         let (start, connection) = (&self.start, CONNECTION);

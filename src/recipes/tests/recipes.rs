@@ -5,93 +5,93 @@ use serde_json::{Value, json};
 use super::*;
 
 #[test]
-fn a_recipe_is_created_read_and_listed_by_its_owner() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
+fn owner_creates_reads_and_lists_a_recipe() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
     let draft = json!({ "title": "Soup", "yield": "4", "tags": ["hot"], "unknown": 1 });
-    let created = kitchen.post("/v1/recipes", Some("alice"), &draft);
+    let created = test.post("/v1/recipes", Some("alice"), &draft);
     assert_eq!(created.status, 201);
     let recipe = body(&created);
     let id = recipe["id"].as_str().unwrap();
     assert_eq!(header(&created, "Location"), Some(&*format!("/v1/recipes/{id}")));
     assert_eq!((&recipe["title"], &recipe["yield"]), (&json!("Soup"), &json!("4")));
-    assert_eq!(recipe["created_at"], kitchen.now.to_rfc3339().as_str());
-    let read = kitchen.get(&format!("/v1/recipes/{id}"), "alice");
+    assert_eq!(recipe["created_at"], test.now.to_rfc3339().as_str());
+    let read = test.get(&format!("/v1/recipes/{id}"), "alice");
     assert_eq!((read.status, body(&read)), (200, recipe.clone()));
-    let list = body(&kitchen.get("/v1/recipes", "alice"));
+    let list = body(&test.get("/v1/recipes", "alice"));
     assert_eq!(list["recipes"][0]["id"], id);
     assert_eq!(list["recipes"][0]["tags"], json!(["hot"]));
     assert_eq!(list.get("next"), None);
 }
 
 #[test]
-fn a_recipe_of_somebody_else_is_not_told_from_none() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
-    let id = kitchen.recipe("alice", "Soup");
-    let theirs = kitchen.get(&format!("/v1/recipes/{id}"), "bob");
-    let none = kitchen.get("/v1/recipes/none", "bob");
+fn foreign_recipe_is_answered_like_a_missing_one() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let id = test.recipe("alice", "Soup");
+    let theirs = test.get(&format!("/v1/recipes/{id}"), "bob");
+    let none = test.get("/v1/recipes/none", "bob");
     assert_eq!(theirs.status, 404);
     assert_eq!(theirs, none);
-    assert_eq!(body(&kitchen.get("/v1/recipes", "bob")), json!({ "recipes": [] }));
-    let before = kitchen.get(&format!("/v1/recipes?before={id}"), "bob");
+    assert_eq!(body(&test.get("/v1/recipes", "bob")), json!({ "recipes": [] }));
+    let before = test.get(&format!("/v1/recipes?before={id}"), "bob");
     assert_eq!(before.status, 400);
 }
 
 #[test]
-fn recipes_are_for_who_has_shown_a_token() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
+fn recipes_require_a_token() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
     for (method, path) in [(Method::Get, "/v1/recipes"), (Method::Post, "/v1/recipes")] {
-        let refused = kitchen.request(method, path, None, &json!({ "title": "Soup" }));
+        let refused = test.request(method, path, None, &json!({ "title": "Soup" }));
         assert_eq!(refused.status, 401);
         assert_eq!(body(&refused)["error"], "invalid_token");
     }
 }
 
 #[test]
-fn a_method_that_a_path_does_not_take_is_told_which_it_does() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
+fn wrong_method_is_answered_with_allow() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
     for (method, path, allow) in [
         (Method::Delete, "/v1/recipes", "GET, HEAD, POST"),
         (Method::Post, "/v1/recipes/x", "GET, HEAD"),
         (Method::Get, "/v1/auth/signin", "POST"),
     ] {
-        let refused = kitchen.request(method, path, Some("alice"), &Value::Null);
+        let refused = test.request(method, path, Some("alice"), &Value::Null);
         assert_eq!((refused.status, header(&refused, "Allow")), (405, Some(allow)), "{path}");
     }
 }
 
 #[test]
-fn a_recipe_that_is_none_is_refused_by_the_name_of_its_field() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
+fn invalid_recipe_names_its_field() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
     for (draft, field) in [
         (json!({}), "title"),
         (json!({ "title": "Soup", "tags": 7 }), "tags"),
         (json!({ "title": "Soup", "steps": [{ "text": 1 }] }), "steps[0].text"),
         (json!([]), "body"),
     ] {
-        let refused = kitchen.post("/v1/recipes", Some("alice"), &draft);
+        let refused = test.post("/v1/recipes", Some("alice"), &draft);
         assert_eq!(refused.status, 400);
         let message = body(&refused)["message"].as_str().unwrap().to_owned();
         assert!(message.starts_with(&format!("`{field}` ")), "{message}");
     }
-    assert_eq!(body(&kitchen.get("/v1/recipes", "alice")), json!({ "recipes": [] }));
+    assert_eq!(body(&test.get("/v1/recipes", "alice")), json!({ "recipes": [] }));
 }
 
 #[test]
-fn a_list_is_read_page_by_page_the_newest_first() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
+fn list_is_paged_newest_first() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
     for number in 0..5 {
-        kitchen.recipe("alice", &number.to_string());
-        kitchen.recipe("bob", "between");
+        test.recipe("alice", &number.to_string());
+        test.recipe("bob", "between");
     }
     let (mut titles, mut query) = (Vec::new(), "?limit=2".to_owned());
     loop {
-        let page = body(&kitchen.get(&format!("/v1/recipes{query}"), "alice"));
+        let page = body(&test.get(&format!("/v1/recipes{query}"), "alice"));
         let recipes = page["recipes"].as_array().unwrap();
         titles.push(recipes.iter().map(|one| one["title"].as_str().unwrap()).collect::<String>());
         let Some(next) = page["next"].as_str() else { break };
@@ -101,39 +101,39 @@ fn a_list_is_read_page_by_page_the_newest_first() {
 }
 
 #[test]
-fn a_page_ends_where_it_would_grow_too_large() {
-    let scratch = Scratch::new();
-    let mut kitchen = Kitchen::open(&config(&scratch));
+fn page_ends_before_its_size_limit() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
     let tags: Vec<_> = (0..50).map(|n| format!("{n:0>100}")).collect();
     for _ in 0..40 {
-        kitchen.post("/v1/recipes", Some("alice"), &json!({ "title": "Soup", "tags": tags }));
+        test.post("/v1/recipes", Some("alice"), &json!({ "title": "Soup", "tags": tags }));
     }
-    let page = kitchen.get("/v1/recipes", "alice");
+    let page = test.get("/v1/recipes", "alice");
     assert!(page.body.len() < 140 << 10, "{}", page.body.len());
     let count = body(&page)["recipes"].as_array().unwrap().len();
     assert!((10..40).contains(&count) && body(&page)["next"].is_string(), "{count}");
 }
 
 #[test]
-fn a_user_has_so_many_recipes_and_no_more() {
-    let scratch = Scratch::new();
+fn recipes_per_user_are_limited() {
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.recipes.per_user = 2;
-    let mut kitchen = Kitchen::open(&config);
-    kitchen.recipe("alice", "Soup");
-    kitchen.recipe("alice", "Stew");
-    let refused = kitchen.post("/v1/recipes", Some("alice"), &json!({ "title": "Pie" }));
+    let mut test = TestApp::open(&config);
+    test.recipe("alice", "Soup");
+    test.recipe("alice", "Stew");
+    let refused = test.post("/v1/recipes", Some("alice"), &json!({ "title": "Pie" }));
     assert_eq!((refused.status, &body(&refused)["error"]), (409, &json!("too_many_recipes")));
-    kitchen.recipe("bob", "Pie");
+    test.recipe("bob", "Pie");
 }
 
 #[test]
-fn with_public_keys_there_are_recipes_and_no_accounts() {
-    let scratch = Scratch::new();
+fn public_keys_disable_accounts_not_recipes() {
+    let scratch = ScratchDir::new();
     let mut config = config(&scratch);
     config.auth.secret.clear();
     config.auth.algorithms = vec!["RS256".to_owned()];
-    let mut kitchen = Kitchen::open(&config);
-    assert!(!kitchen.app.serves("/v1/auth/signin"));
-    kitchen.recipe("https://accounts.example.com|7", "Soup");
+    let mut test = TestApp::open(&config);
+    assert!(!test.app.serves("/v1/auth/signin"));
+    test.recipe("https://accounts.example.com|7", "Soup");
 }

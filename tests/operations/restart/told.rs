@@ -25,9 +25,9 @@ fn a_server_serves_on_the_sockets_that_it_is_given() {
     assert_eq!(server.exit_code(), Some(0));
     let log = manager.read("log");
     for line in [
-        &format!("{}: handed over by whoever started this process", manager.address),
-        "listen says `127.0.0.1:1`, which is not used for that",
-        "admin.listen says `127.0.0.1:2`, which is not used for that",
+        &format!("using {}, inherited from the service manager", manager.address),
+        "ignoring listen = `127.0.0.1:1`: inherited sockets are used instead",
+        "ignoring admin.listen = `127.0.0.1:2`: inherited sockets are used instead",
     ] {
         assert!(log.contains(line), "{line} is not in\n{log}");
     }
@@ -41,8 +41,7 @@ fn unusable_socket_is_named_with_advice() {
     let manager = Manager::with_socket("", socket.into());
     assert_eq!(manager.start().exit_code(), Some(1));
     let said = manager.read("stderr");
-    let start =
-        "vestibule: socket 0 of those that were handed over (LISTEN_FDS), named `http`, is no";
+    let start = "vestibule: inherited socket 0 (LISTEN_FDS), named `http`, is not a TCP socket";
     assert!(said.starts_with(start), "{said}");
 }
 

@@ -24,7 +24,10 @@ fn text(json: &str) -> Vec<u8> {
     server_frame(0x81, json.as_bytes())
 }
 
-fn events_of<'a>(client: &mut Client, chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Event> {
+fn events_of<'a>(
+    client: &mut ResponseParser,
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<ServerEvent> {
     let mut events = Vec::new();
     for mut chunk in chunks {
         while let Some(event) = client.next(&mut chunk) {
@@ -35,14 +38,14 @@ fn events_of<'a>(client: &mut Client, chunks: impl IntoIterator<Item = &'a [u8]>
     events
 }
 
-/// What an upgraded client hears.
-fn hears(bytes: &[u8]) -> Vec<Event> {
-    let mut client = Client::default();
-    assert_eq!(events_of(&mut client, [HEAD.as_bytes()]), [Event::Upgraded]);
+/// The bytes that an upgraded client receives.
+fn hears(bytes: &[u8]) -> Vec<ServerEvent> {
+    let mut client = ResponseParser::default();
+    assert_eq!(events_of(&mut client, [HEAD.as_bytes()]), [ServerEvent::Upgraded]);
     events_of(&mut client, [bytes])
 }
 
-fn a_whole_life() -> (Vec<u8>, Vec<Event>) {
+fn a_whole_life() -> (Vec<u8>, Vec<ServerEvent>) {
     let long = format!(
         r#"{{"type":"chat_message","payload":{{"content":"{}"}}}}"#,
         r#"\"type\":\"error\" "#.repeat(40)
@@ -64,46 +67,50 @@ fn a_whole_life() -> (Vec<u8>, Vec<Event>) {
         text("what comes after a close is not read"),
     ];
     let events = vec![
-        Event::Upgraded,
-        Event::Update { own: true },
-        Event::Ping(b"are you there".to_vec()),
-        Event::Chat,
-        Event::Ping(Vec::new()),
-        Event::Update { own: false },
-        Event::Error("rate_limited".to_owned()),
-        Event::AuthRequired,
-        Event::Unknown,
-        Event::Close { code: 1_008, reason: "Token expired".to_owned() },
+        ServerEvent::Upgraded,
+        ServerEvent::Update { own: true },
+        ServerEvent::Ping(b"are you there".to_vec()),
+        ServerEvent::Chat,
+        ServerEvent::Ping(Vec::new()),
+        ServerEvent::Update { own: false },
+        ServerEvent::Error("rate_limited".to_owned()),
+        ServerEvent::AuthRequired,
+        ServerEvent::Unknown,
+        ServerEvent::Close { code: 1_008, reason: "Token expired".to_owned() },
     ];
     (bytes.concat(), events)
 }
 
 #[test]
-fn a_life_in_one_read_is_understood() {
+fn session_in_one_read_is_parsed() {
     let (bytes, events) = a_whole_life();
-    assert_eq!(events_of(&mut Client::default(), [&bytes[..]]), events);
+    assert_eq!(events_of(&mut ResponseParser::default(), [&bytes[..]]), events);
 }
 
 #[test]
-fn a_life_cut_at_any_place_is_the_same() {
+fn session_cut_anywhere_parses_the_same() {
     let (bytes, events) = a_whole_life();
     for at in 0..=bytes.len() {
         let (left, right) = bytes.split_at(at);
-        assert_eq!(events_of(&mut Client::default(), [left, right]), events, "cut at {at}");
+        assert_eq!(events_of(&mut ResponseParser::default(), [left, right]), events, "cut at {at}");
     }
 }
 
 #[test]
-fn a_life_in_chunks_of_any_size_is_the_same() {
+fn session_in_chunks_parses_the_same() {
     let (bytes, events) = a_whole_life();
     for size in 1..40 {
-        assert_eq!(events_of(&mut Client::default(), bytes.chunks(size)), events, "by {size}");
+        assert_eq!(
+            events_of(&mut ResponseParser::default(), bytes.chunks(size)),
+            events,
+            "by {size}"
+        );
     }
 }
 
 #[test]
 fn nothing_is_kept_between_whole_frames() {
-    let mut client = Client::default();
+    let mut client = ResponseParser::default();
     let (bytes, _) = a_whole_life();
     let message = text(r#"{"type":"chat_message"}"#);
     events_of(&mut client, [HEAD.as_bytes(), &message[..5]]);
@@ -116,51 +123,51 @@ fn nothing_is_kept_between_whole_frames() {
 #[test]
 fn space_and_order_in_the_json_do_not_matter() {
     let spaced = r#"{ "id": "type", "type" : "recipe_update", "payload": { "request_id" : "m" } }"#;
-    assert_eq!(hears(&text(spaced)), [Event::Update { own: true }]);
+    assert_eq!(hears(&text(spaced)), [ServerEvent::Update { own: true }]);
     let last = r#"{"payload":{"content":"type"},"type":"chat_message"}"#;
-    assert_eq!(hears(&text(last)), [Event::Chat]);
+    assert_eq!(hears(&text(last)), [ServerEvent::Chat]);
     let null = r#"{"type": "recipe_update", "payload": {"request_id": null}}"#;
-    assert_eq!(hears(&text(null)), [Event::Update { own: false }]);
+    assert_eq!(hears(&text(null)), [ServerEvent::Update { own: false }]);
 }
 
 #[test]
-fn long_frames_are_whole_only_at_their_end() {
+fn long_frame_is_complete_only_at_its_end() {
     let message = format!(r#"{{"type":"chat_message","x":"{}"}}"#, "y".repeat(70_000));
     let bytes = text(&message);
-    let mut client = Client::default();
+    let mut client = ResponseParser::default();
     let events = events_of(&mut client, [HEAD.as_bytes(), &bytes[..65_536], &bytes[65_536..]]);
-    assert_eq!(events, [Event::Upgraded, Event::Chat]);
+    assert_eq!(events, [ServerEvent::Upgraded, ServerEvent::Chat]);
 }
 
 #[test]
-fn a_refusal_is_told_with_its_code() {
+fn refusal_carries_its_code() {
     let full = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 23\r\nRetry-After: 1\r\n\r\n\
                 {\"error\":\"at_capacity\"}";
-    let refused = Event::Refused { status: 503, code: "at_capacity".to_owned() };
+    let refused = ServerEvent::Refused { status: 503, code: "at_capacity".to_owned() };
     for at in 0..=full.len() {
         let (left, right) = full.as_bytes().split_at(at);
-        let events = events_of(&mut Client::default(), [left, right]);
+        let events = events_of(&mut ResponseParser::default(), [left, right]);
         assert_eq!(events, std::slice::from_ref(&refused), "cut at {at}");
     }
-    let bare = events_of(&mut Client::default(), [&b"HTTP/1.1 404 Not Found\r\n\r\n"[..]]);
-    assert_eq!(bare, [Event::Refused { status: 404, code: String::new() }]);
+    let bare = events_of(&mut ResponseParser::default(), [&b"HTTP/1.1 404 Not Found\r\n\r\n"[..]]);
+    assert_eq!(bare, [ServerEvent::Refused { status: 404, code: String::new() }]);
 }
 
 #[test]
-fn a_wrong_accept_value_is_no_upgrade() {
+fn wrong_accept_value_is_refused() {
     let wrong = HEAD.replace("s3pP", "s3pp");
-    let events = events_of(&mut Client::default(), [wrong.as_bytes()]);
-    assert_eq!(events, [Event::Broken("a wrong Sec-WebSocket-Accept")]);
+    let events = events_of(&mut ResponseParser::default(), [wrong.as_bytes()]);
+    assert_eq!(events, [ServerEvent::Broken("a wrong Sec-WebSocket-Accept")]);
 }
 
 #[test]
 fn a_close_without_a_code_is_1005() {
-    let closed = Event::Close { code: 1_005, reason: String::new() };
+    let closed = ServerEvent::Close { code: 1_005, reason: String::new() };
     assert_eq!(hears(&server_frame(0x88, b"")), [closed]);
 }
 
 #[test]
-fn a_server_that_breaks_the_framing_is_named() {
+fn framing_error_is_named() {
     let broken: [(&[u8], &str); 7] = [
         (&[0x81, 0x80, 0, 0, 0, 0], "a masked frame"),
         (&[0xc1, 0x00], "a reserved bit in a frame"),
@@ -171,9 +178,9 @@ fn a_server_that_breaks_the_framing_is_named() {
         (&[0x81, 0x7f, 0, 0, 0, 1, 0, 0, 0, 0], "a frame over 16 MiB"),
     ];
     for (bytes, what) in broken {
-        assert_eq!(hears(bytes), [Event::Broken(what)]);
+        assert_eq!(hears(bytes), [ServerEvent::Broken(what)]);
     }
     let endless = vec![b'x'; 17_000];
-    let events = events_of(&mut Client::default(), [&b"HTTP/1.1 200 "[..], &endless[..]]);
-    assert_eq!(events, [Event::Broken("a response head over 16 KiB")]);
+    let events = events_of(&mut ResponseParser::default(), [&b"HTTP/1.1 200 "[..], &endless[..]]);
+    assert_eq!(events, [ServerEvent::Broken("a response head over 16 KiB")]);
 }

@@ -1,4 +1,4 @@
-//! A client's life, from what its socket and its server say.
+//! The life cycle of a client, driven by events of its socket and messages of the server.
 
 use std::io;
 use std::mem;
@@ -7,13 +7,13 @@ use mio::Token;
 use mio::event::Event as Readiness;
 use vestibule::time::Instant;
 
-use super::{Engine, Notice, Script, clock};
-use crate::cli::load::client::Event;
-use crate::cli::load::peer::{Phase, Role, Visit};
+use super::{LoadEngine, Notice, Script, clock};
+use crate::cli::load::client::ServerEvent;
+use crate::cli::load::peer::{PeerPhase, Role, Visit};
 use crate::cli::load::wire::{Opcode, frame};
 
-impl Engine {
-    /// A socket can be read or written, or is over.
+impl LoadEngine {
+    /// Handles a socket that is readable, writable or closed.
     pub(super) fn on_readiness(
         &mut self,
         script: &mut dyn Script,
@@ -23,7 +23,7 @@ impl Engine {
         let key = event.token().0;
         let Some(peer) = self.peers.get_mut(key) else { return };
         if event.is_writable() {
-            if peer.phase == Phase::Connecting {
+            if peer.phase == PeerPhase::Connecting {
                 let now = Instant::START + clock().duration_since(self.epoch);
                 if let Err(error) = peer.try_upgrade(self.wire.upgrade(peer.visit.room), now) {
                     self.fail(key, || format!("connect: {error}"));
@@ -39,9 +39,9 @@ impl Engine {
         }
     }
 
-    /// Reads until nothing is left. The poll is edge-triggered, so a read that fills the buffer
-    /// is followed by another, and one that does not is the last: `epoll(7)` promises a new event
-    /// for what comes later.
+    /// Reads until nothing is left. The poll is edge-triggered, so after a read that fills the
+    /// buffer another one follows. After a short read, `epoll(7)` guarantees a new event for later
+    /// data.
     fn on_readable(
         &mut self,
         script: &mut dyn Script,
@@ -62,7 +62,7 @@ impl Engine {
             };
             let mut input = buffer.get(..taken).unwrap_or_default();
             loop {
-                // A script may have ended it, and another may have its slot.
+                // A script may have ended the client, and another one may use its slot.
                 let peer = self.peers.get_mut(key).filter(|peer| peer.serial == serial);
                 let Some(peer) = peer else { return };
                 let Some(event) = peer.client.next(&mut input) else { break };
@@ -74,63 +74,75 @@ impl Engine {
         }
     }
 
-    fn on_event(&mut self, script: &mut dyn Script, key: usize, event: Event, now: Instant) {
+    fn on_event(&mut self, script: &mut dyn Script, key: usize, event: ServerEvent, now: Instant) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Visit { user, role, .. } = peer.visit;
         match (event, peer.phase) {
-            (Event::Upgraded, _) => {
+            (ServerEvent::Upgraded, _) => {
                 let requested = peer.requested;
                 if role == Role::Silent {
-                    peer.phase = Phase::Silent;
+                    peer.phase = PeerPhase::Silent;
                     self.handshakes -= 1;
                 } else if let Some(auth) = self.wire.auth(user) {
-                    peer.phase = Phase::Authenticating;
+                    peer.phase = PeerPhase::Authenticating;
                     peer.send(auth, self.polls.registry(peer.is_urgent()), Token(key));
                 }
                 script.on_notice(self, user, Notice::Upgraded { requested }, now);
             }
-            (Event::Update { own: true }, Phase::Authenticating) => {
-                peer.phase = Phase::Ready;
+            (ServerEvent::Update { own: true }, PeerPhase::Authenticating) => {
+                peer.phase = PeerPhase::Ready;
                 let started = peer.started;
                 self.handshakes -= 1;
                 script.on_notice(self, user, Notice::Acknowledged { started }, now);
             }
-            (Event::Update { own: true }, Phase::Ready) => match peer.unanswered.pop_front() {
-                Some(due) => script.on_notice(self, user, Notice::Answered { due }, now),
-                None => self.failures.add("an answer to nothing".to_owned()),
-            },
-            (Event::Chat, Phase::Ready) => script.on_notice(self, user, Notice::Delivered, now),
-            (Event::Error(code), Phase::Ready) => {
+            (ServerEvent::Update { own: true }, PeerPhase::Ready) => {
+                match peer.unanswered.pop_front() {
+                    Some(due) => script.on_notice(self, user, Notice::Answered { due }, now),
+                    None => self.failures.add("an answer without a message".to_owned()),
+                }
+            }
+            (ServerEvent::Chat, PeerPhase::Ready) => {
+                script.on_notice(self, user, Notice::Delivered, now)
+            }
+            (ServerEvent::Error(code), PeerPhase::Ready) => {
                 self.failures.add(format!("error {code}"));
                 if peer.unanswered.pop_front().is_some() {
                     script.on_notice(self, user, Notice::Refused, now);
                 }
             }
-            (Event::Error(code), Phase::Authenticating) => {
+            (ServerEvent::Error(code), PeerPhase::Authenticating) => {
                 self.fail(key, || format!("error {code} before the acknowledgement"));
             }
-            (Event::Ping(payload), _) => {
+            (ServerEvent::Ping(payload), _) => {
                 peer.send(
                     &frame(Opcode::Pong, &payload),
                     self.polls.registry(peer.is_urgent()),
                     Token(key),
                 );
             }
-            (Event::AuthRequired, _) => self.auth_required += 1,
-            (Event::Close { code, reason }, _) => self.on_close(script, key, code, &reason, now),
-            (Event::Refused { status, code }, _) => {
+            (ServerEvent::AuthRequired, _) => self.auth_required += 1,
+            (ServerEvent::Close { code, reason }, _) => {
+                self.on_close(script, key, code, &reason, now)
+            }
+            (ServerEvent::Refused { status, code }, _) => {
                 self.fail(key, || format!("HTTP {status} {code}").trim_end().to_owned());
                 self.end(script, key, now);
             }
-            (Event::Broken(what), _) => {
+            (ServerEvent::Broken(what), _) => {
                 self.fail(key, || format!("the server broke the protocol: {what}"));
                 self.end(script, key, now);
             }
-            (Event::Update { .. } | Event::Chat | Event::Error(_) | Event::Unknown, _) => {}
+            (
+                ServerEvent::Update { .. }
+                | ServerEvent::Chat
+                | ServerEvent::Error(_)
+                | ServerEvent::Unknown,
+                _,
+            ) => {}
         }
     }
 
-    /// The server's close frame: the answer to ours, or unasked, and then it is answered.
+    /// Handles the server's close frame, and answers it unless it answers ours.
     fn on_close(
         &mut self,
         script: &mut dyn Script,
@@ -143,8 +155,8 @@ impl Engine {
         peer.was_closed = true;
         let user = peer.visit.user;
         match peer.phase {
-            Phase::Closing if code == 1_000 => {}
-            Phase::Silent if code == 1_008 && reason == "Authentication timeout" => {
+            PeerPhase::Closing if code == 1_000 => {}
+            PeerPhase::Silent if code == 1_008 && reason == "Authentication timeout" => {
                 self.close(user, now);
                 script.on_notice(self, user, Notice::TimedOut, now);
             }
@@ -155,7 +167,7 @@ impl Engine {
         }
     }
 
-    /// The TCP connection ended, or was cut.
+    /// Handles the end of the TCP connection, orderly or not.
     fn on_end(
         &mut self,
         script: &mut dyn Script,
@@ -174,7 +186,7 @@ impl Engine {
         self.end(script, key, now);
     }
 
-    /// Counts a visitor's first fault.
+    /// Counts the first failure of a client.
     pub(super) fn fail(&mut self, key: usize, reason: impl FnOnce() -> String) {
         if let Some(peer) = self.peers.get_mut(key)
             && !mem::replace(&mut peer.has_failed, true)
@@ -191,7 +203,7 @@ impl Engine {
         }
         self.handshakes -= u32::from(peer.phase.is_handshake());
         let unanswered = u32::try_from(peer.unanswered.len()).unwrap_or(u32::MAX);
-        // The socket is closed before anyone opens the next one.
+        // Closes the socket before the script opens the next one.
         drop(peer);
         script.on_notice(self, user, Notice::Ended { unanswered }, now);
     }

@@ -2,7 +2,7 @@
 
 use crate::node::connections::moment::CoarseInstant;
 use crate::node::connections::session::{Flags, Session, Verdict};
-use crate::protocol::{ErrorCode, Fault};
+use crate::protocol::{ErrorCode, MessageFault};
 use crate::time::Instant;
 
 impl Session {
@@ -17,7 +17,7 @@ impl Session {
     }
 
     /// What was wrong with the last message that was not understood.
-    pub(crate) fn fault(&self) -> Option<Fault> {
+    pub(crate) fn fault(&self) -> Option<MessageFault> {
         self.fault
     }
 

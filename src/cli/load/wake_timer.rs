@@ -1,7 +1,8 @@
-//! A wake-up that is exact to microseconds.
+//! A timer that is exact to microseconds.
 //!
-//! `epoll_wait` counts in milliseconds, and rounds up: at 1,000 messages a second that alone would
-//! be a latency of half a millisecond, and to spin instead would take the CPU that is measured.
+//! `epoll_wait` has a resolution of milliseconds, and rounds up. At 1,000 messages a second that
+//! alone would add half a millisecond of latency, and spinning instead would take the CPU time that
+//! is measured.
 
 use std::io;
 use std::time::Duration;
@@ -11,15 +12,15 @@ use vestibule::time::Instant;
 
 /// Wakes the poll at one moment.
 #[derive(Debug)]
-pub(super) struct Alarm {
+pub(super) struct WakeTimer {
     #[cfg(target_os = "linux")]
     timer: std::os::fd::OwnedFd,
     armed: Option<Instant>,
 }
 
 #[cfg(target_os = "linux")]
-impl Alarm {
-    /// An alarm whose going off is reported under `token`.
+impl WakeTimer {
+    /// Creates a timer that reports under `token`.
     pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         use mio::unix::SourceFd;
         use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
@@ -31,8 +32,8 @@ impl Alarm {
         Ok(Self { timer, armed: None })
     }
 
-    /// Arms it for `at`, unless it is; that disarms it from before, and makes it readable once.
-    /// Returns what is left to wait where the poll itself must wake.
+    /// Arms the timer for `at`, replacing an earlier time. It becomes readable once. Where there is
+    /// no such timer, returns the timeout that the poll itself must use.
     pub(super) fn arm(&mut self, at: Instant, now: Instant) -> io::Result<Option<Duration>> {
         use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
 
@@ -53,9 +54,9 @@ impl Alarm {
     }
 }
 
-/// Elsewhere the poll's own time-out has to do.
+/// On other systems, the poll's own timeout is used.
 #[cfg(not(target_os = "linux"))]
-impl Alarm {
+impl WakeTimer {
     pub(super) fn new(_: &Registry, _: Token) -> io::Result<Self> {
         Ok(Self { armed: None })
     }

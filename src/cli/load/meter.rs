@@ -1,7 +1,54 @@
-//! What the server under test used, read from `/proc`.
+//! CPU time and memory of the server under test, read from `/proc`.
 
 use std::fs;
 use std::time::Duration;
+
+/// Measures the server's process, and this one. Without `--pid`, only this one.
+#[derive(Debug)]
+pub(super) struct ResourceMeter {
+    server: Option<Process>,
+    /// Resident bytes before the first connect.
+    baseline: u64,
+}
+
+/// CPU time, in total or between two moments.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CpuTime {
+    /// Of the server, if its process is known.
+    pub(super) server: Option<Duration>,
+    /// Of this process, if the system reports it.
+    pub(super) own: Option<Duration>,
+}
+
+impl ResourceMeter {
+    /// Records the baseline of the server's memory.
+    pub(super) fn new(pid: Option<u32>) -> Result<Self, String> {
+        let server = pid.map(Process);
+        let baseline = server.map(Process::resident).transpose()?.unwrap_or_default();
+        Ok(Self { server, baseline })
+    }
+
+    /// CPU time so far.
+    pub(super) fn cpu(&self) -> Result<CpuTime, String> {
+        let own = Process(std::process::id()).cpu().ok();
+        Ok(CpuTime { server: self.server.map(Process::cpu).transpose()?, own })
+    }
+
+    /// CPU time since `before`.
+    pub(super) fn cpu_since(&self, before: CpuTime) -> Result<CpuTime, String> {
+        let now = self.cpu()?;
+        let since = |now: Option<Duration>, before| {
+            now.zip(before).map(|(now, before)| now.saturating_sub(before))
+        };
+        Ok(CpuTime { server: since(now.server, before.server), own: since(now.own, before.own) })
+    }
+
+    /// Resident bytes gained since the baseline, with the number of connections.
+    pub(super) fn growth(&self, connections: u32) -> Result<Option<(u64, u64)>, String> {
+        let now = self.server.map(Process::resident).transpose()?;
+        Ok(now.map(|now| (now.saturating_sub(self.baseline), connections.into())))
+    }
+}
 
 /// `utime` and `stime` are in hundredths of a second for every Linux program (`USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
@@ -11,14 +58,14 @@ const TICK: Duration = Duration::from_millis(10);
 pub(super) struct Process(pub(super) u32);
 
 impl Process {
-    /// CPU time of all its threads so far: nanoseconds by the scheduler, or, where the kernel
-    /// does not tell them, the coarse count of ticks.
+    /// CPU time of all threads so far: in nanoseconds by the scheduler, or, if the kernel does not
+    /// report these, in ticks.
     pub(super) fn cpu(self) -> Result<Duration, String> {
         let tasks = format!("/proc/{}/task", self.0);
         let entries = fs::read_dir(&tasks).map_err(|error| self.fault(&tasks, &error))?;
         let mut sum = Duration::ZERO;
         for entry in entries.flatten() {
-            // A thread may end between the listing and the reading.
+            // A thread may end after it was listed.
             let text = fs::read_to_string(entry.path().join("schedstat")).unwrap_or_default();
             sum += run_time(&text).unwrap_or_default();
         }
@@ -27,14 +74,14 @@ impl Process {
         }
         let stat = format!("/proc/{}/stat", self.0);
         let text = fs::read_to_string(&stat).map_err(|error| self.fault(&stat, &error))?;
-        ticks(&text).ok_or_else(|| format!("cannot make sense of {stat}"))
+        ticks(&text).ok_or_else(|| format!("cannot parse {stat}"))
     }
 
-    /// Resident bytes, exact at this moment.
+    /// Resident memory in bytes, exact at this moment.
     pub(super) fn resident(self) -> Result<u64, String> {
         let path = format!("/proc/{}/smaps_rollup", self.0);
         let text = fs::read_to_string(&path).map_err(|error| self.fault(&path, &error))?;
-        resident(&text).ok_or_else(|| format!("cannot make sense of {path}"))
+        resident(&text).ok_or_else(|| format!("cannot parse {path}"))
     }
 
     fn fault(self, path: &str, error: &std::io::Error) -> String {
@@ -47,8 +94,8 @@ fn run_time(schedstat: &str) -> Option<Duration> {
     schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
-/// `utime` + `stime` of a `stat`: the 14th and 15th field, counted behind the program's name,
-/// which is in parentheses and may hold anything.
+/// `utime` + `stime` of a `stat`, the 14th and 15th field. They are counted from the end of the
+/// program's name, which is in parentheses and may contain anything.
 fn ticks(stat: &str) -> Option<Duration> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
@@ -75,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn stat_is_read_behind_a_hostile_name() {
+    fn stat_with_a_hostile_name_is_read() {
         let stat = "7 (a) b) 1) S 1 7 7 0 -1 4194304 9 0 0 0 120 30 0 0 20 0 1 0 5 6 7";
         assert_eq!(ticks(stat), Some(Duration::from_millis(1_500)));
         assert_eq!(ticks("7 (a) S 1"), None);
