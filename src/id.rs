@@ -250,18 +250,18 @@ impl serde::Serialize for MessageId {
 /// A peer that does not know the key cannot make entries collide; the same key hashes alike, so the
 /// simulator repeats itself. (The standard library's own `RandomState` cannot be given a key.)
 #[derive(Clone)]
-pub struct SeededState(SipHasher13);
+pub(crate) struct SeededState(SipHasher13);
 
 impl SeededState {
     /// Hashes that only who knows `key` can compute.
     #[must_use]
-    pub fn new(key: &Seed) -> Self {
+    pub(crate) fn new(key: &Seed) -> Self {
         Self(SipHasher13::new_with_key(&key.0))
     }
 
     /// One hash over several texts, each closed off so that `("a", "b")` is not `("ab", "")`.
     #[must_use]
-    pub fn hash_texts(&self, texts: &[&str]) -> u64 {
+    pub(crate) fn hash_texts(&self, texts: &[&str]) -> u64 {
         let mut hasher = self.build_hasher();
         for text in texts {
             hasher.write(text.as_bytes());

@@ -198,6 +198,7 @@ impl serde::Serialize for Rfc3339 {
 ///
 /// The form alone is judged: the server never trusts a client's clock, so it never needs the value.
 #[must_use]
+#[doc(hidden)]
 pub fn is_date_time(text: &str) -> bool {
     date_time(text.as_bytes()).is_some()
 }
@@ -205,6 +206,7 @@ pub fn is_date_time(text: &str) -> bool {
 /// The moment that an RFC 3339 date-time names, to the second; without an offset it is UTC. A moment
 /// before 1970 is its beginning. `None`: it is none.
 #[must_use]
+#[doc(hidden)]
 pub fn parse_date_time(text: &str) -> Option<UnixTime> {
     date_time(text.as_bytes())
 }

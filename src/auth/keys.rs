@@ -17,16 +17,17 @@ use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 
-pub use self::jwks::{JwksFrom, MAX_JWKS_BYTES};
+pub use self::jwks::JwksFrom;
+pub(crate) use self::jwks::MAX_JWKS_BYTES;
 use self::material::Material;
 use super::error::KeyError;
 
 /// The longest `kid` that is looked at, in bytes: of a token, and of a key.
-pub const MAX_KEY_ID_BYTES: usize = 256;
+pub(super) const MAX_KEY_ID_BYTES: usize = 256;
 /// Keys in a set; what a JWKS holds beyond that is skipped.
-pub const MAX_KEYS: usize = 64;
+pub(super) const MAX_KEYS: usize = 64;
 /// Keys that one token is tried with, at most: what a forged one can cost.
-pub const MAX_TRIED: usize = 4;
+pub(super) const MAX_TRIED: usize = 4;
 
 /// The signature algorithms that are taken: of secrets, or of public keys, never of both.
 #[derive(Clone, Debug, PartialEq, Eq)]

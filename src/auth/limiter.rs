@@ -65,7 +65,7 @@ const FORGED_COST: u32 = 10;
 /// In 8 bytes: the first half of an IPv6 address. IPv4, mapped or not, is put where the multicast
 /// addresses are, from which nobody connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address(u64);
+pub(crate) struct Address(u64);
 
 impl From<IpAddr> for Address {
     fn from(ip: IpAddr) -> Self {
@@ -88,7 +88,7 @@ pub enum Evidence {
 impl Evidence {
     /// What a token shows that is refused for this; `None`: it is taken.
     #[must_use]
-    pub fn of(refused: Option<TokenError>) -> Self {
+    pub(crate) fn of(refused: Option<TokenError>) -> Self {
         match refused {
             // Perhaps the key is only not there yet, which is no evidence against anybody.
             None | Some(TokenError::UnknownKey) => Self::Honest,
@@ -102,7 +102,7 @@ impl Evidence {
 ///
 /// Two ordered trees, some 64 bytes an address, O(log n) a call: trees give their memory back.
 #[derive(Debug)]
-pub struct AddressLimiter {
+pub(crate) struct AddressLimiter {
     /// How long a point takes to drain. Zero: no limit.
     point: Duration,
     /// How long the whole allowance takes.
@@ -119,7 +119,7 @@ impl AddressLimiter {
     /// An allowance of `per_minute` points for each address, 0: no limit; at most `capacity`
     /// addresses are remembered, 0: without a bound.
     #[must_use]
-    pub fn new(per_minute: u32, capacity: usize) -> Self {
+    pub(crate) fn new(per_minute: u32, capacity: usize) -> Self {
         let mut limiter = Self {
             point: Duration::ZERO,
             allowance: Duration::ZERO,
@@ -134,7 +134,7 @@ impl AddressLimiter {
 
     /// The same from here on. What was used before drains at the pace that it was charged at; who
     /// is beyond `capacity` goes with the next that comes.
-    pub fn set_allowance(&mut self, per_minute: u32, capacity: usize) {
+    pub(crate) fn set_allowance(&mut self, per_minute: u32, capacity: usize) {
         self.point = MINUTE.checked_div(per_minute).unwrap_or_default();
         self.allowance = self.point.saturating_mul(per_minute);
         self.capacity = capacity;
@@ -144,7 +144,7 @@ impl AddressLimiter {
     ///
     /// # Errors
     /// The door is shut: for how long yet.
-    pub fn look(&mut self, now: Instant, address: Address) -> Result<(), Duration> {
+    pub(crate) fn look(&mut self, now: Instant, address: Address) -> Result<(), Duration> {
         if self.point.is_zero() {
             return Ok(());
         }
@@ -154,7 +154,7 @@ impl AddressLimiter {
 
     /// Charges an attempt that was looked at. True: it was within the allowance. If not, only a
     /// good one is let in.
-    pub fn charge(&mut self, now: Instant, address: Address, evidence: Evidence) -> bool {
+    pub(crate) fn charge(&mut self, now: Instant, address: Address, evidence: Evidence) -> bool {
         if self.point.is_zero() {
             return true;
         }
@@ -172,19 +172,13 @@ impl AddressLimiter {
 
     /// Addresses of which something is remembered.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.drained_at.len()
-    }
-
-    /// Is nothing remembered?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.drained_at.is_empty()
     }
 
     /// How many addresses were forgotten before they had drained because the table was full.
     #[must_use]
-    pub fn evictions(&self) -> u64 {
+    pub(crate) fn evictions(&self) -> u64 {
         self.evictions
     }
 

@@ -15,14 +15,16 @@ mod token;
 mod verifier;
 
 pub use error::{KeyError, TokenError};
-pub use keys::{
-    Algorithms, JwksFrom, KeySet, MAX_JWKS_BYTES, MAX_KEY_ID_BYTES, MAX_KEYS, MAX_TRIED, Skipped,
-};
-pub use limiter::{Address, AddressLimiter, Evidence};
-pub use replay::ReplaySet;
-pub use revocations::Revocations;
+#[cfg(any(feature = "net", test))]
+pub(crate) use keys::MAX_JWKS_BYTES;
+pub use keys::{Algorithms, JwksFrom, KeySet, Skipped};
+pub use limiter::Evidence;
+pub(crate) use limiter::{Address, AddressLimiter};
+pub(crate) use replay::ReplaySet;
+pub(crate) use revocations::Revocations;
 pub use signer::TokenSigner;
-pub use verifier::{InvalidClaims, Principal, SignatureCheck, Signed, Verification, Verifier};
+pub(crate) use verifier::Verification;
+pub use verifier::{Principal, SignatureCheck, Signed, Verifier};
 
 #[cfg(test)]
 pub(crate) mod tests;

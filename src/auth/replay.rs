@@ -12,7 +12,7 @@ use crate::time::{Instant, Now, UnixTime};
 /// the first entry. A key is 12 bytes, some 18 with the tree's slack: 64-bit hashes under a secret
 /// seed, so that no peer can make two messages meet.
 #[derive(Debug)]
-pub struct ReplaySet {
+pub(crate) struct ReplaySet {
     entries: BTreeSet<Key>,
     capacity: usize,
     evictions: u64,
@@ -26,12 +26,12 @@ type Key = (u32, u32, u32);
 impl ReplaySet {
     /// Remembers at most `capacity` entries; 0: without a bound.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self { entries: BTreeSet::new(), capacity, evictions: 0, epoch: None }
     }
 
     /// From here on at most `capacity` entries; what is beyond it goes with the next that comes.
-    pub fn set_capacity(&mut self, capacity: usize) {
+    pub(crate) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
     }
 
@@ -41,7 +41,12 @@ impl ReplaySet {
     ///
     /// # Errors
     /// [`TokenError::Replayed`] when it is remembered already.
-    pub fn reserve(&mut self, now: Now, hash: u64, expires: UnixTime) -> Result<(), TokenError> {
+    pub(crate) fn reserve(
+        &mut self,
+        now: Now,
+        hash: u64,
+        expires: UnixTime,
+    ) -> Result<(), TokenError> {
         self.forget_expired(now);
         if !self.entries.insert(key(hash, expires)) {
             return Err(TokenError::Replayed);
@@ -54,25 +59,19 @@ impl ReplaySet {
     }
 
     /// Takes a reservation back: its join failed.
-    pub fn release(&mut self, hash: u64, expires: UnixTime) {
+    pub(crate) fn release(&mut self, hash: u64, expires: UnixTime) {
         self.entries.remove(&key(hash, expires));
     }
 
     /// How many are remembered.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    /// Is nothing remembered?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     /// How many were forgotten before their expiry because the set was full.
     #[must_use]
-    pub fn evictions(&self) -> u64 {
+    pub(crate) fn evictions(&self) -> u64 {
         self.evictions
     }
 
@@ -137,7 +136,7 @@ mod tests {
         let mut set = ReplaySet::new(10);
         assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
         set.release(7, at(60));
-        assert!(set.is_empty());
+        assert_eq!(set.len(), 0);
         assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
     }
 

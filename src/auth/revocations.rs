@@ -12,7 +12,7 @@ use crate::time::{Instant, Now, UnixTime};
 ///
 /// Users are 64-bit hashes under the node's secret seed. About 60 bytes an entry.
 #[derive(Debug)]
-pub struct Revocations {
+pub(crate) struct Revocations {
     by_user: BTreeMap<u64, UnixTime>,
     /// The same, the oldest first.
     by_moment: BTreeSet<(UnixTime, u64)>,
@@ -27,7 +27,7 @@ pub struct Revocations {
 impl Revocations {
     /// Remembers at most `capacity` users; 0: without a bound.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             by_user: BTreeMap::new(),
             by_moment: BTreeSet::new(),
@@ -40,13 +40,13 @@ impl Revocations {
     }
 
     /// From here on at most `capacity` users; who is beyond it goes with the next that comes.
-    pub fn set_capacity(&mut self, capacity: usize) {
+    pub(crate) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
     }
 
     /// From here on no token is taken that lives longer than `max_token_life` (zero: any is), and
     /// clocks may differ by `leeway`.
-    pub fn set_token_life(&mut self, max_token_life: Duration, leeway: Duration) {
+    pub(crate) fn set_token_life(&mut self, max_token_life: Duration, leeway: Duration) {
         self.max_token_life = Some(max_token_life).filter(|life| !life.is_zero());
         self.leeway = leeway;
     }
@@ -55,7 +55,7 @@ impl Revocations {
     /// the one that is known changes nothing. O(log n).
     ///
     /// When the table is full, the oldest entry is forgotten, and counted.
-    pub fn revoke(&mut self, now: Now, user: u64, at: UnixTime) {
+    pub(crate) fn revoke(&mut self, now: Now, user: u64, at: UnixTime) {
         self.forget_over(now);
         if let Some(&known) = self.by_user.get(&user) {
             if known >= at {
@@ -76,7 +76,7 @@ impl Revocations {
     /// `iat` counts whole seconds, so a token of the revocation's own second is refused as well; and
     /// so is one of the leeway after it, as the issuer's clock may be ahead by as much.
     #[must_use]
-    pub fn refuses(&self, user: u64, issued_at: Option<UnixTime>) -> bool {
+    pub(crate) fn refuses(&self, user: u64, issued_at: Option<UnixTime>) -> bool {
         self.by_user
             .get(&user)
             .is_some_and(|&at| issued_at.is_none_or(|issued| issued <= at + self.leeway))
@@ -88,7 +88,7 @@ impl Revocations {
     /// A token is refused that was issued up to the leeway after the moment. It lives for the life
     /// that a token may have, and is taken for another leeway.
     #[must_use]
-    pub fn over_before(&mut self, now: Now) -> Option<UnixTime> {
+    pub(crate) fn over_before(&mut self, now: Now) -> Option<UnixTime> {
         let life = self.max_token_life? + self.leeway * 2;
         let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
         // Past by both clocks: a wall clock that is set on and back again would else let a token in.
@@ -103,25 +103,19 @@ impl Revocations {
 
     /// How many users may be remembered; 0: any number.
     #[must_use]
-    pub fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
     /// How many users are remembered.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.by_user.len()
-    }
-
-    /// Is nobody remembered?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_user.is_empty()
     }
 
     /// How many were forgotten because the table was full, though their tokens may still be valid.
     #[must_use]
-    pub fn evictions(&self) -> u64 {
+    pub(crate) fn evictions(&self) -> u64 {
         self.evictions
     }
 

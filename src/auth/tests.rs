@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
+use super::keys::{MAX_KEY_ID_BYTES, MAX_KEYS, MAX_TRIED};
 use super::*;
 use crate::config::Auth;
 use crate::time::UnixTime;

@@ -64,7 +64,7 @@ impl fmt::Debug for Signed {
 
 /// How far [`Verifier::begin`] has verified a token.
 #[derive(Debug)]
-pub enum Verification {
+pub(crate) enum Verification {
     /// Its signature is good.
     Signed(Signed),
     /// Its form is good. Its signature takes long enough to be checked on a worker.
@@ -89,7 +89,7 @@ impl fmt::Debug for SignatureCheck {
 impl SignatureCheck {
     /// The token that is checked.
     #[must_use]
-    pub fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &str {
         &self.token
     }
 
@@ -98,7 +98,7 @@ impl SignatureCheck {
     ///
     /// # Errors
     /// [`TokenError::BadSignature`] when none of them has made it; or what is signed is no text.
-    pub fn run(&self) -> Result<Signed, TokenError> {
+    pub(crate) fn run(&self) -> Result<Signed, TokenError> {
         let parts = token::parts(&self.token).ok_or(TokenError::Malformed)?;
         signed_by(self.keys.iter(), parts, self.algorithm)
     }
@@ -117,11 +117,11 @@ pub struct Verifier {
 
 /// Why no principal comes of a token's claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidClaims {
+pub(crate) struct InvalidClaims {
     /// The first check that fails.
-    pub error: TokenError,
+    pub(crate) error: TokenError,
     /// Whom the claims name all the same, where they are ours.
-    pub user: Option<SmolStr>,
+    pub(crate) user: Option<SmolStr>,
 }
 
 impl From<TokenError> for InvalidClaims {
@@ -164,7 +164,7 @@ impl Verifier {
 
     /// Tolerance in `exp` and `nbf`.
     #[must_use]
-    pub fn leeway(&self) -> Duration {
+    pub(crate) fn leeway(&self) -> Duration {
         self.leeway
     }
 
@@ -172,7 +172,7 @@ impl Verifier {
     ///
     /// # Errors
     /// The first check that fails.
-    pub fn begin(&self, token: &str) -> Result<Verification, TokenError> {
+    pub(crate) fn begin(&self, token: &str) -> Result<Verification, TokenError> {
         let parts = token::parts(token).ok_or(TokenError::Malformed)?;
         let header = URL_SAFE_NO_PAD.decode(parts.header).map_err(|_| TokenError::Malformed)?;
         let header = token::header(&header).ok_or(TokenError::Malformed)?;
@@ -193,7 +193,7 @@ impl Verifier {
     ///
     /// # Errors
     /// The first check that fails; and whom the claims name all the same, where they are ours.
-    pub fn validate_claims(
+    pub(crate) fn validate_claims(
         &self,
         signed: Signed,
         now: UnixTime,

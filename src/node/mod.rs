@@ -26,7 +26,7 @@
 //! ```
 //!
 //! An owner is a plain struct: only its own module touches its fields. Its methods take the context
-//! ([`Cx`]) and the owners below it, and return what is to be done elsewhere.
+//! (`Cx`) and the owners below it, and return what is to be done elsewhere.
 
 mod admin;
 pub mod app;
@@ -44,8 +44,11 @@ mod work;
 use std::fmt;
 use std::net::SocketAddr;
 
+// For the benches, the fuzzer and the clients of the tests, which see the crate from outside.
+#[doc(hidden)]
 pub use self::connections::frame::{Decoder, Encoder, Incoming as Frame, Shared};
 pub use self::connections::session::Phase;
+#[doc(hidden)]
 pub use self::connections::wheel::{TICK_MICROS, Wheel};
 pub use self::http::message::{Method, Request, Response};
 pub use self::observe::metrics::{AuthEnd, Call, Histogram, Legacy, Metrics, REFUSAL_STATUSES};

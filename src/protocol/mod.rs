@@ -11,7 +11,9 @@ pub mod schema;
 mod server;
 mod surrogates;
 
-pub use client::{ClientMessage, MalformedMessage, MessageFault, Parsed, parse, parse_old};
+#[doc(hidden)]
+pub use client::parse_old;
+pub use client::{ClientMessage, MalformedMessage, MessageFault, Parsed, parse};
 pub use close::{CloseReason, Reconnect};
 pub use error::ErrorCode;
 pub use server::{

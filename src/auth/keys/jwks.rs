@@ -10,7 +10,7 @@ use super::{Algorithms, Key, MAX_KEY_ID_BYTES, MAX_KEYS, Skipped};
 use crate::auth::error::KeyError;
 
 /// The largest JWK set that is read: some 2,000 keys.
-pub const MAX_JWKS_BYTES: usize = 1 << 20;
+pub(crate) const MAX_JWKS_BYTES: usize = 1 << 20;
 
 /// Where a JWK set came from: a secret that came over the network is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,13 +29,13 @@ pub enum Method {
     Delete,
 }
 
-/// A whole request for a path that [`App::serves`](super::app::App::serves).
+/// A whole request for a path that [`App::serves`](crate::node::app::App::serves).
 ///
 /// Its `Debug` shows neither the body nor the query: passwords and tokens are in there.
 pub struct Request<'a> {
-    /// For [`Reply::Held`](super::app::Reply::Held).
+    /// For [`Reply::Held`](crate::node::app::Reply::Held).
     pub ticket: Ticket,
-    /// For [`Reply::Held`](super::app::Reply::Held): whether the work may begin.
+    /// For [`Reply::Held`](crate::node::app::Reply::Held): whether the work may begin.
     pub start: &'a StartFlag,
     /// Which connection.
     pub connection: ConnId,
@@ -49,7 +49,7 @@ pub struct Request<'a> {
     pub query: &'a str,
     /// The `sub` of its bearer token. A token that is not good was answered with 401 already, so
     /// `None` is: it sent none, or its path is one whose tokens are [not looked
-    /// at](super::app::App::requires_bearer_check).
+    /// at](crate::node::app::App::requires_bearer_check).
     pub user: Option<&'a str>,
     /// The entity tags it has (`If-None-Match`).
     pub if_none_match: Option<&'a str>,

@@ -23,7 +23,8 @@ use crate::time::UnixTime;
 /// Keeps revocations over a restart, for a driver that has a disk. Without one they are in memory.
 pub trait RevocationStore: Send {
     /// Takes a revocation that is to be stored. Called on the node's thread: it must not block. What
-    /// became of it comes as the completion [`Outcome::Stored`] of this ticket.
+    /// became of it comes as the completion [`Outcome::Stored`](crate::node::Outcome::Stored) of this
+    /// ticket.
     ///
     /// # Errors
     /// When nothing will come of it, as too many wait already.

@@ -143,10 +143,12 @@ pub enum Hangup {
 }
 
 /// Why an accepted socket gets no slot: the driver drops it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
     /// Every slot is taken, the few that answer `503` included.
+    #[error("every slot for a connection is taken")]
     Full,
     /// Its address holds too many connections that are pending.
+    #[error("its address holds too many pending connections")]
     Address,
 }
