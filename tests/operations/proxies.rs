@@ -27,13 +27,13 @@ const MOMENT: Duration = Duration::from_millis(20);
 
 /// A directory, an address and processes of one test's own; gone at its end.
 struct Scene {
-    scratch: Scratch,
     /// Where the proxy listens.
     front: SocketAddr,
     server: Option<Process>,
     proxy: Option<Process>,
     /// A second server, asked first, for the proxies that are told of it.
     draining: Option<SocketAddr>,
+    scratch: Scratch,
 }
 
 impl Scene {

@@ -1,6 +1,4 @@
-//! Files: how long they may be, what they may not hold, and what the crate may depend on.
-
-use std::process::Command;
+//! Files: how long they and their functions may be, and what they may not hold.
 
 use crate::{assert_none, root, tree};
 
@@ -58,16 +56,6 @@ fn absolute_paths(path: &str, text: &str) -> Vec<String> {
     found.map(|place| format!("{path}: names a place of one machine, {place}")).collect()
 }
 
-/// Runtimes whose presence would mean that somebody else drives the sockets.
-const RUNTIMES: &[&str] =
-    &["tokio", "async-std", "smol", "async-io", "async-executor", "futures-executor"];
-
-fn runtimes(tree: &str) -> Vec<String> {
-    let names = tree.lines().filter_map(|line| line.split_whitespace().next());
-    let found = names.filter(|name| RUNTIMES.contains(name));
-    found.map(|name| format!("the crate depends on {name}")).collect()
-}
-
 #[test]
 fn no_file_is_too_long() {
     let files = tree(SOURCES, &[".rs"]);
@@ -99,19 +87,6 @@ fn no_file_names_a_place_of_one_machine() {
 }
 
 #[test]
-fn no_async_runtime_is_among_the_dependencies() {
-    let arguments = "tree --offline --all-features --edges all --prefix none";
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(arguments.split(' ')).args(["--package", env!("CARGO_PKG_NAME")]);
-    let output = cargo.current_dir(root()).output().unwrap();
-    let tree = String::from_utf8(output.stdout).unwrap();
-    let fault = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{fault}\nDoes `cargo fetch` help?");
-    assert!(tree.lines().any(|line| line.starts_with("mio ")), "no tree:\n{tree}");
-    assert_none(&runtimes(&tree));
-}
-
-#[test]
 fn each_of_these_rules_can_fail() {
     assert!(too_long("src/a.rs", LONG).is_none() && too_long("src/a.rs", LONG + 1).is_some());
     let with = |inner: usize| {
@@ -128,7 +103,6 @@ fn each_of_these_rules_can_fail() {
     }
     assert_eq!(absolute_paths("a.md", &format!("see {}home/me/x", '/')).len(), 1);
     assert_eq!(absolute_paths("a.md", &root().to_string_lossy()).len(), absolute_here());
-    assert_eq!(runtimes("mio v1.2.0\ntokio v1.0.0\ntokio-tungstenite v1.0.0").len(), 1);
 }
 
 /// The project's own folder may lie in one of the places, which makes two complaints.

@@ -10,6 +10,7 @@
 )]
 
 mod cycles;
+mod dependencies;
 mod documents;
 mod files;
 mod known;
