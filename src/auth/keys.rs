@@ -18,6 +18,7 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 
 pub use self::jwks::JwksFrom;
+#[cfg(any(test, feature = "net"))]
 pub(crate) use self::jwks::MAX_JWKS_BYTES;
 use self::material::Material;
 use super::error::KeyError;
