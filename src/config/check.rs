@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 
 pub use self::admin::admin_key_problem;
 pub use self::keys::{ALGORITHMS, secret_problem};
-use super::{Config, Length, Size, memory, origin};
+use super::{Config, Length, Size, origin};
 use crate::time::is_date_time;
 
 /// Refresh tokens of one session that have not expired, at most.
@@ -169,7 +169,7 @@ impl Faults {
     fn budgets(&mut self, config: &Config) {
         let (limits, http) = (&config.limits, &config.http);
         let first = limits.pending_message_bytes.min(limits.message_bytes);
-        let longest = memory::longest_answer(config);
+        let longest = config.longest_answer();
         let request = http.header_bytes.get().saturating_add(http.body_bytes.max(first).get());
         for (key, budget, largest, what) in [
             (

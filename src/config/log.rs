@@ -37,3 +37,11 @@ impl Default for Log {
         }
     }
 }
+
+impl Log {
+    /// One line of the log, at most.
+    pub const LINE_BYTES: usize = 4_096;
+    /// How often a line of the queue is there: while the queue fills, when the writer has taken it,
+    /// and once more in the text that is written.
+    pub const LINE_COPIES: usize = 3;
+}

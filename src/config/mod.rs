@@ -11,7 +11,6 @@ pub mod check;
 mod http;
 mod limits;
 mod log;
-pub mod memory;
 mod network;
 mod origin;
 mod recipes;
@@ -128,7 +127,37 @@ impl Config {
         let admin = Admin { listen: Admin::PROGRAM_LISTEN.to_owned(), ..Admin::default() };
         Self { admin, ..Self::default() }
     }
+
+    /// Without a backend the recipe chat is what `serve` starts, where it is compiled in.
+    pub(crate) fn is_recipe_chat(&self) -> bool {
+        cfg!(feature = "recipes") && self.backend.url.is_empty()
+    }
+
+    /// The longest answer that comes from another thread; 0: none does.
+    pub(crate) fn longest_answer(&self) -> usize {
+        if !self.backend.url.is_empty() {
+            return BACKEND_ANSWER_BYTES;
+        }
+        if self.is_recipe_chat() { self.longest_acknowledgement() } else { 0 }
+    }
+
+    /// What the recipe chat says at once, at most: half of what may be queued to a slow reader,
+    /// though never less than a recipe needs.
+    pub(crate) fn longest_acknowledgement(&self) -> usize {
+        const DEFAULT_OUTBOUND: usize = 256 << 10;
+        let outbound = match self.limits.outbound_bytes.get() {
+            0 => DEFAULT_OUTBOUND,
+            bytes => bytes,
+        };
+        (outbound / 2).max(LEAST_RECIPE_BYTES)
+    }
 }
+
+/// The longest answer of a backend, which a thread holds while it reads it.
+pub(crate) const BACKEND_ANSWER_BYTES: usize = 1 << 20;
+
+/// The least that the recipe chat lets a recipe have.
+pub(crate) const LEAST_RECIPE_BYTES: usize = 16 << 10;
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
