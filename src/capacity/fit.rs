@@ -7,15 +7,15 @@
 
 use super::{NAME_BYTES, Row, human, rows, total, wide};
 use crate::auth::{AddressLimiter, ReplaySet, Revocations};
-use crate::config::{Config, Fault, Limits, Log, Size};
+use crate::config::{Config, ConfigError, FaultKind, Limits, Log, Size};
 use crate::memory::MemoryApp;
 use crate::net::{PLACE_BYTES, STACK_BYTES, TLS_CONNECTION_BYTES};
 use crate::node::{CONNECTION_BYTES, PENDING_ADDRESS_BYTES};
 
 /// A bound that gets a part of what is left.
-struct Share {
-    key: &'static str,
-    hundredths: u128,
+pub(super) struct Share {
+    pub(super) key: &'static str,
+    pub(super) hundredths: u128,
     bound: Bound,
 }
 
@@ -29,7 +29,7 @@ enum Bound {
 }
 
 /// By key. The rest is for connections.
-const SHARES: &[Share] = &[
+pub(super) const SHARES: &[Share] = &[
     bytes("limits.pending_input_total", 12, |limits| &mut limits.pending_input_total),
     bytes("limits.member_input_total", 10, |limits| &mut limits.member_input_total),
     bytes("limits.outbound_total", 18, |limits| &mut limits.outbound_total),
@@ -69,9 +69,9 @@ const MOST_MEMORY: u128 = 1 << 50;
 /// the memory allows.
 ///
 /// # Errors
-/// A fault of `limits.memory`: what is given needs more, or leaves too little for the rest.
+/// A conflict of `limits.memory`: what is given needs more, or leaves too little for the rest.
 /// Nothing has changed then.
-pub fn fit(config: &mut Config, most: usize) -> Result<(), Fault> {
+pub fn fit(config: &mut Config, most: usize) -> Result<(), ConfigError> {
     let memory = wide(config.limits.memory.get());
     if memory == 0 {
         return Ok(());
@@ -88,7 +88,11 @@ pub fn fit(config: &mut Config, most: usize) -> Result<(), Fault> {
     }
     let fitted = fitted(config, memory, most);
     config.given = given;
-    let fitted = fitted.map_err(|problem| Fault { key: "limits.memory", problem })?;
+    let fitted = fitted.map_err(|problem| ConfigError {
+        key: "limits.memory",
+        kind: FaultKind::Conflict,
+        problem,
+    })?;
     *config = Config { given: std::mem::take(&mut config.given), ..fitted };
     Ok(())
 }
@@ -105,9 +109,7 @@ fn fitted(config: &Config, memory: u128, most: usize) -> Result<Config, String> 
     }
     let mut faults = fitted.faults().into_iter();
     match faults.find(|fault| fault.key.starts_with("limits.")) {
-        Some(Fault { key, problem }) => {
-            Err(format!("{} is not enough: {key}: {problem}", human(memory)))
-        }
+        Some(fault) => Err(format!("{} is not enough: {fault}", human(memory))),
         None => Ok(fitted),
     }
 }

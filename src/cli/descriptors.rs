@@ -46,7 +46,7 @@ pub(super) fn fill(config: &mut Config, descriptors: u64) -> Result<Option<Strin
     let most = usize::try_from(left.min(MOST_BY_DEFAULT)).unwrap_or(usize::MAX);
     let mut warning = None;
     if most > 0 {
-        capacity::fit(config, most).map_err(|fault| format!("{}: {}", fault.key, fault.problem))?;
+        capacity::fit(config, most).map_err(|error| error.to_string())?;
     }
     let limits = &mut config.limits;
     if limits.connections == 0 {

@@ -130,7 +130,7 @@ fn faults_of_all_layers_are_told_with_their_places() {
         "VESTIBULE_BACKLOG: `x` is no whole number",
         "VESTIBULE_LIMITS__PING: `often` is no length of time",
         "--listen: `here` is no address",
-        "v.toml:3: auth.reauth_grace: 0s is not within 1ms",
+        "v.toml:3: auth.reauth_grace: 0s is out of range (1ms to 366d)",
     ];
     assert_eq!(faults.len(), starts.len(), "{faults:#?}");
     for (fault, start) in faults.iter().zip(starts) {
