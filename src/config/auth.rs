@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Length;
+use super::units::Length;
 
 section! {
     /// `[auth]`: tokens and the clocks around them.

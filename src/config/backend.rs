@@ -1,6 +1,6 @@
 //! `[backend]`: where the application is, when it is not in this process.
 
-use super::Length;
+use super::units::Length;
 
 section! {
     /// `[backend]`: the application behind the edge.

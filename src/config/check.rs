@@ -50,10 +50,20 @@ impl Config {
     #[must_use]
     pub fn faults(&self) -> Vec<ConfigError> {
         let mut faults = Faults(Vec::new());
-        for key in Self::keys() {
-            if let Some(problem) = (key.problem)(self) {
-                faults.add(key.path, OutOfRange, problem);
-            }
+        let sections = [
+            self.out_of_range(),
+            self.admin.out_of_range(),
+            self.auth.out_of_range(),
+            self.limits.out_of_range(),
+            self.http.out_of_range(),
+            self.tls.out_of_range(),
+            self.backend.out_of_range(),
+            self.recipes.out_of_range(),
+            self.accounts.out_of_range(),
+            self.log.out_of_range(),
+        ];
+        for (key, problem) in sections.into_iter().flatten() {
+            faults.add(key, OutOfRange, problem);
         }
         faults.top(self);
         faults.admin(self);

@@ -1,6 +1,7 @@
 //! `[http]`: what a request may be, and who may send it.
 
-use super::{Length, Network, Size};
+use super::network::Network;
+use super::units::{Length, Size};
 
 section! {
     /// `[http]`: requests, the upgrade among them.

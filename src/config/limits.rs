@@ -1,6 +1,6 @@
 //! `[limits]`: how far things may grow.
 
-use super::{Length, Size};
+use super::units::{Length, Size};
 
 section! {
     /// `[limits]`: a bound for everything a peer can grow.

@@ -101,7 +101,7 @@ section! {
 
 impl Config {
     /// The keys that are in no section, and the sections, in the order of the file.
-    const SECTIONS: [key::Section; 10] = [
+    const SECTIONS: [key::SectionKeys; 10] = [
         Self::SECTION,
         Admin::SECTION,
         Auth::SECTION,

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ParseError;
+use super::units::ParseError;
 
 /// A range of addresses: a CIDR, or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

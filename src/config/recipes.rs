@@ -1,6 +1,6 @@
 //! The sections of the embedded recipe chat.
 
-use super::{Length, Size};
+use super::units::{Length, Size};
 
 section! {
     /// `[recipes]`: what the embedded recipe chat keeps.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::key::{Section, paragraph};
+use super::key::{SectionKeys, paragraph};
 use super::{Config, Key, Range};
 
 /// The whole document, each section in its place and each key with its default.
@@ -23,7 +23,7 @@ pub fn document() -> Value {
     document
 }
 
-fn object(section: &Section, properties: Map<String, Value>) -> Value {
+fn object(section: &SectionKeys, properties: Map<String, Value>) -> Value {
     json!({
         "type": "object",
         "description": paragraph(section.text),
@@ -32,7 +32,7 @@ fn object(section: &Section, properties: Map<String, Value>) -> Value {
     })
 }
 
-fn properties(section: &Section, defaults: &Value) -> Map<String, Value> {
+fn properties(section: &SectionKeys, defaults: &Value) -> Map<String, Value> {
     let named = |key: &Key| (key.name().to_owned(), property(key, defaults.get(key.name())));
     section.keys.iter().map(named).collect()
 }

@@ -92,7 +92,7 @@ fn a_configuration_is_held_to_the_ranges_that_are_told() {
 }
 
 #[test]
-fn a_number_without_bounds_has_none_in_its_type_either() {
+fn number_without_bounds_has_none_in_its_type() {
     for key in Config::keys().filter(|key| key.range.starts_with("0 or more")) {
         assert_eq!(fault_of(key, &i64::MAX.to_string()), None, "{}", key.path);
     }
