@@ -128,6 +128,8 @@ compile_error!("signatures need one of the features `aws-lc` and `pure-rust`");
 pub mod auth;
 #[cfg(feature = "backend")]
 pub mod backend;
+#[cfg(feature = "net")]
+pub mod capacity;
 pub mod config;
 pub mod id;
 mod memory;

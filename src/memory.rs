@@ -34,6 +34,9 @@ pub struct MemoryApp {
 }
 
 impl MemoryApp {
+    /// What a room costs, beside its names.
+    pub const ROOM_BYTES: usize = 128;
+
     /// Returns an application without rooms. The `seed` keys the hashes, so that clients cannot
     /// choose names that collide.
     #[must_use]

@@ -116,6 +116,10 @@ pub(crate) struct AddressLimiter {
 }
 
 impl AddressLimiter {
+    /// What an address costs: 16 bytes in each of two trees, and their slack.
+    #[cfg(feature = "net")]
+    pub(crate) const ENTRY_BYTES: usize = 64;
+
     /// An allowance of `per_minute` points for each address, 0: no limit; at most `capacity`
     /// addresses are remembered, 0: without a bound.
     #[must_use]

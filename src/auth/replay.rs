@@ -24,6 +24,10 @@ pub(crate) struct ReplaySet {
 type Key = (u32, u32, u32);
 
 impl ReplaySet {
+    /// What an entry costs: 12 bytes of key, and the slack of an ordered tree.
+    #[cfg(feature = "net")]
+    pub(crate) const ENTRY_BYTES: usize = 24;
+
     /// Remembers at most `capacity` entries; 0: without a bound.
     #[must_use]
     pub(crate) fn new(capacity: usize) -> Self {

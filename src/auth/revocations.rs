@@ -25,6 +25,12 @@ pub(crate) struct Revocations {
 }
 
 impl Revocations {
+    /// What an entry costs: two ordered trees, of a user's hash with a moment and the other way
+    /// round; and for each of the two lines that the file may have of it, the same once more while
+    /// the file is written anew.
+    #[cfg(feature = "net")]
+    pub(crate) const ENTRY_BYTES: usize = 120;
+
     /// Remembers at most `capacity` users; 0: without a bound.
     #[must_use]
     pub(crate) fn new(capacity: usize) -> Self {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::counts::{CallKind, CallOutcome};
-use crate::config::memory::BACKEND_ANSWER_BYTES;
+use crate::config::BACKEND_ANSWER_BYTES;
 use crate::node::Outcome;
 use crate::node::app::{Admission, Incoming, Join, Json, Left, Update};
 use crate::protocol::ErrorCode;

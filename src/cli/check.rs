@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use vestibule::config::memory::{self, human};
+use vestibule::capacity::{self, human};
 use vestibule::config::{Config, Size};
 use vestibule::net;
 use vestibule::net::descriptors::{needed, table_bytes};
@@ -75,13 +75,13 @@ fn keys(config: &Config) -> Result<(String, Option<String>), String> {
 /// The worst-case memory as TOML comments. In `config`, zeros that stand for derived numbers have
 /// been replaced.
 fn table(config: &Config) -> String {
-    let rows = memory::rows(config);
+    let rows = capacity::rows(config);
     let mut text = format!(
         "# Worst-case memory, if every client filled every limit at once\n\
          # ({} connections, {} of them pending):\n#\n",
         config.limits.connections, config.limits.pending
     );
-    let total = memory::total(&rows);
+    let total = capacity::total(&rows);
     for row in rows {
         let arithmetic =
             row.each.map_or_else(String::new, |each| format!("{} x {}", row.count, human(each)));
@@ -126,7 +126,7 @@ mod tests {
             limits: Limits { connections: 1_000, pending: 500, ..Limits::default() },
             ..Config::program_defaults()
         };
-        let rows = memory::rows(&config);
+        let rows = capacity::rows(&config);
         let sum: u128 = rows.iter().map(|row| row.count * row.each.unwrap()).sum();
         assert_eq!(total(config.limits), human(sum));
     }
@@ -136,7 +136,7 @@ mod tests {
         let url = "http://127.0.0.1:8000".to_owned();
         let backend = Backend { url, ..Backend::default() };
         let of_backends = |config: &Config| {
-            memory::rows(config).iter().filter(|row| row.what.contains("backend")).count()
+            capacity::rows(config).iter().filter(|row| row.what.contains("backend")).count()
         };
         let with = Config { backend, ..Config::program_defaults() };
         assert_eq!((of_backends(&with), of_backends(&Config::program_defaults())), (3, 0));

@@ -1,8 +1,8 @@
 //! The descriptor limit, and how many connections it allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use vestibule::capacity;
 use vestibule::config::Config;
-use vestibule::config::memory::Unfit;
 use vestibule::net::descriptors::{self, kept_aside};
 
 /// The most connections that 0 stands for. Some systems allow a billion descriptors, far more than
@@ -46,7 +46,7 @@ pub(super) fn fill(config: &mut Config, descriptors: u64) -> Result<Option<Strin
     let most = usize::try_from(left.min(MOST_BY_DEFAULT)).unwrap_or(usize::MAX);
     let mut warning = None;
     if most > 0 {
-        config.fit_memory(most).map_err(|Unfit(why)| format!("limits.memory: {why}"))?;
+        capacity::fit(config, most).map_err(|error| error.to_string())?;
     }
     let limits = &mut config.limits;
     if limits.connections == 0 {

@@ -6,7 +6,7 @@
 //! space again, a line in the log gives the number of dropped ones.
 //!
 //! Memory: at most three queues of lines of at most 4 KiB, see
-//! [`LINE_COPIES`](vestibule::config::memory::LINE_COPIES).
+//! [`LINE_COPIES`](vestibule::config::Log::LINE_COPIES).
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;

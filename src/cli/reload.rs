@@ -7,29 +7,6 @@ use vestibule::net::Handle;
 use super::application::ReloadTargets;
 use super::{Global, descriptors, log, secret};
 
-/// The keys, and prefixes of keys, that a reload applies. All others take effect at the next start.
-const LIVE: [&str; 9] = [
-    "admin.connections",
-    "admin.key_file",
-    "auth.",
-    "backend.timeout",
-    "drain",
-    "http.",
-    "limits.",
-    "log.level",
-    "tls.",
-];
-/// The exceptions among them, which are fixed at the start: threads, their queues and shares, and
-/// the memory for which queues and tables were allocated.
-const FIXED: [&str; 6] = [
-    "limits.memory",
-    "limits.workers",
-    "limits.worker_queue",
-    "limits.storage_queue",
-    "limits.rooms",
-    "limits.pending_per_turn",
-];
-
 /// Reloads the configuration of a running server.
 #[derive(Debug)]
 pub(super) struct Reloader {
@@ -108,10 +85,9 @@ fn waiting_keys(running: &Config, read: &Config) -> Vec<String> {
     let (old, new) = (flat(running), flat(read));
     // Certificates can change, but turning TLS on or off would break the clients of the port.
     let turns_tls = running.tls.is_on() != read.tls.is_on();
-    let is_live = |key: &str| {
-        LIVE.iter().any(|reload_targets| key.starts_with(reload_targets))
-            && !FIXED.contains(&key)
-            && !(turns_tls && key.starts_with("tls."))
+    let is_live = |path: &str| {
+        Config::keys().any(|key| key.path == path && key.reloads)
+            && !(turns_tls && path.starts_with("tls."))
     };
     let differs = new.into_iter().filter(|entry| !old.contains(entry));
     differs.map(|(key, _)| key).filter(|key| !is_live(key)).collect()

@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use vestibule::config::memory::LINE_BYTES;
+use vestibule::config::Log;
+
+const LINE_BYTES: usize = Log::LINE_BYTES;
 
 /// `text` on one line: control characters escaped, cut at [`LINE_BYTES`].
 pub(super) fn one_line(text: &str) -> String {

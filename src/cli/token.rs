@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use vestibule::auth::TokenSigner;
-use vestibule::config::{Auth, Config, Length};
+use vestibule::config::{Auth, Config, Length, ParseError};
 use vestibule::time::UnixTime;
 
 use super::CommandResult;
@@ -62,7 +62,7 @@ fn subject(text: &str) -> Result<String, String> {
 }
 
 fn whole_seconds(text: &str) -> Result<u64, String> {
-    let length: Length = text.parse()?;
+    let length: Length = text.parse().map_err(|error: ParseError| error.to_string())?;
     if length.get().subsec_nanos() != 0 {
         return Err("expected whole seconds".to_owned());
     }

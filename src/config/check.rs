@@ -7,120 +7,118 @@ mod recipes;
 mod tls;
 mod url;
 
-use std::fmt::Display;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 
+use self::FaultKind::{Conflict, Malformed, Missing, OutOfRange};
 pub use self::admin::admin_key_problem;
 pub use self::keys::{ALGORITHMS, secret_problem};
-use super::{Config, Length, Size, memory, origin};
+use super::{Auth, Config, Http, origin};
 use crate::time::is_date_time;
 
 /// Refresh tokens of one session that have not expired, at most.
 pub const MAX_REFRESHES: u64 = 4_096;
 
-/// Levels of log lines, quiet to loud.
-pub const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-
-const MAX_LENGTH: Length = Length::from_secs(366 * 86_400);
-const MAX_LEEWAY: Length = Length::from_secs(3_600);
-const MAX_CONNECTIONS: usize = 1 << 24;
-/// Points are drained by the microsecond: a minute has 60 for each of so many.
-const MAX_ATTEMPTS: u32 = 1_000_000;
-const MAX_THREADS: usize = 1_024;
-const MAX_QUEUE: usize = 1 << 20;
-const MIN_MESSAGE: Size = Size::bytes(512);
-const MAX_MESSAGE: Size = Size::kib(16 * 1_024);
-
 /// One value that a configuration may not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct ConfigError {
     /// Where: the path of the key, as in `auth.secret`.
     pub key: &'static str,
+    /// In which way the value is wrong.
+    pub kind: FaultKind,
     /// What is wrong with the value and what would be right. It never holds a secret.
     pub problem: String,
 }
 
+/// In which way a value is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// It is not in the range of its key.
+    OutOfRange,
+    /// It is not written as its key asks for: no address, no origin, no date-time.
+    Malformed,
+    /// There is none, and it is needed.
+    Missing,
+    /// It does not go with the value of another key.
+    Conflict,
+}
+
 impl Config {
-    /// Everything that is wrong with the values, in the order of the keys; empty: nothing.
+    /// Everything that is wrong with the values, in the order of the keys; empty: nothing. Relations
+    /// between keys are judged only where each of them is right by itself.
     #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
+    pub fn faults(&self) -> Vec<ConfigError> {
         let mut faults = Faults(Vec::new());
+        let sections = [
+            self.out_of_range(),
+            self.admin.out_of_range(),
+            self.auth.out_of_range(),
+            self.limits.out_of_range(),
+            self.http.out_of_range(),
+            self.tls.out_of_range(),
+            self.backend.out_of_range(),
+            self.recipes.out_of_range(),
+            self.accounts.out_of_range(),
+            self.log.out_of_range(),
+        ];
+        for (key, problem) in sections.into_iter().flatten() {
+            faults.add(key, OutOfRange, problem);
+        }
         faults.top(self);
         faults.admin(self);
-        faults.auth(self);
+        faults.auth(&self.auth);
         faults.limits(self);
-        faults.rest(self);
+        faults.http(&self.http);
         faults.tls(&self.tls);
+        faults.backend(&self.backend);
         faults.recipes(&self.recipes);
-        faults.accounts(&self.accounts);
-        faults.access_tokens(self);
+        faults.accounts(self);
+        faults.0.sort_by_key(|fault| Self::keys().position(|key| key.path == fault.key));
         faults.0
     }
 }
 
-struct Faults(Vec<Fault>);
+struct Faults(Vec<ConfigError>);
 
 impl Faults {
-    fn add(&mut self, key: &'static str, problem: impl Into<String>) {
-        self.0.push(Fault { key, problem: problem.into() });
+    fn add(&mut self, key: &'static str, kind: FaultKind, problem: impl Into<String>) {
+        self.0.push(ConfigError { key, kind, problem: problem.into() });
     }
 
-    fn within<T: PartialOrd + Display>(
-        &mut self,
-        key: &'static str,
-        value: T,
-        range: RangeInclusive<T>,
-    ) {
-        if !range.contains(&value) {
-            self.add(key, format!("{value} is not within {} and {}", range.start(), range.end()));
+    /// `key` does not go with the values of `others`. It is not told where one of them is at fault
+    /// already: the conflict would be with a value that has to change.
+    fn conflict(&mut self, key: &'static str, others: &[&str], problem: impl Into<String>) {
+        if !self.0.iter().any(|fault| fault.key == key || others.contains(&fault.key)) {
+            self.add(key, Conflict, problem);
         }
-    }
-
-    /// A length that may be zero.
-    fn length(&mut self, key: &'static str, value: Length) {
-        self.within(key, value, Length::default()..=MAX_LENGTH);
-    }
-
-    /// A time-out, without which a peer could stay for ever.
-    fn timeout(&mut self, key: &'static str, value: Length) {
-        self.within(key, value, Length::from_millis(1)..=MAX_LENGTH);
     }
 
     fn top(&mut self, config: &Config) {
         if config.listen.is_empty() {
-            self.add("listen", "no address to listen on");
+            self.add("listen", Missing, "no address to listen on");
         }
         let mut seen: Vec<SocketAddr> = Vec::new();
         for text in &config.listen {
             match text.parse::<SocketAddr>() {
                 Err(_) => self.add(
                     "listen",
+                    Malformed,
                     format!("`{text}` is no address: write `127.0.0.1:8080` or `[::1]:8080`"),
                 ),
                 Ok(address) if address.port() != 0 && seen.contains(&address) => {
-                    self.add("listen", format!("{address} is there twice"));
+                    self.add("listen", Conflict, format!("{address} is there twice"));
                 }
                 Ok(address) => seen.push(address),
             }
         }
-        self.within("backlog", config.backlog, 1..=i32::MAX.unsigned_abs());
         if config.data.is_empty() {
-            self.add("data", "no directory: write a path");
+            self.add("data", Missing, "no directory: write a path");
         }
-        self.length("drain", config.drain);
     }
 
-    fn auth(&mut self, config: &Config) {
-        let auth = &config.auth;
-        self.timeout("auth.timeout", auth.timeout);
-        self.length("auth.reauth_after", auth.reauth_after);
-        self.length("auth.reauth_before_expiry", auth.reauth_before_expiry);
-        self.timeout("auth.reauth_grace", auth.reauth_grace);
-        self.length("auth.reauth_spread", auth.reauth_spread);
+    fn auth(&mut self, auth: &Auth) {
         self.keys(auth);
-        self.within("auth.leeway", auth.leeway, Length::default()..=MAX_LEEWAY);
-        self.length("auth.max_token_life", auth.max_token_life);
         self.moment("auth.deprecated_since", &auth.deprecated_since);
         self.moment("auth.sunset", &auth.sunset);
     }
@@ -128,40 +126,19 @@ impl Faults {
     /// A moment, or none.
     fn moment(&mut self, key: &'static str, text: &str) {
         if !text.is_empty() && !is_date_time(text) {
-            self.add(
-                key,
-                format!("`{text}` is no moment: write `2027-01-01T00:00:00Z`, or nothing"),
-            );
+            let problem = "write `2027-01-01T00:00:00Z`, or nothing";
+            self.add(key, Malformed, format!("`{text}` is no moment: {problem}"));
         }
     }
 
     fn limits(&mut self, config: &Config) {
         let limits = &config.limits;
-        self.within("limits.connections", limits.connections, 0..=MAX_CONNECTIONS);
-        self.within("limits.pending", limits.pending, 0..=MAX_CONNECTIONS);
         if limits.connections > 0 && limits.pending > limits.connections {
-            let problem = format!(
-                "{} is more than limits.connections, which is {}",
-                limits.pending, limits.connections
-            );
-            self.add("limits.pending", problem);
+            let (pending, connections) = (limits.pending, limits.connections);
+            let problem =
+                format!("{pending} is more than limits.connections, which is {connections}");
+            self.conflict("limits.pending", &["limits.connections"], problem);
         }
-        let attempts = limits.auth_per_minute_per_ip;
-        self.within("limits.auth_per_minute_per_ip", attempts, 0..=MAX_ATTEMPTS);
-        self.within("limits.message_bytes", limits.message_bytes, MIN_MESSAGE..=MAX_MESSAGE);
-        self.within(
-            "limits.pending_message_bytes",
-            limits.pending_message_bytes,
-            MIN_MESSAGE..=MAX_MESSAGE,
-        );
-        self.within("limits.waiting_messages", limits.waiting_messages, 1..=65_536);
-        self.length("limits.ping", limits.ping);
-        self.within("limits.recent_ends", limits.recent_ends, 0..=65_536);
-        self.within("limits.late_answers", limits.late_answers, 0..=65_536);
-        self.within("limits.workers", limits.workers, 1..=MAX_THREADS);
-        self.within("limits.worker_queue", limits.worker_queue, 1..=MAX_QUEUE);
-        self.within("limits.storage_queue", limits.storage_queue, 1..=MAX_QUEUE);
-        self.within("limits.pending_per_turn", limits.pending_per_turn, 1..=65_536);
         self.budgets(config);
     }
 
@@ -169,15 +146,12 @@ impl Faults {
     fn budgets(&mut self, config: &Config) {
         let (limits, http) = (&config.limits, &config.http);
         let first = limits.pending_message_bytes.min(limits.message_bytes);
-        let longest = memory::longest_answer(config);
+        let longest = config.longest_answer();
         let request = http.header_bytes.get().saturating_add(http.body_bytes.max(first).get());
+        let input = "http.header_bytes and the larger of http.body_bytes and \
+                     limits.pending_message_bytes";
         for (key, budget, largest, what) in [
-            (
-                "limits.pending_input_total",
-                limits.pending_input_total,
-                request,
-                "http.header_bytes and the larger of http.body_bytes and limits.pending_message_bytes",
-            ),
+            ("limits.pending_input_total", limits.pending_input_total, request, input),
             (
                 "limits.member_input_total",
                 limits.member_input_total,
@@ -198,49 +172,38 @@ impl Faults {
             ),
         ] {
             if budget.get() > 0 && budget.get() / 4 < largest {
-                self.add(key, format!("{budget} is less than 4 times {what}: {largest} bytes"));
+                let problem = format!("{budget} is less than 4 times {what}: {largest} bytes");
+                self.conflict(key, LARGEST, problem);
             }
         }
     }
 
-    fn rest(&mut self, config: &Config) {
-        self.timeout("http.header_timeout", config.http.header_timeout);
-        let header_range = Size::bytes(256)..=Size::kib(1_024);
-        self.within("http.header_bytes", config.http.header_bytes, header_range);
-        self.within("http.body_bytes", config.http.body_bytes, MIN_MESSAGE..=MAX_MESSAGE);
-        self.within("http.requests", config.http.requests, 1..=65_536);
-        self.timeout("http.response_timeout", config.http.response_timeout);
-        self.length("http.hsts", config.http.hsts);
-        for entry in &config.http.allowed_origins {
+    fn http(&mut self, http: &Http) {
+        for entry in &http.allowed_origins {
             if let Some(problem) = origin::problem(entry) {
-                self.add("http.allowed_origins", format!("`{entry}` is no origin: {problem}"));
+                let problem = format!("`{entry}` is no origin: {problem}");
+                self.add("http.allowed_origins", Malformed, problem);
             }
         }
-        if config.http.proxy_protocol && config.http.trusted_proxies.is_empty() {
+        if http.proxy_protocol && http.trusted_proxies.is_empty() {
             let problem = "nobody may speak it: name your proxies in http.trusted_proxies";
-            self.add("http.proxy_protocol", problem);
+            self.conflict("http.proxy_protocol", &["http.trusted_proxies"], problem);
         }
-        self.backend(&config.backend);
-        if !LOG_LEVELS.contains(&config.log.level.as_str()) {
-            let problem = format!(
-                "`{}` is no level: write one of {}",
-                config.log.level,
-                LOG_LEVELS.join(", ")
-            );
-            self.add("log.level", problem);
-        }
-        if !["text", "json"].contains(&config.log.format.as_str()) {
-            let problem = format!("`{}` is no format: write `text` or `json`", config.log.format);
-            self.add("log.format", problem);
-        }
-        self.within("log.queue", config.log.queue, 1..=MAX_QUEUE);
     }
 }
+
+/// The keys that budgets are held against.
+const LARGEST: &[&str] = &[
+    "http.header_bytes",
+    "http.body_bytes",
+    "limits.message_bytes",
+    "limits.pending_message_bytes",
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Auth, Http, Limits};
+    use crate::config::{Length, Limits, Size};
 
     fn keys(config: &Config) -> Vec<&'static str> {
         config.faults().into_iter().map(|fault| fault.key).collect()
@@ -282,6 +245,40 @@ mod tests {
         let faults = Config { auth, ..Config::default() }.faults();
         assert_eq!(faults.len(), 1);
         assert!(faults.iter().all(|fault| !fault.problem.contains("hush")));
+    }
+
+    #[test]
+    fn no_fault_is_told_twice() {
+        let mut config = Config::default();
+        config.recipes.history = 5_000;
+        assert_eq!(keys(&config), ["recipes.history"]);
+        config.recipes.history = 50;
+        config.recipes.messages = 10;
+        assert_eq!(keys(&config), ["recipes.messages"]);
+        let mut config = Config::default();
+        config.auth.jwks_url = "http://example.com/jwks".to_owned();
+        assert_eq!(keys(&config), ["auth.jwks_url"]);
+        let mut config = Config::default();
+        config.accounts.access_ttl = Length::default();
+        assert_eq!(keys(&config), ["accounts.access_ttl"]);
+    }
+
+    #[test]
+    fn fault_has_a_key_a_kind_and_a_text() {
+        let mut config = Config::default();
+        config.limits.connections = 1 << 25;
+        config.tls.cert_file = "c".to_owned();
+        config.log.level = "loud".to_owned();
+        let faults = config.faults();
+        let kinds: Vec<_> = faults.iter().map(|fault| (fault.key, fault.kind)).collect();
+        let expected = [
+            ("limits.connections", OutOfRange),
+            ("tls.key_file", Missing),
+            ("log.level", OutOfRange),
+        ];
+        assert_eq!(kinds, expected);
+        let told = "limits.connections: 33554432 is out of range (0 to 16777216 connections)";
+        assert_eq!(faults[0].to_string(), told);
     }
 
     #[test]

@@ -2,7 +2,11 @@
 //!
 //! The command line fills these from TOML, environment and flags, on top of
 //! [`Config::program_defaults`]; a program that embeds the node fills them by hand, on top of
-//! [`Config::default`]. The two differ in `admin.listen` alone. A limit of 0 is "none" unless its field says otherwise.
+//! [`Config::default`]. The two differ in `admin.listen` alone. A limit of 0 is "none" unless its
+//! field says otherwise.
+
+#[macro_use]
+mod key;
 
 mod admin;
 mod auth;
@@ -11,7 +15,6 @@ pub mod check;
 mod http;
 mod limits;
 mod log;
-pub mod memory;
 mod network;
 mod origin;
 mod recipes;
@@ -22,104 +25,100 @@ mod units;
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 pub use admin::Admin;
 pub use auth::{Auth, AuthMode};
 pub use backend::Backend;
-pub use check::Fault;
+pub use check::{ConfigError, FaultKind};
 pub use http::Http;
+pub use key::{Key, Range};
 pub use limits::Limits;
 pub use log::Log;
 pub use network::Network;
 pub(crate) use origin::{Origins, Page};
 pub use recipes::{Accounts, Recipes};
 pub use tls::Tls;
-pub use units::{Length, Size};
+pub use units::{Length, ParseError, Size};
 
-/// Everything. The default asks for one thing of the host, the loopback address in `listen`; it reads
-/// and writes no file, and `data` is used by an application that needs it only. Its serialised form is the configuration file, with every key there.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// Addresses to listen on. The default is loopback: nothing is open to the network until you say so. `0.0.0.0:8080` is
-    /// every IPv4 interface, port 0 a free port.
-    ///
-    /// Range: IP addresses with a port, one or a list.
-    #[serde(deserialize_with = "one_or_many")]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::one_or_many"))]
-    pub listen: Vec<String>,
+section! {
+    /// Everything. The default asks for one thing of the host, the loopback address in `listen`; it
+    /// reads and writes no file, and `data` is used by an application that needs it only. Its
+    /// serialised form is the configuration file, with every key there.
+    #[derive(Debug)]
+    pub struct Config at top:
+
+    /// Addresses to listen on. The default is loopback: nothing is open to the network until you
+    /// say so. `0.0.0.0:8080` is every IPv4 interface, port 0 a free port.
+    listen: Vec<String> = vec!["127.0.0.1:8080".to_owned()],
+        "IP addresses with a port, one or a list", restart,
+        #[serde(deserialize_with = "one_or_many")];
+
     /// Connections that the kernel completes and keeps until they are accepted. More rides out a
     /// longer storm; fewer turns clients away sooner. The kernel's own bound (`net.core.somaxconn`)
     /// holds too.
-    ///
-    /// Range: 1 to 2147483647 connections.
-    pub backlog: u32,
+    backlog: u32 = 4_096, "1 to 2147483647 connections", restart;
+
     /// With `true`, several processes can share one address and the kernel spreads connections over
     /// them. Rooms and limits are each process's own, and a second process started by mistake is
     /// not noticed.
-    ///
-    /// Range: `true`, `false`.
-    pub reuse_port: bool,
-    /// Where the generated signing key, the `revocations` of operators and the embedded recipe chat's
-    /// `recipes.db` are kept. Made with mode 0700 when it is missing. `token` finds the same key with
-    /// the same directory.
-    ///
-    /// Range: a path.
-    pub data: String,
+    reuse_port: bool = false, "`true`, `false`", restart;
+
+    /// Where the generated signing key, the `revocations` of operators and the embedded recipe
+    /// chat's `recipes.db` are kept. Made with mode 0700 when it is missing. `token` finds the same
+    /// key with the same directory.
+    data: String = "./vestibule-data".to_owned(), "a path", restart;
+
     /// The closes of a shutdown are spread over this long, so that clients do not come back all at
     /// once. Longer is kinder to the other nodes, and a slower deployment.
-    ///
-    /// Range: `0s` to `366d`.
-    pub drain: Length,
-    /// The listener for whoever runs the server.
-    pub admin: Admin,
-    /// Who may come in, and for how long.
-    pub auth: Auth,
-    /// Bounds on everything a peer can grow.
-    pub limits: Limits,
-    /// The upgrade request.
-    pub http: Http,
-    /// What the public listeners show, when they speak TLS.
-    pub tls: Tls,
-    /// The application behind the edge.
-    pub backend: Backend,
-    /// The embedded recipe chat.
-    pub recipes: Recipes,
-    /// Its accounts.
-    pub accounts: Accounts,
-    /// Log lines.
-    pub log: Log,
-    /// The paths of the keys that somebody has set: put here by whoever reads settings, and never
-    /// written. `limits.memory` derives the others only.
-    #[serde(skip)]
-    pub given: BTreeSet<String>,
-}
+    drain: Length = Length::from_secs(10), "`0s` to `366d`", reload;
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            listen: vec!["127.0.0.1:8080".to_owned()],
-            backlog: 4_096,
-            reuse_port: false,
-            data: "./vestibule-data".to_owned(),
-            drain: Length::from_secs(10),
-            admin: Admin::default(),
-            auth: Auth::default(),
-            limits: Limits::default(),
-            http: Http::default(),
-            tls: Tls::default(),
-            backend: Backend::default(),
-            recipes: Recipes::default(),
-            accounts: Accounts::default(),
-            log: Log::default(),
-            given: BTreeSet::new(),
-        }
+    beside {
+        /// The listener for whoever runs the server.
+        admin: Admin,
+        /// Who may come in, and for how long.
+        auth: Auth,
+        /// Bounds on everything a peer can grow.
+        limits: Limits,
+        /// The upgrade request.
+        http: Http,
+        /// What the public listeners show, when they speak TLS.
+        tls: Tls,
+        /// The application behind the edge.
+        backend: Backend,
+        /// The embedded recipe chat.
+        recipes: Recipes,
+        /// Its accounts.
+        accounts: Accounts,
+        /// Log lines.
+        log: Log,
+        /// The paths of the keys that somebody has set: put here by whoever reads settings, and
+        /// never written. `limits.memory` derives the others only.
+        #[serde(skip)]
+        given: BTreeSet<String>,
     }
 }
 
 impl Config {
+    /// The keys that are in no section, and the sections, in the order of the file.
+    const SECTIONS: [key::SectionKeys; 10] = [
+        Self::SECTION,
+        Admin::SECTION,
+        Auth::SECTION,
+        Limits::SECTION,
+        Http::SECTION,
+        Tls::SECTION,
+        Backend::SECTION,
+        Recipes::SECTION,
+        Accounts::SECTION,
+        Log::SECTION,
+    ];
+
+    /// Every key, in the order of the file.
+    pub fn keys() -> impl Iterator<Item = &'static Key> {
+        Self::SECTIONS.iter().flat_map(|section| section.keys)
+    }
+
     /// What the program `vestibule` begins with, before its file, variables and flags: the default,
     /// and the admin listener on `127.0.0.1:9090`, which a program that embeds the server does not
     /// open unasked.
@@ -128,7 +127,37 @@ impl Config {
         let admin = Admin { listen: Admin::PROGRAM_LISTEN.to_owned(), ..Admin::default() };
         Self { admin, ..Self::default() }
     }
+
+    /// Without a backend the recipe chat is what `serve` starts, where it is compiled in.
+    pub(crate) fn is_recipe_chat(&self) -> bool {
+        cfg!(feature = "recipes") && self.backend.url.is_empty()
+    }
+
+    /// The longest answer that comes from another thread; 0: none does.
+    pub(crate) fn longest_answer(&self) -> usize {
+        if !self.backend.url.is_empty() {
+            return BACKEND_ANSWER_BYTES;
+        }
+        if self.is_recipe_chat() { self.longest_acknowledgement() } else { 0 }
+    }
+
+    /// What the recipe chat says at once, at most: half of what may be queued to a slow reader,
+    /// though never less than a recipe needs.
+    pub(crate) fn longest_acknowledgement(&self) -> usize {
+        const DEFAULT_OUTBOUND: usize = 256 << 10;
+        let outbound = match self.limits.outbound_bytes.get() {
+            0 => DEFAULT_OUTBOUND,
+            bytes => bytes,
+        };
+        (outbound / 2).max(LEAST_RECIPE_BYTES)
+    }
 }
+
+/// The longest answer of a backend, which a thread holds while it reads it.
+pub(crate) const BACKEND_ANSWER_BYTES: usize = 1 << 20;
+
+/// The least that the recipe chat lets a recipe have.
+pub(crate) const LEAST_RECIPE_BYTES: usize = 16 << 10;
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]

@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::units::ParseError;
+
 /// A range of addresses: a CIDR, or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network(IpNet);
@@ -27,13 +29,13 @@ impl fmt::Display for Network {
 }
 
 impl FromStr for Network {
-    type Err = String;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ParseError> {
         let one = || text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()));
-        text.parse::<IpNet>().or_else(|_| one()).map(Self).map_err(|_| {
-            format!("`{text}` is no network: write `10.0.0.0/8`, `2001:db8::/32` or one address")
-        })
+        let what = "network: write `10.0.0.0/8`, `2001:db8::/32` or one address";
+        let network = text.parse::<IpNet>().or_else(|_| one());
+        network.map(Self).map_err(|_| ParseError::new(text, what))
     }
 }
 
@@ -66,7 +68,7 @@ mod tests {
         assert_eq!(network("::1"), network("::1/128"));
         assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1/32"));
         for text in ["", "localhost", "10.0.0.0/33", "10.0.0/8", "10.0.0.1:80", "*"] {
-            let fault = text.parse::<Network>().unwrap_err();
+            let fault = text.parse::<Network>().unwrap_err().to_string();
             assert!(fault.starts_with(&format!("`{text}` is no network: write ")), "{fault}");
         }
     }

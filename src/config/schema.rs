@@ -1,114 +1,64 @@
-//! The JSON Schema of the configuration file, made from the types: editors complete and check TOML
-//! by it, and the tables of `docs/configuration.md` are written from it.
-//!
-//! A key's text is its field's documentation. That ends with a paragraph `Range: …`, and where its
-//! words are bounds or a choice, the schema narrows to them.
+//! The JSON Schema of the configuration file, made from the [keys](super::Key). Editors complete
+//! and check TOML by it.
 
-use std::borrow::Cow;
-
-use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::{Config, Length, Network, Size};
+use super::key::{SectionKeys, paragraph};
+use super::{Config, Key, Range};
 
 /// The whole document, each section in its place and each key with its default.
 #[must_use]
 pub fn document() -> Value {
-    // What editors for TOML read; they follow no references well.
-    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
-    let mut schema = settings.into_generator().into_root_schema_for::<Config>();
-    schema.insert("title".to_owned(), json!("The configuration of Vestibule"));
-    if let Some(object) = schema.as_object_mut() {
-        finish(object);
-    }
-    let mut document = schema.to_value();
     // The file is the program's, so its defaults are those that the program begins with.
-    let admin = &Config::program_defaults().admin;
-    if let Some(default) = document.pointer_mut("/properties/admin/properties/listen/default") {
-        *default = json!(admin.listen);
+    let defaults = serde_json::to_value(Config::program_defaults()).unwrap_or_default();
+    let [top, sections @ ..] = &Config::SECTIONS;
+    let mut properties = properties(top, &defaults);
+    for section in sections {
+        let keys = self::properties(section, defaults.get(section.name).unwrap_or(&Value::Null));
+        properties.insert(section.name.to_owned(), object(section, keys));
     }
+    let mut document = object(top, properties);
+    add(&mut document, "$schema", json!("http://json-schema.org/draft-07/schema#"));
+    add(&mut document, "title", json!("The configuration of Vestibule"));
     document
 }
 
-/// A text, or a list of texts.
-pub(super) fn one_or_many(_: &mut SchemaGenerator) -> Schema {
-    let text = json!({ "type": "string" });
-    json_schema!({ "anyOf": [text, { "type": "array", "items": text }] })
+fn object(section: &SectionKeys, properties: Map<String, Value>) -> Value {
+    json!({
+        "type": "object",
+        "description": paragraph(section.text),
+        "properties": properties,
+        "additionalProperties": false,
+    })
 }
 
-/// Unwraps the texts, and narrows every key to its range. A section has no default of its own.
-fn finish(schema: &mut Map<String, Value>) {
-    if let Some(Value::String(text)) = schema.get_mut("description") {
-        let paragraphs = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
-        *text = paragraphs.collect::<Vec<_>>().join("\n\n");
-    }
-    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        properties.values_mut().filter_map(Value::as_object_mut).for_each(finish);
-        schema.remove("default");
-    } else {
-        narrow(schema);
-    }
+fn properties(section: &SectionKeys, defaults: &Value) -> Map<String, Value> {
+    let named = |key: &Key| (key.name().to_owned(), property(key, defaults.get(key.name())));
+    section.keys.iter().map(named).collect()
 }
 
-fn narrow(key: &mut Map<String, Value>) {
-    let description = key.get("description").and_then(Value::as_str);
-    let range = description.and_then(|text| text.rsplit_once("\n\nRange: "));
-    let Some((_, range)) = range.map(|(text, range)| (text, range.to_owned())) else { return };
-    match key.get("type").and_then(Value::as_str) {
-        Some("integer") => {
-            let mut words = range.split(' ');
-            let mut bound = || words.next().and_then(|word| word.parse::<u64>().ok());
-            if let Some(least) = bound() {
-                key.insert("minimum".to_owned(), json!(least));
-                if words.next() == Some("to")
-                    && let Some(most) = words.next().and_then(|word| word.parse::<u64>().ok())
-                {
-                    key.insert("maximum".to_owned(), json!(most));
-                }
-            }
+/// The schema of the key's type, narrowed to its range where that is bounds or a choice.
+fn property(key: &Key, default: Option<&Value>) -> Value {
+    let mut property = (key.schema)();
+    let kind = property.get("type").and_then(Value::as_str);
+    let (is_number, is_text) = (kind == Some("integer"), kind == Some("string"));
+    match Range::parse(key.range) {
+        Range::Bounds { or_zero, least, most } if is_number => {
+            let least = if or_zero { "0" } else { least };
+            add(&mut property, "minimum", json!(least.parse::<u64>().ok()));
+            add(&mut property, "maximum", json!(most.parse::<u64>().ok()));
         }
-        Some("string") => {
-            let choices = range.trim_end_matches('.').split(", ");
-            let choices = choices.map(|word| word.strip_prefix('`')?.strip_suffix('`'));
-            let choices = choices.map(|word| word.filter(|word| !word.contains('`')));
-            if let Some(choices) = choices.collect::<Option<Vec<_>>>() {
-                key.insert("enum".to_owned(), json!(choices));
-            }
-        }
+        Range::Choice(choices) if is_text => add(&mut property, "enum", json!(choices)),
         _ => {}
     }
+    let text = format!("{}\n\nRange: {}.", key.text(), key.range);
+    add(&mut property, "description", json!(text));
+    add(&mut property, "default", json!(default));
+    property
 }
 
-impl JsonSchema for Length {
-    fn schema_name() -> Cow<'static, str> {
-        "Length".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^\\s*[0-9]+\\s*(ms|s|m|h|d)\\s*$" })
-    }
-}
-
-impl JsonSchema for Size {
-    fn schema_name() -> Cow<'static, str> {
-        "Size".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let written = "^\\s*[0-9]+\\s*(B|KiB|MiB|GiB)?\\s*$";
-        json_schema!({
-            "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": written }]
-        })
-    }
-}
-
-impl JsonSchema for Network {
-    fn schema_name() -> Cow<'static, str> {
-        "Network".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string" })
+fn add(object: &mut Value, name: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value);
     }
 }

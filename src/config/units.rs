@@ -8,6 +8,21 @@ use std::time::Duration;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// A text that is not written as its type asks for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no {what}")]
+pub struct ParseError {
+    text: String,
+    /// What it is not, and how that is written.
+    what: &'static str,
+}
+
+impl ParseError {
+    pub(super) fn new(text: &str, what: &'static str) -> Self {
+        Self { text: text.to_owned(), what }
+    }
+}
+
 /// A length of time as people write it: `250ms`, `5s`, `14m`, `1h`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Length(Duration);
@@ -45,10 +60,11 @@ impl fmt::Display for Length {
 }
 
 impl FromStr for Length {
-    type Err = String;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no length of time: write `250ms`, `5s`, `14m` or `1h`");
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let what = "length of time: write `250ms`, `5s`, `14m` or `1h`";
+        let wrong = || ParseError::new(text, what);
         let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
         let millis = match unit {
             "ms" => Some(number),
@@ -99,10 +115,10 @@ impl fmt::Display for Size {
 }
 
 impl FromStr for Size {
-    type Err = String;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no size: write `512`, `64KiB` or `1MiB`");
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let wrong = || ParseError::new(text, "size: write `512`, `64KiB` or `1MiB`");
         let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
         let shift = match unit {
             "" | "B" => 0,
@@ -148,7 +164,7 @@ impl<'de> Deserialize<'de> for Size {
 }
 
 /// What the visitor needs to know about a unit: its example, and what a bare number means.
-trait Unit: FromStr<Err = String> {
+trait Unit: FromStr<Err = ParseError> {
     const EXPECTED: &'static str;
     fn from_number(number: i64) -> Option<Self>;
 }

@@ -50,10 +50,13 @@ pub use self::error::{
 };
 pub use self::handle::{Handle, Health, ReloadError, Undelivered};
 use self::listener::Listeners;
+pub(crate) use self::reactor::SCRATCH_BYTES;
 use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
 use self::revocations::FileStore;
 pub use self::sockets::Sockets;
+pub(crate) use self::transport::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use self::worker::Pools;
+pub(crate) use self::worker::{CHECK_STACK_BYTES, PLACE_BYTES, STACK_BYTES};
 use crate::config::{self, Config};
 use crate::id::Seed;
 use crate::node::app::App;

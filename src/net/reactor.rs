@@ -47,6 +47,9 @@ pub(super) use self::secure::Secure;
 /// One read's bytes. Shared by all connections: what a connection leaves unfinished is the node's.
 const READ_BYTES: usize = 64 * 1_024;
 
+/// The buffer, and the copies that a message's way through it makes for a moment.
+pub(crate) const SCRATCH_BYTES: usize = READ_BYTES + (448 << 10);
+
 /// The same of a connection that is pending or ends. A unit of the share should cost what the others
 /// do: this holds a token of usual length, or 682 frames without any content, and not 10,922.
 const PENDING_READ_BYTES: usize = 4 * 1_024;

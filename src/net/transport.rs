@@ -12,6 +12,12 @@ use super::tls::Session;
 use crate::id::ConnId;
 use crate::node::Class;
 
+/// What TLS adds to a connection: its keys and its state.
+pub(crate) const TLS_CONNECTION_BYTES: usize = 6 << 10;
+/// One record of TLS, which is not whole yet or not taken by the kernel: part of the budgets for
+/// input and output, where there are any.
+pub(crate) const TLS_RECORD_BYTES: usize = 18 << 10;
+
 /// On which ready list a connection waits for its turn. It may still be on another one, from which
 /// it was moved: an entry that does not agree with this is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,6 +14,13 @@ use super::handle::{Letter, Mail};
 use crate::config::Limits;
 use crate::node::{Command, Completion, Outcome, Work};
 
+/// What a thread uses of its stack, at most. The standard library reserves 2 MiB of addresses.
+pub(crate) const STACK_BYTES: usize = 256 << 10;
+/// The same of a thread that checks signatures, which runs nobody's code but ours.
+pub(crate) const CHECK_STACK_BYTES: usize = 128 << 10;
+/// A place in the queue to workers, and one in the slot that their answers come through.
+pub(crate) const PLACE_BYTES: usize = 256;
+
 /// How long the end of the server waits for work that is under way. Nobody waits for its answer
 /// any more, but a write to a database should not be cut off where a moment is enough.
 const PATIENCE: Duration = Duration::from_secs(1);

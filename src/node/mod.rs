@@ -44,6 +44,10 @@ mod work;
 use std::fmt;
 use std::net::SocketAddr;
 
+#[cfg(feature = "net")]
+pub(crate) use self::connections::PENDING_ADDRESS_BYTES;
+#[cfg(feature = "net")]
+pub(crate) use self::connections::connection::CONNECTION_BYTES;
 // For the benches, the fuzzer and the clients of the tests, which see the crate from outside.
 #[doc(hidden)]
 pub use self::connections::frame::{Decoder, Encoder, Incoming as Frame, Shared};
@@ -51,6 +55,8 @@ pub use self::connections::session::Phase;
 #[doc(hidden)]
 pub use self::connections::wheel::{TICK_MICROS, Wheel};
 pub use self::http::message::{Method, Request, Response};
+#[cfg(feature = "net")]
+pub(crate) use self::observe::close_history::END_BYTES;
 pub use self::observe::metrics::{AuthEnd, Call, Histogram, Legacy, Metrics, REFUSAL_STATUSES};
 pub use self::observe::process_metrics::{Probe, Reading};
 pub use self::observe::usage::Usage;
@@ -59,6 +65,8 @@ pub use self::work::orders::{Revocation, RevocationStore};
 pub use self::work::port::{
     Action, Command, Completion, Hangup, Outcome, Refused, StoreError, Work,
 };
+#[cfg(any(feature = "net", feature = "recipes"))]
+pub(crate) use self::work::questions::QUESTION_BYTES;
 pub use self::work::ticket::{StartFlag, Ticket};
 
 use self::admin::AdminState;

@@ -64,6 +64,13 @@ impl fmt::Debug for RecipesApp {
 }
 
 impl RecipesApp {
+    /// A place in the queue to the database: two addresses, and the queue's own.
+    pub const PLACE_BYTES: usize = 32;
+    /// What the database's statements take, and a commit beside its pages.
+    pub const DATABASE_BYTES: usize = 1 << 20;
+    /// A sign-up or sign-in that waits: an address, a password, and what waits for their answer.
+    pub const SIGN_UP_BYTES: usize = 2 << 10;
+
     /// Opens the database in `config.data`, and starts the threads. Accounts are available while
     /// `config.auth.secret` is set.
     ///

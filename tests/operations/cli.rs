@@ -220,10 +220,10 @@ fn every_fault_is_one_line_that_names_its_place() {
     let done = scratch.run_with(&variables, &["check", "--config", "v.toml"]);
     let faults = done.faults();
     let expected = [
-        "v.toml:1: unknown key `lissen`; the nearest is `listen`",
+        "v.toml:1: unknown key `lissen`; did you mean `listen`?",
         "v.toml:5: http.header_timeout: ",
         "VESTIBULE_BACKLOG: `a\\nb` is no whole number",
-        "VESTIBULE_LOG__LEVLE: unknown variable; the nearest is VESTIBULE_LOG__LEVEL",
+        "VESTIBULE_LOG__LEVLE: unknown variable; did you mean VESTIBULE_LOG__LEVEL?",
         "v.toml:3: auth.secret: the secret has 5 bytes, at least 32 are needed",
     ];
     assert_eq!(faults.len(), expected.len(), "{faults:#?}");

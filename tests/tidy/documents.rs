@@ -1,5 +1,6 @@
 //! Documents: that they name what the code has, and nothing that is not there.
 
+use vestibule::Config;
 use vestibule::protocol::{CloseReason, ErrorCode, Reconnect};
 
 use crate::{assert_none, read, root, tree};
@@ -179,14 +180,13 @@ fn every_collected_name_and_no_other_is_documented() {
 
 #[test]
 fn every_limit_that_clients_meet_is_in_the_protocol() {
-    let source = read("src/config/limits.rs");
     // What a client meets only as the server being busy.
     let inner =
         ["recent_ends", "rooms", "workers", "worker_queue", "storage_queue", "pending_per_turn"];
-    let limits = fields(&source, "Limits").into_iter().filter(|limit| !inner.contains(limit));
-    let keys: Vec<_> = limits.map(|limit| format!("limits.{limit}")).collect();
+    let limits = Config::keys().filter(|key| key.section() == "limits");
+    let keys: Vec<_> = limits.filter(|key| !inner.contains(&key.name())).collect();
     assert!(keys.len() > 8, "{keys:?}");
-    assert_none(&unnamed(&read("docs/protocol.md"), keys.iter().map(String::as_str)));
+    assert_none(&unnamed(&read("docs/protocol.md"), keys.iter().map(|key| key.path)));
 }
 
 #[test]

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     // The two drivers never import each other.
     ("net", &["time", "id", "config", "protocol", "auth", "node"]),
     ("backend", &["time", "id", "config", "protocol", "node", "net"]),
+    ("capacity", &["config", "protocol", "auth", "node", "memory", "recipes", "net"]),
     ("sim", &["time", "id", "config", "protocol", "auth", "node", "memory", "testing"]),
     ("testing", &[]),
     // The binary is a crate of its own, and uses whatever the library shows.

@@ -19,8 +19,8 @@ pub(super) fn read(variables: impl Iterator<Item = (OsString, OsString)>, layers
             (Some(path), Ok(text)) => layers.set_text(&path, &text, Origin::Named(name)),
             (Some(_), Err(_)) => layers.faults.push(format!("{name}: its value is not UTF-8")),
             (None, _) => {
-                let nearest = nearest(&name, layers);
-                layers.faults.push(format!("{name}: unknown variable; the nearest is {nearest}"));
+                let hint = hint(&name, layers);
+                layers.faults.push(format!("{name}: unknown variable{hint}"));
             }
         }
     }
@@ -30,11 +30,9 @@ fn variable(path: &str) -> String {
     format!("{PREFIX}{}", path.to_ascii_uppercase().replace('.', "__"))
 }
 
-fn nearest(name: &str, layers: &Layers) -> String {
+/// The variables that may have been meant, if there are any.
+fn hint(name: &str, layers: &Layers) -> String {
     let path = name.strip_prefix(PREFIX).unwrap_or_default().to_ascii_lowercase();
-    let path = path.replace("__", ".");
-    let known = layers.known.keys();
-    known
-        .min_by_key(|known| super::distance(&path, known))
-        .map_or_else(String::new, |p| variable(p))
+    let known = layers.known.keys().map(String::as_str);
+    super::hint(super::near(&path.replace("__", "."), known).into_iter().map(variable))
 }

@@ -65,9 +65,7 @@ impl Found {
         let problem = match &self.what {
             What::Set(value) => return layers.set(path, value.clone(), Origin::File(place)),
             What::NoTable => format!("`{path}` is a section: write [{path}] and its keys below it"),
-            What::Unknown => {
-                format!("unknown key `{path}`; the nearest is `{}`", layers.nearest(path))
-            }
+            What::Unknown => format!("unknown key `{path}`{}", layers.hint(path)),
         };
         layers.faults.push(format!("{place}: {problem}"));
     }

@@ -1,7 +1,7 @@
 //! The configuration from its layers: flag over environment over file over default.
 //!
-//! There is one list of keys: what `Config::program_defaults()` serialises to. A layer is a set of (path,
-//! value, origin), each judged alone, so that every fault is told with the place it comes from.
+//! There is one list of keys: what `Config::program_defaults()` serialises to. A layer is a set of
+//! (path, value, origin), each judged alone, so that every fault is told with the place it comes from.
 
 mod environment;
 mod file;
@@ -89,9 +89,20 @@ impl Layers {
         match of_one_value(path, value.clone()).try_into::<Config>() {
             Ok(_) => drop(self.set.insert(path.to_owned(), (value, origin))),
             Err(error) => {
-                let problem = if is_secret(path) { "expected a text" } else { error.message() };
+                let problem = self.refusal(path, &value, error.message());
                 self.faults.push(format!("{}: {problem}", origin.label(path)));
             }
+        }
+    }
+
+    /// What is wrong with a value that its key's type does not hold, in words for people.
+    fn refusal(&self, path: &str, value: &Value, message: &str) -> String {
+        let key = Config::keys().find(|key| key.path == path);
+        match (self.known.get(path), value, key) {
+            _ if is_secret(path) => "expected a text".to_owned(),
+            (Some(Value::Integer(_)), Value::Integer(number), Some(key)) => key.refusal(*number),
+            (Some(Value::Integer(_)), ..) => "expected a whole number".to_owned(),
+            _ => message.to_owned(),
         }
     }
 
@@ -118,11 +129,12 @@ impl Layers {
         }
     }
 
-    /// The known key or section whose name is nearest to `path`.
-    fn nearest(&self, path: &str) -> &str {
+    /// The keys and sections that `path` may have been meant for, if there are any.
+    fn hint(&self, path: &str) -> String {
         let sections = self.known.keys().filter_map(|key| key.split_once('.').map(|(s, _)| s));
+        let sections = sections.filter(|_| !path.contains('.'));
         let names = self.known.keys().map(String::as_str).chain(sections);
-        names.min_by_key(|name| distance(path, name)).unwrap_or_default()
+        hint(near(path, names).into_iter().map(|name| format!("`{name}`")))
     }
 
     fn finish(mut self) -> Result<Config, Vec<String>> {
@@ -161,11 +173,40 @@ fn is_secret(path: &str) -> bool {
     path == "auth.secret"
 }
 
-/// A right name in the wrong section is nearer than a wrong name.
-fn distance(path: &str, name: &str) -> usize {
-    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
-    let whole = strsim::osa_distance(path, name);
-    whole.min(1 + strsim::osa_distance(&last(path), &last(name)))
+/// What is said of the names that may have been meant.
+fn hint(near: impl Iterator<Item = String>) -> String {
+    let near: Vec<String> = near.collect();
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
+}
+
+/// The names that `path` may have been meant for, the likeliest alone.
+fn near<'a>(path: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut near: Vec<_> = names.filter_map(|name| Some((distance(path, name)?, name))).collect();
+    near.sort_unstable();
+    near.dedup();
+    let least = near.first().map(|(distance, _)| *distance);
+    near.into_iter().filter(|(it, _)| Some(*it) == least).map(|(_, name)| name).collect()
+}
+
+/// How far `path` is from a known name: first by a near name in the same section, then as a whole,
+/// then by a near name in another section. `None`: it is not meant.
+fn distance(path: &str, name: &str) -> Option<(u8, usize)> {
+    let split = |path| str::rsplit_once(path, '.').unwrap_or(("", path));
+    let ((section, last), (known_section, known_last)) = (split(path), split(name));
+    let by_name = edits(last, known_last);
+    if section == known_section {
+        return Some((0, by_name?));
+    }
+    edits(path, name).map(|edits| (1, edits)).or_else(|| Some((2, by_name?)))
+}
+
+/// How many edits make `known` of `name`; `None`: more than a third of it. A beginning of `known`
+/// counts as two.
+fn edits(name: &str, known: &str) -> Option<usize> {
+    let edits = strsim::osa_distance(name, known);
+    let is_beginning = name.len() > 2 && known.starts_with(name);
+    let edits = if is_beginning { edits.min(2) } else { edits };
+    (is_beginning || edits <= (name.len() / 3).max(1)).then_some(edits)
 }
 
 fn of_one_value(path: &str, value: Value) -> Table {

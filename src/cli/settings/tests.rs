@@ -90,9 +90,9 @@ fn an_unknown_key_names_its_line_and_the_nearest_key() {
     let file = "drian = '1s'\n\n[limits]\nmesage_bytes = 1\n[limit]\nping = '1s'\n";
     let faults = load_texts(file, &[], &[]).unwrap_err();
     let expected = [
-        "v.toml:1: unknown key `drian`; the nearest is `drain`",
-        "v.toml:4: unknown key `limits.mesage_bytes`; the nearest is `limits.message_bytes`",
-        "v.toml:5: unknown key `limit`; the nearest is `limits`",
+        "v.toml:1: unknown key `drian`; did you mean `drain`?",
+        "v.toml:4: unknown key `limits.mesage_bytes`; did you mean `limits.message_bytes`?",
+        "v.toml:5: unknown key `limit`; did you mean `limits`?",
     ];
     assert_eq!(faults, expected);
 }
@@ -101,7 +101,7 @@ fn an_unknown_key_names_its_line_and_the_nearest_key() {
 fn a_key_outside_its_section_is_sent_there() {
     let faults = load_texts("secret = 'x'\nlog = 5", &[], &[]).unwrap_err();
     let expected = [
-        "v.toml:1: unknown key `secret`; the nearest is `auth.secret`",
+        "v.toml:1: unknown key `secret`; did you mean `auth.secret`?",
         "v.toml:2: `log` is a section: write [log] and its keys below it",
     ];
     assert_eq!(faults, expected);
@@ -115,8 +115,43 @@ fn an_unknown_variable_names_the_nearest_one() {
     assert!(faults.iter().all(|fault| !fault.contains("hush")));
     assert_eq!(
         faults.last().unwrap(),
-        "VESTIBULE_AUTH_SECRET: unknown variable; the nearest is VESTIBULE_AUTH__SECRET"
+        "VESTIBULE_AUTH_SECRET: unknown variable; did you mean VESTIBULE_AUTH__SECRET?"
     );
+    assert_eq!(faults[0], "VESTIBULE_: unknown variable");
+}
+
+#[test]
+fn names_are_suggested_only_where_they_are_near() {
+    let layers = Layers::new().unwrap();
+    for (written, hint) in [
+        ("tls.cert", "; did you mean `tls.cert_file`?"),
+        ("tls.key", "; did you mean `tls.key_file`?"),
+        ("auth.header_timeout", "; did you mean `http.header_timeout`?"),
+        ("limits.outbound", "; did you mean `limits.outbound_bytes` or `limits.outbound_total`?"),
+        ("limits.queue", "; did you mean `accounts.queue` or `backend.queue` or `log.queue`?"),
+        ("limit.ping", "; did you mean `limits.ping`?"),
+        ("accounts.hue", ""),
+        ("tls.colour", ""),
+        ("port", ""),
+        ("x", ""),
+    ] {
+        assert_eq!(layers.hint(written), hint, "{written}");
+    }
+    let port = load_texts("", &[("VESTIBULE_PORT", "tcp://10.0.0.1:80")], &[]).unwrap_err();
+    assert_eq!(port, ["VESTIBULE_PORT: unknown variable"]);
+}
+
+#[test]
+fn number_that_does_not_fit_is_told_with_its_range() {
+    let file = "[limits]\nconnections = -1\nroom_members = 5000000000\nrooms = -2\n";
+    let faults = load_texts(file, &[("VESTIBULE_BACKLOG", "-1")], &[]).unwrap_err();
+    let expected = [
+        "v.toml:2: limits.connections: -1 is out of range (0 to 16777216 connections)",
+        "v.toml:3: limits.room_members: 5000000000 is out of range (0 to 4294967295 connections)",
+        "v.toml:4: limits.rooms: -2 is out of range (0 or more rooms)",
+        "VESTIBULE_BACKLOG: -1 is out of range (1 to 2147483647 connections)",
+    ];
+    assert_eq!(faults, expected);
 }
 
 #[test]
@@ -126,11 +161,11 @@ fn faults_of_all_layers_are_told_with_their_places() {
     let faults = load_texts(file, &environment, &[("listen", "here")]).unwrap_err();
     let starts = [
         "v.toml:2: auth.timeout: invalid value: integer `5`, expected a length",
-        "v.toml:5: limits.workers: invalid type: string \"many\"",
+        "v.toml:5: limits.workers: expected a whole number",
         "VESTIBULE_BACKLOG: `x` is no whole number",
         "VESTIBULE_LIMITS__PING: `often` is no length of time",
         "--listen: `here` is no address",
-        "v.toml:3: auth.reauth_grace: 0s is not within 1ms",
+        "v.toml:3: auth.reauth_grace: 0s is out of range (1ms to 366d)",
     ];
     assert_eq!(faults.len(), starts.len(), "{faults:#?}");
     for (fault, start) in faults.iter().zip(starts) {

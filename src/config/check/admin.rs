@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::FaultKind::{Conflict, Malformed, Missing};
 use super::Faults;
 use crate::config::Config;
 
@@ -12,11 +13,10 @@ impl Faults {
     /// Off loopback, whoever reaches the address must show a key.
     pub(super) fn admin(&mut self, config: &Config) {
         let admin = &config.admin;
-        self.within("admin.connections", admin.connections, 1..=1_024);
         if !admin.key.is_empty()
             && let Some(problem) = admin_key_problem(&admin.key)
         {
-            self.add("admin.key_file", problem);
+            self.add("admin.key_file", Malformed, problem);
         }
         if admin.listen.is_empty() {
             return;
@@ -26,18 +26,19 @@ impl Faults {
                 "`{}` is no address: write `127.0.0.1:9090`, or nothing to turn it off",
                 admin.listen
             );
-            return self.add("admin.listen", problem);
+            return self.add("admin.listen", Malformed, problem);
         };
         let is_public = |text: &String| text.parse::<SocketAddr>().is_ok_and(|it| it == address);
         if address.port() != 0 && config.listen.iter().any(is_public) {
-            self.add("admin.listen", format!("{address} is in `listen` too: take another port"));
+            let problem = format!("{address} is in `listen` too: take another port");
+            self.add("admin.listen", Conflict, problem);
         }
         if !address.ip().is_loopback() && admin.key_file.is_empty() && admin.key.is_empty() {
             let problem = format!(
                 "needed, as others can reach {address}: name a file that holds a key of at least \
                  {MIN_KEY_BYTES} characters, or set admin.listen to a loopback address"
             );
-            self.add("admin.key_file", problem);
+            self.add("admin.key_file", Missing, problem);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Rules for the application behind the edge.
 
+use super::FaultKind::{Malformed, Missing};
+use super::Faults;
 use super::url::Url;
-use super::{Faults, MAX_QUEUE, MAX_THREADS};
 use crate::config::Backend;
 
 impl Faults {
@@ -13,19 +14,16 @@ impl Faults {
                         let problem = "none, and backend.url is not on this host: requests must be \
                                        signed; write `whsec_` and 32 random bytes as base64 into \
                                        a file, and name it here and to the backend";
-                        self.add("backend.secret_file", problem);
+                        self.add("backend.secret_file", Missing, problem);
                     }
                 }
                 _ => {
                     let problem = "no address of a backend: write `https://host/path` or \
                                    `http://127.0.0.1:8000`, without a user, query or fragment";
-                    self.add("backend.url", problem);
+                    self.add("backend.url", Malformed, problem);
                 }
             }
         }
-        self.timeout("backend.timeout", backend.timeout);
-        self.within("backend.workers", backend.workers, 1..=MAX_THREADS);
-        self.within("backend.queue", backend.queue, 1..=MAX_QUEUE);
     }
 }
 

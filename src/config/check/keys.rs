@@ -1,5 +1,6 @@
 //! Rules for `auth.algorithms` and where their keys are.
 
+use super::FaultKind::{Conflict, Malformed, Missing};
 use super::Faults;
 use super::url::Url;
 use crate::config::Auth;
@@ -14,13 +15,14 @@ impl Faults {
     /// Which algorithms are taken, and where their keys are: in one place.
     pub(super) fn keys(&mut self, auth: &Auth) {
         if auth.algorithms.is_empty() {
-            self.add("auth.algorithms", format!("no algorithm: write {}", ALGORITHMS.join(", ")));
+            let problem = format!("no algorithm: write {}", ALGORITHMS.join(", "));
+            self.add("auth.algorithms", Missing, problem);
         }
         for name in &auth.algorithms {
             if !ALGORITHMS.contains(&name.as_str()) {
                 let problem =
                     format!("`{name}` is not supported; what is: {}", ALGORITHMS.join(", "));
-                self.add("auth.algorithms", problem);
+                self.add("auth.algorithms", Malformed, problem);
             }
         }
         let known = auth.algorithms.iter().filter(|name| ALGORITHMS.contains(&name.as_str()));
@@ -28,18 +30,18 @@ impl Faults {
         if !hmac.is_empty() && !public.is_empty() {
             let problem = "HMAC (HS…) and others: write either, so that a public key is never \
                            taken for a secret";
-            self.add("auth.algorithms", problem);
+            self.add("auth.algorithms", Conflict, problem);
             return;
         }
         if !auth.secret.is_empty()
             && let Some(problem) = secret_problem(&auth.secret, &auth.algorithms)
         {
-            self.add("auth.secret", problem);
+            self.add("auth.secret", Malformed, problem);
         }
         if !auth.jwks_url.is_empty() && !is_safe_url(&auth.jwks_url) {
             let problem = "no address that can be trusted: write `https://…`; `http://` is taken \
                            for 127.0.0.1 and [::1] only";
-            self.add("auth.jwks_url", problem);
+            self.add("auth.jwks_url", Malformed, problem);
         }
         self.places(auth, !hmac.is_empty(), !public.is_empty());
     }
@@ -56,24 +58,24 @@ impl Faults {
         let mut set = places.into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, _)| key);
         let first = set.next();
         for other in set {
-            self.add(other, format!("{} is set too: keep one of them", first.unwrap_or_default()));
+            let problem = format!("{} is set too: keep one of them", first.unwrap_or_default());
+            self.add(other, Conflict, problem);
         }
         match first {
             Some(key @ ("auth.secret" | "auth.secret_file")) if takes_public => {
-                self.add(
-                    key,
-                    "no algorithm of auth.algorithms takes a secret: name HS256, or unset it",
-                );
+                let problem =
+                    "no algorithm of auth.algorithms takes a secret: name HS256, or unset it";
+                self.conflict(key, &["auth.algorithms"], problem);
             }
             Some(key @ ("auth.public_key_file" | "auth.jwks_url")) if takes_secrets => {
                 let problem = "auth.algorithms takes secrets (HS…), and there are none: name the \
                                algorithms of the keys, such as RS256, ES256 or EdDSA";
-                self.add(key, problem);
+                self.conflict(key, &["auth.algorithms"], problem);
             }
             None if takes_public => {
                 let problem = "no keys for them: set auth.public_key_file, auth.jwks_file or \
                                auth.jwks_url";
-                self.add("auth.algorithms", problem);
+                self.add("auth.algorithms", Missing, problem);
             }
             _ => {}
         }

@@ -1,36 +1,19 @@
 //! Which values the embedded recipe chat's sections may hold.
 
-use super::{Faults, MAX_LENGTH, MAX_QUEUE, MAX_REFRESHES, MAX_THREADS};
-use crate::config::{Accounts, Config, Length, Recipes, Size};
-
-/// A repeated message is looked for among this many of a room (`docs/protocol.md`).
-const LEAST_MESSAGES: usize = 32;
-const MAX_HISTORY: usize = 1_000;
-const MAX_KEPT: usize = 1_000_000;
-const MAX_UNDO: usize = 1_000;
+use super::{Faults, MAX_REFRESHES};
+use crate::config::{Config, Length, Recipes};
 
 impl Faults {
     pub(super) fn recipes(&mut self, recipes: &Recipes) {
-        self.within("recipes.history", recipes.history, 0..=MAX_HISTORY);
-        if recipes.messages != 0 {
-            self.within("recipes.messages", recipes.messages, LEAST_MESSAGES..=MAX_KEPT);
-            if recipes.history > recipes.messages {
-                let problem = format!(
-                    "{} is more than recipes.messages, which is {}",
-                    recipes.history, recipes.messages
-                );
-                self.add("recipes.history", problem);
-            }
+        let (history, messages) = (recipes.history, recipes.messages);
+        if messages != 0 && history > messages {
+            let problem = format!("{history} is more than recipes.messages, which is {messages}");
+            self.conflict("recipes.history", &["recipes.messages"], problem);
         }
-        self.within("recipes.undo", recipes.undo, 0..=MAX_UNDO);
-        self.within("recipes.per_user", recipes.per_user, 0..=MAX_KEPT);
-        self.within("recipes.cache", recipes.cache, Size::kib(64)..=Size::kib(1 << 20));
     }
 
-    pub(super) fn accounts(&mut self, accounts: &Accounts) {
-        let ttl = Length::from_secs(1)..=MAX_LENGTH;
-        self.within("accounts.access_ttl", accounts.access_ttl, ttl.clone());
-        self.within("accounts.refresh_ttl", accounts.refresh_ttl, ttl);
+    pub(super) fn accounts(&mut self, config: &Config) {
+        let accounts = &config.accounts;
         let refreshes =
             accounts.refresh_ttl.get().as_secs() / accounts.access_ttl.get().as_secs().max(1);
         if refreshes > MAX_REFRESHES {
@@ -39,19 +22,14 @@ impl Faults {
                  {MAX_REFRESHES} times in it",
                 accounts.refresh_ttl
             );
-            self.add("accounts.refresh_ttl", problem);
+            self.conflict("accounts.refresh_ttl", &["accounts.access_ttl"], problem);
         }
-        // Less is no protection (RFC 9106 names 64 MiB for small hosts, OWASP 7 MiB at the least).
-        let memory = Size::kib(7 * 1_024)..=Size::kib(4 * 1_024 * 1_024);
-        self.within("accounts.argon2_memory", accounts.argon2_memory, memory);
-        self.within("accounts.argon2_iterations", accounts.argon2_iterations, 1..=1_000);
-        self.within("accounts.hashes", accounts.hashes, 1..=MAX_THREADS);
-        self.within("accounts.queue", accounts.queue, 1..=MAX_QUEUE);
+        self.access_tokens(config);
     }
 
     /// An access token that lives longer than any token may would be refused right after it was
     /// given out. Without a secret, or behind a backend, the server gives none out.
-    pub(super) fn access_tokens(&mut self, config: &Config) {
+    fn access_tokens(&mut self, config: &Config) {
         let (auth, ttl) = (&config.auth, config.accounts.access_ttl);
         let signs = config.backend.url.is_empty()
             && auth.jwks_file.is_empty()
@@ -59,7 +37,7 @@ impl Faults {
         if signs && auth.max_token_life > Length::default() && ttl > auth.max_token_life {
             let problem =
                 format!("{ttl} is longer than auth.max_token_life, {}", auth.max_token_life);
-            self.add("accounts.access_ttl", problem);
+            self.conflict("accounts.access_ttl", &["auth.max_token_life"], problem);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Rules for TLS.
 
+use super::FaultKind::Missing;
 use super::Faults;
 use crate::config::Tls;
 
@@ -12,7 +13,7 @@ impl Faults {
             _ => return,
         };
         let problem = format!("none, but {} is set: name both files, or neither", missing.1);
-        self.add(missing.0, problem);
+        self.add(missing.0, Missing, problem);
     }
 }
 

@@ -5,15 +5,19 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use smol_str::SmolStr;
 
 use crate::auth::Address;
-use crate::config::memory::HOLDER_BYTES;
 use crate::node::connections::budget::Side;
 use crate::node::connections::frame::Decoder;
 use crate::node::connections::moment::{CoarseDelta, CoarseInstant};
-use crate::node::connections::outbox::Outbox;
+use crate::node::connections::outbox::{HOLDER_BYTES, Outbox};
 use crate::node::connections::session::{Phase, Session};
 use crate::node::connections::waiting::{PendingRequest, Waiting};
 use crate::node::policy::Policy;
 use crate::time::Instant;
+
+/// What an authenticated connection costs: its slot, its timer entry, its places in a room, among
+/// its user's, and in two budgets, its socket, its event, and what says that it waits.
+pub(crate) const CONNECTION_BYTES: usize = 640;
+const _: () = assert!(size_of::<Connection>() < CONNECTION_BYTES);
 
 /// What is kept for each connection, whatever it does: 120 bytes, which is also what a pending one
 /// costs beside its 16 bytes in the wheel, its room's name and the driver's socket.

@@ -284,10 +284,13 @@ pub(crate) struct Released {
     pub(crate) is_admin: bool,
 }
 
+/// What an address with pending connections costs: 12 bytes in a tree, and its slack.
+pub(crate) const PENDING_ADDRESS_BYTES: usize = 32;
+const _: () = assert!(size_of::<(Address, u32)>() < PENDING_ADDRESS_BYTES);
+
 /// How many connections of each address are pending.
 ///
-/// Only addresses that have some are in it, so it is bounded by `limits.pending`: at most some 32
-/// bytes for each.
+/// Only addresses that have some are in it, so it is bounded by `limits.pending`.
 #[derive(Debug, Default)]
 struct PendingTable(BTreeMap<Address, u32>);
 

@@ -7,9 +7,11 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use crate::config::memory::HOLDER_BYTES;
 use crate::node::connections::frame::Shared;
 
+/// What a budget counts for each connection that holds some of it, beside the bytes: the boxes and
+/// queues that are there only then.
+pub(crate) const HOLDER_BYTES: usize = 512;
 /// What one frame costs beside its bytes: its place in the queue.
 const FRAME_OVERHEAD: usize = size_of::<Shared>();
 /// What it takes of memory beside them: its counts, and the allocator's own.

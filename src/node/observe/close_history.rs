@@ -81,6 +81,10 @@ pub(crate) struct End {
     pub(crate) how: Ending,
 }
 
+/// What an end costs, with its user and its room: 128 bytes at most each.
+pub(crate) const END_BYTES: usize = 512;
+const _: () = assert!(size_of::<End>() + 2 * (NAME_BYTES + 32) <= END_BYTES);
+
 /// The ends that are remembered.
 #[derive(Debug)]
 pub(crate) struct CloseHistory {

@@ -8,7 +8,6 @@ use slab::Slab;
 use smol_str::SmolStr;
 
 use crate::auth::Address;
-use crate::config::memory::QUESTION_BYTES;
 use crate::id::ConnId;
 use crate::node::rooms::answers::MessageKey;
 use crate::node::work::orders::Part;
@@ -18,6 +17,9 @@ use crate::time::Instant;
 /// How long behind its deadline a question is given up whose connection has a timer of its own, so
 /// that the timer always comes first.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
+
+/// What `limits.work_total` counts for a question beside its texts: its place, and the work itself.
+pub(crate) const QUESTION_BYTES: usize = 512;
 
 /// What a question with so many bytes of text costs: it is copied for whoever answers, and perhaps
 /// once more to be sent to them.

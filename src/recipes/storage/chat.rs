@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::recipes::{self, MAX_LIST_BYTES, Stored, signed};
 use super::users;
 use crate::config::Config;
-use crate::config::memory::{LEAST_RECIPE_BYTES, longest_acknowledgement};
+use crate::config::LEAST_RECIPE_BYTES;
 use crate::node::app::{Admission, Answer, Json, Update};
 use crate::protocol::ErrorCode;
 use crate::recipes::{AssistantReply, Draft, answer};
@@ -58,7 +58,7 @@ impl Bounds {
 
     /// Applies a changed `limits.outbound_bytes`.
     pub(in crate::recipes) fn reload(&mut self, config: &Config) {
-        self.acknowledgement = longest_acknowledgement(config);
+        self.acknowledgement = config.longest_acknowledgement();
         self.recipe = (self.acknowledgement / 2).max(LEAST_RECIPE_BYTES);
     }
 

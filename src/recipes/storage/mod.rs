@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::config::memory::QUESTION_BYTES;
+use crate::node::QUESTION_BYTES;
 use crate::node::StartFlag;
 
 use self::batch::{BatchItem, MAX_BATCH, Task};

@@ -1,20 +1,20 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{Backend, Limits, Size};
+use crate::config::{Backend, ConfigError, Limits, Size};
 
 const MOST: usize = 1 << 24;
 
-fn fitted(memory: usize) -> Result<Config, Unfit> {
+fn fitted(memory: usize) -> Result<Config, ConfigError> {
     let limits = Limits { memory: Size::bytes(memory), ..Limits::default() };
     let mut config = Config { limits, ..Config::program_defaults() };
-    config.fit_memory(MOST)?;
+    fit(&mut config, MOST)?;
     Ok(config)
 }
 
 /// The least memory that the defaults fit into, as the fault tells it.
 fn least() -> usize {
-    let Unfit(text) = fitted(1).unwrap_err();
+    let ConfigError { problem: text, .. } = fitted(1).unwrap_err();
     let (_, rest) = text.split_once("at least ").unwrap();
     let (mib, _) = rest.split_once(" MiB").unwrap();
     mib.parse::<usize>().unwrap() << 20
@@ -24,7 +24,7 @@ fn least() -> usize {
 fn below_the_least_memory_it_says_what_needs_how_much() {
     let least = least();
     assert!(fitted(least).is_ok());
-    let Unfit(text) = fitted(least - (1 << 20)).unwrap_err();
+    let ConfigError { problem: text, .. } = fitted(least - (1 << 20)).unwrap_err();
     assert!(text.contains(&format!("at least {} MiB", least >> 20)), "{text}");
     assert!(text.contains("(the program)"), "{text}");
     if cfg!(feature = "recipes") {
@@ -55,7 +55,7 @@ fn a_zero_that_is_written_out_is_no_number_of_connections() {
     let limits = Limits { memory: Size::bytes(64 << 20), ..Limits::default() };
     let given = ["limits.connections".to_owned(), "limits.pending".to_owned()].into();
     let mut config = Config { limits, given, ..Config::program_defaults() };
-    config.fit_memory(MOST).unwrap();
+    fit(&mut config, MOST).unwrap();
     assert_eq!(config.limits, derived.limits);
     assert_eq!(config.given.len(), 2);
 }
@@ -67,13 +67,13 @@ fn what_is_given_and_too_much_is_named() {
     let given = ["limits.connections".to_owned()].into();
     let mut config = Config { limits, given, ..Config::program_defaults() };
     let before = config.clone();
-    let Unfit(text) = config.fit_memory(MOST).unwrap_err();
+    let ConfigError { problem: text, .. } = fit(&mut config, MOST).unwrap_err();
     assert!(text.contains("1.6 GiB (connections with their names)"), "{text}");
     assert_eq!(config, before);
     config.limits.connections = 0;
     config.limits.replay_entries = 0;
     config.given = ["limits.replay_entries".to_owned()].into();
-    let Unfit(text) = config.fit_memory(MOST).unwrap_err();
+    let ConfigError { problem: text, .. } = fit(&mut config, MOST).unwrap_err();
     assert!(text.contains("give limits.replay_entries a number"), "{text}");
 }
 
@@ -83,7 +83,7 @@ fn a_backend_has_no_database_and_no_passwords() {
     let backend = Backend { url, workers: 4, ..Backend::default() };
     let limits = Limits { memory: Size::kib(64 << 10), ..Limits::default() };
     let mut config = Config { limits, backend, ..Config::program_defaults() };
-    config.fit_memory(MOST).unwrap();
+    fit(&mut config, MOST).unwrap();
     assert_eq!((config.accounts, config.recipes), Default::default());
     assert!(config.limits.worker_queue >= 2);
 }
@@ -116,6 +116,14 @@ fn a_budget_takes_the_place_of_what_it_bounds() {
     };
     let bounded = total(&rows(&Config { limits, ..Config::program_defaults() }));
     assert!(open.unwrap() > bounded.unwrap() + (1 << 30), "{open:?} {bounded:?}");
+}
+
+#[test]
+fn every_share_is_of_a_key() {
+    for share in fit::SHARES {
+        assert!(Config::keys().any(|key| key.path == share.key), "{}", share.key);
+    }
+    assert!(fit::SHARES.iter().map(|share| share.hundredths).sum::<u128>() < 100);
 }
 
 #[test]
@@ -177,7 +185,7 @@ proptest! {
             config.given.insert((*key).to_owned());
         }
         let mut before = config.clone();
-        if config.fit_memory(MOST).is_ok() {
+        if fit(&mut config, MOST).is_ok() {
             let needs = total(&rows(&config)).unwrap();
             prop_assert!(needs <= memory as u128, "{needs} of {memory}");
             for (key, _) in &given {
