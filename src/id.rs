@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_gives_back_its_connection_and_no_other_text_does() {
+    fn conn_id_parses_from_its_own_text_and_no_other() {
         for id in [ConnId::new(7, u32::MAX), ConnId::new(u32::MAX, 0), ConnId::new(0x0100_0000, 1)]
         {
             assert_eq!(id.to_string().parse(), Ok(id));

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wall_clock_that_is_set_on_and_back_forgets_nothing() {
+    fn replay_set_forgets_nothing_when_wall_clock_jumps() {
         let mut set = ReplaySet::new(10);
         assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
         let set_on = Now { unix: at(3_600), ..now(1) };

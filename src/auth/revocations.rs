@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_revocation_counts_anew_and_takes_nothing_back() {
+    fn repeated_revocation_keeps_the_latest_moment() {
         let mut revocations = Revocations::new(10);
         for moment in [100, 200, 150] {
             revocations.revoke(now(200), 1, at(moment));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_dropped_when_its_last_token_has_expired() {
+    fn revocation_is_dropped_once_its_last_token_expires() {
         let mut revocations = Revocations::new(10);
         revocations.set_token_life(Duration::from_secs(3_600), Duration::from_secs(5));
         revocations.revoke(now(100), 1, at(100));

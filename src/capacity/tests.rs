@@ -50,7 +50,7 @@ fn with_64_mib_there_are_bounds_to_work_with() {
 }
 
 #[test]
-fn a_zero_that_is_written_out_is_no_number_of_connections() {
+fn explicit_zero_connections_are_derived_from_memory() {
     let derived = fitted(64 << 20).unwrap();
     let limits = Limits { memory: Size::bytes(64 << 20), ..Limits::default() };
     let given = ["limits.connections".to_owned(), "limits.pending".to_owned()].into();

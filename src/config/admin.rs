@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_of_the_admin_listener_is_not_in_the_debug_form() {
+    fn admin_key_is_hidden_in_debug_output() {
         let admin = Admin { key: "hush-hush".to_owned(), ..Admin::default() };
         assert!(!format!("{admin:?}").contains("hush"));
     }

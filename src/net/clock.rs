@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_rounded_up_to_the_millisecond_and_never_negative() {
+    fn wait_rounds_up_to_a_millisecond_and_stops_at_zero() {
         let wait = |deadline, now| {
             wait_until(Instant::from_micros(deadline), Instant::from_micros(now)).as_micros()
         };

@@ -152,7 +152,7 @@ fn a_default_server_has_no_admin_listener() {
 }
 
 #[test]
-fn an_operator_reaches_the_sessions_of_a_user_through_the_handle() {
+fn operator_ends_a_users_sessions_through_the_handle() {
     let server = Running::start(&config());
     let mut alice = Client::join_as(server.connect(), "alice");
     let mut bob = server.join();
@@ -286,7 +286,7 @@ fn every_address_is_served() {
 }
 
 #[test]
-fn a_silent_peer_is_closed_at_its_deadline_and_not_before() {
+fn silent_connection_is_closed_at_the_header_timeout() {
     let mut config = config();
     config.http.header_timeout = Length::from_millis(150);
     let server = Running::start(&config);
@@ -299,7 +299,7 @@ fn a_silent_peer_is_closed_at_its_deadline_and_not_before() {
 }
 
 #[test]
-fn an_idle_server_sleeps_and_a_silent_peer_wakes_it_at_its_deadline_only() {
+fn idle_server_sleeps_until_the_next_deadline() {
     let mut server = Server::bind(&config(), Box::new(Parrot(mpsc::channel().0))).unwrap();
     let reactor = &mut server.reactor;
     assert_eq!(reactor.wait(), None);

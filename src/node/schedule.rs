@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_authenticated_come_first_and_the_others_within_their_share() {
+    fn turn_serves_authenticated_first_then_pending_share() {
         let mut schedule = Schedule::new(4);
         for n in 0..10 {
             schedule.push(id(n), Class::Pending);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_that_costs_more_leaves_less_of_its_turn_and_nothing_of_the_next() {
+    fn costly_unit_shrinks_its_own_turn_but_not_the_next() {
         let mut schedule = Schedule::new(8);
         (0..20).for_each(|n| schedule.push(id(n), Class::Pending));
         schedule.begin_turn();

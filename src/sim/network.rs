@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn input_that_the_server_left_unread_resets_the_connection() {
+    fn unread_input_at_close_resets_the_connection() {
         let mut rng = Rng::new(3);
         let mut link = Link::new(0, Weather::CALM);
         let at = link.send(Instant::START, &mut rng, b"x")[0];

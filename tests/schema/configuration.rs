@@ -59,7 +59,7 @@ fn the_tables_of_keys_are_what_the_types_say() {
 }
 
 #[test]
-fn the_schema_of_the_configuration_is_what_the_types_say() {
+fn config_schema_file_matches_the_types() {
     let said = serde_json::to_string_pretty(&schema::document()).unwrap();
     assert_written("docs/config.schema.json", &(said + "\n"));
 }
@@ -74,7 +74,7 @@ fn bound(text: &str, step: i64) -> Option<String> {
 }
 
 #[test]
-fn a_configuration_is_held_to_the_ranges_that_are_told() {
+fn config_key_refuses_values_outside_its_range() {
     let (mut lower, mut upper) = (0, 0);
     for key in Config::keys() {
         let Range::Bounds { or_zero, least, most } = Range::parse(key.range) else { continue };
@@ -113,7 +113,7 @@ fn a_default_is_among_the_choices() {
 }
 
 #[test]
-fn the_schema_narrows_where_a_range_is_bounds_or_a_choice() {
+fn config_schema_narrows_bounds_and_choices() {
     let document = schema::document();
     let at = |path: &str| document.pointer(path).cloned().unwrap_or(Value::Null);
     assert_eq!(at("/properties/limits/properties/workers/maximum"), 1_024);

@@ -131,7 +131,7 @@ fn advice(reconnect: Reconnect) -> &'static str {
 }
 
 #[test]
-fn the_asyncapi_document_has_the_table_of_close_reasons() {
+fn asyncapi_lists_every_close_reason_with_its_code() {
     let rows = ASYNCAPI.lines().map(str::trim).filter(|line| line.starts_with("| 1"));
     let written: Vec<&str> = rows.collect();
     assert_eq!(written.len(), CloseReason::ALL.len());

@@ -21,7 +21,7 @@ fn attempt(
 }
 
 #[test]
-fn an_ipv6_64_is_one_address_and_a_mapped_ipv4_is_ipv4() {
+fn ipv6_64_is_one_address_and_mapped_ipv4_is_ipv4() {
     assert_eq!(address("2001:db8:0:1::1"), address("2001:db8:0:1:ffff::2"));
     assert_ne!(address("2001:db8:0:1::1"), address("2001:db8:0:2::1"));
     assert_eq!(address("::ffff:192.0.2.1"), address("192.0.2.1"));
@@ -31,7 +31,7 @@ fn an_ipv6_64_is_one_address_and_a_mapped_ipv4_is_ipv4() {
 }
 
 #[test]
-fn twelve_forged_tokens_are_within_and_the_thirteenth_shuts_the_door_for_5_seconds() {
+fn thirteenth_forged_token_shuts_its_address_for_5s() {
     let mut limiter = AddressLimiter::new(120, 0);
     let forger = address("192.0.2.1");
     for _ in 0..12 {
@@ -48,7 +48,7 @@ fn twelve_forged_tokens_are_within_and_the_thirteenth_shuts_the_door_for_5_secon
 }
 
 #[test]
-fn honest_tokens_use_the_allowance_up_but_never_shut_the_door() {
+fn honest_tokens_over_the_allowance_shut_no_address() {
     let mut limiter = AddressLimiter::new(120, 0);
     let office = address("192.0.2.1");
     for _ in 0..120 {
@@ -61,7 +61,7 @@ fn honest_tokens_use_the_allowance_up_but_never_shut_the_door() {
 }
 
 #[test]
-fn a_minute_of_quiet_restores_the_allowance_and_frees_the_memory() {
+fn quiet_minute_restores_allowance_and_frees_entry() {
     let mut limiter = AddressLimiter::new(120, 0);
     let forger = address("192.0.2.1");
     while attempt(&mut limiter, seconds(0), forger, Evidence::Forged).is_some() {}
@@ -174,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn a_forger_is_looked_at_13_times_and_then_12_times_a_minute(attempts in attempts()) {
+    fn forger_gets_at_most_13_checks_plus_12_a_minute(attempts in attempts()) {
         let mut limiter = AddressLimiter::new(120, 0);
         let (mut now, mut looks) = (0, Vec::new());
         for (pause, _, is_forged) in attempts {

@@ -7,7 +7,7 @@ const ASYMMETRIC: [&str; 9] =
 const PAIRS: [Pair; 4] = [Pair::Rsa, Pair::P256, Pair::P384, Pair::Ed25519];
 
 #[test]
-fn every_algorithm_is_taken_with_its_key_from_pem_and_from_jwks() {
+fn every_algorithm_verifies_with_pem_jwks_or_secret() {
     for pair in PAIRS {
         for name in ASYMMETRIC {
             let algorithm: Algorithm = name.parse().unwrap();
@@ -71,7 +71,7 @@ fn what_is_no_fit_public_key_says_what_to_do() {
 }
 
 #[test]
-fn a_key_that_is_cut_anywhere_is_refused_and_breaks_nothing() {
+fn truncated_public_key_is_refused_at_every_length() {
     for pair in PAIRS {
         let bytes = der(pair.public());
         for end in 0..bytes.len() {
@@ -83,7 +83,7 @@ fn a_key_that_is_cut_anywhere_is_refused_and_breaks_nothing() {
 }
 
 #[test]
-fn a_jwk_is_skipped_with_its_reason_and_the_rest_is_taken() {
+fn bad_jwk_is_skipped_with_reason_and_rest_is_kept() {
     let good = Pair::Ed25519.jwk(&json!({"kid": "good", "use": "sig", "alg": "EdDSA",
         "key_ops": ["verify"], "x5c": ["?"], "unknown": {"a": 1}}));
     let rsa = |more: Value| Pair::Rsa.jwk(&more);
@@ -134,7 +134,7 @@ fn a_jwk_is_skipped_with_its_reason_and_the_rest_is_taken() {
 }
 
 #[test]
-fn a_text_that_is_no_jwk_set_or_has_no_usable_key_is_a_fault() {
+fn malformed_or_unusable_jwk_set_is_refused() {
     let list = algorithms(&["RS256"]);
     let weak = Pair::Rsa.jwk(&json!({"n": "AQ", "kid": "w"}));
     for text in [
@@ -164,7 +164,7 @@ fn a_set_has_64_keys_at_most() {
 }
 
 #[test]
-fn secrets_are_taken_from_a_file_for_hmac_and_never_from_an_address() {
+fn hmac_secrets_load_from_file_but_never_from_url() {
     let secret = |id: &str, secret: &str| {
         let k = URL_SAFE_NO_PAD.encode(secret);
         json!({"kty": "oct", "kid": id, "k": k})
@@ -184,7 +184,7 @@ fn secrets_are_taken_from_a_file_for_hmac_and_never_from_an_address() {
 }
 
 #[test]
-fn a_kid_chooses_the_key_and_without_one_each_is_tried() {
+fn kid_chooses_the_key_and_without_kid_all_are_tried() {
     let keys = [
         Pair::OtherRsa.jwk(&json!({"kid": "other"})),
         Pair::Rsa.jwk(&json!({"kid": "mine"})),
@@ -224,7 +224,7 @@ fn one_token_is_tried_with_4_keys_at_most() {
 }
 
 #[test]
-fn while_both_keys_are_there_both_are_good_and_then_only_the_new_one() {
+fn both_keys_are_good_until_the_old_one_is_removed() {
     let old = Pair::OtherRsa.jwk(&json!({"kid": "old"}));
     let new = Pair::Rsa.jwk(&json!({"kid": "new"}));
     let of_old = Pair::OtherRsa.token(&json!({"alg": "RS256", "kid": "old"}), GOOD);
@@ -239,7 +239,7 @@ fn while_both_keys_are_there_both_are_good_and_then_only_the_new_one() {
 }
 
 #[test]
-fn without_keys_every_token_is_refused_until_they_are_there() {
+fn verifier_refuses_every_token_until_keys_arrive() {
     let auth = Auth { algorithms: names(&["EdDSA"]), ..Auth::default() };
     let mut verifier = Verifier::new(&auth).unwrap();
     let token = Pair::Ed25519.token(&json!({"alg": "EdDSA"}), GOOD);

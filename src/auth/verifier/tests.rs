@@ -43,7 +43,7 @@ fn a_good_token_says_who_and_until_when() {
 }
 
 #[test]
-fn a_token_of_the_wrong_form_key_or_algorithm_is_invalid() {
+fn token_of_bad_form_key_or_algorithm_is_refused() {
     let verifier = Verifier::new(&config()).unwrap();
     let claims = r#"{"sub":"alice","exp":1800000060}"#;
     let good = signed(r#"{"alg":"HS256"}"#, claims);

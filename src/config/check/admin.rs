@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_can_be_sent_in_a_header_and_is_not_in_its_fault() {
+    fn bad_admin_key_is_refused_without_being_quoted() {
         assert_eq!(admin_key_problem(&"k".repeat(32)), None);
         for bad in ["hush-hush", &"hush ".repeat(9), &"hüsh".repeat(9)] {
             let problem = admin_key_problem(bad).unwrap();

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_keeps_what_it_shows_and_what_a_repeated_message_is_looked_for_among() {
+    fn stored_messages_must_cover_history_and_repeats() {
         let with = |history, messages| {
             let recipes = Recipes { history, messages, ..Recipes::default() };
             keys(&Config { recipes, ..Config::default() })

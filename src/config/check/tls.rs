@@ -23,7 +23,7 @@ mod tests {
     use crate::config::Config;
 
     #[test]
-    fn a_certificate_needs_its_key_and_a_key_its_certificate() {
+    fn tls_certificate_and_key_must_be_set_together() {
         let faults = |cert_file: &str, key_file: &str| {
             let tls = Tls { cert_file: cert_file.to_owned(), key_file: key_file.to_owned() };
             let is_on = tls.is_on();

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_fetched_at_once_and_then_as_often_as_they_say() {
+    fn key_fetches_start_at_once_and_follow_max_age() {
         let mut plan = Plan::new(Rng::new(1));
         assert_eq!(plan.next(), Instant::START);
         for (says, is) in [(None, 600), (Some(0), 60), (Some(300), 300), (Some(86_400), 3_600)] {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_double_the_wait_from_one_second_to_five_minutes() {
+    fn failed_key_fetches_double_the_wait_from_1s_to_5min() {
         let mut plan = Plan::new(Rng::new(1));
         for longest in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
             plan.failed(NOW);

@@ -65,7 +65,7 @@ fn news(fetcher: &mut Fetcher) -> Option<String> {
 }
 
 #[test]
-fn keys_are_fetched_and_kept_for_as_long_as_the_answer_says() {
+fn fetched_keys_are_kept_for_the_answers_max_age() {
     let body = keys();
     let fresh = ok("Cache-Control: public, max-age=300\r\n", &body);
     let (address, told) = serve(vec![fresh.clone(), fresh, ok("", "{}")]);
@@ -80,7 +80,7 @@ fn keys_are_fetched_and_kept_for_as_long_as_the_answer_says() {
 }
 
 #[test]
-fn a_faulty_answer_is_a_fault_and_is_tried_again_later_and_later() {
+fn faulty_key_answer_is_a_fault_and_is_retried() {
     let status = |line: &str| format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n").into_bytes();
     let redirect =
         b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
@@ -136,7 +136,7 @@ fn a_body_without_a_length_is_cut_at_its_bound() {
 }
 
 #[test]
-fn over_faults_the_keys_stay_and_the_same_keys_are_news_again() {
+fn same_keys_are_news_again_after_a_faulty_answer() {
     let (address, _told) = serve(vec![ok("", &keys()), ok("", "<html>"), ok("", &keys())]);
     let mut fetcher = fetcher(address);
     let algorithms = Algorithms::new(&["EdDSA".to_owned()]).unwrap();

@@ -16,7 +16,7 @@ fn fault(listen: &[&str]) -> String {
 }
 
 #[test]
-fn what_cannot_be_listened_on_is_named_with_what_to_do() {
+fn bad_listen_address_fails_with_what_to_do() {
     assert_eq!(fault(&[]), "`listen` is empty: name an address");
     assert!(fault(&["localhost"]).starts_with("`localhost` in `listen` is no address: write"));
     let first = bind(&config(&["127.0.0.1:0"])).unwrap();
@@ -26,7 +26,7 @@ fn what_cannot_be_listened_on_is_named_with_what_to_do() {
 }
 
 #[test]
-fn an_admin_port_that_is_taken_is_named_with_what_to_do() {
+fn taken_admin_port_fails_with_what_to_do() {
     let with_admin = |admin: &str| {
         let mut config = config(&["127.0.0.1:0"]);
         config.admin.listen = admin.to_owned();
@@ -53,7 +53,7 @@ fn one_port_can_be_shared_when_that_is_asked_for() {
 }
 
 #[test]
-fn an_aborted_connection_is_skipped_and_a_full_table_pauses() {
+fn accept_skips_an_aborted_peer_and_pauses_on_emfile() {
     let mut listeners = bind(&config(&["127.0.0.1:0"])).unwrap();
     let now = Instant::from_micros(5_000);
     let aborted = io::Error::from(ErrorKind::ConnectionAborted);

@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 use super::*;
 
 const CHILD: &str = "VESTIBULE_TEST_FEW_DESCRIPTORS";
-const NAME: &str = "net::tests::descriptors::a_full_table_keeps_who_is_in_and_takes_others_later";
+const NAME: &str = "net::tests::descriptors::full_descriptor_table_delays_only_new_connections";
 
 #[test]
-fn a_full_table_keeps_who_is_in_and_takes_others_later() {
+fn full_descriptor_table_delays_only_new_connections() {
     if std::env::var_os(CHILD).is_some() {
         return serve_until_stdin_ends();
     }

@@ -78,7 +78,7 @@ fn until(server: &Running, kid: &str, is_good: bool) -> Option<Client> {
 }
 
 #[test]
-fn a_changed_file_of_keys_is_read_again_and_nobody_is_dropped() {
+fn changed_key_file_is_reloaded_and_drops_no_client() {
     let file = Scratch::new("changed");
     file.write(&[old()]);
     let config = config_with(|config| config.auth.jwks_file = path(&file.0));
@@ -129,7 +129,7 @@ fn keys_are_replaced_through_the_handle() {
 }
 
 #[test]
-fn a_server_does_not_start_without_the_keys_that_it_is_told_to_read() {
+fn server_does_not_start_with_an_unusable_key_file() {
     let missing = Scratch::new("missing");
     let faulty = Scratch::new("faulty");
     faulty.write(&[json!({"kty": "oct", "k": "AAAA", "kid": "short"})]);

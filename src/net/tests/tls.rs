@@ -22,7 +22,7 @@ fn greeting(address: SocketAddr) -> TcpStream {
 }
 
 #[test]
-fn a_turn_makes_one_handshake_where_its_share_is_no_more() {
+fn turn_with_a_small_share_makes_one_tls_handshake() {
     let fixture = |name| format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"));
     let mut config = config();
     (config.tls.cert_file, config.tls.key_file) = (fixture("p256.pem"), fixture("p256.key.pem"));

@@ -34,7 +34,7 @@ fn as_many_jobs_run_at_once_as_there_are_workers() {
 }
 
 #[test]
-fn a_worker_that_panics_is_an_error_for_its_question_only() {
+fn worker_panic_fails_only_its_own_message() {
     let mut config = config();
     config.limits.workers = 1;
     let server = Running::start(&config);
@@ -101,7 +101,7 @@ fn many_held_answers_from_many_threads_all_arrive() {
 }
 
 #[test]
-fn what_waits_in_the_socket_under_back_pressure_is_read_after_it() {
+fn input_held_by_back_pressure_is_read_after_it() {
     let mut config = config();
     config.limits.waiting_messages = 1;
     let server = Running::start(&config);
@@ -122,7 +122,7 @@ fn what_waits_in_the_socket_under_back_pressure_is_read_after_it() {
 }
 
 #[test]
-fn a_reset_is_seen_though_nothing_is_read_from_the_peer() {
+fn reset_is_noticed_under_back_pressure() {
     let mut config = config();
     config.limits.waiting_messages = 1;
     let server = Running::start(&config);
@@ -138,7 +138,7 @@ fn a_reset_is_seen_though_nothing_is_read_from_the_peer() {
 }
 
 #[test]
-fn a_worker_that_is_stuck_does_not_keep_the_server_from_ending() {
+fn stuck_worker_does_not_keep_server_from_ending() {
     let mut config = config();
     config.limits.workers = 1;
     let server = Running::start(&config);
@@ -150,7 +150,7 @@ fn a_worker_that_is_stuck_does_not_keep_the_server_from_ending() {
 }
 
 #[test]
-fn a_full_mail_slot_and_an_ended_server_are_told_to_who_answers() {
+fn answer_to_a_full_or_ended_server_is_undelivered() {
     let server = Running::start(&config());
     let mut client = server.join();
     client.say("hold");
@@ -172,7 +172,7 @@ fn a_full_mail_slot_and_an_ended_server_are_told_to_who_answers() {
 }
 
 #[test]
-fn a_handle_can_be_shared_and_a_server_moved_to_its_thread() {
+fn handle_is_clone_send_sync_and_server_is_send() {
     fn shared<T: Clone + Send + Sync + 'static>() {}
     fn moved<T: Send + 'static>() {}
     shared::<Handle>();

@@ -159,7 +159,7 @@ fn an_idle_session_keeps_no_buffer() {
 }
 
 #[test]
-fn a_client_that_comes_again_resumes_its_session_without_a_signature() {
+fn tls_session_resumes_even_after_a_new_certificate() {
     let acceptor = acceptor();
     for version in [&TLS12, &TLS13] {
         let offers = offers("p256", &[version]);
@@ -234,7 +234,7 @@ fn a_client_may_change_its_keys_at_any_time() {
 }
 
 #[test]
-fn records_that_bring_nothing_have_a_bound_and_those_that_bring_something_have_none() {
+fn only_tls_records_without_data_are_bounded() {
     let shaken = || Pair::new(&acceptor(), &offers("p256", &[&TLS13])).shake(1_024);
     let mut pair = shaken();
     for round in 1..=40 {
@@ -275,7 +275,7 @@ fn what_is_not_tls_is_told_so_and_ends() {
 }
 
 #[test]
-fn an_unfinished_handshake_message_is_kept_up_to_a_bound() {
+fn unfinished_handshake_message_fails_within_20_kib() {
     // A ClientHello that claims 60,000 bytes, in records of 4,096.
     let mut pair = Pair::new(&acceptor(), &offers("p256", &[&TLS13]));
     let mut record = vec![22, 3, 1, 16, 0, 1, 0, 0xea, 0x60];

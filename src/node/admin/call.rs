@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn every_path_has_its_methods_and_no_other_path_is_there() {
+    fn only_listed_admin_paths_exist_with_their_methods() {
         for (path, allow, needs_key) in [
             ("/healthz", "GET, HEAD", false),
             ("/readyz?x", "GET, HEAD", false),

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn of_those_who_hold_as_much_the_oldest_is_the_heaviest() {
+    fn oldest_in_the_heaviest_size_class_is_heaviest() {
         let mut budget = Budget::default();
         for index in [3, 1, 2] {
             budget.set(Slot::new(index), Side::Pending, 100 + index as usize);

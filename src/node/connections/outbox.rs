@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_counts_bytes_and_an_empty_queue_takes_one_frame() {
+    fn empty_outbox_takes_one_frame_over_its_byte_bound() {
         let (mut outbox, mut pool) = (Outbox::default(), Pool::default());
         assert_eq!(outbox.push(&mut pool, frame(b'a', 500), 100), Ok(()));
         assert_eq!(outbox.push(&mut pool, frame(b'b', 1), 100), Err(Full));

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_logged_once_an_hour_and_so_many_in_all() {
+    fn legacy_address_is_logged_hourly_up_to_a_cap() {
         let ip = |last: u8| Address::from(std::net::IpAddr::from([192, 0, 2, last]));
         let mut throttle = LegacyLog::default();
         let start = Instant::START + HOUR * 5;

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_do_not_push_members_out_and_both_come_in_order() {
+    fn pending_closes_do_not_evict_authenticated_closes() {
         let mut ends = CloseHistory::new(3);
         for serial in 1..=4 {
             push(&mut ends, serial, Phase::Connected);

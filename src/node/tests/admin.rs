@@ -76,7 +76,7 @@ fn who_is_full_or_draining_is_not_ready() {
 }
 
 #[test]
-fn nothing_of_the_chat_is_here_and_nothing_of_this_is_there() {
+fn chat_and_admin_paths_are_404_on_the_other_listener() {
     let mut world = World::new();
     let answer = world.call(&upgrade("soup"));
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
@@ -128,7 +128,7 @@ fn a_room_is_listed_with_who_is_in_it_and_since_when() {
 }
 
 #[test]
-fn users_are_disconnected_and_asked_by_their_encoded_names() {
+fn admin_finds_a_user_by_percent_encoded_name() {
     let mut world = World::new();
     let id = world.connected("soup", "auth0|alice/é");
     let name = "auth0%7Calice%2F%C3%A9";
@@ -143,7 +143,7 @@ fn users_are_disconnected_and_asked_by_their_encoded_names() {
 }
 
 #[test]
-fn an_operators_drain_is_never_slowed_down_and_a_signal_hurries_it() {
+fn drain_is_hastened_by_a_signal_and_never_slowed() {
     let mut world = World::new();
     let ids: Vec<_> = (0..20).map(|n| world.connected("soup", &format!("u{n}"))).collect();
     let drained = world.post("/v1/drain", "{\"seconds\":3600}");
@@ -359,7 +359,7 @@ fn has(answer: &Value, shown: &Value) -> bool {
 }
 
 #[test]
-fn the_documentation_shows_what_an_operator_is_answered() {
+fn documented_operator_answers_match_the_node() {
     let examples = examples();
     assert_eq!(examples.len(), 10);
     for (call, shown) in examples {

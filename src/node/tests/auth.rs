@@ -3,7 +3,7 @@ use super::*;
 const TICK: Duration = Duration::from_micros(TICK_MICROS);
 
 #[test]
-fn a_connection_that_says_nothing_is_dropped_5_seconds_after_the_accept() {
+fn silent_connection_is_dropped_5s_after_accept() {
     let mut world = World::new();
     let id = world.accept();
     world.advance(Duration::from_millis(4_999));
@@ -100,7 +100,7 @@ fn each_check_of_a_token_has_its_own_close_reason() {
 }
 
 #[test]
-fn an_auth_message_is_single_use_until_its_token_expires() {
+fn replayed_auth_message_closes_but_a_new_id_is_taken() {
     let mut world = World::new();
     let first = world.authenticating("soup");
     let token = world.token("alice", 60);
@@ -130,7 +130,7 @@ fn a_token_with_a_jti_can_be_bound_to_one_connection() {
 }
 
 #[test]
-fn a_user_has_five_connections_and_a_failed_sixth_costs_nothing() {
+fn sixth_connection_is_refused_and_its_auth_not_spent() {
     let mut world = World::new();
     let five: Vec<_> = (0..5).map(|_| world.connected("soup", "alice")).collect();
     let sixth = world.authenticating("soup");
@@ -146,7 +146,7 @@ fn a_user_has_five_connections_and_a_failed_sixth_costs_nothing() {
 }
 
 #[test]
-fn at_14_minutes_a_fresh_token_is_asked_for_and_chat_goes_on() {
+fn reauth_is_asked_at_14_minutes_while_chat_goes_on() {
     let mut world = World::new();
     let id = world.connected("soup", "alice");
     alive(&mut world, id, 839);
@@ -178,7 +178,7 @@ fn at_14_minutes_a_fresh_token_is_asked_for_and_chat_goes_on() {
 }
 
 #[test]
-fn a_long_lived_token_is_asked_for_by_the_sessions_age() {
+fn reauth_for_long_lived_token_names_the_session_age() {
     let mut world = World::new();
     let id = world.authenticating("soup");
     let token = world.token("alice", 86_400);
@@ -224,7 +224,7 @@ fn a_token_for_somebody_else_closes() {
 }
 
 #[test]
-fn a_bad_token_on_a_live_connection_closes_with_its_own_reason() {
+fn bad_reauth_token_closes_with_invalid_token() {
     let mut world = World::new();
     let id = world.connected("soup", "alice");
     world.auth(id, "nonsense");
@@ -247,7 +247,7 @@ fn clocks_that_are_set_move_no_deadline() {
 }
 
 #[test]
-fn connections_that_came_together_are_not_asked_together() {
+fn connections_made_together_reauthenticate_apart() {
     let mut world = World::with(|config| {
         config.auth.reauth_spread = crate::config::Length::from_secs(30);
         config.limits.ping = crate::config::Length::from_secs(0);
@@ -266,7 +266,7 @@ fn connections_that_came_together_are_not_asked_together() {
 }
 
 #[test]
-fn pings_are_sent_in_silence_and_two_unanswered_are_the_end() {
+fn silent_client_is_pinged_and_closed_after_two_pings() {
     let mut world = World::new();
     let id = world.connected("soup", "alice");
     world.advance(Duration::from_secs(30) + TICK);

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_message_reaches_the_others_and_its_answer_the_sender() {
+fn message_reaches_the_room_and_its_answer_the_sender() {
     let mut world = World::new();
     let alice = world.connected("soup", "alice");
     let bob = world.connected("soup", "bob");
@@ -18,7 +18,7 @@ fn a_message_reaches_the_others_and_its_answer_the_sender() {
 }
 
 #[test]
-fn pipelined_messages_are_handled_after_the_acknowledgement_in_order() {
+fn messages_pipelined_with_auth_are_answered_in_order() {
     let mut world = World::new();
     let id = world.accept();
     let token = world.token("alice", 900);
@@ -60,7 +60,7 @@ fn everything_works_however_the_bytes_are_cut() {
 }
 
 #[test]
-fn a_repeated_message_is_answered_again_but_not_done_again() {
+fn repeated_message_is_answered_again_but_done_once() {
     let mut world = World::new();
     let alice = world.connected("soup", "alice");
     let bob = world.connected("soup", "bob");

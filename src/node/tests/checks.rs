@@ -81,7 +81,7 @@ fn a_public_keys_signature_is_checked_on_a_worker() {
 }
 
 #[test]
-fn a_forged_signature_is_an_invalid_token_and_leaves_nothing() {
+fn forged_signature_is_refused_and_leaves_nothing() {
     let mut world = world();
     let id = world.authenticating("r");
     let token = Pair::Rsa.token(&json!({"alg": "RS256", "kid": "old"}), "{}");
@@ -99,7 +99,7 @@ fn a_forged_signature_is_an_invalid_token_and_leaves_nothing() {
 }
 
 #[test]
-fn the_time_to_authenticate_runs_on_while_the_signature_is_checked() {
+fn auth_timeout_runs_while_the_signature_is_checked() {
     let mut world = world();
     let id = world.authenticating("r");
     world.auth_as(id, "alice");
@@ -114,7 +114,7 @@ fn the_time_to_authenticate_runs_on_while_the_signature_is_checked() {
 }
 
 #[test]
-fn what_comes_behind_an_auth_that_is_checked_waits_within_its_bound() {
+fn messages_behind_an_auth_check_wait_up_to_a_bound() {
     let mut world = world_with(|config| config.limits.waiting_messages = 2);
     let id = world.authenticating("r");
     world.auth_as(id, "alice");
@@ -141,7 +141,7 @@ fn what_comes_behind_an_auth_that_is_checked_waits_within_its_bound() {
 }
 
 #[test]
-fn a_second_auth_behind_one_that_is_checked_is_a_reauthentication() {
+fn second_auth_during_a_check_is_a_reauthentication() {
     let mut world = world();
     let id = world.authenticating("r");
     world.auth_as(id, "alice");
@@ -171,7 +171,7 @@ fn chat_goes_on_while_a_fresh_token_is_checked() {
 }
 
 #[test]
-fn a_fresh_token_for_another_user_or_of_a_forger_closes() {
+fn reauth_with_forged_or_another_users_token_closes() {
     for (user, forged, reason) in
         [("bob", false, "Subject changed"), ("alice", true, "Invalid token")]
     {
@@ -200,7 +200,7 @@ fn the_grace_runs_on_while_a_fresh_token_is_checked() {
 }
 
 #[test]
-fn a_token_that_expires_while_it_is_checked_is_expired() {
+fn token_that_expires_during_its_check_is_refused() {
     let mut world = world();
     let id = world.authenticating("r");
     let token = world.signed("old", "alice", 2);
@@ -211,7 +211,7 @@ fn a_token_that_expires_while_it_is_checked_is_expired() {
 }
 
 #[test]
-fn the_same_auth_checked_twice_at_once_is_accepted_once() {
+fn same_auth_checked_twice_at_once_is_accepted_once() {
     let mut world = world();
     let token = world.signed("old", "alice", 900);
     let message = text(&envelope("auth", "same", json!({ "token": token })));
@@ -224,7 +224,7 @@ fn the_same_auth_checked_twice_at_once_is_accepted_once() {
 }
 
 #[test]
-fn few_checks_are_submitted_at_once_members_first_and_then_in_order() {
+fn few_checks_run_at_once_and_authenticated_go_first() {
     let mut world = world_with(|config| config.limits.workers = 1);
     let member = world.member("r", "alice");
     let ids: Vec<_> = (0..20).map(|_| world.authenticating("r")).collect();
@@ -249,7 +249,7 @@ fn few_checks_are_submitted_at_once_members_first_and_then_in_order() {
 }
 
 #[test]
-fn a_check_that_finds_no_worker_waits_for_a_place_in_its_order() {
+fn check_without_a_worker_waits_and_keeps_its_order() {
     let mut world = world();
     let ids: Vec<_> = (0..3).map(|_| world.authenticating("r")).collect();
     let auths: Vec<_> = ids.iter().map(|id| world.auth_as(*id, &format!("u{id}"))).collect();
@@ -272,7 +272,7 @@ fn a_check_that_finds_no_worker_waits_for_a_place_in_its_order() {
 }
 
 #[test]
-fn who_leaves_while_its_check_waits_gives_its_place_up() {
+fn client_that_leaves_gives_up_its_waiting_check() {
     let mut world = world_with(|config| config.limits.workers = 1);
     let ids: Vec<_> = (0..12).map(|_| world.authenticating("r")).collect();
     ids.iter().for_each(|id| drop(world.auth_as(*id, &format!("u{id}"))));
@@ -329,7 +329,7 @@ fn keys_are_replaced_under_live_connections() {
 }
 
 #[test]
-fn without_keys_tokens_are_refused_until_they_are_there() {
+fn node_without_keys_refuses_tokens_until_they_arrive() {
     let mut world = World::with(|config| {
         config.auth.algorithms = vec!["EdDSA".to_owned()];
         config.auth.timeout = Length::from_secs(5);
@@ -342,7 +342,7 @@ fn without_keys_tokens_are_refused_until_they_are_there() {
 }
 
 #[test]
-fn a_forger_of_many_at_once_is_held_to_its_allowance_and_what_is_under_way() {
+fn forger_of_200_tokens_at_once_gets_44_checks() {
     let mut world = world();
     let ids: Vec<_> = (0..200).map(|_| world.authenticating("r")).collect();
     for id in &ids {
@@ -362,7 +362,7 @@ fn a_forger_of_many_at_once_is_held_to_its_allowance_and_what_is_under_way() {
 }
 
 #[test]
-fn a_token_of_an_unknown_key_is_no_evidence_of_forgery() {
+fn token_of_an_unknown_key_does_not_count_as_forgery() {
     let mut world = world();
     for _ in 0..60 {
         let id = world.authenticating("r");

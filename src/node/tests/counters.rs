@@ -35,7 +35,7 @@ fn stats_tell_every_counter_by_its_name_and_labels() {
 }
 
 #[test]
-fn messages_and_authentications_are_counted_by_how_they_went() {
+fn metrics_count_messages_and_auths_by_result() {
     let mut world = World::new();
     let (alice, bob) = (world.connected("soup", "alice"), world.authenticating("soup"));
     world.advance(Duration::from_millis(250));
@@ -97,7 +97,7 @@ fn what_is_queued_is_known_without_adding_it_up() {
 }
 
 #[test]
-fn the_bounds_and_the_sunset_are_told_as_they_are_configured() {
+fn metrics_tell_the_configured_limits_and_sunset() {
     let mut world = World::with(|config| {
         (config.limits.connections, config.limits.pending) = (100, 30);
         config.auth.sunset = "2027-06-01T00:00:00Z".to_owned();
@@ -131,7 +131,7 @@ fn the_world_outside_is_asked_on_a_worker() {
 }
 
 #[test]
-fn when_nobody_can_ask_it_the_nodes_own_counters_are_told() {
+fn metrics_without_a_worker_tell_only_node_counters() {
     let mut world = World::new();
     world.node.add_probe(Arc::new(|| outside(1.5)));
     let refused = world.operator();

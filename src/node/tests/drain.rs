@@ -34,7 +34,7 @@ fn a_drain_spreads_its_closes_and_refuses_newcomers() {
 }
 
 #[test]
-fn who_was_on_its_way_when_a_drain_began_is_upgraded_and_told() {
+fn upgrade_begun_before_drain_is_completed_and_closed() {
     let mut world = World::with(|config| config.drain = Length::from_secs(0));
     let (early, late, cut) = (world.accept(), world.accept(), world.accept());
     world.bytes(cut, &upgrade("soup").as_bytes()[..30]);
@@ -61,7 +61,7 @@ fn who_was_on_its_way_when_a_drain_began_is_upgraded_and_told() {
 }
 
 #[test]
-fn who_says_nothing_is_waited_for_until_its_deadline_and_no_longer() {
+fn silent_connection_holds_a_drain_until_its_deadline() {
     let mut world = World::with(|config| config.drain = Length::from_secs(0));
     world.seconds(1);
     let silent = world.accept();

@@ -180,7 +180,7 @@ fn a_good_signature_says_whose_end_it_was() {
 }
 
 #[test]
-fn the_oldest_end_is_forgotten_and_no_storm_pushes_out_members() {
+fn pending_close_flood_forgets_no_authenticated_close() {
     let mut world = World::with(|config| config.limits.recent_ends = 3);
     let member = world.connected("soup", "alice");
     world.hang_up(member, Hangup::Eof);
@@ -219,7 +219,7 @@ fn a_long_name_is_cut_and_found_all_the_same() {
 }
 
 #[test]
-fn an_id_is_asked_for_as_it_is_written_and_operators_are_nobodys_business() {
+fn ends_reject_malformed_queries_and_omit_operators() {
     let mut world = World::new();
     for bad in ["x", "1-1", "00000001-00000", "0000000G-000000", "00000001-000000%20"] {
         assert_eq!(world.ask(&format!("/v1/connections/{bad}")).0, 400, "{bad}");
@@ -248,7 +248,7 @@ fn an_id_is_asked_for_as_it_is_written_and_operators_are_nobodys_business() {
 }
 
 #[test]
-fn a_clock_that_is_set_does_not_change_the_order_of_ends() {
+fn setting_the_clock_does_not_reorder_ends() {
     let mut world = World::new();
     let first = world.connected("soup", "alice");
     world.hang_up(first, Hangup::Eof);

@@ -4,7 +4,7 @@ use super::*;
 use crate::node::gate::limits::SLOTS_FOR_REFUSALS;
 
 #[test]
-fn what_breaks_the_protocol_closes_with_its_reason_and_leaves_nothing() {
+fn bad_frame_closes_with_reason_and_leaves_nothing() {
     let cases: [(Vec<u8>, CloseReason); 10] = [
         (vec![0x81, 0x01, b'x'], CloseReason::UnmaskedFrame),
         (frame(0xc1, b"x"), CloseReason::ReservedBits),
@@ -37,7 +37,7 @@ fn what_breaks_the_protocol_closes_with_its_reason_and_leaves_nothing() {
 }
 
 #[test]
-fn refused_requests_are_answered_once_and_leave_nothing() {
+fn refused_request_gets_one_answer_and_leaves_nothing() {
     let mut world = World::new();
     let good = upgrade("soup");
     for (request, status) in [
@@ -164,7 +164,7 @@ fn who_ends_its_side_still_reads_what_was_said() {
 }
 
 #[test]
-fn the_end_of_the_peers_side_does_not_begin_the_linger_anew() {
+fn eof_from_the_client_does_not_restart_the_linger() {
     let mut world = World::new();
     let id = world.connected("soup", "alice");
     world.room.insert(id, 0);

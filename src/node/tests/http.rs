@@ -115,7 +115,7 @@ fn a_refused_head_has_no_body_however_it_is_refused() {
 }
 
 #[test]
-fn what_comes_behind_a_request_does_not_change_its_answer() {
+fn pipelined_request_does_not_change_first_answer() {
     let mut world = world(|_| {});
     let (get, head) = (request("GET /page", ""), request("HEAD /page", ""));
     let answer = world.http(&format!("{get}{head}"));

@@ -128,7 +128,7 @@ fn answers_come_in_the_order_of_the_messages() {
 }
 
 #[test]
-fn a_full_backlog_stops_the_reading_until_there_is_room() {
+fn full_backlog_stops_reading_until_there_is_room() {
     let (mut world, asked) = world();
     let id = world.connected("soup", "alice");
     let mut bytes = Vec::new();
@@ -150,7 +150,7 @@ fn a_full_backlog_stops_the_reading_until_there_is_room() {
 }
 
 #[test]
-fn a_reauthentication_is_handled_before_messages_that_wait() {
+fn reauthentication_overtakes_waiting_messages() {
     let (mut world, asked) = world();
     let id = world.connected("soup", "alice");
     world.chat(id, "held");
@@ -180,7 +180,7 @@ fn the_application_has_5_seconds_for_a_message() {
 }
 
 #[test]
-fn a_room_that_does_not_open_in_5_seconds_is_unavailable() {
+fn unanswered_join_closes_and_does_not_spend_the_auth() {
     let (mut world, asked) = world();
     let id = world.authenticating("later");
     let token = world.token("alice", 900);
@@ -208,7 +208,7 @@ fn a_denied_room_closes_and_frees_the_message() {
 }
 
 #[test]
-fn sixteen_messages_wait_for_the_acknowledgement_and_the_next_closes() {
+fn sixteen_messages_wait_for_join_and_the_next_closes() {
     let (mut world, asked) = world();
     for (count, expected) in [(16, 17), (17, 1)] {
         let id = world.authenticating("later");
@@ -228,7 +228,7 @@ fn sixteen_messages_wait_for_the_acknowledgement_and_the_next_closes() {
 }
 
 #[test]
-fn work_that_finds_no_worker_or_breaks_it_is_an_answer_too() {
+fn refused_or_panicked_work_is_answered_with_an_error() {
     let (mut world, _) = world();
     let id = world.connected("soup", "alice");
     for (outcome, error) in
@@ -243,7 +243,7 @@ fn work_that_finds_no_worker_or_breaks_it_is_an_answer_too() {
 }
 
 #[test]
-fn a_message_sent_again_while_it_is_asked_finds_its_answer() {
+fn message_resent_during_work_gets_the_same_answer() {
     let (mut world, asked) = world();
     let first = world.connected("soup", "alice");
     let message = text(&envelope("chat_message", "m1", json!({ "content": "held" })));
@@ -260,7 +260,7 @@ fn a_message_sent_again_while_it_is_asked_finds_its_answer() {
 }
 
 #[test]
-fn a_message_sent_again_after_its_time_does_not_wait_for_a_strangers_question() {
+fn late_resent_message_waits_for_its_own_answer() {
     let (mut world, asked) = world();
     let first = world.connected("soup", "alice");
     let message = text(&envelope("chat_message", "m1", json!({ "content": "held" })));
@@ -298,7 +298,7 @@ fn the_application_is_told_who_left_once() {
 }
 
 #[test]
-fn a_reauthentication_keeps_the_room_while_the_application_thinks() {
+fn reauthentication_under_way_does_not_stop_chat() {
     let (mut world, asked) = world();
     let id = world.authenticating("later");
     let token = world.token("alice", 900);
@@ -318,7 +318,7 @@ fn a_reauthentication_keeps_the_room_while_the_application_thinks() {
 }
 
 #[test]
-fn answers_to_many_messages_at_once_are_no_slow_consumer() {
+fn many_answers_at_once_do_not_make_a_slow_consumer() {
     let mut config = Config::default();
     config.limits.outbound_bytes = crate::config::Size::kib(4);
     let mut world = World::with_app(config, Box::new(Slow::default()));
@@ -343,7 +343,7 @@ fn answers_to_many_messages_at_once_are_no_slow_consumer() {
 }
 
 #[test]
-fn a_long_answer_behind_a_short_one_is_no_slow_consumer() {
+fn long_answer_after_a_short_one_is_no_slow_consumer() {
     let mut config = Config::default();
     config.limits.outbound_bytes = crate::config::Size::kib(4);
     let app = Slow::default();

@@ -39,7 +39,7 @@ impl World {
 }
 
 #[test]
-fn in_both_modes_a_token_in_the_request_is_as_good_as_an_auth() {
+fn request_token_authenticates_in_both_and_legacy() {
     for mode in [AuthMode::Both, AuthMode::Legacy] {
         let mut world = world(mode);
         let token = world.token("alice", 900);
@@ -68,7 +68,7 @@ fn in_both_modes_a_token_in_the_request_is_as_good_as_an_auth() {
 }
 
 #[test]
-fn an_old_client_is_asked_for_a_fresh_token_like_any_other() {
+fn legacy_client_must_reauthenticate_like_any_other() {
     let mut world = world(AuthMode::Legacy);
     let token = world.token("alice", 900);
     let (id, _) = world.come("", &bearer(&token));
@@ -85,7 +85,7 @@ fn an_old_client_is_asked_for_a_fresh_token_like_any_other() {
 }
 
 #[test]
-fn by_default_a_token_in_the_request_is_noticed_and_not_looked_at() {
+fn request_token_is_counted_but_ignored_by_default() {
     let mut world = world(AuthMode::Message);
     let (id, answer) = world.come("?token=rubbish", "");
     assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
@@ -140,7 +140,7 @@ fn in_legacy_mode_a_token_is_required() {
 }
 
 #[test]
-fn the_forger_of_header_tokens_is_held_to_its_allowance() {
+fn forger_of_header_tokens_is_held_to_its_allowance() {
     let mut world = world(AuthMode::Both);
     let statuses: Vec<_> =
         (0..20).map(|_| world.come("", &bearer("a.b.c")).1).map(|answer| status(&answer)).collect();
@@ -153,7 +153,7 @@ fn status(answer: &str) -> usize {
 }
 
 #[test]
-fn a_users_connections_and_revocation_hold_for_old_clients() {
+fn user_limit_and_revocation_hold_for_legacy_clients() {
     let mut world = world(AuthMode::Both);
     let token = world.token("alice", 900);
     let ids: Vec<_> = (0..6).map(|_| world.come("", &bearer(&token)).0).collect();
@@ -187,7 +187,7 @@ fn a_first_message_that_is_no_auth_is_noticed() {
 }
 
 #[test]
-fn an_old_clients_token_is_checked_on_a_worker_before_its_101() {
+fn legacy_token_is_checked_on_a_worker_before_its_101() {
     let mut world = checks::world_with(|config| config.auth.mode = AuthMode::Both);
     let token = world.signed("old", "alice", 900);
     let mut bytes = upgrade(&format!("soup?token={token}")).into_bytes();
@@ -221,7 +221,7 @@ fn an_old_clients_check_has_the_deadline_of_its_head() {
 }
 
 #[test]
-fn a_token_that_names_an_unknown_key_costs_what_an_auth_with_it_does() {
+fn request_token_of_unknown_key_costs_its_address() {
     let mut world = checks::world_with(|config| config.auth.mode = AuthMode::Both);
     let token = world.signed("new", "alice", 900);
     let (_, answer) = world.come("", &bearer(&token));

@@ -34,7 +34,7 @@ fn expired(world: &World) -> String {
 }
 
 #[test]
-fn a_forger_is_held_to_its_allowance_while_users_elsewhere_chat() {
+fn forger_is_held_to_allowance_while_users_chat_on() {
     let mut world = World::new();
     let users: Vec<_> = (0..4).map(|n| world.connected("soup", &format!("user{n}"))).collect();
     let start = world.node.usage();
@@ -68,7 +68,7 @@ fn a_forger_is_held_to_its_allowance_while_users_elsewhere_chat() {
 }
 
 #[test]
-fn of_an_office_whose_old_tabs_come_back_every_good_user_gets_in() {
+fn expired_tabs_do_not_lock_out_an_office() {
     let mut world = World::new();
     for number in 0..1_050 {
         if number % 21 == 20 {
@@ -87,7 +87,7 @@ fn of_an_office_whose_old_tabs_come_back_every_good_user_gets_in() {
 }
 
 #[test]
-fn a_good_token_does_not_open_a_door_that_forgers_have_shut() {
+fn good_token_does_not_reopen_an_address_forgers_shut() {
     let mut world = World::new();
     let waiting = world.authenticating_from("192.0.2.1", "soup");
     while attempt(&mut world, "192.0.2.1", FORGED) != "429" {}
@@ -103,7 +103,7 @@ fn a_good_token_does_not_open_a_door_that_forgers_have_shut() {
 }
 
 #[test]
-fn a_429_says_when_to_come_again_and_then_the_door_is_open() {
+fn retry_after_of_a_429_is_when_the_address_reopens() {
     let mut world = World::new();
     while attempt(&mut world, "192.0.2.1", FORGED) != "Too many auth attempts" {}
     let id = world.accept_from("192.0.2.1");
@@ -180,7 +180,7 @@ fn a_limit_of_zero_lets_every_token_be_tried() {
 }
 
 #[test]
-fn pending_connections_of_an_address_are_refused_then_dropped_and_others_are_not_touched() {
+fn pending_limit_refuses_then_drops_only_one_address() {
     let mut world = World::with(|config| config.limits.pending_per_ip = 10);
     let member = world.connected("soup", "alice");
     let start = Usage { addresses: 0, ..world.node.usage() };

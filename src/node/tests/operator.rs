@@ -12,7 +12,7 @@ pub(super) fn revoked() -> Option<String> {
 }
 
 #[test]
-fn a_user_is_disconnected_everywhere_and_older_tokens_stay_refused() {
+fn disconnected_user_is_refused_with_older_tokens() {
     let mut world = World::new();
     let (soup, stew) = (world.connected("soup", "alice"), world.connected("stew", "alice"));
     let bob = world.connected("soup", "bob");
@@ -41,7 +41,7 @@ fn a_user_is_disconnected_everywhere_and_older_tokens_stay_refused() {
 }
 
 #[test]
-fn a_user_can_be_asked_for_a_fresh_token_ahead_of_the_clock() {
+fn operator_can_ask_a_user_for_a_fresh_token_early() {
     let mut world = World::new();
     let id = world.connected("soup", "alice");
     let pending = world.authenticating("soup");

@@ -248,7 +248,7 @@ fn a_message_waits_for_the_budget_no_longer_than_5_s() {
 }
 
 #[test]
-fn an_old_clients_message_that_waits_too_long_has_an_id() {
+fn overdue_legacy_message_is_answered_with_an_id() {
     let mut scene = Scene::with(|config| {
         config.limits.work_total = crate::config::Size::kib(2);
         config.auth.mode = crate::config::AuthMode::Both;

@@ -118,7 +118,7 @@ fn a_caller_that_does_not_close_or_read_gives_way() {
 }
 
 #[test]
-fn an_address_that_fills_the_table_does_so_at_its_cost() {
+fn busy_address_cannot_evict_another_admin_caller() {
     let mut world = World::with(|config| {
         config.admin.connections = 4;
         config.admin.key = "0123456789abcdef0123456789abcdef".to_owned();
@@ -134,7 +134,7 @@ fn an_address_that_fills_the_table_does_so_at_its_cost() {
 }
 
 #[test]
-fn fewer_places_after_a_reload_hold_from_the_next_call_on() {
+fn fewer_admin_places_apply_from_the_next_call_on() {
     let mut world = world(4);
     let ids: Vec<_> = (0..4).map(|_| world.caller("")).collect();
     let mut config = Config::default();

@@ -27,7 +27,7 @@ fn status(world: &mut World, id: ConnId, bytes: &str) -> String {
 }
 
 #[test]
-fn a_trusted_proxys_headers_name_the_client_and_its_limits_are_the_clients() {
+fn trusted_proxy_headers_put_limits_on_the_client() {
     let mut world = behind(false);
     for number in 0..4 {
         let id = world.accept_from(PROXY);
@@ -91,7 +91,7 @@ fn a_proxy_that_speaks_for_itself_keeps_its_address() {
 }
 
 #[test]
-fn who_must_send_a_proxy_header_and_does_not_is_dropped() {
+fn missing_proxy_header_drops_the_connection() {
     let mut world = behind(true);
     let id = world.accept_from(PROXY);
     assert_eq!(status(&mut world, id, &upgrade("soup")), "nothing");
@@ -106,7 +106,7 @@ fn who_must_send_a_proxy_header_and_does_not_is_dropped() {
 }
 
 #[test]
-fn who_must_not_send_a_proxy_header_and_does_is_refused() {
+fn proxy_header_from_an_untrusted_peer_is_refused() {
     let mut world = behind(true);
     for header in ["PROXY TCP4 192.0.2.1 10.0.0.9 4711 443\r\n", "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"] {
         let id = world.accept_from("198.51.100.1");
@@ -118,7 +118,7 @@ fn who_must_not_send_a_proxy_header_and_does_is_refused() {
 }
 
 #[test]
-fn a_client_with_too_many_pending_is_dropped_behind_its_proxy_too() {
+fn pending_limit_drops_a_client_behind_its_proxy_too() {
     let mut world = behind(true);
     let header = b"PROXY TCP4 192.0.2.1 10.0.0.9 4711 443\r\n";
     for _ in 0..3 + SLOTS_FOR_REFUSALS {

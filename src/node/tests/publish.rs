@@ -47,7 +47,7 @@ fn hello() -> String {
 }
 
 #[test]
-fn an_announcement_that_is_stored_first_is_heard_as_it_was_stored() {
+fn stored_announcement_is_delivered_as_it_was_stored() {
     let (mut world, _) = keeper(Mode::Later);
     let alice = world.connected("soup", "alice");
     let id = world.operator();
@@ -61,7 +61,7 @@ fn an_announcement_that_is_stored_first_is_heard_as_it_was_stored() {
 }
 
 #[test]
-fn an_announcement_that_was_stored_is_heard_though_its_operator_has_gone() {
+fn stored_announcement_is_heard_after_operator_leaves() {
     let (mut world, tickets) = keeper(Mode::Held);
     let alice = world.connected("soup", "alice");
     let gone = world.operator();

@@ -58,7 +58,7 @@ fn deadlines_that_run_stay_and_pings_follow() {
 }
 
 #[test]
-fn who_was_not_read_from_is_read_from_when_there_is_room() {
+fn larger_outbound_limit_resumes_a_paused_connection() {
     let mut world = World::with(|config| config.limits.outbound_bytes = Size::bytes(1_000));
     let alice = world.connected("soup", "alice");
     world.room.insert(alice, 0);

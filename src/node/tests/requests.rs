@@ -115,7 +115,7 @@ fn what_is_not_served_is_not_asked() {
 }
 
 #[test]
-fn a_bearer_token_is_checked_before_the_application_is_asked() {
+fn bad_bearer_token_never_reaches_the_application() {
     let mut office = office(Mode::Now, |_| {});
     let token = office.world.token("alice", 900);
     let expired = office.world.token("alice", 0);
@@ -154,7 +154,7 @@ fn an_answer_may_come_from_a_worker_or_by_its_ticket() {
 }
 
 #[test]
-fn an_application_that_does_not_answer_is_a_gateway_timeout() {
+fn silent_application_is_a_504_after_5_seconds() {
     let mut office = office(Mode::Held, |_| {});
     let (id, _) = office.send(&post("/v1/x", "", "hello"));
     office.world.seconds(4);
@@ -196,7 +196,7 @@ fn a_slow_body_has_the_deadline_of_its_head() {
 }
 
 #[test]
-fn requests_at_once_have_a_bound_and_give_their_place_back() {
+fn requests_over_the_bound_get_503_until_one_ends() {
     let mut office = office(Mode::Held, |config| config.http.requests = 2);
     let ids: Vec<_> = (0..2).map(|_| office.send(&post("/v1/x", "", "a")).0).collect();
     let (third, answer) = office.send(&post("/v1/x", "", "a"));
@@ -226,7 +226,7 @@ fn a_wrong_password_is_charged_as_a_forged_token_is() {
 }
 
 #[test]
-fn a_page_of_an_allowed_origin_may_read_answers_and_refusals() {
+fn allowed_origin_reads_answers_and_others_get_403() {
     let origin = "https://chat.example.com";
     let mut office =
         office(Mode::Now, |config| config.http.allowed_origins = vec![origin.to_owned()]);
@@ -282,7 +282,7 @@ fn a_draining_node_takes_no_requests() {
 }
 
 #[test]
-fn a_request_that_was_on_its_way_when_a_drain_began_is_answered() {
+fn request_begun_before_a_drain_is_answered() {
     let mut office =
         office(Mode::Held, |config| config.drain = crate::config::Length::from_secs(0));
     let request = post("/v1/x", "", "a");
@@ -305,7 +305,7 @@ fn a_request_that_was_on_its_way_when_a_drain_began_is_answered() {
 }
 
 #[test]
-fn who_does_not_wait_for_the_answer_is_charged_all_the_same() {
+fn client_that_leaves_before_its_answer_is_charged() {
     let mut office = office(Mode::Held, |_| {});
     for _ in 0..13 {
         let (id, _) = office.send(&post("/v1/auth/signin", "", "{}"));
@@ -331,7 +331,7 @@ fn an_answer_that_is_out_holds_no_requests_place() {
 }
 
 #[test]
-fn an_address_that_is_shut_holds_no_place_with_half_a_request() {
+fn shut_address_gets_429_before_its_request_body() {
     let mut office = office(Mode::Refuse, |_| {});
     for _ in 0..13 {
         office.send(&post("/v1/auth/signin", "", "{}"));

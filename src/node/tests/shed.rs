@@ -37,7 +37,7 @@ impl World {
 }
 
 #[test]
-fn strangers_who_hold_most_are_refused_first_and_of_those_the_oldest() {
+fn heaviest_pending_connection_is_shed_oldest_first() {
     let mut world = world(40, 0, 0);
     let member = world.connected("soup", "alice");
     let small: Vec<_> = (0..4).map(|_| world.authenticating("soup")).collect();
@@ -94,7 +94,7 @@ fn who_is_closing_and_goes_on_sending_is_dropped() {
 }
 
 #[test]
-fn who_is_in_the_middle_of_a_record_of_tls_counts_and_is_dropped() {
+fn unfinished_tls_records_count_and_can_be_shed() {
     let mut world = world(40, 40, 0);
     let (well, member) = (world.connected("soup", "alice"), world.connected("soup", "bob"));
     let strangers = [world.accept(), world.authenticating("soup"), world.authenticating("soup")];
@@ -134,7 +134,7 @@ fn strangers_cannot_use_up_what_members_may_hold() {
 }
 
 #[test]
-fn of_members_with_unfinished_messages_the_largest_goes_and_the_others_chat_on() {
+fn heaviest_authenticated_is_shed_and_others_chat_on() {
     let mut world = world(0, 100, 0);
     let well = world.connected("soup", "alice");
     let hoarders: Vec<_> = (0..4).map(|n| world.connected("soup", &format!("user{n}"))).collect();
@@ -152,7 +152,7 @@ fn of_members_with_unfinished_messages_the_largest_goes_and_the_others_chat_on()
 }
 
 #[test]
-fn slow_readers_go_by_their_backlog_and_who_keeps_up_stays() {
+fn slow_readers_are_shed_and_fast_readers_stay() {
     let mut world = world(0, 0, 64);
     let well = world.connected("soup", "alice");
     let listener = world.connected("soup", "bob");
@@ -260,7 +260,7 @@ fn unread_answers_of_strangers_go_before_any_member() {
 }
 
 #[test]
-fn what_is_asked_over_the_budget_for_work_is_refused_and_strangers_have_half_of_it() {
+fn pending_joins_get_half_the_work_budget_and_no_more() {
     let mut world = later_world(|config| config.limits.work_total = Size::kib(16));
     let member = world.connected_later("soup", "alice");
     let mut joins = 0;

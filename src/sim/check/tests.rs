@@ -56,7 +56,7 @@ fn answers_out_of_order_or_twice_are_a_violation() {
 }
 
 #[test]
-fn a_second_close_frame_or_an_unknown_reason_is_a_violation() {
+fn second_close_or_unknown_reason_is_a_violation() {
     let close = Seen::Close(1008, "Authentication timeout".to_owned());
     let mut hearing = member();
     hearing.hear(&close).unwrap();
@@ -87,7 +87,7 @@ fn who_is_past_a_deadline_is_a_violation() {
 }
 
 #[test]
-fn a_fresh_token_must_be_asked_for_in_time_and_not_before() {
+fn reauth_request_early_or_late_is_a_violation() {
     let life = |seconds| {
         let mut life = Life::new(at(0));
         life.observe(at(0), Phase::Connected, &times(), Some(terms()), None).unwrap();

@@ -68,7 +68,7 @@ fn an_expired_token_that_joins_is_a_fault() {
 }
 
 #[test]
-fn who_speaks_or_leaves_without_being_in_a_room_is_a_fault() {
+fn message_or_leave_outside_a_room_is_a_fault() {
     let (mut app, ledger) = watched();
     say(&mut app, BOB, "soup", "m");
     app.on_leave(&Left { connection: BOB, room: "soup", user: "someone", reason: None });
@@ -137,7 +137,7 @@ fn asked_anew_only_when_withdrawn_and_unchanged() {
 }
 
 #[test]
-fn work_that_begins_twice_and_another_answer_are_faults() {
+fn work_done_twice_or_answered_otherwise_is_a_fault() {
     let (mut app, ledger) = watched();
     join(&mut app, ALICE, "soup", 1_800_000_900);
     let (start, work) = say_later(&mut app, 1, "later");

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn the_median_of_an_even_number_lies_between_the_middle_two() {
+    fn median_of_even_count_is_mean_of_the_middle_two() {
         assert_eq!(summary([4.0, 1.0, 2.0, 100.0]), of(3.0, 1.0, 100.0));
     }
 

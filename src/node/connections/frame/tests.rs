@@ -38,7 +38,7 @@ fn a_text_is_unmasked_in_place() {
 }
 
 #[test]
-fn fragments_make_one_message_with_control_frames_between_them() {
+fn fragments_join_into_one_message_around_a_ping() {
     let bytes = [
         frame(0x01, "grü".as_bytes()),
         frame(0x89, b"p"),
@@ -72,7 +72,7 @@ fn what_no_client_may_send_has_its_own_reason() {
 }
 
 #[test]
-fn invalid_utf_8_is_refused_at_the_fragment_that_makes_it_so() {
+fn invalid_utf8_is_refused_at_the_faulty_fragment() {
     let bytes = [frame(0x01, b"ok \xc3"), frame(0x00, b"\x28")].concat();
     assert_eq!(decode(&bytes), ["InvalidUtf8"]);
     let unfinished = [frame(0x01, b"\xe2\x82"), frame(0x80, b"")].concat();

@@ -46,7 +46,7 @@ fn a_session_is_48_bytes() {
 }
 
 #[test]
-fn a_fresh_token_is_asked_for_before_the_first_of_two_ends() {
+fn reauth_precedes_the_earlier_of_expiry_and_age() {
     let at_and_why = |life| {
         let clocks = clocks(life);
         (clocks.reauth_at.since(at(0)).as_secs_f64(), clocks.reason)
@@ -90,7 +90,7 @@ fn each_phase_ends_in_its_own_way() {
 }
 
 #[test]
-fn a_session_is_asked_to_reauthenticate_and_ends_when_it_does_not() {
+fn unanswered_reauth_request_ends_the_session() {
     let policy = Policy { ping: Duration::ZERO, ..policy() };
     let mut session = connected(900);
     assert_eq!(session.due(at(839), &policy), Due::Nothing);
@@ -110,7 +110,7 @@ fn the_grace_never_reaches_past_the_token() {
 }
 
 #[test]
-fn a_renewal_in_the_applications_hands_ends_at_the_token_or_at_its_timeout() {
+fn unanswered_renewal_ends_at_expiry_or_join_timeout() {
     let policy = policy();
     let mut slow = connected(900);
     slow.joining(at(100), &policy);
@@ -157,7 +157,7 @@ fn the_first_message_must_be_a_whole_auth() {
 }
 
 #[test]
-fn thirty_messages_come_through_at_once_and_then_one_every_two_seconds() {
+fn chat_allows_30_messages_then_one_every_2_seconds() {
     let (policy, mut session) = (policy(), connected(900));
     let mut send = |seconds| match session.judge(at(seconds), &policy, &parse(&chat(1))) {
         Verdict::Chat { .. } => None,
@@ -207,7 +207,7 @@ fn ten_invalid_messages_in_a_row_close() {
 }
 
 #[test]
-fn the_sixth_auth_in_a_minute_that_nobody_asked_for_closes() {
+fn sixth_unasked_auth_in_a_minute_closes() {
     let (policy, mut session) = (policy(), connected(900));
     for second in [0, 10, 20, 30, 40] {
         let verdict = session.judge(

@@ -67,7 +67,7 @@ fn addresses_are_read_in_every_form_that_is_written() {
 }
 
 #[test]
-fn what_a_client_quotes_cannot_swallow_what_a_proxy_appends() {
+fn client_quotes_cannot_swallow_a_proxys_address() {
     assert_eq!(forwarded("for=\", for=192.0.2.1"), "192.0.2.1");
     assert_eq!(forwarded("for=\", for=\"[2001:db8::1]\""), "2001:db8::1");
     // A host that a client chose, quoted by the proxy as it should be.

@@ -174,7 +174,7 @@ fn served<'a>(text: &'a str, origins: &[&str]) -> Result<Http<'a>, Refusal> {
 }
 
 #[test]
-fn a_request_of_the_applications_is_read_with_its_body_and_token() {
+fn http_request_is_read_with_body_length_and_token() {
     let text = "POST /v1/recipes?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\nAuthorization: \
                 bearer  x.y.z\r\nExpect: 100-continue\r\nOrigin: https://a.example\r\n\r\n";
     let http = served(text, &[]).unwrap();

@@ -33,7 +33,7 @@ fn the_first_answer_is_given_again_for_10_minutes() {
 }
 
 #[test]
-fn the_last_32_messages_of_a_user_in_a_room_are_remembered() {
+fn last_32_answers_of_a_user_in_a_room_are_remembered() {
     let mut answers = DedupCache::new(0, 0);
     for id in 0..33 {
         answers.answered(at(0), key(1, id), &Ok(Update::text("x")));
@@ -71,7 +71,7 @@ fn what_expired_is_gone_and_weighs_nothing() {
 }
 
 #[test]
-fn a_message_that_is_hours_old_is_not_taken_for_a_fresh_one() {
+fn answers_expire_though_the_user_keeps_sending() {
     let mut answers = DedupCache::new(0, 0);
     for step in 0..200 {
         answers.answered(at(step * 599), key(1, step), &Ok(Update::text("x")));
