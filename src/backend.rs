@@ -33,7 +33,7 @@ use std::sync::mpsc::{self, Sender};
 
 use self::call_queue::QueuedCall;
 pub use self::counts::{CallCounts, CallKind, CallOutcome};
-pub use self::signature::SigningSecret;
+pub use self::signature::{SecretError, SigningSecret};
 use self::threads::QueueEvent;
 pub use self::threads::{Control, RunningThreads, Threads};
 use crate::config;
@@ -58,7 +58,7 @@ impl BackendApp {
     ///
     /// # Errors
     /// When the secret's file cannot be read or does not hold a valid secret. The text names it.
-    pub fn new(config: &config::Backend) -> Result<(Self, Threads), String> {
+    pub fn new(config: &config::Backend) -> Result<(Self, Threads), SecretError> {
         let path = &config.secret_file;
         let secret = (!path.is_empty()).then(|| SigningSecret::read(path)).transpose()?;
         let (events, inbox) = mpsc::channel();

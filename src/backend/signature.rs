@@ -1,18 +1,45 @@
 //! Signatures of the requests to a backend, by the Standard Webhooks scheme.
 
-use std::fmt;
-use std::fs;
 use std::path::Path;
+use std::{fmt, fs, io};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use thiserror::Error;
 
 /// The prefix of a secret in its text form.
 const PREFIX: &str = "whsec_";
 /// The shortest secret that the scheme allows, in bytes.
 const MIN_BYTES: usize = 24;
+
+/// Why the secret of a backend cannot be used. No text quotes it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// It does not begin with `whsec_`.
+    #[error("the secret must begin with `{PREFIX}`")]
+    Prefix,
+    /// What follows the prefix is not base64.
+    #[error("the text after `{PREFIX}` is not valid base64")]
+    Base64,
+    /// It has this number of bytes, fewer than the scheme allows.
+    #[error("the secret has {0} bytes, at least {MIN_BYTES} are required")]
+    Short(usize),
+    /// Its file cannot be read.
+    #[error("{0}")]
+    Read(#[source] io::Error),
+    /// The file that `backend.secret_file` names holds no usable secret.
+    #[error("backend.secret_file {path}: {error}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        error: Box<SecretError>,
+    },
+}
 
 /// The secret that Vestibule and the backend share. It is never logged.
 #[derive(Clone)]
@@ -31,31 +58,26 @@ impl SigningSecret {
     /// # Errors
     /// When the form is another one, or the secret is shorter than 24 bytes. The error never quotes
     /// the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let encoded = text
-            .strip_prefix(PREFIX)
-            .ok_or_else(|| format!("the secret must begin with `{PREFIX}`"))?;
+    pub fn parse(text: &str) -> Result<Self, SecretError> {
+        let encoded = text.strip_prefix(PREFIX).ok_or(SecretError::Prefix)?;
         let key = STANDARD_NO_PAD
             .decode(encoded.trim_end_matches('='))
-            .map_err(|_| format!("the text after `{PREFIX}` is not valid base64"))?;
+            .map_err(|_| SecretError::Base64)?;
         if key.len() < MIN_BYTES {
-            let length = key.len();
-            return Err(format!(
-                "the secret has {length} bytes, at least {MIN_BYTES} are required"
-            ));
+            return Err(SecretError::Short(key.len()));
         }
         // HMAC accepts keys of any length, so this does not fail.
-        Hmac::new_from_slice(&key).map(Self).map_err(|_| "the secret cannot be used".to_owned())
+        Hmac::new_from_slice(&key).map(Self).map_err(|_| SecretError::Short(key.len()))
     }
 
     /// Reads the secret from a file. A final line break is not part of it.
     ///
     /// # Errors
     /// One line that names the file and never quotes its content.
-    pub fn read(path: &str) -> Result<Self, String> {
-        let at = |problem: String| format!("backend.secret_file {path}: {problem}");
-        let text = fs::read_to_string(Path::new(path)).map_err(|e| at(e.to_string()))?;
-        Self::parse(text.trim_end_matches(['\r', '\n'])).map_err(at)
+    pub fn read(path: &str) -> Result<Self, SecretError> {
+        let text = fs::read_to_string(Path::new(path)).map_err(SecretError::Read);
+        text.and_then(|text| Self::parse(text.trim_end_matches(['\r', '\n'])))
+            .map_err(|error| SecretError::File { path: path.to_owned(), error: Box::new(error) })
     }
 
     /// The `webhook-signature` header of a request with this id, time and body.
@@ -87,7 +109,7 @@ mod tests {
             assert!(SigningSecret::parse(&text).is_ok());
         }
         for text in [base64, "whsec_", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa", "whsec_hush-hush"] {
-            let error = SigningSecret::parse(text).unwrap_err();
+            let error = SigningSecret::parse(text).unwrap_err().to_string();
             assert!(!error.contains("MfKQ") && !error.contains("hush"), "{error}");
         }
     }

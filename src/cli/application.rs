@@ -32,7 +32,7 @@ pub(super) fn choose(
     let access = match name.unwrap_or_default() {
         #[cfg(feature = "recipes")]
         AppName::Recipes => {
-            let (app, completions) = RecipesApp::open(config)?;
+            let (app, completions) = RecipesApp::open(config).map_err(|error| error.to_string())?;
             let background = Background {
                 completions: Some(completions),
                 #[cfg(feature = "backend")]
@@ -69,7 +69,7 @@ fn backend_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
     if let Some(warning) = inspect(config)? {
         log::warn!("{warning}");
     }
-    let (app, threads) = BackendApp::new(&config.backend)?;
+    let (app, threads) = BackendApp::new(&config.backend).map_err(|error| error.to_string())?;
     log::info!("joins and messages are forwarded to the backend at {}", config.backend.url);
     let background = Background {
         threads: Some(threads),
@@ -91,7 +91,7 @@ pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
     if config.backend.url.is_empty() || path.is_empty() {
         return Ok(None);
     }
-    backend::SigningSecret::read(path)?;
+    backend::SigningSecret::read(path).map_err(|error| error.to_string())?;
     secret::exposure(Path::new(path))
         .map_err(|error| format!("backend.secret_file {path}: {error}"))
 }

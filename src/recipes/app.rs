@@ -9,7 +9,8 @@ use super::http::{self, PageQuery, RecipeRoute};
 use super::page;
 use super::storage::chat::{self, Bounds, ChatOutcome, NewMessage};
 use super::storage::{
-    self, Busy, Commit, JoinGuard, QueueLimits, Storage, TaskError, recipes, sessions, users,
+    self, Busy, Commit, JoinGuard, QueueLimits, Storage, StorageError, TaskError, recipes,
+    sessions, users,
 };
 use super::{CompletionSink, Draft, Recipe};
 use crate::config::Config;
@@ -75,8 +76,8 @@ impl RecipesApp {
     /// `config.auth.secret` is set.
     ///
     /// # Errors
-    /// One line that names the file or key at fault and says what to do.
-    pub fn open(config: &Config) -> Result<(Self, CompletionSink), String> {
+    /// [`StorageError`] names the file or key at fault and says what to do.
+    pub fn open(config: &Config) -> Result<(Self, CompletionSink), StorageError> {
         Self::open_with(config, storage::by_statement())
     }
 
@@ -84,11 +85,10 @@ impl RecipesApp {
     pub(super) fn open_with(
         config: &Config,
         commit: Commit,
-    ) -> Result<(Self, CompletionSink), String> {
-        let no_thread = |error| format!("cannot start the recipe chat's threads: {error}");
+    ) -> Result<(Self, CompletionSink), StorageError> {
         let database = storage::open(Path::new(&config.data))?;
         storage::keep_pages(&database, config.recipes.cache.get())
-            .map_err(|error| format!("recipes.cache: {error}"))?;
+            .map_err(|error| StorageError::Cache(error.into()))?;
         let limits = &config.limits;
         let queue_limits = QueueLimits {
             items: limits.storage_queue,
@@ -97,11 +97,11 @@ impl RecipesApp {
             batch: limits.worker_queue,
         };
         let (storage, join_guard) =
-            Storage::start(database, queue_limits, commit).map_err(no_thread)?;
+            Storage::start(database, queue_limits, commit).map_err(StorageError::Thread)?;
         let (completions, keys) = (CompletionSink::default(), SigningKeys::new(config));
         let accounts =
             AccountService::new(config, storage.clone(), completions.clone(), keys.clone())
-                .map_err(no_thread)?;
+                .map_err(StorageError::Thread)?;
         let app = Self {
             accounts,
             keys,

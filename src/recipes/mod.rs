@@ -49,6 +49,7 @@ pub use ingredient::Ingredient;
 pub use quantity::{MAX_QUANTITY, Number, NumberForm, Precision, Quantity, write as write_number};
 pub use ratio::Ratio;
 pub use recipe::{Draft, DraftError, Recipe, Step};
+pub use storage::StorageError;
 
 use crate::node::Completion;
 

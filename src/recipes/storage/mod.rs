@@ -40,6 +40,7 @@ use crate::node::StartFlag;
 
 use self::batch::{BatchItem, MAX_BATCH, Task};
 pub(super) use self::batch::{Commit, TaskError, by_statement};
+pub use self::schema::StorageError;
 pub(super) use self::schema::{keep_pages, open};
 
 /// How long the shutdown waits for the thread to finish the queued tasks and to checkpoint the

@@ -1,9 +1,10 @@
 //! The database file: opening it, its tables, and migrations.
 
+use std::error::Error;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -85,29 +86,67 @@ CREATE INDEX messages_by_id ON messages (recipe, id);
 /// Adds the time at which an operator locked an account; NULL while it is not locked.
 const LOCKS: &str = "ALTER TABLE users ADD COLUMN locked_at INTEGER;";
 
+/// Why the recipe chat's storage cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The database cannot be opened, or its schema cannot be brought up to date.
+    #[error("cannot open {}: {error}; set `data` to a writable directory", .path.display())]
+    Open {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: Box<dyn Error + Send + Sync>,
+    },
+    /// A newer program wrote the database. Nothing was changed.
+    #[error(
+        "{} was written by a newer Vestibule (its schema is {found}, this one knows {known}): \
+         start that version, or set `data` to another directory",
+        .path.display()
+    )]
+    NewerSchema {
+        /// The database.
+        path: PathBuf,
+        /// The version of its schema.
+        found: usize,
+        /// The newest version that this program knows.
+        known: usize,
+    },
+    /// SQLite refused the size of `recipes.cache`.
+    #[error("recipes.cache: {0}")]
+    Cache(#[source] Box<dyn Error + Send + Sync>),
+    /// The system gave no thread.
+    #[error("cannot start the recipe chat's threads: {0}")]
+    Thread(#[source] io::Error),
+}
+
 /// Opens the database in `directory`, and migrates it to the newest schema. Creates both if they
 /// are missing, readable only by their owner.
 ///
 /// # Errors
-/// One line that names the file and says what to do.
-pub(in crate::recipes) fn open(directory: &Path) -> Result<Connection, String> {
+/// [`StorageError`] names the file and says what to do.
+pub(in crate::recipes) fn open(directory: &Path) -> Result<Connection, StorageError> {
     let path = directory.join(DATABASE_FILE);
-    let fault = |error: &dyn std::fmt::Display| {
-        format!("cannot open {}: {error}; set `data` to a writable directory", path.display())
-    };
-    create(directory, &path).map_err(|error| fault(&error))?;
-    let mut database = Connection::open(&path).map_err(|error| fault(&error))?;
-    prepare(&database).map_err(|error| fault(&error))?;
-    let version = migrate(&mut database, MIGRATIONS).map_err(|error| fault(&error))?;
+    let (database, version) = open_file(directory, &path)
+        .map_err(|error| StorageError::Open { path: path.clone(), error })?;
     if version > MIGRATIONS.len() {
-        return Err(format!(
-            "{} was written by a newer Vestibule (its schema is {version}, this one knows {}): \
-             start that version, or set `data` to another directory",
-            path.display(),
-            MIGRATIONS.len()
-        ));
+        let (found, known) = (version, MIGRATIONS.len());
+        return Err(StorageError::NewerSchema { path, found, known });
     }
     Ok(database)
+}
+
+/// The database, and the version of its schema.
+fn open_file(
+    directory: &Path,
+    path: &Path,
+) -> Result<(Connection, usize), Box<dyn Error + Send + Sync>> {
+    create(directory, path)?;
+    let mut database = Connection::open(path)?;
+    prepare(&database)?;
+    let version = migrate(&mut database, MIGRATIONS)?;
+    Ok((database, version))
 }
 
 /// Creates the file before SQLite opens it, as SQLite gives its log the mode of the database.
@@ -222,7 +261,7 @@ mod tests {
         let database = open(scratch.path()).unwrap();
         database.pragma_update(None, "user_version", 99).unwrap();
         drop(database);
-        let fault = open(scratch.path()).unwrap_err();
+        let fault = open(scratch.path()).unwrap_err().to_string();
         assert!(fault.contains("recipes.db was written by a newer Vestibule"), "{fault}");
         assert!(fault.contains("start that version, or set `data`"), "{fault}");
     }
@@ -231,7 +270,7 @@ mod tests {
     fn file_that_is_not_a_database_is_named() {
         let scratch = ScratchDir::new();
         std::fs::write(scratch.path().join(DATABASE_FILE), [b'x'; 4_096]).unwrap();
-        let fault = open(scratch.path()).unwrap_err();
+        let fault = open(scratch.path()).unwrap_err().to_string();
         assert!(fault.starts_with("cannot open ") && fault.contains("recipes.db"), "{fault}");
     }
 }
