@@ -181,6 +181,7 @@ fn worlds_that_once_broke_an_invariant_keep_it() {
     for (seed, what) in [
         (9, "a peer whose answers came all at once was a slow consumer, at each reconnect"),
         (277, "the end of the peer's side began a linger anew"),
+        (283, "who was closed with a full socket and unread input was never dropped"),
         (492, "an `auth` comes again after the wall clock was ahead"),
         (2_472, "an expired message that was done again was forgotten too early"),
     ] {

@@ -47,9 +47,10 @@ impl<S> Turn<S> {
 
     fn flush(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
         let Some(slot) = self.named(id) else { return };
-        // While the socket is full a write is in vain: the poller will tell.
         if slot.stalled {
-            return;
+            // A write is in vain, and the poller will tell. But one that begins to close takes input
+            // again, such as the close frame that is in its socket.
+            return self.make_ready(node, id);
         }
         if node.phase(id) == Some(Phase::Closing) {
             self.end_later(id);

@@ -151,7 +151,7 @@ impl<S> Turn<S> {
         let opened = io.open(id, &mut socket, role);
         self.slots.insert(id, socket);
         if let Err(error) = opened {
-            log::warn!(connection:% = id; "cannot be watched: {error}");
+            log::warn!(connection:% = id; "cannot be opened: {error}");
             self.hang_up(node, id, Hangup::Reset);
         }
         // Mostly an operator's call is in the socket already. It is read before a newer one can make

@@ -45,6 +45,8 @@ pub struct Turn<S> {
     pub(super) slots: Slots<S>,
     /// Reported writable after a short write.
     writable: Vec<ConnId>,
+    /// Connections whose deadline has come before their input was read.
+    unread: Vec<ConnId>,
     pub(super) buffer: Box<[u8]>,
     /// Other threads have left something.
     is_woken: bool,
@@ -81,6 +83,7 @@ impl<S> Turn<S> {
             schedule: Schedule::new(config.limits.pending_per_turn),
             slots: Slots::with_capacity(config.limits.connections.min(1 << 20)),
             writable: Vec::new(),
+            unread: Vec::new(),
             // Filled with something else than zero, so that its pages are there from the start: an
             // idle server's memory is then the same before and after its first read.
             buffer: vec![0xff; READ_BYTES].into_boxed_slice(),
@@ -205,15 +208,22 @@ impl<S> Turn<S> {
             // An answer that has come is no late one: it is taken first.
             return node.handle_deliveries(self.now);
         }
-        let Self { slots, now, heard_until, reads_until_judged, .. } = self;
+        let Self { slots, now, heard_until, reads_until_judged, unread, .. } = self;
         node.handle_deadlines(*now, *heard_until, &mut |id| {
             let Some(slot) = slots.find(id) else { return false };
             let is_unread = slot.ready && !slot.ended;
-            if is_unread && slot.reads_until_judged == 0 {
-                slot.reads_until_judged = *reads_until_judged;
+            if is_unread {
+                unread.push(id);
+                if slot.reads_until_judged == 0 {
+                    slot.reads_until_judged = *reads_until_judged;
+                }
             }
             is_unread
         });
+        // One that began to close under back-pressure takes input again, and is on no list.
+        let mut unread = std::mem::take(&mut self.unread);
+        unread.drain(..).for_each(|id| self.make_ready(node, id));
+        self.unread = unread; // Its memory is used again.
     }
 
     /// Accepts again when the pause is over.
