@@ -1,15 +1,15 @@
-//! The node in a loop of your own: everything that a driver has to do, on one page.
+//! The node in a loop of your own: the library's turn over sockets that are yours.
 //!
 //! ```text
 //! cargo run --example own_loop [ADDRESS]
 //! ```
 //!
-//! A [`Node`] has no socket and no clock. Whoever has both can drive it: hand in what came, do what
-//! it asks for, and come back when it says so. This loop is correct and simple; where the library's
-//! own driver does more, the comments say what.
+//! A [`Node`] has no socket and no clock, and a [`Turn`] knows in which order to serve it. What is
+//! left is an [`Io`], which has sockets and clocks, and a poller that says when there is something to
+//! do. This is the simplest that is right; where the library's own driver does more, the comments say
+//! what.
 #![expect(clippy::print_stdout, reason = "the address is what the user waits for")]
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -18,8 +18,9 @@ use std::time::SystemTime;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use vestibule::config::Auth;
+use vestibule::driver::{Accepted, Input, Io, Readiness, Role, Turn, Written};
 use vestibule::id::ConnId;
-use vestibule::node::{Action, Hangup};
+use vestibule::node::{Command, Completion};
 use vestibule::time::{Instant, Now, UnixTime};
 use vestibule::{Access, Config, MemoryApp, Node};
 
@@ -37,24 +38,12 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// A node, and what it does not have itself: sockets, a poller, a clock.
+/// A node, its turns, and the world that they need.
 pub(crate) struct OwnLoop {
     node: Node,
-    listener: TcpListener,
-    /// By the whole id, so that an event for a connection that is gone finds nothing. The library's
-    /// driver has a `Vec` by [`ConnId::index`] and compares the generation.
-    sockets: HashMap<ConnId, Socket>,
-    poll: Poll,
+    turn: Turn<TcpStream>,
+    world: World,
     events: Events,
-    /// One buffer for all: what a connection leaves unfinished, the node keeps.
-    buffer: Vec<u8>,
-    started: std::time::Instant,
-}
-
-struct Socket {
-    stream: TcpStream,
-    /// The peer has ended its side; the node knows.
-    ended: bool,
 }
 
 impl OwnLoop {
@@ -68,150 +57,57 @@ impl OwnLoop {
         let mut listener = TcpListener::bind(address)?;
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        Ok(Self {
-            node,
-            listener,
-            sockets: HashMap::new(),
-            poll,
-            events: Events::with_capacity(1_024),
-            buffer: vec![0; 64 * 1_024],
-            started: now(),
-        })
+        let world = World { poll, listener, started: now() };
+        let turn = Turn::new(&config, world.now());
+        Ok(Self { node, turn, world, events: Events::with_capacity(1_024) })
     }
 
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.world.listener.local_addr()
     }
 
     /// Waits until something is to be done, and does it.
     pub(crate) fn turn(&mut self) -> io::Result<()> {
-        // 1. Sleep, at most to the node's next deadline. No deadline: as long as nothing comes.
-        let present = self.now().monotonic;
-        let wait = self.node.poll_timeout().map(|deadline| deadline.since(present));
-        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-        match self.poll.poll(&mut events, wait) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-            Ok(()) | Err(_) => {}
+        let Self { node, turn, world, events } = self;
+        // 1. Sleep, at most until the next turn is due. Nothing is due: as long as nothing comes.
+        let wait = turn.next(node).map(|at| at.since(turn.ended()));
+        match world.poll.poll(events, wait) {
+            // The turn may judge deadlines if there were no more events than the list takes.
+            Ok(()) if events.iter().count() < events.capacity() => turn.on_poll_complete(),
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        // 2. One `now` for the whole turn. It must never go back.
-        let now = self.now();
-        for event in &events {
+        // 2. Report what has come. Where other threads complete work, they leave it in a queue, and
+        // wake the poller; then `turn.on_wake()` is called, and `Io::deliver` for each.
+        for event in events.iter() {
             if event.token() == LISTENER {
-                self.accept(now);
+                turn.on_listener(0);
                 continue;
             }
-            let id = ConnId::from_bits(event.token().0 as u64);
-            if event.is_writable() {
-                self.write(now, id);
-            }
-            if event.is_readable() || event.is_read_closed() || event.is_error() {
-                self.read(now, id);
-            }
+            let readiness = Readiness {
+                readable: event.is_readable(),
+                writable: event.is_writable() || event.is_write_closed(),
+                read_closed: event.is_read_closed(),
+                broken: event.is_error(),
+            };
+            turn.on_event(node, ConnId::from_bits(event.token().0 as u64), readiness);
         }
-        self.events = events;
-        // 3. Deadlines, one step of the messages that are on their way to large rooms (`poll_timeout`
-        // is past as long as there are any), and then whatever the node wants done by now: mutate,
-        // then drain.
-        self.node.handle_timeout(now);
-        self.act(now);
+        // 3. The turn.
+        turn.run(node, world);
         Ok(())
     }
+}
 
-    /// Takes every connection that waits. The poller is edge-triggered: it tells once that something
-    /// came, so whoever does not take all of it is not told again.
-    fn accept(&mut self, now: Now) {
-        loop {
-            match self.listener.accept() {
-                Ok((stream, peer)) => self.admit(now, stream, peer),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // A peer that was gone before it was accepted is no reason to stop.
-                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Out of descriptors: who waits is taken when the next one comes. The library's
-                // driver tries again after a moment.
-                Err(_) => return,
-            }
-        }
-    }
+/// Sockets, a poller, a clock.
+struct World {
+    poll: Poll,
+    listener: TcpListener,
+    started: std::time::Instant,
+}
 
-    fn admit(&mut self, now: Now, mut stream: TcpStream, peer: SocketAddr) {
-        // Refused: every slot is taken. The socket is closed by dropping it.
-        let Ok(id) = self.node.handle_accept(now, peer) else { return };
-        // WRITABLE is asked for from the start, which costs one event a connection. The library's
-        // driver asks for it only after a short write.
-        let (token, interest) =
-            (Token(id.to_bits() as usize), Interest::READABLE | Interest::WRITABLE);
-        if self.poll.registry().register(&mut stream, token, interest).is_err() {
-            self.node.handle_hangup(now, id, Hangup::Reset);
-        }
-        self.sockets.insert(id, Socket { stream, ended: false });
-    }
-
-    /// Reads until there is no more, or the node wants no more.
-    ///
-    /// A peer that sends without a pause would keep this loop for itself. The library's driver reads
-    /// once, and puts who may have more on a ready list: see `vestibule::node::Schedule`.
-    fn read(&mut self, now: Now, id: ConnId) {
-        while self.node.wants_input(id) {
-            let Some(socket) = self.sockets.get_mut(&id).filter(|socket| !socket.ended) else {
-                return;
-            };
-            match socket.stream.read(&mut self.buffer) {
-                Ok(0) => {
-                    socket.ended = true;
-                    self.node.handle_hangup(now, id, Hangup::Eof);
-                }
-                Ok(length) => {
-                    let bytes = self.buffer.get_mut(..length).unwrap_or_default();
-                    self.node.handle_bytes(now, id, bytes);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => self.node.handle_hangup(now, id, Hangup::Reset),
-            }
-        }
-    }
-
-    /// Writes until everything is out, or the kernel takes no more: then an event comes when it does.
-    fn write(&mut self, now: Now, id: ConnId) {
-        let Some(socket) = self.sockets.get_mut(&id) else { return };
-        loop {
-            let mut slices = [IoSlice::new(&[]); 16];
-            let filled = self.node.pending_output(id, &mut slices);
-            if filled == 0 {
-                return;
-            }
-            match socket.stream.write_vectored(slices.get(..filled).unwrap_or_default()) {
-                Ok(written) => self.node.consume_output(now, id, written),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return self.node.handle_hangup(now, id, Hangup::Reset),
-            }
-        }
-    }
-
-    /// Does what the node asks for, until it asks for nothing. Each deed may lead to the next.
-    fn act(&mut self, now: Now) {
-        while let Some(action) = self.node.poll_action() {
-            match action {
-                Action::Flush(id) => self.write(now, id),
-                // The last word is out. The peer may still be sending: to close now would answer
-                // that with a reset, which can eat the last word on its way.
-                Action::Finish(id) => {
-                    if let Some(socket) = self.sockets.get(&id) {
-                        // An error means that the peer is gone, which a read will tell.
-                        let _ = socket.stream.shutdown(Shutdown::Write);
-                    }
-                }
-                // What was left in the socket under back-pressure has no event to come.
-                Action::Resume(id) => self.read(now, id),
-                Action::Close(id) => drop(self.sockets.remove(&id)),
-                // Work that blocks, from an application that answers `Later`. It belongs to another
-                // thread; the application of this example has none.
-                Action::Submit(command) => self.node.handle_completion(now, command.run()),
-            }
-        }
-    }
+impl Io for World {
+    type Socket = TcpStream;
 
     /// Both clocks: the monotonic one for deadlines, the wall clock for what tokens say.
     #[expect(clippy::disallowed_methods, reason = "a driver is where the clocks are read")]
@@ -222,6 +118,58 @@ impl OwnLoop {
             monotonic: Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)),
             unix: UnixTime::from_millis(u64::try_from(unix.as_millis()).unwrap_or(u64::MAX)),
         }
+    }
+
+    fn accept(&mut self, _: usize) -> Accepted<TcpStream> {
+        match self.listener.accept() {
+            Ok((stream, peer)) => Accepted::Connection(stream, peer, Role::Client),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => Accepted::Empty,
+                // A peer that was gone before it was accepted is no reason to stop.
+                ErrorKind::ConnectionAborted | ErrorKind::Interrupted => Accepted::Again,
+                // Out of descriptors: the turn tries again after a moment.
+                _ => Accepted::Failed,
+            },
+        }
+    }
+
+    fn open(&mut self, id: ConnId, socket: &mut TcpStream, _: Role) -> io::Result<()> {
+        // WRITABLE is asked for from the start, which costs one event a connection. The library's
+        // driver asks for it only after a short write: see `Io::watch_writable`.
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(socket, Token(id.to_bits() as usize), interest)
+    }
+
+    fn read<'a>(
+        &'a mut self,
+        _: &Node,
+        _: ConnId,
+        socket: &mut TcpStream,
+        buffer: &'a mut [u8],
+        most: usize,
+    ) -> Input<'a> {
+        Input::read(buffer, most, |room| socket.read(room))
+    }
+
+    fn write(
+        &mut self,
+        _: &Node,
+        _: ConnId,
+        socket: &mut TcpStream,
+        output: &[IoSlice<'_>],
+    ) -> io::Result<Written> {
+        Written::of(socket.write_vectored(output), output)
+    }
+
+    fn shutdown(&mut self, _: ConnId, socket: &mut TcpStream) {
+        // An error means that the peer is gone, which a read will tell.
+        let _ = socket.shutdown(Shutdown::Write);
+    }
+
+    /// Work that blocks, from an application that answers `Later`. It belongs to another thread; the
+    /// application of this example has none, so that it would be done here.
+    fn submit(&mut self, command: Command) -> Result<(), Completion> {
+        Err(command.run())
     }
 }
 

@@ -131,6 +131,7 @@ pub mod backend;
 #[cfg(feature = "net")]
 pub mod capacity;
 pub mod config;
+pub mod driver;
 pub mod id;
 mod memory;
 #[cfg(feature = "net")]

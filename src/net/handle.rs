@@ -1,4 +1,4 @@
-//! What other threads hold of a running server: the handle, and the mail slot behind it.
+//! What other threads hold of a running server: the handle, and the mailbox behind it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,6 @@ use thiserror::Error;
 
 use super::error::StartError;
 use super::keys::{self, KeyWatch, WatchId};
-#[cfg(feature = "tls")]
 use super::tls::Acceptor;
 use crate::auth::{KeySet, Verifier};
 use crate::config::Config;
@@ -20,23 +19,23 @@ use crate::time::Now;
 /// Reaches a running [`Server`](super::Server) from any thread. Cheap to clone; never blocks.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    mail: Mail,
+    mailbox: Mailbox,
 }
 
 impl Handle {
-    pub(super) fn new(mail: Mail) -> Self {
-        Self { mail }
+    pub(super) fn new(mailbox: Mailbox) -> Self {
+        Self { mailbox }
     }
 
-    pub(super) fn mail(&self) -> Mail {
-        self.mail.clone()
+    pub(super) fn mailbox(&self) -> Mailbox {
+        self.mailbox.clone()
     }
 
     /// Begins the drain: [`Server::run`](super::Server::run) returns when the last connection is
     /// closed. A second call changes nothing.
     pub fn shutdown(&self) {
-        self.mail.bell.shutdown.store(true, Ordering::Release);
-        self.mail.bell.ring();
+        self.mailbox.wake.shutdown.store(true, Ordering::Release);
+        self.mailbox.wake.set();
     }
 
     /// Answers a join that was [`Held`](crate::node::app::Reply::Held).
@@ -45,7 +44,7 @@ impl Handle {
     /// When the answer could not be left, see [`Undelivered`].
     pub fn complete_join(&self, ticket: Ticket, admission: Admission) -> Result<(), Undelivered> {
         let outcome = Outcome::Join(admission);
-        self.mail.try_deliver(Letter::Done(Completion { ticket, outcome }))
+        self.mailbox.try_deliver(Event::Done(Completion { ticket, outcome }))
     }
 
     /// Answers a message that was [`Held`](crate::node::app::Reply::Held).
@@ -54,7 +53,7 @@ impl Handle {
     /// When the answer could not be left, see [`Undelivered`].
     pub fn complete_message(&self, ticket: Ticket, answer: Answer) -> Result<(), Undelivered> {
         let outcome = Outcome::Message(answer);
-        self.mail.try_deliver(Letter::Done(Completion { ticket, outcome }))
+        self.mailbox.try_deliver(Event::Done(Completion { ticket, outcome }))
     }
 
     /// Answers an HTTP request that was [`Held`](crate::node::app::Reply::Held).
@@ -63,14 +62,14 @@ impl Handle {
     /// When the answer could not be left, see [`Undelivered`].
     pub fn complete_request(&self, ticket: Ticket, response: Response) -> Result<(), Undelivered> {
         let outcome = Outcome::Response(response);
-        self.mail.try_deliver(Letter::Done(Completion { ticket, outcome }))
+        self.mailbox.try_deliver(Event::Done(Completion { ticket, outcome }))
     }
 
-    /// Leaves an answer of any kind. Unlike the three above it waits while the mail slot is full, so
+    /// Leaves an answer of any kind. Unlike the three above it waits while the mailbox is full, so
     /// it is for threads that may wait, which the reactor's must not. False when the server has
     /// ended: nobody waits for it.
     pub fn complete(&self, ticket: Ticket, outcome: Outcome) -> bool {
-        self.mail.deliver(Letter::Done(Completion { ticket, outcome }))
+        self.mailbox.deliver(Event::Done(Completion { ticket, outcome }))
     }
 
     /// Has tokens checked with these keys and no others from here on. No connection is dropped.
@@ -78,7 +77,7 @@ impl Handle {
     /// # Errors
     /// When the keys could not be left, see [`Undelivered`].
     pub fn replace_keys(&self, keys: KeySet) -> Result<(), Undelivered> {
-        self.mail.try_deliver(Letter::Keys(keys))
+        self.mailbox.try_deliver(Event::Keys(keys))
     }
 
     /// Has an order about `user` carried out, such as to end all sessions: see
@@ -121,10 +120,10 @@ impl Handle {
     /// # Errors
     /// When keys or certificates cannot be read or used: then nothing has changed.
     pub fn reload(&self, config: &Config) -> Result<(), ReloadError> {
-        let reload = Reload::prepare(config, &self.mail)?;
+        let reload = Reload::prepare(config, &self.mailbox)?;
         // For a higher `limits.connections`: here, where this thread waits and not the reactor's.
         super::reserve_descriptors(config);
-        let is_taken = self.mail.deliver(Letter::Reload(Box::new(reload)));
+        let is_taken = self.mailbox.deliver(Event::Reload(Box::new(reload)));
         if is_taken { Ok(()) } else { Err(ReloadError::Ended) }
     }
 
@@ -134,18 +133,18 @@ impl Handle {
     #[must_use]
     pub fn health(&self) -> Option<Health> {
         let (done, health) = mpsc::sync_channel(1);
-        self.mail.deliver(Letter::Health(done));
+        self.mailbox.deliver(Event::Health(done));
         health.recv().ok()
     }
 
     fn leave(&self, user: &str, command: UserCommand) -> Result<(), Undelivered> {
-        self.mail.try_deliver(Letter::Order(Order { user: user.to_owned(), command }))
+        self.mailbox.try_deliver(Event::Order(Order { user: user.to_owned(), command }))
     }
 }
 
 /// What is left for the reactor.
 #[derive(Debug)]
-pub(super) enum Letter {
+pub(super) enum Event {
     /// An answer.
     Done(Completion),
     /// Keys instead of those that are there.
@@ -212,27 +211,19 @@ pub(super) struct Reload {
     verifier: Verifier,
     watch: Option<KeyWatch>,
     /// What new connections are met with from here on.
-    #[cfg(feature = "tls")]
     pub(super) acceptor: Option<Acceptor>,
 }
 
 impl Reload {
-    fn prepare(config: &Config, mail: &Mail) -> Result<Self, StartError> {
+    fn prepare(config: &Config, mailbox: &Mailbox) -> Result<Self, StartError> {
         let mut verifier = Verifier::new(&config.auth)?;
-        #[cfg(feature = "tls")]
         let acceptor = Acceptor::load(&config.tls)?;
         let (keys, watch) = keys::open(&config.auth, keys::WaitForKeys::UntilThere)?;
         if let Some(keys) = keys {
             verifier.replace_keys(keys);
         }
-        let watch = watch.map(|watch| watch.start(mail.clone())).transpose()?;
-        Ok(Self {
-            config: config.clone(),
-            verifier,
-            watch,
-            #[cfg(feature = "tls")]
-            acceptor,
-        })
+        let watch = watch.map(|watch| watch.start(mailbox.clone())).transpose()?;
+        Ok(Self { config: config.clone(), verifier, watch, acceptor })
     }
 
     /// Carries it out; the watch that counts from here on is returned.
@@ -265,27 +256,27 @@ pub enum Undelivered {
     Ended,
 }
 
-/// The sender's side of the mail slot: answers, and a bell that wakes the reactor.
+/// The sender's side of the mailbox: events, and a flag that wakes the reactor.
 #[derive(Clone, Debug)]
-pub(super) struct Mail {
-    letters: SyncSender<Letter>,
-    bell: Arc<Bell>,
+pub(super) struct Mailbox {
+    events: SyncSender<Event>,
+    wake: Arc<WakeFlag>,
 }
 
-impl Mail {
+impl Mailbox {
     /// For threads that may wait: while the slot is full. False when the server has ended.
-    pub(super) fn deliver(&self, letter: Letter) -> bool {
-        let taken = self.letters.send(letter).is_ok();
-        self.bell.ring();
+    pub(super) fn deliver(&self, event: Event) -> bool {
+        let taken = self.events.send(event).is_ok();
+        self.wake.set();
         taken
     }
 
-    fn try_deliver(&self, letter: Letter) -> Result<(), Undelivered> {
-        self.letters.try_send(letter).map_err(|refused| match refused {
+    fn try_deliver(&self, event: Event) -> Result<(), Undelivered> {
+        self.events.try_send(event).map_err(|refused| match refused {
             TrySendError::Full(_) => Undelivered::Full,
             TrySendError::Disconnected(_) => Undelivered::Ended,
         })?;
-        self.bell.ring();
+        self.wake.set();
         Ok(())
     }
 }
@@ -293,54 +284,54 @@ impl Mail {
 /// The reactor's side.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    letters: Receiver<Letter>,
-    bell: Arc<Bell>,
+    events: Receiver<Event>,
+    wake: Arc<WakeFlag>,
 }
 
 impl Inbox {
-    /// Must be called when the bell woke the poller, before [`Inbox::take`]: what is left after
-    /// this call rings anew.
-    pub(super) fn hear(&self) {
-        // A swap, not a store: it reads the value of the last sender that did not ring because the
-        // bell had rung already, and so makes what that sender left visible to `take`.
-        self.bell.rung.swap(false, Ordering::AcqRel);
+    /// Must be called when the poller was woken, before [`Inbox::take`]: what is left after this call
+    /// wakes it anew.
+    pub(super) fn clear_wake(&self) {
+        // A swap, not a store: it reads the value of the last sender that did not wake the poller
+        // because another had done so, and so makes what that sender left visible to `take`.
+        self.wake.is_set.swap(false, Ordering::AcqRel);
     }
 
-    /// The next letter.
-    pub(super) fn take(&self) -> Option<Letter> {
-        self.letters.try_recv().ok()
+    /// The next event.
+    pub(super) fn take(&self) -> Option<Event> {
+        self.events.try_recv().ok()
     }
 
     pub(super) fn wants_shutdown(&self) -> bool {
-        self.bell.shutdown.load(Ordering::Acquire)
+        self.wake.shutdown.load(Ordering::Acquire)
     }
 }
 
-/// Wakes the reactor; rings once however many leave something before it looks.
+/// Wakes the reactor, once however many leave something before it looks.
 #[derive(Debug)]
-struct Bell {
+struct WakeFlag {
     waker: Waker,
-    rung: AtomicBool,
+    is_set: AtomicBool,
     shutdown: AtomicBool,
 }
 
-impl Bell {
-    fn ring(&self) {
-        if self.rung.swap(true, Ordering::AcqRel) {
+impl WakeFlag {
+    fn set(&self) {
+        if self.is_set.swap(true, Ordering::AcqRel) {
             return;
         }
         if let Err(error) = self.waker.wake() {
-            // The next one rings again; the eventfd behind it can only fail for want of memory.
-            self.rung.store(false, Ordering::Release);
+            // The next one tries again; the eventfd behind it can only fail for want of memory.
+            self.is_set.store(false, Ordering::Release);
             log::error!("the reactor cannot be woken: {error}");
         }
     }
 }
 
-/// A mail slot for `room` letters whose bell is `waker`.
-pub(super) fn mail_slot(waker: Waker, room: usize) -> (Mail, Inbox) {
-    let (letters, inbox) = mpsc::sync_channel(room.max(1));
-    let bell = Bell { waker, rung: AtomicBool::new(false), shutdown: AtomicBool::new(false) };
-    let bell = Arc::new(bell);
-    (Mail { letters, bell: Arc::clone(&bell) }, Inbox { letters: inbox, bell })
+/// A mailbox for `room` events that wakes the reactor through `waker`.
+pub(super) fn mailbox(waker: Waker, room: usize) -> (Mailbox, Inbox) {
+    let (events, inbox) = mpsc::sync_channel(room.max(1));
+    let flag = AtomicBool::new(false);
+    let wake = Arc::new(WakeFlag { waker, is_set: flag, shutdown: AtomicBool::new(false) });
+    (Mailbox { events, wake: Arc::clone(&wake) }, Inbox { events: inbox, wake })
 }

@@ -1,6 +1,6 @@
 //! Where keys come from: files and addresses, read at the start and watched by a thread.
 //!
-//! The node knows nothing of it. New keys reach it as a letter in the reactor's mail slot, and are
+//! The node knows nothing of it. New keys reach it as an event in the reactor's mailbox, and are
 //! a whole set each time; while a place is faulty, the keys that were read last stay.
 
 #[cfg(feature = "jwks-url")]
@@ -22,7 +22,7 @@ use std::thread;
 use self::file::Watched;
 use super::clock::Clock;
 use super::error::{KeySourceError, StartError};
-use super::handle::{Letter, Mail};
+use super::handle::{Event, Mailbox};
 use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
 use crate::config::Auth;
 use crate::time::Instant;
@@ -161,18 +161,18 @@ impl KeyWatch {
 
 impl Watch {
     /// Watches from a thread of its own, until what is returned is dropped.
-    pub(super) fn start(self, mail: Mail) -> Result<KeyWatch, StartError> {
+    pub(super) fn start(self, mailbox: Mailbox) -> Result<KeyWatch, StartError> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let id = WatchId(LAST.fetch_add(1, Ordering::Relaxed));
         let (asks, asked) = mpsc::sync_channel(1);
         thread::Builder::new()
             .name("vestibule-keys".to_owned())
-            .spawn(move || self.run(id, &asked, &mail))
+            .spawn(move || self.run(id, &asked, &mailbox))
             .map_err(StartError::Thread)?;
         Ok(KeyWatch { id, asks })
     }
 
-    fn run(mut self, id: WatchId, asked: &Receiver<()>, mail: &Mail) {
+    fn run(mut self, id: WatchId, asked: &Receiver<()>, mailbox: &Mailbox) {
         let clock = Clock::start();
         loop {
             let wait = self.source.next().since(clock.monotonic());
@@ -190,7 +190,7 @@ impl Watch {
                     let Some(keys) = found.and_then(|text| self.reader.take(text)) else {
                         continue;
                     };
-                    if !mail.deliver(Letter::Watched(id, keys)) {
+                    if !mailbox.deliver(Event::Watched(id, keys)) {
                         return;
                     }
                 }

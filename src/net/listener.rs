@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
@@ -11,11 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::error::StartError;
 use super::sockets::{self, Sockets};
 use crate::config::Config;
-use crate::time::Instant;
-
-/// How long nothing is accepted after an error that a retry would only meet again, such as a full
-/// table of descriptors. Long enough not to spin, short enough for a client that waits.
-const PAUSE: Duration = Duration::from_millis(100);
+use crate::driver::{ACCEPT_PAUSE, Accepted, Role};
 
 /// All listening sockets of a server.
 #[derive(Debug)]
@@ -25,24 +20,8 @@ pub(super) struct Listeners {
     public: usize,
     /// The public ones were given open: somebody else has them too, and outlives this process.
     outlive_us: bool,
-    paused_until: Option<Instant>,
     /// The last attempt failed: said once, not ten times a second.
     failing: bool,
-}
-
-/// What one accept gave.
-#[derive(Debug)]
-pub(super) enum Accepted {
-    /// A connection; there may be another.
-    Stream(TcpStream, SocketAddr),
-    /// None, but there may be another.
-    Again,
-    /// None is left: the poller will say when there is.
-    Empty,
-    /// Nothing is accepted for a moment.
-    Paused,
-    /// A pause begins.
-    Failed,
 }
 
 impl Listeners {
@@ -60,7 +39,7 @@ impl Listeners {
             Some(socket) => Some(sockets::adopt_admin(socket, config)?),
             None => bind_admin(config)?,
         });
-        Ok(Self { sockets, public, outlive_us, paused_until: None, failing: false })
+        Ok(Self { sockets, public, outlive_us, failing: false })
     }
 
     /// Does another process have the public listeners too? Then nobody is refused by leaving
@@ -102,33 +81,21 @@ impl Listeners {
         &self.sockets
     }
 
-    /// When [`Listeners::resume`] has something to do.
-    pub(super) fn paused_until(&self) -> Option<Instant> {
-        self.paused_until
-    }
-
-    /// Ends a pause that is over at `now`: true when there was one.
-    pub(super) fn resume(&mut self, now: Instant) -> bool {
-        self.paused_until.take_if(|moment| *moment <= now).is_some()
-    }
-
     /// Accepts at most one connection from the listener of this `number`.
-    pub(super) fn accept(&mut self, number: usize, now: Instant) -> Accepted {
-        if self.paused_until.is_some() {
-            return Accepted::Paused;
-        }
+    pub(super) fn accept(&mut self, number: usize) -> Accepted<TcpStream> {
+        let role = if self.is_admin(number) { Role::Operator } else { Role::Client };
         let Some(socket) = self.sockets.get(number) else { return Accepted::Empty };
         match socket.accept() {
             Ok((stream, peer)) => {
                 self.failing = false;
-                Accepted::Stream(stream, peer)
+                Accepted::Connection(stream, peer, role)
             }
-            Err(error) => self.judge(&error, now),
+            Err(error) => self.judge(&error),
         }
     }
 
     /// None of these ends the server, and none closes a connection.
-    fn judge(&mut self, error: &io::Error, now: Instant) -> Accepted {
+    fn judge(&mut self, error: &io::Error) -> Accepted<TcpStream> {
         match error.kind() {
             ErrorKind::WouldBlock => Accepted::Empty,
             // This one connection failed before it was accepted (accept(2), "Error handling").
@@ -142,10 +109,10 @@ impl Listeners {
             // the backlog; closing a connection to make room would help a flood against users.
             _ => {
                 if !self.failing {
-                    log::warn!("accepting fails, next try in {} ms: {error}", PAUSE.as_millis());
+                    let pause = ACCEPT_PAUSE.as_millis();
+                    log::warn!("accepting fails, next try in {pause} ms: {error}");
                 }
                 self.failing = true;
-                self.paused_until = Some(now + PAUSE);
                 Accepted::Failed
             }
         }

@@ -32,6 +32,9 @@ mod revocations;
 mod sockets;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "plain.rs"]
+mod tls;
 mod transport;
 mod worker;
 
@@ -45,13 +48,14 @@ use std::sync::Arc;
 
 use mio::{Poll, Token, Waker};
 
+use self::clock::Clock;
 pub use self::error::{
     KeySourceError, RevocationsError, SocketError, StartError, TlsError, TlsProblem,
 };
 pub use self::handle::{Handle, Health, ReloadError, Undelivered};
 use self::listener::Listeners;
 pub(crate) use self::reactor::SCRATCH_BYTES;
-use self::reactor::{FIRST_LISTENER, Reactor, WAKER};
+use self::reactor::{FIRST_LISTENER, NetIo, Reactor, WAKER};
 use self::revocations::FileStore;
 pub use self::sockets::Sockets;
 pub(crate) use self::transport::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
@@ -103,38 +107,39 @@ impl Server {
             node.replace_keys(keys);
         }
         node.add_probe(Arc::new(process::read));
-        #[cfg(feature = "tls")]
         let acceptor = tls::Acceptor::load(&config.tls)?;
-        #[cfg(not(feature = "tls"))]
-        check_tls(&config.tls)?;
         let mut listeners = Listeners::open(config, sockets)?;
         let poll = Poll::new().map_err(StartError::Poll)?;
         let waker = Waker::new(poll.registry(), Token(WAKER)).map_err(StartError::Poll)?;
         listeners.register(poll.registry(), FIRST_LISTENER).map_err(StartError::Poll)?;
         let limits = &config.limits;
-        let (mail, inbox) = handle::mail_slot(waker, limits.worker_queue);
-        let workers = Pools::new(limits, &mail);
-        let mut reactor = Reactor::new(config, node, poll, listeners, workers, inbox)
-            .map_err(StartError::Poll)?;
-        #[cfg(feature = "tls")]
-        {
-            reactor.secure = reactor::Secure::new(acceptor);
-        }
-        // The watch ends when the reactor is gone, and its end of the watch with it.
-        reactor.key_watch = watch.map(|watch| watch.start(mail.clone())).transpose()?;
-        Ok(Self { reactor, handle: Handle::new(mail) })
+        let (mailbox, inbox) = handle::mailbox(waker, limits.worker_queue);
+        let io = NetIo {
+            clock: Clock::start(),
+            poll,
+            listeners,
+            tls: tls::Layer::new(acceptor, limits.connections),
+            workers: Pools::new(limits, &mailbox),
+            inbox,
+            // The watch ends when the reactor is gone, and its end of the watch with it.
+            key_watch: watch.map(|watch| watch.start(mailbox.clone())).transpose()?,
+            unknown_keys: 0,
+            leaves_backlog: false,
+        };
+        let reactor = Reactor::new(config, node, io).map_err(StartError::Poll)?;
+        Ok(Self { reactor, handle: Handle::new(mailbox) })
     }
 
     /// Where it listens, in the order of the configuration: port 0 has become a real one.
     #[must_use]
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.reactor.listeners.addresses()
+        self.reactor.io.listeners.addresses()
     }
 
     /// Where it listens for whoever runs it; `None`: nowhere.
     #[must_use]
     pub fn admin_addr(&self) -> Option<SocketAddr> {
-        self.reactor.listeners.admin_address()
+        self.reactor.io.listeners.admin_address()
     }
 
     /// Has what `probe` reads shown with the counters: by a worker, each time they are collected.
@@ -150,7 +155,7 @@ impl Server {
     pub fn keep_revocations(&mut self, path: &Path) -> Result<(), StartError> {
         let reactor = &mut self.reactor;
         let lines = revocations::restore(path, |user, at| reactor.restore_revocation(user, at))?;
-        let store = FileStore::start(path.to_owned(), lines, self.handle.mail())
+        let store = FileStore::start(path.to_owned(), lines, self.handle.mailbox())
             .map_err(StartError::Thread)?;
         reactor.keep_revocations(store);
         Ok(())
@@ -191,11 +196,7 @@ pub fn check_revocations(path: &Path) -> Result<(), RevocationsError> {
 /// # Errors
 /// What [`Server::bind`] would say of them.
 pub fn check_tls(tls: &config::Tls) -> Result<(), TlsError> {
-    #[cfg(feature = "tls")]
-    let checked = tls::Acceptor::load(tls).map(drop);
-    #[cfg(not(feature = "tls"))]
-    let checked = if tls.is_on() { Err(TlsError::NoFeature) } else { Ok(()) };
-    checked
+    tls::Acceptor::load(tls).map(drop)
 }
 
 /// Grows the descriptor table for `config`: see [`descriptors`]. A server without it serves all the

@@ -26,7 +26,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread;
 
 use super::error::RevocationsError;
-use super::handle::{Letter, Mail};
+use super::handle::{Event, Mailbox};
 use crate::node::{Completion, Outcome, Revocation, RevocationStore, StoreError, Ticket};
 use crate::time::UnixTime;
 
@@ -85,12 +85,12 @@ struct Job {
 impl FileStore {
     /// Starts the thread for the file at `path`, which has so many lines. It ends when the store is
     /// dropped, after what was given to it by then.
-    pub(super) fn start(path: PathBuf, lines: usize, mail: Mail) -> io::Result<Self> {
+    pub(super) fn start(path: PathBuf, lines: usize, mailbox: Mailbox) -> io::Result<Self> {
         let (queue, jobs) = mpsc::sync_channel(QUEUE);
         let mut log = LogFile { path, lines };
         thread::Builder::new()
             .name("vestibule-revocations".to_owned())
-            .spawn(move || log.serve(&jobs, &mail))?;
+            .spawn(move || log.serve(&jobs, &mailbox))?;
         Ok(Self { queue })
     }
 }
@@ -114,14 +114,14 @@ struct LogFile {
 }
 
 impl LogFile {
-    fn serve(&mut self, jobs: &Receiver<Job>, mail: &Mail) {
+    fn serve(&mut self, jobs: &Receiver<Job>, mailbox: &Mailbox) {
         while let Ok(job) = jobs.recv() {
             let stored = self.append(&job).map_err(|error| {
                 let path = self.path.clone();
                 StoreError::Failed(RevocationsError::Write { path, error }.into())
             });
             let done = Completion { ticket: job.ticket, outcome: Outcome::Stored(stored) };
-            mail.deliver(Letter::Done(done));
+            mailbox.deliver(Event::Done(done));
             // It is stored by now, and what follows need not be waited for.
             if self.lines > SPARE_LINES.saturating_add(job.capacity.saturating_mul(2))
                 && let Err(error) = self.compact(&job)

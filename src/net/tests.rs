@@ -186,7 +186,7 @@ fn many_connections_are_served_at_once() {
 #[test]
 fn a_slow_reader_gets_everything_and_delays_nobody() {
     let server = Running::start_with(&config(), |server| {
-        for listener in server.reactor.listeners.sockets() {
+        for listener in server.reactor.io.listeners.sockets() {
             SockRef::from(listener).set_send_buffer_size(16_384).unwrap();
         }
     });
@@ -290,7 +290,7 @@ fn silent_connection_is_closed_at_the_header_timeout() {
     let mut config = config();
     config.http.header_timeout = Length::from_millis(150);
     let server = Running::start(&config);
-    let clock = clock::Clock::start();
+    let clock = Clock::start();
     let mut silent = server.connect();
     assert_eq!(silent.read(&mut [0; 1]).unwrap(), 0);
     let after = clock.monotonic().since(crate::time::Instant::START);
@@ -303,7 +303,7 @@ fn idle_server_sleeps_until_the_next_deadline() {
     let mut server = Server::bind(&config(), Box::new(Parrot(mpsc::channel().0))).unwrap();
     let reactor = &mut server.reactor;
     assert_eq!(reactor.wait(), None);
-    let silent = TcpStream::connect(reactor.listeners.addresses()[0]).unwrap();
+    let silent = TcpStream::connect(reactor.io.listeners.addresses()[0]).unwrap();
     let mut events = mio::Events::with_capacity(16);
     reactor.step(&mut events).unwrap();
     let wait = reactor.wait().unwrap();

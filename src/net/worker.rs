@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::handle::{Letter, Mail};
+use super::handle::{Event, Mailbox};
 use crate::config::Limits;
 use crate::node::{Command, Completion, Outcome, Work};
 
@@ -32,7 +32,7 @@ struct Workers {
     name: &'static str,
     queue: SyncSender<Command>,
     shared: Arc<Shared>,
-    mail: Mail,
+    mailbox: Mailbox,
     threads: Vec<JoinHandle<()>>,
     limit: usize,
     // Never sent on: all of its senders are gone when all workers are.
@@ -51,7 +51,7 @@ pub(super) struct Pools {
 impl Pools {
     /// As many threads and places as `limits` has; for signatures no more threads than the host has
     /// cores, as they wait for nothing, and room for all that the node submits at once.
-    pub(super) fn new(limits: &Limits, mail: &Mail) -> Self {
+    pub(super) fn new(limits: &Limits, mailbox: &Mailbox) -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let (threads, checks) = (limits.workers.min(cores), limits.checks_at_once());
         Self {
@@ -59,9 +59,9 @@ impl Pools {
                 "vestibule-worker",
                 limits.workers,
                 limits.worker_queue,
-                mail.clone(),
+                mailbox.clone(),
             ),
-            checks: Workers::new("vestibule-check", threads, checks, mail.clone()),
+            checks: Workers::new("vestibule-check", threads, checks, mailbox.clone()),
         }
     }
 
@@ -91,7 +91,7 @@ struct Shared {
 impl Workers {
     /// At most `limit` threads of this name, and `room` commands that wait for one; at least 1 of
     /// each.
-    fn new(name: &'static str, limit: usize, room: usize, mail: Mail) -> Self {
+    fn new(name: &'static str, limit: usize, room: usize, mailbox: Mailbox) -> Self {
         let (queue, waiting) = mpsc::sync_channel(room.max(1));
         let (alive, gone) = mpsc::sync_channel(0);
         let shared = Shared {
@@ -103,7 +103,7 @@ impl Workers {
             name,
             queue,
             shared: Arc::new(shared),
-            mail,
+            mailbox,
             threads: Vec::new(),
             limit: limit.max(1),
             alive,
@@ -136,9 +136,9 @@ impl Workers {
     /// Lets the workers finish what they do, for at most [`PATIENCE`], and leaves behind who is
     /// stuck: the end of the process takes it.
     fn end(self) {
-        let Self { queue, shared, mail, threads, alive, gone, .. } = self;
+        let Self { queue, shared, mailbox, threads, alive, gone, .. } = self;
         shared.ending.store(true, Ordering::Relaxed);
-        drop((queue, mail, alive));
+        drop((queue, mailbox, alive));
         match gone.recv_timeout(PATIENCE) {
             Err(RecvTimeoutError::Timeout) => log::warn!("a worker is stuck, and left behind"),
             Err(RecvTimeoutError::Disconnected) => {
@@ -153,16 +153,16 @@ impl Workers {
     }
 
     fn start(&self) -> io::Result<JoinHandle<()>> {
-        let (shared, mail) = (Arc::clone(&self.shared), self.mail.clone());
+        let (shared, mailbox) = (Arc::clone(&self.shared), self.mailbox.clone());
         let alive = self.alive.clone();
         thread::Builder::new().name(self.name.to_owned()).spawn(move || {
-            work(&shared, &mail);
+            work(&shared, &mailbox);
             drop(alive);
         })
     }
 }
 
-fn work(shared: &Shared, mail: &Mail) {
+fn work(shared: &Shared, mailbox: &Mailbox) {
     loop {
         // One worker waits in the queue, the others for the lock; it holds no lock while it works.
         let next = shared.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -172,7 +172,7 @@ fn work(shared: &Shared, mail: &Mail) {
         }
         let done = run(command);
         shared.in_flight.fetch_sub(1, Ordering::Relaxed);
-        if !mail.deliver(Letter::Done(done)) {
+        if !mailbox.deliver(Event::Done(done)) {
             return;
         }
     }

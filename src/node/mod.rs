@@ -38,7 +38,6 @@ mod http;
 mod observe;
 mod policy;
 mod rooms;
-mod schedule;
 mod work;
 
 use std::fmt;
@@ -60,7 +59,6 @@ pub(crate) use self::observe::close_history::END_BYTES;
 pub use self::observe::metrics::{AuthEnd, Call, Histogram, Legacy, Metrics, REFUSAL_STATUSES};
 pub use self::observe::process_metrics::{Probe, Reading};
 pub use self::observe::usage::Usage;
-pub use self::schedule::{Class, Schedule, Unit};
 pub use self::work::orders::{Revocation, RevocationStore};
 pub use self::work::port::{
     Action, Command, Completion, Hangup, Outcome, Refused, StoreError, Work,
@@ -190,8 +188,8 @@ impl Node {
 
     /// Bytes came. They are unmasked in place; what is left of an unfinished frame is kept.
     ///
-    /// Returns how many units of work beyond the first it took ([`Schedule::charge`]): a read of
-    /// 4 KiB may hold one message, or 682 frames without any content.
+    /// Returns how many units of a turn's share it took beyond the first: a read of 4 KiB may hold one
+    /// message, or 682 frames without any content.
     pub fn handle_bytes(&mut self, now: Now, id: ConnId, bytes: &mut [u8]) -> u32 {
         self.cx.now = now;
         self.frames = 0;

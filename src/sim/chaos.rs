@@ -10,6 +10,7 @@ use super::trace::Event;
 use crate::auth::Verifier;
 use crate::config::Size;
 use crate::id::Rng;
+use crate::node::Node;
 use crate::time::Instant;
 
 /// Something that is done to the server.
@@ -52,7 +53,17 @@ pub(super) fn drawn(rng: &mut Rng, end: Duration) -> Vec<(Instant, Disturbance)>
 }
 
 impl Engine {
-    pub(super) fn disturb(&mut self, disturbance: Disturbance) {
+    /// The process stops from here on.
+    pub(super) fn stop(&mut self) {
+        self.note(&Event::Disturbance(Disturbance::Stop));
+        let longest = if self.rng.below(3) == 0 { LONG_STOP } else { SHORT_STOP };
+        let left = (Instant::START + self.scenario.length).since(self.now.monotonic);
+        let micros = self.rng.below(longest.min(left).as_micros() as u64 + 1);
+        self.stop = Duration::from_micros(micros);
+    }
+
+    /// All but a stop reaches the node in a turn, as everything does that other threads leave.
+    pub(super) fn disturb(&mut self, node: &mut Node, disturbance: Disturbance) {
         self.note(&Event::Disturbance(disturbance));
         match disturbance {
             Disturbance::NewKey => {
@@ -61,7 +72,7 @@ impl Engine {
                 let secret = format!("simulated secret, number {:09}.", self.tokens);
                 self.key = EncodingKey::from_secret(secret.as_bytes());
                 self.scenario.config.auth.secret = secret;
-                self.reconfigure();
+                self.reconfigure(node);
             }
             Disturbance::NewLimits => {
                 let limits = &mut self.scenario.config.limits;
@@ -71,28 +82,20 @@ impl Engine {
                 // These only grow: what was taken before may stay.
                 limits.waiting_messages = limits.waiting_messages.max(16);
                 limits.outbound_bytes = limits.outbound_bytes.max(Size::kib(64));
-                self.reconfigure();
+                self.reconfigure(node);
             }
             Disturbance::RequireAuth => {
                 let user = self.some_user();
                 self.ledger.lock().required(&user, self.now.monotonic);
-                self.node.require_auth(self.now, &user);
+                node.require_auth(self.now, &user);
             }
             Disturbance::Disconnect => {
                 let user = self.some_user();
                 self.revoked.insert(user.clone(), self.now.monotonic);
-                self.node.disconnect(self.now, &user);
+                node.disconnect(self.now, &user);
             }
-            Disturbance::Stop => {
-                let longest = if self.rng.below(3) == 0 { LONG_STOP } else { SHORT_STOP };
-                let left = (Instant::START + self.scenario.length).since(self.now.monotonic);
-                let micros = self.rng.below(longest.min(left).as_micros() as u64 + 1);
-                self.stop = Duration::from_micros(micros);
-            }
+            Disturbance::Stop => {}
         }
-        self.act();
-        // It came between two turns, so nothing else would see what it began, and when.
-        self.check();
     }
 
     /// A token of `user` that expires `life` seconds from now, or did so before. All differ.
@@ -118,10 +121,10 @@ impl Engine {
         format!("user-{}", self.rng.below(4))
     }
 
-    fn reconfigure(&mut self) {
+    fn reconfigure(&mut self, node: &mut Node) {
         let config = &self.scenario.config;
         match Verifier::new(&config.auth) {
-            Ok(verifier) => self.node.reconfigure(self.now, config, verifier),
+            Ok(verifier) => node.reconfigure(self.now, config, verifier),
             Err(fault) => self.fail(format!("the new key cannot be used: {fault}")),
         }
     }

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::driver::READS_UNTIL_JUDGED;
 use super::ledger::Terms;
 use super::wire::{Message, Seen};
 use crate::config::Config;
+use crate::driver::reads_of;
 use crate::node::{Phase, TICK_MICROS, Usage};
 use crate::protocol::{CloseReason, MAX_UNANSWERED_PINGS};
 use crate::time::Instant;
@@ -181,6 +181,7 @@ impl Times {
         let pings = u32::from(MAX_UNANSWERED_PINGS);
         let silence = ping * (pings + 1);
         let late = Duration::from_micros(TICK_MICROS) + turn * 2;
+        let reads = u32::from(reads_of(config.limits.pending_message_bytes.get()));
         Self {
             header: config.http.header_timeout.get(),
             auth: config.auth.timeout.get(),
@@ -191,8 +192,8 @@ impl Times {
             pings: (ping + late) * pings,
             shortest_silence: silence,
             late,
-            read: turn * READS_UNTIL_JUDGED,
-            pending_reads: turn * READS_UNTIL_JUDGED * MOST_PENDING,
+            read: turn * reads,
+            pending_reads: turn * reads * MOST_PENDING,
         }
     }
 }
@@ -226,7 +227,7 @@ impl Life {
         }
     }
 
-    /// Looks at the phase after a turn.
+    /// Looks at the phase after a turn. True: the connection has begun to close in it.
     ///
     /// # Errors
     /// The connection is past a deadline, or was moved before one.
@@ -237,7 +238,8 @@ impl Life {
         times: &Times,
         terms: Option<Terms>,
         asked: Option<(Instant, Terms)>,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
+        let begins_to_close = phase == Phase::Closing && self.phase != phase;
         if phase != self.phase {
             if phase == Phase::Reauthenticating && terms.is_none_or(|terms| now < terms.reauth_from)
             {
@@ -255,7 +257,7 @@ impl Life {
             let late = now.since(deadline).as_millis();
             return Err(format!("{phase:?} since {:?} is {late} ms past its end", self.since));
         }
-        Ok(())
+        Ok(begins_to_close)
     }
 
     /// Until when the connection may be where it is.

@@ -1,319 +1,292 @@
-//! The turn, as the mio driver does it, over virtual sockets.
-//!
-//! Edge-triggered like it, with one read of 64 KiB a unit (4 KiB of a pending connection), writes at
-//! the end of each phase, and the same [`Schedule`](crate::node::Schedule). The poller's events come
-//! in an order that is drawn.
+//! The server: the real node and the real turn, over virtual sockets.
 
-mod serve;
-
-use std::io::IoSlice;
+use std::io::{self, ErrorKind, IoSlice};
 use std::mem;
+use std::net::{Ipv4Addr, SocketAddr};
 
-use super::check::Life;
-use super::engine::Engine;
+use super::app::SharedMoods;
+use super::engine::{Delivery, Engine};
+use super::ledger::SharedLedger;
+use super::measure::{MOST_UNITS_OF_READ, Transport};
 use super::network::{Edges, Link, LinkId};
+use super::scenario::Scenario;
 use super::trace::Event;
-use super::wire::FrameCount;
-use crate::id::ConnId;
-use crate::node::{Action, Class, Completion, Hangup, Outcome, Phase};
+use super::watched::Watched;
+use crate::auth::KeyError;
+use crate::driver::{Accepted, Input, Io, Readiness, Role, Turn, Written};
+use crate::id::{ConnId, Seed};
+use crate::node::app::App;
+use crate::node::{Command, Completion, Hangup, Node, Outcome, Phase};
+use crate::time::Now;
 
-/// Slices of one write.
-const SLICES: usize = 32;
-/// Answers that one turn takes.
-const MAIL_PER_TURN: usize = 256;
-
-/// What one read takes of a connection that is pending or ends.
-const PENDING_READ_BYTES: usize = 4 * 1_024;
-/// Frames that cost as much as one unit of pending work.
-const FRAMES_PER_UNIT: u64 = 32;
-/// What one read of a pending connection may cost beyond its unit: it is known when it is done.
-pub(super) const MOST_UNITS_OF_READ: u64 = PENDING_READ_BYTES as u64 / 6 / FRAMES_PER_UNIT + 1;
-/// Pending reads until a deadline is judged that came before them.
-pub(super) const READS_UNTIL_JUDGED: u32 = 6;
-
-/// One connection as the driver knows it.
-#[derive(Debug)]
-pub(super) struct Transport {
-    pub(super) id: ConnId,
-    pub(super) link: LinkId,
-    /// Which ready list it is on.
-    queued: Option<Class>,
-    ready: bool,
-    hangup: bool,
-    broken: bool,
-    ended: bool,
-    reads_until_judged: u32,
-    frames: FrameCount,
-    pub(super) stalled: bool,
-    /// How much pending work had been done when bytes came to this authenticated connection.
-    waiting_since: Option<u64>,
-    pub(super) life: Life,
-    pub(super) is_judged: bool,
+/// The node, its turns, and the machine that they run on.
+pub(super) struct Server {
+    pub(super) node: Node,
+    pub(super) turn: Turn<LinkId>,
+    pub(super) engine: Engine,
 }
 
-impl Transport {
-    /// Its deadline has come, and its input is read before that is judged.
-    pub(super) fn is_read_first(&self) -> bool {
-        self.reads_until_judged > 0
+impl Server {
+    pub(super) fn new(
+        scenario: Scenario,
+        seed: u64,
+        app: Box<dyn App>,
+        moods: SharedMoods,
+    ) -> Result<Self, KeyError> {
+        let config = &scenario.config;
+        let ledger = SharedLedger::new(config);
+        let app = Watched { app, ledger: ledger.clone() };
+        let mut node = Node::new(config, &Seed::predictable(seed), Box::new(app))?;
+        node.set_slice(scenario.slice);
+        let planted = scenario.planted;
+        let engine = Engine::new(scenario, seed, ledger, moods);
+        let mut turn = Turn::new(&engine.scenario.config, engine.now);
+        if let Some(fault) = planted {
+            turn.plant(fault);
+        }
+        Ok(Self { node, turn, engine })
     }
-}
 
-impl Engine {
     /// Is there anything for a turn?
     pub(super) fn wants_turn(&self) -> bool {
-        let now = self.now.monotonic;
-        !self.ready.is_empty()
-            || self.is_listener_ready
-            || !self.mail.is_empty()
-            || !self.schedule.is_idle()
-            || self.node.poll_timeout().is_some_and(|at| at <= now)
+        let now = self.engine.now.monotonic;
+        self.engine.has_events() || self.turn.next(&self.node).is_some_and(|at| at <= now)
     }
 
     /// One turn at the present moment.
     pub(super) fn turn(&mut self) {
-        self.ledger.lock().now = self.now;
-        let before = self.pending_units;
-        self.closed_in_turn = 0;
-        self.poll();
-        self.schedule.begin_turn();
-        while let Some(unit) = self.schedule.next_authenticated() {
-            self.serve(unit);
-        }
-        self.take_mail();
-        self.act();
-        self.write_on();
-        self.judge_deadlines();
-        self.act();
-        loop {
-            let mut is_served = false;
-            while let Some(unit) = self.schedule.next_pending() {
-                is_served = true;
-                self.pending_units += 1;
-                self.serve(unit);
-                self.ambush();
-            }
-            self.act();
-            if !is_served {
-                break;
-            }
-        }
-        self.take_held();
-        let spent = self.pending_units - before;
-        let share = u64::from(self.scenario.config.limits.pending_per_turn);
+        let Self { node, turn, engine } = self;
+        engine.ledger.lock().now = engine.now;
+        engine.begin_turn(node);
+        let before = engine.pending_units;
+        engine.report(node, turn);
+        turn.run(node, engine);
+        engine.end_turn(node);
+        let spent = engine.pending_units - before;
+        let share = u64::from(engine.scenario.config.limits.pending_per_turn);
         if spent > share + MOST_UNITS_OF_READ {
-            self.fail(format!("one turn did {spent} units of pending work"));
+            engine.fail(format!("one turn did {spent} units of pending work"));
         }
     }
+}
 
+impl Engine {
     // --- The poller ---
 
     /// Something may have come to `link` that the poller reports.
     pub(super) fn wake_poller(&mut self, link: LinkId) {
-        let units = self.pending_units;
-        let Some(open) = self.link(link) else { return };
-        let (edges, id) = (open.edges, open.id);
-        if edges == Edges::default() {
-            return;
-        }
-        if let Some(id) = id
-            && edges.readable
-            && self.node.is_authenticated(id)
-            && self.node.wants_input(id)
-            && let Some(transport) = self.transport(id)
-        {
-            transport.waiting_since.get_or_insert(units);
-        }
         if let Some(open) = self.link(link)
+            && open.edges != Edges::default()
             && !mem::replace(&mut open.is_reported, true)
         {
             self.ready.push(link);
         }
     }
 
-    /// Takes all that the poller has, in any order.
-    fn poll(&mut self) {
+    /// Tells the turn all that the poller has, or as much as it gives at once, in any order.
+    fn report(&mut self, node: &Node, turn: &mut Turn<LinkId>) {
         if mem::take(&mut self.is_listener_ready) {
-            self.schedule.push_listener(0);
+            turn.on_listener(0);
+        }
+        if !self.mail.is_empty() {
+            turn.on_wake();
         }
         let mut ready = mem::take(&mut self.ready);
+        ready.iter().for_each(|link| self.note_arrival(node, *link));
         for end in (1..ready.len()).rev() {
             ready.swap(end, self.rng.below(end as u64 + 1) as usize);
         }
         self.ready = ready.split_off(ready.len().min(self.events_per_turn));
         for link in ready {
-            self.sort(link);
+            let Some(open) = self.link(link) else { continue };
+            open.is_reported = false;
+            let Some(id) = open.id else { continue };
+            let edges = mem::take(&mut open.edges);
+            let readiness = Readiness {
+                readable: edges.readable,
+                writable: edges.writable || edges.broken,
+                read_closed: edges.read_closed,
+                broken: edges.broken,
+            };
+            if edges.broken
+                && let Some(transport) = self.transport(id)
+            {
+                transport.life.was_hung_up = true;
+            }
+            turn.on_event(node, id, readiness);
+        }
+        if self.ready.is_empty() {
+            turn.on_poll_complete();
         }
     }
 
-    fn sort(&mut self, link: LinkId) {
+    /// Bytes have come to `link`: how long will those of an authenticated connection wait?
+    fn note_arrival(&mut self, node: &Node, link: LinkId) {
+        let units = self.pending_units;
         let Some(open) = self.link(link) else { return };
-        open.is_reported = false;
-        let Some(id) = open.id else { return };
-        let edges = mem::take(&mut open.edges);
-        let Some(transport) = self.transport(id) else { return };
-        let is_writable = transport.stalled && (edges.writable || edges.broken);
-        transport.broken |= edges.broken;
-        transport.hangup |= edges.broken || edges.read_closed;
-        let news = if transport.ended { edges.broken } else { edges.readable || edges.read_closed };
-        transport.ready |= news;
-        if is_writable {
-            self.writable.push(id);
-        }
-        if news {
-            self.make_ready(id);
+        let Some(id) = open.id.filter(|_| open.edges.readable) else { return };
+        if node.is_authenticated(id)
+            && node.wants_input(id)
+            && let Some(transport) = self.transport(id)
+        {
+            transport.waiting_since.get_or_insert(units);
         }
     }
 
-    /// Puts a connection on its ready list, once; one that was let in since goes to the front.
-    fn make_ready(&mut self, id: ConnId) {
-        let wants_input = self.node.wants_input(id);
-        let is_authenticated = self.node.is_authenticated(id);
-        let Some(transport) = self.transport(id) else { return };
-        let class = match transport.hangup {
-            true => Class::Ending,
-            false if is_authenticated => Class::Authenticated,
-            false => Class::Pending,
-        };
-        let moves = match transport.queued {
-            None => true,
-            Some(Class::Pending) => class != Class::Pending,
-            Some(Class::Authenticated | Class::Ending) => false,
-        };
-        if transport.ready && moves && (wants_input || transport.broken) {
-            transport.queued = Some(class);
-            self.schedule.push(id, class);
+    /// In a storm, messages come to members in the middle of a turn too.
+    fn ambush(&mut self, node: &Node) {
+        if self.ambushes.is_empty() || self.rng.below(8) != 0 {
+            return;
+        }
+        if let Some((link, bytes)) = self.ambushes.pop_front() {
+            self.link(link).into_iter().for_each(|open| open.hand_over(&bytes));
+            self.note_arrival(node, link);
+            self.wake_poller(link);
         }
     }
 
-    /// A connection that ends writes its last words within the share.
-    fn end_later(&mut self, id: ConnId) {
-        let Some(transport) = self.transport(id) else { return };
-        if transport.queued != Some(Class::Ending) {
-            transport.queued = Some(Class::Ending);
-            self.schedule.push(id, Class::Ending);
-        }
-    }
-
-    fn take_mail(&mut self) {
-        for _ in 0..MAIL_PER_TURN {
-            let Some(done) = self.mail.pop_front() else { return };
-            self.complete(done);
-        }
-    }
-
-    fn complete(&mut self, done: Completion) {
+    fn complete(&mut self, node: &mut Node, done: Completion) {
         let ticket = done.ticket;
         self.note(&Event::Completion { ticket });
         {
             let mut ledger = self.ledger.lock();
             // An answer that comes too late, after a stop, may find its question given up.
-            let is_awaited = self.node.awaits(ticket)
+            let is_awaited = node.awaits(ticket)
                 && ledger.asker(ticket).is_some_and(|asker| {
-                    self.node.phase(asker).is_some_and(|phase| phase != Phase::Closing)
+                    node.phase(asker).is_some_and(|phase| phase != Phase::Closing)
                 });
             match &done.outcome {
                 Outcome::Join(admission) if is_awaited => ledger.joined(ticket, Some(admission)),
-                Outcome::Message(answer) if self.node.awaits(ticket) => {
+                Outcome::Message(answer) if node.awaits(ticket) => {
                     ledger.answered(ticket, answer);
                 }
                 _ => ledger.joined(ticket, None),
             }
         }
-        self.node.handle_completion(self.now, done);
+        node.handle_completion(self.now, done);
+    }
+}
+
+impl Io for Engine {
+    type Socket = LinkId;
+
+    fn now(&self) -> Now {
+        self.now
     }
 
-    // --- What the node wants done ---
+    fn accept(&mut self, _: usize) -> Accepted<LinkId> {
+        self.pending_units += 1;
+        let Some(link) = self.backlog.pop_front() else { return Accepted::Empty };
+        let client = self.link(link).map_or(0, |open| open.client);
+        let ip = self.addresses.get(client).copied().unwrap_or(Ipv4Addr::LOCALHOST);
+        let peer = SocketAddr::from((ip, 1_024 + (link.0 % 60_000) as u16));
+        Accepted::Connection(link, peer, Role::Client)
+    }
 
-    pub(super) fn act(&mut self) {
-        while let Some(action) = self.node.poll_action() {
-            match action {
-                Action::Submit(command) => {
-                    if let Some(refused) = self.submit(command) {
-                        self.complete(refused);
-                    }
-                }
-                Action::Flush(id) | Action::Finish(id) | Action::Resume(id) | Action::Close(id)
-                    if self.transport(id).is_none() =>
-                {
-                    self.fail(format!("{action:?} for a connection that is gone: {id}"));
-                }
-                Action::Flush(id) if self.node.phase(id) == Some(Phase::Closing) => {
-                    self.end_later(id);
-                }
-                Action::Flush(id) => {
-                    self.make_ready(id);
-                    if self.transport(id).is_some_and(|transport| !transport.stalled) {
-                        self.write(id);
-                    }
-                }
-                Action::Finish(id) => {
-                    self.note(&Event::Finish { id });
-                    if let Some(link) = self.transport(id).map(|transport| transport.link) {
-                        self.on_link(link, Link::finish);
-                    }
-                }
-                Action::Resume(id) => self.make_ready(id),
-                Action::Close(id) => self.close(id),
-            }
+    fn refuse(&mut self, link: LinkId) {
+        self.note(&Event::Drop { link });
+        self.on_link(link, Link::close);
+    }
+
+    fn open(&mut self, id: ConnId, link: &mut LinkId, _: Role) -> io::Result<()> {
+        let link = *link;
+        self.note(&Event::Accept { link, id });
+        if self.transports.len() <= id.index() {
+            self.transports.resize_with(id.index() + 1, || None);
         }
-    }
-
-    fn write_on(&mut self) {
-        for id in mem::take(&mut self.writable) {
-            self.write(id);
+        let transport = Transport::new(id, link, self.now.monotonic);
+        let slot = self.transports.get_mut(id.index());
+        if let Some(old) = slot.and_then(|slot| slot.replace(transport)) {
+            self.fail(format!("{id} took the slot of {}, which is not closed", old.id));
         }
+        if let Some(open) = self.link(link) {
+            open.id = Some(id);
+        }
+        // What came before the accept is an edge of the registration.
+        self.wake_poller(link);
+        Ok(())
     }
 
-    fn write(&mut self, id: ConnId) {
-        let mut was_stalled = false;
-        loop {
-            let Some(link) = self.transport(id).map(|transport| transport.link) else { return };
-            let Some(room) = self.link(link).and_then(|link| link.room()) else {
-                self.hang_up(id, Hangup::Reset);
-                return;
-            };
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let filled = self.node.pending_output(id, &mut slices);
-            let slices = slices.get(..filled).unwrap_or_default();
-            let longest = slices.iter().map(|slice| slice.len()).max().unwrap_or(0);
-            let mut bytes = Vec::new();
-            slices.iter().for_each(|slice| bytes.extend_from_slice(slice));
-            self.largest_frame = self.largest_frame.max(longest);
-            let written = bytes.get(..bytes.len().min(room)).unwrap_or_default();
-            let is_short = written.len() < bytes.len();
+    fn read<'a>(
+        &'a mut self,
+        node: &Node,
+        id: ConnId,
+        link: &mut LinkId,
+        buffer: &'a mut [u8],
+        most: usize,
+    ) -> Input<'a> {
+        let phase = node.phase(id).unwrap_or(Phase::Closing);
+        self.note_read(node, id, phase);
+        let input = Input::read(buffer, most, |room| match self.link(*link) {
+            Some(open) => open.read(room),
+            None => Err(ErrorKind::ConnectionReset.into()),
+        });
+        let now = self.now.monotonic;
+        if !input.bytes.is_empty() {
+            self.note(&Event::Read { id, bytes: input.bytes });
             if let Some(transport) = self.transport(id) {
-                was_stalled |= mem::replace(&mut transport.stalled, is_short);
-            }
-            let length = written.len();
-            if length > 0 {
-                self.note(&Event::Write { id, bytes: written });
-                self.on_link(link, |link, now, rng| link.wrote(now, rng, length));
-                self.hear(id, link, written);
-            }
-            self.node.consume_output(self.now, id, length);
-            let now = self.now.monotonic;
-            if !self.node.has_output(id)
-                && let Some(transport) = self.transport(id)
-            {
-                transport.life.is_written(now, was_stalled);
-            }
-            if is_short || bytes.is_empty() {
-                return;
+                // What comes while closing was not awaited, and puts nothing off.
+                if phase != Phase::Closing {
+                    transport.life.bytes(now);
+                }
+                // Counted apart from the node, by the frames' headers alone.
+                let frames = transport.frames.count(input.bytes);
+                self.last_read = (!phase.is_authenticated()).then_some((id, phase, frames));
             }
         }
+        if let Some(why) = input.end {
+            self.hung_up(id, why == Hangup::Reset);
+        }
+        if !phase.is_authenticated() {
+            self.ambush(node);
+        }
+        input
     }
 
-    fn hang_up(&mut self, id: ConnId, why: Hangup) {
+    fn write(
+        &mut self,
+        node: &Node,
+        id: ConnId,
+        link: &mut LinkId,
+        output: &[IoSlice<'_>],
+    ) -> io::Result<Written> {
+        let link = *link;
+        let Some(room) = self.link(link).and_then(|link| link.room()) else {
+            self.hung_up(id, true);
+            return Err(ErrorKind::BrokenPipe.into());
+        };
+        let mut frames = [IoSlice::new(&[]); 32];
+        let filled = node.pending_output(id, &mut frames);
+        let longest = frames.iter().take(filled).map(|frame| frame.len()).max().unwrap_or(0);
+        self.largest_frame = self.largest_frame.max(longest);
+        let bytes: Vec<u8> = output.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let written = bytes.get(..bytes.len().min(room)).unwrap_or_default();
+        let length = written.len();
+        let is_closing = node.phase(id) == Some(Phase::Closing);
         if let Some(transport) = self.transport(id) {
-            transport.ready = false;
-            transport.ended = true;
-            transport.life.was_hung_up = true;
+            let was_full = mem::replace(&mut transport.is_full, length < bytes.len());
+            if length > 0 {
+                *transport.written.get_or_insert_default() |= was_full;
+            }
+            if is_closing && !was_full {
+                self.pending_units += 1;
+                self.last_write = Some(id);
+            }
         }
-        self.note(&Event::Hangup { id, is_reset: why == Hangup::Reset });
-        self.node.handle_hangup(self.now, id, why);
+        if length > 0 {
+            self.note(&Event::Write { id, bytes: written });
+            self.on_link(link, |link, now, rng| link.wrote(now, rng, length));
+            self.hear(id, link, written);
+        }
+        Written::of(Ok(length), output)
     }
 
-    fn close(&mut self, id: ConnId) {
+    fn shutdown(&mut self, id: ConnId, link: &mut LinkId) {
+        self.note(&Event::Finish { id });
+        self.on_link(*link, Link::finish);
+    }
+
+    fn close(&mut self, id: ConnId, link: &mut LinkId) {
         self.note(&Event::Close { id });
         self.closed_in_turn += 1;
         self.most_closed = self.most_closed.max(self.closed_in_turn);
@@ -325,27 +298,28 @@ impl Engine {
             let hearing = &open.hearing;
             let (is_answered, is_told) = (hearing.has_closed || hearing.is_wild, hearing.is_over());
             let judged = transport.life.judge_end(now, &self.times, is_told, is_answered);
-            if let Err(what) = judged.or_else(|what| self.unless_shedding(what)) {
-                self.fail(format!("{id}: {what}"));
+            if let Err(what) = judged {
+                self.dropped.get_or_insert(format!("{id}: {what}"));
             }
         }
-        self.on_link(transport.link, Link::close);
+        self.on_link(*link, Link::close);
         self.ledger.lock().gone(id);
     }
 
-    pub(super) fn transport(&mut self, id: ConnId) -> Option<&mut Transport> {
-        let transport = self.transports.get_mut(id.index())?.as_mut()?;
-        (transport.id == id).then_some(transport)
+    fn submit(&mut self, command: Command) -> Result<(), Completion> {
+        let Some(refused) = self.queue_work(command) else { return Ok(()) };
+        let ticket = refused.ticket;
+        self.note(&Event::Completion { ticket });
+        self.ledger.lock().joined(ticket, None);
+        Err(refused)
     }
 
-    /// In a storm, messages come to members in the middle of a turn too.
-    fn ambush(&mut self) {
-        if self.ambushes.is_empty() || self.rng.below(8) != 0 {
-            return;
+    fn deliver(&mut self, node: &mut Node, _: Now) -> bool {
+        match self.mail.pop_front() {
+            Some(Delivery::Done(done)) => self.complete(node, done),
+            Some(Delivery::Order(disturbance)) => self.disturb(node, disturbance),
+            None => return false,
         }
-        if let Some((link, bytes)) = self.ambushes.pop_front() {
-            self.link(link).into_iter().for_each(|open| open.hand_over(&bytes));
-            self.wake_poller(link);
-        }
+        true
     }
 }

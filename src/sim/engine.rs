@@ -1,4 +1,4 @@
-//! The virtual machine: clock, agenda, sockets, workers; and the node that runs on it.
+//! The virtual machine that the server runs on: clock, agenda, sockets, workers.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -11,17 +11,14 @@ use jsonwebtoken::EncodingKey;
 use super::app::{Held, SharedMoods};
 use super::chaos::Disturbance;
 use super::check::{Expect, Times};
-use super::driver::Transport;
 use super::ledger::SharedLedger;
+use super::measure::Transport;
 use super::network::{Link, LinkId, Weather};
 use super::scenario::Scenario;
 use super::trace::{Event, Trace};
-use super::watched::Watched;
 use super::wire::Seen;
-use crate::auth::KeyError;
-use crate::id::{ConnId, Rng, Seed};
-use crate::node::app::App;
-use crate::node::{Command, Completion, Node, Schedule, StartFlag};
+use crate::id::{ConnId, Rng};
+use crate::node::{Command, Completion, Phase, StartFlag};
 use crate::time::{Instant, Now, UnixTime};
 
 /// When every world begins: 2027-01-15T08:00:00Z.
@@ -61,13 +58,20 @@ pub(super) enum Work {
     Done(Completion),
 }
 
-/// Everything but the clients.
+/// What other threads have left for the node.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    Done(Completion),
+    /// Something that is done to the server.
+    Order(Disturbance),
+}
+
+/// Everything but the clients, the node and its turns.
 pub(super) struct Engine {
     pub(super) scenario: Scenario,
     pub(super) now: Now,
     pub(super) rng: Rng,
     pub(super) trace: Trace,
-    pub(super) node: Node,
     pub(super) ledger: SharedLedger,
     pub(super) moods: SharedMoods,
     pub(super) times: Times,
@@ -79,21 +83,25 @@ pub(super) struct Engine {
     /// The first thing that went wrong.
     pub(super) failure: Option<String>,
     pub(super) links: Vec<Option<Box<Link>>>,
-    // The driver's.
-    pub(super) schedule: Schedule,
+    // Beside the turn.
     pub(super) transports: Vec<Option<Transport>>,
-    pub(super) writable: Vec<ConnId>,
-    pub(super) mail: VecDeque<Completion>,
-    pub(super) buffer: Vec<u8>,
+    pub(super) mail: VecDeque<Delivery>,
+    /// The first connection that ended before its time, unless the node had to shed somebody.
+    pub(super) dropped: Option<String>,
     /// Sockets that were closed in the present turn, and in the turn that closed most.
     pub(super) closed_in_turn: u64,
     pub(super) most_closed: u64,
-    /// Until then the poller has reported all input.
-    pub(super) heard_until: Instant,
     /// Units of pending work that were served.
     pub(super) pending_units: u64,
+    /// The last read of a connection that is not authenticated: its phase before it, and the frames
+    /// that were in it.
+    pub(super) last_read: Option<(ConnId, Phase, u64)>,
+    /// The connection whose last output was written last.
+    pub(super) last_write: Option<ConnId>,
     /// The most of them that an authenticated connection's bytes have waited for.
     pub(super) longest_wait: u64,
+    /// The most that they may: nothing, where all bytes come between two turns.
+    pub(super) most_wait: u64,
     /// How often their bytes were handled.
     pub(super) waits: u64,
     /// The most events that the poller gives a turn.
@@ -128,19 +136,14 @@ impl Engine {
     pub(super) fn new(
         scenario: Scenario,
         seed: u64,
-        app: Box<dyn App>,
+        ledger: SharedLedger,
         moods: SharedMoods,
-    ) -> Result<Self, KeyError> {
+    ) -> Self {
         let config = &scenario.config;
-        let ledger = SharedLedger::new(config);
-        let app = Watched { app, ledger: ledger.clone() };
-        let mut node = Node::new(config, &Seed::predictable(seed), Box::new(app))?;
-        node.set_slice(scenario.slice);
-        Ok(Self {
+        Self {
             now: Now { monotonic: Instant::START, unix: BEGIN },
             rng: Rng::new(seed),
             trace: Trace::default(),
-            node,
             ledger,
             moods,
             times: Times::new(config, scenario.turn),
@@ -149,16 +152,16 @@ impl Engine {
             news: VecDeque::new(),
             failure: None,
             links: Vec::new(),
-            schedule: Schedule::new(config.limits.pending_per_turn),
             transports: Vec::new(),
-            writable: Vec::new(),
             mail: VecDeque::new(),
-            buffer: vec![0; 65_536],
+            dropped: None,
             closed_in_turn: 0,
             most_closed: 0,
-            heard_until: Instant::START,
             pending_units: 0,
+            last_read: None,
+            last_write: None,
             longest_wait: 0,
+            most_wait: 0,
             waits: 0,
             events_per_turn: usize::MAX,
             largest_frame: 0,
@@ -178,7 +181,12 @@ impl Engine {
             early_ping_timeouts: 0,
             shed: 0,
             scenario,
-        })
+        }
+    }
+
+    /// Has the poller anything?
+    pub(super) fn has_events(&self) -> bool {
+        !self.ready.is_empty() || self.is_listener_ready || !self.mail.is_empty()
     }
 
     /// Something is wrong; the first thing counts.
@@ -233,12 +241,15 @@ impl Engine {
                     self.ledger.lock().begun(ticket);
                     self.finish(Completion { ticket, outcome });
                 }
-                Some(Work::Done(done)) => self.mail.push_back(done),
+                Some(Work::Done(done)) => self.mail.push_back(Delivery::Done(done)),
                 Some(Work::Hold(_)) | None => {}
             },
             Due::Doom(link) if !self.is_healed => self.doom(link),
             Due::WallClock if !self.is_healed => self.set_wall_clock(),
-            Due::Disturbance(disturbance) if !self.is_healed => self.disturb(disturbance),
+            Due::Disturbance(Disturbance::Stop) if !self.is_healed => self.stop(),
+            Due::Disturbance(disturbance) if !self.is_healed => {
+                self.mail.push_back(Delivery::Order(disturbance));
+            }
             Due::Client(_) | Due::Doom(_) | Due::WallClock | Due::Disturbance(_) => {}
         }
     }

@@ -3,7 +3,7 @@
 //! A [`World`] draws clients (good, slow, silent, expired, replaying, flapping, old ones whose token
 //! is in the request, and ones that send garbage), links that cut bytes anywhere, stall and break, an application that answers now,
 //! later, late or never, and a wall clock that somebody sets. It runs the real [`Node`](crate::Node) with
-//! the real [`Schedule`](crate::node::Schedule) through 20 virtual minutes in some milliseconds.
+//! the real [`Turn`](crate::driver::Turn) through 20 virtual minutes in some milliseconds.
 //!
 //! After each turn of the driver checkers hold what must be true at every moment:
 //!
@@ -53,6 +53,7 @@ mod engine;
 mod hostile;
 mod ledger;
 mod listen;
+mod measure;
 mod network;
 mod observe;
 mod old;
@@ -64,6 +65,7 @@ mod wire;
 mod work;
 mod world;
 
-pub use scenario::{Mix, Planted, Scenario};
+pub use crate::driver::Planted;
+pub use scenario::{Mix, Scenario};
 pub use storm::{Counted, Storm};
 pub use world::{Report, Violation, World};

@@ -1,6 +1,7 @@
 //! Virtual sockets: bytes that are cut anywhere, come late, stall, end halfway, and break.
 
 use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use super::check::Hearing;
@@ -70,15 +71,6 @@ pub(super) struct Edges {
     pub(super) writable: bool,
     pub(super) read_closed: bool,
     pub(super) broken: bool,
-}
-
-/// What a read gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Got {
-    Bytes(usize),
-    End,
-    Nothing,
-    Broken,
 }
 
 /// One connection between a client and the server.
@@ -241,7 +233,7 @@ impl Link {
     }
 
     /// The server reads once.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Got {
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.arrived.is_empty() {
             let length = self.arrived.len().min(buffer.len());
             let (now, later) = self.arrived.split_at(length);
@@ -249,19 +241,24 @@ impl Link {
                 place.copy_from_slice(now);
             }
             self.arrived = later.to_vec();
-            Got::Bytes(length)
+            Ok(length)
         } else if self.is_broken {
-            Got::Broken
+            Err(ErrorKind::ConnectionReset.into())
         } else if self.has_ended {
-            Got::End
+            Ok(0)
         } else {
-            Got::Nothing
+            Err(ErrorKind::WouldBlock.into())
         }
     }
 
     /// Has something arrived that the server has not read?
     pub(super) fn has_arrived(&self) -> bool {
         !self.arrived.is_empty()
+    }
+
+    /// Has the client ended or broken its side, as far as the server's end knows?
+    pub(super) fn has_hung_up(&self) -> bool {
+        self.has_ended || self.is_broken
     }
 
     /// How many bytes the server could write now; `None`: the connection is broken.
@@ -340,7 +337,7 @@ mod tests {
         for at in times {
             link.arrive(at);
             let mut buffer = [0; 64];
-            if let Got::Bytes(length) = link.read(&mut buffer) {
+            if let Ok(length) = link.read(&mut buffer) {
                 got.extend_from_slice(&buffer[..length]);
             }
         }

@@ -4,14 +4,18 @@ use std::io::IoSlice;
 use std::mem;
 
 use super::check;
-use super::driver::{MOST_UNITS_OF_READ, Transport};
+use super::driver::Server;
 use super::engine::Engine;
+use super::measure::Transport;
 use super::network::LinkId;
 use super::wire::{Message, Seen};
 use crate::id::ConnId;
-use crate::node::Phase;
+use crate::node::{Node, Phase};
+use crate::protocol::CloseReason;
 use crate::time::Instant;
 
+/// The most that one read takes.
+const READ_BYTES: usize = 64 * 1_024;
 /// What an acknowledgement and the close frame may add to a full outbox.
 const LAST_WORDS_BYTES: usize = 1_024;
 
@@ -63,114 +67,131 @@ impl Engine {
             self.fail(format!("{id}: {what}"));
         }
     }
+}
 
-    /// Holds every invariant against the present state.
-    pub(super) fn check(&mut self) {
-        let faults = self.ledger.lock().take_faults();
-        if let Some(what) = faults.into_iter().next() {
-            self.fail(what);
-        }
-        let mut transports = mem::take(&mut self.transports);
-        for transport in transports.iter_mut().flatten() {
-            if let Err(what) = self.check_one(transport) {
-                self.fail(format!("{}: {what}", transport.id));
-            }
-        }
-        let live = transports.iter().flatten().count();
-        self.transports = transports;
-        let phases = Phase::ALL.iter().map(|phase| self.node.connections_in(*phase)).sum();
-        let rooms = self.ledger.lock().occupied_rooms();
-        let limits = &self.scenario.config.limits;
-        let share = u64::from(limits.pending_per_turn) + MOST_UNITS_OF_READ;
-        let ends = 2 * limits.recent_ends;
-        let message = limits.message_bytes.get();
-        let input = message * (limits.waiting_messages as usize + 2) + self.buffer.len();
-        let output = self.most_output();
-        let judged = check::judge_usage(&self.node.usage(), live, phases, rooms, input + output);
-        if let Err(what) = judged.and_then(|()| self.node.judge_budgets()) {
-            self.fail(what);
-        }
-        if self.node.remembered_ends() > ends {
-            self.fail("more ends are remembered than may be".to_owned());
-        }
-        let (step, slice) = (self.node.longest_step(), self.scenario.slice);
-        if step > slice {
-            self.fail(format!("a message went to {step} members in one step of {slice}"));
-        }
-        self.shed = self.shed_so_far();
-        if self.longest_wait > share {
-            let waited = self.longest_wait;
-            self.fail(format!("authenticated bytes waited behind {waited} units of pending work"));
-        }
-    }
-
-    /// Everybody who is in a room, and has been sent what there was, has heard all of the room.
-    pub(super) fn check_heard(&mut self) {
-        let ids: Vec<ConnId> = self.transports.iter().flatten().map(|open| open.id).collect();
-        for id in ids {
-            let unheard = self.ledger.lock().unheard(id);
-            if unheard > 0 && self.node.is_authenticated(id) && !self.node.has_output(id) {
-                self.fail(format!("{id} has not heard {unheard} messages of its room"));
-            }
-        }
-    }
-
-    /// A connection ended before its time. Who held too much, and went on while that was told, may.
-    pub(super) fn unless_shedding(&self, what: String) -> Result<(), String> {
-        if self.shed_so_far() > self.shed { Ok(()) } else { Err(what) }
-    }
-
-    /// How many connections the node has shed.
-    fn shed_so_far(&self) -> u64 {
-        let metrics = self.node.metrics();
-        metrics.shed_pending + metrics.shed_members + metrics.shed_readers
-    }
-
+impl Engine {
     /// What may be queued for one peer: the configured bound, or one longer frame where the queue was
     /// empty; and behind it the one answer that was under way, and an acknowledgement.
     fn most_output(&self) -> usize {
         let bound = self.scenario.config.limits.outbound_bytes.get();
         bound.max(self.largest_frame) + self.largest_frame + LAST_WORDS_BYTES
     }
+}
+
+impl Server {
+    /// Holds every invariant against the present state.
+    pub(super) fn check(&mut self) {
+        let mut transports = mem::take(&mut self.engine.transports);
+        for transport in transports.iter_mut().flatten() {
+            if let Err(what) = self.check_one(transport) {
+                self.engine.fail(format!("{}: {what}", transport.id));
+            }
+        }
+        let ids = || transports.iter().flatten().map(|transport| transport.id);
+        if !ids().eq(self.turn.connections()) {
+            self.engine.fail("the turn has other connections than there are sockets");
+        }
+        let live = ids().count();
+        self.engine.transports = transports;
+        let Self { node, turn, engine } = self;
+        let faults = engine.ledger.lock().take_faults();
+        if let Some(what) = faults.into_iter().next() {
+            engine.fail(what);
+        }
+        let phases = Phase::ALL.iter().map(|phase| node.connections_in(*phase)).sum();
+        let rooms = engine.ledger.lock().occupied_rooms();
+        let limits = &engine.scenario.config.limits;
+        let ends = 2 * limits.recent_ends;
+        let message = limits.message_bytes.get();
+        let input = message * (limits.waiting_messages as usize + 2) + READ_BYTES;
+        let output = engine.most_output();
+        let judged = check::judge_usage(&node.usage(), live, phases, rooms, input + output);
+        if let Err(what) = judged.and_then(|()| node.judge_budgets()) {
+            engine.fail(what);
+        }
+        if node.remembered_ends() > ends {
+            engine.fail("more ends are remembered than may be");
+        }
+        if turn.stray_actions() > 0 {
+            engine.fail("the node wants something done for a connection that is gone");
+        }
+        let (step, slice) = (node.longest_step(), engine.scenario.slice);
+        if step > slice {
+            engine.fail(format!("a message went to {step} members in one step of {slice}"));
+        }
+        // A connection that held too much, and went on while it was told so, may end before its time.
+        let shed = shed_so_far(node);
+        let is_shedding = mem::replace(&mut engine.shed, shed) < shed;
+        if let Some(what) = engine.dropped.take().filter(|_| !is_shedding) {
+            engine.fail(what);
+        }
+    }
+
+    /// Everybody who is in a room, and has been sent what there was, has heard all of the room.
+    pub(super) fn check_heard(&mut self) {
+        let Self { node, engine, .. } = self;
+        let ids: Vec<ConnId> = engine.transports.iter().flatten().map(|open| open.id).collect();
+        for id in ids {
+            let unheard = engine.ledger.lock().unheard(id);
+            if unheard > 0 && node.is_authenticated(id) && !node.has_output(id) {
+                engine.fail(format!("{id} has not heard {unheard} messages of its room"));
+            }
+        }
+    }
 
     fn check_one(&mut self, transport: &mut Transport) -> Result<(), String> {
+        let Self { node, turn, engine } = self;
         let id = transport.id;
-        let now: Instant = self.now.monotonic;
-        let Some(phase) = self.node.phase(id) else {
+        let now: Instant = engine.now.monotonic;
+        let Some(phase) = node.phase(id) else {
             return Err("the node has forgotten it, and did not say so".to_owned());
         };
-        let (terms, asked) = match self.ledger.lock().member(id) {
+        let (terms, asked) = match engine.ledger.lock().member(id) {
             Some(member) => (member.terms, member.asked.map(|(_, at, terms)| (at, terms))),
             None => (None, None),
         };
-        if transport.is_read_first() {
+        let mut times = engine.times.clone();
+        if turn.is_read_first(id) {
             // What came before its deadline is read before that is judged: a bounded number of reads.
-            let mut times = self.times.clone();
             times.stopped_until = now;
-            transport.life.observe(now, phase, &times, terms, asked)?;
-        } else {
-            transport.life.observe(now, phase, &self.times, terms, asked)?;
         }
-        let close = self.link(transport.link).and_then(|link| link.hearing.close());
+        let began_to_close = transport.life.observe(now, phase, &times, terms, asked)?;
+        transport.is_closed_unread |= began_to_close && transport.is_unread;
+        let close = engine.link(transport.link).and_then(|link| link.hearing.close());
         if let Some(reason) = close
             && !mem::replace(&mut transport.is_judged, true)
         {
-            self.early_ping_timeouts +=
-                u64::from(transport.life.judge_close(reason, &self.times, terms)?);
-            if self.early_ping_timeouts > self.node.metrics().replaced {
+            if transport.is_closed_unread && is_of_time(reason) {
+                return Err("was closed at its deadline, with input in its socket".to_owned());
+            }
+            engine.early_ping_timeouts +=
+                u64::from(transport.life.judge_close(reason, &engine.times, terms)?);
+            if engine.early_ping_timeouts > node.metrics().replaced {
                 return Err("a ping timed out before its time".to_owned());
             }
         }
-        if transport.stalled {
+        if transport.is_full {
             let mut slices = [IoSlice::new(&[]); 256];
-            let filled = self.node.pending_output(id, &mut slices);
+            let filled = node.pending_output(id, &mut slices);
             let lengths = slices.iter().take(filled).map(|slice| slice.len());
             let (bytes, longest): (usize, _) = (lengths.clone().sum(), lengths.max().unwrap_or(0));
-            self.largest_frame = self.largest_frame.max(longest);
-            if bytes > self.most_output() {
+            engine.largest_frame = engine.largest_frame.max(longest);
+            if bytes > engine.most_output() {
                 return Err(format!("{bytes} bytes are queued to it"));
             }
         }
         Ok(())
     }
+}
+
+/// How many connections the node has shed.
+fn shed_so_far(node: &Node) -> u64 {
+    let metrics = node.metrics();
+    metrics.shed_pending + metrics.shed_members + metrics.shed_readers
+}
+
+/// Does a deadline close with this reason?
+fn is_of_time(reason: CloseReason) -> bool {
+    use CloseReason::{AuthTimeout, PingTimeout, ReauthTimeout};
+    matches!(reason, AuthTimeout | PingTimeout | ReauthTimeout)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{AuthMode, Config, Length, Size};
+use crate::driver::Planted;
 use crate::id::Rng;
 
 /// The secret that every simulated token is signed with.
@@ -48,15 +49,6 @@ impl Mix {
     }
 }
 
-/// A fault of the driver that a test plants, to see that the checkers find it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Planted {
-    /// The turn's share counts reads, whatever is in them.
-    ReadsCounted,
-    /// Deadlines are judged before input that has come is read.
-    DeadlineBeforeInput,
-}
-
 /// What a world is made of. [`Scenario::drawn`] has everything; change what a test is about.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -78,7 +70,7 @@ pub struct Scenario {
     pub slice: usize,
     /// How long one turn of the driver takes.
     pub turn: Duration,
-    /// A fault of the driver, in tests of the checkers.
+    /// A fault of the turn, in tests of the checkers.
     pub planted: Option<Planted>,
     /// The node's configuration.
     pub config: Config,

@@ -3,12 +3,12 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::engine::{Due, Engine, Work};
+use super::engine::{Delivery, Due, Engine, Work};
 use crate::node::{Command, Completion, Outcome};
 
 impl Engine {
     /// A worker takes the command, or none does.
-    pub(super) fn submit(&mut self, command: Command) -> Option<Completion> {
+    pub(super) fn queue_work(&mut self, command: Command) -> Option<Completion> {
         let ticket = command.ticket;
         let done = |outcome| Completion { ticket, outcome };
         let work = match self.rng.below(if self.is_healed { 1 } else { 30 }) {
@@ -33,7 +33,7 @@ impl Engine {
         if !self.is_healed && self.rng.below(4) == 0 {
             self.work(Work::Done(done));
         } else {
-            self.mail.push_back(done);
+            self.mail.push_back(Delivery::Done(done));
         }
     }
 

@@ -8,7 +8,8 @@ use std::{fmt, mem};
 use super::app::{MoodyApp, SharedMoods};
 use super::chaos;
 use super::client::{Client, Kind};
-use super::engine::{Due, Engine};
+use super::driver::Server;
+use super::engine::Due;
 use super::scenario::{Mix, Scenario};
 use super::trace::Event;
 use crate::auth::KeyError;
@@ -69,7 +70,7 @@ pub struct Report {
 pub struct World {
     seed: u64,
     steps: u64,
-    engine: Engine,
+    server: Server,
     clients: Vec<Client>,
     busy_until: Instant,
     turns_at_once: u32,
@@ -126,7 +127,8 @@ impl World {
         moods: SharedMoods,
     ) -> Result<Self, KeyError> {
         let Scenario { clients: mix, rooms, length, faults, disturbances, .. } = scenario;
-        let mut engine = Engine::new(scenario, seed, app, moods)?;
+        let mut server = Server::new(scenario, seed, app, moods)?;
+        let engine = &mut server.engine;
         let mut rng = Rng::new(seed);
         let mut clients = Vec::new();
         for (kind, count) in kinds(mix) {
@@ -139,7 +141,7 @@ impl World {
                     engine.addresses.push(Ipv4Addr::from(0xc612_0000 + unique as u32));
                 }
                 let pause = client.millis(0, 10_000);
-                client.wake_after(&mut engine, pause);
+                client.wake_after(engine, pause);
                 clients.push(client);
             }
         }
@@ -153,20 +155,20 @@ impl World {
             engine.at(Instant::START + at, Due::WallClock);
         }
         let busy_until = Instant::START;
-        Ok(Self { seed, steps: 0, engine, clients, busy_until, turns_at_once: 0 })
+        Ok(Self { seed, steps: 0, server, clients, busy_until, turns_at_once: 0 })
     }
 
     /// Keeps the text of everything that happens, for [`World::lines`].
     #[must_use]
     pub fn recorded(mut self) -> Self {
-        self.engine.trace.record();
+        self.server.engine.trace.record();
         self
     }
 
     /// What has happened, a line an event. Empty unless the world is [`recorded`](World::recorded).
     #[must_use]
     pub fn lines(&self) -> &[String] {
-        self.engine.trace.lines()
+        self.server.engine.trace.lines()
     }
 
     /// Lets the world run: faults, healing, liveness, drain.
@@ -174,19 +176,19 @@ impl World {
     /// # Errors
     /// The first [`Violation`].
     pub fn run(&mut self) -> Result<Report, Violation> {
-        let end_of_faults = Instant::START + self.engine.scenario.length;
+        let end_of_faults = Instant::START + self.server.engine.scenario.length;
         self.run_until(end_of_faults)?;
-        self.engine.heal();
+        self.server.engine.heal();
         for number in 0..self.clients.len() {
-            self.engine.at(end_of_faults, Due::Client(number));
+            self.server.engine.at(end_of_faults, Due::Client(number));
         }
         self.run_until(end_of_faults + HEALING)?;
         self.clients.iter_mut().for_each(Client::fall_silent);
         self.run_until(end_of_faults + HEALING + CALM)?;
-        self.engine.check_heard();
+        self.server.check_heard();
         for client in self.clients.iter().filter(|client| client.kind.is_honest()) {
             if let Err(what) = client.judge_liveness(end_of_faults) {
-                self.engine.fail(what);
+                self.server.engine.fail(what);
             }
         }
         self.violation()?;
@@ -194,26 +196,26 @@ impl World {
         Ok(Report {
             seed: self.seed,
             steps: self.steps,
-            trace: self.engine.trace.hash(),
-            metrics: self.engine.node.metrics().clone(),
-            longest_wait: self.engine.longest_wait,
+            trace: self.server.engine.trace.hash(),
+            metrics: self.server.node.metrics().clone(),
+            longest_wait: self.server.engine.longest_wait,
         })
     }
 
     /// Everybody is closed, and nothing is left behind.
     fn drain(&mut self) -> Result<(), Violation> {
         self.clients.iter_mut().for_each(Client::leave);
-        let engine = &mut self.engine;
+        let Server { node, engine, .. } = &mut self.server;
         engine.note(&Event::Shutdown);
-        engine.node.handle_shutdown(engine.now);
+        node.handle_shutdown(engine.now);
         let config = &engine.scenario.config;
         // Who has not upgraded yet is waited for until its own deadline.
         let length = config.drain.get().max(config.http.header_timeout.get()) + LINGER;
         let end = engine.now.monotonic + length;
         self.run_until(end)?;
-        let engine = &mut self.engine;
-        let usage = Usage { replays: 0, addresses: 0, questions: 0, ..engine.node.usage() };
-        if usage != Usage::default() || !engine.node.is_drained() {
+        let Server { node, engine, .. } = &mut self.server;
+        let usage = Usage { replays: 0, addresses: 0, questions: 0, ..node.usage() };
+        if usage != Usage::default() || !node.is_drained() {
             engine.fail(format!("something is left after the drain: {usage:?}"));
         }
         self.violation()
@@ -223,21 +225,21 @@ impl World {
         while let Some(next) = self.next_moment().filter(|next| *next <= end) {
             self.step(next)?;
         }
-        self.engine.advance(end);
+        self.server.engine.advance(end);
         Ok(())
     }
 
     fn next_moment(&self) -> Option<Instant> {
-        let engine = &self.engine;
+        let Server { node, turn, engine } = &self.server;
         let now = engine.now.monotonic;
-        let turn = if engine.wants_turn() { Some(now) } else { engine.node.poll_timeout() };
+        let turn = if self.server.wants_turn() { Some(now) } else { turn.next(node) };
         let turn = turn.map(|at| at.max(self.busy_until).max(now));
         turn.into_iter().chain(engine.next_due()).min()
     }
 
     fn step(&mut self, to: Instant) -> Result<(), Violation> {
         self.steps += 1;
-        let engine = &mut self.engine;
+        let engine = &mut self.server.engine;
         self.turns_at_once = if to > engine.now.monotonic { 0 } else { self.turns_at_once + 1 };
         if self.turns_at_once > MAX_TURNS_AT_ONCE {
             engine.fail("the driver turns, and no time passes");
@@ -258,11 +260,13 @@ impl World {
                 }
             }
         }
-        if engine.wants_turn() && to >= self.busy_until {
-            engine.turn();
-            engine.check();
-            self.busy_until = to + engine.scenario.turn;
+        let server = &mut self.server;
+        if server.wants_turn() && to >= self.busy_until {
+            server.turn();
+            server.check();
+            self.busy_until = to + server.engine.scenario.turn;
         }
+        let engine = &mut self.server.engine;
         if !engine.stop.is_zero() {
             self.busy_until = self.busy_until.max(to + mem::take(&mut engine.stop));
             engine.times.stopped_until = self.busy_until;
@@ -271,8 +275,12 @@ impl World {
     }
 
     fn violation(&mut self) -> Result<(), Violation> {
-        let (seed, step, at) = (self.seed, self.steps, self.engine.now.monotonic);
-        self.engine.failure.take().map_or(Ok(()), |what| Err(Violation { seed, step, at, what }))
+        let (seed, step, at) = (self.seed, self.steps, self.server.engine.now.monotonic);
+        self.server
+            .engine
+            .failure
+            .take()
+            .map_or(Ok(()), |what| Err(Violation { seed, step, at, what }))
     }
 }
 

@@ -11,13 +11,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("protocol", LEAVES),
     ("auth", &["time", "id", "config", "protocol"]),
     ("node", &["time", "id", "config", "protocol", "auth"]),
+    // The turn, for whoever has sockets.
+    ("driver", &["time", "id", "config", "node"]),
     ("memory", &["time", "id", "config", "protocol", "node"]),
     ("recipes", &["time", "id", "config", "protocol", "auth", "node"]),
     // The two drivers never import each other.
-    ("net", &["time", "id", "config", "protocol", "auth", "node"]),
+    ("net", &["time", "id", "config", "protocol", "auth", "node", "driver"]),
     ("backend", &["time", "id", "config", "protocol", "node", "net"]),
     ("capacity", &["config", "protocol", "auth", "node", "memory", "recipes", "net"]),
-    ("sim", &["time", "id", "config", "protocol", "auth", "node", "memory", "testing"]),
+    ("sim", &["time", "id", "config", "protocol", "auth", "node", "driver", "memory", "testing"]),
     ("testing", &[]),
     // The binary is a crate of its own, and uses whatever the library shows.
     ("cli", &[]),

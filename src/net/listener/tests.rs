@@ -55,26 +55,21 @@ fn one_port_can_be_shared_when_that_is_asked_for() {
 #[test]
 fn accept_skips_an_aborted_peer_and_pauses_on_emfile() {
     let mut listeners = bind(&config(&["127.0.0.1:0"])).unwrap();
-    let now = Instant::from_micros(5_000);
     let aborted = io::Error::from(ErrorKind::ConnectionAborted);
-    assert!(matches!(listeners.judge(&aborted, now), Accepted::Again));
-    assert!(matches!(listeners.accept(0, now), Accepted::Empty));
+    assert!(matches!(listeners.judge(&aborted), Accepted::Again));
+    assert!(matches!(listeners.accept(0), Accepted::Empty));
 
     let emfile = io::Error::from_raw_os_error(24);
-    assert!(matches!(listeners.judge(&emfile, now), Accepted::Failed));
-    assert!(matches!(listeners.accept(0, now), Accepted::Paused));
-    assert_eq!(listeners.paused_until(), Some(now + PAUSE));
-    assert!(!listeners.resume(now));
-    assert!(listeners.resume(now + PAUSE));
-    assert!(matches!(listeners.accept(0, now), Accepted::Empty));
+    assert!(matches!(listeners.judge(&emfile), Accepted::Failed));
+    assert!(matches!(listeners.accept(0), Accepted::Empty));
 }
 
 #[test]
 fn accepted_sockets_inherit_nodelay() {
     let mut listeners = bind(&config(&["127.0.0.1:0"])).unwrap();
     let _client = std::net::TcpStream::connect(listeners.addresses()[0]).unwrap();
-    match listeners.accept(0, Instant::START) {
-        Accepted::Stream(stream, _) => assert!(stream.nodelay().unwrap()),
+    match listeners.accept(0) {
+        Accepted::Connection(stream, _, Role::Client) => assert!(stream.nodelay().unwrap()),
         other => panic!("{other:?}"),
     }
 }

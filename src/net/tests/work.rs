@@ -159,8 +159,8 @@ fn answer_to_a_full_or_ended_server_is_undelivered() {
 
     let poll = Poll::new().unwrap();
     let waker = Waker::new(poll.registry(), Token(WAKER)).unwrap();
-    let (mail, inbox) = handle::mail_slot(waker, 2);
-    let handle = Handle::new(mail);
+    let (mailbox, inbox) = handle::mailbox(waker, 2);
+    let handle = Handle::new(mailbox);
     let answer = || handle.complete_join(ticket, Admission::Deny);
     assert_eq!(answer(), Ok(()));
     assert_eq!(answer(), Ok(()));
@@ -180,11 +180,11 @@ fn handle_is_clone_send_sync_and_server_is_send() {
 }
 
 #[test]
-fn the_bell_wakes_once_until_it_is_heard() {
+fn the_poller_is_woken_once_until_that_is_cleared() {
     let mut poll = Poll::new().unwrap();
     let waker = Waker::new(poll.registry(), Token(WAKER)).unwrap();
-    let (mail, inbox) = handle::mail_slot(waker, 2);
-    let handle = Handle::new(mail);
+    let (mailbox, inbox) = handle::mailbox(waker, 2);
+    let handle = Handle::new(mailbox);
     let mut events = mio::Events::with_capacity(4);
     let mut wakes = || {
         poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
@@ -194,7 +194,7 @@ fn the_bell_wakes_once_until_it_is_heard() {
     assert_eq!(wakes(), 1);
     handle.shutdown();
     assert_eq!(wakes(), 0);
-    inbox.hear();
+    inbox.clear_wake();
     handle.shutdown();
     assert_eq!(wakes(), 1);
     assert!(inbox.wants_shutdown());
@@ -221,9 +221,9 @@ fn signature() -> SignatureCheck {
 fn blocked_jobs_stop_no_signature_check() {
     let poll = Poll::new().unwrap();
     let waker = Waker::new(poll.registry(), Token(WAKER)).unwrap();
-    let (mail, inbox) = handle::mail_slot(waker, 16);
+    let (mailbox, inbox) = handle::mailbox(waker, 16);
     let limits = Limits { workers: 4, ..Limits::default() };
-    let mut pools = Pools::new(&limits, &mail);
+    let mut pools = Pools::new(&limits, &mailbox);
     let mut jobs = Vec::new();
     let mut submit = |serial, work| {
         let ticket = Ticket { index: 0, serial };
@@ -241,7 +241,7 @@ fn blocked_jobs_stop_no_signature_check() {
     submit(4, Work::Verify(signature()));
     let next = || loop {
         match inbox.take() {
-            Some(handle::Letter::Done(done)) => break done,
+            Some(handle::Event::Done(done)) => break done,
             Some(other) => panic!("{other:?}"),
             None => thread::yield_now(),
         }

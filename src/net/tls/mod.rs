@@ -5,13 +5,16 @@
 //! nothing. The large buffers are the reactor's, shared by all connections.
 //!
 //! [`Acceptor`] is what the public listeners show: certificate, key, and the keys of session
-//! tickets. [`Session`] is one connection's TLS, sans I/O: bytes in, bytes out.
+//! tickets. [`Session`] is one connection's TLS, sans I/O: bytes in, bytes out. [`Layer`] puts the
+//! sessions between the sockets and the turn; in a build without TLS `plain.rs` is in its place.
 
 mod acceptor;
+mod layer;
 mod session;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use self::acceptor::Acceptor;
-pub(super) use self::session::{End, MAX_PLAIN_BYTES, Scratch, Session};
+pub(super) use self::layer::Layer;
+use self::session::{End, MAX_PLAIN_BYTES, Scratch, Session};

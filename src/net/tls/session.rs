@@ -10,9 +10,10 @@ use rustls::unbuffered::{
 use rustls::{Error, HandshakeKind};
 
 use super::Acceptor;
+use crate::node::Hangup;
 
 /// The most bytes that are sealed into one record (RFC 8446, section 5.1).
-pub(in crate::net) const MAX_PLAIN_BYTES: usize = 16 * 1_024;
+pub(super) const MAX_PLAIN_BYTES: usize = 16 * 1_024;
 
 /// What a record may add to what is in it, and its header (RFC 5246, section 6.2.3; TLS 1.3 adds
 /// less).
@@ -32,16 +33,16 @@ const ALERT_ROOM: usize = 128;
 
 /// Buffers that all connections share.
 #[derive(Debug, Default)]
-pub(in crate::net) struct Scratch {
+pub(super) struct Scratch {
     /// What was opened, or is to be sealed.
-    pub(in crate::net) plain: Vec<u8>,
+    pub(super) plain: Vec<u8>,
     /// What is to be written to the socket.
-    pub(in crate::net) sealed: Vec<u8>,
+    pub(super) sealed: Vec<u8>,
 }
 
 /// How a connection's TLS is over.
 #[derive(Debug)]
-pub(in crate::net) enum End {
+pub(super) enum End {
     /// The peer has said all that it will (`close_notify`).
     Eof,
     /// The peer does not keep to TLS, or does not agree with us about it. The alert that says so is
@@ -50,7 +51,7 @@ pub(in crate::net) enum End {
 }
 
 /// One connection's TLS.
-pub(in crate::net) struct Session {
+pub(super) struct Session {
     connection: UnbufferedServerConnection,
     /// What came of a record that is not whole, or of a handshake message.
     received: Vec<u8>,
@@ -59,7 +60,9 @@ pub(in crate::net) struct Session {
     /// Bytes of the node's output that are in `unsent`: told as written when it is gone.
     owed: usize,
     /// The proxy in front has said what it must: from here on the bytes are the client's.
-    pub(in crate::net) is_begun: bool,
+    pub(super) is_begun: bool,
+    /// How its input is over: what the peer sends still is passed over.
+    pub(super) end: Option<Hangup>,
     /// Nothing can be sealed any more.
     is_over: bool,
     /// What records that brought nothing have cost, less what those that did make up for.
@@ -69,13 +72,14 @@ pub(in crate::net) struct Session {
 impl Session {
     /// # Errors
     /// When the system gives no random bytes.
-    pub(in crate::net) fn new(acceptor: &Acceptor) -> Result<Self, Error> {
+    pub(super) fn new(acceptor: &Acceptor) -> Result<Self, Error> {
         Ok(Self {
             connection: UnbufferedServerConnection::new(acceptor.config())?,
             received: Vec::new(),
             unsent: Vec::new(),
             owed: 0,
             is_begun: false,
+            end: None,
             is_over: false,
             idle_cost: 0,
         })
@@ -83,7 +87,7 @@ impl Session {
 
     /// Puts what is unfinished at the start of `buffer`, where more is to be read behind it. Answers
     /// how much that was; `buffer` holds more than [`MAX_RECEIVED_BYTES`].
-    pub(in crate::net) fn restore(&self, buffer: &mut [u8]) -> usize {
+    pub(super) fn restore(&self, buffer: &mut [u8]) -> usize {
         match buffer.get_mut(..self.received.len()) {
             Some(start) => start.copy_from_slice(&self.received),
             None => return 0,
@@ -92,7 +96,7 @@ impl Session {
     }
 
     /// Keeps `bytes` for [`Session::restore`], and nothing else. False: they are more than is kept.
-    pub(in crate::net) fn keep(&mut self, bytes: &[u8]) -> bool {
+    pub(super) fn keep(&mut self, bytes: &[u8]) -> bool {
         self.received = bytes.to_vec(); // Without bytes, without memory.
         bytes.len() <= MAX_RECEIVED_BYTES
     }
@@ -100,7 +104,7 @@ impl Session {
     /// `bytes` came, what was restored included. What is in them is left in `scratch.plain`, and what
     /// TLS itself has to say in `scratch.sealed`; what is unfinished is kept. Answers how many records
     /// came, each of which costs some microseconds whatever its length.
-    pub(in crate::net) fn open(
+    pub(super) fn open(
         &mut self,
         bytes: &mut [u8],
         scratch: &mut Scratch,
@@ -169,7 +173,7 @@ impl Session {
 
     /// Seals `plain`, at most [`MAX_PLAIN_BYTES`], behind what `sealed` holds already. False: TLS is
     /// over, or its keys are used up.
-    pub(in crate::net) fn seal(&mut self, plain: &[u8], sealed: &mut Vec<u8>) -> bool {
+    pub(super) fn seal(&mut self, plain: &[u8], sealed: &mut Vec<u8>) -> bool {
         self.say(sealed, |traffic, sealed| {
             append(sealed, plain.len() + ALERT_ROOM, |room| {
                 traffic.encrypt(plain, room).map_err(required)
@@ -178,7 +182,7 @@ impl Session {
     }
 
     /// Seals our `close_notify`: nothing is sealed after it. Nothing is said where nothing can be.
-    pub(in crate::net) fn close(&mut self, sealed: &mut Vec<u8>) {
+    pub(super) fn close(&mut self, sealed: &mut Vec<u8>) {
         if !self.is_handshaking() {
             self.say(sealed, |traffic, sealed| {
                 append(sealed, ALERT_ROOM, |room| {
@@ -216,17 +220,17 @@ impl Session {
     }
 
     /// Is the handshake unfinished? Until then the node's output waits.
-    pub(in crate::net) fn is_handshaking(&self) -> bool {
+    pub(super) fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
     }
 
     /// Was an earlier session resumed, without a signature?
-    pub(in crate::net) fn is_resumed(&self) -> bool {
+    pub(super) fn is_resumed(&self) -> bool {
         self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     /// How much is kept of what is unfinished.
-    pub(in crate::net) fn kept_bytes(&self) -> usize {
+    pub(super) fn kept_bytes(&self) -> usize {
         self.received.len()
     }
 
@@ -236,19 +240,19 @@ impl Session {
     }
 
     /// The kernel took all but `rest`, which holds `owed` bytes of the node's output.
-    pub(in crate::net) fn stall(&mut self, rest: &[u8], owed: usize) {
+    pub(super) fn stall(&mut self, rest: &[u8], owed: usize) {
         self.unsent.extend_from_slice(rest);
         self.owed += owed;
     }
 
     /// What the kernel did not take.
-    pub(in crate::net) fn unsent(&self) -> &[u8] {
+    pub(super) fn unsent(&self) -> &[u8] {
         &self.unsent
     }
 
     /// The kernel took `length` bytes of it. When that was the last one: how many bytes of the
     /// node's output are written.
-    pub(in crate::net) fn sent(&mut self, length: usize) -> Option<usize> {
+    pub(super) fn sent(&mut self, length: usize) -> Option<usize> {
         self.unsent.drain(..length.min(self.unsent.len()));
         self.unsent.is_empty().then(|| {
             self.unsent = Vec::new();

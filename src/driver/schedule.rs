@@ -16,7 +16,7 @@ use crate::id::ConnId;
 
 /// One unit of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub(super) enum Unit {
     /// Read from an authenticated connection, once.
     Authenticated(ConnId),
     /// Read from a connection that is not yet authenticated, once.
@@ -29,7 +29,7 @@ pub enum Unit {
 
 /// Which of the ready lists a connection belongs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub(super) enum Class {
     /// It is authenticated: served once in each turn.
     Authenticated,
     /// It is not, or not any more: within the share.
@@ -41,7 +41,7 @@ pub enum Class {
 
 /// The ready lists of a driver. It puts in what the poller reports and what a unit left undone.
 #[derive(Debug)]
-pub struct Schedule {
+pub(super) struct Schedule {
     authenticated: VecDeque<ConnId>,
     pending: VecDeque<ConnId>,
     ending: VecDeque<ConnId>,
@@ -55,8 +55,7 @@ pub struct Schedule {
 
 impl Schedule {
     /// Nothing is ready; a turn serves at most `share` (at least 1) units of pending work.
-    #[must_use]
-    pub fn new(share: u32) -> Self {
+    pub(super) fn new(share: u32) -> Self {
         Self {
             authenticated: VecDeque::new(),
             pending: VecDeque::new(),
@@ -71,7 +70,7 @@ impl Schedule {
 
     /// A connection has something to read, or its last words to write. Putting it in twice serves it
     /// twice.
-    pub fn push(&mut self, id: ConnId, class: Class) {
+    pub(super) fn push(&mut self, id: ConnId, class: Class) {
         let list = match class {
             Class::Authenticated => &mut self.authenticated,
             Class::Pending => &mut self.pending,
@@ -81,15 +80,14 @@ impl Schedule {
     }
 
     /// A listener has connections to accept.
-    pub fn push_listener(&mut self, listener: usize) {
+    pub(super) fn push_listener(&mut self, listener: usize) {
         if !self.listeners.contains(&listener) {
             self.listeners.push_back(listener);
         }
     }
 
     /// Is there nothing left, so that the driver may wait?
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.authenticated.is_empty()
             && self.pending.is_empty()
             && self.ending.is_empty()
@@ -97,20 +95,20 @@ impl Schedule {
     }
 
     /// Starts a turn: who is ready now is served in it, who becomes ready meanwhile in the next.
-    pub fn begin_turn(&mut self) {
+    pub(super) fn begin_turn(&mut self) {
         self.authenticated_left = self.authenticated.len();
         self.share_left = self.share;
     }
 
     /// The next authenticated connection of this turn.
-    pub fn next_authenticated(&mut self) -> Option<Unit> {
+    pub(super) fn next_authenticated(&mut self) -> Option<Unit> {
         self.authenticated_left = self.authenticated_left.checked_sub(1)?;
         self.authenticated.pop_front().map(Unit::Authenticated)
     }
 
     /// The next unit of this turn's share: accepts, reads and ends come in rotation, so that no flood
     /// of one kind starves the others.
-    pub fn next_pending(&mut self) -> Option<Unit> {
+    pub(super) fn next_pending(&mut self) -> Option<Unit> {
         let share_left = self.share_left.checked_sub(1)?;
         self.rotation = (self.rotation + 1) % 3;
         let unit = match self.rotation {
@@ -124,7 +122,7 @@ impl Schedule {
 
     /// The unit that is under way costs as much as `units` more: a handshake with a signature in it,
     /// or a read full of tiny frames. They are taken from what is left of this turn's share.
-    pub fn charge(&mut self, units: u32) {
+    pub(super) fn charge(&mut self, units: u32) {
         self.share_left = self.share_left.saturating_sub(units);
     }
 

@@ -1,0 +1,126 @@
+//! What the node wants done: writes, ends, work for others.
+
+use std::io::{self, IoSlice};
+
+use super::io::{Io, Written};
+use super::planted::Planted;
+use super::slots::Slot;
+use super::turn::Turn;
+use crate::id::ConnId;
+use crate::node::{Action, Node, Phase};
+
+/// Slices of one write. An answer is one or two, so this is rarely reached.
+const SLICES: usize = 16;
+
+impl<S> Turn<S> {
+    /// Does what the node wants done.
+    pub(super) fn act(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>) {
+        while let Some(action) = node.poll_action() {
+            match action {
+                Action::Flush(_) if self.fault.is(Planted::NeverFlushes) => {}
+                Action::Flush(id) => self.flush(node, io, id),
+                Action::Finish(id) => {
+                    if let Some(slot) = self.named(id) {
+                        io.shutdown(id, &mut slot.socket);
+                    }
+                }
+                Action::Resume(id) => {
+                    self.named(id);
+                    self.make_ready(node, id);
+                }
+                Action::Close(id) => self.close(io, id),
+                Action::Submit(command) => {
+                    if let Err(refused) = io.submit(command) {
+                        node.handle_completion(self.now, refused);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The slot of a connection that the node names.
+    fn named(&mut self, id: ConnId) -> Option<&mut Slot<S>> {
+        let slot = self.slots.find(id);
+        self.stray_actions += u64::from(slot.is_none());
+        slot
+    }
+
+    fn flush(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
+        let Some(slot) = self.named(id) else { return };
+        if slot.stalled {
+            // A write is in vain, and the poller will tell. But one that begins to close takes input
+            // again, such as the close frame that is in its socket.
+            return self.make_ready(node, id);
+        }
+        if node.phase(id) == Some(Phase::Closing) {
+            self.end_later(id);
+        } else {
+            self.write(node, io, id);
+        }
+    }
+
+    fn close(&mut self, io: &mut impl Io<Socket = S>, id: ConnId) {
+        let Some(slot) = self.named(id) else { return };
+        io.close(id, &mut slot.socket);
+        if !self.fault.is(Planted::CloseWithoutRemove) {
+            self.slots.remove(id);
+        }
+    }
+
+    /// Writes until nothing is left or the socket is full.
+    pub(super) fn write(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
+        let Some(slot) = self.slots.find(id) else { return };
+        slot.writes_after_read = false;
+        let is_stalled = loop {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = node.pending_output(id, &mut slices);
+            if filled == 0 && !io.has_unsent(id) {
+                break Ok(false);
+            }
+            let written = if filled == SLICES {
+                // Many small frames are copied together: one write takes all of them. The buffer is
+                // free between reads.
+                let length = node.copy_output(id, &mut self.buffer);
+                let bytes = self.buffer.get(..length).unwrap_or_default();
+                io.write(node, id, &mut slot.socket, &[IoSlice::new(bytes)])
+            } else {
+                let slices = slices.get(..filled).unwrap_or_default();
+                io.write(node, id, &mut slot.socket, slices)
+            };
+            match written {
+                Ok(Written::Out(length)) => node.consume_output(self.now, id, length),
+                Ok(Written::Full { out, held }) => {
+                    if held > 0 {
+                        node.commit_output(id, out + held);
+                    }
+                    // 0 is worth telling, too: what is left is a slow reader's.
+                    node.consume_output(self.now, id, out);
+                    break Ok(true);
+                }
+                Ok(Written::AfterRead) => {
+                    slot.writes_after_read = true;
+                    break Ok(false);
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        let watched = is_stalled.and_then(|is_stalled| stall(io, id, slot, is_stalled));
+        if let Err(error) = watched {
+            self.broke(node, id, &error);
+        }
+    }
+}
+
+/// Has the poller report when the socket is writable, or no longer.
+fn stall<S>(
+    io: &mut impl Io<Socket = S>,
+    id: ConnId,
+    slot: &mut Slot<S>,
+    is_stalled: bool,
+) -> io::Result<()> {
+    if slot.stalled == is_stalled {
+        return Ok(());
+    }
+    slot.stalled = is_stalled;
+    io.watch_writable(id, &mut slot.socket, is_stalled)
+}

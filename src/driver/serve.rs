@@ -1,0 +1,185 @@
+//! The units of a turn: reads, accepts and endings.
+
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+
+use super::io::{Accepted, Input, Io, Remaining, Role};
+use super::planted::Planted;
+use super::schedule::{Class, Unit};
+use super::slots::Queued;
+use super::turn::{PENDING_READ_BYTES, Pause, READ_BYTES, Turn};
+use crate::id::ConnId;
+use crate::node::{Hangup, Node, Phase};
+
+impl<S> Turn<S> {
+    pub(super) fn serve(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, unit: Unit) {
+        let (id, class) = match unit {
+            Unit::Authenticated(id) => (id, Class::Authenticated),
+            Unit::Pending(id) => (id, Class::Pending),
+            Unit::Ending(id) => (id, Class::Ending),
+            Unit::Accept(listener) => return self.accept(node, io, listener),
+        };
+        let Some(slot) = self.slots.find(id) else { return };
+        if slot.queued != Queued::On(class) {
+            return;
+        }
+        slot.queued = Queued::Nowhere;
+        if class == Class::Ending {
+            return self.end(node, io, id);
+        }
+        self.read(node, io, id);
+    }
+
+    /// Puts a connection that ends on its list: to write a close frame or an answer, and to close
+    /// the socket, costs as much as to serve a pending connection.
+    pub(super) fn end_later(&mut self, id: ConnId) {
+        let Some(slot) = self.slots.find(id) else { return };
+        if slot.queued != Queued::On(Class::Ending) {
+            slot.queued = Queued::On(Class::Ending);
+            self.schedule.push(id, Class::Ending);
+        }
+    }
+
+    /// One unit of a connection that ends: its last output, and what its peer has sent.
+    fn end(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
+        let Some(slot) = self.slots.find(id) else { return };
+        if slot.broken && !node.wants_input(id) {
+            return self.hang_up(node, id, Hangup::Reset);
+        }
+        if !slot.stalled && node.phase(id) == Some(Phase::Closing) && node.has_output(id) {
+            self.write(node, io, id);
+        }
+        if self.slots.find(id).is_some_and(|slot| slot.ready) {
+            self.read(node, io, id);
+        }
+    }
+
+    /// One read. Whether there may be more is known without a second one.
+    fn read(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
+        if !node.wants_input(id) {
+            return; // `ready` stays, for `Action::Resume`.
+        }
+        let is_pending = !node.is_authenticated(id);
+        let most = if is_pending { PENDING_READ_BYTES } else { READ_BYTES };
+        let end = loop {
+            let Some(slot) = self.slots.find(id) else { return };
+            let input = io.read(node, id, &mut slot.socket, &mut self.buffer, most);
+            let Input { bytes, remaining, is_part, units, kept, end } = input;
+            slot.ready = match remaining {
+                Remaining::Perhaps => true,
+                Remaining::NoBytes => slot.hangup,
+                Remaining::Nothing => false,
+            };
+            node.hold_input(self.now, id, kept);
+            let mut units = units;
+            if !bytes.is_empty() {
+                units = units.saturating_add(node.handle_bytes(self.now, id, bytes));
+            }
+            // The authenticated have no share, but each is served once in a turn.
+            if is_pending && !self.fault.is(Planted::ReadsCounted) {
+                self.schedule.charge(units);
+            }
+            if !is_part || node.phase(id).is_none() {
+                break end;
+            }
+        };
+        self.write_after_read(node, io, id);
+        match end {
+            None => {}
+            Some(Hangup::Eof) => self.end_input(node, id),
+            Some(why) => return self.hang_up(node, id, why),
+        }
+        self.judge_after_read(node, id);
+        self.make_ready(node, id);
+    }
+
+    /// Writes what waited for input, and what the transport has to say by itself.
+    fn write_after_read(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
+        let Some(slot) = self.slots.find(id) else { return };
+        if !slot.stalled && (slot.writes_after_read || io.has_unsent(id)) {
+            self.write(node, io, id);
+        }
+    }
+
+    /// A deadline that has come is judged when the socket is empty, or after as many reads as a
+    /// first message takes: a peer that sends without end puts nothing off.
+    fn judge_after_read(&mut self, node: &mut Node, id: ConnId) {
+        let Some(slot) = self.slots.find(id) else { return };
+        if slot.reads_until_judged == 0 {
+            return;
+        }
+        slot.reads_until_judged -= 1;
+        if !slot.ready || slot.reads_until_judged == 0 {
+            slot.reads_until_judged = 0;
+            node.handle_deadline(self.now, self.heard_until, id);
+        }
+    }
+
+    fn accept(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, listener: usize) {
+        if let Some(pause) = &mut self.pause {
+            // The poller will not report it again.
+            return pause.listeners.push(listener);
+        }
+        match io.accept(listener) {
+            Accepted::Connection(socket, peer, role) => self.admit(node, io, socket, peer, role),
+            Accepted::Again => {}
+            Accepted::Empty => return,
+            Accepted::Failed => {
+                node.metrics_mut().accept_pauses += 1;
+                self.pause = Some(Pause::new(self.now.monotonic, listener));
+                return;
+            }
+        }
+        self.schedule.push_listener(listener);
+    }
+
+    /// A refused socket is counted by the node.
+    fn admit(
+        &mut self,
+        node: &mut Node,
+        io: &mut impl Io<Socket = S>,
+        mut socket: S,
+        peer: SocketAddr,
+        role: Role,
+    ) {
+        let accepted = match role {
+            Role::Client => node.handle_accept(self.now, peer),
+            Role::Operator => node.handle_accept_admin(self.now, peer),
+        };
+        let Ok(id) = accepted else { return io.refuse(socket) };
+        let opened = io.open(id, &mut socket, role);
+        self.slots.insert(id, socket);
+        if let Err(error) = opened {
+            log::warn!(connection:% = id; "cannot be opened: {error}");
+            self.hang_up(node, id, Hangup::Reset);
+        }
+        // Mostly an operator's call is in the socket already. It is read before a newer one can make
+        // this one give way, which must not go by what was not looked at.
+        if role == Role::Operator {
+            self.schedule.charge(1);
+            self.read(node, io, id);
+        }
+    }
+
+    /// The peer has ended its side.
+    fn end_input(&mut self, node: &mut Node, id: ConnId) {
+        let Some(slot) = self.slots.find(id) else { return };
+        if !mem::replace(&mut slot.ended, true) {
+            node.handle_hangup(self.now, id, Hangup::Eof);
+        }
+    }
+
+    pub(super) fn broke(&mut self, node: &mut Node, id: ConnId, error: &io::Error) {
+        log::debug!(connection:% = id; "broke: {error}");
+        self.hang_up(node, id, Hangup::Reset);
+    }
+
+    fn hang_up(&mut self, node: &mut Node, id: ConnId, why: Hangup) {
+        if let Some(slot) = self.slots.find(id) {
+            slot.ready = false;
+            slot.ended = true;
+        }
+        node.handle_hangup(self.now, id, why);
+    }
+}

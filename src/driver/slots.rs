@@ -1,0 +1,129 @@
+//! The sockets of the connections, by the node's index, and what the turn knows about each.
+
+use super::schedule::Class;
+use crate::id::ConnId;
+
+/// On which ready list a connection waits for its turn. It may still be on another one, from which
+/// it was moved: an entry that does not agree with this is passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queued {
+    Nowhere,
+    On(Class),
+}
+
+impl Queued {
+    /// Should a connection that is here be put on the list of `class`? From the pending ones it moves
+    /// on; the other two lists are served soon enough.
+    pub(super) fn moves_to(self, class: Class) -> bool {
+        match self {
+            Self::Nowhere => true,
+            Self::On(Class::Pending) => class != Class::Pending,
+            Self::On(Class::Authenticated | Class::Ending) => false,
+        }
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Slot<S> {
+    pub(super) socket: S,
+    generation: u32,
+    /// On which ready list it is. It is put there once, however many events come.
+    pub(super) queued: Queued,
+    /// There may be something to read: edge-triggered polling will not report it again.
+    pub(super) ready: bool,
+    /// The poller said that the peer has ended or reset: a short read is not the last one then.
+    pub(super) hangup: bool,
+    /// It said that the connection broke.
+    pub(super) broken: bool,
+    /// The end was read, and the node was told.
+    pub(super) ended: bool,
+    /// The last write was short: the socket is full, and watched for when it is not.
+    pub(super) stalled: bool,
+    /// Output waits until something was read.
+    pub(super) writes_after_read: bool,
+    /// A deadline of it has come, and is judged after so many reads, or after the one that empties
+    /// the socket.
+    pub(super) reads_until_judged: u8,
+}
+
+/// All of them. 16 bytes a slot of the node's slab for sockets of 4, the empty ones included.
+#[derive(Debug)]
+pub(super) struct Slots<S>(Vec<Option<Slot<S>>>);
+
+impl<S> Slots<S> {
+    /// None, and room for `slots`: like the node's tables, this one does not move to grow.
+    pub(super) fn with_capacity(slots: usize) -> Self {
+        Self(Vec::with_capacity(slots))
+    }
+
+    /// Puts `socket` into the slot of `id`. The node gives a slot to a new connection only after its
+    /// `Close` for the old one, so the slot is empty.
+    pub(super) fn insert(&mut self, id: ConnId, socket: S) {
+        if self.0.len() <= id.index() {
+            self.0.resize_with(id.index() + 1, || None);
+        }
+        let Some(slot) = self.0.get_mut(id.index()) else { return };
+        *slot = Some(Slot {
+            socket,
+            generation: id.generation(),
+            queued: Queued::Nowhere,
+            ready: false,
+            hangup: false,
+            broken: false,
+            ended: false,
+            stalled: false,
+            writes_after_read: false,
+            reads_until_judged: 0,
+        });
+    }
+
+    /// The slot of `id`, if its connection is not gone.
+    pub(super) fn find(&mut self, id: ConnId) -> Option<&mut Slot<S>> {
+        let slot = self.0.get_mut(id.index())?.as_mut()?;
+        (slot.generation == id.generation()).then_some(slot)
+    }
+
+    pub(super) fn remove(&mut self, id: ConnId) {
+        if self.find(id).is_some()
+            && let Some(slot) = self.0.get_mut(id.index())
+        {
+            *slot = None;
+        }
+    }
+
+    /// The connections that are there.
+    #[cfg(any(test, feature = "sim"))]
+    pub(super) fn ids(&self) -> impl Iterator<Item = ConnId> {
+        let id = |(index, slot): (usize, &Option<Slot<S>>)| {
+            let slot = slot.as_ref()?;
+            Some(ConnId::new(u32::try_from(index).ok()?, slot.generation))
+        };
+        self.0.iter().enumerate().filter_map(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_takes_16_bytes() {
+        assert_eq!(size_of::<Option<Slot<std::os::fd::OwnedFd>>>(), 16);
+    }
+
+    #[test]
+    fn an_old_generation_finds_nothing_and_closes_nothing() {
+        let (old, new) = (ConnId::new(3, 1), ConnId::new(3, 2));
+        let mut slots = Slots::with_capacity(0);
+        slots.insert(old, "old");
+        slots.remove(old);
+        assert!(slots.find(old).is_none());
+        slots.insert(new, "new");
+        slots.remove(old);
+        assert!(slots.find(old).is_none());
+        assert_eq!(slots.find(new).unwrap().socket, "new");
+        assert!(slots.find(ConnId::new(9, 1)).is_none());
+        assert!(slots.ids().eq([new]));
+    }
+}

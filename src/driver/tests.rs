@@ -1,0 +1,201 @@
+//! The turn over a world that does as it is told.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::*;
+use crate::config::Config;
+use crate::id::{ConnId, Seed};
+use crate::memory::{Access, MemoryApp};
+use crate::node::{Command, Completion, Hangup, Node};
+use crate::time::{Instant, Now, UnixTime};
+
+/// A request that is refused at once, with an answer.
+const REQUEST: &[u8] = b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[derive(Default)]
+struct World {
+    now: Instant,
+    accepts: VecDeque<Accepted<()>>,
+    accepted_from: Vec<usize>,
+    /// What the next reads give; then: nothing.
+    reads: VecDeque<Input<'static>>,
+    /// What the next writes give; then: all is out.
+    writes: VecDeque<Written>,
+    written: Vec<u8>,
+    watched: Vec<bool>,
+    closed: usize,
+}
+
+impl Io for World {
+    type Socket = ();
+
+    fn now(&self) -> Now {
+        Now { monotonic: self.now, unix: UnixTime::from_millis(1_800_000_000_000) }
+    }
+
+    fn accept(&mut self, listener: usize) -> Accepted<()> {
+        self.accepted_from.push(listener);
+        self.accepts.pop_front().unwrap_or(Accepted::Empty)
+    }
+
+    fn open(&mut self, _: ConnId, (): &mut (), _: Role) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read<'a>(
+        &'a mut self,
+        _: &Node,
+        _: ConnId,
+        (): &mut (),
+        _: &'a mut [u8],
+        _: usize,
+    ) -> Input<'a> {
+        self.reads.pop_front().unwrap_or_else(Input::nothing)
+    }
+
+    fn write(
+        &mut self,
+        _: &Node,
+        _: ConnId,
+        (): &mut (),
+        output: &[IoSlice<'_>],
+    ) -> io::Result<Written> {
+        let all: Vec<u8> = output.iter().flat_map(|slice| slice.to_vec()).collect();
+        let written = self.writes.pop_front().unwrap_or(Written::Out(all.len()));
+        if let Written::Out(length) | Written::Full { out: length, .. } = written {
+            self.written.extend_from_slice(&all[..length]);
+        }
+        Ok(written)
+    }
+
+    fn watch_writable(&mut self, _: ConnId, (): &mut (), wanted: bool) -> io::Result<()> {
+        self.watched.push(wanted);
+        Ok(())
+    }
+
+    fn shutdown(&mut self, _: ConnId, (): &mut ()) {}
+
+    fn close(&mut self, _: ConnId, (): &mut ()) {
+        self.closed += 1;
+    }
+
+    fn submit(&mut self, command: Command) -> Result<(), Completion> {
+        Err(command.run())
+    }
+}
+
+struct Scene {
+    node: Node,
+    turn: Turn<()>,
+    world: World,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let mut config = Config::default();
+        config.auth.secret =
+            crate::logs::known("a secret that only these tests may have").to_owned();
+        let seed = Seed::predictable(1);
+        let app = MemoryApp::new(&config, Access::Open, &seed);
+        let node = Node::new(&config, &seed, Box::new(app)).unwrap();
+        let world = World::default();
+        Self { node, turn: Turn::new(&config, world.now()), world }
+    }
+
+    /// With one connection.
+    fn connected() -> (Self, ConnId) {
+        let mut scene = Self::new();
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1_024));
+        scene.world.accepts.push_back(Accepted::Connection((), peer, Role::Client));
+        scene.turn.on_listener(0);
+        scene.run();
+        let id = scene.turn.connections().next().unwrap();
+        (scene, id)
+    }
+
+    fn run(&mut self) {
+        self.turn.run(&mut self.node, &mut self.world);
+    }
+
+    /// The connection is readable, and the next read gives `input`.
+    fn read(&mut self, id: ConnId, input: Input<'static>) {
+        self.world.reads.push_back(input);
+        let readiness = Readiness { readable: true, ..Readiness::default() };
+        self.turn.on_event(&self.node, id, readiness);
+        self.run();
+    }
+}
+
+fn input(bytes: &[u8]) -> Input<'static> {
+    Input { bytes: bytes.to_vec().leak(), remaining: Remaining::NoBytes, ..Input::nothing() }
+}
+
+#[test]
+fn failed_accept_is_tried_again_after_a_pause() {
+    let Scene { mut node, mut turn, mut world } = Scene::new();
+    world.accepts.push_back(Accepted::Failed);
+    turn.on_listener(0);
+    turn.run(&mut node, &mut world);
+    turn.on_listener(1);
+    turn.run(&mut node, &mut world);
+    assert_eq!((&world.accepted_from[..], node.metrics().accept_pauses), (&[0][..], 1));
+    assert_eq!(turn.next(&node), Some(Instant::START + ACCEPT_PAUSE));
+    world.now = Instant::START + ACCEPT_PAUSE;
+    turn.run(&mut node, &mut world);
+    assert_eq!(world.accepted_from, [0, 0, 1]);
+}
+
+#[test]
+fn output_that_waits_for_input_follows_a_read() {
+    let (mut scene, id) = Scene::connected();
+    scene.world.writes.push_back(Written::AfterRead);
+    scene.read(id, input(REQUEST));
+    assert!(scene.world.written.is_empty() && scene.node.has_output(id));
+    scene.read(id, input(b""));
+    assert!(scene.world.written.starts_with(b"HTTP/1.1 404 "));
+    assert!(scene.world.watched.is_empty());
+}
+
+#[test]
+fn short_write_goes_on_when_the_socket_is_writable() {
+    let (mut scene, id) = Scene::connected();
+    scene.world.writes.push_back(Written::Full { out: 5, held: 3 });
+    scene.read(id, input(REQUEST));
+    assert_eq!((&scene.world.written[..], &scene.world.watched[..]), (&b"HTTP/"[..], &[true][..]));
+    let readiness = Readiness { writable: true, ..Readiness::default() };
+    scene.turn.on_event(&scene.node, id, readiness);
+    scene.run();
+    assert!(scene.world.written.starts_with(b"HTTP/1.1 404 "));
+    assert_eq!((&scene.world.watched[..], scene.node.has_output(id)), (&[true, false][..], false));
+}
+
+#[test]
+fn rest_of_a_part_is_read_at_once() {
+    let (mut scene, id) = Scene::connected();
+    let (first, rest) = REQUEST.split_at(10);
+    scene.world.reads.push_back(Input { is_part: true, ..input(first) });
+    scene.read(id, input(rest));
+    assert!(scene.world.written.starts_with(b"HTTP/1.1 404 "));
+}
+
+#[test]
+fn connection_whose_tls_fails_is_closed() {
+    let (mut scene, id) = Scene::connected();
+    scene.read(id, Input { end: Some(Hangup::Tls), ..input(b"") });
+    assert_eq!((scene.world.closed, scene.turn.connections().count()), (1, 0));
+}
+
+#[test]
+fn deadline_waits_for_a_poll_that_told_everything() {
+    let (mut scene, _) = Scene::connected();
+    scene.world.now = Instant::START + Duration::from_secs(60);
+    scene.run();
+    scene.run();
+    assert_eq!(scene.world.closed, 0);
+    scene.turn.on_poll_complete();
+    scene.run();
+    assert_eq!(scene.world.closed, 1);
+}

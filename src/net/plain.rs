@@ -1,0 +1,70 @@
+//! What stands where TLS would, in a build without it: every connection passes through.
+
+use std::io::{self, IoSlice};
+
+use mio::net::TcpStream;
+
+use super::error::TlsError;
+use super::transport;
+use crate::config;
+use crate::driver::{Input, Written};
+use crate::id::ConnId;
+use crate::node::{Metrics, Node};
+
+/// There is none.
+#[derive(Clone, Debug)]
+pub(super) enum Acceptor {}
+
+impl Acceptor {
+    /// # Errors
+    /// When `tls` names files.
+    pub(super) fn load(tls: &config::Tls) -> Result<Option<Self>, TlsError> {
+        if tls.is_on() { Err(TlsError::NoFeature) } else { Ok(None) }
+    }
+}
+
+/// Reads and writes as they are.
+#[derive(Debug)]
+pub(super) struct Layer;
+
+impl Layer {
+    pub(super) fn new(_: Option<Acceptor>, _: usize) -> Self {
+        Self
+    }
+
+    pub(super) fn replace(&mut self, _: Option<&Acceptor>) {}
+
+    pub(super) fn count(&mut self, _: &mut Metrics) {}
+
+    pub(super) fn open(&mut self, _: ConnId) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn read<'a>(
+        &'a mut self,
+        _: &Node,
+        _: ConnId,
+        stream: &TcpStream,
+        buffer: &'a mut [u8],
+        most: usize,
+    ) -> Input<'a> {
+        Input::read(buffer, most, |room| transport::read(stream, room))
+    }
+
+    pub(super) fn write(
+        &mut self,
+        _: ConnId,
+        stream: &TcpStream,
+        output: &[IoSlice<'_>],
+    ) -> io::Result<Written> {
+        Written::of(transport::write(stream, output), output)
+    }
+
+    pub(super) fn has_unsent(&self, _: ConnId) -> bool {
+        false
+    }
+
+    pub(super) fn finish(&mut self, _: ConnId, _: &TcpStream) {}
+
+    pub(super) fn close(&mut self, _: ConnId, _: &TcpStream) {}
+}

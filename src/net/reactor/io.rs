@@ -1,0 +1,149 @@
+//! The turn's world: mio's sockets, the clocks, the workers, and what other threads have left.
+
+use std::io::{self, IoSlice};
+use std::mem;
+
+use mio::net::TcpStream;
+use mio::{Interest, Poll};
+
+use crate::driver::{Accepted, Input, Io, Role, Written};
+use crate::id::ConnId;
+use crate::net::clock::Clock;
+use crate::net::handle::{Event, Health, Inbox, Reload};
+use crate::net::keys::KeyWatch;
+use crate::net::listener::Listeners;
+use crate::net::tls::Layer;
+use crate::net::transport::{self, token};
+use crate::net::worker::Pools;
+use crate::node::{Command, Completion, Node};
+use crate::time::Now;
+
+/// What the reactor's turns use.
+#[derive(Debug)]
+pub(in crate::net) struct NetIo {
+    pub(in crate::net) clock: Clock,
+    pub(in crate::net) poll: Poll,
+    pub(in crate::net) listeners: Listeners,
+    pub(in crate::net) tls: Layer,
+    pub(in crate::net) workers: Pools,
+    pub(in crate::net) inbox: Inbox,
+    /// Asked when a token names a key that is not there; and how many did so far.
+    pub(in crate::net) key_watch: Option<KeyWatch>,
+    pub(in crate::net) unknown_keys: u64,
+    /// New connections are left to the process that has the public listeners next.
+    pub(in crate::net) leaves_backlog: bool,
+}
+
+impl NetIo {
+    /// A configuration instead of the one that is there.
+    fn take_up(&mut self, node: &mut Node, now: Now, reload: Reload) {
+        self.tls.replace(reload.acceptor.as_ref());
+        self.key_watch = reload.carry_out(node, now);
+    }
+
+    /// Tells the key watch that tokens name what is not there. One word waits for it at most.
+    pub(super) fn ask_for_keys(&mut self, node: &Node) {
+        let unknown = node.metrics().unknown_keys;
+        if mem::replace(&mut self.unknown_keys, unknown) != unknown
+            && let Some(watch) = &self.key_watch
+        {
+            watch.ask();
+        }
+    }
+}
+
+impl Io for NetIo {
+    type Socket = TcpStream;
+
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    fn accept(&mut self, listener: usize) -> Accepted<TcpStream> {
+        if self.leaves_backlog && !self.listeners.is_admin(listener) {
+            return Accepted::Empty;
+        }
+        self.listeners.accept(listener)
+    }
+
+    fn open(&mut self, id: ConnId, socket: &mut TcpStream, role: Role) -> io::Result<()> {
+        self.poll.registry().register(socket, token(id), Interest::READABLE)?;
+        match role {
+            Role::Client => self.tls.open(id),
+            Role::Operator => Ok(()),
+        }
+    }
+
+    fn read<'a>(
+        &'a mut self,
+        node: &Node,
+        id: ConnId,
+        socket: &mut TcpStream,
+        buffer: &'a mut [u8],
+        most: usize,
+    ) -> Input<'a> {
+        self.tls.read(node, id, socket, buffer, most)
+    }
+
+    fn write(
+        &mut self,
+        _: &Node,
+        id: ConnId,
+        socket: &mut TcpStream,
+        output: &[IoSlice<'_>],
+    ) -> io::Result<Written> {
+        self.tls.write(id, socket, output)
+    }
+
+    fn has_unsent(&self, id: ConnId) -> bool {
+        self.tls.has_unsent(id)
+    }
+
+    /// To ask reports a socket that is writable by now, so nothing is lost between the short write
+    /// and this call.
+    fn watch_writable(
+        &mut self,
+        id: ConnId,
+        socket: &mut TcpStream,
+        wanted: bool,
+    ) -> io::Result<()> {
+        let readable = Interest::READABLE;
+        let interests = if wanted { readable | Interest::WRITABLE } else { readable };
+        self.poll.registry().reregister(socket, token(id), interests)
+    }
+
+    fn shutdown(&mut self, id: ConnId, socket: &mut TcpStream) {
+        self.tls.finish(id, socket);
+        transport::finish(socket);
+    }
+
+    /// mio's `Source` asks for a deregistration before the drop, so that nothing leaks. It is left
+    /// out: epoll and kqueue forget a descriptor when it is closed (ours has no duplicate), and mio
+    /// keeps nothing about it there; so each connection saves a system call. What the poller has
+    /// already reported carries the old generation, and finds nothing.
+    fn close(&mut self, id: ConnId, socket: &mut TcpStream) {
+        self.tls.close(id, socket);
+    }
+
+    fn submit(&mut self, command: Command) -> Result<(), Completion> {
+        self.workers.submit(command)
+    }
+
+    fn deliver(&mut self, node: &mut Node, now: Now) -> bool {
+        match self.inbox.take() {
+            Some(Event::Done(done)) => node.handle_completion(now, done),
+            Some(Event::Keys(keys)) => node.replace_keys(keys),
+            Some(Event::Watched(id, keys)) => {
+                if self.key_watch.as_ref().is_some_and(|watch| watch.is(id)) {
+                    node.replace_keys(keys);
+                }
+            }
+            Some(Event::Reload(reload)) => self.take_up(node, now, *reload),
+            Some(Event::Order(order)) => order.carry_out(node, now),
+            // Whoever asked may have gone meanwhile.
+            Some(Event::Health(asked)) => drop(asked.try_send(Health::of(node))),
+            None => return false,
+        }
+        true
+    }
+}
