@@ -120,7 +120,7 @@ impl Io for World {
         }
     }
 
-    fn accept(&mut self, _: usize) -> Accepted<TcpStream> {
+    fn accept(&mut self, _: &Node, _: usize) -> Accepted<TcpStream> {
         match self.listener.accept() {
             Ok((stream, peer)) => Accepted::Connection(stream, peer, Role::Client),
             Err(error) => match error.kind() {

@@ -7,10 +7,10 @@
 //! ```no_run
 //! # fn start(config: vestibule::Config) -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;
-//! use vestibule::backend::Backend;
+//! use vestibule::backend::BackendApp;
 //! use vestibule::net::Server;
 //!
-//! let (app, threads) = Backend::new(&config.backend)?;
+//! let (app, threads) = BackendApp::new(&config.backend)?;
 //! let server = Server::bind(&config, Box::new(app))?;
 //! let running = threads.start(server.handle())?;
 //! server.run()?;

@@ -18,8 +18,9 @@ pub trait Io {
     /// The present moment. It never goes back.
     fn now(&self) -> Now;
 
-    /// Accepts at most one connection from the listener of this number.
-    fn accept(&mut self, listener: usize) -> Accepted<Self::Socket>;
+    /// Accepts at most one connection from the listener of this number. While the node drains, new
+    /// connections may be left to the process that has the listener next: [`Accepted::Empty`].
+    fn accept(&mut self, node: &Node, listener: usize) -> Accepted<Self::Socket>;
 
     /// The node has no place for this connection, which is not opened.
     fn refuse(&mut self, socket: Self::Socket) {

@@ -121,7 +121,7 @@ impl<S> Turn<S> {
             // The poller will not report it again.
             return pause.listeners.push(listener);
         }
-        match io.accept(listener) {
+        match io.accept(node, listener) {
             Accepted::Connection(socket, peer, role) => self.admit(node, io, socket, peer, role),
             Accepted::Again => {}
             Accepted::Empty => return,

@@ -36,7 +36,7 @@ impl Io for World {
         Now { monotonic: self.now, unix: UnixTime::from_millis(1_800_000_000_000) }
     }
 
-    fn accept(&mut self, listener: usize) -> Accepted<()> {
+    fn accept(&mut self, _: &Node, listener: usize) -> Accepted<()> {
         self.accepted_from.push(listener);
         self.accepts.pop_front().unwrap_or(Accepted::Empty)
     }

@@ -124,7 +124,6 @@ impl Server {
             // The watch ends when the reactor is gone, and its end of the watch with it.
             key_watch: watch.map(|watch| watch.start(mailbox.clone())).transpose()?,
             unknown_keys: 0,
-            leaves_backlog: false,
         };
         let reactor = Reactor::new(config, node, io).map_err(StartError::Poll)?;
         Ok(Self { reactor, handle: Handle::new(mailbox) })

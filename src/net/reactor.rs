@@ -111,7 +111,6 @@ impl Reactor {
         }
         if !self.is_draining && self.io.inbox.wants_shutdown() {
             self.is_draining = true;
-            self.io.leaves_backlog = self.io.listeners.outlive_us();
             self.node.handle_shutdown(self.io.now());
         }
         self.turn.run(&mut self.node, &mut self.io);

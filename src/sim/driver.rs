@@ -174,7 +174,7 @@ impl Io for Engine {
         self.now
     }
 
-    fn accept(&mut self, _: usize) -> Accepted<LinkId> {
+    fn accept(&mut self, _: &Node, _: usize) -> Accepted<LinkId> {
         self.pending_units += 1;
         let Some(link) = self.backlog.pop_front() else { return Accepted::Empty };
         let client = self.link(link).map_or(0, |open| open.client);

@@ -30,8 +30,6 @@ pub(in crate::net) struct NetIo {
     /// Asked when a token names a key that is not there; and how many did so far.
     pub(in crate::net) key_watch: Option<KeyWatch>,
     pub(in crate::net) unknown_keys: u64,
-    /// New connections are left to the process that has the public listeners next.
-    pub(in crate::net) leaves_backlog: bool,
 }
 
 impl NetIo {
@@ -59,8 +57,9 @@ impl Io for NetIo {
         self.clock.now()
     }
 
-    fn accept(&mut self, listener: usize) -> Accepted<TcpStream> {
-        if self.leaves_backlog && !self.listeners.is_admin(listener) {
+    fn accept(&mut self, node: &Node, listener: usize) -> Accepted<TcpStream> {
+        let is_public = !self.listeners.is_admin(listener);
+        if is_public && node.is_draining() && self.listeners.outlive_us() {
             return Accepted::Empty;
         }
         self.listeners.accept(listener)
