@@ -8,20 +8,22 @@ section! {
     #[derive(Eq)]
     pub struct Admin at admin:
 
-    /// Where it listens: never the address of the public listener, and never shared between
-    /// processes, whatever `reuse_port` says. Port 0 is a free port, empty turns it off. A program
-    /// that embeds the server has it off until it names an address.
+    /// Address of the admin API. It must differ from the public addresses, and is never shared
+    /// between processes, whatever `reuse_port` says. Port 0 picks a free port; an empty value
+    /// turns the API off. In a program that embeds the server it is off until the program names an
+    /// address.
     listen: String = String::new(), "empty, or an IP address with a port", restart;
 
-    /// The file that holds the key which calls must show, as `Authorization: Bearer`: one line of
-    /// at least 32 ASCII characters. Needed where `admin.listen` is not loopback: a server does not
-    /// start without it. A file that group or others can read is warned about. Empty: calls must
-    /// come from this host.
+    /// File with the key that calls must send as `Authorization: Bearer`: one line of at least 32
+    /// ASCII characters. Required if `admin.listen` is not loopback; otherwise the server does not
+    /// start. A warning is logged if group or others can read the file. Empty: calls must come from
+    /// this host.
     key_file: String = String::new(), "empty, or a path", reload;
 
-    /// Connections to it at once. For one more, a connection gives way that is answered, or whose
-    /// call is not whole, or whose answer is not read; if all are being answered, it is dropped. They
-    /// count towards no limit of the public listeners, and so many descriptors are kept for them.
+    /// Concurrent connections to the admin API. When all are in use, a new connection replaces one
+    /// that was answered, one whose request is incomplete, or one whose answer is not read; if all
+    /// are being answered, the new one is dropped. They count towards no limit of the public
+    /// listeners, and the server reserves that many file descriptors for them.
     connections: usize = 16, "1 to 1024 connections", reload;
 
     beside {

@@ -10,89 +10,92 @@ section! {
     /// `[auth]`: tokens and the clocks around them.
     pub struct Auth at auth:
 
-    /// Where a client's token may be: in an `auth` message, also in its request (`Authorization:
-    /// Bearer` or `?token=`), or only there. The mode at the upgrade holds for a connection.
+    /// Where a client may send its token: in an `auth` message, also in its request
+    /// (`Authorization: Bearer` or `?token=`), or only there. The mode at the upgrade applies to
+    /// the whole connection.
     mode: AuthMode = AuthMode::Message, "`message`, `both`, `legacy`", reload;
 
-    /// From the upgrade to a whole `auth` message. Shorter frees the place of a silent socket
-    /// sooner; too short cuts off slow phones.
+    /// Time from the upgrade to a complete `auth` message. A shorter time frees the slots of silent
+    /// sockets sooner; too short a time disconnects slow phones.
     timeout: Length = Length::from_secs(5), "`1ms` to `366d`", reload;
 
-    /// The age of an accepted `auth` at which a new one is asked for. `0s`: only by the token's
-    /// expiry. Shorter notices a withdrawn access sooner and costs a signature check each time.
+    /// Age of an accepted `auth` at which the server asks for a new one. `0s`: only before the
+    /// token expires. A shorter time detects withdrawn access sooner, and costs a signature check
+    /// each time.
     reauth_after: Length = Length::from_secs(14 * 60), "`0s` to `366d`", reload;
 
-    /// How long before the token's expiry a new `auth` is asked for. It must leave the client time
-    /// to fetch a token.
+    /// How long before the token expires the server asks for a new `auth`. It must leave the client
+    /// time to fetch a token.
     reauth_before_expiry: Length = Length::from_secs(60), "`0s` to `366d`", reload;
 
     /// How long the client has to answer, at most until the token expires.
     reauth_grace: Length = Length::from_secs(30), "`1ms` to `366d`", reload;
 
-    /// The question comes up to this much earlier, at random and at most a tenth of the interval,
-    /// so that clients that came together do not ask for tokens together.
+    /// The server asks up to this much earlier, at random and at most a tenth of the interval, so
+    /// that clients that connected together do not fetch tokens together.
     reauth_spread: Length = Length::from_secs(30), "`0s` to `366d`", reload;
 
-    /// With `true`, a token that has a `jti` serves one connection. A stolen one is worth less, and
-    /// every connection needs a token of its own.
+    /// With `true`, a token that has a `jti` serves one connection. A stolen token is worth less,
+    /// and every connection needs a token of its own.
     single_use_jti: bool = false, "`true`, `false`", reload;
 
-    /// Signature algorithms that are taken. A token that names another is refused, whatever its
-    /// signature. Secrets (`HS…`) and public keys are never taken together. Name what your keys
-    /// have, and no more.
+    /// Accepted signature algorithms. A token that names another one is refused, whatever its
+    /// signature. Secrets (`HS…`) and public keys are never accepted together. List only the
+    /// algorithms of your keys.
     algorithms: Vec<String> = vec!["HS256".to_owned()],
         "`HS256`, `HS384`, `HS512`; or of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, \
          `ES256`, `ES384`, `EdDSA`", reload;
 
-    /// The HMAC secret. Its bytes as written are the key; nothing is decoded. A file that others
-    /// can read, or a shell's history, is a bad place for it: prefer `secret_file`.
+    /// The HMAC secret. Its bytes are the key as written; nothing is decoded. Prefer `secret_file`:
+    /// a configuration file that others can read, or a shell's history, can leak it.
     secret: String = String::new(),
         "empty, or at least 32 bytes; 48 for `HS384`, 64 for `HS512`", reload;
 
-    /// The file that holds the secret instead, as text; one line end at its end is not part of it.
-    /// A file that group or others can read is warned about. With no key set at all, a secret is
-    /// generated once, in `signing.key` in the data directory (mode 0600).
+    /// File that contains the secret as text; one line end at its end is not part of it. A warning
+    /// is logged if group or others can read the file. If no key is set at all, the server
+    /// generates a secret once, in `signing.key` in the data directory (mode 0600).
     secret_file: String = String::new(), "empty, or a path", reload;
 
-    /// Public keys instead: RSA (2048 to 8192 bits), P-256, P-384 or Ed25519, as `openssl pkey
-    /// -pubout` writes them, one or several. Read at the start and on SIGHUP. They have no `kid`,
-    /// so a token's is not looked at.
+    /// File with one or several public keys instead: RSA (2048 to 8192 bits), P-256, P-384 or
+    /// Ed25519, as `openssl pkey -pubout` writes them. It is read at the start and on SIGHUP. These
+    /// keys have no `kid`, so a token's `kid` is ignored.
     public_key_file: String = String::new(), "empty, or a path", reload;
 
-    /// Keys by `kid` instead: a JWK set. Read again within 5 seconds of a change, without a dropped
-    /// connection; while it is faulty, the keys that were read last stay. With `HS…` it holds
-    /// secrets (`oct`).
+    /// File with a JWK set instead: keys by `kid`. It is reloaded within 5 seconds of a change,
+    /// without dropping a connection; while it is faulty, the keys that were read last stay. With
+    /// `HS…` it holds secrets (`oct`).
     jwks_file: String = String::new(), "empty, or a path", reload;
 
-    /// The same at an address, fetched in the background: as often as its `Cache-Control: max-age`
-    /// says, within a minute and an hour, and at most once a minute when a token names a key that
-    /// is not there. Over faults the last keys stay. Until the first fetch every token is refused.
+    /// URL of a JWK set, fetched in the background: as often as its `Cache-Control: max-age` says,
+    /// but between once a minute and once an hour, and at most once a minute when a token names an
+    /// unknown key. After a failed fetch the last keys stay. Until the first fetch every token is
+    /// refused.
     jwks_url: String = String::new(),
         "empty, or `https://…`; `http://` for `127.0.0.1` and `[::1]` only", reload;
 
-    /// The `iss` that a token must carry. Empty: any. Set it when one secret serves several
-    /// issuers.
+    /// The `iss` that a token must have. Empty: any. Set it if one secret serves several issuers.
     issuer: String = String::new(), "any text", reload;
 
-    /// What a token's `aud` must name. Empty: any. Set it so that a token made for another service
-    /// is not taken here.
+    /// The value that a token's `aud` must contain. Empty: any. Set it so that a token for another
+    /// service is not accepted here.
     audience: String = String::new(), "any text", reload;
 
-    /// Tolerance in `exp` and `nbf`, for clocks that differ. A token lives longer by as much.
+    /// Tolerance for `exp` and `nbf`, for clocks that differ. Every token lives that much longer.
     leeway: Length = Length::from_secs(0), "`0s` to `1h`", reload;
 
-    /// The longest life of a token, from its `iat` to its `exp`. One that lives longer, or has no
-    /// `iat`, is refused as `Invalid token payload`, and the log says so. Users whose sessions an
-    /// operator ended are then remembered for so long, and no longer. `0s`: any life, and they are
+    /// Longest lifetime of a token, from its `iat` to its `exp`. A token that lives longer, or has
+    /// no `iat`, is refused as `Invalid token payload`, and the log says so. Users whose sessions
+    /// an operator ended are then remembered for that long only. `0s`: any lifetime, and they are
     /// remembered until `limits.revocations` is full.
     max_token_life: Length = Length::from_secs(0), "`0s` to `366d`", reload;
 
-    /// Since when tokens in requests are deprecated: told to clients that send one, in the 101's
-    /// `Deprecation` header. Empty: not told.
+    /// Date since when tokens in requests are deprecated. Clients that send one get it in the 101's
+    /// `Deprecation` header. Empty: no header.
     deprecated_since: String = "2026-01-01T00:00:00Z".to_owned(),
         "empty, or an RFC 3339 date-time", reload;
 
-    /// When such tokens will not be taken any more: told in the `Sunset` header. Empty: not told.
+    /// Date from which such tokens will be refused. Clients get it in the `Sunset` header. Empty:
+    /// no header.
     sunset: String = String::new(), "empty, or an RFC 3339 date-time", reload;
 }
 

@@ -7,28 +7,28 @@ section! {
     #[derive(Debug)]
     pub struct Backend at backend:
 
-    /// Where the application is; `/join`, `/message` and `/leave` are put behind it. Empty: it is
-    /// one of this process (`--app`). With `http://`, whoever is on the way reads all of it and can
-    /// change the answers: for a network that you trust.
+    /// URL of the application; `/join`, `/message` and `/leave` are appended. Empty: the
+    /// application runs in this process (`--app`). With `http://`, an attacker on the path can read
+    /// all of it and change the answers: use it on a network that you trust.
     url: String = String::new(),
         "empty, or `http://…` or `https://…` without user, query or fragment", restart;
 
-    /// The file that holds the secret which signs requests: `whsec_` and at least 24 bytes as
-    /// base64, one line end at its end. Read once, at the start. Required unless the backend is on
-    /// this host (`127.0.0.0/8`, `[::1]`, `localhost`). A file that group or others can read is
-    /// warned about.
+    /// File with the secret that signs requests: `whsec_` and at least 24 bytes as base64, with one
+    /// line end at its end. It is read once, at the start. Required unless the backend is on this
+    /// host (`127.0.0.0/8`, `[::1]`, `localhost`). A warning is logged if group or others can read
+    /// the file.
     secret_file: String = String::new(), "empty, or a path", restart;
 
-    /// How long the application has for a join or for the answer to a message, the wait for a
-    /// thread included.
+    /// How long the application has for a join or for the answer to a message, including the wait
+    /// for a thread.
     timeout: Length = Length::from_secs(5), "`1ms` to `366d`", reload;
 
-    /// Calls of the backend at the same time, each on a thread and a connection that is kept. A
-    /// backend that takes 100 ms gives 160 answers a second.
+    /// Concurrent calls of the backend, each on its own thread and persistent connection. A backend
+    /// that takes 100 ms gives 160 answers a second.
     workers: usize = 16, "1 to 1024 threads", restart;
 
-    /// Joins and messages that wait for a thread, and as many leaves. When it is full, who asks is
-    /// refused at once, and leaves are not told. Longer hides a slow backend behind waiting;
-    /// shorter tells of it.
+    /// Joins and messages that wait for a thread, and as many leaves. When the queue is full,
+    /// further joins and messages are refused at once, and leaves are not sent. A longer queue
+    /// hides a slow backend behind waiting; a shorter one reports it.
     queue: usize = 1_024, "1 to 1048576 calls", restart;
 }

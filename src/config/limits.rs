@@ -7,131 +7,136 @@ section! {
     #[derive(Debug)]
     pub struct Limits at limits:
 
-    /// The memory of the process: every bound on it that you do not set is then
-    /// [derived from this one number](#memory-limit), and the worst case fits into it. `0`:
-    /// bounds that you do not set have their defaults.
+    /// Memory limit of the process. Every limit on memory that you do not set is [derived from this
+    /// one number](#memory-limit), and the worst case fits into it. `0`: limits that you do not set
+    /// have their defaults.
     memory: Size = Size::bytes(0), "`0`, or the least that the rest needs, which is told", restart;
 
-    /// TCP connections in all. 0: what the limit of open files leaves (`ulimit -n`; raised as far
-    /// as allowed; 128 are kept for the rest, `admin.connections`, and 2 for each of
+    /// All TCP connections. 0: as many as the limit of open files allows (`ulimit -n`, raised as
+    /// far as possible; 128 are reserved for other files, `admin.connections`, and 2 for each of
     /// `backend.workers`), at most 1048576.
     connections: usize = 0, "0 to 16777216 connections", reload;
 
-    /// Of these, not yet authenticated. 0: half of them. Fewer keeps more room for those who are in
-    /// when a storm of silent sockets comes; more lets a storm of honest ones in faster.
+    /// Pending connections, which are not yet authenticated. 0: half of all. A lower value leaves
+    /// more room for authenticated users during a flood of silent sockets; a higher one admits a
+    /// rush of real users faster.
     pending: usize = 0, "0 to 16777216 connections, at most `limits.connections`", reload;
 
-    /// Of the pending ones, those of one address; an IPv6 /64 is one address. More are answered
-    /// 429, and dropped from 64 beyond it. Many users behind one address need room to come back
-    /// together. 0: no limit.
+    /// Pending connections of one address; an IPv6 /64 is one address. Further ones get 429, and
+    /// from 64 above the limit they are dropped. Many users behind one address need room to
+    /// reconnect together. 0: unlimited.
     pending_per_ip: usize = 256, "0 or more connections", reload;
 
-    /// Connections of one user (`sub`), over all rooms. One that does not answer a ping gives way to
-    /// a new one. 0: no limit.
+    /// Connections of one user (`sub`), over all rooms. One that does not answer a ping is replaced
+    /// by a new one. 0: unlimited.
     connections_per_user: u32 = 5, "0 to 4294967295 connections", reload;
 
-    /// Connections in one room. A message to a room of so many takes some 2 µs of the processor for
-    /// each of them. More are closed with `Room full`, once the application has let them in. 0: no
-    /// limit.
+    /// Connections in one room. A message to a room of that many takes about 2 µs of CPU for each
+    /// of them. Further ones are closed with `Room full`, after the application has admitted them.
+    /// 0: unlimited.
     room_members: u32 = 20_000, "0 to 4294967295 connections", reload;
 
-    /// The allowance of an address in a minute, and at once, in points: 10 for a forged token, 1 for
-    /// an honest one. Less stops a forger sooner; more keeps users behind one address from feeling
-    /// one. 0: no limit.
+    /// Authentication rate limit of an address: points per minute, and the burst. A forged token
+    /// costs 10, a correctly signed one 1. A lower value stops a forger sooner; a higher one keeps
+    /// a forger from affecting other users behind the same address. 0: unlimited.
     auth_per_minute_per_ip: u32 = 120, "0 to 1000000 points", reload;
 
-    /// Addresses that have used some of their allowance and are remembered until it is restored, at
-    /// most a minute and some. When it is full, the one with the least used is forgotten. 0: no
-    /// limit.
+    /// How many client addresses to track for this rate limit. An entry is dropped when its points
+    /// have refilled, after a little more than a minute at most. When the table is full, the
+    /// address with the least used is dropped. 0: unlimited.
     addresses: usize = 65_536, "0 or more addresses", reload;
 
-    /// Chat messages a minute on one connection, and the burst. Messages of an unknown type, which
-    /// are ignored, count among them. 0: no limit, for trusted clients and load tests.
+    /// Chat messages per minute on one connection, and the burst. Ignored messages of an unknown
+    /// type count too. 0: unlimited, for trusted clients and load tests.
     messages_per_minute: u32 = 30, "0 to 4294967295 messages", reload;
 
-    /// The largest message. Each connection may hold this much of an unfinished one.
+    /// Largest message. Each connection may hold this much of an unfinished one.
     message_bytes: Size = Size::kib(64), "`512` to `16MiB`", reload;
 
-    /// The largest message before authentication, and never more than `message_bytes`. It must hold
-    /// your largest token; what strangers can make the node keep grows with it.
+    /// Largest message before authentication, never more than `message_bytes`. It must hold your
+    /// largest token. The memory that unauthenticated clients can use grows with it.
     pending_message_bytes: Size = Size::kib(16), "`512` to `16MiB`", reload;
 
-    /// What all who are not authenticated have sent and is not finished, with its buffers. Beyond it
-    /// [who holds most is refused](#which-connections-are-closed-when-memory-runs-out). `0`: no limit
-    /// but each one's own.
+    /// Budget for the unfinished input of all pending connections, including buffers. When it is
+    /// exceeded, [the largest holder is
+    /// refused](#which-connections-are-closed-when-memory-runs-out). `0`: only the limits of each
+    /// connection apply.
     pending_input_total: Size = Size::bytes(0),
         "`0`, or 4 of the largest requests and more", reload;
 
-    /// What all members have sent and is not finished, or waits for an earlier answer, with its
-    /// buffers. Beyond it who holds most is closed. `0`: no limit but each one's own.
+    /// Budget for the input of all authenticated connections that is unfinished or waits for an
+    /// earlier answer, including buffers. When it is exceeded, the largest holder is closed. `0`:
+    /// only the limits of each connection apply.
     member_input_total: Size = Size::bytes(0), "`0`, or 4 of the largest messages and more", reload;
 
-    /// Messages of one connection that wait for the answer to an earlier one. More wait in the
-    /// kernel, and slow that client alone.
+    /// Messages of one connection that wait for the answer to an earlier one. Further ones wait in
+    /// the kernel, which slows down that client only.
     waiting_messages: u32 = 16, "1 to 65536 messages", reload;
 
-    /// Queued to one slow reader; then it is closed. One message may always be queued on an empty
-    /// queue. 0: no limit, which lets one reader take all the memory.
+    /// Bytes queued to one slow reader; beyond it the connection is closed. One message may always
+    /// be queued on an empty queue. 0: unlimited, so one reader can use up all memory.
     outbound_bytes: Size = Size::kib(256), "`0` or more", reload;
 
-    /// Queued to all readers, with the queues; what they share counts once. Beyond it the slowest
-    /// reader is closed. `0`: no limit but each one's own.
+    /// Budget for the output queued to all readers, including the queues; memory that they share
+    /// counts once. When it is exceeded, the slowest reader is closed. `0`: only the limits of each
+    /// connection apply.
     outbound_total: Size = Size::bytes(0),
         "`0`, or 4 times `limits.outbound_bytes` and more", reload;
 
-    /// What the application was asked and has not answered, twice its text and some. Beyond it
-    /// messages of members wait, and beyond half of it joins and requests are refused. `0`: no limit
-    /// but the queues' own.
+    /// Budget for unanswered calls to the application: a little more than twice their text. When it
+    /// is exceeded, messages of authenticated clients wait; beyond half of it, joins and requests
+    /// are refused. `0`: only the limits of the queues apply.
     work_total: Size = Size::bytes(0), "`0`, or 4 of the largest requests and more", reload;
 
-    /// Silence after which a ping is sent; the connection ends after 2 that stay unanswered.
-    /// Shorter notices the dead sooner and wakes phones more often. `0s`: never.
+    /// Silence after which a ping is sent; the connection is closed after 2 unanswered pings. A
+    /// shorter time detects dead connections sooner, and wakes phones more often. `0s`: never.
     ping: Length = Length::from_secs(30), "`0s` to `366d`", reload;
 
-    /// Accepted `auth` messages that are remembered until their token expires. When it is full, the
-    /// one nearest to its expiry is forgotten and could be sent again. 0: no limit.
+    /// Accepted `auth` messages that are remembered until their token expires. When the table is
+    /// full, the one nearest to its expiry is dropped and could be replayed. 0: unlimited.
     replay_entries: usize = 65_536, "0 or more messages", reload;
 
     /// Users whose sessions an operator ended, and whose older tokens stay refused: until the last
-    /// of them has expired, where `auth.max_token_life` says when that is, and else for good. When
-    /// it is full, the oldest is forgotten. The file in the data directory has at most twice as
-    /// many lines and 1024 more. 0: no limit.
+    /// of them has expired if `auth.max_token_life` is set, otherwise permanently. When the table
+    /// is full, the oldest is dropped. The file in the data directory has at most twice as many
+    /// lines, plus 1024. 0: unlimited.
     revocations: usize = 65_536, "0 or more users", reload;
 
-    /// Answers that are kept for messages that come twice, in all. When it is full, the stalest
-    /// room's go. 0: no limit.
+    /// Total size of the answers that are kept for repeated messages. When it is reached, the
+    /// answers of the stalest room are dropped. 0: unlimited.
     answer_bytes: Size = Size::kib(16 * 1_024), "`0` or more", reload;
 
-    /// Ends of connections that are remembered for
-    /// [`vestibule explain`](admin.md#inspect-a-connection): so many of those who had been in
-    /// a room, and as many others, so that no storm of strangers makes the server forget what became
-    /// of its users. When it is full, the oldest is forgotten. 0: none.
+    /// Closed connections that are remembered for
+    /// [`vestibule explain`](admin.md#inspect-a-connection): this many that had been in a room, and
+    /// as many others, so that a flood of unauthenticated connections does not displace those of
+    /// your users. When the list is full, the oldest is dropped. 0: none.
     recent_ends: usize = 1_024, "0 to 65536 ends", reload;
 
-    /// Rooms whose owner the in-memory application remembers. When it is full, there is no new
-    /// room. 0: no limit.
+    /// Rooms whose owner the in-memory application remembers. When the table is full, no new room
+    /// can be created. 0: unlimited.
     rooms: usize = 65_536, "0 or more rooms", restart;
 
-    /// Messages whose sender was told `backend_timeout` while the application was at work on them,
-    /// and whose answers are still awaited, for who sends them again. When it is full, the one that
-    /// has waited longest is given up: sent again, it is answered `backend_timeout` and not done
-    /// twice.
+    /// Messages that got `backend_timeout` while the application was processing them, and whose
+    /// answers are still awaited in case the client sends them again. When the table is full, the
+    /// oldest one is given up: if it is sent again, it is answered `backend_timeout` and not
+    /// processed twice.
     late_answers: usize = 256, "0 to 65536 messages", reload;
 
-    /// Threads for work that blocks; and beside them as many, or as the host has cores where those
-    /// are fewer, that check signatures. Each is started when there is work for it.
+    /// Threads for blocking work, plus as many (or as many as the host has cores, if that is fewer)
+    /// for signature checks. Each thread is started when it is needed.
     workers: usize = 4, "1 to 1024 threads", restart;
 
-    /// Work that waits for a thread. When it is full, the connection that asks is refused. Longer
-    /// hides a slow application behind waiting; shorter tells of it.
+    /// Jobs that wait for a thread. When the queue is full, the connection that asks is refused. A
+    /// longer queue hides a slow application behind waiting; a shorter one reports it.
     worker_queue: usize = 1_024, "1 to 1048576 jobs", restart;
 
-    /// Joins, messages and requests that wait for the embedded recipe chat's database. When it is
-    /// full, who asks is refused. Longer rides out a slower disk; shorter tells of it.
+    /// Joins, messages and requests that wait for the embedded recipe chat's database. When the
+    /// queue is full, further ones are refused. A longer queue survives a slower disk; a shorter
+    /// one reports it.
     storage_queue: usize = 4_096, "1 to 1048576 jobs", restart;
 
-    /// Accepts, handshakes and signature checks in one turn of the reactor. Fewer keeps chat
-    /// quicker during a storm; more ends the storm sooner.
+    /// Accepts, handshakes and signature checks in one event-loop iteration (turn). A lower value
+    /// keeps chat faster during a flood; a higher one ends the flood sooner.
     pending_per_turn: u32 = 64, "1 to 65536", restart;
 }
 

@@ -5,18 +5,19 @@ section! {
     #[derive(Debug)]
     pub struct Log at log:
 
-    /// `debug` and `trace` write lines for each connection and message.
+    /// Least severe level that is logged. `debug` and `trace` write lines for each connection and
+    /// message.
     level: String = "info".to_owned(), "`off`, `error`, `warn`, `info`, `debug`, `trace`", reload;
 
-    /// `json` is one object a line: `time`, `level`, `message`, and `connection` where the line is
-    /// about one. The same id is in the connection's 101 (`X-Connection-Id`).
+    /// `json` is one object a line: `time`, `level`, `message`, and `connection` if the line is
+    /// about one. The client gets the same id in its 101 (`X-Connection-Id`).
     format: String = "text".to_owned(), "`text`, `json`", restart;
 
-    /// Appended to, never truncated. Empty: standard error.
+    /// File to append to; it is never truncated. Empty: standard error.
     file: String = String::new(), "empty, or a path", restart;
 
-    /// Lines that wait for the writing thread, at most 4 KiB each. When it is full, lines are
-    /// dropped and counted: the server never waits for its log.
+    /// Lines that wait for the writing thread, at most 4 KiB each. When the queue is full, lines
+    /// are dropped and counted: the server never waits for its log.
     queue: usize = 1_024, "1 to 1048576 lines", restart;
 }
 

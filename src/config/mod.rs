@@ -48,29 +48,29 @@ section! {
     #[derive(Debug)]
     pub struct Config at top:
 
-    /// Addresses to listen on. The default is loopback: nothing is open to the network until you
-    /// say so. `0.0.0.0:8080` is every IPv4 interface, port 0 a free port.
+    /// Addresses to listen on. The default is loopback only, so nothing is open to the network
+    /// until you change it. `0.0.0.0:8080` is every IPv4 interface; port 0 picks a free port.
     listen: Vec<String> = vec!["127.0.0.1:8080".to_owned()],
         "IP addresses with a port, one or a list", restart,
         #[serde(deserialize_with = "one_or_many")];
 
-    /// Connections that the kernel completes and keeps until they are accepted. More rides out a
-    /// longer storm; fewer turns clients away sooner. The kernel's own bound (`net.core.somaxconn`)
-    /// holds too.
+    /// Connections that the kernel completes and queues until they are accepted. A higher value
+    /// survives a longer flood; a lower one refuses clients sooner. The kernel's own limit
+    /// (`net.core.somaxconn`) applies too.
     backlog: u32 = 4_096, "1 to 2147483647 connections", restart;
 
-    /// With `true`, several processes can share one address and the kernel spreads connections over
-    /// them. Rooms and limits are each process's own, and a second process started by mistake is
-    /// not noticed.
+    /// With `true`, several processes can share one address, and the kernel distributes connections
+    /// among them. Each process has its own rooms and limits, and a second process that is started
+    /// by mistake goes unnoticed.
     reuse_port: bool = false, "`true`, `false`", restart;
 
-    /// Where the generated signing key, the `revocations` of operators and the embedded recipe
-    /// chat's `recipes.db` are kept. Made with mode 0700 when it is missing. `token` finds the same
-    /// key with the same directory.
+    /// Directory for the generated signing key, the `revocations` of operators and the embedded
+    /// recipe chat's `recipes.db`. It is created with mode 0700 if it does not exist. `token` finds
+    /// the same key in the same directory.
     data: String = "./vestibule-data".to_owned(), "a path", restart;
 
-    /// The closes of a shutdown are spread over this long, so that clients do not come back all at
-    /// once. Longer is kinder to the other nodes, and a slower deployment.
+    /// Time over which a shutdown spreads the closes, so that clients do not all reconnect at once.
+    /// A longer drain is easier on the other nodes, and makes deployments slower.
     drain: Length = Length::from_secs(10), "`0s` to `366d`", reload;
 
     beside {

@@ -5,14 +5,14 @@ section! {
     #[derive(Debug, Eq)]
     pub struct Tls at tls:
 
-    /// The file of the certificate and of those between it and its root, as PEM, the server's own
-    /// first. With it and `tls.key_file` the public listeners speak TLS, and nothing else; the admin
-    /// listener never does. SIGHUP reads both files again, for connections that come from then on.
+    /// PEM file with the certificate and its intermediates, the server's own first. With it and
+    /// `tls.key_file` the public listeners accept only TLS; the admin listener never does. SIGHUP
+    /// reloads both files, for new connections.
     cert_file: String = String::new(), "empty, or a path", reload;
 
-    /// The file of its private key, as PEM, not encrypted. P-256 is the better choice: a handshake
-    /// with RSA takes three times as long, and counts three times in `limits.pending_per_turn`. A
-    /// file that group or others can read is warned about.
+    /// PEM file with the certificate's private key, not encrypted. Prefer P-256: a handshake with
+    /// RSA takes three times as long, and counts three times in `limits.pending_per_turn`. A
+    /// warning is logged if group or others can read the file.
     key_file: String = String::new(), "empty, or a path", reload;
 }
 
