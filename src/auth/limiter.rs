@@ -60,7 +60,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Points that a forged token costs; an honest one costs 1.
 const FORGED_COST: u32 = 10;
 
-/// Who is counted as one: an IPv4 address, or an IPv6 /64, which is what one subscriber gets.
+/// What is counted as one address: an IPv4 address, or an IPv6 /64, which is what one subscriber gets.
 ///
 /// In 8 bytes: the first half of an IPv6 address. IPv4, mapped or not, is put where the multicast
 /// addresses are, from which nobody connects.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::time::{Instant, Now, UnixTime};
 
-/// Who was revoked, and when.
+/// The users whose tokens were revoked, and when.
 ///
 /// An entry is dropped when no token that it refuses can be valid any more, where that is known
 /// (`auth.max_token_life`), and else when the table is full: the oldest first, and counted.

@@ -26,7 +26,7 @@ use crate::config::Auth;
 use crate::protocol::MAX_USER_CHARS;
 use crate::time::UnixTime;
 
-/// Who a token speaks for, and until when.
+/// The user of a token, and how long it is valid.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Principal {
     /// `sub`.
@@ -189,7 +189,7 @@ impl Verifier {
         signed_by(keys.into_iter(), parts, algorithm).map(Verification::Signed)
     }
 
-    /// Who these claims speak for at `now`.
+    /// The principal of these claims, validated at `now`.
     ///
     /// # Errors
     /// The first check that fails; and whom the claims name all the same, where they are ours.
@@ -220,7 +220,7 @@ impl Verifier {
         Ok(Principal { user, expires_at, issued_at, token_id, claims: text })
     }
 
-    /// Who `token` speaks for at `now`: all of the above at once.
+    /// The principal of `token` at `now`: all of the above at once.
     ///
     /// # Errors
     /// The first check that fails.

@@ -212,7 +212,7 @@ pub struct Left<'a> {
     pub connection: ConnId,
     /// The recipe's id.
     pub room: &'a str,
-    /// Who it was.
+    /// The `sub` of its user.
     pub user: &'a str,
     /// Why the server closed it; `None` when the client did, or the network.
     pub reason: Option<CloseReason>,

@@ -41,7 +41,6 @@ mod rooms;
 mod work;
 
 use std::fmt;
-use std::net::SocketAddr;
 
 #[cfg(feature = "net")]
 pub(crate) use self::connections::PENDING_ADDRESS_BYTES;
@@ -73,7 +72,6 @@ use self::connections::Connections;
 use self::context::Cx;
 use self::gate::Gate;
 use self::gate::drain::Drain;
-use self::gate::proxy;
 use self::observe::view::View;
 use self::policy::Policy;
 use self::rooms::Rooms;
@@ -134,58 +132,6 @@ impl Node {
         })
     }
 
-    /// A socket was accepted on a public listener.
-    ///
-    /// # Errors
-    /// [`Refused`]: there is no slot; the driver drops the socket.
-    pub fn handle_accept(&mut self, now: Now, peer: SocketAddr) -> Result<ConnId, Refused> {
-        self.cx.now = now;
-        let Self { cx, connections, gate, .. } = self;
-        let intake = gate.limits.judge_accept(cx, connections, peer)?;
-        if intake.is_without_slot {
-            let Some(id) = gate.refusals.give_way(connections) else {
-                cx.metrics.dropped_at_accept += 1;
-                return Err(Refused::Full);
-            };
-            cx.metrics.gave_way += 1;
-            self.give_way(id);
-        }
-        let Self { cx, connections, gate, .. } = self;
-        let slot = connections.insert(cx, peer, false);
-        gate.limits.accepted(cx, connections, &mut gate.refusals, slot, intake);
-        Ok(connections.id_of(slot))
-    }
-
-    /// A socket was accepted on the admin listener. It counts towards no limit of the public ones.
-    /// Where all places are taken, the oldest request that is not whole gives way to it.
-    ///
-    /// # Errors
-    /// [`Refused`]: `admin.connections` requests are being answered; the driver drops the socket.
-    pub fn handle_accept_admin(&mut self, now: Now, peer: SocketAddr) -> Result<ConnId, Refused> {
-        self.cx.now = now;
-        if !self.has_place_for_operator() {
-            self.cx.metrics.admin_dropped += 1;
-            return Err(Refused::Full);
-        }
-        let slot = self.connections.insert(&self.cx, peer, true);
-        let id = self.connections.id_of(slot);
-        self.admin.places.push(id, usize::MAX);
-        Ok(id)
-    }
-
-    /// How many of `bytes`, the first of `id`, its proxy says about its client (the PROXY protocol):
-    /// where TLS is spoken, it begins behind them. `None`: that is not known before there are more.
-    #[must_use]
-    pub fn proxy_header_bytes(&self, id: ConnId, bytes: &[u8]) -> Option<usize> {
-        if !self.connections.find(id).is_some_and(|connection| connection.awaits_client) {
-            return Some(0);
-        }
-        match proxy::parse(bytes) {
-            Ok(header) => header.map(|header| header.length),
-            Err(proxy::Malformed) => Some(bytes.len()),
-        }
-    }
-
     /// Bytes came. They are unmasked in place; what is left of an unfinished frame is kept.
     ///
     /// Returns how many units of a turn's share it took beyond the first: a read of 4 KiB may hold one
@@ -215,48 +161,6 @@ impl Node {
         self.cx.now = now;
         self.on_completion(done);
         self.enforce_budgets();
-    }
-
-    /// Handles what is due at `now`: at most 64 deadlines a call, and then one step of the messages
-    /// that are on their way to large rooms, to at most 256 connections. For a driver that has read
-    /// all input by then. [`poll_timeout`](Node::poll_timeout) says when to come back, which may be
-    /// at once: write what there is, and serve the others, before that.
-    pub fn handle_timeout(&mut self, now: Now) {
-        self.handle_deadlines(now, now.monotonic, &mut |_| false);
-    }
-
-    /// The same for a driver that leaves input in sockets: deadlines up to `heard_until` are judged,
-    /// a moment until which the driver knows which sockets have had input.
-    ///
-    /// Input is read before its connection's deadline is judged, however late that is: a process that
-    /// stood still did not give its clients less time. So a connection for which `is_unread` is true
-    /// is left alone; the driver reads it next, and then calls
-    /// [`handle_deadline`](Node::handle_deadline).
-    pub fn handle_deadlines(
-        &mut self,
-        now: Now,
-        heard_until: Instant,
-        is_unread: &mut dyn FnMut(ConnId) -> bool,
-    ) {
-        self.cx.now = now;
-        self.on_deadlines(heard_until, is_unread);
-    }
-
-    /// One step of the messages that are on their way to large rooms. Part of the others above; for a
-    /// driver that has a reason to leave deadlines to the next turn.
-    pub fn handle_deliveries(&mut self, now: Now) {
-        self.cx.now = now;
-        self.deliver();
-        self.enforce_budgets();
-    }
-
-    /// Judges the deadline of one connection, whose input up to `heard_until` was read.
-    pub fn handle_deadline(&mut self, now: Now, heard_until: Instant, id: ConnId) {
-        self.cx.now = now;
-        if self.connections.find(id).is_some() {
-            self.on_deadline(heard_until.min(now.monotonic), id.slot());
-            self.enforce_budgets();
-        }
     }
 
     /// The next thing to do; `None`: nothing more for now.

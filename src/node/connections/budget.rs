@@ -97,7 +97,8 @@ impl Budget {
         }
     }
 
-    /// Who of this side holds most, within a factor of two; of those, who has done so for longest.
+    /// The holder of most on this side, within a factor of two; of those, the one that has held it for
+    /// longest.
     pub(crate) fn heaviest(&self, side: Side) -> Option<Slot> {
         let occupied = *self.occupied.get(side as usize)?;
         let class = occupied.checked_ilog2()? as usize;

@@ -122,7 +122,7 @@ impl Outbox {
         {
             return Err(Full);
         }
-        // Who shares it has counted it.
+        // A frame that is shared was counted by `share`.
         if Arc::strong_count(&frame) == 1 {
             pool.held += frame_heap(&frame);
         }

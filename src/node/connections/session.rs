@@ -287,7 +287,7 @@ impl Session {
         })
     }
 
-    /// Judges a message of somebody who is in the room (protocol, sections 5 to 7).
+    /// Judges a message of an authenticated client (protocol, sections 5 to 7).
     pub(crate) fn judge<'a>(
         &mut self,
         now: Instant,

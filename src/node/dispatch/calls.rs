@@ -24,21 +24,6 @@ use crate::node::work::questions::Kind;
 use crate::node::work::ticket::Ticket;
 
 impl Node {
-    /// Is there a place on the admin listener, if need be one that another connection gives way from?
-    pub(crate) fn has_place_for_operator(&mut self) -> bool {
-        let most = self.cx.policy.admin_connections;
-        if self.admin.places.len() >= most {
-            self.admin.places.forget_closed(&self.connections);
-        }
-        // More than one goes where a reload has left less places than there are connections.
-        while self.admin.places.len() >= most {
-            let Some(id) = self.admin.places.give_way(&self.connections) else { return false };
-            self.cx.metrics.admin_gave_way += 1;
-            self.give_way(id);
-        }
-        true
-    }
-
     /// Bytes that may be a whole call.
     pub(crate) fn on_call(&mut self, slot: Slot, bytes: &[u8]) {
         let policy = &self.cx.policy;

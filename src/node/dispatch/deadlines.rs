@@ -5,19 +5,35 @@ use crate::node::Node;
 use crate::node::connections::connection::Connection;
 use crate::node::connections::session::{Due, Phase};
 use crate::protocol::{AuthRequired, ReauthReason};
-use crate::time::Instant;
+use crate::time::{Instant, Now};
 
 /// Timers that are handled in one call: a storm's deadlines fall together, and must not make one
 /// turn long. What is left is due at once again.
 pub(crate) const TIMERS_A_CALL: usize = 64;
 
 impl Node {
-    /// Deadlines up to `heard_until`: see [`Node::handle_deadlines`].
-    pub(crate) fn on_deadlines(
+    /// Handles what is due at `now`: at most 64 deadlines a call, and then one step of the messages
+    /// that are on their way to large rooms, to at most 256 connections. For a driver that has read
+    /// all input by then. [`poll_timeout`](Node::poll_timeout) says when to come back, which may be
+    /// at once: write what there is, and serve the others, before that.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.handle_deadlines(now, now.monotonic, &mut |_| false);
+    }
+
+    /// The same for a driver that leaves input in sockets: deadlines up to `heard_until` are judged,
+    /// a moment until which the driver knows which sockets have had input.
+    ///
+    /// Input is read before its connection's deadline is judged, however late that is: a process that
+    /// stood still did not give its clients less time. So a connection for which `is_unread` is true
+    /// is left alone; the driver reads it next, and then calls
+    /// [`handle_deadline`](Node::handle_deadline).
+    pub fn handle_deadlines(
         &mut self,
+        now: Now,
         heard_until: Instant,
         is_unread: &mut dyn FnMut(ConnId) -> bool,
     ) {
+        self.cx.now = now;
         self.drain_due();
         let until = heard_until.min(self.cx.now.monotonic);
         // First: what they held of the budget for work is then there for whoever waits for it.
@@ -38,6 +54,23 @@ impl Node {
         self.user_limit_due(until, is_unread);
         self.deliver();
         self.enforce_budgets();
+    }
+
+    /// One step of the messages that are on their way to large rooms. Part of the others above; for a
+    /// driver that has a reason to leave deadlines to the next turn.
+    pub fn handle_deliveries(&mut self, now: Now) {
+        self.cx.now = now;
+        self.deliver();
+        self.enforce_budgets();
+    }
+
+    /// Judges the deadline of one connection, whose input up to `heard_until` was read.
+    pub fn handle_deadline(&mut self, now: Now, heard_until: Instant, id: ConnId) {
+        self.cx.now = now;
+        if self.connections.find(id).is_some() {
+            self.on_deadline(heard_until.min(now.monotonic), id.slot());
+            self.enforce_budgets();
+        }
     }
 
     /// Judges the deadline of `slot`, whose input up to `until` was read.

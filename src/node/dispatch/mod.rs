@@ -5,6 +5,7 @@
 //! and returns what is to be done elsewhere. All of that is done here, and nowhere else, so that a
 //! connection that ends in the middle of something leaves every table.
 
+mod accept;
 mod authentication;
 mod calls;
 mod closing;

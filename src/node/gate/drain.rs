@@ -10,7 +10,8 @@ use crate::time::Instant;
 /// A drain under way.
 #[derive(Debug)]
 pub(crate) struct Drain {
-    /// Who is closed when, the next at the end. Who has not upgraded yet is not among them.
+    /// When each connection is closed, the next at the end. Those that are not upgraded yet are not
+    /// among them.
     schedule: Vec<(Instant, ConnId)>,
     /// Connections up to this generation are waited for; who comes later is not.
     last_generation: u32,

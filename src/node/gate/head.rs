@@ -55,7 +55,7 @@ pub(crate) struct Upgrade {
     pub(crate) accept: String,
     /// The client offered our subprotocol.
     pub(crate) subprotocol: bool,
-    /// Who asks, as the proxies in front say.
+    /// The client's address, as the proxies in front report it.
     pub(crate) client: SocketAddr,
     /// What an old client sends instead of an `auth`.
     pub(crate) credential: Credential,

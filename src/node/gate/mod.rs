@@ -31,7 +31,7 @@ use crate::auth::{KeyError, Verifier};
 use crate::config::Config;
 use crate::id::{Rng, Seed};
 
-/// Who may come in.
+/// What decides whether a connection gets into its room.
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) tokens: Tokens,

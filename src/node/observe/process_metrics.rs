@@ -18,7 +18,7 @@ pub struct Reading {
 /// Reads some of them. It runs on a worker, and may block.
 pub type Probe = Arc<dyn Fn() -> Vec<Reading> + Send + Sync>;
 
-/// Who is asked.
+/// The probes that are read when the counters are collected.
 #[derive(Clone, Default)]
 pub(crate) struct Probes(Vec<Probe>);
 

@@ -85,7 +85,7 @@ impl Rooms {
         None
     }
 
-    /// Who says this, where, and by what it is known again.
+    /// The sender, the room, and the key by which the message is known again.
     fn address(&self, cx: &Cx, slot: Slot, id: &str, content: &str) -> Option<Addressed> {
         let user = self.users.name_of(slot)?.clone();
         let room = self.rooms.name_of(slot)?.clone();

@@ -1,4 +1,4 @@
-//! Rooms: who is in them, what is said there, and how it reaches everybody.
+//! Rooms: their members, the messages in them, and how these reach every member.
 
 pub(crate) mod answers;
 pub(crate) mod chat;

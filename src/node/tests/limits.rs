@@ -3,6 +3,7 @@
 use super::*;
 use crate::auth::Address;
 use crate::node::gate::limits::SLOTS_FOR_REFUSALS;
+use std::net::SocketAddr;
 
 const FORGED: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.Zm9yZ2Vk";
 

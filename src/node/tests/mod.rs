@@ -33,6 +33,7 @@ mod user_limit;
 
 use std::collections::HashMap;
 use std::io::IoSlice;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -4,6 +4,7 @@ use super::admin::post;
 use super::*;
 use crate::auth::Verifier;
 use crate::node::app::{Answer, Incoming, Publish, Reply, Update};
+use std::net::SocketAddr;
 
 /// Does not answer an operator's announcements.
 struct Silent;

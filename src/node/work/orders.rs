@@ -44,7 +44,7 @@ pub struct Revocation<'a> {
     pub over_before: Option<UnixTime>,
 }
 
-/// Who is told what became of an order.
+/// Where the result of an order goes.
 pub(crate) enum Asker {
     Nobody,
     Operator(ConnId),

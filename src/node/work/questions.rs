@@ -36,7 +36,7 @@ pub(crate) struct Question {
     pub(crate) asked: Instant,
     /// What it costs of the budget for work.
     cost: u32,
-    /// Who asked.
+    /// The connection that waits for the answer.
     pub(crate) asker: ConnId,
     /// What.
     pub(crate) kind: Kind,
@@ -59,7 +59,7 @@ impl Question {
 /// A question that is to be opened.
 #[derive(Debug)]
 pub(crate) struct NewQuestion {
-    /// Who asks.
+    /// The connection that will wait for the answer.
     pub(crate) asker: ConnId,
     /// What.
     pub(crate) kind: Kind,

@@ -5,15 +5,15 @@
 pub enum Phase {
     /// The request head is not whole.
     Handshaking,
-    /// A WebSocket, but nobody has said who it is.
+    /// A WebSocket that has not authenticated yet.
     Authenticating,
-    /// Who it is is known; may it come into the room?
+    /// The user is known, and the application is asked for the room.
     Joining,
     /// In the room.
     Connected,
     /// In the room, and asked for a fresh token.
     Reauthenticating,
-    /// The last word is said; the peer may still be talking.
+    /// Our last frame is queued; the peer may still be sending.
     Closing,
 }
 

@@ -1,0 +1,78 @@
+//! Sockets that were accepted: which get a slot, and which give theirs to a newer one.
+
+use std::net::SocketAddr;
+
+use crate::id::ConnId;
+use crate::node::Node;
+use crate::node::gate::proxy;
+use crate::node::work::port::Refused;
+use crate::time::Now;
+
+impl Node {
+    /// A socket was accepted on a public listener.
+    ///
+    /// # Errors
+    /// [`Refused`]: there is no slot; the driver drops the socket.
+    pub fn handle_accept(&mut self, now: Now, peer: SocketAddr) -> Result<ConnId, Refused> {
+        self.cx.now = now;
+        let Self { cx, connections, gate, .. } = self;
+        let intake = gate.limits.judge_accept(cx, connections, peer)?;
+        if intake.is_without_slot {
+            let Some(id) = gate.refusals.give_way(connections) else {
+                cx.metrics.dropped_at_accept += 1;
+                return Err(Refused::Full);
+            };
+            cx.metrics.gave_way += 1;
+            self.give_way(id);
+        }
+        let Self { cx, connections, gate, .. } = self;
+        let slot = connections.insert(cx, peer, false);
+        gate.limits.accepted(cx, connections, &mut gate.refusals, slot, intake);
+        Ok(connections.id_of(slot))
+    }
+
+    /// A socket was accepted on the admin listener. It counts towards no limit of the public ones.
+    /// Where all places are taken, the oldest request that is not whole gives way to it.
+    ///
+    /// # Errors
+    /// [`Refused`]: `admin.connections` requests are being answered; the driver drops the socket.
+    pub fn handle_accept_admin(&mut self, now: Now, peer: SocketAddr) -> Result<ConnId, Refused> {
+        self.cx.now = now;
+        if !self.has_place_for_operator() {
+            self.cx.metrics.admin_dropped += 1;
+            return Err(Refused::Full);
+        }
+        let slot = self.connections.insert(&self.cx, peer, true);
+        let id = self.connections.id_of(slot);
+        self.admin.places.push(id, usize::MAX);
+        Ok(id)
+    }
+
+    /// How many of `bytes`, the first of `id`, its proxy says about its client (the PROXY protocol):
+    /// where TLS is spoken, it begins behind them. `None`: that is not known before there are more.
+    #[must_use]
+    pub fn proxy_header_bytes(&self, id: ConnId, bytes: &[u8]) -> Option<usize> {
+        if !self.connections.find(id).is_some_and(|connection| connection.awaits_client) {
+            return Some(0);
+        }
+        match proxy::parse(bytes) {
+            Ok(header) => header.map(|header| header.length),
+            Err(proxy::Malformed) => Some(bytes.len()),
+        }
+    }
+
+    /// Is there a place on the admin listener, if need be one that another connection gives way from?
+    fn has_place_for_operator(&mut self) -> bool {
+        let most = self.cx.policy.admin_connections;
+        if self.admin.places.len() >= most {
+            self.admin.places.forget_closed(&self.connections);
+        }
+        // More than one goes where a reload has left less places than there are connections.
+        while self.admin.places.len() >= most {
+            let Some(id) = self.admin.places.give_way(&self.connections) else { return false };
+            self.cx.metrics.admin_gave_way += 1;
+            self.give_way(id);
+        }
+        true
+    }
+}
