@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 
 use super::io::{Io, Written};
 use super::planted::Planted;
-use super::slots::Slot;
+use super::slots::SocketSlot;
 use super::turn::Turn;
 use crate::id::ConnId;
 use crate::node::{Action, Node, Phase};
@@ -39,7 +39,7 @@ impl<S> Turn<S> {
     }
 
     /// The slot of a connection that the node names.
-    fn named(&mut self, id: ConnId) -> Option<&mut Slot<S>> {
+    fn named(&mut self, id: ConnId) -> Option<&mut SocketSlot<S>> {
         let slot = self.slots.find(id);
         self.stray_actions += u64::from(slot.is_none());
         slot
@@ -115,7 +115,7 @@ impl<S> Turn<S> {
 fn stall<S>(
     io: &mut impl Io<Socket = S>,
     id: ConnId,
-    slot: &mut Slot<S>,
+    slot: &mut SocketSlot<S>,
     is_stalled: bool,
 ) -> io::Result<()> {
     if slot.stalled == is_stalled {

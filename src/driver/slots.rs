@@ -25,7 +25,7 @@ impl Queued {
 
 /// One connection.
 #[derive(Debug)]
-pub(super) struct Slot<S> {
+pub(super) struct SocketSlot<S> {
     pub(super) socket: S,
     generation: u32,
     /// On which ready list it is. It is put there once, however many events come.
@@ -49,7 +49,7 @@ pub(super) struct Slot<S> {
 
 /// All of them. 16 bytes a slot of the node's slab for sockets of 4, the empty ones included.
 #[derive(Debug)]
-pub(super) struct Slots<S>(Vec<Option<Slot<S>>>);
+pub(super) struct Slots<S>(Vec<Option<SocketSlot<S>>>);
 
 impl<S> Slots<S> {
     /// None, and room for `slots`: like the node's tables, this one does not move to grow.
@@ -64,7 +64,7 @@ impl<S> Slots<S> {
             self.0.resize_with(id.index() + 1, || None);
         }
         let Some(slot) = self.0.get_mut(id.index()) else { return };
-        *slot = Some(Slot {
+        *slot = Some(SocketSlot {
             socket,
             generation: id.generation(),
             queued: Queued::Nowhere,
@@ -79,7 +79,7 @@ impl<S> Slots<S> {
     }
 
     /// The slot of `id`, if its connection is not gone.
-    pub(super) fn find(&mut self, id: ConnId) -> Option<&mut Slot<S>> {
+    pub(super) fn find(&mut self, id: ConnId) -> Option<&mut SocketSlot<S>> {
         let slot = self.0.get_mut(id.index())?.as_mut()?;
         (slot.generation == id.generation()).then_some(slot)
     }
@@ -95,7 +95,7 @@ impl<S> Slots<S> {
     /// The connections that are there.
     #[cfg(any(test, feature = "sim"))]
     pub(super) fn ids(&self) -> impl Iterator<Item = ConnId> {
-        let id = |(index, slot): (usize, &Option<Slot<S>>)| {
+        let id = |(index, slot): (usize, &Option<SocketSlot<S>>)| {
             let slot = slot.as_ref()?;
             Some(ConnId::new(u32::try_from(index).ok()?, slot.generation))
         };
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_slot_takes_16_bytes() {
-        assert_eq!(size_of::<Option<Slot<std::os::fd::OwnedFd>>>(), 16);
+        assert_eq!(size_of::<Option<SocketSlot<std::os::fd::OwnedFd>>>(), 16);
     }
 
     #[test]

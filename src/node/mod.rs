@@ -48,7 +48,7 @@ pub(crate) use self::connections::PENDING_ADDRESS_BYTES;
 pub(crate) use self::connections::connection::CONNECTION_BYTES;
 // For the benches, the fuzzer and the clients of the tests, which see the crate from outside.
 #[doc(hidden)]
-pub use self::connections::frame::{Decoder, Encoder, Incoming as Frame, Shared};
+pub use self::connections::frame::{Decoder, Encoder, Frame, Shared};
 pub use self::connections::session::Phase;
 #[doc(hidden)]
 pub use self::connections::wheel::{TICK_MICROS, Wheel};

@@ -15,7 +15,7 @@ use crate::protocol::MAX_USER_CHARS;
 
 /// A call, as far as its head tells.
 #[derive(Debug)]
-pub(crate) struct Call<'a> {
+pub(crate) struct OperatorCall<'a> {
     /// `None`: there is nothing at its path.
     pub(crate) route: Option<Route<'a>>,
     pub(crate) method: &'a str,
@@ -100,7 +100,7 @@ impl<'a> Route<'a> {
     }
 }
 
-impl<'a> Call<'a> {
+impl<'a> OperatorCall<'a> {
     /// The answer is written without its body.
     pub(crate) fn is_head(&self) -> bool {
         self.method == "HEAD"
@@ -163,14 +163,14 @@ pub(crate) fn parse(
     bytes: &[u8],
     max_bytes: usize,
     max_body_bytes: usize,
-) -> Result<Option<(Call<'_>, usize)>, Refusal> {
+) -> Result<Option<(OperatorCall<'_>, usize)>, Refusal> {
     head::read(bytes, max_bytes, |lines, length| {
         let headers = lines.headers;
         let body_length = match body_length(headers) {
             Ok(length) if length > max_body_bytes => Err(Refusal::BodyTooLarge),
             length => length,
         };
-        let call = Call {
+        let call = OperatorCall {
             route: Route::of(lines.target.path, lines.target.query),
             method: lines.method,
             bearer: single(headers, "authorization").and_then(bearer_of),
@@ -218,7 +218,7 @@ fn hex(digit: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
-    fn call(text: &str) -> Call<'_> {
+    fn call(text: &str) -> OperatorCall<'_> {
         parse(text.as_bytes(), 8_192, 1_000).unwrap().unwrap().0
     }
 

@@ -16,12 +16,12 @@ use crate::node::observe::view::View;
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The node's counters as they are written.
-pub(crate) enum Counted {
+pub(crate) enum Counters {
     Text(String),
     Json(Map<String, Value>),
 }
 
-impl Counted {
+impl Counters {
     pub(crate) fn of(node: View<'_>, is_json: bool) -> Self {
         let families = node.families();
         if is_json {

@@ -8,7 +8,7 @@ use crate::node::admin::call::decode_text;
 use crate::node::connections::connection::{Connection, peer_text};
 use crate::node::http::message::Response;
 use crate::node::observe::close_advice;
-use crate::node::observe::close_history::{Account, End, Ending, Unanswered, cut};
+use crate::node::observe::close_history::{Account, ClosedConnection, Ending, Unanswered, cut};
 use crate::node::observe::view::View;
 use crate::node::work::port::Hangup;
 use crate::protocol::MessageFault;
@@ -20,7 +20,7 @@ const MAX_LISTED: usize = 1_000;
 
 /// A connection, as it is told.
 #[derive(Serialize)]
-struct Told<'a> {
+struct ConnectionReport<'a> {
     id: String,
     /// The phase it is in, or `ended`.
     state: &'static str,
@@ -67,10 +67,10 @@ struct Ended {
 }
 
 #[derive(Serialize)]
-struct Listed<'a> {
+struct ListedEnds<'a> {
     /// How many of each kind are remembered at most.
     remembered: usize,
-    ends: Vec<Told<'a>>,
+    ends: Vec<ConnectionReport<'a>>,
     now: Rfc3339,
 }
 
@@ -85,14 +85,17 @@ pub(crate) fn explain(node: View<'_>, id: &str) -> Response {
     };
     let moment = Some(cx.now.unix.to_rfc3339());
     if let Some(end) = cx.history.find(id) {
-        return Response::json(200, &Told { now: moment, ..told_of_end(end) });
+        return Response::json(200, &ConnectionReport { now: moment, ..told_of_end(end) });
     }
     if let Some(connection) = connections.find(id).filter(|connection| !connection.is_admin) {
         let (user, room) = (rooms.users.name_of(id.slot()), rooms.rooms.name_of(id.slot()));
         let account = Account::of(cx.now, id, connection, user, room);
         let live = Some(live(cx.now, connection));
         let state = account.phase.name();
-        return Response::json(200, &Told { live, now: moment, ..told(&account, state) });
+        return Response::json(
+            200,
+            &ConnectionReport { live, now: moment, ..told(&account, state) },
+        );
     }
     let capacity = cx.history.capacity();
     let message = format!(
@@ -109,7 +112,7 @@ pub(crate) fn list_ends(node: View<'_>, query: &str) -> Result<Response, Respons
     let filter = Filter::of(query).map_err(|text| Response::error(400, "bad_request", text))?;
     let ends = history.newest().filter(|end| filter.fits(&end.account));
     let ends = ends.take(filter.limit).map(told_of_end).collect();
-    Ok(Response::json(200, &Listed { remembered: history.capacity(), ends, now }))
+    Ok(Response::json(200, &ListedEnds { remembered: history.capacity(), ends, now }))
 }
 
 /// Which ends are asked for.
@@ -152,8 +155,8 @@ impl Filter {
     }
 }
 
-fn told<'a>(account: &'a Account, state: &'static str) -> Told<'a> {
-    Told {
+fn told<'a>(account: &'a Account, state: &'static str) -> ConnectionReport<'a> {
+    ConnectionReport {
         id: account.id.to_string(),
         state,
         address: peer_text(account.peer),
@@ -171,7 +174,7 @@ fn told<'a>(account: &'a Account, state: &'static str) -> Told<'a> {
     }
 }
 
-fn told_of_end(end: &End) -> Told<'_> {
+fn told_of_end(end: &ClosedConnection) -> ConnectionReport<'_> {
     let (how, code, reason, text) = parts(end.how);
     let ended = Ended {
         at: end.at.to_rfc3339(),
@@ -182,13 +185,13 @@ fn told_of_end(end: &End) -> Told<'_> {
         text: text.filter(|text| !text.is_empty()),
         meaning: close_advice::of(end.how),
     };
-    Told { end: Some(ended), ..told(&end.account, "ended") }
+    ConnectionReport { end: Some(ended), ..told(&end.account, "ended") }
 }
 
 /// How it ended, the code, the reason's label, and its text.
-type Parts = (&'static str, Option<u16>, &'static str, Option<&'static str>);
+type EndParts = (&'static str, Option<u16>, &'static str, Option<&'static str>);
 
-fn parts(how: Ending) -> Parts {
+fn parts(how: Ending) -> EndParts {
     match how {
         Ending::Closed(why) => ("closed", Some(why.code()), why.label(), Some(why.text())),
         Ending::ClosedByClient(code) => ("closed_by_client", code, "normal", None),

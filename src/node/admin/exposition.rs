@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 use std::ops::RangeInclusive;
 
-use crate::node::observe::families::{Family, Kind, Labels, Samples};
+use crate::node::observe::families::{Family, FamilyKind, Labels, Samples};
 use crate::node::observe::metrics::Histogram;
 use crate::node::observe::process_metrics::Reading;
 
@@ -27,9 +27,9 @@ pub(crate) fn append(text: &mut String, reading: &Reading) {
 fn write_one(text: &mut String, family: &Family<'_>) {
     let Family { name, help, kind, labels, samples } = family;
     let kind = match kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Histogram => "histogram",
+        FamilyKind::Counter => "counter",
+        FamilyKind::Gauge => "gauge",
+        FamilyKind::Histogram => "histogram",
     };
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     match samples {
@@ -94,7 +94,7 @@ mod tests {
         let family = Family {
             name: "x_seconds",
             help: "X.",
-            kind: Kind::Histogram,
+            kind: FamilyKind::Histogram,
             labels: &[],
             samples: Samples::Micros { histograms: vec![(vec![], &histogram)], powers: 7..=8 },
         };

@@ -8,9 +8,9 @@ use crate::node::http::message::Response;
 
 /// The key that calls must show (RFC 6750).
 #[derive(Clone)]
-pub(crate) struct Key(Box<str>);
+pub(crate) struct AdminKey(Box<str>);
 
-impl Key {
+impl AdminKey {
     /// `None` for an empty text: there is no key.
     pub(crate) fn new(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self(text.into()))
@@ -27,9 +27,9 @@ impl Key {
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for AdminKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key")
+        f.write_str("AdminKey")
     }
 }
 
@@ -39,12 +39,12 @@ mod tests {
 
     #[test]
     fn only_the_whole_key_is_the_key() {
-        let key = Key::new("correct horse").unwrap();
+        let key = AdminKey::new("correct horse").unwrap();
         assert_eq!(key.check(Some(b"correct horse")), Ok(()));
         for wrong in [&b""[..], b"correct hors", b"correct horsf", b"correct horse "] {
             assert_eq!(key.check(Some(wrong)).unwrap_err().status, 401);
         }
         assert_eq!(key.check(None).unwrap_err().status, 401);
-        assert_eq!(format!("{key:?}"), "Key");
+        assert_eq!(format!("{key:?}"), "AdminKey");
     }
 }

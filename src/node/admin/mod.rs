@@ -5,7 +5,7 @@
 //! the chat is here, and nothing of this is there, but `/healthz`.
 //!
 //! Whoever gets here is taken for the operator, so the door is narrow: with a key, calls must show it
-//! ([`Key`]); without one, they must come from this host and mean it ([`Call::judge`](call::Call::judge)).
+//! ([`AdminKey`]); without one, they must come from this host and mean it ([`OperatorCall::judge`](call::OperatorCall::judge)).
 
 pub(crate) mod call;
 pub(crate) mod commands;

@@ -23,7 +23,7 @@ const MAX_CONTROL_BYTES: usize = 125;
 
 /// What a client sent.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Incoming<'a> {
+pub enum Frame<'a> {
     /// A whole text message.
     Text(&'a str),
     /// A whole binary message.
@@ -36,7 +36,7 @@ pub enum Incoming<'a> {
     Close(Option<u16>),
 }
 
-impl Incoming<'_> {
+impl Frame<'_> {
     /// How many bytes a ping carries; `None`: this is something else.
     pub(crate) fn ping_bytes(&self) -> Option<usize> {
         if let Self::Ping(payload) = self { Some(payload.len()) } else { None }
@@ -146,9 +146,9 @@ impl Decoder {
         bytes: &'a mut [u8],
         at: &mut usize,
         max_bytes: usize,
-    ) -> Result<Option<Incoming<'a>>, CloseReason> {
+    ) -> Result<Option<Frame<'a>>, CloseReason> {
         let start = loop {
-            let Some(frame) = Frame::parse(bytes.get(*at..).unwrap_or_default())? else {
+            let Some(frame) = FrameHead::parse(bytes.get(*at..).unwrap_or_default())? else {
                 return Ok(None);
             };
             self.check(&frame, max_bytes)?;
@@ -171,17 +171,17 @@ impl Decoder {
         let (start, length, opcode) = start;
         let payload = bytes.get(start..start + length).unwrap_or_default();
         let message = match opcode {
-            OpCode::Data(Data::Binary) => Incoming::Binary(payload),
-            OpCode::Data(_) => Incoming::Text(utf8(payload)?),
-            OpCode::Control(Control::Close) => Incoming::Close(close_code(payload)?),
-            OpCode::Control(Control::Ping) => Incoming::Ping(payload),
-            OpCode::Control(_) => Incoming::Pong,
+            OpCode::Data(Data::Binary) => Frame::Binary(payload),
+            OpCode::Data(_) => Frame::Text(utf8(payload)?),
+            OpCode::Control(Control::Close) => Frame::Close(close_code(payload)?),
+            OpCode::Control(Control::Ping) => Frame::Ping(payload),
+            OpCode::Control(_) => Frame::Pong,
         };
         Ok(Some(message))
     }
 
     /// Is this frame allowed here?
-    fn check(&self, frame: &Frame, max_bytes: usize) -> Result<(), CloseReason> {
+    fn check(&self, frame: &FrameHead, max_bytes: usize) -> Result<(), CloseReason> {
         if matches!(frame.opcode, OpCode::Control(_)) {
             return Ok(());
         }
@@ -241,15 +241,15 @@ impl Decoder {
         Ok(if is_final { Whole::Assembled } else { Whole::NotYet })
     }
 
-    fn assembled(&mut self) -> Result<Incoming<'_>, CloseReason> {
+    fn assembled(&mut self) -> Result<Frame<'_>, CloseReason> {
         let partial = self.partial.get_or_insert_default();
         let is_text = partial.fragments == Fragments::Text;
         partial.fragments = Fragments::Finished;
         if is_text {
             // Known to be UTF-8: the check costs a second pass, for fragmented messages only.
-            Ok(Incoming::Text(utf8(&partial.message)?))
+            Ok(Frame::Text(utf8(&partial.message)?))
         } else {
-            Ok(Incoming::Binary(&partial.message))
+            Ok(Frame::Binary(&partial.message))
         }
     }
 }
@@ -261,7 +261,7 @@ enum Whole {
 }
 
 /// A client's frame header.
-struct Frame {
+struct FrameHead {
     opcode: OpCode,
     is_final: bool,
     mask: [u8; 4],
@@ -269,7 +269,7 @@ struct Frame {
     length: usize,
 }
 
-impl Frame {
+impl FrameHead {
     /// Reads the header at the start of `bytes`, and refuses what no client may send.
     fn parse(bytes: &[u8]) -> Result<Option<Self>, CloseReason> {
         // A bare header is judged by its first two bytes already, as the payload may never come.

@@ -26,11 +26,11 @@ const POOLED_FRAMES: usize = 64;
 /// The output of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    queue: Option<Box<Queue>>,
+    queue: Option<Box<OutboxQueue>>,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct OutboxQueue {
     frames: VecDeque<Shared>,
     /// Bytes of the first frame that are out.
     sent: usize,
@@ -44,7 +44,7 @@ struct Queue {
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     #[expect(clippy::vec_box, reason = "the box is what is used again")]
-    queues: Vec<Box<Queue>>,
+    queues: Vec<Box<OutboxQueue>>,
     /// What all outboxes of this pool weigh: kept as they change, so that nobody has to add it up.
     weight: usize,
     /// What they take of memory: a frame that several share once.

@@ -3,7 +3,7 @@
 use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::waiting::PendingRequest;
-use crate::node::http::message::Form;
+use crate::node::http::message::ResponseForm;
 use crate::node::work::ticket::Ticket;
 
 impl Connections {
@@ -55,9 +55,9 @@ impl Connections {
     }
 
     /// Whatever is answered to the request of `slot` is written in this form.
-    pub(crate) fn set_form(&mut self, slot: Slot, form: Form) {
+    pub(crate) fn set_form(&mut self, slot: Slot, form: ResponseForm) {
         // Most requests ask for nothing special, and nothing is kept for them.
-        if form != Form::default()
+        if form != ResponseForm::default()
             && let Some(connection) = self.get_mut(slot)
         {
             connection.waiting.get_or_insert_default().form = Some(form);
@@ -66,10 +66,10 @@ impl Connections {
 
     /// The form in which `slot` is answered: what its request has set, or what can be told of one
     /// that is not whole.
-    pub(crate) fn take_form(&mut self, slot: Slot) -> Form {
-        let Some(connection) = self.get_mut(slot) else { return Form::default() };
+    pub(crate) fn take_form(&mut self, slot: Slot) -> ResponseForm {
+        let Some(connection) = self.get_mut(slot) else { return ResponseForm::default() };
         let Some(waiting) = &mut connection.waiting else {
-            return Form::of_unread(&connection.decoder.take_kept());
+            return ResponseForm::of_unread(&connection.decoder.take_kept());
         };
         // What is kept behind a request that was read is another, which is not answered.
         waiting.form.take().unwrap_or_default()

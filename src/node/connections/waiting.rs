@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use crate::auth::{Principal, SignatureCheck};
 use crate::node::connections::session::Clocks;
-use crate::node::http::message::Form;
+use crate::node::http::message::ResponseForm;
 use crate::node::work::ticket::Ticket;
 use crate::time::{Instant, UnixTime};
 
@@ -24,7 +24,7 @@ pub(crate) struct Waiting {
     /// The HTTP request that is not answered.
     pub(crate) request: Option<PendingRequest>,
     /// How it will be answered; `None`: as any other.
-    pub(crate) form: Option<Form>,
+    pub(crate) form: Option<ResponseForm>,
     /// An `auth` that came while another is checked, or with the application.
     pub(crate) auth: Option<Box<str>>,
     /// Texts that came meanwhile, in order.

@@ -30,7 +30,7 @@ const IS_DUE: u64 = u64::MAX - 1;
 /// Deadlines for connections, by the index of their slot in the slab.
 #[derive(Debug)]
 pub struct Wheel {
-    entries: Vec<Entry>,
+    entries: Vec<Timer>,
     heads: Box<[u32]>,
     occupied: [u64; WORDS],
     /// Every tick up to this one has been looked at.
@@ -39,7 +39,7 @@ pub struct Wheel {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct Timer {
     tick: u64,
     previous: u32,
     next: u32,
@@ -86,7 +86,7 @@ impl Wheel {
     pub fn arm(&mut self, index: usize, deadline: Instant) {
         self.cancel(index);
         if self.entries.len() <= index {
-            let unarmed = Entry { tick: UNARMED, previous: NONE, next: NONE };
+            let unarmed = Timer { tick: UNARMED, previous: NONE, next: NONE };
             self.entries.resize(index + 1, unarmed);
         }
         // Rounded up: never early.
@@ -174,7 +174,7 @@ impl Wheel {
     fn link(&mut self, index: u32, tick: u64) {
         let list = slot_of(tick);
         let next = self.head(list);
-        *self.entry(index) = Entry { tick, previous: NONE, next };
+        *self.entry(index) = Timer { tick, previous: NONE, next };
         if next != NONE {
             self.entry(next).previous = index;
         }
@@ -182,7 +182,7 @@ impl Wheel {
     }
 
     fn unlink(&mut self, index: u32) {
-        let Entry { tick, previous, next } = *self.entry(index);
+        let Timer { tick, previous, next } = *self.entry(index);
         if next != NONE {
             self.entry(next).previous = previous;
         }
@@ -208,7 +208,7 @@ impl Wheel {
     }
 
     #[expect(clippy::indexing_slicing, reason = "indices are the wheel's own, never a peer's")]
-    fn entry(&mut self, index: u32) -> &mut Entry {
+    fn entry(&mut self, index: u32) -> &mut Timer {
         &mut self.entries[index as usize]
     }
 }
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn an_entry_costs_16_bytes() {
-        assert_eq!(size_of::<Entry>(), 16);
+        assert_eq!(size_of::<Timer>(), 16);
     }
 
     #[derive(Clone, Debug)]

@@ -10,17 +10,17 @@ use crate::node::admin::call;
 use crate::node::admin::commands::{
     Operation, counted, counted_with, list_room, published, readiness,
 };
-use crate::node::admin::counted::{Counted, PROBE_TIMEOUT};
+use crate::node::admin::counted::{Counters, PROBE_TIMEOUT};
 use crate::node::admin::explain::{explain, list_ends};
 use crate::node::app::{Answer, Publish, Reply, Update};
 use crate::node::connections::frame::Shared;
 use crate::node::dispatch::requests::CONTINUE;
-use crate::node::http::message::{Form, Response};
+use crate::node::http::message::{Response, ResponseForm};
 use crate::node::http::respond::health;
 use crate::node::rooms::chat::update_frame;
 use crate::node::rooms::deliveries::Delivered;
 use crate::node::work::port::{Completion, Outcome, Work};
-use crate::node::work::questions::Kind;
+use crate::node::work::questions::QuestionKind;
 use crate::node::work::ticket::Ticket;
 
 impl Node {
@@ -31,11 +31,12 @@ impl Node {
             Ok(None) => return self.connections.keep(slot, bytes.to_vec()),
             Ok(Some(parsed)) => parsed,
             Err(refusal) => {
-                self.connections.set_form(slot, Form::of_unread(bytes));
+                self.connections.set_form(slot, ResponseForm::of_unread(bytes));
                 return self.write_response(slot, &refusal.response());
             }
         };
-        self.connections.set_form(slot, Form { is_head: call.is_head(), ..Form::default() });
+        self.connections
+            .set_form(slot, ResponseForm { is_head: call.is_head(), ..ResponseForm::default() });
         let Some(connection) = self.connections.get(slot) else { return };
         let (route, body_length) = match call.judge(policy, connection) {
             Ok(judged) => judged,
@@ -110,7 +111,7 @@ impl Node {
             Reply::Later(job) => Some(Work::Message(job)),
             Reply::Held => None,
         };
-        self.await_response(slot, ticket, (Kind::Publish { room }, 0), job);
+        self.await_response(slot, ticket, (QuestionKind::Publish { room }, 0), job);
         None
     }
 
@@ -143,13 +144,13 @@ impl Node {
 
     /// Collects the counters. `None`: the process is asked first.
     fn collect(&mut self, slot: Slot, is_json: bool) -> Option<Response> {
-        let counted = Counted::of(self.view(), is_json);
+        let counted = Counters::of(self.view(), is_json);
         if self.admin.probes.is_empty() {
             return Some(counted.with(&[]));
         }
         let (probes, ticket) = (self.admin.probes.clone(), self.work.questions.issue());
         let work = Work::Request(Box::new(move || counted.with(&probes.read())));
-        self.await_response(slot, ticket, (Kind::Collect { is_json }, 0), Some(work));
+        self.await_response(slot, ticket, (QuestionKind::Collect { is_json }, 0), Some(work));
         let policy = &self.cx.policy;
         let answer_by = self.cx.now.monotonic + PROBE_TIMEOUT.min(policy.answer_timeout);
         self.connections.edit(policy, slot, |session, _| session.set_deadline(answer_by));
@@ -161,7 +162,7 @@ impl Node {
         if self.connections.awaits_response(asker, done.ticket) {
             let response = match done.outcome {
                 Outcome::Response(response) => response,
-                _ => Counted::of(self.view(), is_json).with(&[]),
+                _ => Counters::of(self.view(), is_json).with(&[]),
             };
             self.write_response(asker.slot(), &response);
             self.resume(asker.slot(), true);

@@ -4,7 +4,7 @@ use crate::auth::Address;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::connections::connection::Connection;
-use crate::node::connections::frame::Incoming;
+use crate::node::connections::frame::Frame;
 use crate::node::connections::session::{Phase, Verdict};
 use crate::node::dispatch::is_auth;
 use crate::node::gate::limits::holds_too_many;
@@ -182,22 +182,22 @@ impl Node {
     ///
     /// # Errors
     /// What to close with: control frames have used up the allowance of messages.
-    fn on_frame(&mut self, slot: Slot, frame: Incoming<'_>) -> Result<(), CloseReason> {
+    fn on_frame(&mut self, slot: Slot, frame: Frame<'_>) -> Result<(), CloseReason> {
         self.frames += 1;
         let (policy, now) = (&self.cx.policy, self.cx.now.monotonic);
         let Some(connection) = self.connections.get_mut(slot) else { return Ok(()) };
         let session = &mut connection.session;
         let is_closing = session.phase() == Phase::Closing;
         match frame {
-            Incoming::Close(code) => self.peer_closed(slot, code),
+            Frame::Close(code) => self.peer_closed(slot, code),
             _ if is_closing => {}
-            Incoming::Text(text) => {
+            Frame::Text(text) => {
                 connection.messages = connection.messages.saturating_add(1);
                 self.on_text(slot, text);
             }
-            Incoming::Binary(_) => self.close(slot, CloseReason::BinaryFrame),
-            Incoming::Ping(_) => session.control_frame(now, policy, false)?,
-            Incoming::Pong => session.control_frame(now, policy, true)?,
+            Frame::Binary(_) => self.close(slot, CloseReason::BinaryFrame),
+            Frame::Ping(_) => session.control_frame(now, policy, false)?,
+            Frame::Pong => session.control_frame(now, policy, true)?,
         }
         Ok(())
     }

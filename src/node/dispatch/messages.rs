@@ -7,7 +7,7 @@ use crate::node::observe::metrics::Call;
 use crate::node::rooms::answers::MessageKey;
 use crate::node::rooms::chat::{Told, answer_of, told};
 use crate::node::work::port::{Completion, Outcome};
-use crate::node::work::questions::{Kind, Question};
+use crate::node::work::questions::{Question, QuestionKind};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::{CloseReason, ErrorCode};
 
@@ -54,16 +54,16 @@ impl Node {
     fn answered(&mut self, question: Question, done: Completion) {
         let asker = question.asker;
         match question.kind {
-            Kind::Check { address } => self.checked(asker, address, done),
-            Kind::Request { address } => self.request_done(asker, address, done),
-            Kind::Join => self.join_answered(asker, done),
-            Kind::Collect { is_json } => self.collected(asker, is_json, done),
-            Kind::Order { order, part } => self.order_answered(order, part, done.outcome),
-            Kind::Publish { room } => {
+            QuestionKind::Check { address } => self.checked(asker, address, done),
+            QuestionKind::Request { address } => self.request_done(asker, address, done),
+            QuestionKind::Join => self.join_answered(asker, done),
+            QuestionKind::Collect { is_json } => self.collected(asker, is_json, done),
+            QuestionKind::Order { order, part } => self.order_answered(order, part, done.outcome),
+            QuestionKind::Publish { room } => {
                 let answer = answer_of(&done.outcome);
                 self.published_later(asker, done.ticket, &room, answer);
             }
-            Kind::Message { key, also, room } => {
+            QuestionKind::Message { key, also, room } => {
                 self.cx.metrics.answers_after_timeout += u64::from(question.is_late);
                 let answer = self.settle(&done, key, &room, asker);
                 for asker in [asker].into_iter().chain(also) {

@@ -8,7 +8,7 @@ use crate::node::http::message::Response;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::orders::{Asker, Part, Revocation, RevocationStore};
 use crate::node::work::port::{Outcome, StoreError, Work};
-use crate::node::work::questions::{Kind, NewQuestion};
+use crate::node::work::questions::{NewQuestion, QuestionKind};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::CloseReason;
 use crate::time::{Instant, Now, UnixTime};
@@ -139,7 +139,7 @@ impl Node {
     /// An answer surely comes, so the question has no end of its own: an application that takes long
     /// does its part all the same, and what follows from it must be done then.
     fn await_part(&mut self, order: u64, ticket: Ticket, part: Part, work: Option<Work>) {
-        let (kind, deadline) = (Kind::Order { order, part }, Instant::NEVER);
+        let (kind, deadline) = (QuestionKind::Order { order, part }, Instant::NEVER);
         let asker = ConnId::from_bits(u64::MAX);
         self.work.open(&mut self.cx, ticket, NewQuestion { asker, kind, deadline, cost: 0 }, work);
         if let Some(open) = self.work.orders.get_mut(order) {

@@ -15,7 +15,7 @@ use crate::node::Node;
 use crate::node::connections::session::Verdict;
 use crate::node::rooms::answers::LIFETIME;
 use crate::node::rooms::chat::told;
-use crate::node::work::questions::Kind;
+use crate::node::work::questions::QuestionKind;
 use crate::node::work::ticket::Ticket;
 use crate::protocol::{ClientMessage, ErrorCode};
 use crate::time::Instant;
@@ -36,7 +36,7 @@ impl Node {
         let Self { cx, rooms, work, .. } = self;
         let Some(question) = work.questions.find(ticket) else { return };
         let (asked, is_late) = (question.asked, question.is_late);
-        let Kind::Message { key, also, .. } = &question.kind else {
+        let QuestionKind::Message { key, also, .. } = &question.kind else {
             if !work.withdraw(cx, ticket) {
                 work.questions.close(ticket);
             }

@@ -22,12 +22,12 @@ use crate::node::gate::legacy::Credential;
 use crate::node::gate::limits::Charge;
 use crate::node::gate::tokens::{Checked, Token, TokenRefusal, Verified};
 use crate::node::gate::upgrade;
-use crate::node::http::message::{Form, Method, Request, Response};
+use crate::node::http::message::{Method, Request, Response, ResponseForm};
 use crate::node::http::refusal::Refusal;
 use crate::node::http::respond::{health, preflight};
 use crate::node::observe::close_history::Unanswered;
 use crate::node::work::port::{Completion, Outcome, Work};
-use crate::node::work::questions::{GRACE, Kind, NewQuestion};
+use crate::node::work::questions::{GRACE, NewQuestion, QuestionKind};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::CloseReason;
 
@@ -48,7 +48,7 @@ impl Node {
             Ok(None) => return self.connections.keep(slot, bytes.to_vec()),
             Ok(Some(head)) => head,
             Err(refusal) => {
-                self.connections.set_form(slot, Form::of_unread(bytes));
+                self.connections.set_form(slot, ResponseForm::of_unread(bytes));
                 return self.refuse(slot, refusal);
             }
         };
@@ -283,7 +283,7 @@ impl Node {
             Reply::Later(job) => Some(Work::Request(job)),
             Reply::Held => None,
         };
-        self.await_response(slot, ticket, (Kind::Request { address }, cost), job);
+        self.await_response(slot, ticket, (QuestionKind::Request { address }, cost), job);
     }
 
     /// From here on `slot` waits for the application, for as long as that may take.
@@ -291,7 +291,7 @@ impl Node {
         &mut self,
         slot: Slot,
         ticket: Ticket,
-        (kind, cost): (Kind, u32),
+        (kind, cost): (QuestionKind, u32),
         work: Option<Work>,
     ) {
         let answer_by = self.cx.now.monotonic + self.cx.policy.answer_timeout;
@@ -338,7 +338,7 @@ impl Node {
         let ticket = self.connections.pending_request(slot).and_then(|request| request.ticket);
         let question = ticket.and_then(|ticket| self.work.questions.find(ticket));
         let kind = question.map(|question| &question.kind);
-        if let (Some(ticket), Some(&Kind::Collect { is_json })) = (ticket, kind) {
+        if let (Some(ticket), Some(&QuestionKind::Collect { is_json })) = (ticket, kind) {
             // The counters are told without what is not there.
             if !self.work.withdraw(&mut self.cx, ticket) {
                 self.work.questions.close(ticket);

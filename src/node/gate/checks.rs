@@ -17,7 +17,7 @@ use crate::node::context::Cx;
 use crate::node::gate::limits::Limits;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Work};
-use crate::node::work::questions::{Kind, NewQuestion};
+use crate::node::work::questions::{NewQuestion, QuestionKind};
 use crate::time::Instant;
 
 /// Whose turn is when. At most one place for each connection: who leaves gives it up.
@@ -97,7 +97,7 @@ impl Checks {
             self.submitted += 1;
             cx.metrics.signature_checks += 1;
             // Whatever the worker's time, its completion comes; the connection has its own deadline.
-            let (kind, deadline) = (Kind::Check { address }, Instant::NEVER);
+            let (kind, deadline) = (QuestionKind::Check { address }, Instant::NEVER);
             work.open(cx, ticket, NewQuestion { asker, kind, deadline, cost: 0 }, Some(check));
         }
         None

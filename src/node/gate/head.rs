@@ -14,7 +14,7 @@ use crate::node::gate::headers::{bearer, body_length, has_token, single, values}
 use crate::node::gate::legacy::Credential;
 use crate::node::gate::target::{Authority, Target};
 use crate::node::gate::upgrade;
-use crate::node::http::message::{Form, Method};
+use crate::node::http::message::{Method, ResponseForm};
 use crate::node::http::refusal::Refusal;
 use crate::node::policy::Rules;
 
@@ -42,7 +42,7 @@ pub(crate) struct Head<'a> {
     /// Its bytes; what follows is a body, or frames.
     pub(crate) length: usize,
     /// How its answer is written, a refusal too.
-    pub(crate) form: Form,
+    pub(crate) form: ResponseForm,
     pub(crate) asked: Result<RequestKind<'a>, Refusal>,
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn parse<'a>(
             Page::Listed(origin) if is_served => Some(Box::from(origin)),
             _ => None,
         };
-        let form = Form {
+        let form = ResponseForm {
             is_head: lines.method == "HEAD",
             is_https: forwarded::is_https(lines.headers, peer, rules.proxies),
             origin,

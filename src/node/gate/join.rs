@@ -9,7 +9,7 @@ use crate::node::context::Cx;
 use crate::node::rooms::Rooms;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Work};
-use crate::node::work::questions::{GRACE, Kind, NewQuestion, cost};
+use crate::node::work::questions::{GRACE, NewQuestion, QuestionKind, cost};
 use crate::protocol::{CloseReason, RecipeUpdate, SessionInfo};
 
 /// What a re-authentication is acknowledged with; a first one in the application's words.
@@ -61,7 +61,7 @@ pub(crate) fn ask_to_join(
         debug_assert!(before.is_none(), "one join of a connection is asked at a time");
     }
     let deadline = now + cx.policy.answer_timeout + GRACE;
-    work.open(cx, ticket, NewQuestion { asker, kind: Kind::Join, deadline, cost }, job);
+    work.open(cx, ticket, NewQuestion { asker, kind: QuestionKind::Join, deadline, cost }, job);
     None
 }
 

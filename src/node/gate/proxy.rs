@@ -14,7 +14,7 @@ const LINE_START: &[u8] = b"PROXY ";
 
 /// A whole header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
+pub(crate) struct ProxyHeader {
     /// Whom the proxy was called by; `None`: itself (`LOCAL`), or it cannot say (`UNKNOWN`).
     pub(crate) client: Option<SocketAddr>,
     /// Its bytes; what follows is the client's.
@@ -26,7 +26,7 @@ pub(crate) struct Header {
 pub(crate) struct Malformed;
 
 /// Reads the header at the start of `bytes`. `None`: it is not whole yet.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Option<ProxyHeader>, Malformed> {
     if starts_alike(bytes, SIGNATURE) {
         binary(bytes)
     } else if starts_alike(bytes, LINE_START) {
@@ -42,14 +42,14 @@ fn starts_alike(bytes: &[u8], start: &[u8]) -> bool {
 }
 
 /// Version 1: `PROXY TCP4 192.0.2.1 192.0.2.2 51000 443\r\n`.
-fn line(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
+fn line(bytes: &[u8]) -> Result<Option<ProxyHeader>, Malformed> {
     let within = bytes.get(..MAX_LINE_BYTES).unwrap_or(bytes);
     let Some(end) = memchr::memmem::find(within, b"\r\n") else {
         return if within.len() < MAX_LINE_BYTES { Ok(None) } else { Err(Malformed) };
     };
     let text = within.get(LINE_START.len()..end).and_then(|text| std::str::from_utf8(text).ok());
     let client = words(text.ok_or(Malformed)?)?;
-    Ok(Some(Header { client, length: end + 2 }))
+    Ok(Some(ProxyHeader { client, length: end + 2 }))
 }
 
 /// The words behind `PROXY`.
@@ -87,11 +87,11 @@ fn port_number(text: &str) -> Option<u16> {
 
 /// Version 2: signature, version and command, family and transport, length; then as many bytes,
 /// addresses first, extensions (TLVs) behind them, which are passed over.
-fn binary(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
+fn binary(bytes: &[u8]) -> Result<Option<ProxyHeader>, Malformed> {
     let command = match bytes.get(SIGNATURE.len()) {
         None => return Ok(None),
-        Some(0x20) => Command::Local,
-        Some(0x21) => Command::Proxy,
+        Some(0x20) => ProxyCommand::Local,
+        Some(0x21) => ProxyCommand::Proxy,
         Some(_) => return Err(Malformed),
     };
     let Some((head, rest)) = bytes.split_first_chunk::<HEAD_BYTES>() else { return Ok(None) };
@@ -102,13 +102,13 @@ fn binary(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     }
     let Some(body) = rest.get(..length) else { return Ok(None) };
     let client = match command {
-        Command::Local => None,
-        Command::Proxy => source(family, body)?,
+        ProxyCommand::Local => None,
+        ProxyCommand::Proxy => source(family, body)?,
     };
-    Ok(Some(Header { client, length: HEAD_BYTES + length }))
+    Ok(Some(ProxyHeader { client, length: HEAD_BYTES + length }))
 }
 
-enum Command {
+enum ProxyCommand {
     Local,
     Proxy,
 }

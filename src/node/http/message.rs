@@ -71,7 +71,7 @@ impl fmt::Debug for Request<'_> {
 
 /// How an answer is written, as far as its request decides that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Form {
+pub(crate) struct ResponseForm {
     /// Without its body: a `HEAD` asks.
     pub(crate) is_head: bool,
     /// A trusted proxy says that its client speaks TLS.
@@ -80,7 +80,7 @@ pub(crate) struct Form {
     pub(crate) origin: Option<Box<str>>,
 }
 
-impl Form {
+impl ResponseForm {
     /// Of a request whose head is not whole, or cannot be read.
     pub(crate) fn of_unread(bytes: &[u8]) -> Self {
         Self { is_head: begins_as_head(bytes), ..Self::default() }
@@ -159,7 +159,7 @@ impl Response {
 
     /// As it is written to a request of this form. Browsers use TLS for this host from then on, for
     /// `secure_seconds`, where that is given: over TLS only (RFC 6797, section 7.2).
-    pub(crate) fn to_bytes(&self, form: &Form, secure_seconds: Option<u64>) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self, form: &ResponseForm, secure_seconds: Option<u64>) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, phrase(self.status));
         let mut line = |name: &str, value: &str| {
             let is_clean = !value.bytes().any(|byte| byte.is_ascii_control());
@@ -261,7 +261,7 @@ fn phrase(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
-    fn text(response: &Response, form: &Form, secure_seconds: Option<u64>) -> String {
+    fn text(response: &Response, form: &ResponseForm, secure_seconds: Option<u64>) -> String {
         String::from_utf8(response.to_bytes(form, secure_seconds)).unwrap()
     }
 
@@ -277,15 +277,15 @@ mod tests {
                         Cache-Control: no-store\r\nVary: Origin\r\n\
                         X-Content-Type-Options: nosniff\r\nContent-Length: 5\r\n\
                         Connection: close\r\n\r\n[1,2]";
-        assert_eq!(text(&response, &Form::default(), None), expected);
-        let head = Form { is_head: true, ..Form::default() };
+        assert_eq!(text(&response, &ResponseForm::default(), None), expected);
+        let head = ResponseForm { is_head: true, ..ResponseForm::default() };
         assert_eq!(text(&response, &head, None), expected.strip_suffix("[1,2]").unwrap());
     }
 
     #[test]
     fn a_page_may_read_what_its_origin_allows() {
         let origin = "https://chat.example.com";
-        let form = Form { origin: Some(origin.into()), ..Form::default() };
+        let form = ResponseForm { origin: Some(origin.into()), ..ResponseForm::default() };
         let text = text(&Response::not_found(), &form, None);
         assert_eq!(lines(&text, "access-control-allow-origin"), [origin]);
         assert_eq!(lines(&text, "vary"), ["Origin"]);
@@ -297,7 +297,7 @@ mod tests {
             .with("cache-control", "max-age=60")
             .with("x-content-type-options", "nosniff")
             .with("strict-transport-security", "max-age=1");
-        let text = text(&own, &Form::default(), Some(60));
+        let text = text(&own, &ResponseForm::default(), Some(60));
         assert_eq!(lines(&text, "cache-control"), ["max-age=60"]);
         assert_eq!(lines(&text, "x-content-type-options"), ["nosniff"]);
         assert_eq!(lines(&text, "strict-transport-security"), ["max-age=1"]);
@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn what_has_no_body_has_no_length() {
         let response = Response::new(304, "text/plain", &b"x"[..]);
-        let text = text(&response, &Form::default(), None);
+        let text = text(&response, &ResponseForm::default(), None);
         assert!(!text.contains("Content-Length") && text.ends_with("\r\n\r\n"));
     }
 

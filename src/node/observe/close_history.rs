@@ -73,7 +73,7 @@ pub(crate) struct Account {
 
 /// An end. Some 200 bytes, its names aside.
 #[derive(Clone, Debug)]
-pub(crate) struct End {
+pub(crate) struct ClosedConnection {
     /// CloseHistory are counted, as a wall clock that is set does not order them.
     pub(crate) serial: u64,
     pub(crate) account: Account,
@@ -83,13 +83,13 @@ pub(crate) struct End {
 
 /// What an end costs, with its user and its room: 128 bytes at most each.
 pub(crate) const END_BYTES: usize = 512;
-const _: () = assert!(size_of::<End>() + 2 * (NAME_BYTES + 32) <= END_BYTES);
+const _: () = assert!(size_of::<ClosedConnection>() + 2 * (NAME_BYTES + 32) <= END_BYTES);
 
 /// The ends that are remembered.
 #[derive(Debug)]
 pub(crate) struct CloseHistory {
-    members: VecDeque<End>,
-    others: VecDeque<End>,
+    members: VecDeque<ClosedConnection>,
+    others: VecDeque<ClosedConnection>,
     /// Of each.
     capacity: usize,
     last_serial: u64,
@@ -141,16 +141,16 @@ impl CloseHistory {
             ring.pop_front();
         }
         self.last_serial += 1;
-        ring.push_back(End { serial: self.last_serial, account, at, how });
+        ring.push_back(ClosedConnection { serial: self.last_serial, account, at, how });
     }
 
     /// What became of `id`, if that is remembered. O(ends).
-    pub(crate) fn find(&self, id: ConnId) -> Option<&End> {
+    pub(crate) fn find(&self, id: ConnId) -> Option<&ClosedConnection> {
         self.members.iter().chain(&self.others).find(|end| end.account.id == id)
     }
 
     /// The last ends first.
-    pub(crate) fn newest(&self) -> impl Iterator<Item = &End> {
+    pub(crate) fn newest(&self) -> impl Iterator<Item = &ClosedConnection> {
         let mut members = self.members.iter().rev().peekable();
         let mut others = self.others.iter().rev().peekable();
         std::iter::from_fn(move || {
@@ -263,7 +263,11 @@ mod tests {
     #[test]
     fn an_end_is_less_than_half_a_kilobyte_with_its_names() {
         // As `vestibule check` multiplies out: two names with their counts and ends of heap blocks.
-        assert!(size_of::<End>() + 2 * (NAME_BYTES + 32) <= 512, "{}", size_of::<End>());
+        assert!(
+            size_of::<ClosedConnection>() + 2 * (NAME_BYTES + 32) <= 512,
+            "{}",
+            size_of::<ClosedConnection>()
+        );
         assert_eq!(size_of::<CoarseInstant>(), 4);
         assert!(CoarseInstant::of(Instant::START).before(Instant::START) == Instant::START);
     }

@@ -18,14 +18,14 @@ use crate::protocol::{CloseReason, ErrorCode};
 pub(crate) struct Family<'a> {
     pub(crate) name: &'static str,
     pub(crate) help: &'static str,
-    pub(crate) kind: Kind,
+    pub(crate) kind: FamilyKind,
     /// The names of the labels that tell the samples apart.
     pub(crate) labels: &'static [&'static str],
     pub(crate) samples: Samples<'a>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FamilyKind {
     Counter,
     Gauge,
     Histogram,
@@ -52,7 +52,7 @@ fn counter(
     labels: &'static [&'static str],
     numbers: Numbers,
 ) -> Family<'static> {
-    Family { name, help, kind: Kind::Counter, labels, samples: Samples::Numbers(numbers) }
+    Family { name, help, kind: FamilyKind::Counter, labels, samples: Samples::Numbers(numbers) }
 }
 
 fn total(name: &'static str, help: &'static str, count: u64) -> Family<'static> {
@@ -65,7 +65,7 @@ fn gauge(
     labels: &'static [&'static str],
     numbers: Numbers,
 ) -> Family<'static> {
-    Family { kind: Kind::Gauge, ..counter(name, help, labels, numbers) }
+    Family { kind: FamilyKind::Gauge, ..counter(name, help, labels, numbers) }
 }
 
 fn micros<'a>(
@@ -75,7 +75,7 @@ fn micros<'a>(
     powers: RangeInclusive<u32>,
 ) -> Family<'a> {
     let samples = Samples::Micros { histograms: vec![(Vec::new(), histogram)], powers };
-    Family { name, help, kind: Kind::Histogram, labels: &[], samples }
+    Family { name, help, kind: FamilyKind::Histogram, labels: &[], samples }
 }
 
 /// Values of one label.
@@ -267,7 +267,7 @@ impl<'a> View<'a> {
             Family {
                 name: "vestibule_backend_seconds",
                 help: "How long the application took for what it did not answer at once.",
-                kind: Kind::Histogram,
+                kind: FamilyKind::Histogram,
                 labels: &["call"],
                 // 256 µs to 8 s.
                 samples: Samples::Micros { histograms: answers.into(), powers: 8..=23 },

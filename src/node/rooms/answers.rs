@@ -28,7 +28,7 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(LIFETIME_SECONDS as u6
 /// DedupCache that are remembered of one user in one room.
 const MESSAGES: u32 = 32;
 /// What an entry takes beside its messages, its place in the table included.
-const ENTRY_WEIGHT: usize = size_of::<Entry>() + 8;
+const ENTRY_WEIGHT: usize = size_of::<MemberLog>() + 8;
 const NONE: u32 = u32::MAX;
 
 /// Which message: its user and room, its id, and its content, each hashed under the node's seed.
@@ -59,8 +59,8 @@ pub(crate) enum Lookup {
 #[derive(Debug)]
 pub(crate) struct DedupCache {
     by_member: HashTable<u32>,
-    entries: Slab<Entry>,
-    messages: Slab<Message>,
+    entries: Slab<MemberLog>,
+    messages: Slab<RememberedMessage>,
     /// The stalest entry, and the freshest.
     front: u32,
     back: u32,
@@ -70,7 +70,7 @@ pub(crate) struct DedupCache {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct MemberLog {
     member: u64,
     previous: u32,
     next: u32,
@@ -81,10 +81,10 @@ struct Entry {
 }
 
 #[derive(Debug)]
-struct Message {
+struct RememberedMessage {
     id: u64,
     content: u64,
-    state: State,
+    state: MessageState,
 }
 
 /// 16 bytes: each variant repeats what they share, so that it can lie beside the tag.
@@ -92,14 +92,14 @@ struct Message {
 /// `older` is the message before this one. `second` counts anew every 18 hours, which no two messages
 /// of an entry are apart: each of the 32 came within 20 minutes of the one before.
 #[derive(Debug)]
-enum State {
+enum MessageState {
     Asked { older: u32, second: u16, ticket: Ticket },
     Answered { older: u32, second: u16, update: Arc<Update> },
     Failed { older: u32, second: u16, error: ErrorCode },
     NotDone { older: u32, second: u16 },
 }
 
-impl State {
+impl MessageState {
     fn older(&mut self) -> &mut u32 {
         match self {
             Self::Asked { older, .. }
@@ -119,7 +119,7 @@ impl State {
 
     fn weight(&self) -> usize {
         let answer = if let Self::Answered { update, .. } = self { update.weight() } else { 0 };
-        size_of::<Message>() + answer
+        size_of::<RememberedMessage>() + answer
     }
 }
 
@@ -157,15 +157,15 @@ impl DedupCache {
             return Some(Lookup::OtherContent);
         }
         Some(match &message.state {
-            State::Asked { ticket, .. } => Lookup::Asked(*ticket),
-            State::Answered { update, .. } => Lookup::Answered(Ok(Arc::clone(update))),
-            State::Failed { error, .. } => Lookup::Answered(Err(*error)),
-            State::NotDone { .. } => Lookup::NotDone,
+            MessageState::Asked { ticket, .. } => Lookup::Asked(*ticket),
+            MessageState::Answered { update, .. } => Lookup::Answered(Ok(Arc::clone(update))),
+            MessageState::Failed { error, .. } => Lookup::Answered(Err(*error)),
+            MessageState::NotDone { .. } => Lookup::NotDone,
         })
     }
 
     /// The message of this id that is remembered, whatever it says. O(32).
-    fn fresh(&self, now: Instant, key: MessageKey) -> Option<&Message> {
+    fn fresh(&self, now: Instant, key: MessageKey) -> Option<&RememberedMessage> {
         let entry = self.entries.get(self.index_of(key.member)? as usize)?;
         let (_, message) = self.walk(entry.newest).find(|(_, message)| message.id == key.id)?;
         message.state.is_fresh(now).then_some(message)
@@ -174,15 +174,15 @@ impl DedupCache {
     /// The application is asked, as the question of this ticket.
     pub(crate) fn asked(&mut self, now: Instant, key: MessageKey, ticket: Ticket) {
         let (older, second) = (NONE, now.whole_seconds() as u16);
-        self.put(now, key, State::Asked { older, second, ticket });
+        self.put(now, key, MessageState::Asked { older, second, ticket });
     }
 
     /// The application has answered.
     pub(crate) fn answered(&mut self, now: Instant, key: MessageKey, answer: &Answer) {
         let (older, second) = (NONE, now.whole_seconds() as u16);
         let state = match answer {
-            Ok(update) => State::Answered { older, second, update: Arc::clone(update) },
-            Err(error) => State::Failed { older, second, error: *error },
+            Ok(update) => MessageState::Answered { older, second, update: Arc::clone(update) },
+            Err(error) => MessageState::Failed { older, second, error: *error },
         };
         self.put(now, key, state);
     }
@@ -198,10 +198,11 @@ impl DedupCache {
     /// The question of this ticket was withdrawn before anybody began with it.
     pub(crate) fn not_done(&mut self, now: Instant, key: MessageKey, from: Ticket) {
         // The time that its id is remembered goes on from when it was asked.
-        if let Some(&State::Asked { second, ticket, .. }) = self.fresh(now, key).map(|it| &it.state)
+        if let Some(&MessageState::Asked { second, ticket, .. }) =
+            self.fresh(now, key).map(|it| &it.state)
             && ticket == from
         {
-            self.put(now, key, State::NotDone { older: NONE, second });
+            self.put(now, key, MessageState::NotDone { older: NONE, second });
         }
     }
 
@@ -211,7 +212,7 @@ impl DedupCache {
             return;
         }
         let Some(index) = self.index_of(key.member) else { return };
-        let Entry { newest, count, .. } = *self.entry(index);
+        let MemberLog { newest, count, .. } = *self.entry(index);
         match self.locate(newest, key.id) {
             (_, Some(_)) if count.get() == 1 => self.remove(index),
             (newer, Some(number)) => self.drop_message(index, newer, number),
@@ -222,10 +223,10 @@ impl DedupCache {
     /// Does what is remembered of this id come from the question of this ticket? `None`: nothing is.
     fn is_of(&self, now: Instant, key: MessageKey, from: Ticket) -> Option<bool> {
         let state = &self.fresh(now, key)?.state;
-        Some(matches!(state, State::Asked { ticket, .. } if *ticket == from))
+        Some(matches!(state, MessageState::Asked { ticket, .. } if *ticket == from))
     }
 
-    fn put(&mut self, now: Instant, key: MessageKey, mut state: State) {
+    fn put(&mut self, now: Instant, key: MessageKey, mut state: MessageState) {
         self.forget_expired(now);
         self.weight += state.weight();
         let index = self.index_of(key.member);
@@ -247,7 +248,8 @@ impl DedupCache {
             }
             *state.older() = newest;
             let number =
-                self.messages.insert(Message { id: key.id, content: key.content, state }) as u32;
+                self.messages.insert(RememberedMessage { id: key.id, content: key.content, state })
+                    as u32;
             match index {
                 Some(index) => self.append(index, number),
                 None => self.create(key.member, number),
@@ -284,12 +286,13 @@ impl DedupCache {
     }
 
     fn create(&mut self, member: u64, newest: u32) {
-        let entry = Entry { member, previous: NONE, next: NONE, newest, count: NonZeroU32::MIN };
+        let entry =
+            MemberLog { member, previous: NONE, next: NONE, newest, count: NonZeroU32::MIN };
         let index = self.entries.insert(entry) as u32;
         self.weight += ENTRY_WEIGHT;
         let Self { by_member, entries, .. } = self;
         let hash_of =
-            |&index: &u32| entries.get(index as usize).map_or(0, |entry: &Entry| entry.member);
+            |&index: &u32| entries.get(index as usize).map_or(0, |entry: &MemberLog| entry.member);
         by_member.insert_unique(member, index, hash_of);
         self.link_back(index);
     }
@@ -333,7 +336,7 @@ impl DedupCache {
     /// The message of this id from `newest` on, behind the one that came right after it.
     fn locate(&self, newest: u32, id: u64) -> (u32, Option<u32>) {
         let mut newer = NONE;
-        let is_it = |(number, message): &(u32, &Message)| {
+        let is_it = |(number, message): &(u32, &RememberedMessage)| {
             let is_it = message.id == id;
             newer = if is_it { newer } else { *number };
             is_it
@@ -343,13 +346,13 @@ impl DedupCache {
     }
 
     /// The messages from `newest` on, with their numbers.
-    fn walk(&self, newest: u32) -> impl Iterator<Item = (u32, &Message)> {
+    fn walk(&self, newest: u32) -> impl Iterator<Item = (u32, &RememberedMessage)> {
         let at = |number: u32| Some((number, self.messages.get(number as usize)?));
         std::iter::successors(at(newest), move |(_, message)| match message.state {
-            State::Asked { older, .. }
-            | State::Answered { older, .. }
-            | State::Failed { older, .. }
-            | State::NotDone { older, .. } => at(older),
+            MessageState::Asked { older, .. }
+            | MessageState::Answered { older, .. }
+            | MessageState::Failed { older, .. }
+            | MessageState::NotDone { older, .. } => at(older),
         })
     }
 
@@ -372,7 +375,7 @@ impl DedupCache {
     }
 
     fn unlink(&mut self, index: u32) {
-        let Entry { previous, next, .. } = *self.entry(index);
+        let MemberLog { previous, next, .. } = *self.entry(index);
         if previous == NONE {
             self.front = next;
         } else {
@@ -386,12 +389,12 @@ impl DedupCache {
     }
 
     #[expect(clippy::indexing_slicing, reason = "indices are this table's own, never a peer's")]
-    fn entry(&mut self, index: u32) -> &mut Entry {
+    fn entry(&mut self, index: u32) -> &mut MemberLog {
         &mut self.entries[index as usize]
     }
 
     #[expect(clippy::indexing_slicing, reason = "indices are this table's own, never a peer's")]
-    fn message(&mut self, number: u32) -> &mut Message {
+    fn message(&mut self, number: u32) -> &mut RememberedMessage {
         &mut self.messages[number as usize]
     }
 }

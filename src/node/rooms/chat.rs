@@ -18,7 +18,7 @@ use crate::node::rooms::answers::{Lookup, MessageKey};
 use crate::node::rooms::deliveries::Delivered;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Work};
-use crate::node::work::questions::{Kind, NewQuestion, cost};
+use crate::node::work::questions::{NewQuestion, QuestionKind, cost};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::{ChatMessage, ErrorCode, ErrorPayload, RecipeUpdate, ServerMessage};
 
@@ -75,7 +75,7 @@ impl Rooms {
         };
         let question = NewQuestion {
             asker,
-            kind: Kind::Message { key, also: Vec::new(), room },
+            kind: QuestionKind::Message { key, also: Vec::new(), room },
             deadline: cx.now.monotonic + cx.policy.answer_timeout,
             cost: cost(text),
         };
@@ -129,7 +129,7 @@ impl Rooms {
             return None;
         };
         if question.asker != asker
-            && let Kind::Message { also, .. } = &mut question.kind
+            && let QuestionKind::Message { also, .. } = &mut question.kind
         {
             also.retain(|&other| other != asker && waits_for(connections, other, ticket));
             also.push(asker);

@@ -22,7 +22,7 @@ pub(crate) struct Groups {
     state: SeededState,
     by_name: HashTable<u32>,
     groups: Slab<Group>,
-    links: Vec<Link>,
+    links: Vec<GroupLink>,
 }
 
 #[derive(Debug)]
@@ -33,13 +33,13 @@ struct Group {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Link {
+struct GroupLink {
     group: u32,
     previous: u32,
     next: u32,
 }
 
-const UNLINKED: Link = Link { group: NONE, previous: NONE, next: NONE };
+const UNLINKED: GroupLink = GroupLink { group: NONE, previous: NONE, next: NONE };
 
 impl Groups {
     /// No groups, and room for `members`. The seed keeps peers from choosing names that collide.
@@ -73,13 +73,13 @@ impl Groups {
         if first != NONE {
             self.link(first).previous = member as u32;
         }
-        *self.link(member as u32) = Link { group, previous: NONE, next: first };
+        *self.link(member as u32) = GroupLink { group, previous: NONE, next: first };
     }
 
     /// Takes `member` out of its group, if it is in one; the last one takes the group along.
     pub(crate) fn leave(&mut self, member: Slot) {
         let Some(place) = self.links.get_mut(member.index()) else { return };
-        let Link { group, previous, next } = std::mem::replace(place, UNLINKED);
+        let GroupLink { group, previous, next } = std::mem::replace(place, UNLINKED);
         if group == NONE {
             return;
         }
@@ -186,7 +186,7 @@ impl Groups {
     }
 
     #[expect(clippy::indexing_slicing, reason = "indices are this table's own, never a peer's")]
-    fn link(&mut self, member: u32) -> &mut Link {
+    fn link(&mut self, member: u32) -> &mut GroupLink {
         &mut self.links[member as usize]
     }
 
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_member_costs_12_bytes_and_a_group_32() {
-        assert_eq!((size_of::<Link>(), size_of::<Group>()), (12, 32));
+        assert_eq!((size_of::<GroupLink>(), size_of::<Group>()), (12, 32));
     }
 
     #[test]

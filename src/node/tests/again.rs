@@ -1,6 +1,6 @@
 //! Messages that are sent again: which are done, when, and what their senders are told.
 
-use crate::node::work::questions::Kind;
+use crate::node::work::questions::QuestionKind;
 use std::sync::{Arc, Mutex};
 
 use super::*;
@@ -270,5 +270,5 @@ fn who_waits_for_an_id_is_counted_once() {
     }
     let ticket = scene.asked.0.lock().unwrap()[0].1;
     let question = scene.world.node.work.questions.find(ticket).unwrap();
-    assert!(matches!(&question.kind, Kind::Message { also, .. } if also.len() <= 1));
+    assert!(matches!(&question.kind, QuestionKind::Message { also, .. } if also.len() <= 1));
 }

@@ -39,7 +39,7 @@ pub(crate) struct Question {
     /// The connection that waits for the answer.
     pub(crate) asker: ConnId,
     /// What.
-    pub(crate) kind: Kind,
+    pub(crate) kind: QuestionKind,
     /// Shared with whoever does the work; `None`: nobody knows whether it has begun.
     start: Option<StartFlag>,
     /// When its time is over: for all who wait for it, or, once it is late, for good.
@@ -62,7 +62,7 @@ pub(crate) struct NewQuestion {
     /// The connection that will wait for the answer.
     pub(crate) asker: ConnId,
     /// What.
-    pub(crate) kind: Kind,
+    pub(crate) kind: QuestionKind,
     /// Until then; `NEVER`: its answer surely comes.
     pub(crate) deadline: Instant,
     /// What it costs of the budget for work.
@@ -71,7 +71,7 @@ pub(crate) struct NewQuestion {
 
 /// What is asked.
 #[derive(Debug)]
-pub(crate) enum Kind {
+pub(crate) enum QuestionKind {
     /// Is the asker's token signed?
     Check {
         /// What the token shows is charged there, should the asker be gone by then.
@@ -193,7 +193,8 @@ impl Questions {
     /// Closes a question whose work has not begun, and now never will. `None`: it has begun, or
     /// nobody knows, or there is no such question. An order is carried out whoever waits for it.
     pub(crate) fn withdraw(&mut self, ticket: Ticket) -> Option<Question> {
-        let question = self.find(ticket).filter(|it| !matches!(it.kind, Kind::Order { .. }))?;
+        let question =
+            self.find(ticket).filter(|it| !matches!(it.kind, QuestionKind::Order { .. }))?;
         let is_withdrawn = question.start.as_ref().is_some_and(StartFlag::withdraw);
         if is_withdrawn { self.close(ticket) } else { None }
     }

@@ -107,7 +107,7 @@ fn nothing_is_kept_when_nothing_is_unfinished() {
     let mut decoder = Decoder::default();
     let mut bytes = [frame(0x01, b"a"), frame(0x80, b"b")].concat();
     let mut at = 0;
-    assert!(matches!(decoder.next(&mut bytes, &mut at, 100), Ok(Some(Incoming::Text("ab")))));
+    assert!(matches!(decoder.next(&mut bytes, &mut at, 100), Ok(Some(Frame::Text("ab")))));
     assert_eq!(decoder.next(&mut bytes, &mut at, 100), Ok(None));
     decoder.keep(bytes[at..].to_vec());
     assert!(decoder.partial.is_none());

@@ -31,7 +31,7 @@ fn read_with<'a>(text: &'a str, origins: &Origins) -> Result<Option<Head<'a>>, R
 }
 
 /// How the answer to a request is written.
-fn form(text: &str, origins: &[&str]) -> Form {
+fn form(text: &str, origins: &[&str]) -> ResponseForm {
     let origins: Vec<_> = origins.iter().map(|&origin| origin.to_owned()).collect();
     read_with(text, &Origins::new(&origins)).unwrap().unwrap().form
 }

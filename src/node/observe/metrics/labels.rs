@@ -1,6 +1,6 @@
 //! Labels that more than one close reason, or none, stands for.
 
-use crate::node::work::questions::Kind;
+use crate::node::work::questions::QuestionKind;
 use crate::protocol::CloseReason;
 
 /// How an attempt to authenticate ended, if not in the room.
@@ -122,13 +122,15 @@ impl Call {
     }
 
     /// What a question asks the application; `None`: it is not the application's.
-    pub(crate) fn of(kind: &Kind) -> Option<Self> {
+    pub(crate) fn of(kind: &QuestionKind) -> Option<Self> {
         match kind {
-            Kind::Join => Some(Self::Join),
-            Kind::Message { .. } => Some(Self::Message),
-            Kind::Publish { .. } => Some(Self::Publish),
-            Kind::Request { .. } => Some(Self::Request),
-            Kind::Check { .. } | Kind::Collect { .. } | Kind::Order { .. } => None,
+            QuestionKind::Join => Some(Self::Join),
+            QuestionKind::Message { .. } => Some(Self::Message),
+            QuestionKind::Publish { .. } => Some(Self::Publish),
+            QuestionKind::Request { .. } => Some(Self::Request),
+            QuestionKind::Check { .. }
+            | QuestionKind::Collect { .. }
+            | QuestionKind::Order { .. } => None,
         }
     }
 }

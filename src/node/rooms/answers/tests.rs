@@ -67,7 +67,7 @@ fn what_expired_is_gone_and_weighs_nothing() {
     answers.answered(at(5_000), key(7, 2), &Err(ErrorCode::Internal));
     assert_eq!((answers.entries.len(), answers.by_member.len()), (1, 1));
     assert_eq!(answers.messages.len(), 1);
-    assert_eq!(answers.weight, ENTRY_WEIGHT + size_of::<Message>());
+    assert_eq!(answers.weight, ENTRY_WEIGHT + size_of::<RememberedMessage>());
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn answers_expire_though_the_user_keeps_sending() {
 
 #[test]
 fn over_the_bound_the_stalest_go_first() {
-    let one = ENTRY_WEIGHT + size_of::<Message>() + Update::text("x").weight();
+    let one = ENTRY_WEIGHT + size_of::<RememberedMessage>() + Update::text("x").weight();
     let mut answers = DedupCache::new(3 * one, 0);
     for member in [1, 2, 3] {
         answers.answered(at(0), key(member, 1), &Ok(Update::text("x")));
@@ -99,7 +99,7 @@ fn over_the_bound_the_stalest_go_first() {
 #[test]
 fn a_message_costs_32_bytes_and_an_entry_24() {
     // An Option has a tag exactly where a slab's place has one.
-    let sizes = (size_of::<Option<Message>>(), size_of::<Option<Entry>>());
+    let sizes = (size_of::<Option<RememberedMessage>>(), size_of::<Option<MemberLog>>());
     assert_eq!(sizes, (32, 24));
 }
 
