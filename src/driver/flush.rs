@@ -88,6 +88,7 @@ impl<S> Turn<S> {
                 io.write(node, id, &mut slot.socket, slices)
             };
             match written {
+                Ok(Written::Out(0)) => {} // Nothing of the node's, and the socket may take more.
                 Ok(Written::Out(length)) => node.consume_output(self.now, id, length),
                 Ok(Written::Full { out, held }) => {
                     if held > 0 {

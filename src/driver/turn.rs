@@ -34,6 +34,8 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Turn<S> {
     /// When this turn began; from the share on, when its last part began.
     pub(super) now: Now,
+    /// When the work of this turn began that is done before it runs.
+    began: Option<Instant>,
     /// When the last turn was over.
     ended: Instant,
     /// Until then it is known which sockets have had input.
@@ -77,6 +79,7 @@ impl<S> Turn<S> {
     pub fn new(config: &Config, now: Now) -> Self {
         Self {
             now,
+            began: None,
             ended: now.monotonic,
             heard_until: now.monotonic,
             reads_until_judged: reads_of(config.limits.pending_message_bytes.get()),
@@ -112,6 +115,12 @@ impl<S> Turn<S> {
     #[must_use]
     pub fn ended(&self) -> Instant {
         self.ended
+    }
+
+    /// The poller has returned: what is done from here on counts towards the length of the turn
+    /// ([`Metrics::turns`](crate::node::Metrics::turns)).
+    pub fn begin(&mut self, now: Instant) {
+        self.began = Some(now);
     }
 
     /// The poller reports something of a connection. One that is gone is nobody's.
@@ -153,7 +162,7 @@ impl<S> Turn<S> {
     /// One turn: does what was reported, as far as its bounds go, and what is due.
     pub fn run(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>) {
         self.now = io.now();
-        let began = self.now.monotonic;
+        let began = self.began.take().unwrap_or(self.now.monotonic);
         self.plant_before_reads(node, io);
         let mut served = 0;
         while let Some(unit) = self.schedule.next_authenticated() {

@@ -106,6 +106,7 @@ impl Reactor {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+        self.turn.begin(self.io.now().monotonic);
         for event in events.iter() {
             self.sort(event);
         }

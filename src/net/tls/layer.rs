@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use mio::net::TcpStream;
 
 use super::{Acceptor, End, MAX_PLAIN_BYTES, Scratch, Session};
-use crate::driver::{Input, Remaining, Written};
+use crate::driver::{Input, READ_BYTES, Remaining, Written};
 use crate::id::ConnId;
 use crate::net::transport;
 use crate::node::{Hangup, Metrics, Node};
@@ -17,6 +17,9 @@ const RECORDS_PER_UNIT: u32 = 4;
 /// What one read takes of an authenticated connection over TLS. Short records cost as much as long
 /// ones, so this bounds what one unit of a turn can cost.
 const TLS_READ_BYTES: usize = 16 * 1_024;
+
+/// Places that are reserved for sessions at once, at most: 8 MiB of addresses.
+const MAX_RESERVED: usize = 1 << 20;
 
 /// What a client is told that speaks HTTP where TLS is spoken. It cannot read anything else.
 const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n\
@@ -74,7 +77,7 @@ impl Layer {
         let Some(acceptor) = &self.acceptor else { return Ok(()) };
         let session = Session::new(acceptor).map_err(io::Error::other)?;
         if self.sessions.len() <= id.index() {
-            self.sessions.reserve(self.slots.saturating_sub(self.sessions.len()));
+            self.sessions.reserve(self.slots.min(MAX_RESERVED).saturating_sub(self.sessions.len()));
             self.sessions.resize_with(id.index() + 1, || None);
         }
         if let Some(slot) = self.sessions.get_mut(id.index()) {
@@ -175,14 +178,19 @@ impl Layer {
         let Some(session) = find(&mut self.sessions, id) else {
             return Written::of(transport::write(stream, output), output);
         };
+        let is_failed = session.end == Some(Hangup::Tls);
         if !session.unsent().is_empty() {
-            let written = write_some(stream, session.unsent())?;
+            let written = match write_some(stream, session.unsent()) {
+                // That the session has failed is the reason that is kept, not what comes of it.
+                Err(_) if is_failed => return Ok(Written::AfterRead),
+                written => written?,
+            };
             return Ok(match session.sent(written) {
                 None => Written::Full { out: 0, held: 0 },
                 Some(owed) => Written::Out(owed),
             });
         }
-        if session.is_handshaking() {
+        if is_failed || session.is_handshaking() {
             return Ok(Written::AfterRead);
         }
         let Scratch { plain, sealed } = &mut self.scratch;
@@ -244,7 +252,11 @@ impl Layer {
             let plain = &mut self.scratch.plain;
             plain.resize(MAX_PLAIN_BYTES, 0);
             // Whatever there is, or is not.
-            let _ = transport::read(stream, plain);
+            for _ in 0..READ_BYTES / MAX_PLAIN_BYTES {
+                if !matches!(transport::read(stream, plain), Ok(MAX_PLAIN_BYTES)) {
+                    break;
+                }
+            }
         }
     }
 }

@@ -74,8 +74,7 @@ struct ListedEnds<'a> {
     now: Rfc3339,
 }
 
-/// One connection by its id, which is in the 101 and in the log. `account`: what is known of it while
-/// it lives. O(ends that are remembered).
+/// One connection by its id, which is in the 101 and in the log. O(ends that are remembered).
 pub(crate) fn explain(node: View<'_>, id: &str) -> Response {
     let View { cx, connections, rooms, .. } = node;
     let Ok(id) = id.parse::<ConnId>() else {

@@ -4,8 +4,9 @@
 //! counted apart: a full server can still be asked why, and told to do something about it. Nothing of
 //! the chat is here, and nothing of this is there, but `/healthz`.
 //!
-//! Whoever gets here is taken for the operator, so the door is narrow: with a key, calls must show it
-//! ([`AdminKey`]); without one, they must come from this host and mean it ([`OperatorCall::judge`](call::OperatorCall::judge)).
+//! A caller is taken for the operator, so access is narrow: with a key, calls must show it
+//! ([`AdminKey`](key::AdminKey)); without one, they must come from this host, and not from a page
+//! ([`OperatorCall::judge`](call::OperatorCall::judge)).
 
 pub(crate) mod call;
 pub(crate) mod commands;

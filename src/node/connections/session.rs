@@ -89,8 +89,8 @@ pub(crate) struct Session {
     chat_used_until: Instant,
     /// The second since which `unasked_auths` and `refused` count: one minute for both.
     counted_since: u32,
-    /// In the room: when it came there, as a [`CoarseInstant`]. Before: when the 101 was sent, as the low
-    /// 32 bits of its microseconds, which tell 71 minutes apart.
+    /// In the room: when it came there, as a [`CoarseInstant`]. Before: when the 101 was sent, as the
+    /// low 32 bits of its microseconds, which tell 71 minutes apart.
     moment: u32,
 }
 

@@ -13,10 +13,6 @@ use crate::node::work::port::{Completion, Outcome};
 use crate::protocol::CloseReason;
 use crate::time::Instant;
 
-/// Steps of rounds that are taken in one call, at most: a round is one for each that waits, and one
-/// for each that gives way.
-const ROUND_STEPS_A_CALL: usize = 4 * ROUNDS_A_CALL;
-
 impl Node {
     /// From here on tokens are checked with these keys and no others. Authenticated connections stay:
     /// their tokens were good when they were checked, and fresh ones will be asked for.
@@ -143,18 +139,25 @@ impl Node {
         while let Some(id) = self.gate.user_limit.next_freed(&self.cx, &self.rooms) {
             self.end_wait(id, None);
         }
-        for _ in 0..ROUND_STEPS_A_CALL {
-            let Self { cx, connections, rooms, gate, .. } = self;
-            match gate.user_limit.next_of_rounds(cx, connections, rooms, until, is_unread) {
-                Some(RoundStep::End(id, refused)) => self.end_wait(id, refused),
-                Some(RoundStep::Replace(id)) => {
-                    if self.connections.find(id).is_some() {
-                        self.cx.metrics.replaced += 1;
-                        self.close(id.slot(), CloseReason::PingTimeout);
-                    }
-                }
-                None => return,
+        for _ in 0..ROUNDS_A_CALL {
+            let Self { cx, connections, gate, .. } = self;
+            if !gate.user_limit.begin_end(cx, connections, until, is_unread) {
+                return;
             }
+            while let Some(step) = self.gate.user_limit.next_of_end(&self.cx, &self.rooms) {
+                match step {
+                    RoundStep::End(id, refused) => self.end_wait(id, refused),
+                    RoundStep::Replace(id) => self.replace(id),
+                }
+            }
+        }
+    }
+
+    /// Nothing was heard of this connection, and a new one of its user takes its place.
+    fn replace(&mut self, id: ConnId) {
+        if self.connections.find(id).is_some() {
+            self.cx.metrics.replaced += 1;
+            self.close(id.slot(), CloseReason::PingTimeout);
         }
     }
 

@@ -5,7 +5,7 @@ use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::observe::metrics::Call;
 use crate::node::rooms::answers::MessageKey;
-use crate::node::rooms::chat::{Told, answer_of, told};
+use crate::node::rooms::chat::{ChatStep, Told, answer_of, told};
 use crate::node::work::port::{Completion, Outcome};
 use crate::node::work::questions::{Question, QuestionKind};
 use crate::node::work::ticket::Ticket;
@@ -14,17 +14,25 @@ use crate::protocol::{CloseReason, ErrorCode};
 impl Node {
     pub(crate) fn chat(&mut self, slot: Slot, id: &str, content: &str) {
         let Self { cx, connections, work, rooms, .. } = self;
-        let left = rooms.chat(cx, connections, work, slot, (id, content));
+        let step = rooms.chat(cx, connections, work, slot, (id, content));
+        // Before the application is asked: what it answers may be for the room, too.
         self.close_slow_members();
-        if let Some(verdict) = left {
-            self.carry_out(slot, verdict);
+        match step {
+            ChatStep::Done => {}
+            ChatStep::Verdict(verdict) => self.carry_out(slot, verdict),
+            ChatStep::Ask(addressed) => {
+                let Self { cx, connections, work, rooms, .. } = self;
+                rooms.ask(cx, connections, work, slot, addressed, (id, content));
+                self.close_slow_members();
+            }
         }
     }
 
     /// A message that could not be asked about in its time.
     pub(crate) fn chat_unasked(&mut self, slot: Slot, id: &str, content: &str) {
         let Self { cx, connections, work, rooms, .. } = self;
-        if let Some(verdict) = rooms.chat_unasked(cx, connections, work, slot, (id, content)) {
+        let step = rooms.chat_unasked(cx, connections, work, slot, (id, content));
+        if let ChatStep::Verdict(verdict) = step {
             self.carry_out(slot, verdict);
         }
     }

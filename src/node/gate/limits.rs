@@ -34,7 +34,8 @@ pub(crate) struct Intake {
     is_proxy: bool,
 }
 
-/// What an address may do: hold pending connections, and try tokens.
+/// What an address may do: how many pending connections it may have, which
+/// [`Connections`](crate::node::connections::Connections) counts, and how many tokens it may try.
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) attempts: AddressLimiter,

@@ -81,8 +81,7 @@ impl Tokens {
         bound(&mut self.revocations, config);
     }
 
-    /// Whom `token` speaks for. `checked`: its signature was checked elsewhere. `current`: the user
-    /// that this connection is authenticated as, and has to stay.
+    /// Whom `token` speaks for. `checked`: a worker has checked its signature.
     pub(crate) fn verify(
         &mut self,
         cx: &mut Cx,

@@ -41,7 +41,9 @@ pub(crate) struct UserLimit {
     /// In the order of their ends, as all have the same length.
     ends: VecDeque<(Instant, SmolStr)>,
     /// Users with a connection that ended while new ones waited.
-    freed: Vec<SmolStr>,
+    freed: VecDeque<SmolStr>,
+    /// The round that ends at this moment.
+    ending: Option<(SmolStr, Round)>,
 }
 
 /// One user's silent connections are asked for a sign of life.
@@ -78,7 +80,7 @@ impl UserLimit {
     /// A connection of `user` ends. If others wait, its place is for one of them.
     pub(crate) fn left(&mut self, user: &SmolStr, id: ConnId) {
         if self.forget_asked(user, id).is_some_and(|round| !round.waiting.is_empty()) {
-            self.freed.push(user.clone());
+            self.freed.push_back(user.clone());
         }
     }
 }
@@ -180,58 +182,59 @@ impl UserLimit {
 
     /// A connection that waits for a place which has become free.
     pub(crate) fn next_freed(&mut self, cx: &Cx, rooms: &Rooms) -> Option<ConnId> {
-        while let Some(user) = self.freed.last() {
+        while let Some(user) = self.freed.front() {
             if has_place(cx, rooms, user)
                 && let Some(round) = self.rounds.get_mut(user)
                 && let Some(id) = round.waiting.pop_front()
             {
                 return Some(id);
             }
-            self.freed.pop();
+            self.freed.pop_front();
         }
         None
     }
 
-    /// The next step of the rounds whose time is over at `until`. `unread`: is there input of a
-    /// connection that the driver has not read? It may be the sign of life that is waited for.
-    pub(crate) fn next_of_rounds(
+    /// Begins to end the next round whose time is over at `until`. False: there is none, or it has to
+    /// wait for a connection that `is_unread`: what is in its socket may be the sign of life that is
+    /// waited for.
+    pub(crate) fn begin_end(
         &mut self,
         cx: &Cx,
         connections: &Connections,
-        rooms: &Rooms,
         until: Instant,
         is_unread: &mut dyn FnMut(ConnId) -> bool,
-    ) -> Option<RoundStep> {
-        loop {
-            let (_, user) = self.ends.front().filter(|(at, _)| *at <= until)?;
-            let user = user.clone();
-            let Some(round) = self.rounds.get_mut(&user) else {
-                self.ends.pop_front();
-                continue;
-            };
-            // Read, then judge.
-            let takes_input =
-                |id: ConnId| connections.find(id).is_some_and(|it| !it.is_full(&cx.policy));
-            if round.asked.iter().any(|&id| takes_input(id) && is_unread(id)) {
-                let later = until + Duration::from_micros(TICK_MICROS);
-                self.ends.pop_front();
-                self.ends.push_front((later, user));
-                return None;
-            }
-            // Each that waits has the place of one that was not heard of, or is refused.
-            if let Some(&id) = round.waiting.front() {
-                if has_place(cx, rooms, &user) {
-                    round.waiting.pop_front();
-                    return Some(RoundStep::End(id, None));
-                } else if let Some(silent) = round.asked.pop_front() {
-                    return Some(RoundStep::Replace(silent));
-                }
-                round.waiting.pop_front();
-                return Some(RoundStep::End(id, Some(CloseReason::ConnectionLimit)));
-            }
-            self.rounds.remove(&user);
-            self.ends.pop_front();
+    ) -> bool {
+        let due = self.ends.pop_front_if(|(at, _)| *at <= until);
+        let Some((_, user)) = due else { return false };
+        // Read, then judge.
+        let takes_input =
+            |id: ConnId| connections.find(id).is_some_and(|it| !it.is_full(&cx.policy));
+        let mut asked = self.rounds.get(&user).into_iter().flat_map(|round| &round.asked);
+        if asked.any(|&id| takes_input(id) && is_unread(id)) {
+            let later = until + Duration::from_micros(TICK_MICROS);
+            self.ends.push_front((later, user));
+            return false;
         }
+        self.ending = self.rounds.remove_entry(&user);
+        true
+    }
+
+    /// The next step of the round that ends: each connection that waits has the place of one that was
+    /// not heard of, or is refused.
+    pub(crate) fn next_of_end(&mut self, cx: &Cx, rooms: &Rooms) -> Option<RoundStep> {
+        let (user, round) = self.ending.as_mut()?;
+        let Some(&id) = round.waiting.front() else {
+            self.ending = None;
+            return None;
+        };
+        if has_place(cx, rooms, user) {
+            round.waiting.pop_front();
+            return Some(RoundStep::End(id, None));
+        } else if let Some(silent) = round.asked.pop_front() {
+            return Some(RoundStep::Replace(silent));
+        }
+        round.waiting.pop_front();
+        Some(RoundStep::End(id, Some(CloseReason::ConnectionLimit)))
     }
 
     /// Takes the accepted `auth` of a connection that waits no longer, and looks again at what may

@@ -74,7 +74,7 @@ pub(crate) struct Account {
 /// An end. Some 200 bytes, its names aside.
 #[derive(Clone, Debug)]
 pub(crate) struct ClosedConnection {
-    /// CloseHistory are counted, as a wall clock that is set does not order them.
+    /// Closed connections are numbered, as a wall clock that is set does not order them.
     pub(crate) serial: u64,
     pub(crate) account: Account,
     pub(crate) at: UnixTime,

@@ -19,7 +19,7 @@ pub struct Usage {
     pub questions: usize,
     /// Messages on their way to large rooms, and answers behind them.
     pub deliveries: usize,
-    /// AcceptedAuth `auth` messages that are remembered.
+    /// Accepted `auth` messages that are remembered.
     pub replays: usize,
     /// Addresses whose attempts are remembered: forgotten with the next attempt after a quiet minute.
     pub addresses: usize,

@@ -1,13 +1,11 @@
-//! DedupCache that were given, so that a message that is sent again is not done again.
+//! Answers that were given, so that a message that is sent again is not done again.
 //!
 //! The same user's repeated id in the same room is answered with the first answer, within 10 minutes
-//! and the user's last 32 messages there. Also across a reconnect, as that is when clients resend.
-//! An id that comes with other content is not a repetition: a hash of the content tells them apart.
+//! and the user's last 32 messages there, also after a reconnect. A hash tells other content apart.
 //!
 //! One entry a user and room, in the order of their last messages: the front of that order is the
-//! first to expire, and the first to go when the bound on all is reached. Both tables are flat and
-//! linked by numbers, so the heap is not littered with small lists: 24 bytes an entry and 8 in the
-//! table that finds it, 32 a message, and the answer itself, which is often shared.
+//! first to expire, and the first to go when the bound on all is reached. Both tables are flat: 24
+//! bytes an entry and 8 in the table that finds it, 32 a message, and the answer, often shared.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -21,11 +19,10 @@ use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
 use crate::time::Instant;
 
-/// How long an answer is remembered, in seconds.
+/// How long an answer is remembered, in seconds, and as a length of time.
 const LIFETIME_SECONDS: u16 = 600;
-/// The same as a length of time.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(LIFETIME_SECONDS as u64);
-/// DedupCache that are remembered of one user in one room.
+/// Answers that are remembered of one user in one room.
 const MESSAGES: u32 = 32;
 /// What an entry takes beside its messages, its place in the table included.
 const ENTRY_WEIGHT: usize = size_of::<MemberLog>() + 8;

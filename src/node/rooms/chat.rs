@@ -23,8 +23,8 @@ use crate::node::work::ticket::Ticket;
 use crate::protocol::{ChatMessage, ErrorCode, ErrorPayload, RecipeUpdate, ServerMessage};
 
 impl Rooms {
-    /// Takes a message: the others in the room get it, and the application is asked. What is left to
-    /// do about it is returned, if anything is.
+    /// Takes a message: the others in the room get it. Readers that had no room for it are to be
+    /// closed before anything else is done: [`Rooms::next_slow`].
     pub(crate) fn chat<'a>(
         &mut self,
         cx: &mut Cx,
@@ -32,23 +32,39 @@ impl Rooms {
         work: &mut Workload,
         slot: Slot,
         (id, content): (&'a str, &str),
-    ) -> Option<Verdict<'a>> {
-        let Addressed { user, room, key } = self.address(cx, slot, id, content)?;
-        let asker = connections.id_of(slot);
-        match self.answers.find(cx.now.monotonic, key) {
+    ) -> ChatStep<'a> {
+        let Some(addressed) = self.address(cx, slot, id, content) else { return ChatStep::Done };
+        match self.answers.find(cx.now.monotonic, addressed.key) {
             // The others have seen it.
             Some(Lookup::NotDone) => cx.metrics.repeated_messages += 1,
             Some(known) => return self.chat_again(cx, connections, work, slot, (id, known)),
             None => {
                 cx.metrics.chat_messages += 1;
                 if self.rooms.others(slot).next().is_some() {
-                    let payload = ChatMessage { content, user_id: &user };
+                    let Addressed { user, room, .. } = &addressed;
+                    let asker = connections.id_of(slot);
+                    let payload = ChatMessage { content, user_id: user };
                     let message = ServerMessage::relayed(id, cx.timestamp(), payload);
                     let frame = cx.encoder.text(|buffer| message.write(buffer));
-                    self.fan_out(cx, connections, &room, Some(asker), (Delivered::Chat, frame));
+                    self.fan_out(cx, connections, room, Some(asker), (Delivered::Chat, frame));
                 }
             }
         }
+        ChatStep::Ask(addressed)
+    }
+
+    /// Asks the application about a message.
+    pub(crate) fn ask(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        work: &mut Workload,
+        slot: Slot,
+        addressed: Addressed,
+        (id, content): (&str, &str),
+    ) {
+        let Addressed { user, room, key } = addressed;
+        let asker = connections.id_of(slot);
         let ticket = work.questions.issue();
         let message = Incoming {
             ticket,
@@ -67,8 +83,7 @@ impl Rooms {
                 if let Ok(update) = &answer {
                     self.tell_of_change(cx, connections, &room, Some(asker), update);
                 }
-                self.send_answer(cx, connections, work, slot, (id, told(&answer)));
-                return None;
+                return self.send_answer(cx, connections, work, slot, (id, told(&answer)));
             }
             Reply::Later(job) => Some(Work::Message(job)),
             Reply::Held => None,
@@ -82,7 +97,6 @@ impl Rooms {
         work.open(cx, ticket, question, job);
         self.answers.asked(cx.now.monotonic, key, ticket);
         await_answer(cx, connections, slot, ticket, id);
-        None
     }
 
     /// The sender, the room, and the key by which the message is known again.
@@ -105,20 +119,21 @@ impl Rooms {
         work: &mut Workload,
         slot: Slot,
         (id, known): (&'a str, Lookup),
-    ) -> Option<Verdict<'a>> {
+    ) -> ChatStep<'a> {
         let asker = connections.id_of(slot);
         let ticket = match known {
             Lookup::OtherContent => {
                 cx.metrics.reused_ids += 1;
-                let connection = connections.get_mut(slot)?;
-                return Some(connection.session.refuse_message(cx.now.monotonic, id, USED_ID));
+                let Some(connection) = connections.get_mut(slot) else { return ChatStep::Done };
+                let verdict = connection.session.refuse_message(cx.now.monotonic, id, USED_ID);
+                return ChatStep::Verdict(verdict);
             }
             Lookup::Answered(answer) => {
                 cx.metrics.repeated_messages += 1;
                 self.send_answer(cx, connections, work, slot, (id, told(&answer)));
-                return None;
+                return ChatStep::Done;
             }
-            Lookup::NotDone => return None,
+            Lookup::NotDone => return ChatStep::Done,
             Lookup::Asked(ticket) => ticket,
         };
         cx.metrics.repeated_messages += 1;
@@ -126,7 +141,7 @@ impl Rooms {
             // It had begun when its time ran out, and its answer is not awaited any more.
             let answer = told(&Err(ErrorCode::BackendTimeout));
             self.send_answer(cx, connections, work, slot, (id, answer));
-            return None;
+            return ChatStep::Done;
         };
         if question.asker != asker
             && let QuestionKind::Message { also, .. } = &mut question.kind
@@ -137,7 +152,7 @@ impl Rooms {
         let answer_by = cx.now.monotonic + cx.policy.answer_timeout;
         work.questions.wait_until(ticket, answer_by);
         await_answer(cx, connections, slot, ticket, id);
-        None
+        ChatStep::Done
     }
 
     /// A message that could not be asked about in its time. What came before is answered all the
@@ -149,14 +164,14 @@ impl Rooms {
         work: &mut Workload,
         slot: Slot,
         (id, content): (&'a str, &str),
-    ) -> Option<Verdict<'a>> {
-        let Addressed { key, .. } = self.address(cx, slot, id, content)?;
-        match self.answers.find(cx.now.monotonic, key) {
+    ) -> ChatStep<'a> {
+        let Some(addressed) = self.address(cx, slot, id, content) else { return ChatStep::Done };
+        match self.answers.find(cx.now.monotonic, addressed.key) {
             None | Some(Lookup::NotDone) => {
                 cx.metrics.crowd_timeouts += 1;
                 let answer = told(&Err(ErrorCode::BackendTimeout));
                 self.send_answer(cx, connections, work, slot, (id, answer));
-                None
+                ChatStep::Done
             }
             Some(known) => self.chat_again(cx, connections, work, slot, (id, known)),
         }
@@ -297,8 +312,17 @@ pub(crate) fn told(answer: &Answer) -> Told {
 /// What an id stands for that came with two contents.
 const USED_ID: &str = "this id was used for another message";
 
+/// What is left to do about a message.
+pub(crate) enum ChatStep<'a> {
+    Done,
+    /// What its session has decided.
+    Verdict(Verdict<'a>),
+    /// The application is to be asked about it.
+    Ask(Addressed),
+}
+
 /// A message's sender and room, and by what it is known again.
-struct Addressed {
+pub(crate) struct Addressed {
     user: SmolStr,
     room: SmolStr,
     key: MessageKey,

@@ -65,7 +65,7 @@ impl Rooms {
             }
             match connections.send(cx, slot, Arc::clone(&delivery.frame)) {
                 Ok(()) => reached += 1,
-                Err(_) => self.slow.push(slot),
+                Err(_) => self.slow.push_back(slot),
             }
         }
         match delivery.kind {
@@ -77,7 +77,7 @@ impl Rooms {
 
     /// A reader that had no room for a frame of its room.
     pub(crate) fn next_slow(&mut self) -> Option<Slot> {
-        self.slow.pop()
+        self.slow.pop_front()
     }
 
     /// Hands a message to its next members, and puts it back if there are more. How many were looked

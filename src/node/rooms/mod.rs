@@ -6,6 +6,8 @@ pub(crate) mod deliveries;
 pub(crate) mod fan_out;
 pub(crate) mod groups;
 
+use std::collections::VecDeque;
+
 use self::answers::DedupCache;
 use self::deliveries::Deliveries;
 use self::groups::Groups;
@@ -21,7 +23,7 @@ pub(crate) struct Rooms {
     /// What messages were answered, for those that come again.
     pub(crate) answers: DedupCache,
     /// Readers that had no room for a frame: to be closed next.
-    slow: Vec<Slot>,
+    slow: VecDeque<Slot>,
 }
 
 impl Rooms {
@@ -32,7 +34,7 @@ impl Rooms {
             users: Groups::new(&seed.derive("users"), slots),
             deliveries: Deliveries::default(),
             answers: DedupCache::new(answer_bytes, slots),
-            slow: Vec::new(),
+            slow: VecDeque::new(),
         }
     }
 }
