@@ -28,10 +28,9 @@ mod signature;
 mod threads;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 
-use self::call_queue::QueuedCall;
+use self::call_queue::{QueueSlots, QueuedCall};
 pub use self::counts::{CallCounts, CallKind, CallOutcome};
 pub use self::signature::{SecretError, SigningSecret};
 use self::threads::QueueEvent;
@@ -128,36 +127,5 @@ impl Drop for BackendApp {
     fn drop(&mut self) {
         // The dispatcher may have ended already; then there is nothing to stop.
         let _ = self.events.send(QueueEvent::Ended);
-    }
-}
-
-/// The free slots of the two queues: of questions (joins and messages), and of leaves. The reactor
-/// acquires, the dispatcher releases. So the unbounded channel between them has a bound, and the
-/// reactor never blocks.
-#[derive(Debug)]
-struct QueueSlots {
-    questions: AtomicUsize,
-    leaves: AtomicUsize,
-}
-
-impl QueueSlots {
-    fn new(each: usize) -> Self {
-        Self { questions: AtomicUsize::new(each), leaves: AtomicUsize::new(each) }
-    }
-
-    fn of(&self, kind: CallKind) -> &AtomicUsize {
-        match kind {
-            CallKind::Join | CallKind::Message => &self.questions,
-            CallKind::Leave => &self.leaves,
-        }
-    }
-
-    fn acquire(&self, kind: CallKind) -> bool {
-        let one_less = |left: usize| left.checked_sub(1);
-        self.of(kind).fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
-    }
-
-    fn release(&self, kind: CallKind) {
-        self.of(kind).fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -6,6 +6,7 @@
 //! does not delay the users who stay.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::breaker::{Breaker, Permit, Transition};
@@ -153,6 +154,37 @@ impl CallQueue {
         }
         let index = leaves.iter().position(is_free)?;
         leaves.remove(index).map(|call| (call, *timeout))
+    }
+}
+
+/// The free slots of the two queues: of questions (joins and messages), and of leaves. The reactor
+/// acquires, the dispatcher releases. So the unbounded channel between them has a bound, and the
+/// reactor never blocks.
+#[derive(Debug)]
+pub(super) struct QueueSlots {
+    questions: AtomicUsize,
+    leaves: AtomicUsize,
+}
+
+impl QueueSlots {
+    pub(super) fn new(each: usize) -> Self {
+        Self { questions: AtomicUsize::new(each), leaves: AtomicUsize::new(each) }
+    }
+
+    fn of(&self, kind: CallKind) -> &AtomicUsize {
+        match kind {
+            CallKind::Join | CallKind::Message => &self.questions,
+            CallKind::Leave => &self.leaves,
+        }
+    }
+
+    pub(super) fn acquire(&self, kind: CallKind) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        self.of(kind).fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+    }
+
+    pub(super) fn release(&self, kind: CallKind) {
+        self.of(kind).fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::QueueSlots;
 use super::breaker::{Permit, Transition};
-use super::call_queue::{CallAction, CallQueue, QueuedCall};
+use super::call_queue::{CallAction, CallQueue, QueueSlots, QueuedCall};
 use super::caller::BackendClient;
 use super::contract::{self, CallError, CallResult};
 use super::counts::CallCounts;

@@ -14,11 +14,24 @@ use vestibule::{Access, App, Config, MemoryApp};
 
 #[cfg(feature = "backend")]
 use super::secret;
-use super::serve::AppName;
 
 /// How long the shutdown waits for the backend's last `/leave` calls.
 #[cfg(feature = "backend")]
 const LAST_LEAVES: Duration = Duration::from_secs(2);
+
+/// The built-in applications.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum AppName {
+    /// Recipe chat with accounts, on SQLite in the data directory
+    #[cfg(feature = "recipes")]
+    #[default]
+    Recipes,
+    /// In-memory rooms; the first user to join owns the room, others are refused
+    #[cfg_attr(not(feature = "recipes"), default)]
+    Memory,
+    /// In-memory rooms that every user may join, for load tests
+    MemoryOpen,
+}
 
 /// Creates the application, and its background work, which starts once the server exists. `--app`
 /// takes precedence over a configured `backend.url`.

@@ -7,7 +7,8 @@ use vestibule::config::{Config, Size};
 use vestibule::net;
 use vestibule::net::descriptors::{needed, table_bytes};
 
-use super::{CommandResult, application, descriptors, secret, serve};
+use super::output::{self, CommandResult};
+use super::{application, descriptors, secret, serve};
 
 const MASK: &str = "********";
 
@@ -55,9 +56,9 @@ pub(super) fn run(config: &Config) -> CommandResult {
     }
     let exposed_key = key.and_then(|key| key.warning);
     for warning in [warning, exposed, exposed_key, exposed_tls, few].into_iter().flatten() {
-        super::warn(&warning);
+        output::warn(&warning);
     }
-    super::print(&format!("{toml}\n# {place}\n#\n{}", table(&resolved)))
+    output::print(&format!("{toml}\n# {place}\n#\n{}", table(&resolved)))
 }
 
 /// Describes where the keys come from, with a warning if their file is exposed.

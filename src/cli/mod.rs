@@ -10,6 +10,7 @@ mod inherited;
 mod load;
 mod log;
 mod notify;
+mod output;
 mod reload;
 mod secret;
 mod serve;
@@ -18,12 +19,14 @@ mod text;
 mod token;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use vestibule::config::Config;
+
+use self::output::CommandResult;
+use self::settings::Global;
 
 /// The arguments of the program.
 #[derive(Debug, Parser)]
@@ -40,17 +43,6 @@ struct Cli {
     serve: serve::ServeArgs,
     #[command(subcommand)]
     command: Option<CliCommand>,
-}
-
-/// Flags that every command accepts, before or after its name.
-#[derive(Clone, Debug, clap::Args)]
-struct Global {
-    /// Configuration file (TOML). Environment variables and flags override it
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Directory for persistent data: database, generated signing key [default: ./vestibule-data]
-    #[arg(long, global = true, value_name = "DIR")]
-    data: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,9 +66,6 @@ const AFTER_HELP: &str = "Examples:
 
 Every setting can be given as an environment variable: VESTIBULE_SECTION__KEY.
 Exit codes: 0 success, 1 failure, 2 usage error.";
-
-/// The result of a command: nothing, or its errors, one line each.
-type CommandResult = Result<(), Vec<String>>;
 
 /// Parses the arguments, runs the command, and prints its errors to standard error.
 pub(crate) fn main() -> ExitCode {
@@ -123,17 +112,6 @@ fn run(cli: Cli) -> CommandResult {
     }
 }
 
-impl Global {
-    /// Loads the configuration from file, environment, these flags, and the command's own (`own`).
-    fn settings(&self, own: &[(&'static str, String)]) -> Result<Config, Vec<String>> {
-        let mut flags = own.to_vec();
-        if let Some(data) = &self.data {
-            flags.push(("data", data.clone()));
-        }
-        settings::load(self.config.as_deref(), std::env::vars_os(), &flags)
-    }
-}
-
 /// Returns the signing secret, for commands that print warnings instead of logging them.
 fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
     if !secret::is_wanted(config) {
@@ -143,26 +121,9 @@ fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
     }
     let secret = secret::obtain(config).map_err(|fault| vec![fault])?;
     if let Some(warning) = secret.warning {
-        warn(&warning);
+        output::warn(&warning);
     }
     Ok(secret.text)
-}
-
-/// Writes to standard output. A closed pipe (`vestibule check | head`) is not an error.
-fn print(text: &str) -> CommandResult {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(vec![format!("cannot write to standard output: {error}")])
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Prints a warning to standard error.
-fn warn(text: &str) {
-    // If standard error is closed, there is nowhere to report to.
-    let _ = writeln!(io::stderr(), "vestibule: warning: {}", text::one_line(text));
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use vestibule::config::Config;
 use vestibule::net::Handle;
 
 use super::application::ReloadTargets;
-use super::{Global, descriptors, log, secret};
+use super::settings::Global;
+use super::{descriptors, log, secret};
 
 /// Reloads the configuration of a running server.
 #[derive(Debug)]

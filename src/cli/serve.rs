@@ -12,9 +12,12 @@ use vestibule::net::{Handle, Server, Sockets};
 use vestibule::node::{Histogram, Metrics, Reading};
 use vestibule::protocol::CloseReason;
 
+use super::application::AppName;
 use super::notify::{Notify, Watchdog};
+use super::output::{self, CommandResult};
 use super::reload::{self, Reloader};
-use super::{CommandResult, Global, application, descriptors, inherited, log, secret};
+use super::settings::Global;
+use super::{application, descriptors, inherited, log, secret};
 
 /// How long the shutdown waits for the last log lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -33,20 +36,6 @@ pub(super) struct ServeArgs {
     /// URL of an HTTP service to forward joins and messages to
     #[arg(long, value_name = "URL", conflicts_with = "app")]
     backend: Option<String>,
-}
-
-/// The built-in applications.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum AppName {
-    /// Recipe chat with accounts, on SQLite in the data directory
-    #[cfg(feature = "recipes")]
-    #[default]
-    Recipes,
-    /// In-memory rooms; the first user to join owns the room, others are refused
-    #[cfg_attr(not(feature = "recipes"), default)]
-    Memory,
-    /// In-memory rooms that every user may join, for load tests
-    MemoryOpen,
 }
 
 impl ServeArgs {
@@ -141,7 +130,7 @@ fn serve(
         config.limits.pending
     );
     // A closed or full standard output must not stop the server.
-    let _ = super::print(&welcome(&addresses, has_page, is_secure, server.admin_addr(), hint));
+    let _ = output::print(&welcome(&addresses, has_page, is_secure, server.admin_addr(), hint));
     notify.ready("serving");
     let counted = server.run().map_err(|error| format!("the server failed: {error}"))?;
     drop(watchdog);

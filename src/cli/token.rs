@@ -7,7 +7,7 @@ use vestibule::auth::TokenSigner;
 use vestibule::config::{Auth, Config, Length, ParseError};
 use vestibule::time::UnixTime;
 
-use super::CommandResult;
+use super::output::{self, CommandResult};
 
 /// The longest lifetime: a hundred years. The server does not accept an `exp` beyond the year 9999.
 const MAX_TTL: Length = Length::from_secs(36_500 * 86_400);
@@ -31,11 +31,11 @@ pub(super) fn run(args: &TokenArgs, config: &Config, secret: &str) -> CommandRes
     let token = mint(args, config, secret, now()).map_err(|fault| vec![fault])?;
     let longest = config.auth.max_token_life;
     if longest > Length::default() && Duration::from_secs(args.ttl) > longest.get() {
-        super::warn(&format!(
+        output::warn(&format!(
             "the server will refuse this token: its --ttl exceeds auth.max_token_life, {longest}"
         ));
     }
-    super::print(&format!("{token}\n"))
+    output::print(&format!("{token}\n"))
 }
 
 /// Signs the token as of `now`.

@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::accounts::{AccountService, SigningKeys, random_id};
+use super::completions::CompletionSink;
 use super::http::{self, PageQuery, RecipeRoute};
 use super::page;
+use super::recipe::{Draft, Recipe};
 use super::storage::chat::{self, Bounds, ChatOutcome, NewMessage};
 use super::storage::{
     self, Busy, Commit, JoinGuard, QueueLimits, Storage, StorageError, TaskError, recipes,
     sessions, users,
 };
-use super::{CompletionSink, Draft, Recipe};
 use crate::config::Config;
 use crate::node::app::{
     Admission, Answer, App, Incoming, Join, Json, OrderFault, OrderKind, OrderResult, Publish,

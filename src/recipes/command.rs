@@ -3,85 +3,16 @@
 //! Case, polite words and a final full stop are ignored. The parser does not know the recipe:
 //! whether there is a step 7 is checked later.
 
+mod chat_command;
 mod steps;
 mod words;
 
+pub use self::chat_command::{ChatCommand, Scale, StepPosition, StepRef};
 use self::steps::step;
 use self::words::{ADD, HELP, POLITE, REMOVE, UNDO, WHOLE, after, after_any, skip, value};
+use super::ingredient::Ingredient;
 use super::quantity::{Number, NumberForm};
 use super::ratio::Ratio;
-
-/// A parsed command. Its texts are the sender's, without surrounding space and quotes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChatCommand<'a> {
-    /// Extract a recipe from this text.
-    Extract(&'a str),
-    /// Multiply every amount of an ingredient.
-    Scale(Scale),
-    /// Set the title.
-    Rename(&'a str),
-    /// Set the yield.
-    SetYield(&'a str),
-    /// Set the preparation time.
-    SetPrepTime(&'a str),
-    /// Set the cooking time.
-    SetCookTime(&'a str),
-    /// Add one or several ingredients.
-    AddIngredient(&'a str),
-    /// Remove the ingredient with this name.
-    RemoveIngredient(&'a str),
-    /// Replace an ingredient, and its mentions in the steps.
-    Replace {
-        /// The name to replace.
-        old: &'a str,
-        /// The new name, or a whole line with an amount.
-        new: &'a str,
-    },
-    /// Add a step.
-    AddStep {
-        /// The instruction.
-        text: &'a str,
-        /// The position; at the end if `None`.
-        place: Option<StepPosition>,
-    },
-    /// Remove a step.
-    RemoveStep(StepRef),
-    /// Replace the text of a step.
-    ReplaceStep(StepRef, &'a str),
-    /// Revert the last change.
-    Undo,
-    /// List the commands.
-    Help,
-    /// An incomplete command, with an example of a complete one.
-    Unfinished(&'static str),
-}
-
-/// How to scale a recipe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scale {
-    /// To this number of servings.
-    To(Ratio),
-    /// By this factor.
-    By(Ratio),
-}
-
-/// A reference to a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StepRef {
-    /// The step with this number, from 1.
-    Number(u64),
-    /// The last step.
-    Last,
-}
-
-/// Where a new step goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StepPosition {
-    /// After this step.
-    After(StepRef),
-    /// Before this step, taking over its number.
-    Before(StepRef),
-}
 
 impl<'a> ChatCommand<'a> {
     /// Parses a message. `None` when it is not a command.
@@ -305,7 +236,7 @@ fn add(text: &str) -> Option<ChatCommand<'_>> {
         rest.get(at..)?.eq_ignore_ascii_case(tail).then(|| rest.get(..at))?
     });
     let given = value(head.unwrap_or(rest));
-    let is_sure = head.is_some() || super::Ingredient::parse(given).quantity.is_some();
+    let is_sure = head.is_some() || Ingredient::parse(given).quantity.is_some();
     Some(match given {
         given if is_sure && !given.is_empty() => ChatCommand::AddIngredient(given),
         _ => ChatCommand::Unfinished("Add ingredient 2 eggs` or `Add step Bake for 20 minutes"),

@@ -10,13 +10,13 @@ mod inline;
 mod judge;
 mod lines;
 pub(super) mod meta;
+mod verbs;
 
-use self::inline::{amounts, amounts_in_prose, listed, numbered_steps, sentences};
-use self::judge::{
-    Section, begins_step, heading, is_amount_alone, is_group, is_ingredient, is_list,
-};
-use self::lines::{LineMark, PastedLine, lines};
+use self::inline::{amounts, amounts_in_prose, listed, sentences};
+use self::judge::{Section, heading, is_amount_alone, is_group, is_ingredient, is_list};
+use self::lines::{LineMark, PastedLine, lines, numbered_steps};
 use self::meta::{Fact, facts, is_label};
+use self::verbs::begins_step;
 use super::ingredient::Ingredient;
 use super::recipe::{
     Draft, MAX_INGREDIENT_CHARS, MAX_INGREDIENTS, MAX_STEP_CHARS, MAX_STEPS, MAX_TAG_CHARS,

@@ -22,6 +22,7 @@ mod amount;
 mod app;
 mod assistant;
 mod command;
+mod completions;
 mod draft;
 mod extract;
 mod find;
@@ -38,20 +39,16 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
-
 pub use app::RecipesApp;
 pub use assistant::{AssistantReply, HELP, WELCOME, answer};
 pub use command::{ChatCommand, Scale, StepPosition, StepRef};
+pub use completions::CompletionSink;
 pub use extract::{extract, extract_list};
 pub use ingredient::Ingredient;
 pub use quantity::{MAX_QUANTITY, Number, NumberForm, Precision, Quantity, write as write_number};
 pub use ratio::Ratio;
 pub use recipe::{Draft, DraftError, Recipe, Step};
 pub use storage::StorageError;
-
-use crate::node::Completion;
 
 /// The limits of a recipe's fields.
 pub mod bounds {
@@ -60,38 +57,4 @@ pub mod bounds {
         MAX_RECIPE_BYTES, MAX_STEP_CHARS, MAX_STEPS, MAX_TAG_CHARS, MAX_TAGS, MAX_TITLE_CHARS,
         MAX_YIELD_CHARS,
     };
-}
-
-type Deliver = Box<dyn Fn(Completion) + Send + Sync>;
-
-/// The channel through which the application's threads return their answers to the driver.
-///
-/// A server is created with its application, so the channel is connected afterwards: open the
-/// application, create the server, then call [`connect`](CompletionSink::connect).
-#[derive(Clone, Default)]
-pub struct CompletionSink(Arc<OnceLock<Deliver>>);
-
-impl fmt::Debug for CompletionSink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CompletionSink").field(&self.0.get().is_some()).finish()
-    }
-}
-
-impl CompletionSink {
-    /// Sends answers to `deliver` from now on. `deliver` may block while the driver is behind: that
-    /// is back-pressure on the database and on the queue in front of it. Call it before the server
-    /// runs. Only the first call has an effect.
-    pub fn connect(&self, deliver: impl Fn(Completion) + Send + Sync + 'static) {
-        // With a second driver, answers would reach connections that did not ask.
-        let _ = self.0.set(Box::new(deliver));
-    }
-
-    /// Hands an answer to the driver. Questions come from the driver, so none is answered before it
-    /// is connected.
-    fn deliver(&self, done: Completion) {
-        match self.0.get() {
-            Some(deliver) => deliver(done),
-            None => log::error!("an answer was dropped: `CompletionSink::connect` was not called"),
-        }
-    }
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use vestibule::config::Config;
 use vestibule::id::ConnId;
 
-use super::{CommandResult, secret, text};
+use super::output::{CommandResult, print};
+use super::{secret, text};
 
 /// The flags of `vestibule explain`.
 #[derive(Debug, clap::Args)]
@@ -42,13 +43,13 @@ pub(super) fn run(args: &ExplainArgs, mut config: Config) -> CommandResult {
     }
     let answer = ask(args, &config).map_err(|fault| vec![fault])?;
     if args.json {
-        return super::print(&format!("{}\n", answer.trim_end()));
+        return print(&format!("{}\n", answer.trim_end()));
     }
     let unparsable = |error| vec![format!("cannot parse the response: {error}; try --json")];
     let record: Value = serde_json::from_str(&answer).map_err(unparsable)?;
     let record = if args.id.is_some() { words::describe(&record) } else { words::list(&record) };
     let lines = record.iter().map(|line| text::one_line(line) + "\n");
-    super::print(&lines.collect::<String>())
+    print(&lines.collect::<String>())
 }
 
 fn ask(args: &ExplainArgs, config: &Config) -> Result<String, String> {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{Layers, Origin};
+use super::layers::{self, Layers, Origin};
 
 const PREFIX: &str = "VESTIBULE_";
 
@@ -34,5 +34,5 @@ fn variable(path: &str) -> String {
 fn hint(name: &str, layers: &Layers) -> String {
     let path = name.strip_prefix(PREFIX).unwrap_or_default().to_ascii_lowercase();
     let known = layers.known.keys().map(String::as_str);
-    super::hint(super::near(&path.replace("__", "."), known).into_iter().map(variable))
+    layers::hint(layers::near(&path.replace("__", "."), known).into_iter().map(variable))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::{Layers, Origin};
+use super::layers::{Layers, Origin};
 
 /// Sets what the file at `path` holds.
 pub(super) fn read(path: &Path, layers: &mut Layers) {

@@ -5,228 +5,43 @@
 
 mod environment;
 mod file;
+mod layers;
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::Path;
+use std::path::PathBuf;
 
-use toml::{Table, Value};
 use vestibule::config::Config;
 
-/// Reads all layers.
-///
-/// # Errors
-/// Every fault of every layer, one line each, with its file and line, variable or flag.
-pub(super) fn load(
-    file: Option<&Path>,
-    environment: impl Iterator<Item = (OsString, OsString)>,
-    flags: &[(&str, String)],
-) -> Result<Config, Vec<String>> {
-    let mut layers = Layers::new()?;
-    if let Some(path) = file {
-        file::read(path, &mut layers);
-    }
-    environment::read(environment, &mut layers);
-    for (path, text) in flags {
-        // `--backend` sets `backend.url`: a flag is called as the first part of its key.
-        let name = path.split('.').next().unwrap_or_default();
-        layers.set_text(path, text, Origin::Named(format!("--{name}")));
-    }
-    layers.finish()
+use self::layers::{Layers, Origin};
+
+/// Flags that every command accepts, before or after its name.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Global {
+    /// Configuration file (TOML). Environment variables and flags override it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Directory for persistent data: database, generated signing key [default: ./vestibule-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) data: Option<String>,
 }
 
-/// Where a value was set.
-#[derive(Debug)]
-enum Origin {
-    /// `FILE:LINE`; the key is told too.
-    File(String),
-    /// A variable or a flag, which names its key.
-    Named(String),
-}
-
-impl Origin {
-    fn label(&self, path: &str) -> String {
-        match self {
-            Self::File(place) => format!("{place}: {path}"),
-            Self::Named(name) => name.clone(),
+impl Global {
+    /// Loads the configuration from file, environment, these flags, and the command's own (`own`).
+    ///
+    /// # Errors
+    /// Every fault of every layer, one line each, with its file and line, variable or flag.
+    pub(super) fn settings(&self, own: &[(&'static str, String)]) -> Result<Config, Vec<String>> {
+        let mut layers = Layers::new()?;
+        if let Some(path) = &self.config {
+            file::read(path, &mut layers);
         }
-    }
-}
-
-/// The values set so far, and what was wrong on the way.
-#[derive(Debug)]
-struct Layers {
-    /// Path and default of every key.
-    known: BTreeMap<String, Value>,
-    set: BTreeMap<String, (Value, Origin)>,
-    faults: Vec<String>,
-}
-
-impl Layers {
-    fn new() -> Result<Self, Vec<String>> {
-        let defaults = defaults().map_err(|fault| vec![fault])?;
-        let mut known = BTreeMap::new();
-        for (key, value) in defaults {
-            match value {
-                Value::Table(section) => {
-                    let inner = section.into_iter();
-                    known.extend(inner.map(|(name, value)| (format!("{key}.{name}"), value)));
-                }
-                value => drop(known.insert(key, value)),
-            }
+        environment::read(std::env::vars_os(), &mut layers);
+        let data = self.data.iter().map(|data| ("data", data));
+        for (path, text) in own.iter().map(|(path, text)| (*path, text)).chain(data) {
+            // `--backend` sets `backend.url`: a flag is called as the first part of its key.
+            let name = path.split('.').next().unwrap_or_default();
+            layers.set_text(path, text, Origin::Named(format!("--{name}")));
         }
-        Ok(Self { known, set: BTreeMap::new(), faults: Vec::new() })
-    }
-
-    fn has_section(&self, path: &str) -> bool {
-        self.known
-            .keys()
-            .any(|known| known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
-    }
-
-    /// Sets `path`, which is known, unless its value cannot be read.
-    fn set(&mut self, path: &str, value: Value, origin: Origin) {
-        match of_one_value(path, value.clone()).try_into::<Config>() {
-            Ok(_) => drop(self.set.insert(path.to_owned(), (value, origin))),
-            Err(error) => {
-                let problem = self.refusal(path, &value, error.message());
-                self.faults.push(format!("{}: {problem}", origin.label(path)));
-            }
-        }
-    }
-
-    /// What is wrong with a value that its key's type does not hold, in words for people.
-    fn refusal(&self, path: &str, value: &Value, message: &str) -> String {
-        let key = Config::keys().find(|key| key.path == path);
-        match (self.known.get(path), value, key) {
-            _ if is_secret(path) => "expected a text".to_owned(),
-            (Some(Value::Integer(_)), Value::Integer(number), Some(key)) => key.refusal(*number),
-            (Some(Value::Integer(_)), ..) => "expected a whole number".to_owned(),
-            _ => message.to_owned(),
-        }
-    }
-
-    /// Sets `path` from text, as the type of its default asks for.
-    fn set_text(&mut self, path: &str, text: &str, origin: Origin) {
-        let value = match self.known.get(path) {
-            Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),
-            Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),
-            Some(Value::Array(_)) => {
-                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-                Some(items.map(|item| Value::String(item.to_owned())).collect::<Vec<_>>().into())
-            }
-            _ => Some(Value::String(text.to_owned())),
-        };
-        match (value, self.known.get(path)) {
-            (Some(value), _) => self.set(path, value, origin),
-            (None, default) => {
-                let wanted = match default {
-                    Some(Value::Boolean(_)) => "neither true nor false",
-                    _ => "no whole number",
-                };
-                self.faults.push(format!("{}: `{text}` is {wanted}", origin.label(path)));
-            }
-        }
-    }
-
-    /// The keys and sections that `path` may have been meant for, if there are any.
-    fn hint(&self, path: &str) -> String {
-        let sections = self.known.keys().filter_map(|key| key.split_once('.').map(|(s, _)| s));
-        let sections = sections.filter(|_| !path.contains('.'));
-        let names = self.known.keys().map(String::as_str).chain(sections);
-        hint(near(path, names).into_iter().map(|name| format!("`{name}`")))
-    }
-
-    fn finish(mut self) -> Result<Config, Vec<String>> {
-        let mut table = defaults().map_err(|fault| vec![fault])?;
-        for (path, (value, _)) in &self.set {
-            merge(&mut table, of_one_value(path, value.clone()));
-        }
-        let config = match table.try_into::<Config>() {
-            Ok(config) => config,
-            Err(error) => {
-                self.faults.push(error.message().to_owned());
-                return Err(self.faults);
-            }
-        };
-        for fault in config.faults() {
-            let label = match self.set.get(fault.key) {
-                Some((_, origin)) => origin.label(fault.key),
-                None => fault.key.to_owned(),
-            };
-            self.faults.push(format!("{label}: {}", fault.problem));
-        }
-        if !self.faults.is_empty() {
-            return Err(self.faults);
-        }
-        Ok(Config { given: self.set.into_keys().collect(), ..config })
-    }
-}
-
-/// What the program begins with, every key of it.
-fn defaults() -> Result<Table, String> {
-    Table::try_from(Config::program_defaults()).map_err(|error| error.to_string())
-}
-
-/// Is the value behind `path` one that must never be shown?
-fn is_secret(path: &str) -> bool {
-    path == "auth.secret"
-}
-
-/// What is said of the names that may have been meant.
-fn hint(near: impl Iterator<Item = String>) -> String {
-    let near: Vec<String> = near.collect();
-    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
-}
-
-/// The names that `path` may have been meant for, the likeliest alone.
-fn near<'a>(path: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut near: Vec<_> = names.filter_map(|name| Some((distance(path, name)?, name))).collect();
-    near.sort_unstable();
-    near.dedup();
-    let least = near.first().map(|(distance, _)| *distance);
-    near.into_iter().filter(|(it, _)| Some(*it) == least).map(|(_, name)| name).collect()
-}
-
-/// How far `path` is from a known name: first by a near name in the same section, then as a whole,
-/// then by a near name in another section. `None`: it is not meant.
-fn distance(path: &str, name: &str) -> Option<(u8, usize)> {
-    let split = |path| str::rsplit_once(path, '.').unwrap_or(("", path));
-    let ((section, last), (known_section, known_last)) = (split(path), split(name));
-    let by_name = edits(last, known_last);
-    if section == known_section {
-        return Some((0, by_name?));
-    }
-    edits(path, name).map(|edits| (1, edits)).or_else(|| Some((2, by_name?)))
-}
-
-/// How many edits make `known` of `name`; `None`: more than a third of it. A beginning of `known`
-/// counts as two.
-fn edits(name: &str, known: &str) -> Option<usize> {
-    let edits = strsim::osa_distance(name, known);
-    let is_beginning = name.len() > 2 && known.starts_with(name);
-    let edits = if is_beginning { edits.min(2) } else { edits };
-    (is_beginning || edits <= (name.len() / 3).max(1)).then_some(edits)
-}
-
-fn of_one_value(path: &str, value: Value) -> Table {
-    let nest = |inner: Value, name: &str| {
-        let mut table = Table::new();
-        table.insert(name.to_owned(), inner);
-        Value::Table(table)
-    };
-    match path.rsplit('.').fold(value, nest) {
-        Value::Table(table) => table,
-        _ => Table::new(),
-    }
-}
-
-fn merge(into: &mut Table, from: Table) {
-    for (name, value) in from {
-        match (into.get_mut(&name), value) {
-            (Some(Value::Table(inner)), Value::Table(more)) => merge(inner, more),
-            (_, value) => drop(into.insert(name, value)),
-        }
+        layers.finish()
     }
 }
 

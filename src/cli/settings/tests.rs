@@ -1,4 +1,5 @@
 use super::*;
+use toml::Value;
 use vestibule::config::{Length, Size};
 
 fn load_texts(

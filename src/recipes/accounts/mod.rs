@@ -10,39 +10,29 @@
 mod email;
 mod password;
 mod pool;
+mod random;
 mod tokens;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use self::email::Email;
-pub(super) use self::password::PasswordHash;
 use self::password::{Password, PasswordHasher};
 use self::pool::HashPool;
+pub(super) use self::random::random_id;
+pub(super) use self::tokens::SigningKeys;
 use self::tokens::{RefreshToken, TokenIssuer};
-pub(super) use self::tokens::{SigningKeys, TokenHash};
-use super::CompletionSink;
-use super::http::{self, Fields};
+use super::completions::CompletionSink;
+use super::http::{self, AccountCall, Fields};
 use super::storage::{Storage, TaskError, sessions, users};
 use crate::auth::Evidence;
 use crate::config::Config;
 use crate::node::app::Reply;
 use crate::node::{Completion, Outcome, Request, Response, StartFlag, Ticket};
 use crate::time::{Rfc3339, UnixTime};
-
-/// The endpoints below `/v1/auth/`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AccountCall {
-    SignUp,
-    SignIn,
-    Refresh,
-    LogOut,
-}
 
 /// The account endpoints: validates requests and hands their work to other threads.
 #[derive(Debug)]
@@ -332,23 +322,4 @@ fn stale() -> Response {
 fn email_exists() -> Response {
     Response::error(409, "email_exists", "There is an account with this email already")
         .charging(Evidence::Forged)
-}
-
-/// The operating system returned no random bytes, which no request can cause.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NoRandomBits;
-
-/// Returns `N` random bytes from the operating system.
-fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomBits> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        log::error!("the operating system returned no random bytes: {error}");
-        NoRandomBits
-    })?;
-    Ok(bytes)
-}
-
-/// 128 random bits in 22 characters of `A-Z a-z 0-9 _ -`: for users, recipes, and tokens' `jti`.
-pub(super) fn random_id() -> Result<String, NoRandomBits> {
-    random_bytes::<16>().map(|bits| URL_SAFE_NO_PAD.encode(bits))
 }

@@ -5,8 +5,9 @@ use std::hint::black_box;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-use super::random_bytes;
+use super::random::random_bytes;
 use crate::config;
+use crate::recipes::storage::users::PasswordHash;
 
 const SALT_BYTES: usize = 16;
 const OUTPUT_BYTES: usize = 32;
@@ -38,20 +39,6 @@ impl Password {
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(…)")
-    }
-}
-
-/// The hash of a password, with the costs it was computed with, as the configuration may change.
-pub(in crate::recipes) struct PasswordHash {
-    pub(in crate::recipes) salt: Vec<u8>,
-    pub(in crate::recipes) output: Vec<u8>,
-    pub(in crate::recipes) memory_kib: u32,
-    pub(in crate::recipes) iterations: u32,
-}
-
-impl fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PasswordHash(…)")
     }
 }
 

@@ -11,9 +11,10 @@ use jsonwebtoken::errors::Error;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use sha2::{Digest as _, Sha256};
 
-use super::{random_bytes, random_id};
+use super::random::{random_bytes, random_id};
 use crate::auth::TokenSigner;
 use crate::config::Config;
+use crate::recipes::storage::sessions::TokenHash;
 use crate::time::UnixTime;
 
 /// The label with which the key of successors is derived from the signing secret. A JWT's signed
@@ -24,7 +25,7 @@ const REFRESH_TOKEN_BYTES: usize = 43;
 
 /// The keys that sign tokens, which a reload may change.
 #[derive(Clone)]
-pub(in crate::recipes) struct SigningKeys(Arc<RwLock<Option<Keys>>>);
+pub(crate) struct SigningKeys(Arc<RwLock<Option<Keys>>>);
 
 struct Keys {
     signer: TokenSigner,
@@ -42,16 +43,16 @@ impl Keys {
 }
 
 impl SigningKeys {
-    pub(in crate::recipes) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self(Arc::new(RwLock::new(Keys::new(config))))
     }
 
-    pub(in crate::recipes) fn replace(&self, config: &Config) {
+    pub(crate) fn replace(&self, config: &Config) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Keys::new(config);
     }
 
     /// Whether there is a signing secret.
-    pub(in crate::recipes) fn are_there(&self) -> bool {
+    pub(crate) fn are_there(&self) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
@@ -125,21 +126,5 @@ impl RefreshToken {
 impl fmt::Debug for RefreshToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RefreshToken(…)")
-    }
-}
-
-/// The SHA-256 of a refresh token. It needs no salt, as the token is random and cannot be guessed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::recipes) struct TokenHash([u8; 32]);
-
-impl TokenHash {
-    pub(in crate::recipes) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for TokenHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenHash(…)")
     }
 }

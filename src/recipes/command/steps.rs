@@ -1,8 +1,8 @@
 //! The commands that change steps.
 
 use super::super::quantity::Number;
+use super::chat_command::{ChatCommand, StepPosition, StepRef};
 use super::words::{ADD, REMOVE, after, after_any, skip, value};
-use super::{ChatCommand, StepPosition, StepRef};
 
 /// Parses a command that changes steps.
 pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {

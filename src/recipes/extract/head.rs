@@ -2,9 +2,10 @@
 
 use super::RecipeReader;
 use super::inline::{listed, sentences};
-use super::judge::{Section, begins_step, is_group, is_ingredient, is_list, is_title};
+use super::judge::{Section, is_group, is_ingredient, is_list, is_title};
 use super::lines::{LineMark, PastedLine};
 use super::meta::facts;
+use super::verbs::begins_step;
 
 impl RecipeReader {
     /// Reads a line before the first section.

@@ -5,6 +5,7 @@ use super::super::line::Line;
 use super::super::words;
 use super::inline::{amounts, listed, sentences};
 use super::lines::{LineMark, PastedLine};
+use super::verbs::begins_step;
 
 /// The section of the recipe that the current line belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,16 +92,6 @@ pub(super) fn is_list(text: &str) -> bool {
     amounts(&parts) >= 2 && amounts(&parts) * 3 >= parts.len() && sentences(text).len() < 2
 }
 
-/// Whether a line begins like a step: "Salt the water" does, "Salt and pepper" does not.
-pub(super) fn begins_step(text: &str) -> bool {
-    let (first, end) = word(text, 0);
-    let (second, _) = word(text, end);
-    let is_noun = NOUNS_TOO.contains(&&*first.to_lowercase())
-        && !text.ends_with('.')
-        && !OBJECTS.contains(&second);
-    words::begins_step(first) && !is_noun
-}
-
 /// Labels of buttons and links on web pages with recipes, which are not titles.
 const FURNITURE: &[&str] = &[
     "jump to recipe",
@@ -118,32 +109,6 @@ const FURNITURE: &[&str] = &[
     "rate recipe",
     "email",
     "facebook",
-];
-
-/// Verbs that are also ingredients, and the words that follow them when they are verbs.
-const NOUNS_TOO: &[&str] =
-    &["salt", "cream", "brown", "top", "core", "roast", "dry", "warm", "thin", "cover", "crumble"];
-const OBJECTS: &[&str] = &[
-    "the",
-    "in",
-    "it",
-    "all",
-    "your",
-    "with",
-    "over",
-    "both",
-    "everything",
-    "them",
-    "for",
-    "each",
-    "to",
-    "until",
-    "any",
-    "a",
-    "an",
-    "down",
-    "off",
-    "into",
 ];
 
 /// Of two headings with a common beginning, the longer comes first.

@@ -1,9 +1,9 @@
 //! The lines of a pasted text, without their bullets, numbers and Markdown.
 
-use super::super::amount::word;
+use super::super::amount::{from, word};
 use super::super::words;
 use super::inline;
-use super::judge::begins_step;
+use super::verbs::begins_step;
 
 /// The decoration of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,4 +158,34 @@ pub(super) fn numbered(text: &str) -> Option<&str> {
         }
         _ => None,
     }
+}
+
+/// Splits numbered steps on one line: `1. Mix 2. Bake`, `Step 1: Mix Step 2: Bake`. A line without
+/// at least two consecutive numbers is one step.
+pub(super) fn numbered_steps(text: &str) -> Vec<&str> {
+    let mut steps = Vec::new();
+    let (mut start, mut next) = (0, 1_u32);
+    let mut is_at_word = true;
+    for (at, c) in text.char_indices() {
+        let begins = is_at_word && (c.is_ascii_digit() || matches!(c, 'S' | 's' | '('));
+        is_at_word = c.is_whitespace();
+        if !begins {
+            continue;
+        }
+        let rest = from(text, at);
+        let Some(behind) = numbered(rest) else { continue };
+        let mark = rest.get(..rest.len() - behind.len()).unwrap_or_default();
+        let digits: String = mark.chars().filter(char::is_ascii_digit).collect();
+        if digits.parse() == Ok(next) && (behind.starts_with(' ') || mark.len() > 4) {
+            steps.push(text.get(start..at).unwrap_or_default().trim());
+            start = text.len() - behind.len();
+            next += 1;
+        }
+    }
+    if next < 3 {
+        return vec![text];
+    }
+    steps.push(from(text, start).trim());
+    steps.retain(|step| !step.is_empty());
+    steps
 }

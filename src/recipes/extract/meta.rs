@@ -118,7 +118,7 @@ fn time(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
 /// Parses the duration that `text` begins with: `1 hr 20 min`, `1h20`, `90 minutes`, `1 1/2 hours`.
 /// Returns minutes, of a range its upper end, and the length in bytes. With `is_bare`, a bare
 /// number means minutes.
-pub(in super::super) fn duration(text: &str, is_bare: bool) -> Option<(u32, usize)> {
+pub(crate) fn duration(text: &str, is_bare: bool) -> Option<(u32, usize)> {
     let (mut minutes, mut end) = (Some(0), 0);
     let mut last = None;
     loop {

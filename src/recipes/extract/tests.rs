@@ -1,5 +1,5 @@
-use super::inline::{amounts_in_prose, at_headings, numbered_steps};
-use super::lines::numbered;
+use super::inline::{amounts_in_prose, at_headings};
+use super::lines::{numbered, numbered_steps};
 use super::meta::duration;
 use super::*;
 

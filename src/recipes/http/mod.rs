@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::accounts::AccountCall;
+use super::recipe::{DraftError, Recipe};
 use super::storage::AskError;
-use super::{DraftError, Recipe};
 use crate::node::{Method, Response};
 
 /// A path of the API.
@@ -50,6 +49,15 @@ impl<'a> RecipeRoute<'a> {
 fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
+}
+
+/// The endpoints below `/v1/auth/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AccountCall {
+    SignUp,
+    SignIn,
+    Refresh,
+    LogOut,
 }
 
 /// The query of a page of a list.

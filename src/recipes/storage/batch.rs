@@ -12,16 +12,16 @@ use crate::node::StartFlag;
 pub(super) const MAX_BATCH: usize = 256;
 
 /// The function that commits a transaction. Tests count, delay or refuse commits with it.
-pub(in crate::recipes) type Commit = Box<dyn FnMut(&Connection) -> rusqlite::Result<()> + Send>;
+pub(crate) type Commit = Box<dyn FnMut(&Connection) -> rusqlite::Result<()> + Send>;
 
 /// The normal commit. It returns when the transaction is on disk (`synchronous = FULL`).
-pub(in crate::recipes) fn by_statement() -> Commit {
+pub(crate) fn by_statement() -> Commit {
     Box::new(|database| execute(database, "COMMIT"))
 }
 
 /// Why nothing of a task is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::recipes) enum TaskError {
+pub(crate) enum TaskError {
     /// Not begun: the node withdrew it, or another process locked the database for too long.
     NotBegun,
     /// The task or its commit failed. The log has the cause.

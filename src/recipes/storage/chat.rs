@@ -12,12 +12,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::recipes::{self, MAX_LIST_BYTES, Stored, signed};
+use super::schema::millis;
 use super::users;
 use crate::config::Config;
 use crate::config::LEAST_RECIPE_BYTES;
 use crate::node::app::{Admission, Answer, Json, Update};
 use crate::protocol::ErrorCode;
-use crate::recipes::{AssistantReply, Draft, answer};
+use crate::recipes::assistant::{AssistantReply, answer};
+use crate::recipes::recipe::Draft;
 use crate::time::{Rfc3339, UnixTime};
 
 const WELCOME: &str = "Connected to recipe chat. How can I help you with this recipe?";
@@ -32,7 +34,7 @@ const REPEATED_AMONG: usize = 32;
 
 /// The limits of what a room stores and sends.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::recipes) struct Bounds {
+pub(crate) struct Bounds {
     /// Messages in the history that a join returns.
     history: usize,
     /// Messages that are stored. 0 means unlimited.
@@ -48,7 +50,7 @@ pub(in crate::recipes) struct Bounds {
 impl Bounds {
     /// Limits an acknowledgement to half of `limits.outbound_bytes`, and a recipe to half of that,
     /// but never below what a small recipe needs.
-    pub(in crate::recipes) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let (history, messages) = (config.recipes.history, config.recipes.messages);
         let undo = config.recipes.undo;
         let mut bounds = Self { history, messages, undo, acknowledgement: 0, recipe: 0 };
@@ -57,25 +59,25 @@ impl Bounds {
     }
 
     /// Applies a changed `limits.outbound_bytes`.
-    pub(in crate::recipes) fn reload(&mut self, config: &Config) {
+    pub(crate) fn reload(&mut self, config: &Config) {
         self.acknowledgement = config.longest_acknowledgement();
         self.recipe = (self.acknowledgement / 2).max(LEAST_RECIPE_BYTES);
     }
 
     /// The longest page of a list, in bytes.
-    pub(in crate::recipes) fn list(&self) -> usize {
+    pub(crate) fn list(&self) -> usize {
         self.acknowledgement.min(MAX_LIST_BYTES)
     }
 
     /// Whether this recipe is small enough.
-    pub(in crate::recipes) fn fit(&self, recipe: &Json) -> bool {
+    pub(crate) fn fit(&self, recipe: &Json) -> bool {
         recipe.as_str().len() <= self.recipe
     }
 }
 
 /// Admits the room's owner with the room's state, and denies other users. A re-authentication omits
 /// the history, as its answer does not carry it.
-pub(in crate::recipes) fn join(
+pub(crate) fn join(
     database: &Connection,
     room: &str,
     user: &str,
@@ -146,16 +148,16 @@ fn last_messages(
 }
 
 /// A chat message to handle.
-pub(in crate::recipes) struct NewMessage {
-    pub(in crate::recipes) room: String,
-    pub(in crate::recipes) user: String,
-    pub(in crate::recipes) id: String,
-    pub(in crate::recipes) content: String,
-    pub(in crate::recipes) now: UnixTime,
+pub(crate) struct NewMessage {
+    pub(crate) room: String,
+    pub(crate) user: String,
+    pub(crate) id: String,
+    pub(crate) content: String,
+    pub(crate) now: UnixTime,
 }
 
 /// The outcome of a chat message.
-pub(in crate::recipes) enum ChatOutcome {
+pub(crate) enum ChatOutcome {
     Answer(Answer),
     /// The id was used for a message with different content.
     UsedId,
@@ -168,7 +170,7 @@ impl From<Update> for ChatOutcome {
 }
 
 /// Carries out a message, and stores it with its answer.
-pub(in crate::recipes) fn handle_message(
+pub(crate) fn handle_message(
     database: &Connection,
     message: &NewMessage,
     bounds: &Bounds,
@@ -274,7 +276,7 @@ fn carry_out(
 }
 
 /// Replaces the room's recipe by a published one, as a change that can be undone.
-pub(in crate::recipes) fn publish(
+pub(crate) fn publish(
     database: &Connection,
     room: &str,
     content: String,
@@ -308,10 +310,4 @@ fn changed(content: impl Into<Cow<'static, str>>, recipe: Json) -> Update {
         broadcast: true,
         ..Update::default()
     }
-}
-
-/// Converts a time to the database's milliseconds since 1970.
-pub(in crate::recipes) fn millis(time: UnixTime) -> i64 {
-    // Times end with the year 9999, which fits an i64.
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

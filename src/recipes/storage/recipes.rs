@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::recipes::Recipe;
+use crate::recipes::recipe::Recipe;
 use crate::time::UnixTime;
 
 /// The longest page of a list, in bytes. A page that would be longer ends earlier.
@@ -13,13 +13,13 @@ pub(super) const MAX_LIST_BYTES: usize = 128 << 10;
 
 /// A recipe, and the key of its row.
 #[derive(Debug)]
-pub(in crate::recipes) struct Stored {
-    pub(in crate::recipes) key: i64,
-    pub(in crate::recipes) recipe: Recipe,
+pub(crate) struct Stored {
+    pub(crate) key: i64,
+    pub(crate) recipe: Recipe,
 }
 
 /// The recipe with this id, if it is `owner`'s. Another user's is treated as missing.
-pub(in crate::recipes) fn find(
+pub(crate) fn find(
     database: &Connection,
     id: &str,
     owner: &str,
@@ -34,10 +34,7 @@ pub(in crate::recipes) fn find(
 }
 
 /// The recipe with this id, of any owner.
-pub(in crate::recipes) fn find_any(
-    database: &Connection,
-    id: &str,
-) -> rusqlite::Result<Option<Stored>> {
+pub(crate) fn find_any(database: &Connection, id: &str) -> rusqlite::Result<Option<Stored>> {
     let mut statement = database.prepare_cached("SELECT key, body FROM recipes WHERE id = ?")?;
     statement
         .query_row([id], |row| {
@@ -47,7 +44,7 @@ pub(in crate::recipes) fn find_any(
 }
 
 /// Stores a new recipe. Returns false when `owner` already has `max` (0 means unlimited).
-pub(in crate::recipes) fn create(
+pub(crate) fn create(
     database: &Connection,
     recipe: &Recipe,
     owner: &str,
@@ -68,7 +65,7 @@ pub(in crate::recipes) fn create(
 
 /// Replaces `before` by `recipe`. [`undo`] can revert it. Versions from more than `depth` changes
 /// ago are deleted.
-pub(in crate::recipes) fn change(
+pub(crate) fn change(
     database: &Connection,
     before: &Stored,
     recipe: &Recipe,
@@ -93,7 +90,7 @@ pub(in crate::recipes) fn change(
 }
 
 /// Reverts the last change, and returns the recipe, updated `now`. `None` when no change is left.
-pub(in crate::recipes) fn undo(
+pub(crate) fn undo(
     database: &Connection,
     key: i64,
     now: UnixTime,
@@ -118,17 +115,17 @@ fn replace(database: &Connection, key: i64, recipe: &Recipe) -> rusqlite::Result
 
 /// One page of a list.
 #[derive(Debug, Serialize)]
-pub(in crate::recipes) struct RecipePage {
+pub(crate) struct RecipePage {
     /// Their summaries, the newest first.
-    pub(in crate::recipes) recipes: Vec<Box<RawValue>>,
+    pub(crate) recipes: Vec<Box<RawValue>>,
     /// The `before` of the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::recipes) next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 /// The recipes of `owner`, the newest first: at most `limit`, created before the one with id
 /// `before`. `None` when `before` does not exist.
-pub(in crate::recipes) fn list(
+pub(crate) fn list(
     database: &Connection,
     owner: &str,
     limit: usize,

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::time::UnixTime;
+
 /// The database's name in the data directory. While it is open, its write-ahead log `-wal` and the
 /// log's index `-shm` are next to it, so a copy of this file alone is not a backup.
 const DATABASE_FILE: &str = "recipes.db";
@@ -126,7 +128,7 @@ pub enum StorageError {
 ///
 /// # Errors
 /// [`StorageError`] names the file and says what to do.
-pub(in crate::recipes) fn open(directory: &Path) -> Result<Connection, StorageError> {
+pub(crate) fn open(directory: &Path) -> Result<Connection, StorageError> {
     let path = directory.join(DATABASE_FILE);
     let (database, version) = open_file(directory, &path)
         .map_err(|error| StorageError::Open { path: path.clone(), error })?;
@@ -173,7 +175,7 @@ fn prepare(database: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Sets the size of SQLite's page cache, rounded down to whole KiB.
-pub(in crate::recipes) fn keep_pages(database: &Connection, bytes: usize) -> rusqlite::Result<()> {
+pub(crate) fn keep_pages(database: &Connection, bytes: usize) -> rusqlite::Result<()> {
     // A negative size is in KiB, a positive one in pages.
     let kib = i64::try_from(bytes >> 10).unwrap_or(i64::MAX);
     database.pragma_update(None, "cache_size", -kib)
@@ -195,6 +197,12 @@ fn migrate(database: &mut Connection, steps: &[&str]) -> rusqlite::Result<usize>
     transaction.pragma_update(None, "user_version", steps.len() as u32)?;
     transaction.commit()?;
     Ok(steps.len())
+}
+
+/// Converts a time to the database's milliseconds since 1970.
+pub(crate) fn millis(time: UnixTime) -> i64 {
+    // Times end with the year 9999, which fits an i64.
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

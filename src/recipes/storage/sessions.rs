@@ -6,10 +6,11 @@
 //! answer. A later use means that the token was copied, and as the server cannot tell the thief
 //! from the owner, it ends the session (RFC 9700, section 4.14.2).
 
+use std::fmt;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::chat::millis;
-use crate::recipes::accounts::TokenHash;
+use super::schema::millis;
 use crate::time::UnixTime;
 
 /// How long after its first use a refresh token returns the same successor, in milliseconds.
@@ -23,9 +24,19 @@ const MAX_TOKENS: i64 = crate::config::check::MAX_REFRESHES as i64;
 /// How many expired sessions, and how many expired tokens, each sign-in deletes.
 const LEAVE_AT_ONCE: i64 = 16;
 
+/// The SHA-256 of a refresh token. It needs no salt, as the token is random and cannot be guessed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TokenHash(pub(crate) [u8; 32]);
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(…)")
+    }
+}
+
 /// Begins a session of the account with key `user`, with its first refresh token. Returns false
 /// when the account is locked.
-pub(in crate::recipes) fn begin(
+pub(crate) fn begin(
     database: &Connection,
     user: i64,
     token: &TokenHash,
@@ -53,7 +64,7 @@ pub(in crate::recipes) fn begin(
 }
 
 /// Ends every session of the account with this id, if it exists.
-pub(in crate::recipes) fn end_all(database: &Connection, id: &str) -> rusqlite::Result<()> {
+pub(crate) fn end_all(database: &Connection, id: &str) -> rusqlite::Result<()> {
     database
         .prepare_cached("DELETE FROM sessions WHERE user = (SELECT key FROM users WHERE id = ?)")?
         .execute([id])
@@ -62,7 +73,7 @@ pub(in crate::recipes) fn end_all(database: &Connection, id: &str) -> rusqlite::
 
 /// The result of using a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::recipes) enum RefreshResult {
+pub(crate) enum RefreshResult {
     /// The successor is valid. Holds the account's id.
     Accepted(String),
     /// The token was never issued, or has expired, or its session has ended.
@@ -75,7 +86,7 @@ pub(in crate::recipes) enum RefreshResult {
 
 /// Uses the refresh token with this hash. `successor` is derived from the token, so that both uses
 /// within the grace give the same one.
-pub(in crate::recipes) fn refresh(
+pub(crate) fn refresh(
     database: &Connection,
     token: &TokenHash,
     successor: &TokenHash,
@@ -96,7 +107,7 @@ pub(in crate::recipes) fn refresh(
              JOIN users ON users.key = sessions.user
              WHERE refresh_tokens.hash = ? AND expires_at > ? AND locked_at IS NULL",
         )?
-        .query_row(params![token.as_bytes(), now], |row| {
+        .query_row(params![token.0, now], |row| {
             Ok(TokenRow {
                 session: row.get(0)?,
                 n: row.get(1)?,
@@ -122,7 +133,7 @@ pub(in crate::recipes) fn refresh(
         None => {
             database
                 .prepare_cached("UPDATE refresh_tokens SET used_at = ? WHERE hash = ?")?
-                .execute(params![now, token.as_bytes()])?;
+                .execute(params![now, token.0])?;
             insert(database, successor, found.session, found.n + 1, expires_at)?;
             forget_old(database, found.session, now)?;
             Ok(RefreshResult::Accepted(found.user_id))
@@ -131,16 +142,13 @@ pub(in crate::recipes) fn refresh(
 }
 
 /// Ends the session of the token with this hash, if it exists.
-pub(in crate::recipes) fn log_out(
-    database: &Connection,
-    token: &TokenHash,
-) -> rusqlite::Result<()> {
+pub(crate) fn log_out(database: &Connection, token: &TokenHash) -> rusqlite::Result<()> {
     database
         .prepare_cached(
             "DELETE FROM sessions
              WHERE key = (SELECT session FROM refresh_tokens WHERE hash = ?)",
         )?
-        .execute([token.as_bytes()])
+        .execute([token.0])
         .map(drop)
 }
 
@@ -202,12 +210,10 @@ fn insert(
         .prepare_cached(
             "INSERT INTO refresh_tokens (hash, session, n, expires_at) VALUES (?, ?, ?, ?)",
         )?
-        .execute(params![token.as_bytes(), session, n, millis(expires_at)])
+        .execute(params![token.0, session, n, millis(expires_at)])
         .map(drop)
 }
 
 fn exists(database: &Connection, token: &TokenHash) -> rusqlite::Result<bool> {
-    database
-        .prepare_cached("SELECT 1 FROM refresh_tokens WHERE hash = ?")?
-        .exists([token.as_bytes()])
+    database.prepare_cached("SELECT 1 FROM refresh_tokens WHERE hash = ?")?.exists([token.0])
 }

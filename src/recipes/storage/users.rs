@@ -1,26 +1,41 @@
 //! Accounts in the database.
 
+use std::fmt;
+
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 
-use super::chat::millis;
+use super::schema::millis;
 use super::sessions;
-use crate::recipes::accounts::PasswordHash;
 use crate::time::UnixTime;
 
 /// An account, without its password hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::recipes) struct UserAccount {
+pub(crate) struct UserAccount {
     /// Its row in the database.
-    pub(in crate::recipes) key: i64,
+    pub(crate) key: i64,
     /// The `sub` of its access tokens.
-    pub(in crate::recipes) id: String,
-    pub(in crate::recipes) email: String,
-    pub(in crate::recipes) created_at: UnixTime,
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) created_at: UnixTime,
+}
+
+/// The hash of a password, with the costs it was computed with, as the configuration may change.
+pub(crate) struct PasswordHash {
+    pub(crate) salt: Vec<u8>,
+    pub(crate) output: Vec<u8>,
+    pub(crate) memory_kib: u32,
+    pub(crate) iterations: u32,
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
 }
 
 /// Locks the account with this id and ends its sessions, or unlocks it when `since` is `None`.
 /// Returns false when there is no such account.
-pub(in crate::recipes) fn lock(
+pub(crate) fn lock(
     database: &Connection,
     id: &str,
     since: Option<UnixTime>,
@@ -36,14 +51,14 @@ pub(in crate::recipes) fn lock(
 }
 
 /// Whether the account with this id is locked. Users of an external issuer never are.
-pub(in crate::recipes) fn is_locked(database: &Connection, id: &str) -> rusqlite::Result<bool> {
+pub(crate) fn is_locked(database: &Connection, id: &str) -> rusqlite::Result<bool> {
     database
         .prepare_cached("SELECT 1 FROM users WHERE id = ? AND locked_at IS NOT NULL")?
         .exists([id])
 }
 
 /// The account with this email, and its password hash.
-pub(in crate::recipes) fn find(
+pub(crate) fn find(
     database: &Connection,
     email: &str,
 ) -> rusqlite::Result<Option<(UserAccount, PasswordHash)>> {
@@ -72,12 +87,12 @@ pub(in crate::recipes) fn find(
 }
 
 /// Whether an account has this email.
-pub(in crate::recipes) fn exists(database: &Connection, email: &str) -> rusqlite::Result<bool> {
+pub(crate) fn exists(database: &Connection, email: &str) -> rusqlite::Result<bool> {
     database.prepare_cached("SELECT 1 FROM users WHERE email = ?")?.exists([email])
 }
 
 /// Creates an account. `None` when its email has one already.
-pub(in crate::recipes) fn create(
+pub(crate) fn create(
     database: &Connection,
     id: String,
     email: String,
