@@ -1,232 +1,284 @@
-//! What a configuration lets the process take of memory, row by row.
+//! What a configuration lets the process take of memory, and the bounds that `limits.memory` gives.
 //!
-//! One table serves two: `vestibule check` prints it, and [`fit`] divides `limits.memory` by it. All
-//! of it is arithmetic; no row depends on what is there at run time. What one of something costs is a
-//! constant beside it, in the layers below; here it is added up.
+//! What is fixed comes off first: the program, its threads, and every key that is
+//! [given](Config::given). What is left is divided by [`SHARES`], and what the shares leave is for
+//! connections. Each share grows with the whole and never faster, so more memory never gives fewer
+//! connections.
 
-mod fit;
+mod table;
 
-use std::fmt::Write as _;
-
-pub use self::fit::fit;
+use self::table::{NAME_BYTES, wide};
+pub use self::table::{Row, human, rows, total};
 use crate::auth::{AddressLimiter, ReplaySet, Revocations};
-use crate::config::{BACKEND_ANSWER_BYTES, Config, Log};
+use crate::config::{Config, ConfigError, FaultKind, Limits, Log, Size};
 use crate::memory::MemoryApp;
-use crate::net::{CHECK_STACK_BYTES, PLACE_BYTES, SCRATCH_BYTES, STACK_BYTES};
-use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
-use crate::node::{CONNECTION_BYTES, END_BYTES, PENDING_ADDRESS_BYTES, QUESTION_BYTES};
-use crate::protocol::{MAX_ROOM_CHARS, MAX_USER_CHARS};
-#[cfg(feature = "recipes")]
-use crate::recipes::RecipesApp;
+use crate::net::{PLACE_BYTES, STACK_BYTES, TLS_CONNECTION_BYTES};
+use crate::node::{CONNECTION_BYTES, PENDING_ADDRESS_BYTES};
 
-/// The program: its code as far as it is used, the C library's and the allocator's own, the tables
-/// that do not grow, the stacks of the threads that every server has. Code is larger in a build for
-/// debugging.
-const PROGRAM_BYTES: usize = if cfg!(debug_assertions) { 22 << 20 } else { 12 << 20 };
-/// What a connection or a room is called at most: a room in ASCII, and a user in characters of up
-/// to 4 bytes.
-const NAME_BYTES: usize = MAX_ROOM_CHARS + MAX_USER_CHARS * 4;
-
-/// One line of the sum: what, how many, bytes each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// What it is for: where it can be changed, the key.
-    pub what: &'static str,
-    /// How many.
-    pub count: u128,
-    /// Bytes of each; `None`: without a bound.
-    pub each: Option<u128>,
-    /// Peers choose the lengths of its pieces, so the allocator is left with gaps between them.
-    is_loose: bool,
+/// A bound that gets a part of what is left.
+struct Share {
+    key: &'static str,
+    hundredths: u128,
+    bound: Bound,
 }
 
-impl Row {
-    /// All of them; `None`: without a bound.
-    #[must_use]
-    pub fn sum(&self) -> Option<u128> {
-        self.each.map(|each| self.count.saturating_mul(each))
+enum Bound {
+    /// Bytes. They are loose, so they are taken to need a half more than they count, as in the table.
+    Bytes(fn(&mut Limits) -> &mut Size),
+    /// So many entries, of so many bytes each.
+    Entries(usize, fn(&mut Limits) -> &mut usize),
+    /// `limits.worker_queue`: answers that are under way, see [`details`].
+    Answers,
+}
+
+/// By key. The rest is for connections.
+const SHARES: &[Share] = &[
+    bytes("limits.pending_input_total", 12, |limits| &mut limits.pending_input_total),
+    bytes("limits.member_input_total", 10, |limits| &mut limits.member_input_total),
+    bytes("limits.outbound_total", 18, |limits| &mut limits.outbound_total),
+    bytes("limits.work_total", 9, |limits| &mut limits.work_total),
+    bytes("limits.answer_bytes", 5, |limits| &mut limits.answer_bytes),
+    entries("limits.replay_entries", 2, ReplaySet::ENTRY_BYTES, |it| &mut it.replay_entries),
+    entries("limits.revocations", 1, Revocations::ENTRY_BYTES, |it| &mut it.revocations),
+    entries("limits.addresses", 2, AddressLimiter::ENTRY_BYTES, |it| &mut it.addresses),
+    entries("limits.rooms", 5, MemoryApp::ROOM_BYTES + NAME_BYTES, |it| &mut it.rooms),
+    Share { key: "limits.worker_queue", hundredths: 13, bound: Bound::Answers },
+];
+
+const fn bytes(key: &'static str, hundredths: u128, place: fn(&mut Limits) -> &mut Size) -> Share {
+    Share { key, hundredths, bound: Bound::Bytes(place) }
+}
+
+const fn entries(
+    key: &'static str,
+    hundredths: u128,
+    each: usize,
+    place: fn(&mut Limits) -> &mut usize,
+) -> Share {
+    Share { key, hundredths, bound: Bound::Entries(each, place) }
+}
+
+/// With less than this to divide, a budget would not hold a few of the largest messages.
+const LEAST_LEFT: u128 = 9 << 20;
+/// The least that one reader is queued before it is slow.
+const LEAST_OUTBOUND: Size = Size::kib(64);
+/// `limits.memory` counts in these steps, so that each share of the whole is a whole number.
+const STEP: u128 = 192 << 10;
+/// More memory than any machine has: where the search for the least one ends.
+const MOST_MEMORY: u128 = 1 << 50;
+
+/// Derives from `limits.memory`, unless it is 0, every bound that is not [given](Config::given), so
+/// that the [table](rows) adds up to no more. There are at most `most` connections, whatever
+/// the memory allows.
+///
+/// # Errors
+/// A conflict of `limits.memory`: what is given needs more, or leaves too little for the rest.
+/// Nothing has changed then.
+pub fn fit(config: &mut Config, most: usize) -> Result<(), ConfigError> {
+    let memory = wide(config.limits.memory.get());
+    if memory == 0 {
+        return Ok(());
     }
-}
-
-/// Every row's sum; `None`: one of them is without a bound.
-#[must_use]
-pub fn total(rows: &[Row]) -> Option<u128> {
-    rows.iter().try_fold(0_u128, |total, row| Some(total.saturating_add(row.sum()?)))
-}
-
-/// The whole table. `config` has no zeros left that stand for a number.
-#[must_use]
-pub fn rows(config: &Config) -> Vec<Row> {
-    let mut rows = vec![row("the program", 1, PROGRAM_BYTES), row("buffers", 1, SCRATCH_BYTES)];
-    connections(config, &mut rows);
-    inputs(config, &mut rows);
-    tables(config, &mut rows);
-    work(config, &mut rows);
-    #[cfg(feature = "recipes")]
-    if config.is_recipe_chat() {
-        recipe_chat(config, &mut rows);
-    }
-    let gaps = rows.iter().filter(|row| row.is_loose).filter_map(Row::sum);
-    let gaps = gaps.fold(0_u128, u128::saturating_add) / 2;
-    let what = "gaps between pieces, a half of what is marked *";
-    rows.push(Row { each: Some(gaps), ..row(what, 1, 0) });
-    rows
-}
-
-fn row(what: &'static str, count: usize, each: usize) -> Row {
-    Row { what, count: wide(count), each: Some(wide(each)), is_loose: false }
-}
-
-fn loose(what: &'static str, count: usize, each: usize) -> Row {
-    Row { is_loose: true, ..row(what, count, each) }
-}
-
-/// A count of 0 is no bound, so the row has none either.
-fn entries(what: &'static str, count: usize, each: usize) -> Row {
-    Row { each: (count > 0).then_some(wide(each)), ..row(what, count, each) }
-}
-
-const fn wide(count: usize) -> u128 {
-    count as u128
-}
-
-fn connections(config: &Config, rows: &mut Vec<Row>) {
-    let limits = &config.limits;
-    rows.push(row(
-        "connections with their names",
-        limits.connections,
-        CONNECTION_BYTES + NAME_BYTES,
-    ));
-    if config.tls.is_on() {
-        rows.push(row("TLS of connections", limits.connections, TLS_CONNECTION_BYTES));
-        if limits.pending_input_total.get() == 0 || limits.member_input_total.get() == 0 {
-            rows.push(row("TLS, unfinished records", limits.connections, TLS_RECORD_BYTES));
-        }
-        if limits.outbound_total.get() == 0 {
-            rows.push(row("TLS, unsent records", limits.connections, TLS_RECORD_BYTES));
+    let given = config.given.clone();
+    // For these two a 0 that is written out is no number, as elsewhere.
+    for (key, count) in [
+        ("limits.connections", config.limits.connections),
+        ("limits.pending", config.limits.pending),
+    ] {
+        if count == 0 {
+            config.given.remove(key);
         }
     }
-    rows.push(row("addresses of pending connections", limits.pending, PENDING_ADDRESS_BYTES));
-    let call = config.http.header_bytes.get().saturating_add(config.http.body_bytes.get());
-    let calls = if config.admin.listen.is_empty() { 0 } else { config.admin.connections };
-    rows.push(row("admin.connections, of head and body", calls, call));
+    let fitted = fitted(config, memory, most);
+    config.given = given;
+    let fitted = fitted.map_err(|problem| ConfigError {
+        key: "limits.memory",
+        kind: FaultKind::Conflict,
+        problem,
+    })?;
+    *config = Config { given: std::mem::take(&mut config.given), ..fitted };
+    Ok(())
 }
 
-/// What is read and not finished, and what is not written yet.
-fn inputs(config: &Config, rows: &mut Vec<Row>) {
-    let (limits, http) = (&config.limits, &config.http);
-    let message = limits.message_bytes.get();
-    match limits.pending_input_total.get() {
-        0 => {
-            let first = http.header_bytes.get().saturating_add(limits.pending_message_bytes.get());
-            let what = "http.header_bytes + pending_message_bytes";
-            rows.push(row(what, limits.pending, first));
-            let body = http.body_bytes.get();
-            rows.push(row("http.requests, of body_bytes", http.requests, body));
-        }
-        total => rows.push(loose("limits.pending_input_total *", 1, total)),
-    }
-    match limits.member_input_total.get() {
-        0 => {
-            let what = "limits.message_bytes, unfinished";
-            rows.push(row(what, limits.connections, message));
-            let waiting = message.saturating_mul(limits.waiting_messages as usize);
-            let what = "limits.waiting_messages, of message_bytes";
-            rows.push(row(what, limits.connections, waiting));
-        }
-        total => rows.push(loose("limits.member_input_total *", 1, total)),
-    }
-    match limits.outbound_total.get() {
-        0 => {
-            // An empty queue takes one message of any length, and an answer is the longest.
-            let bytes = limits.outbound_bytes.get();
-            let each = bytes.max(config.longest_answer());
-            let row = row("limits.outbound_bytes, to slow readers", limits.connections, each);
-            rows.push(Row { each: row.each.filter(|_| bytes > 0), ..row });
-        }
-        total => rows.push(loose("limits.outbound_total *", 1, total)),
-    }
-}
-
-fn tables(config: &Config, rows: &mut Vec<Row>) {
-    let limits = &config.limits;
-    let queue = config.log.queue.saturating_mul(Log::LINE_COPIES);
-    let answers = limits.answer_bytes.get();
-    rows.extend([
-        entries("limits.replay_entries", limits.replay_entries, ReplaySet::ENTRY_BYTES),
-        entries("limits.revocations", limits.revocations, Revocations::ENTRY_BYTES),
-        entries("limits.addresses", limits.addresses, AddressLimiter::ENTRY_BYTES),
-        entries("limits.rooms", limits.rooms, MemoryApp::ROOM_BYTES + NAME_BYTES),
-        Row { is_loose: true, ..entries("limits.answer_bytes *", answers, 1) },
-        row("limits.recent_ends, twice", limits.recent_ends.saturating_mul(2), END_BYTES),
-        row("log.queue, lines", queue, Log::LINE_BYTES),
-    ]);
-}
-
-/// What the application was asked, and what it answers.
-fn work(config: &Config, rows: &mut Vec<Row>) {
-    let (limits, backend) = (&config.limits, &config.backend);
-    let message = limits.message_bytes.get();
-    let has_backend = !backend.url.is_empty();
-    rows.push(row("limits.workers, stacks", limits.workers, STACK_BYTES));
-    rows.push(row("limits.workers, checking signatures", limits.workers, CHECK_STACK_BYTES));
-    rows.push(row("limits.late_answers", limits.late_answers, QUESTION_BYTES));
-    match limits.work_total.get() {
-        0 => {
-            rows.push(row("limits.worker_queue, of message_bytes", limits.worker_queue, message));
-            if has_backend {
-                let each = message + NAME_BYTES;
-                rows.push(row("backend.queue, of message_bytes", backend.queue, each));
-            }
-            if config.is_recipe_chat() {
-                let what = "limits.storage_queue, of message_bytes";
-                rows.push(row(what, limits.storage_queue, message));
-            }
-        }
-        total => rows.push(loose("limits.work_total *", 1, total)),
-    }
-    rows.push(row("limits.worker_queue, places", limits.worker_queue, PLACE_BYTES));
-    if has_backend {
-        let caller = STACK_BYTES + BACKEND_ANSWER_BYTES;
-        rows.push(row("backend.queue, of leaves", backend.queue, NAME_BYTES));
-        rows.push(row("backend.workers, stacks and answers", backend.workers, caller));
-    }
-    let answer = config.longest_answer();
-    if answer > 0 {
-        // Once on their way to the reactor, and once with who makes them.
-        let answers = limits.worker_queue.saturating_mul(2);
-        rows.push(loose("limits.worker_queue, of answers, twice *", answers, answer));
-    }
-}
-
-#[cfg(feature = "recipes")]
-fn recipe_chat(config: &Config, rows: &mut Vec<Row>) {
-    let (accounts, limits) = (&config.accounts, &config.limits);
-    let hash = accounts.argon2_memory.get().saturating_add(STACK_BYTES);
-    let database = RecipesApp::DATABASE_BYTES + STACK_BYTES;
-    rows.extend([
-        row("limits.storage_queue, places", limits.storage_queue, RecipesApp::PLACE_BYTES),
-        row("recipes.cache, pages of the database", 1, config.recipes.cache.get()),
-        row("database, its statements and thread", 1, database),
-        row("accounts.hashes, of argon2_memory", accounts.hashes, hash),
-        row("accounts.queue, sign-ups and sign-ins", accounts.queue, RecipesApp::SIGN_UP_BYTES),
-    ]);
-}
-
-/// `bytes` with the largest unit that leaves a whole part, and one decimal.
-#[must_use]
-pub fn human(bytes: u128) -> String {
-    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    let mut text = String::new();
-    // Writing into a string cannot fail.
-    let _ = match units.into_iter().find(|(_, shift)| bytes >> shift > 0) {
-        Some((unit, shift)) => {
-            let tenths = (bytes.saturating_mul(10)) >> shift;
-            write!(text, "{}.{} {unit}", tenths / 10, tenths % 10)
-        }
-        None => write!(text, "{bytes} B"),
+fn fitted(config: &Config, memory: u128, most: usize) -> Result<Config, String> {
+    let (mut fitted, Some(left)) = bare(config, memory) else { return Err(unbounded(config)) };
+    let Some(left) = left.filter(|left| *left >= LEAST_LEFT) else {
+        return Err(too_small(config, memory));
     };
-    text
+    divide(&mut fitted, left, most);
+    let needs = total(&rows(&fitted));
+    if needs.is_none_or(|needs| needs > memory) {
+        return Err(too_small(config, memory));
+    }
+    let mut faults = fitted.faults().into_iter();
+    match faults.find(|fault| fault.key.starts_with("limits.")) {
+        Some(fault) => Err(format!("{} is not enough: {fault}", human(memory))),
+        None => Ok(fitted),
+    }
+}
+
+fn is_free(config: &Config, key: &str) -> bool {
+    !config.given.contains(key)
+}
+
+/// The configuration with parts of the whole derived and everything else as small as can be, and
+/// what that leaves: `None` outside, there is no bound; inside, it leaves nothing.
+fn bare(config: &Config, memory: u128) -> (Config, Option<Option<u128>>) {
+    let mut bare = config.clone();
+    let memory = memory - memory % STEP;
+    let reserved = take_parts(&mut bare, memory);
+    least(&mut bare);
+    let fixed = total(&rows(&bare)).map(|fixed| fixed.saturating_add(reserved));
+    (bare, fixed.map(|fixed| memory.checked_sub(fixed)))
+}
+
+/// Derives what is a part of the whole and not of what is left. What the steps of these leave
+/// unused is given back, to be kept aside: it would be there with a little more memory, too.
+fn take_parts(config: &mut Config, memory: u128) -> u128 {
+    let mut aside = 0;
+    if is_free(config, "log.queue") {
+        let each = wide(Log::LINE_BYTES * Log::LINE_COPIES);
+        let part = (memory / 64).clamp(16 * each, wide(config.log.queue) * each);
+        config.log.queue = narrow(part / each);
+        aside += part % each;
+    }
+    if !config.is_recipe_chat() {
+        return aside;
+    }
+    if is_free(config, "recipes.cache") {
+        let most = wide(config.recipes.cache.get());
+        let part = (memory / 16).clamp(most.min(1 << 20), most);
+        config.recipes.cache = Size::bytes(narrow(part));
+    }
+    if is_free(config, "accounts.hashes") {
+        let each = wide(config.accounts.argon2_memory.get()) + wide(STACK_BYTES);
+        let most = wide(config.accounts.hashes.max(1)) * each;
+        let part = (memory / 3).clamp(each, most);
+        config.accounts.hashes = narrow(part / each);
+        aside += part % each;
+    }
+    aside
+}
+
+/// One of everything that is derived, so that what is left can be divided.
+fn least(config: &mut Config) {
+    if is_free(config, "limits.connections") {
+        config.limits.connections = 1;
+    }
+    if is_free(config, "limits.pending") {
+        config.limits.pending = 1;
+    }
+    for share in SHARES {
+        if is_free(config, share.key) {
+            match share.bound {
+                Bound::Bytes(place) => *place(&mut config.limits) = Size::bytes(1),
+                Bound::Entries(_, place) => *place(&mut config.limits) = 1,
+                Bound::Answers => config.limits.worker_queue = least_letters(config),
+            }
+        }
+    }
+    if is_free(config, "limits.outbound_bytes") {
+        config.limits.outbound_bytes = LEAST_OUTBOUND.min(config.limits.outbound_bytes);
+    }
+}
+
+/// Answers of a backend may be long: few of them can be under way in a little memory.
+fn least_letters(config: &Config) -> usize {
+    if config.backend.url.is_empty() { 0 } else { 2 }
+}
+
+/// Divides `left` among what is not given.
+fn divide(config: &mut Config, left: u128, most: usize) {
+    let (mut rest, mut under_way) = (left, None);
+    for share in SHARES {
+        if !is_free(config, share.key) {
+            continue;
+        }
+        let part = left.saturating_mul(share.hundredths) / 100;
+        rest = rest.saturating_sub(part);
+        match share.bound {
+            // In whole KiB, which people can read.
+            Bound::Bytes(place) => {
+                *place(&mut config.limits) = Size::kib(narrow((part * 2 / 3) >> 10));
+            }
+            Bound::Entries(each, place) => *place(&mut config.limits) = narrow(part / wide(each)),
+            Bound::Answers => under_way = Some(part),
+        }
+    }
+    details(config, under_way);
+    if is_free(config, "limits.connections") {
+        let tls = if config.tls.is_on() { TLS_CONNECTION_BYTES } else { 0 };
+        let each = CONNECTION_BYTES + NAME_BYTES + PENDING_ADDRESS_BYTES + tls;
+        let connections = narrow((rest / wide(each)).max(1)).min(most).min(MOST_CONNECTIONS);
+        config.limits.connections = connections;
+    }
+    if is_free(config, "limits.pending") {
+        config.limits.pending = config.limits.connections.div_ceil(2);
+    }
+}
+
+/// As many as `limits.connections` may be.
+const MOST_CONNECTIONS: usize = 1 << 24;
+
+/// What follows from the budgets: how much of one goes to one reader, and how many requests may
+/// share another.
+fn details(config: &mut Config, under_way: Option<u128>) {
+    let default = Limits::default();
+    if is_free(config, "limits.outbound_bytes") {
+        let most = default.outbound_bytes.get();
+        let part = config.limits.outbound_total.get() / 32;
+        let bytes = part.clamp(LEAST_OUTBOUND.get().min(most), most);
+        config.limits.outbound_bytes = Size::kib(bytes >> 10);
+    }
+    if is_free(config, "http.requests") {
+        let (most, body) = (config.http.requests, config.http.body_bytes.get().max(1));
+        let part = config.limits.pending_input_total.get() / body;
+        config.http.requests = part.clamp(most.min(8), most);
+    }
+    if let Some(share) = under_way {
+        let each = wide(config.longest_answer() * 3 + PLACE_BYTES);
+        // More letters are of no use, and a queue's places are there from the start.
+        let least = least_letters(config);
+        config.limits.worker_queue = least.saturating_add(narrow(share / each)).clamp(1, 1_024);
+    }
+}
+
+fn unbounded(config: &Config) -> String {
+    let (bare, _) = bare(config, 0);
+    let open: Vec<&str> =
+        rows(&bare).iter().filter(|row| row.each.is_none()).map(|row| row.what).collect();
+    format!(
+        "with a bound on all memory, no part can be without one: give {} a number, or leave it out",
+        open.join(", ")
+    )
+}
+
+/// Names the least memory, and what of it is needed most.
+fn too_small(config: &Config, memory: u128) -> String {
+    let fits = |memory| matches!(bare(config, memory), (_, Some(Some(left))) if left >= LEAST_LEFT);
+    let (mut low, mut high) = (memory / STEP, MOST_MEMORY / STEP);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if fits(middle * STEP) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    let mut needed = rows(&bare(config, memory).0);
+    needed.sort_by_key(|row| std::cmp::Reverse(row.sum()));
+    let name = |row: &Row| format!("{} ({})", human(row.sum().unwrap_or(0)), row.what);
+    let most: Vec<String> = needed.iter().take(4).map(name).collect();
+    format!(
+        "{} is not enough: this configuration needs at least {} MiB; the most of it: {}",
+        human(memory),
+        (low * STEP).div_ceil(1 << 20),
+        most.join(", ")
+    )
+}
+
+fn narrow(number: u128) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What can be wrong with a token, and with configured keys.
 
-use thiserror::Error;
+use std::fmt;
 
-use super::keys::Skipped;
+use thiserror::Error;
 
 /// Why a token is refused, for the operator: the text and the label say the cause, and hold nothing
 /// of the token. What its sender is told says less, and is chosen where the token came in.
@@ -125,4 +125,22 @@ pub enum KeyError {
 
 fn reasons(skipped: &[Skipped]) -> String {
     skipped.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// A key of a set that cannot be used, and why. Its text holds nothing of the key but its `kid`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    pub(super) place: usize,
+    pub(super) id: Option<String>,
+    pub(super) why: String,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {}", self.place)?;
+        if let Some(id) = &self.id {
+            write!(f, " (kid {id:?})")?;
+        }
+        write!(f, ": {}", self.why)
+    }
 }

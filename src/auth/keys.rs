@@ -8,7 +8,7 @@
 //! against the configuration whatever the key.
 
 mod der;
-mod jwks;
+pub(super) mod jwks;
 mod material;
 mod pem;
 
@@ -17,9 +17,6 @@ use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 
-pub use self::jwks::JwksFrom;
-#[cfg(any(test, feature = "net"))]
-pub(crate) use self::jwks::MAX_JWKS_BYTES;
 use self::material::Material;
 use super::error::KeyError;
 
@@ -119,24 +116,6 @@ pub struct KeySet {
     keys: Vec<Arc<Key>>,
 }
 
-/// A key of a set that cannot be used, and why. Its text holds nothing of the key but its `kid`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skipped {
-    place: usize,
-    id: Option<String>,
-    why: String,
-}
-
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "key {}", self.place)?;
-        if let Some(id) = &self.id {
-            write!(f, " (kid {id:?})")?;
-        }
-        write!(f, ": {}", self.why)
-    }
-}
-
 impl KeySet {
     /// The one key that is this secret.
     ///
@@ -167,28 +146,6 @@ impl KeySet {
             Key::new(material, None, None, algorithms).map(Arc::new).map_err(KeyError::Unusable)
         });
         Ok(Self { keys: keys.collect::<Result<_, _>>()? })
-    }
-
-    /// The usable keys of a JWK set (RFC 7517), and the others with the reason: they are skipped.
-    ///
-    /// # Errors
-    /// [`KeyError`] when the text is no JWK set, or no key in it can be used: whoever has keys
-    /// already is better off with those.
-    pub fn from_jwks(
-        text: &str,
-        algorithms: &Algorithms,
-        from: JwksFrom,
-    ) -> Result<(Self, Vec<Skipped>), KeyError> {
-        let (keys, skipped) = jwks::read(text, algorithms, from)?;
-        if keys.is_empty() {
-            let is_empty = skipped.is_empty();
-            return Err(if is_empty {
-                KeyError::EmptyJwks
-            } else {
-                KeyError::NoUsableKey(skipped)
-            });
-        }
-        Ok((Self { keys: keys.into_iter().map(Arc::new).collect() }, skipped))
     }
 
     /// How many keys there are.

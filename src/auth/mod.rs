@@ -14,10 +14,10 @@ mod signer;
 mod token;
 mod verifier;
 
-pub use error::{KeyError, TokenError};
+pub use error::{KeyError, Skipped, TokenError};
 #[cfg(any(feature = "net", test))]
-pub(crate) use keys::MAX_JWKS_BYTES;
-pub use keys::{Algorithms, JwksFrom, KeySet, Skipped};
+pub(crate) use keys::jwks::MAX_JWKS_BYTES;
+pub use keys::{Algorithms, KeySet, jwks::JwksFrom};
 pub use limiter::Evidence;
 pub(crate) use limiter::{Address, AddressLimiter};
 pub(crate) use replay::ReplaySet;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Map, Value};
 
-use super::Algorithms;
+use super::keys::Algorithms;
 use crate::config::Auth;
 use crate::time::UnixTime;
 

@@ -120,10 +120,10 @@ fn a_budget_takes_the_place_of_what_it_bounds() {
 
 #[test]
 fn every_share_is_of_a_key() {
-    for share in fit::SHARES {
+    for share in SHARES {
         assert!(Config::keys().any(|key| key.path == share.key), "{}", share.key);
     }
-    assert!(fit::SHARES.iter().map(|share| share.hundredths).sum::<u128>() < 100);
+    assert!(SHARES.iter().map(|share| share.hundredths).sum::<u128>() < 100);
 }
 
 #[test]

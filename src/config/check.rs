@@ -9,40 +9,15 @@ mod url;
 
 use std::net::SocketAddr;
 
-use self::FaultKind::{Conflict, Malformed, Missing, OutOfRange};
 pub use self::admin::admin_key_problem;
 pub use self::keys::{ALGORITHMS, secret_problem};
+use super::error::FaultKind::{Conflict, Malformed, Missing, OutOfRange};
+use super::error::{ConfigError, Faults};
 use super::{Auth, Config, Http, origin};
 use crate::time::is_date_time;
 
 /// Refresh tokens of one session that have not expired, at most.
 pub const MAX_REFRESHES: u64 = 4_096;
-
-/// One value that a configuration may not hold.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct ConfigError {
-    /// Where: the path of the key, as in `auth.secret`.
-    pub key: &'static str,
-    /// In which way the value is wrong.
-    pub kind: FaultKind,
-    /// What is wrong with the value and what would be right. It never holds a secret.
-    pub problem: String,
-}
-
-/// In which way a value is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum FaultKind {
-    /// It is not in the range of its key.
-    OutOfRange,
-    /// It is not written as its key asks for: no address, no origin, no date-time.
-    Malformed,
-    /// There is none, and it is needed.
-    Missing,
-    /// It does not go with the value of another key.
-    Conflict,
-}
 
 impl Config {
     /// Everything that is wrong with the values, in the order of the keys; empty: nothing. Relations
@@ -79,21 +54,7 @@ impl Config {
     }
 }
 
-struct Faults(Vec<ConfigError>);
-
 impl Faults {
-    fn add(&mut self, key: &'static str, kind: FaultKind, problem: impl Into<String>) {
-        self.0.push(ConfigError { key, kind, problem: problem.into() });
-    }
-
-    /// `key` does not go with the values of `others`. It is not told where one of them is at fault
-    /// already: the conflict would be with a value that has to change.
-    fn conflict(&mut self, key: &'static str, others: &[&str], problem: impl Into<String>) {
-        if !self.0.iter().any(|fault| fault.key == key || others.contains(&fault.key)) {
-            self.add(key, Conflict, problem);
-        }
-    }
-
     fn top(&mut self, config: &Config) {
         if config.listen.is_empty() {
             self.add("listen", Missing, "no address to listen on");

@@ -75,6 +75,13 @@ pub fn reserve(count: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Grows the table for `config`. A server without it serves all the same, and waits now and then.
+pub(super) fn prepare(config: &Config) {
+    if let Err(error) = reserve(needed(config)) {
+        log::warn!("the descriptor table cannot be grown, and will be as clients come: {error}");
+    }
+}
+
 /// What a table for `count` descriptors takes of the kernel's memory: 8 bytes for each and three
 /// bitmaps. The kernel rounds the number up to a power of two, of 128 at least.
 #[must_use]

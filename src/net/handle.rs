@@ -8,7 +8,7 @@ use mio::Waker;
 use thiserror::Error;
 
 use super::error::StartError;
-use super::keys::{self, KeyWatch, WatchId};
+use super::keys::{self, KeyWatch, Watch, WatchId};
 use super::tls::Acceptor;
 use crate::auth::{KeySet, Verifier};
 use crate::config::Config;
@@ -122,7 +122,7 @@ impl Handle {
     pub fn reload(&self, config: &Config) -> Result<(), ReloadError> {
         let reload = Reload::prepare(config, &self.mailbox)?;
         // For a higher `limits.connections`: here, where this thread waits and not the reactor's.
-        super::reserve_descriptors(config);
+        super::descriptors::prepare(config);
         let is_taken = self.mailbox.deliver(Event::Reload(Box::new(reload)));
         if is_taken { Ok(()) } else { Err(ReloadError::Ended) }
     }
@@ -222,7 +222,7 @@ impl Reload {
         if let Some(keys) = keys {
             verifier.replace_keys(keys);
         }
-        let watch = watch.map(|watch| watch.start(mailbox.clone())).transpose()?;
+        let watch = watch.map(|watch| mailbox.watch_keys(watch)).transpose()?;
         Ok(Self { config: config.clone(), verifier, watch, acceptor })
     }
 
@@ -269,6 +269,12 @@ impl Mailbox {
         let taken = self.events.send(event).is_ok();
         self.wake.set();
         taken
+    }
+
+    /// Has the keys that `watch` finds left here.
+    pub(super) fn watch_keys(&self, watch: Watch) -> Result<KeyWatch, StartError> {
+        let mailbox = self.clone();
+        watch.start(move |id, keys| mailbox.deliver(Event::Watched(id, keys)))
     }
 
     fn try_deliver(&self, event: Event) -> Result<(), Undelivered> {

@@ -22,7 +22,6 @@ use std::thread;
 use self::file::Watched;
 use super::clock::Clock;
 use super::error::{KeySourceError, StartError};
-use super::handle::{Event, Mailbox};
 use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
 use crate::config::Auth;
 use crate::time::Instant;
@@ -73,8 +72,8 @@ pub(super) fn open(
     {
         let place = format!("auth.jwks_url {}", auth.jwks_url);
         let mut reader = Reader::new(place, algorithms, JwksFrom::Url);
-        let mut fetcher =
-            fetch::Fetcher::new(&auth.jwks_url, super::seed().map_err(StartError::Entropy)?.rng());
+        let seed = super::entropy::seed().map_err(StartError::Entropy)?;
+        let mut fetcher = fetch::Fetcher::new(&auth.jwks_url, seed.rng());
         let mut keys = None;
         if wait == WaitForKeys::UntilThere {
             let text = fetcher.look(Instant::START).unwrap_or_else(|| Ok(String::new()));
@@ -160,19 +159,22 @@ impl KeyWatch {
 }
 
 impl Watch {
-    /// Watches from a thread of its own, until what is returned is dropped.
-    pub(super) fn start(self, mailbox: Mailbox) -> Result<KeyWatch, StartError> {
+    /// Watches from a thread of its own, until what is returned is dropped or `deliver` is false.
+    pub(super) fn start(
+        self,
+        deliver: impl Fn(WatchId, KeySet) -> bool + Send + 'static,
+    ) -> Result<KeyWatch, StartError> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let id = WatchId(LAST.fetch_add(1, Ordering::Relaxed));
         let (asks, asked) = mpsc::sync_channel(1);
         thread::Builder::new()
             .name("vestibule-keys".to_owned())
-            .spawn(move || self.run(id, &asked, &mailbox))
+            .spawn(move || self.run(&asked, |keys| deliver(id, keys)))
             .map_err(StartError::Thread)?;
         Ok(KeyWatch { id, asks })
     }
 
-    fn run(mut self, id: WatchId, asked: &Receiver<()>, mailbox: &Mailbox) {
+    fn run(mut self, asked: &Receiver<()>, deliver: impl Fn(KeySet) -> bool) {
         let clock = Clock::start();
         loop {
             let wait = self.source.next().since(clock.monotonic());
@@ -190,7 +192,7 @@ impl Watch {
                     let Some(keys) = found.and_then(|text| self.reader.take(text)) else {
                         continue;
                     };
-                    if !mailbox.deliver(Event::Watched(id, keys)) {
+                    if !deliver(keys) {
                         return;
                     }
                 }

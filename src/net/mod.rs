@@ -20,6 +20,7 @@
 
 pub(crate) mod clock;
 pub mod descriptors;
+mod entropy;
 mod error;
 mod handle;
 #[cfg(any(feature = "backend", feature = "jwks-url"))]
@@ -49,6 +50,7 @@ use std::sync::Arc;
 use mio::{Poll, Token, Waker};
 
 use self::clock::Clock;
+pub use self::entropy::seed;
 pub use self::error::{
     KeySourceError, RevocationsError, SocketError, StartError, TlsError, TlsProblem,
 };
@@ -62,7 +64,6 @@ pub(crate) use self::transport::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use self::worker::Pools;
 pub(crate) use self::worker::{CHECK_STACK_BYTES, PLACE_BYTES, STACK_BYTES};
 use crate::config::{self, Config};
-use crate::id::Seed;
 use crate::node::app::App;
 use crate::node::{Metrics, Node, Probe};
 
@@ -100,7 +101,7 @@ impl Server {
         sockets: Sockets,
         app: Box<dyn App>,
     ) -> Result<Self, StartError> {
-        reserve_descriptors(config);
+        descriptors::prepare(config);
         let mut node = Node::new(config, &seed().map_err(StartError::Entropy)?, app)?;
         let (keys, watch) = keys::open(&config.auth, keys::WaitForKeys::No)?;
         if let Some(keys) = keys {
@@ -122,7 +123,7 @@ impl Server {
             workers: Pools::new(limits, &mailbox),
             inbox,
             // The watch ends when the reactor is gone, and its end of the watch with it.
-            key_watch: watch.map(|watch| watch.start(mailbox.clone())).transpose()?,
+            key_watch: watch.map(|watch| mailbox.watch_keys(watch)).transpose()?,
             unknown_keys: 0,
         };
         let reactor = Reactor::new(config, node, io).map_err(StartError::Poll)?;
@@ -196,24 +197,4 @@ pub fn check_revocations(path: &Path) -> Result<(), RevocationsError> {
 /// What [`Server::bind`] would say of them.
 pub fn check_tls(tls: &config::Tls) -> Result<(), TlsError> {
     tls::Acceptor::load(tls).map(drop)
-}
-
-/// Grows the descriptor table for `config`: see [`descriptors`]. A server without it serves all the
-/// same, and waits now and then.
-fn reserve_descriptors(config: &Config) {
-    if let Err(error) = descriptors::reserve(descriptors::needed(config)) {
-        log::warn!("the descriptor table cannot be grown, and will be as clients come: {error}");
-    }
-}
-
-/// A seed from the operating system's entropy, for a [`Node`] or for a [`MessageIds`].
-///
-/// # Errors
-/// The operating system gives none.
-///
-/// [`MessageIds`]: crate::id::MessageIds
-pub fn seed() -> io::Result<Seed> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(Seed::new(bytes))
 }

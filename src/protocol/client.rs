@@ -4,7 +4,7 @@
 //! types, and validates them when `type` is known. Unknown fields are ignored; if a key appears
 //! twice, the last value is used. So the JSON parser itself reports only errors of JSON's grammar.
 
-mod old;
+pub(super) mod old;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,9 +12,8 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-pub use self::old::parse_old;
-use super::surrogates::unreadable;
-use super::{MAX_CONTENT_CHARS, MAX_ID_CHARS};
+use super::limits::{MAX_CONTENT_CHARS, MAX_ID_CHARS};
+use super::surrogates::replace_lone;
 use crate::time::is_date_time;
 
 /// A valid message of a client.
@@ -142,6 +141,31 @@ fn read(text: &str) -> Result<RawEnvelope<'_>, MalformedMessage<'_>> {
     let root = json.deserialize_any(RootVisitor).map_err(|_| unreadable(text))?;
     json.end().map_err(|_| MalformedMessage::Json)?;
     root.ok_or(MalformedMessage::Field { id: None, envelope: true, fault: MessageFault::Object })
+}
+
+/// Explains a text that the JSON parser refused: it is not JSON, or it is, but one of its strings
+/// has a lone surrogate.
+///
+/// The message's id is usable if the lone surrogate is not part of it. That is tested by putting
+/// two different characters in its place: the id must stay the same.
+fn unreadable<'a>(text: &str) -> MalformedMessage<'a> {
+    let [one, other] = [r"\ufffd", r"\ufffc"].map(|instead| id_with(text, instead));
+    let (Some(one), Some(other)) = (one, other) else { return MalformedMessage::Json };
+    let id = one.filter(|one| other.is_some_and(|other| *one == other)).map(Cow::Owned);
+    MalformedMessage::Field { id, envelope: true, fault: MessageFault::HalfPair }
+}
+
+/// The message's id after `instead` has replaced each lone surrogate. `None` if the text is not
+/// JSON even then.
+fn id_with(text: &str, instead: &str) -> Option<Option<String>> {
+    let mended = replace_lone(text, instead)?;
+    let id = match parse(&mended) {
+        Ok(ClientMessage::Auth { id, .. } | ClientMessage::Chat { id, .. }) => Some(id),
+        Ok(ClientMessage::Unknown) => None,
+        Err(MalformedMessage::Field { id, .. }) => id,
+        Err(MalformedMessage::Json) => return None,
+    };
+    Some(id.map(Cow::into_owned))
 }
 
 fn validate(envelope: RawEnvelope<'_>) -> Parsed<'_> {

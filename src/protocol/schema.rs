@@ -13,8 +13,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::{
-    AuthRequired, ChatMessage, ErrorPayload, MAX_CONTENT_CHARS, MAX_ID_CHARS, MAX_USER_CHARS,
-    Payload, RecipeUpdate, SUBPROTOCOL, ServerMessage,
+    AuthRequired, ChatMessage, ErrorPayload, MAX_CONTENT_CHARS, MAX_ID_CHARS, Payload,
+    RecipeUpdate, SUBPROTOCOL, ServerMessage,
 };
 use crate::time::Rfc3339;
 
@@ -107,13 +107,6 @@ impl JsonSchema for Rfc3339 {
     }
 }
 
-/// Adds the rule that a `rate_limited` error always has `retry_after_ms`.
-pub(super) fn rate_limits_say_when(schema: &mut Schema) {
-    let is_rate_limited = json!({ "properties": { "error": { "const": "rate_limited" } } });
-    schema.insert("if".to_owned(), is_rate_limited);
-    schema.insert("then".to_owned(), json!({ "required": ["retry_after_ms"] }));
-}
-
 /// The owned form of a client's message.
 #[derive(JsonSchema)]
 #[cfg_attr(test, derive(serde::Deserialize))]
@@ -152,26 +145,6 @@ struct ChatPayload {
     /// 1 to 16,384 characters.
     #[schemars(length(min = 1, max = MAX_CONTENT_CHARS))]
     content: String,
-}
-
-/// A message that was said before this connection came. The application writes it.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "it is only described")]
-pub(super) struct HistoryEntry {
-    /// The message's id.
-    #[schemars(length(min = 1, max = MAX_ID_CHARS))]
-    id: String,
-    /// The sender's `sub`.
-    #[schemars(length(min = 1, max = MAX_USER_CHARS))]
-    user_id: String,
-    /// As it was sent.
-    #[schemars(length(min = 1, max = MAX_CONTENT_CHARS))]
-    content: String,
-    /// When it was said.
-    #[schemars(extend("format" = "date-time"))]
-    timestamp: String,
-    /// What the application answered.
-    reply: Option<String>,
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::ErrorCode;
+use super::error::ErrorCode;
 #[cfg(feature = "schema")]
-use super::{MAX_CONTENT_CHARS, MAX_ID_CHARS, MAX_USER_CHARS};
+use super::limits::{MAX_CONTENT_CHARS, MAX_ID_CHARS, MAX_USER_CHARS};
 use crate::id::MessageId;
 use crate::time::Rfc3339;
 
@@ -98,12 +98,33 @@ pub struct RecipeUpdate<'a> {
     /// In acknowledgements only, where the application keeps a history: the room's last messages,
     /// the oldest first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<super::schema::HistoryEntry>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<HistoryEntry>"))]
     pub history: Option<RawJson<'a>>,
 }
 
 impl Payload for RecipeUpdate<'_> {
     const TYPE: &'static str = "recipe_update";
+}
+
+/// A message that was said before this connection came. The application writes it.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "it is only described")]
+struct HistoryEntry {
+    /// The message's id.
+    #[schemars(length(min = 1, max = MAX_ID_CHARS))]
+    id: String,
+    /// The sender's `sub`.
+    #[schemars(length(min = 1, max = MAX_USER_CHARS))]
+    user_id: String,
+    /// As it was sent.
+    #[schemars(length(min = 1, max = MAX_CONTENT_CHARS))]
+    content: String,
+    /// When it was said.
+    #[schemars(extend("format" = "date-time"))]
+    timestamp: String,
+    /// What the application answered.
+    reply: Option<String>,
 }
 
 /// Who the client is now, and for how long.
@@ -190,7 +211,7 @@ impl ReauthReason {
 #[cfg_attr(
     feature = "schema",
     derive(schemars::JsonSchema),
-    schemars(transform = super::schema::rate_limits_say_when)
+    schemars(transform = rate_limits_say_when)
 )]
 pub struct ErrorPayload<'a> {
     /// For programs.
@@ -208,6 +229,14 @@ pub struct ErrorPayload<'a> {
 
 impl Payload for ErrorPayload<'_> {
     const TYPE: &'static str = "error";
+}
+
+/// Adds the rule that a `rate_limited` error always has `retry_after_ms`.
+#[cfg(feature = "schema")]
+fn rate_limits_say_when(schema: &mut schemars::Schema) {
+    let limited = serde_json::json!({ "properties": { "error": { "const": "rate_limited" } } });
+    schema.insert("if".to_owned(), limited);
+    schema.insert("then".to_owned(), serde_json::json!({ "required": ["retry_after_ms"] }));
 }
 
 #[cfg(test)]

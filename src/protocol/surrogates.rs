@@ -1,42 +1,13 @@
 //! Escapes of lone surrogates, such as `"\ud800"`: JSON's grammar allows them (RFC 8259, section
 //! 8.2), but no Unicode text contains them.
 
-use std::borrow::Cow;
-
-use super::client::{ClientMessage, MalformedMessage, MessageFault, parse};
-
-/// Explains a text that the JSON parser refused: it is not JSON, or it is, but one of its strings
-/// has a lone surrogate.
-///
-/// The message's id is usable if the lone surrogate is not part of it. That is tested by putting
-/// two different characters in its place: the id must stay the same.
-pub(super) fn unreadable<'a>(text: &str) -> MalformedMessage<'a> {
-    let [one, other] = [r"\ufffd", r"\ufffc"].map(|instead| id_with(text, instead));
-    let (Some(one), Some(other)) = (one, other) else { return MalformedMessage::Json };
-    let id = one.filter(|one| other.is_some_and(|other| *one == other)).map(Cow::Owned);
-    MalformedMessage::Field { id, envelope: true, fault: MessageFault::HalfPair }
-}
-
-/// The message's id after `instead` has replaced each lone surrogate. `None` if the text is not
-/// JSON even then.
-fn id_with(text: &str, instead: &str) -> Option<Option<String>> {
-    let mended = replace_lone(text, instead)?;
-    let id = match parse(&mended) {
-        Ok(ClientMessage::Auth { id, .. } | ClientMessage::Chat { id, .. }) => Some(id),
-        Ok(ClientMessage::Unknown) => None,
-        Err(MalformedMessage::Field { id, .. }) => id,
-        Err(MalformedMessage::Json) => return None,
-    };
-    Some(id.map(Cow::into_owned))
-}
-
 /// The length of an escaped code unit, such as `\ud800`.
 const ESCAPE_BYTES: usize = 6;
 
 /// Replaces every lone surrogate of `text` with `instead`, another escape. `None` if there is none.
 /// Does not distinguish strings from what is outside: there, a backslash is not JSON anyway. Linear
 /// in the text.
-fn replace_lone(text: &str, instead: &str) -> Option<String> {
+pub(super) fn replace_lone(text: &str, instead: &str) -> Option<String> {
     let mut replaced = String::new();
     let mut rest = text;
     let mut copied = 0;
@@ -101,44 +72,6 @@ mod tests {
         ];
         for text in none {
             assert_eq!(replaced(text), None, "{text}");
-        }
-    }
-
-    fn message(fields: &str) -> String {
-        format!(r#"{{"timestamp":"2026-11-22T10:00:00.000Z",{fields}}}"#)
-    }
-
-    fn chat(id: &str, content: &str) -> String {
-        message(&format!(
-            r#""type":"chat_message","id":"{id}","payload":{{"content":"{content}"}}"#
-        ))
-    }
-
-    /// The id of a message that has a lone surrogate.
-    #[track_caller]
-    fn id_of(text: &str) -> Option<String> {
-        match parse(text) {
-            Err(MalformedMessage::Field { id, envelope: true, .. }) => id.map(Cow::into_owned),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn half_a_surrogate_pair_is_an_invalid_message() {
-        for content in [r"\ud800", r"a\uDC00b", r"\ud83d\ud83d\ude00", r"\ude00\ud83d"] {
-            assert_eq!(id_of(&chat("m1", content)).as_deref(), Some("m1"), "{content}");
-        }
-        assert_eq!(id_of(&chat(r"m\ufffd1", r"\ud800")).as_deref(), Some("m\u{fffd}1"));
-        assert_eq!(id_of(&message(r#""id":"m1","\udfff":1"#)).as_deref(), Some("m1"));
-        for nameless in [chat(r"m\ud800", "x"), chat("", r"\ud800"), r#""\ud800""#.to_owned()] {
-            assert_eq!(id_of(&nameless), None, "{nameless}");
-        }
-        // A pair is a character, and ignored fields are not decoded.
-        assert!(parse(&chat("m1", r"\ud83d\ude00")).is_ok());
-        assert!(parse(&chat(r#"m1","more":"\ud800"#, "x")).is_ok());
-        let cut = chat("m1", r"\ud800");
-        for text in [cut.trim_end_matches('}'), r#"{"a":"\ud800\x"}"#, r"\ud800"] {
-            assert_eq!(parse(text), Err(MalformedMessage::Json), "{text}");
         }
     }
 }

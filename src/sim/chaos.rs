@@ -6,6 +6,7 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
 use super::engine::Engine;
+use super::scenario::Disturbance::{self, Disconnect, NewKey, NewLimits, RequireAuth, Stop};
 use super::trace::Event;
 use crate::auth::Verifier;
 use crate::config::Size;
@@ -13,28 +14,7 @@ use crate::id::Rng;
 use crate::node::Node;
 use crate::time::Instant;
 
-/// Something that is done to the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Disturbance {
-    /// From here on another key is good, and the old one is not.
-    NewKey,
-    /// The limits change.
-    NewLimits,
-    /// A user is asked for a fresh token.
-    RequireAuth,
-    /// A user's sessions are ended.
-    Disconnect,
-    /// The process does nothing for a while, and time goes on: a debugger, a machine that is moved.
-    Stop,
-}
-
-const ALL: [Disturbance; 5] = [
-    Disturbance::NewKey,
-    Disturbance::NewLimits,
-    Disturbance::RequireAuth,
-    Disturbance::Disconnect,
-    Disturbance::Stop,
-];
+const ALL: [Disturbance; 5] = [NewKey, NewLimits, RequireAuth, Disconnect, Stop];
 
 /// Every third stop is of up to 20 minutes, so that sessions and tokens end meanwhile; the others of
 /// up to 20 seconds.
@@ -55,7 +35,7 @@ pub(super) fn drawn(rng: &mut Rng, end: Duration) -> Vec<(Instant, Disturbance)>
 impl Engine {
     /// The process stops from here on.
     pub(super) fn stop(&mut self) {
-        self.note(&Event::Disturbance(Disturbance::Stop));
+        self.note(&Event::Disturbance(Stop));
         let longest = if self.rng.below(3) == 0 { LONG_STOP } else { SHORT_STOP };
         let left = (Instant::START + self.scenario.length).since(self.now.monotonic);
         let micros = self.rng.below(longest.min(left).as_micros() as u64 + 1);
@@ -66,7 +46,7 @@ impl Engine {
     pub(super) fn disturb(&mut self, node: &mut Node, disturbance: Disturbance) {
         self.note(&Event::Disturbance(disturbance));
         match disturbance {
-            Disturbance::NewKey => {
+            NewKey => {
                 self.key_changed = self.now.monotonic;
                 self.tokens += 1;
                 let secret = format!("simulated secret, number {:09}.", self.tokens);
@@ -74,7 +54,7 @@ impl Engine {
                 self.scenario.config.auth.secret = secret;
                 self.reconfigure(node);
             }
-            Disturbance::NewLimits => {
+            NewLimits => {
                 let limits = &mut self.scenario.config.limits;
                 limits.auth_per_minute_per_ip = 60 + self.rng.below(61) as u32;
                 limits.pending_per_ip = 8 + self.rng.below(100) as usize;
@@ -84,17 +64,17 @@ impl Engine {
                 limits.outbound_bytes = limits.outbound_bytes.max(Size::kib(64));
                 self.reconfigure(node);
             }
-            Disturbance::RequireAuth => {
+            RequireAuth => {
                 let user = self.some_user();
                 self.ledger.lock().required(&user, self.now.monotonic);
                 node.require_auth(self.now, &user);
             }
-            Disturbance::Disconnect => {
+            Disconnect => {
                 let user = self.some_user();
                 self.revoked.insert(user.clone(), self.now.monotonic);
                 node.disconnect(self.now, &user);
             }
-            Disturbance::Stop => {}
+            Stop => {}
         }
     }
 

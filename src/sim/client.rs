@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::chaos::Loot;
 use super::check::Expect;
 use super::engine::{Due, Engine, News};
-use super::hostile;
 use super::ledger::REMEMBERED;
 use super::network::{LinkId, Weather};
 use super::wire;
@@ -74,7 +73,7 @@ pub(super) struct Client {
     pub(super) rng: Rng,
     pub(super) link: Option<LinkId>,
     /// Its next thing is due then.
-    next: Instant,
+    pub(super) next: Instant,
     pub(super) state: State,
     messages: u64,
     pub(super) unanswered: VecDeque<Chat>,
@@ -146,16 +145,8 @@ impl Client {
         Duration::from_millis(from + self.rng.below(to - from))
     }
 
-    /// It is time for the client's next thing, perhaps.
+    /// The next thing of an honest client.
     pub(super) fn wake(&mut self, engine: &mut Engine) {
-        self.read(engine);
-        if engine.now.monotonic < self.next {
-            return;
-        }
-        if !self.kind.is_honest() {
-            hostile::wake(self, engine);
-            return;
-        }
         match self.state {
             State::Away if self.is_leaving => {}
             State::Away => self.connect(engine),

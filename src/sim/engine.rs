@@ -9,13 +9,12 @@ use std::time::Duration;
 use jsonwebtoken::EncodingKey;
 
 use super::app::{Held, SharedMoods};
-use super::chaos::Disturbance;
 use super::check::{Expect, Times};
 use super::ledger::SharedLedger;
-use super::measure::Transport;
 use super::network::{Link, LinkId, Weather};
-use super::scenario::Scenario;
+use super::scenario::{Disturbance, Scenario};
 use super::trace::{Event, Trace};
+use super::transport::Transport;
 use super::wire::Seen;
 use crate::id::{ConnId, Rng};
 use crate::node::{Command, Completion, Phase, StartFlag};

@@ -1,15 +1,12 @@
-//! What the simulator knows and measures of the connections, beside the node and the turn.
+//! What the simulator measures of the connections, beside the node and the turn.
 
 use std::mem;
 
-use super::check::Life;
 use super::engine::Engine;
-use super::network::LinkId;
 use super::trace::Event;
-use super::wire::FrameCount;
+use super::transport::Transport;
 use crate::id::ConnId;
 use crate::node::{Node, Phase};
-use crate::time::Instant;
 
 /// What one read takes of a connection that is pending or ends.
 const PENDING_READ_BYTES: u64 = 4 * 1_024;
@@ -17,43 +14,6 @@ const PENDING_READ_BYTES: u64 = 4 * 1_024;
 const FRAMES_PER_UNIT: u64 = 32;
 /// What one read of a pending connection may cost beyond its unit: it is known when it is done.
 pub(super) const MOST_UNITS_OF_READ: u64 = PENDING_READ_BYTES / 6 / FRAMES_PER_UNIT + 1;
-
-/// What the simulator knows about one connection.
-#[derive(Debug)]
-pub(super) struct Transport {
-    pub(super) id: ConnId,
-    pub(super) link: LinkId,
-    pub(super) frames: FrameCount,
-    /// The last write was short.
-    pub(super) is_full: bool,
-    /// Something was written in this turn; true: it had waited for a full socket.
-    pub(super) written: Option<bool>,
-    /// How much pending work had been done when bytes came to this authenticated connection.
-    pub(super) waiting_since: Option<u64>,
-    /// Input had come before the turn began, and was not read in it.
-    pub(super) is_unread: bool,
-    /// It began to close in such a turn.
-    pub(super) is_closed_unread: bool,
-    pub(super) life: Life,
-    pub(super) is_judged: bool,
-}
-
-impl Transport {
-    pub(super) fn new(id: ConnId, link: LinkId, now: Instant) -> Self {
-        Self {
-            id,
-            link,
-            frames: FrameCount::default(),
-            is_full: false,
-            written: None,
-            waiting_since: None,
-            is_unread: false,
-            is_closed_unread: false,
-            life: Life::new(now),
-            is_judged: false,
-        }
-    }
-}
 
 impl Engine {
     pub(super) fn transport(&mut self, id: ConnId) -> Option<&mut Transport> {

@@ -60,6 +60,7 @@ mod old;
 mod scenario;
 mod storm;
 mod trace;
+mod transport;
 mod watched;
 mod wire;
 mod work;

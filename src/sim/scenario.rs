@@ -76,6 +76,21 @@ pub struct Scenario {
     pub config: Config,
 }
 
+/// Something that is done to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Disturbance {
+    /// From here on another key is good, and the old one is not.
+    NewKey,
+    /// The limits change.
+    NewLimits,
+    /// A user is asked for a fresh token.
+    RequireAuth,
+    /// A user's sessions are ended.
+    Disconnect,
+    /// The process does nothing for a while, and time goes on: a debugger, a machine that is moved.
+    Stop,
+}
+
 impl Scenario {
     /// The scenario of `seed`: up to 19 clients in up to 3 rooms, with every fault, for 16 minutes.
     #[must_use]

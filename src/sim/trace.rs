@@ -3,8 +3,8 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::chaos::Disturbance;
 use super::network::LinkId;
+use super::scenario::Disturbance;
 use crate::id::ConnId;
 use crate::node::Ticket;
 use crate::time::Now;

@@ -9,7 +9,8 @@ use super::app::{MoodyApp, SharedMoods};
 use super::chaos;
 use super::client::{Client, Kind};
 use super::driver::Server;
-use super::engine::Due;
+use super::engine::{Due, Engine};
+use super::hostile;
 use super::scenario::{Mix, Scenario};
 use super::trace::Event;
 use crate::auth::KeyError;
@@ -249,7 +250,7 @@ impl World {
             match due {
                 Due::Client(number) => {
                     if let Some(client) = self.clients.get_mut(number) {
-                        client.wake(engine);
+                        wake(client, engine);
                     }
                 }
                 other => engine.happen(other),
@@ -276,12 +277,18 @@ impl World {
 
     fn violation(&mut self) -> Result<(), Violation> {
         let (seed, step, at) = (self.seed, self.steps, self.server.engine.now.monotonic);
-        self.server
-            .engine
-            .failure
-            .take()
-            .map_or(Ok(()), |what| Err(Violation { seed, step, at, what }))
+        let failure = self.server.engine.failure.take();
+        failure.map_or(Ok(()), |what| Err(Violation { seed, step, at, what }))
     }
+}
+
+/// It is time for the client's next thing, perhaps.
+fn wake(client: &mut Client, engine: &mut Engine) {
+    client.read(engine);
+    if engine.now.monotonic < client.next {
+        return;
+    }
+    if client.kind.is_honest() { client.wake(engine) } else { hostile::wake(client, engine) }
 }
 
 fn kinds(mix: Mix) -> [(Kind, usize); 10] {

@@ -1,13 +1,15 @@
 //! JWK sets (RFC 7517): what of them can be used, and why not the rest.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::material::{Curve, Material};
-use super::{Algorithms, Key, MAX_KEY_ID_BYTES, MAX_KEYS, Skipped};
-use crate::auth::error::KeyError;
+use super::{Algorithms, Key, KeySet, MAX_KEY_ID_BYTES, MAX_KEYS};
+use crate::auth::error::{KeyError, Skipped};
 
 /// The largest JWK set that is read: some 2,000 keys.
 pub(crate) const MAX_JWKS_BYTES: usize = 1 << 20;
@@ -21,41 +23,56 @@ pub enum JwksFrom {
     Url,
 }
 
+impl KeySet {
+    /// The usable keys of a JWK set (RFC 7517), and the others with the reason: they are skipped.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the text is no JWK set, or no key in it can be used: whoever has keys
+    /// already is better off with those.
+    pub fn from_jwks(
+        text: &str,
+        algorithms: &Algorithms,
+        from: JwksFrom,
+    ) -> Result<(Self, Vec<Skipped>), KeyError> {
+        if text.len() > MAX_JWKS_BYTES {
+            return Err(KeyError::NoJwks(format!("more than {MAX_JWKS_BYTES} bytes")));
+        }
+        // What the parser says tells the place, and nothing of the text.
+        let jwks: Jwks = serde_json::from_str(text).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            KeyError::NoJwks(format!(
+                "`{{\"keys\": […]}}` is needed (line {line}, column {column})"
+            ))
+        })?;
+        let (mut keys, mut skipped) = (Vec::new(), Vec::new());
+        for (place, value) in jwks.keys.iter().enumerate() {
+            let id =
+                value.get("kid").and_then(Value::as_str).filter(|id| id.len() <= MAX_KEY_ID_BYTES);
+            let key = if keys.len() < MAX_KEYS {
+                key(value, algorithms, from)
+            } else {
+                Err(format!("{MAX_KEYS} keys are enough"))
+            };
+            match key {
+                Ok(key) => keys.push(Arc::new(key)),
+                Err(why) => {
+                    skipped.push(Skipped { place: place + 1, id: id.map(str::to_owned), why });
+                }
+            }
+        }
+        if keys.is_empty() && skipped.is_empty() {
+            return Err(KeyError::EmptyJwks);
+        }
+        if keys.is_empty() {
+            return Err(KeyError::NoUsableKey(skipped));
+        }
+        Ok((Self { keys }, skipped))
+    }
+}
+
 #[derive(Deserialize)]
 struct Jwks {
     keys: Vec<Value>,
-}
-
-/// The keys that can be used, in their order, and the others.
-pub(super) fn read(
-    text: &str,
-    algorithms: &Algorithms,
-    from: JwksFrom,
-) -> Result<(Vec<Key>, Vec<Skipped>), KeyError> {
-    if text.len() > MAX_JWKS_BYTES {
-        return Err(KeyError::NoJwks(format!("more than {MAX_JWKS_BYTES} bytes")));
-    }
-    // What the parser says tells the place, and nothing of the text.
-    let jwks: Jwks = serde_json::from_str(text).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        KeyError::NoJwks(format!("`{{\"keys\": […]}}` is needed (line {line}, column {column})"))
-    })?;
-    let (mut keys, mut skipped) = (Vec::new(), Vec::new());
-    for (place, value) in jwks.keys.iter().enumerate() {
-        let id = value.get("kid").and_then(Value::as_str).filter(|id| id.len() <= MAX_KEY_ID_BYTES);
-        let key = if keys.len() < MAX_KEYS {
-            key(value, algorithms, from)
-        } else {
-            Err(format!("{MAX_KEYS} keys are enough"))
-        };
-        match key {
-            Ok(key) => keys.push(key),
-            Err(why) => {
-                skipped.push(Skipped { place: place + 1, id: id.map(str::to_owned), why });
-            }
-        }
-    }
-    Ok((keys, skipped))
 }
 
 fn key(value: &Value, algorithms: &Algorithms, from: JwksFrom) -> Result<Key, String> {

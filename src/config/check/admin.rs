@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::FaultKind::{Conflict, Malformed, Missing};
-use super::Faults;
 use crate::config::Config;
+use crate::config::error::FaultKind::{Conflict, Malformed, Missing};
+use crate::config::error::Faults;
 
 /// A key that is shorter could be guessed.
 const MIN_KEY_BYTES: usize = 32;

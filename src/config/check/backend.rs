@@ -1,9 +1,9 @@
 //! Rules for the application behind the edge.
 
-use super::FaultKind::{Malformed, Missing};
-use super::Faults;
 use super::url::Url;
 use crate::config::Backend;
+use crate::config::error::FaultKind::{Malformed, Missing};
+use crate::config::error::Faults;
 
 impl Faults {
     pub(super) fn backend(&mut self, backend: &Backend) {

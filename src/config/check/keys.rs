@@ -1,9 +1,9 @@
 //! Rules for `auth.algorithms` and where their keys are.
 
-use super::FaultKind::{Conflict, Malformed, Missing};
-use super::Faults;
 use super::url::Url;
 use crate::config::Auth;
+use crate::config::error::FaultKind::{Conflict, Malformed, Missing};
+use crate::config::error::Faults;
 
 /// Signature algorithms that can be configured.
 pub const ALGORITHMS: [&str; 12] = [

@@ -1,6 +1,7 @@
 //! Which values the embedded recipe chat's sections may hold.
 
-use super::{Faults, MAX_REFRESHES};
+use super::MAX_REFRESHES;
+use crate::config::error::Faults;
 use crate::config::{Config, Length, Recipes};
 
 impl Faults {

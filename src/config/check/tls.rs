@@ -1,8 +1,7 @@
 //! Rules for TLS.
 
-use super::FaultKind::Missing;
-use super::Faults;
 use crate::config::Tls;
+use crate::config::error::{FaultKind::Missing, Faults};
 
 impl Faults {
     /// Both files, or neither: half of the setting must not turn encryption off unseen.

@@ -20,16 +20,16 @@ use crate::time::Now;
 
 /// What the reactor's turns use.
 #[derive(Debug)]
-pub(in crate::net) struct NetIo {
-    pub(in crate::net) clock: Clock,
-    pub(in crate::net) poll: Poll,
-    pub(in crate::net) listeners: Listeners,
-    pub(in crate::net) tls: Layer,
-    pub(in crate::net) workers: Pools,
-    pub(in crate::net) inbox: Inbox,
+pub(crate) struct NetIo {
+    pub(crate) clock: Clock,
+    pub(crate) poll: Poll,
+    pub(crate) listeners: Listeners,
+    pub(crate) tls: Layer,
+    pub(crate) workers: Pools,
+    pub(crate) inbox: Inbox,
     /// Asked when a token names a key that is not there; and how many did so far.
-    pub(in crate::net) key_watch: Option<KeyWatch>,
-    pub(in crate::net) unknown_keys: u64,
+    pub(crate) key_watch: Option<KeyWatch>,
+    pub(crate) unknown_keys: u64,
 }
 
 impl NetIo {

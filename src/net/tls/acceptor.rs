@@ -26,7 +26,7 @@ const RSA_2048_BYTES: usize = 294;
 
 /// What new connections are met with. Cheap to clone.
 #[derive(Clone)]
-pub(in crate::net) struct Acceptor {
+pub(crate) struct Acceptor {
     config: Arc<ServerConfig>,
     handshake_units: u32,
 }
@@ -36,7 +36,7 @@ impl Acceptor {
     ///
     /// # Errors
     /// [`TlsError`] names the setting, the file and what is wrong with it. It shows no key.
-    pub(in crate::net) fn load(tls: &config::Tls) -> Result<Option<Self>, TlsError> {
+    pub(crate) fn load(tls: &config::Tls) -> Result<Option<Self>, TlsError> {
         if !tls.is_on() {
             return Ok(None);
         }
@@ -68,7 +68,7 @@ impl Acceptor {
 
     /// Takes the place of `before`, and its keys of session tickets: a new certificate costs nobody
     /// a full handshake.
-    pub(in crate::net) fn replacing(self, before: &Self) -> Self {
+    pub(crate) fn replacing(self, before: &Self) -> Self {
         let mut config = Arc::unwrap_or_clone(self.config);
         config.ticketer = Arc::clone(&before.config.ticketer);
         Self { config: Arc::new(config), ..self }
@@ -79,7 +79,7 @@ impl Acceptor {
     }
 
     /// What a connection's handshake costs in units of the pending share.
-    pub(in crate::net) fn handshake_units(&self) -> u32 {
+    pub(crate) fn handshake_units(&self) -> u32 {
         self.handshake_units
     }
 }

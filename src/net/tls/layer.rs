@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind, IoSlice};
 
 use mio::net::TcpStream;
 
-use super::{Acceptor, End, MAX_PLAIN_BYTES, Scratch, Session};
+use super::acceptor::Acceptor;
+use super::session::{End, MAX_PLAIN_BYTES, Scratch, Session};
 use crate::driver::{Input, READ_BYTES, Remaining, Written};
 use crate::id::ConnId;
 use crate::net::transport;
@@ -27,8 +28,8 @@ const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/j
     {\"error\":\"tls_required\",\"message\":\"This port speaks TLS: use https:// or wss://.\"}";
 
 /// The TLS sessions of the connections that have one; all others pass through.
-#[derive(Debug)]
-pub(in crate::net) struct Layer {
+#[derive(Debug, Default)]
+pub(crate) struct Layer {
     /// What new connections of the public listeners are met with; `None`: they speak no TLS.
     acceptor: Option<Acceptor>,
     /// By the node's index, 8 bytes a slot, where TLS is spoken.
@@ -45,35 +46,26 @@ pub(in crate::net) struct Layer {
 }
 
 impl Layer {
-    pub(in crate::net) fn new(acceptor: Option<Acceptor>, slots: usize) -> Self {
-        Self {
-            acceptor,
-            sessions: Vec::new(),
-            slots,
-            scratch: Scratch::default(),
-            part: None,
-            full: 0,
-            resumed: 0,
-            failed: 0,
-        }
+    pub(crate) fn new(acceptor: Option<Acceptor>, slots: usize) -> Self {
+        Self { acceptor, slots, ..Self::default() }
     }
 
     /// New connections are met with `acceptor`. Whether TLS is spoken at all stays as it is.
-    pub(in crate::net) fn replace(&mut self, acceptor: Option<&Acceptor>) {
+    pub(crate) fn replace(&mut self, acceptor: Option<&Acceptor>) {
         if let (Some(before), Some(acceptor)) = (&self.acceptor, acceptor) {
             self.acceptor = Some(acceptor.clone().replacing(before));
         }
     }
 
     /// Adds what happened since the last call to what is counted.
-    pub(in crate::net) fn count(&mut self, metrics: &mut Metrics) {
+    pub(crate) fn count(&mut self, metrics: &mut Metrics) {
         metrics.tls_full += std::mem::take(&mut self.full);
         metrics.tls_resumed += std::mem::take(&mut self.resumed);
         metrics.tls_failed += std::mem::take(&mut self.failed);
     }
 
     /// A connection of a public listener: it speaks TLS from its first byte on, if they do.
-    pub(in crate::net) fn open(&mut self, id: ConnId) -> io::Result<()> {
+    pub(crate) fn open(&mut self, id: ConnId) -> io::Result<()> {
         let Some(acceptor) = &self.acceptor else { return Ok(()) };
         let session = Session::new(acceptor).map_err(io::Error::other)?;
         if self.sessions.len() <= id.index() {
@@ -87,7 +79,7 @@ impl Layer {
     }
 
     /// See [`Io::read`](crate::driver::Io::read).
-    pub(in crate::net) fn read<'a>(
+    pub(crate) fn read<'a>(
         &'a mut self,
         node: &Node,
         id: ConnId,
@@ -169,7 +161,7 @@ impl Layer {
 
     /// See [`Io::write`](crate::driver::Io::write). What the kernel does not take waits, and no more
     /// is sealed before it is gone.
-    pub(in crate::net) fn write(
+    pub(crate) fn write(
         &mut self,
         id: ConnId,
         stream: &TcpStream,
@@ -222,14 +214,14 @@ impl Layer {
     }
 
     /// See [`Io::has_unsent`](crate::driver::Io::has_unsent).
-    pub(in crate::net) fn has_unsent(&self, id: ConnId) -> bool {
+    pub(crate) fn has_unsent(&self, id: ConnId) -> bool {
         let session = self.sessions.get(id.index()).and_then(Option::as_ref);
         session.is_some_and(|session| !session.unsent().is_empty())
     }
 
     /// Our side has said everything: tells the peer so, if the kernel has room for it. A peer that
     /// does not read learns it from the end of the connection.
-    pub(in crate::net) fn finish(&mut self, id: ConnId, stream: &TcpStream) {
+    pub(crate) fn finish(&mut self, id: ConnId, stream: &TcpStream) {
         let Some(session) = find(&mut self.sessions, id) else { return };
         let sealed = &mut self.scratch.sealed;
         sealed.clear();
@@ -242,7 +234,7 @@ impl Layer {
 
     /// The connection is over. After an alert, what the peer has sent meanwhile is read: else the end
     /// of the connection would be a reset, which may overtake the alert.
-    pub(in crate::net) fn close(&mut self, id: ConnId, stream: &TcpStream) {
+    pub(crate) fn close(&mut self, id: ConnId, stream: &TcpStream) {
         self.finish(id, stream);
         let Some(session) = self.sessions.get_mut(id.index()).and_then(Option::take) else {
             return;

@@ -17,4 +17,3 @@ mod tests;
 
 pub(super) use self::acceptor::Acceptor;
 pub(super) use self::layer::Layer;
-use self::session::{End, MAX_PLAIN_BYTES, Scratch, Session};

@@ -9,7 +9,7 @@ use rustls::unbuffered::{
 };
 use rustls::{Error, HandshakeKind};
 
-use super::Acceptor;
+use super::acceptor::Acceptor;
 use crate::node::Hangup;
 
 /// The most bytes that are sealed into one record (RFC 8446, section 5.1).

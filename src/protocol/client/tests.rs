@@ -96,3 +96,35 @@ fn a_token_is_not_in_the_debug_form() {
     let text = message(r#""type":"auth","id":"a","payload":{"token":"s3cret"}"#);
     assert!(!format!("{:?}", parse(&text)).contains("s3cret"));
 }
+
+fn chat(id: &str, content: &str) -> String {
+    message(&format!(r#""type":"chat_message","id":"{id}","payload":{{"content":"{content}"}}"#))
+}
+
+/// The id of a message that has a lone surrogate.
+#[track_caller]
+fn id_of(text: &str) -> Option<String> {
+    match parse(text) {
+        Err(MalformedMessage::Field { id, envelope: true, .. }) => id.map(Cow::into_owned),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn half_a_surrogate_pair_is_an_invalid_message() {
+    for content in [r"\ud800", r"a\uDC00b", r"\ud83d\ud83d\ude00", r"\ude00\ud83d"] {
+        assert_eq!(id_of(&chat("m1", content)).as_deref(), Some("m1"), "{content}");
+    }
+    assert_eq!(id_of(&chat(r"m\ufffd1", r"\ud800")).as_deref(), Some("m\u{fffd}1"));
+    assert_eq!(id_of(&message(r#""id":"m1","\udfff":1"#)).as_deref(), Some("m1"));
+    for nameless in [chat(r"m\ud800", "x"), chat("", r"\ud800"), r#""\ud800""#.to_owned()] {
+        assert_eq!(id_of(&nameless), None, "{nameless}");
+    }
+    // A pair is a character, and ignored fields are not decoded.
+    assert!(parse(&chat("m1", r"\ud83d\ude00")).is_ok());
+    assert!(parse(&chat(r#"m1","more":"\ud800"#, "x")).is_ok());
+    let cut = chat("m1", r"\ud800");
+    for text in [cut.trim_end_matches('}'), r#"{"a":"\ud800\x"}"#, r"\ud800"] {
+        assert_eq!(parse(text), Err(MalformedMessage::Json), "{text}");
+    }
+}

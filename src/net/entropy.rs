@@ -1,0 +1,17 @@
+//! The one source of randomness: the operating system.
+
+use std::io;
+
+use crate::id::Seed;
+
+/// A seed from the operating system's entropy, for a [`Node`](crate::node::Node) or for a [`MessageIds`].
+///
+/// # Errors
+/// The operating system gives none.
+///
+/// [`MessageIds`]: crate::id::MessageIds
+pub fn seed() -> io::Result<Seed> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(Seed::new(bytes))
+}

@@ -1,0 +1,44 @@
+//! One connection, as the simulator sees it.
+
+use super::check::Life;
+use super::network::LinkId;
+use super::wire::FrameCount;
+use crate::id::ConnId;
+use crate::time::Instant;
+
+/// What the simulator knows about one connection.
+#[derive(Debug)]
+pub(super) struct Transport {
+    pub(super) id: ConnId,
+    pub(super) link: LinkId,
+    pub(super) frames: FrameCount,
+    /// The last write was short.
+    pub(super) is_full: bool,
+    /// Something was written in this turn; true: it had waited for a full socket.
+    pub(super) written: Option<bool>,
+    /// How much pending work had been done when bytes came to this authenticated connection.
+    pub(super) waiting_since: Option<u64>,
+    /// Input had come before the turn began, and was not read in it.
+    pub(super) is_unread: bool,
+    /// It began to close in such a turn.
+    pub(super) is_closed_unread: bool,
+    pub(super) life: Life,
+    pub(super) is_judged: bool,
+}
+
+impl Transport {
+    pub(super) fn new(id: ConnId, link: LinkId, now: Instant) -> Self {
+        Self {
+            id,
+            link,
+            frames: FrameCount::default(),
+            is_full: false,
+            written: None,
+            waiting_since: None,
+            is_unread: false,
+            is_closed_unread: false,
+            life: Life::new(now),
+            is_judged: false,
+        }
+    }
+}
