@@ -1,13 +1,12 @@
 //! No file of `src` imports another that needs it in turn.
 //!
-//! Below the layers this is what keeps a file readable by itself. The imports that close a cycle
-//! today are in `known/cycles.list`: without them there is none.
+//! Below the layers this is what keeps a file readable by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::layers::is_test;
 use crate::paths::{code, paths};
-use crate::{known, tree};
+use crate::{assert_none, tree};
 
 /// A module's path from the crate's root, and the file that it is in.
 type Modules = BTreeMap<Vec<String>, String>;
@@ -72,9 +71,9 @@ fn imports(files: &[(String, String)]) -> Imports {
 }
 
 /// The imports that close a cycle, as they are met from the roots on: without them there is no
-/// cycle. `known` ones are left out.
-fn closing(imports: &Imports, known: &[String]) -> Vec<String> {
-    let mut walk = Walk { imports, known, open: Vec::new(), done: BTreeSet::new(), found: vec![] };
+/// cycle.
+fn closing(imports: &Imports) -> Vec<String> {
+    let mut walk = Walk { imports, open: Vec::new(), done: BTreeSet::new(), found: vec![] };
     let roots = ["src/lib.rs", "src/main.rs"];
     for file in roots.into_iter().chain(imports.keys().map(String::as_str)) {
         walk.visit(file);
@@ -84,7 +83,6 @@ fn closing(imports: &Imports, known: &[String]) -> Vec<String> {
 
 struct Walk<'a> {
     imports: &'a Imports,
-    known: &'a [String],
     open: Vec<&'a str>,
     done: BTreeSet<&'a str>,
     found: Vec<String>,
@@ -101,9 +99,6 @@ impl<'a> Walk<'a> {
         targets.sort_by_key(|to| !to.ends_with("/mod.rs"));
         for to in targets {
             let import = format!("{file} -> {to}");
-            if self.known.contains(&import) {
-                continue;
-            }
             if self.open.contains(&to.as_str()) {
                 self.found.push(import);
             } else {
@@ -115,26 +110,11 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Is this import, as it is known, still there, and does it close a cycle?
-fn is_needed(imports: &Imports, known: &str) -> bool {
-    let Some((from, to)) = known.split_once(" -> ") else { return false };
-    let (mut seen, mut left) = (BTreeSet::new(), vec![to]);
-    while let Some(file) = left.pop() {
-        if seen.insert(file) {
-            left.extend(imports.get(file).into_iter().flatten().map(String::as_str));
-        }
-    }
-    imports.get(from).is_some_and(|targets| targets.contains(to)) && seen.contains(from)
-}
-
 #[test]
 fn no_file_imports_what_needs_it() {
     let imports = imports(&tree(&["src"], &[".rs"]));
     assert!(imports.len() > 100 && imports.values().map(BTreeSet::len).sum::<usize>() > 300);
-    let mut known = known::entries("cycles");
-    known.retain(|import| is_needed(&imports, import));
-    let new = closing(&imports, &known);
-    known::assert_known("cycles", [known, new].concat());
+    assert_none(&closing(&imports));
 }
 
 #[test]
@@ -144,13 +124,11 @@ fn a_cycle_is_found_however_it_is_written() {
         imports(&files.iter().map(owned).collect::<Vec<_>>())
     };
     let two = graph(&[("src/a.rs", "use crate::b::B;"), ("src/b.rs", "use crate::{a::A, c};")]);
-    assert_eq!(closing(&two, &[]).len(), 1);
-    assert_eq!(closing(&two, &["src/a.rs -> src/b.rs".to_owned()]), [""; 0]);
-    assert!(is_needed(&two, "src/a.rs -> src/b.rs") && !is_needed(&two, "src/b.rs -> src/c.rs"));
+    assert_eq!(closing(&two).len(), 1);
     let family = [("src/a/mod.rs", "mod b;\nuse b::B;"), ("src/a/b.rs", "fn f(a: super::A) {}")];
-    assert_eq!(closing(&graph(&family), &[]).len(), 1);
+    assert_eq!(closing(&graph(&family)).len(), 1);
     let nephew = [("src/a.rs", "use self::b::c::C;"), ("src/a/b/c.rs", "use super::super::A;")];
-    assert_eq!(closing(&graph(&[&nephew[..], &[("src/a/b.rs", "")]].concat()), &[]).len(), 1);
+    assert_eq!(closing(&graph(&[&nephew[..], &[("src/a/b.rs", "")]].concat())).len(), 1);
     let tests = [("src/a.rs", "mod tests;"), ("src/a/tests.rs", "use super::*;")];
-    assert_eq!(closing(&graph(&tests), &[]), [""; 0]);
+    assert_eq!(closing(&graph(&tests)), [""; 0]);
 }

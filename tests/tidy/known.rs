@@ -5,7 +5,7 @@
 use crate::{assert_none, read, root};
 
 /// The known entries of this name.
-pub(crate) fn entries(name: &str) -> Vec<String> {
+fn entries(name: &str) -> Vec<String> {
     read(&path(name)).lines().map(str::to_owned).collect()
 }
 
