@@ -1,7 +1,7 @@
 //! What a configuration lets the process take of memory, and the bounds that `limits.memory` gives.
 //!
 //! What is fixed comes off first: the program, its threads, and every key that is
-//! [given](Config::given). What is left is divided by [`SHARES`], and what the shares leave is for
+//! [given](Config::given). What is left is divided by `SHARES`, and what the shares leave is for
 //! connections. Each share grows with the whole and never faster, so more memory never gives fewer
 //! connections.
 
