@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use super::*;
+use crate::node::app::{Answer, Incoming, Reply, Update};
 
 #[test]
 fn message_reaches_the_room_and_its_answer_the_sender() {
@@ -150,4 +153,34 @@ fn a_message_of_any_size_is_taken_by_an_empty_queue() {
     let bob = world.connected("soup", "bob");
     world.chat(alice, &"x".repeat(10_000));
     assert_eq!(world.message(bob)["payload"]["content"].as_str().unwrap().len(), 10_000);
+}
+
+/// Answers every message with news for the whole room, at once.
+struct Announcer;
+
+impl App for Announcer {
+    fn on_message(&mut self, _: &Incoming<'_>) -> Reply<Answer> {
+        let content = "x".repeat(1_000).into();
+        Reply::Now(Ok(Arc::new(Update { content, broadcast: true, ..Update::default() })))
+    }
+}
+
+/// A message and the news that answers it go to the room in one call: who had no room for the first
+/// must not be closed a second time for the other, which would take its close frame back.
+#[test]
+fn slow_reader_is_closed_once_for_message_and_news() {
+    let mut config = Config::default();
+    config.limits.outbound_bytes = crate::config::Size::kib(8);
+    config.limits.messages_per_minute = 0;
+    let mut world = World::with_app(config, Box::new(Announcer));
+    let alice = world.connected("soup", "alice");
+    let slow = world.connected("soup", "slow");
+    world.room.insert(slow, 100);
+    for _ in 0..20 {
+        world.chat(alice, &"x".repeat(1_000));
+    }
+    assert_eq!(world.node.metrics().slow_consumers, 1);
+    world.room.remove(&slow);
+    world.flush(slow);
+    assert_eq!(world.see(slow).last(), Some(&close_frame(CloseReason::SlowConsumer)));
 }
