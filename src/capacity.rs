@@ -173,7 +173,7 @@ fn least(config: &mut Config) {
             match share.bound {
                 Bound::Bytes(place) => *place(&mut config.limits) = Size::bytes(1),
                 Bound::Entries(_, place) => *place(&mut config.limits) = 1,
-                Bound::Answers => config.limits.worker_queue = least_letters(config),
+                Bound::Answers => config.limits.worker_queue = least_queue(config),
             }
         }
     }
@@ -183,7 +183,7 @@ fn least(config: &mut Config) {
 }
 
 /// Answers of a backend may be long: few of them can be under way in a little memory.
-fn least_letters(config: &Config) -> usize {
+fn least_queue(config: &Config) -> usize {
     if config.backend.url.is_empty() { 0 } else { 2 }
 }
 
@@ -237,8 +237,8 @@ fn details(config: &mut Config, under_way: Option<u128>) {
     }
     if let Some(share) = under_way {
         let each = wide(config.longest_answer() * 3 + PLACE_BYTES);
-        // More letters are of no use, and a queue's places are there from the start.
-        let least = least_letters(config);
+        // A longer queue is of no use, and a queue's places are there from the start.
+        let least = least_queue(config);
         config.limits.worker_queue = least.saturating_add(narrow(share / each)).clamp(1, 1_024);
     }
 }

@@ -71,7 +71,7 @@ pub enum StartError {
         setting: &'static str,
         /// What it says: a path or an address.
         place: String,
-        /// Why.
+        /// Why its keys cannot be used.
         #[source]
         error: KeySourceError,
     },

@@ -38,7 +38,7 @@ pub struct Violation {
     pub step: u64,
     /// When, in virtual time.
     pub at: Instant,
-    /// What.
+    /// The invariant that was broken, and how.
     pub what: String,
 }
 

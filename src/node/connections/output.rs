@@ -2,6 +2,7 @@
 
 use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
+use crate::node::connections::connection::Connection;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::outbox::Full;
 use crate::node::context::Cx;
@@ -19,11 +20,7 @@ impl Connections {
         if !self.output.is_empty() && self.output.has(slot) {
             self.output.set(slot, connection.side(), connection.outbox.weight());
         }
-        if !std::mem::replace(&mut connection.is_flush_queued, true) {
-            self.flushes += 1;
-            let id = ConnId::new(slot.index() as u32, connection.generation);
-            cx.actions.push_back(Action::Flush(id));
-        }
+        ask_to_flush(cx, &mut self.flushes, slot, connection);
         Ok(())
     }
 
@@ -49,12 +46,8 @@ impl Connections {
 
     /// Asks the driver to write what is queued for `slot`.
     pub(crate) fn flush(&mut self, cx: &mut Cx, slot: Slot) {
-        if let Some(connection) = self.arena.get_mut(slot.index())
-            && !std::mem::replace(&mut connection.is_flush_queued, true)
-        {
-            let id = ConnId::new(slot.index() as u32, connection.generation);
-            self.flushes += 1;
-            cx.actions.push_back(Action::Flush(id));
+        if let Some(connection) = self.arena.get_mut(slot.index()) {
+            ask_to_flush(cx, &mut self.flushes, slot, connection);
         }
     }
 
@@ -106,5 +99,14 @@ impl Connections {
         {
             connection.outbox.commit(&mut self.pool, length);
         }
+    }
+}
+
+/// Queues a flush of `connection`, unless one is queued.
+fn ask_to_flush(cx: &mut Cx, flushes: &mut usize, slot: Slot, connection: &mut Connection) {
+    if !std::mem::replace(&mut connection.is_flush_queued, true) {
+        *flushes += 1;
+        let id = ConnId::new(slot.index() as u32, connection.generation);
+        cx.actions.push_back(Action::Flush(id));
     }
 }

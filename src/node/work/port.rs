@@ -84,9 +84,9 @@ impl fmt::Debug for Work {
 /// An answer that came later.
 #[derive(Debug)]
 pub struct Completion {
-    /// Whose.
+    /// The question that this answers.
     pub ticket: Ticket,
-    /// What.
+    /// What became of it.
     pub outcome: Outcome,
 }
 

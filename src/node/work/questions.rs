@@ -38,7 +38,7 @@ pub(crate) struct Question {
     cost: u32,
     /// The connection that waits for the answer.
     pub(crate) asker: ConnId,
-    /// What.
+    /// What is asked, and what its answer is needed for.
     pub(crate) kind: QuestionKind,
     /// Shared with whoever does the work; `None`: nobody knows whether it has begun.
     start: Option<StartFlag>,
@@ -61,7 +61,7 @@ impl Question {
 pub(crate) struct NewQuestion {
     /// The connection that will wait for the answer.
     pub(crate) asker: ConnId,
-    /// What.
+    /// What is asked, and what its answer is needed for.
     pub(crate) kind: QuestionKind,
     /// Until then; `NEVER`: its answer surely comes.
     pub(crate) deadline: Instant,
@@ -86,7 +86,7 @@ pub(crate) enum QuestionKind {
     },
     /// May this be said in a room?
     Publish {
-        /// Which.
+        /// The room that hears it.
         room: SmolStr,
     },
     /// What does the world outside have to add to the counters?

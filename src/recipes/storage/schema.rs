@@ -97,7 +97,7 @@ pub enum StorageError {
     Open {
         /// The database.
         path: PathBuf,
-        /// Why.
+        /// What SQLite or the file system reported.
         #[source]
         error: Box<dyn Error + Send + Sync>,
     },
