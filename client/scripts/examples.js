@@ -108,7 +108,7 @@ async function runAll(server, but = []) {
 
 try {
   await runAll(server);
-  await runAll(secure, ['chat.jsx']); // A browser is told elsewhere: page/test runs one over TLS.
+  await runAll(secure, ['chat.jsx']); // tests/browser runs a browser over TLS.
 } finally {
   server.remove();
   secure.remove();

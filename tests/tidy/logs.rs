@@ -7,7 +7,7 @@ use crate::{assert_none, read, tree};
 const STARTS: [(&str, &[&str], &str); 4] = [
     ("env!(\"CARGO_BIN_EXE_vestibule\")", &["tests/"], "logs::keep("),
     ("Server::bind(", &["src/net/", "tests/"], "logs::in_process("),
-    ("['serve', ", &["client/", "page/"], "follow("),
+    ("['serve', ", &["client/", "tests/browser/"], "follow("),
     ("grep -o 'ws://", &["scripts/"], "LOGS_OF_TESTS"),
 ];
 /// They start one for somebody who looks at it, or only to see that it does not start, or none.
@@ -33,7 +33,7 @@ fn complaints(path: &str, text: &str) -> Vec<String> {
 
 #[test]
 fn who_starts_a_server_has_its_log_searched() {
-    let files = tree(&["src", "tests", "client", "page", "scripts"], &[".rs", ".js"]);
+    let files = tree(&["src", "tests", "client", "scripts"], &[".rs", ".js"]);
     let scripts = std::fs::read_dir(crate::root().join("scripts")).unwrap();
     let scripts = scripts.map(|entry| {
         let path = format!("scripts/{}", entry.unwrap().file_name().to_string_lossy());
@@ -59,6 +59,6 @@ fn a_start_without_its_log_is_found() {
     assert_eq!(complaints("tests/new.rs", start).len(), 1);
     assert_none(&complaints("tests/new.rs", &format!("{start} logs::keep(a, b)")));
     assert_eq!(complaints("scripts/new", "port=$(grep -o 'ws://[0-9.:]*' out)").len(), 1);
-    assert_eq!(complaints("page/test/new.js", "['serve', '--listen']").len(), 1);
+    assert_eq!(complaints("tests/browser/new.js", "['serve', '--listen']").len(), 1);
     assert_none(&complaints("src/cli/serve.rs", "Server::bind(&config, app)"));
 }

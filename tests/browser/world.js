@@ -10,9 +10,11 @@ import { chromium } from 'playwright-core';
 import { finest, follow, known } from '../../client/scripts/logs.js';
 
 const PATIENCE_MS = 15_000;
-const PAGE = join(import.meta.dirname, '..');
-const SHOTS = join(PAGE, 'test-output');
-const BINARY = resolve(PAGE, process.env['BINARY'] ?? '../target/release/vestibule');
+const SHOTS = join(import.meta.dirname, 'test-output');
+const BINARY = resolve(
+  import.meta.dirname,
+  process.env['BINARY'] ?? '../../target/release/vestibule',
+);
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 export const PASSWORD = known('correct horse battery');
 
@@ -24,7 +26,7 @@ const browser = await chromium.launch({
 mkdirSync(SHOTS, { recursive: true });
 after(() => browser.close());
 
-const TLS = join(PAGE, '../tests/fixtures/tls');
+const TLS = join(import.meta.dirname, '../fixtures/tls');
 /** A configuration with which a server speaks TLS. */
 export const SECURE = {
   TLS__CERT_FILE: join(TLS, 'p256.pem'),
