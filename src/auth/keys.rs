@@ -70,7 +70,7 @@ fn is_hmac(algorithm: Algorithm) -> bool {
 }
 
 /// One key, and what it takes.
-pub(super) struct Key {
+pub(super) struct VerificationKey {
     id: Option<String>,
     /// Never empty.
     takes: Vec<Algorithm>,
@@ -78,16 +78,16 @@ pub(super) struct Key {
 }
 
 /// The key itself is not shown: it may be a secret.
-impl fmt::Debug for Key {
+impl fmt::Debug for VerificationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key")
+        f.debug_struct("VerificationKey")
             .field("id", &self.id)
             .field("takes", &self.takes)
             .finish_non_exhaustive()
     }
 }
 
-impl Key {
+impl VerificationKey {
     /// A key of this material. `own` is the one algorithm that it is made for, where it says so.
     fn new(
         material: Material,
@@ -113,7 +113,7 @@ impl Key {
 /// Keys by `kid`. Cheap to clone; built away from the node, and replaced as a whole.
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
-    keys: Vec<Arc<Key>>,
+    keys: Vec<Arc<VerificationKey>>,
 }
 
 impl KeySet {
@@ -128,7 +128,8 @@ impl KeySet {
             return Err(KeyError::ShortSecret { bytes: secret.len(), needed });
         }
         let material = Material::Secret(secret.to_vec());
-        let key = Key::new(material, None, None, algorithms).map_err(KeyError::Unusable)?;
+        let key =
+            VerificationKey::new(material, None, None, algorithms).map_err(KeyError::Unusable)?;
         Ok(Self { keys: vec![Arc::new(key)] })
     }
 
@@ -143,7 +144,9 @@ impl KeySet {
         }
         let materials = pem::public_keys(text).map_err(KeyError::Unusable)?;
         let keys = materials.into_iter().map(|material| {
-            Key::new(material, None, None, algorithms).map(Arc::new).map_err(KeyError::Unusable)
+            VerificationKey::new(material, None, None, algorithms)
+                .map(Arc::new)
+                .map_err(KeyError::Unusable)
         });
         Ok(Self { keys: keys.collect::<Result<_, _>>()? })
     }
@@ -164,10 +167,14 @@ impl KeySet {
     ///
     /// A `kid` is compared, nothing else: it is no path and no query (RFC 8725, section 3.10). A
     /// key without one takes any; but where a key has the very `kid`, no other is tried.
-    pub(super) fn select(&self, algorithm: Algorithm, id: Option<&str>) -> Vec<&Arc<Key>> {
+    pub(super) fn select(
+        &self,
+        algorithm: Algorithm,
+        id: Option<&str>,
+    ) -> Vec<&Arc<VerificationKey>> {
         let taking = || self.keys.iter().filter(|key| key.takes.contains(&algorithm));
         let Some(id) = id else { return taking().take(MAX_TRIED).collect() };
-        let has = |key: &&Arc<Key>| key.id.as_deref() == Some(id);
+        let has = |key: &&Arc<VerificationKey>| key.id.as_deref() == Some(id);
         let wanted = if self.keys.iter().any(|key| has(&key)) { Some(id) } else { None };
         taking().filter(|key| key.id.as_deref() == wanted).take(MAX_TRIED).collect()
     }

@@ -13,7 +13,7 @@ use crate::time::{Instant, Now, UnixTime};
 /// seed, so that no peer can make two messages meet.
 #[derive(Debug)]
 pub(crate) struct ReplaySet {
-    entries: BTreeSet<Key>,
+    entries: BTreeSet<ReplayKey>,
     capacity: usize,
     evictions: u64,
     /// What the wall clock showed at monotonic zero, by the first look at both.
@@ -21,7 +21,7 @@ pub(crate) struct ReplaySet {
 }
 
 /// The second of the expiry, rounded up, and the hash in halves, so that 4 bytes align it.
-type Key = (u32, u32, u32);
+type ReplayKey = (u32, u32, u32);
 
 impl ReplaySet {
     /// What an entry costs: 12 bytes of key, and the slack of an ordered tree.
@@ -99,7 +99,7 @@ impl ReplaySet {
 }
 
 /// An expiry after 2106 counts as one in 2106.
-fn key(hash: u64, expires: UnixTime) -> Key {
+fn key(hash: u64, expires: UnixTime) -> ReplayKey {
     let second = u32::try_from(expires.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
     (second, (hash >> 32) as u32, hash as u32)
 }

@@ -20,7 +20,7 @@ use smol_str::SmolStr;
 
 use super::claims::Claims;
 use super::error::{KeyError, TokenError};
-use super::keys::{Algorithms, Key, KeySet};
+use super::keys::{Algorithms, KeySet, VerificationKey};
 use super::token::{self, Parts};
 use crate::config::Auth;
 use crate::protocol::MAX_USER_CHARS;
@@ -75,7 +75,7 @@ pub(crate) enum Verification {
 #[derive(Clone)]
 pub struct SignatureCheck {
     token: Arc<str>,
-    keys: Arc<[Arc<Key>]>,
+    keys: Arc<[Arc<VerificationKey>]>,
     algorithm: Algorithm,
 }
 
@@ -257,12 +257,12 @@ impl Verifier {
 
 /// The claims of a token that one of these keys has signed.
 fn signed_by<'a>(
-    mut keys: impl Iterator<Item = &'a Arc<Key>>,
+    mut keys: impl Iterator<Item = &'a Arc<VerificationKey>>,
     parts: Parts<'_>,
     algorithm: Algorithm,
 ) -> Result<Signed, TokenError> {
     let message = parts.message.as_bytes();
-    let is_good = |key: &Arc<Key>| {
+    let is_good = |key: &Arc<VerificationKey>| {
         let checked =
             jsonwebtoken::crypto::verify(parts.signature, message, &key.decoding, algorithm);
         checked.unwrap_or(false)

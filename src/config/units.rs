@@ -153,13 +153,13 @@ impl Serialize for Size {
 
 impl<'de> Deserialize<'de> for Length {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Written(PhantomData))
+        deserializer.deserialize_any(UnitVisitor(PhantomData))
     }
 }
 
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Written(PhantomData))
+        deserializer.deserialize_any(UnitVisitor(PhantomData))
     }
 }
 
@@ -186,9 +186,9 @@ impl Unit for Size {
     }
 }
 
-struct Written<T>(PhantomData<T>);
+struct UnitVisitor<T>(PhantomData<T>);
 
-impl<T: Unit> Visitor<'_> for Written<T> {
+impl<T: Unit> Visitor<'_> for UnitVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

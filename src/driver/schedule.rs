@@ -16,7 +16,7 @@ use crate::id::ConnId;
 
 /// One unit of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(super) enum WorkUnit {
     /// Read from an authenticated connection, once.
     Authenticated(ConnId),
     /// Read from a connection that is not yet authenticated, once.
@@ -101,14 +101,14 @@ impl Schedule {
     }
 
     /// The next authenticated connection of this turn.
-    pub(super) fn next_authenticated(&mut self) -> Option<Unit> {
+    pub(super) fn next_authenticated(&mut self) -> Option<WorkUnit> {
         self.authenticated_left = self.authenticated_left.checked_sub(1)?;
-        self.authenticated.pop_front().map(Unit::Authenticated)
+        self.authenticated.pop_front().map(WorkUnit::Authenticated)
     }
 
     /// The next unit of this turn's share: accepts, reads and ends come in rotation, so that no flood
     /// of one kind starves the others.
-    pub(super) fn next_pending(&mut self) -> Option<Unit> {
+    pub(super) fn next_pending(&mut self) -> Option<WorkUnit> {
         let share_left = self.share_left.checked_sub(1)?;
         self.rotation = (self.rotation + 1) % 3;
         let unit = match self.rotation {
@@ -126,16 +126,16 @@ impl Schedule {
         self.share_left = self.share_left.saturating_sub(units);
     }
 
-    fn pop_listener(&mut self) -> Option<Unit> {
-        self.listeners.pop_front().map(Unit::Accept)
+    fn pop_listener(&mut self) -> Option<WorkUnit> {
+        self.listeners.pop_front().map(WorkUnit::Accept)
     }
 
-    fn pop_pending(&mut self) -> Option<Unit> {
-        self.pending.pop_front().map(Unit::Pending)
+    fn pop_pending(&mut self) -> Option<WorkUnit> {
+        self.pending.pop_front().map(WorkUnit::Pending)
     }
 
-    fn pop_ending(&mut self) -> Option<Unit> {
-        self.ending.pop_front().map(Unit::Ending)
+    fn pop_ending(&mut self) -> Option<WorkUnit> {
+        self.ending.pop_front().map(WorkUnit::Ending)
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
         ConnId::new(n, n)
     }
 
-    fn turn(schedule: &mut Schedule) -> Vec<Unit> {
+    fn turn(schedule: &mut Schedule) -> Vec<WorkUnit> {
         schedule.begin_turn();
         let mut served: Vec<_> = std::iter::from_fn(|| schedule.next_authenticated()).collect();
         served.extend(std::iter::from_fn(|| schedule.next_pending()));
@@ -163,9 +163,9 @@ mod tests {
         schedule.push(id(100), Class::Authenticated);
         let served = turn(&mut schedule);
         assert_eq!(served.len(), 1 + 4);
-        assert_eq!(served[0], Unit::Authenticated(id(100)));
+        assert_eq!(served[0], WorkUnit::Authenticated(id(100)));
         schedule.push(id(101), Class::Authenticated);
-        assert_eq!(turn(&mut schedule)[0], Unit::Authenticated(id(101)));
+        assert_eq!(turn(&mut schedule)[0], WorkUnit::Authenticated(id(101)));
         assert!(!schedule.is_idle());
         assert_eq!(turn(&mut schedule).len(), 2);
         assert!(schedule.is_idle());
@@ -176,7 +176,7 @@ mod tests {
         let mut schedule = Schedule::new(8);
         (0..20).for_each(|n| schedule.push(id(n), Class::Pending));
         schedule.begin_turn();
-        assert_eq!(schedule.next_pending(), Some(Unit::Pending(id(0))));
+        assert_eq!(schedule.next_pending(), Some(WorkUnit::Pending(id(0))));
         schedule.charge(5);
         assert_eq!(std::iter::from_fn(|| schedule.next_pending()).count(), 2);
         schedule.begin_turn();
@@ -193,8 +193,9 @@ mod tests {
         schedule.push_listener(0);
         schedule.push_listener(0);
         schedule.push_listener(1);
-        let accepts =
-            |units: &[Unit]| units.iter().filter(|unit| matches!(unit, Unit::Accept(_))).count();
+        let accepts = |units: &[WorkUnit]| {
+            units.iter().filter(|unit| matches!(unit, WorkUnit::Accept(_))).count()
+        };
         let served = turn(&mut schedule);
         assert_eq!((served.len(), accepts(&served)), (4, 2));
     }
@@ -206,10 +207,10 @@ mod tests {
         (0..30).for_each(|n| schedule.push(id(4_000 + n), Class::Pending));
         (0..9).for_each(|n| schedule.push_listener(n));
         let served = turn(&mut schedule);
-        let count = |is_it: fn(&Unit) -> bool| served.iter().filter(|unit| is_it(unit)).count();
-        assert_eq!(count(|unit| matches!(unit, Unit::Ending(_))), 3);
-        assert_eq!(count(|unit| matches!(unit, Unit::Pending(_))), 3);
-        assert_eq!(count(|unit| matches!(unit, Unit::Accept(_))), 3);
+        let count = |is_it: fn(&WorkUnit) -> bool| served.iter().filter(|unit| is_it(unit)).count();
+        assert_eq!(count(|unit| matches!(unit, WorkUnit::Ending(_))), 3);
+        assert_eq!(count(|unit| matches!(unit, WorkUnit::Pending(_))), 3);
+        assert_eq!(count(|unit| matches!(unit, WorkUnit::Accept(_))), 3);
         let mut schedule = Schedule::new(9);
         (0..3_000).for_each(|n| schedule.push(id(n), Class::Ending));
         assert_eq!(turn(&mut schedule).len(), 9, "alone they have the whole share");
@@ -220,7 +221,7 @@ mod tests {
         let mut schedule = Schedule::new(1);
         schedule.push(id(1), Class::Authenticated);
         schedule.begin_turn();
-        assert_eq!(schedule.next_authenticated(), Some(Unit::Authenticated(id(1))));
+        assert_eq!(schedule.next_authenticated(), Some(WorkUnit::Authenticated(id(1))));
         schedule.push(id(1), Class::Authenticated);
         assert_eq!(schedule.next_authenticated(), None);
         assert!(!schedule.is_idle());

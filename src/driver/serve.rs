@@ -6,19 +6,19 @@ use std::net::SocketAddr;
 
 use super::io::{Accepted, Input, Io, Remaining, Role};
 use super::planted::Planted;
-use super::schedule::{Class, Unit};
+use super::schedule::{Class, WorkUnit};
 use super::slots::Queued;
 use super::turn::{PENDING_READ_BYTES, Pause, READ_BYTES, Turn};
 use crate::id::ConnId;
 use crate::node::{Hangup, Node, Phase};
 
 impl<S> Turn<S> {
-    pub(super) fn serve(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, unit: Unit) {
+    pub(super) fn serve(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, unit: WorkUnit) {
         let (id, class) = match unit {
-            Unit::Authenticated(id) => (id, Class::Authenticated),
-            Unit::Pending(id) => (id, Class::Pending),
-            Unit::Ending(id) => (id, Class::Ending),
-            Unit::Accept(listener) => return self.accept(node, io, listener),
+            WorkUnit::Authenticated(id) => (id, Class::Authenticated),
+            WorkUnit::Pending(id) => (id, Class::Pending),
+            WorkUnit::Ending(id) => (id, Class::Ending),
+            WorkUnit::Accept(listener) => return self.accept(node, io, listener),
         };
         let Some(slot) = self.slots.find(id) else { return };
         if slot.queued != Queued::On(class) {

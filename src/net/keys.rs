@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 
-use self::file::Watched;
+use self::file::WatchedFile;
 use super::clock::Clock;
 use super::error::{KeySourceError, StartError};
 use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
@@ -58,12 +58,12 @@ pub(super) fn open(
     }
     if !auth.jwks_file.is_empty() {
         let place = format!("auth.jwks_file {}", auth.jwks_file);
-        let mut reader = Reader::new(place, algorithms, JwksFrom::File);
-        let mut watched = Watched::new(&auth.jwks_file);
+        let mut reader = KeyReader::new(place, algorithms, JwksFrom::File);
+        let mut watched = WatchedFile::new(&auth.jwks_file);
         let text = watched.look().unwrap_or_else(|| Ok(String::new()));
         let keys = text.and_then(|text| reader.parse(&text));
         let keys = keys.map_err(|error| at("auth.jwks_file", &auth.jwks_file, error))?;
-        return Ok((Some(keys), Some(Watch { reader, source: Source::File(watched) })));
+        return Ok((Some(keys), Some(Watch { reader, source: KeySource::File(watched) })));
     }
     if auth.jwks_url.is_empty() {
         return Ok((None, None));
@@ -71,7 +71,7 @@ pub(super) fn open(
     #[cfg(feature = "jwks-url")]
     {
         let place = format!("auth.jwks_url {}", auth.jwks_url);
-        let mut reader = Reader::new(place, algorithms, JwksFrom::Url);
+        let mut reader = KeyReader::new(place, algorithms, JwksFrom::Url);
         let seed = super::entropy::seed().map_err(StartError::Entropy)?;
         let mut fetcher = fetch::Fetcher::new(&auth.jwks_url, seed.rng());
         let mut keys = None;
@@ -80,7 +80,7 @@ pub(super) fn open(
             let read = text.and_then(|text| reader.parse(&text));
             keys = Some(read.map_err(|error| at("auth.jwks_url", &auth.jwks_url, error))?);
         }
-        Ok((keys, Some(Watch { reader, source: Source::Url(fetcher) })))
+        Ok((keys, Some(Watch { reader, source: KeySource::Url(fetcher) })))
     }
     #[cfg(not(feature = "jwks-url"))]
     {
@@ -91,13 +91,13 @@ pub(super) fn open(
 
 /// A place that is watched.
 #[derive(Debug)]
-enum Source {
-    File(Watched),
+enum KeySource {
+    File(WatchedFile),
     #[cfg(feature = "jwks-url")]
     Url(fetch::Fetcher),
 }
 
-impl Source {
+impl KeySource {
     /// What is there, if it may be something new. Blocks; an address for 5 seconds at most.
     fn look(&mut self, now: Instant) -> Option<Result<String, KeySourceError>> {
         match self {
@@ -132,8 +132,8 @@ impl Source {
 /// A place, and what was told about it.
 #[derive(Debug)]
 pub(super) struct Watch {
-    reader: Reader,
-    source: Source,
+    reader: KeyReader,
+    source: KeySource,
 }
 
 /// Which watch: one that was replaced may still have keys on the way.
@@ -203,7 +203,7 @@ impl Watch {
 
 /// Makes keys of texts, and says once what is wrong with them.
 #[derive(Debug)]
-struct Reader {
+struct KeyReader {
     place: String,
     algorithms: Algorithms,
     from: JwksFrom,
@@ -211,7 +211,7 @@ struct Reader {
     fault: Option<String>,
 }
 
-impl Reader {
+impl KeyReader {
     fn new(place: String, algorithms: Algorithms, from: JwksFrom) -> Self {
         Self { place, algorithms, from, told: Vec::new(), fault: None }
     }

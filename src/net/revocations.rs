@@ -70,11 +70,11 @@ pub(super) fn inspect(path: &Path) -> Result<(), RevocationsError> {
 
 /// The store of a node: hands each revocation to a thread.
 pub(super) struct FileStore {
-    queue: SyncSender<Job>,
+    queue: SyncSender<AppendJob>,
 }
 
 /// What the thread is to do.
-struct Job {
+struct AppendJob {
     ticket: Ticket,
     user: Box<str>,
     at: UnixTime,
@@ -98,7 +98,7 @@ impl FileStore {
 impl RevocationStore for FileStore {
     fn store(&mut self, ticket: Ticket, revocation: &Revocation<'_>) -> Result<(), StoreError> {
         let &Revocation { user, at, capacity, over_before } = revocation;
-        let job = Job { ticket, user: user.into(), at, capacity, over_before };
+        let job = AppendJob { ticket, user: user.into(), at, capacity, over_before };
         self.queue.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => StoreError::QueueFull,
             TrySendError::Disconnected(_) => StoreError::Ended,
@@ -114,7 +114,7 @@ struct LogFile {
 }
 
 impl LogFile {
-    fn serve(&mut self, jobs: &Receiver<Job>, mailbox: &Mailbox) {
+    fn serve(&mut self, jobs: &Receiver<AppendJob>, mailbox: &Mailbox) {
         while let Ok(job) = jobs.recv() {
             let stored = self.append(&job).map_err(|error| {
                 let path = self.path.clone();
@@ -134,7 +134,7 @@ impl LogFile {
     }
 
     /// Adds a line, and waits for the disk.
-    fn append(&mut self, job: &Job) -> io::Result<()> {
+    fn append(&mut self, job: &AppendJob) -> io::Result<()> {
         let made = make_directory(directory(&self.path))?;
         let _lock = lock(&self.path)?;
         let mut options = OpenOptions::new();
@@ -162,7 +162,7 @@ impl LogFile {
     }
 
     /// Writes the lines that count into a new file, which takes the place of the old one.
-    fn compact(&mut self, job: &Job) -> io::Result<()> {
+    fn compact(&mut self, job: &AppendJob) -> io::Result<()> {
         let _lock = lock(&self.path)?;
         let mut latest = Latest::default();
         self.each(&mut |user, at| latest.note(user, at))?;
@@ -207,7 +207,7 @@ impl Latest {
     }
 
     /// Everybody is noted: forgets who need not be remembered.
-    fn sort(&mut self, job: &Job) {
+    fn sort(&mut self, job: &AppendJob) {
         let moments = &mut self.moments;
         moments.sort_unstable();
         moments.dedup_by(|next, last| {
@@ -238,16 +238,16 @@ impl Latest {
 }
 
 /// What was found in a file.
-struct Found {
+struct FileScan {
     lines: usize,
     /// Where a last line begins that is not whole.
     torn_at: Option<u64>,
 }
 
-fn read(path: &Path, each: &mut impl FnMut(&str, UnixTime)) -> Result<Found, RevocationsError> {
+fn read(path: &Path, each: &mut impl FnMut(&str, UnixTime)) -> Result<FileScan, RevocationsError> {
     let mut reader = BufReader::new(File::open(path).map_err(unreadable(path))?);
     let mut bytes = Vec::new();
-    let (mut found, mut length, mut number) = (Found { lines: 0, torn_at: None }, 0, 0);
+    let (mut found, mut length, mut number) = (FileScan { lines: 0, torn_at: None }, 0, 0);
     loop {
         bytes.clear();
         let most = (MAX_LINE_BYTES + 1) as u64;

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 struct Workers {
     name: &'static str,
     queue: SyncSender<Command>,
-    shared: Arc<Shared>,
+    shared: Arc<PoolState>,
     mailbox: Mailbox,
     threads: Vec<JoinHandle<()>>,
     limit: usize,
@@ -81,7 +81,7 @@ impl Pools {
 }
 
 #[derive(Debug)]
-struct Shared {
+struct PoolState {
     queue: Mutex<Receiver<Command>>,
     /// Commands that wait or run. The reactor adds, the workers subtract.
     in_flight: AtomicUsize,
@@ -94,7 +94,7 @@ impl Workers {
     fn new(name: &'static str, limit: usize, room: usize, mailbox: Mailbox) -> Self {
         let (queue, waiting) = mpsc::sync_channel(room.max(1));
         let (alive, gone) = mpsc::sync_channel(0);
-        let shared = Shared {
+        let shared = PoolState {
             queue: Mutex::new(waiting),
             in_flight: AtomicUsize::new(0),
             ending: AtomicBool::new(false),
@@ -162,7 +162,7 @@ impl Workers {
     }
 }
 
-fn work(shared: &Shared, mailbox: &Mailbox) {
+fn work(shared: &PoolState, mailbox: &Mailbox) {
     loop {
         // One worker waits in the queue, the others for the lock; it holds no lock while it works.
         let next = shared.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();

@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
 use super::engine::Engine;
 use super::scenario::Disturbance::{self, Disconnect, NewKey, NewLimits, RequireAuth, Stop};
-use super::trace::Event;
+use super::trace::TraceEvent;
 use crate::auth::Verifier;
 use crate::config::Size;
 use crate::id::Rng;
@@ -35,7 +35,7 @@ pub(super) fn drawn(rng: &mut Rng, end: Duration) -> Vec<(Instant, Disturbance)>
 impl Engine {
     /// The process stops from here on.
     pub(super) fn stop(&mut self) {
-        self.note(&Event::Disturbance(Stop));
+        self.note(&TraceEvent::Disturbance(Stop));
         let longest = if self.rng.below(3) == 0 { LONG_STOP } else { SHORT_STOP };
         let left = (Instant::START + self.scenario.length).since(self.now.monotonic);
         let micros = self.rng.below(longest.min(left).as_micros() as u64 + 1);
@@ -44,7 +44,7 @@ impl Engine {
 
     /// All but a stop reaches the node in a turn, as everything does that other threads leave.
     pub(super) fn disturb(&mut self, node: &mut Node, disturbance: Disturbance) {
-        self.note(&Event::Disturbance(disturbance));
+        self.note(&TraceEvent::Disturbance(disturbance));
         match disturbance {
             NewKey => {
                 self.key_changed = self.now.monotonic;

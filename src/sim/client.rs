@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::chaos::Loot;
 use super::check::Expect;
-use super::engine::{Due, Engine, News};
+use super::engine::{Engine, News, TimedEvent};
 use super::ledger::REMEMBERED;
 use super::network::{LinkId, Weather};
 use super::wire;
@@ -138,7 +138,7 @@ impl Client {
     /// The client's next thing is due `after` from now.
     pub(super) fn wake_after(&mut self, engine: &mut Engine, after: Duration) {
         self.next = engine.now.monotonic + after;
-        engine.at(self.next, Due::Client(self.number));
+        engine.at(self.next, TimedEvent::Client(self.number));
     }
 
     pub(super) fn millis(&mut self, from: u64, to: u64) -> Duration {

@@ -5,14 +5,14 @@ use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::app::SharedMoods;
-use super::engine::{Delivery, Engine};
+use super::engine::{Engine, MailboxItem};
 use super::ledger::SharedLedger;
 use super::measure::MOST_UNITS_OF_READ;
 use super::network::{Edges, Link, LinkId};
 use super::scenario::Scenario;
-use super::trace::Event;
+use super::trace::TraceEvent;
 use super::transport::Transport;
-use super::watched::Watched;
+use super::watched::WatchedApp;
 use crate::auth::KeyError;
 use crate::driver::{Accepted, Input, Io, Readiness, Role, Turn, Written};
 use crate::id::{ConnId, Seed};
@@ -21,13 +21,13 @@ use crate::node::{Command, Completion, Hangup, Node, Outcome, Phase};
 use crate::time::Now;
 
 /// The node, its turns, and the machine that they run on.
-pub(super) struct Server {
+pub(super) struct SimServer {
     pub(super) node: Node,
     pub(super) turn: Turn<LinkId>,
     pub(super) engine: Engine,
 }
 
-impl Server {
+impl SimServer {
     pub(super) fn new(
         scenario: Scenario,
         seed: u64,
@@ -36,7 +36,7 @@ impl Server {
     ) -> Result<Self, KeyError> {
         let config = &scenario.config;
         let ledger = SharedLedger::new(config);
-        let app = Watched { app, ledger: ledger.clone() };
+        let app = WatchedApp { app, ledger: ledger.clone() };
         let mut node = Node::new(config, &Seed::predictable(seed), Box::new(app))?;
         node.set_slice(scenario.slice);
         let planted = scenario.planted;
@@ -148,7 +148,7 @@ impl Engine {
 
     fn complete(&mut self, node: &mut Node, done: Completion) {
         let ticket = done.ticket;
-        self.note(&Event::Completion { ticket });
+        self.note(&TraceEvent::Completion { ticket });
         {
             let mut ledger = self.ledger.lock();
             // An answer that comes too late, after a stop, may find its question given up.
@@ -185,13 +185,13 @@ impl Io for Engine {
     }
 
     fn refuse(&mut self, link: LinkId) {
-        self.note(&Event::Drop { link });
+        self.note(&TraceEvent::Drop { link });
         self.on_link(link, Link::close);
     }
 
     fn open(&mut self, id: ConnId, link: &mut LinkId, _: Role) -> io::Result<()> {
         let link = *link;
-        self.note(&Event::Accept { link, id });
+        self.note(&TraceEvent::Accept { link, id });
         if self.transports.len() <= id.index() {
             self.transports.resize_with(id.index() + 1, || None);
         }
@@ -224,7 +224,7 @@ impl Io for Engine {
         });
         let now = self.now.monotonic;
         if !input.bytes.is_empty() {
-            self.note(&Event::Read { id, bytes: input.bytes });
+            self.note(&TraceEvent::Read { id, bytes: input.bytes });
             if let Some(transport) = self.transport(id) {
                 // What comes while closing was not awaited, and puts nothing off.
                 if phase != Phase::Closing {
@@ -275,7 +275,7 @@ impl Io for Engine {
             }
         }
         if length > 0 {
-            self.note(&Event::Write { id, bytes: written });
+            self.note(&TraceEvent::Write { id, bytes: written });
             self.on_link(link, |link, now, rng| link.wrote(now, rng, length));
             self.hear(id, link, written);
         }
@@ -283,12 +283,12 @@ impl Io for Engine {
     }
 
     fn shutdown(&mut self, id: ConnId, link: &mut LinkId) {
-        self.note(&Event::Finish { id });
+        self.note(&TraceEvent::Finish { id });
         self.on_link(*link, Link::finish);
     }
 
     fn close(&mut self, id: ConnId, link: &mut LinkId) {
-        self.note(&Event::Close { id });
+        self.note(&TraceEvent::Close { id });
         self.closed_in_turn += 1;
         self.most_closed = self.most_closed.max(self.closed_in_turn);
         let Some(transport) = self.transports.get_mut(id.index()).and_then(Option::take) else {
@@ -310,15 +310,15 @@ impl Io for Engine {
     fn submit(&mut self, command: Command) -> Result<(), Completion> {
         let Some(refused) = self.queue_work(command) else { return Ok(()) };
         let ticket = refused.ticket;
-        self.note(&Event::Completion { ticket });
+        self.note(&TraceEvent::Completion { ticket });
         self.ledger.lock().joined(ticket, None);
         Err(refused)
     }
 
     fn deliver(&mut self, node: &mut Node, _: Now) -> bool {
         match self.mail.pop_front() {
-            Some(Delivery::Done(done)) => self.complete(node, done),
-            Some(Delivery::Order(disturbance)) => self.disturb(node, disturbance),
+            Some(MailboxItem::Done(done)) => self.complete(node, done),
+            Some(MailboxItem::Order(disturbance)) => self.disturb(node, disturbance),
             None => return false,
         }
         true

@@ -13,7 +13,7 @@ use super::check::{Expect, Times};
 use super::ledger::SharedLedger;
 use super::network::{Link, LinkId, Weather};
 use super::scenario::{Disturbance, Scenario};
-use super::trace::{Event, Trace};
+use super::trace::{Trace, TraceEvent};
 use super::transport::Transport;
 use super::wire::Seen;
 use crate::id::{ConnId, Rng};
@@ -25,7 +25,7 @@ const BEGIN: UnixTime = UnixTime::from_millis(1_800_000_000_000);
 
 /// Something that happens by itself at its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Due {
+pub(super) enum TimedEvent {
     /// Segments arrive.
     Link(LinkId),
     /// A client does its next thing.
@@ -51,7 +51,7 @@ pub(super) enum News {
 
 /// What takes its time: a worker's turn, the beginning of what somebody holds, or an answer.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(super) enum DelayedWork {
     Run(Command),
     Hold(Held),
     Done(Completion),
@@ -59,7 +59,7 @@ pub(super) enum Work {
 
 /// What other threads have left for the node.
 #[derive(Debug)]
-pub(super) enum Delivery {
+pub(super) enum MailboxItem {
     Done(Completion),
     /// Something that is done to the server.
     Order(Disturbance),
@@ -84,7 +84,7 @@ pub(super) struct Engine {
     pub(super) links: Vec<Option<Box<Link>>>,
     // Beside the turn.
     pub(super) transports: Vec<Option<Transport>>,
-    pub(super) mail: VecDeque<Delivery>,
+    pub(super) mail: VecDeque<MailboxItem>,
     /// The first connection that ended before its time, unless the node had to shed somebody.
     pub(super) dropped: Option<String>,
     /// Sockets that were closed in the present turn, and in the turn that closed most.
@@ -113,9 +113,9 @@ pub(super) struct Engine {
     pub(super) backlog: VecDeque<LinkId>,
     pub(super) is_listener_ready: bool,
     pub(super) ready: Vec<LinkId>,
-    agenda: BinaryHeap<Reverse<(Instant, u64, Due)>>,
+    agenda: BinaryHeap<Reverse<(Instant, u64, TimedEvent)>>,
     pub(super) entries: u64,
-    pub(super) works: BTreeMap<u64, Work>,
+    pub(super) works: BTreeMap<u64, DelayedWork>,
     pub(super) key: EncodingKey,
     pub(super) tokens: u64,
     /// Where each client comes from; empty: all from one.
@@ -193,13 +193,13 @@ impl Engine {
         self.failure.get_or_insert(what.into());
     }
 
-    pub(super) fn note(&mut self, event: &Event<'_>) {
+    pub(super) fn note(&mut self, event: &TraceEvent<'_>) {
         self.trace.note(self.now, event);
     }
 
     // --- Time ---
 
-    pub(super) fn at(&mut self, when: Instant, due: Due) {
+    pub(super) fn at(&mut self, when: Instant, due: TimedEvent) {
         self.entries += 1;
         self.agenda.push(Reverse((when, self.entries, due)));
     }
@@ -220,7 +220,7 @@ impl Engine {
     }
 
     /// What happens by itself now, one thing a call.
-    pub(super) fn pop_due(&mut self) -> Option<Due> {
+    pub(super) fn pop_due(&mut self) -> Option<TimedEvent> {
         let now = self.now.monotonic;
         if self.next_due()? > now {
             return None;
@@ -229,32 +229,35 @@ impl Engine {
     }
 
     /// Lets something happen that is not a client's.
-    pub(super) fn happen(&mut self, due: Due) {
+    pub(super) fn happen(&mut self, due: TimedEvent) {
         match due {
-            Due::Link(link) => self.arrive(link),
-            Due::Work(number) => match self.works.remove(&number) {
-                Some(Work::Run(command)) => self.finish(command.run()),
-                Some(Work::Hold(Held { ticket, start, outcome }))
+            TimedEvent::Link(link) => self.arrive(link),
+            TimedEvent::Work(number) => match self.works.remove(&number) {
+                Some(DelayedWork::Run(command)) => self.finish(command.run()),
+                Some(DelayedWork::Hold(Held { ticket, start, outcome }))
                     if start.as_ref().is_none_or(StartFlag::begin) =>
                 {
                     self.ledger.lock().begun(ticket);
                     self.finish(Completion { ticket, outcome });
                 }
-                Some(Work::Done(done)) => self.mail.push_back(Delivery::Done(done)),
-                Some(Work::Hold(_)) | None => {}
+                Some(DelayedWork::Done(done)) => self.mail.push_back(MailboxItem::Done(done)),
+                Some(DelayedWork::Hold(_)) | None => {}
             },
-            Due::Doom(link) if !self.is_healed => self.doom(link),
-            Due::WallClock if !self.is_healed => self.set_wall_clock(),
-            Due::Disturbance(Disturbance::Stop) if !self.is_healed => self.stop(),
-            Due::Disturbance(disturbance) if !self.is_healed => {
-                self.mail.push_back(Delivery::Order(disturbance));
+            TimedEvent::Doom(link) if !self.is_healed => self.doom(link),
+            TimedEvent::WallClock if !self.is_healed => self.set_wall_clock(),
+            TimedEvent::Disturbance(Disturbance::Stop) if !self.is_healed => self.stop(),
+            TimedEvent::Disturbance(disturbance) if !self.is_healed => {
+                self.mail.push_back(MailboxItem::Order(disturbance));
             }
-            Due::Client(_) | Due::Doom(_) | Due::WallClock | Due::Disturbance(_) => {}
+            TimedEvent::Client(_)
+            | TimedEvent::Doom(_)
+            | TimedEvent::WallClock
+            | TimedEvent::Disturbance(_) => {}
         }
     }
 
     fn set_wall_clock(&mut self) {
-        self.note(&Event::WallClock);
+        self.note(&TraceEvent::WallClock);
         let millis = self.now.unix.as_millis() + self.rng.below(7_200_000);
         self.now.unix = UnixTime::from_millis(millis.saturating_sub(3_600_000));
         self.ledger.lock().now = self.now;
@@ -262,7 +265,7 @@ impl Engine {
 
     /// No more faults: links are fast, the application answers, nothing that was lost comes back.
     pub(super) fn heal(&mut self) {
-        self.note(&Event::Heal);
+        self.note(&TraceEvent::Heal);
         self.is_healed = true;
         self.moods.lock().unwrap_or_else(PoisonError::into_inner).is_healed = true;
         for link in self.links.iter_mut().flatten() {
@@ -279,10 +282,10 @@ impl Engine {
     /// Opens a connection. `is_doomed`: it may break at any time.
     pub(super) fn connect(&mut self, client: usize, weather: Weather, is_doomed: bool) -> LinkId {
         let link = LinkId(self.links.len() as u32);
-        self.note(&Event::Connect { client, link });
+        self.note(&TraceEvent::Connect { client, link });
         if is_doomed {
             let after = Duration::from_millis(self.rng.below(400_000));
-            self.at(self.now.monotonic + after, Due::Doom(link));
+            self.at(self.now.monotonic + after, TimedEvent::Doom(link));
         }
         self.links.push(Some(Box::new(Link::new(client, weather))));
         self.backlog.push_back(link);
@@ -296,7 +299,7 @@ impl Engine {
         let times = self.link(link).map(|link| link.send(now, &mut rng, bytes)).unwrap_or_default();
         self.rng = rng;
         for at in times {
-            self.at(at, Due::Link(link));
+            self.at(at, TimedEvent::Link(link));
         }
     }
 
@@ -307,7 +310,7 @@ impl Engine {
 
     /// The client breaks the connection.
     pub(super) fn reset(&mut self, link: LinkId) {
-        self.note(&Event::Reset { link });
+        self.note(&TraceEvent::Reset { link });
         self.on_link(link, Link::reset);
     }
 
@@ -321,7 +324,7 @@ impl Engine {
         let mut rng = self.rng.clone();
         let Some(at) = self.link(link).map(|link| act(link, now, &mut rng)) else { return };
         self.rng = rng;
-        self.at(at, Due::Link(link));
+        self.at(at, TimedEvent::Link(link));
     }
 
     /// The client reads up to `most` bytes, and what it understands of them.

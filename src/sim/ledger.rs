@@ -1,6 +1,6 @@
 //! What the application was asked and told: the truth that the wire is compared with.
 //!
-//! [`Watched`](super::watched::Watched) stands between the node and any application, ours or a
+//! [`WatchedApp`](super::watched::WatchedApp) stands between the node and any application, ours or a
 //! user's, and writes into the [`Ledger`]. It sees exactly when a token was checked, because that is
 //! when the join is asked.
 

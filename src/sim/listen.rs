@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::client::{Chat, Client, Kind, State};
-use super::engine::{Due, Engine};
+use super::engine::{Engine, TimedEvent};
 use super::network::LinkId;
 use super::wire::{self, Message, Seen};
 use crate::protocol::{CloseReason, ErrorCode, Reconnect};
@@ -22,7 +22,7 @@ impl Client {
         }
         if is_slow && engine.link(link).is_some_and(|link| link.has_unread()) {
             let pause = self.millis(100, 4_000);
-            engine.at(engine.now.monotonic + pause, Due::Client(self.number));
+            engine.at(engine.now.monotonic + pause, TimedEvent::Client(self.number));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::engine::Engine;
-use super::trace::Event;
+use super::trace::TraceEvent;
 use super::transport::Transport;
 use crate::id::ConnId;
 use crate::node::{Node, Phase};
@@ -88,6 +88,6 @@ impl Engine {
         if let Some(transport) = self.transport(id) {
             transport.life.was_hung_up = true;
         }
-        self.note(&Event::Hangup { id, is_reset });
+        self.note(&TraceEvent::Hangup { id, is_reset });
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::check::Hearing;
 use super::scenario::pick;
-use super::wire::{Reader, Seen};
+use super::wire::{Seen, WireReader};
 use crate::id::{ConnId, Rng};
 use crate::time::Instant;
 
@@ -81,7 +81,7 @@ pub(super) struct Link {
     pub(super) id: Option<ConnId>,
     pub(super) weather: Weather,
     /// What the server wrote, as it is understood.
-    pub(super) reader: Reader,
+    pub(super) reader: WireReader,
     /// What of it may come next.
     pub(super) hearing: Hearing,
     /// What of it the client has not seen, with the stream's length up to its end.
@@ -119,7 +119,7 @@ impl Link {
             client,
             id: None,
             weather,
-            reader: Reader::default(),
+            reader: WireReader::default(),
             hearing: Hearing::default(),
             unseen: VecDeque::new(),
             edges: Edges::default(),

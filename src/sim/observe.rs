@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::mem;
 
 use super::check;
-use super::driver::Server;
+use super::driver::SimServer;
 use super::engine::Engine;
 use super::network::LinkId;
 use super::transport::Transport;
@@ -78,7 +78,7 @@ impl Engine {
     }
 }
 
-impl Server {
+impl SimServer {
     /// Holds every invariant against the present state.
     pub(super) fn check(&mut self) {
         let mut transports = mem::take(&mut self.engine.transports);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::app::SharedMoods;
-use super::driver::Server;
-use super::engine::{Due, Engine};
+use super::driver::SimServer;
+use super::engine::{Engine, TimedEvent};
 use super::network::{LinkId, Weather};
 use super::scenario::{Mix, Scenario};
 use super::wire;
@@ -134,13 +134,13 @@ impl Storm {
         })
     }
 
-    fn server(&self, seed: u64) -> Result<Server, KeyError> {
+    fn server(&self, seed: u64) -> Result<SimServer, KeyError> {
         let mut scenario = Scenario::drawn(seed);
         scenario.clients = Mix::default();
         scenario.config.limits.pending_per_turn = self.share;
         scenario.config.limits.messages_per_minute = 0;
         let app = MemoryApp::new(&scenario.config, Access::Open, &Seed::predictable(seed));
-        let mut server = Server::new(scenario, seed, Box::new(app), SharedMoods::default())?;
+        let mut server = SimServer::new(scenario, seed, Box::new(app), SharedMoods::default())?;
         server.engine.events_per_turn = self.events_per_turn;
         // It is counted, and judged by whoever has asked for it.
         server.engine.most_wait = u64::MAX;
@@ -168,11 +168,11 @@ impl Storm {
     }
 }
 
-fn turn(server: &mut Server) {
+fn turn(server: &mut SimServer) {
     let engine = &mut server.engine;
     engine.advance(engine.now.monotonic + TURN);
     while let Some(due) = engine.pop_due() {
-        if !matches!(due, Due::Client(_)) {
+        if !matches!(due, TimedEvent::Client(_)) {
             engine.happen(due);
         }
     }

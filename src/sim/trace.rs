@@ -11,7 +11,7 @@ use crate::time::Now;
 
 /// One thing that happened.
 #[derive(Debug, Hash)]
-pub(super) enum Event<'a> {
+pub(super) enum TraceEvent<'a> {
     /// A client opens a TCP connection.
     Connect { client: usize, link: LinkId },
     /// The node took a connection.
@@ -61,7 +61,7 @@ impl Trace {
         self.lines = Some(Vec::new());
     }
 
-    pub(super) fn note(&mut self, now: Now, event: &Event<'_>) {
+    pub(super) fn note(&mut self, now: Now, event: &TraceEvent<'_>) {
         now.monotonic.hash(&mut self.hasher);
         event.hash(&mut self.hasher);
         if let Some(lines) = &mut self.lines {
@@ -79,10 +79,10 @@ impl Trace {
     }
 }
 
-fn describe(event: &Event<'_>) -> String {
+fn describe(event: &TraceEvent<'_>) -> String {
     let (verb, id, bytes) = match event {
-        Event::Read { id, bytes } => ("Read", id, bytes),
-        Event::Write { id, bytes } => ("Write", id, bytes),
+        TraceEvent::Read { id, bytes } => ("Read", id, bytes),
+        TraceEvent::Write { id, bytes } => ("Write", id, bytes),
         other => return format!("{other:?}"),
     };
     let shown = bytes.get(..bytes.len().min(200)).unwrap_or_default();

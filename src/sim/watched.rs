@@ -4,12 +4,12 @@ use super::ledger::SharedLedger;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
 
 /// An application, and who writes down what it is asked.
-pub(super) struct Watched {
+pub(super) struct WatchedApp {
     pub(super) app: Box<dyn App>,
     pub(super) ledger: SharedLedger,
 }
 
-impl App for Watched {
+impl App for WatchedApp {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         self.ledger.lock().ask_to_join(join);
         let reply = self.app.on_join(join);

@@ -45,11 +45,11 @@ struct Envelope {
     r#type: String,
     id: String,
     timestamp: String,
-    payload: Payload,
+    payload: ReceivedPayload,
 }
 
 #[derive(Deserialize)]
-struct Payload {
+struct ReceivedPayload {
     request_id: Option<String>,
     content: Option<String>,
     user_id: Option<String>,
@@ -66,7 +66,7 @@ impl Message {
         if id.is_empty() || !is_date_time(&timestamp) {
             return Err(wrong("a bad envelope"));
         }
-        let Payload { request_id, content, user_id, session, error, deadline } = payload;
+        let ReceivedPayload { request_id, content, user_id, session, error, deadline } = payload;
         match (r#type.as_str(), request_id, content) {
             ("recipe_update", Some(auth), Some(_)) if session.is_some() => {
                 Ok(Self::Acknowledged { auth })
@@ -94,7 +94,7 @@ impl Message {
 
 /// Reads what the server writes, wherever it was cut.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(super) struct WireReader {
     kept: Vec<u8>,
     /// Bytes that were understood.
     taken: u64,
@@ -102,7 +102,7 @@ pub(super) struct Reader {
     is_over: bool,
 }
 
-impl Reader {
+impl WireReader {
     /// More bytes came.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.kept.extend_from_slice(bytes);
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     fn read(bytes: &[u8]) -> Result<Vec<Seen>, String> {
-        let mut reader = Reader::default();
+        let mut reader = WireReader::default();
         let mut seen = Vec::new();
         for byte in bytes {
             reader.push(&[*byte]);

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::engine::{Delivery, Due, Engine, Work};
+use super::engine::{DelayedWork, Engine, MailboxItem, TimedEvent};
 use crate::node::{Command, Completion, Outcome};
 
 impl Engine {
@@ -13,8 +13,8 @@ impl Engine {
         let done = |outcome| Completion { ticket, outcome };
         let work = match self.rng.below(if self.is_healed { 1 } else { 30 }) {
             28 => return Some(done(Outcome::Refused)),
-            29 => Work::Done(done(Outcome::Panicked)),
-            _ => Work::Run(command),
+            29 => DelayedWork::Done(done(Outcome::Panicked)),
+            _ => DelayedWork::Run(command),
         };
         self.work(work);
         None
@@ -25,20 +25,20 @@ impl Engine {
         let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
         let held = std::mem::take(&mut moods.held);
         drop(moods);
-        held.into_iter().for_each(|held| self.work(Work::Hold(held)));
+        held.into_iter().for_each(|held| self.work(DelayedWork::Hold(held)));
     }
 
     /// The work is done: at once, or it has taken its time.
     pub(super) fn finish(&mut self, done: Completion) {
         if !self.is_healed && self.rng.below(4) == 0 {
-            self.work(Work::Done(done));
+            self.work(DelayedWork::Done(done));
         } else {
-            self.mail.push_back(Delivery::Done(done));
+            self.mail.push_back(MailboxItem::Done(done));
         }
     }
 
     /// Soon, in time, late, or never.
-    fn work(&mut self, work: Work) {
+    fn work(&mut self, work: DelayedWork) {
         let millis = match self.rng.below(if self.is_healed { 1 } else { 100 }) {
             0..75 => self.rng.below(300),
             75..90 => self.rng.below(4_900),
@@ -48,6 +48,6 @@ impl Engine {
         self.entries += 1;
         let number = self.entries;
         self.works.insert(number, work);
-        self.at(self.now.monotonic + Duration::from_millis(millis), Due::Work(number));
+        self.at(self.now.monotonic + Duration::from_millis(millis), TimedEvent::Work(number));
     }
 }

@@ -8,11 +8,11 @@ use std::{fmt, mem};
 use super::app::{MoodyApp, SharedMoods};
 use super::chaos;
 use super::client::{Client, Kind};
-use super::driver::Server;
-use super::engine::{Due, Engine};
+use super::driver::SimServer;
+use super::engine::{Engine, TimedEvent};
 use super::hostile;
 use super::scenario::{Mix, Scenario};
-use super::trace::Event;
+use super::trace::TraceEvent;
 use crate::auth::KeyError;
 use crate::id::Rng;
 use crate::node::app::App;
@@ -71,7 +71,7 @@ pub struct Report {
 pub struct World {
     seed: u64,
     steps: u64,
-    server: Server,
+    server: SimServer,
     clients: Vec<Client>,
     busy_until: Instant,
     turns_at_once: u32,
@@ -128,7 +128,7 @@ impl World {
         moods: SharedMoods,
     ) -> Result<Self, KeyError> {
         let Scenario { clients: mix, rooms, length, faults, disturbances, .. } = scenario;
-        let mut server = Server::new(scenario, seed, app, moods)?;
+        let mut server = SimServer::new(scenario, seed, app, moods)?;
         let engine = &mut server.engine;
         let mut rng = Rng::new(seed);
         let mut clients = Vec::new();
@@ -148,12 +148,12 @@ impl World {
         }
         if disturbances {
             for (at, disturbance) in chaos::drawn(&mut rng, length) {
-                engine.at(at, Due::Disturbance(disturbance));
+                engine.at(at, TimedEvent::Disturbance(disturbance));
             }
         }
         for _ in 0..if faults && !disturbances { rng.below(4) } else { 0 } {
             let at = Duration::from_micros(rng.below(length.as_micros() as u64));
-            engine.at(Instant::START + at, Due::WallClock);
+            engine.at(Instant::START + at, TimedEvent::WallClock);
         }
         let busy_until = Instant::START;
         Ok(Self { seed, steps: 0, server, clients, busy_until, turns_at_once: 0 })
@@ -181,7 +181,7 @@ impl World {
         self.run_until(end_of_faults)?;
         self.server.engine.heal();
         for number in 0..self.clients.len() {
-            self.server.engine.at(end_of_faults, Due::Client(number));
+            self.server.engine.at(end_of_faults, TimedEvent::Client(number));
         }
         self.run_until(end_of_faults + HEALING)?;
         self.clients.iter_mut().for_each(Client::fall_silent);
@@ -206,15 +206,15 @@ impl World {
     /// Everybody is closed, and nothing is left behind.
     fn drain(&mut self) -> Result<(), Violation> {
         self.clients.iter_mut().for_each(Client::leave);
-        let Server { node, engine, .. } = &mut self.server;
-        engine.note(&Event::Shutdown);
+        let SimServer { node, engine, .. } = &mut self.server;
+        engine.note(&TraceEvent::Shutdown);
         node.handle_shutdown(engine.now);
         let config = &engine.scenario.config;
         // Who has not upgraded yet is waited for until its own deadline.
         let length = config.drain.get().max(config.http.header_timeout.get()) + LINGER;
         let end = engine.now.monotonic + length;
         self.run_until(end)?;
-        let Server { node, engine, .. } = &mut self.server;
+        let SimServer { node, engine, .. } = &mut self.server;
         let usage = Usage { replays: 0, addresses: 0, questions: 0, ..node.usage() };
         if usage != Usage::default() || !node.is_drained() {
             engine.fail(format!("something is left after the drain: {usage:?}"));
@@ -231,7 +231,7 @@ impl World {
     }
 
     fn next_moment(&self) -> Option<Instant> {
-        let Server { node, turn, engine } = &self.server;
+        let SimServer { node, turn, engine } = &self.server;
         let now = engine.now.monotonic;
         let turn = if self.server.wants_turn() { Some(now) } else { turn.next(node) };
         let turn = turn.map(|at| at.max(self.busy_until).max(now));
@@ -248,7 +248,7 @@ impl World {
         engine.advance(to);
         while let Some(due) = engine.pop_due() {
             match due {
-                Due::Client(number) => {
+                TimedEvent::Client(number) => {
                     if let Some(client) = self.clients.get_mut(number) {
                         wake(client, engine);
                     }

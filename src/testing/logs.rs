@@ -114,12 +114,12 @@ pub fn keep_text(suite: &str, said: &[u8]) {
 
 /// Has this process log everything, whoever logs it, and keeps the messages of its panics.
 pub fn in_process(suite: &str) {
-    static LOGGER: OnceLock<Logger> = OnceLock::new();
+    static LOGGER: OnceLock<TestLogger> = OnceLock::new();
     let Some(path) = fresh(suite, "log") else { return };
     let mut is_first = false;
     let logger = LOGGER.get_or_init(|| {
         is_first = true;
-        Logger(OpenOptions::new().append(true).create(true).open(path).unwrap())
+        TestLogger(OpenOptions::new().append(true).create(true).open(path).unwrap())
     });
     if is_first {
         // Whoever has a logger of its own is searched elsewhere.
@@ -134,15 +134,15 @@ pub fn in_process(suite: &str) {
     }
 }
 
-struct Logger(File);
+struct TestLogger(File);
 
-impl Logger {
+impl TestLogger {
     fn write(&self, line: &str) {
         (&self.0).write_all(line.as_bytes()).unwrap();
     }
 }
 
-impl log::Log for Logger {
+impl log::Log for TestLogger {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
         // The tests' own clients, which tell what they send. The server has it read headers.
         !metadata.target().starts_with("tungstenite")

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::material::{Curve, Material};
-use super::{Algorithms, Key, KeySet, MAX_KEY_ID_BYTES, MAX_KEYS};
+use super::{Algorithms, KeySet, MAX_KEY_ID_BYTES, MAX_KEYS, VerificationKey};
 use crate::auth::error::{KeyError, Skipped};
 
 /// The largest JWK set that is read: some 2,000 keys.
@@ -75,7 +75,7 @@ struct Jwks {
     keys: Vec<Value>,
 }
 
-fn key(value: &Value, algorithms: &Algorithms, from: JwksFrom) -> Result<Key, String> {
+fn key(value: &Value, algorithms: &Algorithms, from: JwksFrom) -> Result<VerificationKey, String> {
     let jwk = Jwk(value.as_object().ok_or("no object")?);
     if jwk.text("use")?.is_some_and(|purpose| purpose != "sig") {
         return Err("its `use` is not `sig`".to_owned());
@@ -104,7 +104,7 @@ fn key(value: &Value, algorithms: &Algorithms, from: JwksFrom) -> Result<Key, St
         Some("OKP") => return Err("its `crv` is not supported; Ed25519 is".to_owned()),
         _ => return Err("its `kty` is none of RSA, EC, OKP, oct".to_owned()),
     };
-    Key::new(material, id.map(str::to_owned), jwk.text("alg")?, algorithms)
+    VerificationKey::new(material, id.map(str::to_owned), jwk.text("alg")?, algorithms)
 }
 
 struct Jwk<'a>(&'a Map<String, Value>);

@@ -9,7 +9,7 @@ use super::args::ChatArgs;
 use super::crowd::{CloseAll, ConnectAll, elapsed};
 use super::engine::{LoadEngine, Notice, Script};
 use super::meter::ResourceMeter;
-use super::peer::Role;
+use super::peer::PeerRole;
 use super::report::{Latency, Measured};
 
 /// Runs the scenario.
@@ -21,7 +21,7 @@ pub(super) fn run(
     let users = options.connections;
     engine.show("connecting");
     let room = |user| if options.rooms == 0 { user + 1 } else { user % options.rooms + 1 };
-    let mut connect_all = ConnectAll::new(engine, users, Role::Member, room);
+    let mut connect_all = ConnectAll::new(engine, users, PeerRole::Member, room);
     engine.run(&mut connect_all)?;
     warm_up(engine, users, 1)?;
     let growth = meter.growth(users)?;

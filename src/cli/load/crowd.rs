@@ -5,7 +5,7 @@ use std::time::Duration;
 use vestibule::time::Instant;
 
 use super::engine::{LoadEngine, Notice, Script};
-use super::peer::{Role, Visit};
+use super::peer::{PeerRole, Visit};
 use super::report::Latency;
 
 /// Connects clients. It is done when each is acknowledged (a silent one: upgraded) or has ended.
@@ -25,7 +25,7 @@ impl ConnectAll {
     pub(super) fn new(
         engine: &mut LoadEngine,
         count: u32,
-        role: Role,
+        role: PeerRole,
         room: impl Fn(u32) -> u32,
     ) -> Self {
         for user in 0..count {
@@ -37,7 +37,7 @@ impl ConnectAll {
     /// Opens `count` silent sockets, with user numbers from `first`.
     pub(super) fn silent(engine: &mut LoadEngine, first: u32, count: u32) -> Self {
         for user in (first..).take(count as usize) {
-            engine.open(Visit { user, room: user + 1, role: Role::Silent });
+            engine.open(Visit { user, room: user + 1, role: PeerRole::Silent });
         }
         Self { wanted: count, there: 0, ended: 0, is_silent: true, latency: Latency::new() }
     }

@@ -16,7 +16,7 @@ use mio::{Events, Token};
 use slab::Slab;
 use vestibule::time::Instant;
 
-use super::peer::{Peer, PeerPhase, Role, Visit};
+use super::peer::{Peer, PeerPhase, PeerRole, Visit};
 use super::polls::Polls;
 use super::report::{Failures, Progress};
 use super::target::Sources;
@@ -154,7 +154,7 @@ impl LoadEngine {
 
     /// Connects a client, as soon as fewer handshakes are in flight than allowed.
     pub(super) fn open(&mut self, visit: Visit) {
-        self.has_urgent |= visit.role == Role::Urgent;
+        self.has_urgent |= visit.role == PeerRole::Urgent;
         self.waiting.push_back(visit);
     }
 

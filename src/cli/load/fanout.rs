@@ -6,7 +6,7 @@ use super::args::FanoutArgs;
 use super::crowd::{CloseAll, ConnectAll, elapsed};
 use super::engine::{LoadEngine, Notice, Script};
 use super::meter::ResourceMeter;
-use super::peer::Role;
+use super::peer::PeerRole;
 use super::report::{Latency, Measured};
 
 /// Runs the scenario.
@@ -17,7 +17,7 @@ pub(super) fn run(
 ) -> Result<Measured, String> {
     let users = options.connections;
     engine.show("filling the room");
-    let mut connect_all = ConnectAll::new(engine, users, Role::Member, |_| 1);
+    let mut connect_all = ConnectAll::new(engine, users, PeerRole::Member, |_| 1);
     engine.run(&mut connect_all)?;
     engine.show("warming up");
     let now = engine.now();

@@ -10,7 +10,7 @@ use super::chat::warm_up;
 use super::crowd::{CloseAll, ConnectAll, elapsed};
 use super::engine::{LoadEngine, Notice, Script};
 use super::meter::ResourceMeter;
-use super::peer::{Role, Visit};
+use super::peer::{PeerRole, Visit};
 use super::report::{Latency, Measured};
 use super::storm::StormScript;
 
@@ -23,7 +23,7 @@ pub(super) fn run(
 ) -> Result<Measured, String> {
     let users = options.connections;
     engine.show("connecting");
-    let mut connect_all = ConnectAll::new(engine, users, Role::Urgent, |user| user + 1);
+    let mut connect_all = ConnectAll::new(engine, users, PeerRole::Urgent, |user| user + 1);
     engine.run(&mut connect_all)?;
     warm_up(engine, users, 1)?;
 
@@ -172,7 +172,7 @@ impl Script for ChatInStorm {
                 self.paced_chat.end_at(now);
             }
         } else if matches!(notice, Notice::Ended { .. }) && !self.storm.is_done() {
-            engine.open(Visit { user, room: user + 1, role: Role::Silent });
+            engine.open(Visit { user, room: user + 1, role: PeerRole::Silent });
         }
     }
 

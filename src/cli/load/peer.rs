@@ -19,12 +19,12 @@ pub(super) struct Visit {
     pub(super) user: u32,
     /// The number in the room's name.
     pub(super) room: u32,
-    pub(super) role: Role,
+    pub(super) role: PeerRole,
 }
 
 /// How a client behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum PeerRole {
     /// Authenticates.
     Member,
     /// Authenticates, and is polled before all others.
@@ -137,7 +137,7 @@ impl Peer {
 
     /// Whether the socket is in the urgent poll.
     pub(super) fn is_urgent(&self) -> bool {
-        self.visit.role == Role::Urgent
+        self.visit.role == PeerRole::Urgent
     }
 
     fn interest(&self) -> Interest {

@@ -10,7 +10,7 @@ use super::chat::warm_up;
 use super::crowd::{CloseAll, ConnectAll, Hold, elapsed};
 use super::engine::{LoadEngine, Notice, Script};
 use super::meter::ResourceMeter;
-use super::peer::Role;
+use super::peer::PeerRole;
 use super::report::{Latency, Measured};
 
 /// Runs the idle scenario: authenticated connections that send nothing.
@@ -23,7 +23,7 @@ pub(super) fn run_idle(
     engine.show("connecting");
     let start = engine.now();
     let cpu = meter.cpu()?;
-    let mut connect_all = ConnectAll::new(engine, users, Role::Member, |user| user + 1);
+    let mut connect_all = ConnectAll::new(engine, users, PeerRole::Member, |user| user + 1);
     engine.run(&mut connect_all)?;
     let elapsed = engine.now().since(start);
     let cpu = meter.cpu_since(cpu)?;

@@ -5,7 +5,7 @@ use vestibule::time::Instant;
 use super::args::StormArgs;
 use super::engine::{LoadEngine, Notice, Script};
 use super::meter::ResourceMeter;
-use super::peer::{Role, Visit};
+use super::peer::{PeerRole, Visit};
 use super::report::{Latency, Measured};
 
 /// Runs the scenario.
@@ -58,7 +58,7 @@ impl StormScript {
         if self.opened < self.count {
             let user = self.first + self.opened;
             self.opened += 1;
-            engine.open(Visit { user, room: user + 1, role: Role::Member });
+            engine.open(Visit { user, room: user + 1, role: PeerRole::Member });
         }
     }
 }

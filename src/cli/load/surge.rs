@@ -8,7 +8,7 @@ use super::crowd::{CloseAll, ConnectAll};
 use super::engine::{LoadEngine, Notice, Script};
 use super::meter::ResourceMeter;
 use super::mixed::PacedChat;
-use super::peer::Role;
+use super::peer::PeerRole;
 use super::report::Measured;
 
 /// Runs the scenario.
@@ -19,7 +19,7 @@ pub(super) fn run(
 ) -> Result<Measured, String> {
     let users = options.users();
     engine.show("connecting");
-    let mut connect_all = ConnectAll::new(engine, users, Role::Urgent, |user| user / 2 + 1);
+    let mut connect_all = ConnectAll::new(engine, users, PeerRole::Urgent, |user| user / 2 + 1);
     engine.run(&mut connect_all)?;
     warm_up(engine, users, 1)?;
 

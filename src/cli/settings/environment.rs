@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::layers::{self, Layers, Origin};
+use super::layers::{self, Layers, SettingOrigin};
 
 const PREFIX: &str = "VESTIBULE_";
 
@@ -16,7 +16,7 @@ pub(super) fn read(variables: impl Iterator<Item = (OsString, OsString)>, layers
     for (name, value) in ours {
         let known = layers.known.keys().find(|path| variable(path) == name).cloned();
         match (known, value.into_string()) {
-            (Some(path), Ok(text)) => layers.set_text(&path, &text, Origin::Named(name)),
+            (Some(path), Ok(text)) => layers.set_text(&path, &text, SettingOrigin::Named(name)),
             (Some(_), Err(_)) => layers.faults.push(format!("{name}: its value is not UTF-8")),
             (None, _) => {
                 let hint = hint(&name, layers);

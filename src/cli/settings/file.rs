@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::layers::{Layers, Origin};
+use super::layers::{Layers, SettingOrigin};
 
 /// Sets what the file at `path` holds.
 pub(super) fn read(path: &Path, layers: &mut Layers) {
@@ -63,7 +63,7 @@ impl Found {
     fn apply(&self, place: String, layers: &mut Layers) {
         let path = &self.path;
         let problem = match &self.what {
-            What::Set(value) => return layers.set(path, value.clone(), Origin::File(place)),
+            What::Set(value) => return layers.set(path, value.clone(), SettingOrigin::File(place)),
             What::NoTable => format!("`{path}` is a section: write [{path}] and its keys below it"),
             What::Unknown => format!("unknown key `{path}`{}", layers.hint(path)),
         };

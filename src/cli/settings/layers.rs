@@ -7,14 +7,14 @@ use vestibule::config::Config;
 
 /// Where a value was set.
 #[derive(Debug)]
-pub(super) enum Origin {
+pub(super) enum SettingOrigin {
     /// `FILE:LINE`; the key is told too.
     File(String),
     /// A variable or a flag, which names its key.
     Named(String),
 }
 
-impl Origin {
+impl SettingOrigin {
     fn label(&self, path: &str) -> String {
         match self {
             Self::File(place) => format!("{place}: {path}"),
@@ -28,7 +28,7 @@ impl Origin {
 pub(super) struct Layers {
     /// Path and default of every key.
     pub(super) known: BTreeMap<String, Value>,
-    set: BTreeMap<String, (Value, Origin)>,
+    set: BTreeMap<String, (Value, SettingOrigin)>,
     pub(super) faults: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ impl Layers {
     }
 
     /// Sets `path`, which is known, unless its value cannot be read.
-    pub(super) fn set(&mut self, path: &str, value: Value, origin: Origin) {
+    pub(super) fn set(&mut self, path: &str, value: Value, origin: SettingOrigin) {
         match of_one_value(path, value.clone()).try_into::<Config>() {
             Ok(_) => drop(self.set.insert(path.to_owned(), (value, origin))),
             Err(error) => {
@@ -77,7 +77,7 @@ impl Layers {
     }
 
     /// Sets `path` from text, as the type of its default asks for.
-    pub(super) fn set_text(&mut self, path: &str, text: &str, origin: Origin) {
+    pub(super) fn set_text(&mut self, path: &str, text: &str, origin: SettingOrigin) {
         let value = match self.known.get(path) {
             Some(Value::Integer(_)) => text.parse().ok().map(Value::Integer),
             Some(Value::Boolean(_)) => text.parse().ok().map(Value::Boolean),

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use vestibule::config::Config;
 
-use self::layers::{Layers, Origin};
+use self::layers::{Layers, SettingOrigin};
 
 /// Flags that every command accepts, before or after its name.
 #[derive(Clone, Debug, clap::Args)]
@@ -39,7 +39,7 @@ impl Global {
         for (path, text) in own.iter().map(|(path, text)| (*path, text)).chain(data) {
             // `--backend` sets `backend.url`: a flag is called as the first part of its key.
             let name = path.split('.').next().unwrap_or_default();
-            layers.set_text(path, text, Origin::Named(format!("--{name}")));
+            layers.set_text(path, text, SettingOrigin::Named(format!("--{name}")));
         }
         layers.finish()
     }

@@ -12,7 +12,7 @@ fn load_texts(
     let variables = environment.iter().map(|(name, value)| (name.into(), value.into()));
     environment::read(variables, &mut layers);
     for (path, text) in flags {
-        layers.set_text(path, text, Origin::Named(format!("--{path}")));
+        layers.set_text(path, text, SettingOrigin::Named(format!("--{path}")));
     }
     layers.finish()
 }

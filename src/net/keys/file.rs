@@ -18,7 +18,7 @@ const INTERVAL: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 2_0
 
 /// A file, and how it looked when it was read.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct WatchedFile {
     path: PathBuf,
     stamp: Option<Stamp>,
     next: Instant,
@@ -27,7 +27,7 @@ pub(super) struct Watched {
 /// What changes when a file does: device and inode, size, and both times with their nanoseconds.
 type Stamp = (u64, u64, u64, (i64, i64), (i64, i64));
 
-impl Watched {
+impl WatchedFile {
     pub(super) fn new(path: &str) -> Self {
         Self { path: PathBuf::from(path), stamp: None, next: Instant::START + INTERVAL }
     }

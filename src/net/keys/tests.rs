@@ -140,7 +140,7 @@ fn same_keys_are_news_again_after_a_faulty_answer() {
     let (address, _told) = serve(vec![ok("", &keys()), ok("", "<html>"), ok("", &keys())]);
     let mut fetcher = fetcher(address);
     let algorithms = Algorithms::new(&["EdDSA".to_owned()]).unwrap();
-    let mut reader = Reader::new("a test".to_owned(), algorithms, JwksFrom::Url);
+    let mut reader = KeyReader::new("a test".to_owned(), algorithms, JwksFrom::Url);
     let mut look = || fetcher.look(NOW).and_then(|found| reader.take(found)).map(|set| set.len());
     assert_eq!([look(), look(), look(), look()], [Some(1), None, Some(1), None]);
 }

@@ -39,10 +39,10 @@ impl Drop for Scratch {
     }
 }
 
-fn job(user: &str, at: u64) -> Job {
+fn job(user: &str, at: u64) -> AppendJob {
     let ticket = Ticket { index: 0, serial: 0 };
     let at = UnixTime::from_millis(at);
-    Job { ticket, user: user.into(), at, capacity: 0, over_before: None }
+    AppendJob { ticket, user: user.into(), at, capacity: 0, over_before: None }
 }
 
 #[test]
@@ -139,9 +139,9 @@ fn a_long_file_is_written_anew_with_what_counts() {
     log.compact(&job("", 0)).unwrap();
     let expected = [("even".to_owned(), 8), ("odd".to_owned(), 9), ("last".to_owned(), 10)];
     assert_eq!((scratch.restored(), log.lines), (expected.to_vec(), 3));
-    log.compact(&Job { capacity: 2, ..job("", 0) }).unwrap();
+    log.compact(&AppendJob { capacity: 2, ..job("", 0) }).unwrap();
     assert_eq!(scratch.restored(), expected[1..]);
-    log.compact(&Job { over_before: Some(UnixTime::from_millis(10)), ..job("", 0) }).unwrap();
+    log.compact(&AppendJob { over_before: Some(UnixTime::from_millis(10)), ..job("", 0) }).unwrap();
     assert_eq!(scratch.restored(), expected[2..]);
     log.append(&job("next", 11)).unwrap();
     assert_eq!(scratch.restored().len(), 2);

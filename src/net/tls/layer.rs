@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use mio::net::TcpStream;
 
 use super::acceptor::Acceptor;
-use super::session::{End, MAX_PLAIN_BYTES, Scratch, Session};
+use super::session::{End, MAX_PLAIN_BYTES, Scratch, TlsSession};
 use crate::driver::{Input, READ_BYTES, Remaining, Written};
 use crate::id::ConnId;
 use crate::net::transport;
@@ -33,7 +33,7 @@ pub(crate) struct Layer {
     /// What new connections of the public listeners are met with; `None`: they speak no TLS.
     acceptor: Option<Acceptor>,
     /// By the node's index, 8 bytes a slot, where TLS is spoken.
-    sessions: Vec<Option<Box<Session>>>,
+    sessions: Vec<Option<Box<TlsSession>>>,
     /// Room for so many at once: like the node's tables, this one does not move to grow.
     slots: usize,
     scratch: Scratch,
@@ -67,7 +67,7 @@ impl Layer {
     /// A connection of a public listener: it speaks TLS from its first byte on, if they do.
     pub(crate) fn open(&mut self, id: ConnId) -> io::Result<()> {
         let Some(acceptor) = &self.acceptor else { return Ok(()) };
-        let session = Session::new(acceptor).map_err(io::Error::other)?;
+        let session = TlsSession::new(acceptor).map_err(io::Error::other)?;
         if self.sessions.len() <= id.index() {
             self.sessions.reserve(self.slots.min(MAX_RESERVED).saturating_sub(self.sessions.len()));
             self.sessions.resize_with(id.index() + 1, || None);
@@ -254,7 +254,7 @@ impl Layer {
 }
 
 /// `None`: the connection speaks no TLS.
-fn find(sessions: &mut [Option<Box<Session>>], id: ConnId) -> Option<&mut Session> {
+fn find(sessions: &mut [Option<Box<TlsSession>>], id: ConnId) -> Option<&mut TlsSession> {
     sessions.get_mut(id.index())?.as_deref_mut()
 }
 

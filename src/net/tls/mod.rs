@@ -5,7 +5,7 @@
 //! nothing. The large buffers are the reactor's, shared by all connections.
 //!
 //! [`Acceptor`] is what the public listeners show: certificate, key, and the keys of session
-//! tickets. [`Session`] is one connection's TLS, sans I/O: bytes in, bytes out. [`Layer`] puts the
+//! tickets. [`TlsSession`] is one connection's TLS, sans I/O: bytes in, bytes out. [`Layer`] puts the
 //! sessions between the sockets and the turn; in a build without TLS `plain.rs` is in its place.
 
 mod acceptor;

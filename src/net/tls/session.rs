@@ -51,7 +51,7 @@ pub(super) enum End {
 }
 
 /// One connection's TLS.
-pub(super) struct Session {
+pub(super) struct TlsSession {
     connection: UnbufferedServerConnection,
     /// What came of a record that is not whole, or of a handshake message.
     received: Vec<u8>,
@@ -69,7 +69,7 @@ pub(super) struct Session {
     idle_cost: u32,
 }
 
-impl Session {
+impl TlsSession {
     /// # Errors
     /// When the system gives no random bytes.
     pub(super) fn new(acceptor: &Acceptor) -> Result<Self, Error> {
@@ -95,7 +95,7 @@ impl Session {
         self.received.len()
     }
 
-    /// Keeps `bytes` for [`Session::restore`], and nothing else. False: they are more than is kept.
+    /// Keeps `bytes` for [`TlsSession::restore`], and nothing else. False: they are more than is kept.
     pub(super) fn keep(&mut self, bytes: &[u8]) -> bool {
         self.received = bytes.to_vec(); // Without bytes, without memory.
         bytes.len() <= MAX_RECEIVED_BYTES
@@ -264,9 +264,9 @@ impl Session {
 type WriteTraffic<'a> = rustls::unbuffered::WriteTraffic<'a, ServerConnectionData>;
 
 /// It holds keys: nothing of it is shown.
-impl fmt::Debug for Session {
+impl fmt::Debug for TlsSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").finish_non_exhaustive()
+        f.debug_struct("TlsSession").finish_non_exhaustive()
     }
 }
 

@@ -13,7 +13,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-use super::session::{End, MAX_PLAIN_BYTES, Scratch, Session};
+use super::session::{End, MAX_PLAIN_BYTES, Scratch, TlsSession};
 use super::*;
 use crate::config::Tls;
 
@@ -40,7 +40,7 @@ fn offers(name: &str, versions: &[&'static SupportedProtocolVersion]) -> Arc<Cli
 
 struct Pair {
     client: ClientConnection,
-    session: Session,
+    session: TlsSession,
     scratch: Scratch,
     /// What the session has opened.
     heard: Vec<u8>,
@@ -53,7 +53,7 @@ impl Pair {
         let name = ServerName::try_from("localhost").unwrap();
         Self {
             client: ClientConnection::new(Arc::clone(offers), name).unwrap(),
-            session: Session::new(acceptor).unwrap(),
+            session: TlsSession::new(acceptor).unwrap(),
             scratch: Scratch::default(),
             heard: Vec::new(),
             end: None,
@@ -322,7 +322,7 @@ fn a_handshake_with_rsa_costs_more_of_a_turns_share() {
 fn no_key_is_in_the_debug_form() {
     let acceptor = acceptor();
     assert_eq!(format!("{acceptor:?}"), "Acceptor { .. }");
-    assert_eq!(format!("{:?}", Session::new(&acceptor).unwrap()), "Session { .. }");
+    assert_eq!(format!("{:?}", TlsSession::new(&acceptor).unwrap()), "TlsSession { .. }");
 }
 
 proptest! {

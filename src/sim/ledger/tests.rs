@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::node::app::{App, Reply, Update};
-use crate::sim::watched::Watched;
+use crate::sim::watched::WatchedApp;
 
 const ALICE: ConnId = ConnId::new(0, 1);
 const BOB: ConnId = ConnId::new(1, 2);
@@ -23,13 +23,13 @@ fn ticket(serial: u32) -> Ticket {
     Ticket { index: 0, serial }
 }
 
-fn watched() -> (Watched, SharedLedger) {
+fn watched() -> (WatchedApp, SharedLedger) {
     let ledger = SharedLedger::new(&Config::default());
     ledger.lock().now.unix = UnixTime::from_millis(1_800_000_000_000);
-    (Watched { app: Box::new(Open), ledger: ledger.clone() }, ledger)
+    (WatchedApp { app: Box::new(Open), ledger: ledger.clone() }, ledger)
 }
 
-fn join(app: &mut Watched, connection: ConnId, room: &str, exp: u64) {
+fn join(app: &mut WatchedApp, connection: ConnId, room: &str, exp: u64) {
     let claims = format!(r#"{{"exp":{exp}}}"#);
     let ticket = ticket(connection.generation());
     let (user, now) = ("someone", UnixTime::default());
@@ -38,7 +38,7 @@ fn join(app: &mut Watched, connection: ConnId, room: &str, exp: u64) {
     drop(app.on_join(&join));
 }
 
-fn say(app: &mut Watched, connection: ConnId, room: &str, id: &str) {
+fn say(app: &mut WatchedApp, connection: ConnId, room: &str, id: &str) {
     let ticket = ticket(99);
     let (user, now) = ("someone", UnixTime::default());
     let start = &StartFlag::default();
@@ -99,7 +99,11 @@ fn what_another_room_said_or_a_gap_is_a_fault() {
 }
 
 /// Has `content` said under an id, and gives back its work.
-fn say_later(app: &mut Watched, serial: u32, content: &str) -> (StartFlag, impl FnOnce() + use<>) {
+fn say_later(
+    app: &mut WatchedApp,
+    serial: u32,
+    content: &str,
+) -> (StartFlag, impl FnOnce() + use<>) {
     let (start, ticket) = (StartFlag::default(), ticket(serial));
     let (connection, room, user, now) = (ALICE, "soup", "someone", UnixTime::default());
     let (id, flag) = ("m", &start);

@@ -9,7 +9,7 @@ use vestibule::time::Instant;
 
 use super::{LoadEngine, Notice, Script, clock};
 use crate::cli::load::client::ServerEvent;
-use crate::cli::load::peer::{PeerPhase, Role, Visit};
+use crate::cli::load::peer::{PeerPhase, PeerRole, Visit};
 use crate::cli::load::wire::{Opcode, frame};
 
 impl LoadEngine {
@@ -80,7 +80,7 @@ impl LoadEngine {
         match (event, peer.phase) {
             (ServerEvent::Upgraded, _) => {
                 let requested = peer.requested;
-                if role == Role::Silent {
+                if role == PeerRole::Silent {
                     peer.phase = PeerPhase::Silent;
                     self.handshakes -= 1;
                 } else if let Some(auth) = self.wire.auth(user) {
