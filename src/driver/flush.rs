@@ -1,4 +1,4 @@
-//! What the node wants done: writes, ends, work for others.
+//! Carries out the node's actions: writes, ends, and work for other threads.
 
 use std::io::{self, IoSlice};
 
@@ -9,11 +9,11 @@ use super::turn::Turn;
 use crate::id::ConnId;
 use crate::node::{Action, Node, Phase};
 
-/// Slices of one write. An answer is one or two, so this is rarely reached.
+/// The most slices of one write. An answer is one or two, so this is rarely reached.
 const SLICES: usize = 16;
 
 impl<S> Turn<S> {
-    /// Does what the node wants done.
+    /// Carries out all queued actions.
     pub(super) fn act(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>) {
         while let Some(action) = node.poll_action() {
             match action {
@@ -38,7 +38,7 @@ impl<S> Turn<S> {
         }
     }
 
-    /// The slot of a connection that the node names.
+    /// The slot of the connection that an action names.
     fn named(&mut self, id: ConnId) -> Option<&mut SocketSlot<S>> {
         let slot = self.slots.find(id);
         self.stray_actions += u64::from(slot.is_none());
@@ -48,8 +48,8 @@ impl<S> Turn<S> {
     fn flush(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
         let Some(slot) = self.named(id) else { return };
         if slot.stalled {
-            // A write is in vain, and the poller will tell. But one that begins to close takes input
-            // again, such as the close frame that is in its socket.
+            // The socket is full, and the poller reports when it is writable. But a connection that
+            // begins to close accepts input again, such as the close frame that is in its socket.
             return self.make_ready(node, id);
         }
         if node.phase(id) == Some(Phase::Closing) {
@@ -67,7 +67,7 @@ impl<S> Turn<S> {
         }
     }
 
-    /// Writes until nothing is left or the socket is full.
+    /// Writes until no output is left or the socket is full.
     pub(super) fn write(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
         slot.writes_after_read = false;
@@ -78,8 +78,8 @@ impl<S> Turn<S> {
                 break Ok(false);
             }
             let written = if filled == SLICES {
-                // Many small frames are copied together: one write takes all of them. The buffer is
-                // free between reads.
+                // Many small frames are copied together, so that one write takes them all. The
+                // buffer is free between reads.
                 let length = node.copy_output(id, &mut self.buffer);
                 let bytes = self.buffer.get(..length).unwrap_or_default();
                 io.write(node, id, &mut slot.socket, &[IoSlice::new(bytes)])
@@ -88,13 +88,13 @@ impl<S> Turn<S> {
                 io.write(node, id, &mut slot.socket, slices)
             };
             match written {
-                Ok(Written::Out(0)) => {} // Nothing of the node's, and the socket may take more.
+                Ok(Written::Out(0)) => {} // None of the node's output: write again.
                 Ok(Written::Out(length)) => node.consume_output(self.now, id, length),
                 Ok(Written::Full { out, held }) => {
                     if held > 0 {
                         node.commit_output(id, out + held);
                     }
-                    // 0 is worth telling, too: what is left is a slow reader's.
+                    // Call it for 0 bytes too: the node then sees that the reader is slow.
                     node.consume_output(self.now, id, out);
                     break Ok(true);
                 }
@@ -112,7 +112,7 @@ impl<S> Turn<S> {
     }
 }
 
-/// Has the poller report when the socket is writable, or no longer.
+/// Asks the poller to report when the socket is writable, or to stop that.
 fn stall<S>(
     io: &mut impl Io<Socket = S>,
     id: ConnId,

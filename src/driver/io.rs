@@ -1,4 +1,4 @@
-//! What the turn needs of the world outside.
+//! The interface between the turn and its environment.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
@@ -9,34 +9,34 @@ use crate::time::Now;
 
 /// Sockets, clocks and threads, as a [`Turn`](super::Turn) uses them. No method blocks.
 ///
-/// The turn keeps the sockets, each with the id of its connection, and drops one when its connection
-/// is over. A [`Node`] that is passed is there to be asked.
+/// The turn owns the sockets, each under its connection's id, and drops a socket when its
+/// connection is closed. A [`Node`] is passed to some methods so that they can query it.
 pub trait Io {
-    /// One connection's socket, or what stands for it.
+    /// The socket of one connection, or a handle for it.
     type Socket;
 
-    /// The present moment. It never goes back.
+    /// The current time. It never goes back.
     fn now(&self) -> Now;
 
-    /// Accepts at most one connection from the listener of this number. While the node drains, new
-    /// connections may be left to the process that has the listener next: [`Accepted::Empty`].
+    /// Accepts at most one connection from the listener with this number. While the node drains, it
+    /// may leave new connections to the next process that has the listener: [`Accepted::Empty`].
     fn accept(&mut self, node: &Node, listener: usize) -> Accepted<Self::Socket>;
 
-    /// The node has no place for this connection, which is not opened.
+    /// The node has no slot for this connection and does not open it.
     fn refuse(&mut self, socket: Self::Socket) {
         drop(socket);
     }
 
-    /// The connection is `id` from here on: watch its socket for input under that name. Input that is
-    /// there already must be reported, too.
+    /// The connection is open under `id`: watch its socket for input under that name. Input that is
+    /// already there must be reported, too.
     ///
     /// # Errors
-    /// It cannot be watched: the connection ends.
+    /// The socket cannot be watched. The connection ends.
     fn open(&mut self, id: ConnId, socket: &mut Self::Socket, role: Role) -> io::Result<()>;
 
-    /// Reads at most `most` bytes from the socket, once. They come into `buffer`, which is longer
-    /// than `most`: a transport that keeps unfinished input needs the room.
-    /// [`Input::read`] is all of this for a plain socket.
+    /// Reads at most `most` bytes from the socket, once, into `buffer`. The buffer is longer than
+    /// `most`, because a transport that keeps unfinished input needs space for it. For a plain
+    /// socket, [`Input::read`] does all of this.
     fn read<'a>(
         &'a mut self,
         node: &Node,
@@ -46,8 +46,8 @@ pub trait Io {
         most: usize,
     ) -> Input<'a>;
 
-    /// Writes `output`, as much as the socket takes. [`Written::of`] is all of this for a plain
-    /// socket. `output` is empty only while [`Io::has_unsent`].
+    /// Writes as much of `output` as the socket takes. For a plain socket, [`Written::of`]
+    /// interprets the result. `output` is empty only while [`Io::has_unsent`] is true.
     ///
     /// # Errors
     /// The connection broke.
@@ -59,18 +59,19 @@ pub trait Io {
         output: &[IoSlice<'_>],
     ) -> io::Result<Written>;
 
-    /// Does the transport itself hold bytes that the socket has not taken? A plain socket never does.
+    /// Does the transport itself hold bytes that are not written to the socket? A plain socket
+    /// never does.
     fn has_unsent(&self, id: ConnId) -> bool {
         let _ = id;
         false
     }
 
-    /// The last write was short: from here on the poller must report when the socket is writable;
-    /// and if it is by now, at once. Or (`wanted` is false) it need not any more. Nothing needs to be
-    /// done where sockets are watched for both from the start.
+    /// If `wanted`, the last write was short: the poller must report when the socket is writable,
+    /// at once if it already is. Otherwise it need not any more. Do nothing if sockets are always
+    /// watched for both.
     ///
     /// # Errors
-    /// It cannot be watched: the connection ends.
+    /// The socket cannot be watched. The connection ends.
     fn watch_writable(
         &mut self,
         id: ConnId,
@@ -81,99 +82,101 @@ pub trait Io {
         Ok(())
     }
 
-    /// All output has gone: shut the write side down. The peer may still be sending, and to close now
-    /// would answer that with a reset, which can overtake the last output.
+    /// All output is written: shuts the write side down. Do not close the socket yet. The peer may
+    /// still be sending, and the kernel would answer that with a reset, which can overtake the last
+    /// output.
     fn shutdown(&mut self, id: ConnId, socket: &mut Self::Socket);
 
-    /// The connection is over; its socket is dropped after this call.
+    /// The connection is closed. Its socket is dropped after this call.
     fn close(&mut self, id: ConnId, socket: &mut Self::Socket) {
         let _ = (id, socket);
     }
 
-    /// Has a worker run `command`, whose completion comes back through [`Io::deliver`].
+    /// Gives `command` to a worker. The completion comes back through [`Io::deliver`].
     ///
     /// # Errors
-    /// No worker takes it: the completion that says so.
+    /// No worker accepts the command. The completion says so.
     fn submit(&mut self, command: Command) -> Result<(), Completion>;
 
-    /// Hands the node one thing that another thread has left: a completion, new keys, an order of
-    /// the operator's. False: nothing is left. Called after [`Turn::on_wake`](super::Turn::on_wake).
+    /// Hands the node one item that another thread left: a completion, new keys, or an operator's
+    /// order. Returns false if nothing is left. Called after
+    /// [`Turn::on_wake`](super::Turn::on_wake).
     fn deliver(&mut self, node: &mut Node, now: Now) -> bool {
         let _ = (node, now);
         false
     }
 }
 
-/// What an accept gave.
+/// The result of an accept.
 #[derive(Debug)]
 pub enum Accepted<S> {
-    /// A connection, and where it comes from. There may be another one.
+    /// A connection, its peer's address, and the role of the listener. There may be another one.
     Connection(S, SocketAddr, Role),
-    /// This one failed, and there may be another one.
+    /// This connection failed. There may be another one.
     Again,
-    /// No other one is there: the poller will report when one is.
+    /// No connection is waiting. The poller reports when one is.
     Empty,
-    /// Accepting fails, and would fail again at once, as the table of descriptors is full: it is
-    /// tried again after a pause.
+    /// Accepting fails and would fail again at once, because the table of descriptors is full. The
+    /// turn tries again after a pause.
     Failed,
 }
 
-/// Whom a listener is for.
+/// The clients of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Everybody.
+    /// Any client: the listener is public.
     Client,
-    /// The operator: it is the admin listener.
+    /// The operator: the listener is the admin listener.
     Operator,
 }
 
-/// What the poller reports of a connection's socket.
+/// What the poller reports about a connection's socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Readiness {
-    /// There is something to read: bytes, an end, or an error.
+    /// There is input: bytes, an end, or an error.
     pub readable: bool,
-    /// There is room to write, or a write would fail.
+    /// The socket accepts output, or a write would fail.
     pub writable: bool,
     /// The peer has ended its side.
     pub read_closed: bool,
-    /// The connection broke.
+    /// The connection is broken.
     pub broken: bool,
 }
 
-/// What is left in a socket after a read.
+/// What may be left in a socket after a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remaining {
-    /// Perhaps more.
+    /// There may be more bytes.
     Perhaps,
-    /// No bytes, as the read was short. An end may be there, if the poller has reported one.
+    /// No bytes, because the read was short. There may be an end, if the poller has reported one.
     NoBytes,
     /// Nothing.
     Nothing,
 }
 
-/// What a read gave.
+/// The result of a read.
 #[derive(Debug)]
 pub struct Input<'a> {
-    /// What is for the node. They are unmasked in place.
+    /// Bytes for the node, which unmasks them in place.
     pub bytes: &'a mut [u8],
-    /// What the socket has still.
+    /// What may be left in the socket.
     pub remaining: Remaining,
-    /// The transport has more by itself, and is read again at once.
+    /// The transport itself holds more input, so the turn reads again at once.
     pub is_part: bool,
-    /// Units of pending work that it cost, beyond the first.
+    /// The cost of the read in units of pending work, beyond the first.
     pub units: u32,
-    /// Bytes that the transport keeps, as they are not whole: see [`Node::hold_input`].
+    /// How many bytes of unfinished input the transport keeps: see [`Node::hold_input`].
     pub kept: usize,
-    /// No input comes behind these bytes.
+    /// The end of the input, if it comes after these bytes.
     pub end: Option<Hangup>,
 }
 
 impl<'a> Input<'a> {
-    /// What `read` gives, of a plain socket.
+    /// The result of `read` on a plain socket.
     ///
-    /// Fewer bytes than asked for mean that the socket was empty at that moment: what comes later is
-    /// a new edge (epoll(7), question 9). Only urgent data cuts a read short with more behind it; a
-    /// peer that sends such data, which WebSocket has no use for, delays nobody but itself.
+    /// A short read means that the socket was empty at that moment, so later input is a new edge
+    /// (epoll(7), question 9). Only urgent data ends a read early with more input after it.
+    /// WebSocket does not use urgent data, and a peer that sends it delays only itself.
     pub fn read(
         buffer: &'a mut [u8],
         most: usize,
@@ -193,7 +196,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// What a read that failed gave.
+    /// The result of a read that failed.
     pub fn failed(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::WouldBlock => Self::nothing(),
@@ -202,7 +205,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The socket had nothing.
+    /// The socket had no input.
     #[must_use]
     pub fn nothing() -> Self {
         Self {
@@ -216,25 +219,25 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What a write gave.
+/// The result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// So many bytes of the output are out, and the socket may take more.
+    /// This many bytes of the output are written, and the socket may take more.
     Out(usize),
-    /// The socket takes no more for now.
+    /// The socket takes no more at present.
     Full {
-        /// So many bytes of the output are out.
+        /// How many bytes of the output are written.
         out: usize,
-        /// So many behind them are the transport's now, and must not change any more: see
+        /// How many bytes after those the transport has taken. They must not change any more: see
         /// [`Node::commit_output`].
         held: usize,
     },
-    /// Nothing can be written before something was read, as in a handshake.
+    /// Nothing can be written until more input is read, as during a handshake.
     AfterRead,
 }
 
 impl Written {
-    /// What a write of `output` to a plain socket gave.
+    /// The result of writing `output` to a plain socket.
     ///
     /// # Errors
     /// The connection broke.

@@ -1,4 +1,4 @@
-//! Faults that tests plant in the turn, to see that the simulator finds them.
+//! Faults that tests plant in the turn, to prove that the simulator finds them.
 
 /// A fault of the turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,21 +7,21 @@
     expect(unreachable_pub, dead_code, reason = "of tests")
 )]
 pub enum Planted {
-    /// The share counts reads, whatever is in them.
+    /// The share counts reads, whatever they contain.
     ReadsCounted,
-    /// Deadlines are judged before input that has come is read.
+    /// Deadlines are checked before input that has come is read.
     DeadlineBeforeInput,
-    /// What the node has to say is not written.
+    /// The node's output is not written.
     NeverFlushes,
     /// The share of pending work is served before the authenticated connections.
     PendingFirst,
-    /// An event for a connection that is gone is taken for the one that has its slot.
+    /// An event for a closed connection is given to the new connection in its slot.
     StaleEvent,
-    /// A connection that is over keeps its slot.
+    /// A closed connection keeps its slot.
     CloseWithoutRemove,
 }
 
-/// Which fault a turn has. Outside of tests and simulations: none, and no memory for it.
+/// The planted fault of a turn. Outside of tests and simulations it is empty and takes no memory.
 #[derive(Debug, Default)]
 pub(super) struct Fault {
     #[cfg(any(test, feature = "sim"))]

@@ -1,14 +1,14 @@
-//! Who is served next in a turn: the authenticated first, the others within a bounded share.
+//! The order of work in a turn: authenticated connections first, then the others within a share.
 //!
-//! This is what keeps chat latency still in a storm. In one turn every authenticated connection
-//! that is ready is served once; then accepts, connections that are not yet authenticated, and those
-//! that end are served in rotation, until their share is used up. What is left keeps its place for
-//! the next turn. So the bytes of an authenticated connection wait behind at most one share of other
-//! work, however many sockets storm in or hang up: with 64 units of some 10 µs each, behind less
+//! This keeps chat latency low during a storm of new connections. In one turn every authenticated
+//! connection that is ready is served once. Then accepts, pending connections and ending
+//! connections are served in rotation until their share is used up. The rest keeps its place for
+//! the next turn. So the bytes of an authenticated connection wait behind at most one share of
+//! other work, however many sockets connect or hang up: with 64 units of about 10 µs each, less
 //! than a millisecond.
 //!
-//! The share is counted in units, not in microseconds, so that the simulator can prove it. A unit
-//! that costs more than others is charged for it.
+//! The share is counted in units, not in microseconds, so that the simulator can verify it. Work
+//! that costs more than one unit is charged for the difference.
 
 use std::collections::VecDeque;
 
@@ -17,29 +17,29 @@ use crate::id::ConnId;
 /// One unit of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WorkUnit {
-    /// Read from an authenticated connection, once.
+    /// Read once from an authenticated connection.
     Authenticated(ConnId),
-    /// Read from a connection that is not yet authenticated, once.
+    /// Read once from a pending connection.
     Pending(ConnId),
-    /// Write the last words of a connection that ends, or read from one whose peer has hung up.
+    /// Write the last output of an ending connection, or read from one whose peer has hung up.
     Ending(ConnId),
-    /// Accept from the listener of this number, once.
+    /// Accept once from the listener with this number.
     Accept(usize),
 }
 
-/// Which of the ready lists a connection belongs on.
+/// The ready list that a connection belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// It is authenticated: served once in each turn.
+    /// Authenticated: served once in each turn.
     Authenticated,
-    /// It is not, or not any more: within the share.
+    /// Pending, or not authenticated any more: served within the share.
     Pending,
-    /// It ends, or its peer has hung up: within the share too, so that thousands of them at once
-    /// delay nobody who stays.
+    /// Ending, or its peer has hung up: served within the share too, so that thousands of ends at
+    /// once do not delay the other connections.
     Ending,
 }
 
-/// The ready lists of a driver. It puts in what the poller reports and what a unit left undone.
+/// The ready lists of a driver. It adds what the poller reports and what a unit left unfinished.
 #[derive(Debug)]
 pub(super) struct Schedule {
     authenticated: VecDeque<ConnId>,
@@ -49,12 +49,12 @@ pub(super) struct Schedule {
     share: u32,
     authenticated_left: usize,
     share_left: u32,
-    /// Whose turn it is among accepts, pending and ending connections.
+    /// Which of accepts, pending and ending connections is next in the rotation.
     rotation: u8,
 }
 
 impl Schedule {
-    /// Nothing is ready; a turn serves at most `share` (at least 1) units of pending work.
+    /// Empty lists. A turn serves at most `share` units of pending work, at least 1.
     pub(super) fn new(share: u32) -> Self {
         Self {
             authenticated: VecDeque::new(),
@@ -68,8 +68,8 @@ impl Schedule {
         }
     }
 
-    /// A connection has something to read, or its last words to write. Putting it in twice serves it
-    /// twice.
+    /// Adds a connection that has something to read, or last output to write. A connection that is
+    /// added twice is served twice.
     pub(super) fn push(&mut self, id: ConnId, class: Class) {
         let list = match class {
             Class::Authenticated => &mut self.authenticated,
@@ -79,14 +79,14 @@ impl Schedule {
         list.push_back(id);
     }
 
-    /// A listener has connections to accept.
+    /// Adds a listener that has connections to accept.
     pub(super) fn push_listener(&mut self, listener: usize) {
         if !self.listeners.contains(&listener) {
             self.listeners.push_back(listener);
         }
     }
 
-    /// Is there nothing left, so that the driver may wait?
+    /// Are all lists empty, so that the driver may sleep?
     pub(super) fn is_idle(&self) -> bool {
         self.authenticated.is_empty()
             && self.pending.is_empty()
@@ -94,7 +94,8 @@ impl Schedule {
             && self.listeners.is_empty()
     }
 
-    /// Starts a turn: who is ready now is served in it, who becomes ready meanwhile in the next.
+    /// Starts a turn. It serves the authenticated connections that are ready now; those that become
+    /// ready later wait for the next turn.
     pub(super) fn begin_turn(&mut self) {
         self.authenticated_left = self.authenticated.len();
         self.share_left = self.share;
@@ -106,8 +107,8 @@ impl Schedule {
         self.authenticated.pop_front().map(WorkUnit::Authenticated)
     }
 
-    /// The next unit of this turn's share: accepts, reads and ends come in rotation, so that no flood
-    /// of one kind starves the others.
+    /// The next unit of this turn's share. Accepts, reads and ends are served in rotation, so that
+    /// a flood of one kind does not starve the others.
     pub(super) fn next_pending(&mut self) -> Option<WorkUnit> {
         let share_left = self.share_left.checked_sub(1)?;
         self.rotation = (self.rotation + 1) % 3;
@@ -120,8 +121,8 @@ impl Schedule {
         Some(unit)
     }
 
-    /// The unit that is under way costs as much as `units` more: a handshake with a signature in it,
-    /// or a read full of tiny frames. They are taken from what is left of this turn's share.
+    /// Charges the current unit for `units` more, such as a handshake with a signature or a read
+    /// full of tiny frames. They are subtracted from this turn's share.
     pub(super) fn charge(&mut self, units: u32) {
         self.share_left = self.share_left.saturating_sub(units);
     }

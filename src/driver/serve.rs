@@ -1,4 +1,4 @@
-//! The units of a turn: reads, accepts and endings.
+//! The units of work of a turn: reads, accepts and ends.
 
 use std::io;
 use std::mem;
@@ -31,8 +31,8 @@ impl<S> Turn<S> {
         self.read(node, io, id);
     }
 
-    /// Puts a connection that ends on its list: to write a close frame or an answer, and to close
-    /// the socket, costs as much as to serve a pending connection.
+    /// Adds an ending connection to its list: writing its last output and closing the socket costs
+    /// as much as serving a pending connection.
     pub(super) fn end_later(&mut self, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
         if slot.queued != Queued::On(Class::Ending) {
@@ -41,7 +41,7 @@ impl<S> Turn<S> {
         }
     }
 
-    /// One unit of a connection that ends: its last output, and what its peer has sent.
+    /// Serves one unit of an ending connection: its last output, and its peer's input.
     fn end(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
         if slot.broken && !node.wants_input(id) {
@@ -55,10 +55,10 @@ impl<S> Turn<S> {
         }
     }
 
-    /// One read. Whether there may be more is known without a second one.
+    /// Reads once. The result tells whether there may be more, without a second read.
     fn read(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
         if !node.wants_input(id) {
-            return; // `ready` stays, for `Action::Resume`.
+            return; // `ready` stays set, for `Action::Resume`.
         }
         let is_pending = !node.is_authenticated(id);
         let most = if is_pending { PENDING_READ_BYTES } else { READ_BYTES };
@@ -76,7 +76,7 @@ impl<S> Turn<S> {
             if !bytes.is_empty() {
                 units = units.saturating_add(node.handle_bytes(self.now, id, bytes));
             }
-            // The authenticated have no share, but each is served once in a turn.
+            // Authenticated connections have no share, but each is served only once in a turn.
             if is_pending && !self.fault.is(Planted::ReadsCounted) {
                 self.schedule.charge(units);
             }
@@ -94,7 +94,7 @@ impl<S> Turn<S> {
         self.make_ready(node, id);
     }
 
-    /// Writes what waited for input, and what the transport has to say by itself.
+    /// Writes output that waited for input, and the transport's own bytes.
     fn write_after_read(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
         if !slot.stalled && (slot.writes_after_read || io.has_unsent(id)) {
@@ -102,8 +102,8 @@ impl<S> Turn<S> {
         }
     }
 
-    /// A deadline that has come is judged when the socket is empty, or after as many reads as a
-    /// first message takes: a peer that sends without end puts nothing off.
+    /// Checks a deadline that has come once the socket is empty, or after as many reads as a first
+    /// message takes. So a peer that sends without end postpones nothing.
     fn judge_after_read(&mut self, node: &mut Node, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
         if slot.reads_until_judged == 0 {
@@ -134,7 +134,7 @@ impl<S> Turn<S> {
         self.schedule.push_listener(listener);
     }
 
-    /// A refused socket is counted by the node.
+    /// The node counts a refused socket.
     fn admit(
         &mut self,
         node: &mut Node,
@@ -154,8 +154,8 @@ impl<S> Turn<S> {
             log::warn!(connection:% = id; "cannot be opened: {error}");
             self.hang_up(node, id, Hangup::Reset);
         }
-        // Mostly an operator's call is in the socket already. It is read before a newer one can make
-        // this one give way, which must not go by what was not looked at.
+        // An operator's request is usually in the socket already. It is read now, before a newer
+        // connection can replace this one as the oldest without a request.
         if role == Role::Operator {
             self.schedule.charge(1);
             self.read(node, io, id);

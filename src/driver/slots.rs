@@ -1,10 +1,10 @@
-//! The sockets of the connections, by the node's index, and what the turn knows about each.
+//! The sockets of the connections, by the node's index, and the turn's state of each.
 
 use super::schedule::Class;
 use crate::id::ConnId;
 
-/// On which ready list a connection waits for its turn. It may still be on another one, from which
-/// it was moved: an entry that does not agree with this is passed over.
+/// The ready list that a connection waits on. A list may still have an older entry for it; entries
+/// that do not agree with this field are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Queued {
     Nowhere,
@@ -12,8 +12,8 @@ pub(super) enum Queued {
 }
 
 impl Queued {
-    /// Should a connection that is here be put on the list of `class`? From the pending ones it moves
-    /// on; the other two lists are served soon enough.
+    /// Should a connection with this state be added to the list of `class`? A pending connection
+    /// moves to another list; the other two lists are served soon enough.
     pub(super) fn moves_to(self, class: Class) -> bool {
         match self {
             Self::Nowhere => true,
@@ -28,37 +28,39 @@ impl Queued {
 pub(super) struct SocketSlot<S> {
     pub(super) socket: S,
     generation: u32,
-    /// On which ready list it is. It is put there once, however many events come.
+    /// The ready list that it is on. It is added once, however many events come.
     pub(super) queued: Queued,
-    /// There may be something to read: edge-triggered polling will not report it again.
+    /// There may be input to read, which edge-triggered polling will not report again.
     pub(super) ready: bool,
-    /// The poller said that the peer has ended or reset: a short read is not the last one then.
+    /// The poller has reported an end or a reset, so a short read is not the last one.
     pub(super) hangup: bool,
-    /// It said that the connection broke.
+    /// The poller has reported that the connection is broken.
     pub(super) broken: bool,
-    /// The end was read, and the node was told.
+    /// The end was read, and the node has been told.
     pub(super) ended: bool,
-    /// The last write was short: the socket is full, and watched for when it is not.
+    /// The last write was short: the socket is full, and the poller watches for when it is
+    /// writable.
     pub(super) stalled: bool,
-    /// Output waits until something was read.
+    /// Output waits until more input is read.
     pub(super) writes_after_read: bool,
-    /// A deadline of it has come, and is judged after so many reads, or after the one that empties
-    /// the socket.
+    /// If not 0, a deadline has come. It is checked after this many reads, or after the read that
+    /// empties the socket.
     pub(super) reads_until_judged: u8,
 }
 
-/// All of them. 16 bytes a slot of the node's slab for sockets of 4, the empty ones included.
+/// The slots of all connections: 16 bytes each for sockets of 4, the empty ones included.
 #[derive(Debug)]
 pub(super) struct Slots<S>(Vec<Option<SocketSlot<S>>>);
 
 impl<S> Slots<S> {
-    /// None, and room for `slots`: like the node's tables, this one does not move to grow.
+    /// No connections, and space for `slots`. Like the node's tables, this one is never moved to
+    /// grow.
     pub(super) fn with_capacity(slots: usize) -> Self {
         Self(Vec::with_capacity(slots))
     }
 
-    /// Puts `socket` into the slot of `id`. The node gives a slot to a new connection only after its
-    /// `Close` for the old one, so the slot is empty.
+    /// Puts `socket` into the slot of `id`. The slot is empty, because the node reuses a slot only
+    /// after `Close` for its old connection.
     pub(super) fn insert(&mut self, id: ConnId, socket: S) {
         if self.0.len() <= id.index() {
             self.0.resize_with(id.index() + 1, || None);
@@ -78,7 +80,7 @@ impl<S> Slots<S> {
         });
     }
 
-    /// The slot of `id`, if its connection is not gone.
+    /// The slot of `id`, if its connection still exists.
     pub(super) fn find(&mut self, id: ConnId) -> Option<&mut SocketSlot<S>> {
         let slot = self.0.get_mut(id.index())?.as_mut()?;
         (slot.generation == id.generation()).then_some(slot)
@@ -92,7 +94,7 @@ impl<S> Slots<S> {
         }
     }
 
-    /// The connections that are there.
+    /// The ids of all connections.
     #[cfg(any(test, feature = "sim"))]
     pub(super) fn ids(&self) -> impl Iterator<Item = ConnId> {
         let id = |(index, slot): (usize, &Option<SocketSlot<S>>)| {

@@ -1,4 +1,4 @@
-//! The turn over a world that does as it is told.
+//! The turn over a scripted environment.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -12,7 +12,7 @@ use crate::memory::{Access, MemoryApp};
 use crate::node::{Command, Completion, Hangup, Node};
 use crate::time::{Instant, Now, UnixTime};
 
-/// A request that is refused at once, with an answer.
+/// A request that is refused at once, with a response.
 const REQUEST: &[u8] = b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n";
 
 #[derive(Default)]
@@ -20,9 +20,9 @@ struct World {
     now: Instant,
     accepts: VecDeque<Accepted<()>>,
     accepted_from: Vec<usize>,
-    /// What the next reads give; then: nothing.
+    /// The results of the next reads; after that, no input.
     reads: VecDeque<Input<'static>>,
-    /// What the next writes give; then: all is out.
+    /// The results of the next writes; after that, everything is written.
     writes: VecDeque<Written>,
     written: Vec<u8>,
     watched: Vec<bool>,
@@ -105,7 +105,7 @@ impl Scene {
         Self { node, turn: Turn::new(&config, world.now()), world }
     }
 
-    /// With one connection.
+    /// A world with one connection.
     fn connected() -> (Self, ConnId) {
         let mut scene = Self::new();
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1_024));
@@ -120,7 +120,7 @@ impl Scene {
         self.turn.run(&mut self.node, &mut self.world);
     }
 
-    /// The connection is readable, and the next read gives `input`.
+    /// Makes the connection readable; the next read returns `input`.
     fn read(&mut self, id: ConnId, input: Input<'static>) {
         self.world.reads.push_back(input);
         let readiness = Readiness { readable: true, ..Readiness::default() };

@@ -1,4 +1,4 @@
-//! The turn: its state, its order, and what it is told between two of them.
+//! The turn: its state, its order, and the events it gets between two runs.
 
 use std::time::Duration;
 
@@ -11,58 +11,59 @@ use crate::id::ConnId;
 use crate::node::Node;
 use crate::time::{Instant, Now};
 
-/// One read's bytes. Shared by all connections: what a connection leaves unfinished is the node's.
+/// The size of the read buffer, which all connections share. The node keeps unfinished input.
 pub const READ_BYTES: usize = 64 * 1_024;
 
-/// The same of a connection that is pending or ends. A unit of the share should cost what the others
-/// do: this holds a token of usual length, or 682 frames without any content, and not 10,922.
+/// The most bytes of one read from a pending or ending connection. Units of the share should cost
+/// about the same: this holds a token of usual length, or 682 frames without content instead of
+/// 10,922.
 pub(super) const PENDING_READ_BYTES: usize = 4 * 1_024;
 
-/// Reads of authenticated connections after which what they gave rise to is written: a turn may
-/// serve all of them, and their answers should neither wait for each other nor pile up.
+/// After this many reads of authenticated connections, the output they caused is written. A turn
+/// may serve all connections, and their answers should neither wait for each other nor pile up.
 const UNITS_PER_FLUSH: u32 = 64;
 
-/// What other threads have left that one turn takes; more waits for the next one.
+/// The most items of other threads that one turn takes. The rest waits for the next turn.
 const DELIVERIES_PER_TURN: usize = 256;
 
-/// How long nothing is accepted after an error that a retry would only meet again, such as a full
-/// table of descriptors. Long enough not to spin, short enough for a client that waits.
+/// How long accepting pauses after an error that an immediate retry would meet again, such as a
+/// full table of descriptors. Long enough not to spin, short enough for a client that waits.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves the connections of a [`Node`] through an [`Io`] whose sockets are `S`.
 #[derive(Debug)]
 pub struct Turn<S> {
-    /// When this turn began; from the share on, when its last part began.
+    /// When this turn began. While the share is served, when its current part began.
     pub(super) now: Now,
-    /// When the work of this turn began that is done before it runs.
+    /// When work before [`Turn::run`] began, which counts towards the turn's length.
     began: Option<Instant>,
-    /// When the last turn was over.
+    /// When the last turn ended.
     ended: Instant,
-    /// Until then it is known which sockets have had input.
+    /// All input that came before this time has been reported.
     pub(super) heard_until: Instant,
-    /// How many pending reads it may take until a deadline that came before them is judged: as many
-    /// as a whole first message takes.
+    /// How many pending reads may come before a deadline that was due before them is checked: as
+    /// many as a whole first message takes.
     pub(super) reads_until_judged: u8,
     pub(super) schedule: Schedule,
     pub(super) slots: Slots<S>,
-    /// Reported writable after a short write.
+    /// Connections reported writable after a short write.
     writable: Vec<ConnId>,
-    /// Connections whose deadline has come before their input was read.
+    /// Connections whose deadline came before their input was read.
     unread: Vec<ConnId>,
     pub(super) buffer: Box<[u8]>,
     /// Other threads have left something.
     is_woken: bool,
     pub(super) pause: Option<Pause>,
-    /// Actions for connections that are gone, which the node must not ask for.
+    /// How many actions named a closed connection, which the node must not do.
     pub(super) stray_actions: u64,
     pub(super) fault: Fault,
 }
 
-/// Nothing is accepted for a moment.
+/// A pause in accepting.
 #[derive(Debug)]
 pub(super) struct Pause {
     until: Instant,
-    /// Listeners that have connections: the poller will not report them again.
+    /// Listeners with waiting connections, which the poller will not report again.
     pub(super) listeners: Vec<usize>,
 }
 
@@ -73,8 +74,8 @@ impl Pause {
 }
 
 impl<S> Turn<S> {
-    /// Without connections. Of `config` it takes `limits.pending_per_turn`, `limits.connections` and
-    /// `limits.pending_message_bytes`, which a reload does not change here.
+    /// A turn without connections. It uses `limits.pending_per_turn`, `limits.connections` and
+    /// `limits.pending_message_bytes` of `config`. A reload does not change them here.
     #[must_use]
     pub fn new(config: &Config, now: Now) -> Self {
         Self {
@@ -87,8 +88,8 @@ impl<S> Turn<S> {
             slots: Slots::with_capacity(config.limits.connections.min(1 << 20)),
             writable: Vec::new(),
             unread: Vec::new(),
-            // Filled with something else than zero, so that its pages are there from the start: an
-            // idle server's memory is then the same before and after its first read.
+            // Filled with a value other than zero, so that its pages are allocated from the start:
+            // an idle server's memory is the same before and after its first read.
             buffer: vec![0xff; READ_BYTES].into_boxed_slice(),
             is_woken: false,
             pause: None,
@@ -99,8 +100,8 @@ impl<S> Turn<S> {
 
     // --- Between two turns ---
 
-    /// When to run the next turn, at the latest. Past: something is left to do, or due. `None`: not
-    /// before something comes.
+    /// When to run the next turn at the latest. A time in the past: work is left or due. `None`:
+    /// not before an event comes.
     #[must_use]
     pub fn next(&self, node: &Node) -> Option<Instant> {
         if self.is_woken || !self.schedule.is_idle() {
@@ -110,20 +111,20 @@ impl<S> Turn<S> {
         node.poll_timeout().into_iter().chain(paused_until).min()
     }
 
-    /// When the last turn was over: what [`Turn::next`] is to be compared with, as a turn's beginning
-    /// is as old as the turn was long.
+    /// When the last turn ended. Compare [`Turn::next`] with this: the turn's start is older by its
+    /// length.
     #[must_use]
     pub fn ended(&self) -> Instant {
         self.ended
     }
 
-    /// The poller has returned: what is done from here on counts towards the length of the turn
+    /// The poller has returned. The work from now on counts towards the length of the turn
     /// ([`Metrics::turns`](crate::node::Metrics::turns)).
     pub fn begin(&mut self, now: Instant) {
         self.began = Some(now);
     }
 
-    /// The poller reports something of a connection. One that is gone is nobody's.
+    /// The poller reports an event of a connection. Events of closed connections are ignored.
     pub fn on_event(&mut self, node: &Node, id: ConnId, readiness: Readiness) {
         let id = self.holder(id);
         let Some(slot) = self.slots.find(id) else { return };
@@ -133,7 +134,7 @@ impl<S> Turn<S> {
         }
         slot.broken |= broken;
         slot.hangup |= broken || read_closed;
-        // After its end a socket is reported readable with every event; only an error is news.
+        // After its end a socket is reported readable with every event; only an error is new.
         let is_news = if slot.ended { broken } else { readable || slot.hangup };
         if is_news {
             slot.ready = true;
@@ -141,7 +142,7 @@ impl<S> Turn<S> {
         }
     }
 
-    /// The poller reports connections to accept at the listener of this number.
+    /// The poller reports connections to accept at the listener with this number.
     pub fn on_listener(&mut self, listener: usize) {
         self.schedule.push_listener(listener);
     }
@@ -151,15 +152,16 @@ impl<S> Turn<S> {
         self.is_woken = true;
     }
 
-    /// The poller had no events but those that were reported: all that came by the end of the last
-    /// turn is known. Without this call, as when the poller's list of events was full, deadlines wait.
+    /// The poller had no events besides the reported ones, so all input that came before the end of
+    /// the last turn is known. Deadlines wait for this call. Do not make it when the poller's list
+    /// of events was full.
     pub fn on_poll_complete(&mut self) {
         self.heard_until = self.ended;
     }
 
     // --- The turn ---
 
-    /// One turn: does what was reported, as far as its bounds go, and what is due.
+    /// Runs one turn: handles the reported events within its bounds, and what is due.
     pub fn run(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>) {
         self.now = io.now();
         let began = self.began.take().unwrap_or(self.now.monotonic);
@@ -173,10 +175,10 @@ impl<S> Turn<S> {
             }
         }
         self.take_deliveries(node, io);
-        // What is fresh first, and then the readers that are slow.
+        // New output first, then the output that slow readers left.
         self.act(node, io);
         self.write_on(node, io);
-        // Deadlines, and one step of what is on its way to large rooms, whose writes come next.
+        // Deadlines, and one step of each delivery to a large room, whose writes come next.
         self.judge_deadlines(node);
         self.act(node, io);
         self.end_pause();
@@ -186,7 +188,7 @@ impl<S> Turn<S> {
         node.metrics_mut().turns.record(u64::try_from(micros).unwrap_or(u64::MAX));
     }
 
-    /// Hands the node what other threads have left.
+    /// Hands the node the items that other threads left.
     fn take_deliveries(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>) {
         if !std::mem::take(&mut self.is_woken) {
             return;
@@ -202,19 +204,19 @@ impl<S> Turn<S> {
         self.is_woken = true;
     }
 
-    /// Writes on where a short write stopped.
+    /// Continues the short writes whose sockets are writable again.
     fn write_on(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>) {
         let mut writable = std::mem::take(&mut self.writable);
         for id in writable.drain(..) {
             self.write(node, io, id);
         }
-        self.writable = writable; // Its memory is used again.
+        self.writable = writable; // Keep the allocation.
     }
 
-    /// Judges the deadlines that have come, of connections whose input was read.
+    /// Checks the deadlines that have come, for connections whose input has been read.
     fn judge_deadlines(&mut self, node: &mut Node) {
         if self.is_woken {
-            // An answer that has come is no late one: it is taken first.
+            // An answer that has arrived is not late: take it before its deadline is checked.
             return node.handle_deliveries(self.now);
         }
         let Self { slots, now, heard_until, reads_until_judged, unread, .. } = self;
@@ -229,10 +231,11 @@ impl<S> Turn<S> {
             }
             is_unread
         });
-        // One that began to close under back-pressure takes input again, and is on no list.
+        // A connection that began to close under back-pressure accepts input again, and is on no
+        // list.
         let mut unread = std::mem::take(&mut self.unread);
         unread.drain(..).for_each(|id| self.make_ready(node, id));
-        self.unread = unread; // Its memory is used again.
+        self.unread = unread; // Keep the allocation.
     }
 
     /// Accepts again when the pause is over.
@@ -243,17 +246,18 @@ impl<S> Turn<S> {
         }
     }
 
-    /// Serves accepts, pending connections, and those that end, as far as the turn's share goes.
+    /// Serves accepts, pending connections and ending connections within the turn's share.
     fn serve_share(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>) {
         while self.serve_what_is_ready(node, io) {
-            // Read again: what is written now may start a peer's clock.
+            // Read the clock again: a write may start a peer's timeout.
             self.now = io.now();
-            // What this begins to end is still served in this turn, if the share reaches.
+            // Connections that begin to end here are still served in this turn, if the share
+            // suffices.
             self.act(node, io);
         }
     }
 
-    /// False: nothing is ready, or the share is used up.
+    /// Returns false if nothing is ready or the share is used up.
     fn serve_what_is_ready(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>) -> bool {
         let mut is_served = false;
         while let Some(unit) = self.schedule.next_pending() {
@@ -266,8 +270,8 @@ impl<S> Turn<S> {
         is_served
     }
 
-    /// Puts a connection that may have something to read on its ready list, once. One that was
-    /// authenticated or has hung up since it was put among the pending waits there no longer.
+    /// Adds a connection that may have input to its ready list, once. A pending connection that has
+    /// since authenticated or hung up moves to another list.
     pub(super) fn make_ready(&mut self, node: &Node, id: ConnId) {
         let Some(slot) = self.slots.find(id) else { return };
         if !slot.ready {
@@ -278,7 +282,7 @@ impl<S> Turn<S> {
             false if node.is_authenticated(id) => Class::Authenticated,
             false => Class::Pending,
         };
-        // Back-pressure keeps us from reading up to an error, and nobody is left to press.
+        // Back-pressure stops reads, but not for a broken connection: the error must be read.
         let is_served = slot.broken || node.wants_input(id);
         if is_served && slot.queued.moves_to(class) {
             slot.queued = Queued::On(class);
@@ -286,15 +290,15 @@ impl<S> Turn<S> {
         }
     }
 
-    // --- What tests plant and ask ---
+    // --- For tests ---
 
-    /// Plants `fault` in the turns from here on.
+    /// Plants `fault` in the turns from now on.
     #[cfg(any(test, feature = "sim"))]
     pub fn plant(&mut self, fault: Planted) {
         self.fault.planted = Some(fault);
     }
 
-    /// Begins the turn, as the faults have it that come before its reads.
+    /// Begins the turn, with the planted faults that come before its reads.
     fn plant_before_reads(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>) {
         self.schedule.begin_turn();
         if self.fault.is(Planted::DeadlineBeforeInput) {
@@ -305,7 +309,7 @@ impl<S> Turn<S> {
         }
     }
 
-    /// The connection that an event for `id` is for.
+    /// The connection that receives an event for `id`.
     fn holder(&self, id: ConnId) -> ConnId {
         #[cfg(any(test, feature = "sim"))]
         if self.fault.is(Planted::StaleEvent) {
@@ -314,26 +318,26 @@ impl<S> Turn<S> {
         id
     }
 
-    /// The connections whose sockets are here.
+    /// The ids of all connections.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn connections(&self) -> impl Iterator<Item = ConnId> {
         self.slots.ids()
     }
 
-    /// Has a deadline of `id` come that is judged when its input was read?
+    /// Has a deadline of `id` come that waits for its input to be read?
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn is_read_first(&mut self, id: ConnId) -> bool {
         self.slots.find(id).is_some_and(|slot| slot.reads_until_judged > 0)
     }
 
-    /// How often the node asked for something to be done for a connection that is gone.
+    /// How many actions named a closed connection.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn stray_actions(&self) -> u64 {
         self.stray_actions
     }
 }
 
-/// Pending reads that a message of so many bytes takes, its frame's header included.
+/// How many pending reads a message of this many bytes takes, including its frame header.
 pub(crate) fn reads_of(message_bytes: usize) -> u8 {
     u8::try_from(message_bytes / PENDING_READ_BYTES + 2).unwrap_or(u8::MAX)
 }

@@ -1,4 +1,4 @@
-//! The one place that reads the clocks: of the driver, and of threads beside it.
+//! The only code that reads the clocks, for the driver and for other threads.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,14 +6,14 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::time::{Instant, Now, UnixTime};
 
-/// The clock of deadlines. Linux's `CLOCK_MONOTONIC` stands still while the host is suspended, and
-/// tokens run out all the same: `CLOCK_BOOTTIME` goes on.
+/// The clock of deadlines. Tokens expire while the host is suspended. Linux's `CLOCK_MONOTONIC`
+/// stops then, but `CLOCK_BOOTTIME` does not.
 #[cfg(target_os = "linux")]
 const DEADLINES: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const DEADLINES: ClockId = ClockId::Monotonic;
 
-/// Counts from the moment it was made.
+/// Reads the clocks. The monotonic one counts from the moment at which this was created.
 #[derive(Debug)]
 pub(crate) struct Clock {
     start_micros: u64,
@@ -27,12 +27,12 @@ impl Clock {
     /// Both clocks.
     #[expect(clippy::disallowed_methods, reason = "the driver is where the clocks are read")]
     pub(crate) fn now(&self) -> Now {
-        // A wall clock before 1970 reads as 1970: every token is then from the future.
+        // A wall clock before 1970 reads as 1970, so that every token is from the future.
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Now { monotonic: self.monotonic(), unix: UnixTime::from_millis(whole(unix.as_millis())) }
     }
 
-    /// The monotonic clock alone: what the end of a turn needs.
+    /// The monotonic clock alone, which is enough for the end of a turn.
     pub(crate) fn monotonic(&self) -> Instant {
         Instant::from_micros(micros().saturating_sub(self.start_micros))
     }
@@ -45,8 +45,8 @@ fn micros() -> u64 {
     seconds.saturating_mul(1_000_000).saturating_add(nanos / 1_000)
 }
 
-/// How long to wait for `deadline`, in whole milliseconds, which is what pollers count in. Rounded
-/// up, so that a turn never comes before its deadline and never spins on the rest of one.
+/// How long to wait for `deadline`, in whole milliseconds, the unit of pollers. Rounded up, so that
+/// a turn never comes before its deadline and never spins on a remainder.
 pub(super) fn wait_until(deadline: Instant, now: Instant) -> Duration {
     let micros = whole(deadline.since(now).as_micros());
     Duration::from_millis(micros.div_ceil(1_000))

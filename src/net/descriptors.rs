@@ -1,17 +1,17 @@
-//! How many descriptors a server needs, and a table that has room for them before it serves.
+//! How many descriptors a server needs, and how to grow the kernel's table for them in advance.
 //!
 //! The kernel keeps a process's descriptors in a table that it doubles when a new one does not fit:
-//! at 64, 128, 256 and so on. When the table is shared by several threads, the one that needs the
-//! new descriptor waits inside `accept` until every processor has let go of the old table
+//! at 64, 128, 256 and so on. If several threads share the table, the thread that needs the new
+//! descriptor waits inside `accept` until every processor has released the old table
 //! (`synchronize_rcu` in the kernel's `fs/file.c`), 10 to 30 ms each time. On the reactor's thread
-//! all connections wait with it, and in a storm of new ones it happens eight times between 64
-//! descriptors and 16,384. So the table is grown before the server runs.
+//! all connections would wait, eight times between 64 descriptors and 16,384 in a storm of new
+//! ones. So the table is grown before the server runs.
 //!
-//! A table never shrinks, so it is enough to have had one descriptor with a high number. A process
-//! with one thread does not wait at all: a program should call [`reserve`] before it starts its
-//! second one. [`Server::bind`](super::Server::bind) calls it too, and
-//! [`Handle::reload`](super::Handle::reload) for a larger limit: the wait is then theirs, once, and
-//! never the reactor's.
+//! A table never shrinks, so it is enough to open one descriptor with a high number once. A process
+//! with one thread does not wait at all: call [`reserve`] before the program starts its second
+//! thread. [`Server::bind`](super::Server::bind) also calls it, and
+//! [`Handle::reload`](super::Handle::reload) does for a larger limit. Then the calling thread waits
+//! once, and the reactor never does.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -21,17 +21,18 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::config::Config;
 
-/// Descriptors that are not connections: 64 for connections that are told that there is no room,
-/// and as many for listeners, epoll, log, key files, the three standard ones.
+/// Descriptors that are not connections: 64 for connections that are refused with 503, and as many
+/// for listeners, epoll, the log, key files and the three standard streams.
 const RESERVED: u64 = 128;
-/// The most that are reserved for a configuration without a limit on connections: some systems
-/// allow a thousand million descriptors. 1,048,576 of them are a table of 8.3 MiB.
+/// The most descriptors that are reserved for a configuration without a limit on connections,
+/// because some systems allow 1,000 million. A table of 1,048,576 takes 8.3 MiB.
 const MOST_BY_DEFAULT: u64 = 1 << 20;
-/// A new process's table, which is part of a structure that it has anyway.
+/// The size of a new process's table, which is part of another structure.
 const FIRST_TABLE: u64 = 64;
 
-/// Descriptors that are kept aside from connections: 128, one for each of `admin.connections`, and
-/// two for each of `backend.workers`: a call, and the question for its address.
+/// Descriptors that are reserved for other uses than connections: 128, one for each of
+/// `admin.connections`, and two for each of `backend.workers` (a call, and the name query for its
+/// address).
 #[must_use]
 pub fn kept_aside(config: &Config) -> u64 {
     let callers = if config.backend.url.is_empty() { 0 } else { config.backend.workers as u64 };
@@ -39,9 +40,9 @@ pub fn kept_aside(config: &Config) -> u64 {
     RESERVED.saturating_add(callers.saturating_mul(2)).saturating_add(admin)
 }
 
-/// Descriptors that are open at once when `config` is used to its limits: `limits.connections` and
-/// what is [kept aside](kept_aside). Without that limit, as many as the process may have, 1,048,576
-/// at most.
+/// How many descriptors `config` can have open at once: `limits.connections` and those that are
+/// [kept aside](kept_aside). If there is no limit on connections, as many as the process may have,
+/// at most 1,048,576.
 #[must_use]
 pub fn needed(config: &Config) -> u64 {
     match config.limits.connections {
@@ -50,9 +51,9 @@ pub fn needed(config: &Config) -> u64 {
     }
 }
 
-/// Makes room for `count` descriptors in the table, or for as many as the limit of open files
-/// allows. Costs two system calls where there is room already, a wait of some 10 to 30 ms where the
-/// table grows in a process with several threads, and [`table_bytes`] of the kernel's memory.
+/// Grows the table for `count` descriptors, or for as many as the limit on open files allows. It
+/// costs two system calls if the table is large enough already. If the table grows in a process
+/// with several threads, it also costs a wait of 10 to 30 ms, and [`table_bytes`] of kernel memory.
 ///
 /// # Errors
 /// The kernel has no memory for the table, or no descriptor is free to be duplicated. The table
@@ -68,30 +69,30 @@ pub fn reserve(count: u64) -> io::Result<()> {
     let (any, _other_end) = io::pipe()?;
     match rustix::io::fcntl_dupfd_cloexec(&any, highest) {
         Ok(duplicate) => drop(duplicate),
-        // Everything from there on is in use, so the table reaches that far.
+        // All descriptors below this number are in use, so the table is grown.
         Err(Errno::MFILE) => {}
         Err(error) => return Err(error.into()),
     }
     Ok(())
 }
 
-/// Grows the table for `config`. A server without it serves all the same, and waits now and then.
+/// Grows the table for `config`. If that fails, the server works, but may sometimes wait.
 pub(super) fn prepare(config: &Config) {
     if let Err(error) = reserve(needed(config)) {
         log::warn!("the descriptor table cannot be grown, and will be as clients come: {error}");
     }
 }
 
-/// What a table for `count` descriptors takes of the kernel's memory: 8 bytes for each and three
-/// bitmaps. The kernel rounds the number up to a power of two, of 128 at least.
+/// How much kernel memory a table for `count` descriptors takes: 8 bytes each, and three bitmaps.
+/// The kernel rounds the number up to a power of two, at least 128.
 #[must_use]
 pub fn table_bytes(count: u64) -> u64 {
     let slots = count.max(128).checked_next_power_of_two().unwrap_or(u64::MAX);
-    // "Is open" and "close on exec" are a bit each, and "all open" is one for 64.
+    // "Open" and "close on exec" take a bit each, and "full" takes a bit for 64 descriptors.
     slots.saturating_mul(8).saturating_add(slots / 4).saturating_add(slots / 512)
 }
 
-/// The descriptors that the process may have open.
+/// How many descriptors the process may have open.
 fn allowed() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

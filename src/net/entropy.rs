@@ -1,4 +1,4 @@
-//! The one source of randomness: the operating system.
+//! The only source of randomness: the operating system.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use crate::id::Seed;
 /// A seed from the operating system's entropy, for a [`Node`](crate::node::Node) or for a [`MessageIds`].
 ///
 /// # Errors
-/// The operating system gives none.
+/// The operating system provides no entropy.
 ///
 /// [`MessageIds`]: crate::id::MessageIds
 pub fn seed() -> io::Result<Seed> {

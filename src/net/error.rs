@@ -1,4 +1,4 @@
-//! Why a server does not start, or does not take something up. Each text says what to do.
+//! Errors at the start and on a reload. Each text says what to do.
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::auth::{KeyError, MAX_JWKS_BYTES};
 
-/// What an error of another library is kept as.
+/// An error of another library.
 type Source = Box<dyn StdError + Send + Sync>;
 
 /// Why a server did not start.
@@ -36,7 +36,7 @@ pub enum StartError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system answered.
+        /// The system's error.
         #[source]
         error: io::Error,
     },
@@ -45,37 +45,37 @@ pub enum StartError {
     Admin {
         /// The address.
         address: SocketAddr,
-        /// What the system answered.
+        /// The system's error.
         #[source]
         error: io::Error,
     },
-    /// A socket that was given already open cannot be used.
+    /// A socket that was passed in cannot be used.
     #[error(transparent)]
     Socket(#[from] SocketError),
-    /// The system gave no poller.
+    /// The system provides no poller.
     #[error("no poller: {0}; is the limit of open files (`ulimit -n`) too low?")]
     Poll(#[source] io::Error),
-    /// The system gave no thread.
+    /// The system cannot start a thread.
     #[error("no thread: {0}; is the limit of threads (`ulimit -u`) too low?")]
     Thread(#[source] io::Error),
-    /// The operating system gave no random bits.
+    /// The operating system provides no random bytes.
     #[error("no random bits from the operating system: {0}")]
     Entropy(#[source] io::Error),
     /// The configured key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// Keys cannot be read from where a setting says that they are.
+    /// Keys cannot be read from the place that a setting names.
     #[error("{setting} {place}: {error}")]
     Keys {
         /// The setting, such as `auth.jwks_file`.
         setting: &'static str,
-        /// What it says: a path or an address.
+        /// The setting's value: a path or an address.
         place: String,
         /// Why its keys cannot be used.
         #[source]
         error: KeySourceError,
     },
-    /// What `tls` names cannot be used.
+    /// The files that `tls` names cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The file of revocations cannot be used.
@@ -108,26 +108,26 @@ fn admin_advice(error: &io::Error) -> String {
     format!(": {} (admin.listen)", advice(error))
 }
 
-/// Why a socket that was given already open cannot be used.
+/// Why a socket that was passed in cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SocketError {
-    /// It is of another kind.
+    /// It is not a TCP socket.
     #[error("a socket that was given is no TCP socket: {0}")]
     NotTcp(#[source] io::Error),
-    /// It does not listen.
+    /// It is not a listening socket.
     #[error("the socket on {0} that was given does not listen")]
     NotListening(SocketAddr),
-    /// The system refused an option that is needed.
+    /// The system rejected a required option.
     #[error("the socket on {address} cannot be used: {error}")]
     Unusable {
         /// Its address.
         address: SocketAddr,
-        /// What the system answered.
+        /// The system's error.
         #[source]
         error: io::Error,
     },
-    /// It would open the admin listener to others, and no key is configured.
+    /// It would expose the admin listener to other hosts, and no key is configured.
     #[error(
         "the admin listener that was given listens on {0}, where others can reach it: name a file \
          with a key in admin.key_file, or give it a loopback address"
@@ -142,7 +142,7 @@ pub enum KeySourceError {
     /// The file cannot be read.
     #[error("{0}")]
     File(#[source] io::Error),
-    /// The file is larger than one of keys is.
+    /// The file is larger than a key file may be.
     #[error("more than {MAX_JWKS_BYTES} bytes")]
     TooLarge,
     /// The file is not UTF-8.
@@ -151,16 +151,16 @@ pub enum KeySourceError {
     /// The address cannot be fetched.
     #[error("{0}")]
     Fetch(#[source] Source),
-    /// The address answers with this redirection.
+    /// The address answers with a redirect of this status.
     #[error("{0}: redirects are not followed, write the last address")]
     Redirect(u16),
-    /// The address answers with this status, which is not 200.
+    /// The address answers with this status instead of 200.
     #[error("the answer is {0}")]
     Status(u16),
-    /// What is there holds no keys that can be used.
+    /// The text contains no usable key.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// Keys at an address need a feature that is not there.
+    /// Keys at an address need a feature that this build does not have.
     #[error("this program was built without the feature `jwks-url`")]
     NoFeature,
 }
@@ -169,7 +169,7 @@ pub enum KeySourceError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// TLS needs a feature that is not there.
+    /// TLS needs a feature that this build does not have.
     #[error("tls.cert_file: this program was built without the feature `tls`")]
     NoFeature,
     /// A file cannot be used.
@@ -177,7 +177,7 @@ pub enum TlsError {
     File {
         /// `tls.cert_file` or `tls.key_file`.
         setting: &'static str,
-        /// What it says.
+        /// The setting's value.
         path: String,
         /// What is wrong with the file.
         #[source]
@@ -185,14 +185,14 @@ pub enum TlsError {
     },
 }
 
-/// What is wrong with a file of TLS.
+/// What is wrong with a TLS file.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TlsProblem {
     /// It cannot be read.
     #[error("{0}")]
     Read(#[source] io::Error),
-    /// It is not PEM, or not whole.
+    /// It is not PEM, or it is incomplete.
     #[error("not PEM, or cut short")]
     NotPem,
     /// It holds no certificate.
@@ -201,10 +201,10 @@ pub enum TlsProblem {
     /// It holds no private key.
     #[error("no private key in it: PEM with `BEGIN PRIVATE KEY`, not encrypted, is wanted")]
     NoKey,
-    /// It holds the key of another certificate than the one in this file.
+    /// Its key does not match the certificate in this file.
     #[error("not the key of the certificate in {0}")]
     OtherKey(String),
-    /// What it holds is not supported.
+    /// Its content is not supported.
     #[error("{0}")]
     Unusable(#[source] Source),
 }
@@ -218,7 +218,7 @@ pub enum RevocationsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         #[source]
         error: io::Error,
     },
@@ -227,18 +227,18 @@ pub enum RevocationsError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         #[source]
         error: io::Error,
     },
-    /// It does not begin as such a file does.
+    /// It does not begin with the header of such a file.
     #[error(
         "{} is no file of revocations, or was written by a newer Vestibule: start that one, or set \
          `data` to another directory",
         .0.display()
     )]
     Foreign(PathBuf),
-    /// A line before the last is damaged: to go on without it could let somebody in again.
+    /// A line before the last is damaged. Skipping it could lift a revocation.
     #[error(
         "line {line} of {} is damaged, and whoever it is about could come back: restore the file \
          from a backup, or take the line out and disconnect again whom it may mean",

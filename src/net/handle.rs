@@ -1,4 +1,4 @@
-//! What other threads hold of a running server: the handle, and the mailbox behind it.
+//! The part of a running server that other threads hold: the handle, and the mailbox behind it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +41,7 @@ impl Handle {
     /// Answers a join that was [`Held`](crate::node::app::Reply::Held).
     ///
     /// # Errors
-    /// When the answer could not be left, see [`Undelivered`].
+    /// The answer was not accepted: see [`Undelivered`].
     pub fn complete_join(&self, ticket: Ticket, admission: Admission) -> Result<(), Undelivered> {
         let outcome = Outcome::Join(admission);
         self.mailbox.try_deliver(Event::Done(Completion { ticket, outcome }))
@@ -50,7 +50,7 @@ impl Handle {
     /// Answers a message that was [`Held`](crate::node::app::Reply::Held).
     ///
     /// # Errors
-    /// When the answer could not be left, see [`Undelivered`].
+    /// The answer was not accepted: see [`Undelivered`].
     pub fn complete_message(&self, ticket: Ticket, answer: Answer) -> Result<(), Undelivered> {
         let outcome = Outcome::Message(answer);
         self.mailbox.try_deliver(Event::Done(Completion { ticket, outcome }))
@@ -59,34 +59,34 @@ impl Handle {
     /// Answers an HTTP request that was [`Held`](crate::node::app::Reply::Held).
     ///
     /// # Errors
-    /// When the answer could not be left, see [`Undelivered`].
+    /// The answer was not accepted: see [`Undelivered`].
     pub fn complete_request(&self, ticket: Ticket, response: Response) -> Result<(), Undelivered> {
         let outcome = Outcome::Response(response);
         self.mailbox.try_deliver(Event::Done(Completion { ticket, outcome }))
     }
 
-    /// Leaves an answer of any kind. Unlike the three above it waits while the mailbox is full, so
-    /// it is for threads that may wait, which the reactor's must not. False when the server has
-    /// ended: nobody waits for it.
+    /// Delivers an answer of any kind. Unlike the three methods above it blocks while the mailbox
+    /// is full, so never call it on the reactor's thread. Returns false if the server has ended,
+    /// because nothing waits for the answer then.
     pub fn complete(&self, ticket: Ticket, outcome: Outcome) -> bool {
         self.mailbox.deliver(Event::Done(Completion { ticket, outcome }))
     }
 
-    /// Has tokens checked with these keys and no others from here on. No connection is dropped.
+    /// Replaces the keys that tokens are verified with. No connection is closed.
     ///
     /// # Errors
-    /// When the keys could not be left, see [`Undelivered`].
+    /// The keys were not accepted: see [`Undelivered`].
     pub fn replace_keys(&self, keys: KeySet) -> Result<(), Undelivered> {
         self.mailbox.try_deliver(Event::Keys(keys))
     }
 
-    /// Has an order about `user` carried out, such as to end all sessions: see
-    /// [`Node::order`](crate::node::Node::order). What is given back receives, once, how many
-    /// connections were closed, when the application has done its part and the revocation is stored;
-    /// or what failed.
+    /// Carries out an order about `user`, such as to end all sessions: see
+    /// [`Node::order`](crate::node::Node::order). The receiver gets one result when the application
+    /// has done its part and the revocation is stored: how many connections were closed, or what
+    /// failed.
     ///
     /// # Errors
-    /// When the order could not be left, see [`Undelivered`].
+    /// The order was not accepted: see [`Undelivered`].
     pub fn order(
         &self,
         kind: OrderKind,
@@ -97,39 +97,39 @@ impl Handle {
         Ok(result)
     }
 
-    /// Asks all sessions of `user` for a fresh token: see
-    /// [`Node::require_auth`](crate::node::Node::require_auth). What is given back receives how many
-    /// were asked, once.
+    /// Requires a fresh token from all sessions of `user`: see
+    /// [`Node::require_auth`](crate::node::Node::require_auth). The receiver gets one number: how
+    /// many sessions were asked.
     ///
     /// # Errors
-    /// When the order could not be left, see [`Undelivered`].
+    /// The order was not accepted: see [`Undelivered`].
     pub fn require_auth(&self, user: &str) -> Result<Receiver<usize>, Undelivered> {
         let (done, count) = mpsc::sync_channel(1);
         self.leave(user, UserCommand::RequireAuth(done))?;
         Ok(count)
     }
 
-    /// Has the server go by `config` from here on, see
-    /// [`Node::reconfigure`](crate::node::Node::reconfigure): keys, modes, limits, origins; and
-    /// certificates, for connections that come from here on. Where it listens, whether it speaks TLS,
-    /// its threads and its queues stay as they are.
+    /// Replaces the server's configuration: see
+    /// [`Node::reconfigure`](crate::node::Node::reconfigure). Keys, modes, limits and origins
+    /// change; certificates change for new connections. The listen addresses, whether they speak
+    /// TLS, the number of threads and the queue lengths do not change.
     ///
-    /// Blocks while it reads the keys that are named, an address for 5 seconds at most. When it
-    /// returns, the change is on its way.
+    /// Blocks while it reads the named keys, for an address at most 5 seconds. The change takes
+    /// effect soon after it returns.
     ///
     /// # Errors
-    /// When keys or certificates cannot be read or used: then nothing has changed.
+    /// Keys or certificates cannot be read or used. Nothing has changed then.
     pub fn reload(&self, config: &Config) -> Result<(), ReloadError> {
         let reload = Reload::prepare(config, &self.mailbox)?;
-        // For a higher `limits.connections`: here, where this thread waits and not the reactor's.
+        // For a higher `limits.connections`: here this thread waits, and not the reactor's.
         super::descriptors::prepare(config);
         let is_taken = self.mailbox.deliver(Event::Reload(Box::new(reload)));
         if is_taken { Ok(()) } else { Err(ReloadError::Ended) }
     }
 
-    /// How the server is, as its reactor says it between two turns. Waits until it does, for a watch
-    /// that is to notice a reactor that hangs; never to be called by what runs on that thread.
-    /// `None`: the server has ended.
+    /// Asks the reactor for the server's health between two turns, and blocks until it answers.
+    /// This is for a watchdog that detects a reactor that hangs; never call it on the reactor's
+    /// thread. Returns `None` if the server has ended.
     #[must_use]
     pub fn health(&self) -> Option<Health> {
         let (done, health) = mpsc::sync_channel(1);
@@ -142,29 +142,29 @@ impl Handle {
     }
 }
 
-/// What is left for the reactor.
+/// An item in the reactor's mailbox.
 #[derive(Debug)]
 pub(super) enum Event {
     /// An answer.
     Done(Completion),
-    /// Keys instead of those that are there.
+    /// New keys.
     Keys(KeySet),
-    /// The same from a watch: taken as long as it is the one that counts.
+    /// New keys from a watch. They are ignored if that watch has been replaced.
     Watched(WatchId, KeySet),
-    /// A configuration instead of the one that is there.
+    /// A new configuration.
     Reload(Box<Reload>),
-    /// What an operator wants done to a user.
+    /// An operator's order about a user.
     Order(Order),
-    /// Somebody wants to know how it is.
+    /// A request for the server's health.
     Health(SyncSender<Health>),
 }
 
-/// How a server is at a moment.
+/// The health of a server at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// Connections of the public listeners, those that are not authenticated included.
+    /// Connections of the public listeners, including pending ones.
     pub connections: usize,
-    /// A drain is under way.
+    /// A drain is in progress.
     pub is_draining: bool,
 }
 
@@ -175,14 +175,14 @@ impl Health {
     }
 }
 
-/// What an operator wants done to a user.
+/// An operator's order about a user.
 #[derive(Debug)]
 pub(super) struct Order {
     user: String,
     command: UserCommand,
 }
 
-/// Which of them, and who is told what became of it.
+/// The kind of order, and the channel for its result.
 #[derive(Debug)]
 enum UserCommand {
     Order(OrderKind, SyncSender<Result<usize, OrderFault>>),
@@ -190,9 +190,10 @@ enum UserCommand {
 }
 
 impl Order {
-    /// Carries it out.
+    /// Carries out the order.
     pub(super) fn carry_out(self, node: &mut Node, now: Now) {
-        // Who does not want to know has dropped the other end; there is room for one answer.
+        // A caller that does not need the result has dropped the receiver. The channel holds one
+        // result.
         match self.command {
             UserCommand::Order(kind, done) => {
                 node.order(now, kind, &self.user, move |result| drop(done.try_send(result)));
@@ -204,13 +205,13 @@ impl Order {
     }
 }
 
-/// A configuration that was found good, and its keys.
+/// A valid configuration and its keys.
 #[derive(Debug)]
 pub(super) struct Reload {
     config: Config,
     verifier: Verifier,
     watch: Option<KeyWatch>,
-    /// What new connections are met with from here on.
+    /// The certificate for new connections.
     pub(super) acceptor: Option<Acceptor>,
 }
 
@@ -226,14 +227,14 @@ impl Reload {
         Ok(Self { config: config.clone(), verifier, watch, acceptor })
     }
 
-    /// Carries it out; the watch that counts from here on is returned.
+    /// Applies the configuration. Returns its key watch, which replaces the current one.
     pub(super) fn carry_out(self, node: &mut Node, now: Now) -> Option<KeyWatch> {
         node.reconfigure(now, &self.config, self.verifier);
         self.watch
     }
 }
 
-/// Why a configuration was not taken up. Nothing has changed.
+/// Why a configuration was rejected. Nothing has changed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReloadError {
@@ -251,12 +252,12 @@ pub enum Undelivered {
     /// `limits.worker_queue` answers wait already: try again after a moment.
     #[error("too many answers wait for the server: try again after a moment")]
     Full,
-    /// The server has ended: nobody waits for an answer.
+    /// The server has ended, so nothing waits for an answer.
     #[error("the server has ended")]
     Ended,
 }
 
-/// The sender's side of the mailbox: events, and a flag that wakes the reactor.
+/// The senders' side of the mailbox: a queue of events, and a flag that wakes the reactor.
 #[derive(Clone, Debug)]
 pub(super) struct Mailbox {
     events: SyncSender<Event>,
@@ -264,14 +265,14 @@ pub(super) struct Mailbox {
 }
 
 impl Mailbox {
-    /// For threads that may wait: while the slot is full. False when the server has ended.
+    /// Blocks while the mailbox is full. Returns false if the server has ended.
     pub(super) fn deliver(&self, event: Event) -> bool {
         let taken = self.events.send(event).is_ok();
         self.wake.set();
         taken
     }
 
-    /// Has the keys that `watch` finds left here.
+    /// Starts `watch`, which delivers new keys to this mailbox.
     pub(super) fn watch_keys(&self, watch: Watch) -> Result<KeyWatch, StartError> {
         let mailbox = self.clone();
         watch.start(move |id, keys| mailbox.deliver(Event::Watched(id, keys)))
@@ -287,7 +288,7 @@ impl Mailbox {
     }
 }
 
-/// The reactor's side.
+/// The reactor's side of the mailbox.
 #[derive(Debug)]
 pub(super) struct Inbox {
     events: Receiver<Event>,
@@ -295,11 +296,11 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// Must be called when the poller was woken, before [`Inbox::take`]: what is left after this call
-    /// wakes it anew.
+    /// Call it after the poller was woken and before [`Inbox::take`]. Events that are sent after
+    /// this call wake the poller again.
     pub(super) fn clear_wake(&self) {
-        // A swap, not a store: it reads the value of the last sender that did not wake the poller
-        // because another had done so, and so makes what that sender left visible to `take`.
+        // A swap, not a store: it reads the flag as the last sender wrote it. So the event of a sender
+        // that did not wake the poller, because another one had, is visible to `take`.
         self.wake.is_set.swap(false, Ordering::AcqRel);
     }
 
@@ -313,7 +314,7 @@ impl Inbox {
     }
 }
 
-/// Wakes the reactor, once however many leave something before it looks.
+/// Wakes the reactor once, however many senders set it before the reactor looks.
 #[derive(Debug)]
 struct WakeFlag {
     waker: Waker,
@@ -327,14 +328,14 @@ impl WakeFlag {
             return;
         }
         if let Err(error) = self.waker.wake() {
-            // The next one tries again; the eventfd behind it can only fail for want of memory.
+            // The next sender tries again. The eventfd can fail only for lack of memory.
             self.is_set.store(false, Ordering::Release);
             log::error!("the reactor cannot be woken: {error}");
         }
     }
 }
 
-/// A mailbox for `room` events that wakes the reactor through `waker`.
+/// A mailbox for `room` events, which wakes the reactor through `waker`.
 pub(super) fn mailbox(waker: Waker, room: usize) -> (Mailbox, Inbox) {
     let (events, inbox) = mpsc::sync_channel(room.max(1));
     let flag = AtomicBool::new(false);

@@ -1,4 +1,4 @@
-//! The HTTP client of the threads that ask somebody: for keys, or for the backend.
+//! The HTTP client of the threads that fetch keys or call the backend.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,26 +13,25 @@ use ureq::{Agent, Error};
 use super::clock::Clock;
 use crate::time::Instant;
 
-/// For how long the addresses of a name are taken to be the same. Long enough that a busy backend
-/// does not cost a query a call, and a thread that waits for it; short enough that one which has
-/// moved is found within its first second.
+/// How long a resolved name is reused. Long enough that a busy backend does not cost a query for
+/// each call; short enough that a backend that has moved is found within a second.
 const NAME_AGE: Duration = Duration::from_secs(1);
 
-/// Connections that a client keeps between its calls.
+/// The connections that a client keeps between its calls.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeepAlive {
-    /// At most so many.
+    /// The most idle connections.
     pub(crate) connections: usize,
-    /// One that has not been used for as long is closed, and never used again.
+    /// A connection that is idle for longer is closed and not used again.
     pub(crate) age: Duration,
 }
 
-/// A client whose calls end after `patience`, from the name's resolution to the last byte. It takes
-/// an answer of every status as an answer.
+/// A client whose calls end within `patience`, from name resolution to the last byte. A response of
+/// any status is not an error.
 pub(crate) fn agent(patience: Duration, keep_alive: Option<KeepAlive>) -> Agent {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(Arc::new(provider));
-    // A redirect could lead anywhere, and a proxy of the environment be anybody's.
+    // A redirect could lead anywhere, and a proxy from the environment could be anyone's.
     let config = Agent::config_builder()
         .tls_config(tls.build())
         .proxy(None)
@@ -49,8 +48,8 @@ pub(crate) fn agent(patience: Duration, keep_alive: Option<KeepAlive>) -> Agent 
     Agent::with_parts(config.build(), DefaultConnector::new(), names)
 }
 
-/// The system's resolver, which is also asked for a connection that is there already, behind a
-/// memory for one name: a client here has one peer.
+/// The system's resolver, with a cache for one name, because a client here has one peer. ureq
+/// resolves the name even when it reuses a connection.
 #[derive(Debug)]
 struct Names {
     system: DefaultResolver,

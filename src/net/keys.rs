@@ -1,7 +1,7 @@
-//! Where keys come from: files and addresses, read at the start and watched by a thread.
+//! Sources of keys: files and addresses, read at the start and then watched by a thread.
 //!
-//! The node knows nothing of it. New keys reach it as an event in the reactor's mailbox, and are
-//! a whole set each time; while a place is faulty, the keys that were read last stay.
+//! The node does not know the source. New keys reach it as an event in the reactor's mailbox,
+//! always as a whole set. While a source is faulty, the last keys stay.
 
 #[cfg(feature = "jwks-url")]
 mod fetch;
@@ -26,20 +26,20 @@ use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
 use crate::config::Auth;
 use crate::time::Instant;
 
-/// Whether `open` waits for the keys of an address.
+/// Whether `open` waits for the keys at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WaitForKeys {
-    /// At the start: the issuer may come up later than this server.
+    /// At the start: the issuer may start later than this server.
     No,
-    /// While a server runs: better no change than one to keys that are not there.
+    /// On a reload: no change is better than a change to keys that are not there.
     UntilThere,
 }
 
-/// The keys that `auth` names a file or an address for, and what is to be watched.
+/// Reads the keys that `auth` names by a file or an address. Also returns what to watch.
 ///
 /// # Errors
-/// When a file cannot be read, or holds no key that can be used: that is a mistake, which is better
-/// told than served.
+/// A file cannot be read, or contains no usable key. That is a mistake of the operator, so the
+/// server does not start.
 pub(super) fn open(
     auth: &Auth,
     wait: WaitForKeys,
@@ -89,7 +89,7 @@ pub(super) fn open(
     }
 }
 
-/// A place that is watched.
+/// A watched source of keys.
 #[derive(Debug)]
 enum KeySource {
     File(WatchedFile),
@@ -98,7 +98,7 @@ enum KeySource {
 }
 
 impl KeySource {
-    /// What is there, if it may be something new. Blocks; an address for 5 seconds at most.
+    /// Reads the source if it may have changed. Blocks, for an address at most 5 seconds.
     fn look(&mut self, now: Instant) -> Option<Result<String, KeySourceError>> {
         match self {
             Self::File(watched) => {
@@ -118,10 +118,10 @@ impl KeySource {
         }
     }
 
-    /// A token names a key that is not there.
+    /// A token named an unknown key.
     fn ask(&mut self) {
         match self {
-            // It is looked at often enough.
+            // A file is read often enough.
             Self::File(_) => {}
             #[cfg(feature = "jwks-url")]
             Self::Url(fetcher) => fetcher.ask(),
@@ -129,18 +129,18 @@ impl KeySource {
     }
 }
 
-/// A place, and what was told about it.
+/// A source of keys, and the parser of its texts.
 #[derive(Debug)]
 pub(super) struct Watch {
     reader: KeyReader,
     source: KeySource,
 }
 
-/// Which watch: one that was replaced may still have keys on the way.
+/// The id of a watch. A watch that was replaced may still deliver keys, which are then ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WatchId(u64);
 
-/// The reactor's end of a watch, which ends when this is dropped.
+/// The reactor's end of a watch. Dropping it ends the watch.
 #[derive(Debug)]
 pub(super) struct KeyWatch {
     id: WatchId,
@@ -152,14 +152,14 @@ impl KeyWatch {
         self.id == id
     }
 
-    /// A token names a key which is not there.
+    /// Tells the watch that a token named an unknown key.
     pub(super) fn ask(&self) {
-        let _ = self.asks.try_send(()); // Full: an earlier word says the same.
+        let _ = self.asks.try_send(()); // If it is full, the watch will learn it anyway.
     }
 }
 
 impl Watch {
-    /// Watches from a thread of its own, until what is returned is dropped or `deliver` is false.
+    /// Watches from a new thread, until the returned value is dropped or `deliver` returns false.
     pub(super) fn start(
         self,
         deliver: impl Fn(WatchId, KeySet) -> bool + Send + 'static,
@@ -178,7 +178,7 @@ impl Watch {
         let clock = Clock::start();
         loop {
             let wait = self.source.next().since(clock.monotonic());
-            // What is due is not put off by those who ask for it.
+            // Requests do not postpone a read that is due.
             let heard = if wait.is_zero() {
                 Err(RecvTimeoutError::Timeout)
             } else {
@@ -201,7 +201,7 @@ impl Watch {
     }
 }
 
-/// Makes keys of texts, and says once what is wrong with them.
+/// Parses keys, and logs each fault once.
 #[derive(Debug)]
 struct KeyReader {
     place: String,
@@ -225,7 +225,7 @@ impl KeyReader {
         Ok(keys)
     }
 
-    /// The keys of what was found; `None`: those that are there stay.
+    /// Parses what was read. `None`: the current keys stay.
     fn take(&mut self, found: Result<String, KeySourceError>) -> Option<KeySet> {
         match found.and_then(|text| self.parse(&text)) {
             Ok(keys) => {

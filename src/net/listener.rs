@@ -1,4 +1,4 @@
-//! The listening sockets: how they are opened, and what the errors of an accept mean.
+//! The listening sockets: how they are opened, and how errors of an accept are handled.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -15,18 +15,18 @@ use crate::driver::{ACCEPT_PAUSE, Accepted, Role};
 /// All listening sockets of a server.
 #[derive(Debug)]
 pub(super) struct Listeners {
-    /// The public ones, and behind them the admin listener, if there is one.
+    /// The public listeners, and after them the admin listener, if there is one.
     sockets: Vec<TcpListener>,
     public: usize,
-    /// The public ones were given open: somebody else has them too, and outlives this process.
+    /// The public listeners were passed in: another process also holds them, and outlives this one.
     outlive_us: bool,
-    /// The last attempt failed: said once, not ten times a second.
+    /// The last accept failed. It is logged once, not ten times a second.
     failing: bool,
 }
 
 impl Listeners {
-    /// Takes what is open already, and opens the addresses of `config.listen` and `config.admin` for
-    /// what is not.
+    /// Takes the sockets that were passed in, and opens the addresses of `config.listen` and
+    /// `config.admin` that are missing.
     pub(super) fn open(config: &Config, open: Sockets) -> Result<Self, StartError> {
         let outlive_us = !open.public.is_empty();
         let mut sockets = if outlive_us {
@@ -42,18 +42,18 @@ impl Listeners {
         Ok(Self { sockets, public, outlive_us, failing: false })
     }
 
-    /// Does another process have the public listeners too? Then nobody is refused by leaving
-    /// newcomers to it.
+    /// Does another process also hold the public listeners? Then it accepts the connections that
+    /// this one leaves in the backlog.
     pub(super) fn outlive_us(&self) -> bool {
         self.outlive_us
     }
 
-    /// Is it the admin listener that has this `number`?
+    /// Is the listener with this `number` the admin listener?
     pub(super) fn is_admin(&self, number: usize) -> bool {
         number >= self.public
     }
 
-    /// Starts to watch them; the first one's token is `last`, the next one's is one less.
+    /// Registers all listeners. The first token is `last`; each other one is one less.
     pub(super) fn register(&mut self, registry: &Registry, last: usize) -> io::Result<()> {
         for (number, socket) in self.sockets.iter_mut().enumerate() {
             registry.register(socket, Token(last - number), Interest::READABLE)?;
@@ -65,13 +65,13 @@ impl Listeners {
         self.sockets.len()
     }
 
-    /// The public addresses in the order of the configuration, with the ports that the system chose.
+    /// The public addresses in the order of the configuration, with the actual ports.
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         let public = self.sockets.iter().take(self.public);
         public.filter_map(|socket| socket.local_addr().ok()).collect()
     }
 
-    /// The admin listener's address, likewise.
+    /// The admin listener's address, with the actual port.
     pub(super) fn admin_address(&self) -> Option<SocketAddr> {
         self.sockets.get(self.public)?.local_addr().ok()
     }
@@ -81,7 +81,7 @@ impl Listeners {
         &self.sockets
     }
 
-    /// Accepts at most one connection from the listener of this `number`.
+    /// Accepts at most one connection from the listener with this `number`.
     pub(super) fn accept(&mut self, number: usize) -> Accepted<TcpStream> {
         let role = if self.is_admin(number) { Role::Operator } else { Role::Client };
         let Some(socket) = self.sockets.get(number) else { return Accepted::Empty };
@@ -94,19 +94,19 @@ impl Listeners {
         }
     }
 
-    /// None of these ends the server, and none closes a connection.
+    /// No error of an accept ends the server or closes another connection.
     fn judge(&mut self, error: &io::Error) -> Accepted<TcpStream> {
         match error.kind() {
             ErrorKind::WouldBlock => Accepted::Empty,
-            // This one connection failed before it was accepted (accept(2), "Error handling").
+            // This connection failed before it was accepted (accept(2), "Error handling").
             ErrorKind::ConnectionAborted
             | ErrorKind::ConnectionReset
             | ErrorKind::Interrupted
             | ErrorKind::HostUnreachable
             | ErrorKind::NetworkUnreachable
             | ErrorKind::NetworkDown => Accepted::Again,
-            // EMFILE, ENFILE, ENOBUFS, ENOMEM, and whatever nobody foresaw. What waits stays in
-            // the backlog; closing a connection to make room would help a flood against users.
+            // EMFILE, ENFILE, ENOBUFS, ENOMEM, and unexpected errors. New connections stay in the
+            // backlog: closing an existing one to make room would favour a flood over users.
             _ => {
                 if !self.failing {
                     let pause = ACCEPT_PAUSE.as_millis();
@@ -138,7 +138,7 @@ fn bind_admin(config: &Config) -> Result<Option<TcpListener>, StartError> {
         return Ok(None);
     }
     let address = config.admin.address().ok_or_else(|| StartError::AdminAddress(text.clone()))?;
-    // Never shared: the kernel would hand a call to whichever process it likes.
+    // Never shared: the kernel would give a request to either process.
     bind(address, config.backlog, false)
         .map(Some)
         .map_err(|error| StartError::Admin { address, error })
@@ -157,10 +157,10 @@ fn bind(address: SocketAddr, backlog: u32, reuse_port: bool) -> io::Result<TcpLi
         socket.set_reuse_port(true)?;
     }
     if address.is_ipv6() {
-        // `0.0.0.0` and `[::]` may both be listened on, and a peer has one form of address.
+        // `0.0.0.0` and `[::]` may both be configured, and a peer's address then has one form.
         socket.set_only_v6(true)?;
     }
-    // Linux hands this down to each accepted socket, which saves a system call for each.
+    // On Linux each accepted socket inherits this, which saves a system call.
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;

@@ -1,7 +1,7 @@
 //! The mio driver: a [`Node`] on real sockets and a real clock.
 //!
-//! One thread, the one that calls [`Server::run`], does everything but work that blocks, which
-//! goes to a pool of workers. Nothing on that thread waits but the poller.
+//! The thread that calls [`Server::run`] does everything except work that blocks, which goes to a
+//! pool of workers. That thread waits only in the poller.
 //!
 //! ```no_run
 //! # fn start(app: Box<dyn vestibule::node::app::App>) -> Result<(), Box<dyn std::error::Error>> {
@@ -67,7 +67,7 @@ use crate::config::{self, Config};
 use crate::node::app::App;
 use crate::node::{Metrics, Node, Probe};
 
-/// A server whose addresses are bound: clients can connect, and are served once it runs.
+/// A server with open listeners. Clients can connect now, and are served when it runs.
 #[derive(Debug)]
 pub struct Server {
     reactor: Reactor,
@@ -75,27 +75,28 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens every address of `config.listen`, and the one of `config.admin` if it names one, reads
-    /// the keys that `config.auth` names a file for, and makes the node that will serve. Keys at an
+    /// Opens every address of `config.listen` and the address of `config.admin`, if there is one.
+    /// Reads the keys of the file that `config.auth` names, and creates the node. Keys at an
     /// address are fetched in the background.
     ///
-    /// What it takes beside that: room in the process's descriptor table for `limits.connections`
-    /// ([`descriptors`]), and up to `limits.workers` threads once there is work for them. It raises no limit, handles no signal, sets
-    /// no logger (it logs through the crate `log`) and writes no file; an application may.
+    /// The server also grows the process's descriptor table for `limits.connections`
+    /// ([`descriptors`]), and starts up to `limits.workers` threads when there is work for them. It
+    /// raises no limit, handles no signal, sets no logger (it logs through the crate `log`) and
+    /// writes no file. The program may do so.
     ///
     /// # Errors
-    /// When an address cannot be listened on, keys cannot be read, or the configuration is one that the node cannot
-    /// work with. The text says what to do.
+    /// An address cannot be listened on, keys cannot be read, or the configuration is not valid.
+    /// The text says what to do.
     pub fn bind(config: &Config, app: Box<dyn App>) -> Result<Self, StartError> {
         Self::with_sockets(config, Sockets::default(), app)
     }
 
-    /// The same on sockets that listen already, such as those that a supervisor handed over; what is
-    /// not among them is opened as configured.
+    /// Like [`Server::bind`], with listening sockets that were passed in, such as by a supervisor.
+    /// Listeners that are missing are opened as configured.
     ///
     /// # Errors
-    /// As [`Server::bind`], and when one of `sockets` is not a TCP socket that listens, or opens the
-    /// admin listener to others without a key.
+    /// As [`Server::bind`]; also if one of `sockets` is not a listening TCP socket, or exposes the
+    /// admin listener to other hosts without a key.
     pub fn with_sockets(
         config: &Config,
         sockets: Sockets,
@@ -122,7 +123,7 @@ impl Server {
             tls: tls::Layer::new(acceptor, limits.connections),
             workers: Pools::new(limits, &mailbox),
             inbox,
-            // The watch ends when the reactor is gone, and its end of the watch with it.
+            // The watch ends when the reactor drops its end.
             key_watch: watch.map(|watch| mailbox.watch_keys(watch)).transpose()?,
             unknown_keys: 0,
         };
@@ -130,28 +131,28 @@ impl Server {
         Ok(Self { reactor, handle: Handle::new(mailbox) })
     }
 
-    /// Where it listens, in the order of the configuration: port 0 has become a real one.
+    /// The public addresses in the order of the configuration, with the actual ports.
     #[must_use]
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
         self.reactor.io.listeners.addresses()
     }
 
-    /// Where it listens for whoever runs it; `None`: nowhere.
+    /// The admin listener's address. `None`: there is no admin listener.
     #[must_use]
     pub fn admin_addr(&self) -> Option<SocketAddr> {
         self.reactor.io.listeners.admin_address()
     }
 
-    /// Has what `probe` reads shown with the counters: by a worker, each time they are collected.
+    /// Adds the readings of `probe` to the metrics. A worker calls it at each collection.
     pub fn add_probe(&mut self, probe: Probe) {
         self.reactor.add_probe(probe);
     }
 
-    /// Has the revocations in the file at `path` hold, and new ones kept there, so that no restart
-    /// forgets them. The file, and its directory, are made with the first.
+    /// Restores the revocations in the file at `path`, and appends new ones, so that they survive a
+    /// restart. The first revocation creates the file and its directory.
     ///
     /// # Errors
-    /// When there is a file that cannot be read or is damaged: the text says what to do.
+    /// The file cannot be read or is damaged. The text says what to do.
     pub fn keep_revocations(&mut self, path: &Path) -> Result<(), StartError> {
         let reactor = &mut self.reactor;
         let lines = revocations::restore(path, |user, at| reactor.restore_revocation(user, at))?;
@@ -161,21 +162,21 @@ impl Server {
         Ok(())
     }
 
-    /// For other threads: to end the server, and to answer what the application held.
+    /// A handle for other threads, to end the server and to answer held questions.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// Serves, until [`Handle::shutdown`] was called and the last connection is closed.
+    /// Serves until [`Handle::shutdown`] was called and the last connection is closed. Returns the
+    /// metrics.
     ///
-    /// While it drains it goes on to accept, so that a client is told `503` and not left waiting;
-    /// but for those who come then it does not wait. Listeners that were given open
-    /// ([`Server::with_sockets`]) are left alone from then on: who comes waits in them for the
-    /// process that has them next. Returns what was counted.
+    /// A draining server continues to accept, to answer `503` at once; it does not wait for these
+    /// connections. It stops accepting from listeners that were passed in
+    /// ([`Server::with_sockets`]): new connections are left in the backlog for the next process.
     ///
     /// # Errors
-    /// When the poller fails, which no peer can bring about.
+    /// The poller fails, which no peer can cause.
     pub fn run(self) -> io::Result<Metrics> {
         let Self { reactor, handle } = self;
         drop(handle);
@@ -183,10 +184,10 @@ impl Server {
     }
 }
 
-/// Checks the file of revocations at `path`, if there is one. Blocks while it reads it.
+/// Checks the file of revocations at `path`, if there is one. Blocks while it reads the file.
 ///
 /// # Errors
-/// What [`Server::keep_revocations`] would say of it.
+/// The same as [`Server::keep_revocations`].
 pub fn check_revocations(path: &Path) -> Result<(), RevocationsError> {
     revocations::inspect(path)
 }
@@ -194,7 +195,7 @@ pub fn check_revocations(path: &Path) -> Result<(), RevocationsError> {
 /// Checks the files that `tls` names. Blocks while it reads them.
 ///
 /// # Errors
-/// What [`Server::bind`] would say of them.
+/// The TLS errors of [`Server::bind`].
 pub fn check_tls(tls: &config::Tls) -> Result<(), TlsError> {
     tls::Acceptor::load(tls).map(drop)
 }

@@ -1,4 +1,4 @@
-//! What stands where TLS would, in a build without it: every connection passes through.
+//! Replaces `tls` in a build without the feature: bytes pass through unchanged.
 
 use std::io::{self, IoSlice};
 
@@ -11,19 +11,19 @@ use crate::driver::{Input, Written};
 use crate::id::ConnId;
 use crate::node::{Metrics, Node};
 
-/// There is none.
+/// An acceptor that cannot exist.
 #[derive(Clone, Debug)]
 pub(super) enum Acceptor {}
 
 impl Acceptor {
     /// # Errors
-    /// When `tls` names files.
+    /// `tls` names files, and this build has no TLS.
     pub(super) fn load(tls: &config::Tls) -> Result<Option<Self>, TlsError> {
         if tls.is_on() { Err(TlsError::NoFeature) } else { Ok(None) }
     }
 }
 
-/// Reads and writes as they are.
+/// Passes reads and writes through.
 #[derive(Debug)]
 pub(super) struct Layer;
 

@@ -1,7 +1,7 @@
-//! What the system knows of this process, by the names that collectors expect of every program.
+//! Process metrics, under the standard names that collectors expect of every program.
 //!
-//! Read from `/proc` by a worker when somebody collects the counters; elsewhere than on Linux there
-//! is nothing to be read, and nothing is shown.
+//! A worker reads them from `/proc` when the metrics are collected. On other systems than Linux
+//! there are none.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::node::Reading;
 /// `utime` and `stime` are in hundredths of a second for every Linux program (`USER_HZ`).
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// All of it. What cannot be read is left out.
+/// All process metrics. Those that cannot be read are left out.
 pub(super) fn read() -> Vec<Reading> {
     if !Path::new("/proc/self/stat").exists() {
         return Vec::new();
@@ -47,7 +47,7 @@ pub(super) fn read() -> Vec<Reading> {
         reading(
             "process_open_fds",
             "Open descriptors.",
-            // One of them is the folder that is being read.
+            // One of them is for the directory that is being read.
             fs::read_dir("/proc/self/fd").ok().map(|fds| fds.count().saturating_sub(1) as f64),
         ),
         reading(
@@ -60,8 +60,8 @@ pub(super) fn read() -> Vec<Reading> {
     readings.into_iter().flatten().collect()
 }
 
-/// A field of `stat` by its number in proc(5). The second is the program's name, which is in
-/// parentheses and may hold anything.
+/// A field of `stat` by its number in proc(5). The second is the program's name in parentheses,
+/// which may contain any character.
 fn field(stat: &str, number: usize) -> Option<f64> {
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_whitespace().nth(number.checked_sub(3)?)?.parse().ok()

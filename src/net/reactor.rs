@@ -1,4 +1,4 @@
-//! The event loop: sleeps in the poller, reports what it had, and has the [`Turn`] done.
+//! The event loop: sleeps in the poller, reports the events, and runs the [`Turn`].
 
 mod alarm;
 mod io;
@@ -19,32 +19,32 @@ use crate::id::ConnId;
 use crate::node::{Metrics, Node, Probe};
 use crate::time::UnixTime;
 
-/// A turn's buffer, and the copies that a message's way through it makes for a moment.
+/// The turn's buffer, and the temporary copies of a message while it is processed.
 pub(crate) const SCRATCH_BYTES: usize = READ_BYTES + (448 << 10);
 
-/// Events of one turn: one for every connection, so that no authenticated one is left to a later turn
-/// behind those that are pending. At 12 bytes an event; address space, which becomes memory as it is
-/// used.
+/// The most events of one turn: one for every connection, so that no authenticated connection is
+/// left to a later turn behind pending ones. An event takes 12 bytes of address space, which
+/// becomes memory when it is used.
 const EVENTS: RangeInclusive<usize> = 1_024..=(1 << 17);
 
-/// The waker's token. A ConnId has this value only in the 2³²nd slot of a slab, so never; the same
-/// goes for the listeners' tokens, which are below it.
+/// The waker's token. A `ConnId` would have this value only in the 2³²nd slot of a slab, so never.
+/// The same is true of the tokens below it.
 pub(super) const WAKER: usize = usize::MAX;
 
-/// The token of the timer that outlives a suspended host.
+/// The token of the timer that wakes the poller after the host was suspended.
 const ALARM: usize = WAKER - 1;
 
-/// The first listener's token; the others count down.
+/// The token of the first listener. The others count down.
 pub(super) const FIRST_LISTENER: usize = ALARM - 1;
 
-/// The event loop and all that it owns.
+/// The event loop, with all its state.
 #[derive(Debug)]
 pub(super) struct Reactor {
     pub(super) io: NetIo,
     turn: Turn<mio::net::TcpStream>,
     node: Node,
     alarm: Alarm,
-    /// How many events one turn takes.
+    /// The most events of one turn.
     events: usize,
     is_draining: bool,
 }
@@ -65,7 +65,7 @@ impl Reactor {
         self.node.add_probe(probe);
     }
 
-    /// A revocation of an earlier process holds from here on.
+    /// Restores a revocation that an earlier process stored.
     pub(super) fn restore_revocation(&mut self, user: &str, at: UnixTime) {
         self.node.restore_revocation(self.io.now(), user, at);
     }
@@ -74,7 +74,7 @@ impl Reactor {
         self.node.keep_revocations(Box::new(store));
     }
 
-    /// Turns until a shutdown is asked for and the node is drained. What was counted is left.
+    /// Runs until a shutdown is requested and the node is drained. Returns the metrics.
     pub(super) fn run(mut self) -> std::io::Result<Metrics> {
         let mut events = Events::with_capacity(self.events);
         let ended = loop {
@@ -86,23 +86,24 @@ impl Reactor {
             }
         };
         let Self { io: NetIo { workers, inbox, .. }, node, .. } = self;
-        // In this order: a worker that waits for room in the mailbox sees that it is gone.
+        // The inbox goes first, so that a worker that waits for space in the mailbox stops waiting.
         drop(inbox);
         workers.end();
         ended.map(|()| node.metrics().clone())
     }
 
-    /// Sleeps until there is something to do, and does a turn of it.
+    /// Sleeps until there is something to do, and runs a turn.
     pub(super) fn step(&mut self, events: &mut Events) -> std::io::Result<()> {
         let wait = self.wait();
         self.alarm.set(self.turn.ended(), wait);
         match self.io.poll.poll(events, wait) {
-            // Everything that came by the end of the last turn is among the events, or was before.
+            // All input that came before the end of the last turn has been reported by now.
             Ok(()) if events.iter().count() < self.events => self.turn.on_poll_complete(),
-            // There may be more events: deadlines wait for them.
+            // There may be more events, so deadlines wait.
             Ok(()) => {}
-            // A signal came, and no events: the process may have been stopped for long. A turn
-            // without events does no harm, as no deadline is judged in it that was not before.
+            // A signal came, without events: the process may have been stopped for long. A turn
+            // without events is harmless, because it checks no deadline that was not checked
+            // before.
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -120,12 +121,12 @@ impl Reactor {
         Ok(())
     }
 
-    /// How long the poller may sleep: not at all while something is left, else to the next deadline.
+    /// How long the poller may sleep: not at all while work is left, else until the next deadline.
     pub(super) fn wait(&self) -> Option<Duration> {
         self.turn.next(&self.node).map(|next| wait_until(next, self.turn.ended()))
     }
 
-    /// Tells the turn what the poller reports.
+    /// Reports one event to the turn.
     fn sort(&mut self, event: &event::Event) {
         let token = event.token().0;
         match token {
@@ -133,7 +134,7 @@ impl Reactor {
                 self.io.inbox.clear_wake();
                 self.turn.on_wake();
             }
-            ALARM => {} // It has woken the poller: that is all it is for.
+            ALARM => {} // It only wakes the poller.
             _ if FIRST_LISTENER - token < self.io.listeners.len() => {
                 self.turn.on_listener(FIRST_LISTENER - token);
             }

@@ -1,19 +1,18 @@
-//! The file of revocations: one line for each, and each on disk before its call is answered.
+//! The file of revocations. Each is a line, which is on disk before its request is answered.
 //!
 //! ```text
 //! vestibule revocations 1
 //! 1795000000000 "alice" 5b3f0c1d      when (in milliseconds since 1970), who, and the line's CRC-32
 //! ```
 //!
-//! Lines are only ever added, each by one write and one wait for the disk, by a thread of its own. So a
-//! crash leaves one bad line at most, the last, whose call was not answered: it is cut off at the next
-//! start. Any other bad line is damage, and stops the start: to go on without it would let somebody in
-//! again, and nobody knows whom. When
-//! half of the lines may be out of date, those that count are written anew beside the file, which is
-//! then replaced.
+//! A separate thread appends each line by one write, and waits for the disk. So a crash leaves at
+//! most one bad line, the last, whose request was not answered. The next start cuts it off. Any
+//! other bad line is damage and prevents the start, because skipping it could lift an unknown
+//! user's revocation. When half of the lines may be outdated, the current ones are written to a new
+//! file, which replaces the old one.
 //!
-//! Two processes may have it open, while one takes over from the other: each operation locks the
-//! directory, and opens the file anew.
+//! Two processes may use the file while one takes over from the other, so each operation locks the
+//! directory and opens the file again.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
@@ -31,19 +30,19 @@ use crate::node::{Completion, Outcome, Revocation, RevocationStore, StoreError, 
 use crate::time::UnixTime;
 
 const HEADER: &str = "vestibule revocations 1\n";
-/// A user has 256 characters of at most 4 bytes, or of 6 where JSON escapes them.
+/// A user has up to 256 characters of at most 4 bytes, or of 6 if JSON escapes them.
 const MAX_LINE_BYTES: usize = 2_048;
-/// Revocations that wait for the disk; more are refused at once.
+/// The most revocations that wait for the disk. More are refused at once.
 const QUEUE: usize = 1_024;
-/// Lines beyond twice those that count, before they are written anew.
+/// How many lines beyond twice the current ones are tolerated before the file is rewritten.
 const SPARE_LINES: usize = 1_024;
 
 fn unreadable(path: &Path) -> impl Fn(io::Error) -> RevocationsError {
     |error| RevocationsError::Read { path: path.to_owned(), error }
 }
 
-/// Reads the file at `path`, and gives each of its revocations to `each`; how many there are. One that
-/// is not there has none. What a crash has left of a last line is cut off.
+/// Reads the file at `path`, passes each revocation to `each`, and returns their number. A missing
+/// file has none. An incomplete last line, which a crash left, is cut off.
 pub(super) fn restore(
     path: &Path,
     mut each: impl FnMut(&str, UnixTime),
@@ -56,24 +55,24 @@ pub(super) fn restore(
     if let Some(length) = found.torn_at {
         log::warn!("{}: cut off a last line that was not finished", path.display());
         let cut = OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(length));
-        // What is added later would come behind it.
+        // A line appended later would be joined to it.
         cut.map_err(unreadable(path))?;
     }
     Ok(found.lines)
 }
 
-/// Is there a file at `path`, and can it not be used? Nothing is changed.
+/// Checks the file at `path`, if there is one, without changing it.
 pub(super) fn inspect(path: &Path) -> Result<(), RevocationsError> {
     let is_there = path.try_exists().map_err(unreadable(path))?;
     if is_there { read(path, &mut |_, _| {}).map(drop) } else { Ok(()) }
 }
 
-/// The store of a node: hands each revocation to a thread.
+/// A node's store: passes each revocation to a thread.
 pub(super) struct FileStore {
     queue: SyncSender<AppendJob>,
 }
 
-/// What the thread is to do.
+/// A line that the thread has to append.
 struct AppendJob {
     ticket: Ticket,
     user: Box<str>,
@@ -83,8 +82,8 @@ struct AppendJob {
 }
 
 impl FileStore {
-    /// Starts the thread for the file at `path`, which has so many lines. It ends when the store is
-    /// dropped, after what was given to it by then.
+    /// Starts the thread for the file at `path`, which has `lines` lines. When the store is
+    /// dropped, the thread finishes its queue and ends.
     pub(super) fn start(path: PathBuf, lines: usize, mailbox: Mailbox) -> io::Result<Self> {
         let (queue, jobs) = mpsc::sync_channel(QUEUE);
         let mut log = LogFile { path, lines };
@@ -106,10 +105,10 @@ impl RevocationStore for FileStore {
     }
 }
 
-/// The file, as the thread has it.
+/// The file, in the thread's view.
 struct LogFile {
     path: PathBuf,
-    /// About how many lines it has.
+    /// Approximately how many lines it has.
     lines: usize,
 }
 
@@ -122,18 +121,18 @@ impl LogFile {
             });
             let done = Completion { ticket: job.ticket, outcome: Outcome::Stored(stored) };
             mailbox.deliver(Event::Done(done));
-            // It is stored by now, and what follows need not be waited for.
+            // The line is stored and reported by now, so nothing waits for what follows.
             if self.lines > SPARE_LINES.saturating_add(job.capacity.saturating_mul(2))
                 && let Err(error) = self.compact(&job)
             {
                 log::warn!("cannot write {} anew: {error}", self.path.display());
-                // Tried again when it has grown by as much.
+                // Tried again when the file has grown by as much.
                 self.lines = 0;
             }
         }
     }
 
-    /// Adds a line, and waits for the disk.
+    /// Appends a line, and waits for the disk.
     fn append(&mut self, job: &AppendJob) -> io::Result<()> {
         let made = make_directory(directory(&self.path))?;
         let _lock = lock(&self.path)?;
@@ -146,12 +145,13 @@ impl LogFile {
         }
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
         if let Err(error) = written {
-            // A piece of a line would make the next one unreadable. If this fails too, that one sees it.
+            // An incomplete line would make the next one unreadable. If this fails too, the next
+            // append cuts it off.
             let _ = file.set_len(length);
             return Err(error);
         }
         if length == 0 {
-            // A file that is in no directory after a power cut was not stored.
+            // After a power failure, a file that is in no directory is lost.
             File::open(directory(&self.path))?.sync_all()?;
         }
         if let Some(parent) = made {
@@ -161,7 +161,7 @@ impl LogFile {
         Ok(())
     }
 
-    /// Writes the lines that count into a new file, which takes the place of the old one.
+    /// Writes the current lines to a new file, which replaces the old one.
     fn compact(&mut self, job: &AppendJob) -> io::Result<()> {
         let _lock = lock(&self.path)?;
         let mut latest = Latest::default();
@@ -193,8 +193,7 @@ impl LogFile {
     }
 }
 
-/// When each user was revoked last. Users are hashes: their names may take more memory than a file of
-/// them should.
+/// The last revocation of each user. Users are hashed, because their names may take much memory.
 #[derive(Default)]
 struct Latest {
     hashing: RandomState,
@@ -206,7 +205,7 @@ impl Latest {
         self.moments.push((self.hashing.hash_one(user), at));
     }
 
-    /// Everybody is noted: forgets who need not be remembered.
+    /// Called when all revocations are noted: removes duplicates and those that need not be kept.
     fn sort(&mut self, job: &AppendJob) {
         let moments = &mut self.moments;
         moments.sort_unstable();
@@ -226,7 +225,7 @@ impl Latest {
         moments.retain(|&(_, at)| at >= first);
     }
 
-    /// Is this a user's last one? True once.
+    /// Is this the user's last revocation? Returns true only once.
     fn take(&mut self, user: &str, at: UnixTime) -> bool {
         let hash = self.hashing.hash_one(user);
         let found = self.moments.binary_search_by_key(&hash, |&(hash, _)| hash);
@@ -237,10 +236,10 @@ impl Latest {
     }
 }
 
-/// What was found in a file.
+/// The result of reading a file.
 struct FileScan {
     lines: usize,
-    /// Where a last line begins that is not whole.
+    /// Where an incomplete last line begins.
     torn_at: Option<u64>,
 }
 
@@ -256,7 +255,7 @@ fn read(path: &Path, each: &mut impl FnMut(&str, UnixTime)) -> Result<FileScan, 
         if taken == 0 {
             return Ok(found);
         }
-        // Behind a bad line there is nothing, or it is not what a crash has left.
+        // An incomplete line with more lines after it was not left by a crash.
         if found.torn_at.is_some() {
             return Err(RevocationsError::Damaged { path: path.to_owned(), line: number });
         }
@@ -276,14 +275,14 @@ fn read(path: &Path, each: &mut impl FnMut(&str, UnixTime)) -> Result<FileScan, 
     }
 }
 
-/// A revocation as a line.
+/// The line of a revocation.
 fn line(user: &str, at: UnixTime) -> String {
     let text = format!("{} {}", at.as_millis(), serde_json::Value::from(user));
     let sum = crc32(text.as_bytes());
     format!("{text} {sum:08x}\n")
 }
 
-/// `None`: this is none, or not a whole one.
+/// Parses a line. `None`: it is incomplete or damaged.
 fn parse(line: &[u8]) -> Option<(String, UnixTime)> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (text, sum) = line.rsplit_once(' ')?;
@@ -294,7 +293,7 @@ fn parse(line: &[u8]) -> Option<(String, UnixTime)> {
     Some((serde_json::from_str(user).ok()?, UnixTime::from_millis(at.parse().ok()?)))
 }
 
-/// The CRC-32 of IEEE 802.3, a bit at a time: a line is short, and rare.
+/// The CRC-32 of IEEE 802.3, bit by bit: lines are short and rare.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, &byte| {
         (0..8).fold(sum ^ u32::from(byte), |sum, _| {
@@ -304,8 +303,8 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// Where whole lines end. What is behind them was left by a write that failed: it is cut off, as the
-/// next line would come behind it.
+/// The offset after the last complete line. A failed write may have left bytes after it, which are
+/// cut off, because the next line would be joined to them.
 fn end_of_lines(file: &mut File) -> io::Result<u64> {
     let length = file.metadata()?.len();
     let start = length.saturating_sub(MAX_LINE_BYTES as u64 + HEADER.len() as u64);
@@ -323,7 +322,8 @@ fn end_of_lines(file: &mut File) -> io::Result<u64> {
     Ok(end)
 }
 
-/// Held until it is dropped. Another process that has it is done in a moment.
+/// Locks the directory until the result is dropped. Another process holds the lock only for a
+/// moment.
 fn lock(path: &Path) -> io::Result<File> {
     let directory = File::open(directory(path))?;
     directory.lock()?;
@@ -334,7 +334,8 @@ fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes `directory`, for its owner alone, where it is missing. Then its parent has changed, too.
+/// Creates `directory` for its owner only, if it is missing. Then returns its parent, which has
+/// changed.
 fn make_directory(directory: &Path) -> io::Result<Option<&Path>> {
     if directory.is_dir() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Listening sockets that are open before the server is: handed over by whoever started it.
+//! Listening sockets that were opened before the server started, and were passed to it.
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 
@@ -8,26 +8,25 @@ use socket2::SockRef;
 use super::error::{SocketError, StartError};
 use crate::config::Config;
 
-/// Sockets that listen already, for [`Server::with_sockets`](super::Server::with_sockets).
+/// Open listening sockets for [`Server::with_sockets`](super::Server::with_sockets).
 ///
-/// Whoever opened them may keep them open over the life of the server, so that no client is refused
-/// while one process follows another: what comes meanwhile waits in the kernel, up to the backlog
-/// that they were opened with.
+/// If another process keeps them open, no client is refused between two servers: new connections
+/// wait in the kernel, up to the backlog with which the sockets were opened.
 #[derive(Debug, Default)]
 pub struct Sockets {
-    /// For clients. None: the addresses of `listen` are opened.
+    /// The public listeners. Empty: the addresses of `listen` are opened.
     pub public: Vec<StdListener>,
-    /// For the operator. `None`: the address of `admin.listen` is opened, if there is one.
+    /// The admin listener. `None`: the address of `admin.listen` is opened, if there is one.
     pub admin: Option<StdListener>,
 }
 
-/// Makes `socket` what [`Listeners`](super::listener::Listeners) would have opened.
+/// Sets the same options as [`Listeners`](super::listener::Listeners) does for a socket it opens.
 pub(super) fn adopt(socket: StdListener) -> Result<TcpListener, StartError> {
     prepare(&socket)?;
     Ok(TcpListener::from_std(socket))
 }
 
-/// The same for the operator's: what the configuration's check says of its address holds here too.
+/// The same for the admin listener. It also checks the address as the configuration's check does.
 pub(super) fn adopt_admin(socket: StdListener, config: &Config) -> Result<TcpListener, StartError> {
     let address = prepare(&socket)?;
     if !address.ip().is_loopback() && config.admin.key.is_empty() {
@@ -44,7 +43,7 @@ fn prepare(socket: &StdListener) -> Result<SocketAddr, SocketError> {
     if !options.is_listener().unwrap_or(false) {
         return Err(SocketError::NotListening(address));
     }
-    // Handed down to each accepted socket on Linux, as it is where the server opens them.
+    // On Linux each accepted socket inherits this, as from a listener that the server opens.
     let prepared = socket.set_nonblocking(true).and_then(|()| options.set_tcp_nodelay(true));
     prepared.map_err(|error| SocketError::Unusable { address, error })?;
     Ok(address)

@@ -21,7 +21,7 @@ use crate::config::Length;
 use crate::node::app::{Answer, Incoming, Left, OrderFault, OrderKind, Reply, Update};
 use crate::node::{TICK_MICROS, Ticket};
 
-/// Longer than anything here takes, on a busy machine too.
+/// A timeout that a busy machine does not reach.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn config() -> Config {
@@ -34,10 +34,10 @@ fn config() -> Config {
     config
 }
 
-/// What the application tells the test.
+/// An event that the application reports to the test.
 #[derive(Debug)]
 enum Told {
-    /// A job runs; it goes on when something is sent, or when the sender is dropped.
+    /// A job runs. It continues when something is sent or the sender is dropped.
     Running(Sender<()>),
     /// A question is held.
     Held(Ticket),
@@ -45,7 +45,7 @@ enum Told {
     Left,
 }
 
-/// Says what it hears, or does what it is told.
+/// Reports its calls, and follows instructions in messages.
 struct Parrot(Sender<Told>);
 
 impl App for Parrot {
@@ -76,7 +76,7 @@ impl App for Parrot {
     }
 }
 
-/// A server in a thread of its own, which ends with the test.
+/// A server in its own thread, which ends with the test.
 struct Running {
     addresses: Vec<SocketAddr>,
     handle: Handle,
@@ -129,7 +129,7 @@ impl Running {
         }
     }
 
-    /// Lets the clients go, asks for the end, and waits for it.
+    /// Closes the clients, requests the shutdown, and waits for it.
     fn end<T>(self, clients: T) {
         drop(clients);
         self.handle.shutdown();
@@ -137,7 +137,7 @@ impl Running {
     }
 }
 
-/// What is embedded listens where its program says, and nowhere else.
+/// An embedded server listens only where its program says.
 #[test]
 fn a_default_server_has_no_admin_listener() {
     crate::logs::in_process("lib");

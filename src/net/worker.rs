@@ -14,19 +14,19 @@ use super::handle::{Event, Mailbox};
 use crate::config::Limits;
 use crate::node::{Command, Completion, Outcome, Work};
 
-/// What a thread uses of its stack, at most. The standard library reserves 2 MiB of addresses.
+/// The stack of a worker thread. The default of the standard library is 2 MiB of address space.
 pub(crate) const STACK_BYTES: usize = 256 << 10;
-/// The same of a thread that checks signatures, which runs nobody's code but ours.
+/// The stack of a thread that verifies signatures. It runs no code of the application.
 pub(crate) const CHECK_STACK_BYTES: usize = 128 << 10;
-/// A place in the queue to workers, and one in the slot that their answers come through.
+/// One slot in the queue to the workers, and one in the mailbox for the answer.
 pub(crate) const PLACE_BYTES: usize = 256;
 
-/// How long the end of the server waits for work that is under way. Nobody waits for its answer
-/// any more, but a write to a database should not be cut off where a moment is enough.
+/// How long a server that ends waits for running work. Nothing waits for the result any more, but a
+/// write to a database should be completed if a moment is enough.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The pool. A thread is started when there is work for it, and stays: an application that never
-/// blocks costs no thread.
+/// A pool of threads. A thread is started when there is work for it, and stays. An application that
+/// never blocks costs no thread.
 #[derive(Debug)]
 struct Workers {
     name: &'static str,
@@ -35,13 +35,13 @@ struct Workers {
     mailbox: Mailbox,
     threads: Vec<JoinHandle<()>>,
     limit: usize,
-    // Never sent on: all of its senders are gone when all workers are.
+    // Nothing is ever sent on it: it disconnects when all workers have ended.
     alive: SyncSender<Infallible>,
     gone: Receiver<Infallible>,
 }
 
-/// The two pools. Work of the application may block for long, and must not keep anybody from being
-/// authenticated: signatures have threads of their own.
+/// The two pools. The application's work may block for long and must not delay authentication, so
+/// signatures have their own threads.
 #[derive(Debug)]
 pub(super) struct Pools {
     work: Workers,
@@ -49,8 +49,9 @@ pub(super) struct Pools {
 }
 
 impl Pools {
-    /// As many threads and places as `limits` has; for signatures no more threads than the host has
-    /// cores, as they wait for nothing, and room for all that the node submits at once.
+    /// Creates both pools, with the threads and queue lengths of `limits`. Signatures get at most
+    /// one thread for each core, because they never block, and a queue for all that the node
+    /// submits at once.
     pub(super) fn new(limits: &Limits, mailbox: &Mailbox) -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let (threads, checks) = (limits.workers.min(cores), limits.checks_at_once());
@@ -83,14 +84,14 @@ impl Pools {
 #[derive(Debug)]
 struct PoolState {
     queue: Mutex<Receiver<Command>>,
-    /// Commands that wait or run. The reactor adds, the workers subtract.
+    /// Commands that wait or run. The reactor increments it, the workers decrement it.
     in_flight: AtomicUsize,
     ending: AtomicBool,
 }
 
 impl Workers {
-    /// At most `limit` threads of this name, and `room` commands that wait for one; at least 1 of
-    /// each.
+    /// A pool of at most `limit` threads with this name, and a queue of `room` commands. Both are
+    /// at least 1.
     fn new(name: &'static str, limit: usize, room: usize, mailbox: Mailbox) -> Self {
         let (queue, waiting) = mpsc::sync_channel(room.max(1));
         let (alive, gone) = mpsc::sync_channel(0);
@@ -111,12 +112,13 @@ impl Workers {
         }
     }
 
-    /// Queues `command`. Never blocks: when there is no room, or no thread can be started, this
-    /// gives back the completion that says so.
+    /// Queues `command`. Never blocks: if the queue is full or no thread can be started, returns
+    /// the completion that says so.
     fn submit(&mut self, command: Command) -> Result<(), Completion> {
         let refused = Completion { ticket: command.ticket, outcome: Outcome::Refused };
         let in_flight = self.shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
-        // As many threads as commands, up to the limit: none waits for another one's work before.
+        // As many threads as commands, up to the limit, so that no command waits for another one
+        // before that.
         if in_flight > self.threads.len() && self.threads.len() < self.limit {
             match self.start() {
                 Ok(thread) => self.threads.push(thread),
@@ -133,8 +135,8 @@ impl Workers {
         Err(refused)
     }
 
-    /// Lets the workers finish what they do, for at most [`PATIENCE`], and leaves behind who is
-    /// stuck: the end of the process takes it.
+    /// Gives the workers up to [`PATIENCE`] to finish. A thread that is stuck is left running until
+    /// the process ends.
     fn end(self) {
         let Self { queue, shared, mailbox, threads, alive, gone, .. } = self;
         shared.ending.store(true, Ordering::Relaxed);
@@ -164,7 +166,8 @@ impl Workers {
 
 fn work(shared: &PoolState, mailbox: &Mailbox) {
     loop {
-        // One worker waits in the queue, the others for the lock; it holds no lock while it works.
+        // One worker waits in the queue, the others for the lock. A worker that runs a command
+        // holds no lock.
         let next = shared.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(command) = next else { return };
         if shared.ending.load(Ordering::Relaxed) {
@@ -178,8 +181,8 @@ fn work(shared: &PoolState, mailbox: &Mailbox) {
     }
 }
 
-/// Runs the work. What a panic says is not looked at: it may hold what a user sent. (The panic hook
-/// prints it nevertheless, where the program did not set another one.)
+/// Runs the command. The text of a panic is not logged, because it may contain a user's data. (The
+/// panic hook prints it anyway, unless the program has set another one.)
 fn run(command: Command) -> Completion {
     let ticket = command.ticket;
     catch_unwind(AssertUnwindSafe(|| command.run())).unwrap_or_else(|_| {

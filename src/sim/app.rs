@@ -1,4 +1,4 @@
-//! An application that answers now, later, from outside, late, or never.
+//! An application that answers at once, from a worker, from outside, late, or never.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,28 +7,28 @@ use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Reply, Upda
 use crate::node::{Outcome, StartFlag, Ticket};
 use crate::protocol::ErrorCode;
 
-/// Nobody may join this room.
+/// The room that nobody may join.
 pub(super) const CLOSED_ROOM: &str = "closed";
 
-/// What the world and its application share.
+/// State that the world and its application share.
 #[derive(Debug, Default)]
 pub(super) struct Moods {
-    /// From here on every answer comes, and comes soon.
+    /// Faults are over: every answer arrives, and arrives soon.
     pub(super) is_healed: bool,
-    /// Questions whose answers come from outside.
+    /// Questions that will be answered from outside.
     pub(super) held: Vec<Held>,
 }
 
-/// A question whose answer comes from outside.
+/// A question that will be answered from outside.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) ticket: Ticket,
-    /// `None`: the node does not know when its work begins.
+    /// `None`: the node is not told when the work begins.
     pub(super) start: Option<StartFlag>,
     pub(super) outcome: Outcome,
 }
 
-/// Shared between the application, inside the node, and the world.
+/// [`Moods`], shared between the application inside the node and the world.
 pub(super) type SharedMoods = Arc<Mutex<Moods>>;
 
 /// The simulator's own application.
@@ -91,7 +91,7 @@ impl App for MoodyApp {
             Err(ErrorCode::BackendUnavailable)
         } else {
             let broadcast = self.rng.below(4) == 0;
-            // Sometimes long, so that slow readers feel it.
+            // Some answers are long, so that they fill the queues of slow readers.
             let length = if self.rng.below(8) == 0 { self.rng.below(3_000) as usize } else { 1 };
             let filling = "soup ".repeat(length);
             let content = format!("{} {} {}: {filling}", message.room, message.user, message.id);

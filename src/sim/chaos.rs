@@ -1,5 +1,5 @@
-//! What operators and machines do to a server that runs: new keys, new limits, orders about a user,
-//! and a process that is stopped for a while.
+//! Disturbances by operators and machines: new keys, new limits, orders about a user, and a process
+//! that stops for a while.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::time::Instant;
 
 const ALL: [Disturbance; 5] = [NewKey, NewLimits, RequireAuth, Disconnect, Stop];
 
-/// Every third stop is of up to 20 minutes, so that sessions and tokens end meanwhile; the others of
-/// up to 20 seconds.
+/// One stop in three lasts up to 20 minutes, so that sessions and tokens expire during it. The
+/// others last up to 20 seconds.
 const LONG_STOP: Duration = Duration::from_secs(20 * 60);
 const SHORT_STOP: Duration = Duration::from_secs(20);
 
-/// What is done, and when: up to 12 times before `end`.
+/// Draws up to 12 disturbances, each with a time before `end`.
 pub(super) fn drawn(rng: &mut Rng, end: Duration) -> Vec<(Instant, Disturbance)> {
     let mut draw = || {
         let at = Duration::from_micros(rng.below(end.as_micros() as u64));
@@ -33,7 +33,7 @@ pub(super) fn drawn(rng: &mut Rng, end: Duration) -> Vec<(Instant, Disturbance)>
 }
 
 impl Engine {
-    /// The process stops from here on.
+    /// Draws how long the process stops from now on.
     pub(super) fn stop(&mut self) {
         self.note(&TraceEvent::Disturbance(Stop));
         let longest = if self.rng.below(3) == 0 { LONG_STOP } else { SHORT_STOP };
@@ -42,7 +42,8 @@ impl Engine {
         self.stop = Duration::from_micros(micros);
     }
 
-    /// All but a stop reaches the node in a turn, as everything does that other threads leave.
+    /// Carries out a disturbance other than a stop. It reaches the node in a turn, as everything
+    /// does that another thread leaves.
     pub(super) fn disturb(&mut self, node: &mut Node, disturbance: Disturbance) {
         self.note(&TraceEvent::Disturbance(disturbance));
         match disturbance {
@@ -59,7 +60,7 @@ impl Engine {
                 limits.auth_per_minute_per_ip = 60 + self.rng.below(61) as u32;
                 limits.pending_per_ip = 8 + self.rng.below(100) as usize;
                 limits.replay_entries = 60_000 + self.rng.below(2) as usize;
-                // These only grow: what was taken before may stay.
+                // These limits only grow, so that messages accepted earlier stay within them.
                 limits.waiting_messages = limits.waiting_messages.max(16);
                 limits.outbound_bytes = limits.outbound_bytes.max(Size::kib(64));
                 self.reconfigure(node);
@@ -78,7 +79,8 @@ impl Engine {
         }
     }
 
-    /// A token of `user` that expires `life` seconds from now, or did so before. All differ.
+    /// A token of `user` that expires in `life` seconds; a negative `life` makes an expired one. No
+    /// two tokens are equal.
     pub(super) fn token(&mut self, user: &str, life: i64) -> String {
         self.tokens += 1;
         let exp = (self.now.unix.as_millis() / 1_000).saturating_add_signed(life);
@@ -96,7 +98,7 @@ impl Engine {
         })
     }
 
-    /// One of those that honest clients come as, perhaps.
+    /// Draws a user. Honest clients use some of these names.
     fn some_user(&mut self) -> String {
         format!("user-{}", self.rng.below(4))
     }
@@ -109,19 +111,20 @@ impl Engine {
         }
     }
 
-    /// May a token of `user` that was made at `made` be refused because of what an operator did?
+    /// May a token of `user` that was issued at `made` be refused because of an operator's order?
     pub(super) fn was_revoked(&self, user: &str, made: Instant) -> bool {
-        // `iat` counts whole seconds: a token of the revocation's own second is refused as well.
+        // `iat` is in whole seconds: a token issued in the same second as the revocation is refused
+        // too.
         self.revoked.get(user).is_some_and(|&at| made <= at + Duration::from_secs(1))
     }
 
-    /// May a token that was made at `made` be signed with a key that is no longer good?
+    /// May a token that was issued at `made` have been signed with a key that was replaced since?
     pub(super) fn key_was_replaced(&self, made: Instant) -> bool {
         made <= self.key_changed
     }
 }
 
-/// What a forger has learnt: how often its tokens were looked at.
+/// Counts how many of a forger's tokens the server verified.
 #[derive(Debug, Default)]
 pub(super) struct Loot {
     looked_at: u64,
@@ -132,11 +135,11 @@ pub(super) struct Loot {
 const MOST_POINTS: u64 = 120;
 
 impl Loot {
-    /// A forged token was called invalid: it was looked at.
+    /// Counts a forged token that was refused as invalid, which means that the server verified it.
     ///
     /// # Errors
-    /// More often than the address's allowance lets it: 10 points each of `MOST_POINTS` a minute,
-    /// all of them at once in the beginning, and one beyond.
+    /// The server verified more tokens than the address's allowance permits. Each costs 10 points;
+    /// the allowance is `MOST_POINTS`, refilled over a minute. One token more is tolerated.
     pub(super) fn count(&mut self, now: Instant) -> Result<(), String> {
         let since = *self.since.get_or_insert(now);
         self.looked_at += 1;

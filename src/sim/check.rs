@@ -1,4 +1,4 @@
-//! The checkers: small models of one connection that say what is wrong with what they see.
+//! The checkers: small models of one connection that report every violation of the protocol.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,39 +11,40 @@ use crate::node::{Phase, TICK_MICROS, Usage};
 use crate::protocol::{CloseReason, MAX_UNANSWERED_PINGS};
 use crate::time::Instant;
 
-/// How long a silent connection has to answer while a new one of its user waits for its place.
+/// How long a silent connection has to answer when a new one of its user needs its place.
 const PLACE: Duration = Duration::from_secs(2);
-/// More connections than are ever pending at once in a world.
+/// An upper bound on the pending connections of a world.
 const MOST_PENDING: u32 = 32;
-/// From a close frame to the end of the connection.
+/// The time between a close frame and the end of the connection.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// What a client has sent and how it must be answered, in order.
+/// The answer that a client expects to something it sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expect {
     /// Exactly one `recipe_update` or `error` for the message of this id.
     Answer(String),
-    /// An `error` for the message of this id, which was used for another message and is remembered
-    /// until then.
+    /// An `error` for the message of this id, because the id was used for another message. After
+    /// this moment the server may have forgotten the id.
     Refusal(String, Instant),
     /// An `error` with this code that answers no known id.
     Fault(&'static str),
-    /// Exactly one answer to the message of this content, by an id that the server has given it.
+    /// Exactly one answer to the message with this content, under an id that the server generated.
     Given(String),
 }
 
-/// What one client may hear on one connection.
+/// What one client may receive on one connection.
 #[derive(Debug, Default)]
 pub(super) struct Hearing {
-    /// The present moment.
+    /// The current time.
     pub(super) now: Instant,
-    /// Answers to come, the next in front.
+    /// Expected answers, the next one first.
     pub(super) expected: VecDeque<Expect>,
-    /// The id that was given to the message that was just answered, and its content.
+    /// The id that the server generated for the message just answered, and its content.
     pub(super) given: Option<(String, String)>,
-    /// The ids of the `auth` messages that are not acknowledged; the request's own has none.
+    /// The ids of `auth` messages without an acknowledgement. A token in the request has an empty
+    /// id.
     pub(super) auths: VecDeque<String>,
-    /// The client has sent what has no meaning: its answers are not counted any more.
+    /// The client has sent garbage, so its answers are not checked any more.
     pub(super) is_wild: bool,
     /// The client has sent its own close frame.
     pub(super) has_closed: bool,
@@ -54,10 +55,10 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
-    /// The server says something.
+    /// Checks what the server sent next.
     ///
     /// # Errors
-    /// It must not have said it.
+    /// The server must not send this now.
     pub(super) fn hear(&mut self, seen: &Seen) -> Result<(), String> {
         match seen {
             _ if self.is_refused => return Err(format!("{seen:?} after the refusal")),
@@ -97,8 +98,8 @@ impl Hearing {
                 to.is_none() && said.as_ref().is_err_and(|error| error == code)
             }
             Some(Expect::Given(content)) => {
-                // One that was refused was not said, so nobody else knows its id; one whose time
-                // was over may have waited for the budget for work all the while.
+                // A refused message was not relayed, so no other client knows its id. A message
+                // that timed out may have waited for the work budget all that time.
                 let unsaid = ["rate_limited", "invalid_message", "backend_timeout"];
                 let is_said = said.as_ref().err().is_none_or(|error| !unsaid.contains(&&**error));
                 self.given = to.clone().filter(|_| is_said).map(|id| (id, content.clone()));
@@ -126,51 +127,52 @@ impl Hearing {
         }
     }
 
-    /// Why the server closed.
+    /// The reason with which the server closed, once it did.
     pub(super) fn close(&self) -> Option<CloseReason> {
         self.close
     }
 
-    /// The server has said its last word.
+    /// The server has sent its last frame or response.
     pub(super) fn is_over(&self) -> bool {
         self.close.is_some() || self.is_refused
     }
 }
 
-/// Where one connection is, since when, and until when it may be there.
+/// The phase of one connection, when it began, and the deadlines that it implies.
 #[derive(Debug)]
 pub(super) struct Life {
     phase: Phase,
     since: Instant,
     last_bytes: Instant,
-    /// The phase before `Closing`, and since when; its deadline, where that may have ended it.
+    /// The phase before `Closing`, and when that phase began.
     before: Option<(Phase, Instant)>,
-    /// When output that had waited for a full socket was written last.
+    /// When output that had waited for a full socket was last written.
     unstalled: Instant,
-    /// The 101 is out: the time to authenticate has begun.
+    /// The 101 is written, so the time to authenticate has begun.
     is_upgrade_out: bool,
-    /// The peer ended or broke: the connection may go at any time.
+    /// The peer has ended or broken the connection, which may therefore end at any time.
     pub(super) was_hung_up: bool,
 }
 
-/// Lengths of time out of the configuration, and what the driver adds.
+/// Timeouts from the configuration, and the delays that the driver adds.
 #[derive(Clone, Debug)]
 pub(super) struct Times {
     header: Duration,
     auth: Duration,
     answer: Duration,
     grace: Duration,
-    /// From the peer's last bytes to the end of a connection that does not answer, at most; from the
-    /// last moment in which its pings could be written; and from its last bytes, at least.
+    /// For a connection that does not answer: the most time from its last bytes to its end; the
+    /// most from the last moment at which its pings could be written; and the least from its last
+    /// bytes.
     silence: Duration,
     pings: Duration,
     shortest_silence: Duration,
-    /// Until then the process did nothing, so nobody can be late before.
+    /// The process was stopped until then, so no deadline counts as missed before.
     pub(super) stopped_until: Instant,
-    /// A tick of the wheel, and the turn that the driver was in.
+    /// One tick of the wheel, and the driver's turn that was under way.
     late: Duration,
-    /// The turns that it takes to read what came before a deadline: of an authenticated connection,
-    /// which is read once in each, and of all pending ones, of which one may be.
+    /// The time to read the input that came before a deadline. An authenticated connection is read
+    /// once in each turn; of all pending ones, perhaps only one is.
     read: Duration,
     pending_reads: Duration,
 }
@@ -211,12 +213,12 @@ impl Life {
         }
     }
 
-    /// The node was handed bytes that it may have waited for.
+    /// The node received bytes that it may have waited for.
     pub(super) fn bytes(&mut self, now: Instant) {
         self.last_bytes = now;
     }
 
-    /// All output is written; the first time that is the 101.
+    /// All output is written. The first output is the 101.
     pub(super) fn is_written(&mut self, now: Instant, was_stalled: bool) {
         if was_stalled {
             self.unstalled = now;
@@ -227,10 +229,10 @@ impl Life {
         }
     }
 
-    /// Looks at the phase after a turn. True: the connection has begun to close in it.
+    /// Checks the phase after a turn. Returns true if the connection began to close in that turn.
     ///
     /// # Errors
-    /// The connection is past a deadline, or was moved before one.
+    /// The connection is past a deadline, or changed its phase before one.
     pub(super) fn observe(
         &mut self,
         now: Instant,
@@ -251,7 +253,7 @@ impl Life {
             (self.phase, self.since) = (phase, now);
         }
         let deadline = self.deadline(times, terms, asked);
-        // Input that has come is read before the deadline is judged, within the turns' share.
+        // Input that has come is read before the deadline is checked, within the turn's share.
         let reads = if phase.is_authenticated() { times.read } else { times.pending_reads };
         if now > deadline.max(times.stopped_until) + times.late + reads {
             let late = now.since(deadline).as_millis();
@@ -260,7 +262,7 @@ impl Life {
         Ok(begins_to_close)
     }
 
-    /// Until when the connection may be where it is.
+    /// The moment until which the connection may stay in its phase.
     fn deadline(
         &self,
         times: &Times,
@@ -281,19 +283,19 @@ impl Life {
             (None, Phase::Reauthenticating) => self.since + times.grace,
             (None, _) => terms.reauth_until,
         };
-        // Pings count from when they were written: not while the process stood still, and not while
-        // the socket was full.
+        // A ping counts from when it was written. It cannot be written while the process is stopped
+        // or the socket is full.
         let heard = self.last_bytes + times.silence;
         let written = self.unstalled.max(times.stopped_until) + times.pings;
         phase.min(terms.token_end).min(heard.max(written))
     }
 
-    /// The server gave `reason` for a close that began at `self.since`.
+    /// Checks the `reason` that the server gave for a close that began at `self.since`.
     ///
-    /// True: it gave way to a new connection of its user, whose number the node counts.
+    /// Returns true if the connection was replaced by a new one of its user; the node counts those.
     ///
     /// # Errors
-    /// The time for that reason had not come.
+    /// The deadline for this reason had not passed.
     pub(super) fn judge_close(
         &self,
         reason: CloseReason,
@@ -326,10 +328,10 @@ impl Life {
         }
     }
 
-    /// The connection is gone.
+    /// Checks that the connection was allowed to end now.
     ///
     /// # Errors
-    /// Nobody ended it, and its time was not over.
+    /// Neither side ended the connection, and no deadline had passed.
     pub(super) fn judge_end(
         &self,
         now: Instant,
@@ -342,7 +344,8 @@ impl Life {
             Phase::Closing => is_answered || now >= self.since + LINGER,
             _ => false,
         };
-        // Who closes first is answered and gone within one turn, whatever the phase was before it.
+        // A client that closes first gets its answer and is gone within one turn, whatever its
+        // phase was.
         let is_due = is_due || (is_told && is_answered);
         if is_due || self.was_hung_up {
             Ok(())
@@ -352,10 +355,10 @@ impl Life {
     }
 }
 
-/// What the whole node may hold.
+/// Checks the sizes of the node's tables.
 ///
 /// # Errors
-/// It holds more, or its tables do not agree.
+/// The node holds more than it may, or its tables disagree.
 pub(super) fn judge_usage(
     usage: &Usage,
     live: usize,

@@ -1,4 +1,4 @@
-//! Honest clients: they do what the protocol asks of them, whatever happens to their links.
+//! Honest clients: they keep to the protocol, whatever happens to their links.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::id::Rng;
 use crate::protocol::CloseReason;
 use crate::time::{Instant, UnixTime};
 
-/// What kind of client it is; [`Mix`](super::Mix) says what each does.
+/// The kind of a client. [`Mix`](super::Mix) says what each does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Good,
@@ -24,7 +24,7 @@ pub(super) enum Kind {
     Garbage,
     Forging,
     Flapping,
-    /// Sends frames that carry nothing, as many as it can.
+    /// Sends as many frames without content as it can.
     Flooding,
     Old,
 }
@@ -41,7 +41,7 @@ pub(super) enum State {
     Upgrading,
     Authenticating,
     Member,
-    /// A close frame was sent or seen.
+    /// A close frame was sent or received.
     Closing,
 }
 
@@ -50,7 +50,7 @@ pub(super) enum State {
 pub(super) struct Chat {
     pub(super) id: String,
     pub(super) content: String,
-    /// How often it was sent after `backend_timeout`.
+    /// How often it was sent again after `backend_timeout`.
     pub(super) retries: u8,
 }
 
@@ -72,14 +72,15 @@ pub(super) struct Client {
     pub(super) room: String,
     pub(super) rng: Rng,
     pub(super) link: Option<LinkId>,
-    /// Its next thing is due then.
+    /// When the client acts next.
     pub(super) next: Instant,
     pub(super) state: State,
     messages: u64,
     pub(super) unanswered: VecDeque<Chat>,
-    /// What was answered `backend_timeout`, to be sent again under the same id.
+    /// Messages answered with `backend_timeout`, to be sent again under the same id.
     pub(super) timed_out: VecDeque<Chat>,
-    /// The server had too much of it at once: it sends one message, and the next behind its answer.
+    /// The server closed it as overloaded: it sends one message at a time, and waits for each
+    /// answer.
     pub(super) is_modest: bool,
     /// The message that was answered last, and when.
     pub(super) last: Option<(Chat, Instant)>,
@@ -88,25 +89,25 @@ pub(super) struct Client {
     pub(super) accepted: Option<Auth>,
     pub(super) is_replay: bool,
     pub(super) close: Option<CloseReason>,
-    /// No `auth` that it has sent on this connection is older.
+    /// When the oldest `auth` that it sent on this connection was made.
     pub(super) oldest_auth: Instant,
     pub(super) loot: Loot,
-    /// When a message was answered last, without an error.
+    /// When a message was last answered without an error.
     pub(super) answered: Option<Instant>,
-    /// No new messages.
+    /// It sends no new messages.
     is_quiet: bool,
-    /// No new connections.
+    /// It opens no new connections.
     is_leaving: bool,
 }
 
-/// How long an honest client waits for a connection to be of use.
+/// How long an honest client waits for progress before it gives a connection up.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Client {
     pub(super) fn new(number: usize, kind: Kind, rooms: usize, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let room = format!("room-{}", rng.below(rooms.max(1) as u64));
-        // Some share a user, though not so many that its connections run out for good.
+        // Two clients share a user: few enough that the user's connections do not run out for good.
         let user =
             if kind.is_honest() { format!("user-{}", number / 2) } else { format!("bad-{number}") };
         Self {
@@ -135,7 +136,7 @@ impl Client {
         }
     }
 
-    /// The client's next thing is due `after` from now.
+    /// Schedules the client's next action, `after` from now.
     pub(super) fn wake_after(&mut self, engine: &mut Engine, after: Duration) {
         self.next = engine.now.monotonic + after;
         engine.at(self.next, TimedEvent::Client(self.number));
@@ -145,7 +146,7 @@ impl Client {
         Duration::from_millis(from + self.rng.below(to - from))
     }
 
-    /// The next thing of an honest client.
+    /// The next action of an honest client.
     pub(super) fn wake(&mut self, engine: &mut Engine) {
         match self.state {
             State::Away if self.is_leaving => {}
@@ -155,7 +156,7 @@ impl Client {
         }
     }
 
-    /// Something is new about one of its links.
+    /// Handles news about one of the client's links.
     pub(super) fn tell(&mut self, engine: &mut Engine, link: LinkId, news: News) {
         if self.link != Some(link) {
             return;
@@ -166,7 +167,7 @@ impl Client {
         }
     }
 
-    /// Opens a connection over a link that is drawn.
+    /// Opens a connection over a randomly drawn link.
     pub(super) fn open(&mut self, engine: &mut Engine) -> LinkId {
         let is_rough = engine.scenario.faults && !engine.is_healed && self.rng.below(2) == 0;
         let weather = if is_rough {
@@ -179,20 +180,20 @@ impl Client {
         link
     }
 
-    /// Says nothing new from here on.
+    /// Sends no new messages from now on.
     pub(super) fn fall_silent(&mut self) {
         self.is_quiet = true;
     }
 
-    /// Does not come back when it is closed.
+    /// Does not reconnect after the next close.
     pub(super) fn leave(&mut self) {
         self.is_leaving = true;
     }
 
-    /// Is it in its room, with everything answered since `healed`?
+    /// Checks that the client is in its room and that all its messages since `healed` are answered.
     ///
     /// # Errors
-    /// What is missing.
+    /// The text says what is missing.
     pub(super) fn judge_liveness(&self, healed: Instant) -> Result<(), String> {
         let Self { number, kind, state, unanswered, answered, .. } = self;
         if *state == State::Member && unanswered.is_empty() && *answered >= Some(healed) {
@@ -205,13 +206,13 @@ impl Client {
         ))
     }
 
-    // --- Its conversation ---
+    // --- Messages ---
 
     fn connect(&mut self, engine: &mut Engine) {
         let link = self.open(engine);
         (self.state, self.close) = (State::Upgrading, None);
         self.oldest_auth = engine.now.monotonic;
-        // The frames behind the request may come in the same segment.
+        // Frames may come in the same segment as the upgrade request.
         let bytes = if self.kind == Kind::Old {
             self.old_request(engine, link)
         } else {
@@ -226,14 +227,14 @@ impl Client {
         self.wake_after(engine, PATIENCE);
     }
 
-    /// An `auth`, fresh but for who must not.
+    /// An `auth` with a fresh token. Some kinds of client send an expired or a used one instead.
     pub(super) fn auth(&mut self, engine: &mut Engine, link: LinkId) -> Vec<u8> {
         let may_err = self.state != State::Member && !engine.is_healed && self.rng.below(2) == 0;
         if let Some(accepted) = self.accepted.take_if(|_| may_err && self.kind == Kind::Replaying) {
             self.is_replay = true;
             self.oldest_auth = self.oldest_auth.min(accepted.made);
             let frame = accepted.frame.clone();
-            // Should it be acknowledged, `acknowledged` judges that.
+            // If the server acknowledges it, `acknowledged` reports the violation.
             if let Some(link) = engine.link(link) {
                 link.hearing.auths.push_back(accepted.id.clone());
             }
@@ -262,7 +263,7 @@ impl Client {
         frame
     }
 
-    /// Perhaps one more `auth`, in one segment with the one before: it waits, and is answered.
+    /// Sometimes one more `auth` in the same segment. The server answers it after the first.
     fn renewals(&mut self, engine: &mut Engine, link: LinkId) -> Vec<u8> {
         if self.kind == Kind::Good && self.rng.below(3) == 0 {
             self.auth(engine, link)
@@ -285,7 +286,7 @@ impl Client {
         bytes
     }
 
-    /// Says something new, or comes with a fresh token unasked, or leaves.
+    /// Sends a message or an unrequested fresh token, or closes.
     fn speak(&mut self, engine: &mut Engine) {
         let pause = self.millis(1_000, 60_000);
         self.wake_after(engine, pause);
@@ -303,19 +304,19 @@ impl Client {
                 frames.extend(self.renewals(engine, link));
                 engine.send(link, &frames);
             }
-            1 if !engine.is_healed => self.say_goodbye(engine, link),
+            1 if !engine.is_healed => self.begin_close(engine, link),
             2 => {
-                // What is no message is answered in its turn too.
+                // Invalid JSON is answered in order, too.
                 let frame = self.text("{ this is not JSON");
                 engine.expect(link, Expect::Fault("invalid_json"));
                 engine.send(link, &frame);
             }
-            // What is of no known type has no answer, and closes nobody.
+            // A message of an unknown type has no answer, and does not close the connection.
             4 if engine.scenario.clients.old > 0 => {
                 let frame = self.unknown();
                 engine.send(link, &frame);
             }
-            // Where the process stops for long, an id may be forgotten before it is read.
+            // A stop of the process may outlast the time that the server remembers an id.
             3 if !engine.scenario.disturbances => self.use_an_id_again(engine, link),
             draw => {
                 for _ in 0..if draw == 4 { 5 } else { 1 } {
@@ -338,15 +339,15 @@ impl Client {
         self.unanswered.push_back(chat);
     }
 
-    /// Says something else under the id that was answered last, which nobody must do.
+    /// Sends another message under the id that was answered last, which the protocol forbids.
     fn use_an_id_again(&mut self, engine: &mut Engine, link: LinkId) {
         let Some((chat, at)) = self.last.take() else { return };
         if engine.now.monotonic.since(at) > Duration::from_secs(60) {
-            return; // It may be forgotten.
+            return; // The server may have forgotten the id.
         }
         let content = format!("not {}", chat.content);
         let frame = self.text(&wire::envelope("chat_message", &chat.id, "content", &content));
-        // Should the process stand still for long, it may be forgotten by then.
+        // After a long stop of the process the server may have forgotten the id by then.
         engine.expect(link, Expect::Refusal(chat.id, at + REMEMBERED));
         engine.send(link, &frame);
     }
@@ -360,7 +361,7 @@ impl Client {
         engine.send(link, &frame);
     }
 
-    pub(super) fn say_goodbye(&mut self, engine: &mut Engine, link: LinkId) {
+    pub(super) fn begin_close(&mut self, engine: &mut Engine, link: LinkId) {
         let mask = self.rng.next_u64() as u32;
         engine.send(link, &wire::masked(0x88, &1000_u16.to_be_bytes(), mask));
         if let Some(link) = engine.link(link) {

@@ -1,4 +1,4 @@
-//! The server: the real node and the real turn, over virtual sockets.
+//! The simulated server: the real node and the real turn over virtual sockets.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem;
@@ -20,7 +20,7 @@ use crate::node::app::App;
 use crate::node::{Command, Completion, Hangup, Node, Outcome, Phase};
 use crate::time::Now;
 
-/// The node, its turns, and the machine that they run on.
+/// The node, its turns, and the virtual machine that they run on.
 pub(super) struct SimServer {
     pub(super) node: Node,
     pub(super) turn: Turn<LinkId>,
@@ -48,13 +48,13 @@ impl SimServer {
         Ok(Self { node, turn, engine })
     }
 
-    /// Is there anything for a turn?
+    /// Is there work for a turn?
     pub(super) fn wants_turn(&self) -> bool {
         let now = self.engine.now.monotonic;
         self.engine.has_events() || self.turn.next(&self.node).is_some_and(|at| at <= now)
     }
 
-    /// One turn at the present moment.
+    /// Runs one turn at the current time.
     pub(super) fn turn(&mut self) {
         let Self { node, turn, engine } = self;
         engine.ledger.lock().now = engine.now;
@@ -74,7 +74,7 @@ impl SimServer {
 impl Engine {
     // --- The poller ---
 
-    /// Something may have come to `link` that the poller reports.
+    /// Queues `link` for the poller if it has unreported edges.
     pub(super) fn wake_poller(&mut self, link: LinkId) {
         if let Some(open) = self.link(link)
             && open.edges != Edges::default()
@@ -84,7 +84,7 @@ impl Engine {
         }
     }
 
-    /// Tells the turn all that the poller has, or as much as it gives at once, in any order.
+    /// Reports the poller's events to the turn in random order, up to its limit for one turn.
     fn report(&mut self, node: &Node, turn: &mut Turn<LinkId>) {
         if mem::take(&mut self.is_listener_ready) {
             turn.on_listener(0);
@@ -121,7 +121,8 @@ impl Engine {
         }
     }
 
-    /// Bytes have come to `link`: how long will those of an authenticated connection wait?
+    /// `link` has readable bytes: starts to measure how long an authenticated connection's bytes
+    /// wait.
     fn note_arrival(&mut self, node: &Node, link: LinkId) {
         let units = self.pending_units;
         let Some(open) = self.link(link) else { return };
@@ -134,7 +135,7 @@ impl Engine {
         }
     }
 
-    /// In a storm, messages come to members in the middle of a turn too.
+    /// In a storm, messages to authenticated connections also arrive in the middle of a turn.
     fn ambush(&mut self, node: &Node) {
         if self.ambushes.is_empty() || self.rng.below(8) != 0 {
             return;
@@ -151,7 +152,7 @@ impl Engine {
         self.note(&TraceEvent::Completion { ticket });
         {
             let mut ledger = self.ledger.lock();
-            // An answer that comes too late, after a stop, may find its question given up.
+            // After a stop an answer may come so late that the node has dropped its question.
             let is_awaited = node.awaits(ticket)
                 && ledger.asker(ticket).is_some_and(|asker| {
                     node.phase(asker).is_some_and(|phase| phase != Phase::Closing)
@@ -203,7 +204,7 @@ impl Io for Engine {
         if let Some(open) = self.link(link) {
             open.id = Some(id);
         }
-        // What came before the accept is an edge of the registration.
+        // Bytes that came before the accept are reported when the socket is registered.
         self.wake_poller(link);
         Ok(())
     }
@@ -226,11 +227,11 @@ impl Io for Engine {
         if !input.bytes.is_empty() {
             self.note(&TraceEvent::Read { id, bytes: input.bytes });
             if let Some(transport) = self.transport(id) {
-                // What comes while closing was not awaited, and puts nothing off.
+                // Input of a closing connection postpones no deadline.
                 if phase != Phase::Closing {
                     transport.life.bytes(now);
                 }
-                // Counted apart from the node, by the frames' headers alone.
+                // Counted from the frame headers alone, independently of the node.
                 let frames = transport.frames.count(input.bytes);
                 self.last_read = (!phase.is_authenticated()).then_some((id, phase, frames));
             }

@@ -1,4 +1,4 @@
-//! The virtual machine that the server runs on: clock, agenda, sockets, workers.
+//! The virtual machine under the server: clock, agenda, sockets, workers.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -20,36 +20,36 @@ use crate::id::{ConnId, Rng};
 use crate::node::{Command, Completion, Phase, StartFlag};
 use crate::time::{Instant, Now, UnixTime};
 
-/// When every world begins: 2027-01-15T08:00:00Z.
+/// The wall clock at the start of every world: 2027-01-15T08:00:00Z.
 const BEGIN: UnixTime = UnixTime::from_millis(1_800_000_000_000);
 
-/// Something that happens by itself at its time.
+/// An event that the agenda holds until its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum TimedEvent {
-    /// Segments arrive.
+    /// Segments arrive on a link.
     Link(LinkId),
-    /// A client does its next thing.
+    /// A client acts.
     Client(usize),
-    /// A worker, or whoever holds a question, is done with this work.
+    /// A worker, or the holder of a question, finishes this work.
     Work(u64),
     /// A link breaks.
     Doom(LinkId),
-    /// Somebody sets the wall clock.
+    /// The wall clock is set.
     WallClock,
-    /// Something is done to the server.
+    /// The server is disturbed.
     Disturbance(Disturbance),
 }
 
-/// What a client learns of one of its links.
+/// News about a link, for its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum News {
-    /// There is something to read.
+    /// There are bytes to read.
     Readable,
-    /// The server's side has ended.
+    /// The server has ended its side.
     Ended,
 }
 
-/// What takes its time: a worker's turn, the beginning of what somebody holds, or an answer.
+/// Work that takes time: a command in a worker, a held question, or a completion on its way.
 #[derive(Debug)]
 pub(super) enum DelayedWork {
     Run(Command),
@@ -57,15 +57,15 @@ pub(super) enum DelayedWork {
     Done(Completion),
 }
 
-/// What other threads have left for the node.
+/// An item that another thread leaves for the node.
 #[derive(Debug)]
 pub(super) enum MailboxItem {
     Done(Completion),
-    /// Something that is done to the server.
+    /// A disturbance of the server.
     Order(Disturbance),
 }
 
-/// Everything but the clients, the node and its turns.
+/// The world except its clients, the node and the node's turns.
 pub(super) struct Engine {
     pub(super) scenario: Scenario,
     pub(super) now: Now,
@@ -75,41 +75,41 @@ pub(super) struct Engine {
     pub(super) moods: SharedMoods,
     pub(super) times: Times,
     pub(super) is_healed: bool,
-    /// The latest moment that the wall clock ever showed.
+    /// The latest time that the wall clock has shown.
     pub(super) latest_unix: UnixTime,
-    /// What clients must be told.
+    /// News that clients have not received yet.
     pub(super) news: VecDeque<(usize, LinkId, News)>,
-    /// The first thing that went wrong.
+    /// The first violation.
     pub(super) failure: Option<String>,
     pub(super) links: Vec<Option<Box<Link>>>,
-    // Beside the turn.
+    // State of the driver, beside the turn's own.
     pub(super) transports: Vec<Option<Transport>>,
     pub(super) mail: VecDeque<MailboxItem>,
-    /// The first connection that ended before its time, unless the node had to shed somebody.
+    /// The first connection that ended too early. A node that sheds connections may end them early.
     pub(super) dropped: Option<String>,
-    /// Sockets that were closed in the present turn, and in the turn that closed most.
+    /// Sockets closed in the current turn, and the most closed in any turn.
     pub(super) closed_in_turn: u64,
     pub(super) most_closed: u64,
-    /// Units of pending work that were served.
+    /// Units of pending work done so far.
     pub(super) pending_units: u64,
-    /// The last read of a connection that is not authenticated: its phase before it, and the frames
-    /// that were in it.
+    /// The last read of a connection that was not authenticated: the phase before the read, and the
+    /// number of frames in it.
     pub(super) last_read: Option<(ConnId, Phase, u64)>,
-    /// The connection whose last output was written last.
+    /// The connection whose last output was written most recently.
     pub(super) last_write: Option<ConnId>,
-    /// The most of them that an authenticated connection's bytes have waited for.
+    /// The most units of pending work that an authenticated connection's bytes have waited behind.
     pub(super) longest_wait: u64,
-    /// The most that they may: nothing, where all bytes come between two turns.
+    /// The limit on `longest_wait`. It is 0 if bytes come only between turns.
     pub(super) most_wait: u64,
-    /// How often their bytes were handled.
+    /// How often such bytes were read.
     pub(super) waits: u64,
-    /// The most events that the poller gives a turn.
+    /// The most events that the poller reports in one turn.
     pub(super) events_per_turn: usize,
-    /// The largest frame that was seen in an outbox.
+    /// The largest frame seen in an outbox.
     pub(super) largest_frame: usize,
-    /// Bytes that come to links in the middle of turns.
+    /// Bytes that arrive in the middle of turns.
     pub(super) ambushes: VecDeque<(LinkId, Vec<u8>)>,
-    // The poller's.
+    // State of the poller.
     pub(super) backlog: VecDeque<LinkId>,
     pub(super) is_listener_ready: bool,
     pub(super) ready: Vec<LinkId>,
@@ -118,16 +118,16 @@ pub(super) struct Engine {
     pub(super) works: BTreeMap<u64, DelayedWork>,
     pub(super) key: EncodingKey,
     pub(super) tokens: u64,
-    /// Where each client comes from; empty: all from one.
+    /// The address of each client. Empty: all clients have the same one.
     pub(super) addresses: Vec<Ipv4Addr>,
-    /// When the key was replaced last.
+    /// When the key was last replaced.
     pub(super) key_changed: Instant,
-    /// When each user was thrown out last.
+    /// When each user was last disconnected by an operator.
     pub(super) revoked: BTreeMap<String, Instant>,
-    /// How long the process does nothing from here on.
+    /// How long the process stops now.
     pub(super) stop: Duration,
     pub(super) early_ping_timeouts: u64,
-    /// How many connections the node had shed when the turn before was over.
+    /// How many connections the node had shed by the end of the previous turn.
     pub(super) shed: u64,
 }
 
@@ -183,12 +183,12 @@ impl Engine {
         }
     }
 
-    /// Has the poller anything?
+    /// Has the poller any events?
     pub(super) fn has_events(&self) -> bool {
         !self.ready.is_empty() || self.is_listener_ready || !self.mail.is_empty()
     }
 
-    /// Something is wrong; the first thing counts.
+    /// Records a violation. Only the first is kept.
     pub(super) fn fail(&mut self, what: impl Into<String>) {
         self.failure.get_or_insert(what.into());
     }
@@ -204,14 +204,15 @@ impl Engine {
         self.agenda.push(Reverse((when, self.entries, due)));
     }
 
-    /// When something happens by itself next.
+    /// The time of the next event on the agenda.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.agenda.peek().map(|Reverse((at, ..))| *at)
     }
 
-    /// Time passes, on both clocks.
+    /// Advances both clocks.
     pub(super) fn advance(&mut self, to: Instant) {
-        // Whole milliseconds of the wall clock, without losing what is between them.
+        // The wall clock counts whole milliseconds. Counting from the monotonic clock loses no
+        // remainder.
         let millis = |at: Instant| at.as_micros() / 1_000;
         let passed = millis(to).saturating_sub(millis(self.now.monotonic));
         self.now.unix = self.now.unix + Duration::from_millis(passed);
@@ -219,7 +220,7 @@ impl Engine {
         self.latest_unix = self.latest_unix.max(self.now.unix);
     }
 
-    /// What happens by itself now, one thing a call.
+    /// Takes one event that is due from the agenda.
     pub(super) fn pop_due(&mut self) -> Option<TimedEvent> {
         let now = self.now.monotonic;
         if self.next_due()? > now {
@@ -228,7 +229,7 @@ impl Engine {
         self.agenda.pop().map(|Reverse((_, _, due))| due)
     }
 
-    /// Lets something happen that is not a client's.
+    /// Handles an event that is not a client's.
     pub(super) fn happen(&mut self, due: TimedEvent) {
         match due {
             TimedEvent::Link(link) => self.arrive(link),
@@ -263,7 +264,7 @@ impl Engine {
         self.ledger.lock().now = self.now;
     }
 
-    /// No more faults: links are fast, the application answers, nothing that was lost comes back.
+    /// Ends all faults: links are fast and the application answers. A lost connection stays lost.
     pub(super) fn heal(&mut self) {
         self.note(&TraceEvent::Heal);
         self.is_healed = true;
@@ -279,7 +280,7 @@ impl Engine {
         self.links.get_mut(link.0 as usize)?.as_deref_mut()
     }
 
-    /// Opens a connection. `is_doomed`: it may break at any time.
+    /// Opens a connection. If `is_doomed`, it breaks at a random time.
     pub(super) fn connect(&mut self, client: usize, weather: Weather, is_doomed: bool) -> LinkId {
         let link = LinkId(self.links.len() as u32);
         self.note(&TraceEvent::Connect { client, link });
@@ -308,13 +309,13 @@ impl Engine {
         self.on_link(link, Link::end);
     }
 
-    /// The client breaks the connection.
+    /// The client resets the connection.
     pub(super) fn reset(&mut self, link: LinkId) {
         self.note(&TraceEvent::Reset { link });
         self.on_link(link, Link::reset);
     }
 
-    /// Does something that arrives somewhere later.
+    /// Acts on a link, and schedules the arrival of the effect at the other end.
     pub(super) fn on_link(
         &mut self,
         link: LinkId,
@@ -327,7 +328,7 @@ impl Engine {
         self.at(at, TimedEvent::Link(link));
     }
 
-    /// The client reads up to `most` bytes, and what it understands of them.
+    /// The client reads up to `most` bytes. Returns the messages that they complete.
     pub(super) fn read_as_client(&mut self, link: LinkId, most: usize) -> Vec<Seen> {
         let Some(open) = self.link(link) else { return Vec::new() };
         let freed = open.client_reads(most);
@@ -360,7 +361,7 @@ impl Engine {
         self.wake_poller(link);
     }
 
-    /// A break: by a reset, by silence, or by half.
+    /// Breaks a link: by a reset, by silence, or by ending one side.
     fn doom(&mut self, link: LinkId) {
         let fate = self.rng.below(4);
         let Some(open) = self.link(link) else { return };

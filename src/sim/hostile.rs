@@ -1,4 +1,4 @@
-//! Clients that no server wants: silent ones, broken ones, and ones that come and go.
+//! Hostile clients: silent ones, ones that send garbage, and ones that come and go.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use super::engine::Engine;
 use super::network::{Link, LinkId};
 use super::wire;
 
-/// The next thing of a client that is not honest: a new connection, or a little more of the same.
+/// The next action of a hostile client: it connects, pings, or leaves.
 pub(super) fn wake(client: &mut Client, engine: &mut Engine) {
     if engine.is_healed {
-        // They have had their time.
+        // Hostile clients stop when the world heals.
         if let Some(link) = client.link.take() {
             engine.reset(link);
         }
@@ -53,7 +53,7 @@ fn begin(client: &mut Client, engine: &mut Engine) {
     client.wake_after(engine, pause);
 }
 
-/// Shows signs of life that put no deadline off.
+/// Sends pings, which postpone no deadline before authentication.
 fn mumble(client: &mut Client, engine: &mut Engine, link: LinkId) {
     if client.rng.below(3) == 0 {
         engine.send(link, &wire::masked(0x89, b"still here", 7));
@@ -82,7 +82,7 @@ fn leave(client: &mut Client, engine: &mut Engine, link: LinkId) {
     client.wake_after(engine, pause);
 }
 
-/// A token with our header and somebody else's signature.
+/// A token with valid header and claims, and an invalid signature.
 fn forgery(client: &mut Client, engine: &mut Engine) -> Vec<u8> {
     let mut bytes = wire::upgrade(&client.room);
     let token = engine.token(&client.user, 900);
@@ -94,7 +94,7 @@ fn forgery(client: &mut Client, engine: &mut Engine) -> Vec<u8> {
     bytes
 }
 
-/// Thousands of frames that carry nothing, before or behind the authentication.
+/// Thousands of frames without content, before or after the authentication.
 fn flood(client: &mut Client, engine: &mut Engine) -> Vec<u8> {
     let mut bytes = match client.rng.below(2) {
         0 => wire::upgrade(&client.room),
@@ -110,7 +110,7 @@ fn flood(client: &mut Client, engine: &mut Engine) -> Vec<u8> {
     bytes
 }
 
-/// What an honest client would say.
+/// The bytes that an honest client would send.
 fn conversation(client: &mut Client, engine: &mut Engine) -> Vec<u8> {
     let mut bytes = wire::upgrade(&client.room);
     let number = client.rng.next_u64();
@@ -118,7 +118,7 @@ fn conversation(client: &mut Client, engine: &mut Engine) -> Vec<u8> {
     let auth = wire::envelope("auth", &format!("auth-{number}"), "token", &token);
     bytes.extend(client.text(&auth));
     for n in 0..client.rng.below(4) {
-        // The ids are few, so some come twice.
+        // Ids are drawn from a small set, so some repeat.
         let id = format!("again-{}", client.rng.below(20));
         let content = format!("{} of {n}", client.user);
         bytes.extend(client.text(&wire::envelope("chat_message", &id, "content", &content)));

@@ -1,8 +1,7 @@
-//! What the application was asked and told: the truth that the wire is compared with.
+//! A record of all calls to the application, with which the checkers compare what is sent.
 //!
-//! [`WatchedApp`](super::watched::WatchedApp) stands between the node and any application, ours or a
-//! user's, and writes into the [`Ledger`]. It sees exactly when a token was checked, because that is
-//! when the join is asked.
+//! [`WatchedApp`](super::watched::WatchedApp) stands between the node and the application, and
+//! writes each call into the [`Ledger`]. A join tells it the moment at which a token was verified.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,22 +15,22 @@ use crate::node::app::{Admission, Answer, Incoming, Join, Left};
 use crate::node::{StartFlag, Ticket};
 use crate::time::{Instant, Now, UnixTime};
 
-/// Within this time a repeated message is not done again; a second less than the protocol's 10
-/// minutes, as the node counts whole seconds.
+/// Within this time a repeated message must not be processed again. It is a second less than the
+/// protocol's 10 minutes, because the node counts whole seconds.
 pub(super) const REMEMBERED: Duration = Duration::from_secs(599);
-/// After this time it is certainly another message. In between nobody knows.
+/// After this time a repeated message is a new one. In between, either is correct.
 const FORGOTTEN: Duration = Duration::from_secs(601);
-/// Among so many of a user's last messages in a room a repeated one is found.
+/// The server finds a repeated message among this many of the user's last messages in the room.
 const REMEMBERED_MESSAGES: usize = 32;
 
-/// When a session must be renewed, computed from the protocol's text, not by the node's code.
+/// When a session must be renewed, computed from the protocol's text and not by the node's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Terms {
-    /// `auth_required` does not come before this,
+    /// The earliest time of `auth_required`.
     pub(super) reauth_from: Instant,
-    /// and not after it.
+    /// The latest time of `auth_required`.
     pub(super) reauth_until: Instant,
-    /// When the token runs out.
+    /// When the token expires.
     pub(super) token_end: Instant,
 }
 
@@ -58,18 +57,18 @@ impl Terms {
 pub(super) struct Member {
     pub(super) room: String,
     user: String,
-    /// The join that is with the application, and since when.
+    /// The join that the application has not answered, when it was asked, and its terms.
     pub(super) asked: Option<(Ticket, Instant, Terms)>,
-    /// Of the last join that was admitted; `None`: not in the room yet.
+    /// The terms of the last admitted join. `None`: not in the room yet.
     pub(super) terms: Option<Terms>,
-    /// So many of the room's messages are dealt with.
+    /// How many of the room's messages were relayed to it or skipped.
     heard: usize,
     has_left: bool,
-    /// The application has not admitted one of its joins: it must be closed.
+    /// The application has refused one of its joins, so it must be closed.
     is_refused: bool,
 }
 
-/// A message that the application was asked about.
+/// A message that the node passed to the application.
 #[derive(Debug)]
 struct Spoken {
     from: ConnId,
@@ -77,29 +76,29 @@ struct Spoken {
     id: String,
     content: String,
     at: Instant,
-    /// Of the work, where somebody looks after it.
+    /// Whether the work has begun, if its worker checks that.
     start: Option<StartFlag>,
     is_begun: bool,
-    /// What the node was answered first.
+    /// The first answer that the node got.
     answer: Option<Answer>,
-    /// The node may know that the room has seen it, under the same id.
+    /// The room may have received it earlier under the same id.
     may_be_seen: bool,
 }
 
-/// All that the application was asked and told.
+/// All calls to the application and its answers.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) now: Now,
     config: Config,
     members: BTreeMap<ConnId, Member>,
     rooms: BTreeMap<String, Vec<Spoken>>,
-    /// Which message of which room a question is about.
+    /// The room and the index of the message that a question is about.
     questions: BTreeMap<u64, (String, usize)>,
     news: BTreeSet<(String, String)>,
     faults: Vec<String>,
 }
 
-/// The ledger, shared between the application's side and the checkers'.
+/// The ledger, shared between the application and the checkers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SharedLedger(Arc<Mutex<Ledger>>);
 
@@ -123,7 +122,7 @@ impl Ledger {
         std::mem::take(&mut self.faults)
     }
 
-    /// A connection is gone: whoever was in a room has been told to leave it.
+    /// A connection is gone. If it was in a room, the application must know that it left.
     pub(super) fn gone(&mut self, id: ConnId) {
         if let Some(member) = self.members.remove(&id)
             && member.terms.is_some()
@@ -167,7 +166,7 @@ impl Ledger {
         }
     }
 
-    /// An operator asks a user for a fresh token, so it may be asked for from now on.
+    /// An operator requires a fresh token from a user, so the server may ask for it from now on.
     pub(super) fn required(&mut self, user: &str, now: Instant) {
         let members = self.members.values_mut().filter(|member| member.user == user);
         for terms in members.filter_map(|member| member.terms.as_mut()) {
@@ -175,13 +174,13 @@ impl Ledger {
         }
     }
 
-    /// Whose join this ticket is.
+    /// The connection whose join has this ticket.
     pub(super) fn asker(&self, ticket: Ticket) -> Option<ConnId> {
         let is_it = |member: &Member| member.asked.is_some_and(|(asked, ..)| asked == ticket);
         self.members.iter().find(|(_, member)| is_it(member)).map(|(id, _)| *id)
     }
 
-    /// An admission reaches the node.
+    /// Records that an admission reached the node.
     pub(super) fn joined(&mut self, ticket: Ticket, admission: Option<&Admission>) {
         let is_it = |member: &&mut Member| member.asked.is_some_and(|(asked, ..)| asked == ticket);
         let Some(member) = self.members.values_mut().find(is_it) else { return };
@@ -196,7 +195,7 @@ impl Ledger {
         }
     }
 
-    /// An answer to a message reaches the node.
+    /// Records that an answer to a message reached the node.
     pub(super) fn answered(&mut self, ticket: Ticket, answer: &Answer) {
         let Some((room, place)) = self.questions.remove(&number(ticket)) else { return };
         if let Some(said) = self.rooms.get_mut(&room).and_then(|spoken| spoken.get_mut(place)) {
@@ -209,7 +208,7 @@ impl Ledger {
         }
     }
 
-    /// Somebody begins to do what a question asks: of a message, once.
+    /// Records that work has begun. The work of a message must begin only once.
     pub(super) fn begun(&mut self, ticket: Ticket) {
         let Some((room, place)) = self.questions.get(&number(ticket)) else { return };
         let said = self.rooms.get_mut(room).and_then(|spoken| spoken.get_mut(*place));
@@ -220,10 +219,10 @@ impl Ledger {
         }
     }
 
-    /// Is this what the message of this id was answered first?
+    /// Checks that `content` is the first answer to the message of this id.
     ///
     /// # Errors
-    /// It is another one's answer, or that of a second time.
+    /// It is the answer to another message, or not the first one.
     pub(super) fn judge_answer(
         &self,
         id: ConnId,
@@ -267,7 +266,7 @@ impl Ledger {
             let is_remembered = at.since(done.at) < REMEMBERED;
             if is_withdrawn(done) && !done.is_begun && done.content == content {
                 if is_remembered {
-                    // Its room has seen it, and nobody has done it.
+                    // The room has it already, but its work was never done.
                     (done.at, done.start) = (at, None);
                     self.questions.insert(number(message.ticket), (room.to_owned(), place));
                     return;
@@ -294,7 +293,7 @@ impl Ledger {
         self.questions.insert(number(message.ticket), (room.to_owned(), place));
     }
 
-    /// The application has looked at a message, and somebody will look after its work.
+    /// The application left a message to a worker that checks `start`.
     pub(super) fn held(&mut self, ticket: Ticket, start: &StartFlag) {
         if let Some((room, place)) = self.questions.get(&number(ticket))
             && let Some(said) = self.rooms.get_mut(room).and_then(|spoken| spoken.get_mut(*place))
@@ -310,10 +309,10 @@ impl Ledger {
         }
     }
 
-    /// Is this the next message of the room that `id` must hear?
+    /// Checks that this is the next message of its room that `id` must receive.
     ///
     /// # Errors
-    /// It is of another room, out of order, or something was left out.
+    /// It is from another room, out of order, or a message before it is missing.
     pub(super) fn relayed(
         &mut self,
         id: ConnId,
@@ -340,7 +339,7 @@ impl Ledger {
         }
     }
 
-    /// Has `id` said this, and was it asked about by this message's id?
+    /// Did `id` send this content, and did the application get it under this message id?
     pub(super) fn has_said(&self, id: ConnId, message: &str, content: &str) -> bool {
         let room = self.members.get(&id).and_then(|member| self.rooms.get(&member.room));
         room.is_some_and(|spoken| {
@@ -349,7 +348,7 @@ impl Ledger {
         })
     }
 
-    /// How many messages of its room `id` has still to hear.
+    /// How many messages of its room `id` has not received yet.
     pub(super) fn unheard(&self, id: ConnId) -> usize {
         let member = self.members.get(&id).filter(|member| member.terms.is_some());
         let Some(member) = member.filter(|member| !member.has_left) else { return 0 };
@@ -358,14 +357,14 @@ impl Ledger {
         unheard.filter(|said| said.from != id && !said.may_be_seen).count()
     }
 
-    /// Was this told to the room that `id` is in?
+    /// Did the application publish this to the room of `id`?
     pub(super) fn is_news(&self, id: ConnId, content: &str) -> bool {
         self.members
             .get(&id)
             .is_some_and(|member| self.news.contains(&(member.room.clone(), content.to_owned())))
     }
 
-    /// How many rooms have somebody in them.
+    /// How many rooms have at least one member.
     pub(super) fn occupied_rooms(&self) -> usize {
         let inside = |member: &&Member| member.terms.is_some() && !member.has_left;
         let members = self.members.values().filter(inside);

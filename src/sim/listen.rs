@@ -1,4 +1,4 @@
-//! What honest clients make of what they hear.
+//! How honest clients react to what they receive.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Client {
         }
     }
 
-    /// What a forger makes of an answer: it comes again, at once.
+    /// A forger reconnects as soon as it is refused.
     fn learn(&mut self, engine: &mut Engine, link: LinkId, seen: &Seen) {
         if matches!(seen, Seen::Close(_, text) if text == CloseReason::InvalidToken.text())
             && let Err(what) = self.loot.count(engine.now.monotonic)
@@ -63,7 +63,7 @@ impl Client {
                 self.acknowledged(engine, auth);
                 if self.state == State::Authenticating {
                     self.state = State::Member;
-                    // What was not answered is said again, with the same ids.
+                    // Unanswered messages are sent again, with the same ids.
                     let unanswered = std::mem::take(&mut self.unanswered);
                     let at_once = if self.is_modest { 1 } else { unanswered.len() };
                     for chat in unanswered.iter().take(at_once) {
@@ -77,7 +77,7 @@ impl Client {
             }
             Message::Answer { to: Some(id), said } => {
                 let at = match self.kind {
-                    // It does not know the id; answers keep the order.
+                    // An old client does not know the id, but answers come in order.
                     Kind::Old => Some(0),
                     _ => self.unanswered.iter().position(|chat| chat.id == id),
                 };
@@ -113,7 +113,7 @@ impl Client {
 
     fn acknowledged(&mut self, engine: &mut Engine, id: String) {
         let Some(auth) = self.auth.take_if(|auth| auth.id == id) else { return };
-        // A wall clock that was ahead meanwhile has let the node forget it.
+        // If the wall clock was ahead for a while, the node may have forgotten this `auth`.
         if self.is_replay && engine.latest_unix < auth.expires {
             engine.fail(format!("client {}: {id} was accepted twice", self.number));
         }
@@ -136,7 +136,7 @@ impl Client {
                 .fail(format!("client {number} ({kind:?}) did nothing to deserve {code} {text:?}"));
         }
         if self.state != State::Closing && self.rng.below(4) != 0 {
-            self.say_goodbye(engine, link);
+            self.begin_close(engine, link);
         }
         self.state = State::Closing;
         engine.end(link);
@@ -149,7 +149,7 @@ impl Client {
         self.ended(engine);
     }
 
-    /// How long a client that is not honest stays away.
+    /// How long a hostile client waits before it connects again.
     pub(super) fn absence(&mut self) -> Duration {
         match self.kind {
             Kind::Forging => self.millis(100, 3_000),

@@ -1,4 +1,4 @@
-//! What the simulator measures of the connections, beside the node and the turn.
+//! Measurements of connections, made independently of the node and the turn.
 
 use std::mem;
 
@@ -8,11 +8,11 @@ use super::transport::Transport;
 use crate::id::ConnId;
 use crate::node::{Node, Phase};
 
-/// What one read takes of a connection that is pending or ends.
+/// The most bytes that one read of a pending or ending connection takes.
 const PENDING_READ_BYTES: u64 = 4 * 1_024;
-/// Frames that cost as much as one unit of pending work.
+/// How many frames cost one unit of pending work.
 const FRAMES_PER_UNIT: u64 = 32;
-/// What one read of a pending connection may cost beyond its unit: it is known when it is done.
+/// The most units that a read of a pending connection costs beyond its first, known after the read.
 pub(super) const MOST_UNITS_OF_READ: u64 = PENDING_READ_BYTES / 6 / FRAMES_PER_UNIT + 1;
 
 impl Engine {
@@ -38,7 +38,7 @@ impl Engine {
         let now = self.now.monotonic;
         let mut transports = mem::take(&mut self.transports);
         for transport in transports.iter_mut().flatten() {
-            // What was reported and not read was not wanted.
+            // Input that was reported but not read was not wanted: it does not wait.
             if !self.link(transport.link).is_some_and(|link| link.is_reported) {
                 transport.waiting_since = None;
             }
@@ -51,8 +51,9 @@ impl Engine {
         self.transports = transports;
     }
 
-    /// What was in the last read of a pending connection is counted when it is known what became of
-    /// it: what comes behind a close frame is passed over, and behind a refused request is no frame.
+    /// Adds the cost of the frames in the last read of a pending connection. The next phase tells
+    /// which of them count: frames after a close frame are skipped, and the bytes after a refused
+    /// request are not frames.
     fn count_frames(&mut self, node: &Node) {
         let Some((id, phase, frames)) = self.last_read.take() else { return };
         let is_over = node.phase(id).is_none_or(|phase| phase == Phase::Closing);
@@ -62,16 +63,16 @@ impl Engine {
         }
     }
 
-    /// The connection is about to be read.
+    /// Called before a connection is read.
     pub(super) fn note_read(&mut self, node: &Node, id: ConnId, phase: Phase) {
         self.count_frames(node);
-        // The last output of a connection and a read of it are one unit.
+        // The last output of a connection and a read of it together are one unit.
         let is_begun = self.last_write.take() == Some(id);
         let Some(transport) = self.transport(id) else { return };
         transport.is_unread &= phase == Phase::Closing;
         let (link, since) = (transport.link, transport.waiting_since.take());
-        // One that was authenticated when its bytes came is read before the share, though it may have
-        // been closed by now.
+        // A connection that was authenticated when its bytes came is read before the share, even if
+        // it has begun to close since.
         self.pending_units += u64::from(!phase.is_authenticated() && !is_begun && since.is_none());
         let units = self.pending_units;
         let Some(since) = since.filter(|_| phase.is_authenticated()) else { return };

@@ -1,27 +1,30 @@
 //! The simulator: the real node under a virtual network and clock, from a seed.
 //!
-//! A [`World`] draws clients (good, slow, silent, expired, replaying, flapping, old ones whose token
-//! is in the request, and ones that send garbage), links that cut bytes anywhere, stall and break, an application that answers now,
-//! later, late or never, and a wall clock that somebody sets. It runs the real [`Node`](crate::Node) with
-//! the real [`Turn`](crate::driver::Turn) through 20 virtual minutes in some milliseconds.
+//! A [`World`] draws clients from a seed: good, slow, silent, expired, replaying and flapping ones,
+//! old ones whose token is in the request, and ones that send garbage. It draws links that split
+//! bytes anywhere, stall and break; an application that answers at once, later, late or never; and
+//! a wall clock that jumps. It runs the real [`Node`](crate::Node) with the real
+//! [`Turn`](crate::driver::Turn) through 20 virtual minutes in some milliseconds.
 //!
-//! After each turn of the driver checkers hold what must be true at every moment:
+//! After each turn of the driver, checkers verify the invariants:
 //!
-//! * Nobody is past a deadline by more than a tick and a turn, and nobody is closed before one.
-//! * Nothing of a room reaches who is not in it; whoever is in it hears everything, in order.
-//! * Each message has exactly one answer, in the order of the messages; each `auth` that is
-//!   accepted one acknowledgement, and no `auth` is accepted twice.
-//! * One close frame with one reason of the protocol's table, and nothing behind it.
-//! * A message that is sent again is not done again; the application is told once who left.
-//! * Every buffer is within its bound, timers and rooms are as many as connections have, and
-//!   nothing is asked of the driver for a connection that is gone.
+//! * No connection is past a deadline by more than a tick and a turn, and none is closed before
+//!   one.
+//! * A room's messages reach only its members, and each member gets all of them in order.
+//! * Each message has exactly one answer, in the order of the messages. Each accepted `auth` has
+//!   one acknowledgement, and no `auth` is accepted twice.
+//! * A close frame has a reason from the protocol's table, and nothing is sent after it.
+//! * A message that is sent again is not processed again, and the application gets each leave once.
+//! * Every buffer is within its limit. There is one timer for each connection, and a room exists
+//!   only while it has members. The node asks the driver for nothing on behalf of a connection that
+//!   is gone.
 //! * Bytes of authenticated connections wait behind at most one share of pending work.
 //!
-//! A [chaotic](Scenario::chaotic) world adds forgers, the limits of an address, keys and limits that
-//! change, users that an operator throws out, and a process that is stopped for up to 20 minutes.
+//! A [chaotic](Scenario::chaotic) world adds forgers, limits by address, keys and limits that
+//! change, users that an operator disconnects, and a process that stops for up to 20 minutes.
 //!
-//! Then everything heals, and every honest client must get through; then the node drains, and
-//! nothing may be left. What fails is a [`Violation`] with the seed that makes it fail again.
+//! Then all faults end, and every honest client must get through. Then the node drains, and nothing
+//! may be left. A failure is a [`Violation`] with the seed that reproduces it.
 //!
 //! # Your own application
 //!

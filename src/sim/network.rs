@@ -1,4 +1,4 @@
-//! Virtual sockets: bytes that are cut anywhere, come late, stall, end halfway, and break.
+//! Virtual sockets: bytes are split anywhere, arrive late, stall, end early, and break.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -10,22 +10,22 @@ use super::wire::{Seen, WireReader};
 use crate::id::{ConnId, Rng};
 use crate::time::Instant;
 
-/// One TCP connection, seen from above.
+/// The number of a TCP connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct LinkId(pub(super) u32);
 
-/// How a link behaves.
+/// The properties of a link.
 #[derive(Clone, Debug)]
 pub(super) struct Weather {
-    /// Every segment takes this long,
+    /// The delay of every segment.
     pub(super) latency: Duration,
-    /// and up to this much longer.
+    /// The most that is added to the delay of a segment.
     pub(super) jitter: Duration,
-    /// The client's bytes come in pieces of up to so many.
+    /// The client's bytes arrive in pieces of at most this size.
     pub(super) piece_bytes: usize,
-    /// So many bytes fit between the server's write and the client's read.
+    /// How many bytes fit between the server's write and the client's read.
     pub(super) capacity: usize,
-    /// Nothing arrives between the two.
+    /// Nothing arrives between these two times.
     pub(super) stall: Option<(Instant, Instant)>,
 }
 
@@ -39,7 +39,7 @@ impl Weather {
         stall: None,
     };
 
-    /// Any link at all.
+    /// A randomly drawn link.
     pub(super) fn drawn(rng: &mut Rng, now: Instant) -> Self {
         let piece_bytes = pick(rng, 1, &[7, 100, 1_460, 4_096, 65_536]);
         let stall = (rng.below(3) == 0).then(|| {
@@ -56,7 +56,7 @@ impl Weather {
     }
 }
 
-/// What travels.
+/// A segment on its way.
 #[derive(Debug)]
 enum Segment<T> {
     Bytes(T),
@@ -80,35 +80,35 @@ pub(super) struct Link {
     /// Its connection in the node, once it is accepted.
     pub(super) id: Option<ConnId>,
     pub(super) weather: Weather,
-    /// What the server wrote, as it is understood.
+    /// Parses the bytes that the server wrote.
     pub(super) reader: WireReader,
-    /// What of it may come next.
+    /// Checks what the server wrote.
     pub(super) hearing: Hearing,
-    /// What of it the client has not seen, with the stream's length up to its end.
+    /// Parsed messages that the client has not read, each with its end's offset in the stream.
     pub(super) unseen: VecDeque<(u64, Seen)>,
-    /// What the poller will report.
+    /// Edges that the poller has not reported yet.
     pub(super) edges: Edges,
-    /// It is among those that the poller will report.
+    /// The link is in the poller's list.
     pub(super) is_reported: bool,
     up: VecDeque<(Instant, Segment<Vec<u8>>)>,
     down: VecDeque<(Instant, Segment<usize>)>,
     last_up: Instant,
     last_down: Instant,
-    /// The server's receive buffer, and what comes behind it.
+    /// The server's receive buffer. The two flags below take effect after it is empty.
     arrived: Vec<u8>,
     has_ended: bool,
     is_broken: bool,
     /// The client's receive buffer.
     unread: usize,
-    /// Written and not yet read.
+    /// Bytes that the server has written and the client has not read.
     outstanding: usize,
-    /// Read by the client.
+    /// How many bytes the client has read.
     seen_bytes: u64,
-    /// The server's side has ended for the client.
+    /// The client has received the end of the server's side.
     pub(super) is_over: bool,
-    /// The client has no use for the link any more.
+    /// The client does not use the link any more.
     is_left: bool,
-    /// Nothing gets through in either direction, and nobody is told.
+    /// The link drops everything in both directions, without an error at either end.
     has_vanished: bool,
     server_closed: bool,
 }
@@ -151,13 +151,13 @@ impl Link {
         }
     }
 
-    /// The client writes; says when something arrives.
+    /// The client writes. Returns the times at which the pieces arrive.
     pub(super) fn send(&mut self, now: Instant, rng: &mut Rng, bytes: &[u8]) -> Vec<Instant> {
         let mut times = Vec::new();
         if self.is_left || self.has_vanished {
             return times;
         }
-        // Small pieces come first, at most 40 of them: each costs a turn.
+        // The first 40 pieces are small. The rest is one piece, because each piece costs a turn.
         let mut rest = bytes;
         while !rest.is_empty() {
             let most = if times.len() < 40 { self.weather.piece_bytes } else { rest.len() };
@@ -171,7 +171,7 @@ impl Link {
         times
     }
 
-    /// The client ends its side, and reads on.
+    /// The client ends its side, and continues to read.
     pub(super) fn end(&mut self, now: Instant, rng: &mut Rng) -> Instant {
         self.last_up = self.arrival(now, rng, self.last_up);
         if !self.has_vanished {
@@ -180,7 +180,7 @@ impl Link {
         self.last_up
     }
 
-    /// The client's side breaks.
+    /// The client resets the connection.
     pub(super) fn reset(&mut self, now: Instant, rng: &mut Rng) -> Instant {
         self.is_left = true;
         self.last_up = self.arrival(now, rng, self.last_up);
@@ -190,14 +190,14 @@ impl Link {
         self.last_up
     }
 
-    /// Nothing gets through from here on.
+    /// The link drops everything from now on.
     pub(super) fn vanish(&mut self) {
         self.has_vanished = true;
         self.up.clear();
         self.down.clear();
     }
 
-    /// Everything that is due by `now` arrives, at both ends.
+    /// Delivers every segment that is due by `now`, at both ends.
     pub(super) fn arrive(&mut self, now: Instant) {
         while let Some((_, segment)) = self.up.pop_front_if(|(at, _)| *at <= now) {
             match segment {
@@ -226,7 +226,7 @@ impl Link {
         }
     }
 
-    /// Bytes are there at once, between two units of work of one turn.
+    /// Delivers bytes at once, between two units of work of one turn.
     pub(super) fn hand_over(&mut self, bytes: &[u8]) {
         self.arrived.extend_from_slice(bytes);
         self.edges.readable = true;
@@ -251,22 +251,22 @@ impl Link {
         }
     }
 
-    /// Has something arrived that the server has not read?
+    /// Has input arrived that the server has not read?
     pub(super) fn has_arrived(&self) -> bool {
         !self.arrived.is_empty()
     }
 
-    /// Has the client ended or broken its side, as far as the server's end knows?
+    /// Has the server's end received the client's end or reset?
     pub(super) fn has_hung_up(&self) -> bool {
         self.has_ended || self.is_broken
     }
 
-    /// How many bytes the server could write now; `None`: the connection is broken.
+    /// How many bytes the server can write now. `None`: the connection is broken.
     pub(super) fn room(&self) -> Option<usize> {
         (!self.is_broken).then(|| self.weather.capacity.saturating_sub(self.outstanding))
     }
 
-    /// The server has written `length` bytes; says when they arrive.
+    /// The server has written `length` bytes. Returns when they arrive.
     pub(super) fn wrote(&mut self, now: Instant, rng: &mut Rng, length: usize) -> Instant {
         self.outstanding += length;
         self.last_down = self.arrival(now, rng, self.last_down);
@@ -276,7 +276,7 @@ impl Link {
         self.last_down
     }
 
-    /// The server ends its side; says when that arrives.
+    /// The server ends its side. Returns when the end arrives.
     pub(super) fn finish(&mut self, now: Instant, rng: &mut Rng) -> Instant {
         self.last_down = self.arrival(now, rng, self.last_down);
         if !self.has_vanished {
@@ -285,8 +285,8 @@ impl Link {
         self.last_down
     }
 
-    /// The server closes the socket. What it has not read turns the end into a reset, which may
-    /// overtake what was written, as it does in a kernel.
+    /// The server closes the socket. Unread input turns the end into a reset, which may overtake
+    /// earlier output, as it does in a kernel.
     pub(super) fn close(&mut self, now: Instant, rng: &mut Rng) -> Instant {
         self.server_closed = true;
         self.last_down = self.arrival(now, rng, self.last_down);
@@ -299,7 +299,7 @@ impl Link {
         self.last_down
     }
 
-    /// The client reads up to `most` bytes; true: the server may write on.
+    /// The client reads up to `most` bytes. Returns true if the server may write more.
     pub(super) fn client_reads(&mut self, most: usize) -> bool {
         let length = self.unread.min(most);
         self.unread -= length;
@@ -309,13 +309,13 @@ impl Link {
         length > 0
     }
 
-    /// The next thing that the client has read to its end.
+    /// The next message that the client has read completely.
     pub(super) fn next_seen(&mut self) -> Option<Seen> {
         let read = self.seen_bytes;
         self.unseen.pop_front_if(|(end, _)| *end <= read).map(|(_, seen)| seen)
     }
 
-    /// Is there something that the client has not read?
+    /// Are there bytes that the client has not read?
     pub(super) fn has_unread(&self) -> bool {
         self.unread > 0
     }

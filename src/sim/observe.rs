@@ -1,4 +1,4 @@
-//! Holds what the engine sees against the checkers: each write at once, everything after a turn.
+//! Runs the checkers: on each write at once, and on everything after a turn.
 
 use std::io::IoSlice;
 use std::mem;
@@ -14,13 +14,13 @@ use crate::node::{Node, Phase};
 use crate::protocol::CloseReason;
 use crate::time::Instant;
 
-/// The most that one read takes.
+/// The most bytes that one read takes.
 const READ_BYTES: usize = 64 * 1_024;
-/// What an acknowledgement and the close frame may add to a full outbox.
+/// The most bytes that an acknowledgement and a close frame add to a full outbox.
 const LAST_WORDS_BYTES: usize = 1_024;
 
 impl Engine {
-    /// What the server wrote is what it may write.
+    /// Checks what the server wrote.
     pub(super) fn hear(&mut self, id: ConnId, link: LinkId, bytes: &[u8]) {
         let now = self.now.monotonic;
         let Some(open) = self.links.get_mut(link.0 as usize).and_then(Option::as_deref_mut) else {
@@ -70,8 +70,8 @@ impl Engine {
 }
 
 impl Engine {
-    /// What may be queued for one peer: the configured bound, or one longer frame where the queue was
-    /// empty; and behind it the one answer that was under way, and an acknowledgement.
+    /// The most bytes that may be queued for one peer: the configured limit, or one longer frame in
+    /// an otherwise empty queue. One answer under way and an acknowledgement may come on top.
     fn most_output(&self) -> usize {
         let bound = self.scenario.config.limits.outbound_bytes.get();
         bound.max(self.largest_frame) + self.largest_frame + LAST_WORDS_BYTES
@@ -79,7 +79,7 @@ impl Engine {
 }
 
 impl SimServer {
-    /// Holds every invariant against the present state.
+    /// Checks every invariant after a turn.
     pub(super) fn check(&mut self) {
         let mut transports = mem::take(&mut self.engine.transports);
         for transport in transports.iter_mut().flatten() {
@@ -119,7 +119,7 @@ impl SimServer {
         if step > slice {
             engine.fail(format!("a message went to {step} members in one step of {slice}"));
         }
-        // A connection that held too much, and went on while it was told so, may end before its time.
+        // The node may shed a connection that holds too much before its deadline.
         let shed = shed_so_far(node);
         let is_shedding = mem::replace(&mut engine.shed, shed) < shed;
         if let Some(what) = engine.dropped.take().filter(|_| !is_shedding) {
@@ -127,7 +127,7 @@ impl SimServer {
         }
     }
 
-    /// Everybody who is in a room, and has been sent what there was, has heard all of the room.
+    /// Checks that every member whose output is written has received all messages of its room.
     pub(super) fn check_heard(&mut self) {
         let Self { node, engine, .. } = self;
         let ids: Vec<ConnId> = engine.transports.iter().flatten().map(|open| open.id).collect();
@@ -152,7 +152,8 @@ impl SimServer {
         };
         let mut times = engine.times.clone();
         if turn.is_read_first(id) {
-            // What came before its deadline is read before that is judged: a bounded number of reads.
+            // Input that came before its deadline is read before the deadline is checked, for a
+            // bounded number of reads.
             times.stopped_until = now;
         }
         let began_to_close = transport.life.observe(now, phase, &times, terms, asked)?;
@@ -190,7 +191,7 @@ fn shed_so_far(node: &Node) -> u64 {
     metrics.shed_pending + metrics.shed_members + metrics.shed_readers
 }
 
-/// Does a deadline close with this reason?
+/// Is this the close reason of a missed deadline?
 fn is_of_time(reason: CloseReason) -> bool {
     use CloseReason::{AuthTimeout, PingTimeout, ReauthTimeout};
     matches!(reason, AuthTimeout | PingTimeout | ReauthTimeout)

@@ -1,5 +1,5 @@
-//! Clients of the first version, as they are: the token is in the request, a message has neither an id
-//! nor a timestamp, and nobody answers their heartbeats.
+//! Clients of the first protocol version: the token is in the request, messages have neither an id
+//! nor a timestamp, and heartbeats have no answer.
 
 use super::check::Expect;
 use super::client::{Chat, Client, Kind};
@@ -8,7 +8,7 @@ use super::network::LinkId;
 use super::wire;
 
 impl Client {
-    /// Its request, with a token in it, and perhaps a heartbeat behind it.
+    /// An upgrade request with a token, sometimes followed by a heartbeat.
     pub(super) fn old_request(&mut self, engine: &mut Engine, link: LinkId) -> Vec<u8> {
         let life = if self.rng.below(4) == 0 { 70 + self.rng.below(100) as i64 } else { 7_200 };
         let token = engine.token(&self.user, life);
@@ -23,7 +23,7 @@ impl Client {
         bytes
     }
 
-    /// Says it without an id, and sometimes sends a heartbeat before it.
+    /// Sends a message without an id, sometimes after a heartbeat.
     pub(super) fn send_old_chat(&mut self, engine: &mut Engine, link: LinkId, chat: &Chat) {
         if self.rng.below(3) == 0 {
             let heartbeat = self.unknown();
@@ -34,7 +34,7 @@ impl Client {
         engine.send(link, &frame);
     }
 
-    /// A message of no known type. An old client's has nothing else.
+    /// A message of an unknown type. An old client's has no other fields.
     pub(super) fn unknown(&mut self) -> Vec<u8> {
         let text = match self.kind {
             Kind::Old if self.rng.below(2) == 0 => r#"{"type":"heartbeat"}"#.to_owned(),

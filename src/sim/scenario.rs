@@ -1,4 +1,4 @@
-//! What a world is made of.
+//! The parameters of a world.
 
 use std::time::Duration;
 
@@ -12,82 +12,83 @@ const SECRET: &str = "simulated secret, 32 bytes long.";
 /// How many clients of each kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mix {
-    /// Connect, say who they are, chat, answer what they are asked, come back by the protocol.
+    /// Connect, authenticate, chat, answer requests, and reconnect as the protocol says.
     pub good: usize,
-    /// Good, but read a few bytes at a time.
+    /// Good, but read only a few bytes at a time.
     pub slow: usize,
-    /// Good, but often come with an expired token first.
+    /// Good, but often begin with an expired token.
     pub expired: usize,
-    /// Good, but send an `auth` again that was accepted before.
+    /// Good, but send an accepted `auth` again.
     pub replaying: usize,
-    /// Connect, and never say who they are.
+    /// Connect, and never authenticate.
     pub silent: usize,
-    /// Send what no client should, before and after they say who they are.
+    /// Send garbage, before and after they authenticate.
     pub garbage: usize,
-    /// Send forged tokens, as fast as they are answered.
+    /// Send forged tokens, and reconnect as soon as they are refused.
     pub forging: usize,
-    /// Break off anywhere in a good conversation, and begin again.
+    /// Disconnect at any point of a good conversation, and begin again.
     pub flapping: usize,
-    /// Send pings, pongs and empty fragments by the thousand.
+    /// Send thousands of pings, pongs and empty fragments.
     pub flooding: usize,
-    /// Good, but of the first version: the token is in the request, messages have no id and no
-    /// timestamp, and heartbeats come between them. `config.auth.mode` must let them in.
+    /// Good, but of the first protocol version: the token is in the request, messages have neither
+    /// an id nor a timestamp, and heartbeats come between them. `config.auth.mode` must allow them.
     pub old: usize,
 }
 
 impl Mix {
-    /// All of them.
+    /// The number of all clients.
     #[must_use]
     pub fn clients(&self) -> usize {
         self.honest() + self.silent + self.garbage + self.forging + self.flapping + self.flooding
     }
 
-    /// Those that must get through when everything heals.
+    /// The number of clients that must get through after the faults end.
     #[must_use]
     pub fn honest(&self) -> usize {
         self.good + self.slow + self.expired + self.replaying + self.old
     }
 }
 
-/// What a world is made of. [`Scenario::drawn`] has everything; change what a test is about.
+/// The parameters of a world. [`Scenario::drawn`] sets all of them; a test changes those it needs.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// The clients.
     pub clients: Mix,
-    /// Over so many rooms, at least 1.
+    /// The number of rooms, at least 1.
     pub rooms: usize,
     /// Do links stall and break, do answers come late or never, does the wall clock jump?
     pub faults: bool,
-    /// Do keys and limits change, are users thrown out, is the process stopped for a while? The wall
-    /// clock is then left alone, as a revocation counts by it; and each two honest clients have an
-    /// address of their own, and every other client one.
+    /// Do keys and limits change, does an operator disconnect users, does the process stop for a
+    /// while? The wall clock then does not jump, because a revocation depends on it. Two honest
+    /// clients share an address each, and every other client has its own.
     pub disturbances: bool,
-    /// Virtual time until everything heals. The re-authentication of section 5 of the protocol
-    /// comes after 14 minutes.
+    /// The virtual time until the faults end. The first re-authentication (section 5 of the
+    /// protocol) comes after 14 minutes.
     pub length: Duration,
-    /// How many members of a room the node hands a message to in one step: 256 in a server. A room
-    /// of more is a large one.
+    /// To how many members of a room the node delivers a message in one step: 256 in a server. A
+    /// larger room counts as large.
     pub slice: usize,
-    /// How long one turn of the driver takes.
+    /// The length of one turn of the driver.
     pub turn: Duration,
-    /// A fault of the turn, in tests of the checkers.
+    /// A fault planted in the turn, in tests of the checkers.
     pub planted: Option<Planted>,
     /// The node's configuration.
     pub config: Config,
 }
 
-/// Something that is done to the server.
+/// A disturbance of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Disturbance {
-    /// From here on another key is good, and the old one is not.
+    /// A new key replaces the current one.
     NewKey,
-    /// The limits change.
+    /// Limits change.
     NewLimits,
-    /// A user is asked for a fresh token.
+    /// An operator requires a fresh token from a user.
     RequireAuth,
-    /// A user's sessions are ended.
+    /// An operator ends all sessions of a user.
     Disconnect,
-    /// The process does nothing for a while, and time goes on: a debugger, a machine that is moved.
+    /// The process stops for a while and time goes on, as under a debugger or in a virtual machine
+    /// that migrates.
     Stop,
 }
 
@@ -111,19 +112,19 @@ impl Scenario {
         };
         let mut config = Config::default();
         config.auth.secret = SECRET.to_owned();
-        // All clients of a world come from one address, good ones and forgers alike.
+        // All clients of a world come from one address, so its limits are off.
         (config.limits.pending_per_ip, config.limits.auth_per_minute_per_ip) = (0, 0);
         config.limits.pending_per_turn = pick(&mut rng, 1, &[4, 64]);
         config.limits.waiting_messages = pick(&mut rng, 1, &[4, 16]);
         config.limits.outbound_bytes = pick(&mut rng, Size::kib(4), &[Size::kib(256)]);
         config.limits.ping = Length::from_secs(pick(&mut rng, 10, &[30]));
         config.limits.recent_ends = 8;
-        // One world in five lets old clients in, beside the others.
+        // One world in five allows old clients next to the others.
         if seed % 5 == 3 {
             config.auth.mode = AuthMode::Both;
             clients.old = 1 + (seed / 5 % 2) as usize;
         }
-        // In every fourth world the two clients of a user have no place to spare.
+        // In one world in four, the two clients of a user take all of the user's connections.
         if seed % 4 == 1 {
             config.limits.connections_per_user = 2;
         }
@@ -134,7 +135,7 @@ impl Scenario {
             disturbances: false,
             planted: None,
             length: Duration::from_secs(16 * 60),
-            // In every other world, rooms of three are large ones.
+            // In every other world, rooms of three members are large.
             slice: if seed.is_multiple_of(2) { 2 } else { 256 },
             turn: Duration::from_micros(pick(&mut rng, 0, &[50, 2_000])),
             config,
@@ -143,8 +144,8 @@ impl Scenario {
 }
 
 impl Scenario {
-    /// The scenario of `seed` with 200 clients in one room, which hear each other a slice at a time,
-    /// for a minute.
+    /// The scenario of `seed` with 200 clients in one room for a minute. Messages reach them in
+    /// steps.
     #[must_use]
     pub fn crowded(seed: u64) -> Self {
         let mut scenario = Self::drawn(seed);
@@ -154,7 +155,7 @@ impl Scenario {
         scenario
     }
 
-    /// The scenario of `seed` with forgers, the limits of an address, and disturbances.
+    /// The scenario of `seed` with forgers, limits by address, and disturbances.
     #[must_use]
     pub fn chaotic(seed: u64) -> Self {
         let mut scenario = Self::drawn(seed);
@@ -163,7 +164,7 @@ impl Scenario {
         let limits = &mut scenario.config.limits;
         limits.pending_per_ip = if seed.is_multiple_of(3) { 8 } else { defaults.pending_per_ip };
         limits.auth_per_minute_per_ip = defaults.auth_per_minute_per_ip;
-        // Two of three worlds have budgets that their hostile clients exceed.
+        // In two worlds of three, the hostile clients exceed the budgets.
         if !seed.is_multiple_of(3) {
             limits.pending_input_total = Size::kib(4 + 4 * (seed % 5) as usize);
             limits.member_input_total = Size::kib(16 + 16 * (seed % 4) as usize);
@@ -175,7 +176,7 @@ impl Scenario {
     }
 }
 
-/// One of these, each as likely as the others.
+/// Draws one of the values, each with the same probability.
 pub(super) fn pick<T: Copy>(rng: &mut Rng, first: T, others: &[T]) -> T {
     let drawn = rng.below(others.len() as u64 + 1) as usize;
     drawn.checked_sub(1).and_then(|at| others.get(at)).copied().unwrap_or(first)

@@ -1,4 +1,4 @@
-//! A storm, counted: how much pending work do the bytes of an authenticated connection wait behind?
+//! A storm of new connections, and how much pending work authenticated connections wait behind.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::id::Seed;
 use crate::memory::{Access, MemoryApp};
 use crate::node::Phase;
 
-/// Thousands of connections that all want in at once, beside a few that chat.
+/// Thousands of connections that authenticate at once, next to a few that chat.
 ///
 /// ```
 /// use vestibule::sim::Storm;
@@ -28,23 +28,23 @@ use crate::node::Phase;
 pub struct Storm {
     /// Connections that open, upgrade and authenticate.
     pub authenticating: usize,
-    /// Connections that open, and say nothing or only ask for the upgrade.
+    /// Connections that open, and then send nothing or only the upgrade request.
     pub silent: usize,
-    /// Connections that are in their rooms before it begins.
+    /// Connections that are in their rooms before the storm begins.
     pub members: usize,
-    /// Chat messages that come to members meanwhile, in the middle of turns.
+    /// Chat messages to these connections during the storm, arriving in the middle of turns.
     pub messages: usize,
-    /// Of those that have authenticated, how many hang up at once in the end.
+    /// How many of the authenticated connections hang up at once at the end.
     pub hang_ups: usize,
-    /// The bounded share: `limits.pending_per_turn`.
+    /// The share of pending work in a turn: `limits.pending_per_turn`.
     pub share: u32,
-    /// The most events that the poller gives a turn. A driver that takes less than all there are
-    /// has no bound on the wait: the one event that counts may be the last.
+    /// The most events that the poller reports in one turn. A driver that takes fewer than all
+    /// events does not bound the wait: the event that matters may be the last.
     pub events_per_turn: usize,
 }
 
 impl Default for Storm {
-    /// 10,000 that authenticate and 2,000 that are silent, with the default share.
+    /// 10,000 connections that authenticate and 2,000 silent ones, with the default share.
     fn default() -> Self {
         Self {
             authenticating: 10_000,
@@ -58,35 +58,35 @@ impl Default for Storm {
     }
 }
 
-/// What was counted in a storm.
+/// The measurements of a storm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {
-    /// The most units of pending work (accepts, and reads of who is not authenticated) that were
-    /// done between the moment an authenticated connection was readable and its being read.
+    /// The most units of pending work (accepts, and reads of pending connections) between the
+    /// moment when an authenticated connection became readable and its read.
     pub longest_wait: u64,
     /// How often such a connection was read.
     pub waits: u64,
-    /// Units of pending work in all.
+    /// Units of pending work in total.
     pub pending_units: u64,
-    /// Who got in during the storm.
+    /// How many connections authenticated during the storm.
     pub authenticated: u64,
     /// Turns of the driver.
     pub turns: u64,
-    /// The most sockets that one turn has closed.
+    /// The most sockets closed in one turn.
     pub most_closed: u64,
 }
 
-/// How long a turn takes in a storm.
+/// The length of a turn in a storm.
 const TURN: Duration = Duration::from_micros(500);
-/// More turns than any storm needs, as the silent are closed after 5 seconds.
+/// More turns than any storm needs: silent connections are closed after 5 seconds.
 const MAX_TURNS: u64 = 20_000;
 
 impl Storm {
-    /// Lets the storm pass; everything that is not counted here is drawn from `seed`, the order of
-    /// the poller's events above all.
+    /// Runs the storm. `seed` determines everything else, above all the order of the poller's
+    /// events.
     ///
     /// # Errors
-    /// [`KeyError`]: never, as the scenario has a secret.
+    /// [`KeyError`]: never, because the scenario has a secret.
     pub fn run(&self, seed: u64) -> Result<Counted, KeyError> {
         let mut server = self.server(seed)?;
         let members: Vec<LinkId> =
@@ -142,19 +142,19 @@ impl Storm {
         let app = MemoryApp::new(&scenario.config, Access::Open, &Seed::predictable(seed));
         let mut server = SimServer::new(scenario, seed, Box::new(app), SharedMoods::default())?;
         server.engine.events_per_turn = self.events_per_turn;
-        // It is counted, and judged by whoever has asked for it.
+        // `longest_wait` is only measured here: the caller checks it.
         server.engine.most_wait = u64::MAX;
         Ok(server)
     }
 
-    /// A connection that says nothing (0), asks for the upgrade (1), or authenticates (2).
+    /// A connection that sends nothing (0), upgrades (1), or authenticates (2).
     fn arrive(&self, engine: &mut Engine, number: usize, stage: usize) -> LinkId {
         let link = engine.connect(number, Weather::CALM, false);
         if stage > 0 {
             engine.send(link, &wire::upgrade(&format!("room-{number}")));
         }
         if stage > 1 {
-            // In segments of its own: another unit of work.
+            // In a separate segment, which is another unit of work.
             let token = engine.token(&format!("user-{number}"), 900);
             let id = format!("auth-{number}");
             if let Some(open) = engine.link(link) {

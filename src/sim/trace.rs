@@ -1,4 +1,4 @@
-//! What happened, as one hash: the same seed gives the same trace.
+//! A hash of everything that happens: the same seed gives the same trace.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,40 +9,40 @@ use crate::id::ConnId;
 use crate::node::Ticket;
 use crate::time::Now;
 
-/// One thing that happened.
+/// One event of a run.
 #[derive(Debug, Hash)]
 pub(super) enum TraceEvent<'a> {
     /// A client opens a TCP connection.
     Connect { client: usize, link: LinkId },
-    /// The node took a connection.
+    /// The node accepted a connection.
     Accept { link: LinkId, id: ConnId },
     /// The node had no slot.
     Drop { link: LinkId },
     /// Bytes were handed to the node.
     Read { id: ConnId, bytes: &'a [u8] },
-    /// The node was told that the peer ended its side, or broke.
+    /// The node learned that the peer ended its side or reset the connection.
     Hangup { id: ConnId, is_reset: bool },
-    /// The node's bytes went into the socket.
+    /// The node's output was written to the socket.
     Write { id: ConnId, bytes: &'a [u8] },
-    /// The node ended its side.
+    /// The node shut down its write side.
     Finish { id: ConnId },
-    /// The node ended the connection.
+    /// The node closed the connection.
     Close { id: ConnId },
-    /// An answer of the application was handed to the node.
+    /// The node got an answer of the application.
     Completion { ticket: Ticket },
-    /// The client's side broke.
+    /// The client reset the connection.
     Reset { link: LinkId },
-    /// Somebody set the wall clock.
+    /// The wall clock was set.
     WallClock,
-    /// Something was done to the server.
+    /// The server was disturbed.
     Disturbance(Disturbance),
-    /// No more faults from here on.
+    /// The faults ended.
     Heal,
-    /// The node drains.
+    /// The drain began.
     Shutdown,
 }
 
-/// The hash of every event so far, and their text where that is wanted.
+/// The hash of all events so far, and their text if it is recorded.
 #[derive(Default)]
 pub(super) struct Trace {
     hasher: DefaultHasher,
@@ -56,7 +56,7 @@ impl fmt::Debug for Trace {
 }
 
 impl Trace {
-    /// Keeps the text of every event from here on.
+    /// Records the text of every event from now on.
     pub(super) fn record(&mut self) {
         self.lines = Some(Vec::new());
     }

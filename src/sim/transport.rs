@@ -1,4 +1,4 @@
-//! One connection, as the simulator sees it.
+//! The simulator's state of one connection.
 
 use super::check::Life;
 use super::network::LinkId;
@@ -6,7 +6,7 @@ use super::wire::FrameCount;
 use crate::id::ConnId;
 use crate::time::Instant;
 
-/// What the simulator knows about one connection.
+/// The simulator's state of one connection.
 #[derive(Debug)]
 pub(super) struct Transport {
     pub(super) id: ConnId,
@@ -14,13 +14,13 @@ pub(super) struct Transport {
     pub(super) frames: FrameCount,
     /// The last write was short.
     pub(super) is_full: bool,
-    /// Something was written in this turn; true: it had waited for a full socket.
+    /// Output was written in this turn. True: it had waited for a full socket.
     pub(super) written: Option<bool>,
-    /// How much pending work had been done when bytes came to this authenticated connection.
+    /// The pending work done so far when bytes came to this authenticated connection.
     pub(super) waiting_since: Option<u64>,
-    /// Input had come before the turn began, and was not read in it.
+    /// Input had come before the turn began, and was not read in the turn.
     pub(super) is_unread: bool,
-    /// It began to close in such a turn.
+    /// It began to close in a turn that did not read its input.
     pub(super) is_closed_unread: bool,
     pub(super) life: Life,
     pub(super) is_judged: bool,

@@ -1,9 +1,9 @@
-//! An application under watch: what it is asked and answers is written into the ledger.
+//! An application whose calls and answers are written into the ledger.
 
 use super::ledger::SharedLedger;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
 
-/// An application, and who writes down what it is asked.
+/// An application, and the ledger of its calls.
 pub(super) struct WatchedApp {
     pub(super) app: Box<dyn App>,
     pub(super) ledger: SharedLedger,

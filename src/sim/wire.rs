@@ -1,5 +1,5 @@
-//! Both ends of the wire as a client sees them: written without the node's own frame code, so that
-//! the one checks the other.
+//! The client's side of the protocol, written without the node's frame code, so that each checks
+//! the other.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -7,12 +7,12 @@ use serde::de::IgnoredAny;
 pub(super) use crate::testing::masked;
 use crate::time::is_date_time;
 
-/// What a peer sees of the server, one thing at a time.
+/// One thing that a client receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     /// The 101.
     Upgraded,
-    /// A whole HTTP answer with another status.
+    /// A complete HTTP response with another status.
     Refused(u16),
     /// A message.
     Message(Message),
@@ -20,23 +20,23 @@ pub(super) enum Seen {
     Ping,
     /// A pong.
     Pong,
-    /// The close frame, 1005 when it has no code.
+    /// The close frame. The code is 1005 if the frame has none.
     Close(u16, String),
 }
 
-/// A message of the server, as far as anybody looks at it.
+/// A message of the server, with the fields that the simulator uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Message {
-    /// The acknowledgement of the `auth` of this id; without one, of the token in the request.
+    /// The acknowledgement of the `auth` with this id. The id is empty for a token in the request.
     Acknowledged { auth: String },
-    /// The answer to the message of this id, or an error that answers no known id: what it says, or
-    /// the error's code.
+    /// The answer to the message with this id: its content or the error's code. `None`: an error
+    /// without a known id.
     Answer { to: Option<String>, said: Result<String, String> },
-    /// A `recipe_update` that nobody asked for.
+    /// A `recipe_update` that answers no message.
     News { content: String },
-    /// What somebody else said.
+    /// A message of another user.
     Relayed { id: String, user: String, content: String },
-    /// A fresh token is asked for.
+    /// A request for a fresh token.
     AuthRequired,
 }
 
@@ -92,26 +92,26 @@ impl Message {
     }
 }
 
-/// Reads what the server writes, wherever it was cut.
+/// Parses the server's bytes, however they are split.
 #[derive(Debug, Default)]
 pub(super) struct WireReader {
     kept: Vec<u8>,
-    /// Bytes that were understood.
+    /// How many bytes were parsed.
     taken: u64,
     is_websocket: bool,
     is_over: bool,
 }
 
 impl WireReader {
-    /// More bytes came.
+    /// Adds received bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.kept.extend_from_slice(bytes);
     }
 
-    /// The next thing that is whole, and how many bytes the stream had up to its end.
+    /// The next complete thing, and the offset of its end in the stream.
     ///
     /// # Errors
-    /// What no client could understand.
+    /// A client could not parse the bytes.
     pub(super) fn next(&mut self) -> Result<Option<(u64, Seen)>, String> {
         if self.is_over && !self.kept.is_empty() {
             return Err("bytes after the server's last word".to_owned());
@@ -185,7 +185,7 @@ pub(super) fn upgrade(room: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// An old client's upgrade request for `room`: its token is in the query or in a header.
+/// An old client's upgrade request for `room`, with its token in the query or in a header.
 pub(super) fn old_upgrade(room: &str, token: &str, is_in_query: bool) -> Vec<u8> {
     let (query, header) = if is_in_query {
         (format!("?token={token}"), String::new())
@@ -196,7 +196,7 @@ pub(super) fn old_upgrade(room: &str, token: &str, is_in_query: bool) -> Vec<u8>
     request.replacen("\r\n\r\n", &format!("\r\n{header}\r\n"), 1).into_bytes()
 }
 
-/// The text of a chat message of an old client: without an id, and without a timestamp.
+/// The text of an old client's chat message, without an id and a timestamp.
 pub(super) fn bare_chat(content: &str) -> String {
     serde_json::json!({ "type": "chat_message", "payload": { "content": content } }).to_string()
 }
@@ -209,7 +209,8 @@ pub(super) fn envelope(kind: &str, id: &str, field: &str, value: &str) -> String
     .to_string()
 }
 
-/// Counts a client's frames by their headers, wherever the bytes are cut, from the upgrade's end on.
+/// Counts a client's frames by their headers, however the bytes are split, from the upgrade's end
+/// on.
 #[derive(Debug, Default)]
 pub(super) struct FrameCount {
     head: Vec<u8>,
@@ -218,7 +219,7 @@ pub(super) struct FrameCount {
 }
 
 impl FrameCount {
-    /// How many frames have begun in `bytes`.
+    /// How many frames begin in `bytes`.
     pub(super) fn count(&mut self, bytes: &[u8]) -> u64 {
         let mut frames = 0;
         for &byte in bytes {

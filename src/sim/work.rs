@@ -1,4 +1,4 @@
-//! The application's answers: from a worker, or from outside; soon, late, or never.
+//! The application's answers, from a worker or from outside: soon, late, or never.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::engine::{DelayedWork, Engine, MailboxItem, TimedEvent};
 use crate::node::{Command, Completion, Outcome};
 
 impl Engine {
-    /// A worker takes the command, or none does.
+    /// A worker takes the command, or the pool refuses it.
     pub(super) fn queue_work(&mut self, command: Command) -> Option<Completion> {
         let ticket = command.ticket;
         let done = |outcome| Completion { ticket, outcome };
@@ -20,7 +20,7 @@ impl Engine {
         None
     }
 
-    /// Questions that the application holds are answered from outside.
+    /// Schedules the answers to the questions that the application holds.
     pub(super) fn take_held(&mut self) {
         let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
         let held = std::mem::take(&mut moods.held);
@@ -28,7 +28,7 @@ impl Engine {
         held.into_iter().for_each(|held| self.work(DelayedWork::Hold(held)));
     }
 
-    /// The work is done: at once, or it has taken its time.
+    /// The work is finished: the completion is delivered at once or after a delay.
     pub(super) fn finish(&mut self, done: Completion) {
         if !self.is_healed && self.rng.below(4) == 0 {
             self.work(DelayedWork::Done(done));
@@ -37,7 +37,7 @@ impl Engine {
         }
     }
 
-    /// Soon, in time, late, or never.
+    /// Schedules work: soon, in time, late, or never.
     fn work(&mut self, work: DelayedWork) {
         let millis = match self.rng.below(if self.is_healed { 1 } else { 100 }) {
             0..75 => self.rng.below(300),

@@ -19,26 +19,26 @@ use crate::node::app::App;
 use crate::node::{Metrics, Usage};
 use crate::time::Instant;
 
-/// How long honest clients have to get through when everything has healed. A ghost of a lost
-/// connection may stay for 90 s, and who met too many of them comes back in a minute.
+/// How long honest clients have to get through after the faults end. The node may keep a lost
+/// connection for 90 s, and a client that was refused for that may wait another minute.
 const HEALING: Duration = Duration::from_secs(210);
-/// Then nothing new is said, so that what is open can be answered.
+/// After that, clients send no new messages, so that open ones are answered.
 const CALM: Duration = Duration::from_secs(30);
-/// Behind the drain: the linger of whoever does not answer, and some.
+/// The time after the drain: the linger of peers that do not answer, and a margin.
 const LINGER: Duration = Duration::from_secs(5);
-/// Turns without any time passing: more are a loop without an end.
+/// More turns than this without time passing are an endless loop.
 const MAX_TURNS_AT_ONCE: u32 = 100_000;
 
-/// An invariant that did not hold.
+/// An invariant that was violated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The world: the same seed and scenario fail in the same way.
+    /// The world's seed. The same seed and scenario fail in the same way.
     pub seed: u64,
-    /// Steps before it.
+    /// How many steps the world ran before.
     pub step: u64,
-    /// When, in virtual time.
+    /// The virtual time.
     pub at: Instant,
-    /// The invariant that was broken, and how.
+    /// Which invariant was violated, and how.
     pub what: String,
 }
 
@@ -52,22 +52,22 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-/// What became of a world that kept every invariant.
+/// The result of a world that kept every invariant.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The world.
+    /// The world's seed.
     pub seed: u64,
-    /// Steps it took.
+    /// How many steps the world ran.
     pub steps: u64,
-    /// The hash of everything that happened: the same for the same seed and scenario.
+    /// The hash of all events, the same for the same seed and scenario.
     pub trace: u64,
-    /// What the node counted.
+    /// The node's metrics.
     pub metrics: Metrics,
     /// The most units of pending work that an authenticated connection's bytes waited behind.
     pub longest_wait: u64,
 }
 
-/// Clients, a network, a clock and a node. All that happens in it follows from its seed.
+/// Clients, a network, a clock and a node, all determined by a seed.
 pub struct World {
     seed: u64,
     steps: u64,
@@ -92,12 +92,12 @@ impl World {
     /// The world of `seed`, with the simulator's own application.
     ///
     /// # Errors
-    /// [`KeyError`]: never, as the drawn scenario has a secret.
+    /// [`KeyError`]: never, because the drawn scenario has a secret.
     pub fn new(seed: u64) -> Result<Self, KeyError> {
         Self::with(Scenario::drawn(seed), seed)
     }
 
-    /// A world of `scenario`, with the simulator's own application: it answers at once, from a
+    /// A world of `scenario` with the simulator's own application, which answers at once, from a
     /// worker, from outside, late, or never.
     ///
     /// # Errors
@@ -110,8 +110,8 @@ impl World {
         Self::build(scenario, seed, Box::new(app), moods)
     }
 
-    /// A world of `scenario` around an application of yours. It must let honest clients in, and
-    /// must answer at once or from a worker: nobody here answers a [`Held`] question for it.
+    /// A world of `scenario` with your application. It must admit honest clients, and answer at
+    /// once or from a worker: the simulator does not answer [`Held`] questions for it.
     ///
     /// [`Held`]: crate::node::app::Reply::Held
     ///
@@ -137,7 +137,7 @@ impl World {
                 let number = clients.len();
                 let mut client = Client::new(number, kind, rooms, rng.next_u64());
                 if disturbances {
-                    // Two honest ones share an address, as they share a user.
+                    // Two honest clients share an address, as they share a user.
                     let unique = if kind.is_honest() { number / 2 } else { 256 + number };
                     engine.addresses.push(Ipv4Addr::from(0xc612_0000 + unique as u32));
                 }
@@ -159,20 +159,20 @@ impl World {
         Ok(Self { seed, steps: 0, server, clients, busy_until, turns_at_once: 0 })
     }
 
-    /// Keeps the text of everything that happens, for [`World::lines`].
+    /// Records the text of all events, for [`World::lines`].
     #[must_use]
     pub fn recorded(mut self) -> Self {
         self.server.engine.trace.record();
         self
     }
 
-    /// What has happened, a line an event. Empty unless the world is [`recorded`](World::recorded).
+    /// The recorded events, one a line. Empty unless the world is [`recorded`](World::recorded).
     #[must_use]
     pub fn lines(&self) -> &[String] {
         self.server.engine.trace.lines()
     }
 
-    /// Lets the world run: faults, healing, liveness, drain.
+    /// Runs the world: faults, healing, liveness, drain.
     ///
     /// # Errors
     /// The first [`Violation`].
@@ -203,14 +203,14 @@ impl World {
         })
     }
 
-    /// Everybody is closed, and nothing is left behind.
+    /// Closes all connections, and checks that nothing is left.
     fn drain(&mut self) -> Result<(), Violation> {
         self.clients.iter_mut().for_each(Client::leave);
         let SimServer { node, engine, .. } = &mut self.server;
         engine.note(&TraceEvent::Shutdown);
         node.handle_shutdown(engine.now);
         let config = &engine.scenario.config;
-        // Who has not upgraded yet is waited for until its own deadline.
+        // A connection that has not upgraded yet is closed at its own deadline.
         let length = config.drain.get().max(config.http.header_timeout.get()) + LINGER;
         let end = engine.now.monotonic + length;
         self.run_until(end)?;
@@ -282,7 +282,7 @@ impl World {
     }
 }
 
-/// It is time for the client's next thing, perhaps.
+/// Lets a client read, and act if its time has come.
 fn wake(client: &mut Client, engine: &mut Engine) {
     client.read(engine);
     if engine.now.monotonic < client.next {

@@ -1,4 +1,4 @@
-//! Keys at an address, fetched by one thread: so never twice at once.
+//! Fetches keys from an address, in one thread, so never twice at once.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::net::error::KeySourceError;
 use crate::net::http;
 use crate::time::Instant;
 
-/// How long a fetch may take, from the name's resolution to the last byte.
+/// The timeout of a fetch, from name resolution to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Fetches one address, by plan.
+/// Fetches keys from one address, when the plan says so.
 pub(super) struct Fetcher {
     agent: Agent,
     url: String,
     plan: Plan,
-    /// What was fetched last: the same again is no news.
+    /// The last text: the same text again is not a change.
     last: String,
 }
 
@@ -52,7 +52,7 @@ impl Fetcher {
         self.plan.asked();
     }
 
-    /// Fetches. `None`: what is there is what was there.
+    /// Fetches. `None`: the text has not changed.
     pub(super) fn look(&mut self, now: Instant) -> Option<Result<String, KeySourceError>> {
         match self.fetch() {
             Ok((text, max_age)) => {
@@ -64,14 +64,14 @@ impl Fetcher {
             }
             Err(fault) => {
                 self.plan.failed(now);
-                // After a fault the same text is news: that the fault is over.
+                // After a fault the same text is reported, because the fault is over.
                 self.last.clear();
                 Some(Err(fault))
             }
         }
     }
 
-    /// The text at the address, and for how long it is fresh.
+    /// The text at the address, and how long it is fresh.
     fn fetch(&self) -> Result<(String, Option<Duration>), KeySourceError> {
         let request = self.agent.get(&self.url).header("Accept", "application/json");
         let fetch = |error: ureq::Error| KeySourceError::Fetch(error.into());

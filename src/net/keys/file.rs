@@ -1,7 +1,7 @@
-//! A file that is looked at from time to time.
+//! Watches a file by polling.
 //!
-//! Polling, not inotify: it works on every file system, through the symbolic links that Kubernetes
-//! swaps, and costs one `stat` in two seconds.
+//! Polling works on every file system and through the symbolic links that Kubernetes swaps, unlike
+//! inotify. It costs one `stat` every two seconds.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -13,10 +13,10 @@ use crate::auth::MAX_JWKS_BYTES;
 use crate::net::error::KeySourceError;
 use crate::time::Instant;
 
-/// How long a change may go unseen.
+/// How long a change may go unnoticed.
 const INTERVAL: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 2_000 });
 
-/// A file, and how it looked when it was read.
+/// A watched file, and its metadata when it was last read.
 #[derive(Debug)]
 pub(super) struct WatchedFile {
     path: PathBuf,
@@ -24,7 +24,8 @@ pub(super) struct WatchedFile {
     next: Instant,
 }
 
-/// What changes when a file does: device and inode, size, and both times with their nanoseconds.
+/// Metadata that differs when a file has changed: device and inode, size, and both times in
+/// nanoseconds.
 type Stamp = (u64, u64, u64, (i64, i64), (i64, i64));
 
 impl WatchedFile {
@@ -42,28 +43,28 @@ impl WatchedFile {
                 (data.mtime(), data.mtime_nsec()),
                 (data.ctime(), data.ctime_nsec()),
             )),
-            // Being away is a change too, once it is back.
+            // A file that is missing for a while counts as changed when it is back.
             Err(error) => {
                 self.stamp = None;
                 return Some(Err(KeySourceError::File(error)));
             }
         };
-        // Taken before the text: a change between the two is seen at the next look.
+        // The metadata is taken before the text, so a change between the two is seen next time.
         (std::mem::replace(&mut self.stamp, stamp) != stamp).then(|| read(&self.path))
     }
 
-    /// It is looked at now.
+    /// Notes that the file was read at `now`.
     pub(super) fn looked(&mut self, now: Instant) {
         self.next = now + INTERVAL;
     }
 
-    /// When to look again.
+    /// When to read again.
     pub(super) fn next(&self) -> Instant {
         self.next
     }
 }
 
-/// The text of a file of keys, which is never large.
+/// Reads a key file, up to its maximum size.
 pub(super) fn read(path: &Path) -> Result<String, KeySourceError> {
     let mut text = String::new();
     let limit = MAX_JWKS_BYTES as u64 + 1;

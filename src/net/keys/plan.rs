@@ -1,17 +1,17 @@
-//! When keys are fetched: a plan without a clock and without a socket.
+//! When to fetch keys: a plan without a clock or a socket.
 
 use std::time::Duration;
 
 use crate::id::Rng;
 use crate::time::Instant;
 
-/// What an answer's `max-age` is brought within.
+/// The bounds for the `max-age` of a response.
 const AGES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3_600));
-/// How long an answer is good that does not say.
+/// How long a response without `max-age` is fresh.
 const USUAL_AGE: Duration = Duration::from_secs(600);
-/// The shortest time between two fetches that unknown keys ask for.
+/// The shortest time between two fetches for unknown keys.
 const BETWEEN_ASKS: Duration = Duration::from_secs(60);
-/// How long to wait after the first fault, and at most.
+/// The wait after the first fault, and the longest wait.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
 /// When the next fetch is due.
@@ -33,15 +33,15 @@ impl Plan {
         self.next
     }
 
-    /// A fetch that began at `now` has brought keys that are fresh for this long.
+    /// A fetch that began at `now` succeeded. The keys are fresh for `max_age`.
     pub(super) fn succeeded(&mut self, now: Instant, max_age: Option<Duration>) {
         self.faults = 0;
         self.last = Some(now);
         self.next = now + max_age.unwrap_or(USUAL_AGE).clamp(AGES.0, AGES.1);
     }
 
-    /// A fetch that began at `now` has failed: twice as long after each, by a random half of it
-    /// sooner, so that nodes that were cut off together do not come back together.
+    /// A fetch that began at `now` failed. Each wait is twice the last, less a random part of up to
+    /// a half, so that nodes that lost the issuer together do not return together.
     pub(super) fn failed(&mut self, now: Instant) {
         let wait = BACK_OFF.0.saturating_mul(1 << self.faults.min(9)).min(BACK_OFF.1);
         self.faults = self.faults.saturating_add(1);
@@ -50,8 +50,8 @@ impl Plan {
         self.next = now + (wait - Duration::from_micros(self.rng.below(half)));
     }
 
-    /// A token names a key that is not there: perhaps there are new ones. Whoever forges tokens
-    /// brings about a fetch a minute, and no more.
+    /// A token named an unknown key, so there may be new keys. Forged tokens cause at most one
+    /// fetch a minute.
     pub(super) fn asked(&mut self) {
         if let Some(last) = self.last {
             self.next = self.next.min(last + BETWEEN_ASKS);
@@ -59,8 +59,8 @@ impl Plan {
     }
 }
 
-/// The `max-age` of a `Cache-Control` field (RFC 9111, section 5.2.2). What must not be kept is as
-/// old as can be.
+/// The `max-age` of a `Cache-Control` field (RFC 9111, section 5.2.2). `no-store` and `no-cache`
+/// count as 0.
 pub(super) fn max_age(cache_control: &str) -> Option<Duration> {
     let directives = || cache_control.split(',').map(|directive| directive.trim());
     if directives()
@@ -119,7 +119,7 @@ mod tests {
         plan.succeeded(NOW, Some(Duration::from_secs(3_600)));
         (0..100).for_each(|_| plan.asked());
         assert_eq!(wait(&plan), 60);
-        // A fault's wait is not made longer by it.
+        // An unknown key does not lengthen the wait after a fault.
         plan.failed(NOW);
         plan.asked();
         assert!(wait(&plan) <= 1);

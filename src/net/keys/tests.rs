@@ -1,4 +1,4 @@
-//! Fetches from a server of the test's own, on loopback.
+//! Fetches from a local HTTP server.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,10 +12,10 @@ use super::*;
 use crate::auth::tests::{Pair, jwks};
 use crate::id::Rng;
 
-/// Long enough for a busy machine, where nothing is to time out.
+/// A timeout that a busy machine does not reach.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// An HTTP server that gives each request the next of these answers, and tells that it did.
+/// An HTTP server that answers each request with the next of these responses, and reports it.
 fn serve(answers: Vec<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -37,7 +37,7 @@ fn respond(mut stream: TcpStream, answer: &[u8], tell: &Sender<String>) {
         request.extend(byte);
     }
     let _ = tell.send(String::from_utf8(request).unwrap());
-    // Who has heard enough hangs up.
+    // A client that has read enough hangs up.
     let _ = stream.write_all(answer);
 }
 
@@ -104,7 +104,7 @@ fn faulty_key_answer_is_a_fault_and_is_retried() {
         assert!(fault.contains(said), "{fault}");
         assert!(fetcher.next() > NOW && wait(&fetcher) <= 1 << round, "{round}");
     }
-    // Nobody is there any more.
+    // The server is gone.
     assert!(fetcher.look(NOW).unwrap().is_err());
 }
 

@@ -1,4 +1,4 @@
-//! What cannot be listened on, and what an accept's errors mean.
+//! Addresses that cannot be listened on, and errors of an accept.
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! A timer that wakes the poller after the host was suspended.
 //!
-//! The time-out of epoll stands still in suspend, as `CLOCK_MONOTONIC` does. Deadlines do not. So
-//! before a long sleep a timer of the clock of deadlines is set to the same moment.
+//! The timeout of epoll stops while the host is suspended, as `CLOCK_MONOTONIC` does. Deadlines do
+//! not stop. So before a long sleep, a timer on the deadlines' clock is set to the same time.
 
 use std::io;
 use std::time::Duration;
@@ -18,20 +18,20 @@ use rustix::time::{
 
 use crate::time::Instant;
 
-/// Shorter sleeps are not worth a system call: a suspended host makes them late by no more.
+/// Shorter sleeps are not worth a system call, because a suspended host delays them by no more.
 const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 
-/// The timer. Where there is none of this kind, deadlines wait for the poller's time-out.
+/// The timer. On systems without it, deadlines wait for the poller's timeout.
 #[derive(Debug)]
 pub(super) struct Alarm {
     #[cfg(target_os = "linux")]
     timer: OwnedFd,
-    /// For when it was set last.
+    /// The time that it was last set to.
     set_for: Instant,
 }
 
 impl Alarm {
-    /// A timer that is not set, watched under `token`.
+    /// A timer that is not set, registered under `token`.
     pub(super) fn new(registry: &mio::Registry, token: usize) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         let timer = {
@@ -50,7 +50,7 @@ impl Alarm {
         })
     }
 
-    /// The poller is about to sleep for `wait`, from `now` on.
+    /// Sets the timer before the poller sleeps for `wait`, starting at `now`.
     pub(super) fn set(&mut self, now: Instant, wait: Option<Duration>) {
         let Some(wait) = wait.filter(|wait| *wait > SHORTEST_SLEEP) else { return };
         if std::mem::replace(&mut self.set_for, now + wait) == now + wait {

@@ -1,4 +1,4 @@
-//! The turn's world: mio's sockets, the clocks, the workers, and what other threads have left.
+//! The turn's environment: mio's sockets, the clocks, the workers, and the mailbox.
 
 use std::io::{self, IoSlice};
 use std::mem;
@@ -18,7 +18,7 @@ use crate::net::worker::Pools;
 use crate::node::{Command, Completion, Node};
 use crate::time::Now;
 
-/// What the reactor's turns use.
+/// The resources of the reactor's turns.
 #[derive(Debug)]
 pub(crate) struct NetIo {
     pub(crate) clock: Clock,
@@ -27,19 +27,19 @@ pub(crate) struct NetIo {
     pub(crate) tls: Layer,
     pub(crate) workers: Pools,
     pub(crate) inbox: Inbox,
-    /// Asked when a token names a key that is not there; and how many did so far.
+    /// Fetches new keys when a token names an unknown one, and the count of such tokens so far.
     pub(crate) key_watch: Option<KeyWatch>,
     pub(crate) unknown_keys: u64,
 }
 
 impl NetIo {
-    /// A configuration instead of the one that is there.
+    /// Applies a new configuration.
     fn take_up(&mut self, node: &mut Node, now: Now, reload: Reload) {
         self.tls.replace(reload.acceptor.as_ref());
         self.key_watch = reload.carry_out(node, now);
     }
 
-    /// Tells the key watch that tokens name what is not there. One word waits for it at most.
+    /// Tells the key watch that tokens named unknown keys. At most one such request waits.
     pub(super) fn ask_for_keys(&mut self, node: &Node) {
         let unknown = node.metrics().unknown_keys;
         if mem::replace(&mut self.unknown_keys, unknown) != unknown
@@ -98,8 +98,8 @@ impl Io for NetIo {
         self.tls.has_unsent(id)
     }
 
-    /// To ask reports a socket that is writable by now, so nothing is lost between the short write
-    /// and this call.
+    /// The poller reports a socket that is writable at this call, so nothing is lost between the
+    /// short write and the call.
     fn watch_writable(
         &mut self,
         id: ConnId,
@@ -116,10 +116,10 @@ impl Io for NetIo {
         transport::finish(socket);
     }
 
-    /// mio's `Source` asks for a deregistration before the drop, so that nothing leaks. It is left
-    /// out: epoll and kqueue forget a descriptor when it is closed (ours has no duplicate), and mio
-    /// keeps nothing about it there; so each connection saves a system call. What the poller has
-    /// already reported carries the old generation, and finds nothing.
+    /// mio's `Source` requires a deregistration before the drop, to prevent leaks. It is left out,
+    /// to save a system call for each connection: epoll and kqueue forget a descriptor when it is
+    /// closed (it has no duplicate), and mio keeps no state about it. An event that was already
+    /// reported carries the old generation, and is ignored.
     fn close(&mut self, id: ConnId, socket: &mut TcpStream) {
         self.tls.close(id, socket);
     }
@@ -139,7 +139,7 @@ impl Io for NetIo {
             }
             Some(Event::Reload(reload)) => self.take_up(node, now, *reload),
             Some(Event::Order(order)) => order.carry_out(node, now),
-            // Whoever asked may have gone meanwhile.
+            // The caller may have gone.
             Some(Event::Health(asked)) => drop(asked.try_send(Health::of(node))),
             None => return false,
         }

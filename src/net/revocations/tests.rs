@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 
-/// A directory that is not there yet, removed with the test.
+/// A directory that does not exist yet, removed with the test.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -76,7 +76,7 @@ fn a_file_that_is_cut_anywhere_keeps_its_whole_lines() {
         fs::write(scratch.path(), &whole[..length]).unwrap();
         let lines = whole[..length].iter().filter(|&&byte| byte == b'\n').count();
         assert_eq!(scratch.restored().len(), lines.saturating_sub(1), "{length}");
-        // It has been cut, and goes on from there.
+        // The bad line is cut off, and the next one is appended.
         scratch.log().append(&job("bob", 9)).unwrap();
         assert_eq!(scratch.restored().last(), Some(&("bob".to_owned(), 9)), "{length}");
     }
@@ -100,7 +100,8 @@ fn a_changed_byte_is_told_by_its_line() {
         scratch.log().append(&job("alice", at)).unwrap();
     }
     let whole = scratch.bytes();
-    // The end of the second line would make it one with the last, which a crash may have left.
+    // Removing the end of the second line joins it to the last, which looks like the end of a
+    // crash.
     let end = whole.len() - line("alice", UnixTime::from_millis(3)).len() - 1;
     for at in 0..end {
         let mut bytes = whole.clone();

@@ -1,4 +1,4 @@
-//! A client that blocks, with tungstenite's frames: not ours, so that it can contradict ours.
+//! A blocking client with tungstenite's frames, which check ours independently.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ pub(super) const REFUSED: &str = "error backend_unavailable";
 
 const SECRET: &str = "thirty-two bytes or more of secret";
 
-/// Whatever these tests are not about is without a limit.
+/// A configuration without the limits that these tests do not test.
 pub(super) fn configure(config: &mut Config) {
     config.auth.secret = crate::logs::known(SECRET).to_owned();
     config.limits.connections = 1_000;
@@ -29,21 +29,21 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Upgrades and authenticates, in a room of its own.
+    /// Upgrades and authenticates in a room of its own.
     pub(super) fn join(stream: TcpStream) -> Self {
         static USERS: AtomicU32 = AtomicU32::new(0);
         let user = USERS.fetch_add(1, Ordering::Relaxed);
         Self::join_as(stream, &format!("user-{user}"))
     }
 
-    /// The same, as this user.
+    /// The same, as the given user.
     pub(super) fn join_as(stream: TcpStream, user: &str) -> Self {
         let claims = json!({ "sub": user, "exp": 4_000_000_000_u64 });
         let token = crate::testing::token(SECRET, &claims);
         Self::with_token(stream, &token).unwrap()
     }
 
-    /// The same with this token; or the reason that the server closes with.
+    /// The same with the given token. The error is the server's close reason.
     pub(super) fn with_token(stream: TcpStream, token: &str) -> Result<Self, String> {
         static ROOMS: AtomicU32 = AtomicU32::new(0);
         let room = ROOMS.fetch_add(1, Ordering::Relaxed);
@@ -61,8 +61,8 @@ impl Client {
         }
     }
 
-    /// A read with a time-out is cut short by whatever stops the process for a moment, and is not
-    /// taken up again by itself (signal(7)).
+    /// A signal, such as when the process is stopped, interrupts a read with a timeout, and the
+    /// kernel does not restart it (signal(7)).
     fn read(&mut self) -> Message {
         loop {
             match self.socket.read() {
@@ -76,7 +76,7 @@ impl Client {
         self.socket.get_ref()
     }
 
-    /// A chat message as the bytes of its frame.
+    /// The frame of a chat message.
     pub(super) fn frame(&mut self, content: &str) -> Vec<u8> {
         let text = self.message("chat_message", json!({ "content": content }));
         crate::testing::frame(0x81, text.as_bytes())
@@ -87,7 +87,7 @@ impl Client {
         self.stream().write_all(&frame).unwrap();
     }
 
-    /// What the next answer says: its content, or `error` and its code.
+    /// The content of the next answer, or `error` and its code.
     pub(super) fn hear(&mut self) -> String {
         loop {
             if let Message::Text(text) = self.read() {
@@ -102,7 +102,7 @@ impl Client {
         }
     }
 
-    /// Returns when the server has surely read what this client said, by the answer to another one.
+    /// Waits until the server has read everything this client sent, by sending one more message.
     pub(super) fn settle(&mut self, other: &mut Self) {
         other.say("settle");
         assert_eq!(other.hear(), "settle");

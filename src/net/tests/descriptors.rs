@@ -1,6 +1,5 @@
-//! What happens when the process has no descriptor left, and that the kernel's table of them is
-//! grown before a server runs. The limit is the whole process's, so the server of the first test runs
-//! in a child.
+//! Behaviour without free descriptors, and the growth of the kernel's table before a server runs.
+//! The limit is the process's, so the first test's server runs in a child process.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -36,7 +35,7 @@ fn full_descriptor_table_delays_only_new_connections() {
         stream
     };
     let mut first = Client::join(connect());
-    // The backlog takes those that the table has no room for.
+    // The backlog holds the connections that the table has no space for.
     let crowd: Vec<_> = (0..60).map(|_| connect()).collect();
     for round in 0..20 {
         first.say(&format!("round {round}"));
@@ -60,7 +59,7 @@ fn serve_until_stdin_ends() {
     server.end(());
 }
 
-/// A program that embeds the server has threads already, and no `main` of ours.
+/// A program that embeds the server has other threads, and its own `main`.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_server_that_is_bound_has_grown_the_table() {

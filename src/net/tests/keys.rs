@@ -10,7 +10,7 @@ use super::*;
 use crate::auth::tests::{Pair, jwks};
 use crate::auth::{Algorithms, JwksFrom, KeySet};
 
-/// A file of its own that goes away.
+/// A file that is removed with the test.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -19,7 +19,7 @@ impl Scratch {
         Self(std::env::temp_dir().join(name))
     }
 
-    /// Appears whole, as a careful operator would do it.
+    /// Replaces the file atomically, as a careful operator would.
     fn write(&self, keys: &[Value]) {
         let beside = self.0.with_extension("new");
         fs::write(&beside, jwks(keys)).unwrap();
@@ -62,7 +62,7 @@ fn path(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Tries until a token of `kid` is taken, or refused, as it should be.
+/// Retries until a token with `kid` is accepted or refused, as expected.
 fn until(server: &Running, kid: &str, is_good: bool) -> Option<Client> {
     let token = token(kid);
     loop {
@@ -90,7 +90,7 @@ fn changed_key_file_is_reloaded_and_drops_no_client() {
     assert!(Client::with_token(server.connect(), &token("old")).is_ok());
     file.write(&[new()]);
     until(&server, "old", false);
-    // What is no set of keys, or no file at all, changes nothing.
+    // A file that is not a key set, or is missing, changes nothing.
     fs::write(&file.0, "{").unwrap();
     until(&server, "new", true);
     fs::remove_file(&file.0).unwrap();
@@ -147,7 +147,7 @@ fn keys_at_an_address_are_fetched_in_the_background() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/jwks", listener.local_addr().unwrap());
     let server = Running::start(&config_with(|config| config.auth.jwks_url = url));
-    // It serves, and refuses every token, while nobody answers.
+    // The server runs, and refuses every token while the address does not answer.
     let refused = Client::with_token(server.connect(), &token("old"));
     assert_eq!(refused.err().as_deref(), Some("Invalid token"));
     let (mut stream, _) = listener.accept().unwrap();

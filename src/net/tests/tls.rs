@@ -7,7 +7,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::*;
 
-/// A socket that has sent a ClientHello.
+/// A socket that has sent only a ClientHello.
 fn greeting(address: SocketAddr) -> TcpStream {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider);

@@ -1,4 +1,4 @@
-//! Answers that come later: from workers, and through the handle.
+//! Answers that come later, from workers and through the handle.
 
 use super::*;
 use crate::auth::tests::{Pair, jwks};
@@ -200,7 +200,7 @@ fn the_poller_is_woken_once_until_that_is_cleared() {
     assert!(inbox.wants_shutdown());
 }
 
-/// A token's signature, good, and to be checked with a public key.
+/// A token with a valid signature that needs a public key.
 fn signature() -> SignatureCheck {
     let algorithms = ["EdDSA".to_owned()];
     let key = Pair::Ed25519.jwk(&serde_json::json!({ "kid": "a" }));
@@ -246,7 +246,7 @@ fn blocked_jobs_stop_no_signature_check() {
             None => thread::yield_now(),
         }
     };
-    // It comes back while every worker is at work.
+    // The message is sent again while every worker is busy.
     let Completion { ticket, outcome } = next();
     assert_eq!(ticket.serial, 4);
     assert!(matches!(outcome, Outcome::Verified(Ok(_))), "{outcome:?}");
@@ -270,7 +270,7 @@ fn withdrawn_work_in_a_queue_is_not_done() {
     assert_eq!(other.hear(), client::TIMED_OUT);
     assert_eq!(one.hear(), client::TIMED_OUT);
     drop(first);
-    // The worker has passed it over when it is at the next one.
+    // The worker has skipped it when it runs the next one.
     one.say("work");
     drop(server.running());
     one.hear();

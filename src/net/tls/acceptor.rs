@@ -1,4 +1,4 @@
-//! What the public listeners show: a certificate, its key, and how TLS is spoken.
+//! The TLS configuration of the public listeners: a certificate, its key, and the protocol options.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use rustls::{Error, InconsistentKeys, ServerConfig, SignatureAlgorithm};
 use crate::config;
 use crate::net::error::{TlsError, TlsProblem};
 
-/// The one protocol that is spoken inside (RFC 7301; the name is registered for HTTP/1.1).
+/// The only ALPN protocol (RFC 7301), as registered for HTTP/1.1.
 const PROTOCOL: &[u8] = b"http/1.1";
 
-/// What a handshake costs in units of the pending share, of some 10 µs each: a key agreement and a
-/// signature. `docs/operations.md` has the times.
+/// The cost of a handshake in units of the pending share, of about 10 µs each: a key agreement and
+/// a signature. `docs/operations.md` has the times.
 const HANDSHAKE_UNITS: u32 = 20;
-/// The same with a key for RSA of 2,048 bits; with twice the bits, four times as much at least.
+/// The cost with an RSA key of 2,048 bits. Twice the bits cost at least four times as much.
 const RSA_HANDSHAKE_UNITS: u32 = 60;
-/// The bytes of such a public key (RFC 5280, section 4.1.2.7).
+/// The length of such a public key in bytes (RFC 5280, section 4.1.2.7).
 const RSA_2048_BYTES: usize = 294;
 
-/// What new connections are met with. Cheap to clone.
+/// The TLS configuration for new connections. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Acceptor {
     config: Arc<ServerConfig>,
@@ -32,10 +32,10 @@ pub(crate) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Reads the files that `tls` names; `None`: it names none. Blocks while it reads.
+    /// Reads the files that `tls` names. `None`: it names none. Blocks while it reads.
     ///
     /// # Errors
-    /// [`TlsError`] names the setting, the file and what is wrong with it. It shows no key.
+    /// [`TlsError`] names the setting, the file and the fault. It contains no key.
     pub(crate) fn load(tls: &config::Tls) -> Result<Option<Self>, TlsError> {
         if !tls.is_on() {
             return Ok(None);
@@ -55,7 +55,7 @@ impl Acceptor {
         let handshake_units = handshake_units(&*key);
         let certified = CertifiedKey::new(chain, key);
         match certified.keys_match() {
-            // Some keys cannot tell their public half; a client will.
+            // Some keys cannot derive their public key; a client will notice a mismatch.
             Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
             Err(Error::InconsistentKeys(_)) => {
                 return Err(of_key(TlsProblem::OtherKey(tls.cert_file.clone())));
@@ -66,8 +66,8 @@ impl Acceptor {
         Ok(Some(Self { config: Arc::new(config), handshake_units }))
     }
 
-    /// Takes the place of `before`, and its keys of session tickets: a new certificate costs nobody
-    /// a full handshake.
+    /// Takes the session ticket keys of `before`, which it replaces. So a new certificate does not
+    /// cost clients a full handshake.
     pub(crate) fn replacing(self, before: &Self) -> Self {
         let mut config = Arc::unwrap_or_clone(self.config);
         config.ticketer = Arc::clone(&before.config.ticketer);
@@ -78,20 +78,20 @@ impl Acceptor {
         Arc::clone(&self.config)
     }
 
-    /// What a connection's handshake costs in units of the pending share.
+    /// The cost of a handshake in units of the pending share.
     pub(crate) fn handshake_units(&self) -> u32 {
         self.handshake_units
     }
 }
 
-/// The configuration holds keys: none of it is shown.
+/// Prints nothing, because the configuration contains keys.
 impl fmt::Debug for Acceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Acceptor").finish_non_exhaustive()
     }
 }
 
-/// TLS 1.2 and 1.3, with tickets and without early data, which anybody could send twice (RFC 8446,
+/// TLS 1.2 and 1.3, with tickets, and without early data, which an attacker can replay (RFC 8446,
 /// section 8).
 fn config(key: CertifiedKey) -> Result<ServerConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
@@ -101,9 +101,9 @@ fn config(key: CertifiedKey) -> Result<ServerConfig, Error> {
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(resolver));
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
-    // Their keys change every six hours.
+    // The ticket keys change every six hours.
     config.ticketer = aws_lc_rs::Ticketer::new()?;
-    // What clients could make a server remember is in their tickets instead.
+    // Session state is in the clients' tickets, not in the server's memory.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(config)
 }
@@ -135,7 +135,7 @@ fn key(path: &str) -> Result<PrivateKeyDer<'static>, TlsProblem> {
 fn pem_problem(error: pem::Error) -> TlsProblem {
     match error {
         pem::Error::Io(error) => TlsProblem::Read(error),
-        // Its own text could show what it stumbled over, which may be a key.
+        // The error's own text could contain the text at fault, which may be a key.
         _ => TlsProblem::NotPem,
     }
 }

@@ -1,4 +1,4 @@
-//! TLS between the sockets and the turn: what is read is opened, what is written is sealed.
+//! TLS between the sockets and the turn: input is decrypted and output is encrypted.
 
 use std::io::{self, ErrorKind, IoSlice};
 
@@ -11,34 +11,36 @@ use crate::id::ConnId;
 use crate::net::transport;
 use crate::node::{Hangup, Metrics, Node};
 
-/// Records that a pending connection may send for one unit of the share. One costs us 0.5 µs, and
-/// 4 µs where it brings new keys.
+/// How many records a pending connection may send for one unit of the share. A record costs 0.5 µs,
+/// or 4 µs if it changes keys.
 const RECORDS_PER_UNIT: u32 = 4;
 
-/// What one read takes of an authenticated connection over TLS. Short records cost as much as long
-/// ones, so this bounds what one unit of a turn can cost.
+/// The most bytes that one read takes from an authenticated connection over TLS. Short records cost
+/// as much as long ones, so this bounds the cost of one unit.
 const TLS_READ_BYTES: usize = 16 * 1_024;
 
-/// Places that are reserved for sessions at once, at most: 8 MiB of addresses.
+/// The most session slots that are reserved at once: 8 MiB of address space.
 const MAX_RESERVED: usize = 1 << 20;
 
-/// What a client is told that speaks HTTP where TLS is spoken. It cannot read anything else.
+/// The response to plain HTTP on a TLS port: such a client can read only HTTP.
 const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n\
     Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\nContent-Length: 82\r\n\r\n\
     {\"error\":\"tls_required\",\"message\":\"This port speaks TLS: use https:// or wss://.\"}";
 
-/// The TLS sessions of the connections that have one; all others pass through.
+/// The TLS sessions of the connections that have one. All others pass through.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
-    /// What new connections of the public listeners are met with; `None`: they speak no TLS.
+    /// The configuration for new connections of the public listeners. `None`: they do not speak
+    /// TLS.
     acceptor: Option<Acceptor>,
-    /// By the node's index, 8 bytes a slot, where TLS is spoken.
+    /// By the node's index, 8 bytes a slot. Empty without TLS.
     sessions: Vec<Option<Box<TlsSession>>>,
-    /// Room for so many at once: like the node's tables, this one does not move to grow.
+    /// How many slots are reserved at once. Like the node's tables, this one is never moved to
+    /// grow.
     slots: usize,
     scratch: Scratch,
-    /// The read of a connection that was given what its proxy says, and has more: what is left in
-    /// its socket.
+    /// A connection whose PROXY header was read and whose other input waits, and what may be left
+    /// in its socket.
     part: Option<(ConnId, Remaining)>,
     full: u64,
     resumed: u64,
@@ -50,21 +52,21 @@ impl Layer {
         Self { acceptor, slots, ..Self::default() }
     }
 
-    /// New connections are met with `acceptor`. Whether TLS is spoken at all stays as it is.
+    /// Replaces the configuration for new connections. It cannot turn TLS on or off.
     pub(crate) fn replace(&mut self, acceptor: Option<&Acceptor>) {
         if let (Some(before), Some(acceptor)) = (&self.acceptor, acceptor) {
             self.acceptor = Some(acceptor.clone().replacing(before));
         }
     }
 
-    /// Adds what happened since the last call to what is counted.
+    /// Adds the handshakes since the last call to the metrics.
     pub(crate) fn count(&mut self, metrics: &mut Metrics) {
         metrics.tls_full += std::mem::take(&mut self.full);
         metrics.tls_resumed += std::mem::take(&mut self.resumed);
         metrics.tls_failed += std::mem::take(&mut self.failed);
     }
 
-    /// A connection of a public listener: it speaks TLS from its first byte on, if they do.
+    /// Starts TLS for a connection of a public listener, if these speak TLS.
     pub(crate) fn open(&mut self, id: ConnId) -> io::Result<()> {
         let Some(acceptor) = &self.acceptor else { return Ok(()) };
         let session = TlsSession::new(acceptor).map_err(io::Error::other)?;
@@ -109,13 +111,14 @@ impl Layer {
         }
         if !session.is_begun {
             let Some(said) = node.proxy_header_bytes(id, bytes) else {
-                session.keep(bytes); // Less than a header, which is short.
+                session.keep(bytes); // It is less than a header, which is short.
                 return Input { remaining, ..Input::nothing() };
             };
             session.is_begun = true;
             let (header, rest) = bytes.split_at_mut(said.min(length));
             if !header.is_empty() {
-                // The node may drop it for what its proxy says: a handshake would be for nobody.
+                // The node may close the connection because of this header. A handshake before that
+                // would be wasted.
                 session.keep(rest);
                 self.part = Some((id, remaining));
                 return Input { bytes: header, remaining, is_part: true, ..Input::nothing() };
@@ -125,7 +128,7 @@ impl Layer {
         self.decrypt(id, bytes, remaining)
     }
 
-    /// `bytes` are what was kept of the connection, and what came.
+    /// Decrypts `bytes`: the kept input of the connection, and what was read after it.
     fn decrypt(&mut self, id: ConnId, bytes: &mut [u8], remaining: Remaining) -> Input<'_> {
         let Self { sessions, scratch, acceptor, .. } = self;
         let Some(session) = find(sessions, id) else { return Input::nothing() };
@@ -135,7 +138,7 @@ impl Layer {
         let mut units = records / RECORDS_PER_UNIT;
         if was_handshaking {
             if !scratch.sealed.is_empty() {
-                // The signature, or the agreement on a key: it was made now.
+                // A signature or a key agreement has just been made.
                 units += acceptor.as_ref().map_or(0, Acceptor::handshake_units);
             }
             match &opened {
@@ -146,7 +149,7 @@ impl Layer {
             }
         }
         let said = if is_http { NOT_TLS } else { &scratch.sealed };
-        session.stall(said, 0);
+        session.queue_unsent(said, 0);
         session.end = match opened {
             Ok(()) => None,
             Err(End::Eof) => Some(Hangup::Eof),
@@ -159,8 +162,8 @@ impl Layer {
         Input { bytes: &mut scratch.plain, remaining, is_part: false, units, kept, end }
     }
 
-    /// See [`Io::write`](crate::driver::Io::write). What the kernel does not take waits, and no more
-    /// is sealed before it is gone.
+    /// See [`Io::write`](crate::driver::Io::write). Sealed bytes that the kernel has not taken
+    /// wait, and nothing more is sealed until they are written.
     pub(crate) fn write(
         &mut self,
         id: ConnId,
@@ -173,7 +176,8 @@ impl Layer {
         let is_failed = session.end == Some(Hangup::Tls);
         if !session.unsent().is_empty() {
             let written = match write_some(stream, session.unsent()) {
-                // That the session has failed is the reason that is kept, not what comes of it.
+                // Keep the session's failure as the reason, not the broken connection that follows
+                // it.
                 Err(_) if is_failed => return Ok(Written::AfterRead),
                 written => written?,
             };
@@ -205,7 +209,7 @@ impl Layer {
             }
             let written = write_some(stream, sealed)?;
             if let Some(rest @ [_, ..]) = sealed.get(written..) {
-                session.stall(rest, piece.len());
+                session.queue_unsent(rest, piece.len());
                 return Ok(Written::Full { out, held: piece.len() });
             }
             out += piece.len();
@@ -219,21 +223,21 @@ impl Layer {
         session.is_some_and(|session| !session.unsent().is_empty())
     }
 
-    /// Our side has said everything: tells the peer so, if the kernel has room for it. A peer that
-    /// does not read learns it from the end of the connection.
+    /// Ends our side: sends `close_notify` if the kernel has space for it. A peer that does not
+    /// read sees only the end of the connection.
     pub(crate) fn finish(&mut self, id: ConnId, stream: &TcpStream) {
         let Some(session) = find(&mut self.sessions, id) else { return };
         let sealed = &mut self.scratch.sealed;
         sealed.clear();
         session.close(sealed);
         if !sealed.is_empty() && session.unsent().is_empty() {
-            // Whatever becomes of it, the connection ends.
+            // The connection ends, whether or not this succeeds.
             let _ = write_some(stream, sealed);
         }
     }
 
-    /// The connection is over. After an alert, what the peer has sent meanwhile is read: else the end
-    /// of the connection would be a reset, which may overtake the alert.
+    /// Closes the connection. After an alert, the peer's input is read first. Otherwise the close
+    /// would be a reset, which may overtake the alert.
     pub(crate) fn close(&mut self, id: ConnId, stream: &TcpStream) {
         self.finish(id, stream);
         let Some(session) = self.sessions.get_mut(id.index()).and_then(Option::take) else {
@@ -243,7 +247,7 @@ impl Layer {
             transport::finish(stream);
             let plain = &mut self.scratch.plain;
             plain.resize(MAX_PLAIN_BYTES, 0);
-            // Whatever there is, or is not.
+            // The content does not matter.
             for _ in 0..READ_BYTES / MAX_PLAIN_BYTES {
                 if !matches!(transport::read(stream, plain), Ok(MAX_PLAIN_BYTES)) {
                     break;
@@ -253,12 +257,12 @@ impl Layer {
     }
 }
 
-/// `None`: the connection speaks no TLS.
+/// The session of a connection. `None`: it does not speak TLS.
 fn find(sessions: &mut [Option<Box<TlsSession>>], id: ConnId) -> Option<&mut TlsSession> {
     sessions.get_mut(id.index())?.as_deref_mut()
 }
 
-/// How many bytes the kernel takes at this moment.
+/// Writes as many of `bytes` as the kernel takes now, and returns their number.
 fn write_some(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     loop {
         match transport::write(stream, &[IoSlice::new(bytes)]) {

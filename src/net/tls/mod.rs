@@ -1,12 +1,13 @@
-//! TLS under the node: what comes is opened before the node sees it, what it says is sealed.
+//! TLS below the node: input is decrypted before the node sees it, output is encrypted after it.
 //!
-//! rustls decides everything that is cryptography or RFC 8446. Its unbuffered interface keeps no
-//! buffers of its own, so a connection keeps here what is unfinished and nothing else: mostly
-//! nothing. The large buffers are the reactor's, shared by all connections.
+//! rustls does all cryptography and implements RFC 8446. Its unbuffered interface keeps no buffers,
+//! so a connection keeps only unfinished input and unsent output, usually nothing. The large
+//! buffers are the reactor's, shared by all connections.
 //!
-//! [`Acceptor`] is what the public listeners show: certificate, key, and the keys of session
-//! tickets. [`TlsSession`] is one connection's TLS, sans I/O: bytes in, bytes out. [`Layer`] puts the
-//! sessions between the sockets and the turn; in a build without TLS `plain.rs` is in its place.
+//! [`Acceptor`] is the configuration of the public listeners: certificate, key, and session ticket
+//! keys. [`TlsSession`] is the TLS of one connection, sans I/O: bytes in, bytes out. [`Layer`] puts
+//! the sessions between the sockets and the turn. In a build without TLS, `plain.rs` replaces this
+//! module.
 
 mod acceptor;
 mod layer;

@@ -1,4 +1,4 @@
-//! One connection's TLS, sans I/O.
+//! The TLS of one connection, sans I/O.
 
 use std::fmt;
 use std::mem;
@@ -15,63 +15,65 @@ use crate::node::Hangup;
 /// The most bytes that are sealed into one record (RFC 8446, section 5.1).
 pub(super) const MAX_PLAIN_BYTES: usize = 16 * 1_024;
 
-/// What a record may add to what is in it, and its header (RFC 5246, section 6.2.3; TLS 1.3 adds
+/// What a record may add to its content, with the header (RFC 5246, section 6.2.3; TLS 1.3 adds
 /// less).
 const MAX_RECORD_OVERHEAD: usize = 2_048 + 5;
 
-/// The most that is kept of what is unfinished: one record, or a handshake message as long as one.
+/// The most unfinished input that is kept: one record, or a handshake message of that length.
 const MAX_RECEIVED_BYTES: usize = MAX_PLAIN_BYTES + MAX_RECORD_OVERHEAD;
 
-/// Records without data that a peer may send after its handshake, such as new keys: each costs more
-/// than a message does, and nothing else bounds them.
+/// How many records without data a peer may send after its handshake, such as key updates. Each
+/// costs more than a message, and nothing else limits them.
 const MAX_IDLE_RECORDS: u32 = 64;
-/// So many records with data make up for one without.
+/// This many records with data offset one without.
 const FULL_FOR_IDLE: u32 = 16;
 
-/// What an alert, or a close, takes at most.
+/// The most bytes of an alert or a `close_notify`.
 const ALERT_ROOM: usize = 128;
 
 /// Buffers that all connections share.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    /// What was opened, or is to be sealed.
+    /// Decrypted input, or output that will be sealed.
     pub(super) plain: Vec<u8>,
-    /// What is to be written to the socket.
+    /// Bytes for the socket.
     pub(super) sealed: Vec<u8>,
 }
 
-/// How a connection's TLS is over.
+/// How the input of a session ended.
 #[derive(Debug)]
 pub(super) enum End {
-    /// The peer has said all that it will (`close_notify`).
+    /// The peer has sent `close_notify`.
     Eof,
-    /// The peer does not keep to TLS, or does not agree with us about it. The alert that says so is
-    /// among what is to be written.
+    /// The peer violates TLS, or no parameters were agreed on. The alert about it is among the
+    /// sealed bytes.
     Failed(Error),
 }
 
-/// One connection's TLS.
+/// The TLS of one connection.
 pub(super) struct TlsSession {
     connection: UnbufferedServerConnection,
-    /// What came of a record that is not whole, or of a handshake message.
+    /// Input of an incomplete record or handshake message.
     received: Vec<u8>,
-    /// What the kernel did not take.
+    /// Sealed bytes that are not written yet: TLS's own, such as a handshake's, and the rest of
+    /// output after a short write.
     unsent: Vec<u8>,
-    /// Bytes of the node's output that are in `unsent`: told as written when it is gone.
+    /// Bytes of the node's output whose sealed form is not completely written: reported as written
+    /// when `unsent` is empty.
     owed: usize,
-    /// The proxy in front has said what it must: from here on the bytes are the client's.
+    /// The PROXY header is complete or not expected, so the next bytes are TLS.
     pub(super) is_begun: bool,
-    /// How its input is over: what the peer sends still is passed over.
+    /// How the input ended. Later input is ignored.
     pub(super) end: Option<Hangup>,
-    /// Nothing can be sealed any more.
+    /// Nothing more can be sealed.
     is_over: bool,
-    /// What records that brought nothing have cost, less what those that did make up for.
+    /// The cost of records without data, less what records with data offset.
     idle_cost: u32,
 }
 
 impl TlsSession {
     /// # Errors
-    /// When the system gives no random bytes.
+    /// The system provides no random bytes.
     pub(super) fn new(acceptor: &Acceptor) -> Result<Self, Error> {
         Ok(Self {
             connection: UnbufferedServerConnection::new(acceptor.config())?,
@@ -85,8 +87,8 @@ impl TlsSession {
         })
     }
 
-    /// Puts what is unfinished at the start of `buffer`, where more is to be read behind it. Answers
-    /// how much that was; `buffer` holds more than [`MAX_RECEIVED_BYTES`].
+    /// Copies the unfinished input to the start of `buffer`, and returns its length. More input is
+    /// read after it; `buffer` is longer than [`MAX_RECEIVED_BYTES`].
     pub(super) fn restore(&self, buffer: &mut [u8]) -> usize {
         match buffer.get_mut(..self.received.len()) {
             Some(start) => start.copy_from_slice(&self.received),
@@ -95,15 +97,15 @@ impl TlsSession {
         self.received.len()
     }
 
-    /// Keeps `bytes` for [`TlsSession::restore`], and nothing else. False: they are more than is kept.
+    /// Keeps exactly `bytes` for [`TlsSession::restore`]. Returns false if they are too many.
     pub(super) fn keep(&mut self, bytes: &[u8]) -> bool {
-        self.received = bytes.to_vec(); // Without bytes, without memory.
+        self.received = bytes.to_vec(); // An empty vector allocates nothing.
         bytes.len() <= MAX_RECEIVED_BYTES
     }
 
-    /// `bytes` came, what was restored included. What is in them is left in `scratch.plain`, and what
-    /// TLS itself has to say in `scratch.sealed`; what is unfinished is kept. Answers how many records
-    /// came, each of which costs some microseconds whatever its length.
+    /// Decrypts `bytes`: restored and new input. The decrypted data is left in `scratch.plain`, and
+    /// TLS's own output in `scratch.sealed`. Unfinished input is kept. Returns the number of
+    /// records, each of which costs some microseconds whatever its length.
     pub(super) fn open(
         &mut self,
         bytes: &mut [u8],
@@ -113,11 +115,11 @@ impl TlsSession {
         scratch.sealed.clear();
         self.received = Vec::new();
         if self.is_over {
-            return (0, Ok(())); // What is still said to us is passed over.
+            return (0, Ok(())); // Later input is ignored.
         }
         let (records, was_handshaking) = (count(bytes), self.is_handshaking());
         let (mut used, mut full, mut end) = (0, 0, None);
-        // After a fault there is nothing to be done but to fetch the alert about it.
+        // After a fault the only thing left is to fetch the alert about it.
         while !self.is_over || self.connection.wants_write() {
             let rest = bytes.get_mut(used..).unwrap_or_default();
             let UnbufferedStatus { discard, state } = self.connection.process_tls_records(rest);
@@ -140,7 +142,7 @@ impl TlsSession {
                     end = Some(End::Eof);
                     true
                 }
-                // Early data is never offered, so none is taken; and nothing else is left to do.
+                // Early data is never offered, so none is accepted. No other state needs anything.
                 Ok(_) => false,
                 Err(error) => {
                     self.is_over = true;
@@ -171,8 +173,8 @@ impl TlsSession {
         (records, end.map_or(Ok(()), Err))
     }
 
-    /// Seals `plain`, at most [`MAX_PLAIN_BYTES`], behind what `sealed` holds already. False: TLS is
-    /// over, or its keys are used up.
+    /// Seals `plain`, at most [`MAX_PLAIN_BYTES`], and appends it to `sealed`. Returns false if TLS
+    /// has ended or its keys are used up.
     pub(super) fn seal(&mut self, plain: &[u8], sealed: &mut Vec<u8>) -> bool {
         self.say(sealed, |traffic, sealed| {
             append(sealed, plain.len() + ALERT_ROOM, |room| {
@@ -181,7 +183,8 @@ impl TlsSession {
         })
     }
 
-    /// Seals our `close_notify`: nothing is sealed after it. Nothing is said where nothing can be.
+    /// Seals our `close_notify`, after which nothing is sealed. During a handshake it cannot be
+    /// sent.
     pub(super) fn close(&mut self, sealed: &mut Vec<u8>) {
         if !self.is_handshaking() {
             self.say(sealed, |traffic, sealed| {
@@ -199,7 +202,7 @@ impl TlsSession {
         what: impl FnOnce(&mut WriteTraffic<'_>, &mut Vec<u8>) -> bool,
     ) -> bool {
         while !self.is_over {
-            // What is unfinished is shown again: rustls knows offsets into it.
+            // Pass the unfinished input again, because rustls keeps offsets into it.
             let UnbufferedStatus { discard, state } =
                 self.connection.process_tls_records(&mut self.received);
             let goes_on = match state {
@@ -219,17 +222,17 @@ impl TlsSession {
         false
     }
 
-    /// Is the handshake unfinished? Until then the node's output waits.
+    /// Is the handshake in progress? The node's output waits for its end.
     pub(super) fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
     }
 
-    /// Was an earlier session resumed, without a signature?
+    /// Was an earlier session resumed, which needs no signature?
     pub(super) fn is_resumed(&self) -> bool {
         self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
-    /// How much is kept of what is unfinished.
+    /// How many bytes of unfinished input are kept.
     pub(super) fn kept_bytes(&self) -> usize {
         self.received.len()
     }
@@ -239,19 +242,20 @@ impl TlsSession {
         self.received.capacity() + self.unsent.capacity()
     }
 
-    /// The kernel took all but `rest`, which holds `owed` bytes of the node's output.
-    pub(super) fn stall(&mut self, rest: &[u8], owed: usize) {
-        self.unsent.extend_from_slice(rest);
+    /// Queues sealed bytes, to be written before anything else is sealed. They complete `owed` bytes
+    /// of the node's output, or 0 if they are TLS's own.
+    pub(super) fn queue_unsent(&mut self, sealed: &[u8], owed: usize) {
+        self.unsent.extend_from_slice(sealed);
         self.owed += owed;
     }
 
-    /// What the kernel did not take.
+    /// Sealed bytes that are not written yet.
     pub(super) fn unsent(&self) -> &[u8] {
         &self.unsent
     }
 
-    /// The kernel took `length` bytes of it. When that was the last one: how many bytes of the
-    /// node's output are written.
+    /// The kernel took the first `length` of these bytes. If none are left, returns how many bytes
+    /// of the node's output are written by that.
     pub(super) fn sent(&mut self, length: usize) -> Option<usize> {
         self.unsent.drain(..length.min(self.unsent.len()));
         self.unsent.is_empty().then(|| {
@@ -263,14 +267,14 @@ impl TlsSession {
 
 type WriteTraffic<'a> = rustls::unbuffered::WriteTraffic<'a, ServerConnectionData>;
 
-/// It holds keys: nothing of it is shown.
+/// Prints nothing, because it contains keys.
 impl fmt::Debug for TlsSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsSession").finish_non_exhaustive()
     }
 }
 
-/// How many whole records `bytes` begin with, by the headers (RFC 8446, section 5.1).
+/// How many complete records `bytes` begin with, by their headers (RFC 8446, section 5.1).
 fn count(mut bytes: &[u8]) -> u32 {
     let mut records = 0;
     while let Some(&[_, _, _, high, low]) = bytes.first_chunk()
@@ -281,8 +285,8 @@ fn count(mut bytes: &[u8]) -> u32 {
     records
 }
 
-/// Has `write` write behind what `sealed` holds, into `room` bytes or as many as it then asks for.
-/// False: it cannot.
+/// Appends what `write` produces to `sealed`, with `room` bytes at first, or as many as it then
+/// asks for. Returns false if it cannot write.
 fn append(
     sealed: &mut Vec<u8>,
     room: usize,

@@ -1,4 +1,4 @@
-//! Both ends of TLS in memory: rustls' own client speaks to our session.
+//! Both ends of TLS in memory: rustls' client, and our session.
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ fn acceptor() -> Acceptor {
     Acceptor::load(&files("p256")).unwrap().unwrap()
 }
 
-/// What a client offers; its tickets are kept in it.
+/// A client configuration, which keeps the session tickets.
 fn offers(name: &str, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(files(name).cert_file).unwrap()).unwrap();
@@ -42,7 +42,7 @@ struct Pair {
     client: ClientConnection,
     session: TlsSession,
     scratch: Scratch,
-    /// What the session has opened.
+    /// The data that the session has decrypted.
     heard: Vec<u8>,
     /// How the session ended.
     end: Option<End>,
@@ -60,7 +60,7 @@ impl Pair {
         }
     }
 
-    /// What the client has to say reaches the session in pieces of `cut` bytes.
+    /// Passes the client's bytes to the session in pieces of `cut` bytes.
     fn client_to_session(&mut self, cut: usize) {
         let mut wire = Vec::new();
         while self.client.wants_write() {
@@ -97,7 +97,7 @@ impl Pair {
         Ok(())
     }
 
-    /// The handshake, and the tickets behind it.
+    /// Completes the handshake and receives the tickets.
     fn shake(mut self, cut: usize) -> Self {
         while self.client.is_handshaking() || self.session.is_handshaking() {
             self.client_to_session(cut);
@@ -117,7 +117,7 @@ impl Pair {
         }
         self.session_to_client().unwrap();
         let mut heard = Vec::new();
-        // Without a `close_notify` the client's reader would rather wait for more.
+        // Without a `close_notify` the client's reader would wait for more.
         let _ = self.client.reader().read_to_end(&mut heard);
         heard
     }
@@ -166,7 +166,7 @@ fn tls_session_resumes_even_after_a_new_certificate() {
         let first = Pair::new(&acceptor, &offers).shake(1_024);
         assert_eq!(first.client.handshake_kind(), Some(HandshakeKind::Full));
         assert!(!first.session.is_resumed());
-        // With a new certificate in place of the old one, too.
+        // Also with a new certificate in place of the old one.
         let renewed = Acceptor::load(&files("other")).unwrap().unwrap().replacing(&acceptor);
         for acceptor in [&acceptor, &renewed] {
             let again = Pair::new(acceptor, &offers).shake(1_024);
@@ -327,8 +327,8 @@ fn no_key_is_in_the_debug_form() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
-    /// Whatever is changed in a client's bytes: an end or a wait, never a panic, never more kept
-    /// than one record.
+    /// Changed bytes of a client end the session or wait for more. They never cause a panic, and
+    /// never more than one record is kept.
     #[test]
     fn no_bytes_panic(
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),

@@ -1,4 +1,4 @@
-//! The checkers see what is wrong: each is shown a fault, and must say so.
+//! Tests of the checkers: each is given a fault, and must report it.
 
 use super::*;
 use crate::time::{Now, UnixTime};
@@ -19,7 +19,7 @@ fn answer(id: &str) -> Seen {
     Seen::Message(Message::Answer { to: Some(id.to_owned()), said: Ok(String::new()) })
 }
 
-/// Somebody in the room who waits for the answers to `a` and `b`.
+/// A connection in its room that expects the answers to `a` and `b`.
 fn member() -> Hearing {
     let mut hearing = Hearing::default();
     hearing.auths.push_back("auth".to_owned());
@@ -99,7 +99,7 @@ fn reauth_request_early_or_late_is_a_violation() {
     assert!(life(820).observe(at(820), asked, &times(), Some(terms()), None).is_ok());
     let connected = Phase::Connected;
     assert!(life(841).observe(at(841), connected, &times(), Some(terms()), None).is_err());
-    // A ping that nobody answers.
+    // A ping without an answer.
     assert!(life(600).observe(at(689), connected, &times(), Some(terms()), None).is_ok());
     assert!(life(600).observe(at(691), connected, &times(), Some(terms()), None).is_err());
 }
@@ -152,7 +152,7 @@ fn an_answer_to_no_given_id_is_a_violation() {
     let mut hearing = old();
     hearing.hear(&answer("made")).unwrap();
     assert_eq!(hearing.given, Some(("made".to_owned(), "hello".to_owned())));
-    // Whoever was refused has said nothing that could be looked up.
+    // A refused message was not relayed, so its id is not looked up.
     let mut hearing = old();
     hearing.hear(&error(Some("made"), "rate_limited")).unwrap();
     assert_eq!(hearing.given, None);

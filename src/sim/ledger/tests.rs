@@ -1,4 +1,4 @@
-//! The ledger sees what is wrong: each fault is written into it by hand.
+//! Tests of the ledger: each writes a fault into it, which it must report.
 
 use super::*;
 use crate::node::app::{App, Reply, Update};
@@ -7,7 +7,7 @@ use crate::sim::watched::WatchedApp;
 const ALICE: ConnId = ConnId::new(0, 1);
 const BOB: ConnId = ConnId::new(1, 2);
 
-/// Lets everybody in at once, and answers everybody.
+/// An application that admits every join and answers every message.
 struct Open;
 
 impl App for Open {
@@ -54,7 +54,7 @@ fn a_message_that_is_done_twice_is_a_fault() {
     assert!(ledger.lock().take_faults().is_empty());
     say(&mut app, ALICE, "soup", "m");
     assert_eq!(ledger.lock().take_faults().len(), 1);
-    // Ten minutes later it is another one.
+    // Ten minutes later the same id is a new message.
     ledger.lock().now.monotonic = Instant::START + Duration::from_secs(600);
     say(&mut app, ALICE, "soup", "m");
     assert!(ledger.lock().take_faults().is_empty());
@@ -98,7 +98,7 @@ fn what_another_room_said_or_a_gap_is_a_fault() {
     assert!(!ledger.is_news(BOB, "never told"));
 }
 
-/// Has `content` said under an id, and gives back its work.
+/// Sends `content` under an id that is always the same. Returns its work.
 fn say_later(
     app: &mut WatchedApp,
     serial: u32,
@@ -132,7 +132,7 @@ fn asked_anew_only_when_withdrawn_and_unchanged() {
         assert_eq!(ledger.lock().take_faults().len(), faults);
         if faults == 0 {
             work();
-            // It is seen once, though it was asked about twice.
+            // The room gets it once, though the application was asked twice.
             assert!(ledger.lock().relayed(BOB, "m", "someone", "later").is_ok());
             assert!(ledger.lock().relayed(BOB, "m", "someone", "later").is_err());
             assert!(ledger.lock().take_faults().is_empty());
@@ -149,7 +149,7 @@ fn work_done_twice_or_answered_otherwise_is_a_fault() {
     let (_, again) = say_later(&mut app, 2, "later");
     again();
     assert!(ledger.lock().take_faults().is_empty());
-    // A worker that does not look at the flag.
+    // A worker that does not check the flag.
     work();
     assert_eq!(ledger.lock().take_faults(), ["someone's m is done twice"]);
     ledger.lock().answered(ticket(2), &Ok(Update::text("first")));
