@@ -13,7 +13,7 @@
 //!
 //! # A loop of your own
 //!
-//! 1. Sleep until [`Turn::next`], or until the poller has events, or until another thread wakes you.
+//! 1. Sleep until [`Turn::next`], until the poller has events, or until another thread wakes you.
 //! 2. Report the events: [`Turn::on_event`] for connections, [`Turn::on_listener`] for listeners,
 //!    [`Turn::on_wake`] if another thread left something, and [`Turn::on_poll_complete`] if the
 //!    poller had no more events than these.

@@ -4,7 +4,8 @@ use std::io;
 
 use crate::id::Seed;
 
-/// A seed from the operating system's entropy, for a [`Node`](crate::node::Node) or for a [`MessageIds`].
+/// A seed from the operating system's entropy, for a [`Node`](crate::node::Node) or for
+/// [`MessageIds`].
 ///
 /// # Errors
 /// The operating system provides no entropy.

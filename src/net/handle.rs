@@ -299,8 +299,8 @@ impl Inbox {
     /// Call it after the poller was woken and before [`Inbox::take`]. Events that are sent after
     /// this call wake the poller again.
     pub(super) fn clear_wake(&self) {
-        // A swap, not a store: it reads the flag as the last sender wrote it. So the event of a sender
-        // that did not wake the poller, because another one had, is visible to `take`.
+        // A swap, not a store: it reads the flag as the last sender wrote it. So the event of a
+        // sender that did not wake the poller, because another one had, is visible to `take`.
         self.wake.is_set.swap(false, Ordering::AcqRel);
     }
 

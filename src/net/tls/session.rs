@@ -242,8 +242,8 @@ impl TlsSession {
         self.received.capacity() + self.unsent.capacity()
     }
 
-    /// Queues sealed bytes, to be written before anything else is sealed. They complete `owed` bytes
-    /// of the node's output, or 0 if they are TLS's own.
+    /// Queues sealed bytes, to be written before anything else is sealed. They complete `owed`
+    /// bytes of the node's output, or 0 if they are TLS's own.
     pub(super) fn queue_unsent(&mut self, sealed: &[u8], owed: usize) {
         self.unsent.extend_from_slice(sealed);
         self.owed += owed;
