@@ -12,7 +12,7 @@ pub(super) const CLOSED_ROOM: &str = "closed";
 
 /// State that the world and its application share.
 #[derive(Debug, Default)]
-pub(super) struct Moods {
+pub(super) struct AppControl {
     /// Faults are over: every answer arrives, and arrives soon.
     pub(super) is_healed: bool,
     /// Questions that will be answered from outside.
@@ -28,19 +28,19 @@ pub(super) struct Held {
     pub(super) outcome: Outcome,
 }
 
-/// [`Moods`], shared between the application inside the node and the world.
-pub(super) type SharedMoods = Arc<Mutex<Moods>>;
+/// [`AppControl`], shared between the application inside the node and the world.
+pub(super) type SharedAppControl = Arc<Mutex<AppControl>>;
 
 /// The simulator's own application.
 #[derive(Debug)]
-pub(super) struct MoodyApp {
+pub(super) struct RandomApp {
     rng: Rng,
-    moods: SharedMoods,
+    control: SharedAppControl,
 }
 
-impl MoodyApp {
-    pub(super) fn new(seed: u64, moods: SharedMoods) -> Self {
-        Self { rng: Rng::new(seed), moods }
+impl RandomApp {
+    pub(super) fn new(seed: u64, control: SharedAppControl) -> Self {
+        Self { rng: Rng::new(seed), control }
     }
 
     fn reply<T: Clone + Send + 'static>(
@@ -54,21 +54,21 @@ impl MoodyApp {
             0..6 => Reply::Now(answer),
             6..8 => Reply::later(move || answer),
             _ => {
-                let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
                 let start = (self.rng.below(3) != 0).then(|| start.clone());
-                moods.held.push(Held { ticket, start, outcome: outcome(answer) });
+                control.held.push(Held { ticket, start, outcome: outcome(answer) });
                 Reply::Held
             }
         }
     }
 
     fn is_unlucky(&mut self, one_in: u64) -> bool {
-        let is_healed = self.moods.lock().unwrap_or_else(PoisonError::into_inner).is_healed;
+        let is_healed = self.control.lock().unwrap_or_else(PoisonError::into_inner).is_healed;
         self.rng.below(one_in) == 0 && !is_healed
     }
 }
 
-impl App for MoodyApp {
+impl App for RandomApp {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         let admission = if join.room == CLOSED_ROOM {
             Admission::Deny

@@ -126,15 +126,15 @@ impl Engine {
 
 /// Counts how many of a forger's tokens the server verified.
 #[derive(Debug, Default)]
-pub(super) struct Loot {
-    looked_at: u64,
+pub(super) struct ForgeryCount {
+    verified: u64,
     since: Option<Instant>,
 }
 
 /// The largest allowance of [`Disturbance::NewLimits`], and of the default.
 const MOST_POINTS: u64 = 120;
 
-impl Loot {
+impl ForgeryCount {
     /// Counts a forged token that was refused as invalid, which means that the server verified it.
     ///
     /// # Errors
@@ -142,10 +142,10 @@ impl Loot {
     /// the allowance is `MOST_POINTS`, refilled over a minute. One token more is tolerated.
     pub(super) fn count(&mut self, now: Instant) -> Result<(), String> {
         let since = *self.since.get_or_insert(now);
-        self.looked_at += 1;
+        self.verified += 1;
         let drained = now.since(since).as_secs_f64() / 60.0 * MOST_POINTS as f64;
-        if (self.looked_at * 10) as f64 > (MOST_POINTS + 10) as f64 + drained + 10.0 {
-            return Err(format!("{} forged tokens were looked at since {since:?}", self.looked_at));
+        if (self.verified * 10) as f64 > (MOST_POINTS + 10) as f64 + drained + 10.0 {
+            return Err(format!("{} forged tokens were verified since {since:?}", self.verified));
         }
         Ok(())
     }

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::chaos::Loot;
+use super::chaos::ForgeryCount;
 use super::check::Expect;
 use super::engine::{Engine, News, TimedEvent};
 use super::ledger::REMEMBERED;
-use super::network::{LinkId, Weather};
+use super::network::{Conditions, LinkId};
 use super::wire;
 use crate::id::Rng;
 use crate::protocol::CloseReason;
@@ -91,7 +91,7 @@ pub(super) struct Client {
     pub(super) close: Option<CloseReason>,
     /// When the oldest `auth` that it sent on this connection was made.
     pub(super) oldest_auth: Instant,
-    pub(super) loot: Loot,
+    pub(super) forgeries: ForgeryCount,
     /// When a message was last answered without an error.
     pub(super) answered: Option<Instant>,
     /// It sends no new messages.
@@ -129,7 +129,7 @@ impl Client {
             is_replay: false,
             close: None,
             oldest_auth: Instant::START,
-            loot: Loot::default(),
+            forgeries: ForgeryCount::default(),
             answered: None,
             is_quiet: false,
             is_leaving: false,
@@ -170,18 +170,18 @@ impl Client {
     /// Opens a connection over a randomly drawn link.
     pub(super) fn open(&mut self, engine: &mut Engine) -> LinkId {
         let is_rough = engine.scenario.faults && !engine.is_healed && self.rng.below(2) == 0;
-        let weather = if is_rough {
-            Weather::drawn(&mut self.rng, engine.now.monotonic)
+        let conditions = if is_rough {
+            Conditions::drawn(&mut self.rng, engine.now.monotonic)
         } else {
-            Weather::CALM
+            Conditions::CALM
         };
-        let link = engine.connect(self.number, weather, is_rough && self.rng.below(2) == 0);
+        let link = engine.connect(self.number, conditions, is_rough && self.rng.below(2) == 0);
         self.link = Some(link);
         link
     }
 
     /// Sends no new messages from now on.
-    pub(super) fn fall_silent(&mut self) {
+    pub(super) fn stop_messages(&mut self) {
         self.is_quiet = true;
     }
 

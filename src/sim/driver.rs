@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::app::SharedMoods;
+use super::app::SharedAppControl;
 use super::engine::{Engine, MailboxItem};
 use super::ledger::SharedLedger;
 use super::measure::MOST_UNITS_OF_READ;
@@ -32,7 +32,7 @@ impl SimServer {
         scenario: Scenario,
         seed: u64,
         app: Box<dyn App>,
-        moods: SharedMoods,
+        control: SharedAppControl,
     ) -> Result<Self, KeyError> {
         let config = &scenario.config;
         let ledger = SharedLedger::new(config);
@@ -40,7 +40,7 @@ impl SimServer {
         let mut node = Node::new(config, &Seed::predictable(seed), Box::new(app))?;
         node.set_slice(scenario.slice);
         let planted = scenario.planted;
-        let engine = Engine::new(scenario, seed, ledger, moods);
+        let engine = Engine::new(scenario, seed, ledger, control);
         let mut turn = Turn::new(&engine.scenario.config, engine.now);
         if let Some(fault) = planted {
             turn.plant(fault);
@@ -136,11 +136,11 @@ impl Engine {
     }
 
     /// In a storm, messages to authenticated connections also arrive in the middle of a turn.
-    fn ambush(&mut self, node: &Node) {
-        if self.ambushes.is_empty() || self.rng.below(8) != 0 {
+    fn deliver_mid_turn(&mut self, node: &Node) {
+        if self.mid_turn_input.is_empty() || self.rng.below(8) != 0 {
             return;
         }
-        if let Some((link, bytes)) = self.ambushes.pop_front() {
+        if let Some((link, bytes)) = self.mid_turn_input.pop_front() {
             self.link(link).into_iter().for_each(|open| open.hand_over(&bytes));
             self.note_arrival(node, link);
             self.wake_poller(link);
@@ -240,7 +240,7 @@ impl Io for Engine {
             self.hung_up(id, why == Hangup::Reset);
         }
         if !phase.is_authenticated() {
-            self.ambush(node);
+            self.deliver_mid_turn(node);
         }
         input
     }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use jsonwebtoken::EncodingKey;
 
-use super::app::{Held, SharedMoods};
+use super::app::{Held, SharedAppControl};
 use super::check::{Expect, Times};
 use super::ledger::SharedLedger;
-use super::network::{Link, LinkId, Weather};
+use super::network::{Conditions, Link, LinkId};
 use super::scenario::{Disturbance, Scenario};
 use super::trace::{Trace, TraceEvent};
 use super::transport::Transport;
@@ -33,7 +33,7 @@ pub(super) enum TimedEvent {
     /// A worker, or the holder of a question, finishes this work.
     Work(u64),
     /// A link breaks.
-    Doom(LinkId),
+    Break(LinkId),
     /// The wall clock is set.
     WallClock,
     /// The server is disturbed.
@@ -72,7 +72,7 @@ pub(super) struct Engine {
     pub(super) rng: Rng,
     pub(super) trace: Trace,
     pub(super) ledger: SharedLedger,
-    pub(super) moods: SharedMoods,
+    pub(super) control: SharedAppControl,
     pub(super) times: Times,
     pub(super) is_healed: bool,
     /// The latest time that the wall clock has shown.
@@ -108,7 +108,7 @@ pub(super) struct Engine {
     /// The largest frame seen in an outbox.
     pub(super) largest_frame: usize,
     /// Bytes that arrive in the middle of turns.
-    pub(super) ambushes: VecDeque<(LinkId, Vec<u8>)>,
+    pub(super) mid_turn_input: VecDeque<(LinkId, Vec<u8>)>,
     // State of the poller.
     pub(super) backlog: VecDeque<LinkId>,
     pub(super) is_listener_ready: bool,
@@ -136,7 +136,7 @@ impl Engine {
         scenario: Scenario,
         seed: u64,
         ledger: SharedLedger,
-        moods: SharedMoods,
+        control: SharedAppControl,
     ) -> Self {
         let config = &scenario.config;
         Self {
@@ -144,7 +144,7 @@ impl Engine {
             rng: Rng::new(seed),
             trace: Trace::default(),
             ledger,
-            moods,
+            control,
             times: Times::new(config, scenario.turn),
             is_healed: false,
             latest_unix: BEGIN,
@@ -164,7 +164,7 @@ impl Engine {
             waits: 0,
             events_per_turn: usize::MAX,
             largest_frame: 0,
-            ambushes: VecDeque::new(),
+            mid_turn_input: VecDeque::new(),
             backlog: VecDeque::new(),
             is_listener_ready: false,
             ready: Vec::new(),
@@ -244,14 +244,14 @@ impl Engine {
                 Some(DelayedWork::Done(done)) => self.mail.push_back(MailboxItem::Done(done)),
                 Some(DelayedWork::Hold(_)) | None => {}
             },
-            TimedEvent::Doom(link) if !self.is_healed => self.doom(link),
+            TimedEvent::Break(link) if !self.is_healed => self.break_link(link),
             TimedEvent::WallClock if !self.is_healed => self.set_wall_clock(),
             TimedEvent::Disturbance(Disturbance::Stop) if !self.is_healed => self.stop(),
             TimedEvent::Disturbance(disturbance) if !self.is_healed => {
                 self.mail.push_back(MailboxItem::Order(disturbance));
             }
             TimedEvent::Client(_)
-            | TimedEvent::Doom(_)
+            | TimedEvent::Break(_)
             | TimedEvent::WallClock
             | TimedEvent::Disturbance(_) => {}
         }
@@ -268,9 +268,9 @@ impl Engine {
     pub(super) fn heal(&mut self) {
         self.note(&TraceEvent::Heal);
         self.is_healed = true;
-        self.moods.lock().unwrap_or_else(PoisonError::into_inner).is_healed = true;
+        self.control.lock().unwrap_or_else(PoisonError::into_inner).is_healed = true;
         for link in self.links.iter_mut().flatten() {
-            link.weather = Weather { capacity: link.weather.capacity, ..Weather::CALM };
+            link.conditions = Conditions { capacity: link.conditions.capacity, ..Conditions::CALM };
         }
     }
 
@@ -280,15 +280,20 @@ impl Engine {
         self.links.get_mut(link.0 as usize)?.as_deref_mut()
     }
 
-    /// Opens a connection. If `is_doomed`, it breaks at a random time.
-    pub(super) fn connect(&mut self, client: usize, weather: Weather, is_doomed: bool) -> LinkId {
+    /// Opens a connection. If `will_break`, it breaks at a random time.
+    pub(super) fn connect(
+        &mut self,
+        client: usize,
+        conditions: Conditions,
+        will_break: bool,
+    ) -> LinkId {
         let link = LinkId(self.links.len() as u32);
         self.note(&TraceEvent::Connect { client, link });
-        if is_doomed {
+        if will_break {
             let after = Duration::from_millis(self.rng.below(400_000));
-            self.at(self.now.monotonic + after, TimedEvent::Doom(link));
+            self.at(self.now.monotonic + after, TimedEvent::Break(link));
         }
-        self.links.push(Some(Box::new(Link::new(client, weather))));
+        self.links.push(Some(Box::new(Link::new(client, conditions))));
         self.backlog.push_back(link);
         self.is_listener_ready = true;
         link
@@ -362,7 +367,7 @@ impl Engine {
     }
 
     /// Breaks a link: by a reset, by silence, or by ending one side.
-    fn doom(&mut self, link: LinkId) {
+    fn break_link(&mut self, link: LinkId) {
         let fate = self.rng.below(4);
         let Some(open) = self.link(link) else { return };
         let client = open.client;

@@ -19,7 +19,7 @@ pub(super) fn wake(client: &mut Client, engine: &mut Engine) {
     }
     match (client.link, client.kind) {
         (None, _) => begin(client, engine),
-        (Some(link), Kind::Silent) => mumble(client, engine, link),
+        (Some(link), Kind::Silent) => send_ping(client, engine, link),
         (Some(link), _) => leave(client, engine, link),
     }
 }
@@ -54,7 +54,7 @@ fn begin(client: &mut Client, engine: &mut Engine) {
 }
 
 /// Sends pings, which postpone no deadline before authentication.
-fn mumble(client: &mut Client, engine: &mut Engine, link: LinkId) {
+fn send_ping(client: &mut Client, engine: &mut Engine, link: LinkId) {
     if client.rng.below(3) == 0 {
         engine.send(link, &wire::masked(0x89, b"still here", 7));
     }

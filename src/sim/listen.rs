@@ -29,7 +29,7 @@ impl Client {
     /// A forger reconnects as soon as it is refused.
     fn learn(&mut self, engine: &mut Engine, link: LinkId, seen: &Seen) {
         if matches!(seen, Seen::Close(_, text) if text == CloseReason::InvalidToken.text())
-            && let Err(what) = self.loot.count(engine.now.monotonic)
+            && let Err(what) = self.forgeries.count(engine.now.monotonic)
         {
             engine.fail(format!("client {}: {what}", self.number));
         }

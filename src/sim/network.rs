@@ -16,7 +16,7 @@ pub(super) struct LinkId(pub(super) u32);
 
 /// The properties of a link.
 #[derive(Clone, Debug)]
-pub(super) struct Weather {
+pub(super) struct Conditions {
     /// The delay of every segment.
     pub(super) latency: Duration,
     /// The most that is added to the delay of a segment.
@@ -29,7 +29,7 @@ pub(super) struct Weather {
     pub(super) stall: Option<(Instant, Instant)>,
 }
 
-impl Weather {
+impl Conditions {
     /// A fast and wide link.
     pub(super) const CALM: Self = Self {
         latency: Duration::from_millis(1),
@@ -79,7 +79,7 @@ pub(super) struct Link {
     pub(super) client: usize,
     /// Its connection in the node, once it is accepted.
     pub(super) id: Option<ConnId>,
-    pub(super) weather: Weather,
+    pub(super) conditions: Conditions,
     /// Parses the bytes that the server wrote.
     pub(super) reader: WireReader,
     /// Checks what the server wrote.
@@ -114,11 +114,11 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(client: usize, weather: Weather) -> Self {
+    pub(super) fn new(client: usize, conditions: Conditions) -> Self {
         Self {
             client,
             id: None,
-            weather,
+            conditions,
             reader: WireReader::default(),
             hearing: Hearing::default(),
             unseen: VecDeque::new(),
@@ -142,7 +142,7 @@ impl Link {
     }
 
     fn arrival(&self, now: Instant, rng: &mut Rng, last: Instant) -> Instant {
-        let Weather { latency, jitter, stall, .. } = &self.weather;
+        let Conditions { latency, jitter, stall, .. } = &self.conditions;
         let late = Duration::from_micros(rng.below(jitter.as_micros() as u64));
         let at = (now + *latency + late).max(last);
         match stall {
@@ -160,7 +160,7 @@ impl Link {
         // The first 40 pieces are small. The rest is one piece, because each piece costs a turn.
         let mut rest = bytes;
         while !rest.is_empty() {
-            let most = if times.len() < 40 { self.weather.piece_bytes } else { rest.len() };
+            let most = if times.len() < 40 { self.conditions.piece_bytes } else { rest.len() };
             let length = 1 + rng.below(most as u64) as usize;
             let (piece, tail) = rest.split_at(length.min(rest.len()));
             self.last_up = self.arrival(now, rng, self.last_up);
@@ -263,7 +263,7 @@ impl Link {
 
     /// How many bytes the server can write now. `None`: the connection is broken.
     pub(super) fn room(&self) -> Option<usize> {
-        (!self.is_broken).then(|| self.weather.capacity.saturating_sub(self.outstanding))
+        (!self.is_broken).then(|| self.conditions.capacity.saturating_sub(self.outstanding))
     }
 
     /// The server has written `length` bytes. Returns when they arrive.
@@ -328,8 +328,9 @@ mod tests {
     #[test]
     fn bytes_arrive_in_order_and_in_pieces() {
         let mut rng = Rng::new(3);
-        let weather = Weather { piece_bytes: 5, jitter: Duration::from_secs(1), ..Weather::CALM };
-        let mut link = Link::new(0, weather);
+        let conditions =
+            Conditions { piece_bytes: 5, jitter: Duration::from_secs(1), ..Conditions::CALM };
+        let mut link = Link::new(0, conditions);
         let sent: Vec<u8> = (0..60).collect();
         let times = link.send(Instant::START, &mut rng, &sent);
         assert!(times.len() > 12 && times.is_sorted());
@@ -347,7 +348,7 @@ mod tests {
     #[test]
     fn a_socket_takes_what_fits_until_the_client_reads() {
         let mut rng = Rng::new(3);
-        let mut link = Link::new(0, Weather { capacity: 10, ..Weather::CALM });
+        let mut link = Link::new(0, Conditions { capacity: 10, ..Conditions::CALM });
         let at = link.wrote(Instant::START, &mut rng, 10);
         assert_eq!(link.room(), Some(0));
         link.arrive(at);
@@ -358,7 +359,7 @@ mod tests {
     #[test]
     fn unread_input_at_close_resets_the_connection() {
         let mut rng = Rng::new(3);
-        let mut link = Link::new(0, Weather::CALM);
+        let mut link = Link::new(0, Conditions::CALM);
         let at = link.send(Instant::START, &mut rng, b"x")[0];
         link.arrive(at);
         let at = link.wrote(at, &mut rng, 5);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::app::SharedMoods;
+use super::app::SharedAppControl;
 use super::driver::SimServer;
 use super::engine::{Engine, TimedEvent};
-use super::network::{LinkId, Weather};
+use super::network::{Conditions, LinkId};
 use super::scenario::{Mix, Scenario};
 use super::wire;
 use crate::auth::KeyError;
@@ -100,7 +100,7 @@ impl Storm {
             let which = server.engine.rng.below(members.len() as u64) as usize;
             let text = wire::envelope("chat_message", &format!("m{n}"), "content", "still?");
             let bytes = wire::masked(0x81, text.as_bytes(), n as u32);
-            server.engine.ambushes.extend(members.get(which).map(|link| (*link, bytes)));
+            server.engine.mid_turn_input.extend(members.get(which).map(|link| (*link, bytes)));
         }
         let mut links = Vec::new();
         for n in 0..self.authenticating + self.silent {
@@ -111,7 +111,7 @@ impl Storm {
         let all = self.members + self.authenticating;
         while turns < MAX_TURNS
             && (server.node.connections_in(Phase::Connected) < all
-                || !server.engine.ambushes.is_empty())
+                || !server.engine.mid_turn_input.is_empty())
         {
             turn(&mut server);
             turns += 1;
@@ -140,7 +140,8 @@ impl Storm {
         scenario.config.limits.pending_per_turn = self.share;
         scenario.config.limits.messages_per_minute = 0;
         let app = MemoryApp::new(&scenario.config, Access::Open, &Seed::predictable(seed));
-        let mut server = SimServer::new(scenario, seed, Box::new(app), SharedMoods::default())?;
+        let mut server =
+            SimServer::new(scenario, seed, Box::new(app), SharedAppControl::default())?;
         server.engine.events_per_turn = self.events_per_turn;
         // `longest_wait` is only measured here: the caller checks it.
         server.engine.most_wait = u64::MAX;
@@ -149,7 +150,7 @@ impl Storm {
 
     /// A connection that sends nothing (0), upgrades (1), or authenticates (2).
     fn arrive(&self, engine: &mut Engine, number: usize, stage: usize) -> LinkId {
-        let link = engine.connect(number, Weather::CALM, false);
+        let link = engine.connect(number, Conditions::CALM, false);
         if stage > 0 {
             engine.send(link, &wire::upgrade(&format!("room-{number}")));
         }
@@ -159,7 +160,7 @@ impl Storm {
             let id = format!("auth-{number}");
             if let Some(open) = engine.link(link) {
                 open.hearing.auths.push_back(id.clone());
-                open.weather.latency += Duration::from_millis(number as u64 % 50);
+                open.conditions.latency += Duration::from_millis(number as u64 % 50);
             }
             let text = wire::envelope("auth", &id, "token", &token);
             engine.send(link, &wire::masked(0x81, text.as_bytes(), number as u32));

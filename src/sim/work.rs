@@ -22,9 +22,9 @@ impl Engine {
 
     /// Schedules the answers to the questions that the application holds.
     pub(super) fn take_held(&mut self) {
-        let mut moods = self.moods.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = std::mem::take(&mut moods.held);
-        drop(moods);
+        let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = std::mem::take(&mut control.held);
+        drop(control);
         held.into_iter().for_each(|held| self.work(DelayedWork::Hold(held)));
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, mem};
 
-use super::app::{MoodyApp, SharedMoods};
+use super::app::{RandomApp, SharedAppControl};
 use super::chaos;
 use super::client::{Client, Kind};
 use super::driver::SimServer;
@@ -103,11 +103,11 @@ impl World {
     /// # Errors
     /// [`KeyError`] when the scenario's configuration has no usable secret.
     pub fn with(scenario: Scenario, seed: u64) -> Result<Self, KeyError> {
-        let moods = SharedMoods::default();
-        moods.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_healed =
+        let control = SharedAppControl::default();
+        control.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_healed =
             !scenario.faults;
-        let app = MoodyApp::new(seed, Arc::clone(&moods));
-        Self::build(scenario, seed, Box::new(app), moods)
+        let app = RandomApp::new(seed, Arc::clone(&control));
+        Self::build(scenario, seed, Box::new(app), control)
     }
 
     /// A world of `scenario` with your application. It must admit honest clients, and answer at
@@ -118,17 +118,17 @@ impl World {
     /// # Errors
     /// [`KeyError`] when the scenario's configuration has no usable secret.
     pub fn with_app(scenario: Scenario, seed: u64, app: Box<dyn App>) -> Result<Self, KeyError> {
-        Self::build(scenario, seed, app, SharedMoods::default())
+        Self::build(scenario, seed, app, SharedAppControl::default())
     }
 
     fn build(
         scenario: Scenario,
         seed: u64,
         app: Box<dyn App>,
-        moods: SharedMoods,
+        control: SharedAppControl,
     ) -> Result<Self, KeyError> {
         let Scenario { clients: mix, rooms, length, faults, disturbances, .. } = scenario;
-        let mut server = SimServer::new(scenario, seed, app, moods)?;
+        let mut server = SimServer::new(scenario, seed, app, control)?;
         let engine = &mut server.engine;
         let mut rng = Rng::new(seed);
         let mut clients = Vec::new();
@@ -184,7 +184,7 @@ impl World {
             self.server.engine.at(end_of_faults, TimedEvent::Client(number));
         }
         self.run_until(end_of_faults + HEALING)?;
-        self.clients.iter_mut().for_each(Client::fall_silent);
+        self.clients.iter_mut().for_each(Client::stop_messages);
         self.run_until(end_of_faults + HEALING + CALM)?;
         self.server.check_heard();
         for client in self.clients.iter().filter(|client| client.kind.is_honest()) {
