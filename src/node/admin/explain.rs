@@ -86,7 +86,7 @@ pub(crate) fn explain(node: View<'_>, id: &str) -> Response {
     if let Some(end) = cx.history.find(id) {
         return Response::json(200, &ConnectionReport { now: moment, ..told_of_end(end) });
     }
-    if let Some(connection) = connections.find(id).filter(|connection| !connection.is_admin) {
+    if let Some(connection) = connections.find(id).filter(|connection| !connection.is_admin()) {
         let (user, room) = (rooms.users.name_of(id.slot()), rooms.rooms.name_of(id.slot()));
         let account = Account::of(cx.now, id, connection, user, room);
         let live = Some(live(cx.now, connection));

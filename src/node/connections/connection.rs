@@ -9,8 +9,8 @@ use crate::node::connections::budget::Side;
 use crate::node::connections::frame::Decoder;
 use crate::node::connections::moment::{CoarseDelta, CoarseInstant};
 use crate::node::connections::outbox::{HOLDER_BYTES, Outbox};
-use crate::node::connections::session::{Phase, Session};
-use crate::node::connections::waiting::{PendingRequest, Waiting};
+use crate::node::connections::session::{Session, Stage};
+use crate::node::connections::waiting::Waiting;
 use crate::node::policy::Policy;
 use crate::time::Instant;
 
@@ -38,39 +38,32 @@ pub(crate) struct Connection {
     pub(crate) messages: u32,
     /// When it became a WebSocket, from the accept on.
     pub(crate) upgraded: CoarseDelta,
-    /// What follows when the outbox is empty.
-    pub(crate) after_flush: AfterFlush,
+    pub(crate) role: Role,
     /// A flush is on the list of actions already.
     pub(crate) is_flush_queued: bool,
-    /// The bytes cannot be understood any more, or need not be: they are passed over.
-    pub(crate) discards_input: bool,
-    /// The driver is told to drop the socket; nothing reaches it any more.
-    pub(crate) is_closed: bool,
-    /// It is one of the HTTP requests that are counted.
-    pub(crate) is_request: bool,
     /// It is one of its address's pending connections.
     pub(crate) is_counted: bool,
-    /// Its proxy has not said yet whom it was called by (the PROXY protocol).
-    pub(crate) awaits_client: bool,
-    /// It came to the admin listener: in no phase's count, and under no limit but its own.
-    pub(crate) is_admin: bool,
 }
 
-/// What the driver does when everything is written.
+/// What a connection counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AfterFlush {
-    /// Nothing: the connection goes on, or waits for the peer's close frame.
-    Nothing,
-    /// The time to authenticate begins: the 101 is out.
-    Clock,
-    /// The write side is shut down; the peer may still be talking.
-    Finish,
-    /// The TCP connection ends.
-    Close,
+pub(crate) enum Role {
+    /// One of a phase.
+    Client,
+    /// One of the HTTP requests, too, until its answer is out.
+    Request,
+    /// A call on the admin listener: in no phase's count, and under no limit but its own.
+    Operator,
 }
 
 impl Connection {
-    pub(crate) fn new(now: Instant, peer: SocketAddr, generation: u32, policy: &Policy) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        peer: SocketAddr,
+        generation: u32,
+        role: Role,
+        policy: &Policy,
+    ) -> Self {
         Self {
             session: Session::new(now, policy),
             decoder: Decoder::default(),
@@ -86,15 +79,25 @@ impl Connection {
             accepted: CoarseInstant::of(now),
             messages: 0,
             upgraded: CoarseDelta::NOT_YET,
-            after_flush: AfterFlush::Nothing,
+            role,
             is_flush_queued: false,
-            discards_input: false,
-            is_closed: false,
-            is_request: false,
             is_counted: false,
-            awaits_client: false,
-            is_admin: false,
         }
+    }
+
+    /// Where it stands.
+    pub(crate) fn stage(&self) -> Stage {
+        self.session.stage()
+    }
+
+    /// Is the driver told to drop its socket?
+    pub(crate) fn is_dropped(&self) -> bool {
+        self.stage() == Stage::Dropped
+    }
+
+    /// Did it come to the admin listener?
+    pub(crate) fn is_admin(&self) -> bool {
+        self.role == Role::Operator
     }
 
     /// Its proxy says that it is from here.
@@ -168,20 +171,9 @@ impl Connection {
 
     /// Nothing more is taken from the peer until an answer is there, or until it has read some.
     pub(crate) fn is_full(&self, policy: &Policy) -> bool {
-        let phase = self.session.phase();
-        if phase == Phase::Handshaking {
-            return self.awaits_answer();
-        }
-        phase.is_authenticated()
-            && (self.waiting_texts() >= policy.waiting_messages || self.owes_output(policy))
-    }
-
-    /// Its request is with the application, or its token is being checked.
-    pub(crate) fn awaits_answer(&self) -> bool {
-        self.waiting.as_ref().is_some_and(|waiting| {
-            let is_asked = waiting.request.as_ref().is_some_and(PendingRequest::is_asked);
-            waiting.check.is_some() || is_asked
-        })
+        self.stage().awaits_answer()
+            || self.session.phase().is_authenticated()
+                && (self.waiting_texts() >= policy.waiting_messages || self.owes_output(policy))
     }
 
     /// Half of the outbox is taken: the peer's own requests wait, so that only what others say can
@@ -193,7 +185,7 @@ impl Connection {
     /// How many of the frames that are queued first must go out, whatever is dropped: without the 101
     /// no client would understand what comes behind it.
     pub(crate) fn needed_frames(&self) -> usize {
-        usize::from(self.after_flush == AfterFlush::Clock)
+        usize::from(self.session.is_upgrading())
     }
 
     /// What it has sent and is not finished or not answered: bytes of memory, not of messages;

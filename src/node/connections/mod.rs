@@ -27,7 +27,7 @@ use slab::Slab;
 
 use self::budget::{Budget, Side};
 use self::buffered::TransportBuffered;
-use self::connection::Connection;
+use self::connection::{Connection, Role};
 use self::outbox::Pool;
 use self::session::{Phase, Session};
 use self::wheel::{TICK_MICROS, Wheel};
@@ -80,12 +80,11 @@ impl Connections {
     }
 
     /// Takes a new one in.
-    pub(crate) fn insert(&mut self, cx: &Cx, peer: SocketAddr, is_admin: bool) -> Slot {
+    pub(crate) fn insert(&mut self, cx: &Cx, peer: SocketAddr, role: Role) -> Slot {
         self.last_generation = self.last_generation.wrapping_add(1);
         let (now, generation) = (cx.now.monotonic, self.last_generation);
-        let mut connection = Connection::new(now, peer, generation, &cx.policy);
-        connection.is_admin = is_admin;
-        if is_admin {
+        let connection = Connection::new(now, peer, generation, role, &cx.policy);
+        if role == Role::Operator {
             self.admin += 1;
         } else {
             self.count_phase(Phase::Handshaking, 1);
@@ -102,14 +101,14 @@ impl Connections {
         self.buffered.set(slot, 0);
         self.input.set(slot, Side::Pending, 0);
         self.output.set(slot, Side::Pending, 0);
-        if connection.is_admin {
+        if connection.is_admin() {
             self.admin -= 1;
         } else {
             self.count_phase(connection.session.phase(), -1);
-            self.requests -= usize::from(connection.is_request);
+            self.requests -= usize::from(connection.role == Role::Request);
         }
         let generation = connection.generation;
-        Some(Released { generation, is_admin: connection.is_admin })
+        Some(Released { generation, is_admin: connection.is_admin() })
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<&Connection> {
@@ -123,14 +122,14 @@ impl Connections {
     /// The connection of this id. `None`: it is over.
     pub(crate) fn find(&self, id: ConnId) -> Option<&Connection> {
         let connection = self.get(id.slot())?;
-        let is_it = connection.generation == id.generation() && !connection.is_closed;
+        let is_it = connection.generation == id.generation() && !connection.is_dropped();
         is_it.then_some(connection)
     }
 
     /// The connection of this id. `None`: it is over.
     pub(crate) fn find_mut(&mut self, id: ConnId) -> Option<&mut Connection> {
         let connection = self.arena.get_mut(id.index())?;
-        let is_it = connection.generation == id.generation() && !connection.is_closed;
+        let is_it = connection.generation == id.generation() && !connection.is_dropped();
         is_it.then_some(connection)
     }
 
@@ -186,7 +185,7 @@ impl Connections {
         let before = connection.session.phase();
         let result = change(&mut connection.session, policy);
         let after = connection.session.phase();
-        if before != after && !connection.is_admin {
+        if before != after && !connection.is_admin() {
             self.count_phase(before, -1);
             self.count_phase(after, 1);
         }

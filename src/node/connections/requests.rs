@@ -2,6 +2,8 @@
 
 use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
+use crate::node::connections::connection::Role;
+use crate::node::connections::session::Stage;
 use crate::node::connections::waiting::PendingRequest;
 use crate::node::http::message::ResponseForm;
 use crate::node::work::ticket::Ticket;
@@ -10,10 +12,12 @@ impl Connections {
     /// The head of a request is whole: it counts, once. False: it does already.
     pub(crate) fn begin_request(&mut self, slot: Slot, whole: usize) -> bool {
         let Some(connection) = self.arena.get_mut(slot.index()) else { return false };
-        if std::mem::replace(&mut connection.is_request, true) {
+        if connection.role == Role::Request {
             return false;
         }
         self.requests += 1;
+        connection.role = Role::Request;
+        connection.session.set_stage(Stage::Body);
         connection.waiting.get_or_insert_default().request = Some(PendingRequest::new(whole));
         true
     }
@@ -21,6 +25,7 @@ impl Connections {
     /// The head of a call on the admin listener is whole. False: that is known already.
     pub(crate) fn expect_call(&mut self, slot: Slot, whole: usize) -> bool {
         let Some(connection) = self.get_mut(slot) else { return false };
+        connection.session.set_stage(Stage::Body);
         let request = &mut connection.waiting.get_or_insert_default().request;
         let is_new = request.is_none();
         request.get_or_insert_with(|| PendingRequest::new(whole));
@@ -29,14 +34,32 @@ impl Connections {
 
     /// The request of `slot` is answered: it does not count any more.
     pub(crate) fn end_request(&mut self, slot: Slot) {
-        if let Some(connection) = self.arena.get_mut(slot.index()) {
-            self.requests -= usize::from(std::mem::take(&mut connection.is_request));
+        if let Some(connection) = self.arena.get_mut(slot.index())
+            && connection.role == Role::Request
+        {
+            self.requests -= 1;
+            connection.role = Role::Client;
         }
     }
 
     /// The request of `slot` whose answer is not there yet.
     pub(crate) fn pending_request(&mut self, slot: Slot) -> Option<&mut PendingRequest> {
         self.get_mut(slot)?.waiting.as_mut()?.request.as_mut()
+    }
+
+    /// The request of `slot` waits for the answer of this ticket.
+    pub(crate) fn await_answer(&mut self, slot: Slot, ticket: Ticket) {
+        self.set_stage(slot, Stage::Asked);
+        if let Some(request) = self.pending_request(slot) {
+            request.ticket = Some(ticket);
+        }
+    }
+
+    /// The request of `slot` goes a step further.
+    pub(crate) fn set_stage(&mut self, slot: Slot, stage: Stage) {
+        if let Some(connection) = self.get_mut(slot) {
+            connection.session.set_stage(stage);
+        }
     }
 
     /// Does the request of `asker` wait for the answer of this ticket, and of no other?

@@ -16,6 +16,7 @@ mod clocks;
 mod flags;
 mod phase;
 mod pings;
+mod stage;
 mod told;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub(crate) use self::clocks::Clocks;
 use self::flags::Flags;
 pub use self::phase::Phase;
 use self::pings::Pings;
+pub(crate) use self::stage::Stage;
 use crate::node::connections::moment::CoarseInstant;
 use crate::node::policy::Policy;
 use crate::protocol::{
@@ -70,7 +72,7 @@ pub(crate) enum Due {
 /// One connection's session. 48 bytes.
 #[derive(Debug)]
 pub(crate) struct Session {
-    phase: Phase,
+    stage: Stage,
     flags: Flags,
     /// What was wrong with the last message that was not understood.
     fault: Option<MessageFault>,
@@ -98,7 +100,7 @@ impl Session {
     /// The TCP connection is there.
     pub(crate) fn new(now: Instant, policy: &Policy) -> Self {
         Self {
-            phase: Phase::Handshaking,
+            stage: Stage::Head,
             flags: Flags::default(),
             fault: None,
             invalid_in_a_row: 0,
@@ -115,8 +117,20 @@ impl Session {
         }
     }
 
+    /// Where its connection stands.
+    pub(crate) fn stage(&self) -> Stage {
+        self.stage
+    }
+
     pub(crate) fn phase(&self) -> Phase {
-        self.phase
+        self.stage.phase()
+    }
+
+    /// Goes a step further within its phase; the first step of `Closing` is
+    /// [`closing`](Session::closing). What has ended does not begin again.
+    pub(crate) fn set_stage(&mut self, stage: Stage) {
+        debug_assert_eq!(self.phase(), stage.phase(), "a phase is changed where it is counted");
+        self.stage = if self.phase() == Phase::Closing { self.stage.max(stage) } else { stage };
     }
 
     /// A re-authentication is with the application: no other is handled meanwhile.
@@ -141,9 +155,23 @@ impl Session {
 
     /// The 101 is on its way.
     pub(crate) fn upgraded(&mut self, now: Instant, policy: &Policy) {
-        self.phase = Phase::Authenticating;
+        self.stage = Stage::Authenticating;
+        self.flags.set(Flags::UPGRADING, true);
         self.moment = now.as_micros() as u32;
         self.deadline = now + policy.auth_timeout;
+    }
+
+    /// Is the 101 not out yet?
+    pub(crate) fn is_upgrading(&self) -> bool {
+        self.flags.has(Flags::UPGRADING)
+    }
+
+    /// The 101 is out. The time to authenticate counts from then, so it is never early.
+    pub(crate) fn upgrade_written(&mut self, now: Instant, policy: &Policy) {
+        if self.stage == Stage::Authenticating {
+            self.upgraded(now, policy);
+        }
+        self.flags.set(Flags::UPGRADING, false);
     }
 
     /// An HTTP request has gone a step further: its phase ends then.
@@ -151,8 +179,9 @@ impl Session {
         self.deadline = deadline;
     }
 
-    /// It is out.
+    /// Its answer is out.
     pub(crate) fn response_sent(&mut self, now: Instant) {
+        self.set_stage(Stage::Lingering);
         self.deadline = self.deadline.min(now + LINGER);
     }
 
@@ -160,11 +189,11 @@ impl Session {
     /// is `Joining`; on a live connection chat goes on meanwhile, but never past the token's end.
     pub(crate) fn joining(&mut self, now: Instant, policy: &Policy) {
         self.deadline = now + policy.answer_timeout;
-        if self.phase.is_authenticated() {
+        if self.phase().is_authenticated() {
             self.flags.set(Flags::REJOINING, true);
             self.deadline = self.deadline.min(self.token_end);
         } else {
-            self.phase = Phase::Joining;
+            self.stage = Stage::Joining;
         }
     }
 
@@ -172,14 +201,14 @@ impl Session {
     /// how many microseconds that took from the 101 on.
     pub(crate) fn admitted(&mut self, now: Instant, clocks: Clocks) -> Option<u32> {
         let since_101 = (now.as_micros() as u32).wrapping_sub(self.moment);
-        let is_first = !self.phase.is_authenticated();
+        let is_first = !self.phase().is_authenticated();
         if is_first {
             self.moment = CoarseInstant::of(now).0;
         }
         if !is_first {
             self.flags.set(Flags::RENEWED, true);
         }
-        self.phase = Phase::Connected;
+        self.stage = Stage::Connected;
         self.flags.set(Flags::REJOINING, false);
         self.deadline = clocks.reauth_at;
         self.reauth_reason = clocks.reason;
@@ -189,7 +218,7 @@ impl Session {
 
     /// Asks for a fresh token ahead of the clock. False: it is not in, or is asked already.
     pub(crate) fn require_auth(&mut self, now: Instant) -> bool {
-        let is_free = self.phase == Phase::Connected && !self.is_rejoining();
+        let is_free = self.stage == Stage::Connected && !self.is_rejoining();
         if is_free {
             self.deadline = now;
             self.reauth_reason = ReauthReason::Requested;
@@ -202,9 +231,9 @@ impl Session {
         (self.token_end != Instant::NEVER).then_some(self.token_end)
     }
 
-    /// The last word is said.
-    pub(crate) fn closing(&mut self, now: Instant) {
-        self.phase = Phase::Closing;
+    /// The last word is said: this is the first stage of the end, or the next one.
+    pub(crate) fn closing(&mut self, now: Instant, stage: Stage) {
+        self.stage = self.stage.max(stage);
         self.deadline = now + LINGER;
     }
 
@@ -229,7 +258,7 @@ impl Session {
     }
 
     fn ping_at(&self, policy: &Policy) -> Instant {
-        if self.phase.is_authenticated() && !policy.ping.is_zero() {
+        if self.phase().is_authenticated() && !policy.ping.is_zero() {
             self.last_seen + policy.ping * (u32::from(self.pings.unanswered()) + 1)
         } else {
             Instant::NEVER
@@ -254,7 +283,7 @@ impl Session {
     }
 
     fn phase_is_over(&mut self, now: Instant, policy: &Policy) -> Due {
-        match self.phase {
+        match self.phase() {
             Phase::Handshaking | Phase::Closing => Due::Drop,
             Phase::Authenticating => Due::Close(CloseReason::AuthTimeout),
             Phase::Joining => Due::Close(CloseReason::BackendUnavailable),
@@ -262,7 +291,7 @@ impl Session {
                 Due::Close(CloseReason::BackendUnavailable)
             }
             Phase::Connected if !self.is_rejoining() => {
-                self.phase = Phase::Reauthenticating;
+                self.stage = Stage::Reauthenticating;
                 self.deadline = (now + policy.reauth_grace).min(self.token_end);
                 Due::AskReauth { reason: self.reauth_reason, deadline: self.deadline }
             }
@@ -326,7 +355,7 @@ impl Session {
     }
 
     fn judge_auth<'a>(&mut self, now: Instant, id: &'a str, token: Option<&'a str>) -> Verdict<'a> {
-        if self.phase != Phase::Reauthenticating {
+        if self.stage != Stage::Reauthenticating {
             self.begin_minute(now);
             if self.unasked_auths >= MAX_UNASKED_AUTHS_A_MINUTE {
                 return Verdict::Close(CloseReason::TooManyAuthAttempts);

@@ -161,11 +161,6 @@ impl PendingRequest {
     pub(crate) fn new(whole: usize) -> Self {
         Self { whole, ticket: None }
     }
-
-    /// Nothing more is read of it: the application has it.
-    pub(crate) fn is_asked(&self) -> bool {
-        self.ticket.is_some()
-    }
 }
 
 /// An accepted `auth` whose room is not open yet.

@@ -11,10 +11,10 @@ impl Connections {
     /// Counts what `slot` holds of its input's budget.
     pub(crate) fn weigh_input(&mut self, slot: Slot) {
         if let Some(connection) = self.arena.get(slot.index())
-            && !connection.is_admin
+            && !connection.is_admin()
         {
             let buffered = self.buffered.bytes(slot);
-            let held = if connection.is_closed { 0 } else { connection.held_input(buffered) };
+            let held = if connection.is_dropped() { 0 } else { connection.held_input(buffered) };
             self.input.set(slot, connection.side(), held);
         }
     }
@@ -29,7 +29,7 @@ impl Connections {
     /// The socket of `slot` has not taken all that was queued for it.
     pub(crate) fn count_as_slow(&mut self, slot: Slot) {
         if let Some(connection) = self.arena.get(slot.index())
-            && !connection.is_admin
+            && !connection.is_admin()
         {
             self.output.set(slot, connection.side(), connection.outbox.weight());
         }
@@ -49,10 +49,9 @@ impl Connections {
         self.buffered.bytes(slot) > 0
     }
 
-    /// Drops what `slot` has sent, and whatever it sends from here on.
+    /// Drops what `slot` has sent. It ends: what it sends from here on is passed over.
     pub(crate) fn discard_input(&mut self, slot: Slot) {
         if let Some(connection) = self.get_mut(slot) {
-            connection.discards_input = true;
             connection.decoder = Default::default();
         }
         self.weigh_input(slot);
@@ -62,7 +61,7 @@ impl Connections {
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn audit_input(&self, side: Side) -> (usize, usize) {
         let of_side = self.iter().filter(|(_, connection)| {
-            connection.side() == side && !connection.is_admin && !connection.is_closed
+            connection.side() == side && !connection.is_admin() && !connection.is_dropped()
         });
         let held = |(slot, connection): (Slot, &Connection)| {
             connection.held_input(self.buffered.bytes(slot))

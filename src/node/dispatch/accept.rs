@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use crate::id::ConnId;
 use crate::node::Node;
+use crate::node::connections::connection::Role;
+use crate::node::connections::session::Stage;
 use crate::node::gate::proxy;
 use crate::node::work::port::Refused;
 use crate::time::Now;
@@ -26,7 +28,7 @@ impl Node {
             self.give_way(id);
         }
         let Self { cx, connections, gate, .. } = self;
-        let slot = connections.insert(cx, peer, false);
+        let slot = connections.insert(cx, peer, Role::Client);
         gate.limits.accepted(cx, connections, &mut gate.refusals, slot, intake);
         Ok(connections.id_of(slot))
     }
@@ -42,7 +44,7 @@ impl Node {
             self.cx.metrics.admin_dropped += 1;
             return Err(Refused::Full);
         }
-        let slot = self.connections.insert(&self.cx, peer, true);
+        let slot = self.connections.insert(&self.cx, peer, Role::Operator);
         let id = self.connections.id_of(slot);
         self.admin.places.push(id, usize::MAX);
         Ok(id)
@@ -52,7 +54,7 @@ impl Node {
     /// where TLS is spoken, it begins behind them. `None`: that is not known before there are more.
     #[must_use]
     pub fn proxy_header_bytes(&self, id: ConnId, bytes: &[u8]) -> Option<usize> {
-        if !self.connections.find(id).is_some_and(|connection| connection.awaits_client) {
+        if self.connections.find(id).is_none_or(|it| it.stage() != Stage::ProxyHeader) {
             return Some(0);
         }
         match proxy::parse(bytes) {

@@ -3,9 +3,8 @@
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::app::Left;
-use crate::node::connections::connection::AfterFlush;
 use crate::node::connections::frame::Shared;
-use crate::node::connections::session::Phase;
+use crate::node::connections::session::{Phase, Stage};
 use crate::node::connections::waiting::Waiting;
 use crate::node::observe::close_history::{Account, Ending, Unanswered};
 use crate::node::work::port::{Action, Hangup};
@@ -25,9 +24,9 @@ impl Node {
             self.leave_groups(slot, None);
             // A linger that has begun is not begun again.
             if phase != Phase::Closing {
-                self.begin_linger(slot);
+                self.begin_linger(slot, Stage::Ending);
             }
-            self.end_when_written(slot, AfterFlush::Close);
+            self.end_when_written(slot);
         } else {
             self.drop_connection(slot);
         }
@@ -47,7 +46,7 @@ impl Node {
         log::debug!(connection:% = id; "closed: {} {}", reason.code(), reason.text());
         self.note_end(slot, Ending::Closed(reason));
         let frame = self.cx.encoder.close(reason);
-        self.begin_close(slot, frame, Some(reason));
+        self.begin_close(slot, frame, Some(reason), Stage::CloseSent);
     }
 
     /// The peer reads more slowly than its room speaks: what it has not seen is dropped.
@@ -68,7 +67,7 @@ impl Node {
     pub(crate) fn close_discarding(&mut self, slot: Slot, reason: CloseReason) {
         self.close(slot, reason);
         if let Some(connection) = self.connections.get_mut(slot) {
-            connection.discards_input = true;
+            connection.session.set_stage(Stage::Discarding);
         }
     }
 
@@ -80,26 +79,33 @@ impl Node {
             self.cx.metrics.count_close(CloseReason::Normal);
             self.note_end(slot, Ending::ClosedByClient(code));
             let echo = self.cx.encoder.close_echo(code);
-            self.begin_close(slot, echo, None);
+            self.begin_close(slot, echo, None, Stage::Ending);
         }
-        self.end_when_written(slot, AfterFlush::Close);
+        self.end_when_written(slot);
     }
 
     /// Queues the last frame, leaves room and user, and starts the linger.
-    pub(crate) fn begin_close(&mut self, slot: Slot, frame: Shared, reason: Option<CloseReason>) {
+    pub(crate) fn begin_close(
+        &mut self,
+        slot: Slot,
+        frame: Shared,
+        reason: Option<CloseReason>,
+        stage: Stage,
+    ) {
         self.leave_groups(slot, reason);
-        self.begin_linger(slot);
+        self.begin_linger(slot, stage);
         self.connections.queue_last(&mut self.cx, slot, frame);
     }
 
-    fn begin_linger(&mut self, slot: Slot) {
+    fn begin_linger(&mut self, slot: Slot, stage: Stage) {
         let now = self.cx.now.monotonic;
-        self.connections.edit(&self.cx.policy, slot, |session, _| session.closing(now));
+        self.connections.edit(&self.cx.policy, slot, |session, _| session.closing(now, stage));
     }
 
-    pub(crate) fn end_when_written(&mut self, slot: Slot, after_flush: AfterFlush) {
+    /// Ends the TCP connection of `slot`, which is closing, when everything is written.
+    fn end_when_written(&mut self, slot: Slot) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
-        connection.after_flush = after_flush;
+        connection.session.set_stage(Stage::Ending);
         if connection.outbox.is_empty() {
             self.on_outbox_drained(slot);
         }
@@ -108,12 +114,11 @@ impl Node {
     /// Ends the TCP connection, whatever is queued. Its slot is free once the driver knows.
     pub(crate) fn drop_connection(&mut self, slot: Slot) {
         let id = self.connections.id_of(slot);
+        let is_first = self.connections.find(id).is_some();
         self.leave_groups(slot, None);
-        self.begin_linger(slot);
+        self.begin_linger(slot, Stage::Dropped);
         self.connections.disarm(slot);
-        if let Some(connection) = self.connections.get_mut(slot)
-            && !std::mem::replace(&mut connection.is_closed, true)
-        {
+        if is_first {
             self.cx.actions.push_back(Action::Close(id));
         }
         self.connections.weigh_input(slot);
@@ -189,8 +194,8 @@ impl Node {
     /// Notes how `slot` ends, unless that is noted already, as it is for a connection that is closing.
     pub(crate) fn note_end(&mut self, slot: Slot, how: Ending) {
         let Some(connection) = self.connections.get(slot) else { return };
-        let is_noted = connection.is_closed || connection.session.phase() == Phase::Closing;
-        if is_noted || connection.is_admin || self.cx.history.capacity() == 0 {
+        let is_noted = connection.session.phase() == Phase::Closing;
+        if is_noted || connection.is_admin() || self.cx.history.capacity() == 0 {
             return;
         }
         if let Some(account) = self.account_of(slot) {

@@ -106,7 +106,7 @@ impl Node {
     }
 
     fn is_in(&self, slot: Slot, phase: Phase) -> bool {
-        self.connections.get(slot).is_some_and(|it| !it.is_closed && it.session.phase() == phase)
+        self.connections.get(slot).is_some_and(|it| !it.is_dropped() && it.session.phase() == phase)
     }
 
     fn require_fresh_token(&mut self, slot: Slot, reason: ReauthReason, deadline: Instant) {

@@ -5,7 +5,7 @@ use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::connections::connection::Connection;
 use crate::node::connections::frame::Frame;
-use crate::node::connections::session::{Phase, Verdict};
+use crate::node::connections::session::{Phase, Stage, Verdict};
 use crate::node::dispatch::is_auth;
 use crate::node::gate::limits::holds_too_many;
 use crate::node::gate::{head, proxy};
@@ -19,14 +19,12 @@ impl Node {
         let slot = id.slot();
         let Some(connection) = self.connections.get_mut(slot) else { return };
         connection.session.touch(self.cx.now.monotonic);
-        if connection.discards_input {
-            self.find_close(slot, bytes);
-        } else if connection.awaits_client {
-            self.on_proxy_header(slot, bytes);
-        } else if connection.session.phase() == Phase::Handshaking {
-            self.on_head(slot, bytes);
-        } else {
-            self.on_frames(slot, bytes);
+        match connection.stage() {
+            Stage::ProxyHeader => self.on_proxy_header(slot, bytes),
+            Stage::Head | Stage::Body | Stage::Checking | Stage::Asked => self.on_head(slot, bytes),
+            Stage::Discarding => self.find_close(slot, bytes),
+            Stage::Responding | Stage::Lingering | Stage::Ending | Stage::Dropped => {}
+            _ => self.on_frames(slot, bytes),
         }
     }
 
@@ -45,7 +43,7 @@ impl Node {
                 return self.drop_for(slot, Unanswered::BadProxyHeader);
             }
         };
-        connection.awaits_client = false;
+        connection.session.set_stage(Stage::Head);
         let client = header.client.unwrap_or_else(|| connection.peer());
         let address = Address::from(client.ip());
         if header.client.is_some() && holds_too_many(&self.cx, &self.connections, address) {
@@ -90,7 +88,8 @@ impl Node {
 
     /// Takes frame after frame, until they end or the connection is full.
     pub(crate) fn on_frames(&mut self, slot: Slot, bytes: &mut [u8]) {
-        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let connection = self.connections.get_mut(slot);
+        let Some(connection) = connection.filter(|it| it.stage().takes_frames()) else { return };
         let mut decoder = std::mem::take(&mut connection.decoder);
         let mut kept = decoder.take_kept();
         let had_kept = !kept.is_empty();
@@ -133,6 +132,10 @@ impl Node {
             let pong = self.cx.encoder.pong(payload);
             self.send(slot, pong);
         }
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        if !connection.stage().takes_frames() {
+            return; // What comes behind the peer's close frame is passed over.
+        }
         // The rest stays for the next bytes: moved, not copied, where it was kept before.
         let rest = if had_kept {
             kept.drain(..at);
@@ -143,9 +146,7 @@ impl Node {
             bytes.get(at..).unwrap_or_default().to_vec()
         };
         decoder.keep(rest);
-        if let Some(connection) = self.connections.get_mut(slot) {
-            connection.decoder = decoder;
-        }
+        connection.decoder = decoder;
     }
 
     /// The peer's answer to our close frame ends the connection, whatever it has sent before that.
@@ -162,7 +163,7 @@ impl Node {
     fn max_message_size(&self, slot: Slot) -> Option<usize> {
         let policy = &self.cx.policy;
         let takes = |connection: &&Connection| {
-            !connection.discards_input && !connection.is_closed && !connection.is_full(policy)
+            connection.stage().takes_frames() && !connection.is_full(policy)
         };
         let connection = self.connections.get(slot).filter(takes)?;
         Some(if connection.session.phase().is_pending() {
@@ -173,9 +174,7 @@ impl Node {
     }
 
     fn takes_pong(&self, slot: Slot) -> bool {
-        self.connections
-            .get(slot)
-            .is_some_and(|it| !it.is_closed && it.session.phase() != Phase::Closing)
+        self.connections.get(slot).is_some_and(|it| it.session.phase() != Phase::Closing)
     }
 
     /// Handles one frame.

@@ -86,8 +86,8 @@ impl Node {
             return Some(order_response(kind, result));
         }
         let ticket = self.work.orders.get(order).and_then(|open| open.tickets.last()).copied();
-        if let Some(request) = self.connections.pending_request(slot) {
-            request.ticket = ticket;
+        if let Some(ticket) = ticket {
+            self.connections.await_answer(slot, ticket);
         }
         let answer_by = self.cx.now.monotonic + self.cx.policy.answer_timeout;
         let policy = &self.cx.policy;

@@ -4,9 +4,9 @@ use std::io::IoSlice;
 
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::connections::connection::AfterFlush;
+use crate::node::connections::connection::{Connection, Role};
 use crate::node::connections::frame::Shared;
-use crate::node::connections::session::Phase;
+use crate::node::connections::session::Stage;
 use crate::node::http::message::Response;
 use crate::node::http::refusal::Refusal;
 use crate::node::observe::close_history::Ending;
@@ -90,28 +90,22 @@ impl Node {
         let now = self.cx.now.monotonic;
         let Some(connection) = self.connections.get_mut(slot) else { return };
         connection.session.output_written(now, &self.cx.policy);
-        match connection.after_flush {
-            AfterFlush::Nothing => {}
-            // The time to authenticate counts from when the 101 went out, so it is never early.
-            AfterFlush::Clock => {
-                connection.after_flush = AfterFlush::Nothing;
-                if connection.session.phase() == Phase::Authenticating {
-                    let policy = &self.cx.policy;
-                    self.connections.edit(policy, slot, |session, policy| {
-                        session.upgraded(now, policy);
-                    });
-                }
-            }
-            AfterFlush::Finish => {
-                connection.after_flush = AfterFlush::Nothing;
-                connection.session.response_sent(now);
+        let (stage, is_upgrading) = (connection.stage(), connection.session.is_upgrading());
+        if is_upgrading {
+            let policy = &self.cx.policy;
+            self.connections.edit(policy, slot, |it, policy| it.upgrade_written(now, policy));
+        }
+        match stage {
+            Stage::Responding => {
+                let policy = &self.cx.policy;
+                self.connections.edit(policy, slot, |session, _| session.response_sent(now));
                 // What is left of it is a socket, which costs nobody's request its place.
                 self.connections.end_request(slot);
                 let id = self.connections.id_of(slot);
                 self.cx.actions.push_back(Action::Finish(id));
-                self.connections.arm(&self.cx.policy, slot);
             }
-            AfterFlush::Close => self.drop_connection(slot),
+            Stage::Ending => self.drop_connection(slot),
+            _ => {}
         }
     }
 
@@ -119,16 +113,13 @@ impl Node {
     pub(crate) fn write_response(&mut self, slot: Slot, response: &Response) {
         let form = self.connections.take_form(slot);
         let policy = &self.cx.policy;
-        let is_admin = self.connections.get(slot).is_some_and(|it| it.is_admin);
+        let is_admin = self.connections.get(slot).is_some_and(Connection::is_admin);
         let is_secure = !is_admin && (policy.speaks_tls || form.is_https);
         let secure_seconds = is_secure.then_some(policy.hsts_seconds);
         let bytes = response.to_bytes(&form, secure_seconds);
-        self.begin_close(slot, Shared::from(bytes), None);
-        if let Some(connection) = self.connections.get_mut(slot) {
-            connection.discards_input = true;
-        }
-        self.end_when_written(slot, AfterFlush::Finish);
-        if self.connections.get(slot).is_some_and(|it| it.is_request || it.is_admin) {
+        self.begin_close(slot, Shared::from(bytes), None, Stage::Responding);
+        self.connections.discard_input(slot);
+        if self.connections.get(slot).is_some_and(|it| it.role != Role::Client) {
             let read_by = self.cx.now.monotonic + self.cx.policy.response_timeout;
             let policy = &self.cx.policy;
             self.connections.edit(policy, slot, |session, _| session.set_deadline(read_by));
@@ -137,7 +128,7 @@ impl Node {
 
     /// Refuses a request.
     pub(crate) fn refuse(&mut self, slot: Slot, refusal: Refusal) {
-        if self.connections.get(slot).is_some_and(|connection| !connection.is_admin) {
+        if self.connections.get(slot).is_some_and(|it| !it.is_admin()) {
             self.cx.metrics.count_refusal(refusal.status());
         }
         let id = self.connections.id_of(slot);

@@ -19,7 +19,7 @@
 use crate::id::Slot;
 use crate::node::Node;
 use crate::node::connections::budget::Side;
-use crate::node::connections::session::Phase;
+use crate::node::connections::session::Stage;
 use crate::node::http::refusal::Refusal;
 use crate::node::observe::close_history::Ending;
 use crate::protocol::CloseReason;
@@ -78,15 +78,17 @@ impl Node {
     /// Ends a connection that is not authenticated.
     fn evict_pending(&mut self, slot: Slot) {
         let Some(connection) = self.connections.get(slot) else { return };
-        match connection.session.phase() {
+        match connection.stage() {
             _ if self.connections.is_buffered(slot) => {
                 self.note_end(slot, Ending::Closed(CloseReason::Overloaded));
                 self.abort(slot);
             }
             // Nobody knows yet whom an answer would be for.
-            Phase::Handshaking if connection.awaits_client => self.drop_connection(slot),
-            Phase::Handshaking => self.refuse(slot, Refusal::AtCapacity),
-            Phase::Authenticating | Phase::Joining => {
+            Stage::ProxyHeader => self.drop_connection(slot),
+            Stage::Head | Stage::Body | Stage::Checking | Stage::Asked => {
+                self.refuse(slot, Refusal::AtCapacity);
+            }
+            Stage::Authenticating | Stage::Joining => {
                 self.close_discarding(slot, CloseReason::Overloaded);
             }
             _ => self.abort(slot),
@@ -97,7 +99,7 @@ impl Node {
     /// Ends a connection that is not authenticated and does not read.
     fn stop_writing(&mut self, slot: Slot) {
         let Some(connection) = self.connections.get(slot) else { return };
-        if matches!(connection.session.phase(), Phase::Authenticating | Phase::Joining) {
+        if matches!(connection.stage(), Stage::Authenticating | Stage::Joining) {
             self.connections.drop_unsent(slot);
             self.close_discarding(slot, CloseReason::Overloaded);
         } else {
@@ -168,7 +170,7 @@ impl Node {
         }
         let is_slow = |slot: Slot| self.connections.output.has(slot);
         let unwritten = self.connections.iter().any(|(slot, connection)| {
-            let is_counted = !connection.is_admin && !connection.is_closed;
+            let is_counted = !connection.is_admin() && !connection.is_dropped();
             !connection.outbox.is_empty() && is_counted && !is_slow(slot)
         });
         if self.has_too_much_output() && !unwritten {

@@ -14,9 +14,10 @@ use crate::config::AuthMode;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::app::Reply;
-use crate::node::connections::connection::{AfterFlush, Connection};
+use crate::node::connections::connection::Connection;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::moment::CoarseDelta;
+use crate::node::connections::session::Stage;
 use crate::node::gate::head::{self, Head, Http, RequestKind, Upgrade};
 use crate::node::gate::legacy::Credential;
 use crate::node::gate::limits::Charge;
@@ -38,7 +39,7 @@ impl Node {
     /// Bytes that may be a whole request. `checked`: they were seen before, up to their token.
     pub(crate) fn on_request(&mut self, slot: Slot, bytes: &mut [u8], checked: Option<Checked>) {
         let Some(connection) = self.connections.get(slot) else { return };
-        if connection.is_admin {
+        if connection.is_admin() {
             return self.on_call(slot, bytes);
         }
         let (peer, app) = (connection.peer(), &self.work.app);
@@ -137,7 +138,6 @@ impl Node {
         self.connections.edit(policy, slot, |session, policy| session.upgraded(now, policy));
         if let Some(connection) = self.connections.get_mut(slot) {
             connection.wanted_room = Some(Box::new(room.clone()));
-            connection.after_flush = AfterFlush::Clock;
             connection.upgraded = CoarseDelta::from(connection.accepted, now);
             log::debug!(connection:% = id; "upgraded from {}", connection.peer_text());
         }
@@ -234,6 +234,7 @@ impl Node {
             return self.refuse(slot, refusal);
         }
         self.connections.keep(slot, bytes.to_vec());
+        self.connections.set_stage(slot, Stage::Checking);
         self.gate.checks.push(&mut self.connections, slot, None, check);
         self.submit_checks();
     }
@@ -295,9 +296,7 @@ impl Node {
         work: Option<Work>,
     ) {
         let answer_by = self.cx.now.monotonic + self.cx.policy.answer_timeout;
-        if let Some(request) = self.connections.pending_request(slot) {
-            request.ticket = Some(ticket);
-        }
+        self.connections.await_answer(slot, ticket);
         let policy = &self.cx.policy;
         self.connections.edit(policy, slot, |session, _| session.set_deadline(answer_by));
         let (asker, deadline) = (self.connections.id_of(slot), answer_by + GRACE);

@@ -44,7 +44,7 @@ impl Drain {
 
     /// Everybody is to be closed; [`Drain::shorten`] says when.
     pub(crate) fn begin(connections: &Connections) -> Self {
-        let public = connections.iter().filter(|(_, connection)| !connection.is_admin);
+        let public = connections.iter().filter(|(_, connection)| !connection.is_admin());
         let remaining = public.clone().count();
         let schedule: Vec<_> = public
             .filter(|(_, connection)| connection.session.phase() != Phase::Handshaking)

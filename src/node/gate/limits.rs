@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::id::Slot;
 use crate::node::connections::Connections;
 use crate::node::connections::connection::Connection;
+use crate::node::connections::session::Stage;
 use crate::node::context::Cx;
 use crate::node::gate::drain::Drain;
 use crate::node::gate::forwarded;
@@ -101,9 +102,10 @@ impl Limits {
         }
         if !intake.is_proxy {
             connections.count_pending(slot);
-        } else if let Some(connection) = connections.get_mut(slot) {
-            // With the PROXY protocol the proxy says first whom it was called by.
-            connection.awaits_client = cx.policy.proxy_protocol;
+        } else if cx.policy.proxy_protocol
+            && let Some(connection) = connections.get_mut(slot)
+        {
+            connection.session.set_stage(Stage::ProxyHeader);
         }
         cx.metrics.accepted += 1;
     }

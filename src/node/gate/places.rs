@@ -13,7 +13,7 @@ use crate::id::ConnId;
 use crate::node::connections::Connections;
 use crate::node::connections::connection::Connection;
 use crate::node::connections::moment::CoarseDelta;
-use crate::node::connections::session::Phase;
+use crate::node::connections::session::Stage;
 
 /// The connections that hold the places of one table, in the order in which they were accepted.
 #[derive(Debug, Default)]
@@ -83,11 +83,11 @@ impl Loss {
         if connection.upgraded != CoarseDelta::NOT_YET {
             return None;
         }
-        match connection.session.phase() {
-            Phase::Handshaking if !connection.awaits_answer() => Some(Self::Request),
-            Phase::Closing if connection.outbox.is_empty() => Some(Self::Nothing),
+        match connection.stage() {
+            Stage::ProxyHeader | Stage::Head | Stage::Body => Some(Self::Request),
+            Stage::Lingering => Some(Self::Nothing),
             // One that was not tried yet says nothing about its reader.
-            Phase::Closing if !connection.is_flush_queued => Some(Self::Answer),
+            Stage::Responding | Stage::Ending if !connection.is_flush_queued => Some(Self::Answer),
             _ => None,
         }
     }

@@ -12,6 +12,9 @@ impl Flags {
     /// It was authenticated by its request, and not by an `auth` message.
     pub(crate) const OLD_CLIENT: Self = Self(1 << 2);
 
+    /// The 101 is not out yet.
+    pub(crate) const UPGRADING: Self = Self(1 << 3);
+
     pub(crate) const fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0
     }

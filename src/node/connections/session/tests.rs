@@ -85,7 +85,7 @@ fn each_phase_ends_in_its_own_way() {
     assert_eq!(session.due(at(10), &policy), Due::Close(CloseReason::AuthTimeout));
     session.joining(at(10), &policy);
     assert_eq!(session.due(at(15), &policy), Due::Close(CloseReason::BackendUnavailable));
-    session.closing(at(15));
+    session.closing(at(15), Stage::CloseSent);
     assert_eq!(session.due(at(17), &policy), Due::Drop);
 }
 
@@ -227,4 +227,29 @@ fn sixth_unasked_auth_in_a_minute_closes() {
             Verdict::Authenticate { .. }
         ));
     }
+}
+
+#[test]
+fn what_has_ended_does_not_begin_again() {
+    let mut session = connected(900);
+    session.closing(at(1), Stage::CloseSent);
+    session.set_stage(Stage::Discarding);
+    session.set_stage(Stage::Ending);
+    session.set_stage(Stage::Discarding);
+    assert_eq!(session.stage(), Stage::Ending);
+    session.closing(at(1), Stage::Dropped);
+    session.closing(at(2), Stage::Responding);
+    assert_eq!(session.stage(), Stage::Dropped);
+}
+
+#[test]
+fn time_to_authenticate_begins_when_the_101_is_out() {
+    let policy = policy();
+    let mut session = Session::new(at(0), &policy);
+    session.upgraded(at(1), &policy);
+    assert!(session.is_upgrading());
+    session.upgrade_written(at(4), &policy);
+    assert!(!session.is_upgrading());
+    assert_eq!(session.due(at(8), &policy), Due::Nothing);
+    assert_eq!(session.due(at(9), &policy), Due::Close(CloseReason::AuthTimeout));
 }

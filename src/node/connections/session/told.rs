@@ -8,7 +8,7 @@ use crate::time::Instant;
 impl Session {
     /// When it came into the room, to a hundredth of a second; `None`: it is not there.
     pub(crate) fn in_since(&self, now: Instant) -> Option<Instant> {
-        self.phase.is_authenticated().then(|| CoarseInstant(self.moment).before(now))
+        self.phase().is_authenticated().then(|| CoarseInstant(self.moment).before(now))
     }
 
     /// It has been re-authenticated since it came in.
