@@ -10,7 +10,7 @@ use crate::node::connections::frame::Decoder;
 use crate::node::connections::moment::{CoarseDelta, CoarseInstant};
 use crate::node::connections::outbox::{HOLDER_BYTES, Outbox};
 use crate::node::connections::session::{Session, Stage};
-use crate::node::connections::waiting::Waiting;
+use crate::node::connections::waiting::{PendingRequest, Waiting};
 use crate::node::policy::Policy;
 use crate::time::Instant;
 
@@ -163,10 +163,12 @@ impl Connection {
         self.waiting.as_ref().map_or(0, |waiting| waiting.texts())
     }
 
-    /// How many bytes the request has whose body is awaited.
-    pub(crate) fn awaited_bytes(&self) -> Option<usize> {
-        let request = self.waiting.as_ref().and_then(|waiting| waiting.request.as_ref());
-        request.map(|request| request.whole)
+    /// How many bytes are to be kept before its request is whole.
+    pub(crate) fn awaited_bytes(&self) -> usize {
+        match self.waiting.as_ref().and_then(|waiting| waiting.request.as_ref()) {
+            Some(PendingRequest::Read(head)) => head.awaited_bytes(),
+            Some(PendingRequest::Asked(_)) | None => 0,
+        }
     }
 
     /// Nothing more is taken from the peer until an answer is there, or until it has read some.

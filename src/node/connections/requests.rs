@@ -6,30 +6,48 @@ use crate::node::connections::connection::Role;
 use crate::node::connections::session::Stage;
 use crate::node::connections::waiting::PendingRequest;
 use crate::node::http::message::ResponseForm;
+use crate::node::http::request::RequestHead;
 use crate::node::work::ticket::Ticket;
 
 impl Connections {
-    /// The head of a request is whole: it counts, once. False: it does already.
-    pub(crate) fn begin_request(&mut self, slot: Slot, whole: usize) -> bool {
-        let Some(connection) = self.arena.get_mut(slot.index()) else { return false };
-        if connection.role == Role::Request {
-            return false;
+    /// The head of a request is whole: it counts until it is answered.
+    pub(crate) fn begin_request(&mut self, slot: Slot) {
+        if let Some(connection) = self.arena.get_mut(slot.index()) {
+            self.requests += usize::from(connection.role != Role::Request);
+            connection.role = Role::Request;
         }
-        self.requests += 1;
-        connection.role = Role::Request;
-        connection.session.set_stage(Stage::Body);
-        connection.waiting.get_or_insert_default().request = Some(PendingRequest::new(whole));
-        true
     }
 
     /// The head of a call on the admin listener is whole. False: that is known already.
     pub(crate) fn expect_call(&mut self, slot: Slot, whole: usize) -> bool {
-        let Some(connection) = self.get_mut(slot) else { return false };
-        connection.session.set_stage(Stage::Body);
-        let request = &mut connection.waiting.get_or_insert_default().request;
-        let is_new = request.is_none();
-        request.get_or_insert_with(|| PendingRequest::new(whole));
+        let is_new = self.get(slot).is_some_and(|it| it.stage() == Stage::Head);
+        if is_new {
+            self.hold_request(slot, RequestHead::Call { whole }, Stage::Body, &[]);
+        }
         is_new
+    }
+
+    /// Keeps what the head of a request says, and the bytes behind it, until it goes on.
+    pub(crate) fn hold_request(
+        &mut self,
+        slot: Slot,
+        head: RequestHead,
+        stage: Stage,
+        behind: &[u8],
+    ) {
+        let Some(connection) = self.get_mut(slot) else { return };
+        let request = PendingRequest::Read(Box::new(head));
+        connection.waiting.get_or_insert_default().request = Some(request);
+        connection.decoder.keep(behind.to_vec());
+        connection.session.set_stage(stage);
+    }
+
+    /// The request of `slot` goes on: what was kept of its head.
+    pub(crate) fn take_request(&mut self, slot: Slot) -> Option<RequestHead> {
+        match self.get_mut(slot)?.waiting.as_mut()?.request.take()? {
+            PendingRequest::Read(head) => Some(*head),
+            PendingRequest::Asked(_) => None,
+        }
     }
 
     /// The request of `slot` is answered: it does not count any more.
@@ -42,32 +60,25 @@ impl Connections {
         }
     }
 
-    /// The request of `slot` whose answer is not there yet.
-    pub(crate) fn pending_request(&mut self, slot: Slot) -> Option<&mut PendingRequest> {
-        self.get_mut(slot)?.waiting.as_mut()?.request.as_mut()
-    }
-
     /// The request of `slot` waits for the answer of this ticket.
     pub(crate) fn await_answer(&mut self, slot: Slot, ticket: Ticket) {
-        self.set_stage(slot, Stage::Asked);
-        if let Some(request) = self.pending_request(slot) {
-            request.ticket = Some(ticket);
-        }
+        let Some(connection) = self.get_mut(slot) else { return };
+        let request = PendingRequest::Asked(ticket);
+        connection.waiting.get_or_insert_default().request = Some(request);
+        connection.session.set_stage(Stage::Asked);
     }
 
-    /// The request of `slot` goes a step further.
-    pub(crate) fn set_stage(&mut self, slot: Slot, stage: Stage) {
-        if let Some(connection) = self.get_mut(slot) {
-            connection.session.set_stage(stage);
+    /// The ticket of the answer that the request of `slot` waits for.
+    pub(crate) fn awaited_answer(&self, slot: Slot) -> Option<Ticket> {
+        match self.get(slot)?.waiting.as_ref()?.request.as_ref()? {
+            PendingRequest::Asked(ticket) => Some(*ticket),
+            PendingRequest::Read(_) => None,
         }
     }
 
     /// Does the request of `asker` wait for the answer of this ticket, and of no other?
-    pub(crate) fn awaits_response(&mut self, asker: ConnId, ticket: Ticket) -> bool {
-        self.find(asker).is_some()
-            && self
-                .pending_request(asker.slot())
-                .is_some_and(|request| request.ticket == Some(ticket))
+    pub(crate) fn awaits_response(&self, asker: ConnId, ticket: Ticket) -> bool {
+        self.find(asker).is_some() && self.awaited_answer(asker.slot()) == Some(ticket)
     }
 
     /// Keeps bytes of a request that is not whole.

@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 use crate::auth::{Principal, SignatureCheck};
 use crate::node::connections::session::Clocks;
 use crate::node::http::message::ResponseForm;
+use crate::node::http::request::RequestHead;
 use crate::node::work::ticket::Ticket;
 use crate::time::{Instant, UnixTime};
 
@@ -87,7 +88,8 @@ impl Waiting {
         let auth = self.auth.as_ref().map_or(0, |auth| auth.len());
         let place = self.place.as_ref().map_or(0, |place| place.kept_bytes());
         let check = self.check.as_ref().map_or(0, PendingCheck::kept_bytes);
-        self.text_bytes + auth + place + check
+        let request = self.request.as_ref().map_or(0, PendingRequest::kept_bytes);
+        self.text_bytes + auth + place + check + request
     }
 }
 
@@ -148,18 +150,21 @@ impl AcceptedAuth {
 }
 
 /// A request whose answer is not there yet.
-#[derive(Debug, Default)]
-pub(crate) struct PendingRequest {
-    /// How many bytes it has, head and body.
-    pub(crate) whole: usize,
-    /// There once the application is asked.
-    pub(crate) ticket: Option<Ticket>,
+#[derive(Debug)]
+pub(crate) enum PendingRequest {
+    /// It waits for its body, or for the check of its token.
+    Read(Box<RequestHead>),
+    /// The application has it.
+    Asked(Ticket),
 }
 
 impl PendingRequest {
-    /// One of so many bytes.
-    pub(crate) fn new(whole: usize) -> Self {
-        Self { whole, ticket: None }
+    /// Bytes that are kept for it.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        match self {
+            Self::Read(head) => head.kept_bytes(),
+            Self::Asked(_) => 0,
+        }
     }
 }
 

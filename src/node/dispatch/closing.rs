@@ -5,7 +5,7 @@ use crate::node::Node;
 use crate::node::app::Left;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::{Phase, Stage};
-use crate::node::connections::waiting::Waiting;
+use crate::node::connections::waiting::{PendingRequest, Waiting};
 use crate::node::observe::close_history::{Account, Ending, Unanswered};
 use crate::node::work::port::{Action, Hangup};
 use crate::protocol::CloseReason;
@@ -176,7 +176,7 @@ impl Node {
             }
             gate.tokens.release(join.reserved);
         }
-        if let Some(ticket) = waiting.request.and_then(|request| request.ticket) {
+        if let Some(PendingRequest::Asked(ticket)) = waiting.request {
             work.withdraw(cx, ticket);
         }
     }

@@ -21,7 +21,8 @@ impl Node {
         connection.session.touch(self.cx.now.monotonic);
         match connection.stage() {
             Stage::ProxyHeader => self.on_proxy_header(slot, bytes),
-            Stage::Head | Stage::Body | Stage::Checking | Stage::Asked => self.on_head(slot, bytes),
+            Stage::Head => self.on_head(slot, bytes),
+            Stage::Body | Stage::Checking | Stage::Asked => self.on_body(slot, bytes),
             Stage::Discarding => self.find_close(slot, bytes),
             Stage::Responding | Stage::Lingering | Stage::Ending | Stage::Dropped => {}
             _ => self.on_frames(slot, bytes),
@@ -60,30 +61,31 @@ impl Node {
     fn on_head(&mut self, slot: Slot, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         let mut kept = connection.decoder.take_kept();
-        if connection.is_full(&self.cx.policy) {
-            // Read before the driver knew that nothing is taken: it comes behind the request.
-            kept.extend_from_slice(bytes);
-            return connection.decoder.keep(kept);
-        }
         let max_bytes = self.cx.policy.header_bytes;
         let head = if kept.is_empty() {
             bytes
         } else {
             let seen = kept.len();
             kept.extend_from_slice(bytes);
-            // A request that comes a byte at a time is parsed when its head may be whole, and then
-            // when its body is, not at each byte.
-            let is_whole = match connection.awaited_bytes() {
-                Some(whole) => kept.len() >= whole,
-                None => kept.len() >= max_bytes || head::may_be_whole(&kept, seen),
-            };
-            if !is_whole {
-                connection.decoder.keep(kept);
-                return;
+            // One that comes a byte at a time is parsed when it may be whole, not at each byte.
+            if kept.len() < max_bytes && !head::may_be_whole(&kept, seen) {
+                return connection.decoder.keep(kept);
             }
             &mut kept
         };
-        self.on_request(slot, head, None);
+        self.on_request(slot, head);
+    }
+
+    /// Bytes of a request's body, or behind a request that is whole: those were read before the
+    /// driver knew that nothing is taken.
+    fn on_body(&mut self, slot: Slot, bytes: &[u8]) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let mut kept = connection.decoder.take_kept();
+        kept.extend_from_slice(bytes);
+        if connection.stage() != Stage::Body || kept.len() < connection.awaited_bytes() {
+            return connection.decoder.keep(kept);
+        }
+        self.on_whole_request(slot, &kept);
     }
 
     /// Takes frame after frame, until they end or the connection is full.

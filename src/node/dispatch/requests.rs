@@ -6,8 +6,10 @@
 //! ```
 //!
 //! Until its answer is there a request is a pending connection like any other: it counts as one, and
-//! has the deadline of its head, and then the application's time. Its bytes are kept as they came
-//! and read again when what it waited for is there, so nothing else is kept of it.
+//! has the deadline of its head, and then the application's time. Its head is read once, and what it
+//! says is kept until the body, or the check of the token, is there.
+
+use std::net::SocketAddr;
 
 use crate::auth::{Address, Principal, SignatureCheck};
 use crate::config::AuthMode;
@@ -18,13 +20,13 @@ use crate::node::connections::connection::Connection;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::moment::CoarseDelta;
 use crate::node::connections::session::Stage;
-use crate::node::gate::head::{self, Head, Http, RequestKind, Upgrade};
-use crate::node::gate::legacy::Credential;
+use crate::node::gate::head::{self, Head, RequestKind};
 use crate::node::gate::limits::Charge;
 use crate::node::gate::tokens::{Checked, Token, TokenRefusal, Verified};
 use crate::node::gate::upgrade;
-use crate::node::http::message::{Method, Request, Response, ResponseForm};
+use crate::node::http::message::{Request, Response, ResponseForm};
 use crate::node::http::refusal::Refusal;
+use crate::node::http::request::{Credential, Http, RequestHead, Upgrade};
 use crate::node::http::respond::{health, preflight};
 use crate::node::observe::close_history::Unanswered;
 use crate::node::work::port::{Completion, Outcome, Work};
@@ -36,8 +38,8 @@ use crate::protocol::CloseReason;
 pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 impl Node {
-    /// Bytes that may be a whole request. `checked`: they were seen before, up to their token.
-    pub(crate) fn on_request(&mut self, slot: Slot, bytes: &mut [u8], checked: Option<Checked>) {
+    /// Bytes that may be a whole head, and what follows it.
+    pub(crate) fn on_request(&mut self, slot: Slot, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get(slot) else { return };
         if connection.is_admin() {
             return self.on_call(slot, bytes);
@@ -45,7 +47,7 @@ impl Node {
         let (peer, app) = (connection.peer(), &self.work.app);
         let rules = self.cx.policy.request_rules();
         let read = head::parse(bytes, rules, peer, |path| app.serves(path));
-        let Head { length, form, asked } = match read {
+        let Head { length, client, form, asked } = match read {
             Ok(None) => return self.connections.keep(slot, bytes.to_vec()),
             Ok(Some(head)) => head,
             Err(refusal) => {
@@ -57,11 +59,13 @@ impl Node {
         if !matches!(asked, Ok(RequestKind::Upgrade(_))) {
             self.connections.set_form(slot, form);
         }
+        let behind = bytes.get_mut(length..).unwrap_or_default();
         match asked {
-            Ok(RequestKind::Upgrade(upgrade)) => {
-                self.on_upgrade(slot, &upgrade, bytes, length, checked);
-            }
-            Ok(RequestKind::Http(http)) => self.on_http(slot, &http, bytes, length, checked),
+            Ok(RequestKind::Upgrade(upgrade)) => match self.may_upgrade(slot, &upgrade, client) {
+                Ok(()) => self.upgrade(slot, upgrade, behind, None),
+                Err(refusal) => self.refuse(slot, refusal),
+            },
+            Ok(RequestKind::Http(http)) => self.on_http(slot, http, behind, client),
             Ok(RequestKind::Health) => self.write_response(slot, &health()),
             Ok(RequestKind::Preflight { is_allowed }) => {
                 self.write_response(slot, &preflight(is_allowed));
@@ -70,19 +74,14 @@ impl Node {
         }
     }
 
-    fn on_upgrade(
+    /// Makes a WebSocket of `slot`, once its token is checked, if it has one. `checked`: it is.
+    fn upgrade(
         &mut self,
         slot: Slot,
-        upgrade: &Upgrade,
-        bytes: &mut [u8],
-        length: usize,
+        upgrade: Upgrade,
+        behind: &mut [u8],
         checked: Option<Checked>,
     ) {
-        if checked.is_none()
-            && let Err(refusal) = self.may_upgrade(slot, upgrade)
-        {
-            return self.refuse(slot, refusal);
-        }
         let principal = match (self.cx.policy.mode, &upgrade.credential) {
             (AuthMode::Message, _) | (AuthMode::Both, Credential::None) => None,
             (AuthMode::Legacy, Credential::None) => {
@@ -95,28 +94,32 @@ impl Node {
                 match self.identify(slot, token, checked, Charge::Each) {
                     Identity::Known(principal) => Some(principal),
                     Identity::Unchecked(check) => {
-                        return self.check_request(slot, bytes, length, check);
+                        return self.check(slot, RequestHead::Upgrade(upgrade), behind, check);
                     }
                     Identity::Refused(refusal) => return self.refuse(slot, refusal),
                 }
             }
         };
-        self.switch_protocols(slot, upgrade);
+        self.switch_protocols(slot, &upgrade);
         if self.is_draining() {
             self.close(slot, CloseReason::ShuttingDown);
         } else if let Some(principal) = principal {
             self.enter(slot, principal);
         }
-        let frames = bytes.get_mut(length..).unwrap_or_default();
-        if !frames.is_empty() {
-            self.on_frames(slot, frames);
+        if !behind.is_empty() {
+            self.on_frames(slot, behind);
         }
     }
 
     /// Is there room for one more, and may its address try?
-    fn may_upgrade(&mut self, slot: Slot, upgrade: &Upgrade) -> Result<(), Refusal> {
+    fn may_upgrade(
+        &mut self,
+        slot: Slot,
+        upgrade: &Upgrade,
+        client: SocketAddr,
+    ) -> Result<(), Refusal> {
         let Self { cx, connections, gate, .. } = self;
-        connections.set_client(slot, upgrade.client);
+        connections.set_client(slot, client);
         gate.limits.has_room(cx, connections, gate.drain.as_ref(), slot)?;
         gate.limits.may_attempt_http(cx, connections, slot)?;
         if let Some(kind) = upgrade.credential.kind() {
@@ -145,63 +148,72 @@ impl Node {
         self.send(slot, response);
     }
 
-    fn on_http(
-        &mut self,
-        slot: Slot,
-        http: &Http<'_>,
-        bytes: &[u8],
-        length: usize,
-        checked: Option<Checked>,
-    ) {
-        let whole = length.saturating_add(http.body_length);
-        if let Err(refusal) = self.take_request(slot, http, whole, checked.is_some()) {
+    fn on_http(&mut self, slot: Slot, http: Http, behind: &[u8], client: SocketAddr) {
+        if let Err(refusal) = self.take_request(slot, &http, client) {
             return self.refuse(slot, refusal);
         }
-        let Some(body) = bytes.get(length..whole) else {
-            self.connections.keep(slot, bytes.to_vec());
-            if http.expects_continue && bytes.len() == length {
-                self.send(slot, Shared::from(CONTINUE));
-            }
-            return;
-        };
-        let bearer = http.bearer.filter(|_| self.work.app.requires_bearer_check(http.path));
+        if behind.len() >= http.body_length {
+            return self.answer(slot, http, behind, None);
+        }
+        let expects_continue = http.expects_continue && behind.is_empty();
+        self.connections.hold_request(slot, RequestHead::Http(http), Stage::Body, behind);
+        if expects_continue {
+            self.send(slot, Shared::from(CONTINUE));
+        }
+    }
+
+    /// The body of a request is whole, whose head was read when it came.
+    pub(crate) fn on_whole_request(&mut self, slot: Slot, bytes: &[u8]) {
+        if self.connections.get(slot).is_some_and(Connection::is_admin) {
+            return self.on_call(slot, bytes);
+        }
+        let Some(RequestHead::Http(http)) = self.connections.take_request(slot) else { return };
+        // Its address may have used up its allowance since.
+        match self.may_look(slot, &http) {
+            Ok(()) => self.answer(slot, http, bytes, None),
+            Err(refusal) => self.refuse(slot, refusal),
+        }
+    }
+
+    /// Asks for the answer to a request, once its token is checked, if it has one. `checked`: it is.
+    fn answer(&mut self, slot: Slot, http: Http, behind: &[u8], checked: Option<Checked>) {
+        let bearer = http.bearer.as_deref();
+        let bearer = bearer.filter(|_| self.work.app.requires_bearer_check(&http.path));
         let principal = match bearer {
             None => None,
             Some(token) => match self.identify(slot, token, checked, Charge::Forged) {
                 Identity::Known(principal) => Some(principal),
                 Identity::Unchecked(check) => {
-                    return self.check_request(slot, bytes, whole, check);
+                    return self.check(slot, RequestHead::Http(http), behind, check);
                 }
                 Identity::Refused(refusal) => return self.refuse(slot, refusal),
             },
         };
-        self.ask_for_response(slot, http, principal.as_ref(), body);
+        let body = behind.get(..http.body_length).unwrap_or_default();
+        self.ask_for_response(slot, &http, principal.as_ref(), body);
     }
 
-    /// Counts a request once, when its head is whole. A request that carries credentials is looked at
-    /// within the allowance of its address.
-    fn take_request(
-        &mut self,
-        slot: Slot,
-        http: &Http<'_>,
-        whole: usize,
-        is_checked: bool,
-    ) -> Result<(), Refusal> {
+    /// Counts a request, when its head is whole.
+    fn take_request(&mut self, slot: Slot, http: &Http, client: SocketAddr) -> Result<(), Refusal> {
         let Self { cx, connections, gate, .. } = self;
-        if connections.begin_request(slot, whole) {
-            connections.set_client(slot, http.client);
-            gate.limits.has_room(cx, connections, gate.drain.as_ref(), slot)?;
-            if connections.requests > cx.policy.requests {
-                cx.metrics.refused_requests += 1;
-                return Err(Refusal::AtCapacity);
-            }
-            cx.metrics.requests += 1;
+        connections.begin_request(slot);
+        connections.set_client(slot, client);
+        gate.limits.has_room(cx, connections, gate.drain.as_ref(), slot)?;
+        if connections.requests > cx.policy.requests {
+            cx.metrics.refused_requests += 1;
+            return Err(Refusal::AtCapacity);
         }
-        let carries_credentials = http.bearer.is_some() || http.method != Method::Get;
-        if carries_credentials && !is_checked {
-            gate.limits.may_attempt_http(cx, connections, slot)?;
+        cx.metrics.requests += 1;
+        self.may_look(slot, http)
+    }
+
+    /// A request that carries credentials is looked at within the allowance of its address.
+    fn may_look(&mut self, slot: Slot, http: &Http) -> Result<(), Refusal> {
+        let Self { cx, connections, gate, .. } = self;
+        if !http.carries_credentials() {
+            return Ok(());
         }
-        Ok(())
+        gate.limits.may_attempt_http(cx, connections, slot)
     }
 
     /// Whom the token of a request speaks for.
@@ -226,32 +238,37 @@ impl Node {
         }
     }
 
-    /// Keeps a request until its token's signature is checked.
-    fn check_request(&mut self, slot: Slot, bytes: &[u8], whole: usize, check: SignatureCheck) {
+    /// Keeps a request, and what came behind its head, until its token's signature is checked.
+    fn check(&mut self, slot: Slot, head: RequestHead, behind: &[u8], check: SignatureCheck) {
         // What an old client says behind its request is kept beside it, within a message's bound.
-        if bytes.len().saturating_sub(whole) > self.cx.policy.pending_message_bytes {
+        let beyond = behind.len().saturating_sub(head.awaited_bytes());
+        if beyond > self.cx.policy.pending_message_bytes {
             let refusal = Refusal::BadRequest("Too much came behind the request");
             return self.refuse(slot, refusal);
         }
-        self.connections.keep(slot, bytes.to_vec());
-        self.connections.set_stage(slot, Stage::Checking);
+        self.connections.hold_request(slot, head, Stage::Checking, behind);
         self.gate.checks.push(&mut self.connections, slot, None, check);
         self.submit_checks();
     }
 
-    /// The signature of a request's token has been checked: the request is looked at again.
+    /// The signature of a request's token has been checked: the request goes on from there.
     pub(crate) fn request_checked(&mut self, slot: Slot, checked: Checked) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
-        let mut kept = connection.decoder.take_kept();
-        connection.tidy();
-        self.on_request(slot, &mut kept, Some(checked));
+        let mut behind = connection.decoder.take_kept();
+        match self.connections.take_request(slot) {
+            Some(RequestHead::Upgrade(upgrade)) => {
+                self.upgrade(slot, upgrade, &mut behind, Some(checked));
+            }
+            Some(RequestHead::Http(http)) => self.answer(slot, http, &behind, Some(checked)),
+            Some(RequestHead::Call { .. }) | None => {}
+        }
         self.resume(slot, true);
     }
 
     fn ask_for_response(
         &mut self,
         slot: Slot,
-        http: &Http<'_>,
+        http: &Http,
         principal: Option<&Principal>,
         body: &[u8],
     ) {
@@ -259,7 +276,7 @@ impl Node {
         let (ticket, asker) = (work.questions.issue(), connections.id_of(slot));
         let Some(address) = connections.get(slot).map(Connection::address) else { return };
         let user = principal.map(|principal| principal.user.as_str());
-        let texts = [http.path, http.query, user.unwrap_or_default()];
+        let texts = [&*http.path, &http.query, user.unwrap_or_default()];
         let text = body.len() + texts.iter().map(|text| text.len()).sum::<usize>();
         let Some(cost) = work.cost_of_pending(cx, text) else {
             return self.refuse(slot, Refusal::AtCapacity);
@@ -270,10 +287,10 @@ impl Node {
             connection: asker,
             now: cx.now.unix,
             method: http.method,
-            path: http.path,
-            query: http.query,
+            path: &http.path,
+            query: &http.query,
             user,
-            if_none_match: http.if_none_match,
+            if_none_match: http.if_none_match.as_deref(),
             body,
         };
         let job = match work.app.on_request(&request) {
@@ -334,7 +351,7 @@ impl Node {
     /// The time of `slot` is over before it is a WebSocket. One that waits for the application is
     /// answered.
     pub(crate) fn request_is_over(&mut self, slot: Slot) {
-        let ticket = self.connections.pending_request(slot).and_then(|request| request.ticket);
+        let ticket = self.connections.awaited_answer(slot);
         let question = ticket.and_then(|ticket| self.work.questions.find(ticket));
         let kind = question.map(|question| &question.kind);
         if let (Some(ticket), Some(&QuestionKind::Collect { is_json })) = (ticket, kind) {

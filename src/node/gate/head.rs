@@ -6,16 +6,15 @@
 use std::net::SocketAddr;
 
 use httparse::Header;
-use smol_str::SmolStr;
 
 use crate::config::Page;
 use crate::node::gate::forwarded;
 use crate::node::gate::headers::{bearer, body_length, has_token, single, values};
-use crate::node::gate::legacy::Credential;
 use crate::node::gate::target::{Authority, Target};
 use crate::node::gate::upgrade;
 use crate::node::http::message::{Method, ResponseForm};
 use crate::node::http::refusal::Refusal;
+use crate::node::http::request::{Credential, Http, Upgrade};
 use crate::node::policy::Rules;
 
 /// Header lines of a request, at most: more are answered as a head that is too large.
@@ -25,66 +24,27 @@ const NOT_HTTP_1_1: Refusal = Refusal::BadRequest("This server speaks HTTP/1.1")
 
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum RequestKind<'a> {
+pub(crate) enum RequestKind {
     /// A WebSocket.
     Upgrade(Upgrade),
     /// `GET /healthz`, or `HEAD`.
     Health,
     /// Something of the application's.
-    Http(Http<'a>),
+    Http(Http),
     /// May the page ask (the Fetch standard's CORS preflight)?
     Preflight { is_allowed: bool },
 }
 
-/// A head that was read.
+/// A head that was read. It owns what it holds, as nobody reads it again.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Head<'a> {
+pub(crate) struct Head {
     /// Its bytes; what follows is a body, or frames.
     pub(crate) length: usize,
-    /// How its answer is written, a refusal too.
-    pub(crate) form: ResponseForm,
-    pub(crate) asked: Result<RequestKind<'a>, Refusal>,
-}
-
-/// A request for a WebSocket. It owns what it holds, as frames are unmasked in place behind it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Upgrade {
-    /// The recipe's id, percent-decoded.
-    pub(crate) room: SmolStr,
-    /// The answer to `Sec-WebSocket-Key`.
-    pub(crate) accept: String,
-    /// The client offered our subprotocol.
-    pub(crate) subprotocol: bool,
     /// The client's address, as the proxies in front report it.
     pub(crate) client: SocketAddr,
-    /// What an old client sends instead of an `auth`.
-    pub(crate) credential: Credential,
-}
-
-/// A request for something of the application's.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Http<'a> {
-    pub(crate) method: Method,
-    pub(crate) path: &'a str,
-    pub(crate) query: &'a str,
-    /// The token of `Authorization: Bearer` (RFC 6750, section 2.1).
-    pub(crate) bearer: Option<&'a str>,
-    pub(crate) if_none_match: Option<&'a str>,
-    pub(crate) body_length: usize,
-    /// The client waits for a word before it sends the body (RFC 9110, section 10.1.1).
-    pub(crate) expects_continue: bool,
-    pub(crate) client: SocketAddr,
-}
-
-/// The query and the token are not shown.
-impl std::fmt::Debug for Http<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Http")
-            .field("method", &self.method)
-            .field("path", &self.path)
-            .field("body_length", &self.body_length)
-            .finish_non_exhaustive()
-    }
+    /// How its answer is written, a refusal too.
+    pub(crate) form: ResponseForm,
+    pub(crate) asked: Result<RequestKind, Refusal>,
 }
 
 /// Has a line end that could be the head's last come in `bytes` from `from` on?
@@ -101,12 +61,12 @@ pub(crate) fn may_be_whole(bytes: &[u8], from: usize) -> bool {
 ///
 /// # Errors
 /// It cannot be read, so nothing is known of it but that it is refused.
-pub(crate) fn parse<'a>(
-    bytes: &'a [u8],
+pub(crate) fn parse(
+    bytes: &[u8],
     rules: Rules<'_>,
     peer: SocketAddr,
     serves: impl Fn(&str) -> bool,
-) -> Result<Option<Head<'a>>, Refusal> {
+) -> Result<Option<Head>, Refusal> {
     read(bytes, rules.max_bytes, |lines, length| {
         let is_served = !is_own(lines.target.path) && serves(lines.target.path);
         let page = rules.origins.judge(values(lines.headers, "origin"));
@@ -120,12 +80,8 @@ pub(crate) fn parse<'a>(
             origin,
         };
         let client = forwarded::client(lines.headers, peer, rules.proxies);
-        let asked = if is_served {
-            http(&lines, rules, page, client)
-        } else {
-            of_the_node(&lines, page, client)
-        };
-        Head { length, form, asked }
+        let asked = if is_served { http(&lines, rules, page) } else { of_the_node(&lines, page) };
+        Head { length, client, form, asked }
     })
 }
 
@@ -194,11 +150,7 @@ fn is_own(path: &str) -> bool {
 }
 
 /// What the node answers itself.
-fn of_the_node<'a>(
-    lines: &Lines<'_, 'a>,
-    page: Page<'_>,
-    client: SocketAddr,
-) -> Result<RequestKind<'a>, Refusal> {
+fn of_the_node(lines: &Lines<'_, '_>, page: Page<'_>) -> Result<RequestKind, Refusal> {
     let path = lines.target.path;
     let room = path.strip_prefix(CHAT_PATH).filter(|room| !room.is_empty() && !room.contains('/'));
     if path != "/healthz" && room.is_none() {
@@ -210,19 +162,14 @@ fn of_the_node<'a>(
         return Err(Refusal::BadRequest("A body does not belong here"));
     }
     match (room, lines.method) {
-        (Some(room), _) => chat(lines, room, page, client).map(RequestKind::Upgrade),
+        (Some(room), _) => chat(lines, room, page).map(RequestKind::Upgrade),
         (None, "GET" | "HEAD") => Ok(RequestKind::Health),
         (None, _) => Err(Refusal::MethodNotAllowed),
     }
 }
 
 /// A WebSocket for a room.
-fn chat(
-    lines: &Lines<'_, '_>,
-    room: &str,
-    page: Page<'_>,
-    client: SocketAddr,
-) -> Result<Upgrade, Refusal> {
+fn chat(lines: &Lines<'_, '_>, room: &str, page: Page<'_>) -> Result<Upgrade, Refusal> {
     // RFC 6455, section 4.2.1: an upgrade is HTTP/1.1, or higher.
     if lines.is_old {
         return Err(NOT_HTTP_1_1);
@@ -243,16 +190,11 @@ fn chat(
         return Err(Refusal::OriginNotAllowed);
     }
     let credential = Credential::find(lines.headers, lines.target.query);
-    Ok(Upgrade { room, accept, subprotocol, client, credential })
+    Ok(Upgrade { room, accept: accept.into(), subprotocol, credential })
 }
 
 /// A request for something of the application's.
-fn http<'a>(
-    lines: &Lines<'_, 'a>,
-    rules: Rules<'_>,
-    page: Page<'_>,
-    client: SocketAddr,
-) -> Result<RequestKind<'a>, Refusal> {
+fn http(lines: &Lines<'_, '_>, rules: Rules<'_>, page: Page<'_>) -> Result<RequestKind, Refusal> {
     let headers = lines.headers;
     let text = |name| single(headers, name).and_then(|value| std::str::from_utf8(value).ok());
     lines.check_version()?;
@@ -281,13 +223,12 @@ fn http<'a>(
     }
     Ok(RequestKind::Http(Http {
         method,
-        path: lines.target.path,
-        query: lines.target.query,
-        bearer: text("authorization").and_then(bearer),
-        if_none_match: text("if-none-match"),
+        path: lines.target.path.into(),
+        query: lines.target.query.into(),
+        bearer: text("authorization").and_then(bearer).map(Box::from),
+        if_none_match: text("if-none-match").map(Box::from),
         body_length,
         expects_continue: has_token(headers, "expect", "100-continue"),
-        client,
     }))
 }
 

@@ -1,7 +1,6 @@
 //! Old clients: a token in the request instead of an `auth` message (protocol, section 10).
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::time::Duration;
 
 use httparse::Header;
@@ -12,27 +11,9 @@ use crate::node::connections::Connections;
 use crate::node::context::Cx;
 use crate::node::gate::headers::{bearer_of, values};
 use crate::node::gate::upgrade::hex;
+use crate::node::http::request::Credential;
 use crate::node::observe::metrics::Legacy;
 use crate::time::Instant;
-
-/// The token in a request.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) enum Credential {
-    /// There is none.
-    #[default]
-    None,
-    /// This, and where it was.
-    Token { kind: Legacy, token: Box<str> },
-    /// Two that differ: nobody knows who is meant.
-    Conflict { kind: Legacy },
-}
-
-/// The token is not shown.
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Credential").field(&self.kind()).finish()
-    }
-}
 
 impl Credential {
     /// The token in `Authorization: Bearer` or `?token=`, empty ones aside.
@@ -51,14 +32,6 @@ impl Credential {
             Self::Token { kind, token: token.into() }
         } else {
             Self::Conflict { kind }
-        }
-    }
-
-    /// Where it was; `None`: there is none.
-    pub(crate) fn kind(&self) -> Option<Legacy> {
-        match self {
-            Self::None => None,
-            Self::Token { kind, .. } | Self::Conflict { kind } => Some(*kind),
         }
     }
 }

@@ -2,4 +2,5 @@
 
 pub(crate) mod message;
 pub(crate) mod refusal;
+pub(crate) mod request;
 pub(crate) mod respond;
