@@ -10,7 +10,7 @@ use crate::node::connections::frame::Decoder;
 use crate::node::connections::moment::{CoarseDelta, CoarseInstant};
 use crate::node::connections::outbox::{HOLDER_BYTES, Outbox};
 use crate::node::connections::session::{Session, Stage};
-use crate::node::connections::waiting::{PendingRequest, Waiting};
+use crate::node::connections::waiting::{PendingAuth, PendingRequest, Waiting};
 use crate::node::policy::Policy;
 use crate::time::Instant;
 
@@ -131,8 +131,10 @@ impl Connection {
 
     /// When the token runs out that it is in with, or on its way in.
     pub(crate) fn token_end(&self) -> Option<Instant> {
-        let join = self.waiting.as_ref().and_then(|waiting| waiting.join.as_ref());
-        join.map(|join| join.clocks.token_end).or(self.session.token_end())
+        match self.waiting.as_ref().map(|waiting| &waiting.auth) {
+            Some(PendingAuth::Join(join)) => Some(join.clocks.token_end),
+            _ => self.session.token_end(),
+        }
     }
 
     /// When the application's time for a message is over.
@@ -154,8 +156,8 @@ impl Connection {
 
     /// Is the signature of its `auth` being checked, or does its `auth` wait for a place?
     pub(crate) fn is_checking(&self) -> bool {
-        let is_under_way = |waiting: &Waiting| waiting.check.is_some() || waiting.place.is_some();
-        self.waiting.as_deref().is_some_and(is_under_way)
+        let auth = self.waiting.as_ref().map(|waiting| &waiting.auth);
+        matches!(auth, Some(PendingAuth::Check(_) | PendingAuth::Place(_)))
     }
 
     /// Texts that wait for an answer that is not there.

@@ -1,6 +1,7 @@
 //! What a connection waits for: an answer of the application, a worker, or a place.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use smol_str::SmolStr;
 
@@ -14,20 +15,15 @@ use crate::time::{Instant, UnixTime};
 /// What waits for an answer of the application.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    /// The `auth` whose signature is checked.
-    pub(crate) check: Option<PendingCheck>,
-    /// The `auth` that waits until its user has a place.
-    pub(crate) place: Option<Box<AcceptedAuth>>,
-    /// The join that the application is asked for.
-    pub(crate) join: Option<PendingJoin>,
+    pub(crate) auth: PendingAuth,
+    /// An `auth` that came while that one was under way.
+    pub(crate) next_auth: Option<Box<str>>,
     /// The message that it is asked about.
     pub(crate) message: Option<PendingMessage>,
     /// The HTTP request that is not answered.
     pub(crate) request: Option<PendingRequest>,
     /// How it will be answered; `None`: as any other.
     pub(crate) form: Option<ResponseForm>,
-    /// An `auth` that came while another is checked, or with the application.
-    pub(crate) auth: Option<Box<str>>,
     /// Texts that came meanwhile, in order.
     texts: VecDeque<Box<str>>,
     /// What they take.
@@ -42,16 +38,49 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn is_empty(&self) -> bool {
-        self.check.is_none()
-            && self.place.is_none()
-            && self.join.is_none()
+        matches!(self.auth, PendingAuth::None)
+            && self.next_auth.is_none()
             && self.message.is_none()
             && self.request.is_none()
             && self.form.is_none()
-            && self.auth.is_none()
             && self.texts.is_empty()
             && !self.is_in_backlog
             && !self.is_behind_room
+    }
+
+    /// The check that waits for this answer, and for no other.
+    pub(crate) fn take_check(&mut self, ticket: Ticket) -> Option<PendingCheck> {
+        match mem::take(&mut self.auth) {
+            PendingAuth::Check(check) if check.ticket == Some(ticket) => Some(check),
+            other => self.put_back(other),
+        }
+    }
+
+    /// The join that waits for this answer, and for no other.
+    pub(crate) fn take_join(&mut self, ticket: Ticket) -> Option<PendingJoin> {
+        match mem::take(&mut self.auth) {
+            PendingAuth::Join(join) if join.ticket == ticket => Some(join),
+            other => self.put_back(other),
+        }
+    }
+
+    /// The `auth` that waits for a place.
+    pub(crate) fn take_place(&mut self) -> Option<AcceptedAuth> {
+        match mem::take(&mut self.auth) {
+            PendingAuth::Place(accepted) => Some(*accepted),
+            other => self.put_back(other),
+        }
+    }
+
+    fn put_back<T>(&mut self, auth: PendingAuth) -> Option<T> {
+        self.auth = auth;
+        None
+    }
+
+    /// Begins to wait for this. One `auth` is under way at a time.
+    pub(crate) fn set_auth(&mut self, auth: PendingAuth) {
+        let before = mem::replace(&mut self.auth, auth);
+        debug_assert!(matches!(before, PendingAuth::None), "one auth is under way at a time");
     }
 
     /// Puts a text behind the others.
@@ -85,11 +114,34 @@ impl Waiting {
 
     /// Bytes that wait. O(1).
     pub(crate) fn kept_bytes(&self) -> usize {
-        let auth = self.auth.as_ref().map_or(0, |auth| auth.len());
-        let place = self.place.as_ref().map_or(0, |place| place.kept_bytes());
-        let check = self.check.as_ref().map_or(0, PendingCheck::kept_bytes);
+        let next_auth = self.next_auth.as_ref().map_or(0, |auth| auth.len());
         let request = self.request.as_ref().map_or(0, PendingRequest::kept_bytes);
-        self.text_bytes + auth + place + check + request
+        self.text_bytes + self.auth.kept_bytes() + next_auth + request
+    }
+}
+
+/// How far an `auth`, or the token of a request, is on its way into the room.
+#[derive(Debug, Default)]
+pub(crate) enum PendingAuth {
+    /// There is none.
+    #[default]
+    None,
+    /// Its signature is checked.
+    Check(PendingCheck),
+    /// It waits until its user has a place.
+    Place(Box<AcceptedAuth>),
+    /// The application is asked for the room.
+    Join(PendingJoin),
+}
+
+impl PendingAuth {
+    /// Bytes that are kept for it.
+    fn kept_bytes(&self) -> usize {
+        match self {
+            Self::None | Self::Join(_) => 0,
+            Self::Check(check) => check.check.token().len(),
+            Self::Place(accepted) => accepted.kept_bytes(),
+        }
     }
 }
 
@@ -121,13 +173,6 @@ pub(crate) struct PendingCheck {
 
 /// The order of checks: false, those of the authenticated, first; then as their `auth` came.
 pub(crate) type CheckTurn = (bool, u64);
-
-impl PendingCheck {
-    /// Bytes that are kept for it.
-    pub(crate) fn kept_bytes(&self) -> usize {
-        self.check.token().len()
-    }
-}
 
 /// An accepted `auth`: whom it speaks for, and what is reserved for it. Its user may have no place.
 #[derive(Debug)]
@@ -189,4 +234,37 @@ pub(crate) struct Reserved {
     pub(crate) token_id: Option<(u64, u64)>,
     /// Until then.
     pub(crate) until: UnixTime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::ReauthReason;
+
+    fn join(serial: u32) -> PendingJoin {
+        let (until, clock) = (UnixTime::default(), Instant::NEVER);
+        PendingJoin {
+            ticket: Ticket { index: 0, serial },
+            request_id: None,
+            clocks: Clocks { token_end: clock, reauth_at: clock, reason: ReauthReason::Requested },
+            expires_at: until,
+            reserved: Reserved { message: None, token_id: None, until },
+        }
+    }
+
+    #[test]
+    fn answer_of_another_ticket_leaves_what_waits() {
+        let mut waiting = Waiting::default();
+        waiting.set_auth(PendingAuth::Join(join(7)));
+        let of = |serial| Ticket { index: 0, serial };
+        assert!(waiting.take_join(of(6)).is_none() && waiting.take_check(of(7)).is_none());
+        assert!(waiting.take_place().is_none() && !waiting.is_empty());
+        assert_eq!(waiting.take_join(of(7)).map(|join| join.ticket), Some(of(7)));
+        assert!(waiting.take_join(of(7)).is_none() && waiting.is_empty());
+    }
+
+    #[test]
+    fn what_waits_takes_272_bytes() {
+        assert!(size_of::<Waiting>() <= 272, "{}", size_of::<Waiting>());
+    }
 }

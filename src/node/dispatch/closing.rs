@@ -5,7 +5,7 @@ use crate::node::Node;
 use crate::node::app::Left;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::{Phase, Stage};
-use crate::node::connections::waiting::{PendingRequest, Waiting};
+use crate::node::connections::waiting::{PendingAuth, PendingRequest, Waiting};
 use crate::node::observe::close_history::{Account, Ending, Unanswered};
 use crate::node::work::port::{Action, Hangup};
 use crate::protocol::CloseReason;
@@ -163,18 +163,19 @@ impl Node {
     /// Nobody waits any more for what `slot` has waited for.
     fn forget_waiting(&mut self, slot: Slot, waiting: Waiting) {
         let Self { cx, connections, gate, work, .. } = self;
-        if let Some(check) = waiting.check {
-            gate.checks.forget(&check);
-        }
-        if let Some(accepted) = waiting.place {
-            gate.tokens.release(accepted.reserved);
-            gate.user_limit.forget_place(connections.id_of(slot), &accepted);
-        }
-        if let Some(join) = waiting.join {
-            if !work.withdraw(cx, join.ticket) {
-                work.questions.close(join.ticket);
+        match waiting.auth {
+            PendingAuth::None => {}
+            PendingAuth::Check(check) => gate.checks.forget(&check),
+            PendingAuth::Place(accepted) => {
+                gate.tokens.release(accepted.reserved);
+                gate.user_limit.forget_place(connections.id_of(slot), &accepted);
             }
-            gate.tokens.release(join.reserved);
+            PendingAuth::Join(join) => {
+                if !work.withdraw(cx, join.ticket) {
+                    work.questions.close(join.ticket);
+                }
+                gate.tokens.release(join.reserved);
+            }
         }
         if let Some(PendingRequest::Asked(ticket)) = waiting.request {
             work.withdraw(cx, ticket);
@@ -214,10 +215,9 @@ impl Node {
 
 /// A connection whose `auth` was in time, and that waited for a place since, was not late.
 fn waited_for_place(waiting: Option<&Waiting>, reason: CloseReason) -> CloseReason {
-    match reason {
-        CloseReason::AuthTimeout if waiting.is_some_and(|it| it.place.is_some()) => {
-            CloseReason::ConnectionLimit
-        }
-        reason => reason,
+    let auth = waiting.map(|waiting| &waiting.auth);
+    match (reason, auth) {
+        (CloseReason::AuthTimeout, Some(PendingAuth::Place(_))) => CloseReason::ConnectionLimit,
+        _ => reason,
     }
 }

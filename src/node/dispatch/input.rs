@@ -283,7 +283,7 @@ impl Node {
     pub(crate) fn take_text(&mut self, slot: Slot, text: &str, parsed: &Parsed<'_>) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         if is_auth(parsed) && connection.is_renewing() {
-            let queued = &mut connection.waiting.get_or_insert_default().auth;
+            let queued = &mut connection.waiting.get_or_insert_default().next_auth;
             if queued.replace(text.into()).is_some() {
                 self.close(slot, CloseReason::TooManyAuthAttempts);
             }

@@ -65,7 +65,7 @@ impl Node {
             let is_renewing = connection.is_renewing();
             let waiting = connection.waiting.as_mut().filter(|_| is_authenticated);
             let Some(waiting) = waiting else { break };
-            let auth = if is_renewing { None } else { waiting.auth.take() };
+            let auth = if is_renewing { None } else { waiting.next_auth.take() };
             let is_free = waiting.message.is_none() && !over_work_budget && !is_delayed;
             let next = auth.or_else(|| is_free.then(|| waiting.pop()).flatten());
             let Some(text) = next else { break };

@@ -12,7 +12,7 @@ use smol_str::SmolStr;
 use crate::auth::{Address, Evidence, SignatureCheck};
 use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
-use crate::node::connections::waiting::{CheckTurn, PendingCheck};
+use crate::node::connections::waiting::{CheckTurn, PendingAuth, PendingCheck};
 use crate::node::context::Cx;
 use crate::node::gate::limits::Limits;
 use crate::node::work::Workload;
@@ -57,8 +57,7 @@ impl Checks {
         let turn = (is_pending, self.last_turn);
         let request_id = request_id.map(SmolStr::new);
         let pending = PendingCheck { request_id, check, turn, ticket: None };
-        let before = connection.waiting.get_or_insert_default().check.replace(pending);
-        debug_assert!(before.is_none(), "one check of a connection is under way at a time");
+        connection.waiting.get_or_insert_default().set_auth(PendingAuth::Check(pending));
         self.waiting.insert(turn, asker);
     }
 
@@ -86,8 +85,8 @@ impl Checks {
             }
             let Some(connection) = connections.get_mut(asker.slot()) else { continue };
             let address = connection.address();
-            let waiting = connection.waiting.as_mut();
-            let Some(pending) = waiting.and_then(|waiting| waiting.check.as_mut()) else {
+            let auth = connection.waiting.as_mut().map(|waiting| &mut waiting.auth);
+            let Some(PendingAuth::Check(pending)) = auth else {
                 debug_assert!(false, "a connection that ends gives its place up");
                 continue;
             };
@@ -114,9 +113,8 @@ impl Checks {
     ) -> Option<PendingCheck> {
         self.submitted = self.submitted.saturating_sub(1);
         let waiting = connections.find_mut(asker).and_then(|it| it.waiting.as_mut());
-        let is_its = |pending: &PendingCheck| pending.ticket == Some(done.ticket);
-        let check = waiting.map(|waiting| &mut waiting.check);
-        let Some(check) = check.filter(|check| check.as_ref().is_some_and(is_its)) else {
+        let taken = waiting.and_then(|it| Some((it.take_check(done.ticket)?, it)));
+        let Some((mut pending, waiting)) = taken else {
             cx.metrics.late_completions += 1;
             // The look at the token was made all the same, so it costs what it has shown: a client
             // that hangs up before its forged token is refused is charged like one that waits.
@@ -128,14 +126,12 @@ impl Checks {
         };
         if matches!(done.outcome, Outcome::Refused) {
             // Its place is still the first of those that were not done.
-            if let Some(pending) = check {
-                pending.ticket = None;
-                self.waiting.insert(pending.turn, asker);
-            }
+            pending.ticket = None;
+            self.waiting.insert(pending.turn, asker);
+            waiting.set_auth(PendingAuth::Check(pending));
             return None;
         }
-        let taken = check.take();
         connections.weigh_input(asker.slot());
-        taken
+        Some(pending)
     }
 }

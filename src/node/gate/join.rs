@@ -4,7 +4,7 @@ use crate::id::{ConnId, Slot};
 use crate::node::app::{Admission, Join, Reply, Update};
 use crate::node::connections::Connections;
 use crate::node::connections::session::Clocks;
-use crate::node::connections::waiting::{AcceptedAuth, PendingJoin};
+use crate::node::connections::waiting::{AcceptedAuth, PendingAuth, PendingJoin};
 use crate::node::context::Cx;
 use crate::node::rooms::Rooms;
 use crate::node::work::Workload;
@@ -57,8 +57,7 @@ pub(crate) fn ask_to_join(
         Reply::Held => None,
     };
     if let Some(connection) = connections.get_mut(slot) {
-        let before = connection.waiting.get_or_insert_default().join.replace(join);
-        debug_assert!(before.is_none(), "one join of a connection is asked at a time");
+        connection.waiting.get_or_insert_default().set_auth(PendingAuth::Join(join));
     }
     let deadline = now + cx.policy.answer_timeout + GRACE;
     work.open(cx, ticket, NewQuestion { asker, kind: QuestionKind::Join, deadline, cost }, job);
@@ -73,7 +72,7 @@ pub(crate) fn take_join(
     done: &Completion,
 ) -> Option<PendingJoin> {
     let waiting = connections.find_mut(asker).and_then(|it| it.waiting.as_mut());
-    let join = waiting.and_then(|it| it.join.take_if(|join| join.ticket == done.ticket));
+    let join = waiting.and_then(|it| it.take_join(done.ticket));
     cx.metrics.late_completions += u64::from(join.is_none());
     join
 }

@@ -17,7 +17,7 @@ use smol_str::SmolStr;
 
 use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
-use crate::node::connections::waiting::AcceptedAuth;
+use crate::node::connections::waiting::{AcceptedAuth, PendingAuth};
 use crate::node::connections::wheel::TICK_MICROS;
 use crate::node::context::Cx;
 use crate::node::gate::tokens::Tokens;
@@ -123,7 +123,8 @@ impl UserLimit {
             return Placing::Refused(accepted);
         };
         if let Some(connection) = connections.get_mut(slot) {
-            connection.waiting.get_or_insert_default().place = Some(Box::new(accepted));
+            let place = PendingAuth::Place(Box::new(accepted));
+            connection.waiting.get_or_insert_default().set_auth(place);
         }
         connections.weigh_input(slot);
         Placing::Wait { silent }
@@ -249,7 +250,7 @@ impl UserLimit {
         let connection = connections.get_mut(id.slot())?;
         let waiting =
             connection.waiting.as_mut().filter(|_| connection.generation == id.generation());
-        let accepted = *waiting?.place.take()?;
+        let accepted = waiting?.take_place()?;
         let is_expired = accepted.reserved.until <= cx.now.unix;
         let revoked = tokens.refuse_revoked(cx, connections, id.slot(), &accepted.principal);
         let refused = refused

@@ -19,7 +19,7 @@ pub(super) fn world_with(change: impl FnOnce(&mut Config)) -> World {
     world
 }
 
-fn keys(ids: &[&str]) -> KeySet {
+pub(super) fn keys(ids: &[&str]) -> KeySet {
     let pair = |id: &str| if id == "old" { Pair::Ed25519 } else { Pair::Rsa };
     let keys: Vec<_> = ids.iter().map(|id| pair(id).jwk(&json!({"kid": id}))).collect();
     let algorithms = Algorithms::new(&["EdDSA".to_owned(), "RS256".to_owned()]).unwrap();

@@ -339,3 +339,62 @@ fn shut_address_gets_429_before_its_request_body() {
     let (_, answer) = office.send("POST /v1/x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
 }
+
+#[test]
+fn body_that_comes_later_changes_nothing_of_the_head() {
+    let origin = "https://chat.example.com";
+    let mut office = office(Mode::Now, |config| {
+        config.http.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        config.http.allowed_origins = vec![origin.to_owned()];
+    });
+    let lines = format!("Origin: {origin}\r\nX-Forwarded-For: 192.0.2.7\r\n");
+    let request = post("/v1/x", &format!("{lines}X-Forwarded-Proto: https\r\n"), "soup");
+    for cut in [0, 1, 4] {
+        let id = office.world.accept_from("10.0.0.1");
+        let (start, rest) = request.as_bytes().split_at(request.len() - cut);
+        office.world.bytes(id, start);
+        office.world.bytes(id, rest);
+        let answer = office.world.raw(id);
+        assert!(answer.contains("Strict-Transport-Security: "), "{cut} {answer}");
+        assert!(answer.contains(&format!("Allow-Origin: {origin}\r\n")), "{cut} {answer}");
+    }
+}
+
+#[test]
+fn address_that_is_shut_before_the_body_gets_429() {
+    let mut office = office(Mode::Refuse, |_| {});
+    let request = post("/v1/auth/signin", "", "{}");
+    let (head, body) = request.as_bytes().split_at(request.len() - 2);
+    let half = office.world.accept();
+    office.world.bytes(half, head);
+    for _ in 0..13 {
+        office.send(&request);
+    }
+    office.asked();
+    office.world.bytes(half, body);
+    assert!(office.world.raw(half).starts_with("HTTP/1.1 429 "));
+    assert_eq!(office.asked(), Vec::<String>::new());
+}
+
+#[test]
+fn request_goes_on_when_its_token_is_checked() {
+    let mut office = office(Mode::Now, |config| config.auth.algorithms = vec!["EdDSA".to_owned()]);
+    office.world.node.replace_keys(checks::keys(&["old"]));
+    let token = office.world.signed("old", "alice", 900);
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    for (token, expected) in [(bearer.clone(), "201"), (bearer.replace("\r\n", "AA\r\n"), "401")] {
+        let request = format!("{}behind it", post("/v1/x?a=b", &token, "soup"));
+        for cut in [0, 11] {
+            let id = office.world.accept();
+            let (start, rest) = request.as_bytes().split_at(request.len() - cut);
+            office.world.bytes(id, start);
+            office.world.bytes(id, rest);
+            assert!(!office.world.node.wants_input(id));
+            office.world.bytes(id, b"more");
+            office.world.work();
+            let answer = office.world.raw(id);
+            assert!(answer.starts_with(&format!("HTTP/1.1 {expected} ")), "{cut} {answer}");
+        }
+    }
+    assert_eq!(office.asked(), ["Post /v1/x a=b alice soup"; 2]);
+}
