@@ -125,6 +125,7 @@
 #[cfg(not(any(feature = "aws-lc", feature = "pure-rust")))]
 compile_error!("signatures need one of the features `aws-lc` and `pure-rust`");
 
+pub mod admin;
 pub mod auth;
 #[cfg(feature = "backend")]
 pub mod backend;

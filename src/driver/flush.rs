@@ -6,6 +6,7 @@ use super::io::{Io, Written};
 use super::planted::Planted;
 use super::slots::SocketSlot;
 use super::turn::Turn;
+use crate::admin;
 use crate::id::ConnId;
 use crate::node::{Action, Node, Phase};
 
@@ -15,7 +16,10 @@ const SLICES: usize = 16;
 impl<S> Turn<S> {
     /// Carries out all queued actions.
     pub(super) fn act(&mut self, node: &mut Node, io: &mut impl Io<Socket = S>) {
-        while let Some(action) = node.poll_action() {
+        loop {
+            // Also what is refused below may be an operator's.
+            admin::answer(node, self.now);
+            let Some(action) = node.poll_action() else { return };
             match action {
                 Action::Flush(_) if self.fault.is(Planted::NeverFlushes) => {}
                 Action::Flush(id) => self.flush(node, io, id),

@@ -9,6 +9,7 @@ use super::planted::Planted;
 use super::schedule::{Class, WorkUnit};
 use super::slots::Queued;
 use super::turn::{PENDING_READ_BYTES, Pause, READ_BYTES, Turn};
+use crate::admin;
 use crate::id::ConnId;
 use crate::node::{Hangup, Node, Phase};
 
@@ -75,6 +76,8 @@ impl<S> Turn<S> {
             let mut units = units;
             if !bytes.is_empty() {
                 units = units.saturating_add(node.handle_bytes(self.now, id, bytes));
+                // Before the end of its input: an operator's call may come with it.
+                admin::answer(node, self.now);
             }
             // Authenticated connections have no share, but each is served only once in a turn.
             if is_pending && !self.fault.is(Planted::ReadsCounted) {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -108,12 +109,16 @@ impl Scene {
     /// A world with one connection.
     fn connected() -> (Self, ConnId) {
         let mut scene = Self::new();
-        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1_024));
-        scene.world.accepts.push_back(Accepted::Connection((), peer, Role::Client));
-        scene.turn.on_listener(0);
-        scene.run();
-        let id = scene.turn.connections().next().unwrap();
+        let id = scene.accept(Role::Client);
         (scene, id)
+    }
+
+    fn accept(&mut self, role: Role) -> ConnId {
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1_024));
+        self.world.accepts.push_back(Accepted::Connection((), peer, role));
+        self.turn.on_listener(0);
+        self.run();
+        self.turn.connections().next().unwrap()
     }
 
     fn run(&mut self) {
@@ -198,4 +203,22 @@ fn deadline_waits_for_a_poll_that_told_everything() {
     scene.turn.on_poll_complete();
     scene.run();
     assert_eq!(scene.world.closed, 1);
+}
+
+#[test]
+fn call_is_answered_though_its_input_has_ended() {
+    let mut scene = Scene::new();
+    let id = scene.accept(Role::Operator);
+    let call = input(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    scene.read(id, Input { end: Some(Hangup::Eof), ..call });
+    assert!(scene.world.written.starts_with(b"HTTP/1.1 200 "));
+}
+
+#[test]
+fn work_done_in_place_answers_a_call_at_once() {
+    let mut scene = Scene::new();
+    scene.node.add_probe(Arc::new(Vec::new));
+    let id = scene.accept(Role::Operator);
+    scene.read(id, input(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    assert!(scene.world.written.starts_with(b"HTTP/1.1 200 "));
 }

@@ -15,20 +15,21 @@
 //!   [`poll_timeout`](Node::poll_timeout) for when to come back. Mutate, then drain.
 //! * A `poll_timeout` that is past means that something is left which is cut into steps, such as a
 //!   message to a large room: read, write and serve the others, and then come back.
+//! * With an admin listener: [`admin::answer`](crate::admin::answer) after each `handle_*`, before the
+//!   next one.
 //! * `now` never goes back. Every call with the id of a connection that is gone does nothing.
 //!
 //! # Its owners
 //!
 //! ```text
 //!                        dispatch          what one owner has decided becomes calls on others
-//!      admin        ┌───────┼────────┐
+//!                   ┌───────┼────────┐
 //!        gate ──▶ rooms ──▶ work ──▶ connections ──▶ context
 //! ```
 //!
 //! An owner is a plain struct: only its own module touches its fields. Its methods take the context
 //! (`Cx`) and the owners below it, and return what is to be done elsewhere.
 
-mod admin;
 pub mod app;
 mod connections;
 mod context;
@@ -66,12 +67,25 @@ pub use self::work::port::{
 pub(crate) use self::work::questions::QUESTION_BYTES;
 pub use self::work::ticket::{StartFlag, Ticket};
 
-use self::admin::AdminState;
+// For the layer above, which answers operators.
+pub(crate) use self::connections::connection::peer_text;
+pub(crate) use self::gate::admin_key::AdminKey;
+pub(crate) use self::gate::operator::{OperatorCall, OperatorEvent};
+pub(crate) use self::gate::upgrade::{decode_room, hex};
+pub(crate) use self::http::refusal::Refusal;
+pub(crate) use self::http::respond::health;
+pub(crate) use self::observe::close_history::{
+    Account, CloseHistory, ClosedConnection, Ending, Unanswered, cut,
+};
+pub(crate) use self::observe::families::{Family, FamilyKind, Labels, Samples};
+pub(crate) use self::observe::view::{RoomMember, Standing};
+
 use self::app::App;
 use self::connections::Connections;
 use self::context::Cx;
 use self::gate::Gate;
 use self::gate::drain::Drain;
+use self::gate::operator::OperatorState;
 use self::observe::view::View;
 use self::policy::Policy;
 use self::rooms::Rooms;
@@ -91,7 +105,7 @@ pub struct Node {
     work: Workload,
     rooms: Rooms,
     gate: Gate,
-    admin: AdminState,
+    operator: OperatorState,
     /// Frames that the bytes at hand have held so far.
     frames: u32,
     /// A socket has given its place to another, and the driver does not know yet.
@@ -126,7 +140,7 @@ impl Node {
             work: Workload::new(app),
             rooms: Rooms::new(seed, slots, limits.answer_bytes.get()),
             gate: Gate::new(config, seed)?,
-            admin: AdminState::default(),
+            operator: OperatorState::default(),
             frames: 0,
             is_place_given: false,
         })
@@ -255,7 +269,32 @@ impl Node {
 
     /// Has what `probe` reads shown with the node's own counters.
     pub fn add_probe(&mut self, probe: Probe) {
-        self.admin.probes.add(probe);
+        self.operator.probes.add(probe);
+    }
+
+    /// Would a new connection find no room?
+    pub(crate) fn is_full(&self) -> bool {
+        self.view().is_full()
+    }
+
+    /// The connections of a room, the last to come first. O(connections in it).
+    pub(crate) fn members_of(&self, room: &str) -> impl Iterator<Item = RoomMember<'_>> {
+        self.view().members_of(room)
+    }
+
+    /// What is known of a connection that has not ended, but for those of the admin listener.
+    pub(crate) fn standing(&self, id: ConnId) -> Option<(Account, Standing)> {
+        self.view().standing(id)
+    }
+
+    /// The last connections that have ended.
+    pub(crate) fn recent_ends(&self) -> &CloseHistory {
+        &self.cx.history
+    }
+
+    /// All counters by the names under which they are shown.
+    pub(crate) fn families(&self) -> Vec<Family<'_>> {
+        self.view().families()
     }
 
     fn view(&self) -> View<'_> {
@@ -271,4 +310,4 @@ impl Node {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{Auth, AuthMode, Config, Network, Origins};
-use crate::node::admin::key::AdminKey;
+use crate::node::gate::admin_key::AdminKey;
 use crate::time::parse_date_time;
 
 /// Limits and lengths of time for every session.

@@ -11,8 +11,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("protocol", LEAVES),
     ("auth", &["time", "id", "config", "protocol"]),
     ("node", &["time", "id", "config", "protocol", "auth"]),
+    // Above the node, which hands an operator's calls up to it.
+    ("admin", &["time", "id", "protocol", "node"]),
     // The turn, for whoever has sockets.
-    ("driver", &["time", "id", "config", "node"]),
+    ("driver", &["time", "id", "config", "node", "admin"]),
     ("memory", &["time", "id", "config", "protocol", "node"]),
     ("recipes", &["time", "id", "config", "protocol", "auth", "node"]),
     // The two drivers never import each other.
@@ -132,6 +134,7 @@ fn import_from_above_is_found_however_written() {
     assert!(finds("src/node/mod.rs", "use super::net::Server;"));
     assert!(finds("src/node/wheel.rs", "use super::super::net::Server;"));
     assert!(finds("src/node/wheel.rs", "use crate::Config;"));
+    assert!(finds("src/node/dispatch/calls.rs", "use crate::admin::answer;"));
     assert!(finds("src/net/mod.rs", "use crate::sim::World;"));
     assert!(finds("src/sim/mod.rs", "use crate::net::Server;"));
     assert!(finds("src/time.rs", "use crate::protocol::CloseReason;"));

@@ -46,7 +46,7 @@ impl Node {
         }
         let slot = self.connections.insert(&self.cx, peer, Role::Operator);
         let id = self.connections.id_of(slot);
-        self.admin.places.push(id, usize::MAX);
+        self.operator.places.push(id, usize::MAX);
         Ok(id)
     }
 
@@ -66,12 +66,12 @@ impl Node {
     /// Is there a place on the admin listener, if need be one that another connection gives way from?
     fn has_place_for_operator(&mut self) -> bool {
         let most = self.cx.policy.admin_connections;
-        if self.admin.places.len() >= most {
-            self.admin.places.forget_closed(&self.connections);
+        if self.operator.places.len() >= most {
+            self.operator.places.forget_closed(&self.connections);
         }
         // More than one goes where a reload has left less places than there are connections.
-        while self.admin.places.len() >= most {
-            let Some(id) = self.admin.places.give_way(&self.connections) else { return false };
+        while self.operator.places.len() >= most {
+            let Some(id) = self.operator.places.give_way(&self.connections) else { return false };
             self.cx.metrics.admin_gave_way += 1;
             self.give_way(id);
         }

@@ -1,33 +1,151 @@
-//! An operator's calls: judged, carried out, and answered, at once or when the application has.
+//! An operator's calls: read, handed to the layer above, and answered as it says, at once or when the
+//! application has.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use smol_str::SmolStr;
 
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::admin::call;
-use crate::node::admin::commands::{
-    Operation, counted, counted_with, list_room, published, readiness,
-};
-use crate::node::admin::counted::{Counters, PROBE_TIMEOUT};
-use crate::node::admin::explain::{explain, list_ends};
-use crate::node::app::{Answer, Publish, Reply, Update};
+use crate::node::app::{Answer, OrderKind, Publish, Reply, Update};
+use crate::node::connections::connection::Connection;
 use crate::node::connections::frame::Shared;
+use crate::node::connections::session::Phase;
 use crate::node::dispatch::requests::CONTINUE;
+use crate::node::gate::admin_key::AdminKey;
+use crate::node::gate::operator::{OperatorCall, OperatorEvent};
 use crate::node::http::message::{Response, ResponseForm};
-use crate::node::http::respond::health;
+use crate::node::observe::process_metrics::Reading;
 use crate::node::rooms::chat::update_frame;
 use crate::node::rooms::deliveries::Delivered;
-use crate::node::work::port::{Completion, Outcome, Work};
+use crate::node::work::orders::Asker;
+use crate::node::work::port::Work;
 use crate::node::work::questions::QuestionKind;
 use crate::node::work::ticket::Ticket;
+use crate::protocol::ErrorCode;
+use crate::time::Now;
+
+/// How long the process may take to be asked for its counters.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// For the layer above. What takes an `asker` is for the connection that `poll_operator` has just named.
+impl Node {
+    /// The next connection of the admin listener that is to be answered, and what about.
+    pub(crate) fn poll_operator(&mut self) -> Option<(ConnId, OperatorEvent)> {
+        while let Some((id, event)) = self.operator.events.pop_front() {
+            let is_call = matches!(event, OperatorEvent::Call(..));
+            let connection = self.unanswered(id);
+            // What comes behind a call that waits for its answer is none.
+            if connection.is_some_and(|it| !is_call || !it.stage().awaits_answer()) {
+                return Some((id, event));
+            }
+        }
+        None
+    }
+
+    /// Answers; then the connection ends.
+    pub(crate) fn respond(&mut self, now: Now, id: ConnId, response: &Response) {
+        self.cx.now = now;
+        let Some(connection) = self.unanswered(id) else { return };
+        let was_asked = connection.stage().awaits_answer();
+        self.write_response(id.slot(), response);
+        if was_asked {
+            self.resume(id.slot(), true);
+        }
+        self.enforce_budgets();
+    }
+
+    /// The body of the call of `id` is wanted, and its client waits for that word.
+    pub(crate) fn send_continue(&mut self, now: Now, id: ConnId) {
+        self.cx.now = now;
+        if self.unanswered(id).is_some() {
+            self.send(id.slot(), Shared::from(CONTINUE));
+        }
+    }
+
+    /// Says `update` in a room, once the application has agreed, which may want to store it:
+    /// [`OperatorEvent::Published`].
+    pub(crate) fn publish(&mut self, now: Now, asker: ConnId, room: SmolStr, update: &Arc<Update>) {
+        self.cx.now = now;
+        let ticket = self.work.questions.issue();
+        let start = self.work.questions.start();
+        let publish = Publish { ticket, start, now: self.cx.now.unix, room: &room, update };
+        let job = match self.work.app.on_publish(&publish) {
+            Reply::Now(answer) => {
+                let published = self.say_in_room(&room, answer);
+                return self.tell_operator(asker, OperatorEvent::Published(published));
+            }
+            Reply::Later(job) => Some(Work::Message(job)),
+            Reply::Held => None,
+        };
+        self.await_response(asker.slot(), ticket, (QuestionKind::Publish { room }, 0), job);
+    }
+
+    /// Carries an order out: [`OperatorEvent::Ordered`], or [`OperatorEvent::OrderOverdue`].
+    pub(crate) fn order_by_call(&mut self, now: Now, asker: ConnId, kind: OrderKind, user: &str) {
+        self.cx.now = now;
+        let (order, _, result) = self.begin_order(kind, user, Asker::Operator(asker));
+        if let Some(result) = result {
+            return self.tell_operator(asker, OperatorEvent::Ordered(kind, result));
+        }
+        let ticket = self.work.orders.get(order).and_then(|open| open.tickets.last()).copied();
+        if let Some(ticket) = ticket {
+            self.connections.await_answer(asker.slot(), ticket);
+        }
+        self.answer_within(asker.slot(), self.cx.policy.answer_timeout);
+    }
+
+    /// Has `write` add to the node's counters what the probes read: [`OperatorEvent::Collected`].
+    pub(crate) fn collect(
+        &mut self,
+        now: Now,
+        asker: ConnId,
+        is_json: bool,
+        write: impl FnOnce(&[Reading]) -> Response + Send + 'static,
+    ) {
+        self.cx.now = now;
+        if self.operator.probes.is_empty() {
+            let response = Some(write(&[]));
+            return self.tell_operator(asker, OperatorEvent::Collected { is_json, response });
+        }
+        let (probes, ticket) = (self.operator.probes.clone(), self.work.questions.issue());
+        let work = Work::Request(Box::new(move || write(&probes.read())));
+        let slot = asker.slot();
+        self.await_response(slot, ticket, (QuestionKind::Collect { is_json }, 0), Some(work));
+        self.answer_within(slot, PROBE_TIMEOUT.min(self.cx.policy.answer_timeout));
+    }
+
+    /// Counts a call that was denied. How many are to be told of now, if any.
+    pub(crate) fn count_denial(&mut self, now: Now) -> Option<u64> {
+        self.cx.metrics.admin_denied += 1;
+        self.operator.denials.count(now.monotonic)
+    }
+
+    /// What calls must show. `None`: that they come from this host.
+    pub(crate) fn admin_key(&self) -> Option<&AdminKey> {
+        self.cx.policy.admin_key.as_ref()
+    }
+
+    /// How long a drain takes for which nobody says that.
+    pub(crate) fn drain_length(&self) -> Duration {
+        self.cx.policy.drain
+    }
+
+    fn unanswered(&self, id: ConnId) -> Option<&Connection> {
+        let is_unanswered = |it: &&Connection| it.session.phase() == Phase::Handshaking;
+        self.connections.find(id).filter(is_unanswered)
+    }
+}
 
 impl Node {
-    /// Bytes that may be a whole call.
+    /// Bytes that may be a whole call. Its head is handed on as soon as it is whole, as a call may be
+    /// refused before its body has come.
     pub(crate) fn on_call(&mut self, slot: Slot, bytes: &[u8]) {
-        let policy = &self.cx.policy;
-        let (call, length) = match call::parse(bytes, policy.header_bytes, policy.body_bytes) {
+        let (id, policy) = (self.connections.id_of(slot), &self.cx.policy);
+        let Some(peer) = self.connections.get(slot).map(Connection::peer) else { return };
+        let parsed = OperatorCall::parse(bytes, peer, policy.header_bytes, policy.body_bytes);
+        let (call, length) = match parsed {
             Ok(None) => return self.connections.keep(slot, bytes.to_vec()),
             Ok(Some(parsed)) => parsed,
             Err(refusal) => {
@@ -35,137 +153,52 @@ impl Node {
                 return self.write_response(slot, &refusal.response());
             }
         };
-        self.connections
-            .set_form(slot, ResponseForm { is_head: call.is_head(), ..ResponseForm::default() });
-        let Some(connection) = self.connections.get(slot) else { return };
-        let (route, body_length) = match call.judge(policy, connection) {
-            Ok(judged) => judged,
-            Err(response) => {
-                if matches!(response.status, 401 | 403) {
-                    self.count_denial(slot);
-                }
-                return self.write_response(slot, &response);
-            }
-        };
-        let whole = length.saturating_add(body_length);
+        let is_head = call.method == "HEAD";
+        self.connections.set_form(slot, ResponseForm { is_head, ..ResponseForm::default() });
+        // A body whose length is refused is not waited for.
+        let whole = length.saturating_add(call.body_length.unwrap_or(0));
         let is_new = self.connections.expect_call(slot, whole);
-        let Some(body) = bytes.get(length..whole) else {
+        let body = bytes.get(length..whole).map(<[u8]>::to_vec);
+        if body.is_none() {
             self.connections.keep(slot, bytes.to_vec());
-            if is_new && call.expects_continue {
-                self.send(slot, Shared::from(CONTINUE));
-            }
-            return;
-        };
-        self.cx.metrics.admin_calls += 1;
-        let response = match Operation::parse(&route, body) {
-            Ok(operation) => self.operate(slot, operation),
-            Err(response) => Some(response),
-        };
-        if let Some(response) = response {
-            self.write_response(slot, &response);
+        }
+        if body.is_some() || is_new {
+            self.tell_operator(id, OperatorEvent::Call(Box::new(call), body));
         }
     }
 
-    fn count_denial(&mut self, slot: Slot) {
-        self.cx.metrics.admin_denied += 1;
-        let Some(connection) = self.connections.get(slot) else { return };
-        if let Some(count) = self.admin.denials.count(self.cx.now.monotonic) {
-            let ip = connection.peer().ip();
-            log::warn!(
-                "calls denied on the admin listener: {count}, the last from {ip}. They showed no key \
-                 or a wrong one, or a page made them. Told once a minute"
-            );
-        }
+    fn tell_operator(&mut self, id: ConnId, event: OperatorEvent) {
+        self.operator.events.push_back((id, event));
     }
 
-    /// Does what was called for. `None`: it is answered later.
-    fn operate(&mut self, slot: Slot, operation: Operation<'_>) -> Option<Response> {
-        Some(match operation {
-            Operation::Health => health(),
-            Operation::Ready => readiness(self.view()),
-            Operation::Collect { is_json } => return self.collect(slot, is_json),
-            Operation::Room(room) => list_room(self.view(), &room),
-            Operation::Connection(id) => explain(self.view(), id),
-            Operation::Ends { query } => {
-                list_ends(self.view(), query).unwrap_or_else(|refused| refused)
-            }
-            Operation::Publish(room, update) => return self.publish(slot, room, &Arc::new(update)),
-            Operation::Order(kind, user) => return self.order_by_call(slot, kind, &user),
-            Operation::RequireAuth(user) => counted("asked", self.ask_user_for_auth(&user)),
-            Operation::Drain(length) => {
-                let length = length.unwrap_or(self.cx.policy.drain);
-                let remaining = self.begin_drain(length);
-                log::info!("an operator drains: {remaining} connections within {length:?}");
-                counted_with(202, "connections", remaining)
-            }
-        })
+    /// The same for a connection whose time is over: it has a moment more, until it is answered.
+    pub(crate) fn tell_in_time(&mut self, slot: Slot, event: OperatorEvent) {
+        self.tell_operator(self.connections.id_of(slot), event);
+        self.answer_within(slot, self.cx.policy.response_timeout);
     }
 
-    /// Asks the application first, which may want to store it.
-    fn publish(&mut self, slot: Slot, room: SmolStr, update: &Arc<Update>) -> Option<Response> {
-        let ticket = self.work.questions.issue();
-        let start = self.work.questions.start();
-        let publish = Publish { ticket, start, now: self.cx.now.unix, room: &room, update };
-        let job = match self.work.app.on_publish(&publish) {
-            Reply::Now(answer) => return Some(self.published(&room, answer)),
-            Reply::Later(job) => Some(Work::Message(job)),
-            Reply::Held => None,
-        };
-        self.await_response(slot, ticket, (QuestionKind::Publish { room }, 0), job);
-        None
+    fn answer_within(&mut self, slot: Slot, length: Duration) {
+        let answer_by = self.cx.now.monotonic + length;
+        let policy = &self.cx.policy;
+        self.connections.edit(policy, slot, |session, _| session.set_deadline(answer_by));
     }
 
-    /// The application has taken an announcement, or not: the room hears it.
-    fn published(&mut self, room: &str, answer: Answer) -> Response {
-        let delivered = answer.map(|update| {
+    /// The application has taken an announcement, or not: the room hears it, though the operator may
+    /// have hung up.
+    pub(crate) fn say_in_room(&mut self, room: &str, answer: Answer) -> Result<usize, ErrorCode> {
+        answer.map(|update| {
             let Self { cx, connections, rooms, .. } = self;
             let frame = update_frame(cx, &update, None);
             let reached = rooms.fan_out(cx, connections, room, None, (Delivered::Update, frame));
             self.close_slow_members();
             reached
-        });
-        published(delivered)
+        })
     }
 
-    /// The same, later. The room hears it though the operator may have hung up.
-    pub(crate) fn published_later(
-        &mut self,
-        asker: ConnId,
-        ticket: Ticket,
-        room: &str,
-        answer: Answer,
-    ) {
-        let response = self.published(room, answer);
+    /// The answer to what `asker` waits for, should it still wait for that.
+    pub(crate) fn tell_later(&mut self, asker: ConnId, ticket: Ticket, event: OperatorEvent) {
         if self.connections.awaits_response(asker, ticket) {
-            self.write_response(asker.slot(), &response);
-            self.resume(asker.slot(), true);
-        }
-    }
-
-    /// Collects the counters. `None`: the process is asked first.
-    fn collect(&mut self, slot: Slot, is_json: bool) -> Option<Response> {
-        let counted = Counters::of(self.view(), is_json);
-        if self.admin.probes.is_empty() {
-            return Some(counted.with(&[]));
-        }
-        let (probes, ticket) = (self.admin.probes.clone(), self.work.questions.issue());
-        let work = Work::Request(Box::new(move || counted.with(&probes.read())));
-        self.await_response(slot, ticket, (QuestionKind::Collect { is_json }, 0), Some(work));
-        let policy = &self.cx.policy;
-        let answer_by = self.cx.now.monotonic + PROBE_TIMEOUT.min(policy.answer_timeout);
-        self.connections.edit(policy, slot, |session, _| session.set_deadline(answer_by));
-        None
-    }
-
-    /// The process has answered, or there was no worker to ask it.
-    pub(crate) fn collected(&mut self, asker: ConnId, is_json: bool, done: Completion) {
-        if self.connections.awaits_response(asker, done.ticket) {
-            let response = match done.outcome {
-                Outcome::Response(response) => response,
-                _ => Counters::of(self.view(), is_json).with(&[]),
-            };
-            self.write_response(asker.slot(), &response);
-            self.resume(asker.slot(), true);
+            self.tell_operator(asker, event);
         }
     }
 }

@@ -186,7 +186,7 @@ impl Node {
     pub(crate) fn free(&mut self, id: ConnId) {
         let Some(released) = self.connections.release(id.slot()) else { return };
         if released.is_admin {
-            self.admin.places.remove(id);
+            self.operator.places.remove(id);
         } else if let Some(drain) = &mut self.gate.drain {
             drain.gone(released.generation);
         }

@@ -3,6 +3,7 @@
 use crate::auth::Address;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
+use crate::node::gate::operator::OperatorEvent;
 use crate::node::observe::metrics::Call;
 use crate::node::rooms::answers::MessageKey;
 use crate::node::rooms::chat::{ChatStep, Told, answer_of, told};
@@ -65,11 +66,18 @@ impl Node {
             QuestionKind::Check { address } => self.checked(asker, address, done),
             QuestionKind::Request { address } => self.request_done(asker, address, done),
             QuestionKind::Join => self.join_answered(asker, done),
-            QuestionKind::Collect { is_json } => self.collected(asker, is_json, done),
+            QuestionKind::Collect { is_json } => {
+                let response = match done.outcome {
+                    Outcome::Response(response) => Some(response),
+                    _ => None,
+                };
+                let event = OperatorEvent::Collected { is_json, response };
+                self.tell_later(asker, done.ticket, event);
+            }
             QuestionKind::Order { order, part } => self.order_answered(order, part, done.outcome),
             QuestionKind::Publish { room } => {
-                let answer = answer_of(&done.outcome);
-                self.published_later(asker, done.ticket, &room, answer);
+                let published = self.say_in_room(&room, answer_of(&done.outcome));
+                self.tell_later(asker, done.ticket, OperatorEvent::Published(published));
             }
             QuestionKind::Message { key, also, room } => {
                 self.cx.metrics.answers_after_timeout += u64::from(question.is_late);

@@ -2,9 +2,8 @@
 
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::admin::commands::order_response;
 use crate::node::app::{OrderFault, OrderKind, OrderResult, Reply, UserOrder};
-use crate::node::http::message::Response;
+use crate::node::gate::operator::OperatorEvent;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::orders::{Asker, Part, Revocation, RevocationStore};
 use crate::node::work::port::{Outcome, StoreError, Work};
@@ -73,40 +72,13 @@ impl Node {
         asked.count()
     }
 
-    /// An operator's call. `None`: it is answered later.
-    pub(crate) fn order_by_call(
-        &mut self,
-        slot: Slot,
-        kind: OrderKind,
-        user: &str,
-    ) -> Option<Response> {
-        let asker = self.connections.id_of(slot);
-        let (order, _, result) = self.begin_order(kind, user, Asker::Operator(asker));
-        if let Some(result) = result {
-            return Some(order_response(kind, result));
-        }
-        let ticket = self.work.orders.get(order).and_then(|open| open.tickets.last()).copied();
-        if let Some(ticket) = ticket {
-            self.connections.await_answer(slot, ticket);
-        }
-        let answer_by = self.cx.now.monotonic + self.cx.policy.answer_timeout;
-        let policy = &self.cx.policy;
-        self.connections.edit(policy, slot, |session, _| session.set_deadline(answer_by));
-        None
-    }
-
     /// The time of `slot` is over, and what it asked for is not done: it is told so.
     pub(crate) fn answer_in_time(&mut self, slot: Slot) {
         let Some(open) = self.work.orders.of_operator(self.connections.id_of(slot)) else {
             return self.refuse(slot, Refusal::BackendTimeout);
         };
-        let message = match open.application {
-            None => "The application has not done its part in time, and may do it yet",
-            Some(_) => "In force, but not stored in time, and may be stored yet",
-        };
-        let message = format!("{message}. Call again to know");
-        let response = Response::error(504, "backend_timeout", &message);
-        self.write_response(slot, &response);
+        let is_in_force = open.application.is_some();
+        self.tell_in_time(slot, OperatorEvent::OrderOverdue { is_in_force });
     }
 
     /// Begins an order: its number, how many connections were closed by now, and the result if there
@@ -221,11 +193,10 @@ impl Node {
             (Part::Application, _) => self.part_done(order, part, Err(OrderFault::Failed)),
         }
         let Some((open, result)) = self.work.orders.finish(order) else { return };
-        if let Asker::Operator(asker) = open.asker
-            && open.tickets.iter().any(|&it| self.connections.awaits_response(asker, it))
-        {
-            self.write_response(asker.slot(), &order_response(open.kind, result));
-            self.resume(asker.slot(), true);
+        if let Asker::Operator(asker) = open.asker {
+            for ticket in open.tickets {
+                self.tell_later(asker, ticket, OperatorEvent::Ordered(open.kind, result.clone()));
+            }
         }
     }
 }

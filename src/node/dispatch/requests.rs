@@ -22,6 +22,7 @@ use crate::node::connections::moment::CoarseDelta;
 use crate::node::connections::session::Stage;
 use crate::node::gate::head::{self, Head, RequestKind};
 use crate::node::gate::limits::Charge;
+use crate::node::gate::operator::OperatorEvent;
 use crate::node::gate::tokens::{Checked, Token, TokenRefusal, Verified};
 use crate::node::gate::upgrade;
 use crate::node::http::message::{Request, Response, ResponseForm};
@@ -359,9 +360,7 @@ impl Node {
             if !self.work.withdraw(&mut self.cx, ticket) {
                 self.work.questions.close(ticket);
             }
-            let outcome = Outcome::Refused;
-            let asker = self.connections.id_of(slot);
-            self.collected(asker, is_json, Completion { ticket, outcome });
+            self.tell_in_time(slot, OperatorEvent::Collected { is_json, response: None });
         } else if let Some(ticket) = ticket {
             self.work.withdraw(&mut self.cx, ticket);
             self.answer_in_time(slot);

@@ -5,6 +5,7 @@
 //!   limits.rs   proxy.rs      head.rs               tokens.rs   checks.rs        user_limit  join.rs
 //! ```
 
+pub(crate) mod admin_key;
 pub(crate) mod checks;
 pub(crate) mod drain;
 pub(crate) mod forwarded;
@@ -13,6 +14,7 @@ pub(crate) mod headers;
 pub(crate) mod join;
 pub(crate) mod legacy;
 pub(crate) mod limits;
+pub(crate) mod operator;
 pub(crate) mod places;
 pub(crate) mod proxy;
 pub(crate) mod target;

@@ -1,10 +1,15 @@
 //! All owners at once, to be read: for what counts and shows them.
 
+use smol_str::SmolStr;
+
+use crate::id::ConnId;
 use crate::node::connections::Connections;
 use crate::node::context::Cx;
 use crate::node::gate::Gate;
+use crate::node::observe::close_history::Account;
 use crate::node::rooms::Rooms;
 use crate::node::work::Workload;
+use crate::time::UnixTime;
 
 /// A node as it stands.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +21,56 @@ pub(crate) struct View<'a> {
     pub(crate) gate: &'a Gate,
 }
 
-impl View<'_> {
+/// A connection in its room.
+pub(crate) struct RoomMember<'a> {
+    pub(crate) id: ConnId,
+    pub(crate) user: &'a SmolStr,
+    pub(crate) since: UnixTime,
+}
+
+/// How a connection stands that has not ended.
+pub(crate) struct Standing {
+    /// When its state ends, if nothing comes before.
+    pub(crate) deadline: UnixTime,
+    pub(crate) token_end: Option<UnixTime>,
+    pub(crate) heard_at: UnixTime,
+    pub(crate) queued_bytes: usize,
+    pub(crate) waiting_messages: usize,
+}
+
+impl<'a> View<'a> {
+    /// Is there no room for a new connection?
+    pub(crate) fn is_full(&self) -> bool {
+        let (policy, connections) = (&self.cx.policy, self.connections);
+        connections.public() >= policy.connections || connections.pending() >= policy.pending
+    }
+
+    /// The connections of a room, the last to come first.
+    pub(crate) fn members_of(self, room: &str) -> impl Iterator<Item = RoomMember<'a>> {
+        let Self { cx, connections, rooms, .. } = self;
+        rooms.rooms.members(room).filter_map(move |slot| {
+            let since = connections.get(slot)?.session.in_since(cx.now.monotonic)?;
+            let (id, user) = (connections.id_of(slot), rooms.users.name_of(slot)?);
+            Some(RoomMember { id, user, since: cx.now.unix_when(since) })
+        })
+    }
+
+    /// What is known of a connection that has not ended, but for those of the admin listener.
+    pub(crate) fn standing(&self, id: ConnId) -> Option<(Account, Standing)> {
+        let Self { cx, connections, rooms, .. } = self;
+        let connection = connections.find(id).filter(|connection| !connection.is_admin())?;
+        let (user, room) = (rooms.users.name_of(id.slot()), rooms.rooms.name_of(id.slot()));
+        let session = &connection.session;
+        let standing = Standing {
+            deadline: cx.now.unix_at(session.deadline()),
+            token_end: connection.token_end().map(|end| cx.now.unix_at(end)),
+            heard_at: cx.now.unix_when(session.last_seen()),
+            queued_bytes: connection.outbox.weight(),
+            waiting_messages: connection.waiting_texts(),
+        };
+        Some((Account::of(cx.now, id, connection, user, room), standing))
+    }
+
     /// How often one of the bounded memories forgot something early because it was full, by the name
     /// of its limit.
     pub(crate) fn evictions(&self) -> [(&'static str, u64); 4] {

@@ -1,13 +1,10 @@
 //! The node by bytes, in virtual time.
 
-mod admin;
 mod again;
 mod auth;
 mod chat;
 mod checks;
-mod counters;
 mod drain;
-mod ends;
 mod frames;
 mod hostile;
 mod http;
@@ -21,7 +18,6 @@ mod origins;
 mod overdue;
 mod places;
 mod proxies;
-mod publish;
 mod reconfigure;
 mod renewals;
 mod requests;
@@ -44,28 +40,28 @@ use crate::protocol::CloseReason;
 use crate::testing::{envelope, frame, upgrade};
 use crate::time::UnixTime;
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// A node, its clock, and the far ends of its connections.
-struct World {
-    node: Node,
-    now: Now,
+pub(crate) struct World {
+    pub(crate) node: Node,
+    pub(crate) now: Now,
     /// What came out for each connection, as far as it was not looked at.
-    output: HashMap<ConnId, Vec<u8>>,
+    pub(crate) output: HashMap<ConnId, Vec<u8>>,
     /// Which sockets the driver was told to end, and whose write side.
-    closed: Vec<ConnId>,
-    finished: Vec<ConnId>,
+    pub(crate) closed: Vec<ConnId>,
+    pub(crate) finished: Vec<ConnId>,
     /// Who is to be read from again.
-    resumed: Vec<ConnId>,
-    commands: Vec<Command>,
+    pub(crate) resumed: Vec<ConnId>,
+    pub(crate) commands: Vec<Command>,
     /// Bytes that each socket still takes; more waits in the node.
-    room: HashMap<ConnId, usize>,
-    messages: u64,
+    pub(crate) room: HashMap<ConnId, usize>,
+    pub(crate) messages: u64,
 }
 
 /// What a peer sees of the server, one frame at a time.
 #[derive(Clone, Debug, PartialEq)]
-enum Seen {
+pub(crate) enum Seen {
     Message(Value),
     Close(u16, String),
     Ping,
@@ -73,11 +69,11 @@ enum Seen {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.auth.reauth_spread = crate::config::Length::from_secs(0);
         change(&mut config);
@@ -85,7 +81,7 @@ impl World {
         Self::with_app(config, Box::new(app))
     }
 
-    fn with_app(mut config: Config, app: Box<dyn App>) -> Self {
+    pub(crate) fn with_app(mut config: Config, app: Box<dyn App>) -> Self {
         config.auth.secret = SECRET.to_owned();
         crate::logs::in_process("lib");
         crate::logs::known(SECRET);
@@ -103,7 +99,7 @@ impl World {
     }
 
     /// Time passes, and every timer that is due on the way fires at the tick it is due in.
-    fn advance(&mut self, length: Duration) {
+    pub(crate) fn advance(&mut self, length: Duration) {
         let end = self.now.monotonic + length;
         while let Some(next) = self.node.poll_timeout()
             && next <= end
@@ -115,19 +111,21 @@ impl World {
         self.set(end);
     }
 
-    fn set(&mut self, to: Instant) {
+    pub(crate) fn set(&mut self, to: Instant) {
         let passed = to.since(self.now.monotonic);
         // Milliseconds are what the wall clock has; the rest is carried by the monotonic one.
         self.now = Now { monotonic: to, unix: self.now.unix + passed };
     }
 
-    fn seconds(&mut self, seconds: u64) {
+    pub(crate) fn seconds(&mut self, seconds: u64) {
         self.advance(Duration::from_secs(seconds));
     }
 
     /// Does what the node asks for, as a driver would.
-    fn settle(&mut self) {
-        while let Some(action) = self.node.poll_action() {
+    pub(crate) fn settle(&mut self) {
+        loop {
+            crate::admin::answer(&mut self.node, self.now);
+            let Some(action) = self.node.poll_action() else { return };
             match action {
                 Action::Flush(id) => self.flush(id),
                 Action::Finish(id) => self.finished.push(id),
@@ -138,7 +136,7 @@ impl World {
         }
     }
 
-    fn flush(&mut self, id: ConnId) {
+    pub(crate) fn flush(&mut self, id: ConnId) {
         loop {
             let room = self.room.get(&id).copied().unwrap_or(usize::MAX);
             let mut slices = [IoSlice::new(&[]); 4];
@@ -157,26 +155,26 @@ impl World {
         }
     }
 
-    fn accept(&mut self) -> ConnId {
+    pub(crate) fn accept(&mut self) -> ConnId {
         self.accept_from("127.0.0.1")
     }
 
-    fn accept_from(&mut self, ip: &str) -> ConnId {
+    pub(crate) fn accept_from(&mut self, ip: &str) -> ConnId {
         let peer = SocketAddr::new(ip.parse().unwrap(), 9);
         self.node.handle_accept(self.now, peer).unwrap()
     }
 
-    fn bytes(&mut self, id: ConnId, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, id: ConnId, bytes: &[u8]) {
         self.node.handle_bytes(self.now, id, &mut bytes.to_vec());
         self.settle();
     }
 
     /// A connection that may say who it is.
-    fn authenticating(&mut self, room: &str) -> ConnId {
+    pub(crate) fn authenticating(&mut self, room: &str) -> ConnId {
         self.authenticating_from("127.0.0.1", room)
     }
 
-    fn authenticating_from(&mut self, ip: &str, room: &str) -> ConnId {
+    pub(crate) fn authenticating_from(&mut self, ip: &str, room: &str) -> ConnId {
         let id = self.accept_from(ip);
         self.bytes(id, upgrade(room).as_bytes());
         let answer = self.raw(id);
@@ -185,7 +183,7 @@ impl World {
     }
 
     /// A connection in its room.
-    fn connected(&mut self, room: &str, user: &str) -> ConnId {
+    pub(crate) fn connected(&mut self, room: &str, user: &str) -> ConnId {
         let id = self.authenticating(room);
         let token = self.token(user, 900);
         self.auth(id, &token);
@@ -197,38 +195,38 @@ impl World {
         id
     }
 
-    fn token(&self, user: &str, life: u64) -> String {
+    pub(crate) fn token(&self, user: &str, life: u64) -> String {
         let exp = self.now.unix.as_millis() / 1_000 + life;
         self.sign(&json!({ "sub": user, "exp": exp, "nonce": self.messages }))
     }
 
-    fn sign(&self, claims: &Value) -> String {
+    pub(crate) fn sign(&self, claims: &Value) -> String {
         crate::logs::known(&crate::testing::token(SECRET, claims)).to_owned()
     }
 
     /// Sends a fresh `auth`; returns its id.
-    fn auth(&mut self, id: ConnId, token: &str) -> String {
+    pub(crate) fn auth(&mut self, id: ConnId, token: &str) -> String {
         self.say(id, "auth", json!({ "token": crate::logs::known(token) }))
     }
 
     /// Sends a chat message; returns its id.
-    fn chat(&mut self, id: ConnId, content: &str) -> String {
+    pub(crate) fn chat(&mut self, id: ConnId, content: &str) -> String {
         self.say(id, "chat_message", json!({ "content": content }))
     }
 
-    fn say(&mut self, id: ConnId, kind: &str, payload: Value) -> String {
+    pub(crate) fn say(&mut self, id: ConnId, kind: &str, payload: Value) -> String {
         self.messages += 1;
         let message = format!("{kind}_{}", self.messages);
         self.bytes(id, &text(&envelope(kind, &message, payload)));
         message
     }
 
-    fn raw(&mut self, id: ConnId) -> String {
+    pub(crate) fn raw(&mut self, id: ConnId) -> String {
         String::from_utf8(self.output.remove(&id).unwrap_or_default()).unwrap()
     }
 
     /// What the peer of `id` sees that it has not seen yet.
-    fn see(&mut self, id: ConnId) -> Vec<Seen> {
+    pub(crate) fn see(&mut self, id: ConnId) -> Vec<Seen> {
         let bytes = self.output.remove(&id).unwrap_or_default();
         let mut rest = &bytes[..];
         let mut seen = Vec::new();
@@ -257,7 +255,7 @@ impl World {
 
     /// The only message that the peer of `id` sees.
     #[track_caller]
-    fn message(&mut self, id: ConnId) -> Value {
+    pub(crate) fn message(&mut self, id: ConnId) -> Value {
         match &self.see(id)[..] {
             [Seen::Message(message)] => message.clone(),
             other => panic!("{other:?}"),
@@ -266,7 +264,7 @@ impl World {
 
     /// The reason that the peer of `id` is closed with.
     #[track_caller]
-    fn close_reason(&mut self, id: ConnId) -> String {
+    pub(crate) fn close_reason(&mut self, id: ConnId) -> String {
         match &self.see(id)[..] {
             [.., Seen::Close(_, reason)] => reason.clone(),
             other => panic!("{other:?}"),
@@ -274,16 +272,16 @@ impl World {
     }
 
     #[track_caller]
-    fn assert_nothing_is_left(&mut self) {
+    pub(crate) fn assert_nothing_is_left(&mut self) {
         let usage = Usage { replays: 0, addresses: 0, ..self.node.usage() };
         assert_eq!(usage, Usage::default());
     }
 }
 
-fn text(text: &str) -> Vec<u8> {
+pub(crate) fn text(text: &str) -> Vec<u8> {
     frame(0x81, text.as_bytes())
 }
 
-fn close_frame(reason: CloseReason) -> Seen {
+pub(crate) fn close_frame(reason: CloseReason) -> Seen {
     Seen::Close(reason.code(), reason.text().to_owned())
 }

@@ -3,9 +3,9 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use super::admin::{post, split};
 use super::operator::{DAY, revoked};
 use super::*;
+use crate::admin::tests::{post, split};
 use crate::config::Length;
 use crate::node::app::{Admission, Answer, Incoming, Join, Reply, Update};
 use crate::node::app::{OrderFault, OrderKind, OrderResult, UserOrder};

@@ -1,7 +1,7 @@
 //! Small tables of sockets that are full, and which of them gives way.
 
-use super::admin::post;
 use super::*;
+use crate::admin::tests::post;
 use crate::auth::Verifier;
 use crate::node::app::{Answer, Incoming, Publish, Reply, Update};
 use std::net::SocketAddr;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use super::admin::post;
 use super::*;
+use crate::admin::tests::post;
 use crate::node::app::{Answer, Incoming, Reply, Update};
 
 /// What was taken, in its order: by whom, and the message's id.

@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::admin::{post, split};
 use super::*;
-use crate::node::app::{Answer, Incoming, Publish, Reply, Update};
+use crate::node::app::{Answer, App, Incoming, Publish, Reply, Update};
 use crate::protocol::ErrorCode;
 
 /// Stores what is published as it is told to.

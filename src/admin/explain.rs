@@ -3,16 +3,15 @@
 use serde::Serialize;
 use smol_str::SmolStr;
 
+use super::call::decode_text;
+use super::close_advice;
 use crate::id::ConnId;
-use crate::node::admin::call::decode_text;
-use crate::node::connections::connection::{Connection, peer_text};
-use crate::node::http::message::Response;
-use crate::node::observe::close_advice;
-use crate::node::observe::close_history::{Account, ClosedConnection, Ending, Unanswered, cut};
-use crate::node::observe::view::View;
-use crate::node::work::port::Hangup;
+use crate::node::{
+    Account, ClosedConnection, Ending, Hangup, Node, Response, Standing, Unanswered,
+};
+use crate::node::{cut, peer_text};
 use crate::protocol::MessageFault;
-use crate::time::{Instant, Now, Rfc3339, UnixTime};
+use crate::time::{Now, Rfc3339, UnixTime};
 
 /// Ends that are listed where nobody says how many, and at most.
 const LISTED: usize = 20;
@@ -75,28 +74,22 @@ struct ListedEnds<'a> {
 }
 
 /// One connection by its id, which is in the 101 and in the log. O(ends that are remembered).
-pub(crate) fn explain(node: View<'_>, id: &str) -> Response {
-    let View { cx, connections, rooms, .. } = node;
+pub(super) fn explain(node: &Node, now: Now, id: &str) -> Response {
     let Ok(id) = id.parse::<ConnId>() else {
         let message = "The id is malformed: it is in the 101's X-Connection-Id and in the log's \
                        `connection=`, such as 0000002a-000007";
         return Response::error(400, "bad_request", message);
     };
-    let moment = Some(cx.now.unix.to_rfc3339());
-    if let Some(end) = cx.history.find(id) {
+    let (moment, history) = (Some(now.unix.to_rfc3339()), node.recent_ends());
+    if let Some(end) = history.find(id) {
         return Response::json(200, &ConnectionReport { now: moment, ..told_of_end(end) });
     }
-    if let Some(connection) = connections.find(id).filter(|connection| !connection.is_admin()) {
-        let (user, room) = (rooms.users.name_of(id.slot()), rooms.rooms.name_of(id.slot()));
-        let account = Account::of(cx.now, id, connection, user, room);
-        let live = Some(live(cx.now, connection));
-        let state = account.phase.name();
-        return Response::json(
-            200,
-            &ConnectionReport { live, now: moment, ..told(&account, state) },
-        );
+    if let Some((account, standing)) = node.standing(id) {
+        let (live, state) = (Some(live(&standing)), account.phase.name());
+        let report = ConnectionReport { live, now: moment, ..told(&account, state) };
+        return Response::json(200, &report);
     }
-    let capacity = cx.history.capacity();
+    let capacity = history.capacity();
     let message = format!(
         "There is no such connection: it never was, or its end is forgotten. The last \
          {capacity} ends of members are remembered, and the last {capacity} others \
@@ -106,8 +99,8 @@ pub(crate) fn explain(node: View<'_>, id: &str) -> Response {
 }
 
 /// The last ends, the latest first, as `query` selects them. O(ends that are remembered).
-pub(crate) fn list_ends(node: View<'_>, query: &str) -> Result<Response, Response> {
-    let (history, now) = (&node.cx.history, node.cx.now.unix.to_rfc3339());
+pub(super) fn list_ends(node: &Node, now: Now, query: &str) -> Result<Response, Response> {
+    let (history, now) = (node.recent_ends(), now.unix.to_rfc3339());
     let filter = Filter::of(query).map_err(|text| Response::error(400, "bad_request", text))?;
     let ends = history.newest().filter(|end| filter.fits(&end.account));
     let ends = ends.take(filter.limit).map(told_of_end).collect();
@@ -213,14 +206,12 @@ fn parts(how: Ending) -> EndParts {
     }
 }
 
-fn live(now: Now, connection: &Connection) -> Live {
-    let session = &connection.session;
-    let text = |moment: Instant| now.unix_at(moment).to_rfc3339();
+fn live(standing: &Standing) -> Live {
     Live {
-        deadline: text(session.deadline()),
-        token_ends_at: connection.token_end().map(text),
-        heard_at: now.unix_when(session.last_seen()).to_rfc3339(),
-        queued_bytes: connection.outbox.weight(),
-        waiting_messages: connection.waiting_texts(),
+        deadline: standing.deadline.to_rfc3339(),
+        token_ends_at: standing.token_end.map(UnixTime::to_rfc3339),
+        heard_at: standing.heard_at.to_rfc3339(),
+        queued_bytes: standing.queued_bytes,
+        waiting_messages: standing.waiting_messages,
     }
 }

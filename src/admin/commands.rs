@@ -6,11 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
-use crate::node::admin::call::{Route, decode_user};
+use super::call::{Route, decode_user};
 use crate::node::app::{Json, OrderFault, OrderKind, Update};
-use crate::node::gate::upgrade::decode_room;
-use crate::node::http::message::Response;
-use crate::node::observe::view::View;
+use crate::node::{Node, Response, decode_room};
 use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS};
 use crate::time::Rfc3339;
 
@@ -67,7 +65,7 @@ fn user_of(sub: &str) -> Result<String, Response> {
 }
 
 /// What is to be done or told.
-pub(crate) enum Operation<'a> {
+pub(super) enum Operation<'a> {
     Health,
     Ready,
     /// The counters, as JSON or as Prometheus' text.
@@ -92,7 +90,7 @@ impl<'a> Operation<'a> {
     ///
     /// # Errors
     /// What is answered to a call that is malformed.
-    pub(crate) fn parse(route: &Route<'a>, body: &[u8]) -> Result<Self, Response> {
+    pub(super) fn parse(route: &Route<'a>, body: &[u8]) -> Result<Self, Response> {
         Ok(match *route {
             Route::Health => Self::Health,
             Route::Ready => Self::Ready,
@@ -122,13 +120,10 @@ fn drain_length(body: &[u8]) -> Result<Option<Duration>, Response> {
 }
 
 /// Would a new connection be let in?
-pub(crate) fn readiness(node: View<'_>) -> Response {
-    let View { cx, connections, gate, .. } = node;
-    let is_full =
-        connections.public() >= cx.policy.connections || connections.pending() >= cx.policy.pending;
-    if gate.drain.is_some() {
+pub(super) fn readiness(node: &Node) -> Response {
+    if node.is_draining() {
         Response::error(503, "draining", "The server takes no new connections")
-    } else if is_full {
+    } else if node.is_full() {
         Response::error(503, "at_capacity", "The server is full")
     } else {
         Response::new(200, "application/json", &br#"{"status":"ready"}"#[..])
@@ -137,7 +132,7 @@ pub(crate) fn readiness(node: View<'_>) -> Response {
 
 /// The connections of a room, the last to come first. O(connections in it), each of which costs less
 /// than to hand it a message of the room.
-pub(crate) fn list_room(node: View<'_>, room: &str) -> Response {
+pub(super) fn list_room(node: &Node, room: &str) -> Response {
     #[derive(Serialize)]
     struct Member<'a> {
         id: String,
@@ -149,21 +144,16 @@ pub(crate) fn list_room(node: View<'_>, room: &str) -> Response {
         room: &'a str,
         connections: Vec<Member<'a>>,
     }
-    let View { cx, connections, rooms, .. } = node;
-    let member = |slot| {
-        let since = connections.get(slot)?.session.in_since(cx.now.monotonic)?;
-        Some(Member {
-            id: connections.id_of(slot).to_string(),
-            user_id: rooms.users.name_of(slot)?,
-            since: cx.now.unix_when(since).to_rfc3339(),
-        })
-    };
-    let connections = rooms.rooms.members(room).filter_map(member).collect();
-    Response::json(200, &Listed { room, connections })
+    let members = node.members_of(room).map(|member| Member {
+        id: member.id.to_string(),
+        user_id: member.user,
+        since: member.since.to_rfc3339(),
+    });
+    Response::json(200, &Listed { room, connections: members.collect() })
 }
 
 /// What is answered to an announcement: for how many it was, or why it was refused.
-pub(crate) fn published(delivered: Result<usize, ErrorCode>) -> Response {
+pub(super) fn published(delivered: Result<usize, ErrorCode>) -> Response {
     let error = match delivered {
         Ok(count) => return counted("delivered", count),
         Err(error) => error,
@@ -196,17 +186,17 @@ fn announcement(body: &[u8]) -> Result<Update, Response> {
 }
 
 /// How many of something there were, as `{"what":count}`.
-pub(crate) fn counted(what: &'static str, count: usize) -> Response {
+pub(super) fn counted(what: &'static str, count: usize) -> Response {
     counted_with(200, what, count)
 }
 
 /// The same with this status.
-pub(crate) fn counted_with(status: u16, what: &'static str, count: usize) -> Response {
+pub(super) fn counted_with(status: u16, what: &'static str, count: usize) -> Response {
     Response::new(status, "application/json", format!("{{\"{what}\":{count}}}").into_bytes())
 }
 
 /// What is answered to an order about a user.
-pub(crate) fn order_response(kind: OrderKind, result: Result<usize, OrderFault>) -> Response {
+pub(super) fn order_response(kind: OrderKind, result: Result<usize, OrderFault>) -> Response {
     let fault = match (kind, result) {
         (OrderKind::Disconnect, Ok(disconnected)) => {
             return Response::json(200, &serde_json::json!({ "disconnected": disconnected }));
@@ -234,4 +224,14 @@ pub(crate) fn order_response(kind: OrderKind, result: Result<usize, OrderFault>)
         fault.to_string()
     };
     Response::error(status, code, &message)
+}
+
+/// What is answered to an order that is not carried out in time.
+pub(super) fn order_overdue(is_in_force: bool) -> Response {
+    let message = if is_in_force {
+        "In force, but not stored in time, and may be stored yet. Call again to know"
+    } else {
+        "The application has not done its part in time, and may do it yet. Call again to know"
+    };
+    Response::error(504, "backend_timeout", message)
 }

@@ -3,22 +3,20 @@
 use std::fmt::{Display, Write as _};
 use std::ops::RangeInclusive;
 
-use crate::node::observe::families::{Family, FamilyKind, Labels, Samples};
-use crate::node::observe::metrics::Histogram;
-use crate::node::observe::process_metrics::Reading;
+use crate::node::{Family, FamilyKind, Histogram, Labels, Reading, Samples};
 
 /// What `Content-Type` calls the format.
-pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Every family: some 350 lines. Writing into a string cannot fail, so no result is looked at here.
-pub(crate) fn write(families: &[Family<'_>]) -> String {
+pub(super) fn write(families: &[Family<'_>]) -> String {
     let mut text = String::new();
     families.iter().for_each(|family| write_one(&mut text, family));
     text
 }
 
 /// One number of the world outside.
-pub(crate) fn append(text: &mut String, reading: &Reading) {
+pub(super) fn append(text: &mut String, reading: &Reading) {
     let Reading { name, help, value } = reading;
     let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");

@@ -3,35 +3,27 @@
 //! The node's are written at once. The others come from a worker; if none is free, or it takes longer
 //! than a second, the node's are told alone: that is when somebody needs them.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 
-use crate::node::admin::{exposition, stats};
-use crate::node::http::message::Response;
-use crate::node::observe::process_metrics::Reading;
-use crate::node::observe::view::View;
-
-/// How long the process may take to be asked.
-pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+use super::{exposition, stats};
+use crate::node::{Family, Reading, Response};
 
 /// The node's counters as they are written.
-pub(crate) enum Counters {
+pub(super) enum Counters {
     Text(String),
     Json(Map<String, Value>),
 }
 
 impl Counters {
-    pub(crate) fn of(node: View<'_>, is_json: bool) -> Self {
-        let families = node.families();
+    pub(super) fn of(families: &[Family<'_>], is_json: bool) -> Self {
         if is_json {
-            Self::Json(stats::write(&families))
+            Self::Json(stats::write(families))
         } else {
-            Self::Text(exposition::write(&families))
+            Self::Text(exposition::write(families))
         }
     }
 
-    pub(crate) fn with(self, readings: &[Reading]) -> Response {
+    pub(super) fn with(self, readings: &[Reading]) -> Response {
         match self {
             Self::Text(mut text) => {
                 readings.iter().for_each(|reading| exposition::append(&mut text, reading));

@@ -2,12 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::node::observe::families::{Family, Labels, Samples};
-use crate::node::observe::metrics::Histogram;
+use crate::node::{Family, Histogram, Labels, Samples};
 
 /// Every family by its name: a number; or what there is to say of a histogram, in seconds; or either by
 /// the values of their labels, one object in the other.
-pub(crate) fn write(families: &[Family<'_>]) -> Map<String, Value> {
+pub(super) fn write(families: &[Family<'_>]) -> Map<String, Value> {
     families.iter().map(|family| (family.name.to_owned(), value_of(family))).collect()
 }
 

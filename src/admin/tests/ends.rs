@@ -1,6 +1,5 @@
 //! What an operator is told of connections: how they stand, and what became of them.
 
-use super::admin::split;
 use super::*;
 use crate::auth::Verifier;
 

@@ -1,12 +1,10 @@
 //! What an end means and what to do about it, in a line each: for operators who ask.
 
-use crate::node::http::refusal::Refusal;
-use crate::node::observe::close_history::{Ending, Unanswered};
-use crate::node::work::port::Hangup;
+use crate::node::{Ending, Hangup, Refusal, Unanswered};
 use crate::protocol::CloseReason;
 
 /// The one table: every way a connection can end.
-pub(crate) fn of(how: Ending) -> &'static str {
+pub(super) fn of(how: Ending) -> &'static str {
     match how {
         Ending::Closed(reason) => of_close(reason),
         Ending::Refused(refusal) => of_refusal(refusal),

@@ -1,0 +1,184 @@
+//! What can be called, and by whom.
+
+use crate::node::app::OrderKind;
+use crate::node::{AdminKey, OperatorCall, Refusal, Response, hex};
+use crate::protocol::MAX_USER_CHARS;
+
+/// What there is, each with its path's variable part as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Route<'a> {
+    Health,
+    Ready,
+    Stats,
+    Metrics,
+    Room(&'a str),
+    Connection(&'a str),
+    Ends {
+        query: &'a str,
+    },
+    Publish(&'a str),
+    /// An order about a user.
+    Order(OrderKind, &'a str),
+    RequireAuth(&'a str),
+    Drain,
+}
+
+impl<'a> Route<'a> {
+    fn of(path: &'a str, query: &'a str) -> Option<Self> {
+        let segments: Vec<&str> = path.split('/').collect();
+        Some(match segments.as_slice() {
+            ["", "healthz"] => Self::Health,
+            ["", "readyz"] => Self::Ready,
+            ["", "v1", "stats"] => Self::Stats,
+            ["", "metrics"] => Self::Metrics,
+            ["", "v1", "rooms", room] => Self::Room(room),
+            ["", "v1", "rooms", room, "publish"] => Self::Publish(room),
+            ["", "v1", "users", user, "disconnect"] => Self::Order(OrderKind::Disconnect, user),
+            ["", "v1", "users", user, "lock"] => Self::Order(OrderKind::Lock, user),
+            ["", "v1", "users", user, "unlock"] => Self::Order(OrderKind::Unlock, user),
+            ["", "v1", "users", user, "require-auth"] => Self::RequireAuth(user),
+            ["", "v1", "connections", id] => Self::Connection(id),
+            ["", "v1", "ends"] => Self::Ends { query },
+            ["", "v1", "drain"] => Self::Drain,
+            _ => return None,
+        })
+    }
+
+    /// It changes something.
+    fn is_command(&self) -> bool {
+        match self {
+            Self::Publish(_) | Self::Order(..) | Self::RequireAuth(_) | Self::Drain => true,
+            Self::Health | Self::Ready | Self::Stats | Self::Metrics => false,
+            Self::Room(_) | Self::Connection(_) | Self::Ends { .. } => false,
+        }
+    }
+
+    /// It changes something, or names people. Numbers are for whoever reaches the address, as who
+    /// collects them often has no key.
+    fn needs_key(&self) -> bool {
+        let names_people = matches!(self, Self::Room(_) | Self::Connection(_) | Self::Ends { .. });
+        self.is_command() || names_people
+    }
+
+    /// The methods it takes.
+    fn allow(&self) -> &'static str {
+        if self.is_command() { "POST" } else { "GET, HEAD" }
+    }
+
+    fn takes(&self, method: &str) -> bool {
+        self.allow().split(", ").any(|taken| taken == method)
+    }
+}
+
+/// May this be called, by whoever calls it?
+///
+/// A browser on the operator's own host can be made to call by any page it shows. Such a call
+/// names its page's `Origin`, and is refused whatever it asks for: nothing here is for pages. An
+/// old browser's form names none, but a content type that is not JSON's. And a page whose name
+/// was made to lead to this host (DNS rebinding) is told by that name in `Host`; where there is a
+/// key, which such a page has not, an operator may call this host by any name.
+pub(super) fn judge<'a>(
+    call: &'a OperatorCall,
+    key: Option<&AdminKey>,
+) -> Result<Route<'a>, Response> {
+    if key.is_none() && !(call.peer.ip().is_loopback() && call.is_for_loopback) {
+        return Err(Response::error(
+            403,
+            "host_not_allowed",
+            "Without admin.key_file this listener answers this host only, by its address or as \
+             localhost",
+        ));
+    }
+    if call.is_of_page {
+        let message = "Web pages may not call the admin listener";
+        return Err(Response::error(403, "origin_not_allowed", message));
+    }
+    let route = Route::of(&call.path, &call.query);
+    if let Some(key) = key
+        && route.as_ref().is_none_or(Route::needs_key)
+    {
+        check_key(key, call.bearer.as_deref())?;
+    }
+    let Some(route) = route else { return Err(Response::not_found()) };
+    if !route.takes(&call.method) {
+        return Err(Response::method_not_allowed(route.allow()));
+    }
+    call.version.map_err(Refusal::response)?;
+    if call.is_of_other_type {
+        let message = "The body's Content-Type must be application/json";
+        return Err(Response::error(415, "unsupported_media_type", message));
+    }
+    let body_length = call.body_length.map_err(Refusal::response)?;
+    if body_length > 0 && !route.is_command() {
+        return Err(Response::error(400, "bad_request", "A body does not belong here"));
+    }
+    Ok(route)
+}
+
+/// Is what a call has shown the key?
+fn check_key(key: &AdminKey, shown: Option<&[u8]>) -> Result<(), Response> {
+    let (message, challenge) = match shown {
+        Some(shown) if key.is(shown) => return Ok(()),
+        Some(_) => ("The key is wrong", "Bearer error=\"invalid_token\""),
+        None => ("This call needs `Authorization: Bearer` and the key", "Bearer"),
+    };
+    Err(Response::error(401, "unauthorized", message).with("WWW-Authenticate", challenge))
+}
+
+/// A user's name, percent-decoded: 1 to 256 characters, as a token's `sub` has them.
+pub(super) fn decode_user(text: &str) -> Option<String> {
+    decode_text(text).filter(|user| (1..=MAX_USER_CHARS).contains(&user.chars().count()))
+}
+
+/// A text, percent-decoded.
+pub(super) fn decode_text(text: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => (hex(bytes.next()?)? << 4) | hex(bytes.next()?)?,
+            byte => byte,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_listed_admin_paths_exist_with_their_methods() {
+        for (path, allow, needs_key) in [
+            ("/healthz", "GET, HEAD", false),
+            ("/readyz?x", "GET, HEAD", false),
+            ("/v1/stats", "GET, HEAD", false),
+            ("/metrics", "GET, HEAD", false),
+            ("/v1/rooms/soup", "GET, HEAD", true),
+            ("/v1/connections/00000001-000000", "GET, HEAD", true),
+            ("/v1/ends?user=alice", "GET, HEAD", true),
+            ("/v1/rooms/soup/publish", "POST", true),
+            ("/v1/users/a%2Fb/disconnect", "POST", true),
+            ("/v1/users/alice/require-auth", "POST", true),
+            ("/v1/users/alice/lock", "POST", true),
+            ("/v1/users/alice/unlock", "POST", true),
+            ("/v1/drain", "POST", true),
+        ] {
+            let (path, query) = path.split_once('?').unwrap_or((path, ""));
+            let route = Route::of(path, query).unwrap();
+            assert_eq!((route.allow(), route.needs_key()), (allow, needs_key), "{path}");
+        }
+        for path in ["/", "/v1", "/v1/chat/soup", "/healthz/", "/v1/rooms/a/b", "//healthz"] {
+            assert_eq!(Route::of(path, ""), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn users_are_decoded_whatever_they_are_called() {
+        assert_eq!(decode_user("auth0%7Calice%2f%C3%A9").as_deref(), Some("auth0|alice/é"));
+        assert_eq!(decode_user(&"é".repeat(256)).map(|user| user.len()), Some(512));
+        for bad in ["", "%", "%4", "%zz", "%ff", &"x".repeat(257)] {
+            assert_eq!(decode_user(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The admin listener: health, counters, and an operator's commands, in HTTP.
+//!
+//! The node reads its connections, bounds and writes them like those of the public listeners, but
+//! counts them apart: a full server can still be asked why, and told to do something about it. What
+//! can be called, by whom, and what is answered is known here, above the node. Nothing of the chat is
+//! here, and nothing of this is there, but `/healthz`.
+//!
+//! A caller is taken for the operator, so access is narrow: with a key, calls must show it; without
+//! one, they must come from this host, and not from a page ([`judge`](call::judge)).
+
+mod call;
+mod close_advice;
+mod commands;
+mod counted;
+mod explain;
+mod exposition;
+mod stats;
+
+use std::sync::Arc;
+
+use self::call::judge;
+use self::commands::{
+    Operation, counted, counted_with, list_room, order_overdue, order_response, published,
+    readiness,
+};
+use self::counted::Counters;
+use self::explain::{explain, list_ends};
+use crate::id::ConnId;
+use crate::node::{Node, OperatorCall, OperatorEvent, Response, health};
+use crate::time::Now;
+
+/// Answers the operators whose calls the node has read, or whose answers have come.
+///
+/// [`Turn`](crate::driver::Turn) does that. A driver of another kind that has an admin listener calls
+/// this after each `handle_*` of the [`Node`], before the next one.
+pub fn answer(node: &mut Node, now: Now) {
+    while let Some((id, event)) = node.poll_operator() {
+        let response = match event {
+            OperatorEvent::Call(call, body) => on_call(node, now, id, &call, body.as_deref()),
+            OperatorEvent::Published(delivered) => Some(published(delivered)),
+            OperatorEvent::Ordered(kind, result) => Some(order_response(kind, result)),
+            OperatorEvent::OrderOverdue { is_in_force } => Some(order_overdue(is_in_force)),
+            OperatorEvent::Collected { is_json, response } => {
+                let alone = || Counters::of(&node.families(), is_json).with(&[]);
+                Some(response.unwrap_or_else(alone))
+            }
+        };
+        if let Some(response) = response {
+            node.respond(now, id, &response);
+        }
+    }
+}
+
+/// `None`: it is answered later.
+fn on_call(
+    node: &mut Node,
+    now: Now,
+    id: ConnId,
+    call: &OperatorCall,
+    body: Option<&[u8]>,
+) -> Option<Response> {
+    let route = match judge(call, node.admin_key()) {
+        Ok(route) => route,
+        Err(response) => {
+            if matches!(response.status, 401 | 403) {
+                note_denial(node, now, call);
+            }
+            return Some(response);
+        }
+    };
+    let Some(body) = body else {
+        if call.expects_continue {
+            node.send_continue(now, id);
+        }
+        return None;
+    };
+    node.metrics_mut().admin_calls += 1;
+    match Operation::parse(&route, body) {
+        Ok(operation) => operate(node, now, id, operation),
+        Err(response) => Some(response),
+    }
+}
+
+fn note_denial(node: &mut Node, now: Now, call: &OperatorCall) {
+    if let Some(count) = node.count_denial(now) {
+        let ip = call.peer.ip();
+        log::warn!(
+            "calls denied on the admin listener: {count}, the last from {ip}. They showed no key \
+             or a wrong one, or a page made them. Told once a minute"
+        );
+    }
+}
+
+/// Does what was called for. `None`: it is answered later.
+fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> Option<Response> {
+    Some(match operation {
+        Operation::Health => health(),
+        Operation::Ready => readiness(node),
+        Operation::Collect { is_json } => {
+            let counters = Counters::of(&node.families(), is_json);
+            node.collect(now, id, is_json, |readings| counters.with(readings));
+            return None;
+        }
+        Operation::Room(room) => list_room(node, &room),
+        Operation::Connection(id) => explain(node, now, id),
+        Operation::Ends { query } => list_ends(node, now, query).unwrap_or_else(|refused| refused),
+        Operation::Publish(room, update) => {
+            node.publish(now, id, room, &Arc::new(update));
+            return None;
+        }
+        Operation::Order(kind, user) => {
+            node.order_by_call(now, id, kind, &user);
+            return None;
+        }
+        Operation::RequireAuth(user) => counted("asked", node.require_auth(now, &user)),
+        Operation::Drain(length) => {
+            let length = length.unwrap_or(node.drain_length());
+            let remaining = node.drain(now, length);
+            log::info!("an operator drains: {remaining} connections within {length:?}");
+            counted_with(202, "connections", remaining)
+        }
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,130 @@
+//! The admin listener, as far as it is the node's: who has a place there, how its calls are read, and
+//! what waits for the layer above, [`crate::admin`], which knows what can be called.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use httparse::Header;
+
+use crate::config::{Origins, Page};
+use crate::id::ConnId;
+use crate::node::app::{OrderFault, OrderKind};
+use crate::node::gate::head;
+use crate::node::gate::headers::{bearer_of, body_length, has_token, single, values};
+use crate::node::gate::places::Places;
+use crate::node::http::message::Response;
+use crate::node::http::refusal::Refusal;
+use crate::node::observe::MinuteThrottle;
+use crate::node::observe::process_metrics::Probes;
+use crate::protocol::ErrorCode;
+
+/// What the node keeps for its admin listener.
+#[derive(Default)]
+pub(crate) struct OperatorState {
+    pub(crate) places: Places,
+    pub(crate) denials: MinuteThrottle,
+    pub(crate) probes: Probes,
+    /// For the layer above: each with the connection that is to be answered.
+    pub(crate) events: VecDeque<(ConnId, OperatorEvent)>,
+}
+
+/// What a connection of the admin listener is to be answered.
+pub(crate) enum OperatorEvent {
+    /// A call. `None`: its body is not there, and may be refused before it is.
+    Call(Box<OperatorCall>, Option<Vec<u8>>),
+    /// An announcement was made to so many, or refused.
+    Published(Result<usize, ErrorCode>),
+    /// An order was carried out, or failed.
+    Ordered(OrderKind, Result<usize, OrderFault>),
+    /// An order was not carried out in time.
+    OrderOverdue {
+        /// The application has done its part: only the store has not.
+        is_in_force: bool,
+    },
+    /// The counters, those of the process among them. `None`: it could not be asked.
+    Collected { is_json: bool, response: Option<Response> },
+}
+
+/// A call, as far as its head tells.
+pub(crate) struct OperatorCall {
+    pub(crate) peer: SocketAddr,
+    pub(crate) method: String,
+    /// As it was sent: percent-encoded, without the query.
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) bearer: Option<Vec<u8>>,
+    /// It names this host as nobody else can have it named, or names none. One that names none does
+    /// not come from a browser, and so from no page that was made to lead here.
+    pub(crate) is_for_loopback: bool,
+    /// A page in a browser makes it.
+    pub(crate) is_of_page: bool,
+    /// It has a body or a content type, and that is not JSON.
+    pub(crate) is_of_other_type: bool,
+    /// Judged behind the path, so that a path where nothing is says so whatever is sent to it.
+    pub(crate) body_length: Result<usize, Refusal>,
+    /// Is it of a version that may ask for that?
+    pub(crate) version: Result<(), Refusal>,
+    /// The client waits for a word before it sends the body (RFC 9110, section 10.1.1).
+    pub(crate) expects_continue: bool,
+}
+
+impl OperatorCall {
+    /// Reads a call's head; with it comes the head's length. `None`: it is not whole yet.
+    pub(crate) fn parse(
+        bytes: &[u8],
+        peer: SocketAddr,
+        max_bytes: usize,
+        max_body_bytes: usize,
+    ) -> Result<Option<(Self, usize)>, Refusal> {
+        head::read(bytes, max_bytes, |lines, length| {
+            let headers = lines.headers;
+            let body_length = match body_length(headers) {
+                Ok(length) if length > max_body_bytes => Err(Refusal::BodyTooLarge),
+                length => length,
+            };
+            let call = Self {
+                peer,
+                method: lines.method.to_owned(),
+                path: lines.target.path.to_owned(),
+                query: lines.target.query.to_owned(),
+                bearer: single(headers, "authorization").and_then(bearer_of).map(<[u8]>::to_vec),
+                is_for_loopback: lines.host.is_none_or(|host| host.is_loopback()),
+                is_of_page: Origins::NONE.judge(values(headers, "origin")) != Page::None,
+                is_of_other_type: is_of_other_type(headers, matches!(body_length, Ok(1..))),
+                body_length,
+                version: lines.check_version(),
+                expects_continue: has_token(headers, "expect", "100-continue"),
+            };
+            (call, length)
+        })
+    }
+}
+
+fn is_of_other_type(headers: &[Header<'_>], has_body: bool) -> bool {
+    let mut types = values(headers, "content-type");
+    let Some(first) = types.next() else { return has_body };
+    let essence = first.split(|&byte| byte == b';').next().unwrap_or_default();
+    types.next().is_some() || !essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_json_and_says_so() {
+        let is_other = |lines: &str| {
+            let text = format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+            let peer = "127.0.0.1:9".parse().unwrap();
+            let parsed = OperatorCall::parse(text.as_bytes(), peer, 8_192, 1_000);
+            parsed.unwrap().unwrap().0.is_of_other_type
+        };
+        assert!(!is_other(""));
+        assert!(!is_other(
+            "Content-Length: 2\r\nContent-Type: Application/JSON; charset=utf-8\r\n"
+        ));
+        assert!(is_other("Content-Length: 2\r\n"));
+        assert!(is_other("Content-Type: application/x-www-form-urlencoded\r\n"));
+        assert!(is_other("Content-Type: application/json\r\nContent-Type: text/plain\r\n"));
+    }
+}
