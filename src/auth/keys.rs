@@ -18,7 +18,7 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 
 use self::material::Material;
-use super::error::KeyError;
+use super::error::{KeyError, KeyFault};
 
 /// The longest `kid` that is looked at, in bytes: of a token, and of a key.
 pub(super) const MAX_KEY_ID_BYTES: usize = 256;
@@ -94,17 +94,17 @@ impl VerificationKey {
         id: Option<String>,
         own: Option<&str>,
         algorithms: &Algorithms,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, KeyFault> {
         let possible = material.algorithms()?;
         let own = match own.map(str::parse::<Algorithm>) {
             Some(Ok(own)) if possible.contains(&own) => Some(own),
-            Some(_) => return Err(format!("its `alg` is none that {} can have", material.name())),
+            Some(_) => return Err(KeyFault::BadAlgorithm { key: material.name() }),
             None => None,
         };
         let fits = |one: &Algorithm| possible.contains(one) && own.is_none_or(|own| own == *one);
         let takes: Vec<_> = algorithms.0.iter().copied().filter(fits).collect();
         if takes.is_empty() {
-            return Err(format!("no algorithm of auth.algorithms is one of {}", material.name()));
+            return Err(KeyFault::NoAlgorithm { key: material.name() });
         }
         Ok(Self { id, takes, decoding: material.into_decoding_key() })
     }
@@ -128,8 +128,7 @@ impl KeySet {
             return Err(KeyError::ShortSecret { bytes: secret.len(), needed });
         }
         let material = Material::Secret(secret.to_vec());
-        let key =
-            VerificationKey::new(material, None, None, algorithms).map_err(KeyError::Unusable)?;
+        let key = VerificationKey::new(material, None, None, algorithms)?;
         Ok(Self { keys: vec![Arc::new(key)] })
     }
 
@@ -142,12 +141,9 @@ impl KeySet {
         if algorithms.are_hmac() {
             return Err(KeyError::PublicKeyForHmac);
         }
-        let materials = pem::public_keys(text).map_err(KeyError::Unusable)?;
-        let keys = materials.into_iter().map(|material| {
-            VerificationKey::new(material, None, None, algorithms)
-                .map(Arc::new)
-                .map_err(KeyError::Unusable)
-        });
+        let materials = pem::public_keys(text)?.into_iter();
+        let keys =
+            materials.map(|it| VerificationKey::new(it, None, None, algorithms).map(Arc::new));
         Ok(Self { keys: keys.collect::<Result<_, _>>()? })
     }
 

@@ -14,7 +14,7 @@ mod signer;
 mod token;
 mod verifier;
 
-pub use error::{KeyError, Skipped, TokenError};
+pub use error::{KeyError, KeyFault, Skipped, TokenError};
 #[cfg(any(feature = "net", test))]
 pub(crate) use keys::jwks::MAX_JWKS_BYTES;
 pub use keys::{Algorithms, KeySet, jwks::JwksFrom};

@@ -2,6 +2,8 @@
 
 use jsonwebtoken::{Algorithm, DecodingKey};
 
+use crate::auth::error::KeyFault;
+
 /// RSA keys of fewer bits are within reach (RFC 7518, section 3.3); with more, a check costs more
 /// than a check may.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=8_192;
@@ -46,20 +48,20 @@ impl Material {
     }
 
     /// A point as bytes: 4, then both coordinates.
-    pub(super) fn point(curve: Curve, bytes: &[u8]) -> Result<Self, String> {
+    pub(super) fn point(curve: Curve, bytes: &[u8]) -> Result<Self, KeyFault> {
         let length = 1 + 2 * curve.coordinate_bytes();
         if bytes.len() == length && bytes.first() == Some(&4) {
             Ok(Self::Point(curve, bytes.to_vec()))
         } else {
-            Err("an EC key that is no uncompressed point of its curve".to_owned())
+            Err(KeyFault::BadPoint)
         }
     }
 
-    pub(super) fn ed25519(bytes: &[u8]) -> Result<Self, String> {
+    pub(super) fn ed25519(bytes: &[u8]) -> Result<Self, KeyFault> {
         if bytes.len() == 32 {
             Ok(Self::Ed25519(bytes.to_vec()))
         } else {
-            Err("an Ed25519 key that has not 32 bytes".to_owned())
+            Err(KeyFault::BadEd25519)
         }
     }
 
@@ -75,7 +77,7 @@ impl Material {
     }
 
     /// The algorithms that it can have; or why it is too weak for any.
-    pub(super) fn algorithms(&self) -> Result<Vec<Algorithm>, String> {
+    pub(super) fn algorithms(&self) -> Result<Vec<Algorithm>, KeyFault> {
         use Algorithm::*;
         Ok(match self {
             Self::Secret(secret) => {
@@ -83,7 +85,7 @@ impl Material {
                 let possible: Vec<_> =
                     [HS256, HS384, HS512].into_iter().filter(is_long_enough).collect();
                 if possible.is_empty() {
-                    return Err(format!("a secret of {} bytes; 32 are needed", secret.len()));
+                    return Err(KeyFault::ShortSecret { bytes: secret.len() });
                 }
                 possible
             }
@@ -107,15 +109,15 @@ impl Material {
     }
 }
 
-fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), String> {
+fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), KeyFault> {
     let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
     if !RSA_BITS.contains(&bits) {
-        let (least, most) = (RSA_BITS.start(), RSA_BITS.end());
-        return Err(format!("an RSA key of {bits} bits; {least} to {most} are taken"));
+        let (least, most) = RSA_BITS.into_inner();
+        return Err(KeyFault::RsaLength { bits, least, most });
     }
     let is_odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
     if !is_odd(n) || !is_odd(e) || e.len() > MAX_EXPONENT_BYTES || e == [1] {
-        return Err("an RSA key whose modulus or exponent cannot be one".to_owned());
+        return Err(KeyFault::BadRsa);
     }
     Ok(())
 }

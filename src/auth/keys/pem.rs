@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::der::{BIT_STRING, Der, INTEGER, NULL, OBJECT_ID};
 use super::material::{Curve, Material};
+use crate::auth::error::KeyFault;
 
 // Object identifiers, as DER writes them.
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
@@ -14,7 +15,7 @@ const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
 /// Every key of the text. What is outside of the blocks is passed over, as RFC 7468 has it.
-pub(super) fn public_keys(text: &str) -> Result<Vec<Material>, String> {
+pub(super) fn public_keys(text: &str) -> Result<Vec<Material>, KeyFault> {
     let mut keys = Vec::new();
     let mut rest = text;
     while let Some((_, block)) = rest.split_once("-----BEGIN ") {
@@ -23,54 +24,38 @@ pub(super) fn public_keys(text: &str) -> Result<Vec<Material>, String> {
             Some((label, body, after))
         });
         let Some((label, body, after)) = whole else {
-            return Err("a PEM block has no end: is the file whole?".to_owned());
+            return Err(KeyFault::UnfinishedPem);
         };
         keys.push(public_key(label, body)?);
         rest = after;
     }
     if keys.is_empty() {
-        return Err("no PEM block: write a public key, `-----BEGIN PUBLIC KEY-----` …".to_owned());
+        return Err(KeyFault::NoPem);
     }
     Ok(keys)
 }
 
-fn public_key(label: &str, body: &str) -> Result<Material, String> {
+fn public_key(label: &str, body: &str) -> Result<Material, KeyFault> {
     let read = match label {
         "PUBLIC KEY" => subject_public_key_info,
-        "RSA PUBLIC KEY" => |der: &[u8]| rsa(der).ok_or(NOT_WHOLE.to_owned()),
-        "CERTIFICATE" => {
-            return Err(
-                "a certificate: take the key out of it by `openssl x509 -pubkey -noout`".to_owned()
-            );
-        }
-        private if private.ends_with("PRIVATE KEY") => {
-            return Err(
-                "a private key: the server needs only the public one, which `openssl pkey \
-                        -pubout` takes out of it; keep the private one away from here"
-                    .to_owned(),
-            );
-        }
-        _ => return Err("a PEM block that is no public key".to_owned()),
+        "RSA PUBLIC KEY" => |der: &[u8]| rsa(der).ok_or(KeyFault::NotWhole),
+        "CERTIFICATE" => return Err(KeyFault::Certificate),
+        private if private.ends_with("PRIVATE KEY") => return Err(KeyFault::PrivatePem),
+        _ => return Err(KeyFault::NoPublicKey),
     };
     let base64: String = body.split_ascii_whitespace().collect();
-    let der = STANDARD.decode(base64).map_err(|_| "a PEM block that is no base64".to_owned())?;
+    let der = STANDARD.decode(base64).map_err(|_| KeyFault::NoBase64)?;
     read(&der)
 }
 
-const NOT_WHOLE: &str = "a PEM block that is no whole public key";
-
-fn subject_public_key_info(bytes: &[u8]) -> Result<Material, String> {
-    let Info { kind, curve, key } = info(bytes).ok_or(NOT_WHOLE)?;
-    let unsupported = || {
-        "a public key of a kind that is not supported; what is: RSA, P-256, P-384, Ed25519"
-            .to_owned()
-    };
+fn subject_public_key_info(bytes: &[u8]) -> Result<Material, KeyFault> {
+    let Info { kind, curve, key } = info(bytes).ok_or(KeyFault::NotWhole)?;
     match (kind, curve) {
-        (RSA, None) => rsa(key).ok_or(NOT_WHOLE.to_owned()),
+        (RSA, None) => rsa(key).ok_or(KeyFault::NotWhole),
         (EC, Some(P256)) => Material::point(Curve::P256, key),
         (EC, Some(P384)) => Material::point(Curve::P384, key),
         (ED25519, None) => Material::ed25519(key),
-        _ => Err(unsupported()),
+        _ => Err(KeyFault::UnsupportedKind),
     }
 }
 
