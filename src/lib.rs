@@ -141,6 +141,7 @@ pub mod node;
 pub mod protocol;
 #[cfg(feature = "recipes")]
 pub mod recipes;
+mod shares;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(any(test, feature = "testing"))]

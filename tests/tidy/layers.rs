@@ -9,18 +9,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("id", LEAVES),
     ("config", LEAVES),
     ("protocol", LEAVES),
-    ("auth", &["time", "id", "config", "protocol"]),
-    ("node", &["time", "id", "config", "protocol", "auth"]),
+    ("shares", &["time", "id"]),
+    ("auth", &["time", "id", "config", "protocol", "shares"]),
+    ("node", &["time", "id", "config", "protocol", "shares", "auth"]),
     // Above the node, which hands an operator's calls up to it.
     ("admin", &["time", "id", "protocol", "node"]),
     // The turn, for whoever has sockets.
     ("driver", &["time", "id", "config", "node", "admin"]),
-    ("memory", &["time", "id", "config", "protocol", "node"]),
-    ("recipes", &["time", "id", "config", "protocol", "auth", "node"]),
+    ("memory", &["time", "id", "config", "protocol", "shares", "node"]),
+    ("recipes", &["time", "id", "config", "protocol", "shares", "auth", "node"]),
     // The two drivers never import each other.
-    ("net", &["time", "id", "config", "protocol", "auth", "node", "driver"]),
-    ("backend", &["time", "id", "config", "protocol", "node", "net"]),
-    ("capacity", &["config", "protocol", "auth", "node", "memory", "recipes", "net"]),
+    ("net", &["time", "id", "config", "protocol", "shares", "auth", "node", "driver"]),
+    ("backend", &["time", "id", "config", "protocol", "shares", "node", "net"]),
+    ("capacity", &["config", "protocol", "shares", "auth", "node", "memory", "recipes", "net"]),
     ("sim", &["time", "id", "config", "protocol", "auth", "node", "driver", "memory", "testing"]),
     ("testing", &[]),
     // The binary is a crate of its own, and uses whatever the library shows.

@@ -1,0 +1,19 @@
+//! Fair shares of what everybody uses: queues, tables and allowances by user or by address.
+//!
+//! A client that keeps to every limit must not make the service worse for the others. Three rules
+//! hold for each shared resource:
+//!
+//! * An allowance is keyed by what the limited party cannot renew: its user or its address, not its
+//!   connection ([`Allowances`]).
+//! * A queue serves its users in turn, by the cost of their work ([`FairQueue`]).
+//! * A full table evicts the oldest entry of whoever holds most ([`Holders`] knows who that is).
+//!
+//! All three are state machines without a clock, ordered by keys and never by chance.
+
+mod allowances;
+mod fair_queue;
+mod holders;
+
+pub(crate) use self::allowances::Allowances;
+pub(crate) use self::fair_queue::FairQueue;
+pub(crate) use self::holders::Holders;
