@@ -6,14 +6,14 @@
 //! * An allowance is keyed by what the limited party cannot renew: its user or its address, not its
 //!   connection ([`Allowances`]).
 //! * A queue serves its users in turn, by the cost of their work ([`FairQueue`]).
-//! * A full table evicts the oldest entry of whoever holds most ([`Holders`] knows who that is).
+//! * A full table evicts the oldest entry of whoever holds most ([`Holdings`] knows who that is).
 //!
 //! All three are state machines without a clock, ordered by keys and never by chance.
 
 mod allowances;
 mod fair_queue;
-mod holders;
+mod holdings;
 
 pub(crate) use self::allowances::Allowances;
 pub(crate) use self::fair_queue::FairQueue;
-pub(crate) use self::holders::Holders;
+pub(crate) use self::holdings::Holdings;
