@@ -5,11 +5,13 @@
 //! connections. Each share grows with the whole and never faster, so more memory never gives fewer
 //! connections.
 
+mod needs;
 mod table;
 
-use self::table::{NAME_BYTES, wide};
+pub use self::needs::{Need, describe, meet_needs, needs};
+use self::table::{ADDRESS_BYTES, NAME_BYTES, USER_BYTES, wide};
 pub use self::table::{Row, human, rows, total};
-use crate::auth::{AddressLimiter, ReplaySet, Revocations};
+use crate::auth::{ReplaySet, Revocations};
 use crate::config::{Config, ConfigError, FaultKind, Limits, Log, Size};
 use crate::memory::MemoryApp;
 use crate::net::{PLACE_BYTES, STACK_BYTES, TLS_CONNECTION_BYTES};
@@ -40,8 +42,9 @@ const SHARES: &[Share] = &[
     bytes("limits.answer_bytes", 5, |limits| &mut limits.answer_bytes),
     entries("limits.replay_entries", 2, ReplaySet::ENTRY_BYTES, |it| &mut it.replay_entries),
     entries("limits.revocations", 1, Revocations::ENTRY_BYTES, |it| &mut it.revocations),
-    entries("limits.addresses", 2, AddressLimiter::ENTRY_BYTES, |it| &mut it.addresses),
-    entries("limits.rooms", 5, MemoryApp::ROOM_BYTES + NAME_BYTES, |it| &mut it.rooms),
+    entries("limits.addresses", 2, ADDRESS_BYTES, |it| &mut it.addresses),
+    entries("limits.users", 2, USER_BYTES, |it| &mut it.users),
+    entries("limits.rooms", 3, MemoryApp::ROOM_BYTES + NAME_BYTES, |it| &mut it.rooms),
     Share { key: "limits.worker_queue", hundredths: 13, bound: Bound::Answers },
 ];
 

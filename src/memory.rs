@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use slab::Slab;
 
 use crate::config::Config;
 use crate::id::{Seed, SeededState};
-use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Reply, Update};
+use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Left, Reply, Update};
+use crate::shares::Holdings;
 
 /// Access control of the in-memory application's rooms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,16 +23,27 @@ pub enum Access {
 /// An application without storage, to try Vestibule without a backend: a room has only an id, an
 /// owner and its connections.
 ///
-/// Takes 16 bytes for each room: the hashes of its id and of its owner under a secret seed. It
-/// keeps at most `limits.rooms`; when these are used up, joins to new rooms are refused as
-/// unavailable.
+/// Takes some 128 bytes for each room: the hashes of its id and of its owner under a secret seed, and
+/// what finds them. It keeps at most `limits.rooms`. For a new room beyond that, the room that was
+/// joined least recently is forgotten of the user that has most of them, if nobody is in it. Where
+/// nobody has more than the user who asks, the join is refused as unavailable.
 #[derive(Debug)]
 pub struct MemoryApp {
     access: Access,
-    owners: HashMap<u64, u64, SeededState>,
+    by_id: HashMap<u64, u32, SeededState>,
+    rooms: Slab<Room>,
+    /// Rooms without anybody in them, by their owners.
+    idle: Holdings,
     max_rooms: usize,
     hashing: SeededState,
     noted: Arc<Update>,
+}
+
+#[derive(Debug)]
+struct Room {
+    id: u64,
+    owner: u64,
+    connections: u32,
 }
 
 impl MemoryApp {
@@ -45,10 +58,12 @@ impl MemoryApp {
             access,
             // Reserved at the start, so that the table does not move as it grows. Half of the
             // connections, as in the node's table of rooms.
-            owners: HashMap::with_capacity_and_hasher(
+            by_id: HashMap::with_capacity_and_hasher(
                 config.limits.connections.min(1 << 20) / 2,
                 SeededState::new(&seed.derive("table of rooms in memory")),
             ),
+            rooms: Slab::new(),
+            idle: Holdings::new(&seed.derive("idle rooms in memory"), 0),
             max_rooms: config.limits.rooms,
             hashing: SeededState::new(&seed.derive("rooms in memory")),
             noted: Update::text(
@@ -57,18 +72,33 @@ impl MemoryApp {
         }
     }
 
-    /// Returns the hash of the room's owner. `user` becomes the owner of a new room. `None` when
-    /// there are `limits.rooms` already.
-    fn owner(&mut self, room: &str, user: u64) -> Option<u64> {
-        let room = self.hashing.hash_texts(&[room]);
-        if let Some(&owner) = self.owners.get(&room) {
-            return Some(owner);
+    /// Whether `user` may join `room`, whose owner `user` becomes where it is new. `None` when there is
+    /// no place for a new room.
+    fn enter(&mut self, join: &Join<'_>) -> Option<bool> {
+        let [user, id] = [join.user, join.room].map(|text| self.hashing.hash_texts(&[text]));
+        let place = match self.by_id.get(&id) {
+            Some(&place) => place,
+            None => self.create(id, user)?,
+        };
+        let room = self.rooms.get_mut(place as usize)?;
+        let is_owner = room.owner == user;
+        if is_owner && !join.reauth {
+            room.connections += 1;
+            self.idle.remove(place, 1);
         }
-        if self.max_rooms != 0 && self.owners.len() >= self.max_rooms {
-            return None;
+        Some(is_owner)
+    }
+
+    fn create(&mut self, id: u64, owner: u64) -> Option<u32> {
+        if self.max_rooms != 0 && self.rooms.len() >= self.max_rooms {
+            let victim = self.idle.victim(owner, 1)?;
+            self.idle.remove(victim, 1);
+            let forgotten = self.rooms.try_remove(victim as usize)?;
+            self.by_id.remove(&forgotten.id);
         }
-        self.owners.insert(room, user);
-        Some(user)
+        let place = self.rooms.insert(Room { id, owner, connections: 0 }) as u32;
+        self.by_id.insert(id, place);
+        Some(place)
     }
 }
 
@@ -86,10 +116,9 @@ const WELCOME: &str = "Connected to recipe chat. How can I help you with this re
 impl App for MemoryApp {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         if self.access == Access::Owner {
-            let user = self.hashing.hash_texts(&[join.user]);
-            match self.owner(join.room, user) {
-                Some(owner) if owner == user => {}
-                Some(_) => return Admission::Deny.into(),
+            match self.enter(join) {
+                Some(true) => {}
+                Some(false) => return Admission::Deny.into(),
                 None => return Admission::Unavailable.into(),
             }
         }
@@ -104,5 +133,16 @@ impl App for MemoryApp {
 
     fn on_message(&mut self, _message: &Incoming<'_>) -> Reply<Answer> {
         Reply::Now(Ok(Arc::clone(&self.noted)))
+    }
+
+    /// A room that the last connection has left may be forgotten for another.
+    fn on_leave(&mut self, left: &Left<'_>) {
+        let id = self.hashing.hash_texts(&[left.room]);
+        let Some(&place) = self.by_id.get(&id) else { return };
+        let Some(room) = self.rooms.get_mut(place as usize) else { return };
+        room.connections = room.connections.saturating_sub(1);
+        if room.connections == 0 {
+            self.idle.insert(place, room.owner, 1);
+        }
     }
 }

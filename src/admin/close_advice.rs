@@ -79,6 +79,10 @@ fn of_refusal(refusal: Refusal) -> &'static str {
              a proxy, set http.trusted_proxies; else see limits.auth_per_minute_per_ip and \
              limits.pending_per_ip"
         }
+        Refusal::RequestRate(_) => {
+            "Its user, or its address, asks more often than limits.requests_per_minute_per_user or \
+             limits.requests_per_minute_per_ip allow. Mend the client, or raise them"
+        }
         Refusal::InvalidToken(_) => {
             "The token in the request is missing or not good; the text says why. The client needs \
              a fresh one; if all are refused, look at auth.* and at the clocks"

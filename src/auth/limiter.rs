@@ -32,7 +32,8 @@
 //! HMAC, so the thousand cost 2 ms.
 //!
 //! *A forger is held to its allowance.* A forged attempt is looked at only while at most 120 are
-//! used, and leaves at most 130. So `n` looks in `t` minutes need `10 n ≤ 130 + 120 t`: 13 at once,
+//! used, and leaves at most 130, also when several were looked at before the first was charged. So `n`
+//! looks in `t` minutes need `10 n ≤ 130 + 120 t`: 13 at once,
 //! then 12 a minute, one every 5 seconds. The 13th is told what the rest are told.
 //!
 //! Who forges behind the same address as others can shut the door on them: the address is all that
@@ -45,18 +46,15 @@
 //!
 //! # The number
 //!
-//! The generic cell rate algorithm (ITU-T I.371): one moment stands for the whole bucket, the
-//! moment at which what is used will have drained. Addresses whose moment is past are forgotten.
-//! When the table is full the one nearest to its moment goes: it has the least left to drain.
+//! [`Allowances`] keeps it, in one moment for each address.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::error::TokenError;
+use crate::shares::Allowances;
 use crate::time::Instant;
 
-const MINUTE: Duration = Duration::from_secs(60);
 /// Points that a forged token costs; an honest one costs 1.
 const FORGED_COST: u32 = 10;
 
@@ -73,6 +71,13 @@ impl From<IpAddr> for Address {
             IpAddr::V4(ip) => Self(0xffff_ffff << 32 | u64::from(ip.to_bits())),
             IpAddr::V6(ip) => Self((ip.to_bits() >> 64) as u64),
         }
+    }
+}
+
+impl Address {
+    /// The address as a number.
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0
     }
 }
 
@@ -99,49 +104,25 @@ impl Evidence {
 }
 
 /// What each address has used of its allowance. See the module's page for the rule.
-///
-/// Two ordered trees, some 64 bytes an address, O(log n) a call: trees give their memory back.
 #[derive(Debug)]
-pub(crate) struct AddressLimiter {
-    /// How long a point takes to drain. Zero: no limit.
-    point: Duration,
-    /// How long the whole allowance takes.
-    allowance: Duration,
-    capacity: usize,
-    /// When what was used will have drained.
-    drained_at: BTreeMap<Address, Instant>,
-    /// The same, the nearest first.
-    order: BTreeSet<(Instant, Address)>,
-    evictions: u64,
-}
+pub(crate) struct AddressLimiter(Allowances<Address>);
 
 impl AddressLimiter {
-    /// What an address costs: 16 bytes in each of two trees, and their slack.
+    /// What an address costs.
     #[cfg(feature = "net")]
-    pub(crate) const ENTRY_BYTES: usize = 64;
+    pub(crate) const ENTRY_BYTES: usize = Allowances::<Address>::ENTRY_BYTES;
 
     /// An allowance of `per_minute` points for each address, 0: no limit; at most `capacity`
     /// addresses are remembered, 0: without a bound.
     #[must_use]
     pub(crate) fn new(per_minute: u32, capacity: usize) -> Self {
-        let mut limiter = Self {
-            point: Duration::ZERO,
-            allowance: Duration::ZERO,
-            capacity: 0,
-            drained_at: BTreeMap::new(),
-            order: BTreeSet::new(),
-            evictions: 0,
-        };
-        limiter.set_allowance(per_minute, capacity);
-        limiter
+        Self(Allowances::new(per_minute, capacity))
     }
 
     /// The same from here on. What was used before drains at the pace that it was charged at; who
     /// is beyond `capacity` goes with the next that comes.
     pub(crate) fn set_allowance(&mut self, per_minute: u32, capacity: usize) {
-        self.point = MINUTE.checked_div(per_minute).unwrap_or_default();
-        self.allowance = self.point.saturating_mul(per_minute);
-        self.capacity = capacity;
+        self.0.set_allowance(per_minute, capacity);
     }
 
     /// May an attempt of `address` be looked at?
@@ -149,71 +130,36 @@ impl AddressLimiter {
     /// # Errors
     /// The door is shut: for how long yet.
     pub(crate) fn look(&mut self, now: Instant, address: Address) -> Result<(), Duration> {
-        if self.point.is_zero() {
-            return Ok(());
-        }
-        let excess = self.used(now, address).saturating_sub(self.allowance);
+        let excess = self.0.excess(now, address);
         if excess.is_zero() { Ok(()) } else { Err(excess) }
     }
 
     /// Charges an attempt that was looked at. True: it was within the allowance. If not, only a
     /// good one is let in.
     pub(crate) fn charge(&mut self, now: Instant, address: Address, evidence: Evidence) -> bool {
-        if self.point.is_zero() {
-            return true;
+        match evidence {
+            Evidence::Honest => self.0.charge(now, address, 1).is_ok(),
+            // Attempts that were looked at together cost what they would one by one.
+            Evidence::Forged => {
+                let is_within = self.0.charge(now, address, FORGED_COST).is_ok();
+                if !is_within {
+                    self.0.force(now, address, FORGED_COST, FORGED_COST);
+                }
+                is_within
+            }
         }
-        let used = self.used(now, address);
-        let cost = match evidence {
-            Evidence::Honest => self.point,
-            Evidence::Forged => self.point * FORGED_COST,
-        };
-        let is_within = used + cost <= self.allowance;
-        if is_within || evidence == Evidence::Forged {
-            self.remember(address, now + used + cost);
-        }
-        is_within
     }
 
     /// Addresses of which something is remembered.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
-        self.drained_at.len()
+        self.0.len()
     }
 
     /// How many addresses were forgotten before they had drained because the table was full.
     #[must_use]
     pub(crate) fn evictions(&self) -> u64 {
-        self.evictions
-    }
-
-    /// How long what `address` has used will take to drain.
-    fn used(&mut self, now: Instant, address: Address) -> Duration {
-        self.forget_drained(now);
-        self.drained_at.get(&address).map_or(Duration::ZERO, |drained_at| drained_at.since(now))
-    }
-
-    fn remember(&mut self, address: Address, drained_at: Instant) {
-        if let Some(before) = self.drained_at.insert(address, drained_at) {
-            self.order.remove(&(before, address));
-        }
-        self.order.insert((drained_at, address));
-        while self.capacity != 0
-            && self.order.len() > self.capacity
-            && let Some((_, nearest)) = self.order.pop_first()
-        {
-            self.drained_at.remove(&nearest);
-            self.evictions += 1;
-        }
-    }
-
-    /// Each entry is forgotten once, so this is amortised O(log n) a charge.
-    fn forget_drained(&mut self, now: Instant) {
-        while let Some(&(drained_at, address)) = self.order.first()
-            && drained_at <= now
-        {
-            self.order.pop_first();
-            self.drained_at.remove(&address);
-        }
+        self.0.evictions()
     }
 }
 

@@ -1,19 +1,28 @@
 //! The replay set: an accepted `auth` message is single-use until its token has expired.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+
+use slab::Slab;
 
 use super::error::TokenError;
+use crate::id::Seed;
+use crate::shares::Holdings;
 use crate::time::{Instant, Now, UnixTime};
 
-/// What was accepted, each until its token expires.
+/// What was accepted, each until its token expires, and of which user.
 ///
-/// One ordered set serves both questions. The same message always carries the same token, so its
-/// expiry is part of the key: "was it here" is one look-up, and "which is nearest to its expiry" is
-/// the first entry. A key is 12 bytes, some 18 with the tree's slack: 64-bit hashes under a secret
-/// seed, so that no peer can make two messages meet.
+/// The same message always carries the same token, so its expiry is part of the key: "was it here" is
+/// one look-up, and "which is nearest to its expiry" is the first entry. A key is 64 bits of hash
+/// under a secret seed, so that no peer can make two messages meet.
+///
+/// When the set is full, the oldest entry of the user that has most is forgotten. So only a user who
+/// has more tokens accepted than the others can have a token forgotten, and it is one of its own.
 #[derive(Debug)]
 pub(crate) struct ReplaySet {
-    entries: BTreeSet<ReplayKey>,
+    entries: BTreeMap<ReplayKey, u32>,
+    /// The key of each entry, by its number.
+    keys: Slab<ReplayKey>,
+    by_user: Holdings,
     capacity: usize,
     evictions: u64,
     /// What the wall clock showed at monotonic zero, by the first look at both.
@@ -24,14 +33,21 @@ pub(crate) struct ReplaySet {
 type ReplayKey = (u32, u32, u32);
 
 impl ReplaySet {
-    /// What an entry costs: 12 bytes of key, and the slack of an ordered tree.
-    #[cfg(feature = "net")]
-    pub(crate) const ENTRY_BYTES: usize = 24;
+    /// What an entry costs: 12 bytes of key twice, the slack of an ordered tree, and its place among
+    /// its user's, who may have no other.
+    pub(crate) const ENTRY_BYTES: usize = 48 + Holdings::ENTRY_BYTES + Holdings::HOLDER_BYTES;
 
     /// Remembers at most `capacity` entries; 0: without a bound.
     #[must_use]
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { entries: BTreeSet::new(), capacity, evictions: 0, epoch: None }
+    pub(crate) fn new(seed: &Seed, capacity: usize) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            keys: Slab::new(),
+            by_user: Holdings::new(&seed.derive("holders of the replay set"), 0),
+            capacity,
+            evictions: 0,
+            epoch: None,
+        }
     }
 
     /// From here on at most `capacity` entries; what is beyond it goes with the next that comes.
@@ -39,24 +55,33 @@ impl ReplaySet {
         self.capacity = capacity;
     }
 
-    /// Remembers the message of this `hash` until `expires`.
+    /// Remembers the message of this `hash`, of this `user`, until `expires`.
     ///
-    /// When the set is full, the entry nearest to its expiry is forgotten, and counted. O(log n).
+    /// When the set is full, the oldest entry of the user that has most is forgotten, and counted.
+    /// O(log n).
     ///
     /// # Errors
     /// [`TokenError::Replayed`] when it is remembered already.
     pub(crate) fn reserve(
         &mut self,
         now: Now,
+        user: u64,
         hash: u64,
         expires: UnixTime,
     ) -> Result<(), TokenError> {
         self.forget_expired(now);
-        if !self.entries.insert(key(hash, expires)) {
+        let key = key(hash, expires);
+        if self.entries.contains_key(&key) {
             return Err(TokenError::Replayed);
         }
-        while self.capacity != 0 && self.entries.len() > self.capacity {
-            self.entries.pop_first();
+        let number = self.keys.insert(key) as u32;
+        self.entries.insert(key, number);
+        self.by_user.insert(number, user, 1);
+        while self.capacity != 0
+            && self.entries.len() > self.capacity
+            && let Some(victim) = self.by_user.victim(user, 0)
+        {
+            self.remove(victim);
             self.evictions += 1;
         }
         Ok(())
@@ -64,7 +89,9 @@ impl ReplaySet {
 
     /// Takes a reservation back: its join failed.
     pub(crate) fn release(&mut self, hash: u64, expires: UnixTime) {
-        self.entries.remove(&key(hash, expires));
+        if let Some(&number) = self.entries.get(&key(hash, expires)) {
+            self.remove(number);
+        }
     }
 
     /// How many are remembered.
@@ -90,10 +117,17 @@ impl ReplaySet {
             UnixTime::from_millis(now.unix.as_millis().saturating_sub(since_start))
         });
         let now = now.unix.min(epoch + since_start).as_millis() / 1_000;
-        while let Some(&(expires, ..)) = self.entries.first()
+        while let Some((&(expires, ..), &number)) = self.entries.first_key_value()
             && u64::from(expires) <= now
         {
-            self.entries.pop_first();
+            self.remove(number);
+        }
+    }
+
+    fn remove(&mut self, number: u32) {
+        if let Some(key) = self.keys.try_remove(number as usize) {
+            self.entries.remove(&key);
+            self.by_user.remove(number, 1);
         }
     }
 }
@@ -108,6 +142,8 @@ fn key(hash: u64, expires: UnixTime) -> ReplayKey {
 mod tests {
     use super::*;
 
+    const ALICE: u64 = 1;
+
     fn at(seconds: u64) -> UnixTime {
         UnixTime::from_millis(seconds * 1_000)
     }
@@ -117,50 +153,58 @@ mod tests {
         Now { monotonic, unix: at(seconds) }
     }
 
+    fn set(capacity: usize) -> ReplaySet {
+        ReplaySet::new(&Seed::predictable(1), capacity)
+    }
+
     #[test]
     fn replay_set_forgets_nothing_when_wall_clock_jumps() {
-        let mut set = ReplaySet::new(10);
-        assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
+        let mut set = set(10);
+        assert_eq!(set.reserve(now(0), ALICE, 7, at(60)), Ok(()));
         let set_on = Now { unix: at(3_600), ..now(1) };
-        assert_eq!(set.reserve(set_on, 8, at(3_700)), Ok(()));
-        assert_eq!(set.reserve(now(2), 7, at(60)), Err(TokenError::Replayed));
+        assert_eq!(set.reserve(set_on, ALICE, 8, at(3_700)), Ok(()));
+        assert_eq!(set.reserve(now(2), ALICE, 7, at(60)), Err(TokenError::Replayed));
     }
 
     #[test]
     fn a_message_is_single_use_until_its_token_expires() {
-        let mut set = ReplaySet::new(10);
-        assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
-        assert_eq!(set.reserve(now(59), 7, at(60)), Err(TokenError::Replayed));
-        assert_eq!(set.reserve(now(60), 8, at(90)), Ok(()));
-        assert_eq!(set.len(), 1);
+        let mut set = set(10);
+        assert_eq!(set.reserve(now(0), ALICE, 7, at(60)), Ok(()));
+        assert_eq!(set.reserve(now(59), ALICE, 7, at(60)), Err(TokenError::Replayed));
+        assert_eq!(set.reserve(now(60), ALICE, 8, at(90)), Ok(()));
+        assert_eq!((set.len(), set.keys.len(), set.by_user.len()), (1, 1, 1));
     }
 
     #[test]
     fn a_failed_join_frees_its_message() {
-        let mut set = ReplaySet::new(10);
-        assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
+        let mut set = set(10);
+        assert_eq!(set.reserve(now(0), ALICE, 7, at(60)), Ok(()));
         set.release(7, at(60));
         assert_eq!(set.len(), 0);
-        assert_eq!(set.reserve(now(0), 7, at(60)), Ok(()));
+        assert_eq!(set.reserve(now(0), ALICE, 7, at(60)), Ok(()));
     }
 
     #[test]
-    fn a_full_set_forgets_what_is_nearest_to_its_expiry() {
-        let mut set = ReplaySet::new(2);
-        for (hash, expiry) in [(1, 90), (2, 60), (3, 120)] {
-            assert_eq!(set.reserve(now(0), hash, at(expiry)), Ok(()));
+    fn a_full_set_forgets_the_oldest_of_the_heaviest_user() {
+        let mut set = set(100);
+        for user in 0..50 {
+            assert_eq!(set.reserve(now(0), user, user, at(60)), Ok(()));
         }
-        assert_eq!((set.len(), set.evictions()), (2, 1));
-        assert_eq!(set.reserve(now(0), 1, at(90)), Err(TokenError::Replayed));
-        // The one that was forgotten is nearest again, and goes at once.
-        assert_eq!(set.reserve(now(0), 2, at(60)), Ok(()));
-        assert_eq!((set.len(), set.evictions()), (2, 2));
+        for hash in 1_000..10_000 {
+            assert_eq!(set.reserve(now(0), 99, hash, at(900)), Ok(()));
+        }
+        assert_eq!((set.len(), set.evictions()), (100, 8_950));
+        for user in 0..50 {
+            assert_eq!(set.reserve(now(0), user, user, at(60)), Err(TokenError::Replayed));
+        }
+        assert_eq!(set.reserve(now(0), 99, 9_999, at(900)), Err(TokenError::Replayed));
+        assert_eq!(set.reserve(now(0), 99, 1_000, at(900)), Ok(()), "its own is forgotten");
     }
 
     #[test]
     fn an_expiry_beyond_the_counter_is_remembered_too() {
-        let mut set = ReplaySet::new(0);
-        assert_eq!(set.reserve(now(0), 1, UnixTime::MAX), Ok(()));
-        assert_eq!(set.reserve(now(0), 1, UnixTime::MAX), Err(TokenError::Replayed));
+        let mut set = set(0);
+        assert_eq!(set.reserve(now(0), ALICE, 1, UnixTime::MAX), Ok(()));
+        assert_eq!(set.reserve(now(0), ALICE, 1, UnixTime::MAX), Err(TokenError::Replayed));
     }
 }

@@ -15,6 +15,7 @@ use crate::node::{CONNECTION_BYTES, END_BYTES, PENDING_ADDRESS_BYTES, QUESTION_B
 use crate::protocol::{MAX_ROOM_CHARS, MAX_USER_CHARS};
 #[cfg(feature = "recipes")]
 use crate::recipes::RecipesApp;
+use crate::shares::Allowances;
 
 /// The program: its code as far as it is used, the C library's and the allocator's own, the tables
 /// that do not grow, the stacks of the threads that every server has. Code is larger in a build for
@@ -87,6 +88,11 @@ pub(super) const fn wide(count: usize) -> u128 {
     count as u128
 }
 
+/// An address in the tables of what addresses have used: of attempts and of requests.
+pub(super) const ADDRESS_BYTES: usize = 2 * AddressLimiter::ENTRY_BYTES;
+/// A user in the tables of what users have used: of accepted tokens, of messages and of requests.
+pub(super) const USER_BYTES: usize = 3 * Allowances::<u64>::ENTRY_BYTES;
+
 fn connections(config: &Config, rows: &mut Vec<Row>) {
     let limits = &config.limits;
     rows.push(row(
@@ -152,7 +158,8 @@ fn tables(config: &Config, rows: &mut Vec<Row>) {
     rows.extend([
         entries("limits.replay_entries", limits.replay_entries, ReplaySet::ENTRY_BYTES),
         entries("limits.revocations", limits.revocations, Revocations::ENTRY_BYTES),
-        entries("limits.addresses", limits.addresses, AddressLimiter::ENTRY_BYTES),
+        entries("limits.addresses", limits.addresses, ADDRESS_BYTES),
+        entries("limits.users", limits.users, USER_BYTES),
         entries("limits.rooms", limits.rooms, MemoryApp::ROOM_BYTES + NAME_BYTES),
         Row { is_loose: true, ..entries("limits.answer_bytes *", answers, 1) },
         row("limits.recent_ends, twice", limits.recent_ends.saturating_mul(2), END_BYTES),

@@ -96,6 +96,11 @@ fn table(config: &Config) -> String {
     if memory.get() > 0 {
         let _ = writeln!(text, "# {:<48}{:>22}{:>12}", "limits.memory", "", human_size(memory));
     }
+    text.push_str("#\n");
+    for line in capacity::describe(config).lines() {
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "# {line}");
+    }
     let descriptors = needed(config).min(descriptors::possible());
     let _ = writeln!(
         text,

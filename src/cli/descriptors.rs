@@ -68,6 +68,10 @@ pub(super) fn fill(config: &mut Config, descriptors: u64) -> Result<Option<Strin
     }
     limits.pending = limits.pending.min(limits.connections);
     limits.pending_message_bytes = limits.pending_message_bytes.min(limits.message_bytes);
+    // With a bound on all memory, these have their share of it.
+    if limits.memory.get() == 0 {
+        capacity::meet_needs(config);
+    }
     Ok(warning)
 }
 

@@ -46,9 +46,26 @@ section! {
     /// address with the least used is dropped. 0: unlimited.
     addresses: usize = 65_536, "0 or more addresses", reload;
 
-    /// Chat messages per minute on one connection, and the burst. Ignored messages of an unknown
-    /// type count too. 0: unlimited, for trusted clients and load tests.
+    /// Accepted tokens per minute of one user, and the burst, over all connections. Further ones are
+    /// closed with `Too many authentication attempts`. 0: unlimited, for load tests as one user.
+    auth_per_minute_per_user: u32 = 60, "0 to 1000000 tokens", reload;
+
+    /// How many users to track for this rate limit, and, once their last connection is gone, for that
+    /// of messages. When the table is full, the user with the least used is dropped. 0: unlimited.
+    users: usize = 65_536, "0 or more users", reload;
+
+    /// Chat messages per minute of one user, and the burst, over all connections. Control frames and
+    /// ignored messages of an unknown type count too. 0: unlimited, for trusted clients and load
+    /// tests.
     messages_per_minute: u32 = 30, "0 to 4294967295 messages", reload;
+
+    /// HTTP requests per minute of one user, in points, and the burst: each request costs 1, and 1 for
+    /// each 16 KiB of its answer. Further ones get 429. 0: unlimited.
+    requests_per_minute_per_user: u32 = 600, "0 to 1000000 points", reload;
+
+    /// The same for requests without a token of one address: sign-ins, and the files of a page. An
+    /// office behind one address needs more than a user. 0: unlimited.
+    requests_per_minute_per_ip: u32 = 6_000, "0 to 1000000 points", reload;
 
     /// Largest message. Each connection may hold this much of an unfinished one.
     message_bytes: Size = Size::kib(64), "`512` to `16MiB`", reload;
@@ -93,7 +110,9 @@ section! {
     ping: Length = Length::from_secs(30), "`0s` to `366d`", reload;
 
     /// Accepted `auth` messages that are remembered until their token expires. When the table is
-    /// full, the one nearest to its expiry is dropped and could be replayed. 0: unlimited.
+    /// full, the oldest of the user with most of them is dropped and could be replayed. If you do not
+    /// set it, it is raised to 3 for each of `limits.connections`, or 9 with `auth.single_use_jti`.
+    /// 0: unlimited.
     replay_entries: usize = 65_536, "0 or more messages", reload;
 
     /// Users whose sessions an operator ended, and whose older tokens stay refused: until the last
@@ -102,18 +121,21 @@ section! {
     /// lines, plus 1024. 0: unlimited.
     revocations: usize = 65_536, "0 or more users", reload;
 
-    /// Total size of the answers that are kept for repeated messages. When it is reached, the
-    /// answers of the stalest room are dropped. 0: unlimited.
+    /// Total size of the answers that are kept for repeated messages; an answer that several
+    /// messages share counts once. When it is reached, the answers of the user with most of them are
+    /// dropped, in the room that user was silent in longest. If you do not set it, it is raised to
+    /// some 2 KiB for each of `limits.connections`. 0: unlimited.
     answer_bytes: Size = Size::kib(16 * 1_024), "`0` or more", reload;
 
     /// Closed connections that are remembered for
     /// [`vestibule explain`](admin.md#inspect-a-connection): this many that had been in a room, and
     /// as many others, so that a flood of unauthenticated connections does not displace those of
-    /// your users. When the list is full, the oldest is dropped. 0: none.
+    /// your users. When a list is full, the oldest of the user, or of the address, with most of them
+    /// is dropped. 0: none.
     recent_ends: usize = 1_024, "0 to 65536 ends", reload;
 
-    /// Rooms whose owner the in-memory application remembers. When the table is full, no new room
-    /// can be created. 0: unlimited.
+    /// Rooms whose owner the in-memory application remembers. When the table is full, an empty room
+    /// of the user with most rooms is dropped; a user who has most cannot create more. 0: unlimited.
     rooms: usize = 65_536, "0 or more rooms", restart;
 
     /// Messages that got `backend_timeout` while the application was processing them, and whose

@@ -80,6 +80,13 @@ pub trait App: Send {
         true
     }
 
+    /// Are requests for this path answered from memory, by [`Reply::Now`]? Then they take no place among
+    /// those that wait (`http.requests`), so a page can be loaded while the application is slow.
+    fn answers_at_once(&self, path: &str) -> bool {
+        let _ = path;
+        false
+    }
+
     /// An HTTP request for a path that is served.
     fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
         let _ = request;

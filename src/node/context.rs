@@ -35,7 +35,7 @@ impl Cx {
             now: Now { monotonic: Instant::START, unix: UnixTime::default() },
             policy,
             metrics: Metrics::default(),
-            history: CloseHistory::new(remembered),
+            history: CloseHistory::new(&seed.derive("close history"), remembered),
             actions: VecDeque::new(),
             ids: MessageIds::new(seed.derive("message ids")),
             encoder: Encoder::default(),
@@ -47,6 +47,11 @@ impl Cx {
     /// A hash that only this node can foretell.
     pub(crate) fn hash(&self, texts: &[&str]) -> u64 {
         self.hashing.hash_texts(texts)
+    }
+
+    /// The hash that stands for a user in tables that several users fill.
+    pub(crate) fn user_key(&self, user: &str) -> u64 {
+        self.hashing.hash_texts(&["user", user])
     }
 
     /// The moment as text: made once for all messages of a millisecond.

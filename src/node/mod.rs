@@ -59,6 +59,8 @@ pub(crate) use self::observe::close_history::END_BYTES;
 pub use self::observe::metrics::{AuthEnd, Call, Histogram, Legacy, Metrics, REFUSAL_STATUSES};
 pub use self::observe::process_metrics::{Probe, Reading};
 pub use self::observe::usage::Usage;
+#[cfg(feature = "net")]
+pub(crate) use self::rooms::answers::{LIFETIME as ANSWER_LIFETIME, remembered_answer_bytes};
 pub use self::work::orders::{Revocation, RevocationStore};
 pub use self::work::port::{
     Action, Command, Completion, Hangup, Outcome, Refused, StoreError, Work,
@@ -136,9 +138,9 @@ impl Node {
         let slots = policy.reserved_slots();
         Ok(Self {
             cx: Cx::new(policy, limits.recent_ends, seed),
-            connections: Connections::new(slots),
+            connections: Connections::new(seed, slots),
             work: Workload::new(app),
-            rooms: Rooms::new(seed, slots, limits.answer_bytes.get()),
+            rooms: Rooms::new(seed, slots, limits),
             gate: Gate::new(config, seed)?,
             operator: OperatorState::default(),
             frames: 0,
@@ -257,7 +259,7 @@ impl Node {
     /// How often one of the bounded memories forgot something early because it was full, by the name
     /// of its limit.
     #[must_use]
-    pub fn evictions(&self) -> [(&'static str, u64); 4] {
+    pub fn evictions(&self) -> [(&'static str, u64); 5] {
         self.view().evictions()
     }
 

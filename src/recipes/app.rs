@@ -371,6 +371,11 @@ impl App for RecipesApp {
         }
     }
 
+    /// The files of the page are.
+    fn answers_at_once(&self, path: &str) -> bool {
+        RecipeRoute::of(path).is_none() && page::serves(path)
+    }
+
     fn requires_bearer_check(&self, path: &str) -> bool {
         !matches!(RecipeRoute::of(path), Some(RecipeRoute::Account(_)))
     }

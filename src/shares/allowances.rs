@@ -69,7 +69,7 @@ impl<K: Ord + Copy> Allowances<K> {
         if self.point.is_zero() {
             return Ok(());
         }
-        let cost = self.point.saturating_mul(cost).min(self.allowance);
+        let cost = self.point.saturating_mul(cost);
         let used = self.used(now, key);
         let excess = used.saturating_add(cost).saturating_sub(self.allowance);
         if !excess.is_zero() {
@@ -95,6 +95,21 @@ impl<K: Ord + Copy> Allowances<K> {
     pub(crate) fn refund(&mut self, now: Instant, key: K, cost: u32) {
         let used = self.used(now, key).saturating_sub(self.point.saturating_mul(cost));
         self.remember(key, now + used);
+    }
+
+    /// Takes out the moment at which what `key` has used will have drained.
+    pub(crate) fn take(&mut self, key: K) -> Option<Instant> {
+        let drained_at = self.drained_at.remove(&key)?;
+        self.order.remove(&(drained_at, key));
+        Some(drained_at)
+    }
+
+    /// Keeps such a moment for `key`, unless it has passed.
+    pub(crate) fn keep(&mut self, now: Instant, key: K, drained_at: Instant) {
+        self.forget_drained(now);
+        if drained_at > now {
+            self.remember(key, drained_at);
+        }
     }
 
     /// How long it takes until not more than the allowance is used; zero: that is so.
@@ -172,7 +187,8 @@ mod tests {
         table.refund(at(0), 'a', 10);
         assert_eq!(table.charge(at(0), 'a', 10), Ok(()));
         table.refund(at(0), 'b', 10);
-        assert_eq!(table.charge(at(0), 'b', 61), Ok(()), "as all that there is");
+        assert_eq!(table.charge(at(0), 'b', 60), Ok(()), "never more than all");
+        assert!(table.charge(at(0), 'b', 1).is_err());
     }
 
     #[test]

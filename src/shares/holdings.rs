@@ -156,6 +156,14 @@ impl Holdings {
         Some(holder.oldest)
     }
 
+    /// The oldest entry of whoever has most, if that is more than `key` would have with another that
+    /// weighs so much.
+    pub(crate) fn heavier_than(&self, key: u64, weight: u64) -> Option<u32> {
+        let own = self.weight_of(key).saturating_add(weight);
+        let heaviest = self.heaviest()?;
+        (class_of(heaviest.weight) > class_of(own)).then_some(heaviest.oldest)
+    }
+
     /// The oldest entry of the holder that has most.
     pub(crate) fn first_of_heaviest(&self) -> Option<u32> {
         self.heaviest().map(|holder| holder.oldest)
@@ -340,6 +348,7 @@ mod tests {
         assert_eq!(holdings.victim(7, 1), Some(1));
         assert_eq!(holdings.victim(42, 1), Some(1));
         assert_eq!(holdings.victim(8, 1), Some(1), "its own");
+        assert_eq!((holdings.heavier_than(7, 1), holdings.heavier_than(8, 1)), (Some(1), None));
         holdings.refresh(1);
         assert_eq!(holdings.victim(7, 1), Some(2));
         assert!(holdings.remove(2, 1) && holdings.remove(3, 1));

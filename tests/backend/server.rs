@@ -17,7 +17,13 @@ pub(crate) fn scratch() -> Scratch {
 /// `vestibule` in this directory, without the limits for people: these tests are no people.
 fn command(scratch: &Scratch, arguments: &[&str]) -> Command {
     let mut command = scratch.command(BINARY, arguments);
-    for limit in ["MESSAGES_PER_MINUTE", "CONNECTIONS_PER_USER"] {
+    for limit in [
+        "MESSAGES_PER_MINUTE",
+        "CONNECTIONS_PER_USER",
+        "AUTH_PER_MINUTE_PER_USER",
+        "REQUESTS_PER_MINUTE_PER_USER",
+        "REQUESTS_PER_MINUTE_PER_IP",
+    ] {
         command.env(format!("VESTIBULE_LIMITS__{limit}"), "0");
     }
     // Many run beside each other.

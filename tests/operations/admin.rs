@@ -91,7 +91,9 @@ fn full_server_is_not_ready_but_answers_its_operator() {
 
 #[test]
 fn an_operator_is_answered_during_a_storm() {
-    let server = Server::open("[limits]\npending_per_ip = 0\nauth_per_minute_per_ip = 0");
+    let server = Server::open(
+        "[limits]\npending_per_ip = 0\nauth_per_minute_per_ip = 0\nauth_per_minute_per_user = 0",
+    );
     let mut witness = Witness::new(&server);
     let token = server.token("mallory");
     let auth = message("auth", &serde_json::json!({ "token": token })).1;

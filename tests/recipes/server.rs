@@ -17,6 +17,9 @@ listen = ''
 [limits]
 messages_per_minute = 0
 connections_per_user = 0
+auth_per_minute_per_user = 0
+requests_per_minute_per_user = 0
+requests_per_minute_per_ip = 0
 auth_per_minute_per_ip = 0
 [accounts]
 argon2_memory = '7MiB'

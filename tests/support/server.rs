@@ -209,7 +209,13 @@ impl Server {
 fn command(scratch: &Scratch, arguments: &[&str]) -> Command {
     let mut command = scratch.command(BINARY, arguments);
     command.env("VESTIBULE_ADMIN__LISTEN", "127.0.0.1:0");
-    for limit in ["MESSAGES_PER_MINUTE", "CONNECTIONS_PER_USER"] {
+    for limit in [
+        "MESSAGES_PER_MINUTE",
+        "CONNECTIONS_PER_USER",
+        "AUTH_PER_MINUTE_PER_USER",
+        "REQUESTS_PER_MINUTE_PER_USER",
+        "REQUESTS_PER_MINUTE_PER_IP",
+    ] {
         command.env(format!("VESTIBULE_LIMITS__{limit}"), "0");
     }
     command

@@ -21,6 +21,7 @@ pub(super) fn configure(config: &mut Config) {
     config.limits.connections = 1_000;
     config.limits.messages_per_minute = 0;
     config.limits.connections_per_user = 0;
+    config.limits.auth_per_minute_per_user = 0;
 }
 
 pub(super) struct Client {

@@ -38,16 +38,14 @@ pub(crate) struct Connection {
     pub(crate) messages: u32,
     /// When it became a WebSocket, from the accept on.
     pub(crate) upgraded: CoarseDelta,
-    pub(crate) role: Role,
+    pub(crate) role: ConnectionKind,
     /// A flush is on the list of actions already.
     pub(crate) is_flush_queued: bool,
-    /// It is one of its address's pending connections.
-    pub(crate) is_counted: bool,
 }
 
 /// What a connection counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum ConnectionKind {
     /// One of a phase.
     Client,
     /// One of the HTTP requests, too, until its answer is out.
@@ -61,7 +59,7 @@ impl Connection {
         now: Instant,
         peer: SocketAddr,
         generation: u32,
-        role: Role,
+        role: ConnectionKind,
         policy: &Policy,
     ) -> Self {
         Self {
@@ -81,7 +79,6 @@ impl Connection {
             upgraded: CoarseDelta::NOT_YET,
             role,
             is_flush_queued: false,
-            is_counted: false,
         }
     }
 
@@ -97,7 +94,7 @@ impl Connection {
 
     /// Did it come to the admin listener?
     pub(crate) fn is_admin(&self) -> bool {
-        self.role == Role::Operator
+        self.role == ConnectionKind::Operator
     }
 
     /// Its proxy says that it is from here.

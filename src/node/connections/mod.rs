@@ -19,7 +19,6 @@ pub(crate) mod waiting;
 mod weights;
 pub(crate) mod wheel;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -27,14 +26,15 @@ use slab::Slab;
 
 use self::budget::{Budget, Side};
 use self::buffered::TransportBuffered;
-use self::connection::{Connection, Role};
+use self::connection::{Connection, ConnectionKind};
 use self::outbox::Pool;
 use self::session::{Phase, Session};
 use self::wheel::{TICK_MICROS, Wheel};
 use crate::auth::Address;
-use crate::id::{ConnId, Slot};
+use crate::id::{ConnId, Seed, Slot};
 use crate::node::context::Cx;
 use crate::node::policy::Policy;
+use crate::shares::Holdings;
 use crate::time::Instant;
 
 /// All connections of the node, those of the admin listener among them.
@@ -45,9 +45,12 @@ pub(crate) struct Connections {
     last_generation: u32,
     /// How many are in each phase, those of the admin listener aside.
     phases: [u32; Phase::ALL.len()],
-    pending_by_address: PendingTable,
-    /// HTTP requests that are read, asked or answered.
-    pub(crate) requests: usize,
+    /// Pending connections, by address.
+    pending_by_address: Holdings,
+    /// Requests whose bodies are not whole, by address.
+    unfinished_requests: Holdings,
+    /// HTTP requests that wait: for the rest of their bodies, or for the application.
+    waiting_requests: Holdings,
     /// Those of the admin listener, also the ones that the driver has not closed yet.
     pub(crate) admin: usize,
     pub(crate) pool: Pool,
@@ -62,14 +65,15 @@ pub(crate) struct Connections {
 
 impl Connections {
     /// None yet, and room for as many as `slots`, so that no table is moved to grow.
-    pub(crate) fn new(slots: usize) -> Self {
+    pub(crate) fn new(seed: &Seed, slots: usize) -> Self {
         Self {
             arena: Slab::with_capacity(slots),
             wheel: Wheel::with_capacity(slots),
             last_generation: 0,
             phases: [0; Phase::ALL.len()],
-            pending_by_address: PendingTable::default(),
-            requests: 0,
+            pending_by_address: Holdings::new(&seed.derive("pending connections"), slots),
+            unfinished_requests: Holdings::new(&seed.derive("unfinished requests"), slots),
+            waiting_requests: Holdings::new(&seed.derive("waiting requests"), slots),
             admin: 0,
             pool: Pool::default(),
             input: Budget::default(),
@@ -80,11 +84,11 @@ impl Connections {
     }
 
     /// Takes a new one in.
-    pub(crate) fn insert(&mut self, cx: &Cx, peer: SocketAddr, role: Role) -> Slot {
+    pub(crate) fn insert(&mut self, cx: &Cx, peer: SocketAddr, role: ConnectionKind) -> Slot {
         self.last_generation = self.last_generation.wrapping_add(1);
         let (now, generation) = (cx.now.monotonic, self.last_generation);
         let connection = Connection::new(now, peer, generation, role, &cx.policy);
-        if role == Role::Operator {
+        if role == ConnectionKind::Operator {
             self.admin += 1;
         } else {
             self.count_phase(Phase::Handshaking, 1);
@@ -105,7 +109,6 @@ impl Connections {
             self.admin -= 1;
         } else {
             self.count_phase(connection.session.phase(), -1);
-            self.requests -= usize::from(connection.role == Role::Request);
         }
         let generation = connection.generation;
         Some(Released { generation, is_admin: connection.is_admin() })
@@ -239,27 +242,35 @@ impl Connections {
 impl Connections {
     /// How many pending connections this address has.
     pub(crate) fn pending_of(&self, address: Address) -> usize {
-        self.pending_by_address.count(address)
+        self.pending_by_address.weight_of(address.to_bits()) as usize
     }
 
     /// Addresses with pending connections.
     pub(crate) fn pending_addresses(&self) -> usize {
-        self.pending_by_address.0.len()
+        self.pending_by_address.holders()
+    }
+
+    /// The oldest pending connection of the address that has most of them, if that is more than
+    /// `address` would have with another.
+    pub(crate) fn pending_to_give_way(&self, address: Address) -> Option<ConnId> {
+        let entry = self.pending_by_address.heavier_than(address.to_bits(), 1)?;
+        Some(self.id_of(Slot::new(entry)))
     }
 
     /// Counts `slot` as pending, unless it is counted.
     pub(crate) fn count_pending(&mut self, slot: Slot) {
-        if let Some(connection) = self.arena.get_mut(slot.index())
-            && !std::mem::replace(&mut connection.is_counted, true)
+        let entry = slot.index() as u32;
+        if let Some(connection) = self.arena.get(slot.index())
+            && !self.pending_by_address.contains(entry)
         {
-            self.pending_by_address.add(connection.address());
+            self.pending_by_address.insert(entry, connection.address().to_bits(), 1);
         }
     }
 
     /// A proxy says that `slot` comes from `client`: it is counted there.
     pub(crate) fn set_client(&mut self, slot: Slot, client: SocketAddr) {
         if let Some(connection) = self.arena.get_mut(slot.index())
-            && !connection.is_counted
+            && !self.pending_by_address.contains(slot.index() as u32)
         {
             connection.set_peer(client);
             self.count_pending(slot);
@@ -268,11 +279,7 @@ impl Connections {
 
     /// `slot` is authenticated, or over.
     fn uncount_pending(&mut self, slot: Slot) {
-        if let Some(connection) = self.arena.get_mut(slot.index())
-            && std::mem::take(&mut connection.is_counted)
-        {
-            self.pending_by_address.remove(connection.address());
-        }
+        self.pending_by_address.remove(slot.index() as u32, 1);
     }
 }
 
@@ -283,33 +290,5 @@ pub(crate) struct Released {
     pub(crate) is_admin: bool,
 }
 
-/// What an address with pending connections costs: 12 bytes in a tree, and its slack.
-pub(crate) const PENDING_ADDRESS_BYTES: usize = 32;
-const _: () = assert!(size_of::<(Address, u32)>() < PENDING_ADDRESS_BYTES);
-
-/// How many connections of each address are pending.
-///
-/// Only addresses that have some are in it, so it is bounded by `limits.pending`.
-#[derive(Debug, Default)]
-struct PendingTable(BTreeMap<Address, u32>);
-
-impl PendingTable {
-    fn count(&self, address: Address) -> usize {
-        self.0.get(&address).map_or(0, |&count| count as usize)
-    }
-
-    fn add(&mut self, address: Address) {
-        *self.0.entry(address).or_default() += 1;
-    }
-
-    fn remove(&mut self, address: Address) {
-        let Some(count) = self.0.get_mut(&address) else {
-            debug_assert!(false, "what is removed was added");
-            return;
-        };
-        *count -= 1;
-        if *count == 0 {
-            self.0.remove(&address);
-        }
-    }
-}
+/// What an address with pending connections costs.
+pub(crate) const PENDING_ADDRESS_BYTES: usize = Holdings::HOLDER_BYTES;

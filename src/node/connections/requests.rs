@@ -2,7 +2,7 @@
 
 use crate::id::{ConnId, Slot};
 use crate::node::connections::Connections;
-use crate::node::connections::connection::Role;
+use crate::node::connections::connection::ConnectionKind;
 use crate::node::connections::session::Stage;
 use crate::node::connections::waiting::PendingRequest;
 use crate::node::http::message::ResponseForm;
@@ -10,12 +10,37 @@ use crate::node::http::request::RequestHead;
 use crate::node::work::ticket::Ticket;
 
 impl Connections {
-    /// The head of a request is whole: it counts until it is answered.
+    /// The head of a request is whole.
     pub(crate) fn begin_request(&mut self, slot: Slot) {
         if let Some(connection) = self.arena.get_mut(slot.index()) {
-            self.requests += usize::from(connection.role != Role::Request);
-            connection.role = Role::Request;
+            connection.role = ConnectionKind::Request;
         }
+    }
+
+    /// A request waits from here on, for the rest of its body or for the application: it counts until
+    /// its answer is queued.
+    pub(crate) fn count_request(&mut self, slot: Slot) {
+        if let Some(connection) = self.arena.get(slot.index()) {
+            let address = connection.address().to_bits();
+            self.waiting_requests.insert(slot.index() as u32, address, 1);
+        }
+    }
+
+    /// How many requests wait.
+    pub(crate) fn requests(&self) -> usize {
+        self.waiting_requests.len()
+    }
+
+    /// Does the request of `slot` wait already?
+    pub(crate) fn is_request_counted(&self, slot: Slot) -> bool {
+        self.waiting_requests.contains(slot.index() as u32)
+    }
+
+    /// The oldest request whose body is not whole of the address that has most of those, if that is
+    /// more than the address of `slot` would have.
+    pub(crate) fn request_to_give_way(&self, slot: Slot) -> Option<Slot> {
+        let address = self.get(slot)?.address();
+        self.unfinished_requests.heavier_than(address.to_bits(), 1).map(Slot::new)
     }
 
     /// The head of a call on the admin listener is whole. False: that is known already.
@@ -40,24 +65,25 @@ impl Connections {
         connection.waiting.get_or_insert_default().request = Some(request);
         connection.decoder.keep(behind.to_vec());
         connection.session.set_stage(stage);
+        let (is_unfinished, address) = (stage == Stage::Body, connection.address());
+        if is_unfinished && connection.role == ConnectionKind::Request {
+            self.unfinished_requests.insert(slot.index() as u32, address.to_bits(), 1);
+        }
     }
 
     /// The request of `slot` goes on: what was kept of its head.
     pub(crate) fn take_request(&mut self, slot: Slot) -> Option<RequestHead> {
+        self.unfinished_requests.remove(slot.index() as u32, 1);
         match self.get_mut(slot)?.waiting.as_mut()?.request.take()? {
             PendingRequest::Read(head) => Some(*head),
             PendingRequest::Asked(_) => None,
         }
     }
 
-    /// The request of `slot` is answered: it does not count any more.
+    /// The request of `slot` is answered, or over: it does not count any more.
     pub(crate) fn end_request(&mut self, slot: Slot) {
-        if let Some(connection) = self.arena.get_mut(slot.index())
-            && connection.role == Role::Request
-        {
-            self.requests -= 1;
-            connection.role = Role::Client;
-        }
+        self.waiting_requests.remove(slot.index() as u32, 1);
+        self.unfinished_requests.remove(slot.index() as u32, 1);
     }
 
     /// The request of `slot` waits for the answer of this ticket.

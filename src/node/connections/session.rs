@@ -12,6 +12,7 @@
 //! return value.
 
 mod allowance;
+mod chat_allowance;
 mod clocks;
 mod flags;
 mod phase;
@@ -21,6 +22,7 @@ mod told;
 
 use std::time::Duration;
 
+pub(crate) use self::chat_allowance::ChatAllowance;
 pub(crate) use self::clocks::Clocks;
 use self::flags::Flags;
 pub use self::phase::Phase;
@@ -87,8 +89,8 @@ pub(crate) struct Session {
     /// When something came last. Time in which the server could not write its ping is left out: the
     /// moment is moved on by it.
     last_seen: Instant,
-    /// When the chat messages so far have used up their minute (GCRA's theoretical arrival time).
-    chat_used_until: Instant,
+    /// For control frames, until there is a user whose allowance they are charged to.
+    frames: ChatAllowance,
     /// The second since which `unasked_auths` and `refused` count: one minute for both.
     counted_since: u32,
     /// In the room: when it came there, as a [`CoarseInstant`]. Before: when the 101 was sent, as the
@@ -111,7 +113,7 @@ impl Session {
             deadline: now + policy.header_timeout,
             token_end: Instant::NEVER,
             last_seen: now,
-            chat_used_until: Instant::START,
+            frames: ChatAllowance::default(),
             counted_since: 0,
             moment: 0,
         }
@@ -316,11 +318,13 @@ impl Session {
         })
     }
 
-    /// Judges a message of an authenticated client (protocol, sections 5 to 7).
+    /// Judges a message of an authenticated client (protocol, sections 5 to 7), which is charged to
+    /// its user's `allowance`.
     pub(crate) fn judge<'a>(
         &mut self,
         now: Instant,
         policy: &Policy,
+        allowance: &mut ChatAllowance,
         parsed: &'a Parsed<'_>,
     ) -> Verdict<'a> {
         // One that is ignored was not understood either.
@@ -329,7 +333,7 @@ impl Session {
         }
         match parsed {
             Ok(ClientMessage::Auth { id, token }) => self.judge_auth(now, id, token.as_deref()),
-            Ok(ClientMessage::Chat { id, content }) => match self.chat_allowance(now, policy) {
+            Ok(ClientMessage::Chat { id, content }) => match allowance.charge(now, policy) {
                 Ok(()) => Verdict::Chat { id, content },
                 Err(retry_after) => {
                     let error = ErrorCode::RateLimited;
@@ -340,7 +344,7 @@ impl Session {
             },
             // It takes its part of the allowance of messages. Nothing answers it, so one beyond that
             // is counted with the refusals: too many of them close.
-            Ok(ClientMessage::Unknown) => match self.chat_allowance(now, policy) {
+            Ok(ClientMessage::Unknown) => match allowance.charge(now, policy) {
                 Ok(()) => Verdict::Ignore,
                 Err(_) => self.refuse(now, Verdict::Ignore),
             },

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
+use crate::auth::Address;
 use crate::id::ConnId;
 use crate::node::Node;
-use crate::node::connections::connection::Role;
+use crate::node::connections::connection::ConnectionKind;
 use crate::node::connections::session::Stage;
 use crate::node::gate::proxy;
 use crate::node::work::port::Refused;
@@ -18,7 +19,14 @@ impl Node {
     pub fn handle_accept(&mut self, now: Now, peer: SocketAddr) -> Result<ConnId, Refused> {
         self.cx.now = now;
         let Self { cx, connections, gate, .. } = self;
-        let intake = gate.limits.judge_accept(cx, connections, peer)?;
+        let mut intake = gate.limits.judge_accept(cx, connections, peer)?;
+        if intake.is_beyond
+            && let Some(id) = connections.pending_to_give_way(Address::from(peer.ip()))
+        {
+            self.yield_to_lighter(id);
+            intake.has_room();
+        }
+        let Self { cx, connections, gate, .. } = self;
         if intake.is_without_slot {
             let Some(id) = gate.refusals.give_way(connections) else {
                 cx.metrics.dropped_at_accept += 1;
@@ -28,7 +36,7 @@ impl Node {
             self.give_way(id);
         }
         let Self { cx, connections, gate, .. } = self;
-        let slot = connections.insert(cx, peer, Role::Client);
+        let slot = connections.insert(cx, peer, ConnectionKind::Client);
         gate.limits.accepted(cx, connections, &mut gate.refusals, slot, intake);
         Ok(connections.id_of(slot))
     }
@@ -44,7 +52,7 @@ impl Node {
             self.cx.metrics.admin_dropped += 1;
             return Err(Refused::Full);
         }
-        let slot = self.connections.insert(&self.cx, peer, Role::Operator);
+        let slot = self.connections.insert(&self.cx, peer, ConnectionKind::Operator);
         let id = self.connections.id_of(slot);
         self.operator.places.push(id, usize::MAX);
         Ok(id)

@@ -99,6 +99,8 @@ impl Node {
 
     fn begin_linger(&mut self, slot: Slot, stage: Stage) {
         let now = self.cx.now.monotonic;
+        // What is left of a request is a socket, which costs nobody's request its place.
+        self.connections.end_request(slot);
         self.connections.edit(&self.cx.policy, slot, |session, _| session.closing(now, stage));
     }
 
@@ -137,6 +139,19 @@ impl Node {
         self.is_place_given = true;
     }
 
+    /// A pending connection gives its place to one from an address that holds less. A WebSocket hears
+    /// that it may come again.
+    pub(crate) fn yield_to_lighter(&mut self, id: ConnId) {
+        self.cx.metrics.pending_gave_way += 1;
+        let is_full = self.connections.public() >= self.cx.policy.connections;
+        let Some(connection) = self.connections.find(id) else { return };
+        if is_full || connection.session.phase() == Phase::Handshaking {
+            self.give_way(id);
+        } else {
+            self.close(id.slot(), CloseReason::Overloaded);
+        }
+    }
+
     /// Leaves room and user, tells the application, and takes back what was reserved.
     fn leave_groups(&mut self, slot: Slot, reason: Option<CloseReason>) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
@@ -146,11 +161,11 @@ impl Node {
         if let Some(waiting) = waiting {
             self.forget_waiting(slot, *waiting);
         }
-        let Self { connections, rooms, gate, work, .. } = self;
+        let Self { cx, connections, rooms, gate, work, .. } = self;
         let connection = connections.id_of(slot);
         let user = rooms.users.name_of(slot).cloned();
         let room = rooms.rooms.name_of(slot).cloned();
-        rooms.users.leave(slot);
+        rooms.depart(cx, slot);
         if let Some(user) = user.as_ref().filter(|_| !gate.user_limit.is_empty()) {
             gate.user_limit.left(user, connection);
         }

@@ -188,6 +188,7 @@ impl Node {
         let (policy, now) = (&self.cx.policy, self.cx.now.monotonic);
         let Some(connection) = self.connections.get_mut(slot) else { return Ok(()) };
         let session = &mut connection.session;
+        let allowance = self.rooms.users.shared_mut(slot).map(|share| &mut share.chat);
         let is_closing = session.phase() == Phase::Closing;
         match frame {
             Frame::Close(code) => self.peer_closed(slot, code),
@@ -197,8 +198,8 @@ impl Node {
                 self.on_text(slot, text);
             }
             Frame::Binary(_) => self.close(slot, CloseReason::BinaryFrame),
-            Frame::Ping(_) => session.control_frame(now, policy, false)?,
-            Frame::Pong => session.control_frame(now, policy, true)?,
+            Frame::Ping(_) => session.control_frame(now, policy, allowance, false)?,
+            Frame::Pong => session.control_frame(now, policy, allowance, true)?,
         }
         Ok(())
     }
@@ -291,8 +292,9 @@ impl Node {
         }
         self.note_message(slot, parsed);
         let Some(connection) = self.connections.get_mut(slot) else { return };
-        let now = self.cx.now.monotonic;
-        let verdict = connection.session.judge(now, &self.cx.policy, parsed);
+        let Some(share) = self.rooms.users.shared_mut(slot) else { return };
+        let (now, allowance) = (self.cx.now.monotonic, &mut share.chat);
+        let verdict = connection.session.judge(now, &self.cx.policy, allowance, parsed);
         self.carry_out(slot, verdict);
     }
 

@@ -64,7 +64,7 @@ impl Node {
         let asker = question.asker;
         match question.kind {
             QuestionKind::Check { address } => self.checked(asker, address, done),
-            QuestionKind::Request { address } => self.request_done(asker, address, done),
+            QuestionKind::Request { payer } => self.request_done(asker, payer, done),
             QuestionKind::Join => self.join_answered(asker, done),
             QuestionKind::Collect { is_json } => {
                 let response = match done.outcome {

@@ -18,6 +18,7 @@ mod orders;
 mod output;
 mod overdue;
 mod overload;
+mod request_places;
 mod requests;
 
 use crate::id::Slot;

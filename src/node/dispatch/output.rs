@@ -4,7 +4,7 @@ use std::io::IoSlice;
 
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::connections::connection::{Connection, Role};
+use crate::node::connections::connection::{Connection, ConnectionKind};
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::Stage;
 use crate::node::http::message::Response;
@@ -99,8 +99,6 @@ impl Node {
             Stage::Responding => {
                 let policy = &self.cx.policy;
                 self.connections.edit(policy, slot, |session, _| session.response_sent(now));
-                // What is left of it is a socket, which costs nobody's request its place.
-                self.connections.end_request(slot);
                 let id = self.connections.id_of(slot);
                 self.cx.actions.push_back(Action::Finish(id));
             }
@@ -119,7 +117,7 @@ impl Node {
         let bytes = response.to_bytes(&form, secure_seconds);
         self.begin_close(slot, Shared::from(bytes), None, Stage::Responding);
         self.connections.discard_input(slot);
-        if self.connections.get(slot).is_some_and(|it| it.role != Role::Client) {
+        if self.connections.get(slot).is_some_and(|it| it.role != ConnectionKind::Client) {
             let read_by = self.cx.now.monotonic + self.cx.policy.response_timeout;
             let policy = &self.cx.policy;
             self.connections.edit(policy, slot, |session, _| session.set_deadline(read_by));

@@ -81,8 +81,10 @@ impl Node {
         if matches!(parsed, Ok(ClientMessage::Chat { .. })) {
             self.note_message(slot, &parsed);
             let Some(connection) = self.connections.get_mut(slot) else { return };
+            let Some(share) = self.rooms.users.shared_mut(slot) else { return };
             let now = self.cx.now.monotonic;
-            match connection.session.judge(now, &self.cx.policy, &parsed) {
+            let allowance = &mut share.chat;
+            match connection.session.judge(now, &self.cx.policy, allowance, &parsed) {
                 Verdict::Chat { id, content } => self.chat_unasked(slot, id, content),
                 verdict => self.carry_out(slot, verdict),
             }

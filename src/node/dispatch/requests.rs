@@ -11,7 +11,7 @@
 
 use std::net::SocketAddr;
 
-use crate::auth::{Address, Principal, SignatureCheck};
+use crate::auth::{Principal, SignatureCheck};
 use crate::config::AuthMode;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
@@ -31,7 +31,7 @@ use crate::node::http::request::{Credential, Http, RequestHead, Upgrade};
 use crate::node::http::respond::{health, preflight};
 use crate::node::observe::close_history::Unanswered;
 use crate::node::work::port::{Completion, Outcome, Work};
-use crate::node::work::questions::{GRACE, NewQuestion, QuestionKind};
+use crate::node::work::questions::{GRACE, NewQuestion, Payer, QuestionKind};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::CloseReason;
 
@@ -156,6 +156,9 @@ impl Node {
         if behind.len() >= http.body_length {
             return self.answer(slot, http, behind, None);
         }
+        if let Err(refusal) = self.take_place(slot) {
+            return self.refuse(slot, refusal);
+        }
         let expects_continue = http.expects_continue && behind.is_empty();
         self.connections.hold_request(slot, RequestHead::Http(http), Stage::Body, behind);
         if expects_continue {
@@ -192,29 +195,6 @@ impl Node {
         };
         let body = behind.get(..http.body_length).unwrap_or_default();
         self.ask_for_response(slot, &http, principal.as_ref(), body);
-    }
-
-    /// Counts a request, when its head is whole.
-    fn take_request(&mut self, slot: Slot, http: &Http, client: SocketAddr) -> Result<(), Refusal> {
-        let Self { cx, connections, gate, .. } = self;
-        connections.begin_request(slot);
-        connections.set_client(slot, client);
-        gate.limits.has_room(cx, connections, gate.drain.as_ref(), slot)?;
-        if connections.requests > cx.policy.requests {
-            cx.metrics.refused_requests += 1;
-            return Err(Refusal::AtCapacity);
-        }
-        cx.metrics.requests += 1;
-        self.may_look(slot, http)
-    }
-
-    /// A request that carries credentials is looked at within the allowance of its address.
-    fn may_look(&mut self, slot: Slot, http: &Http) -> Result<(), Refusal> {
-        let Self { cx, connections, gate, .. } = self;
-        if !http.carries_credentials() {
-            return Ok(());
-        }
-        gate.limits.may_attempt_http(cx, connections, slot)
     }
 
     /// Whom the token of a request speaks for.
@@ -273,10 +253,19 @@ impl Node {
         principal: Option<&Principal>,
         body: &[u8],
     ) {
-        let Self { cx, connections, work, .. } = self;
+        if !self.work.app.answers_at_once(&http.path)
+            && let Err(refusal) = self.take_place(slot)
+        {
+            return self.refuse(slot, refusal);
+        }
+        let Self { cx, connections, work, gate, .. } = self;
         let (ticket, asker) = (work.questions.issue(), connections.id_of(slot));
         let Some(address) = connections.get(slot).map(Connection::address) else { return };
         let user = principal.map(|principal| principal.user.as_str());
+        let payer = Payer { user: user.map(|user| cx.user_key(user)), address };
+        if let Err(refusal) = gate.limits.charge_request(cx, payer) {
+            return self.refuse(slot, refusal);
+        }
         let texts = [&*http.path, &http.query, user.unwrap_or_default()];
         let text = body.len() + texts.iter().map(|text| text.len()).sum::<usize>();
         let Some(cost) = work.cost_of_pending(cx, text) else {
@@ -296,13 +285,13 @@ impl Node {
         };
         let job = match work.app.on_request(&request) {
             Reply::Now(response) => {
-                self.charge_for(address, &response);
+                self.charge_for(payer, &response);
                 return self.write_response(slot, &response);
             }
             Reply::Later(job) => Some(Work::Request(job)),
             Reply::Held => None,
         };
-        self.await_response(slot, ticket, (QuestionKind::Request { address }, cost), job);
+        self.await_response(slot, ticket, (QuestionKind::Request { payer }, cost), job);
     }
 
     /// From here on `slot` waits for the application, for as long as that may take.
@@ -323,12 +312,12 @@ impl Node {
     }
 
     /// The application has answered a request.
-    pub(crate) fn request_done(&mut self, asker: ConnId, address: Address, done: Completion) {
+    pub(crate) fn request_done(&mut self, asker: ConnId, payer: Payer, done: Completion) {
         let Completion { ticket, outcome } = done;
         let slot = asker.slot();
         // A client that does not wait for the answer has asked all the same.
         if let Outcome::Response(response) = &outcome {
-            self.charge_for(address, response);
+            self.charge_for(payer, response);
         }
         if !self.connections.awaits_response(asker, ticket) {
             self.cx.metrics.late_completions += 1;
@@ -370,9 +359,11 @@ impl Node {
         }
     }
 
-    fn charge_for(&mut self, address: Address, response: &Response) {
+    fn charge_for(&mut self, payer: Payer, response: &Response) {
+        let Self { cx, gate, .. } = self;
+        gate.limits.charge_answer(cx, payer, response.body.len());
         if let Some(evidence) = response.evidence {
-            self.gate.limits.attempts.charge(self.cx.now.monotonic, address, evidence);
+            gate.limits.attempts.charge(cx.now.monotonic, payer.address, evidence);
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn ask_to_join(
     let now = cx.now.monotonic;
     connections.edit(&cx.policy, slot, |session, policy| session.joining(now, policy));
     if !reauth {
-        rooms.users.join(slot, &principal.user);
+        rooms.enter(cx, slot, &principal.user);
     }
     let text = room.len() + principal.user.len() + principal.claims.len();
     let budget = if reauth { Some(cost(text)) } else { work.cost_of_pending(cx, text) };

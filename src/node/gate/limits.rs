@@ -1,4 +1,5 @@
-//! The limits of an address: how many connections may be pending, and how many tokens be tried.
+//! The limits of an address: how many connections may be pending, and how many tokens be tried. And
+//! the limit of a user: how many tokens are accepted.
 //!
 //! A pending connection is counted from its accept until it is authenticated or over. What is over
 //! the bound is refused in HTTP as long as the address holds no more than a few beyond it, and
@@ -19,20 +20,34 @@ use crate::node::gate::forwarded;
 use crate::node::gate::places::Places;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::port::Refused;
+use crate::node::work::questions::Payer;
+use crate::shares::Allowances;
 
 /// Slots beyond the bound on connections: whoever gets one is answered `503` instead of silence.
 pub(crate) const SLOTS_FOR_REFUSALS: usize = 64;
 /// When a refused client may come again: pending connections are over in some 5 seconds.
 const PENDING_RETRY_SECONDS: u32 = 5;
 
+/// An answer in HTTP costs a point for each of so many bytes, beside that of its request.
+const BYTES_A_POINT: usize = 16 << 10;
+/// The most points that one answer costs, and that a debt can be.
+const MAX_POINTS_OF_ANSWER: u32 = 60;
+
 /// How a socket on a public listener is taken in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Intake {
     /// It is beyond the bounds, and gets a slot only to be refused.
-    is_beyond: bool,
+    pub(crate) is_beyond: bool,
     /// Not even such a slot is free, unless another connection gives way.
     pub(crate) is_without_slot: bool,
     is_proxy: bool,
+}
+
+impl Intake {
+    /// Another connection has given way.
+    pub(crate) fn has_room(&mut self) {
+        (self.is_beyond, self.is_without_slot) = (false, false);
+    }
 }
 
 /// What an address may do: how many pending connections it may have, which
@@ -40,6 +55,11 @@ pub(crate) struct Intake {
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) attempts: AddressLimiter,
+    /// Accepted tokens of users, by the users' keys.
+    pub(crate) user_attempts: Allowances<u64>,
+    /// Requests of users, and of addresses whose requests carry no token.
+    pub(crate) user_requests: Allowances<u64>,
+    pub(crate) address_requests: Allowances<Address>,
 }
 
 /// Which tokens are charged to their address.
@@ -54,13 +74,21 @@ pub(crate) enum Charge {
 impl Limits {
     pub(crate) fn new(config: &Config) -> Self {
         let limits = &config.limits;
-        Self { attempts: AddressLimiter::new(limits.auth_per_minute_per_ip, limits.addresses) }
+        Self {
+            attempts: AddressLimiter::new(limits.auth_per_minute_per_ip, limits.addresses),
+            user_attempts: Allowances::new(limits.auth_per_minute_per_user, limits.users),
+            user_requests: Allowances::new(limits.requests_per_minute_per_user, limits.users),
+            address_requests: Allowances::new(limits.requests_per_minute_per_ip, limits.addresses),
+        }
     }
 
     /// From here on goes by `config`.
     pub(crate) fn reconfigure(&mut self, config: &Config) {
         let limits = &config.limits;
         self.attempts.set_allowance(limits.auth_per_minute_per_ip, limits.addresses);
+        self.user_attempts.set_allowance(limits.auth_per_minute_per_user, limits.users);
+        self.user_requests.set_allowance(limits.requests_per_minute_per_user, limits.users);
+        self.address_requests.set_allowance(limits.requests_per_minute_per_ip, limits.addresses);
     }
 
     /// How is a socket from `peer` taken in?
@@ -172,6 +200,42 @@ impl Limits {
         let may = self.attempts.look(cx.now.monotonic, connection.address()).is_ok();
         cx.metrics.refused_attempts += u64::from(!may);
         may
+    }
+
+    /// Charges a request to its user, or to its address where it carries no token.
+    ///
+    /// # Errors
+    /// The allowance does not reach so far: when to come again.
+    pub(crate) fn charge_request(&mut self, cx: &mut Cx, payer: Payer) -> Result<(), Refusal> {
+        let now = cx.now.monotonic;
+        let charged = match payer.user {
+            Some(user) => self.user_requests.charge(now, user, 1),
+            None => self.address_requests.charge(now, payer.address, 1),
+        };
+        charged.map_err(|wait| {
+            cx.metrics.refused_request_rate += 1;
+            Refusal::RequestRate(whole_seconds(wait).max(1))
+        })
+    }
+
+    /// Charges the answer to a request by its length: it is known only now, and was made all the
+    /// same.
+    pub(crate) fn charge_answer(&mut self, cx: &Cx, payer: Payer, bytes: usize) {
+        let (now, points) = (cx.now.monotonic, u32::try_from(bytes / BYTES_A_POINT));
+        let points = points.unwrap_or(u32::MAX).min(MAX_POINTS_OF_ANSWER);
+        match payer.user {
+            Some(user) => self.user_requests.force(now, user, points, MAX_POINTS_OF_ANSWER),
+            None => {
+                self.address_requests.force(now, payer.address, points, MAX_POINTS_OF_ANSWER);
+            }
+        }
+    }
+
+    /// Charges `user` for an accepted token. False: the allowance does not reach so far.
+    pub(crate) fn charge_user(&mut self, cx: &mut Cx, user: &str) -> bool {
+        let is_within = self.user_attempts.charge(cx.now.monotonic, cx.user_key(user), 1).is_ok();
+        cx.metrics.refused_user_attempts += u64::from(!is_within);
+        is_within
     }
 
     /// Charges the address of `slot` for what the look at its token has shown: that it is refused

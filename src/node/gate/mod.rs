@@ -53,7 +53,7 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(config: &Config, seed: &Seed) -> Result<Self, KeyError> {
         Ok(Self {
-            tokens: Tokens::new(config)?,
+            tokens: Tokens::new(config, seed)?,
             limits: Limits::new(config),
             checks: Checks::new(config.limits.checks_at_once()),
             legacy_log: LegacyLog::default(),

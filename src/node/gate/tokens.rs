@@ -12,7 +12,7 @@ use crate::auth::{
     Verifier,
 };
 use crate::config::Config;
-use crate::id::{ConnId, Slot};
+use crate::id::{ConnId, Seed, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::waiting::Reserved;
 use crate::node::context::Cx;
@@ -38,7 +38,7 @@ pub(crate) enum TokenRefusal {
     Token(TokenError),
     /// It is another user's than the one that the connection is authenticated as.
     OtherUser,
-    /// The address has used its allowance of attempts.
+    /// The address has used its allowance of attempts, or the user its own.
     TooManyAttempts,
 }
 
@@ -63,12 +63,12 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    pub(crate) fn new(config: &Config) -> Result<Self, KeyError> {
+    pub(crate) fn new(config: &Config, seed: &Seed) -> Result<Self, KeyError> {
         let mut revocations = Revocations::new(config.limits.revocations);
         bound(&mut revocations, config);
         Ok(Self {
             verifier: Verifier::new(&config.auth)?,
-            replays: ReplaySet::new(config.limits.replay_entries),
+            replays: ReplaySet::new(seed, config.limits.replay_entries),
             revocations,
             long_lived: MinuteThrottle::default(),
         })
@@ -118,6 +118,12 @@ impl Tokens {
         }
         match judged {
             Ok(_) if is_other => Verified::Refused(TokenRefusal::OtherUser),
+            Ok(principal)
+                if token.charge == Charge::Each && !limits.charge_user(cx, &principal.user) =>
+            {
+                cx.history.set_claimed_user(connections.id_of(slot), &principal.user);
+                Verified::Refused(TokenRefusal::TooManyAttempts)
+            }
             Ok(principal) => Verified::Known(principal),
             Err(error) => Verified::Refused(TokenRefusal::Token(error)),
         }
@@ -202,8 +208,9 @@ impl Tokens {
         reserved: &mut Reserved,
     ) -> Result<(), TokenError> {
         let (now, until) = (cx.now, reserved.until);
+        let user = cx.user_key(&principal.user);
         if let Some(message) = message {
-            self.replays.reserve(now, message, until)?;
+            self.replays.reserve(now, user, message, until)?;
             reserved.message = Some(message);
         }
         let Some(token_id) = principal.token_id.as_deref().filter(|_| cx.policy.single_use_jti)
@@ -214,8 +221,8 @@ impl Tokens {
         // connection may send its token again, and every other finds it used.
         let used = cx.hash(&["jti", &principal.user, token_id]);
         let mine = cx.hash(&["jti of", &owner.to_string(), token_id]);
-        if self.replays.reserve(now, mine, until).is_ok() {
-            if let Err(replayed) = self.replays.reserve(now, used, until) {
+        if self.replays.reserve(now, user, mine, until).is_ok() {
+            if let Err(replayed) = self.replays.reserve(now, user, used, until) {
                 self.replays.release(mine, until);
                 return Err(replayed);
             }

@@ -18,6 +18,8 @@ pub(crate) enum Refusal {
     AtCapacity,
     /// With the seconds after which to come again.
     TooManyRequests(u32),
+    /// The user, or the address, asks too often; with the same.
+    RequestRate(u32),
     /// What is wrong with the token, as a close reason says it.
     InvalidToken(&'static str),
     LengthRequired,
@@ -56,6 +58,7 @@ impl Refusal {
                 "too_many_requests",
                 "Too many pending or failed authentications from this address",
             ),
+            Self::RequestRate(_) => (429, "too_many_requests", "Too many requests"),
             Self::InvalidToken(text) => (401, "invalid_token", text),
             Self::LengthRequired => {
                 (411, "length_required", "A body must come with its Content-Length")
@@ -87,7 +90,9 @@ impl Refusal {
                 response.with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
             }
             Self::AtCapacity | Self::BackendUnavailable => response.with("Retry-After", "5"),
-            Self::TooManyRequests(seconds) => response.with("Retry-After", seconds.to_string()),
+            Self::TooManyRequests(seconds) | Self::RequestRate(seconds) => {
+                response.with("Retry-After", seconds.to_string())
+            }
             // RFC 6750, section 3.1.
             Self::InvalidToken(_) => {
                 response.with("WWW-Authenticate", "Bearer error=\"invalid_token\"")

@@ -1,21 +1,25 @@
 //! What became of connections: the last ends, for whoever asks by `vestibule explain`.
 //!
-//! Two rings of the same length: those who had been in a room, and everybody else. So no storm of
-//! strangers makes the node forget what became of its users. An end is noted when the last word is
-//! said, or the peer is found gone, not when the TCP connection is over. It allocates nothing, but
-//! for a user's name that has to be cut. HTTP requests that were answered leave none.
+//! Two tables of the same size: those who had been in a room, and everybody else. So no storm of
+//! pending connections makes the node forget what became of its users. A table that is full forgets
+//! the oldest end of the user, or of the address, that has most in it, so no user can have those of
+//! others forgotten. An end is noted when the last word is said, or the peer is found gone, not when
+//! the TCP connection is over. HTTP requests that were answered leave none.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use slab::Slab;
 use smol_str::{SmolStr, SmolStrBuilder};
 
-use crate::id::ConnId;
+use crate::auth::Address;
+use crate::id::{ConnId, Seed, SeededState};
 use crate::node::connections::connection::Connection;
 use crate::node::connections::session::Phase;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::port::Hangup;
 use crate::protocol::{CloseReason, MessageFault};
+use crate::shares::Holdings;
 use crate::time::{Now, UnixTime};
 
 /// The most bytes of a name that are kept. A room's 128 always fit.
@@ -81,15 +85,17 @@ pub(crate) struct ClosedConnection {
     pub(crate) how: Ending,
 }
 
-/// What an end costs, with its user and its room: 128 bytes at most each.
-pub(crate) const END_BYTES: usize = 512;
-const _: () = assert!(size_of::<ClosedConnection>() + 2 * (NAME_BYTES + 32) <= END_BYTES);
+/// What an end costs, with its user and its room, 128 bytes at most each, its place in the order, and
+/// that among its user's, who may have no other.
+pub(crate) const END_BYTES: usize = 512 + 32 + Holdings::ENTRY_BYTES + Holdings::HOLDER_BYTES;
+const _: () = assert!(size_of::<ClosedConnection>() + 2 * (NAME_BYTES + 32) <= 512);
 
 /// The ends that are remembered.
 #[derive(Debug)]
 pub(crate) struct CloseHistory {
-    members: VecDeque<ClosedConnection>,
-    others: VecDeque<ClosedConnection>,
+    members: Ends,
+    others: Ends,
+    hashing: SeededState,
     /// Of each.
     capacity: usize,
     last_serial: u64,
@@ -99,18 +105,25 @@ pub(crate) struct CloseHistory {
 
 impl CloseHistory {
     /// Remembers so many of each kind; 0: none.
-    pub(crate) fn new(capacity: usize) -> Self {
-        let ring = || VecDeque::with_capacity(capacity);
-        Self { members: ring(), others: ring(), capacity, last_serial: 0, claimed: None }
+    pub(crate) fn new(seed: &Seed, capacity: usize) -> Self {
+        let ends = || Ends::new(seed, capacity);
+        Self {
+            members: ends(),
+            others: ends(),
+            hashing: SeededState::new(&seed.derive("users")),
+            capacity,
+            last_serial: 0,
+            claimed: None,
+        }
     }
 
     /// From here on so many; the oldest of those beyond them go.
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
-        for ring in [&mut self.members, &mut self.others] {
-            let excess = ring.len().saturating_sub(capacity);
-            ring.drain(..excess);
-            ring.reserve_exact(capacity - ring.len());
+        for ends in [&mut self.members, &mut self.others] {
+            while ends.by_serial.len() > capacity {
+                ends.forget(ends.by_holder.first_of_heaviest());
+            }
         }
     }
 
@@ -120,7 +133,7 @@ impl CloseHistory {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.members.len() + self.others.len()
+        self.members.by_serial.len() + self.others.by_serial.len()
     }
 
     /// A good signature says that `id` belongs to `user`, and yet it is not let in.
@@ -128,36 +141,86 @@ impl CloseHistory {
         self.claimed = Some((id, cut(user)));
     }
 
-    /// Remembers how a connection ended. O(1).
+    /// Remembers how a connection ended. O(log ends).
     pub(crate) fn push(&mut self, mut account: Account, at: UnixTime, how: Ending) {
         if let Some((id, user)) = self.claimed.take()
             && id == account.id
         {
             account.user.get_or_insert(user);
         }
-        let is_member = account.phase.is_authenticated();
-        let ring = if is_member { &mut self.members } else { &mut self.others };
-        if ring.len() >= self.capacity {
-            ring.pop_front();
-        }
         self.last_serial += 1;
-        ring.push_back(ClosedConnection { serial: self.last_serial, account, at, how });
+        let address = Address::from(account.peer.ip()).to_bits();
+        let (ends, holder) = if account.phase.is_authenticated() {
+            let user = account.user.as_ref().map(|user| self.hashing.hash_texts(&[user]));
+            (&mut self.members, user.unwrap_or(address))
+        } else {
+            (&mut self.others, address)
+        };
+        let end = ClosedConnection { serial: self.last_serial, account, at, how };
+        ends.push(end, holder, self.capacity);
     }
 
     /// What became of `id`, if that is remembered. O(ends).
     pub(crate) fn find(&self, id: ConnId) -> Option<&ClosedConnection> {
-        self.members.iter().chain(&self.others).find(|end| end.account.id == id)
+        self.members.newest().chain(self.others.newest()).find(|end| end.account.id == id)
     }
 
     /// The last ends first.
     pub(crate) fn newest(&self) -> impl Iterator<Item = &ClosedConnection> {
-        let mut members = self.members.iter().rev().peekable();
-        let mut others = self.others.iter().rev().peekable();
+        let mut members = self.members.newest().peekable();
+        let mut others = self.others.newest().peekable();
         std::iter::from_fn(move || {
             let member = members.peek().map_or(0, |end| end.serial);
             let other = others.peek().map_or(0, |end| end.serial);
             if member > other { members.next() } else { others.next() }
         })
+    }
+}
+
+/// Ends of one kind.
+#[derive(Debug)]
+struct Ends {
+    ends: Slab<ClosedConnection>,
+    /// Their places, by their numbers.
+    by_serial: BTreeMap<u64, u32>,
+    by_holder: Holdings,
+}
+
+impl Ends {
+    fn new(seed: &Seed, capacity: usize) -> Self {
+        Self {
+            ends: Slab::with_capacity(capacity),
+            by_serial: BTreeMap::new(),
+            by_holder: Holdings::new(seed, capacity),
+        }
+    }
+
+    /// Remembers `end` as one of `holder`. Of at most `capacity` the oldest of whoever has most goes,
+    /// and where nobody has more than others the oldest of all.
+    fn push(&mut self, end: ClosedConnection, holder: u64, capacity: usize) {
+        if capacity == 0 {
+            return;
+        }
+        while self.by_serial.len() >= capacity {
+            let oldest = self.by_serial.first_key_value().map(|(_, &place)| place);
+            self.forget(self.by_holder.victim(holder, 1).or(oldest));
+        }
+        let serial = end.serial;
+        let place = self.ends.insert(end) as u32;
+        self.by_serial.insert(serial, place);
+        self.by_holder.insert(place, holder, 1);
+    }
+
+    fn forget(&mut self, place: Option<u32>) {
+        let Some(place) = place else { return };
+        if let Some(end) = self.ends.try_remove(place as usize) {
+            self.by_serial.remove(&end.serial);
+            self.by_holder.remove(place, 1);
+        }
+    }
+
+    fn newest(&self) -> impl Iterator<Item = &ClosedConnection> {
+        self.by_serial.values().rev().filter_map(|&place| self.ends.get(place as usize))
     }
 }
 
@@ -203,8 +266,6 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::connections::moment::CoarseInstant;
-    use crate::time::Instant;
 
     fn account(serial: u32, phase: Phase) -> Account {
         Account {
@@ -232,7 +293,7 @@ mod tests {
 
     #[test]
     fn pending_closes_do_not_evict_authenticated_closes() {
-        let mut ends = CloseHistory::new(3);
+        let mut ends = CloseHistory::new(&Seed::predictable(1), 3);
         for serial in 1..=4 {
             push(&mut ends, serial, Phase::Connected);
         }
@@ -261,14 +322,19 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_less_than_half_a_kilobyte_with_its_names() {
-        // As `vestibule check` multiplies out: two names with their counts and ends of heap blocks.
-        assert!(
-            size_of::<ClosedConnection>() + 2 * (NAME_BYTES + 32) <= 512,
-            "{}",
-            size_of::<ClosedConnection>()
-        );
-        assert_eq!(size_of::<CoarseInstant>(), 4);
-        assert!(CoarseInstant::of(Instant::START).before(Instant::START) == Instant::START);
+    fn a_user_does_not_have_the_ends_of_others_forgotten() {
+        let mut ends = CloseHistory::new(&Seed::predictable(1), 10);
+        let mut push = |serial: u32, user: &str| {
+            let user = Some(SmolStr::new(user));
+            let account = Account { user, ..account(serial, Phase::Connected) };
+            ends.push(account, UnixTime::default(), Ending::HungUp(Hangup::Eof));
+        };
+        for serial in 1..=5 {
+            push(serial, &format!("user {serial}"));
+        }
+        for serial in 6..=5_000 {
+            push(serial, "mallory");
+        }
+        assert_eq!(newest(&ends), [5_000, 4_999, 4_998, 4_997, 4_996, 5, 4, 3, 2, 1]);
     }
 }

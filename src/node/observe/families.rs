@@ -345,6 +345,7 @@ impl<'a> View<'a> {
             ("connections", metrics.dropped_at_accept + metrics.gave_way + metrics.refused_full),
             ("pending_per_ip", metrics.refused_pending + metrics.dropped_by_address),
             ("auth_per_minute_per_ip", metrics.refused_attempts),
+            ("auth_per_minute_per_user", metrics.refused_user_attempts),
             ("connections_per_user", metrics.closes(CloseReason::ConnectionLimit)),
             ("room_members", metrics.refused_by_room),
             ("messages_per_minute", metrics.errors(ErrorCode::RateLimited)),
@@ -355,7 +356,9 @@ impl<'a> View<'a> {
             ("outbound_total", metrics.shed_readers),
             ("work_total", metrics.refused_questions + metrics.crowded_messages),
             ("late_answers", metrics.late_answers_given_up),
-            ("http_requests", metrics.refused_requests),
+            ("http_requests", metrics.refused_requests + metrics.requests_gave_way),
+            ("pending", metrics.pending_gave_way),
+            ("requests_per_minute", metrics.refused_request_rate),
             ("worker_queue", metrics.refused_work),
             ("admin_connections", metrics.admin_dropped + metrics.admin_gave_way),
         ];

@@ -33,6 +33,8 @@ pub struct Metrics {
     pub refused_pending: u64,
     /// Upgrades and `auth` messages refused because their address had used its allowance.
     pub refused_attempts: u64,
+    /// Good tokens that were refused as their user had too many accepted within a minute.
+    pub refused_user_attempts: u64,
     /// WebSocket upgrades.
     pub upgraded: u64,
     /// `auth` messages that were accepted on a new connection.
@@ -51,6 +53,12 @@ pub struct Metrics {
     pub revocations_unstored: u64,
     /// HTTP requests that were taken for the application.
     pub requests: u64,
+    /// HTTP requests refused as their user or address asks too often.
+    pub refused_request_rate: u64,
+    /// HTTP requests that gave way to one of a lighter address before their bodies were whole.
+    pub requests_gave_way: u64,
+    /// Pending connections that gave way to one of a lighter address.
+    pub pending_gave_way: u64,
     /// HTTP requests refused because too many were under way.
     pub refused_requests: u64,
     /// Chat messages that were taken.

@@ -4,8 +4,13 @@
 //! and the user's last 32 messages there, also after a reconnect. A hash tells other content apart.
 //!
 //! One entry a user and room, in the order of their last messages: the front of that order is the
-//! first to expire, and the first to go when the bound on all is reached. Both tables are flat: 24
-//! bytes an entry and 8 in the table that finds it, 32 a message, and the answer, often shared.
+//! first to expire. When the bound on all is reached, the stalest entry of the user that takes most
+//! goes, so nobody can have the answers of others forgotten. The tables are flat: 24 bytes an entry,
+//! 8 in the table that finds it and 12 among its user's, 32 a message, and the answer. An answer that
+//! several messages share counts once.
+
+mod message;
+mod shared;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -14,42 +19,29 @@ use std::time::Duration;
 use hashbrown::HashTable;
 use slab::Slab;
 
-use crate::node::app::{Answer, Update};
+use self::message::{LIFETIME_SECONDS, MessageState, RememberedMessage};
+pub(crate) use self::message::{Lookup, MessageKey};
+use self::shared::SharedAnswers;
+use crate::id::Seed;
+use crate::node::app::Answer;
 use crate::node::work::ticket::Ticket;
-use crate::protocol::ErrorCode;
+use crate::shares::Holdings;
 use crate::time::Instant;
 
-/// How long an answer is remembered, in seconds, and as a length of time.
-const LIFETIME_SECONDS: u16 = 600;
+/// How long an answer is remembered.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(LIFETIME_SECONDS as u64);
 /// Answers that are remembered of one user in one room.
 const MESSAGES: u32 = 32;
-/// What an entry takes beside its messages, its place in the table included.
-const ENTRY_WEIGHT: usize = size_of::<MemberLog>() + 8;
+/// What an entry takes beside its messages, its places in the tables included.
+const ENTRY_WEIGHT: usize =
+    size_of::<MemberLog>() + 8 + Holdings::ENTRY_BYTES + Holdings::HOLDER_BYTES;
 const NONE: u32 = u32::MAX;
 
-/// Which message: its user and room, its id, and its content, each hashed under the node's seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MessageKey {
-    /// The user and the room.
-    pub(crate) member: u64,
-    /// The message's id.
-    pub(crate) id: u64,
-    /// What it says.
-    pub(crate) content: u64,
-}
-
-/// What is known of a message that came before.
-#[derive(Clone, Debug)]
-pub(crate) enum Lookup {
-    /// The application still works on it, as the question of this ticket.
-    Asked(Ticket),
-    /// It was answered.
-    Answered(Answer),
-    /// The room has seen it, and its time was over before anybody began to do it.
-    NotDone,
-    /// Its id was used for a message that says something else.
-    OtherContent,
+/// What a user and room take with so many messages that are answered with so much text each.
+#[cfg(feature = "net")]
+pub(crate) fn remembered_answer_bytes(messages: u64, text: usize) -> usize {
+    let answer = SharedAnswers::ENTRY_BYTES + size_of::<crate::node::app::Update>() + text;
+    ENTRY_WEIGHT + messages as usize * (size_of::<RememberedMessage>() + answer)
 }
 
 /// The memory of answers.
@@ -58,6 +50,9 @@ pub(crate) struct DedupCache {
     by_member: HashTable<u32>,
     entries: Slab<MemberLog>,
     messages: Slab<RememberedMessage>,
+    shared: SharedAnswers,
+    /// The entries of each user.
+    by_user: Holdings,
     /// The stalest entry, and the freshest.
     front: u32,
     back: u32,
@@ -77,57 +72,16 @@ struct MemberLog {
     count: NonZeroU32,
 }
 
-#[derive(Debug)]
-struct RememberedMessage {
-    id: u64,
-    content: u64,
-    state: MessageState,
-}
-
-/// 16 bytes: each variant repeats what they share, so that it can lie beside the tag.
-///
-/// `older` is the message before this one. `second` counts anew every 18 hours, which no two messages
-/// of an entry are apart: each of the 32 came within 20 minutes of the one before.
-#[derive(Debug)]
-enum MessageState {
-    Asked { older: u32, second: u16, ticket: Ticket },
-    Answered { older: u32, second: u16, update: Arc<Update> },
-    Failed { older: u32, second: u16, error: ErrorCode },
-    NotDone { older: u32, second: u16 },
-}
-
-impl MessageState {
-    fn older(&mut self) -> &mut u32 {
-        match self {
-            Self::Asked { older, .. }
-            | Self::Answered { older, .. }
-            | Self::Failed { older, .. }
-            | Self::NotDone { older, .. } => older,
-        }
-    }
-
-    fn is_fresh(&self, now: Instant) -> bool {
-        let (Self::Asked { second, .. }
-        | Self::Answered { second, .. }
-        | Self::Failed { second, .. }
-        | Self::NotDone { second, .. }) = *self;
-        (now.whole_seconds() as u16).wrapping_sub(second) < LIFETIME_SECONDS
-    }
-
-    fn weight(&self) -> usize {
-        let answer = if let Self::Answered { update, .. } = self { update.weight() } else { 0 };
-        size_of::<RememberedMessage>() + answer
-    }
-}
-
 impl DedupCache {
     /// Remembers answers of `max_weight` bytes in all; 0: without a bound. There is room for
     /// `members` with 4 messages each.
-    pub(crate) fn new(max_weight: usize, members: usize) -> Self {
+    pub(crate) fn new(seed: &Seed, max_weight: usize, members: usize) -> Self {
         Self {
             by_member: HashTable::with_capacity(members / 2),
             entries: Slab::with_capacity(members),
             messages: Slab::with_capacity(4 * members),
+            shared: SharedAnswers::default(),
+            by_user: Holdings::new(seed, members),
             front: NONE,
             back: NONE,
             weight: 0,
@@ -178,7 +132,10 @@ impl DedupCache {
     pub(crate) fn answered(&mut self, now: Instant, key: MessageKey, answer: &Answer) {
         let (older, second) = (NONE, now.whole_seconds() as u16);
         let state = match answer {
-            Ok(update) => MessageState::Answered { older, second, update: Arc::clone(update) },
+            Ok(update) => {
+                let update = Arc::clone(update);
+                MessageState::Answered { older, second, is_charged: false, update }
+            }
             Err(error) => MessageState::Failed { older, second, error: *error },
         };
         self.put(now, key, state);
@@ -225,7 +182,7 @@ impl DedupCache {
 
     fn put(&mut self, now: Instant, key: MessageKey, mut state: MessageState) {
         self.forget_expired(now);
-        self.weight += state.weight();
+        let charge = self.weigh_in(&mut state);
         let index = self.index_of(key.member);
         let newest = index.map_or(NONE, |index| self.entry(index).newest);
         let (newer, known) = self.locate(newest, key.id);
@@ -235,31 +192,42 @@ impl DedupCache {
         {
             let message = self.message(number);
             message.content = key.content;
-            *state.older() = *message.state.older();
+            *state.older_mut() = message.state.older();
             let before = std::mem::replace(&mut message.state, state);
-            self.weight -= before.weight();
+            let refund = self.weigh_out(&before);
+            if let Some(index) = index {
+                self.by_user.reweigh(index, charge, refund);
+            }
         } else {
             // What expired gives up its place: done again, it is among the last messages.
             if let (Some(index), Some((number, _))) = (index, known) {
                 self.drop_message(index, newer, number);
             }
-            *state.older() = newest;
+            *state.older_mut() = newest;
             let number =
                 self.messages.insert(RememberedMessage { id: key.id, content: key.content, state })
                     as u32;
             match index {
-                Some(index) => self.append(index, number),
-                None => self.create(key.member, number),
+                Some(index) => {
+                    self.by_user.reweigh(index, charge, 0);
+                    self.append(index, number);
+                }
+                None => self.create(key, charge, number),
             }
         }
         if let Some(index) = index {
             self.unlink(index);
             self.link_back(index);
+            self.by_user.refresh(index);
         }
-        // The entry that was just written goes last, so a bound below one answer forgets even that.
-        while self.max_weight != 0 && self.weight > self.max_weight && self.front != NONE {
+        // Of its user's entries the one that was just written goes last, so a bound below one answer
+        // forgets even that.
+        while self.max_weight != 0
+            && self.weight > self.max_weight
+            && let Some(victim) = self.by_user.victim(key.user, 0)
+        {
             self.forgotten += 1;
-            self.remove(self.front);
+            self.remove(victim);
         }
     }
 
@@ -282,11 +250,13 @@ impl DedupCache {
         }
     }
 
-    fn create(&mut self, member: u64, newest: u32) {
+    fn create(&mut self, key: MessageKey, charge: u64, newest: u32) {
+        let member = key.member;
         let entry =
             MemberLog { member, previous: NONE, next: NONE, newest, count: NonZeroU32::MIN };
         let index = self.entries.insert(entry) as u32;
         self.weight += ENTRY_WEIGHT;
+        self.by_user.insert(index, key.user, charge + ENTRY_WEIGHT as u64);
         let Self { by_member, entries, .. } = self;
         let hash_of =
             |&index: &u32| entries.get(index as usize).map_or(0, |entry: &MemberLog| entry.member);
@@ -301,11 +271,36 @@ impl DedupCache {
         if let Ok(place) = self.by_member.find_entry(entry.member, |&other| other == index) {
             place.remove();
         }
-        let mut next = entry.newest;
-        while let Some(mut message) = self.messages.try_remove(next as usize) {
-            self.weight -= message.state.weight();
-            next = *message.state.older();
+        let (mut next, mut refund) = (entry.newest, ENTRY_WEIGHT as u64);
+        while let Some(message) = self.messages.try_remove(next as usize) {
+            refund += self.weigh_out(&message.state);
+            next = message.state.older();
         }
+        self.by_user.remove(index, refund);
+    }
+
+    /// Counts what a message takes. Gives back what of it is charged to its user: all of it, but for
+    /// an answer that others had before.
+    fn weigh_in(&mut self, state: &mut MessageState) -> u64 {
+        let mut weight = size_of::<RememberedMessage>();
+        if let MessageState::Answered { is_charged, update, .. } = state {
+            *is_charged = self.shared.add(update);
+            weight += if *is_charged { SharedAnswers::ENTRY_BYTES + update.weight() } else { 0 };
+        }
+        self.weight += weight;
+        weight as u64
+    }
+
+    /// A message is forgotten. Gives back what its user was charged for it.
+    fn weigh_out(&mut self, state: &MessageState) -> u64 {
+        let own = size_of::<RememberedMessage>();
+        self.weight -= own;
+        let MessageState::Answered { is_charged, update, .. } = state else { return own as u64 };
+        let weight = SharedAnswers::ENTRY_BYTES + update.weight();
+        if self.shared.remove(update) {
+            self.weight -= weight;
+        }
+        (if *is_charged { own + weight } else { own }) as u64
     }
 
     /// Forgets the oldest message of an entry with at least two. O(32).
@@ -318,12 +313,13 @@ impl DedupCache {
 
     /// Forgets message `number` of an entry with at least two, which comes right before `newer`.
     fn drop_message(&mut self, index: u32, newer: u32, number: u32) {
-        if let Some(mut message) = self.messages.try_remove(number as usize) {
-            self.weight -= message.state.weight();
-            let older = *message.state.older();
+        if let Some(message) = self.messages.try_remove(number as usize) {
+            let refund = self.weigh_out(&message.state);
+            self.by_user.reweigh(index, 0, refund);
+            let older = message.state.older();
             match newer {
                 NONE => self.entry(index).newest = older,
-                newer => *self.message(newer).state.older() = older,
+                newer => *self.message(newer).state.older_mut() = older,
             }
             let entry = self.entry(index);
             entry.count = NonZeroU32::new(entry.count.get() - 1).unwrap_or(NonZeroU32::MIN);
@@ -345,12 +341,7 @@ impl DedupCache {
     /// The messages from `newest` on, with their numbers.
     fn walk(&self, newest: u32) -> impl Iterator<Item = (u32, &RememberedMessage)> {
         let at = |number: u32| Some((number, self.messages.get(number as usize)?));
-        std::iter::successors(at(newest), move |(_, message)| match message.state {
-            MessageState::Asked { older, .. }
-            | MessageState::Answered { older, .. }
-            | MessageState::Failed { older, .. }
-            | MessageState::NotDone { older, .. } => at(older),
-        })
+        std::iter::successors(at(newest), move |(_, message)| at(message.state.older()))
     }
 
     fn index_of(&self, member: u64) -> Option<u32> {

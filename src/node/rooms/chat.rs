@@ -104,6 +104,7 @@ impl Rooms {
         let user = self.users.name_of(slot)?.clone();
         let room = self.rooms.name_of(slot)?.clone();
         let key = MessageKey {
+            user: self.key_of(slot)?,
             member: cx.hash(&[&room, &user]),
             id: cx.hash(&[id]),
             content: cx.hash(&["content", content]),

@@ -16,20 +16,22 @@ use crate::id::{Seed, SeededState, Slot};
 /// No group, no member.
 const NONE: u32 = u32::MAX;
 
-/// Named groups of connections; a connection is in one group at most.
+/// Named groups of connections; a connection is in one group at most. `T` is what its members
+/// share.
 #[derive(Debug)]
-pub(crate) struct Groups {
+pub(crate) struct Groups<T = ()> {
     state: SeededState,
     by_name: HashTable<u32>,
-    groups: Slab<Group>,
+    groups: Slab<Group<T>>,
     links: Vec<GroupLink>,
 }
 
 #[derive(Debug)]
-struct Group {
+struct Group<T> {
     name: SmolStr,
     first: u32,
     members: u32,
+    shared: T,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +43,7 @@ struct GroupLink {
 
 const UNLINKED: GroupLink = GroupLink { group: NONE, previous: NONE, next: NONE };
 
-impl Groups {
+impl<T: Default> Groups<T> {
     /// No groups, and room for `members`. The seed keeps peers from choosing names that collide.
     #[must_use]
     pub(crate) fn new(seed: &Seed, members: usize) -> Self {
@@ -60,11 +62,12 @@ impl Groups {
         self.groups.len()
     }
 
-    /// Puts `member` into the group of this name, which it makes if need be.
-    pub(crate) fn join(&mut self, member: Slot, name: &SmolStr) {
-        self.leave(member);
+    /// Puts `member` into the group of this name. Where the group is new, it shares what `new` gives.
+    /// A member that is in a group is to leave that first.
+    pub(crate) fn join_with(&mut self, member: Slot, name: &SmolStr, new: impl FnOnce() -> T) {
+        debug_assert!(self.group_of(member).is_none(), "a member is in one group at a time");
         let member = member.index();
-        let group = self.find(name).unwrap_or_else(|| self.create(name));
+        let group = self.find(name).unwrap_or_else(|| self.create(name, new()));
         if self.links.len() <= member {
             self.links.resize(member + 1, UNLINKED);
         }
@@ -76,12 +79,19 @@ impl Groups {
         *self.link(member as u32) = GroupLink { group, previous: NONE, next: first };
     }
 
-    /// Takes `member` out of its group, if it is in one; the last one takes the group along.
-    pub(crate) fn leave(&mut self, member: Slot) {
-        let Some(place) = self.links.get_mut(member.index()) else { return };
+    /// Puts `member` into the group of this name, which it makes if need be.
+    pub(crate) fn join(&mut self, member: Slot, name: &SmolStr) {
+        self.leave(member);
+        self.join_with(member, name, T::default);
+    }
+
+    /// Takes `member` out of its group, if it is in one. The last one takes the group along, and what
+    /// it shared is given back.
+    pub(crate) fn leave(&mut self, member: Slot) -> Option<T> {
+        let place = self.links.get_mut(member.index())?;
         let GroupLink { group, previous, next } = std::mem::replace(place, UNLINKED);
         if group == NONE {
-            return;
+            return None;
         }
         if next != NONE {
             self.link(next).previous = previous;
@@ -92,9 +102,19 @@ impl Groups {
             self.link(previous).next = next;
         }
         self.group(group).members -= 1;
-        if self.group(group).members == 0 {
-            self.remove(group);
-        }
+        if self.group(group).members == 0 { self.remove(group) } else { None }
+    }
+
+    /// What the group of `member` shares.
+    pub(crate) fn shared_mut(&mut self, member: Slot) -> Option<&mut T> {
+        let link = self.links.get(member.index())?;
+        self.groups.get_mut(link.group as usize).map(|group| &mut group.shared)
+    }
+
+    /// The same, to be read.
+    pub(crate) fn shared(&self, member: Slot) -> Option<&T> {
+        let link = self.links.get(member.index())?;
+        self.groups.get(link.group as usize).map(|group| &group.shared)
     }
 
     /// How many members the group of this name has.
@@ -166,23 +186,26 @@ impl Groups {
         self.by_name.find(hash, is_it).copied()
     }
 
-    fn create(&mut self, name: &SmolStr) -> u32 {
-        let group =
-            self.groups.insert(Group { name: name.clone(), first: NONE, members: 0 }) as u32;
+    fn create(&mut self, name: &SmolStr, shared: T) -> u32 {
+        let group = Group { name: name.clone(), first: NONE, members: 0, shared };
+        let group = self.groups.insert(group) as u32;
         let Self { state, by_name, groups, .. } = self;
         let hash_of = |&group: &u32| {
-            groups.get(group as usize).map_or(0, |group| state.hash_one(group.name.as_str()))
+            groups
+                .get(group as usize)
+                .map_or(0, |group: &Group<T>| state.hash_one(group.name.as_str()))
         };
         by_name.insert_unique(state.hash_one(name.as_str()), group, hash_of);
         group
     }
 
-    fn remove(&mut self, group: u32) {
-        let Some(removed) = self.groups.try_remove(group as usize) else { return };
+    fn remove(&mut self, group: u32) -> Option<T> {
+        let removed = self.groups.try_remove(group as usize)?;
         let hash = self.state.hash_one(removed.name.as_str());
         if let Ok(entry) = self.by_name.find_entry(hash, |&other| other == group) {
             entry.remove();
         }
+        Some(removed.shared)
     }
 
     #[expect(clippy::indexing_slicing, reason = "indices are this table's own, never a peer's")]
@@ -191,7 +214,7 @@ impl Groups {
     }
 
     #[expect(clippy::indexing_slicing, reason = "indices are this table's own, never a peer's")]
-    fn group(&mut self, group: u32) -> &mut Group {
+    fn group(&mut self, group: u32) -> &mut Group<T> {
         &mut self.groups[group as usize]
     }
 }
@@ -210,12 +233,12 @@ mod tests {
 
     #[test]
     fn a_member_costs_12_bytes_and_a_group_32() {
-        assert_eq!((size_of::<GroupLink>(), size_of::<Group>()), (12, 32));
+        assert_eq!((size_of::<GroupLink>(), size_of::<Group<()>>()), (12, 32));
     }
 
     #[test]
     fn a_group_is_there_as_long_as_it_has_a_member() {
-        let mut groups = Groups::new(&Seed::predictable(1), 0);
+        let mut groups = Groups::<()>::new(&Seed::predictable(1), 0);
         groups.join(Slot::new(3), &"soup".into());
         groups.join(Slot::new(5), &"soup".into());
         assert_eq!(groups.count("soup"), 2);
@@ -233,7 +256,7 @@ mod tests {
         fn groups_are_a_map_from_member_to_name(
             steps in prop::collection::vec((0..20_u32, prop::option::of(0..6_u8)), 0..200)
         ) {
-            let mut groups = Groups::new(&Seed::predictable(7), 0);
+            let mut groups = Groups::<()>::new(&Seed::predictable(7), 0);
             let mut model = BTreeMap::new();
             for (member, name) in steps {
                 match name {

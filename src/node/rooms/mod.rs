@@ -5,19 +5,26 @@ pub(crate) mod chat;
 pub(crate) mod deliveries;
 pub(crate) mod fan_out;
 pub(crate) mod groups;
+pub(crate) mod user_share;
+pub(crate) mod users;
 
 use std::collections::VecDeque;
 
 use self::answers::DedupCache;
 use self::deliveries::Deliveries;
 use self::groups::Groups;
+use self::user_share::UserShare;
+use crate::config::Limits;
 use crate::id::{Seed, Slot};
+use crate::shares::Allowances;
 
 /// All rooms, and the connections of each user.
 #[derive(Debug)]
 pub(crate) struct Rooms {
     pub(crate) rooms: Groups,
-    pub(crate) users: Groups,
+    pub(crate) users: Groups<UserShare>,
+    /// What users have used of their allowance of messages whose last connection is gone.
+    pub(crate) departed: Allowances<u64>,
     /// What is on its way to large rooms.
     pub(crate) deliveries: Deliveries,
     /// What messages were answered, for those that come again.
@@ -28,12 +35,14 @@ pub(crate) struct Rooms {
 
 impl Rooms {
     /// None yet, and room for the members of as many connections as `slots`.
-    pub(crate) fn new(seed: &Seed, slots: usize, answer_bytes: usize) -> Self {
+    pub(crate) fn new(seed: &Seed, slots: usize, limits: &Limits) -> Self {
         Self {
             rooms: Groups::new(&seed.derive("rooms"), slots),
             users: Groups::new(&seed.derive("users"), slots),
+            // The rate is that of the policy: here a user has only a moment.
+            departed: Allowances::new(0, limits.users),
             deliveries: Deliveries::default(),
-            answers: DedupCache::new(answer_bytes, slots),
+            answers: DedupCache::new(&seed.derive("answers"), limits.answer_bytes.get(), slots),
             slow: VecDeque::new(),
         }
     }

@@ -22,6 +22,7 @@ mod reconfigure;
 mod renewals;
 mod requests;
 mod rooms;
+mod shares;
 mod shed;
 mod stalls;
 mod unknown;

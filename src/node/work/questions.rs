@@ -69,6 +69,14 @@ pub(crate) struct NewQuestion {
     pub(crate) cost: u32,
 }
 
+/// Who a request is charged to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Payer {
+    /// The key of the user whom its token speaks for.
+    pub(crate) user: Option<u64>,
+    pub(crate) address: Address,
+}
+
 /// What is asked.
 #[derive(Debug)]
 pub(crate) enum QuestionKind {
@@ -81,8 +89,8 @@ pub(crate) enum QuestionKind {
     Join,
     /// What is the answer to the asker's HTTP request?
     Request {
-        /// What the answer shows is charged there, should the asker be gone by then.
-        address: Address,
+        /// What the answer costs and shows is charged there, should the asker be gone by then.
+        payer: Payer,
     },
     /// May this be said in a room?
     Publish {

@@ -30,6 +30,7 @@ impl House {
         let config = format!(
             "drain = '0s'\n[admin]\nlisten = '127.0.0.1:0'\n[auth]\nsecret = '{SECRET}'\n\
              [limits]\nmemory = '{memory}'\nmessages_per_minute = 0\nconnections_per_user = 0\n\
+             auth_per_minute_per_user = 0\n\
              [accounts]\nargon2_iterations = 1\n[log]\nlevel = 'trace'\nfile = 'log'\n"
         );
         scratch.write(FILE, &config);

@@ -24,6 +24,9 @@ secret = '0123456789abcdef0123456789abcdef'
 [limits]
 messages_per_minute = 0
 connections_per_user = 0
+auth_per_minute_per_user = 0
+requests_per_minute_per_user = 0
+requests_per_minute_per_ip = 0
 auth_per_minute_per_ip = 0
 pending_per_ip = 0
 [log]

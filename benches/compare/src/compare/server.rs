@@ -24,6 +24,7 @@ const UNLIMITED: [(&str, &str); 6] = [
     ("VESTIBULE_LIMITS__CONNECTIONS_PER_USER", "0"),
     ("VESTIBULE_LIMITS__PENDING_PER_IP", "0"),
     ("VESTIBULE_LIMITS__AUTH_PER_MINUTE_PER_IP", "0"),
+    ("VESTIBULE_LIMITS__AUTH_PER_MINUTE_PER_USER", "0"),
 ];
 
 /// A server that can be started.

@@ -1,14 +1,15 @@
-//! How much one connection may say: messages, frames that carry nothing, and what is refused.
+//! How much may be said: messages and frames that carry nothing, by user; what is refused, by
+//! connection.
 
-use std::time::Duration;
-
+use crate::node::connections::session::chat_allowance::ChatAllowance;
 use crate::node::connections::session::{Session, Verdict};
 use crate::node::policy::Policy;
 use crate::protocol::{CloseReason, MAX_REFUSED_A_MINUTE};
 use crate::time::Instant;
 
 impl Session {
-    /// Takes a control frame's part of the allowance of messages.
+    /// Takes a control frame's part of `allowance`, the user's; `None`: there is no user yet, and the
+    /// connection has its own.
     ///
     /// # Errors
     /// The allowance is used up, and the connection is to be closed: an `error` for each frame would
@@ -17,12 +18,14 @@ impl Session {
         &mut self,
         now: Instant,
         policy: &Policy,
+        allowance: Option<&mut ChatAllowance>,
         is_pong: bool,
     ) -> Result<(), CloseReason> {
         if is_pong && self.pings.take_pong() {
             return Ok(());
         }
-        self.chat_allowance(now, policy).map_err(|_| CloseReason::RateLimited)
+        let allowance = allowance.unwrap_or(&mut self.frames);
+        allowance.charge(now, policy).map_err(|_| CloseReason::RateLimited)
     }
 
     /// Counts anew when the minute is over.
@@ -30,20 +33,6 @@ impl Session {
         let second = now.whole_seconds();
         if second.saturating_sub(self.counted_since) >= 60 {
             (self.counted_since, self.unasked_auths, self.refused) = (second, 0, 0);
-        }
-    }
-
-    /// Takes a message's part of the minute, or says how long to wait for one.
-    ///
-    /// The generic cell rate algorithm (ITU-T I.371): one moment stands for the whole bucket.
-    pub(crate) fn chat_allowance(&mut self, now: Instant, policy: &Policy) -> Result<(), Duration> {
-        let used_until = self.chat_used_until.max(now) + policy.chat_interval;
-        let over = used_until.since(now + policy.chat_burst);
-        if over.is_zero() {
-            self.chat_used_until = used_until;
-            Ok(())
-        } else {
-            Err(over)
         }
     }
 

@@ -159,11 +159,13 @@ fn the_first_message_must_be_a_whole_auth() {
 #[test]
 fn chat_allows_30_messages_then_one_every_2_seconds() {
     let (policy, mut session) = (policy(), connected(900));
-    let mut send = |seconds| match session.judge(at(seconds), &policy, &parse(&chat(1))) {
-        Verdict::Chat { .. } => None,
-        Verdict::Refuse { error: ErrorCode::RateLimited, retry_after, .. } => retry_after,
-        other => panic!("{other:?}"),
-    };
+    let mut allowance = ChatAllowance::default();
+    let mut send =
+        |seconds| match session.judge(at(seconds), &policy, &mut allowance, &parse(&chat(1))) {
+            Verdict::Chat { .. } => None,
+            Verdict::Refuse { error: ErrorCode::RateLimited, retry_after, .. } => retry_after,
+            other => panic!("{other:?}"),
+        };
     assert!((0..30).all(|_| send(0).is_none()));
     assert_eq!(send(0), Some(Duration::from_secs(2)));
     assert_eq!(send(1), Some(Duration::from_secs(1)));
@@ -175,55 +177,59 @@ fn chat_allows_30_messages_then_one_every_2_seconds() {
 #[test]
 fn more_than_thirty_refusals_in_a_minute_close() {
     let (policy, mut session) = (policy(), connected(900));
+    let mut allowance = ChatAllowance::default();
     for _ in 0..60 {
         let text = chat(1);
         let parsed = parse(&text);
-        let verdict = session.judge(at(0), &policy, &parsed);
+        let verdict = session.judge(at(0), &policy, &mut allowance, &parsed);
         assert!(!matches!(verdict, Verdict::Close(_)));
     }
     let closed = Verdict::Close(CloseReason::RateLimited);
-    assert_eq!(session.judge(at(0), &policy, &parse(&chat(1))), closed);
+    assert_eq!(session.judge(at(0), &policy, &mut allowance, &parse(&chat(1))), closed);
 }
 
 #[test]
 fn ten_invalid_messages_in_a_row_close() {
     let (policy, mut session) = (policy(), connected(900));
+    let mut allowance = ChatAllowance::default();
     for round in 0..2 {
         for _ in 0..9 {
             let nope = parse("nope");
-            let refused = session.judge(at(round * 60), &policy, &nope);
+            let refused = session.judge(at(round * 60), &policy, &mut allowance, &nope);
             assert!(matches!(refused, Verdict::Refuse { error: ErrorCode::InvalidJson, .. }));
         }
         assert!(matches!(
-            session.judge(at(round * 60), &policy, &parse(&chat(1))),
+            session.judge(at(round * 60), &policy, &mut allowance, &parse(&chat(1))),
             Verdict::Chat { .. }
         ));
     }
     for _ in 0..9 {
-        session.judge(at(120), &policy, &parse("{}"));
+        session.judge(at(120), &policy, &mut allowance, &parse("{}"));
     }
     let closed = Verdict::Close(CloseReason::TooManyInvalidMessages);
-    assert_eq!(session.judge(at(120), &policy, &parse("{}")), closed);
+    assert_eq!(session.judge(at(120), &policy, &mut allowance, &parse("{}")), closed);
 }
 
 #[test]
 fn sixth_unasked_auth_in_a_minute_closes() {
     let (policy, mut session) = (policy(), connected(900));
+    let mut allowance = ChatAllowance::default();
     for second in [0, 10, 20, 30, 40] {
         let verdict = session.judge(
             at(second),
             &policy,
+            &mut allowance,
             &Ok(ClientMessage::Auth { id: "a".into(), token: Some("t".into()) }),
         ) == Verdict::Authenticate { id: "a", token: "t" };
         assert!(verdict);
     }
     let closed = Verdict::Close(CloseReason::TooManyAuthAttempts);
-    assert_eq!(session.judge(at(59), &policy, &parse(AUTH)), closed);
+    assert_eq!(session.judge(at(59), &policy, &mut allowance, &parse(AUTH)), closed);
     let mut asked = connected(900);
     assert!(matches!(asked.due(at(840), &policy), Due::AskReauth { .. }));
     for _ in 0..6 {
         assert!(matches!(
-            asked.judge(at(840), &policy, &parse(AUTH)),
+            asked.judge(at(840), &policy, &mut allowance, &parse(AUTH)),
             Verdict::Authenticate { .. }
         ));
     }

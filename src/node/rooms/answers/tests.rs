@@ -3,13 +3,21 @@
 use std::time::Duration;
 
 use super::*;
+use crate::node::app::Update;
+use crate::protocol::ErrorCode;
+use std::sync::Arc;
 
 fn at(seconds: u64) -> Instant {
     Instant::START + Duration::from_secs(seconds)
 }
 
+/// A message of the user that has this one room.
 fn key(member: u64, id: u64) -> MessageKey {
-    MessageKey { member, id, content: 0 }
+    MessageKey { user: member, member, id, content: 0 }
+}
+
+fn cache(max_weight: usize) -> DedupCache {
+    DedupCache::new(&Seed::predictable(1), max_weight, 0)
 }
 
 fn content(answers: &mut DedupCache, now: Instant, key: MessageKey) -> Option<String> {
@@ -23,7 +31,7 @@ fn content(answers: &mut DedupCache, now: Instant, key: MessageKey) -> Option<St
 
 #[test]
 fn the_first_answer_is_given_again_for_10_minutes() {
-    let mut answers = DedupCache::new(0, 0);
+    let mut answers = cache(0);
     answers.asked(at(0), key(1, 1), Ticket { index: 0, serial: 9 });
     assert_eq!(content(&mut answers, at(0), key(1, 1)).as_deref(), Some("asked 9"));
     answers.answered(at(1), key(1, 1), &Ok(Update::text("first")));
@@ -34,7 +42,7 @@ fn the_first_answer_is_given_again_for_10_minutes() {
 
 #[test]
 fn last_32_answers_of_a_user_in_a_room_are_remembered() {
-    let mut answers = DedupCache::new(0, 0);
+    let mut answers = cache(0);
     for id in 0..33 {
         answers.answered(at(0), key(1, id), &Ok(Update::text("x")));
     }
@@ -45,7 +53,7 @@ fn last_32_answers_of_a_user_in_a_room_are_remembered() {
 
 #[test]
 fn a_message_that_is_done_again_is_among_the_last() {
-    let mut answers = DedupCache::new(0, 0);
+    let mut answers = cache(0);
     (0..32).for_each(|id| answers.answered(at(0), key(1, id), &Ok(Update::text("old"))));
     answers.answered(at(599), key(1, 99), &Ok(Update::text("keeps the entry")));
     for id in 2..20 {
@@ -60,7 +68,7 @@ fn a_message_that_is_done_again_is_among_the_last() {
 
 #[test]
 fn what_expired_is_gone_and_weighs_nothing() {
-    let mut answers = DedupCache::new(0, 0);
+    let mut answers = cache(0);
     for member in 0..100 {
         answers.answered(at(member), key(member, 1), &Ok(Update::text("x")));
     }
@@ -72,7 +80,7 @@ fn what_expired_is_gone_and_weighs_nothing() {
 
 #[test]
 fn answers_expire_though_the_user_keeps_sending() {
-    let mut answers = DedupCache::new(0, 0);
+    let mut answers = cache(0);
     for step in 0..200 {
         answers.answered(at(step * 599), key(1, step), &Ok(Update::text("x")));
         assert!(answers.find(at(step * 599), key(1, step)).is_some());
@@ -82,18 +90,58 @@ fn answers_expire_though_the_user_keeps_sending() {
     }
 }
 
+/// What one message with an answer of its own takes.
+fn one() -> usize {
+    let answer = SharedAnswers::ENTRY_BYTES + Update::text("x").weight();
+    ENTRY_WEIGHT + size_of::<RememberedMessage>() + answer
+}
+
 #[test]
-fn over_the_bound_the_stalest_go_first() {
-    let one = ENTRY_WEIGHT + size_of::<RememberedMessage>() + Update::text("x").weight();
-    let mut answers = DedupCache::new(3 * one, 0);
-    for member in [1, 2, 3] {
+fn the_stalest_room_of_the_heaviest_user_goes_first() {
+    let mut answers = cache(4 * one());
+    let room = |room: u64, user: u64| MessageKey { user, member: room, id: 1, content: 0 };
+    for (second, key) in [(0, room(1, 7)), (1, room(2, 8)), (2, room(3, 8)), (3, room(4, 8))] {
+        answers.answered(at(second), key, &Ok(Update::text("x")));
+    }
+    answers.answered(at(4), room(5, 9), &Ok(Update::text("x")));
+    assert!(answers.find(at(4), room(2, 8)).is_none());
+    let kept = [room(1, 7), room(3, 8), room(4, 8), room(5, 9)];
+    assert!(kept.iter().all(|&key| answers.find(at(4), key).is_some()));
+    assert_eq!((answers.weight, answers.forgotten()), (4 * one(), 1));
+}
+
+#[test]
+fn nobody_is_forgotten_for_who_fills_the_memory() {
+    let mut answers = cache(100 * one());
+    for member in 0..50 {
         answers.answered(at(0), key(member, 1), &Ok(Update::text("x")));
     }
-    answers.answered(at(1), key(1, 1), &Ok(Update::text("x")));
-    answers.answered(at(1), key(4, 1), &Ok(Update::text("x")));
-    assert!(answers.find(at(1), key(2, 1)).is_none());
-    assert!([1, 3, 4].iter().all(|&member| answers.find(at(1), key(member, 1)).is_some()));
-    assert_eq!((answers.weight, answers.forgotten()), (3 * one, 1));
+    for step in 0..5_000 {
+        let key = MessageKey { user: 99, member: 1_000 + step % 500, id: step, content: 0 };
+        answers.answered(at(1), key, &Ok(Update::text("long".repeat(100))));
+    }
+    assert!((0..50).all(|member| answers.find(at(1), key(member, 1)).is_some()));
+    assert!(answers.weight <= 100 * one());
+}
+
+#[test]
+fn a_shared_answer_counts_once() {
+    let mut answers = cache(0);
+    let shared = Update::text("the same");
+    for member in 0..10 {
+        answers.answered(at(0), key(member, 1), &Ok(Arc::clone(&shared)));
+    }
+    let answer = SharedAnswers::ENTRY_BYTES + shared.weight();
+    assert_eq!(answers.weight, 10 * (ENTRY_WEIGHT + size_of::<RememberedMessage>()) + answer);
+    assert_eq!(answers.shared.len(), 1);
+    // The first to get it is the first to lose it; it still counts as long as others have it.
+    answers.answered(at(0), key(0, 1), &Err(ErrorCode::Internal));
+    assert_eq!(answers.weight, 10 * (ENTRY_WEIGHT + size_of::<RememberedMessage>()) + answer);
+    for member in 1..10 {
+        answers.answered(at(0), key(member, 1), &Err(ErrorCode::Internal));
+    }
+    assert_eq!(answers.weight, 10 * (ENTRY_WEIGHT + size_of::<RememberedMessage>()));
+    assert_eq!(answers.shared.len(), 0);
 }
 
 #[test]
@@ -105,7 +153,7 @@ fn a_message_costs_32_bytes_and_an_entry_24() {
 
 #[test]
 fn an_id_with_other_content_is_not_a_repetition() {
-    let mut answers = DedupCache::new(0, 0);
+    let mut answers = cache(0);
     let (first, other) = (key(1, 1), MessageKey { content: 1, ..key(1, 1) });
     let ticket = Ticket { index: 0, serial: 1 };
     answers.asked(at(0), first, ticket);
@@ -122,7 +170,7 @@ fn an_id_with_other_content_is_not_a_repetition() {
 
 #[test]
 fn only_the_question_of_an_id_changes_its_entry() {
-    let mut answers = DedupCache::new(0, 0);
+    let mut answers = cache(0);
     let [old, new] = [1, 2].map(|serial| Ticket { index: 0, serial });
     answers.asked(at(0), key(1, 1), old);
     answers.not_done(at(5), key(1, 1), old);
@@ -141,7 +189,7 @@ fn only_the_question_of_an_id_changes_its_entry() {
 #[test]
 fn a_forgotten_id_leaves_the_others_of_its_user() {
     for forgotten in 0..3 {
-        let mut answers = DedupCache::new(0, 0);
+        let mut answers = cache(0);
         let ticket = |id: u64| Ticket { index: 0, serial: id as u32 };
         (0..3).for_each(|id| answers.asked(at(id), key(1, id), ticket(id)));
         answers.forget(at(3), key(1, forgotten), ticket(forgotten));
@@ -157,7 +205,7 @@ fn a_forgotten_id_leaves_the_others_of_its_user() {
 
 #[test]
 fn a_late_answer_outlives_newer_messages() {
-    let mut answers = DedupCache::new(0, 0);
+    let mut answers = cache(0);
     let ticket = Ticket { index: 0, serial: 1 };
     answers.asked(at(0), key(1, 1), ticket);
     answers.answered(at(10), key(1, 2), &Ok(Update::text("newer")));

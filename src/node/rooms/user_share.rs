@@ -1,0 +1,12 @@
+//! What the connections of a user share.
+
+use crate::node::connections::session::ChatAllowance;
+
+/// What all connections of a user share.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct UserShare {
+    /// The hash that stands for the user in tables that several users fill.
+    pub(crate) key: u64,
+    /// So that another connection does not bring another allowance.
+    pub(crate) chat: ChatAllowance,
+}
