@@ -171,8 +171,9 @@ pub(crate) struct PendingCheck {
     pub(crate) ticket: Option<Ticket>,
 }
 
-/// The order of checks: false, those of the authenticated, first; then as their `auth` came.
-pub(crate) type CheckTurn = (bool, u64);
+/// The order of checks: false, those of the authenticated, first; then by rounds, in which each address
+/// has one; then as their `auth` came.
+pub(crate) type CheckTurn = (bool, u64, u64);
 
 /// An accepted `auth`: whom it speaks for, and what is reserved for it. Its user may have no place.
 #[derive(Debug)]

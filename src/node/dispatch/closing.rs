@@ -180,7 +180,7 @@ impl Node {
         let Self { cx, connections, gate, work, .. } = self;
         match waiting.auth {
             PendingAuth::None => {}
-            PendingAuth::Check(check) => gate.checks.forget(&check),
+            PendingAuth::Check(check) => gate.checks.forget(slot, &check),
             PendingAuth::Place(accepted) => {
                 gate.tokens.release(accepted.reserved);
                 gate.user_limit.forget_place(connections.id_of(slot), &accepted);

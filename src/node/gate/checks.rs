@@ -2,15 +2,19 @@
 //!
 //! While its `auth` is checked a connection stays in the phase it is in, and so does its deadline.
 //! Few are submitted at once, so that a storm of new connections leaves the workers' queue to the
-//! work of the application; the others wait here in their order, the authenticated first. One that
-//! finds no room in the queue waits too: when a completion comes, there is some.
+//! work of the application; the others wait here, the authenticated first, and the addresses in turn.
+//! One that finds no room in the queue waits too: when a completion comes, there is some.
+//!
+//! A check's round is that of the one submitted last, and one more for each that its address has
+//! waiting already. So the first of an address that comes now is behind the first of every other
+//! address, and before their second, however many these have.
 
 use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 
 use crate::auth::{Address, Evidence, SignatureCheck};
-use crate::id::{ConnId, Slot};
+use crate::id::{ConnId, Seed, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::waiting::{CheckTurn, PendingAuth, PendingCheck};
 use crate::node::context::Cx;
@@ -18,21 +22,26 @@ use crate::node::gate::limits::Limits;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Work};
 use crate::node::work::questions::{NewQuestion, QuestionKind};
+use crate::shares::Holdings;
 use crate::time::Instant;
 
 /// Whose turn is when. At most one place for each connection: who leaves gives it up.
 #[derive(Debug)]
 pub(crate) struct Checks {
     waiting: BTreeMap<CheckTurn, ConnId>,
-    last_turn: u64,
+    by_address: Holdings,
+    /// The round of the check that was submitted last.
+    round: u64,
+    last_serial: u64,
     submitted: usize,
     /// How many are submitted at once.
     limit: usize,
 }
 
 impl Checks {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { waiting: BTreeMap::new(), last_turn: 0, submitted: 0, limit }
+    pub(crate) fn new(seed: &Seed, limit: usize) -> Self {
+        let by_address = Holdings::new(&seed.derive("signature checks"), 0);
+        Self { waiting: BTreeMap::new(), by_address, round: 0, last_serial: 0, submitted: 0, limit }
     }
 
     /// From here on so many are submitted at once.
@@ -52,18 +61,27 @@ impl Checks {
     ) {
         let asker = connections.id_of(slot);
         let Some(connection) = connections.get_mut(slot) else { return };
-        self.last_turn += 1;
+        self.last_serial += 1;
         let is_pending = !connection.session.phase().is_authenticated();
-        let turn = (is_pending, self.last_turn);
+        let address = connection.address();
+        let round = self.round + self.by_address.weight_of(address.to_bits());
+        let turn = (is_pending, round, self.last_serial);
         let request_id = request_id.map(SmolStr::new);
         let pending = PendingCheck { request_id, check, turn, ticket: None };
         connection.waiting.get_or_insert_default().set_auth(PendingAuth::Check(pending));
+        self.wait(turn, asker, address);
+    }
+
+    fn wait(&mut self, turn: CheckTurn, asker: ConnId, address: Address) {
         self.waiting.insert(turn, asker);
+        self.by_address.insert(asker.slot().index() as u32, address.to_bits(), 1);
     }
 
     /// The connection is over: a check that waits is not done, one that is submitted is in vain.
-    pub(crate) fn forget(&mut self, pending: &PendingCheck) {
-        self.waiting.remove(&pending.turn);
+    pub(crate) fn forget(&mut self, slot: Slot, pending: &PendingCheck) {
+        if self.waiting.remove(&pending.turn).is_some() {
+            self.by_address.remove(slot.index() as u32, 1);
+        }
     }
 
     /// Submits those that are next, as long as there are not too many. O(log n) for each.
@@ -79,7 +97,9 @@ impl Checks {
         limits: &mut Limits,
     ) -> Option<Slot> {
         while self.submitted < self.limit {
-            let ((is_pending, _), asker) = self.waiting.pop_first()?;
+            let ((is_pending, round, _), asker) = self.waiting.pop_first()?;
+            self.by_address.remove(asker.slot().index() as u32, 1);
+            self.round = self.round.max(round);
             if is_pending && !limits.may_attempt(cx, connections, asker.slot()) {
                 return Some(asker.slot());
             }
@@ -127,7 +147,7 @@ impl Checks {
         if matches!(done.outcome, Outcome::Refused) {
             // Its place is still the first of those that were not done.
             pending.ticket = None;
-            self.waiting.insert(pending.turn, asker);
+            self.wait(pending.turn, asker, address);
             waiting.set_auth(PendingAuth::Check(pending));
             return None;
         }

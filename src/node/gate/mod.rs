@@ -55,7 +55,7 @@ impl Gate {
         Ok(Self {
             tokens: Tokens::new(config, seed)?,
             limits: Limits::new(config),
-            checks: Checks::new(config.limits.checks_at_once()),
+            checks: Checks::new(seed, config.limits.checks_at_once()),
             legacy_log: LegacyLog::default(),
             refusals: Places::default(),
             user_limit: UserLimit::default(),

@@ -249,6 +249,22 @@ fn few_checks_run_at_once_and_authenticated_go_first() {
 }
 
 #[test]
+fn addresses_take_turns_for_checks() {
+    let mut world = world_with(|config| config.limits.workers = 1);
+    let heavy: Vec<_> = (0..100).map(|_| world.authenticating_from("192.0.2.1", "r")).collect();
+    for (n, id) in heavy.iter().enumerate() {
+        world.auth_as(*id, &format!("heavy{n}"));
+    }
+    // 8 are with the worker, and 92 wait.
+    let light = world.authenticating_from("192.0.2.2", "r");
+    let auth = world.auth_as(light, "light");
+    (0..9).for_each(|_| world.work());
+    assert_eq!(world.see(light), [], "the 9th was the first that waited");
+    world.work();
+    assert_eq!(world.message(light)["payload"]["request_id"], auth);
+}
+
+#[test]
 fn check_without_a_worker_waits_and_keeps_its_order() {
     let mut world = world();
     let ids: Vec<_> = (0..3).map(|_| world.authenticating("r")).collect();
