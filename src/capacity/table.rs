@@ -214,6 +214,7 @@ fn recipe_chat(config: &Config, rows: &mut Vec<Row>) {
         row("database, its statements and thread", 1, database),
         row("accounts.hashes, of argon2_memory", accounts.hashes, hash),
         row("accounts.queue, sign-ups and sign-ins", accounts.queue, RecipesApp::SIGN_UP_BYTES),
+        row("accounts.remembered, attempts", accounts.remembered, RecipesApp::ATTEMPT_BYTES),
     ]);
 }
 

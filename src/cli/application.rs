@@ -2,14 +2,16 @@
 
 #[cfg(feature = "backend")]
 use std::path::Path;
+#[cfg(feature = "recipes")]
+use std::sync::Arc;
 #[cfg(feature = "backend")]
 use std::time::Duration;
 
 #[cfg(feature = "backend")]
 use vestibule::backend::{self, BackendApp};
-use vestibule::net::{self, Handle};
+use vestibule::net::{self, Server};
 #[cfg(feature = "recipes")]
-use vestibule::recipes::{CompletionSink, RecipesApp};
+use vestibule::recipes::{AccountCounters, CompletionSink, RecipesApp};
 use vestibule::{Access, App, Config, MemoryApp};
 
 #[cfg(feature = "backend")]
@@ -48,6 +50,7 @@ pub(super) fn choose(
             let (app, completions) = RecipesApp::open(config).map_err(|error| error.to_string())?;
             let background = Background {
                 completions: Some(completions),
+                counters: Some(app.account_counters()),
                 #[cfg(feature = "backend")]
                 threads: None,
             };
@@ -66,6 +69,8 @@ pub(super) fn choose(
 pub(super) struct Background {
     #[cfg(feature = "recipes")]
     completions: Option<CompletionSink>,
+    #[cfg(feature = "recipes")]
+    counters: Option<AccountCounters>,
     #[cfg(feature = "backend")]
     threads: Option<backend::Threads>,
 }
@@ -88,6 +93,8 @@ fn backend_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
         threads: Some(threads),
         #[cfg(feature = "recipes")]
         completions: None,
+        #[cfg(feature = "recipes")]
+        counters: None,
     };
     Ok((Box::new(app), background))
 }
@@ -115,8 +122,13 @@ pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
 }
 
 impl Background {
-    /// Starts the background work, which answers through `handle`.
-    pub(super) fn start(self, handle: Handle) -> Result<BackgroundThreads, String> {
+    /// Starts the background work, which answers through the server's handle.
+    pub(super) fn start(self, server: &mut Server) -> Result<BackgroundThreads, String> {
+        let handle = server.handle();
+        #[cfg(feature = "recipes")]
+        if let Some(counters) = self.counters {
+            server.add_probe(Arc::new(move || counters.read()));
+        }
         #[cfg(feature = "recipes")]
         if let Some(completions) = self.completions {
             let handle = handle.clone();

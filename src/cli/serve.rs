@@ -113,7 +113,7 @@ fn serve(
         Server::with_sockets(&config, sockets, app).map_err(|error| error.to_string())?;
     server.keep_revocations(&revocations(&config)).map_err(|error| error.to_string())?;
     inherited_sockets.log_addresses(&config, &server);
-    let background = background.start(server.handle())?;
+    let background = background.start(&mut server)?;
     let lines = logging.clone();
     server.add_probe(Arc::new(move || vec![lost_lines(lines.dropped())]));
     let handle = server.handle();

@@ -51,7 +51,36 @@ section! {
     /// value signs many users in faster, and leaves less memory for the rest.
     hashes: usize = 2, "1 to 1024 threads", restart;
 
-    /// Sign-ups and sign-ins that wait for such a thread. When the queue is full, further ones get
-    /// 503, as do those that wait longer than `backend.timeout`.
+    /// Sign-ups and sign-ins that wait for such a thread. When the queue is full, the address with
+    /// most of them gives way; further ones of that address get 503, as do those that wait longer
+    /// than `backend.timeout`.
     queue: usize = 128, "1 to 1048576 requests", restart;
+
+    /// Sign-ins of one account that wait or are checked at once; further ones get 429.
+    queue_per_account: usize = 2, "1 to 1048576 requests", restart;
+
+    /// Sign-ups and sign-ins of one address that wait while others wait too; further ones get 429.
+    /// An IPv6 /64 is one address.
+    queue_per_ip: usize = 16, "1 to 1048576 requests", restart;
+
+    /// Passwords that are hashed for one account in a minute, and at once; further ones get 429.
+    /// 0: unlimited.
+    hashes_per_minute_per_account: u32 = 30, "0 to 4294967295 hashes", restart;
+
+    /// Passwords that are hashed for one address in a minute, and at once; further ones get 429.
+    /// An office behind one address needs one for each person that signs in. 0: unlimited.
+    hashes_per_minute_per_ip: u32 = 240, "0 to 4294967295 hashes", restart;
+
+    /// Wrong passwords for one account in a minute, and at once; then sign-ins get 429 until one
+    /// more fits. An address from which somebody signed in before has an allowance of its own, so
+    /// guesses from elsewhere do not lock the owner out there. 0: unlimited.
+    guesses_per_minute_per_account: u32 = 10, "0 to 4294967295 guesses", restart;
+
+    /// Wrong passwords and sign-ups of one address in a minute, and at once; then both get 429
+    /// until one more fits. Chat is not affected. 0: unlimited.
+    guesses_per_minute_per_ip: u32 = 12, "0 to 4294967295 guesses", restart;
+
+    /// Accounts and addresses whose attempts are remembered. The one that used least is forgotten
+    /// first.
+    remembered: usize = 4_096, "16 to 1048576 entries", restart;
 }

@@ -54,6 +54,8 @@ pub use self::connections::session::Phase;
 #[doc(hidden)]
 pub use self::connections::wheel::{TICK_MICROS, Wheel};
 pub use self::http::message::{Method, Request, Response};
+#[cfg(feature = "recipes")]
+pub(crate) use self::observe::MinuteThrottle;
 #[cfg(feature = "net")]
 pub(crate) use self::observe::close_history::END_BYTES;
 pub use self::observe::metrics::{AuthEnd, Call, Histogram, Legacy, Metrics, REFUSAL_STATUSES};

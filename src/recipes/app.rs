@@ -45,7 +45,7 @@ use crate::time::UnixTime;
 /// # }
 /// ```
 pub struct RecipesApp {
-    accounts: AccountService,
+    pub(super) accounts: AccountService,
     keys: SigningKeys,
     storage: Storage,
     completions: CompletionSink,
@@ -72,6 +72,8 @@ impl RecipesApp {
     pub const DATABASE_BYTES: usize = 1 << 20;
     /// A sign-up or sign-in that waits: an address, a password, and what waits for their answer.
     pub const SIGN_UP_BYTES: usize = 2 << 10;
+    /// What is remembered of the attempts of an account or an address.
+    pub const ATTEMPT_BYTES: usize = AccountService::ATTEMPT_BYTES;
 
     /// Opens the database in `config.data`, and starts the threads. Accounts are available while
     /// `config.auth.secret` is set.

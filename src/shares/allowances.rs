@@ -69,14 +69,23 @@ impl<K: Ord + Copy> Allowances<K> {
         if self.point.is_zero() {
             return Ok(());
         }
+        let wait = self.wait(now, key, cost);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
         let cost = self.point.saturating_mul(cost);
         let used = self.used(now, key);
-        let excess = used.saturating_add(cost).saturating_sub(self.allowance);
-        if !excess.is_zero() {
-            return Err(excess);
-        }
         self.remember(key, now + used + cost);
         Ok(())
+    }
+
+    /// How long it takes until [`charge`](Self::charge) takes `cost` points; zero: it does now.
+    pub(crate) fn wait(&mut self, now: Instant, key: K, cost: u32) -> Duration {
+        if self.point.is_zero() {
+            return Duration::ZERO;
+        }
+        let cost = self.point.saturating_mul(cost);
+        self.used(now, key).saturating_add(cost).saturating_sub(self.allowance)
     }
 
     /// Charges `cost` points in any case, but never so much that more than the allowance and

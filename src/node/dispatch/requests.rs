@@ -260,7 +260,8 @@ impl Node {
         }
         let Self { cx, connections, work, gate, .. } = self;
         let (ticket, asker) = (work.questions.issue(), connections.id_of(slot));
-        let Some(address) = connections.get(slot).map(Connection::address) else { return };
+        let Some(connection) = connections.get(slot) else { return };
+        let (address, client) = (connection.address(), connection.peer().ip());
         let user = principal.map(|principal| principal.user.as_str());
         let payer = Payer { user: user.map(|user| cx.user_key(user)), address };
         if let Err(refusal) = gate.limits.charge_request(cx, payer) {
@@ -276,11 +277,14 @@ impl Node {
             start: work.questions.start(),
             connection: asker,
             now: cx.now.unix,
+            at: cx.now.monotonic,
+            client,
             method: http.method,
             path: &http.path,
             query: &http.query,
             user,
             if_none_match: http.if_none_match.as_deref(),
+            content_type: http.content_type.as_deref(),
             body,
         };
         let job = match work.app.on_request(&request) {

@@ -227,6 +227,7 @@ fn http(lines: &Lines<'_, '_>, rules: Rules<'_>, page: Page<'_>) -> Result<Reque
         query: lines.target.query.into(),
         bearer: text("authorization").and_then(bearer).map(Box::from),
         if_none_match: text("if-none-match").map(Box::from),
+        content_type: text("content-type").map(Box::from),
         body_length,
         expects_continue: has_token(headers, "expect", "100-continue"),
     }))

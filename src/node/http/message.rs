@@ -5,13 +5,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::Serialize;
 
 use crate::auth::Evidence;
 use crate::id::ConnId;
 use crate::node::work::ticket::{StartFlag, Ticket};
-use crate::time::UnixTime;
+use crate::time::{Instant, UnixTime};
 
 /// What a request asks to be done (RFC 9110, section 9). `HEAD` is asked as `Get`, and its answer
 /// written without its body.
@@ -41,6 +42,10 @@ pub struct Request<'a> {
     pub connection: ConnId,
     /// When it was whole.
     pub now: UnixTime,
+    /// The same moment on the monotonic clock, for allowances that refill with time.
+    pub at: Instant,
+    /// Whose request it is, as trusted proxies report it.
+    pub client: IpAddr,
     /// What is to be done.
     pub method: Method,
     /// As it was sent: percent-encoded, without the query.
@@ -53,6 +58,8 @@ pub struct Request<'a> {
     pub user: Option<&'a str>,
     /// The entity tags it has (`If-None-Match`).
     pub if_none_match: Option<&'a str>,
+    /// The media type of the body (`Content-Type`), as it was sent.
+    pub content_type: Option<&'a str>,
     /// At most `http.body_bytes`.
     pub body: &'a [u8],
 }

@@ -72,6 +72,7 @@ pub(crate) struct Http {
     /// The token of `Authorization: Bearer` (RFC 6750, section 2.1).
     pub(crate) bearer: Option<Box<str>>,
     pub(crate) if_none_match: Option<Box<str>>,
+    pub(crate) content_type: Option<Box<str>>,
     pub(crate) body_length: usize,
     /// The client waits for a word before it sends the body (RFC 9110, section 10.1.1).
     pub(crate) expects_continue: bool,
@@ -80,8 +81,8 @@ pub(crate) struct Http {
 impl Http {
     fn kept_bytes(&self) -> usize {
         let texts = [Some(&self.path), Some(&self.query)];
-        let lines = [self.bearer.as_ref(), self.if_none_match.as_ref()];
-        texts.into_iter().chain(lines).flatten().map(|text| text.len()).sum()
+        let lines = [&self.bearer, &self.if_none_match, &self.content_type];
+        texts.into_iter().chain(lines.map(Option::as_ref)).flatten().map(|text| text.len()).sum()
     }
 
     /// A look at it is a look at what its sender knows: a token, or a password in its body.

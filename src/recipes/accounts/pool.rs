@@ -1,112 +1,197 @@
-//! The threads that hash passwords, behind a bounded queue.
+//! The threads that hash passwords, behind a fair and bounded queue.
 
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
-type HashJob = Box<dyn FnOnce() + Send>;
+use super::hash_queue::{Caller, Counts, HashQueue, Next, Refusal, Verdict};
+use crate::config;
+use crate::node::{Completion, Outcome, Request, Response, Ticket};
+use crate::recipes::completions::CompletionSink;
+use crate::recipes::http;
+
+/// Computes a hash, and answers.
+type Work = Box<dyn FnOnce() -> (Verdict, Response) + Send>;
+
+/// A request, and what answers it.
+pub(super) struct HashJob {
+    ticket: Ticket,
+    work: Work,
+}
+
+impl fmt::Debug for HashJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HashJob").field(&self.ticket).finish()
+    }
+}
 
 /// A thread pool. When it is dropped, each thread ends after its current job. Queued jobs are not
 /// run, as the server, and with it their askers, has gone.
 #[derive(Debug)]
-pub(super) struct HashPool {
-    queue: SyncSender<HashJob>,
-    is_ending: Arc<AtomicBool>,
+pub(super) struct HashPool(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    queue: Mutex<HashQueue<HashJob>>,
+    /// There is something in the queue, or the pool ends.
+    wake: Condvar,
+    is_ending: AtomicBool,
+    completions: CompletionSink,
 }
 
-/// The queue is full; the job was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct QueueFull;
-
 impl HashPool {
-    /// Starts `threads` threads, with a queue of `capacity` jobs; at least 1 of each.
+    /// What is remembered of an account or an address.
+    pub(super) const ENTRY_BYTES: usize = HashQueue::<HashJob>::ENTRY_BYTES;
+
+    /// Starts `accounts.hashes` threads, which answer through `completions`.
     ///
     /// # Errors
     /// When the operating system cannot start a thread.
-    pub(super) fn start(threads: usize, capacity: usize) -> io::Result<Self> {
-        let (queue, jobs) = mpsc::sync_channel(capacity.max(1));
-        let jobs = Arc::new(Mutex::new(jobs));
-        let is_ending = Arc::new(AtomicBool::new(false));
-        for _ in 0..threads.max(1) {
-            let (jobs, is_ending) = (Arc::clone(&jobs), Arc::clone(&is_ending));
+    pub(super) fn start(
+        accounts: &config::Accounts,
+        completions: CompletionSink,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(HashQueue::new(accounts)),
+            wake: Condvar::new(),
+            is_ending: AtomicBool::new(false),
+            completions,
+        });
+        for _ in 0..accounts.hashes.max(1) {
+            let shared = Arc::clone(&shared);
             thread::Builder::new()
                 .name("vestibule-accounts".to_owned())
-                .spawn(move || work(&jobs, &is_ending))?;
+                .spawn(move || shared.work())?;
         }
-        Ok(Self { queue, is_ending })
+        Ok(Self(shared))
     }
 
-    /// Queues a job. Never blocks.
-    pub(super) fn submit(&self, job: HashJob) -> Result<(), QueueFull> {
-        self.queue.try_send(job).map_err(|_| QueueFull)
+    /// Queues a request. The queue's lock is never held while a hash is computed.
+    pub(super) fn submit(
+        &self,
+        caller: Caller,
+        request: &Request<'_>,
+        work: Work,
+    ) -> Result<(), Refusal> {
+        let job = HashJob { ticket: request.ticket, work };
+        self.0.lock().push(request.at, caller, request.start.clone(), job)?;
+        self.0.wake.notify_one();
+        Ok(())
+    }
+
+    /// What reads the counters of what was hashed and refused.
+    pub(super) fn counts(&self) -> HashCounts {
+        HashCounts(Arc::downgrade(&self.0))
+    }
+}
+
+/// Reads the counters of a pool.
+#[derive(Clone, Debug)]
+pub(crate) struct HashCounts(Weak<Shared>);
+
+impl HashCounts {
+    /// `None` once the pool is gone.
+    pub(crate) fn read(&self) -> Option<Counts> {
+        self.0.upgrade().map(|shared| shared.lock().counts())
     }
 }
 
 impl Drop for HashPool {
     fn drop(&mut self) {
-        self.is_ending.store(true, Ordering::Relaxed);
+        self.0.is_ending.store(true, Ordering::Relaxed);
+        // Under the lock no thread is between its look at the flag and its wait.
+        drop(self.0.lock());
+        self.0.wake.notify_all();
     }
 }
 
-fn work(jobs: &Mutex<Receiver<HashJob>>, is_ending: &AtomicBool) {
-    loop {
-        // One thread waits for a job, the others for the lock. No job runs under it.
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = next else { return };
-        if is_ending.load(Ordering::Relaxed) {
-            return;
-        }
-        // The panic's message is not logged: it may quote what a user sent.
-        if catch_unwind(AssertUnwindSafe(job)).is_err() {
-            log::error!("a password-hashing task panicked");
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, HashQueue<HashJob>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        let mut queue = self.lock();
+        while !self.is_ending.load(Ordering::Relaxed) {
+            let Some(Next { job: HashJob { ticket, work }, turn }) = queue.pop() else {
+                queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            drop(queue);
+            let answer = match turn {
+                Err(refusal) => Some(http::refused_hash(refusal.retry_seconds())),
+                Ok(running) => {
+                    // The panic's message is not logged: it may quote what a user sent.
+                    let done = catch_unwind(AssertUnwindSafe(work)).ok();
+                    if done.is_none() {
+                        log::error!("a password-hashing task panicked");
+                    }
+                    let (verdict, answer) = done
+                        .map_or((Verdict::Failed, None), |(verdict, answer)| {
+                            (verdict, Some(answer))
+                        });
+                    // Before the answer: whoever has it may ask again at once.
+                    self.lock().finish(running, verdict);
+                    answer
+                }
+            };
+            let answer = answer.unwrap_or_else(http::internal_error);
+            self.completions.deliver(Completion { ticket, outcome: Outcome::Response(answer) });
+            queue = self.lock();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
     use std::sync::mpsc::channel;
 
     use super::*;
+    use crate::auth::Address;
+    use crate::id::ConnId;
+    use crate::node::{Method, StartFlag};
+    use crate::time::{Instant, UnixTime};
 
     #[test]
-    fn running_and_queued_jobs_are_bounded() {
-        let pool = HashPool::start(2, 3).unwrap();
-        let (started, starts) = channel();
-        let mut ends = Vec::new();
-        let mut submit = || {
-            let (end, wait) = channel::<()>();
-            ends.push(end);
-            let started = started.clone();
-            pool.submit(Box::new(move || {
-                started.send(()).unwrap();
-                let _ = wait.recv();
-            }))
+    fn panic_is_answered_and_does_not_end_its_thread() {
+        let (sender, answers) = channel();
+        let completions = CompletionSink::default();
+        completions.connect(move |done| sender.send(done).unwrap());
+        let accounts = config::Accounts { hashes: 1, ..config::Accounts::default() };
+        let pool = HashPool::start(&accounts, completions).unwrap();
+        let client = IpAddr::from([192, 0, 2, 1]);
+        let caller = Caller { address: Address::from(client), account: 1, pair: 2 };
+        let (ticket, start) = (Ticket { index: 1, serial: 1 }, StartFlag::default());
+        let request = || Request {
+            ticket,
+            start: &start,
+            connection: ConnId::new(1, 1),
+            now: UnixTime::default(),
+            at: Instant::START,
+            client,
+            method: Method::Post,
+            path: "/",
+            query: "",
+            user: None,
+            if_none_match: None,
+            content_type: None,
+            body: b"",
         };
-        for _ in 0..2 {
-            submit().unwrap();
-            starts.recv().unwrap();
-        }
-        for _ in 0..3 {
-            submit().unwrap();
-        }
-        assert_eq!(submit(), Err(QueueFull));
-        assert!(starts.try_recv().is_err());
-        ends.clear();
-        for _ in 0..3 {
-            starts.recv().unwrap();
-        }
-    }
-
-    #[test]
-    fn panic_does_not_end_its_thread() {
-        let pool = HashPool::start(1, 4).unwrap();
-        let (done, wait) = channel();
-        pool.submit(Box::new(|| std::panic::resume_unwind(Box::new(())))).unwrap();
-        pool.submit(Box::new(move || done.send(()).unwrap())).unwrap();
-        wait.recv().unwrap();
+        let panic: Work = Box::new(|| std::panic::resume_unwind(Box::new(())));
+        pool.submit(caller, &request(), panic).unwrap();
+        let status = || match answers.recv().unwrap().outcome {
+            Outcome::Response(response) => response.status,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(status(), 500);
+        let start = StartFlag::default();
+        let request = Request { start: &start, ..request() };
+        let right: Work = Box::new(|| (Verdict::Right, Response::not_found()));
+        pool.submit(caller, &request, right).unwrap();
+        assert_eq!(status(), 404);
     }
 }

@@ -153,6 +153,13 @@ pub(super) fn busy() -> Response {
         .with("Retry-After", "1")
 }
 
+/// 429: the account or the address has asked for too much; or, without `seconds`, 503.
+pub(super) fn refused_hash(seconds: Option<u64>) -> Response {
+    let Some(seconds) = seconds else { return busy() };
+    let message = "Too many sign-ins or wrong passwords: try again later";
+    Response::error(429, "too_many_attempts", message).with("Retry-After", seconds.to_string())
+}
+
 /// 500: the database or another part failed. The log has the cause.
 pub(super) fn internal_error() -> Response {
     Response::error(500, "internal", "The server could not do that: nothing was changed")

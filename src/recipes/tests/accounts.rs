@@ -84,7 +84,7 @@ fn wrong_password_and_unknown_email_look_alike() {
     test.sign_up("ann@example.com");
     let wrong = test.sign_in("ann@example.com", "correct house");
     assert_eq!(error_of(&wrong), fault(401, "invalid_credentials"));
-    assert_eq!(wrong.evidence, Some(Evidence::Forged));
+    assert_eq!(wrong.evidence, None, "guesses do not shut the door of the chat");
     assert_eq!(test.sign_in("bob@example.com", "correct horse"), wrong);
     assert_eq!(test.sign_in("no address", "correct horse"), wrong);
     assert_eq!(test.sign_in("ann@example.com", "short"), wrong);
@@ -159,13 +159,47 @@ fn reused_refresh_token_ends_its_session_only() {
 }
 
 #[test]
-fn sign_up_is_charged_like_a_forged_token() {
+fn sign_ups_and_wrong_passwords_are_guesses() {
     let scratch = ScratchDir::new();
     let mut test = TestApp::open(&config(&scratch));
-    for status in [201, 409] {
-        let response = test.sign_up("ann@example.com");
-        assert_eq!((response.status, response.evidence), (status, Some(Evidence::Forged)));
+    for n in 0..4 {
+        assert_eq!(test.sign_up(&format!("ann{n}@example.com")).status, 201);
+        assert_eq!(test.sign_up(&format!("ann{n}@example.com")).status, 409);
+        assert_eq!(test.sign_in("ann0@example.com", "wrong horse").status, 401);
+        assert_eq!(test.sign_in("ann0@example.com", "correct horse").status, 200);
     }
+    for refused in [test.sign_up("bob@example.com"), test.sign_in("ann1@example.com", "a guess")] {
+        assert_eq!(error_of(&refused), fault(429, "too_many_attempts"));
+        assert_eq!(header(&refused, "Retry-After"), Some("5"));
+    }
+    // Somebody else is not affected, and the address is let in again when one more fits.
+    test.client = IpAddr::from([192, 0, 2, 2]);
+    assert_eq!(test.sign_in("ann0@example.com", "correct horse").status, 200);
+    test.client = IpAddr::from([192, 0, 2, 1]);
+    test.pass(5);
+    assert_eq!(test.sign_in("ann0@example.com", "correct horse").status, 200);
+    let counters = test.app.account_counters().read();
+    let counted = |name| counters.iter().find(|counter| counter.name == name).unwrap().value;
+    assert_eq!(counted("vestibule_accounts_guesses_per_ip_refused_total"), 2.0);
+    assert_eq!(counted("vestibule_accounts_wrong_passwords_total"), 8.0);
+}
+
+#[test]
+fn unknown_account_is_refused_like_a_known_one() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    test.sign_up("ann@example.com");
+    let mut answers = ["ann@example.com", "bob@example.com"].map(|email| {
+        let attempts = (0..20).map(|n| {
+            test.client = IpAddr::from([198, 51, 100, n]);
+            let answer = test.sign_in(email, "wrong horse");
+            (answer.status, answer.headers, answer.body)
+        });
+        attempts.collect::<Vec<_>>()
+    });
+    let [known, unknown] = &mut answers;
+    assert_eq!(known, unknown);
+    assert_eq!(known.iter().filter(|(status, ..)| *status == 401).count(), 10);
 }
 
 #[test]
@@ -274,6 +308,8 @@ fn session_101_ends_the_oldest_of_the_account() {
     let (_, oldest) = tokens(&test.sign_up("ann@example.com"));
     let (_, second) = tokens(&test.sign_in("ann@example.com", "correct horse"));
     for _ in 0..99 {
+        // As fast as the account's allowance of hashes refills.
+        test.pass(2);
         test.sign_in("ann@example.com", "correct horse");
     }
     assert_eq!(test.refresh(&oldest).status, 401);
@@ -304,6 +340,7 @@ fn sign_ins_beyond_the_queue_are_refused() {
     let mut config = config(&scratch);
     config.accounts.hashes = 1;
     config.accounts.queue = 4;
+    config.accounts.hashes_per_minute_per_account = 0;
     // Nobody is answered while the disk stands still.
     let turning = Arc::new(Mutex::new(()));
     let disk = Arc::clone(&turning);
@@ -314,9 +351,12 @@ fn sign_ins_beyond_the_queue_are_refused() {
     });
     let held = turning.lock().unwrap();
     let mut test = TestApp::open_with(&config, commit);
-    let credentials = json!({ "email": "ann@example.com", "password": "correct horse" });
     let refused: Vec<_> = (0..100)
-        .filter_map(|_| test.ask(Method::Post, "/v1/auth/signin", None, &credentials))
+        .filter_map(|n| {
+            let email = format!("ann{n}@example.com");
+            let credentials = json!({ "email": email, "password": "correct horse" });
+            test.ask(Method::Post, "/v1/auth/signin", None, &credentials)
+        })
         .collect();
     // One at work and four that wait; the one may have been taken late.
     assert!((95..=96).contains(&refused.len()), "{}", refused.len());

@@ -6,6 +6,7 @@ mod crowd;
 mod orders;
 mod recipes;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -19,7 +20,7 @@ use crate::config::{Config, Size};
 use crate::id::ConnId;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Publish, Reply, Update};
 use crate::node::{Completion, Method, Outcome, Request, Response, StartFlag, Ticket};
-use crate::time::UnixTime;
+use crate::time::{Instant, UnixTime};
 
 /// Longer than anything here takes, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -66,6 +67,10 @@ struct TestApp {
     app: RecipesApp,
     done: Receiver<Completion>,
     now: UnixTime,
+    /// The same moment on the monotonic clock.
+    at: Instant,
+    /// Where requests come from.
+    client: IpAddr,
     asked: u32,
     /// Of the last question.
     start: StartFlag,
@@ -83,12 +88,15 @@ impl TestApp {
         let (sender, done) = mpsc::channel();
         completions.connect(move |completion| drop(sender.send(completion)));
         let now = UnixTime::from_millis(1_800_000_000_000);
-        Self { app, done, now, asked: 0, start: StartFlag::default() }
+        let client = IpAddr::from([192, 0, 2, 1]);
+        let (at, start) = (Instant::START, StartFlag::default());
+        Self { app, done, now, at, client, asked: 0, start }
     }
 
     /// Time passes.
     fn pass(&mut self, seconds: u64) {
         self.now = self.now + Duration::from_secs(seconds);
+        self.at = self.at + Duration::from_secs(seconds);
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -120,11 +128,14 @@ impl TestApp {
             start: &self.start,
             connection: CONNECTION,
             now,
+            at: self.at,
+            client: self.client,
             method,
             path,
             query,
             user,
             if_none_match: None,
+            content_type: (!body.is_empty()).then_some("application/json"),
             body: &body,
         };
         match self.app.on_request(&request) {

@@ -1,0 +1,178 @@
+//! What the hashing threads do for a request: look up, hash, store, and sign tokens.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::email::Email;
+use super::hash_queue::Verdict;
+use super::password::{Password, PasswordHasher};
+use super::random::random_id;
+use super::tokens::{RefreshToken, TokenIssuer};
+use crate::auth::Evidence;
+use crate::node::Response;
+use crate::recipes::http;
+use crate::recipes::storage::{Storage, sessions, users};
+use crate::time::{Rfc3339, UnixTime};
+
+/// What a hashing thread needs to answer a request.
+#[derive(Debug)]
+pub(super) struct AccountHandler {
+    pub(super) storage: Storage,
+    pub(super) hasher: PasswordHasher,
+    pub(super) tokens: TokenIssuer,
+    pub(super) refresh_ttl: Duration,
+}
+
+/// An answer, and what it says of the password.
+type Judged = (Verdict, Response);
+
+impl AccountHandler {
+    pub(super) fn sign_up(&self, email: Email, password: &Password, now: UnixTime) -> Judged {
+        self.try_sign_up(email, password, now).unwrap_or_else(|refusal| refusal)
+    }
+
+    fn try_sign_up(
+        &self,
+        email: Email,
+        password: &Password,
+        now: UnixTime,
+    ) -> Result<Judged, Judged> {
+        // Checked before the expensive hash. The insertion checks it again.
+        let address = email.clone();
+        if self.ask(move |database| users::exists(database, address.as_str()))? {
+            return Err((Verdict::Wrong(None), email_exists()));
+        }
+        let hash = self.hasher.hash(password).map_err(failed)?;
+        let id = random_id().map_err(failed)?;
+        let token = RefreshToken::random().map_err(failed)?;
+        let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
+        let user = self.ask(move |database| {
+            let user = users::create(database, id, email.into_string(), &hash, now)?;
+            if let Some(user) = &user {
+                sessions::begin(database, user.key, &token_hash, now, expires_at)?;
+            }
+            Ok(user)
+        })?;
+        let user = user.ok_or_else(|| (Verdict::Wrong(None), email_exists()))?;
+        Ok((Verdict::Created, self.signed_in(201, &user, &token, now)?))
+    }
+
+    pub(super) fn sign_in(&self, email: &Email, password: &Password, now: UnixTime) -> Judged {
+        self.try_sign_in(email, password, now).unwrap_or_else(|refusal| refusal)
+    }
+
+    fn try_sign_in(
+        &self,
+        email: &Email,
+        password: &Password,
+        now: UnixTime,
+    ) -> Result<Judged, Judged> {
+        let address = email.clone();
+        let found = self.ask(move |database| users::find(database, address.as_str()))?;
+        let Some((user, hash)) = found else {
+            // Takes as long as with an account, so that the time does not reveal whether one
+            // exists.
+            self.hasher.hash_in_vain(password);
+            return Err((Verdict::Wrong(None), wrong_password()));
+        };
+        if !hash.is_of(password) {
+            return Err((Verdict::Wrong(Some(user.id)), wrong_password()));
+        }
+        let token = RefreshToken::random().map_err(failed)?;
+        let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
+        let is_begun = self.ask(move |database| {
+            sessions::begin(database, user.key, &token_hash, now, expires_at)
+        })?;
+        if !is_begun {
+            return Err((Verdict::Right, http::account_locked()));
+        }
+        Ok((Verdict::Right, self.signed_in(200, &user, &token, now)?))
+    }
+
+    fn signed_in(
+        &self,
+        status: u16,
+        user: &users::UserAccount,
+        token: &RefreshToken,
+        now: UnixTime,
+    ) -> Result<Response, Judged> {
+        #[derive(Serialize)]
+        struct SignedIn<'a> {
+            access_token: &'a str,
+            refresh_token: &'a str,
+            user: UserView<'a>,
+        }
+        #[derive(Serialize)]
+        struct UserView<'a> {
+            id: &'a str,
+            email: &'a str,
+            created_at: Rfc3339,
+        }
+        let access = self.tokens.access(&user.id, now).map_err(failed)?;
+        let user =
+            UserView { id: &user.id, email: &user.email, created_at: user.created_at.to_rfc3339() };
+        let body = SignedIn { access_token: &access, refresh_token: token.as_str(), user };
+        Ok(Response::json(status, &body))
+    }
+
+    pub(super) fn refreshed(
+        &self,
+        used: sessions::RefreshResult,
+        successor: &RefreshToken,
+        now: UnixTime,
+    ) -> Response {
+        #[derive(Serialize)]
+        struct Refreshed<'a> {
+            access_token: &'a str,
+            refresh_token: &'a str,
+        }
+        let user = match used {
+            sessions::RefreshResult::Accepted(user) => user,
+            sessions::RefreshResult::Unknown => return stale(),
+            sessions::RefreshResult::TooMany(user) => {
+                log::warn!("user {user} refreshed a session too often: the session was ended");
+                return stale();
+            }
+            sessions::RefreshResult::Reused(user) => {
+                log::warn!("a refresh token of user {user} was reused: its session was ended");
+                return stale();
+            }
+        };
+        match self.tokens.access(&user, now) {
+            Ok(access) => {
+                let body = Refreshed { access_token: &access, refresh_token: successor.as_str() };
+                Response::json(200, &body)
+            }
+            Err(_) => http::internal_error(),
+        }
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Judged> {
+        self.storage.ask(work).map_err(|why| (Verdict::Failed, http::ask_failed(why)))
+    }
+}
+
+/// 500: no hash, random bytes or token could be made.
+fn failed<E>(_: E) -> Judged {
+    (Verdict::Failed, http::internal_error())
+}
+
+/// 401 for a wrong password and for an unknown email alike.
+pub(super) fn wrong_password() -> Response {
+    Response::error(401, "invalid_credentials", "Wrong email or password")
+}
+
+/// 401 for an invalid refresh token. Charged as honest: old tabs send expired ones.
+pub(super) fn stale() -> Response {
+    Response::error(401, "invalid_token", "The refresh token is not valid: sign in again")
+        .charging(Evidence::Honest)
+}
+
+/// 409: the email is taken. Charged as a guess, which limits how many emails a client can probe.
+fn email_exists() -> Response {
+    Response::error(409, "email_exists", "There is an account with this email already")
+}

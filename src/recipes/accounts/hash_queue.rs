@@ -1,0 +1,321 @@
+//! Whose password is hashed next, and whose is not hashed at all. A state machine without a clock.
+//!
+//! A hash takes tens of milliseconds of a thread, and a guess is worth something only if it is
+//! hashed. So both are decided here, right before a hash begins:
+//!
+//! * Addresses are served in turn. They cannot be renewed at will, as emails can be made up.
+//! * An account has few requests in the queue, and an address few while others wait. A full queue
+//!   drops the newest request of the address that has most in it.
+//! * Four allowances are charged before the hash: hashes by address and by account, and guesses by
+//!   address and by account. A right password gives the guess back. What does not fit is refused and
+//!   charges nothing, so there is no debt: nobody waits longer than a point takes to refill, which is
+//!   a minute at most.
+//!
+//! An address from which somebody signed in to an account has its own allowances for that account:
+//! guesses from elsewhere do not lock the owner out there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::known::KnownAddresses;
+use crate::auth::Address;
+use crate::config;
+use crate::node::{MinuteThrottle, StartFlag};
+use crate::shares::{Allowances, FairQueue};
+use crate::time::Instant;
+
+/// The most that an address is behind the others after a burst, in hashes.
+const MAX_DEBT: u64 = 64;
+
+/// Whose password is to be hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) address: Address,
+    /// A keyed hash of the email and of what is asked: attempts of sign-ups are not those of
+    /// sign-ins, so that nobody locks an account by signing up with its email.
+    pub(super) account: u64,
+    /// The same, with the address.
+    pub(super) pair: u64,
+}
+
+/// Why a password is not hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The queue is full of requests of others.
+    Busy,
+    /// The address or the account has asked for too much: when it may come again.
+    TooMany(Duration),
+}
+
+impl Refusal {
+    /// When to come again, rounded up; `None`: at once, the server is busy.
+    pub(super) fn retry_seconds(self) -> Option<u64> {
+        match self {
+            Self::Busy => None,
+            Self::TooMany(wait) => Some(wait.as_millis().div_ceil(1_000).clamp(1, 60) as u64),
+        }
+    }
+}
+
+/// What has become of a hash, as far as allowances are concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The password is right: no guess.
+    Right,
+    /// A new account: a guess, as it shows that its email had none, and leaves a row.
+    Created,
+    /// A guess. Names the account's user, if the account exists.
+    Wrong(Option<String>),
+    /// Something of ours failed.
+    Failed,
+}
+
+/// What a bound has refused, and what was hashed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) hashes: u64,
+    pub(crate) wrong_passwords: u64,
+    pub(crate) queue: u64,
+    pub(crate) queue_per_account: u64,
+    pub(crate) queue_per_ip: u64,
+    pub(crate) hashes_per_account: u64,
+    pub(crate) hashes_per_ip: u64,
+    pub(crate) guesses_per_account: u64,
+    pub(crate) guesses_per_ip: u64,
+    pub(crate) evictions: u64,
+}
+
+/// The queue in front of the threads that hash.
+#[derive(Debug)]
+pub(super) struct HashQueue<T> {
+    waiting: FairQueue<Address, Waiting<T>>,
+    /// Requests that were dropped from the queue for others, and wait for a thread to answer them.
+    dropped: VecDeque<Waiting<T>>,
+    /// Requests of each party that wait or are hashed.
+    open: BTreeMap<u64, usize>,
+    capacity: usize,
+    per_account: usize,
+    per_address: usize,
+    hashes_by_address: Allowances<Address>,
+    hashes_by_account: Allowances<u64>,
+    guesses_by_address: Allowances<Address>,
+    guesses_by_account: Allowances<u64>,
+    known: KnownAddresses,
+    now: Instant,
+    counts: Counts,
+    refused_guesses: MinuteThrottle,
+    /// The user whose account was the last to use up its guesses.
+    last_guessed: Option<String>,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    caller: Caller,
+    /// Whose allowances are charged: the account's, or those of the account at a known address.
+    party: u64,
+    start: StartFlag,
+    job: T,
+}
+
+/// A request whose turn it is.
+#[derive(Debug)]
+pub(super) struct Next<T> {
+    pub(super) job: T,
+    /// For [`HashQueue::finish`]; or why the request is refused.
+    pub(super) turn: Result<Running, Refusal>,
+}
+
+/// A hash that is being computed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Running {
+    caller: Caller,
+    party: u64,
+}
+
+impl<T> HashQueue<T> {
+    /// What the tables take for each of `accounts.remembered`.
+    pub(super) const ENTRY_BYTES: usize =
+        4 * Allowances::<u64>::ENTRY_BYTES + KnownAddresses::ENTRY_BYTES;
+
+    pub(super) fn new(accounts: &config::Accounts) -> Self {
+        let most = accounts.remembered;
+        Self {
+            waiting: FairQueue::new(MAX_DEBT),
+            dropped: VecDeque::new(),
+            open: BTreeMap::new(),
+            capacity: accounts.queue.max(1),
+            per_account: accounts.queue_per_account,
+            per_address: accounts.queue_per_ip,
+            hashes_by_address: Allowances::new(accounts.hashes_per_minute_per_ip, most),
+            hashes_by_account: Allowances::new(accounts.hashes_per_minute_per_account, most),
+            guesses_by_address: Allowances::new(accounts.guesses_per_minute_per_ip, most),
+            guesses_by_account: Allowances::new(accounts.guesses_per_minute_per_account, most),
+            known: KnownAddresses::new(most),
+            now: Instant::START,
+            counts: Counts::default(),
+            refused_guesses: MinuteThrottle::default(),
+            last_guessed: None,
+        }
+    }
+
+    /// Queues a request, unless it would be refused already. O(log of what waits).
+    pub(super) fn push(
+        &mut self,
+        now: Instant,
+        caller: Caller,
+        start: StartFlag,
+        job: T,
+    ) -> Result<(), Refusal> {
+        self.now = self.now.max(now);
+        let party = if self.known.has(caller.pair) { caller.pair } else { caller.account };
+        self.may_go(caller.address, party)?;
+        self.may_wait(caller.address, party)?;
+        if self.waiting.len() + self.dropped.len() >= self.capacity {
+            self.make_room(caller.address)?;
+        }
+        *self.open.entry(party).or_default() += 1;
+        self.waiting.push(caller.address, Waiting { caller, party, start, job });
+        Ok(())
+    }
+
+    /// The request that is next. It is charged for its hash, or refused.
+    pub(super) fn pop(&mut self) -> Option<Next<T>> {
+        loop {
+            let is_dropped = !self.dropped.is_empty();
+            let dropped = self.dropped.pop_front();
+            let waiting = dropped.or_else(|| self.waiting.pop().map(|(_, waiting)| waiting))?;
+            let Waiting { caller, party, start, job } = waiting;
+            // Nobody waits for its answer any more: nothing is charged.
+            if !start.begin() {
+                self.release(party);
+                continue;
+            }
+            let turn = if is_dropped { Err(TOO_MANY_WAIT) } else { self.charge(caller, party) };
+            if turn.is_err() {
+                self.release(party);
+            }
+            return Some(Next { job, turn });
+        }
+    }
+
+    /// A hash has been computed.
+    pub(super) fn finish(&mut self, hash: Running, verdict: Verdict) {
+        let Running { caller, party } = hash;
+        self.release(party);
+        if matches!(verdict, Verdict::Right | Verdict::Failed) {
+            self.guesses_by_address.refund(self.now, caller.address, 1);
+            self.guesses_by_account.refund(self.now, party, 1);
+        }
+        match verdict {
+            Verdict::Right | Verdict::Created => self.known.insert(caller.pair),
+            Verdict::Wrong(user) => {
+                self.counts.wrong_passwords += 1;
+                let is_used_up = !self.guesses_by_account.wait(self.now, party, 1).is_zero();
+                if is_used_up && user.is_some() {
+                    self.last_guessed = user;
+                }
+            }
+            Verdict::Failed => {}
+        }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let evictions = self.hashes_by_address.evictions()
+            + self.hashes_by_account.evictions()
+            + self.guesses_by_address.evictions()
+            + self.guesses_by_account.evictions();
+        Counts { evictions, ..self.counts }
+    }
+
+    /// Do all four allowances have room for one more?
+    fn may_go(&mut self, address: Address, party: u64) -> Result<(), Refusal> {
+        let (now, counts) = (self.now, &mut self.counts);
+        let waits = [
+            (self.guesses_by_account.wait(now, party, 1), &mut counts.guesses_per_account),
+            (self.guesses_by_address.wait(now, address, 1), &mut counts.guesses_per_ip),
+            (self.hashes_by_account.wait(now, party, 1), &mut counts.hashes_per_account),
+            (self.hashes_by_address.wait(now, address, 1), &mut counts.hashes_per_ip),
+        ];
+        let is_guessed = waits.first().is_some_and(|(wait, _)| !wait.is_zero());
+        let Some((wait, count)) = waits.into_iter().max_by_key(|(wait, _)| *wait) else {
+            return Ok(());
+        };
+        if wait.is_zero() {
+            return Ok(());
+        }
+        *count += 1;
+        if is_guessed {
+            self.report_guesses();
+        }
+        Err(Refusal::TooMany(wait))
+    }
+
+    /// One line a minute, which names a user and nobody's address or email.
+    fn report_guesses(&mut self) {
+        if let Some(count) = self.refused_guesses.count(self.now) {
+            let user = self.last_guessed.as_deref().unwrap_or("none that exists");
+            log::warn!(
+                "{count} sign-ins were refused as their account had too many wrong passwords; the \
+                 last account: {user}. Told once a minute"
+            );
+        }
+    }
+
+    /// Is there room for one more of this party, and of this address?
+    fn may_wait(&mut self, address: Address, party: u64) -> Result<(), Refusal> {
+        let open = self.open.get(&party).copied().unwrap_or(0);
+        if open >= self.per_account {
+            self.counts.queue_per_account += 1;
+            return Err(TOO_MANY_WAIT);
+        }
+        let own = self.waiting.len_of(&address);
+        let do_others_wait = self.waiting.len() > own;
+        if own >= self.per_address && do_others_wait {
+            self.counts.queue_per_ip += 1;
+            return Err(TOO_MANY_WAIT);
+        }
+        Ok(())
+    }
+
+    /// Drops the newest request of the address with most of them.
+    fn make_room(&mut self, address: Address) -> Result<(), Refusal> {
+        self.counts.queue += 1;
+        if self.dropped.len() >= self.capacity {
+            return Err(Refusal::Busy);
+        }
+        let (_, dropped) = self.waiting.shed(&address).ok_or(Refusal::Busy)?;
+        self.dropped.push_back(dropped);
+        Ok(())
+    }
+
+    fn charge(&mut self, caller: Caller, party: u64) -> Result<Running, Refusal> {
+        let (now, address) = (self.now, caller.address);
+        self.may_go(address, party)?;
+        // Each has room, as was just seen.
+        let charged = [
+            self.guesses_by_account.charge(now, party, 1),
+            self.guesses_by_address.charge(now, address, 1),
+            self.hashes_by_account.charge(now, party, 1),
+            self.hashes_by_address.charge(now, address, 1),
+        ];
+        debug_assert!(charged.iter().all(Result::is_ok), "there was room");
+        self.waiting.charge(&address, 1);
+        self.counts.hashes += 1;
+        Ok(Running { caller, party })
+    }
+
+    fn release(&mut self, party: u64) {
+        if let Some(open) = self.open.get_mut(&party) {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                self.open.remove(&party);
+            }
+        }
+    }
+}
+
+/// Its requests are in the queue: it may come again when some are done.
+const TOO_MANY_WAIT: Refusal = Refusal::TooMany(Duration::from_secs(1));
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! Attackers that keep to every limit, in virtual time.
+
+use std::net::IpAddr;
+
+use super::*;
+
+/// What a hash takes of a thread.
+const HASH: Duration = Duration::from_millis(50);
+
+/// Threads that hash, and a clock.
+struct Threads {
+    queue: HashQueue<u32>,
+    now: Instant,
+}
+
+fn caller(host: u16, account: u64) -> Caller {
+    let [high, low] = host.to_be_bytes();
+    let address = Address::from(IpAddr::from([198, 51, high, low]));
+    Caller { address, account, pair: u64::from(host) << 32 | account }
+}
+
+impl Threads {
+    fn new(set: impl FnOnce(&mut config::Accounts)) -> Self {
+        let mut accounts = config::Accounts::default();
+        set(&mut accounts);
+        let queue = HashQueue::new(&accounts);
+        Self { queue, now: Instant::START + Duration::from_secs(1_000) }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+    }
+
+    fn push(&mut self, caller: Caller) -> Result<(), Refusal> {
+        self.queue.push(self.now, caller, StartFlag::default(), u32::from(caller.account as u16))
+    }
+
+    /// Hashes one password, with this outcome. Says whose it was; `None`: it was refused.
+    fn hash(&mut self, verdict: &Verdict) -> Option<u32> {
+        let Next { job, turn } = self.queue.pop()?;
+        let running = turn.ok()?;
+        self.pass(HASH);
+        self.queue.finish(running, verdict.clone());
+        Some(job)
+    }
+
+    /// One attempt with nobody else there: was it hashed?
+    fn attempt(&mut self, caller: Caller, verdict: &Verdict) -> bool {
+        self.push(caller).is_ok() && self.hash(verdict).is_some()
+    }
+}
+
+fn wrong() -> Verdict {
+    Verdict::Wrong(Some("user".to_owned()))
+}
+
+#[test]
+fn burst_of_130_guesses_is_hashed_12_times() {
+    let mut threads = Threads::new(|_| {});
+    let queued = (0..130).filter(|&n| threads.push(caller(1, n)).is_ok()).count();
+    assert_eq!(queued, 128, "the queue");
+    let mut hashed = 0;
+    while let Some(next) = threads.queue.pop() {
+        // None of them has ended before the last has begun.
+        hashed += u32::from(next.turn.is_ok());
+    }
+    assert_eq!(hashed, 12);
+    let refused = threads.push(caller(1, 500));
+    assert_eq!(refused, Err(Refusal::TooMany(Duration::from_secs(5))), "no debt");
+    assert_eq!(threads.queue.counts().guesses_per_ip, 116 + 1);
+    threads.pass(Duration::from_secs(5));
+    assert_eq!(threads.push(caller(1, 500)), Ok(()));
+}
+
+#[test]
+fn forty_addresses_guess_one_account_12_times() {
+    let mut threads = Threads::new(|_| {});
+    let end = threads.now + Duration::from_secs(12);
+    let mut hashed = 0;
+    while threads.now < end {
+        hashed += (0..40).filter(|&host| threads.attempt(caller(host, 7), &wrong())).count();
+        threads.pass(HASH);
+    }
+    assert!((11..=12).contains(&hashed), "10 at once, then one in 6 seconds: {hashed}");
+    assert!(threads.queue.counts().guesses_per_account > 1_000);
+    assert_eq!(threads.queue.last_guessed.as_deref(), Some("user"));
+}
+
+#[test]
+fn known_address_gets_in_while_others_guess() {
+    let mut threads = Threads::new(|_| {});
+    let owner = caller(900, 7);
+    assert!(threads.attempt(owner, &Verdict::Right));
+    for _ in 0..20 {
+        for host in 0..40 {
+            threads.attempt(caller(host, 7), &wrong());
+        }
+        assert!(threads.attempt(owner, &Verdict::Right));
+        threads.pass(Duration::from_secs(3));
+    }
+    // Nor does the queue's bound for an account keep the owner out.
+    threads.pass(Duration::from_secs(60));
+    assert_eq!([1, 2, 3].map(|host| threads.push(caller(host, 7)).is_ok()), [true, true, false]);
+    assert_eq!(threads.push(owner), Ok(()));
+}
+
+#[test]
+fn stranger_to_an_account_waits_a_minute_at_most() {
+    let mut threads = Threads::new(|accounts| accounts.guesses_per_minute_per_account = 1);
+    assert!(threads.attempt(caller(1, 7), &wrong()));
+    let Err(Refusal::TooMany(wait)) = threads.push(caller(2, 7)) else { panic!("refused") };
+    assert!(wait <= Duration::from_secs(60));
+    threads.pass(wait);
+    assert!(threads.attempt(caller(2, 7), &Verdict::Right));
+}
+
+/// One account with the right password asks as fast as it can, and 30 others sign in.
+#[test]
+fn busy_account_delays_others_by_one_hash_each() {
+    let mut threads = Threads::new(|_| {});
+    let tyrant = caller(1, 1);
+    for n in 2..32 {
+        for _ in 0..20 {
+            let _ = threads.push(tyrant);
+        }
+        assert_eq!(threads.push(caller(n as u16, n)), Ok(()));
+        let served: Vec<_> = (0..2).filter_map(|_| threads.hash(&Verdict::Right)).collect();
+        assert!(served.contains(&(n as u32)), "{served:?}");
+    }
+    let counts = threads.queue.counts();
+    assert!(counts.queue_per_account > 500 && counts.queue == 0);
+}
+
+/// One address with many made-up emails fills the queue.
+#[test]
+fn flood_from_one_address_delays_others_by_one_hash() {
+    let mut threads = Threads::new(|accounts| accounts.guesses_per_minute_per_ip = 0);
+    let mut email = 1_000;
+    for n in 1..40 {
+        while threads.push(caller(500, email)).is_ok() {
+            email += 1;
+        }
+        assert_eq!(threads.push(caller(n as u16, n)), Ok(()));
+        let served: Vec<_> = (0..3).filter_map(|_| threads.hash(&Verdict::Right)).collect();
+        assert!(served.contains(&(n as u32)), "{n}: {served:?}");
+        threads.pass(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn office_of_100_signs_in_within_a_minute() {
+    let mut threads = Threads::new(|_| {});
+    let begin = threads.now;
+    let mut waiting: Vec<u64> = (0..100).collect();
+    let mut served = 0;
+    let mut stranger = 1_000;
+    while served < 100 {
+        // Somebody else waits at all times; the office's people come again after a second.
+        stranger += 1;
+        let _ = threads.push(caller(stranger as u16, stranger));
+        waiting.retain(|&person| threads.push(caller(1, person)).is_err());
+        let second = threads.now + Duration::from_secs(1);
+        while threads.now < second
+            && let Some(job) = threads.hash(&Verdict::Right)
+        {
+            served += u32::from(job < 100);
+        }
+        threads.now = threads.now.max(second);
+    }
+    assert!(threads.now.since(begin) < Duration::from_secs(60), "{:?}", threads.now.since(begin));
+}
+
+#[test]
+fn full_queue_drops_the_newest_of_the_heaviest() {
+    let mut threads = Threads::new(|accounts| accounts.queue = 8);
+    for n in 0..8 {
+        assert_eq!(threads.push(caller(1, n)), Ok(()));
+    }
+    assert_eq!(threads.push(caller(1, 8)), Err(Refusal::Busy), "its own address is the heaviest");
+    assert_eq!(threads.push(caller(2, 9)), Ok(()));
+    let Next { job, turn } = threads.queue.pop().unwrap();
+    assert_eq!((job, turn.err()), (7, Some(TOO_MANY_WAIT)), "its client is told");
+    assert_eq!(threads.queue.counts().queue, 2);
+    while threads.hash(&Verdict::Right).is_some() {}
+    assert!(threads.queue.open.is_empty());
+}
+
+#[test]
+fn right_passwords_are_no_guesses_but_cost_hashes() {
+    let mut threads = Threads::new(|_| {});
+    let attempts = |threads: &mut Threads| {
+        (0..100).take_while(|_| threads.attempt(caller(1, 1), &Verdict::Right)).count()
+    };
+    let hashed = attempts(&mut threads);
+    assert!((30..35).contains(&hashed), "{hashed}");
+    assert_eq!(threads.queue.counts().hashes_per_account, 1);
+    assert!(threads.attempt(caller(1, 2), &Verdict::Right));
+}
+
+#[test]
+fn failure_of_ours_is_no_guess() {
+    let mut threads = Threads::new(|_| {});
+    assert_eq!((0..20).filter(|&n| threads.attempt(caller(1, n), &Verdict::Failed)).count(), 20);
+}
+
+#[test]
+fn request_that_nobody_waits_for_is_not_charged() {
+    let mut threads = Threads::new(|_| {});
+    for n in 0..100 {
+        let start = StartFlag::default();
+        assert_eq!(threads.queue.push(threads.now, caller(1, n), start.clone(), 0), Ok(()));
+        assert!(start.withdraw());
+    }
+    assert!(threads.queue.pop().is_none() && threads.queue.open.is_empty());
+    assert_eq!(threads.queue.counts(), Counts::default());
+}
