@@ -103,7 +103,7 @@ impl Kitchen {
         let body = recipe.to_string();
         let request = format!(
             "POST /v1/recipes HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
-             Content-Length: {}\r\n\r\n{body}",
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         let id = self.accept();

@@ -386,7 +386,8 @@ impl App for RecipesApp {
         let Some(route) = RecipeRoute::of(request.path) else {
             return Reply::Now(page::request(request));
         };
-        if let Err(refusal) = route.check(request.method) {
+        let checked = route.check(request.method).and_then(|()| http::check_media_type(request));
+        if let Err(refusal) = checked {
             return Reply::Now(refusal);
         }
         match (route, request.user) {

@@ -24,6 +24,10 @@ auth_per_minute_per_ip = 0
 [accounts]
 argon2_memory = '7MiB'
 argon2_iterations = 1
+hashes_per_minute_per_account = 0
+hashes_per_minute_per_ip = 0
+guesses_per_minute_per_account = 0
+guesses_per_minute_per_ip = 0
 [log]
 level = 'warn'
 file = 'log'

@@ -77,7 +77,8 @@ impl Server {
         let body = body.to_string();
         let bearer = token.map_or_else(String::new, |it| format!("Authorization: Bearer {it}\r\n"));
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{bearer}\r\n",
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n{bearer}\r\n",
             body.len()
         );
         let (head, answer) = exchange(self.connect(), format!("{head}{body}").as_bytes());

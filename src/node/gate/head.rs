@@ -211,7 +211,9 @@ fn http(lines: &Lines<'_, '_>, rules: Rules<'_>, page: Page<'_>) -> Result<Reque
         _ => return Err(Refusal::MethodNotAllowed),
     };
     // Not left to the browser: it hides the answer from the page, but the request has been made.
-    if page == Page::Refused {
+    let is_same_origin = single(headers, "sec-fetch-site") == Some(b"same-origin");
+    let may_change = page.may_change(text("host"), is_same_origin);
+    if page == Page::Refused || (method != Method::Get && !may_change) {
         return Err(Refusal::OriginNotAllowed);
     }
     let body_length = body_length(headers)?;

@@ -86,11 +86,13 @@ fn every_entry_point_gives_a_page_the_same_verdict() {
 }
 
 #[test]
-fn without_a_list_any_page_calls_and_none_reads() {
+fn without_a_list_any_page_connects_and_none_changes() {
     let mut world = world(&[]);
     for page in ["https://evil.example", "null", "https://evil.example#.example.org"] {
-        assert_eq!(world.as_page(page), ([101, 101, 200, 204], [false, false]), "{page}");
+        assert_eq!(world.as_page(page), ([101, 101, 403, 204], [false, false]), "{page}");
     }
+    // But for the server's own.
+    assert_eq!(world.as_page("https://a"), ([101, 101, 200, 204], [false, false]));
 }
 
 #[test]

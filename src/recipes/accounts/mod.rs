@@ -8,6 +8,7 @@
 //! Access tokens are JWTs, signed with the secret that the server verifies tokens with. Refresh
 //! tokens are 256 random bits; the database holds only their SHA-256.
 
+mod common;
 mod email;
 mod handler;
 mod hash_queue;
@@ -100,6 +101,10 @@ impl AccountService {
         let email = Email::new(&fields.text("email")?).map_err(|p| http::bad_field("email", p))?;
         let password = Password::new(fields.text("password")?)
             .map_err(|problem| http::bad_field("password", problem))?;
+        if password.is_easily_guessed(email.as_str()) {
+            let problem = "is easily guessed: use one that nobody else would think of";
+            return Err(http::bad_field("password", problem));
+        }
         let (handler, now) = (Arc::clone(&self.handler), request.now);
         let caller = self.caller(AccountCall::SignUp, &email, request);
         self.hash(caller, request, move || handler.sign_up(email, &password, now))

@@ -5,6 +5,7 @@ use std::hint::black_box;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
+use super::common;
 use super::random::random_bytes;
 use crate::config;
 use crate::recipes::storage::users::PasswordHash;
@@ -33,6 +34,11 @@ impl Password {
         } else {
             Err("a password has 8 to 128 characters")
         }
+    }
+
+    /// Is it among the first that anybody tries, or made of the account's email?
+    pub(super) fn is_easily_guessed(&self, email: &str) -> bool {
+        common::is_easily_guessed(&self.0, email)
     }
 }
 

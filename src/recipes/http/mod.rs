@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::recipe::{DraftError, Recipe};
 use super::storage::AskError;
-use crate::node::{Method, Response};
+use crate::node::{Method, Request, Response};
 
 /// A path of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,19 @@ impl<'a> RecipeRoute<'a> {
 fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
+}
+
+/// Checks that a body is JSON: 415 if not. A page of another site can send other types without its
+/// browser asking first.
+pub(super) fn check_media_type(request: &Request<'_>) -> Result<(), Response> {
+    let media_type = request.content_type.and_then(|text| text.split(';').next());
+    let is_json =
+        media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"));
+    if is_json || request.body.is_empty() {
+        return Ok(());
+    }
+    let message = "The body must be JSON: send `Content-Type: application/json`";
+    Err(Response::error(415, "unsupported_media_type", message))
 }
 
 /// The endpoints below `/v1/auth/`.

@@ -98,6 +98,8 @@ fn a_bad_field_is_named() {
         ("signup", json!({ "email": "ann", "password": "correct horse" }), "email"),
         ("signup", json!({ "email": "ann@example.com", "password": "short" }), "password"),
         ("signup", json!({ "email": "ann@example.com" }), "password"),
+        ("signup", json!({ "email": "ann@example.com", "password": "password1" }), "password"),
+        ("signup", json!({ "email": "ann.lee@x.example", "password": "annlee99" }), "password"),
         ("signin", json!({ "email": 7, "password": "correct horse" }), "email"),
         ("refresh", json!({}), "refresh_token"),
         ("logout", json!({ "refresh_token": null }), "refresh_token"),
@@ -108,6 +110,25 @@ fn a_bad_field_is_named() {
         assert_eq!(error_of(&refused), fault(400, "invalid_field"));
         let message = body(&refused)["message"].as_str().unwrap().to_owned();
         assert!(message.starts_with(&format!("`{field}` ")), "{message}");
+    }
+}
+
+#[test]
+fn body_of_another_type_is_415() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    test.sign_up("ann@example.com");
+    for wrong in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("")] {
+        test.content_type = wrong;
+        let refused = test.sign_in("ann@example.com", "correct horse");
+        assert_eq!(error_of(&refused), fault(415, "unsupported_media_type"));
+        let refused = test.post("/v1/recipes", Some("ann"), &json!({ "title": "Soup" }));
+        assert_eq!(error_of(&refused), fault(415, "unsupported_media_type"));
+        assert_eq!(test.get("/v1/recipes", "ann").status, 200);
+    }
+    for good in ["application/json", "Application/JSON; charset=utf-8"] {
+        test.content_type = Some(good);
+        assert_eq!(test.sign_in("ann@example.com", "correct horse").status, 200);
     }
 }
 

@@ -69,8 +69,9 @@ struct TestApp {
     now: UnixTime,
     /// The same moment on the monotonic clock.
     at: Instant,
-    /// Where requests come from.
+    /// Where requests come from, and the type of their bodies.
     client: IpAddr,
+    content_type: Option<&'static str>,
     asked: u32,
     /// Of the last question.
     start: StartFlag,
@@ -90,7 +91,8 @@ impl TestApp {
         let now = UnixTime::from_millis(1_800_000_000_000);
         let client = IpAddr::from([192, 0, 2, 1]);
         let (at, start) = (Instant::START, StartFlag::default());
-        Self { app, done, now, at, client, asked: 0, start }
+        let content_type = Some("application/json");
+        Self { app, done, now, at, client, content_type, asked: 0, start }
     }
 
     /// Time passes.
@@ -135,7 +137,7 @@ impl TestApp {
             query,
             user,
             if_none_match: None,
-            content_type: (!body.is_empty()).then_some("application/json"),
+            content_type: self.content_type,
             body: &body,
         };
         match self.app.on_request(&request) {
