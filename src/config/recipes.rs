@@ -31,6 +31,13 @@ section! {
     #[derive(Debug)]
     pub struct Accounts at accounts:
 
+    /// Who may sign up: everybody, whoever has an invitation of an operator (`vestibule invite`), or
+    /// nobody. Whoever has an account can sign in.
+    signup: String = "open".to_owned(), "`open`, `invite`, `closed`", restart;
+
+    /// Invitations that are not used yet; further ones are refused.
+    invitations: usize = 1_000, "1 to 1000000 invitations", restart;
+
     /// Lifetime of an access token. A shorter one takes effect sooner after a sign-out, and makes
     /// clients refresh more often.
     access_ttl: Length = Length::from_secs(15 * 60), "`1s` to `366d`", restart;

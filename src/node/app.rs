@@ -15,6 +15,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 
@@ -59,6 +60,12 @@ pub trait App: Send {
             OrderKind::Disconnect => Ok(()),
             OrderKind::Lock | OrderKind::Unlock => Err(OrderFault::NotSupported),
         })
+    }
+
+    /// An operator invites somebody to sign up. The answer is 201 with the invitation.
+    fn on_invite(&mut self, invite: &Invite<'_>) -> Reply<Response> {
+        let _ = invite;
+        Reply::Now(Response::error(409, "not_supported", &OrderFault::NotSupported.to_string()))
     }
 
     /// The configuration has changed while the node runs: its keys may have, and its limits.
@@ -162,6 +169,21 @@ pub struct UserOrder<'a> {
     pub user: &'a str,
     /// What is to be done.
     pub kind: OrderKind,
+}
+
+/// An operator invites somebody to sign up.
+#[derive(Debug)]
+pub struct Invite<'a> {
+    /// For [`Reply::Held`].
+    pub ticket: Ticket,
+    /// For [`Reply::Held`]: whether the work may begin.
+    pub start: &'a StartFlag,
+    /// When it came.
+    pub now: UnixTime,
+    /// Whom alone; `None`: whoever has the invitation.
+    pub email: Option<&'a str>,
+    /// How long the invitation can be used.
+    pub valid: Duration,
 }
 
 /// What can be ordered.

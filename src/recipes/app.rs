@@ -16,8 +16,8 @@ use super::storage::{
 };
 use crate::config::Config;
 use crate::node::app::{
-    Admission, Answer, App, Incoming, Join, Json, OrderFault, OrderKind, OrderResult, Publish,
-    Reply, UserOrder,
+    Admission, Answer, App, Incoming, Invite, Join, Json, OrderFault, OrderKind, OrderResult,
+    Publish, Reply, UserOrder,
 };
 use crate::node::{Completion, Method, Outcome, Request, Response, StartFlag, Ticket};
 use crate::protocol::ErrorCode;
@@ -205,7 +205,7 @@ impl RecipesApp {
                     move |database, user| recipes::find(database, &id, user),
                     |found| {
                         let recipe = found.map(|stored| Response::json(200, &stored.recipe));
-                        recipe.unwrap_or_else(recipe_not_found)
+                        recipe.unwrap_or_else(http::recipe_not_found)
                     },
                 )
             }
@@ -357,6 +357,10 @@ impl App for RecipesApp {
         }
     }
 
+    fn on_invite(&mut self, invite: &Invite<'_>) -> Reply<Response> {
+        self.accounts.invite(invite)
+    }
+
     /// Applies the signing secret and the size of the outbox. The sections `recipes` and `accounts`
     /// take effect at the next start.
     fn on_reload(&mut self, config: &Config) {
@@ -396,9 +400,4 @@ impl App for RecipesApp {
             (_, None) => Reply::Now(http::unauthorized()),
         }
     }
-}
-
-/// 404 for a missing recipe and for another user's alike, so that ids cannot be probed.
-fn recipe_not_found() -> Response {
-    Response::error(404, "not_found", "Recipe not found or access denied")
 }

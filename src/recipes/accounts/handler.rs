@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use rusqlite::Connection;
 use serde::Serialize;
 
 use super::email::Email;
 use super::hash_queue::Verdict;
+use super::invitations as invitation;
 use super::password::{Password, PasswordHasher};
 use super::random::random_id;
 use super::tokens::{RefreshToken, TokenIssuer};
 use crate::auth::Evidence;
 use crate::node::Response;
 use crate::recipes::http;
-use crate::recipes::storage::{Storage, sessions, users};
+use crate::recipes::storage::sessions::TokenHash;
+use crate::recipes::storage::{Storage, invitations, sessions, users};
 use crate::time::{Rfc3339, UnixTime};
 
 /// What a hashing thread needs to answer a request.
@@ -28,33 +31,51 @@ pub(super) struct AccountHandler {
 type Judged = (Verdict, Response);
 
 impl AccountHandler {
-    pub(super) fn sign_up(&self, email: Email, password: &Password, now: UnixTime) -> Judged {
-        self.try_sign_up(email, password, now).unwrap_or_else(|refusal| refusal)
+    /// With the invitation that the sign-up needs, if it needs one.
+    pub(super) fn sign_up(
+        &self,
+        email: Email,
+        password: &Password,
+        invitation: Option<TokenHash>,
+        now: UnixTime,
+    ) -> Judged {
+        self.try_sign_up(email, password, invitation, now).unwrap_or_else(|refusal| refusal)
     }
 
     fn try_sign_up(
         &self,
         email: Email,
         password: &Password,
+        invitation: Option<TokenHash>,
         now: UnixTime,
     ) -> Result<Judged, Judged> {
         // Checked before the expensive hash. The insertion checks it again.
         let address = email.clone();
-        if self.ask(move |database| users::exists(database, address.as_str()))? {
-            return Err((Verdict::Wrong(None), email_exists()));
+        let refusal = self.ask(move |database| {
+            sign_up_refusal(database, address.as_str(), invitation.as_ref(), now)
+        })?;
+        if let Some(refusal) = refusal {
+            return Err((Verdict::Wrong(None), refusal));
         }
         let hash = self.hasher.hash(password).map_err(failed)?;
         let id = random_id().map_err(failed)?;
         let token = RefreshToken::random().map_err(failed)?;
         let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
-        let user = self.ask(move |database| {
-            let user = users::create(database, id, email.into_string(), &hash, now)?;
-            if let Some(user) = &user {
-                sessions::begin(database, user.key, &token_hash, now, expires_at)?;
+        let created = self.ask(move |database| {
+            let refusal = sign_up_refusal(database, email.as_str(), invitation.as_ref(), now)?;
+            if let Some(refusal) = refusal {
+                return Ok(Err(refusal));
             }
-            Ok(user)
+            let Some(user) = users::create(database, id, email.into_string(), &hash, now)? else {
+                return Ok(Err(email_exists()));
+            };
+            if let Some(code) = &invitation {
+                invitations::delete(database, code)?;
+            }
+            sessions::begin(database, user.key, &token_hash, now, expires_at)?;
+            Ok(Ok(user))
         })?;
-        let user = user.ok_or_else(|| (Verdict::Wrong(None), email_exists()))?;
+        let user = created.map_err(|refusal| (Verdict::Wrong(None), refusal))?;
         Ok((Verdict::Created, self.signed_in(201, &user, &token, now)?))
     }
 
@@ -159,6 +180,22 @@ impl AccountHandler {
 /// 500: no hash, random bytes or token could be made.
 fn failed<E>(_: E) -> Judged {
     (Verdict::Failed, http::internal_error())
+}
+
+/// Why this email cannot sign up. An invitation is looked at first, so that whoever has none cannot
+/// find out which emails have an account.
+fn sign_up_refusal(
+    database: &Connection,
+    email: &str,
+    invitation: Option<&TokenHash>,
+    now: UnixTime,
+) -> rusqlite::Result<Option<Response>> {
+    if let Some(code) = invitation
+        && !invitations::is_valid(database, code, email, now)?
+    {
+        return Ok(Some(invitation::invalid()));
+    }
+    Ok(users::exists(database, email)?.then(email_exists))
 }
 
 /// 401 for a wrong password and for an unknown email alike.

@@ -12,6 +12,7 @@ mod common;
 mod email;
 mod handler;
 mod hash_queue;
+mod invitations;
 mod known;
 mod password;
 mod pool;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use self::email::Email;
 use self::handler::{AccountHandler, stale, wrong_password};
 use self::hash_queue::{Caller, Verdict};
+use self::invitations::{NewInvitation, SignUps};
 use self::password::{Password, PasswordHasher};
 pub(super) use self::pool::HashCounts;
 use self::pool::HashPool;
@@ -34,11 +36,11 @@ pub(super) use self::tokens::SigningKeys;
 use self::tokens::{RefreshToken, TokenIssuer};
 use super::completions::CompletionSink;
 use super::http::{self, AccountCall, Fields};
-use super::storage::{Storage, TaskError, sessions};
+use super::storage::{Storage, TaskError, invitations as stored, sessions};
 use crate::auth::Address;
 use crate::config::Config;
 use crate::id::{Seed, SeededState};
-use crate::node::app::Reply;
+use crate::node::app::{Invite, Reply};
 use crate::node::{Completion, Outcome, Request, Response, StartFlag, Ticket};
 
 /// The account endpoints: validates requests and hands their work to other threads.
@@ -47,6 +49,8 @@ pub(super) struct AccountService {
     pool: HashPool,
     handler: Arc<AccountHandler>,
     completions: CompletionSink,
+    sign_ups: SignUps,
+    max_invitations: usize,
     /// Hashes emails, so that nobody can make two of them collide.
     hashing: SeededState,
 }
@@ -80,7 +84,14 @@ impl AccountService {
         let pool = HashPool::start(accounts, completions.clone())?;
         let seed = Seed::new(random_bytes().map_err(io::Error::other)?);
         let hashing = SeededState::new(&seed.derive("attempts by account"));
-        Ok(Self { pool, handler: Arc::new(handler), completions, hashing })
+        Ok(Self {
+            pool,
+            handler: Arc::new(handler),
+            completions,
+            sign_ups: SignUps::new(accounts),
+            max_invitations: accounts.invitations,
+            hashing,
+        })
     }
 
     /// Answers a request. Only its body is validated here; other threads do the rest.
@@ -97,7 +108,33 @@ impl AccountService {
         asked.map_or_else(Reply::Now, |Deferred| Reply::Held)
     }
 
+    /// Stores an invitation, and answers with its code once it is on disk.
+    pub(super) fn invite(&self, invite: &Invite<'_>) -> Reply<Response> {
+        if !self.handler.tokens.keys.are_there() || self.sign_ups == SignUps::Closed {
+            let message = "Nobody can sign up here: see auth.secret and accounts.signup";
+            return Reply::Now(Response::error(409, "not_supported", message));
+        }
+        let NewInvitation { code, hash, email } = match NewInvitation::new(invite.email) {
+            Ok(invitation) => invitation,
+            Err(refusal) => return Reply::Now(refusal),
+        };
+        let (now, most) = (invite.now, self.max_invitations);
+        let expires_at = now + invite.valid;
+        let address = email.clone();
+        let asked = self.store(
+            invite.ticket,
+            Some(invite.start),
+            move |database| {
+                let times = (now, expires_at);
+                stored::create(database, &hash, address.as_deref(), times, most)
+            },
+            move |is_created| http::invited(is_created, &code, email.as_deref(), expires_at),
+        );
+        asked.map_or_else(Reply::Now, |Deferred| Reply::Held)
+    }
+
     fn sign_up(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
+        let invitation = self.sign_ups.check(fields.optional_text("invitation")?.as_deref())?;
         let email = Email::new(&fields.text("email")?).map_err(|p| http::bad_field("email", p))?;
         let password = Password::new(fields.text("password")?)
             .map_err(|problem| http::bad_field("password", problem))?;
@@ -107,7 +144,7 @@ impl AccountService {
         }
         let (handler, now) = (Arc::clone(&self.handler), request.now);
         let caller = self.caller(AccountCall::SignUp, &email, request);
-        self.hash(caller, request, move || handler.sign_up(email, &password, now))
+        self.hash(caller, request, move || handler.sign_up(email, &password, invitation, now))
     }
 
     fn sign_in(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::recipe::{DraftError, Recipe};
 use super::storage::AskError;
 use crate::node::{Method, Request, Response};
+use crate::time::{Rfc3339, UnixTime};
 
 /// A path of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +133,11 @@ impl Fields {
             None => Err(bad_field(name, "must be there")),
         }
     }
+
+    /// The same, of a field that may be missing.
+    pub(super) fn optional_text(&mut self, name: &str) -> Result<Option<String>, Response> {
+        if self.0.contains_key(name) { self.text(name).map(Some) } else { Ok(None) }
+    }
 }
 
 /// 400: `before` does not name one of the user's recipes.
@@ -186,9 +193,35 @@ pub(super) fn ask_failed(why: AskError) -> Response {
     }
 }
 
+/// 404 for a missing recipe and for another user's alike, so that ids cannot be probed.
+pub(super) fn recipe_not_found() -> Response {
+    Response::error(404, "not_found", "Recipe not found or access denied")
+}
+
 /// 409: the user already has `recipes.per_user` recipes.
 pub(super) fn too_many_recipes(max: usize) -> Response {
     Response::error(409, "too_many_recipes", &format!("You have {max} recipes, which is the most"))
+}
+
+/// 201: the invitation, whose code is shown here only; or 409, as there are too many.
+pub(super) fn invited(
+    is_created: bool,
+    code: &str,
+    email: Option<&str>,
+    expires_at: UnixTime,
+) -> Response {
+    #[derive(Serialize)]
+    struct Invited<'a> {
+        invitation: &'a str,
+        email: Option<&'a str>,
+        expires_at: Rfc3339,
+    }
+    if !is_created {
+        let message = "There are accounts.invitations unused invitations already";
+        return Response::error(409, "too_many_invitations", message);
+    }
+    let expires_at = expires_at.to_rfc3339();
+    Response::json(201, &Invited { invitation: code, email, expires_at })
 }
 
 /// 201: the recipe, with its path in `Location`.

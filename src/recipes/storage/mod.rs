@@ -16,6 +16,7 @@
 
 mod batch;
 pub(super) mod chat;
+pub(super) mod invitations;
 pub(super) mod recipes;
 mod schema;
 pub(super) mod sessions;

@@ -22,7 +22,7 @@ const STATEMENTS: usize = 64;
 
 /// The migrations, each from one schema version to the next, beginning with an empty database. A
 /// released migration must never change; add a new one.
-const MIGRATIONS: &[&str] = &[INITIAL, LOCKS];
+const MIGRATIONS: &[&str] = &[INITIAL, LOCKS, INVITATIONS];
 
 /// The first version. Times are milliseconds since 1970 (UTC). `n` numbers the rows of one parent.
 const INITIAL: &str = "
@@ -87,6 +87,17 @@ CREATE INDEX messages_by_id ON messages (recipe, id);
 
 /// Adds the time at which an operator locked an account; NULL while it is not locked.
 const LOCKS: &str = "ALTER TABLE users ADD COLUMN locked_at INTEGER;";
+
+/// Adds who is invited to sign up: an email, or NULL for anybody who has the code.
+const INVITATIONS: &str = "
+CREATE TABLE invitations (
+    -- SHA-256: the code itself is nowhere.
+    hash BLOB PRIMARY KEY,
+    email TEXT,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX invitations_by_end ON invitations (expires_at);
+";
 
 /// Why the recipe chat's storage cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! The application as the node uses it: asked on one thread, answered by others.
 
 mod accounts;
+mod attempts;
 mod chat;
 mod crowd;
 mod orders;

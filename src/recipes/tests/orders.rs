@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::accounts::{error_of, fault, tokens};
 use super::*;
-use crate::node::app::{OrderFault, OrderKind, OrderResult, UserOrder};
+use crate::node::app::{Invite, OrderFault, OrderKind, OrderResult, UserOrder};
 
 impl TestApp {
     fn order(&mut self, kind: OrderKind, user: &str) -> OrderResult {
@@ -18,6 +18,86 @@ impl TestApp {
             Reply::Later(_) => panic!("nothing is left to the workers"),
         }
     }
+}
+
+impl TestApp {
+    fn invite(&mut self, email: Option<&str>, days: u64) -> Response {
+        let (ticket, now) = (self.ticket(), self.now);
+        let valid = Duration::from_secs(days * 86_400);
+        let invite = Invite { ticket, start: &self.start, now, email, valid };
+        match self.app.on_invite(&invite) {
+            Reply::Now(response) => response,
+            Reply::Held => match self.next() {
+                Outcome::Response(response) => response,
+                other => panic!("{other:?}"),
+            },
+            Reply::Later(_) => panic!("nothing is left to the workers"),
+        }
+    }
+
+    fn sign_up_with(&mut self, email: &str, code: &str) -> (u16, Option<String>) {
+        let sent = json!({ "email": email, "password": "correct horse", "invitation": code });
+        let answer = self.post("/v1/auth/signup", None, &sent);
+        (answer.status, body(&answer)["error"].as_str().map(str::to_owned))
+    }
+}
+
+#[test]
+fn invitation_lets_one_sign_up() {
+    let scratch = ScratchDir::new();
+    let mut config = config(&scratch);
+    config.accounts.signup = "invite".to_owned();
+    config.accounts.guesses_per_minute_per_ip = 0;
+    let mut test = TestApp::open(&config);
+    assert_eq!(error_of(&test.sign_up("ann@example.com")), fault(403, "invitation_required"));
+    let invited = test.invite(None, 7);
+    assert_eq!(invited.status, 201);
+    let code = body(&invited)["invitation"].as_str().unwrap().to_owned();
+    let refused = (403, Some("invalid_invitation".to_owned()));
+    assert_eq!(test.sign_up_with("ann@example.com", "no code"), refused);
+    assert_eq!(test.sign_up_with("ann@example.com", &code), (201, None));
+    assert_eq!(test.sign_up_with("bob@example.com", &code), refused, "used");
+    // One for this email alone, which an email that is taken does not use up.
+    let invited = body(&test.invite(Some("Bob@Example.com"), 7));
+    assert_eq!(invited["email"], "bob@example.com");
+    let code = invited["invitation"].as_str().unwrap();
+    assert_eq!(test.sign_up_with("eve@example.com", code), refused);
+    assert_eq!(test.sign_up_with("bob@example.com", code), (201, None));
+    // One that has ended.
+    let invited = body(&test.invite(None, 7));
+    test.pass(7 * 86_400);
+    let code = invited["invitation"].as_str().unwrap();
+    assert_eq!(test.sign_up_with("cat@example.com", code), refused);
+    assert_eq!(test.sign_in("bob@example.com", "correct horse").status, 200);
+}
+
+#[test]
+fn ended_invitations_are_deleted_and_others_bounded() {
+    let scratch = ScratchDir::new();
+    let mut config = config(&scratch);
+    config.accounts.signup = "invite".to_owned();
+    config.accounts.invitations = 2;
+    let mut test = TestApp::open(&config);
+    assert_eq!(error_of(&test.invite(Some("no email"), 1)), fault(400, "invalid_field"));
+    assert_eq!([1, 2].map(|days| test.invite(None, days).status), [201, 201]);
+    assert_eq!(error_of(&test.invite(None, 1)), fault(409, "too_many_invitations"));
+    test.pass(86_400);
+    assert_eq!(test.invite(None, 1).status, 201);
+    assert_eq!(error_of(&test.invite(None, 1)), fault(409, "too_many_invitations"));
+}
+
+#[test]
+fn nobody_signs_up_where_it_is_closed() {
+    let scratch = ScratchDir::new();
+    let mut config = config(&scratch);
+    let mut test = TestApp::open(&config);
+    test.sign_up("ann@example.com");
+    drop(test);
+    config.accounts.signup = "closed".to_owned();
+    let mut test = TestApp::open(&config);
+    assert_eq!(error_of(&test.sign_up("bob@example.com")), fault(403, "signup_closed"));
+    assert_eq!(error_of(&test.invite(None, 1)), fault(409, "not_supported"));
+    assert_eq!(test.sign_in("ann@example.com", "correct horse").status, 200);
 }
 
 #[test]
