@@ -160,7 +160,11 @@ fn quoted<'a>(source: &'a str, start: &str) -> Vec<&'a str> {
 #[test]
 fn every_collected_name_and_no_other_is_documented() {
     let document = read("docs/metrics.md");
-    let sources = ["src/node/observe/families.rs", "src/node/observe/families/answers.rs"];
+    let sources = [
+        "src/node/observe/families.rs",
+        "src/node/observe/families/answers.rs",
+        "src/recipes/counters.rs",
+    ];
     let (families, log) = (sources.map(read).concat(), read("src/cli/serve.rs"));
     let process = read("src/net/process.rs");
     let mut names = [quoted(&families, "vestibule_"), quoted(&log, "vestibule_log_")].concat();
