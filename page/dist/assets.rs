@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"15f699a46b446b47\"",
+        tag: "\"919cfd7d4f3f0d2d\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-39b0dab9c7728869.js",
+        path: "/assets/page-6d9e8615b37d91c8.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"39b0dab9c7728869\"",
+        tag: "\"6d9e8615b37d91c8\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {

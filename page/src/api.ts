@@ -80,6 +80,13 @@ async function read<T>(answer: Response): Promise<T> {
       throw new Refused(error, 'The email or the password is wrong.', 'password');
     case 'email_exists':
       throw new Refused(error, 'There is an account with this email already.', 'email');
+    case 'invitation_required':
+      throw new Refused(error, 'Enter the invitation that you were given.', 'invitation');
+    case 'invalid_invitation':
+      throw new Refused(error, 'The invitation is not valid. Ask for a new one.', 'invitation');
+    case 'signup_closed':
+      throw new Refused(error, 'Nobody can create an account here.');
+    case 'too_many_attempts':
     case 'too_many_requests':
       throw new Refused(error, `Too many attempts. Please wait ${wait}, then try again.`);
     case 'at_capacity':
@@ -110,8 +117,14 @@ async function authorized<T>(method: string, path: string, body?: unknown): Prom
   throw new Refused('signed_out', 'Please sign in again.');
 }
 
-export async function enter(call: 'signup' | 'signin', email: string, password: string) {
-  const answer = await send('POST', `/v1/auth/${call}`, { email, password }, null);
+export async function enter(
+  call: 'signup' | 'signin',
+  email: string,
+  password: string,
+  invitation: string | null,
+) {
+  const body = { email, password, ...(invitation !== null && { invitation }) };
+  const answer = await send('POST', `/v1/auth/${call}`, body, null);
   const { user, ...pair } = await read<Tokens & { user: User }>(answer);
   begin(pair, { id: user.id, email: user.email });
 }

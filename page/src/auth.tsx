@@ -44,6 +44,8 @@ export function Auth({ ended }: { ended: Session['ended'] }): ReactElement {
   const [refusal, setRefusal] = useState<Refused | null>(null);
   const [isBusy, setIsBusy] = useState(false);
   const [isShown, setIsShown] = useState(false);
+  // What the server has said of sign-ups here.
+  const [signUps, setSignUps] = useState<'open' | 'invite' | 'closed'>('open');
   const form = useRef<HTMLFormElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   const id = useId();
@@ -67,9 +69,16 @@ export function Auth({ ended }: { ended: Session['ended'] }): ReactElement {
     setRefusal(wrong);
     if (wrong !== null) return;
     setIsBusy(true);
+    const invitation = fields.get('invitation');
     try {
-      await enter(mode, email.trim(), password);
+      await enter(mode, email.trim(), password, invitation === null ? null : String(invitation));
     } catch (fault) {
+      const code = fault instanceof Refused ? fault.code : '';
+      if (code === 'invitation_required') setSignUps('invite');
+      if (code === 'signup_closed') {
+        setSignUps('closed');
+        setMode('signin');
+      }
       setRefusal(fault instanceof Refused ? fault : new Refused('internal', String(fault)));
       setIsBusy(false);
     }
@@ -81,7 +90,8 @@ export function Auth({ ended }: { ended: Session['ended'] }): ReactElement {
   };
   const problemOf = (field: string) =>
     refusal?.field === field ? refusal.message : null;
-  const isGeneral = refusal !== null && !['email', 'password'].includes(refusal.field ?? '');
+  const fieldNames = ['email', 'password', 'invitation'];
+  const isGeneral = refusal !== null && !fieldNames.includes(refusal.field ?? '');
 
   return (
     <main className="auth">
@@ -146,20 +156,35 @@ export function Auth({ ended }: { ended: Session['ended'] }): ReactElement {
               {isShown ? 'Hide' : 'Show'}
             </button>
           </Field>
+          {mode === 'signup' && signUps === 'invite' && (
+            <Field
+              id={`${id}-invitation`}
+              label="Invitation"
+              name="invitation"
+              type="text"
+              autoComplete="off"
+              autoCapitalize="none"
+              spellCheck={false}
+              required
+              problem={problemOf('invitation')}
+            />
+          )}
           <button type="submit" className="button wide" aria-disabled={isBusy}>
             {isBusy ? words.busy : words.title}
           </button>
         </form>
-        <p className="other">
-          {words.ask}{' '}
-          <button
-            type="button"
-            className="link"
-            onClick={() => change(mode === 'signin' ? 'signup' : 'signin')}
-          >
-            {words.other}
-          </button>
-        </p>
+        {signUps !== 'closed' && (
+          <p className="other">
+            {words.ask}{' '}
+            <button
+              type="button"
+              className="link"
+              onClick={() => change(mode === 'signin' ? 'signup' : 'signin')}
+            >
+              {words.other}
+            </button>
+          </p>
+        )}
       </section>
     </main>
   );
