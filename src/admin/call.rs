@@ -20,6 +20,7 @@ pub(super) enum Route<'a> {
     /// An order about a user.
     Order(OrderKind, &'a str),
     RequireAuth(&'a str),
+    Invitations,
     Drain,
 }
 
@@ -39,6 +40,7 @@ impl<'a> Route<'a> {
             ["", "v1", "users", user, "require-auth"] => Self::RequireAuth(user),
             ["", "v1", "connections", id] => Self::Connection(id),
             ["", "v1", "ends"] => Self::Ends { query },
+            ["", "v1", "invitations"] => Self::Invitations,
             ["", "v1", "drain"] => Self::Drain,
             _ => return None,
         })
@@ -47,7 +49,8 @@ impl<'a> Route<'a> {
     /// It changes something.
     fn is_command(&self) -> bool {
         match self {
-            Self::Publish(_) | Self::Order(..) | Self::RequireAuth(_) | Self::Drain => true,
+            Self::Publish(_) | Self::Order(..) | Self::RequireAuth(_) => true,
+            Self::Invitations | Self::Drain => true,
             Self::Health | Self::Ready | Self::Stats | Self::Metrics => false,
             Self::Room(_) | Self::Connection(_) | Self::Ends { .. } => false,
         }
@@ -162,6 +165,7 @@ mod tests {
             ("/v1/users/alice/require-auth", "POST", true),
             ("/v1/users/alice/lock", "POST", true),
             ("/v1/users/alice/unlock", "POST", true),
+            ("/v1/invitations", "POST", true),
             ("/v1/drain", "POST", true),
         ] {
             let (path, query) = path.split_once('?').unwrap_or((path, ""));

@@ -31,6 +31,19 @@ struct DrainWish {
     seconds: Option<f64>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InvitationWish {
+    #[serde(default, deserialize_with = "some")]
+    email: Option<String>,
+    #[serde(default, deserialize_with = "some")]
+    valid_seconds: Option<u64>,
+}
+
+/// How long an invitation can be used for which nobody says that: a week. And at most: 366 days.
+const VALID_SECONDS: u64 = 7 * 86_400;
+const MAX_VALID_SECONDS: u64 = 366 * 86_400;
+
 /// The body of a call that takes none.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,6 +94,8 @@ pub(super) enum Operation<'a> {
     /// An order about a user.
     Order(OrderKind, String),
     RequireAuth(String),
+    /// An invitation to sign up, for this email or for anybody, and how long it can be used.
+    Invite(Option<String>, Duration),
     /// A drain of this length, or of the configured one.
     Drain(Option<Duration>),
 }
@@ -102,9 +117,22 @@ impl<'a> Operation<'a> {
             Route::Publish(id) => Self::Publish(room_of(id)?, announcement(body)?),
             Route::Order(kind, sub) => Self::Order(kind, user_and_nothing(sub, body)?),
             Route::RequireAuth(sub) => Self::RequireAuth(user_and_nothing(sub, body)?),
+            Route::Invitations => {
+                let (email, valid) = invitation(body)?;
+                Self::Invite(email, valid)
+            }
             Route::Drain => Self::Drain(drain_length(body)?),
         })
     }
+}
+
+fn invitation(body: &[u8]) -> Result<(Option<String>, Duration), Response> {
+    let InvitationWish { email, valid_seconds } = object(body)?;
+    let seconds = valid_seconds.unwrap_or(VALID_SECONDS);
+    if (60..=MAX_VALID_SECONDS).contains(&seconds) {
+        return Ok((email, Duration::from_secs(seconds)));
+    }
+    Err(bad_request("`valid_seconds` must be 60 to 31622400, 366 days"))
 }
 
 fn drain_length(body: &[u8]) -> Result<Option<Duration>, Response> {

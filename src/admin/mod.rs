@@ -112,6 +112,7 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
             node.order_by_call(now, id, kind, &user);
             return None;
         }
+        Operation::Invite(email, valid) => return node.invite(now, id, email.as_deref(), valid),
         Operation::RequireAuth(user) => counted("asked", node.require_auth(now, &user)),
         Operation::Drain(length) => {
             let length = length.unwrap_or(node.drain_length());

@@ -3,10 +3,12 @@
 //! Exit codes: 0 success, 1 configuration or runtime error, 2 usage error.
 
 mod application;
+mod ask;
 mod check;
 mod descriptors;
 mod explain;
 mod inherited;
+mod invite;
 mod load;
 mod log;
 mod notify;
@@ -55,6 +57,8 @@ enum CliCommand {
     Check,
     /// Show a connection's state, or why it closed (asks the running server)
     Explain(explain::ExplainArgs),
+    /// Give out an invitation to sign up (asks the running server)
+    Invite(invite::InviteArgs),
     Load(load::LoadArgs),
 }
 
@@ -99,6 +103,7 @@ fn run(cli: Cli) -> CommandResult {
         }
         Some(CliCommand::Check) => check::run(&global.settings(&[])?),
         Some(CliCommand::Explain(args)) => explain::run(&args, global.settings(&[])?),
+        Some(CliCommand::Invite(args)) => invite::run(&args, global.settings(&[])?),
         Some(CliCommand::Load(args)) => {
             let config = global.settings(&[])?;
             let secret = signing_secret(&config)?;

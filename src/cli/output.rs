@@ -20,6 +20,11 @@ pub(super) fn print(text: &str) -> CommandResult {
 
 /// Prints a warning to standard error.
 pub(super) fn warn(text: &str) {
+    note(&format!("warning: {text}"));
+}
+
+/// Prints to standard error what is not the command's result.
+pub(super) fn note(text: &str) {
     // If standard error is closed, there is nowhere to report to.
-    let _ = writeln!(io::stderr(), "vestibule: warning: {}", text::one_line(text));
+    let _ = writeln!(io::stderr(), "vestibule: {}", text::one_line(text));
 }

@@ -57,7 +57,7 @@ pub fn known_in(request: &[u8]) {
 
 /// What in a request's or an answer's body is a secret.
 pub fn known_of(body: &serde_json::Value) {
-    for name in ["token", "access_token", "refresh_token", "password"] {
+    for name in ["token", "access_token", "refresh_token", "password", "invitation"] {
         if let Some(secret) = body.get(name).and_then(serde_json::Value::as_str) {
             known(secret);
         }

@@ -13,6 +13,8 @@ mod cli;
 mod deploy;
 mod drain;
 mod explain;
+#[cfg(feature = "recipes")]
+mod invite;
 mod proxies;
 mod reload;
 #[cfg(all(feature = "recipes", feature = "tls"))]

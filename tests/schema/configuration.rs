@@ -109,7 +109,7 @@ fn a_default_is_among_the_choices() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 3, "`auth.mode`, `log.level` and `log.format`");
+    assert_eq!(tried, 4, "`auth.mode`, `accounts.signup`, `log.level` and `log.format`");
 }
 
 #[test]

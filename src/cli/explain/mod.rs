@@ -1,7 +1,6 @@
 //! `vestibule explain`: shows a connection's state or why it closed. Asks the running server's
 //! admin listener.
 
-mod ask;
 mod words;
 
 use serde_json::Value;
@@ -9,7 +8,7 @@ use vestibule::config::Config;
 use vestibule::id::ConnId;
 
 use super::output::{CommandResult, print};
-use super::{secret, text};
+use super::{ask, secret, text};
 
 /// The flags of `vestibule explain`.
 #[derive(Debug, clap::Args)]

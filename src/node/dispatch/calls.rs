@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::app::{Answer, OrderKind, Publish, Reply, Update};
+use crate::node::app::{Answer, Invite, OrderKind, Publish, Reply, Update};
 use crate::node::connections::connection::Connection;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::Phase;
@@ -80,6 +80,28 @@ impl Node {
             Reply::Held => None,
         };
         self.await_response(asker.slot(), ticket, (QuestionKind::Publish { room }, 0), job);
+    }
+
+    /// Has the application give out an invitation. `None`: it answers later.
+    pub(crate) fn invite(
+        &mut self,
+        now: Now,
+        asker: ConnId,
+        email: Option<&str>,
+        valid: Duration,
+    ) -> Option<Response> {
+        self.cx.now = now;
+        let address = self.connections.get(asker.slot()).map(Connection::address)?;
+        let ticket = self.work.questions.issue();
+        let start = self.work.questions.start();
+        let invite = Invite { ticket, start, now: now.unix, email, valid };
+        let job = match self.work.app.on_invite(&invite) {
+            Reply::Now(response) => return Some(response),
+            Reply::Later(job) => Some(Work::Request(job)),
+            Reply::Held => None,
+        };
+        self.await_response(asker.slot(), ticket, (QuestionKind::Request { address }, 0), job);
+        None
     }
 
     /// Carries an order out: [`OperatorEvent::Ordered`], or [`OperatorEvent::OrderOverdue`].

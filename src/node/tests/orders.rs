@@ -7,7 +7,7 @@ use super::operator::{DAY, revoked};
 use super::*;
 use crate::admin::tests::{post, split};
 use crate::config::Length;
-use crate::node::app::{Admission, Answer, Incoming, Join, Reply, Update};
+use crate::node::app::{Admission, Answer, Incoming, Invite, Join, Reply, Update};
 use crate::node::app::{OrderFault, OrderKind, OrderResult, UserOrder};
 
 /// Holds what it is asked, and what it is to store, until the test answers.
@@ -46,6 +46,11 @@ impl App for Held {
     fn on_order(&mut self, order: &UserOrder<'_>) -> Reply<OrderResult> {
         self.note(format!("{:?} {}", order.kind, order.user), order.ticket);
         if order.user == "now" { Reply::Now(Ok(())) } else { Reply::Held }
+    }
+
+    fn on_invite(&mut self, invite: &Invite<'_>) -> Reply<Response> {
+        self.note(format!("invite {:?} {:?}", invite.email, invite.valid), invite.ticket);
+        Reply::Held
     }
 
     fn serves(&self, path: &str) -> bool {
@@ -109,6 +114,27 @@ impl World {
         let id = self.operator();
         self.bytes(id, post(&format!("/v1/users/{user}/{what}"), "", "").as_bytes());
         id
+    }
+}
+
+#[test]
+fn invitation_is_answered_when_it_is_stored() {
+    let (mut world, held) = World::holding(|_| {});
+    let id = world.operator();
+    let body = r#"{"email":"ann@example.com","valid_seconds":60}"#;
+    world.bytes(id, post("/v1/invitations", "", body).as_bytes());
+    assert_eq!(world.raw(id), "");
+    let ticket = held.ticket(r#"invite Some("ann@example.com") 60s"#);
+    world.done(ticket, Outcome::Response(Response::json(201, &json!({ "invitation": "x" }))));
+    assert_eq!(split(&world.raw(id)), (201, json!({ "invitation": "x" })));
+    // For anybody, a week.
+    let id = world.operator();
+    world.bytes(id, post("/v1/invitations", "", "").as_bytes());
+    held.ticket("invite None 604800s");
+    for bad in [r#"{"valid_seconds":59}"#, r#"{"email":7}"#, r#"{"valid":60}"#] {
+        let id = world.operator();
+        world.bytes(id, post("/v1/invitations", "", bad).as_bytes());
+        assert_eq!(split(&world.raw(id)).0, 400, "{bad}");
     }
 }
 

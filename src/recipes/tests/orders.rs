@@ -54,7 +54,7 @@ fn invitation_lets_one_sign_up() {
     assert_eq!(invited.status, 201);
     let code = body(&invited)["invitation"].as_str().unwrap().to_owned();
     let refused = (403, Some("invalid_invitation".to_owned()));
-    assert_eq!(test.sign_up_with("ann@example.com", "no code"), refused);
+    assert_eq!(test.sign_up_with("ann@example.com", "AbCdEfGhIjKlMnOpQrStUv"), refused);
     assert_eq!(test.sign_up_with("ann@example.com", &code), (201, None));
     assert_eq!(test.sign_up_with("bob@example.com", &code), refused, "used");
     // One for this email alone, which an email that is taken does not use up.

@@ -57,7 +57,26 @@ impl AdminAddress {
 /// # Errors
 /// One line that says why there is none, and what to do.
 pub(super) fn get(address: &AdminAddress, path: &str, key: Option<&str>) -> Result<String, String> {
-    let answer = exchange(address.address, path, key).map_err(|error| {
+    call(address, &format!("GET {path}"), None, key)
+}
+
+/// The same for a call that changes something, with status 200 or 201.
+pub(super) fn post(
+    address: &AdminAddress,
+    path: &str,
+    body: &str,
+    key: Option<&str>,
+) -> Result<String, String> {
+    call(address, &format!("POST {path}"), Some(body), key)
+}
+
+fn call(
+    address: &AdminAddress,
+    target: &str,
+    body: Option<&str>,
+    key: Option<&str>,
+) -> Result<String, String> {
+    let answer = exchange(address.address, target, body, key).map_err(|error| {
         let name = &address.name;
         match error.kind() {
             io::ErrorKind::ConnectionRefused => format!(
@@ -69,7 +88,7 @@ pub(super) fn get(address: &AdminAddress, path: &str, key: Option<&str>) -> Resu
     })?;
     let not_vestibule = || format!("{} is not a Vestibule admin listener", address.name);
     let (status, body) = parse(&answer).ok_or_else(not_vestibule)?;
-    if status == 200 {
+    if matches!(status, 200 | 201) {
         return Ok(body.to_owned());
     }
     let fault: Value = serde_json::from_str(body).unwrap_or_default();
@@ -85,12 +104,21 @@ pub(super) fn get(address: &AdminAddress, path: &str, key: Option<&str>) -> Resu
     })
 }
 
-fn exchange(address: SocketAddr, path: &str, key: Option<&str>) -> io::Result<String> {
+fn exchange(
+    address: SocketAddr,
+    target: &str,
+    body: Option<&str>,
+    key: Option<&str>,
+) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{key}\r\n");
+    let content = body.map_or_else(String::new, |body| {
+        format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len())
+    });
+    let body = body.unwrap_or_default();
+    let request = format!("{target} HTTP/1.1\r\nHost: {address}\r\n{key}{content}\r\n{body}");
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(MAX_ANSWER_BYTES).read_to_end(&mut answer)?;

@@ -1,0 +1,49 @@
+//! `vestibule invite`: gives out an invitation to sign up. Asks the running server's admin listener.
+
+use serde_json::{Value, json};
+use vestibule::config::{Config, Length};
+
+use super::output::{CommandResult, note, print};
+use super::{ask, secret};
+
+/// The flags of `vestibule invite`.
+#[derive(Debug, clap::Args)]
+pub(super) struct InviteArgs {
+    /// Email that the invitation is for; without it, whoever has the code can use it
+    #[arg(long, value_name = "EMAIL")]
+    email: Option<String>,
+    /// How long the invitation can be used
+    #[arg(long, value_name = "LENGTH", default_value = "7d")]
+    valid: Length,
+    /// Admin listener to ask [default: admin.listen]
+    #[arg(long, value_name = "HOST:PORT")]
+    admin: Option<String>,
+}
+
+/// Asks the server for an invitation, and prints its code, which is shown this once.
+pub(super) fn run(args: &InviteArgs, mut config: Config) -> CommandResult {
+    if let Some(admin) = &args.admin {
+        config.admin.listen.clone_from(admin);
+    }
+    let answer = ask(args, &config).map_err(|fault| vec![fault])?;
+    let record: Value = serde_json::from_str(&answer)
+        .map_err(|error| vec![format!("cannot parse the response: {error}")])?;
+    let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
+    let whose = match text("email") {
+        "" => "for whoever has it".to_owned(),
+        email => format!("for {email}"),
+    };
+    // The code alone is on standard output, so that a script can take it.
+    note(&format!("an invitation {whose}, valid once, until {}", text("expires_at")));
+    print(&format!("{}\n", text("invitation")))
+}
+
+fn ask(args: &InviteArgs, config: &Config) -> Result<String, String> {
+    let key = secret::admin_key(config)?.map(|key| key.text);
+    let mut wish = json!({ "valid_seconds": args.valid.get().as_secs() });
+    if let Some(email) = &args.email {
+        wish["email"] = email.as_str().into();
+    }
+    let address = ask::AdminAddress::of(&config.admin.listen)?;
+    ask::post(&address, "/v1/invitations", &wish.to_string(), key.as_deref())
+}
