@@ -40,10 +40,11 @@ pub(super) fn run(args: &InviteArgs, mut config: Config) -> CommandResult {
 
 fn ask(args: &InviteArgs, config: &Config) -> Result<String, String> {
     let key = secret::admin_key(config)?.map(|key| key.text);
-    let mut wish = json!({ "valid_seconds": args.valid.get().as_secs() });
-    if let Some(email) = &args.email {
-        wish["email"] = email.as_str().into();
-    }
+    let valid_seconds = args.valid.get().as_secs();
+    let wish = match &args.email {
+        Some(email) => json!({ "email": email, "valid_seconds": valid_seconds }),
+        None => json!({ "valid_seconds": valid_seconds }),
+    };
     let address = ask::AdminAddress::of(&config.admin.listen)?;
     ask::post(&address, "/v1/invitations", &wish.to_string(), key.as_deref())
 }

@@ -171,7 +171,7 @@ impl AccountHandler {
 
     fn ask<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Judged> {
         self.storage.ask(work).map_err(|why| (Verdict::Failed, http::ask_failed(why)))
     }

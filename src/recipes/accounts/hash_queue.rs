@@ -29,7 +29,7 @@ const MAX_DEBT: u64 = 64;
 
 /// Whose password is to be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Caller {
+pub(super) struct Attempt {
     pub(super) address: Address,
     /// A keyed hash of the email and of what is asked: attempts of sign-ups are not those of
     /// sign-ins, so that nobody locks an account by signing up with its email.
@@ -40,14 +40,14 @@ pub(super) struct Caller {
 
 /// Why a password is not hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum HashRefusal {
     /// The queue is full of requests of others.
     Busy,
     /// The address or the account has asked for too much: when it may come again.
     TooMany(Duration),
 }
 
-impl Refusal {
+impl HashRefusal {
     /// When to come again, rounded up; `None`: at once, the server is busy.
     pub(super) fn retry_seconds(self) -> Option<u64> {
         match self {
@@ -110,7 +110,7 @@ pub(super) struct HashQueue<T> {
 
 #[derive(Debug)]
 struct Waiting<T> {
-    caller: Caller,
+    attempt: Attempt,
     /// Whose allowances are charged: the account's, or those of the account at a known address.
     party: u64,
     start: StartFlag,
@@ -122,13 +122,13 @@ struct Waiting<T> {
 pub(super) struct Next<T> {
     pub(super) job: T,
     /// For [`HashQueue::finish`]; or why the request is refused.
-    pub(super) turn: Result<Running, Refusal>,
+    pub(super) turn: Result<Running, HashRefusal>,
 }
 
 /// A hash that is being computed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Running {
-    caller: Caller,
+    attempt: Attempt,
     party: u64,
 }
 
@@ -162,19 +162,19 @@ impl<T> HashQueue<T> {
     pub(super) fn push(
         &mut self,
         now: Instant,
-        caller: Caller,
+        attempt: Attempt,
         start: StartFlag,
         job: T,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), HashRefusal> {
         self.now = self.now.max(now);
-        let party = if self.known.has(caller.pair) { caller.pair } else { caller.account };
-        self.may_go(caller.address, party)?;
-        self.may_wait(caller.address, party)?;
+        let party = if self.known.has(attempt.pair) { attempt.pair } else { attempt.account };
+        self.may_go(attempt.address, party)?;
+        self.may_wait(attempt.address, party)?;
         if self.waiting.len() + self.dropped.len() >= self.capacity {
-            self.make_room(caller.address)?;
+            self.make_room(attempt.address)?;
         }
         *self.open.entry(party).or_default() += 1;
-        self.waiting.push(caller.address, Waiting { caller, party, start, job });
+        self.waiting.push(attempt.address, Waiting { attempt, party, start, job });
         Ok(())
     }
 
@@ -184,13 +184,13 @@ impl<T> HashQueue<T> {
             let is_dropped = !self.dropped.is_empty();
             let dropped = self.dropped.pop_front();
             let waiting = dropped.or_else(|| self.waiting.pop().map(|(_, waiting)| waiting))?;
-            let Waiting { caller, party, start, job } = waiting;
+            let Waiting { attempt, party, start, job } = waiting;
             // Nobody waits for its answer any more: nothing is charged.
             if !start.begin() {
                 self.release(party);
                 continue;
             }
-            let turn = if is_dropped { Err(TOO_MANY_WAIT) } else { self.charge(caller, party) };
+            let turn = if is_dropped { Err(TOO_MANY_WAIT) } else { self.charge(attempt, party) };
             if turn.is_err() {
                 self.release(party);
             }
@@ -200,14 +200,14 @@ impl<T> HashQueue<T> {
 
     /// A hash has been computed.
     pub(super) fn finish(&mut self, hash: Running, verdict: Verdict) {
-        let Running { caller, party } = hash;
+        let Running { attempt, party } = hash;
         self.release(party);
         if matches!(verdict, Verdict::Right | Verdict::Failed) {
-            self.guesses_by_address.refund(self.now, caller.address, 1);
+            self.guesses_by_address.refund(self.now, attempt.address, 1);
             self.guesses_by_account.refund(self.now, party, 1);
         }
         match verdict {
-            Verdict::Right | Verdict::Created => self.known.insert(caller.pair),
+            Verdict::Right | Verdict::Created => self.known.insert(attempt.pair),
             Verdict::Wrong(user) => {
                 self.counts.wrong_passwords += 1;
                 let is_used_up = !self.guesses_by_account.wait(self.now, party, 1).is_zero();
@@ -228,7 +228,7 @@ impl<T> HashQueue<T> {
     }
 
     /// Do all four allowances have room for one more?
-    fn may_go(&mut self, address: Address, party: u64) -> Result<(), Refusal> {
+    fn may_go(&mut self, address: Address, party: u64) -> Result<(), HashRefusal> {
         let (now, counts) = (self.now, &mut self.counts);
         let waits = [
             (self.guesses_by_account.wait(now, party, 1), &mut counts.guesses_per_account),
@@ -247,7 +247,7 @@ impl<T> HashQueue<T> {
         if is_guessed {
             self.report_guesses();
         }
-        Err(Refusal::TooMany(wait))
+        Err(HashRefusal::TooMany(wait))
     }
 
     /// One line a minute, which names a user and nobody's address or email.
@@ -262,7 +262,7 @@ impl<T> HashQueue<T> {
     }
 
     /// Is there room for one more of this party, and of this address?
-    fn may_wait(&mut self, address: Address, party: u64) -> Result<(), Refusal> {
+    fn may_wait(&mut self, address: Address, party: u64) -> Result<(), HashRefusal> {
         let open = self.open.get(&party).copied().unwrap_or(0);
         if open >= self.per_account {
             self.counts.queue_per_account += 1;
@@ -278,18 +278,18 @@ impl<T> HashQueue<T> {
     }
 
     /// Drops the newest request of the address with most of them.
-    fn make_room(&mut self, address: Address) -> Result<(), Refusal> {
+    fn make_room(&mut self, address: Address) -> Result<(), HashRefusal> {
         self.counts.queue += 1;
         if self.dropped.len() >= self.capacity {
-            return Err(Refusal::Busy);
+            return Err(HashRefusal::Busy);
         }
-        let (_, dropped) = self.waiting.shed(&address).ok_or(Refusal::Busy)?;
+        let (_, dropped) = self.waiting.shed(&address).ok_or(HashRefusal::Busy)?;
         self.dropped.push_back(dropped);
         Ok(())
     }
 
-    fn charge(&mut self, caller: Caller, party: u64) -> Result<Running, Refusal> {
-        let (now, address) = (self.now, caller.address);
+    fn charge(&mut self, attempt: Attempt, party: u64) -> Result<Running, HashRefusal> {
+        let (now, address) = (self.now, attempt.address);
         self.may_go(address, party)?;
         // Each has room, as was just seen.
         let charged = [
@@ -301,7 +301,7 @@ impl<T> HashQueue<T> {
         debug_assert!(charged.iter().all(Result::is_ok), "there was room");
         self.waiting.charge(&address, 1);
         self.counts.hashes += 1;
-        Ok(Running { caller, party })
+        Ok(Running { attempt, party })
     }
 
     fn release(&mut self, party: u64) {
@@ -315,7 +315,7 @@ impl<T> HashQueue<T> {
 }
 
 /// Its requests are in the queue: it may come again when some are done.
-const TOO_MANY_WAIT: Refusal = Refusal::TooMany(Duration::from_secs(1));
+const TOO_MANY_WAIT: HashRefusal = HashRefusal::TooMany(Duration::from_secs(1));
 
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use self::email::Email;
 use self::handler::{AccountHandler, stale, wrong_password};
-use self::hash_queue::{Caller, Verdict};
+use self::hash_queue::{Attempt, Verdict};
 use self::invitations::{NewInvitation, SignUps};
 use self::password::{Password, PasswordHasher};
 pub(super) use self::pool::HashCounts;
@@ -143,8 +143,8 @@ impl AccountService {
             return Err(http::bad_field("password", problem));
         }
         let (handler, now) = (Arc::clone(&self.handler), request.now);
-        let caller = self.caller(AccountCall::SignUp, &email, request);
-        self.hash(caller, request, move || handler.sign_up(email, &password, invitation, now))
+        let attempt = self.attempt(AccountCall::SignUp, &email, request);
+        self.hash(attempt, request, move || handler.sign_up(email, &password, invitation, now))
     }
 
     fn sign_in(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
@@ -154,8 +154,8 @@ impl AccountService {
             return Err(wrong_password());
         };
         let (handler, now) = (Arc::clone(&self.handler), request.now);
-        let caller = self.caller(AccountCall::SignIn, &email, request);
-        self.hash(caller, request, move || handler.sign_in(&email, &password, now))
+        let attempt = self.attempt(AccountCall::SignIn, &email, request);
+        self.hash(attempt, request, move || handler.sign_in(&email, &password, now))
     }
 
     fn refresh(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
@@ -186,13 +186,13 @@ impl AccountService {
     }
 
     /// Who asks for a hash. A sign-up has its account's address known for sign-ins.
-    fn caller(&self, call: AccountCall, email: &Email, request: &Request<'_>) -> Caller {
+    fn attempt(&self, call: AccountCall, email: &Email, request: &Request<'_>) -> Attempt {
         let address = Address::from(request.client);
         let kind = if call == AccountCall::SignUp { "sign up" } else { "sign in" };
         let mut at = String::new();
         // Writing into a string cannot fail.
         let _ = write!(at, "{address:?}");
-        Caller {
+        Attempt {
             address,
             account: self.hashing.hash_texts(&[kind, email.as_str()]),
             pair: self.hashing.hash_texts(&["sign in", email.as_str(), &at]),
@@ -202,11 +202,11 @@ impl AccountService {
     /// Runs `work` on a hashing thread, unless its asker has given up by then.
     fn hash(
         &self,
-        caller: Caller,
+        attempt: Attempt,
         request: &Request<'_>,
         work: impl FnOnce() -> (Verdict, Response) + Send + 'static,
     ) -> Result<Deferred, Response> {
-        let refused = self.pool.submit(caller, request, Box::new(work));
+        let refused = self.pool.submit(attempt, request, Box::new(work));
         refused.map(|()| Deferred).map_err(|why| http::refused_hash(why.retry_seconds()))
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
-use super::hash_queue::{Caller, Counts, HashQueue, Next, Refusal, Verdict};
+use super::hash_queue::{Attempt, Counts, HashQueue, HashRefusal, Next, Verdict};
 use crate::config;
 use crate::node::{Completion, Outcome, Request, Response, Ticket};
 use crate::recipes::completions::CompletionSink;
@@ -31,10 +31,10 @@ impl fmt::Debug for HashJob {
 /// A thread pool. When it is dropped, each thread ends after its current job. Queued jobs are not
 /// run, as the server, and with it their askers, has gone.
 #[derive(Debug)]
-pub(super) struct HashPool(Arc<Shared>);
+pub(super) struct HashPool(Arc<SharedQueue>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedQueue {
     queue: Mutex<HashQueue<HashJob>>,
     /// There is something in the queue, or the pool ends.
     wake: Condvar,
@@ -54,7 +54,7 @@ impl HashPool {
         accounts: &config::Accounts,
         completions: CompletionSink,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedQueue {
             queue: Mutex::new(HashQueue::new(accounts)),
             wake: Condvar::new(),
             is_ending: AtomicBool::new(false),
@@ -72,12 +72,12 @@ impl HashPool {
     /// Queues a request. The queue's lock is never held while a hash is computed.
     pub(super) fn submit(
         &self,
-        caller: Caller,
+        attempt: Attempt,
         request: &Request<'_>,
         work: Work,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), HashRefusal> {
         let job = HashJob { ticket: request.ticket, work };
-        self.0.lock().push(request.at, caller, request.start.clone(), job)?;
+        self.0.lock().push(request.at, attempt, request.start.clone(), job)?;
         self.0.wake.notify_one();
         Ok(())
     }
@@ -90,7 +90,7 @@ impl HashPool {
 
 /// Reads the counters of a pool.
 #[derive(Clone, Debug)]
-pub(crate) struct HashCounts(Weak<Shared>);
+pub(crate) struct HashCounts(Weak<SharedQueue>);
 
 impl HashCounts {
     /// `None` once the pool is gone.
@@ -108,7 +108,7 @@ impl Drop for HashPool {
     }
 }
 
-impl Shared {
+impl SharedQueue {
     fn lock(&self) -> MutexGuard<'_, HashQueue<HashJob>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,7 +164,7 @@ mod tests {
         let accounts = config::Accounts { hashes: 1, ..config::Accounts::default() };
         let pool = HashPool::start(&accounts, completions).unwrap();
         let client = IpAddr::from([192, 0, 2, 1]);
-        let caller = Caller { address: Address::from(client), account: 1, pair: 2 };
+        let attempt = Attempt { address: Address::from(client), account: 1, pair: 2 };
         let (ticket, start) = (Ticket { index: 1, serial: 1 }, StartFlag::default());
         let request = || Request {
             ticket,
@@ -182,7 +182,7 @@ mod tests {
             body: b"",
         };
         let panic: Work = Box::new(|| std::panic::resume_unwind(Box::new(())));
-        pool.submit(caller, &request(), panic).unwrap();
+        pool.submit(attempt, &request(), panic).unwrap();
         let status = || match answers.recv().unwrap().outcome {
             Outcome::Response(response) => response.status,
             other => panic!("{other:?}"),
@@ -191,7 +191,7 @@ mod tests {
         let start = StartFlag::default();
         let request = Request { start: &start, ..request() };
         let right: Work = Box::new(|| (Verdict::Right, Response::not_found()));
-        pool.submit(caller, &request, right).unwrap();
+        pool.submit(attempt, &request, right).unwrap();
         assert_eq!(status(), 404);
     }
 }

@@ -13,10 +13,10 @@ struct Threads {
     now: Instant,
 }
 
-fn caller(host: u16, account: u64) -> Caller {
+fn caller(host: u16, account: u64) -> Attempt {
     let [high, low] = host.to_be_bytes();
     let address = Address::from(IpAddr::from([198, 51, high, low]));
-    Caller { address, account, pair: u64::from(host) << 32 | account }
+    Attempt { address, account, pair: u64::from(host) << 32 | account }
 }
 
 impl Threads {
@@ -31,7 +31,7 @@ impl Threads {
         self.now = self.now + time;
     }
 
-    fn push(&mut self, caller: Caller) -> Result<(), Refusal> {
+    fn push(&mut self, caller: Attempt) -> Result<(), HashRefusal> {
         self.queue.push(self.now, caller, StartFlag::default(), u32::from(caller.account as u16))
     }
 
@@ -45,7 +45,7 @@ impl Threads {
     }
 
     /// One attempt with nobody else there: was it hashed?
-    fn attempt(&mut self, caller: Caller, verdict: &Verdict) -> bool {
+    fn attempt(&mut self, caller: Attempt, verdict: &Verdict) -> bool {
         self.push(caller).is_ok() && self.hash(verdict).is_some()
     }
 }
@@ -66,7 +66,7 @@ fn burst_of_130_guesses_is_hashed_12_times() {
     }
     assert_eq!(hashed, 12);
     let refused = threads.push(caller(1, 500));
-    assert_eq!(refused, Err(Refusal::TooMany(Duration::from_secs(5))), "no debt");
+    assert_eq!(refused, Err(HashRefusal::TooMany(Duration::from_secs(5))), "no debt");
     assert_eq!(threads.queue.counts().guesses_per_ip, 116 + 1);
     threads.pass(Duration::from_secs(5));
     assert_eq!(threads.push(caller(1, 500)), Ok(()));
@@ -108,7 +108,7 @@ fn known_address_gets_in_while_others_guess() {
 fn stranger_to_an_account_waits_a_minute_at_most() {
     let mut threads = Threads::new(|accounts| accounts.guesses_per_minute_per_account = 1);
     assert!(threads.attempt(caller(1, 7), &wrong()));
-    let Err(Refusal::TooMany(wait)) = threads.push(caller(2, 7)) else { panic!("refused") };
+    let Err(HashRefusal::TooMany(wait)) = threads.push(caller(2, 7)) else { panic!("refused") };
     assert!(wait <= Duration::from_secs(60));
     threads.pass(wait);
     assert!(threads.attempt(caller(2, 7), &Verdict::Right));
@@ -176,7 +176,11 @@ fn full_queue_drops_the_newest_of_the_heaviest() {
     for n in 0..8 {
         assert_eq!(threads.push(caller(1, n)), Ok(()));
     }
-    assert_eq!(threads.push(caller(1, 8)), Err(Refusal::Busy), "its own address is the heaviest");
+    assert_eq!(
+        threads.push(caller(1, 8)),
+        Err(HashRefusal::Busy),
+        "its own address is the heaviest"
+    );
     assert_eq!(threads.push(caller(2, 9)), Ok(()));
     let Next { job, turn } = threads.queue.pop().unwrap();
     assert_eq!((job, turn.err()), (7, Some(TOO_MANY_WAIT)), "its client is told");
