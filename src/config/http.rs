@@ -31,8 +31,9 @@ section! {
 
     /// Web pages that may connect, and call the application over HTTP: `https://chat.example.com`
     /// exactly, or `*.example.com` for every host below it, not itself. In lower case, without a
-    /// path, and with a port only if it is not the scheme's default. Empty: any. A client that
-    /// sends no `Origin` is not a browser and is not checked.
+    /// path, and with a port only if it is not the scheme's default. Empty: any may connect, and
+    /// only the server's own page may change something. A client that sends no `Origin` is not a
+    /// browser and is not checked.
     allowed_origins: Vec<String> = Vec::new(), "origins, or `*.` and a domain", reload;
 
     /// Proxies in front of the server. The address that they report for a client is used for limits

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use super::email::Email;
-use super::hash_queue::Verdict;
+use super::hash_queue::HashOutcome;
 use super::invitations as invitation;
 use super::password::{Password, PasswordHasher};
 use super::random::random_id;
@@ -28,7 +28,7 @@ pub(super) struct AccountHandler {
 }
 
 /// An answer, and what it says of the password.
-type Judged = (Verdict, Response);
+type Judged = (HashOutcome, Response);
 
 impl AccountHandler {
     /// With the invitation that the sign-up needs, if it needs one.
@@ -55,7 +55,7 @@ impl AccountHandler {
             sign_up_refusal(database, address.as_str(), invitation.as_ref(), now)
         })?;
         if let Some(refusal) = refusal {
-            return Err((Verdict::Wrong(None), refusal));
+            return Err((HashOutcome::Wrong(None), refusal));
         }
         let hash = self.hasher.hash(password).map_err(failed)?;
         let id = random_id().map_err(failed)?;
@@ -75,8 +75,8 @@ impl AccountHandler {
             sessions::begin(database, user.key, &token_hash, now, expires_at)?;
             Ok(Ok(user))
         })?;
-        let user = created.map_err(|refusal| (Verdict::Wrong(None), refusal))?;
-        Ok((Verdict::Created, self.signed_in(201, &user, &token, now)?))
+        let user = created.map_err(|refusal| (HashOutcome::Wrong(None), refusal))?;
+        Ok((HashOutcome::Created, self.signed_in(201, &user, &token, now)?))
     }
 
     pub(super) fn sign_in(&self, email: &Email, password: &Password, now: UnixTime) -> Judged {
@@ -95,10 +95,10 @@ impl AccountHandler {
             // Takes as long as with an account, so that the time does not reveal whether one
             // exists.
             self.hasher.hash_in_vain(password);
-            return Err((Verdict::Wrong(None), wrong_password()));
+            return Err((HashOutcome::Wrong(None), wrong_password()));
         };
         if !hash.is_of(password) {
-            return Err((Verdict::Wrong(Some(user.id)), wrong_password()));
+            return Err((HashOutcome::Wrong(Some(user.id)), wrong_password()));
         }
         let token = RefreshToken::random().map_err(failed)?;
         let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
@@ -106,9 +106,9 @@ impl AccountHandler {
             sessions::begin(database, user.key, &token_hash, now, expires_at)
         })?;
         if !is_begun {
-            return Err((Verdict::Right, http::account_locked()));
+            return Err((HashOutcome::Right, http::account_locked()));
         }
-        Ok((Verdict::Right, self.signed_in(200, &user, &token, now)?))
+        Ok((HashOutcome::Right, self.signed_in(200, &user, &token, now)?))
     }
 
     fn signed_in(
@@ -173,13 +173,13 @@ impl AccountHandler {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Judged> {
-        self.storage.ask(work).map_err(|why| (Verdict::Failed, http::ask_failed(why)))
+        self.storage.ask(work).map_err(|why| (HashOutcome::Failed, http::ask_failed(why)))
     }
 }
 
 /// 500: no hash, random bytes or token could be made.
 fn failed<E>(_: E) -> Judged {
-    (Verdict::Failed, http::internal_error())
+    (HashOutcome::Failed, http::internal_error())
 }
 
 /// Why this email cannot sign up. An invitation is looked at first, so that whoever has none cannot

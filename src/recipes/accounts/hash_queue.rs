@@ -59,7 +59,7 @@ impl HashRefusal {
 
 /// What has become of a hash, as far as allowances are concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum HashOutcome {
     /// The password is right: no guess.
     Right,
     /// A new account: a guess, as it shows that its email had none, and leaves a row.
@@ -88,9 +88,9 @@ pub(crate) struct Counts {
 /// The queue in front of the threads that hash.
 #[derive(Debug)]
 pub(super) struct HashQueue<T> {
-    waiting: FairQueue<Address, Waiting<T>>,
+    waiting: FairQueue<Address, QueuedAttempt<T>>,
     /// Requests that were dropped from the queue for others, and wait for a thread to answer them.
-    dropped: VecDeque<Waiting<T>>,
+    dropped: VecDeque<QueuedAttempt<T>>,
     /// Requests of each party that wait or are hashed.
     open: BTreeMap<u64, usize>,
     capacity: usize,
@@ -109,7 +109,7 @@ pub(super) struct HashQueue<T> {
 }
 
 #[derive(Debug)]
-struct Waiting<T> {
+struct QueuedAttempt<T> {
     attempt: Attempt,
     /// Whose allowances are charged: the account's, or those of the account at a known address.
     party: u64,
@@ -174,7 +174,7 @@ impl<T> HashQueue<T> {
             self.make_room(attempt.address)?;
         }
         *self.open.entry(party).or_default() += 1;
-        self.waiting.push(attempt.address, Waiting { attempt, party, start, job });
+        self.waiting.push(attempt.address, QueuedAttempt { attempt, party, start, job });
         Ok(())
     }
 
@@ -184,7 +184,7 @@ impl<T> HashQueue<T> {
             let is_dropped = !self.dropped.is_empty();
             let dropped = self.dropped.pop_front();
             let waiting = dropped.or_else(|| self.waiting.pop().map(|(_, waiting)| waiting))?;
-            let Waiting { attempt, party, start, job } = waiting;
+            let QueuedAttempt { attempt, party, start, job } = waiting;
             // Nobody waits for its answer any more: nothing is charged.
             if !start.begin() {
                 self.release(party);
@@ -199,23 +199,23 @@ impl<T> HashQueue<T> {
     }
 
     /// A hash has been computed.
-    pub(super) fn finish(&mut self, hash: Running, verdict: Verdict) {
+    pub(super) fn finish(&mut self, hash: Running, verdict: HashOutcome) {
         let Running { attempt, party } = hash;
         self.release(party);
-        if matches!(verdict, Verdict::Right | Verdict::Failed) {
+        if matches!(verdict, HashOutcome::Right | HashOutcome::Failed) {
             self.guesses_by_address.refund(self.now, attempt.address, 1);
             self.guesses_by_account.refund(self.now, party, 1);
         }
         match verdict {
-            Verdict::Right | Verdict::Created => self.known.insert(attempt.pair),
-            Verdict::Wrong(user) => {
+            HashOutcome::Right | HashOutcome::Created => self.known.insert(attempt.pair),
+            HashOutcome::Wrong(user) => {
                 self.counts.wrong_passwords += 1;
                 let is_used_up = !self.guesses_by_account.wait(self.now, party, 1).is_zero();
                 if is_used_up && user.is_some() {
                     self.last_guessed = user;
                 }
             }
-            Verdict::Failed => {}
+            HashOutcome::Failed => {}
         }
     }
 

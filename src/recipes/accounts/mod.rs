@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use self::email::Email;
 use self::handler::{AccountHandler, stale, wrong_password};
-use self::hash_queue::{Attempt, Verdict};
+use self::hash_queue::{Attempt, HashOutcome};
 use self::invitations::{NewInvitation, SignUps};
 use self::password::{Password, PasswordHasher};
 pub(super) use self::pool::HashCounts;
@@ -204,7 +204,7 @@ impl AccountService {
         &self,
         attempt: Attempt,
         request: &Request<'_>,
-        work: impl FnOnce() -> (Verdict, Response) + Send + 'static,
+        work: impl FnOnce() -> (HashOutcome, Response) + Send + 'static,
     ) -> Result<Deferred, Response> {
         let refused = self.pool.submit(attempt, request, Box::new(work));
         refused.map(|()| Deferred).map_err(|why| http::refused_hash(why.retry_seconds()))

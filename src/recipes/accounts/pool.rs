@@ -7,19 +7,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
-use super::hash_queue::{Attempt, Counts, HashQueue, HashRefusal, Next, Verdict};
+use super::hash_queue::{Attempt, Counts, HashOutcome, HashQueue, HashRefusal, Next};
 use crate::config;
 use crate::node::{Completion, Outcome, Request, Response, Ticket};
 use crate::recipes::completions::CompletionSink;
 use crate::recipes::http;
 
 /// Computes a hash, and answers.
-type Work = Box<dyn FnOnce() -> (Verdict, Response) + Send>;
+type HashWork = Box<dyn FnOnce() -> (HashOutcome, Response) + Send>;
 
 /// A request, and what answers it.
 pub(super) struct HashJob {
     ticket: Ticket,
-    work: Work,
+    work: HashWork,
 }
 
 impl fmt::Debug for HashJob {
@@ -74,7 +74,7 @@ impl HashPool {
         &self,
         attempt: Attempt,
         request: &Request<'_>,
-        work: Work,
+        work: HashWork,
     ) -> Result<(), HashRefusal> {
         let job = HashJob { ticket: request.ticket, work };
         self.0.lock().push(request.at, attempt, request.start.clone(), job)?;
@@ -130,7 +130,7 @@ impl SharedQueue {
                         log::error!("a password-hashing task panicked");
                     }
                     let (verdict, answer) = done
-                        .map_or((Verdict::Failed, None), |(verdict, answer)| {
+                        .map_or((HashOutcome::Failed, None), |(verdict, answer)| {
                             (verdict, Some(answer))
                         });
                     // Before the answer: whoever has it may ask again at once.
@@ -181,7 +181,7 @@ mod tests {
             content_type: None,
             body: b"",
         };
-        let panic: Work = Box::new(|| std::panic::resume_unwind(Box::new(())));
+        let panic: HashWork = Box::new(|| std::panic::resume_unwind(Box::new(())));
         pool.submit(attempt, &request(), panic).unwrap();
         let status = || match answers.recv().unwrap().outcome {
             Outcome::Response(response) => response.status,
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(status(), 500);
         let start = StartFlag::default();
         let request = Request { start: &start, ..request() };
-        let right: Work = Box::new(|| (Verdict::Right, Response::not_found()));
+        let right: HashWork = Box::new(|| (HashOutcome::Right, Response::not_found()));
         pool.submit(attempt, &request, right).unwrap();
         assert_eq!(status(), 404);
     }

@@ -36,7 +36,7 @@ impl Threads {
     }
 
     /// Hashes one password, with this outcome. Says whose it was; `None`: it was refused.
-    fn hash(&mut self, verdict: &Verdict) -> Option<u32> {
+    fn hash(&mut self, verdict: &HashOutcome) -> Option<u32> {
         let Next { job, turn } = self.queue.pop()?;
         let running = turn.ok()?;
         self.pass(HASH);
@@ -45,13 +45,13 @@ impl Threads {
     }
 
     /// One attempt with nobody else there: was it hashed?
-    fn attempt(&mut self, caller: Attempt, verdict: &Verdict) -> bool {
+    fn attempt(&mut self, caller: Attempt, verdict: &HashOutcome) -> bool {
         self.push(caller).is_ok() && self.hash(verdict).is_some()
     }
 }
 
-fn wrong() -> Verdict {
-    Verdict::Wrong(Some("user".to_owned()))
+fn wrong() -> HashOutcome {
+    HashOutcome::Wrong(Some("user".to_owned()))
 }
 
 #[test]
@@ -90,12 +90,12 @@ fn forty_addresses_guess_one_account_12_times() {
 fn known_address_gets_in_while_others_guess() {
     let mut threads = Threads::new(|_| {});
     let owner = caller(900, 7);
-    assert!(threads.attempt(owner, &Verdict::Right));
+    assert!(threads.attempt(owner, &HashOutcome::Right));
     for _ in 0..20 {
         for host in 0..40 {
             threads.attempt(caller(host, 7), &wrong());
         }
-        assert!(threads.attempt(owner, &Verdict::Right));
+        assert!(threads.attempt(owner, &HashOutcome::Right));
         threads.pass(Duration::from_secs(3));
     }
     // Nor does the queue's bound for an account keep the owner out.
@@ -111,7 +111,7 @@ fn stranger_to_an_account_waits_a_minute_at_most() {
     let Err(HashRefusal::TooMany(wait)) = threads.push(caller(2, 7)) else { panic!("refused") };
     assert!(wait <= Duration::from_secs(60));
     threads.pass(wait);
-    assert!(threads.attempt(caller(2, 7), &Verdict::Right));
+    assert!(threads.attempt(caller(2, 7), &HashOutcome::Right));
 }
 
 /// One account with the right password asks as fast as it can, and 30 others sign in.
@@ -124,7 +124,7 @@ fn busy_account_delays_others_by_one_hash_each() {
             let _ = threads.push(tyrant);
         }
         assert_eq!(threads.push(caller(n as u16, n)), Ok(()));
-        let served: Vec<_> = (0..2).filter_map(|_| threads.hash(&Verdict::Right)).collect();
+        let served: Vec<_> = (0..2).filter_map(|_| threads.hash(&HashOutcome::Right)).collect();
         assert!(served.contains(&(n as u32)), "{served:?}");
     }
     let counts = threads.queue.counts();
@@ -141,7 +141,7 @@ fn flood_from_one_address_delays_others_by_one_hash() {
             email += 1;
         }
         assert_eq!(threads.push(caller(n as u16, n)), Ok(()));
-        let served: Vec<_> = (0..3).filter_map(|_| threads.hash(&Verdict::Right)).collect();
+        let served: Vec<_> = (0..3).filter_map(|_| threads.hash(&HashOutcome::Right)).collect();
         assert!(served.contains(&(n as u32)), "{n}: {served:?}");
         threads.pass(Duration::from_secs(1));
     }
@@ -161,7 +161,7 @@ fn office_of_100_signs_in_within_a_minute() {
         waiting.retain(|&person| threads.push(caller(1, person)).is_err());
         let second = threads.now + Duration::from_secs(1);
         while threads.now < second
-            && let Some(job) = threads.hash(&Verdict::Right)
+            && let Some(job) = threads.hash(&HashOutcome::Right)
         {
             served += u32::from(job < 100);
         }
@@ -185,7 +185,7 @@ fn full_queue_drops_the_newest_of_the_heaviest() {
     let Next { job, turn } = threads.queue.pop().unwrap();
     assert_eq!((job, turn.err()), (7, Some(TOO_MANY_WAIT)), "its client is told");
     assert_eq!(threads.queue.counts().queue, 2);
-    while threads.hash(&Verdict::Right).is_some() {}
+    while threads.hash(&HashOutcome::Right).is_some() {}
     assert!(threads.queue.open.is_empty());
 }
 
@@ -193,18 +193,21 @@ fn full_queue_drops_the_newest_of_the_heaviest() {
 fn right_passwords_are_no_guesses_but_cost_hashes() {
     let mut threads = Threads::new(|_| {});
     let attempts = |threads: &mut Threads| {
-        (0..100).take_while(|_| threads.attempt(caller(1, 1), &Verdict::Right)).count()
+        (0..100).take_while(|_| threads.attempt(caller(1, 1), &HashOutcome::Right)).count()
     };
     let hashed = attempts(&mut threads);
     assert!((30..35).contains(&hashed), "{hashed}");
     assert_eq!(threads.queue.counts().hashes_per_account, 1);
-    assert!(threads.attempt(caller(1, 2), &Verdict::Right));
+    assert!(threads.attempt(caller(1, 2), &HashOutcome::Right));
 }
 
 #[test]
 fn failure_of_ours_is_no_guess() {
     let mut threads = Threads::new(|_| {});
-    assert_eq!((0..20).filter(|&n| threads.attempt(caller(1, n), &Verdict::Failed)).count(), 20);
+    assert_eq!(
+        (0..20).filter(|&n| threads.attempt(caller(1, n), &HashOutcome::Failed)).count(),
+        20
+    );
 }
 
 #[test]
