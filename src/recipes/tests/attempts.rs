@@ -17,7 +17,8 @@ fn sign_ups_and_wrong_passwords_are_guesses() {
         assert_eq!(test.sign_in("ann0@example.com", "correct horse").status, 200);
         assert_eq!(test.sign_in("ann0@example.com", "wrong horse").status, 401);
     }
-    for refused in [test.sign_up("bob@example.com"), test.sign_in("ann1@example.com", "a guess")] {
+    for refused in [test.sign_up("bob@example.com"), test.sign_in("ann1@example.com", "some guess")]
+    {
         assert_eq!(error_of(&refused), fault(429, "too_many_attempts"));
         assert_eq!(header(&refused, "Retry-After"), Some("5"));
     }

@@ -171,7 +171,7 @@ fn served(text: &str, origins: &[&str]) -> Result<Http, Refusal> {
 
 #[test]
 fn http_request_is_read_with_body_length_and_token() {
-    let text = "POST /v1/recipes?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\nAuthorization: \
+    let text = "POST /v1/recipes?a=b HTTP/1.1\r\nHost: a.example\r\nContent-Length: 12\r\nAuthorization: \
                 bearer  x.y.z\r\nExpect: 100-continue\r\nOrigin: https://a.example\r\n\r\n";
     let http = served(text, &[]).unwrap();
     let expected = Http {
