@@ -21,7 +21,7 @@ use crate::node::rooms::chat::update_frame;
 use crate::node::rooms::deliveries::Delivered;
 use crate::node::work::orders::Asker;
 use crate::node::work::port::Work;
-use crate::node::work::questions::QuestionKind;
+use crate::node::work::questions::{Payer, QuestionKind};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
 use crate::time::Now;
@@ -92,6 +92,7 @@ impl Node {
     ) -> Option<Response> {
         self.cx.now = now;
         let address = self.connections.get(asker.slot()).map(Connection::address)?;
+        let payer = Payer { user: None, address };
         let ticket = self.work.questions.issue();
         let start = self.work.questions.start();
         let invite = Invite { ticket, start, now: now.unix, email, valid };
@@ -100,7 +101,7 @@ impl Node {
             Reply::Later(job) => Some(Work::Request(job)),
             Reply::Held => None,
         };
-        self.await_response(asker.slot(), ticket, (QuestionKind::Request { address }, 0), job);
+        self.await_response(asker.slot(), ticket, (QuestionKind::Request { payer }, 0), job);
         None
     }
 
