@@ -147,8 +147,34 @@ impl<K: Ord + Clone, T> FairQueue<K, T> {
         if most <= own.saturating_add(1) {
             return None;
         }
-        let item = self.take(&heaviest, VecDeque::pop_back)?;
+        let item = self.pop_newest(&heaviest)?;
         Some((heaviest, item))
+    }
+
+    /// The user that has most in the queue.
+    pub(crate) fn heaviest(&self) -> Option<&K> {
+        self.lengths.last().map(|(_, user)| user)
+    }
+
+    /// Takes out the newest item of `user`, where the owner of several queues chooses who gives way.
+    pub(crate) fn pop_newest(&mut self, user: &K) -> Option<T> {
+        self.take(user, VecDeque::pop_back)
+    }
+
+    /// Takes out every item that `is_over`. O(items), where those that are over come first.
+    pub(crate) fn extract(&mut self, mut is_over: impl FnMut(&T) -> bool) -> Vec<T> {
+        let users: Vec<K> = self.lengths.iter().map(|(_, user)| user.clone()).collect();
+        let mut over = Vec::new();
+        for user in users {
+            let mut pick = |items: &mut VecDeque<T>| {
+                let index = items.iter().position(&mut is_over)?;
+                items.remove(index)
+            };
+            while let Some(item) = self.take(&user, &mut pick) {
+                over.push(item);
+            }
+        }
+        over
     }
 
     /// Items in the queue.
@@ -312,6 +338,22 @@ mod tests {
         assert_eq!(queue.shed(&'b'), Some(('a', 4)));
         assert_eq!(queue.shed(&'a'), None, "nobody has more");
         assert_eq!((queue.len(), queue.len_of(&'a'), queue.len_of(&'b')), (5, 4, 1));
+    }
+
+    #[test]
+    fn items_that_are_over_are_taken_out() {
+        let mut queue = FairQueue::new(u64::MAX);
+        for item in 0..6 {
+            queue.push('a', item);
+        }
+        queue.push('b', 7);
+        queue.push('c', 8);
+        assert_eq!(queue.extract(|item| item % 2 == 1), [7, 1, 3, 5]);
+        assert_eq!(queue.heaviest(), Some(&'a'));
+        assert_eq!(queue.pop_newest(&'a'), Some(4));
+        assert_eq!((queue.len(), queue.len_of(&'a'), queue.len_of(&'b')), (3, 2, 0));
+        let order: Vec<u64> = std::iter::from_fn(|| queue.pop().map(|(_, item)| item)).collect();
+        assert_eq!(order, [8, 0, 2]);
     }
 
     #[test]
