@@ -1,5 +1,6 @@
 //! The HTTP client of the threads that fetch keys or call the backend.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
 
 use super::clock::Clock;
@@ -45,7 +46,53 @@ pub(crate) fn agent(patience: Duration, keep_alive: Option<KeepAlive>) -> Agent 
         .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")));
     let names =
         Names { system: DefaultResolver::default(), clock: Clock::start(), last: None.into() };
-    Agent::with_parts(config.build(), DefaultConnector::new(), names)
+    Agent::with_parts(config.build(), MarkingConnector(DefaultConnector::new()), names)
+}
+
+/// Takes an error of such a client apart: whether there was no connection (no address, no TCP
+/// connection, no TLS), so that nothing of the request was sent, and what was wrong.
+pub(crate) fn take_apart(error: Error) -> (bool, Error) {
+    match error {
+        Error::Other(other) => match other.downcast::<Unconnected>() {
+            Ok(unconnected) => (true, unconnected.0),
+            Err(other) => (false, Error::Other(other)),
+        },
+        error => (false, error),
+    }
+}
+
+/// Marks an error that came before there was a connection.
+#[derive(Debug)]
+struct Unconnected(Error);
+
+impl std::error::Error for Unconnected {}
+
+impl fmt::Display for Unconnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Unconnected {
+    fn mark(error: Error) -> Error {
+        Error::Other(Box::new(Self(error)))
+    }
+}
+
+/// Makes connections, TCP and TLS above it, and marks its errors.
+#[derive(Debug)]
+struct MarkingConnector(DefaultConnector);
+
+impl Connector for MarkingConnector {
+    type Out = <DefaultConnector as Connector>::Out;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<()>,
+    ) -> Result<Option<Self::Out>, Error> {
+        self.0.connect(details, chained).map_err(Unconnected::mark)
+    }
 }
 
 /// The system's resolver, with a cache for one name, because a client here has one peer. ureq
@@ -71,7 +118,7 @@ impl Resolver for Names {
         {
             return Ok(found.clone());
         }
-        let found = self.system.resolve(uri, config, timeout)?;
+        let found = self.system.resolve(uri, config, timeout).map_err(Unconnected::mark)?;
         let last = (now, uri.clone(), found.clone());
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
         Ok(found)

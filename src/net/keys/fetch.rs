@@ -74,7 +74,7 @@ impl Fetcher {
     /// The text at the address, and how long it is fresh.
     fn fetch(&self) -> Result<(String, Option<Duration>), KeySourceError> {
         let request = self.agent.get(&self.url).header("Accept", "application/json");
-        let fetch = |error: ureq::Error| KeySourceError::Fetch(error.into());
+        let fetch = |error: ureq::Error| KeySourceError::Fetch(http::take_apart(error).1.into());
         let mut response = request.call().map_err(fetch)?;
         let status = response.status();
         if status.is_redirection() {
