@@ -1,7 +1,7 @@
 //! An application that runs elsewhere and is called over HTTP: `docs/backend.md` is its contract.
 //!
-//! The reactor's thread only writes a request's body and pushes it into a bounded queue. The
-//! dispatcher's thread chooses the next call and keeps the circuit breaker. The calling threads
+//! The reactor's thread only writes a request's body and pushes it into a bounded channel. The
+//! dispatcher's thread chooses the next call by its users' shares and keeps the circuit breaker. The calling threads
 //! sign, send and wait. Answers return to the reactor through the server's handle.
 //!
 //! ```no_run
@@ -24,17 +24,21 @@ mod call_queue;
 mod caller;
 mod contract;
 mod counts;
+mod lane;
 mod signature;
 mod threads;
+mod witnesses;
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
-use self::call_queue::{QueueSlots, QueuedCall};
+use smol_str::SmolStr;
+
 pub use self::counts::{CallCounts, CallKind, CallOutcome};
+use self::lane::QueuedCall;
 pub use self::signature::{SecretError, SigningSecret};
-use self::threads::QueueEvent;
 pub use self::threads::{Control, RunningThreads, Threads};
+use self::threads::{QueueEvent, QueueSlots};
 use crate::config;
 use crate::id::ConnId;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
@@ -44,7 +48,8 @@ use crate::protocol::ErrorCode;
 /// An [`App`] that forwards joins, messages and leaves to an HTTP service.
 ///
 /// Joins and messages are [`Reply::Held`] and answered through the server's handle. When
-/// `backend.queue` calls wait already, they are answered at once as unavailable.
+/// `backend.queue` calls wait already, the newest of the user that has most of them is answered as
+/// unavailable.
 #[derive(Debug)]
 pub struct BackendApp {
     events: Sender<QueueEvent>,
@@ -61,7 +66,7 @@ impl BackendApp {
         let path = &config.secret_file;
         let secret = (!path.is_empty()).then(|| SigningSecret::read(path)).transpose()?;
         let (events, inbox) = mpsc::channel();
-        let slots = Arc::new(QueueSlots::new(config.queue));
+        let slots = Arc::new(QueueSlots::new(config));
         let counts = Arc::new(CallCounts::default());
         let threads = Threads {
             config: config.clone(),
@@ -79,12 +84,13 @@ impl BackendApp {
         &self,
         kind: CallKind,
         asked: Option<(Ticket, &StartFlag)>,
-        connection: ConnId,
+        (user, connection): (&str, ConnId),
         body: impl FnOnce() -> Vec<u8>,
     ) -> bool {
         if self.slots.acquire(kind) {
             let (ticket, start) = asked.map(|(ticket, start)| (ticket, start.clone())).unzip();
-            let call = QueuedCall { kind, ticket, start, connection, body: body() };
+            let (user, body) = (SmolStr::new(user), body());
+            let call = QueuedCall { kind, ticket, start, user, connection, body };
             if self.events.send(QueueEvent::Queued(call)).is_ok() {
                 return true;
             }
@@ -96,8 +102,8 @@ impl BackendApp {
 
 impl App for BackendApp {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
-        let body = || contract::join(join);
-        if self.push(CallKind::Join, Some((join.ticket, join.start)), join.connection, body) {
+        let (asked, from) = (Some((join.ticket, join.start)), (join.user, join.connection));
+        if self.push(CallKind::Join, asked, from, || contract::join(join)) {
             Reply::Held
         } else {
             Reply::Now(Admission::Unavailable)
@@ -105,13 +111,9 @@ impl App for BackendApp {
     }
 
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {
-        let body = || contract::message(message);
-        if self.push(
-            CallKind::Message,
-            Some((message.ticket, message.start)),
-            message.connection,
-            body,
-        ) {
+        let asked = Some((message.ticket, message.start));
+        let from = (message.user, message.connection);
+        if self.push(CallKind::Message, asked, from, || contract::message(message)) {
             Reply::Held
         } else {
             Reply::Now(Err(ErrorCode::BackendUnavailable))
@@ -119,7 +121,8 @@ impl App for BackendApp {
     }
 
     fn on_leave(&mut self, left: &Left<'_>) {
-        self.push(CallKind::Leave, None, left.connection, || contract::leave(left));
+        let from = (left.user, left.connection);
+        self.push(CallKind::Leave, None, from, || contract::leave(left));
     }
 }
 

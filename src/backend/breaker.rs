@@ -1,23 +1,53 @@
 //! The circuit breaker: it stops calls to a backend that fails. A state machine without a clock.
 //!
 //! ```text
-//!          5 consecutive failures          the wait is over: one call, the probe
-//!   closed ───────────────────────▶ open ─────────────────────────────────▶ probing
-//!      ▲                              ▲                                        │ │
-//!      │                              └── the probe failed: twice the wait ────┘ │
-//!      └───────────────────────── the probe succeeded ───────────────────────────┘
+//!          no connection, 3 times in a row           the probe succeeded
+//!   closed ─────────────────────────────────▶ open ─────────────────────▶ closed
+//!          calls of a majority of users fail  │  ▲
+//!                                             └──┘ the probe failed: twice the wait
 //! ```
+//!
+//! No single user can open it: a call that is answered with an error, or not in time, is evidence
+//! against the backend only together with those of other users ([`Witnesses`]). A connection that
+//! cannot be made is evidence by itself, as no call has any part in it; so a backend that is down is
+//! found with one user, too.
+//!
+//! While it is open, one question at a time is sent as a probe. The others wait for its result at
+//! first, so that a short outage costs no answer. After [`PATIENCE`] they are refused.
 
+use std::fmt;
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
+use super::witnesses::{Majority, Witnesses};
 use crate::time::Instant;
 
-/// Consecutive failures that open the breaker: more than the one or two that a restart of the
-/// backend causes, few enough to notice a dead backend within one timeout.
-const FAILURES: u32 = 5;
-/// How long the breaker stays open the first time, and at most. The wait doubles with each failed
-/// probe.
-const WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// So many failed connections in a row open the breaker: more than one that a restart of one of
+/// several processes costs.
+const UNCONNECTED: u32 = 3;
+/// How long the breaker waits before its first probe, and at most. The wait doubles with each probe
+/// that fails.
+const WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+/// A probe that has not ended after this long holds up no other one.
+const PROBE_TIME: Duration = Duration::from_secs(1);
+/// For how long calls wait for an open breaker, before they are refused.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a call says about the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CallEvidence {
+    /// It responded, if only with an error that is about this call.
+    Works,
+    /// It failed at this call, which may be because of the call.
+    Fails,
+    /// It did not respond in time.
+    TimedOut,
+    /// No connection could be made.
+    Unconnected,
+    /// Nothing: the call had less time than a call should have.
+    Nothing,
+}
 
 /// Decides by the results of earlier calls whether the backend may be called.
 #[derive(Debug)]
@@ -26,173 +56,188 @@ pub(super) struct Breaker {
     /// Counts the changes of state. A result counts only in the epoch in which its call was
     /// admitted: calls that hung before the breaker opened must not prolong it.
     epoch: u32,
+    witnesses: Witnesses,
 }
 
 #[derive(Debug)]
 enum BreakerState {
-    Closed { failures: u32 },
-    Open { until: Instant, wait: Duration },
-    Probing { wait: Duration },
+    Closed {
+        /// Connections in a row that failed.
+        unconnected: u32,
+    },
+    Open {
+        cause: Cause,
+        since: Instant,
+        wait: Duration,
+        next_probe: Instant,
+        /// The user whose call failed last as a probe. Others go first, so that nobody whose calls
+        /// always fail keeps the breaker open for all.
+        last_prober: Option<SmolStr>,
+    },
 }
 
 /// Permission for one call. Its result is recorded with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Permit(u32);
 
+/// Why the breaker has opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    Unconnected,
+    Majority(Majority),
+}
+
 /// A change of state that a recorded result caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transition {
     /// No call is made for this long.
-    Opened(Duration),
+    Opened(Cause, Duration),
     /// Calls are made again.
     Closed,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unconnected => f.write_str("no connection can be made"),
+            Self::Majority(Majority { failing, users }) => {
+                write!(f, "the calls of {failing} of {users} users fail")
+            }
+        }
+    }
 }
 
 impl Breaker {
     /// Returns a closed breaker: the backend is assumed to work.
     pub(super) fn new() -> Self {
-        Self { state: BreakerState::Closed { failures: 0 }, epoch: 0 }
+        let state = BreakerState::Closed { unconnected: 0 };
+        Self { state, epoch: 0, witnesses: Witnesses::default() }
     }
 
-    /// Whether [`Breaker::admit`] would refuse a call at `now`.
+    /// Whether every call may be made.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.state, BreakerState::Closed { .. })
+    }
+
+    /// Whether calls no longer wait for the breaker to close.
     pub(super) fn refuses(&self, now: Instant) -> bool {
         match self.state {
             BreakerState::Closed { .. } => false,
-            BreakerState::Open { until, .. } => now < until,
-            BreakerState::Probing { .. } => true,
+            BreakerState::Open { since, .. } => since + PATIENCE <= now,
         }
     }
 
-    /// Returns a permit for one call, or `None` while the breaker is open or probing.
-    pub(super) fn admit(&mut self, now: Instant) -> Option<Permit> {
-        if self.refuses(now) {
-            return None;
+    /// Whether a question may be sent now, if [`Breaker::admits`] allows it for its user.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        match self.state {
+            BreakerState::Closed { .. } => true,
+            BreakerState::Open { next_probe, .. } => next_probe <= now,
         }
-        if let BreakerState::Open { wait, .. } = self.state {
-            self.enter(BreakerState::Probing { wait });
-        }
-        Some(Permit(self.epoch))
     }
 
-    /// Records the result of a call that ended at `now`.
+    /// Whether a question of this user may be sent now.
+    pub(super) fn admits(&self, now: Instant, user: &SmolStr) -> bool {
+        match &self.state {
+            BreakerState::Closed { .. } => true,
+            BreakerState::Open { next_probe, wait, last_prober, .. } => {
+                let more = if last_prober.as_ref() == Some(user) { *wait } else { Duration::ZERO };
+                *next_probe + more <= now
+            }
+        }
+    }
+
+    /// Whether a message of this user is refused because its last ones have all failed.
+    pub(super) fn pauses(&self, now: Instant, user: &SmolStr) -> bool {
+        self.witnesses.is_paused(now, user)
+    }
+
+    /// Takes note that a question is sent, which [`Breaker::admits`] has allowed.
+    pub(super) fn permit(&mut self, now: Instant) -> Permit {
+        if let BreakerState::Open { wait, next_probe, .. } = &mut self.state {
+            *next_probe = now + (*wait).max(PROBE_TIME);
+        }
+        Permit(self.epoch)
+    }
+
+    /// The next moment after `now` at which [`Breaker::admits`] or [`Breaker::refuses`] changes.
+    pub(super) fn poll_timeout(&self, now: Instant) -> Instant {
+        let BreakerState::Open { since, wait, next_probe, .. } = self.state else {
+            return Instant::NEVER;
+        };
+        let moments = [next_probe, next_probe + wait, since + PATIENCE];
+        moments.into_iter().filter(|&moment| now < moment).min().unwrap_or(Instant::NEVER)
+    }
+
+    /// Records the result of a user's question that ended at `now`.
     pub(super) fn record(
         &mut self,
         now: Instant,
         permit: Permit,
-        is_success: bool,
+        (user, is_message): (&SmolStr, bool),
+        evidence: CallEvidence,
     ) -> Option<Transition> {
         if permit.0 != self.epoch {
             return None;
         }
-        match (&mut self.state, is_success) {
-            (BreakerState::Closed { failures }, true) => *failures = 0,
-            (BreakerState::Closed { failures }, false) => {
-                *failures += 1;
-                if *failures >= FAILURES {
-                    return Some(self.open(now, WAIT.0));
-                }
+        let is_failing = match evidence {
+            CallEvidence::Nothing => return None,
+            CallEvidence::Unconnected => return self.record_unconnected(now, user),
+            CallEvidence::Works => false,
+            CallEvidence::Fails | CallEvidence::TimedOut => true,
+        };
+        match &mut self.state {
+            BreakerState::Closed { unconnected } => {
+                *unconnected = 0;
+                self.witnesses.record(now, user, is_message, is_failing);
+                let majority = self.witnesses.majority()?;
+                Some(self.open(now, Cause::Majority(majority)))
             }
-            (BreakerState::Probing { .. }, true) => {
-                self.enter(BreakerState::Closed { failures: 0 });
-                return Some(Transition::Closed);
+            // Whatever the response is, there is a connection again.
+            BreakerState::Open { cause, .. } if !is_failing || *cause == Cause::Unconnected => {
+                self.enter(BreakerState::Closed { unconnected: 0 });
+                self.witnesses.record(now, user, is_message, is_failing);
+                Some(Transition::Closed)
             }
-            (BreakerState::Probing { wait }, false) => {
-                let wait = wait.saturating_mul(2).min(WAIT.1);
-                return Some(self.open(now, wait));
-            }
-            // Opening begins a new epoch, in which no permit is given.
-            (BreakerState::Open { .. }, _) => {}
+            BreakerState::Open { .. } => self.prolong(now, user),
         }
-        None
     }
 
-    fn open(&mut self, now: Instant, wait: Duration) -> Transition {
-        self.enter(BreakerState::Open { until: now + wait, wait });
-        Transition::Opened(wait)
+    fn record_unconnected(&mut self, now: Instant, user: &SmolStr) -> Option<Transition> {
+        match &mut self.state {
+            BreakerState::Closed { unconnected } => {
+                *unconnected += 1;
+                (*unconnected >= UNCONNECTED).then(|| self.open(now, Cause::Unconnected))
+            }
+            BreakerState::Open { .. } => self.prolong(now, user),
+        }
+    }
+
+    fn open(&mut self, now: Instant, cause: Cause) -> Transition {
+        let (since, wait, next_probe) = (now, WAIT.0, now + WAIT.0);
+        self.enter(BreakerState::Open { cause, since, wait, next_probe, last_prober: None });
+        Transition::Opened(cause, wait)
+    }
+
+    /// A probe of `user` has failed.
+    fn prolong(&mut self, now: Instant, user: &SmolStr) -> Option<Transition> {
+        let BreakerState::Open { cause, wait, next_probe, last_prober, .. } = &mut self.state
+        else {
+            return None;
+        };
+        *wait = wait.saturating_mul(2).min(WAIT.1);
+        *next_probe = now + *wait;
+        *last_prober = (*cause != Cause::Unconnected).then(|| user.clone());
+        // Other probes that are still under way do not count any more.
+        self.epoch = self.epoch.wrapping_add(1);
+        Some(Transition::Opened(*cause, *wait))
     }
 
     fn enter(&mut self, state: BreakerState) {
         self.state = state;
         self.epoch = self.epoch.wrapping_add(1);
+        self.witnesses.clear();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(millis: u64) -> Instant {
-        Instant::from_micros(millis * 1_000)
-    }
-
-    /// A call that begins and ends at `now`.
-    fn call(breaker: &mut Breaker, now: Instant, is_success: bool) -> Option<Transition> {
-        let permit = breaker.admit(now).unwrap();
-        breaker.record(now, permit, is_success)
-    }
-
-    fn opened() -> Breaker {
-        let mut breaker = Breaker::new();
-        for _ in 0..4 {
-            assert_eq!(call(&mut breaker, at(0), false), None);
-        }
-        assert_eq!(call(&mut breaker, at(0), false), Some(Transition::Opened(WAIT.0)));
-        breaker
-    }
-
-    #[test]
-    fn five_consecutive_failures_open_the_breaker_for_1s() {
-        let mut breaker = opened();
-        for millis in [0, 999] {
-            assert!(breaker.refuses(at(millis)) && breaker.admit(at(millis)).is_none());
-        }
-        assert!(!breaker.refuses(at(1_000)));
-    }
-
-    #[test]
-    fn success_among_failures_keeps_the_breaker_closed() {
-        let mut breaker = Breaker::new();
-        for round in 0..100 {
-            assert_eq!(call(&mut breaker, at(0), round % 5 == 4), None);
-        }
-    }
-
-    #[test]
-    fn successful_probe_closes_the_breaker() {
-        let mut breaker = opened();
-        let probe = breaker.admit(at(1_000)).unwrap();
-        assert!(breaker.admit(at(60_000)).is_none(), "one probe at a time");
-        assert_eq!(breaker.record(at(60_000), probe, true), Some(Transition::Closed));
-        // Closed as at the start: four failures are nothing, and the fifth costs a second.
-        for _ in 0..4 {
-            assert_eq!(call(&mut breaker, at(60_000), false), None);
-        }
-        let again = call(&mut breaker, at(60_000), false);
-        assert_eq!(again, Some(Transition::Opened(Duration::from_secs(1))));
-    }
-
-    #[test]
-    fn failed_probe_doubles_the_wait_up_to_30s() {
-        let mut breaker = opened();
-        let mut now = at(1_000);
-        for seconds in [2, 4, 8, 16, 30, 30, 30] {
-            let wait = Duration::from_secs(seconds);
-            assert_eq!(call(&mut breaker, now, false), Some(Transition::Opened(wait)));
-            now = now + wait;
-            assert!(breaker.refuses(now - Duration::from_micros(1)));
-        }
-    }
-
-    #[test]
-    fn result_from_an_earlier_epoch_is_ignored() {
-        let mut breaker = Breaker::new();
-        let old: Vec<_> = (0..20).map(|_| breaker.admit(at(0)).unwrap()).collect();
-        let mut changes = old.iter().filter_map(|&permit| breaker.record(at(5_000), permit, false));
-        assert_eq!(changes.next(), Some(Transition::Opened(Duration::from_secs(1))));
-        assert_eq!(changes.next(), None, "those that hung with them do not prolong it");
-        let probe = breaker.admit(at(6_000)).unwrap();
-        assert_eq!(breaker.record(at(6_000), old[0], true), None);
-        assert_eq!(breaker.record(at(6_001), old[1], false), None);
-        assert_eq!(breaker.record(at(6_002), probe, true), Some(Transition::Closed));
-    }
-}
+mod tests;

@@ -79,9 +79,10 @@ impl BackendClient {
 }
 
 fn call_error(error: ureq::Error) -> CallError {
-    match error {
-        ureq::Error::Timeout(_) => CallError::TimedOut,
-        error => CallError::Broken(error.to_string()),
+    match http::take_apart(error) {
+        (true, error) => CallError::Unconnected(format!("no connection: {error}")),
+        (false, ureq::Error::Timeout(_)) => CallError::TimedOut,
+        (false, error) => CallError::Broken(error.to_string()),
     }
 }
 

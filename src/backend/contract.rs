@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::breaker::CallEvidence;
 use super::counts::{CallKind, CallOutcome};
 use crate::config::BACKEND_ANSWER_BYTES;
 use crate::node::Outcome;
@@ -94,6 +95,8 @@ pub(super) struct BackendResponse {
 /// Why a call has no response.
 #[derive(Debug)]
 pub(super) enum CallError {
+    /// There was no connection, and so nothing was sent.
+    Unconnected(String),
     TimedOut,
     Broken(String),
 }
@@ -104,24 +107,25 @@ pub(super) struct CallResult {
     pub(super) outcome: CallOutcome,
     /// The content of a response with status 200 to a join or a message.
     pub(super) update: Option<Arc<Update>>,
-    /// Whether the backend works, though it may have refused this call: what the breaker records.
-    pub(super) is_alive: bool,
-    /// Why the call failed, for the log. Never quotes the response, which may hold a user's text.
+    /// What the call says about the backend: what the breaker records.
+    pub(super) evidence: CallEvidence,
+    /// Why the call failed, for the log: always there unless the backend works. Never quotes the
+    /// response, which may hold a user's text.
     pub(super) why: Option<String>,
 }
 
 impl CallResult {
-    fn failed(is_alive: bool, why: String) -> Self {
-        Self { outcome: CallOutcome::Failed, update: None, is_alive, why: Some(why) }
+    fn failed(outcome: CallOutcome, evidence: CallEvidence, why: String) -> Self {
+        Self { outcome, update: None, evidence, why: Some(why) }
     }
 
     /// The result of a call that was not made.
     pub(super) fn without_answer(outcome: CallOutcome) -> Self {
-        Self { outcome, update: None, is_alive: true, why: None }
+        Self::good(outcome, None)
     }
 
     fn good(outcome: CallOutcome, update: Option<Arc<Update>>) -> Self {
-        Self { outcome, update, is_alive: true, why: None }
+        Self { outcome, update, evidence: CallEvidence::Works, why: None }
     }
 }
 
@@ -130,38 +134,40 @@ pub(super) fn interpret(
     kind: CallKind,
     received: Result<BackendResponse, CallError>,
 ) -> CallResult {
+    let failed = |evidence, why| CallResult::failed(CallOutcome::Failed, evidence, why);
     let response = match received {
         Ok(response) => response,
-        Err(CallError::Broken(why)) => return CallResult::failed(false, why),
+        Err(CallError::Broken(why)) => return failed(CallEvidence::Fails, why),
+        Err(CallError::Unconnected(why)) => {
+            return CallResult::failed(CallOutcome::Unconnected, CallEvidence::Unconnected, why);
+        }
         Err(CallError::TimedOut) => {
-            let why = Some("no response within the time limit".to_owned());
-            return CallResult {
-                outcome: CallOutcome::TimedOut,
-                update: None,
-                is_alive: false,
-                why,
-            };
+            let why = "no response within the time limit".to_owned();
+            return CallResult::failed(CallOutcome::TimedOut, CallEvidence::TimedOut, why);
         }
     };
+    let status = response.status;
     // A 4xx is about one request, not about the backend. The exception is 408, which a proxy sends
     // when the backend does not answer. A 429 may be about one user, who must not block the others.
-    let is_alive = (400..500).contains(&response.status) && response.status != 408;
-    match (kind, response.status) {
+    let is_alive = (400..500).contains(&status) && status != 408;
+    let evidence = if is_alive { CallEvidence::Works } else { CallEvidence::Fails };
+    let why = || format!("the backend responded with status {status}");
+    match (kind, status) {
         // A leave has no content: any status below 500 except 408 and redirects is a success.
-        (CallKind::Leave, status) => CallResult {
-            is_alive: is_alive || status < 300,
+        (CallKind::Leave, ..300) => CallResult::good(CallOutcome::Answered, None),
+        (CallKind::Leave, _) => CallResult {
+            evidence,
+            why: (!is_alive).then(why),
             ..CallResult::good(CallOutcome::Answered, None)
         },
         (CallKind::Join | CallKind::Message, 200) => match update(kind, response.body.as_deref()) {
             Ok(update) => CallResult::good(CallOutcome::Answered, Some(Arc::new(update))),
-            Err(why) => CallResult::failed(false, why),
+            Err(why) => failed(CallEvidence::Fails, why),
         },
         (CallKind::Join, 403 | 404) | (CallKind::Message, 409) => {
             CallResult::good(CallOutcome::Denied, None)
         }
-        (_, status) => {
-            CallResult::failed(is_alive, format!("the backend responded with status {status}"))
-        }
+        _ => failed(evidence, why()),
     }
 }
 
@@ -208,7 +214,7 @@ pub(super) fn node_outcome(
         }
         (CallKind::Join, CallOutcome::Denied, _) => Outcome::Join(Admission::Deny),
         // The backend was never called, so the client may send the message again.
-        (_, CallOutcome::Expired, _) => Outcome::NotBegun,
+        (_, CallOutcome::Expired | CallOutcome::Unconnected, _) => Outcome::NotBegun,
         (CallKind::Join, ..) => Outcome::Join(Admission::Unavailable),
         (CallKind::Message, CallOutcome::Answered, Some(update)) => Outcome::Message(Ok(update)),
         (CallKind::Message, CallOutcome::Denied, _) => Outcome::UsedId,

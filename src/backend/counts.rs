@@ -1,11 +1,12 @@
 //! Metrics of the backend's calls, which any thread may update. Only the histograms take a lock.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::node::Histogram;
+use super::breaker::Cause;
+use crate::node::{Histogram, Reading};
 
 /// The kinds of calls to a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +47,16 @@ pub enum CallOutcome {
     TimedOut,
     /// Not made: its time limit passed in the queue, or its asker had given up.
     Expired,
+    /// Not made: there was no connection to the backend within its time.
+    Unconnected,
     /// Not made: the circuit breaker was open.
     Refused,
+    /// Not made: the user's last messages have all failed, and it waits for a moment.
+    UserRefused,
     /// Not made: the queue was full.
     QueueFull,
+    /// Not made: it waited in a queue that was full, and its user had most in it.
+    Shed,
 }
 
 impl CallOutcome {
@@ -60,8 +67,11 @@ impl CallOutcome {
         Self::Failed,
         Self::TimedOut,
         Self::Expired,
+        Self::Unconnected,
         Self::Refused,
+        Self::UserRefused,
         Self::QueueFull,
+        Self::Shed,
     ];
 
     /// The label in the metrics.
@@ -73,8 +83,11 @@ impl CallOutcome {
             Self::Failed => "failed",
             Self::TimedOut => "timed_out",
             Self::Expired => "expired",
+            Self::Unconnected => "unconnected",
             Self::Refused => "refused",
+            Self::UserRefused => "user_refused",
             Self::QueueFull => "queue_full",
+            Self::Shed => "shed",
         }
     }
 }
@@ -83,7 +96,10 @@ impl CallOutcome {
 #[derive(Debug, Default)]
 pub struct CallCounts {
     calls: [[AtomicU64; CallOutcome::ALL.len()]; CallKind::ALL.len()],
-    breaker_opens: AtomicU64,
+    /// Because of its connections, and because the calls of most users failed.
+    breaker_opens: [AtomicU64; 2],
+    is_open: AtomicBool,
+    unconnected: AtomicU64,
     durations: [Mutex<Histogram>; CallKind::ALL.len()],
 }
 
@@ -94,10 +110,73 @@ impl CallCounts {
         self.counter(kind, outcome).map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
-    /// How often the circuit breaker opened.
+    /// How often the circuit breaker opened, failed probes included.
     #[must_use]
     pub fn breaker_opens(&self) -> u64 {
-        self.breaker_opens.load(Ordering::Relaxed)
+        self.breaker_opens.iter().map(|opens| opens.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Whether the circuit breaker is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Relaxed)
+    }
+
+    /// How often a call could not be sent because no connection could be made. A call that is tried
+    /// again counts each time.
+    #[must_use]
+    pub fn failed_connections(&self) -> u64 {
+        self.unconnected.load(Ordering::Relaxed)
+    }
+
+    /// What a collector of metrics is told.
+    #[must_use]
+    pub fn readings(&self) -> Vec<Reading> {
+        let ended = |outcomes: &[CallOutcome]| {
+            let calls = |kind| outcomes.iter().map(move |&outcome| self.calls(kind, outcome));
+            CallKind::ALL.iter().copied().flat_map(calls).sum()
+        };
+        let [unconnected, failing] =
+            self.breaker_opens.each_ref().map(|opens| opens.load(Ordering::Relaxed));
+        [
+            (
+                "vestibule_backend_circuit_open",
+                "Whether the circuit breaker is open: calls to the backend wait, or are refused.",
+                self.is_open().into(),
+            ),
+            (
+                "vestibule_backend_circuit_opened_unconnected_total",
+                "Openings of the circuit breaker because no connection could be made.",
+                unconnected,
+            ),
+            (
+                "vestibule_backend_circuit_opened_failing_total",
+                "Openings of the circuit breaker because the calls of most users failed.",
+                failing,
+            ),
+            (
+                "vestibule_backend_failed_connections_total",
+                "Calls that could not be sent, at each try, because no connection could be made.",
+                self.failed_connections(),
+            ),
+            (
+                "vestibule_backend_refused_calls_total",
+                "Calls that were not made because the circuit breaker was open.",
+                ended(&[CallOutcome::Refused]),
+            ),
+            (
+                "vestibule_backend_user_refused_calls_total",
+                "Messages that were not sent because the last ones of their user all failed.",
+                ended(&[CallOutcome::UserRefused]),
+            ),
+            (
+                "vestibule_backend_shed_calls_total",
+                "Calls that were not made because the queue was full.",
+                ended(&[CallOutcome::QueueFull, CallOutcome::Shed]),
+            ),
+        ]
+        .map(|(name, help, value)| Reading { name, help, value: value as f64 })
+        .into()
     }
 
     /// The durations of the calls of this kind that were made, in microseconds.
@@ -115,8 +194,22 @@ impl CallCounts {
         }
     }
 
-    pub(super) fn count_opening(&self) {
-        self.breaker_opens.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn count_opening(&self, cause: Cause) {
+        let [unconnected, failing] = &self.breaker_opens;
+        let opens = match cause {
+            Cause::Unconnected => unconnected,
+            Cause::Majority(_) => failing,
+        };
+        opens.fetch_add(1, Ordering::Relaxed);
+        self.set_open(true);
+    }
+
+    pub(super) fn set_open(&self, is_open: bool) {
+        self.is_open.store(is_open, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_unconnected(&self) {
+        self.unconnected.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn record(&self, kind: CallKind, took: Duration) {
@@ -171,7 +264,7 @@ mod tests {
         counts.count(CallKind::Join, CallOutcome::Answered);
         counts.count(CallKind::Join, CallOutcome::Answered);
         counts.count(CallKind::Leave, CallOutcome::QueueFull);
-        counts.count_opening();
+        counts.count_opening(Cause::Unconnected);
         counts.record(CallKind::Join, Duration::from_micros(7));
         assert_eq!(
             counts.to_string(),

@@ -3,22 +3,24 @@
 use std::convert::Infallible;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::breaker::{Permit, Transition};
-use super::call_queue::{CallAction, CallQueue, QueueSlots, QueuedCall};
+use super::breaker::{CallEvidence, Transition};
+use super::call_queue::{CallAction, CallQueue};
 use super::caller::BackendClient;
 use super::contract::{self, CallError, CallResult};
-use super::counts::CallCounts;
+use super::counts::{CallCounts, CallKind};
+use super::lane::QueuedCall;
 use super::signature::SigningSecret;
-
 use crate::config;
 use crate::id::{ConnId, MessageIds};
 use crate::net::clock::Clock;
 use crate::net::{self, Handle};
+use crate::time::Instant;
 
 /// What the dispatcher reacts to.
 #[derive(Debug)]
@@ -26,7 +28,11 @@ pub(super) enum QueueEvent {
     /// The node has queued a call.
     Queued(QueuedCall),
     /// A call has ended, and its thread is free.
-    Done { connection: ConnId, permit: Permit, is_alive: bool, why: Option<String> },
+    Done { kind: CallKind, connection: ConnId, evidence: CallEvidence, why: Option<String> },
+    /// A call was never sent, as there was no connection, and its thread is free.
+    Unconnected { call: QueuedCall, why: Option<String> },
+    /// The queue has something to do.
+    Due,
     /// Changes the time limit of calls.
     Timeout(Duration),
     /// The node was dropped: the server has stopped.
@@ -37,7 +43,6 @@ pub(super) enum QueueEvent {
 #[derive(Debug)]
 struct Assignment {
     call: QueuedCall,
-    permit: Permit,
     time_limit: Duration,
 }
 
@@ -85,7 +90,7 @@ impl Threads {
         }
         let control = Control { events };
         let (alive, gone) = mpsc::sync_channel(0);
-        let queue = CallQueue::new(config.workers, config.timeout.get());
+        let queue = CallQueue::new(config.workers, config.queue, config.timeout.get());
         let dispatcher =
             Dispatcher { queue, inbox, calls, handle, slots, counts: Arc::clone(&counts) };
         let thread = thread::Builder::new().name("vestibule-dispatch".to_owned());
@@ -146,14 +151,23 @@ struct Dispatcher {
 impl Dispatcher {
     fn run(mut self) {
         let clock = Clock::start();
-        while let Ok(event) = self.inbox.recv() {
+        loop {
+            let now = clock.monotonic();
+            let Some(event) = self.next(now) else { return };
             let now = clock.monotonic();
             match event {
                 QueueEvent::Queued(call) => self.queue.handle_call(now, call),
-                QueueEvent::Done { connection, permit, is_alive, why } => {
-                    let transition = self.queue.handle_done(now, connection, permit, is_alive);
+                QueueEvent::Done { kind, connection, evidence, why } => {
+                    self.slots.release(kind);
+                    let transition = self.queue.handle_done(now, connection, evidence);
                     self.tell(transition, why.as_deref());
                 }
+                QueueEvent::Unconnected { call, why } => {
+                    self.counts.count_unconnected();
+                    let transition = self.queue.handle_unconnected(now, call);
+                    self.tell(transition, why.as_deref());
+                }
+                QueueEvent::Due => self.queue.handle_timeout(now),
                 QueueEvent::Timeout(timeout) => self.queue.set_timeout(timeout),
                 QueueEvent::Ended => self.queue.handle_end(now),
             }
@@ -166,12 +180,23 @@ impl Dispatcher {
         }
     }
 
+    /// Waits for the next event. `None`: there will be none.
+    fn next(&self, now: Instant) -> Option<QueueEvent> {
+        match self.queue.poll_timeout(now) {
+            Instant::NEVER => self.inbox.recv().ok(),
+            due => match self.inbox.recv_timeout(due.since(now)) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => Some(QueueEvent::Due),
+                Err(RecvTimeoutError::Disconnected) => None,
+            },
+        }
+    }
+
     fn carry_out(&self, action: CallAction) {
         match action {
-            CallAction::Send { call, permit, time_limit } => {
-                self.slots.release(call.kind);
+            CallAction::Send { call, time_limit } => {
                 // The calling threads end only after this channel, so the send succeeds.
-                let _ = self.calls.send(Assignment { call, permit, time_limit });
+                let _ = self.calls.send(Assignment { call, time_limit });
             }
             CallAction::Skip { call, outcome } => {
                 self.slots.release(call.kind);
@@ -183,16 +208,53 @@ impl Dispatcher {
 
     fn tell(&self, transition: Option<Transition>, why: Option<&str>) {
         match transition {
-            Some(Transition::Opened(wait)) => {
-                self.counts.count_opening();
-                let why = why.unwrap_or_default();
-                log::warn!("backend circuit breaker opened for {wait:?}, last failure: {why}");
+            Some(Transition::Opened(cause, wait)) => {
+                self.counts.count_opening(cause);
+                let why = why.unwrap_or("unknown");
+                log::warn!(
+                    "backend circuit breaker opened for {wait:?}: {cause}, last failure: {why}"
+                );
             }
             Some(Transition::Closed) => {
+                self.counts.set_open(false);
                 log::info!("backend circuit breaker closed: the backend answered the probe")
             }
             None => {}
         }
+    }
+}
+
+/// How many calls may be between the reactor and their end: of questions (joins and messages), and
+/// of leaves. The reactor acquires, the dispatcher releases. So the unbounded channel between them
+/// has a bound, and the reactor never blocks.
+#[derive(Debug)]
+pub(super) struct QueueSlots {
+    questions: AtomicUsize,
+    leaves: AtomicUsize,
+}
+
+impl QueueSlots {
+    /// Slots for the calls that wait, as many that are on their way to the queue, where the
+    /// dispatcher chooses who gives way, and those that are in flight.
+    pub(super) fn new(config: &config::Backend) -> Self {
+        let each = config.queue.saturating_mul(2).saturating_add(config.workers);
+        Self { questions: AtomicUsize::new(each), leaves: AtomicUsize::new(each) }
+    }
+
+    fn of(&self, kind: CallKind) -> &AtomicUsize {
+        match kind {
+            CallKind::Join | CallKind::Message => &self.questions,
+            CallKind::Leave => &self.leaves,
+        }
+    }
+
+    pub(super) fn acquire(&self, kind: CallKind) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        self.of(kind).fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+    }
+
+    fn release(&self, kind: CallKind) {
+        self.of(kind).fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -211,7 +273,7 @@ impl Caller {
         loop {
             // One thread waits for an assignment, the others for the lock. No call runs under it.
             let next = self.assigned.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(Assignment { call, permit, time_limit }) = next else { return };
+            let Ok(Assignment { call, time_limit }) = next else { return };
             let began = clock.now();
             let id = format!("msg_{}", ids.next(began.unix).as_str());
             let received = catch_unwind(AssertUnwindSafe(|| {
@@ -221,13 +283,21 @@ impl Caller {
                 Err(CallError::Broken("the calling thread panicked".to_owned()))
             });
             let result = contract::interpret(call.kind, received);
-            self.counts.count(call.kind, result.outcome);
-            self.counts.record(call.kind, clock.monotonic().since(began.monotonic));
             if let Some(why) = &result.why {
                 log::debug!("{} of {}: {why}", call.kind.label(), call.connection);
             }
-            let (is_alive, why) = (result.is_alive, result.why.clone());
-            let done = QueueEvent::Done { connection: call.connection, permit, is_alive, why };
+            if result.evidence == CallEvidence::Unconnected {
+                // The dispatcher has it tried again, or answered.
+                if self.events.send(QueueEvent::Unconnected { call, why: result.why }).is_err() {
+                    return;
+                }
+                continue;
+            }
+            self.counts.count(call.kind, result.outcome);
+            self.counts.record(call.kind, clock.monotonic().since(began.monotonic));
+            let (kind, connection) = (call.kind, call.connection);
+            let (evidence, why) = (result.evidence, result.why.clone());
+            let done = QueueEvent::Done { kind, connection, evidence, why };
             // The dispatcher first, then the asker: so the asker's next call sees this result in
             // the breaker.
             let is_finished = self.events.send(done).is_err();

@@ -180,7 +180,9 @@ fn work(config: &Config, rows: &mut Vec<Row>) {
             rows.push(row("limits.worker_queue, of message_bytes", limits.worker_queue, message));
             if has_backend {
                 let each = message + NAME_BYTES;
-                rows.push(row("backend.queue, of message_bytes", backend.queue, each));
+                // As many again are on their way to the queue.
+                let queued = backend.queue.saturating_mul(2);
+                rows.push(row("backend.queue, of message_bytes, twice", queued, each));
             }
             if config.is_recipe_chat() {
                 let what = "limits.storage_queue, of message_bytes";
@@ -192,7 +194,8 @@ fn work(config: &Config, rows: &mut Vec<Row>) {
     rows.push(row("limits.worker_queue, places", limits.worker_queue, PLACE_BYTES));
     if has_backend {
         let caller = STACK_BYTES + BACKEND_ANSWER_BYTES;
-        rows.push(row("backend.queue, of leaves", backend.queue, NAME_BYTES));
+        let leaves = backend.queue.saturating_mul(2);
+        rows.push(row("backend.queue, of leaves, twice", leaves, NAME_BYTES));
         rows.push(row("backend.workers, stacks and answers", backend.workers, caller));
     }
     let answer = config.longest_answer();

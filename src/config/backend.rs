@@ -24,11 +24,12 @@ section! {
     timeout: Length = Length::from_secs(5), "`1ms` to `366d`", reload;
 
     /// Concurrent calls of the backend, each on its own thread and persistent connection. A backend
-    /// that takes 100 ms gives 160 answers a second.
+    /// that takes 100 ms gives 160 answers a second. One user has at most about a quarter of the
+    /// threads.
     workers: usize = 16, "1 to 1024 threads", restart;
 
-    /// Joins and messages that wait for a thread, and as many leaves. When the queue is full,
-    /// further joins and messages are refused at once, and leaves are not sent. A longer queue
-    /// hides a slow backend behind waiting; a shorter one reports it.
+    /// Joins and messages that wait for a thread, and as many leaves. When the queue is full, the
+    /// newest call of the user that has most in it is refused, or not sent if it is a leave. A
+    /// longer queue hides a slow backend behind waiting; a shorter one reports it.
     queue: usize = 1_024, "1 to 1048576 calls", restart;
 }

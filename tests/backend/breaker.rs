@@ -14,12 +14,17 @@ fn kind(call: &Call) -> Act {
     Act::Send(ok(&call.kind, None))
 }
 
+/// A backend at an address that nobody else uses, so that its port is still free when it comes
+/// back.
+fn stub_of_its_own(network: u8) -> Stub {
+    let process = std::process::id();
+    let host = Ipv4Addr::new(127, network, (process >> 8) as u8, process as u8);
+    Stub::start_at(SocketAddr::from((host, 0)), kind)
+}
+
 #[test]
 fn lost_backend_is_left_alone_and_found_again() {
-    // An address that nobody else uses, so that its port is still free when it comes back.
-    let process = std::process::id();
-    let host = Ipv4Addr::new(127, 9, (process >> 8) as u8, process as u8);
-    let stub = Stub::start_at(SocketAddr::from((host, 0)), kind);
+    let stub = stub_of_its_own(9);
     let (address, url) = (stub.address, stub.url());
     // Two processes on one loopback address share no secret: this one is not needed there.
     let server = Server::start(&url, "");
@@ -43,8 +48,26 @@ fn lost_backend_is_left_alone_and_found_again() {
     assert_eq!(ask("salt")["content"], "message", "it is closed, not only probed");
     server.join("stew", "bob");
     let log = server.end();
-    assert!(log.contains("circuit breaker opened for 1s"), "{log}");
+    let opened = "circuit breaker opened for 100ms: no connection can be made, last failure: no \
+                  connection: ";
+    assert!(log.contains(opened), "{log}");
     assert!(log.contains("circuit breaker closed"), "{log}");
     let (_, counted) = log.split_once("backend calls: breaker_opens=").unwrap();
     assert!(!counted.starts_with('0') && counted.contains("refused="), "{counted}");
+}
+
+/// A call that was never sent is not refused, if the backend is back soon.
+#[test]
+fn join_waits_for_a_backend_that_restarts() {
+    let stub = stub_of_its_own(10);
+    let (address, url) = (stub.address, stub.url());
+    drop(stub);
+    let server = Server::start(&url, "");
+    let mut alice = server.knock("soup", "alice");
+    let (_keep, never) = mpsc::channel::<()>();
+    while !server.log().contains("circuit breaker opened for 100ms") {
+        let _ = never.recv_timeout(MOMENT);
+    }
+    let _back = Stub::start_at(address, kind);
+    assert_eq!(alice.hear()["payload"]["session"]["user_id"], "alice");
 }

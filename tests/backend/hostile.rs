@@ -97,6 +97,48 @@ fn hanging_backend_holds_up_only_who_asked() {
     assert_served(&mut alice);
 }
 
+/// Messages that the backend cannot answer are their sender's trouble only.
+#[test]
+fn one_users_failing_messages_refuse_nobody_else() {
+    let (stub, _release) = hostile();
+    let server = Server::start(&stub.url(), "");
+    let (mut alice, _) = server.join("soup", "alice");
+    let (mut bob, _) = server.join("stew", "bob");
+    for _ in 0..20 {
+        assert_eq!(ask(&mut alice, "500")["error"], "backend_unavailable");
+        assert_served(&mut bob);
+    }
+    server.join("soup", "alice");
+    server.join("soup", "carol");
+    let log = server.end();
+    assert!(!log.contains("circuit breaker opened"), "{log}");
+    assert!(log.contains(" user_refused="), "{log}");
+}
+
+#[test]
+fn four_slow_users_hold_up_nobody_else() {
+    let (stub, release) = hostile();
+    let server = Server::start(&stub.url(), "timeout = '1m'\nworkers = 8");
+    let mut slow = Vec::new();
+    for user in ["alice", "bob", "carol", "dave"] {
+        for room in ["soup", "stew"] {
+            let (mut client, _) = server.join(room, user);
+            client.say("hang");
+            slow.push(client);
+        }
+    }
+    let (mut erin, _) = server.join("salad", "erin");
+    for _ in 0..10 {
+        assert_served(&mut erin);
+    }
+    drop(release);
+    for client in &mut slow {
+        let answer = std::iter::repeat_with(|| client.hear());
+        let mut answers = answer.filter(|it| it["payload"]["request_id"] != Value::Null);
+        assert_eq!(answers.next().unwrap()["payload"]["content"], "late");
+    }
+}
+
 #[test]
 fn another_timeout_is_taken_up_while_it_runs() {
     let (stub, _release) = hostile();

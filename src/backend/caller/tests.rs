@@ -5,12 +5,16 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 
+use super::super::breaker::CallEvidence;
 use super::super::contract::interpret;
 use super::super::counts::CallOutcome;
 use super::*;
 
 /// Long enough for a busy machine, where nothing is to time out.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Enough for a server that never answers a TLS handshake.
+const TLS_TIME: Duration = Duration::from_millis(500);
 
 /// One request as it came.
 struct Heard {
@@ -69,10 +73,10 @@ fn client(address: SocketAddr, secret: Option<&str>) -> BackendClient {
     BackendClient::new(&config, secret.map(|text| SigningSecret::parse(text).unwrap()))
 }
 
-fn call(client: &BackendClient, kind: CallKind) -> (CallOutcome, bool) {
+fn call(client: &BackendClient, kind: CallKind) -> (CallOutcome, CallEvidence) {
     let received = client.call(kind, b"{}", "msg_1", UnixTime::from_millis(5_999), PATIENCE);
     let result = interpret(kind, received);
-    (result.outcome, result.is_alive)
+    (result.outcome, result.evidence)
 }
 
 #[test]
@@ -81,9 +85,9 @@ fn calls_are_signed_posts_on_a_kept_connection() {
     let not_found = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno".to_vec();
     let (address, told) = serve(vec![ok("{\"content\":\"x\"}"), not_found, ok("")]);
     let client = client(address, Some(secret));
-    assert_eq!(call(&client, CallKind::Message), (CallOutcome::Answered, true));
-    assert_eq!(call(&client, CallKind::Join), (CallOutcome::Denied, true));
-    assert_eq!(call(&client, CallKind::Leave), (CallOutcome::Answered, true));
+    assert_eq!(call(&client, CallKind::Message), (CallOutcome::Answered, CallEvidence::Works));
+    assert_eq!(call(&client, CallKind::Join), (CallOutcome::Denied, CallEvidence::Works));
+    assert_eq!(call(&client, CallKind::Leave), (CallOutcome::Answered, CallEvidence::Works));
     let received: Vec<Heard> = told.iter().take(3).collect();
     for (received, path) in received.iter().zip(["message", "join", "leave"]) {
         assert_eq!((received.connection, received.body.as_str()), (0, "{}"));
@@ -133,13 +137,12 @@ fn malformed_answer_fails_the_call() {
         let received =
             client.call(CallKind::Message, b"{}", "msg_1", UnixTime::default(), time_limit);
         let result = interpret(CallKind::Message, received);
-        let outcome = if index == 4 { CallOutcome::TimedOut } else { CallOutcome::Failed };
-        assert_eq!(
-            (result.outcome, result.is_alive),
-            (outcome, false),
-            "{index}: {:?}",
-            result.why
-        );
+        let (outcome, says) = if index == 4 {
+            (CallOutcome::TimedOut, CallEvidence::TimedOut)
+        } else {
+            (CallOutcome::Failed, CallEvidence::Fails)
+        };
+        assert_eq!((result.outcome, result.evidence), (outcome, says), "{index}: {:?}", result.why);
         assert_eq!(told.recv().unwrap().head.split(' ').nth(1), Some("/app/message"));
     }
 }
@@ -153,5 +156,19 @@ fn silent_backend_times_out_and_closed_one_fails() {
     assert!(matches!(received, Err(CallError::TimedOut)));
     let closed = client(listener.local_addr().unwrap(), None);
     drop(listener);
-    assert_eq!(call(&closed, CallKind::Join), (CallOutcome::Failed, false));
+    let unconnected = (CallOutcome::Unconnected, CallEvidence::Unconnected);
+    assert_eq!(call(&closed, CallKind::Join), unconnected);
+}
+
+/// Nothing was sent where there was no address, no connection, or no TLS.
+#[test]
+fn call_without_a_connection_was_never_sent() {
+    let (address, _told) = serve(vec![b"no TLS here\r\n\r\n".to_vec()]);
+    let plain = format!("https://{address}");
+    for url in [&*plain, "http://no-such-host.invalid"] {
+        let config = config::Backend { url: url.to_owned(), ..config::Backend::default() };
+        let client = BackendClient::new(&config, None);
+        let result = client.call(CallKind::Join, b"{}", "msg_1", UnixTime::default(), TLS_TIME);
+        assert!(matches!(result, Err(CallError::Unconnected(_))), "{url}: {result:?}");
+    }
 }

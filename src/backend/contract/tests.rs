@@ -19,10 +19,10 @@ fn value(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap()
 }
 
-/// The answer to a message, or its outcome and whether the backend counts as alive.
-fn said(body: &str) -> Result<Update, (CallOutcome, bool)> {
+/// The answer to a message, or its outcome and what it says about the backend.
+fn said(body: &str) -> Result<Update, (CallOutcome, CallEvidence)> {
     let result = interpret(CallKind::Message, received(200, body.as_bytes()));
-    result.update.map(|update| (*update).clone()).ok_or((result.outcome, result.is_alive))
+    result.update.map(|update| (*update).clone()).ok_or((result.outcome, result.evidence))
 }
 
 #[test]
@@ -101,12 +101,12 @@ fn answer_of_another_form_is_refused() {
         r#"{"content":"x","recipe_data":{"#,
         r#"{"content":"x","broadcast":"yes"}"#,
     ] {
-        assert_eq!(said(body), Err((CallOutcome::Failed, false)), "{body}");
+        assert_eq!(said(body), Err((CallOutcome::Failed, CallEvidence::Fails)), "{body}");
     }
     let result = interpret(CallKind::Message, received(200, b"{\"content\":\"\xff\"}"));
-    assert_eq!((result.outcome, result.is_alive), (CallOutcome::Failed, false));
+    assert_eq!((result.outcome, result.evidence), (CallOutcome::Failed, CallEvidence::Fails));
     let result = interpret(CallKind::Join, Ok(BackendResponse { status: 200, body: None }));
-    assert_eq!((result.outcome, result.is_alive), (CallOutcome::Failed, false));
+    assert_eq!((result.outcome, result.evidence), (CallOutcome::Failed, CallEvidence::Fails));
 }
 
 #[test]
@@ -124,26 +124,35 @@ fn logged_error_does_not_quote_the_answer() {
 fn each_status_maps_to_its_outcome() {
     let outcome = |kind, status| {
         let result = interpret(kind, received(status, b"{\"content\":\"x\"}"));
-        (result.outcome, result.is_alive)
+        (result.outcome, result.evidence)
     };
     for (kind, denied) in [(CallKind::Join, &[403, 404][..]), (CallKind::Message, &[409])] {
         for status in [403, 404, 409] {
             let said =
                 if denied.contains(&status) { CallOutcome::Denied } else { CallOutcome::Failed };
-            assert_eq!(outcome(kind, status), (said, true));
+            assert_eq!(outcome(kind, status), (said, CallEvidence::Works));
         }
     }
     for kind in [CallKind::Join, CallKind::Message] {
-        assert_eq!(outcome(kind, 200), (CallOutcome::Answered, true));
+        assert_eq!(outcome(kind, 200), (CallOutcome::Answered, CallEvidence::Works));
         for status in [400, 401, 410, 422, 429, 499] {
-            assert_eq!(outcome(kind, status), (CallOutcome::Failed, true), "{status}");
+            assert_eq!(
+                outcome(kind, status),
+                (CallOutcome::Failed, CallEvidence::Works),
+                "{status}"
+            );
         }
         for status in [201, 204, 301, 302, 307, 408, 500, 502, 503, 504, 599] {
-            assert_eq!(outcome(kind, status), (CallOutcome::Failed, false), "{status}");
+            assert_eq!(
+                outcome(kind, status),
+                (CallOutcome::Failed, CallEvidence::Fails),
+                "{status}"
+            );
         }
     }
-    for (status, is_alive) in [(200, true), (204, true), (404, true), (302, false), (500, false)] {
-        assert_eq!(outcome(CallKind::Leave, status), (CallOutcome::Answered, is_alive), "{status}");
+    let (works, fails) = (CallEvidence::Works, CallEvidence::Fails);
+    for (status, says) in [(200, works), (204, works), (404, works), (302, fails), (500, fails)] {
+        assert_eq!(outcome(CallKind::Leave, status), (CallOutcome::Answered, says), "{status}");
     }
 }
 
@@ -169,15 +178,26 @@ fn each_outcome_maps_to_a_node_outcome() {
             CallOutcome::Answered => ("admit", "update"),
             CallOutcome::Denied => ("deny", "used id"),
             CallOutcome::TimedOut => ("unavailable", "backend_timeout"),
-            CallOutcome::Expired => ("not begun", "not begun"),
-            CallOutcome::Failed | CallOutcome::Refused | CallOutcome::QueueFull => {
-                ("unavailable", "backend_unavailable")
-            }
+            CallOutcome::Expired | CallOutcome::Unconnected => ("not begun", "not begun"),
+            _ => ("unavailable", "backend_unavailable"),
         };
         assert_eq!(
             (told(CallKind::Join, outcome), told(CallKind::Message, outcome)),
             (join, message),
             "{outcome:?}"
         );
+    }
+}
+
+#[test]
+fn every_failure_has_a_reason() {
+    let broken = || Err(CallError::Broken("reset".to_owned()));
+    let unconnected = || Err(CallError::Unconnected("refused".to_owned()));
+    for &kind in CallKind::ALL {
+        for received in [received(500, b""), Err(CallError::TimedOut), broken(), unconnected()] {
+            let result = interpret(kind, received);
+            assert_ne!(result.evidence, CallEvidence::Works);
+            assert!(result.why.is_some_and(|why| !why.is_empty()), "{kind:?}");
+        }
     }
 }

@@ -14,6 +14,7 @@ pub struct Ticket {
 ///
 /// ```text
 /// waiting ──▶ begun        by `begin`, of whoever does the work
+///    │ ◀─────────┘         by `give_back`: nothing of it was done, and it may begin again
 ///    └──────▶ withdrawn    by the node: its time is over, or nobody waits for it any more
 /// ```
 ///
@@ -39,13 +40,19 @@ impl StartFlag {
         self.0.compare_exchange(WAITING, BEGUN, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
+    /// The work had begun, and nothing of it was done, as where a request was never sent. It may
+    /// begin again, unless it is withdrawn before.
+    pub fn give_back(&self) {
+        let _ = self.0.compare_exchange(BEGUN, WAITING, Ordering::AcqRel, Ordering::Acquire);
+    }
+
     /// Takes the work back. False: it has begun, or was taken back before.
     pub(crate) fn withdraw(&self) -> bool {
         self.0.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// It was taken back: the work will never begin.
-    #[cfg(feature = "sim")]
+    #[cfg(any(feature = "sim", feature = "backend"))]
     pub(crate) fn is_withdrawn(&self) -> bool {
         self.0.load(Ordering::Acquire) == WITHDRAWN
     }
