@@ -148,13 +148,14 @@ section! {
     /// for signature checks. Each thread is started when it is needed.
     workers: usize = 4, "1 to 1024 threads", restart;
 
-    /// Jobs that wait for a thread. When the queue is full, the connection that asks is refused. A
-    /// longer queue hides a slow application behind waiting; a shorter one reports it.
+    /// Jobs that wait for a thread, which serves their users in turn. When the queue is full, the
+    /// newest job of the user with most in it is refused. A longer queue hides a slow application
+    /// behind waiting; a shorter one reports it.
     worker_queue: usize = 1_024, "1 to 1048576 jobs", restart;
 
-    /// Joins, messages and requests that wait for the embedded recipe chat's database. When the
-    /// queue is full, further ones are refused. A longer queue survives a slower disk; a shorter
-    /// one reports it.
+    /// Joins, messages and requests that wait for the embedded recipe chat's database, which serves
+    /// their users in turn. When the queue is full, the newest of the user with most in it is
+    /// refused. A longer queue survives a slower disk; a shorter one reports it.
     storage_queue: usize = 4_096, "1 to 1048576 jobs", restart;
 
     /// Accepts, handshakes and signature checks in one event-loop iteration (turn). A lower value

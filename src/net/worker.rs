@@ -1,37 +1,44 @@
-//! Threads for work that blocks, behind bounded queues.
+//! Threads for work that blocks, behind bounded queues that serve their users in turn.
 
 use std::convert::Infallible;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::handle::{Event, Mailbox};
 use crate::config::Limits;
-use crate::node::{Command, Completion, Outcome, Work};
+use crate::node::{Command, Completion, Outcome, Payer, Work};
+use crate::shares::FairQueue;
 
 /// The stack of a worker thread. The default of the standard library is 2 MiB of address space.
 pub(crate) const STACK_BYTES: usize = 256 << 10;
 /// The stack of a thread that verifies signatures. It runs no code of the application.
 pub(crate) const CHECK_STACK_BYTES: usize = 128 << 10;
-/// One slot in the queue to the workers, and one in the mailbox for the answer.
-pub(crate) const PLACE_BYTES: usize = 256;
+/// A place in the queue to workers, its user's places in the queue's trees, and one in the slot that
+/// answers come through.
+pub(crate) const PLACE_BYTES: usize = 512;
 
 /// How long a server that ends waits for running work. Nothing waits for the result any more, but a
 /// write to a database should be completed if a moment is enough.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A pool of threads. A thread is started when there is work for it, and stays. An application that
-/// never blocks costs no thread.
+/// The most microseconds of a worker's time that a user is behind the others for work that took
+/// long.
+const MAX_DEBT: u64 = 1_000_000;
+
+/// The pool. A thread is started when there is work for it, and stays: an application that never
+/// blocks costs no thread.
 #[derive(Debug)]
 struct Workers {
     name: &'static str,
-    queue: SyncSender<Command>,
-    shared: Arc<PoolState>,
+    /// Commands that may wait.
+    capacity: usize,
+    shared: Arc<Shared>,
     mailbox: Mailbox,
     threads: Vec<JoinHandle<()>>,
     limit: usize,
@@ -82,27 +89,47 @@ impl Pools {
 }
 
 #[derive(Debug)]
-struct PoolState {
-    queue: Mutex<Receiver<Command>>,
-    /// Commands that wait or run. The reactor increments it, the workers decrement it.
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    /// Commands that wait or run. The reactor adds, the workers subtract.
     in_flight: AtomicUsize,
-    ending: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Queue {
+    waiting: FairQueue<Payer, Command>,
+    is_closed: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the command that is next. `None`: the pool ends.
+    fn next(&self) -> Option<(Payer, Command)> {
+        let is_idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.is_closed;
+        let queue = self.wake.wait_while(self.lock(), is_idle);
+        let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
+        if queue.is_closed { None } else { queue.waiting.pop() }
+    }
 }
 
 impl Workers {
-    /// A pool of at most `limit` threads with this name, and a queue of `room` commands. Both are
-    /// at least 1.
-    fn new(name: &'static str, limit: usize, room: usize, mailbox: Mailbox) -> Self {
-        let (queue, waiting) = mpsc::sync_channel(room.max(1));
+    /// At most `limit` threads of this name, and `capacity` commands that wait for one; at least 1
+    /// of each.
+    fn new(name: &'static str, limit: usize, capacity: usize, mailbox: Mailbox) -> Self {
         let (alive, gone) = mpsc::sync_channel(0);
-        let shared = PoolState {
-            queue: Mutex::new(waiting),
+        let queue = Queue { waiting: FairQueue::new(MAX_DEBT), is_closed: false };
+        let shared = Shared {
+            queue: Mutex::new(queue),
+            wake: Condvar::new(),
             in_flight: AtomicUsize::new(0),
-            ending: AtomicBool::new(false),
         };
         Self {
             name,
-            queue,
+            capacity: capacity.max(1),
             shared: Arc::new(shared),
             mailbox,
             threads: Vec::new(),
@@ -112,10 +139,10 @@ impl Workers {
         }
     }
 
-    /// Queues `command`. Never blocks: if the queue is full or no thread can be started, returns
-    /// the completion that says so.
+    /// Queues `command`. Never blocks: when there is no room, or no thread can be started, this
+    /// gives back the completion of the command that is refused. That is the newest of whoever has
+    /// most in a full queue, and this one only where nobody has more than its payer.
     fn submit(&mut self, command: Command) -> Result<(), Completion> {
-        let refused = Completion { ticket: command.ticket, outcome: Outcome::Refused };
         let in_flight = self.shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         // As many threads as commands, up to the limit, so that no command waits for another one
         // before that.
@@ -125,22 +152,38 @@ impl Workers {
                 Err(error) => log::warn!("no thread for a worker: {error}"),
             }
         }
-        if !self.threads.is_empty() {
-            match self.queue.try_send(command) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
-            }
-        }
+        let refused = self.queue(command);
+        let Some(Command { ticket, .. }) = refused else { return Ok(()) };
         self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
-        Err(refused)
+        Err(Completion { ticket, outcome: Outcome::Refused })
     }
 
-    /// Gives the workers up to [`PATIENCE`] to finish. A thread that is stuck is left running until
-    /// the process ends.
+    /// Queues `command`, and returns the one that finds no room.
+    fn queue(&self, command: Command) -> Option<Command> {
+        if self.threads.is_empty() {
+            return Some(command);
+        }
+        let mut queue = self.shared.lock();
+        let mut shed = None;
+        if queue.waiting.len() >= self.capacity {
+            match queue.waiting.shed(&command.payer) {
+                Some((_, newest)) => shed = Some(newest),
+                None => return Some(command),
+            }
+        }
+        queue.waiting.push(command.payer.clone(), command);
+        drop(queue);
+        self.shared.wake.notify_one();
+        shed
+    }
+
+    /// Lets the workers finish what they do, for at most [`PATIENCE`], and leaves behind who is
+    /// stuck: the end of the process takes it. What waits is not begun.
     fn end(self) {
-        let Self { queue, shared, mailbox, threads, alive, gone, .. } = self;
-        shared.ending.store(true, Ordering::Relaxed);
-        drop((queue, mailbox, alive));
+        let Self { shared, mailbox, threads, alive, gone, .. } = self;
+        shared.lock().is_closed = true;
+        shared.wake.notify_all();
+        drop((mailbox, alive));
         match gone.recv_timeout(PATIENCE) {
             Err(RecvTimeoutError::Timeout) => log::warn!("a worker is stuck, and left behind"),
             Err(RecvTimeoutError::Disconnected) => {
@@ -164,16 +207,12 @@ impl Workers {
     }
 }
 
-fn work(shared: &PoolState, mailbox: &Mailbox) {
-    loop {
-        // One worker waits in the queue, the others for the lock. A worker that runs a command
-        // holds no lock.
-        let next = shared.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(command) = next else { return };
-        if shared.ending.load(Ordering::Relaxed) {
-            return;
-        }
+fn work(shared: &Shared, mailbox: &Mailbox) {
+    while let Some((payer, command)) = shared.next() {
+        let begun = Instant::now();
         let done = run(command);
+        let micros = begun.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
+        shared.lock().waiting.charge(&payer, micros.max(1));
         shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         if !mailbox.deliver(Event::Done(done)) {
             return;

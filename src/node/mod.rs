@@ -64,10 +64,11 @@ pub use self::observe::usage::Usage;
 #[cfg(feature = "net")]
 pub(crate) use self::rooms::answers::{LIFETIME as ANSWER_LIFETIME, remembered_answer_bytes};
 pub use self::work::orders::{Revocation, RevocationStore};
+#[cfg(any(feature = "net", feature = "recipes"))]
+pub(crate) use self::work::port::Payer;
 pub use self::work::port::{
     Action, Command, Completion, Hangup, Outcome, Refused, StoreError, Work,
 };
-#[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) use self::work::questions::QUESTION_BYTES;
 pub use self::work::ticket::{StartFlag, Ticket};
 

@@ -5,7 +5,7 @@ use crate::auth::tests::{Pair, jwks};
 use crate::auth::{Algorithms, JwksFrom, KeySet, SignatureCheck, Verification, Verifier};
 use crate::config::Limits;
 use crate::node::app::Admission;
-use crate::node::{Command, Completion, Outcome, StartFlag, Work};
+use crate::node::{Command, Completion, Outcome, Payer, StartFlag, Work};
 
 #[test]
 fn an_answer_from_a_worker_delays_nobody_else() {
@@ -227,7 +227,9 @@ fn blocked_jobs_stop_no_signature_check() {
     let mut jobs = Vec::new();
     let mut submit = |serial, work| {
         let ticket = Ticket { index: 0, serial };
-        pools.submit(Command { ticket, work, start: StartFlag::default() }).unwrap();
+        pools
+            .submit(Command { ticket, work, payer: Payer::Operator, start: StartFlag::default() })
+            .unwrap();
     };
     for serial in 0..4 {
         let (go_on, wait) = mpsc::channel::<()>();

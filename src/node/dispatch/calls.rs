@@ -20,8 +20,8 @@ use crate::node::observe::process_metrics::Reading;
 use crate::node::rooms::chat::update_frame;
 use crate::node::rooms::deliveries::Delivered;
 use crate::node::work::orders::Asker;
-use crate::node::work::port::Work;
-use crate::node::work::questions::{Payer, QuestionKind};
+use crate::node::work::port::{Payer, Work};
+use crate::node::work::questions::{QuestionKind, RequestPayer};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
 use crate::time::Now;
@@ -79,7 +79,12 @@ impl Node {
             Reply::Later(job) => Some(Work::Message(job)),
             Reply::Held => None,
         };
-        self.await_response(asker.slot(), ticket, (QuestionKind::Publish { room }, 0), job);
+        self.await_response(
+            asker.slot(),
+            ticket,
+            (QuestionKind::Publish { room }, 0, Payer::Operator),
+            job,
+        );
     }
 
     /// Has the application give out an invitation. `None`: it answers later.
@@ -92,7 +97,7 @@ impl Node {
     ) -> Option<Response> {
         self.cx.now = now;
         let address = self.connections.get(asker.slot()).map(Connection::address)?;
-        let payer = Payer { user: None, address };
+        let payer = RequestPayer { user: None, address };
         let ticket = self.work.questions.issue();
         let start = self.work.questions.start();
         let invite = Invite { ticket, start, now: now.unix, email, valid };
@@ -101,7 +106,12 @@ impl Node {
             Reply::Later(job) => Some(Work::Request(job)),
             Reply::Held => None,
         };
-        self.await_response(asker.slot(), ticket, (QuestionKind::Request { payer }, 0), job);
+        self.await_response(
+            asker.slot(),
+            ticket,
+            (QuestionKind::Request { payer }, 0, Payer::Operator),
+            job,
+        );
         None
     }
 
@@ -135,7 +145,12 @@ impl Node {
         let (probes, ticket) = (self.operator.probes.clone(), self.work.questions.issue());
         let work = Work::Request(Box::new(move || write(&probes.read())));
         let slot = asker.slot();
-        self.await_response(slot, ticket, (QuestionKind::Collect { is_json }, 0), Some(work));
+        self.await_response(
+            slot,
+            ticket,
+            (QuestionKind::Collect { is_json }, 0, Payer::Operator),
+            Some(work),
+        );
         self.answer_within(slot, PROBE_TIMEOUT.min(self.cx.policy.answer_timeout));
     }
 

@@ -6,7 +6,7 @@ use crate::node::app::{OrderFault, OrderKind, OrderResult, Reply, UserOrder};
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::orders::{Asker, Part, Revocation, RevocationStore};
-use crate::node::work::port::{Outcome, StoreError, Work};
+use crate::node::work::port::{Outcome, Payer, StoreError, Work};
 use crate::node::work::questions::{NewQuestion, QuestionKind};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::CloseReason;
@@ -113,7 +113,9 @@ impl Node {
     fn await_part(&mut self, order: u64, ticket: Ticket, part: Part, work: Option<Work>) {
         let (kind, deadline) = (QuestionKind::Order { order, part }, Instant::NEVER);
         let asker = ConnId::from_bits(u64::MAX);
-        self.work.open(&mut self.cx, ticket, NewQuestion { asker, kind, deadline, cost: 0 }, work);
+        let payer = Payer::Operator;
+        let question = NewQuestion { asker, kind, deadline, cost: 0, payer };
+        self.work.open(&mut self.cx, ticket, question, work);
         if let Some(open) = self.work.orders.get_mut(order) {
             open.tickets.push(ticket);
         }

@@ -30,8 +30,8 @@ use crate::node::http::refusal::Refusal;
 use crate::node::http::request::{Credential, Http, RequestHead, Upgrade};
 use crate::node::http::respond::{health, preflight};
 use crate::node::observe::close_history::Unanswered;
-use crate::node::work::port::{Completion, Outcome, Work};
-use crate::node::work::questions::{GRACE, NewQuestion, Payer, QuestionKind};
+use crate::node::work::port::{Completion, Outcome, Payer, Work};
+use crate::node::work::questions::{GRACE, NewQuestion, QuestionKind, RequestPayer};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::CloseReason;
 
@@ -263,7 +263,7 @@ impl Node {
         let Some(connection) = connections.get(slot) else { return };
         let (address, client) = (connection.address(), connection.peer().ip());
         let user = principal.map(|principal| principal.user.as_str());
-        let payer = Payer { user: user.map(|user| cx.user_key(user)), address };
+        let payer = RequestPayer { user: user.map(|user| cx.user_key(user)), address };
         if let Err(refusal) = gate.limits.charge_request(cx, payer) {
             return self.refuse(slot, refusal);
         }
@@ -276,6 +276,7 @@ impl Node {
             ticket,
             start: work.questions.start(),
             connection: asker,
+            address,
             now: cx.now.unix,
             at: cx.now.monotonic,
             client,
@@ -295,7 +296,9 @@ impl Node {
             Reply::Later(job) => Some(Work::Request(job)),
             Reply::Held => None,
         };
-        self.await_response(slot, ticket, (QuestionKind::Request { payer }, cost), job);
+        let (kind, payer) =
+            (QuestionKind::Request { payer }, user.map_or(Payer::Address(address), Payer::user));
+        self.await_response(slot, ticket, (kind, cost, payer), job);
     }
 
     /// From here on `slot` waits for the application, for as long as that may take.
@@ -303,7 +306,7 @@ impl Node {
         &mut self,
         slot: Slot,
         ticket: Ticket,
-        (kind, cost): (QuestionKind, u32),
+        (kind, cost, payer): (QuestionKind, u32, Payer),
         work: Option<Work>,
     ) {
         let answer_by = self.cx.now.monotonic + self.cx.policy.answer_timeout;
@@ -311,12 +314,12 @@ impl Node {
         let policy = &self.cx.policy;
         self.connections.edit(policy, slot, |session, _| session.set_deadline(answer_by));
         let (asker, deadline) = (self.connections.id_of(slot), answer_by + GRACE);
-        let question = NewQuestion { asker, kind, deadline, cost };
+        let question = NewQuestion { asker, kind, deadline, cost, payer };
         self.work.open(&mut self.cx, ticket, question, work);
     }
 
     /// The application has answered a request.
-    pub(crate) fn request_done(&mut self, asker: ConnId, payer: Payer, done: Completion) {
+    pub(crate) fn request_done(&mut self, asker: ConnId, payer: RequestPayer, done: Completion) {
         let Completion { ticket, outcome } = done;
         let slot = asker.slot();
         // A client that does not wait for the answer has asked all the same.
@@ -363,7 +366,7 @@ impl Node {
         }
     }
 
-    fn charge_for(&mut self, payer: Payer, response: &Response) {
+    fn charge_for(&mut self, payer: RequestPayer, response: &Response) {
         let Self { cx, gate, .. } = self;
         gate.limits.charge_answer(cx, payer, response.body.len());
         if let Some(evidence) = response.evidence {

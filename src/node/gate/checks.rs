@@ -20,7 +20,7 @@ use crate::node::connections::waiting::{CheckTurn, PendingAuth, PendingCheck};
 use crate::node::context::Cx;
 use crate::node::gate::limits::Limits;
 use crate::node::work::Workload;
-use crate::node::work::port::{Completion, Outcome, Work};
+use crate::node::work::port::{Completion, Outcome, Payer, Work};
 use crate::node::work::questions::{NewQuestion, QuestionKind};
 use crate::shares::Holdings;
 use crate::time::Instant;
@@ -117,7 +117,9 @@ impl Checks {
             cx.metrics.signature_checks += 1;
             // Whatever the worker's time, its completion comes; the connection has its own deadline.
             let (kind, deadline) = (QuestionKind::Check { address }, Instant::NEVER);
-            work.open(cx, ticket, NewQuestion { asker, kind, deadline, cost: 0 }, Some(check));
+            let payer = Payer::Address(address);
+            let question = NewQuestion { asker, kind, deadline, cost: 0, payer };
+            work.open(cx, ticket, question, Some(check));
         }
         None
     }

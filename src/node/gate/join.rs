@@ -8,7 +8,7 @@ use crate::node::connections::waiting::{AcceptedAuth, PendingAuth, PendingJoin};
 use crate::node::context::Cx;
 use crate::node::rooms::Rooms;
 use crate::node::work::Workload;
-use crate::node::work::port::{Completion, Outcome, Work};
+use crate::node::work::port::{Completion, Outcome, Payer, Work};
 use crate::node::work::questions::{GRACE, NewQuestion, QuestionKind, cost};
 use crate::protocol::{CloseReason, RecipeUpdate, SessionInfo};
 
@@ -32,7 +32,7 @@ pub(crate) fn ask_to_join(
     let ticket = work.questions.issue();
     let expires_at = principal.expires_at;
     let join = PendingJoin { ticket, request_id, clocks, expires_at, reserved };
-    let now = cx.now.monotonic;
+    let (now, payer) = (cx.now.monotonic, Payer::user(&principal.user));
     connections.edit(&cx.policy, slot, |session, policy| session.joining(now, policy));
     if !reauth {
         rooms.enter(cx, slot, &principal.user);
@@ -60,7 +60,8 @@ pub(crate) fn ask_to_join(
         connection.waiting.get_or_insert_default().set_auth(PendingAuth::Join(join));
     }
     let deadline = now + cx.policy.answer_timeout + GRACE;
-    work.open(cx, ticket, NewQuestion { asker, kind: QuestionKind::Join, deadline, cost }, job);
+    let question = NewQuestion { asker, kind: QuestionKind::Join, deadline, cost, payer };
+    work.open(cx, ticket, question, job);
     None
 }
 

@@ -20,7 +20,7 @@ use crate::node::gate::forwarded;
 use crate::node::gate::places::Places;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::port::Refused;
-use crate::node::work::questions::Payer;
+use crate::node::work::questions::RequestPayer;
 use crate::shares::Allowances;
 
 /// Slots beyond the bound on connections: whoever gets one is answered `503` instead of silence.
@@ -206,7 +206,11 @@ impl Limits {
     ///
     /// # Errors
     /// The allowance does not reach so far: when to come again.
-    pub(crate) fn charge_request(&mut self, cx: &mut Cx, payer: Payer) -> Result<(), Refusal> {
+    pub(crate) fn charge_request(
+        &mut self,
+        cx: &mut Cx,
+        payer: RequestPayer,
+    ) -> Result<(), Refusal> {
         let now = cx.now.monotonic;
         let charged = match payer.user {
             Some(user) => self.user_requests.charge(now, user, 1),
@@ -220,7 +224,7 @@ impl Limits {
 
     /// Charges the answer to a request by its length: it is known only now, and was made all the
     /// same.
-    pub(crate) fn charge_answer(&mut self, cx: &Cx, payer: Payer, bytes: usize) {
+    pub(crate) fn charge_answer(&mut self, cx: &Cx, payer: RequestPayer, bytes: usize) {
         let (now, points) = (cx.now.monotonic, u32::try_from(bytes / BYTES_A_POINT));
         let points = points.unwrap_or(u32::MAX).min(MAX_POINTS_OF_ANSWER);
         match payer.user {

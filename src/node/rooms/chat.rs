@@ -17,7 +17,7 @@ use crate::node::rooms::Rooms;
 use crate::node::rooms::answers::{Lookup, MessageKey};
 use crate::node::rooms::deliveries::Delivered;
 use crate::node::work::Workload;
-use crate::node::work::port::{Completion, Outcome, Work};
+use crate::node::work::port::{Completion, Outcome, Payer, Work};
 use crate::node::work::questions::{NewQuestion, QuestionKind, cost};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::{ChatMessage, ErrorCode, ErrorPayload, RecipeUpdate, ServerMessage};
@@ -93,6 +93,7 @@ impl Rooms {
             kind: QuestionKind::Message { key, also: Vec::new(), room },
             deadline: cx.now.monotonic + cx.policy.answer_timeout,
             cost: cost(text),
+            payer: Payer::User(user),
         };
         work.open(cx, ticket, question, job);
         self.answers.asked(cx.now.monotonic, key, ticket);

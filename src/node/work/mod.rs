@@ -40,9 +40,10 @@ impl Workload {
         question: NewQuestion,
         work: Option<Work>,
     ) {
+        let payer = question.payer.clone();
         let start = self.questions.open(cx.now.monotonic, ticket, question, work.is_some());
         if let Some(work) = work {
-            cx.actions.push_back(Action::Submit(Command { ticket, work, start }));
+            cx.actions.push_back(Action::Submit(Command { ticket, work, payer, start }));
         }
     }
 

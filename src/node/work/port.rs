@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use smol_str::SmolStr;
 use thiserror::Error;
 
-use crate::auth::{SignatureCheck, Signed, TokenError};
+use crate::auth::{Address, SignatureCheck, Signed, TokenError};
 use crate::id::ConnId;
 use crate::node::app::{Admission, Answer, Job, OrderResult};
 use crate::node::http::message::Response;
@@ -33,8 +34,27 @@ pub struct Command {
     pub ticket: Ticket,
     /// The work.
     pub work: Work,
+    pub(crate) payer: Payer,
     /// The node may have withdrawn the work when its turn comes.
     pub(crate) start: StartFlag,
+}
+
+/// Who work is charged to where many share a queue: nobody's work waits for more than its share of
+/// somebody else's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Payer {
+    /// The operator, and the server itself.
+    Operator,
+    /// A client that is not authenticated.
+    Address(Address),
+    /// The `sub` of a token.
+    User(SmolStr),
+}
+
+impl Payer {
+    pub(crate) fn user(name: &str) -> Self {
+        Self::User(SmolStr::new(name))
+    }
 }
 
 /// The work of a [`Command`], by what it answers.

@@ -11,6 +11,7 @@ use crate::auth::Address;
 use crate::id::ConnId;
 use crate::node::rooms::answers::MessageKey;
 use crate::node::work::orders::Part;
+use crate::node::work::port::Payer;
 use crate::node::work::ticket::{StartFlag, Ticket};
 use crate::time::Instant;
 
@@ -67,11 +68,13 @@ pub(crate) struct NewQuestion {
     pub(crate) deadline: Instant,
     /// What it costs of the budget for work.
     pub(crate) cost: u32,
+    /// Who its work is charged to.
+    pub(crate) payer: Payer,
 }
 
 /// Who a request is charged to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Payer {
+pub(crate) struct RequestPayer {
     /// The key of the user whom its token speaks for.
     pub(crate) user: Option<u64>,
     pub(crate) address: Address,
@@ -90,7 +93,7 @@ pub(crate) enum QuestionKind {
     /// What is the answer to the asker's HTTP request?
     Request {
         /// What the answer costs and shows is charged there, should the asker be gone by then.
-        payer: Payer,
+        payer: RequestPayer,
     },
     /// May this be said in a room?
     Publish {
@@ -163,7 +166,7 @@ impl Questions {
         question: NewQuestion,
         is_submitted: bool,
     ) -> StartFlag {
-        let NewQuestion { asker, kind, deadline, cost } = question;
+        let NewQuestion { asker, kind, deadline, cost, .. } = question;
         let is_known = is_submitted || self.start.is_shared();
         let start = mem::take(&mut self.start);
         let index = self.open.insert(Question {
