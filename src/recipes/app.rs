@@ -11,15 +11,15 @@ use super::page;
 use super::recipe::{Draft, Recipe};
 use super::storage::chat::{self, Bounds, ChatOutcome, NewMessage};
 use super::storage::{
-    self, Busy, Commit, JoinGuard, QueueLimits, Storage, StorageError, TaskError, recipes,
-    sessions, users,
+    self, Busy, Class, Commit, JoinGuard, QueueLimits, Storage, StorageError, TaskError,
+    TaskOrigin, recipes, sessions, users,
 };
 use crate::config::Config;
 use crate::node::app::{
     Admission, Answer, App, Incoming, Invite, Join, Json, OrderFault, OrderKind, OrderResult,
     Publish, Reply, UserOrder,
 };
-use crate::node::{Completion, Method, Outcome, Request, Response, StartFlag, Ticket};
+use crate::node::{Completion, Method, Outcome, Payer, Request, Response, Ticket};
 use crate::protocol::ErrorCode;
 use crate::time::UnixTime;
 
@@ -66,8 +66,8 @@ impl fmt::Debug for RecipesApp {
 }
 
 impl RecipesApp {
-    /// A place in the queue to the database: two addresses, and the queue's own.
-    pub const PLACE_BYTES: usize = 32;
+    /// A place in the queue to the database: a task, and its user's places in four trees.
+    pub const PLACE_BYTES: usize = 256;
     /// What the database's statements take, and a commit beside its pages.
     pub const DATABASE_BYTES: usize = 1 << 20;
     /// A sign-up or sign-in that waits: an address, a password, and what waits for their answer.
@@ -121,7 +121,7 @@ impl RecipesApp {
     /// outcome to the driver.
     fn store<T: Send + 'static>(
         &self,
-        asked: StorageRequest<'_>,
+        asked: StorageRequest,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         outcome: impl FnOnce(Result<T, TaskError>) -> Outcome + Send + 'static,
     ) -> Result<(), Busy> {
@@ -131,18 +131,19 @@ impl RecipesApp {
             let outcome = if is_begun { outcome(done) } else { Outcome::NotBegun };
             completions.deliver(Completion { ticket, outcome });
         };
-        self.storage.submit_with(asked.text_bytes, asked.start.cloned(), work, answer)
+        self.storage.submit(asked.origin, work, answer)
     }
 
     /// [`store`](Self::store) for a chat message or a published update.
     fn store_answer(
         &self,
-        asked: StorageRequest<'_>,
+        asked: StorageRequest,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<ChatOutcome> + Send + 'static,
     ) -> Reply<Answer> {
         let outcome = |done| match done {
             Ok(ChatOutcome::Answer(answer)) => Outcome::Message(answer),
             Ok(ChatOutcome::UsedId) => Outcome::UsedId,
+            Err(TaskError::Busy) => Outcome::Message(Err(ErrorCode::BackendUnavailable)),
             Err(_) => Outcome::Message(Err(ErrorCode::Internal)),
         };
         match self.store(asked, work, outcome) {
@@ -155,13 +156,18 @@ impl RecipesApp {
     fn store_response<T: Send + 'static>(
         &self,
         request: &Request<'_>,
+        user: &str,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         response: impl FnOnce(T) -> Response + Send + 'static,
     ) -> Reply<Response> {
-        let asked =
-            StorageRequest { ticket: request.ticket, start: Some(request.start), text_bytes: 0 };
+        let origin = TaskOrigin::new(Class::Content, Payer::user(user)).until(request.start);
+        let asked = StorageRequest { ticket: request.ticket, origin };
         let outcome = |done: Result<T, TaskError>| {
-            Outcome::Response(done.map_or_else(|_| http::internal_error(), response))
+            Outcome::Response(match done {
+                Ok(done) => response(done),
+                Err(TaskError::Busy) => http::busy(),
+                Err(_) => http::internal_error(),
+            })
         };
         match self.store(asked, work, outcome) {
             Ok(()) => Reply::Held,
@@ -178,12 +184,13 @@ impl RecipesApp {
         work: impl FnOnce(&rusqlite::Connection, &str) -> rusqlite::Result<T> + Send + 'static,
         response: impl FnOnce(T) -> Response + Send + 'static,
     ) -> Reply<Response> {
-        let user = user.to_owned();
+        let name = user.to_owned();
         self.store_response(
             request,
+            user,
             move |database| {
-                let is_locked = users::is_locked(database, &user)?;
-                if is_locked { Ok(None) } else { work(database, &user).map(Some) }
+                let is_locked = users::is_locked(database, &name)?;
+                if is_locked { Ok(None) } else { work(database, &name).map(Some) }
             },
             |done| done.map_or_else(http::account_locked, response),
         )
@@ -244,12 +251,9 @@ impl RecipesApp {
 }
 
 /// The question that a database task answers.
-struct StorageRequest<'a> {
+struct StorageRequest {
     ticket: Ticket,
-    /// `None` for a task that is done even if its asker has given up.
-    start: Option<&'a StartFlag>,
-    /// The length of the question's text, which is charged to the queue's memory.
-    text_bytes: usize,
+    origin: TaskOrigin,
 }
 
 /// Creates a recipe on a worker.
@@ -271,7 +275,8 @@ impl RecipeCreator {
         if !Json::new(&recipe).is_ok_and(|recipe| bounds.fit(&recipe)) {
             return Err(http::bad_field("body", "must be a smaller recipe"));
         }
-        let created = storage.ask(move |database| {
+        let origin = TaskOrigin::new(Class::Content, Payer::user(&user)).with_text(body.len());
+        let created = storage.ask(origin, move |database| {
             if users::is_locked(database, &user)? {
                 return Ok(Err(http::account_locked()));
             }
@@ -286,7 +291,8 @@ impl App for RecipesApp {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         let (room, user) = (join.room.to_owned(), join.user.to_owned());
         let (reauth, bounds) = (join.reauth, self.bounds);
-        let asked = StorageRequest { ticket: join.ticket, start: Some(join.start), text_bytes: 0 };
+        let origin = TaskOrigin::new(Class::Access, Payer::user(join.user)).until(join.start);
+        let asked = StorageRequest { ticket: join.ticket, origin };
         let asked = self.store(
             asked,
             move |database| chat::join(database, &room, &user, reauth, &bounds),
@@ -307,9 +313,10 @@ impl App for RecipesApp {
             now: message.now,
         };
         let bounds = self.bounds;
-        let text_bytes = message.content.len();
-        let asked =
-            StorageRequest { ticket: message.ticket, start: Some(message.start), text_bytes };
+        let origin = TaskOrigin::new(Class::Content, Payer::user(message.user))
+            .with_text(message.content.len())
+            .until(message.start);
+        let asked = StorageRequest { ticket: message.ticket, origin };
         self.store_answer(asked, move |database| chat::handle_message(database, &said, &bounds))
     }
 
@@ -323,9 +330,8 @@ impl App for RecipesApp {
         };
         let (room, now, bounds) = (publish.room.to_owned(), publish.now, self.bounds);
         let content = publish.update.content.clone().into_owned();
-        let text_bytes = recipe.as_str().len();
-        let asked =
-            StorageRequest { ticket: publish.ticket, start: Some(publish.start), text_bytes };
+        let origin = TaskOrigin::server().with_text(recipe.as_str().len()).until(publish.start);
+        let asked = StorageRequest { ticket: publish.ticket, origin };
         self.store_answer(asked, move |database| {
             chat::publish(database, &room, content, draft, now, &bounds).map(ChatOutcome::Answer)
         })
@@ -343,11 +349,12 @@ impl App for RecipesApp {
             OrderKind::Lock => users::lock(database, &user, Some(now)),
             OrderKind::Unlock => users::lock(database, &user, None),
         };
-        let asked = StorageRequest { ticket: order.ticket, start: None, text_bytes: 0 };
+        let asked = StorageRequest { ticket: order.ticket, origin: TaskOrigin::server() };
         let asked = self.store(asked, work, |done| {
             Outcome::Order(match done {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(OrderFault::NoSuchUser),
+                Err(TaskError::Busy) => Err(OrderFault::Unavailable),
                 Err(_) => Err(OrderFault::Failed),
             })
         });

@@ -173,7 +173,7 @@ impl AccountHandler {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Judged> {
-        self.storage.ask(work).map_err(|why| (HashOutcome::Failed, http::ask_failed(why)))
+        self.storage.ask(TaskOrigin::server(), work).map_err(|why| (HashOutcome::Failed, http::ask_failed(why)))
     }
 }
 

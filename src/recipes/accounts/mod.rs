@@ -36,12 +36,12 @@ pub(super) use self::tokens::SigningKeys;
 use self::tokens::{RefreshToken, TokenIssuer};
 use super::completions::CompletionSink;
 use super::http::{self, AccountCall, Fields};
-use super::storage::{Storage, TaskError, invitations as stored, sessions};
+use super::storage::{Class, Storage, TaskError, TaskOrigin, invitations as stored, sessions};
 use crate::auth::Address;
 use crate::config::Config;
 use crate::id::{Seed, SeededState};
 use crate::node::app::{Invite, Reply};
-use crate::node::{Completion, Outcome, Request, Response, StartFlag, Ticket};
+use crate::node::{Completion, Outcome, Payer, Request, Response, Ticket};
 
 /// The account endpoints: validates requests and hands their work to other threads.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ impl AccountService {
         let address = email.clone();
         let asked = self.store(
             invite.ticket,
-            Some(invite.start),
+            TaskOrigin::new(Class::Access, Payer::Operator).until(invite.start),
             move |database| {
                 let times = (now, expires_at);
                 stored::create(database, &hash, address.as_deref(), times, most)
@@ -166,7 +166,7 @@ impl AccountService {
         let expires_at = now + handler.refresh_ttl;
         self.store(
             request.ticket,
-            Some(request.start),
+            TaskOrigin::new(Class::Access, payer(request)).until(request.start),
             move |database| sessions::refresh(database, &old, &new, now, expires_at),
             move |used| handler.refreshed(used, &successor, now),
         )
@@ -179,7 +179,7 @@ impl AccountService {
         // Without a start flag: the session ends even if the client has already closed the page.
         self.store(
             request.ticket,
-            None,
+            TaskOrigin::new(Class::Access, payer(request)),
             move |database| hash.map_or(Ok(()), |hash| sessions::log_out(database, &hash)),
             |()| Response::json(200, &serde_json::Map::new()),
         )
@@ -210,12 +210,11 @@ impl AccountService {
         refused.map(|()| Deferred).map_err(|why| http::refused_hash(why.retry_seconds()))
     }
 
-    /// Runs `work` on the storage thread, and `answer` once it is on disk. With `start`, the work
-    /// is not begun if its asker has given up by then.
+    /// Runs `work` on the storage thread, and `answer` once it is on disk.
     fn store<T: Send + 'static>(
         &self,
         ticket: Ticket,
-        start: Option<&StartFlag>,
+        origin: TaskOrigin,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         answer: impl FnOnce(T) -> Response + Send + 'static,
     ) -> Result<Deferred, Response> {
@@ -224,13 +223,19 @@ impl AccountService {
             let outcome = match done {
                 Ok(done) => Outcome::Response(answer(done)),
                 Err(TaskError::NotBegun) => Outcome::NotBegun,
+                Err(TaskError::Busy) => Outcome::Response(http::busy()),
                 Err(TaskError::Failed) => Outcome::Response(http::internal_error()),
             };
             completions.deliver(Completion { ticket, outcome });
         };
-        let asked = self.handler.storage.submit_with(0, start.cloned(), work, answer);
+        let asked = self.handler.storage.submit(origin, work, answer);
         asked.map(|()| Deferred).map_err(|_| http::busy())
     }
+}
+
+/// Who a request without a token is charged to.
+fn payer(request: &Request<'_>) -> Payer {
+    Payer::Address(Address::from(request.client))
 }
 
 /// Another thread will answer the request.

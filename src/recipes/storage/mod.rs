@@ -1,12 +1,12 @@
 //! The storage thread, which owns the database.
 //!
-//! Tasks arrive through a bounded queue. An answer leaves when its task is on disk, never before.
-//! The tasks that wait are done together: one transaction, one commit, one wait for the disk (group
-//! commit).
+//! Tasks arrive through a bounded queue that serves users in turn. An answer leaves when its task is
+//! on disk, never before. The tasks that wait are done together, as many as take 5 ms: one
+//! transaction, one commit, one wait for the disk (group commit).
 //!
 //! ```text
 //! reactor ──▶ queue (limits.storage_queue) ──▶ batch: BEGIN · SAVEPOINT task RELEASE · … · COMMIT
-//!    ▲            full: refused at once                                                      │
+//!    ▲            full: whoever has most gives way                                          │
 //!    └───────────────────────────── answers, all of them after the commit ◀──────────────────┘
 //! ```
 //!
@@ -17,6 +17,7 @@
 mod batch;
 pub(super) mod chat;
 pub(super) mod invitations;
+mod queue;
 pub(super) mod recipes;
 mod schema;
 pub(super) mod sessions;
@@ -29,18 +30,18 @@ use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::node::QUESTION_BYTES;
-use crate::node::StartFlag;
+use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 
-use self::batch::{BatchItem, MAX_BATCH, Task};
 pub(super) use self::batch::{Commit, TaskError, by_statement};
+use self::batch::{MAX_BATCH, Task};
+pub(super) use self::queue::Class;
+use self::queue::{Queue, Queued};
 pub use self::schema::StorageError;
 pub(super) use self::schema::{keep_pages, open};
 
@@ -50,11 +51,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A handle to the storage thread. Cheap to clone. The thread ends when the last one is dropped.
 #[derive(Clone)]
-pub(super) struct Storage {
-    queue: SyncSender<Box<dyn BatchItem>>,
-    /// Bytes of memory of the queued tasks, including those whose asker has given up.
-    queued_bytes: Arc<AtomicUsize>,
-    limits: QueueLimits,
+pub(super) struct Storage(Arc<Sender>);
+
+struct Sender(Arc<Queue>);
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// The limits of the storage queue and of one batch.
@@ -68,18 +72,43 @@ pub(super) struct QueueLimits {
     pub(super) batch: usize,
 }
 
-/// The memory charged for a queued task, released when the task is answered.
-struct MemoryCharge(Arc<AtomicUsize>, usize);
-
-impl Drop for MemoryCharge {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Ordering::Relaxed);
-    }
-}
-
 impl fmt::Debug for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Storage").finish_non_exhaustive()
+    }
+}
+
+/// Who a task is for, and what the queue has to know of it.
+#[derive(Debug)]
+pub(super) struct TaskOrigin {
+    pub(super) class: Class,
+    /// Who its cost is charged to.
+    pub(super) payer: Payer,
+    /// The length of the texts that it holds.
+    pub(super) text_bytes: usize,
+    /// `None` for a task that is done even if its asker has given up.
+    pub(super) start: Option<StartFlag>,
+}
+
+impl TaskOrigin {
+    /// A task that somebody waits for, without a long text.
+    pub(super) fn new(class: Class, payer: Payer) -> Self {
+        Self { class, payer, text_bytes: 0, start: None }
+    }
+
+    /// The server's own.
+    pub(super) fn server() -> Self {
+        Self::new(Class::Access, Payer::Operator)
+    }
+
+    /// The same for a text of so many bytes.
+    pub(super) fn with_text(self, text_bytes: usize) -> Self {
+        Self { text_bytes, ..self }
+    }
+
+    /// The same for a task that the node may withdraw through `start` until it begins.
+    pub(super) fn until(self, start: &StartFlag) -> Self {
+        Self { start: Some(start.clone()), ..self }
     }
 }
 
@@ -106,14 +135,16 @@ impl Storage {
         limits: QueueLimits,
         commit: Commit,
     ) -> io::Result<(Self, JoinGuard)> {
-        let (queue, work) = mpsc::sync_channel(limits.items.max(1));
+        let queue = Arc::new(Queue::new(limits.items, limits.bytes));
         let most = limits.batch.clamp(1, MAX_BATCH);
         let (alive, gone) = mpsc::sync_channel(0);
+        let sender = Sender(Arc::clone(&queue));
         thread::Builder::new().name("vestibule-storage".to_owned()).spawn(move || {
-            batch::serve(database, &work, most, commit);
-            drop(alive);
+            let end = EndOfQueue(queue);
+            batch::serve(&database, &end.0, most, commit);
+            drop((database, end, alive));
         })?;
-        Ok((Self { queue, queued_bytes: Arc::default(), limits }, JoinGuard { gone }))
+        Ok((Self(Arc::new(sender)), JoinGuard { gone }))
     }
 
     /// Queues `work`, and calls `answer` with its outcome once it is on disk. Never blocks.
@@ -122,52 +153,39 @@ impl Storage {
     /// not affected.
     pub(super) fn submit<T: Send + 'static>(
         &self,
+        origin: TaskOrigin,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         answer: impl FnOnce(Result<T, TaskError>) + Send + 'static,
     ) -> Result<(), Busy> {
-        self.submit_with(0, None, work, answer)
-    }
-
-    /// [`submit`](Self::submit) for work that holds `text_bytes` of text. The node may withdraw it
-    /// through `start` until it begins.
-    pub(super) fn submit_with<T: Send + 'static>(
-        &self,
-        text_bytes: usize,
-        start: Option<StartFlag>,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-        answer: impl FnOnce(Result<T, TaskError>) + Send + 'static,
-    ) -> Result<(), Busy> {
+        let TaskOrigin { class, payer, text_bytes, start } = origin;
         let bytes = text_bytes.saturating_add(QUESTION_BYTES);
-        let before = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let queued_bytes = MemoryCharge(Arc::clone(&self.queued_bytes), bytes);
-        if self.limits.bytes > 0 && before > 0 && before.saturating_add(bytes) > self.limits.bytes {
-            return Err(Busy);
-        }
-        let answer = move |outcome| {
-            drop(queued_bytes);
-            answer(outcome);
-        };
-        self.queue.try_send(Box::new(Task::new(work, start, answer))).map_err(|refused| {
-            if let TrySendError::Disconnected(_) = refused {
-                log::error!("the storage thread has stopped: restart the server");
-            }
-            Busy
-        })
+        let item = Box::new(Task::new(work, start, answer));
+        self.0.0.push(class, payer, Queued { item, bytes }).map_err(|_| Busy)
     }
 
     /// Runs `work` and waits for its outcome. Blocks, so the reactor's thread must not call it.
     pub(super) fn ask<T: Send + 'static>(
         &self,
+        origin: TaskOrigin,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, AskError> {
         let (sender, answer) = mpsc::sync_channel(1);
         // The channel has a slot for the one answer, so the send succeeds.
-        self.submit(work, move |outcome| drop(sender.try_send(outcome)))
+        self.submit(origin, work, move |outcome| drop(sender.try_send(outcome)))
             .map_err(|Busy| AskError::Busy)?;
         answer.recv().unwrap_or(Err(TaskError::Failed)).map_err(|error| match error {
-            TaskError::NotBegun => AskError::Busy,
+            TaskError::NotBegun | TaskError::Busy => AskError::Busy,
             TaskError::Failed => AskError::Failed,
         })
+    }
+}
+
+/// Ends the queue with the thread, also when the thread panics.
+struct EndOfQueue(Arc<Queue>);
+
+impl Drop for EndOfQueue {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 

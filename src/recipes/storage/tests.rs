@@ -19,7 +19,7 @@ fn count(storage: &Storage) -> i64 {
     let count = |database: &Connection| {
         database.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0))
     };
-    storage.ask(count).unwrap()
+    storage.ask(TaskOrigin::server(), count).unwrap()
 }
 
 /// No commit returns while the disk is held.
@@ -44,7 +44,11 @@ fn failed_item_rolls_back_only_itself() {
             insert(database)?;
             if fails { Err(rusqlite::Error::InvalidQuery) } else { Ok(()) }
         };
-        storage.submit(work, move |done| told.send((value, done.is_ok())).unwrap()).unwrap();
+        storage
+            .submit(TaskOrigin::server(), work, move |done| {
+                told.send((value, done.is_ok())).unwrap()
+            })
+            .unwrap();
     };
     submit(1, false);
     submit(2, true);
@@ -67,7 +71,9 @@ fn queued_bytes_are_bounded_and_released() {
     let (told, outcomes) = mpsc::channel();
     let submit = |value| {
         let told = told.clone();
-        storage.submit_with(20 << 10, None, insert(value), move |done| told.send(done).unwrap())
+        storage.submit(TaskOrigin::server().with_text(20 << 10), insert(value), move |done| {
+            told.send(done).unwrap()
+        })
     };
     // Three of 20 KiB are within 64, and a fourth is not.
     assert_eq!([1, 2, 3, 4].map(submit), [Ok(()), Ok(()), Ok(()), Err(Busy)]);
@@ -85,8 +91,10 @@ fn panic_rolls_back_only_its_item() {
         insert(1)(database)?;
         std::panic::resume_unwind(Box::new("this is part of the test"))
     };
-    assert_eq!(storage.ask(panics), Err(AskError::Failed));
-    storage.submit(insert(2), |_| std::panic::resume_unwind(Box::new(()))).unwrap();
+    assert_eq!(storage.ask(TaskOrigin::server(), panics), Err(AskError::Failed));
+    storage
+        .submit(TaskOrigin::server(), insert(2), |_| std::panic::resume_unwind(Box::new(())))
+        .unwrap();
     assert_eq!(count(&storage), 1);
     drop((storage, join_guard));
 }
@@ -99,8 +107,8 @@ fn aborted_transaction_fails_its_batch_only() {
         database.execute_batch("ROLLBACK")?;
         Err(rusqlite::Error::InvalidQuery)
     };
-    assert_eq!(storage.ask(ends), Err(AskError::Failed));
-    assert_eq!(storage.ask(insert(1)), Ok(()));
+    assert_eq!(storage.ask(TaskOrigin::server(), ends), Err(AskError::Failed));
+    assert_eq!(storage.ask(TaskOrigin::server(), insert(1)), Ok(()));
     assert_eq!(count(&storage), 1);
     drop((storage, join_guard));
 }
@@ -111,7 +119,11 @@ fn thread_finishes_accepted_items_before_it_ends() {
     let (told, outcomes) = mpsc::channel();
     for value in 0..50 {
         let told = told.clone();
-        storage.submit(insert(value), move |done| told.send(done.is_ok()).unwrap()).unwrap();
+        storage
+            .submit(TaskOrigin::server(), insert(value), move |done| {
+                told.send(done.is_ok()).unwrap()
+            })
+            .unwrap();
     }
     drop((storage, told));
     drop(join_guard);
@@ -131,12 +143,12 @@ fn locked_database_starts_no_item() {
     let start = StartFlag::default();
     let (told, outcomes) = mpsc::channel();
     let answer = move |done| told.send(done).unwrap();
-    storage.submit_with(0, Some(start.clone()), insert(1), answer).unwrap();
+    storage.submit(TaskOrigin::server().until(&start), insert(1), answer).unwrap();
     assert_eq!(outcomes.recv().unwrap(), Err(TaskError::NotBegun));
     assert!(start.begin(), "it has not begun");
-    assert_eq!(storage.ask(insert(1)), Err(AskError::Busy));
+    assert_eq!(storage.ask(TaskOrigin::server(), insert(1)), Err(AskError::Busy));
     other.execute_batch("COMMIT").unwrap();
-    assert_eq!(storage.ask(insert(1)), Ok(()));
+    assert_eq!(storage.ask(TaskOrigin::server(), insert(1)), Ok(()));
     drop((storage, join_guard));
 }
 
@@ -151,7 +163,7 @@ fn withdrawn_item_is_skipped() {
         // The first may be with the disk already; the others wait, or are in its batch.
         let work = insert(value);
         let answer = move |done: Result<(), TaskError>| told.send((value, done)).unwrap();
-        storage.submit_with(0, Some(start.clone()), work, answer).unwrap();
+        storage.submit(TaskOrigin::server().until(&start), work, answer).unwrap();
         start
     });
     let withdrawn = flags.map(|start| start.withdraw());

@@ -130,6 +130,7 @@ impl TestApp {
             ticket,
             start: &self.start,
             connection: CONNECTION,
+            address: IpAddr::from([127, 0, 0, 1]).into(),
             now,
             at: self.at,
             client: self.client,
