@@ -156,7 +156,7 @@ section! {
     /// Joins, messages and requests that wait for the embedded recipe chat's database, which serves
     /// their users in turn. When the queue is full, the newest of the user with most in it is
     /// refused. A longer queue survives a slower disk; a shorter one reports it.
-    storage_queue: usize = 4_096, "1 to 1048576 jobs", restart;
+    storage_queue: usize = 2_048, "1 to 1048576 jobs", restart;
 
     /// Accepts, handshakes and signature checks in one event-loop iteration (turn). A lower value
     /// keeps chat faster during a flood; a higher one ends the flood sooner.

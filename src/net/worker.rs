@@ -21,7 +21,7 @@ pub(crate) const STACK_BYTES: usize = 256 << 10;
 pub(crate) const CHECK_STACK_BYTES: usize = 128 << 10;
 /// A place in the queue to workers, its user's places in the queue's trees, and one in the slot that
 /// answers come through.
-pub(crate) const PLACE_BYTES: usize = 512;
+pub(crate) const PLACE_BYTES: usize = 384;
 
 /// How long a server that ends waits for running work. Nothing waits for the result any more, but a
 /// write to a database should be completed if a moment is enough.

@@ -5,28 +5,30 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::accounts::{AccountService, SigningKeys, random_id};
+use super::assistant::Pasted;
 use super::completions::CompletionSink;
 use super::http::{self, PageQuery, RecipeRoute};
 use super::page;
 use super::recipe::{Draft, Recipe};
 use super::storage::chat::{self, Bounds, ChatOutcome, NewMessage};
 use super::storage::{
-    self, Busy, Class, Commit, JoinGuard, QueueLimits, Storage, StorageError, TaskError,
+    self, Busy, Class, Commit, JoinGuard, QueueLimits, Reader, Storage, StorageError, TaskError,
     TaskOrigin, recipes, sessions, users,
 };
+use super::tasks::{Question, TaskSender};
 use crate::config::Config;
 use crate::node::app::{
     Admission, Answer, App, Incoming, Invite, Join, Json, OrderFault, OrderKind, OrderResult,
     Publish, Reply, UserOrder,
 };
-use crate::node::{Completion, Method, Outcome, Payer, Request, Response, Ticket};
+use crate::node::{Method, Outcome, Payer, Request, Response};
 use crate::protocol::ErrorCode;
 use crate::time::UnixTime;
 
 /// Recipe chat on SQLite, in `recipes.db` in the data directory.
 ///
-/// The reactor's thread only validates a request's form. The storage thread and the
-/// password-hashing threads do the rest. Nothing is acknowledged before it is on disk. Accounts
+/// The reactor's thread only validates a request's form. The storage thread, the reader of long texts
+/// and the password-hashing threads do the rest. Nothing is acknowledged before it is on disk. Accounts
 /// exist only while the server has a signing secret: with public keys, the external issuer has the
 /// accounts.
 ///
@@ -47,8 +49,7 @@ use crate::time::UnixTime;
 pub struct RecipesApp {
     pub(super) accounts: AccountService,
     keys: SigningKeys,
-    storage: Storage,
-    completions: CompletionSink,
+    tasks: TaskSender,
     bounds: Bounds,
     per_user: usize,
     // Last: fields are dropped in this order, and the guard waits for the storage thread, which
@@ -105,95 +106,17 @@ impl RecipesApp {
         let accounts =
             AccountService::new(config, storage.clone(), completions.clone(), keys.clone())
                 .map_err(StorageError::Thread)?;
+        let reader = Reader::start(queue_limits).map_err(StorageError::Thread)?;
+        let tasks = TaskSender { storage, reader, completions: completions.clone() };
         let app = Self {
             accounts,
             keys,
-            storage,
-            completions: completions.clone(),
+            tasks,
             bounds: Bounds::new(config),
             per_user: config.recipes.per_user,
             _join_guard: join_guard,
         };
         Ok((app, completions))
-    }
-
-    /// Runs `work` on the storage thread, unless its asker has given up by then, and delivers its
-    /// outcome to the driver.
-    fn store<T: Send + 'static>(
-        &self,
-        asked: StorageRequest,
-        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
-        outcome: impl FnOnce(Result<T, TaskError>) -> Outcome + Send + 'static,
-    ) -> Result<(), Busy> {
-        let (completions, ticket) = (self.completions.clone(), asked.ticket);
-        let answer = move |done| {
-            let is_begun = !matches!(done, Err(TaskError::NotBegun));
-            let outcome = if is_begun { outcome(done) } else { Outcome::NotBegun };
-            completions.deliver(Completion { ticket, outcome });
-        };
-        self.storage.submit(asked.origin, work, answer)
-    }
-
-    /// [`store`](Self::store) for a chat message or a published update.
-    fn store_answer(
-        &self,
-        asked: StorageRequest,
-        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<ChatOutcome> + Send + 'static,
-    ) -> Reply<Answer> {
-        let outcome = |done| match done {
-            Ok(ChatOutcome::Answer(answer)) => Outcome::Message(answer),
-            Ok(ChatOutcome::UsedId) => Outcome::UsedId,
-            Err(TaskError::Busy) => Outcome::Message(Err(ErrorCode::BackendUnavailable)),
-            Err(_) => Outcome::Message(Err(ErrorCode::Internal)),
-        };
-        match self.store(asked, work, outcome) {
-            Ok(()) => Reply::Held,
-            Err(Busy) => Reply::Now(Err(ErrorCode::BackendUnavailable)),
-        }
-    }
-
-    /// [`store`](Self::store) for an HTTP request.
-    fn store_response<T: Send + 'static>(
-        &self,
-        request: &Request<'_>,
-        user: &str,
-        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
-        response: impl FnOnce(T) -> Response + Send + 'static,
-    ) -> Reply<Response> {
-        let origin = TaskOrigin::new(Class::Content, Payer::user(user)).until(request.start);
-        let asked = StorageRequest { ticket: request.ticket, origin };
-        let outcome = |done: Result<T, TaskError>| {
-            Outcome::Response(match done {
-                Ok(done) => response(done),
-                Err(TaskError::Busy) => http::busy(),
-                Err(_) => http::internal_error(),
-            })
-        };
-        match self.store(asked, work, outcome) {
-            Ok(()) => Reply::Held,
-            Err(Busy) => Reply::Now(http::busy()),
-        }
-    }
-
-    /// [`store`](Self::store) for an HTTP request of `user`, which is refused if the account is
-    /// locked.
-    fn store_for<T: Send + 'static>(
-        &self,
-        request: &Request<'_>,
-        user: &str,
-        work: impl FnOnce(&rusqlite::Connection, &str) -> rusqlite::Result<T> + Send + 'static,
-        response: impl FnOnce(T) -> Response + Send + 'static,
-    ) -> Reply<Response> {
-        let name = user.to_owned();
-        self.store_response(
-            request,
-            user,
-            move |database| {
-                let is_locked = users::is_locked(database, &name)?;
-                if is_locked { Ok(None) } else { work(database, &name).map(Some) }
-            },
-            |done| done.map_or_else(http::account_locked, response),
-        )
     }
 
     /// Answers a request of `user` to `/v1/recipes`.
@@ -206,7 +129,7 @@ impl RecipesApp {
         match (route, request.method) {
             (RecipeRoute::Recipe(id), _) => {
                 let id = id.to_owned();
-                self.store_for(
+                self.tasks.request(
                     request,
                     user,
                     move |database, user| recipes::find(database, &id, user),
@@ -220,7 +143,7 @@ impl RecipesApp {
             _ => match PageQuery::parse(request.query) {
                 Ok(PageQuery { limit, before }) => {
                     let most = self.bounds.list();
-                    self.store_for(
+                    self.tasks.request(
                         request,
                         user,
                         move |database, user| {
@@ -239,7 +162,7 @@ impl RecipesApp {
     /// Creates a recipe on a worker, as the body may be long and every ingredient in it is parsed.
     fn create(&self, request: &Request<'_>, user: String) -> Reply<Response> {
         let creator = RecipeCreator {
-            storage: self.storage.clone(),
+            storage: self.tasks.storage.clone(),
             bounds: self.bounds,
             max: self.per_user,
             user,
@@ -248,12 +171,6 @@ impl RecipesApp {
         let body = request.body.to_vec();
         Reply::later(move || creator.create(&body).unwrap_or_else(|refusal| refusal))
     }
-}
-
-/// The question that a database task answers.
-struct StorageRequest {
-    ticket: Ticket,
-    origin: TaskOrigin,
 }
 
 /// Creates a recipe on a worker.
@@ -292,9 +209,9 @@ impl App for RecipesApp {
         let (room, user) = (join.room.to_owned(), join.user.to_owned());
         let (reauth, bounds) = (join.reauth, self.bounds);
         let origin = TaskOrigin::new(Class::Access, Payer::user(join.user)).until(join.start);
-        let asked = StorageRequest { ticket: join.ticket, origin };
-        let asked = self.store(
-            asked,
+        let question = Question { ticket: join.ticket, origin };
+        let asked = self.tasks.store(
+            question,
             move |database| chat::join(database, &room, &user, reauth, &bounds),
             |done| Outcome::Join(done.unwrap_or(Admission::Unavailable)),
         );
@@ -310,14 +227,21 @@ impl App for RecipesApp {
             user: message.user.to_owned(),
             id: message.id.to_owned(),
             content: message.content.to_owned(),
+            pasted: Pasted::Nothing,
             now: message.now,
         };
         let bounds = self.bounds;
         let origin = TaskOrigin::new(Class::Content, Payer::user(message.user))
             .with_text(message.content.len())
             .until(message.start);
-        let asked = StorageRequest { ticket: message.ticket, origin };
-        self.store_answer(asked, move |database| chat::handle_message(database, &said, &bounds))
+        let question = Question { ticket: message.ticket, origin };
+        let read = move || {
+            let pasted = Pasted::read(&said.content);
+            Ok(NewMessage { pasted, ..said })
+        };
+        self.tasks.answer(question, read, move |database, said| {
+            chat::handle_message(database, said, &bounds)
+        })
     }
 
     /// Forwards a text without a recipe. Stores a recipe first, as a change that `Undo` reverts.
@@ -325,14 +249,14 @@ impl App for RecipesApp {
         let Some(recipe) = &publish.update.recipe_data else {
             return Reply::Now(Ok(Arc::clone(publish.update)));
         };
-        let Ok(draft) = Draft::parse(recipe.as_str().as_bytes()) else {
-            return Reply::Now(Err(ErrorCode::InvalidMessage));
-        };
         let (room, now, bounds) = (publish.room.to_owned(), publish.now, self.bounds);
         let content = publish.update.content.clone().into_owned();
         let origin = TaskOrigin::server().with_text(recipe.as_str().len()).until(publish.start);
-        let asked = StorageRequest { ticket: publish.ticket, origin };
-        self.store_answer(asked, move |database| {
+        let question = Question { ticket: publish.ticket, origin };
+        let recipe = recipe.clone();
+        let read =
+            move || Draft::parse(recipe.as_str().as_bytes()).map_err(|_| ErrorCode::InvalidMessage);
+        self.tasks.answer(question, read, move |database, draft| {
             chat::publish(database, &room, content, draft, now, &bounds).map(ChatOutcome::Answer)
         })
     }
@@ -349,8 +273,8 @@ impl App for RecipesApp {
             OrderKind::Lock => users::lock(database, &user, Some(now)),
             OrderKind::Unlock => users::lock(database, &user, None),
         };
-        let asked = StorageRequest { ticket: order.ticket, origin: TaskOrigin::server() };
-        let asked = self.store(asked, work, |done| {
+        let question = Question { ticket: order.ticket, origin: TaskOrigin::server() };
+        let asked = self.tasks.store(question, work, |done| {
             Outcome::Order(match done {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(OrderFault::NoSuchUser),

@@ -7,7 +7,7 @@ use super::ingredient::Ingredient;
 use super::line::Line;
 use super::quantity::{Number, NumberForm, Precision, write};
 use super::ratio::Ratio;
-use super::recipe::{Recipe, Step};
+use super::recipe::{Draft, Recipe, Step};
 use crate::time::UnixTime;
 
 /// The assistant's greeting in the answer to a join.
@@ -44,9 +44,44 @@ pub enum AssistantReply {
     Undo,
 }
 
+/// What a message holds beside its command. To read it takes most of the time of an answer, and does
+/// not need the recipe.
+#[derive(Debug)]
+pub(super) enum Pasted {
+    Recipe(Box<Draft>),
+    Ingredients(Vec<Ingredient>),
+    Nothing,
+}
+
+impl Pasted {
+    pub(super) fn read(content: &str) -> Self {
+        match ChatCommand::parse(content) {
+            Some(ChatCommand::Extract(text)) if !is_link(text) => {
+                Self::Recipe(Box::new(extract(text)))
+            }
+            Some(ChatCommand::AddIngredient(text)) => Self::Ingredients(extract_list(text)),
+            _ => Self::Nothing,
+        }
+    }
+}
+
+fn is_link(text: &str) -> bool {
+    text.starts_with("http") && !text.contains(char::is_whitespace)
+}
+
 /// Answers a message in the room of a recipe. The work is linear in the recipe and the message.
 #[must_use]
 pub fn answer(recipe: &Recipe, content: &str, now: UnixTime) -> AssistantReply {
+    answer_read(recipe, content, Pasted::read(content), now)
+}
+
+/// The same to a message that was read before.
+pub(super) fn answer_read(
+    recipe: &Recipe,
+    content: &str,
+    pasted: Pasted,
+    now: UnixTime,
+) -> AssistantReply {
     let mut new = recipe.clone();
     let said = match ChatCommand::parse(content) {
         None => return AssistantReply::Say(format!("I did not understand that. {HELP}")),
@@ -55,7 +90,7 @@ pub fn answer(recipe: &Recipe, content: &str, now: UnixTime) -> AssistantReply {
         Some(ChatCommand::Unfinished(example)) => {
             return AssistantReply::Say(format!("I did not quite get that. Try `{example}`."));
         }
-        Some(ChatCommand::Extract(text)) => extracted(&mut new, text),
+        Some(ChatCommand::Extract(_)) => extracted(&mut new, pasted),
         Some(ChatCommand::Scale(scale)) => scaled(&mut new, scale),
         Some(ChatCommand::Rename(title)) => {
             title.clone_into(&mut new.title);
@@ -72,7 +107,7 @@ pub fn answer(recipe: &Recipe, content: &str, now: UnixTime) -> AssistantReply {
         Some(ChatCommand::SetCookTime(text)) => timed(text)
             .map(|minutes| new.cook_time_minutes = Some(minutes))
             .map(|()| format!("The cook time is now {}.", time_text(new.cook_time_minutes))),
-        Some(ChatCommand::AddIngredient(text)) => Ok(added(&mut new, text)),
+        Some(ChatCommand::AddIngredient(_)) => Ok(added(&mut new, pasted)),
         Some(ChatCommand::RemoveIngredient(name)) => removed(&mut new, name),
         Some(ChatCommand::Replace { old, new: text }) => replaced(&mut new, old, text),
         Some(ChatCommand::AddStep { text, place }) => added_step(&mut new, text, place),
@@ -99,13 +134,12 @@ pub fn answer(recipe: &Recipe, content: &str, now: UnixTime) -> AssistantReply {
 /// The text that describes a change, or why nothing was changed.
 type EditResult = Result<String, String>;
 
-fn extracted(recipe: &mut Recipe, text: &str) -> EditResult {
-    if text.starts_with("http") && !text.contains(char::is_whitespace) {
+fn extracted(recipe: &mut Recipe, pasted: Pasted) -> EditResult {
+    let Pasted::Recipe(draft) = pasted else {
         return Err("I cannot open links. Paste the text of the recipe itself, as in `Extract \
             recipe from: <pasted text>`."
             .to_owned());
-    }
-    let draft = extract(text);
+    };
     if draft.ingredients.is_empty() && draft.steps.is_empty() {
         return Err(
             "I found neither ingredients nor steps in that text, so nothing has changed. A \
@@ -203,8 +237,8 @@ fn time_text(minutes: Option<u32>) -> String {
     }
 }
 
-fn added(recipe: &mut Recipe, text: &str) -> String {
-    let mut new = extract_list(text);
+fn added(recipe: &mut Recipe, pasted: Pasted) -> String {
+    let Pasted::Ingredients(mut new) = pasted else { return "Added nothing.".to_owned() };
     let said = match &*new {
         [one] => format!("Added “{}”.", one.text),
         several => format!("Added {}.", counted(several.len(), "ingredient")),

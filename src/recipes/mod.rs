@@ -35,6 +35,7 @@ mod quantity;
 mod ratio;
 mod recipe;
 mod storage;
+mod tasks;
 mod words;
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ pub(super) fn listed(text: &str) -> Vec<String> {
     }
     let mut parts: Vec<String> = Vec::new();
     for part in at_commas(text) {
-        let begins = begins_ingredient(part) || (begins_name(part) && !is_open(parts.last()));
+        let begins = begins_ingredient(part) || begins_name(part);
         match parts.last_mut() {
             Some(last) if !begins => {
                 last.push_str(", ");
@@ -99,10 +99,6 @@ pub(super) fn amounts(parts: &[String]) -> usize {
 
 fn kept<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<String> {
     parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-}
-
-fn is_open(last: Option<&String>) -> bool {
-    last.is_some_and(|last| last.matches('(').count() > last.matches(')').count())
 }
 
 fn begins_ingredient(part: &str) -> bool {

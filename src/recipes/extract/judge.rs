@@ -88,8 +88,12 @@ pub(super) fn is_list(text: &str) -> bool {
     if begins_step(first) {
         return false;
     }
+    if sentences(text).len() > 1 {
+        return false;
+    }
     let parts = listed(text);
-    amounts(&parts) >= 2 && amounts(&parts) * 3 >= parts.len() && sentences(text).len() < 2
+    let amounts = amounts(&parts);
+    amounts >= 2 && amounts * 3 >= parts.len()
 }
 
 /// Labels of buttons and links on web pages with recipes, which are not titles.

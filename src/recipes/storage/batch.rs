@@ -107,7 +107,12 @@ where
 }
 
 /// Runs batches of at most `most` tasks until every [`Storage`](super::Storage) is dropped.
-pub(super) fn serve(database: &Connection, queue: &Queue, most: usize, mut commit: Commit) {
+pub(super) fn serve(
+    database: &Connection,
+    queue: &Queue<Box<dyn BatchItem>>,
+    most: usize,
+    mut commit: Commit,
+) {
     while queue.wait() {
         for item in queue.take_shed() {
             item.answer(Err(TaskError::Busy));
@@ -133,9 +138,9 @@ pub(super) fn serve(database: &Connection, queue: &Queue, most: usize, mut commi
 /// fails the whole batch: a full disk, for example, aborts the transaction with all earlier tasks.
 fn transact(
     database: &Connection,
-    queue: &Queue,
+    queue: &Queue<Box<dyn BatchItem>>,
     most: usize,
-    batch: &mut Vec<Queued>,
+    batch: &mut Vec<Queued<Box<dyn BatchItem>>>,
     commit: &mut Commit,
 ) -> rusqlite::Result<()> {
     // This may wait for another process. Tasks whose time runs out during the wait are not begun.
@@ -178,7 +183,7 @@ fn cost(time: Duration, bytes: usize) -> u64 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the storage thread measures what its tasks cost")]
-fn clock() -> Instant {
+pub(super) fn clock() -> Instant {
     Instant::now()
 }
 

@@ -5,6 +5,7 @@
 //! different content is refused.
 
 use std::borrow::Cow;
+use std::mem;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -18,7 +19,7 @@ use crate::config::Config;
 use crate::config::LEAST_RECIPE_BYTES;
 use crate::node::app::{Admission, Answer, Json, Update};
 use crate::protocol::ErrorCode;
-use crate::recipes::assistant::{AssistantReply, answer};
+use crate::recipes::assistant::{AssistantReply, Pasted, answer_read};
 use crate::recipes::recipe::Draft;
 use crate::time::{Rfc3339, UnixTime};
 
@@ -153,6 +154,8 @@ pub(crate) struct NewMessage {
     pub(crate) user: String,
     pub(crate) id: String,
     pub(crate) content: String,
+    /// What was read of it.
+    pub(crate) pasted: Pasted,
     pub(crate) now: UnixTime,
 }
 
@@ -172,9 +175,11 @@ impl From<Update> for ChatOutcome {
 /// Carries out a message, and stores it with its answer.
 pub(crate) fn handle_message(
     database: &Connection,
-    message: &NewMessage,
+    mut message: NewMessage,
     bounds: &Bounds,
 ) -> rusqlite::Result<ChatOutcome> {
+    let pasted = mem::replace(&mut message.pasted, Pasted::Nothing);
+    let message = &message;
     // Only the owner could join, so a missing recipe is an internal error.
     let Some(stored) = recipes::find(database, &message.room, &message.user)? else {
         return Ok(ChatOutcome::Answer(Err(ErrorCode::Internal)));
@@ -183,7 +188,7 @@ pub(crate) fn handle_message(
     if let Some(said) = repeated(database, &stored, message, newest)? {
         return Ok(said);
     }
-    let update = carry_out(database, &stored, message, bounds)?;
+    let update = carry_out(database, &stored, message, pasted, bounds)?;
     let n = newest + 1;
     database
         .prepare_cached(
@@ -255,9 +260,10 @@ fn carry_out(
     database: &Connection,
     stored: &Stored,
     message: &NewMessage,
+    pasted: Pasted,
     bounds: &Bounds,
 ) -> rusqlite::Result<Update> {
-    match answer(&stored.recipe, &message.content, message.now) {
+    match answer_read(&stored.recipe, &message.content, pasted, message.now) {
         AssistantReply::Say(text) => Ok(say_only(text)),
         AssistantReply::Change { recipe, content } => match Json::new(&recipe) {
             Ok(json) if bounds.fit(&json) => {

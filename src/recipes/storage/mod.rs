@@ -18,6 +18,7 @@ mod batch;
 pub(super) mod chat;
 pub(super) mod invitations;
 mod queue;
+mod reader;
 pub(super) mod recipes;
 mod schema;
 pub(super) mod sessions;
@@ -38,10 +39,11 @@ use rusqlite::Connection;
 
 use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 
+use self::batch::{BatchItem, MAX_BATCH, Task};
 pub(super) use self::batch::{Commit, TaskError, by_statement};
-use self::batch::{MAX_BATCH, Task};
 pub(super) use self::queue::Class;
 use self::queue::{Queue, Queued};
+pub(super) use self::reader::Reader;
 pub use self::schema::StorageError;
 pub(super) use self::schema::{keep_pages, open};
 
@@ -53,7 +55,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(super) struct Storage(Arc<Sender>);
 
-struct Sender(Arc<Queue>);
+struct Sender(Arc<Queue<Box<dyn BatchItem>>>);
 
 impl Drop for Sender {
     fn drop(&mut self) {
@@ -181,9 +183,9 @@ impl Storage {
 }
 
 /// Ends the queue with the thread, also when the thread panics.
-struct EndOfQueue(Arc<Queue>);
+struct EndOfQueue<T>(Arc<Queue<T>>);
 
-impl Drop for EndOfQueue {
+impl<T> Drop for EndOfQueue<T> {
     fn drop(&mut self) {
         self.0.abandon();
     }

@@ -95,7 +95,7 @@ fn concurrent_writers_share_commits() {
         }
     }
     let together = disk.commits();
-    assert!(together * 20 <= one_after_another, "{together} of {one_after_another}");
+    assert!(together * 5 <= one_after_another, "{together} of {one_after_another}");
 }
 
 #[test]
@@ -187,4 +187,24 @@ fn shutdown_stores_queued_items_whole_or_not_at_all() {
         let is_changed = recipe_of(&update)["title"] == "Stew";
         assert_eq!(history_of(&update).len(), usize::from(is_changed));
     }
+}
+
+#[test]
+fn long_message_of_one_delays_nobody_else() {
+    let scratch = ScratchDir::new();
+    let config = config(&scratch);
+    let rooms = rooms(&config, 2);
+    let (mut test, disk) = on_disk(&config);
+    let held = disk.hold();
+    let long = format!("Extract recipe from: {}", "1 min and ".repeat(1_630));
+    let [(slow, slow_user), (fast, fast_user)] = &rooms[..] else { panic!("two rooms") };
+    // The long ones of one connection come one at a time; these are of many.
+    for n in 0..20 {
+        assert_eq!(test.send(slow, slow_user, &format!("long{n}"), &long), None);
+    }
+    assert_eq!(test.send(fast, fast_user, "short", "Rename to Stew"), None);
+    drop(held);
+    let mut answers = (0..21).map(|_| test.answer().unwrap());
+    let place = answers.position(|answer| answer.content.contains("Stew"));
+    assert!(place.is_some_and(|place| place < 10), "{place:?}");
 }
