@@ -22,6 +22,15 @@ section! {
     /// Recipes of one user. 0: unlimited.
     per_user: usize = 1_000, "0 to 1000000 recipes", restart;
 
+    /// Size of the database and its log. When it is reached, or when the disk is full, new messages,
+    /// recipes and accounts are refused with 503 or `backend_unavailable` until there is room;
+    /// reading, signing in and signing out go on. 0: as large as the disk allows.
+    disk: Size = Size::bytes(0), "0, or `64MiB` to `1048576GiB`", restart;
+
+    /// What one user stores: recipes, their earlier versions, and messages. Beyond it, messages are
+    /// answered with a text that says so, and new recipes with 507. 0: unlimited.
+    bytes_per_user: Size = Size::kib(64 * 1_024), "0, or `64KiB` to `1024GiB`", restart;
+
     /// Database pages that are kept in memory. A higher value reads less often from the disk.
     cache: Size = Size::kib(8 * 1_024), "`64KiB` to `1GiB`", restart;
 }

@@ -38,7 +38,7 @@ struct Workers {
     name: &'static str,
     /// Commands that may wait.
     capacity: usize,
-    shared: Arc<Shared>,
+    shared: Arc<PoolState>,
     mailbox: Mailbox,
     threads: Vec<JoinHandle<()>>,
     limit: usize,
@@ -89,27 +89,27 @@ impl Pools {
 }
 
 #[derive(Debug)]
-struct Shared {
-    queue: Mutex<Queue>,
+struct PoolState {
+    queue: Mutex<CommandQueue>,
     wake: Condvar,
     /// Commands that wait or run. The reactor adds, the workers subtract.
     in_flight: AtomicUsize,
 }
 
 #[derive(Debug)]
-struct Queue {
+struct CommandQueue {
     waiting: FairQueue<Payer, Command>,
     is_closed: bool,
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+impl PoolState {
+    fn lock(&self) -> MutexGuard<'_, CommandQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the command that is next. `None`: the pool ends.
     fn next(&self) -> Option<(Payer, Command)> {
-        let is_idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.is_closed;
+        let is_idle = |queue: &mut CommandQueue| queue.waiting.is_empty() && !queue.is_closed;
         let queue = self.wake.wait_while(self.lock(), is_idle);
         let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
         if queue.is_closed { None } else { queue.waiting.pop() }
@@ -121,8 +121,8 @@ impl Workers {
     /// of each.
     fn new(name: &'static str, limit: usize, capacity: usize, mailbox: Mailbox) -> Self {
         let (alive, gone) = mpsc::sync_channel(0);
-        let queue = Queue { waiting: FairQueue::new(MAX_DEBT), is_closed: false };
-        let shared = Shared {
+        let queue = CommandQueue { waiting: FairQueue::new(MAX_DEBT), is_closed: false };
+        let shared = PoolState {
             queue: Mutex::new(queue),
             wake: Condvar::new(),
             in_flight: AtomicUsize::new(0),
@@ -207,9 +207,9 @@ impl Workers {
     }
 }
 
-fn work(shared: &Shared, mailbox: &Mailbox) {
+fn work(shared: &PoolState, mailbox: &Mailbox) {
     while let Some((payer, command)) = shared.next() {
-        let begun = Instant::now();
+        let begun = clock();
         let done = run(command);
         let micros = begun.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
         shared.lock().waiting.charge(&payer, micros.max(1));
@@ -220,8 +220,13 @@ fn work(shared: &Shared, mailbox: &Mailbox) {
     }
 }
 
-/// Runs the command. The text of a panic is not logged, because it may contain a user's data. (The
-/// panic hook prints it anyway, unless the program has set another one.)
+#[expect(clippy::disallowed_methods, reason = "a worker measures what its work costs")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+/// Runs the work. What a panic says is not looked at: it may hold what a user sent. (The panic hook
+/// prints it nevertheless, where the program did not set another one.)
 fn run(command: Command) -> Completion {
     let ticket = command.ticket;
     catch_unwind(AssertUnwindSafe(|| command.run())).unwrap_or_else(|_| {

@@ -22,6 +22,7 @@ use serde_json::value::RawValue;
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::http::message::{Request, Response};
+use crate::node::observe::process_metrics::Probe;
 use crate::node::work::ticket::{StartFlag, Ticket};
 use crate::protocol::{CloseReason, ErrorCode};
 use crate::time::UnixTime;
@@ -71,6 +72,17 @@ pub trait App: Send {
     /// The configuration has changed while the node runs: its keys may have, and its limits.
     fn on_reload(&mut self, config: &Config) {
         let _ = config;
+    }
+
+    /// Why the server should get no new clients, as a code and a sentence; `None`: it is ready. Asked
+    /// on the reactor's thread for each `/readyz`.
+    fn readiness(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
+    /// What reads the application's own numbers, to be shown with the counters. Asked once.
+    fn probe(&self) -> Option<Probe> {
+        None
     }
 
     /// Is there something at this path of the public listener? Asked before a body is read; what

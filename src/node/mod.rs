@@ -139,13 +139,17 @@ impl Node {
     pub fn new(config: &Config, seed: &Seed, app: Box<dyn App>) -> Result<Self, KeyError> {
         let (policy, limits) = (Policy::new(config), &config.limits);
         let slots = policy.reserved_slots();
+        let mut operator = OperatorState::default();
+        if let Some(probe) = app.probe() {
+            operator.probes.add(probe);
+        }
         Ok(Self {
             cx: Cx::new(policy, limits.recent_ends, seed),
             connections: Connections::new(seed, slots),
             work: Workload::new(app),
             rooms: Rooms::new(seed, slots, limits),
             gate: Gate::new(config, seed)?,
-            operator: OperatorState::default(),
+            operator,
             frames: 0,
             is_place_given: false,
         })
@@ -280,6 +284,11 @@ impl Node {
     /// Would a new connection find no room?
     pub(crate) fn is_full(&self) -> bool {
         self.view().is_full()
+    }
+
+    /// Why the application should get no new clients, as a code and a sentence.
+    pub(crate) fn app_fault(&self) -> Option<(&'static str, &'static str)> {
+        self.work.app.readiness()
     }
 
     /// The connections of a room, the last to come first. O(connections in it).

@@ -11,17 +11,18 @@ use super::http::{self, PageQuery, RecipeRoute};
 use super::page;
 use super::recipe::{Draft, Recipe};
 use super::storage::chat::{self, Bounds, ChatOutcome, NewMessage};
+use super::storage::recipes::CreateFault;
 use super::storage::{
-    self, Busy, Class, Commit, JoinGuard, QueueLimits, Reader, Storage, StorageError, TaskError,
-    TaskOrigin, recipes, sessions, users,
+    self, Busy, Commit, JoinGuard, OpenStorage, QueueLimits, Reader, Storage, StorageError,
+    StorageHealth, TaskClass, TaskError, TaskOrigin, recipes, sessions, users,
 };
-use super::tasks::{Question, TaskSender};
+use super::tasks::{StorageQuestion, TaskSender};
 use crate::config::Config;
 use crate::node::app::{
     Admission, Answer, App, Incoming, Invite, Join, Json, OrderFault, OrderKind, OrderResult,
     Publish, Reply, UserOrder,
 };
-use crate::node::{Method, Outcome, Payer, Request, Response};
+use crate::node::{Method, Outcome, Payer, Probe, Request, Response};
 use crate::protocol::ErrorCode;
 use crate::time::UnixTime;
 
@@ -52,6 +53,7 @@ pub struct RecipesApp {
     tasks: TaskSender,
     bounds: Bounds,
     per_user: usize,
+    health: Arc<StorageHealth>,
     // Last: fields are dropped in this order, and the guard waits for the storage thread, which
     // ends when the last `Storage` is dropped.
     _join_guard: JoinGuard,
@@ -90,9 +92,10 @@ impl RecipesApp {
         config: &Config,
         commit: Commit,
     ) -> Result<(Self, CompletionSink), StorageError> {
-        let database = storage::open(Path::new(&config.data))?;
-        storage::keep_pages(&database, config.recipes.cache.get())
+        let opened = OpenStorage::open(Path::new(&config.data), config.recipes.disk.get())?;
+        storage::keep_pages(&opened.database, config.recipes.cache.get())
             .map_err(|error| StorageError::Cache(error.into()))?;
+        let health = opened.health();
         let limits = &config.limits;
         let queue_limits = QueueLimits {
             items: limits.storage_queue,
@@ -101,7 +104,7 @@ impl RecipesApp {
             batch: limits.worker_queue,
         };
         let (storage, join_guard) =
-            Storage::start(database, queue_limits, commit).map_err(StorageError::Thread)?;
+            Storage::start(opened, queue_limits, commit).map_err(StorageError::Thread)?;
         let (completions, keys) = (CompletionSink::default(), SigningKeys::new(config));
         let accounts =
             AccountService::new(config, storage.clone(), completions.clone(), keys.clone())
@@ -114,6 +117,7 @@ impl RecipesApp {
             tasks,
             bounds: Bounds::new(config),
             per_user: config.recipes.per_user,
+            health,
             _join_guard: join_guard,
         };
         Ok((app, completions))
@@ -192,13 +196,17 @@ impl RecipeCreator {
         if !Json::new(&recipe).is_ok_and(|recipe| bounds.fit(&recipe)) {
             return Err(http::bad_field("body", "must be a smaller recipe"));
         }
-        let origin = TaskOrigin::new(Class::Content, Payer::user(&user)).with_text(body.len());
+        let origin =
+            TaskOrigin::new(TaskClass::Content, Payer::user(&user)).growing().with_text(body.len());
         let created = storage.ask(origin, move |database| {
             if users::is_locked(database, &user)? {
                 return Ok(Err(http::account_locked()));
             }
-            let is_created = recipes::create(database, &recipe, &user, max)?;
-            Ok(if is_created { Ok(recipe) } else { Err(http::too_many_recipes(max)) })
+            let created = recipes::create(database, &recipe, &user, max, bounds.user_bytes)?;
+            Ok(created.map(|()| recipe).map_err(|fault| match fault {
+                CreateFault::TooMany => http::too_many_recipes(max),
+                CreateFault::TooMuch => http::stores_too_much(bounds.user_bytes),
+            }))
         });
         created.map_err(http::ask_failed)?.map(|recipe| http::created(&recipe))
     }
@@ -208,8 +216,9 @@ impl App for RecipesApp {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         let (room, user) = (join.room.to_owned(), join.user.to_owned());
         let (reauth, bounds) = (join.reauth, self.bounds);
-        let origin = TaskOrigin::new(Class::Access, Payer::user(join.user)).until(join.start);
-        let question = Question { ticket: join.ticket, origin };
+        let origin =
+            TaskOrigin::new(TaskClass::Access, Payer::user(join.user)).reading().until(join.start);
+        let question = StorageQuestion { ticket: join.ticket, origin };
         let asked = self.tasks.store(
             question,
             move |database| chat::join(database, &room, &user, reauth, &bounds),
@@ -231,10 +240,11 @@ impl App for RecipesApp {
             now: message.now,
         };
         let bounds = self.bounds;
-        let origin = TaskOrigin::new(Class::Content, Payer::user(message.user))
+        let origin = TaskOrigin::new(TaskClass::Content, Payer::user(message.user))
+            .growing()
             .with_text(message.content.len())
             .until(message.start);
-        let question = Question { ticket: message.ticket, origin };
+        let question = StorageQuestion { ticket: message.ticket, origin };
         let read = move || {
             let pasted = Pasted::read(&said.content);
             Ok(NewMessage { pasted, ..said })
@@ -251,8 +261,9 @@ impl App for RecipesApp {
         };
         let (room, now, bounds) = (publish.room.to_owned(), publish.now, self.bounds);
         let content = publish.update.content.clone().into_owned();
-        let origin = TaskOrigin::server().with_text(recipe.as_str().len()).until(publish.start);
-        let question = Question { ticket: publish.ticket, origin };
+        let origin =
+            TaskOrigin::server().growing().with_text(recipe.as_str().len()).until(publish.start);
+        let question = StorageQuestion { ticket: publish.ticket, origin };
         let recipe = recipe.clone();
         let read =
             move || Draft::parse(recipe.as_str().as_bytes()).map_err(|_| ErrorCode::InvalidMessage);
@@ -273,12 +284,12 @@ impl App for RecipesApp {
             OrderKind::Lock => users::lock(database, &user, Some(now)),
             OrderKind::Unlock => users::lock(database, &user, None),
         };
-        let question = Question { ticket: order.ticket, origin: TaskOrigin::server() };
+        let question = StorageQuestion { ticket: order.ticket, origin: TaskOrigin::server() };
         let asked = self.tasks.store(question, work, |done| {
             Outcome::Order(match done {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(OrderFault::NoSuchUser),
-                Err(TaskError::Busy) => Err(OrderFault::Unavailable),
+                Err(TaskError::Busy | TaskError::Unavailable) => Err(OrderFault::Unavailable),
                 Err(_) => Err(OrderFault::Failed),
             })
         });
@@ -297,6 +308,15 @@ impl App for RecipesApp {
     fn on_reload(&mut self, config: &Config) {
         self.keys.replace(config);
         self.bounds.reload(config);
+    }
+
+    fn readiness(&self) -> Option<(&'static str, &'static str)> {
+        self.health.fault()
+    }
+
+    fn probe(&self) -> Option<Probe> {
+        let health = Arc::clone(&self.health);
+        Some(Arc::new(move || health.readings()))
     }
 
     fn serves(&self, path: &str) -> bool {

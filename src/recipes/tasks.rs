@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::completions::CompletionSink;
 use super::http;
 use super::storage::chat::ChatOutcome;
-use super::storage::{Busy, Class, Reader, Storage, TaskError, TaskOrigin, users};
+use super::storage::{Busy, Reader, Storage, TaskClass, TaskError, TaskOrigin, users};
 use crate::node::app::{Answer, Reply};
 use crate::node::{Completion, Outcome, Payer, Request, Response, Ticket};
 use crate::protocol::ErrorCode;
@@ -23,7 +23,7 @@ pub(super) struct TaskSender {
 
 /// The question that a task answers.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct StorageQuestion {
     pub(super) ticket: Ticket,
     pub(super) origin: TaskOrigin,
 }
@@ -33,7 +33,7 @@ impl TaskSender {
     /// outcome to the driver.
     pub(super) fn store<T: Send + 'static>(
         &self,
-        question: Question,
+        question: StorageQuestion,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         outcome: impl FnOnce(Result<T, TaskError>) -> Outcome + Send + 'static,
     ) -> Result<(), Busy> {
@@ -44,7 +44,7 @@ impl TaskSender {
     /// a long one on the reader's thread.
     pub(super) fn answer<T: Send + 'static>(
         &self,
-        question: Question,
+        question: StorageQuestion,
         read: impl FnOnce() -> Result<T, ErrorCode> + Send + 'static,
         work: impl FnOnce(&Connection, T) -> rusqlite::Result<ChatOutcome> + Send + 'static,
     ) -> Reply<Answer> {
@@ -65,7 +65,7 @@ impl TaskSender {
 
     fn read_and_store<T: Send + 'static>(
         &self,
-        question: Question,
+        question: StorageQuestion,
         read: impl FnOnce() -> Result<T, ErrorCode> + Send + 'static,
         work: impl FnOnce(&Connection, T) -> rusqlite::Result<ChatOutcome> + Send + 'static,
     ) -> Result<(), Busy> {
@@ -93,7 +93,8 @@ impl TaskSender {
         work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T> + Send + 'static,
         response: impl FnOnce(T) -> Response + Send + 'static,
     ) -> Reply<Response> {
-        let origin = TaskOrigin::new(Class::Content, Payer::user(user)).until(request.start);
+        let origin =
+            TaskOrigin::new(TaskClass::Content, Payer::user(user)).reading().until(request.start);
         let user = user.to_owned();
         let work = move |database: &Connection| {
             let is_locked = users::is_locked(database, &user)?;
@@ -103,10 +104,11 @@ impl TaskSender {
             Outcome::Response(match done {
                 Ok(done) => done.map_or_else(http::account_locked, response),
                 Err(TaskError::Busy) => http::busy(),
+                Err(TaskError::Unavailable) => http::unavailable(),
                 Err(_) => http::internal_error(),
             })
         };
-        match self.store(Question { ticket: request.ticket, origin }, work, outcome) {
+        match self.store(StorageQuestion { ticket: request.ticket, origin }, work, outcome) {
             Ok(()) => Reply::Held,
             Err(Busy) => Reply::Now(http::busy()),
         }
@@ -116,11 +118,11 @@ impl TaskSender {
 fn store<T: Send + 'static>(
     storage: &Storage,
     completions: &CompletionSink,
-    question: Question,
+    question: StorageQuestion,
     work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     outcome: impl FnOnce(Result<T, TaskError>) -> Outcome + Send + 'static,
 ) -> Result<(), Busy> {
-    let Question { ticket, origin } = question;
+    let StorageQuestion { ticket, origin } = question;
     let completions = completions.clone();
     let answer = move |done| {
         let is_begun = !matches!(done, Err(TaskError::NotBegun));
@@ -134,7 +136,9 @@ fn message_outcome(done: Result<ChatOutcome, TaskError>) -> Outcome {
     match done {
         Ok(ChatOutcome::Answer(answer)) => Outcome::Message(answer),
         Ok(ChatOutcome::UsedId) => Outcome::UsedId,
-        Err(TaskError::Busy) => Outcome::Message(Err(ErrorCode::BackendUnavailable)),
+        Err(TaskError::Busy | TaskError::Unavailable) => {
+            Outcome::Message(Err(ErrorCode::BackendUnavailable))
+        }
         Err(_) => Outcome::Message(Err(ErrorCode::Internal)),
     }
 }

@@ -56,11 +56,6 @@ impl<K: Ord + Copy> Allowances<K> {
         self.capacity = capacity;
     }
 
-    /// Is there no limit?
-    pub(crate) fn is_unlimited(&self) -> bool {
-        self.point.is_zero()
-    }
-
     /// Charges `cost` points if they fit into the allowance.
     ///
     /// # Errors

@@ -170,7 +170,8 @@ impl Holdings {
     }
 
     /// The entries of `key`, the oldest first.
-    pub(crate) fn entries_of(&self, key: u64) -> impl Iterator<Item = u32> + '_ {
+    #[cfg(test)]
+    fn entries_of(&self, key: u64) -> impl Iterator<Item = u32> + '_ {
         let holder = self.find(key).and_then(|holder| self.holders.get(holder as usize));
         let oldest = holder.map_or(NONE, |holder| holder.oldest);
         std::iter::successors(existing(oldest), |&entry| {

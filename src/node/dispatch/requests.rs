@@ -276,7 +276,6 @@ impl Node {
             ticket,
             start: work.questions.start(),
             connection: asker,
-            address,
             now: cx.now.unix,
             at: cx.now.monotonic,
             client,

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::auth::{Address, Evidence};
+use crate::auth::Evidence;
 use crate::id::ConnId;
 use crate::node::work::ticket::{StartFlag, Ticket};
 use crate::time::{Instant, UnixTime};
@@ -40,8 +40,6 @@ pub struct Request<'a> {
     pub start: &'a StartFlag,
     /// Which connection.
     pub connection: ConnId,
-    /// Where it came from, for what is shared by address.
-    pub(crate) address: Address,
     /// When it was whole.
     pub now: UnixTime,
     /// The same moment on the monotonic clock, for allowances that refill with time.

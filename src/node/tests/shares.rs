@@ -127,9 +127,9 @@ impl App for Later {
         path == "/page"
     }
 
-    fn on_request(&mut self, request: &crate::Request<'_>) -> Reply<crate::Response> {
+    fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
         if self.answers_at_once(request.path) {
-            return Reply::Now(crate::Response::new(200, "text/html", vec![b'x'; 160 << 10]));
+            return Reply::Now(Response::new(200, "text/html", vec![b'x'; 160 << 10]));
         }
         Reply::Held
     }

@@ -15,7 +15,7 @@ use crate::auth::Evidence;
 use crate::node::Response;
 use crate::recipes::http;
 use crate::recipes::storage::sessions::TokenHash;
-use crate::recipes::storage::{Storage, invitations, sessions, users};
+use crate::recipes::storage::{Storage, TaskOrigin, invitations, sessions, users};
 use crate::time::{Rfc3339, UnixTime};
 
 /// What a hashing thread needs to answer a request.
@@ -61,7 +61,7 @@ impl AccountHandler {
         let id = random_id().map_err(failed)?;
         let token = RefreshToken::random().map_err(failed)?;
         let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
-        let created = self.ask(move |database| {
+        let created = self.ask_as(TaskOrigin::server().growing(), move |database| {
             let refusal = sign_up_refusal(database, email.as_str(), invitation.as_ref(), now)?;
             if let Some(refusal) = refusal {
                 return Ok(Err(refusal));
@@ -173,7 +173,16 @@ impl AccountHandler {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Judged> {
-        self.storage.ask(TaskOrigin::server(), work).map_err(|why| (HashOutcome::Failed, http::ask_failed(why)))
+        self.ask_as(TaskOrigin::server(), work)
+    }
+
+    fn ask_as<T: Send + 'static>(
+        &self,
+        origin: TaskOrigin,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Judged> {
+        let answer = self.storage.ask(origin, work);
+        answer.map_err(|why| (HashOutcome::Failed, http::ask_failed(why)))
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) use self::tokens::SigningKeys;
 use self::tokens::{RefreshToken, TokenIssuer};
 use super::completions::CompletionSink;
 use super::http::{self, AccountCall, Fields};
-use super::storage::{Class, Storage, TaskError, TaskOrigin, invitations as stored, sessions};
+use super::storage::{Storage, TaskClass, TaskError, TaskOrigin, invitations as stored, sessions};
 use crate::auth::Address;
 use crate::config::Config;
 use crate::id::{Seed, SeededState};
@@ -123,7 +123,7 @@ impl AccountService {
         let address = email.clone();
         let asked = self.store(
             invite.ticket,
-            TaskOrigin::new(Class::Access, Payer::Operator).until(invite.start),
+            TaskOrigin::new(TaskClass::Access, Payer::Operator).until(invite.start),
             move |database| {
                 let times = (now, expires_at);
                 stored::create(database, &hash, address.as_deref(), times, most)
@@ -166,7 +166,7 @@ impl AccountService {
         let expires_at = now + handler.refresh_ttl;
         self.store(
             request.ticket,
-            TaskOrigin::new(Class::Access, payer(request)).until(request.start),
+            TaskOrigin::new(TaskClass::Access, payer(request)).until(request.start),
             move |database| sessions::refresh(database, &old, &new, now, expires_at),
             move |used| handler.refreshed(used, &successor, now),
         )
@@ -179,7 +179,7 @@ impl AccountService {
         // Without a start flag: the session ends even if the client has already closed the page.
         self.store(
             request.ticket,
-            TaskOrigin::new(Class::Access, payer(request)),
+            TaskOrigin::new(TaskClass::Access, payer(request)),
             move |database| hash.map_or(Ok(()), |hash| sessions::log_out(database, &hash)),
             |()| Response::json(200, &serde_json::Map::new()),
         )
@@ -224,6 +224,7 @@ impl AccountService {
                 Ok(done) => Outcome::Response(answer(done)),
                 Err(TaskError::NotBegun) => Outcome::NotBegun,
                 Err(TaskError::Busy) => Outcome::Response(http::busy()),
+                Err(TaskError::Unavailable) => Outcome::Response(http::unavailable()),
                 Err(TaskError::Failed) => Outcome::Response(http::internal_error()),
             };
             completions.deliver(Completion { ticket, outcome });

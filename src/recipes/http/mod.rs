@@ -180,6 +180,12 @@ pub(super) fn refused_hash(seconds: Option<u64>) -> Response {
     Response::error(429, "too_many_attempts", message).with("Retry-After", seconds.to_string())
 }
 
+/// 503: the disk is full, or the database's file is gone.
+pub(super) fn unavailable() -> Response {
+    Response::error(503, "backend_unavailable", "Nothing can be stored now: try again later")
+        .with("Retry-After", "30")
+}
+
 /// 500: the database or another part failed. The log has the cause.
 pub(super) fn internal_error() -> Response {
     Response::error(500, "internal", "The server could not do that: nothing was changed")
@@ -189,6 +195,7 @@ pub(super) fn internal_error() -> Response {
 pub(super) fn ask_failed(why: AskError) -> Response {
     match why {
         AskError::Busy => busy(),
+        AskError::Unavailable => unavailable(),
         AskError::Failed => internal_error(),
     }
 }
@@ -222,6 +229,12 @@ pub(super) fn invited(
     }
     let expires_at = expires_at.to_rfc3339();
     Response::json(201, &Invited { invitation: code, email, expires_at })
+}
+
+/// 507: the user stores `recipes.bytes_per_user`.
+pub(super) fn stores_too_much(max: usize) -> Response {
+    let message = format!("You store {} MiB, which is the most", max >> 20);
+    Response::error(507, "storage_limit", &message)
 }
 
 /// 201: the recipe, with its path in `Location`.

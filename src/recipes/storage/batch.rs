@@ -2,12 +2,14 @@
 
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::queue::{Queue, Queued};
+use super::queue::{QueuedTask, TaskQueue, TaskTurn};
+use super::space::{Effect, Space, is_disk_full};
 use crate::node::StartFlag;
+use crate::time::Instant;
 
 /// The most tasks in one transaction. At about 50 µs each, the last one waits 13 ms for the others,
 /// which is about as long as a disk takes to commit.
@@ -16,6 +18,9 @@ pub(super) const MAX_BATCH: usize = 256;
 /// How long the tasks of a transaction run. A task that comes waits for this long, and for a task and
 /// a commit.
 const BATCH_TIME: Duration = Duration::from_millis(5);
+
+/// How often the disk is looked at while there is nothing to do.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// What a slow disk writes.
 const DISK_BYTES_PER_MICROSECOND: u64 = 64;
@@ -35,6 +40,8 @@ pub(crate) enum TaskError {
     NotBegun,
     /// Not begun: the queue was full, and it gave way to the task of a user that has fewer.
     Busy,
+    /// The disk is full, or the database's file is not in its place. That may change.
+    Unavailable,
     /// The task or its commit failed. The log has the cause.
     Failed,
 }
@@ -44,11 +51,21 @@ pub(super) trait BatchItem: Send {
     /// Whether the task may begin. False when its asker has given up.
     fn begin(&self) -> bool;
 
-    /// Runs the task. Returns false when it failed and its writes must be rolled back.
-    fn run(&mut self, database: &Connection) -> bool;
+    /// What it does to the database.
+    fn effect(&self) -> Effect;
+
+    /// Runs the task. Its writes must be rolled back when it fails.
+    fn run(&mut self, database: &Connection) -> Result<(), TaskFault>;
 
     /// Calls the callback, with the task's own outcome if the transaction is `stored`.
     fn answer(self: Box<Self>, stored: Result<(), TaskError>);
+}
+
+/// Why a task failed.
+#[derive(Debug)]
+pub(super) enum TaskFault {
+    Sql(rusqlite::Error),
+    Panicked,
 }
 
 /// A [`BatchItem`] made of two closures: the work and the callback.
@@ -56,6 +73,7 @@ pub(super) struct Task<W, T, A> {
     work: Option<W>,
     /// `None` for work that is done even if its asker has given up.
     start: Option<StartFlag>,
+    effect: Effect,
     outcome: Result<T, TaskError>,
     answer: A,
 }
@@ -65,8 +83,8 @@ where
     W: FnOnce(&Connection) -> rusqlite::Result<T>,
     A: FnOnce(Result<T, TaskError>),
 {
-    pub(super) fn new(work: W, start: Option<StartFlag>, answer: A) -> Self {
-        Self { work: Some(work), start, outcome: Err(TaskError::NotBegun), answer }
+    pub(super) fn new(work: W, start: Option<StartFlag>, effect: Effect, answer: A) -> Self {
+        Self { work: Some(work), start, effect, outcome: Err(TaskError::NotBegun), answer }
     }
 }
 
@@ -80,24 +98,29 @@ where
         self.start.as_ref().is_none_or(StartFlag::begin)
     }
 
-    fn run(&mut self, database: &Connection) -> bool {
-        let Some(work) = self.work.take() else { return false };
+    fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    fn run(&mut self, database: &Connection) -> Result<(), TaskFault> {
+        let Some(work) = self.work.take() else { return Ok(()) };
         self.outcome = Err(TaskError::Failed);
         // After a panic the savepoint is rolled back, so the database stays consistent.
         match catch_unwind(AssertUnwindSafe(|| work(database))) {
-            Ok(Ok(outcome)) => self.outcome = Ok(outcome),
-            // SQLite's error names statements, never bound values.
-            Ok(Err(error)) => log::error!("a database task failed: {error}"),
+            Ok(Ok(outcome)) => {
+                self.outcome = Ok(outcome);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(TaskFault::Sql(error)),
             // The panic's message is not logged: it may quote what a user sent.
-            Err(_) => log::error!("a database task panicked"),
+            Err(_) => Err(TaskFault::Panicked),
         }
-        self.outcome.is_ok()
     }
 
     fn answer(self: Box<Self>, stored: Result<(), TaskError>) {
         let Self { outcome, answer, .. } = *self;
         let outcome = match stored {
-            Err(TaskError::Busy) => Err(TaskError::Busy),
+            Err(why @ (TaskError::Busy | TaskError::Unavailable)) => Err(why),
             stored => outcome.and_then(|done| stored.map(|()| done)),
         };
         if catch_unwind(AssertUnwindSafe(|| answer(outcome))).is_err() {
@@ -106,73 +129,103 @@ where
     }
 }
 
-/// Runs batches of at most `most` tasks until every [`Storage`](super::Storage) is dropped.
-pub(super) fn serve(
-    database: &Connection,
-    queue: &Queue<Box<dyn BatchItem>>,
-    most: usize,
-    mut commit: Commit,
-) {
-    while queue.wait() {
-        for item in queue.take_shed() {
-            item.answer(Err(TaskError::Busy));
+/// The storage thread's own.
+pub(super) struct Batcher<'a> {
+    pub(super) database: Connection,
+    pub(super) queue: &'a TaskQueue<Box<dyn BatchItem>>,
+    pub(super) space: Space,
+    /// Tasks in one transaction.
+    pub(super) most: usize,
+    pub(super) commit: Commit,
+}
+
+/// The tasks of a transaction, each with why it was refused.
+type Batch = Vec<(QueuedTask<Box<dyn BatchItem>>, Option<TaskError>)>;
+
+impl Batcher<'_> {
+    /// Runs batches until every [`Storage`](super::Storage) is dropped.
+    pub(super) fn serve(&mut self) {
+        let start = clock();
+        let mut next_tidy = Instant::START;
+        while self.queue.wait(SECOND) {
+            for item in self.queue.take_shed() {
+                item.answer(Err(TaskError::Busy));
+            }
+            let now = Instant::START + start.elapsed();
+            self.space.check(now, &self.database);
+            if now >= next_tidy {
+                next_tidy = now + SECOND;
+                if let Err(error) = self.space.give_back(&self.database) {
+                    self.space.failed(now, &error);
+                }
+            }
+            if let Some(first) = self.queue.pop() {
+                self.serve_batch(now, first);
+            }
         }
+    }
+
+    fn serve_batch(&mut self, now: Instant, first: (TaskTurn, QueuedTask<Box<dyn BatchItem>>)) {
         let mut batch = Vec::new();
-        let stored = transact(database, queue, most, &mut batch, &mut commit);
-        if let Err(error) = &stored {
-            log::error!(
-                "a transaction of {} tasks failed, nothing of it was stored: {error}",
-                batch.len()
-            );
-            roll_back(database);
-        }
+        let stored = self.transact(now, first, &mut batch).map_err(|error| {
+            roll_back(&self.database);
+            let is_temporary = self.space.failed(now, &error);
+            if is_temporary { TaskError::Unavailable } else { TaskError::Failed }
+        });
         // Only after the commit: an answer promises that its task is on disk.
-        for Queued { item, bytes } in batch {
-            queue.release(bytes);
-            item.answer(stored.as_ref().map(|()| ()).map_err(|_| TaskError::Failed));
+        for (QueuedTask { item, bytes }, refused) in batch {
+            self.queue.release(bytes);
+            item.answer(refused.map_or(stored, Err));
         }
     }
-}
 
-/// Runs tasks, each behind a savepoint, so that one that fails rolls back only itself. An error
-/// fails the whole batch: a full disk, for example, aborts the transaction with all earlier tasks.
-fn transact(
-    database: &Connection,
-    queue: &Queue<Box<dyn BatchItem>>,
-    most: usize,
-    batch: &mut Vec<Queued<Box<dyn BatchItem>>>,
-    commit: &mut Commit,
-) -> rusqlite::Result<()> {
-    // This may wait for another process. Tasks whose time runs out during the wait are not begun.
-    if let Err(error) = execute(database, "BEGIN IMMEDIATE") {
-        batch.extend(iter::from_fn(|| queue.pop()).take(most).map(|(_, queued)| queued));
-        return Err(error);
+    /// Runs tasks, each behind a savepoint, so that one that fails rolls back only itself. An error
+    /// fails the whole batch: a full disk, for example, aborts the transaction with all earlier
+    /// tasks.
+    fn transact(
+        &mut self,
+        now: Instant,
+        first: (TaskTurn, QueuedTask<Box<dyn BatchItem>>),
+        batch: &mut Batch,
+    ) -> rusqlite::Result<()> {
+        // This may wait for another process. Tasks whose time runs out meanwhile are not begun.
+        if let Err(error) = execute(&self.database, "BEGIN IMMEDIATE") {
+            let waiting = iter::once(first).chain(iter::from_fn(|| self.queue.pop()));
+            batch.extend(waiting.take(self.most).map(|(_, queued)| (queued, None)));
+            return Err(error);
+        }
+        let begun = clock();
+        let mut done = Duration::ZERO;
+        let mut next = Some(first);
+        while let Some((turn, mut queued)) = next {
+            let is_refused = self.space.refuses(now, queued.item.effect());
+            let ran = if is_refused { Ok(()) } else { self.run(now, &mut *queued.item) };
+            let (before, bytes) = (done, queued.bytes);
+            batch.push((queued, is_refused.then_some(TaskError::Unavailable)));
+            ran?;
+            done = begun.elapsed();
+            self.queue.charge(&turn, cost(done.saturating_sub(before), bytes));
+            let is_whole = batch.len() >= self.most || done >= BATCH_TIME;
+            next = if is_whole { None } else { self.queue.pop() };
+        }
+        (self.commit)(&self.database)
     }
-    let begun = clock();
-    let mut done = Duration::ZERO;
-    while batch.len() < most
-        && done < BATCH_TIME
-        && let Some((turn, mut queued)) = queue.pop()
-    {
-        let ran = run(database, &mut *queued.item);
-        let (before, bytes) = (done, queued.bytes);
-        batch.push(queued);
-        ran?;
-        done = begun.elapsed();
-        queue.charge(&turn, cost(done - before, bytes));
-    }
-    commit(database)
-}
 
-fn run(database: &Connection, item: &mut dyn BatchItem) -> rusqlite::Result<()> {
-    if !item.begin() {
-        return Ok(());
+    fn run(&mut self, now: Instant, item: &mut dyn BatchItem) -> rusqlite::Result<()> {
+        if !item.begin() {
+            return Ok(());
+        }
+        execute(&self.database, "SAVEPOINT item")?;
+        if let Err(fault) = item.run(&self.database) {
+            match fault {
+                TaskFault::Sql(error) if is_disk_full(&error) => return Err(error),
+                TaskFault::Sql(error) => self.space.count_failure(now, &error.to_string()),
+                TaskFault::Panicked => self.space.count_failure(now, "it panicked"),
+            }
+            execute(&self.database, "ROLLBACK TO item")?;
+        }
+        execute(&self.database, "RELEASE item")
     }
-    execute(database, "SAVEPOINT item")?;
-    if !item.run(database) {
-        execute(database, "ROLLBACK TO item")?;
-    }
-    execute(database, "RELEASE item")
 }
 
 /// What a task costs, in microseconds: the thread's time, and that of the disk for so many bytes. A
@@ -183,8 +236,8 @@ fn cost(time: Duration, bytes: usize) -> u64 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the storage thread measures what its tasks cost")]
-pub(super) fn clock() -> Instant {
-    Instant::now()
+pub(super) fn clock() -> std::time::Instant {
+    std::time::Instant::now()
 }
 
 fn roll_back(database: &Connection) {

@@ -28,6 +28,9 @@ const UNDONE: &str = "Took the last change back.";
 const NOTHING_TO_UNDO: &str = "There is no change left to take back.";
 const TOO_LARGE: &str = "The recipe would grow too large with that, so nothing was changed.";
 
+const TOO_MUCH: &str = "You store as much as one user may on this server, so this message is not \
+    stored and nothing has changed.";
+
 /// A message whose id was used within this time, in milliseconds, and among this many of the room's
 /// messages is a repetition (the protocol's section 6).
 const REPEATED_WITHIN: u64 = 600_000;
@@ -46,6 +49,8 @@ pub(crate) struct Bounds {
     acknowledgement: usize,
     /// The longest recipe as JSON, in bytes.
     recipe: usize,
+    /// What one user stores, in bytes. 0 means unlimited.
+    pub(crate) user_bytes: usize,
 }
 
 impl Bounds {
@@ -54,7 +59,9 @@ impl Bounds {
     pub(crate) fn new(config: &Config) -> Self {
         let (history, messages) = (config.recipes.history, config.recipes.messages);
         let undo = config.recipes.undo;
-        let mut bounds = Self { history, messages, undo, acknowledgement: 0, recipe: 0 };
+        let user_bytes = config.recipes.bytes_per_user.get();
+        let mut bounds =
+            Self { history, messages, undo, acknowledgement: 0, recipe: 0, user_bytes };
         bounds.reload(config);
         bounds
     }
@@ -187,6 +194,10 @@ pub(crate) fn handle_message(
     let newest = newest(database, stored.key)?;
     if let Some(said) = repeated(database, &stored, message, newest)? {
         return Ok(said);
+    }
+    // Of a user's own room, so nobody else has to know.
+    if recipes::is_at_quota(database, &message.user, bounds.user_bytes)? {
+        return Ok(say_only(TOO_MUCH).into());
     }
     let update = carry_out(database, &stored, message, pasted, bounds)?;
     let n = newest + 1;

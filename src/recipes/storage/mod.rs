@@ -22,6 +22,7 @@ mod reader;
 pub(super) mod recipes;
 mod schema;
 pub(super) mod sessions;
+mod space;
 pub(super) mod users;
 
 #[cfg(test)]
@@ -29,7 +30,9 @@ mod tests;
 
 use std::convert::Infallible;
 use std::fmt;
+use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -39,13 +42,15 @@ use rusqlite::Connection;
 
 use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 
-use self::batch::{BatchItem, MAX_BATCH, Task};
+use self::batch::{BatchItem, Batcher, MAX_BATCH, Task};
 pub(super) use self::batch::{Commit, TaskError, by_statement};
-pub(super) use self::queue::Class;
-use self::queue::{Queue, Queued};
+pub(super) use self::queue::{Busy, QueueLimits, TaskClass};
+use self::queue::{EndOfQueue, QueuedTask, TaskQueue};
 pub(super) use self::reader::Reader;
 pub use self::schema::StorageError;
-pub(super) use self::schema::{keep_pages, open};
+pub(super) use self::schema::keep_pages;
+pub(super) use self::space::StorageHealth;
+use self::space::{Effect, Reserve, Space};
 
 /// How long the shutdown waits for the thread to finish the queued tasks and to checkpoint the
 /// write-ahead log. Nothing that is cut off then was acknowledged.
@@ -55,23 +60,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(super) struct Storage(Arc<Sender>);
 
-struct Sender(Arc<Queue<Box<dyn BatchItem>>>);
+struct Sender(Arc<TaskQueue<Box<dyn BatchItem>>>);
 
 impl Drop for Sender {
     fn drop(&mut self) {
         self.0.close();
     }
-}
-
-/// The limits of the storage queue and of one batch.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct QueueLimits {
-    /// Tasks that may wait.
-    pub(super) items: usize,
-    /// Bytes of memory that these may take. 0 means that only their number is limited.
-    pub(super) bytes: usize,
-    /// Tasks in one transaction, at most [`MAX_BATCH`].
-    pub(super) batch: usize,
 }
 
 impl fmt::Debug for Storage {
@@ -80,27 +74,66 @@ impl fmt::Debug for Storage {
     }
 }
 
+/// An open database, and what belongs to its file.
+pub(super) struct OpenStorage {
+    pub(super) database: Connection,
+    space: Space,
+    /// Held as long as the database is open. `None` in tests.
+    lock: Option<File>,
+}
+
+impl OpenStorage {
+    /// Locks `directory` and opens the database in it, which takes at most `limit` bytes; 0: as many
+    /// as the disk has.
+    ///
+    /// # Errors
+    /// [`StorageError`] names the file and says what to do.
+    pub(super) fn open(directory: &Path, limit: usize) -> Result<Self, StorageError> {
+        let lock = schema::lock(directory)?;
+        let reserve = Reserve::open(directory);
+        let database = schema::open(directory)?;
+        let space = Space::new(limit as u64, &schema::path(directory), reserve);
+        Ok(Self { database, space, lock: Some(lock) })
+    }
+
+    /// What other threads may know of the storage.
+    pub(super) fn health(&self) -> Arc<StorageHealth> {
+        self.space.health()
+    }
+}
+
 /// Who a task is for, and what the queue has to know of it.
 #[derive(Debug)]
 pub(super) struct TaskOrigin {
-    pub(super) class: Class,
+    pub(super) class: TaskClass,
     /// Who its cost is charged to.
     pub(super) payer: Payer,
     /// The length of the texts that it holds.
     pub(super) text_bytes: usize,
     /// `None` for a task that is done even if its asker has given up.
     pub(super) start: Option<StartFlag>,
+    effect: Effect,
 }
 
 impl TaskOrigin {
     /// A task that somebody waits for, without a long text.
-    pub(super) fn new(class: Class, payer: Payer) -> Self {
-        Self { class, payer, text_bytes: 0, start: None }
+    pub(super) fn new(class: TaskClass, payer: Payer) -> Self {
+        Self { class, payer, text_bytes: 0, start: None, effect: Effect::Writes }
     }
 
     /// The server's own.
     pub(super) fn server() -> Self {
-        Self::new(Class::Access, Payer::Operator)
+        Self::new(TaskClass::Access, Payer::Operator)
+    }
+
+    /// The same for a task that writes nothing.
+    pub(super) fn reading(self) -> Self {
+        Self { effect: Effect::Reads, ..self }
+    }
+
+    /// The same for a task that stores what a user sent: it is refused on a full disk.
+    pub(super) fn growing(self) -> Self {
+        Self { effect: Effect::Grows, ..self }
     }
 
     /// The same for a text of so many bytes.
@@ -114,15 +147,13 @@ impl TaskOrigin {
     }
 }
 
-/// The queue is full; the task was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Busy;
-
 /// Why [`Storage::ask`] returned no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AskError {
     /// The queue was full, or another process locked the database for too long.
     Busy,
+    /// See [`TaskError::Unavailable`].
+    Unavailable,
     /// The task or its commit failed, see [`TaskError::Failed`].
     Failed,
 }
@@ -133,18 +164,22 @@ impl Storage {
     /// # Errors
     /// When the operating system cannot start a thread.
     pub(super) fn start(
-        database: Connection,
+        opened: OpenStorage,
         limits: QueueLimits,
         commit: Commit,
     ) -> io::Result<(Self, JoinGuard)> {
-        let queue = Arc::new(Queue::new(limits.items, limits.bytes));
+        let queue = Arc::new(TaskQueue::new(limits.items, limits.bytes));
         let most = limits.batch.clamp(1, MAX_BATCH);
         let (alive, gone) = mpsc::sync_channel(0);
         let sender = Sender(Arc::clone(&queue));
         thread::Builder::new().name("vestibule-storage".to_owned()).spawn(move || {
             let end = EndOfQueue(queue);
-            batch::serve(&database, &end.0, most, commit);
-            drop((database, end, alive));
+            let OpenStorage { database, space, lock } = opened;
+            let mut batcher = Batcher { database, queue: &end.0, space, most, commit };
+            batcher.serve();
+            // The lock goes when the database is closed.
+            drop(batcher);
+            drop((lock, end, alive));
         })?;
         Ok((Self(Arc::new(sender)), JoinGuard { gone }))
     }
@@ -159,10 +194,10 @@ impl Storage {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         answer: impl FnOnce(Result<T, TaskError>) + Send + 'static,
     ) -> Result<(), Busy> {
-        let TaskOrigin { class, payer, text_bytes, start } = origin;
+        let TaskOrigin { class, payer, text_bytes, start, effect } = origin;
         let bytes = text_bytes.saturating_add(QUESTION_BYTES);
-        let item = Box::new(Task::new(work, start, answer));
-        self.0.0.push(class, payer, Queued { item, bytes }).map_err(|_| Busy)
+        let item = Box::new(Task::new(work, start, effect, answer));
+        self.0.0.push(class, payer, QueuedTask { item, bytes }).map_err(|_| Busy)
     }
 
     /// Runs `work` and waits for its outcome. Blocks, so the reactor's thread must not call it.
@@ -177,17 +212,9 @@ impl Storage {
             .map_err(|Busy| AskError::Busy)?;
         answer.recv().unwrap_or(Err(TaskError::Failed)).map_err(|error| match error {
             TaskError::NotBegun | TaskError::Busy => AskError::Busy,
+            TaskError::Unavailable => AskError::Unavailable,
             TaskError::Failed => AskError::Failed,
         })
-    }
-}
-
-/// Ends the queue with the thread, also when the thread panics.
-struct EndOfQueue<T>(Arc<Queue<T>>);
-
-impl<T> Drop for EndOfQueue<T> {
-    fn drop(&mut self) {
-        self.0.abandon();
     }
 }
 

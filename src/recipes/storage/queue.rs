@@ -4,7 +4,8 @@
 //! wants to come in, and a user with many or long tasks delays the others by about one of them.
 
 use std::mem;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::node::Payer;
 use crate::shares::FairQueue;
@@ -13,9 +14,24 @@ use crate::shares::FairQueue;
 /// long. A task may take long through no fault of its user's: the host was busy.
 const MAX_DEBT: u64 = 100_000;
 
+/// The limits of the storage queue and of one batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueLimits {
+    /// Tasks that may wait.
+    pub(crate) items: usize,
+    /// Bytes of memory that these may take. 0 means that only their number is limited.
+    pub(crate) bytes: usize,
+    /// Tasks in one transaction, at most 256.
+    pub(crate) batch: usize,
+}
+
+/// The queue is full; the task was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Busy;
+
 /// What a task is for. The classes share the thread evenly while both have work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::recipes) enum Class {
+pub(crate) enum TaskClass {
     /// To come in, to stay in, and to be kept out: joins, accounts, and an operator's orders.
     Access,
     /// Messages and recipes.
@@ -24,20 +40,20 @@ pub(in crate::recipes) enum Class {
 
 /// Whose turn a task took, to be charged for it.
 #[derive(Debug)]
-pub(super) struct Turn {
-    class: Class,
+pub(super) struct TaskTurn {
+    class: TaskClass,
     payer: Payer,
 }
 
 /// A task that waits, and the memory that is charged for it.
-pub(super) struct Queued<T> {
+pub(super) struct QueuedTask<T> {
     pub(super) item: T,
     pub(super) bytes: usize,
 }
 
 /// The queue. Each call but [`wait`](Self::wait) is short.
-pub(super) struct Queue<T> {
-    state: Mutex<State<T>>,
+pub(super) struct TaskQueue<T> {
+    state: Mutex<WaitingTasks<T>>,
     wake: Condvar,
     /// Tasks that may wait.
     items: usize,
@@ -45,11 +61,11 @@ pub(super) struct Queue<T> {
     bytes: usize,
 }
 
-struct State<T> {
+struct WaitingTasks<T> {
     /// Each task that waits has an entry here, and is in the queue of its class.
-    classes: FairQueue<Class, ()>,
-    access: FairQueue<Payer, Queued<T>>,
-    content: FairQueue<Payer, Queued<T>>,
+    classes: FairQueue<TaskClass, ()>,
+    access: FairQueue<Payer, QueuedTask<T>>,
+    content: FairQueue<Payer, QueuedTask<T>>,
     /// Tasks that gave way to others, and are to be answered.
     shed: Vec<T>,
     waiting_bytes: usize,
@@ -58,9 +74,9 @@ struct State<T> {
     is_closed: bool,
 }
 
-impl<T> Queue<T> {
+impl<T> TaskQueue<T> {
     pub(super) fn new(items: usize, bytes: usize) -> Self {
-        let state = State {
+        let state = WaitingTasks {
             classes: FairQueue::new(MAX_DEBT),
             access: FairQueue::new(MAX_DEBT),
             content: FairQueue::new(MAX_DEBT),
@@ -78,10 +94,10 @@ impl<T> Queue<T> {
     /// Nobody has more than this payer, or the thread has stopped: the task is given back.
     pub(super) fn push(
         &self,
-        class: Class,
+        class: TaskClass,
         payer: Payer,
-        queued: Queued<T>,
-    ) -> Result<(), Queued<T>> {
+        queued: QueuedTask<T>,
+    ) -> Result<(), QueuedTask<T>> {
         let mut state = self.lock();
         if state.is_closed {
             log::error!("the storage thread has stopped: restart the server");
@@ -104,33 +120,33 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    fn has_room(&self, state: &State<T>, bytes: usize) -> bool {
+    fn has_room(&self, state: &WaitingTasks<T>, bytes: usize) -> bool {
         let held = state.held_bytes;
         let is_within = self.bytes == 0 || held == 0 || held.saturating_add(bytes) <= self.bytes;
         is_within && state.classes.len() < self.items
     }
 
-    /// Waits for a task. False: the queue was closed, and is empty.
-    pub(super) fn wait(&self) -> bool {
-        let is_idle = |state: &mut State<T>| {
+    /// Waits for a task, for so long at most. False: the queue was closed, and is empty.
+    pub(super) fn wait(&self, at_most: Duration) -> bool {
+        let is_idle = |state: &mut WaitingTasks<T>| {
             state.classes.is_empty() && state.shed.is_empty() && !state.is_closed
         };
-        let state = self.wake.wait_while(self.lock(), is_idle);
-        let state = state.unwrap_or_else(PoisonError::into_inner);
-        !state.classes.is_empty() || !state.shed.is_empty()
+        let waited = self.wake.wait_timeout_while(self.lock(), at_most, is_idle);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !state.is_closed || !state.classes.is_empty() || !state.shed.is_empty()
     }
 
     /// Takes out the task that is next. [`charge`](Self::charge) follows.
-    pub(super) fn pop(&self) -> Option<(Turn, Queued<T>)> {
+    pub(super) fn pop(&self) -> Option<(TaskTurn, QueuedTask<T>)> {
         let mut state = self.lock();
         let (class, ()) = state.classes.pop()?;
         let (payer, queued) = state.of(class).pop()?;
         state.waiting_bytes -= queued.bytes;
-        Some((Turn { class, payer }, queued))
+        Some((TaskTurn { class, payer }, queued))
     }
 
     /// What a task has cost, in microseconds of the thread's time.
-    pub(super) fn charge(&self, turn: &Turn, micros: u64) {
+    pub(super) fn charge(&self, turn: &TaskTurn, micros: u64) {
         let mut state = self.lock();
         state.classes.charge(&turn.class, micros);
         state.of(turn.class).charge(&turn.payer, micros);
@@ -156,35 +172,44 @@ impl<T> Queue<T> {
     pub(super) fn abandon(&self) {
         let mut state = self.lock();
         state.is_closed = true;
-        let dropped: Vec<Queued<T>> = state.access.drain().collect();
+        let dropped: Vec<QueuedTask<T>> = state.access.drain().collect();
         let dropped =
             (dropped, state.content.drain().collect::<Vec<_>>(), mem::take(&mut state.shed));
         drop(state);
         drop(dropped);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, WaitingTasks<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> State<T> {
-    fn of(&mut self, class: Class) -> &mut FairQueue<Payer, Queued<T>> {
+/// Ends the queue with the thread, also when the thread panics.
+pub(super) struct EndOfQueue<T>(pub(super) Arc<TaskQueue<T>>);
+
+impl<T> Drop for EndOfQueue<T> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+impl<T> WaitingTasks<T> {
+    fn of(&mut self, class: TaskClass) -> &mut FairQueue<Payer, QueuedTask<T>> {
         match class {
-            Class::Access => &mut self.access,
-            Class::Content => &mut self.content,
+            TaskClass::Access => &mut self.access,
+            TaskClass::Content => &mut self.content,
         }
     }
 
     /// Makes room for `payer`: the newest task of whoever has most in the longer of the two queues
     /// gives way, or else in the other. False: nobody has more than `payer`.
     fn shed(&mut self, payer: &Payer) -> bool {
-        let mut order = [Class::Content, Class::Access];
+        let mut order = [TaskClass::Content, TaskClass::Access];
         if self.access.len() > self.content.len() {
             order.reverse();
         }
         for class in order {
-            if let Some((_, Queued { item, bytes })) = self.of(class).shed(payer) {
+            if let Some((_, QueuedTask { item, bytes })) = self.of(class).shed(payer) {
                 self.classes.pop_newest(&class);
                 self.waiting_bytes -= bytes;
                 self.held_bytes -= bytes;
@@ -204,19 +229,23 @@ mod tests {
         Payer::user(&name.to_string())
     }
 
-    fn queued(bytes: usize) -> Queued<()> {
-        Queued { item: (), bytes }
+    fn queued(bytes: usize) -> QueuedTask<()> {
+        QueuedTask { item: (), bytes }
     }
 
-    fn push(queue: &Queue<()>, class: Class, name: char) -> bool {
+    fn push(queue: &TaskQueue<()>, class: TaskClass, name: char) -> bool {
         queue.push(class, user(name), queued(1)).is_ok()
     }
 
     /// Takes out `count` tasks, each of which costs so many microseconds.
-    fn serve(queue: &Queue<()>, count: usize, cost: impl Fn(&Turn) -> u64) -> Vec<(Class, Payer)> {
+    fn serve(
+        queue: &TaskQueue<()>,
+        count: usize,
+        cost: impl Fn(&TaskTurn) -> u64,
+    ) -> Vec<(TaskClass, Payer)> {
         let mut served = Vec::new();
         for _ in 0..count {
-            let Some((turn, Queued { bytes, .. })) = queue.pop() else { break };
+            let Some((turn, QueuedTask { bytes, .. })) = queue.pop() else { break };
             queue.charge(&turn, cost(&turn));
             queue.release(bytes);
             served.push((turn.class, turn.payer));
@@ -226,19 +255,19 @@ mod tests {
 
     #[test]
     fn long_tasks_delay_others_by_a_round_at_most() {
-        let queue = Queue::new(1_000, 0);
+        let queue = TaskQueue::new(1_000, 0);
         for _ in 0..10 {
-            ('a'..='x').for_each(|name| assert!(push(&queue, Class::Content, name)));
+            ('a'..='x').for_each(|name| assert!(push(&queue, TaskClass::Content, name)));
         }
         // What is measured is never the same twice.
         let costs = std::cell::Cell::new(20_000);
-        let cost = |turn: &Turn| {
+        let cost = |turn: &TaskTurn| {
             costs.set(costs.get() + 7);
             if turn.payer == user('z') { 100 } else { costs.get() }
         };
         serve(&queue, 30, cost);
         for _ in 0..5 {
-            assert!(push(&queue, Class::Content, 'z'));
+            assert!(push(&queue, TaskClass::Content, 'z'));
         }
         // A first in, first out queue would have 210 before them.
         let served = serve(&queue, 29, cost);
@@ -248,25 +277,25 @@ mod tests {
 
     #[test]
     fn messages_leave_half_of_the_time_to_joins() {
-        let queue = Queue::new(1_000, 0);
+        let queue = TaskQueue::new(1_000, 0);
         for name in ('a'..='z').cycle().take(300) {
-            assert!(push(&queue, Class::Content, name));
+            assert!(push(&queue, TaskClass::Content, name));
         }
         for name in ('A'..='Z').cycle().take(300) {
-            assert!(push(&queue, Class::Access, name));
+            assert!(push(&queue, TaskClass::Access, name));
         }
-        let cost = |turn: &Turn| if turn.class == Class::Content { 9 } else { 1 };
+        let cost = |turn: &TaskTurn| if turn.class == TaskClass::Content { 9 } else { 1 };
         let served = serve(&queue, 200, cost);
-        let joins = served.iter().filter(|(class, _)| *class == Class::Access).count();
+        let joins = served.iter().filter(|(class, _)| *class == TaskClass::Access).count();
         assert!((170..=190).contains(&joins), "{joins}");
     }
 
     #[test]
     fn full_queue_sheds_the_newest_of_the_heaviest_user() {
-        let queue = Queue::new(10, 0);
-        assert!((0..10).all(|_| push(&queue, Class::Content, 'a')));
-        assert!(!push(&queue, Class::Content, 'a'), "nobody has more");
-        assert!(push(&queue, Class::Content, 'b') && push(&queue, Class::Access, 'c'));
+        let queue = TaskQueue::new(10, 0);
+        assert!((0..10).all(|_| push(&queue, TaskClass::Content, 'a')));
+        assert!(!push(&queue, TaskClass::Content, 'a'), "nobody has more");
+        assert!(push(&queue, TaskClass::Content, 'b') && push(&queue, TaskClass::Access, 'c'));
         assert_eq!(queue.take_shed().len(), 2);
         let served = serve(&queue, 20, |_| 1);
         let of = |name| served.iter().filter(|(_, payer)| *payer == user(name)).count();
@@ -276,14 +305,17 @@ mod tests {
 
     #[test]
     fn bytes_in_work_are_not_won_by_shedding() {
-        let queue = Queue::new(10, 100);
+        let queue = TaskQueue::new(10, 100);
         for _ in 0..3 {
-            assert!(queue.push(Class::Content, user('a'), queued(30)).is_ok());
+            assert!(queue.push(TaskClass::Content, user('a'), queued(30)).is_ok());
         }
-        assert!(queue.push(Class::Content, user('b'), queued(30)).is_ok(), "one of a's gives way");
+        assert!(
+            queue.push(TaskClass::Content, user('b'), queued(30)).is_ok(),
+            "one of a's gives way"
+        );
         assert_eq!(queue.take_shed().len(), 1);
         while queue.pop().is_some() {}
-        assert!(queue.push(Class::Content, user('b'), queued(30)).is_err());
+        assert!(queue.push(TaskClass::Content, user('b'), queued(30)).is_err());
         assert!(queue.take_shed().is_empty());
     }
 }

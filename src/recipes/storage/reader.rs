@@ -5,18 +5,18 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use super::batch::clock;
-use super::queue::{Class, Queue, Queued};
-use super::{Busy, EndOfQueue, QueueLimits};
+use super::queue::{Busy, EndOfQueue, QueueLimits, QueuedTask, TaskClass, TaskQueue};
 use crate::node::{Payer, QUESTION_BYTES};
 
 /// Reads a text, and queues what it says. `Err`: the queue was full, and it gave way to another
 /// user's.
-type Job = Box<dyn FnOnce(Result<(), Busy>) + Send>;
+type ReadingJob = Box<dyn FnOnce(Result<(), Busy>) + Send>;
 
 /// A handle to the thread, which ends when this is dropped and what waits is done.
-pub(in crate::recipes) struct Reader(Arc<Queue<Job>>);
+pub(crate) struct Reader(Arc<TaskQueue<ReadingJob>>);
 
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,8 +35,9 @@ impl Reader {
     ///
     /// # Errors
     /// When the operating system cannot start a thread.
-    pub(in crate::recipes) fn start(limits: QueueLimits) -> io::Result<Self> {
-        let queue: Arc<Queue<Job>> = Arc::new(Queue::new(limits.items, limits.bytes));
+    pub(crate) fn start(limits: QueueLimits) -> io::Result<Self> {
+        let queue: Arc<TaskQueue<ReadingJob>> =
+            Arc::new(TaskQueue::new(limits.items, limits.bytes));
         let reader = Self(Arc::clone(&queue));
         thread::Builder::new().name("vestibule-reader".to_owned()).spawn(move || {
             let end = EndOfQueue(queue);
@@ -46,24 +47,24 @@ impl Reader {
     }
 
     /// Queues a job that reads `text_bytes` of `payer`. Never blocks.
-    pub(in crate::recipes) fn submit(
+    pub(crate) fn submit(
         &self,
         payer: Payer,
         text_bytes: usize,
         job: impl FnOnce(Result<(), Busy>) + Send + 'static,
     ) -> Result<(), Busy> {
         let bytes = text_bytes.saturating_add(QUESTION_BYTES);
-        let queued = Queued { item: Box::new(job) as Job, bytes };
-        self.0.push(Class::Content, payer, queued).map_err(|_| Busy)
+        let queued = QueuedTask { item: Box::new(job) as ReadingJob, bytes };
+        self.0.push(TaskClass::Content, payer, queued).map_err(|_| Busy)
     }
 }
 
-fn serve(queue: &Queue<Job>) {
-    while queue.wait() {
+fn serve(queue: &TaskQueue<ReadingJob>) {
+    while queue.wait(Duration::from_secs(60)) {
         for job in queue.take_shed() {
             job(Err(Busy));
         }
-        let Some((turn, Queued { item: job, bytes })) = queue.pop() else { continue };
+        let Some((turn, QueuedTask { item: job, bytes })) = queue.pop() else { continue };
         let begun = clock();
         // What a panic says is not logged: it may quote what a user sent.
         if catch_unwind(AssertUnwindSafe(|| job(Ok(())))).is_err() {

@@ -43,24 +43,51 @@ pub(crate) fn find_any(database: &Connection, id: &str) -> rusqlite::Result<Opti
         .optional()
 }
 
-/// Stores a new recipe. Returns false when `owner` already has `max` (0 means unlimited).
+/// Why a recipe was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CreateFault {
+    /// Its owner has as many as a user may have.
+    TooMany,
+    /// Its owner stores as much as a user may.
+    TooMuch,
+}
+
+/// Whether `owner` stores `max` bytes or more (0 means unlimited).
+pub(crate) fn is_at_quota(
+    database: &Connection,
+    owner: &str,
+    max: usize,
+) -> rusqlite::Result<bool> {
+    if max == 0 {
+        return Ok(false);
+    }
+    database
+        .prepare_cached("SELECT 1 FROM usage WHERE owner = ? AND bytes >= ?")?
+        .exists(params![owner, signed(max)])
+}
+
+/// Stores a new recipe, unless `owner` already has `max` (0 means unlimited), or stores `max_bytes`.
 pub(crate) fn create(
     database: &Connection,
     recipe: &Recipe,
     owner: &str,
     max: usize,
-) -> rusqlite::Result<bool> {
+    max_bytes: usize,
+) -> rusqlite::Result<Result<(), CreateFault>> {
+    if is_at_quota(database, owner, max_bytes)? {
+        return Ok(Err(CreateFault::TooMuch));
+    }
     if max > 0 {
         let mut count = database.prepare_cached("SELECT count(*) FROM recipes WHERE owner = ?")?;
         let count: i64 = count.query_row([owner], |row| row.get(0))?;
         if usize::try_from(count).is_ok_and(|count| count >= max) {
-            return Ok(false);
+            return Ok(Err(CreateFault::TooMany));
         }
     }
     database
         .prepare_cached("INSERT INTO recipes (id, owner, body, summary) VALUES (?, ?, ?, ?)")?
         .execute(params![recipe.id, owner, body(recipe)?, summary(recipe)?])?;
-    Ok(true)
+    Ok(Ok(()))
 }
 
 /// Replaces `before` by `recipe`. [`undo`] can revert it. Versions from more than `depth` changes

@@ -1,8 +1,8 @@
 //! The database file: opening it, its tables, and migrations.
 
 use std::error::Error;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +15,9 @@ use crate::time::UnixTime;
 /// log's index `-shm` are next to it, so a copy of this file alone is not a backup.
 const DATABASE_FILE: &str = "recipes.db";
 
+/// Locked while a server uses the directory; holds its process id.
+const LOCK_FILE: &str = "vestibule.lock";
+
 /// How long to wait for a lock of another process, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The size of the statement cache. There are about forty statements, so each is compiled once.
@@ -22,7 +25,7 @@ const STATEMENTS: usize = 64;
 
 /// The migrations, each from one schema version to the next, beginning with an empty database. A
 /// released migration must never change; add a new one.
-const MIGRATIONS: &[&str] = &[INITIAL, LOCKS, INVITATIONS];
+const MIGRATIONS: &[&str] = &[INITIAL, LOCKS, INVITATIONS, USAGE];
 
 /// The first version. Times are milliseconds since 1970 (UTC). `n` numbers the rows of one parent.
 const INITIAL: &str = "
@@ -99,6 +102,54 @@ CREATE TABLE invitations (
 CREATE INDEX invitations_by_end ON invitations (expires_at);
 ";
 
+/// Adds what each user stores, in bytes of text. Triggers keep it, in the transaction of each change.
+const USAGE: &str = "
+CREATE TABLE usage (
+    owner TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO usage SELECT owner, sum(bytes) FROM (
+    SELECT owner, octet_length(body) + octet_length(summary) AS bytes FROM recipes
+    UNION ALL
+    SELECT owner, octet_length(versions.body) FROM versions JOIN recipes ON key = recipe
+    UNION ALL
+    SELECT owner, octet_length(content) + octet_length(reply) FROM messages
+    JOIN recipes ON key = recipe
+) GROUP BY owner;
+CREATE TRIGGER recipe_stored AFTER INSERT ON recipes BEGIN
+    INSERT INTO usage VALUES (NEW.owner, octet_length(NEW.body) + octet_length(NEW.summary))
+    ON CONFLICT (owner) DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER recipe_changed AFTER UPDATE OF body, summary ON recipes BEGIN
+    UPDATE usage SET bytes = bytes + octet_length(NEW.body) + octet_length(NEW.summary)
+        - octet_length(OLD.body) - octet_length(OLD.summary)
+    WHERE owner = NEW.owner;
+END;
+-- Before: what belongs to the recipe needs its owner.
+CREATE TRIGGER recipe_deleted BEFORE DELETE ON recipes BEGIN
+    DELETE FROM versions WHERE recipe = OLD.key;
+    DELETE FROM messages WHERE recipe = OLD.key;
+    UPDATE usage SET bytes = bytes - octet_length(OLD.body) - octet_length(OLD.summary)
+    WHERE owner = OLD.owner;
+END;
+CREATE TRIGGER version_stored AFTER INSERT ON versions BEGIN
+    UPDATE usage SET bytes = bytes + octet_length(NEW.body)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = NEW.recipe);
+END;
+CREATE TRIGGER version_deleted AFTER DELETE ON versions BEGIN
+    UPDATE usage SET bytes = bytes - octet_length(OLD.body)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = OLD.recipe);
+END;
+CREATE TRIGGER message_stored AFTER INSERT ON messages BEGIN
+    UPDATE usage SET bytes = bytes + octet_length(NEW.content) + octet_length(NEW.reply)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = NEW.recipe);
+END;
+CREATE TRIGGER message_deleted AFTER DELETE ON messages BEGIN
+    UPDATE usage SET bytes = bytes - octet_length(OLD.content) - octet_length(OLD.reply)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = OLD.recipe);
+END;
+";
+
 /// Why the recipe chat's storage cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -111,6 +162,17 @@ pub enum StorageError {
         /// What SQLite or the file system reported.
         #[source]
         error: Box<dyn Error + Send + Sync>,
+    },
+    /// Another server uses the data directory.
+    #[error(
+        "{} is locked by process {holder}: stop that server, or set `data` to another directory",
+        .path.display()
+    )]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+        /// The process that holds it, as it wrote itself.
+        holder: String,
     },
     /// A newer program wrote the database. Nothing was changed.
     #[error(
@@ -134,13 +196,44 @@ pub enum StorageError {
     Thread(#[source] io::Error),
 }
 
+/// Locks `directory` for this process, and writes the process's id into the lock.
+///
+/// # Errors
+/// Another process has it locked, or the file cannot be written.
+pub(super) fn lock(directory: &Path) -> Result<File, StorageError> {
+    let path = directory.join(LOCK_FILE);
+    let open = |error: io::Error| StorageError::Open { path: path.clone(), error: error.into() };
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(open)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut file = options.open(&path).map_err(open)?;
+    match file.try_lock() {
+        Ok(()) => {
+            // On a full disk the id may not fit; the lock holds all the same.
+            let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+            Ok(file)
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.take(20).read_to_string(&mut holder);
+            Err(StorageError::Locked { path, holder: holder.trim().to_owned() })
+        }
+        Err(TryLockError::Error(error)) => Err(open(error)),
+    }
+}
+
+/// Where the database in `directory` is.
+pub(super) fn path(directory: &Path) -> PathBuf {
+    directory.join(DATABASE_FILE)
+}
+
 /// Opens the database in `directory`, and migrates it to the newest schema. Creates both if they
 /// are missing, readable only by their owner.
 ///
 /// # Errors
 /// [`StorageError`] names the file and says what to do.
 pub(crate) fn open(directory: &Path) -> Result<Connection, StorageError> {
-    let path = directory.join(DATABASE_FILE);
+    let path = path(directory);
     let (database, version) = open_file(directory, &path)
         .map_err(|error| StorageError::Open { path: path.clone(), error })?;
     if version > MIGRATIONS.len() {
@@ -176,7 +269,8 @@ fn prepare(database: &Connection) -> rusqlite::Result<()> {
     // WAL: writers do not wait for readers, such as a backup. FULL: a commit returns when it is on
     // disk. A log that grew beyond 16 MiB is truncated to that.
     database.execute_batch(
-        "PRAGMA journal_mode = WAL;
+        "PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;
@@ -253,6 +347,7 @@ mod tests {
         assert_eq!(pragma("journal_mode"), "wal");
         assert_eq!(pragma("synchronous"), "2");
         assert_eq!(pragma("foreign_keys"), "1");
+        assert_eq!(pragma("auto_vacuum"), "2", "incremental");
     }
 
     #[test]

@@ -4,11 +4,16 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use super::*;
 
+/// Without a file that is looked after.
+fn in_memory(database: Connection) -> OpenStorage {
+    OpenStorage { database, space: Space::unbounded(), lock: None }
+}
+
 fn started(commit: Commit) -> (Storage, JoinGuard) {
     let database = Connection::open_in_memory().unwrap();
     database.execute_batch("CREATE TABLE t (a UNIQUE)").unwrap();
     let room = QueueLimits { items: 64, bytes: 64 << 10, batch: MAX_BATCH };
-    Storage::start(database, room, commit).unwrap()
+    Storage::start(in_memory(database), room, commit).unwrap()
 }
 
 fn insert(value: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static {
@@ -139,7 +144,7 @@ fn locked_database_starts_no_item() {
     let database = Connection::open(&path).unwrap();
     database.busy_timeout(Duration::ZERO).unwrap();
     let room = QueueLimits { items: 64, bytes: 0, batch: MAX_BATCH };
-    let (storage, join_guard) = Storage::start(database, room, by_statement()).unwrap();
+    let (storage, join_guard) = Storage::start(in_memory(database), room, by_statement()).unwrap();
     let start = StartFlag::default();
     let (told, outcomes) = mpsc::channel();
     let answer = move |done| told.send(done).unwrap();

@@ -4,6 +4,7 @@ mod accounts;
 mod attempts;
 mod chat;
 mod crowd;
+mod disk;
 mod orders;
 mod recipes;
 
@@ -130,7 +131,6 @@ impl TestApp {
             ticket,
             start: &self.start,
             connection: CONNECTION,
-            address: IpAddr::from([127, 0, 0, 1]).into(),
             now,
             at: self.at,
             client: self.client,

@@ -17,7 +17,7 @@ pub(crate) const SECRET_VARIABLE: &str = "VESTIBULE_AUTH__SECRET";
 const START: Duration = Duration::from_secs(15);
 /// Without the limits that one host with many users in one process would meet, and without the port
 /// that another server on this host may have.
-const UNLIMITED: [(&str, &str); 6] = [
+const UNLIMITED: [(&str, &str); 7] = [
     ("VESTIBULE_ADMIN__LISTEN", ""),
     ("VESTIBULE_LIMITS__PENDING", "15000"),
     ("VESTIBULE_LIMITS__MESSAGES_PER_MINUTE", "0"),

@@ -1,0 +1,324 @@
+//! Room on the disk: how much there is, what is refused when there is none, and the database's file.
+//!
+//! ```text
+//! writable ──▶ full    too little free space, `recipes.disk` reached, or a write that failed for it
+//!    ▲  └────▶ lost    the database's file was moved, deleted or replaced
+//!    └──────────┴───   looked at before each batch, and each second
+//! ```
+//!
+//! A full disk refuses only what makes the database grow. So that people can still come in and sign
+//! out then, and an operator can lock them out, some room is kept for that: below `recipes.disk`, and
+//! on the disk as a file, which is emptied when the disk is full.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
+
+use crate::node::{MinuteThrottle, Reading};
+use crate::time::Instant;
+
+/// The most that is kept for what must work on a full disk, and the least.
+const MOST_RESERVED: u64 = 16 << 20;
+const LEAST_RESERVED: u64 = 1 << 20;
+
+/// How long a disk is taken for full after a write failed, though it has free space: a quota may be
+/// in the way.
+const FULL_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Free pages that the file keeps. As many are given back at once, each second.
+const SPARE_PAGES: u64 = 256;
+
+/// What a task does to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Reads,
+    /// Writes little, and must work on a full disk.
+    Writes,
+    /// Stores what a user sent.
+    Grows,
+}
+
+/// What the storage can do now, and what it has refused. Any thread may look.
+#[derive(Debug, Default)]
+pub(crate) struct StorageHealth {
+    is_full: AtomicBool,
+    is_lost: AtomicBool,
+    /// What the database and its log take of the disk.
+    bytes: AtomicU64,
+    refused_full: AtomicU64,
+    refused_lost: AtomicU64,
+    failures: AtomicU64,
+}
+
+impl StorageHealth {
+    /// Why new data cannot be stored: a code, and a sentence.
+    pub(crate) fn fault(&self) -> Option<(&'static str, &'static str)> {
+        if self.is_lost.load(Ordering::Relaxed) {
+            let message = "The database's file was moved, deleted or replaced: restart the server";
+            Some(("storage_lost", message))
+        } else if self.is_full.load(Ordering::Relaxed) {
+            Some(("storage_full", "The disk or recipes.disk is full: nothing new is stored"))
+        } else {
+            None
+        }
+    }
+
+    /// For the metrics.
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        let flag = |flag: &AtomicBool| f64::from(u8::from(flag.load(Ordering::Relaxed)));
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed) as f64;
+        [
+            ("vestibule_storage_bytes", "Bytes of the database and its log.", count(&self.bytes)),
+            (
+                "vestibule_storage_full",
+                "Whether the disk or recipes.disk is full: 1 or 0.",
+                flag(&self.is_full),
+            ),
+            (
+                "vestibule_storage_lost",
+                "Whether the database's file was moved, deleted or replaced: 1 or 0.",
+                flag(&self.is_lost),
+            ),
+            (
+                "vestibule_storage_refused_full_total",
+                "Tasks that were not stored because the disk or recipes.disk was full.",
+                count(&self.refused_full),
+            ),
+            (
+                "vestibule_storage_refused_lost_total",
+                "Tasks that were not stored because the database's file was not in its place.",
+                count(&self.refused_lost),
+            ),
+            (
+                "vestibule_storage_failures_total",
+                "Tasks and commits that failed for another reason.",
+                count(&self.failures),
+            ),
+        ]
+        .map(|(name, help, value)| Reading { name, help, value })
+        .into()
+    }
+}
+
+/// The room on the disk, as the storage thread sees it.
+#[derive(Debug)]
+pub(super) struct Space {
+    health: Arc<StorageHealth>,
+    /// `None` for a database in memory.
+    files: Option<Files>,
+    /// `recipes.disk`. 0: no bound but the disk's.
+    limit: u64,
+    /// Until then the disk is taken for full.
+    failed_until: Instant,
+    full_lines: MinuteThrottle,
+    lost_lines: MinuteThrottle,
+    failure_lines: MinuteThrottle,
+    room_lines: MinuteThrottle,
+}
+
+#[derive(Debug)]
+struct Files {
+    database: PathBuf,
+    /// Device and inode of the open database.
+    identity: (u64, u64),
+    log: PathBuf,
+    reserve: Reserve,
+}
+
+/// A file that takes room, to be emptied when there is no other.
+#[derive(Debug)]
+pub(super) struct Reserve {
+    directory: PathBuf,
+    file: Option<File>,
+    bytes: u64,
+}
+
+impl Reserve {
+    /// Opens the file, and empties it if there is no room beside it: the database needs some to be
+    /// opened.
+    pub(super) fn open(directory: &Path) -> Self {
+        let path = directory.join("recipes.reserve");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).ok();
+        let held = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |it| it.len());
+        let bytes =
+            (free_bytes(directory).saturating_add(held) / 16).clamp(LEAST_RESERVED, MOST_RESERVED);
+        let reserve = Self { directory: directory.to_owned(), file, bytes };
+        if reserve.is_low(false) {
+            reserve.release()
+        } else {
+            reserve.hold()
+        }
+        reserve
+    }
+
+    /// Whether the disk has too little room. Where it is full, much more is asked for, so that the
+    /// reserve fits too.
+    fn is_low(&self, is_full: bool) -> bool {
+        let wanted = if is_full { self.bytes * 3 / 2 } else { self.bytes / 4 };
+        free_bytes(&self.directory) < wanted
+    }
+
+    fn hold(&self) {
+        #[cfg(target_os = "linux")]
+        if let Some(file) = &self.file {
+            let flags = rustix::fs::FallocateFlags::empty();
+            if let Err(error) = rustix::fs::fallocate(file, flags, 0, self.bytes) {
+                log::warn!("no room is reserved for a full disk: {error}");
+            }
+        }
+    }
+
+    fn release(&self) {
+        if let Some(Err(error)) = self.file.as_ref().map(|file| file.set_len(0)) {
+            log::warn!("the room that was reserved for a full disk cannot be used: {error}");
+        }
+    }
+}
+
+impl Space {
+    /// The room for the database at `path`, bounded by `limit`.
+    pub(super) fn new(limit: u64, path: &Path, reserve: Reserve) -> Self {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let identity = std::fs::metadata(path).map_or((0, 0), |it| identity(&it));
+        let database = path.to_owned();
+        let files = Files { database, identity, log: log.into(), reserve };
+        Self { files: Some(files), limit, ..Self::unbounded() }
+    }
+
+    /// For a database in memory.
+    pub(super) fn unbounded() -> Self {
+        Self {
+            health: Arc::default(),
+            files: None,
+            limit: 0,
+            failed_until: Instant::START,
+            full_lines: MinuteThrottle::default(),
+            lost_lines: MinuteThrottle::default(),
+            failure_lines: MinuteThrottle::default(),
+            room_lines: MinuteThrottle::default(),
+        }
+    }
+
+    pub(super) fn health(&self) -> Arc<StorageHealth> {
+        Arc::clone(&self.health)
+    }
+
+    /// Looks at the disk and at the database's file. Some system calls.
+    pub(super) fn check(&mut self, now: Instant, database: &Connection) {
+        let Some(files) = &self.files else { return };
+        let found = std::fs::metadata(&files.database);
+        let is_lost = found.map_or(true, |found| identity(&found) != files.identity);
+        self.health.is_lost.store(is_lost, Ordering::Relaxed);
+
+        let was_full = self.health.is_full.load(Ordering::Relaxed);
+        let log_bytes = std::fs::metadata(&files.log).map_or(0, |log| log.len());
+        let bytes = used_bytes(database).unwrap_or(0).saturating_add(log_bytes);
+        self.health.bytes.store(bytes, Ordering::Relaxed);
+        let kept = (self.limit / 16).min(MOST_RESERVED);
+        let is_over = self.limit > 0 && bytes.saturating_add(kept) > self.limit;
+        let is_low = files.reserve.is_low(was_full && !is_over);
+        let is_full = is_over || is_low || now < self.failed_until;
+        self.health.is_full.store(is_full, Ordering::Relaxed);
+        if is_low && !was_full {
+            files.reserve.release();
+        }
+        if was_full && !is_full {
+            files.reserve.hold();
+            if self.room_lines.count(now).is_some() {
+                log::info!("there is room on the disk again");
+            }
+        }
+    }
+
+    /// Gives free pages back to the disk: a few, each second.
+    pub(super) fn give_back(&self, database: &Connection) -> rusqlite::Result<()> {
+        if pragma(database, "PRAGMA freelist_count")? > SPARE_PAGES {
+            let mut vacuum = database.prepare_cached("PRAGMA incremental_vacuum(256)")?;
+            let mut rows = vacuum.query([])?;
+            while rows.next()?.is_some() {}
+        }
+        Ok(())
+    }
+
+    /// Whether a task of this effect is refused now.
+    pub(super) fn refuses(&mut self, now: Instant, effect: Effect) -> bool {
+        let health = &self.health;
+        if effect != Effect::Reads && health.is_lost.load(Ordering::Relaxed) {
+            health.refused_lost.fetch_add(1, Ordering::Relaxed);
+            if let Some(count) = self.lost_lines.count(now) {
+                log::error!(
+                    "the database's file was moved, deleted or replaced: {count} tasks refused; \
+                     put it back, or restart the server"
+                );
+            }
+            return true;
+        }
+        if effect == Effect::Grows && health.is_full.load(Ordering::Relaxed) {
+            health.refused_full.fetch_add(1, Ordering::Relaxed);
+            if let Some(count) = self.full_lines.count(now) {
+                log::error!("the disk or recipes.disk is full: {count} tasks refused");
+            }
+            return true;
+        }
+        false
+    }
+
+    /// A transaction has failed. True: the cause may go, and its tasks may be sent again.
+    pub(super) fn failed(&mut self, now: Instant, error: &rusqlite::Error) -> bool {
+        if is_disk_full(error) {
+            self.failed_until = now + FULL_AFTER_FAILURE;
+            self.health.is_full.store(true, Ordering::Relaxed);
+            self.health.refused_full.fetch_add(1, Ordering::Relaxed);
+            if let Some(files) = &self.files {
+                files.reserve.release();
+            }
+            if let Some(count) = self.full_lines.count(now) {
+                log::error!("the disk or recipes.disk is full: {count} tasks refused: {error}");
+            }
+            return true;
+        }
+        self.count_failure(now, &error.to_string());
+        // A disk that cannot be written may be mended.
+        error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+    }
+
+    /// SQLite's error names statements, never bound values.
+    pub(super) fn count_failure(&mut self, now: Instant, what: &str) {
+        self.health.failures.fetch_add(1, Ordering::Relaxed);
+        if let Some(count) = self.failure_lines.count(now) {
+            log::error!("{count} database tasks failed, the last one: {what}");
+        }
+    }
+}
+
+pub(super) fn is_disk_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+/// What the database's pages take that are in use.
+fn used_bytes(database: &Connection) -> rusqlite::Result<u64> {
+    let pages = pragma(database, "PRAGMA page_count")?;
+    let free = pragma(database, "PRAGMA freelist_count")?;
+    Ok(pages.saturating_sub(free).saturating_mul(pragma(database, "PRAGMA page_size")?))
+}
+
+fn pragma(database: &Connection, statement: &str) -> rusqlite::Result<u64> {
+    let number: i64 = database.prepare_cached(statement)?.query_row([], |row| row.get(0))?;
+    Ok(u64::try_from(number).unwrap_or(0))
+}
+
+/// What the file system has left for us; where it does not say, enough.
+fn free_bytes(directory: &Path) -> u64 {
+    let space = rustix::fs::statvfs(directory);
+    space.map_or(u64::MAX, |space| space.f_bavail.saturating_mul(space.f_frsize))
+}
