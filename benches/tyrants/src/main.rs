@@ -1,0 +1,124 @@
+//! What one client that keeps to every limit can do to others: a table with a row for each shared
+//! resource.
+//!
+//! Each row starts a server of its own on loopback, and one attacker. Victims do the same without it
+//! and then with it, in one run: machines drift, so only the ratio of both says something. Where
+//! something is to be remembered, refused or let in, the row says of how many victims it was.
+//!
+//! The exit code is 1 if a victim was refused, cut off or lost something, which does not depend on
+//! how fast the machine is. It never depends on a time or a ratio. [`rows`] has the rows.
+
+mod client;
+mod contest;
+mod hold;
+#[allow(dead_code, reason = "the comparison also reads whole outputs")]
+#[path = "../../compare/src/compare/process.rs"]
+mod process;
+mod report;
+mod rows;
+mod server;
+mod stub;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag::register;
+
+use crate::report::Report;
+use crate::rows::{ROWS, Row};
+use crate::server::Server;
+
+/// What one client that keeps to every limit can do to others.
+#[derive(Debug, Parser)]
+#[command(name = "tyrants")]
+struct Arguments {
+    /// Our binary.
+    #[arg(long, default_value = "target/release/vestibule")]
+    vestibule: PathBuf,
+    /// Rows, separated by commas; default: all.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "ROWS",
+        value_parser = PossibleValuesParser::new(ROWS.iter().map(|row| row.name)),
+    )]
+    only: Vec<String>,
+    /// Seconds of each phase, without the attacker and with it.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// Phases of less than a second: whether everything runs; the times mean nothing.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// What the rows share.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    binary: PathBuf,
+    /// How long victims are watched without an attacker, and then with one.
+    phase: Duration,
+    /// How long a client that is asked to wait tries again.
+    patience: Duration,
+    /// A signal came.
+    stop: Arc<AtomicBool>,
+}
+
+impl Bench {
+    /// Starts a server with these arguments and configuration keys.
+    ///
+    /// # Errors
+    /// It cannot be run, or ends.
+    fn start(&self, arguments: &[&str], keys: &[(&str, &str)]) -> Result<Server, Box<dyn Error>> {
+        Server::start(&self.binary, arguments, keys, &self.stop)
+    }
+
+    /// How many messages a victim may send in a phase, and keep to its own allowance: 30 at once, and
+    /// one every two seconds.
+    fn messages(&self) -> u32 {
+        match u32::try_from(self.phase.as_secs()) {
+            Ok(0) => 5,
+            seconds => 12 + seconds.unwrap_or(0) / 4,
+        }
+    }
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        register(signal, Arc::clone(&stop))?;
+    }
+    let (phase, patience) = match arguments.quick {
+        true => (Duration::from_millis(700), Duration::from_secs(8)),
+        false => (Duration::from_secs(arguments.seconds), Duration::from_secs(70)),
+    };
+    let binary = std::path::absolute(&arguments.vestibule)?;
+    let bench = Bench { binary, phase, patience, stop };
+    let chosen =
+        |row: &&Row| arguments.only.is_empty() || arguments.only.iter().any(|it| *it == row.name);
+    let mut reports = Vec::new();
+    for row in ROWS.iter().filter(chosen) {
+        let began = Instant::now();
+        let report = (row.run)(&bench).unwrap_or_else(|error| Report {
+            faults: vec![format!("it could not be measured: {error}")],
+            ..Report::default()
+        });
+        if bench.stop.load(Ordering::Relaxed) {
+            eprintln!("stopped");
+            return Ok(ExitCode::FAILURE);
+        }
+        let faults = report.faults.len();
+        eprintln!("{}: {:.1} s, {faults} faults", row.name, began.elapsed().as_secs_f64());
+        reports.push((row, report));
+    }
+    print!("{}", report::markdown(&reports));
+    let is_clean = reports.iter().all(|(_, report)| report.faults.is_empty());
+    Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

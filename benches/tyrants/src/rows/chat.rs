@@ -1,0 +1,133 @@
+//! Chat of others, while one user has the database, the disk or the outgoing bytes to do a lot.
+
+use std::error::Error;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::{attacker_at, chatters, sayer, stop};
+use crate::Bench;
+use crate::client::{Chat, Fault, Origin, Outcome};
+use crate::contest::{Attacker, Victim, contest};
+use crate::report::Report;
+use crate::server::{Server, VICTIMS, cook, recipe, token};
+
+const VICTIM_COUNT: u8 = 20;
+/// What victims say in recipes of their own.
+const SCALE: &str = "Scale to 8 servings";
+/// The allowance of a user: at once, and then a second.
+const BURST: f64 = 30.0;
+const PER_SECOND: f64 = 0.5;
+
+/// 24 accounts, each on one connection.
+pub(super) fn storage(bench: &Bench) -> Result<Report, Box<dyn Error>> {
+    let attackers: Vec<_> = (1..=24).map(|index| format!("mallory-{index}")).collect();
+    expensive_texts(bench, &attackers, false)
+}
+
+/// One account on as many connections as it may have.
+pub(super) fn storage_of_one(bench: &Bench) -> Result<Report, Box<dyn Error>> {
+    expensive_texts(bench, &vec!["mallory".to_owned(); 5], true)
+}
+
+fn expensive_texts(
+    bench: &Bench,
+    users: &[String],
+    reconnects: bool,
+) -> Result<Report, Box<dyn Error>> {
+    let server = bench.start(&["--app", "recipes"], &[])?;
+    let stop = stop();
+    let victims = cooks(bench, &server)?;
+    let text = format!("Extract recipe from: {}", "1 min and ".repeat(1_630));
+    let mut attackers = Vec::new();
+    for user in users {
+        let origin = server.origin_until(attacker_at(1), &stop);
+        let room = recipe(&origin, user)?;
+        attackers.push(sayer(origin, room, user.clone(), text.clone(), reconnects));
+    }
+    Ok(Report::of(contest(bench.phase, &stop, victims, attackers)))
+}
+
+/// Victims with recipes of their own.
+fn cooks<'a>(bench: &Bench, server: &Server) -> Outcome<Vec<Victim<'a>>> {
+    let origin = server.origin(VICTIMS);
+    chatters(bench, VICTIM_COUNT, SCALE, |index| cook(&origin, &format!("victim-{index}")))
+}
+
+/// How many messages are accepted of a user who reconnects whenever one is refused.
+pub(super) fn messages(bench: &Bench) -> Result<Report, Box<dyn Error>> {
+    let server = bench.start(&["--app", "memory"], &[])?;
+    let origin = server.origin(attacker_at(1));
+    let (mut accepted, mut connections) = (0, 0);
+    let began = Instant::now();
+    while began.elapsed() < bench.phase {
+        // Beyond its allowance of tokens, it is refused here.
+        let Ok(mut chat) = Chat::join(&origin, "mine", &token("mallory")) else { continue };
+        connections += 1;
+        loop {
+            match chat.say("hello") {
+                Ok(()) => accepted += 1,
+                Err(Fault::Refused(_)) => break chat.leave(),
+                Err(_) => break,
+            }
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let allowance = (BURST + PER_SECOND * seconds).ceil();
+    let mut report = Report::default();
+    report.share(
+        &format!("messages accepted in {seconds:.0} s, on {connections} connections"),
+        format!("{accepted}; the allowance of one user is {allowance}"),
+    );
+    if f64::from(accepted) > allowance + 1.0 {
+        report.faults.push(format!("{accepted} messages accepted where {allowance} are allowed"));
+    }
+    Ok(report)
+}
+
+/// The largest page there is: 200 summaries, as many bytes as fit.
+pub(super) fn responses(bench: &Bench) -> Result<Report, Box<dyn Error>> {
+    let server = bench.start(&["--app", "recipes"], &[])?;
+    let stop = stop();
+    let victims = cooks(bench, &server)?;
+    let origin = server.origin_until(attacker_at(1), &stop);
+    let token = token("mallory");
+    let tags = vec!["tag".repeat(30); 50];
+    let draft = json!({ "title": "t".repeat(200), "tags": tags });
+    for _ in 0..30 {
+        origin.expect("POST /v1/recipes", Some(&token), Some(&draft))?;
+    }
+    let page = origin.expect("GET /v1/recipes", Some(&token), None)?.text.len();
+    let attackers = (0..8).map(|_| {
+        let (origin, token) = (origin.clone(), token.clone());
+        Attacker::new(move || origin.expect("GET /v1/recipes", Some(&token), None).map(drop))
+    });
+    let mut report = Report::of(contest(bench.phase, &stop, victims, attackers.collect()));
+    report.share("bytes of a page", page.to_string());
+    Ok(report)
+}
+
+/// Recipes as large as they may be. Whoever writes that much is refused at some point; others are
+/// not, and new clients are accepted.
+pub(super) fn disk(bench: &Bench) -> Result<Report, Box<dyn Error>> {
+    let server = bench.start(&["--app", "recipes"], &[])?;
+    let stop = stop();
+    let mut victims = cooks(bench, &server)?;
+    let admin = server.admin_origin();
+    victims.push(Victim::new("readiness", bench.messages(), move || {
+        admin.expect("GET /readyz", None, None).map(drop)
+    }));
+    let attackers =
+        (1..=4).map(|index| writer(server.origin_until(attacker_at(index), &stop), index));
+    let mut report = Report::of(contest(bench.phase, &stop, victims, attackers.collect()));
+    let mebibytes = server.database_bytes() / (1 << 20);
+    report.share("size of the database, MiB", mebibytes.to_string());
+    Ok(report)
+}
+
+/// An account that stores one large recipe after the other.
+fn writer<'a>(origin: Origin, index: u8) -> Attacker<'a> {
+    let steps: Vec<Value> = (0..12).map(|_| "s".repeat(4_990).into()).collect();
+    let (draft, token) = (json!({ "title": "large", "steps": steps }), token(&format!("w{index}")));
+    Attacker::new(move || origin.expect("POST /v1/recipes", Some(&token), Some(&draft)).map(drop))
+}

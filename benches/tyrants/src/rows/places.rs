@@ -1,0 +1,77 @@
+//! Places that clients hold before they are known: of HTTP requests, and of connections.
+
+use std::error::Error;
+
+use serde_json::json;
+
+use super::accounts::sign_up;
+use super::{attacker_at, stop, victim_at};
+use crate::Bench;
+use crate::client::{Chat, Outcome};
+use crate::contest::{Attacker, Victim, contest};
+use crate::hold::Holder;
+use crate::report::Report;
+use crate::server::{Server, VICTIMS, token};
+
+/// `limits.pending_per_ip` and `limits.pending` of the row, in the relation of the defaults with
+/// 20,000 descriptors, and a tenth of them.
+const PENDING_PER_ADDRESS: usize = 25;
+const PENDING: &str = "1000";
+const ADDRESSES: u8 = 42;
+
+/// All of `http.requests`, from two addresses: page loads and refreshes of others.
+pub(super) fn http(bench: &Bench) -> Result<Report, Box<dyn Error>> {
+    let server = bench.start(&["--app", "recipes"], &[])?;
+    let stop = stop();
+    let mut victims = Vec::new();
+    for index in 1..=4 {
+        let origin = server.origin(VICTIMS);
+        victims.push(Victim::new("page load", bench.messages(), move || {
+            origin.expect("GET /", None, None).map(drop)
+        }));
+        victims.push(refresher(bench, &server, index)?);
+    }
+    let origins = [1, 2].map(|index| server.origin_until(attacker_at(index), &stop));
+    let body = "POST /v1/auth/refresh HTTP/1.1\r\nHost: localhost\r\n\
+                Content-Type: application/json\r\nContent-Length: 60000\r\n\r\n";
+    let mut holder = Holder::new(&origins, 256, body, b" ");
+    let attackers = vec![Attacker::new(move || holder.sweep())];
+    let contest = contest(bench.phase, &stop, victims, attackers);
+    Ok(Report::of(contest))
+}
+
+/// A client that renews its refresh token again and again.
+fn refresher<'a>(bench: &Bench, server: &Server, index: u8) -> Outcome<Victim<'a>> {
+    let account = sign_up(&server.origin(victim_at(index)), &format!("victim-{index}"))?;
+    let (origin, mut refresh_token) = (server.origin(VICTIMS), account.refresh_token);
+    Ok(Victim::new("refresh", bench.messages(), move || {
+        let body = json!({ "refresh_token": refresh_token });
+        let answer = origin.expect("POST /v1/auth/refresh", None, Some(&body))?;
+        refresh_token = answer.field("refresh_token").unwrap_or_default().to_owned();
+        Ok(())
+    }))
+}
+
+/// More silent connections than there are places: whether newcomers get in.
+pub(super) fn pending(bench: &Bench) -> Result<Report, Box<dyn Error>> {
+    let keys =
+        [("limits.pending", PENDING), ("limits.pending_per_ip", &PENDING_PER_ADDRESS.to_string())];
+    let server = bench.start(&["--app", "memory"], &keys)?;
+    let stop = stop();
+    let newcomers = (1..=5).map(|index| {
+        let origin = server.origin(VICTIMS);
+        let user = format!("victim-{index}");
+        Victim::new("newcomer", 10, move || {
+            let chat = Chat::join(&origin, &user, &token(&user))?;
+            chat.leave();
+            Ok(())
+        })
+    });
+    let origins: Vec<_> =
+        (1..=ADDRESSES).map(|index| server.origin_until(attacker_at(index), &stop)).collect();
+    let silence = vestibule::testing::upgrade("silence");
+    let mut holder = Holder::new(&origins, PENDING_PER_ADDRESS, silence, b"");
+    let attackers = vec![Attacker::new(move || holder.sweep())];
+    let contest = contest(bench.phase, &stop, newcomers.collect(), attackers);
+    Ok(Report::of(contest))
+}
