@@ -128,7 +128,7 @@ pub(crate) fn contest(
     });
     let (done, refused) = (attack.done.into_inner(), attack.refused.into_inner());
     let rate = done as f64 / began.elapsed().as_secs_f64();
-    let attack = format!("{done} done ({rate:.0}/s), {refused} refused");
+    let attack = format!("{done} done ({rate:.0}/s), {refused} refused or late");
     Contest { without, with, attack }
 }
 

@@ -3,6 +3,7 @@
 use std::env;
 use std::error::Error;
 use std::fs;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -51,6 +52,7 @@ impl Server {
         let name = format!("vestibule-tyrants-{}-{unique}", std::process::id());
         let scratch = env::temp_dir().join(name);
         fs::create_dir(&scratch)?;
+        let known = known(binary, keys)?;
         let mut command = Command::new(binary);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
@@ -61,7 +63,7 @@ impl Server {
             .env("VESTIBULE_LOG__FILE", scratch.join("log"))
             .env("VESTIBULE_LOG__LEVEL", "error")
             .env("VESTIBULE_AUTH__SECRET", SECRET)
-            .envs(keys.iter().map(|(key, value)| (variable(key), value)));
+            .envs(known);
         logs::finest(&mut command);
         let nowhere = SocketAddr::from((VICTIMS, 0));
         let stop = Arc::clone(stop);
@@ -144,6 +146,17 @@ pub(crate) fn recipe(origin: &Origin, user: &str) -> Outcome<String> {
 /// It is refused.
 pub(crate) fn cook(origin: &Origin, user: &str) -> Outcome<Chat> {
     Chat::join(origin, &recipe(origin, user)?, &token(user))
+}
+
+/// The variables that set these keys, without those that the binary does not know: an older one can be
+/// measured, too.
+fn known(binary: &Path, keys: &[(&str, &str)]) -> io::Result<Vec<(String, String)>> {
+    let mut variables: Vec<_> =
+        keys.iter().map(|(key, value)| (variable(key), (*value).to_owned())).collect();
+    let check = Command::new(binary).arg("check").env_clear().envs(variables.clone()).output()?;
+    let faults = String::from_utf8_lossy(&check.stderr);
+    variables.retain(|(name, _)| !faults.contains(&format!("{name}: unknown variable")));
+    Ok(variables)
 }
 
 /// `limits.rooms` as a variable of the environment.

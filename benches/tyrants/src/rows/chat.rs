@@ -110,7 +110,8 @@ pub(super) fn responses(bench: &Bench) -> Result<Report, Box<dyn Error>> {
 /// Recipes as large as they may be. Whoever writes that much is refused at some point; others are
 /// not, and new clients are accepted.
 pub(super) fn disk(bench: &Bench) -> Result<Report, Box<dyn Error>> {
-    let server = bench.start(&["--app", "recipes"], &[])?;
+    let keys = [("recipes.disk", "64MiB"), ("recipes.bytes_per_user", "1MiB")];
+    let server = bench.start(&["--app", "recipes"], &keys)?;
     let stop = stop();
     let mut victims = cooks(bench, &server)?;
     let admin = server.admin_origin();
