@@ -1,12 +1,27 @@
 //! What one client that keeps to every limit can do to others: a table with a row for each shared
 //! resource.
 //!
-//! Each row starts a server of its own on loopback, and one attacker. Victims do the same without it
-//! and then with it, in one run: machines drift, so only the ratio of both says something. Where
-//! something is to be remembered, refused or let in, the row says of how many victims it was.
+//! ```sh
+//! cargo build --release && cargo build --release -p tyrants
+//! target/release/tyrants                             # all rows, some 4 minutes
+//! target/release/tyrants --only storage,workers --seconds 20
+//! target/release/tyrants --vestibule OLD/vestibule   # an older binary, to compare
+//! target/release/tyrants --quick                     # whether victims lose something
+//! ```
 //!
-//! The exit code is 1 if a victim was refused, cut off or lost something, which does not depend on
-//! how fast the machine is. It never depends on a time or a ratio. [`rows`] has the rows.
+//! Each row ([`rows`]) starts a server of its own on loopback, with the default limits unless the row
+//! says otherwise, and an attacker. There are two kinds of rows:
+//!
+//! - Victims do the same without the attacker, and then with it: the median and the p99 of both
+//!   phases, and their ratios. Machines drift, so only the ratio says something, and with few cores
+//!   also that the attacker itself runs beside the server. An operation whose time ran out counts with
+//!   the time it took, and as late. Everybody keeps to its allowances: a victim sends at most 30
+//!   messages in both phases, so a p99 is that of some hundred operations.
+//! - Something is to be remembered, or somebody to be let in: of how many victims it was.
+//!
+//! The table goes to standard output as Markdown, progress to standard error. The exit code is 1 if a
+//! victim was refused, cut off or lost something; each such fault is a line below the table. It never
+//! depends on a time or a ratio.
 
 mod client;
 mod contest;
