@@ -251,9 +251,9 @@ impl Connections {
     }
 
     /// The oldest pending connection of the address that has most of them, if that is more than
-    /// `address` would have with another.
-    pub(crate) fn pending_to_give_way(&self, address: Address) -> Option<ConnId> {
-        let entry = self.pending_by_address.heavier_than(address.to_bits(), 1)?;
+    /// `address` would have with so many `more`.
+    pub(crate) fn pending_to_give_way(&self, address: Address, more: u64) -> Option<ConnId> {
+        let entry = self.pending_by_address.heavier_than(address.to_bits(), more)?;
         Some(self.id_of(Slot::new(entry)))
     }
 

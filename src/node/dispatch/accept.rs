@@ -21,7 +21,7 @@ impl Node {
         let Self { cx, connections, gate, .. } = self;
         let mut intake = gate.limits.judge_accept(cx, connections, peer)?;
         if intake.is_beyond
-            && let Some(id) = connections.pending_to_give_way(Address::from(peer.ip()))
+            && let Some(id) = connections.pending_to_give_way(Address::from(peer.ip()), 1)
         {
             self.yield_to_lighter(id);
             intake.has_room();

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::id::Slot;
 use crate::node::Node;
+use crate::node::connections::connection::Connection;
 use crate::node::http::refusal::Refusal;
 use crate::node::http::request::Http;
 
@@ -15,12 +16,24 @@ impl Node {
         http: &Http,
         client: SocketAddr,
     ) -> Result<(), Refusal> {
+        self.connections.begin_request(slot);
+        self.connections.set_client(slot, client);
+        self.make_room(slot);
         let Self { cx, connections, gate, .. } = self;
-        connections.begin_request(slot);
-        connections.set_client(slot, client);
         gate.limits.has_room(cx, connections, gate.drain.as_ref(), slot)?;
         cx.metrics.requests += 1;
         self.may_look(slot, http)
+    }
+
+    /// The request of `slot` is whole. Where more connections are pending than may be, because those
+    /// beyond the bound wait to be refused, the oldest of heavier addresses give way until it fits.
+    pub(crate) fn make_room(&mut self, slot: Slot) {
+        let Some(address) = self.connections.get(slot).map(Connection::address) else { return };
+        let excess = self.connections.pending().saturating_sub(self.cx.policy.pending);
+        for _ in 0..excess {
+            let Some(id) = self.connections.pending_to_give_way(address, 0) else { return };
+            self.yield_to_lighter(id);
+        }
     }
 
     /// The request of `slot` is to wait. Where as many do as may, the oldest whose body is not whole

@@ -119,8 +119,9 @@ impl Node {
         upgrade: &Upgrade,
         client: SocketAddr,
     ) -> Result<(), Refusal> {
+        self.connections.set_client(slot, client);
+        self.make_room(slot);
         let Self { cx, connections, gate, .. } = self;
-        connections.set_client(slot, client);
         gate.limits.has_room(cx, connections, gate.drain.as_ref(), slot)?;
         gate.limits.may_attempt_http(cx, connections, slot)?;
         if let Some(kind) = upgrade.credential.kind() {
