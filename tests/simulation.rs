@@ -15,6 +15,8 @@ use vestibule::testing::logs;
 const SEEDS: Range<u64> = 0..1_000;
 /// Of worlds with disturbances; `VESTIBULE_SIM_CHAOS_SEED=7` runs one with its trace.
 const CHAOTIC_SEEDS: Range<u64> = 0..200;
+/// Of worlds with greedy clients; `VESTIBULE_SIM_GREEDY_SEED=7` runs one with its trace.
+const CONTENDED_SEEDS: Range<u64> = 0..60;
 const THREADS: u64 = 2;
 
 fn run(seed: u64) -> Result<Report, Violation> {
@@ -163,6 +165,41 @@ fn chaotic_worlds_keep_every_invariant_and_heal() {
 }
 
 #[test]
+fn greedy_clients_leave_others_their_shares() {
+    let contended = |seed| World::with(Scenario::contended(seed), seed).unwrap();
+    if let Ok(seed) = std::env::var("VESTIBULE_SIM_GREEDY_SEED") {
+        let mut world = contended(seed.parse().unwrap()).recorded();
+        let result = world.run();
+        world.lines().iter().for_each(|line| println!("{line}"));
+        println!("{:?}", result.unwrap());
+        return;
+    }
+    let (reports, violations) = run_all(CONTENDED_SEEDS, |seed| contended(seed).run());
+    for violation in &violations {
+        println!("{violation}");
+    }
+    assert!(violations.is_empty(), "{} worlds failed", violations.len());
+    let sum = |count: &dyn Fn(&Report) -> u64| -> u64 { reports.iter().map(count).sum() };
+    let evictions = |table: &str| {
+        sum(&|report| {
+            let counts = report.evictions.iter().filter(|(name, _)| *name == table);
+            counts.map(|(_, count)| *count).sum()
+        })
+    };
+    // The tables were full again and again, and the frugal asked for what was theirs.
+    let happened = [
+        ("tokens forgotten", evictions("replay_entries"), 1_000),
+        ("answers forgotten", evictions("answer_bytes"), 300),
+        ("pending gave way", sum(&|report| report.metrics.pending_gave_way), 100),
+        ("attempts refused", sum(&|report| report.metrics.refused_user_attempts), 100),
+        ("messages refused", sum(&|report| report.metrics.errors(ErrorCode::RateLimited)), 1_000),
+        ("replays", sum(&|report| report.metrics.closes(CloseReason::AuthReplayed)), 500),
+        ("repeated messages", sum(&|report| report.metrics.repeated_messages), 500),
+    ];
+    assert!(happened.iter().all(|(_, count, least)| count > least), "{happened:?}");
+}
+
+#[test]
 fn room_of_200_hears_all_once_in_order_in_slices() {
     let (reports, violations) = run_all(0..1, |seed| {
         logs::in_process("simulation");
@@ -231,6 +268,29 @@ fn assert_found(planted: Planted, what: &str) {
     let found = (0..60).map(|seed| run_planted(seed, Some(planted))).find_map(Result::err);
     let found = found.expect("some world sees the fault");
     assert!(found.what.contains(what), "{planted:?}: {found}");
+}
+
+/// A contended world whose node has this fault, and whose users have no allowances but for messages.
+fn run_unfair(seed: u64, planted: Planted) -> Result<Report, Violation> {
+    let scenario = Scenario { planted: Some(planted), ..Scenario::contended(seed) };
+    World::with(scenario, seed).unwrap().run()
+}
+
+#[test]
+fn allowance_of_each_connection_is_found() {
+    let found = (0..20).step_by(2).map(|seed| run_unfair(seed, Planted::AllowanceByConnection));
+    let found = found.filter_map(Result::err).next().expect("some world sees the fault");
+    assert!(found.what.contains("messages"), "{found}");
+}
+
+#[test]
+fn table_that_forgets_its_oldest_entry_is_found() {
+    // In worlds with an odd seed nothing but the tables holds users.
+    let worlds = (1..60).step_by(2).map(|seed| run_unfair(seed, Planted::EvictsOldest));
+    let found: Vec<String> = worlds.filter_map(Result::err).map(|found| found.what).collect();
+    for what in ["was accepted twice", "is done again"] {
+        assert!(found.iter().any(|found| found.contains(what)), "{what}: {found:?}");
+    }
 }
 
 #[test]

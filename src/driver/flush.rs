@@ -3,11 +3,11 @@
 use std::io::{self, IoSlice};
 
 use super::io::{Io, Written};
-use super::planted::Planted;
 use super::slots::SocketSlot;
 use super::turn::Turn;
 use crate::admin;
 use crate::id::ConnId;
+use crate::node::planted::Planted;
 use crate::node::{Action, Node, Phase};
 
 /// The most slices of one write. An answer is one or two, so this is rarely reached.

@@ -33,18 +33,17 @@
 
 mod flush;
 mod io;
-mod planted;
 mod schedule;
 mod serve;
 mod slots;
 mod turn;
 
 pub use self::io::{Accepted, Input, Io, Readiness, Remaining, Role, Written};
-#[cfg(any(test, feature = "sim"))]
-pub use self::planted::Planted;
 #[cfg(feature = "sim")]
 pub(crate) use self::turn::reads_of;
 pub use self::turn::{ACCEPT_PAUSE, READ_BYTES, Turn};
+#[cfg(any(test, feature = "sim"))]
+pub use crate::node::planted::Planted;
 
 #[cfg(test)]
 mod tests;

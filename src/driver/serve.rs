@@ -5,12 +5,12 @@ use std::mem;
 use std::net::SocketAddr;
 
 use super::io::{Accepted, Input, Io, Remaining, Role};
-use super::planted::Planted;
 use super::schedule::{Class, WorkUnit};
 use super::slots::Queued;
 use super::turn::{PENDING_READ_BYTES, Pause, READ_BYTES, Turn};
 use crate::admin;
 use crate::id::ConnId;
+use crate::node::planted::Planted;
 use crate::node::{Hangup, Node, Phase};
 
 impl<S> Turn<S> {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::io::{Io, Readiness};
-use super::planted::{Fault, Planted};
 use super::schedule::{Class, Schedule};
 use super::slots::{Queued, Slots};
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::Node;
+use crate::node::planted::{Fault, Planted};
 use crate::time::{Instant, Now};
 
 /// The size of the read buffer, which all connections share. The node keeps unfinished input.

@@ -6,6 +6,7 @@ use crate::id::{MessageIds, Seed, SeededState};
 use crate::node::connections::frame::{Encoder, Shared};
 use crate::node::observe::close_history::CloseHistory;
 use crate::node::observe::metrics::Metrics;
+use crate::node::planted::{Fault, Planted};
 use crate::node::policy::Policy;
 use crate::node::work::port::Action;
 use crate::protocol::{Payload, ServerMessage};
@@ -24,6 +25,8 @@ pub(crate) struct Cx {
     pub(crate) actions: VecDeque<Action>,
     pub(crate) ids: MessageIds,
     pub(crate) encoder: Encoder,
+    /// In tests of the simulator's checkers.
+    pub(crate) fault: Fault,
     hashing: SeededState,
     /// The last moment that was written as text, and that text.
     last_timestamp: (UnixTime, Rfc3339),
@@ -39,6 +42,7 @@ impl Cx {
             actions: VecDeque::new(),
             ids: MessageIds::new(seed.derive("message ids")),
             encoder: Encoder::default(),
+            fault: Fault::default(),
             hashing: SeededState::new(&seed.derive("replays, answers and revocations")),
             last_timestamp: (UnixTime::default(), UnixTime::default().to_rfc3339()),
         }
@@ -51,6 +55,9 @@ impl Cx {
 
     /// The hash that stands for a user in tables that several users fill.
     pub(crate) fn user_key(&self, user: &str) -> u64 {
+        if self.fault.is(Planted::EvictsOldest) {
+            return 0;
+        }
         self.hashing.hash_texts(&["user", user])
     }
 

@@ -37,6 +37,7 @@ mod dispatch;
 mod gate;
 mod http;
 mod observe;
+pub(crate) mod planted;
 mod policy;
 mod rooms;
 mod work;
@@ -320,6 +321,18 @@ impl Node {
     #[cfg(feature = "sim")]
     pub(crate) fn awaits(&self, ticket: Ticket) -> bool {
         self.work.questions.is_open(ticket)
+    }
+
+    /// Plants `fault`, if it is one of the node's.
+    #[cfg(feature = "sim")]
+    pub(crate) fn plant(&mut self, fault: planted::Planted) {
+        self.cx.fault.planted = Some(fault);
+    }
+
+    /// Is it known how `id` ended? The simulator's checkers ask.
+    #[cfg(feature = "sim")]
+    pub(crate) fn remembers_end(&self, id: ConnId) -> bool {
+        self.cx.history.find(id).is_some()
     }
 }
 

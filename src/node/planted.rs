@@ -1,6 +1,6 @@
-//! Faults that tests plant in the turn, to prove that the simulator finds them.
+//! Faults that tests plant in the turn and in the node, to prove that the simulator finds them.
 
-/// A fault of the turn.
+/// A fault of the turn or of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     not(any(test, feature = "sim")),
@@ -19,23 +19,27 @@ pub enum Planted {
     StaleEvent,
     /// A closed connection keeps its slot.
     CloseWithoutRemove,
+    /// Each connection brings its user a new allowance of messages.
+    AllowanceByConnection,
+    /// A full table does not tell users apart: it forgets its oldest entry, whoever's that is.
+    EvictsOldest,
 }
 
-/// The planted fault of a turn. Outside of tests and simulations it is empty and takes no memory.
+/// The planted fault. Outside of tests and simulations it is empty and takes no memory.
 #[derive(Debug, Default)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     #[cfg(any(test, feature = "sim"))]
-    pub(super) planted: Option<Planted>,
+    pub(crate) planted: Option<Planted>,
 }
 
 impl Fault {
     #[cfg(any(test, feature = "sim"))]
-    pub(super) fn is(&self, fault: Planted) -> bool {
+    pub(crate) fn is(&self, fault: Planted) -> bool {
         self.planted == Some(fault)
     }
 
     #[cfg(not(any(test, feature = "sim")))]
-    pub(super) const fn is(&self, _: Planted) -> bool {
+    pub(crate) const fn is(&self, _: Planted) -> bool {
         false
     }
 }

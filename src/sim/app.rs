@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::shares::FRUGAL;
 use crate::id::Rng;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Reply, Update};
 use crate::node::{Outcome, StartFlag, Ticket};
@@ -93,6 +94,7 @@ impl App for RandomApp {
             let broadcast = self.rng.below(4) == 0;
             // Some answers are long, so that they fill the queues of slow readers.
             let length = if self.rng.below(8) == 0 { self.rng.below(3_000) as usize } else { 1 };
+            let length = if message.user.starts_with(FRUGAL) { 1 } else { length };
             let filling = "soup ".repeat(length);
             let content = format!("{} {} {}: {filling}", message.room, message.user, message.id);
             Ok(Arc::new(Update { content: content.into(), broadcast, ..Update::default() }))

@@ -8,6 +8,7 @@ use super::check::Expect;
 use super::engine::{Engine, News, TimedEvent};
 use super::ledger::REMEMBERED;
 use super::network::{Conditions, LinkId};
+use super::shares::FRUGAL;
 use super::wire;
 use crate::id::Rng;
 use crate::protocol::CloseReason;
@@ -27,12 +28,28 @@ pub(super) enum Kind {
     /// Sends as many frames without content as it can.
     Flooding,
     Old,
+    /// Keeps to every limit, and takes as much as it can.
+    Greedy(Attack),
+    Frugal,
 }
 
 impl Kind {
     pub(super) fn is_honest(self) -> bool {
         matches!(self, Self::Good | Self::Slow | Self::Expired | Self::Replaying | Self::Old)
     }
+}
+
+/// What a greedy client takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attack {
+    /// Messages and remembered answers: it comes again to renew its allowance.
+    Messages,
+    /// Places of the replay set: it has a good token accepted, and goes.
+    Tokens,
+    /// Places of pending connections, which it keeps silent.
+    Pending,
+    /// Remembered ends: it comes and goes, with a token or without.
+    Ends,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +75,7 @@ pub(super) struct Chat {
 #[derive(Clone, Debug)]
 pub(super) struct Auth {
     pub(super) id: String,
-    frame: Vec<u8>,
+    pub(super) frame: Vec<u8>,
     pub(super) expires: UnixTime,
     made: Instant,
 }
@@ -92,6 +109,11 @@ pub(super) struct Client {
     /// When the oldest `auth` that it sent on this connection was made.
     pub(super) oldest_auth: Instant,
     pub(super) forgeries: ForgeryCount,
+    /// Connections that a greedy client keeps, beside `link`.
+    pub(super) held: VecDeque<LinkId>,
+    /// How often a frugal client has come, and whether the server has said something since.
+    pub(super) visits: u64,
+    pub(super) is_told: bool,
     /// When a message was last answered without an error.
     pub(super) answered: Option<Instant>,
     /// It sends no new messages.
@@ -108,8 +130,11 @@ impl Client {
         let mut rng = Rng::new(seed);
         let room = format!("room-{}", rng.below(rooms.max(1) as u64));
         // Two clients share a user: few enough that the user's connections do not run out for good.
-        let user =
-            if kind.is_honest() { format!("user-{}", number / 2) } else { format!("bad-{number}") };
+        let user = match kind {
+            Kind::Frugal => format!("{}{number}", FRUGAL),
+            kind if kind.is_honest() => format!("user-{}", number / 2),
+            _ => format!("bad-{number}"),
+        };
         Self {
             number,
             kind,
@@ -130,6 +155,9 @@ impl Client {
             close: None,
             oldest_auth: Instant::START,
             forgeries: ForgeryCount::default(),
+            held: VecDeque::new(),
+            visits: 0,
+            is_told: false,
             answered: None,
             is_quiet: false,
             is_leaving: false,
@@ -316,8 +344,7 @@ impl Client {
                 let frame = self.unknown();
                 engine.send(link, &frame);
             }
-            // A stop of the process may outlast the time that the server remembers an id.
-            3 if !engine.scenario.disturbances => self.use_an_id_again(engine, link),
+            3 if engine.remembers_ids() => self.use_an_id_again(engine, link),
             draw => {
                 for _ in 0..if draw == 4 { 5 } else { 1 } {
                     self.chat(engine, link);

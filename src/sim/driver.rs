@@ -44,6 +44,7 @@ impl SimServer {
         let mut turn = Turn::new(&engine.scenario.config, engine.now);
         if let Some(fault) = planted {
             turn.plant(fault);
+            node.plant(fault);
         }
         Ok(Self { node, turn, engine })
     }

@@ -183,6 +183,12 @@ impl Engine {
         }
     }
 
+    /// Does the server remember ids for as long as the protocol says? A stop of the process may
+    /// outlast that, and greedy clients may fill the table.
+    pub(super) fn remembers_ids(&self) -> bool {
+        !self.scenario.disturbances && self.scenario.clients.greedy == 0
+    }
+
     /// Has the poller any events?
     pub(super) fn has_events(&self) -> bool {
         !self.ready.is_empty() || self.is_listener_ready || !self.mail.is_empty()

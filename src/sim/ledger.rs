@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::shares::Shares;
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::app::{Admission, Answer, Incoming, Join, Left};
@@ -96,6 +97,7 @@ pub(super) struct Ledger {
     questions: BTreeMap<u64, (String, usize)>,
     news: BTreeSet<(String, String)>,
     faults: Vec<String>,
+    pub(super) shares: Shares,
 }
 
 /// The ledger, shared between the application and the checkers.
@@ -104,7 +106,8 @@ pub(super) struct SharedLedger(Arc<Mutex<Ledger>>);
 
 impl SharedLedger {
     pub(super) fn new(config: &Config) -> Self {
-        let ledger = Ledger { config: config.clone(), ..Ledger::default() };
+        let (shares, config) = (Shares::new(config), config.clone());
+        let ledger = Ledger { shares, config, ..Ledger::default() };
         Self(Arc::new(Mutex::new(ledger)))
     }
 
@@ -124,12 +127,13 @@ impl Ledger {
 
     /// A connection is gone. If it was in a room, the application must know that it left.
     pub(super) fn gone(&mut self, id: ConnId) {
-        if let Some(member) = self.members.remove(&id)
-            && member.terms.is_some()
-            && !member.has_left
-        {
+        let Some(member) = self.members.remove(&id).filter(|member| member.terms.is_some()) else {
+            return;
+        };
+        if !member.has_left {
             self.faults.push(format!("{id} is gone, and the application was not told"));
         }
+        self.shares.ended(member.user, id);
     }
 
     pub(super) fn ask_to_join(&mut self, join: &Join<'_>) {
@@ -143,6 +147,7 @@ impl Ledger {
         if expires + self.config.auth.leeway.get() <= now.unix {
             self.faults.push(format!("{} joins with an expired token", join.connection));
         }
+        self.faults.extend(self.shares.take_token(now.monotonic, join.user).err());
         let terms = Terms::new(&self.config, now, expires);
         let member = self.members.entry(join.connection).or_insert_with(|| Member {
             room: join.room.to_owned(),
@@ -255,6 +260,8 @@ impl Ledger {
             _ => self.faults.push(format!("{connection} speaks without being in the room")),
         }
         let at = self.now.monotonic;
+        self.faults.extend(self.shares.take_message(at, user).err());
+        let may_be_forgotten = self.shares.may_forget_answers(user);
         let spoken = self.rooms.entry(room.to_owned()).or_default();
         let of_user = spoken.iter().enumerate().rev().filter(|(_, said)| said.user == user);
         let done = of_user.take(REMEMBERED_MESSAGES).find(|(_, said)| said.id == id);
@@ -265,14 +272,14 @@ impl Ledger {
         if let Some((place, done)) = again {
             let is_remembered = at.since(done.at) < REMEMBERED;
             if is_withdrawn(done) && !done.is_begun && done.content == content {
-                if is_remembered {
+                if is_remembered && !may_be_forgotten {
                     // The room has it already, but its work was never done.
                     (done.at, done.start) = (at, None);
                     self.questions.insert(number(message.ticket), (room.to_owned(), place));
                     return;
                 }
                 may_be_seen = true;
-            } else if is_remembered {
+            } else if is_remembered && !may_be_forgotten {
                 let ago = at.since(done.at).as_secs();
                 self.faults
                     .push(format!("{connection}: {user}'s {id} is done again after {ago} s"));

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::attackers;
 use super::client::{Chat, Client, Kind, State};
 use super::engine::{Engine, TimedEvent};
+use super::frugal;
 use super::network::LinkId;
 use super::wire::{self, Message, Seen};
 use crate::protocol::{CloseReason, ErrorCode, Reconnect};
@@ -18,6 +20,8 @@ impl Client {
                 self.hear(engine, link, seen);
             } else if self.kind == Kind::Forging {
                 self.learn(engine, link, &seen);
+            } else if self.kind == Kind::Frugal {
+                frugal::hear(self, engine, link, seen);
             }
         }
         if is_slow && engine.link(link).is_some_and(|link| link.has_unread()) {
@@ -153,12 +157,16 @@ impl Client {
     pub(super) fn absence(&mut self) -> Duration {
         match self.kind {
             Kind::Forging => self.millis(100, 3_000),
+            Kind::Greedy(_) => attackers::absence(self),
             Kind::Flapping => self.millis(10, 10_000),
             _ => self.millis(10, 60_000),
         }
     }
 
     pub(super) fn ended(&mut self, engine: &mut Engine) {
+        if self.kind == Kind::Frugal {
+            return frugal::ended(self, engine);
+        }
         self.is_modest |= self.close == Some(CloseReason::Overloaded);
         self.link = None;
         self.auth = None;

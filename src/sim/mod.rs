@@ -48,11 +48,13 @@
 //! ```
 
 mod app;
+mod attackers;
 mod chaos;
 mod check;
 mod client;
 mod driver;
 mod engine;
+mod frugal;
 mod hostile;
 mod ledger;
 mod listen;
@@ -61,6 +63,7 @@ mod network;
 mod observe;
 mod old;
 mod scenario;
+mod shares;
 mod storm;
 mod trace;
 mod transport;

@@ -112,6 +112,10 @@ impl SimServer {
         if node.remembered_ends() > ends {
             engine.fail("more ends are remembered than may be");
         }
+        let forgotten = engine.ledger.lock().shares.ends().find(|&id| !node.remembers_end(id));
+        if let Some(id) = forgotten {
+            engine.fail(format!("{id}: its end was forgotten for others'"));
+        }
         if turn.stray_actions() > 0 {
             engine.fail("the node wants something done for a connection that is gone");
         }
@@ -185,10 +189,11 @@ impl SimServer {
     }
 }
 
-/// How many connections the node has shed.
+/// How many connections the node has shed, or had give way to others.
 fn shed_so_far(node: &Node) -> u64 {
     let metrics = node.metrics();
-    metrics.shed_pending + metrics.shed_members + metrics.shed_readers
+    let gave_way = metrics.pending_gave_way + metrics.gave_way + metrics.requests_gave_way;
+    metrics.shed_pending + metrics.shed_members + metrics.shed_readers + gave_way
 }
 
 /// Is this the close reason of a missed deadline?

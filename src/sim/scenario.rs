@@ -9,6 +9,9 @@ use crate::id::Rng;
 /// The secret that every simulated token is signed with.
 const SECRET: &str = "simulated secret, 32 bytes long.";
 
+/// An upper bound on the users, and on the addresses, of a contended world.
+const MOST_CONTENDERS: usize = 24;
+
 /// How many clients of each kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mix {
@@ -33,13 +36,20 @@ pub struct Mix {
     /// Good, but of the first protocol version: the token is in the request, messages have neither
     /// an id nor a timestamp, and heartbeats come between them. `config.auth.mode` must allow them.
     pub old: usize,
+    /// Keep to every limit, and take as much as they can, each of something else. The links of a
+    /// world with such clients are calm, and all clients but those of one user have an address each.
+    pub greedy: usize,
+    /// Use little, and check that it is left to them: their last token stays single-use, the answer
+    /// to their message is remembered, and so is their last end.
+    pub frugal: usize,
 }
 
 impl Mix {
     /// The number of all clients.
     #[must_use]
     pub fn clients(&self) -> usize {
-        self.honest() + self.silent + self.garbage + self.forging + self.flapping + self.flooding
+        let hostile = self.silent + self.garbage + self.forging + self.flapping + self.flooding;
+        self.honest() + hostile + self.greedy + self.frugal
     }
 
     /// The number of clients that must get through after the faults end.
@@ -109,6 +119,8 @@ impl Scenario {
             flapping: up_to(2),
             flooding: up_to(1),
             old: 0,
+            greedy: 0,
+            frugal: 0,
         };
         let mut config = Config::default();
         config.auth.secret = SECRET.to_owned();
@@ -172,6 +184,31 @@ impl Scenario {
             limits.work_total = Size::kib(8);
         }
         scenario.disturbances = true;
+        scenario
+    }
+}
+
+impl Scenario {
+    /// The scenario of `seed` with greedy and frugal clients, and tables that are soon full, for
+    /// three minutes. In every other world users have no allowances, so that only the tables hold
+    /// them.
+    #[must_use]
+    pub fn contended(seed: u64) -> Self {
+        let mut scenario = Self::drawn(seed);
+        // What these take is refused to others at times, which they do not expect.
+        let drawn = Mix { expired: 0, replaying: 0, ..scenario.clients };
+        scenario.clients = Mix { greedy: 1 + (seed / 2 % 4) as usize, frugal: 2, ..drawn };
+        (scenario.faults, scenario.length) = (false, Duration::from_secs(180));
+        let limits = &mut scenario.config.limits;
+        // Room for two of each user or address and more, so that whoever has one is below average.
+        limits.pending = 2 * MOST_CONTENDERS;
+        limits.replay_entries = 2 * MOST_CONTENDERS;
+        limits.recent_ends = 2 * MOST_CONTENDERS;
+        limits.answer_bytes = Size::kib(MOST_CONTENDERS);
+        limits.pending_per_turn = 64;
+        if !seed.is_multiple_of(2) {
+            (limits.messages_per_minute, limits.auth_per_minute_per_user) = (0, 0);
+        }
         scenario
     }
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use std::{fmt, mem};
 
 use super::app::{RandomApp, SharedAppControl};
+use super::attackers;
 use super::chaos;
 use super::client::{Client, Kind};
 use super::driver::SimServer;
 use super::engine::{Engine, TimedEvent};
+use super::frugal;
 use super::hostile;
 use super::scenario::{Mix, Scenario};
 use super::trace::TraceEvent;
@@ -63,6 +65,8 @@ pub struct Report {
     pub trace: u64,
     /// The node's metrics.
     pub metrics: Metrics,
+    /// How often each of the bounded memories forgot something early.
+    pub evictions: [(&'static str, u64); 5],
     /// The most units of pending work that an authenticated connection's bytes waited behind.
     pub longest_wait: u64,
 }
@@ -132,11 +136,11 @@ impl World {
         let engine = &mut server.engine;
         let mut rng = Rng::new(seed);
         let mut clients = Vec::new();
-        for (kind, count) in kinds(mix) {
+        for (kind, count) in kinds(mix, seed) {
             for _ in 0..count {
                 let number = clients.len();
                 let mut client = Client::new(number, kind, rooms, rng.next_u64());
-                if disturbances {
+                if disturbances || mix.greedy > 0 {
                     // Two honest clients share an address, as they share a user.
                     let unique = if kind.is_honest() { number / 2 } else { 256 + number };
                     engine.addresses.push(Ipv4Addr::from(0xc612_0000 + unique as u32));
@@ -199,6 +203,7 @@ impl World {
             steps: self.steps,
             trace: self.server.engine.trace.hash(),
             metrics: self.server.node.metrics().clone(),
+            evictions: self.server.node.evictions(),
             longest_wait: self.server.engine.longest_wait,
         })
     }
@@ -288,11 +293,18 @@ fn wake(client: &mut Client, engine: &mut Engine) {
     if engine.now.monotonic < client.next {
         return;
     }
-    if client.kind.is_honest() { client.wake(engine) } else { hostile::wake(client, engine) }
+    match client.kind {
+        Kind::Greedy(attack) => attackers::wake(client, engine, attack),
+        Kind::Frugal => frugal::wake(client, engine),
+        kind if kind.is_honest() => client.wake(engine),
+        _ => hostile::wake(client, engine),
+    }
 }
 
-fn kinds(mix: Mix) -> [(Kind, usize); 10] {
-    [
+/// The kinds of clients, and how many there are of each. The attacks differ from world to world.
+fn kinds(mix: Mix, seed: u64) -> impl Iterator<Item = (Kind, usize)> {
+    let greedy = (0..mix.greedy).map(move |n| (Kind::Greedy(attackers::numbered(seed, n)), 1));
+    let others = [
         (Kind::Good, mix.good),
         (Kind::Slow, mix.slow),
         (Kind::Expired, mix.expired),
@@ -303,5 +315,7 @@ fn kinds(mix: Mix) -> [(Kind, usize); 10] {
         (Kind::Flapping, mix.flapping),
         (Kind::Flooding, mix.flooding),
         (Kind::Old, mix.old),
-    ]
+        (Kind::Frugal, mix.frugal),
+    ];
+    others.into_iter().chain(greedy)
 }

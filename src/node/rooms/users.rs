@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 use crate::id::Slot;
 use crate::node::connections::session::ChatAllowance;
 use crate::node::context::Cx;
+use crate::node::planted::Planted;
 use crate::node::rooms::Rooms;
 use crate::node::rooms::user_share::UserShare;
 
@@ -17,6 +18,11 @@ impl Rooms {
             let used_until = departed.take(key).unwrap_or_default();
             UserShare { key, chat: ChatAllowance { used_until } }
         });
+        if cx.fault.is(Planted::AllowanceByConnection)
+            && let Some(share) = users.shared_mut(slot)
+        {
+            share.chat = ChatAllowance::default();
+        }
     }
 
     /// `slot` is no connection of its user any more.

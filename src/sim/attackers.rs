@@ -1,0 +1,118 @@
+//! Greedy clients: they keep to the protocol and to every limit, and take as much as they can.
+
+use std::time::Duration;
+
+use super::client::{Attack, Client};
+use super::engine::Engine;
+use super::network::LinkId;
+use super::wire;
+
+/// The most connections that a greedy client keeps without a word.
+const MOST_HELD: usize = 100;
+/// How many it opens at once.
+const AT_ONCE: usize = 4;
+
+/// All attacks, in the order in which the greedy clients of a world take them.
+const ALL: [Attack; 4] = [Attack::Messages, Attack::Tokens, Attack::Pending, Attack::Ends];
+
+/// The attack of the `n`th greedy client of a world. Two in a row differ.
+pub(super) fn numbered(seed: u64, n: usize) -> Attack {
+    let at = (seed as usize).wrapping_add(n) % ALL.len();
+    ALL.get(at).copied().unwrap_or(Attack::Messages)
+}
+
+/// The next action of a greedy client.
+pub(super) fn wake(client: &mut Client, engine: &mut Engine, attack: Attack) {
+    if let Some(link) = client.link.take() {
+        engine.reset(link);
+    }
+    if engine.is_healed {
+        // Greedy clients stop when the world heals.
+        client.held.drain(..).for_each(|link| engine.reset(link));
+        return;
+    }
+    let pause = match attack {
+        Attack::Messages => {
+            talk(client, engine);
+            client.millis(300, 3_000)
+        }
+        Attack::Tokens => {
+            let (_, link) = upgrade_and_authenticate(client, engine);
+            client.link = Some(link);
+            client.millis(200, 900)
+        }
+        Attack::Pending => {
+            keep_silent(client, engine);
+            client.millis(200, 400)
+        }
+        Attack::Ends => {
+            come(client, engine);
+            client.millis(200, 900)
+        }
+    };
+    client.wake_after(engine, pause);
+}
+
+fn open(client: &mut Client, engine: &mut Engine) -> LinkId {
+    let link = client.open(engine);
+    if let Some(link) = engine.link(link) {
+        link.hearing.is_wild = true;
+    }
+    link
+}
+
+fn upgrade_and_authenticate(client: &mut Client, engine: &mut Engine) -> (u64, LinkId) {
+    let link = open(client, engine);
+    let number = client.rng.next_u64();
+    let token = engine.token(&client.user, 7_200);
+    let auth = wire::envelope("auth", &format!("auth-{number}"), "token", &token);
+    let mut bytes = wire::upgrade(&client.room);
+    bytes.extend(client.text(&auth));
+    engine.send(link, &bytes);
+    (number, link)
+}
+
+/// As many messages as a new connection could be allowed, and some more.
+fn talk(client: &mut Client, engine: &mut Engine) {
+    let (number, link) = upgrade_and_authenticate(client, engine);
+    for n in 0..10 + client.rng.below(30) {
+        let content = format!("{} of {number}", client.user);
+        let text = wire::envelope("chat_message", &format!("{number}-{n}"), "content", &content);
+        let frame = client.text(&text);
+        engine.send(link, &frame);
+    }
+}
+
+/// Connections that send nothing, a part of a request, or a request and no `auth`.
+fn keep_silent(client: &mut Client, engine: &mut Engine) {
+    for _ in 0..AT_ONCE {
+        let link = open(client, engine);
+        let bytes = match client.rng.below(3) {
+            0 => Vec::new(),
+            1 => wire::upgrade(&client.room).split_off(20),
+            _ => wire::upgrade(&client.room),
+        };
+        engine.send(link, &bytes);
+        client.held.push_back(link);
+    }
+    client.link = None;
+    while client.held.len() > MOST_HELD
+        && let Some(oldest) = client.held.pop_front()
+    {
+        engine.reset(oldest);
+    }
+}
+
+fn come(client: &mut Client, engine: &mut Engine) {
+    if client.rng.below(2) == 0 {
+        upgrade_and_authenticate(client, engine);
+    } else {
+        let link = open(client, engine);
+        engine.send(link, &wire::upgrade(&client.room));
+    }
+}
+
+/// How long a greedy client waits when it was closed.
+pub(super) fn absence(client: &mut Client) -> Duration {
+    client.millis(100, 1_000)
+}

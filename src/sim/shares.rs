@@ -1,0 +1,123 @@
+//! What each user takes of what all share, how much that may be, and what is to be left to it.
+
+use std::collections::BTreeMap;
+
+use crate::config::{Config, Limits};
+use crate::id::ConnId;
+use crate::time::Instant;
+
+/// What the names of users begin with who use little of everything.
+pub(super) const FRUGAL: &str = "frugal-";
+
+/// What users take, over all their connections.
+#[derive(Debug, Default)]
+pub(super) struct Shares {
+    limits: Limits,
+    messages: Taken,
+    tokens: Taken,
+    /// The last end of each frugal user that was in a room.
+    ends: BTreeMap<String, ConnId>,
+}
+
+impl Shares {
+    pub(super) fn new(config: &Config) -> Self {
+        Self { limits: config.limits.clone(), ..Self::default() }
+    }
+
+    /// The application gets a message of `user`.
+    ///
+    /// # Errors
+    /// The user's allowance does not reach so far.
+    pub(super) fn take_message(&mut self, now: Instant, user: &str) -> Result<(), String> {
+        self.messages.take(now, user, self.limits.messages_per_minute, "messages")
+    }
+
+    /// A token of `user` was accepted.
+    ///
+    /// # Errors
+    /// The user's allowance does not reach so far.
+    pub(super) fn take_token(&mut self, now: Instant, user: &str) -> Result<(), String> {
+        self.tokens.take(now, user, self.limits.auth_per_minute_per_user, "tokens")
+    }
+
+    /// May answers of `user` be forgotten early? A small table forgets those of whoever has most.
+    pub(super) fn may_forget_answers(&self, user: &str) -> bool {
+        let usual = Limits::default().answer_bytes;
+        self.limits.answer_bytes < usual && !user.starts_with(FRUGAL)
+    }
+
+    /// `id`, which was in a room, has ended.
+    pub(super) fn ended(&mut self, user: String, id: ConnId) {
+        if user.starts_with(FRUGAL) {
+            self.ends.insert(user, id);
+        }
+    }
+
+    /// Connections whose end must be known: the last one of each frugal user.
+    pub(super) fn ends(&self) -> impl Iterator<Item = ConnId> + '_ {
+        self.ends.values().copied()
+    }
+}
+
+/// How much of something each user took.
+#[derive(Debug, Default)]
+struct Taken {
+    by_user: BTreeMap<String, (Instant, u32)>,
+}
+
+impl Taken {
+    /// `user` takes one more of `what`, of which `per_minute` are allowed, and as many at once; 0: no
+    /// limit.
+    ///
+    /// Counted since the user's first: a user who never pauses gets that much and not more. What
+    /// waits in the server may be taken later than it was allowed, never earlier.
+    fn take(
+        &mut self,
+        now: Instant,
+        user: &str,
+        per_minute: u32,
+        what: &str,
+    ) -> Result<(), String> {
+        if per_minute == 0 {
+            return Ok(());
+        }
+        let (since, taken) = self.by_user.entry(user.to_owned()).or_insert((now, 0));
+        *taken += 1;
+        let refilled = now.since(*since).as_secs_f64() / 60.0 * f64::from(per_minute);
+        // What a rounded interval may add.
+        if f64::from(*taken) > f64::from(per_minute) + refilled + 0.01 {
+            return Err(format!(
+                "{user} took {taken} {what} since {since:?}, beyond its allowance"
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn more_than_an_allowance_is_a_violation() {
+        let mut taken = Taken::default();
+        let mut take = |seconds, user| {
+            let now = Instant::START + Duration::from_secs(seconds);
+            taken.take(now, user, 30, "messages")
+        };
+        assert!((0..30).all(|_| take(0, "alice").is_ok()));
+        assert!(take(2, "alice").is_ok() && take(2, "bob").is_ok());
+        assert!(take(2, "alice").is_err());
+    }
+
+    #[test]
+    fn only_frugal_users_keep_their_ends_for_sure() {
+        let mut shares = Shares::default();
+        for (serial, user) in [(1, "bad-1"), (2, "frugal-2"), (3, "frugal-2")] {
+            shares.ended(user.to_owned(), ConnId::new(0, serial));
+        }
+        assert_eq!(shares.ends().collect::<Vec<_>>(), [ConnId::new(0, 3)]);
+    }
+}
