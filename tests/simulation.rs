@@ -7,10 +7,12 @@
 
 use std::ops::Range;
 
+use vestibule::id::Seed;
 use vestibule::node::{Legacy, Metrics};
 use vestibule::protocol::{CloseReason, ErrorCode};
-use vestibule::sim::{Planted, Report, Scenario, Storm, Violation, World};
+use vestibule::sim::{Mix, Planted, Report, Scenario, Storm, Violation, World};
 use vestibule::testing::logs;
+use vestibule::{Access, MemoryApp};
 
 const SEEDS: Range<u64> = 0..1_000;
 /// Of worlds with disturbances; `VESTIBULE_SIM_CHAOS_SEED=7` runs one with its trace.
@@ -191,12 +193,30 @@ fn greedy_clients_leave_others_their_shares() {
         ("tokens forgotten", evictions("replay_entries"), 1_000),
         ("answers forgotten", evictions("answer_bytes"), 300),
         ("pending gave way", sum(&|report| report.metrics.pending_gave_way), 100),
+        ("bodies gave way", sum(&|report| report.metrics.requests_gave_way), 100),
+        ("requests refused", sum(&|report| report.metrics.refused_request_rate), 1_000),
         ("attempts refused", sum(&|report| report.metrics.refused_user_attempts), 100),
         ("messages refused", sum(&|report| report.metrics.errors(ErrorCode::RateLimited)), 1_000),
         ("replays", sum(&|report| report.metrics.closes(CloseReason::AuthReplayed)), 500),
         ("repeated messages", sum(&|report| report.metrics.repeated_messages), 500),
     ];
     assert!(happened.iter().all(|(_, count, least)| count > least), "{happened:?}");
+}
+
+/// A contended world with the in-memory application, in which each frugal user owns a room.
+fn run_in_memory(seed: u64) -> Result<Report, Violation> {
+    let clients = Mix { greedy: 7, frugal: 3, ..Mix::default() };
+    let scenario = Scenario { clients, ..Scenario::contended(seed) };
+    let app = MemoryApp::new(&scenario.config, Access::Owner, &Seed::predictable(seed));
+    World::with_app(scenario, seed, Box::new(app)).unwrap().run()
+}
+
+#[test]
+fn rooms_in_memory_are_kept_for_their_owners() {
+    let (reports, violations) = run_all(0..6, run_in_memory);
+    assert!(violations.is_empty(), "{violations:?}");
+    let denied = reports.iter().map(|it| it.metrics.closes(CloseReason::AccessDenied));
+    assert!(denied.sum::<u64>() > 100, "somebody else has asked for them");
 }
 
 #[test]

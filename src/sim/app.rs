@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::shares::FRUGAL;
+use super::shares::{FRUGAL, PAGE};
 use crate::id::Rng;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Json, Reply, Update};
-use crate::node::{Outcome, StartFlag, Ticket};
+use crate::node::{Outcome, Request, Response, StartFlag, Ticket};
 use crate::protocol::ErrorCode;
 
 /// The room that nobody may join.
@@ -85,6 +85,14 @@ impl App for RandomApp {
             }))
         };
         self.reply(join.ticket, join.start, admission, Outcome::Join)
+    }
+
+    fn serves(&self, path: &str) -> bool {
+        path == PAGE
+    }
+
+    fn on_request(&mut self, _: &Request<'_>) -> Reply<Response> {
+        Reply::Now(Response::new(200, "text/html", b"<p>soup".as_slice()))
     }
 
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer> {

@@ -2,18 +2,33 @@
 
 use std::time::Duration;
 
-use super::client::{Attack, Client};
+use super::client::Client;
 use super::engine::Engine;
 use super::network::LinkId;
+use super::scenario::Attack;
+use super::shares::{FRUGAL, PAGE, frugal_room};
 use super::wire;
+use crate::time::Instant;
 
 /// The most connections that a greedy client keeps without a word.
 const MOST_HELD: usize = 100;
+/// Until then the frugal have joined their rooms.
+const OTHERS_ROOMS_FROM: Instant = Instant::from_micros(40_000_000);
+/// A request whose body does not come.
+const UNFINISHED: &[u8] = b"POST /page HTTP/1.1\r\nHost: sim\r\nContent-Length: 5\r\n\r\n";
 /// How many it opens at once.
 const AT_ONCE: usize = 4;
 
 /// All attacks, in the order in which the greedy clients of a world take them.
-const ALL: [Attack; 4] = [Attack::Messages, Attack::Tokens, Attack::Pending, Attack::Ends];
+const ALL: [Attack; 7] = [
+    Attack::Messages,
+    Attack::Tokens,
+    Attack::Pending,
+    Attack::Ends,
+    Attack::Bodies,
+    Attack::Requests,
+    Attack::Rooms,
+];
 
 /// The attack of the `n`th greedy client of a world. Two in a row differ.
 pub(super) fn numbered(seed: u64, n: usize) -> Attack {
@@ -42,11 +57,30 @@ pub(super) fn wake(client: &mut Client, engine: &mut Engine, attack: Attack) {
             client.millis(200, 900)
         }
         Attack::Pending => {
-            keep_silent(client, engine);
+            keep(client, engine, silence);
             client.millis(200, 400)
         }
         Attack::Ends => {
             come(client, engine);
+            client.millis(200, 900)
+        }
+        Attack::Bodies => {
+            keep(client, engine, |_| UNFINISHED.to_vec());
+            client.millis(200, 400)
+        }
+        Attack::Requests => {
+            let token = engine.token(&client.user, 7_200);
+            keep(client, engine, |_| wire::get(PAGE, &token));
+            client.millis(200, 400)
+        }
+        Attack::Rooms => {
+            // New ones, and later those of others, should these have been forgotten.
+            let is_late = engine.now.monotonic > OTHERS_ROOMS_FROM;
+            client.room = match client.rng.below(3) {
+                0 if is_late => frugal_room(&format!("{FRUGAL}{}", client.rng.below(8))),
+                _ => format!("room-{}", client.rng.next_u64()),
+            };
+            client.link = Some(upgrade_and_authenticate(client, engine).1);
             client.millis(200, 900)
         }
     };
@@ -83,15 +117,20 @@ fn talk(client: &mut Client, engine: &mut Engine) {
     }
 }
 
-/// Connections that send nothing, a part of a request, or a request and no `auth`.
-fn keep_silent(client: &mut Client, engine: &mut Engine) {
+/// Nothing, a part of a request, or a request without an `auth` behind it.
+fn silence(client: &mut Client) -> Vec<u8> {
+    match client.rng.below(3) {
+        0 => Vec::new(),
+        1 => wire::upgrade(&client.room).split_off(20),
+        _ => wire::upgrade(&client.room),
+    }
+}
+
+/// Opens connections that send this and nothing more, and keeps them.
+fn keep(client: &mut Client, engine: &mut Engine, bytes: impl Fn(&mut Client) -> Vec<u8>) {
     for _ in 0..AT_ONCE {
         let link = open(client, engine);
-        let bytes = match client.rng.below(3) {
-            0 => Vec::new(),
-            1 => wire::upgrade(&client.room).split_off(20),
-            _ => wire::upgrade(&client.room),
-        };
+        let bytes = bytes(client);
         engine.send(link, &bytes);
         client.held.push_back(link);
     }

@@ -8,6 +8,7 @@ use super::check::Expect;
 use super::engine::{Engine, News, TimedEvent};
 use super::ledger::REMEMBERED;
 use super::network::{Conditions, LinkId};
+use super::scenario::Attack;
 use super::shares::FRUGAL;
 use super::wire;
 use crate::id::Rng;
@@ -37,19 +38,6 @@ impl Kind {
     pub(super) fn is_honest(self) -> bool {
         matches!(self, Self::Good | Self::Slow | Self::Expired | Self::Replaying | Self::Old)
     }
-}
-
-/// What a greedy client takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Attack {
-    /// Messages and remembered answers: it comes again to renew its allowance.
-    Messages,
-    /// Places of the replay set: it has a good token accepted, and goes.
-    Tokens,
-    /// Places of pending connections, which it keeps silent.
-    Pending,
-    /// Remembered ends: it comes and goes, with a token or without.
-    Ends,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +119,7 @@ impl Client {
         let room = format!("room-{}", rng.below(rooms.max(1) as u64));
         // Two clients share a user: few enough that the user's connections do not run out for good.
         let user = match kind {
-            Kind::Frugal => format!("{}{number}", FRUGAL),
+            Kind::Frugal => format!("{FRUGAL}{number}"),
             kind if kind.is_honest() => format!("user-{}", number / 2),
             _ => format!("bad-{number}"),
         };

@@ -10,6 +10,7 @@ use super::check::Expect;
 use super::client::{Chat, Client, State};
 use super::engine::Engine;
 use super::network::LinkId;
+use super::shares::{PAGE, frugal_room};
 use super::wire::{self, Message, Seen};
 use crate::protocol::CloseReason;
 
@@ -36,13 +37,17 @@ fn visit(client: &mut Client, engine: &mut Engine) {
     client.visits += 1;
     client.is_told = false;
     client.is_replay = false;
+    client.wake_after(engine, PATIENCE);
+    if client.visits % 4 == 3 {
+        return engine.send(link, &wire::get(PAGE, ""));
+    }
+    client.room = frugal_room(&client.user);
     let mut bytes = wire::upgrade(&client.room);
     // In the same segment, or once the server has upgraded.
     if client.rng.below(2) == 0 {
         bytes.extend(auth(client, engine, link));
     }
     engine.send(link, &bytes);
-    client.wake_after(engine, PATIENCE);
 }
 
 /// A fresh `auth`, and on every other visit the last one that was accepted.
@@ -74,6 +79,7 @@ pub(super) fn hear(client: &mut Client, engine: &mut Engine, link: LinkId, seen:
                 engine.fail(format!("an auth of {user} was accepted twice, forgotten for others"));
             }
             client.accepted = client.auth.take();
+            client.answered = Some(engine.now.monotonic);
             ask(client, engine, link);
         }
         Seen::Message(Message::Answer { to: Some(id), said }) => {
@@ -91,10 +97,13 @@ pub(super) fn hear(client: &mut Client, engine: &mut Engine, link: LinkId, seen:
             if is_upgrading && text == CloseReason::Overloaded.text() {
                 engine.fail(format!("{} gave way to those who have more", client.user));
             }
+            if text == CloseReason::AccessDenied.text() && client.answered.is_some() {
+                engine.fail(format!("the room of {} was forgotten for others'", client.user));
+            }
             engine.end(link);
         }
-        Seen::Refused(503) => {
-            engine.fail(format!("{} found no room, and others have more", client.user));
+        Seen::Refused(status @ (429 | 503)) => {
+            engine.fail(format!("{} is told {status}, and others have more", client.user));
         }
         _ => {}
     }

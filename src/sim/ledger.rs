@@ -246,6 +246,10 @@ impl Ledger {
         }
     }
 
+    pub(super) fn ask_for_page(&mut self, user: &str) {
+        self.faults.extend(self.shares.take_request(self.now.monotonic, user).err());
+    }
+
     pub(super) fn ask(&mut self, message: &Incoming<'_>) {
         let Incoming { connection, room, user, id, content, .. } = *message;
         match self.members.get(&connection) {

@@ -86,6 +86,25 @@ pub struct Scenario {
     pub config: Config,
 }
 
+/// What a greedy client takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attack {
+    /// Messages and remembered answers: it comes again to renew its allowance.
+    Messages,
+    /// Places of the replay set: it has a good token accepted, and goes.
+    Tokens,
+    /// Places of pending connections, which it keeps silent.
+    Pending,
+    /// Remembered ends: it comes and goes, with a token or without.
+    Ends,
+    /// Places of HTTP requests, whose bodies it does not send.
+    Bodies,
+    /// Answers to HTTP requests, with one token.
+    Requests,
+    /// Rooms, of which it creates as many as it can.
+    Rooms,
+}
+
 /// A disturbance of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Disturbance {
@@ -205,10 +224,13 @@ impl Scenario {
         limits.replay_entries = 2 * MOST_CONTENDERS;
         limits.recent_ends = 2 * MOST_CONTENDERS;
         limits.answer_bytes = Size::kib(MOST_CONTENDERS);
+        limits.rooms = 2 * MOST_CONTENDERS;
+        limits.requests_per_minute_per_user = 60;
         limits.pending_per_turn = 64;
         if !seed.is_multiple_of(2) {
             (limits.messages_per_minute, limits.auth_per_minute_per_user) = (0, 0);
         }
+        scenario.config.http.requests = 2 * MOST_CONTENDERS / 3;
         scenario
     }
 }

@@ -8,6 +8,13 @@ use crate::time::Instant;
 
 /// What the names of users begin with who use little of everything.
 pub(super) const FRUGAL: &str = "frugal-";
+/// What the simulator's application serves over HTTP.
+pub(super) const PAGE: &str = "/page";
+
+/// The room of a frugal user.
+pub(super) fn frugal_room(user: &str) -> String {
+    format!("room-of-{user}")
+}
 
 /// What users take, over all their connections.
 #[derive(Debug, Default)]
@@ -15,6 +22,7 @@ pub(super) struct Shares {
     limits: Limits,
     messages: Taken,
     tokens: Taken,
+    requests: Taken,
     /// The last end of each frugal user that was in a room.
     ends: BTreeMap<String, ConnId>,
 }
@@ -38,6 +46,14 @@ impl Shares {
     /// The user's allowance does not reach so far.
     pub(super) fn take_token(&mut self, now: Instant, user: &str) -> Result<(), String> {
         self.tokens.take(now, user, self.limits.auth_per_minute_per_user, "tokens")
+    }
+
+    /// The application gets a request of `user`.
+    ///
+    /// # Errors
+    /// The user's allowance does not reach so far.
+    pub(super) fn take_request(&mut self, now: Instant, user: &str) -> Result<(), String> {
+        self.requests.take(now, user, self.limits.requests_per_minute_per_user, "requests")
     }
 
     /// May answers of `user` be forgotten early? A small table forgets those of whoever has most.

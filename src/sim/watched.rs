@@ -2,6 +2,7 @@
 
 use super::ledger::SharedLedger;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
+use crate::node::{Request, Response};
 
 /// An application, and the ledger of its calls.
 pub(super) struct WatchedApp {
@@ -44,6 +45,17 @@ impl App for WatchedApp {
                 Reply::Held
             }
         }
+    }
+
+    fn serves(&self, path: &str) -> bool {
+        self.app.serves(path)
+    }
+
+    fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
+        if let Some(user) = request.user {
+            self.ledger.lock().ask_for_page(user);
+        }
+        self.app.on_request(request)
     }
 
     fn on_leave(&mut self, left: &Left<'_>) {

@@ -185,6 +185,13 @@ pub(super) fn upgrade(room: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// A request for something of the application's. An empty token is left out.
+pub(super) fn get(path: &str, token: &str) -> Vec<u8> {
+    let bearer = if token.is_empty() { "" } else { "Authorization: Bearer " };
+    let end = if token.is_empty() { "" } else { "\r\n" };
+    format!("GET {path} HTTP/1.1\r\nHost: sim\r\n{bearer}{token}{end}\r\n").into_bytes()
+}
+
 /// An old client's upgrade request for `room`, with its token in the query or in a header.
 pub(super) fn old_upgrade(room: &str, token: &str, is_in_query: bool) -> Vec<u8> {
     let (query, header) = if is_in_query {
