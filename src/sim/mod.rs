@@ -23,6 +23,14 @@
 //! A [chaotic](Scenario::chaotic) world adds forgers, limits by address, keys and limits that
 //! change, users that an operator disconnects, and a process that stops for up to 20 minutes.
 //!
+//! A [contended](Scenario::contended) world has small tables, greedy clients, which take as much as
+//! every limit allows, and frugal ones, which check that their shares are left to them:
+//!
+//! * No user has more messages, tokens or requests taken than its allowance, over all connections.
+//! * Who has less than others in a full table keeps what it has there: its last token stays
+//!   single-use, its message is not done again, its last end is known, its room stays its own.
+//! * Who comes from an address with fewer pending connections than others finds room.
+//!
 //! Then all faults end, and every honest client must get through. Then the node drains, and nothing
 //! may be left. A failure is a [`Violation`] with the seed that reproduces it.
 //!
