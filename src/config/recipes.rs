@@ -24,7 +24,8 @@ section! {
 
     /// Size of the database and its log. When it is reached, or when the disk is full, new messages,
     /// recipes and accounts are refused with 503 or `backend_unavailable` until there is room;
-    /// reading, signing in and signing out go on. 0: as large as the disk allows.
+    /// reading, signing in and signing out go on. 0: what the database has at the start, and half of
+    /// what is free on its disk then.
     disk: Size = Size::bytes(0), "0, or `64MiB` to `1048576GiB`", restart;
 
     /// What one user stores: recipes, their earlier versions, and messages. Beyond it, messages are

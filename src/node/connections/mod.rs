@@ -51,6 +51,8 @@ pub(crate) struct Connections {
     unfinished_requests: Holdings,
     /// HTTP requests that wait: for the rest of their bodies, or for the application.
     waiting_requests: Holdings,
+    /// Connections of the public listeners that the driver is told to drop, and has not yet.
+    dropped: usize,
     /// Those of the admin listener, also the ones that the driver has not closed yet.
     pub(crate) admin: usize,
     pub(crate) pool: Pool,
@@ -74,6 +76,7 @@ impl Connections {
             pending_by_address: Holdings::new(&seed.derive("pending connections"), slots),
             unfinished_requests: Holdings::new(&seed.derive("unfinished requests"), slots),
             waiting_requests: Holdings::new(&seed.derive("waiting requests"), slots),
+            dropped: 0,
             admin: 0,
             pool: Pool::default(),
             input: Budget::default(),
@@ -109,6 +112,7 @@ impl Connections {
             self.admin -= 1;
         } else {
             self.count_phase(connection.session.phase(), -1);
+            self.dropped -= usize::from(connection.is_dropped());
         }
         let generation = connection.generation;
         Some(Released { generation, is_admin: connection.is_admin() })
@@ -150,9 +154,15 @@ impl Connections {
         self.arena.len()
     }
 
-    /// Slots that are taken, without those of the admin listener.
+    /// Slots that are taken, without those of the admin listener, and of sockets that the driver drops
+    /// next.
     pub(crate) fn public(&self) -> usize {
-        self.arena.len().saturating_sub(self.admin)
+        self.arena.len().saturating_sub(self.admin + self.dropped)
+    }
+
+    /// The driver is told to drop `slot`.
+    pub(crate) fn count_dropped(&mut self, slot: Slot) {
+        self.dropped += usize::from(self.get(slot).is_some_and(|it| !it.is_admin()));
     }
 
     /// The generation of the connection that was accepted last.

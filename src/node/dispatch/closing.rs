@@ -121,6 +121,7 @@ impl Node {
         self.begin_linger(slot, Stage::Dropped);
         self.connections.disarm(slot);
         if is_first {
+            self.connections.count_dropped(slot);
             self.cx.actions.push_back(Action::Close(id));
         }
         self.connections.weigh_input(slot);

@@ -25,12 +25,15 @@ impl Node {
         self.may_look(slot, http)
     }
 
-    /// The request of `slot` is whole. Where more connections are pending than may be, because those
-    /// beyond the bound wait to be refused, the oldest of heavier addresses give way until it fits.
+    /// The request of `slot` is whole. Where there are more connections, or pending ones, than may be,
+    /// because those beyond the bound wait to be refused, the oldest pending ones of heavier addresses
+    /// give way until it fits.
     pub(crate) fn make_room(&mut self, slot: Slot) {
         let Some(address) = self.connections.get(slot).map(Connection::address) else { return };
-        let excess = self.connections.pending().saturating_sub(self.cx.policy.pending);
-        for _ in 0..excess {
+        let (connections, policy) = (&self.connections, &self.cx.policy);
+        let pending = connections.pending().saturating_sub(policy.pending);
+        let all = connections.public().saturating_sub(policy.connections);
+        for _ in 0..pending.max(all) {
             let Some(id) = self.connections.pending_to_give_way(address, 0) else { return };
             self.yield_to_lighter(id);
         }

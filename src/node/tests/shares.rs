@@ -113,17 +113,20 @@ fn silent_connections_give_way_to_a_lighter_address() {
 
 #[test]
 fn silent_ones_beyond_the_bound_keep_nobody_out() {
-    let mut world = World::with(|config| {
-        config.limits.pending = 10;
-        config.limits.pending_per_ip = 0;
-    });
-    // The last 20 have no place, and send no request that could be refused.
-    for _ in 0..30 {
-        world.accept_from("192.0.2.1");
+    for (connections, pending) in [(0, 10), (10, 10)] {
+        let mut world = World::with(|config| {
+            config.limits.connections = connections;
+            config.limits.pending = pending;
+            config.limits.pending_per_ip = 0;
+        });
+        // The last 20 have no place, and send no request that could be refused.
+        for _ in 0..30 {
+            world.accept_from("192.0.2.1");
+        }
+        let id = world.authenticating_from("198.51.100.1", "soup");
+        assert_eq!(world.node.phase(id), Some(Phase::Authenticating));
+        assert_eq!(world.node.connections_in(Phase::Handshaking), 9);
     }
-    let id = world.authenticating_from("198.51.100.1", "soup");
-    assert_eq!(world.node.phase(id), Some(Phase::Authenticating));
-    assert_eq!(world.node.connections_in(Phase::Handshaking), 9);
 }
 
 /// Serves `/page` at once, and everything else later.

@@ -83,8 +83,8 @@ pub(super) struct OpenStorage {
 }
 
 impl OpenStorage {
-    /// Locks `directory` and opens the database in it, which takes at most `limit` bytes; 0: as many
-    /// as the disk has.
+    /// Locks `directory` and opens the database in it, which takes at most `limit` bytes; 0: see
+    /// [`Space::new`].
     ///
     /// # Errors
     /// [`StorageError`] names the file and says what to do.

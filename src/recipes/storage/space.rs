@@ -26,6 +26,9 @@ use crate::time::Instant;
 const MOST_RESERVED: u64 = 16 << 20;
 const LEAST_RESERVED: u64 = 1 << 20;
 
+/// The least that the database may take: what `recipes.disk` may be set to.
+const LEAST_LIMIT: u64 = 64 << 20;
+
 /// How long a disk is taken for full after a write failed, though it has free space: a quota may be
 /// in the way.
 const FULL_AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -111,7 +114,7 @@ pub(super) struct Space {
     health: Arc<StorageHealth>,
     /// `None` for a database in memory.
     files: Option<Files>,
-    /// `recipes.disk`. 0: no bound but the disk's.
+    /// `recipes.disk`, or what it stands for. 0: no bound, for a database in memory.
     limit: u64,
     /// Until then the disk is taken for full.
     failed_until: Instant,
@@ -181,8 +184,16 @@ impl Reserve {
 }
 
 impl Space {
-    /// The room for the database at `path`, bounded by `limit`.
+    /// The room for the database at `path`, bounded by `limit`; 0: by what it has and half of what is
+    /// free on the disk now, so that nobody can fill a disk that others use, too.
     pub(super) fn new(limit: u64, path: &Path, reserve: Reserve) -> Self {
+        let limit = if limit == 0 {
+            let size = std::fs::metadata(path).map_or(0, |it| it.len());
+            let half = free_bytes(&reserve.directory) / 2;
+            size.saturating_add(half).max(LEAST_LIMIT)
+        } else {
+            limit
+        };
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         let identity = std::fs::metadata(path).map_or((0, 0), |it| identity(&it));
