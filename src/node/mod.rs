@@ -70,6 +70,7 @@ pub(crate) use self::work::port::Payer;
 pub use self::work::port::{
     Action, Command, Completion, Hangup, Outcome, Refused, StoreError, Work,
 };
+#[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) use self::work::questions::QUESTION_BYTES;
 pub use self::work::ticket::{StartFlag, Ticket};
 

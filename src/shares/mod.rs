@@ -10,10 +10,20 @@
 //!
 //! All three are state machines without a clock, ordered by keys and never by chance.
 
+#[cfg_attr(
+    not(all(feature = "net", feature = "recipes")),
+    allow(dead_code, reason = "each feature needs a part of it")
+)]
 mod allowances;
+#[cfg(any(feature = "net", feature = "recipes", test))]
+#[cfg_attr(
+    not(all(feature = "backend", feature = "recipes")),
+    allow(dead_code, reason = "each feature needs a part of it")
+)]
 mod fair_queue;
 mod holdings;
 
 pub(crate) use self::allowances::Allowances;
+#[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) use self::fair_queue::FairQueue;
 pub(crate) use self::holdings::Holdings;

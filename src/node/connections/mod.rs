@@ -301,4 +301,5 @@ pub(crate) struct Released {
 }
 
 /// What an address with pending connections costs.
+#[cfg(feature = "net")]
 pub(crate) const PENDING_ADDRESS_BYTES: usize = Holdings::HOLDER_BYTES;

@@ -87,6 +87,7 @@ pub(crate) struct ClosedConnection {
 
 /// What an end costs, with its user and its room, 128 bytes at most each, its place in the order, and
 /// that among its user's, who may have no other.
+#[cfg(feature = "net")]
 pub(crate) const END_BYTES: usize = 512 + 32 + Holdings::ENTRY_BYTES + Holdings::HOLDER_BYTES;
 const _: () = assert!(size_of::<ClosedConnection>() + 2 * (NAME_BYTES + 32) <= 512);
 

@@ -34,6 +34,7 @@ pub struct Command {
     pub ticket: Ticket,
     /// The work.
     pub work: Work,
+    #[cfg_attr(not(feature = "net"), allow(dead_code, reason = "for whoever has a queue"))]
     pub(crate) payer: Payer,
     /// The node may have withdrawn the work when its turn comes.
     pub(crate) start: StartFlag,
