@@ -218,7 +218,10 @@ impl Batcher<'_> {
         execute(&self.database, "SAVEPOINT item")?;
         if let Err(fault) = item.run(&self.database) {
             match fault {
-                TaskFault::Sql(error) if is_disk_full(&error) => return Err(error),
+                // SQLite may have rolled the whole transaction back, and no savepoint is left.
+                TaskFault::Sql(error) if is_disk_full(&error) || self.database.is_autocommit() => {
+                    return Err(error);
+                }
                 TaskFault::Sql(error) => self.space.count_failure(now, &error.to_string()),
                 TaskFault::Panicked => self.space.count_failure(now, "it panicked"),
             }

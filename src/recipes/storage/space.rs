@@ -62,7 +62,8 @@ impl StorageHealth {
     /// Why new data cannot be stored: a code, and a sentence.
     pub(crate) fn fault(&self) -> Option<(&'static str, &'static str)> {
         if self.is_lost.load(Ordering::Relaxed) {
-            let message = "The database's file was moved, deleted or replaced: restart the server";
+            let message =
+                "The database's file was moved, deleted or replaced: put it back before a restart";
             Some(("storage_lost", message))
         } else if self.is_full.load(Ordering::Relaxed) {
             Some(("storage_full", "The disk or recipes.disk is full: nothing new is stored"))
@@ -130,6 +131,8 @@ struct Files {
     /// Device and inode of the open database.
     identity: (u64, u64),
     log: PathBuf,
+    /// The same of its log, once that is there.
+    log_identity: Option<(u64, u64)>,
     reserve: Reserve,
 }
 
@@ -139,6 +142,8 @@ pub(super) struct Reserve {
     directory: PathBuf,
     file: Option<File>,
     bytes: u64,
+    /// The disk was full when the file was opened.
+    was_full: bool,
 }
 
 impl Reserve {
@@ -150,8 +155,9 @@ impl Reserve {
         let held = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |it| it.len());
         let bytes =
             (free_bytes(directory).saturating_add(held) / 16).clamp(LEAST_RESERVED, MOST_RESERVED);
-        let reserve = Self { directory: directory.to_owned(), file, bytes };
-        if reserve.is_low(false) {
+        let mut reserve = Self { directory: directory.to_owned(), file, bytes, was_full: false };
+        reserve.was_full = reserve.is_low(false);
+        if reserve.was_full {
             reserve.release()
         } else {
             reserve.hold()
@@ -198,8 +204,11 @@ impl Space {
         log.push("-wal");
         let identity = std::fs::metadata(path).map_or((0, 0), |it| identity(&it));
         let database = path.to_owned();
-        let files = Files { database, identity, log: log.into(), reserve };
-        Self { files: Some(files), limit, ..Self::unbounded() }
+        let space = Self::unbounded();
+        // What was released at the start is for what must work, and no room for anything new.
+        space.health.is_full.store(reserve.was_full, Ordering::Relaxed);
+        let files = Files { database, identity, log: log.into(), log_identity: None, reserve };
+        Self { files: Some(files), limit, ..space }
     }
 
     /// For a database in memory.
@@ -222,13 +231,18 @@ impl Space {
 
     /// Looks at the disk and at the database's file. Some system calls.
     pub(super) fn check(&mut self, now: Instant, database: &Connection) {
-        let Some(files) = &self.files else { return };
+        let Some(files) = &mut self.files else { return };
         let found = std::fs::metadata(&files.database);
-        let is_lost = found.map_or(true, |found| identity(&found) != files.identity);
+        let log = std::fs::metadata(&files.log).ok();
+        // SQLite makes its log with the first write, and keeps it as long as the database is open.
+        let log_identity = log.as_ref().map(identity);
+        files.log_identity = files.log_identity.or(log_identity);
+        let is_lost = found.map_or(true, |found| identity(&found) != files.identity)
+            || files.log_identity != log_identity;
         self.health.is_lost.store(is_lost, Ordering::Relaxed);
 
         let was_full = self.health.is_full.load(Ordering::Relaxed);
-        let log_bytes = std::fs::metadata(&files.log).map_or(0, |log| log.len());
+        let log_bytes = log.map_or(0, |log| log.len());
         let bytes = used_bytes(database).unwrap_or(0).saturating_add(log_bytes);
         self.health.bytes.store(bytes, Ordering::Relaxed);
         let kept = (self.limit / 16).min(MOST_RESERVED);
@@ -264,8 +278,9 @@ impl Space {
             health.refused_lost.fetch_add(1, Ordering::Relaxed);
             if let Some(count) = self.lost_lines.count(now) {
                 log::error!(
-                    "the database's file was moved, deleted or replaced: {count} tasks refused; \
-                     put it back, or restart the server"
+                    "the database's file or its log was moved, deleted or replaced: {count} tasks \
+                     refused; put it back before you restart (docs/operations.md, \
+                     VestibuleStorageLost)"
                 );
             }
             return true;
@@ -310,6 +325,21 @@ impl Space {
 
 pub(super) fn is_disk_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// SQLite deletes a log without its database, and with it what was stored last.
+pub(super) fn refuse_log_without_database(path: &Path) -> Result<(), String> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    if bytes(path) > 0 || bytes(Path::new(&log)) == 0 {
+        return Ok(());
+    }
+    Err(format!(
+        "the file is missing or empty, and its log {} is there: put the database back beside its \
+         log, or remove the log to begin with an empty one",
+        Path::new(&log).display()
+    ))
 }
 
 fn identity(file: &Metadata) -> (u64, u64) {

@@ -172,3 +172,26 @@ fn what_a_user_stores_is_counted_exactly() {
     database.execute_batch("PRAGMA foreign_keys = ON; DELETE FROM recipes").unwrap();
     assert_eq!(number("SELECT bytes FROM usage WHERE owner = 'alice'"), 0);
 }
+
+#[test]
+fn log_without_its_database_is_not_thrown_away() {
+    let scratch = ScratchDir::new();
+    let config = config(&scratch);
+    let log = Path::new(&config.data).join("recipes.db-wal");
+    std::fs::write(&log, b"what was stored last").unwrap();
+    let Err(StorageError::Open { error, .. }) = RecipesApp::open(&config) else { panic!() };
+    assert!(error.to_string().contains("put the database back beside its log"), "{error}");
+    assert_eq!(std::fs::read(&log).unwrap(), b"what was stored last");
+}
+
+#[test]
+fn deleted_log_is_a_lost_database() {
+    let scratch = ScratchDir::new();
+    let config = config(&scratch);
+    let mut test = TestApp::open(&config);
+    let room = test.recipe("alice", "Soup");
+    std::fs::remove_file(Path::new(&config.data).join("recipes.db-wal")).unwrap();
+    assert_eq!(test.send(&room, "alice", "m1", "hello"), None);
+    assert_eq!(test.answer(), Err(ErrorCode::BackendUnavailable));
+    assert_eq!(code(&test), Some("storage_lost"));
+}
