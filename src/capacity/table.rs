@@ -90,8 +90,8 @@ pub(super) const fn wide(count: usize) -> u128 {
 
 /// An address in the tables of what addresses have used: of attempts and of requests.
 pub(super) const ADDRESS_BYTES: usize = 2 * AddressLimiter::ENTRY_BYTES;
-/// A user in the tables of what users have used: of accepted tokens, of messages and of requests.
-pub(super) const USER_BYTES: usize = 3 * Allowances::<u64>::ENTRY_BYTES;
+/// A user in the tables of what users have used: of accepted tokens, requests, messages and frames.
+pub(super) const USER_BYTES: usize = 4 * Allowances::<u64>::ENTRY_BYTES;
 
 fn connections(config: &Config, rows: &mut Vec<Row>) {
     let limits = &config.limits;

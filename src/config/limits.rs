@@ -54,9 +54,9 @@ section! {
     /// of messages. When the table is full, the user with the least used is dropped. 0: unlimited.
     users: usize = 65_536, "0 or more users", reload;
 
-    /// Chat messages per minute of one user, and the burst, over all connections. Control frames and
-    /// ignored messages of an unknown type count too. 0: unlimited, for trusted clients and load
-    /// tests.
+    /// Chat messages per minute of one user, and the burst, over all connections. Ignored messages of
+    /// an unknown type count too. Control frames have an allowance of the same size beside it. 0:
+    /// unlimited, for trusted clients and load tests.
     messages_per_minute: u32 = 30, "0 to 4294967295 messages", reload;
 
     /// HTTP requests per minute of one user, in points, and the burst: each request costs 1, and 1 for

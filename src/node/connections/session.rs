@@ -254,6 +254,11 @@ impl Session {
         }
     }
 
+    /// The peer is asked for a sign of life.
+    pub(crate) fn ask_for_pong(&mut self) {
+        self.pings.owe_pong();
+    }
+
     /// The nearest deadline, pings included.
     pub(crate) fn next_deadline(&self, policy: &Policy) -> Instant {
         self.deadline.min(self.ping_at(policy))

@@ -94,6 +94,9 @@ impl Node {
             Placing::Join(accepted) => self.ask_to_join(slot, accepted),
             Placing::Wait { silent } => {
                 for member in silent {
+                    if let Some(connection) = self.connections.get_mut(member) {
+                        connection.session.ask_for_pong();
+                    }
                     let ping = self.cx.encoder.ping();
                     self.send(member, ping);
                 }

@@ -6,6 +6,7 @@ use crate::node::app::Left;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::{Phase, Stage};
 use crate::node::connections::waiting::{PendingAuth, PendingRequest, Waiting};
+use crate::node::http::refusal::Refusal;
 use crate::node::observe::close_history::{Account, Ending, Unanswered};
 use crate::node::work::port::{Action, Hangup};
 use crate::protocol::CloseReason;
@@ -146,7 +147,10 @@ impl Node {
         self.cx.metrics.pending_gave_way += 1;
         let is_full = self.connections.public() >= self.cx.policy.connections;
         let Some(connection) = self.connections.find(id) else { return };
-        if is_full || connection.session.phase() == Phase::Handshaking {
+        if connection.stage().awaits_answer() {
+            // Its request is whole, and perhaps under way: it hears that it may come again.
+            self.refuse(id.slot(), Refusal::AtCapacity);
+        } else if is_full || connection.session.phase() == Phase::Handshaking {
             self.give_way(id);
         } else {
             self.close(id.slot(), CloseReason::Overloaded);

@@ -56,6 +56,7 @@ impl Node {
         self.cx.now = now;
         self.gate.reconfigure(config, verifier);
         self.rooms.answers.set_max_weight(config.limits.answer_bytes.get());
+        self.rooms.departed.set_allowance(0, config.limits.users);
         self.cx.history.set_capacity(config.limits.recent_ends);
         let old = std::mem::replace(&mut self.cx.policy, Policy::new(config));
         // Listeners begin and cease to speak TLS with the next start only.

@@ -188,7 +188,7 @@ impl Node {
         let (policy, now) = (&self.cx.policy, self.cx.now.monotonic);
         let Some(connection) = self.connections.get_mut(slot) else { return Ok(()) };
         let session = &mut connection.session;
-        let allowance = self.rooms.users.shared_mut(slot).map(|share| &mut share.chat);
+        let allowance = self.rooms.users.shared_mut(slot).map(|share| &mut share.frames);
         let is_closing = session.phase() == Phase::Closing;
         match frame {
             Frame::Close(code) => self.peer_closed(slot, code),

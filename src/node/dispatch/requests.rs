@@ -254,20 +254,22 @@ impl Node {
         principal: Option<&Principal>,
         body: &[u8],
     ) {
+        let Self { cx, connections, gate, .. } = self;
+        let Some(connection) = connections.get(slot) else { return };
+        let (address, client) = (connection.address(), connection.peer().ip());
+        let user = principal.map(|principal| principal.user.as_str());
+        let payer = RequestPayer { user: user.map(|user| cx.user_key(user)), address };
+        // Who is refused has no other request give way.
+        if let Err(refusal) = gate.limits.charge_request(cx, payer) {
+            return self.refuse(slot, refusal);
+        }
         if !self.work.app.answers_at_once(&http.path)
             && let Err(refusal) = self.take_place(slot)
         {
             return self.refuse(slot, refusal);
         }
-        let Self { cx, connections, work, gate, .. } = self;
+        let Self { cx, connections, work, .. } = self;
         let (ticket, asker) = (work.questions.issue(), connections.id_of(slot));
-        let Some(connection) = connections.get(slot) else { return };
-        let (address, client) = (connection.address(), connection.peer().ip());
-        let user = principal.map(|principal| principal.user.as_str());
-        let payer = RequestPayer { user: user.map(|user| cx.user_key(user)), address };
-        if let Err(refusal) = gate.limits.charge_request(cx, payer) {
-            return self.refuse(slot, refusal);
-        }
         let texts = [&*http.path, &http.query, user.unwrap_or_default()];
         let text = body.len() + texts.iter().map(|text| text.len()).sum::<usize>();
         let Some(cost) = work.cost_of_pending(cx, text) else {

@@ -5,7 +5,7 @@
 //! work of the application; the others wait here, the authenticated first, and the addresses in turn.
 //! One that finds no room in the queue waits too: when a completion comes, there is some.
 //!
-//! A check's round is that of the one submitted last, and one more for each that its address has
+//! A pending connection's round is that of the one submitted last, and one more for each that its address has
 //! waiting already. So the first of an address that comes now is behind the first of every other
 //! address, and before their second, however many these have.
 
@@ -64,7 +64,9 @@ impl Checks {
         self.last_serial += 1;
         let is_pending = !connection.session.phase().is_authenticated();
         let address = connection.address();
-        let round = self.round + self.by_address.weight_of(address.to_bits());
+        // The authenticated are few, and come first anyway.
+        let waiting = self.by_address.weight_of(address.to_bits());
+        let round = if is_pending { self.round + waiting } else { 0 };
         let turn = (is_pending, round, self.last_serial);
         let request_id = request_id.map(SmolStr::new);
         let pending = PendingCheck { request_id, check, turn, ticket: None };
@@ -74,7 +76,9 @@ impl Checks {
 
     fn wait(&mut self, turn: CheckTurn, asker: ConnId, address: Address) {
         self.waiting.insert(turn, asker);
-        self.by_address.insert(asker.slot().index() as u32, address.to_bits(), 1);
+        if turn.0 {
+            self.by_address.insert(asker.slot().index() as u32, address.to_bits(), 1);
+        }
     }
 
     /// The connection is over: a check that waits is not done, one that is submitted is in vain.

@@ -82,6 +82,16 @@ impl Limits {
         }
     }
 
+    /// Users whose allowance was forgotten early.
+    pub(crate) fn user_evictions(&self) -> u64 {
+        self.user_attempts.evictions() + self.user_requests.evictions()
+    }
+
+    /// The same of addresses.
+    pub(crate) fn address_evictions(&self) -> u64 {
+        self.attempts.evictions() + self.address_requests.evictions()
+    }
+
     /// From here on goes by `config`.
     pub(crate) fn reconfigure(&mut self, config: &Config) {
         let limits = &config.limits;

@@ -74,12 +74,13 @@ impl<'a> View<'a> {
     /// How often one of the bounded memories forgot something early because it was full, by the name
     /// of its limit.
     pub(crate) fn evictions(&self) -> [(&'static str, u64); 5] {
+        let limits = &self.gate.limits;
         [
             ("replay_entries", self.gate.tokens.replays.evictions()),
             ("answer_bytes", self.rooms.answers.forgotten()),
             ("revocations", self.gate.tokens.revocations.evictions()),
-            ("addresses", self.gate.limits.attempts.evictions()),
-            ("users", self.gate.limits.user_attempts.evictions() + self.rooms.departed.evictions()),
+            ("addresses", limits.address_evictions()),
+            ("users", limits.user_evictions() + self.rooms.departed.evictions()),
         ]
     }
 }

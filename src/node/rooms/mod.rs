@@ -23,8 +23,9 @@ use crate::shares::Allowances;
 pub(crate) struct Rooms {
     pub(crate) rooms: Groups,
     pub(crate) users: Groups<UserShare>,
-    /// What users have used of their allowance of messages whose last connection is gone.
-    pub(crate) departed: Allowances<u64>,
+    /// What users have used of their allowances of messages and of control frames whose last
+    /// connection is gone.
+    pub(crate) departed: Allowances<(u64, bool)>,
     /// What is on its way to large rooms.
     pub(crate) deliveries: Deliveries,
     /// What messages were answered, for those that come again.

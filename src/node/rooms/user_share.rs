@@ -9,4 +9,7 @@ pub(crate) struct UserShare {
     pub(crate) key: u64,
     /// So that another connection does not bring another allowance.
     pub(crate) chat: ChatAllowance,
+    /// The same for control frames, of which a library sends some by itself: one device's messages
+    /// are no reason to close another for its pings.
+    pub(crate) frames: ChatAllowance,
 }

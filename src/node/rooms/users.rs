@@ -9,14 +9,19 @@ use crate::node::planted::Planted;
 use crate::node::rooms::Rooms;
 use crate::node::rooms::user_share::UserShare;
 
+/// What an allowance of a user is for.
+const MESSAGES: bool = false;
+const FRAMES: bool = true;
+
 impl Rooms {
     /// `slot` is a connection of `user`. A user who was here a moment ago has used what was used then.
     pub(crate) fn enter(&mut self, cx: &Cx, slot: Slot, user: &SmolStr) {
         let Self { users, departed, .. } = self;
         users.join_with(slot, user, || {
             let key = cx.user_key(user);
-            let used_until = departed.take(key).unwrap_or_default();
-            UserShare { key, chat: ChatAllowance { used_until } }
+            let mut left =
+                |kind| ChatAllowance { used_until: departed.take((key, kind)).unwrap_or_default() };
+            UserShare { key, chat: left(MESSAGES), frames: left(FRAMES) }
         });
         if cx.fault.is(Planted::AllowanceByConnection)
             && let Some(share) = users.shared_mut(slot)
@@ -28,7 +33,9 @@ impl Rooms {
     /// `slot` is no connection of its user any more.
     pub(crate) fn depart(&mut self, cx: &Cx, slot: Slot) {
         if let Some(share) = self.users.leave(slot) {
-            self.departed.keep(cx.now.monotonic, share.key, share.chat.used_until);
+            let now = cx.now.monotonic;
+            self.departed.keep(now, (share.key, MESSAGES), share.chat.used_until);
+            self.departed.keep(now, (share.key, FRAMES), share.frames.used_until);
         }
     }
 

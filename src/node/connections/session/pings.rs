@@ -24,6 +24,11 @@ impl Pings {
         self.0 = (self.unanswered() + 1).min(COUNT) | UNWRITTEN | PONG_OWED;
     }
 
+    /// A ping is queued to see whether the peer is there, whatever its silence: its pong is free.
+    pub(crate) fn owe_pong(&mut self) {
+        self.0 |= PONG_OWED;
+    }
+
     /// All that was queued is written. True: a ping was among it.
     pub(crate) fn write(&mut self) -> bool {
         let was_unwritten = self.0 & UNWRITTEN != 0;
