@@ -6,7 +6,7 @@
 //! here, and nothing of this is there, but `/healthz`.
 //!
 //! A caller is taken for the operator, so access is narrow: with a key, calls must show it; without
-//! one, they must come from this host, and not from a page ([`judge`](call::judge)).
+//! one, they must come from this host, and not from a page (`call::judge`).
 
 mod call;
 mod close_advice;
