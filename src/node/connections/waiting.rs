@@ -229,8 +229,6 @@ pub(crate) struct PendingJoin {
 /// What an accepted `auth` has put into the replay set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reserved {
-    /// The key of its user.
-    pub(crate) user: u64,
     /// The message's hash; `None`: the token came with the request.
     pub(crate) message: Option<u64>,
     /// The token id's, where it is single-use: as used by somebody, and as this connection's.
@@ -251,7 +249,7 @@ mod tests {
             request_id: None,
             clocks: Clocks { token_end: clock, reauth_at: clock, reason: ReauthReason::Requested },
             expires_at: until,
-            reserved: Reserved { user: 0, message: None, token_id: None, until },
+            reserved: Reserved { message: None, token_id: None, until },
         }
     }
 
@@ -267,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_takes_280_bytes() {
-        assert!(size_of::<Waiting>() <= 280, "{}", size_of::<Waiting>());
+    fn what_waits_takes_272_bytes() {
+        assert!(size_of::<Waiting>() <= 272, "{}", size_of::<Waiting>());
     }
 }

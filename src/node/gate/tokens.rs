@@ -190,8 +190,7 @@ impl Tokens {
         let owner = connections.id_of(slot);
         let message = auth.map(|(id, token)| cx.hash(&[id, token]));
         let until = principal.expires_at + self.verifier.leeway();
-        let user = cx.user_key(&principal.user);
-        let mut reserved = Reserved { user, message: None, token_id: None, until };
+        let mut reserved = Reserved { message: None, token_id: None, until };
         let result = self.reserve_both(cx, owner, message, principal, &mut reserved);
         if result.is_err() {
             self.release(reserved);
@@ -208,7 +207,8 @@ impl Tokens {
         principal: &Principal,
         reserved: &mut Reserved,
     ) -> Result<(), TokenError> {
-        let (now, user, until) = (cx.now, reserved.user, reserved.until);
+        let (now, until) = (cx.now, reserved.until);
+        let user = cx.user_key(&principal.user);
         if let Some(message) = message {
             self.replays.reserve(now, user, message, until)?;
             reserved.message = Some(message);
@@ -223,7 +223,7 @@ impl Tokens {
         let mine = cx.hash(&["jti of", &owner.to_string(), token_id]);
         if self.replays.reserve(now, user, mine, until).is_ok() {
             if let Err(replayed) = self.replays.reserve(now, user, used, until) {
-                self.replays.release(user, mine, until);
+                self.replays.release(mine, until);
                 return Err(replayed);
             }
             reserved.token_id = Some((used, mine));
@@ -234,11 +234,11 @@ impl Tokens {
     /// Takes back what was reserved for an `auth` that did not get in.
     pub(crate) fn release(&mut self, reserved: Reserved) {
         if let Some(message) = reserved.message {
-            self.replays.release(reserved.user, message, reserved.until);
+            self.replays.release(message, reserved.until);
         }
         if let Some((used, mine)) = reserved.token_id {
-            self.replays.release(reserved.user, used, reserved.until);
-            self.replays.release(reserved.user, mine, reserved.until);
+            self.replays.release(used, reserved.until);
+            self.replays.release(mine, reserved.until);
         }
     }
 }
