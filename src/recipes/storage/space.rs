@@ -153,8 +153,10 @@ impl Reserve {
         let path = directory.join("recipes.reserve");
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).ok();
         let held = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |it| it.len());
-        let bytes =
+        let part =
             (free_bytes(directory).saturating_add(held) / 16).clamp(LEAST_RESERVED, MOST_RESERVED);
+        // What was reserved on an emptier disk is not taken for free space.
+        let bytes = part.max(held.min(MOST_RESERVED));
         let mut reserve = Self { directory: directory.to_owned(), file, bytes, was_full: false };
         reserve.was_full = reserve.is_low(false);
         if reserve.was_full {
