@@ -37,12 +37,12 @@ struct InvitationWish {
     #[serde(default, deserialize_with = "some")]
     email: Option<String>,
     #[serde(default, deserialize_with = "some")]
-    valid_seconds: Option<u64>,
+    valid_seconds: Option<f64>,
 }
 
 /// How long an invitation can be used for which nobody says that: a week. And at most: 366 days.
-const VALID_SECONDS: u64 = 7 * 86_400;
-const MAX_VALID_SECONDS: u64 = 366 * 86_400;
+const VALID_SECONDS: f64 = 7.0 * 86_400.0;
+const MAX_VALID_SECONDS: f64 = 366.0 * 86_400.0;
 
 /// The body of a call that takes none.
 #[derive(Deserialize)]
@@ -129,8 +129,8 @@ impl<'a> Operation<'a> {
 fn invitation(body: &[u8]) -> Result<(Option<String>, Duration), Response> {
     let InvitationWish { email, valid_seconds } = object(body)?;
     let seconds = valid_seconds.unwrap_or(VALID_SECONDS);
-    if (60..=MAX_VALID_SECONDS).contains(&seconds) {
-        return Ok((email, Duration::from_secs(seconds)));
+    if (60.0..=MAX_VALID_SECONDS).contains(&seconds) {
+        return Ok((email, Duration::from_secs_f64(seconds)));
     }
     Err(bad_request("`valid_seconds` must be 60 to 31622400, 366 days"))
 }
