@@ -35,6 +35,7 @@ type ReplayKey = (u32, u32, u32);
 impl ReplaySet {
     /// What an entry costs: 12 bytes of key twice, the slack of an ordered tree, and its place among
     /// its user's, who may have no other.
+    #[cfg(feature = "net")]
     pub(crate) const ENTRY_BYTES: usize = 48 + Holdings::ENTRY_BYTES + Holdings::HOLDER_BYTES;
 
     /// Remembers at most `capacity` entries; 0: without a bound.
