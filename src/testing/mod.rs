@@ -2,7 +2,9 @@
 //! and the logs that are searched for secrets. Nobody else should use it.
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
+mod backend;
 pub mod logs;
 mod wire;
 
+pub use backend::read_call;
 pub use wire::{Form, envelope, frame, frame_in_form, masked, message, token, upgrade};

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::client::Client;
-use crate::support::process::{BINARY, FILE, Process, Scratch, connect};
+use crate::support::process::{FILE, Process, Scratch, connect};
 
 /// A directory for one test.
 pub(crate) fn scratch() -> Scratch {
@@ -16,16 +16,7 @@ pub(crate) fn scratch() -> Scratch {
 
 /// `vestibule` in this directory, without the limits for people: these tests are no people.
 fn command(scratch: &Scratch, arguments: &[&str]) -> Command {
-    let mut command = scratch.command(BINARY, arguments);
-    for limit in [
-        "MESSAGES_PER_MINUTE",
-        "CONNECTIONS_PER_USER",
-        "AUTH_PER_MINUTE_PER_USER",
-        "REQUESTS_PER_MINUTE_PER_USER",
-        "REQUESTS_PER_MINUTE_PER_IP",
-    ] {
-        command.env(format!("VESTIBULE_LIMITS__{limit}"), "0");
-    }
+    let mut command = scratch.unlimited(arguments);
     // Many run beside each other.
     command.env("VESTIBULE_ADMIN__LISTEN", "");
     command

@@ -1,6 +1,6 @@
 //! A backend of the test's own: HTTP by hand, so that it can do what no library would.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, Weak};
@@ -8,6 +8,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 use socket2::SockRef;
+use vestibule::testing::read_call;
 
 use crate::PATIENCE;
 
@@ -132,18 +133,8 @@ fn serve(mut stream: &TcpStream, script: &Script, tell: &Sender<Call>) {
 }
 
 fn hear(stream: &TcpStream) -> Option<Call> {
-    let mut reader = BufReader::with_capacity(1, stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).ok()? == 0 {
-            return None;
-        }
-    }
-    let kind = head.strip_prefix("POST /")?.split(' ').next()?.to_owned();
-    let length = head.to_lowercase().split_once("content-length: ")?.1.lines().next()?.parse();
-    let mut body = vec![0; length.ok()?];
-    reader.read_exact(&mut body).ok()?;
-    Some(Call { kind, body: serde_json::from_slice(&body).ok()? })
+    let (kind, body) = read_call(&mut BufReader::with_capacity(1, stream))?;
+    Some(Call { kind, body })
 }
 
 /// An answer with this status and body.

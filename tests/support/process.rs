@@ -53,6 +53,21 @@ impl Scratch {
         command
     }
 
+    /// `vestibule` in this directory, without the limits for people: these tests are no people.
+    pub(crate) fn unlimited(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(BINARY, arguments);
+        for limit in [
+            "MESSAGES_PER_MINUTE",
+            "CONNECTIONS_PER_USER",
+            "AUTH_PER_MINUTE_PER_USER",
+            "REQUESTS_PER_MINUTE_PER_USER",
+            "REQUESTS_PER_MINUTE_PER_IP",
+        ] {
+            command.env(format!("VESTIBULE_LIMITS__{limit}"), "0");
+        }
+        command
+    }
+
     /// Runs it to its end.
     pub(crate) fn run(&self, command: &mut Command) -> Output {
         let done = command.output().unwrap();

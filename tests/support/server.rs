@@ -10,7 +10,7 @@ use vestibule::testing::logs;
 
 use super::client::{Client, exchange};
 pub(crate) use super::process::FILE;
-use super::process::{BINARY, Process, Scratch, connect};
+use super::process::{Process, Scratch, connect};
 use super::{PATIENCE, now};
 
 /// Whose logs these are.
@@ -208,17 +208,8 @@ impl Server {
 /// `vestibule` in this directory, with nothing of our own environment, and without the limits for
 /// people: these tests are no people.
 fn command(scratch: &Scratch, arguments: &[&str]) -> Command {
-    let mut command = scratch.command(BINARY, arguments);
+    let mut command = scratch.unlimited(arguments);
     command.env("VESTIBULE_ADMIN__LISTEN", "127.0.0.1:0");
-    for limit in [
-        "MESSAGES_PER_MINUTE",
-        "CONNECTIONS_PER_USER",
-        "AUTH_PER_MINUTE_PER_USER",
-        "REQUESTS_PER_MINUTE_PER_USER",
-        "REQUESTS_PER_MINUTE_PER_IP",
-    ] {
-        command.env(format!("VESTIBULE_LIMITS__{limit}"), "0");
-    }
     command
 }
 

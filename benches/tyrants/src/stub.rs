@@ -1,7 +1,7 @@
 //! A backend that is as bad as the attacker's messages ask for, and good to everybody else.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vestibule::testing::read_call;
 
 /// A message that is answered with 500, as is the leave of a user of this name.
 pub(crate) const POISON: &str = "poison";
@@ -82,21 +83,6 @@ fn serve(mut stream: &TcpStream, state: &State) {
             return;
         }
     }
-}
-
-/// One call: its kind, `join`, `message` or `leave`, and its body.
-fn read_call(reader: &mut BufReader<&TcpStream>) -> Option<(String, Value)> {
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).ok()? == 0 {
-            return None;
-        }
-    }
-    let kind = head.strip_prefix("POST /")?.split(' ').next()?.to_owned();
-    let length = head.to_lowercase().split_once("content-length: ")?.1.lines().next()?.parse();
-    let mut body = vec![0; length.ok()?];
-    reader.read_exact(&mut body).ok()?;
-    Some((kind, serde_json::from_slice(&body).ok()?))
 }
 
 fn answer(kind: &str, body: &Value, state: &State) -> Vec<u8> {
