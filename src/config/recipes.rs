@@ -99,5 +99,5 @@ section! {
 
     /// Accounts and addresses whose attempts are remembered. The one that used least is forgotten
     /// first.
-    remembered: usize = 512, "16 to 1048576 entries", restart;
+    remembered: usize = 384, "16 to 1048576 entries", restart;
 }

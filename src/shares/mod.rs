@@ -22,8 +22,10 @@ mod allowances;
 )]
 mod fair_queue;
 mod holdings;
+mod recent;
 
 pub(crate) use self::allowances::Allowances;
 #[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) use self::fair_queue::FairQueue;
 pub(crate) use self::holdings::Holdings;
+pub(crate) use self::recent::Recent;

@@ -6,10 +6,8 @@
 //! others forgotten. An end is noted when the last word is said, or the peer is found gone, not when
 //! the TCP connection is over. HTTP requests that were answered leave none.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use slab::Slab;
 use smol_str::{SmolStr, SmolStrBuilder};
 
 use crate::auth::Address;
@@ -19,7 +17,7 @@ use crate::node::connections::session::Phase;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::port::Hangup;
 use crate::protocol::{CloseReason, MessageFault};
-use crate::shares::Holdings;
+use crate::shares::Recent;
 use crate::time::{Now, UnixTime};
 
 /// The most bytes of a name that are kept. A room's 128 always fit.
@@ -88,14 +86,14 @@ pub(crate) struct ClosedConnection {
 /// What an end costs, with its user and its room, 128 bytes at most each, its place in the order, and
 /// that among its user's, who may have no other.
 #[cfg(feature = "net")]
-pub(crate) const END_BYTES: usize = 512 + 32 + Holdings::ENTRY_BYTES + Holdings::HOLDER_BYTES;
+pub(crate) const END_BYTES: usize = 512 + Recent::<ClosedConnection>::ENTRY_BYTES;
 const _: () = assert!(size_of::<ClosedConnection>() + 2 * (NAME_BYTES + 32) <= 512);
 
 /// The ends that are remembered.
 #[derive(Debug)]
 pub(crate) struct CloseHistory {
-    members: Ends,
-    others: Ends,
+    members: Recent<ClosedConnection>,
+    others: Recent<ClosedConnection>,
     hashing: SeededState,
     /// Of each.
     capacity: usize,
@@ -107,7 +105,7 @@ pub(crate) struct CloseHistory {
 impl CloseHistory {
     /// Remembers so many of each kind; 0: none.
     pub(crate) fn new(seed: &Seed, capacity: usize) -> Self {
-        let ends = || Ends::new(seed, capacity);
+        let ends = || Recent::new(seed, capacity);
         Self {
             members: ends(),
             others: ends(),
@@ -118,13 +116,11 @@ impl CloseHistory {
         }
     }
 
-    /// From here on so many; the oldest of those beyond them go.
+    /// From here on so many; beyond them the oldest go of whoever has most.
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
         for ends in [&mut self.members, &mut self.others] {
-            while ends.by_serial.len() > capacity {
-                ends.forget(ends.by_holder.first_of_heaviest());
-            }
+            ends.shrink(capacity);
         }
     }
 
@@ -134,7 +130,7 @@ impl CloseHistory {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.members.by_serial.len() + self.others.by_serial.len()
+        self.members.len() + self.others.len()
     }
 
     /// A good signature says that `id` belongs to `user`, and yet it is not let in.
@@ -158,7 +154,7 @@ impl CloseHistory {
             (&mut self.others, address)
         };
         let end = ClosedConnection { serial: self.last_serial, account, at, how };
-        ends.push(end, holder, self.capacity);
+        ends.push(self.last_serial, end, holder, self.capacity);
     }
 
     /// What became of `id`, if that is remembered. O(ends).
@@ -175,53 +171,6 @@ impl CloseHistory {
             let other = others.peek().map_or(0, |end| end.serial);
             if member > other { members.next() } else { others.next() }
         })
-    }
-}
-
-/// Ends of one kind.
-#[derive(Debug)]
-struct Ends {
-    ends: Slab<ClosedConnection>,
-    /// Their places, by their numbers.
-    by_serial: BTreeMap<u64, u32>,
-    by_holder: Holdings,
-}
-
-impl Ends {
-    fn new(seed: &Seed, capacity: usize) -> Self {
-        Self {
-            ends: Slab::with_capacity(capacity),
-            by_serial: BTreeMap::new(),
-            by_holder: Holdings::new(seed, capacity),
-        }
-    }
-
-    /// Remembers `end` as one of `holder`. Of at most `capacity` the oldest of whoever has most goes,
-    /// and where nobody has more than others the oldest of all.
-    fn push(&mut self, end: ClosedConnection, holder: u64, capacity: usize) {
-        if capacity == 0 {
-            return;
-        }
-        while self.by_serial.len() >= capacity {
-            let oldest = self.by_serial.first_key_value().map(|(_, &place)| place);
-            self.forget(self.by_holder.victim(holder, 1).or(oldest));
-        }
-        let serial = end.serial;
-        let place = self.ends.insert(end) as u32;
-        self.by_serial.insert(serial, place);
-        self.by_holder.insert(place, holder, 1);
-    }
-
-    fn forget(&mut self, place: Option<u32>) {
-        let Some(place) = place else { return };
-        if let Some(end) = self.ends.try_remove(place as usize) {
-            self.by_serial.remove(&end.serial);
-            self.by_holder.remove(place, 1);
-        }
-    }
-
-    fn newest(&self) -> impl Iterator<Item = &ClosedConnection> {
-        self.by_serial.values().rev().filter_map(|&place| self.ends.get(place as usize))
     }
 }
 

@@ -20,6 +20,7 @@ use std::time::Duration;
 use super::known::KnownAddresses;
 use crate::auth::Address;
 use crate::config;
+use crate::id::Seed;
 use crate::node::{MinuteThrottle, StartFlag};
 use crate::shares::{Allowances, FairQueue};
 use crate::time::Instant;
@@ -137,7 +138,7 @@ impl<T> HashQueue<T> {
     pub(super) const ENTRY_BYTES: usize =
         4 * Allowances::<u64>::ENTRY_BYTES + KnownAddresses::ENTRY_BYTES;
 
-    pub(super) fn new(accounts: &config::Accounts) -> Self {
+    pub(super) fn new(accounts: &config::Accounts, seed: &Seed) -> Self {
         let most = accounts.remembered;
         Self {
             waiting: FairQueue::new(MAX_DEBT),
@@ -150,7 +151,7 @@ impl<T> HashQueue<T> {
             hashes_by_account: Allowances::new(accounts.hashes_per_minute_per_account, most),
             guesses_by_address: Allowances::new(accounts.guesses_per_minute_per_ip, most),
             guesses_by_account: Allowances::new(accounts.guesses_per_minute_per_account, most),
-            known: KnownAddresses::new(most),
+            known: KnownAddresses::new(seed, most),
             now: Instant::START,
             counts: Counts::default(),
             refused_guesses: MinuteThrottle::default(),
@@ -207,7 +208,9 @@ impl<T> HashQueue<T> {
             self.guesses_by_account.refund(self.now, party, 1);
         }
         match verdict {
-            HashOutcome::Right | HashOutcome::Created => self.known.insert(attempt.pair),
+            HashOutcome::Right | HashOutcome::Created => {
+                self.known.insert(attempt.pair, attempt.address);
+            }
             HashOutcome::Wrong(user) => {
                 self.counts.wrong_passwords += 1;
                 let is_used_up = !self.guesses_by_account.wait(self.now, party, 1).is_zero();

@@ -1,40 +1,68 @@
 //! From where accounts were signed in to.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
-/// The last pairs of an account and an address, as keyed hashes.
+use crate::auth::Address;
+use crate::id::Seed;
+use crate::shares::Recent;
+
+/// The last pairs of an account and an address, as keyed hashes. A pair that is used again is the
+/// newest; where there are too many, the oldest of the address with most of them is forgotten.
 ///
 /// In memory only: after a restart an address is known again with the next sign-in.
 #[derive(Debug)]
 pub(super) struct KnownAddresses {
-    pairs: BTreeSet<u64>,
-    /// The same, the oldest first.
-    order: VecDeque<u64>,
+    places: BTreeMap<u64, u32>,
+    pairs: Recent<u64>,
+    last: u64,
     capacity: usize,
 }
 
 impl KnownAddresses {
-    /// A hash in a tree and in a queue, with their slack.
-    pub(super) const ENTRY_BYTES: usize = 32;
+    /// A hash, its place, and what finds it.
+    pub(super) const ENTRY_BYTES: usize = 24 + Recent::<u64>::ENTRY_BYTES;
 
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { pairs: BTreeSet::new(), order: VecDeque::new(), capacity }
+    pub(super) fn new(seed: &Seed, capacity: usize) -> Self {
+        let pairs = Recent::new(&seed.derive("known addresses"), 0);
+        Self { places: BTreeMap::new(), pairs, last: 0, capacity }
     }
 
     pub(super) fn has(&self, pair: u64) -> bool {
-        self.pairs.contains(&pair)
+        self.places.contains_key(&pair)
     }
 
-    /// Forgets the oldest where there are too many. An account adds one for each address that its
-    /// password comes from.
-    pub(super) fn insert(&mut self, pair: u64) {
-        if self.pairs.insert(pair) {
-            self.order.push_back(pair);
+    /// The password of the pair's account has come from its address.
+    pub(super) fn insert(&mut self, pair: u64, address: Address) {
+        if let Some(place) = self.places.remove(&pair) {
+            self.pairs.remove(place);
         }
-        while self.order.len() > self.capacity
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.pairs.remove(&oldest);
+        self.last += 1;
+        let pushed = self.pairs.push(self.last, pair, address.to_bits(), self.capacity);
+        let Some((place, forgotten)) = pushed else { return };
+        if let Some(forgotten) = forgotten {
+            self.places.remove(&forgotten);
         }
+        self.places.insert(pair, place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    #[test]
+    fn sign_ups_of_one_address_push_nobody_out() {
+        let address = |last| Address::from(IpAddr::from([192, 0, 2, last]));
+        let mut known = KnownAddresses::new(&Seed::predictable(1), 10);
+        for owner in 1..=4 {
+            known.insert(u64::from(owner), address(owner));
+        }
+        for pair in 100..1_000 {
+            known.insert(pair, address(99));
+        }
+        assert!((1..=4).all(|owner| known.has(owner)));
+        assert_eq!((known.places.len(), known.pairs.len()), (10, 10));
     }
 }

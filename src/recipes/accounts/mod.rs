@@ -81,8 +81,8 @@ impl AccountService {
             tokens: TokenIssuer { keys, access_ttl: accounts.access_ttl.get() },
             refresh_ttl: accounts.refresh_ttl.get(),
         };
-        let pool = HashPool::start(accounts, completions.clone())?;
         let seed = Seed::new(random_bytes().map_err(io::Error::other)?);
+        let pool = HashPool::start(accounts, &seed, completions.clone())?;
         let hashing = SeededState::new(&seed.derive("attempts by account"));
         Ok(Self {
             pool,

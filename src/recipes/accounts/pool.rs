@@ -9,6 +9,7 @@ use std::thread;
 
 use super::hash_queue::{Attempt, Counts, HashOutcome, HashQueue, HashRefusal, Next};
 use crate::config;
+use crate::id::Seed;
 use crate::node::{Completion, Outcome, Request, Response, Ticket};
 use crate::recipes::completions::CompletionSink;
 use crate::recipes::http;
@@ -52,10 +53,11 @@ impl HashPool {
     /// When the operating system cannot start a thread.
     pub(super) fn start(
         accounts: &config::Accounts,
+        seed: &Seed,
         completions: CompletionSink,
     ) -> io::Result<Self> {
         let shared = Arc::new(SharedQueue {
-            queue: Mutex::new(HashQueue::new(accounts)),
+            queue: Mutex::new(HashQueue::new(accounts, seed)),
             wake: Condvar::new(),
             is_ending: AtomicBool::new(false),
             completions,
@@ -162,7 +164,7 @@ mod tests {
         let completions = CompletionSink::default();
         completions.connect(move |done| sender.send(done).unwrap());
         let accounts = config::Accounts { hashes: 1, ..config::Accounts::default() };
-        let pool = HashPool::start(&accounts, completions).unwrap();
+        let pool = HashPool::start(&accounts, &Seed::predictable(1), completions).unwrap();
         let client = IpAddr::from([192, 0, 2, 1]);
         let attempt = Attempt { address: Address::from(client), account: 1, pair: 2 };
         let (ticket, start) = (Ticket { index: 1, serial: 1 }, StartFlag::default());

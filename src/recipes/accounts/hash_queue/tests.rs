@@ -23,7 +23,7 @@ impl Threads {
     fn new(set: impl FnOnce(&mut config::Accounts)) -> Self {
         let mut accounts = config::Accounts::default();
         set(&mut accounts);
-        let queue = HashQueue::new(&accounts);
+        let queue = HashQueue::new(&accounts, &Seed::predictable(1));
         Self { queue, now: Instant::START + Duration::from_secs(1_000) }
     }
 
