@@ -108,10 +108,15 @@ impl fmt::Display for Cause {
 }
 
 impl Breaker {
-    /// Returns a closed breaker: the backend is assumed to work.
-    pub(super) fn new() -> Self {
+    /// Returns a closed breaker: the backend is assumed to work. A call takes at most `timeout`.
+    pub(super) fn new(timeout: Duration) -> Self {
         let state = BreakerState::Closed { unconnected: 0 };
-        Self { state, epoch: 0, witnesses: Witnesses::default() }
+        Self { state, epoch: 0, witnesses: Witnesses::new(timeout) }
+    }
+
+    /// From here on a call takes at most `timeout`.
+    pub(super) fn set_timeout(&mut self, timeout: Duration) {
+        self.witnesses.set_timeout(timeout);
     }
 
     /// Whether every call may be made.

@@ -96,7 +96,7 @@ impl CallQueue {
             limit,
             shares: CallerShares::new(callers),
             timeout,
-            breaker: Breaker::new(),
+            breaker: Breaker::new(timeout),
             actions: VecDeque::new(),
             last: CallKind::Message,
             next_sweep: Instant::START,
@@ -133,6 +133,7 @@ impl CallQueue {
     /// Changes the time limit, also of the calls that wait. Calls in flight keep theirs.
     pub(super) fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
+        self.breaker.set_timeout(timeout);
     }
 
     /// Records that a call has ended and its thread is free. Returns the breaker's transition, for

@@ -10,8 +10,10 @@ use smol_str::SmolStr;
 
 use crate::time::Instant;
 
-/// For how long a call counts.
-const WINDOW: Duration = Duration::from_secs(10);
+/// For how long a call counts, at least; and at least as long as so many calls may take, so that the
+/// time-outs of a slow backend are seen together.
+const LEAST_WINDOW: Duration = Duration::from_secs(10);
+const TIMEOUTS: u32 = 2;
 /// Users that are remembered: at most 350 bytes each, with a name of 256.
 const USERS: usize = 1_024;
 /// The backend fails when the last call of so many users failed, of at least half of all who
@@ -23,9 +25,11 @@ const CALLS: usize = 10;
 const FAILURES: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The users who called within the last 10 seconds, and what became of it. O(log users) a call.
-#[derive(Debug, Default)]
+/// The users who called last, and what became of it. O(log users) a call.
+#[derive(Debug)]
 pub(super) struct Witnesses {
+    /// For how long a call counts.
+    window: Duration,
     users: BTreeMap<SmolStr, Witness>,
     /// Who has not called for longest is first.
     order: BTreeSet<(Instant, SmolStr)>,
@@ -51,6 +55,17 @@ pub(super) struct Majority {
 }
 
 impl Witnesses {
+    /// Nobody has called yet. A call takes at most `timeout`.
+    pub(super) fn new(timeout: Duration) -> Self {
+        let (users, order) = (BTreeMap::new(), BTreeSet::new());
+        Self { window: window(timeout), users, order, failing: 0, calls: 0 }
+    }
+
+    /// From here on a call takes at most `timeout`.
+    pub(super) fn set_timeout(&mut self, timeout: Duration) {
+        self.window = window(timeout);
+    }
+
     /// Records the end of a user's call.
     pub(super) fn record(
         &mut self,
@@ -100,12 +115,14 @@ impl Witnesses {
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        self.users.clear();
+        self.order.clear();
+        (self.failing, self.calls) = (0, 0);
     }
 
     fn forget_old(&mut self, now: Instant) {
         while let Some((last, _)) = self.order.first()
-            && *last + WINDOW <= now
+            && *last + self.window <= now
             && let Some((_, user)) = self.order.first().cloned()
         {
             self.forget(&user);
@@ -119,6 +136,10 @@ impl Witnesses {
         self.calls = self.calls.saturating_sub(witness.calls);
         Some(witness)
     }
+}
+
+fn window(timeout: Duration) -> Duration {
+    LEAST_WINDOW.max(timeout.saturating_mul(TIMEOUTS))
 }
 
 #[cfg(test)]
@@ -135,7 +156,7 @@ mod tests {
 
     /// Failed messages of these users, one a millisecond from 0 on.
     fn failed(users: impl IntoIterator<Item = usize>) -> Witnesses {
-        let mut witnesses = Witnesses::default();
+        let mut witnesses = Witnesses::new(Duration::from_secs(3));
         for (millis, number) in users.into_iter().enumerate() {
             witnesses.record(at(millis as u64), &user(number), true, true);
         }

@@ -28,7 +28,7 @@ fn opened(cause: Cause, wait: u64) -> Option<Transition> {
 
 /// Open at 0, because of its connections.
 fn unconnected() -> Breaker {
-    let mut breaker = Breaker::new();
+    let mut breaker = Breaker::new(Duration::from_secs(5));
     for _ in 0..2 {
         assert_eq!(call(&mut breaker, at(0), 1, CallEvidence::Unconnected), None);
     }
@@ -39,7 +39,7 @@ fn unconnected() -> Breaker {
 
 /// Open at 0, because the calls of three users fail.
 fn failing() -> Breaker {
-    let mut breaker = Breaker::new();
+    let mut breaker = Breaker::new(Duration::from_secs(5));
     let transitions = (0..12).map(|call_number| {
         let permit = breaker.permit(at(0));
         breaker.record(at(0), permit, (&user(call_number % 3), true), CallEvidence::Fails)
@@ -59,7 +59,7 @@ fn three_failed_connections_open_it_for_100_ms() {
 
 #[test]
 fn response_among_failed_connections_keeps_it_closed() {
-    let mut breaker = Breaker::new();
+    let mut breaker = Breaker::new(Duration::from_secs(5));
     for round in 0..100 {
         let evidence = match round % 3 {
             2 => CallEvidence::Fails,
@@ -71,7 +71,7 @@ fn response_among_failed_connections_keeps_it_closed() {
 
 #[test]
 fn one_user_never_opens_it() {
-    let mut breaker = Breaker::new();
+    let mut breaker = Breaker::new(Duration::from_secs(5));
     for millis in 0..10_000 {
         let evidence = if millis % 2 == 0 { CallEvidence::Fails } else { CallEvidence::TimedOut };
         assert_eq!(call(&mut breaker, at(millis), 1, evidence), None);
@@ -81,7 +81,7 @@ fn one_user_never_opens_it() {
 
 #[test]
 fn failures_of_three_of_twenty_users_do_not_open_it() {
-    let mut breaker = Breaker::new();
+    let mut breaker = Breaker::new(Duration::from_secs(5));
     for round in 0..1_000 {
         let number = 19 - round % 20;
         for _ in 0..5 {
@@ -93,7 +93,7 @@ fn failures_of_three_of_twenty_users_do_not_open_it() {
 
 #[test]
 fn time_outs_of_three_users_open_it() {
-    let mut breaker = Breaker::new();
+    let mut breaker = Breaker::new(Duration::from_secs(5));
     let transition = (0..12).find_map(|round| {
         let permit = breaker.permit(at(0));
         breaker.record(at(5_000), permit, (&user(round % 4), true), CallEvidence::TimedOut)
@@ -157,7 +157,7 @@ fn user_whose_probe_failed_lets_others_probe_first() {
 
 #[test]
 fn result_from_an_earlier_epoch_is_ignored() {
-    let mut breaker = Breaker::new();
+    let mut breaker = Breaker::new(Duration::from_secs(5));
     let permits: Vec<_> = (0..20).map(|_| breaker.permit(at(0))).collect();
     let result = |breaker: &mut Breaker, now, permit, evidence| {
         breaker.record(now, permit, (&user(1), true), evidence)
