@@ -49,6 +49,8 @@ pub(crate) struct Connections {
     pending_by_address: Holdings,
     /// Requests whose bodies are not whole, by address.
     unfinished_requests: Holdings,
+    /// Connections whose last word is said, by address.
+    closing: Holdings,
     /// HTTP requests that wait: for the rest of their bodies, or for the application.
     waiting_requests: Holdings,
     /// Connections of the public listeners that the driver is told to drop, and has not yet.
@@ -74,6 +76,7 @@ impl Connections {
             last_generation: 0,
             phases: [0; Phase::ALL.len()],
             pending_by_address: Holdings::new(&seed.derive("pending connections"), slots),
+            closing: Holdings::new(&seed.derive("closing connections"), slots),
             unfinished_requests: Holdings::new(&seed.derive("unfinished requests"), slots),
             waiting_requests: Holdings::new(&seed.derive("waiting requests"), slots),
             dropped: 0,
@@ -105,6 +108,7 @@ impl Connections {
     pub(crate) fn release(&mut self, slot: Slot) -> Option<Released> {
         let mut connection = self.arena.try_remove(slot.index())?;
         connection.outbox.clear(&mut self.pool);
+        self.closing.remove(slot.index() as u32, 1);
         self.buffered.set(slot, 0);
         self.input.set(slot, Side::Pending, 0);
         self.output.set(slot, Side::Pending, 0);
@@ -160,8 +164,28 @@ impl Connections {
         self.arena.len().saturating_sub(self.admin + self.dropped)
     }
 
+    /// The last word of `slot` is said: what is left is to write it, and to wait for the peer.
+    pub(crate) fn count_closing(&mut self, slot: Slot) {
+        let entry = slot.index() as u32;
+        if let Some(connection) = self.get(slot)
+            && !connection.is_admin()
+            && !self.closing.contains(entry)
+        {
+            self.closing.insert(entry, connection.address().to_bits(), 1);
+        }
+    }
+
+    /// The connection that has waited longest for its peer of the address that has most such, if what
+    /// it was to write was tried. It has had its answer, and costs others a place.
+    pub(crate) fn closing_to_drop(&self) -> Option<ConnId> {
+        let slot = Slot::new(self.closing.first_of_heaviest()?);
+        let is_tried = !self.get(slot)?.is_flush_queued;
+        is_tried.then(|| self.id_of(slot))
+    }
+
     /// The driver is told to drop `slot`.
     pub(crate) fn count_dropped(&mut self, slot: Slot) {
+        self.closing.remove(slot.index() as u32, 1);
         self.dropped += usize::from(self.get(slot).is_some_and(|it| !it.is_admin()));
     }
 

@@ -20,10 +20,7 @@ impl Node {
         self.cx.now = now;
         let Self { cx, connections, gate, .. } = self;
         let mut intake = gate.limits.judge_accept(cx, connections, peer)?;
-        if intake.is_beyond
-            && let Some(id) = connections.pending_to_give_way(Address::from(peer.ip()), 1)
-        {
-            self.yield_to_lighter(id);
+        if intake.is_beyond && self.make_place(Address::from(peer.ip()), 0) {
             intake.has_room();
         }
         let Self { cx, connections, gate, .. } = self;

@@ -3,6 +3,7 @@
 use crate::auth::{KeySet, Principal};
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
+use crate::node::app::Left;
 use crate::node::connections::session::{Clocks, Phase};
 use crate::node::connections::waiting::{AcceptedAuth, PendingJoin};
 use crate::node::gate::join;
@@ -186,8 +187,21 @@ impl Node {
             Ok(()) => self.resume(slot, false),
             Err(reason) => {
                 gate.tokens.release(join.reserved);
+                if reason == CloseReason::RoomFull {
+                    self.tell_of_refused_member(slot, reason);
+                }
                 self.close(slot, reason);
             }
+        }
+    }
+
+    /// The application has admitted `slot`, and it does not get in: to the application it leaves.
+    fn tell_of_refused_member(&mut self, slot: Slot, reason: CloseReason) {
+        let Self { connections, rooms, work, .. } = self;
+        let connection = connections.id_of(slot);
+        let wanted = connections.get(slot).and_then(|it| it.wanted_room.as_deref());
+        if let (Some(room), Some(user)) = (wanted, rooms.users.name_of(slot)) {
+            work.app.on_leave(&Left { connection, room, user, reason: Some(reason) });
         }
     }
 }

@@ -103,6 +103,9 @@ impl Node {
         // What is left of a request is a socket, which costs nobody's request its place.
         self.connections.end_request(slot);
         self.connections.edit(&self.cx.policy, slot, |session, _| session.closing(now, stage));
+        if stage != Stage::Dropped {
+            self.connections.count_closing(slot);
+        }
     }
 
     /// Ends the TCP connection of `slot`, which is closing, when everything is written.

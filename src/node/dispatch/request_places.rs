@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
+use crate::auth::Address;
 use crate::id::Slot;
 use crate::node::Node;
 use crate::node::connections::connection::Connection;
+use crate::node::gate::limits::SLOTS_FOR_REFUSALS;
 use crate::node::http::refusal::Refusal;
 use crate::node::http::request::Http;
 
@@ -26,17 +28,39 @@ impl Node {
     }
 
     /// The request of `slot` is whole. Where there are more connections, or pending ones, than may be,
-    /// because those beyond the bound wait to be refused, the oldest pending ones of heavier addresses
-    /// give way until it fits.
+    /// because those beyond the bound wait to be refused, others give way until it fits.
     pub(crate) fn make_room(&mut self, slot: Slot) {
-        let Some(address) = self.connections.get(slot).map(Connection::address) else { return };
-        let (connections, policy) = (&self.connections, &self.cx.policy);
-        let pending = connections.pending().saturating_sub(policy.pending);
-        let all = connections.public().saturating_sub(policy.connections);
-        for _ in 0..pending.max(all) {
-            let Some(id) = self.connections.pending_to_give_way(address, 0) else { return };
+        if let Some(address) = self.connections.get(slot).map(Connection::address) {
+            self.make_place(address, 1);
+        }
+    }
+
+    /// Makes a place for a connection of `address`, of which `counted` is there already, 0 or 1. Where
+    /// there are too many connections, one gives its place that only waits for its peer, or the oldest
+    /// pending one of a heavier address; that one also where too many are pending. False: nobody is
+    /// left who would.
+    pub(crate) fn make_place(&mut self, address: Address, counted: usize) -> bool {
+        // More than that are beyond a bound only after a reload has lowered it.
+        for _ in 0..2 * SLOTS_FOR_REFUSALS {
+            let policy = &self.cx.policy;
+            let has = |count: usize, most: usize| count < most.saturating_add(counted);
+            let has_slot = has(self.connections.public(), policy.connections);
+            if has_slot && has(self.connections.pending(), policy.pending) {
+                return true;
+            }
+            if !has_slot && let Some(id) = self.connections.closing_to_drop() {
+                self.cx.metrics.gave_way += 1;
+                self.drop_connection(id.slot());
+                self.is_place_given = true;
+                continue;
+            }
+            let more = 1_u64.saturating_sub(counted as u64);
+            let Some(id) = self.connections.pending_to_give_way(address, more) else {
+                return false;
+            };
             self.yield_to_lighter(id);
         }
+        false
     }
 
     /// The request of `slot` is to wait. Where as many do as may, the oldest whose body is not whole

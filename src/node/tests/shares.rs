@@ -129,6 +129,25 @@ fn silent_ones_beyond_the_bound_keep_nobody_out() {
     }
 }
 
+#[test]
+fn answered_sockets_give_their_places() {
+    let mut world = World::with(|config| {
+        config.limits.connections = 10;
+        config.limits.pending = 10;
+    });
+    // Each is answered 404, and keeps its side open.
+    for _ in 0..10 {
+        let id = world.accept_from("192.0.2.1");
+        world.bytes(id, b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(status(&mut world, id), 404);
+    }
+    for n in 0..10 {
+        let id = world.authenticating_from(&format!("198.51.100.{n}"), "soup");
+        assert_eq!(world.node.phase(id), Some(Phase::Authenticating), "{n}");
+    }
+    assert_eq!(world.node.metrics().gave_way, 10);
+}
+
 /// Serves `/page` at once, and everything else later.
 struct Later;
 

@@ -52,7 +52,7 @@ impl StartFlag {
     }
 
     /// It was taken back: the work will never begin.
-    #[cfg(any(feature = "sim", feature = "backend"))]
+    #[cfg(any(feature = "sim", feature = "backend", feature = "recipes"))]
     pub(crate) fn is_withdrawn(&self) -> bool {
         self.0.load(Ordering::Acquire) == WITHDRAWN
     }
