@@ -1,5 +1,7 @@
 //! Questions of the node, turned into tasks of the storage thread.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use rusqlite::Connection;
 
 use super::completions::CompletionSink;
@@ -72,7 +74,18 @@ impl TaskSender {
         let (storage, completions) = (self.storage.clone(), self.completions.clone());
         let (ticket, text_bytes) = (question.ticket, question.origin.text_bytes);
         self.reader.submit(question.origin.payer.clone(), text_bytes, move |turn| {
+            if question.origin.is_withdrawn() {
+                completions.deliver(Completion { ticket, outcome: Outcome::NotBegun });
+                return;
+            }
             let is_full = |Busy| ErrorCode::BackendUnavailable;
+            // A panic is an answer too: nobody else would give one. What it says is not logged.
+            let read = || {
+                catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+                    log::error!("the reader of a text panicked");
+                    Err(ErrorCode::Internal)
+                })
+            };
             let stored = turn.map_err(is_full).and_then(|()| read()).and_then(|text| {
                 let work = move |database: &Connection| work(database, text);
                 store(&storage, &completions, question, work, message_outcome).map_err(is_full)

@@ -20,6 +20,7 @@ use crate::config::LEAST_RECIPE_BYTES;
 use crate::node::app::{Admission, Answer, Json, Update};
 use crate::protocol::ErrorCode;
 use crate::recipes::assistant::{AssistantReply, Pasted, answer_read};
+use crate::recipes::command::ChatCommand;
 use crate::recipes::recipe::Draft;
 use crate::time::{Rfc3339, UnixTime};
 
@@ -29,7 +30,7 @@ const NOTHING_TO_UNDO: &str = "There is no change left to take back.";
 const TOO_LARGE: &str = "The recipe would grow too large with that, so nothing was changed.";
 
 const TOO_MUCH: &str = "You store as much as one user may on this server, so this message is not \
-    stored and nothing has changed.";
+    stored and nothing has changed. `Undo` gives some back.";
 
 /// A message whose id was used within this time, in milliseconds, and among this many of the room's
 /// messages is a repetition (the protocol's section 6).
@@ -195,8 +196,9 @@ pub(crate) fn handle_message(
     if let Some(said) = repeated(database, &stored, message, newest)? {
         return Ok(said);
     }
-    // Of a user's own room, so nobody else has to know.
-    if recipes::is_at_quota(database, &message.user, bounds.user_bytes)? {
+    // Of a user's own room, so nobody else has to know. What takes a change back gives room back.
+    let takes_back = ChatCommand::parse(&message.content) == Some(ChatCommand::Undo);
+    if !takes_back && recipes::is_at_quota(database, &message.user, bounds.user_bytes)? {
         return Ok(say_only(TOO_MUCH).into());
     }
     let update = carry_out(database, &stored, message, pasted, bounds)?;

@@ -141,6 +141,11 @@ impl TaskOrigin {
         Self { text_bytes, ..self }
     }
 
+    /// Whether nobody waits for the task any more, and it has not begun.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.start.as_ref().is_some_and(StartFlag::is_withdrawn)
+    }
+
     /// The same for a task that the node may withdraw through `start` until it begins.
     pub(super) fn until(self, start: &StartFlag) -> Self {
         Self { start: Some(start.clone()), ..self }
