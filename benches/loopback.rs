@@ -67,7 +67,9 @@ fn main() {
     let mut config = Config { listen: vec!["127.0.0.1:0".to_owned()], ..Config::default() };
     config.auth.secret = SECRET.to_owned();
     config.limits.connections = 1_000;
+    // One user is everybody here.
     (config.limits.messages_per_minute, config.limits.connections_per_user) = (0, 0);
+    config.limits.auth_per_minute_per_user = 0;
     let app = MemoryApp::new(&config, Access::Open, &Seed::predictable(1));
     let server = Server::bind(&config, Box::new(app)).unwrap();
     let (vestibule, handle) = (server.local_addrs().remove(0), server.handle());
