@@ -96,9 +96,13 @@ fn of_refusal(refusal: Refusal) -> &'static str {
             "The application had no room for the request. Look at its load, and at \
              limits.worker_queue"
         }
+        Refusal::KeysUnavailable => KEYS_UNAVAILABLE,
         Refusal::Internal => "A fault of the server's or of the application's. Look at the log",
     }
 }
+
+const KEYS_UNAVAILABLE: &str = "No key has been fetched from auth.jwks_url yet, so no token can be judged. The client tries \
+     again. Look at the log for why the fetch fails, and at the issuer";
 
 fn of_close(reason: CloseReason) -> &'static str {
     use CloseReason as Is;
@@ -168,6 +172,7 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
              hold. Look at the load, at limits.workers and limits.worker_queue, and at the totals \
              in vestibule_limit_hits_total"
         }
+        Is::KeysUnavailable => KEYS_UNAVAILABLE,
         Is::RoomFull => {
             "The room has limits.room_members connections already. The client tries again later; \
              raise the limit if the room may be so large"

@@ -153,6 +153,8 @@ pub(super) fn readiness(node: &Node) -> Response {
         Response::error(503, "draining", "The server takes no new connections")
     } else if node.is_full() {
         Response::error(503, "at_capacity", "The server is full")
+    } else if !node.has_keys() {
+        Response::error(503, "keys_unavailable", "The keys for tokens are not loaded yet")
     } else if let Some((code, message)) = node.app_fault() {
         Response::error(503, code, message)
     } else {

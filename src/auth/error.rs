@@ -15,6 +15,9 @@ pub enum TokenError {
     /// Its `alg` is none of `auth.algorithms`.
     #[error("its `alg` is not in auth.algorithms")]
     BadAlgorithm,
+    /// No key at all has been loaded yet, so nothing is known of it.
+    #[error("no key has been loaded yet")]
+    KeysUnavailable,
     /// No key is there for its `alg` and `kid`: perhaps not yet.
     #[error("no key is there for its `alg` and `kid`")]
     UnknownKey,
@@ -54,6 +57,7 @@ impl TokenError {
         match self {
             Self::Malformed => "malformed",
             Self::BadAlgorithm => "bad_algorithm",
+            Self::KeysUnavailable => "keys_unavailable",
             Self::UnknownKey => "unknown_key",
             Self::BadSignature => "bad_signature",
             Self::BadClaims => "bad_claims",
@@ -71,7 +75,11 @@ impl TokenError {
     pub const fn is_signed(self) -> bool {
         !matches!(
             self,
-            Self::Malformed | Self::BadAlgorithm | Self::UnknownKey | Self::BadSignature
+            Self::Malformed
+                | Self::BadAlgorithm
+                | Self::KeysUnavailable
+                | Self::UnknownKey
+                | Self::BadSignature
         )
     }
 }

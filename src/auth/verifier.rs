@@ -132,7 +132,7 @@ impl From<TokenError> for InvalidClaims {
 
 impl Verifier {
     /// A verifier for what `config` names: with its secret, if it has one; else without a key, so
-    /// that every token is refused until [`Verifier::replace_keys`].
+    /// that no token can be judged until [`Verifier::replace_keys`].
     ///
     /// # Errors
     /// [`KeyError`] says what to change.
@@ -162,6 +162,12 @@ impl Verifier {
         self.keys = keys;
     }
 
+    /// Can tokens be judged?
+    #[must_use]
+    pub(crate) fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// Tolerance in `exp` and `nbf`.
     #[must_use]
     pub(crate) fn leeway(&self) -> Duration {
@@ -177,6 +183,9 @@ impl Verifier {
         let header = URL_SAFE_NO_PAD.decode(parts.header).map_err(|_| TokenError::Malformed)?;
         let header = token::header(&header).ok_or(TokenError::Malformed)?;
         let algorithm = self.algorithms.named(&header.algorithm).ok_or(TokenError::BadAlgorithm)?;
+        if self.keys.is_empty() {
+            return Err(TokenError::KeysUnavailable);
+        }
         let keys = self.keys.select(algorithm, header.key_id.as_deref());
         if keys.is_empty() {
             return Err(TokenError::UnknownKey);

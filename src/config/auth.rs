@@ -68,8 +68,9 @@ section! {
 
     /// URL of a JWK set, fetched in the background: as often as its `Cache-Control: max-age` says,
     /// but between once a minute and once an hour, and at most once a minute when a token names an
-    /// unknown key. After a failed fetch the last keys stay. Until the first fetch every token is
-    /// refused.
+    /// unknown key. After a failed fetch the last keys stay. Until the first fetch has
+    /// succeeded, which is tried every second or two, clients are closed with `Keys unavailable`
+    /// and come back, and `/readyz` says `keys_unavailable`.
     jwks_url: String = String::new(),
         "empty, or `https://…`; `http://` for `127.0.0.1` and `[::1]` only", reload;
 

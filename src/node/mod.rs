@@ -288,6 +288,11 @@ impl Node {
         self.view().is_full()
     }
 
+    /// Can tokens be judged? Not until the first keys have come.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.gate.tokens.verifier.has_keys()
+    }
+
     /// Why the application should get no new clients, as a code and a sentence.
     pub(crate) fn app_fault(&self) -> Option<(&'static str, &'static str)> {
         self.work.app.readiness()

@@ -130,6 +130,8 @@ close_reasons! {
     SlowConsumer = 1013, "Slow consumer", "slow_consumer", WithBackOff;
     /// The server has no capacity for the work that the connection needs.
     Overloaded = 1013, "Server overloaded", "server_overloaded", WithBackOff;
+    /// The keys that tokens are checked with are not loaded yet; the token may be good.
+    KeysUnavailable = 1013, "Keys unavailable", "keys_unavailable", WithBackOff;
     /// The room already has `limits.room_members` connections.
     RoomFull = 1013, "Room full", "room_full", WithBackOff;
     /// The application did not answer the join in time.

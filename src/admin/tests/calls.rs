@@ -14,6 +14,13 @@ fn health_is_told_on_both_listeners() {
 }
 
 #[test]
+fn server_without_keys_is_not_ready() {
+    let mut world = World::with(|config| config.auth.algorithms = vec!["EdDSA".to_owned()]);
+    let (status, body) = world.get("/readyz");
+    assert_eq!((status, &body["error"]), (503, &"keys_unavailable".into()));
+}
+
+#[test]
 fn who_is_full_or_draining_is_not_ready() {
     let mut world = World::with(|config| config.limits.connections = 2);
     assert_eq!(world.get("/readyz"), (200, json!({ "status": "ready" })));

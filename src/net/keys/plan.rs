@@ -11,6 +11,8 @@ const AGES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs
 const USUAL_AGE: Duration = Duration::from_secs(600);
 /// The shortest time between two fetches for unknown keys.
 const BETWEEN_ASKS: Duration = Duration::from_secs(60);
+/// The longest wait after a fault until there are keys: nobody can come in before.
+const BACK_OFF_WITHOUT_KEYS: Duration = Duration::from_secs(2);
 /// The wait after the first fault, and the longest wait.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
@@ -20,13 +22,14 @@ pub(super) struct Plan {
     next: Instant,
     last: Option<Instant>,
     faults: u32,
+    has_succeeded: bool,
     rng: Rng,
 }
 
 impl Plan {
     /// The first fetch is due at once.
     pub(super) fn new(rng: Rng) -> Self {
-        Self { next: Instant::START, last: None, faults: 0, rng }
+        Self { next: Instant::START, last: None, faults: 0, has_succeeded: false, rng }
     }
 
     pub(super) fn next(&self) -> Instant {
@@ -36,6 +39,7 @@ impl Plan {
     /// A fetch that began at `now` succeeded. The keys are fresh for `max_age`.
     pub(super) fn succeeded(&mut self, now: Instant, max_age: Option<Duration>) {
         self.faults = 0;
+        self.has_succeeded = true;
         self.last = Some(now);
         self.next = now + max_age.unwrap_or(USUAL_AGE).clamp(AGES.0, AGES.1);
     }
@@ -43,7 +47,8 @@ impl Plan {
     /// A fetch that began at `now` failed. Each wait is twice the last, less a random part of up to
     /// a half, so that nodes that lost the issuer together do not return together.
     pub(super) fn failed(&mut self, now: Instant) {
-        let wait = BACK_OFF.0.saturating_mul(1 << self.faults.min(9)).min(BACK_OFF.1);
+        let longest = if self.has_succeeded { BACK_OFF.1 } else { BACK_OFF_WITHOUT_KEYS };
+        let wait = BACK_OFF.0.saturating_mul(1 << self.faults.min(9)).min(longest);
         self.faults = self.faults.saturating_add(1);
         let half = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX) / 2;
         self.last = Some(now);
@@ -98,6 +103,9 @@ mod tests {
     #[test]
     fn failed_key_fetches_double_the_wait_from_1s_to_5min() {
         let mut plan = Plan::new(Rng::new(1));
+        (0..9).for_each(|_| plan.failed(NOW));
+        assert!(wait(&plan) <= 2, "until there are keys");
+        plan.succeeded(NOW, None);
         for longest in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
             plan.failed(NOW);
             let wait = plan.next().since(NOW);

@@ -28,6 +28,8 @@ pub(crate) enum Refusal {
     BackendTimeout,
     /// No worker had room for the question.
     BackendUnavailable,
+    /// The keys that tokens are checked with are not loaded yet.
+    KeysUnavailable,
     /// The application panicked, or gave the answer to another question.
     Internal,
 }
@@ -70,6 +72,9 @@ impl Refusal {
             Self::BackendUnavailable => {
                 (503, "backend_unavailable", "The application cannot be asked now")
             }
+            Self::KeysUnavailable => {
+                (503, "keys_unavailable", "The keys for tokens are not loaded yet")
+            }
             Self::Internal => (500, "internal", "A fault of the server"),
         }
     }
@@ -90,6 +95,8 @@ impl Refusal {
                 response.with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
             }
             Self::AtCapacity | Self::BackendUnavailable => response.with("Retry-After", "5"),
+            // Until there are keys they are fetched every second or two.
+            Self::KeysUnavailable => response.with("Retry-After", "2"),
             Self::TooManyRequests(seconds) | Self::RequestRate(seconds) => {
                 response.with("Retry-After", seconds.to_string())
             }
@@ -114,6 +121,7 @@ impl From<TokenError> for CloseReason {
             TokenError::BadClaims | TokenError::Claim { .. } | TokenError::LivesTooLong => {
                 Self::InvalidTokenPayload
             }
+            TokenError::KeysUnavailable => Self::KeysUnavailable,
             TokenError::Malformed
             | TokenError::BadAlgorithm
             | TokenError::UnknownKey
@@ -125,7 +133,10 @@ impl From<TokenError> for CloseReason {
 /// And in HTTP: the same words, so that a client has one table of them.
 impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Self {
-        Self::InvalidToken(CloseReason::from(error).text())
+        match error {
+            TokenError::KeysUnavailable => Self::KeysUnavailable,
+            _ => Self::InvalidToken(CloseReason::from(error).text()),
+        }
     }
 }
 
@@ -143,6 +154,7 @@ mod tests {
             (TokenError::BadAlgorithm, forged),
             (TokenError::BadSignature, forged),
             (TokenError::UnknownKey, told(CloseReason::InvalidToken)),
+            (TokenError::KeysUnavailable, told(CloseReason::KeysUnavailable)),
             (TokenError::BadClaims, told(CloseReason::InvalidTokenPayload)),
             (TokenError::Claim { which: "aud" }, told(CloseReason::InvalidTokenPayload)),
             (TokenError::LivesTooLong, told(CloseReason::InvalidTokenPayload)),
@@ -153,7 +165,12 @@ mod tests {
         ] {
             assert_eq!(CloseReason::from(error), reason);
             assert_eq!(Evidence::of(Some(error)), evidence, "{error}");
-            assert_eq!(Refusal::from(error).parts(), (401, "invalid_token", reason.text()));
+            let (status, code, text) = Refusal::from(error).parts();
+            if error == TokenError::KeysUnavailable {
+                assert_eq!((status, code), (503, "keys_unavailable"));
+            } else {
+                assert_eq!((status, code, text), (401, "invalid_token", reason.text()));
+            }
         }
     }
 }

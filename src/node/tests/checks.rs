@@ -345,15 +345,18 @@ fn keys_are_replaced_under_live_connections() {
 }
 
 #[test]
-fn node_without_keys_refuses_tokens_until_they_arrive() {
+fn node_without_keys_tells_clients_to_come_back() {
     let mut world = World::with(|config| {
         config.auth.algorithms = vec!["EdDSA".to_owned()];
         config.auth.timeout = Length::from_secs(5);
     });
     let id = world.authenticating("r");
     world.auth_as(id, "alice");
-    assert_eq!(world.close_reason(id), "Invalid token");
+    assert_eq!(world.close_reason(id), "Keys unavailable");
+    assert_eq!(CloseReason::KeysUnavailable.code(), 1013);
+    assert!(!world.node.has_keys());
     world.node.replace_keys(keys(&["old"]));
+    assert!(world.node.has_keys());
     world.member("r", "alice");
 }
 

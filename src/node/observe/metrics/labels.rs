@@ -85,9 +85,10 @@ impl AuthEnd {
             CloseReason::AccessDenied => Self::Denied,
             CloseReason::SessionRevoked if is_first => Self::Revoked,
             CloseReason::SubjectChanged => Self::SubjectChanged,
-            CloseReason::BackendUnavailable | CloseReason::Overloaded | CloseReason::RoomFull => {
-                Self::Unavailable
-            }
+            CloseReason::BackendUnavailable
+            | CloseReason::KeysUnavailable
+            | CloseReason::Overloaded
+            | CloseReason::RoomFull => Self::Unavailable,
             _ => return None,
         })
     }
