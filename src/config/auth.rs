@@ -52,7 +52,8 @@ section! {
         "empty, or at least 32 bytes; 48 for `HS384`, 64 for `HS512`", reload;
 
     /// File that contains the secret as text; one line end at its end is not part of it. A warning
-    /// is logged if group or others can read the file. If no key is set at all, the server
+    /// is logged if group or others can read the file. A public key, a certificate, a JWK set or any
+    /// other PEM is refused: whoever has it could sign. If no key is set at all, the server
     /// generates a secret once, in `signing.key` in the data directory (mode 0600).
     secret_file: String = String::new(), "empty, or a path", reload;
 
