@@ -101,8 +101,9 @@ fn of_refusal(refusal: Refusal) -> &'static str {
     }
 }
 
-const KEYS_UNAVAILABLE: &str = "No key has been fetched from auth.jwks_url yet, so no token can be judged. The client tries \
-     again. Look at the log for why the fetch fails, and at the issuer";
+/// The same for a token in a message and one in a request.
+const KEYS_UNAVAILABLE: &str = "No key has been fetched from auth.jwks_url yet, so no token can be \
+     judged. The client tries again. Look at the log for why the fetch fails, and at the issuer";
 
 fn of_close(reason: CloseReason) -> &'static str {
     use CloseReason as Is;

@@ -153,7 +153,7 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// Is there none, so that every token is refused?
+    /// Is there none, so that no token can be judged?
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()

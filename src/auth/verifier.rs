@@ -183,7 +183,7 @@ impl Verifier {
         let header = URL_SAFE_NO_PAD.decode(parts.header).map_err(|_| TokenError::Malformed)?;
         let header = token::header(&header).ok_or(TokenError::Malformed)?;
         let algorithm = self.algorithms.named(&header.algorithm).ok_or(TokenError::BadAlgorithm)?;
-        if self.keys.is_empty() {
+        if !self.has_keys() {
             return Err(TokenError::KeysUnavailable);
         }
         let keys = self.keys.select(algorithm, header.key_id.as_deref());

@@ -79,6 +79,7 @@ pub(super) fn open(
             let text = fetcher.look(Instant::START).unwrap_or_else(|| Ok(String::new()));
             let read = text.and_then(|text| reader.parse(&text));
             keys = Some(read.map_err(|error| at("auth.jwks_url", &auth.jwks_url, error))?);
+            fetcher.judged(Instant::START, true);
         }
         Ok((keys, Some(Watch { reader, source: KeySource::Url(fetcher) })))
     }
@@ -108,6 +109,18 @@ impl KeySource {
             #[cfg(feature = "jwks-url")]
             Self::Url(fetcher) => fetcher.look(now),
         }
+    }
+
+    /// Were there usable keys in the text that was read at `now`?
+    fn judged(&mut self, now: Instant, is_usable: bool) {
+        match self {
+            // A faulty file is read again when it changes.
+            Self::File(_) => {}
+            #[cfg(feature = "jwks-url")]
+            Self::Url(fetcher) => fetcher.judged(now, is_usable),
+        }
+        #[cfg(not(feature = "jwks-url"))]
+        let _ = (now, is_usable);
     }
 
     fn next(&self) -> Instant {
@@ -174,6 +187,17 @@ impl Watch {
         Ok(KeyWatch { id, asks })
     }
 
+    /// The keys of the source, if they have changed and are usable.
+    fn look(&mut self, now: Instant) -> Option<KeySet> {
+        let found = self.source.look(now)?;
+        let was_read = found.is_ok();
+        let keys = self.reader.take(found);
+        if was_read {
+            self.source.judged(now, keys.is_some());
+        }
+        keys
+    }
+
     fn run(mut self, asked: &Receiver<()>, deliver: impl Fn(KeySet) -> bool) {
         let clock = Clock::start();
         loop {
@@ -188,10 +212,7 @@ impl Watch {
                 Ok(()) => self.source.ask(),
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    let found = self.source.look(clock.monotonic());
-                    let Some(keys) = found.and_then(|text| self.reader.take(text)) else {
-                        continue;
-                    };
+                    let Some(keys) = self.look(clock.monotonic()) else { continue };
                     if !deliver(keys) {
                         return;
                     }

@@ -88,8 +88,8 @@ impl Faults {
 pub fn secret_problem(secret: &str, algorithms: &[String]) -> Option<String> {
     if let Some(kind) = published_kind(secret) {
         return Some(format!(
-            "this is {kind}, which others may have, so anybody could sign with it: name the public \
-             key in auth.public_key_file or auth.jwks_file, and its algorithm in auth.algorithms"
+            "it holds {kind}: others may have that, and could sign with it. Name the public key \
+             in auth.public_key_file or auth.jwks_file, and its algorithm in auth.algorithms"
         ));
     }
     let bytes = |name: &String| match name.as_str() {
@@ -102,8 +102,8 @@ pub fn secret_problem(secret: &str, algorithms: &[String]) -> Option<String> {
         .then(|| format!("the secret has {length} bytes, at least {needed} are needed"))
 }
 
-/// What `text` is if it is a key pair's half, or both, and no secret of its own. A public key is
-/// known to everybody, and taken as an HMAC secret it signs (RFC 8725, section 2.1).
+/// What `text` is if it is a key of a pair, or a certificate, instead of a secret. Everybody may know
+/// a public key, and whoever knows the HMAC secret can sign (RFC 8725, section 2.1).
 fn published_kind(text: &str) -> Option<&'static str> {
     // How a `SubjectPublicKeyInfo` of RSA, P-256, P-384 and Ed25519 begins in base64.
     const PUBLIC_DER: [&str; 5] = [
@@ -116,7 +116,7 @@ fn published_kind(text: &str) -> Option<&'static str> {
     const SSH: [&str; 4] = ["ssh-rsa ", "ssh-ed25519 ", "ecdsa-sha2-", "sk-"];
     let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
     if text.contains("-----BEGIN ") {
-        return Some("PEM: a key of a pair, or a certificate");
+        return Some("PEM, a key or a certificate");
     }
     if SSH.iter().any(|start| text.starts_with(start)) && text.contains(" AAAA") {
         return Some("an SSH public key");

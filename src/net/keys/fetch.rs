@@ -52,11 +52,11 @@ impl Fetcher {
         self.plan.asked();
     }
 
-    /// Fetches. `None`: the text has not changed.
+    /// Fetches. `None`: the text has not changed. A text is to be [judged](Self::judged).
     pub(super) fn look(&mut self, now: Instant) -> Option<Result<String, KeySourceError>> {
         match self.fetch() {
             Ok((text, max_age)) => {
-                self.plan.succeeded(now, max_age);
+                self.plan.answered(now, max_age);
                 (text != self.last).then(|| {
                     self.last.clone_from(&text);
                     Ok(text)
@@ -68,6 +68,16 @@ impl Fetcher {
                 self.last.clear();
                 Some(Err(fault))
             }
+        }
+    }
+
+    /// What the last look has found, at `now`, holds usable keys, or it does not.
+    pub(super) fn judged(&mut self, now: Instant, is_usable: bool) {
+        if is_usable {
+            self.plan.accepted();
+        } else {
+            self.plan.failed(now);
+            self.last.clear();
         }
     }
 

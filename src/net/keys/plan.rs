@@ -11,7 +11,7 @@ const AGES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs
 const USUAL_AGE: Duration = Duration::from_secs(600);
 /// The shortest time between two fetches for unknown keys.
 const BETWEEN_ASKS: Duration = Duration::from_secs(60);
-/// The longest wait after a fault until there are keys: nobody can come in before.
+/// The longest wait after a fault until there are keys: no client can authenticate before.
 const BACK_OFF_WITHOUT_KEYS: Duration = Duration::from_secs(2);
 /// The wait after the first fault, and the longest wait.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
@@ -22,32 +22,36 @@ pub(super) struct Plan {
     next: Instant,
     last: Option<Instant>,
     faults: u32,
-    has_succeeded: bool,
+    has_keys: bool,
     rng: Rng,
 }
 
 impl Plan {
     /// The first fetch is due at once.
     pub(super) fn new(rng: Rng) -> Self {
-        Self { next: Instant::START, last: None, faults: 0, has_succeeded: false, rng }
+        Self { next: Instant::START, last: None, faults: 0, has_keys: false, rng }
     }
 
     pub(super) fn next(&self) -> Instant {
         self.next
     }
 
-    /// A fetch that began at `now` succeeded. The keys are fresh for `max_age`.
-    pub(super) fn succeeded(&mut self, now: Instant, max_age: Option<Duration>) {
-        self.faults = 0;
-        self.has_succeeded = true;
+    /// A fetch that began at `now` was answered. The text is fresh for `max_age`.
+    pub(super) fn answered(&mut self, now: Instant, max_age: Option<Duration>) {
         self.last = Some(now);
         self.next = now + max_age.unwrap_or(USUAL_AGE).clamp(AGES.0, AGES.1);
     }
 
-    /// A fetch that began at `now` failed. Each wait is twice the last, less a random part of up to
+    /// What was fetched holds usable keys. An answer without any is a fault: see [`Plan::failed`].
+    pub(super) fn accepted(&mut self) {
+        self.faults = 0;
+        self.has_keys = true;
+    }
+
+    /// A fetch that began at `now` failed, or brought no usable key. Each wait is twice the last, less a random part of up to
     /// a half, so that nodes that lost the issuer together do not return together.
     pub(super) fn failed(&mut self, now: Instant) {
-        let longest = if self.has_succeeded { BACK_OFF.1 } else { BACK_OFF_WITHOUT_KEYS };
+        let longest = if self.has_keys { BACK_OFF.1 } else { BACK_OFF_WITHOUT_KEYS };
         let wait = BACK_OFF.0.saturating_mul(1 << self.faults.min(9)).min(longest);
         self.faults = self.faults.saturating_add(1);
         let half = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX) / 2;
@@ -95,7 +99,7 @@ mod tests {
         let mut plan = Plan::new(Rng::new(1));
         assert_eq!(plan.next(), Instant::START);
         for (says, is) in [(None, 600), (Some(0), 60), (Some(300), 300), (Some(86_400), 3_600)] {
-            plan.succeeded(NOW, says.map(Duration::from_secs));
+            plan.answered(NOW, says.map(Duration::from_secs));
             assert_eq!(wait(&plan), is);
         }
     }
@@ -105,7 +109,10 @@ mod tests {
         let mut plan = Plan::new(Rng::new(1));
         (0..9).for_each(|_| plan.failed(NOW));
         assert!(wait(&plan) <= 2, "until there are keys");
-        plan.succeeded(NOW, None);
+        plan.answered(NOW, None);
+        plan.failed(NOW);
+        assert!(wait(&plan) <= 2, "an answer without keys");
+        plan.accepted();
         for longest in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
             plan.failed(NOW);
             let wait = plan.next().since(NOW);
@@ -114,7 +121,7 @@ mod tests {
         }
         (0..100).for_each(|_| plan.failed(NOW));
         assert!(wait(&plan) <= 300);
-        plan.succeeded(NOW, None);
+        plan.accepted();
         plan.failed(NOW);
         assert!(wait(&plan) <= 1);
     }
@@ -124,7 +131,7 @@ mod tests {
         let mut plan = Plan::new(Rng::new(1));
         plan.asked();
         assert_eq!(plan.next(), Instant::START);
-        plan.succeeded(NOW, Some(Duration::from_secs(3_600)));
+        plan.answered(NOW, Some(Duration::from_secs(3_600)));
         (0..100).for_each(|_| plan.asked());
         assert_eq!(wait(&plan), 60);
         // An unknown key does not lengthen the wait after a fault.

@@ -111,6 +111,22 @@ fn faulty_key_answer_is_a_fault_and_is_retried() {
 const MAX_BYTES: usize = crate::auth::MAX_JWKS_BYTES;
 
 #[test]
+fn answer_without_keys_is_fetched_again_soon() {
+    let fresh = "Cache-Control: max-age=3600\r\n";
+    let empty = ok(fresh, "{\"keys\":[]}");
+    let (address, _told) = serve(vec![empty.clone(), empty, ok(fresh, &keys())]);
+    let algorithms = Algorithms::new(&["EdDSA".to_owned()]).unwrap();
+    let reader = KeyReader::new("a test".to_owned(), algorithms, JwksFrom::Url);
+    let mut watch = Watch { reader, source: KeySource::Url(fetcher(address)) };
+    for _ in 0..2 {
+        assert!(watch.look(NOW).is_none());
+        assert!(watch.source.next().since(NOW).as_secs() <= 2);
+    }
+    assert_eq!(watch.look(NOW).map(|keys| keys.len()), Some(1));
+    assert_eq!(watch.source.next().since(NOW).as_secs(), 3_600);
+}
+
+#[test]
 fn an_answer_that_never_ends_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
