@@ -140,7 +140,8 @@ fn new_signing_secret_signs_nobody_out() {
     let server = house.open();
     let (_, account) = server.post("/v1/auth/signup", None, &credentials());
     let old = account["access_token"].as_str().unwrap();
-    house.configure(&format!("{}[auth]\nsecret = '{}'\n", house.config(), "x".repeat(32)));
+    let secret = "a signing secret of only this test";
+    house.configure(&format!("{}[auth]\nsecret = '{secret}'\n", house.config()));
     server.signal(Signal::HUP);
     // Until it is taken up, the old token is good.
     while server.get("/v1/recipes", old).0 == 200 {}
