@@ -154,6 +154,7 @@ pub use memory::{Access, MemoryApp};
 pub use node::Node;
 pub use node::app::{Admission, Answer, App, Incoming, Join, Json, Left, Publish, Reply, Update};
 pub use node::app::{OrderFault, OrderKind, OrderResult, UserOrder};
+pub use node::{Fetched, KeyNews, KeyRequest};
 pub use node::{Method, Request, Response};
 #[cfg(test)]
 use testing::logs;

@@ -299,6 +299,7 @@ impl World {
             assert!(actions < 20_000, "the node acts without end");
             match action {
                 Action::Flush(id) => self.flush(id),
+                Action::FetchKeys(_) => {}
                 Action::Close(id) => {
                     let peer = self.peers.iter_mut().find(|peer| peer.id == id);
                     let was_gone = peer.map(|peer| std::mem::replace(&mut peer.is_gone, true));

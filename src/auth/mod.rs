@@ -23,8 +23,8 @@ pub(crate) use limiter::{Address, AddressLimiter};
 pub(crate) use replay::ReplaySet;
 pub(crate) use revocations::Revocations;
 pub use signer::TokenSigner;
-pub(crate) use verifier::Verification;
 pub use verifier::{Principal, SignatureCheck, Signed, Verifier};
+pub(crate) use verifier::{Verification, WantedKey};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -9,6 +9,7 @@
 //! jsonwebtoken verifies the signature; everything that depends on the time is done here, against
 //! the `now` of the moment that the verdict is used at.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +70,17 @@ pub(crate) enum Verification {
     Signed(Signed),
     /// Its form is good. Its signature takes long enough to be checked on a worker.
     Unchecked(SignatureCheck),
+    /// Its form is good. Its key is not there, but may be where the keys come from.
+    Wanted(WantedKey),
+}
+
+/// A key that a token names and that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WantedKey {
+    /// The token's `kid`, where it has one: the sender's word.
+    pub(crate) key_id: Option<String>,
+    /// Why the token is refused if the key cannot be had.
+    pub(crate) error: TokenError,
 }
 
 /// A token's signature, to be checked with public keys. Cheap to clone.
@@ -108,6 +120,8 @@ impl SignatureCheck {
 #[derive(Debug)]
 pub struct Verifier {
     keys: KeySet,
+    /// Do the keys come from a place that may have others by now?
+    is_renewable: bool,
     algorithms: Algorithms,
     issuer: Option<String>,
     audience: Option<String>,
@@ -149,6 +163,7 @@ impl Verifier {
         let configured = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         Ok(Self {
             keys,
+            is_renewable: !config.jwks_file.is_empty() || !config.jwks_url.is_empty(),
             algorithms,
             issuer: configured(&config.issuer),
             audience: configured(&config.audience),
@@ -183,12 +198,18 @@ impl Verifier {
         let header = URL_SAFE_NO_PAD.decode(parts.header).map_err(|_| TokenError::Malformed)?;
         let header = token::header(&header).ok_or(TokenError::Malformed)?;
         let algorithm = self.algorithms.named(&header.algorithm).ok_or(TokenError::BadAlgorithm)?;
-        if !self.has_keys() {
-            return Err(TokenError::KeysUnavailable);
-        }
         let keys = self.keys.select(algorithm, header.key_id.as_deref());
         if keys.is_empty() {
-            return Err(TokenError::UnknownKey);
+            let is_loaded = self.has_keys();
+            let error =
+                if is_loaded { TokenError::UnknownKey } else { TokenError::KeysUnavailable };
+            if !self.is_renewable {
+                return Err(error);
+            }
+            return Ok(Verification::Wanted(WantedKey {
+                key_id: header.key_id.map(Cow::into_owned),
+                error,
+            }));
         }
         if !self.algorithms.are_hmac() {
             let keys = keys.into_iter().cloned().collect();
@@ -237,6 +258,7 @@ impl Verifier {
         let signed = match self.begin(token)? {
             Verification::Signed(signed) => signed,
             Verification::Unchecked(check) => check.run()?,
+            Verification::Wanted(wanted) => return Err(wanted.error),
         };
         self.validate_claims(signed, now).map_err(|invalid| invalid.error)
     }

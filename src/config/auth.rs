@@ -68,10 +68,11 @@ section! {
     jwks_file: String = String::new(), "empty, or a path", reload;
 
     /// URL of a JWK set, fetched in the background: as often as its `Cache-Control: max-age` says,
-    /// but between once a minute and once an hour, and at most once a minute when a token names an
-    /// unknown key. After a failed fetch the last keys stay. Until the first fetch has
-    /// succeeded, which is tried every second or two, clients are closed with `Keys unavailable`
-    /// and come back, and `/readyz` says `keys_unavailable`.
+    /// but between once a minute and once an hour, and at most once a second when a token names an
+    /// unknown key: that token waits for the fetch. After a failed fetch the last keys stay. Until the
+    /// first has succeeded, which is tried every second or two, tokens wait, and `/readyz` says
+    /// `keys_unavailable`. A client whose token waits in vain is closed with `Keys unavailable`, and
+    /// comes back.
     jwks_url: String = String::new(),
         "empty, or `https://…`; `http://` for `127.0.0.1` and `[::1]` only", reload;
 

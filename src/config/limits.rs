@@ -41,6 +41,12 @@ section! {
     /// a forger from affecting other users behind the same address. 0: unlimited.
     auth_per_minute_per_ip: u32 = 120, "0 to 1000000 points", reload;
 
+    /// Key ids per minute of an address, and the burst, that may cause a fetch of `auth.jwks_url` or
+    /// a look at `auth.jwks_file` and then turn out not to be there. Further ones cause none, and
+    /// are checked with the keys that others' tokens fetch. 0: unlimited; there is at most one fetch
+    /// a second.
+    missed_keys_per_minute_per_ip: u32 = 60, "0 to 1000000 key ids", reload;
+
     /// How many client addresses to track for this rate limit. An entry is dropped when its points
     /// have refilled, after a little more than a minute at most. When the table is full, the
     /// address with the least used is dropped. 0: unlimited.

@@ -33,6 +33,7 @@ impl<S> Turn<S> {
                     self.make_ready(node, id);
                 }
                 Action::Close(id) => self.close(io, id),
+                Action::FetchKeys(request) => io.fetch_keys(request),
                 Action::Submit(command) => {
                     if let Err(refused) = io.submit(command) {
                         node.handle_completion(self.now, refused);

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
 
 use crate::id::ConnId;
-use crate::node::{Command, Completion, Hangup, Node};
+use crate::node::{Command, Completion, Hangup, KeyRequest, Node};
 use crate::time::Now;
 
 /// Sockets, clocks and threads, as a [`Turn`](super::Turn) uses them. No method blocks.
@@ -90,6 +90,12 @@ pub trait Io {
     /// The connection is closed. Its socket is dropped after this call.
     fn close(&mut self, id: ConnId, socket: &mut Self::Socket) {
         let _ = (id, socket);
+    }
+
+    /// Fetches keys as `request` says, where they come from a place that may have others by now. The
+    /// news comes back through [`Io::deliver`].
+    fn fetch_keys(&mut self, request: KeyRequest) {
+        let _ = request;
     }
 
     /// Gives `command` to a worker. The completion comes back through [`Io::deliver`].

@@ -13,7 +13,7 @@ use super::tls::Acceptor;
 use crate::auth::{KeySet, Verifier};
 use crate::config::Config;
 use crate::node::app::{Admission, Answer, OrderFault, OrderKind};
-use crate::node::{Completion, Node, Outcome, Phase, Response, Ticket};
+use crate::node::{Completion, KeyNews, Node, Outcome, Phase, Response, Ticket};
 use crate::time::Now;
 
 /// Reaches a running [`Server`](super::Server) from any thread. Cheap to clone; never blocks.
@@ -149,8 +149,8 @@ pub(super) enum Event {
     Done(Completion),
     /// New keys.
     Keys(KeySet),
-    /// New keys from a watch. They are ignored if that watch has been replaced.
-    Watched(WatchId, KeySet),
+    /// News of a watch. It is ignored if that watch has been replaced.
+    Watched(WatchId, KeyNews),
     /// A new configuration.
     Reload(Box<Reload>),
     /// An operator's order about a user.
@@ -275,7 +275,7 @@ impl Mailbox {
     /// Starts `watch`, which delivers new keys to this mailbox.
     pub(super) fn watch_keys(&self, watch: Watch) -> Result<KeyWatch, StartError> {
         let mailbox = self.clone();
-        watch.start(move |id, keys| mailbox.deliver(Event::Watched(id, keys)))
+        watch.start(move |id, news| mailbox.deliver(Event::Watched(id, news)))
     }
 
     fn try_deliver(&self, event: Event) -> Result<(), Undelivered> {

@@ -17,13 +17,16 @@ use std::fmt::Display;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use self::file::WatchedFile;
 use super::clock::Clock;
 use super::error::{KeySourceError, StartError};
 use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
 use crate::config::Auth;
+use crate::node::{Fetched, KeyNews, KeyRequest};
 use crate::time::Instant;
 
 /// Whether `open` waits for the keys at an address.
@@ -131,13 +134,12 @@ impl KeySource {
         }
     }
 
-    /// A token named an unknown key.
-    fn ask(&mut self) {
+    /// A token names an unknown key: looks again at `at`, or as soon after that as it may.
+    fn ask(&mut self, at: Instant) {
         match self {
-            // A file is read often enough.
-            Self::File(_) => {}
+            Self::File(watched) => watched.ask(at),
             #[cfg(feature = "jwks-url")]
-            Self::Url(fetcher) => fetcher.ask(),
+            Self::Url(fetcher) => fetcher.ask(at),
         }
     }
 }
@@ -157,7 +159,17 @@ pub(super) struct WatchId(u64);
 #[derive(Debug)]
 pub(super) struct KeyWatch {
     id: WatchId,
-    asks: SyncSender<()>,
+    requests: Arc<Mutex<Requests>>,
+    wake: SyncSender<()>,
+}
+
+/// What was asked for and is not looked at yet. Locked for a few instructions only.
+#[derive(Debug, Default)]
+struct Requests {
+    /// The last request's serial.
+    serial: u64,
+    /// The soonest that was asked for: after so long.
+    after: Option<Duration>,
 }
 
 impl KeyWatch {
@@ -165,9 +177,13 @@ impl KeyWatch {
         self.id == id
     }
 
-    /// Tells the watch that a token named an unknown key.
-    pub(super) fn ask(&self) {
-        let _ = self.asks.try_send(()); // If it is full, the watch will learn it anyway.
+    /// Tells the watch that a token names an unknown key.
+    pub(super) fn ask(&self, request: KeyRequest) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.serial = request.serial;
+        requests.after = Some(requests.after.map_or(request.after, |it| it.min(request.after)));
+        drop(requests);
+        let _ = self.wake.try_send(()); // If it is full, the watch will look anyway.
     }
 }
 
@@ -175,47 +191,74 @@ impl Watch {
     /// Watches from a new thread, until the returned value is dropped or `deliver` returns false.
     pub(super) fn start(
         self,
-        deliver: impl Fn(WatchId, KeySet) -> bool + Send + 'static,
+        deliver: impl Fn(WatchId, KeyNews) -> bool + Send + 'static,
     ) -> Result<KeyWatch, StartError> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let id = WatchId(LAST.fetch_add(1, Ordering::Relaxed));
-        let (asks, asked) = mpsc::sync_channel(1);
+        let (wake, woken) = mpsc::sync_channel(1);
+        let requests = Arc::default();
+        let shared = Arc::clone(&requests);
         thread::Builder::new()
             .name("vestibule-keys".to_owned())
-            .spawn(move || self.run(&asked, |keys| deliver(id, keys)))
+            .spawn(move || self.run(&shared, &woken, |news| deliver(id, news)))
             .map_err(StartError::Thread)?;
-        Ok(KeyWatch { id, asks })
+        Ok(KeyWatch { id, requests, wake })
     }
 
-    /// The keys of the source, if they have changed and are usable.
-    fn look(&mut self, now: Instant) -> Option<KeySet> {
-        let found = self.source.look(now)?;
+    /// Looks at the source.
+    fn look(&mut self, now: Instant) -> Fetched {
+        let Some(found) = self.source.look(now) else {
+            // What was faulty is still the same.
+            return if self.reader.is_faulty() { Fetched::Nothing } else { Fetched::Unchanged };
+        };
         let was_read = found.is_ok();
         let keys = self.reader.take(found);
         if was_read {
             self.source.judged(now, keys.is_some());
         }
-        keys
+        keys.map_or(Fetched::Nothing, Fetched::Keys)
     }
 
-    fn run(mut self, asked: &Receiver<()>, deliver: impl Fn(KeySet) -> bool) {
+    fn run(
+        mut self,
+        requests: &Mutex<Requests>,
+        woken: &Receiver<()>,
+        deliver: impl Fn(KeyNews) -> bool,
+    ) {
         let clock = Clock::start();
+        let take = || {
+            let mut requests = requests.lock().unwrap_or_else(PoisonError::into_inner);
+            (requests.serial, requests.after.take())
+        };
+        let mut told = 0;
         loop {
             let wait = self.source.next().since(clock.monotonic());
             // Requests do not postpone a read that is due.
             let heard = if wait.is_zero() {
                 Err(RecvTimeoutError::Timeout)
             } else {
-                asked.recv_timeout(wait)
+                woken.recv_timeout(wait)
             };
+            let now = clock.monotonic();
             match heard {
-                Ok(()) => self.source.ask(),
+                Ok(()) => {
+                    if let (_, Some(after)) = take() {
+                        self.source.ask(now + after);
+                    }
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    let Some(keys) = self.look(clock.monotonic()) else { continue };
-                    if !deliver(keys) {
+                    // Those who ask from here on may want what this look does not find.
+                    let (answers, after) = take();
+                    let fetched = self.look(now);
+                    if let Some(after) = after.filter(|after| !after.is_zero()) {
+                        self.source.ask(now + after);
+                    }
+                    let is_news = answers > told || !matches!(fetched, Fetched::Unchanged);
+                    if is_news && !deliver(KeyNews { answers, fetched }) {
                         return;
                     }
+                    told = answers;
                 }
             }
         }
@@ -244,6 +287,10 @@ impl KeyReader {
             self.told = skipped;
         }
         Ok(keys)
+    }
+
+    fn is_faulty(&self) -> bool {
+        self.fault.is_some()
     }
 
     /// Parses what was read. `None`: the current keys stay.

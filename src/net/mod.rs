@@ -125,7 +125,6 @@ impl Server {
             inbox,
             // The watch ends when the reactor drops its end.
             key_watch: watch.map(|watch| mailbox.watch_keys(watch)).transpose()?,
-            unknown_keys: 0,
         };
         let reactor = Reactor::new(config, node, io).map_err(StartError::Poll)?;
         Ok(Self { reactor, handle: Handle::new(mailbox) })

@@ -117,7 +117,6 @@ impl Reactor {
         }
         self.turn.run(&mut self.node, &mut self.io);
         self.io.tls.count(self.node.metrics_mut());
-        self.io.ask_for_keys(&self.node);
         Ok(())
     }
 

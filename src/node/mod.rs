@@ -64,6 +64,7 @@ pub use self::observe::process_metrics::{Probe, Reading};
 pub use self::observe::usage::Usage;
 #[cfg(feature = "net")]
 pub(crate) use self::rooms::answers::{LIFETIME as ANSWER_LIFETIME, remembered_answer_bytes};
+pub use self::work::keys::{Fetched, KeyNews, KeyRequest};
 pub use self::work::orders::{Revocation, RevocationStore};
 #[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) use self::work::port::Payer;
@@ -213,12 +214,14 @@ impl Node {
     pub fn poll_timeout(&self) -> Option<Instant> {
         // What is on its way goes on in the next turn, and is not waited for.
         let delivery = (!self.rooms.deliveries.is_empty()).then_some(Instant::START);
+        let judged = self.gate.tokens.key_waits.has_ready().then_some(Instant::START);
         let next = [
             self.connections.next_deadline(),
             self.work.questions.next(),
             self.gate.drain.as_ref().and_then(Drain::next),
             self.gate.user_limit.next(),
             delivery,
+            judged,
         ];
         next.into_iter().flatten().min()
     }

@@ -48,8 +48,8 @@ impl Fetcher {
         self.plan.next()
     }
 
-    pub(super) fn ask(&mut self) {
-        self.plan.asked();
+    pub(super) fn ask(&mut self, at: Instant) {
+        self.plan.asked(at);
     }
 
     /// Fetches. `None`: the text has not changed. A text is to be [judged](Self::judged).

@@ -58,6 +58,11 @@ impl WatchedFile {
         self.next = now + INTERVAL;
     }
 
+    /// Looks again at `at`, unless that is due before.
+    pub(super) fn ask(&mut self, at: Instant) {
+        self.next = self.next.min(at);
+    }
+
     /// When to read again.
     pub(super) fn next(&self) -> Instant {
         self.next

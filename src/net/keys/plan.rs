@@ -10,7 +10,9 @@ const AGES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs
 /// How long a response without `max-age` is fresh.
 const USUAL_AGE: Duration = Duration::from_secs(600);
 /// The shortest time between two fetches for unknown keys.
-const BETWEEN_ASKS: Duration = Duration::from_secs(60);
+const BETWEEN_ASKS: Duration = Duration::from_secs(1);
+/// How long after a request a fetch that fails is made again at that pace: its client still waits.
+const ASKED_FOR: Duration = Duration::from_secs(5);
 /// The longest wait after a fault until there are keys: no client can authenticate before.
 const BACK_OFF_WITHOUT_KEYS: Duration = Duration::from_secs(2);
 /// The wait after the first fault, and the longest wait.
@@ -23,13 +25,22 @@ pub(super) struct Plan {
     last: Option<Instant>,
     faults: u32,
     has_keys: bool,
+    /// Somebody waits for keys until then.
+    awaited_until: Instant,
     rng: Rng,
 }
 
 impl Plan {
     /// The first fetch is due at once.
     pub(super) fn new(rng: Rng) -> Self {
-        Self { next: Instant::START, last: None, faults: 0, has_keys: false, rng }
+        Self {
+            next: Instant::START,
+            last: None,
+            faults: 0,
+            has_keys: false,
+            awaited_until: Instant::START,
+            rng,
+        }
     }
 
     pub(super) fn next(&self) -> Instant {
@@ -51,7 +62,11 @@ impl Plan {
     /// A fetch that began at `now` failed, or brought no usable key. Each wait is twice the last, less a random part of up to
     /// a half, so that nodes that lost the issuer together do not return together.
     pub(super) fn failed(&mut self, now: Instant) {
-        let longest = if self.has_keys { BACK_OFF.1 } else { BACK_OFF_WITHOUT_KEYS };
+        let longest = match self.has_keys {
+            _ if now < self.awaited_until => BETWEEN_ASKS,
+            true => BACK_OFF.1,
+            false => BACK_OFF_WITHOUT_KEYS,
+        };
         let wait = BACK_OFF.0.saturating_mul(1 << self.faults.min(9)).min(longest);
         self.faults = self.faults.saturating_add(1);
         let half = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX) / 2;
@@ -59,12 +74,12 @@ impl Plan {
         self.next = now + (wait - Duration::from_micros(self.rng.below(half)));
     }
 
-    /// A token named an unknown key, so there may be new keys. Forged tokens cause at most one
-    /// fetch a minute.
-    pub(super) fn asked(&mut self) {
-        if let Some(last) = self.last {
-            self.next = self.next.min(last + BETWEEN_ASKS);
-        }
+    /// A token names an unknown key, so there may be new keys: fetches at `at`, but at most once a
+    /// second.
+    pub(super) fn asked(&mut self, at: Instant) {
+        let soonest = self.last.map_or(at, |last| at.max(last + BETWEEN_ASKS));
+        self.next = self.next.min(soonest);
+        self.awaited_until = self.awaited_until.max(at + ASKED_FOR);
     }
 }
 
@@ -127,17 +142,29 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_ask_for_one_fetch_a_minute() {
+    fn unknown_keys_ask_for_one_fetch_a_second() {
         let mut plan = Plan::new(Rng::new(1));
-        plan.asked();
+        plan.asked(NOW);
         assert_eq!(plan.next(), Instant::START);
         plan.answered(NOW, Some(Duration::from_secs(3_600)));
-        (0..100).for_each(|_| plan.asked());
-        assert_eq!(wait(&plan), 60);
-        // An unknown key does not lengthen the wait after a fault.
+        plan.accepted();
+        plan.asked(NOW + Duration::from_secs(5));
+        assert_eq!(wait(&plan), 5);
+        (0..100).for_each(|_| plan.asked(NOW));
+        assert_eq!(wait(&plan), 1);
+    }
+
+    #[test]
+    fn failed_fetch_that_is_awaited_is_made_again_soon() {
+        let mut plan = Plan::new(Rng::new(1));
+        plan.accepted();
+        (0..9).for_each(|_| plan.failed(NOW));
+        assert!(wait(&plan) > 100);
+        plan.asked(NOW);
         plan.failed(NOW);
-        plan.asked();
-        assert!(wait(&plan) <= 1);
+        assert!(plan.next().since(NOW) <= BETWEEN_ASKS);
+        plan.failed(NOW + ASKED_FOR);
+        assert!(wait(&plan) > 100);
     }
 
     #[test]

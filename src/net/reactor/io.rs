@@ -1,7 +1,6 @@
 //! The turn's environment: mio's sockets, the clocks, the workers, and the mailbox.
 
 use std::io::{self, IoSlice};
-use std::mem;
 
 use mio::net::TcpStream;
 use mio::{Interest, Poll};
@@ -15,7 +14,7 @@ use crate::net::listener::Listeners;
 use crate::net::tls::Layer;
 use crate::net::transport::{self, token};
 use crate::net::worker::Pools;
-use crate::node::{Command, Completion, Node};
+use crate::node::{Command, Completion, KeyRequest, Node};
 use crate::time::Now;
 
 /// The resources of the reactor's turns.
@@ -27,9 +26,8 @@ pub(crate) struct NetIo {
     pub(crate) tls: Layer,
     pub(crate) workers: Pools,
     pub(crate) inbox: Inbox,
-    /// Fetches new keys when a token names an unknown one, and the count of such tokens so far.
+    /// Fetches new keys, also when a token names an unknown one.
     pub(crate) key_watch: Option<KeyWatch>,
-    pub(crate) unknown_keys: u64,
 }
 
 impl NetIo {
@@ -37,16 +35,6 @@ impl NetIo {
     fn take_up(&mut self, node: &mut Node, now: Now, reload: Reload) {
         self.tls.replace(reload.acceptor.as_ref());
         self.key_watch = reload.carry_out(node, now);
-    }
-
-    /// Tells the key watch that tokens named unknown keys. At most one such request waits.
-    pub(super) fn ask_for_keys(&mut self, node: &Node) {
-        let unknown = node.metrics().unknown_keys;
-        if mem::replace(&mut self.unknown_keys, unknown) != unknown
-            && let Some(watch) = &self.key_watch
-        {
-            watch.ask();
-        }
     }
 }
 
@@ -124,6 +112,12 @@ impl Io for NetIo {
         self.tls.close(id, socket);
     }
 
+    fn fetch_keys(&mut self, request: KeyRequest) {
+        if let Some(watch) = &self.key_watch {
+            watch.ask(request);
+        }
+    }
+
     fn submit(&mut self, command: Command) -> Result<(), Completion> {
         self.workers.submit(command)
     }
@@ -132,9 +126,9 @@ impl Io for NetIo {
         match self.inbox.take() {
             Some(Event::Done(done)) => node.handle_completion(now, done),
             Some(Event::Keys(keys)) => node.replace_keys(keys),
-            Some(Event::Watched(id, keys)) => {
+            Some(Event::Watched(id, news)) => {
                 if self.key_watch.as_ref().is_some_and(|watch| watch.is(id)) {
-                    node.replace_keys(keys);
+                    node.handle_keys(now, news);
                 }
             }
             Some(Event::Reload(reload)) => self.take_up(node, now, *reload),

@@ -151,10 +151,16 @@ impl Connection {
         waiting.unwrap_or(Instant::NEVER)
     }
 
-    /// Is the signature of its `auth` being checked, or does its `auth` wait for a place?
+    /// Does its `auth` wait for its key, the check of its signature, or a place?
     pub(crate) fn is_checking(&self) -> bool {
         let auth = self.waiting.as_ref().map(|waiting| &waiting.auth);
-        matches!(auth, Some(PendingAuth::Check(_) | PendingAuth::Place(_)))
+        matches!(auth, Some(PendingAuth::Key(_) | PendingAuth::Check(_) | PendingAuth::Place(_)))
+    }
+
+    /// Does its `auth`, or its request, wait for the key of its token?
+    pub(crate) fn waits_for_key(&self) -> bool {
+        let auth = self.waiting.as_ref().map(|waiting| &waiting.auth);
+        matches!(auth, Some(PendingAuth::Key(_)))
     }
 
     /// Texts that wait for an answer that is not there.

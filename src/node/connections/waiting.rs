@@ -1,7 +1,7 @@
 //! What a connection waits for: an answer of the application, a worker, or a place.
 
 use std::collections::VecDeque;
-use std::mem;
+use std::{fmt, mem};
 
 use smol_str::SmolStr;
 
@@ -52,6 +52,14 @@ impl Waiting {
     pub(crate) fn take_check(&mut self, ticket: Ticket) -> Option<PendingCheck> {
         match mem::take(&mut self.auth) {
             PendingAuth::Check(check) if check.ticket == Some(ticket) => Some(check),
+            other => self.put_back(other),
+        }
+    }
+
+    /// The `auth` that waits for its key.
+    pub(crate) fn take_key(&mut self) -> Option<PendingKey> {
+        match mem::take(&mut self.auth) {
+            PendingAuth::Key(pending) => Some(pending),
             other => self.put_back(other),
         }
     }
@@ -126,6 +134,8 @@ pub(crate) enum PendingAuth {
     /// There is none.
     #[default]
     None,
+    /// Its key is fetched.
+    Key(PendingKey),
     /// Its signature is checked.
     Check(PendingCheck),
     /// It waits until its user has a place.
@@ -139,6 +149,7 @@ impl PendingAuth {
     fn kept_bytes(&self) -> usize {
         match self {
             Self::None | Self::Join(_) => 0,
+            Self::Key(key) => key.auth.as_ref().map_or(0, |(id, token)| id.len() + token.len()),
             Self::Check(check) => check.check.token().len(),
             Self::Place(accepted) => accepted.kept_bytes(),
         }
@@ -158,6 +169,21 @@ pub(crate) struct PendingMessage {
     pub(crate) request_id: SmolStr,
     /// The application has until then.
     pub(crate) answer_by: Instant,
+}
+
+/// An `auth` whose key is not there yet.
+pub(crate) struct PendingKey {
+    /// The `auth` message's id and its token; `None`: the token came with a request, which has it.
+    pub(crate) auth: Option<(SmolStr, Box<str>)>,
+    /// Its place among those who wait for keys.
+    pub(crate) serial: u64,
+}
+
+/// The token is not shown.
+impl fmt::Debug for PendingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingKey").field("serial", &self.serial).finish_non_exhaustive()
+    }
 }
 
 /// An `auth` whose signature is not checked yet.

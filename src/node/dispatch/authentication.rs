@@ -1,43 +1,104 @@
 //! From an `auth` to a place in the room (protocol, section 4).
 
-use crate::auth::{KeySet, Principal};
+use smol_str::SmolStr;
+
+use crate::auth::{KeySet, Principal, WantedKey};
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::app::Left;
 use crate::node::connections::session::{Clocks, Phase};
-use crate::node::connections::waiting::{AcceptedAuth, PendingJoin};
+use crate::node::connections::waiting::{AcceptedAuth, PendingAuth, PendingJoin, PendingKey};
+use crate::node::dispatch::deadlines::TIMERS_A_CALL;
 use crate::node::gate::join;
 use crate::node::gate::limits::Charge;
-use crate::node::gate::tokens::{Checked, Token, Verified};
+use crate::node::gate::tokens::{Token, TokenProgress, Verified};
 use crate::node::gate::user_limit::{Placing, ROUNDS_A_CALL, RoundStep, UserLimit};
-use crate::node::work::port::{Completion, Outcome};
+use crate::node::work::keys::{Fetched, KeyNews};
+use crate::node::work::port::{Action, Completion, Outcome};
 use crate::protocol::CloseReason;
-use crate::time::Instant;
+use crate::time::{Instant, Now};
 
 impl Node {
     /// From here on tokens are checked with these keys and no others. Authenticated connections stay:
-    /// their tokens were good when they were checked, and fresh ones will be asked for.
+    /// their tokens were good when they were checked, and fresh ones will be asked for. Those who
+    /// wait for keys are judged with the next call of [`Node::handle_timeout`].
     pub fn replace_keys(&mut self, keys: KeySet) {
         self.gate.tokens.verifier.replace_keys(keys);
+        self.gate.tokens.key_waits.look_again();
+    }
+
+    /// A source of keys has news. Those who wait for keys are judged with the next call of
+    /// [`Node::handle_timeout`], for which [`Node::poll_timeout`] says that it is due.
+    pub fn handle_keys(&mut self, now: Now, news: KeyNews) {
+        self.cx.now = now;
+        let tokens = &mut self.gate.tokens;
+        match news.fetched {
+            Fetched::Keys(keys) => {
+                tokens.verifier.replace_keys(keys);
+                tokens.key_waits.answered(news.answers, true);
+            }
+            Fetched::Unchanged => tokens.key_waits.answered(news.answers, false),
+            Fetched::Nothing => self.cx.metrics.failed_key_fetches += 1,
+        }
+    }
+
+    /// Judges those again who wait for keys and have news, at most 64 a call.
+    pub(crate) fn judge_waiting(&mut self) {
+        for _ in 0..TIMERS_A_CALL {
+            let Some(id) = self.gate.tokens.key_waits.next_ready() else { return };
+            let waiting = self.connections.find_mut(id).and_then(|it| it.waiting.as_mut());
+            let Some(PendingKey { auth, serial }) = waiting.and_then(|it| it.take_key()) else {
+                debug_assert!(false, "a connection that ends gives its place up");
+                continue;
+            };
+            let progress = TokenProgress::Waited { serial };
+            match auth {
+                Some((request_id, token)) => {
+                    self.judge_auth(id.slot(), &request_id, &token, progress);
+                }
+                None => self.request_judged(id.slot(), progress),
+            }
+            self.connections.weigh_input(id.slot());
+        }
+    }
+
+    /// The token of `slot` has to wait for its key: `auth`, or the one of its request.
+    pub(crate) fn wait_for_key(
+        &mut self,
+        slot: Slot,
+        auth: Option<(&str, &str)>,
+        wanted: &WantedKey,
+        serial: Option<u64>,
+    ) {
+        let Self { cx, connections, gate, .. } = self;
+        let id = connections.id_of(slot);
+        let Some(connection) = connections.get_mut(slot) else { return };
+        let address = connection.address();
+        let (serial, request) = gate.tokens.key_waits.wait(cx, id, address, wanted, serial);
+        let auth = auth.map(|(id, token)| (SmolStr::new(id), token.into()));
+        let pending = PendingAuth::Key(PendingKey { auth, serial });
+        connection.waiting.get_or_insert_default().set_auth(pending);
+        cx.actions.extend(request.map(Action::FetchKeys));
     }
 
     /// Checks a token, at once or on a worker; then the application is asked for the room.
     pub(crate) fn authenticate(&mut self, slot: Slot, id: &str, token: &str) {
-        self.judge_auth(slot, id, token, None);
+        self.judge_auth(slot, id, token, TokenProgress::New);
     }
 
-    /// The same. `checked`: a worker has checked its signature.
+    /// The same, after the `progress` so far.
     pub(crate) fn judge_auth(
         &mut self,
         slot: Slot,
         id: &str,
         token: &str,
-        checked: Option<Checked>,
+        progress: TokenProgress,
     ) {
+        let serial = progress.serial();
         let Self { cx, connections, rooms, gate, .. } = self;
         let current = rooms.users.name_of(slot).map(|user| user.as_str());
         let to_verify = Token { text: token, current, charge: Charge::Each };
-        match gate.tokens.verify(cx, connections, &mut gate.limits, slot, &to_verify, checked) {
+        match gate.tokens.verify(cx, connections, &mut gate.limits, slot, &to_verify, progress) {
             Verified::Known(principal) => {
                 match gate.tokens.reserve(cx, connections, slot, Some((id, token)), &principal) {
                     Ok(reserved) => {
@@ -51,6 +112,7 @@ impl Node {
                 gate.checks.push(connections, slot, Some(id), check);
                 self.submit_checks();
             }
+            Verified::Wanted(wanted) => self.wait_for_key(slot, Some((id, token)), &wanted, serial),
             Verified::Refused(refusal) => self.close(slot, refusal.into()),
         }
     }

@@ -40,7 +40,7 @@ impl Node {
         if matches!(phase, Phase::Handshaking | Phase::Closing) {
             return;
         }
-        let reason = waited_for_place(connection.waiting.as_deref(), reason);
+        let reason = waited_for(connection.waiting.as_deref(), reason);
         self.cx.metrics.count_close(reason);
         self.cx.metrics.count_auth_end(reason, phase.is_pending());
         let id = self.connections.id_of(slot);
@@ -188,6 +188,10 @@ impl Node {
         let Self { cx, connections, gate, work, .. } = self;
         match waiting.auth {
             PendingAuth::None => {}
+            PendingAuth::Key(pending) => {
+                let address = connections.get(slot).map(|it| it.address());
+                gate.tokens.key_waits.forget(cx, address, pending.serial);
+            }
             PendingAuth::Check(check) => gate.checks.forget(slot, &check),
             PendingAuth::Place(accepted) => {
                 gate.tokens.release(accepted.reserved);
@@ -236,10 +240,13 @@ impl Node {
     }
 }
 
-/// A connection whose `auth` was in time, and that waited for a place since, was not late.
-fn waited_for_place(waiting: Option<&Waiting>, reason: CloseReason) -> CloseReason {
+/// A connection whose `auth` was in time, and that waited for its key or a place since, was not late.
+fn waited_for(waiting: Option<&Waiting>, reason: CloseReason) -> CloseReason {
     let auth = waiting.map(|waiting| &waiting.auth);
     match (reason, auth) {
+        (CloseReason::AuthTimeout | CloseReason::ReauthTimeout, Some(PendingAuth::Key(_))) => {
+            CloseReason::KeysUnavailable
+        }
         (CloseReason::AuthTimeout, Some(PendingAuth::Place(_))) => CloseReason::ConnectionLimit,
         _ => reason,
     }

@@ -39,6 +39,8 @@ impl Node {
         // First: what they held of the budget for work is then there for whoever waits for it.
         self.end_overdue(until);
         self.enforce_budgets();
+        // Before the deadlines of those whose keys have come.
+        self.judge_waiting();
         for _ in 0..TIMERS_A_CALL {
             let Some(slot) = self.connections.pop_due(until) else { break };
             let takes_input = |connection: &Connection| !connection.is_full(&self.cx.policy);

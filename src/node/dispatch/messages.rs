@@ -4,6 +4,7 @@ use crate::auth::Address;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::gate::operator::OperatorEvent;
+use crate::node::gate::tokens::TokenProgress;
 use crate::node::observe::metrics::Call;
 use crate::node::rooms::answers::MessageKey;
 use crate::node::rooms::chat::{ChatStep, Told, answer_of, told};
@@ -131,9 +132,11 @@ impl Node {
         };
         let slot = asker.slot();
         match (done.outcome, &pending.request_id) {
-            (Outcome::Verified(checked), None) => self.request_checked(slot, checked),
+            (Outcome::Verified(checked), None) => {
+                self.request_judged(slot, TokenProgress::Checked(checked))
+            }
             (Outcome::Verified(checked), Some(id)) => {
-                self.judge_auth(slot, id, pending.check.token(), Some(checked));
+                self.judge_auth(slot, id, pending.check.token(), TokenProgress::Checked(checked));
             }
             (_, None) => self.fail_request(slot),
             (_, Some(_)) => self.close(slot, CloseReason::Internal),

@@ -19,6 +19,7 @@ mod output;
 mod overdue;
 mod overload;
 mod request_places;
+mod request_tokens;
 mod requests;
 
 use crate::id::Slot;

@@ -11,7 +11,7 @@
 
 use std::net::SocketAddr;
 
-use crate::auth::{Principal, SignatureCheck};
+use crate::auth::Principal;
 use crate::config::AuthMode;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
@@ -20,10 +20,11 @@ use crate::node::connections::connection::Connection;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::moment::CoarseDelta;
 use crate::node::connections::session::Stage;
+use crate::node::dispatch::request_tokens::Identity;
 use crate::node::gate::head::{self, Head, RequestKind};
 use crate::node::gate::limits::Charge;
 use crate::node::gate::operator::OperatorEvent;
-use crate::node::gate::tokens::{Checked, Token, TokenRefusal, Verified};
+use crate::node::gate::tokens::TokenProgress;
 use crate::node::gate::upgrade;
 use crate::node::http::message::{Request, Response, ResponseForm};
 use crate::node::http::refusal::Refusal;
@@ -63,7 +64,7 @@ impl Node {
         let behind = bytes.get_mut(length..).unwrap_or_default();
         match asked {
             Ok(RequestKind::Upgrade(upgrade)) => match self.may_upgrade(slot, &upgrade, client) {
-                Ok(()) => self.upgrade(slot, upgrade, behind, None),
+                Ok(()) => self.upgrade(slot, upgrade, behind, TokenProgress::New),
                 Err(refusal) => self.refuse(slot, refusal),
             },
             Ok(RequestKind::Http(http)) => self.on_http(slot, http, behind, client),
@@ -75,13 +76,14 @@ impl Node {
         }
     }
 
-    /// Makes a WebSocket of `slot`, once its token is checked, if it has one. `checked`: it is.
-    fn upgrade(
+    /// Makes a WebSocket of `slot`, once its token is checked, if it has one, after the `progress`
+    /// so far.
+    pub(crate) fn upgrade(
         &mut self,
         slot: Slot,
         upgrade: Upgrade,
         behind: &mut [u8],
-        checked: Option<Checked>,
+        progress: TokenProgress,
     ) {
         let principal = match (self.cx.policy.mode, &upgrade.credential) {
             (AuthMode::Message, _) | (AuthMode::Both, Credential::None) => None,
@@ -92,10 +94,14 @@ impl Node {
                 return self.refuse(slot, Refusal::InvalidToken("Two different tokens"));
             }
             (_, Credential::Token { token, .. }) => {
-                match self.identify(slot, token, checked, Charge::Each) {
+                match self.identify(slot, token, progress, Charge::Each) {
                     Identity::Known(principal) => Some(principal),
                     Identity::Unchecked(check) => {
                         return self.check(slot, RequestHead::Upgrade(upgrade), behind, check);
+                    }
+                    Identity::Wanted(wanted, serial) => {
+                        let head = RequestHead::Upgrade(upgrade);
+                        return self.hold_for_key(slot, head, behind, &wanted, serial);
                     }
                     Identity::Refused(refusal) => return self.refuse(slot, refusal),
                 }
@@ -155,7 +161,7 @@ impl Node {
             return self.refuse(slot, refusal);
         }
         if behind.len() >= http.body_length {
-            return self.answer(slot, http, behind, None);
+            return self.answer(slot, http, behind, TokenProgress::New);
         }
         if let Err(refusal) = self.take_place(slot) {
             return self.refuse(slot, refusal);
@@ -175,76 +181,38 @@ impl Node {
         let Some(RequestHead::Http(http)) = self.connections.take_request(slot) else { return };
         // Its address may have used up its allowance since.
         match self.may_look(slot, &http) {
-            Ok(()) => self.answer(slot, http, bytes, None),
+            Ok(()) => self.answer(slot, http, bytes, TokenProgress::New),
             Err(refusal) => self.refuse(slot, refusal),
         }
     }
 
-    /// Asks for the answer to a request, once its token is checked, if it has one. `checked`: it is.
-    fn answer(&mut self, slot: Slot, http: Http, behind: &[u8], checked: Option<Checked>) {
+    /// Asks for the answer to a request, once its token is checked, if it has one, after the `progress`
+    /// so far.
+    pub(crate) fn answer(
+        &mut self,
+        slot: Slot,
+        http: Http,
+        behind: &[u8],
+        progress: TokenProgress,
+    ) {
         let bearer = http.bearer.as_deref();
         let bearer = bearer.filter(|_| self.work.app.requires_bearer_check(&http.path));
         let principal = match bearer {
             None => None,
-            Some(token) => match self.identify(slot, token, checked, Charge::Forged) {
+            Some(token) => match self.identify(slot, token, progress, Charge::Forged) {
                 Identity::Known(principal) => Some(principal),
                 Identity::Unchecked(check) => {
                     return self.check(slot, RequestHead::Http(http), behind, check);
+                }
+                Identity::Wanted(wanted, serial) => {
+                    let head = RequestHead::Http(http);
+                    return self.hold_for_key(slot, head, behind, &wanted, serial);
                 }
                 Identity::Refused(refusal) => return self.refuse(slot, refusal),
             },
         };
         let body = behind.get(..http.body_length).unwrap_or_default();
         self.ask_for_response(slot, &http, principal.as_ref(), body);
-    }
-
-    /// Whom the token of a request speaks for.
-    fn identify(
-        &mut self,
-        slot: Slot,
-        text: &str,
-        checked: Option<Checked>,
-        charge: Charge,
-    ) -> Identity {
-        let Self { cx, connections, gate, .. } = self;
-        let token = Token { text, current: None, charge };
-        match gate.tokens.verify(cx, connections, &mut gate.limits, slot, &token, checked) {
-            Verified::Known(principal) => Identity::Known(principal),
-            Verified::Unchecked(check) => Identity::Unchecked(check),
-            Verified::Refused(TokenRefusal::TooManyAttempts) => {
-                Identity::Refused(gate.limits.too_many_attempts(cx, connections, slot))
-            }
-            Verified::Refused(refusal) => {
-                Identity::Refused(Refusal::InvalidToken(CloseReason::from(refusal).text()))
-            }
-        }
-    }
-
-    /// Keeps a request, and what came behind its head, until its token's signature is checked.
-    fn check(&mut self, slot: Slot, head: RequestHead, behind: &[u8], check: SignatureCheck) {
-        // What an old client says behind its request is kept beside it, within a message's bound.
-        let beyond = behind.len().saturating_sub(head.awaited_bytes());
-        if beyond > self.cx.policy.pending_message_bytes {
-            let refusal = Refusal::BadRequest("Too much came behind the request");
-            return self.refuse(slot, refusal);
-        }
-        self.connections.hold_request(slot, head, Stage::Checking, behind);
-        self.gate.checks.push(&mut self.connections, slot, None, check);
-        self.submit_checks();
-    }
-
-    /// The signature of a request's token has been checked: the request goes on from there.
-    pub(crate) fn request_checked(&mut self, slot: Slot, checked: Checked) {
-        let Some(connection) = self.connections.get_mut(slot) else { return };
-        let mut behind = connection.decoder.take_kept();
-        match self.connections.take_request(slot) {
-            Some(RequestHead::Upgrade(upgrade)) => {
-                self.upgrade(slot, upgrade, &mut behind, Some(checked));
-            }
-            Some(RequestHead::Http(http)) => self.answer(slot, http, &behind, Some(checked)),
-            Some(RequestHead::Call { .. }) | None => {}
-        }
-        self.resume(slot, true);
     }
 
     fn ask_for_response(
@@ -363,6 +331,9 @@ impl Node {
             self.work.withdraw(&mut self.cx, ticket);
             self.answer_in_time(slot);
             self.resume(slot, true);
+        } else if self.connections.get(slot).is_some_and(Connection::waits_for_key) {
+            self.refuse(slot, Refusal::KeysUnavailable);
+            self.resume(slot, true);
         } else {
             self.drop_for(slot, Unanswered::NoRequest);
         }
@@ -375,12 +346,4 @@ impl Node {
             gate.limits.attempts.charge(cx.now.monotonic, payer.address, evidence);
         }
     }
-}
-
-/// Whom a request's token speaks for.
-enum Identity {
-    Known(Principal),
-    /// Its signature is checked elsewhere.
-    Unchecked(SignatureCheck),
-    Refused(Refusal),
 }

@@ -9,13 +9,14 @@
 
 use crate::auth::{
     KeyError, Principal, ReplaySet, Revocations, SignatureCheck, Signed, TokenError, Verification,
-    Verifier,
+    Verifier, WantedKey,
 };
 use crate::config::Config;
 use crate::id::{ConnId, Seed, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::waiting::Reserved;
 use crate::node::context::Cx;
+use crate::node::gate::key_waits::KeyWaits;
 use crate::node::gate::limits::{Charge, Limits};
 use crate::node::observe::MinuteThrottle;
 use crate::protocol::CloseReason;
@@ -23,11 +24,32 @@ use crate::protocol::CloseReason;
 /// What a worker has found out about a token's signature.
 pub(crate) type Checked = Result<Signed, TokenError>;
 
+/// How far the look at a token has come.
+pub(crate) enum TokenProgress {
+    /// It has just come.
+    New,
+    /// It has waited for its key with this serial.
+    Waited { serial: u64 },
+    /// Its signature is checked.
+    Checked(Checked),
+}
+
+impl TokenProgress {
+    pub(crate) fn serial(&self) -> Option<u64> {
+        match self {
+            Self::Waited { serial } => Some(*serial),
+            Self::New | Self::Checked(_) => None,
+        }
+    }
+}
+
 /// Whom a token speaks for.
 pub(crate) enum Verified {
     Known(Principal),
     /// Its signature is checked elsewhere.
     Unchecked(SignatureCheck),
+    /// Its key is to be fetched.
+    Wanted(WantedKey),
     Refused(TokenRefusal),
 }
 
@@ -58,6 +80,7 @@ pub(crate) struct Tokens {
     pub(crate) verifier: Verifier,
     pub(crate) replays: ReplaySet,
     pub(crate) revocations: Revocations,
+    pub(crate) key_waits: KeyWaits,
     /// Tokens that were refused as they may live longer than any may.
     long_lived: MinuteThrottle,
 }
@@ -70,6 +93,7 @@ impl Tokens {
             verifier: Verifier::new(&config.auth)?,
             replays: ReplaySet::new(seed, config.limits.replay_entries),
             revocations,
+            key_waits: KeyWaits::new(config),
             long_lived: MinuteThrottle::default(),
         })
     }
@@ -79,9 +103,10 @@ impl Tokens {
         self.verifier = verifier;
         self.replays.set_capacity(config.limits.replay_entries);
         bound(&mut self.revocations, config);
+        self.key_waits.reconfigure(config);
     }
 
-    /// Whom `token` speaks for. `checked`: a worker has checked its signature.
+    /// Whom `token` speaks for, after the `progress` so far.
     pub(crate) fn verify(
         &mut self,
         cx: &mut Cx,
@@ -89,20 +114,28 @@ impl Tokens {
         limits: &mut Limits,
         slot: Slot,
         token: &Token<'_>,
-        checked: Option<Checked>,
+        progress: TokenProgress,
     ) -> Verified {
-        let begun = match checked {
-            Some(checked) => checked.map(Verification::Signed),
-            None => self.verifier.begin(token.text),
+        let serial = progress.serial();
+        let begun = match progress {
+            TokenProgress::Checked(checked) => checked.map(Verification::Signed),
+            TokenProgress::New | TokenProgress::Waited { .. } => self.verifier.begin(token.text),
         };
         let judged = match begun {
             Ok(Verification::Unchecked(check)) => return Verified::Unchecked(check),
-            Ok(Verification::Signed(signed)) => self.judge(cx, connections, slot, signed),
-            Err(error) => {
-                cx.metrics.unknown_keys += u64::from(error == TokenError::UnknownKey);
-                Err(error)
+            Ok(Verification::Wanted(wanted)) => {
+                if serial.is_none_or(|serial| !self.key_waits.is_answered(serial)) {
+                    return Verified::Wanted(wanted);
+                }
+                if let Some(connection) = connections.get(slot) {
+                    self.key_waits.missed(cx, connection.address(), &wanted);
+                }
+                Err(wanted.error)
             }
+            Ok(Verification::Signed(signed)) => self.judge(cx, connections, slot, signed),
+            Err(error) => Err(error),
         };
+        cx.metrics.unknown_keys += u64::from(judged == Err(TokenError::UnknownKey));
         let is_other =
             |principal: &Principal| token.current.is_some_and(|user| user != principal.user);
         let is_other = judged.as_ref().is_ok_and(is_other);

@@ -283,10 +283,21 @@ impl<'a> View<'a> {
                 "Signatures that were given to workers to check.",
                 metrics.signature_checks,
             ),
+            gauge(
+                "vestibule_auths_waiting_for_keys",
+                "Tokens that wait at this moment until their key is fetched.",
+                &[],
+                vec![(Vec::new(), self.gate.tokens.key_waits.len() as u64)],
+            ),
             total(
                 "vestibule_unknown_keys_total",
-                "Tokens that name a key which is not there.",
+                "Tokens that were refused as the key that they name is not there.",
                 metrics.unknown_keys,
+            ),
+            total(
+                "vestibule_key_fetches_failed_total",
+                "Reads of auth.jwks_url or auth.jwks_file that failed or brought no usable key.",
+                metrics.failed_key_fetches,
             ),
         ]
     }
@@ -346,6 +357,7 @@ impl<'a> View<'a> {
             ("pending_per_ip", metrics.refused_pending + metrics.dropped_by_address),
             ("auth_per_minute_per_ip", metrics.refused_attempts),
             ("auth_per_minute_per_user", metrics.refused_user_attempts),
+            ("missed_keys_per_minute_per_ip", metrics.unasked_keys),
             ("connections_per_user", metrics.closes(CloseReason::ConnectionLimit)),
             ("room_members", metrics.refused_by_room),
             ("messages_per_minute", metrics.errors(ErrorCode::RateLimited)),

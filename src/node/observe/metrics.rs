@@ -43,8 +43,12 @@ pub struct Metrics {
     pub reauthenticated: u64,
     /// Signatures that were given to workers to check.
     pub signature_checks: u64,
-    /// Tokens that name a key which is not there.
+    /// Tokens that were refused as the key that they name is not there.
     pub unknown_keys: u64,
+    /// Tokens that caused no fetch of keys: their address has named too many keys that are not there.
+    pub unasked_keys: u64,
+    /// Fetches of keys that failed, or brought no usable key.
+    pub failed_key_fetches: u64,
     /// Tokens that were refused as they may live longer than any may.
     pub long_tokens: u64,
     /// Revocations that were stored.

@@ -21,6 +21,8 @@ pub struct Usage {
     pub deliveries: usize,
     /// Accepted `auth` messages that are remembered.
     pub replays: usize,
+    /// Tokens that wait for their key.
+    pub waiting_for_keys: usize,
     /// Addresses whose attempts are remembered: forgotten with the next attempt after a quiet minute.
     pub addresses: usize,
     /// Addresses with connections that are pending.
@@ -47,6 +49,7 @@ impl Usage {
             questions: work.questions.len(),
             deliveries: rooms.deliveries.len(),
             replays: gate.tokens.replays.len(),
+            waiting_for_keys: gate.tokens.key_waits.len(),
             addresses: gate.limits.attempts.len(),
             pending_addresses: connections.pending_addresses(),
             buffered_bytes: connections.iter().map(|(_, connection)| kept(connection)).sum(),

@@ -79,7 +79,7 @@ impl<'a> View<'a> {
             ("replay_entries", self.gate.tokens.replays.evictions()),
             ("answer_bytes", self.rooms.answers.forgotten()),
             ("revocations", self.gate.tokens.revocations.evictions()),
-            ("addresses", limits.address_evictions()),
+            ("addresses", limits.address_evictions() + self.gate.tokens.key_waits.evictions()),
             ("users", limits.user_evictions() + self.rooms.departed.evictions()),
         ]
     }

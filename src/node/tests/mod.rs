@@ -8,6 +8,7 @@ mod drain;
 mod frames;
 mod hostile;
 mod http;
+mod keys;
 mod later;
 mod legacy;
 mod limits;
@@ -55,6 +56,7 @@ pub(crate) struct World {
     /// Who is to be read from again.
     pub(crate) resumed: Vec<ConnId>,
     pub(crate) commands: Vec<Command>,
+    pub(crate) key_requests: Vec<KeyRequest>,
     /// Bytes that each socket still takes; more waits in the node.
     pub(crate) room: HashMap<ConnId, usize>,
     pub(crate) messages: u64,
@@ -94,6 +96,7 @@ impl World {
             finished: Vec::new(),
             resumed: Vec::new(),
             commands: Vec::new(),
+            key_requests: Vec::new(),
             room: HashMap::new(),
             messages: 0,
         }
@@ -132,6 +135,7 @@ impl World {
                 Action::Finish(id) => self.finished.push(id),
                 Action::Close(id) => self.closed.push(id),
                 Action::Submit(command) => self.commands.push(command),
+                Action::FetchKeys(request) => self.key_requests.push(request),
                 Action::Resume(id) => self.resumed.push(id),
             }
         }

@@ -9,6 +9,7 @@ use crate::auth::{Address, SignatureCheck, Signed, TokenError};
 use crate::id::ConnId;
 use crate::node::app::{Admission, Answer, Job, OrderResult};
 use crate::node::http::message::Response;
+use crate::node::work::keys::KeyRequest;
 use crate::node::work::ticket::{StartFlag, Ticket};
 
 /// What the driver must do. Drained with `poll_action` after each `handle_*`, or once a turn.
@@ -23,6 +24,11 @@ pub enum Action {
     Resume(ConnId),
     /// The connection is over: drop the socket. Its id is dead from here on.
     Close(ConnId),
+    /// A token's key is not there: fetch the keys, and come back with [`Node::handle_keys`]. One that
+    /// cannot leaves it; the clients are then told to come back.
+    ///
+    /// [`Node::handle_keys`]: crate::Node::handle_keys
+    FetchKeys(KeyRequest),
     /// Work that blocks: run it on a worker, and bring back its completion.
     Submit(Command),
 }
