@@ -111,6 +111,8 @@ fn serve(
     let inherited_sockets = inherited::InheritedSockets::of(&sockets);
     let mut server =
         Server::with_sockets(&config, sockets, app).map_err(|error| error.to_string())?;
+    #[cfg(feature = "jwks-url")]
+    server.keep_keys(&config.auth, Path::new(&config.data));
     server.keep_revocations(&revocations(&config)).map_err(|error| error.to_string())?;
     inherited_sockets.log_addresses(&config, &server);
     let background = background.start(&mut server)?;

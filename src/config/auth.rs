@@ -76,6 +76,11 @@ section! {
     jwks_url: String = String::new(),
         "empty, or `https://…`; `http://` for `127.0.0.1` and `[::1]` only", reload;
 
+    /// How old the keys of `jwks_url` may be that the last run kept in `data`: a server that starts
+    /// while its issuer cannot be reached checks tokens with them until a fetch succeeds. `0s`: none
+    /// are kept.
+    keep_keys: Length = Length::from_secs(86_400), "`0s` to `366d`", restart;
+
     /// The `iss` that a token must have. Empty: any. Set it if one secret serves several issuers.
     issuer: String = String::new(), "any text", reload;
 

@@ -6,6 +6,8 @@
 #[cfg(feature = "jwks-url")]
 mod fetch;
 mod file;
+#[cfg(feature = "jwks-url")]
+mod kept;
 #[cfg(any(feature = "jwks-url", test))]
 mod plan;
 
@@ -14,10 +16,10 @@ mod plan;
 mod tests;
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -27,7 +29,7 @@ use super::error::{KeySourceError, StartError};
 use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
 use crate::config::Auth;
 use crate::node::{Fetched, KeyNews, KeyRequest};
-use crate::time::Instant;
+use crate::time::{Instant, UnixTime};
 
 /// Whether `open` waits for the keys at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +95,22 @@ pub(super) fn open(
     }
 }
 
+/// The keys that were kept in `directory` from the address in `auth`.
+///
+/// # Errors
+/// The file cannot be read.
+#[cfg(feature = "jwks-url")]
+pub(super) fn kept(auth: &Auth, directory: &Path) -> Result<Option<KeySet>, KeySourceError> {
+    if auth.jwks_url.is_empty() || auth.keep_keys.get().is_zero() {
+        return Ok(None);
+    }
+    let kept = kept::KeptKeys::new(directory, &auth.jwks_url);
+    let text = kept.read(Clock::start().now().unix, auth.keep_keys.get());
+    let Some(text) = text.map_err(KeySourceError::File)? else { return Ok(None) };
+    let (keys, _) = KeySet::from_jwks(&text, &Algorithms::new(&auth.algorithms)?, JwksFrom::Url)?;
+    Ok(Some(keys))
+}
+
 /// A watched source of keys.
 #[derive(Debug)]
 enum KeySource {
@@ -102,7 +120,7 @@ enum KeySource {
 }
 
 impl KeySource {
-    /// Reads the source if it may have changed. Blocks, for an address at most 5 seconds.
+    /// Reads the source if it may have changed. Blocks, for an address at most 10 seconds.
     fn look(&mut self, now: Instant) -> Option<Result<String, KeySourceError>> {
         match self {
             Self::File(watched) => {
@@ -124,6 +142,17 @@ impl KeySource {
         }
         #[cfg(not(feature = "jwks-url"))]
         let _ = (now, is_usable);
+    }
+
+    /// Keeps the keys of an address from here on, in `directory` if one is given now.
+    fn keep(&mut self, directory: Option<&Path>, now: UnixTime) {
+        match self {
+            Self::File(_) => {}
+            #[cfg(feature = "jwks-url")]
+            Self::Url(fetcher) => fetcher.keep(directory, now),
+        }
+        #[cfg(not(feature = "jwks-url"))]
+        let _ = (directory, now);
     }
 
     fn next(&self) -> Instant {
@@ -170,6 +199,8 @@ struct Requests {
     serial: u64,
     /// The soonest that was asked for: after so long.
     after: Option<Duration>,
+    /// Where to keep the keys from here on.
+    keep_in: Option<PathBuf>,
 }
 
 impl KeyWatch {
@@ -179,12 +210,22 @@ impl KeyWatch {
 
     /// Tells the watch that a token names an unknown key.
     pub(super) fn ask(&self, request: KeyRequest) {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = locked(&self.requests);
         requests.serial = request.serial;
         requests.after = Some(requests.after.map_or(request.after, |it| it.min(request.after)));
         drop(requests);
         let _ = self.wake.try_send(()); // If it is full, the watch will look anyway.
     }
+
+    /// Has the keys of an address kept in `directory`, from the last fetch on.
+    pub(super) fn keep_in(&self, directory: &Path) {
+        locked(&self.requests).keep_in = Some(directory.to_owned());
+        let _ = self.wake.try_send(());
+    }
+}
+
+fn locked(requests: &Mutex<Requests>) -> MutexGuard<'_, Requests> {
+    requests.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Watch {
@@ -227,8 +268,8 @@ impl Watch {
     ) {
         let clock = Clock::start();
         let take = || {
-            let mut requests = requests.lock().unwrap_or_else(PoisonError::into_inner);
-            (requests.serial, requests.after.take())
+            let mut requests = locked(requests);
+            (requests.serial, requests.after.take(), requests.keep_in.take())
         };
         let mut told = 0;
         loop {
@@ -242,15 +283,18 @@ impl Watch {
             let now = clock.monotonic();
             match heard {
                 Ok(()) => {
-                    if let (_, Some(after)) = take() {
+                    let (_, after, keep_in) = take();
+                    if let Some(after) = after {
                         self.source.ask(now + after);
                     }
+                    self.source.keep(keep_in.as_deref(), clock.now().unix);
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
                     // Those who ask from here on may want what this look does not find.
-                    let (answers, after) = take();
+                    let (answers, after, keep_in) = take();
                     let fetched = self.look(now);
+                    self.source.keep(keep_in.as_deref(), clock.now().unix);
                     if let Some(after) = after.filter(|after| !after.is_zero()) {
                         self.source.ask(now + after);
                     }

@@ -63,6 +63,8 @@ pub use self::sockets::Sockets;
 pub(crate) use self::transport::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use self::worker::Pools;
 pub(crate) use self::worker::{CHECK_STACK_BYTES, PLACE_BYTES, STACK_BYTES};
+#[cfg(feature = "jwks-url")]
+use crate::config::Auth;
 use crate::config::{self, Config};
 use crate::node::app::App;
 use crate::node::{Metrics, Node, Probe};
@@ -124,6 +126,7 @@ impl Server {
             workers: Pools::new(limits, &mailbox),
             inbox,
             // The watch ends when the reactor drops its end.
+            keep_keys_in: None,
             key_watch: watch.map(|watch| mailbox.watch_keys(watch)).transpose()?,
         };
         let reactor = Reactor::new(config, node, io).map_err(StartError::Poll)?;
@@ -159,6 +162,21 @@ impl Server {
             .map_err(StartError::Thread)?;
         reactor.keep_revocations(store);
         Ok(())
+    }
+
+    /// Keeps the public keys that are fetched from an address in `directory`, and begins with those
+    /// that are kept there if they are not older than `auth.keep_keys`: so a server can start while
+    /// its issuer cannot be reached. A file that cannot be read is logged.
+    #[cfg(feature = "jwks-url")]
+    pub fn keep_keys(&mut self, auth: &Auth, directory: &Path) {
+        match keys::kept(auth, directory) {
+            Ok(Some(keys)) => self.reactor.begin_with_keys(keys),
+            Ok(None) => {}
+            Err(error) => log::warn!("The keys of the last fetch cannot be read: {error}"),
+        }
+        if !auth.keep_keys.get().is_zero() {
+            self.reactor.io.keep_keys_in(directory.to_owned());
+        }
     }
 
     /// A handle for other threads, to end the server and to answer held questions.

@@ -70,6 +70,14 @@ impl Reactor {
         self.node.restore_revocation(self.io.now(), user, at);
     }
 
+    /// Checks tokens with these keys until there are others.
+    #[cfg(feature = "jwks-url")]
+    pub(super) fn begin_with_keys(&mut self, keys: crate::auth::KeySet) {
+        if !self.node.has_keys() {
+            self.node.replace_keys(keys);
+        }
+    }
+
     pub(super) fn keep_revocations(&mut self, store: FileStore) {
         self.node.keep_revocations(Box::new(store));
     }

@@ -15,6 +15,7 @@ mod drain;
 mod explain;
 #[cfg(feature = "recipes")]
 mod invite;
+mod issuer;
 mod proxies;
 mod reload;
 #[cfg(all(feature = "recipes", feature = "tls"))]

@@ -98,6 +98,17 @@ impl Server {
         command(&self.scratch, &arguments).output().unwrap()
     }
 
+    /// Is there a file in its data directory whose name begins so?
+    pub(crate) fn keeps(&self, name: &str) -> bool {
+        let Ok(files) = fs::read_dir(self.scratch.path().join("vestibule-data")) else {
+            return false;
+        };
+        files.flatten().any(|file| {
+            let file = file.file_name().into_string().unwrap();
+            file.starts_with(name) && file.ends_with(".json")
+        })
+    }
+
     /// A token for `user`, as the command line mints it.
     pub(crate) fn token(&self, user: &str) -> String {
         self.scratch.token(user, &[])

@@ -1,19 +1,21 @@
 //! Fetches keys from an address, in one thread, so never twice at once.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use ureq::Agent;
 
+use super::kept::KeptKeys;
 use super::plan::{Plan, max_age};
 use crate::auth::MAX_JWKS_BYTES;
 use crate::id::Rng;
 use crate::net::error::KeySourceError;
 use crate::net::http;
-use crate::time::Instant;
+use crate::time::{Instant, UnixTime};
 
 /// The timeout of a fetch, from name resolution to the last byte.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Fetches keys from one address, when the plan says so.
 pub(super) struct Fetcher {
@@ -22,6 +24,9 @@ pub(super) struct Fetcher {
     plan: Plan,
     /// The last text: the same text again is not a change.
     last: String,
+    kept: Option<KeptKeys>,
+    /// The last text is not kept yet, or not since it was fetched again.
+    is_unkept: bool,
 }
 
 impl fmt::Debug for Fetcher {
@@ -41,6 +46,21 @@ impl Fetcher {
             url: url.to_owned(),
             plan: Plan::new(rng),
             last: String::new(),
+            kept: None,
+            is_unkept: false,
+        }
+    }
+
+    /// Keeps the last usable keys, if they were fetched since, in `directory` if one is given now.
+    pub(super) fn keep(&mut self, directory: Option<&Path>, now: UnixTime) {
+        if let Some(directory) = directory {
+            self.kept = Some(KeptKeys::new(directory, &self.url));
+        }
+        if let Some(kept) = self.kept.as_ref().filter(|_| self.is_unkept && !self.last.is_empty()) {
+            self.is_unkept = false;
+            if let Err(error) = kept.write(now, &self.last) {
+                log::warn!("The keys of auth.jwks_url cannot be kept for the next start: {error}");
+            }
         }
     }
 
@@ -57,6 +77,7 @@ impl Fetcher {
         match self.fetch() {
             Ok((text, max_age)) => {
                 self.plan.answered(now, max_age);
+                self.is_unkept = true;
                 (text != self.last).then(|| {
                     self.last.clone_from(&text);
                     Ok(text)

@@ -1,6 +1,7 @@
 //! The turn's environment: mio's sockets, the clocks, the workers, and the mailbox.
 
 use std::io::{self, IoSlice};
+use std::path::PathBuf;
 
 use mio::net::TcpStream;
 use mio::{Interest, Poll};
@@ -28,6 +29,8 @@ pub(crate) struct NetIo {
     pub(crate) inbox: Inbox,
     /// Fetches new keys, also when a token names an unknown one.
     pub(crate) key_watch: Option<KeyWatch>,
+    /// Where fetched keys are kept for the next start.
+    pub(crate) keep_keys_in: Option<PathBuf>,
 }
 
 impl NetIo {
@@ -35,6 +38,18 @@ impl NetIo {
     fn take_up(&mut self, node: &mut Node, now: Now, reload: Reload) {
         self.tls.replace(reload.acceptor.as_ref());
         self.key_watch = reload.carry_out(node, now);
+        if let (Some(watch), Some(directory)) = (&self.key_watch, &self.keep_keys_in) {
+            watch.keep_in(directory);
+        }
+    }
+
+    /// Has fetched keys kept in `directory`.
+    #[cfg(feature = "jwks-url")]
+    pub(crate) fn keep_keys_in(&mut self, directory: PathBuf) {
+        if let Some(watch) = &self.key_watch {
+            watch.keep_in(&directory);
+        }
+        self.keep_keys_in = Some(directory);
     }
 }
 
