@@ -162,6 +162,8 @@ fn chaotic_worlds_keep_every_invariant_and_heal() {
     assert!(sum(&|metrics| metrics.shed_readers) > 10);
     assert!(sum(&|metrics| metrics.refused_questions) > 10);
     assert!(sum(&|metrics| metrics.crowded_messages) > 10);
+    assert!(sum(&|metrics| metrics.failed_key_fetches) > 10);
+    assert!(sum(&|metrics| metrics.closes(CloseReason::KeysUnavailable)) > 3);
     let longest = reports.iter().map(|report| report.metrics.timer_lateness.max()).max();
     assert!(longest > Some(60_000_000), "nobody was stopped for long: {longest:?}");
 }
@@ -311,6 +313,11 @@ fn table_that_forgets_its_oldest_entry_is_found() {
     for what in ["was accepted twice", "is done again"] {
         assert!(found.iter().any(|found| found.contains(what)), "{what}: {found:?}");
     }
+}
+
+#[test]
+fn token_refused_before_its_key_is_fetched_is_found() {
+    assert_found(Planted::KeyNotAwaited, "did nothing to deserve 1008 \"Invalid token\"");
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub enum Planted {
     AllowanceByConnection,
     /// A full table does not tell users apart: it forgets its oldest entry, whoever's that is.
     EvictsOldest,
+    /// A token whose key is not there is refused at once.
+    KeyNotAwaited,
 }
 
 /// The planted fault. Outside of tests and simulations it is empty and takes no memory.

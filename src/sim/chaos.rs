@@ -6,13 +6,14 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
 use super::engine::Engine;
+use super::issuer::Issuer;
 use super::scenario::Disturbance::{self, Disconnect, NewKey, NewLimits, RequireAuth, Stop};
 use super::trace::TraceEvent;
 use crate::auth::Verifier;
 use crate::config::Size;
 use crate::id::Rng;
 use crate::node::Node;
-use crate::time::Instant;
+use crate::time::{Instant, UnixTime};
 
 const ALL: [Disturbance; 5] = [NewKey, NewLimits, RequireAuth, Disconnect, Stop];
 
@@ -42,6 +43,14 @@ impl Engine {
         self.stop = Duration::from_micros(micros);
     }
 
+    /// Sets the wall clock by up to an hour.
+    pub(super) fn set_wall_clock(&mut self) {
+        self.note(&TraceEvent::WallClock);
+        let millis = self.now.unix.as_millis() + self.rng.below(7_200_000);
+        self.now.unix = UnixTime::from_millis(millis.saturating_sub(3_600_000));
+        self.ledger.lock().now = self.now;
+    }
+
     /// Carries out a disturbance other than a stop. It reaches the node in a turn, as everything
     /// does that another thread leaves.
     pub(super) fn disturb(&mut self, node: &mut Node, disturbance: Disturbance) {
@@ -52,8 +61,13 @@ impl Engine {
                 self.tokens += 1;
                 let secret = format!("simulated secret, number {:09}.", self.tokens);
                 self.key = EncodingKey::from_secret(secret.as_bytes());
-                self.scenario.config.auth.secret = secret;
-                self.reconfigure(node);
+                // An issuer tells nobody: the node finds out by the tokens.
+                if let Some(issuer) = &mut self.issuer {
+                    issuer.publish(&secret, self.tokens);
+                } else {
+                    self.scenario.config.auth.secret = secret;
+                    self.reconfigure(node);
+                }
             }
             NewLimits => {
                 let limits = &mut self.scenario.config.limits;
@@ -91,7 +105,9 @@ impl Engine {
         {
             claims.insert("iat".to_owned(), (self.now.unix.as_millis() / 1_000).into());
         }
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.key);
+        let kid = self.issuer.as_ref().map(|issuer| issuer.key_id.clone());
+        let header = Header { kid, ..Header::new(Algorithm::HS256) };
+        let token = jsonwebtoken::encode(&header, &claims, &self.key);
         token.unwrap_or_else(|error| {
             self.fail(format!("a token cannot be signed: {error}"));
             String::new()
@@ -106,7 +122,12 @@ impl Engine {
     fn reconfigure(&mut self, node: &mut Node) {
         let config = &self.scenario.config;
         match Verifier::new(&config.auth) {
-            Ok(verifier) => node.reconfigure(self.now, config, verifier),
+            Ok(mut verifier) => {
+                if let Some(keys) = self.issuer.as_ref().and_then(Issuer::keys) {
+                    verifier.replace_keys(keys);
+                }
+                node.reconfigure(self.now, config, verifier);
+            }
             Err(fault) => self.fail(format!("the new key cannot be used: {fault}")),
         }
     }

@@ -17,7 +17,7 @@ use crate::auth::KeyError;
 use crate::driver::{Accepted, Input, Io, Readiness, Role, Turn, Written};
 use crate::id::{ConnId, Seed};
 use crate::node::app::App;
-use crate::node::{Command, Completion, Hangup, Node, Outcome, Phase};
+use crate::node::{Command, Completion, Hangup, KeyRequest, Node, Outcome, Phase};
 use crate::time::Now;
 
 /// The node, its turns, and the virtual machine that they run on.
@@ -309,6 +309,10 @@ impl Io for Engine {
         self.ledger.lock().gone(id);
     }
 
+    fn fetch_keys(&mut self, request: KeyRequest) {
+        self.ask_issuer(request);
+    }
+
     fn submit(&mut self, command: Command) -> Result<(), Completion> {
         let Some(refused) = self.queue_work(command) else { return Ok(()) };
         let ticket = refused.ticket;
@@ -320,6 +324,7 @@ impl Io for Engine {
     fn deliver(&mut self, node: &mut Node, _: Now) -> bool {
         match self.mail.pop_front() {
             Some(MailboxItem::Done(done)) => self.complete(node, done),
+            Some(MailboxItem::Keys(news)) => node.handle_keys(self.now, news),
             Some(MailboxItem::Order(disturbance)) => self.disturb(node, disturbance),
             None => return false,
         }

@@ -10,6 +10,7 @@ use jsonwebtoken::EncodingKey;
 
 use super::app::{Held, SharedAppControl};
 use super::check::{Expect, Times};
+use super::issuer::Issuer;
 use super::ledger::SharedLedger;
 use super::network::{Conditions, Link, LinkId};
 use super::scenario::{Disturbance, Scenario};
@@ -17,7 +18,7 @@ use super::trace::{Trace, TraceEvent};
 use super::transport::Transport;
 use super::wire::Seen;
 use crate::id::{ConnId, Rng};
-use crate::node::{Command, Completion, Phase, StartFlag};
+use crate::node::{Command, Completion, KeyNews, Phase, StartFlag};
 use crate::time::{Instant, Now, UnixTime};
 
 /// The wall clock at the start of every world: 2027-01-15T08:00:00Z.
@@ -38,6 +39,10 @@ pub(super) enum TimedEvent {
     WallClock,
     /// The server is disturbed.
     Disturbance(Disturbance),
+    /// A fetch of keys begins.
+    Fetch,
+    /// It is over.
+    Fetched,
 }
 
 /// News about a link, for its client.
@@ -61,6 +66,8 @@ pub(super) enum DelayedWork {
 #[derive(Debug)]
 pub(super) enum MailboxItem {
     Done(Completion),
+    /// News of the keys.
+    Keys(KeyNews),
     /// A disturbance of the server.
     Order(Disturbance),
 }
@@ -122,6 +129,8 @@ pub(super) struct Engine {
     pub(super) addresses: Vec<Ipv4Addr>,
     /// When the key was last replaced.
     pub(super) key_changed: Instant,
+    /// Where the node fetches its keys; `None`: they are in its configuration.
+    pub(super) issuer: Option<Issuer>,
     /// When each user was last disconnected by an operator.
     pub(super) revoked: BTreeMap<String, Instant>,
     /// How long the process stops now.
@@ -175,6 +184,7 @@ impl Engine {
             tokens: 0,
             addresses: Vec::new(),
             key_changed: Instant::START,
+            issuer: Issuer::of(&config.auth),
             revoked: BTreeMap::new(),
             stop: Duration::ZERO,
             early_ping_timeouts: 0,
@@ -250,6 +260,8 @@ impl Engine {
                 Some(DelayedWork::Done(done)) => self.mail.push_back(MailboxItem::Done(done)),
                 Some(DelayedWork::Hold(_)) | None => {}
             },
+            TimedEvent::Fetch => self.begin_fetch(),
+            TimedEvent::Fetched => self.end_fetch(),
             TimedEvent::Break(link) if !self.is_healed => self.break_link(link),
             TimedEvent::WallClock if !self.is_healed => self.set_wall_clock(),
             TimedEvent::Disturbance(Disturbance::Stop) if !self.is_healed => self.stop(),
@@ -261,13 +273,6 @@ impl Engine {
             | TimedEvent::WallClock
             | TimedEvent::Disturbance(_) => {}
         }
-    }
-
-    fn set_wall_clock(&mut self) {
-        self.note(&TraceEvent::WallClock);
-        let millis = self.now.unix.as_millis() + self.rng.below(7_200_000);
-        self.now.unix = UnixTime::from_millis(millis.saturating_sub(3_600_000));
-        self.ledger.lock().now = self.now;
     }
 
     /// Ends all faults: links are fast and the application answers. A lost connection stays lost.

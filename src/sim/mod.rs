@@ -64,6 +64,7 @@ mod driver;
 mod engine;
 mod frugal;
 mod hostile;
+mod issuer;
 mod ledger;
 mod listen;
 mod measure;

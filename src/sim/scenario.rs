@@ -82,7 +82,9 @@ pub struct Scenario {
     pub turn: Duration,
     /// A fault planted in the turn, in tests of the checkers.
     pub planted: Option<Planted>,
-    /// The node's configuration.
+    /// The node's configuration. With a JWKS file, of any name, the node fetches its keys from a
+    /// simulated issuer. It answers late or not at all until the faults end, and a key that is
+    /// disturbed changes without notice.
     pub config: Config,
 }
 
@@ -159,6 +161,10 @@ impl Scenario {
         if seed % 4 == 1 {
             config.limits.connections_per_user = 2;
         }
+        // In one world in four, the keys are fetched.
+        if seed % 4 == 2 {
+            config.auth.jwks_file = "simulated".to_owned();
+        }
         Self {
             clients,
             rooms: 1 + rng.below(3) as usize,
@@ -214,6 +220,8 @@ impl Scenario {
     #[must_use]
     pub fn contended(seed: u64) -> Self {
         let mut scenario = Self::drawn(seed);
+        // The greedy would use the fetches up.
+        scenario.config.auth.jwks_file.clear();
         // What these take is refused to others at times, which they do not expect.
         let drawn = Mix { expired: 0, replaying: 0, ..scenario.clients };
         scenario.clients = Mix { greedy: 1 + (seed / 2 % 4) as usize, frugal: 2, ..drawn };

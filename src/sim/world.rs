@@ -134,6 +134,9 @@ impl World {
         let Scenario { clients: mix, rooms, length, faults, disturbances, .. } = scenario;
         let mut server = SimServer::new(scenario, seed, app, control)?;
         let engine = &mut server.engine;
+        if engine.issuer.is_some() {
+            engine.at(Instant::START, TimedEvent::Fetch);
+        }
         let mut rng = Rng::new(seed);
         let mut clients = Vec::new();
         for (kind, count) in kinds(mix, seed) {

@@ -19,6 +19,7 @@ use crate::node::context::Cx;
 use crate::node::gate::key_waits::KeyWaits;
 use crate::node::gate::limits::{Charge, Limits};
 use crate::node::observe::MinuteThrottle;
+use crate::node::planted::Planted;
 use crate::protocol::CloseReason;
 
 /// What a worker has found out about a token's signature.
@@ -124,7 +125,8 @@ impl Tokens {
         let judged = match begun {
             Ok(Verification::Unchecked(check)) => return Verified::Unchecked(check),
             Ok(Verification::Wanted(wanted)) => {
-                if serial.is_none_or(|serial| !self.key_waits.is_answered(serial)) {
+                let is_final = serial.is_some_and(|serial| self.key_waits.is_answered(serial));
+                if !is_final && !cx.fault.is(Planted::KeyNotAwaited) {
                     return Verified::Wanted(wanted);
                 }
                 if let Some(connection) = connections.get(slot) {
