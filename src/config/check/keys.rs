@@ -135,6 +135,9 @@ mod tests {
             };
             assert_eq!(faults(&with_file), [""; 0]);
         }
+        let p521 = Auth { algorithms: names(&["ES512"]), ..Auth::default() };
+        let told = Config { auth: p521, ..Config::default() }.faults();
+        assert!(told.iter().any(|fault| fault.to_string().contains("P-521")), "{told:?}");
         let mixed = |auth: &mut Auth| auth.algorithms = names(&["HS256", "RS256"]);
         assert_eq!(faults(&mixed), ["auth.algorithms"]);
         assert_eq!(faults(&|auth| auth.algorithms = names(&["RS256"])), ["auth.algorithms"]);
