@@ -4,6 +4,7 @@
 #![expect(clippy::indexing_slicing, reason = "a JSON value without the key is null")]
 
 pub mod frames;
+pub mod keys;
 pub mod messages;
 pub mod recipe;
 pub mod session;
@@ -13,8 +14,9 @@ pub mod upgrade_head;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also that of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("frames", frames::frames),
+    ("keys", keys::keys),
     ("messages", messages::messages),
     ("recipe", recipe::recipe),
     ("session", session::session),

@@ -1,8 +1,8 @@
 //! What can be wrong with a token, and with configured keys.
 
-use std::fmt;
-
 use thiserror::Error;
+
+use super::fault::{KeyFault, Skipped};
 
 /// Why a token is refused, for the operator: the text and the label say the cause, and hold nothing
 /// of the token. What its sender is told says less, and is chosen where the token came in.
@@ -89,7 +89,7 @@ impl TokenError {
 #[non_exhaustive]
 pub enum KeyError {
     /// `auth.secret` is shorter than the hash that it is used with.
-    #[error("auth.secret has {bytes} bytes: give it at least {needed} random ones")]
+    #[error("the secret has {bytes} bytes, at least {needed} are needed")]
     ShortSecret {
         /// How many bytes it has.
         bytes: usize,
@@ -102,7 +102,7 @@ pub enum KeyError {
     /// `auth.algorithms` names one that is not supported.
     #[error(
         "auth.algorithms names `{0}`, which is not supported; what is: HS256 to HS512, RS256 to \
-         RS512, PS256 to PS512, ES256, ES384, EdDSA"
+         RS512, PS256 to PS512, ES256, ES384, EdDSA (also called Ed25519)"
     )]
     UnknownAlgorithm(String),
     /// `auth.algorithms` names HMAC and asymmetric ones.
@@ -142,142 +142,12 @@ pub enum KeyError {
     NoUsableKey(Vec<Skipped>),
 }
 
+/// The first of them, in a line that can be read.
 fn reasons(skipped: &[Skipped]) -> String {
-    skipped.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-/// What is wrong with one key. The text shows nothing of it.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum KeyFault {
-    /// A PEM block without its last line.
-    #[error("a PEM block has no end: is the file whole?")]
-    UnfinishedPem,
-    /// A text without a PEM block.
-    #[error("no PEM block: write a public key, `-----BEGIN PUBLIC KEY-----` …")]
-    NoPem,
-    /// A certificate instead of a key.
-    #[error("a certificate: take the key out of it by `openssl x509 -pubkey -noout`")]
-    Certificate,
-    /// A private key in PEM.
-    #[error(
-        "a private key: the server needs only the public one, which `openssl pkey -pubout` takes \
-         out of it; keep the private one away from here"
-    )]
-    PrivatePem,
-    /// A PEM block of another kind.
-    #[error("a PEM block that is no public key")]
-    NoPublicKey,
-    /// A PEM block whose body is no base64.
-    #[error("a PEM block that is no base64")]
-    NoBase64,
-    /// A PEM block whose bytes are no public key.
-    #[error("a PEM block that is no whole public key")]
-    NotWhole,
-    /// A public key in PEM that is not of a supported kind.
-    #[error("a public key of a kind that is not supported; what is: RSA, P-256, P-384, Ed25519")]
-    UnsupportedKind,
-    /// A secret that is shorter than the shortest hash.
-    #[error("a secret of {bytes} bytes; 32 are needed")]
-    ShortSecret {
-        /// How many bytes it has.
-        bytes: usize,
-    },
-    /// An RSA key that is too short or too long.
-    #[error("an RSA key of {bits} bits; {least} to {most} are taken")]
-    RsaLength {
-        /// How many bits it has.
-        bits: usize,
-        /// How many it needs.
-        least: usize,
-        /// How many it may have.
-        most: usize,
-    },
-    /// An RSA key whose numbers cannot be an RSA key's.
-    #[error("an RSA key whose modulus or exponent cannot be one")]
-    BadRsa,
-    /// An EC key that is no uncompressed point.
-    #[error("an EC key that is no uncompressed point of its curve")]
-    BadPoint,
-    /// An Ed25519 key of another length.
-    #[error("an Ed25519 key that has not 32 bytes")]
-    BadEd25519,
-    /// It is made for one algorithm, which such a key cannot have.
-    #[error("its `alg` is none that {key} can have")]
-    BadAlgorithm {
-        /// What it is: `an RSA key`.
-        key: &'static str,
-    },
-    /// No configured algorithm can be used with it.
-    #[error("no algorithm of auth.algorithms is one of {key}")]
-    NoAlgorithm {
-        /// What it is: `an RSA key`.
-        key: &'static str,
-    },
-    /// A set has as many usable keys in front of it as are taken.
-    #[error("{most} keys are enough")]
-    TooManyKeys {
-        /// How many are taken.
-        most: usize,
-    },
-    /// A JWK that is no object.
-    #[error("no object")]
-    NoObject,
-    /// A JWK that is not for signatures.
-    #[error("its `use` is not `sig`")]
-    BadUse,
-    /// A JWK that is not for verifying.
-    #[error("its `key_ops` do not name `verify`")]
-    BadOperations,
-    /// A JWK whose `kid` is too long.
-    #[error("its `kid` has more than {most} bytes")]
-    LongId {
-        /// How many bytes it may have.
-        most: usize,
-    },
-    /// A secret in a JWK set from an address.
-    #[error("a secret, and from an address: whoever sees it can sign")]
-    PublishedSecret,
-    /// A private key in a JWK set.
-    #[error("a private key: publish only the public one")]
-    PrivateJwk,
-    /// A JWK of a kind that is not supported.
-    #[error("its `kty` is none of RSA, EC, OKP, oct")]
-    UnsupportedType,
-    /// A JWK of a curve that is not supported.
-    #[error("its `crv` is not supported; {supported}")]
-    UnsupportedCurve {
-        /// Which are.
-        supported: &'static str,
-    },
-    /// A JWK without a member that it needs.
-    #[error("it has no `{0}`")]
-    Missing(&'static str),
-    /// A member of a JWK that should be text.
-    #[error("its `{0}` is no text")]
-    NoText(&'static str),
-    /// A member of a JWK that should be bytes in base64url.
-    #[error("its `{0}` is no base64url")]
-    NoBase64Url(&'static str),
-    /// A JWK whose coordinates have another length than its curve's.
-    #[error("its `x` or `y` has not the bytes of its curve")]
-    BadCoordinates,
-}
-
-/// A key of a set that cannot be used, and why. Its text holds nothing of the key but its `kid`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skipped {
-    pub(super) place: usize,
-    pub(super) id: Option<String>,
-    pub(super) why: KeyFault,
-}
-
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "key {}", self.place)?;
-        if let Some(id) = &self.id {
-            write!(f, " (kid {id:?})")?;
-        }
-        write!(f, ": {}", self.why)
+    const SHOWN: usize = 4;
+    let mut text: Vec<_> = skipped.iter().take(SHOWN).map(ToString::to_string).collect();
+    if skipped.len() > SHOWN {
+        text.push("and so on".to_owned());
     }
+    text.join("; ")
 }

@@ -7,10 +7,12 @@
 //! There is one configured issuer, so a key is known by its `kid` alone: a token's `iss` is checked
 //! against the configuration whatever the key.
 
+mod curve;
 mod der;
 pub(super) mod jwks;
 mod material;
 mod pem;
+pub(super) mod summary;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +20,8 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 
 use self::material::Material;
-use super::error::{KeyError, KeyFault};
+use super::error::KeyError;
+use super::fault::{KeyFault, Skipped};
 
 /// The longest `kid` that is looked at, in bytes: of a token, and of a key.
 pub(super) const MAX_KEY_ID_BYTES: usize = 256;
@@ -40,8 +43,11 @@ impl Algorithms {
     pub fn new(names: &[String]) -> Result<Self, KeyError> {
         let mut algorithms = Vec::new();
         for name in names {
-            let parsed = name.parse::<Algorithm>();
-            algorithms.push(parsed.map_err(|_| KeyError::UnknownAlgorithm(name.clone()))?);
+            let parsed = algorithm(name);
+            let parsed = parsed.ok_or_else(|| KeyError::UnknownAlgorithm(name.clone()))?;
+            if !algorithms.contains(&parsed) {
+                algorithms.push(parsed);
+            }
         }
         let secrets = algorithms.iter().filter(|algorithm| is_hmac(**algorithm)).count();
         match secrets {
@@ -60,9 +66,15 @@ impl Algorithms {
 
     /// The one of this name, if it is taken.
     pub(super) fn named(&self, name: &str) -> Option<Algorithm> {
-        let parsed = name.parse().ok()?;
+        let parsed = algorithm(name)?;
         self.0.contains(&parsed).then_some(parsed)
     }
+}
+
+/// The algorithm of this name. `Ed25519` (RFC 9864) is what `EdDSA` is with an Ed25519 key, and no
+/// other key has that one here.
+pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
+    if name == "Ed25519" { Some(Algorithm::EdDSA) } else { name.parse().ok() }
 }
 
 fn is_hmac(algorithm: Algorithm) -> bool {
@@ -96,8 +108,8 @@ impl VerificationKey {
         algorithms: &Algorithms,
     ) -> Result<Self, KeyFault> {
         let possible = material.algorithms()?;
-        let own = match own.map(str::parse::<Algorithm>) {
-            Some(Ok(own)) if possible.contains(&own) => Some(own),
+        let own = match own.map(algorithm) {
+            Some(Some(own)) if possible.contains(&own) => Some(own),
             Some(_) => return Err(KeyFault::BadAlgorithm { key: material.name() }),
             None => None,
         };
@@ -114,6 +126,8 @@ impl VerificationKey {
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
     keys: Vec<Arc<VerificationKey>>,
+    /// What a JWK set held beside them.
+    skipped: Arc<[Skipped]>,
 }
 
 impl KeySet {
@@ -121,30 +135,48 @@ impl KeySet {
     ///
     /// # Errors
     /// [`KeyError`] when it is shorter than the longest hash of `algorithms` (RFC 7518, section
-    /// 3.2).
+    /// 3.2), or a value that others may have, such as a public key.
     pub fn from_secret(secret: &[u8], algorithms: &Algorithms) -> Result<Self, KeyError> {
+        let material = Material::secret(secret)?;
         let needed = algorithms.0.iter().map(|one| material::hash_bytes(*one)).max().unwrap_or(0);
         if secret.len() < needed {
             return Err(KeyError::ShortSecret { bytes: secret.len(), needed });
         }
-        let material = Material::Secret(secret.to_vec());
-        let key = VerificationKey::new(material, None, None, algorithms)?;
-        Ok(Self { keys: vec![Arc::new(key)] })
+        let mut set = Self::default();
+        set.add(VerificationKey::new(material, None, None, algorithms)?)?;
+        Ok(set)
     }
 
     /// Every public key of a PEM text: RSA, P-256, P-384 and Ed25519, as `openssl pkey -pubout`
     /// writes them. They have no `kid`: a token's `kid` is then not looked at.
     ///
     /// # Errors
-    /// [`KeyError`] when one of them cannot be used, or there is none.
+    /// [`KeyError`] when one of them cannot be used, or there is none, or there are more than 4 of
+    /// one algorithm: no token is tried with more.
     pub fn from_pem(text: &str, algorithms: &Algorithms) -> Result<Self, KeyError> {
         if algorithms.are_hmac() {
             return Err(KeyError::PublicKeyForHmac);
         }
-        let materials = pem::public_keys(text)?.into_iter();
-        let keys =
-            materials.map(|it| VerificationKey::new(it, None, None, algorithms).map(Arc::new));
-        Ok(Self { keys: keys.collect::<Result<_, _>>()? })
+        let mut set = Self::default();
+        for material in pem::public_keys(text)? {
+            set.add(VerificationKey::new(material, None, None, algorithms)?)?;
+        }
+        Ok(set)
+    }
+
+    /// Adds a key, if there may be a token that is tried with it.
+    fn add(&mut self, key: VerificationKey) -> Result<(), KeyFault> {
+        if self.keys.len() >= MAX_KEYS {
+            return Err(KeyFault::TooManyKeys { most: MAX_KEYS });
+        }
+        let is_alike = |other: &&Arc<VerificationKey>| {
+            other.id == key.id && other.takes.iter().any(|one| key.takes.contains(one))
+        };
+        if self.keys.iter().filter(is_alike).count() >= MAX_TRIED {
+            return Err(KeyFault::TooManyAlike { most: MAX_TRIED });
+        }
+        self.keys.push(Arc::new(key));
+        Ok(())
     }
 
     /// How many keys there are.
@@ -162,14 +194,18 @@ impl KeySet {
     /// The keys to try a token with that names this algorithm and `kid`, at most [`MAX_TRIED`].
     ///
     /// A `kid` is compared, nothing else: it is no path and no query (RFC 8725, section 3.10). A
-    /// key without one takes any; but where a key has the very `kid`, no other is tried.
+    /// key without one takes any; but where a key has the very `kid`, no other is tried. For a token
+    /// without one, the keys without one come first.
     pub(super) fn select(
         &self,
         algorithm: Algorithm,
         id: Option<&str>,
     ) -> Vec<&Arc<VerificationKey>> {
         let taking = || self.keys.iter().filter(|key| key.takes.contains(&algorithm));
-        let Some(id) = id else { return taking().take(MAX_TRIED).collect() };
+        let Some(id) = id else {
+            let (without, with): (Vec<_>, Vec<_>) = taking().partition(|key| key.id.is_none());
+            return without.into_iter().chain(with).take(MAX_TRIED).collect();
+        };
         let has = |key: &&Arc<VerificationKey>| key.id.as_deref() == Some(id);
         let wanted = if self.keys.iter().any(|key| has(&key)) { Some(id) } else { None };
         taking().filter(|key| key.id.as_deref() == wanted).take(MAX_TRIED).collect()

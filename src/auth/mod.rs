@@ -6,6 +6,7 @@
 
 mod claims;
 mod error;
+mod fault;
 mod keys;
 mod limiter;
 mod replay;
@@ -14,9 +15,11 @@ mod signer;
 mod token;
 mod verifier;
 
-pub use error::{KeyError, KeyFault, Skipped, TokenError};
+pub use error::{KeyError, TokenError};
+pub use fault::{KeyFault, Skipped};
 #[cfg(any(feature = "net", test))]
 pub(crate) use keys::jwks::MAX_JWKS_BYTES;
+pub use keys::summary::{KeyKind, KeySummary, UsableKey};
 pub use keys::{Algorithms, KeySet, jwks::JwksFrom};
 pub use limiter::Evidence;
 pub(crate) use limiter::{Address, AddressLimiter};

@@ -7,7 +7,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Map, Value};
 
 use super::keys::Algorithms;
-use crate::config::Auth;
+use crate::config::{Auth, PublishedKind};
 use crate::time::UnixTime;
 
 /// Signs tokens that a [`Verifier`](super::Verifier) of the same configuration takes.
@@ -27,17 +27,18 @@ impl fmt::Debug for TokenSigner {
 
 impl TokenSigner {
     /// A signer with `auth.secret` and the first of the algorithms. `None` where there is no secret,
-    /// or tokens are checked with public keys.
+    /// or a value that others may have, or tokens are checked with public keys.
     #[must_use]
     pub fn new(auth: &Auth) -> Option<Self> {
         let algorithms = Algorithms::new(&auth.algorithms).ok()?;
-        if auth.secret.is_empty() || !algorithms.are_hmac() {
+        let secret = auth.secret.as_bytes();
+        if secret.is_empty() || PublishedKind::of(secret).is_some() || !algorithms.are_hmac() {
             return None;
         }
         let algorithm = auth.algorithms.first()?.parse().ok()?;
         Some(Self {
             header: Header::new(algorithm),
-            key: EncodingKey::from_secret(auth.secret.as_bytes()),
+            key: EncodingKey::from_secret(secret),
             issuer: auth.issuer.clone(),
             audience: auth.audience.clone(),
         })

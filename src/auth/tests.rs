@@ -1,6 +1,7 @@
 //! Keys and tokens for tests, and the tests that take several files of this layer together.
 
 mod keys;
+mod published_sets;
 mod rfc8725;
 
 use base64::Engine as _;
@@ -8,6 +9,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
+use super::keys::jwks::{MAX_ENTRIES, MAX_REASONS};
 use super::keys::{MAX_KEY_ID_BYTES, MAX_KEYS, MAX_TRIED};
 use super::*;
 use crate::config::Auth;

@@ -15,7 +15,7 @@ const MASK: &str = "********";
 /// Prints the configuration as TOML, followed by the memory table as TOML comments.
 pub(super) fn run(config: &Config) -> CommandResult {
     let mut faults = Vec::new();
-    let (place, warning) = keys(config).unwrap_or_else(|fault| {
+    let (place, mut warnings) = keys(config).unwrap_or_else(|fault| {
         faults.push(fault);
         Default::default()
     });
@@ -54,23 +54,25 @@ pub(super) fn run(config: &Config) -> CommandResult {
     if !faults.is_empty() {
         return Err(faults);
     }
-    let exposed_key = key.and_then(|key| key.warning);
-    for warning in [warning, exposed, exposed_key, exposed_tls, few].into_iter().flatten() {
+    warnings.extend(exposed);
+    warnings.extend(key.into_iter().flat_map(|key| key.warnings));
+    warnings.extend([exposed_tls, few].into_iter().flatten());
+    for warning in warnings {
         output::warn(&warning);
     }
     output::print(&format!("{toml}\n# {place}\n#\n{}", table(&resolved)))
 }
 
-/// Describes where the keys come from, with a warning if their file is exposed.
-fn keys(config: &Config) -> Result<(String, Option<String>), String> {
+/// Describes where the keys come from, with warnings about a secret.
+fn keys(config: &Config) -> Result<(String, Vec<String>), String> {
     let auth = &config.auth;
     if secret::is_wanted(config) {
-        let (place, warning) = secret::inspect(config)?;
-        return Ok((format!("Signing secret: {place}"), warning));
+        let (place, warnings) = secret::inspect(config)?;
+        return Ok((format!("Signing secret: {place}"), warnings));
     }
     let places = [&auth.public_key_file, &auth.jwks_file, &auth.jwks_url];
     let place = places.into_iter().find(|place| !place.is_empty());
-    Ok((format!("Keys: {}", place.map_or("none", String::as_str)), None))
+    Ok((format!("Keys: {}", place.map_or("none", String::as_str)), Vec::new()))
 }
 
 /// The worst-case memory as TOML comments. In `config`, zeros that stand for derived numbers have

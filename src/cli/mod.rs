@@ -125,8 +125,8 @@ fn signing_secret(config: &Config) -> Result<String, Vec<String>> {
         return Err(vec![fault.to_owned()]);
     }
     let secret = secret::obtain(config).map_err(|fault| vec![fault])?;
-    if let Some(warning) = secret.warning {
-        output::warn(&warning);
+    for warning in &secret.warnings {
+        output::warn(warning);
     }
     Ok(secret.text)
 }

@@ -66,19 +66,19 @@ impl Reloader {
 /// # Errors
 /// One line: a secret cannot be read, or there are no descriptors for connections.
 pub(super) fn complete(mut config: Config) -> Result<(Config, Vec<String>), String> {
-    let mut exposed = None;
+    let mut warnings = Vec::new();
     if secret::is_wanted(&config) {
         let secret = secret::obtain(&config)?;
-        (config.auth.secret, exposed) = (secret.text, secret.warning);
+        config.auth.secret = secret.text;
+        warnings.extend(secret.warnings);
     }
-    let mut exposed_key = None;
     if let Some(key) = secret::admin_key(&config)? {
-        (config.admin.key, exposed_key) = (key.text, key.warning);
+        config.admin.key = key.text;
+        warnings.extend(key.warnings);
     }
-    let exposed_tls = secret::tls_exposure(&config)?;
-    let few = descriptors::fill(&mut config, descriptors::raise())?;
-    let warnings = [exposed, exposed_key, exposed_tls, few];
-    Ok((config, warnings.into_iter().flatten().collect()))
+    warnings.extend(secret::tls_exposure(&config)?);
+    warnings.extend(descriptors::fill(&mut config, descriptors::raise())?);
+    Ok((config, warnings))
 }
 
 /// The changed keys that take effect only at the next start.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use vestibule::config::Config;
-use vestibule::config::check::{admin_key_problem, secret_problem};
+use vestibule::config::check::{admin_key_problem, secret_problem, secret_warning};
+use vestibule::config::{Config, PublishedKind};
 
 /// The file of the generated secret in the data directory.
 const KEY_FILE: &str = "signing.key";
@@ -21,14 +21,14 @@ const KEY_BYTES: usize = 48;
 /// A secret as text. The bytes of the signing secret are the HMAC key.
 pub(super) struct Secret {
     pub(super) text: String,
-    /// A warning, if other users can access the secret's file.
-    pub(super) warning: Option<String>,
+    /// Warnings: other users can access its file, or it is likely to hold a mistake.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Omits the text: a secret must never be logged.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secret").field("warning", &self.warning).finish_non_exhaustive()
+        f.debug_struct("Secret").field("warnings", &self.warnings).finish_non_exhaustive()
     }
 }
 
@@ -46,9 +46,11 @@ pub(super) fn is_wanted(config: &Config) -> bool {
 pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
     let is_unfit = |text: &str| secret_problem(text, &config.auth.algorithms);
     match SecretSource::of(config) {
-        SecretSource::Configured => Ok(Secret { text: config.auth.secret.clone(), warning: None }),
+        SecretSource::Configured => {
+            Ok(Secret { text: config.auth.secret.clone(), warnings: configured_warnings(config) })
+        }
         SecretSource::File(path) => {
-            read(&path, is_unfit).map_err(|error| error.of("auth.secret_file", &path))
+            read_signing(&path, is_unfit).map_err(|error| error.of("auth.secret_file", &path))
         }
         SecretSource::Generated(path) => {
             if !path.exists() {
@@ -57,26 +59,31 @@ pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
                     format!("cannot generate {path}: {error}; set `data` or `auth.secret_file`")
                 })?;
             }
-            read(&path, is_unfit).map_err(|error| error.of("generated secret", &path))
+            read_signing(&path, is_unfit).map_err(|error| error.of("generated secret", &path))
         }
     }
 }
 
-/// Describes where the secret is, with a warning if its file is exposed. Generates nothing.
+fn configured_warnings(config: &Config) -> Vec<String> {
+    let warning = secret_warning(&config.auth.secret);
+    warning.map(|warning| format!("auth.secret: {warning}")).into_iter().collect()
+}
+
+/// Describes where the secret is, with warnings about it. Generates nothing.
 ///
 /// # Errors
 /// As for [`obtain`], except that a secret that is not generated yet is not an error.
-pub(super) fn inspect(config: &Config) -> Result<(String, Option<String>), String> {
+pub(super) fn inspect(config: &Config) -> Result<(String, Vec<String>), String> {
     let is_unfit = |text: &str| secret_problem(text, &config.auth.algorithms);
     match SecretSource::of(config) {
-        SecretSource::Configured => Ok(("auth.secret".to_owned(), None)),
+        SecretSource::Configured => Ok(("auth.secret".to_owned(), configured_warnings(config))),
         SecretSource::Generated(path) if !path.exists() => {
-            Ok((format!("will be generated in {}", path.display()), None))
+            Ok((format!("will be generated in {}", path.display()), Vec::new()))
         }
         SecretSource::File(path) | SecretSource::Generated(path) => {
             let secret =
-                read(&path, is_unfit).map_err(|error| error.of("signing secret", &path))?;
-            Ok((path.display().to_string(), secret.warning))
+                read_signing(&path, is_unfit).map_err(|error| error.of("signing secret", &path))?;
+            Ok((path.display().to_string(), secret.warnings))
         }
     }
 }
@@ -143,15 +150,31 @@ impl ReadError {
     }
 }
 
+/// Reads the signing secret, with a warning if it is likely to hold a mistake.
+fn read_signing(
+    path: &Path,
+    is_unfit: impl Fn(&str) -> Option<String>,
+) -> Result<Secret, ReadError> {
+    let mut secret = read(path, is_unfit)?;
+    let warning = secret_warning(&secret.text);
+    secret.warnings.extend(warning.map(|warning| format!("{}: {warning}", path.display())));
+    Ok(secret)
+}
+
 fn read(path: &Path, is_unfit: impl Fn(&str) -> Option<String>) -> Result<Secret, ReadError> {
-    let text = fs::read_to_string(path).map_err(ReadError::Io)?;
+    let text = String::from_utf8(fs::read(path).map_err(ReadError::Io)?);
+    // A key in DER is no text. To encode it, as is said of other bytes, would not make it a secret.
+    let text = text.map_err(|error| match PublishedKind::of(error.as_bytes()) {
+        Some(kind) => ReadError::Unfit(kind.to_string()),
+        None => ReadError::Io(io::ErrorKind::InvalidData.into()),
+    })?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text).to_owned();
     if let Some(problem) = is_unfit(&text) {
         return Err(ReadError::Unfit(problem));
     }
     let warning = exposure(path).map_err(ReadError::Io)?;
-    Ok(Secret { text, warning })
+    Ok(Secret { text, warnings: warning.into_iter().collect() })
 }
 
 /// Returns a warning if other users can read or write the secret file at `path`.

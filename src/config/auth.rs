@@ -41,25 +41,27 @@ section! {
 
     /// Accepted signature algorithms. A token that names another one is refused, whatever its
     /// signature. Secrets (`HS…`) and public keys are never accepted together. List only the
-    /// algorithms of your keys.
+    /// algorithms of your keys. `Ed25519` is another name of `EdDSA`, in tokens and keys too.
     algorithms: Vec<String> = vec!["HS256".to_owned()],
         "`HS256`, `HS384`, `HS512`; or of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, \
-         `ES256`, `ES384`, `EdDSA`", reload;
+         `ES256`, `ES384`, `EdDSA`, `Ed25519`", reload;
 
-    /// The HMAC secret. Its bytes are the key as written; nothing is decoded. Prefer `secret_file`:
-    /// a configuration file that others can read, or a shell's history, can leak it.
+    /// The HMAC secret. Its bytes are the key as written; nothing is decoded or stripped. A warning
+    /// is logged if it has blanks around it, a byte order mark or several lines. Prefer
+    /// `secret_file`: a configuration file that others can read, or a shell's history, can leak it.
     secret: String = String::new(),
         "empty, or at least 32 bytes; 48 for `HS384`, 64 for `HS512`", reload;
 
-    /// File that contains the secret as text; one line end at its end is not part of it. A warning
-    /// is logged if group or others can read the file. A public key, a certificate, a JWK set or any
-    /// other PEM is refused: whoever has it could sign. If no key is set at all, the server
-    /// generates a secret once, in `signing.key` in the data directory (mode 0600).
+    /// File that contains the secret as text. One line end at its end is not part of it; all its
+    /// other bytes are the key, and blanks around it, a byte order mark or several lines are warned
+    /// about. So is a file that group or others can read. A key of a pair, a certificate or a JWK
+    /// set, in any encoding, is refused: whoever has it could sign. If no key is set at all, the
+    /// server generates a secret once, in `signing.key` in the data directory (mode 0600).
     secret_file: String = String::new(), "empty, or a path", reload;
 
     /// File with one or several public keys instead: RSA (2048 to 8192 bits), P-256, P-384 or
     /// Ed25519, as `openssl pkey -pubout` writes them. It is read at the start and on SIGHUP. These
-    /// keys have no `kid`, so a token's `kid` is ignored.
+    /// keys have no `kid`, so a token's `kid` is ignored; there may be 4 of each algorithm.
     public_key_file: String = String::new(), "empty, or a path", reload;
 
     /// File with a JWK set instead: keys by `kid`. It is reloaded within 5 seconds of a change,

@@ -13,6 +13,7 @@ pub use self::admin::admin_key_problem;
 pub use self::keys::{ALGORITHMS, secret_problem};
 use super::error::FaultKind::{Conflict, Malformed, Missing, OutOfRange};
 use super::error::{ConfigError, Faults};
+pub use super::published::secret_warning;
 use super::{Auth, Config, Http, origin};
 use crate::time::is_date_time;
 

@@ -18,6 +18,7 @@ mod limits;
 mod log;
 mod network;
 mod origin;
+mod published;
 mod recipes;
 #[cfg(feature = "schema")]
 pub mod schema;
@@ -38,6 +39,7 @@ pub use limits::Limits;
 pub use log::Log;
 pub use network::Network;
 pub(crate) use origin::{Origins, Page};
+pub use published::PublishedKind;
 pub use recipes::{Accounts, Recipes};
 pub use tls::Tls;
 pub use units::{Length, ParseError, Size};

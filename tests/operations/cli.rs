@@ -181,6 +181,42 @@ fn a_secret_file_that_is_missing_or_short_is_a_fault() {
 }
 
 #[test]
+fn doubtful_secret_is_warned_about_and_used_as_is() {
+    let scratch = Home::new();
+    scratch.write("secret", &format!(" {SECRET}\n\n"));
+    let mode = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(scratch.0.path().join("secret"), mode).unwrap();
+    let in_file = [("VESTIBULE_AUTH__SECRET_FILE", "secret")];
+    let with_blank = format!(" {SECRET}");
+    let in_variable = [("VESTIBULE_AUTH__SECRET", &*with_blank)];
+    for (variables, place, key) in [
+        (&in_file, "secret", format!(" {SECRET}\n")),
+        (&in_variable, "auth.secret", with_blank.clone()),
+    ] {
+        for arguments in [&["check"][..], &["token", "--sub", "alice"]] {
+            let done = scratch.run_with(variables, arguments);
+            let text = done.succeeded().trim_end();
+            let warning = format!("vestibule: warning: {place}: the secret begins with a blank");
+            assert!(done.stderr.starts_with(&warning), "{}", done.stderr);
+            if arguments.len() > 1 {
+                assert_eq!(claims(text, &key)["sub"], "alice");
+            }
+        }
+    }
+}
+
+#[test]
+fn certificate_in_der_is_no_secret() {
+    let scratch = Home::new();
+    // How a certificate begins; the rest is no text.
+    let der = [&[0x30, 0x82, 3, 0, 0x30, 0x82, 2, 0, 0xa0, 3, 2, 1, 2][..], &[0xff; 64]].concat();
+    fs::write(scratch.0.path().join("secret"), der).unwrap();
+    let done = scratch.run_with(&[("VESTIBULE_AUTH__SECRET_FILE", "secret")], &["check"]);
+    let faults = done.faults();
+    assert!(faults[0].contains("the secret holds a key or a certificate in DER"), "{faults:?}");
+}
+
+#[test]
 fn check_prints_the_configuration_without_secrets() {
     let scratch = Home::new();
     scratch.write("v.toml", &format!("drain = '1s'\n[auth]\nsecret = '{SECRET}'"));

@@ -102,6 +102,11 @@ fn sessions_of_the_corpus_leave_nothing_behind() {
 }
 
 #[test]
+fn corpus_key_sets_account_for_every_entry() {
+    replay("keys");
+}
+
+#[test]
 fn corpus_heads_are_answered_alike_however_cut() {
     replay("upgrade_head");
 }

@@ -2,32 +2,15 @@
 
 use jsonwebtoken::{Algorithm, DecodingKey};
 
-use crate::auth::error::KeyFault;
+use super::curve::{Curve, Ed25519Point};
+use crate::auth::fault::KeyFault;
+use crate::config::PublishedKind;
 
 /// RSA keys of fewer bits are within reach (RFC 7518, section 3.3); with more, a check costs more
 /// than a check may.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=8_192;
 /// The bytes of an RSA exponent, at most: 65,537 has three.
 const MAX_EXPONENT_BYTES: usize = 4;
-
-/// The curves of ECDSA that are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Curve {
-    /// secp256r1.
-    P256,
-    /// secp384r1.
-    P384,
-}
-
-impl Curve {
-    /// The bytes of a coordinate.
-    pub(super) fn coordinate_bytes(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-        }
-    }
-}
 
 /// A key's own bytes.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,21 +30,34 @@ impl Material {
         Self::Rsa { n: without_zeros(n).to_vec(), e: without_zeros(e).to_vec() }
     }
 
-    /// A point as bytes: 4, then both coordinates.
-    pub(super) fn point(curve: Curve, bytes: &[u8]) -> Result<Self, KeyFault> {
-        let length = 1 + 2 * curve.coordinate_bytes();
-        if bytes.len() == length && bytes.first() == Some(&4) {
-            Ok(Self::Point(curve, bytes.to_vec()))
-        } else {
-            Err(KeyFault::BadPoint)
+    /// An HMAC secret, which must not be a value that others may have.
+    pub(super) fn secret(bytes: &[u8]) -> Result<Self, KeyFault> {
+        match PublishedKind::of(bytes) {
+            Some(kind) => Err(KeyFault::PublishedValue(kind)),
+            None => Ok(Self::Secret(bytes.to_vec())),
         }
     }
 
+    /// A point as bytes: 4, then both coordinates.
+    pub(super) fn point(curve: Curve, bytes: &[u8]) -> Result<Self, KeyFault> {
+        let (first, coordinates) = bytes.split_first().ok_or(KeyFault::BadPoint)?;
+        let halves = coordinates.split_at_checked(curve.coordinate_bytes());
+        let (x, y) = halves.ok_or(KeyFault::BadPoint)?;
+        if *first != 4 || x.len() != y.len() {
+            return Err(KeyFault::BadPoint);
+        }
+        if !curve.has(x, y) {
+            return Err(KeyFault::NotOnCurve);
+        }
+        Ok(Self::Point(curve, bytes.to_vec()))
+    }
+
     pub(super) fn ed25519(bytes: &[u8]) -> Result<Self, KeyFault> {
-        if bytes.len() == 32 {
-            Ok(Self::Ed25519(bytes.to_vec()))
-        } else {
-            Err(KeyFault::BadEd25519)
+        let key = bytes.try_into().map_err(|_| KeyFault::BadEd25519)?;
+        match Ed25519Point::of(key) {
+            Ed25519Point::Good => Ok(Self::Ed25519(bytes.to_vec())),
+            Ed25519Point::None => Err(KeyFault::NotOnCurve),
+            Ed25519Point::SmallOrder => Err(KeyFault::WeakEd25519),
         }
     }
 

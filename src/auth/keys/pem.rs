@@ -3,15 +3,17 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::curve::Curve;
 use super::der::{BIT_STRING, Der, INTEGER, NULL, OBJECT_ID};
-use super::material::{Curve, Material};
-use crate::auth::error::KeyFault;
+use super::material::Material;
+use crate::auth::fault::KeyFault;
 
 // Object identifiers, as DER writes them.
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+const P521: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
 /// Every key of the text. What is outside of the blocks is passed over, as RFC 7468 has it.
@@ -54,6 +56,7 @@ fn subject_public_key_info(bytes: &[u8]) -> Result<Material, KeyFault> {
         (RSA, None) => rsa(key).ok_or(KeyFault::NotWhole),
         (EC, Some(P256)) => Material::point(Curve::P256, key),
         (EC, Some(P384)) => Material::point(Curve::P384, key),
+        (EC, Some(P521)) => Err(KeyFault::UnsupportedP521),
         (ED25519, None) => Material::ed25519(key),
         _ => Err(KeyFault::UnsupportedKind),
     }

@@ -57,7 +57,7 @@ fn what_is_no_fit_public_key_says_what_to_do() {
         ("-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----", "no whole public key"),
         ("-----BEGIN PUBLIC KEY-----\n\n-----END PUBLIC KEY-----", "no whole public key"),
         (fixture!("weak_rsa"), "an RSA key of 1024 bits"),
-        (fixture!("p521"), "not supported"),
+        (fixture!("p521"), "a P-521 key (ES512), which is not supported"),
         (fixture!("ed448"), "not supported"),
         (fixture!("p256_compressed"), "no uncompressed point"),
         (fixture!("certificate"), "openssl x509 -pubkey"),
@@ -90,6 +90,11 @@ fn bad_jwk_is_skipped_with_reason_and_rest_is_kept() {
     let p256 = |more: Value| Pair::P256.jwk(&more);
     let n_of_1024_bits = URL_SAFE_NO_PAD.encode([0xff; 128]);
     let n_of_8200_bits = URL_SAFE_NO_PAD.encode([0xff; 1_025]);
+    let ed25519 = |y: u8| {
+        let mut key = [0; 32];
+        key[0] = y;
+        Pair::Ed25519.jwk(&json!({"x": URL_SAFE_NO_PAD.encode(key)}))
+    };
     let even = URL_SAFE_NO_PAD.encode([0xfe; 256]);
     let cases = [
         (json!(7), "no object"),
@@ -110,14 +115,21 @@ fn bad_jwk_is_skipped_with_reason_and_rest_is_kept() {
         (rsa(json!({"n": even})), "cannot be one"),
         (rsa(json!({"e": "AQ"})), "cannot be one"),
         (rsa(json!({"e": ""})), "cannot be one"),
-        (rsa(json!({"n": "a+b"})), "no base64url"),
+        (rsa(json!({"n": "a*bc"})), "no base64url"),
+        (rsa(json!({"n": null})), "no `n`"),
+        (json!(null), "no object"),
         (rsa(json!({"d": "AQ"})), "a private key"),
-        (p256(json!({"crv": "P-521"})), "`crv`"),
+        (p256(json!({"crv": "P-521"})), "a P-521 key (ES512), which is not supported"),
+        (p256(json!({"crv": "secp256k1"})), "`crv`"),
+        (p256(json!({"x": URL_SAFE_NO_PAD.encode([7; 32])})), "not on its curve"),
+        (p256(json!({"y": URL_SAFE_NO_PAD.encode([0xff; 32])})), "not on its curve"),
         (p256(json!({"crv": "P-384"})), "has not the bytes"),
         (p256(json!({"x": "AA"})), "has not the bytes"),
         (json!({"kty": "EC", "crv": "P-256", "x": "AA"}), "no `y`"),
         (json!({"kty": "OKP", "crv": "X25519", "x": "AA"}), "`crv`"),
         (json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"}), "32 bytes"),
+        (ed25519(2), "not on its curve"),
+        (ed25519(1), "small order"),
         (json!({"kty": "oct", "k": URL_SAFE_NO_PAD.encode(SECRET)}), "a secret"),
     ];
     let mut keys: Vec<_> = cases.iter().map(|(key, _)| key.clone()).collect();
@@ -211,16 +223,38 @@ fn a_key_without_a_kid_takes_any() {
 }
 
 #[test]
-fn one_token_is_tried_with_4_keys_at_most() {
-    let mut keys = vec![Pair::OtherRsa.jwk(&json!({"kid": "same"})); MAX_TRIED - 1];
-    keys.push(Pair::Rsa.jwk(&json!({"kid": "same"})));
-    for header in [json!({"alg": "RS256"}), json!({"alg": "RS256", "kid": "same"})] {
-        let token = Pair::Rsa.token(&header, GOOD);
-        assert!(is_good(&with_jwks(&["RS256"], &keys), &token));
-        let mut more = keys.clone();
-        more.insert(0, Pair::OtherRsa.jwk(&json!({"kid": "same"})));
-        assert!(!is_good(&with_jwks(&["RS256"], &more), &token));
+fn a_fifth_key_alike_is_skipped_with_reason() {
+    let read = |keys: &[Value]| {
+        KeySet::from_jwks(&jwks(keys), &algorithms(&["RS256", "ES256"]), JwksFrom::Url).unwrap()
+    };
+    for id in [json!({"kid": "same"}), json!({"kid": null})] {
+        let mut keys = vec![Pair::OtherRsa.jwk(&id); MAX_TRIED - 1];
+        keys.push(Pair::Rsa.jwk(&id));
+        keys.push(Pair::P256.jwk(&id));
+        for header in [json!({"alg": "RS256"}), json!({"alg": "RS256", "kid": "same"})] {
+            assert!(is_good(
+                &with_jwks(&["RS256", "ES256"], &keys),
+                &Pair::Rsa.token(&header, GOOD)
+            ));
+        }
+        keys.push(Pair::Rsa.jwk(&id));
+        let (set, skipped) = read(&keys);
+        assert_eq!((set.len(), skipped.len()), (MAX_TRIED + 1, 1));
+        assert_eq!(skipped[0].reason(), &KeyFault::TooManyAlike { most: MAX_TRIED });
+        assert_eq!(skipped[0].key_id(), id["kid"].as_str());
     }
+    let five = Pair::Rsa.public().repeat(MAX_TRIED + 1);
+    let fault = KeySet::from_pem(&five, &algorithms(&["RS256"])).unwrap_err();
+    assert_eq!(fault, KeyError::Unusable(KeyFault::TooManyAlike { most: MAX_TRIED }));
+}
+
+#[test]
+fn keys_without_kid_come_first_for_such_tokens() {
+    let mut keys: Vec<_> =
+        (0..MAX_TRIED).map(|n| Pair::OtherRsa.jwk(&json!({"kid": n.to_string()}))).collect();
+    keys.push(Pair::Rsa.jwk(&json!({})));
+    let token = Pair::Rsa.token(&json!({"alg": "RS256"}), GOOD);
+    assert!(is_good(&with_jwks(&["RS256"], &keys), &token));
 }
 
 #[test]
