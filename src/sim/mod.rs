@@ -62,6 +62,7 @@ mod check;
 mod client;
 mod driver;
 mod engine;
+mod fetches;
 mod frugal;
 mod hostile;
 mod issuer;
