@@ -51,6 +51,27 @@ pub enum TokenError {
 }
 
 impl TokenError {
+    /// Every label, in the order of the checks.
+    pub const LABELS: [&'static str; 17] = [
+        "malformed",
+        "bad_algorithm",
+        "keys_unavailable",
+        "unknown_key",
+        "bad_signature",
+        "bad_claims",
+        "exp",
+        "nbf",
+        "iat",
+        "expired",
+        "not_yet",
+        "iss",
+        "aud",
+        "sub",
+        "lives_too_long",
+        "revoked",
+        "replayed",
+    ];
+
     /// The cause in one word, which does not change between versions: of a claim, its name.
     #[must_use]
     pub const fn label(self) -> &'static str {
