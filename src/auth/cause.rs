@@ -22,13 +22,13 @@ const MAX_VALUE_CHARS: usize = 100;
 /// Entries of a list that are shown: of an `aud`, and of the keys.
 const MAX_LISTED: usize = 8;
 /// Bytes of a text, at most.
-pub(crate) const MAX_CAUSE_BYTES: usize = 512;
+pub(crate) const MAX_CAUSE_BYTES: usize = 384;
 /// The claims that the server looks at.
 const CLAIMS: [&str; 7] = ["iss", "sub", "aud", "iat", "nbf", "exp", "jti"];
 
 impl Verifier {
     /// Why `token` is refused with `error` at `now`: what was found, and what the configuration
-    /// wants. One line of at most 512 bytes. Values of the token are cut to 100 characters and
+    /// wants. One line of at most 384 bytes. Values of the token are cut to 100 characters and
     /// escaped. It costs about as much as the checks without the signature.
     #[must_use]
     pub fn explain(&self, token: &str, error: TokenError, now: UnixTime) -> String {
