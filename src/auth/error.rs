@@ -45,6 +45,12 @@ pub enum TokenError {
     /// An operator ended its user's sessions after it was issued.
     #[error("it was issued before an operator ended its user's sessions")]
     Revoked,
+    /// It was issued after that, but by less than `auth.leeway`: the issuer's clock may be ahead.
+    #[error(
+        "its `iat` is less than auth.leeway after an operator ended its user's sessions: the \
+         issuer's clock may be ahead"
+    )]
+    IssuedTooSoon,
     /// The same message, or a token that is single-use, was accepted before.
     #[error("it was accepted before")]
     Replayed,
@@ -52,7 +58,7 @@ pub enum TokenError {
 
 impl TokenError {
     /// Every label, in the order of the checks.
-    pub const LABELS: [&'static str; 17] = [
+    pub const LABELS: [&'static str; 18] = [
         "malformed",
         "bad_algorithm",
         "keys_unavailable",
@@ -69,6 +75,7 @@ impl TokenError {
         "sub",
         "lives_too_long",
         "revoked",
+        "issued_too_soon",
         "replayed",
     ];
 
@@ -87,6 +94,7 @@ impl TokenError {
             Self::Expired => "expired",
             Self::NotYet => "not_yet",
             Self::Revoked => "revoked",
+            Self::IssuedTooSoon => "issued_too_soon",
             Self::Replayed => "replayed",
         }
     }

@@ -14,6 +14,8 @@ pub enum Reconnect {
     WithBackOff,
     /// With a fresh token.
     AfterRefresh,
+    /// Once with a fresh token, if the refused one came from a cache; else not at all.
+    OnceAfterRefresh,
     /// After a minute: the client has reached a limit.
     AfterAMinute,
 }
@@ -97,7 +99,7 @@ close_reasons! {
     /// The `token` is missing, empty, or not a string.
     MissingToken = 1008, "Missing auth token", "missing_auth_token", No;
     /// The token's form, algorithm, key or signature is not accepted.
-    InvalidToken = 1008, "Invalid token", "invalid_token", No;
+    InvalidToken = 1008, "Invalid token", "invalid_token", OnceAfterRefresh;
     /// The token's `exp` has passed.
     TokenExpired = 1008, "Token expired", "token_expired", AfterRefresh;
     /// A claim is missing or malformed, or `iss` or `aud` does not match the configuration.

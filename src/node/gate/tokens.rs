@@ -235,7 +235,11 @@ impl Tokens {
             return Ok(());
         }
         cx.history.set_claimed_user(connections.id_of(slot), &principal.user);
-        Err(TokenError::Revoked)
+        if self.revocations.is_before(user, principal.issued_at) {
+            Err(TokenError::Revoked)
+        } else {
+            Err(TokenError::IssuedTooSoon)
+        }
     }
 
     /// Puts an `auth` message into the replay set, and its token id where that is single-use. `auth`:

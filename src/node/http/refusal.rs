@@ -121,7 +121,8 @@ impl Refusal {
 impl From<TokenError> for CloseReason {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Expired => Self::TokenExpired,
+            // A token that is fetched later is taken: whoever signs in again waits for the leeway.
+            TokenError::Expired | TokenError::IssuedTooSoon => Self::TokenExpired,
             TokenError::NotYet => Self::TokenNotYetValid,
             TokenError::Revoked => Self::SessionRevoked,
             TokenError::Replayed => Self::AuthReplayed,
@@ -169,6 +170,7 @@ mod tests {
             (TokenError::Expired, told(CloseReason::TokenExpired)),
             (TokenError::NotYet, told(CloseReason::TokenNotYetValid)),
             (TokenError::Revoked, told(CloseReason::SessionRevoked)),
+            (TokenError::IssuedTooSoon, told(CloseReason::TokenExpired)),
             (TokenError::Replayed, told(CloseReason::AuthReplayed)),
         ] {
             assert_eq!(CloseReason::from(error), reason);

@@ -40,6 +40,23 @@ fn disconnected_user_is_refused_with_older_tokens() {
     assert_eq!(world.close_reason(late), "Token expired");
 }
 
+/// Whoever signs in again at once is refused, as the issuer's clock may be ahead, but not for good.
+#[test]
+fn token_issued_in_the_leeway_is_no_final_refusal() {
+    let mut world = World::new();
+    let old = world.issued("alice", HOUR);
+    world.node.disconnect(world.now, "alice");
+    world.seconds(2);
+    let soon = world.issued("alice", HOUR);
+    assert_eq!(world.refusal(&old), revoked());
+    assert_eq!(world.refusal(&soon).as_deref(), Some("Token expired"));
+    assert_eq!(world.node.metrics().token_refusals("issued_too_soon"), 1);
+    world.seconds(29);
+    let later = world.issued("alice", HOUR);
+    assert_eq!(world.refusal(&later), None);
+    assert_eq!(world.refusal(&soon).as_deref(), Some("Token expired"));
+}
+
 #[test]
 fn operator_can_ask_a_user_for_a_fresh_token_early() {
     let mut world = World::new();
