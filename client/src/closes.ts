@@ -1,5 +1,6 @@
 // Why a connection ended, and what follows: the close table of the protocol as data.
 
+import type { Event, State } from './machine.js';
 import type { TextKey } from './texts.js';
 
 /**
@@ -8,9 +9,10 @@ import type { TextKey } from './texts.js';
  * - `no`: it would end the same way again.
  * - `back_off`: connect again after a random part of 1 s, 2 s, 4 s … 30 s.
  * - `refresh`: the same, with a new token.
+ * - `refresh_once`: the same, unless the token was new already; then `no`.
  * - `minute`: connect again after a minute.
  */
-export type Advice = 'no' | 'back_off' | 'refresh' | 'minute';
+export type Advice = 'no' | 'back_off' | 'refresh' | 'refresh_once' | 'minute';
 
 /** Why a connection ended. */
 export interface CloseInfo {
@@ -66,9 +68,8 @@ export const CLOSES: Readonly<Record<number, Readonly<Record<string, CloseRow>>>
     'First message must be auth': FAILED,
     'Invalid auth message format': FAILED,
     'Missing auth token': FAILED,
-    'Invalid token': FAILED,
+    'Invalid token': ['refresh_once', 'refreshing'],
     'Token expired': REFRESH,
-    'Token not yet valid': FAILED,
     'Invalid token payload': FAILED,
     'Auth message replayed': FAILED,
     'Connection limit exceeded': ['minute', 'too_many_connections'],
@@ -91,4 +92,39 @@ export const CLOSES: Readonly<Record<number, Readonly<Record<string, CloseRow>>>
 export function closeRow({ code, reason }: CloseInfo): CloseRow {
   const rows = CLOSES[code] ?? {};
   return (Object.hasOwn(rows, reason) ? rows[reason] : rows[ANY]) ?? LOST;
+}
+
+/** Is the token not to be sent again? */
+export const isUsedUp = (close: CloseInfo | null): boolean =>
+  close?.reason === 'Token expired' || close?.reason === 'Invalid token';
+
+const EVENT_AFTER: Readonly<Record<Advice, Event>> = {
+  no: 'refused',
+  back_off: 'lost',
+  refresh: 'stale',
+  refresh_once: 'stale',
+  minute: 'limited',
+};
+
+/** What an end means to the state. `isFresh`: its token was new, and comes from no cache. */
+export function eventAfter(close: CloseInfo, isFresh: boolean): Event {
+  const [advice] = closeRow(close);
+  return advice === 'refresh_once' && isFresh ? 'refused' : EVENT_AFTER[advice];
+}
+
+/** While a server is out of reach one text stays, whatever is tried in between. */
+export function textOf(
+  state: State,
+  reauthenticating: boolean,
+  close: CloseInfo | null,
+  isGone: boolean,
+): TextKey {
+  if (isGone && state === 'connecting') return 'unreachable';
+  if (state === 'reconnecting' || state === 'closed') {
+    const text = closeRow(close ?? ENDED.asked)[1];
+    if (state === 'closed' && text === 'refreshing') return 'auth_failed';
+    const isVague = text === 'reconnecting' || text === 'no_answer';
+    return isGone && isVague ? 'unreachable' : text;
+  }
+  return reauthenticating ? 'reauthenticating' : state;
 }

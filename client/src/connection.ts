@@ -1,7 +1,7 @@
 // One connection to one recipe's chat, across as many sockets as it takes.
 
 import { backOffMs, msBetween, onWake, Timers } from './clock.js';
-import { closeRow, ENDED, type Advice, type CloseInfo } from './closes.js';
+import { ENDED, eventAfter, isUsedUp, textOf, type CloseInfo } from './closes.js';
 import { Emitter, type Off } from './emitter.js';
 import { ChatError, isPassing } from './errors.js';
 import { freshId } from './ids.js';
@@ -16,7 +16,6 @@ import type {
 } from './messages.js';
 import { closedError, Outbox } from './outbox.js';
 import { isKnown, parseServerMessage } from './parse.js';
-import type { TextKey } from './texts.js';
 import type { ChatEvents, ChatOptions, Status, Update, WebSocketLike } from './types.js';
 import { chatUrl } from './url.js';
 
@@ -33,13 +32,6 @@ const REAUTH_SLACK_MS = 1_000;
 const UNREACHABLE_AFTER = 2;
 /** How late an `auth_required` may come before the network is taken for dead. */
 const REAUTH_LATE_MS = 30_000;
-
-const EVENT_AFTER: Readonly<Record<Advice, Event>> = {
-  no: 'refused',
-  back_off: 'lost',
-  refresh: 'stale',
-  minute: 'limited',
-};
 
 export class ChatConnection<Recipe = unknown> {
   /** Who we are and how long the server takes it for true; null before the first time. */
@@ -67,8 +59,12 @@ export class ChatConnection<Recipe = unknown> {
   #authId = '';
   /** The token of the last `auth`. */
   #token: string | null = null;
-  /** A token that the server called too old. */
+  /** A token that the server called too old, or invalid. */
   #stale: string | null = null;
+  /** The token of the last `auth` was refreshed for it: it comes from no cache. */
+  #isFresh = false;
+  /** The token of the last socket, if the server called it not yet valid. */
+  #early: string | null = null;
   /** A token from a refresh, for the next socket. */
   #fresh: string | null = null;
   #renewing: Promise<string | null> | null = null;
@@ -172,7 +168,7 @@ export class ChatConnection<Recipe = unknown> {
       case 'wait_a_minute':
         return this.#wait(waitMs, false, () => this.#raise('retry'));
       case 'refresh':
-        if (this.#status.close?.reason === 'Token expired') this.#stale = this.#token;
+        if (isUsedUp(this.#status.close)) this.#stale = this.#token;
         return this.#wait(waitMs, true, () => void this.#refresh());
       case 'end':
         return this.#outbox.rejectAll();
@@ -209,11 +205,16 @@ export class ChatConnection<Recipe = unknown> {
     const end = (event: Event, why: CloseInfo) => run === this.#run && this.#raise(event, why);
     try {
       let token = this.#fresh ?? (await getToken());
+      let isFresh = this.#fresh !== null;
       this.#fresh = null;
-      if (token === null || token === this.#stale) token = await this.#renew(token);
+      if (token === null || token === this.#stale) {
+        token = await this.#renew(token);
+        isFresh = true;
+      }
       if (token === null || token === this.#stale) return void end('expired', ENDED.expired);
       if (run !== this.#run) return;
       this.#token = token;
+      this.#isFresh = isFresh;
     } catch (fault) {
       if (isPassing(fault)) return void end('lost', ENDED.unreachable);
       return void end('expired', ENDED.expired);
@@ -229,8 +230,14 @@ export class ChatConnection<Recipe = unknown> {
     socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
     // An error says nothing that the end after it does not.
     socket.onerror = () => {};
-    socket.onclose = ({ code, reason }: CloseInfo) =>
-      this.#raise(EVENT_AFTER[closeRow({ code, reason })[0]], { code, reason });
+    socket.onclose = ({ code, reason }: CloseInfo) => {
+      const close = { code, reason };
+      // Of clocks that differ a little, a wait makes it valid; of wrong dates, only a new one is.
+      const isEarly = reason === 'Token not yet valid';
+      const isAgain = isEarly && this.#early === this.#token;
+      this.#early = isEarly ? this.#token : null;
+      this.#raise(isAgain ? 'stale' : eventAfter(close, this.#isFresh), close);
+    };
     this.#expect('open', openTimeoutMs ?? 10_000, ENDED.unopened);
   }
 
@@ -283,6 +290,7 @@ export class ChatConnection<Recipe = unknown> {
       const token = await this.#renew(this.#token);
       if (run !== this.#run) return;
       if (token === null) return this.#raise('expired', ENDED.expired);
+      this.#isFresh = true;
       this.#sendAuth(token);
     } catch (fault) {
       if (run !== this.#run) return;
@@ -379,20 +387,4 @@ export class ChatConnection<Recipe = unknown> {
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close(1000);
   }
-}
-
-/** While a server is out of reach one text stays, whatever is tried in between. */
-function textOf(
-  state: State,
-  reauthenticating: boolean,
-  close: CloseInfo | null,
-  isGone: boolean,
-): TextKey {
-  if (isGone && state === 'connecting') return 'unreachable';
-  if (state === 'reconnecting' || state === 'closed') {
-    const text = closeRow(close ?? ENDED.asked)[1];
-    const isVague = text === 'reconnecting' || text === 'no_answer';
-    return isGone && isVague ? 'unreachable' : text;
-  }
-  return reauthenticating ? 'reauthenticating' : state;
 }

@@ -68,7 +68,7 @@ const CAUSES: Record<Event, (it: World) => unknown> = {
   lost: () => FakeSocket.last.end(1006),
   stale: () => FakeSocket.last.end(1008, 'Token expired'),
   limited: () => FakeSocket.last.end(1008, 'Too many auth attempts'),
-  refused: () => FakeSocket.last.end(1008, 'Invalid token'),
+  refused: () => FakeSocket.last.end(1008, 'Session revoked'),
   expired: async (it) => {
     it.refreshToken.mockResolvedValue(null);
     FakeSocket.last.end(1008, 'Token expired');

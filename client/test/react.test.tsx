@@ -202,7 +202,7 @@ describe('useRecipeChat', () => {
 
   test('retries when it is told to', async () => {
     const socket = await live();
-    await act(async () => socket.end(1008, 'Invalid token'));
+    await act(async () => socket.end(1008, 'Session revoked'));
     expect(seen.state).toBe('closed');
     await act(async () => void seen.send('lost').catch(() => {}));
     expect(lines()).toBe('me:lost:failed');

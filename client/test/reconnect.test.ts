@@ -25,6 +25,7 @@ const ADVICE: Record<string, Advice> = {
   yes: 'back_off',
   'yes, with back-off': 'back_off',
   'yes, after a refresh': 'refresh',
+  'once, after a refresh': 'refresh_once',
   'yes, after a minute': 'minute',
 };
 
@@ -48,7 +49,7 @@ describe('every row of the protocol', () => {
 
   test('is found', () => {
     expect(rows.length).toBeGreaterThan(30);
-    expect(new Set(rows.map((row) => row.advice)).size).toBe(4);
+    expect(new Set(rows.map((row) => row.advice)).size).toBe(5);
   });
 
   for (const { code, reason, advice } of rows) {
@@ -64,7 +65,7 @@ describe('every row of the protocol', () => {
         expect(it.chat.state).toBe('closed');
         await pass(600_000);
         expect(isOpened()).toBe(false);
-      } else if (advice === 'refresh') {
+      } else if (advice === 'refresh' || advice === 'refresh_once') {
         expect(it.refreshToken).toHaveBeenCalledExactlyOnceWith('token-1');
         expect(isOpened()).toBe(true);
         FakeSocket.last.open();

@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"919cfd7d4f3f0d2d\"",
+        tag: "\"a26efcaedc056a2c\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-6d9e8615b37d91c8.js",
+        path: "/assets/page-d3e8e1e8064649a9.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"6d9e8615b37d91c8\"",
+        tag: "\"d3e8e1e8064649a9\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {

@@ -97,6 +97,7 @@ fn of_refusal(refusal: Refusal) -> &'static str {
              limits.worker_queue"
         }
         Refusal::KeysUnavailable => KEYS_UNAVAILABLE,
+        Refusal::TokenNotYetValid => NOT_YET_VALID,
         Refusal::Internal => "A fault of the server's or of the application's. Look at the log",
     }
 }
@@ -104,6 +105,10 @@ fn of_refusal(refusal: Refusal) -> &'static str {
 /// The same for a token in a message and one in a request.
 const KEYS_UNAVAILABLE: &str = "No key has been fetched from auth.jwks_url yet, so no token can be \
      judged. The client tries again. Look at the log for why the fetch fails, and at the issuer";
+
+/// The same for a token in a message and one in a request.
+const NOT_YET_VALID: &str = "The token's nbf is to come: the issuer's clock is ahead by more than \
+     auth.leeway. The client tries again. Set the clocks";
 
 fn of_close(reason: CloseReason) -> &'static str {
     use CloseReason as Is;
@@ -209,10 +214,7 @@ fn of_newcomer(reason: CloseReason) -> &'static str {
             "The token's exp was past. The client must fetch a fresh one before it connects; if \
              all are refused, compare the clocks"
         }
-        Is::TokenNotYetValid => {
-            "The token's nbf is to come: the issuer's clock is ahead. Set the clocks, or \
-             auth.leeway"
-        }
+        Is::TokenNotYetValid => NOT_YET_VALID,
         Is::InvalidTokenPayload => {
             "A claim is missing or not ours: sub, exp, iss or aud. Compare auth.issuer and \
              auth.audience with the token; with auth.max_token_life, exp with iat"

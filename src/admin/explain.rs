@@ -1,5 +1,7 @@
 //! What became of a connection, or how it stands: for `vestibule explain`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use smol_str::SmolStr;
 
@@ -36,7 +38,7 @@ struct ConnectionReport<'a> {
     /// There while it lives.
     live: Option<Live>,
     /// There when it has ended.
-    end: Option<Ended>,
+    end: Option<Ended<'a>>,
     /// When this was told.
     #[serde(skip_serializing_if = "Option::is_none")]
     now: Option<Rfc3339>,
@@ -53,7 +55,7 @@ struct Live {
 }
 
 #[derive(Serialize)]
-struct Ended {
+struct Ended<'a> {
     at: Rfc3339,
     /// The phase it was in.
     state: &'static str,
@@ -63,6 +65,8 @@ struct Ended {
     reason: &'static str,
     text: Option<&'static str>,
     meaning: &'static str,
+    /// What was wrong with its token, where it ended for that.
+    token_fault: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -82,7 +86,9 @@ pub(super) fn explain(node: &Node, now: Now, id: &str) -> Response {
     };
     let (moment, history) = (Some(now.unix.to_rfc3339()), node.recent_ends());
     if let Some(end) = history.find(id) {
-        return Response::json(200, &ConnectionReport { now: moment, ..told_of_end(end) });
+        let faults = history.token_faults();
+        let report = ConnectionReport { now: moment, ..told_of_end(end, &faults) };
+        return Response::json(200, &report);
     }
     if let Some((account, standing)) = node.standing(id) {
         let (live, state) = (Some(live(&standing)), account.phase.name());
@@ -102,8 +108,9 @@ pub(super) fn explain(node: &Node, now: Now, id: &str) -> Response {
 pub(super) fn list_ends(node: &Node, now: Now, query: &str) -> Result<Response, Response> {
     let (history, now) = (node.recent_ends(), now.unix.to_rfc3339());
     let filter = Filter::of(query).map_err(|text| Response::error(400, "bad_request", text))?;
+    let faults = history.token_faults();
     let ends = history.newest().filter(|end| filter.fits(&end.account));
-    let ends = ends.take(filter.limit).map(told_of_end).collect();
+    let ends = ends.take(filter.limit).map(|end| told_of_end(end, &faults)).collect();
     Ok(Response::json(200, &ListedEnds { remembered: history.capacity(), ends, now }))
 }
 
@@ -166,7 +173,10 @@ fn told<'a>(account: &'a Account, state: &'static str) -> ConnectionReport<'a> {
     }
 }
 
-fn told_of_end(end: &ClosedConnection) -> ConnectionReport<'_> {
+fn told_of_end<'a>(
+    end: &'a ClosedConnection,
+    token_faults: &BTreeMap<ConnId, &'a str>,
+) -> ConnectionReport<'a> {
     let (how, code, reason, text) = parts(end.how);
     let ended = Ended {
         at: end.at.to_rfc3339(),
@@ -176,6 +186,7 @@ fn told_of_end(end: &ClosedConnection) -> ConnectionReport<'_> {
         reason,
         text: text.filter(|text| !text.is_empty()),
         meaning: close_advice::of(end.how),
+        token_fault: token_faults.get(&end.account.id).copied(),
     };
     ConnectionReport { end: Some(ended), ..told(&end.account, "ended") }
 }

@@ -45,12 +45,40 @@ pub enum TokenError {
     /// An operator ended its user's sessions after it was issued.
     #[error("it was issued before an operator ended its user's sessions")]
     Revoked,
+    /// It was issued after that, but by less than `auth.leeway`: the issuer's clock may be ahead.
+    #[error(
+        "its `iat` is less than auth.leeway after an operator ended its user's sessions: the \
+         issuer's clock may be ahead"
+    )]
+    IssuedTooSoon,
     /// The same message, or a token that is single-use, was accepted before.
     #[error("it was accepted before")]
     Replayed,
 }
 
 impl TokenError {
+    /// Every label, in the order of the checks.
+    pub const LABELS: [&'static str; 18] = [
+        "malformed",
+        "bad_algorithm",
+        "keys_unavailable",
+        "unknown_key",
+        "bad_signature",
+        "bad_claims",
+        "exp",
+        "nbf",
+        "iat",
+        "expired",
+        "not_yet",
+        "iss",
+        "aud",
+        "sub",
+        "lives_too_long",
+        "revoked",
+        "issued_too_soon",
+        "replayed",
+    ];
+
     /// The cause in one word, which does not change between versions: of a claim, its name.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -66,6 +94,7 @@ impl TokenError {
             Self::Expired => "expired",
             Self::NotYet => "not_yet",
             Self::Revoked => "revoked",
+            Self::IssuedTooSoon => "issued_too_soon",
             Self::Replayed => "replayed",
         }
     }

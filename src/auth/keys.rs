@@ -64,6 +64,11 @@ impl Algorithms {
         self.0.iter().all(|algorithm| is_hmac(*algorithm))
     }
 
+    /// The names of them.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|algorithm| format!("{algorithm:?}")).collect()
+    }
+
     /// The one of this name, if it is taken.
     pub(super) fn named(&self, name: &str) -> Option<Algorithm> {
         let parsed = algorithm(name)?;
@@ -189,6 +194,12 @@ impl KeySet {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// The `kid` of each key, where it has one, and the names of the algorithms that it takes.
+    pub(super) fn described(&self) -> Vec<(Option<&str>, String)> {
+        let takes = |key: &VerificationKey| Algorithms(key.takes.clone()).names().join("/");
+        self.keys.iter().map(|key| (key.id.as_deref(), takes(key))).collect()
     }
 
     /// The keys to try a token with that names this algorithm and `kid`, at most [`MAX_TRIED`].

@@ -4,6 +4,7 @@
 //! Pure: `now` is passed in. What is wrong with a token is a [`TokenError`]; what its sender is told
 //! of that is chosen above, as a close reason or in HTTP.
 
+mod cause;
 mod claims;
 mod error;
 mod fault;
@@ -15,6 +16,8 @@ mod signer;
 mod token;
 mod verifier;
 
+pub(crate) use cause::MAX_CAUSE_BYTES;
+pub use cause::token_summary;
 pub use error::{KeyError, TokenError};
 pub use fault::{KeyFault, Skipped};
 #[cfg(any(feature = "net", test))]

@@ -88,6 +88,13 @@ impl Revocations {
             .is_some_and(|&at| issued_at.is_none_or(|issued| issued <= at + self.leeway))
     }
 
+    /// Was a token that is refused surely issued before the revocation, by clocks that agree?
+    #[must_use]
+    pub(crate) fn is_before(&self, user: u64, issued_at: Option<UnixTime>) -> bool {
+        let at = self.by_user.get(&user);
+        at.is_some_and(|&at| issued_at.is_none_or(|issued| issued <= at))
+    }
+
     /// The moment whose revocations refuse nothing any more, as every token that they are about has
     /// expired. `None`: there is no such moment.
     ///

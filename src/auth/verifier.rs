@@ -189,6 +189,26 @@ impl Verifier {
         self.leeway
     }
 
+    pub(super) fn keys(&self) -> &KeySet {
+        &self.keys
+    }
+
+    pub(super) fn algorithms(&self) -> &Algorithms {
+        &self.algorithms
+    }
+
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    pub(super) fn audience(&self) -> Option<&str> {
+        self.audience.as_deref()
+    }
+
+    pub(super) fn max_token_life(&self) -> Option<Duration> {
+        self.max_token_life
+    }
+
     /// Form, algorithm and key of `token`, and with a secret its signature too: about 2 µs.
     ///
     /// # Errors

@@ -11,7 +11,10 @@ use crate::config::{BACKEND_ANSWER_BYTES, Config, Log};
 use crate::memory::MemoryApp;
 use crate::net::{CHECK_STACK_BYTES, PLACE_BYTES, SCRATCH_BYTES, STACK_BYTES};
 use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
-use crate::node::{CONNECTION_BYTES, END_BYTES, PENDING_ADDRESS_BYTES, QUESTION_BYTES};
+use crate::node::{
+    CONNECTION_BYTES, END_BYTES, ENDS_A_TOKEN_FAULT, PENDING_ADDRESS_BYTES, QUESTION_BYTES,
+    TOKEN_FAULT_BYTES,
+};
 use crate::protocol::{MAX_ROOM_CHARS, MAX_USER_CHARS};
 #[cfg(feature = "recipes")]
 use crate::recipes::RecipesApp;
@@ -163,6 +166,11 @@ fn tables(config: &Config, rows: &mut Vec<Row>) {
         entries("limits.rooms", limits.rooms, MemoryApp::ROOM_BYTES + NAME_BYTES),
         Row { is_loose: true, ..entries("limits.answer_bytes *", answers, 1) },
         row("limits.recent_ends, twice", limits.recent_ends.saturating_mul(2), END_BYTES),
+        row(
+            "limits.recent_ends / 16, of tokens",
+            limits.recent_ends / ENDS_A_TOKEN_FAULT,
+            TOKEN_FAULT_BYTES,
+        ),
         row("log.queue, lines", queue, Log::LINE_BYTES),
     ]);
 }

@@ -19,6 +19,7 @@ mod serve;
 mod settings;
 mod text;
 mod token;
+mod token_check;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -51,7 +52,7 @@ struct Cli {
 enum CliCommand {
     /// Run the server (default command)
     Serve(serve::ServeArgs),
-    /// Sign a token with the configured secret and print it
+    /// Sign a token with the configured secret and print it, or check one (--check)
     Token(token::TokenArgs),
     /// Validate the configuration, then print it (secrets masked) with its worst-case memory use
     Check,
@@ -67,6 +68,7 @@ const AFTER_HELP: &str = "Examples:
   vestibule --backend http://127.0.0.1:8000      run in front of your application
   vestibule check --config vestibule.toml        validate a configuration file
   vestibule token --sub alice                    print a token for alice
+  vestibule token --check                        say why the server refuses a token (on stdin)
 
 Every setting can be given as an environment variable: VESTIBULE_SECTION__KEY.
 Exit codes: 0 success, 1 failure, 2 usage error.";
@@ -99,6 +101,9 @@ fn run(cli: Cli) -> CommandResult {
         Some(CliCommand::Serve(args)) => serve::run(&args.or(cli.serve), global),
         Some(CliCommand::Token(args)) => {
             let config = global.settings(&[])?;
+            if let Some(token) = &args.check {
+                return token_check::run(token, &config, token::now());
+            }
             token::run(&args, &config, &signing_secret(&config)?)
         }
         Some(CliCommand::Check) => check::run(&global.settings(&[])?),

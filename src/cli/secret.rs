@@ -39,6 +39,11 @@ pub(super) fn is_wanted(config: &Config) -> bool {
     auth.jwks_file.is_empty() && auth.algorithms.iter().all(|name| name.starts_with("HS"))
 }
 
+/// Whether the signing secret would be generated, as there is none yet.
+pub(super) fn is_missing(config: &Config) -> bool {
+    matches!(SecretSource::of(config), SecretSource::Generated(path) if !path.exists())
+}
+
 /// Returns the signing secret. Generates it if none is configured and the file is missing.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! `vestibule token`: prints a signed token, for tests, curl and wscat.
+//! `vestibule token`: prints a signed token, for tests, curl and wscat; or checks one.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +8,7 @@ use vestibule::config::{Auth, Config, Length, ParseError};
 use vestibule::time::UnixTime;
 
 use super::output::{self, CommandResult};
+use super::token_check;
 
 /// The longest lifetime: a hundred years. The server does not accept an `exp` beyond the year 9999.
 const MAX_TTL: Length = Length::from_secs(36_500 * 86_400);
@@ -16,14 +17,25 @@ const MAX_TTL: Length = Length::from_secs(36_500 * 86_400);
 #[derive(Debug, clap::Args)]
 pub(super) struct TokenArgs {
     /// User the token is for, 1 to 256 characters (the `sub` claim)
-    #[arg(long, value_name = "USER", value_parser = subject)]
-    sub: String,
+    #[arg(long, value_name = "USER", value_parser = subject, required_unless_present = "check")]
+    sub: Option<String>,
     /// Lifetime of the token, in whole seconds, such as `90s`, `15m` or `1h`
     #[arg(long, default_value = "15m", value_name = "DURATION", value_parser = whole_seconds)]
     ttl: u64,
     /// Add or override a claim (repeatable). VALUE is parsed as JSON, otherwise used as a string
     #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = claim)]
     claims: Vec<(String, Value)>,
+    /// Instead of signing, judge TOKEN as the server would, and print its claims and what is wrong
+    /// with it. Without TOKEN it is read from standard input, which keeps it out of the shell's
+    /// history. Exit code 1 if it is refused
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        num_args = 0..=1,
+        default_missing_value = token_check::STANDARD_INPUT,
+        conflicts_with_all = ["sub", "ttl", "claims"]
+    )]
+    pub(super) check: Option<String>,
 }
 
 /// Prints the token and a line break to standard output.
@@ -43,12 +55,17 @@ fn mint(args: &TokenArgs, config: &Config, secret: &str, now: UnixTime) -> Resul
     let auth = Auth { secret: secret.to_owned(), ..config.auth.clone() };
     let signer = TokenSigner::new(&auth).ok_or("cannot sign with auth.algorithms: add HS256")?;
     signer
-        .sign(&args.sub, now, Duration::from_secs(args.ttl), args.claims.iter().cloned())
+        .sign(
+            args.sub.as_deref().unwrap_or_default(),
+            now,
+            Duration::from_secs(args.ttl),
+            args.claims.iter().cloned(),
+        )
         .map_err(|error| format!("cannot sign the token: {error}"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a token's times come from the wall clock")]
-fn now() -> UnixTime {
+pub(super) fn now() -> UnixTime {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     UnixTime::default() + since.unwrap_or_default()
 }
@@ -99,7 +116,7 @@ mod tests {
 
     fn args(claims: &[&str]) -> TokenArgs {
         let claims = claims.iter().map(|text| claim(text).unwrap()).collect();
-        TokenArgs { sub: "alice".to_owned(), ttl: 900, claims }
+        TokenArgs { sub: Some("alice".to_owned()), ttl: 900, claims, check: None }
     }
 
     #[test]

@@ -90,8 +90,9 @@ section! {
     /// service is not accepted here.
     audience: String = String::new(), "any text", reload;
 
-    /// Tolerance for `exp` and `nbf`, for clocks that differ. Every token lives that much longer.
-    leeway: Length = Length::from_secs(0), "`0s` to `1h`", reload;
+    /// Tolerance for `exp` and `nbf`, for clocks that differ. Every token is accepted that much
+    /// longer.
+    leeway: Length = Length::from_secs(30), "`0s` to `1h`", reload;
 
     /// Longest lifetime of a token, from its `iat` to its `exp`. A token that lives longer, or has
     /// no `iat`, is refused as `Invalid token payload`, and the log says so. Users whose sessions

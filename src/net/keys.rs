@@ -111,6 +111,15 @@ pub(super) fn kept(auth: &Auth, directory: &Path) -> Result<Option<KeySet>, KeyS
     Ok(Some(keys))
 }
 
+/// Reads the keys that `auth` names by a file or an address, as a server with this configuration
+/// does. Waits for an address, at most 5 seconds. `None`: tokens are checked with `auth.secret`.
+///
+/// # Errors
+/// The source cannot be read, or contains no usable key.
+pub fn read_keys(auth: &Auth) -> Result<Option<KeySet>, StartError> {
+    open(auth, WaitForKeys::UntilThere).map(|(keys, _)| keys)
+}
+
 /// A watched source of keys.
 #[derive(Debug)]
 enum KeySource {

@@ -55,6 +55,7 @@ pub use self::error::{
     KeySourceError, RevocationsError, SocketError, StartError, TlsError, TlsProblem,
 };
 pub use self::handle::{Handle, Health, ReloadError, Undelivered};
+pub use self::keys::read_keys;
 use self::listener::Listeners;
 pub(crate) use self::reactor::SCRATCH_BYTES;
 use self::reactor::{FIRST_LISTENER, NetIo, Reactor, WAKER};

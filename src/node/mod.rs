@@ -58,7 +58,7 @@ pub use self::http::message::{Method, Request, Response};
 #[cfg(feature = "recipes")]
 pub(crate) use self::observe::MinuteThrottle;
 #[cfg(feature = "net")]
-pub(crate) use self::observe::close_history::END_BYTES;
+pub(crate) use self::observe::close_history::{END_BYTES, ENDS_A_TOKEN_FAULT, TOKEN_FAULT_BYTES};
 pub use self::observe::metrics::{AuthEnd, Call, Histogram, Legacy, Metrics, REFUSAL_STATUSES};
 pub use self::observe::process_metrics::{Probe, Reading};
 pub use self::observe::usage::Usage;

@@ -14,6 +14,8 @@ pub enum Reconnect {
     WithBackOff,
     /// With a fresh token.
     AfterRefresh,
+    /// Once with a fresh token, if the refused one came from a cache; else not at all.
+    OnceAfterRefresh,
     /// After a minute: the client has reached a limit.
     AfterAMinute,
 }
@@ -97,11 +99,9 @@ close_reasons! {
     /// The `token` is missing, empty, or not a string.
     MissingToken = 1008, "Missing auth token", "missing_auth_token", No;
     /// The token's form, algorithm, key or signature is not accepted.
-    InvalidToken = 1008, "Invalid token", "invalid_token", No;
+    InvalidToken = 1008, "Invalid token", "invalid_token", OnceAfterRefresh;
     /// The token's `exp` has passed.
     TokenExpired = 1008, "Token expired", "token_expired", AfterRefresh;
-    /// The token's `nbf` is in the future.
-    TokenNotYetValid = 1008, "Token not yet valid", "token_not_yet_valid", No;
     /// A claim is missing or malformed, or `iss` or `aud` does not match the configuration.
     InvalidTokenPayload = 1008, "Invalid token payload", "invalid_token_payload", No;
     /// The same `auth` message was accepted before.
@@ -132,6 +132,8 @@ close_reasons! {
     Overloaded = 1013, "Server overloaded", "server_overloaded", WithBackOff;
     /// The keys that tokens are checked with are not loaded yet; the token may be good.
     KeysUnavailable = 1013, "Keys unavailable", "keys_unavailable", WithBackOff;
+    /// The token's `nbf` is in the future: the clocks here and at the issuer differ.
+    TokenNotYetValid = 1013, "Token not yet valid", "token_not_yet_valid", WithBackOff;
     /// The room already has `limits.room_members` connections.
     RoomFull = 1013, "Room full", "room_full", WithBackOff;
     /// The application did not answer the join in time.

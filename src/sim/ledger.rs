@@ -39,17 +39,17 @@ impl Terms {
     /// Protocol, section 5.
     pub(super) fn new(config: &Config, now: Now, expires: UnixTime) -> Self {
         let auth = &config.auth;
-        let life = (expires + auth.leeway.get()).since(now.unix);
+        let life = expires.since(now.unix);
+        let token_end = now.monotonic + (expires + auth.leeway.get()).since(now.unix);
         let lead = auth.reauth_before_expiry.get();
         let by_expiry = if life < lead * 2 { life / 2 } else { life - lead };
         let by_age = auth.reauth_after.get();
         let interval = if by_age.is_zero() { by_expiry } else { by_age.min(by_expiry) };
         let spread = auth.reauth_spread.get().min(interval / 10);
-        Self {
-            reauth_from: now.monotonic + (interval - spread),
-            reauth_until: now.monotonic + interval,
-            token_end: now.monotonic + life,
-        }
+        let after = |interval: Duration| {
+            (now.monotonic + interval.max(Duration::from_secs(5))).min(token_end)
+        };
+        Self { reauth_from: after(interval - spread), reauth_until: after(interval), token_end }
     }
 }
 

@@ -12,6 +12,7 @@ fn advice(reconnect: Reconnect) -> &'static str {
         Reconnect::Yes => "yes",
         Reconnect::WithBackOff => "yes, with back-off",
         Reconnect::AfterRefresh => "yes, after a refresh",
+        Reconnect::OnceAfterRefresh => "once, after a refresh",
         Reconnect::AfterAMinute => "yes, after a minute",
     }
 }

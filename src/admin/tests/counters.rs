@@ -52,7 +52,8 @@ fn metrics_count_messages_and_auths_by_result() {
     let silent = world.authenticating("soup");
     world.seconds(6);
     assert_eq!(world.close_reason(silent), "Authentication timeout");
-    let (expired, fresh) = (world.token("alice", 0), world.token("bob", 900));
+    let (expired, fresh) =
+        (world.sign(&json!({ "sub": "alice", "exp": 5 })), world.token("bob", 900));
     world.auth(alice, &expired);
     world.auth(bob, &fresh);
     let metrics = world.call(METRICS);
@@ -61,6 +62,9 @@ fn metrics_count_messages_and_auths_by_result() {
         ("vestibule_connections_total", 4.0),
         ("vestibule_auth_total{result=\"accepted\"}", 2.0),
         ("vestibule_auth_total{result=\"invalid_token\"}", 1.0),
+        ("vestibule_token_refusals_total{cause=\"malformed\"}", 1.0),
+        ("vestibule_token_refusals_total{cause=\"expired\"}", 1.0),
+        ("vestibule_token_refusals_total{cause=\"aud\"}", 0.0),
         ("vestibule_auth_total{result=\"timeout\"}", 1.0),
         ("vestibule_auth_total{result=\"expired\"}", 0.0),
         ("vestibule_reauth_total{result=\"accepted\"}", 1.0),

@@ -69,7 +69,7 @@ fn a_life_is_told_from_the_accept_to_the_end() {
     assert_eq!((&live["heard_at"], &live["queued_bytes"]), (&joined.into(), &0.into()));
     // 14 minutes after it came in; the token has 15.
     assert_eq!(live["deadline"], "2027-01-15T08:15:45.000Z");
-    assert_eq!(live["token_ends_at"], "2027-01-15T08:16:45.000Z");
+    assert_eq!(live["token_ends_at"], "2027-01-15T08:17:15.000Z", "with auth.leeway");
     let token = world.token("alice", 1_800);
     world.auth(id, &token);
     world.hang_up(id, Hangup::Reset);
@@ -316,4 +316,41 @@ fn the_fault_of_a_refused_message_is_told_of_a_life() {
     assert_eq!(world.end(many)[2], "too_many_invalid_messages");
     let fault = "`payload.content` must be a string of 1 to 16384 characters";
     assert_eq!(world.explain(many)["fault"], fault);
+}
+
+/// The client is told one of few reasons; the operator is told what was found, and nothing secret.
+#[test]
+fn the_fault_of_a_refused_token_is_told_of_an_end() {
+    let mut world = World::with(|config| {
+        config.auth.audience = "chat".to_owned();
+        config.auth.mode = crate::config::AuthMode::Both;
+    });
+    let now = world.now.unix.as_millis() / 1_000;
+    let token = world.sign(&json!({ "sub": "alice", "exp": now + 900, "aud": "shop" }));
+    let id = world.authenticating("soup");
+    world.auth(id, &token);
+    let fault = "its `aud` is \"shop\"; auth.audience is \"chat\"";
+    assert_eq!(world.end(id)[2], "invalid_token_payload");
+    assert_eq!(world.explain(id)["end"]["token_fault"], fault);
+    let upgraded = world.accept();
+    world.bytes(upgraded, upgrade(&format!("soup?token={token}")).as_bytes());
+    assert!(!world.raw(upgraded).contains("shop"));
+    assert_eq!(world.explain(upgraded)["end"]["token_fault"], fault);
+    let (message, _) = token.rsplit_once('.').unwrap();
+    let forged = world.authenticating("soup");
+    world.auth(forged, &format!("{message}.AAAA"));
+    let told = world.explain(forged)["end"]["token_fault"].to_string();
+    assert!(told.contains("its signature is from none of the keys"), "{told}");
+    assert!(!told.contains("AAAA") && !told.contains(message), "{told}");
+    let silent = world.accept();
+    world.hang_up(silent, Hangup::Eof);
+    assert_eq!(world.explain(silent)["end"]["token_fault"], Value::Null);
+    let good = world.sign(&json!({ "sub": "alice", "exp": now + 900, "aud": ["chat"] }));
+    let replayed = text(&envelope("auth", "same", json!({ "token": good })));
+    let ids = [world.authenticating("soup"), world.authenticating("soup")];
+    ids.iter().for_each(|id| world.bytes(*id, &replayed));
+    assert_eq!(world.explain(ids[1])["end"]["token_fault"], "it was accepted before");
+    for (cause, count) in [("aud", 2), ("bad_signature", 1), ("replayed", 1), ("iss", 0)] {
+        assert_eq!(world.node.metrics().token_refusals(cause), count, "{cause}");
+    }
 }

@@ -79,7 +79,8 @@ fn token_of_bad_form_key_or_algorithm_is_refused() {
 
 #[test]
 fn the_dates_are_judged_by_the_given_now() {
-    let with = |claims: &str| verify(&format!(r#"{{"sub":"a",{claims}}}"#)).err();
+    let config = Auth { leeway: crate::config::Length::from_secs(0), ..config() };
+    let with = |claims: &str| verify_with(&config, &format!(r#"{{"sub":"a",{claims}}}"#)).err();
     assert_eq!(with(r#""exp":1800000001"#), None);
     assert_eq!(with(r#""exp":1800000000.5"#), None);
     assert_eq!(with(r#""exp":1800000000"#), Some(TokenError::Expired));
@@ -98,6 +99,15 @@ fn the_dates_are_judged_by_the_given_now() {
     assert_eq!(with(r#""exp":1800000060,"iat":[]"#), claim("iat"));
     // Both are wrong: the expiry is looked at first.
     assert_eq!(with(r#""exp":5,"nbf":1800000001"#), Some(TokenError::Expired));
+}
+
+#[test]
+fn clocks_may_differ_by_30_seconds_by_default() {
+    let with = |claims: &str| verify(&format!(r#"{{"sub":"a",{claims}}}"#)).err();
+    assert_eq!(with(r#""exp":1799999971"#), None);
+    assert_eq!(with(r#""exp":1799999970"#), Some(TokenError::Expired));
+    assert_eq!(with(r#""exp":1800000900,"nbf":1800000030,"iat":1800000030"#), None);
+    assert_eq!(with(r#""exp":1800000900,"nbf":1800000031"#), Some(TokenError::NotYet));
 }
 
 #[test]

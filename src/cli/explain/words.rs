@@ -34,6 +34,9 @@ pub(super) fn describe(record: &Value) -> Vec<String> {
         lines.push(format!("Last invalid message: {fault}."));
     }
     if let Some(end) = part(record, "end") {
+        if let Some(fault) = end.get("token_fault").and_then(Value::as_str) {
+            lines.push(format!("The token: {fault}."));
+        }
         lines.push(format!("{}.", text(end, "meaning")));
     }
     lines
@@ -51,6 +54,7 @@ pub(super) fn list(record: &Value) -> Vec<String> {
         // The last invalid message is shown only where it is the cause.
         let fault = record.get("fault").and_then(Value::as_str);
         let fault = fault.filter(|_| INVALID_MESSAGE_REASONS.contains(&text(end, "reason")));
+        let fault = end.get("token_fault").and_then(Value::as_str).or(fault);
         let fault = fault.map(|fault| format!(" ({fault})")).unwrap_or_default();
         Some(format!("{id}  {ago:>14}  {address}  {who}  {}{fault}", ending(end)))
     };
@@ -193,6 +197,16 @@ mod tests {
         assert!(!list(&record).contains("`id`"), "{}", list(&record));
         record["end"]["reason"] = "invalid_auth_message_format".into();
         assert!(list(&record).ends_with("(`id` must be a string of 1 to 128 characters)"));
+    }
+
+    #[test]
+    fn the_fault_of_a_refused_token_is_shown() {
+        let mut record = ended();
+        record["end"]["token_fault"] = "its `exp` is missing".into();
+        let lines = describe(&record);
+        assert!(lines.contains(&"The token: its `exp` is missing.".to_owned()), "{lines:#?}");
+        let list = list(&json!({ "ends": [record], "now": record["now"] })).concat();
+        assert!(list.ends_with("(its `exp` is missing)"), "{list}");
     }
 
     #[test]

@@ -297,7 +297,7 @@ impl Session {
             _ if self.is_rejoining() && now < self.token_end => {
                 Due::Close(CloseReason::BackendUnavailable)
             }
-            Phase::Connected if !self.is_rejoining() => {
+            Phase::Connected if !self.is_rejoining() && now < self.token_end => {
                 self.stage = Stage::Reauthenticating;
                 self.deadline = (now + policy.reauth_grace).min(self.token_end);
                 Due::AskReauth { reason: self.reauth_reason, deadline: self.deadline }

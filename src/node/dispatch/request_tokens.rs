@@ -39,6 +39,7 @@ impl Node {
             Verified::Refused(TokenRefusal::TooManyAttempts) => {
                 Identity::Refused(gate.limits.too_many_attempts(cx, connections, slot))
             }
+            Verified::Refused(TokenRefusal::Token(error)) => Identity::Refused(error.into()),
             Verified::Refused(refusal) => {
                 Identity::Refused(Refusal::InvalidToken(CloseReason::from(refusal).text()))
             }

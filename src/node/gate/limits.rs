@@ -268,9 +268,6 @@ impl Limits {
         charge: Charge,
         refused: Option<TokenError>,
     ) -> bool {
-        if let Some(error) = refused {
-            log::debug!(connection:% = connections.id_of(slot); "token refused: {error}");
-        }
         let evidence = Evidence::of(refused);
         let Some(connection) = connections.get(slot) else { return true };
         if charge == Charge::Forged && evidence == Evidence::Honest {

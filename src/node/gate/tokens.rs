@@ -148,6 +148,9 @@ impl Tokens {
             Ok(principal)
         });
         let refused = judged.as_ref().err().copied();
+        if let Some(error) = refused {
+            self.note_refusal(cx, connections, slot, Some(token.text), error);
+        }
         if !limits.charge(cx, connections, slot, token.charge, refused) {
             return Verified::Refused(TokenRefusal::TooManyAttempts);
         }
@@ -161,6 +164,31 @@ impl Tokens {
             }
             Ok(principal) => Verified::Known(principal),
             Err(error) => Verified::Refused(TokenRefusal::Token(error)),
+        }
+    }
+
+    /// Counts a refused token, and keeps the cause for the operator: in the log at `debug`, and with
+    /// the connection's end. Nothing is written of the token itself.
+    fn note_refusal(
+        &self,
+        cx: &mut Cx,
+        connections: &Connections,
+        slot: Slot,
+        token: Option<&str>,
+        error: TokenError,
+    ) {
+        cx.metrics.count_token_refusal(error);
+        if cx.history.capacity() == 0 && !log::log_enabled!(log::Level::Debug) {
+            return;
+        }
+        let id = connections.id_of(slot);
+        let cause = match token {
+            Some(token) => self.verifier.explain(token, error, cx.now.unix),
+            None => error.to_string(),
+        };
+        log::debug!(connection:% = id; "token refused ({}): {cause}", error.label());
+        if let Some(connection) = connections.get(slot) {
+            cx.history.push_token_fault(id, connection.address(), cause);
         }
     }
 
@@ -209,7 +237,11 @@ impl Tokens {
             return Ok(());
         }
         cx.history.set_claimed_user(connections.id_of(slot), &principal.user);
-        Err(TokenError::Revoked)
+        if self.revocations.is_before(user, principal.issued_at) {
+            Err(TokenError::Revoked)
+        } else {
+            Err(TokenError::IssuedTooSoon)
+        }
     }
 
     /// Puts an `auth` message into the replay set, and its token id where that is single-use. `auth`:
@@ -227,7 +259,8 @@ impl Tokens {
         let until = principal.expires_at + self.verifier.leeway();
         let mut reserved = Reserved { message: None, token_id: None, until };
         let result = self.reserve_both(cx, owner, message, principal, &mut reserved);
-        if result.is_err() {
+        if let Err(error) = result {
+            self.note_refusal(cx, connections, slot, None, error);
             self.release(reserved);
             cx.history.set_claimed_user(owner, &principal.user);
         }

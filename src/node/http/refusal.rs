@@ -30,6 +30,8 @@ pub(crate) enum Refusal {
     BackendUnavailable,
     /// The keys that tokens are checked with are not loaded yet.
     KeysUnavailable,
+    /// The token's `nbf` is to come: the clocks here and at the issuer differ.
+    TokenNotYetValid,
     /// The application panicked, or gave the answer to another question.
     Internal,
 }
@@ -75,6 +77,9 @@ impl Refusal {
             Self::KeysUnavailable => {
                 (503, "keys_unavailable", "The keys for tokens are not loaded yet")
             }
+            Self::TokenNotYetValid => {
+                (503, "token_not_yet_valid", CloseReason::TokenNotYetValid.text())
+            }
             Self::Internal => (500, "internal", "A fault of the server"),
         }
     }
@@ -94,7 +99,9 @@ impl Refusal {
             Self::UnsupportedVersion => {
                 response.with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
             }
-            Self::AtCapacity | Self::BackendUnavailable => response.with("Retry-After", "5"),
+            Self::AtCapacity | Self::BackendUnavailable | Self::TokenNotYetValid => {
+                response.with("Retry-After", "5")
+            }
             // Until there are keys they are fetched every second or two.
             Self::KeysUnavailable => response.with("Retry-After", "2"),
             Self::TooManyRequests(seconds) | Self::RequestRate(seconds) => {
@@ -114,7 +121,8 @@ impl Refusal {
 impl From<TokenError> for CloseReason {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Expired => Self::TokenExpired,
+            // A token that is fetched later is taken: whoever signs in again waits for the leeway.
+            TokenError::Expired | TokenError::IssuedTooSoon => Self::TokenExpired,
             TokenError::NotYet => Self::TokenNotYetValid,
             TokenError::Revoked => Self::SessionRevoked,
             TokenError::Replayed => Self::AuthReplayed,
@@ -135,6 +143,7 @@ impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::KeysUnavailable => Self::KeysUnavailable,
+            TokenError::NotYet => Self::TokenNotYetValid,
             _ => Self::InvalidToken(CloseReason::from(error).text()),
         }
     }
@@ -161,11 +170,16 @@ mod tests {
             (TokenError::Expired, told(CloseReason::TokenExpired)),
             (TokenError::NotYet, told(CloseReason::TokenNotYetValid)),
             (TokenError::Revoked, told(CloseReason::SessionRevoked)),
+            (TokenError::IssuedTooSoon, told(CloseReason::TokenExpired)),
             (TokenError::Replayed, told(CloseReason::AuthReplayed)),
         ] {
             assert_eq!(CloseReason::from(error), reason);
             assert_eq!(Evidence::of(Some(error)), evidence, "{error}");
             let (status, code, text) = Refusal::from(error).parts();
+            if error == TokenError::NotYet {
+                assert_eq!((status, code), (503, "token_not_yet_valid"));
+                continue;
+            }
             if error == TokenError::KeysUnavailable {
                 assert_eq!((status, code), (503, "keys_unavailable"));
             } else {

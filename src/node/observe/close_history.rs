@@ -6,11 +6,12 @@
 //! others forgotten. An end is noted when the last word is said, or the peer is found gone, not when
 //! the TCP connection is over. HTTP requests that were answered leave none.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use smol_str::{SmolStr, SmolStrBuilder};
 
-use crate::auth::Address;
+use crate::auth::{Address, MAX_CAUSE_BYTES};
 use crate::id::{ConnId, Seed, SeededState};
 use crate::node::connections::connection::Connection;
 use crate::node::connections::session::Phase;
@@ -73,7 +74,7 @@ pub(crate) struct Account {
     pub(crate) fault: Option<MessageFault>,
 }
 
-/// An end. Some 200 bytes, its names aside.
+/// An end. Some 200 bytes, its texts aside.
 #[derive(Clone, Debug)]
 pub(crate) struct ClosedConnection {
     /// Closed connections are numbered, as a wall clock that is set does not order them.
@@ -89,6 +90,21 @@ pub(crate) struct ClosedConnection {
 pub(crate) const END_BYTES: usize = 512 + Recent::<ClosedConnection>::ENTRY_BYTES;
 const _: () = assert!(size_of::<ClosedConnection>() + 2 * (NAME_BYTES + 32) <= 512);
 
+/// Faults of tokens that are remembered: one for so many ends of a kind.
+pub(crate) const ENDS_A_TOKEN_FAULT: usize = 16;
+
+/// What was wrong with a refused token.
+#[derive(Debug)]
+struct TokenFault {
+    of: ConnId,
+    cause: Box<str>,
+}
+
+/// What a fault costs, with its text.
+#[cfg(feature = "net")]
+pub(crate) const TOKEN_FAULT_BYTES: usize =
+    size_of::<TokenFault>() + MAX_CAUSE_BYTES + 16 + Recent::<TokenFault>::ENTRY_BYTES;
+
 /// The ends that are remembered.
 #[derive(Debug)]
 pub(crate) struct CloseHistory {
@@ -100,6 +116,8 @@ pub(crate) struct CloseHistory {
     last_serial: u64,
     /// Who a token speaks for that is not let in, until that connection's end is noted.
     claimed: Option<(ConnId, SmolStr)>,
+    /// Why tokens were refused, held by the addresses that they came from.
+    token_faults: Recent<TokenFault>,
 }
 
 impl CloseHistory {
@@ -113,6 +131,7 @@ impl CloseHistory {
             capacity,
             last_serial: 0,
             claimed: None,
+            token_faults: Recent::new(seed, capacity / ENDS_A_TOKEN_FAULT),
         }
     }
 
@@ -122,6 +141,7 @@ impl CloseHistory {
         for ends in [&mut self.members, &mut self.others] {
             ends.shrink(capacity);
         }
+        self.token_faults.shrink(capacity / ENDS_A_TOKEN_FAULT);
     }
 
     /// Of each kind.
@@ -136,6 +156,23 @@ impl CloseHistory {
     /// A good signature says that `id` belongs to `user`, and yet it is not let in.
     pub(crate) fn set_claimed_user(&mut self, id: ConnId, user: &SmolStr) {
         self.claimed = Some((id, cut(user)));
+    }
+
+    /// The token that came from `id` is refused for this. O(log faults).
+    pub(crate) fn push_token_fault(&mut self, id: ConnId, address: Address, cause: String) {
+        self.last_serial += 1;
+        let fault = TokenFault { of: id, cause: cause.into_boxed_str() };
+        let capacity = self.capacity / ENDS_A_TOKEN_FAULT;
+        self.token_faults.push(self.last_serial, fault, address.to_bits(), capacity);
+    }
+
+    /// Why the last token of each of these connections was refused. O(faults · log faults).
+    pub(crate) fn token_faults(&self) -> BTreeMap<ConnId, &str> {
+        let mut faults = BTreeMap::new();
+        for fault in self.token_faults.newest() {
+            faults.entry(fault.of).or_insert(&*fault.cause);
+        }
+        faults
     }
 
     /// Remembers how a connection ended. O(log ends).

@@ -8,6 +8,7 @@ mod answers;
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
+use crate::auth::TokenError;
 use crate::node::connections::session::Phase;
 use crate::node::observe::metrics::{AuthEnd, Call, Histogram, Legacy, Metrics, REFUSAL_STATUSES};
 use crate::node::observe::view::View;
@@ -144,6 +145,12 @@ impl<'a> View<'a> {
                 "Re-authentications, by how they ended.",
                 &["result"],
                 later,
+            ),
+            counter(
+                "vestibule_token_refusals_total",
+                "Tokens that were refused, by the cause, of WebSockets and of requests.",
+                &["cause"],
+                by(TokenError::LABELS.map(|label| (label, metrics.token_refusals(label)))),
             ),
             micros(
                 "vestibule_auth_seconds",

@@ -6,6 +6,7 @@ mod labels;
 pub use self::histogram::Histogram;
 pub use self::labels::{AuthEnd, Call, Legacy};
 
+use crate::auth::TokenError;
 use crate::protocol::{ClientMessage, CloseReason, ErrorCode, Parsed};
 
 /// Counters since the start, and gauges of this moment.
@@ -145,6 +146,7 @@ pub struct Metrics {
     legacy: Counters<{ Legacy::ALL.len() }>,
     first_auths: Counters<{ AuthEnd::ALL.len() }>,
     later_auths: Counters<{ AuthEnd::ALL.len() }>,
+    token_refusals: Counters<{ TokenError::LABELS.len() }>,
     answers: [Histogram; Call::ALL.len()],
 }
 
@@ -199,6 +201,14 @@ impl Metrics {
         self.later_auths.0.get(end as usize).copied().unwrap_or(0)
     }
 
+    /// How often a token was refused for the cause of this [label](TokenError::LABELS), wherever it
+    /// came from.
+    #[must_use]
+    pub fn token_refusals(&self, label: &str) -> u64 {
+        let place = TokenError::LABELS.iter().position(|&known| known == label);
+        place.and_then(|place| self.token_refusals.0.get(place)).copied().unwrap_or(0)
+    }
+
     /// How long the application took for what it did not answer at once, in microseconds.
     #[must_use]
     pub fn answer_time(&self, call: Call) -> &Histogram {
@@ -222,6 +232,11 @@ impl Metrics {
             let ends = if is_first { &mut self.first_auths } else { &mut self.later_auths };
             count(&mut ends.0, end as usize);
         }
+    }
+
+    pub(crate) fn count_token_refusal(&mut self, error: TokenError) {
+        let place = TokenError::LABELS.iter().position(|&label| label == error.label());
+        count(&mut self.token_refusals.0, place.unwrap_or(usize::MAX));
     }
 
     pub(crate) fn count_in(&mut self, parsed: &Parsed<'_>) {

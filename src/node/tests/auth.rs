@@ -286,3 +286,56 @@ fn alive(world: &mut World, id: ConnId, seconds: u64) {
     }
     world.seconds(seconds % 20);
 }
+
+/// A client may answer every question with the token that it had. It is asked after ever shorter
+/// halves of what is left of the token, then every 5 seconds, and at the token's end it is closed.
+#[test]
+fn the_same_token_again_is_not_asked_ever_faster() {
+    let mut world = World::with(|config| {
+        config.auth.reauth_spread = crate::config::Length::from_secs(0);
+        config.limits.ping = crate::config::Length::from_secs(0);
+    });
+    let id = world.authenticating("soup");
+    let token = world.token("alice", 900);
+    world.auth(id, &token);
+    world.message(id);
+    let (start, mut asked) = (world.now.monotonic, Vec::new());
+    loop {
+        world.advance(Duration::from_millis(100));
+        let seen = world.see(id);
+        if let [Seen::Message(message)] = seen.as_slice() {
+            assert_eq!(message["type"], "auth_required");
+            asked.push(world.now.monotonic.since(start).as_secs());
+            world.auth(id, &token);
+            assert_eq!(world.message(id)["payload"]["content"], "Re-authenticated");
+        } else if !seen.is_empty() {
+            assert_eq!(seen, [close_frame(CloseReason::ReauthTimeout)]);
+            break;
+        }
+    }
+    // The token's `exp` is after 900 seconds, and `auth.leeway` is 30.
+    assert_eq!(asked, [840, 870, 885, 892, 897, 902, 907, 912, 917, 922, 927]);
+    assert_eq!(world.now.monotonic.since(start).as_secs(), 930);
+}
+
+/// Clocks that differ are no fault of the client's: it comes back.
+#[test]
+fn a_token_not_valid_yet_is_no_final_refusal() {
+    let mut world = World::with(|config| config.auth.mode = crate::config::AuthMode::Both);
+    let now = world.now.unix.as_millis() / 1_000;
+    let of = |nbf: u64| json!({ "sub": "alice", "exp": now + 900, "nbf": nbf, "iat": nbf });
+    let (slightly, too_far) = (world.sign(&of(now + 30)), world.sign(&of(now + 31)));
+    let id = world.authenticating("soup");
+    world.auth(id, &slightly);
+    assert_eq!(world.message(id)["type"], "recipe_update");
+    let id = world.authenticating("soup");
+    world.auth(id, &too_far);
+    assert_eq!(world.see(id), [close_frame(CloseReason::TokenNotYetValid)]);
+    assert_eq!(CloseReason::TokenNotYetValid.code(), 1013);
+    let id = world.accept();
+    let bearer = format!("\r\nAuthorization: Bearer {too_far}\r\n\r\n");
+    world.bytes(id, upgrade("soup").replacen("\r\n\r\n", &bearer, 1).as_bytes());
+    let answer = world.raw(id);
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nRetry-After: 5\r\n"));
+    assert!(answer.contains(r#"{"error":"token_not_yet_valid""#), "{answer}");
+}

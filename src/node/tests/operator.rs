@@ -13,7 +13,7 @@ pub(super) fn revoked() -> Option<String> {
 
 #[test]
 fn disconnected_user_is_refused_with_older_tokens() {
-    let mut world = World::new();
+    let mut world = World::with(|config| config.auth.leeway = Length::from_secs(0));
     let (soup, stew) = (world.connected("soup", "alice"), world.connected("stew", "alice"));
     let bob = world.connected("soup", "bob");
     world.seconds(10);
@@ -40,6 +40,23 @@ fn disconnected_user_is_refused_with_older_tokens() {
     assert_eq!(world.close_reason(late), "Token expired");
 }
 
+/// Whoever signs in again at once is refused, as the issuer's clock may be ahead, but not for good.
+#[test]
+fn token_issued_in_the_leeway_is_no_final_refusal() {
+    let mut world = World::new();
+    let old = world.issued("alice", HOUR);
+    world.node.disconnect(world.now, "alice");
+    world.seconds(2);
+    let soon = world.issued("alice", HOUR);
+    assert_eq!(world.refusal(&old), revoked());
+    assert_eq!(world.refusal(&soon).as_deref(), Some("Token expired"));
+    assert_eq!(world.node.metrics().token_refusals("issued_too_soon"), 1);
+    world.seconds(29);
+    let later = world.issued("alice", HOUR);
+    assert_eq!(world.refusal(&later), None);
+    assert_eq!(world.refusal(&soon).as_deref(), Some("Token expired"));
+}
+
 #[test]
 fn operator_can_ask_a_user_for_a_fresh_token_early() {
     let mut world = World::new();
@@ -62,6 +79,7 @@ fn a_revoked_token_is_refused_until_it_expires() {
     for reauth_after in [0, 60, 14 * 60] {
         let mut world = World::with(|config| {
             config.auth.reauth_after = Length::from_secs(reauth_after);
+            config.auth.leeway = Length::from_secs(0);
         });
         let stolen = world.issued("alice", 2 * DAY);
         let silent = world.token("alice", 2 * DAY);
@@ -156,7 +174,10 @@ fn a_restored_revocation_holds_under_another_seed() {
 
 #[test]
 fn a_token_that_outlives_revocations_is_refused() {
-    let mut world = World::with(|config| config.auth.max_token_life = Length::from_secs(HOUR));
+    let mut world = World::with(|config| {
+        config.auth.max_token_life = Length::from_secs(HOUR);
+        config.auth.leeway = Length::from_secs(0);
+    });
     let long = world.issued("alice", HOUR + 1);
     let silent = world.token("alice", 60);
     for token in [&long, &silent] {

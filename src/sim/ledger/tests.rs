@@ -63,7 +63,7 @@ fn a_message_that_is_done_twice_is_a_fault() {
 #[test]
 fn an_expired_token_that_joins_is_a_fault() {
     let (mut app, ledger) = watched();
-    join(&mut app, ALICE, "soup", 1_800_000_000);
+    join(&mut app, ALICE, "soup", 1_800_000_000 - 30);
     assert_eq!(ledger.lock().take_faults().len(), 1);
 }
 

@@ -20,7 +20,7 @@ fn now(seconds: u64) -> Now {
 fn clocks(life: u64) -> Clocks {
     let policy = Policy { reauth_spread: Duration::ZERO, ..policy() };
     let end = now(0).unix + Duration::from_secs(life);
-    Clocks::new(now(0), end, &policy, &mut Rng::new(1))
+    Clocks::new(now(0), (end, end), &policy, &mut Rng::new(1))
 }
 
 fn connected(life: u64) -> Session {
@@ -65,7 +65,7 @@ fn the_spread_is_early_and_at_most_a_tenth() {
     let mut rng = Rng::new(1);
     let mut draw = |life: u64| {
         let end = now(0).unix + Duration::from_secs(life);
-        Clocks::new(now(0), end, &policy(), &mut rng).reauth_at.since(at(0)).as_secs_f64()
+        Clocks::new(now(0), (end, end), &policy(), &mut rng).reauth_at.since(at(0)).as_secs_f64()
     };
     let long: Vec<_> = (0..1_000).map(|_| draw(900)).collect();
     assert!(long.iter().all(|&seconds| (810.0..=840.0).contains(&seconds)));
