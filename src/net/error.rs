@@ -75,7 +75,7 @@ pub enum StartError {
         #[source]
         error: KeySourceError,
     },
-    /// The files that `tls` names cannot be used.
+    /// A file with certificates or their key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The file of revocations cannot be used.
@@ -165,7 +165,7 @@ pub enum KeySourceError {
     NoFeature,
 }
 
-/// Why the files that `tls` names cannot be used. No text shows a key.
+/// Why a file with certificates or their key cannot be used. No text shows a key.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -175,7 +175,7 @@ pub enum TlsError {
     /// A file cannot be used.
     #[error("{setting} {path}: {problem}")]
     File {
-        /// `tls.cert_file` or `tls.key_file`.
+        /// The setting, such as `tls.cert_file`.
         setting: &'static str,
         /// The setting's value.
         path: String,

@@ -27,6 +27,8 @@ mod handle;
 pub(crate) mod http;
 mod keys;
 mod listener;
+#[cfg(feature = "tls")]
+mod pem;
 mod process;
 mod reactor;
 mod revocations;
