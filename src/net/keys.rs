@@ -7,6 +7,8 @@
 mod fetch;
 mod file;
 #[cfg(feature = "jwks-url")]
+mod freshness;
+#[cfg(feature = "jwks-url")]
 mod kept;
 #[cfg(any(feature = "jwks-url", test))]
 mod plan;

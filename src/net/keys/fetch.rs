@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use ureq::Agent;
 
+use super::freshness::CacheFields;
 use super::kept::KeptKeys;
-use super::plan::{Plan, max_age};
+use super::plan::Plan;
 use crate::auth::MAX_JWKS_BYTES;
 use crate::id::Rng;
 use crate::net::error::KeySourceError;
@@ -75,8 +76,8 @@ impl Fetcher {
     /// Fetches. `None`: the text has not changed. A text is to be [judged](Self::judged).
     pub(super) fn look(&mut self, now: Instant) -> Option<Result<String, KeySourceError>> {
         match self.fetch() {
-            Ok((text, max_age)) => {
-                self.plan.answered(now, max_age);
+            Ok((text, freshness)) => {
+                self.plan.answered(now, freshness);
                 self.is_unkept = true;
                 (text != self.last).then(|| {
                     self.last.clone_from(&text);
@@ -114,10 +115,20 @@ impl Fetcher {
         if status.as_u16() != 200 {
             return Err(KeySourceError::Status(status.as_u16()));
         }
-        let fields = response.headers().get_all("cache-control");
-        let max_age = fields.iter().filter_map(|field| field.to_str().ok()).find_map(max_age);
+        let values = |name: &str| {
+            let fields = response.headers().get_all(name).into_iter();
+            fields.filter_map(|field| field.to_str().ok()).collect::<Vec<_>>()
+        };
+        let first = |name: &str| values(name).first().copied().unwrap_or_default();
+        let freshness = CacheFields {
+            cache_control: &values("cache-control").join(","),
+            age: first("age"),
+            expires: first("expires"),
+            date: first("date"),
+        }
+        .freshness();
         let body = response.body_mut().with_config().limit(MAX_JWKS_BYTES as u64);
         let text = body.read_to_string().map_err(fetch)?;
-        Ok((text, max_age))
+        Ok((text, freshness))
     }
 }

@@ -80,6 +80,27 @@ fn fetched_keys_are_kept_for_the_answers_max_age() {
 }
 
 #[test]
+fn freshness_of_keys_is_in_their_head() {
+    let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let cases = [
+        ("Cache-Control: max-age=600\r\nAge: 500\r\n".to_owned(), 100),
+        ("Cache-Control: public\r\nCache-Control: s-maxage=120\r\n".to_owned(), 120),
+        (format!("{date}Expires: Sun, 06 Nov 1994 08:54:37 GMT\r\n"), 300),
+        (format!("{date}Expires: 0\r\n"), 60),
+        ("Cache-Control: max-age=600\r\nAge: 9999\r\n".to_owned(), 60),
+        ("Cache-Control: no-store, max-age=600\r\n".to_owned(), 60),
+        ("Age: 500\r\n".to_owned(), 600),
+    ];
+    let answers = cases.iter().map(|(head, _)| ok(head, "{}")).collect();
+    let (address, _told) = serve(answers);
+    let mut fetcher = fetcher(address);
+    for (head, is) in cases {
+        fetcher.look(NOW).transpose().unwrap();
+        assert_eq!(wait(&fetcher), is, "{head}");
+    }
+}
+
+#[test]
 fn faulty_key_answer_is_a_fault_and_is_retried() {
     let status = |line: &str| format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n").into_bytes();
     let redirect =
