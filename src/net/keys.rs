@@ -255,7 +255,7 @@ impl Watch {
             return if self.reader.is_faulty() { Fetched::Nothing } else { Fetched::Unchanged };
         };
         let was_read = found.is_ok();
-        let keys = self.reader.take(found);
+        let keys = self.reader.take(now, found);
         if was_read {
             self.source.judged(now, keys.is_some());
         }
@@ -311,14 +311,18 @@ impl Watch {
     }
 }
 
-/// Parses keys, and logs each fault once.
+/// The shortest time between two warnings of the same fault.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
+
+/// Parses keys, and logs each fault, the same one once a minute.
 #[derive(Debug)]
 struct KeyReader {
     place: String,
     algorithms: Algorithms,
     from: JwksFrom,
     told: Vec<Skipped>,
-    fault: Option<String>,
+    /// The last fault, and when it was logged.
+    fault: Option<(String, Instant)>,
 }
 
 impl KeyReader {
@@ -340,7 +344,7 @@ impl KeyReader {
     }
 
     /// Parses what was read. `None`: the current keys stay.
-    fn take(&mut self, found: Result<String, KeySourceError>) -> Option<KeySet> {
+    fn take(&mut self, now: Instant, found: Result<String, KeySourceError>) -> Option<KeySet> {
         match found.and_then(|text| self.parse(&text)) {
             Ok(keys) => {
                 log::info!("{}: {} keys", self.place, keys.len());
@@ -349,9 +353,13 @@ impl KeyReader {
             }
             Err(error) => {
                 let fault = error.to_string();
-                if self.fault.as_ref() != Some(&fault) {
+                let is_told = self
+                    .fault
+                    .as_ref()
+                    .is_some_and(|(told, at)| *told == fault && now.since(*at) < BETWEEN_WARNINGS);
+                if !is_told {
                     self.warn(&format!("{fault}; the keys stay as they are"));
-                    self.fault = Some(fault);
+                    self.fault = Some((fault, now));
                 }
                 None
             }

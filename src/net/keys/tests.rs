@@ -101,6 +101,19 @@ fn freshness_of_keys_is_in_their_head() {
 }
 
 #[test]
+fn same_fault_is_reported_once_a_minute() {
+    let algorithms = Algorithms::new(&["EdDSA".to_owned()]).unwrap();
+    let mut reader = KeyReader::new("a test".to_owned(), algorithms, JwksFrom::Url);
+    let mut reported_at = |seconds| {
+        let now = NOW + Duration::from_secs(seconds);
+        assert!(reader.take(now, Ok("{\"keys\":[]}".to_owned())).is_none());
+        reader.fault.as_ref().map(|(_, at)| at.since(NOW).as_secs())
+    };
+    let reported = [0, 2, 4, 59, 60, 62, 119, 121].map(&mut reported_at);
+    assert_eq!(reported, [0, 0, 0, 0, 60, 60, 60, 121].map(Some));
+}
+
+#[test]
 fn faulty_key_answer_is_a_fault_and_is_retried() {
     let status = |line: &str| format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n").into_bytes();
     let redirect =
@@ -178,6 +191,7 @@ fn same_keys_are_news_again_after_a_faulty_answer() {
     let mut fetcher = fetcher(address);
     let algorithms = Algorithms::new(&["EdDSA".to_owned()]).unwrap();
     let mut reader = KeyReader::new("a test".to_owned(), algorithms, JwksFrom::Url);
-    let mut look = || fetcher.look(NOW).and_then(|found| reader.take(found)).map(|set| set.len());
+    let mut look =
+        || fetcher.look(NOW).and_then(|found| reader.take(NOW, found)).map(|set| set.len());
     assert_eq!([look(), look(), look(), look()], [Some(1), None, Some(1), None]);
 }
