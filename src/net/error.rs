@@ -157,6 +157,21 @@ pub enum KeySourceError {
     /// The address answers with this status instead of 200.
     #[error("the answer is {0}")]
     Status(u16),
+    /// The discovery document at the address names keys on this other host.
+    #[error(
+        "its jwks_uri is on another host, {0}: if that host may say who can sign, add it to \
+         auth.jwks_hosts"
+    )]
+    OtherHost(String),
+    /// The discovery document at the address names keys at this address, which is not protected.
+    #[error(
+        "its jwks_uri `{0}` is no address that can be trusted: it must be `https://…`; `http://` is \
+         taken for 127.0.0.1 and [::1], and for private addresses with auth.jwks_allow_http"
+    )]
+    UnsafeKeys(String),
+    /// The discovery document at the address leads to another one.
+    #[error("its jwks_uri leads to another discovery document, which is not followed")]
+    DiscoveryChain,
     /// The text contains no usable key.
     #[error(transparent)]
     Key(#[from] KeyError),

@@ -4,6 +4,8 @@
 //! always as a whole set. While a source is faulty, the last keys stay.
 
 #[cfg(feature = "jwks-url")]
+mod discovery;
+#[cfg(feature = "jwks-url")]
 mod fetch;
 mod file;
 #[cfg(feature = "jwks-url")]
@@ -27,7 +29,7 @@ use std::time::Duration;
 
 use self::file::WatchedFile;
 use super::clock::Clock;
-use super::error::{KeySourceError, StartError};
+use super::error::{KeySourceError, StartError, TlsError};
 use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
 use crate::config::Auth;
 use crate::node::{Fetched, KeyNews, KeyRequest};
@@ -80,7 +82,7 @@ pub(super) fn open(
         let place = format!("auth.jwks_url {}", auth.jwks_url);
         let mut reader = KeyReader::new(place, algorithms, JwksFrom::Url);
         let seed = super::entropy::seed().map_err(StartError::Entropy)?;
-        let mut fetcher = fetch::Fetcher::new(&auth.jwks_url, seed.rng());
+        let mut fetcher = fetch::Fetcher::new(auth, seed.rng())?;
         let mut keys = None;
         if wait == WaitForKeys::UntilThere {
             let text = fetcher.look(Instant::START).unwrap_or_else(|| Ok(String::new()));
@@ -113,6 +115,20 @@ pub(super) fn kept(auth: &Auth, directory: &Path) -> Result<Option<KeySet>, KeyS
     Ok(Some(keys))
 }
 
+/// Checks the files with which `auth` says whom to trust for keys at an address. Fetches nothing.
+///
+/// # Errors
+/// The file cannot be read, or holds no usable certificate.
+pub(super) fn check(auth: &Auth) -> Result<(), TlsError> {
+    #[cfg(feature = "jwks-url")]
+    if !auth.jwks_url.is_empty() {
+        fetch::client_tls(auth)?;
+    }
+    #[cfg(not(feature = "jwks-url"))]
+    let _ = auth;
+    Ok(())
+}
+
 /// A watched source of keys.
 #[derive(Debug)]
 enum KeySource {
@@ -122,7 +138,8 @@ enum KeySource {
 }
 
 impl KeySource {
-    /// Reads the source if it may have changed. Blocks, for an address at most 10 seconds.
+    /// Reads the source if it may have changed. Blocks, for an address at most 10 seconds a request: one
+    /// for the keys, and one for the discovery document, if there is one.
     fn look(&mut self, now: Instant) -> Option<Result<String, KeySourceError>> {
         match self {
             Self::File(watched) => {

@@ -6,23 +6,28 @@ use std::time::Duration;
 
 use ureq::Agent;
 
+use super::discovery::Discovery;
 use super::freshness::CacheFields;
 use super::kept::KeptKeys;
 use super::plan::Plan;
 use crate::auth::MAX_JWKS_BYTES;
+use crate::config::Auth;
 use crate::id::Rng;
-use crate::net::error::KeySourceError;
-use crate::net::http;
+use crate::net::error::{KeySourceError, TlsError};
+use crate::net::http::{self, ClientTls, PlainHttp};
 use crate::time::{Instant, UnixTime};
 
-/// The timeout of a fetch, from name resolution to the last byte.
+/// The timeout of a request, from name resolution to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Fetches keys from one address, when the plan says so.
 pub(super) struct Fetcher {
     agent: Agent,
-    url: String,
+    timeout: Duration,
+    auth: Box<Auth>,
     plan: Plan,
+    /// The foreign issuer that was reported last.
+    foreign_issuer: Option<String>,
     /// The last text: the same text again is not a change.
     last: String,
     kept: Option<KeptKeys>,
@@ -37,25 +42,29 @@ impl fmt::Debug for Fetcher {
 }
 
 impl Fetcher {
-    pub(super) fn new(url: &str, rng: Rng) -> Self {
-        Self::with_timeout(url, rng, TIMEOUT)
+    /// # Errors
+    /// The file of `auth.jwks_ca_file` cannot be used.
+    pub(super) fn new(auth: &Auth, rng: Rng) -> Result<Self, TlsError> {
+        Self::with_timeout(auth, rng, TIMEOUT)
     }
 
-    pub(super) fn with_timeout(url: &str, rng: Rng, timeout: Duration) -> Self {
-        Self {
-            agent: http::agent(timeout, None),
-            url: url.to_owned(),
+    pub(super) fn with_timeout(auth: &Auth, rng: Rng, timeout: Duration) -> Result<Self, TlsError> {
+        Ok(Self {
+            agent: http::agent(None, client_tls(auth)?, PlainHttp::Private),
+            timeout,
+            auth: Box::new(auth.clone()),
             plan: Plan::new(rng),
+            foreign_issuer: None,
             last: String::new(),
             kept: None,
             is_unkept: false,
-        }
+        })
     }
 
     /// Keeps the last usable keys, if they were fetched since, in `directory` if one is given now.
     pub(super) fn keep(&mut self, directory: Option<&Path>, now: UnixTime) {
         if let Some(directory) = directory {
-            self.kept = Some(KeptKeys::new(directory, &self.url));
+            self.kept = Some(KeptKeys::new(directory, &self.auth.jwks_url));
         }
         if let Some(kept) = self.kept.as_ref().filter(|_| self.is_unkept && !self.last.is_empty()) {
             self.is_unkept = false;
@@ -103,10 +112,38 @@ impl Fetcher {
         }
     }
 
-    /// The text at the address, and how long it is fresh.
-    fn fetch(&self) -> Result<(String, Option<Duration>), KeySourceError> {
-        let request = self.agent.get(&self.url).header("Accept", "application/json");
-        let fetch = |error: ureq::Error| KeySourceError::Fetch(http::take_apart(error).1.into());
+    /// The set at the address, or where the discovery document there says, and how long it is fresh.
+    fn fetch(&mut self) -> Result<(String, Option<Duration>), KeySourceError> {
+        let found = self.get(&self.auth.jwks_url)?;
+        let Some(discovery) = Discovery::parse(&found.0) else { return Ok(found) };
+        discovery.check(&self.auth)?;
+        self.report_issuer(discovery.foreign_issuer(&self.auth));
+        let found = self.get(&discovery.jwks_uri)?;
+        if Discovery::parse(&found.0).is_some() {
+            return Err(KeySourceError::DiscoveryChain);
+        }
+        Ok(found)
+    }
+
+    fn report_issuer(&mut self, foreign: Option<String>) {
+        if let Some(issuer) = &foreign
+            && self.foreign_issuer != foreign
+        {
+            let Auth { jwks_url, issuer: wanted, .. } = &*self.auth;
+            log::warn!(
+                "auth.jwks_url {jwks_url}: its issuer is {issuer}, but auth.issuer is {wanted}: its \
+                 tokens will be refused"
+            );
+        }
+        self.foreign_issuer = foreign;
+    }
+
+    /// The text at an address, and how long it is fresh.
+    fn get(&self, url: &str) -> Result<(String, Option<Duration>), KeySourceError> {
+        let request = self.agent.get(url).header("Accept", "application/json");
+        let request = request.config().timeout_global(Some(self.timeout)).build();
+        let fetch =
+            |error: ureq::Error| KeySourceError::Fetch(http::cause(http::take_apart(error).1));
         let mut response = request.call().map_err(fetch)?;
         let status = response.status();
         if status.is_redirection() {
@@ -131,4 +168,9 @@ impl Fetcher {
         let text = body.read_to_string().map_err(fetch)?;
         Ok((text, freshness))
     }
+}
+
+/// The authorities that are trusted for `auth.jwks_url`. Blocks while it reads their file.
+pub(super) fn client_tls(auth: &Auth) -> Result<ClientTls, TlsError> {
+    ClientTls::load(("auth.jwks_ca_file", &auth.jwks_ca_file), None)
 }

@@ -1,5 +1,8 @@
 //! Fetches from a local HTTP server.
 
+mod discovery;
+mod tls;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender};
@@ -19,6 +22,10 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 fn serve(answers: Vec<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    (address, serve_on(listener, answers))
+}
+
+fn serve_on(listener: TcpListener, answers: Vec<Vec<u8>>) -> Receiver<String> {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
         for answer in answers {
@@ -26,7 +33,7 @@ fn serve(answers: Vec<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
             respond(stream, &answer, &tell);
         }
     });
-    (address, told)
+    told
 }
 
 fn respond(mut stream: TcpStream, answer: &[u8], tell: &Sender<String>) {
@@ -51,7 +58,12 @@ fn keys() -> String {
 }
 
 fn fetcher(address: SocketAddr) -> Fetcher {
-    Fetcher::with_timeout(&format!("http://{address}/jwks?x=1"), Rng::new(1), TIMEOUT)
+    fetcher_at(&format!("http://{address}/jwks?x=1"), TIMEOUT)
+}
+
+fn fetcher_at(url: &str, timeout: Duration) -> Fetcher {
+    let auth = Auth { jwks_url: url.to_owned(), ..Auth::default() };
+    Fetcher::with_timeout(&auth, Rng::new(1), timeout).unwrap()
 }
 
 const NOW: Instant = Instant::from_micros(7_000_000_000);
@@ -171,7 +183,7 @@ fn an_answer_that_never_ends_is_given_up() {
         let _ = wait.recv();
     });
     let timeout = Duration::from_millis(100);
-    let mut fetcher = Fetcher::with_timeout(&format!("http://{address}/"), Rng::new(1), timeout);
+    let mut fetcher = fetcher_at(&format!("http://{address}/"), timeout);
     assert!(fetcher.look(NOW).unwrap().is_err());
     drop(done);
     slow.join().unwrap();
