@@ -1,8 +1,8 @@
 //! An application that runs elsewhere and is called over HTTP: `docs/backend.md` is its contract.
 //!
 //! The reactor's thread only writes a request's body and pushes it into a bounded channel. The
-//! dispatcher's thread chooses the next call by its users' shares and keeps the circuit breaker. The calling threads
-//! sign, send and wait. Answers return to the reactor through the server's handle.
+//! dispatcher's thread chooses the next call by its users' shares and keeps the circuit breaker. The
+//! calling threads sign, send and wait. Answers return to the reactor through the server's handle.
 //!
 //! ```no_run
 //! # fn start(config: vestibule::Config) -> Result<(), Box<dyn std::error::Error>> {
@@ -33,7 +33,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 
 use smol_str::SmolStr;
+use thiserror::Error;
 
+use self::caller::BackendClient;
 pub use self::counts::{CallCounts, CallKind, CallOutcome};
 use self::lane::QueuedCall;
 pub use self::signature::{SecretError, SigningSecret};
@@ -41,9 +43,34 @@ pub use self::threads::{Control, RunningThreads, Threads};
 use self::threads::{QueueEvent, QueueSlots};
 use crate::config;
 use crate::id::ConnId;
+use crate::net::{ClientTls, TlsError};
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
 use crate::node::{StartFlag, Ticket};
 use crate::protocol::ErrorCode;
+
+/// Why a backend cannot be called. No text shows a secret.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The secret that signs requests cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A file with certificates or their key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Reads the files of `backend.ca_file`, `backend.client_certificate` and `backend.client_key`.
+/// Blocks while it reads.
+///
+/// # Errors
+/// A file cannot be used. The text names it, and shows no key.
+pub fn client_tls(config: &config::Backend) -> Result<ClientTls, TlsError> {
+    let certificate = ("backend.client_certificate", config.client_certificate.as_str());
+    let key = ("backend.client_key", config.client_key.as_str());
+    let pair = (!certificate.1.is_empty()).then_some([certificate, key]);
+    ClientTls::load(("backend.ca_file", &config.ca_file), pair)
+}
 
 /// An [`App`] that forwards joins, messages and leaves to an HTTP service.
 ///
@@ -61,8 +88,8 @@ impl BackendApp {
     /// Returns the application, and the threads to start once the server exists.
     ///
     /// # Errors
-    /// When the secret's file cannot be read or does not hold a valid secret. The text names it.
-    pub fn new(config: &config::Backend) -> Result<(Self, Threads), SecretError> {
+    /// A file with the secret, a certificate or a key cannot be used. The text names it.
+    pub fn new(config: &config::Backend) -> Result<(Self, Threads), SetupError> {
         let path = &config.secret_file;
         let secret = (!path.is_empty()).then(|| SigningSecret::read(path)).transpose()?;
         let (events, inbox) = mpsc::channel();
@@ -70,7 +97,7 @@ impl BackendApp {
         let counts = Arc::new(CallCounts::default());
         let threads = Threads {
             config: config.clone(),
-            secret,
+            client: BackendClient::new(config, secret, client_tls(config)?),
             events: events.clone(),
             inbox,
             slots: Arc::clone(&slots),

@@ -1,6 +1,7 @@
 //! One HTTP call to the backend: signs, sends, and reads the response within its limits. Blocks.
 
 use std::io::Read as _;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use ureq::Agent;
@@ -9,7 +10,7 @@ use super::contract::{BackendResponse, CallError, MAX_ANSWER};
 use super::counts::CallKind;
 use super::signature::SigningSecret;
 use crate::config;
-use crate::net::http;
+use crate::net::http::{self, ClientTls, PlainHttp};
 use crate::time::UnixTime;
 
 /// An idle connection is not reused after this long. Common servers close theirs after 5 seconds,
@@ -19,11 +20,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// reused.
 const REST: u64 = 16 << 10;
 
-/// The HTTP client of one backend: its URL, secret and connection pool. All calling threads share
-/// it.
+/// The HTTP client of one backend: its URL, secret, TLS and connection pool. All calling threads
+/// share it.
 #[derive(Debug)]
 pub(super) struct BackendClient {
-    agent: Agent,
+    /// A reload replaces it. Calls in flight keep theirs.
+    agent: RwLock<Agent>,
+    /// The most idle connections: one for each calling thread.
+    connections: usize,
     /// The base URL, without a trailing slash.
     url: String,
     secret: Option<SigningSecret>,
@@ -31,17 +35,25 @@ pub(super) struct BackendClient {
 
 impl BackendClient {
     /// A client for the configured URL, which signs its requests if there is a secret.
-    pub(super) fn new(config: &config::Backend, secret: Option<SigningSecret>) -> Self {
-        let keep_alive = http::KeepAlive { connections: config.workers, age: KEEP_ALIVE };
+    pub(super) fn new(
+        config: &config::Backend,
+        secret: Option<SigningSecret>,
+        tls: ClientTls,
+    ) -> Self {
         Self {
-            agent: http::agent(config.timeout.get(), Some(keep_alive)),
+            agent: RwLock::new(agent(config.workers, tls)),
+            connections: config.workers,
             url: config.url.trim_end_matches('/').to_owned(),
             secret,
         }
     }
-}
 
-impl BackendClient {
+    /// Uses `tls` for new connections, and drops the idle ones.
+    pub(super) fn replace_tls(&self, tls: ClientTls) {
+        let agent = agent(self.connections, tls);
+        *self.agent.write().unwrap_or_else(PoisonError::into_inner) = agent;
+    }
+
     /// Makes a call and reads its response, both within `time_limit`.
     pub(super) fn call(
         &self,
@@ -52,8 +64,8 @@ impl BackendClient {
         time_limit: Duration,
     ) -> Result<BackendResponse, CallError> {
         let seconds = now.as_millis() / 1_000;
-        let mut request = self
-            .agent
+        let agent = self.agent.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut request = agent
             .post(format!("{}/{}", self.url, kind.label()))
             .header("Accept", "application/json")
             .header("Content-Type", "application/json")
@@ -78,11 +90,16 @@ impl BackendClient {
     }
 }
 
+fn agent(connections: usize, tls: ClientTls) -> Agent {
+    let keep_alive = http::KeepAlive { connections, age: KEEP_ALIVE };
+    http::agent(Some(keep_alive), tls, PlainHttp::Anywhere)
+}
+
 fn call_error(error: ureq::Error) -> CallError {
     match http::take_apart(error) {
-        (true, error) => CallError::Unconnected(format!("no connection: {error}")),
+        (true, error) => CallError::Unconnected(format!("no connection: {}", http::cause(error))),
         (false, ureq::Error::Timeout(_)) => CallError::TimedOut,
-        (false, error) => CallError::Broken(error.to_string()),
+        (false, error) => CallError::Broken(http::cause(error).to_string()),
     }
 }
 

@@ -15,10 +15,10 @@ use super::caller::BackendClient;
 use super::contract::{self, CallError, CallResult};
 use super::counts::{CallCounts, CallKind};
 use super::lane::QueuedCall;
-use super::signature::SigningSecret;
 use crate::config;
 use crate::id::{ConnId, MessageIds};
 use crate::net::clock::Clock;
+use crate::net::http::ClientTls;
 use crate::net::{self, Handle};
 use crate::time::Instant;
 
@@ -50,7 +50,7 @@ struct Assignment {
 #[derive(Debug)]
 pub struct Threads {
     pub(super) config: config::Backend,
-    pub(super) secret: Option<SigningSecret>,
+    pub(super) client: BackendClient,
     pub(super) events: Sender<QueueEvent>,
     pub(super) inbox: Receiver<QueueEvent>,
     pub(super) slots: Arc<QueueSlots>,
@@ -72,10 +72,10 @@ impl Threads {
     /// # Errors
     /// When the operating system cannot start a thread, or returns no random bytes.
     pub fn start(self, handle: Handle) -> io::Result<RunningThreads> {
-        let Self { config, secret, events, inbox, slots, counts } = self;
+        let Self { config, client, events, inbox, slots, counts } = self;
         let (calls, assigned) = mpsc::sync_channel(config.workers);
         let assigned = Arc::new(Mutex::new(assigned));
-        let client = Arc::new(BackendClient::new(&config, secret));
+        let client = Arc::new(client);
         for _ in 0..config.workers {
             let caller = Caller {
                 client: Arc::clone(&client),
@@ -88,7 +88,7 @@ impl Threads {
             let ids = MessageIds::new(net::seed()?);
             thread.spawn(move || caller.run(ids))?;
         }
-        let control = Control { events };
+        let control = Control { events, client };
         let (alive, gone) = mpsc::sync_channel(0);
         let queue = CallQueue::new(config.workers, config.queue, config.timeout.get());
         let dispatcher =
@@ -126,6 +126,7 @@ impl RunningThreads {
 #[derive(Clone, Debug)]
 pub struct Control {
     events: Sender<QueueEvent>,
+    client: Arc<BackendClient>,
 }
 
 impl Control {
@@ -133,6 +134,11 @@ impl Control {
     pub fn set_timeout(&self, timeout: Duration) {
         // The dispatcher may have ended; then there are no more calls.
         let _ = self.events.send(QueueEvent::Timeout(timeout));
+    }
+
+    /// Uses `tls`, which was read by [`client_tls`](super::client_tls), for new connections.
+    pub fn set_tls(&self, tls: ClientTls) {
+        self.client.replace_tls(tls);
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) struct BackgroundThreads {
 
 #[cfg(feature = "backend")]
 fn backend_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
-    if let Some(warning) = inspect(config)? {
+    for warning in inspect(config)? {
         log::warn!("{warning}");
     }
     let (app, threads) = BackendApp::new(&config.backend).map_err(|error| error.to_string())?;
@@ -104,21 +104,32 @@ fn backend_app(_config: &Config) -> Result<(Box<dyn App>, Background), String> {
     Err("backend.url: this program was built without the feature `backend`".to_owned())
 }
 
-/// Checks the secret for the backend. Returns a warning if other users can access its file.
+/// Checks the files for the backend. Returns a warning for each secret that others can access.
 #[cfg(feature = "backend")]
-pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
-    let path = &config.backend.secret_file;
-    if config.backend.url.is_empty() || path.is_empty() {
-        return Ok(None);
+pub(super) fn inspect(config: &Config) -> Result<Vec<String>, String> {
+    let backend = &config.backend;
+    if backend.url.is_empty() {
+        return Ok(Vec::new());
     }
-    backend::SigningSecret::read(path).map_err(|error| error.to_string())?;
-    secret::exposure(Path::new(path))
-        .map_err(|error| format!("backend.secret_file {path}: {error}"))
+    if !backend.secret_file.is_empty() {
+        backend::SigningSecret::read(&backend.secret_file).map_err(|error| error.to_string())?;
+    }
+    backend::client_tls(backend).map_err(|error| error.to_string())?;
+    let mut warnings = Vec::new();
+    for (setting, path) in
+        [("backend.secret_file", &backend.secret_file), ("backend.client_key", &backend.client_key)]
+    {
+        if !path.is_empty() {
+            let exposed = secret::exposure(Path::new(path));
+            warnings.extend(exposed.map_err(|error| format!("{setting} {path}: {error}"))?);
+        }
+    }
+    Ok(warnings)
 }
 
 #[cfg(not(feature = "backend"))]
-pub(super) fn inspect(config: &Config) -> Result<Option<String>, String> {
-    if config.backend.url.is_empty() { Ok(None) } else { backend_app(config).map(|_| None) }
+pub(super) fn inspect(config: &Config) -> Result<Vec<String>, String> {
+    if config.backend.url.is_empty() { Ok(Vec::new()) } else { backend_app(config).map(|_| vec![]) }
 }
 
 impl Background {
@@ -186,12 +197,43 @@ pub(super) struct ReloadTargets {
 }
 
 impl ReloadTargets {
+    /// Reads what of a reloaded configuration is in files.
+    ///
+    /// # Errors
+    /// One line that names the file and the fault. Nothing has changed.
+    #[cfg_attr(
+        not(feature = "backend"),
+        expect(unused_variables, clippy::unnecessary_wraps, reason = "nothing runs")
+    )]
+    pub(super) fn prepare(&self, config: &Config) -> Result<Prepared, String> {
+        Ok(Prepared {
+            #[cfg(feature = "backend")]
+            tls: match &self.backend {
+                Some(_) => {
+                    let tls = backend::client_tls(&config.backend);
+                    Some(tls.map_err(|error| error.to_string())?)
+                }
+                None => None,
+            },
+        })
+    }
+
     /// Applies the settings that can change at run time.
     #[cfg_attr(not(feature = "backend"), expect(unused_variables, reason = "nothing runs"))]
-    pub(super) fn apply(&self, config: &Config) {
+    pub(super) fn apply(&self, config: &Config, prepared: Prepared) {
         #[cfg(feature = "backend")]
         if let Some(backend) = &self.backend {
             backend.set_timeout(config.backend.timeout.get());
+            if let Some(tls) = prepared.tls {
+                backend.set_tls(tls);
+            }
         }
     }
+}
+
+/// What [`ReloadTargets::prepare`] has read.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    #[cfg(feature = "backend")]
+    tls: Option<net::ClientTls>,
 }

@@ -35,11 +35,12 @@ pub(super) fn run(config: &Config) -> CommandResult {
     if faults.is_empty() {
         faults.extend(net::check_tls(&config.tls).err().map(|error| error.to_string()));
     }
+    faults.extend(net::check_key_source(&config.auth).err().map(|error| error.to_string()));
     let revocations = net::check_revocations(&serve::revocations(config));
     faults.extend(revocations.err().map(|error| error.to_string()));
     let exposed = application::inspect(config).unwrap_or_else(|fault| {
         faults.push(fault);
-        None
+        Vec::new()
     });
     // With `limits.memory`, derived values are shown. Without it, zeros stay zeros.
     let is_derived = config.limits.memory.get() > 0;

@@ -49,11 +49,12 @@ impl Reloader {
         let waiting = waiting_keys(&self.running, &read);
         let read = without(&waiting, &self.running, read).map_err(|fault| vec![fault])?;
         let (config, warnings) = complete(read.clone()).map_err(|fault| vec![fault])?;
+        let prepared = self.reload_targets.prepare(&config).map_err(|fault| vec![fault])?;
         self.handle.reload(&config).map_err(|fault| vec![fault.to_string()])?;
         for warning in warnings {
             ::log::warn!("{warning}");
         }
-        self.reload_targets.apply(&config);
+        self.reload_targets.apply(&config, prepared);
         log::set_level(&config.log);
         self.running = read;
         Ok(waiting)

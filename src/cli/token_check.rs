@@ -57,7 +57,7 @@ fn verifier(config: &Config) -> Result<Verifier, String> {
         }
         let secret = secret::obtain(config)?;
         for warning in &secret.warnings {
-            output::warn(&warning);
+            output::warn(warning);
         }
         auth = Auth { secret: secret.text, ..auth };
     }

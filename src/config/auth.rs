@@ -69,14 +69,31 @@ section! {
     /// `HS…` it holds secrets (`oct`).
     jwks_file: String = String::new(), "empty, or a path", reload;
 
-    /// URL of a JWK set, fetched in the background: as often as its `Cache-Control: max-age` says,
-    /// but between once a minute and once an hour, and at most once a second when a token names an
-    /// unknown key: that token waits for the fetch. After a failed fetch the last keys stay. Until the
-    /// first has succeeded, which is tried every second or two, tokens wait, and `/readyz` says
-    /// `keys_unavailable`. A client whose token waits in vain is closed with `Keys unavailable`, and
-    /// comes back.
+    /// URL of a JWK set, or of an OpenID discovery document that names one. It is fetched in the
+    /// background: as often as its `Cache-Control` or `Expires` says, but between once a minute and
+    /// once an hour, and at most once a second when a token names an unknown key: that token waits
+    /// for the fetch. After a failed fetch the last keys stay. Until the first has succeeded, which
+    /// is tried every second or two, tokens wait, and `/readyz` says `keys_unavailable`. A client
+    /// whose token waits in vain is closed with `Keys unavailable`, and comes back.
     jwks_url: String = String::new(),
-        "empty, or `https://…`; `http://` for `127.0.0.1` and `[::1]` only", reload;
+        "empty, or `https://…`; `http://` for `127.0.0.1` and `[::1]`, and see `jwks_allow_http`",
+        reload;
+
+    /// PEM file with the certificate authorities that may vouch for `jwks_url`, instead of the
+    /// public ones. Only these are trusted. Empty: the file in the environment variable
+    /// `SSL_CERT_FILE`; without that, Mozilla's list of public authorities, which is built in. It is
+    /// read at the start and on SIGHUP.
+    jwks_ca_file: String = String::new(), "empty, or a path", reload;
+
+    /// With `true`, `jwks_url` may be `http://` on a private network: an address of RFC 1918, RFC
+    /// 4193 or link-local, or a name that resolves to such addresses only. Whoever can change what
+    /// is sent on that network can then sign tokens. Public addresses are refused in any case.
+    jwks_allow_http: bool = false, "`true`, `false`", reload;
+
+    /// Other hosts to which the discovery document at `jwks_url` may send for the keys, without a
+    /// port: `www.googleapis.com` for `https://accounts.google.com`. The host of `jwks_url` itself
+    /// is always allowed.
+    jwks_hosts: Vec<String> = Vec::new(), "names of hosts, or IP addresses", reload;
 
     /// How old the keys of `jwks_url` may be that the last run kept in `data`: a server that starts
     /// while its issuer cannot be reached checks tokens with them until a fetch succeeds. `0s`: none

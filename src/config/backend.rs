@@ -19,6 +19,20 @@ section! {
     /// the file.
     secret_file: String = String::new(), "empty, or a path", restart;
 
+    /// PEM file with the certificate authorities that may vouch for `backend.url`, instead of the
+    /// public ones. Only these are trusted. Empty: the file in the environment variable
+    /// `SSL_CERT_FILE`; without that, Mozilla's list of public authorities, which is built in.
+    /// SIGHUP reloads it, for new connections.
+    ca_file: String = String::new(), "empty, or a path", reload;
+
+    /// PEM file with the certificate that is shown to a backend that asks for one, and its
+    /// intermediates, its own first. SIGHUP reloads it and `client_key`, for new connections.
+    client_certificate: String = String::new(), "empty, or a path", reload;
+
+    /// PEM file with the private key of `client_certificate`, not encrypted. A warning is logged if
+    /// group or others can read the file.
+    client_key: String = String::new(), "empty, or a path", reload;
+
     /// How long the application has for a join or for the answer to a message, including the wait
     /// for a thread.
     timeout: Length = Length::from_secs(5), "`1ms` to `366d`", reload;

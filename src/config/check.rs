@@ -10,7 +10,13 @@ mod url;
 use std::net::SocketAddr;
 
 pub use self::admin::admin_key_problem;
+#[cfg(feature = "jwks-url")]
+pub(crate) use self::keys::is_safe_url;
 pub use self::keys::{ALGORITHMS, secret_problem};
+#[cfg(feature = "jwks-url")]
+pub(crate) use self::url::Url;
+#[cfg(any(feature = "backend", feature = "jwks-url"))]
+pub(crate) use self::url::is_private;
 use super::error::FaultKind::{Conflict, Malformed, Missing, OutOfRange};
 use super::error::{ConfigError, Faults};
 pub use super::published::secret_warning;

@@ -75,7 +75,7 @@ pub enum StartError {
         #[source]
         error: KeySourceError,
     },
-    /// The files that `tls` names cannot be used.
+    /// A file with certificates or their key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The file of revocations cannot be used.
@@ -157,6 +157,21 @@ pub enum KeySourceError {
     /// The address answers with this status instead of 200.
     #[error("the answer is {0}")]
     Status(u16),
+    /// The discovery document at the address names keys on this other host.
+    #[error(
+        "its jwks_uri is on another host, {0}: if that host may say who can sign, add it to \
+         auth.jwks_hosts"
+    )]
+    OtherHost(String),
+    /// The discovery document at the address names keys at this address, which is not protected.
+    #[error(
+        "its jwks_uri `{0}` is no address that can be trusted: it must be `https://…`; `http://` is \
+         taken for 127.0.0.1 and [::1], and for private addresses with auth.jwks_allow_http"
+    )]
+    UnsafeKeys(String),
+    /// The discovery document at the address leads to another one.
+    #[error("its jwks_uri leads to another discovery document, which is not followed")]
+    DiscoveryChain,
     /// The text contains no usable key.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -165,7 +180,7 @@ pub enum KeySourceError {
     NoFeature,
 }
 
-/// Why the files that `tls` names cannot be used. No text shows a key.
+/// Why a file with certificates or their key cannot be used. No text shows a key.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -175,7 +190,7 @@ pub enum TlsError {
     /// A file cannot be used.
     #[error("{setting} {path}: {problem}")]
     File {
-        /// `tls.cert_file` or `tls.key_file`.
+        /// The setting, such as `tls.cert_file`.
         setting: &'static str,
         /// The setting's value.
         path: String,

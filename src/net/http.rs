@@ -1,17 +1,28 @@
 //! The HTTP client of the threads that fetch keys or call the backend.
 
+mod client_tls;
+mod connector;
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::tls::TlsConfig;
+use ureq::http::uri::Scheme;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::{
+    ChainedConnector, ConnectionDetails, Connector, NextTimeout, TcpConnector,
+};
 use ureq::{Agent, Error};
 
+pub use self::client_tls::ClientTls;
+use self::connector::TlsConnector;
 use super::clock::Clock;
+use crate::config::check::is_private;
 use crate::time::Instant;
 
 /// How long a resolved name is reused. Long enough that a busy backend does not cost a query for
@@ -27,14 +38,22 @@ pub(crate) struct KeepAlive {
     pub(crate) age: Duration,
 }
 
-/// A client whose calls end within `patience`, from name resolution to the last byte. A response of
-/// any status is not an error.
-pub(crate) fn agent(patience: Duration, keep_alive: Option<KeepAlive>) -> Agent {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(Arc::new(provider));
+/// The hosts to which a client sends without TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlainHttp {
+    /// Every host.
+    #[cfg(feature = "backend")]
+    Anywhere,
+    /// Hosts whose addresses are all private when the name is resolved.
+    #[cfg(any(feature = "jwks-url", test))]
+    Private,
+}
+
+/// A client without a time limit, which its requests set, and for which a response of any status is
+/// not an error.
+pub(crate) fn agent(keep_alive: Option<KeepAlive>, tls: ClientTls, plain_http: PlainHttp) -> Agent {
     // A redirect could lead anywhere, and a proxy from the environment could be anyone's.
     let config = Agent::config_builder()
-        .tls_config(tls.build())
         .proxy(None)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -42,11 +61,11 @@ pub(crate) fn agent(patience: Duration, keep_alive: Option<KeepAlive>) -> Agent 
         .max_idle_connections(keep_alive.map_or(0, |keep| keep.connections))
         .max_idle_connections_per_host(keep_alive.map_or(0, |keep| keep.connections))
         .max_idle_age(keep_alive.map_or(Duration::ZERO, |keep| keep.age))
-        .timeout_global(Some(patience))
         .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")));
-    let names =
-        Names { system: DefaultResolver::default(), clock: Clock::start(), last: None.into() };
-    Agent::with_parts(config.build(), MarkingConnector(DefaultConnector::new()), names)
+    let system = DefaultResolver::default();
+    let names = Names { system, clock: Clock::start(), plain_http, last: None.into() };
+    let connector = TcpConnector::default().chain(TlsConnector(tls));
+    Agent::with_parts(config.build(), MarkingConnector(connector), names)
 }
 
 /// Takes an error of such a client apart: whether there was no connection (no address, no TCP
@@ -58,6 +77,14 @@ pub(crate) fn take_apart(error: Error) -> (bool, Error) {
             Err(other) => (false, Error::Other(other)),
         },
         error => (false, error),
+    }
+}
+
+/// The cause of such an error, without the word `other` that ureq puts before an error of ours.
+pub(crate) fn cause(error: Error) -> Box<dyn std::error::Error + Send + Sync> {
+    match error {
+        Error::Other(cause) => cause,
+        error => error.into(),
     }
 }
 
@@ -81,10 +108,10 @@ impl Unconnected {
 
 /// Makes connections, TCP and TLS above it, and marks its errors.
 #[derive(Debug)]
-struct MarkingConnector(DefaultConnector);
+struct MarkingConnector(ChainedConnector<(), TcpConnector, TlsConnector>);
 
 impl Connector for MarkingConnector {
-    type Out = <DefaultConnector as Connector>::Out;
+    type Out = <ChainedConnector<(), TcpConnector, TlsConnector> as Connector>::Out;
 
     fn connect(
         &self,
@@ -101,6 +128,7 @@ impl Connector for MarkingConnector {
 struct Names {
     system: DefaultResolver,
     clock: Clock,
+    plain_http: PlainHttp,
     last: Mutex<Option<(Instant, Uri, ResolvedSocketAddrs)>>,
 }
 
@@ -118,9 +146,43 @@ impl Resolver for Names {
         {
             return Ok(found.clone());
         }
-        let found = self.system.resolve(uri, config, timeout).map_err(Unconnected::mark)?;
+        let found = self.system.resolve(uri, config, timeout);
+        let found =
+            found.and_then(|found| self.permitted(uri, found)).map_err(Unconnected::mark)?;
         let last = (now, uri.clone(), found.clone());
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
         Ok(found)
     }
 }
+
+impl Names {
+    fn permitted(
+        &self,
+        uri: &Uri,
+        found: ResolvedSocketAddrs,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        if self.plain_http.is_private_only() && uri.scheme() == Some(&Scheme::HTTP) {
+            let ips = found.iter().map(|address| address.ip());
+            if let Some(ip) = ips.into_iter().find(|&ip| !is_private(ip)) {
+                return Err(Error::Other(Box::new(PublicAddress(ip))));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl PlainHttp {
+    fn is_private_only(self) -> bool {
+        match self {
+            #[cfg(feature = "backend")]
+            Self::Anywhere => false,
+            #[cfg(any(feature = "jwks-url", test))]
+            Self::Private => true,
+        }
+    }
+}
+
+/// A name of a plain address stands for a host on the internet.
+#[derive(Debug, thiserror::Error)]
+#[error("the host has the public address {0}: `http://` is taken for private addresses only")]
+struct PublicAddress(IpAddr);

@@ -4,8 +4,12 @@
 //! always as a whole set. While a source is faulty, the last keys stay.
 
 #[cfg(feature = "jwks-url")]
+mod discovery;
+#[cfg(feature = "jwks-url")]
 mod fetch;
 mod file;
+#[cfg(feature = "jwks-url")]
+mod freshness;
 #[cfg(feature = "jwks-url")]
 mod kept;
 #[cfg(any(feature = "jwks-url", test))]
@@ -25,7 +29,7 @@ use std::time::Duration;
 
 use self::file::WatchedFile;
 use super::clock::Clock;
-use super::error::{KeySourceError, StartError};
+use super::error::{KeySourceError, StartError, TlsError};
 use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
 use crate::config::Auth;
 use crate::node::{Fetched, KeyNews, KeyRequest};
@@ -78,7 +82,7 @@ pub(super) fn open(
         let place = format!("auth.jwks_url {}", auth.jwks_url);
         let mut reader = KeyReader::new(place, algorithms, JwksFrom::Url);
         let seed = super::entropy::seed().map_err(StartError::Entropy)?;
-        let mut fetcher = fetch::Fetcher::new(&auth.jwks_url, seed.rng());
+        let mut fetcher = fetch::Fetcher::new(auth, seed.rng())?;
         let mut keys = None;
         if wait == WaitForKeys::UntilThere {
             let text = fetcher.look(Instant::START).unwrap_or_else(|| Ok(String::new()));
@@ -120,6 +124,20 @@ pub fn read_keys(auth: &Auth) -> Result<Option<KeySet>, StartError> {
     open(auth, WaitForKeys::UntilThere).map(|(keys, _)| keys)
 }
 
+/// Checks the files with which `auth` says whom to trust for keys at an address. Fetches nothing.
+///
+/// # Errors
+/// The file cannot be read, or holds no usable certificate.
+pub(super) fn check(auth: &Auth) -> Result<(), TlsError> {
+    #[cfg(feature = "jwks-url")]
+    if !auth.jwks_url.is_empty() {
+        fetch::client_tls(auth)?;
+    }
+    #[cfg(not(feature = "jwks-url"))]
+    let _ = auth;
+    Ok(())
+}
+
 /// A watched source of keys.
 #[derive(Debug)]
 enum KeySource {
@@ -129,7 +147,8 @@ enum KeySource {
 }
 
 impl KeySource {
-    /// Reads the source if it may have changed. Blocks, for an address at most 10 seconds.
+    /// Reads the source if it may have changed. Blocks, for an address at most 10 seconds a request: one
+    /// for the keys, and one for the discovery document, if there is one.
     fn look(&mut self, now: Instant) -> Option<Result<String, KeySourceError>> {
         match self {
             Self::File(watched) => {
@@ -262,7 +281,7 @@ impl Watch {
             return if self.reader.is_faulty() { Fetched::Nothing } else { Fetched::Unchanged };
         };
         let was_read = found.is_ok();
-        let keys = self.reader.take(found);
+        let keys = self.reader.take(now, found);
         if was_read {
             self.source.judged(now, keys.is_some());
         }
@@ -318,14 +337,18 @@ impl Watch {
     }
 }
 
-/// Parses keys, and logs each fault once.
+/// The shortest time between two warnings of the same fault.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
+
+/// Parses keys, and logs each fault, the same one once a minute.
 #[derive(Debug)]
 struct KeyReader {
     place: String,
     algorithms: Algorithms,
     from: JwksFrom,
     told: Vec<Skipped>,
-    fault: Option<String>,
+    /// The last fault, and when it was logged.
+    fault: Option<(String, Instant)>,
 }
 
 impl KeyReader {
@@ -347,7 +370,7 @@ impl KeyReader {
     }
 
     /// Parses what was read. `None`: the current keys stay.
-    fn take(&mut self, found: Result<String, KeySourceError>) -> Option<KeySet> {
+    fn take(&mut self, now: Instant, found: Result<String, KeySourceError>) -> Option<KeySet> {
         match found.and_then(|text| self.parse(&text)) {
             Ok(keys) => {
                 log::info!("{}: {} keys", self.place, keys.len());
@@ -356,9 +379,13 @@ impl KeyReader {
             }
             Err(error) => {
                 let fault = error.to_string();
-                if self.fault.as_ref() != Some(&fault) {
+                let is_told = self
+                    .fault
+                    .as_ref()
+                    .is_some_and(|(told, at)| *told == fault && now.since(*at) < BETWEEN_WARNINGS);
+                if !is_told {
                     self.warn(&format!("{fault}; the keys stay as they are"));
-                    self.fault = Some(fault);
+                    self.fault = Some((fault, now));
                 }
                 None
             }

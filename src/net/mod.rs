@@ -27,6 +27,8 @@ mod handle;
 pub(crate) mod http;
 mod keys;
 mod listener;
+#[cfg(any(feature = "backend", feature = "jwks-url", feature = "tls"))]
+mod pem;
 mod process;
 mod reactor;
 mod revocations;
@@ -55,6 +57,8 @@ pub use self::error::{
     KeySourceError, RevocationsError, SocketError, StartError, TlsError, TlsProblem,
 };
 pub use self::handle::{Handle, Health, ReloadError, Undelivered};
+#[cfg(any(feature = "backend", feature = "jwks-url"))]
+pub use self::http::ClientTls;
 pub use self::keys::read_keys;
 use self::listener::Listeners;
 pub(crate) use self::reactor::SCRATCH_BYTES;
@@ -208,6 +212,14 @@ impl Server {
 /// The same as [`Server::keep_revocations`].
 pub fn check_revocations(path: &Path) -> Result<(), RevocationsError> {
     revocations::inspect(path)
+}
+
+/// Checks the file that `auth.jwks_ca_file` names, if keys are at an address. Blocks while it reads.
+///
+/// # Errors
+/// The TLS errors of [`Server::bind`] for this file.
+pub fn check_key_source(auth: &Auth) -> Result<(), TlsError> {
+    keys::check(auth)
 }
 
 /// Checks the files that `tls` names. Blocks while it reads them.

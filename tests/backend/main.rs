@@ -10,6 +10,7 @@
 )]
 
 mod breaker;
+mod certificates;
 mod fastapi;
 mod hostile;
 mod secrets;

@@ -9,6 +9,8 @@ use super::super::breaker::CallEvidence;
 use super::super::contract::interpret;
 use super::super::counts::CallOutcome;
 use super::*;
+use crate::backend::client_tls;
+use crate::net::http::tests as tls;
 
 /// Long enough for a busy machine, where nothing is to time out.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -70,7 +72,8 @@ fn ok(body: &str) -> Vec<u8> {
 fn client(address: SocketAddr, secret: Option<&str>) -> BackendClient {
     let url = format!("http://{address}/app/");
     let config = config::Backend { url, ..config::Backend::default() };
-    BackendClient::new(&config, secret.map(|text| SigningSecret::parse(text).unwrap()))
+    let secret = secret.map(|text| SigningSecret::parse(text).unwrap());
+    BackendClient::new(&config, secret, client_tls(&config).unwrap())
 }
 
 fn call(client: &BackendClient, kind: CallKind) -> (CallOutcome, CallEvidence) {
@@ -167,8 +170,47 @@ fn call_without_a_connection_was_never_sent() {
     let plain = format!("https://{address}");
     for url in [&*plain, "http://no-such-host.invalid"] {
         let config = config::Backend { url: url.to_owned(), ..config::Backend::default() };
-        let client = BackendClient::new(&config, None);
+        let client = BackendClient::new(&config, None, client_tls(&config).unwrap());
         let result = client.call(CallKind::Join, b"{}", "msg_1", UnixTime::default(), TLS_TIME);
         assert!(matches!(result, Err(CallError::Unconnected(_))), "{url}: {result:?}");
     }
+}
+
+#[test]
+fn backend_may_ask_for_a_client_certificate() {
+    let answer = ok("{\"content\":\"x\"}");
+    let rounds = (0..3).map(|_| (tls::with_client_auth(), answer.clone())).collect();
+    let (address, told) = tls::serve(rounds);
+    let with = |certificate: &str, key: &str| config::Backend {
+        url: format!("https://{address}"),
+        ca_file: tls::fixture("ca"),
+        client_certificate: certificate.to_owned(),
+        client_key: key.to_owned(),
+        ..config::Backend::default()
+    };
+    let without = with("", "");
+    let client = BackendClient::new(&without, None, client_tls(&without).unwrap());
+    assert_ne!(call(&client, CallKind::Join).0, CallOutcome::Answered);
+    assert!(told.recv().unwrap().is_err());
+    for (name, is_known) in [("client", true), ("other", false)] {
+        let config = with(&tls::fixture(name), &tls::fixture(&format!("{name}.key")));
+        client.replace_tls(client_tls(&config).unwrap());
+        assert_eq!(call(&client, CallKind::Join).0 == CallOutcome::Answered, is_known, "{name}");
+        assert_eq!(told.recv().unwrap().is_ok(), is_known, "{name}");
+    }
+}
+
+#[test]
+fn backend_of_an_unknown_authority_is_not_called() {
+    let rounds = ["server", "server"]
+        .map(|name| (tls::certificate(name, "server.key"), ok("{\"content\":\"x\"}")));
+    let (address, _told) = tls::serve(rounds.into());
+    let url = format!("https://{address}");
+    let mut config = config::Backend { url, ..config::Backend::default() };
+    let client = BackendClient::new(&config, None, client_tls(&config).unwrap());
+    let unconnected = (CallOutcome::Unconnected, CallEvidence::Unconnected);
+    assert_eq!(call(&client, CallKind::Join), unconnected);
+    config.ca_file = tls::fixture("ca");
+    client.replace_tls(client_tls(&config).unwrap());
+    assert_eq!(call(&client, CallKind::Join), (CallOutcome::Answered, CallEvidence::Works));
 }

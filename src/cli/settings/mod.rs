@@ -1,8 +1,11 @@
 //! The configuration from its layers: flag over environment over file over default.
 //!
+//! Below them, `SSL_CERT_FILE` names the trusted authorities where the configuration names none.
+//!
 //! There is one list of keys: what `Config::program_defaults()` serialises to. A layer is a set of
 //! (path, value, origin), each judged alone, so that every fault is told with the place it comes from.
 
+mod authorities;
 mod environment;
 mod file;
 mod layers;
@@ -41,7 +44,9 @@ impl Global {
             let name = path.split('.').next().unwrap_or_default();
             layers.set_text(path, text, SettingOrigin::Named(format!("--{name}")));
         }
-        layers.finish()
+        let mut config = layers.finish()?;
+        authorities::complete(&mut config, std::env::var_os(authorities::VARIABLE));
+        Ok(config)
     }
 }
 

@@ -7,6 +7,10 @@ use crate::config::error::Faults;
 
 impl Faults {
     pub(super) fn backend(&mut self, backend: &Backend) {
+        self.pair(
+            ("backend.client_certificate", &backend.client_certificate),
+            ("backend.client_key", &backend.client_key),
+        );
         if !backend.url.is_empty() {
             match Url::parse(&backend.url) {
                 Some(url) if !url.path.contains(['?', '#']) => {
@@ -78,5 +82,18 @@ mod tests {
         ] {
             assert_eq!(keys(url, "secret"), ["backend.url"], "{url}");
         }
+    }
+
+    #[test]
+    fn client_certificate_and_key_are_set_together() {
+        let faults = |certificate: &str, key: &str| {
+            let (client_certificate, client_key) = (certificate.to_owned(), key.to_owned());
+            let backend = Backend { client_certificate, client_key, ..Backend::default() };
+            let faults = Config { backend, ..Config::default() }.faults();
+            faults.into_iter().map(|fault| fault.key).collect::<Vec<_>>()
+        };
+        assert_eq!(faults("c.pem", "k.pem"), [""; 0]);
+        assert_eq!(faults("c.pem", ""), ["backend.client_key"]);
+        assert_eq!(faults("", "k.pem"), ["backend.client_certificate"]);
     }
 }

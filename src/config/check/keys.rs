@@ -1,6 +1,6 @@
 //! Rules for `auth.algorithms` and where their keys are.
 
-use super::url::Url;
+use super::url::{Url, is_private};
 use crate::config::Auth;
 use crate::config::error::FaultKind::{Conflict, Malformed, Missing};
 use crate::config::error::Faults;
@@ -43,10 +43,15 @@ impl Faults {
         {
             self.add("auth.secret", Malformed, problem);
         }
-        if !auth.jwks_url.is_empty() && !is_safe_url(&auth.jwks_url) {
+        if !auth.jwks_url.is_empty() && !is_safe_url(&auth.jwks_url, auth.jwks_allow_http) {
             let problem = "no address that can be trusted: write `https://…`; `http://` is taken \
-                           for 127.0.0.1 and [::1] only";
+                           for 127.0.0.1 and [::1], and for private addresses with \
+                           auth.jwks_allow_http";
             self.add("auth.jwks_url", Malformed, problem);
+        }
+        for host in auth.jwks_hosts.iter().filter(|host| !is_host(host)) {
+            let problem = format!("`{host}` is no host: write `keys.example.com`, without a port");
+            self.add("auth.jwks_hosts", Malformed, problem);
         }
         self.places(auth, !hmac.is_empty(), !public.is_empty());
     }
@@ -106,9 +111,19 @@ pub fn secret_problem(secret: impl AsRef<[u8]>, algorithms: &[String]) -> Option
 }
 
 /// Keys that come unprotected could be anybody's, unless they never leave this host. `localhost` is
-/// a name, and whoever answers for names could be anybody too.
-fn is_safe_url(text: &str) -> bool {
-    Url::parse(text).is_some_and(|url| url.is_protected || url.is_loopback_address())
+/// a name, and whoever answers for names could be anybody too. With `allow_http` a private network
+/// is trusted like this host; what a name stands for is judged when it is resolved.
+pub(crate) fn is_safe_url(text: &str, allow_http: bool) -> bool {
+    Url::parse(text).is_some_and(|url| {
+        url.is_protected
+            || url.is_loopback_address()
+            || (allow_http && url.ip().is_none_or(is_private))
+    })
+}
+
+/// A host as a URL has it, without a port.
+fn is_host(text: &str) -> bool {
+    Url::parse(&format!("https://{text}")).is_some_and(|url| url.host() == text)
 }
 
 #[cfg(test)]
@@ -168,7 +183,7 @@ mod tests {
             "http://[::1]:8000/",
             "http://[::1]/",
         ] {
-            assert!(is_safe_url(url), "{url}");
+            assert!(is_safe_url(url, false), "{url}");
         }
         for url in [
             "",
@@ -183,7 +198,33 @@ mod tests {
             "https://a b/",
             "https://user:password@example.com/",
         ] {
-            assert!(!is_safe_url(url), "{url}");
+            assert!(!is_safe_url(url, false), "{url}");
+        }
+    }
+
+    #[test]
+    fn private_networks_are_trusted_by_their_key() {
+        for url in [
+            "http://10.0.0.1:8000/jwks",
+            "http://[fd00::1]/jwks",
+            "http://localhost/jwks",
+            "http://keycloak:8080/jwks",
+        ] {
+            assert!(is_safe_url(url, true) && !is_safe_url(url, false), "{url}");
+        }
+        for url in ["http://1.1.1.1/", "http://[2001:db8::1]:80/", "http://0.0.0.0/", "ftp://h/"] {
+            assert!(!is_safe_url(url, true), "{url}");
+        }
+    }
+
+    #[test]
+    fn jwks_hosts_are_hosts() {
+        for host in ["www.googleapis.com", "10.0.0.1", "[::1]"] {
+            assert!(is_host(host), "{host}");
+        }
+        for host in ["", "a:443", "https://a", "a/b", "a b", "u@a", "a?b"] {
+            let auth = Auth { jwks_hosts: vec![host.to_owned()], ..Auth::default() };
+            assert_eq!(keys(&Config { auth, ..Config::default() }), ["auth.jwks_hosts"], "{host}");
         }
     }
 }

@@ -4,15 +4,23 @@ use crate::config::Tls;
 use crate::config::error::{FaultKind::Missing, Faults};
 
 impl Faults {
-    /// Both files, or neither: half of the setting must not turn encryption off unseen.
+    /// Half of the setting must not turn encryption off unseen.
     pub(super) fn tls(&mut self, tls: &Tls) {
-        let missing = match (tls.cert_file.is_empty(), tls.key_file.is_empty()) {
-            (true, false) => ("tls.cert_file", "tls.key_file"),
-            (false, true) => ("tls.key_file", "tls.cert_file"),
+        self.pair(("tls.cert_file", &tls.cert_file), ("tls.key_file", &tls.key_file));
+    }
+
+    /// A certificate and its key: both files, or neither.
+    pub(super) fn pair(
+        &mut self,
+        (certificate, certificate_file): (&'static str, &str),
+        (key, key_file): (&'static str, &str),
+    ) {
+        let (missing, set) = match (certificate_file.is_empty(), key_file.is_empty()) {
+            (true, false) => (certificate, key),
+            (false, true) => (key, certificate),
             _ => return,
         };
-        let problem = format!("none, but {} is set: name both files, or neither", missing.1);
-        self.add(missing.0, Missing, problem);
+        self.add(missing, Missing, format!("none, but {set} is set: name both files, or neither"));
     }
 }
 

@@ -1,10 +1,10 @@
 //! Addresses of HTTP services, as far as they are judged before they are used.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 /// What of an address matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Url<'a> {
+pub(crate) struct Url<'a> {
     /// `https://`, not `http://`.
     pub(super) is_protected: bool,
     /// The host, and a port where there is one.
@@ -16,7 +16,7 @@ pub(super) struct Url<'a> {
 impl<'a> Url<'a> {
     /// `None`: it is no address of HTTP, or holds an `@`, which would be a password in front of it:
     /// and addresses are logged.
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
         if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@') {
             return None;
         }
@@ -29,17 +29,86 @@ impl<'a> Url<'a> {
         has_host.then_some(Self { is_protected, authority, path })
     }
 
+    /// The host as it is written, without a port.
+    pub(crate) fn host(&self) -> &'a str {
+        match self.authority.rsplit_once(':') {
+            // A colon in brackets belongs to an IPv6 address.
+            Some((host, port)) if !port.contains(']') => host,
+            _ => self.authority,
+        }
+    }
+
+    /// The host, if it is an address and no name.
+    pub(super) fn ip(&self) -> Option<IpAddr> {
+        let host = self.host();
+        let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        inner.unwrap_or(host).parse().ok()
+    }
+
     /// An address of this host, and no name.
     pub(super) fn is_loopback_address(&self) -> bool {
-        let address: Option<SocketAddr> = self.authority.parse().ok();
-        let host = self.authority.trim_start_matches('[').trim_end_matches(']');
-        let ip: Option<IpAddr> = address.map(|a| a.ip()).or_else(|| host.parse().ok());
-        ip.is_some_and(|ip| ip.is_loopback())
+        self.ip().is_some_and(|ip| ip.is_loopback())
     }
 
     /// An address of this host, or its usual name.
     pub(super) fn is_loopback(&self) -> bool {
-        let host = self.authority.split(':').next().unwrap_or_default();
-        self.is_loopback_address() || host.eq_ignore_ascii_case("localhost")
+        self.is_loopback_address() || self.host().eq_ignore_ascii_case("localhost")
+    }
+}
+
+/// An address that the public internet does not route: loopback, RFC 1918, RFC 4193, link-local.
+pub(crate) fn is_private(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_of_a_url_has_no_port() {
+        for (url, host, ip) in [
+            ("https://example.com/a:b", "example.com", None),
+            ("https://example.com:8443", "example.com", None),
+            ("http://10.0.0.1:80/", "10.0.0.1", Some("10.0.0.1")),
+            ("http://[fd00::1]:80/", "[fd00::1]", Some("fd00::1")),
+            ("http://[fd00::1]", "[fd00::1]", Some("fd00::1")),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(url.host(), host);
+            assert_eq!(url.ip(), ip.map(|ip| ip.parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn private_addresses_are_those_of_the_rfcs() {
+        for ip in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.31.0.1",
+            "192.168.0.1",
+            "169.254.0.1",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(is_private(ip.parse().unwrap()), "{ip}");
+        }
+        for ip in [
+            "0.0.0.0",
+            "1.1.1.1",
+            "172.32.0.1",
+            "100.64.0.1",
+            "::",
+            "2001:db8::1",
+            "fec0::1",
+            "::ffff:1.1.1.1",
+        ] {
+            assert!(!is_private(ip.parse().unwrap()), "{ip}");
+        }
     }
 }

@@ -6,22 +6,28 @@ use std::time::Duration;
 
 use ureq::Agent;
 
+use super::discovery::Discovery;
+use super::freshness::CacheFields;
 use super::kept::KeptKeys;
-use super::plan::{Plan, max_age};
+use super::plan::Plan;
 use crate::auth::MAX_JWKS_BYTES;
+use crate::config::Auth;
 use crate::id::Rng;
-use crate::net::error::KeySourceError;
-use crate::net::http;
+use crate::net::error::{KeySourceError, TlsError};
+use crate::net::http::{self, ClientTls, PlainHttp};
 use crate::time::{Instant, UnixTime};
 
-/// The timeout of a fetch, from name resolution to the last byte.
+/// The timeout of a request, from name resolution to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Fetches keys from one address, when the plan says so.
 pub(super) struct Fetcher {
     agent: Agent,
-    url: String,
+    timeout: Duration,
+    auth: Box<Auth>,
     plan: Plan,
+    /// The foreign issuer that was reported last.
+    foreign_issuer: Option<String>,
     /// The last text: the same text again is not a change.
     last: String,
     kept: Option<KeptKeys>,
@@ -36,25 +42,29 @@ impl fmt::Debug for Fetcher {
 }
 
 impl Fetcher {
-    pub(super) fn new(url: &str, rng: Rng) -> Self {
-        Self::with_timeout(url, rng, TIMEOUT)
+    /// # Errors
+    /// The file of `auth.jwks_ca_file` cannot be used.
+    pub(super) fn new(auth: &Auth, rng: Rng) -> Result<Self, TlsError> {
+        Self::with_timeout(auth, rng, TIMEOUT)
     }
 
-    pub(super) fn with_timeout(url: &str, rng: Rng, timeout: Duration) -> Self {
-        Self {
-            agent: http::agent(timeout, None),
-            url: url.to_owned(),
+    pub(super) fn with_timeout(auth: &Auth, rng: Rng, timeout: Duration) -> Result<Self, TlsError> {
+        Ok(Self {
+            agent: http::agent(None, client_tls(auth)?, PlainHttp::Private),
+            timeout,
+            auth: Box::new(auth.clone()),
             plan: Plan::new(rng),
+            foreign_issuer: None,
             last: String::new(),
             kept: None,
             is_unkept: false,
-        }
+        })
     }
 
     /// Keeps the last usable keys, if they were fetched since, in `directory` if one is given now.
     pub(super) fn keep(&mut self, directory: Option<&Path>, now: UnixTime) {
         if let Some(directory) = directory {
-            self.kept = Some(KeptKeys::new(directory, &self.url));
+            self.kept = Some(KeptKeys::new(directory, &self.auth.jwks_url));
         }
         if let Some(kept) = self.kept.as_ref().filter(|_| self.is_unkept && !self.last.is_empty()) {
             self.is_unkept = false;
@@ -75,8 +85,8 @@ impl Fetcher {
     /// Fetches. `None`: the text has not changed. A text is to be [judged](Self::judged).
     pub(super) fn look(&mut self, now: Instant) -> Option<Result<String, KeySourceError>> {
         match self.fetch() {
-            Ok((text, max_age)) => {
-                self.plan.answered(now, max_age);
+            Ok((text, freshness)) => {
+                self.plan.answered(now, freshness);
                 self.is_unkept = true;
                 (text != self.last).then(|| {
                     self.last.clone_from(&text);
@@ -102,10 +112,38 @@ impl Fetcher {
         }
     }
 
-    /// The text at the address, and how long it is fresh.
-    fn fetch(&self) -> Result<(String, Option<Duration>), KeySourceError> {
-        let request = self.agent.get(&self.url).header("Accept", "application/json");
-        let fetch = |error: ureq::Error| KeySourceError::Fetch(http::take_apart(error).1.into());
+    /// The set at the address, or where the discovery document there says, and how long it is fresh.
+    fn fetch(&mut self) -> Result<(String, Option<Duration>), KeySourceError> {
+        let found = self.get(&self.auth.jwks_url)?;
+        let Some(discovery) = Discovery::parse(&found.0) else { return Ok(found) };
+        discovery.check(&self.auth)?;
+        self.report_issuer(discovery.foreign_issuer(&self.auth));
+        let found = self.get(&discovery.jwks_uri)?;
+        if Discovery::parse(&found.0).is_some() {
+            return Err(KeySourceError::DiscoveryChain);
+        }
+        Ok(found)
+    }
+
+    fn report_issuer(&mut self, foreign: Option<String>) {
+        if let Some(issuer) = &foreign
+            && self.foreign_issuer != foreign
+        {
+            let Auth { jwks_url, issuer: wanted, .. } = &*self.auth;
+            log::warn!(
+                "auth.jwks_url {jwks_url}: its issuer is {issuer}, but auth.issuer is {wanted}: its \
+                 tokens will be refused"
+            );
+        }
+        self.foreign_issuer = foreign;
+    }
+
+    /// The text at an address, and how long it is fresh.
+    fn get(&self, url: &str) -> Result<(String, Option<Duration>), KeySourceError> {
+        let request = self.agent.get(url).header("Accept", "application/json");
+        let request = request.config().timeout_global(Some(self.timeout)).build();
+        let fetch =
+            |error: ureq::Error| KeySourceError::Fetch(http::cause(http::take_apart(error).1));
         let mut response = request.call().map_err(fetch)?;
         let status = response.status();
         if status.is_redirection() {
@@ -114,10 +152,25 @@ impl Fetcher {
         if status.as_u16() != 200 {
             return Err(KeySourceError::Status(status.as_u16()));
         }
-        let fields = response.headers().get_all("cache-control");
-        let max_age = fields.iter().filter_map(|field| field.to_str().ok()).find_map(max_age);
+        let values = |name: &str| {
+            let fields = response.headers().get_all(name).into_iter();
+            fields.filter_map(|field| field.to_str().ok()).collect::<Vec<_>>()
+        };
+        let first = |name: &str| values(name).first().copied().unwrap_or_default();
+        let freshness = CacheFields {
+            cache_control: &values("cache-control").join(","),
+            age: first("age"),
+            expires: first("expires"),
+            date: first("date"),
+        }
+        .freshness();
         let body = response.body_mut().with_config().limit(MAX_JWKS_BYTES as u64);
         let text = body.read_to_string().map_err(fetch)?;
-        Ok((text, max_age))
+        Ok((text, freshness))
     }
+}
+
+/// The authorities that are trusted for `auth.jwks_url`. Blocks while it reads their file.
+pub(super) fn client_tls(auth: &Auth) -> Result<ClientTls, TlsError> {
+    ClientTls::load(("auth.jwks_ca_file", &auth.jwks_ca_file), None)
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::id::Rng;
 use crate::time::Instant;
 
-/// The bounds for the `max-age` of a response.
+/// The bounds for how long a response is taken to be fresh.
 const AGES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3_600));
-/// How long a response without `max-age` is fresh.
+/// How long a response that does not say so is fresh.
 const USUAL_AGE: Duration = Duration::from_secs(600);
 /// The shortest time between two fetches for unknown keys.
 const BETWEEN_ASKS: Duration = Duration::from_secs(1);
@@ -47,10 +47,10 @@ impl Plan {
         self.next
     }
 
-    /// A fetch that began at `now` was answered. The text is fresh for `max_age`.
-    pub(super) fn answered(&mut self, now: Instant, max_age: Option<Duration>) {
+    /// A fetch that began at `now` was answered. The text is fresh for `freshness`.
+    pub(super) fn answered(&mut self, now: Instant, freshness: Option<Duration>) {
         self.last = Some(now);
-        self.next = now + max_age.unwrap_or(USUAL_AGE).clamp(AGES.0, AGES.1);
+        self.next = now + freshness.unwrap_or(USUAL_AGE).clamp(AGES.0, AGES.1);
     }
 
     /// What was fetched holds usable keys. An answer without any is a fault: see [`Plan::failed`].
@@ -59,8 +59,9 @@ impl Plan {
         self.has_keys = true;
     }
 
-    /// A fetch that began at `now` failed, or brought no usable key. Each wait is twice the last, less a random part of up to
-    /// a half, so that nodes that lost the issuer together do not return together.
+    /// A fetch that began at `now` failed, or brought no usable key. Each wait is twice the last,
+    /// less a random part of up to a half, so that nodes that lost the issuer together do not return
+    /// together.
     pub(super) fn failed(&mut self, now: Instant) {
         let longest = match self.has_keys {
             _ if now < self.awaited_until => BETWEEN_ASKS,
@@ -83,22 +84,6 @@ impl Plan {
     }
 }
 
-/// The `max-age` of a `Cache-Control` field (RFC 9111, section 5.2.2). `no-store` and `no-cache`
-/// count as 0.
-pub(super) fn max_age(cache_control: &str) -> Option<Duration> {
-    let directives = || cache_control.split(',').map(|directive| directive.trim());
-    if directives()
-        .any(|one| ["no-store", "no-cache"].iter().any(|no| one.eq_ignore_ascii_case(no)))
-    {
-        return Some(Duration::ZERO);
-    }
-    directives().find_map(|directive| {
-        let (name, value) = directive.split_once('=')?;
-        let seconds = value.trim_matches('"').parse().ok()?;
-        name.eq_ignore_ascii_case("max-age").then(|| Duration::from_secs(seconds))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn key_fetches_start_at_once_and_follow_max_age() {
+    fn key_fetches_start_at_once_and_follow_freshness() {
         let mut plan = Plan::new(Rng::new(1));
         assert_eq!(plan.next(), Instant::START);
         for (says, is) in [(None, 600), (Some(0), 60), (Some(300), 300), (Some(86_400), 3_600)] {
@@ -165,18 +150,5 @@ mod tests {
         assert!(plan.next().since(NOW) <= BETWEEN_ASKS);
         plan.failed(NOW + ASKED_FOR);
         assert!(wait(&plan) > 100);
-    }
-
-    #[test]
-    fn max_age_is_read_as_http_writes_it() {
-        let seconds = |text| max_age(text).map(|age| age.as_secs());
-        assert_eq!(seconds("public, max-age=300, must-revalidate"), Some(300));
-        assert_eq!(seconds("Max-Age=\"7\""), Some(7));
-        assert_eq!(seconds("max-age=300, no-store"), Some(0));
-        assert_eq!(seconds("No-Cache"), Some(0));
-        assert_eq!(seconds("s-maxage=300"), None);
-        assert_eq!(seconds("max-age=-1"), None);
-        assert_eq!(seconds("max-age=99999999999999999999999"), None);
-        assert_eq!(seconds(""), None);
     }
 }

@@ -1,5 +1,8 @@
 //! Fetches from a local HTTP server.
 
+mod discovery;
+mod tls;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender};
@@ -19,6 +22,10 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 fn serve(answers: Vec<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    (address, serve_on(listener, answers))
+}
+
+fn serve_on(listener: TcpListener, answers: Vec<Vec<u8>>) -> Receiver<String> {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
         for answer in answers {
@@ -26,7 +33,7 @@ fn serve(answers: Vec<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
             respond(stream, &answer, &tell);
         }
     });
-    (address, told)
+    told
 }
 
 fn respond(mut stream: TcpStream, answer: &[u8], tell: &Sender<String>) {
@@ -51,7 +58,12 @@ fn keys() -> String {
 }
 
 fn fetcher(address: SocketAddr) -> Fetcher {
-    Fetcher::with_timeout(&format!("http://{address}/jwks?x=1"), Rng::new(1), TIMEOUT)
+    fetcher_at(&format!("http://{address}/jwks?x=1"), TIMEOUT)
+}
+
+fn fetcher_at(url: &str, timeout: Duration) -> Fetcher {
+    let auth = Auth { jwks_url: url.to_owned(), ..Auth::default() };
+    Fetcher::with_timeout(&auth, Rng::new(1), timeout).unwrap()
 }
 
 const NOW: Instant = Instant::from_micros(7_000_000_000);
@@ -77,6 +89,40 @@ fn fetched_keys_are_kept_for_the_answers_max_age() {
     assert_eq!(news(&mut fetcher), None, "the same again is no news");
     assert_eq!(news(&mut fetcher), Some("{}".to_owned()));
     assert_eq!(wait(&fetcher), 600);
+}
+
+#[test]
+fn freshness_of_keys_is_in_their_head() {
+    let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let cases = [
+        ("Cache-Control: max-age=600\r\nAge: 500\r\n".to_owned(), 100),
+        ("Cache-Control: public\r\nCache-Control: s-maxage=120\r\n".to_owned(), 120),
+        (format!("{date}Expires: Sun, 06 Nov 1994 08:54:37 GMT\r\n"), 300),
+        (format!("{date}Expires: 0\r\n"), 60),
+        ("Cache-Control: max-age=600\r\nAge: 9999\r\n".to_owned(), 60),
+        ("Cache-Control: no-store, max-age=600\r\n".to_owned(), 60),
+        ("Age: 500\r\n".to_owned(), 600),
+    ];
+    let answers = cases.iter().map(|(head, _)| ok(head, "{}")).collect();
+    let (address, _told) = serve(answers);
+    let mut fetcher = fetcher(address);
+    for (head, is) in cases {
+        fetcher.look(NOW).transpose().unwrap();
+        assert_eq!(wait(&fetcher), is, "{head}");
+    }
+}
+
+#[test]
+fn same_fault_is_reported_once_a_minute() {
+    let algorithms = Algorithms::new(&["EdDSA".to_owned()]).unwrap();
+    let mut reader = KeyReader::new("a test".to_owned(), algorithms, JwksFrom::Url);
+    let mut reported_at = |seconds| {
+        let now = NOW + Duration::from_secs(seconds);
+        assert!(reader.take(now, Ok("{\"keys\":[]}".to_owned())).is_none());
+        reader.fault.as_ref().map(|(_, at)| at.since(NOW).as_secs())
+    };
+    let reported = [0, 2, 4, 59, 60, 62, 119, 121].map(&mut reported_at);
+    assert_eq!(reported, [0, 0, 0, 0, 60, 60, 60, 121].map(Some));
 }
 
 #[test]
@@ -137,7 +183,7 @@ fn an_answer_that_never_ends_is_given_up() {
         let _ = wait.recv();
     });
     let timeout = Duration::from_millis(100);
-    let mut fetcher = Fetcher::with_timeout(&format!("http://{address}/"), Rng::new(1), timeout);
+    let mut fetcher = fetcher_at(&format!("http://{address}/"), timeout);
     assert!(fetcher.look(NOW).unwrap().is_err());
     drop(done);
     slow.join().unwrap();
@@ -157,6 +203,7 @@ fn same_keys_are_news_again_after_a_faulty_answer() {
     let mut fetcher = fetcher(address);
     let algorithms = Algorithms::new(&["EdDSA".to_owned()]).unwrap();
     let mut reader = KeyReader::new("a test".to_owned(), algorithms, JwksFrom::Url);
-    let mut look = || fetcher.look(NOW).and_then(|found| reader.take(found)).map(|set| set.len());
+    let mut look =
+        || fetcher.look(NOW).and_then(|found| reader.take(NOW, found)).map(|set| set.len());
     assert_eq!([look(), look(), look(), look()], [Some(1), None, Some(1), None]);
 }

@@ -4,14 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{Error, InconsistentKeys, ServerConfig, SignatureAlgorithm};
+use rustls::{Error, ServerConfig, SignatureAlgorithm};
 
 use crate::config;
-use crate::net::error::{TlsError, TlsProblem};
+use crate::net::error::TlsError;
+use crate::net::pem::{self, PemFile};
 
 /// The only ALPN protocol (RFC 7301), as registered for HTTP/1.1.
 const PROTOCOL: &[u8] = b"http/1.1";
@@ -40,29 +39,11 @@ impl Acceptor {
         if !tls.is_on() {
             return Ok(None);
         }
-        let of = |setting, path: &str, problem| {
-            let path = path.to_owned();
-            TlsError::File { setting, path, problem }
-        };
-        let of_chain = |problem| of("tls.cert_file", &tls.cert_file, problem);
-        let of_key = |problem| of("tls.key_file", &tls.key_file, problem);
-        let unusable = |error: Error| TlsProblem::Unusable(error.into());
-        let chain = chain(&tls.cert_file).map_err(of_chain)?;
-        let key = key(&tls.key_file).map_err(of_key)?;
-        let provider = aws_lc_rs::default_provider();
-        let key = provider.key_provider.load_private_key(key);
-        let key = key.map_err(|error| of_key(unusable(error)))?;
-        let handshake_units = handshake_units(&*key);
-        let certified = CertifiedKey::new(chain, key);
-        match certified.keys_match() {
-            // Some keys cannot derive their public key; a client will notice a mismatch.
-            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
-            Err(Error::InconsistentKeys(_)) => {
-                return Err(of_key(TlsProblem::OtherKey(tls.cert_file.clone())));
-            }
-            Err(error) => return Err(of_chain(unusable(error))),
-        }
-        let config = config(certified).map_err(|error| of_key(unusable(error)))?;
+        let certificate = PemFile { setting: "tls.cert_file", path: &tls.cert_file };
+        let key = PemFile { setting: "tls.key_file", path: &tls.key_file };
+        let certified = pem::certified_key(certificate, key, &aws_lc_rs::default_provider())?;
+        let handshake_units = handshake_units(&*certified.key);
+        let config = config(certified).map_err(|error| key.fault(pem::unusable(error)))?;
         Ok(Some(Self { config: Arc::new(config), handshake_units }))
     }
 
@@ -114,28 +95,4 @@ fn handshake_units(key: &dyn SigningKey) -> u32 {
     }
     let bytes = key.public_key().map_or(0, |public| public.len());
     if bytes > RSA_2048_BYTES { 4 * RSA_HANDSHAKE_UNITS } else { RSA_HANDSHAKE_UNITS }
-}
-
-fn chain(path: &str) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
-    let certificates = CertificateDer::pem_file_iter(path).map_err(pem_problem)?;
-    let chain: Vec<_> = certificates.collect::<Result<_, _>>().map_err(pem_problem)?;
-    if chain.is_empty() {
-        return Err(TlsProblem::NoCertificate);
-    }
-    Ok(chain)
-}
-
-fn key(path: &str) -> Result<PrivateKeyDer<'static>, TlsProblem> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
-        pem::Error::NoItemsFound => TlsProblem::NoKey,
-        error => pem_problem(error),
-    })
-}
-
-fn pem_problem(error: pem::Error) -> TlsProblem {
-    match error {
-        pem::Error::Io(error) => TlsProblem::Read(error),
-        // The error's own text could contain the text at fault, which may be a key.
-        _ => TlsProblem::NotPem,
-    }
 }
