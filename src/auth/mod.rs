@@ -16,6 +16,7 @@ mod signer;
 mod token;
 mod verifier;
 
+#[cfg(feature = "net")]
 pub(crate) use cause::MAX_CAUSE_BYTES;
 pub use cause::token_summary;
 pub use error::{KeyError, TokenError};

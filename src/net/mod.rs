@@ -68,9 +68,7 @@ pub use self::sockets::Sockets;
 pub(crate) use self::transport::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use self::worker::Pools;
 pub(crate) use self::worker::{CHECK_STACK_BYTES, PLACE_BYTES, STACK_BYTES};
-#[cfg(feature = "jwks-url")]
-use crate::config::Auth;
-use crate::config::{self, Config};
+use crate::config::{self, Auth, Config};
 use crate::node::app::App;
 use crate::node::{Metrics, Node, Probe};
 

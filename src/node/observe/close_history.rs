@@ -11,7 +11,9 @@ use std::net::SocketAddr;
 
 use smol_str::{SmolStr, SmolStrBuilder};
 
-use crate::auth::{Address, MAX_CAUSE_BYTES};
+use crate::auth::Address;
+#[cfg(feature = "net")]
+use crate::auth::MAX_CAUSE_BYTES;
 use crate::id::{ConnId, Seed, SeededState};
 use crate::node::connections::connection::Connection;
 use crate::node::connections::session::Phase;
