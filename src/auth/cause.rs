@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::error::TokenError;
 use super::token::{self, Header, Parts};
+use super::trusted::IssuerRules;
 use super::verifier::Verifier;
 use crate::protocol::MAX_USER_CHARS;
 use crate::time::UnixTime;
@@ -52,24 +53,42 @@ impl Verifier {
             TokenError::BadAlgorithm => {
                 let json = decoded(parts.header)?;
                 let found = quoted(&token::header(&json)?.algorithm);
-                let allowed = self.algorithms().names().join(", ");
+                let names = self.issuers().flat_map(|issuer| issuer.algorithms.names());
+                let allowed = names.collect::<Vec<_>>().join(", ");
                 return Some(format!("its `alg` is {found}; auth.algorithms allows {allowed}"));
             }
             TokenError::UnknownKey | TokenError::BadSignature => {
                 let json = decoded(parts.header)?;
-                return Some(self.key_fault(&token::header(&json)?, error));
+                return self.key_fault(parts, &token::header(&json)?, error);
             }
-            TokenError::Expired
+            TokenError::UnknownIssuer
+            | TokenError::Expired
             | TokenError::NotYet
             | TokenError::LivesTooLong
             | TokenError::Claim { .. } => {}
             _ => return None,
         }
         let claims = serde_json::from_slice::<Value>(&decoded(parts.claims)?).ok()?;
+        if let TokenError::Claim { which } = error {
+            let json = decoded(parts.header)?;
+            let issuer = self.issuer_of(parts, &token::header(&json)?.algorithm)?;
+            return Some(claim_fault(&issuer.rules, &claims, which));
+        }
+        if error == TokenError::UnknownIssuer {
+            let names = self.issuers().flat_map(|issuer| &issuer.rules.names);
+            let found = found(claims.get("iss"));
+            return Some(format!("its `iss` {found}; the issuers are {}", listed(names)));
+        }
         self.claims_fault(&claims, error, now)
     }
 
-    fn key_fault(&self, header: &Header<'_>, error: TokenError) -> String {
+    fn key_fault(
+        &self,
+        parts: Parts<'_>,
+        header: &Header<'_>,
+        error: TokenError,
+    ) -> Option<String> {
+        let issuer = self.issuer_of(parts, &header.algorithm)?;
         let algorithm = quoted(&header.algorithm);
         let wanted = match &header.key_id {
             Some(id) => format!("`alg` {algorithm} and `kid` {}", quoted(id)),
@@ -83,7 +102,7 @@ impl Verifier {
         } else {
             format!("no key is there for its {wanted}")
         };
-        let keys = self.keys().described();
+        let keys = issuer.keys.described();
         let more = keys.len().saturating_sub(MAX_LISTED);
         let keys: Vec<_> = keys
             .into_iter()
@@ -98,7 +117,7 @@ impl Verifier {
         if more > 0 {
             let _ = write!(text, " and {more} more");
         }
-        text
+        Some(text)
     }
 
     fn claims_fault(&self, claims: &Value, error: TokenError, now: UnixTime) -> Option<String> {
@@ -125,23 +144,44 @@ impl Verifier {
                 ),
                 None => "it has no `iat`, which auth.max_token_life needs".to_owned(),
             }),
-            TokenError::Claim { which } => Some(self.claim_fault(claims, which)),
             _ => None,
         }
     }
+}
 
-    fn claim_fault(&self, claims: &Value, which: &'static str) -> String {
-        let found = claims.get(which);
-        let (wanted, setting) = match which {
-            "iss" => (self.issuer(), "auth.issuer"),
-            "aud" => (self.audience(), "auth.audience"),
-            "sub" => return format!("its `sub` {}", subject_fault(found)),
-            _ => return format!("its `{which}` {}", date_fault(found)),
-        };
-        let found = found.map_or("is missing".to_owned(), |found| format!("is {}", shown(found)));
-        let wanted = quoted(wanted.unwrap_or_default());
-        format!("its `{which}` {found}; {setting} is {wanted}")
+fn claim_fault(rules: &IssuerRules, claims: &Value, which: &'static str) -> String {
+    match which {
+        "iss" => {
+            let wanted = listed(&rules.names);
+            format!("its `iss` {}; auth.issuer is {wanted}", found(claims.get("iss")))
+        }
+        "aud" => {
+            let wanted = listed(&rules.audiences);
+            format!("its `aud` {}; auth.audience is {wanted}", found(claims.get("aud")))
+        }
+        "require" => match rules.unmet(claims) {
+            Some((claim, values)) => {
+                let found = found(claims.get(claim));
+                format!("its {} {found}; `require` wants {}", quoted(claim), listed(values))
+            }
+            None => "a claim of `require` is not as it has to be".to_owned(),
+        },
+        "user_claim" => {
+            let claim = rules.user_claim();
+            format!("its {} {}", quoted(claim), subject_fault(claims.get(claim)))
+        }
+        "sub" => format!("its `sub` {}", subject_fault(claims.get("sub"))),
+        _ => format!("its `{which}` {}", date_fault(claims.get(which))),
     }
+}
+
+fn found(claim: Option<&Value>) -> String {
+    claim.map_or("is missing".to_owned(), |found| format!("is {}", shown(found)))
+}
+
+fn listed<'a>(texts: impl IntoIterator<Item = &'a String>) -> String {
+    let texts: Vec<_> = texts.into_iter().take(MAX_LISTED).map(|text| quoted(text)).collect();
+    texts.join(" or ")
 }
 
 /// What a token says of itself, whoever signed it: `alg` and `kid`, and the claims that the server

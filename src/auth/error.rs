@@ -15,6 +15,9 @@ pub enum TokenError {
     /// Its `alg` is none of `auth.algorithms`.
     #[error("its `alg` is not in auth.algorithms")]
     BadAlgorithm,
+    /// Its `iss` is of no issuer that is configured.
+    #[error("its `iss` is of no issuer that is configured")]
+    UnknownIssuer,
     /// No key at all has been loaded yet, so nothing is known of it.
     #[error("no key has been loaded yet")]
     KeysUnavailable,
@@ -85,6 +88,7 @@ impl TokenError {
         match self {
             Self::Malformed => "malformed",
             Self::BadAlgorithm => "bad_algorithm",
+            Self::UnknownIssuer => "unknown_issuer",
             Self::KeysUnavailable => "keys_unavailable",
             Self::UnknownKey => "unknown_key",
             Self::BadSignature => "bad_signature",
@@ -106,6 +110,7 @@ impl TokenError {
             self,
             Self::Malformed
                 | Self::BadAlgorithm
+                | Self::UnknownIssuer
                 | Self::KeysUnavailable
                 | Self::UnknownKey
                 | Self::BadSignature

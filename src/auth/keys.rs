@@ -4,8 +4,8 @@
 //! read, from its type, its curve, its own `alg` and the configured list. What a token's header
 //! says is compared with that, never believed.
 //!
-//! There is one configured issuer, so a key is known by its `kid` alone: a token's `iss` is checked
-//! against the configuration whatever the key.
+//! A set belongs to one issuer, which a token selects by its `iss` before a key is looked up. So within
+//! the set a key is known by its `kid` alone.
 
 mod curve;
 mod der;

@@ -96,7 +96,10 @@ impl Evidence {
     pub(crate) fn of(refused: Option<TokenError>) -> Self {
         match refused {
             // Perhaps the key is only not there yet, which is no evidence against anybody.
-            None | Some(TokenError::KeysUnavailable | TokenError::UnknownKey) => Self::Honest,
+            None
+            | Some(
+                TokenError::KeysUnavailable | TokenError::UnknownKey | TokenError::UnknownIssuer,
+            ) => Self::Honest,
             Some(error) if error.is_signed() => Self::Honest,
             Some(_) => Self::Forged,
         }

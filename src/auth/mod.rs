@@ -14,6 +14,7 @@ mod replay;
 mod revocations;
 mod signer;
 mod token;
+mod trusted;
 mod verifier;
 
 #[cfg(feature = "net")]

@@ -10,6 +10,7 @@
 //! the `now` of the moment that the verdict is used at.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +22,10 @@ use smol_str::SmolStr;
 
 use super::claims::Claims;
 use super::error::{KeyError, TokenError};
-use super::keys::{Algorithms, KeySet, VerificationKey};
+use super::keys::{KeySet, VerificationKey};
 use super::token::{self, Parts};
+use super::trusted::{self, IssuerRules, TrustedIssuer};
 use crate::config::Auth;
-use crate::protocol::MAX_USER_CHARS;
 use crate::time::UnixTime;
 
 /// The user of a token, and how long it is valid.
@@ -53,8 +54,12 @@ impl fmt::Debug for Principal {
 }
 
 /// The claims of a token whose signature is good. There is no other way to one than the check.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Signed(String);
+#[derive(Clone)]
+pub struct Signed {
+    claims: String,
+    /// What its issuer's tokens must say: those of the configuration that the key was taken from.
+    rules: Arc<IssuerRules>,
+}
 
 /// Claims may hold what is nobody else's business.
 impl fmt::Debug for Signed {
@@ -77,6 +82,8 @@ pub(crate) enum Verification {
 /// A key that a token names and that is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WantedKey {
+    /// The number of its issuer, whose keys are to be fetched.
+    pub(crate) issuer: usize,
     /// The token's `kid`, where it has one: the sender's word.
     pub(crate) key_id: Option<String>,
     /// Why the token is refused if the key cannot be had.
@@ -87,14 +94,22 @@ pub(crate) struct WantedKey {
 #[derive(Clone)]
 pub struct SignatureCheck {
     token: Arc<str>,
-    keys: Arc<[Arc<VerificationKey>]>,
+    against: Arc<CheckedAgainst>,
+}
+
+/// What a signature is checked against, and what its issuer's tokens must say.
+struct CheckedAgainst {
+    keys: Vec<Arc<VerificationKey>>,
     algorithm: Algorithm,
+    rules: Arc<IssuerRules>,
 }
 
 /// The token is not shown.
 impl fmt::Debug for SignatureCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignatureCheck").field("algorithm", &self.algorithm).finish_non_exhaustive()
+        f.debug_struct("SignatureCheck")
+            .field("algorithm", &self.against.algorithm)
+            .finish_non_exhaustive()
     }
 }
 
@@ -112,19 +127,16 @@ impl SignatureCheck {
     /// [`TokenError::BadSignature`] when none of them has made it; or what is signed is no text.
     pub(crate) fn run(&self) -> Result<Signed, TokenError> {
         let parts = token::parts(&self.token).ok_or(TokenError::Malformed)?;
-        signed_by(self.keys.iter(), parts, self.algorithm)
+        let CheckedAgainst { keys, algorithm, rules } = &*self.against;
+        signed_by(keys.iter(), parts, *algorithm, Arc::clone(rules))
     }
 }
 
 /// Checks tokens against the keys that are there and the configured claims.
 #[derive(Debug)]
 pub struct Verifier {
-    keys: KeySet,
-    /// Do the keys come from a place that may have others by now?
-    is_renewable: bool,
-    algorithms: Algorithms,
-    issuer: Option<String>,
-    audience: Option<String>,
+    /// By their numbers: `[auth]` itself is 0, if it has keys; the first of `auth.issuers` is 1.
+    issuers: BTreeMap<usize, TrustedIssuer>,
     leeway: Duration,
     max_token_life: Option<Duration>,
 }
@@ -154,33 +166,43 @@ impl Verifier {
         // With both libraries built in, jsonwebtoken wants to be told which; again is no harm.
         #[cfg(all(feature = "aws-lc", feature = "pure-rust"))]
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-        let algorithms = Algorithms::new(&config.algorithms)?;
-        let keys = if algorithms.are_hmac() && config.jwks_file.is_empty() {
-            KeySet::from_secret(config.secret.as_bytes(), &algorithms)?
-        } else {
-            KeySet::default()
-        };
-        let configured = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let mut issuers = BTreeMap::new();
+        if config.is_issuer() {
+            issuers.insert(0, TrustedIssuer::own(config)?);
+        }
+        for (at, issuer) in config.issuers.iter().enumerate() {
+            issuers.insert(at + 1, TrustedIssuer::other(issuer, config)?);
+        }
         Ok(Self {
-            keys,
-            is_renewable: !config.jwks_file.is_empty() || !config.jwks_url.is_empty(),
-            algorithms,
-            issuer: configured(&config.issuer),
-            audience: configured(&config.audience),
+            issuers,
             leeway: config.leeway.get(),
             max_token_life: Some(config.max_token_life.get()).filter(|life| !life.is_zero()),
         })
     }
 
-    /// From here on tokens are checked with these keys and no others.
+    /// From here on tokens of `[auth]` itself are checked with these keys and no others.
     pub fn replace_keys(&mut self, keys: KeySet) {
-        self.keys = keys;
+        self.replace_keys_of(0, keys);
     }
 
-    /// Can tokens be judged?
+    /// From here on tokens of this issuer are checked with these keys and no others. 0: `[auth]`
+    /// itself; 1: the first of `auth.issuers`. Keys of an issuer that is not there are passed over.
+    pub fn replace_keys_of(&mut self, issuer: usize, keys: KeySet) {
+        if let Some(issuer) = self.issuers.get_mut(&issuer) {
+            issuer.keys = keys;
+        }
+    }
+
+    /// Can tokens of this issuer be judged?
+    #[cfg(feature = "jwks-url")]
+    pub(crate) fn has_keys_of(&self, issuer: usize) -> bool {
+        self.issuers.get(&issuer).is_some_and(|issuer| !issuer.keys.is_empty())
+    }
+
+    /// Can tokens be judged, of some issuer at least?
     #[must_use]
     pub(crate) fn has_keys(&self) -> bool {
-        !self.keys.is_empty()
+        self.issuers.values().any(|issuer| !issuer.keys.is_empty())
     }
 
     /// Tolerance in `exp` and `nbf`.
@@ -189,20 +211,15 @@ impl Verifier {
         self.leeway
     }
 
-    pub(super) fn keys(&self) -> &KeySet {
-        &self.keys
+    /// The issuer that judges a token of this form, whoever signed it; `None`: none does.
+    pub(super) fn issuer_of(&self, parts: Parts<'_>, algorithm: &str) -> Option<&TrustedIssuer> {
+        let claims = URL_SAFE_NO_PAD.decode(parts.claims).ok()?;
+        let (issuer, _) = trusted::chosen(&self.issuers, &claims, algorithm).ok()?;
+        self.issuers.get(&issuer)
     }
 
-    pub(super) fn algorithms(&self) -> &Algorithms {
-        &self.algorithms
-    }
-
-    pub(super) fn issuer(&self) -> Option<&str> {
-        self.issuer.as_deref()
-    }
-
-    pub(super) fn audience(&self) -> Option<&str> {
-        self.audience.as_deref()
+    pub(super) fn issuers(&self) -> impl Iterator<Item = &TrustedIssuer> {
+        self.issuers.values()
     }
 
     pub(super) fn max_token_life(&self) -> Option<Duration> {
@@ -217,26 +234,32 @@ impl Verifier {
         let parts = token::parts(token).ok_or(TokenError::Malformed)?;
         let header = URL_SAFE_NO_PAD.decode(parts.header).map_err(|_| TokenError::Malformed)?;
         let header = token::header(&header).ok_or(TokenError::Malformed)?;
-        let algorithm = self.algorithms.named(&header.algorithm).ok_or(TokenError::BadAlgorithm)?;
-        let keys = self.keys.select(algorithm, header.key_id.as_deref());
+        let claims = match self.issuers.len() {
+            1 => Vec::new(),
+            _ => URL_SAFE_NO_PAD.decode(parts.claims).map_err(|_| TokenError::Malformed)?,
+        };
+        let (number, algorithm) = trusted::chosen(&self.issuers, &claims, &header.algorithm)?;
+        let issuer = self.issuers.get(&number).ok_or(TokenError::UnknownIssuer)?;
+        let keys = issuer.keys.select(algorithm, header.key_id.as_deref());
         if keys.is_empty() {
-            let is_loaded = self.has_keys();
-            let error =
-                if is_loaded { TokenError::UnknownKey } else { TokenError::KeysUnavailable };
-            if !self.is_renewable {
+            let error = match issuer.keys.is_empty() {
+                true => TokenError::KeysUnavailable,
+                false => TokenError::UnknownKey,
+            };
+            if !issuer.is_renewable {
                 return Err(error);
             }
-            return Ok(Verification::Wanted(WantedKey {
-                key_id: header.key_id.map(Cow::into_owned),
-                error,
-            }));
+            let key_id = header.key_id.map(Cow::into_owned);
+            return Ok(Verification::Wanted(WantedKey { issuer: number, key_id, error }));
         }
-        if !self.algorithms.are_hmac() {
+        let rules = Arc::clone(&issuer.rules);
+        if !issuer.algorithms.are_hmac() {
             let keys = keys.into_iter().cloned().collect();
-            let check = SignatureCheck { token: token.into(), keys, algorithm };
+            let against = Arc::new(CheckedAgainst { keys, algorithm, rules });
+            let check = SignatureCheck { token: token.into(), against };
             return Ok(Verification::Unchecked(check));
         }
-        signed_by(keys.into_iter(), parts, algorithm).map(Verification::Signed)
+        signed_by(keys.into_iter(), parts, algorithm, rules).map(Verification::Signed)
     }
 
     /// The principal of these claims, validated at `now`.
@@ -249,12 +272,12 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<Principal, InvalidClaims> {
         let wrong = |which| TokenError::Claim { which };
-        let Signed(text) = signed;
+        let Signed { claims: text, rules } = signed;
         let claims: Claims<'_> = serde_json::from_str(&text).map_err(|_| TokenError::BadClaims)?;
         let expires_at = claims.expires.required().ok_or(wrong("exp"))?;
         let not_before = claims.not_before.optional().ok_or(wrong("nbf"))?;
         let issued_at = claims.issued.optional().ok_or(wrong("iat"))?;
-        let invalid = |error| InvalidClaims { error, user: self.audited_subject(&claims).ok() };
+        let invalid = |error| InvalidClaims { error, user: rules.user(&claims, &text).ok() };
         // RFC 7519, section 4.1.4: not accepted on or after the expiry.
         if now >= expires_at + self.leeway {
             return Err(invalid(TokenError::Expired));
@@ -262,7 +285,7 @@ impl Verifier {
         if not_before.is_some_and(|not_before| now + self.leeway < not_before) {
             return Err(invalid(TokenError::NotYet));
         }
-        let user = self.audited_subject(&claims)?;
+        let user = rules.user(&claims, &text)?;
         if !self.is_short_lived(issued_at, expires_at) {
             return Err(invalid(TokenError::LivesTooLong));
         }
@@ -289,21 +312,6 @@ impl Verifier {
         let Some(longest) = self.max_token_life else { return true };
         issued_at.is_some_and(|issued| expires_at.since(issued) <= longest)
     }
-
-    /// `sub`, when `iss`, `aud` and itself are as they should be.
-    fn audited_subject(&self, claims: &Claims<'_>) -> Result<SmolStr, TokenError> {
-        let wrong = |which| TokenError::Claim { which };
-        if self.issuer.as_deref().is_some_and(|issuer| claims.issuer.text() != Some(issuer)) {
-            return Err(wrong("iss"));
-        }
-        if self.audience.as_deref().is_some_and(|audience| !claims.audience.names(audience)) {
-            return Err(wrong("aud"));
-        }
-        let user = claims.subject.text().ok_or(wrong("sub"))?;
-        let length = user.chars().count();
-        let fits = (1..=MAX_USER_CHARS).contains(&length) && !user.chars().any(char::is_control);
-        if fits { Ok(SmolStr::new(user)) } else { Err(wrong("sub")) }
-    }
 }
 
 /// The claims of a token that one of these keys has signed.
@@ -311,6 +319,7 @@ fn signed_by<'a>(
     mut keys: impl Iterator<Item = &'a Arc<VerificationKey>>,
     parts: Parts<'_>,
     algorithm: Algorithm,
+    rules: Arc<IssuerRules>,
 ) -> Result<Signed, TokenError> {
     let message = parts.message.as_bytes();
     let is_good = |key: &Arc<VerificationKey>| {
@@ -322,7 +331,8 @@ fn signed_by<'a>(
         return Err(TokenError::BadSignature);
     }
     let claims = URL_SAFE_NO_PAD.decode(parts.claims).map_err(|_| TokenError::Malformed)?;
-    String::from_utf8(claims).map(Signed).map_err(|_| TokenError::BadClaims)
+    let claims = String::from_utf8(claims).map_err(|_| TokenError::BadClaims)?;
+    Ok(Signed { claims, rules })
 }
 
 #[cfg(test)]

@@ -38,6 +38,10 @@ pub(super) fn run(config: &Config) -> CommandResult {
     faults.extend(net::check_key_source(&config.auth).err().map(|error| error.to_string()));
     let revocations = net::check_revocations(&serve::revocations(config));
     faults.extend(revocations.err().map(|error| error.to_string()));
+    match secret::read_issuers(&mut resolved) {
+        Ok(more) => warnings.extend(more),
+        Err(fault) => faults.push(fault),
+    }
     let exposed = application::inspect(config).unwrap_or_else(|fault| {
         faults.push(fault);
         Vec::new()
@@ -47,6 +51,9 @@ pub(super) fn run(config: &Config) -> CommandResult {
     let mut shown = if is_derived { resolved.clone() } else { config.clone() };
     if !shown.auth.secret.is_empty() {
         MASK.clone_into(&mut shown.auth.secret);
+    }
+    for issuer in shown.auth.issuers.iter_mut().filter(|issuer| !issuer.secret.is_empty()) {
+        MASK.clone_into(&mut issuer.secret);
     }
     let toml = toml::to_string(&shown).unwrap_or_else(|error| {
         faults.push(error.to_string());
@@ -70,6 +77,9 @@ fn keys(config: &Config) -> Result<(String, Vec<String>), String> {
     if secret::is_wanted(config) {
         let (place, warnings) = secret::inspect(config)?;
         return Ok((format!("Signing secret: {place}"), warnings));
+    }
+    if !auth.issuers.is_empty() && !auth.has_keys() {
+        return Ok((format!("Keys: of {} issuers", auth.issuers.len()), Vec::new()));
     }
     let places = [&auth.public_key_file, &auth.jwks_file, &auth.jwks_url];
     let place = places.into_iter().find(|place| !place.is_empty());

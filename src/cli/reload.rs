@@ -73,6 +73,7 @@ pub(super) fn complete(mut config: Config) -> Result<(Config, Vec<String>), Stri
         config.auth.secret = secret.text;
         warnings.extend(secret.warnings);
     }
+    warnings.extend(secret::read_issuers(&mut config)?);
     if let Some(key) = secret::admin_key(&config)? {
         config.admin.key = key.text;
         warnings.extend(key.warnings);

@@ -32,11 +32,14 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Whether the server verifies tokens with a signing secret, rather than with public keys or a JWK
-/// set.
+/// Whether the server verifies tokens with a signing secret of its own, rather than with public keys,
+/// a JWK set, or the keys of `auth.issuers` only.
 pub(super) fn is_wanted(config: &Config) -> bool {
     let auth = &config.auth;
-    auth.jwks_file.is_empty() && auth.algorithms.iter().all(|name| name.starts_with("HS"))
+    let has_secret = !auth.secret.is_empty() || !auth.secret_file.is_empty();
+    (auth.issuers.is_empty() || has_secret)
+        && auth.jwks_file.is_empty()
+        && auth.algorithms.iter().all(|name| name.starts_with("HS"))
 }
 
 /// Whether the signing secret would be generated, as there is none yet.
@@ -67,6 +70,26 @@ pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
             read_signing(&path, is_unfit).map_err(|error| error.of("generated secret", &path))
         }
     }
+}
+
+/// Reads the secrets of `auth.issuers` that are in files. Returns warnings about them.
+///
+/// # Errors
+/// One line that names the file and says what to do.
+pub(super) fn read_issuers(config: &mut Config) -> Result<Vec<String>, String> {
+    let mut warnings = Vec::new();
+    for issuer in &mut config.auth.issuers {
+        if !issuer.secret_file.is_empty() {
+            let path = PathBuf::from(&issuer.secret_file);
+            let secret = read_signing(&path, |text| secret_problem(text, &issuer.algorithms))
+                .map_err(|error| error.of("auth.issuers: secret_file", &path))?;
+            issuer.secret = secret.text;
+            warnings.extend(secret.warnings);
+        } else if let Some(warning) = secret_warning(&issuer.secret) {
+            warnings.push(format!("auth.issuers: secret: {warning}"));
+        }
+    }
+    Ok(warnings)
 }
 
 fn configured_warnings(config: &Config) -> Vec<String> {

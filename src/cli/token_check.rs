@@ -46,6 +46,9 @@ fn judge(verifier: &Verifier, token: &str, now: UnixTime) -> (String, Result<Str
 
 /// A verifier with the server's keys. Generates no secret: no token is signed with it yet.
 fn verifier(config: &Config) -> Result<Verifier, String> {
+    let mut config = config.clone();
+    secret::read_issuers(&mut config)?.iter().for_each(|warning| output::warn(warning));
+    let config = &config;
     let mut auth = config.auth.clone();
     if secret::is_wanted(config) {
         if secret::is_missing(config) {
@@ -63,8 +66,8 @@ fn verifier(config: &Config) -> Result<Verifier, String> {
     }
     let mut verifier = Verifier::new(&auth).map_err(|error| error.to_string())?;
     let keys = net::read_keys(&auth).map_err(|error| error.to_string())?;
-    if let Some(keys) = keys {
-        verifier.replace_keys(keys);
+    for (issuer, keys) in keys {
+        verifier.replace_keys_of(issuer, keys);
     }
     Ok(verifier)
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::issuer::AuthIssuer;
 use super::units::Length;
 
 section! {
@@ -117,6 +118,10 @@ section! {
     /// remembered until `limits.revocations` is full.
     max_token_life: Length = Length::from_secs(0), "`0s` to `366d`", reload;
 
+    /// Further issuers whose tokens are taken: see [`issuers.md`](issuers.md). A token selects its
+    /// issuer by `iss`. `[auth]` itself then takes tokens only if it has a secret or keys of its own.
+    issuers: Vec<AuthIssuer> = Vec::new(), "tables `[[auth.issuers]]`", reload;
+
     /// Date since when tokens in requests are deprecated. Clients that send one get it in the 101's
     /// `Deprecation` header. Empty: no header.
     deprecated_since: String = "2026-01-01T00:00:00Z".to_owned(),
@@ -125,6 +130,56 @@ section! {
     /// Date from which such tokens will be refused. Clients get it in the `Sunset` header. Empty:
     /// no header.
     sunset: String = String::new(), "empty, or an RFC 3339 date-time", reload;
+}
+
+impl Auth {
+    /// The same with the algorithms and keys of `issuer` in the place of its own, and no issuers.
+    #[must_use]
+    pub(crate) fn of_issuer(&self, issuer: &AuthIssuer) -> Self {
+        Self {
+            algorithms: issuer.algorithms.clone(),
+            secret: issuer.secret.clone(),
+            secret_file: issuer.secret_file.clone(),
+            public_key_file: issuer.public_key_file.clone(),
+            jwks_file: issuer.jwks_file.clone(),
+            jwks_url: issuer.jwks_url.clone(),
+            jwks_hosts: issuer.jwks_hosts.clone(),
+            jwks_ca_file: issuer.jwks_ca_file.clone(),
+            jwks_allow_http: issuer.jwks_allow_http,
+            issuer: issuer.issuer.first().cloned().unwrap_or_default(),
+            audience: issuer.audience.first().cloned().unwrap_or_default(),
+            issuers: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Does `[auth]` itself name a secret or keys, beside those of its issuers?
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        let places = [
+            &self.secret,
+            &self.secret_file,
+            &self.public_key_file,
+            &self.jwks_file,
+            &self.jwks_url,
+        ];
+        places.into_iter().any(|place| !place.is_empty())
+    }
+
+    /// Does `[auth]` itself take tokens? Without issuers it has to.
+    #[must_use]
+    pub(crate) fn is_issuer(&self) -> bool {
+        self.issuers.is_empty() || self.has_keys()
+    }
+
+    /// Where keys are, by the number of their issuer: `[auth]` itself is 0, if it has keys; the first
+    /// of `auth.issuers` is 1.
+    #[cfg(feature = "net")]
+    pub(crate) fn key_places(&self) -> Vec<(usize, Auth)> {
+        let own = self.is_issuer().then(|| (0, Self { issuers: Vec::new(), ..self.clone() }));
+        let others = self.issuers.iter().enumerate();
+        own.into_iter().chain(others.map(|(at, it)| (at + 1, self.of_issuer(it)))).collect()
+    }
 }
 
 /// Where a client's token may be (protocol, section 10).

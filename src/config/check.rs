@@ -2,6 +2,7 @@
 
 mod admin;
 mod backend;
+mod issuers;
 mod keys;
 mod recipes;
 mod tls;
@@ -87,6 +88,7 @@ impl Faults {
 
     fn auth(&mut self, auth: &Auth) {
         self.keys(auth);
+        self.issuers(auth);
         self.moment("auth.deprecated_since", &auth.deprecated_since);
         self.moment("auth.sunset", &auth.sunset);
     }

@@ -16,6 +16,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::auth::AuthMode;
+use super::issuer::AuthIssuer;
 use super::network::Network;
 use super::units::{Length, Size};
 
@@ -158,6 +159,13 @@ macro_rules! key_type {
     )+};
 }
 
+#[cfg(feature = "schema")]
+fn one_or_many() -> serde_json::Value {
+    serde_json::json!({
+        "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }],
+    })
+}
+
 fn not_chosen(value: &String, range: &'static str) -> Option<String> {
     let Range::Choice(choices) = Range::parse(range) else { return None };
     let is_chosen = choices.contains(&value.as_str());
@@ -180,6 +188,30 @@ key_type!(Size, out_of_range, {
 key_type!(String, not_chosen, { "type": "string" });
 key_type!(AuthMode, never, { "type": "string" });
 key_type!(bool, never, { "type": "boolean" });
+key_type!(Vec<AuthIssuer>, never, {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["issuer", "algorithms"],
+        "properties": {
+            "issuer": one_or_many(),
+            "audience": one_or_many(),
+            "algorithms": one_or_many(),
+            "secret": { "type": "string" },
+            "secret_file": { "type": "string" },
+            "public_key_file": { "type": "string" },
+            "jwks_file": { "type": "string" },
+            "jwks_url": { "type": "string" },
+            "jwks_hosts": { "type": "array", "items": { "type": "string" } },
+            "jwks_ca_file": { "type": "string" },
+            "jwks_allow_http": { "type": "boolean" },
+            "user_claim": { "type": "string" },
+            "user_prefix": { "type": "string" },
+            "require": { "type": "object", "additionalProperties": one_or_many() },
+        },
+    },
+});
 key_type!(Vec<String> Vec<Network>, never, { "type": "array", "items": { "type": "string" } });
 
 /// A section from its rows, see [the module](self). What is `beside` them are fields that are no

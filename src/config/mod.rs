@@ -14,6 +14,7 @@ mod backend;
 pub mod check;
 mod error;
 mod http;
+mod issuer;
 mod limits;
 mod log;
 mod network;
@@ -27,13 +28,12 @@ mod units;
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Deserializer};
-
 pub use admin::Admin;
 pub use auth::{Auth, AuthMode};
 pub use backend::Backend;
 pub use error::{ConfigError, FaultKind};
 pub use http::Http;
+pub use issuer::{AuthIssuer, RequiredValues};
 pub use key::{Key, Range};
 pub use limits::Limits;
 pub use log::Log;
@@ -55,7 +55,7 @@ section! {
     /// until you change it. `0.0.0.0:8080` is every IPv4 interface; port 0 picks a free port.
     listen: Vec<String> = vec!["127.0.0.1:8080".to_owned()],
         "IP addresses with a port, one or a list", restart,
-        #[serde(deserialize_with = "one_or_many")];
+        #[serde(deserialize_with = "units::one_or_many")];
 
     /// Connections that the kernel completes and queues until they are accepted. A higher value
     /// survives a longer flood; a lower one refuses clients sooner. The kernel's own limit
@@ -161,16 +161,3 @@ pub(crate) const BACKEND_ANSWER_BYTES: usize = 1 << 20;
 
 /// The least that the recipe chat lets a recipe have.
 pub(crate) const LEAST_RECIPE_BYTES: usize = 16 << 10;
-
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a text or a list of texts")]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(one) => vec![one],
-        OneOrMany::Many(many) => many,
-    })
-}

@@ -210,7 +210,7 @@ impl Order {
 pub(super) struct Reload {
     config: Config,
     verifier: Verifier,
-    watch: Option<KeyWatch>,
+    watches: Vec<KeyWatch>,
     /// The certificate for new connections.
     pub(super) acceptor: Option<Acceptor>,
 }
@@ -219,18 +219,18 @@ impl Reload {
     fn prepare(config: &Config, mailbox: &Mailbox) -> Result<Self, StartError> {
         let mut verifier = Verifier::new(&config.auth)?;
         let acceptor = Acceptor::load(&config.tls)?;
-        let (keys, watch) = keys::open(&config.auth, keys::WaitForKeys::UntilThere)?;
-        if let Some(keys) = keys {
-            verifier.replace_keys(keys);
+        let opened = keys::open(&config.auth, keys::WaitForKeys::UntilThere)?;
+        for (issuer, keys) in opened.sets {
+            verifier.replace_keys_of(issuer, keys);
         }
-        let watch = watch.map(|watch| mailbox.watch_keys(watch)).transpose()?;
-        Ok(Self { config: config.clone(), verifier, watch, acceptor })
+        let watches = mailbox.watch_all(opened.watches)?;
+        Ok(Self { config: config.clone(), verifier, watches, acceptor })
     }
 
-    /// Applies the configuration. Returns its key watch, which replaces the current one.
-    pub(super) fn carry_out(self, node: &mut Node, now: Now) -> Option<KeyWatch> {
+    /// Applies the configuration. Returns its key watches, which replace the current ones.
+    pub(super) fn carry_out(self, node: &mut Node, now: Now) -> Vec<KeyWatch> {
         node.reconfigure(now, &self.config, self.verifier);
-        self.watch
+        self.watches
     }
 }
 
@@ -276,6 +276,11 @@ impl Mailbox {
     pub(super) fn watch_keys(&self, watch: Watch) -> Result<KeyWatch, StartError> {
         let mailbox = self.clone();
         watch.start(move |id, news| mailbox.deliver(Event::Watched(id, news)))
+    }
+
+    /// Starts all of them.
+    pub(super) fn watch_all(&self, watches: Vec<Watch>) -> Result<Vec<KeyWatch>, StartError> {
+        watches.into_iter().map(|watch| self.watch_keys(watch)).collect()
     }
 
     fn try_deliver(&self, event: Event) -> Result<(), Undelivered> {

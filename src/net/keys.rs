@@ -14,26 +14,24 @@ mod freshness;
 mod kept;
 #[cfg(any(feature = "jwks-url", test))]
 mod plan;
+mod watch;
 
 #[cfg(test)]
 #[cfg(feature = "jwks-url")]
 mod tests;
 
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::path::Path;
 
 use self::file::WatchedFile;
+use self::watch::{KeyReader, KeySource};
+pub(crate) use self::watch::{KeyWatch, Watch, WatchId};
+#[cfg(feature = "jwks-url")]
 use super::clock::Clock;
 use super::error::{KeySourceError, StartError, TlsError};
-use crate::auth::{Algorithms, JwksFrom, KeySet, Skipped};
+use crate::auth::{Algorithms, JwksFrom, KeySet};
 use crate::config::Auth;
-use crate::node::{Fetched, KeyNews, KeyRequest};
-use crate::time::{Instant, UnixTime};
+#[cfg(feature = "jwks-url")]
+use crate::time::Instant;
 
 /// Whether `open` waits for the keys at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,15 +42,34 @@ pub(super) enum WaitForKeys {
     UntilThere,
 }
 
+/// The keys of all issuers that are there at the start, and what to watch.
+#[derive(Debug, Default)]
+pub(super) struct OpenedKeys {
+    /// By the numbers of their issuers.
+    pub(super) sets: Vec<(usize, KeySet)>,
+    pub(super) watches: Vec<Watch>,
+}
+
+/// Reads the keys that `auth` and its issuers name by files or addresses.
+///
+/// # Errors
+/// As for one of them.
+pub(super) fn open(auth: &Auth, wait: WaitForKeys) -> Result<OpenedKeys, StartError> {
+    let mut opened = OpenedKeys::default();
+    for (issuer, auth) in auth.key_places() {
+        let (keys, watch) = open_one(&auth, wait)?;
+        opened.sets.extend(keys.map(|keys| (issuer, keys)));
+        opened.watches.extend(watch.map(|watch| Watch { issuer, ..watch }));
+    }
+    Ok(opened)
+}
+
 /// Reads the keys that `auth` names by a file or an address. Also returns what to watch.
 ///
 /// # Errors
 /// A file cannot be read, or contains no usable key. That is a mistake of the operator, so the
 /// server does not start.
-pub(super) fn open(
-    auth: &Auth,
-    wait: WaitForKeys,
-) -> Result<(Option<KeySet>, Option<Watch>), StartError> {
+fn open_one(auth: &Auth, wait: WaitForKeys) -> Result<(Option<KeySet>, Option<Watch>), StartError> {
     let algorithms = Algorithms::new(&auth.algorithms)?;
     let at = |setting, place: &str, error| {
         let place = place.to_owned();
@@ -72,7 +89,10 @@ pub(super) fn open(
         let text = watched.look().unwrap_or_else(|| Ok(String::new()));
         let keys = text.and_then(|text| reader.parse(&text));
         let keys = keys.map_err(|error| at("auth.jwks_file", &auth.jwks_file, error))?;
-        return Ok((Some(keys), Some(Watch { reader, source: KeySource::File(watched) })));
+        return Ok((
+            Some(keys),
+            Some(Watch { issuer: 0, reader, source: KeySource::File(watched) }),
+        ));
     }
     if auth.jwks_url.is_empty() {
         return Ok((None, None));
@@ -90,7 +110,7 @@ pub(super) fn open(
             keys = Some(read.map_err(|error| at("auth.jwks_url", &auth.jwks_url, error))?);
             fetcher.judged(Instant::START, true);
         }
-        Ok((keys, Some(Watch { reader, source: KeySource::Url(fetcher) })))
+        Ok((keys, Some(Watch { issuer: 0, reader, source: KeySource::Url(fetcher) })))
     }
     #[cfg(not(feature = "jwks-url"))]
     {
@@ -99,12 +119,25 @@ pub(super) fn open(
     }
 }
 
-/// The keys that were kept in `directory` from the address in `auth`.
-///
-/// # Errors
-/// The file cannot be read.
+/// The keys that were kept in `directory` from the addresses in `auth`, by the numbers of their
+/// issuers. A file that cannot be read is logged.
 #[cfg(feature = "jwks-url")]
-pub(super) fn kept(auth: &Auth, directory: &Path) -> Result<Option<KeySet>, KeySourceError> {
+pub(super) fn kept(auth: &Auth, directory: &Path) -> Vec<(usize, KeySet)> {
+    let mut sets = Vec::new();
+    for (issuer, auth) in auth.key_places() {
+        match kept_of(&auth, directory) {
+            Ok(keys) => sets.extend(keys.map(|keys| (issuer, keys))),
+            Err(error) => log::warn!(
+                "The last keys of auth.jwks_url {} cannot be read: {error}",
+                auth.jwks_url
+            ),
+        }
+    }
+    sets
+}
+
+#[cfg(feature = "jwks-url")]
+fn kept_of(auth: &Auth, directory: &Path) -> Result<Option<KeySet>, KeySourceError> {
     if auth.jwks_url.is_empty() || auth.keep_keys.get().is_zero() {
         return Ok(None);
     }
@@ -115,13 +148,16 @@ pub(super) fn kept(auth: &Auth, directory: &Path) -> Result<Option<KeySet>, KeyS
     Ok(Some(keys))
 }
 
-/// Reads the keys that `auth` names by a file or an address, as a server with this configuration
-/// does. Waits for an address, at most 5 seconds. `None`: tokens are checked with `auth.secret`.
+/// Reads the keys that `auth` and its issuers name by files or addresses, as a server with this
+/// configuration does: by the numbers that [`Verifier::replace_keys_of`] takes. Waits for an address, at
+/// most 10 seconds. None of an issuer: its tokens are checked with its secret.
+///
+/// [`Verifier::replace_keys_of`]: crate::auth::Verifier::replace_keys_of
 ///
 /// # Errors
 /// The source cannot be read, or contains no usable key.
-pub fn read_keys(auth: &Auth) -> Result<Option<KeySet>, StartError> {
-    open(auth, WaitForKeys::UntilThere).map(|(keys, _)| keys)
+pub fn read_keys(auth: &Auth) -> Result<Vec<(usize, KeySet)>, StartError> {
+    open(auth, WaitForKeys::UntilThere).map(|opened| opened.sets)
 }
 
 /// Checks the files with which `auth` says whom to trust for keys at an address. Fetches nothing.
@@ -130,269 +166,12 @@ pub fn read_keys(auth: &Auth) -> Result<Option<KeySet>, StartError> {
 /// The file cannot be read, or holds no usable certificate.
 pub(super) fn check(auth: &Auth) -> Result<(), TlsError> {
     #[cfg(feature = "jwks-url")]
-    if !auth.jwks_url.is_empty() {
-        fetch::client_tls(auth)?;
+    for (_, auth) in auth.key_places() {
+        if !auth.jwks_url.is_empty() {
+            fetch::client_tls(&auth)?;
+        }
     }
     #[cfg(not(feature = "jwks-url"))]
     let _ = auth;
     Ok(())
-}
-
-/// A watched source of keys.
-#[derive(Debug)]
-enum KeySource {
-    File(WatchedFile),
-    #[cfg(feature = "jwks-url")]
-    Url(fetch::Fetcher),
-}
-
-impl KeySource {
-    /// Reads the source if it may have changed. Blocks, for an address at most 10 seconds a request: one
-    /// for the keys, and one for the discovery document, if there is one.
-    fn look(&mut self, now: Instant) -> Option<Result<String, KeySourceError>> {
-        match self {
-            Self::File(watched) => {
-                watched.looked(now);
-                watched.look()
-            }
-            #[cfg(feature = "jwks-url")]
-            Self::Url(fetcher) => fetcher.look(now),
-        }
-    }
-
-    /// Were there usable keys in the text that was read at `now`?
-    fn judged(&mut self, now: Instant, is_usable: bool) {
-        match self {
-            // A faulty file is read again when it changes.
-            Self::File(_) => {}
-            #[cfg(feature = "jwks-url")]
-            Self::Url(fetcher) => fetcher.judged(now, is_usable),
-        }
-        #[cfg(not(feature = "jwks-url"))]
-        let _ = (now, is_usable);
-    }
-
-    /// Keeps the keys of an address from here on, in `directory` if one is given now.
-    fn keep(&mut self, directory: Option<&Path>, now: UnixTime) {
-        match self {
-            Self::File(_) => {}
-            #[cfg(feature = "jwks-url")]
-            Self::Url(fetcher) => fetcher.keep(directory, now),
-        }
-        #[cfg(not(feature = "jwks-url"))]
-        let _ = (directory, now);
-    }
-
-    fn next(&self) -> Instant {
-        match self {
-            Self::File(watched) => watched.next(),
-            #[cfg(feature = "jwks-url")]
-            Self::Url(fetcher) => fetcher.next(),
-        }
-    }
-
-    /// A token names an unknown key: looks again at `at`, or as soon after that as it may.
-    fn ask(&mut self, at: Instant) {
-        match self {
-            Self::File(watched) => watched.ask(at),
-            #[cfg(feature = "jwks-url")]
-            Self::Url(fetcher) => fetcher.ask(at),
-        }
-    }
-}
-
-/// A source of keys, and the parser of its texts.
-#[derive(Debug)]
-pub(super) struct Watch {
-    reader: KeyReader,
-    source: KeySource,
-}
-
-/// The id of a watch. A watch that was replaced may still deliver keys, which are then ignored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WatchId(u64);
-
-/// The reactor's end of a watch. Dropping it ends the watch.
-#[derive(Debug)]
-pub(super) struct KeyWatch {
-    id: WatchId,
-    requests: Arc<Mutex<Requests>>,
-    wake: SyncSender<()>,
-}
-
-/// What was asked for and is not looked at yet. Locked for a few instructions only.
-#[derive(Debug, Default)]
-struct Requests {
-    /// The last request's serial.
-    serial: u64,
-    /// The soonest that was asked for: after so long.
-    after: Option<Duration>,
-    /// Where to keep the keys from here on.
-    keep_in: Option<PathBuf>,
-}
-
-impl KeyWatch {
-    pub(super) fn is(&self, id: WatchId) -> bool {
-        self.id == id
-    }
-
-    /// Tells the watch that a token names an unknown key.
-    pub(super) fn ask(&self, request: KeyRequest) {
-        let mut requests = locked(&self.requests);
-        requests.serial = request.serial;
-        requests.after = Some(requests.after.map_or(request.after, |it| it.min(request.after)));
-        drop(requests);
-        let _ = self.wake.try_send(()); // If it is full, the watch will look anyway.
-    }
-
-    /// Has the keys of an address kept in `directory`, from the last fetch on.
-    pub(super) fn keep_in(&self, directory: &Path) {
-        locked(&self.requests).keep_in = Some(directory.to_owned());
-        let _ = self.wake.try_send(());
-    }
-}
-
-fn locked(requests: &Mutex<Requests>) -> MutexGuard<'_, Requests> {
-    requests.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Watch {
-    /// Watches from a new thread, until the returned value is dropped or `deliver` returns false.
-    pub(super) fn start(
-        self,
-        deliver: impl Fn(WatchId, KeyNews) -> bool + Send + 'static,
-    ) -> Result<KeyWatch, StartError> {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        let id = WatchId(LAST.fetch_add(1, Ordering::Relaxed));
-        let (wake, woken) = mpsc::sync_channel(1);
-        let requests = Arc::default();
-        let shared = Arc::clone(&requests);
-        thread::Builder::new()
-            .name("vestibule-keys".to_owned())
-            .spawn(move || self.run(&shared, &woken, |news| deliver(id, news)))
-            .map_err(StartError::Thread)?;
-        Ok(KeyWatch { id, requests, wake })
-    }
-
-    /// Looks at the source.
-    fn look(&mut self, now: Instant) -> Fetched {
-        let Some(found) = self.source.look(now) else {
-            // What was faulty is still the same.
-            return if self.reader.is_faulty() { Fetched::Nothing } else { Fetched::Unchanged };
-        };
-        let was_read = found.is_ok();
-        let keys = self.reader.take(now, found);
-        if was_read {
-            self.source.judged(now, keys.is_some());
-        }
-        keys.map_or(Fetched::Nothing, Fetched::Keys)
-    }
-
-    fn run(
-        mut self,
-        requests: &Mutex<Requests>,
-        woken: &Receiver<()>,
-        deliver: impl Fn(KeyNews) -> bool,
-    ) {
-        let clock = Clock::start();
-        let take = || {
-            let mut requests = locked(requests);
-            (requests.serial, requests.after.take(), requests.keep_in.take())
-        };
-        let mut told = 0;
-        loop {
-            let wait = self.source.next().since(clock.monotonic());
-            // Requests do not postpone a read that is due.
-            let heard = if wait.is_zero() {
-                Err(RecvTimeoutError::Timeout)
-            } else {
-                woken.recv_timeout(wait)
-            };
-            let now = clock.monotonic();
-            match heard {
-                Ok(()) => {
-                    let (_, after, keep_in) = take();
-                    if let Some(after) = after {
-                        self.source.ask(now + after);
-                    }
-                    self.source.keep(keep_in.as_deref(), clock.now().unix);
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {
-                    // Those who ask from here on may want what this look does not find.
-                    let (answers, after, keep_in) = take();
-                    let fetched = self.look(now);
-                    self.source.keep(keep_in.as_deref(), clock.now().unix);
-                    if let Some(after) = after.filter(|after| !after.is_zero()) {
-                        self.source.ask(now + after);
-                    }
-                    let is_news = answers > told || !matches!(fetched, Fetched::Unchanged);
-                    if is_news && !deliver(KeyNews { answers, fetched }) {
-                        return;
-                    }
-                    told = answers;
-                }
-            }
-        }
-    }
-}
-
-/// The shortest time between two warnings of the same fault.
-const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
-
-/// Parses keys, and logs each fault, the same one once a minute.
-#[derive(Debug)]
-struct KeyReader {
-    place: String,
-    algorithms: Algorithms,
-    from: JwksFrom,
-    told: Vec<Skipped>,
-    /// The last fault, and when it was logged.
-    fault: Option<(String, Instant)>,
-}
-
-impl KeyReader {
-    fn new(place: String, algorithms: Algorithms, from: JwksFrom) -> Self {
-        Self { place, algorithms, from, told: Vec::new(), fault: None }
-    }
-
-    fn parse(&mut self, text: &str) -> Result<KeySet, KeySourceError> {
-        let (keys, skipped) = KeySet::from_jwks(text, &self.algorithms, self.from)?;
-        if skipped != self.told {
-            skipped.iter().for_each(|skipped| self.warn(skipped));
-            self.told = skipped;
-        }
-        Ok(keys)
-    }
-
-    fn is_faulty(&self) -> bool {
-        self.fault.is_some()
-    }
-
-    /// Parses what was read. `None`: the current keys stay.
-    fn take(&mut self, now: Instant, found: Result<String, KeySourceError>) -> Option<KeySet> {
-        match found.and_then(|text| self.parse(&text)) {
-            Ok(keys) => {
-                log::info!("{}: {} keys", self.place, keys.len());
-                self.fault = None;
-                Some(keys)
-            }
-            Err(error) => {
-                let fault = error.to_string();
-                let is_told = self
-                    .fault
-                    .as_ref()
-                    .is_some_and(|(told, at)| *told == fault && now.since(*at) < BETWEEN_WARNINGS);
-                if !is_told {
-                    self.warn(&format!("{fault}; the keys stay as they are"));
-                    self.fault = Some((fault, now));
-                }
-                None
-            }
-        }
-    }
-
-    fn warn(&self, what: &dyn Display) {
-        log::warn!("{}: {what}", self.place);
-    }
 }

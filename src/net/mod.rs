@@ -109,9 +109,9 @@ impl Server {
     ) -> Result<Self, StartError> {
         descriptors::prepare(config);
         let mut node = Node::new(config, &seed().map_err(StartError::Entropy)?, app)?;
-        let (keys, watch) = keys::open(&config.auth, keys::WaitForKeys::No)?;
-        if let Some(keys) = keys {
-            node.replace_keys(keys);
+        let opened = keys::open(&config.auth, keys::WaitForKeys::No)?;
+        for (issuer, keys) in opened.sets {
+            node.replace_keys_of(issuer, keys);
         }
         node.add_probe(Arc::new(process::read));
         let acceptor = tls::Acceptor::load(&config.tls)?;
@@ -130,7 +130,7 @@ impl Server {
             inbox,
             // The watch ends when the reactor drops its end.
             keep_keys_in: None,
-            key_watch: watch.map(|watch| mailbox.watch_keys(watch)).transpose()?,
+            key_watches: mailbox.watch_all(opened.watches)?,
         };
         let reactor = Reactor::new(config, node, io).map_err(StartError::Poll)?;
         Ok(Self { reactor, handle: Handle::new(mailbox) })
@@ -172,10 +172,8 @@ impl Server {
     /// its issuer cannot be reached. A file that cannot be read is logged.
     #[cfg(feature = "jwks-url")]
     pub fn keep_keys(&mut self, auth: &Auth, directory: &Path) {
-        match keys::kept(auth, directory) {
-            Ok(Some(keys)) => self.reactor.begin_with_keys(keys),
-            Ok(None) => {}
-            Err(error) => log::warn!("The keys of the last fetch cannot be read: {error}"),
+        for (issuer, keys) in keys::kept(auth, directory) {
+            self.reactor.begin_with_keys(issuer, keys);
         }
         if !auth.keep_keys.get().is_zero() {
             self.reactor.io.keep_keys_in(directory.to_owned());

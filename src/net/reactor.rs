@@ -72,9 +72,9 @@ impl Reactor {
 
     /// Checks tokens with these keys until there are others.
     #[cfg(feature = "jwks-url")]
-    pub(super) fn begin_with_keys(&mut self, keys: crate::auth::KeySet) {
-        if !self.node.has_keys() {
-            self.node.replace_keys(keys);
+    pub(super) fn begin_with_keys(&mut self, issuer: usize, keys: crate::auth::KeySet) {
+        if !self.node.has_keys_of(issuer) {
+            self.node.replace_keys_of(issuer, keys);
         }
     }
 

@@ -291,6 +291,12 @@ impl Node {
         self.view().is_full()
     }
 
+    /// Can tokens of this issuer be judged?
+    #[cfg(feature = "jwks-url")]
+    pub(crate) fn has_keys_of(&self, issuer: usize) -> bool {
+        self.gate.tokens.verifier.has_keys_of(issuer)
+    }
+
     /// Can tokens be judged? Not until the first keys have come.
     pub(crate) fn has_keys(&self) -> bool {
         self.gate.tokens.verifier.has_keys()

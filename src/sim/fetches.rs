@@ -37,7 +37,7 @@ impl Engine {
             Some(keys) if !fails => Fetched::Keys(keys),
             _ => Fetched::Nothing,
         };
-        issuer.fetching = Some(KeyNews { answers: issuer.asked, fetched });
+        issuer.fetching = Some(KeyNews { issuer: 0, answers: issuer.asked, fetched });
         self.at(now + Duration::from_millis(millis), TimedEvent::Fetched);
     }
 

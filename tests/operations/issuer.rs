@@ -20,6 +20,8 @@ use crate::support::server::Server;
 /// The year 2100.
 const FAR: u64 = 4_102_444_800;
 
+const SECRET: &str = "a secret that only the servers of this suite have";
+
 /// What the issuer answers.
 #[derive(Clone)]
 enum Answer {
@@ -107,6 +109,15 @@ fn jwk(id: &str) -> Value {
 
 /// A token of `user`, signed with `old` or `new`, and with `kid` as its key id.
 fn token(id: &str, kid: &str, user: &str) -> String {
+    signed(id, kid, &json!({ "sub": user, "exp": FAR }))
+}
+
+/// The same with the key's name as `kid`, of the issuer `iss`.
+fn token_of(id: &str, iss: &str, user: &str) -> String {
+    signed(id, id, &json!({ "iss": iss, "sub": user, "exp": FAR }))
+}
+
+fn signed(id: &str, kid: &str, claims: &Value) -> String {
     let (pem, algorithm) = match id {
         "old" => (include_str!("../fixtures/keys/ed25519.private.pem"), Algorithm::EdDSA),
         _ => (include_str!("../fixtures/keys/p256.private.pem"), Algorithm::ES256),
@@ -116,8 +127,7 @@ fn token(id: &str, kid: &str, user: &str) -> String {
         _ => EncodingKey::from_ec_der(&der(pem)),
     };
     let header = Header { kid: Some(kid.to_owned()), ..Header::new(algorithm) };
-    let claims = json!({ "sub": user, "exp": FAR });
-    let token = jsonwebtoken::encode(&header, &claims, &key).unwrap();
+    let token = jsonwebtoken::encode(&header, claims, &key).unwrap();
     logs::known(&token).to_owned()
 }
 
@@ -195,4 +205,37 @@ fn kept_keys_serve_while_the_issuer_is_down() {
     let server = server.killed_and_started_again("memory-open");
     assert_eq!(server.ask("GET /readyz", "").0, 200);
     comes(server.address, "old", "alice");
+}
+
+#[test]
+fn issuers_stand_side_by_side_with_own_tokens() {
+    let old = Issuer::new(Answer::Keys(json!([jwk("old")]), Duration::from_millis(300)));
+    let new = Issuer::new(Answer::Down);
+    let entry = |name: &str, algorithm: &str, issuer: &Issuer| {
+        format!(
+            "[[auth.issuers]]\nissuer = '{name}'\nalgorithms = '{algorithm}'\nuser_prefix = '{name}:'\n\
+             jwks_url = 'http://{}/jwks'\n",
+            issuer.address
+        )
+    };
+    let config = format!(
+        "[auth]\nsecret = '{SECRET}'\n{}{}",
+        entry("old", "EdDSA", &old),
+        entry("new", "ES256", &new)
+    );
+    let server = Server::start("memory-open", &config);
+    let enter = |token: &str| {
+        let mut client = Client::upgrade(server.connect(), "soup");
+        client.authenticate(token)["session"]["user_id"].as_str().unwrap().to_owned()
+    };
+    // The second issuer is down, which is nothing to the others.
+    assert_eq!(enter(&token_of("old", "old", "alice")), "old:alice");
+    assert_eq!(enter(&server.token("alice")), "alice");
+    let mut waiting = Client::upgrade(server.connect(), "soup");
+    waiting.offer(&token_of("new", "new", "alice"));
+    new.set(Answer::Keys(json!([jwk("new")]), Duration::ZERO));
+    assert_eq!(waiting.hear()["payload"]["session"]["user_id"], "new:alice");
+    let mut stranger = Client::upgrade(server.connect(), "soup");
+    stranger.offer(&token_of("old", "new", "alice"));
+    assert_eq!(stranger.closed(), (1008, "Invalid token".to_owned()));
 }

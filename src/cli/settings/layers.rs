@@ -140,7 +140,7 @@ fn defaults() -> Result<Table, String> {
 
 /// Is the value behind `path` one that must never be shown?
 fn is_secret(path: &str) -> bool {
-    path == "auth.secret"
+    matches!(path, "auth.secret" | "auth.issuers")
 }
 
 /// What is said of the names that may have been meant.

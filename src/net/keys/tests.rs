@@ -5,7 +5,8 @@ mod tls;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
@@ -14,6 +15,7 @@ use super::fetch::Fetcher;
 use super::*;
 use crate::auth::tests::{Pair, jwks};
 use crate::id::Rng;
+use crate::node::Fetched;
 
 /// A timeout that a busy machine does not reach.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -163,7 +165,7 @@ fn answer_without_keys_is_fetched_again_soon() {
     let (address, _told) = serve(vec![empty.clone(), empty, ok(fresh, &keys())]);
     let algorithms = Algorithms::new(&["EdDSA".to_owned()]).unwrap();
     let reader = KeyReader::new("a test".to_owned(), algorithms, JwksFrom::Url);
-    let mut watch = Watch { reader, source: KeySource::Url(fetcher(address)) };
+    let mut watch = Watch { issuer: 0, reader, source: KeySource::Url(fetcher(address)) };
     for _ in 0..2 {
         assert!(matches!(watch.look(NOW), Fetched::Nothing));
         assert!(watch.source.next().since(NOW).as_secs() <= 2);

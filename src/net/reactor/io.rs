@@ -28,7 +28,7 @@ pub(crate) struct NetIo {
     pub(crate) workers: Pools,
     pub(crate) inbox: Inbox,
     /// Fetches new keys, also when a token names an unknown one.
-    pub(crate) key_watch: Option<KeyWatch>,
+    pub(crate) key_watches: Vec<KeyWatch>,
     /// Where fetched keys are kept for the next start.
     pub(crate) keep_keys_in: Option<PathBuf>,
 }
@@ -37,18 +37,16 @@ impl NetIo {
     /// Applies a new configuration.
     fn take_up(&mut self, node: &mut Node, now: Now, reload: Reload) {
         self.tls.replace(reload.acceptor.as_ref());
-        self.key_watch = reload.carry_out(node, now);
-        if let (Some(watch), Some(directory)) = (&self.key_watch, &self.keep_keys_in) {
-            watch.keep_in(directory);
+        self.key_watches = reload.carry_out(node, now);
+        if let Some(directory) = &self.keep_keys_in {
+            self.key_watches.iter().for_each(|watch| watch.keep_in(directory));
         }
     }
 
     /// Has fetched keys kept in `directory`.
     #[cfg(feature = "jwks-url")]
     pub(crate) fn keep_keys_in(&mut self, directory: PathBuf) {
-        if let Some(watch) = &self.key_watch {
-            watch.keep_in(&directory);
-        }
+        self.key_watches.iter().for_each(|watch| watch.keep_in(&directory));
         self.keep_keys_in = Some(directory);
     }
 }
@@ -128,9 +126,7 @@ impl Io for NetIo {
     }
 
     fn fetch_keys(&mut self, request: KeyRequest) {
-        if let Some(watch) = &self.key_watch {
-            watch.ask(request);
-        }
+        self.key_watches.iter().for_each(|watch| watch.ask(request));
     }
 
     fn submit(&mut self, command: Command) -> Result<(), Completion> {
@@ -142,7 +138,7 @@ impl Io for NetIo {
             Some(Event::Done(done)) => node.handle_completion(now, done),
             Some(Event::Keys(keys)) => node.replace_keys(keys),
             Some(Event::Watched(id, news)) => {
-                if self.key_watch.as_ref().is_some_and(|watch| watch.is(id)) {
+                if self.key_watches.iter().any(|watch| watch.is(id)) {
                     node.handle_keys(now, news);
                 }
             }

@@ -23,7 +23,12 @@ impl Node {
     /// their tokens were good when they were checked, and fresh ones will be asked for. Those who
     /// wait for keys are judged with the next call of [`Node::handle_timeout`].
     pub fn replace_keys(&mut self, keys: KeySet) {
-        self.gate.tokens.verifier.replace_keys(keys);
+        self.replace_keys_of(0, keys);
+    }
+
+    /// The same for the tokens of one issuer: 0 is `[auth]` itself, 1 the first of `auth.issuers`.
+    pub fn replace_keys_of(&mut self, issuer: usize, keys: KeySet) {
+        self.gate.tokens.verifier.replace_keys_of(issuer, keys);
         self.gate.tokens.key_waits.look_again();
     }
 
@@ -34,10 +39,10 @@ impl Node {
         let tokens = &mut self.gate.tokens;
         match news.fetched {
             Fetched::Keys(keys) => {
-                tokens.verifier.replace_keys(keys);
-                tokens.key_waits.answered(news.answers, true);
+                tokens.verifier.replace_keys_of(news.issuer, keys);
+                tokens.key_waits.answered(news.issuer, news.answers, true);
             }
-            Fetched::Unchanged => tokens.key_waits.answered(news.answers, false),
+            Fetched::Unchanged => tokens.key_waits.answered(news.issuer, news.answers, false),
             Fetched::Nothing => self.cx.metrics.failed_key_fetches += 1,
         }
     }

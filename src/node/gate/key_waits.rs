@@ -17,6 +17,7 @@
 //! others' requests bring.
 
 use std::collections::{BTreeMap, HashMap};
+use std::mem;
 use std::time::Duration;
 
 use crate::auth::{Address, WantedKey};
@@ -37,9 +38,10 @@ const MAX_MISSED: usize = 1_024;
 pub(crate) struct KeyWaits {
     /// Requests are numbered from 1.
     last_serial: u64,
-    /// The last request that was answered by a fetch that succeeded.
-    answered: u64,
-    waiting: BTreeMap<u64, ConnId>,
+    /// The last request of each issuer that was answered by a fetch that succeeded.
+    answered: BTreeMap<usize, u64>,
+    /// By serial: who waits, and for which issuer's key.
+    waiting: BTreeMap<u64, (ConnId, usize)>,
     /// Those who are to be judged again.
     ready: BTreeMap<u64, ConnId>,
     /// Key ids that were not there, and until when they are not asked for.
@@ -53,7 +55,7 @@ impl KeyWaits {
         let limits = &config.limits;
         Self {
             last_serial: 0,
-            answered: 0,
+            answered: BTreeMap::new(),
             waiting: BTreeMap::new(),
             ready: BTreeMap::new(),
             missed: HashMap::new(),
@@ -71,25 +73,25 @@ impl KeyWaits {
 
     /// Has everybody judged again.
     pub(crate) fn look_again(&mut self) {
-        self.ready.append(&mut self.waiting);
+        self.ready.extend(mem::take(&mut self.waiting).into_iter().map(|(at, (id, _))| (at, id)));
     }
 
-    /// News of requests up to `answers`. With new keys everybody is judged again; those who waited
+    /// News of requests for the keys of `issuer` up to `answers`. With new keys everybody is judged again; those who waited
     /// for one of these requests are judged for good.
-    pub(crate) fn answered(&mut self, answers: u64, has_changed: bool) {
-        self.answered = self.answered.max(answers.min(self.last_serial));
-        if has_changed {
-            self.look_again();
-        } else {
-            let later = self.waiting.split_off(&(self.answered + 1));
-            self.ready.append(&mut self.waiting);
-            self.waiting = later;
-        }
+    pub(crate) fn answered(&mut self, issuer: usize, answers: u64, has_changed: bool) {
+        let answers = answers.min(self.last_serial);
+        let answered = self.answered.entry(issuer).or_default();
+        *answered = answers.max(*answered);
+        let most = if has_changed { u64::MAX } else { *answered };
+        let is_ready =
+            |serial: &u64, (_, of): &mut (ConnId, usize)| *of == issuer && *serial <= most;
+        let ready = self.waiting.extract_if(.., is_ready);
+        self.ready.extend(ready.map(|(serial, (id, _))| (serial, id)));
     }
 
     /// Was the fetch made that the token with this serial waited for?
-    pub(crate) fn is_answered(&self, serial: u64) -> bool {
-        serial <= self.answered
+    pub(crate) fn is_answered(&self, issuer: usize, serial: u64) -> bool {
+        self.answered.get(&issuer).is_some_and(|answered| serial <= *answered)
     }
 
     /// Puts `id` among those who wait. `serial`: it has waited before, with this one; and nothing is
@@ -103,12 +105,12 @@ impl KeyWaits {
         serial: Option<u64>,
     ) -> (u64, Option<KeyRequest>) {
         if let Some(serial) = serial {
-            self.waiting.insert(serial, id);
+            self.waiting.insert(serial, (id, wanted.issuer));
             return (serial, None);
         }
         self.last_serial += 1;
         let serial = self.last_serial;
-        self.waiting.insert(serial, id);
+        self.waiting.insert(serial, (id, wanted.issuer));
         let now = cx.now.monotonic;
         if !self.misses.wait(now, address, 1).is_zero() {
             cx.metrics.unasked_keys += 1;
@@ -116,7 +118,7 @@ impl KeyWaits {
         }
         let missed_until = self.missed.get(&hash(cx, wanted));
         let after = missed_until.map_or(Duration::ZERO, |until| until.since(now));
-        (serial, Some(KeyRequest { serial, after }))
+        (serial, Some(KeyRequest { issuer: wanted.issuer, serial, after }))
     }
 
     /// A token is refused, as its key was not there: the address is charged for the request.
@@ -164,5 +166,5 @@ impl KeyWaits {
 }
 
 fn hash(cx: &Cx, wanted: &WantedKey) -> u64 {
-    cx.hash(&["kid", wanted.key_id.as_deref().unwrap_or_default()])
+    cx.hash(&["kid", &wanted.issuer.to_string(), wanted.key_id.as_deref().unwrap_or_default()])
 }

@@ -125,7 +125,8 @@ impl Tokens {
         let judged = match begun {
             Ok(Verification::Unchecked(check)) => return Verified::Unchecked(check),
             Ok(Verification::Wanted(wanted)) => {
-                let is_final = serial.is_some_and(|serial| self.key_waits.is_answered(serial));
+                let is_final =
+                    serial.is_some_and(|serial| self.key_waits.is_answered(wanted.issuer, serial));
                 if !is_final && !cx.fault.is(Planted::KeyNotAwaited) {
                     return Verified::Wanted(wanted);
                 }

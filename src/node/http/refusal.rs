@@ -132,6 +132,7 @@ impl From<TokenError> for CloseReason {
             TokenError::KeysUnavailable => Self::KeysUnavailable,
             TokenError::Malformed
             | TokenError::BadAlgorithm
+            | TokenError::UnknownIssuer
             | TokenError::UnknownKey
             | TokenError::BadSignature => Self::InvalidToken,
         }

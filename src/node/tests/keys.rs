@@ -37,7 +37,7 @@ impl World {
     }
 
     fn news(&mut self, answers: u64, fetched: Fetched) {
-        self.node.handle_keys(self.now, KeyNews { answers, fetched });
+        self.node.handle_keys(self.now, KeyNews { issuer: 0, answers, fetched });
         while self.node.poll_timeout() == Some(Instant::START) {
             self.node.handle_timeout(self.now);
             self.settle();

@@ -7,6 +7,8 @@ use crate::auth::KeySet;
 /// A request to fetch keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyRequest {
+    /// Whose keys: 0 is `[auth]` itself, 1 the first of `auth.issuers`.
+    pub issuer: usize,
     /// Names the request: they are numbered from 1, in the order they are made in.
     pub serial: u64,
     /// So long from now, at least.
@@ -16,7 +18,9 @@ pub struct KeyRequest {
 /// What a source of keys has to say.
 #[derive(Debug)]
 pub struct KeyNews {
-    /// The last request that was made before the fetch began; 0: none was.
+    /// Whose keys: 0 is `[auth]` itself, 1 the first of `auth.issuers`.
+    pub issuer: usize,
+    /// The last request for this issuer that was made before the fetch began; 0: none was.
     pub answers: u64,
     /// What the fetch brought.
     pub fetched: Fetched,
