@@ -103,8 +103,8 @@ fn of_refusal(refusal: Refusal) -> &'static str {
 }
 
 /// The same for a token in a message and one in a request.
-const KEYS_UNAVAILABLE: &str = "No key has been fetched from auth.jwks_url yet, so no token can be \
-     judged. The client tries again. Look at the log for why the fetch fails, and at the issuer";
+const KEYS_UNAVAILABLE: &str = "The key of the token could not be fetched from its jwks_url in time. The \
+     client tries again. Look at the log for why the fetch fails, and at the issuer";
 
 /// The same for a token in a message and one in a request.
 const NOT_YET_VALID: &str = "The token's nbf is to come: the issuer's clock is ahead by more than \

@@ -33,7 +33,8 @@ pub enum TokenError {
     /// A claim is missing, of the wrong form, or not the configured one.
     #[error("its claim `{which}` is missing, of the wrong form, or not the configured one")]
     Claim {
-        /// `exp`, `nbf`, `iat`, `iss`, `aud` or `sub`.
+        /// `exp`, `nbf`, `iat`, `iss`, `aud` or `sub`; of an issuer, `require` or `user_claim`: one of the
+        /// claims that these settings name.
         which: &'static str,
     },
     /// It may live longer than `auth.max_token_life`, or does not say since when it lives.
@@ -61,8 +62,9 @@ pub enum TokenError {
 
 impl TokenError {
     /// Every label, in the order of the checks.
-    pub const LABELS: [&'static str; 18] = [
+    pub const LABELS: [&'static str; 21] = [
         "malformed",
+        "unknown_issuer",
         "bad_algorithm",
         "keys_unavailable",
         "unknown_key",
@@ -75,6 +77,8 @@ impl TokenError {
         "not_yet",
         "iss",
         "aud",
+        "require",
+        "user_claim",
         "sub",
         "lives_too_long",
         "revoked",

@@ -108,6 +108,9 @@ fn users_are_named_and_claims_required_by_issuer() {
         change(&mut claims);
         let token = token(Pair::Ed25519, "EdDSA", claims);
         let judged = user(&verifier, &token);
+        if let Err(error) = &judged {
+            assert!(TokenError::LABELS.contains(&error.label()), "{error}");
+        }
         let cause = judged.as_ref().err().map(|error| verifier.explain(&token, *error, NOW));
         (judged, cause.unwrap_or_default())
     };

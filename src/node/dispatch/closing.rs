@@ -1,5 +1,6 @@
 //! The ways a connection ends.
 
+use crate::auth::TokenError;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::app::Left;
@@ -41,6 +42,9 @@ impl Node {
             return;
         }
         let reason = waited_for(connection.waiting.as_deref(), reason);
+        if reason == CloseReason::KeysUnavailable && connection.waits_for_key() {
+            self.cx.metrics.count_token_refusal(TokenError::KeysUnavailable);
+        }
         self.cx.metrics.count_close(reason);
         self.cx.metrics.count_auth_end(reason, phase.is_pending());
         let id = self.connections.id_of(slot);

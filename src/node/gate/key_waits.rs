@@ -38,6 +38,8 @@ const MAX_MISSED: usize = 1_024;
 pub(crate) struct KeyWaits {
     /// Requests are numbered from 1.
     last_serial: u64,
+    /// The last serial at the last reload: what was asked for up to it, nobody will answer.
+    reloaded_at: u64,
     /// The last request of each issuer that was answered by a fetch that succeeded.
     answered: BTreeMap<usize, u64>,
     /// By serial: who waits, and for which issuer's key.
@@ -55,6 +57,7 @@ impl KeyWaits {
         let limits = &config.limits;
         Self {
             last_serial: 0,
+            reloaded_at: 0,
             answered: BTreeMap::new(),
             waiting: BTreeMap::new(),
             ready: BTreeMap::new(),
@@ -68,6 +71,8 @@ impl KeyWaits {
         let limits = &config.limits;
         self.misses.set_allowance(limits.missed_keys_per_minute_per_ip, limits.addresses);
         self.missed.clear();
+        self.answered.clear();
+        self.reloaded_at = self.last_serial;
         self.look_again();
     }
 
@@ -104,7 +109,7 @@ impl KeyWaits {
         wanted: &WantedKey,
         serial: Option<u64>,
     ) -> (u64, Option<KeyRequest>) {
-        if let Some(serial) = serial {
+        if let Some(serial) = serial.filter(|serial| *serial > self.reloaded_at) {
             self.waiting.insert(serial, (id, wanted.issuer));
             return (serial, None);
         }

@@ -77,6 +77,7 @@ fn auth_without_keys_until_its_deadline_may_return() {
     world.seconds(6);
     assert_eq!(world.close_reason(id), "Keys unavailable");
     assert_eq!(CloseReason::KeysUnavailable.code(), 1013);
+    assert_eq!(world.node.metrics().token_refusals("keys_unavailable"), 1);
     world.seconds(120);
     world.assert_nothing_is_left();
 }
@@ -186,11 +187,17 @@ fn reload_judges_those_who_wait_with_the_new_keys() {
     config.auth.jwks_url = "https://issuer.example/keys".to_owned();
     let mut verifier = crate::auth::Verifier::new(&config.auth).unwrap();
     verifier.replace_keys(keys(&["new"]));
+    let late = world.comes("later", "bob");
+    world.key_requests.clear();
     world.node.reconfigure(world.now, &config, verifier);
     world.node.handle_timeout(world.now);
     world.settle();
     world.work();
     world.assert_in(id);
+    // The source is another one: whoever still waits asks it.
+    assert_eq!(world.key_requests.len(), 1);
+    world.fetched(Fetched::Unchanged);
+    assert_eq!(world.close_reason(late), "Invalid token");
 }
 
 #[test]
