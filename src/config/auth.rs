@@ -146,7 +146,11 @@ impl Auth {
             jwks_hosts: issuer.jwks_hosts.clone(),
             jwks_ca_file: issuer.jwks_ca_file.clone(),
             jwks_allow_http: issuer.jwks_allow_http,
-            issuer: issuer.issuer.first().cloned().unwrap_or_default(),
+            // Of several spellings none is the one.
+            issuer: match &*issuer.issuer {
+                [one] => one.clone(),
+                _ => String::new(),
+            },
             audience: issuer.audience.first().cloned().unwrap_or_default(),
             issuers: Vec::new(),
             ..self.clone()

@@ -114,7 +114,7 @@ impl Handle {
     /// change; certificates change for new connections. The listen addresses, whether they speak
     /// TLS, the number of threads and the queue lengths do not change.
     ///
-    /// Blocks while it reads the named keys, for an address at most 5 seconds. The change takes
+    /// Blocks while it reads the named keys, for addresses at most 20 seconds. The change takes
     /// effect soon after it returns.
     ///
     /// # Errors

@@ -20,7 +20,9 @@ mod watch;
 #[cfg(feature = "jwks-url")]
 mod tests;
 
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread;
 
 use self::file::WatchedFile;
 use self::watch::{KeyReader, KeySource};
@@ -56,8 +58,15 @@ pub(super) struct OpenedKeys {
 /// As for one of them.
 pub(super) fn open(auth: &Auth, wait: WaitForKeys) -> Result<OpenedKeys, StartError> {
     let mut opened = OpenedKeys::default();
-    for (issuer, auth) in auth.key_places() {
-        let (keys, watch) = open_one(&auth, wait)?;
+    let places = auth.key_places();
+    // All at once: one that hangs has its time-out, and those of several would add up.
+    let read: Vec<_> = thread::scope(|scope| {
+        let one = |auth| scope.spawn(move || open_one(auth, wait));
+        let reads: Vec<_> = places.iter().map(|(issuer, auth)| (*issuer, one(auth))).collect();
+        reads.into_iter().map(|(issuer, read)| (issuer, read.join())).collect()
+    });
+    for (issuer, read) in read {
+        let (keys, watch) = read.unwrap_or_else(|panic| resume_unwind(panic))?;
         opened.sets.extend(keys.map(|keys| (issuer, keys)));
         opened.watches.extend(watch.map(|watch| Watch { issuer, ..watch }));
     }

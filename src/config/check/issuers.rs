@@ -10,6 +10,9 @@ impl Faults {
     /// Each issuer by itself, and beside the others.
     pub(super) fn issuers(&mut self, auth: &Auth) {
         let mut taken: Vec<(&str, &str)> = Vec::new();
+        if auth.is_issuer() && !auth.issuer.is_empty() {
+            taken.extend(auth.algorithms.iter().map(|it| (auth.issuer.as_str(), plain(it))));
+        }
         for (at, issuer) in auth.issuers.iter().enumerate() {
             let place = match issuer.issuer.first() {
                 Some(name) => format!("number {} (`{name}`)", at + 1),
@@ -18,10 +21,10 @@ impl Faults {
             self.issuer(&place, issuer, auth);
             for name in &issuer.issuer {
                 for algorithm in &issuer.algorithms {
-                    let pair = (name.as_str(), algorithm.as_str());
+                    let pair = (name.as_str(), plain(algorithm));
                     if taken.contains(&pair) {
                         let problem = format!(
-                            "{place}: another issuer has this `issuer` and {algorithm} too: a token \
+                            "{place}: another issuer, or [auth] itself, has this `issuer` and {algorithm} too: a token \
                              must have one place for its key, so write them as one, with both \
                              audiences or both keys"
                         );
@@ -56,6 +59,11 @@ impl Faults {
             self.add(KEY, fault.kind, format!("{place}: {key}{problem}"));
         }
     }
+}
+
+/// One name for each algorithm.
+fn plain(algorithm: &str) -> &str {
+    if algorithm == "Ed25519" { "EdDSA" } else { algorithm }
 }
 
 #[cfg(test)]
@@ -104,5 +112,11 @@ mod tests {
         }
         let twice = faults(vec![good(), good()]);
         assert!(twice.len() == 1 && twice[0].contains("number 2"), "{twice:?}");
+        let edwards = |name: &str| AuthIssuer { algorithms: vec![name.to_owned()], ..good() };
+        assert_eq!(faults(vec![edwards("EdDSA"), edwards("Ed25519")]).len(), 1);
+        let mut config = Config::default();
+        (config.auth.issuer, config.auth.issuers) = ("https://a.example".to_owned(), vec![good()]);
+        (config.auth.algorithms, config.auth.jwks_file) = (good().algorithms, "f".to_owned());
+        assert_eq!(config.faults().len(), 1);
     }
 }

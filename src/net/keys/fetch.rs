@@ -18,6 +18,8 @@ use crate::net::http::{self, ClientTls, PlainHttp};
 use crate::time::{Instant, UnixTime};
 
 /// The timeout of a request, from name resolution to the last byte.
+/// How long after keys were kept the same ones are kept again, with a new date.
+const KEEP_AGAIN: Duration = Duration::from_secs(600);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Fetches keys from one address, when the plan says so.
@@ -28,11 +30,13 @@ pub(super) struct Fetcher {
     plan: Plan,
     /// The foreign issuer that was reported last.
     foreign_issuer: Option<String>,
-    /// The last text: the same text again is not a change.
-    last: String,
+    /// The last text: the same text again is not a change. `None`: the next one is.
+    last: Option<String>,
     kept: Option<KeptKeys>,
     /// The last text is not kept yet, or not since it was fetched again.
     is_unkept: bool,
+    /// When it was kept last.
+    kept_at: Option<UnixTime>,
 }
 
 impl fmt::Debug for Fetcher {
@@ -55,9 +59,10 @@ impl Fetcher {
             auth: Box::new(auth.clone()),
             plan: Plan::new(rng),
             foreign_issuer: None,
-            last: String::new(),
+            last: None,
             kept: None,
             is_unkept: false,
+            kept_at: None,
         })
     }
 
@@ -66,11 +71,15 @@ impl Fetcher {
         if let Some(directory) = directory {
             self.kept = Some(KeptKeys::new(directory, &self.auth.jwks_url));
         }
-        if let Some(kept) = self.kept.as_ref().filter(|_| self.is_unkept && !self.last.is_empty()) {
-            self.is_unkept = false;
-            if let Err(error) = kept.write(now, &self.last) {
-                log::warn!("The keys of auth.jwks_url cannot be kept for the next start: {error}");
-            }
+        let (Some(kept), Some(text)) = (&self.kept, &self.last) else { return };
+        let is_old = self.kept_at.is_none_or(|at| now.since(at) >= KEEP_AGAIN);
+        if !self.is_unkept || !is_old {
+            return;
+        }
+        // Also after a fault, which is then not told again at each fetch.
+        (self.is_unkept, self.kept_at) = (false, Some(now));
+        if let Err(error) = kept.write(now, text) {
+            log::warn!("The keys of auth.jwks_url cannot be kept for the next start: {error}");
         }
     }
 
@@ -88,15 +97,16 @@ impl Fetcher {
             Ok((text, freshness)) => {
                 self.plan.answered(now, freshness);
                 self.is_unkept = true;
-                (text != self.last).then(|| {
-                    self.last.clone_from(&text);
+                (self.last.as_ref() != Some(&text)).then(|| {
+                    self.last = Some(text.clone());
+                    self.kept_at = None;
                     Ok(text)
                 })
             }
             Err(fault) => {
                 self.plan.failed(now);
                 // After a fault the same text is reported, because the fault is over.
-                self.last.clear();
+                self.last = None;
                 Some(Err(fault))
             }
         }
@@ -108,7 +118,7 @@ impl Fetcher {
             self.plan.accepted();
         } else {
             self.plan.failed(now);
-            self.last.clear();
+            self.last = None;
         }
     }
 

@@ -50,7 +50,13 @@ impl WatchedFile {
             }
         };
         // The metadata is taken before the text, so a change between the two is seen next time.
-        (std::mem::replace(&mut self.stamp, stamp) != stamp).then(|| read(&self.path))
+        if self.stamp == stamp {
+            return None;
+        }
+        let text = read(&self.path);
+        // What could not be read is tried again, changed or not.
+        self.stamp = stamp.filter(|_| !matches!(text, Err(KeySourceError::File(_))));
+        Some(text)
     }
 
     /// Notes that the file was read at `now`.

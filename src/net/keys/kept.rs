@@ -6,9 +6,11 @@
 //! good, so it belongs to the server, like the generated signing key in it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +22,7 @@ use crate::time::UnixTime;
 /// What a public key consists of (RFC 7517, RFC 7518, RFC 8037).
 const PUBLIC: [&str; 10] = ["kty", "use", "key_ops", "alg", "kid", "crv", "x", "y", "n", "e"];
 /// The longest part of a file's name that is taken from the address.
-const NAME_CHARS: usize = 150;
+const NAME_CHARS: usize = 100;
 
 /// The file of one address.
 #[derive(Debug)]
@@ -42,7 +44,11 @@ impl KeptKeys {
     pub(super) fn new(directory: &Path, url: &str) -> Self {
         let plain = |char: char| if char.is_ascii_alphanumeric() { char } else { '_' };
         let name: String = url.chars().map(plain).take(NAME_CHARS).collect();
-        Self { path: directory.join(format!("keys-{name}.json")), url: url.to_owned() }
+        // Of two addresses that are written alike, each has a file of its own.
+        let mut hasher = DefaultHasher::new();
+        url.hash(&mut hasher);
+        let file = format!("keys-{name}-{:016x}.json", hasher.finish());
+        Self { path: directory.join(file), url: url.to_owned() }
     }
 
     /// The JWK set in the file, if it is from this address and at most `longest` old.
@@ -77,8 +83,10 @@ impl KeptKeys {
         if let Some(directory) = self.path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
-        // Each process its own, where several share the directory.
-        let beside = self.path.with_extension(format!("{}.new", std::process::id()));
+        // Each writer its own, where several share the directory or the address.
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let (process, writer) = (std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
+        let beside = self.path.with_extension(format!("{process}.{writer}.new"));
         let mut options = OpenOptions::new();
         let written = options
             .write(true)

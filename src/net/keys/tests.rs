@@ -162,11 +162,12 @@ const MAX_BYTES: usize = crate::auth::MAX_JWKS_BYTES;
 fn answer_without_keys_is_fetched_again_soon() {
     let fresh = "Cache-Control: max-age=3600\r\n";
     let empty = ok(fresh, "{\"keys\":[]}");
-    let (address, _told) = serve(vec![empty.clone(), empty, ok(fresh, &keys())]);
+    let none = ok(fresh, "");
+    let (address, _told) = serve(vec![none.clone(), none, empty, ok(fresh, &keys())]);
     let algorithms = Algorithms::new(&["EdDSA".to_owned()]).unwrap();
     let reader = KeyReader::new("a test".to_owned(), algorithms, JwksFrom::Url);
     let mut watch = Watch { issuer: 0, reader, source: KeySource::Url(fetcher(address)) };
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert!(matches!(watch.look(NOW), Fetched::Nothing));
         assert!(watch.source.next().since(NOW).as_secs() <= 2);
     }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -190,10 +190,11 @@ impl Watch {
         loop {
             let wait = self.source.next().since(clock.monotonic());
             // Requests do not postpone a read that is due.
-            let heard = if wait.is_zero() {
-                Err(RecvTimeoutError::Timeout)
-            } else {
-                woken.recv_timeout(wait)
+            let heard = match woken.try_recv() {
+                Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+                _ if wait.is_zero() => Err(RecvTimeoutError::Timeout),
+                Ok(()) => Ok(()),
+                Err(TryRecvError::Empty) => woken.recv_timeout(wait),
             };
             let now = clock.monotonic();
             match heard {
@@ -208,8 +209,11 @@ impl Watch {
                 Err(RecvTimeoutError::Timeout) => {
                     // Those who ask from here on may want what this look does not find.
                     let (answers, after, keep_in) = take();
+                    if let Some(after) = after {
+                        // Who waits has a fetch that fails made again soon.
+                        self.source.ask(now + after);
+                    }
                     let fetched = self.look(now);
-                    self.source.keep(keep_in.as_deref(), clock.now().unix);
                     if let Some(after) = after.filter(|after| !after.is_zero()) {
                         self.source.ask(now + after);
                     }
@@ -218,6 +222,7 @@ impl Watch {
                         return;
                     }
                     told = answers;
+                    self.source.keep(keep_in.as_deref(), clock.now().unix);
                 }
             }
         }
