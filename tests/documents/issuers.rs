@@ -68,10 +68,8 @@ fn verifier(config: &Config) -> Verifier {
 
 /// What this issuer's address answers.
 fn published(issuer: &AuthIssuer) -> KeySet {
-    let is_its = |token: &&Token| {
-        issuer.issuer.contains(&token.claim("iss")) && issuer.algorithms.contains(&token.alg())
-    };
-    let keys: Vec<Value> = TOKENS.iter().filter(is_its).map(Token::jwk).collect();
+    let keys = TOKENS.iter().filter(|token| token.is_of(issuer)).map(Token::jwk);
+    let keys: Vec<Value> = keys.collect();
     let algorithms = Algorithms::new(&issuer.algorithms).unwrap();
     let text = json!({ "keys": keys }).to_string();
     let (keys, skipped) = KeySet::from_jwks(&text, &algorithms, JwksFrom::Url).unwrap();
@@ -144,6 +142,10 @@ impl Token {
         self.header()["alg"].as_str().unwrap().to_owned()
     }
 
+    fn is_of(&self, issuer: &AuthIssuer) -> bool {
+        issuer.issuer.contains(&self.claim("iss")) && issuer.algorithms.contains(&self.alg())
+    }
+
     /// The key, as the provider publishes it.
     fn jwk(&self) -> Value {
         let pem = match self.key {
@@ -214,6 +216,21 @@ fn a_token_for_somebody_else_is_refused() {
             let error = user(verifier, &token.with(token.for_whom, value)).unwrap_err();
             let is_right = matches!(error, TokenError::Claim { which: "aud" | "require" });
             assert!(is_right, "{}: {error:?}", token.provider);
+        }
+    });
+}
+
+#[test]
+fn what_is_required_of_a_token_must_be_in_it() {
+    let issuers = config(|_| true).auth.issuers;
+    each_alone_and_together(|token, verifier| {
+        let issuer = issuers.iter().find(|issuer| token.is_of(issuer)).unwrap();
+        for claim in issuer.require.keys() {
+            for value in [Some("something else"), None] {
+                let error = user(verifier, &token.with(claim, value)).unwrap_err();
+                let expected = TokenError::Claim { which: "require" };
+                assert_eq!(error, expected, "{}: {claim}", token.provider);
+            }
         }
     });
 }
