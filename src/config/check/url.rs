@@ -14,10 +14,10 @@ pub(crate) struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    /// `None`: it is no address of HTTP, or holds an `@`, which would be a password in front of it:
-    /// and addresses are logged.
+    /// `None`: it is no address of HTTP, or holds an `@` that may end a password in front of the
+    /// host: and addresses are logged.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
-        if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@') {
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return None;
         }
         let protected = text.strip_prefix("https://").map(|rest| (true, rest));
@@ -26,7 +26,17 @@ impl<'a> Url<'a> {
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         let has_host = !authority.is_empty() && !authority.starts_with(':');
-        has_host.then_some(Self { is_protected, authority, path })
+        let url = Self { is_protected, authority, path };
+        (has_host && (!text.contains('@') || url.is_before_every_at())).then_some(url)
+    }
+
+    /// Is every `@` in the path, after a host that is none of a password's? The addresses of some
+    /// keys have one there, such as those of Firebase.
+    fn is_before_every_at(&self) -> bool {
+        let port = self.authority.strip_prefix(self.host()).unwrap_or_default();
+        let is_host =
+            !self.authority.contains('@') && port.chars().all(|c| c == ':' || c.is_ascii_digit());
+        is_host && self.path.starts_with('/')
     }
 
     /// The host as it is written, without a port.
@@ -80,6 +90,23 @@ mod tests {
             let url = Url::parse(url).unwrap();
             assert_eq!(url.host(), host);
             assert_eq!(url.ip(), ip.map(|ip| ip.parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn an_at_is_in_the_path_or_nowhere() {
+        let host = |url| Url::parse(url).map(|url| url.host());
+        assert_eq!(host("https://example.com/keys/a@b.example"), Some("example.com"));
+        assert_eq!(host("https://example.com:8443/a@b"), Some("example.com"));
+        assert_eq!(host("https://[fd00::1]:80/a@b"), Some("[fd00::1]"));
+        for url in [
+            "https://user:password@example.com/",
+            "https://user@example.com/a@b",
+            "https://user:pass/word@example.com/",
+            "https://example.com?@b",
+            "https://example.com#@b",
+        ] {
+            assert_eq!(host(url), None, "{url}");
         }
     }
 
