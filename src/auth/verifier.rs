@@ -193,6 +193,17 @@ impl Verifier {
         }
     }
 
+    /// The keys that tokens are checked with, by the numbers of their issuers.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (usize, &KeySet)> {
+        self.issuers.iter().map(|(number, issuer)| (*number, &issuer.keys))
+    }
+
+    /// The issuers whose keys come from a place that may have others by now.
+    pub(crate) fn renewable(&self) -> impl Iterator<Item = usize> {
+        let renewable = self.issuers.iter().filter(|(_, issuer)| issuer.is_renewable);
+        renewable.map(|(number, _)| *number)
+    }
+
     /// Can tokens of this issuer be judged?
     #[cfg(feature = "jwks-url")]
     pub(crate) fn has_keys_of(&self, issuer: usize) -> bool {

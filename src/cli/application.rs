@@ -1,6 +1,6 @@
 //! The application that `serve` runs, and its background threads.
 
-#[cfg(feature = "backend")]
+#[cfg(any(feature = "backend", feature = "recipes"))]
 use std::path::Path;
 #[cfg(any(feature = "backend", feature = "recipes"))]
 use std::sync::Arc;
@@ -11,7 +11,9 @@ use std::time::Duration;
 use vestibule::backend::{self, BackendApp};
 use vestibule::net::{self, Server};
 #[cfg(feature = "recipes")]
-use vestibule::recipes::{AccountCounters, CompletionSink, RecipesApp};
+use vestibule::recipes::{
+    AccountCounters, CompletionSink, DatabaseState, RecipesApp, StorageError, inspect_database,
+};
 use vestibule::{Access, App, Config, MemoryApp};
 
 #[cfg(feature = "backend")]
@@ -84,7 +86,7 @@ pub(super) struct BackgroundThreads {
 
 #[cfg(feature = "backend")]
 fn backend_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
-    for warning in inspect(config)? {
+    for warning in inspect(config).map_err(|faults| faults.join("; "))? {
         log::warn!("{warning}");
     }
     let (app, threads) = BackendApp::new(&config.backend).map_err(|error| error.to_string())?;
@@ -106,30 +108,63 @@ fn backend_app(_config: &Config) -> Result<(Box<dyn App>, Background), String> {
 
 /// Checks the files for the backend. Returns a warning for each secret that others can access.
 #[cfg(feature = "backend")]
-pub(super) fn inspect(config: &Config) -> Result<Vec<String>, String> {
+pub(super) fn inspect(config: &Config) -> Result<Vec<String>, Vec<String>> {
     let backend = &config.backend;
     if backend.url.is_empty() {
         return Ok(Vec::new());
     }
-    if !backend.secret_file.is_empty() {
-        backend::SigningSecret::read(&backend.secret_file).map_err(|error| error.to_string())?;
+    let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+    let mut note = |exposed: Result<Option<String>, String>| match exposed {
+        Ok(warning) => warnings.extend(warning),
+        Err(fault) => faults.push(fault),
+    };
+    let exposed = |setting: &str, path: &str| {
+        secret::exposure(Path::new(path)).map_err(|error| format!("{setting} {path}: {error}"))
+    };
+    let secret_file = &backend.secret_file;
+    if !secret_file.is_empty() {
+        let read = backend::SigningSecret::read(secret_file).map_err(|error| error.to_string());
+        note(read.and_then(|_| exposed("backend.secret_file", secret_file)));
     }
-    backend::client_tls(backend).map_err(|error| error.to_string())?;
-    let mut warnings = Vec::new();
-    for (setting, path) in
-        [("backend.secret_file", &backend.secret_file), ("backend.client_key", &backend.client_key)]
-    {
-        if !path.is_empty() {
-            let exposed = secret::exposure(Path::new(path));
-            warnings.extend(exposed.map_err(|error| format!("{setting} {path}: {error}"))?);
-        }
-    }
-    Ok(warnings)
+    let client_key = &backend.client_key;
+    let loaded = backend::client_tls(backend).map_err(|error| error.to_string());
+    note(loaded.and_then(|_| match client_key.as_str() {
+        "" => Ok(None),
+        path => exposed("backend.client_key", path),
+    }));
+    if faults.is_empty() { Ok(warnings) } else { Err(faults) }
 }
 
 #[cfg(not(feature = "backend"))]
-pub(super) fn inspect(config: &Config) -> Result<Vec<String>, String> {
-    if config.backend.url.is_empty() { Ok(Vec::new()) } else { backend_app(config).map(|_| vec![]) }
+pub(super) fn inspect(config: &Config) -> Result<Vec<String>, Vec<String>> {
+    if config.backend.url.is_empty() {
+        return Ok(Vec::new());
+    }
+    backend_app(config).map(|_| Vec::new()).map_err(|fault| vec![fault])
+}
+
+/// Does the configured application need the data directory?
+pub(super) fn has_storage(config: &Config) -> bool {
+    cfg!(feature = "recipes") && config.backend.url.is_empty()
+}
+
+/// Checks the database of the recipe chat, if that is configured, and describes it.
+#[cfg(feature = "recipes")]
+pub(super) fn inspect_storage(config: &Config) -> Result<Option<String>, StorageError> {
+    if !has_storage(config) {
+        return Ok(None);
+    }
+    let state = match inspect_database(Path::new(&config.data))? {
+        DatabaseState::Missing => "will be created".to_owned(),
+        DatabaseState::InUse { process } => format!("in use by the server with id {process}"),
+        DatabaseState::Usable => "can be opened".to_owned(),
+    };
+    Ok(Some(format!("Database of the recipe chat: {state}")))
+}
+
+#[cfg(not(feature = "recipes"))]
+pub(super) fn inspect_storage(_config: &Config) -> Result<Option<String>, String> {
+    Ok(None)
 }
 
 impl Background {

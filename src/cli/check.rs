@@ -1,51 +1,63 @@
-//! `vestibule check`: prints the effective configuration and its worst-case memory use.
+//! `vestibule check`: does what `vestibule serve` does up to opening its addresses, then prints the
+//! effective configuration, its worst-case memory use, and what was found.
 
-use std::fmt::Write as _;
+mod files;
+
+use std::fmt::{Display, Write as _};
+use std::path::Path;
 
 use vestibule::capacity::{self, human};
 use vestibule::config::{Config, Size};
-use vestibule::net;
 use vestibule::net::descriptors::{needed, table_bytes};
+use vestibule::net::{self, TlsError};
 
 use super::output::{self, CommandResult};
 use super::{application, descriptors, secret, serve};
 
 const MASK: &str = "********";
 
-/// Prints the configuration as TOML, followed by the memory table as TOML comments.
-pub(super) fn run(config: &Config) -> CommandResult {
-    let mut faults = Vec::new();
-    let (place, mut warnings) = keys(config).unwrap_or_else(|fault| {
-        faults.push(fault);
-        Default::default()
-    });
-    let key = secret::admin_key(config).unwrap_or_else(|fault| {
-        faults.push(fault);
-        None
-    });
+/// The flags of `vestibule check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    /// Do not fetch the keys of auth.jwks_url
+    #[arg(long)]
+    offline: bool,
+}
+
+/// What is wrong, each in one line, and what is there.
+#[derive(Debug, Default)]
+struct Findings {
+    faults: Vec<String>,
+    warnings: Vec<String>,
+    /// Lines of the summary.
+    notes: Vec<String>,
+}
+
+impl Findings {
+    /// The value of `result`, or its error is a fault.
+    fn take<T>(&mut self, result: Result<T, impl Display>) -> Option<T> {
+        result.map_err(|error| self.faults.push(error.to_string())).ok()
+    }
+}
+
+/// Prints the configuration as TOML, followed by the memory table and the summary as TOML comments.
+pub(super) fn run(args: &CheckArgs, config: &Config) -> CommandResult {
+    let mut found = Findings::default();
     let mut resolved = config.clone();
-    let few = descriptors::fill(&mut resolved, descriptors::possible()).unwrap_or_else(|fault| {
-        faults.push(fault);
-        None
-    });
-    let exposed_tls = secret::tls_exposure(config).unwrap_or_else(|fault| {
-        faults.push(fault);
-        None
-    });
-    if faults.is_empty() {
-        faults.extend(net::check_tls(&config.tls).err().map(|error| error.to_string()));
+    let secrets = found.take(secret::read_issuers(&mut resolved));
+    found.warnings.extend(secrets.unwrap_or_default());
+    keys(&resolved, args.offline, &mut found);
+    addresses(config, &mut found);
+    let key = found.take(secret::admin_key(config)).flatten();
+    found.warnings.extend(key.into_iter().flat_map(|key| key.warnings));
+    tls(config, &mut found);
+    let few = found.take(descriptors::fill(&mut resolved, descriptors::possible())).flatten();
+    found.warnings.extend(few);
+    match application::inspect(config) {
+        Ok(warnings) => found.warnings.extend(warnings),
+        Err(faults) => found.faults.extend(faults),
     }
-    faults.extend(net::check_key_source(&config.auth).err().map(|error| error.to_string()));
-    let revocations = net::check_revocations(&serve::revocations(config));
-    faults.extend(revocations.err().map(|error| error.to_string()));
-    match secret::read_issuers(&mut resolved) {
-        Ok(more) => warnings.extend(more),
-        Err(fault) => faults.push(fault),
-    }
-    let exposed = application::inspect(config).unwrap_or_else(|fault| {
-        faults.push(fault);
-        Vec::new()
-    });
+    written_files(config, &mut found);
     // With `limits.memory`, derived values are shown. Without it, zeros stay zeros.
     let is_derived = config.limits.memory.get() > 0;
     let mut shown = if is_derived { resolved.clone() } else { config.clone() };
@@ -55,35 +67,88 @@ pub(super) fn run(config: &Config) -> CommandResult {
     for issuer in shown.auth.issuers.iter_mut().filter(|issuer| !issuer.secret.is_empty()) {
         MASK.clone_into(&mut issuer.secret);
     }
-    let toml = toml::to_string(&shown).unwrap_or_else(|error| {
-        faults.push(error.to_string());
-        String::new()
-    });
-    if !faults.is_empty() {
-        return Err(faults);
+    let toml = found.take(toml::to_string(&shown)).unwrap_or_default();
+    if !found.faults.is_empty() {
+        return Err(found.faults);
     }
-    warnings.extend(exposed);
-    warnings.extend(key.into_iter().flat_map(|key| key.warnings));
-    warnings.extend([exposed_tls, few].into_iter().flatten());
-    for warning in warnings {
+    for warning in found.warnings {
         output::warn(&warning);
     }
-    output::print(&format!("{toml}\n# {place}\n#\n{}", table(&resolved)))
+    let notes: String = found.notes.iter().map(|note| format!("# {note}\n")).collect();
+    output::print(&format!("{toml}\n{}#\n# No fault was found.\n{notes}", table(&resolved)))
 }
 
-/// Describes where the keys come from, with warnings about a secret.
-fn keys(config: &Config) -> Result<(String, Vec<String>), String> {
-    let auth = &config.auth;
+/// Reads the keys as the server does, and describes them.
+fn keys(config: &Config, is_offline: bool, found: &mut Findings) {
+    let mut auth = config.auth.clone();
     if secret::is_wanted(config) {
-        let (place, warnings) = secret::inspect(config)?;
-        return Ok((format!("Signing secret: {place}"), warnings));
+        let Some((place, secret)) = found.take(secret::inspect(config)) else { return };
+        let Some(secret) = secret else {
+            found.notes.push(format!("Signing secret: {place}, will be generated"));
+            return;
+        };
+        found.notes.push(format!("Signing secret: {place}"));
+        found.warnings.extend(secret.warnings);
+        auth.secret = secret.text;
     }
-    if !auth.issuers.is_empty() && !auth.has_keys() {
-        return Ok((format!("Keys: of {} issuers", auth.issuers.len()), Vec::new()));
+    for (place, keys) in found.take(net::check_keys(&auth, is_offline)).unwrap_or_default() {
+        if keys.usable.is_empty() {
+            found.notes.push(format!("Keys: {place}, which was not fetched (--offline)"));
+            continue;
+        }
+        found.notes.push(format!("Keys: {place}: {keys}"));
+        found.notes.extend(keys.usable.iter().map(|key| format!("  {key}")));
+        found.warnings.extend(keys.skipped.iter().map(|skipped| format!("{place}: {skipped}")));
     }
-    let places = [&auth.public_key_file, &auth.jwks_file, &auth.jwks_url];
-    let place = places.into_iter().find(|place| !place.is_empty());
-    Ok((format!("Keys: {}", place.map_or("none", String::as_str)), Vec::new()))
+}
+
+fn addresses(config: &Config, found: &mut Findings) {
+    let admin = if config.admin.listen.is_empty() { "off" } else { &config.admin.listen };
+    let listen = config.listen.join(", ");
+    found.notes.push(format!("Addresses, which were not opened: {listen}; admin: {admin}"));
+}
+
+fn tls(config: &Config, found: &mut Findings) {
+    let loaded = net::check_tls(&config.tls);
+    let is_about_key = matches!(loaded, Err(TlsError::File { setting: "tls.key_file", .. }));
+    found.take(loaded);
+    // One fault is enough for a key file that is missing.
+    if !is_about_key {
+        let exposed = found.take(secret::tls_exposure(config)).flatten();
+        found.warnings.extend(exposed);
+    }
+}
+
+/// Checks the data directory, the files in it, and the log file.
+fn written_files(config: &Config, found: &mut Findings) {
+    let data = Path::new(&config.data);
+    match files::inspect_directory(data) {
+        Ok(true) => found.notes.push(format!("Data directory: {}", config.data)),
+        Ok(false) => found.notes.push(format!("Data directory: {}, will be created", config.data)),
+        Err(error) => {
+            let fault = format!("data {}: cannot write there: {error}", config.data);
+            if secret::is_generated(config) || application::has_storage(config) {
+                found.faults.push(format!("{fault}; set `data` to a writable directory"));
+            } else {
+                found.warnings.push(format!("{fault}; the server starts, but forgets revocations"));
+            }
+        }
+    }
+    // What is in a directory that cannot be entered is not a fault of its own.
+    if data.join(".").is_dir() {
+        let path = serve::revocations(config);
+        if found.take(net::check_revocations(&path)).is_some() && path.exists() {
+            let appended = files::inspect_appended(&path);
+            found.take(appended.map_err(|error| format!("{}: {error}", path.display())));
+        }
+        let storage = found.take(application::inspect_storage(config)).flatten();
+        found.notes.extend(storage);
+    }
+    let log = &config.log.file;
+    if !log.is_empty() {
+        let appended = files::inspect_appended(Path::new(log));
+        found.take(appended.map_err(|error| format!("log.file {log}: {error}")));
+    }
 }
 
 /// The worst-case memory as TOML comments. In `config`, zeros that stand for derived numbers have

@@ -54,8 +54,9 @@ enum CliCommand {
     Serve(serve::ServeArgs),
     /// Sign a token with the configured secret and print it, or check one (--check)
     Token(token::TokenArgs),
-    /// Validate the configuration, then print it (secrets masked) with its worst-case memory use
-    Check,
+    /// Validate the configuration and what it names: keys, certificates, files, directories. Then
+    /// print it (secrets masked) with its worst-case memory use
+    Check(check::CheckArgs),
     /// Show a connection's state, or why it closed (asks the running server)
     Explain(explain::ExplainArgs),
     /// Give out an invitation to sign up (asks the running server)
@@ -106,7 +107,7 @@ fn run(cli: Cli) -> CommandResult {
             }
             token::run(&args, &config, &signing_secret(&config)?)
         }
-        Some(CliCommand::Check) => check::run(&global.settings(&[])?),
+        Some(CliCommand::Check(args)) => check::run(&args, &global.settings(&[])?),
         Some(CliCommand::Explain(args)) => explain::run(&args, global.settings(&[])?),
         Some(CliCommand::Invite(args)) => invite::run(&args, global.settings(&[])?),
         Some(CliCommand::Load(args)) => {

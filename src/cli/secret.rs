@@ -54,9 +54,7 @@ pub(super) fn is_missing(config: &Config) -> bool {
 pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
     let is_unfit = |text: &str| secret_problem(text, &config.auth.algorithms);
     match SecretSource::of(config) {
-        SecretSource::Configured => {
-            Ok(Secret { text: config.auth.secret.clone(), warnings: configured_warnings(config) })
-        }
+        SecretSource::Configured => Ok(configured(config)),
         SecretSource::File(path) => {
             read_signing(&path, is_unfit).map_err(|error| error.of("auth.secret_file", &path))
         }
@@ -92,26 +90,31 @@ pub(super) fn read_issuers(config: &mut Config) -> Result<Vec<String>, String> {
     Ok(warnings)
 }
 
-fn configured_warnings(config: &Config) -> Vec<String> {
-    let warning = secret_warning(&config.auth.secret);
-    warning.map(|warning| format!("auth.secret: {warning}")).into_iter().collect()
+/// Is the secret to be generated, so that the data directory must be writable?
+pub(super) fn is_generated(config: &Config) -> bool {
+    is_wanted(config) && is_missing(config)
 }
 
-/// Describes where the secret is, with warnings about it. Generates nothing.
+/// The secret in the configuration itself.
+fn configured(config: &Config) -> Secret {
+    let text = config.auth.secret.clone();
+    let warning = secret_warning(&text).map(|warning| format!("auth.secret: {warning}"));
+    Secret { text, warnings: warning.into_iter().collect() }
+}
+
+/// Where the secret is, and the secret. `None`: it is not generated yet. Generates nothing.
 ///
 /// # Errors
-/// As for [`obtain`], except that a secret that is not generated yet is not an error.
-pub(super) fn inspect(config: &Config) -> Result<(String, Vec<String>), String> {
+/// As for [`obtain`].
+pub(super) fn inspect(config: &Config) -> Result<(String, Option<Secret>), String> {
     let is_unfit = |text: &str| secret_problem(text, &config.auth.algorithms);
     match SecretSource::of(config) {
-        SecretSource::Configured => Ok(("auth.secret".to_owned(), configured_warnings(config))),
-        SecretSource::Generated(path) if !path.exists() => {
-            Ok((format!("will be generated in {}", path.display()), Vec::new()))
-        }
+        SecretSource::Configured => Ok(("auth.secret".to_owned(), Some(configured(config)))),
+        SecretSource::Generated(path) if !path.exists() => Ok((path.display().to_string(), None)),
         SecretSource::File(path) | SecretSource::Generated(path) => {
             let secret =
                 read_signing(&path, is_unfit).map_err(|error| error.of("signing secret", &path))?;
-            Ok((path.display().to_string(), secret.warnings))
+            Ok((path.display().to_string(), Some(secret)))
         }
     }
 }

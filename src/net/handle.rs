@@ -217,13 +217,11 @@ pub(super) struct Reload {
 
 impl Reload {
     fn prepare(config: &Config, mailbox: &Mailbox) -> Result<Self, StartError> {
-        let mut verifier = Verifier::new(&config.auth)?;
         let acceptor = Acceptor::load(&config.tls)?;
-        let opened = keys::open(&config.auth, keys::WaitForKeys::UntilThere)?;
-        for (issuer, keys) in opened.sets {
-            verifier.replace_keys_of(issuer, keys);
-        }
-        let watches = mailbox.watch_all(opened.watches)?;
+        let (verifier, watches) = keys::verifier(&config.auth, keys::WaitForKeys::UntilThere)?;
+        let summaries = verifier.keys().map(|(issuer, keys)| (issuer, keys.summary()));
+        keys::log_summary(&config.auth, summaries.collect());
+        let watches = mailbox.watch_all(watches)?;
         Ok(Self { config: config.clone(), verifier, watches, acceptor })
     }
 

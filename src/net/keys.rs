@@ -20,6 +20,7 @@ mod watch;
 #[cfg(feature = "jwks-url")]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::thread;
@@ -29,11 +30,11 @@ use self::watch::{KeyReader, KeySource};
 pub(crate) use self::watch::{KeyWatch, Watch, WatchId};
 #[cfg(feature = "jwks-url")]
 use super::clock::Clock;
-use super::error::{KeySourceError, StartError, TlsError};
-use crate::auth::{Algorithms, JwksFrom, KeySet};
+use super::error::{KeySourceError, StartError};
+use crate::auth::{Algorithms, JwksFrom, KeySet, KeySummary, Verifier};
 use crate::config::Auth;
 #[cfg(feature = "jwks-url")]
-use crate::time::Instant;
+use crate::time::{Instant, UnixTime};
 
 /// Whether `open` waits for the keys at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,14 +129,57 @@ fn open_one(auth: &Auth, wait: WaitForKeys) -> Result<(Option<KeySet>, Option<Wa
     }
 }
 
-/// The keys that were kept in `directory` from the addresses in `auth`, by the numbers of their
-/// issuers. A file that cannot be read is logged.
+/// A verifier for what `auth` names, with its keys, and what to watch.
+///
+/// # Errors
+/// As [`open`]; or the secret cannot be used.
+pub(super) fn verifier(
+    auth: &Auth,
+    wait: WaitForKeys,
+) -> Result<(Verifier, Vec<Watch>), StartError> {
+    let mut verifier = Verifier::new(auth)?;
+    let opened = open(auth, wait)?;
+    for (issuer, keys) in opened.sets {
+        verifier.replace_keys_of(issuer, keys);
+    }
+    Ok((verifier, opened.watches))
+}
+
+/// The keys of each issuer, by the setting that names them: `auth.jwks_file keys.json`.
+pub(super) fn named(auth: &Auth, keys: Vec<(usize, KeySummary)>) -> Vec<(String, KeySummary)> {
+    let places: BTreeMap<usize, Auth> = auth.key_places().into_iter().collect();
+    let name = |issuer| places.get(&issuer).map(place).unwrap_or_default();
+    keys.into_iter().map(|(issuer, keys)| (name(issuer), keys)).collect()
+}
+
+fn place(auth: &Auth) -> String {
+    let settings = [
+        ("auth.public_key_file", &auth.public_key_file),
+        ("auth.jwks_file", &auth.jwks_file),
+        ("auth.jwks_url", &auth.jwks_url),
+    ];
+    match settings.into_iter().find(|(_, place)| !place.is_empty()) {
+        Some((setting, place)) => format!("{setting} {place}"),
+        None if auth.issuer.is_empty() => "the secret".to_owned(),
+        None => format!("the secret of {}", auth.issuer),
+    }
+}
+
+/// Logs which keys there are. Those of an address that is not fetched yet are logged when they come.
+pub(super) fn log_summary(auth: &Auth, keys: Vec<(usize, KeySummary)>) {
+    for (place, keys) in named(auth, keys).into_iter().filter(|(_, keys)| !keys.usable.is_empty()) {
+        log::info!("{place}: {keys}");
+    }
+}
+
+/// The keys that were kept in `directory` from the addresses in `auth`, with the moment of the
+/// fetch and the numbers of their issuers. A file that cannot be read is logged.
 #[cfg(feature = "jwks-url")]
-pub(super) fn kept(auth: &Auth, directory: &Path) -> Vec<(usize, KeySet)> {
+pub(super) fn kept(auth: &Auth, directory: &Path) -> Vec<(UnixTime, usize, KeySet)> {
     let mut sets = Vec::new();
     for (issuer, auth) in auth.key_places() {
         match kept_of(&auth, directory) {
-            Ok(keys) => sets.extend(keys.map(|keys| (issuer, keys))),
+            Ok(keys) => sets.extend(keys.map(|(read_at, keys)| (read_at, issuer, keys))),
             Err(error) => log::warn!(
                 "The last keys of auth.jwks_url {} cannot be read: {error}",
                 auth.jwks_url
@@ -146,15 +190,15 @@ pub(super) fn kept(auth: &Auth, directory: &Path) -> Vec<(usize, KeySet)> {
 }
 
 #[cfg(feature = "jwks-url")]
-fn kept_of(auth: &Auth, directory: &Path) -> Result<Option<KeySet>, KeySourceError> {
+fn kept_of(auth: &Auth, directory: &Path) -> Result<Option<(UnixTime, KeySet)>, KeySourceError> {
     if auth.jwks_url.is_empty() || auth.keep_keys.get().is_zero() {
         return Ok(None);
     }
     let kept = kept::KeptKeys::new(directory, &auth.jwks_url);
     let text = kept.read(Clock::start().now().unix, auth.keep_keys.get());
-    let Some(text) = text.map_err(KeySourceError::File)? else { return Ok(None) };
+    let Some((read_at, text)) = text.map_err(KeySourceError::File)? else { return Ok(None) };
     let (keys, _) = KeySet::from_jwks(&text, &Algorithms::new(&auth.algorithms)?, JwksFrom::Url)?;
-    Ok(Some(keys))
+    Ok(Some((read_at, keys)))
 }
 
 /// Reads the keys that `auth` and its issuers name by files or addresses, as a server with this
@@ -167,20 +211,4 @@ fn kept_of(auth: &Auth, directory: &Path) -> Result<Option<KeySet>, KeySourceErr
 /// The source cannot be read, or contains no usable key.
 pub fn read_keys(auth: &Auth) -> Result<Vec<(usize, KeySet)>, StartError> {
     open(auth, WaitForKeys::UntilThere).map(|opened| opened.sets)
-}
-
-/// Checks the files with which `auth` says whom to trust for keys at an address. Fetches nothing.
-///
-/// # Errors
-/// The file cannot be read, or holds no usable certificate.
-pub(super) fn check(auth: &Auth) -> Result<(), TlsError> {
-    #[cfg(feature = "jwks-url")]
-    for (_, auth) in auth.key_places() {
-        if !auth.jwks_url.is_empty() {
-            fetch::client_tls(&auth)?;
-        }
-    }
-    #[cfg(not(feature = "jwks-url"))]
-    let _ = auth;
-    Ok(())
 }

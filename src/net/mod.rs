@@ -68,6 +68,7 @@ pub use self::sockets::Sockets;
 pub(crate) use self::transport::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use self::worker::Pools;
 pub(crate) use self::worker::{CHECK_STACK_BYTES, PLACE_BYTES, STACK_BYTES};
+use crate::auth::KeySummary;
 use crate::config::{self, Auth, Config};
 use crate::node::app::App;
 use crate::node::{Metrics, Node, Probe};
@@ -110,8 +111,9 @@ impl Server {
         descriptors::prepare(config);
         let mut node = Node::new(config, &seed().map_err(StartError::Entropy)?, app)?;
         let opened = keys::open(&config.auth, keys::WaitForKeys::No)?;
+        let clock = Clock::start();
         for (issuer, keys) in opened.sets {
-            node.replace_keys_of(issuer, keys);
+            node.replace_keys_of(clock.now().unix, issuer, keys);
         }
         node.add_probe(Arc::new(process::read));
         let acceptor = tls::Acceptor::load(&config.tls)?;
@@ -122,7 +124,7 @@ impl Server {
         let limits = &config.limits;
         let (mailbox, inbox) = handle::mailbox(waker, limits.worker_queue);
         let io = NetIo {
-            clock: Clock::start(),
+            clock,
             poll,
             listeners,
             tls: tls::Layer::new(acceptor, limits.connections),
@@ -132,7 +134,9 @@ impl Server {
             keep_keys_in: None,
             key_watches: mailbox.watch_all(opened.watches)?,
         };
+        let summaries = node.key_summaries();
         let reactor = Reactor::new(config, node, io).map_err(StartError::Poll)?;
+        keys::log_summary(&config.auth, summaries);
         Ok(Self { reactor, handle: Handle::new(mailbox) })
     }
 
@@ -172,8 +176,9 @@ impl Server {
     /// its issuer cannot be reached. A file that cannot be read is logged.
     #[cfg(feature = "jwks-url")]
     pub fn keep_keys(&mut self, auth: &Auth, directory: &Path) {
-        for (issuer, keys) in keys::kept(auth, directory) {
-            self.reactor.begin_with_keys(issuer, keys);
+        for (read_at, issuer, keys) in keys::kept(auth, directory) {
+            log::info!("Begins with the keys of the last fetch: {}", keys.summary());
+            self.reactor.begin_with_keys(read_at, issuer, keys);
         }
         if !auth.keep_keys.get().is_zero() {
             self.reactor.io.keep_keys_in(directory.to_owned());
@@ -202,20 +207,25 @@ impl Server {
     }
 }
 
+/// Reads the keys that `auth` names, as a server would. Blocks: keys at an address are fetched, unless
+/// `is_offline`. Each issuer's keys are returned with the setting that names them.
+///
+/// # Errors
+/// The errors of [`Server::bind`] about keys. Keys at an address that cannot be fetched are an error
+/// here.
+pub fn check_keys(auth: &Auth, is_offline: bool) -> Result<Vec<(String, KeySummary)>, StartError> {
+    use keys::WaitForKeys::{No, UntilThere};
+    let (verifier, _) = keys::verifier(auth, if is_offline { No } else { UntilThere })?;
+    let summaries = verifier.keys().map(|(issuer, keys)| (issuer, keys.summary()));
+    Ok(keys::named(auth, summaries.collect()))
+}
+
 /// Checks the file of revocations at `path`, if there is one. Blocks while it reads the file.
 ///
 /// # Errors
 /// The same as [`Server::keep_revocations`].
 pub fn check_revocations(path: &Path) -> Result<(), RevocationsError> {
     revocations::inspect(path)
-}
-
-/// Checks the file that `auth.jwks_ca_file` names, if keys are at an address. Blocks while it reads.
-///
-/// # Errors
-/// The TLS errors of [`Server::bind`] for this file.
-pub fn check_key_source(auth: &Auth) -> Result<(), TlsError> {
-    keys::check(auth)
 }
 
 /// Checks the files that `tls` names. Blocks while it reads them.

@@ -70,11 +70,16 @@ impl Reactor {
         self.node.restore_revocation(self.io.now(), user, at);
     }
 
-    /// Checks tokens with these keys until there are others.
+    /// Checks tokens with these keys, which were read at `read_at`, until there are others.
     #[cfg(feature = "jwks-url")]
-    pub(super) fn begin_with_keys(&mut self, issuer: usize, keys: crate::auth::KeySet) {
+    pub(super) fn begin_with_keys(
+        &mut self,
+        read_at: UnixTime,
+        issuer: usize,
+        keys: crate::auth::KeySet,
+    ) {
         if !self.node.has_keys_of(issuer) {
-            self.node.replace_keys_of(issuer, keys);
+            self.node.replace_keys_of(read_at, issuer, keys);
         }
     }
 

@@ -98,7 +98,7 @@ use self::observe::view::View;
 use self::policy::Policy;
 use self::rooms::Rooms;
 use self::work::Workload;
-use crate::auth::KeyError;
+use crate::auth::{KeyError, KeySummary};
 use crate::config::Config;
 use crate::id::{ConnId, Seed};
 use crate::time::{Instant, Now};
@@ -289,6 +289,12 @@ impl Node {
     /// Would a new connection find no room?
     pub(crate) fn is_full(&self) -> bool {
         self.view().is_full()
+    }
+
+    /// The keys that tokens are checked with, by the numbers of their issuers.
+    pub(crate) fn key_summaries(&self) -> Vec<(usize, KeySummary)> {
+        let keys = self.gate.tokens.verifier.keys();
+        keys.map(|(issuer, keys)| (issuer, keys.summary())).collect()
     }
 
     /// Can tokens of this issuer be judged?

@@ -51,7 +51,7 @@ pub use ingredient::Ingredient;
 pub use quantity::{MAX_QUANTITY, Number, NumberForm, Precision, Quantity, write as write_number};
 pub use ratio::Ratio;
 pub use recipe::{Draft, DraftError, Recipe, Step};
-pub use storage::StorageError;
+pub use storage::{DatabaseState, StorageError, inspect as inspect_database};
 
 /// The limits of a recipe's fields.
 pub mod bounds {

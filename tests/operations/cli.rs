@@ -13,13 +13,13 @@ use vestibule::testing::logs;
 
 use crate::support::process::{BINARY, Scratch};
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// A directory of its own for one test.
-struct Home(Scratch);
+pub(super) struct Home(pub(super) Scratch);
 
 impl Home {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Scratch::new("cli"))
     }
 
@@ -30,16 +30,16 @@ impl Home {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Done {
+    pub(super) fn run(&self, arguments: &[&str]) -> Done {
         self.run_with(&[], arguments)
     }
 
-    fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Done {
+    pub(super) fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Done {
         let variables = variables.iter().copied();
         Done::of(self.0.run(self.command(arguments).envs(variables)))
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         self.0.write(name, text);
     }
 
@@ -48,7 +48,7 @@ impl Home {
     }
 
     /// A server on a free port, and what it prints up to its last line.
-    fn serve(&self, arguments: &[&str]) -> (Child, Vec<String>) {
+    pub(super) fn serve(&self, arguments: &[&str]) -> (Child, Vec<String>) {
         let mut command = self.command(arguments);
         logs::finest(&mut command);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -65,10 +65,10 @@ impl Home {
     }
 }
 
-struct Done {
+pub(super) struct Done {
     code: Option<i32>,
-    stdout: String,
-    stderr: String,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
 }
 
 impl Done {
@@ -80,12 +80,12 @@ impl Done {
         }
     }
 
-    fn faults(&self) -> Vec<&str> {
+    pub(super) fn faults(&self) -> Vec<&str> {
         assert_eq!(self.code, Some(1), "{}{}", self.stdout, self.stderr);
         self.stderr.lines().map(|line| line.strip_prefix("vestibule: ").unwrap()).collect()
     }
 
-    fn succeeded(&self) -> &str {
+    pub(super) fn succeeded(&self) -> &str {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         &self.stdout
     }

@@ -93,7 +93,7 @@ fn der(pem: &str) -> Vec<u8> {
 }
 
 /// The key `old` or `new`, as the issuer publishes it.
-fn jwk(id: &str) -> Value {
+pub(super) fn jwk(id: &str) -> Value {
     let pem = match id {
         "old" => include_str!("../fixtures/keys/ed25519.pem"),
         _ => include_str!("../fixtures/keys/p256.pem"),
@@ -205,6 +205,10 @@ fn kept_keys_serve_while_the_issuer_is_down() {
     let server = server.killed_and_started_again("memory-open");
     assert_eq!(server.ask("GET /readyz", "").0, 200);
     comes(server.address, "old", "alice");
+    let (_, metrics) = server.call("GET /metrics", "", "");
+    assert!(metrics.contains("\nvestibule_keys{kind=\"Ed\"} 1\n"), "{metrics}");
+    // They are as old as they were in the last run.
+    assert!(!metrics.contains("\nvestibule_keys_read_timestamp_seconds 0\n"), "{metrics}");
 }
 
 #[test]

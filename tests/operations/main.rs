@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod check;
 mod cli;
 mod deploy;
 mod drain;

@@ -164,6 +164,7 @@ fn every_collected_name_and_no_other_is_documented() {
     let sources = [
         "src/node/observe/families.rs",
         "src/node/observe/families/answers.rs",
+        "src/node/observe/families/keys.rs",
         "src/recipes/counters.rs",
     ];
     let (families, log) = (sources.map(read).concat(), read("src/cli/serve.rs"));

@@ -82,7 +82,30 @@ impl KeySummary {
     }
 }
 
+/// One line: `3 keys (2 RS, 1 ES), 1 skipped`.
+impl fmt::Display for KeySummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = KeyKind::ALL.map(|kind| (self.count(kind), kind.label()));
+        let kinds = counts.iter().filter(|(count, _)| *count > 0);
+        let kinds: Vec<_> = kinds.map(|(count, label)| format!("{count} {label}")).collect();
+        match self.usable.len() {
+            0 => f.write_str("no key")?,
+            1 => write!(f, "1 key ({})", kinds.join(", "))?,
+            several => write!(f, "{several} keys ({})", kinds.join(", "))?,
+        }
+        match self.skipped_count() {
+            0 => Ok(()),
+            skipped => write!(f, ", {skipped} skipped"),
+        }
+    }
+}
+
 impl KeySet {
+    /// How many keys of this kind there are.
+    pub(crate) fn count(&self, kind: KeyKind) -> usize {
+        self.keys.iter().filter(|key| kind_of(key) == kind).count()
+    }
+
     /// The keys that are used, and those that are skipped with the reason.
     #[must_use]
     pub fn summary(&self) -> KeySummary {
@@ -91,13 +114,17 @@ impl KeySet {
     }
 }
 
-fn usable(key: &VerificationKey) -> UsableKey {
-    let kind = match key.takes.first().map(|first| first.family()) {
+fn kind_of(key: &VerificationKey) -> KeyKind {
+    match key.takes.first().map(|first| first.family()) {
         None | Some(AlgorithmFamily::Hmac) => KeyKind::Hs,
         Some(AlgorithmFamily::Rsa) => KeyKind::Rs,
         Some(AlgorithmFamily::Ec) => KeyKind::Es,
         Some(AlgorithmFamily::Ed) => KeyKind::Ed,
-    };
+    }
+}
+
+fn usable(key: &VerificationKey) -> UsableKey {
     let name = |one: &Algorithm| ALGORITHMS.into_iter().find(|it| algorithm(it) == Some(*one));
-    UsableKey { id: key.id.clone(), kind, algorithms: key.takes.iter().filter_map(name).collect() }
+    let algorithms = key.takes.iter().filter_map(name).collect();
+    UsableKey { id: key.id.clone(), kind: kind_of(key), algorithms }
 }

@@ -161,11 +161,14 @@ fn a_set_lists_its_keys_and_what_it_skipped() {
     let counts = KeyKind::ALL.map(|kind| (kind.label(), summary.count(kind)));
     assert_eq!(counts, [("HS", 0), ("RS", 1), ("ES", 1), ("Ed", 1)]);
     assert_eq!((summary.skipped.len(), summary.skipped_count()), (1, 1));
+    assert_eq!(summary.to_string(), "3 keys (1 RS, 1 ES, 1 Ed), 1 skipped");
+    assert_eq!(KeySet::default().summary().to_string(), "no key");
     let skipped = &summary.skipped[0];
     assert_eq!((skipped.place(), skipped.key_id()), (4, Some("enc")));
     assert_eq!(skipped.reason().label(), "bad_use");
     let secret = KeySet::from_secret(SECRET.as_bytes(), &algorithms(&["HS512"])).unwrap();
     assert_eq!(secret.summary().usable[0].to_string(), "without kid: HS512");
+    assert_eq!(secret.summary().to_string(), "1 key (1 HS)");
 }
 
 #[test]

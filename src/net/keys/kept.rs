@@ -51,8 +51,13 @@ impl KeptKeys {
         Self { path: directory.join(file), url: url.to_owned() }
     }
 
-    /// The JWK set in the file, if it is from this address and at most `longest` old.
-    pub(super) fn read(&self, now: UnixTime, longest: Duration) -> io::Result<Option<String>> {
+    /// The JWK set in the file and when it was fetched, if it is from this address and at most
+    /// `longest` old.
+    pub(super) fn read(
+        &self,
+        now: UnixTime,
+        longest: Duration,
+    ) -> io::Result<Option<(UnixTime, String)>> {
         let mut text = String::new();
         let limit = 2 * MAX_JWKS_BYTES as u64;
         match File::open(&self.path).and_then(|file| file.take(limit).read_to_string(&mut text)) {
@@ -61,8 +66,9 @@ impl KeptKeys {
             Err(error) => return Err(error),
         }
         let content: Content = serde_json::from_str(&text)?;
-        let age = now.since(UnixTime::from_millis(content.fetched_at.saturating_mul(1_000)));
-        Ok((content.url == self.url && age <= longest).then_some(text))
+        let fetched_at = UnixTime::from_millis(content.fetched_at.saturating_mul(1_000));
+        let is_good = content.url == self.url && now.since(fetched_at) <= longest;
+        Ok(is_good.then_some((fetched_at, text)))
     }
 
     /// Writes the public keys of the JWK set `text`, fetched at `now`. The file is replaced as a whole.
@@ -119,7 +125,8 @@ mod tests {
             {"kty": "OKP", "crv": "Ed25519", "x": "abc", "kid": "a", "d": "private", "x5c": []},
             {"kty": "oct", "k": "secret"}, null, 7]}"#;
         kept.write(NOW, jwks).unwrap();
-        let text = kept.read(NOW + DAY, DAY).unwrap().unwrap();
+        let (fetched_at, text) = kept.read(NOW + DAY, DAY).unwrap().unwrap();
+        assert_eq!(fetched_at, NOW);
         assert!(text.contains(r#""keys":[{"crv":"Ed25519","kid":"a","kty":"OKP","x":"abc"}]"#));
         assert!(!text.contains("private") && !text.contains("secret"), "{text}");
         let later = NOW + DAY + Duration::from_secs(1);

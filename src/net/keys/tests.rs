@@ -210,3 +210,20 @@ fn same_keys_are_news_again_after_a_faulty_answer() {
         || fetcher.look(NOW).and_then(|found| reader.take(NOW, found)).map(|set| set.len());
     assert_eq!([look(), look(), look(), look()], [Some(1), None, Some(1), None]);
 }
+
+#[test]
+fn unchanged_file_is_reported_without_a_request() {
+    let path = std::env::temp_dir().join(format!("vestibule-unchanged-{}", std::process::id()));
+    std::fs::write(&path, keys()).unwrap();
+    let jwks_file = path.display().to_string();
+    let auth = Auth { jwks_file, algorithms: vec!["EdDSA".to_owned()], ..Auth::default() };
+    let mut opened = open(&auth, WaitForKeys::No).unwrap();
+    assert_eq!(opened.sets.len(), 1);
+    let (tell, told) = mpsc::channel();
+    let watch =
+        opened.watches.pop().unwrap().start(move |_, news| tell.send(news).is_ok()).unwrap();
+    let news = told.recv().unwrap();
+    assert!(matches!(news.fetched, Fetched::Unchanged), "{news:?}");
+    drop(watch);
+    std::fs::remove_file(path).unwrap();
+}

@@ -186,7 +186,7 @@ impl Watch {
             let mut requests = locked(requests);
             (requests.serial, requests.after.take(), requests.keep_in.take())
         };
-        let mut told = 0;
+        let (mut told, mut tell_unchanged_at) = (0, Instant::START);
         loop {
             let wait = self.source.next().since(clock.monotonic());
             // Requests do not postpone a read that is due.
@@ -217,9 +217,12 @@ impl Watch {
                     if let Some(after) = after.filter(|after| !after.is_zero()) {
                         self.source.ask(now + after);
                     }
-                    let is_news = answers > told || !matches!(fetched, Fetched::Unchanged);
-                    if is_news && !deliver(KeyNews { issuer: self.issuer, answers, fetched }) {
-                        return;
+                    let is_unchanged = matches!(fetched, Fetched::Unchanged);
+                    if answers > told || !is_unchanged || now >= tell_unchanged_at {
+                        if !deliver(KeyNews { issuer: self.issuer, answers, fetched }) {
+                            return;
+                        }
+                        tell_unchanged_at = now + UNCHANGED_INTERVAL;
                     }
                     told = answers;
                     self.source.keep(keep_in.as_deref(), clock.now().unix);
@@ -229,6 +232,8 @@ impl Watch {
     }
 }
 
+/// How often a watch tells at most that nothing has changed, unless somebody asked.
+const UNCHANGED_INTERVAL: Duration = Duration::from_secs(60);
 /// The shortest time between two warnings of the same fault.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
@@ -269,7 +274,7 @@ impl KeyReader {
     ) -> Option<KeySet> {
         match found.and_then(|text| self.parse(&text)) {
             Ok(keys) => {
-                log::info!("{}: {} keys", self.place, keys.len());
+                log::info!("{}: {}", self.place, keys.summary());
                 self.fault = None;
                 Some(keys)
             }

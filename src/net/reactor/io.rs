@@ -136,7 +136,7 @@ impl Io for NetIo {
     fn deliver(&mut self, node: &mut Node, now: Now) -> bool {
         match self.inbox.take() {
             Some(Event::Done(done)) => node.handle_completion(now, done),
-            Some(Event::Keys(keys)) => node.replace_keys(keys),
+            Some(Event::Keys(keys)) => node.replace_keys(now.unix, keys),
             Some(Event::Watched(id, news)) => {
                 if self.key_watches.iter().any(|watch| watch.is(id)) {
                     node.handle_keys(now, news);

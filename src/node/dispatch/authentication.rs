@@ -16,20 +16,23 @@ use crate::node::gate::user_limit::{Placing, ROUNDS_A_CALL, RoundStep, UserLimit
 use crate::node::work::keys::{Fetched, KeyNews};
 use crate::node::work::port::{Action, Completion, Outcome};
 use crate::protocol::CloseReason;
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, UnixTime};
 
 impl Node {
-    /// From here on tokens are checked with these keys and no others. Authenticated connections stay:
+    /// From here on tokens are checked with these keys and no others, which were read at `read_at`.
+    /// Authenticated connections stay:
     /// their tokens were good when they were checked, and fresh ones will be asked for. Those who
     /// wait for keys are judged with the next call of [`Node::handle_timeout`].
-    pub fn replace_keys(&mut self, keys: KeySet) {
-        self.replace_keys_of(0, keys);
+    pub fn replace_keys(&mut self, read_at: UnixTime, keys: KeySet) {
+        self.replace_keys_of(read_at, 0, keys);
     }
 
     /// The same for the tokens of one issuer: 0 is `[auth]` itself, 1 the first of `auth.issuers`.
-    pub fn replace_keys_of(&mut self, issuer: usize, keys: KeySet) {
-        self.gate.tokens.verifier.replace_keys_of(issuer, keys);
-        self.gate.tokens.key_waits.look_again();
+    pub fn replace_keys_of(&mut self, read_at: UnixTime, issuer: usize, keys: KeySet) {
+        let tokens = &mut self.gate.tokens;
+        tokens.verifier.replace_keys_of(issuer, keys);
+        tokens.keys_read_at.insert(issuer, read_at);
+        tokens.key_waits.look_again();
     }
 
     /// A source of keys has news. Those who wait for keys are judged with the next call of
@@ -37,6 +40,9 @@ impl Node {
     pub fn handle_keys(&mut self, now: Now, news: KeyNews) {
         self.cx.now = now;
         let tokens = &mut self.gate.tokens;
+        if !matches!(news.fetched, Fetched::Nothing) {
+            tokens.keys_read_at.insert(news.issuer, now.unix);
+        }
         match news.fetched {
             Fetched::Keys(keys) => {
                 tokens.verifier.replace_keys_of(news.issuer, keys);

@@ -54,7 +54,7 @@ impl Node {
     /// connections that come next. O(connections).
     pub fn reconfigure(&mut self, now: Now, config: &Config, verifier: Verifier) {
         self.cx.now = now;
-        self.gate.reconfigure(config, verifier);
+        self.gate.reconfigure(now, config, verifier);
         self.rooms.answers.set_max_weight(config.limits.answer_bytes.get());
         self.rooms.departed.set_allowance(0, config.limits.users);
         self.cx.history.set_capacity(config.limits.recent_ends);

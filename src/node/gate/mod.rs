@@ -33,6 +33,7 @@ use self::user_limit::UserLimit;
 use crate::auth::{KeyError, Verifier};
 use crate::config::Config;
 use crate::id::{Rng, Seed};
+use crate::time::Now;
 
 /// What decides whether a connection gets into its room.
 #[derive(Debug)]
@@ -66,8 +67,8 @@ impl Gate {
     }
 
     /// From here on goes by `config`, and checks tokens with `verifier`.
-    pub(crate) fn reconfigure(&mut self, config: &Config, verifier: Verifier) {
-        self.tokens.reconfigure(config, verifier);
+    pub(crate) fn reconfigure(&mut self, now: Now, config: &Config, verifier: Verifier) {
+        self.tokens.reconfigure(now, config, verifier);
         self.limits.reconfigure(config);
         self.checks.set_limit(config.limits.checks_at_once());
     }

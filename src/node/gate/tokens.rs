@@ -7,6 +7,8 @@
 //! The order is that of the protocol's section 4. What is left to check behind a signature is checked
 //! with the moment at which it came back.
 
+use std::collections::BTreeMap;
+
 use crate::auth::{
     KeyError, Principal, ReplaySet, Revocations, SignatureCheck, Signed, TokenError, Verification,
     Verifier, WantedKey,
@@ -21,6 +23,7 @@ use crate::node::gate::limits::{Charge, Limits};
 use crate::node::observe::MinuteThrottle;
 use crate::node::planted::Planted;
 use crate::protocol::CloseReason;
+use crate::time::{Now, UnixTime};
 
 /// What a worker has found out about a token's signature.
 pub(crate) type Checked = Result<Signed, TokenError>;
@@ -82,6 +85,8 @@ pub(crate) struct Tokens {
     pub(crate) replays: ReplaySet,
     pub(crate) revocations: Revocations,
     pub(crate) key_waits: KeyWaits,
+    /// When the keys were last read, by the numbers of their issuers.
+    pub(crate) keys_read_at: BTreeMap<usize, UnixTime>,
     /// Tokens that were refused as they may live longer than any may.
     long_lived: MinuteThrottle,
 }
@@ -95,12 +100,16 @@ impl Tokens {
             replays: ReplaySet::new(seed, config.limits.replay_entries),
             revocations,
             key_waits: KeyWaits::new(config),
+            keys_read_at: BTreeMap::new(),
             long_lived: MinuteThrottle::default(),
         })
     }
 
-    /// From here on goes by `config`, and checks tokens with `verifier`.
-    pub(crate) fn reconfigure(&mut self, config: &Config, verifier: Verifier) {
+    /// From here on goes by `config`, and checks tokens with `verifier`, whose keys
+    /// were read just now.
+    pub(crate) fn reconfigure(&mut self, now: Now, config: &Config, verifier: Verifier) {
+        let there = verifier.keys().filter(|(_, keys)| !keys.is_empty());
+        self.keys_read_at = there.map(|(issuer, _)| (issuer, now.unix)).collect();
         self.verifier = verifier;
         self.replays.set_capacity(config.limits.replay_entries);
         bound(&mut self.revocations, config);

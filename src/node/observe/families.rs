@@ -4,6 +4,7 @@
 //! labels that are the contract with whoever collects them; how they are written is not known here.
 
 mod answers;
+mod keys;
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -92,6 +93,7 @@ impl<'a> View<'a> {
         families.extend(self.policy_families());
         families.extend(self.auth_families());
         families.extend(self.traffic_families());
+        families.extend(self.key_families());
         families.extend(self.revocation_families());
         families.extend(self.answer_families());
         families.extend(self.fault_families());
@@ -289,22 +291,6 @@ impl<'a> View<'a> {
                 "vestibule_signature_checks_total",
                 "Signatures that were given to workers to check.",
                 metrics.signature_checks,
-            ),
-            gauge(
-                "vestibule_auths_waiting_for_keys",
-                "Tokens that wait at this moment until their key is fetched.",
-                &[],
-                vec![(Vec::new(), self.gate.tokens.key_waits.len() as u64)],
-            ),
-            total(
-                "vestibule_unknown_keys_total",
-                "Tokens that were refused as the key that they name is not there.",
-                metrics.unknown_keys,
-            ),
-            total(
-                "vestibule_key_fetches_failed_total",
-                "Reads of auth.jwks_url or auth.jwks_file that failed or brought no usable key.",
-                metrics.failed_key_fetches,
             ),
         ]
     }

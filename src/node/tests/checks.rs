@@ -15,7 +15,7 @@ pub(super) fn world_with(change: impl FnOnce(&mut Config)) -> World {
         config.auth.algorithms = vec!["EdDSA".to_owned(), "RS256".to_owned()];
         change(config);
     });
-    world.node.replace_keys(keys(&["old"]));
+    world.node.replace_keys(UnixTime::default(), keys(&["old"]));
     world
 }
 
@@ -319,7 +319,7 @@ fn a_worker_that_breaks_closes_with_an_internal_error() {
 fn keys_are_replaced_under_live_connections() {
     let mut world = world();
     let old = world.member("r", "alice");
-    world.node.replace_keys(keys(&["old", "new"]));
+    world.node.replace_keys(UnixTime::default(), keys(&["old", "new"]));
     let new = world.authenticating("r");
     let token = world.signed("new", "bob", 900);
     world.auth(new, &token);
@@ -327,7 +327,7 @@ fn keys_are_replaced_under_live_connections() {
     assert_eq!(world.message(new)["type"], "recipe_update");
     world.member("r", "carol");
 
-    world.node.replace_keys(keys(&["new"]));
+    world.node.replace_keys(UnixTime::default(), keys(&["new"]));
     let refused = world.authenticating("r");
     world.auth_as(refused, "dave");
     assert_eq!(world.close_reason(refused), "Invalid token");

@@ -4,6 +4,7 @@ use super::checks::{keys, world_with};
 use super::*;
 use crate::auth::KeySet;
 use crate::config::{AuthMode, Length};
+use crate::node::observe::families::Samples;
 use crate::node::{Fetched, KeyNews};
 
 /// A world whose keys come from a JWKS file or address: `kid` `old` is there, `new` comes.
@@ -13,7 +14,7 @@ fn world() -> World {
 
 fn empty() -> World {
     let mut world = world();
-    world.node.replace_keys(KeySet::default());
+    world.node.replace_keys(UnixTime::default(), KeySet::default());
     world
 }
 
@@ -118,6 +119,30 @@ fn failed_fetch_refuses_nobody() {
     assert_eq!(world.node.metrics().failed_key_fetches, 1);
     world.fetched(Fetched::Keys(keys(&["new"])));
     world.assert_in(id);
+}
+
+/// What the metric `name` shows, added up.
+fn shown(world: &World, name: &str) -> u64 {
+    let families = world.node.families();
+    let family = families.iter().find(|family| family.name == name).unwrap();
+    let Samples::Numbers(numbers) = &family.samples else { panic!("{family:?}") };
+    numbers.iter().map(|(_, number)| number).sum()
+}
+
+#[test]
+fn metrics_tell_how_many_keys_there_are_and_their_age() {
+    let mut world = empty();
+    assert_eq!(shown(&world, "vestibule_keys"), 0);
+    let read_at = |world: &World| shown(world, "vestibule_keys_read_timestamp_seconds");
+    assert_eq!(read_at(&world), 0);
+    world.news(0, Fetched::Keys(keys(&["old", "new"])));
+    let first = read_at(&world);
+    assert_eq!(first, world.now.unix.as_millis() / 1_000);
+    world.seconds(60);
+    world.news(0, Fetched::Nothing);
+    assert_eq!((read_at(&world), shown(&world, "vestibule_keys")), (first, 2));
+    world.news(0, Fetched::Unchanged);
+    assert_eq!(read_at(&world), first + 60);
 }
 
 #[test]

@@ -379,7 +379,7 @@ fn address_that_is_shut_before_the_body_gets_429() {
 #[test]
 fn request_goes_on_when_its_token_is_checked() {
     let mut office = office(Mode::Now, |config| config.auth.algorithms = vec!["EdDSA".to_owned()]);
-    office.world.node.replace_keys(checks::keys(&["old"]));
+    office.world.node.replace_keys(UnixTime::default(), checks::keys(&["old"]));
     let token = office.world.signed("old", "alice", 900);
     let bearer = format!("Authorization: Bearer {token}\r\n");
     for (token, expected) in [(bearer.clone(), "201"), (bearer.replace("\r\n", "AA\r\n"), "401")] {

@@ -16,6 +16,7 @@
 
 mod batch;
 pub(super) mod chat;
+mod inspect;
 pub(super) mod invitations;
 mod queue;
 mod reader;
@@ -44,6 +45,7 @@ use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 
 use self::batch::{BatchItem, Batcher, MAX_BATCH, Task};
 pub(super) use self::batch::{Commit, TaskError, by_statement};
+pub use self::inspect::{DatabaseState, inspect};
 pub(super) use self::queue::{Busy, QueueLimits, TaskClass};
 use self::queue::{EndOfQueue, QueuedTask, TaskQueue};
 pub(super) use self::reader::Reader;

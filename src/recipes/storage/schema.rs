@@ -16,7 +16,7 @@ use crate::time::UnixTime;
 const DATABASE_FILE: &str = "recipes.db";
 
 /// Locked while a server uses the directory; holds its process id.
-const LOCK_FILE: &str = "vestibule.lock";
+pub(super) const LOCK_FILE: &str = "vestibule.lock";
 
 /// How long to wait for a lock of another process, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ const STATEMENTS: usize = 64;
 
 /// The migrations, each from one schema version to the next, beginning with an empty database. A
 /// released migration must never change; add a new one.
-const MIGRATIONS: &[&str] = &[INITIAL, LOCKS, INVITATIONS, USAGE];
+pub(super) const MIGRATIONS: &[&str] = &[INITIAL, LOCKS, INVITATIONS, USAGE];
 
 /// The first version. Times are milliseconds since 1970 (UTC). `n` numbers the rows of one parent.
 const INITIAL: &str = "
