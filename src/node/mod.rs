@@ -98,7 +98,9 @@ use self::observe::view::View;
 use self::policy::Policy;
 use self::rooms::Rooms;
 use self::work::Workload;
-use crate::auth::{KeyError, KeySummary};
+use crate::auth::KeyError;
+#[cfg(feature = "net")]
+use crate::auth::KeySummary;
 use crate::config::Config;
 use crate::id::{ConnId, Seed};
 use crate::time::{Instant, Now};
@@ -292,6 +294,7 @@ impl Node {
     }
 
     /// The keys that tokens are checked with, by the numbers of their issuers.
+    #[cfg(feature = "net")]
     pub(crate) fn key_summaries(&self) -> Vec<(usize, KeySummary)> {
         let keys = self.gate.tokens.verifier.keys();
         keys.map(|(issuer, keys)| (issuer, keys.summary())).collect()
