@@ -85,8 +85,9 @@ const SCENES = {
     assert.equal(text, 'refreshing');
   },
 
-  'a forged token ends it, without another try': async () => {
-    const it = chat({ getToken: () => `${server.token('mallory')}x` });
+  'a forged token ends it, after one refresh': async () => {
+    const refreshToken = async () => `${server.token('mallory', '60s')}x`;
+    const it = chat({ getToken: () => `${server.token('mallory')}x`, refreshToken });
     await reach(it, 'auth_failed');
     await assert.rejects(it.connection.send('Hello'), { code: 'closed' });
   },
