@@ -50,8 +50,8 @@ const SCENES = {
 
   'a token that runs out is replaced on the live connection, and chat goes on': async () => {
     const it = chat({
-      getToken: () => server.token('carol', '4s'),
-      refreshToken: async () => server.token('carol', '4s'),
+      getToken: () => server.token('carol', '12s'),
+      refreshToken: async () => server.token('carol', '12s'),
     });
     await reach(it, 'authenticated', 3);
     await it.connection.send('Still here');
@@ -62,11 +62,11 @@ const SCENES = {
   'without a fresh token in time it is closed, refreshes, and comes back': async () => {
     let isSlow = true;
     const refreshToken = async () => {
-      if (isSlow) await sleep(5_000);
+      if (isSlow) await sleep(8_000);
       isSlow = false;
       return server.token('dave');
     };
-    const it = chat({ getToken: () => server.token('dave', '4s'), refreshToken });
+    const it = chat({ getToken: () => server.token('dave', '12s'), refreshToken });
     await reach(it, 'refreshing');
     assert.deepEqual(it.connection.status.close, {
       code: 1008,

@@ -241,8 +241,7 @@ impl Node {
     fn ask_to_join(&mut self, slot: Slot, accepted: AcceptedAuth) {
         let Self { cx, connections, rooms, gate, work, .. } = self;
         let ends = (accepted.principal.expires_at, accepted.reserved.until);
-        let last_end = connections.get(slot).and_then(|it| it.session.token_end());
-        let clocks = Clocks::new(cx.now, ends, &cx.policy, last_end, &mut gate.rng);
+        let clocks = Clocks::new(cx.now, ends, &cx.policy, &mut gate.rng);
         let decided = join::ask_to_join(cx, connections, work, rooms, slot, (accepted, clocks));
         if let Some((join, outcome)) = decided {
             self.joined(slot, &join, outcome);

@@ -7,9 +7,8 @@ use crate::node::policy::Policy;
 use crate::protocol::ReauthReason;
 use crate::time::{Instant, Now, UnixTime};
 
-/// The shortest time from an accepted `auth` to the next request for a token, if its token is no
-/// fresher than the last. A client that answers with the token that it had would otherwise be asked
-/// after ever shorter halves of what is left.
+/// The shortest time from an accepted `auth` to the next request for a token. A client that answers
+/// with the token that it had would otherwise be asked after ever shorter halves of what is left.
 pub(crate) const SHORTEST_INTERVAL: Duration = Duration::from_secs(5);
 
 /// When a token's session must be renewed, fixed when its `auth` was checked.
@@ -27,12 +26,10 @@ impl Clocks {
     /// Protocol, section 5: the earlier of the session's age and the token's expiry, and a random
     /// bit before that, so that clients that came together do not come back together. `token_end`
     /// is later than `expires` by the leeway, in which a token is taken, but should not be needed.
-    /// `last_end`: when the token ends that the session has so far.
     pub(crate) fn new(
         now: Now,
         (expires, token_end): (UnixTime, UnixTime),
         policy: &Policy,
-        last_end: Option<Instant>,
         rng: &mut Rng,
     ) -> Self {
         let life = expires.since(now.unix);
@@ -46,11 +43,8 @@ impl Clocks {
         };
         let spread = policy.reauth_spread.min(interval / 10);
         let earlier = rng.below(u64::try_from(spread.as_micros()).unwrap_or(u64::MAX));
-        let interval = interval - Duration::from_micros(earlier);
+        let interval = (interval - Duration::from_micros(earlier)).max(SHORTEST_INTERVAL);
         let token_end = now.monotonic + token_end.since(now.unix);
-        // The same token again ends when it did, but for a millisecond of rounding.
-        let is_fresh = last_end.is_none_or(|last| token_end > last + Duration::from_secs(1));
-        let interval = if is_fresh { interval } else { interval.max(SHORTEST_INTERVAL) };
         Self { reauth_at: (now.monotonic + interval).min(token_end), reason, token_end }
     }
 }

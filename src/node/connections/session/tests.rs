@@ -20,7 +20,7 @@ fn now(seconds: u64) -> Now {
 fn clocks(life: u64) -> Clocks {
     let policy = Policy { reauth_spread: Duration::ZERO, ..policy() };
     let end = now(0).unix + Duration::from_secs(life);
-    Clocks::new(now(0), (end, end), &policy, None, &mut Rng::new(1))
+    Clocks::new(now(0), (end, end), &policy, &mut Rng::new(1))
 }
 
 fn connected(life: u64) -> Session {
@@ -65,10 +65,7 @@ fn the_spread_is_early_and_at_most_a_tenth() {
     let mut rng = Rng::new(1);
     let mut draw = |life: u64| {
         let end = now(0).unix + Duration::from_secs(life);
-        Clocks::new(now(0), (end, end), &policy(), None, &mut rng)
-            .reauth_at
-            .since(at(0))
-            .as_secs_f64()
+        Clocks::new(now(0), (end, end), &policy(), &mut rng).reauth_at.since(at(0)).as_secs_f64()
     };
     let long: Vec<_> = (0..1_000).map(|_| draw(900)).collect();
     assert!(long.iter().all(|&seconds| (810.0..=840.0).contains(&seconds)));
@@ -261,19 +258,4 @@ fn time_to_authenticate_begins_when_the_101_is_out() {
     assert!(!session.is_upgrading());
     assert_eq!(session.due(at(8), &policy), Due::Nothing);
     assert_eq!(session.due(at(9), &policy), Due::Close(CloseReason::AuthTimeout));
-}
-
-#[test]
-fn fresh_token_of_4_seconds_is_renewed_at_half_its_life() {
-    let ends = |seconds| {
-        let end = now(0).unix + Duration::from_secs(seconds);
-        (end, end)
-    };
-    let at_last = |last| {
-        let clocks = Clocks::new(now(0), ends(4), &policy(), last, &mut Rng::new(1));
-        clocks.reauth_at.since(at(0)).as_secs_f64()
-    };
-    assert!(at_last(None) <= 2.0 && at_last(Some(at(2))) <= 2.0);
-    // The same token again is asked for no more before its end.
-    assert!((at_last(Some(at(4))) - 4.0).abs() < 0.001);
 }
