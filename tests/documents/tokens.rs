@@ -25,6 +25,14 @@ pub(super) struct Token {
     pub(super) user: &'static str,
 }
 
+/// What Supabase says of a user, whichever key it signs with.
+const SUPABASE: &str = r#"{"iss": "https://project-id.supabase.co/auth/v1", "aud": "authenticated",
+    "sub": "3f333df6-90a4-4fda-8dd3-9485d27cee36", "email": "a@example.com", "phone": "",
+    "iat": 1800000000, "exp": 1800003600, "role": "authenticated", "aal": "aal1",
+    "app_metadata": {"provider": "email", "providers": ["email"]}, "user_metadata": {},
+    "amr": [{"method": "password", "timestamp": 1800000000}],
+    "session_id": "9f2b", "is_anonymous": false}"#;
+
 pub(super) const TOKENS: [Token; 13] = [
     Token {
         provider: "Auth0",
@@ -139,12 +147,7 @@ pub(super) const TOKENS: [Token; 13] = [
         key: Key::P256,
         header: r#"{"alg": "ES256", "typ": "JWT",
             "kid": "3a18cfe2-7226-43b0-bc9b-16ee3ab4e5c1"}"#,
-        claims: r#"{"iss": "https://project-id.supabase.co/auth/v1", "aud": "authenticated",
-            "sub": "3f333df6-90a4-4fda-8dd3-9485d27cee36", "email": "a@example.com", "phone": "",
-            "iat": 1800000000, "exp": 1800003600, "role": "authenticated", "aal": "aal1",
-            "app_metadata": {"provider": "email", "providers": ["email"]}, "user_metadata": {},
-            "amr": [{"method": "password", "timestamp": 1800000000}],
-            "session_id": "9f2b", "is_anonymous": false}"#,
+        claims: SUPABASE,
         for_whom: "aud",
         user: "supabase:3f333df6-90a4-4fda-8dd3-9485d27cee36",
     },
@@ -152,12 +155,7 @@ pub(super) const TOKENS: [Token; 13] = [
         provider: "Supabase",
         key: Key::Secret,
         header: r#"{"alg": "HS256", "typ": "JWT", "kid": "wSbY8cVpKz0qvN1L"}"#,
-        claims: r#"{"iss": "https://project-id.supabase.co/auth/v1", "aud": "authenticated",
-            "sub": "3f333df6-90a4-4fda-8dd3-9485d27cee36", "email": "a@example.com", "phone": "",
-            "iat": 1800000000, "exp": 1800003600, "role": "authenticated", "aal": "aal1",
-            "app_metadata": {"provider": "email", "providers": ["email"]}, "user_metadata": {},
-            "amr": [{"method": "password", "timestamp": 1800000000}],
-            "session_id": "9f2b", "is_anonymous": false}"#,
+        claims: SUPABASE,
         for_whom: "role",
         user: "supabase:3f333df6-90a4-4fda-8dd3-9485d27cee36",
     },
