@@ -125,6 +125,10 @@ impl VerificationKey {
         }
         Ok(Self { id, takes, decoding: material.into_decoding_key() })
     }
+
+    pub(super) fn has_id(&self) -> bool {
+        self.id.is_some()
+    }
 }
 
 /// Keys by `kid`. Cheap to clone; built away from the node, and replaced as a whole.

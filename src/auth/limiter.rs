@@ -10,6 +10,7 @@
 //! | forged or malformed: no signature of ours | 10 |
 //! | signed by our key, whatever else is wrong with it, or nothing | 1 |
 //! | names a key that is not there, perhaps not yet | 1 |
+//! | has no key's `kid`, and no key has made its signature: it waits for a fetch | 1, and 10 if it brings none |
 //!
 //! An honest attempt is charged only as far as the allowance reaches; a forged one always. So an
 //! address has three states, all of them read from one number, what it has used:
@@ -34,7 +35,9 @@
 //! *A forger is held to its allowance.* A forged attempt is looked at only while at most 120 are
 //! used, and leaves at most 130, also when several were looked at before the first was charged. So `n`
 //! looks in `t` minutes need `10 n ≤ 130 + 120 t`: 13 at once,
-//! then 12 a minute, one every 5 seconds. The 13th is told what the rest are told.
+//! then 12 a minute, one every 5 seconds. The 13th is told what the rest are told. Those that may
+//! wait for a fetch have 120 looks at once, then 120 a minute, and these only while none of them has
+//! been found to be forged.
 //!
 //! Who forges behind the same address as others can shut the door on them: the address is all that
 //! is known before a look. It takes a forged token every 5 seconds, and members who are in stay in.

@@ -9,7 +9,6 @@
 //! jsonwebtoken verifies the signature; everything that depends on the time is done here, against
 //! the `now` of the moment that the verdict is used at.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -79,7 +78,7 @@ pub(crate) enum Verification {
     Wanted(WantedKey),
 }
 
-/// A key that a token names and that is not there.
+/// The key of a token, which is not there: none has its `kid`, or none has made its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WantedKey {
     /// The number of its issuer, whose keys are to be fetched.
@@ -88,6 +87,13 @@ pub(crate) struct WantedKey {
     pub(crate) key_id: Option<String>,
     /// Why the token is refused if the key cannot be had.
     pub(crate) error: TokenError,
+}
+
+impl WantedKey {
+    /// Was the token's signature checked with the keys that are there? A made-up token gets so far.
+    pub(crate) fn was_tried(&self) -> bool {
+        self.error == TokenError::BadSignature
+    }
 }
 
 /// A token's signature, to be checked with public keys. Cheap to clone.
@@ -102,6 +108,8 @@ struct CheckedAgainst {
     keys: Vec<Arc<VerificationKey>>,
     algorithm: Algorithm,
     rules: Arc<IssuerRules>,
+    /// What is to be fetched where none of the keys has made the signature.
+    otherwise: Option<WantedKey>,
 }
 
 /// The token is not shown.
@@ -127,8 +135,17 @@ impl SignatureCheck {
     /// [`TokenError::BadSignature`] when none of them has made it; or what is signed is no text.
     pub(crate) fn run(&self) -> Result<Signed, TokenError> {
         let parts = token::parts(&self.token).ok_or(TokenError::Malformed)?;
-        let CheckedAgainst { keys, algorithm, rules } = &*self.against;
+        let CheckedAgainst { keys, algorithm, rules, .. } = &*self.against;
         signed_by(keys.iter(), parts, *algorithm, Arc::clone(rules))
+    }
+
+    /// What this check has shown. Without a good signature the key may be one of those that the
+    /// issuer has published since.
+    pub(crate) fn verdict(
+        &self,
+        checked: Result<Signed, TokenError>,
+    ) -> Result<Verification, TokenError> {
+        or_wanted(checked, self.against.otherwise.clone())
     }
 }
 
@@ -252,25 +269,28 @@ impl Verifier {
         let (number, algorithm) = trusted::chosen(&self.issuers, &claims, &header.algorithm)?;
         let issuer = self.issuers.get(&number).ok_or(TokenError::UnknownIssuer)?;
         let keys = issuer.keys.select(algorithm, header.key_id.as_deref());
+        let wanted = |error| {
+            let key_id = header.key_id.as_deref().map(str::to_owned);
+            issuer.is_renewable.then_some(WantedKey { issuer: number, key_id, error })
+        };
         if keys.is_empty() {
             let error = match issuer.keys.is_empty() {
                 true => TokenError::KeysUnavailable,
                 false => TokenError::UnknownKey,
             };
-            if !issuer.is_renewable {
-                return Err(error);
-            }
-            let key_id = header.key_id.map(Cow::into_owned);
-            return Ok(Verification::Wanted(WantedKey { issuer: number, key_id, error }));
+            return wanted(error).map(Verification::Wanted).ok_or(error);
         }
         let rules = Arc::clone(&issuer.rules);
+        // An issuer gives no new key the `kid` of another: such a signature is forged.
+        let is_named = header.key_id.is_some() && keys.iter().any(|key| key.has_id());
+        let otherwise = if is_named { None } else { wanted(TokenError::BadSignature) };
         if !issuer.algorithms.are_hmac() {
             let keys = keys.into_iter().cloned().collect();
-            let against = Arc::new(CheckedAgainst { keys, algorithm, rules });
+            let against = Arc::new(CheckedAgainst { keys, algorithm, rules, otherwise });
             let check = SignatureCheck { token: token.into(), against };
             return Ok(Verification::Unchecked(check));
         }
-        signed_by(keys.into_iter(), parts, algorithm, rules).map(Verification::Signed)
+        or_wanted(signed_by(keys.into_iter(), parts, algorithm, rules), otherwise)
     }
 
     /// The principal of these claims, validated at `now`.
@@ -322,6 +342,17 @@ impl Verifier {
     fn is_short_lived(&self, issued_at: Option<UnixTime>, expires_at: UnixTime) -> bool {
         let Some(longest) = self.max_token_life else { return true };
         issued_at.is_some_and(|issued| expires_at.since(issued) <= longest)
+    }
+}
+
+/// The verdict on a signature: a bad one may be good with the key that is fetched `otherwise`.
+fn or_wanted(
+    checked: Result<Signed, TokenError>,
+    otherwise: Option<WantedKey>,
+) -> Result<Verification, TokenError> {
+    match (checked, otherwise) {
+        (Err(TokenError::BadSignature), Some(wanted)) => Ok(Verification::Wanted(wanted)),
+        (checked, _) => checked.map(Verification::Signed),
     }
 }
 

@@ -195,6 +195,8 @@ pub(crate) struct PendingCheck {
     pub(crate) turn: CheckTurn,
     /// There once it is submitted.
     pub(crate) ticket: Option<Ticket>,
+    /// It has waited for its key, with this serial.
+    pub(crate) serial: Option<u64>,
 }
 
 /// The order of checks: false, those of the authenticated, first; then by rounds, in which each address

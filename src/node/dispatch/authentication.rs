@@ -120,7 +120,7 @@ impl Node {
                 }
             }
             Verified::Unchecked(check) => {
-                gate.checks.push(connections, slot, Some(id), check);
+                gate.checks.push(connections, slot, Some(id), check, serial);
                 self.submit_checks();
             }
             Verified::Wanted(wanted) => self.wait_for_key(slot, Some((id, token)), &wanted, serial),

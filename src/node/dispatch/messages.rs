@@ -3,6 +3,7 @@
 use crate::auth::Address;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
+use crate::node::connections::waiting::PendingCheck;
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::gate::tokens::TokenProgress;
 use crate::node::observe::metrics::Call;
@@ -131,12 +132,13 @@ impl Node {
             return;
         };
         let slot = asker.slot();
-        match (done.outcome, &pending.request_id) {
-            (Outcome::Verified(checked), None) => {
-                self.request_judged(slot, TokenProgress::Checked(checked))
-            }
+        let PendingCheck { request_id, check, serial, .. } = &pending;
+        let progress =
+            |checked| TokenProgress::Checked { verdict: check.verdict(checked), serial: *serial };
+        match (done.outcome, request_id) {
+            (Outcome::Verified(checked), None) => self.request_judged(slot, progress(checked)),
             (Outcome::Verified(checked), Some(id)) => {
-                self.judge_auth(slot, id, pending.check.token(), TokenProgress::Checked(checked));
+                self.judge_auth(slot, id, check.token(), progress(checked));
             }
             (_, None) => self.fail_request(slot),
             (_, Some(_)) => self.close(slot, CloseReason::Internal),

@@ -13,8 +13,8 @@ use crate::protocol::CloseReason;
 /// Whom a request's token speaks for.
 pub(crate) enum Identity {
     Known(Principal),
-    /// Its signature is checked elsewhere.
-    Unchecked(SignatureCheck),
+    /// Its signature is checked elsewhere. It has waited for its key with this serial.
+    Unchecked(SignatureCheck, Option<u64>),
     /// Its key is to be fetched, for which it has waited with this serial.
     Wanted(WantedKey, Option<u64>),
     Refused(Refusal),
@@ -34,7 +34,7 @@ impl Node {
         let serial = progress.serial();
         match gate.tokens.verify(cx, connections, &mut gate.limits, slot, &token, progress) {
             Verified::Known(principal) => Identity::Known(principal),
-            Verified::Unchecked(check) => Identity::Unchecked(check),
+            Verified::Unchecked(check) => Identity::Unchecked(check, serial),
             Verified::Wanted(wanted) => Identity::Wanted(wanted, serial),
             Verified::Refused(TokenRefusal::TooManyAttempts) => {
                 Identity::Refused(gate.limits.too_many_attempts(cx, connections, slot))
@@ -53,9 +53,10 @@ impl Node {
         head: RequestHead,
         behind: &[u8],
         check: SignatureCheck,
+        serial: Option<u64>,
     ) {
         if self.hold_unverified(slot, head, behind) {
-            self.gate.checks.push(&mut self.connections, slot, None, check);
+            self.gate.checks.push(&mut self.connections, slot, None, check, serial);
             self.submit_checks();
         }
     }

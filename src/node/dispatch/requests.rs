@@ -96,8 +96,9 @@ impl Node {
             (_, Credential::Token { token, .. }) => {
                 match self.identify(slot, token, progress, Charge::Each) {
                     Identity::Known(principal) => Some(principal),
-                    Identity::Unchecked(check) => {
-                        return self.check(slot, RequestHead::Upgrade(upgrade), behind, check);
+                    Identity::Unchecked(check, serial) => {
+                        let head = RequestHead::Upgrade(upgrade);
+                        return self.check(slot, head, behind, check, serial);
                     }
                     Identity::Wanted(wanted, serial) => {
                         let head = RequestHead::Upgrade(upgrade);
@@ -201,8 +202,8 @@ impl Node {
             None => None,
             Some(token) => match self.identify(slot, token, progress, Charge::Forged) {
                 Identity::Known(principal) => Some(principal),
-                Identity::Unchecked(check) => {
-                    return self.check(slot, RequestHead::Http(http), behind, check);
+                Identity::Unchecked(check, serial) => {
+                    return self.check(slot, RequestHead::Http(http), behind, check, serial);
                 }
                 Identity::Wanted(wanted, serial) => {
                     let head = RequestHead::Http(http);

@@ -58,6 +58,7 @@ impl Checks {
         slot: Slot,
         request_id: Option<&str>,
         check: SignatureCheck,
+        serial: Option<u64>,
     ) {
         let asker = connections.id_of(slot);
         let Some(connection) = connections.get_mut(slot) else { return };
@@ -69,7 +70,7 @@ impl Checks {
         let round = if is_pending { self.round + waiting } else { 0 };
         let turn = (is_pending, round, self.last_serial);
         let request_id = request_id.map(SmolStr::new);
-        let pending = PendingCheck { request_id, check, turn, ticket: None };
+        let pending = PendingCheck { request_id, check, turn, ticket: None, serial };
         connection.waiting.get_or_insert_default().set_auth(PendingAuth::Check(pending));
         self.wait(turn, asker, address);
     }

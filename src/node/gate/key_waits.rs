@@ -11,6 +11,9 @@
 //!                     └─ deadline: closed with `Keys unavailable`, which means "come back"
 //! ```
 //!
+//! Where an issuer's keys, or its tokens, have no `kid`, a token of a new key looks like a forged one.
+//! It waits as well, and pays for it (`Limits::charge_wait`).
+//!
 //! Anybody can make key ids up. The driver fetches once at a time, and at most once a second. An id
 //! that was not there is not asked for again for [`MISSED_FOR`], and an address has an allowance of
 //! ids that turn out not to be there. Whoever may not ask waits all the same, and is judged with what
@@ -121,7 +124,7 @@ impl KeyWaits {
             cx.metrics.unasked_keys += 1;
             return (serial, None);
         }
-        let missed_until = self.missed.get(&hash(cx, wanted));
+        let missed_until = self.missed.get(&hash(cx, wanted)).filter(|_| !wanted.was_tried());
         let after = missed_until.map_or(Duration::ZERO, |until| until.since(now));
         (serial, Some(KeyRequest { issuer: wanted.issuer, serial, after }))
     }
@@ -131,6 +134,10 @@ impl KeyWaits {
         let now = cx.now.monotonic;
         // With the allowance used up, it did not cause the fetch.
         let _ = self.misses.charge(now, address, 1);
+        // What was forged says nothing of a token that is not.
+        if wanted.was_tried() {
+            return;
+        }
         if self.missed.len() >= MAX_MISSED {
             self.missed.retain(|_, until| *until > now);
         }

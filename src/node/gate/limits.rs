@@ -245,6 +245,15 @@ impl Limits {
         }
     }
 
+    /// Charges the address of `slot` for a token that waits for its key although its signature was
+    /// checked: as for an honest one, until it turns out to be forged. False: the allowance is used
+    /// up. Who is authenticated waits once, and pays nothing.
+    pub(crate) fn charge_wait(&mut self, cx: &Cx, connections: &Connections, slot: Slot) -> bool {
+        let Some(connection) = connections.get(slot) else { return false };
+        connection.session.phase().is_authenticated()
+            || self.attempts.charge(cx.now.monotonic, connection.address(), Evidence::Honest)
+    }
+
     /// Charges `user` for an accepted token. False: the allowance does not reach so far.
     pub(crate) fn charge_user(&mut self, cx: &mut Cx, user: &str) -> bool {
         let is_within = self.user_attempts.charge(cx.now.monotonic, cx.user_key(user), 1).is_ok();

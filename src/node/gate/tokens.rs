@@ -25,24 +25,22 @@ use crate::node::planted::Planted;
 use crate::protocol::CloseReason;
 use crate::time::{Now, UnixTime};
 
-/// What a worker has found out about a token's signature.
-pub(crate) type Checked = Result<Signed, TokenError>;
-
 /// How far the look at a token has come.
 pub(crate) enum TokenProgress {
     /// It has just come.
     New,
     /// It has waited for its key with this serial.
     Waited { serial: u64 },
-    /// Its signature is checked.
-    Checked(Checked),
+    /// Its signature is checked, perhaps after it has waited for its key.
+    Checked { verdict: Result<Verification, TokenError>, serial: Option<u64> },
 }
 
 impl TokenProgress {
     pub(crate) fn serial(&self) -> Option<u64> {
         match self {
+            Self::New => None,
             Self::Waited { serial } => Some(*serial),
-            Self::New | Self::Checked(_) => None,
+            Self::Checked { serial, .. } => *serial,
         }
     }
 }
@@ -128,7 +126,7 @@ impl Tokens {
     ) -> Verified {
         let serial = progress.serial();
         let begun = match progress {
-            TokenProgress::Checked(checked) => checked.map(Verification::Signed),
+            TokenProgress::Checked { verdict, .. } => verdict,
             TokenProgress::New | TokenProgress::Waited { .. } => self.verifier.begin(token.text),
         };
         let judged = match begun {
@@ -136,7 +134,12 @@ impl Tokens {
             Ok(Verification::Wanted(wanted)) => {
                 let is_final =
                     serial.is_some_and(|serial| self.key_waits.is_answered(wanted.issuer, serial));
-                if !is_final && !cx.fault.is(Planted::KeyNotAwaited) {
+                let mut may_wait = || {
+                    !wanted.was_tried()
+                        || serial.is_some()
+                        || limits.charge_wait(cx, connections, slot)
+                };
+                if !is_final && !cx.fault.is(Planted::KeyNotAwaited) && may_wait() {
                     return Verified::Wanted(wanted);
                 }
                 if let Some(connection) = connections.get(slot) {

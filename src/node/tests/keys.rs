@@ -2,7 +2,8 @@
 
 use super::checks::{keys, world_with};
 use super::*;
-use crate::auth::KeySet;
+use crate::auth::tests::{Pair, jwks};
+use crate::auth::{Algorithms, JwksFrom, KeySet};
 use crate::config::{AuthMode, Length};
 use crate::node::observe::families::Samples;
 use crate::node::{Fetched, KeyNews};
@@ -18,7 +19,39 @@ fn empty() -> World {
     world
 }
 
+/// The set of one Ed25519 key that has no `kid`: with this `x`, or the one that tokens are signed
+/// with.
+fn unnamed(x: Option<&str>) -> KeySet {
+    let mut key = Pair::Ed25519.jwk(&json!({}));
+    if let Some(x) = x {
+        key["x"] = json!(x);
+    }
+    let algorithms = Algorithms::new(&["EdDSA".to_owned()]).unwrap();
+    KeySet::from_jwks(&jwks(&[key]), &algorithms, JwksFrom::Url).unwrap().0
+}
+
+/// A world whose issuer gives its keys no `kid`, and has replaced the one that is there (RFC 8037,
+/// appendix A.2).
+fn unnamed_world() -> World {
+    let mut world = world();
+    let replaced = unnamed(Some("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"));
+    world.node.replace_keys(world.now.unix, replaced);
+    world
+}
+
 impl World {
+    /// An `auth` whose signature does not fit the key that is there.
+    fn comes_unnamed(&mut self, header: &Value, user: &str) -> ConnId {
+        let connection = self.authenticating("r");
+        let exp = self.now.unix.as_millis() / 1_000 + 900;
+        let token = Pair::Ed25519.token(header, &json!({"sub": user, "exp": exp}).to_string());
+        self.auth(connection, &token);
+        while !self.commands.is_empty() {
+            self.work();
+        }
+        connection
+    }
+
     /// An `auth` with a token of the key `id`, on a new connection.
     fn comes(&mut self, id: &str, user: &str) -> ConnId {
         let connection = self.authenticating("r");
@@ -248,4 +281,62 @@ fn token_of_a_request_waits_for_its_key() {
     world.fetched(Fetched::Keys(keys(&["new"])));
     assert!(world.output[&id].starts_with(b"HTTP/1.1 101 "));
     assert_eq!(world.node.usage().waiting_for_keys, 0);
+}
+
+#[test]
+fn signature_of_a_key_without_id_waits_for_a_fetch() {
+    let mut world = unnamed_world();
+    let bare = world.comes_unnamed(&json!({"alg": "EdDSA"}), "alice");
+    let named = world.comes_unnamed(&json!({"alg": "EdDSA", "kid": "its own"}), "bob");
+    assert_eq!((world.see(bare), world.see(named)), (vec![], vec![]));
+    assert_eq!(world.key_requests.len(), 2);
+    world.fetched(Fetched::Nothing);
+    world.fetched(Fetched::Keys(unnamed(None)));
+    world.assert_in(bare);
+    world.assert_in(named);
+    assert_eq!(world.node.usage().waiting_for_keys, 0);
+}
+
+#[test]
+fn forged_signature_is_refused_after_one_fetch() {
+    let mut world = unnamed_world();
+    let (first, header) = (world.node.metrics().signature_checks, json!({"alg": "EdDSA"}));
+    let forged = world.comes_unnamed(&header, "alice");
+    world.fetched(Fetched::Unchanged);
+    assert_eq!(world.close_reason(forged), "Invalid token");
+    assert_eq!(world.node.metrics().signature_checks - first, 2);
+    assert_eq!(world.node.metrics().token_refusals("bad_signature"), 1);
+    // It costs a forger what it did; and says nothing of the next token without an id.
+    let next = world.comes_unnamed(&header, "bob");
+    assert_eq!(world.key_requests[1].after, Duration::ZERO);
+    world.fetched(Fetched::Keys(unnamed(None)));
+    world.assert_in(next);
+}
+
+#[test]
+fn signature_of_a_named_key_waits_for_no_fetch() {
+    let mut world = world();
+    let id = world.comes_unnamed(&json!({"alg": "EdDSA", "kid": "old"}), "alice");
+    world.assert_in(id);
+    let forged = world.authenticating("r");
+    let token = world.signed("old", "alice", 900);
+    let (rest, _) = token.rsplit_once('.').unwrap();
+    world.auth(forged, &format!("{rest}.{}", "A".repeat(86)));
+    world.work();
+    assert_eq!(world.close_reason(forged), "Invalid token");
+    assert_eq!(world.key_requests, []);
+}
+
+#[test]
+fn forger_of_waiting_tokens_keeps_to_its_allowance() {
+    let mut world = unnamed_world();
+    let comes = |world: &mut World| world.comes_unnamed(&json!({"alg": "EdDSA"}), "alice");
+    let ids: Vec<_> = (0..121).map(|_| comes(&mut world)).collect();
+    // 120 wait, for a point each; the next is charged as forged, and shuts the door.
+    let looks = |world: &World| world.node.metrics().signature_checks;
+    assert_eq!((world.node.usage().waiting_for_keys, looks(&world)), (120, 121));
+    assert_eq!(world.close_reason(ids[120]), "Too many auth attempts");
+    world.fetched(Fetched::Unchanged);
+    assert_eq!(world.close_reason(ids[0]), "Too many auth attempts");
+    assert_eq!((world.node.usage().waiting_for_keys, looks(&world)), (0, 121));
 }
