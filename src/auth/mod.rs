@@ -12,6 +12,7 @@ mod keys;
 mod limiter;
 mod replay;
 mod revocations;
+mod signature;
 mod signer;
 mod token;
 mod trusted;
@@ -30,9 +31,10 @@ pub use limiter::Evidence;
 pub(crate) use limiter::{Address, AddressLimiter};
 pub(crate) use replay::ReplaySet;
 pub(crate) use revocations::Revocations;
+pub use signature::{SignatureCheck, Signed};
+pub(crate) use signature::{Verification, WantedKey};
 pub use signer::TokenSigner;
-pub use verifier::{Principal, SignatureCheck, Signed, Verifier};
-pub(crate) use verifier::{Verification, WantedKey};
+pub use verifier::{Principal, Verifier};
 
 #[cfg(test)]
 pub(crate) mod tests;

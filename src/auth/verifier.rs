@@ -10,20 +10,22 @@
 //! the `now` of the moment that the verdict is used at.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, mem};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
 use smol_str::SmolStr;
 
 use super::claims::Claims;
 use super::error::{KeyError, TokenError};
-use super::keys::{KeySet, VerificationKey};
+use super::keys::KeySet;
+use super::signature::{
+    CheckedAgainst, SignatureCheck, Signed, Verification, WantedKey, or_wanted, signed_by,
+};
 use super::token::{self, Parts};
-use super::trusted::{self, IssuerRules, TrustedIssuer};
+use super::trusted::{self, TrustedIssuer};
 use crate::config::Auth;
 use crate::time::UnixTime;
 
@@ -52,103 +54,6 @@ impl fmt::Debug for Principal {
     }
 }
 
-/// The claims of a token whose signature is good. There is no other way to one than the check.
-#[derive(Clone)]
-pub struct Signed {
-    claims: String,
-    /// What its issuer's tokens must say: those of the configuration that the key was taken from.
-    rules: Arc<IssuerRules>,
-}
-
-/// Claims may hold what is nobody else's business.
-impl fmt::Debug for Signed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signed").finish_non_exhaustive()
-    }
-}
-
-/// How far [`Verifier::begin`] has verified a token.
-#[derive(Debug)]
-pub(crate) enum Verification {
-    /// Its signature is good.
-    Signed(Signed),
-    /// Its form is good. Its signature takes long enough to be checked on a worker.
-    Unchecked(SignatureCheck),
-    /// Its form is good. Its key is not there, but may be where the keys come from.
-    Wanted(WantedKey),
-}
-
-/// The key of a token, which is not there: none has its `kid`, or none has made its signature.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct WantedKey {
-    /// The number of its issuer, whose keys are to be fetched.
-    pub(crate) issuer: usize,
-    /// The token's `kid`, where it has one: the sender's word.
-    pub(crate) key_id: Option<String>,
-    /// Why the token is refused if the key cannot be had.
-    pub(crate) error: TokenError,
-}
-
-impl WantedKey {
-    /// Was the token's signature checked with the keys that are there? A made-up token gets so far.
-    pub(crate) fn was_tried(&self) -> bool {
-        self.error == TokenError::BadSignature
-    }
-}
-
-/// A token's signature, to be checked with public keys. Cheap to clone.
-#[derive(Clone)]
-pub struct SignatureCheck {
-    token: Arc<str>,
-    against: Arc<CheckedAgainst>,
-}
-
-/// What a signature is checked against, and what its issuer's tokens must say.
-struct CheckedAgainst {
-    keys: Vec<Arc<VerificationKey>>,
-    algorithm: Algorithm,
-    rules: Arc<IssuerRules>,
-    /// What is to be fetched where none of the keys has made the signature.
-    otherwise: Option<WantedKey>,
-}
-
-/// The token is not shown.
-impl fmt::Debug for SignatureCheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignatureCheck")
-            .field("algorithm", &self.against.algorithm)
-            .finish_non_exhaustive()
-    }
-}
-
-impl SignatureCheck {
-    /// The token that is checked.
-    #[must_use]
-    pub(crate) fn token(&self) -> &str {
-        &self.token
-    }
-
-    /// Checks the signature with each of the keys, of which there are at most 4: 55 µs each for
-    /// RSA, 88 for P-256 (AWS-LC).
-    ///
-    /// # Errors
-    /// [`TokenError::BadSignature`] when none of them has made it; or what is signed is no text.
-    pub(crate) fn run(&self) -> Result<Signed, TokenError> {
-        let parts = token::parts(&self.token).ok_or(TokenError::Malformed)?;
-        let CheckedAgainst { keys, algorithm, rules, .. } = &*self.against;
-        signed_by(keys.iter(), parts, *algorithm, Arc::clone(rules))
-    }
-
-    /// What this check has shown. Without a good signature the key may be one of those that the
-    /// issuer has published since.
-    pub(crate) fn verdict(
-        &self,
-        checked: Result<Signed, TokenError>,
-    ) -> Result<Verification, TokenError> {
-        or_wanted(checked, self.against.otherwise.clone())
-    }
-}
-
 /// Checks tokens against the keys that are there and the configured claims.
 #[derive(Debug)]
 pub struct Verifier {
@@ -156,6 +61,8 @@ pub struct Verifier {
     issuers: BTreeMap<usize, TrustedIssuer>,
     leeway: Duration,
     max_token_life: Option<Duration>,
+    /// Issuers whose keys come from the verifier that is replaced, with their numbers there.
+    taken_over: Vec<(usize, usize)>,
 }
 
 /// Why no principal comes of a token's claims.
@@ -194,6 +101,7 @@ impl Verifier {
             issuers,
             leeway: config.leeway.get(),
             max_token_life: Some(config.max_token_life.get()).filter(|life| !life.is_zero()),
+            taken_over: Vec::new(),
         })
     }
 
@@ -208,6 +116,23 @@ impl Verifier {
         if let Some(issuer) = self.issuers.get_mut(&issuer) {
             issuer.keys = keys;
         }
+    }
+
+    /// This issuer gets the keys of the issuer `before` of the verifier that this one replaces.
+    #[cfg(feature = "net")]
+    pub(crate) fn take_keys_over(&mut self, issuer: usize, before: usize) {
+        self.taken_over.push((issuer, before));
+    }
+
+    /// Takes the keys over, and says whose: the issuer here, and the one in `before`.
+    pub(crate) fn replace(&mut self, before: &Self) -> Vec<(usize, usize)> {
+        let taken_over = mem::take(&mut self.taken_over);
+        for (issuer, other) in &taken_over {
+            if let Some(other) = before.issuers.get(other) {
+                self.replace_keys_of(*issuer, other.keys.clone());
+            }
+        }
+        taken_over
     }
 
     /// The keys that tokens are checked with, by the numbers of their issuers.
@@ -286,9 +211,8 @@ impl Verifier {
         let otherwise = if is_named { None } else { wanted(TokenError::BadSignature) };
         if !issuer.algorithms.are_hmac() {
             let keys = keys.into_iter().cloned().collect();
-            let against = Arc::new(CheckedAgainst { keys, algorithm, rules, otherwise });
-            let check = SignatureCheck { token: token.into(), against };
-            return Ok(Verification::Unchecked(check));
+            let against = CheckedAgainst { keys, algorithm, rules, otherwise };
+            return Ok(Verification::Unchecked(SignatureCheck::new(token, against)));
         }
         or_wanted(signed_by(keys.into_iter(), parts, algorithm, rules), otherwise)
     }
@@ -343,38 +267,6 @@ impl Verifier {
         let Some(longest) = self.max_token_life else { return true };
         issued_at.is_some_and(|issued| expires_at.since(issued) <= longest)
     }
-}
-
-/// The verdict on a signature: a bad one may be good with the key that is fetched `otherwise`.
-fn or_wanted(
-    checked: Result<Signed, TokenError>,
-    otherwise: Option<WantedKey>,
-) -> Result<Verification, TokenError> {
-    match (checked, otherwise) {
-        (Err(TokenError::BadSignature), Some(wanted)) => Ok(Verification::Wanted(wanted)),
-        (checked, _) => checked.map(Verification::Signed),
-    }
-}
-
-/// The claims of a token that one of these keys has signed.
-fn signed_by<'a>(
-    mut keys: impl Iterator<Item = &'a Arc<VerificationKey>>,
-    parts: Parts<'_>,
-    algorithm: Algorithm,
-    rules: Arc<IssuerRules>,
-) -> Result<Signed, TokenError> {
-    let message = parts.message.as_bytes();
-    let is_good = |key: &Arc<VerificationKey>| {
-        let checked =
-            jsonwebtoken::crypto::verify(parts.signature, message, &key.decoding, algorithm);
-        checked.unwrap_or(false)
-    };
-    if !keys.any(is_good) {
-        return Err(TokenError::BadSignature);
-    }
-    let claims = URL_SAFE_NO_PAD.decode(parts.claims).map_err(|_| TokenError::Malformed)?;
-    let claims = String::from_utf8(claims).map_err(|_| TokenError::BadClaims)?;
-    Ok(Signed { claims, rules })
 }
 
 #[cfg(test)]

@@ -91,7 +91,9 @@ fn keys(config: &Config, is_offline: bool, found: &mut Findings) {
         found.warnings.extend(secret.warnings);
         auth.secret = secret.text;
     }
-    for (place, keys) in found.take(net::check_keys(&auth, is_offline)).unwrap_or_default() {
+    let Some(inspected) = found.take(net::check_keys(&auth, is_offline)) else { return };
+    found.faults.extend(inspected.faults.iter().map(ToString::to_string));
+    for (place, keys) in inspected.sound {
         if keys.usable.is_empty() {
             found.notes.push(format!("Keys: {place}, which was not fetched (--offline)"));
             continue;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use vestibule::config::check::{admin_key_problem, secret_problem, secret_warning};
+use vestibule::config::check::{admin_key_problem, secret_problem, secret_warning, shared_users};
 use vestibule::config::{Config, PublishedKind};
 
 /// The file of the generated secret in the data directory.
@@ -70,12 +70,13 @@ pub(super) fn obtain(config: &Config) -> Result<Secret, String> {
     }
 }
 
-/// Reads the secrets of `auth.issuers` that are in files. Returns warnings about them.
+/// Reads the secrets of `auth.issuers` that are in files. Returns warnings about them, and about
+/// issuers that can name the same user.
 ///
 /// # Errors
 /// One line that names the file and says what to do.
 pub(super) fn read_issuers(config: &mut Config) -> Result<Vec<String>, String> {
-    let mut warnings = Vec::new();
+    let mut warnings = shared_users(&config.auth.issuers);
     for issuer in &mut config.auth.issuers {
         if !issuer.secret_file.is_empty() {
             let path = PathBuf::from(&issuer.secret_file);

@@ -11,6 +11,7 @@ mod url;
 use std::net::SocketAddr;
 
 pub use self::admin::admin_key_problem;
+pub use self::issuers::shared_users;
 #[cfg(feature = "jwks-url")]
 pub(crate) use self::keys::is_safe_url;
 pub use self::keys::{ALGORITHMS, secret_problem};

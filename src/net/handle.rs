@@ -1,8 +1,8 @@
 //! The part of a running server that other threads hold: the handle, and the mailbox behind it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Waker;
 use thiserror::Error;
@@ -11,7 +11,7 @@ use super::error::StartError;
 use super::keys::{self, KeyWatch, Watch, WatchId};
 use super::tls::Acceptor;
 use crate::auth::{KeySet, Verifier};
-use crate::config::Config;
+use crate::config::{Auth, Config};
 use crate::node::app::{Admission, Answer, OrderFault, OrderKind};
 use crate::node::{Completion, KeyNews, Node, Outcome, Phase, Response, Ticket};
 use crate::time::Now;
@@ -20,11 +20,13 @@ use crate::time::Now;
 #[derive(Clone, Debug)]
 pub struct Handle {
     mailbox: Mailbox,
+    /// What names the keys that tokens are checked with.
+    auth: Arc<Mutex<Auth>>,
 }
 
 impl Handle {
-    pub(super) fn new(mailbox: Mailbox) -> Self {
-        Self { mailbox }
+    pub(super) fn new(mailbox: Mailbox, auth: Auth) -> Self {
+        Self { mailbox, auth: Arc::new(Mutex::new(auth)) }
     }
 
     pub(super) fn mailbox(&self) -> Mailbox {
@@ -114,16 +116,20 @@ impl Handle {
     /// change; certificates change for new connections. The listen addresses, whether they speak
     /// TLS, the number of threads and the queue lengths do not change.
     ///
-    /// Blocks while it reads the named keys, for addresses at most 20 seconds. The change takes
+    /// Blocks while it reads the named keys, for addresses at most 20 seconds. Where an address that
+    /// the server has already does not answer, its keys stay. The change takes
     /// effect soon after it returns.
     ///
     /// # Errors
     /// Keys or certificates cannot be read or used. Nothing has changed then.
     pub fn reload(&self, config: &Config) -> Result<(), ReloadError> {
-        let reload = Reload::prepare(config, &self.mailbox)?;
+        // Also keeps reloads in their order.
+        let mut current = self.auth.lock().unwrap_or_else(PoisonError::into_inner);
+        let reload = Reload::prepare(config, &current, &self.mailbox)?;
         // For a higher `limits.connections`: here this thread waits, and not the reactor's.
         super::descriptors::prepare(config);
         let is_taken = self.mailbox.deliver(Event::Reload(Box::new(reload)));
+        *current = config.auth.clone();
         if is_taken { Ok(()) } else { Err(ReloadError::Ended) }
     }
 
@@ -216,9 +222,9 @@ pub(super) struct Reload {
 }
 
 impl Reload {
-    fn prepare(config: &Config, mailbox: &Mailbox) -> Result<Self, StartError> {
+    fn prepare(config: &Config, current: &Auth, mailbox: &Mailbox) -> Result<Self, StartError> {
         let acceptor = Acceptor::load(&config.tls)?;
-        let (verifier, watches) = keys::verifier(&config.auth, keys::WaitForKeys::UntilThere)?;
+        let (verifier, watches) = keys::reopen(&config.auth, current)?;
         let summaries = verifier.keys().map(|(issuer, keys)| (issuer, keys.summary()));
         keys::log_summary(&config.auth, summaries.collect());
         let watches = mailbox.watch_all(watches)?;

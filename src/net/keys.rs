@@ -21,6 +21,7 @@ mod watch;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::thread;
@@ -51,15 +52,32 @@ pub(super) struct OpenedKeys {
     /// By the numbers of their issuers.
     pub(super) sets: Vec<(usize, KeySet)>,
     pub(super) watches: Vec<Watch>,
+    /// Issuers whose keys cannot be read.
+    faulty: Vec<(usize, StartError)>,
 }
+
+impl OpenedKeys {
+    fn add(&mut self, issuer: usize, opened: Opened) {
+        let (keys, watch) = opened;
+        self.sets.extend(keys.map(|keys| (issuer, keys)));
+        self.watches.extend(watch.map(|watch| Watch { issuer, ..watch }));
+    }
+}
+
+/// The keys of one issuer that are there, and what to watch.
+type Opened = (Option<KeySet>, Option<Watch>);
 
 /// Reads the keys that `auth` and its issuers name by files or addresses.
 ///
 /// # Errors
 /// As for one of them.
 pub(super) fn open(auth: &Auth, wait: WaitForKeys) -> Result<OpenedKeys, StartError> {
-    let mut opened = OpenedKeys::default();
-    let places = auth.key_places();
+    let mut opened = open_all(&auth.key_places(), wait);
+    if opened.faulty.is_empty() { Ok(opened) } else { Err(opened.faulty.swap_remove(0).1) }
+}
+
+fn open_all(places: &[(usize, Auth)], wait: WaitForKeys) -> OpenedKeys {
+    let mut all = OpenedKeys::default();
     // All at once: one that hangs has its time-out, and those of several would add up.
     let read: Vec<_> = thread::scope(|scope| {
         let one = |auth| scope.spawn(move || open_one(auth, wait));
@@ -67,11 +85,12 @@ pub(super) fn open(auth: &Auth, wait: WaitForKeys) -> Result<OpenedKeys, StartEr
         reads.into_iter().map(|(issuer, read)| (issuer, read.join())).collect()
     });
     for (issuer, read) in read {
-        let (keys, watch) = read.unwrap_or_else(|panic| resume_unwind(panic))?;
-        opened.sets.extend(keys.map(|keys| (issuer, keys)));
-        opened.watches.extend(watch.map(|watch| Watch { issuer, ..watch }));
+        match read.unwrap_or_else(|panic| resume_unwind(panic)) {
+            Ok(opened) => all.add(issuer, opened),
+            Err(error) => all.faulty.push((issuer, error)),
+        }
     }
-    Ok(opened)
+    all
 }
 
 /// Reads the keys that `auth` names by a file or an address. Also returns what to watch.
@@ -129,20 +148,63 @@ fn open_one(auth: &Auth, wait: WaitForKeys) -> Result<(Option<KeySet>, Option<Wa
     }
 }
 
-/// A verifier for what `auth` names, with its keys, and what to watch.
+/// A verifier for what `auth` names, with its keys, and what to watch, in place of `current`.
+///
+/// An address that `current` names too need not answer: its keys go over. So a change, such as the
+/// removal of that very issuer's neighbour, does not wait for an issuer that is down.
 ///
 /// # Errors
 /// As [`open`]; or the secret cannot be used.
-pub(super) fn verifier(
-    auth: &Auth,
-    wait: WaitForKeys,
-) -> Result<(Verifier, Vec<Watch>), StartError> {
+pub(super) fn reopen(auth: &Auth, current: &Auth) -> Result<(Verifier, Vec<Watch>), StartError> {
     let mut verifier = Verifier::new(auth)?;
-    let opened = open(auth, wait)?;
+    let (places, known) = (auth.key_places(), current.key_places());
+    let mut opened = open_all(&places, WaitForKeys::UntilThere);
+    for (issuer, error) in mem::take(&mut opened.faulty) {
+        let place = places.iter().find(|(number, _)| *number == issuer).map(|(_, place)| place);
+        let before = known.iter().find(|(_, before)| place.is_some_and(|it| is_alike(it, before)));
+        let (Some(place), Some((before, _))) = (place, before) else { return Err(error) };
+        log::warn!("The keys from before stay: {error}");
+        verifier.take_keys_over(issuer, *before);
+        opened.add(issuer, open_one(place, WaitForKeys::No)?);
+    }
     for (issuer, keys) in opened.sets {
         verifier.replace_keys_of(issuer, keys);
     }
     Ok((verifier, opened.watches))
+}
+
+/// Do both name the same address, and read the same from it?
+fn is_alike(one: &Auth, other: &Auth) -> bool {
+    !one.jwks_url.is_empty()
+        && (&one.jwks_url, &one.algorithms) == (&other.jwks_url, &other.algorithms)
+}
+
+/// The keys of each issuer, with the setting that names them, and what is wrong with the others.
+/// Keys at an address are fetched, unless `is_offline`.
+///
+/// # Errors
+/// A secret cannot be used.
+pub(super) fn inspect(auth: &Auth, is_offline: bool) -> Result<InspectedKeys, StartError> {
+    let mut verifier = Verifier::new(auth)?;
+    let wait = if is_offline { WaitForKeys::No } else { WaitForKeys::UntilThere };
+    let opened = open_all(&auth.key_places(), wait);
+    for (issuer, keys) in opened.sets {
+        verifier.replace_keys_of(issuer, keys);
+    }
+    let is_sound = |issuer| !opened.faulty.iter().any(|(faulty, _)| *faulty == issuer);
+    let sound = verifier.keys().filter(|(issuer, _)| is_sound(*issuer));
+    let summaries = sound.map(|(issuer, keys)| (issuer, keys.summary())).collect();
+    let faults = opened.faulty.into_iter().map(|(_, error)| error).collect();
+    Ok(InspectedKeys { sound: named(auth, summaries), faults })
+}
+
+/// What [`check_keys`](super::check_keys) has found.
+#[derive(Debug)]
+pub struct InspectedKeys {
+    /// The keys of each issuer, with the setting that names them.
+    pub sound: Vec<(String, KeySummary)>,
+    /// Why the keys of the other issuers cannot be used.
+    pub faults: Vec<StartError>,
 }
 
 /// The keys of each issuer, by the setting that names them: `auth.jwks_file keys.json`.

@@ -59,7 +59,7 @@ pub use self::error::{
 pub use self::handle::{Handle, Health, ReloadError, Undelivered};
 #[cfg(any(feature = "backend", feature = "jwks-url"))]
 pub use self::http::ClientTls;
-pub use self::keys::read_keys;
+pub use self::keys::{InspectedKeys, read_keys};
 use self::listener::Listeners;
 pub(crate) use self::reactor::SCRATCH_BYTES;
 use self::reactor::{FIRST_LISTENER, NetIo, Reactor, WAKER};
@@ -68,7 +68,6 @@ pub use self::sockets::Sockets;
 pub(crate) use self::transport::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use self::worker::Pools;
 pub(crate) use self::worker::{CHECK_STACK_BYTES, PLACE_BYTES, STACK_BYTES};
-use crate::auth::KeySummary;
 use crate::config::{self, Auth, Config};
 use crate::node::app::App;
 use crate::node::{Metrics, Node, Probe};
@@ -137,7 +136,7 @@ impl Server {
         let summaries = node.key_summaries();
         let reactor = Reactor::new(config, node, io).map_err(StartError::Poll)?;
         keys::log_summary(&config.auth, summaries);
-        Ok(Self { reactor, handle: Handle::new(mailbox) })
+        Ok(Self { reactor, handle: Handle::new(mailbox, config.auth.clone()) })
     }
 
     /// The public addresses in the order of the configuration, with the actual ports.
@@ -208,16 +207,12 @@ impl Server {
 }
 
 /// Reads the keys that `auth` names, as a server would. Blocks: keys at an address are fetched, unless
-/// `is_offline`. Each issuer's keys are returned with the setting that names them.
+/// `is_offline`, and an address that does not answer is a fault here.
 ///
 /// # Errors
-/// The errors of [`Server::bind`] about keys. Keys at an address that cannot be fetched are an error
-/// here.
-pub fn check_keys(auth: &Auth, is_offline: bool) -> Result<Vec<(String, KeySummary)>, StartError> {
-    use keys::WaitForKeys::{No, UntilThere};
-    let (verifier, _) = keys::verifier(auth, if is_offline { No } else { UntilThere })?;
-    let summaries = verifier.keys().map(|(issuer, keys)| (issuer, keys.summary()));
-    Ok(keys::named(auth, summaries.collect()))
+/// The errors of [`Server::bind`] about secrets.
+pub fn check_keys(auth: &Auth, is_offline: bool) -> Result<InspectedKeys, StartError> {
+    keys::inspect(auth, is_offline)
 }
 
 /// Checks the file of revocations at `path`, if there is one. Blocks while it reads the file.

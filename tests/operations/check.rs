@@ -190,6 +190,33 @@ fn keys_at_an_address_are_fetched_once_unless_offline() {
 }
 
 #[test]
+fn each_faulty_issuer_is_named() {
+    let home = Home::new();
+    home.write("keys.json", &keys());
+    let issuer = |name: &str, keys: &str| {
+        format!(
+            "[[auth.issuers]]\nissuer = 'https://{name}.example'\nalgorithms = ['ES256', 'EdDSA']\n\
+             user_prefix = 'id:'\n{keys}\n"
+        )
+    };
+    let issuers = [
+        issuer("a", "jwks_file = 'keys.json'"),
+        issuer("b", "jwks_file = 'none.json'"),
+        issuer("c", "public_key_file = 'none.pem'"),
+    ];
+    home.write("v.toml", &issuers.concat());
+    let done = home.run(&["check", "--config", "v.toml"]);
+    let faults = done.faults();
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert!(faults[0].contains("none.json") && faults[1].contains("none.pem"), "{faults:?}");
+    home.write("v.toml", &[&*issuers[0], &issuer("d", "jwks_file = 'keys.json'")].concat());
+    let done = home.run(&["check", "--config", "v.toml"]);
+    let warning = "https://a.example and https://d.example can name the same user";
+    done.succeeded();
+    assert!(done.stderr.contains(warning), "{}", done.stderr);
+}
+
+#[test]
 fn files_for_outgoing_tls_are_read_offline_too() {
     let home = Home::new();
     let keys = with_keys("jwks_url = 'https://issuer.example/jwks'\njwks_ca_file = 'none.pem'");

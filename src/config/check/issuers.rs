@@ -66,6 +66,35 @@ fn plain(algorithm: &str) -> &str {
     if algorithm == "Ed25519" { "EdDSA" } else { algorithm }
 }
 
+/// Pairs of issuers that can name the same user, each pair as a sentence. Entries of the same `iss` are
+/// one issuer, which may well name one user in two ways.
+#[must_use]
+pub fn shared_users(issuers: &[AuthIssuer]) -> Vec<String> {
+    let is_foreign = |one: &AuthIssuer, other: &AuthIssuer| {
+        !one.issuer.iter().any(|it| other.issuer.contains(it))
+    };
+    let may_share = |one: &AuthIssuer, other: &AuthIssuer| {
+        let (one, other) = (&one.user_prefix, &other.user_prefix);
+        let begins = |one: &str, other: &str| !other.is_empty() && one.starts_with(other);
+        one == other || begins(one, other) || begins(other, one)
+    };
+    let mut pairs = Vec::new();
+    for (at, one) in issuers.iter().enumerate() {
+        for other in issuers.iter().skip(at + 1).filter(|it| is_foreign(one, it)) {
+            if may_share(one, other) {
+                pairs.push(format!(
+                    "auth.issuers: {} and {} can name the same user: their user_prefix is {:?} and {:?}",
+                    one.issuer.join(", "),
+                    other.issuer.join(", "),
+                    one.user_prefix,
+                    other.user_prefix
+                ));
+            }
+        }
+    }
+    pairs
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +147,26 @@ mod tests {
         (config.auth.issuer, config.auth.issuers) = ("https://a.example".to_owned(), vec![good()]);
         (config.auth.algorithms, config.auth.jwks_file) = (good().algorithms, "f".to_owned());
         assert_eq!(config.faults().len(), 1);
+    }
+
+    #[test]
+    fn issuers_that_can_name_the_same_user_are_found() {
+        let entry = |issuer: &str, prefix: &str| AuthIssuer {
+            issuer: vec![issuer.to_owned()],
+            user_prefix: prefix.to_owned(),
+            ..AuthIssuer::default()
+        };
+        for (first, second, are_found) in [
+            (entry("a", ""), entry("b", ""), true),
+            (entry("a", "id:"), entry("b", "id:"), true),
+            (entry("a", "id"), entry("b", "id:"), true),
+            (entry("a", "id:"), entry("b", "login:"), false),
+            (entry("a", "id:"), entry("b", ""), false),
+            // An issuer that moves from one kind of key to another.
+            (entry("a", ""), entry("a", ""), false),
+        ] {
+            let found = shared_users(&[first, second]);
+            assert_eq!(found.len(), usize::from(are_found), "{found:?}");
+        }
     }
 }

@@ -227,3 +227,24 @@ fn unchanged_file_is_reported_without_a_request() {
     drop(watch);
     std::fs::remove_file(path).unwrap();
 }
+
+#[test]
+fn reload_keeps_the_keys_of_an_address_that_is_down() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let auth = Auth {
+        algorithms: vec!["EdDSA".to_owned()],
+        jwks_url: format!("http://{closed}/keys"),
+        jwks_allow_http: true,
+        ..Auth::default()
+    };
+    let mut running = Verifier::new(&auth).unwrap();
+    let algorithms = Algorithms::new(&auth.algorithms).unwrap();
+    running.replace_keys(KeySet::from_jwks(&keys(), &algorithms, JwksFrom::Url).unwrap().0);
+    let (mut verifier, watches) = reopen(&auth, &auth).unwrap();
+    assert_eq!((verifier.has_keys(), watches.len()), (false, 1));
+    assert_eq!(verifier.replace(&running), [(0, 0)]);
+    assert!(verifier.has_keys());
+    // An address that is new has to answer.
+    let error = reopen(&auth, &Auth::default()).unwrap_err();
+    assert!(error.to_string().contains(&auth.jwks_url), "{error}");
+}

@@ -160,7 +160,7 @@ fn answer_to_a_full_or_ended_server_is_undelivered() {
     let poll = Poll::new().unwrap();
     let waker = Waker::new(poll.registry(), Token(WAKER)).unwrap();
     let (mailbox, inbox) = handle::mailbox(waker, 2);
-    let handle = Handle::new(mailbox);
+    let handle = Handle::new(mailbox, Auth::default());
     let answer = || handle.complete_join(ticket, Admission::Deny);
     assert_eq!(answer(), Ok(()));
     assert_eq!(answer(), Ok(()));
@@ -184,7 +184,7 @@ fn the_poller_is_woken_once_until_that_is_cleared() {
     let mut poll = Poll::new().unwrap();
     let waker = Waker::new(poll.registry(), Token(WAKER)).unwrap();
     let (mailbox, inbox) = handle::mailbox(waker, 2);
-    let handle = Handle::new(mailbox);
+    let handle = Handle::new(mailbox, Auth::default());
     let mut events = mio::Events::with_capacity(4);
     let mut wakes = || {
         poll.poll(&mut events, Some(Duration::ZERO)).unwrap();

@@ -103,11 +103,15 @@ impl Tokens {
         })
     }
 
-    /// From here on goes by `config`, and checks tokens with `verifier`, whose keys
-    /// were read just now.
-    pub(crate) fn reconfigure(&mut self, now: Now, config: &Config, verifier: Verifier) {
+    /// From here on goes by `config`, and checks tokens with `verifier`, whose keys were read just
+    /// now, or are those from before.
+    pub(crate) fn reconfigure(&mut self, now: Now, config: &Config, mut verifier: Verifier) {
         let there = verifier.keys().filter(|(_, keys)| !keys.is_empty());
-        self.keys_read_at = there.map(|(issuer, _)| (issuer, now.unix)).collect();
+        let mut read_at: BTreeMap<_, _> = there.map(|(issuer, _)| (issuer, now.unix)).collect();
+        for (issuer, before) in verifier.replace(&self.verifier) {
+            read_at.extend(self.keys_read_at.get(&before).map(|at| (issuer, *at)));
+        }
+        self.keys_read_at = read_at;
         self.verifier = verifier;
         self.replays.set_capacity(config.limits.replay_entries);
         bound(&mut self.revocations, config);
