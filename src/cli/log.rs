@@ -1,6 +1,11 @@
 //! The log: lines are formatted by the logging thread and written by another, behind a bounded
 //! queue.
 //!
+//! ```text
+//! record ─▶ Logger: one bounded line ─▶ simplelog's WriteLogger ─▶ LineQueue ─▶ thread ─▶ file
+//!                                  └─▶ JSON ────────────────────┘
+//! ```
+//!
 //! The reactor must never wait for a pipe that nobody reads. So it only pushes a line into a queue,
 //! under a lock held for the push. A full queue drops the line and counts it; as soon as there is
 //! space again, a line in the log gives the number of dropped ones.
@@ -8,25 +13,30 @@
 //! Memory: at most three queues of lines of at most 4 KiB, see
 //! [`LINE_COPIES`](vestibule::config::Log::LINE_COPIES).
 
-use std::collections::VecDeque;
+mod lines;
+mod queue;
+
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::Arc;
+use std::time::Duration;
 
-use ::log::{Level, LevelFilter, Log, Metadata, Record};
-use serde::Serialize;
+use ::log::{LevelFilter, Log, Metadata, Record};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use vestibule::config;
-use vestibule::time::{Rfc3339, UnixTime};
 
+use self::lines::{Format, LineWriter, WholeLines};
+use self::queue::{LineQueue, Sink};
 use super::text::{BoundedLine, one_line};
 
-/// A handle to the logger: waits for the last lines, and counts dropped ones.
+/// A handle to the logger: waits for the last lines, counts dropped ones, and opens the file anew.
 #[derive(Clone, Debug)]
 pub(super) struct Logging {
     queue: Arc<LineQueue>,
+    /// Empty: standard error.
+    file: String,
 }
 
 /// Starts the writing thread and installs the process's logger.
@@ -34,23 +44,30 @@ pub(super) struct Logging {
 /// # Errors
 /// One line: the file cannot be opened, or the thread cannot be started.
 pub(super) fn start(config: &config::Log) -> Result<Logging, String> {
-    let sink: Box<dyn Write + Send> = if config.file.is_empty() {
-        Box::new(io::stderr())
-    } else {
-        let opened = OpenOptions::new().append(true).create(true).open(&config.file);
-        Box::new(opened.map_err(|error| format!("log.file {}: {error}", config.file))?)
-    };
+    let sink = if config.file.is_empty() { Box::new(io::stderr()) } else { open(&config.file)? };
     let format = if config.format == "json" { Format::Json } else { Format::Text };
-    let queue = Arc::new(LineQueue::new(config.queue, format));
+    let queue = Arc::new(LineQueue::new(config.queue));
     let writer = Arc::clone(&queue);
     std::thread::Builder::new()
         .name("log".to_owned())
-        .spawn(move || write_until_closed(&writer, sink))
+        .spawn(move || writer.write_until_closed(format, sink))
         .map_err(|error| format!("cannot start the log thread: {error}"))?;
-    ::log::set_boxed_logger(Box::new(Logger { queue: Arc::clone(&queue) }))
+    ::log::set_boxed_logger(Box::new(Logger::new(format, Arc::clone(&queue))))
         .map_err(|error| format!("cannot start the log: {error}"))?;
     set_level(config);
-    Ok(Logging { queue })
+    Ok(Logging { queue, file: config.file.clone() })
+}
+
+/// Opens the file to append to it. A FIFO that nobody reads is an error. One whose reader is slow holds
+/// up the writing thread, and nobody else.
+fn open(path: &str) -> Result<Sink, String> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let opened = OpenOptions::new().append(true).create(true).custom_flags(flags).open(path);
+    let blocking = opened.and_then(|file| {
+        fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+        Ok(file)
+    });
+    blocking.map(|file| Box::new(file) as Sink).map_err(|error| format!("log.file {path}: {error}"))
 }
 
 /// Applies the configured level. The `log` crate checks it for every line.
@@ -61,127 +78,40 @@ pub(super) fn set_level(config: &config::Log) {
 impl Logging {
     /// Closes the log. Waits at most `at_most` until the queued lines are written.
     pub(super) fn finish(&self, at_most: Duration) {
-        let mut state = self.queue.lock();
-        state.is_closed = true;
-        self.queue.changed.notify_all();
-        let waiting = |state: &mut QueueState| !state.is_done;
-        // Lines that are not written by then are lost.
-        drop(self.queue.changed.wait_timeout_while(state, at_most, waiting));
+        self.queue.finish(at_most);
+    }
+
+    /// Opens the file of `log.file` again, which was renamed. If that fails, the log says so, in the
+    /// file that it has.
+    pub(super) fn reopen(&self) {
+        if self.file.is_empty() {
+            return;
+        }
+        match open(&self.file) {
+            Ok(sink) => self.queue.reopen(sink),
+            Err(error) => ::log::error!("the log file is not opened again: {error}"),
+        }
     }
 
     /// The number of lines dropped so far, because the queue was full or writing failed.
     pub(super) fn dropped(&self) -> u64 {
-        self.queue.dropped.load(Ordering::Relaxed)
+        self.queue.dropped()
     }
 }
 
-#[derive(Debug)]
-struct LineQueue {
-    capacity: usize,
-    format: Format,
-    dropped: AtomicU64,
-    state: Mutex<QueueState>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct QueueState {
-    lines: VecDeque<String>,
-    /// The number dropped since the writer last took the lines. All of them came after `lines`.
-    dropped: u64,
-    is_closed: bool,
-    is_done: bool,
-}
-
-impl LineQueue {
-    fn new(capacity: usize, format: Format) -> Self {
-        let state = Mutex::new(QueueState::default());
-        Self { capacity, format, dropped: AtomicU64::new(0), state, changed: Condvar::new() }
-    }
-
-    /// Ignores poisoning: a queue of lines has no invariant that a panic could break.
-    fn lock(&self) -> MutexGuard<'_, QueueState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, line: String) {
-        let mut state = self.lock();
-        if state.lines.len() < self.capacity && !state.is_closed {
-            state.lines.push_back(line);
-            self.changed.notify_all();
-        } else {
-            state.dropped += 1;
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Waits for lines, and takes all of them with the number of lines dropped after them. `None`
-    /// when the queue is closed and empty.
-    fn take(&self) -> Option<(VecDeque<String>, u64)> {
-        let idle = |state: &mut QueueState| state.lines.is_empty() && !state.is_closed;
-        let mut state =
-            self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
-        if state.lines.is_empty() {
-            return None;
-        }
-        Some((std::mem::take(&mut state.lines), std::mem::take(&mut state.dropped)))
-    }
-}
-
-fn write_until_closed(queue: &Arc<LineQueue>, mut sink: Box<dyn Write + Send>) {
-    while let Some((lines, dropped)) = queue.take() {
-        let count = lines.len() as u64;
-        let mut text: String = lines.into_iter().collect();
-        if dropped > 0 {
-            text.push_str(&dropped_notice(queue.format, dropped));
-        }
-        let written = sink.write_all(text.as_bytes()).and_then(|()| sink.flush());
-        if written.is_err() {
-            queue.dropped.fetch_add(count, Ordering::Relaxed);
-        }
-    }
-    queue.lock().is_done = true;
-    queue.changed.notify_all();
-}
-
-fn dropped_notice(format: Format, dropped: u64) -> String {
-    format.line(Level::Warn, None, &format!("{dropped} log lines dropped"))
-}
-
-/// The format of a line, as `log.format` names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Text,
-    Json,
-}
-
-impl Format {
-    /// Formats one line, with its line break. `message` and `connection` must not contain any.
-    fn line(self, level: Level, connection: Option<&str>, message: &str) -> String {
-        #[derive(Serialize)]
-        struct JsonLine<'a> {
-            time: Rfc3339,
-            level: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            connection: Option<&'a str>,
-            message: &'a str,
-        }
-        let time = now().to_rfc3339();
-        match (self, connection) {
-            (Self::Text, None) => format!("{time} [{level}] {message}\n"),
-            (Self::Text, Some(connection)) => format!("{time} [{level}] {connection}: {message}\n"),
-            (Self::Json, _) => {
-                let entry = JsonLine { time, level: level.as_str(), connection, message };
-                // Serialising strings does not fail.
-                serde_json::to_string(&entry).unwrap_or_default() + "\n"
-            }
-        }
-    }
-}
-
-/// The logger: formats each record as one line into the queue, whatever the record holds.
+/// The logger: makes one line of each record, whatever the record holds.
 struct Logger {
-    queue: Arc<LineQueue>,
+    lines: LineWriter<IntoQueue>,
+}
+
+/// Passes whole lines to the queue.
+type IntoQueue = WholeLines<Box<dyn FnMut(Vec<u8>) + Send>>;
+
+impl Logger {
+    fn new(format: Format, queue: Arc<LineQueue>) -> Self {
+        let into_queue: IntoQueue = WholeLines::new(Box::new(move |line| queue.push(line)));
+        Self { lines: LineWriter::new(format, into_queue) }
+    }
 }
 
 impl Log for Logger {
@@ -199,17 +129,10 @@ impl Log for Logger {
         let _ = message.write_fmt(*record.args());
         let connection = record.key_values().get("connection".into());
         let connection = connection.map(|id| one_line(&id.to_string()));
-        let level = record.level();
-        self.queue.push(self.queue.format.line(level, connection.as_deref(), &message.text));
+        self.lines.write(record.level(), connection.as_deref(), &message.text);
     }
 
     fn flush(&self) {}
-}
-
-#[expect(clippy::disallowed_methods, reason = "the log is above the drivers")]
-fn now() -> UnixTime {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixTime::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use vestibule::config::Config;
 use vestibule::net::{Handle, Server, Sockets};
@@ -69,7 +69,7 @@ pub(super) fn run(args: &ServeArgs, global: &Global) -> CommandResult {
     descriptors::reserve(&config);
     let notify = Notify::from_environment().map_err(|fault| vec![fault])?;
     // From here on, signals are handled by a thread instead of ending the process.
-    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
+    let signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ])
         .map_err(|error| vec![format!("cannot watch for signals: {error}")])?;
     let logging = log::start(&config.log).map_err(|fault| vec![fault])?;
     let has_file = !config.log.file.is_empty();
@@ -175,8 +175,9 @@ fn summary(counted: &Metrics) -> String {
     )
 }
 
-/// Starts the thread that handles signals. SIGHUP reloads the configuration. The first SIGINT or
-/// SIGTERM drains, the second ends the process.
+/// Starts the thread that handles signals. SIGHUP reloads the configuration and opens the log file
+/// again, SIGUSR1 does only the latter. The first SIGINT, SIGTERM or SIGQUIT drains, the second ends
+/// the process.
 fn heed_signals(
     mut signals: Signals,
     handle: Handle,
@@ -187,24 +188,29 @@ fn heed_signals(
     let watch = move || {
         let mut is_draining = false;
         for signal in signals.forever() {
-            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-            if signal == SIGHUP && is_draining {
-                reloader.reload();
-            } else if signal == SIGHUP {
-                notify.reloading();
-                let is_taken = reloader.reload();
-                notify.ready(if is_taken { "reloaded" } else { "reload failed: see the log" });
-            } else if !std::mem::replace(&mut is_draining, true) {
-                let drain = reloader.running.drain;
-                ::log::info!(
-                    "received {name}: draining for up to {drain} (send it again to stop at once)"
-                );
-                notify.stopping(&reloader.running);
-                handle.shutdown();
-            } else {
-                ::log::warn!("received {name} again: stopping at once");
-                logging.finish(LAST_LINES_IN_A_HURRY);
-                std::process::exit(1);
+            match signal {
+                SIGUSR1 => logging.reopen(),
+                SIGUSR2 => ::log::warn!("received SIGUSR2, which means nothing here"),
+                // Whoever wrote beyond the limit of file sizes got an error, and reports it.
+                SIGXFSZ => {}
+                SIGHUP => {
+                    logging.reopen();
+                    reload(&mut reloader, &notify, is_draining);
+                }
+                _ if !std::mem::replace(&mut is_draining, true) => {
+                    let drain = reloader.running.drain;
+                    ::log::info!(
+                        "received {}: draining for up to {drain} (send it again to stop at once)",
+                        name(signal)
+                    );
+                    notify.stopping(&reloader.running);
+                    handle.shutdown();
+                }
+                _ => {
+                    ::log::warn!("received {} again: stopping at once", name(signal));
+                    logging.finish(LAST_LINES_IN_A_HURRY);
+                    std::process::exit(1);
+                }
             }
         }
     };
@@ -213,6 +219,25 @@ fn heed_signals(
         .spawn(watch)
         .map(drop)
         .map_err(|error| format!("cannot start the signal thread: {error}"))
+}
+
+/// Reloads, and tells the supervisor, unless the server is about to end.
+fn reload(reloader: &mut Reloader, notify: &Notify, is_draining: bool) {
+    if is_draining {
+        reloader.reload();
+        return;
+    }
+    notify.reloading();
+    let is_taken = reloader.reload();
+    notify.ready(if is_taken { "reloaded" } else { "reload failed: see the log" });
+}
+
+fn name(signal: i32) -> &'static str {
+    match signal {
+        SIGINT => "SIGINT",
+        SIGQUIT => "SIGQUIT",
+        _ => "SIGTERM",
+    }
 }
 
 fn welcome(

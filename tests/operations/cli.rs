@@ -99,6 +99,17 @@ fn claims(token: &str, secret: &str) -> Value {
 }
 
 #[test]
+fn fifo_that_nobody_reads_is_no_log_file() {
+    let home = Home::new();
+    let made = Command::new("mkfifo").arg(home.0.path().join("fifo")).status();
+    assert!(made.unwrap().success());
+    home.write("v.toml", "[log]\nfile = 'fifo'");
+    let done = home.run(&["serve", "--config", "v.toml", "--listen", "127.0.0.1:0"]);
+    assert!(done.stderr.contains("log.file fifo: No such device or address"), "{}", done.stderr);
+    assert_eq!(done.code, Some(1));
+}
+
+#[test]
 fn token_prints_one_line_that_the_secret_verifies() {
     let scratch = Home::new();
     scratch

@@ -151,3 +151,25 @@ fn what_waits_for_the_next_start_is_named() {
         "{all}"
     );
 }
+
+#[test]
+fn a_renamed_log_file_is_opened_again() {
+    let mut server = Server::open(&config("message", ""));
+    for (signal, old) in [(Signal::USR1, "log.1"), (Signal::HUP, "log.2")] {
+        server.rename("log", old);
+        server.signal(signal);
+        server.wait_for("log", "");
+        // No signal but the last of these ends a server.
+        server.signal(Signal::USR2);
+        server.wait_for("log", "received SIGUSR2");
+    }
+    let told = |file: &str| server.read(file).matches("SIGUSR2").count();
+    assert_eq!((told("log.1"), told("log.2")), (0, 1));
+    server.signal(Signal::XFSZ);
+    let mut alice = server.join("soup", "alice");
+    talk(std::slice::from_mut(&mut alice));
+    server.signal(Signal::QUIT);
+    assert_eq!(server.exit_code(), Some(0));
+    let log = server.read("log");
+    assert!(log.contains("received SIGQUIT: draining") && log.contains("drained"), "{log}");
+}

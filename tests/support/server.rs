@@ -144,6 +144,21 @@ impl Server {
         client
     }
 
+    /// Renames a file of its directory.
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        let directory = self.scratch.path();
+        fs::rename(directory.join(from), directory.join(to)).unwrap();
+    }
+
+    /// Waits until this is in a file of its directory.
+    pub(crate) fn wait_for(&self, file: &str, text: &str) {
+        let (path, began) = (self.scratch.path().join(file), now());
+        while !fs::read_to_string(&path).is_ok_and(|read| read.contains(text)) {
+            assert!(began.elapsed() < PATIENCE, "{text} is not in {file}");
+            self.call("GET /healthz", "", "");
+        }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }

@@ -1,0 +1,137 @@
+//! The bounded queue between the threads that log and the one that writes.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
+use std::{fmt, mem};
+
+use ::log::Level;
+
+use super::lines::{Format, LineWriter, WholeLines};
+
+/// Where lines are written.
+pub(super) type Sink = Box<dyn Write + Send>;
+
+/// LineWriter that wait to be written, at most `capacity`.
+pub(super) struct LineQueue {
+    capacity: usize,
+    dropped: AtomicU64,
+    state: Mutex<QueueState>,
+    changed: Condvar,
+}
+
+impl fmt::Debug for LineQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineQueue").field("dropped", &self.dropped).finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct QueueState {
+    lines: VecDeque<Vec<u8>>,
+    /// The number dropped since the writer last took the lines. All of them came after `lines`.
+    dropped: u64,
+    /// Where everything from `lines` on goes.
+    reopened: Option<Sink>,
+    is_closed: bool,
+    is_done: bool,
+}
+
+/// What the writer takes at once.
+struct TakenLines {
+    lines: VecDeque<Vec<u8>>,
+    dropped: u64,
+    reopened: Option<Sink>,
+}
+
+impl LineQueue {
+    pub(super) fn new(capacity: usize) -> Self {
+        let state = Mutex::new(QueueState::default());
+        Self { capacity, dropped: AtomicU64::new(0), state, changed: Condvar::new() }
+    }
+
+    /// Ignores poisoning: a queue of lines has no invariant that a panic could break.
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, line: Vec<u8>) {
+        let mut state = self.lock();
+        if state.lines.len() < self.capacity && !state.is_closed {
+            state.lines.push_back(line);
+            self.changed.notify_all();
+        } else {
+            state.dropped += 1;
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The lines that are not written yet go to `sink`, and all that follow.
+    pub(super) fn reopen(&self, sink: Sink) {
+        self.lock().reopened = Some(sink);
+    }
+
+    /// Takes no more lines. Waits at most `at_most` until the queued ones are written.
+    pub(super) fn finish(&self, at_most: Duration) {
+        let mut state = self.lock();
+        state.is_closed = true;
+        self.changed.notify_all();
+        let waiting = |state: &mut QueueState| !state.is_done;
+        // LineWriter that are not written by then are lost.
+        drop(self.changed.wait_timeout_while(state, at_most, waiting));
+    }
+
+    /// The number of lines dropped so far, because the queue was full or writing failed.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Takes what waits.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> VecDeque<Vec<u8>> {
+        mem::take(&mut self.lock().lines)
+    }
+
+    /// Waits for lines, and takes all of them with the number of lines dropped after them. `None`
+    /// when the queue is closed and empty.
+    fn take(&self) -> Option<TakenLines> {
+        let idle = |state: &mut QueueState| state.lines.is_empty() && !state.is_closed;
+        let mut state =
+            self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        if state.lines.is_empty() {
+            return None;
+        }
+        Some(TakenLines {
+            lines: mem::take(&mut state.lines),
+            dropped: mem::take(&mut state.dropped),
+            reopened: state.reopened.take(),
+        })
+    }
+
+    /// Writes to `sink` until the queue is closed and empty.
+    pub(super) fn write_until_closed(&self, format: Format, mut sink: Sink) {
+        while let Some(TakenLines { lines, dropped, reopened }) = self.take() {
+            sink = reopened.unwrap_or(sink);
+            let count = lines.len() as u64;
+            let mut text: Vec<u8> = lines.into_iter().flatten().collect();
+            if dropped > 0 {
+                text.extend(dropped_notice(format, dropped));
+            }
+            let written = sink.write_all(&text).and_then(|()| sink.flush());
+            if written.is_err() {
+                self.dropped.fetch_add(count, Ordering::Relaxed);
+            }
+        }
+        self.lock().is_done = true;
+        self.changed.notify_all();
+    }
+}
+
+fn dropped_notice(format: Format, dropped: u64) -> Vec<u8> {
+    let (sender, line) = mpsc::channel();
+    let lines = LineWriter::new(format, WholeLines::new(move |line| drop(sender.send(line))));
+    lines.write(Level::Warn, None, &format!("{dropped} log lines dropped"));
+    line.try_recv().unwrap_or_default()
+}
