@@ -35,7 +35,9 @@ pub enum KeyFault {
     #[error("a PEM block that is no whole public key")]
     NotWhole,
     /// A public key in PEM that is not of a supported kind.
-    #[error("a public key of a kind that is not supported; what is: RSA, P-256, P-384, Ed25519")]
+    #[error(
+        "a public key of a kind that is not supported; what is: RSA, P-256, P-384, P-521, Ed25519"
+    )]
     UnsupportedKind,
     /// A secret that is shorter than the shortest hash.
     #[error("a secret of {bytes} bytes; 32 are needed")]
@@ -56,11 +58,6 @@ pub enum KeyFault {
     /// An RSA key whose numbers cannot be an RSA key's.
     #[error("an RSA key whose modulus or exponent cannot be one")]
     BadRsa,
-    /// A P-521 key.
-    #[error(
-        "a P-521 key (ES512), which is not supported: the signature library cannot verify with it"
-    )]
-    UnsupportedP521,
     /// An EC key that is no uncompressed point.
     #[error("an EC key that is no uncompressed point of its curve")]
     BadPoint,
@@ -172,7 +169,6 @@ impl KeyFault {
             Self::ShortSecret { .. } => "short_secret",
             Self::RsaLength { .. } => "rsa_length",
             Self::BadRsa => "bad_rsa",
-            Self::UnsupportedP521 => "unsupported_p521",
             Self::BadPoint => "bad_point",
             Self::NotOnCurve => "not_on_curve",
             Self::BadEd25519 => "bad_ed25519",

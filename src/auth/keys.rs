@@ -7,6 +7,7 @@
 //! A set belongs to one issuer, which a token selects by its `iss` before a key is looked up. So within
 //! the set a key is known by its `kid` alone.
 
+mod algorithm;
 mod curve;
 mod der;
 pub(super) mod jwks;
@@ -17,8 +18,8 @@ pub(super) mod summary;
 use std::fmt;
 use std::sync::Arc;
 
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
-
+pub(super) use self::algorithm::Algorithm;
+use self::algorithm::PreparedKey;
 use self::material::Material;
 use super::error::KeyError;
 use super::fault::{KeyFault, Skipped};
@@ -43,13 +44,13 @@ impl Algorithms {
     pub fn new(names: &[String]) -> Result<Self, KeyError> {
         let mut algorithms = Vec::new();
         for name in names {
-            let parsed = algorithm(name);
+            let parsed = Algorithm::named(name);
             let parsed = parsed.ok_or_else(|| KeyError::UnknownAlgorithm(name.clone()))?;
             if !algorithms.contains(&parsed) {
                 algorithms.push(parsed);
             }
         }
-        let secrets = algorithms.iter().filter(|algorithm| is_hmac(**algorithm)).count();
+        let secrets = algorithms.iter().filter(|algorithm| algorithm.is_hmac()).count();
         match secrets {
             _ if algorithms.is_empty() => Err(KeyError::NoAlgorithm),
             0 => Ok(Self(algorithms)),
@@ -61,29 +62,19 @@ impl Algorithms {
     /// Are these signatures made with a secret that the server holds too?
     #[must_use]
     pub fn are_hmac(&self) -> bool {
-        self.0.iter().all(|algorithm| is_hmac(*algorithm))
+        self.0.iter().all(|algorithm| algorithm.is_hmac())
     }
 
     /// The names of them.
     pub(super) fn names(&self) -> Vec<String> {
-        self.0.iter().map(|algorithm| format!("{algorithm:?}")).collect()
+        self.0.iter().map(|algorithm| algorithm.name()).collect()
     }
 
     /// The one of this name, if it is taken.
     pub(super) fn named(&self, name: &str) -> Option<Algorithm> {
-        let parsed = algorithm(name)?;
+        let parsed = Algorithm::named(name)?;
         self.0.contains(&parsed).then_some(parsed)
     }
-}
-
-/// The algorithm of this name. `Ed25519` (RFC 9864) is what `EdDSA` is with an Ed25519 key, and no
-/// other key has that one here.
-pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
-    if name == "Ed25519" { Some(Algorithm::EdDSA) } else { name.parse().ok() }
-}
-
-fn is_hmac(algorithm: Algorithm) -> bool {
-    algorithm.family() == AlgorithmFamily::Hmac
 }
 
 /// One key, and what it takes.
@@ -91,7 +82,7 @@ pub(super) struct VerificationKey {
     id: Option<String>,
     /// Never empty.
     takes: Vec<Algorithm>,
-    pub(super) decoding: DecodingKey,
+    prepared: PreparedKey,
 }
 
 /// The key itself is not shown: it may be a secret.
@@ -113,7 +104,7 @@ impl VerificationKey {
         algorithms: &Algorithms,
     ) -> Result<Self, KeyFault> {
         let possible = material.algorithms()?;
-        let own = match own.map(algorithm) {
+        let own = match own.map(Algorithm::named) {
             Some(Some(own)) if possible.contains(&own) => Some(own),
             Some(_) => return Err(KeyFault::BadAlgorithm { key: material.name() }),
             None => None,
@@ -123,7 +114,12 @@ impl VerificationKey {
         if takes.is_empty() {
             return Err(KeyFault::NoAlgorithm { key: material.name() });
         }
-        Ok(Self { id, takes, decoding: material.into_decoding_key() })
+        Ok(Self { id, takes, prepared: material.prepare() })
+    }
+
+    /// Has this key made the signature? In base64url, as it is in the token.
+    pub(super) fn verifies(&self, signature: &str, message: &[u8], algorithm: Algorithm) -> bool {
+        self.prepared.verifies(signature, message, algorithm)
     }
 
     pub(super) fn has_id(&self) -> bool {
@@ -156,7 +152,7 @@ impl KeySet {
         Ok(set)
     }
 
-    /// Every public key of a PEM text: RSA, P-256, P-384 and Ed25519, as `openssl pkey -pubout`
+    /// Every public key of a PEM text: RSA, P-256, P-384, P-521 and Ed25519, as `openssl pkey -pubout`
     /// writes them. They have no `kid`: a token's `kid` is then not looked at.
     ///
     /// # Errors

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jsonwebtoken::Algorithm;
 use serde_json::Value;
 use smol_str::SmolStr;
 
 use super::claims::Claims;
 use super::error::{KeyError, TokenError};
-use super::keys::{Algorithms, KeySet};
+use super::keys::{Algorithm, Algorithms, KeySet};
 use crate::config::{Auth, AuthIssuer};
 use crate::protocol::MAX_USER_CHARS;
 

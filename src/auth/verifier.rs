@@ -3,7 +3,7 @@
 //! ```text
 //! begin ─▶ Signed ─────────────────▶ validate_claims ─▶ Principal
 //!   │        ▲                         ▲
-//!   └─▶ Unchecked ─▶ SignatureCheck::run (55 to 400 µs, on a worker)
+//!   └─▶ Unchecked ─▶ SignatureCheck::run (55 to 500 µs, on a worker)
 //! ```
 //!
 //! jsonwebtoken verifies the signature; everything that depends on the time is done here, against

@@ -45,7 +45,7 @@ section! {
     /// algorithms of your keys. `Ed25519` is another name of `EdDSA`, in tokens and keys too.
     algorithms: Vec<String> = vec!["HS256".to_owned()],
         "`HS256`, `HS384`, `HS512`; or of `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, \
-         `ES256`, `ES384`, `EdDSA`, `Ed25519`", reload;
+         `ES256`, `ES384`, `ES512`, `EdDSA`, `Ed25519`", reload;
 
     /// The HMAC secret. Its bytes are the key as written; nothing is decoded or stripped. A warning
     /// is logged if it has blanks around it, a byte order mark or several lines. Prefer
@@ -60,7 +60,7 @@ section! {
     /// server generates a secret once, in `signing.key` in the data directory (mode 0600).
     secret_file: String = String::new(), "empty, or a path", reload;
 
-    /// File with one or several public keys instead: RSA (2048 to 8192 bits), P-256, P-384 or
+    /// File with one or several public keys instead: RSA (2048 to 8192 bits), P-256, P-384, P-521 or
     /// Ed25519, as `openssl pkey -pubout` writes them. It is read at the start and on SIGHUP. These
     /// keys have no `kid`, so a token's `kid` is ignored; there may be 4 of each algorithm.
     public_key_file: String = String::new(), "empty, or a path", reload;

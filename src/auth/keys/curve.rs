@@ -10,6 +10,8 @@ pub(super) enum Curve {
     P256,
     /// secp384r1.
     P384,
+    /// secp521r1.
+    P521,
 }
 
 impl Curve {
@@ -18,15 +20,17 @@ impl Curve {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,
+            Self::P521 => 66,
         }
     }
 
-    /// Do these coordinates fulfil y² = x³ - 3x + b (SEC 1, section 3.2.2.1)? Both curves have a
-    /// prime order, so that every such point generates all of it.
+    /// Do these coordinates fulfil y² = x³ - 3x + b (SEC 1, section 3.2.2.1)? All have a prime
+    /// order, so that every such point generates all of it.
     pub(super) fn has(self, x: &[u8], y: &[u8]) -> bool {
         let (p, b) = match self {
             Self::P256 => (P256, P256_B),
             Self::P384 => (P384, P384_B),
+            Self::P521 => (P521, P521_B),
         };
         let (Some(x), Some(y)) = (FieldElement::from_bytes(x), FieldElement::from_bytes(y)) else {
             return false;
@@ -78,8 +82,8 @@ impl Ed25519Point {
     }
 }
 
-/// How many limbs hold twice a number of 384 bits.
-const LIMBS: usize = 7;
+/// One limb more than 521 bits need, so that a coordinate that is too long is told from one that fits.
+const LIMBS: usize = 10;
 
 /// An unsigned number. The most significant limb is the first, so that arrays compare as numbers do.
 /// Modulo a prime, numbers are below it.
@@ -87,18 +91,14 @@ const LIMBS: usize = 7;
 struct FieldElement([u64; LIMBS]);
 
 const P256: FieldElement =
-    FieldElement([0, 0, 0, 0xffff_ffff_0000_0001, 0, 0xffff_ffff, 0xffff_ffff_ffff_ffff]);
-const P256_B: FieldElement = FieldElement([
-    0,
-    0,
-    0,
+    FieldElement::of([0xffff_ffff_0000_0001, 0, 0xffff_ffff, 0xffff_ffff_ffff_ffff]);
+const P256_B: FieldElement = FieldElement::of([
     0x5ac6_35d8_aa3a_93e7,
     0xb3eb_bd55_7698_86bc,
     0x651d_06b0_cc53_b0f6,
     0x3bce_3c3e_27d2_604b,
 ]);
-const P384: FieldElement = FieldElement([
-    0,
+const P384: FieldElement = FieldElement::of([
     0xffff_ffff_ffff_ffff,
     0xffff_ffff_ffff_ffff,
     0xffff_ffff_ffff_ffff,
@@ -106,8 +106,7 @@ const P384: FieldElement = FieldElement([
     0xffff_ffff_0000_0000,
     0x0000_0000_ffff_ffff,
 ]);
-const P384_B: FieldElement = FieldElement([
-    0,
+const P384_B: FieldElement = FieldElement::of([
     0xb331_2fa7_e23e_e7e4,
     0x988e_056b_e3f8_2d19,
     0x181d_9c6e_fe81_4112,
@@ -115,20 +114,37 @@ const P384_B: FieldElement = FieldElement([
     0xc656_398d_8a2e_d19d,
     0x2a85_c8ed_d3ec_2aef,
 ]);
-const P25519: FieldElement = FieldElement([
-    0,
-    0,
-    0,
+/// 2⁵²¹ - 1.
+const P521: FieldElement = FieldElement::of([
+    0x01ff,
+    u64::MAX,
+    u64::MAX,
+    u64::MAX,
+    u64::MAX,
+    u64::MAX,
+    u64::MAX,
+    u64::MAX,
+    u64::MAX,
+]);
+const P521_B: FieldElement = FieldElement::of([
+    0x0000_0000_0000_0051,
+    0x953e_b961_8e1c_9a1f,
+    0x929a_21a0_b685_40ee,
+    0xa2da_725b_99b3_15f3,
+    0xb8b4_8991_8ef1_09e1,
+    0x5619_3951_ec7e_937b,
+    0x1652_c0bd_3bb1_bf07,
+    0x3573_df88_3d2c_34f1,
+    0xef45_1fd4_6b50_3f00,
+]);
+const P25519: FieldElement = FieldElement::of([
     0x7fff_ffff_ffff_ffff,
     0xffff_ffff_ffff_ffff,
     0xffff_ffff_ffff_ffff,
     0xffff_ffff_ffff_ffed,
 ]);
 /// The d of edwards25519 (RFC 8032, section 5.1).
-const D25519: FieldElement = FieldElement([
-    0,
-    0,
-    0,
+const D25519: FieldElement = FieldElement::of([
     0x5203_6cee_2b6f_fe73,
     0x8cc7_4079_7779_e898,
     0x0070_0a4d_4141_d8ab,
@@ -136,8 +152,16 @@ const D25519: FieldElement = FieldElement([
 ]);
 
 impl FieldElement {
+    /// The number of these limbs, the most significant first.
+    const fn of<const N: usize>(limbs: [u64; N]) -> Self {
+        let mut padded = [0; LIMBS];
+        let (_, end) = padded.split_at_mut(LIMBS - N);
+        end.copy_from_slice(&limbs);
+        Self(padded)
+    }
+
     const fn small(value: u64) -> Self {
-        Self([0, 0, 0, 0, 0, 0, value])
+        Self::of([value])
     }
 
     /// A big-endian number; `None` when it is longer than a coordinate.

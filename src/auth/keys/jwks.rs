@@ -150,8 +150,10 @@ impl Jwk<'_> {
         let curve = match self.text("crv")? {
             Some("P-256") => Curve::P256,
             Some("P-384") => Curve::P384,
-            Some("P-521") => return Err(KeyFault::UnsupportedP521),
-            _ => return Err(KeyFault::UnsupportedCurve { supported: "P-256 and P-384 are" }),
+            Some("P-521") => Curve::P521,
+            _ => {
+                return Err(KeyFault::UnsupportedCurve { supported: "P-256, P-384 and P-521 are" });
+            }
         };
         let (x, y) = (self.bytes("x")?, self.bytes("y")?);
         // RFC 7518, section 6.2.1.2: a coordinate has all of its bytes.

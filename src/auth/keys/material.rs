@@ -1,7 +1,8 @@
 //! What a key is made of, and whether it is strong enough to be taken.
 
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::DecodingKey;
 
+use super::algorithm::{Algorithm, PreparedKey};
 use super::curve::{Curve, Ed25519Point};
 use crate::auth::fault::KeyFault;
 use crate::config::PublishedKind;
@@ -68,18 +69,20 @@ impl Material {
             Self::Rsa { .. } => "an RSA key",
             Self::Point(Curve::P256, _) => "a P-256 key",
             Self::Point(Curve::P384, _) => "a P-384 key",
+            Self::Point(Curve::P521, _) => "a P-521 key",
             Self::Ed25519(_) => "an Ed25519 key",
         }
     }
 
     /// The algorithms that it can have; or why it is too weak for any.
     pub(super) fn algorithms(&self) -> Result<Vec<Algorithm>, KeyFault> {
-        use Algorithm::*;
+        use jsonwebtoken::Algorithm::*;
+        let known = |list: &[_]| list.iter().copied().map(Algorithm::Known).collect();
         Ok(match self {
             Self::Secret(secret) => {
                 let is_long_enough = |one: &Algorithm| secret.len() >= hash_bytes(*one);
-                let possible: Vec<_> =
-                    [HS256, HS384, HS512].into_iter().filter(is_long_enough).collect();
+                let mut possible: Vec<_> = known(&[HS256, HS384, HS512]);
+                possible.retain(is_long_enough);
                 if possible.is_empty() {
                     return Err(KeyFault::ShortSecret { bytes: secret.len() });
                 }
@@ -87,21 +90,23 @@ impl Material {
             }
             Self::Rsa { n, e } => {
                 check_rsa(n, e)?;
-                vec![RS256, RS384, RS512, PS256, PS384, PS512]
+                known(&[RS256, RS384, RS512, PS256, PS384, PS512])
             }
-            Self::Point(Curve::P256, _) => vec![ES256],
-            Self::Point(Curve::P384, _) => vec![ES384],
-            Self::Ed25519(_) => vec![EdDSA],
+            Self::Point(Curve::P256, _) => known(&[ES256]),
+            Self::Point(Curve::P384, _) => known(&[ES384]),
+            Self::Point(Curve::P521, _) => vec![Algorithm::Es512],
+            Self::Ed25519(_) => known(&[EdDSA]),
         })
     }
 
-    pub(super) fn into_decoding_key(self) -> DecodingKey {
-        match self {
+    pub(super) fn prepare(self) -> PreparedKey {
+        PreparedKey::Known(match self {
             Self::Secret(secret) => DecodingKey::from_secret(&secret),
             Self::Rsa { n, e } => DecodingKey::from_rsa_raw_components(&n, &e),
+            Self::Point(Curve::P521, point) => return PreparedKey::P521(point),
             Self::Point(_, point) => DecodingKey::from_ec_der(&point),
             Self::Ed25519(key) => DecodingKey::from_ed_der(&key),
-        }
+        })
     }
 }
 
@@ -126,10 +131,11 @@ fn without_zeros(number: &[u8]) -> &[u8] {
 /// The bytes of the hash of an HMAC algorithm, and so of the shortest secret for it (RFC 7518,
 /// section 3.2); 0 for the others.
 pub(super) fn hash_bytes(algorithm: Algorithm) -> usize {
+    use jsonwebtoken::Algorithm::{HS256, HS384, HS512};
     match algorithm {
-        Algorithm::HS256 => 32,
-        Algorithm::HS384 => 48,
-        Algorithm::HS512 => 64,
+        Algorithm::Known(HS256) => 32,
+        Algorithm::Known(HS384) => 48,
+        Algorithm::Known(HS512) => 64,
         _ => 0,
     }
 }

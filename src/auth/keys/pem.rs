@@ -56,7 +56,7 @@ fn subject_public_key_info(bytes: &[u8]) -> Result<Material, KeyFault> {
         (RSA, None) => rsa(key).ok_or(KeyFault::NotWhole),
         (EC, Some(P256)) => Material::point(Curve::P256, key),
         (EC, Some(P384)) => Material::point(Curve::P384, key),
-        (EC, Some(P521)) => Err(KeyFault::UnsupportedP521),
+        (EC, Some(P521)) => Material::point(Curve::P521, key),
         (ED25519, None) => Material::ed25519(key),
         _ => Err(KeyFault::UnsupportedKind),
     }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use jsonwebtoken::{Algorithm, AlgorithmFamily};
+use jsonwebtoken::AlgorithmFamily;
 
-use super::{KeySet, VerificationKey, algorithm};
+use super::{Algorithm, KeySet, VerificationKey};
 use crate::auth::fault::Skipped;
 use crate::config::check::ALGORITHMS;
 
@@ -124,7 +124,8 @@ fn kind_of(key: &VerificationKey) -> KeyKind {
 }
 
 fn usable(key: &VerificationKey) -> UsableKey {
-    let name = |one: &Algorithm| ALGORITHMS.into_iter().find(|it| algorithm(it) == Some(*one));
+    let name =
+        |one: &Algorithm| ALGORITHMS.into_iter().find(|it| Algorithm::named(it) == Some(*one));
     let algorithms = key.takes.iter().filter_map(name).collect();
     UsableKey { id: key.id.clone(), kind: kind_of(key), algorithms }
 }
