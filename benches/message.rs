@@ -44,6 +44,7 @@ fn serialise(c: &mut Criterion) {
                 user_id: "alice",
                 expires_at: NOW.to_rfc3339(),
                 reauth_at: NOW.to_rfc3339(),
+                ping_interval_ms: 30_000,
             };
             let update = RecipeUpdate {
                 request_id: Some("msg_123"),

@@ -9,11 +9,11 @@ export type Message = ClientMessage | ServerMessage;
 /**
  * Every message that a client sends.
  */
-export type ClientMessage = Auth | ClientChatMessage;
+export type ClientMessage = Auth | ClientChatMessage | Ping;
 /**
  * Every message that the server sends.
  */
-export type ServerMessage = AuthRequired | ServerChatMessage | RecipeUpdate | ErrorMessage;
+export type ServerMessage = AuthRequired | ServerChatMessage | RecipeUpdate | Pong | ErrorMessage;
 /**
  * Why a fresh `auth` is asked for.
  */
@@ -90,6 +90,19 @@ export interface ClientChatMessagePayload {
    * 1 to 16,384 characters.
    */
   content: string;
+}
+/**
+ * Asks for a `pong`. All but the type may be left out.
+ */
+export interface Ping {
+  /**
+   * The discriminator.
+   */
+  type: 'ping';
+  /**
+   * The `pong` has it as its `request_id`.
+   */
+  id?: string;
 }
 /**
  * Send a fresh `auth`, on this connection, before the deadline.
@@ -252,6 +265,40 @@ export interface Session {
    * When `auth_required` will come; never in the past.
    */
   reauth_at: string;
+  /**
+   * After so much silence the server sends a WebSocket ping, in milliseconds; 0: it sends none.
+   */
+  ping_interval_ms: number;
+}
+/**
+ * The answer to a `ping`.
+ */
+export interface Pong {
+  /**
+   * The discriminator.
+   */
+  type: 'pong';
+  /**
+   * Unique within its sender; the server's own are UUIDv7.
+   */
+  id: string;
+  /**
+   * By the server's clock, in UTC.
+   */
+  timestamp: string;
+  /**
+   * What is said.
+   */
+  payload: PongPayload;
+}
+/**
+ * The answer to a `ping`.
+ */
+export interface PongPayload {
+  /**
+   * The `ping` that this answers; null when it had no id.
+   */
+  request_id: string | null;
 }
 /**
  * One message was not done; the connection goes on.

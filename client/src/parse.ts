@@ -14,6 +14,7 @@ const isTextOrNull = (value: unknown) => value === null || isText(value);
 const CHECKS: Record<ServerMessage['type'], (payload: Fields) => boolean> = {
   auth_required: ({ reason, deadline }) => isText(reason) && isText(deadline),
   chat_message: ({ content, user_id }) => isText(content) && isText(user_id),
+  pong: ({ request_id }) => isTextOrNull(request_id),
   error: ({ error, message, request_id, retry_after_ms }) =>
     isText(error) &&
     isText(message) &&

@@ -22,6 +22,7 @@ const TYPES: Record<string, ServerMessage['type']> = {
   server_auth_required: 'auth_required',
   server_chat_message: 'chat_message',
   server_error: 'error',
+  server_pong: 'pong',
   server_recipe_update: 'recipe_update',
 };
 
@@ -36,7 +37,7 @@ afterEach(() => vi.restoreAllMocks());
 
 test('they are there', () => {
   expect(SERVER.length).toBeGreaterThanOrEqual(14);
-  expect(FIXTURES.size - SERVER.length).toBe(2);
+  expect(FIXTURES.size - SERVER.length).toBe(3);
 });
 
 describe('every message of the server', () => {
@@ -91,7 +92,8 @@ test('every error code has a message, and rejects the promise that it is about',
 test('what this client says has the form of the client’s messages', async () => {
   const it = await authenticated();
   void it.chat.send('Scale to 8 servings');
-  const [auth, chat] = FakeSocket.last.heard;
+  const [auth] = FakeSocket.last.auths;
+  const [chat] = FakeSocket.last.chats;
   const goldenAuth = JSON.parse(FIXTURES.get('client_auth') ?? '') as Auth;
   const goldenChat = JSON.parse(FIXTURES.get('client_chat_message') ?? '') as ClientChatMessage;
   expect(form(auth)).toEqual(form(goldenAuth));

@@ -190,7 +190,7 @@ describe('auth_required', () => {
 describe('the first auth', () => {
   test('is the first message, and has the form of the protocol', async () => {
     await authenticating();
-    const [auth] = FakeSocket.last.heard;
+    const [auth] = FakeSocket.last.auths;
     expect(FakeSocket.last.frames.length).toBe(1);
     expect(auth).toMatchObject({ type: 'auth', payload: { token: 'token-1' } });
     expect(auth?.timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);

@@ -98,7 +98,8 @@ export function update(payload: object): ServerMessage {
 export function acknowledgement(requestId: string, extra: object = {}): ServerMessage {
   const at = (minutes: number) =>
     new Date(Date.parse(SERVER_TIME) + minutes * 60_000).toISOString();
-  const session = { user_id: 'alice', expires_at: at(15), reauth_at: at(14) };
+  const times = { expires_at: at(15), reauth_at: at(14), ping_interval_ms: 30_000 };
+  const session = { user_id: 'alice', ...times };
   const recipe_data = { title: 'Soup' };
   return update({ request_id: requestId, content: 'Welcome', recipe_data, session, ...extra });
 }

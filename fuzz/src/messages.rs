@@ -29,7 +29,9 @@ pub fn messages(data: &[u8]) {
 /// An old client is given what it lacks, and nothing else is read otherwise.
 fn old(text: &str, parsed: &protocol::Parsed<'_>) {
     let old = protocol::parse_old(text, || "given".to_owned());
-    if parsed.is_ok() {
+    if matches!(parsed, Ok(ClientMessage::Ping { .. })) {
+        assert_eq!(old, Ok(ClientMessage::Unknown), "an old client's heartbeat: {text:?}");
+    } else if parsed.is_ok() {
         assert_eq!(&old, parsed, "{text:?}");
     } else {
         let is_auth = matches!(old, Ok(ClientMessage::Auth { .. }));
@@ -48,9 +50,15 @@ fn judge(tree: &Value) -> protocol::Parsed<'_> {
     let Some(kind) = tree["type"].as_str() else {
         return fault(true, MessageFault::Type);
     };
+    if kind == "ping" && tree.get("id").is_none() {
+        return Ok(ClientMessage::Ping { id: None });
+    }
     let Some(sure_id) = id else {
         return fault(true, MessageFault::Id);
     };
+    if kind == "ping" {
+        return Ok(ClientMessage::Ping { id: Some(sure_id.into()) });
+    }
     if !tree["timestamp"].as_str().is_some_and(is_date_time) {
         return fault(true, MessageFault::Timestamp);
     }
@@ -73,6 +81,8 @@ fn judge(tree: &Value) -> protocol::Parsed<'_> {
 /// The message as a client would write it.
 fn write(message: &ClientMessage<'_>) -> Value {
     let (kind, id, payload) = match message {
+        ClientMessage::Ping { id: None } => return json!({ "type": "ping" }),
+        ClientMessage::Ping { id: Some(id) } => ("ping", &**id, json!({})),
         ClientMessage::Auth { id, token } => ("auth", &**id, json!({ "token": token })),
         ClientMessage::Chat { id, content } => {
             ("chat_message", &**id, json!({ "content": content }))

@@ -1,4 +1,5 @@
-//! The parser of clients' messages, `auth` and `chat_message`. Its results borrow from the input.
+//! The parser of clients' messages: `auth`, `chat_message` and `ping`. Its results borrow from the
+//! input.
 //!
 //! It makes one pass over the text, in any order of keys: it collects the payload fields of both
 //! types, and validates them when `type` is known. Unknown fields are ignored; if a key appears
@@ -34,6 +35,11 @@ pub enum ClientMessage<'a> {
         /// The text, 1 to 16,384 characters.
         content: Cow<'a, str>,
     },
+    /// `ping`: asks for a `pong`.
+    Ping {
+        /// The message's id, 1 to 128 characters, if it has one.
+        id: Option<Cow<'a, str>>,
+    },
     /// A message of an unknown type, in a valid envelope. It is ignored, so that newer clients work
     /// with older servers.
     Unknown,
@@ -51,6 +57,7 @@ impl fmt::Debug for ClientMessage<'_> {
             Self::Chat { id, content } => {
                 f.debug_struct("Chat").field("id", id).field("content", content).finish()
             }
+            Self::Ping { id } => f.debug_struct("Ping").field("id", id).finish(),
             Self::Unknown => f.write_str("Unknown"),
         }
     }
@@ -161,6 +168,7 @@ fn id_with(text: &str, instead: &str) -> Option<Option<String>> {
     let mended = replace_lone(text, instead)?;
     let id = match parse(&mended) {
         Ok(ClientMessage::Auth { id, .. } | ClientMessage::Chat { id, .. }) => Some(id),
+        Ok(ClientMessage::Ping { id }) => id,
         Ok(ClientMessage::Unknown) => None,
         Err(MalformedMessage::Field { id, .. }) => id,
         Err(MalformedMessage::Json) => return None,
@@ -173,9 +181,15 @@ fn validate(envelope: RawEnvelope<'_>) -> Parsed<'_> {
     let Field::Text(kind) = envelope.kind else {
         return fault(envelope.id.usable_id(), true, MessageFault::Type);
     };
+    if kind == "ping" && matches!(envelope.id, Field::Missing) {
+        return Ok(ClientMessage::Ping { id: None });
+    }
     let Some(id) = envelope.id.usable_id() else {
         return fault(None, true, MessageFault::Id);
     };
+    if kind == "ping" {
+        return Ok(ClientMessage::Ping { id: Some(id) });
+    }
     match envelope.timestamp {
         Field::Text(timestamp) if is_date_time(&timestamp) => {}
         _ => return fault(Some(id), true, MessageFault::Timestamp),

@@ -19,7 +19,7 @@ pub use close::{CloseReason, Reconnect};
 pub use error::ErrorCode;
 pub use limits::*;
 pub use server::{
-    AuthRequired, ChatMessage, ErrorPayload, Payload, RawJson, ReauthReason, RecipeUpdate,
+    AuthRequired, ChatMessage, ErrorPayload, Payload, Pong, RawJson, ReauthReason, RecipeUpdate,
     ServerMessage, SessionInfo,
 };
 

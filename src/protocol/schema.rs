@@ -13,7 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::{
-    AuthRequired, ChatMessage, ErrorPayload, MAX_CONTENT_CHARS, MAX_ID_CHARS, Payload,
+    AuthRequired, ChatMessage, ErrorPayload, MAX_CONTENT_CHARS, MAX_ID_CHARS, Payload, Pong,
     RecipeUpdate, SUBPROTOCOL, ServerMessage,
 };
 use crate::time::Rfc3339;
@@ -26,11 +26,13 @@ pub fn document() -> Value {
     let from_clients = [
         messages.client::<AuthPayload>("Auth", "auth"),
         messages.client::<ChatPayload>("ClientChatMessage", "chat_message"),
+        messages.ping(),
     ];
     let from_the_server = [
         messages.server::<AuthRequired>("AuthRequired"),
         messages.server::<ChatMessage<'_>>("ServerChatMessage"),
         messages.server::<RecipeUpdate<'_>>("RecipeUpdate"),
+        messages.server::<Pong<'_>>("Pong"),
         messages.server::<ErrorPayload<'_>>("ErrorMessage"),
     ];
     let directions = [
@@ -54,6 +56,25 @@ impl Messages {
     fn client<P: JsonSchema>(&mut self, name: &str, kind: &str) -> Value {
         let envelope = ClientEnvelope::<P>::json_schema(&mut self.0);
         self.message::<P>(name, kind, envelope)
+    }
+
+    /// `ping`, which needs no more than its type.
+    fn ping(&mut self) -> Value {
+        let schema = json!({
+            "type": "object",
+            "description": "Asks for a `pong`. All but the type may be left out.",
+            "properties": {
+                "type": { "type": "string", "const": "ping", "description": "The discriminator." },
+                "id": {
+                    "type": "string",
+                    "description": "The `pong` has it as its `request_id`.",
+                    "minLength": 1,
+                    "maxLength": MAX_ID_CHARS,
+                },
+            },
+            "required": ["type"],
+        });
+        self.define("Ping", schema)
     }
 
     fn server<P: Payload + JsonSchema>(&mut self, name: &str) -> Value {

@@ -138,6 +138,8 @@ pub struct SessionInfo<'a> {
     pub expires_at: Rfc3339,
     /// When `auth_required` will come; never in the past.
     pub reauth_at: Rfc3339,
+    /// After so much silence the server sends a WebSocket ping, in milliseconds; 0: it sends none.
+    pub ping_interval_ms: u64,
 }
 
 /// What somebody else in the room said.
@@ -179,6 +181,19 @@ pub struct AuthRequired {
 
 impl Payload for AuthRequired {
     const TYPE: &'static str = "auth_required";
+}
+
+/// The answer to a `ping`.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PongPayload"))]
+pub struct Pong<'a> {
+    /// The `ping` that this answers; null when it had no id.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_ID_CHARS)))]
+    pub request_id: Option<&'a str>,
+}
+
+impl Payload for Pong<'_> {
+    const TYPE: &'static str = "pong";
 }
 
 /// Why a fresh `auth` is asked for.

@@ -102,6 +102,7 @@ impl App for Kitchen {
 struct World {
     node: Node,
     now: Now,
+    joined: Vec<ConnId>,
 }
 
 impl World {
@@ -110,17 +111,24 @@ impl World {
         config.auth.secret = SECRET.to_owned();
         config.auth.reauth_spread = Length::default();
         config.auth.sunset = "2027-06-01T00:00:00Z".to_owned();
-        config.limits.ping = Length::default();
         config.http.allowed_origins = vec!["https://chat.example.com".to_owned()];
         let node = Node::new(&config, &Seed::predictable(1), Box::new(Kitchen)).unwrap();
-        Self { node, now: Now { monotonic: Instant::START, unix: START } }
+        Self { node, now: Now { monotonic: Instant::START, unix: START }, joined: Vec::new() }
     }
 
-    /// Goes to the moment `seconds` after the start, and does what is due.
+    /// Goes to the moment `seconds` after the start, and does what is due. All that joined give a
+    /// sign of life every 20 seconds, so none is pinged.
     fn at(&mut self, seconds: u64) {
-        let length = Duration::from_secs(seconds);
-        self.now = Now { monotonic: Instant::START + length, unix: START + length };
-        self.node.handle_timeout(self.now);
+        let end = Duration::from_secs(seconds);
+        let mut passed = self.now.monotonic.since(Instant::START);
+        while passed < end {
+            passed = end.min(passed + Duration::from_secs(20));
+            self.now = Now { monotonic: Instant::START + passed, unix: START + passed };
+            self.node.handle_timeout(self.now);
+            for &id in &self.joined {
+                self.node.handle_bytes(self.now, id, &mut frame(0x8a, b""));
+            }
+        }
     }
 
     fn accept(&mut self) -> ConnId {
@@ -157,6 +165,7 @@ impl World {
         let answer = self.exchange(id, UPGRADE.replace('\n', "\r\n").as_bytes());
         assert!(answer.starts_with(b"HTTP/1.1 101 "));
         let told = self.say(id, auth);
+        self.joined.push(id);
         (id, told)
     }
 
@@ -226,6 +235,8 @@ fn a_session_says_what_the_fixtures_say() {
     let heard = messages(&world.output(bob));
     assert_golden("server_chat_message", &heard[..1]);
     assert_golden("server_recipe_update_news", &heard[1..]);
+    world.at(150);
+    assert_golden("server_pong", &world.say(alice, &golden("client_ping")));
     world.at(180);
     let answer = world.chat(alice, "msg_2", "Sing");
     assert_golden("server_recipe_update_answer_unchanged", &answer);
@@ -266,6 +277,8 @@ fn the_clients_fixtures_are_parsed_to_what_they_say() {
     let expected =
         ClientMessage::Chat { id: "msg_1".into(), content: "Scale to 8 servings".into() };
     assert_eq!(parse(&golden("client_chat_message")), Ok(expected));
+    let expected = ClientMessage::Ping { id: Some("ping_1".into()) };
+    assert_eq!(parse(&golden("client_ping")), Ok(expected));
 }
 
 #[test]

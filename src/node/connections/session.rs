@@ -43,6 +43,8 @@ pub(crate) enum Verdict<'a> {
     Authenticate { id: &'a str, token: &'a str },
     /// Deliver this, and ask the application.
     Chat { id: &'a str, content: &'a str },
+    /// Answer with a `pong`.
+    Pong { id: Option<&'a str> },
     /// Answer with an `error`; the connection goes on.
     Refuse {
         error: ErrorCode,
@@ -316,7 +318,9 @@ impl Session {
             Err(MalformedMessage::Json | MalformedMessage::Field { envelope: true, .. }) => {
                 CloseReason::InvalidAuthMessage
             }
-            Ok(ClientMessage::Chat { .. } | ClientMessage::Unknown)
+            Ok(
+                ClientMessage::Chat { .. } | ClientMessage::Ping { .. } | ClientMessage::Unknown,
+            )
             | Err(MalformedMessage::Field { envelope: false, .. }) => {
                 CloseReason::FirstMessageNotAuth
             }
@@ -324,7 +328,7 @@ impl Session {
     }
 
     /// Judges a message of an authenticated client (protocol, sections 5 to 7), which is charged to
-    /// its user's `allowance`.
+    /// its user's `allowance`: that of control frames for a `ping`.
     pub(crate) fn judge<'a>(
         &mut self,
         now: Instant,
@@ -340,12 +344,11 @@ impl Session {
             Ok(ClientMessage::Auth { id, token }) => self.judge_auth(now, id, token.as_deref()),
             Ok(ClientMessage::Chat { id, content }) => match allowance.charge(now, policy) {
                 Ok(()) => Verdict::Chat { id, content },
-                Err(retry_after) => {
-                    let error = ErrorCode::RateLimited;
-                    let (message, request_id) = (error.message(), Some(&**id));
-                    let retry_after = Some(retry_after);
-                    self.refuse(now, Verdict::Refuse { error, message, request_id, retry_after })
-                }
+                Err(retry_after) => self.rate_limited(now, Some(id), retry_after),
+            },
+            Ok(ClientMessage::Ping { id }) => match allowance.charge(now, policy) {
+                Ok(()) => Verdict::Pong { id: id.as_deref() },
+                Err(retry_after) => self.rate_limited(now, id.as_deref(), retry_after),
             },
             // It takes its part of the allowance of messages. Nothing answers it, so one beyond that
             // is counted with the refusals: too many of them close.

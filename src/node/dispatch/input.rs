@@ -6,7 +6,7 @@ use crate::node::Node;
 use crate::node::connections::connection::Connection;
 use crate::node::connections::frame::Frame;
 use crate::node::connections::session::{Phase, Stage, Verdict};
-use crate::node::dispatch::is_auth;
+use crate::node::dispatch::{is_auth, is_immediate};
 use crate::node::gate::limits::holds_too_many;
 use crate::node::gate::{head, proxy};
 use crate::node::observe::close_history::Unanswered;
@@ -239,11 +239,11 @@ impl Node {
         self.carry_out(slot, verdict);
     }
 
-    /// A text of an authenticated connection: a re-authentication is handled at once, everything
-    /// else in its order. What is ignored waits for no answer either.
+    /// A text of an authenticated connection: a re-authentication and a `ping` are handled at once,
+    /// everything else in its order. What is ignored waits for no answer either.
     fn on_authenticated_text(&mut self, slot: Slot, text: &str) {
         let parsed = self.parse(slot, text);
-        if is_auth(&parsed) || matches!(parsed, Ok(ClientMessage::Unknown)) {
+        if is_immediate(&parsed) {
             return self.take_text(slot, text, &parsed);
         }
         let over_work_budget = self.work.over_work_budget(&self.cx.policy, text.len());
@@ -293,7 +293,9 @@ impl Node {
         self.note_message(slot, parsed);
         let Some(connection) = self.connections.get_mut(slot) else { return };
         let Some(share) = self.rooms.users.shared_mut(slot) else { return };
-        let (now, allowance) = (self.cx.now.monotonic, &mut share.chat);
+        let is_ping = matches!(parsed, Ok(ClientMessage::Ping { .. }));
+        let allowance = if is_ping { &mut share.frames } else { &mut share.chat };
+        let now = self.cx.now.monotonic;
         let verdict = connection.session.judge(now, &self.cx.policy, allowance, parsed);
         self.carry_out(slot, verdict);
     }

@@ -27,7 +27,7 @@ use crate::node::Node;
 use crate::node::connections::session::Verdict;
 use crate::node::rooms::chat::error_frame;
 use crate::node::work::port::Action;
-use crate::protocol::{ClientMessage, Parsed};
+use crate::protocol::{ClientMessage, Parsed, Pong};
 
 impl Node {
     /// Does what a session has decided about a message.
@@ -35,6 +35,11 @@ impl Node {
         match verdict {
             Verdict::Authenticate { id, token } => self.authenticate(slot, id, token),
             Verdict::Chat { id, content } => self.chat(slot, id, content),
+            Verdict::Pong { id } => {
+                self.cx.metrics.pongs_out += 1;
+                let frame = self.cx.message(Pong { request_id: id });
+                self.connections.reply(&mut self.cx, slot, frame);
+            }
             Verdict::Refuse { error, message, request_id, retry_after } => {
                 let frame = error_frame(&mut self.cx, error, message, request_id, retry_after);
                 self.connections.reply(&mut self.cx, slot, frame);
@@ -92,4 +97,10 @@ impl Node {
 
 fn is_auth(parsed: &Parsed<'_>) -> bool {
     matches!(parsed, Ok(ClientMessage::Auth { .. }))
+}
+
+/// Whether a message of an authenticated client is handled at once, ahead of the texts that wait for
+/// an answer of the application.
+fn is_immediate(parsed: &Parsed<'_>) -> bool {
+    is_auth(parsed) || matches!(parsed, Ok(ClientMessage::Ping { .. } | ClientMessage::Unknown))
 }

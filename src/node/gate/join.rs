@@ -149,6 +149,7 @@ fn admit(
         expires_at: join.expires_at.to_rfc3339(),
         // What the wall clock will show when `auth_required` comes: never in the past.
         reauth_at: now.unix_at(join.clocks.reauth_at).to_rfc3339(),
+        ping_interval_ms: cx.policy.ping.as_millis() as u64,
     };
     let acknowledgement = RecipeUpdate {
         request_id: join.request_id.as_deref(),

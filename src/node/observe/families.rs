@@ -253,11 +253,13 @@ impl<'a> View<'a> {
         let messages = vec![
             message("in", "auth", metrics.auth_in),
             message("in", "chat_message", metrics.chats_in),
+            message("in", "ping", metrics.pings_in),
             message("in", "unknown", metrics.unknown_in),
             message("in", "invalid", metrics.invalid_in),
             message("out", "recipe_update", metrics.updates_out),
             message("out", "chat_message", metrics.chats_out),
             message("out", "auth_required", metrics.auth_required_out),
+            message("out", "pong", metrics.pongs_out),
             message("out", "error", errors),
         ];
         vec![

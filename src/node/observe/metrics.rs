@@ -76,6 +76,8 @@ pub struct Metrics {
     pub chats_in: u64,
     /// Messages that came and could not be understood.
     pub invalid_in: u64,
+    /// `ping` messages that came, those too that were refused.
+    pub pings_in: u64,
     /// Messages of an unknown type that came and were ignored.
     pub unknown_in: u64,
     /// `recipe_update` messages that were queued for peers.
@@ -84,6 +86,8 @@ pub struct Metrics {
     pub chats_out: u64,
     /// `auth_required` messages that were queued for peers.
     pub auth_required_out: u64,
+    /// `pong` messages that were queued for peers.
+    pub pongs_out: u64,
     /// Frames that were queued for peers.
     pub frames_out: u64,
     /// Completions whose question was over.
@@ -243,6 +247,7 @@ impl Metrics {
         *match parsed {
             Ok(ClientMessage::Auth { .. }) => &mut self.auth_in,
             Ok(ClientMessage::Chat { .. }) => &mut self.chats_in,
+            Ok(ClientMessage::Ping { .. }) => &mut self.pings_in,
             Ok(ClientMessage::Unknown) => &mut self.unknown_in,
             Err(_) => &mut self.invalid_in,
         } += 1;

@@ -61,6 +61,7 @@ fn an_accepted_auth_is_acknowledged_with_its_session() {
             "user_id": "alice",
             "expires_at": "2027-01-15T08:15:00.000Z",
             "reauth_at": "2027-01-15T08:14:00.000Z",
+            "ping_interval_ms": 30_000,
         })
     );
     assert!(world.node.is_authenticated(id));

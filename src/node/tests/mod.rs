@@ -17,6 +17,7 @@ mod operator;
 mod orders;
 mod origins;
 mod overdue;
+mod pings;
 mod places;
 mod proxies;
 mod reconfigure;

@@ -76,9 +76,21 @@ fn lengths_are_counted_in_code_points() {
 fn an_unknown_type_needs_a_whole_envelope() {
     let whole = message(r#""type":"recipe_update","id":"a","payload":{}"#);
     assert_eq!(parse(&whole), Ok(ClientMessage::Unknown));
-    for fields in [r#""type":"ping""#, r#""type":"ping","id":"a""#, r#""type":"ping","payload":{}"#]
+    for fields in [r#""type":"wave""#, r#""type":"wave","id":"a""#, r#""type":"wave","payload":{}"#]
     {
         assert!(parse(&message(fields)).is_err(), "{fields}");
+    }
+}
+
+#[test]
+fn a_ping_needs_only_its_type() {
+    let ping = |id: Option<&'static str>| Ok(ClientMessage::Ping { id: id.map(Into::into) });
+    assert_eq!(parse(r#"{"type":"ping"}"#), ping(None));
+    assert_eq!(parse(r#"{"id":"p","type":"ping"}"#), ping(Some("p")));
+    assert_eq!(parse(r#"{"type":"ping","id":"p","timestamp":7,"payload":[]}"#), ping(Some("p")));
+    for id in [r#""""#, "7", "null", "{}"] {
+        let text = format!(r#"{{"type":"ping","id":{id}}}"#);
+        assert_eq!(MessageFault::of(&parse(&text)), Some(MessageFault::Id), "{text}");
     }
 }
 

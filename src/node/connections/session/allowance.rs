@@ -1,10 +1,12 @@
 //! How much may be said: messages and frames that carry nothing, by user; what is refused, by
 //! connection.
 
+use std::time::Duration;
+
 use crate::node::connections::session::chat_allowance::ChatAllowance;
 use crate::node::connections::session::{Session, Verdict};
 use crate::node::policy::Policy;
-use crate::protocol::{CloseReason, MAX_REFUSED_A_MINUTE};
+use crate::protocol::{CloseReason, ErrorCode, MAX_REFUSED_A_MINUTE};
 use crate::time::Instant;
 
 impl Session {
@@ -34,6 +36,18 @@ impl Session {
         if second.saturating_sub(self.counted_since) >= 60 {
             (self.counted_since, self.unasked_auths, self.refused) = (second, 0, 0);
         }
+    }
+
+    /// Refuses a message that is over the allowance, and says when to send it again.
+    pub(super) fn rate_limited<'a>(
+        &mut self,
+        now: Instant,
+        request_id: Option<&'a str>,
+        retry_after: Duration,
+    ) -> Verdict<'a> {
+        let (error, retry_after) = (ErrorCode::RateLimited, Some(retry_after));
+        let message = error.message();
+        self.refuse(now, Verdict::Refuse { error, message, request_id, retry_after })
     }
 
     /// An `error` is an answer too, and answers have an end.
