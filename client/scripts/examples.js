@@ -28,6 +28,7 @@ async function bundle(name) {
   const alias = {
     ...Object.fromEntries(['react', 'react-dom'].map(installed)),
     '@vestibule/client': join(CLIENT, 'dist/index.js'),
+    '@vestibule/client/texts': join(CLIENT, 'dist/texts.js'),
     '@vestibule/client/react': join(CLIENT, 'dist/react.js'),
   };
   const forPage = name.endsWith('.jsx');

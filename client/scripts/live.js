@@ -1,6 +1,7 @@
 // The built client against a real server, in real time: node scripts/live.js PATH-TO-VESTIBULE
 import assert from 'node:assert/strict';
 import { ChatConnection } from '../dist/index.js';
+import { textKey } from '../dist/texts.js';
 import { PATIENCE_MS, Server } from './server.js';
 
 // Tokens of a few seconds end when they say.
@@ -12,9 +13,9 @@ const open = [];
 function chat(options, recipeId = 'soup') {
   const connection = new ChatConnection({ url: server.url, recipeId, ...options });
   const states = [];
-  connection.on('state', ({ state, text, reauthenticating }) => {
-    states.push(reauthenticating ? 'reauthenticating' : text);
-    assert.equal(connection.state, state);
+  connection.on('state', (status) => {
+    states.push(textKey(status));
+    assert.equal(connection.state, status.state);
   });
   open.push(connection);
   connection.connect();
@@ -113,6 +114,17 @@ const SCENES = {
     await sleep(1_000);
     await server.start();
     assert.match((await reply).payload.content, /Noted/);
+  },
+
+  'a server that stands still is found by pings, and one that does not is left alone': async () => {
+    const it = chat({ getToken: () => server.token('ivan'), pingIntervalMs: 2_000 });
+    await reach(it, 'authenticated');
+    await sleep(5_000);
+    assert.equal(it.connection.state, 'authenticated');
+    server.signal('SIGSTOP');
+    await reach(it, 'no_answer');
+    server.signal('SIGCONT');
+    await reach(it, 'authenticated', 2);
   },
 
   'a server that drains says so': async () => {

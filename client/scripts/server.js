@@ -75,6 +75,10 @@ export class Server {
     return ended;
   }
 
+  signal(name) {
+    this.#process.kill(name);
+  }
+
   remove() {
     this.#process?.kill('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });

@@ -1,8 +1,6 @@
-// Lengths of time. Nothing here, or in what uses it, asks what time it is.
+// Lengths of time, and what the page says of the network. Nothing else here asks what time it is.
 
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-const FIRST_MS = 1_000;
-const LONGEST_MS = 30_000;
 
 /** Timers by name: a new one replaces the old one of its name. */
 export class Timers {
@@ -28,11 +26,11 @@ export class Timers {
 }
 
 /**
- * Exponential back-off with full jitter: anywhere between 0 and 1 s, 2 s, 4 s … 30 s, so that those
- * who lost the same server do not come back to it together.
+ * Exponential back-off with full jitter: anywhere between 0 and `minMs`, twice, four times that …
+ * `maxMs`, so that those who lost the same server do not come back to it together.
  */
-export function backOffMs(attempt: number, random: number): number {
-  return random * Math.min(LONGEST_MS, FIRST_MS * 2 ** attempt);
+export function backOffMs(attempt: number, minMs: number, maxMs: number): number {
+  return Math.random() * Math.min(maxMs, minMs * 2 ** attempt);
 }
 
 /**
@@ -44,18 +42,18 @@ export function msBetween(from: string, to: string, otherwise: number): number {
   return Number.isNaN(ms) ? otherwise : Math.max(0, ms);
 }
 
-/** What makes waiting for a back-off pointless: the network is back, or the user is. */
-export function onWake(wake: () => void): () => void {
+/** The browser is sure that there is no network. That there is one, it never knows. */
+export const isOffline = (): boolean => globalThis.navigator?.onLine === false;
+
+/** Tells when the network or the user is back (`wake`), and when the network is gone. */
+export function watchPage(tell: (event: 'wake' | 'offline') => void): () => void {
   const stop = new AbortController();
   const { signal } = stop;
   const page = globalThis.document;
-  globalThis.addEventListener?.('online', wake, { signal });
-  page?.addEventListener(
-    'visibilitychange',
-    () => {
-      if (page.visibilityState === 'visible') wake();
-    },
-    { signal },
-  );
+  const wake = () => tell('wake');
+  const listen = globalThis.addEventListener;
+  listen?.('online', wake, { signal });
+  listen?.('offline', () => tell('offline'), { signal });
+  page?.addEventListener('visibilitychange', () => page.hidden || wake(), { signal });
   return () => stop.abort();
 }

@@ -1,7 +1,6 @@
 // Why a connection ended, and what follows: the close table of the protocol as data.
 
-import type { Event, State } from './machine.js';
-import type { TextKey } from './texts.js';
+import type { Event } from './machine.js';
 
 /**
  * What to do after an end.
@@ -22,80 +21,54 @@ export interface CloseInfo {
   readonly reason: string;
 }
 
+const own = (reason: string): CloseInfo => ({ code: 0, reason });
+
 /** What this client ends a connection for by itself. */
 export const ENDED = {
-  unstarted: { code: 0, reason: 'Not started' },
-  asked: { code: 0, reason: 'Closed' },
-  expired: { code: 0, reason: 'Session expired' },
-  authTimeout: { code: 0, reason: 'Authentication timeout' },
-  reauthTimeout: { code: 0, reason: 'Re-authentication timeout' },
-  unopened: { code: 0, reason: 'Connection timeout' },
-  silent: { code: 0, reason: 'No answer' },
-  unsupported: { code: 0, reason: 'No WebSocket' },
-  unreachable: { code: 0, reason: 'Refresh failed' },
-} as const satisfies Record<string, CloseInfo>;
-
-/** Advice and text of one reason. */
-export type CloseRow = readonly [advice: Advice, text: TextKey];
+  unstarted: own('Not started'),
+  asked: own('Closed'),
+  expired: own('Session expired'),
+  authTimeout: own('Authentication timeout'),
+  reauthTimeout: own('Re-authentication timeout'),
+  unopened: own('Connection timeout'),
+  silent: own('No answer'),
+  unsupported: own('No WebSocket'),
+  tokenless: own('No token'),
+  offline: own('Offline'),
+} as const;
 
 const ANY = '';
-const BROKEN: CloseRow = ['no', 'broken'];
-const FAILED: CloseRow = ['no', 'auth_failed'];
-const LOST: CloseRow = ['back_off', 'reconnecting'];
-const REFRESH: CloseRow = ['refresh', 'refreshing'];
 
 /** By code, then by reason; the empty reason stands for all that are not named. */
-export const CLOSES: Readonly<Record<number, Readonly<Record<string, CloseRow>>>> = {
-  0: {
-    'Not started': ['no', 'disconnected'],
-    Closed: ['no', 'disconnected'],
-    'Session expired': ['no', 'expired'],
-    'Authentication timeout': ['back_off', 'no_answer'],
-    'Re-authentication timeout': REFRESH,
-    'Connection timeout': ['back_off', 'no_answer'],
-    'No answer': ['back_off', 'no_answer'],
-    'No WebSocket': BROKEN,
-    'Refresh failed': LOST,
-  },
-  1000: { [ANY]: ['no', 'disconnected'] },
-  1001: { [ANY]: ['back_off', 'restarting'] },
-  1002: { [ANY]: BROKEN },
-  1003: { [ANY]: BROKEN },
-  1007: { [ANY]: BROKEN },
+export const CLOSES: Readonly<Record<number, Readonly<Record<string, Advice>>>> = {
+  0: { 'Re-authentication timeout': 'refresh' },
+  1000: { [ANY]: 'no' },
+  1002: { [ANY]: 'no' },
+  1003: { [ANY]: 'no' },
+  1007: { [ANY]: 'no' },
   1008: {
-    'Authentication timeout': ['back_off', 'no_answer'],
-    'Ping timeout': LOST,
-    'First message must be auth': FAILED,
-    'Invalid auth message format': FAILED,
-    'Missing auth token': FAILED,
-    'Invalid token': ['refresh_once', 'refreshing'],
-    'Token expired': REFRESH,
-    'Invalid token payload': FAILED,
-    'Auth message replayed': FAILED,
-    'Connection limit exceeded': ['minute', 'too_many_connections'],
-    'Recipe not found or access denied': ['no', 'denied'],
-    'Re-authentication timeout': REFRESH,
-    'Subject changed': ['no', 'other_user'],
-    'Session revoked': ['no', 'revoked'],
-    'Too many auth attempts': ['minute', 'too_fast'],
-    'Too many invalid messages': BROKEN,
-    'Rate limit exceeded': ['minute', 'too_fast'],
-    // A newer server's reason: a violation of policy is not helped by trying again.
-    [ANY]: FAILED,
+    'Authentication timeout': 'back_off',
+    'Ping timeout': 'back_off',
+    'Invalid token': 'refresh_once',
+    'Token expired': 'refresh',
+    'Connection limit exceeded': 'minute',
+    'Re-authentication timeout': 'refresh',
+    'Too many auth attempts': 'minute',
+    'Rate limit exceeded': 'minute',
+    // A newer server's reason, too: a violation of policy is not helped by trying again.
+    [ANY]: 'no',
   },
-  1009: { [ANY]: ['no', 'too_large'] },
-  1011: { [ANY]: ['back_off', 'fault'] },
-  1013: { [ANY]: ['back_off', 'busy'] },
+  1009: { [ANY]: 'no' },
 };
 
 /** Codes that are not in the table, 1006 first among them, are the network's or a proxy's doing. */
-export function closeRow({ code, reason }: CloseInfo): CloseRow {
+export function adviceFor({ code, reason }: CloseInfo): Advice {
   const rows = CLOSES[code] ?? {};
-  return (Object.hasOwn(rows, reason) ? rows[reason] : rows[ANY]) ?? LOST;
+  return (Object.hasOwn(rows, reason) ? rows[reason] : rows[ANY]) ?? 'back_off';
 }
 
 /** Is the token not to be sent again? */
-export const isUsedUp = (close: CloseInfo | null): boolean =>
+export const isUsedUp = (close: CloseInfo | null): close is CloseInfo =>
   close?.reason === 'Token expired' || close?.reason === 'Invalid token';
 
 const EVENT_AFTER: Readonly<Record<Advice, Event>> = {
@@ -108,23 +81,6 @@ const EVENT_AFTER: Readonly<Record<Advice, Event>> = {
 
 /** What an end means to the state. `isFresh`: its token was new, and comes from no cache. */
 export function eventAfter(close: CloseInfo, isFresh: boolean): Event {
-  const [advice] = closeRow(close);
+  const advice = adviceFor(close);
   return advice === 'refresh_once' && isFresh ? 'refused' : EVENT_AFTER[advice];
-}
-
-/** While a server is out of reach one text stays, whatever is tried in between. */
-export function textOf(
-  state: State,
-  reauthenticating: boolean,
-  close: CloseInfo | null,
-  isGone: boolean,
-): TextKey {
-  if (isGone && state === 'connecting') return 'unreachable';
-  if (state === 'reconnecting' || state === 'closed') {
-    const text = closeRow(close ?? ENDED.asked)[1];
-    if (state === 'closed' && text === 'refreshing') return 'auth_failed';
-    const isVague = text === 'reconnecting' || text === 'no_answer';
-    return isGone && isVague ? 'unreachable' : text;
-  }
-  return reauthenticating ? 'reauthenticating' : state;
 }

@@ -1,21 +1,24 @@
 // One connection to one recipe's chat, across as many sockets as it takes.
 
-import { backOffMs, msBetween, onWake, Timers } from './clock.js';
-import { ENDED, eventAfter, isUsedUp, textOf, type CloseInfo } from './closes.js';
+import { backOffMs, isOffline, msBetween, Timers, watchPage } from './clock.js';
+import { ENDED, eventAfter, type CloseInfo } from './closes.js';
 import { Emitter, type Off } from './emitter.js';
-import { ChatError, isPassing } from './errors.js';
+import { ChatError } from './errors.js';
+import { Heartbeat } from './heartbeat.js';
 import { freshId } from './ids.js';
 import { MACHINE, type Action, type Event, type State } from './machine.js';
 import type {
   Auth,
   AuthRequired,
   HistoryEntry,
+  Ping,
   ReauthReason,
   ServerMessage,
   Session,
 } from './messages.js';
 import { closedError, Outbox } from './outbox.js';
 import { isKnown, parseServerMessage } from './parse.js';
+import { TokenSource, type Found } from './token-source.js';
 import type { ChatEvents, ChatOptions, Status, Update, WebSocketLike } from './types.js';
 import { chatUrl } from './url.js';
 
@@ -30,8 +33,8 @@ const REAUTH_GRACE_MS = 30_000;
 const REAUTH_SLACK_MS = 1_000;
 /** Sockets in a row that did not open, after which the server is said to be out of reach. */
 const UNREACHABLE_AFTER = 2;
-/** How late an `auth_required` may come before the network is taken for dead. */
-const REAUTH_LATE_MS = 30_000;
+const WAITS: readonly Action[] = ['back_off', 'wait_a_minute', 'refresh', 'reauthenticate'];
+const LOST: CloseInfo = { code: 1006, reason: '' };
 
 export class ChatConnection<Recipe = unknown> {
   /** Who we are and how long the server takes it for true; null before the first time. */
@@ -48,37 +51,41 @@ export class ChatConnection<Recipe = unknown> {
   readonly #outbox: Outbox;
   readonly #events = new Emitter<ChatEvents<Recipe>>();
   readonly #timers = new Timers();
+  readonly #tokens: TokenSource;
+  readonly #heartbeat: Heartbeat;
   #status: Status;
   #socket: WebSocketLike | null = null;
   /** Counts sockets, so that what belongs to an earlier one is known by its number. */
   #run = 0;
   /** Sockets in a row that did not stand. */
   #attempts = 0;
+  /** Refreshes in a row that did not lead to a connection that stood. */
+  #refreshes = 0;
   /** Sockets in a row that did not open. */
   #failures = 0;
+  /** What follows the wait that runs, when that ends, and whether the server asked for it. */
+  #next: (() => void) | null = null;
+  #retryAt = 0;
+  #isAnnounced = false;
+  #close: CloseInfo | null = ENDED.unstarted;
   #authId = '';
-  /** The token of the last `auth`. */
+  /** The token of the last `auth`, and whether it comes from no cache. */
   #token: string | null = null;
-  /** A token that the server called too old, or invalid. */
-  #stale: string | null = null;
-  /** The token of the last `auth` was refreshed for it: it comes from no cache. */
   #isFresh = false;
   /** The token of the last socket, if the server called it not yet valid. */
   #early: string | null = null;
-  /** A token from a refresh, for the next socket. */
-  #fresh: string | null = null;
-  #renewing: Promise<string | null> | null = null;
   #reason: ReauthReason = 'requested';
-  #stopListening = () => {};
+  #stopWatching: (() => void) | null = null;
 
   /** Does nothing yet but check: `connect` starts. Throws a `TypeError` for a bad URL or id. */
   constructor(options: ChatOptions) {
     this.#options = options;
     this.#url = chatUrl(options.url, options.recipeId);
     this.#outbox = new Outbox(options.maxQueue ?? 32);
-    const close = ENDED.unstarted;
-    const text = textOf('closed', false, close, false);
-    this.#status = { state: 'closed', text, reauthenticating: false, close, retryInMs: null };
+    this.#tokens = new TokenSource(options, (fault) => this.#events.emit('error', fault));
+    const lose = () => this.#raise('lost', ENDED.silent);
+    this.#heartbeat = new Heartbeat(this.#timers, (ping) => this.#write(ping), lose);
+    this.#status = this.#describe('closed', false, null);
   }
 
   get status(): Status {
@@ -125,105 +132,133 @@ export class ChatConnection<Recipe = unknown> {
   }
 
   /** The one place where the state changes. */
-  #raise(event: Event, why: CloseInfo | null = this.#status.close): void {
+  #raise(event: Event, why: CloseInfo | null = this.#close): void {
     const last = this.#status;
     const step = MACHINE[last.state][event];
-    if (step === null) return;
+    if (step === undefined) return;
     const [state, action] = step;
     const isLive = state === 'authenticating' || state === 'authenticated';
-    if (!isLive) this.#drop();
-    if (state !== last.state || !isLive) this.#stopWaiting();
-    const close = state === 'authenticated' || last.state === 'closed' ? null : why;
+    if (!isLive && action !== 'wait_anew') this.#drop();
+    if (state !== last.state || !isLive) this.#timers.clearAll();
+    this.#close = state === 'authenticated' || last.state === 'closed' ? null : why;
+    if (isLive || state === 'closed') this.#failures = 0;
+    else if (event === 'lost' && last.state === 'connecting' && !isOffline()) this.#failures++;
+    const waitMs = this.#waitMs(event, action);
     const reauthenticating = action === 'reauthenticate';
-    if (state === 'authenticated' || state === 'closed') this.#failures = 0;
-    else if (last.state === 'connecting' && state === 'reconnecting') this.#failures++;
-    const isGone = this.#failures >= UNREACHABLE_AFTER;
-    const text = textOf(state, reauthenticating, close, isGone);
-    const retryInMs = state === 'reconnecting' ? this.#waitMs(action) : null;
-    const status: Status = { state, text, reauthenticating, close, retryInMs };
+    const retryInMs = state === 'reconnecting' ? waitMs : null;
+    const status = this.#describe(state, reauthenticating, retryInMs);
     this.#status = status;
+    this.#options.debug?.(event, status);
     this.#events.emit('state', status);
     if (last.reauthenticating !== reauthenticating) {
       this.#events.emit('reauth', { reauthenticating, reason: this.#reason });
     }
     // A listener may have closed it, or connected.
-    if (this.#status === status) this.#act(action, retryInMs ?? 0);
+    if (this.#status === status) this.#act(action, waitMs);
+  }
+
+  #describe(state: State, reauthenticating: boolean, retryInMs: number | null): Status {
+    const isAway = state === 'connecting' || state === 'reconnecting';
+    const close = isAway && isOffline() ? ENDED.offline : this.#close;
+    const cause = state === 'closed' ? null : this.#tokens.fault;
+    const unreachable = this.#failures >= UNREACHABLE_AFTER;
+    return { state, reauthenticating, close, cause, unreachable, retryInMs };
   }
 
   #act(action: Action, waitMs: number): void {
     switch (action) {
       case 'dial':
-        return void this.#dial();
+        this.#stopWatching ??= watchPage((event) => this.#notice(event));
+        return void this.#use(this.#tokens.next(), () => this.#dial());
       case 'authenticate':
-        return this.#authenticate();
+        this.#expect('open', this.#options.authTimeoutMs ?? 5_000, ENDED.authTimeout);
+        return this.#sendAuth();
       case 'welcome':
-        this.#timers.set('stable', STABLE_MS, () => (this.#attempts = 0));
+        this.#timers.set('stable', STABLE_MS, () => (this.#attempts = this.#refreshes = 0));
+        this.#watch();
         return this.#flush();
       case 'renewed':
+        this.#refreshes = 0;
         return this.#timers.clear('reauth');
       case 'reauthenticate':
-        return void this.#reauthenticate();
-      case 'back_off':
-        return this.#wait(waitMs, true, () => this.#raise('retry'));
-      case 'wait_a_minute':
-        return this.#wait(waitMs, false, () => this.#raise('retry'));
+        return this.#wait(waitMs, () => this.#renew(() => this.#sendAuth()));
       case 'refresh':
-        if (isUsedUp(this.#status.close)) this.#stale = this.#token;
-        return this.#wait(waitMs, true, () => void this.#refresh());
+        this.#tokens.judge(this.#token, this.#close);
+        return this.#wait(waitMs, () => {
+          this.#renew((found) => {
+            this.#tokens.keep(found);
+            this.#raise('retry');
+          });
+        });
+      case 'wait_anew':
+        return this.#next === null ? undefined : this.#wait(waitMs, this.#next);
       case 'end':
+        this.#stopWatching?.();
+        this.#stopWatching = null;
+        this.#tokens.stop();
         return this.#outbox.rejectAll();
+      default:
+        return this.#wait(waitMs, () => this.#raise('retry'));
     }
   }
 
-  #waitMs(action: Action): number {
-    const random = Math.random();
-    if (action === 'wait_a_minute') return MINUTE_MS + random * MINUTE_SPREAD_MS;
-    const attempt = this.#attempts++;
+  /** How long to wait before this is done. */
+  #waitMs(event: Event, action: Action): number {
+    const { minRetryMs = 1_000, maxRetryMs = 30_000, retryDelay } = this.#options;
+    const spread = Math.random();
+    if (action === 'wait_anew') {
+      const leftMs = Math.max(0, this.#retryAt - performance.now());
+      return this.#isAnnounced || isOffline() ? leftMs : Math.min(leftMs, spread * minRetryMs);
+    }
+    if (!WAITS.includes(action) || event === 'auth_required') return 0;
+    const { retryAfterMs } = Object(this.#tokens.fault) as { retryAfterMs?: unknown };
+    const minuteMs = MINUTE_MS + spread * MINUTE_SPREAD_MS;
+    const announcedMs = action === 'wait_a_minute' ? minuteMs : Number(retryAfterMs) || 0;
+    this.#isAnnounced = announcedMs > 0;
+    const isRefresh = action === 'refresh' || action === 'reauthenticate';
+    const attempt = isRefresh ? this.#refreshes++ : this.#attempts++;
     // The first refresh is made at once: nobody lost a server.
-    return action === 'refresh' && attempt === 0 ? 0 : backOffMs(attempt, random);
+    if (event === 'stale' && attempt === 0) return 0;
+    const ownMs =
+      retryDelay?.(attempt, this.#close) ?? backOffMs(attempt, minRetryMs, maxRetryMs);
+    return Math.max(announcedMs, ownMs);
   }
 
-  #wait(ms: number, isCutShort: boolean, then: () => void): void {
-    if (ms === 0) return then();
+  #wait(ms: number, next: () => void): void {
+    this.#next = next;
+    this.#retryAt = performance.now() + ms;
     const end = () => {
-      this.#stopWaiting();
-      then();
+      this.#next = null;
+      next();
     };
-    this.#timers.set('retry', ms, end);
-    if (isCutShort) this.#stopListening = onWake(end);
+    if (ms === 0) end();
+    else this.#timers.set('retry', ms, end);
   }
 
-  #stopWaiting(): void {
-    this.#timers.clearAll();
-    this.#stopListening();
-    this.#stopListening = () => {};
-  }
-
-  async #dial(): Promise<void> {
+  /** Goes on with the token that was looked for, unless something else has happened meanwhile. */
+  async #use(search: Promise<Found>, then: (found: Found) => void): Promise<void> {
     const run = this.#run;
-    const { getToken, openTimeoutMs, WebSocket = globalThis.WebSocket } = this.#options;
-    const end = (event: Event, why: CloseInfo) => run === this.#run && this.#raise(event, why);
-    try {
-      let token = this.#fresh ?? (await getToken());
-      let isFresh = this.#fresh !== null;
-      this.#fresh = null;
-      if (token === null || token === this.#stale) {
-        token = await this.#renew(token);
-        isFresh = true;
-      }
-      if (token === null || token === this.#stale) return void end('expired', ENDED.expired);
-      if (run !== this.#run) return;
-      this.#token = token;
-      this.#isFresh = isFresh;
-    } catch (fault) {
-      if (isPassing(fault)) return void end('lost', ENDED.unreachable);
-      return void end('expired', ENDED.expired);
+    const found = await search;
+    if (run !== this.#run) return;
+    if (found.token === null) {
+      return this.#raise(found.why === ENDED.tokenless ? 'tokenless' : 'refused', found.why);
     }
+    this.#token = found.token;
+    this.#isFresh = found.isFresh === true;
+    then(found);
+  }
+
+  #renew(then: (found: Found) => void): void {
+    void this.#use(this.#tokens.renew(this.#token), then);
+  }
+
+  #dial(): void {
+    const { openTimeoutMs, WebSocket = globalThis.WebSocket } = this.#options;
     let socket: WebSocketLike;
     try {
       socket = new WebSocket(this.#url, [SUBPROTOCOL]);
     } catch {
-      return void end('refused', ENDED.unsupported);
+      return this.#raise('refused', ENDED.unsupported);
     }
     this.#socket = socket;
     socket.onopen = () => this.#raise('open');
@@ -241,69 +276,34 @@ export class ChatConnection<Recipe = unknown> {
     this.#expect('open', openTimeoutMs ?? 10_000, ENDED.unopened);
   }
 
-  #authenticate(): void {
-    this.#expect('open', this.#options.authTimeoutMs ?? 5_000, ENDED.authTimeout);
-    this.#sendAuth(this.#token ?? '');
-  }
-
   /** Without an answer in time the socket is taken for dead. */
   #expect(answer: string, ms: number, why: CloseInfo): void {
-    this.#timers.set(answer, ms, () => this.#raise('timeout', why));
+    this.#timers.set(answer, ms, () => this.#raise('lost', why));
   }
 
   /** An accepted pair of id and token is not accepted again: the id is always a new one. */
-  #sendAuth(token: string): void {
-    this.#token = token;
+  #sendAuth(): void {
     this.#authId = freshId('auth_');
+    const payload = { token: this.#token ?? '' };
     const timestamp = new Date().toISOString();
-    const auth: Auth = { type: 'auth', id: this.#authId, timestamp, payload: { token } };
-    this.#socket?.send(JSON.stringify(auth));
+    this.#write({ type: 'auth', id: this.#authId, timestamp, payload });
   }
 
-  /** However many ask, there is one request. */
-  #renew(stale: string | null): Promise<string | null> {
-    const { getToken, refreshToken } = this.#options;
-    const ask = async () => (refreshToken ? refreshToken(stale) : getToken());
-    this.#renewing ??= ask().finally(() => (this.#renewing = null));
-    return this.#renewing;
+  #write(message: Auth | Ping): void {
+    this.#socket?.send(JSON.stringify(message));
   }
 
-  /** Before a new socket, because the last one ended for its token. */
-  async #refresh(): Promise<void> {
-    const run = this.#run;
-    const end = (event: Event, why?: CloseInfo) => run === this.#run && this.#raise(event, why);
-    try {
-      const token = await this.#renew(this.#token);
-      if (token === null || token === this.#stale) return void end('expired', ENDED.expired);
-      if (run === this.#run) this.#fresh = token;
-      end('retry');
-    } catch (fault) {
-      if (isPassing(fault)) return void end('stale', ENDED.unreachable);
-      end('expired', ENDED.expired);
-    }
-  }
-
-  /** On the live socket, because the server asked. Refreshes until one gets through or it ends. */
-  async #reauthenticate(attempt = 0): Promise<void> {
-    const run = this.#run;
-    try {
-      const token = await this.#renew(this.#token);
-      if (run !== this.#run) return;
-      if (token === null) return this.#raise('expired', ENDED.expired);
-      this.#isFresh = true;
-      this.#sendAuth(token);
-    } catch (fault) {
-      if (run !== this.#run) return;
-      if (!isPassing(fault)) return this.#raise('expired', ENDED.expired);
-      const waitMs = backOffMs(attempt, Math.random());
-      this.#timers.set('renew', waitMs, () => void this.#reauthenticate(attempt + 1));
-    }
+  /** What the browser tells of the network and the user. */
+  #notice(event: 'wake' | 'offline'): void {
+    if (event === 'wake') this.#heartbeat.probe();
+    this.#raise(event, this.#close ?? LOST);
   }
 
   #receive(frame: unknown): void {
     const message = parseServerMessage(frame);
+    if (this.#heartbeat.hear(message?.payload)) return;
     if (message === null) {
-      const text = 'The server said something that is not of this protocol';
+      const text = 'This is no message of the protocol';
       this.#events.emit('error', new ChatError('unreadable', text));
       return;
     }
@@ -313,7 +313,6 @@ export class ChatConnection<Recipe = unknown> {
       this.unknownMessages++;
       this.#events.emit('unknown', message);
     }
-    this.#watch();
   }
 
   #receiveKnown(message: ServerMessage): void {
@@ -339,25 +338,16 @@ export class ChatConnection<Recipe = unknown> {
     this.history = history ?? this.history;
     if (request_id === this.#authId) {
       this.#raise('acknowledged');
-      this.#awaitReauth(update);
     } else {
       this.#outbox.resolve(update);
     }
     this.#events.emit('message', update);
   }
 
-  /** Who only listens hears of a dead network by the `auth_required` that does not come. */
-  #awaitReauth({ timestamp, payload: { session } }: Update<Recipe>): void {
-    if (session === undefined || this.state !== 'authenticated') return;
-    const inMs = msBetween(timestamp, session.reauth_at, Number.MAX_SAFE_INTEGER);
-    this.#expect('due', inMs + REAUTH_LATE_MS, ENDED.silent);
-  }
-
   #receiveAuthRequired({ timestamp, payload }: AuthRequired): void {
     if (this.reauthenticating || this.state !== 'authenticated') return;
     this.#reason = payload.reason;
     const leftMs = msBetween(timestamp, payload.deadline, REAUTH_GRACE_MS) + REAUTH_SLACK_MS;
-    this.#timers.clear('due');
     this.#timers.set('reauth', leftMs, () => this.#raise('stale', ENDED.reauthTimeout));
     this.#raise('auth_required');
   }
@@ -366,16 +356,14 @@ export class ChatConnection<Recipe = unknown> {
     if (this.state !== 'authenticated') return;
     const nowMs = performance.now();
     this.#outbox.flush(this.#run, nowMs, (frame) => this.#socket?.send(frame));
-    if (!this.#timers.has('answer')) this.#watch();
   }
 
-  /** A network that dies without a word is noticed by the answers that are missing. */
+  /** A server that does not know pings ignores them, and is not watched. */
   #watch(): void {
-    if (this.state === 'authenticated' && this.#outbox.isAwaiting(this.#run)) {
-      this.#expect('answer', this.#options.silenceTimeoutMs ?? 30_000, ENDED.silent);
-    } else {
-      this.#timers.clear('answer');
-    }
+    const serverMs = this.session?.ping_interval_ms;
+    if (serverMs === undefined) return;
+    const { pingIntervalMs = serverMs || 30_000, pongTimeoutMs = 5_000 } = this.#options;
+    this.#heartbeat.start(pingIntervalMs, pongTimeoutMs);
   }
 
   /** What an earlier socket still has to say is not heard. */

@@ -13,6 +13,8 @@ export type ChatErrorCode =
   | 'closed'
   /** The connection was away for so long that sending again might do the message twice. */
   | 'outcome_unknown'
+  /** `getToken` or `refreshToken` failed, as `cause` says. It is tried again. */
+  | 'token_unavailable'
   /** The server said something that is not of this protocol. */
   | 'unreadable';
 
@@ -27,21 +29,17 @@ export class ChatError extends Error {
     readonly requestId: string | null = null,
     /** With `rate_limited`: how long to wait before sending again, in milliseconds. */
     readonly retryAfterMs: number | null = null,
+    /** With `token_unavailable`: what was thrown. */
+    cause?: unknown,
   ) {
-    super(message);
+    super(message, { cause });
   }
 }
 
 /**
- * Throw this from `getToken` or `refreshToken` when the network failed and trying again may help.
- * Whatever else they throw ends the session, but for a `TypeError`, which is what `fetch` throws
- * when it cannot reach a server.
+ * Throw this from `getToken` or `refreshToken` when the user has to sign in. Whatever else they
+ * throw is a fault that passes, and they are asked again.
  */
-export class Unreachable extends Error {
-  override readonly name = 'Unreachable';
-}
-
-/** Whether trying again may help. */
-export function isPassing(fault: unknown): boolean {
-  return fault instanceof Unreachable || fault instanceof TypeError;
+export class SignedOutError extends Error {
+  override readonly name = 'SignedOutError';
 }

@@ -1,9 +1,10 @@
-// The core: a connection, and the tokens for it. `@vestibule/client/react` builds on this.
+// The core: a connection, and the tokens for it. What users read is in `@vestibule/client/texts`;
+// `@vestibule/client/react` builds on both.
 
 export { ChatConnection } from './connection.js';
-export { CLOSES, closeRow, type Advice, type CloseInfo, type CloseRow } from './closes.js';
+export { adviceFor, CLOSES, type Advice, type CloseInfo } from './closes.js';
 export type { Off } from './emitter.js';
-export { ChatError, Unreachable, type ChatErrorCode } from './errors.js';
+export { ChatError, SignedOutError, type ChatErrorCode } from './errors.js';
 export { MACHINE } from './machine.js';
 export type { Action, Event as MachineEvent, State, Step } from './machine.js';
 export {
@@ -17,6 +18,5 @@ export {
   type Tokens,
   type TokenStore,
 } from './tokens.js';
-export { TEXTS, type TextKey, type Texts } from './texts.js';
 export type * from './messages.js';
 export type * from './types.js';

@@ -2,10 +2,10 @@
 //
 //              open         acknowledged
 // connecting ──────▶ authenticating ──────▶ authenticated ◀─┐ auth_required,
-//     ▲ │                  │                      │      └───┘ acknowledged
+//     ▲ │                  │                      │      └───┘ acknowledged, tokenless
 //     │ └─────────┬────────┴──────────────────────┘
-//     │ retry     ▼ lost, stale, limited, timeout
-//     └──── reconnecting                        refused, expired, close: from anywhere ──▶ closed
+//     │ retry     ▼ lost, stale, limited, offline
+//     └──── reconnecting                                 refused, close: from anywhere ──▶ closed
 
 /** Where a connection is. */
 export type State = 'connecting' | 'authenticating' | 'authenticated' | 'reconnecting' | 'closed';
@@ -20,19 +20,21 @@ export type Event =
   | 'acknowledged'
   /** The server wants a new `auth`. */
   | 'auth_required'
-  /** The socket ended, or did not open; trying again may help. */
+  /** The socket ended, did not open, or does not answer; trying again may help. */
   | 'lost'
+  /** The browser has no network. */
+  | 'offline'
+  /** The network or the user is back. */
+  | 'wake'
   /** The socket ended because the token is too old. */
   | 'stale'
+  /** No token could be had; trying again may help. */
+  | 'tokenless'
   /** The socket ended because of a limit that takes a minute to recover. */
   | 'limited'
-  /** The socket ended, and would end again. */
+  /** The socket ended, and would end again; or the user has to sign in. */
   | 'refused'
-  /** There is no token to be had: the user has to sign in. */
-  | 'expired'
-  /** An answer that must come did not. */
-  | 'timeout'
-  /** The wait is over, or cut short by the network or the user coming back. */
+  /** The wait is over. */
   | 'retry'
   /** The embedder is done. */
   | 'close';
@@ -47,88 +49,48 @@ export type Action =
   | 'back_off'
   | 'refresh'
   | 'wait_a_minute'
+  | 'wait_anew'
   | 'end';
 
-/** The next state and what to do on the way; null: the event means nothing in this state. */
-export type Step = readonly [next: State, action: Action] | null;
+/** The next state and what to do on the way. */
+export type Step = readonly [next: State, action: Action];
+
+type Steps = Readonly<Partial<Record<Event, Step>>>;
 
 const DIAL: Step = ['connecting', 'dial'];
 const BACK_OFF: Step = ['reconnecting', 'back_off'];
 const REFRESH: Step = ['reconnecting', 'refresh'];
-const MINUTE: Step = ['reconnecting', 'wait_a_minute'];
+const WAIT_ANEW: Step = ['reconnecting', 'wait_anew'];
+const REAUTHENTICATE: Step = ['authenticated', 'reauthenticate'];
 const END: Step = ['closed', 'end'];
 
-/** Every state and every event. */
-export const MACHINE: Readonly<Record<State, Readonly<Record<Event, Step>>>> = {
-  connecting: {
-    connect: null,
-    open: ['authenticating', 'authenticate'],
-    acknowledged: null,
-    auth_required: null,
-    lost: BACK_OFF,
-    stale: REFRESH,
-    limited: MINUTE,
-    refused: END,
-    expired: END,
-    timeout: BACK_OFF,
-    retry: null,
-    close: END,
-  },
-  authenticating: {
-    connect: null,
-    open: null,
-    acknowledged: ['authenticated', 'welcome'],
-    auth_required: null,
-    lost: BACK_OFF,
-    stale: REFRESH,
-    limited: MINUTE,
-    refused: END,
-    expired: END,
-    timeout: BACK_OFF,
-    retry: null,
-    close: END,
-  },
+const UNDER_WAY: Steps = {
+  lost: BACK_OFF,
+  offline: BACK_OFF,
+  stale: REFRESH,
+  limited: ['reconnecting', 'wait_a_minute'],
+  refused: END,
+  close: END,
+};
+
+/** Every state, and the events that mean something in it. */
+export const MACHINE: Readonly<Record<State, Steps>> = {
+  connecting: { ...UNDER_WAY, open: ['authenticating', 'authenticate'], tokenless: BACK_OFF },
+  authenticating: { ...UNDER_WAY, acknowledged: ['authenticated', 'welcome'] },
   authenticated: {
-    connect: null,
-    open: null,
+    ...UNDER_WAY,
     acknowledged: ['authenticated', 'renewed'],
-    auth_required: ['authenticated', 'reauthenticate'],
-    lost: BACK_OFF,
-    stale: REFRESH,
-    limited: MINUTE,
-    refused: END,
-    expired: END,
-    timeout: BACK_OFF,
-    retry: null,
-    close: END,
+    auth_required: REAUTHENTICATE,
+    tokenless: REAUTHENTICATE,
   },
   reconnecting: {
     connect: DIAL,
-    open: null,
-    acknowledged: null,
-    auth_required: null,
-    lost: null,
-    // The refresh did not get through: it is tried again.
-    stale: REFRESH,
-    limited: null,
-    refused: null,
-    expired: END,
-    timeout: null,
     retry: DIAL,
+    offline: WAIT_ANEW,
+    wake: WAIT_ANEW,
+    tokenless: REFRESH,
+    refused: END,
     close: END,
   },
-  closed: {
-    connect: DIAL,
-    open: null,
-    acknowledged: null,
-    auth_required: null,
-    lost: null,
-    stale: null,
-    limited: null,
-    refused: null,
-    expired: null,
-    timeout: null,
-    retry: null,
-    close: null,
-  },
+  closed: { connect: DIAL },
 };

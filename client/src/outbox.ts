@@ -45,18 +45,13 @@ export class Outbox {
       if (entry.sentOn === 0) {
         entry.firstSentMs = nowMs;
       } else if (nowMs - entry.firstSentMs > REPEATABLE_MS) {
-        const text = 'The connection was away for too long to send this again';
+        const text = 'The connection was away for too long';
         this.reject(new ChatError('outcome_unknown', text, entry.id));
         continue;
       }
       entry.sentOn = connection;
       write(entry.frame);
     }
-  }
-
-  /** Is an answer due on this connection? */
-  isAwaiting(connection: number): boolean {
-    return this.#entries.some((entry) => entry.sentOn === connection);
   }
 
   resolve(reply: RecipeUpdate): void {

@@ -10,6 +10,11 @@ const isObject = (value: unknown): value is Fields =>
 const isText = (value: unknown) => typeof value === 'string';
 const isTextOrNull = (value: unknown) => value === null || isText(value);
 
+const isSession = (value: unknown) =>
+  isObject(value) &&
+  isText(value['user_id']) &&
+  ['undefined', 'number'].includes(typeof value['ping_interval_ms']);
+
 /** The fields on which this client, or code that uses it, stumbles if they are wrong. */
 const CHECKS: Record<ServerMessage['type'], (payload: Fields) => boolean> = {
   auth_required: ({ reason, deadline }) => isText(reason) && isText(deadline),
@@ -23,7 +28,7 @@ const CHECKS: Record<ServerMessage['type'], (payload: Fields) => boolean> = {
   recipe_update: ({ request_id, content, session, history }) =>
     isTextOrNull(request_id) &&
     isText(content) &&
-    (session === undefined || (isObject(session) && isText(session['user_id']))) &&
+    (session === undefined || isSession(session)) &&
     (history === undefined || (Array.isArray(history) && history.every(isObject))),
 };
 

@@ -1,7 +1,7 @@
 'use client';
 // A hook that holds a connection for as long as a component shows it, and an indicator.
 
-import { useEffect, useMemo, useSyncExternalStore, type ReactElement } from 'react';
+import { useEffect, useMemo, useState, useSyncExternalStore, type ReactElement } from 'react';
 
 import { ChatConnection } from './connection.js';
 import { ENDED } from './closes.js';
@@ -10,7 +10,7 @@ import { freshId } from './ids.js';
 import { answered, failed, heard, said, without, type Line, type Lines } from './lines.js';
 import type { State } from './machine.js';
 import type { HistoryEntry, Session } from './messages.js';
-import { TEXTS, type Texts } from './texts.js';
+import { viewOf, type StatusView, type Texts } from './texts.js';
 import type { ChatOptions, Status, Update } from './types.js';
 
 export type { Line } from './lines.js';
@@ -78,6 +78,8 @@ class Held<Recipe> {
     chat.on('state', () => this.#change({}));
     chat.on('reauth', () => this.#change({}));
     chat.on('error', (error) => {
+      // This one is about no message: the status has it.
+      if (error.code === 'token_unavailable') return;
       this.#change({ messages: failed(this.#snapshot.messages, error), error });
     });
     chat.on('message', (message) => {
@@ -143,16 +145,8 @@ class Held<Recipe> {
 /** On a server, and until the first effect, it is about to connect and not over. */
 function beforeTheStart(status: Status): Status {
   if (status.close !== ENDED.unstarted) return status;
-  return { ...status, state: 'connecting', text: 'connecting', close: null };
+  return { ...status, state: 'connecting', close: null };
 }
-
-const COLORS: Readonly<Record<State, string>> = {
-  connecting: 'yellow',
-  authenticating: 'yellow',
-  authenticated: 'green',
-  reconnecting: 'yellow',
-  closed: 'red',
-};
 
 const DOT: Readonly<Record<string, string>> = {
   green: '#1a7f37',
@@ -168,18 +162,33 @@ export interface ConnectionStatusProps {
   className?: string | undefined;
 }
 
+/** The view of a status, which counts its wait down. */
+export function useStatusView(status: Status, texts?: Texts): StatusView {
+  const { retryInMs } = status;
+  const [counted, setCounted] = useState({ status, ms: 0 });
+  const ms = counted.status === status ? counted.ms : 0;
+  useEffect(() => {
+    if (retryInMs === null) return;
+    const tick = () => setCounted((last) => ({ status, ms: sinceOf(last, status) + 1_000 }));
+    const timer = setInterval(tick, 1_000);
+    return () => clearInterval(timer);
+  }, [status, retryInMs]);
+  return viewOf(status, texts, Math.max(0, (retryInMs ?? 0) - ms));
+}
+
+const sinceOf = (counted: { status: Status; ms: number }, status: Status) =>
+  counted.status === status ? counted.ms : 0;
+
 /** A dot and a text, announced to screen readers. Style it by `data-color` and `data-state`. */
 export function ConnectionStatus(props: ConnectionStatusProps): ReactElement {
-  const { status, texts = TEXTS, className = 'vestibule-status' } = props;
-  const color = status.text === 'unreachable' ? 'red' : COLORS[status.state];
+  const { status, texts, className = 'vestibule-status' } = props;
+  const { color, text, wait } = useStatusView(status, texts);
   const dot = { borderRadius: '50%', display: 'inline-block', width: '0.6em', height: '0.6em' };
   return (
     <span role="status" className={className} data-state={status.state} data-color={color}>
-      <span aria-hidden="true" style={{ ...dot, background: DOT[color] }} />{' '}
-      {texts[status.reauthenticating ? 'authenticated' : status.text]}
-      {status.reauthenticating && (
-        <small style={{ opacity: 0.7 }}> {texts.reauthenticating}</small>
-      )}
+      <span aria-hidden="true" style={{ ...dot, background: DOT[color] }} /> {text}
+      {/* A countdown that is read out each second is a nuisance. */}
+      {wait !== '' && <span aria-hidden="true">{wait}</span>}
     </span>
   );
 }

@@ -1,6 +1,6 @@
 // Where tokens are kept, and how they are replaced: once, however many ask.
 
-import { isPassing, Unreachable } from './errors.js';
+import { SignedOutError } from './errors.js';
 import { withLock } from './lock.js';
 import type { Credentials } from './types.js';
 
@@ -88,8 +88,9 @@ export interface TokenKeeperOptions {
   /** Default: `memoryStore()`. */
   store?: TokenStore | undefined;
   /**
-   * New tokens for a refresh token. Throws `Unreachable` when the network failed; whatever else it
-   * throws ends the session. Default: `POST /v1/auth/refresh` of the server.
+   * New tokens for a refresh token. Throws `SignedOutError` where that one is not good any more;
+   * after whatever else it throws, the tokens are kept. Default: `POST /v1/auth/refresh` of the
+   * server.
    */
   refresh?: ((refreshToken: string) => Promise<Tokens>) | undefined;
   /** For a refresh. Default 10,000. */
@@ -119,7 +120,7 @@ export function tokenKeeper(options: TokenKeeperOptions): TokenKeeper {
   async function replace(stale: string | null, tries = 3): Promise<string | null> {
     const tokens = store.load();
     // Somebody was faster: another tab, or another connection before this one asked.
-    const access = tokens?.access_token ?? null;
+    const access = tokens?.access_token || null;
     if (tokens === null || (access !== null && access !== stale)) return access;
     // Whoever signed out or in meanwhile is left alone. What another tab saved may be seen late:
     // a server that forgives that gives both the same refresh token.
@@ -130,9 +131,9 @@ export function tokenKeeper(options: TokenKeeperOptions): TokenKeeper {
     };
     try {
       // What comes too late is kept all the same: the old refresh token is used up.
-      await within(timeoutMs, refresh(tokens.refresh_token).then(put));
+      await within(timeoutMs, refresh(tokens.refresh_token).then((fresh) => put(checked(fresh))));
     } catch (fault) {
-      if (isPassing(fault)) throw fault;
+      if (!(fault instanceof SignedOutError)) throw fault;
       put(null);
     }
     const kept = store.load();
@@ -142,7 +143,7 @@ export function tokenKeeper(options: TokenKeeperOptions): TokenKeeper {
   }
 
   return {
-    getToken: () => store.load()?.access_token ?? null,
+    getToken: () => store.load()?.access_token || null,
     refreshToken(stale) {
       refreshing ??= withLock(`vestibule ${url}`, () => replace(stale)).finally(() => {
         refreshing = null;
@@ -162,22 +163,32 @@ async function postRefresh(url: string, refreshToken: string): Promise<Tokens> {
     body: JSON.stringify({ refresh_token: refreshToken }),
     cache: 'no-store',
   });
-  const isRefused = answer.status >= 400 && answer.status < 500;
-  if (isRefused && ![408, 425, 429].includes(answer.status)) {
-    throw new Error('The server refused to refresh the session');
-  }
   // A page of some proxy is no answer of the server, whatever its status.
-  const tokens = answer.ok ? asTokens(await answer.json().catch(() => null)) : null;
-  if (tokens === null) throw new Unreachable('The server could not refresh the session');
-  return tokens;
+  const body: unknown = await answer.json().catch(() => null);
+  if (answer.ok) return checked(body);
+  const text = `The refresh was answered ${answer.status}`;
+  if (FINAL.includes((body as { error?: string } | null)?.error ?? '')) {
+    throw new SignedOutError(text);
+  }
+  const retryAfterMs = 1_000 * Number(answer.headers.get('retry-after'));
+  throw Object.assign(new Error(text), { retryAfterMs });
 }
+
+/** Of all errors those that say something about the token, which stays as it is. */
+const FINAL = ['invalid_token', 'account_locked'];
 
 /** A refresh that hangs must not hold the lock of all tabs. */
 function within<T>(ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Unreachable('The refresh took too long')), ms);
+    const timer = setTimeout(() => reject(new Error('No token came in time')), ms);
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
+}
+
+function checked(value: unknown): Tokens {
+  const tokens = asTokens(value);
+  if (tokens === null) throw new TypeError('This is no token');
+  return tokens;
 }
 
 function asTokens(value: unknown): Tokens | null {

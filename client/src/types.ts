@@ -4,17 +4,19 @@ import type { CloseInfo } from './closes.js';
 import type { ChatError } from './errors.js';
 import type { State } from './machine.js';
 import type { ReauthReason, RecipeUpdate, ServerChatMessage } from './messages.js';
-import type { TextKey } from './texts.js';
+
+export type Token = string | null | undefined;
 
 /** Where tokens come from. `tokenKeeper` makes one; any pair of functions will do. */
 export interface Credentials {
-  /** The access token to use; null: there is none, and `refreshToken` is asked. */
-  getToken: () => string | null | Promise<string | null>;
+  /** The access token to use; null or undefined: there is none, and `refreshToken` is asked. */
+  getToken: () => Token | Promise<Token>;
   /**
-   * A newer access token than this one; null: the user has to sign in. Without it `getToken` is
-   * asked again. What it may throw: see `Unreachable`.
+   * A newer access token than this one; null or undefined: the user has to sign in. Without it
+   * `getToken` is asked again. Both may throw `SignedOutError` for the same; after anything else
+   * that they throw, they are asked again. A `retryAfterMs` of what is thrown is waited for.
    */
-  refreshToken?: ((stale: string | null) => Promise<string | null>) | undefined;
+  refreshToken?: ((stale: string | null) => Token | Promise<Token>) | undefined;
 }
 
 export interface ChatOptions extends Credentials {
@@ -28,8 +30,23 @@ export interface ChatOptions extends Credentials {
   openTimeoutMs?: number | undefined;
   /** For the server to accept the `auth`. Default 5,000. */
   authTimeoutMs?: number | undefined;
-  /** Silence while an answer is due, after which the network is given up. Default 30,000. */
-  silenceTimeoutMs?: number | undefined;
+  /** For `getToken` and `refreshToken`, each. Default 10,000. */
+  tokenTimeoutMs?: number | undefined;
+  /** Silence after which the server is sent a `ping`. Default: the server's own interval. */
+  pingIntervalMs?: number | undefined;
+  /** For the answer to a `ping`, after which the socket is given up. Default 5,000. */
+  pongTimeoutMs?: number | undefined;
+  /** The longest first wait before connecting again; it doubles each time. Default 1,000. */
+  minRetryMs?: number | undefined;
+  /** The longest wait of all. Default 30,000. */
+  maxRetryMs?: number | undefined;
+  /**
+   * How long to wait instead, in milliseconds: for the `attempt`th time in a row, from 0 on, after
+   * this end. A wait that the server announced is never made shorter.
+   */
+  retryDelay?: ((attempt: number, close: CloseInfo | null) => number) | undefined;
+  /** Is told each event of the state machine, with the status after it: `console.debug`. */
+  debug?: ((event: string, status: Status) => void) | undefined;
   /** Default: the global one. Node.js before 22 has none; `ws` has. */
   WebSocket?: WebSocketConstructor | undefined;
 }
@@ -49,12 +66,14 @@ export interface WebSocketLike {
 /** How things stand. It is replaced, never changed. */
 export interface Status {
   readonly state: State;
-  /** The row of `TEXTS` for people. */
-  readonly text: TextKey;
   /** The server asked for a new token, and it is on its way. Chat goes on. */
   readonly reauthenticating: boolean;
-  /** Why the last socket ended; null once authenticated, and at a new start. */
+  /** Why it is not connected; null once authenticated, and at a new start. */
   readonly close: CloseInfo | null;
+  /** What `getToken` or `refreshToken` threw last, until one of them succeeds; else null. */
+  readonly cause: unknown;
+  /** Two sockets in a row did not open. */
+  readonly unreachable: boolean;
   /** While `reconnecting`: the length of the wait, counted from this status on. */
   readonly retryInMs: number | null;
 }

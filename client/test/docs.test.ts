@@ -58,6 +58,7 @@ test('every other piece of TypeScript in the documents compiles', () => {
     writeFileSync(new URL('session.ts', folder), session);
     const paths = {
       '@vestibule/client': ['../src/index.ts'],
+      '@vestibule/client/texts': ['../src/texts.ts'],
       '@vestibule/client/react': ['../src/react.tsx'],
     };
     const compilerOptions = { paths, noUnusedLocals: false, rootDir: '..' };

@@ -12,7 +12,6 @@ import {
   reopen,
   reset,
   settle,
-  update,
   world,
 } from './support.js';
 
@@ -164,29 +163,6 @@ test('after nine minutes away a message is not sent again: it might be done twic
   socket.accept();
   expect(await outcome(reply)).toBe('outcome_unknown');
   expect(socket.contents).toEqual(['two']);
-});
-
-test('a network that dies without a word is noticed by the answer that is missing', async () => {
-  const it = await authenticated();
-  await pass(120_000);
-  expect(it.chat.state).toBe('authenticated');
-  void it.chat.send('one');
-  await pass(29_000);
-  FakeSocket.last.say(update({ content: 'News' }));
-  await pass(29_000);
-  expect(it.chat.state).toBe('authenticated');
-  await pass(1_000);
-  expect(it.chat.status).toMatchObject({ state: 'reconnecting', text: 'no_answer' });
-  expect(it.chat.status.close).toEqual({ code: 0, reason: 'No answer' });
-});
-
-test('saying more is no sign of life', async () => {
-  const it = await authenticated();
-  void it.chat.send('one');
-  await pass(20_000);
-  void it.chat.send('two');
-  await pass(10_000);
-  expect(it.chat.state).toBe('reconnecting');
 });
 
 test('frames that are not of this protocol are told and skipped', async () => {

@@ -5,8 +5,9 @@ import { createRoot, hydrateRoot, type Root } from 'react-dom/client';
 import { renderToString } from 'react-dom/server';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { TEXTS, type ChatOptions, type Status } from '../src/index.js';
+import type { ChatOptions, Status } from '../src/index.js';
 import { ConnectionStatus, useRecipeChat, type RecipeChat } from '../src/react.js';
+import { TEXTS } from '../src/texts.js';
 import { authRequired, FakeSocket, refusal, reset, update } from './support.js';
 
 interface Recipe {
@@ -271,20 +272,32 @@ describe('ConnectionStatus', () => {
     expect(indicator()).toEqual({ text, color: 'red' });
   });
 
-  test('stays green while it re-authenticates, with a subtle word of it', async () => {
+  test('is yellow while it re-authenticates', async () => {
     const socket = await live(<Chat options={{ refreshToken: () => new Promise(() => {}) }} />);
     await act(async () => socket.say(authRequired()));
-    expect(indicator()).toEqual({ text: 'Connected Refreshing connection…', color: 'green' });
-    expect(place.querySelector('[role="status"] small')?.textContent?.trim()).toBe(
-      'Refreshing connection…',
-    );
+    expect(indicator()).toEqual({ text: 'Refreshing connection…', color: 'yellow' });
+  });
+
+  test('counts a wait down, and does not read that out', async () => {
+    vi.mocked(Math.random).mockReturnValue(0.999);
+    const socket = await live();
+    await act(async () => socket.end(1008, 'Too many auth attempts'));
+    const countdown = () => place.querySelector('[role="status"] > :last-child');
+    expect(indicator().text).toBe('Too many requests. Reconnecting in 70 s');
+    expect(countdown()?.getAttribute('aria-hidden')).toBe('true');
+    for (const seconds of [69, 68, 67]) {
+      await act(async () => vi.advanceTimersByTimeAsync(1_000));
+      expect(indicator().text).toBe(`Too many requests. Reconnecting in ${seconds} s`);
+    }
+    await act(async () => vi.advanceTimersByTimeAsync(66_500));
+    expect(indicator().text).toBe('Too many requests. Reconnecting…');
   });
 
   test('is translated by a table, and takes a class', () => {
-    const status = { state: 'authenticated', text: 'authenticated', reauthenticating: false };
+    const status = { state: 'authenticated', reauthenticating: false, close: null };
     const texts = { ...TEXTS, authenticated: 'Verbunden' };
     const html = renderToString(
-      <ConnectionStatus status={status as Status} texts={texts} className="mine" />,
+      <ConnectionStatus status={status as unknown as Status} texts={texts} className="mine" />,
     );
     expect(html).toContain('Verbunden');
     expect(html).toContain('class="mine"');

@@ -2,9 +2,8 @@ import { readFileSync } from 'node:fs';
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { CLOSES, closeRow, TEXTS, type Advice } from '../src/index.js';
-import { ENDED } from '../src/closes.js';
-import { MACHINE } from '../src/machine.js';
+import { adviceFor, type Advice } from '../src/index.js';
+import { textKey } from '../src/texts.js';
 import {
   authenticated,
   authenticating,
@@ -58,7 +57,6 @@ describe('every row of the protocol', () => {
       const first = FakeSocket.last;
       first.end(code, reason);
       expect(it.chat.status.close).toEqual({ code, reason });
-      expect(it.chat.status.text).toBe(closeRow({ code, reason })[1]);
       await settle();
       const isOpened = () => FakeSocket.all.length === 2;
       if (advice === 'no') {
@@ -81,57 +79,33 @@ describe('every row of the protocol', () => {
       }
     });
   }
-
-  test('is in the table by its own name where its code has several kinds of advice', () => {
-    const named = rows.filter((row) => row.code === 1008).map((row) => row.reason);
-    const inTable = Object.keys(CLOSES[1008] ?? {}).filter((reason) => reason !== '');
-    expect(inTable.sort()).toEqual(named.sort());
-    const codes = new Set([0, ...rows.map((row) => row.code)]);
-    expect(Object.keys(CLOSES).map(Number)).toEqual([...codes].sort((a, b) => a - b));
-  });
 });
 
 test('what is in no table is final for a policy and the network for the rest', () => {
-  const advice = (code: number) => closeRow({ code, reason: 'Something new' })[0];
+  const advice = (code: number) => adviceFor({ code, reason: 'Something new' });
   expect([1008, 1000, 1002].map(advice)).toEqual(['no', 'no', 'no']);
   expect([1005, 1006, 1012, 1014, 1015, 4000].map(advice)).toEqual(Array(6).fill('back_off'));
-  expect(closeRow({ code: 1008, reason: 'constructor' })[0]).toBe('no');
+  expect(adviceFor({ code: 1008, reason: 'constructor' })).toBe('no');
 });
 
 test('a server that two sockets did not reach is out of reach, until it is reached', async () => {
   const it = await authenticated();
   FakeSocket.last.end(1006);
-  expect(it.chat.status.text).toBe('reconnecting');
-  for (const text of ['reconnecting', 'unreachable', 'unreachable']) {
+  expect(it.key()).toBe('reconnecting');
+  for (const key of ['reconnecting', 'unreachable', 'unreachable']) {
     const before = FakeSocket.all.length;
     for (let n = 0; FakeSocket.all.length === before; n++) await pass(100);
     expect(it.chat.state).toBe('connecting');
     FakeSocket.last.end(1006);
-    expect(it.chat.status.text).toBe(text);
+    expect(it.key()).toBe(key);
   }
   // It does not come and go with each attempt.
-  expect(it.statuses.slice(-3).map(({ text }) => text)).toEqual(Array(3).fill('unreachable'));
+  expect(it.statuses.slice(-3).map(textKey)).toEqual(Array(3).fill('unreachable'));
   (await reopen()).accept();
-  expect(it.chat.status.text).toBe('authenticated');
+  expect(it.key()).toBe('authenticated');
   FakeSocket.last.end(1006);
-  expect(it.chat.status.text).toBe('reconnecting');
+  expect(it.key()).toBe('reconnecting');
   it.chat.close();
-});
-
-test('every reason of our own has a row, and every row a text', () => {
-  for (const { code, reason } of Object.values(ENDED)) expect(CLOSES[code]).toHaveProperty(reason);
-  const used = Object.values(CLOSES).flatMap((rows) => Object.values(rows).map(([, key]) => key));
-  for (const key of used) expect(TEXTS[key]).toMatch(/\S/);
-  const ofStates = Object.keys(MACHINE).filter((state) => state !== 'closed');
-  const keys = [...new Set([...used, ...ofStates, 'reauthenticating', 'unreachable'])];
-  expect(keys.sort()).toEqual(Object.keys(TEXTS).sort());
-});
-
-test('the texts of the contract are word for word', () => {
-  expect(TEXTS.authenticating).toBe('Authenticating…');
-  expect(TEXTS.auth_failed).toBe('Authentication failed. Please try again.');
-  expect(TEXTS.refreshing).toBe('Session expired. Refreshing…');
-  expect(TEXTS.reauthenticating).toBe('Refreshing connection…');
 });
 
 test('the back-off doubles from 1 s to 30 s, and its jitter takes any part of it', async () => {
@@ -171,7 +145,8 @@ test('a socket that does not open is given up, and backs off', async () => {
   await pass(9_999);
   expect(it.chat.state).toBe('connecting');
   await pass(1);
-  expect(it.chat.status).toMatchObject({ state: 'reconnecting', text: 'no_answer' });
+  expect(it.chat.status).toMatchObject({ state: 'reconnecting' });
+  expect(it.key()).toBe('no_answer');
   expect(FakeSocket.last.closedWith).toBe(1_000);
 });
 
@@ -206,7 +181,8 @@ test('what an earlier socket says and how it ends is not heard any more', async 
 test('a close by the embedder ends every wait', async () => {
   const it = await reconnecting();
   it.chat.close();
-  expect(it.chat.status).toMatchObject({ state: 'closed', text: 'disconnected', retryInMs: null });
+  expect(it.chat.status).toMatchObject({ state: 'closed', retryInMs: null });
+  expect(it.key()).toBe('disconnected');
   expect(vi.getTimerCount()).toBe(0);
   await pass(600_000);
   expect(FakeSocket.all.length).toBe(1);
@@ -238,63 +214,6 @@ test('connect cuts a wait short, and is nothing while connected', async () => {
   expect(FakeSocket.all.length).toBe(2);
 });
 
-describe('in a page', () => {
-  const page = new EventTarget() as EventTarget & { visibilityState: string };
-  const browser = new EventTarget();
-
-  beforeEach(() => {
-    vi.stubGlobal('document', page);
-    vi.stubGlobal('addEventListener', browser.addEventListener.bind(browser));
-  });
-
-  const turn = (visibilityState: string) => {
-    page.visibilityState = visibilityState;
-    page.dispatchEvent(new Event('visibilitychange'));
-  };
-
-  test('online cuts a back-off short', async () => {
-    await reconnecting();
-    browser.dispatchEvent(new Event('online'));
-    await settle();
-    expect(FakeSocket.all.length).toBe(2);
-  });
-
-  test('becoming visible cuts a back-off short, and becoming hidden does not', async () => {
-    await reconnecting();
-    turn('hidden');
-    await settle();
-    expect(FakeSocket.all.length).toBe(1);
-    turn('visible');
-    turn('visible');
-    await settle();
-    expect(FakeSocket.all.length).toBe(2);
-    await pass(600);
-    expect(FakeSocket.all.length).toBe(2);
-  });
-
-  test('neither shortens the minute after a limit', async () => {
-    const it = await authenticated();
-    FakeSocket.last.end(1008, 'Rate limit exceeded');
-    browser.dispatchEvent(new Event('online'));
-    turn('visible');
-    await settle();
-    expect(it.chat.state).toBe('reconnecting');
-    expect(FakeSocket.all.length).toBe(1);
-  });
-
-  test('neither is listened to while connected or closed', async () => {
-    const it = await reconnecting();
-    await pass(500);
-    FakeSocket.last.open();
-    FakeSocket.last.accept();
-    turn('visible');
-    it.chat.close();
-    browser.dispatchEvent(new Event('online'));
-    await pass(60_000);
-    expect(FakeSocket.all.length).toBe(2);
-  });
-});
-
 test('the address has neither query nor user, and no token is in it', async () => {
   await connecting({ url: 'https://alice:secret@chat.example.com/base/?token=t#x' });
   expect(FakeSocket.last.url).toBe('wss://chat.example.com/base/v1/chat/soup');
@@ -319,5 +238,6 @@ test('where there is no WebSocket, or it is forbidden, it ends', async () => {
   });
   it.chat.connect();
   await settle();
-  expect(it.chat.status).toMatchObject({ state: 'closed', text: 'broken' });
+  expect(it.chat.status).toMatchObject({ state: 'closed' });
+  expect(it.key()).toBe('broken');
 });

@@ -3,6 +3,7 @@
 import { expect, vi } from 'vitest';
 
 import { ChatConnection, type ChatError, type ChatOptions, type Status } from '../src/index.js';
+import { textKey, type TextKey } from '../src/texts.js';
 import type { ClientMessage, ReauthReason, ServerMessage } from '../src/index.js';
 
 /** A moment of the server's clock, which is years away from that of this machine. */
@@ -15,8 +16,12 @@ export class FakeSocket {
   onmessage: ((event: never) => void) | null = null;
   onclose: ((event: never) => void) | null = null;
   onerror: ((event: never) => void) | null = null;
+  /** What was sent but pings, and the ids of those. */
   readonly frames: string[] = [];
+  readonly pings: string[] = [];
   closedWith: number | undefined;
+  /** As a server that lives does. */
+  answersPings = true;
 
   constructor(
     readonly url: string,
@@ -32,7 +37,10 @@ export class FakeSocket {
   }
 
   send(frame: string): void {
-    this.frames.push(frame);
+    const message = JSON.parse(frame) as ClientMessage;
+    if (message.type !== 'ping') this.frames.push(frame);
+    else this.pings.push(message.id ?? '');
+    if (message.type === 'ping' && this.answersPings) queueMicrotask(() => this.pong());
   }
 
   close(code?: number): void {
@@ -73,6 +81,10 @@ export class FakeSocket {
 
   get contents(): string[] {
     return this.chats.map((message) => message.payload.content);
+  }
+
+  pong(id: string | undefined = this.pings.at(-1)): void {
+    this.say(envelope('pong', { request_id: id }));
   }
 
   accept(extra: object = {}): void {
@@ -131,6 +143,8 @@ export interface World {
   errors: ChatError[];
   getToken: ReturnType<typeof vi.fn>;
   refreshToken: ReturnType<typeof vi.fn>;
+  /** Which text is shown. */
+  key: () => TextKey;
 }
 
 export function world(options: Partial<ChatOptions> = {}): World {
@@ -149,7 +163,8 @@ export function world(options: Partial<ChatOptions> = {}): World {
   const errors: ChatError[] = [];
   chat.on('state', (status) => statuses.push(status));
   chat.on('error', (error) => errors.push(error));
-  return { chat, statuses, errors, getToken, refreshToken };
+  const key = () => textKey(chat.status);
+  return { chat, statuses, errors, getToken, refreshToken, key };
 }
 
 // One constructor a state.

@@ -1,11 +1,12 @@
 // A recipe's chat in a terminal: TOKEN=… node chat.mjs [RECIPE] [URL]
 import { createInterface } from 'node:readline';
-import { ChatConnection, TEXTS } from '@vestibule/client';
+import { ChatConnection } from '@vestibule/client';
+import { statusText } from '@vestibule/client/texts';
 
 const [recipeId = 'soup', url = 'ws://127.0.0.1:8080'] = process.argv.slice(2);
 const chat = new ChatConnection({ url, recipeId, getToken: () => process.env.TOKEN ?? null });
 
-chat.on('state', (status) => console.log(`[${TEXTS[status.text]}]`));
+chat.on('state', (status) => console.log(`[${statusText(status)}]`));
 chat.on('message', ({ type, payload }) => {
   console.log(type === 'chat_message' ? `${payload.user_id}: ${payload.content}` : payload.content);
 });

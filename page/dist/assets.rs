@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"a26efcaedc056a2c\"",
+        tag: "\"8dc6091a3611033a\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-d3e8e1e8064649a9.js",
+        path: "/assets/page-7f1b9a2c86af0e84.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"d3e8e1e8064649a9\"",
+        tag: "\"7f1b9a2c86af0e84\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {

@@ -28,6 +28,7 @@ async function bundle(entry) {
     define: { 'process.env.NODE_ENV': '"production"' },
     // Also what the client's sources ask for comes from here, so that there is one React.
     alias: {
+      '@vestibule/client/texts': '../client/src/texts.ts',
       '@vestibule/client/react': '../client/src/react.tsx',
       '@vestibule/client': '../client/src/index.ts',
       react: './node_modules/react',

@@ -3,7 +3,7 @@
 import type { Tokens } from '@vestibule/client';
 
 import { go } from './router';
-import { begin, end, refreshToken, tokens, type User } from './session';
+import { askToSignIn, begin, end, refreshToken, tokens, type User } from './session';
 
 export interface Ingredient {
   readonly text: string;
@@ -113,7 +113,7 @@ async function authorized<T>(method: string, path: string, body?: unknown): Prom
       throw unreachable();
     });
   }
-  end('expired');
+  askToSignIn('refused');
   throw new Refused('signed_out', 'Please sign in again.');
 }
 

@@ -22,11 +22,13 @@ const MAX_CHARS = 16_384;
 
 interface ChatProps {
   chat: RecipeChat<Recipe>;
+  /** What to say of a message without an answer. */
+  pending: string;
   /** False: it is behind the other tab. */
   isShown: boolean;
 }
 
-export function Chat({ chat, isShown }: ChatProps): ReactElement {
+export function Chat({ chat, pending, isShown }: ChatProps): ReactElement {
   const [draft, setDraft] = useState('');
   const input = useRef<HTMLTextAreaElement>(null);
   const { history, messages, recipe, send, state } = chat;
@@ -61,7 +63,7 @@ export function Chat({ chat, isShown }: ChatProps): ReactElement {
             <Said
               key={line.from + line.id}
               line={line}
-              isLive={state === 'authenticated'}
+              pending={pending}
               write={write}
               again={say}
             />
@@ -157,12 +159,12 @@ function Assistant({ content, write }: { content: string; write: (text: string) 
 
 interface SaidProps {
   line: Line;
-  isLive: boolean;
+  pending: string;
   write: (text: string) => void;
   again: (text: string) => void;
 }
 
-function Said({ line, isLive, write, again }: SaidProps): ReactElement {
+function Said({ line, pending, write, again }: SaidProps): ReactElement {
   if (line.from === 'server') return <Assistant content={line.content} write={write} />;
   if (line.from === 'others') {
     return (
@@ -175,9 +177,7 @@ function Said({ line, isLive, write, again }: SaidProps): ReactElement {
   return (
     <div className="said" data-state={line.state}>
       <Mine content={line.content} />
-      {line.state === 'pending' && (
-        <p className="delivery">{isLive ? 'Sending…' : 'Waiting for the connection'}</p>
-      )}
+      {line.state === 'pending' && <p className="delivery">{pending}</p>}
       {line.state === 'failed' && (
         <div className="delivery">
           <Problem>{problemOf(line.error)}</Problem>

@@ -2,19 +2,6 @@
 
 import { useEffect, useRef, useSyncExternalStore, type RefObject } from 'react';
 
-const onLine = (changed: () => void) => {
-  addEventListener('online', changed);
-  addEventListener('offline', changed);
-  return () => {
-    removeEventListener('online', changed);
-    removeEventListener('offline', changed);
-  };
-};
-
-export function useIsOnline(): boolean {
-  return useSyncExternalStore(onLine, () => navigator.onLine);
-}
-
 const narrow = matchMedia('(max-width: 55.99em)');
 const onNarrow = (changed: () => void) => {
   narrow.addEventListener('change', changed);

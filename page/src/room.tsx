@@ -2,16 +2,16 @@
 
 import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
 import { ConnectionStatus, useRecipeChat, type RecipeChat } from '@vestibule/client/react';
-import { TEXTS } from '@vestibule/client';
+import { TEXTS, viewOf, type StatusView } from '@vestibule/client/texts';
 
 import type { Recipe } from './api';
 import { Chat } from './chat';
-import { useArrival, useIsNarrow, useIsOnline, useTitle } from './hooks';
+import { useArrival, useIsNarrow, useTitle } from './hooks';
 import { Icon } from './icons';
 import { takeFirstMessage } from './new';
 import { RecipeView } from './recipe';
 import { Link } from './router';
-import { end, tokens } from './session';
+import { askToSignIn, tokens } from './session';
 
 const TABS = ['recipe', 'chat'] as const;
 type Tab = (typeof TABS)[number];
@@ -39,7 +39,9 @@ export function Room({ id }: { id: string }): ReactElement {
   if (recipe !== null && recipe !== seen && (isRecipeShown || seen === null)) setSeen(recipe);
   const isUnseen = recipe !== null && recipe.updated_at !== seen?.updated_at;
 
-  if (status.state === 'closed' && status.text === 'denied') return <Denied />;
+  // All that is said about the connection comes from here.
+  const view = viewOf(status);
+  if (view.key === 'denied') return <Denied />;
 
   const panel = (name: Tab) =>
     isNarrow
@@ -59,10 +61,10 @@ export function Room({ id }: { id: string }): ReactElement {
         </Link>
         <div className="connection">
           <ConnectionStatus status={status} className="status" />
-          <Retry chat={chat} />
+          <Retry chat={chat} view={view} />
         </div>
       </div>
-      <Banner chat={chat} />
+      <Banner chat={chat} view={view} />
       {isNarrow && (
         <div className="tabs" role="tablist" aria-label="Recipe and chat">
           {TABS.map((name) => (
@@ -93,7 +95,7 @@ export function Room({ id }: { id: string }): ReactElement {
         </div>
         <div className="pane chat-pane" {...panel('chat')}>
           {isNarrow && <h1 className="unseen">{recipe?.title ?? 'Recipe'}</h1>}
-          <Chat chat={chat} isShown={!isNarrow || tab === 'chat'} />
+          <Chat chat={chat} pending={view.pending} isShown={!isNarrow || tab === 'chat'} />
         </div>
       </div>
     </div>
@@ -110,41 +112,39 @@ function moveTab(event: KeyboardEvent<HTMLButtonElement>, setTab: (tab: Tab) => 
   buttons[at]?.focus();
 }
 
+interface Shown {
+  chat: RecipeChat<Recipe>;
+  view: StatusView;
+}
+
 /** Beside the indicator: what one can do about it. */
-function Retry({ chat }: { chat: RecipeChat<Recipe> }): ReactElement | null {
-  const { state, text } = chat.status;
-  if (state === 'closed' && ['expired', 'revoked', 'auth_failed', 'other_user'].includes(text)) {
-    return (
-      <button type="button" className="button small" onClick={() => end('expired')}>
-        Sign in again
-      </button>
-    );
-  }
-  if (state !== 'closed' && state !== 'reconnecting' && text !== 'unreachable') return null;
+function Retry({ chat, view: { help, key } }: Shown): ReactElement | null {
+  if (help === null) return null;
+  const why = key === 'expired' || key === 'revoked' ? key : 'refused';
+  const [text, act] =
+    help === 'sign_in'
+      ? ['Sign in again', () => askToSignIn(why)]
+      : [chat.state === 'closed' ? 'Connect' : 'Try now', chat.retry];
   return (
-    <button type="button" className="button small" onClick={chat.retry}>
-      {state === 'closed' ? 'Connect' : 'Try now'}
+    <button type="button" className="button small" onClick={act}>
+      {text}
     </button>
   );
 }
 
-/** While messages cannot be sent: what becomes of them. */
-function Banner({ chat }: { chat: RecipeChat<Recipe> }): ReactElement {
-  const isOnline = useIsOnline();
+/** While messages cannot be sent: what becomes of them. Why, the indicator says. */
+function Banner({ chat, view }: Shown): ReactElement {
   const waiting = chat.messages.filter((line) => line.state === 'pending').length;
   const isAway = chat.state !== 'authenticated' && chat.state !== 'closed';
-  const isWaiting = waiting > 0 && (isAway || !isOnline);
+  const isOffline = view.key === 'offline';
   const said = waiting === 1 ? 'Your message is' : `Your ${waiting} messages are`;
   return (
     <div role="status" className="banner-place">
-      {(isWaiting || (isAway && !isOnline)) && (
+      {isAway && (waiting > 0 || isOffline) && (
         <p className="banner">
-          <Icon name={isOnline ? 'clock' : 'offline'} />
+          <Icon name={isOffline ? 'offline' : 'clock'} />
           <span>
-            {!isOnline && 'You are offline. '}
-            {isWaiting
-              ? `${said} kept here, and sent once you are ${isOnline ? 'connected' : 'back'}.`
-              : 'What you write is kept here, and sent once you are back.'}
+            {waiting > 0 ? said : 'What you write is'} kept here, and sent once you are connected.
           </span>
         </p>
       )}

@@ -13,7 +13,7 @@ export interface Session {
   /** null: nobody is signed in. */
   readonly user: User | null;
   /** Why nobody is, where the user did not ask for it in this tab. */
-  readonly ended: 'expired' | 'elsewhere' | null;
+  readonly ended: 'expired' | 'revoked' | 'refused' | 'elsewhere' | null;
 }
 
 const TOKENS_KEY = 'vestibule.tokens';
@@ -70,6 +70,14 @@ export function end(ended: Session['ended']): void {
   session.set({ user: null, ended });
   tokens.clear();
   saveUser(null);
+}
+
+/**
+ * Asks for the password, and keeps the tokens: the refresh token may be good, whatever was said of
+ * an access token. Signing in replaces them.
+ */
+export function askToSignIn(ended: Session['ended']): void {
+  session.set({ user: null, ended });
 }
 
 /** For signing out: what the server is to forget. */

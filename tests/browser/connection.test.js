@@ -13,7 +13,7 @@ scene('everything works over TLS, and goes on after a restart', SECURE, async (w
   await answer(page, 'Scaled from');
   await hold(page);
   await world.stop('SIGTERM');
-  await status(page, 'Reconnecting…', 'yellow');
+  await status(page, 'Reconnecting', 'yellow');
   await world.start();
   await release(page);
   await status(page, 'Connected', 'green');
@@ -34,13 +34,13 @@ scene('who is not authenticated in time is told, and tries again', {
   await page.reload();
   await status(page, 'Authenticating…', 'yellow');
   await shoot(page, 'connection-authenticating');
-  await status(page, 'The server does not answer. Reconnecting…', 'yellow');
+  await status(page, 'The server does not answer. Reconnecting', 'yellow');
   await inspect(page, 'connection-authentication-timeout');
   isLost = false;
   await status(page, 'Connected', 'green');
 });
 
-scene('re-authentication is not seen but for a word, and chat goes on', {
+scene('re-authentication is yellow, and chat goes on', {
   AUTH__REAUTH_AFTER: '2s',
   AUTH__REAUTH_SPREAD: '0s',
 }, async (world) => {
@@ -60,10 +60,10 @@ scene('re-authentication is not seen but for a word, and chat goes on', {
   await tap.until(() => tap.sent.filter(isAuth).length >= 3);
 
   hold = new Promise((resolve) => (release = resolve));
-  await status(page, 'Refreshing connection…', 'green');
+  await status(page, 'Refreshing connection…', 'yellow');
   await say(page, 'Double it');
   await answer(page, 'Scaled from');
-  await status(page, 'Connected Refreshing connection…', 'green');
+  await status(page, 'Refreshing connection…', 'yellow');
   await inspect(page, 'connection-refreshing');
   release();
   await page.locator('.status', { hasText: /^\s*Connected$/ }).waitFor();
@@ -74,7 +74,7 @@ scene('what is said while the server restarts is kept, told, and done once', {},
   const page = await world.kitchen();
   await hold(page);
   await world.stop('SIGTERM');
-  await status(page, 'Reconnecting…', 'yellow');
+  await status(page, 'Reconnecting', 'yellow');
   await say(page, 'Add ingredient 3 apples');
   await say(page, 'Add step Serve with apples');
   await page.locator(BANNER, { hasText: 'Your 2 messages are kept here' }).waitFor();
@@ -116,7 +116,7 @@ scene('a message whose answer was lost with the server is done once', {}, async 
 scene('a server that is gone is red, and one may try', {}, async (world) => {
   const page = await world.kitchen();
   await world.stop();
-  await status(page, 'The server cannot be reached. Still trying…', 'red');
+  await status(page, 'The server cannot be reached. Trying again', 'red');
   await hold(page);
   await inspect(page, 'connection-unreachable');
   await waitForHeld(page);
@@ -128,10 +128,13 @@ scene('a server that is gone is red, and one may try', {}, async (world) => {
 scene('offline one goes on writing, and it is sent when one is back', {}, async (world) => {
   const page = await world.kitchen();
   await page.context().setOffline(true);
-  await world.stop();
-  await page.locator(BANNER, { hasText: 'You are offline. What you write is kept' }).waitFor();
+  await status(page, 'You are offline', 'yellow');
+  await page.locator(BANNER, { hasText: 'What you write is kept here' }).waitFor();
   await say(page, 'Rename to Sunday pancakes');
-  await page.locator(BANNER, { hasText: 'You are offline. Your message is kept here' }).waitFor();
+  await page.locator(BANNER, { hasText: 'Your message is kept here' }).waitFor();
+  assert.equal(await page.getByText('Sending…').count(), 0);
+  assert.equal(await page.getByText('Connected', { exact: true }).count(), 0);
+  await world.stop();
   await inspect(page, 'connection-offline');
   await world.start();
   await page.context().setOffline(false);
