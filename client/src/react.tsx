@@ -188,7 +188,11 @@ export function ConnectionStatus(props: ConnectionStatusProps): ReactElement {
     <span role="status" className={className} data-state={status.state} data-color={color}>
       <span aria-hidden="true" style={{ ...dot, background: DOT[color] }} /> {text}
       {/* A countdown that is read out each second is a nuisance. */}
-      {wait !== '' && <span aria-hidden="true">{wait}</span>}
+      {wait !== '' && (
+        <small aria-hidden="true" style={{ fontSize: 'inherit' }}>
+          {wait}
+        </small>
+      )}
     </span>
   );
 }

@@ -3,19 +3,19 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"8dc6091a3611033a\"",
+        tag: "\"351c637af201346b\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-7f1b9a2c86af0e84.js",
+        path: "/assets/page-bbc48438d0ddb2bd.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"7f1b9a2c86af0e84\"",
+        tag: "\"bbc48438d0ddb2bd\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
-        path: "/assets/page-ef5c0c092495edc8.css",
+        path: "/assets/page-2265dc5a67c6a227.css",
         media: "text/css; charset=utf-8",
-        tag: "\"ef5c0c092495edc8\"",
+        tag: "\"2265dc5a67c6a227\"",
         body: include_bytes!("page.css.gz"),
     },
     Asset {
