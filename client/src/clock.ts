@@ -1,4 +1,5 @@
-// Lengths of time, and what the page says of the network. Nothing else here asks what time it is.
+// Lengths of time, and what the page says of the network. The other files ask for no time but a
+// message's own `timestamp`.
 
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -24,6 +25,12 @@ export class Timers {
     for (const name of this.#handles.keys()) this.clear(name);
   }
 }
+
+/** For lengths: it never goes back. */
+export const monotonicMs = (): number => performance.now();
+
+/** To notice a sleep, in which the other clock may stand still: it may be set to anything. */
+export const wallMs = (): number => Date.now();
 
 /**
  * Exponential back-off with full jitter: anywhere between 0 and `minMs`, twice, four times that …

@@ -1,8 +1,8 @@
 // One connection to one recipe's chat, across as many sockets as it takes.
 
-import { backOffMs, isOffline, msBetween, Timers, watchPage } from './clock.js';
+import { backOffMs, isOffline, monotonicMs, msBetween, Timers, watchPage } from './clock.js';
 import { ENDED, eventAfter, type CloseInfo } from './closes.js';
-import { Emitter, type Off } from './emitter.js';
+import { Emitter, guard, type Off } from './emitter.js';
 import { ChatError } from './errors.js';
 import { Heartbeat } from './heartbeat.js';
 import { freshId } from './ids.js';
@@ -33,7 +33,6 @@ const REAUTH_GRACE_MS = 30_000;
 const REAUTH_SLACK_MS = 1_000;
 /** Sockets in a row that did not open, after which the server is said to be out of reach. */
 const UNREACHABLE_AFTER = 2;
-const WAITS: readonly Action[] = ['back_off', 'wait_a_minute', 'refresh', 'reauthenticate'];
 const LOST: CloseInfo = { code: 1006, reason: '' };
 
 export class ChatConnection<Recipe = unknown> {
@@ -143,12 +142,13 @@ export class ChatConnection<Recipe = unknown> {
     this.#close = state === 'authenticated' || last.state === 'closed' ? null : why;
     if (isLive || state === 'closed') this.#failures = 0;
     else if (event === 'lost' && last.state === 'connecting' && !isOffline()) this.#failures++;
-    const waitMs = this.#waitMs(event, action);
+    const isWaiting = state === 'reconnecting' || event === 'tokenless';
+    const waitMs = isWaiting ? this.#waitMs(event, action) : 0;
     const reauthenticating = action === 'reauthenticate';
     const retryInMs = state === 'reconnecting' ? waitMs : null;
     const status = this.#describe(state, reauthenticating, retryInMs);
     this.#status = status;
-    this.#options.debug?.(event, status);
+    guard(() => this.#options.debug?.(event, status));
     this.#events.emit('state', status);
     if (last.reauthenticating !== reauthenticating) {
       this.#events.emit('reauth', { reauthenticating, reason: this.#reason });
@@ -207,10 +207,9 @@ export class ChatConnection<Recipe = unknown> {
     const { minRetryMs = 1_000, maxRetryMs = 30_000, retryDelay } = this.#options;
     const spread = Math.random();
     if (action === 'wait_anew') {
-      const leftMs = Math.max(0, this.#retryAt - performance.now());
+      const leftMs = Math.max(0, this.#retryAt - monotonicMs());
       return this.#isAnnounced || isOffline() ? leftMs : Math.min(leftMs, spread * minRetryMs);
     }
-    if (!WAITS.includes(action) || event === 'auth_required') return 0;
     const { retryAfterMs } = Object(this.#tokens.fault) as { retryAfterMs?: unknown };
     const minuteMs = MINUTE_MS + spread * MINUTE_SPREAD_MS;
     const announcedMs = action === 'wait_a_minute' ? minuteMs : Number(retryAfterMs) || 0;
@@ -219,14 +218,14 @@ export class ChatConnection<Recipe = unknown> {
     const attempt = isRefresh ? this.#refreshes++ : this.#attempts++;
     // The first refresh is made at once: nobody lost a server.
     if (event === 'stale' && attempt === 0) return 0;
-    const ownMs =
-      retryDelay?.(attempt, this.#close) ?? backOffMs(attempt, minRetryMs, maxRetryMs);
-    return Math.max(announcedMs, ownMs);
+    const ownMs = guard(() => retryDelay?.(attempt, this.#close)) ?? NaN;
+    const isLength = ownMs >= 0;
+    return Math.max(announcedMs, isLength ? ownMs : backOffMs(attempt, minRetryMs, maxRetryMs));
   }
 
   #wait(ms: number, next: () => void): void {
     this.#next = next;
-    this.#retryAt = performance.now() + ms;
+    this.#retryAt = monotonicMs() + ms;
     const end = () => {
       this.#next = null;
       next();
@@ -354,7 +353,7 @@ export class ChatConnection<Recipe = unknown> {
 
   #flush(): void {
     if (this.state !== 'authenticated') return;
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     this.#outbox.flush(this.#run, nowMs, (frame) => this.#socket?.send(frame));
   }
 

@@ -1,4 +1,16 @@
-// Typed events. A listener that throws disturbs neither the connection nor other listeners.
+// Typed events. What an embedder's function throws disturbs neither the connection nor the others.
+
+/** What is thrown becomes an uncaught error of its own, where its author looks for it. */
+export function guard<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (fault) {
+    queueMicrotask(() => {
+      throw fault;
+    });
+    return undefined;
+  }
+}
 
 /** Stops the listener. */
 export type Off = () => void;
@@ -14,14 +26,7 @@ export class Emitter<Events> {
 
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     for (const listener of Array.from(this.#listeners.get(name) ?? [])) {
-      try {
-        listener(event as never);
-      } catch (fault) {
-        // It becomes an uncaught error of its own, where its author looks for it.
-        queueMicrotask(() => {
-          throw fault;
-        });
-      }
+      guard(() => listener(event as never));
     }
   }
 }

@@ -1,6 +1,6 @@
 // Finds out by asking that a connection is dead, which no browser tells.
 
-import type { Timers } from './clock.js';
+import { wallMs, type Timers } from './clock.js';
 import { freshId } from './ids.js';
 import type { Ping } from './messages.js';
 
@@ -57,11 +57,11 @@ export class Heartbeat {
 
   #beat(): void {
     const stepMs = this.#stepMs;
-    const dueAt = Date.now() + stepMs;
+    const dueAt = wallMs() + stepMs;
     this.#timers.set('beat', stepMs, () => {
       this.#quietMs += stepMs;
       // A timer that is late has slept with its machine.
-      const hasSlept = Math.abs(Date.now() - dueAt) > stepMs;
+      const hasSlept = Math.abs(wallMs() - dueAt) > stepMs;
       if (hasSlept || this.#quietMs >= this.#intervalMs) this.probe();
       this.#beat();
     });

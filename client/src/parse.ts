@@ -10,10 +10,9 @@ const isObject = (value: unknown): value is Fields =>
 const isText = (value: unknown) => typeof value === 'string';
 const isTextOrNull = (value: unknown) => value === null || isText(value);
 
+const isNumberOrMissing = (value: unknown) => value === undefined || typeof value === 'number';
 const isSession = (value: unknown) =>
-  isObject(value) &&
-  isText(value['user_id']) &&
-  ['undefined', 'number'].includes(typeof value['ping_interval_ms']);
+  isObject(value) && isText(value['user_id']) && isNumberOrMissing(value['ping_interval_ms']);
 
 /** The fields on which this client, or code that uses it, stumbles if they are wrong. */
 const CHECKS: Record<ServerMessage['type'], (payload: Fields) => boolean> = {
@@ -24,7 +23,7 @@ const CHECKS: Record<ServerMessage['type'], (payload: Fields) => boolean> = {
     isText(error) &&
     isText(message) &&
     isTextOrNull(request_id) &&
-    (retry_after_ms === undefined || typeof retry_after_ms === 'number'),
+    isNumberOrMissing(retry_after_ms),
   recipe_update: ({ request_id, content, session, history }) =>
     isTextOrNull(request_id) &&
     isText(content) &&

@@ -246,6 +246,29 @@ describe('a wait', () => {
   });
 });
 
+test('a policy or a debug function that fails is told, and does no harm', async () => {
+  const uncaught = vi.fn();
+  vi.stubGlobal('queueMicrotask', (task: () => void) => {
+    try {
+      task();
+    } catch (fault) {
+      uncaught(fault);
+    }
+  });
+  const fault = new Error('a mistake of theirs');
+  const fail = () => {
+    throw fault;
+  };
+  const debug = vi.fn(fail);
+  const it = await connecting({ debug, retryDelay: fail });
+  expect(uncaught).toHaveBeenLastCalledWith(fault);
+  FakeSocket.last.end(1006);
+  expect(it.chat.status).toMatchObject({ state: 'reconnecting', retryInMs: 500 });
+  const other = await connecting({ retryDelay: () => NaN });
+  FakeSocket.last.end(1006);
+  expect(other.chat.status.retryInMs).toBe(500);
+});
+
 test('debug is told each step, and no token', async () => {
   const debug = vi.fn();
   const it = await authenticated({ debug });

@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"351c637af201346b\"",
+        tag: "\"e0f2f75636efbf1b\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-bbc48438d0ddb2bd.js",
+        path: "/assets/page-0df2b81cf68aaf9b.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"bbc48438d0ddb2bd\"",
+        tag: "\"0df2b81cf68aaf9b\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {

@@ -170,6 +170,25 @@ scene('a refused token asks to sign in', {}, async (world) => {
   await inspect(page, 'connection-refused');
   isForged = false;
   await page.getByRole('button', { name: 'Sign in again' }).click();
+  await page.getByText('The server did not accept your session.').waitFor();
+  // The refresh token is as good as before.
+  assert.match(await page.evaluate(() => localStorage.getItem('vestibule.tokens')), /refresh_token/);
   await signIn(page, 'ann@example.com');
   await page.getByRole('heading', { name: "Grandmother's Pancakes" }).waitFor();
+});
+
+scene('who was signed out by an operator is not told of an expiry', {}, async (world) => {
+  const page = await world.kitchen();
+  await page.routeWebSocket(/\/v1\/chat\//, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((frame) => {
+      socket.send(frame);
+      void socket.close({ code: 1008, reason: 'Session revoked' });
+    });
+  });
+  await page.reload();
+  await status(page, 'You were signed out. Please sign in again.', 'red');
+  await page.getByRole('button', { name: 'Sign in again' }).click();
+  await page.getByText('You were signed out. Please sign in again, and').waitFor();
+  assert.equal(await page.getByText('Session expired').count(), 0);
 });
