@@ -60,7 +60,7 @@ pub(super) fn get(address: &AdminAddress, path: &str, key: Option<&str>) -> Resu
     call(address, &format!("GET {path}"), None, key)
 }
 
-/// The same for a call that changes something, with status 200 or 201.
+/// The same for a call that changes something, with status 200, 201 or 202.
 pub(super) fn post(
     address: &AdminAddress,
     path: &str,
@@ -88,7 +88,7 @@ fn call(
     })?;
     let not_vestibule = || format!("{} is not a Vestibule admin listener", address.name);
     let (status, body) = parse(&answer).ok_or_else(not_vestibule)?;
-    if matches!(status, 200 | 201) {
+    if matches!(status, 200..=202) {
         return Ok(body.to_owned());
     }
     let fault: Value = serde_json::from_str(body).unwrap_or_default();
@@ -99,9 +99,15 @@ fn call(
         }
         (401, Some(_)) => "the key in admin.key_file is not the server's".to_owned(),
         // An older server or a public listener, which does not know the path.
-        (404, _) if !record.contains("no such connection") => not_vestibule(),
+        (404, _) if !is_about_subject(&fault, record) => not_vestibule(),
         _ => record.to_owned(),
     })
+}
+
+/// Does this 404 say that who or what was asked about is not there, and not that the path is not?
+fn is_about_subject(fault: &Value, record: &str) -> bool {
+    let code = fault.get("error").and_then(Value::as_str);
+    code == Some("no_such_user") || record.contains("no such connection")
 }
 
 fn exchange(
@@ -132,9 +138,28 @@ fn parse(answer: &str) -> Option<(u16, &str)> {
     Some((status, body))
 }
 
+/// Percent-encodes everything except unreserved characters (RFC 3986, section 2.3).
+pub(super) fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn user_is_percent_encoded() {
+        assert_eq!(encoded("auth0|Alice é~"), "auth0%7CAlice%20%C3%A9~");
+    }
 
     #[test]
     fn unspecified_address_becomes_loopback() {

@@ -12,6 +12,7 @@ mod invite;
 mod load;
 mod log;
 mod notify;
+mod operate;
 mod output;
 mod reload;
 mod secret;
@@ -61,6 +62,8 @@ enum CliCommand {
     Explain(explain::ExplainArgs),
     /// Give out an invitation to sign up (asks the running server)
     Invite(invite::InviteArgs),
+    #[command(flatten)]
+    Operate(operate::OperatorCommand),
     Load(load::LoadArgs),
 }
 
@@ -110,6 +113,7 @@ fn run(cli: Cli) -> CommandResult {
         Some(CliCommand::Check(args)) => check::run(&args, &global.settings(&[])?),
         Some(CliCommand::Explain(args)) => explain::run(&args, global.settings(&[])?),
         Some(CliCommand::Invite(args)) => invite::run(&args, global.settings(&[])?),
+        Some(CliCommand::Operate(command)) => operate::run(&command, &global.settings(&[])?),
         Some(CliCommand::Load(args)) => {
             let config = global.settings(&[])?;
             let secret = signing_secret(&config)?;

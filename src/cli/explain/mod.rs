@@ -56,35 +56,11 @@ fn ask(args: &ExplainArgs, config: &Config) -> Result<String, String> {
     let path = match args.id {
         Some(id) => format!("/v1/connections/{id}"),
         None => {
-            let user = args.user.as_deref().map(|user| format!("&user={}", encoded(user)));
+            let user = args.user.as_deref().map(|user| format!("&user={}", ask::encoded(user)));
             let address = args.address.map(|address| format!("&address={address}"));
             let (user, address) = (user.unwrap_or_default(), address.unwrap_or_default());
             format!("/v1/ends?limit={}{user}{address}", args.last)
         }
     };
     ask::get(&ask::AdminAddress::of(&config.admin.listen)?, &path, key.as_deref())
-}
-
-/// Percent-encodes everything except unreserved characters (RFC 3986, section 2.3).
-fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn user_is_percent_encoded() {
-        assert_eq!(encoded("auth0|Alice é~"), "auth0%7CAlice%20%C3%A9~");
-    }
 }

@@ -1,0 +1,252 @@
+//! The commands for operators: each is one call of the running server's admin listener.
+
+use serde_json::{Value, json};
+use vestibule::config::{Config, Length};
+
+use super::ask::{AdminAddress, encoded, get, post};
+use super::output::{CommandResult, print};
+use super::{secret, text};
+
+/// The commands for operators.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum OperatorCommand {
+    /// Say whether the running server takes new clients: exit code 0 if so, 1 if not
+    Health(HealthArgs),
+    /// Show how the running server is
+    Status(AdminArgs),
+    /// Show the connections in a room
+    Room(RoomArgs),
+    /// Send a text to everybody in a room
+    Publish(PublishArgs),
+    /// End a user's sessions; tokens issued until now are refused from here on
+    Disconnect(UserArgs),
+    /// Ask a user's connections for a fresh token each
+    RequireAuth(UserArgs),
+    /// Lock an account of the embedded recipe chat, and end its sessions
+    Lock(UserArgs),
+    /// Unlock an account of the embedded recipe chat
+    Unlock(UserArgs),
+    /// Close all connections, and take no new ones until the process ends
+    Drain(DrainArgs),
+}
+
+/// Whom to ask.
+#[derive(Debug, clap::Args)]
+pub(super) struct AdminArgs {
+    /// Admin listener to ask [default: admin.listen]
+    #[arg(long, value_name = "HOST:PORT")]
+    admin: Option<String>,
+    /// Print the server's JSON response
+    #[arg(long)]
+    json: bool,
+}
+
+/// The flags of `vestibule health`.
+#[derive(Debug, clap::Args)]
+pub(super) struct HealthArgs {
+    /// Only ask whether the process answers, not whether new clients are taken: for restarts
+    #[arg(long)]
+    live: bool,
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+/// The flags of `vestibule room`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RoomArgs {
+    /// The room
+    #[arg(value_name = "ROOM")]
+    room: String,
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+/// The flags of `vestibule publish`.
+#[derive(Debug, clap::Args)]
+pub(super) struct PublishArgs {
+    /// The room
+    #[arg(value_name = "ROOM")]
+    room: String,
+    /// The text
+    #[arg(value_name = "TEXT")]
+    content: String,
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+/// The flags of commands about a user.
+#[derive(Debug, clap::Args)]
+pub(super) struct UserArgs {
+    /// The user: the `sub` of the tokens, or the id of an account
+    #[arg(value_name = "USER")]
+    user: String,
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+/// The flags of `vestibule drain`.
+#[derive(Debug, clap::Args)]
+pub(super) struct DrainArgs {
+    /// Spread the closes over this time [default: the server's `drain`]
+    #[arg(long, value_name = "LENGTH")]
+    over: Option<Length>,
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+/// Makes the call, and prints what came of it.
+pub(super) fn run(command: &OperatorCommand, config: &Config) -> CommandResult {
+    answer(command, config).map_err(|fault| vec![fault]).and_then(|text| print(&text))
+}
+
+fn answer(command: &OperatorCommand, config: &Config) -> Result<String, String> {
+    use OperatorCommand::{
+        Disconnect, Drain, Health, Lock, Publish, RequireAuth, Room, Status, Unlock,
+    };
+    let about = |args: &UserArgs, order: &str, said: fn(&Value) -> String| {
+        let path = format!("/v1/users/{}/{order}", encoded(&args.user));
+        Admin::of(&args.admin, config)?.post(&path, "", said)
+    };
+    match command {
+        Health(args) => {
+            let path = if args.live { "/healthz" } else { "/readyz" };
+            Admin::of(&args.admin, config)?
+                .get(path, |answer| format!("{}\n", word(answer, "status")))
+        }
+        Status(args) => Admin::of(args, config)?.status(),
+        Room(args) => {
+            let path = format!("/v1/rooms/{}", encoded(&args.room));
+            Admin::of(&args.admin, config)?.get(&path, room)
+        }
+        Publish(args) => {
+            let path = format!("/v1/rooms/{}/publish", encoded(&args.room));
+            let body = json!({ "content": args.content }).to_string();
+            Admin::of(&args.admin, config)?.post(&path, &body, |answer| {
+                format!("queued for {}\n", connections(answer, "delivered"))
+            })
+        }
+        Disconnect(args) => about(args, "disconnect", disconnected),
+        RequireAuth(args) => about(args, "require-auth", |answer| {
+            format!("asked {}\n", connections(answer, "asked"))
+        }),
+        Lock(args) => about(args, "lock", disconnected),
+        Unlock(args) => about(args, "unlock", |_| "unlocked\n".to_owned()),
+        Drain(args) => {
+            let seconds = args.over.map(|over| json!({ "seconds": over.get().as_secs() }));
+            let body = seconds.map(|body| body.to_string()).unwrap_or_default();
+            Admin::of(&args.admin, config)?.post("/v1/drain", &body, |answer| {
+                format!("draining {}\n", connections(answer, "connections"))
+            })
+        }
+    }
+}
+
+/// An admin listener, and how its answers are shown.
+struct Admin {
+    address: AdminAddress,
+    key: Option<String>,
+    is_json: bool,
+}
+
+impl Admin {
+    fn of(args: &AdminArgs, config: &Config) -> Result<Self, String> {
+        let address = AdminAddress::of(args.admin.as_ref().unwrap_or(&config.admin.listen))?;
+        let key = secret::admin_key(config)?.map(|key| key.text);
+        Ok(Self { address, key, is_json: args.json })
+    }
+
+    fn get(&self, path: &str, said: fn(&Value) -> String) -> Result<String, String> {
+        self.shown(&get(&self.address, path, self.key.as_deref())?, said)
+    }
+
+    fn post(&self, path: &str, body: &str, said: fn(&Value) -> String) -> Result<String, String> {
+        self.shown(&post(&self.address, path, body, self.key.as_deref())?, said)
+    }
+
+    fn shown(&self, answer: &str, said: fn(&Value) -> String) -> Result<String, String> {
+        if self.is_json {
+            return Ok(format!("{}\n", answer.trim_end()));
+        }
+        let answer = serde_json::from_str(answer);
+        answer
+            .map(|answer| said(&answer))
+            .map_err(|error| format!("cannot parse the response: {error}; try --json"))
+    }
+
+    /// The server's state, which begins with whether it takes new clients.
+    fn status(&self) -> Result<String, String> {
+        if self.is_json {
+            return self.get("/v1/stats", status);
+        }
+        let ready = match get(&self.address, "/readyz", self.key.as_deref()) {
+            Ok(_) => "takes new clients".to_owned(),
+            Err(reason) => format!("takes no new clients: {}", text::one_line(&reason)),
+        };
+        Ok(format!("{ready}\n{}", self.get("/v1/stats", status)?))
+    }
+}
+
+fn word<'a>(answer: &'a Value, name: &str) -> &'a str {
+    answer.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(answer: &Value, name: &str) -> u64 {
+    let number = answer.get(name);
+    // Gauges of the process are written as floating-point numbers.
+    number.and_then(|it| it.as_u64().or_else(|| it.as_f64().map(|it| it as u64))).unwrap_or(0)
+}
+
+fn disconnected(answer: &Value) -> String {
+    format!("ended {}\n", connections(answer, "disconnected"))
+}
+
+/// So many connections.
+fn connections(answer: &Value, name: &str) -> String {
+    match number(answer, name) {
+        1 => "1 connection".to_owned(),
+        count => format!("{count} connections"),
+    }
+}
+
+/// One line for each connection.
+fn room(answer: &Value) -> String {
+    let connections = answer.get("connections").and_then(Value::as_array);
+    let line = |connection: &Value| {
+        let part = |name: &str| text::one_line(word(connection, name));
+        format!("{}  {}  {}\n", part("id"), part("since"), part("user_id"))
+    };
+    connections.into_iter().flatten().map(line).collect()
+}
+
+/// What an operator looks at first.
+fn status(stats: &Value) -> String {
+    let empty = Value::Null;
+    let by_label = |name: &str| {
+        let labels = stats.get(name).unwrap_or(&empty).as_object();
+        let shown = labels.into_iter().flatten().filter_map(|(label, count)| {
+            let count = count.as_u64().filter(|count| *count > 0)?;
+            Some(format!("{count} {}", text::one_line(label)))
+        });
+        let shown: Vec<_> = shown.collect();
+        if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
+    };
+    [
+        ("connections", by_label("vestibule_connections")),
+        ("refused since the start", by_label("vestibule_refused_total")),
+        ("keys", by_label("vestibule_keys")),
+        ("tokens waiting for keys", number(stats, "vestibule_auths_waiting_for_keys").to_string()),
+        ("memory", format!("{} MiB", number(stats, "process_resident_memory_bytes") >> 20)),
+        (
+            "descriptors",
+            format!(
+                "{} of {}",
+                number(stats, "process_open_fds"),
+                number(stats, "process_max_fds")
+            ),
+        ),
+        ("log lines lost", number(stats, "vestibule_log_lines_dropped_total").to_string()),
+    ]
+    .into_iter()
+    .map(|(name, value)| format!("{name}: {value}\n"))
+    .collect()
+}
