@@ -4,27 +4,26 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::accounts::{AccountService, SigningKeys, random_id};
+use super::accounts::{AccountService, SigningKeys};
 use super::assistant::Pasted;
 use super::completions::CompletionSink;
-use super::http::{self, PageQuery, RecipeRoute};
+use super::http::{self, RecipeRoute};
 use super::page;
-use super::recipe::{Draft, Recipe};
+use super::recipe::Draft;
+use super::requests::RecipeRequests;
 use super::storage::chat::{self, Bounds, ChatOutcome, NewMessage};
-use super::storage::recipes::CreateFault;
 use super::storage::{
     self, Busy, Commit, JoinGuard, OpenStorage, QueueLimits, Reader, Storage, StorageError,
-    StorageHealth, TaskClass, TaskError, TaskOrigin, recipes, sessions, users,
+    StorageHealth, TaskClass, TaskError, TaskOrigin, sessions, users,
 };
 use super::tasks::{StorageQuestion, TaskSender};
 use crate::config::Config;
 use crate::node::app::{
-    Admission, Answer, App, Incoming, Invite, Join, Json, OrderFault, OrderKind, OrderResult,
-    Publish, Reply, UserOrder,
+    Admission, Answer, App, Incoming, Invite, Join, OrderFault, OrderKind, OrderResult, Publish,
+    Reply, UserOrder,
 };
-use crate::node::{Method, Outcome, Payer, Probe, Request, Response};
+use crate::node::{Outcome, Payer, Probe, Request, Response};
 use crate::protocol::ErrorCode;
-use crate::time::UnixTime;
 
 /// Recipe chat on SQLite, in `recipes.db` in the data directory.
 ///
@@ -123,92 +122,8 @@ impl RecipesApp {
         Ok((app, completions))
     }
 
-    /// Answers a request of `user` to `/v1/recipes`.
-    fn recipes(
-        &self,
-        route: RecipeRoute<'_>,
-        request: &Request<'_>,
-        user: &str,
-    ) -> Reply<Response> {
-        match (route, request.method) {
-            (RecipeRoute::Recipe(id), _) => {
-                let id = id.to_owned();
-                self.tasks.request(
-                    request,
-                    user,
-                    move |database, user| recipes::find(database, &id, user),
-                    |found| {
-                        let recipe = found.map(|stored| Response::json(200, &stored.recipe));
-                        recipe.unwrap_or_else(http::recipe_not_found)
-                    },
-                )
-            }
-            (_, Method::Post) => self.create(request, user.to_owned()),
-            _ => match PageQuery::parse(request.query) {
-                Ok(PageQuery { limit, before }) => {
-                    let most = self.bounds.list();
-                    self.tasks.request(
-                        request,
-                        user,
-                        move |database, user| {
-                            recipes::list(database, user, limit, before.as_deref(), most)
-                        },
-                        |page| {
-                            page.map_or_else(http::invalid_page, |page| Response::json(200, &page))
-                        },
-                    )
-                }
-                Err(refusal) => Reply::Now(refusal),
-            },
-        }
-    }
-
-    /// Creates a recipe on a worker, as the body may be long and every ingredient in it is parsed.
-    fn create(&self, request: &Request<'_>, user: String) -> Reply<Response> {
-        let creator = RecipeCreator {
-            storage: self.tasks.storage.clone(),
-            bounds: self.bounds,
-            max: self.per_user,
-            user,
-            now: request.now,
-        };
-        let body = request.body.to_vec();
-        Reply::later(move || creator.create(&body).unwrap_or_else(|refusal| refusal))
-    }
-}
-
-/// Creates a recipe on a worker.
-struct RecipeCreator {
-    storage: Storage,
-    bounds: Bounds,
-    max: usize,
-    user: String,
-    now: UnixTime,
-}
-
-impl RecipeCreator {
-    fn create(self, body: &[u8]) -> Result<Response, Response> {
-        let Self { storage, bounds, max, user, now } = self;
-        let id = random_id().map_err(|_| http::internal_error())?;
-        let recipe = Draft::parse(body)
-            .and_then(|draft| Recipe::new(id, draft, now))
-            .map_err(|fault| http::bad_recipe(&fault))?;
-        if !Json::new(&recipe).is_ok_and(|recipe| bounds.fit(&recipe)) {
-            return Err(http::bad_field("body", "must be a smaller recipe"));
-        }
-        let origin =
-            TaskOrigin::new(TaskClass::Content, Payer::user(&user)).growing().with_text(body.len());
-        let created = storage.ask(origin, move |database| {
-            if users::is_locked(database, &user)? {
-                return Ok(Err(http::account_locked()));
-            }
-            let created = recipes::create(database, &recipe, &user, max, bounds.user_bytes)?;
-            Ok(created.map(|()| recipe).map_err(|fault| match fault {
-                CreateFault::TooMany => http::too_many_recipes(max),
-                CreateFault::TooMuch => http::stores_too_much(bounds.user_bytes),
-            }))
-        });
-        created.map_err(http::ask_failed)?.map(|recipe| http::created(&recipe))
+    fn requests(&self) -> RecipeRequests<'_> {
+        RecipeRequests { tasks: &self.tasks, bounds: self.bounds, max: self.per_user }
     }
 }
 
@@ -347,7 +262,7 @@ impl App for RecipesApp {
         }
         match (route, request.user) {
             (RecipeRoute::Account(call), _) => self.accounts.call(call, request),
-            (route, Some(user)) => self.recipes(route, request, user),
+            (route, Some(user)) => self.requests().answer(route, request, user),
             (_, None) => Reply::Now(http::unauthorized()),
         }
     }

@@ -34,6 +34,7 @@ mod page;
 mod quantity;
 mod ratio;
 mod recipe;
+mod requests;
 mod storage;
 mod tasks;
 mod words;

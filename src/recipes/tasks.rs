@@ -9,7 +9,7 @@ use super::http;
 use super::storage::chat::ChatOutcome;
 use super::storage::{Busy, Reader, Storage, TaskClass, TaskError, TaskOrigin, users};
 use crate::node::app::{Answer, Reply};
-use crate::node::{Completion, Outcome, Payer, Request, Response, Ticket};
+use crate::node::{Completion, Outcome, Payer, Request, Response, RoomEvent, Ticket};
 use crate::protocol::ErrorCode;
 
 /// A text up to this length is read on the storage thread: that takes about as long as to store it.
@@ -79,13 +79,7 @@ impl TaskSender {
                 return;
             }
             let is_full = |Busy| ErrorCode::BackendUnavailable;
-            // A panic is an answer too: nobody else would give one. What it says is not logged.
-            let read = || {
-                catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-                    log::error!("the reader of a text panicked");
-                    Err(ErrorCode::Internal)
-                })
-            };
+            let read = || read_safely(read).unwrap_or(Err(ErrorCode::Internal));
             let stored = turn.map_err(is_full).and_then(|()| read()).and_then(|text| {
                 let work = move |database: &Connection| work(database, text);
                 store(&storage, &completions, question, work, message_outcome).map_err(is_full)
@@ -97,35 +91,114 @@ impl TaskSender {
         })
     }
 
-    /// [`store`](Self::store) for an HTTP request of `user`, which is refused if the account is
-    /// locked.
-    pub(super) fn request<T: Send + 'static>(
+    /// Runs `work` for an HTTP request of `user`, with what `kind` says of it, and delivers what
+    /// `answer` makes of its outcome. A locked account is refused.
+    pub(super) fn request<T: Send + 'static, A: Into<HttpAnswer>>(
         &self,
         request: &Request<'_>,
         user: &str,
+        kind: impl FnOnce(TaskOrigin) -> TaskOrigin,
         work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T> + Send + 'static,
-        response: impl FnOnce(T) -> Response + Send + 'static,
+        answer: impl FnOnce(T) -> A + Send + 'static,
     ) -> Reply<Response> {
-        let origin =
-            TaskOrigin::new(TaskClass::Content, Payer::user(user)).reading().until(request.start);
-        let user = user.to_owned();
-        let work = move |database: &Connection| {
-            let is_locked = users::is_locked(database, &user)?;
-            if is_locked { Ok(None) } else { work(database, &user).map(Some) }
-        };
-        let outcome = |done: Result<Option<T>, TaskError>| {
-            Outcome::Response(match done {
-                Ok(done) => done.map_or_else(http::account_locked, response),
-                Err(TaskError::Busy) => http::busy(),
-                Err(TaskError::Unavailable) => http::unavailable(),
-                Err(_) => http::internal_error(),
-            })
-        };
-        match self.store(StorageQuestion { ticket: request.ticket, origin }, work, outcome) {
-            Ok(()) => Reply::Held,
-            Err(Busy) => Reply::Now(http::busy()),
-        }
+        let origin = TaskOrigin::new(TaskClass::Content, Payer::user(user)).until(request.start);
+        let question = StorageQuestion { ticket: request.ticket, origin: kind(origin) };
+        let asked =
+            respond(&self.storage, &self.completions, question, user.to_owned(), work, |done| {
+                answer(done).into()
+            });
+        asked.map_or_else(|Busy| Reply::Now(http::busy()), |()| Reply::Held)
     }
+
+    /// [`request`](Self::request) for one whose body is stored. `read` reads it first, on the reader's
+    /// thread.
+    pub(super) fn read_request<T: Send + 'static>(
+        &self,
+        request: &Request<'_>,
+        user: &str,
+        read: impl FnOnce(&[u8]) -> Result<T, Response> + Send + 'static,
+        work: impl FnOnce(&Connection, &str, T) -> rusqlite::Result<HttpAnswer> + Send + 'static,
+    ) -> Reply<Response> {
+        let (storage, completions) = (self.storage.clone(), self.completions.clone());
+        let (body, user, ticket) = (request.body.to_vec(), user.to_owned(), request.ticket);
+        let payer = Payer::user(&user);
+        let origin = TaskOrigin::new(TaskClass::Content, payer.clone())
+            .growing()
+            .with_text(body.len())
+            .until(request.start);
+        let asked = self.reader.submit(payer, body.len(), move |turn| {
+            let deliver = |outcome| completions.deliver(Completion { ticket, outcome });
+            if origin.is_withdrawn() {
+                return deliver(Outcome::NotBegun);
+            }
+            let read =
+                || read_safely(|| read(&body)).unwrap_or_else(|| Err(http::internal_error()));
+            let stored = turn.map_err(|Busy| http::busy()).and_then(|()| read()).and_then(|text| {
+                let work = move |database: &Connection, user: &str| work(database, user, text);
+                let question = StorageQuestion { ticket, origin };
+                respond(&storage, &completions, question, user, work, |answer| answer)
+                    .map_err(|Busy| http::busy())
+            });
+            if let Err(refusal) = stored {
+                deliver(Outcome::Response(refusal));
+            }
+        });
+        asked.map_or_else(|Busy| Reply::Now(http::busy()), |()| Reply::Held)
+    }
+}
+
+/// The answer to an HTTP request, and what the request has done to a room.
+pub(super) struct HttpAnswer {
+    pub(super) response: Response,
+    pub(super) event: Option<RoomEvent>,
+}
+
+impl From<Response> for HttpAnswer {
+    fn from(response: Response) -> Self {
+        Self { response, event: None }
+    }
+}
+
+/// Calls `read`. A panic is an answer too: nobody else would give one. What it says is not logged.
+fn read_safely<T>(read: impl FnOnce() -> T) -> Option<T> {
+    let read = catch_unwind(AssertUnwindSafe(read)).ok();
+    if read.is_none() {
+        log::error!("the reader of a text panicked");
+    }
+    read
+}
+
+/// Runs `work` on the storage thread for an HTTP request of `user`, and delivers its answer, behind
+/// what it has done to a room: whoever has the answer finds that done.
+fn respond<T: Send + 'static>(
+    storage: &Storage,
+    completions: &CompletionSink,
+    question: StorageQuestion,
+    user: String,
+    work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T> + Send + 'static,
+    answer: impl FnOnce(T) -> HttpAnswer + Send + 'static,
+) -> Result<(), Busy> {
+    let StorageQuestion { ticket, origin } = question;
+    let completions = completions.clone();
+    let work = move |database: &Connection| {
+        let is_locked = users::is_locked(database, &user)?;
+        if is_locked { Ok(None) } else { work(database, &user).map(Some) }
+    };
+    storage.submit(origin, work, move |done| {
+        let HttpAnswer { response, event } = match done {
+            Ok(done) => done.map_or_else(|| http::account_locked().into(), answer),
+            Err(TaskError::NotBegun) => {
+                return completions.deliver(Completion { ticket, outcome: Outcome::NotBegun });
+            }
+            Err(TaskError::Busy) => http::busy().into(),
+            Err(TaskError::Unavailable) => http::unavailable().into(),
+            Err(TaskError::Failed) => http::internal_error().into(),
+        };
+        let outcomes = [event.map(Outcome::Room), Some(Outcome::Response(response))];
+        for outcome in outcomes.into_iter().flatten() {
+            completions.deliver(Completion { ticket, outcome });
+        }
+    })
 }
 
 fn store<T: Send + 'static>(

@@ -9,6 +9,7 @@ use crate::node::gate::tokens::TokenProgress;
 use crate::node::observe::metrics::Call;
 use crate::node::rooms::answers::MessageKey;
 use crate::node::rooms::chat::{ChatStep, Told, answer_of, told};
+use crate::node::work::events::RoomEvent;
 use crate::node::work::port::{Completion, Outcome};
 use crate::node::work::questions::{Question, QuestionKind};
 use crate::node::work::ticket::Ticket;
@@ -42,6 +43,9 @@ impl Node {
 
     /// Work that somebody else did is done.
     pub(crate) fn on_completion(&mut self, done: Completion) {
+        if let Outcome::Room(event) = done.outcome {
+            return self.on_room_event(event);
+        }
         let is_refused = matches!(done.outcome, Outcome::Refused);
         self.cx.metrics.refused_work += u64::from(is_refused);
         match self.work.questions.close(done.ticket) {
@@ -59,6 +63,22 @@ impl Node {
         // What is done has left a place. What was refused has not, and is not tried at once again.
         if !is_refused {
             self.submit_checks();
+        }
+    }
+
+    /// The application has deleted or changed a recipe.
+    fn on_room_event(&mut self, event: RoomEvent) {
+        match event {
+            RoomEvent::Deleted { room } => {
+                let members: Vec<Slot> = self.rooms.rooms.members(&room).collect();
+                for slot in members {
+                    self.close(slot, CloseReason::AccessDenied);
+                }
+            }
+            RoomEvent::Changed { room, update } => {
+                // It has no sender, so nobody is told how many it has reached.
+                let _ = self.say_in_room(&room, Ok(update));
+            }
         }
     }
 

@@ -26,7 +26,7 @@ use crate::node::gate::limits::Charge;
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::gate::tokens::TokenProgress;
 use crate::node::gate::upgrade;
-use crate::node::http::message::{Request, Response, ResponseForm};
+use crate::node::http::message::{Method, Request, Response, ResponseForm};
 use crate::node::http::refusal::Refusal;
 use crate::node::http::request::{Credential, Http, RequestHead, Upgrade};
 use crate::node::http::respond::{health, preflight};
@@ -244,6 +244,7 @@ impl Node {
         let Some(cost) = work.cost_of_pending(cx, text) else {
             return self.refuse(slot, Refusal::AtCapacity);
         };
+        let is_get = http.method == Method::Get;
         let request = Request {
             ticket,
             start: work.questions.start(),
@@ -255,7 +256,8 @@ impl Node {
             path: &http.path,
             query: &http.query,
             user,
-            if_none_match: http.if_none_match.as_deref(),
+            if_none_match: http.tags.as_deref().filter(|_| is_get),
+            if_match: http.tags.as_deref().filter(|_| !is_get),
             content_type: http.content_type.as_deref(),
             body,
         };

@@ -216,6 +216,7 @@ fn http(lines: &Lines<'_, '_>, rules: Rules<'_>, page: Page<'_>) -> Result<Reque
     if page == Page::Refused || (method != Method::Get && !may_change) {
         return Err(Refusal::OriginNotAllowed);
     }
+    let condition = if method == Method::Get { "if-none-match" } else { "if-match" };
     let body_length = body_length(headers)?;
     if body_length > rules.max_body_bytes {
         return Err(Refusal::BodyTooLarge);
@@ -228,7 +229,7 @@ fn http(lines: &Lines<'_, '_>, rules: Rules<'_>, page: Page<'_>) -> Result<Reque
         path: lines.target.path.into(),
         query: lines.target.query.into(),
         bearer: text("authorization").and_then(bearer).map(Box::from),
-        if_none_match: text("if-none-match").map(Box::from),
+        tags: text(condition).map(Box::from),
         content_type: text("content-type").map(Box::from),
         body_length,
         expects_continue: has_token(headers, "expect", "100-continue"),

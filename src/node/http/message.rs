@@ -14,6 +14,9 @@ use crate::id::ConnId;
 use crate::node::work::ticket::{StartFlag, Ticket};
 use crate::time::{Instant, UnixTime};
 
+/// The header lines of an answer that a page of another origin may read.
+const EXPOSED: &str = "ETag, Link, Location, Retry-After";
+
 /// What a request asks to be done (RFC 9110, section 9). `HEAD` is asked as `Get`, and its answer
 /// written without its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,8 +59,10 @@ pub struct Request<'a> {
     /// `None` is: it sent none, or its path is one whose tokens are [not looked
     /// at](crate::node::app::App::requires_bearer_check).
     pub user: Option<&'a str>,
-    /// The entity tags it has (`If-None-Match`).
+    /// The entity tags that the client has (`If-None-Match`). `None` for other methods than `GET`.
     pub if_none_match: Option<&'a str>,
+    /// The entity tags that a change is meant for (`If-Match`). `None` for a `GET`.
+    pub if_match: Option<&'a str>,
     /// The media type of the body (`Content-Type`), as it was sent.
     pub content_type: Option<&'a str>,
     /// At most `http.body_bytes`.
@@ -184,6 +189,8 @@ impl Response {
         }
         if let Some(origin) = &form.origin {
             line("Access-Control-Allow-Origin", origin);
+            // The Fetch standard, section 3.3.3: a page reads only these beside the plainest ones.
+            line("Access-Control-Expose-Headers", EXPOSED);
         }
         // Whether there is a refusal, or the line above, is the origin's doing, also where none was
         // sent: what is answered to one page must not be shown to the next by a cache in between
@@ -229,7 +236,6 @@ impl fmt::Debug for Response {
     }
 }
 
-/// The reason phrase of a status that is answered here; of another, none (RFC 9112, section 4).
 /// Does a `HEAD` ask, as far as that is known of a head that is not whole or cannot be read? Its
 /// refusal has no body either (RFC 9110, section 9.3.2).
 fn begins_as_head(bytes: &[u8]) -> bool {
@@ -238,6 +244,7 @@ fn begins_as_head(bytes: &[u8]) -> bool {
     start.and_then(|start| bytes.get(start..)).is_some_and(|line| line.starts_with(b"HEAD "))
 }
 
+/// The reason phrase of a status that is answered here; of another, none (RFC 9112, section 4).
 fn phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",
@@ -252,14 +259,17 @@ fn phrase(status: u16) -> &'static str {
         405 => "Method Not Allowed",
         409 => "Conflict",
         411 => "Length Required",
+        412 => "Precondition Failed",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         426 => "Upgrade Required",
+        428 => "Precondition Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
+        507 => "Insufficient Storage",
         _ => "",
     }
 }
@@ -295,6 +305,7 @@ mod tests {
         let form = ResponseForm { origin: Some(origin.into()), ..ResponseForm::default() };
         let text = text(&Response::not_found(), &form, None);
         assert_eq!(lines(&text, "access-control-allow-origin"), [origin]);
+        assert_eq!(lines(&text, "access-control-expose-headers"), [EXPOSED]);
         assert_eq!(lines(&text, "vary"), ["Origin"]);
     }
 

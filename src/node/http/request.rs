@@ -71,7 +71,8 @@ pub(crate) struct Http {
     pub(crate) query: Box<str>,
     /// The token of `Authorization: Bearer` (RFC 6750, section 2.1).
     pub(crate) bearer: Option<Box<str>>,
-    pub(crate) if_none_match: Option<Box<str>>,
+    /// The entity tags of its condition: `If-None-Match` of a `GET`, `If-Match` of any other method.
+    pub(crate) tags: Option<Box<str>>,
     pub(crate) content_type: Option<Box<str>>,
     pub(crate) body_length: usize,
     /// The client waits for a word before it sends the body (RFC 9110, section 10.1.1).
@@ -81,7 +82,7 @@ pub(crate) struct Http {
 impl Http {
     fn kept_bytes(&self) -> usize {
         let texts = [Some(&self.path), Some(&self.query)];
-        let lines = [&self.bearer, &self.if_none_match, &self.content_type];
+        let lines = [&self.bearer, &self.tags, &self.content_type];
         texts.into_iter().chain(lines.map(Option::as_ref)).flatten().map(|text| text.len()).sum()
     }
 

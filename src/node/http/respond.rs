@@ -15,6 +15,9 @@ pub(crate) fn preflight(is_allowed: bool) -> Response {
     }
     response
         .with("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-        .with("Access-Control-Allow-Headers", "Authorization, Content-Type")
+        .with(
+            "Access-Control-Allow-Headers",
+            "Authorization, Content-Type, If-Match, If-None-Match",
+        )
         .with("Access-Control-Max-Age", "600")
 }

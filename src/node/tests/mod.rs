@@ -23,6 +23,7 @@ mod proxies;
 mod reconfigure;
 mod renewals;
 mod requests;
+mod room_events;
 mod rooms;
 mod shares;
 mod shed;

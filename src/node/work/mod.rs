@@ -1,5 +1,6 @@
 //! Work: what the application is asked, under which ticket, until when, and how much of it at once.
 
+pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod orders;
 pub(crate) mod port;

@@ -180,6 +180,7 @@ mod tests {
             query: "",
             user: None,
             if_none_match: None,
+            if_match: None,
             content_type: None,
             body: b"",
         };

@@ -1,57 +1,18 @@
 //! The HTTP API: its routes, and the responses that its handlers share.
 
+mod routes;
+
 use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use self::routes::is_id;
+pub(super) use self::routes::{AccountCall, RecipeRoute};
 use super::recipe::{DraftError, Recipe};
 use super::storage::AskError;
-use crate::node::{Method, Request, Response};
+use crate::node::{Request, Response};
 use crate::time::{Rfc3339, UnixTime};
-
-/// A path of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RecipeRoute<'a> {
-    /// `/v1/auth/…`
-    Account(AccountCall),
-    /// `/v1/recipes`
-    Recipes,
-    /// `/v1/recipes/{id}`
-    Recipe(&'a str),
-}
-
-impl<'a> RecipeRoute<'a> {
-    /// Parses a path. `None` when it is not part of the API.
-    pub(super) fn of(path: &'a str) -> Option<Self> {
-        let rest = path.strip_prefix("/v1/")?;
-        Some(match rest {
-            "auth/signup" => Self::Account(AccountCall::SignUp),
-            "auth/signin" => Self::Account(AccountCall::SignIn),
-            "auth/refresh" => Self::Account(AccountCall::Refresh),
-            "auth/logout" => Self::Account(AccountCall::LogOut),
-            "recipes" => Self::Recipes,
-            // Generated ids need no percent-encoding, so an encoded id is unknown.
-            _ => Self::Recipe(rest.strip_prefix("recipes/").filter(|id| is_id(id))?),
-        })
-    }
-
-    /// Checks the method. The refusal, 405, lists the allowed ones.
-    pub(super) fn check(self, method: Method) -> Result<(), Response> {
-        let (is_taken, allow) = match self {
-            Self::Account(_) => (method == Method::Post, "POST"),
-            Self::Recipes => (matches!(method, Method::Get | Method::Post), "GET, HEAD, POST"),
-            Self::Recipe(_) => (method == Method::Get, "GET, HEAD"),
-        };
-        if is_taken { Ok(()) } else { Err(Response::method_not_allowed(allow)) }
-    }
-}
-
-/// Whether the text has the form of a recipe's id, as the protocol defines it.
-fn is_id(text: &str) -> bool {
-    (1..=128).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
-}
 
 /// Checks that a body is JSON: 415 if not. A page of another site can send other types without its
 /// browser asking first.
@@ -64,15 +25,6 @@ pub(super) fn check_media_type(request: &Request<'_>) -> Result<(), Response> {
     }
     let message = "The body must be JSON: send `Content-Type: application/json`";
     Err(Response::error(415, "unsupported_media_type", message))
-}
-
-/// The endpoints below `/v1/auth/`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AccountCall {
-    SignUp,
-    SignIn,
-    Refresh,
-    LogOut,
 }
 
 /// The query of a page of a list.
@@ -200,6 +152,11 @@ pub(super) fn ask_failed(why: AskError) -> Response {
     }
 }
 
+/// 204: it is done, and there is nothing to say about it.
+pub(super) fn done() -> Response {
+    Response { status: 204, headers: Vec::new(), body: Cow::Borrowed(b""), evidence: None }
+}
+
 /// 404 for a missing recipe and for another user's alike, so that ids cannot be probed.
 pub(super) fn recipe_not_found() -> Response {
     Response::error(404, "not_found", "Recipe not found or access denied")
@@ -246,33 +203,6 @@ pub(super) fn created(recipe: &Recipe) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_known_paths_are_routed() {
-        assert_eq!(
-            RecipeRoute::of("/v1/auth/signin"),
-            Some(RecipeRoute::Account(AccountCall::SignIn))
-        );
-        assert_eq!(RecipeRoute::of("/v1/recipes"), Some(RecipeRoute::Recipes));
-        assert_eq!(RecipeRoute::of("/v1/recipes/a_b-C.9"), Some(RecipeRoute::Recipe("a_b-C.9")));
-        for none in [
-            "",
-            "/",
-            "/v1",
-            "/v1/",
-            "/v1/auth",
-            "/v1/auth/",
-            "/v1/auth/signin/",
-            "/v1/recipes/",
-            "/v1/recipes/a/b",
-            "/v1/recipes/a%20b",
-            "/v2/recipes",
-            "/v1/Recipes",
-            "v1/recipes",
-        ] {
-            assert_eq!(RecipeRoute::of(none), None, "{none}");
-        }
-    }
 
     #[test]
     fn page_limit_is_1_to_200() {

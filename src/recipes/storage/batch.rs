@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::erase::Erasure;
 use super::queue::{QueuedTask, TaskQueue, TaskTurn};
 use super::space::{Effect, Space, is_disk_full};
 use crate::node::StartFlag;
@@ -134,6 +135,7 @@ pub(super) struct Batcher<'a> {
     pub(super) database: Connection,
     pub(super) queue: &'a TaskQueue<Box<dyn BatchItem>>,
     pub(super) space: Space,
+    pub(super) erasure: Erasure,
     /// Tasks in one transaction.
     pub(super) most: usize,
     pub(super) commit: Commit,
@@ -155,7 +157,9 @@ impl Batcher<'_> {
             self.space.check(now, &self.database);
             if now >= next_tidy {
                 next_tidy = now + SECOND;
-                if let Err(error) = self.space.give_back(&self.database) {
+                let tidied = self.space.give_back(&self.database);
+                let erased = self.erasure.run(&self.database);
+                for error in [tidied.err(), erased.err()].into_iter().flatten() {
                     self.space.failed(now, &error);
                 }
             }
@@ -214,6 +218,9 @@ impl Batcher<'_> {
     fn run(&mut self, now: Instant, item: &mut dyn BatchItem) -> rusqlite::Result<()> {
         if !item.begin() {
             return Ok(());
+        }
+        if item.effect() == Effect::Erases {
+            self.erasure.request();
         }
         execute(&self.database, "SAVEPOINT item")?;
         if let Err(fault) = item.run(&self.database) {

@@ -16,6 +16,7 @@
 
 mod batch;
 pub(super) mod chat;
+mod erase;
 mod inspect;
 pub(super) mod invitations;
 mod queue;
@@ -45,6 +46,7 @@ use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 
 use self::batch::{BatchItem, Batcher, MAX_BATCH, Task};
 pub(super) use self::batch::{Commit, TaskError, by_statement};
+use self::erase::Erasure;
 pub use self::inspect::{DatabaseState, inspect};
 pub(super) use self::queue::{Busy, QueueLimits, TaskClass};
 use self::queue::{EndOfQueue, QueuedTask, TaskQueue};
@@ -138,6 +140,11 @@ impl TaskOrigin {
         Self { effect: Effect::Grows, ..self }
     }
 
+    /// The same for a task that deletes for good.
+    pub(super) fn erasing(self) -> Self {
+        Self { effect: Effect::Erases, ..self }
+    }
+
     /// The same for a text of so many bytes.
     pub(super) fn with_text(self, text_bytes: usize) -> Self {
         Self { text_bytes, ..self }
@@ -182,7 +189,8 @@ impl Storage {
         thread::Builder::new().name("vestibule-storage".to_owned()).spawn(move || {
             let end = EndOfQueue(queue);
             let OpenStorage { database, space, lock } = opened;
-            let mut batcher = Batcher { database, queue: &end.0, space, most, commit };
+            let erasure = Erasure::default();
+            let mut batcher = Batcher { database, queue: &end.0, space, erasure, most, commit };
             batcher.serve();
             // The lock goes when the database is closed.
             drop(batcher);

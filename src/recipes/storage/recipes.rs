@@ -90,6 +90,15 @@ pub(crate) fn create(
     Ok(Ok(()))
 }
 
+/// Deletes the recipe with this id, with all that belongs to it, if it is `owner`'s. Returns false
+/// when it is not.
+pub(crate) fn delete(database: &Connection, id: &str, owner: &str) -> rusqlite::Result<bool> {
+    database
+        .prepare_cached("DELETE FROM recipes WHERE id = ? AND owner = ?")?
+        .execute([id, owner])
+        .map(|count| count > 0)
+}
+
 /// Replaces `before` by `recipe`. [`undo`] can revert it. Versions from more than `depth` changes
 /// ago are deleted.
 pub(crate) fn change(

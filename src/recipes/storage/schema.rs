@@ -19,7 +19,7 @@ const DATABASE_FILE: &str = "recipes.db";
 pub(super) const LOCK_FILE: &str = "vestibule.lock";
 
 /// How long to wait for a lock of another process, such as a backup.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The size of the statement cache. There are about forty statements, so each is compiled once.
 const STATEMENTS: usize = 64;
 
@@ -268,12 +268,13 @@ fn prepare(database: &Connection) -> rusqlite::Result<()> {
     database.busy_timeout(BUSY_TIMEOUT)?;
     database.set_prepared_statement_cache_capacity(STATEMENTS);
     // WAL: writers do not wait for readers, such as a backup. FULL: a commit returns when it is on
-    // disk. A log that grew beyond 16 MiB is truncated to that.
+    // disk. A log that grew beyond 16 MiB is truncated to that. What is deleted is overwritten.
     database.execute_batch(
         "PRAGMA auto_vacuum = INCREMENTAL;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
+         PRAGMA secure_delete = ON;
          PRAGMA trusted_schema = OFF;
          PRAGMA temp_store = MEMORY;
          PRAGMA journal_size_limit = 16777216;",

@@ -42,6 +42,8 @@ pub(crate) enum Effect {
     Reads,
     /// Writes little, and must work on a full disk.
     Writes,
+    /// Deletes for good: the same, and no copy may stay in the log.
+    Erases,
     /// Stores what a user sent.
     Grows,
 }

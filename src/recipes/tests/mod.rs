@@ -4,10 +4,12 @@ mod accounts;
 mod attempts;
 mod chat;
 mod crowd;
+mod deletion;
 mod disk;
 mod orders;
 mod recipes;
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,7 +23,7 @@ use super::storage::{Commit, by_statement};
 use crate::config::{Config, Size};
 use crate::id::ConnId;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Publish, Reply, Update};
-use crate::node::{Completion, Method, Outcome, Request, Response, StartFlag, Ticket};
+use crate::node::{Completion, Method, Outcome, Request, Response, RoomEvent, StartFlag, Ticket};
 use crate::time::{Instant, UnixTime};
 
 /// Longer than anything here takes, on a busy machine too.
@@ -77,6 +79,8 @@ struct TestApp {
     asked: u32,
     /// Of the last question.
     start: StartFlag,
+    /// What was done to rooms.
+    events: RefCell<Vec<RoomEvent>>,
 }
 
 impl TestApp {
@@ -94,7 +98,8 @@ impl TestApp {
         let client = IpAddr::from([192, 0, 2, 1]);
         let (at, start) = (Instant::START, StartFlag::default());
         let content_type = Some("application/json");
-        Self { app, done, now, at, client, content_type, asked: 0, start }
+        let events = RefCell::default();
+        Self { app, done, now, at, client, content_type, asked: 0, start, events }
     }
 
     /// Time passes.
@@ -111,7 +116,23 @@ impl TestApp {
 
     /// The next answer, whosever it is.
     fn next(&self) -> Outcome {
-        self.done.recv_timeout(PATIENCE).unwrap().outcome
+        loop {
+            match self.done.recv_timeout(PATIENCE).unwrap().outcome {
+                Outcome::Room(event) => self.events.borrow_mut().push(event),
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// What was done to rooms since the last call.
+    fn room_events(&self) -> Vec<String> {
+        let events = self.events.take().into_iter().map(|event| match event {
+            RoomEvent::Deleted { room } => format!("deleted {room}"),
+            RoomEvent::Changed { room, update } => {
+                format!("changed {room}: {}", recipe_of(&update)["title"])
+            }
+        });
+        events.collect()
     }
 
     /// Sends an HTTP request without waiting. `None` when the answer is held.
@@ -139,6 +160,7 @@ impl TestApp {
             query,
             user,
             if_none_match: None,
+            if_match: None,
             content_type: self.content_type,
             body: &body,
         };

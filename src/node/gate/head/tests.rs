@@ -179,7 +179,7 @@ fn http_request_is_read_with_body_length_and_token() {
         path: "/v1/recipes".into(),
         query: "a=b".into(),
         bearer: Some("x.y.z".into()),
-        if_none_match: None,
+        tags: None,
         content_type: None,
         body_length: 12,
         expects_continue: true,
