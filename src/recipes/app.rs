@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::accounts::{AccountService, SigningKeys};
 use super::assistant::Pasted;
 use super::completions::CompletionSink;
-use super::http::{self, RecipeRoute};
+use super::http::{self, Query, RecipeRoute};
 use super::page;
 use super::recipe::Draft;
 use super::requests::RecipeRequests;
@@ -237,7 +237,7 @@ impl App for RecipesApp {
     fn serves(&self, path: &str) -> bool {
         match RecipeRoute::of(path) {
             Some(RecipeRoute::Account(_)) => self.keys.are_there(),
-            Some(RecipeRoute::Recipes | RecipeRoute::Recipe(_)) => true,
+            Some(_) => true,
             // The page begins with a sign-in, so it needs accounts.
             None => page::serves(path) && self.keys.are_there(),
         }
@@ -256,13 +256,17 @@ impl App for RecipesApp {
         let Some(route) = RecipeRoute::of(request.path) else {
             return Reply::Now(page::request(request));
         };
-        let checked = route.check(request.method).and_then(|()| http::check_media_type(request));
-        if let Err(refusal) = checked {
-            return Reply::Now(refusal);
-        }
+        let checked = route.check(request.method).and_then(|parameters| {
+            http::check_media_type(request)?;
+            Query::parse(request.query, parameters)
+        });
+        let query = match checked {
+            Ok(query) => query,
+            Err(refusal) => return Reply::Now(refusal),
+        };
         match (route, request.user) {
             (RecipeRoute::Account(call), _) => self.accounts.call(call, request),
-            (route, Some(user)) => self.requests().answer(route, request, user),
+            (route, Some(user)) => self.requests().answer(route, &query, request, user),
             (_, None) => Reply::Now(http::unauthorized()),
         }
     }

@@ -21,19 +21,24 @@ impl Draft {
         let Value::Object(fields) = value else {
             return Err(DraftError::new("body", "a JSON object"));
         };
-        let title = text(&fields, "title", MAX_TITLE_CHARS)?;
+        Self::of(&fields)
+    }
+
+    /// [`parse`](Self::parse) for fields that are parsed already.
+    pub(super) fn of(fields: &Map<String, Value>) -> Result<Self, DraftError> {
+        let title = text(fields, "title", MAX_TITLE_CHARS)?;
         if title.is_empty() {
             return Err(DraftError::new("title", text_of(1, MAX_TITLE_CHARS)));
         }
         Ok(Self {
             title,
-            yields: text(&fields, "yield", MAX_YIELD_CHARS)?,
-            description: text(&fields, "description", MAX_DESCRIPTION_CHARS)?,
-            prep_time_minutes: minutes(&fields, "prep_time_minutes")?,
-            cook_time_minutes: minutes(&fields, "cook_time_minutes")?,
-            tags: tags(&fields)?,
-            ingredients: ingredients(&fields)?,
-            steps: steps(&fields)?,
+            yields: text(fields, "yield", MAX_YIELD_CHARS)?,
+            description: text(fields, "description", MAX_DESCRIPTION_CHARS)?,
+            prep_time_minutes: minutes(fields, "prep_time_minutes")?,
+            cook_time_minutes: minutes(fields, "cook_time_minutes")?,
+            tags: tags(fields)?,
+            ingredients: ingredients(fields)?,
+            steps: steps(fields)?,
         })
     }
 }

@@ -31,6 +31,7 @@ mod http;
 mod ingredient;
 mod line;
 mod page;
+mod patch;
 mod quantity;
 mod ratio;
 mod recipe;

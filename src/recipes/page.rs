@@ -4,6 +4,7 @@
 //! other encoding. A client that sends no `Accept-Encoding` may be sent any (RFC 9110, section
 //! 12.5.3).
 
+use super::http::names;
 use crate::node::{Method, Request, Response};
 
 /// One file, as `page/scripts/build.js` lists it.
@@ -81,12 +82,6 @@ fn find(path: &str) -> Option<&'static Asset> {
 fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
-}
-
-/// Whether an `If-None-Match` names this entity tag (RFC 9110, section 13.1.2). The comparison is
-/// weak, as a proxy that changed the encoding may have weakened the tag.
-fn names(tags: &str, tag: &str) -> bool {
-    tags.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
 }
 
 #[cfg(test)]

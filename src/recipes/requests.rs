@@ -4,11 +4,14 @@
 //! and the storage thread does the rest, in the order in which it answers messages.
 
 use super::accounts::random_id;
-use super::http::{self, PageQuery, RecipeRoute};
-use super::recipe::{Draft, Recipe};
+use super::http::{self, Query, RecipeRoute};
+use super::patch::RecipePatch;
+use super::recipe::{Draft, DraftError, Recipe};
 use super::storage::TaskOrigin;
 use super::storage::chat::Bounds;
-use super::storage::recipes::{self, CreateFault};
+use super::storage::edits::{self, CopyOutcome, EditOutcome};
+use super::storage::list;
+use super::storage::recipes::{self, CreateFault, Stored};
 use super::tasks::{HttpAnswer, TaskSender};
 use crate::node::app::{Json, Reply};
 use crate::node::{Method, Request, Response, RoomEvent};
@@ -26,33 +29,41 @@ impl RecipeRequests<'_> {
     pub(super) fn answer(
         &self,
         route: RecipeRoute<'_>,
+        query: &Query,
         request: &Request<'_>,
         user: &str,
     ) -> Reply<Response> {
         match (route, request.method) {
             (RecipeRoute::Recipe(id), Method::Delete) => self.delete(id, request, user),
+            (RecipeRoute::Recipe(id), Method::Patch) => self.change(id, request, user),
             (RecipeRoute::Recipe(id), _) => self.read(id, request, user),
+            (RecipeRoute::Duplicate(id), _) => self.duplicate(id, request, user),
             (_, Method::Post) => self.create(request, user),
-            _ => self.list(request, user),
+            _ => self.list(query, request, user),
         }
     }
 
     fn read(&self, id: &str, request: &Request<'_>, user: &str) -> Reply<Response> {
-        let id = id.to_owned();
+        let (id, known) = (id.to_owned(), request.if_none_match.map(str::to_owned));
         self.tasks.request(
             request,
             user,
             TaskOrigin::reading,
             move |database, user| recipes::find(database, &id, user),
-            |found| {
-                let recipe = found.map(|stored| Response::json(200, &stored.recipe));
-                recipe.unwrap_or_else(http::recipe_not_found)
+            move |found| {
+                let Some(Stored { revision, recipe, .. }) = found else {
+                    return http::recipe_not_found();
+                };
+                if known.is_some_and(|tags| http::names(&tags, &http::tag_of(revision))) {
+                    return http::not_modified(revision);
+                }
+                http::with_revision(Response::json(200, &recipe), revision)
             },
         )
     }
 
-    fn list(&self, request: &Request<'_>, user: &str) -> Reply<Response> {
-        let PageQuery { limit, before } = match PageQuery::parse(request.query) {
+    fn list(&self, query: &Query, request: &Request<'_>, user: &str) -> Reply<Response> {
+        let query = match query.of_list() {
             Ok(query) => query,
             Err(refusal) => return Reply::Now(refusal),
         };
@@ -61,9 +72,56 @@ impl RecipeRequests<'_> {
             request,
             user,
             TaskOrigin::reading,
-            move |database, user| recipes::list(database, user, limit, before.as_deref(), most),
+            move |database, user| list::list(database, user, &query, most),
             |page| page.map_or_else(http::invalid_page, |page| Response::json(200, &page)),
         )
+    }
+
+    /// Changes a recipe that has not changed since the client has read it, and tells its room.
+    fn change(&self, id: &str, request: &Request<'_>, user: &str) -> Reply<Response> {
+        let Some(tags) = request.if_match.map(str::to_owned) else {
+            return Reply::Now(http::condition_required());
+        };
+        let (id, now, bounds) = (id.to_owned(), request.now, self.bounds);
+        let read = |body: &[u8]| RecipePatch::parse(body).map_err(|fault| http::bad_recipe(&fault));
+        self.tasks.read_request(request, user, read, move |database, user, patch| {
+            let is_wanted = |revision| http::names_exactly(&tags, &http::tag_of(revision));
+            let done = edits::edit(database, (&id, user), is_wanted, patch, now, &bounds)?;
+            let refusal = match done {
+                EditOutcome::Done(recipe, revision, update) => {
+                    let response = http::with_revision(Response::json(200, &recipe), revision);
+                    let event = update.map(|update| RoomEvent::Changed { room: id, update });
+                    return Ok(HttpAnswer { response, event });
+                }
+                EditOutcome::Missing => http::recipe_not_found(),
+                EditOutcome::OtherRevision => http::other_revision(),
+                EditOutcome::TooMuch => http::stores_too_much(bounds.user_bytes),
+                EditOutcome::Invalid(fault) => http::bad_recipe(&fault),
+                EditOutcome::TooLarge => too_large(),
+            };
+            Ok(refusal.into())
+        })
+    }
+
+    fn duplicate(&self, id: &str, request: &Request<'_>, user: &str) -> Reply<Response> {
+        let Ok(new) = random_id() else { return Reply::Now(http::internal_error()) };
+        let (id, now, bounds, max) = (id.to_owned(), request.now, self.bounds, self.max);
+        let read = |body: &[u8]| {
+            let patch =
+                if body.is_empty() { Ok(RecipePatch::default()) } else { RecipePatch::parse(body) };
+            patch.map_err(|fault| http::bad_recipe(&fault))
+        };
+        self.tasks.read_request(request, user, read, move |database, user, patch| {
+            let limits = (max, &bounds);
+            let done = edits::duplicate(database, (&id, user), new, patch, now, limits)?;
+            Ok(match done {
+                CopyOutcome::Done(recipe) => http::created(&recipe),
+                CopyOutcome::Missing => http::recipe_not_found(),
+                CopyOutcome::Refused(fault) => not_created(fault, max, &bounds),
+                CopyOutcome::Invalid(fault) => http::bad_recipe(&fault),
+            }
+            .into())
+        })
     }
 
     /// Deletes a recipe for good, and closes its room.
@@ -93,22 +151,26 @@ impl RecipeRequests<'_> {
         };
         self.tasks.read_request(request, user, read, move |database, user, recipe| {
             let created = recipes::create(database, &recipe, user, max, bounds.user_bytes)?;
-            Ok(match created {
-                Ok(()) => http::created(&recipe),
-                Err(CreateFault::TooMany) => http::too_many_recipes(max),
-                Err(CreateFault::TooMuch) => http::stores_too_much(bounds.user_bytes),
-            }
-            .into())
+            let created = created.map(|()| http::created(&recipe));
+            Ok(created.unwrap_or_else(|fault| not_created(fault, max, &bounds)).into())
         })
     }
 }
 
 /// The recipe, if it keeps to its limits and is small enough to be sent.
-fn fitting(
-    recipe: Result<Recipe, super::recipe::DraftError>,
-    bounds: &Bounds,
-) -> Result<Recipe, Response> {
+fn fitting(recipe: Result<Recipe, DraftError>, bounds: &Bounds) -> Result<Recipe, Response> {
     let recipe = recipe.map_err(|fault| http::bad_recipe(&fault))?;
     let fits = Json::new(&recipe).is_ok_and(|recipe| bounds.fit(&recipe));
-    if fits { Ok(recipe) } else { Err(http::bad_field("body", "must be a smaller recipe")) }
+    if fits { Ok(recipe) } else { Err(too_large()) }
+}
+
+fn too_large() -> Response {
+    http::bad_field("body", "must be a smaller recipe")
+}
+
+fn not_created(fault: CreateFault, max: usize, bounds: &Bounds) -> Response {
+    match fault {
+        CreateFault::TooMany => http::too_many_recipes(max),
+        CreateFault::TooMuch => http::stores_too_much(bounds.user_bytes),
+    }
 }

@@ -11,35 +11,58 @@ pub(crate) enum RecipeRoute<'a> {
     Recipes,
     /// `/v1/recipes/{id}`
     Recipe(&'a str),
+    /// `/v1/recipes/{id}/duplicate`
+    Duplicate(&'a str),
 }
 
 impl<'a> RecipeRoute<'a> {
     /// Parses a path. `None` when it is not part of the API.
     pub(crate) fn of(path: &'a str) -> Option<Self> {
         let rest = path.strip_prefix("/v1/")?;
-        Some(match rest {
+        let route = match rest {
             "auth/signup" => Self::Account(AccountCall::SignUp),
             "auth/signin" => Self::Account(AccountCall::SignIn),
             "auth/refresh" => Self::Account(AccountCall::Refresh),
             "auth/logout" => Self::Account(AccountCall::LogOut),
             "recipes" => Self::Recipes,
-            // Generated ids need no percent-encoding, so an encoded id is unknown.
-            _ => Self::Recipe(rest.strip_prefix("recipes/").filter(|id| is_id(id))?),
+            _ => Self::of_recipe(rest.strip_prefix("recipes/")?)?,
+        };
+        Some(route)
+    }
+
+    fn of_recipe(rest: &'a str) -> Option<Self> {
+        let (id, part) = rest.split_once('/').map_or((rest, None), |(id, part)| (id, Some(part)));
+        // Generated ids need no percent-encoding, so an encoded id is unknown.
+        if !is_id(id) {
+            return None;
+        }
+        Some(match part {
+            None => Self::Recipe(id),
+            Some("duplicate") => Self::Duplicate(id),
+            Some(_) => return None,
         })
     }
 
-    /// Checks the method. The refusal, 405, lists the allowed ones.
-    pub(crate) fn check(self, method: Method) -> Result<(), Response> {
-        let (is_taken, allow) = match self {
-            Self::Account(_) => (method == Method::Post, "POST"),
-            Self::Recipes => (matches!(method, Method::Get | Method::Post), "GET, HEAD, POST"),
-            Self::Recipe(_) => {
-                (matches!(method, Method::Get | Method::Delete), "GET, HEAD, DELETE")
-            }
+    /// Checks the method, and returns the names of the query's parameters. The refusal, 405, lists the
+    /// methods of the path.
+    pub(crate) fn check(self, method: Method) -> Result<&'static [&'static str], Response> {
+        let (allow, taken): (_, &[TakenMethod]) = match self {
+            Self::Account(_) | Self::Duplicate(_) => ("POST", &[(Method::Post, &[])]),
+            Self::Recipes => ("GET, HEAD, POST", &[(Method::Get, LIST), (Method::Post, &[])]),
+            Self::Recipe(_) => (
+                "GET, HEAD, PATCH, DELETE",
+                &[(Method::Get, &[]), (Method::Patch, &[]), (Method::Delete, &[])],
+            ),
         };
-        if is_taken { Ok(()) } else { Err(Response::method_not_allowed(allow)) }
+        let taken = taken.iter().find(|(one, _)| *one == method);
+        taken.map(|(_, names)| *names).ok_or_else(|| Response::method_not_allowed(allow))
     }
 }
+
+/// A method that a path takes, with the parameters of its query.
+type TakenMethod = (Method, &'static [&'static str]);
+
+const LIST: &[&str] = &["limit", "before", "q", "sort"];
 
 /// Whether the text has the form of a recipe's id, as the protocol defines it.
 pub(super) fn is_id(text: &str) -> bool {
@@ -68,6 +91,7 @@ mod tests {
         );
         assert_eq!(RecipeRoute::of("/v1/recipes"), Some(RecipeRoute::Recipes));
         assert_eq!(RecipeRoute::of("/v1/recipes/a_b-C.9"), Some(RecipeRoute::Recipe("a_b-C.9")));
+        assert_eq!(RecipeRoute::of("/v1/recipes/a/duplicate"), Some(RecipeRoute::Duplicate("a")));
         for none in [
             "",
             "/",
@@ -78,6 +102,8 @@ mod tests {
             "/v1/auth/signin/",
             "/v1/recipes/",
             "/v1/recipes/a/b",
+            "/v1/recipes//duplicate",
+            "/v1/recipes/a/duplicate/",
             "/v1/recipes/a%20b",
             "/v2/recipes",
             "/v1/Recipes",

@@ -12,7 +12,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::recipes::{self, MAX_LIST_BYTES, Stored, signed};
+use super::list::MAX_LIST_BYTES;
+use super::recipes::{self, Stored, signed};
 use super::schema::millis;
 use super::users;
 use crate::config::Config;
@@ -45,7 +46,7 @@ pub(crate) struct Bounds {
     /// Messages that are stored. 0 means unlimited.
     messages: usize,
     /// Changes that can be undone.
-    undo: usize,
+    pub(super) undo: usize,
     /// The longest answer to a join, in bytes.
     acknowledgement: usize,
     /// The longest recipe as JSON, in bytes.
@@ -322,7 +323,7 @@ fn say_only(content: impl Into<Cow<'static, str>>) -> Update {
     Update { content: content.into(), ..Update::default() }
 }
 
-fn changed(content: impl Into<Cow<'static, str>>, recipe: Json) -> Update {
+pub(super) fn changed(content: impl Into<Cow<'static, str>>, recipe: Json) -> Update {
     Update {
         content: content.into(),
         recipe_data: Some(recipe),

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::schema::{LOCK_FILE, MIGRATIONS, StorageError, path};
+use super::migrations::MIGRATIONS;
+use super::schema::{LOCK_FILE, StorageError, path};
 use super::space::refuse_log_without_database;
 
 /// The state of the database in a data directory.

@@ -16,9 +16,12 @@
 
 mod batch;
 pub(super) mod chat;
+pub(super) mod edits;
 mod erase;
 mod inspect;
 pub(super) mod invitations;
+pub(super) mod list;
+mod migrations;
 mod queue;
 mod reader;
 pub(super) mod recipes;

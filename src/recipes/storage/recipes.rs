@@ -1,21 +1,27 @@
-//! Recipes in the database: create, list, find, change and undo.
+//! Recipes in the database: create, find, change, undo and delete.
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::recipes::recipe::Recipe;
 use crate::time::UnixTime;
 
-/// The longest page of a list, in bytes. A page that would be longer ends earlier.
-pub(super) const MAX_LIST_BYTES: usize = 128 << 10;
-
-/// A recipe, and the key of its row.
+/// A recipe, and what its row has beside it.
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) key: i64,
+    /// How often it was changed, from 1.
+    pub(crate) revision: i64,
     pub(crate) recipe: Recipe,
+}
+
+impl Stored {
+    /// Of the columns `key`, `revision` and `body`.
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let recipe = parse(&row.get::<_, String>(2)?)?;
+        Ok(Self { key: row.get(0)?, revision: row.get(1)?, recipe })
+    }
 }
 
 /// The recipe with this id, if it is `owner`'s. Another user's is treated as missing.
@@ -24,22 +30,17 @@ pub(crate) fn find(
     id: &str,
     owner: &str,
 ) -> rusqlite::Result<Option<Stored>> {
-    let mut statement =
-        database.prepare_cached("SELECT key, body FROM recipes WHERE id = ? AND owner = ?")?;
-    statement
-        .query_row(params![id, owner], |row| {
-            Ok(Stored { key: row.get(0)?, recipe: parse(&row.get::<_, String>(1)?)? })
-        })
+    database
+        .prepare_cached("SELECT key, revision, body FROM recipes WHERE id = ? AND owner = ?")?
+        .query_row([id, owner], Stored::of)
         .optional()
 }
 
 /// The recipe with this id, of any owner.
 pub(crate) fn find_any(database: &Connection, id: &str) -> rusqlite::Result<Option<Stored>> {
-    let mut statement = database.prepare_cached("SELECT key, body FROM recipes WHERE id = ?")?;
-    statement
-        .query_row([id], |row| {
-            Ok(Stored { key: row.get(0)?, recipe: parse(&row.get::<_, String>(1)?)? })
-        })
+    database
+        .prepare_cached("SELECT key, revision, body FROM recipes WHERE id = ?")?
+        .query_row([id], Stored::of)
         .optional()
 }
 
@@ -144,54 +145,11 @@ pub(crate) fn undo(
 
 fn replace(database: &Connection, key: i64, recipe: &Recipe) -> rusqlite::Result<()> {
     database
-        .prepare_cached("UPDATE recipes SET body = ?, summary = ? WHERE key = ?")?
+        .prepare_cached(
+            "UPDATE recipes SET body = ?, summary = ?, revision = revision + 1 WHERE key = ?",
+        )?
         .execute(params![body(recipe)?, summary(recipe)?, key])
         .map(drop)
-}
-
-/// One page of a list.
-#[derive(Debug, Serialize)]
-pub(crate) struct RecipePage {
-    /// Their summaries, the newest first.
-    pub(crate) recipes: Vec<Box<RawValue>>,
-    /// The `before` of the next page; absent on the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) next: Option<String>,
-}
-
-/// The recipes of `owner`, the newest first: at most `limit`, created before the one with id
-/// `before`. `None` when `before` does not exist.
-pub(crate) fn list(
-    database: &Connection,
-    owner: &str,
-    limit: usize,
-    before: Option<&str>,
-    max_bytes: usize,
-) -> rusqlite::Result<Option<RecipePage>> {
-    let end = match before {
-        None => Some(i64::MAX),
-        Some(id) => database
-            .prepare_cached("SELECT key FROM recipes WHERE id = ? AND owner = ?")?
-            .query_row([id, owner], |row| row.get(0))
-            .optional()?,
-    };
-    let Some(end) = end else { return Ok(None) };
-    let mut statement = database.prepare_cached(
-        "SELECT id, summary FROM recipes WHERE owner = ? AND key < ? ORDER BY key DESC LIMIT ?",
-    )?;
-    // One row more than requested shows whether there is a next page.
-    let mut rows = statement.query(params![owner, end, signed(limit) + 1])?;
-    let (mut recipes, mut bytes, mut last) = (Vec::new(), 0, None);
-    while let Some(row) = rows.next()? {
-        let (id, summary): (String, String) = (row.get(0)?, row.get(1)?);
-        bytes += summary.len();
-        if recipes.len() == limit || (bytes > max_bytes && !recipes.is_empty()) {
-            return Ok(Some(RecipePage { recipes, next: last }));
-        }
-        recipes.push(RawValue::from_string(summary).map_err(unreadable)?);
-        last = Some(id);
-    }
-    Ok(Some(RecipePage { recipes, next: None }))
 }
 
 /// The summary of a recipe that lists show, as JSON.
@@ -233,7 +191,7 @@ fn unwritable(error: serde_json::Error) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }
 
-fn unreadable(error: serde_json::Error) -> rusqlite::Error {
+pub(super) fn unreadable(error: serde_json::Error) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
 }
 

@@ -6,6 +6,8 @@ mod chat;
 mod crowd;
 mod deletion;
 mod disk;
+mod edits;
+mod lists;
 mod orders;
 mod recipes;
 
@@ -76,6 +78,8 @@ struct TestApp {
     /// Where requests come from, and the type of their bodies.
     client: IpAddr,
     content_type: Option<&'static str>,
+    /// The condition of the next requests: their `If-Match` or `If-None-Match`.
+    tags: Option<String>,
     asked: u32,
     /// Of the last question.
     start: StartFlag,
@@ -99,7 +103,7 @@ impl TestApp {
         let (at, start) = (Instant::START, StartFlag::default());
         let content_type = Some("application/json");
         let events = RefCell::default();
-        Self { app, done, now, at, client, content_type, asked: 0, start, events }
+        Self { app, done, now, at, client, content_type, tags: None, asked: 0, start, events }
     }
 
     /// Time passes.
@@ -159,8 +163,8 @@ impl TestApp {
             path,
             query,
             user,
-            if_none_match: None,
-            if_match: None,
+            if_none_match: self.tags.as_deref().filter(|_| method == Method::Get),
+            if_match: self.tags.as_deref().filter(|_| method != Method::Get),
             content_type: self.content_type,
             body: &body,
         };

@@ -1,0 +1,93 @@
+//! Recipes that are changed or copied over HTTP.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::chat::{Bounds, changed};
+use super::recipes::{self, CreateFault};
+use crate::node::app::{Json, Update};
+use crate::recipes::patch::RecipePatch;
+use crate::recipes::recipe::{DraftError, Recipe};
+use crate::time::UnixTime;
+
+/// What the room is told.
+const EDITED: &str = "The recipe was edited.";
+
+/// The outcome of a change.
+pub(crate) enum EditOutcome {
+    /// The recipe with its revision, and what its room is told, unless nothing is different.
+    Done(Box<Recipe>, i64, Option<Arc<Update>>),
+    Missing,
+    /// The recipe has another revision by now.
+    OtherRevision,
+    /// The user stores as much as a user may.
+    TooMuch,
+    Invalid(DraftError),
+    TooLarge,
+}
+
+/// Changes a recipe, as a change that `Undo` takes back, if `is_wanted` says so of its revision.
+pub(crate) fn edit(
+    database: &Connection,
+    (id, owner): (&str, &str),
+    is_wanted: impl FnOnce(i64) -> bool,
+    patch: RecipePatch,
+    now: UnixTime,
+    bounds: &Bounds,
+) -> rusqlite::Result<EditOutcome> {
+    let Some(stored) = recipes::find(database, id, owner)? else { return Ok(EditOutcome::Missing) };
+    if !is_wanted(stored.revision) {
+        return Ok(EditOutcome::OtherRevision);
+    }
+    let recipe = match stored.recipe.replaced_by(patch.apply(&stored.recipe), now) {
+        Ok(recipe) => recipe,
+        Err(fault) => return Ok(EditOutcome::Invalid(fault)),
+    };
+    if (Recipe { updated_at: stored.recipe.updated_at.clone(), ..recipe.clone() }) == stored.recipe
+    {
+        return Ok(EditOutcome::Done(Box::new(stored.recipe), stored.revision, None));
+    }
+    if recipes::is_at_quota(database, owner, bounds.user_bytes)? {
+        return Ok(EditOutcome::TooMuch);
+    }
+    match Json::new(&recipe) {
+        Ok(json) if bounds.fit(&json) => {
+            recipes::change(database, &stored, &recipe, bounds.undo)?;
+            let update = Arc::new(changed(EDITED, json));
+            Ok(EditOutcome::Done(Box::new(recipe), stored.revision + 1, Some(update)))
+        }
+        _ => Ok(EditOutcome::TooLarge),
+    }
+}
+
+/// The outcome of a copy.
+pub(crate) enum CopyOutcome {
+    Done(Box<Recipe>),
+    Missing,
+    Refused(CreateFault),
+    Invalid(DraftError),
+}
+
+/// Stores a copy of a recipe, changed by `patch`, under the id `new`. Its chat is not copied.
+pub(crate) fn duplicate(
+    database: &Connection,
+    (id, owner): (&str, &str),
+    new: String,
+    patch: RecipePatch,
+    now: UnixTime,
+    (max, bounds): (usize, &Bounds),
+) -> rusqlite::Result<CopyOutcome> {
+    let Some(stored) = recipes::find(database, id, owner)? else { return Ok(CopyOutcome::Missing) };
+    let recipe = match Recipe::new(new, patch.apply(&stored.recipe), now) {
+        Ok(recipe) => recipe,
+        Err(fault) => return Ok(CopyOutcome::Invalid(fault)),
+    };
+    if !Json::new(&recipe).is_ok_and(|json| bounds.fit(&json)) {
+        return Ok(CopyOutcome::Invalid(DraftError::new("body", "a smaller recipe")));
+    }
+    Ok(match recipes::create(database, &recipe, owner, max, bounds.user_bytes)? {
+        Ok(()) => CopyOutcome::Done(Box::new(recipe)),
+        Err(fault) => CopyOutcome::Refused(fault),
+    })
+}

@@ -1,0 +1,175 @@
+//! Lists of a user's recipes, in pages.
+
+use std::borrow::Cow;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::recipes::unreadable;
+
+/// The longest page of a list, in bytes. A page that would be longer ends earlier.
+pub(crate) const MAX_LIST_BYTES: usize = 128 << 10;
+/// The most bytes of recipes that a page searches: some 800 usual ones, and a few milliseconds. A
+/// page that would search more ends earlier, perhaps with no recipe on it.
+const MAX_SEARCHED_BYTES: usize = 1 << 20;
+
+/// The order of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListOrder {
+    pub(crate) by: OrderBy,
+    pub(crate) is_descending: bool,
+}
+
+/// What a list is sorted by. Recipes that are equal in that are sorted by their creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OrderBy {
+    Created,
+    Updated,
+    Title,
+}
+
+impl ListOrder {
+    /// The newest first.
+    pub(crate) const NEWEST: Self = Self { by: OrderBy::Created, is_descending: true };
+
+    /// Parses `title`, or `-title` for the other direction.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let name = text.strip_prefix('-');
+        let by = match name.unwrap_or(text) {
+            "created" => OrderBy::Created,
+            "updated" => OrderBy::Updated,
+            "title" => OrderBy::Title,
+            _ => return None,
+        };
+        Some(Self { by, is_descending: name.is_some() })
+    }
+
+    /// The statement that selects a user's recipes behind the one with key `?2`, if there is one.
+    fn statement(self, is_search: bool) -> String {
+        let body = if is_search { "body" } else { "''" };
+        let (direction, behind) = if self.is_descending { ("DESC", '<') } else { ("ASC", '>') };
+        let (start, order) = match self.by {
+            // The index has this order.
+            OrderBy::Created => (format!("key {behind} ?2"), format!("key {direction}")),
+            OrderBy::Updated | OrderBy::Title => {
+                let value = match self.by {
+                    OrderBy::Title => "(summary ->> '$.title') COLLATE NOCASE",
+                    _ => "summary ->> '$.updated_at'",
+                };
+                let last = format!("SELECT {value}, key FROM recipes WHERE key = ?2");
+                (
+                    format!("({value}, key) {behind} ({last})"),
+                    format!("{value} {direction}, key {direction}"),
+                )
+            }
+        };
+        format!(
+            "SELECT id, summary, {body} FROM recipes
+             WHERE owner = ?1 AND (?2 IS NULL OR {start}) ORDER BY {order}"
+        )
+    }
+}
+
+/// What a page shows.
+#[derive(Clone, Debug)]
+pub(crate) struct ListQuery {
+    /// Recipes on the page, at most.
+    pub(crate) limit: usize,
+    /// The id of the recipe before the page's first one.
+    pub(crate) before: Option<String>,
+    pub(crate) order: ListOrder,
+    /// Words in lower case: a recipe has each of them in its title, a tag or an ingredient.
+    pub(crate) words: Vec<String>,
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize)]
+pub(crate) struct RecipePage {
+    /// Their summaries, in the order of the list.
+    pub(crate) recipes: Vec<Box<RawValue>>,
+    /// The `before` of the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
+}
+
+/// A page of the recipes of `owner`. `None` when `before` does not exist.
+pub(crate) fn list(
+    database: &Connection,
+    owner: &str,
+    query: &ListQuery,
+    max_bytes: usize,
+) -> rusqlite::Result<Option<RecipePage>> {
+    let before = match &query.before {
+        None => None,
+        Some(id) => match key_of(database, id, owner)? {
+            Some(key) => Some(key),
+            None => return Ok(None),
+        },
+    };
+    let is_search = !query.words.is_empty();
+    let mut statement = database.prepare_cached(&query.order.statement(is_search))?;
+    let mut rows = statement.query(params![owner, before])?;
+    let (mut recipes, mut bytes, mut searched, mut last) = (Vec::new(), 0, 0, None);
+    // One row more than the page has shows whether there is a next one.
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(2)?.as_str()?;
+        searched += body.len();
+        let is_whole = recipes.len() == query.limit || searched > MAX_SEARCHED_BYTES;
+        if is_whole && last.is_some() {
+            return Ok(Some(RecipePage { recipes, next: last }));
+        }
+        if !is_search || has_words(body, &query.words).map_err(unreadable)? {
+            let summary: String = row.get(1)?;
+            bytes += summary.len();
+            if bytes > max_bytes && !recipes.is_empty() {
+                return Ok(Some(RecipePage { recipes, next: last }));
+            }
+            recipes.push(RawValue::from_string(summary).map_err(unreadable)?);
+        }
+        last = Some(row.get(0)?);
+    }
+    Ok(Some(RecipePage { recipes, next: None }))
+}
+
+/// The key of the recipe with this id, if it is `owner`'s.
+pub(super) fn key_of(
+    database: &Connection,
+    id: &str,
+    owner: &str,
+) -> rusqlite::Result<Option<i64>> {
+    database
+        .prepare_cached("SELECT key FROM recipes WHERE id = ? AND owner = ?")?
+        .query_row([id, owner], |row| row.get(0))
+        .optional()
+}
+
+/// Whether the recipe has each of these words in its title, a tag or an ingredient.
+fn has_words(body: &str, words: &[String]) -> serde_json::Result<bool> {
+    #[derive(Deserialize)]
+    struct SearchedText<'a> {
+        #[serde(borrow)]
+        title: Cow<'a, str>,
+        #[serde(borrow)]
+        tags: Vec<Text<'a>>,
+        #[serde(borrow)]
+        ingredients: Vec<SearchedLine<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct SearchedLine<'a> {
+        #[serde(borrow)]
+        text: Cow<'a, str>,
+    }
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+    let recipe: SearchedText<'_> = serde_json::from_str(body)?;
+    let tags = recipe.tags.iter().map(|tag| tag.0.as_ref());
+    let lines = recipe.ingredients.iter().map(|line| line.text.as_ref());
+    let mut text = recipe.title.to_lowercase();
+    for part in tags.chain(lines) {
+        text.push('\n');
+        text.push_str(&part.to_lowercase());
+    }
+    Ok(words.iter().all(|word| text.contains(word)))
+}

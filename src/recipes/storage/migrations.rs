@@ -1,0 +1,131 @@
+//! The tables of the database, version by version.
+
+/// The migrations, each from one schema version to the next, beginning with an empty database. A
+/// released migration must never change; add a new one.
+pub(super) const MIGRATIONS: &[&str] = &[INITIAL, LOCKS, INVITATIONS, USAGE, REVISIONS];
+
+/// The first version. Times are milliseconds since 1970 (UTC). `n` numbers the rows of one parent.
+const INITIAL: &str = "
+CREATE TABLE users (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    email TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    -- Argon2id: its salt, its output, and what it was computed with.
+    salt BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    memory_kib INTEGER NOT NULL,
+    iterations INTEGER NOT NULL
+) STRICT;
+-- A sign-in, and the refresh tokens that descend from it: one family.
+CREATE TABLE sessions (
+    key INTEGER PRIMARY KEY,
+    user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE
+) STRICT;
+CREATE INDEX sessions_of_user ON sessions (user);
+CREATE TABLE refresh_tokens (
+    -- SHA-256: the token itself is nowhere.
+    hash BLOB PRIMARY KEY,
+    session INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    n INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX refresh_tokens_of_session ON refresh_tokens (session, n);
+CREATE INDEX refresh_tokens_by_end ON refresh_tokens (expires_at);
+CREATE TABLE recipes (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    -- A token's `sub`, which need not have an account here.
+    owner TEXT NOT NULL,
+    -- JSON: the whole, and what a list shows of it.
+    body TEXT NOT NULL,
+    summary TEXT NOT NULL
+) STRICT;
+CREATE INDEX recipes_of_owner ON recipes (owner, key);
+-- What `Undo` goes back to: the recipe before each of its last changes.
+CREATE TABLE versions (
+    recipe INTEGER NOT NULL REFERENCES recipes ON DELETE CASCADE,
+    n INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (recipe, n)
+) STRICT;
+CREATE TABLE messages (
+    recipe INTEGER NOT NULL REFERENCES recipes ON DELETE CASCADE,
+    n INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    reply TEXT NOT NULL,
+    -- Whether the reply brought the recipe.
+    changed INTEGER NOT NULL,
+    PRIMARY KEY (recipe, n)
+) STRICT;
+CREATE INDEX messages_by_id ON messages (recipe, id);
+";
+
+/// Adds the time at which an operator locked an account; NULL while it is not locked.
+const LOCKS: &str = "ALTER TABLE users ADD COLUMN locked_at INTEGER;";
+
+/// Adds who is invited to sign up: an email, or NULL for anybody who has the code.
+const INVITATIONS: &str = "
+CREATE TABLE invitations (
+    -- SHA-256: the code itself is nowhere.
+    hash BLOB PRIMARY KEY,
+    email TEXT,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX invitations_by_end ON invitations (expires_at);
+";
+
+/// Adds what each user stores, in bytes of text. Triggers keep it, in the transaction of each change.
+const USAGE: &str = "
+CREATE TABLE usage (
+    owner TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO usage SELECT owner, sum(bytes) FROM (
+    SELECT owner, octet_length(body) + octet_length(summary) AS bytes FROM recipes
+    UNION ALL
+    SELECT owner, octet_length(versions.body) FROM versions JOIN recipes ON key = recipe
+    UNION ALL
+    SELECT owner, octet_length(content) + octet_length(reply) FROM messages
+    JOIN recipes ON key = recipe
+) GROUP BY owner;
+CREATE TRIGGER recipe_stored AFTER INSERT ON recipes BEGIN
+    INSERT INTO usage VALUES (NEW.owner, octet_length(NEW.body) + octet_length(NEW.summary))
+    ON CONFLICT (owner) DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER recipe_changed AFTER UPDATE OF body, summary ON recipes BEGIN
+    UPDATE usage SET bytes = bytes + octet_length(NEW.body) + octet_length(NEW.summary)
+        - octet_length(OLD.body) - octet_length(OLD.summary)
+    WHERE owner = NEW.owner;
+END;
+-- Before: what belongs to the recipe needs its owner.
+CREATE TRIGGER recipe_deleted BEFORE DELETE ON recipes BEGIN
+    DELETE FROM versions WHERE recipe = OLD.key;
+    DELETE FROM messages WHERE recipe = OLD.key;
+    UPDATE usage SET bytes = bytes - octet_length(OLD.body) - octet_length(OLD.summary)
+    WHERE owner = OLD.owner;
+END;
+CREATE TRIGGER version_stored AFTER INSERT ON versions BEGIN
+    UPDATE usage SET bytes = bytes + octet_length(NEW.body)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = NEW.recipe);
+END;
+CREATE TRIGGER version_deleted AFTER DELETE ON versions BEGIN
+    UPDATE usage SET bytes = bytes - octet_length(OLD.body)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = OLD.recipe);
+END;
+CREATE TRIGGER message_stored AFTER INSERT ON messages BEGIN
+    UPDATE usage SET bytes = bytes + octet_length(NEW.content) + octet_length(NEW.reply)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = NEW.recipe);
+END;
+CREATE TRIGGER message_deleted AFTER DELETE ON messages BEGIN
+    UPDATE usage SET bytes = bytes - octet_length(OLD.content) - octet_length(OLD.reply)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = OLD.recipe);
+END;
+";
+
+/// Adds how often each recipe was changed.
+const REVISIONS: &str = "ALTER TABLE recipes ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;";
