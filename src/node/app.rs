@@ -302,6 +302,8 @@ pub enum Admission {
     Admit(Arc<Update>),
     /// Closed with `Recipe not found or access denied`: the two are not told apart.
     Deny,
+    /// Closed with `Session revoked`: the token is of a session that has ended.
+    Revoked,
     /// Closed with `Backend unavailable`: who knows cannot be asked.
     Unavailable,
 }

@@ -64,7 +64,7 @@ pub use self::observe::process_metrics::{Probe, Reading};
 pub use self::observe::usage::Usage;
 #[cfg(feature = "net")]
 pub(crate) use self::rooms::answers::{LIFETIME as ANSWER_LIFETIME, remembered_answer_bytes};
-pub use self::work::events::RoomEvent;
+pub use self::work::events::AppEvent;
 pub use self::work::keys::{Fetched, KeyNews, KeyRequest};
 pub use self::work::orders::{Revocation, RevocationStore};
 #[cfg(any(feature = "net", feature = "recipes"))]

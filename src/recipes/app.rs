@@ -8,13 +8,16 @@ use super::accounts::{AccountService, SigningKeys};
 use super::assistant::Pasted;
 use super::completions::CompletionSink;
 use super::http::{self, Query, RecipeRoute};
+use super::own_requests::OwnRequests;
 use super::page;
 use super::recipe::Draft;
 use super::requests::RecipeRequests;
+use super::storage::access::TokenUser;
 use super::storage::chat::{self, Bounds, ChatOutcome, NewMessage};
+use super::storage::own_sessions::EndedSessions;
 use super::storage::{
     self, Busy, Commit, JoinGuard, OpenStorage, QueueLimits, Reader, Storage, StorageError,
-    StorageHealth, TaskClass, TaskError, TaskOrigin, sessions, users,
+    StorageHealth, TaskClass, TaskError, TaskOrigin, own_sessions, users,
 };
 use super::tasks::{StorageQuestion, TaskSender};
 use crate::config::Config;
@@ -122,6 +125,11 @@ impl RecipesApp {
         Ok((app, completions))
     }
 
+    fn own_requests(&self) -> OwnRequests<'_> {
+        let page_bytes = self.bounds.list();
+        OwnRequests { tasks: &self.tasks, accounts: &self.accounts, page_bytes }
+    }
+
     fn requests(&self) -> RecipeRequests<'_> {
         RecipeRequests { tasks: &self.tasks, bounds: self.bounds, max: self.per_user }
     }
@@ -129,7 +137,8 @@ impl RecipesApp {
 
 impl App for RecipesApp {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
-        let (room, user) = (join.room.to_owned(), join.user.to_owned());
+        let room = join.room.to_owned();
+        let user = TokenUser::new(join.user, Some(join.claims));
         let (reauth, bounds) = (join.reauth, self.bounds);
         let origin =
             TaskOrigin::new(TaskClass::Access, Payer::user(join.user)).reading().until(join.start);
@@ -195,7 +204,9 @@ impl App for RecipesApp {
             return Reply::Now(Err(OrderFault::NotSupported));
         }
         let work = move |database: &rusqlite::Connection| match kind {
-            OrderKind::Disconnect => sessions::end_all(database, &user).map(|()| true),
+            OrderKind::Disconnect => {
+                own_sessions::end(database, &user, &EndedSessions::All).map(|_| true)
+            }
             OrderKind::Lock => users::lock(database, &user, Some(now)),
             OrderKind::Unlock => users::lock(database, &user, None),
         };
@@ -236,7 +247,9 @@ impl App for RecipesApp {
 
     fn serves(&self, path: &str) -> bool {
         match RecipeRoute::of(path) {
-            Some(RecipeRoute::Account(_)) => self.keys.are_there(),
+            Some(RecipeRoute::Account(_) | RecipeRoute::Own(_) | RecipeRoute::Session(_)) => {
+                self.keys.are_there()
+            }
             Some(_) => true,
             // The page begins with a sign-in, so it needs accounts.
             None => page::serves(path) && self.keys.are_there(),
@@ -266,6 +279,12 @@ impl App for RecipesApp {
         };
         match (route, request.user) {
             (RecipeRoute::Account(call), _) => self.accounts.call(call, request),
+            (RecipeRoute::Own(call), Some(user)) => {
+                self.own_requests().answer(call, &query, request, user)
+            }
+            (RecipeRoute::Session(id), Some(user)) => {
+                self.own_requests().end(EndedSessions::One(id.to_owned()), request, user)
+            }
             (route, Some(user)) => self.requests().answer(route, &query, request, user),
             (_, None) => Reply::Now(http::unauthorized()),
         }

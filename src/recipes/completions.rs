@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::node::Completion;
+use super::http;
+use super::storage::TaskError;
+use crate::node::{AppEvent, Completion, Outcome, Response, Ticket};
 
 type Deliver = Box<dyn Fn(Completion) + Send + Sync>;
 
@@ -36,5 +38,35 @@ impl CompletionSink {
             Some(deliver) => deliver(done),
             None => log::error!("an answer was dropped: `CompletionSink::connect` was not called"),
         }
+    }
+
+    /// Hands the answer to an HTTP request to the driver, behind what the request has done: whoever has
+    /// the answer finds that done.
+    pub(super) fn answer(&self, ticket: Ticket, done: Result<HttpAnswer, TaskError>) {
+        let HttpAnswer { response, event } = match done {
+            Ok(answer) => answer,
+            Err(TaskError::NotBegun) => {
+                return self.deliver(Completion { ticket, outcome: Outcome::NotBegun });
+            }
+            Err(TaskError::Busy) => http::busy().into(),
+            Err(TaskError::Unavailable) => http::unavailable().into(),
+            Err(TaskError::Failed) => http::internal_error().into(),
+        };
+        let outcomes = [event.map(Outcome::Event), Some(Outcome::Response(response))];
+        for outcome in outcomes.into_iter().flatten() {
+            self.deliver(Completion { ticket, outcome });
+        }
+    }
+}
+
+/// The answer to an HTTP request, and what the request has done beside that.
+pub(super) struct HttpAnswer {
+    pub(super) response: Response,
+    pub(super) event: Option<AppEvent>,
+}
+
+impl From<Response> for HttpAnswer {
+    fn from(response: Response) -> Self {
+        Self { response, event: None }
     }
 }

@@ -4,17 +4,18 @@
 //! and the storage thread does the rest, in the order in which it answers messages.
 
 use super::accounts::random_id;
+use super::completions::HttpAnswer;
 use super::http::{self, Query, RecipeRoute};
 use super::patch::RecipePatch;
 use super::recipe::{Draft, DraftError, Recipe};
 use super::storage::TaskOrigin;
 use super::storage::chat::Bounds;
 use super::storage::edits::{self, CopyOutcome, EditOutcome};
-use super::storage::list;
 use super::storage::recipes::{self, CreateFault, Stored};
-use super::tasks::{HttpAnswer, TaskSender};
+use super::storage::{history, list};
+use super::tasks::TaskSender;
 use crate::node::app::{Json, Reply};
-use crate::node::{Method, Request, Response, RoomEvent};
+use crate::node::{AppEvent, Method, Request, Response};
 
 /// Answers requests to `/v1/recipes`.
 pub(super) struct RecipeRequests<'a> {
@@ -38,6 +39,10 @@ impl RecipeRequests<'_> {
             (RecipeRoute::Recipe(id), Method::Patch) => self.change(id, request, user),
             (RecipeRoute::Recipe(id), _) => self.read(id, request, user),
             (RecipeRoute::Duplicate(id), _) => self.duplicate(id, request, user),
+            (RecipeRoute::Import, _) => self.import(request, user),
+            (RecipeRoute::Export(id), _) => self.export(id, query, request, user),
+            (RecipeRoute::ExportAll, _) => self.export_all(query, request, user),
+            (RecipeRoute::Messages(id), _) => self.messages(id, query, request, user),
             (_, Method::Post) => self.create(request, user),
             _ => self.list(query, request, user),
         }
@@ -90,7 +95,7 @@ impl RecipeRequests<'_> {
             let refusal = match done {
                 EditOutcome::Done(recipe, revision, update) => {
                     let response = http::with_revision(Response::json(200, &recipe), revision);
-                    let event = update.map(|update| RoomEvent::Changed { room: id, update });
+                    let event = update.map(|update| AppEvent::RecipeChanged { room: id, update });
                     return Ok(HttpAnswer { response, event });
                 }
                 EditOutcome::Missing => http::recipe_not_found(),
@@ -136,19 +141,49 @@ impl RecipeRequests<'_> {
                 if !is_deleted {
                     return http::recipe_not_found().into();
                 }
-                let event = Some(RoomEvent::Deleted { room });
+                let event = Some(AppEvent::RoomDeleted { room });
                 HttpAnswer { response: http::done(), event }
             },
         )
     }
 
+    fn messages(
+        &self,
+        id: &str,
+        query: &Query,
+        request: &Request<'_>,
+        user: &str,
+    ) -> Reply<Response> {
+        let (limit, before) = match query.limit().and_then(|it| Ok((it, query.before_message()?))) {
+            Ok(page) => page,
+            Err(refusal) => return Reply::Now(refusal),
+        };
+        let (id, most) = (id.to_owned(), self.bounds.list());
+        self.tasks.request(
+            request,
+            user,
+            TaskOrigin::reading,
+            move |database, user| history::page(database, (&id, user), before, limit, most),
+            |page| page.map_or_else(http::recipe_not_found, |page| Response::json(200, &page)),
+        )
+    }
+
     fn create(&self, request: &Request<'_>, user: &str) -> Reply<Response> {
+        self.create_from(request, user, |body| {
+            Draft::parse(body).map_err(|fault| http::bad_recipe(&fault))
+        })
+    }
+
+    /// Stores what `read` reads of the body as a new recipe.
+    pub(super) fn create_from(
+        &self,
+        request: &Request<'_>,
+        user: &str,
+        read: impl FnOnce(&[u8]) -> Result<Draft, Response> + Send + 'static,
+    ) -> Reply<Response> {
         let Ok(id) = random_id() else { return Reply::Now(http::internal_error()) };
         let (now, bounds, max) = (request.now, self.bounds, self.max);
-        let read = move |body: &[u8]| {
-            let draft = Draft::parse(body).map_err(|fault| http::bad_recipe(&fault))?;
-            fitting(Recipe::new(id, draft, now), &bounds)
-        };
+        let read = move |body: &[u8]| fitting(Recipe::new(id, read(body)?, now), &bounds);
         self.tasks.read_request(request, user, read, move |database, user, recipe| {
             let created = recipes::create(database, &recipe, user, max, bounds.user_bytes)?;
             let created = created.map(|()| http::created(&recipe));

@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::Connection;
 
-use super::completions::CompletionSink;
+use super::completions::{CompletionSink, HttpAnswer};
 use super::http;
+use super::storage::access::{TokenState, TokenUser};
 use super::storage::chat::ChatOutcome;
-use super::storage::{Busy, Reader, Storage, TaskClass, TaskError, TaskOrigin, users};
+use super::storage::{Busy, Reader, Storage, TaskClass, TaskError, TaskOrigin};
 use crate::node::app::{Answer, Reply};
-use crate::node::{Completion, Outcome, Payer, Request, Response, RoomEvent, Ticket};
+use crate::node::{Completion, Outcome, Payer, Request, Response, Ticket};
 use crate::protocol::ErrorCode;
 
 /// A text up to this length is read on the storage thread: that takes about as long as to store it.
@@ -92,7 +93,8 @@ impl TaskSender {
     }
 
     /// Runs `work` for an HTTP request of `user`, with what `kind` says of it, and delivers what
-    /// `answer` makes of its outcome. A locked account is refused.
+    /// `answer` makes of its outcome. A locked account is refused, and a
+    /// token whose session has ended.
     pub(super) fn request<T: Send + 'static, A: Into<HttpAnswer>>(
         &self,
         request: &Request<'_>,
@@ -103,10 +105,14 @@ impl TaskSender {
     ) -> Reply<Response> {
         let origin = TaskOrigin::new(TaskClass::Content, Payer::user(user)).until(request.start);
         let question = StorageQuestion { ticket: request.ticket, origin: kind(origin) };
-        let asked =
-            respond(&self.storage, &self.completions, question, user.to_owned(), work, |done| {
-                answer(done).into()
-            });
+        let asked = respond(
+            &self.storage,
+            &self.completions,
+            question,
+            TokenUser::new(user, request.claims),
+            work,
+            |done| answer(done).into(),
+        );
         asked.map_or_else(|Busy| Reply::Now(http::busy()), |()| Reply::Held)
     }
 
@@ -120,8 +126,8 @@ impl TaskSender {
         work: impl FnOnce(&Connection, &str, T) -> rusqlite::Result<HttpAnswer> + Send + 'static,
     ) -> Reply<Response> {
         let (storage, completions) = (self.storage.clone(), self.completions.clone());
-        let (body, user, ticket) = (request.body.to_vec(), user.to_owned(), request.ticket);
-        let payer = Payer::user(&user);
+        let (body, ticket, payer) = (request.body.to_vec(), request.ticket, Payer::user(user));
+        let user = TokenUser::new(user, request.claims);
         let origin = TaskOrigin::new(TaskClass::Content, payer.clone())
             .growing()
             .with_text(body.len())
@@ -147,18 +153,6 @@ impl TaskSender {
     }
 }
 
-/// The answer to an HTTP request, and what the request has done to a room.
-pub(super) struct HttpAnswer {
-    pub(super) response: Response,
-    pub(super) event: Option<RoomEvent>,
-}
-
-impl From<Response> for HttpAnswer {
-    fn from(response: Response) -> Self {
-        Self { response, event: None }
-    }
-}
-
 /// Calls `read`. A panic is an answer too: nobody else would give one. What it says is not logged.
 fn read_safely<T>(read: impl FnOnce() -> T) -> Option<T> {
     let read = catch_unwind(AssertUnwindSafe(read)).ok();
@@ -174,30 +168,22 @@ fn respond<T: Send + 'static>(
     storage: &Storage,
     completions: &CompletionSink,
     question: StorageQuestion,
-    user: String,
+    user: TokenUser,
     work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T> + Send + 'static,
     answer: impl FnOnce(T) -> HttpAnswer + Send + 'static,
 ) -> Result<(), Busy> {
     let StorageQuestion { ticket, origin } = question;
     let completions = completions.clone();
     let work = move |database: &Connection| {
-        let is_locked = users::is_locked(database, &user)?;
-        if is_locked { Ok(None) } else { work(database, &user).map(Some) }
+        Ok(match user.access(database)? {
+            TokenState::Granted => Ok(work(database, &user.id)?),
+            TokenState::Locked => Err(http::account_locked()),
+            TokenState::Ended => Err(http::session_ended()),
+        })
     };
     storage.submit(origin, work, move |done| {
-        let HttpAnswer { response, event } = match done {
-            Ok(done) => done.map_or_else(|| http::account_locked().into(), answer),
-            Err(TaskError::NotBegun) => {
-                return completions.deliver(Completion { ticket, outcome: Outcome::NotBegun });
-            }
-            Err(TaskError::Busy) => http::busy().into(),
-            Err(TaskError::Unavailable) => http::unavailable().into(),
-            Err(TaskError::Failed) => http::internal_error().into(),
-        };
-        let outcomes = [event.map(Outcome::Room), Some(Outcome::Response(response))];
-        for outcome in outcomes.into_iter().flatten() {
-            completions.deliver(Completion { ticket, outcome });
-        }
+        let answered = done.map(|done| done.map_or_else(HttpAnswer::from, answer));
+        completions.answer(ticket, answered);
     })
 }
 

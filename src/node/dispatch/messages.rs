@@ -9,7 +9,7 @@ use crate::node::gate::tokens::TokenProgress;
 use crate::node::observe::metrics::Call;
 use crate::node::rooms::answers::MessageKey;
 use crate::node::rooms::chat::{ChatStep, Told, answer_of, told};
-use crate::node::work::events::RoomEvent;
+use crate::node::work::events::AppEvent;
 use crate::node::work::port::{Completion, Outcome};
 use crate::node::work::questions::{Question, QuestionKind};
 use crate::node::work::ticket::Ticket;
@@ -43,8 +43,8 @@ impl Node {
 
     /// Work that somebody else did is done.
     pub(crate) fn on_completion(&mut self, done: Completion) {
-        if let Outcome::Room(event) = done.outcome {
-            return self.on_room_event(event);
+        if let Outcome::Event(event) = done.outcome {
+            return self.on_app_event(event);
         }
         let is_refused = matches!(done.outcome, Outcome::Refused);
         self.cx.metrics.refused_work += u64::from(is_refused);
@@ -66,18 +66,21 @@ impl Node {
         }
     }
 
-    /// The application has deleted or changed a recipe.
-    fn on_room_event(&mut self, event: RoomEvent) {
+    /// The application has deleted or changed a recipe, or ended a session.
+    fn on_app_event(&mut self, event: AppEvent) {
         match event {
-            RoomEvent::Deleted { room } => {
+            AppEvent::RoomDeleted { room } => {
                 let members: Vec<Slot> = self.rooms.rooms.members(&room).collect();
                 for slot in members {
                     self.close(slot, CloseReason::AccessDenied);
                 }
             }
-            RoomEvent::Changed { room, update } => {
+            AppEvent::RecipeChanged { room, update } => {
                 // It has no sender, so nobody is told how many it has reached.
                 let _ = self.say_in_room(&room, Ok(update));
+            }
+            AppEvent::SessionEnded { user } => {
+                self.ask_user_for_auth(&user);
             }
         }
     }

@@ -256,6 +256,7 @@ impl Node {
             path: &http.path,
             query: &http.query,
             user,
+            claims: principal.map(|principal| principal.claims.as_str()),
             if_none_match: http.tags.as_deref().filter(|_| is_get),
             if_match: http.tags.as_deref().filter(|_| !is_get),
             content_type: http.content_type.as_deref(),

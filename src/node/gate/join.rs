@@ -101,6 +101,7 @@ pub(crate) fn joined(
             return Ok(());
         }
         Outcome::Join(Admission::Deny) => CloseReason::AccessDenied,
+        Outcome::Join(Admission::Revoked) => CloseReason::SessionRevoked,
         Outcome::Join(Admission::Unavailable) | Outcome::NotBegun => {
             CloseReason::BackendUnavailable
         }

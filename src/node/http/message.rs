@@ -59,6 +59,8 @@ pub struct Request<'a> {
     /// `None` is: it sent none, or its path is one whose tokens are [not looked
     /// at](crate::node::app::App::requires_bearer_check).
     pub user: Option<&'a str>,
+    /// The claims of its bearer token, as JSON text.
+    pub claims: Option<&'a str>,
     /// The entity tags that the client has (`If-None-Match`). `None` for other methods than `GET`.
     pub if_none_match: Option<&'a str>,
     /// The entity tags that a change is meant for (`If-Match`). `None` for a `GET`.

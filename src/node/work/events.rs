@@ -4,22 +4,32 @@ use std::sync::Arc;
 
 use crate::node::app::Update;
 
-/// Something that an application has done to a room, other than by answering a message.
+/// Something that an application has done, other than by answering a message, which concerns
+/// connections.
 ///
-/// It is delivered as an [`Outcome::Room`](super::port::Outcome::Room), in the order of the answers.
+/// It is delivered as an [`Outcome::Event`](super::port::Outcome::Event), in the order of the answers.
 #[derive(Clone, Debug)]
-pub enum RoomEvent {
+pub enum AppEvent {
     /// The room is gone: its connections are closed with 1008 `Recipe not found or access denied`.
     /// The application denies later joins. O(connections in the room).
-    Deleted {
+    RoomDeleted {
         /// The recipe's id.
         room: String,
     },
     /// The recipe has changed: every connection in the room gets this update.
-    Changed {
+    RecipeChanged {
         /// The recipe's id.
         room: String,
         /// The text, and the whole recipe.
         update: Arc<Update>,
+    },
+    /// A session of the user has ended, and others may go on: every connection of the user is asked for
+    /// a fresh `auth`, which the application answers by [`Admission::Revoked`] where its token is of the
+    /// ended session. O(connections of the user).
+    ///
+    /// [`Admission::Revoked`]: crate::node::app::Admission::Revoked
+    SessionEnded {
+        /// The `sub` of the user's tokens.
+        user: String,
     },
 }

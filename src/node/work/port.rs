@@ -9,7 +9,7 @@ use crate::auth::{Address, SignatureCheck, Signed, TokenError};
 use crate::id::ConnId;
 use crate::node::app::{Admission, Answer, Job, OrderResult};
 use crate::node::http::message::Response;
-use crate::node::work::events::RoomEvent;
+use crate::node::work::events::AppEvent;
 use crate::node::work::keys::KeyRequest;
 use crate::node::work::ticket::{StartFlag, Ticket};
 
@@ -133,9 +133,9 @@ pub enum Outcome {
     Order(OrderResult),
     /// What became of a revocation that was to be stored.
     Stored(Result<(), StoreError>),
-    /// What was done to a room. It answers no question: that of its ticket stays open, and need not be
-    /// open any more.
-    Room(RoomEvent),
+    /// What the application has done. It answers no question: that of its ticket stays open, and need
+    /// not be open any more.
+    Event(AppEvent),
     /// The work was not begun and never will be: its time was over before its turn came.
     NotBegun,
     /// The message's id was used for another message, which the application remembers. Nothing was

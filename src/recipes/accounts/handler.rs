@@ -16,7 +16,7 @@ use crate::node::Response;
 use crate::recipes::http;
 use crate::recipes::storage::sessions::TokenHash;
 use crate::recipes::storage::{Storage, TaskOrigin, invitations, sessions, users};
-use crate::time::{Rfc3339, UnixTime};
+use crate::time::UnixTime;
 
 /// What a hashing thread needs to answer a request.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct AccountHandler {
 }
 
 /// An answer, and what it says of the password.
-type Judged = (HashOutcome, Response);
+pub(super) type Judged = (HashOutcome, Response);
 
 impl AccountHandler {
     /// With the invitation that the sign-up needs, if it needs one.
@@ -59,8 +59,9 @@ impl AccountHandler {
         }
         let hash = self.hasher.hash(password).map_err(failed)?;
         let id = random_id().map_err(failed)?;
-        let token = RefreshToken::random().map_err(failed)?;
-        let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
+        let (session, token) = new_session()?;
+        let (session_id, token_hash, expires_at) =
+            (session.clone(), token.hash(), now + self.refresh_ttl);
         let created = self.ask_as(TaskOrigin::server().growing(), move |database| {
             let refusal = sign_up_refusal(database, email.as_str(), invitation.as_ref(), now)?;
             if let Some(refusal) = refusal {
@@ -72,11 +73,11 @@ impl AccountHandler {
             if let Some(code) = &invitation {
                 invitations::delete(database, code)?;
             }
-            sessions::begin(database, user.key, &token_hash, now, expires_at)?;
+            sessions::begin(database, user.key, (&session_id, &token_hash), now, expires_at)?;
             Ok(Ok(user))
         })?;
         let user = created.map_err(|refusal| (HashOutcome::Wrong(None), refusal))?;
-        Ok((HashOutcome::Created, self.signed_in(201, &user, &token, now)?))
+        Ok((HashOutcome::Created, self.signed_in(201, &user, (&session, &token), now)?))
     }
 
     pub(super) fn sign_in(&self, email: &Email, password: &Password, now: UnixTime) -> Judged {
@@ -100,39 +101,33 @@ impl AccountHandler {
         if !hash.is_of(password) {
             return Err((HashOutcome::Wrong(Some(user.id)), wrong_password()));
         }
-        let token = RefreshToken::random().map_err(failed)?;
-        let (token_hash, expires_at) = (token.hash(), now + self.refresh_ttl);
+        let (session, token) = new_session()?;
+        let (session_id, token_hash, expires_at) =
+            (session.clone(), token.hash(), now + self.refresh_ttl);
         let is_begun = self.ask(move |database| {
-            sessions::begin(database, user.key, &token_hash, now, expires_at)
+            sessions::begin(database, user.key, (&session_id, &token_hash), now, expires_at)
         })?;
         if !is_begun {
             return Err((HashOutcome::Right, http::account_locked()));
         }
-        Ok((HashOutcome::Right, self.signed_in(200, &user, &token, now)?))
+        Ok((HashOutcome::Right, self.signed_in(200, &user, (&session, &token), now)?))
     }
 
     fn signed_in(
         &self,
         status: u16,
         user: &users::UserAccount,
-        token: &RefreshToken,
+        (session, token): (&str, &RefreshToken),
         now: UnixTime,
     ) -> Result<Response, Judged> {
         #[derive(Serialize)]
         struct SignedIn<'a> {
             access_token: &'a str,
             refresh_token: &'a str,
-            user: UserView<'a>,
+            user: users::AccountView<'a>,
         }
-        #[derive(Serialize)]
-        struct UserView<'a> {
-            id: &'a str,
-            email: &'a str,
-            created_at: Rfc3339,
-        }
-        let access = self.tokens.access(&user.id, now).map_err(failed)?;
-        let user =
-            UserView { id: &user.id, email: &user.email, created_at: user.created_at.to_rfc3339() };
+        let access = self.tokens.access(&user.id, session, now).map_err(failed)?;
+        let user = user.view();
         let body = SignedIn { access_token: &access, refresh_token: token.as_str(), user };
         Ok(Response::json(status, &body))
     }
@@ -148,8 +143,8 @@ impl AccountHandler {
             access_token: &'a str,
             refresh_token: &'a str,
         }
-        let user = match used {
-            sessions::RefreshResult::Accepted(user) => user,
+        let (user, session) = match used {
+            sessions::RefreshResult::Accepted(user, session) => (user, session),
             sessions::RefreshResult::Unknown => return stale(),
             sessions::RefreshResult::TooMany(user) => {
                 log::warn!("user {user} refreshed a session too often: the session was ended");
@@ -160,7 +155,7 @@ impl AccountHandler {
                 return stale();
             }
         };
-        match self.tokens.access(&user, now) {
+        match self.tokens.access(&user, &session, now) {
             Ok(access) => {
                 let body = Refreshed { access_token: &access, refresh_token: successor.as_str() };
                 Response::json(200, &body)
@@ -169,14 +164,14 @@ impl AccountHandler {
         }
     }
 
-    fn ask<T: Send + 'static>(
+    pub(super) fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Judged> {
         self.ask_as(TaskOrigin::server(), work)
     }
 
-    fn ask_as<T: Send + 'static>(
+    pub(super) fn ask_as<T: Send + 'static>(
         &self,
         origin: TaskOrigin,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -186,8 +181,13 @@ impl AccountHandler {
     }
 }
 
+/// The id of a session, and its first refresh token.
+fn new_session() -> Result<(String, RefreshToken), Judged> {
+    Ok((random_id().map_err(failed)?, RefreshToken::random().map_err(failed)?))
+}
+
 /// 500: no hash, random bytes or token could be made.
-fn failed<E>(_: E) -> Judged {
+pub(super) fn failed<E>(_: E) -> Judged {
     (HashOutcome::Failed, http::internal_error())
 }
 

@@ -14,6 +14,7 @@ mod handler;
 mod hash_queue;
 mod invitations;
 mod known;
+mod own;
 mod password;
 mod pool;
 mod random;
@@ -34,14 +35,15 @@ use self::random::random_bytes;
 pub(super) use self::random::random_id;
 pub(super) use self::tokens::SigningKeys;
 use self::tokens::{RefreshToken, TokenIssuer};
-use super::completions::CompletionSink;
+use super::completions::{CompletionSink, HttpAnswer};
 use super::http::{self, AccountCall, Fields};
-use super::storage::{Storage, TaskClass, TaskError, TaskOrigin, invitations as stored, sessions};
+use super::storage::sessions::{self, RefreshResult};
+use super::storage::{Storage, TaskClass, TaskError, TaskOrigin, invitations as stored};
 use crate::auth::Address;
 use crate::config::Config;
 use crate::id::{Seed, SeededState};
 use crate::node::app::{Invite, Reply};
-use crate::node::{Completion, Outcome, Payer, Request, Response, Ticket};
+use crate::node::{AppEvent, Payer, Request, Response, Ticket};
 
 /// The account endpoints: validates requests and hands their work to other threads.
 #[derive(Debug)]
@@ -143,7 +145,7 @@ impl AccountService {
             return Err(http::bad_field("password", problem));
         }
         let (handler, now) = (Arc::clone(&self.handler), request.now);
-        let attempt = self.attempt(AccountCall::SignUp, &email, request);
+        let attempt = self.attempt("sign up", email.as_str(), request);
         self.hash(attempt, request, move || handler.sign_up(email, &password, invitation, now))
     }
 
@@ -154,7 +156,7 @@ impl AccountService {
             return Err(wrong_password());
         };
         let (handler, now) = (Arc::clone(&self.handler), request.now);
-        let attempt = self.attempt(AccountCall::SignIn, &email, request);
+        let attempt = self.attempt("sign in", email.as_str(), request);
         self.hash(attempt, request, move || handler.sign_in(&email, &password, now))
     }
 
@@ -168,7 +170,15 @@ impl AccountService {
             request.ticket,
             TaskOrigin::new(TaskClass::Access, payer(request)).until(request.start),
             move |database| sessions::refresh(database, &old, &new, now, expires_at),
-            move |used| handler.refreshed(used, &successor, now),
+            move |used| {
+                let event = match &used {
+                    RefreshResult::Reused(user) | RefreshResult::TooMany(user) => {
+                        Some(AppEvent::SessionEnded { user: user.clone() })
+                    }
+                    RefreshResult::Accepted(..) | RefreshResult::Unknown => None,
+                };
+                HttpAnswer { response: handler.refreshed(used, &successor, now), event }
+            },
         )
     }
 
@@ -180,54 +190,54 @@ impl AccountService {
         self.store(
             request.ticket,
             TaskOrigin::new(TaskClass::Access, payer(request)),
-            move |database| hash.map_or(Ok(()), |hash| sessions::log_out(database, &hash)),
-            |()| Response::json(200, &serde_json::Map::new()),
+            move |database| hash.map_or(Ok(None), |hash| sessions::log_out(database, &hash)),
+            |user| {
+                let event = user.map(|user| AppEvent::SessionEnded { user });
+                HttpAnswer { response: Response::json(200, &serde_json::Map::new()), event }
+            },
         )
     }
 
-    /// Who asks for a hash. A sign-up has its account's address known for sign-ins.
-    fn attempt(&self, call: AccountCall, email: &Email, request: &Request<'_>) -> Attempt {
+    /// Who asks for a hash, and for what. A sign-up has its account's address known for sign-ins.
+    fn attempt(&self, kind: &str, account: &str, request: &Request<'_>) -> Attempt {
         let address = Address::from(request.client);
-        let kind = if call == AccountCall::SignUp { "sign up" } else { "sign in" };
+        let pair_kind = if kind == "sign up" { "sign in" } else { kind };
         let mut at = String::new();
         // Writing into a string cannot fail.
         let _ = write!(at, "{address:?}");
         Attempt {
             address,
-            account: self.hashing.hash_texts(&[kind, email.as_str()]),
-            pair: self.hashing.hash_texts(&["sign in", email.as_str(), &at]),
+            account: self.hashing.hash_texts(&[kind, account]),
+            pair: self.hashing.hash_texts(&[pair_kind, account, &at]),
         }
     }
 
     /// Runs `work` on a hashing thread, unless its asker has given up by then.
-    fn hash(
+    fn hash<A: Into<HttpAnswer>>(
         &self,
         attempt: Attempt,
         request: &Request<'_>,
-        work: impl FnOnce() -> (HashOutcome, Response) + Send + 'static,
+        work: impl FnOnce() -> (HashOutcome, A) + Send + 'static,
     ) -> Result<Deferred, Response> {
+        let work = move || {
+            let (outcome, answer) = work();
+            (outcome, answer.into())
+        };
         let refused = self.pool.submit(attempt, request, Box::new(work));
         refused.map(|()| Deferred).map_err(|why| http::refused_hash(why.retry_seconds()))
     }
 
     /// Runs `work` on the storage thread, and `answer` once it is on disk.
-    fn store<T: Send + 'static>(
+    fn store<T: Send + 'static, A: Into<HttpAnswer>>(
         &self,
         ticket: Ticket,
         origin: TaskOrigin,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
-        answer: impl FnOnce(T) -> Response + Send + 'static,
+        answer: impl FnOnce(T) -> A + Send + 'static,
     ) -> Result<Deferred, Response> {
         let completions = self.completions.clone();
         let answer = move |done: Result<T, TaskError>| {
-            let outcome = match done {
-                Ok(done) => Outcome::Response(answer(done)),
-                Err(TaskError::NotBegun) => Outcome::NotBegun,
-                Err(TaskError::Busy) => Outcome::Response(http::busy()),
-                Err(TaskError::Unavailable) => Outcome::Response(http::unavailable()),
-                Err(TaskError::Failed) => Outcome::Response(http::internal_error()),
-            };
-            completions.deliver(Completion { ticket, outcome });
+            completions.answer(ticket, done.map(|done| answer(done).into()));
         };
         let asked = self.handler.storage.submit(origin, work, answer);
         asked.map(|()| Deferred).map_err(|_| http::busy())

@@ -10,12 +10,13 @@ use std::thread;
 use super::hash_queue::{Attempt, Counts, HashOutcome, HashQueue, HashRefusal, Next};
 use crate::config;
 use crate::id::Seed;
-use crate::node::{Completion, Outcome, Request, Response, Ticket};
-use crate::recipes::completions::CompletionSink;
+use crate::node::{Request, Ticket};
+use crate::recipes::completions::{CompletionSink, HttpAnswer};
 use crate::recipes::http;
+use crate::recipes::storage::TaskError;
 
 /// Computes a hash, and answers.
-type HashWork = Box<dyn FnOnce() -> (HashOutcome, Response) + Send>;
+type HashWork = Box<dyn FnOnce() -> (HashOutcome, HttpAnswer) + Send>;
 
 /// A request, and what answers it.
 pub(super) struct HashJob {
@@ -124,7 +125,7 @@ impl SharedQueue {
             };
             drop(queue);
             let answer = match turn {
-                Err(refusal) => Some(http::refused_hash(refusal.retry_seconds())),
+                Err(refusal) => Some(http::refused_hash(refusal.retry_seconds()).into()),
                 Ok(running) => {
                     // The panic's message is not logged: it may quote what a user sent.
                     let done = catch_unwind(AssertUnwindSafe(work)).ok();
@@ -140,8 +141,7 @@ impl SharedQueue {
                     answer
                 }
             };
-            let answer = answer.unwrap_or_else(http::internal_error);
-            self.completions.deliver(Completion { ticket, outcome: Outcome::Response(answer) });
+            self.completions.answer(ticket, answer.ok_or(TaskError::Failed));
             queue = self.lock();
         }
     }
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
     use crate::auth::Address;
     use crate::id::ConnId;
-    use crate::node::{Method, StartFlag};
+    use crate::node::{Method, Outcome, Response, StartFlag};
     use crate::time::{Instant, UnixTime};
 
     #[test]
@@ -179,6 +179,7 @@ mod tests {
             path: "/",
             query: "",
             user: None,
+            claims: None,
             if_none_match: None,
             if_match: None,
             content_type: None,
@@ -193,7 +194,7 @@ mod tests {
         assert_eq!(status(), 500);
         let start = StartFlag::default();
         let request = Request { start: &start, ..request() };
-        let right: HashWork = Box::new(|| (HashOutcome::Right, Response::not_found()));
+        let right: HashWork = Box::new(|| (HashOutcome::Right, Response::not_found().into()));
         pool.submit(attempt, &request, right).unwrap();
         assert_eq!(status(), 404);
     }

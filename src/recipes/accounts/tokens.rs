@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::random::{random_bytes, random_id};
 use crate::auth::TokenSigner;
 use crate::config::Config;
+use crate::recipes::storage::access::SESSION_CLAIM;
 use crate::recipes::storage::sessions::TokenHash;
 use crate::time::UnixTime;
 
@@ -77,10 +78,15 @@ pub(super) struct TokenIssuer {
 }
 
 impl TokenIssuer {
-    /// Signs an access token for the user of this id. Each has its own `jti`.
-    pub(super) fn access(&self, user: &str, now: UnixTime) -> Result<String, NoToken> {
+    /// Signs an access token for a session of the user of this id. Each has its own `jti`.
+    pub(super) fn access(
+        &self,
+        user: &str,
+        session: &str,
+        now: UnixTime,
+    ) -> Result<String, NoToken> {
         let id = random_id().map_err(|_| NoToken)?;
-        let more = [("jti".to_owned(), id.into())];
+        let more = [("jti".to_owned(), id.into()), (SESSION_CLAIM.to_owned(), session.into())];
         self.keys.with(|keys| keys.signer.sign(user, now, self.access_ttl, more))
     }
 

@@ -3,6 +3,7 @@
 use super::responses::{bad_field, invalid_page};
 use super::routes::is_id;
 use crate::node::Response;
+use crate::recipes::export::ExportFormat;
 use crate::recipes::storage::list::{ListOrder, ListQuery};
 
 /// The largest page.
@@ -52,16 +53,46 @@ impl Query {
         limit.ok_or_else(|| bad_field("limit", "must be a number of 1 to 200"))
     }
 
+    /// The `before` of a page: the id of a recipe.
+    ///
+    /// # Errors
+    /// 400 when it is none.
+    pub(crate) fn before(&self) -> Result<Option<String>, Response> {
+        let before = self.text("before").map(str::to_owned);
+        if before.as_deref().is_some_and(|id| !is_id(id)) {
+            Err(invalid_page())
+        } else {
+            Ok(before)
+        }
+    }
+
+    /// The `before` of a page of messages: a number, or the end.
+    ///
+    /// # Errors
+    /// 400 when it is none.
+    pub(crate) fn before_message(&self) -> Result<i64, Response> {
+        let Some(text) = self.text("before") else { return Ok(i64::MAX) };
+        let number = text.parse().ok().filter(|number: &i64| *number > 0);
+        number.ok_or_else(|| bad_field("before", "must be the `next` of another page"))
+    }
+
+    /// The `format` of an export.
+    ///
+    /// # Errors
+    /// 400 when it is none.
+    pub(crate) fn format(&self) -> Result<ExportFormat, Response> {
+        self.text("format")
+            .map_or(Some(ExportFormat::Json), ExportFormat::parse)
+            .ok_or_else(|| bad_field("format", "must be json, markdown or schema.org"))
+    }
+
     /// The parameters of a list of recipes: `limit`, `before`, `q` and `sort`.
     ///
     /// # Errors
     /// 400 that names the first invalid one.
     pub(crate) fn of_list(&self) -> Result<ListQuery, Response> {
         let limit = self.limit()?;
-        let before = self.text("before").map(str::to_owned);
-        if before.as_deref().is_some_and(|id| !is_id(id)) {
-            return Err(invalid_page());
-        }
+        let before = self.before()?;
         let order = self
             .text("sort")
             .map_or(Some(ListOrder::NEWEST), ListOrder::parse)

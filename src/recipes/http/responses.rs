@@ -31,6 +31,27 @@ pub(crate) fn unauthorized() -> Response {
         .with("WWW-Authenticate", "Bearer")
 }
 
+/// 401: the token's session has ended.
+pub(crate) fn session_ended() -> Response {
+    Response::error(401, "invalid_token", "The session has ended: sign in again")
+        .with("WWW-Authenticate", "Bearer error=\"invalid_token\"")
+}
+
+/// 403: the password that confirms a request is wrong. Not 401: the token is good.
+pub(crate) fn not_confirmed() -> Response {
+    Response::error(403, "invalid_credentials", "Wrong password")
+}
+
+/// 404: the token is of a user without an account here.
+pub(crate) fn no_account() -> Response {
+    Response::error(404, "not_found", "There is no account of this user here")
+}
+
+/// 404: the user has no such session.
+pub(crate) fn no_session() -> Response {
+    Response::error(404, "not_found", "There is no such session")
+}
+
 /// 403: the account is locked. Sent only to a client that has proved with a password or a token
 /// whose account it is.
 pub(crate) fn account_locked() -> Response {

@@ -5,14 +5,26 @@ use crate::node::{Method, Response};
 /// A path of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecipeRoute<'a> {
-    /// `/v1/auth/…`
+    /// `/v1/auth/…`, for whoever signs up, in or out.
     Account(AccountCall),
+    /// `/v1/auth/…`, for whoever is signed in.
+    Own(OwnCall),
+    /// `/v1/auth/sessions/{id}`
+    Session(&'a str),
     /// `/v1/recipes`
     Recipes,
     /// `/v1/recipes/{id}`
     Recipe(&'a str),
+    /// `/v1/recipes/import`
+    Import,
+    /// `/v1/recipes/export`
+    ExportAll,
     /// `/v1/recipes/{id}/duplicate`
     Duplicate(&'a str),
+    /// `/v1/recipes/{id}/export`
+    Export(&'a str),
+    /// `/v1/recipes/{id}/messages`
+    Messages(&'a str),
 }
 
 impl<'a> RecipeRoute<'a> {
@@ -24,8 +36,17 @@ impl<'a> RecipeRoute<'a> {
             "auth/signin" => Self::Account(AccountCall::SignIn),
             "auth/refresh" => Self::Account(AccountCall::Refresh),
             "auth/logout" => Self::Account(AccountCall::LogOut),
+            "auth/me" => Self::Own(OwnCall::Me),
+            "auth/me/export" => Self::Own(OwnCall::Export),
+            "auth/password" => Self::Own(OwnCall::Password),
+            "auth/sessions" => Self::Own(OwnCall::Sessions),
             "recipes" => Self::Recipes,
-            _ => Self::of_recipe(rest.strip_prefix("recipes/")?)?,
+            "recipes/import" => Self::Import,
+            "recipes/export" => Self::ExportAll,
+            _ => match rest.strip_prefix("auth/sessions/") {
+                Some(id) if is_id(id) => Self::Session(id),
+                _ => Self::of_recipe(rest.strip_prefix("recipes/")?)?,
+            },
         };
         Some(route)
     }
@@ -39,6 +60,8 @@ impl<'a> RecipeRoute<'a> {
         Some(match part {
             None => Self::Recipe(id),
             Some("duplicate") => Self::Duplicate(id),
+            Some("export") => Self::Export(id),
+            Some("messages") => Self::Messages(id),
             Some(_) => return None,
         })
     }
@@ -47,7 +70,17 @@ impl<'a> RecipeRoute<'a> {
     /// methods of the path.
     pub(crate) fn check(self, method: Method) -> Result<&'static [&'static str], Response> {
         let (allow, taken): (_, &[TakenMethod]) = match self {
-            Self::Account(_) | Self::Duplicate(_) => ("POST", &[(Method::Post, &[])]),
+            Self::Account(_) | Self::Own(OwnCall::Password) | Self::Import | Self::Duplicate(_) => {
+                ("POST", &[(Method::Post, &[])])
+            }
+            Self::Own(OwnCall::Me | OwnCall::Sessions) => {
+                ("GET, HEAD, DELETE", &[(Method::Get, &[]), (Method::Delete, &[])])
+            }
+            Self::Own(OwnCall::Export) => ("GET, HEAD", &[(Method::Get, &["limit", "before"])]),
+            Self::Session(_) => ("DELETE", &[(Method::Delete, &[])]),
+            Self::ExportAll => ("GET, HEAD", &[(Method::Get, &["format", "limit", "before"])]),
+            Self::Export(_) => ("GET, HEAD", &[(Method::Get, &["format"])]),
+            Self::Messages(_) => ("GET, HEAD", &[(Method::Get, &["limit", "before"])]),
             Self::Recipes => ("GET, HEAD, POST", &[(Method::Get, LIST), (Method::Post, &[])]),
             Self::Recipe(_) => (
                 "GET, HEAD, PATCH, DELETE",
@@ -70,13 +103,22 @@ pub(super) fn is_id(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
 }
 
-/// The endpoints below `/v1/auth/`.
+/// Signing up, in and out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AccountCall {
     SignUp,
     SignIn,
     Refresh,
     LogOut,
+}
+
+/// What users ask about their own accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnCall {
+    Me,
+    Export,
+    Password,
+    Sessions,
 }
 
 #[cfg(test)]
@@ -89,9 +131,11 @@ mod tests {
             RecipeRoute::of("/v1/auth/signin"),
             Some(RecipeRoute::Account(AccountCall::SignIn))
         );
+        assert_eq!(RecipeRoute::of("/v1/auth/sessions/a"), Some(RecipeRoute::Session("a")));
         assert_eq!(RecipeRoute::of("/v1/recipes"), Some(RecipeRoute::Recipes));
         assert_eq!(RecipeRoute::of("/v1/recipes/a_b-C.9"), Some(RecipeRoute::Recipe("a_b-C.9")));
         assert_eq!(RecipeRoute::of("/v1/recipes/a/duplicate"), Some(RecipeRoute::Duplicate("a")));
+        assert_eq!(RecipeRoute::of("/v1/recipes/import"), Some(RecipeRoute::Import));
         for none in [
             "",
             "/",
@@ -100,6 +144,8 @@ mod tests {
             "/v1/auth",
             "/v1/auth/",
             "/v1/auth/signin/",
+            "/v1/auth/sessions/",
+            "/v1/auth/me/",
             "/v1/recipes/",
             "/v1/recipes/a/b",
             "/v1/recipes//duplicate",

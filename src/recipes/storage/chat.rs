@@ -9,13 +9,12 @@ use std::mem;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde::Serialize;
-use serde_json::value::RawValue;
 
+use super::access::{TokenState, TokenUser};
+use super::history;
 use super::list::MAX_LIST_BYTES;
 use super::recipes::{self, Stored, signed};
 use super::schema::millis;
-use super::users;
 use crate::config::Config;
 use crate::config::LEAST_RECIPE_BYTES;
 use crate::node::app::{Admission, Answer, Json, Update};
@@ -23,7 +22,7 @@ use crate::protocol::ErrorCode;
 use crate::recipes::assistant::{AssistantReply, Pasted, answer_read};
 use crate::recipes::command::ChatCommand;
 use crate::recipes::recipe::Draft;
-use crate::time::{Rfc3339, UnixTime};
+use crate::time::UnixTime;
 
 const WELCOME: &str = "Connected to recipe chat. How can I help you with this recipe?";
 const UNDONE: &str = "Took the last change back.";
@@ -90,71 +89,25 @@ impl Bounds {
 pub(crate) fn join(
     database: &Connection,
     room: &str,
-    user: &str,
+    user: &TokenUser,
     reauth: bool,
     bounds: &Bounds,
 ) -> rusqlite::Result<Admission> {
     // Bytes of the envelope, the session and the field names.
     const ENVELOPE: usize = 2 << 10;
-    if users::is_locked(database, user)? {
-        return Ok(Admission::Deny);
+    match user.access(database)? {
+        TokenState::Granted => {}
+        TokenState::Locked => return Ok(Admission::Deny),
+        TokenState::Ended => return Ok(Admission::Revoked),
     }
-    let Some(stored) = recipes::find(database, room, user)? else { return Ok(Admission::Deny) };
+    let Some(stored) = recipes::find(database, room, &user.id)? else { return Ok(Admission::Deny) };
     let recipe_data = Json::new(&stored.recipe).ok();
     let taken = ENVELOPE + recipe_data.as_ref().map_or(0, |recipe| recipe.as_str().len());
     let room_left = bounds.acknowledgement.saturating_sub(taken);
     let count = if reauth { 0 } else { bounds.history };
-    let history = last_messages(database, stored.key, count, room_left)?;
+    let history = history::last(database, stored.key, count, room_left)?;
     let content = WELCOME.into();
     Ok(Admission::Admit(Arc::new(Update { content, recipe_data, history, broadcast: false })))
-}
-
-/// One entry of the history: a message with its answer.
-#[derive(Serialize)]
-struct HistoryRow<'a> {
-    id: &'a str,
-    user_id: &'a str,
-    content: &'a str,
-    timestamp: Rfc3339,
-    reply: &'a str,
-}
-
-/// The last `count` messages, the oldest first, as many as fit into `max_bytes` of JSON.
-fn last_messages(
-    database: &Connection,
-    recipe: i64,
-    count: usize,
-    max_bytes: usize,
-) -> rusqlite::Result<Option<Json>> {
-    if count == 0 {
-        return Ok(None);
-    }
-    let mut statement = database.prepare_cached(
-        "SELECT id, user, content, at, reply FROM messages WHERE recipe = ? ORDER BY n DESC LIMIT ?",
-    )?;
-    let mut rows = statement.query(params![recipe, signed(count)])?;
-    let mut entries: Vec<Box<RawValue>> = Vec::new();
-    // The brackets. Each entry adds a comma.
-    let mut bytes = 2;
-    while let Some(row) = rows.next()? {
-        let at = UnixTime::from_millis(u64::try_from(row.get::<_, i64>(3)?).unwrap_or_default());
-        let entry = HistoryRow {
-            id: row.get_ref(0)?.as_str()?,
-            user_id: row.get_ref(1)?.as_str()?,
-            content: row.get_ref(2)?.as_str()?,
-            timestamp: at.to_rfc3339(),
-            reply: row.get_ref(4)?.as_str()?,
-        };
-        // Serialising strings does not fail.
-        let Ok(entry) = serde_json::value::to_raw_value(&entry) else { continue };
-        bytes += entry.get().len() + 1;
-        if bytes > max_bytes {
-            break;
-        }
-        entries.push(entry);
-    }
-    entries.reverse();
-    Ok(Json::new(&entries).ok())
 }
 
 /// A chat message to handle.

@@ -173,3 +173,36 @@ fn has_words(body: &str, words: &[String]) -> serde_json::Result<bool> {
     }
     Ok(words.iter().all(|word| text.contains(word)))
 }
+
+/// Whole recipes of a user's, the newest first, as JSON; and the id of the last one if there are more.
+pub(crate) type WholeRecipes = (Vec<String>, Option<String>);
+
+/// At most `limit` recipes behind the one with id `before`, as many as fit into `max_bytes`, and one at
+/// least. `None` when `before` does not exist.
+pub(crate) fn export(
+    database: &Connection,
+    owner: &str,
+    (limit, before): (usize, Option<&str>),
+    max_bytes: usize,
+) -> rusqlite::Result<Option<WholeRecipes>> {
+    let end = match before {
+        None => Some(i64::MAX),
+        Some(id) => key_of(database, id, owner)?,
+    };
+    let Some(end) = end else { return Ok(None) };
+    let mut statement = database.prepare_cached(
+        "SELECT id, body FROM recipes WHERE owner = ? AND key < ? ORDER BY key DESC",
+    )?;
+    let mut rows = statement.query(params![owner, end])?;
+    let (mut bodies, mut bytes, mut last) = (Vec::new(), 0, None);
+    while let Some(row) = rows.next()? {
+        let body: String = row.get(1)?;
+        bytes += body.len();
+        if bodies.len() == limit || (bytes > max_bytes && !bodies.is_empty()) {
+            return Ok(Some((bodies, last)));
+        }
+        bodies.push(body);
+        last = Some(row.get(0)?);
+    }
+    Ok(Some((bodies, None)))
+}

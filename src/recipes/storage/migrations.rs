@@ -2,7 +2,7 @@
 
 /// The migrations, each from one schema version to the next, beginning with an empty database. A
 /// released migration must never change; add a new one.
-pub(super) const MIGRATIONS: &[&str] = &[INITIAL, LOCKS, INVITATIONS, USAGE, REVISIONS];
+pub(super) const MIGRATIONS: &[&str] = &[INITIAL, LOCKS, INVITATIONS, USAGE, REVISIONS, SESSIONS];
 
 /// The first version. Times are milliseconds since 1970 (UTC). `n` numbers the rows of one parent.
 const INITIAL: &str = "
@@ -129,3 +129,13 @@ END;
 
 /// Adds how often each recipe was changed.
 const REVISIONS: &str = "ALTER TABLE recipes ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;";
+
+/// Adds by what a user names a session, and when it began and was used last; NULL where that was not
+/// noted.
+const SESSIONS: &str = "
+ALTER TABLE sessions ADD COLUMN id TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN created_at INTEGER;
+ALTER TABLE sessions ADD COLUMN used_at INTEGER;
+UPDATE sessions SET id = lower(hex(randomblob(16)));
+CREATE UNIQUE INDEX sessions_by_id ON sessions (id);
+";

@@ -14,14 +14,17 @@
 //! share a commit. Reads use the same queue, so a join sees everything acknowledged before it.
 //! Tasks whose asker has given up are skipped.
 
+pub(super) mod access;
 mod batch;
 pub(super) mod chat;
 pub(super) mod edits;
 mod erase;
+pub(super) mod history;
 mod inspect;
 pub(super) mod invitations;
 pub(super) mod list;
 mod migrations;
+pub(super) mod own_sessions;
 mod queue;
 mod reader;
 pub(super) mod recipes;

@@ -34,12 +34,12 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-/// Begins a session of the account with key `user`, with its first refresh token. Returns false
-/// when the account is locked.
+/// Begins a session of the account with key `user`, with its id and its first refresh token. Returns
+/// false when the account is locked.
 pub(crate) fn begin(
     database: &Connection,
     user: i64,
-    token: &TokenHash,
+    (id, token): (&str, &TokenHash),
     now: UnixTime,
     expires_at: UnixTime,
 ) -> rusqlite::Result<bool> {
@@ -51,8 +51,11 @@ pub(crate) fn begin(
     if is_locked {
         return Ok(false);
     }
-    let session =
-        database.prepare_cached("INSERT INTO sessions (user) VALUES (?)")?.insert([user])?;
+    let session = database
+        .prepare_cached(
+            "INSERT INTO sessions (user, id, created_at, used_at) VALUES (?, ?, ?3, ?3)",
+        )?
+        .insert(params![user, id, millis(now)])?;
     insert(database, token, session, 1, expires_at)?;
     database
         .prepare_cached(
@@ -63,19 +66,11 @@ pub(crate) fn begin(
         .map(|_| true)
 }
 
-/// Ends every session of the account with this id, if it exists.
-pub(crate) fn end_all(database: &Connection, id: &str) -> rusqlite::Result<()> {
-    database
-        .prepare_cached("DELETE FROM sessions WHERE user = (SELECT key FROM users WHERE id = ?)")?
-        .execute([id])
-        .map(drop)
-}
-
 /// The result of using a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RefreshResult {
-    /// The successor is valid. Holds the account's id.
-    Accepted(String),
+    /// The successor is valid. Holds the account's id, and the session's.
+    Accepted(String, String),
     /// The token was never issued, or has expired, or its session has ended.
     Unknown,
     /// The token was used before, so its session was ended. Holds the account's id.
@@ -98,11 +93,12 @@ pub(crate) fn refresh(
         n: i64,
         used_at: Option<i64>,
         user_id: String,
+        id: String,
     }
     let now = millis(now);
     let found = database
         .prepare_cached(
-            "SELECT session, n, used_at, users.id
+            "SELECT session, n, refresh_tokens.used_at, users.id, sessions.id
              FROM refresh_tokens JOIN sessions ON sessions.key = session
              JOIN users ON users.key = sessions.user
              WHERE refresh_tokens.hash = ? AND expires_at > ? AND locked_at IS NULL",
@@ -113,6 +109,7 @@ pub(crate) fn refresh(
                 n: row.get(1)?,
                 used_at: row.get(2)?,
                 user_id: row.get(3)?,
+                id: row.get(4)?,
             })
         })
         .optional()?;
@@ -125,7 +122,7 @@ pub(crate) fn refresh(
         // After a change of the signing secret another successor is derived, which was never
         // stored.
         Some(_) if !exists(database, successor)? => Ok(RefreshResult::Unknown),
-        Some(_) => Ok(RefreshResult::Accepted(found.user_id)),
+        Some(_) => Ok(RefreshResult::Accepted(found.user_id, found.id)),
         None if found.n - oldest(database, found.session, now)? >= MAX_TOKENS => {
             end(database, found.session)?;
             Ok(RefreshResult::TooMany(found.user_id))
@@ -135,21 +132,28 @@ pub(crate) fn refresh(
                 .prepare_cached("UPDATE refresh_tokens SET used_at = ? WHERE hash = ?")?
                 .execute(params![now, token.0])?;
             insert(database, successor, found.session, found.n + 1, expires_at)?;
+            database
+                .prepare_cached("UPDATE sessions SET used_at = ? WHERE key = ?")?
+                .execute([now, found.session])?;
             forget_old(database, found.session, now)?;
-            Ok(RefreshResult::Accepted(found.user_id))
+            Ok(RefreshResult::Accepted(found.user_id, found.id))
         }
     }
 }
 
-/// Ends the session of the token with this hash, if it exists.
-pub(crate) fn log_out(database: &Connection, token: &TokenHash) -> rusqlite::Result<()> {
+/// Ends the session of the token with this hash, if it exists. Returns the id of its account.
+pub(crate) fn log_out(
+    database: &Connection,
+    token: &TokenHash,
+) -> rusqlite::Result<Option<String>> {
     database
         .prepare_cached(
             "DELETE FROM sessions
-             WHERE key = (SELECT session FROM refresh_tokens WHERE hash = ?)",
+             WHERE key = (SELECT session FROM refresh_tokens WHERE hash = ?)
+             RETURNING (SELECT id FROM users WHERE key = user)",
         )?
-        .execute([token.0])
-        .map(drop)
+        .query_row([token.0], |row| row.get(0))
+        .optional()
 }
 
 /// Deletes a few expired tokens of a session: more than one refresh adds.

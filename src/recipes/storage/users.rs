@@ -3,10 +3,12 @@
 use std::fmt;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
+use serde::Serialize;
 
+use super::own_sessions::{self, EndedSessions};
+use super::recipes::signed;
 use super::schema::millis;
-use super::sessions;
-use crate::time::UnixTime;
+use crate::time::{Rfc3339, UnixTime};
 
 /// An account, without its password hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,21 @@ pub(crate) struct UserAccount {
     pub(crate) id: String,
     pub(crate) email: String,
     pub(crate) created_at: UnixTime,
+}
+
+/// What a user is told of the account.
+#[derive(Debug, Serialize)]
+pub(crate) struct AccountView<'a> {
+    id: &'a str,
+    email: &'a str,
+    created_at: Rfc3339,
+}
+
+impl UserAccount {
+    pub(crate) fn view(&self) -> AccountView<'_> {
+        let created_at = self.created_at.to_rfc3339();
+        AccountView { id: &self.id, email: &self.email, created_at }
+    }
 }
 
 /// The hash of a password, with the costs it was computed with, as the configuration may change.
@@ -45,7 +62,7 @@ pub(crate) fn lock(
         .execute(params![since.map(millis), id])?
         > 0;
     if since.is_some() {
-        sessions::end_all(database, id)?;
+        own_sessions::end(database, id, &EndedSessions::All)?;
     }
     Ok(is_there)
 }
@@ -62,12 +79,28 @@ pub(crate) fn find(
     database: &Connection,
     email: &str,
 ) -> rusqlite::Result<Option<(UserAccount, PasswordHash)>> {
-    let mut statement = database.prepare_cached(
+    find_by(database, "email", email)
+}
+
+/// The account with this id, and its password hash.
+pub(crate) fn of_id(
+    database: &Connection,
+    id: &str,
+) -> rusqlite::Result<Option<(UserAccount, PasswordHash)>> {
+    find_by(database, "id", id)
+}
+
+fn find_by(
+    database: &Connection,
+    column: &str,
+    value: &str,
+) -> rusqlite::Result<Option<(UserAccount, PasswordHash)>> {
+    let mut statement = database.prepare_cached(&format!(
         "SELECT key, id, email, created_at, salt, hash, memory_kib, iterations
-         FROM users WHERE email = ?",
-    )?;
+         FROM users WHERE {column} = ?"
+    ))?;
     statement
-        .query_row([email], |row| {
+        .query_row([value], |row| {
             let created_at = u64::try_from(row.get::<_, i64>(3)?).unwrap_or_default();
             let user = UserAccount {
                 key: row.get(0)?,
@@ -118,4 +151,46 @@ pub(crate) fn create(
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Gives the account with this key another password.
+pub(crate) fn set_password(
+    database: &Connection,
+    key: i64,
+    hash: &PasswordHash,
+) -> rusqlite::Result<()> {
+    database
+        .prepare_cached(
+            "UPDATE users SET salt = ?, hash = ?, memory_kib = ?, iterations = ? WHERE key = ?",
+        )?
+        .execute(params![hash.salt, hash.output, hash.memory_kib, hash.iterations, key])
+        .map(drop)
+}
+
+/// Deletes up to `most` recipes of the account with this id, and once none is left, the account itself.
+/// Returns the ids of the recipes, and whether the account is gone.
+pub(crate) fn erase(
+    database: &Connection,
+    id: &str,
+    most: usize,
+) -> rusqlite::Result<(Vec<String>, bool)> {
+    let mut recipes = database.prepare_cached(
+        "DELETE FROM recipes WHERE key IN (SELECT key FROM recipes WHERE owner = ? LIMIT ?)
+         RETURNING id",
+    )?;
+    let rooms: Result<Vec<String>, _> =
+        recipes.query_map(params![id, signed(most)], |row| row.get(0))?.collect();
+    let rooms = rooms?;
+    if rooms.len() >= most {
+        return Ok((rooms, false));
+    }
+    for statement in [
+        "DELETE FROM usage WHERE owner = ?",
+        "DELETE FROM invitations WHERE email = (SELECT email FROM users WHERE id = ?)",
+        // With its sessions and their tokens.
+        "DELETE FROM users WHERE id = ?",
+    ] {
+        database.prepare_cached(statement)?.execute([id])?;
+    }
+    Ok((rooms, true))
 }

@@ -36,7 +36,7 @@ pub(super) fn fault(status: u16, error: &str) -> (u16, String) {
     (status, error.to_owned())
 }
 
-fn claims(token: &str) -> Value {
+pub(super) fn claims(token: &str) -> Value {
     use base64::Engine as _;
     let part = token.split('.').nth(1).unwrap();
     let json = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap();

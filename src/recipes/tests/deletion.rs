@@ -12,7 +12,7 @@ impl TestApp {
 }
 
 /// How often the word is in the database and in its log, and the length of the log.
-fn copies(scratch: &ScratchDir, word: &str) -> (usize, usize) {
+pub(super) fn copies(scratch: &ScratchDir, word: &str) -> (usize, usize) {
     let read = |name| std::fs::read(scratch.path().join(name)).unwrap();
     let (database, log) = (read("recipes.db"), read("recipes.db-wal"));
     let count = |bytes: &[u8]| memchr::memmem::find_iter(bytes, word.as_bytes()).count();
@@ -28,10 +28,10 @@ fn deleted_recipe_is_gone_and_its_room_closed() {
     let path = format!("/v1/recipes/{id}");
     let foreign = test.delete(&path, "bob");
     assert_eq!(foreign, test.delete("/v1/recipes/none", "bob"));
-    assert_eq!((error_of(&foreign), test.room_events()), (fault(404, "not_found"), vec![]));
+    assert_eq!((error_of(&foreign), test.events_since()), (fault(404, "not_found"), vec![]));
     let deleted = test.delete(&path, "alice");
     assert_eq!((deleted.status, deleted.body.len()), (204, 0));
-    assert_eq!(test.room_events(), [format!("deleted {id}")]);
+    assert_eq!(test.events_since(), [format!("deleted {id}")]);
     assert_eq!(test.get(&path, "alice").status, 404);
     assert_eq!(test.delete(&path, "alice").status, 404);
     assert!(matches!(test.join(&id, "alice"), Admission::Deny));

@@ -28,7 +28,7 @@ fn change_is_stored_told_and_undone() {
     let patch = json!({ "title": "Stew", "ingredients": ["2 eggs"] });
     let changed = test.patch(&id, "alice", Some("\"1\""), &patch);
     assert_eq!((changed.status, header(&changed, "ETag")), (200, Some("\"2\"")));
-    assert_eq!(test.room_events(), [format!("changed {id}: \"Stew\"")]);
+    assert_eq!(test.events_since(), [format!("changed {id}: \"Stew\"")]);
     let recipe = body(&changed);
     assert_eq!((&recipe["title"], &recipe["tags"]), (&json!("Stew"), &json!(["a"])));
     assert_eq!(recipe["ingredients"][0]["quantity"], 2);
@@ -58,7 +58,7 @@ fn change_of_another_revision_is_refused() {
         let id = if user == "bob" { &*id } else { "none" };
         assert_eq!(error_of(&test.patch(id, user, Some("*"), &patch)), fault(404, "not_found"));
     }
-    assert_eq!(test.room_events(), Vec::<String>::new());
+    assert_eq!(test.events_since(), Vec::<String>::new());
     assert_eq!(test.patch(&id, "alice", Some("\"1\", \"2\""), &patch).status, 200);
     assert_eq!(test.patch(&id, "alice", Some("*"), &json!({ "title": "Pie" })).status, 200);
 }
@@ -75,7 +75,7 @@ fn change_that_changes_nothing_is_no_revision() {
         assert_eq!((same.status, header(&same, "ETag")), (200, Some("\"1\"")));
         assert_eq!(body(&same), recipe);
     }
-    assert_eq!(test.room_events(), Vec::<String>::new());
+    assert_eq!(test.events_since(), Vec::<String>::new());
 }
 
 #[test]

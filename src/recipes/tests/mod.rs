@@ -7,8 +7,10 @@ mod crowd;
 mod deletion;
 mod disk;
 mod edits;
+mod exchange;
 mod lists;
 mod orders;
+mod own;
 mod recipes;
 
 use std::cell::RefCell;
@@ -25,7 +27,7 @@ use super::storage::{Commit, by_statement};
 use crate::config::{Config, Size};
 use crate::id::ConnId;
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Publish, Reply, Update};
-use crate::node::{Completion, Method, Outcome, Request, Response, RoomEvent, StartFlag, Ticket};
+use crate::node::{AppEvent, Completion, Method, Outcome, Request, Response, StartFlag, Ticket};
 use crate::time::{Instant, UnixTime};
 
 /// Longer than anything here takes, on a busy machine too.
@@ -78,13 +80,15 @@ struct TestApp {
     /// Where requests come from, and the type of their bodies.
     client: IpAddr,
     content_type: Option<&'static str>,
+    /// The claims of the next requests and joins.
+    claims: Option<String>,
     /// The condition of the next requests: their `If-Match` or `If-None-Match`.
     tags: Option<String>,
     asked: u32,
     /// Of the last question.
     start: StartFlag,
-    /// What was done to rooms.
-    events: RefCell<Vec<RoomEvent>>,
+    /// What the application did beside its answers.
+    events: RefCell<Vec<AppEvent>>,
 }
 
 impl TestApp {
@@ -103,7 +107,19 @@ impl TestApp {
         let (at, start) = (Instant::START, StartFlag::default());
         let content_type = Some("application/json");
         let events = RefCell::default();
-        Self { app, done, now, at, client, content_type, tags: None, asked: 0, start, events }
+        Self {
+            app,
+            done,
+            now,
+            at,
+            client,
+            content_type,
+            claims: None,
+            tags: None,
+            asked: 0,
+            start,
+            events,
+        }
     }
 
     /// Time passes.
@@ -122,19 +138,20 @@ impl TestApp {
     fn next(&self) -> Outcome {
         loop {
             match self.done.recv_timeout(PATIENCE).unwrap().outcome {
-                Outcome::Room(event) => self.events.borrow_mut().push(event),
+                Outcome::Event(event) => self.events.borrow_mut().push(event),
                 outcome => return outcome,
             }
         }
     }
 
-    /// What was done to rooms since the last call.
-    fn room_events(&self) -> Vec<String> {
+    /// What the application did since the last call.
+    fn events_since(&self) -> Vec<String> {
         let events = self.events.take().into_iter().map(|event| match event {
-            RoomEvent::Deleted { room } => format!("deleted {room}"),
-            RoomEvent::Changed { room, update } => {
+            AppEvent::RoomDeleted { room } => format!("deleted {room}"),
+            AppEvent::RecipeChanged { room, update } => {
                 format!("changed {room}: {}", recipe_of(&update)["title"])
             }
+            AppEvent::SessionEnded { user } => format!("session of {user}"),
         });
         events.collect()
     }
@@ -163,6 +180,7 @@ impl TestApp {
             path,
             query,
             user,
+            claims: self.claims.as_deref(),
             if_none_match: self.tags.as_deref().filter(|_| method == Method::Get),
             if_match: self.tags.as_deref().filter(|_| method != Method::Get),
             content_type: self.content_type,
@@ -208,7 +226,8 @@ impl TestApp {
 
     fn join(&mut self, room: &str, user: &str) -> Admission {
         let (ticket, now) = (self.ticket(), self.now);
-        let (start, connection, claims) = (&self.start, CONNECTION, "{}");
+        let (start, connection) = (&self.start, CONNECTION);
+        let claims = self.claims.as_deref().unwrap_or("{}");
         let join = Join { ticket, start, now, connection, room, user, claims, reauth: false };
         assert!(matches!(self.app.on_join(&join), Reply::Held));
         match self.next() {

@@ -1,16 +1,17 @@
-//! What the application does to a room without being asked in it.
+//! What the application does without being asked on a connection.
 
 use std::sync::Arc;
 
 use super::orders::Held;
 use super::*;
-use crate::node::app::{Json, Update};
+use crate::node::app::{Admission, Json, Update};
 
 impl World {
     /// Delivers the event, under a ticket of which nobody knows any more.
-    fn room_event(&mut self, event: RoomEvent) {
+    fn event(&mut self, event: AppEvent) {
         let ticket = Ticket { index: 9, serial: 9 };
-        self.node.handle_completion(self.now, Completion { ticket, outcome: Outcome::Room(event) });
+        self.node
+            .handle_completion(self.now, Completion { ticket, outcome: Outcome::Event(event) });
         self.settle();
     }
 }
@@ -20,14 +21,14 @@ fn deleted_room_closes_every_connection_in_it() {
     let mut world = World::new();
     let members = [world.connected("soup", "alice"), world.connected("soup", "bob")];
     let other = world.connected("stew", "alice");
-    world.room_event(RoomEvent::Deleted { room: "soup".to_owned() });
+    world.event(AppEvent::RoomDeleted { room: "soup".to_owned() });
     for id in members {
         assert_eq!(world.see(id), [close_frame(CloseReason::AccessDenied)]);
     }
     assert_eq!(world.see(other), []);
     assert_eq!(world.node.metrics().late_completions, 0);
     // One that nobody is in.
-    world.room_event(RoomEvent::Deleted { room: "soup".to_owned() });
+    world.event(AppEvent::RoomDeleted { room: "soup".to_owned() });
 }
 
 #[test]
@@ -36,7 +37,7 @@ fn deleted_room_closes_who_waits_for_an_answer() {
     let id = world.connected("soup", "alice");
     let renewing = world.token("alice", 900);
     world.auth(id, &renewing);
-    world.room_event(RoomEvent::Deleted { room: "soup".to_owned() });
+    world.event(AppEvent::RoomDeleted { room: "soup".to_owned() });
     assert_eq!(world.close_reason(id), CloseReason::AccessDenied.text());
     drop::<Held>(held);
 }
@@ -48,11 +49,33 @@ fn changed_recipe_reaches_everybody_in_its_room() {
     let other = world.connected("stew", "alice");
     let recipe_data = Some(Json::new(&json!({ "title": "Soup" })).unwrap());
     let update = Arc::new(Update { content: "Changed".into(), recipe_data, ..Update::default() });
-    world.room_event(RoomEvent::Changed { room: "soup".to_owned(), update });
+    world.event(AppEvent::RecipeChanged { room: "soup".to_owned(), update });
     for id in members {
         let message = world.message(id);
         assert_eq!(message["type"], "recipe_update");
         assert_eq!(message["payload"]["recipe_data"], json!({ "title": "Soup" }));
     }
     assert_eq!(world.see(other), []);
+}
+
+#[test]
+fn ended_session_is_asked_for_and_revoked() {
+    let (mut world, held) = World::holding(|_| {});
+    let tabs = [world.connected("soup", "alice"), world.connected("stew", "alice")];
+    let other = world.connected("soup", "bob");
+    let held_room = world.authenticating("held");
+    let token = world.token("alice", 900);
+    world.auth(held_room, &token);
+    world.event(AppEvent::SessionEnded { user: "alice".to_owned() });
+    world.seconds(1);
+    for id in tabs {
+        let message = world.message(id);
+        assert_eq!(message["type"], "auth_required");
+        assert_eq!(message["payload"]["reason"], "requested");
+    }
+    assert_eq!(world.see(other), []);
+    let (ticket, outcome) = (held.ticket("join alice"), Outcome::Join(Admission::Revoked));
+    world.node.handle_completion(world.now, Completion { ticket, outcome });
+    world.settle();
+    assert_eq!(world.see(held_room), [close_frame(CloseReason::SessionRevoked)]);
 }

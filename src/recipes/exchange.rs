@@ -1,0 +1,123 @@
+//! Recipes that come from elsewhere and go elsewhere: import and export over HTTP.
+
+use super::export::{self, ExportFormat};
+use super::extract::extract;
+use super::http::{self, Fields, Query};
+use super::recipe::{Draft, MAX_TITLE_CHARS, Recipe};
+use super::requests::RecipeRequests;
+use super::schema_org;
+use super::storage::TaskOrigin;
+use super::storage::{list, recipes};
+use crate::node::app::Reply;
+use crate::node::{Request, Response};
+
+/// The longest text that is imported, in bytes. `http.body_bytes` bounds it too.
+const MAX_IMPORT_BYTES: usize = 256 << 10;
+
+impl RecipeRequests<'_> {
+    /// Creates a recipe from a text: pasted, or JSON.
+    pub(super) fn import(&self, request: &Request<'_>, user: &str) -> Reply<Response> {
+        self.create_from(request, user, |body| {
+            let mut fields = Fields::parse(body)?;
+            let (text, title) = (fields.text("text")?, fields.optional_text("title")?);
+            if text.len() > MAX_IMPORT_BYTES {
+                return Err(http::bad_field("text", "must be at most 256 KiB"));
+            }
+            let draft = imported(&text)?;
+            let title = title.unwrap_or(draft.title).trim().to_owned();
+            if title.is_empty() {
+                let problem = "must be there, as the text has none";
+                return Err(http::bad_field("title", problem));
+            }
+            Ok(Draft { title, ..draft })
+        })
+    }
+
+    pub(super) fn export(
+        &self,
+        id: &str,
+        query: &Query,
+        request: &Request<'_>,
+        user: &str,
+    ) -> Reply<Response> {
+        let format = match query.format() {
+            Ok(format) => format,
+            Err(refusal) => return Reply::Now(refusal),
+        };
+        let id = id.to_owned();
+        self.tasks.request(
+            request,
+            user,
+            TaskOrigin::reading,
+            move |database, user| recipes::find(database, &id, user),
+            move |found| {
+                let recipe = found.map(|stored| export::one(&stored.recipe, format));
+                recipe.unwrap_or_else(http::recipe_not_found)
+            },
+        )
+    }
+
+    pub(super) fn export_all(
+        &self,
+        query: &Query,
+        request: &Request<'_>,
+        user: &str,
+    ) -> Reply<Response> {
+        let page = query.format().and_then(|it| Ok((it, query.limit()?, query.before()?)));
+        let (format, limit, before) = match page {
+            Ok(page) => page,
+            Err(refusal) => return Reply::Now(refusal),
+        };
+        let most = self.bounds.list();
+        self.tasks.request(
+            request,
+            user,
+            TaskOrigin::reading,
+            move |database, user| list::export(database, user, (limit, before.as_deref()), most),
+            move |page| {
+                let Some((bodies, next)) = page else { return http::invalid_page() };
+                let recipes: Result<Vec<Recipe>, _> =
+                    bodies.iter().map(|body| serde_json::from_str(body)).collect();
+                let Ok(recipes) = recipes else { return http::internal_error() };
+                let response = export::all(&recipes, next.as_deref(), format);
+                match next {
+                    Some(next) => response.with("Link", next_page(format, limit, &next)),
+                    None => response,
+                }
+            },
+        )
+    }
+}
+
+/// The `Link` to the next page (RFC 8288).
+fn next_page(format: ExportFormat, limit: usize, before: &str) -> String {
+    let format = format.name();
+    format!("</v1/recipes/export?format={format}&limit={limit}&before={before}>; rel=\"next\"")
+}
+
+/// Reads a text: the JSON of an export, JSON-LD, or else what people write.
+fn imported(text: &str) -> Result<Draft, Response> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if !text.starts_with(['{', '[']) {
+        return Ok(cut_title(extract(text)));
+    }
+    let Ok(json) = serde_json::from_str(text) else {
+        // A text may begin with a bracket.
+        return Ok(cut_title(extract(text)));
+    };
+    if let Some(found) = schema_org::find(&json) {
+        return Ok(schema_org::read(found));
+    }
+    let fields = json.as_object().filter(|fields| fields.contains_key("title"));
+    let fields = fields.ok_or_else(|| http::bad_field("text", "must be one recipe"))?;
+    Draft::of(fields).map_err(|fault| http::bad_recipe(&fault))
+}
+
+/// A first line that is too long for a title stays in the description only.
+fn cut_title(draft: Draft) -> Draft {
+    if draft.title.chars().count() <= MAX_TITLE_CHARS {
+        return draft;
+    }
+    let description = format!("{}\n{}", draft.title, draft.description);
+    Draft { title: String::new(), description, ..draft }
+}
