@@ -21,6 +21,7 @@ pub(super) enum Route<'a> {
     Order(OrderKind, &'a str),
     RequireAuth(&'a str),
     Invitations,
+    Passwords,
     Drain,
 }
 
@@ -41,6 +42,7 @@ impl<'a> Route<'a> {
             ["", "v1", "connections", id] => Self::Connection(id),
             ["", "v1", "ends"] => Self::Ends { query },
             ["", "v1", "invitations"] => Self::Invitations,
+            ["", "v1", "passwords"] => Self::Passwords,
             ["", "v1", "drain"] => Self::Drain,
             _ => return None,
         })
@@ -50,7 +52,7 @@ impl<'a> Route<'a> {
     fn is_command(&self) -> bool {
         match self {
             Self::Publish(_) | Self::Order(..) | Self::RequireAuth(_) => true,
-            Self::Invitations | Self::Drain => true,
+            Self::Invitations | Self::Passwords | Self::Drain => true,
             Self::Health | Self::Ready | Self::Stats | Self::Metrics => false,
             Self::Room(_) | Self::Connection(_) | Self::Ends { .. } => false,
         }
@@ -166,6 +168,7 @@ mod tests {
             ("/v1/users/alice/lock", "POST", true),
             ("/v1/users/alice/unlock", "POST", true),
             ("/v1/invitations", "POST", true),
+            ("/v1/passwords", "POST", true),
             ("/v1/drain", "POST", true),
         ] {
             let (path, query) = path.split_once('?').unwrap_or((path, ""));

@@ -40,6 +40,12 @@ struct InvitationWish {
     valid_seconds: Option<f64>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResetWish {
+    email: String,
+}
+
 /// How long an invitation can be used for which nobody says that: a week. And at most: 366 days.
 const VALID_SECONDS: f64 = 7.0 * 86_400.0;
 const MAX_VALID_SECONDS: f64 = 366.0 * 86_400.0;
@@ -96,6 +102,8 @@ pub(super) enum Operation<'a> {
     RequireAuth(String),
     /// An invitation to sign up, for this email or for anybody, and how long it can be used.
     Invite(Option<String>, Duration),
+    /// Another password for the account with this email.
+    ResetPassword(String),
     /// A drain of this length, or of the configured one.
     Drain(Option<Duration>),
 }
@@ -121,6 +129,7 @@ impl<'a> Operation<'a> {
                 let (email, valid) = invitation(body)?;
                 Self::Invite(email, valid)
             }
+            Route::Passwords => Self::ResetPassword(object::<ResetWish>(body)?.email),
             Route::Drain => Self::Drain(drain_length(body)?),
         })
     }

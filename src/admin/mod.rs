@@ -113,6 +113,7 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
             return None;
         }
         Operation::Invite(email, valid) => return node.invite(now, id, email.as_deref(), valid),
+        Operation::ResetPassword(email) => return node.reset_password(now, id, &email),
         Operation::RequireAuth(user) => counted("asked", node.require_auth(now, &user)),
         Operation::Drain(length) => {
             let length = length.unwrap_or(node.drain_length());

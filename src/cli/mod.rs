@@ -15,6 +15,7 @@ mod notify;
 mod operate;
 mod output;
 mod reload;
+mod reset_password;
 mod secret;
 mod serve;
 mod settings;
@@ -64,6 +65,8 @@ enum CliCommand {
     Invite(invite::InviteArgs),
     #[command(flatten)]
     Operate(operate::OperatorCommand),
+    /// Give a user who has forgotten the password another one (asks the running server)
+    ResetPassword(reset_password::ResetPasswordArgs),
     Load(load::LoadArgs),
 }
 
@@ -114,6 +117,7 @@ fn run(cli: Cli) -> CommandResult {
         Some(CliCommand::Explain(args)) => explain::run(&args, global.settings(&[])?),
         Some(CliCommand::Invite(args)) => invite::run(&args, global.settings(&[])?),
         Some(CliCommand::Operate(command)) => operate::run(&command, &global.settings(&[])?),
+        Some(CliCommand::ResetPassword(args)) => reset_password::run(&args, global.settings(&[])?),
         Some(CliCommand::Load(args)) => {
             let config = global.settings(&[])?;
             let secret = signing_secret(&config)?;

@@ -15,7 +15,6 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::value::RawValue;
 
@@ -24,6 +23,9 @@ use crate::id::ConnId;
 use crate::node::http::message::{Request, Response};
 use crate::node::observe::process_metrics::Probe;
 use crate::node::work::ticket::{StartFlag, Ticket};
+pub use crate::node::work::user_orders::{
+    Invite, OrderFault, OrderKind, OrderResult, PasswordReset, UserOrder,
+};
 use crate::protocol::{CloseReason, ErrorCode};
 use crate::time::UnixTime;
 
@@ -66,6 +68,13 @@ pub trait App: Send {
     /// An operator invites somebody to sign up. The answer is 201 with the invitation.
     fn on_invite(&mut self, invite: &Invite<'_>) -> Reply<Response> {
         let _ = invite;
+        Reply::Now(Response::error(409, "not_supported", &OrderFault::NotSupported.to_string()))
+    }
+
+    /// An operator gives a user who has forgotten the password another one, and ends the sessions. The
+    /// answer is 200 with the new password.
+    fn on_password_reset(&mut self, reset: &PasswordReset<'_>) -> Reply<Response> {
+        let _ = reset;
         Reply::Now(Response::error(409, "not_supported", &OrderFault::NotSupported.to_string()))
     }
 
@@ -169,82 +178,6 @@ pub struct Publish<'a> {
     /// What is to be said: text, and the whole recipe where it changed.
     pub update: &'a Arc<Update>,
 }
-
-/// What an operator orders about a user.
-#[derive(Debug)]
-pub struct UserOrder<'a> {
-    /// For [`Reply::Held`].
-    pub ticket: Ticket,
-    /// When it came.
-    pub now: UnixTime,
-    /// The `sub` of the user's tokens, 1 to 256 characters.
-    pub user: &'a str,
-    /// What is to be done.
-    pub kind: OrderKind,
-}
-
-/// An operator invites somebody to sign up.
-#[derive(Debug)]
-pub struct Invite<'a> {
-    /// For [`Reply::Held`].
-    pub ticket: Ticket,
-    /// For [`Reply::Held`]: whether the work may begin.
-    pub start: &'a StartFlag,
-    /// When it came.
-    pub now: UnixTime,
-    /// Whom alone; `None`: whoever has the invitation.
-    pub email: Option<&'a str>,
-    /// How long the invitation can be used.
-    pub valid: Duration,
-}
-
-/// What can be ordered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrderKind {
-    /// End the user's sessions. The user may sign in again.
-    Disconnect,
-    /// Lock the account, and end its sessions: nobody gets in as this user until it is unlocked.
-    Lock,
-    /// Unlock the account.
-    Unlock,
-}
-
-/// The answer to a [`UserOrder`].
-pub type OrderResult = Result<(), OrderFault>;
-
-/// Why an order was not carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OrderFault {
-    /// The application keeps no accounts.
-    NotSupported,
-    /// It keeps none for this user.
-    NoSuchUser,
-    /// It has too much to do to take the order.
-    Unavailable,
-    /// It could not carry the order out. The log says why.
-    Failed,
-    /// It is in force, but a restart forgets it: why it could not be stored.
-    NotStored(String),
-}
-
-impl fmt::Display for OrderFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotSupported => {
-                "this is not supported by this application, which keeps no accounts: lock the user \
-                 where the tokens are issued, and end the sessions here"
-            }
-            Self::NoSuchUser => "there is no account with this id",
-            Self::Unavailable => "the application had no room for the order",
-            Self::Failed => "the application failed to carry the order out",
-            Self::NotStored(why) => {
-                return write!(f, "in force, but not stored, and a restart forgets it: {why}");
-            }
-        })
-    }
-}
-
-impl std::error::Error for OrderFault {}
 
 /// A connection that had been admitted is gone.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use super::accounts::{AccountService, SigningKeys};
 use super::assistant::Pasted;
 use super::completions::CompletionSink;
 use super::http::{self, Query, RecipeRoute};
+use super::openapi;
 use super::own_requests::OwnRequests;
 use super::page;
 use super::recipe::Draft;
@@ -22,8 +23,8 @@ use super::storage::{
 use super::tasks::{StorageQuestion, TaskSender};
 use crate::config::Config;
 use crate::node::app::{
-    Admission, Answer, App, Incoming, Invite, Join, OrderFault, OrderKind, OrderResult, Publish,
-    Reply, UserOrder,
+    Admission, Answer, App, Incoming, Invite, Join, OrderFault, OrderKind, OrderResult,
+    PasswordReset, Publish, Reply, UserOrder,
 };
 use crate::node::{Outcome, Payer, Probe, Request, Response};
 use crate::protocol::ErrorCode;
@@ -229,6 +230,10 @@ impl App for RecipesApp {
         self.accounts.invite(invite)
     }
 
+    fn on_password_reset(&mut self, reset: &PasswordReset<'_>) -> Reply<Response> {
+        self.accounts.reset_password(reset)
+    }
+
     /// Applies the signing secret and the size of the outbox. The sections `recipes` and `accounts`
     /// take effect at the next start.
     fn on_reload(&mut self, config: &Config) {
@@ -256,13 +261,15 @@ impl App for RecipesApp {
         }
     }
 
-    /// The files of the page are.
+    /// The files of the page are, and the description of the API.
     fn answers_at_once(&self, path: &str) -> bool {
-        RecipeRoute::of(path).is_none() && page::serves(path)
+        RecipeRoute::of(path)
+            .map_or_else(|| page::serves(path), |it| it == RecipeRoute::Description)
     }
 
     fn requires_bearer_check(&self, path: &str) -> bool {
-        !matches!(RecipeRoute::of(path), Some(RecipeRoute::Account(_)))
+        let route = RecipeRoute::of(path);
+        !matches!(route, Some(RecipeRoute::Account(_) | RecipeRoute::Description))
     }
 
     fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
@@ -278,6 +285,7 @@ impl App for RecipesApp {
             Err(refusal) => return Reply::Now(refusal),
         };
         match (route, request.user) {
+            (RecipeRoute::Description, _) => Reply::Now(openapi::response()),
             (RecipeRoute::Account(call), _) => self.accounts.call(call, request),
             (RecipeRoute::Own(call), Some(user)) => {
                 self.own_requests().answer(call, &query, request, user)

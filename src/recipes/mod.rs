@@ -32,6 +32,7 @@ mod find;
 mod http;
 mod ingredient;
 mod line;
+mod openapi;
 mod own_requests;
 mod page;
 mod patch;

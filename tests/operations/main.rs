@@ -20,6 +20,8 @@ mod issuer;
 mod operate;
 mod proxies;
 mod reload;
+#[cfg(feature = "recipes")]
+mod reset_password;
 #[cfg(all(feature = "recipes", feature = "tls"))]
 mod restart;
 mod secrets_in_logs;

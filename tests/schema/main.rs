@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helpers fail the test")]
 
 mod configuration;
+mod openapi;
 
 use std::path::Path;
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 
+use crate::auth::Address;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::app::{Answer, Invite, OrderKind, Publish, Reply, Update};
+use crate::node::app::{Answer, Invite, OrderKind, PasswordReset, Publish, Reply, Update};
 use crate::node::connections::connection::Connection;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::Phase;
@@ -97,21 +98,47 @@ impl Node {
     ) -> Option<Response> {
         self.cx.now = now;
         let address = self.connections.get(asker.slot()).map(Connection::address)?;
-        let payer = RequestPayer { user: None, address };
         let ticket = self.work.questions.issue();
         let start = self.work.questions.start();
         let invite = Invite { ticket, start, now: now.unix, email, valid };
-        let job = match self.work.app.on_invite(&invite) {
+        let reply = self.work.app.on_invite(&invite);
+        self.relay(asker, address, ticket, reply)
+    }
+
+    /// Has the application give a user another password. `None`: it answers later.
+    pub(crate) fn reset_password(
+        &mut self,
+        now: Now,
+        asker: ConnId,
+        email: &str,
+    ) -> Option<Response> {
+        self.cx.now = now;
+        let connection = self.connections.get(asker.slot())?;
+        let (address, client) = (connection.address(), connection.peer().ip());
+        let ticket = self.work.questions.issue();
+        let start = self.work.questions.start();
+        let (now, at) = (now.unix, now.monotonic);
+        let reset = PasswordReset { ticket, start, now, at, client, email };
+        let reply = self.work.app.on_password_reset(&reset);
+        self.relay(asker, address, ticket, reply)
+    }
+
+    /// The application's answer to an operator's call. `None`: it answers later.
+    fn relay(
+        &mut self,
+        asker: ConnId,
+        address: Address,
+        ticket: Ticket,
+        reply: Reply<Response>,
+    ) -> Option<Response> {
+        let job = match reply {
             Reply::Now(response) => return Some(response),
             Reply::Later(job) => Some(Work::Request(job)),
             Reply::Held => None,
         };
-        self.await_response(
-            asker.slot(),
-            ticket,
-            (QuestionKind::Request { payer }, 0, Payer::Operator),
-            job,
-        );
+        let payer = RequestPayer { user: None, address };
+        let kind = (QuestionKind::Request { payer }, 0, Payer::Operator);
+        self.await_response(asker.slot(), ticket, kind, job);
         None
     }
 

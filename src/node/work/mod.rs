@@ -6,6 +6,7 @@ pub(crate) mod orders;
 pub(crate) mod port;
 pub(crate) mod questions;
 pub(crate) mod ticket;
+pub(crate) mod user_orders;
 
 use std::collections::VecDeque;
 

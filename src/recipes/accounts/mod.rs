@@ -18,6 +18,7 @@ mod own;
 mod password;
 mod pool;
 mod random;
+mod reset;
 mod tokens;
 
 use std::fmt::Write as _;

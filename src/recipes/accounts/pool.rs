@@ -10,10 +10,11 @@ use std::thread;
 use super::hash_queue::{Attempt, Counts, HashOutcome, HashQueue, HashRefusal, Next};
 use crate::config;
 use crate::id::Seed;
-use crate::node::{Request, Ticket};
+use crate::node::{Request, StartFlag, Ticket};
 use crate::recipes::completions::{CompletionSink, HttpAnswer};
 use crate::recipes::http;
 use crate::recipes::storage::TaskError;
+use crate::time::Instant;
 
 /// Computes a hash, and answers.
 type HashWork = Box<dyn FnOnce() -> (HashOutcome, HttpAnswer) + Send>;
@@ -79,8 +80,18 @@ impl HashPool {
         request: &Request<'_>,
         work: HashWork,
     ) -> Result<(), HashRefusal> {
-        let job = HashJob { ticket: request.ticket, work };
-        self.0.lock().push(request.at, attempt, request.start.clone(), job)?;
+        self.submit_for(attempt, (request.ticket, request.at, request.start), work)
+    }
+
+    /// The same for another question than a request.
+    pub(super) fn submit_for(
+        &self,
+        attempt: Attempt,
+        (ticket, at, start): (Ticket, Instant, &StartFlag),
+        work: HashWork,
+    ) -> Result<(), HashRefusal> {
+        let job = HashJob { ticket, work };
+        self.0.lock().push(at, attempt, start.clone(), job)?;
         self.0.wake.notify_one();
         Ok(())
     }
@@ -155,8 +166,8 @@ mod tests {
     use super::*;
     use crate::auth::Address;
     use crate::id::ConnId;
-    use crate::node::{Method, Outcome, Response, StartFlag};
-    use crate::time::{Instant, UnixTime};
+    use crate::node::{Method, Outcome, Response};
+    use crate::time::UnixTime;
 
     #[test]
     fn panic_is_answered_and_does_not_end_its_thread() {

@@ -8,6 +8,7 @@ use super::tags::tag_of;
 use crate::node::Response;
 use crate::recipes::recipe::{DraftError, Recipe};
 use crate::recipes::storage::AskError;
+use crate::recipes::storage::users::UserAccount;
 use crate::time::{Rfc3339, UnixTime};
 
 /// 400: `before` does not name one of the user's recipes.
@@ -125,6 +126,18 @@ pub(crate) fn invited(
     }
     let expires_at = expires_at.to_rfc3339();
     Response::json(201, &Invited { invitation: code, email, expires_at })
+}
+
+/// 200: the new password, which is shown here only.
+pub(crate) fn reset(account: &UserAccount, password: &str) -> Response {
+    #[derive(Serialize)]
+    struct NewPassword<'a> {
+        email: &'a str,
+        user_id: &'a str,
+        password: &'a str,
+    }
+    let (email, user_id) = (&*account.email, &*account.id);
+    Response::json(200, &NewPassword { email, user_id, password })
 }
 
 /// 507: the user stores `recipes.bytes_per_user`.

@@ -11,6 +11,8 @@ pub(crate) enum RecipeRoute<'a> {
     Own(OwnCall),
     /// `/v1/auth/sessions/{id}`
     Session(&'a str),
+    /// `/openapi.json`
+    Description,
     /// `/v1/recipes`
     Recipes,
     /// `/v1/recipes/{id}`
@@ -30,6 +32,9 @@ pub(crate) enum RecipeRoute<'a> {
 impl<'a> RecipeRoute<'a> {
     /// Parses a path. `None` when it is not part of the API.
     pub(crate) fn of(path: &'a str) -> Option<Self> {
+        if path == "/openapi.json" {
+            return Some(Self::Description);
+        }
         let rest = path.strip_prefix("/v1/")?;
         let route = match rest {
             "auth/signup" => Self::Account(AccountCall::SignUp),
@@ -77,6 +82,7 @@ impl<'a> RecipeRoute<'a> {
                 ("GET, HEAD, DELETE", &[(Method::Get, &[]), (Method::Delete, &[])])
             }
             Self::Own(OwnCall::Export) => ("GET, HEAD", &[(Method::Get, &["limit", "before"])]),
+            Self::Description => ("GET, HEAD", &[(Method::Get, &[])]),
             Self::Session(_) => ("DELETE", &[(Method::Delete, &[])]),
             Self::ExportAll => ("GET, HEAD", &[(Method::Get, &["format", "limit", "before"])]),
             Self::Export(_) => ("GET, HEAD", &[(Method::Get, &["format"])]),

@@ -45,9 +45,9 @@ impl ListOrder {
         Some(Self { by, is_descending: name.is_some() })
     }
 
-    /// The statement that selects a user's recipes behind the one with key `?2`, if there is one.
-    fn statement(self, is_search: bool) -> String {
-        let body = if is_search { "body" } else { "''" };
+    /// The statement that selects a user's recipes behind the one with key `?2`, if there is one. Only
+    /// what names them: SQLite sorts in memory.
+    fn statement(self) -> String {
         let (direction, behind) = if self.is_descending { ("DESC", '<') } else { ("ASC", '>') };
         let (start, order) = match self.by {
             // The index has this order.
@@ -65,7 +65,7 @@ impl ListOrder {
             }
         };
         format!(
-            "SELECT id, summary, {body} FROM recipes
+            "SELECT key, id FROM recipes
              WHERE owner = ?1 AND (?2 IS NULL OR {start}) ORDER BY {order}"
         )
     }
@@ -108,26 +108,31 @@ pub(crate) fn list(
         },
     };
     let is_search = !query.words.is_empty();
-    let mut statement = database.prepare_cached(&query.order.statement(is_search))?;
+    let mut statement = database.prepare_cached(&query.order.statement())?;
+    let mut content = database.prepare_cached(if is_search {
+        "SELECT summary, body FROM recipes WHERE key = ?"
+    } else {
+        "SELECT summary, '' FROM recipes WHERE key = ?"
+    })?;
     let mut rows = statement.query(params![owner, before])?;
     let (mut recipes, mut bytes, mut searched, mut last) = (Vec::new(), 0, 0, None);
     // One row more than the page has shows whether there is a next one.
     while let Some(row) = rows.next()? {
-        let body = row.get_ref(2)?.as_str()?;
+        let (summary, body): (String, String) =
+            content.query_row([row.get::<_, i64>(0)?], |row| Ok((row.get(0)?, row.get(1)?)))?;
         searched += body.len();
         let is_whole = recipes.len() == query.limit || searched > MAX_SEARCHED_BYTES;
         if is_whole && last.is_some() {
             return Ok(Some(RecipePage { recipes, next: last }));
         }
-        if !is_search || has_words(body, &query.words).map_err(unreadable)? {
-            let summary: String = row.get(1)?;
+        if !is_search || has_words(&body, &query.words).map_err(unreadable)? {
             bytes += summary.len();
             if bytes > max_bytes && !recipes.is_empty() {
                 return Ok(Some(RecipePage { recipes, next: last }));
             }
             recipes.push(RawValue::from_string(summary).map_err(unreadable)?);
         }
-        last = Some(row.get(0)?);
+        last = Some(row.get(1)?);
     }
     Ok(Some(RecipePage { recipes, next: None }))
 }

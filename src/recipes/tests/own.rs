@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::accounts::{claims, error_of, fault, tokens};
 use super::deletion::copies;
 use super::*;
+use crate::node::app::PasswordReset;
 
 const EMAIL: &str = "ann@example.com";
 const PASSWORD: &str = "correct horse";
@@ -223,4 +224,35 @@ fn deleted_account_leaves_nothing() {
     let again = SignedIn::of(&test.sign_up(EMAIL));
     assert_eq!(body(&test.get("/v1/recipes", &again.user)), json!({ "recipes": [] }));
     assert_eq!(test.get(&format!("/v1/recipes/{kept}"), "bob").status, 200);
+}
+
+#[test]
+fn operator_resets_a_forgotten_password() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let (first, _) = test.two_clients();
+    let room = test.recipe(&first.user, "Soup");
+    let reset = |test: &mut TestApp, email: &str| {
+        let (ticket, now, at, client) = (test.ticket(), test.now, test.at, test.client);
+        let start = &test.start;
+        let reset = PasswordReset { ticket, start, now, at, client, email };
+        match test.app.on_password_reset(&reset) {
+            Reply::Now(response) => response,
+            Reply::Held => match test.next() {
+                Outcome::Response(response) => response,
+                other => panic!("{other:?}"),
+            },
+            Reply::Later(_) => panic!("nothing is left to the workers"),
+        }
+    };
+    assert_eq!(error_of(&reset(&mut test, "eve@example.com")), fault(404, "no_such_user"));
+    assert_eq!(error_of(&reset(&mut test, "no email")), fault(400, "invalid_field"));
+    let done = reset(&mut test, "Ann@Example.com");
+    assert_eq!((done.status, &body(&done)["user_id"]), (200, &json!(first.user)));
+    assert_eq!(test.events_since(), [format!("session of {}", first.user)]);
+    assert!(test.is_ended(&first, &room));
+    assert_eq!(test.sign_in(EMAIL, PASSWORD).status, 401);
+    let password = body(&done)["password"].as_str().unwrap().to_owned();
+    crate::logs::known(&password);
+    assert_eq!(test.sign_in(EMAIL, &password).status, 200);
 }

@@ -1,0 +1,44 @@
+//! `vestibule reset-password`: another password for a user who has forgotten it. Asks the running
+//! server's admin listener.
+
+use serde_json::{Value, json};
+use vestibule::config::Config;
+
+use super::output::{CommandResult, note, print};
+use super::{ask, secret};
+
+/// The flags of `vestibule reset-password`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ResetPasswordArgs {
+    /// Email of the account
+    #[arg(value_name = "EMAIL")]
+    email: String,
+    /// Admin listener to ask [default: admin.listen]
+    #[arg(long, value_name = "HOST:PORT")]
+    admin: Option<String>,
+}
+
+/// Asks the server for another password, and prints it, which is shown this once.
+pub(super) fn run(args: &ResetPasswordArgs, mut config: Config) -> CommandResult {
+    if let Some(admin) = &args.admin {
+        config.admin.listen.clone_from(admin);
+    }
+    let answer = ask(args, &config).map_err(|fault| vec![fault])?;
+    let record: Value = serde_json::from_str(&answer)
+        .map_err(|error| vec![format!("cannot parse the response: {error}")])?;
+    let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
+    // The password alone is on standard output, so that a script can take it.
+    note(&format!(
+        "a new password for {}, user {}, whose sessions have ended: the user should change it",
+        text("email"),
+        text("user_id")
+    ));
+    print(&format!("{}\n", text("password")))
+}
+
+fn ask(args: &ResetPasswordArgs, config: &Config) -> Result<String, String> {
+    let key = secret::admin_key(config)?.map(|key| key.text);
+    let wish = json!({ "email": args.email });
+    let address = ask::AdminAddress::of(&config.admin.listen)?;
+    ask::post(&address, "/v1/passwords", &wish.to_string(), key.as_deref())
+}
