@@ -2,9 +2,13 @@
 
 use std::ops::Range;
 
-use super::quantity::{Number, NumberForm, Precision, Quantity, write};
+use super::quantity::{Number, NumberForm, Quantity};
 use super::ratio::Ratio;
-use super::words::{self, UnitKind};
+use super::scan::{from, letter_at, noun, unit, word};
+use super::size;
+use super::units::{self, Precision, UnitKind};
+use super::words;
+use super::written::write;
 
 /// An amount in a line. Positions are byte offsets in the line.
 #[derive(Debug)]
@@ -15,9 +19,25 @@ pub(super) struct Amount {
     pub(super) unit: Option<(Range<usize>, UnitKind)>,
     /// The position of the counted noun, if it is a known one.
     noun: Option<Range<usize>>,
+    /// The smaller part of a sum, such as the ounces of "3 lb 6 oz".
+    smaller: Option<Smaller>,
     /// The end of the quantity, its size and its unit.
     pub(super) end: usize,
 }
+
+/// The second part of "3 lb 6 oz".
+#[derive(Debug)]
+struct Smaller {
+    start: usize,
+    number: Number,
+    unit: Range<usize>,
+    kind: UnitKind,
+    /// How many of them are one of the larger unit.
+    per: Ratio,
+}
+
+/// A replacement of a part of the line.
+pub(super) type Edit = (Range<usize>, String);
 
 impl Amount {
     /// Parses the amount at `start`.
@@ -30,24 +50,73 @@ impl Amount {
             quantity.low.end = length;
         }
         let mut end = start + length;
-        let glued = letter_at(text, end);
-        if from(text, end).starts_with(['-', '‑']) && letter_at(text, end + 1) {
+        // The size of the only item: "400g tin", "8-ounce package".
+        if size::of_one(text, start).is_some() {
             return None;
         }
-        if let Some(after) = size(text, end) {
+        let is_word = |rest: &str| rest.strip_prefix(['-', '‑']).is_some_and(|r| letter_at(r, 0));
+        if let Some(after) = times(text, end).or_else(|| size::each(text, end)) {
             end = after;
-        } else if glued && unit(text, end).is_none() {
+        } else if is_word(from(text, end)) {
+            // "half-and-half"
+            return None;
+        } else if letter_at(text, end) && unit(text, end).is_none() {
             return None;
         }
         let mut unit = unit(text, end);
-        if unit.is_none() {
-            let (word, after) = word(text, end);
-            let follows = ADJECTIVES.contains(&&*word.to_lowercase());
-            unit = follows.then(|| self::unit(text, after)).flatten();
+        let mut at = end;
+        for _ in 0..2 {
+            let (word, after) = word(text, at);
+            if unit.is_none() && is_adjective(word) {
+                unit = self::unit(text, after);
+                at = after;
+            }
         }
         let noun = if unit.is_none() { noun(text, end) } else { None };
         let end = unit.as_ref().map_or(end, |(at, _)| at.end);
-        Some(Self { start, quantity, unit, noun, end })
+        let mut amount = Self { start, quantity, unit, noun, smaller: None, end };
+        amount.smaller = amount.smaller(text);
+        amount.end = amount.smaller.as_ref().map_or(end, |smaller| smaller.unit.end);
+        Some(amount)
+    }
+
+    /// Parses an amount whose unit is before its number: "大さじ2".
+    pub(super) fn with_unit_before(text: &str, start: usize) -> Option<Self> {
+        let (length, kind) = units::before(text.get(..start)?)?;
+        let quantity = Quantity::parse(from(text, start))?;
+        let unit = Some((start - length..start, kind));
+        let end = start + quantity.end();
+        Some(Self { start, quantity, unit, noun: None, smaller: None, end })
+    }
+
+    /// One of a unit that has no number: "Pinch of nutmeg".
+    pub(super) fn of_one(text: &str, start: usize) -> Option<Self> {
+        let (first, end) = word(text, start);
+        let kind = units::unit(first)?;
+        let is_single = words::inflected(first, true).is_none_or(|many| many != first);
+        let is_of = from(text, end).starts_with(" of ") && is_single;
+        // "heaped tbsp cocoa"
+        let before = text.get(..start).unwrap_or_default();
+        let is_heaped = is_single && before.split(' ').any(is_adjective);
+        let is_said = ONES.contains(&&*first.to_lowercase()) || is_heaped;
+        let is_one = is_said && from(text, end).starts_with(' ');
+        let low = Number { value: Ratio::ONE, form: NumberForm::Word, end: 0 };
+        let unit = Some((end - first.len()..end, kind));
+        let quantity = Quantity { low, high: None };
+        let amount = Self { start, quantity, unit, noun: None, smaller: None, end };
+        (is_of || is_one).then_some(amount)
+    }
+
+    fn smaller(&self, text: &str) -> Option<Smaller> {
+        let (at, _) = self.unit.as_ref().filter(|_| self.quantity.high.is_none())?;
+        let rest = from(text, at.end);
+        let start = text.len() - rest.strip_prefix('.').unwrap_or(rest).trim_start().len();
+        let number = Number::parse(from(text, start))?;
+        let (unit, kind) = unit(text, start + number.end)?;
+        let (family, large) = units::size(text.get(at.clone())?)?;
+        let (other, small) = units::size(text.get(unit.clone())?)?;
+        let per = Ratio::new(large, small).filter(|per| family == other && *per > Ratio::ONE)?;
+        Some(Smaller { start, number, unit, kind, per })
     }
 
     fn kind(&self) -> Option<UnitKind> {
@@ -58,18 +127,33 @@ impl Amount {
         self.kind().is_some_and(UnitKind::is_measure)
     }
 
+    pub(super) fn is_package(&self) -> bool {
+        self.kind() == Some(UnitKind::Package)
+    }
+
     pub(super) fn is_counted(&self) -> bool {
         self.noun.is_some()
     }
 
+    /// Whether it is a sum of two units.
+    pub(super) fn is_sum(&self) -> bool {
+        self.smaller.is_some()
+    }
+
     /// The replacements in the line when the amount is multiplied by `factor`. `None` when a number
     /// cannot be written.
-    pub(super) fn edits(&self, text: &str, factor: Ratio) -> Option<Vec<(Range<usize>, String)>> {
+    pub(super) fn edits(&self, text: &str, factor: Ratio) -> Option<Vec<Edit>> {
+        if let Some(smaller) = &self.smaller {
+            return Some(vec![self.sum(text, smaller, factor)?]);
+        }
         let grid = self.kind().map_or(Precision::Count, UnitKind::grid);
         let mut edits = Vec::new();
         let mut number = |start: usize, number: Number| {
             let new = number.value.times(factor)?;
-            edits.push((start..start + number.end, write(new, number.form, grid)?));
+            // "Pinch of nutmeg" has no number yet.
+            let space = if number.end == 0 { " " } else { "" };
+            let written = write(new, number.form, grid)?;
+            edits.push((start..start + number.end, format!("{written}{space}")));
             Some(new)
         };
         let low = number(self.start, self.quantity.low)?;
@@ -77,17 +161,55 @@ impl Amount {
             Some((start, high)) => number(self.start + start, high)?,
             None => low,
         };
-        let (was_many, is_many) = (self.quantity.top() > Ratio::ONE, top > Ratio::ONE);
+        let is_many = top > Ratio::ONE;
+        let is_bare = self.quantity.low.end == 0;
         let word = self.unit.as_ref().map(|(at, _)| at).or(self.noun.as_ref());
-        if let Some(at) = word.filter(|_| was_many != is_many)
+        if let Some(at) = word.filter(|_| is_bare || is_many != (self.quantity.top() > Ratio::ONE))
             && let Some(word) = text.get(at.clone())
             && !from(text, at.end).starts_with("(s)")
-            && let Some(inflected) = words::inflected(word, is_many)
+            && let Some(inflected) = inflected(word, is_many)
         {
+            let inflected = if is_bare { inflected.to_lowercase() } else { inflected };
             edits.push((at.clone(), inflected));
         }
         Some(edits)
     }
+
+    /// "3 lb 6 oz" multiplied: as many of the larger unit as are whole, and the rest.
+    fn sum(&self, text: &str, smaller: &Smaller, factor: Ratio) -> Option<Edit> {
+        let (at, kind) = self.unit.as_ref()?;
+        let large = self.quantity.low;
+        let total = large.value.times(smaller.per)?.plus(smaller.number.value)?.times(factor)?;
+        let (whole, ..) = total.over(smaller.per)?.parts();
+        let rest = total.minus(Ratio::whole(whole).times(smaller.per)?)?;
+        let written = |value: Ratio, number: Number, start: usize, unit: &Range<usize>, kind| {
+            let number_text = write(value, number.form, UnitKind::grid(kind))?;
+            let space = text.get(start + number.end..unit.start)?;
+            let word = text.get(unit.clone())?;
+            let word = inflected(word, value > Ratio::ONE).unwrap_or_else(|| word.to_owned());
+            Some(format!("{number_text}{space}{word}"))
+        };
+        let mut sum = String::new();
+        if whole > 0 {
+            sum = written(Ratio::whole(whole), large, self.start, at, *kind)?;
+            if !rest.is_zero() {
+                sum.push_str(text.get(at.end..smaller.start)?);
+            }
+        }
+        if !rest.is_zero() || whole == 0 {
+            let (number, unit) = (smaller.number, &smaller.unit);
+            sum.push_str(&written(rest, number, smaller.start, unit, smaller.kind)?);
+        }
+        Some((self.start..smaller.unit.end, sum))
+    }
+}
+
+/// The singular or plural of a word, or of the first word of a unit such as "cuillère à soupe".
+fn inflected(word: &str, many: bool) -> Option<String> {
+    words::inflected(word, many).or_else(|| {
+        let (first, rest) = word.split_once(' ')?;
+        Some(format!("{} {rest}", words::inflected(first, many)?))
+    })
 }
 
 /// The quantity at `start` and its length. "A" means 1 before a unit, or before a single noun.
@@ -99,104 +221,59 @@ fn quantity(text: &str, start: usize) -> Option<(Quantity, usize)> {
     let length = ["a ", "an ", "A ", "An "].iter().find(|a| rest.starts_with(**a))?.len() - 1;
     let (first, after) = word(text, start + length);
     let is_unit = unit(text, start + length).is_some()
-        || (ADJECTIVES.contains(&first) && unit(text, after).is_some());
-    let is_alone = words::is_countable(first)
-        && from(text, after)
-            .trim_start()
-            .chars()
-            .next()
-            .is_none_or(|c| matches!(c, ',' | '(' | '.'));
+        || (is_adjective(first) && unit(text, after).is_some());
+    let is_sized = size::each(text, start + length).is_some();
+    let is_noun = noun(text, start + length).is_some() && !VAGUE.contains(&&*first.to_lowercase());
     let low = Number { value: Ratio::ONE, form: NumberForm::Word, end: length };
-    (is_unit || is_alone).then_some((Quantity { low, high: None }, length))
+    (is_unit || is_sized || is_noun).then_some((Quantity { low, high: None }, length))
 }
 
-/// The end of the size of each item: " (14 oz)", " x 400g", " 14-oz", " 15 oz" before a can.
-fn size(text: &str, start: usize) -> Option<usize> {
-    let mut at = start;
-    let skip = |at: usize| text.len() - from(text, at).trim_start().len();
-    let times = [" x ", " × ", "x ", "× ", "x", "×"];
-    let is_times = times.iter().find(|times| {
-        let rest = from(text, start);
-        rest.starts_with(**times) && from(rest, times.len()).starts_with(|c: char| c.is_numeric())
-    });
-    at += is_times.map_or(0, |times| times.len());
-    at = skip(at);
-    let rest = from(text, at);
-    if rest.starts_with('(') {
-        let (close, _) = rest.char_indices().take(80).find(|(_, c)| *c == ')')?;
-        let is_size = rest.get(1..close)?.contains(|c: char| c.is_numeric());
-        let after = at + close + 1;
-        return (is_size && unit(text, after).is_some()).then_some(after);
-    }
-    let length = Quantity::parse(rest)?.end();
-    let behind = from(rest, length);
-    let dash = usize::from(behind.starts_with('-'));
-    let spaces = skip(at + length + dash) - (at + length + dash);
-    let (measure, after) = word(text, at + length + dash);
-    let is_measure = words::unit(measure).is_some_and(UnitKind::is_measure) || measure == "inch";
-    let counts = is_times.is_some() || dash == 1 || unit(text, after).is_some();
-    (is_measure && counts && spaces <= 1).then_some(after)
+/// The end of the sign in "2x peppers" and "2 x peppers".
+fn times(text: &str, start: usize) -> Option<usize> {
+    ["x ", "× ", "X ", " x ", " × "].iter().find_map(|sign| {
+        let rest = from(text, start).strip_prefix(sign)?;
+        rest.starts_with(char::is_alphabetic).then_some(start + sign.len() - 1)
+    })
 }
 
-/// The unit at `start`, after spaces.
-fn unit(text: &str, start: usize) -> Option<(Range<usize>, UnitKind)> {
-    let (first, end) = word(text, start);
-    let (second, second_end) = word(text, end);
-    let begin = end - first.len();
-    let both = text.get(begin..second_end).filter(|_| !second.is_empty());
-    let found = both
-        .filter(|both| both.matches(' ').count() == 1)
-        .and_then(|both| Some((begin..second_end, words::unit(both)?)))
-        .or_else(|| Some((begin..end, words::unit(first)?)))?;
-    let joined = from(text, found.0.end).starts_with(['-', '\'', '’']);
-    (!joined).then_some(found)
-}
-
-/// The position of the counted noun after `start`: the last known one before a stop word.
-fn noun(text: &str, start: usize) -> Option<Range<usize>> {
-    let mut found = None;
-    let mut at = start;
-    for _ in 0..6 {
-        let (word, end) = word(text, at);
-        if word.is_empty() || STOPS.contains(&&*word.to_lowercase()) {
-            break;
-        }
-        if words::is_countable(word) {
-            found = Some(end - word.len()..end);
-        }
-        at = end;
-        if from(text, at).starts_with([',', '(', ';', ':', '.']) {
-            break;
-        }
-        if from(text, at).starts_with(['-', '\'', '’', '/', '&']) {
-            found = None;
-            at += from(text, at).chars().next().map_or(1, char::len_utf8);
-        }
-    }
-    found
-}
-
-/// The word at `start`, after spaces, and its end.
-pub(super) fn word(text: &str, start: usize) -> (&str, usize) {
-    let rest = from(text, start).trim_start();
-    let length = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
-    (rest.get(..length).unwrap_or_default(), text.len() - rest.len() + length)
-}
-
-pub(super) fn from(text: &str, at: usize) -> &str {
-    text.get(at..).unwrap_or_default()
-}
-
-pub(super) fn letter_at(text: &str, at: usize) -> bool {
-    from(text, at).starts_with(char::is_alphabetic)
+fn is_adjective(word: &str) -> bool {
+    ADJECTIVES.contains(&&*word.to_lowercase())
 }
 
 /// Words that may stand between a quantity and its unit.
 const ADJECTIVES: &[&str] = &[
-    "large", "medium", "small", "big", "heaped", "heaping", "level", "scant", "generous", "good",
-    "rounded", "packed", "fat", "thick", "thin", "fresh", "whole", "full",
+    "large",
+    "medium",
+    "small",
+    "big",
+    "heaped",
+    "heaping",
+    "level",
+    "scant",
+    "generous",
+    "good",
+    "rounded",
+    "packed",
+    "fat",
+    "thick",
+    "thin",
+    "fresh",
+    "whole",
+    "full",
+    "gestrichene",
+    "gestrichener",
+    "gehäufte",
+    "gehäufter",
+    "kleine",
+    "große",
+    "petite",
+    "grande",
+    "rasa",
 ];
-const STOPS: &[&str] = &[
-    "of", "for", "with", "in", "from", "or", "and", "to", "plus", "without", "such", "like", "as",
-    "per", "each", "at", "cut", "if", "about", "on",
+/// "A few eggs" has no amount.
+const VAGUE: &[&str] = &["few", "little", "bit", "lot", "touch", "hint", "some"];
+/// Units that mean one without a number and without "of".
+const ONES: &[&str] = &[
+    "pinch", "dash", "handful", "splash", "drizzle", "squeeze", "knob", "bunch", "sprig", "dollop",
+    "glug", "prise", "pincée", "pizca", "pizzico", "pitada", "nypa",
 ];

@@ -5,9 +5,11 @@ use super::extract::{extract, extract_list, meta};
 use super::find::{find, replaced_words, words_of};
 use super::ingredient::Ingredient;
 use super::line::Line;
-use super::quantity::{Number, NumberForm, Precision, write};
+use super::quantity::{Number, NumberForm};
 use super::ratio::Ratio;
 use super::recipe::{Draft, Recipe, Step};
+use super::units::Precision;
+use super::written::write;
 use crate::time::UnixTime;
 
 /// The assistant's greeting in the answer to a join.
@@ -186,8 +188,11 @@ fn scaled(recipe: &mut Recipe, scale: Scale) -> EditResult {
     let factor = factor.filter(is_sane).ok_or_else(range)?;
     let told = line.amount_text(0).map(str::to_owned);
     let yields = line.scaled(factor).ok_or_else(range)?;
-    let mut count = 0;
+    let (mut count, mut left) = (0, Vec::new());
     for ingredient in &mut recipe.ingredients {
+        if ingredient.is_in_doubt() {
+            left.push(ingredient.text.clone());
+        }
         let scaled = ingredient.scaled(factor).ok_or_else(|| {
             format!(
                 "“{}” would get an amount that cannot be written. Nothing has changed.",
@@ -197,7 +202,7 @@ fn scaled(recipe: &mut Recipe, scale: Scale) -> EditResult {
         count += usize::from(scaled != *ingredient);
         *ingredient = scaled;
     }
-    let by = write(factor, NumberForm::Whole, Precision::TestApp).unwrap_or_default();
+    let by = write(factor, NumberForm::Whole, Precision::Kitchen).unwrap_or_default();
     let new = Line::found_in(&yields);
     let mut said = match told.zip(new.amounts.first()) {
         Some((was, amount)) => {
@@ -207,7 +212,10 @@ fn scaled(recipe: &mut Recipe, scale: Scale) -> EditResult {
         }
         None => format!("Every amount is multiplied by {by}."),
     };
-    if count == 0 && factor != Ratio::ONE {
+    if factor != Ratio::ONE {
+        said.push_str(&left_unchanged(&left));
+    }
+    if count == 0 && left.is_empty() && factor != Ratio::ONE {
         said.push_str(" No ingredient has an amount, so the ingredients stay as they are.");
     }
     let steps = recipe.steps.iter().filter(|step| Line::measured_in(&step.text));
@@ -219,6 +227,20 @@ fn scaled(recipe: &mut Recipe, scale: Scale) -> EditResult {
     }
     recipe.yields = yields;
     Ok(said)
+}
+
+/// Names the lines that scaling has left unchanged. Of very many, it counts the others.
+fn left_unchanged(lines: &[String]) -> String {
+    const MOST_NAMED: usize = 20;
+    if lines.is_empty() {
+        return String::new();
+    }
+    let named = lines.iter().take(MOST_NAMED).map(|line| format!("“{line}”"));
+    let mut named = named.collect::<Vec<_>>().join(", ");
+    if let Some(more) = lines.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+        named.push_str(&format!(" and {}", counted(more, "more line")));
+    }
+    format!(" Left unchanged, as I am not sure of the amounts: {named}. Please check.")
 }
 
 fn timed(text: &str) -> Result<u32, String> {
@@ -250,7 +272,7 @@ fn added(recipe: &mut Recipe, pasted: Pasted) -> String {
 fn removed(recipe: &mut Recipe, name: &str) -> EditResult {
     let index = find(recipe, name)?;
     let gone = recipe.ingredients.remove(index);
-    let named: Vec<String> = naming(recipe, gone.name());
+    let named: Vec<String> = naming(recipe, &gone.name());
     let mut said = format!("Removed “{}”.", gone.text);
     if !named.is_empty() {
         let noun = if named.len() == 1 { "Step" } else { "Steps" };
@@ -272,7 +294,8 @@ fn naming(recipe: &Recipe, name: &str) -> Vec<String> {
 
 fn replaced(recipe: &mut Recipe, old: &str, new: &str) -> EditResult {
     let (found, name) = (find(recipe, old), Ingredient::parse(new));
-    let in_steps = if name.name().is_empty() { new } else { name.name() };
+    let name = name.name();
+    let in_steps = if name.is_empty() { new } else { &*name };
     let mut steps = 0;
     for step in &mut recipe.steps {
         if let Some(text) = replaced_words(&step.text, old, in_steps)? {

@@ -19,15 +19,15 @@ pub(super) fn find(recipe: &Recipe, name: &str) -> Result<usize, String> {
         return Err("I found no ingredient of so long a name in this recipe.".to_owned());
     }
     let asked = words_of(name);
-    let plain = words_of(Ingredient::parse(name).name());
+    let plain = words_of(&Ingredient::parse(name).name());
     let has_all = |text: &str, wanted: &[String]| {
         let words = words_of(text);
         !wanted.is_empty() && wanted.iter().all(|word| words.contains(word))
     };
     let is_called = |tier: usize, ingredient: &Ingredient| match tier {
         0 => words_of(&ingredient.text) == asked,
-        1 => words_of(ingredient.name()) == plain,
-        2 => has_all(ingredient.name(), &plain),
+        1 => words_of(&ingredient.name()) == plain,
+        2 => has_all(&ingredient.name(), &plain),
         _ => has_all(&ingredient.text, &asked),
     };
     for tier in 0..4 {

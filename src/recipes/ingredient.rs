@@ -1,13 +1,14 @@
 //! An ingredient line: its amount, and scaling it.
 //!
-//! The text is authoritative; `quantity` and `unit` are parsed from it, for programs. Text that the
-//! parser does not understand stays unchanged.
+//! The text is authoritative; `quantity` and `unit` are parsed from it, for programs. A scaled line
+//! keeps the line that it was made from and the exact factor, so that roundings never add up. A line
+//! with a number that the parser does not understand is not scaled.
 
 use serde::{Deserialize, Serialize};
 
-use super::amount::from;
 use super::line::Line;
 use super::ratio::Ratio;
+use super::scan::from;
 use super::words;
 
 /// One line of the list of ingredients.
@@ -21,6 +22,18 @@ pub struct Ingredient {
     /// The unit in the line, as written. `None` if it has none.
     #[serde(default)]
     pub unit: Option<String>,
+    /// What a scaled line was made from. `None` if the line is as it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
+}
+
+/// A text as it was written, and what its amounts have been multiplied by since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// The text as it was written.
+    pub text: String,
+    /// The exact factor.
+    pub factor: Ratio,
 }
 
 impl Ingredient {
@@ -35,22 +48,46 @@ impl Ingredient {
             }
             None => (None, None),
         };
-        Self { text, quantity, unit }
+        Self { text, quantity, unit, base: None }
     }
 
-    /// The line with every amount multiplied by `factor`. A line without an amount is unchanged.
+    /// The line with every amount multiplied by `factor`. A line without an amount is unchanged, and
+    /// so is one that [cannot be scaled](Self::is_in_doubt).
     ///
     /// `None` when an amount becomes too large or too small to write.
     #[must_use]
     pub fn scaled(&self, factor: Ratio) -> Option<Self> {
-        let text = Line::parse(&self.text).scaled(factor)?;
-        Some(if text == self.text { self.clone() } else { Self::parse(&text) })
+        let (text, factor) = match &self.base {
+            Some(base) => (&base.text, base.factor.times(factor)?),
+            None => (&self.text, factor),
+        };
+        let line = Line::parse(text);
+        if !line.is_scalable() {
+            return Some(self.clone());
+        }
+        if factor == Ratio::ONE {
+            return Some(Self::parse(text));
+        }
+        let mut scaled = Self::parse(&line.scaled(factor)?);
+        // The exact number, and not the one that was rounded for the text.
+        if let Some(amount) = line.amounts.first().filter(|amount| !amount.is_sum()) {
+            scaled.quantity = number(amount.quantity.low.value.times(factor)?);
+        }
+        scaled.base = Some(Base { text: text.clone(), factor });
+        Some(scaled)
+    }
+
+    /// Whether the line has a number of which it is not clear what it means, so that scaling leaves
+    /// the line unchanged.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        self.base.is_none() && Line::parse(&self.text).is_in_doubt()
     }
 
     /// The name, without amount and preparation: `garlic`.
     #[must_use]
-    pub fn name(&self) -> &str {
-        Line::parse(&self.text).name()
+    pub fn name(&self) -> String {
+        Line::parse(&self.text).name().to_owned()
     }
 
     /// The same amount of another ingredient. The preparation of the old one is dropped. If `name`
@@ -61,7 +98,7 @@ impl Ingredient {
         let Some(amount) = line.amounts.first().filter(|_| other.amounts.is_empty()) else {
             return Self::parse(name);
         };
-        if !line.begins_with_amount() && line.name_start() >= self.text.len() {
+        if line.is_name_first() {
             // "Butter: 100 g"
             let rest = from(&self.text, line.name().len());
             return Self::parse(&format!("{name}{rest}"));

@@ -1,30 +1,59 @@
 //! The amounts in a line of text, and the line with all of them multiplied.
 
-use super::amount::{Amount, from, letter_at, word};
-use super::quantity::{NumberForm, Precision, Quantity, write};
+mod plain;
+mod roles;
+
+use std::borrow::Cow;
+
+use self::plain::plain;
+use self::roles::{NumberContext, NumberRole};
+use super::amount::{Amount, Edit};
+use super::quantity::{Number, NumberForm};
 use super::ratio::Ratio;
-use super::words;
+use super::scan::from;
+use super::size;
+use super::units::{self, Precision};
+use super::written::write;
 
 /// A parsed line. Its first amount is the one that measures the ingredient.
+///
+/// Every number of the line is one of the amounts, or a number that scaling does not change, such as
+/// a size, a percentage or a time. If it is neither, the line is in doubt, and is not scaled.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
-    text: &'a str,
+    text: Cow<'a, str>,
     pub(super) amounts: Vec<Amount>,
-    /// The line means one item without a number: "8-ounce package", "Pinch of nutmeg".
+    /// The line means one item without a number: "8-ounce package".
     is_one: bool,
+    is_in_doubt: bool,
 }
 
 impl<'a> Line<'a> {
     /// Parses all amounts of an ingredient line. The work is linear in the text.
     pub(super) fn parse(text: &'a str) -> Self {
-        let start = lead_in(text);
-        let mut line = Self { text, amounts: Vec::new(), is_one: false };
-        match Amount::parse(text, start) {
-            Some(first) => line.amounts = more(text, first),
-            None if is_sized(text) || is_one(text) => line.is_one = true,
-            None => line.amounts.extend(trailing(text)),
+        let text = plain(text);
+        let mut reader = NumberReader {
+            text: &text,
+            amounts: Vec::new(),
+            is_in_doubt: false,
+            done: 0,
+            size_end: 0,
+        };
+        let start = lead_in(&text);
+        let one = size::of_one(&text, start);
+        let is_kept = from(&text, start).starts_with(char::is_numeric)
+            && roles::unscaled(&text, start).is_some();
+        let first = Amount::parse(&text, start).filter(|_| !is_kept);
+        let first = first.or_else(|| Amount::of_one(&text, start));
+        match first {
+            Some(first) => reader.take(first),
+            None => reader.done = one.unwrap_or(0),
         }
-        line
+        if one.is_none() {
+            reader.read();
+        }
+        let NumberReader { amounts, is_in_doubt, .. } = reader;
+        Self { is_one: one.is_some(), amounts, is_in_doubt, text }
     }
 
     /// Parses only the first amount, anywhere in a text, as in "Serves 4".
@@ -36,43 +65,74 @@ impl<'a> Line<'a> {
             begins && c.is_alphanumeric() && Amount::parse(text, *at).is_some()
         });
         let amounts = place.and_then(|(at, _)| Amount::parse(text, at)).into_iter().collect();
-        Self { text, amounts, is_one: false }
+        Self { text: Cow::Borrowed(text), amounts, is_one: false, is_in_doubt: false }
     }
 
     /// Whether a text contains an amount by weight, volume or spoon.
     pub(super) fn measured_in(text: &str) -> bool {
-        !measures(text, 0, text.len()).is_empty()
+        let mut was_word = false;
+        text.char_indices().any(|(at, next)| {
+            let begins = !was_word && next.is_numeric();
+            was_word = next.is_alphanumeric() || matches!(next, '.' | ',' | '/');
+            begins && Amount::parse(text, at).is_some_and(|amount| amount.is_measure())
+        })
+    }
+
+    /// Whether there is a number of which it is not clear what it means, so that the line cannot be
+    /// scaled.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt
+    }
+
+    /// Whether scaling changes the line.
+    pub(super) fn is_scalable(&self) -> bool {
+        !self.is_in_doubt && (self.is_one || !self.amounts.is_empty())
     }
 
     /// The unit of an amount, as written.
-    pub(super) fn unit_text(&self, index: usize) -> Option<&'a str> {
+    pub(super) fn unit_text(&self, index: usize) -> Option<&str> {
         let (at, _) = self.amounts.get(index)?.unit.as_ref()?;
         self.text.get(at.clone())
     }
 
     /// The quantity of an amount, as written.
-    pub(super) fn amount_text(&self, index: usize) -> Option<&'a str> {
+    pub(super) fn amount_text(&self, index: usize) -> Option<&str> {
         let amount = self.amounts.get(index)?;
         self.text.get(amount.start..amount.start + amount.quantity.end())
     }
 
     /// Whether the line begins with its amount.
     pub(super) fn begins_with_amount(&self) -> bool {
-        self.is_one || self.amounts.first().is_some_and(|amount| amount.start <= lead_in(self.text))
+        let first = self.amounts.first();
+        self.is_one || first.is_some_and(|amount| amount.start <= lead_in(&self.text))
     }
 
     /// The name of the ingredient; the whole text when it has no amount.
-    pub(super) fn name(&self) -> &'a str {
+    pub(super) fn name(&self) -> &str {
         let rest = match self.amounts.first() {
-            // "Butter: 100 g"
-            Some(amount) if amount.end >= self.text.trim_end().len() && amount.start > 0 => {
-                self.text.get(..amount.start).unwrap_or_default()
+            Some(amount) if self.is_behind_name(amount) => {
+                let unit = amount.unit.as_ref().map_or(amount.start, |(at, _)| at.start);
+                let before = self.text.get(..amount.start.min(unit)).unwrap_or_default();
+                let before = before.trim_end_matches([' ', ':', ',', '(', '×', '-', '–']);
+                before.strip_suffix(" x").unwrap_or(before)
             }
-            _ => from(self.text, self.name_start()),
+            _ => from(&self.text, self.name_start()),
         };
-        let end = rest.find([',', '(', ';', ':']).unwrap_or(rest.len());
+        let end = rest.find([',', '(', ';', ':', '[']).unwrap_or(rest.len());
         let name = rest.get(..end).unwrap_or_default();
         name.split(" - ").next().unwrap_or(name).trim_matches([' ', '-', '–', '.', '*'])
+    }
+
+    /// Whether nothing is named behind the amount: "Butter: 100 g", "Butter, 90 g: melted".
+    fn is_behind_name(&self, amount: &Amount) -> bool {
+        let rest = from(&self.text, amount.end).trim_start_matches(['.', ' ']);
+        amount.start > lead_in(&self.text)
+            && (rest.is_empty() || rest.starts_with([':', ',', ';', ')', '(', ']']))
+    }
+
+    /// Whether the amount is behind the name.
+    pub(super) fn is_name_first(&self) -> bool {
+        !self.begins_with_amount() && self.amounts.first().is_some_and(|a| self.is_behind_name(a))
     }
 
     pub(super) fn name_start(&self) -> usize {
@@ -81,36 +141,35 @@ impl<'a> Line<'a> {
             // "1 cup plus 2 tablespoons flour" is flour.
             let between =
                 self.text.get(end..next.start).unwrap_or_default().trim_matches([' ', '.']);
-            if ["plus", "+", "/", "or", "and"].contains(&between) {
+            if NAMELESS.contains(&between) {
                 end = next.end;
             }
         }
-        let mut rest = from(self.text, end);
+        let mut rest = from(&self.text, end);
         rest = rest.trim_start_matches(['.', ' ']);
-        if rest.starts_with('(')
-            && let Some(close) = rest.find(')')
+        if rest.starts_with(['(', '['])
+            && let Some(close) = rest.find([')', ']'])
         {
             rest = from(rest, close + 1).trim_start();
         }
-        rest = rest.strip_prefix("of ").unwrap_or(rest).trim_start();
+        let of = ["of ", "de ", "di ", "d'", "d’", "von "];
+        rest = of.iter().find_map(|of| rest.strip_prefix(of)).unwrap_or(rest).trim_start();
         self.text.len() - rest.len()
     }
 
-    /// The text with every amount multiplied. `None` when one cannot be written.
+    /// The text with every amount multiplied; unchanged if the line is in doubt. `None` when an
+    /// amount cannot be written.
     pub(super) fn scaled(&self, factor: Ratio) -> Option<String> {
-        if factor == Ratio::ONE {
-            return Some(self.text.to_owned());
+        if factor == Ratio::ONE || self.is_in_doubt {
+            return Some(self.text.clone().into_owned());
         }
         if self.is_one {
-            return Some(format!(
-                "{} × {}",
-                write(factor, NumberForm::Whole, Precision::Count)?,
-                self.text
-            ));
+            let times = write(factor, NumberForm::Whole, Precision::Count)?;
+            return Some(format!("{times} × {}", self.text));
         }
-        let mut edits = Vec::new();
+        let mut edits: Vec<Edit> = Vec::new();
         for amount in &self.amounts {
-            edits.extend(amount.edits(self.text, factor)?);
+            edits.extend(amount.edits(&self.text, factor)?);
         }
         edits.sort_by_key(|(at, _)| at.start);
         let (mut scaled, mut done) = (String::new(), 0);
@@ -119,98 +178,114 @@ impl<'a> Line<'a> {
             scaled.push_str(&new);
             done = at.end;
         }
-        scaled.push_str(from(self.text, done));
+        scaled.push_str(from(&self.text, done));
         Some(scaled)
     }
 }
 
-/// The first amount and those that belong to it: "plus 1 tbsp", "/ 8 oz", "(240 ml)".
-fn more(text: &str, first: Amount) -> Vec<Amount> {
-    let mut at = first.end;
-    let (is_measure, is_counted) = (first.is_measure(), first.unit.is_none());
-    let mut amounts = vec![first];
-    let mut is_described = false;
-    while let Some(next) = from(text, at).chars().next() {
-        let rest = from(text, at);
-        if next == '(' {
-            let inside = rest.split(')').next().unwrap_or_default();
-            let is_at_unit = text.get(..at).is_some_and(|before| {
-                amounts.first().is_some_and(|first| before.trim_end().len() == first.end)
-            });
-            let is_total =
-                ABOUT.iter().any(|about| inside.get(1..).is_some_and(|i| i.starts_with(about)))
-                    && !is_at_unit;
-            let is_each = inside.contains("each") || inside.contains("per ");
-            if !is_each && (is_total || (is_measure && is_at_unit)) {
-                amounts.extend(measures(text, at, at + inside.len()));
-            }
-            at += inside.len().max(1);
-            continue;
-        }
-        is_described |= next == ',';
-        let joint = JOINTS.iter().find(|joint| rest.starts_with(**joint));
-        if let Some(joint) = joint
-            && (!is_described || matches!(*joint, " plus " | " + " | ", plus "))
-            && let Some(amount) = Amount::parse(text, at + joint.len())
-            && (amount.is_measure() || (*joint == " or " && is_counted) || amount.unit.is_some())
-        {
-            at = amount.end.max(at + joint.len());
-            amounts.push(amount);
-            continue;
-        }
-        at += next.len_utf8();
-    }
-    amounts
+/// Finds the numbers of a line, one after the other.
+struct NumberReader<'a> {
+    text: &'a str,
+    amounts: Vec<Amount>,
+    is_in_doubt: bool,
+    /// The end of the last number that was understood.
+    done: usize,
+    /// The end of the last number that is the size of an item.
+    size_end: usize,
 }
 
-/// The measured amounts between two offsets.
-fn measures(text: &str, start: usize, end: usize) -> Vec<Amount> {
-    let mut found = Vec::new();
-    let mut at = start;
-    let mut was_word = false;
-    while at < end {
-        let Some(next) = from(text, at).chars().next() else { break };
-        let begins = !was_word && next.is_numeric();
-        let amount = if begins { Amount::parse(text, at) } else { None };
-        match amount {
-            Some(amount) if amount.is_measure() && amount.end <= end => {
-                at = amount.end;
-                found.push(amount);
-                was_word = true;
+impl NumberReader<'_> {
+    fn take(&mut self, amount: Amount) {
+        self.done = amount.end;
+        self.amounts.push(amount);
+    }
+
+    fn read(&mut self) {
+        let mut was_word = false;
+        let mut bracket = None;
+        let mut at = self.done;
+        while let Some(next) = from(self.text, at).chars().next() {
+            match next {
+                '(' | '[' => bracket = Some(at),
+                ')' | ']' => bracket = None,
+                _ => {}
             }
-            _ => {
-                was_word = next.is_alphanumeric() || matches!(next, '.' | ',' | '/');
+            let begins = !was_word || roles::times_before(self.text, at);
+            let is_leading = units::before(self.text.get(..at).unwrap_or_default()).is_some();
+            was_word = next.is_alphanumeric();
+            if (next.is_numeric() && (begins || is_leading))
+                || (begins && is_number_word(self.text, at))
+            {
+                at = self.number(at, bracket);
+                was_word = true;
+            } else if begins && next.is_alphabetic() && self.is_after_joint(at, bracket) {
+                // "plus half a lemon", "or a teaspoon"
+                match Amount::parse(self.text, at) {
+                    Some(amount) => {
+                        at = amount.end;
+                        self.take(amount);
+                    }
+                    None => at += next.len_utf8(),
+                }
+            } else {
                 at += next.len_utf8();
             }
         }
     }
-    found
+
+    fn context(&self, at: usize, bracket: Option<usize>) -> NumberContext<'_> {
+        let is_after_size = self.size_end == self.done;
+        NumberContext {
+            text: self.text,
+            amounts: &self.amounts,
+            done: self.done,
+            is_after_size,
+            at,
+            bracket,
+        }
+    }
+
+    fn is_after_joint(&self, at: usize, bracket: Option<usize>) -> bool {
+        !self.amounts.is_empty() && self.context(at, bracket).is_after_joint()
+    }
+
+    /// Reads the number at `at`. Returns its end.
+    fn number(&mut self, at: usize, bracket: Option<usize>) -> usize {
+        if let Some(end) = roles::unscaled(self.text, at) {
+            self.done = end;
+            return end;
+        }
+        let amount =
+            Amount::with_unit_before(self.text, at).or_else(|| Amount::parse(self.text, at));
+        let role = self.context(at, bracket).role(amount.as_ref());
+        let end = match &amount {
+            Some(amount) => amount.end,
+            None => size::of_one(self.text, at).unwrap_or_else(|| roles::digits(self.text, at)),
+        };
+        match (role, amount) {
+            (NumberRole::Scaled, Some(amount)) if !roles::is_cut_off(self.text, at) => {
+                self.take(amount)
+            }
+            (NumberRole::Kept, _) => (self.done, self.size_end) = (end, end),
+            _ => {
+                self.is_in_doubt = true;
+                self.done = end;
+            }
+        }
+        end.max(at + 1)
+    }
 }
 
-/// An amount at the end of the line: "Butter 100 g", "Eggs: 2", "flour - 200g".
-fn trailing(text: &str) -> Option<Amount> {
-    let place = |(at, c): (usize, char)| {
-        let before = text.get(..at)?.chars().next_back()?;
-        (c.is_numeric() && matches!(before, ' ' | ':' | '(' | '-' | '–')).then_some(at)
-    };
-    // Where the last number begins, which may have two parts: "1 1/2", "2 - 3".
-    let mut places: Vec<usize> = text.char_indices().filter_map(place).collect();
-    places.reverse();
-    places.truncate(3);
-    places.reverse();
-    places.into_iter().find_map(|start| {
-        let amount = Amount::parse(text, start)?;
-        let rest = from(text, amount.end).trim_matches([' ', '.', ')', ',']);
-        let before = text.get(..start)?.trim_end();
-        let is_parted = before.ends_with([':', '-', '–', ',']);
-        let is_amount = amount.is_measure() || (is_parted && !amount.is_counted());
-        (rest.is_empty() && !before.is_empty() && is_amount).then_some(amount)
-    })
+/// Whether a word at `at` is a whole number: "two" is, and in "two-day-old" it is not.
+fn is_number_word(text: &str, at: usize) -> bool {
+    let rest = from(text, at);
+    let number = Number::parse(rest).filter(|number| number.form == NumberForm::Word);
+    number.is_some_and(|n| n.value.is_whole() && !from(rest, n.end).starts_with(['-', '‑']))
 }
 
 /// The offset of the text after "about" or "juice of".
 fn lead_in(text: &str) -> usize {
-    let mut at = 0;
+    let mut at = text.len() - text.trim_start_matches(['*', '-', '•', '(', ' ']).len();
     while let Some(words) = LEAD_INS.iter().find(|words| {
         from(text, at).get(..words.len()).is_some_and(|head| head.eq_ignore_ascii_case(words))
     }) {
@@ -219,22 +294,10 @@ fn lead_in(text: &str) -> usize {
     at
 }
 
-/// Whether the text begins with a unit without a number, which means one: "Pinch of nutmeg".
-fn is_one(text: &str) -> bool {
-    let (first, end) = word(text, 0);
-    words::unit(first).is_some_and(|kind| !kind.is_measure())
-        && words::inflected(first, true).is_some_and(|many| many != first)
-        && from(text, end).starts_with(" of ")
-}
-
-/// Whether the text begins with the size of a single item: "8-ounce package".
-fn is_sized(text: &str) -> bool {
-    let Some(number) = Quantity::parse(text) else { return false };
-    let rest = from(text, number.end());
-    rest.starts_with(['-', '‑']) && letter_at(rest, '-'.len_utf8())
-}
-
-const ABOUT: &[&str] = &["about ", "approx", "~", "ca.", "ca ", "circa ", "roughly "];
+/// What may be between two amounts of one ingredient.
+const NAMELESS: &[&str] =
+    &["plus", "+", "/", "|", "or", "and", "minus", "less", "=", "-", "–", "to", "und", "et"];
+/// Words before the first amount. Of two with a common beginning, the longer comes first.
 const LEAD_INS: &[&str] = &[
     "about ",
     "approximately ",
@@ -243,8 +306,30 @@ const LEAD_INS: &[&str] = &[
     "ca. ",
     "ca ",
     "circa ",
+    "environ ",
+    "etwa ",
     "roughly ",
     "around ",
+    "nearly ",
+    "almost ",
+    "just under ",
+    "just over ",
+    "a scant ",
+    "scant ",
+    "a generous ",
+    "generous ",
+    "a heaping ",
+    "heaping ",
+    "a heaped ",
+    "heaped ",
+    "a good ",
+    "a level ",
+    "level ",
+    "up to ",
+    "between ",
+    "optional: ",
+    "optional ",
+    "optionally ",
     "~",
     "the ",
     "juice of ",
@@ -256,6 +341,9 @@ const LEAD_INS: &[&str] = &[
     "rind of ",
     "at least ",
     "another ",
+    "an extra ",
+    "extra ",
 ];
-/// Words that join another amount of the same ingredient.
-const JOINTS: &[&str] = &[", plus ", " plus ", " + ", " or ", " and ", " / ", "/"];
+
+#[cfg(test)]
+mod tests;

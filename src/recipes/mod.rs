@@ -6,7 +6,7 @@
 //!
 //! | name | purpose |
 //! | --- | --- |
-//! | [`Recipe`], [`Step`], [`Ingredient`] | a recipe as it is stored and sent |
+//! | [`Recipe`], [`Step`], [`Ingredient`], [`Base`] | a recipe as it is stored and sent |
 //! | [`Draft`], [`DraftError`] | a recipe as a client sends it, and its first invalid field |
 //! | [`Quantity`], [`Number`], [`Ratio`] | amounts: parsed, scaled and written exactly |
 //! | [`extract`] | extracts a recipe from pasted text |
@@ -41,9 +41,13 @@ mod ratio;
 mod recipe;
 mod requests;
 mod schema_org;
+mod scan;
+mod size;
 mod storage;
 mod tasks;
+mod units;
 mod words;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -54,11 +58,13 @@ pub use command::{ChatCommand, Scale, StepPosition, StepRef};
 pub use completions::CompletionSink;
 pub use counters::AccountCounters;
 pub use extract::{extract, extract_list};
-pub use ingredient::Ingredient;
-pub use quantity::{MAX_QUANTITY, Number, NumberForm, Precision, Quantity, write as write_number};
+pub use ingredient::{Base, Ingredient};
+pub use quantity::{MAX_QUANTITY, Number, NumberForm, Quantity};
 pub use ratio::Ratio;
 pub use recipe::{Draft, DraftError, Recipe, Step};
 pub use storage::{DatabaseState, StorageError, inspect as inspect_database};
+pub use units::Precision;
+pub use written::write as write_number;
 
 /// The limits of a recipe's fields.
 pub mod bounds {

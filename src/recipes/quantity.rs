@@ -5,6 +5,7 @@
 //! overflow returns `None`.
 
 use super::ratio::Ratio;
+use super::units::{self, UnitKind};
 
 /// The largest number that is parsed as a quantity or that scaling may return.
 pub const MAX_QUANTITY: u64 = 1_000_000_000;
@@ -20,6 +21,8 @@ pub enum NumberForm {
     Whole,
     /// `1,000`
     Grouped,
+    /// `1.000`, where that is a thousand.
+    PointGrouped,
     /// `1 1/2`
     Fraction,
     /// `1½`
@@ -30,19 +33,6 @@ pub enum NumberForm {
     Comma,
     /// `one`, `half a`
     Word,
-}
-
-/// The precision with which amounts of a unit are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precision {
-    /// Grams, millilitres: few decimals.
-    Fine,
-    /// Kilograms, litres: decimals.
-    Metric,
-    /// Cups, spoons, ounces: halves, thirds, quarters, eighths.
-    TestApp,
-    /// Eggs, cloves, cans: halves, thirds, quarters.
-    Count,
 }
 
 /// A number that a text begins with.
@@ -75,10 +65,11 @@ impl Number {
     }
 
     fn word(text: &str) -> Option<Self> {
-        let (value, length) = WORDS.iter().find_map(|(word, value)| {
+        let (value, length) = WORDS.iter().find_map(|(word, over, parts)| {
             let head = text.get(..word.len())?;
             let ends = text.get(word.len()..)?.chars().next().is_none_or(|c| !c.is_alphanumeric());
-            (head.eq_ignore_ascii_case(word) && ends).then_some((*value, word.len()))
+            let value = Ratio::new(*over, *parts)?;
+            (head.eq_ignore_ascii_case(word) && ends).then_some((value, word.len()))
         })?;
         let number = Self { value, form: NumberForm::Word, end: length };
         Some(if value.is_whole() { number.with_tail(text) } else { number })
@@ -96,14 +87,41 @@ impl Number {
         if let Some((value, end)) = fraction(text) {
             return Some(Self { value, form: NumberForm::Fraction, end });
         }
-        if let Some(decimal) = Self::decimal(whole, length, rest) {
-            return Some(decimal);
+        if let Some(parted) = Self::grouped(text).or_else(|| Self::decimal(whole, length, rest)) {
+            return Some(parted);
         }
         let number = Self { value: Ratio::whole(whole), form: NumberForm::Whole, end: length };
         (length > 0).then(|| number.with_tail(text))
     }
 
-    /// Parses what follows the whole part in `1.5`, `1,5` and `1,000`.
+    /// Parses `1,000` and `1.000` where that is a thousand: see [`is_thousands`]. `1'000` and `1 000`
+    /// always are.
+    fn grouped(text: &str) -> Option<Self> {
+        let (mut value, mut end) = digits(text).filter(|(value, end)| *value > 0 && *end <= 3)?;
+        let sign = text.get(end..)?.chars().next()?;
+        if !matches!(sign, '.' | ',' | '\'' | '’' | ' ') {
+            return None;
+        }
+        let mut groups = 0;
+        while let Some((group, 3)) =
+            text.get(end..).and_then(|rest| rest.strip_prefix(sign)).and_then(digits)
+            // "1 400 g tin" is one tin.
+            && (sign != ' ' || group == 0)
+        {
+            value = value.checked_mul(1_000)?.checked_add(group)?;
+            end += sign.len_utf8() + 3;
+            groups += 1;
+        }
+        let is_it = groups > 1 || (groups == 1 && is_thousands(sign, text.get(end..)?));
+        let form = match sign {
+            ',' => NumberForm::Grouped,
+            '.' => NumberForm::PointGrouped,
+            _ => NumberForm::Whole,
+        };
+        is_it.then_some(Self { value: Ratio::whole(value), form, end })
+    }
+
+    /// Parses what follows the whole part in `1.5` and `1,5`.
     fn decimal(whole: u64, length: usize, rest: &str) -> Option<Self> {
         let sign = rest.chars().next().filter(|c| matches!(c, '.' | ','))?;
         let places = rest.get(1..)?.bytes().take_while(u8::is_ascii_digit).count();
@@ -112,19 +130,9 @@ impl Number {
         }
         let (tail, _) = digits(rest.get(1..)?)?;
         let scale = 10u64.checked_pow(u32::try_from(places).ok()?)?;
-        let end = length + 1 + places;
         let joined = whole.checked_mul(scale)?.checked_add(tail)?;
-        if sign == ',' && places == 3 && whole > 0 && length <= 3 {
-            let more = rest.get(1 + places..)?;
-            return match Self::decimal(joined, 3, more) {
-                Some(longer) if longer.form == NumberForm::Grouped => {
-                    Some(Self { end: end - 3 + longer.end, ..longer })
-                }
-                _ => Some(Self { value: Ratio::whole(joined), form: NumberForm::Grouped, end }),
-            };
-        }
         let form = if sign == ',' { NumberForm::Comma } else { NumberForm::Point };
-        Some(Self { value: Ratio::new(joined, scale)?, form, end })
+        Some(Self { value: Ratio::new(joined, scale)?, form, end: length + 1 + places })
     }
 
     /// Adds the fraction that may follow a whole number: `1 1/2`, `1-1/2`, `1½`, `1 and a half`.
@@ -188,81 +196,25 @@ impl Quantity {
     }
 }
 
-/// Writes a number as people do: a whole number, a common fraction where the precision allows it,
-/// or a rounded decimal. `None` when it is too large, or so small that it would be written as 0.
-#[must_use]
-pub fn write(value: Ratio, form: NumberForm, grid: Precision) -> Option<String> {
-    if value > Ratio::whole(MAX_QUANTITY) {
-        return None;
+/// Whether three digits after a comma or a point are thousands: "1,250 g" and "1.250 g" are, and
+/// "1,250 kg" and "1.250 kg" are not. Without a unit a comma parts thousands, and a point does not.
+fn is_thousands(sign: char, behind: &str) -> bool {
+    if !matches!(sign, '.' | ',') {
+        return true;
     }
-    if let Some(whole) = value.to_whole() {
-        return Some(if form == NumberForm::Grouped { grouped(whole) } else { whole.to_string() });
+    // Of a range, the unit is behind its upper end.
+    let rest = behind.trim_start_matches(|c: char| !c.is_alphabetic() && c != '(');
+    let rest = rest.strip_prefix("to ").unwrap_or(rest);
+    let rest = rest.trim_start_matches(|c: char| !c.is_alphabetic() && c != '(');
+    let skipped = behind.len() - rest.len();
+    let end = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
+    let name = rest.get(..end).filter(|_| skipped < 24).unwrap_or_default();
+    match units::unit(name) {
+        Some(UnitKind::Fine) => true,
+        Some(UnitKind::Metric) => false,
+        Some(UnitKind::Kitchen) => sign == ',' && units::is_english(name),
+        Some(UnitKind::Piece | UnitKind::Package) | None => sign == ',',
     }
-    let (whole, over, parts) = value.parts();
-    let is_fraction = match grid {
-        _ if matches!(form, NumberForm::Point | NumberForm::Comma) => false,
-        Precision::Fine | Precision::Metric
-            if matches!(form, NumberForm::Whole | NumberForm::Grouped) =>
-        {
-            false
-        }
-        Precision::TestApp => matches!(parts, 2 | 3 | 4 | 8),
-        Precision::Fine | Precision::Metric | Precision::Count => matches!(parts, 2..=4),
-    };
-    if !is_fraction {
-        return decimal(value, form, grid);
-    }
-    let glyph = GLYPHS.iter().find(|(_, n, d)| (*n, *d) == (over, parts));
-    Some(match (whole, glyph.filter(|_| form == NumberForm::Glyph)) {
-        (0, Some((glyph, ..))) => glyph.to_string(),
-        (whole, Some((glyph, ..))) => format!("{whole}{glyph}"),
-        (0, None) => format!("{over}/{parts}"),
-        (whole, None) => format!("{whole} {over}/{parts}"),
-    })
-}
-
-/// Writes a decimal: exactly if that is short, else rounded to two or three significant digits.
-fn decimal(value: Ratio, form: NumberForm, grid: Precision) -> Option<String> {
-    let (_, _, parts) = value.parts();
-    let exact = if grid == Precision::Fine { 1 } else { 3 };
-    let at_least = |number| value >= Ratio::whole(number);
-    let mut places = match grid {
-        Precision::Fine if at_least(10) => 0,
-        Precision::Fine if at_least(1) => 1,
-        Precision::Metric | Precision::TestApp | Precision::Count if at_least(100) => 0,
-        Precision::TestApp | Precision::Count if at_least(10) => 1,
-        _ => 2,
-    };
-    if 10u64.pow(exact) % parts == 0 {
-        places = exact;
-    }
-    let mut digits = value.shifted(places)?;
-    // Two digits that count, however small it is.
-    while digits < 10 && places < 9 && 10u64.pow(places) % parts != 0 {
-        places += 1;
-        digits = value.shifted(places)?;
-    }
-    if digits == 0 {
-        return None;
-    }
-    let width = places as usize + 1;
-    let text = format!("{digits:0width$}");
-    let (whole, tail) = text.split_at_checked(text.len() - places as usize)?;
-    let tail = tail.trim_end_matches('0');
-    let sign = if form == NumberForm::Comma { "," } else { "." };
-    Some(if tail.is_empty() { whole.to_owned() } else { format!("{whole}{sign}{tail}") })
-}
-
-fn grouped(number: u64) -> String {
-    let text = number.to_string();
-    let mut written = String::new();
-    for (place, digit) in text.chars().enumerate() {
-        if place > 0 && (text.len() - place).is_multiple_of(3) {
-            written.push(',');
-        }
-        written.push(digit);
-    }
-    written
 }
 
 /// Parses the digits that `text` begins with, at most nine.
@@ -289,9 +241,11 @@ fn fraction(text: &str) -> Option<(Ratio, usize)> {
 }
 
 /// The separators of a range.
-const RANGES: &[&str] =
-    &["-", "–", "—", " - ", " – ", " — ", " to ", " or ", "- ", "– ", " -", " –", "‐", "‑", "−"];
-const GLYPHS: &[(char, u64, u64)] = &[
+const RANGES: &[&str] = &[
+    "-", "–", "—", " - ", " – ", " — ", " to ", " or ", "- ", "– ", " -", " –", "‐", "‑", "−",
+    " bis ", " oder ", " ou ", " till ", " a ", " à ", " o ", "~", " and/or ",
+];
+pub(super) const GLYPHS: &[(char, u64, u64)] = &[
     ('½', 1, 2),
     ('⅓', 1, 3),
     ('⅔', 2, 3),
@@ -307,24 +261,58 @@ const GLYPHS: &[(char, u64, u64)] = &[
     ('⅘', 4, 5),
     ('⅙', 1, 6),
     ('⅚', 5, 6),
+    ('⅐', 1, 7),
+    ('⅑', 1, 9),
+    ('⅒', 1, 10),
 ];
 /// Of two words with a common beginning, the longer comes first.
-const WORDS: &[(&str, Ratio)] = &[
-    ("half an", Ratio::HALF),
-    ("half a", Ratio::HALF),
-    ("half", Ratio::HALF),
-    ("one", Ratio::ONE),
-    ("two", Ratio::whole(2)),
-    ("three", Ratio::whole(3)),
-    ("four", Ratio::whole(4)),
-    ("five", Ratio::whole(5)),
-    ("six", Ratio::whole(6)),
-    ("seven", Ratio::whole(7)),
-    ("eight", Ratio::whole(8)),
-    ("nine", Ratio::whole(9)),
-    ("ten", Ratio::whole(10)),
-    ("eleven", Ratio::whole(11)),
-    ("twelve", Ratio::whole(12)),
+const WORDS: &[(&str, u64, u64)] = &[
+    ("half of an", 1, 2),
+    ("half of a", 1, 2),
+    ("half an", 1, 2),
+    ("half a", 1, 2),
+    ("half", 1, 2),
+    ("a half", 1, 2),
+    ("one half", 1, 2),
+    ("three quarters of a", 3, 4),
+    ("three-quarters of a", 3, 4),
+    ("three quarters", 3, 4),
+    ("three-quarters", 3, 4),
+    ("three quarter", 3, 4),
+    ("a quarter of an", 1, 4),
+    ("a quarter of a", 1, 4),
+    ("a quarter", 1, 4),
+    ("one quarter", 1, 4),
+    ("quarter of a", 1, 4),
+    ("quarter", 1, 4),
+    ("two thirds of a", 2, 3),
+    ("two-thirds of a", 2, 3),
+    ("two thirds", 2, 3),
+    ("two-thirds", 2, 3),
+    ("a third of a", 1, 3),
+    ("a third", 1, 3),
+    ("one third", 1, 3),
+    ("one-third", 1, 3),
+    ("a couple of", 2, 1),
+    ("one", 1, 1),
+    ("two", 2, 1),
+    ("three", 3, 1),
+    ("four", 4, 1),
+    ("five", 5, 1),
+    ("six", 6, 1),
+    ("seven", 7, 1),
+    ("eight", 8, 1),
+    ("nine", 9, 1),
+    ("ten", 10, 1),
+    ("eleven", 11, 1),
+    ("twelve", 12, 1),
+    ("fifteen", 15, 1),
+    ("sixteen", 16, 1),
+    ("eighteen", 18, 1),
+    ("twenty", 20, 1),
+    ("thirty", 30, 1),
+    ("forty", 40, 1),
+    ("fifty", 50, 1),
 ];
 
 #[cfg(test)]

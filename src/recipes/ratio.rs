@@ -1,9 +1,14 @@
 //! Exact arithmetic on numbers that are not negative.
 
 use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
 
-/// An exact number that is not negative, in lowest terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+/// An exact number that is not negative, in lowest terms. In JSON it is a text: `"7/4"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Ratio {
     numerator: u64,
     denominator: u64,
@@ -48,6 +53,14 @@ impl Ratio {
         let sum = product(self.numerator, other.denominator)
             .checked_add(product(other.numerator, self.denominator))?;
         Self::reduced(sum, product(self.denominator, other.denominator))
+    }
+
+    /// The difference, or zero; `None` when it does not fit.
+    pub(super) fn minus(self, other: Self) -> Option<Self> {
+        let product = |a: u64, b: u64| u128::from(a) * u128::from(b);
+        let rest = product(self.numerator, other.denominator)
+            .saturating_sub(product(other.numerator, self.denominator));
+        Self::reduced(rest, product(self.denominator, other.denominator))
     }
 
     /// Whether it is a whole number.
@@ -98,6 +111,37 @@ impl Ratio {
             numerator: u64::try_from(numerator / divisor).ok()?,
             denominator: u64::try_from(denominator / divisor).ok()?,
         })
+    }
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.numerator, self.denominator)
+    }
+}
+
+impl FromStr for Ratio {
+    type Err = &'static str;
+
+    /// Parses what [`Display`](fmt::Display) writes: `7/4`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (numerator, denominator) = text.split_once('/').ok_or("no fraction")?;
+        let number = |text: &str| text.parse().map_err(|_| "no whole number");
+        Self::new(number(numerator)?, number(denominator)?).ok_or("a denominator of zero")
+    }
+}
+
+impl From<Ratio> for String {
+    fn from(ratio: Ratio) -> Self {
+        ratio.to_string()
+    }
+}
+
+impl TryFrom<String> for Ratio {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 

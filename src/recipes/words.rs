@@ -1,45 +1,9 @@
-//! The vocabulary of recipes: units, countable nouns, and verbs that begin a step.
+//! The vocabulary of recipes: countable nouns, and verbs that begin a step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use super::quantity::Precision;
-
-/// The kind of a unit, which decides how its amounts are rounded and written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum UnitKind {
-    /// Grams, millilitres.
-    Fine,
-    /// Kilograms, litres.
-    Metric,
-    /// Cups, spoons, ounces, pounds.
-    TestApp,
-    /// Cloves, slices, pinches.
-    Piece,
-    /// Cans, jars: a size in parentheses is that of one of them.
-    Package,
-}
-
-impl UnitKind {
-    pub(super) fn grid(self) -> Precision {
-        match self {
-            Self::Fine => Precision::Fine,
-            Self::Metric => Precision::Metric,
-            Self::TestApp => Precision::TestApp,
-            Self::Piece | Self::Package => Precision::Count,
-        }
-    }
-
-    /// Whether the unit is a weight or a volume, not a count.
-    pub(super) fn is_measure(self) -> bool {
-        matches!(self, Self::Fine | Self::Metric | Self::TestApp)
-    }
-}
-
-/// The unit that `word` names.
-pub(super) fn unit(word: &str) -> Option<UnitKind> {
-    looked_up(word, |word| TABLE.units.get(word).copied())
-}
+use super::units::{UnitKind, forms, looked_up, unit};
 
 /// The singular or plural of a known word, in the case in which it was written.
 pub(super) fn inflected(word: &str, many: bool) -> Option<String> {
@@ -85,18 +49,8 @@ pub(super) fn is_preparation(word: &str) -> bool {
         || looked_up(word, |word| TABLE.preparations.get(word)).is_some()
 }
 
-/// Looks up a word in lower case. Longer words than the tables hold are skipped, so they cost
-/// nothing.
-fn looked_up<T>(word: &str, find: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-    if word.is_empty() || word.len() > MAX_WORD_BYTES {
-        return None;
-    }
-    find(&word.to_lowercase())
-}
-
 /// The lists below, indexed for lookup.
 struct Table {
-    units: BTreeMap<&'static str, UnitKind>,
     /// Singular and plural, indexed by both.
     nouns: BTreeMap<String, (String, String)>,
     verbs: BTreeSet<&'static str>,
@@ -105,22 +59,18 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let mut units = BTreeMap::new();
-    for (kind, names) in UNITS {
-        units.extend(names.split([' ', '/']).map(|name| (name, *kind)));
-    }
-    units.extend(["fl oz", "fluid ounce", "fluid ounces"].map(|name| (name, UnitKind::TestApp)));
     let mut nouns = BTreeMap::new();
-    let pairs = UNITS.iter().map(|(_, units)| *units).chain([IRREGULAR]);
-    let pairs = pairs.flat_map(|units| units.split(' ')).filter_map(|pair| pair.split_once('/'));
+    let irregular = IRREGULAR.split_whitespace().filter_map(|pair| pair.split_once('/'));
+    let pairs = forms().chain(irregular);
     let pairs = pairs.map(|(one, many)| (one.to_owned(), many.to_owned()));
     let regular = NOUNS.split_whitespace().map(|noun| (noun.to_owned(), plural(noun)));
     for (one, many) in pairs.chain(regular) {
         nouns.entry(one.clone()).or_insert_with(|| (one.clone(), many.clone()));
         nouns.entry(many.clone()).or_insert((one, many));
     }
+    // "2 lb" is as right as "2 lbs", but "1 lbs" is not.
+    nouns.insert("lbs".to_owned(), ("lb".to_owned(), "lbs".to_owned()));
     Table {
-        units,
         nouns,
         verbs: VERBS.split_whitespace().collect(),
         times: TIMES.split_whitespace().collect(),
@@ -139,50 +89,17 @@ fn plural(noun: &str) -> String {
     }
 }
 
-/// An upper bound of the length of the words below.
-const MAX_WORD_BYTES: usize = 24;
-
-/// Units as `singular/plural`. One without a plural is invariable.
-const UNITS: &[(UnitKind, &str)] = &[
-    (UnitKind::Fine, "g gr gm/gms gram/grams gramme/grammes ml mls mg cc milliliter/milliliters"),
-    (UnitKind::Fine, "millilitre/millilitres milligram/milligrams"),
-    (UnitKind::Metric, "kg kgs kilo/kilos kilogram/kilograms kilogramme/kilogrammes l lt dl cl"),
-    (UnitKind::Metric, "liter/liters litre/litres deciliter/deciliters decilitre/decilitres"),
-    (UnitKind::Metric, "centiliter/centiliters centilitre/centilitres"),
-    (UnitKind::TestApp, "cup/cups c tsp tsps t teaspoon/teaspoons tbsp tbsps tbs tb el tl"),
-    (UnitKind::TestApp, "tablespoon/tablespoons dessertspoon/dessertspoons oz ozs ounce/ounces"),
-    (UnitKind::TestApp, "lb/lbs pound/pounds pint/pints pt quart/quarts qt qts gallon/gallons gal"),
-    (
-        UnitKind::Piece,
-        "clove/cloves slice/slices piece/pieces pinch/pinches dash/dashes stick/sticks",
-    ),
-    (
-        UnitKind::Piece,
-        "handful/handfuls bunch/bunches sprig/sprigs stalk/stalks rib/ribs head/heads",
-    ),
-    (
-        UnitKind::Piece,
-        "drop/drops knob/knobs splash/splashes drizzle/drizzles ear/ears scoop/scoops",
-    ),
-    (
-        UnitKind::Piece,
-        "fillet/fillets filet/filets strip/strips sheet/sheets wedge/wedges cube/cubes",
-    ),
-    (
-        UnitKind::Piece,
-        "dollop/dollops glug/glugs rasher/rashers ball/balls bulb/bulbs dozen squeeze",
-    ),
-    (UnitKind::Piece, "floret/florets glass/glasses bowl/bowls spoonful/spoonfuls part/parts"),
-    (UnitKind::Piece, "serving/servings portion/portions batch/batches leaf/leaves chunk/chunks"),
-    (UnitKind::Package, "can/cans tin/tins jar/jars package/packages packet/packets pkg/pkgs"),
-    (UnitKind::Package, "pack/packs box/boxes bottle/bottles bag/bags carton/cartons tub/tubs"),
-    (UnitKind::Package, "container/containers tube/tubes envelope/envelopes sachet/sachets"),
-    (UnitKind::Package, "loaf/loaves block/blocks bar/bars pot/pots"),
-];
-
 const IRREGULAR: &str = "half/halves potato/potatoes tomato/tomatoes mango/mangoes \
     person/people child/children knife/knives cookie/cookies pie/pies brownie/brownies \
-    smoothie/smoothies calf/calves olive/olives chive/chives endive/endives";
+    smoothie/smoothies calf/calves olive/olives chive/chives endive/endives \
+    ei/eier eigelb/eigelbe zwiebel/zwiebeln kartoffel/kartoffeln karotte/karotten möhre/möhren \
+    zitrone/zitronen apfel/äpfel orange/oranges paprikaschote/paprikaschoten \
+    lorbeerblatt/lorbeerblätter knoblauchzehe/knoblauchzehen \
+    jaune/jaunes œuf/œufs oeuf/oeufs blanc/blancs oignon/oignons carotte/carottes \
+    citron/citrons pomme/pommes échalote/échalotes \
+    huevo/huevos cebolla/cebollas patata/patatas zanahoria/zanahorias limón/limones yema/yemas \
+    uovo/uova tuorlo/tuorli cipolla/cipolle limone/limoni pomodoro/pomodori carota/carote \
+    ovo/ovos gema/gemas cebola/cebolas limão/limões cenoura/cenouras";
 
 /// Nouns that are counted without a unit, with a regular plural.
 const NOUNS: &str = "egg yolk white onion shallot scallion leek carrot parsnip turnip beet beetroot \
@@ -199,7 +116,9 @@ const NOUNS: &str = "egg yolk white onion shallot scallion leek carrot parsnip t
     lobster kipper trout duck quail chicken turkey rabbit hen bone ham shank cutlet pod seed stem \
     vine root bulb star cinnamon stick pickle gherkin caper radicchio fennel crouton wafer \
     marshmallow candy chocolate teabag bouillon lid crust base ring round square finger popsicle \
-    lolly skewer kebab samosa pierogi blini dish plate tray guest adult meal drink cocktail";
+    lolly skewer kebab samosa pierogi blini dish plate tray guest adult meal drink cocktail rutabaga \
+    swede persimmon celeriac lychee guava quince crumpet croissant pitta frond bratwurst peel rind \
+    brownie flatbread pretzel bap ciabatta cob joint cheek kidney liver rack medallion";
 
 /// Verbs that begin a step.
 const VERBS: &str = "add adjust after allow arrange as assemble at bake baste beat before begin blanch \
@@ -248,7 +167,7 @@ mod tests {
             assert_eq!(inflected(one, true).as_deref(), Some(many));
             assert_eq!(inflected(many, false).as_deref(), Some(one));
         }
-        for same in ["flour", "asparagus", "Zwiebel", "couscous"] {
+        for same in ["flour", "asparagus", "Zucchino", "couscous"] {
             assert_eq!(inflected(same, true), None);
         }
     }
@@ -260,5 +179,6 @@ mod tests {
             assert_eq!(inflected(unit_name, true), None);
         }
         assert_eq!(inflected("lbs", false).as_deref(), Some("lb"));
+        assert_eq!(inflected("lb", true), None);
     }
 }

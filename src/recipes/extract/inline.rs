@@ -1,8 +1,9 @@
 //! Splits lines that hold several things: headings, lists, sentences.
 
-use super::super::amount::{Amount, from, word};
+use super::super::amount::Amount;
 use super::super::line::Line;
-use super::super::words;
+use super::super::scan::{from, word};
+use super::super::{units, words};
 
 /// Splits a line where a heading with a colon begins inside it.
 pub(super) fn at_headings(line: &str) -> Vec<&str> {
@@ -145,7 +146,7 @@ fn at_quantities(text: &str) -> Vec<String> {
             && at > start
             && last.chars().all(char::is_alphabetic)
             && !JOINERS.contains(&&*last.to_lowercase())
-            && words::unit(last).is_none()
+            && units::unit(last).is_none()
             && begins_ingredient(head(from(text, at)));
         depth += u32::try_from(piece.matches('(').count()).unwrap_or(0);
         depth = depth.saturating_sub(u32::try_from(piece.matches(')').count()).unwrap_or(0));

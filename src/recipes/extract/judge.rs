@@ -1,7 +1,7 @@
 //! Classification of lines.
 
-use super::super::amount::word;
 use super::super::line::Line;
+use super::super::scan::word;
 use super::super::words;
 use super::inline::{amounts, listed, sentences};
 use super::lines::{LineMark, PastedLine};

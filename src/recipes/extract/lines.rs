@@ -1,7 +1,7 @@
 //! The lines of a pasted text, without their bullets, numbers and Markdown.
 
-use super::super::amount::{from, word};
-use super::super::words;
+use super::super::scan::{from, word};
+use super::super::{units, words};
 use super::inline;
 use super::verbs::begins_step;
 
@@ -152,7 +152,7 @@ pub(super) fn numbered(text: &str) -> Option<&str> {
             let (first, _) = word(rest, 0);
             let is_verb = first.starts_with(char::is_uppercase)
                 && begins_step(rest.trim_start())
-                && words::unit(first).is_none()
+                && units::unit(first).is_none()
                 && !words::is_countable(first);
             is_verb.then_some(rest)
         }

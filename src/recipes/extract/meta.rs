@@ -1,9 +1,9 @@
 //! Facts about the whole recipe in a pasted text: yield, times, tags.
 
-use super::super::amount::{from, word};
 use super::super::quantity::Quantity;
 use super::super::ratio::Ratio;
 use super::super::recipe::MAX_MINUTES;
+use super::super::scan::{from, word};
 
 /// One fact about the recipe.
 #[derive(Clone, Debug, PartialEq, Eq)]

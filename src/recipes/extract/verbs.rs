@@ -1,6 +1,6 @@
 //! Whether a text begins with a verb, as a step does.
 
-use super::super::amount::word;
+use super::super::scan::word;
 use super::super::words;
 
 /// Whether a line begins like a step: "Salt the water" does, "Salt and pepper" does not.

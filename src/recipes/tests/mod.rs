@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attempts;
+mod cases;
 mod chat;
 mod crowd;
 mod deletion;

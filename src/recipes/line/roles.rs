@@ -1,0 +1,364 @@
+//! What a number of a line means: an amount, something that scaling does not change, or neither.
+
+use super::super::amount::Amount;
+use super::super::quantity::Quantity;
+use super::super::ratio::Ratio;
+use super::super::scan::{from, noun, word};
+use super::super::size;
+use super::super::units;
+
+/// What scaling does with a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NumberRole {
+    /// It is multiplied.
+    Scaled,
+    /// It stays: a size, a number of pieces to cut into.
+    Kept,
+    /// It is not clear what it means.
+    Doubt,
+}
+
+/// The surroundings of a number.
+pub(super) struct NumberContext<'a> {
+    pub(super) text: &'a str,
+    /// The amounts before it.
+    pub(super) amounts: &'a [Amount],
+    /// The end of the last number before it.
+    pub(super) done: usize,
+    /// Whether that number was the size of an item.
+    pub(super) is_after_size: bool,
+    /// Where the number is.
+    pub(super) at: usize,
+    /// The bracket in which it is.
+    pub(super) bracket: Option<usize>,
+}
+
+/// How an amount is joined to the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Joint {
+    /// "plus", "minus", "or", "and".
+    Word,
+    /// "450g/1lb".
+    Slash,
+    /// "250 g - 300 g".
+    Range,
+}
+
+impl NumberContext<'_> {
+    /// Whether a word joins what is here to the amount before.
+    pub(super) fn is_after_joint(&self) -> bool {
+        self.joint() == Some(Joint::Word)
+    }
+
+    /// What the number means. `None` is a number that is no amount.
+    pub(super) fn role(&self, amount: Option<&Amount>) -> NumberRole {
+        let before = self.before();
+        if ends_with_word(&before, LABELS) {
+            return NumberRole::Kept;
+        }
+        if ends_with_word(&before, INTO) {
+            // "cut into 8 wedges", and not "divided into 1 cup and 2 tbsp".
+            let is_measure = amount.is_some_and(Amount::is_measure);
+            return if is_measure { NumberRole::Doubt } else { NumberRole::Kept };
+        }
+        let Some(amount) = amount else {
+            // "1 chicken, 3-pound" and "100 g, from a 400 g tin": the size of each.
+            let is_dashed = size::parse(self.text, self.at).is_some_and(|size| size.is_dashed);
+            let is_of_one = size::of_one(self.text, self.at).is_some()
+                && (is_dashed || ends_with_word(&before, &["a", "an"]));
+            let is_size = is_of_one && !self.amounts.is_empty() && self.joint().is_none();
+            return if is_size { NumberRole::Kept } else { NumberRole::Doubt };
+        };
+        let Some(first) = self.amounts.first() else {
+            return self.first(&before, amount);
+        };
+        let after = from(self.text, amount.end).trim_start_matches(['.', ' ']).to_lowercase();
+        // "4 fillets, each about 180 g"
+        let is_apart = before.trim_start().starts_with(',')
+            || self.bracket.is_some_and(|open| self.done <= open);
+        let is_of_each = is_apart && ends_with_word(without_about(&before), &["each"]);
+        if EACH.iter().any(|each| after.starts_with(each)) || is_of_each {
+            return NumberRole::Kept;
+        }
+        if self.bracket.is_some() {
+            self.bracketed(&before, amount)
+        } else {
+            self.further(&before, first, amount, &after)
+        }
+    }
+
+    /// The text between the last number, or the bracket, and this one, in lower case.
+    fn before(&self) -> String {
+        let start = self.bracket.map_or(0, |open| open + 1).max(self.done);
+        let before = self.text.get(start..self.at).unwrap_or_default();
+        // Only its end counts, however long it is.
+        let skipped = before.char_indices().rev().nth(59).map_or(0, |(at, _)| at);
+        from(before, skipped).to_lowercase()
+    }
+
+    fn joint(&self) -> Option<Joint> {
+        let before = self.before();
+        let plain = without_about(&before);
+        if ends_with_word(plain, JOINTS) || plain.ends_with(['+', '&']) {
+            Some(Joint::Word)
+        } else if plain.ends_with(['/', '|', '=']) {
+            Some(Joint::Slash)
+        } else if ["-", "–", "—", "to", "bis", "till", "à"].contains(&before.trim()) {
+            Some(Joint::Range)
+        } else {
+            None
+        }
+    }
+
+    /// The first number of a line that does not begin with it.
+    fn first(&self, before: &str, amount: &Amount) -> NumberRole {
+        let plain = without_about(before);
+        let rest = from(self.text, amount.end).trim_matches([' ', '.', ')', ',', ']']);
+        let is_parted = plain.ends_with([':', ',', '-', '–', '—', '(', '[', ';']);
+        // "Eggs 2"
+        let is_last = rest.is_empty() && !plain.is_empty() && !amount.is_counted();
+        let is_sure = amount.unit.is_some() || is_parted || is_last;
+        let begins_with_unit = units::unit(word(self.text, 0).0).is_some();
+        // "A tin of 400 g" does not say how many grams are needed.
+        let is_of = ends_with_word(plain, OF);
+        let is_scaled = if is_of {
+            !(amount.is_measure() && begins_with_unit)
+        } else {
+            !ends_with_word(plain, PREPOSITIONS) && (is_sure || times_before(self.text, self.at))
+        };
+        if is_scaled { NumberRole::Scaled } else { NumberRole::Doubt }
+    }
+
+    /// A number behind the first amount, outside brackets.
+    fn further(&self, before: &str, first: &Amount, amount: &Amount, after: &str) -> NumberRole {
+        let last = self.amounts.last().unwrap_or(first);
+        match self.joint() {
+            Some(Joint::Word) => return NumberRole::Scaled,
+            Some(Joint::Slash) => {
+                let is_alike = amount.unit.is_some() == last.unit.is_some();
+                return if is_alike { NumberRole::Scaled } else { NumberRole::Doubt };
+            }
+            Some(Joint::Range) => {
+                let is_alike = amount.is_measure() && last.is_measure();
+                return if is_alike { NumberRole::Scaled } else { NumberRole::Doubt };
+            }
+            None => {}
+        }
+        let plain = without_about(before);
+        let is_parted = plain.ends_with([',', ';', '–', '-', ':']);
+        let is_about = plain.len() < before.trim_end().len();
+        // A weight of one item is that of all items too.
+        let is_weight = amount.is_measure() && !first.is_package();
+        let is_scaled = is_total(before, after)
+            || (is_parted
+                && amount.unit.is_some()
+                && (first.is_measure() || (is_weight && (is_about || is_one(first)))));
+        if is_scaled { NumberRole::Scaled } else { NumberRole::Doubt }
+    }
+
+    /// A number in brackets: the same amount in another unit, or the size of each item.
+    fn bracketed(&self, before: &str, amount: &Amount) -> NumberRole {
+        let open = self.bracket.unwrap_or_default();
+        let inside = from(self.text, open + 1);
+        let close = inside.find([')', ']']).unwrap_or(inside.len());
+        let inside = inside.get(..close).unwrap_or_default().to_lowercase();
+        if let Some(role) = self.of_each(amount) {
+            return role;
+        }
+        // What is joined to an amount in the same bracket means the same.
+        let last = self.amounts.last();
+        if self.joint().is_some() && last.is_some_and(|last| last.start > open) {
+            return NumberRole::Scaled;
+        }
+        if self.joint().is_some() && self.done > open {
+            let is_joined = ["/", "|", "=", "-", "–", "to", "or"].contains(&before.trim());
+            return if self.is_after_size && is_joined {
+                NumberRole::Kept
+            } else {
+                NumberRole::Doubt
+            };
+        }
+        let plain = without_about(before).trim();
+        let is_about = plain.len() < before.trim().len();
+        if ["or", "plus", "from", "minus", "="].contains(&plain) || is_total(plain, &inside) {
+            return NumberRole::Scaled;
+        }
+        let is_named = amount.unit.is_some() || amount.is_counted();
+        let is_count = is_about && last.is_some_and(Amount::is_measure);
+        let Some(last) = last.filter(|_| plain.is_empty() && (is_named || is_count)) else {
+            return NumberRole::Doubt;
+        };
+        if last.is_measure() || is_stick(self.text, last) {
+            NumberRole::Scaled
+        } else if last.is_package() {
+            // Of one can, the size and the total are the same.
+            if is_about && !is_one(last) { NumberRole::Doubt } else { NumberRole::Kept }
+        } else if is_about || is_one(last) {
+            NumberRole::Scaled
+        } else {
+            NumberRole::Doubt
+        }
+    }
+}
+
+impl NumberContext<'_> {
+    /// What a number means that is said to be of each item: "(150g/5oz each)".
+    fn of_each(&self, amount: &Amount) -> Option<NumberRole> {
+        let after = from(self.text, amount.end).trim_start_matches(['.', ' ']);
+        let part = after.split([',', ';', ')', ']']).next().unwrap_or_default().to_lowercase();
+        let is_of_each = ["each", "per ", "apiece"].iter().any(|each| part.contains(each));
+        let is_joined = part.starts_with(['/', '|', '-', '–']) || part.starts_with("to ");
+        let is_alone = is_joined || !part.contains(char::is_numeric);
+        is_of_each.then_some(if is_alone { NumberRole::Kept } else { NumberRole::Doubt })
+    }
+}
+
+/// The end of a number at `at` that no scaling changes: a percentage, a length, a temperature, a
+/// time, a part of a name.
+pub(super) fn unscaled(text: &str, at: usize) -> Option<usize> {
+    if let Some(end) = size::percent(text, at) {
+        return Some(end);
+    }
+    let digits_end = digits(text, at);
+    let figures = text.get(at..digits_end)?;
+    // "00 flour"
+    let is_apart = !text.get(..at)?.ends_with(|c: char| !c.is_whitespace() && c != '(');
+    if !figures.is_empty() && figures.bytes().all(|b| b == b'0') && is_apart {
+        return Some(digits_end);
+    }
+    if size::parse(text, at).is_some_and(|size| size.is_length) {
+        return size::parse(text, at).map(|size| size.end);
+    }
+    let end = Quantity::parse(from(text, at)).map_or(digits_end, |number| at + number.end());
+    let rest = from(text, end).trim_start_matches([' ', '-']);
+    if rest.starts_with(['°', 'º']) {
+        return Some(text.len() - rest.len());
+    }
+    let (name, after) = word(text, text.len() - rest.len());
+    let lower = name.to_lowercase();
+    // "9x13 pan"
+    if lower == "x" && from(text, after).starts_with(|c: char| c.is_ascii_digit()) {
+        let next = digits(text, after);
+        return noun_or_pan(text, next).then_some(next);
+    }
+    let is_name = NAMES.contains(&&*format!("{figures}{lower}"))
+        || (figures.is_empty() && SPICES.contains(&&*lower));
+    // "40C", and not "2 C", which is cups.
+    let is_hot = matches!(name, "C" | "F") && figures.parse::<u32>().is_ok_and(|n| n >= 30);
+    (TIMES.contains(&&*lower) || is_name || is_hot).then_some(after)
+}
+
+/// Whether the number has no beginning that is known: ",5 kg".
+pub(super) fn is_cut_off(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default().trim();
+    before.ends_with([',', '.', '/']) && !before.contains(char::is_alphanumeric)
+}
+
+/// Whether a pan, dish or tin follows.
+fn noun_or_pan(text: &str, at: usize) -> bool {
+    let (name, _) = word(text, at);
+    ["pan", "dish", "tin", "tray", "baking", "inch", "cm"].contains(&&*name.to_lowercase())
+        || noun(text, at).is_some_and(|_| name.eq_ignore_ascii_case("rectangle"))
+}
+
+/// The end of the digits, fractions and signs at `at`.
+pub(super) fn digits(text: &str, at: usize) -> usize {
+    let rest = from(text, at);
+    let is_part = |c: char| c.is_numeric() || matches!(c, '.' | ',' | '/' | ':');
+    let length = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
+    let figures = rest.get(..length).unwrap_or_default().trim_end_matches(['.', ',', '/', ':']);
+    at + figures.len()
+}
+
+/// Whether a sign of multiplication is before: "Lemons x 2", "Lemons x2".
+pub(super) fn times_before(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default().trim_end();
+    [" x", " ×", " X"].iter().any(|sign| before.ends_with(sign))
+}
+
+fn is_one(amount: &Amount) -> bool {
+    amount.quantity.top() == Ratio::ONE
+}
+
+fn is_stick(text: &str, amount: &Amount) -> bool {
+    let unit = amount.unit.as_ref().and_then(|(at, _)| text.get(at.clone()));
+    unit.is_some_and(|unit| unit.to_lowercase().starts_with("stick"))
+}
+
+fn is_total(before: &str, after: &str) -> bool {
+    let is_said = |text: &str| TOTAL.iter().any(|total| text.contains(total));
+    is_said(before) || TOTAL.iter().any(|total| after.starts_with(total)) || is_ended(after)
+}
+
+/// Whether "in total" ends the text before the next comma.
+fn is_ended(after: &str) -> bool {
+    let part = after.split([',', ';', ')']).next().unwrap_or_default();
+    part.split(' ').any(|word| word == "total" || word == "altogether")
+}
+
+/// The text without "about" at its end.
+fn without_about(before: &str) -> &str {
+    let mut plain = before.trim_end();
+    while let Some(about) = ABOUT.iter().find(|about| {
+        let head = plain.strip_suffix(**about);
+        head.is_some_and(|head| !head.ends_with(char::is_alphabetic))
+    }) {
+        plain = plain.strip_suffix(about).unwrap_or_default().trim_end();
+    }
+    plain
+}
+
+fn ends_with_word(text: &str, words: &[&str]) -> bool {
+    let text = text.trim_end();
+    words.iter().any(|word| {
+        text.strip_suffix(word).is_some_and(|head| !head.ends_with(char::is_alphanumeric))
+    })
+}
+
+const ABOUT: &[&str] = &[
+    "about",
+    "approx.",
+    "approx",
+    "approximately",
+    "~",
+    "ca.",
+    "ca",
+    "circa",
+    "roughly",
+    "around",
+    "another",
+    "extra",
+    "an",
+    "scant",
+    "heaped",
+    "heaping",
+    "generous",
+    "environ",
+    "etwa",
+];
+/// Words that join an amount to the one before.
+const JOINTS: &[&str] = &[
+    "plus", "minus", "less", "or", "and", "und", "oder", "et", "ou", "y", "o", "e", "och", "eller",
+];
+/// What follows counts pieces that are made of the ingredient.
+const INTO: &[&str] = &["into", "in", "cut", "halved into"];
+/// What follows is a number in a name.
+const LABELS: &[&str] = &[
+    "type", "typ", "no", "no.", "nr", "nr.", "size", "note", "notes", "step", "recipe", "page",
+    "grade", "tipo",
+];
+/// The number behind these is not an amount of the line.
+const PREPOSITIONS: &[&str] =
+    &["at", "to", "per", "than", "by", "serves", "every", "for", "makes", "on", "with"];
+const OF: &[&str] = &["of", "from", "de", "di", "von", "av"];
+const EACH: &[&str] = &["each", "per ", "apiece", "a piece", "(each", "je ", "pro "];
+const TOTAL: &[&str] = &["in total", "total", "altogether", "insgesamt"];
+const TIMES: &[&str] = &[
+    "minute", "minutes", "min", "mins", "hour", "hours", "hr", "hrs", "second", "seconds", "day",
+    "days", "week", "weeks", "month", "months", "degrees", "year", "years", "minuten", "stunden",
+];
+/// "Five spice", "four cheese" are names.
+const SPICES: &[&str] =
+    &["spice", "spices", "bean", "beans", "cheese", "cheeses", "grain", "grains", "peppercorn"];
+/// Names that begin with a number.
+const NAMES: &[&str] = &["7up"];

@@ -1,0 +1,67 @@
+//! Words, units and nouns at a position of a text. Positions are byte offsets.
+
+use std::ops::Range;
+
+use super::units::{self, UnitKind};
+use super::words;
+
+/// The unit at `start`, after spaces.
+pub(super) fn unit(text: &str, start: usize) -> Option<(Range<usize>, UnitKind)> {
+    let begin = text.len() - from(text, start).trim_start().len();
+    let found = match units::phrase(from(text, begin)) {
+        Some((length, kind)) => (begin..begin + length, kind),
+        None => {
+            let (first, end) = word(text, begin);
+            (begin..end, units::unit(first)?)
+        }
+    };
+    let rest = from(text, found.0.end);
+    let joined = rest.strip_prefix('-').map(|rest| rest.starts_with(char::is_alphabetic));
+    (!joined.unwrap_or(rest.starts_with(['\'', '’']))).then_some(found)
+}
+
+/// The position of the counted noun after `start`: the last known one before a stop word.
+pub(super) fn noun(text: &str, start: usize) -> Option<Range<usize>> {
+    let mut found = None;
+    let mut at = start;
+    for _ in 0..6 {
+        let (word, end) = word(text, at);
+        if word.is_empty() || STOPS.contains(&&*word.to_lowercase()) {
+            break;
+        }
+        if words::is_countable(word) {
+            found = Some(end - word.len()..end);
+        }
+        at = end;
+        if from(text, at).starts_with([',', '(', ';', ':', '.']) {
+            break;
+        }
+        if from(text, at).starts_with(['-', '\'', '’', '/', '&']) {
+            found = None;
+            at += from(text, at).chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    found
+}
+
+/// The word at `start`, after spaces, and its end.
+pub(super) fn word(text: &str, start: usize) -> (&str, usize) {
+    let rest = from(text, start).trim_start();
+    let length = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
+    (rest.get(..length).unwrap_or_default(), text.len() - rest.len() + length)
+}
+
+pub(super) fn from(text: &str, at: usize) -> &str {
+    text.get(at..).unwrap_or_default()
+}
+
+pub(super) fn letter_at(text: &str, at: usize) -> bool {
+    from(text, at).starts_with(char::is_alphabetic)
+}
+
+/// Words that end the name of what is counted.
+const STOPS: &[&str] = &[
+    "of", "for", "with", "in", "from", "or", "and", "to", "plus", "without", "such", "like", "as",
+    "per", "each", "at", "cut", "if", "about", "on", "minus", "d", "de", "di", "du", "des", "da",
+    "à", "von", "mit", "und", "et", "e", "y", "oder", "ou", "o",
+];

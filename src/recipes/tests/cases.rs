@@ -1,0 +1,87 @@
+//! Cases as data: what people write, and what the assistant makes of it. Each file is a kind of
+//! cases, a line is one of them, and its first field is its group.
+
+use std::collections::BTreeMap;
+
+use crate::recipes::{AssistantReply, Draft, Ingredient, Recipe, answer};
+use crate::time::UnixTime;
+
+/// The fields of every case of a file.
+fn cases(file: &str) -> impl Iterator<Item = Vec<&str>> {
+    let lines = file.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    lines.map(|line| line.split(" | ").map(str::trim).collect())
+}
+
+/// Counts right cases by group, and fails with those that are not.
+#[derive(Default)]
+struct Score {
+    groups: BTreeMap<String, (usize, usize)>,
+    wrong: Vec<String>,
+}
+
+impl Score {
+    fn count(&mut self, case: &[&str], result: Result<(), String>) {
+        let (right, all) = self.groups.entry(case[0].to_owned()).or_default();
+        *all += 1;
+        match result {
+            Ok(()) => *right += 1,
+            Err(said) => self.wrong.push(format!("{}: {said}", case.join(" | "))),
+        }
+    }
+
+    #[track_caller]
+    fn assert_full(&self) {
+        let scores = self.groups.iter().map(|(name, (right, all))| format!("{name} {right}/{all}"));
+        let scores = scores.collect::<Vec<_>>().join(", ");
+        assert!(self.wrong.is_empty(), "\n{scores}\n{}\n", self.wrong.join("\n"));
+        println!("{scores}");
+    }
+}
+
+fn recipe(yields: &str, lines: &[&str]) -> Recipe {
+    let draft = Draft {
+        title: "Pot".to_owned(),
+        yields: yields.to_owned(),
+        ingredients: lines.iter().map(|line| Ingredient::parse(line)).collect(),
+        ..Draft::default()
+    };
+    Recipe::new("r1", draft, UnixTime::default()).unwrap()
+}
+
+/// The assistant's text, and the recipe after the message.
+fn ask(recipe: &Recipe, content: &str) -> (String, Recipe) {
+    match answer(recipe, content, UnixTime::default()) {
+        AssistantReply::Say(said) => (said, recipe.clone()),
+        AssistantReply::Change { recipe, content } => (content, *recipe),
+        AssistantReply::Undo => panic!("{content} is no undo"),
+    }
+}
+
+fn line(recipe: &Recipe) -> &str {
+    &recipe.ingredients[0].text
+}
+
+#[test]
+fn amounts_are_scaled_right_or_their_line_is_named() {
+    let mut score = Score::default();
+    for case in cases(include_str!("cases/amounts.txt")) {
+        let text = case[1];
+        let recipe = recipe("4 servings", &[text, "1 egg"]);
+        let check = |request: &str, wanted: &str| {
+            let (said, scaled) = ask(&recipe, request);
+            let is_named = said.contains(&format!("“{text}”"));
+            let wanted =
+                if matches!(wanted, "?" | "=") { (text, wanted == "?") } else { (wanted, false) };
+            let got = (line(&scaled), is_named);
+            if got == wanted { Ok(()) } else { Err(format!("{request}: {got:?}")) }
+        };
+        score.count(&case, check("double it", case[2]).and(check("halve it", case[3])));
+        // There and back.
+        let mut changed = recipe.clone();
+        for servings in [7, 3, 1, 4] {
+            changed = ask(&changed, &format!("scale to {servings} servings")).1;
+        }
+        assert_eq!(changed.ingredients, recipe.ingredients);
+    }
+    score.assert_full();
+}
