@@ -1,15 +1,16 @@
 //! The recipe chat's assistant: carries out commands on a recipe and reports what it did.
 
-use super::command::{ChatCommand, Scale, StepPosition, StepRef};
+mod said;
+mod scaling;
+
+use self::said::{EditResult, counted};
+use self::scaling::scaled;
+use super::command::{ChatCommand, StepPosition, StepRef};
 use super::extract::{extract, extract_list, meta};
 use super::find::{find, replaced_words, words_of};
 use super::ingredient::Ingredient;
-use super::line::Line;
-use super::quantity::{Number, NumberForm};
-use super::ratio::Ratio;
+use super::quantity::Number;
 use super::recipe::{Draft, Recipe, Step};
-use super::units::Precision;
-use super::written::write;
 use crate::time::UnixTime;
 
 /// The assistant's greeting in the answer to a join.
@@ -26,9 +27,6 @@ pub const HELP: &str = "Here is what I can do:
 - `Replace step 2 with Stir well`, `Remove step 3`
 - `Set yield to 4 servings`, `Set prep time to 15 minutes`, `Set cook time to 1 hour`
 - `Undo`";
-
-/// The largest number of servings, and the largest factor, to scale to.
-const MAX_SCALE: u64 = 1_000;
 
 /// The assistant's answer to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,8 +98,9 @@ pub(super) fn answer_read(
         }
         Some(ChatCommand::SetYield(text)) => {
             let is_bare = Number::parse(text).is_some_and(|number| number.end == text.len());
-            new.yields = if is_bare { format!("{text} servings") } else { text.to_owned() };
-            Ok(format!("The yield is now {}.", new.yields))
+            let text = if is_bare { format!("{text} servings") } else { text.to_owned() };
+            (new.yields, new.yield_base) = (text, None);
+            Ok(format!("The yield is now {}. The amounts stay as they are.", new.yields))
         }
         Some(ChatCommand::SetPrepTime(text)) => timed(text)
             .map(|minutes| new.prep_time_minutes = Some(minutes))
@@ -133,9 +132,6 @@ pub(super) fn answer_read(
     }
 }
 
-/// The text that describes a change, or why nothing was changed.
-type EditResult = Result<String, String>;
-
 fn extracted(recipe: &mut Recipe, pasted: Pasted) -> EditResult {
     let Pasted::Recipe(draft) = pasted else {
         return Err("I cannot open links. Paste the text of the recipe itself, as in `Extract \
@@ -155,7 +151,7 @@ fn extracted(recipe: &mut Recipe, pasted: Pasted) -> EditResult {
     if !draft.title.is_empty() {
         recipe.title = draft.title;
     }
-    recipe.yields = draft.yields;
+    (recipe.yields, recipe.yield_base) = (draft.yields, None);
     recipe.description = draft.description;
     recipe.prep_time_minutes = draft.prep_time_minutes;
     recipe.cook_time_minutes = draft.cook_time_minutes;
@@ -166,81 +162,6 @@ fn extracted(recipe: &mut Recipe, pasted: Pasted) -> EditResult {
         if recipe.yields.is_empty() { String::new() } else { format!(", {}", recipe.yields) };
     let title = &recipe.title;
     Ok(format!("Extracted “{title}”: {ingredients}, {steps}{made}. `Undo` takes it back."))
-}
-
-fn scaled(recipe: &mut Recipe, scale: Scale) -> EditResult {
-    let range = || format!("I can scale to 1 to {MAX_SCALE} servings, and by as much.");
-    let line = Line::found_in(&recipe.yields);
-    let quantity = line.amounts.first().map(|amount| amount.quantity);
-    let most = Ratio::whole(MAX_SCALE);
-    let factor = match (scale, quantity) {
-        (Scale::By(factor), _) => Some(factor),
-        (Scale::To(number), _) if number < Ratio::ONE || number > most => None,
-        (Scale::To(number), Some(now)) => number.over(now.low.value),
-        (Scale::To(_), None) => {
-            return Err("I do not know yet how much this recipe makes. Say `Set yield to 4 \
-                servings`, and I can scale it."
-                .to_owned());
-        }
-    };
-    let is_sane =
-        |factor: &Ratio| *factor <= most && Ratio::ONE.over(*factor).is_some_and(|f| f <= most);
-    let factor = factor.filter(is_sane).ok_or_else(range)?;
-    let told = line.amount_text(0).map(str::to_owned);
-    let yields = line.scaled(factor).ok_or_else(range)?;
-    let (mut count, mut left) = (0, Vec::new());
-    for ingredient in &mut recipe.ingredients {
-        if ingredient.is_in_doubt() {
-            left.push(ingredient.text.clone());
-        }
-        let scaled = ingredient.scaled(factor).ok_or_else(|| {
-            format!(
-                "“{}” would get an amount that cannot be written. Nothing has changed.",
-                ingredient.text
-            )
-        })?;
-        count += usize::from(scaled != *ingredient);
-        *ingredient = scaled;
-    }
-    let by = write(factor, NumberForm::Whole, Precision::Kitchen).unwrap_or_default();
-    let new = Line::found_in(&yields);
-    let mut said = match told.zip(new.amounts.first()) {
-        Some((was, amount)) => {
-            let from = yields.get(amount.start..).unwrap_or_default().trim_end_matches(['.', ')']);
-            let is_bare = from.chars().all(|c| !c.is_alphabetic());
-            format!("Scaled from {was} to {from}{}.", if is_bare { " servings" } else { "" })
-        }
-        None => format!("Every amount is multiplied by {by}."),
-    };
-    if factor != Ratio::ONE {
-        said.push_str(&left_unchanged(&left));
-    }
-    if count == 0 && left.is_empty() && factor != Ratio::ONE {
-        said.push_str(" No ingredient has an amount, so the ingredients stay as they are.");
-    }
-    let steps = recipe.steps.iter().filter(|step| Line::measured_in(&step.text));
-    let steps: Vec<String> = steps.map(|step| step.order.to_string()).collect();
-    if factor != Ratio::ONE && !steps.is_empty() {
-        let (noun, verb) = if steps.len() == 1 { ("Step", "names") } else { ("Steps", "name") };
-        let list = steps.join(", ");
-        said.push_str(&format!(" {noun} {list} {verb} amounts, which stay as written."));
-    }
-    recipe.yields = yields;
-    Ok(said)
-}
-
-/// Names the lines that scaling has left unchanged. Of very many, it counts the others.
-fn left_unchanged(lines: &[String]) -> String {
-    const MOST_NAMED: usize = 20;
-    if lines.is_empty() {
-        return String::new();
-    }
-    let named = lines.iter().take(MOST_NAMED).map(|line| format!("“{line}”"));
-    let mut named = named.collect::<Vec<_>>().join(", ");
-    if let Some(more) = lines.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
-        named.push_str(&format!(" and {}", counted(more, "more line")));
-    }
-    format!(" Left unchanged, as I am not sure of the amounts: {named}. Please check.")
 }
 
 fn timed(text: &str) -> Result<u32, String> {
@@ -375,10 +296,6 @@ fn replaced_step(recipe: &mut Recipe, at: StepRef, text: &str) -> EditResult {
         text.clone_into(&mut step.text);
     }
     Ok(format!("Step {} is now: “{text}”", index + 1))
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -4,15 +4,16 @@
 //! whether there is a step 7 is checked later.
 
 mod chat_command;
+mod scale;
 mod steps;
 mod words;
 
 pub use self::chat_command::{ChatCommand, Scale, StepPosition, StepRef};
+use self::scale::scale;
 use self::steps::step;
 use self::words::{ADD, HELP, POLITE, REMOVE, UNDO, WHOLE, after, after_any, skip, value};
 use super::ingredient::Ingredient;
-use super::quantity::{Number, NumberForm};
-use super::ratio::Ratio;
+use super::quantity::Number;
 
 impl<'a> ChatCommand<'a> {
     /// Parses a message. `None` when it is not a command.
@@ -89,60 +90,6 @@ fn simple(text: &str) -> Option<ChatCommand<'_>> {
     }
 }
 
-fn scale(text: &str) -> Option<ChatCommand<'_>> {
-    let by = |factor| Some(ChatCommand::Scale(Scale::By(factor)));
-    for (words, factor) in [
-        (&["double"] as &[&str], Ratio::new(2, 1)?),
-        (&["triple"], Ratio::new(3, 1)?),
-        (&["quadruple"], Ratio::new(4, 1)?),
-        (&["halve", "half"], Ratio::new(1, 2)?),
-    ] {
-        if let Some(rest) = after_any(text, words)
-            && (rest.is_empty() || after_any(rest, WHOLE).is_some_and(str::is_empty))
-        {
-            return by(factor);
-        }
-    }
-    let unfinished = ChatCommand::Unfinished("Scale to 8 servings");
-    let (rest, is_sure) = match after_any(text, &["scale", "rescale", "resize"]) {
-        Some(rest) => (rest, true),
-        None => (after_any(text, &["make", "adjust", "change"])?, false),
-    };
-    let object = after_any(rest, WHOLE);
-    let rest = skip(object.unwrap_or(rest), &["up", "down"]);
-    if let Some(rest) = after(rest, "by").or_else(|| rest.strip_prefix(['x', '×'])) {
-        let rest = skip(rest, &["a factor of", "factor"]).trim_start();
-        return Number::parse(rest).map_or(Some(unfinished), |number| by(number.value));
-    }
-    let to = after_any(rest, &["to serve", "to make", "to feed", "to", "for", "serve", "feed"]);
-    let number = Number::parse(to.unwrap_or(rest));
-    let behind = number.and_then(|number| to.unwrap_or(rest).get(number.end..));
-    let names_people = behind.is_some_and(|behind| {
-        after_any(behind.trim_start(), &["servings", "serving", "people", "portions", "persons"])
-            .is_some_and(str::is_empty)
-    });
-    match number {
-        Some(number)
-            if is_sure && behind.is_some_and(|b| b.trim_start().eq_ignore_ascii_case("x")) =>
-        {
-            by(number.value)
-        }
-        Some(number) if is_sure && number.form == NumberForm::Word && number.value < Ratio::ONE => {
-            by(number.value)
-        }
-        Some(number) if (is_sure && to.is_some()) || names_people => {
-            Some(ChatCommand::Scale(Scale::To(number.value)))
-        }
-        Some(number) if object.is_some() && to.is_some() && behind == Some("") => {
-            Some(ChatCommand::Scale(Scale::To(number.value)))
-        }
-        Some(number) if is_sure && behind == Some("") => {
-            Some(ChatCommand::Scale(Scale::To(number.value)))
-        }
-        _ => is_sure.then_some(unfinished),
-    }
-}
-
 /// Parses the commands that set title, yield and times.
 fn set(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(rest) = after_any(text, &["rename", "retitle"]) {
@@ -169,7 +116,7 @@ fn set(text: &str) -> Option<ChatCommand<'_>> {
         }
         return verb.map(|_| ChatCommand::Unfinished(example));
     }
-    let serves = after_any(text, &["it serves", "it makes", "it yields", "serves", "makes"])?;
+    let serves = after_any(text, &["it makes", "it yields", "makes", "yields"])?;
     Number::parse(serves).map(|_| ChatCommand::SetYield(serves))
 }
 
@@ -252,7 +199,7 @@ const SETTINGS: &[Setting] = &[
         "Rename to Sunday pancakes",
     ),
     (
-        &["yield", "servings", "serving size", "portions", "number of servings"],
+        &["yield", "servings", "portions", "number of servings"],
         |text| ChatCommand::SetYield(text),
         "Set yield to 4 servings",
     ),

@@ -31,14 +31,18 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     /// Parses all amounts of an ingredient line. The work is linear in the text.
     pub(super) fn parse(text: &'a str) -> Self {
+        Self::read(text, false)
+    }
+
+    /// Parses what a recipe makes: "Serves 4", "2 pizzas (8 slices)". Every number but a size is an
+    /// amount.
+    pub(super) fn of_yield(text: &'a str) -> Self {
+        Self::read(text, true)
+    }
+
+    fn read(text: &'a str, is_yield: bool) -> Self {
         let text = plain(text);
-        let mut reader = NumberReader {
-            text: &text,
-            amounts: Vec::new(),
-            is_in_doubt: false,
-            done: 0,
-            size_end: 0,
-        };
+        let mut reader = NumberReader { text: &text, is_yield, ..NumberReader::default() };
         let start = lead_in(&text);
         let one = size::of_one(&text, start);
         let is_kept = from(&text, start).starts_with(char::is_numeric)
@@ -54,18 +58,6 @@ impl<'a> Line<'a> {
         }
         let NumberReader { amounts, is_in_doubt, .. } = reader;
         Self { is_one: one.is_some(), amounts, is_in_doubt, text }
-    }
-
-    /// Parses only the first amount, anywhere in a text, as in "Serves 4".
-    pub(super) fn found_in(text: &'a str) -> Self {
-        let mut was_word = false;
-        let place = text.char_indices().find(|(at, c)| {
-            let begins = !was_word;
-            was_word = c.is_alphanumeric();
-            begins && c.is_alphanumeric() && Amount::parse(text, *at).is_some()
-        });
-        let amounts = place.and_then(|(at, _)| Amount::parse(text, at)).into_iter().collect();
-        Self { text: Cow::Borrowed(text), amounts, is_one: false, is_in_doubt: false }
     }
 
     /// Whether a text contains an amount by weight, volume or spoon.
@@ -99,6 +91,23 @@ impl<'a> Line<'a> {
     pub(super) fn amount_text(&self, index: usize) -> Option<&str> {
         let amount = self.amounts.get(index)?;
         self.text.get(amount.start..amount.start + amount.quantity.end())
+    }
+
+    /// What an amount counts, up to the next sign: "cookies" of "24 cookies, small".
+    pub(super) fn counted(&self, index: usize) -> &str {
+        let Some(amount) = self.amounts.get(index) else { return "" };
+        let start = amount.unit.as_ref().map_or(amount.end, |(at, _)| at.start);
+        let rest = from(&self.text, start);
+        let end = rest.find([',', '(', ')', ';', '|', '/']).unwrap_or(rest.len());
+        rest.get(..end).unwrap_or_default().trim()
+    }
+
+    /// The word before an amount, without "about".
+    pub(super) fn said_before(&self, index: usize) -> &str {
+        let start = self.amounts.get(index).map_or(0, |amount| amount.start);
+        let before = self.text.get(..start).unwrap_or_default();
+        let before = roles::without_about(before).trim_end_matches([':', ' ']);
+        before.rsplit([' ', ',', '(']).next().unwrap_or_default()
     }
 
     /// Whether the line begins with its amount.
@@ -184,8 +193,11 @@ impl<'a> Line<'a> {
 }
 
 /// Finds the numbers of a line, one after the other.
+#[derive(Default)]
 struct NumberReader<'a> {
     text: &'a str,
+    /// Whether the line is a yield, and no ingredient.
+    is_yield: bool,
     amounts: Vec<Amount>,
     is_in_doubt: bool,
     /// The end of the last number that was understood.
@@ -240,6 +252,7 @@ impl NumberReader<'_> {
             amounts: &self.amounts,
             done: self.done,
             is_after_size,
+            is_yield: self.is_yield,
             at,
             bracket,
         }

@@ -48,6 +48,7 @@ mod tasks;
 mod units;
 mod words;
 mod written;
+mod yields;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ingredient::Ingredient;
+use super::ingredient::{Base, Ingredient};
 use crate::time::UnixTime;
 
 /// The longest title, in characters.
@@ -41,6 +41,9 @@ pub struct Recipe {
     /// How much it makes, as text: `4 servings`. Empty if unknown.
     #[serde(rename = "yield", default)]
     pub yields: String,
+    /// What a scaled yield was made from. `None` if the yield is as it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yield_base: Option<Base>,
     /// Free text. May be empty.
     #[serde(default)]
     pub description: String,
@@ -150,6 +153,7 @@ impl Recipe {
             id,
             title: draft.title,
             yields: draft.yields,
+            yield_base: None,
             description: draft.description,
             prep_time_minutes: draft.prep_time_minutes,
             cook_time_minutes: draft.cook_time_minutes,

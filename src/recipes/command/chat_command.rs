@@ -8,7 +8,7 @@ pub enum ChatCommand<'a> {
     /// Extract a recipe from this text.
     Extract(&'a str),
     /// Multiply every amount of an ingredient.
-    Scale(Scale),
+    Scale(Scale<'a>),
     /// Set the title.
     Rename(&'a str),
     /// Set the yield.
@@ -49,9 +49,9 @@ pub enum ChatCommand<'a> {
 
 /// How to scale a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scale {
-    /// To this number of servings.
-    To(Ratio),
+pub enum Scale<'a> {
+    /// To this number of servings, cookies, litres. An empty text is whatever the recipe makes.
+    To(Ratio, &'a str),
     /// By this factor.
     By(Ratio),
 }

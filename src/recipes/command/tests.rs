@@ -1,7 +1,8 @@
+use super::super::ratio::Ratio;
 use super::*;
 
-fn to(number: u64) -> Option<ChatCommand<'static>> {
-    Some(ChatCommand::Scale(Scale::To(Ratio::whole(number))))
+fn to(number: u64, what: &'static str) -> Option<ChatCommand<'static>> {
+    Some(ChatCommand::Scale(Scale::To(Ratio::whole(number), what)))
 }
 
 fn by(numerator: u64, denominator: u64) -> Option<ChatCommand<'static>> {
@@ -14,22 +15,35 @@ fn at(number: u64) -> StepRef {
 
 #[test]
 fn scaling_has_many_phrasings() {
-    for text in [
-        "Scale to 8 servings",
-        "scale to 8 servings.",
-        "SCALE TO 8 SERVINGS!",
-        "Please scale to 8 servings",
-        "scale for 8",
-        "scale it to 8 people, please",
-        "Could you scale the recipe up to 8 servings?",
-        "scale to eight",
-        "scale 8",
-        "make it for 8",
-        "make this serve 8",
-        "make it 8 servings",
-        "adjust the recipe to 8 portions thanks",
+    for (text, number, what) in [
+        ("Scale to 8 servings", 8, "servings"),
+        ("scale to 8 servings.", 8, "servings"),
+        ("SCALE TO 8 SERVINGS!", 8, "SERVINGS"),
+        ("Please scale to 8 servings", 8, "servings"),
+        ("scale for 8", 8, "people"),
+        ("scale it to 8 people, please", 8, "people"),
+        ("Could you scale the recipe up to 8 servings?", 8, "servings"),
+        ("scale to eight", 8, ""),
+        ("scale 8", 8, ""),
+        ("make it for 8", 8, "people"),
+        ("make this serve 8", 8, "people"),
+        ("make it 8 servings", 8, "servings"),
+        ("adjust the recipe to 8 portions thanks", 8, "portions"),
+        ("reduce to 2 servings", 2, "servings"),
+        ("scale to 48 cookies", 48, "cookies"),
+        ("make 36", 36, ""),
+        ("make 36 cookies", 36, "cookies"),
+        ("scale to 4 dozen cookies", 4, "dozen cookies"),
+        ("scale to 500 ml", 500, "ml"),
+        ("I need this for 8", 8, "people"),
+        ("for 10 people", 10, "people"),
+        ("serves 8", 8, "servings"),
+        ("it should serve 8", 8, "servings"),
+        ("change servings to 6", 6, "servings"),
+        ("set servings to 6", 6, "servings"),
+        ("8 portions please", 8, "people"),
     ] {
-        assert_eq!(ChatCommand::parse(text), to(8), "{text}");
+        assert_eq!(ChatCommand::parse(text), to(number, what), "{text}");
     }
     for (text, factor) in [
         ("double it", by(2, 1)),
@@ -44,6 +58,23 @@ fn scaling_has_many_phrasings() {
         ("scale by half", by(1, 2)),
         ("scale x3", by(3, 1)),
         ("scale 3x", by(3, 1)),
+        ("x3 please", by(3, 1)),
+        ("3x", by(3, 1)),
+        ("3x the recipe", by(3, 1)),
+        ("times 3", by(3, 1)),
+        ("multiply by 3", by(3, 1)),
+        ("multiply everything by 1.5", by(3, 2)),
+        ("make half of it", by(1, 2)),
+        ("make half", by(1, 2)),
+        ("make a double batch", by(2, 1)),
+        ("make twice as much", by(2, 1)),
+        ("cut it in half", by(1, 2)),
+        ("could you triple the recipe?", by(3, 1)),
+        ("scale up by 50%", by(3, 2)),
+        ("increase by 50 percent", by(3, 2)),
+        ("scale down by 25%", by(3, 4)),
+        ("reduce it by 25%", by(3, 4)),
+        ("scale to 50%", by(1, 2)),
     ] {
         assert_eq!(ChatCommand::parse(text), factor, "{text}");
     }
@@ -60,8 +91,7 @@ fn title_yield_and_times_are_set() {
         ("change the title to Crêpes", ChatCommand::Rename("Crêpes")),
         ("Set yield to 4 servings", ChatCommand::SetYield("4 servings")),
         ("yield: 12 cookies", ChatCommand::SetYield("12 cookies")),
-        ("set servings to 4", ChatCommand::SetYield("4")),
-        ("it serves 4", ChatCommand::SetYield("4")),
+        ("it makes 12 cookies", ChatCommand::SetYield("12 cookies")),
         ("set the prep time to 15 min", ChatCommand::SetPrepTime("15 min")),
         ("set cook time to 1 hr 20 min", ChatCommand::SetCookTime("1 hr 20 min")),
     ] {

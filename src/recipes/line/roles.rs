@@ -27,6 +27,8 @@ pub(super) struct NumberContext<'a> {
     pub(super) done: usize,
     /// Whether that number was the size of an item.
     pub(super) is_after_size: bool,
+    /// Whether the line is a yield.
+    pub(super) is_yield: bool,
     /// Where the number is.
     pub(super) at: usize,
     /// The bracket in which it is.
@@ -55,6 +57,12 @@ impl NumberContext<'_> {
         let before = self.before();
         if ends_with_word(&before, LABELS) {
             return NumberRole::Kept;
+        }
+        if self.is_yield
+            && let Some(amount) = amount
+        {
+            let of_each = self.of_each(amount);
+            return of_each.unwrap_or(NumberRole::Scaled);
         }
         if ends_with_word(&before, INTO) {
             // "cut into 8 wedges", and not "divided into 1 cup and 2 tbsp".
@@ -297,7 +305,7 @@ fn is_ended(after: &str) -> bool {
 }
 
 /// The text without "about" at its end.
-fn without_about(before: &str) -> &str {
+pub(super) fn without_about(before: &str) -> &str {
     let mut plain = before.trim_end();
     while let Some(about) = ABOUT.iter().find(|about| {
         let head = plain.strip_suffix(**about);

@@ -9,7 +9,7 @@ use crate::time::UnixTime;
 /// The fields of every case of a file.
 fn cases(file: &str) -> impl Iterator<Item = Vec<&str>> {
     let lines = file.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-    lines.map(|line| line.split(" | ").map(str::trim).collect())
+    lines.map(|line| line.split("| ").map(str::trim).collect())
 }
 
 /// Counts right cases by group, and fails with those that are not.
@@ -84,4 +84,49 @@ fn amounts_are_scaled_right_or_their_line_is_named() {
         assert_eq!(changed.ingredients, recipe.ingredients);
     }
     score.assert_full();
+}
+
+#[test]
+fn yields_are_scaled_by_what_they_count() {
+    let mut score = Score::default();
+    for case in cases(include_str!("cases/yields.txt")) {
+        let recipe = recipe(case[1], &["100 g flour"]);
+        let (said, scaled) = ask(&recipe, case[2]);
+        let is_right = match case[3].strip_prefix("? ") {
+            Some(word) => scaled == recipe && said.contains(word),
+            None => scaled.yields == case[3] && line(&scaled) == "200 g flour",
+        };
+        let got = || format!("{said} {} {}", scaled.yields, line(&scaled));
+        score.count(&case, if is_right { Ok(()) } else { Err(got()) });
+    }
+    score.assert_full();
+}
+
+#[test]
+fn yield_there_and_back_is_the_same() {
+    for yields in ["4 servings", "24 cookies", "makes 2½ cups", "2 dozen", "1 litre"] {
+        let recipe = recipe(yields, &["100 g flour"]);
+        let mut changed = recipe.clone();
+        for factor in ["3", "7", "0.5", "2", "1/21"] {
+            changed = ask(&changed, &format!("scale by {factor}")).1;
+        }
+        assert_eq!(Recipe { updated_at: recipe.updated_at.clone(), ..changed }, recipe);
+    }
+}
+
+#[test]
+fn base_survives_the_database() {
+    let recipe = recipe("4 servings", &["100 g flour", "1 egg"]);
+    let (_, third) = ask(&recipe, "scale by 1/3");
+    assert_eq!(line(&third), "33 g flour");
+    let stored = serde_json::to_string(&third).unwrap();
+    let read: Recipe = serde_json::from_str(&stored).unwrap();
+    assert_eq!(read, third);
+    assert_eq!(line(&ask(&read, "scale by 3").1), "100 g flour");
+    // A recipe that was stored before there were bases is scaled from its text.
+    let mut old: serde_json::Value = serde_json::from_str(&stored).unwrap();
+    old.as_object_mut().unwrap().remove("yield_base");
+    old["ingredients"][0].as_object_mut().unwrap().remove("base");
+    let old: Recipe = serde_json::from_value(old).unwrap();
+    assert_eq!(line(&ask(&old, "scale by 3").1), "99 g flour");
 }
