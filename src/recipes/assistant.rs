@@ -1,16 +1,25 @@
 //! The recipe chat's assistant: carries out commands on a recipe and reports what it did.
 
+mod amounts;
+mod questions;
 mod said;
 mod scaling;
+mod steps;
 
-use self::said::{EditResult, counted};
-use self::scaling::scaled;
-use super::command::{ChatCommand, StepPosition, StepRef};
+use self::amounts::{more, multiplied, removed, replaced, set_amount};
+use self::questions::{guesses, how_much, shown_text};
+use self::said::{EditResult, counted, time_text};
+use self::scaling::{scaled, unknown_yield};
+use self::steps::{added_step, moved_step, removed_step, replaced_step, step_text, swapped_steps};
+use super::command::{ChatCommand, Scale};
 use super::extract::{extract, extract_list, meta};
-use super::find::{find, replaced_words, words_of};
+use super::find::find;
 use super::ingredient::Ingredient;
 use super::quantity::Number;
+use super::ratio::Ratio;
 use super::recipe::{Draft, Recipe, Step};
+use super::sentences::sentences;
+use super::words;
 use crate::time::UnixTime;
 
 /// The assistant's greeting in the answer to a join.
@@ -19,14 +28,16 @@ pub const WELCOME: &str = "Connected to recipe chat. How can I help you with thi
 /// The list of commands.
 pub const HELP: &str = "Here is what I can do:
 - `Extract recipe from: <pasted text>`
-- `Scale to 8 servings`, `Double it`, `Halve it`
+- `Scale to 8 servings`, `Make it for 6`, `Double it`, `Scale up by 50%`
 - `Rename to Sunday pancakes`
 - `Add ingredient 2 eggs`, `Remove ingredient garlic`
-- `Replace butter with olive oil`
+- `Replace butter with olive oil`, `Change carrots to 4`, `Use half the sugar`
 - `Add step Bake for 20 minutes`, `Add step after 2: Let it rest`
 - `Replace step 2 with Stir well`, `Remove step 3`
 - `Set yield to 4 servings`, `Set prep time to 15 minutes`, `Set cook time to 1 hour`
-- `Undo`";
+- `How much butter do I need?`, `Show the ingredients`
+- `Undo`
+Several may be in one message: `Double it and add garlic`.";
 
 /// The assistant's answer to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,10 +70,29 @@ impl Pasted {
             Some(ChatCommand::Extract(text)) if !is_link(text) => {
                 Self::Recipe(Box::new(extract(text)))
             }
-            Some(ChatCommand::AddIngredient(text)) => Self::Ingredients(extract_list(text)),
+            Some(ChatCommand::AddIngredient(text)) => Self::Ingredients(ingredients(text)),
             _ => Self::Nothing,
         }
     }
+}
+
+/// The ingredients of a list: "2 leeks, 100 g peas" and "garlic, salt and pepper".
+fn ingredients(text: &str) -> Vec<Ingredient> {
+    let listed = extract_list(text);
+    let parts: Vec<&str> = text.split([',', ';']).flat_map(|part| part.split(" and ")).collect();
+    let parts: Vec<&str> =
+        parts.iter().map(|part| part.trim().trim_start_matches("and ")).collect();
+    let is_one = |part: &str| {
+        let mut names = part.split(' ').filter(|word| !words::is_preparation(word));
+        let first = part.split(' ').next().unwrap_or_default().to_lowercase();
+        let is_pair = ["sweet", "half", "hot", "black"].contains(&&*first);
+        let count = part.split(' ').count();
+        !is_pair && names.next() == part.split(' ').next() && (1..=4).contains(&count)
+    };
+    if listed.len() > 1 || parts.len() < 2 || !parts.iter().all(|part| is_one(part)) {
+        return listed;
+    }
+    parts.into_iter().map(Ingredient::parse).collect()
 }
 
 fn is_link(text: &str) -> bool {
@@ -83,37 +113,11 @@ pub(super) fn answer_read(
     now: UnixTime,
 ) -> AssistantReply {
     let mut new = recipe.clone();
-    let said = match ChatCommand::parse(content) {
-        None => return AssistantReply::Say(format!("I did not understand that. {HELP}")),
-        Some(ChatCommand::Help) => return AssistantReply::Say(HELP.to_owned()),
-        Some(ChatCommand::Undo) => return AssistantReply::Undo,
-        Some(ChatCommand::Unfinished(example)) => {
-            return AssistantReply::Say(format!("I did not quite get that. Try `{example}`."));
-        }
-        Some(ChatCommand::Extract(_)) => extracted(&mut new, pasted),
-        Some(ChatCommand::Scale(scale)) => scaled(&mut new, scale),
-        Some(ChatCommand::Rename(title)) => {
-            title.clone_into(&mut new.title);
-            Ok(format!("Renamed to “{title}”."))
-        }
-        Some(ChatCommand::SetYield(text)) => {
-            let is_bare = Number::parse(text).is_some_and(|number| number.end == text.len());
-            let text = if is_bare { format!("{text} servings") } else { text.to_owned() };
-            (new.yields, new.yield_base) = (text, None);
-            Ok(format!("The yield is now {}. The amounts stay as they are.", new.yields))
-        }
-        Some(ChatCommand::SetPrepTime(text)) => timed(text)
-            .map(|minutes| new.prep_time_minutes = Some(minutes))
-            .map(|()| format!("The prep time is now {}.", time_text(new.prep_time_minutes))),
-        Some(ChatCommand::SetCookTime(text)) => timed(text)
-            .map(|minutes| new.cook_time_minutes = Some(minutes))
-            .map(|()| format!("The cook time is now {}.", time_text(new.cook_time_minutes))),
-        Some(ChatCommand::AddIngredient(_)) => Ok(added(&mut new, pasted)),
-        Some(ChatCommand::RemoveIngredient(name)) => removed(&mut new, name),
-        Some(ChatCommand::Replace { old, new: text }) => replaced(&mut new, old, text),
-        Some(ChatCommand::AddStep { text, place }) => added_step(&mut new, text, place),
-        Some(ChatCommand::RemoveStep(at)) => removed_step(&mut new, at),
-        Some(ChatCommand::ReplaceStep(at, text)) => replaced_step(&mut new, at, text),
+    let said = match (sentences(content), ChatCommand::parse(content)) {
+        (Some(commands), _) => all(&mut new, commands),
+        (None, Some(ChatCommand::Undo)) => return AssistantReply::Undo,
+        (None, Some(command)) => carried_out(&mut new, command, pasted),
+        (None, None) => Err(guesses(recipe, content)),
     };
     let content = match said {
         Ok(content) => content,
@@ -129,6 +133,96 @@ pub(super) fn answer_read(
         Err(fault) => {
             AssistantReply::Say(format!("That does not fit: {fault}. Nothing has changed."))
         }
+    }
+}
+
+/// Carries out several commands, all or none.
+fn all(recipe: &mut Recipe, commands: Vec<ChatCommand<'_>>) -> EditResult {
+    let mut said = Vec::new();
+    for command in commands {
+        let pasted = match command {
+            ChatCommand::AddIngredient(text) => Pasted::Ingredients(ingredients(text)),
+            _ => Pasted::Nothing,
+        };
+        let done = carried_out(recipe, command, pasted);
+        said.push(done.map_err(|fault| format!("Nothing has changed. {fault}"))?);
+        recipe.number_steps();
+    }
+    Ok(said.join(" "))
+}
+
+/// Carries out one command. An error is an answer without a change.
+fn carried_out(recipe: &mut Recipe, command: ChatCommand<'_>, pasted: Pasted) -> EditResult {
+    match command {
+        ChatCommand::Help => Err(HELP.to_owned()),
+        ChatCommand::Undo => Err("Say `Undo` alone.".to_owned()),
+        ChatCommand::Redo => Err("I cannot do again what was undone. Say it once more.".to_owned()),
+        ChatCommand::Unfinished(example) => {
+            Err(format!("I did not quite get that. Try `{example}`."))
+        }
+        ChatCommand::Show(shown) => Err(shown_text(recipe, shown)),
+        ChatCommand::ShowStep(at) => Err(step_text(recipe, at)),
+        ChatCommand::HowMuch(name) => Err(how_much(recipe, name)),
+        ChatCommand::Extract(_) => extracted(recipe, pasted),
+        ChatCommand::Scale(Scale::To(number, what)) => scaled_to(recipe, number, what),
+        ChatCommand::Scale(scale) => scaled(recipe, scale),
+        ChatCommand::ScaleIngredient { name, factor } => multiplied(recipe, name, factor),
+        ChatCommand::SetAmount(text) => set_amount(recipe, text),
+        ChatCommand::AddMore { name, amount } => more(recipe, name, amount),
+        ChatCommand::AddIngredient(_) => Ok(added(recipe, pasted)),
+        ChatCommand::RemoveIngredient(name) => removed(recipe, name),
+        ChatCommand::Replace { old, new } => replaced(recipe, old, new),
+        ChatCommand::AddStep { text, place } => added_step(recipe, text, place),
+        ChatCommand::RemoveStep(at) => removed_step(recipe, at),
+        ChatCommand::MoveStep(at, place) => moved_step(recipe, at, place),
+        ChatCommand::SwapSteps(one, other) => swapped_steps(recipe, one, other),
+        ChatCommand::ReplaceStep(at, text) => replaced_step(recipe, at, text),
+        command => set(recipe, command),
+    }
+}
+
+/// Sets one field of the recipe.
+fn set(recipe: &mut Recipe, command: ChatCommand<'_>) -> EditResult {
+    match command {
+        ChatCommand::Rename(title) => {
+            title.clone_into(&mut recipe.title);
+            Ok(format!("Renamed to “{title}”."))
+        }
+        ChatCommand::SetYield(text) => {
+            let is_bare = Number::parse(text).is_some_and(|number| number.end == text.len());
+            let text = if is_bare { format!("{text} servings") } else { text.to_owned() };
+            (recipe.yields, recipe.yield_base) = (text, None);
+            Ok(format!("The yield is now {}. The amounts stay as they are.", recipe.yields))
+        }
+        ChatCommand::SetPrepTime(text) => timed(text)
+            .map(|minutes| recipe.prep_time_minutes = Some(minutes))
+            .map(|()| format!("The prep time is now {}.", time_text(recipe.prep_time_minutes))),
+        ChatCommand::SetCookTime(text) => timed(text)
+            .map(|minutes| recipe.cook_time_minutes = Some(minutes))
+            .map(|()| format!("The cook time is now {}.", time_text(recipe.cook_time_minutes))),
+        ChatCommand::SetDescription(text) => {
+            text.clone_into(&mut recipe.description);
+            Ok("The description is changed.".to_owned())
+        }
+        ChatCommand::AddTag(names) => {
+            for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+                if !recipe.tags.iter().any(|tag| tag == name) {
+                    recipe.tags.push(name.to_owned());
+                }
+            }
+            Ok(format!("Tagged “{names}”."))
+        }
+        ChatCommand::RemoveTag(name) => {
+            let count = recipe.tags.len();
+            recipe.tags.retain(|tag| !tag.eq_ignore_ascii_case(name));
+            let is_gone = recipe.tags.len() < count;
+            let said = if is_gone { Ok } else { Err };
+            said(format!(
+                "{} the tag “{name}”.",
+                if is_gone { "Removed" } else { "I did not find" }
+            ))
+        }
+        _ => Err("I cannot do that.".to_owned()),
     }
 }
 
@@ -171,15 +265,6 @@ fn timed(text: &str) -> Result<u32, String> {
     }
 }
 
-fn time_text(minutes: Option<u32>) -> String {
-    let minutes = minutes.unwrap_or_default() as usize;
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => counted(minutes, "minute"),
-        (hours, 0) => counted(hours, "hour"),
-        (hours, minutes) => format!("{} {}", counted(hours, "hour"), counted(minutes, "minute")),
-    }
-}
-
 fn added(recipe: &mut Recipe, pasted: Pasted) -> String {
     let Pasted::Ingredients(mut new) = pasted else { return "Added nothing.".to_owned() };
     let said = match &*new {
@@ -190,112 +275,16 @@ fn added(recipe: &mut Recipe, pasted: Pasted) -> String {
     said
 }
 
-fn removed(recipe: &mut Recipe, name: &str) -> EditResult {
-    let index = find(recipe, name)?;
-    let gone = recipe.ingredients.remove(index);
-    let named: Vec<String> = naming(recipe, &gone.name());
-    let mut said = format!("Removed “{}”.", gone.text);
-    if !named.is_empty() {
-        let noun = if named.len() == 1 { "Step" } else { "Steps" };
-        let verb = if named.len() == 1 { "names" } else { "name" };
-        said.push_str(&format!(" {noun} {} still {verb} it.", named.join(", ")));
+/// Scales to a yield, or sets the amount of an ingredient: "make it 3 eggs".
+fn scaled_to(recipe: &mut Recipe, number: Ratio, what: &str) -> EditResult {
+    let is_ingredient = !what.is_empty()
+        && unknown_yield(recipe, number, what)
+        && find(recipe, what).is_ok()
+        && !recipe.ingredients.is_empty();
+    if is_ingredient {
+        return set_amount(recipe, &format!("{} {what}", amounts::written(number)));
     }
-    Ok(said)
-}
-
-/// The numbers of the steps that mention a name.
-fn naming(recipe: &Recipe, name: &str) -> Vec<String> {
-    let name = words_of(name);
-    let says = |step: &&Step| {
-        let words = words_of(&step.text);
-        !name.is_empty() && words.windows(name.len()).any(|window| window == name)
-    };
-    recipe.steps.iter().filter(says).map(|step| step.order.to_string()).collect()
-}
-
-fn replaced(recipe: &mut Recipe, old: &str, new: &str) -> EditResult {
-    let (found, name) = (find(recipe, old), Ingredient::parse(new));
-    let name = name.name();
-    let in_steps = if name.is_empty() { new } else { &*name };
-    let mut steps = 0;
-    for step in &mut recipe.steps {
-        if let Some(text) = replaced_words(&step.text, old, in_steps)? {
-            step.text = text;
-            steps += 1;
-        }
-    }
-    let in_steps = match steps {
-        0 => String::new(),
-        _ => format!(" Changed in {} too.", counted(steps, "step")),
-    };
-    let index = match found {
-        Ok(index) => index,
-        Err(_) if steps > 0 && naming_none(recipe, old) => {
-            return Ok(format!("Replaced “{old}” with “{new}” in {}.", counted(steps, "step")));
-        }
-        Err(fault) => return Err(fault),
-    };
-    let Some(ingredient) = recipe.ingredients.get_mut(index) else {
-        return Err("That ingredient is gone.".to_owned());
-    };
-    let renamed = ingredient.renamed(new);
-    let said = format!("“{}” is now “{}”.{in_steps}", ingredient.text, renamed.text);
-    *ingredient = renamed;
-    Ok(said)
-}
-
-/// Whether no ingredient has these words.
-fn naming_none(recipe: &Recipe, name: &str) -> bool {
-    let name = words_of(name);
-    let has = |ingredient: &Ingredient| {
-        let words = words_of(&ingredient.text);
-        name.iter().all(|word| words.contains(word))
-    };
-    !recipe.ingredients.iter().any(has)
-}
-
-/// The index of a step, or the answer when there is no such step.
-fn index(recipe: &Recipe, at: StepRef) -> Result<usize, String> {
-    let count = recipe.steps.len();
-    let number = match at {
-        StepRef::Number(number) => usize::try_from(number).unwrap_or(usize::MAX),
-        StepRef::Last => count,
-    };
-    if (1..=count).contains(&number) {
-        return Ok(number - 1);
-    }
-    Err(match count {
-        0 => "This recipe has no steps yet. Say `Add step Bake for 20 minutes`.".to_owned(),
-        1 => format!("There is no step {number}: this recipe has one step."),
-        count => format!("There is no step {number}: this recipe has steps 1 to {count}."),
-    })
-}
-
-fn added_step(recipe: &mut Recipe, text: &str, place: Option<StepPosition>) -> EditResult {
-    let count = recipe.steps.len();
-    let at = match place {
-        None => count,
-        // One past the last step is a valid position to insert at.
-        Some(StepPosition::Before(StepRef::Number(number))) if number == count as u64 + 1 => count,
-        Some(StepPosition::Before(at)) => index(recipe, at)?,
-        Some(StepPosition::After(at)) => index(recipe, at)? + 1,
-    };
-    recipe.steps.insert(at.min(count), Step { order: 0, text: text.to_owned() });
-    Ok(format!("Added step {}: “{text}”", at + 1))
-}
-
-fn removed_step(recipe: &mut Recipe, at: StepRef) -> EditResult {
-    let index = index(recipe, at)?;
-    let gone = recipe.steps.remove(index);
-    Ok(format!("Removed step {}: “{}”", index + 1, gone.text))
-}
-
-fn replaced_step(recipe: &mut Recipe, at: StepRef, text: &str) -> EditResult {
-    let index = index(recipe, at)?;
-    if let Some(step) = recipe.steps.get_mut(index) {
-        text.clone_into(&mut step.text);
-    }
-    Ok(format!("Step {} is now: “{text}”", index + 1))
+    scaled(recipe, Scale::To(number, what))
 }
 
 #[cfg(test)]

@@ -4,15 +4,18 @@
 //! whether there is a step 7 is checked later.
 
 mod chat_command;
+mod questions;
 mod scale;
 mod steps;
 mod words;
 
-pub use self::chat_command::{ChatCommand, Scale, StepPosition, StepRef};
+pub use self::chat_command::{ChatCommand, Scale, Shown, StepPosition, StepRef};
+use self::questions::{amount, is_amount, more, multiplied, question, set_to, tag};
 use self::scale::scale;
 use self::steps::step;
-use self::words::{ADD, HELP, POLITE, REMOVE, UNDO, WHOLE, after, after_any, skip, value};
-use super::ingredient::Ingredient;
+use self::words::{
+    ADD, HELP, POLITE, REDO, REMOVE, UNDO, WHOLE, after, after_any, skip, value, without_end,
+};
 use super::quantity::Number;
 
 impl<'a> ChatCommand<'a> {
@@ -31,11 +34,17 @@ impl<'a> ChatCommand<'a> {
         let plain = asked.trim_end_matches(['.', '!', '?', ' ', ',']);
         step(asked)
             .or_else(|| simple(plain))
+            .or_else(|| tag(plain))
+            .or_else(|| more(plain))
+            .or_else(|| multiplied(plain))
+            .or_else(|| set_to(plain))
             .or_else(|| scale(plain))
             .or_else(|| set(plain))
             .or_else(|| replace(plain))
             .or_else(|| remove(plain))
             .or_else(|| add(plain))
+            .or_else(|| amount(plain))
+            .or_else(|| question(plain))
     }
 }
 
@@ -83,6 +92,8 @@ fn simple(text: &str) -> Option<ChatCommand<'_>> {
     let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     if is_one_of(UNDO) {
         Some(ChatCommand::Undo)
+    } else if is_one_of(REDO) {
+        Some(ChatCommand::Redo)
     } else if is_one_of(HELP) {
         Some(ChatCommand::Help)
     } else {
@@ -101,23 +112,53 @@ fn set(text: &str) -> Option<ChatCommand<'_>> {
             title => ChatCommand::Rename(title),
         });
     }
-    if let Some(rest) = after_any(text, &["call it", "call this", "name it", "call the recipe"]) {
+    if let Some(rest) = after_any(text, NAME_IT) {
         return Some(ChatCommand::Rename(value(rest))).filter(|_| !rest.is_empty());
     }
     let verb = after_any(text, &["set", "change", "update", "make"]);
     let rest = skip(verb.unwrap_or(text), &["the", "its"]);
     for (names, make, example) in SETTINGS {
         let Some(rest) = after_any(rest, names) else { continue };
-        let parted = rest.strip_prefix([':', '=']).or_else(|| after_any(rest, &["to", "is", "as"]));
-        let is_said = parted.is_some() || (verb.is_some() && !rest.is_empty());
+        let parted = rest
+            .strip_prefix([':', '='])
+            .or_else(|| after_any(rest, &["to", "is", "as", "should be"]));
+        // "Cook time 45 minutes"
+        let is_time = names.iter().any(|name| name.ends_with("time"))
+            && rest.starts_with(|c: char| c.is_ascii_digit());
+        let is_said = parted.is_some() || is_time || (verb.is_some() && !rest.is_empty());
         let given = value(parted.unwrap_or(rest));
         if is_said && !given.is_empty() {
             return Some(make(given));
         }
         return verb.map(|_| ChatCommand::Unfinished(example));
     }
+    if let Some(time) = takes(text) {
+        return Some(time);
+    }
     let serves = after_any(text, &["it makes", "it yields", "makes", "yields"])?;
     Number::parse(serves).map(|_| ChatCommand::SetYield(serves))
+}
+
+/// "It takes 20 minutes to prepare", "prep takes 20 minutes".
+fn takes(text: &str) -> Option<ChatCommand<'_>> {
+    let make = |what: &str| -> Option<for<'a> fn(&'a str) -> ChatCommand<'a>> {
+        if after_any(what, &["prep", "prepare", "preparation", "preparing"]).is_some() {
+            Some(|text| ChatCommand::SetPrepTime(text))
+        } else if after_any(what, &["cook", "bake", "cooking", "baking", "roast"]).is_some() {
+            Some(|text| ChatCommand::SetCookTime(text))
+        } else {
+            None
+        }
+    };
+    if let Some(time) = after_any(text, &["it cooks for", "it bakes for", "it roasts for"]) {
+        return Some(ChatCommand::SetCookTime(time));
+    }
+    if let Some(rest) = after_any(text, &["it takes", "this takes", "takes", "it needs"]) {
+        let (time, what) = rest.rsplit_once(" to ").or_else(|| rest.rsplit_once(" of "))?;
+        return Some(make(what)?(value(time)));
+    }
+    let (what, time) = text.split_once(" takes ")?;
+    Some(make(what)?(value(time)))
 }
 
 fn replace(text: &str) -> Option<ChatCommand<'_>> {
@@ -146,7 +187,7 @@ fn replace(text: &str) -> Option<ChatCommand<'_>> {
 }
 
 fn both<'a>(old: &'a str, new: &'a str) -> Option<ChatCommand<'a>> {
-    let old = value(skip(old, &["the ingredient", "ingredient", "the", "all the", "all"]));
+    let old = value(skip(old, &["the amount of", "the ingredient", "ingredient", "the", "all"]));
     let new = value(new);
     (!old.is_empty() && !new.is_empty()).then_some(ChatCommand::Replace { old, new })
 }
@@ -158,7 +199,8 @@ fn split_at_word<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
 }
 
 fn remove(text: &str) -> Option<ChatCommand<'_>> {
-    let rest = after_any(text, REMOVE)?;
+    let out = after_any(text, &["leave", "take"]).and_then(|rest| without_end(rest, " out"));
+    let rest = after_any(text, REMOVE).or(out)?;
     let rest = skip(rest, &["the ingredients", "the ingredient", "ingredients", "ingredient"]);
     let name = value(skip(rest, &["the", "all the", "all"]));
     Some(match name {
@@ -176,20 +218,45 @@ fn add(text: &str) -> Option<ChatCommand<'_>> {
             given => ChatCommand::AddIngredient(given),
         });
     }
-    let tails =
-        ["to the ingredients", "to ingredients", "as an ingredient", "to the ingredient list"];
-    let head = tails.iter().find_map(|tail| {
-        let at = rest.len().checked_sub(tail.len())?;
-        rest.get(at..)?.eq_ignore_ascii_case(tail).then(|| rest.get(..at))?
-    });
-    let given = value(head.unwrap_or(rest));
-    let is_sure = head.is_some() || Ingredient::parse(given).quantity.is_some();
+    let tails = [
+        " to the ingredients",
+        " to ingredients",
+        " as an ingredient",
+        " to the ingredient list",
+        " to it",
+        " to the recipe",
+        " as well",
+        " too",
+    ];
+    let last =
+        [" as the last step", " as a last step", " as a step", " to the steps", " at the end"];
+    if let Some(text) = last.iter().find_map(|tail| without_end(rest, tail)).map(value) {
+        return Some(ChatCommand::AddStep { text, place: None }).filter(|_| !text.is_empty());
+    }
+    let head = tails.iter().find_map(|tail| without_end(rest, tail));
+    let given = value(skip(head.unwrap_or(rest), &["some", "also"]));
     Some(match given {
-        given if is_sure && !given.is_empty() => ChatCommand::AddIngredient(given),
+        // "more salt" and "it" do not say what to add.
+        given
+            if !given.is_empty()
+                && !is_amount(given)
+                && after_any(given, &["more", "it", "less"]).is_none() =>
+        {
+            ChatCommand::AddIngredient(given)
+        }
         _ => ChatCommand::Unfinished("Add ingredient 2 eggs` or `Add step Bake for 20 minutes"),
     })
 }
 
+const NAME_IT: &[&str] = &[
+    "call it",
+    "call this recipe",
+    "call this",
+    "call the recipe",
+    "name it",
+    "name this recipe",
+    "name the recipe",
+];
 /// The names of a setting, the command that sets it, and an example.
 type Setting = (&'static [&'static str], for<'a> fn(&'a str) -> ChatCommand<'a>, &'static str);
 const SETTINGS: &[Setting] = &[
@@ -204,12 +271,12 @@ const SETTINGS: &[Setting] = &[
         "Set yield to 4 servings",
     ),
     (
-        &["prep time", "preparation time"],
+        &["prep time", "preparation time", "preparation", "prep"],
         |text| ChatCommand::SetPrepTime(text),
         "Set prep time to 15 minutes",
     ),
     (
-        &["cook time", "cooking time", "baking time"],
+        &["cook time", "cooking time", "baking time", "bake time"],
         |text| ChatCommand::SetCookTime(text),
         "Set cook time to 1 hour 20 minutes",
     ),

@@ -90,13 +90,15 @@ impl Ingredient {
         Line::parse(&self.text).name().to_owned()
     }
 
-    /// The same amount of another ingredient. The preparation of the old one is dropped. If `name`
-    /// has an amount itself, it replaces the whole line.
+    /// The same amount of another ingredient, prepared in the same way. If `name` has an amount
+    /// itself, it replaces amount and name.
     #[must_use]
     pub fn renamed(&self, name: &str) -> Self {
         let (line, other) = (Line::parse(&self.text), Line::parse(name));
+        let has_own = name.contains([',', '(']);
+        let preparation = if has_own { "" } else { line.preparation() };
         let Some(amount) = line.amounts.first().filter(|_| other.amounts.is_empty()) else {
-            return Self::parse(name);
+            return Self::parse(&format!("{name}{preparation}"));
         };
         if line.is_name_first() {
             // "Butter: 100 g"
@@ -108,7 +110,33 @@ impl Ingredient {
         let last = words::inflected(last, true).filter(|_| many).unwrap_or_else(|| last.to_owned());
         let space = if head.is_empty() { "" } else { " " };
         let measure = self.text.get(..line.name_start()).unwrap_or_default().trim_end();
-        Self::parse(&format!("{measure} {head}{space}{last}"))
+        Self::parse(&format!("{measure} {head}{space}{last}{preparation}"))
+    }
+
+    /// The line with another amount, as in "650 g". If the line has an amount in the same unit, its
+    /// other amounts change in the same proportion. `None` when `amount` is none.
+    #[must_use]
+    pub fn with_amount(&self, amount: &str) -> Option<Self> {
+        let (line, new) = (Line::parse(&self.text), Line::parse(amount));
+        let to = new.amounts.first()?;
+        let factor = line.amounts.first().and_then(|now| {
+            let unit = new.units_in(&line)?;
+            let is_one = !(to.quantity.high.is_some() || now.quantity.high.is_some());
+            let is_plain = is_one && !(to.is_sum() || now.is_sum() || line.is_in_doubt());
+            to.quantity.low.value.times(unit)?.over(now.quantity.low.value).filter(|_| is_plain)
+        });
+        if let Some(text) = factor.and_then(|factor| line.scaled(factor)) {
+            return Some(Self::parse(&text));
+        }
+        let written = new.first_text();
+        let text = match line.amounts.first() {
+            Some(now) if line.is_name_first() => {
+                let (head, tail) = (self.text.get(..now.start)?, from(&self.text, now.end));
+                format!("{head}{written}{tail}")
+            }
+            _ => format!("{written} {}", from(&self.text, line.name_start())),
+        };
+        Some(Self::parse(&text))
     }
 
     /// Whether the line is a heading among the ingredients, such as `For the sauce:`.

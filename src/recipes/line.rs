@@ -1,10 +1,12 @@
 //! The amounts in a line of text, and the line with all of them multiplied.
 
+mod lead_in;
 mod plain;
 mod roles;
 
 use std::borrow::Cow;
 
+use self::lead_in::lead_in;
 use self::plain::plain;
 use self::roles::{NumberContext, NumberRole};
 use super::amount::{Amount, Edit};
@@ -13,6 +15,7 @@ use super::ratio::Ratio;
 use super::scan::from;
 use super::size;
 use super::units::{self, Precision};
+use super::words;
 use super::written::write;
 
 /// A parsed line. Its first amount is the one that measures the ingredient.
@@ -142,6 +145,34 @@ impl<'a> Line<'a> {
     /// Whether the amount is behind the name.
     pub(super) fn is_name_first(&self) -> bool {
         !self.begins_with_amount() && self.amounts.first().is_some_and(|a| self.is_behind_name(a))
+    }
+
+    /// What follows the name: ", chopped".
+    pub(super) fn preparation(&self) -> &str {
+        let start = if self.is_name_first() { self.text.len() } else { self.name_start() };
+        let rest = from(&self.text, start);
+        let parts = [",", "(", ";", " - "].iter().filter_map(|part| rest.find(part)).min();
+        let before = rest.get(..parts.unwrap_or(rest.len())).unwrap_or_default();
+        from(rest, before.trim_end().len())
+    }
+
+    /// How much of the other line's first unit is one of this line's. `None` when that is not known.
+    pub(super) fn units_in(&self, other: &Line<'_>) -> Option<Ratio> {
+        let (Some(mine), Some(now)) = (self.unit_text(0), other.unit_text(0)) else {
+            let is_counted = other.amounts.first().is_some_and(|amount| !amount.is_measure());
+            return (self.unit_text(0).is_none() && is_counted).then_some(Ratio::ONE);
+        };
+        if words::folded(mine) == words::folded(now) {
+            return Some(Ratio::ONE);
+        }
+        let ((family, mine), (same, now)) = (units::size(mine)?, units::size(now)?);
+        Ratio::new(mine, now).filter(|_| family == same)
+    }
+
+    /// The first amount, as written.
+    pub(super) fn first_text(&self) -> &str {
+        let Some(amount) = self.amounts.first() else { return "" };
+        self.text.get(amount.start..amount.end).unwrap_or_default()
     }
 
     pub(super) fn name_start(&self) -> usize {
@@ -296,67 +327,8 @@ fn is_number_word(text: &str, at: usize) -> bool {
     number.is_some_and(|n| n.value.is_whole() && !from(rest, n.end).starts_with(['-', '‑']))
 }
 
-/// The offset of the text after "about" or "juice of".
-fn lead_in(text: &str) -> usize {
-    let mut at = text.len() - text.trim_start_matches(['*', '-', '•', '(', ' ']).len();
-    while let Some(words) = LEAD_INS.iter().find(|words| {
-        from(text, at).get(..words.len()).is_some_and(|head| head.eq_ignore_ascii_case(words))
-    }) {
-        at += words.len();
-    }
-    at
-}
-
 /// What may be between two amounts of one ingredient.
 const NAMELESS: &[&str] =
     &["plus", "+", "/", "|", "or", "and", "minus", "less", "=", "-", "–", "to", "und", "et"];
-/// Words before the first amount. Of two with a common beginning, the longer comes first.
-const LEAD_INS: &[&str] = &[
-    "about ",
-    "approximately ",
-    "approx. ",
-    "approx ",
-    "ca. ",
-    "ca ",
-    "circa ",
-    "environ ",
-    "etwa ",
-    "roughly ",
-    "around ",
-    "nearly ",
-    "almost ",
-    "just under ",
-    "just over ",
-    "a scant ",
-    "scant ",
-    "a generous ",
-    "generous ",
-    "a heaping ",
-    "heaping ",
-    "a heaped ",
-    "heaped ",
-    "a good ",
-    "a level ",
-    "level ",
-    "up to ",
-    "between ",
-    "optional: ",
-    "optional ",
-    "optionally ",
-    "~",
-    "the ",
-    "juice of ",
-    "zest of ",
-    "juice and zest of ",
-    "zest and juice of ",
-    "finely grated ",
-    "grated ",
-    "rind of ",
-    "at least ",
-    "another ",
-    "an extra ",
-    "extra ",
-];
-
 #[cfg(test)]
 mod tests;

@@ -42,6 +42,7 @@ mod recipe;
 mod requests;
 mod schema_org;
 mod scan;
+mod sentences;
 mod size;
 mod storage;
 mod tasks;
@@ -55,7 +56,7 @@ mod tests;
 
 pub use app::RecipesApp;
 pub use assistant::{AssistantReply, HELP, WELCOME, answer};
-pub use command::{ChatCommand, Scale, StepPosition, StepRef};
+pub use command::{ChatCommand, Scale, Shown, StepPosition, StepRef};
 pub use completions::CompletionSink;
 pub use counters::AccountCounters;
 pub use extract::{extract, extract_list};

@@ -65,6 +65,10 @@ impl Number {
     }
 
     fn word(text: &str) -> Option<Self> {
+        let is_cream = |head: &str| head.eq_ignore_ascii_case("half and half");
+        if text.get(.."half and half".len()).is_some_and(is_cream) {
+            return None;
+        }
         let (value, length) = WORDS.iter().find_map(|(word, over, parts)| {
             let head = text.get(..word.len())?;
             let ends = text.get(word.len()..)?.chars().next().is_none_or(|c| !c.is_alphanumeric());

@@ -51,6 +51,12 @@ pub(super) fn scaled(recipe: &mut Recipe, scale: Scale<'_>) -> EditResult {
     Ok(said)
 }
 
+/// Whether the recipe's yield does not count this.
+pub(super) fn unknown_yield(recipe: &Recipe, number: Ratio, what: &str) -> bool {
+    let yields = Yields::new(&recipe.yields, recipe.yield_base.as_ref());
+    yields.factor_to(number, what).is_none()
+}
+
 /// Scales the ingredients. Returns how many were changed, and the lines that are in doubt.
 fn scale_ingredients(recipe: &mut Recipe, factor: Ratio) -> Result<(usize, Vec<String>), String> {
     let (mut count, mut left) = (0, Vec::new());

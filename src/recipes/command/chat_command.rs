@@ -28,6 +28,34 @@ pub enum ChatCommand<'a> {
         /// The new name, or a whole line with an amount.
         new: &'a str,
     },
+    /// Set the amount of an ingredient: `700 g of beef`.
+    SetAmount(&'a str),
+    /// Multiply the amount of one ingredient.
+    ScaleIngredient {
+        /// The ingredient's name.
+        name: &'a str,
+        /// The factor.
+        factor: Ratio,
+    },
+    /// Add more of an ingredient, or the ingredient.
+    AddMore {
+        /// The ingredient's name.
+        name: &'a str,
+        /// How much more: `100 g`.
+        amount: &'a str,
+    },
+    /// Add tags, separated by commas.
+    AddTag(&'a str),
+    /// Remove a tag.
+    RemoveTag(&'a str),
+    /// Set the description.
+    SetDescription(&'a str),
+    /// Show a part of the recipe.
+    Show(Shown),
+    /// Show a step.
+    ShowStep(StepRef),
+    /// Tell the amount of an ingredient.
+    HowMuch(&'a str),
     /// Add a step.
     AddStep {
         /// The instruction.
@@ -37,10 +65,16 @@ pub enum ChatCommand<'a> {
     },
     /// Remove a step.
     RemoveStep(StepRef),
+    /// Move a step.
+    MoveStep(StepRef, StepPosition),
+    /// Exchange two steps.
+    SwapSteps(StepRef, StepRef),
     /// Replace the text of a step.
     ReplaceStep(StepRef, &'a str),
     /// Revert the last change.
     Undo,
+    /// Revert the last `Undo`, which is not possible.
+    Redo,
     /// List the commands.
     Help,
     /// An incomplete command, with an example of a complete one.
@@ -72,4 +106,19 @@ pub enum StepPosition {
     After(StepRef),
     /// Before this step, taking over its number.
     Before(StepRef),
+}
+
+/// A part of the recipe that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Everything.
+    Recipe,
+    /// The ingredients.
+    Ingredients,
+    /// The steps.
+    Steps,
+    /// How much it makes.
+    Yield,
+    /// The preparation and cooking times.
+    Times,
 }

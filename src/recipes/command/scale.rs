@@ -15,7 +15,7 @@ pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
     }
     let (rest, is_sure) = match after_any(text, SURE) {
         Some(rest) => (rest, true),
-        None => (after_any(text, &["make", "cook", "prepare", "change", "cut"])?, false),
+        None => (after_any(text, &["make", "cook", "prepare", "change", "cut", "turn"])?, false),
     };
     let is_made = after(text, "make").is_some();
     let is_more = after(text, "increase").is_some();
@@ -40,7 +40,7 @@ pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
     }
     let (to, is_for) = match after_any(rest, FOR) {
         Some(rest) => (Some(rest), true),
-        None => (after_any(rest, &["to make", "to"]), false),
+        None => (after_any(rest, &["to make", "into", "to"]), false),
     };
     let target = to.unwrap_or(rest);
     if let Some(share) = percent(target).filter(|_| is_sure) {
@@ -69,7 +69,7 @@ fn multiple(text: &str) -> Option<Ratio> {
     let text = skip(text, &["a", "it", "this"]);
     for (words, over, parts) in MULTIPLES {
         let Some(rest) = after_any(text, words) else { continue };
-        let rest = skip(skip(rest, &["as much", "batch", "of", "the batch"]), &["of"]);
+        let rest = skip(skip(rest, &["as much", "as big", "batch", "of", "the batch"]), &["of"]);
         let is_whole = rest.is_empty() || after_any(rest, WHOLE).is_some_and(str::is_empty);
         if is_whole {
             return Ratio::new(*over, *parts);
@@ -88,7 +88,8 @@ fn multiple(text: &str) -> Option<Ratio> {
     let number = Number::parse(signed.unwrap_or(plain).trim_start())?;
     let rest = signed.unwrap_or(plain).trim_start().get(number.end..)?.trim();
     let is_signed = signed.is_some() || plain.len() < text.len();
-    let behind = rest.strip_prefix(['x', 'X', '×']).or_else(|| after(rest, "times"));
+    let behind = rest.strip_prefix(['x', 'X', '×']);
+    let behind = behind.or_else(|| after_any(rest, &["times", "batches", "batch"]));
     let rest = behind.unwrap_or(rest).trim();
     let is_whole = rest.is_empty() || after_any(rest, WHOLE).is_some_and(str::is_empty);
     (is_whole && (is_signed || behind.is_some())).then_some(number.value)
@@ -104,7 +105,7 @@ fn servings(text: &str) -> Option<Scale<'_>> {
             let parted = rest.strip_prefix([':', '=']).or_else(|| after_any(rest, &["to", "is"]));
             parted.or(set.and(Some(rest)))?.trim_start()
         }
-        None => after_any(text, SERVES)?,
+        None => after_any(text, SERVES)?.trim_start_matches([':', ' ']),
     };
     let number = Number::parse(rest)?;
     let behind = rest.get(number.end..)?.trim();
@@ -113,19 +114,20 @@ fn servings(text: &str) -> Option<Scale<'_>> {
 
 /// "I need this for 8", "for 10 people", "8 servings".
 fn needed(text: &str) -> Option<Scale<'_>> {
-    let need = after_any(text, &["i need", "we need", "i want", "we want", "i have", "we are"]);
-    let rest = need.unwrap_or(text);
-    let rest = skip(rest, WHOLE);
+    let are = after_any(text, &["we are", "we're", "we’re", "there are", "i have"]);
+    let need = are.or_else(|| after_any(text, &["i need", "we need", "i want", "we want"]));
+    let need = need.or_else(|| after_any(text, &["i only need", "i only want", "we only need"]));
+    let rest = skip(need.unwrap_or(text), WHOLE);
     let to = after_any(rest, FOR);
     let target = to.unwrap_or(rest);
     let number = Number::parse(target)?;
     let behind = target.get(number.end..)?.trim();
-    let is_for = to.is_some() && behind.is_empty();
-    (is_for || is_people(behind)).then_some(Scale::To(number.value, "people"))
+    let is_for = (to.is_some() || after(text, "we").is_some()) && behind.is_empty();
+    (is_for || is_people(skip(behind, &["of us"]))).then_some(Scale::To(number.value, "people"))
 }
 
 /// The share of "50%", "50 percent".
-fn percent(text: &str) -> Option<Ratio> {
+pub(super) fn percent(text: &str) -> Option<Ratio> {
     let length = text.bytes().take_while(u8::is_ascii_digit).count();
     let number = text.get(..length)?.parse().ok()?;
     let sign = text.get(length..)?.trim();

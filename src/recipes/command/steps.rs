@@ -1,6 +1,8 @@
 //! The commands that change steps.
 
 use super::super::quantity::Number;
+use super::super::scan::word;
+use super::super::words;
 use super::chat_command::{ChatCommand, StepPosition, StepRef};
 use super::words::{ADD, REMOVE, after, after_any, skip, value};
 
@@ -19,6 +21,26 @@ pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {
             _ => Some(ChatCommand::Unfinished("Remove step 2")),
         };
     }
+    if let Some(rest) = after(text, "move") {
+        return moved(rest.trim_end_matches(['.', '!', '?']));
+    }
+    if let Some(rest) = after_any(text, &["swap", "exchange", "switch"]) {
+        let (first, rest) = which(rest)?;
+        let rest = after_any(rest, &["and", "with"])?;
+        let (second, _) = which(rest).or_else(|| number(rest))?;
+        return Some(ChatCommand::SwapSteps(first, second));
+    }
+    if let Some((at, rest)) = which(text) {
+        let new = value(after_any(rest, &["should be", "should say", "should read", "is now"])?);
+        return (!new.is_empty()).then_some(ChatCommand::ReplaceStep(at, new));
+    }
+    // "At the end sprinkle parsley over it"
+    let last = ["at the end", "finally", "lastly", "as a last step", "as the last step"];
+    if let Some(rest) = after_any(text, &last) {
+        let text = value(rest.trim_start_matches([',', ':', ' ']));
+        return words::begins_step(word(text, 0).0)
+            .then_some(ChatCommand::AddStep { text, place: None });
+    }
     let rest = after_any(text, &["replace", "change", "edit", "rewrite", "update"])?;
     let (at, rest) = which(rest)?;
     let new =
@@ -27,6 +49,41 @@ pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {
         "" => ChatCommand::Unfinished("Replace step 2 with Bake for 20 minutes"),
         new => ChatCommand::ReplaceStep(at, new),
     })
+}
+
+/// "Move step 3 to the top", "move step 1 after step 2".
+fn moved(rest: &str) -> Option<ChatCommand<'_>> {
+    let (from, rest) = which(rest)?;
+    let to = skip(rest, &["to"]);
+    let end = |words: &[&str]| after_any(to, words).is_some_and(str::is_empty);
+    let place = if end(&["the top", "the beginning", "the start", "the front", "top", "first"]) {
+        StepPosition::Before(StepRef::Number(1))
+    } else if end(&["the end", "the bottom", "the last place", "end", "bottom", "last"]) {
+        StepPosition::After(StepRef::Last)
+    } else {
+        let at = |rest| Some(which(rest).or_else(|| number(rest))?.0);
+        let found = after_any(to, &["after", "behind"])
+            .and_then(at)
+            .map(StepPosition::After)
+            .or_else(|| after(to, "before").and_then(at).map(before))
+            .or_else(|| {
+                after_any(to, &["position", "place"]).and_then(at).map(StepPosition::Before)
+            })
+            .or_else(|| at(to).map(StepPosition::Before));
+        let Some(place) = found else {
+            return Some(ChatCommand::Unfinished("Move step 3 to the top"));
+        };
+        place
+    };
+    Some(ChatCommand::MoveStep(from, place))
+}
+
+/// The place before a step, wherever the moved one comes from.
+fn before(at: StepRef) -> StepPosition {
+    match at {
+        StepRef::Number(number) if number > 1 => StepPosition::After(StepRef::Number(number - 1)),
+        at => StepPosition::Before(at),
+    }
 }
 
 fn added_step(rest: &str) -> ChatCommand<'_> {
@@ -71,7 +128,7 @@ fn added_step(rest: &str) -> ChatCommand<'_> {
 }
 
 /// Parses "step 2", "the last step" or "the second step". Returns the rest of the text, too.
-fn which(text: &str) -> Option<(StepRef, &str)> {
+pub(super) fn which(text: &str) -> Option<(StepRef, &str)> {
     let text = skip(text, &["the"]);
     if let Some(rest) = after_any(text, &["last step", "final step", "step last"]) {
         return Some((StepRef::Last, rest));

@@ -28,6 +28,12 @@ pub(super) fn value(text: &str) -> &str {
     unquoted.unwrap_or(text).trim()
 }
 
+/// The text before `end`, if it ends with it.
+pub(super) fn without_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
+    let at = text.len().checked_sub(end.len())?;
+    text.get(at..)?.eq_ignore_ascii_case(end).then(|| text.get(..at))?
+}
+
 pub(super) const POLITE: &[&str] = &[
     "please",
     "can you",
@@ -50,6 +56,16 @@ pub(super) const POLITE: &[&str] = &[
     "just",
     "kindly",
     "pls",
+    "also",
+    "can we",
+    "could we",
+    "we should",
+    "you should",
+    "go ahead and",
+    "actually",
+    "maybe",
+    "oops",
+    "i'd love to",
 ];
 /// Words for the recipe as a whole.
 pub(super) const WHOLE: &[&str] = &[
@@ -82,7 +98,14 @@ pub(super) const UNDO: &[&str] = &[
     "take that back",
     "take it back",
     "go back",
+    "undo the change",
+    "undo the last one",
+    "undo last",
+    "revert the last change",
+    "take the last change back",
+    "cancel that",
 ];
+pub(super) const REDO: &[&str] = &["redo", "redo that", "redo it", "redo the last change"];
 pub(super) const HELP: &[&str] = &[
     "help",
     "help me",
@@ -94,5 +117,26 @@ pub(super) const HELP: &[&str] = &[
     "how does this work",
     "what do you understand",
 ];
-pub(super) const REMOVE: &[&str] = &["remove", "delete", "drop", "take out", "omit", "leave out"];
-pub(super) const ADD: &[&str] = &["add", "insert", "append"];
+pub(super) const REMOVE: &[&str] = &[
+    "remove",
+    "delete",
+    "drop",
+    "take out",
+    "omit",
+    "leave out",
+    "get rid of",
+    "skip",
+    "throw out",
+    "ditch",
+    "exclude",
+    "cut out",
+    "without",
+    "no",
+    "i don't have",
+    "i don’t have",
+    "i have no",
+    "i don't like",
+    "i don’t like",
+];
+pub(super) const ADD: &[&str] =
+    &["add", "insert", "append", "put in", "include", "throw in", "toss in"];

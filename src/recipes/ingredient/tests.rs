@@ -133,10 +133,11 @@ fn unwritable_amount_is_refused() {
 }
 
 #[test]
-fn renaming_keeps_the_amount_drops_the_preparation() {
+fn renaming_keeps_the_amount_and_the_preparation() {
     for (text, name, renamed) in [
-        ("2 tbsp butter, softened", "olive oil", "2 tbsp olive oil"),
-        ("3 cloves garlic, minced", "shallots", "3 cloves shallots"),
+        ("2 tbsp butter, softened", "olive oil", "2 tbsp olive oil, softened"),
+        ("3 cloves garlic, minced", "shallots", "3 cloves shallots, minced"),
+        ("2 onions, chopped", "shallots, sliced", "2 shallots, sliced"),
         ("2 lemons", "lime", "2 limes"),
         ("Juice of 1 lemon", "lime", "Juice of 1 lime"),
         ("1 (14 oz) can tomatoes", "pumpkin puree", "1 (14 oz) can pumpkin puree"),
@@ -145,6 +146,29 @@ fn renaming_keeps_the_amount_drops_the_preparation() {
         ("2 eggs", "1 banana", "1 banana"),
     ] {
         assert_eq!(Ingredient::parse(text).renamed(name).text, renamed);
+    }
+}
+
+#[test]
+fn new_amount_changes_the_others_in_proportion() {
+    for (text, amount, changed) in [
+        ("500 g beef", "650 g", Some("650 g beef")),
+        ("500g/1lb 2oz beef, diced", "1 kg", Some("1000g/2lb 4oz beef, diced")),
+        ("2 carrots", "4", Some("4 carrots")),
+        ("2 carrots, sliced", "1", Some("1 carrot, sliced")),
+        ("2 carrots", "300 g", Some("300 g carrots")),
+        ("2 cloves garlic", "4", Some("4 cloves garlic")),
+        ("1 cup (240 ml) milk", "2 cups", Some("2 cups (480 ml) milk")),
+        ("500 g beef", "700 g of beef", Some("700 g beef")),
+        ("500 g beef", "2 lb", Some("2 lb beef")),
+        ("Butter: 100 g", "50 g", Some("Butter: 50 g")),
+        ("Butter: 100 g", "1 stick", Some("Butter: 1 stick")),
+        ("salt", "1 tsp", Some("1 tsp salt")),
+        ("2-3 carrots", "4", Some("4 carrots")),
+        ("500 g beef", "more", None),
+    ] {
+        let new = Ingredient::parse(text).with_amount(amount);
+        assert_eq!(new.map(|new| new.text).as_deref(), changed, "{text} to {amount}");
     }
 }
 

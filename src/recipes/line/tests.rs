@@ -150,6 +150,7 @@ fn number_that_scaling_keeps_is_no_doubt() {
         "2 tsp five-spice powder",
         "2 tsp five spice",
         "half-and-half",
+        "1 cup half and half",
         "1 can 7up",
         "",
     ] {

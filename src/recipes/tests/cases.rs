@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::recipes::{AssistantReply, Draft, Ingredient, Recipe, answer};
+use crate::recipes::{AssistantReply, Draft, Ingredient, Recipe, Step, answer};
 use crate::time::UnixTime;
 
 /// The fields of every case of a file.
@@ -129,4 +129,47 @@ fn base_survives_the_database() {
     old["ingredients"][0].as_object_mut().unwrap().remove("base");
     let old: Recipe = serde_json::from_value(old).unwrap();
     assert_eq!(line(&ask(&old, "scale by 3").1), "99 g flour");
+}
+
+#[test]
+fn sentences_bring_about_what_they_say() {
+    let mut recipe = recipe(
+        "4 servings",
+        &["500 g beef", "2 carrots", "2 onions, chopped", "30 g butter", "1 tsp salt"],
+    );
+    recipe.steps = (1..)
+        .zip(["Brown", "Simmer", "Serve"])
+        .map(|(order, text)| Step { order, text: text.to_owned() })
+        .collect();
+    let mut score = Score::default();
+    for case in cases(include_str!("cases/chat.txt")) {
+        let (said, new) = ask(&recipe, case[1]);
+        let wrong = case[2].split("; ").find(|wanted| match wanted.strip_prefix('?') {
+            Some(word) => new != recipe || !said.contains(word.trim()) || said.len() > 300,
+            None => !has(&new, wanted),
+        });
+        let result = wrong.map_or(Ok(()), |wrong| Err(format!("not `{wrong}`: {said}")));
+        score.count(&case, result);
+    }
+    score.assert_full();
+}
+
+/// Whether a recipe has a line, or a field with a value.
+fn has(recipe: &Recipe, wanted: &str) -> bool {
+    let is_listed = |line: &str| recipe.ingredients.iter().any(|one| one.text == line);
+    if let Some(gone) = wanted.strip_prefix("- ") {
+        return !is_listed(gone);
+    }
+    let steps = recipe.steps.iter().map(|step| &*step.text).collect::<Vec<_>>().join(" / ");
+    let field = wanted.split_once(' ').is_some_and(|(field, value)| match field {
+        "yield" => recipe.yields == value,
+        "title" => recipe.title == value,
+        "prep" => recipe.prep_time_minutes == value.parse().ok(),
+        "cook" => recipe.cook_time_minutes == value.parse().ok(),
+        "tags" => recipe.tags.join(",") == value,
+        "description" => recipe.description == value,
+        "steps" => steps == value,
+        _ => false,
+    });
+    field || is_listed(wanted)
 }

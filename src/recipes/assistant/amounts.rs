@@ -1,0 +1,185 @@
+//! Changes of single ingredients.
+
+use super::super::find::{find, replaced_words, words_of};
+use super::super::ingredient::Ingredient;
+use super::super::line::Line;
+use super::super::quantity::NumberForm;
+use super::super::ratio::Ratio;
+use super::super::recipe::{Recipe, Step};
+use super::super::units::Precision;
+use super::super::written::write;
+use super::said::{EditResult, counted};
+
+/// Removes an ingredient, or several: "onions and carrots".
+pub(super) fn removed(recipe: &mut Recipe, names: &str) -> EditResult {
+    let fault = match find(recipe, names) {
+        Ok(index) => return Ok(removed_at(recipe, index)),
+        Err(fault) => fault,
+    };
+    let parts: Vec<&str> = names.split(',').flat_map(|part| part.split(" and ")).collect();
+    let parts = parts.iter().map(|part| part.trim().trim_start_matches("and ").trim());
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    if parts.len() < 2 {
+        return Err(fault);
+    }
+    let mut said = Vec::new();
+    for part in parts {
+        let index = find(recipe, part)?;
+        said.push(removed_at(recipe, index));
+    }
+    Ok(said.join(" "))
+}
+
+fn removed_at(recipe: &mut Recipe, index: usize) -> String {
+    let gone = recipe.ingredients.remove(index);
+    format!("Removed “{}”.{}", gone.text, still_named(recipe, &gone.name()))
+}
+
+/// Names the steps that still mention an ingredient that is gone.
+fn still_named(recipe: &Recipe, name: &str) -> String {
+    let named = naming(recipe, name);
+    let (noun, verb) = if named.len() == 1 { ("Step", "names") } else { ("Steps", "name") };
+    match named.is_empty() {
+        true => String::new(),
+        false => format!(" {noun} {} still {verb} it.", named.join(", ")),
+    }
+}
+
+/// The numbers of the steps that mention a name.
+fn naming(recipe: &Recipe, name: &str) -> Vec<String> {
+    let name = words_of(name);
+    let says = |step: &&Step| {
+        let words = words_of(&step.text);
+        !name.is_empty() && words.windows(name.len()).any(|window| window == name)
+    };
+    recipe.steps.iter().filter(says).map(|step| step.order.to_string()).collect()
+}
+
+/// Replaces an ingredient and its mentions in the steps, or sets its amount: "carrots" by "4".
+pub(super) fn replaced(recipe: &mut Recipe, old: &str, new: &str) -> EditResult {
+    let found = find(recipe, old);
+    let name = Line::parse(new).name().to_owned();
+    if let Ok(index) = found
+        && begins_with_amount(new)
+        && (name.is_empty() || is_name_of(recipe, index, &name))
+    {
+        return with_amount(recipe, index, new);
+    }
+    let in_steps = if name.is_empty() { new } else { &*name };
+    let mut steps = 0;
+    for step in &mut recipe.steps {
+        if let Some(text) = replaced_words(&step.text, old, in_steps)? {
+            step.text = text;
+            steps += 1;
+        }
+    }
+    let changed = match steps {
+        0 => String::new(),
+        _ => format!(" Changed in {} too.", counted(steps, "step")),
+    };
+    let index = match found {
+        Ok(index) => index,
+        Err(_) if steps > 0 && naming_none(recipe, old) => {
+            return Ok(format!("Replaced “{old}” with “{new}” in {}.", counted(steps, "step")));
+        }
+        Err(fault) => return Err(fault),
+    };
+    let Some(ingredient) = recipe.ingredients.get_mut(index) else {
+        return Err("That ingredient is gone.".to_owned());
+    };
+    let (was, renamed) = (ingredient.name(), ingredient.renamed(new));
+    let said = format!("“{}” is now “{}”.{changed}", ingredient.text, renamed.text);
+    *ingredient = renamed;
+    let is_other = words_of(&was).iter().all(|word| !words_of(new).contains(word));
+    let still = if is_other { still_named(recipe, &was) } else { String::new() };
+    Ok(format!("{said}{still}"))
+}
+
+fn begins_with_amount(text: &str) -> bool {
+    let line = Line::parse(text);
+    line.begins_with_amount() && !line.amounts.is_empty()
+}
+
+/// Whether an ingredient has this name: "beef" and "2 carrots" are the same as "carrot".
+fn is_name_of(recipe: &Recipe, index: usize, name: &str) -> bool {
+    let ingredient = recipe.ingredients.get(index);
+    ingredient.is_some_and(|ingredient| words_of(&ingredient.name()) == words_of(name))
+}
+
+/// Sets the amount of an ingredient: "700 g of beef".
+pub(super) fn set_amount(recipe: &mut Recipe, text: &str) -> EditResult {
+    let name = Line::parse(text).name().to_owned();
+    if name.is_empty() || !begins_with_amount(text) {
+        return Err("Of what? Say `Change beef to 700 g`.".to_owned());
+    }
+    let fault = |fault| format!("{fault} Say `Add ingredient {text}` to add it.");
+    let index = find(recipe, &name).map_err(fault)?;
+    with_amount(recipe, index, text)
+}
+
+fn with_amount(recipe: &mut Recipe, index: usize, amount: &str) -> EditResult {
+    let ingredient = recipe.ingredients.get_mut(index);
+    let changed = ingredient.and_then(|old| Some((old.with_amount(amount)?, old)));
+    let Some((new, old)) = changed else {
+        return Err(format!("“{amount}” is no amount that I understand."));
+    };
+    let said = format!("“{}” is now “{}”.", old.text, new.text);
+    *old = new;
+    Ok(said)
+}
+
+/// Multiplies the amount of one ingredient.
+pub(super) fn multiplied(recipe: &mut Recipe, name: &str, factor: Ratio) -> EditResult {
+    let index = find(recipe, name)?;
+    let Some(old) = recipe.ingredients.get_mut(index) else {
+        return Err("That ingredient is gone.".to_owned());
+    };
+    match old.scaled(factor) {
+        Some(new) if new != *old => {
+            let said = format!("“{}” is now “{}”.", old.text, new.text);
+            *old = Ingredient::parse(&new.text);
+            Ok(said)
+        }
+        _ => Err(format!("I am not sure of the amount of “{}”, so nothing has changed.", old.text)),
+    }
+}
+
+/// Adds more of an ingredient; adds the ingredient if there is none.
+pub(super) fn more(recipe: &mut Recipe, name: &str, amount: &str) -> EditResult {
+    let found = find(recipe, name).ok().and_then(|index| recipe.ingredients.get_mut(index));
+    let Some(old) = found else {
+        let new = Ingredient::parse(&format!("{amount} {name}"));
+        let said = format!("Added “{}”.", new.text);
+        recipe.ingredients.push(new);
+        return Ok(said);
+    };
+    let (line, added) = (Line::parse(&old.text), Line::parse(amount));
+    let factor = line.amounts.first().zip(added.amounts.first()).and_then(|(now, added_amount)| {
+        let added = added_amount.quantity.low.value.times(added.units_in(&line)?)?;
+        let now = now.quantity.low.value;
+        now.plus(added)?.over(now)
+    });
+    match factor.and_then(|factor| line.scaled(factor)).filter(|text| *text != old.text) {
+        Some(text) => {
+            let said = format!("“{}” is now “{text}”.", old.text);
+            *old = Ingredient::parse(&text);
+            Ok(said)
+        }
+        None => Err(format!("There is “{}” already. Say how much it should be.", old.text)),
+    }
+}
+
+/// A number as it is written before an ingredient.
+pub(super) fn written(number: Ratio) -> String {
+    write(number, NumberForm::Whole, Precision::Kitchen).unwrap_or_default()
+}
+
+/// Whether no ingredient has these words.
+fn naming_none(recipe: &Recipe, name: &str) -> bool {
+    let name = words_of(name);
+    let has = |ingredient: &Ingredient| {
+        let words = words_of(&ingredient.text);
+        name.iter().all(|word| words.contains(word))
+    };
+    !recipe.ingredients.iter().any(has)
+}

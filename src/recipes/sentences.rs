@@ -1,0 +1,73 @@
+//! Several commands in one message: "remove the carrots and add 2 leeks".
+
+use super::command::ChatCommand;
+
+/// Longer messages are one command.
+const MAX_BYTES: usize = 500;
+/// The most commands of a message.
+const MAX_COMMANDS: usize = 8;
+
+/// The commands of a message that has several. `None` when it has one, or a part is no command.
+pub(super) fn sentences(content: &str) -> Option<Vec<ChatCommand<'_>>> {
+    if content.len() > MAX_BYTES {
+        return None;
+    }
+    let mut commands = Vec::new();
+    let mut rest = content;
+    while let Some((head, tail)) = split(rest) {
+        commands.push(parse(head, commands.last())?);
+        rest = tail;
+    }
+    commands.push(parse(rest, commands.last())?);
+    let is_several = (2..=MAX_COMMANDS).contains(&commands.len());
+    (is_several && commands.iter().all(is_joinable)).then_some(commands)
+}
+
+/// Parses a part. After "replace butter with oil", "cream with milk" is a command too.
+fn parse<'a>(part: &'a str, last: Option<&ChatCommand<'_>>) -> Option<ChatCommand<'a>> {
+    ChatCommand::parse(part).or_else(|| {
+        let is_after = matches!(last, Some(ChatCommand::Replace { .. }));
+        let (old, new) = part.split_once(" with ").filter(|_| is_after)?;
+        Some(ChatCommand::Replace { old: old.trim(), new: new.trim() })
+    })
+}
+
+/// The first command of a text and the others. Both are whole.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let mut places: Vec<(usize, usize)> = JOINTS
+        .iter()
+        .flat_map(|joint| text.match_indices(joint).map(|(at, joint)| (at, joint.len())))
+        .collect();
+    places.sort_by_key(|(at, length)| (*at, usize::MAX - length));
+    places.into_iter().take(2 * MAX_COMMANDS).find_map(|(at, length)| {
+        let (head, tail) = (text.get(..at)?, text.get(at + length..)?);
+        let is_command = |text| ChatCommand::parse(text).is_some_and(|c| is_joinable(&c));
+        // "Half and half" are not two commands.
+        let is_verb = |text: &str| {
+            let is_bare = ["double", "triple", "halve"].iter().any(|w| text.starts_with(w));
+            text.starts_with(char::is_alphabetic) && (is_bare || text.trim().contains(' '))
+        };
+        let head_command = parse(head, None);
+        let is_next = is_command(tail) || parse(tail, head_command.as_ref()).is_some();
+        (is_verb(tail) && is_command(head) && is_next).then_some((head, tail))
+    })
+}
+
+/// Whether other commands may be beside it. Text that is kept as it is would hold them.
+fn is_joinable(command: &ChatCommand<'_>) -> bool {
+    !matches!(
+        command,
+        ChatCommand::Extract(_)
+            | ChatCommand::AddStep { .. }
+            | ChatCommand::ReplaceStep(..)
+            | ChatCommand::SetDescription(_)
+            | ChatCommand::Undo
+            | ChatCommand::Redo
+            | ChatCommand::Help
+            | ChatCommand::Show(_)
+            | ChatCommand::HowMuch(_)
+            | ChatCommand::Unfinished(_)
+    )
+}
+
+const JOINTS: &[&str] = &[" and then ", ", then ", ", and ", " and ", "; ", ". ", ", ", "\n"];
