@@ -54,13 +54,19 @@ impl Amount {
         if size::of_one(text, start).is_some() {
             return None;
         }
-        let is_word = |rest: &str| rest.strip_prefix(['-', '‑']).is_some_and(|r| letter_at(r, 0));
+        // "half-and-half", "3½- to 4-pound"
+        let is_word = |rest: &str| {
+            let behind = rest.strip_prefix(['-', '‑']);
+            behind.is_some_and(|rest| rest.starts_with(|c: char| c.is_alphabetic() || c == ' '))
+        };
+        // "1st batch"
+        let is_first = from(text, end).starts_with("st") && text.get(start..end) == Some("1");
         if let Some(after) = times(text, end).or_else(|| size::each(text, end)) {
             end = after;
-        } else if is_word(from(text, end)) {
-            // "half-and-half"
-            return None;
-        } else if letter_at(text, end) && unit(text, end).is_none() {
+        } else if is_first
+            || is_word(from(text, end))
+            || (letter_at(text, end) && unit(text, end).is_none())
+        {
             return None;
         }
         let mut unit = unit(text, end);

@@ -49,6 +49,7 @@ impl<'a> Line<'a> {
         let start = lead_in(&text);
         let one = size::of_one(&text, start);
         let is_kept = from(&text, start).starts_with(char::is_numeric)
+            && size::area(&text, start).is_none()
             && roles::unscaled(&text, start).is_some();
         let first = Amount::parse(&text, start).filter(|_| !is_kept);
         let first = first.or_else(|| Amount::of_one(&text, start));

@@ -56,7 +56,8 @@ impl Number {
         let (next, after) = (rest.next(), rest.next());
         let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
         let ends_well = match next {
-            Some('%' | '°' | 'º') => false,
+            Some('%' | '°' | 'º' | '€' | '$' | '£') => false,
+            Some(' ') => !matches!(after, Some('€' | '£')),
             Some('/' | '⁄' | ':' | '.' | ',') => !is_digit(after),
             _ => !is_digit(next),
         };
@@ -246,8 +247,8 @@ fn fraction(text: &str) -> Option<(Ratio, usize)> {
 
 /// The separators of a range.
 const RANGES: &[&str] = &[
-    "-", "–", "—", " - ", " – ", " — ", " to ", " or ", "- ", "– ", " -", " –", "‐", "‑", "−",
-    " bis ", " oder ", " ou ", " till ", " a ", " à ", " o ", "~", " and/or ",
+    "- to ", "-", "–", "—", " - ", " – ", " — ", " to ", " or ", "- ", "– ", " -", " –", "‐", "‑",
+    "−", " bis ", " oder ", " ou ", " till ", " a ", " à ", " o ", "~", " and/or ",
 ];
 pub(super) const GLYPHS: &[(char, u64, u64)] = &[
     ('½', 1, 2),

@@ -1,6 +1,7 @@
 //! Sizes of one item, which scaling does not change: "400g", "28-ounce", "150g/5½oz", "9-inch".
 
 use super::quantity::Quantity;
+use super::ratio::Ratio;
 use super::scan::{from, noun, unit, word};
 use super::units::{self, UnitKind};
 
@@ -47,7 +48,10 @@ fn measure(text: &str, start: usize) -> Option<ItemSize> {
     if from(text, begin).starts_with(char::is_whitespace) {
         return None;
     }
-    if let Some(length) = length_unit(from(text, begin)) {
+    // "2in pieces", and not "2 in a bowl".
+    let inch = word(text, begin);
+    let glued_inch = (joint.is_none() && inch.0 == "in").then(|| inch.1 - begin);
+    if let Some(length) = length_unit(from(text, begin)).or(glued_inch) {
         let next = times_length(text, begin + length);
         return Some(ItemSize { end: next.unwrap_or(begin + length), is_dashed, is_length: true });
     }
@@ -95,6 +99,18 @@ fn length_unit(text: &str) -> Option<usize> {
     let (name, end) = word(text, 0);
     let is_abbreviated = name == "in" && from(text, end).starts_with(['.', '-', ')']);
     (LENGTHS.contains(&&*name.to_lowercase()) || is_abbreviated).then_some(end)
+}
+
+/// The end of "20 x 30 cm".
+pub(super) fn area(text: &str, start: usize) -> Option<usize> {
+    let end = start + Quantity::parse(from(text, start))?.end();
+    times_length(text, end)
+}
+
+/// The end of "20 x 30 cm", which is not twenty of 30 cm, unlike "2 x 30 cm".
+fn area_of_one(text: &str, start: usize) -> Option<usize> {
+    let first = Quantity::parse(from(text, start))?.low.value;
+    area(text, start).filter(|_| first > Ratio::whole(9))
 }
 
 /// The end of the percentage at `start`, with the word that is joined to it: "80%-lean".
@@ -162,6 +178,9 @@ fn bracketed(text: &str, open: usize) -> Option<usize> {
 
 /// The end of the size of the only item, at `start`: "8-ounce package", "400g tin", "5 cm piece".
 pub(super) fn of_one(text: &str, start: usize) -> Option<usize> {
+    if let Some(end) = area_of_one(text, start) {
+        return Some(end);
+    }
     let size = parse(text, start).filter(|_| percent(text, start).is_none())?;
     let (name, after) = word(text, size.end);
     let (next, _) = word(text, after);

@@ -4,7 +4,7 @@ use super::super::scan::from;
 
 /// The offset of the text after "about" or "juice of".
 pub(super) fn lead_in(text: &str) -> usize {
-    let mut at = text.len() - text.trim_start_matches(['*', '-', '•', '(', ' ']).len();
+    let mut at = text.len() - text.trim_start_matches(MARKS).len();
     while let Some(words) = LEAD_INS.iter().find(|words| {
         from(text, at).get(..words.len()).is_some_and(|head| head.eq_ignore_ascii_case(words))
     }) {
@@ -13,6 +13,9 @@ pub(super) fn lead_in(text: &str) -> usize {
     at
 }
 
+/// Signs that begin a line of a list.
+const MARKS: &[char] =
+    &['*', '-', '–', '•', '·', '▪', '□', '▢', '☐', '○', '◦', '(', '[', '±', '>', '<', ' '];
 /// Words before the first amount. Of two with a common beginning, the longer comes first.
 const LEAD_INS: &[&str] = &[
     "about ",
@@ -42,6 +45,16 @@ const LEAD_INS: &[&str] = &[
     "a level ",
     "level ",
     "up to ",
+    "no more than ",
+    "not more than ",
+    "a little less than ",
+    "a little more than ",
+    "a bit less than ",
+    "a bit more than ",
+    "slightly less than ",
+    "slightly more than ",
+    "less than ",
+    "more than ",
     "between ",
     "optional: ",
     "optional ",

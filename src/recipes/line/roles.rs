@@ -107,7 +107,7 @@ impl NumberContext<'_> {
     fn joint(&self) -> Option<Joint> {
         let before = self.before();
         let plain = without_about(&before);
-        if ends_with_word(plain, JOINTS) || plain.ends_with(['+', '&']) {
+        if is_of_joint(plain) || ends_with_word(plain, JOINTS) || plain.ends_with(['+', '&']) {
             Some(Joint::Word)
         } else if plain.ends_with(['/', '|', '=']) {
             Some(Joint::Slash)
@@ -125,7 +125,11 @@ impl NumberContext<'_> {
         let is_parted = plain.ends_with([':', ',', '-', '–', '—', '(', '[', ';']);
         // "Eggs 2"
         let is_last = rest.is_empty() && !plain.is_empty() && !amount.is_counted();
-        let is_sure = amount.unit.is_some() || is_parted || is_last;
+        // "Eggs (2)"
+        let is_alone = self.bracket.is_some()
+            && plain.is_empty()
+            && from(self.text, amount.end).starts_with(')');
+        let is_sure = amount.unit.is_some() || is_parted || is_last || is_alone;
         let begins_with_unit = units::unit(word(self.text, 0).0).is_some();
         // "A tin of 400 g" does not say how many grams are needed.
         let is_of = ends_with_word(plain, OF);
@@ -175,11 +179,13 @@ impl NumberContext<'_> {
         }
         // What is joined to an amount in the same bracket means the same.
         let last = self.amounts.last();
-        if self.joint().is_some() && last.is_some_and(|last| last.start > open) {
+        let is_listed = [",", ";"].contains(&before.trim());
+        if (self.joint().is_some() || is_listed) && last.is_some_and(|last| last.start > open) {
             return NumberRole::Scaled;
         }
-        if self.joint().is_some() && self.done > open {
-            let is_joined = ["/", "|", "=", "-", "–", "to", "or"].contains(&before.trim());
+        if (self.joint().is_some() || is_listed) && self.done > open {
+            let is_joined =
+                is_listed || ["/", "|", "=", "-", "–", "to", "or"].contains(&before.trim());
             return if self.is_after_size && is_joined {
                 NumberRole::Kept
             } else {
@@ -224,7 +230,7 @@ impl NumberContext<'_> {
 /// The end of a number at `at` that no scaling changes: a percentage, a length, a temperature, a
 /// time, a part of a name.
 pub(super) fn unscaled(text: &str, at: usize) -> Option<usize> {
-    if let Some(end) = size::percent(text, at) {
+    if let Some(end) = size::percent(text, at).or_else(|| size::area(text, at)) {
         return Some(end);
     }
     let digits_end = digits(text, at);
@@ -281,7 +287,13 @@ pub(super) fn digits(text: &str, at: usize) -> usize {
 /// Whether a sign of multiplication is before: "Lemons x 2", "Lemons x2".
 pub(super) fn times_before(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default().trim_end();
-    [" x", " ×", " X"].iter().any(|sign| before.ends_with(sign))
+    [" x", " ×", " X"].iter().any(|sign| before.ends_with(sign)) || before == "x"
+}
+
+/// Whether a text ends like "and zest of".
+fn is_of_joint(text: &str) -> bool {
+    let mut words = text.rsplit(' ');
+    words.next() == Some("of") && words.take(3).any(|word| word == "+" || JOINTS.contains(&word))
 }
 
 fn is_one(amount: &Amount) -> bool {

@@ -73,6 +73,7 @@ fn text_that_is_not_an_amount_is_kept() {
         "00",
         "007",
         "2%",
+        "1,50 €",
         "350°F",
         "12:30",
         "1/0",
@@ -100,6 +101,7 @@ fn ranges_have_two_ends() {
         ("2 to 3", 2, 3),
         ("2 or 3", 2, 3),
         ("two to three", 2, 3),
+        ("2- to 3", 2, 3),
     ] {
         let quantity = Quantity::parse(text).unwrap();
         assert_eq!(quantity.low.value, Ratio::whole(low), "{text}");

@@ -81,9 +81,13 @@ proptest! {
         form in any_form(),
         (grid, unit) in prop::sample::select(GRIDS.to_vec()),
     ) {
-        // What needs a point to group its thousands has a unit for which a point does.
-        prop_assume!(form != NumberForm::PointGrouped || grid == Precision::Fine);
-        prop_assume!(form != NumberForm::Grouped || matches!(grid, Precision::Fine | Precision::Count));
+        // What has signs between its thousands has a unit for which they are that.
+        let form = match (form, grid) {
+            (NumberForm::PointGrouped, Precision::Fine) => form,
+            (NumberForm::Grouped, Precision::Fine | Precision::Count) => form,
+            (NumberForm::PointGrouped | NumberForm::Grouped, _) => NumberForm::Whole,
+            _ => form,
+        };
         let value = ratio(numerator, denominator);
         let text = write(value, form, grid).unwrap();
         let read = Number::parse(&format!("{text} {unit}")).map(|read| read.value);
