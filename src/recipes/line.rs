@@ -262,7 +262,7 @@ impl NumberReader<'_> {
             {
                 at = self.number(at, bracket);
                 was_word = true;
-            } else if begins && next.is_alphabetic() && self.is_after_joint(at, bracket) {
+            } else if begins && may_be_amount(self.text, at) && self.is_after_joint(at, bracket) {
                 // "plus half a lemon", "or a teaspoon"
                 match Amount::parse(self.text, at) {
                     Some(amount) => {
@@ -319,6 +319,13 @@ impl NumberReader<'_> {
         }
         end.max(at + 1)
     }
+}
+
+/// Whether a word at `at` may begin an amount: "a", "half".
+fn may_be_amount(text: &str, at: usize) -> bool {
+    let rest = from(text, at);
+    ["a ", "an ", "A ", "An "].iter().any(|article| rest.starts_with(article))
+        || Number::parse(rest).is_some()
 }
 
 /// Whether a word at `at` is a whole number: "two" is, and in "two-day-old" it is not.

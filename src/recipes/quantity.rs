@@ -70,12 +70,12 @@ impl Number {
         if text.get(.."half and half".len()).is_some_and(is_cream) {
             return None;
         }
-        let (value, length) = WORDS.iter().find_map(|(word, over, parts)| {
-            let head = text.get(..word.len())?;
-            let ends = text.get(word.len()..)?.chars().next().is_none_or(|c| !c.is_alphanumeric());
-            let value = Ratio::new(*over, *parts)?;
-            (head.eq_ignore_ascii_case(word) && ends).then_some((value, word.len()))
+        let (word, over, parts) = WORDS.iter().find(|(word, ..)| {
+            let is_it = |head: &str| head.eq_ignore_ascii_case(word);
+            let is_end = |rest: &str| !rest.starts_with(char::is_alphanumeric);
+            text.get(..word.len()).is_some_and(is_it) && text.get(word.len()..).is_some_and(is_end)
         })?;
+        let (value, length) = (Ratio::new(*over, *parts)?, word.len());
         let number = Self { value, form: NumberForm::Word, end: length };
         Some(if value.is_whole() { number.with_tail(text) } else { number })
     }
@@ -207,7 +207,9 @@ fn is_thousands(sign: char, behind: &str) -> bool {
     if !matches!(sign, '.' | ',') {
         return true;
     }
-    // Of a range, the unit is behind its upper end.
+    // Of a range, the unit is behind its upper end. It is near.
+    let end = behind.char_indices().nth(48).map_or(behind.len(), |(end, _)| end);
+    let behind = behind.get(..end).unwrap_or_default();
     let rest = behind.trim_start_matches(|c: char| !c.is_alphabetic() && c != '(');
     let rest = rest.strip_prefix("to ").unwrap_or(rest);
     let rest = rest.trim_start_matches(|c: char| !c.is_alphabetic() && c != '(');

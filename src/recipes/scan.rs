@@ -55,6 +55,13 @@ pub(super) fn from(text: &str, at: usize) -> &str {
     text.get(at..).unwrap_or_default()
 }
 
+/// The next 80 characters, so that looking at what follows each number stays linear.
+pub(super) fn near(text: &str, at: usize) -> &str {
+    let rest = from(text, at);
+    let end = rest.char_indices().nth(80).map_or(rest.len(), |(end, _)| end);
+    rest.get(..end).unwrap_or_default()
+}
+
 pub(super) fn letter_at(text: &str, at: usize) -> bool {
     from(text, at).starts_with(char::is_alphabetic)
 }

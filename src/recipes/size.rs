@@ -164,14 +164,15 @@ pub(super) fn each(text: &str, start: usize) -> Option<usize> {
 fn bracketed(text: &str, open: usize) -> Option<usize> {
     let rest = from(text, open);
     let (close, _) = rest.char_indices().take(80).find(|(_, c)| matches!(c, ')' | ']'))?;
-    let inside = rest.get(1..close)?.to_lowercase();
+    let inside = rest.get(1..close)?;
     let after = open + close + 1;
     let first = inside.trim_start_matches(|c: char| !c.is_numeric());
     let at = open + 1 + inside.len() - first.len();
-    let is_or = ["or ", "plus ", "to "].iter().any(|word| inside.starts_with(word));
+    let lower = inside.to_lowercase();
+    let is_or = ["or ", "plus ", "to "].iter().any(|word| lower.starts_with(word));
     let size = parse(text, at).filter(|_| !is_or)?;
     let is_about = inside.len() > first.len();
-    let is_each = inside.contains("each") || inside.contains("per ");
+    let is_each = lower.contains("each") || lower.contains("per ");
     let is_before = unit(text, after).is_some() || (!is_about && !word(text, after).0.is_empty());
     (is_each || size.is_length || is_before).then_some(after)
 }

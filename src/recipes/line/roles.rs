@@ -3,7 +3,7 @@
 use super::super::amount::Amount;
 use super::super::quantity::Quantity;
 use super::super::ratio::Ratio;
-use super::super::scan::{from, noun, word};
+use super::super::scan::{from, near, noun, word};
 use super::super::size;
 use super::super::units;
 
@@ -80,7 +80,7 @@ impl NumberContext<'_> {
         let Some(first) = self.amounts.first() else {
             return self.first(&before, amount);
         };
-        let after = from(self.text, amount.end).trim_start_matches(['.', ' ']).to_lowercase();
+        let after = near(self.text, amount.end).trim_start_matches(['.', ' ']).to_lowercase();
         // "4 fillets, each about 180 g"
         let is_apart = before.trim_start().starts_with(',')
             || self.bracket.is_some_and(|open| self.done <= open);
@@ -171,7 +171,7 @@ impl NumberContext<'_> {
     /// A number in brackets: the same amount in another unit, or the size of each item.
     fn bracketed(&self, before: &str, amount: &Amount) -> NumberRole {
         let open = self.bracket.unwrap_or_default();
-        let inside = from(self.text, open + 1);
+        let inside = near(self.text, open + 1);
         let close = inside.find([')', ']']).unwrap_or(inside.len());
         let inside = inside.get(..close).unwrap_or_default().to_lowercase();
         if let Some(role) = self.of_each(amount) {
@@ -218,7 +218,7 @@ impl NumberContext<'_> {
 impl NumberContext<'_> {
     /// What a number means that is said to be of each item: "(150g/5oz each)".
     fn of_each(&self, amount: &Amount) -> Option<NumberRole> {
-        let after = from(self.text, amount.end).trim_start_matches(['.', ' ']);
+        let after = near(self.text, amount.end).trim_start_matches(['.', ' ']);
         let part = after.split([',', ';', ')', ']']).next().unwrap_or_default().to_lowercase();
         let is_of_each = ["each", "per ", "apiece"].iter().any(|each| part.contains(each));
         let is_joined = part.starts_with(['/', '|', '-', '–']) || part.starts_with("to ");

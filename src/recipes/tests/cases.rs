@@ -115,6 +115,21 @@ fn yield_there_and_back_is_the_same() {
 }
 
 #[test]
+fn decimal_comma_stays_one_however_often_it_is_scaled() {
+    let recipe = recipe("4 servings", &["1,5 kg quark", "2,5 dl milk"]);
+    let (_, seven) = ask(&recipe, "scale to 7 servings");
+    assert_eq!(line(&seven), "2,625 kg quark");
+    assert_eq!(seven.ingredients[0].quantity, serde_json::Number::from_f64(2.625));
+    let mut changed = recipe.clone();
+    for servings in [7, 3, 1, 8] {
+        changed = ask(&changed, &format!("scale to {servings} servings")).1;
+    }
+    assert_eq!(changed.ingredients[1].text, "5 dl milk");
+    // The text alone is read as the same number.
+    assert_eq!(Ingredient::parse(line(&seven)).quantity, seven.ingredients[0].quantity);
+}
+
+#[test]
 fn base_survives_the_database() {
     let recipe = recipe("4 servings", &["100 g flour", "1 egg"]);
     let (_, third) = ask(&recipe, "scale by 1/3");

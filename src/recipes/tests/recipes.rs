@@ -105,3 +105,20 @@ fn public_keys_disable_accounts_not_recipes() {
     assert!(!test.app.serves("/v1/auth/signin"));
     test.recipe("https://accounts.example.com|7", "Soup");
 }
+
+#[test]
+fn exact_amounts_survive_a_restart() {
+    let scratch = ScratchDir::new();
+    let config = config(&scratch);
+    let mut test = TestApp::open(&config);
+    let room = test.recipe("alice", "Soup");
+    test.say(&room, "alice", "m1", "Add ingredient 100 g flour");
+    let third = recipe_of(&test.say(&room, "alice", "m2", "Scale by 1/3"));
+    let line = |recipe: &Value| recipe["ingredients"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(line(&third)["text"], "33 g flour");
+    assert_eq!(line(&third)["base"], json!({ "text": "100 g flour", "factor": "1/3" }));
+    drop(test);
+    let mut test = TestApp::open(&config);
+    let whole = recipe_of(&test.say(&room, "alice", "m3", "Scale by 3"));
+    assert_eq!(line(&whole), json!({ "text": "100 g flour", "quantity": 100, "unit": "g" }));
+}
