@@ -224,14 +224,27 @@ fn quantity(text: &str, start: usize) -> Option<(Quantity, usize)> {
     if let Some(quantity) = Quantity::parse(rest) {
         return Some((quantity, quantity.end()));
     }
-    let length = ["a ", "an ", "A ", "An "].iter().find(|a| rest.starts_with(**a))?.len() - 1;
+    let length = article(rest)?;
     let (first, after) = word(text, start + length);
     let is_unit = unit(text, start + length).is_some()
         || (is_adjective(first) && unit(text, after).is_some());
     let is_sized = size::each(text, start + length).is_some();
-    let is_noun = noun(text, start + length).is_some() && !VAGUE.contains(&&*first.to_lowercase());
+    // "A large onion, sliced", but not "A chicken dish for busy days".
+    let is_noun = noun(text, start + length).is_some_and(|noun| {
+        let rest = from(text, noun.end).trim_start();
+        let words = text.get(start + length..noun.end).unwrap_or_default().split_whitespace();
+        let is_last = rest.is_empty() || rest.starts_with([',', '(', ';']);
+        is_last && words.count() <= 3 && !VAGUE.contains(&&*first.to_lowercase())
+    });
     let low = Number { value: Ratio::ONE, form: NumberForm::Word, end: length };
     (is_unit || is_sized || is_noun).then_some((Quantity { low, high: None }, length))
+}
+
+/// The length of the article that a text begins with.
+pub(super) fn article(text: &str) -> Option<usize> {
+    let (first, length) = word(text, 0);
+    let is_article = ARTICLES.iter().any(|article| first.eq_ignore_ascii_case(article));
+    (is_article && text.starts_with(first) && from(text, length).starts_with(' ')).then_some(length)
 }
 
 /// The end of the sign in "2x peppers" and "2 x peppers".
@@ -275,6 +288,10 @@ const ADJECTIVES: &[&str] = &[
     "petite",
     "grande",
     "rasa",
+];
+/// Articles that mean one.
+const ARTICLES: &[&str] = &[
+    "a", "an", "ein", "eine", "einen", "un", "une", "una", "uno", "en", "ett", "een", "um", "uma",
 ];
 /// "A few eggs" has no amount.
 const VAGUE: &[&str] = &["few", "little", "bit", "lot", "touch", "hint", "some"];

@@ -9,10 +9,10 @@ use std::borrow::Cow;
 use self::lead_in::lead_in;
 use self::plain::plain;
 use self::roles::{NumberContext, NumberRole};
-use super::amount::{Amount, Edit};
+use super::amount::{Amount, Edit, article};
 use super::quantity::{Number, NumberForm};
 use super::ratio::Ratio;
-use super::scan::from;
+use super::scan::{self, from};
 use super::size;
 use super::units::{self, Precision};
 use super::words;
@@ -269,7 +269,12 @@ impl NumberReader<'_> {
                         at = amount.end;
                         self.take(amount);
                     }
-                    None => at += next.len_utf8(),
+                    None => {
+                        // "or an onion if you like"
+                        self.is_in_doubt |= scan::noun(self.text, at).is_some()
+                            && article(from(self.text, at)).is_some();
+                        at += next.len_utf8();
+                    }
                 }
             } else {
                 at += next.len_utf8();
@@ -324,8 +329,7 @@ impl NumberReader<'_> {
 /// Whether a word at `at` may begin an amount: "a", "half".
 fn may_be_amount(text: &str, at: usize) -> bool {
     let rest = from(text, at);
-    ["a ", "an ", "A ", "An "].iter().any(|article| rest.starts_with(article))
-        || Number::parse(rest).is_some()
+    article(rest).is_some() || Number::parse(rest).is_some()
 }
 
 /// Whether a word at `at` is a whole number: "two" is, and in "two-day-old" it is not.

@@ -378,7 +378,17 @@ const TIMES: &[&str] = &[
     "days", "week", "weeks", "month", "months", "degrees", "year", "years", "minuten", "stunden",
 ];
 /// "Five spice", "four cheese" are names.
-const SPICES: &[&str] =
-    &["spice", "spices", "bean", "beans", "cheese", "cheeses", "grain", "grains", "peppercorn"];
+const SPICES: &[&str] = &[
+    "spice",
+    "spices",
+    "bean",
+    "beans",
+    "cheese",
+    "cheeses",
+    "grain",
+    "grains",
+    "peppercorn",
+    "épices",
+];
 /// Names that begin with a number.
 const NAMES: &[&str] = &["7up"];
