@@ -105,7 +105,7 @@ fn unknown(yields: &Yields<'_>, text: &str, what: &str) -> String {
         what => what,
     };
     format!(
-        "This recipe makes “{text}”, and I do not know how many {what} that is. Say `Scale to \
+        "The yield is “{text}”, and I do not know how many {what} that is. Say `Scale to \
          {double}` or `Double it`, or tell me with `Set yield to 4 {what}`."
     )
 }
