@@ -69,10 +69,18 @@ fn minutes(fields: &Map<String, Value>, name: &'static str) -> Result<Option<u32
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => {
-            let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+            let number = whole(value).and_then(|number| u32::try_from(number).ok());
             number.filter(|minutes| *minutes <= MAX_MINUTES).map(Some).ok_or_else(fault)
         }
     }
+}
+
+/// A whole number that is not negative, in whichever form JSON has it: 2.0 is 2.
+fn whole(value: &Value) -> Option<u64> {
+    /// Beyond that, not every whole number is a number of JSON as most read it (RFC 8259, section 6).
+    const MOST: f64 = 9_007_199_254_740_991.0;
+    let number = || value.as_f64().filter(|it| it.fract() == 0.0 && (0.0..=MOST).contains(it));
+    value.as_u64().or_else(|| number().map(|number| number as u64))
 }
 
 fn list<'a>(
@@ -146,7 +154,7 @@ fn steps(fields: &Map<String, Value>) -> Result<Vec<String>, DraftError> {
         let order = match item.get("order") {
             None | Some(Value::Null) => index as u64 + 1,
             Some(order) => {
-                order.as_u64().ok_or_else(|| DraftError::new(name("order"), "a whole number"))?
+                whole(order).ok_or_else(|| DraftError::new(name("order"), "a whole number"))?
             }
         };
         steps.push((order, text));

@@ -30,7 +30,7 @@ fn recipe_json_matches_the_protocol() {
         "cook_time_minutes": 25,
         "tags": ["soup"],
         "ingredients": ["1 1/2 cups cream", { "text": "leeks", "quantity": 4, "unit": null }],
-        "steps": ["Fry.", { "order": 1, "text": "Wash." }],
+        "steps": ["Fry.", { "order": 1.0, "text": "Wash." }],
     });
     let now = UnixTime::from_millis(1_795_341_600_000);
     let recipe = Recipe::new("r1", parse(&body).unwrap(), now).unwrap();
