@@ -29,7 +29,7 @@ export class Timers {
 /** For lengths: it never goes back. */
 export const monotonicMs = (): number => performance.now();
 
-/** To notice a sleep, in which the other clock may stand still: it may be set to anything. */
+/** To notice a sleep, in which the other clock may stand still, and a reload: it may be wrong. */
 export const wallMs = (): number => Date.now();
 
 /**

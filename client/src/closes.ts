@@ -71,6 +71,10 @@ export function adviceFor({ code, reason }: CloseInfo): Advice {
 export const isUsedUp = (close: CloseInfo | null): close is CloseInfo =>
   close?.reason === 'Token expired' || close?.reason === 'Invalid token';
 
+/** A message may be the cause, or no message will be taken: then none is kept for another try. */
+export const isOurFault = (close: CloseInfo | null): boolean =>
+  /^100[2-79]|denied$|messages$/.test(`${close?.code} ${close?.reason}`);
+
 const EVENT_AFTER: Readonly<Record<Advice, Event>> = {
   no: 'refused',
   back_off: 'lost',

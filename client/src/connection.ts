@@ -1,7 +1,15 @@
 // One connection to one recipe's chat, across as many sockets as it takes.
 
-import { backOffMs, isOffline, monotonicMs, msBetween, Timers, watchPage } from './clock.js';
-import { ENDED, eventAfter, type CloseInfo } from './closes.js';
+import {
+  backOffMs,
+  isOffline,
+  monotonicMs,
+  msBetween,
+  Timers,
+  wallMs,
+  watchPage,
+} from './clock.js';
+import { ENDED, eventAfter, isOurFault, type CloseInfo } from './closes.js';
 import { Emitter, guard, type Off } from './emitter.js';
 import { ChatError } from './errors.js';
 import { Heartbeat } from './heartbeat.js';
@@ -19,7 +27,7 @@ import type {
 import { closedError, Outbox } from './outbox.js';
 import { isKnown, parseServerMessage } from './parse.js';
 import { TokenSource, type Found } from './token-source.js';
-import type { ChatEvents, ChatOptions, Status, Update, WebSocketLike } from './types.js';
+import type { ChatEvents, ChatOptions, Status, Unsent, Update, WebSocketLike } from './types.js';
 import { chatUrl } from './url.js';
 
 const SUBPROTOCOL = 'recipe-chat.v2';
@@ -80,8 +88,9 @@ export class ChatConnection<Recipe = unknown> {
   constructor(options: ChatOptions) {
     this.#options = options;
     this.#url = chatUrl(options.url, options.recipeId);
-    this.#outbox = new Outbox(options.maxQueue ?? 32);
-    this.#tokens = new TokenSource(options, (fault) => this.#events.emit('error', fault));
+    const report = (fault: ChatError) => this.#events.emit('error', fault);
+    this.#outbox = new Outbox(this.#url, options, report);
+    this.#tokens = new TokenSource(options, report);
     const lose = () => this.#raise('lost', ENDED.silent);
     this.#heartbeat = new Heartbeat(this.#timers, (ping) => this.#write(ping), lose);
     this.#status = this.#describe('closed', false, null);
@@ -99,6 +108,11 @@ export class ChatConnection<Recipe = unknown> {
     return this.#status.reauthenticating;
   }
 
+  /** What waits for an answer, the oldest first; also what an earlier connection left. */
+  get unsent(): readonly Unsent[] {
+    return this.#outbox.unsent;
+  }
+
   /** Calls `listener` at each event of this name, until the returned function is called. */
   on<Name extends keyof ChatEvents<Recipe>>(
     name: Name,
@@ -112,7 +126,7 @@ export class ChatConnection<Recipe = unknown> {
     this.#raise('connect');
   }
 
-  /** Ends it. What was not answered is rejected with `closed`. It may `connect` again. */
+  /** Ends it. What was not answered is rejected with `kept` or `closed`. It may `connect` again. */
   close(): void {
     this.#raise('close', ENDED.asked);
   }
@@ -136,6 +150,7 @@ export class ChatConnection<Recipe = unknown> {
     const step = MACHINE[last.state][event];
     if (step === undefined) return;
     const [state, action] = step;
+    if (event === 'connect') this.#outbox.start();
     const isLive = state === 'authenticating' || state === 'authenticated';
     if (!isLive && action !== 'wait_anew') this.#drop();
     if (state !== last.state || !isLive) this.#timers.clearAll();
@@ -196,7 +211,7 @@ export class ChatConnection<Recipe = unknown> {
         this.#stopWatching?.();
         this.#stopWatching = null;
         this.#tokens.stop();
-        return this.#outbox.rejectAll();
+        return this.#outbox.end(!isOurFault(this.#close));
       default:
         return this.#wait(waitMs, () => this.#raise('retry'));
     }
@@ -336,6 +351,7 @@ export class ChatConnection<Recipe = unknown> {
     this.session = session ?? this.session;
     this.history = history ?? this.history;
     if (request_id === this.#authId) {
+      if (session) this.#outbox.own(session.user_id);
       this.#raise('acknowledged');
     } else {
       this.#outbox.resolve(update);
@@ -353,8 +369,7 @@ export class ChatConnection<Recipe = unknown> {
 
   #flush(): void {
     if (this.state !== 'authenticated') return;
-    const nowMs = monotonicMs();
-    this.#outbox.flush(this.#run, nowMs, (frame) => this.#socket?.send(frame));
+    this.#outbox.flush(this.#run, wallMs(), (frame) => this.#socket?.send(frame));
   }
 
   /** A server that does not know pings ignores them, and is not watched. */

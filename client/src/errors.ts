@@ -11,6 +11,8 @@ export type ChatErrorCode =
   | 'invalid_content'
   /** The connection is closed; whether a message that was sent was handled is not known. */
   | 'closed'
+  /** The connection is closed; the message is kept, and sent by the user's next one. */
+  | 'kept'
   /** The connection was away for so long that sending again might do the message twice. */
   | 'outcome_unknown'
   /** `getToken` or `refreshToken` failed, as `cause` says. It is tried again. */

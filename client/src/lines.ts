@@ -2,6 +2,7 @@
 
 import type { ChatError } from './errors.js';
 import type { HistoryEntry, RecipeUpdate, ServerChatMessage } from './messages.js';
+import type { Unsent } from './types.js';
 
 /** One thing that was said. */
 export interface Line {
@@ -23,6 +24,13 @@ const MAX_LINES = 500;
 
 export function said(lines: Lines, id: string, userId: string | null, content: string): Lines {
   return add(lines, { id, from: 'me', userId, content, state: 'pending', error: null });
+}
+
+/** Adds what an earlier connection left unsent. */
+export function resumed(lines: Lines, unsent: readonly Unsent[], userId: string | null): Lines {
+  const known = new Set(lines.filter(({ from }) => from === 'me').map(({ id }) => id));
+  const rest = unsent.filter(({ message }) => !known.has(message.id));
+  return rest.reduce((all, { message: m }) => said(all, m.id, userId, m.payload.content), lines);
 }
 
 export function failed(lines: Lines, error: ChatError): Lines {

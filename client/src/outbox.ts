@@ -1,7 +1,9 @@
 // What was said and not yet answered, in its order: bounded, and kept across connections.
 
+import { guard } from './emitter.js';
 import { ChatError } from './errors.js';
 import type { ClientChatMessage, RecipeUpdate } from './messages.js';
+import type { ChatOptions, Unsent } from './types.js';
 
 /** Protocol, section 6. */
 const MAX_CONTENT_CHARS = 16_384;
@@ -9,48 +11,85 @@ const MAX_MESSAGE_BYTES = 65_536;
 /** Until 10 minutes a repeated id is answered and not done again; a minute is left for the way. */
 const REPEATABLE_MS = 9 * 60_000;
 
-interface Entry {
-  readonly id: string;
-  readonly frame: string;
-  readonly resolve: (reply: RecipeUpdate) => void;
-  readonly reject: (fault: ChatError) => void;
+interface Entry extends Unsent {
+  sentAt: number;
   /** The connection that it was last written to; 0: none yet. */
   sentOn: number;
-  firstSentMs: number;
+  readonly resolve: (reply: RecipeUpdate) => void;
+  readonly reject: (fault: ChatError) => void;
 }
 
 export class Outbox {
   #entries: Entry[] = [];
+  /** Whose messages these are; null until that is known. */
+  #user: string | null = null;
+  readonly #room: string;
+  readonly #options: ChatOptions;
+  readonly #report: (fault: ChatError) => void;
 
-  constructor(readonly capacity: number) {}
+  /** `report` is told what becomes of messages whose promise went with an earlier connection. */
+  constructor(room: string, options: ChatOptions, report: (fault: ChatError) => void) {
+    this.#room = room;
+    this.#options = options;
+    this.#report = report;
+  }
+
+  get unsent(): readonly Unsent[] {
+    return this.#entries;
+  }
 
   /** Takes a message; the promise is settled by its answer. */
   add(id: string, content: string): Promise<RecipeUpdate> {
     return new Promise((resolve, reject) => {
-      const frame = encode(id, content);
-      if (frame === null) {
+      const message = checked(id, content);
+      if (message === null) {
         reject(new ChatError('invalid_content', 'A message has 1 to 16,384 characters', id));
-      } else if (this.#entries.length >= this.capacity) {
+      } else if (this.#entries.length >= (this.#options.maxQueue ?? 32)) {
         reject(new ChatError('queue_full', 'Too many messages wait for an answer', id));
       } else {
-        this.#entries.push({ id, frame, resolve, reject, sentOn: 0, firstSentMs: 0 });
+        const entry = { message, sentAt: 0, sentOn: 0, resolve, reject };
+        this.#entries.push(entry);
+        this.#keep(entry);
       }
     });
+  }
+
+  /** At a new start: the user is who the embedder says, until the server has said it. */
+  start(): void {
+    const { userId } = this.#options;
+    if (userId && this.#user === null) this.own(userId);
+  }
+
+  /** Whose messages these are. What this user left unsent before goes first. */
+  own(user: string): void {
+    if (user === this.#user) return;
+    // Nothing is said in another user's name.
+    if (this.#user !== null) this.end(true);
+    this.#user = user;
+    const ids = this.#ids(this.#entries);
+    const kept = this.#load().filter(({ message }) => !ids.includes(message.id));
+    const adopt = (unsent: Unsent): Entry => {
+      return { ...unsent, sentOn: 0, resolve: () => {}, reject: this.#report };
+    };
+    this.#entries = [...kept.map(adopt), ...this.#entries];
+    for (const entry of this.#entries) this.#keep(entry);
   }
 
   /** Writes what this connection has not seen, in order, and with the ids of the first time. */
   flush(connection: number, nowMs: number, write: (frame: string) => void): void {
     for (const entry of this.#entries.slice()) {
       if (entry.sentOn === connection) continue;
-      if (entry.sentOn === 0) {
-        entry.firstSentMs = nowMs;
-      } else if (nowMs - entry.firstSentMs > REPEATABLE_MS) {
+      // A clock that was set back says nothing of what has passed.
+      if (entry.sentAt > 0 && Math.abs(nowMs - entry.sentAt) > REPEATABLE_MS) {
         const text = 'The connection was away for too long';
-        this.reject(new ChatError('outcome_unknown', text, entry.id));
+        this.reject(new ChatError('outcome_unknown', text, entry.message.id));
         continue;
       }
+      entry.sentAt ||= nowMs;
       entry.sentOn = connection;
-      write(entry.frame);
+      // First: a page that ends here must know later that it was sent.
+      this.#keep(entry);
+      write(JSON.stringify(entry.message));
     }
   }
 
@@ -65,16 +104,47 @@ export class Outbox {
     return entry !== undefined;
   }
 
-  /** Nothing will be answered any more. */
-  rejectAll(): void {
+  /** This connection gets no more answers; the next one of this user may. */
+  end(mayKeep: boolean): void {
     const entries = this.#entries;
+    const kept = mayKeep ? this.#ids(this.#load()) : [];
     this.#entries = [];
-    for (const { id, reject } of entries) reject(closedError(id));
+    for (const { message, reject } of entries) {
+      const { id } = message;
+      const isKept = kept.includes(id);
+      if (!isKept) this.#forget(id);
+      reject(isKept ? new ChatError('kept', 'It is sent later', id) : closedError(id));
+    }
+    this.#user = null;
   }
 
   #take(id: string | null): Entry | undefined {
-    const at = this.#entries.findIndex((entry) => entry.id === id);
-    return at < 0 ? undefined : this.#entries.splice(at, 1)[0];
+    const at = this.#entries.findIndex(({ message }) => message.id === id);
+    if (at < 0) return undefined;
+    this.#forget(id as string);
+    return this.#entries.splice(at, 1)[0];
+  }
+
+  #ids(all: readonly Unsent[]): string[] {
+    return all.map(({ message }) => message.id);
+  }
+
+  #load(): readonly Unsent[] {
+    return this.#ask((user, store) => store.load(this.#room, user)) ?? [];
+  }
+
+  #keep({ message, sentAt }: Unsent): void {
+    this.#ask((user, store) => store.put(this.#room, user, { message, sentAt }));
+  }
+
+  #forget(id: string): void {
+    this.#ask((user, store) => store.remove(this.#room, user, id));
+  }
+
+  /** Nothing is kept while nobody knows for whom. */
+  #ask<T>(use: (user: string, store: NonNullable<ChatOptions['outbox']>) => T): T | undefined {
+    const [user, { outbox }] = [this.#user, this.#options];
+    return user !== null && outbox ? guard(() => use(user, outbox)) : undefined;
   }
 }
 
@@ -83,14 +153,13 @@ export function closedError(id: string): ChatError {
 }
 
 /** Null: the server would refuse it, or close the connection over it. */
-function encode(id: string, content: string): string | null {
+function checked(id: string, content: string): ClientChatMessage | null {
   // Half a surrogate pair is no character, and JSON that holds one is not read by everybody.
   if (content === '' || content.length > 2 * MAX_CONTENT_CHARS || /\p{Surrogate}/u.test(content)) {
     return null;
   }
   const timestamp = new Date().toISOString();
   const message: ClientChatMessage = { type: 'chat_message', id, timestamp, payload: { content } };
-  const frame = JSON.stringify(message);
-  const isShort = [...content].length <= MAX_CONTENT_CHARS;
-  return isShort && new TextEncoder().encode(frame).length <= MAX_MESSAGE_BYTES ? frame : null;
+  const bytes = new TextEncoder().encode(JSON.stringify(message)).length;
+  return [...content].length <= MAX_CONTENT_CHARS && bytes <= MAX_MESSAGE_BYTES ? message : null;
 }

@@ -7,15 +7,29 @@ import { ChatConnection } from './connection.js';
 import { ENDED } from './closes.js';
 import type { ChatError } from './errors.js';
 import { freshId } from './ids.js';
-import { answered, failed, heard, said, without, type Line, type Lines } from './lines.js';
+import { askBeforeLeaving } from './leaving.js';
+import {
+  answered,
+  failed,
+  heard,
+  resumed,
+  said,
+  without,
+  type Line,
+  type Lines,
+} from './lines.js';
 import type { State } from './machine.js';
 import type { HistoryEntry, Session } from './messages.js';
+import { memoryOutbox } from './outbox-stores.js';
 import { viewOf, type StatusView, type Texts } from './texts.js';
 import type { ChatOptions, Status, Update } from './types.js';
 
 export type { Line } from './lines.js';
 
-/** Functions may be new at each render; a new `url` or recipe is a new connection. */
+/**
+ * Functions may be new at each render; a new `url`, `userId` or recipe is a new connection. Without
+ * `outbox`, messages outlive their component in memory.
+ */
 export type RecipeChatOptions = Omit<ChatOptions, 'recipeId'>;
 
 /** What changes. */
@@ -46,13 +60,23 @@ export function useRecipeChat<Recipe = unknown>(
   options: RecipeChatOptions,
 ): RecipeChat<Recipe> {
   const url = String(options.url);
+  const { userId } = options;
   // Later options are passed on below.
-  const held = useMemo(() => new Held<Recipe>(recipeId, options), [recipeId, url]);
+  const held = useMemo(() => new Held<Recipe>(recipeId, options), [recipeId, url, userId]);
   useEffect(() => held.update(options));
   const snapshot = useSyncExternalStore(held.subscribe, held.snapshot, held.snapshot);
   const { send, retry } = held;
   return useMemo(() => ({ ...snapshot, send, retry }), [snapshot, send, retry]);
 }
+
+/** Asks before the user leaves the page while this chat has messages without an answer. */
+export function useLeaveWarning({ messages }: Pick<RecipeChat<unknown>, 'messages'>): void {
+  const isWaiting = messages.some((line) => line.state === 'pending');
+  useEffect(() => (isWaiting ? askBeforeLeaving(() => true) : undefined), [isWaiting]);
+}
+
+/** For all hooks that are given none: what is unsent is found again by the next component. */
+const OUTBOX = memoryOutbox();
 
 /** A connection as a store: open while somebody is subscribed. Making one has no effect outside. */
 class Held<Recipe> {
@@ -65,6 +89,7 @@ class Held<Recipe> {
   constructor(recipeId: string, options: RecipeChatOptions) {
     this.#options = options;
     this.#chat = new ChatConnection<Recipe>({
+      outbox: OUTBOX,
       ...options,
       recipeId,
       getToken: () => this.#options.getToken(),
@@ -78,8 +103,8 @@ class Held<Recipe> {
     chat.on('state', () => this.#change({}));
     chat.on('reauth', () => this.#change({}));
     chat.on('error', (error) => {
-      // This one is about no message: the status has it.
-      if (error.code === 'token_unavailable') return;
+      // The status has the one, which is about no message; and what is kept still waits.
+      if (error.code === 'token_unavailable' || error.code === 'kept') return;
       this.#change({ messages: failed(this.#snapshot.messages, error), error });
     });
     chat.on('message', (message) => {
@@ -109,7 +134,7 @@ class Held<Recipe> {
     // An effect at the mount may be here before the connection: what it says waits, too.
     this.#settle();
     const id = freshId('msg_');
-    const me = this.#chat.session?.user_id ?? null;
+    const me = this.#chat.session?.user_id ?? this.#options.userId ?? null;
     this.#change({ messages: said(this.#snapshot.messages, id, me, content) });
     return this.#chat.send(content, id);
   };
@@ -134,13 +159,18 @@ class Held<Recipe> {
   }
 
   #fold({ messages, error }: { messages: Lines; error: ChatError | null }): Snapshot<Recipe> {
-    const { history, recipe, session } = this.#chat;
+    const { history, recipe, session, unsent } = this.#chat;
     const status = beforeTheStart(this.#chat.status);
     const { state, reauthenticating } = status;
-    const rest = without(messages, history);
+    const user = session?.user_id ?? this.#options.userId ?? null;
+    // What another user left waiting is that user's.
+    const own = messages.filter((line) => line.state !== 'pending' || isOf(line, user));
+    const rest = without(resumed(own, unsent, user), history);
     return { status, state, reauthenticating, messages: rest, history, recipe, session, error };
   }
 }
+
+const isOf = ({ userId }: Line, user: string | null) => userId === null || userId === user;
 
 /** On a server, and until the first effect, it is about to connect and not over. */
 function beforeTheStart(status: Status): Status {

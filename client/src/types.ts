@@ -3,7 +3,12 @@
 import type { CloseInfo } from './closes.js';
 import type { ChatError } from './errors.js';
 import type { State } from './machine.js';
-import type { ReauthReason, RecipeUpdate, ServerChatMessage } from './messages.js';
+import type {
+  ClientChatMessage,
+  ReauthReason,
+  RecipeUpdate,
+  ServerChatMessage,
+} from './messages.js';
 
 export type Token = string | null | undefined;
 
@@ -26,6 +31,16 @@ export interface ChatOptions extends Credentials {
   recipeId: string;
   /** Messages that may wait for an answer. Default 32, as many as the server tells repeated. */
   maxQueue?: number | undefined;
+  /**
+   * Keeps messages without an answer for the user's next connection to this recipe: `memoryOutbox`
+   * and `sessionOutbox` of `@vestibule/client/storage`. Default: none outlives its connection.
+   */
+  outbox?: OutboxStore | undefined;
+  /**
+   * Who is signed in, if that is known before the server says it: messages are kept under it from
+   * the start. They are never sent for a user of another id.
+   */
+  userId?: string | undefined;
   /** For the socket to open. Default 10,000. */
   openTimeoutMs?: number | undefined;
   /** For the server to accept the `auth`. Default 5,000. */
@@ -49,6 +64,22 @@ export interface ChatOptions extends Credentials {
   debug?: ((event: string, status: Status) => void) | undefined;
   /** Default: the global one. Node.js before 22 has none; `ws` has. */
   WebSocket?: WebSocketConstructor | undefined;
+}
+
+/** A message without an answer. */
+export interface Unsent {
+  readonly message: ClientChatMessage;
+  /** When it was first sent, in milliseconds since 1970 by this machine's clock; 0: never. */
+  readonly sentAt: number;
+}
+
+/** Where unsent messages are kept, by room (its URL) and user. */
+export interface OutboxStore {
+  /** The oldest first. */
+  load(room: string, user: string): readonly Unsent[];
+  /** Keeps a message, or replaces what is kept of it. */
+  put(room: string, user: string, unsent: Unsent): void;
+  remove(room: string, user: string, id: string): void;
 }
 
 /** As much of `WebSocket` as is used. */

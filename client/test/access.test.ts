@@ -2,7 +2,7 @@
 
 import { beforeEach, expect, test, vi } from 'vitest';
 
-import { refreshTokenStore, tokenKeeper, type Tokens } from '../src/index.js';
+import { refreshTokenStore, tokenKeeper, type Tokens } from '../src/tokens.js';
 
 const KEY = 'vestibule.tokens';
 const pair = (n: number): Tokens => ({

@@ -52,13 +52,15 @@ test('every other piece of TypeScript in the documents compiles', () => {
     for (const [index, [ending, code]] of pieces.entries()) {
       writeFileSync(new URL(`piece-${index}.${ending}`, folder), code ?? '');
     }
-    const session = `import { tokenKeeper } from '@vestibule/client';
+    const session = `import { tokenKeeper } from '@vestibule/client/tokens';
       export const url = 'https://chat.example.com';
       export const tokens = tokenKeeper({ url });`;
     writeFileSync(new URL('session.ts', folder), session);
     const paths = {
       '@vestibule/client': ['../src/index.ts'],
       '@vestibule/client/texts': ['../src/texts.ts'],
+      '@vestibule/client/tokens': ['../src/tokens.ts'],
+      '@vestibule/client/storage': ['../src/storage.ts'],
       '@vestibule/client/react': ['../src/react.tsx'],
     };
     const compilerOptions = { paths, noUnusedLocals: false, rootDir: '..' };

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { ChatOptions, Status } from '../src/index.js';
 import { ConnectionStatus, useRecipeChat, type RecipeChat } from '../src/react.js';
+import { memoryOutbox } from '../src/storage.js';
 import { TEXTS } from '../src/texts.js';
 import { authRequired, FakeSocket, refusal, reset, update } from './support.js';
 
@@ -16,6 +17,8 @@ interface Recipe {
 
 let seen: RecipeChat<Recipe>;
 let renders = 0;
+/** Of one test. */
+let outbox = memoryOutbox();
 let root: Root | null = null;
 let place: HTMLElement;
 
@@ -26,6 +29,7 @@ function Chat({ id = 'soup', options = {} }: { id?: string; options?: Partial<Ch
     getToken: () => 'token-1',
     refreshToken: async () => 'token-2',
     WebSocket: FakeSocket,
+    outbox,
     ...options,
   });
   renders++;
@@ -63,6 +67,7 @@ beforeEach(() => {
   vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true);
   place = document.createElement('div');
   renders = 0;
+  outbox = memoryOutbox();
 });
 
 afterEach(async () => {
@@ -107,7 +112,7 @@ describe('useRecipeChat', () => {
 
   test('what an effect says at the mount waits for the connection', async () => {
     function Greeter() {
-      const { send } = (seen = useRecipeChat<Recipe>('soup', GREETER));
+      const { send } = (seen = useRecipeChat<Recipe>('soup', { ...GREETER, outbox }));
       useEffect(() => void send('Hello'), [send]);
       return null;
     }

@@ -2,7 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { SignedOutError, tokenKeeper, memoryStore } from '../src/index.js';
+import { SignedOutError } from '../src/index.js';
+import { memoryStore, tokenKeeper } from '../src/tokens.js';
 import {
   authenticated,
   authRequired,

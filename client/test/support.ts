@@ -206,3 +206,19 @@ export async function reopen(): Promise<FakeSocket> {
   FakeSocket.last.open();
   return FakeSocket.last;
 }
+
+/** A `sessionStorage` of this test's own, denied or full if a test wants that. */
+export function stubStorage(fault?: 'denied' | 'full'): Map<string, string> {
+  const items = new Map<string, string>();
+  const fail = () => {
+    throw new DOMException('No room', 'AnyError');
+  };
+  vi.stubGlobal('sessionStorage', {
+    getItem: (key: string) => items.get(key) ?? null,
+    setItem: (key: string, value: string) => void items.set(key, value),
+    removeItem: (key: string) => void items.delete(key),
+    ...(fault === 'full' && { setItem: fail }),
+    ...(fault === 'denied' && { getItem: fail, setItem: fail, removeItem: fail }),
+  });
+  return items;
+}

@@ -2,10 +2,11 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { localStorageStore, memoryStore, SignedOutError, tokenKeeper } from '../src/index.js';
-import type { TokenKeeper, Tokens, TokenStore } from '../src/index.js';
+import { SignedOutError } from '../src/index.js';
 import { withLock } from '../src/lock.js';
 import { textKey } from '../src/texts.js';
+import { localStorageStore, memoryStore, tokenKeeper } from '../src/tokens.js';
+import type { TokenKeeper, Tokens, TokenStore } from '../src/tokens.js';
 import { authenticated, FakeSocket, pass, reopen, reset, settle } from './support.js';
 
 const pair = (n: number): Tokens => ({

@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"e0f2f75636efbf1b\"",
+        tag: "\"644275586e9173e8\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-0df2b81cf68aaf9b.js",
+        path: "/assets/page-59545aad4a51a4a1.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"0df2b81cf68aaf9b\"",
+        tag: "\"59545aad4a51a4a1\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {

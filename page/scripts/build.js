@@ -28,6 +28,8 @@ async function bundle(entry) {
     define: { 'process.env.NODE_ENV': '"production"' },
     // Also what the client's sources ask for comes from here, so that there is one React.
     alias: {
+      '@vestibule/client/tokens': '../client/src/tokens.ts',
+      '@vestibule/client/storage': '../client/src/storage.ts',
       '@vestibule/client/texts': '../client/src/texts.ts',
       '@vestibule/client/react': '../client/src/react.tsx',
       '@vestibule/client': '../client/src/index.ts',

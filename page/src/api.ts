@@ -1,6 +1,6 @@
 // The server's HTTP: accounts and recipes.
 
-import type { Tokens } from '@vestibule/client';
+import type { Tokens } from '@vestibule/client/tokens';
 
 import { go } from './router';
 import { askToSignIn, begin, end, refreshToken, tokens, type User } from './session';

@@ -27,7 +27,7 @@ export function App(): ReactElement {
     case 'missing':
       return <Frame user={user} main={<Missing />} />;
     case 'recipe':
-      return <Frame user={user} main={<Room key={route.id} id={route.id} />} isRoom />;
+      return <Frame user={user} main={<Room key={route.id} id={route.id} user={user} />} isRoom />;
   }
 }
 

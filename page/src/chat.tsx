@@ -17,19 +17,22 @@ import type { Recipe } from './api';
 import { Icon } from './icons';
 import { Problem } from './parts';
 import { Rich } from './rich';
+import { drafts } from './session';
 
 const MAX_CHARS = 16_384;
 
 interface ChatProps {
   chat: RecipeChat<Recipe>;
+  /** The room and the user by whose ids drafts are kept. */
+  draftOf: readonly [room: string, user: string];
   /** What to say of a message without an answer. */
   pending: string;
   /** False: it is behind the other tab. */
   isShown: boolean;
 }
 
-export function Chat({ chat, pending, isShown }: ChatProps): ReactElement {
-  const [draft, setDraft] = useState('');
+export function Chat({ chat, draftOf, pending, isShown }: ChatProps): ReactElement {
+  const [draft, setDraft] = useDraft(...draftOf);
   const input = useRef<HTMLTextAreaElement>(null);
   const { history, messages, recipe, send, state } = chat;
   const isNew = history.length === 0 && messages.length === 0;
@@ -80,6 +83,16 @@ export function Chat({ chat, pending, isShown }: ChatProps): ReactElement {
       />
     </div>
   );
+}
+
+/** What is being written: found again after a navigation, a reload or a new sign-in. */
+function useDraft(room: string, user: string) {
+  const [draft, setDraft] = useState(() => drafts.load(room, user));
+  const set = (text: string) => {
+    setDraft(text);
+    drafts.save(room, user, text);
+  };
+  return [draft, set] as const;
 }
 
 interface ScrollProps {

@@ -1,6 +1,6 @@
 // A recipe beside its chat; on a phone one behind the other.
 
-import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
+import { useEffect, useId, useState, type KeyboardEvent, type ReactElement } from 'react';
 import { ConnectionStatus, useRecipeChat, type RecipeChat } from '@vestibule/client/react';
 import { TEXTS, viewOf, type StatusView } from '@vestibule/client/texts';
 
@@ -11,14 +11,20 @@ import { Icon } from './icons';
 import { takeFirstMessage } from './new';
 import { RecipeView } from './recipe';
 import { Link } from './router';
-import { askToSignIn, tokens } from './session';
+import { askToSignIn, outbox, tokens, type User } from './session';
 
 const TABS = ['recipe', 'chat'] as const;
 type Tab = (typeof TABS)[number];
 
-export function Room({ id }: { id: string }): ReactElement {
+export function Room({ id, user }: { id: string; user: User }): ReactElement {
   const { getToken, refreshToken } = tokens;
-  const chat = useRecipeChat<Recipe>(id, { url: location.origin, getToken, refreshToken });
+  const chat = useRecipeChat<Recipe>(id, {
+    url: location.origin,
+    getToken,
+    refreshToken,
+    outbox,
+    userId: user.id,
+  });
   const [tab, setTab] = useState<Tab>('recipe');
   const isNarrow = useIsNarrow();
   const heading = useArrival();
@@ -26,7 +32,6 @@ export function Room({ id }: { id: string }): ReactElement {
   const tabs = useId();
   const { recipe, send, status } = chat;
   useTitle(recipe?.title ?? 'Recipe');
-  useWarning(chat);
 
   useEffect(() => {
     const message = takeFirstMessage(id);
@@ -95,7 +100,12 @@ export function Room({ id }: { id: string }): ReactElement {
         </div>
         <div className="pane chat-pane" {...panel('chat')}>
           {isNarrow && <h1 className="unseen">{recipe?.title ?? 'Recipe'}</h1>}
-          <Chat chat={chat} pending={view.pending} isShown={!isNarrow || tab === 'chat'} />
+          <Chat
+            chat={chat}
+            draftOf={[id, user.id]}
+            pending={view.pending}
+            isShown={!isNarrow || tab === 'chat'}
+          />
         </div>
       </div>
     </div>
@@ -150,19 +160,6 @@ function Banner({ chat, view }: Shown): ReactElement {
       )}
     </div>
   );
-}
-
-/** Leaving would lose what waits. */
-function useWarning({ messages }: RecipeChat<Recipe>): void {
-  const waiting = useRef(false);
-  waiting.current = messages.some((line) => line.state === 'pending');
-  useEffect(() => {
-    const warn = (event: BeforeUnloadEvent) => {
-      if (waiting.current) event.preventDefault();
-    };
-    addEventListener('beforeunload', warn);
-    return () => removeEventListener('beforeunload', warn);
-  }, []);
 }
 
 function Denied(): ReactElement {

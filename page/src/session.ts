@@ -1,6 +1,12 @@
 // Who is signed in, in all tabs of this origin.
 
-import { refreshTokenStore, tokenKeeper, type Tokens, type TokenStore } from '@vestibule/client';
+import { askBeforeLeaving, draftStore, sessionOutbox } from '@vestibule/client/storage';
+import {
+  refreshTokenStore,
+  tokenKeeper,
+  type Tokens,
+  type TokenStore,
+} from '@vestibule/client/tokens';
 
 import { Store } from './store';
 
@@ -58,6 +64,13 @@ const store: TokenStore = {
 /** Tokens for the chat and for HTTP. */
 export const tokens = tokenKeeper({ url: location.origin, store });
 
+/** What users of this tab have said and nobody has answered; and what they have begun to write. */
+export const outbox = sessionOutbox();
+export const drafts = draftStore('vestibule.drafts');
+
+// It would be sent when the tab comes back, and a tab that is closed does not.
+askBeforeLeaving(() => outbox.size > 0);
+
 /** After signing in or up. */
 export function begin(pair: Tokens, user: User): void {
   // The user comes first: another tab is to know whose tokens these are when it sees them.
@@ -70,6 +83,10 @@ export function end(ended: Session['ended']): void {
   session.set({ user: null, ended });
   tokens.clear();
   saveUser(null);
+  if (ended !== null && ended !== 'elsewhere') return;
+  // Signed out by the user: nothing of theirs stays here.
+  outbox.clear();
+  drafts.clear();
 }
 
 /**
