@@ -41,6 +41,9 @@ const REAUTH_GRACE_MS = 30_000;
 const REAUTH_SLACK_MS = 1_000;
 /** Sockets in a row that did not open, after which the server is said to be out of reach. */
 const UNREACHABLE_AFTER = 2;
+const NO_WEBSOCKET =
+  'There is no WebSocket: Node.js has it since 22, and 20 with --experimental-websocket. ' +
+  'Otherwise pass the option `WebSocket`, such as that of the package ws';
 const LOST: CloseInfo = { code: 1006, reason: '' };
 
 export class ChatConnection<Recipe = unknown> {
@@ -271,7 +274,9 @@ export class ChatConnection<Recipe = unknown> {
     let socket: WebSocketLike;
     try {
       socket = new WebSocket(this.#url, [SUBPROTOCOL]);
-    } catch {
+    } catch (cause) {
+      const text = WebSocket ? 'The WebSocket was refused here, as `cause` says' : NO_WEBSOCKET;
+      this.#events.emit('error', new ChatError('unsupported', text, null, null, cause));
       return this.#raise('refused', ENDED.unsupported);
     }
     this.#socket = socket;

@@ -25,8 +25,15 @@ export class Emitter<Events> {
   }
 
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
-    for (const listener of Array.from(this.#listeners.get(name) ?? [])) {
+    const listeners = Array.from(this.#listeners.get(name) ?? []);
+    for (const listener of listeners) {
       guard(() => listener(event as never));
+    }
+    // A mistake of the embedder must not pass in silence.
+    if (listeners.length === 0 && (event as { code?: unknown }).code === 'unsupported') {
+      guard(() => {
+        throw event;
+      });
     }
   }
 }

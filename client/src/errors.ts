@@ -17,6 +17,8 @@ export type ChatErrorCode =
   | 'outcome_unknown'
   /** `getToken` or `refreshToken` failed, as `cause` says. It is tried again. */
   | 'token_unavailable'
+  /** There is no `WebSocket` here, or it must not be used: the message says what to do. */
+  | 'unsupported'
   /** The server said something that is not of this protocol. */
   | 'unreadable';
 
@@ -31,7 +33,7 @@ export class ChatError extends Error {
     readonly requestId: string | null = null,
     /** With `rate_limited`: how long to wait before sending again, in milliseconds. */
     readonly retryAfterMs: number | null = null,
-    /** With `token_unavailable`: what was thrown. */
+    /** With `token_unavailable` and `unsupported`: what was thrown. */
     cause?: unknown,
   ) {
     super(message, { cause });

@@ -3,6 +3,7 @@
 import { SignedOutError } from './errors.js';
 import { withLock } from './lock.js';
 import type { Credentials } from './types.js';
+import { absoluteUrl } from './url.js';
 
 /** What signing in and refreshing answer. */
 export interface Tokens {
@@ -83,7 +84,10 @@ export function refreshTokenStore(key = 'vestibule.tokens'): TokenStore {
 }
 
 export interface TokenKeeperOptions {
-  /** The server, such as `https://chat.example.com`; `wss:` is taken as `https:`. */
+  /**
+   * The server, such as `https://chat.example.com`; `wss:` is taken as `https:`. One without scheme
+   * and host is the page's.
+   */
   url: string | URL;
   /** Default: `memoryStore()`. */
   store?: TokenStore | undefined;
@@ -198,7 +202,7 @@ function asTokens(value: unknown): Tokens | null {
 }
 
 function refreshUrl(server: string | URL): string {
-  const { protocol, host, pathname } = new URL(server);
+  const { protocol, host, pathname } = absoluteUrl(server);
   const path = `${pathname.replace(/\/+$/, '')}/v1/auth/refresh`;
   return `${protocol.replace(/^ws/, 'http')}//${host}${path}`;
 }

@@ -25,7 +25,10 @@ export interface Credentials {
 }
 
 export interface ChatOptions extends Credentials {
-  /** The server, such as `wss://chat.example.com`; `https:` is taken as `wss:`. */
+  /**
+   * The server, such as `wss://chat.example.com`; `https:` is taken as `wss:`. One without scheme
+   * and host, such as `/`, is the page's. It may be the whole address, `/v1/chat/ID`.
+   */
   url: string | URL;
   /** 1 to 128 characters of `A-Z a-z 0-9 . _ ~ -`. */
   recipeId: string;
@@ -62,7 +65,7 @@ export interface ChatOptions extends Credentials {
   retryDelay?: ((attempt: number, close: CloseInfo | null) => number) | undefined;
   /** Is told each event of the state machine, with the status after it: `console.debug`. */
   debug?: ((event: string, status: Status) => void) | undefined;
-  /** Default: the global one. Node.js before 22 has none; `ws` has. */
+  /** Default: the global one. Node.js has it since 22; before that, pass the one of `ws`. */
   WebSocket?: WebSocketConstructor | undefined;
 }
 

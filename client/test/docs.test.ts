@@ -61,6 +61,8 @@ test('every other piece of TypeScript in the documents compiles', () => {
       '@vestibule/client/texts': ['../src/texts.ts'],
       '@vestibule/client/tokens': ['../src/tokens.ts'],
       '@vestibule/client/storage': ['../src/storage.ts'],
+      '@vestibule/client/vue': ['../src/vue.ts'],
+      '@vestibule/client/svelte': ['../src/svelte.ts'],
       '@vestibule/client/react': ['../src/react.tsx'],
     };
     const compilerOptions = { paths, noUnusedLocals: false, rootDir: '..' };
@@ -87,6 +89,10 @@ test('the README names every event, option and default', () => {
   for (const name of names) expect(README, name).toContain(`\`${name}\``);
   const defaults = [...types.matchAll(/Default (\d[\d,]*\d)/g)].map((match) => match[1]);
   for (const text of defaults) expect(README).toContain(text);
+});
+
+test('the README has no link that only works in the repository', () => {
+  expect([...README.matchAll(/\]\((?!#)[^)]*\)/g)].map(([link]) => link)).toEqual([]);
 });
 
 test('files are short, and so are lines', () => {

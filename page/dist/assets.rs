@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"644275586e9173e8\"",
+        tag: "\"61901c4458a47de0\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-59545aad4a51a4a1.js",
+        path: "/assets/page-b03836b139a173c6.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"59545aad4a51a4a1\"",
+        tag: "\"b03836b139a173c6\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {

@@ -288,7 +288,7 @@ function Suggestions({ recipe, draft, say, write }: SuggestionsProps): ReactElem
 interface ComposerProps {
   draft: string;
   setDraft: (text: string) => void;
-  input: React.RefObject<HTMLTextAreaElement>;
+  input: React.RefObject<HTMLTextAreaElement | null>;
   isClosed: boolean;
   send: (text: string) => Promise<unknown>;
 }

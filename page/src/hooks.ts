@@ -32,7 +32,7 @@ export function useStart(): void {
  * For the heading of a screen: it has the focus when the screen was changed, so that a screen
  * reader begins there, and the next Tab is in it. The page's own start is the browser's.
  */
-export function useArrival(): RefObject<HTMLHeadingElement> {
+export function useArrival(): RefObject<HTMLHeadingElement | null> {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     if (hasStarted) heading.current?.focus({ preventScroll: true });

@@ -11,7 +11,7 @@ interface RecipeViewProps {
   recipe: Recipe | null;
   /** It is on its way. */
   isComing: boolean;
-  heading: RefObject<HTMLHeadingElement>;
+  heading: RefObject<HTMLHeadingElement | null>;
 }
 
 export function RecipeView({ recipe, isComing, heading }: RecipeViewProps): ReactElement {
