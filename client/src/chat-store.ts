@@ -17,18 +17,18 @@ import {
 import type { State } from './machine.js';
 import type { HistoryEntry, Session } from './messages.js';
 import { memoryOutbox } from './outbox-stores.js';
-import type { ChatOptions, Status, Update } from './types.js';
+import type { ChatOptions, Json, Status, Update } from './types.js';
 
 /** Without `outbox`, messages outlive their component in memory. */
 export type RecipeChatOptions = Omit<ChatOptions, 'recipeId'>;
 
 /** How a chat stands. It is replaced, never changed. */
-export interface Snapshot<Recipe> {
+export interface Snapshot<Recipe, Data = Json> {
   readonly status: Status;
   readonly state: State;
   readonly reauthenticating: boolean;
   /** What was said since the component is there, without what is in `history`. */
-  readonly messages: readonly Line[];
+  readonly messages: readonly Line<Data>[];
   /** The room's last messages as of the last time that it was entered, the oldest first. */
   readonly history: readonly HistoryEntry[];
   readonly recipe: Recipe | null;
@@ -41,19 +41,21 @@ export interface Snapshot<Recipe> {
 const OUTBOX = memoryOutbox();
 
 /** Connected while somebody holds it. Making one has no effect outside. */
-export class ChatStore<Recipe> {
+export class ChatStore<Recipe, Data extends object = Json> {
   /** Called when nobody holds it or listens to it any more. */
   onIdle: () => void = () => {};
-  readonly #chat: ChatConnection<Recipe>;
+  readonly #chat: ChatConnection<Recipe, Data>;
   readonly #subscribers = new Set<() => void>();
   #options: RecipeChatOptions;
-  #snapshot: Snapshot<Recipe>;
+  #snapshot: Snapshot<Recipe, Data>;
+  #lines: Lines = [];
+  #error: ChatError | null = null;
   #holders = 0;
   #isConnected = false;
 
   constructor(recipeId: string, options: RecipeChatOptions) {
     this.#options = options;
-    this.#chat = new ChatConnection<Recipe>({
+    this.#chat = new ChatConnection<Recipe, Data>({
       outbox: OUTBOX,
       ...options,
       recipeId,
@@ -63,22 +65,21 @@ export class ChatStore<Recipe> {
         return refreshToken ? refreshToken(stale) : getToken();
       },
     });
-    this.#snapshot = this.#fold({ messages: [], error: null });
+    this.#snapshot = this.#fold();
     const chat = this.#chat;
-    chat.on('state', () => this.#change({}));
-    chat.on('reauth', () => this.#change({}));
+    chat.on('state', () => this.#change(this.#lines));
+    chat.on('reauth', () => this.#change(this.#lines));
     chat.on('error', (error) => {
       // The status has the one, which is about no message; and what is kept still waits.
       if (error.code === 'token_unavailable' || error.code === 'kept') return;
-      this.#change({ messages: failed(this.#snapshot.messages, error), error });
+      this.#change(failed(this.#lines, error), error);
     });
     chat.on('message', (message) => {
-      const { messages } = this.#snapshot;
       const me = chat.session?.user_id ?? null;
       if (message.type === 'chat_message') {
-        this.#change({ messages: heard(messages, message, me) });
+        this.#change(heard(this.#lines, message, me));
       } else {
-        this.#change({ messages: answered(messages, message), error: null });
+        this.#change(answered(this.#lines, message), null);
       }
     });
   }
@@ -102,16 +103,16 @@ export class ChatStore<Recipe> {
     };
   };
 
-  readonly snapshot = (): Snapshot<Recipe> => this.#snapshot;
+  readonly snapshot = (): Snapshot<Recipe, Data> => this.#snapshot;
 
   /** See `ChatConnection.send`. The promise may be left alone: `messages` tells the outcome. */
-  readonly send = (content: string): Promise<Update<Recipe>> => {
+  readonly send = (content: string, data?: Data): Promise<Update<Recipe>> => {
     // An effect at the mount may be here before the connection: what it says waits, too.
     this.#settle();
     const id = freshId('msg_');
     const me = this.#chat.session?.user_id ?? this.#options.userId ?? null;
-    this.#change({ messages: said(this.#snapshot.messages, id, me, content) });
-    return this.#chat.send(content, id);
+    this.#change(said(this.#lines, id, me, content, (data as Json | undefined) ?? null));
+    return this.#chat.send(content, data, id);
   };
 
   /** Connects now: for a button beside what `status` says. */
@@ -131,20 +132,25 @@ export class ChatStore<Recipe> {
     else this.#chat.close();
   };
 
-  #change(folded: { messages?: Lines; error?: ChatError | null }): void {
-    this.#snapshot = this.#fold({ ...this.#snapshot, ...folded });
+  #change(lines: Lines, error = this.#error): void {
+    this.#lines = lines;
+    this.#error = error;
+    this.#snapshot = this.#fold();
     for (const changed of this.#subscribers) changed();
   }
 
-  #fold({ messages, error }: { messages: Lines; error: ChatError | null }): Snapshot<Recipe> {
+  #fold(): Snapshot<Recipe, Data> {
     const { history, recipe, session, unsent } = this.#chat;
     const status = beforeTheStart(this.#chat.status);
     const { state, reauthenticating } = status;
     const user = session?.user_id ?? this.#options.userId ?? null;
     // What another user left waiting is that user's.
-    const own = messages.filter((line) => line.state !== 'pending' || isOf(line, user));
-    const rest = without(resumed(own, unsent, user), history);
-    return { status, state, reauthenticating, messages: rest, history, recipe, session, error };
+    const own = this.#lines.filter((line) => line.state !== 'pending' || isOf(line, user));
+    this.#lines = without(resumed(own, unsent, user), history);
+    // Nobody has checked what others sent.
+    const messages = this.#lines as readonly Line<never>[];
+    const error = this.#error;
+    return { status, state, reauthenticating, messages, history, recipe, session, error };
   }
 }
 

@@ -37,6 +37,9 @@ export const ENDED = {
   offline: own('Offline'),
 } as const;
 
+/** The network ended it. */
+export const LOST: CloseInfo = { code: 1006, reason: '' };
+
 const ANY = '';
 
 /** By code, then by reason; the empty reason stands for all that are not named. */

@@ -9,9 +9,9 @@ import {
   wallMs,
   watchPage,
 } from './clock.js';
-import { ENDED, eventAfter, isOurFault, type CloseInfo } from './closes.js';
+import { ENDED, eventAfter, isOurFault, LOST, type CloseInfo } from './closes.js';
 import { Emitter, guard, type Off } from './emitter.js';
-import { ChatError } from './errors.js';
+import { ChatError, NO_WEBSOCKET } from './errors.js';
 import { Heartbeat } from './heartbeat.js';
 import { freshId } from './ids.js';
 import { MACHINE, type Action, type Event, type State } from './machine.js';
@@ -27,7 +27,16 @@ import type {
 import { closedError, Outbox } from './outbox.js';
 import { isKnown, parseServerMessage } from './parse.js';
 import { TokenSource, type Found } from './token-source.js';
-import type { ChatEvents, ChatOptions, Status, Unsent, Update, WebSocketLike } from './types.js';
+import type {
+  ChatEvents,
+  ChatOptions,
+  Json,
+  Said,
+  Status,
+  Unsent,
+  Update,
+  WebSocketLike,
+} from './types.js';
 import { chatUrl } from './url.js';
 
 const SUBPROTOCOL = 'recipe-chat.v2';
@@ -41,12 +50,8 @@ const REAUTH_GRACE_MS = 30_000;
 const REAUTH_SLACK_MS = 1_000;
 /** Sockets in a row that did not open, after which the server is said to be out of reach. */
 const UNREACHABLE_AFTER = 2;
-const NO_WEBSOCKET =
-  'There is no WebSocket: Node.js has it since 22, and 20 with --experimental-websocket. ' +
-  'Otherwise pass the option `WebSocket`, such as that of the package ws';
-const LOST: CloseInfo = { code: 1006, reason: '' };
 
-export class ChatConnection<Recipe = unknown> {
+export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   /** Who we are and how long the server takes it for true; null before the first time. */
   session: Session | null = null;
   /** The last recipe that the server sent. */
@@ -59,7 +64,7 @@ export class ChatConnection<Recipe = unknown> {
   readonly #options: ChatOptions;
   readonly #url: string;
   readonly #outbox: Outbox;
-  readonly #events = new Emitter<ChatEvents<Recipe>>();
+  readonly #events = new Emitter<ChatEvents<Recipe, Data>>();
   readonly #timers = new Timers();
   readonly #tokens: TokenSource;
   readonly #heartbeat: Heartbeat;
@@ -117,9 +122,9 @@ export class ChatConnection<Recipe = unknown> {
   }
 
   /** Calls `listener` at each event of this name, until the returned function is called. */
-  on<Name extends keyof ChatEvents<Recipe>>(
+  on<Name extends keyof ChatEvents<Recipe, Data>>(
     name: Name,
-    listener: (event: ChatEvents<Recipe>[Name]) => void,
+    listener: (event: ChatEvents<Recipe, Data>[Name]) => void,
   ): Off {
     return this.#events.on(name, listener);
   }
@@ -137,11 +142,11 @@ export class ChatConnection<Recipe = unknown> {
   /**
    * Says something, now or as soon as it is possible, once and in order. The promise is settled by
    * the server's answer, or rejected with a `ChatError`. Every such error is an `error` event as
-   * well, so a promise may be left alone.
+   * well, so a promise may be left alone. `data` is for the other clients and the application.
    */
-  send(content: string, id: string = freshId('msg_')): Promise<Update<Recipe>> {
+  send(content: string, data?: Data, id: string = freshId('msg_')): Promise<Update<Recipe>> {
     const isClosed = this.state === 'closed';
-    const reply = isClosed ? Promise.reject(closedError(id)) : this.#outbox.add(id, content);
+    const reply = isClosed ? Promise.reject(closedError(id)) : this.#outbox.add(id, content, data);
     reply.catch((fault: ChatError) => this.#events.emit('error', fault));
     this.#flush();
     return reply as Promise<Update<Recipe>>;
@@ -322,9 +327,7 @@ export class ChatConnection<Recipe = unknown> {
     const message = parseServerMessage(frame);
     if (this.#heartbeat.hear(message?.payload)) return;
     if (message === null) {
-      const text = 'This is no message of the protocol';
-      this.#events.emit('error', new ChatError('unreadable', text));
-      return;
+      return this.#events.emit('error', new ChatError('unreadable', 'No message of the protocol'));
     }
     if (isKnown(message)) {
       this.#receiveKnown(message);
@@ -337,7 +340,7 @@ export class ChatConnection<Recipe = unknown> {
   #receiveKnown(message: ServerMessage): void {
     switch (message.type) {
       case 'chat_message':
-        return this.#events.emit('message', message);
+        return this.#events.emit('message', message as Said<Data>);
       case 'recipe_update':
         return this.#receiveUpdate(message as Update<Recipe>);
       case 'auth_required':

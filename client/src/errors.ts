@@ -40,6 +40,11 @@ export class ChatError extends Error {
   }
 }
 
+/** With `unsupported`, where there is none. */
+export const NO_WEBSOCKET =
+  'There is no WebSocket: Node.js has it since 22, and 20 with --experimental-websocket. ' +
+  'Otherwise pass the option `WebSocket`, such as that of the package ws';
+
 /**
  * Throw this from `getToken` or `refreshToken` when the user has to sign in. Whatever else they
  * throw is a fault that passes, and they are asked again.

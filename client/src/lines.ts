@@ -2,16 +2,18 @@
 
 import type { ChatError } from './errors.js';
 import type { HistoryEntry, RecipeUpdate, ServerChatMessage } from './messages.js';
-import type { Unsent } from './types.js';
+import type { Json, Unsent } from './types.js';
 
 /** One thing that was said. */
-export interface Line {
+export interface Line<Data = Json> {
   /** Of the message; a reply has that of what it replies to, and `server` in `from`. */
   readonly id: string;
   readonly from: 'me' | 'others' | 'server';
   /** Who said it; null for the server. */
   readonly userId: string | null;
   readonly content: string;
+  /** What came beside the text. */
+  readonly data: Data | null;
   /** `pending`: no answer yet. `failed`: `error` says why. */
   readonly state: 'pending' | 'done' | 'failed';
   readonly error: ChatError | null;
@@ -22,15 +24,24 @@ export type Lines = readonly Line[];
 /** The oldest are forgotten first. */
 const MAX_LINES = 500;
 
-export function said(lines: Lines, id: string, userId: string | null, content: string): Lines {
-  return add(lines, { id, from: 'me', userId, content, state: 'pending', error: null });
+export function said(
+  lines: Lines,
+  id: string,
+  userId: string | null,
+  content: string,
+  data: Json | null = null,
+): Lines {
+  return add(lines, { id, from: 'me', userId, content, data, state: 'pending', error: null });
 }
 
 /** Adds what an earlier connection left unsent. */
 export function resumed(lines: Lines, unsent: readonly Unsent[], userId: string | null): Lines {
   const known = new Set(lines.filter(({ from }) => from === 'me').map(({ id }) => id));
   const rest = unsent.filter(({ message }) => !known.has(message.id));
-  return rest.reduce((all, { message: m }) => said(all, m.id, userId, m.payload.content), lines);
+  return rest.reduce(
+    (all, { message: { id, payload } }) => said(all, id, userId, payload.content, payload.data),
+    lines,
+  );
 }
 
 export function failed(lines: Lines, error: ChatError): Lines {
@@ -41,9 +52,9 @@ export function failed(lines: Lines, error: ChatError): Lines {
 
 /** `me` is our own user id: the same user may have another tab. */
 export function heard(lines: Lines, chat: ServerChatMessage, me: string | null): Lines {
-  const { content, user_id: userId } = chat.payload;
+  const { content, user_id: userId, data = null } = chat.payload;
   const from = userId === me ? 'me' : 'others';
-  return add(lines, { id: chat.id, from, userId, content, state: 'done', error: null });
+  return add(lines, { id: chat.id, from, userId, content, data, state: 'done', error: null });
 }
 
 /** Answers to what we said, and news; acknowledgements of an `auth` are nothing that was said. */
@@ -54,7 +65,8 @@ export function answered(lines: Lines, update: RecipeUpdate): Lines {
   const done = lines.map(
     (line): Line => (line.from === 'me' && line.id === id ? { ...line, state: 'done' } : line),
   );
-  return add(done, { id, from: 'server', userId: null, content, state: 'done', error: null });
+  const reply = { from: 'server', userId: null, data: null, state: 'done', error: null } as const;
+  return add(done, { ...reply, id, content });
 }
 
 /** What the room's history has is shown there, and only there. */

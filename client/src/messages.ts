@@ -90,6 +90,12 @@ export interface ClientChatMessagePayload {
    * 1 to 16,384 characters.
    */
   content: string;
+  /**
+   * Any object, nested at most 32 deep; it is forwarded as it is.
+   */
+  data?: {
+    [k: string]: unknown;
+  };
 }
 /**
  * Asks for a `pong`. All but the type may be left out.
@@ -176,6 +182,12 @@ export interface ServerChatMessagePayload {
    * The sender's `sub`.
    */
   user_id: string;
+  /**
+   * As it was sent, where it was.
+   */
+  data?: {
+    [k: string]: unknown;
+  };
 }
 /**
  * The acknowledgement of an `auth`, the answer to a chat message, or news of the recipe.

@@ -39,11 +39,12 @@ export class Outbox {
   }
 
   /** Takes a message; the promise is settled by its answer. */
-  add(id: string, content: string): Promise<RecipeUpdate> {
+  add(id: string, content: string, data?: object): Promise<RecipeUpdate> {
     return new Promise((resolve, reject) => {
-      const message = checked(id, content);
+      const message = checked(id, content, data);
       if (message === null) {
-        reject(new ChatError('invalid_content', 'A message has 1 to 16,384 characters', id));
+        const text = 'A message has 1 to 16,384 characters, and 64 KiB with its data';
+        reject(new ChatError('invalid_content', text, id));
       } else if (this.#entries.length >= (this.#options.maxQueue ?? 32)) {
         reject(new ChatError('queue_full', 'Too many messages wait for an answer', id));
       } else {
@@ -153,13 +154,21 @@ export function closedError(id: string): ChatError {
 }
 
 /** Null: the server would refuse it, or close the connection over it. */
-function checked(id: string, content: string): ClientChatMessage | null {
+function checked(id: string, content: string, data?: object): ClientChatMessage | null {
   // Half a surrogate pair is no character, and JSON that holds one is not read by everybody.
   if (content === '' || content.length > 2 * MAX_CONTENT_CHARS || /\p{Surrogate}/u.test(content)) {
     return null;
   }
   const timestamp = new Date().toISOString();
-  const message: ClientChatMessage = { type: 'chat_message', id, timestamp, payload: { content } };
-  const bytes = new TextEncoder().encode(JSON.stringify(message)).length;
-  return [...content].length <= MAX_CONTENT_CHARS && bytes <= MAX_MESSAGE_BYTES ? message : null;
+  const payload = { content, ...(data && { data }) };
+  try {
+    const json = JSON.stringify({ type: 'chat_message', id, timestamp, payload });
+    const bytes = new TextEncoder().encode(json).length;
+    // Read again: what the caller does to its data later changes nothing.
+    const isFit = [...content].length <= MAX_CONTENT_CHARS && bytes <= MAX_MESSAGE_BYTES;
+    return isFit ? JSON.parse(json) : null;
+  } catch {
+    // Data that is no JSON.
+    return null;
+  }
 }

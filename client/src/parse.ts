@@ -17,7 +17,8 @@ const isSession = (value: unknown) =>
 /** The fields on which this client, or code that uses it, stumbles if they are wrong. */
 const CHECKS: Record<ServerMessage['type'], (payload: Fields) => boolean> = {
   auth_required: ({ reason, deadline }) => isText(reason) && isText(deadline),
-  chat_message: ({ content, user_id }) => isText(content) && isText(user_id),
+  chat_message: ({ content, user_id, data = {} }) =>
+    isText(content) && isText(user_id) && isObject(data),
   pong: ({ request_id }) => isTextOrNull(request_id),
   error: ({ error, message, request_id, retry_after_ms }) =>
     isText(error) &&

@@ -16,14 +16,14 @@ import {
 import { ChatStore, type RecipeChatOptions, type Snapshot } from './chat-store.js';
 import { askBeforeLeaving } from './leaving.js';
 import { viewOf, type StatusView, type Texts } from './texts.js';
-import type { Status, Update } from './types.js';
+import type { Json, Status, Update } from './types.js';
 
 export type { RecipeChatOptions } from './chat-store.js';
 export type { Line } from './lines.js';
 
-export interface RecipeChat<Recipe> extends Snapshot<Recipe> {
+export interface RecipeChat<Recipe, Data = Json> extends Snapshot<Recipe, Data> {
   /** See `ChatConnection.send`. The promise may be left alone: `messages` tells the outcome. */
-  readonly send: (content: string) => Promise<Update<Recipe>>;
+  readonly send: (content: string, data?: Data) => Promise<Update<Recipe>>;
   /** Connects now: for a button beside what `status` says. */
   readonly retry: () => void;
 }
@@ -56,10 +56,10 @@ export function ChatProvider({ children, ...options }: ChatProviderProps): React
  * The chat of a recipe, connected for as long as the component is mounted. Functions may be new at
  * each render; a new `url`, `userId` or recipe is a new connection.
  */
-export function useRecipeChat<Recipe = unknown>(
+export function useRecipeChat<Recipe = unknown, Data extends object = Json>(
   recipeId: string,
   { enabled = true, ...own }: UseRecipeChatOptions = {},
-): RecipeChat<Recipe> {
+): RecipeChat<Recipe, Data> {
   const shared = useContext(SharedContext);
   const options = { ...shared?.options, ...own } as RecipeChatOptions;
   if (options.url === undefined || options.getToken === undefined) {
@@ -68,7 +68,7 @@ export function useRecipeChat<Recipe = unknown>(
   const key = JSON.stringify([recipeId, String(options.url), options.userId]);
   const stores = shared?.stores;
   // Later options are passed on below.
-  const store = useMemo(() => storeOf<Recipe>(stores, key, recipeId, options), [stores, key]);
+  const store = useMemo(() => storeOf<Recipe, Data>(stores, key, recipeId, options), [stores, key]);
   useEffect(() => store.update(options));
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot, store.snapshot);
   useEffect(() => (enabled ? store.hold() : undefined), [store, enabled]);
@@ -76,18 +76,18 @@ export function useRecipeChat<Recipe = unknown>(
   return useMemo(() => ({ ...snapshot, send, retry }), [snapshot, send, retry]);
 }
 
-function storeOf<Recipe>(
+function storeOf<Recipe, Data extends object>(
   stores: Shared['stores'] | undefined,
   key: string,
   recipeId: string,
   options: RecipeChatOptions,
-): ChatStore<Recipe> {
-  const known = stores?.get(key) as ChatStore<Recipe> | undefined;
+): ChatStore<Recipe, Data> {
+  const known = stores?.get(key) as unknown as ChatStore<Recipe, Data> | undefined;
   if (known !== undefined) return known;
-  const store = new ChatStore<Recipe>(recipeId, options);
-  stores?.set(key, store as ChatStore<unknown>);
+  const store = new ChatStore<Recipe, Data>(recipeId, options);
+  stores?.set(key, store as unknown as ChatStore<unknown>);
   store.onIdle = () => {
-    if (stores?.get(key) === store) stores.delete(key);
+    if (stores?.get(key) === (store as unknown)) stores?.delete(key);
   };
   return store;
 }

@@ -115,6 +115,12 @@ export interface Status {
 /** A `recipe_update` whose recipe is of a known type. */
 export type Update<Recipe> = RecipeUpdate & { payload: { recipe_data: Recipe | null } };
 
+/** What an embedder's own clients say beside the text: any JSON object. */
+export type Json = Record<string, unknown>;
+
+/** A `chat_message` whose data is of a known type. The type is not checked: others may send it. */
+export type Said<Data> = ServerChatMessage & { payload: { data?: Data } };
+
 /** A message of a type that this client does not know: a newer server's. It is ignored. */
 export interface UnknownMessage {
   readonly type: string;
@@ -128,11 +134,11 @@ export interface ReauthEvent {
   readonly reason: ReauthReason;
 }
 
-export interface ChatEvents<Recipe> {
+export interface ChatEvents<Recipe, Data = Json> {
   /** The status changed. */
   state: Status;
   /** Somebody in the room said something, or the server did: answers and acknowledgements, too. */
-  message: ServerChatMessage | Update<Recipe>;
+  message: Said<Data> | Update<Recipe>;
   /** Something was refused; the connection goes on. */
   error: ChatError;
   /** A re-authentication began or ended. */

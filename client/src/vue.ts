@@ -11,7 +11,7 @@ import {
 } from 'vue';
 
 import { ChatStore, type RecipeChatOptions, type Snapshot } from './chat-store.js';
-import type { Update } from './types.js';
+import type { Json, Update } from './types.js';
 
 export type { RecipeChatOptions, Snapshot } from './chat-store.js';
 export type { Line } from './lines.js';
@@ -21,11 +21,11 @@ export interface UseRecipeChatOptions extends RecipeChatOptions {
   enabled?: boolean | undefined;
 }
 
-export interface RecipeChat<Recipe> {
+export interface RecipeChat<Recipe, Data = Json> {
   /** How the chat stands. */
-  readonly chat: Readonly<ShallowRef<Snapshot<Recipe>>>;
+  readonly chat: Readonly<ShallowRef<Snapshot<Recipe, Data>>>;
   /** See `ChatConnection.send`. The promise may be left alone: `messages` tells the outcome. */
-  readonly send: (content: string) => Promise<Update<Recipe>>;
+  readonly send: (content: string, data?: Data) => Promise<Update<Recipe>>;
   /** Connects now: for a button beside what `status` says. */
   readonly retry: () => void;
 }
@@ -34,21 +34,21 @@ export interface RecipeChat<Recipe> {
  * The chat of a recipe, connected from the mount on until its scope ends. Both arguments may be
  * refs or getters: a new recipe, `url` or `userId` is a new connection.
  */
-export function useRecipeChat<Recipe = unknown>(
+export function useRecipeChat<Recipe = unknown, Data extends object = Json>(
   recipeId: MaybeRefOrGetter<string>,
   options: MaybeRefOrGetter<UseRecipeChatOptions>,
-): RecipeChat<Recipe> {
+): RecipeChat<Recipe, Data> {
   const keyOf = () => {
     const { url, userId } = toValue(options);
     return JSON.stringify([toValue(recipeId), String(url), userId]);
   };
   let key = keyOf();
-  let store = new ChatStore<Recipe>(toValue(recipeId), toValue(options));
+  let store = new ChatStore<Recipe, Data>(toValue(recipeId), toValue(options));
   const chat = shallowRef(store.snapshot());
   const follow = () =>
     watchEffect((onCleanup) => {
       const { enabled = true, ...latest } = toValue(options);
-      if (key !== (key = keyOf())) store = new ChatStore<Recipe>(toValue(recipeId), latest);
+      if (key !== (key = keyOf())) store = new ChatStore<Recipe, Data>(toValue(recipeId), latest);
       const held = store;
       held.update(latest);
       chat.value = held.snapshot();
@@ -58,5 +58,5 @@ export function useRecipeChat<Recipe = unknown>(
   // On a server nothing is mounted, and nothing connects.
   if (getCurrentInstance()) onMounted(follow);
   else follow();
-  return { chat, send: (content) => store.send(content), retry: () => store.retry() };
+  return { chat, send: (content, data) => store.send(content, data), retry: () => store.retry() };
 }

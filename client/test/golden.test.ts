@@ -37,7 +37,7 @@ afterEach(() => vi.restoreAllMocks());
 
 test('they are there', () => {
   expect(SERVER.length).toBeGreaterThanOrEqual(14);
-  expect(FIXTURES.size - SERVER.length).toBe(3);
+  expect(FIXTURES.size - SERVER.length).toBe(4);
 });
 
 describe('every message of the server', () => {
@@ -81,7 +81,7 @@ test('every error code has a message, and rejects the promise that it is about',
   for (const name of names) {
     const message = JSON.parse(FIXTURES.get(name) ?? '');
     const { error, request_id, retry_after_ms = null } = message.payload;
-    const reply = request_id === null ? null : it.chat.send('x', request_id);
+    const reply = request_id === null ? null : it.chat.send('x', undefined, request_id);
     FakeSocket.last.say(message);
     const expected = { code: error, requestId: request_id, retryAfterMs: retry_after_ms };
     if (reply !== null) await expect(reply).rejects.toMatchObject(expected);

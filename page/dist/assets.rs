@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"61901c4458a47de0\"",
+        tag: "\"e2422b71dd0bd994\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-b03836b139a173c6.js",
+        path: "/assets/page-97afc5e3e4cb9270.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"b03836b139a173c6\"",
+        tag: "\"97afc5e3e4cb9270\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {

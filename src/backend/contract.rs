@@ -11,7 +11,7 @@ use super::counts::{CallKind, CallOutcome};
 use crate::config::BACKEND_ANSWER_BYTES;
 use crate::node::Outcome;
 use crate::node::app::{Admission, Incoming, Join, Json, Left, Update};
-use crate::protocol::ErrorCode;
+use crate::protocol::{ErrorCode, JsonObject};
 
 /// The longest response body that is read, in bytes.
 pub(super) const MAX_ANSWER: usize = BACKEND_ANSWER_BYTES;
@@ -45,6 +45,8 @@ enum Details<'a> {
 struct MessageBody<'a> {
     id: &'a str,
     content: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<JsonObject<'a>>,
 }
 
 pub(super) fn join(join: &Join<'_>) -> Vec<u8> {
@@ -63,7 +65,7 @@ pub(super) fn message(message: &Incoming<'_>) -> Vec<u8> {
         user: UserBody { id: message.user, claims: None },
         connection_id: message.connection.to_string(),
         details: Details::Message {
-            message: MessageBody { id: message.id, content: message.content },
+            message: MessageBody { id: message.id, content: message.content, data: message.data },
         },
     })
 }

@@ -26,7 +26,7 @@ use crate::node::work::ticket::{StartFlag, Ticket};
 pub use crate::node::work::user_orders::{
     Invite, OrderFault, OrderKind, OrderResult, PasswordReset, UserOrder,
 };
-use crate::protocol::{CloseReason, ErrorCode};
+use crate::protocol::{CloseReason, ErrorCode, JsonObject};
 use crate::time::UnixTime;
 
 /// An application. One object for the whole node, called on the reactor's thread.
@@ -162,6 +162,8 @@ pub struct Incoming<'a> {
     pub id: &'a str,
     /// 1 to 16,384 characters.
     pub content: &'a str,
+    /// What the embedder's own clients have to say beside it.
+    pub data: Option<JsonObject<'a>>,
 }
 
 /// An operator's word to a room.

@@ -5,6 +5,8 @@
 //! types, and validates them when `type` is known. Unknown fields are ignored; if a key appears
 //! twice, the last value is used. So the JSON parser itself reports only errors of JSON's grammar.
 
+pub(super) mod data;
+mod key;
 pub(super) mod old;
 
 use std::borrow::Cow;
@@ -12,7 +14,10 @@ use std::fmt;
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
+use self::data::JsonObject;
+use self::key::KeySeed;
 use super::limits::{MAX_CONTENT_CHARS, MAX_ID_CHARS};
 use super::surrogates::replace_lone;
 use crate::time::is_date_time;
@@ -34,6 +39,8 @@ pub enum ClientMessage<'a> {
         id: Cow<'a, str>,
         /// The text, 1 to 16,384 characters.
         content: Cow<'a, str>,
+        /// What the embedder's own clients have to say beside it.
+        data: Option<JsonObject<'a>>,
     },
     /// `ping`: asks for a `pong`.
     Ping {
@@ -54,9 +61,12 @@ impl fmt::Debug for ClientMessage<'_> {
                 .field("id", id)
                 .field("token", &token.as_ref().map(|_| "********"))
                 .finish(),
-            Self::Chat { id, content } => {
-                f.debug_struct("Chat").field("id", id).field("content", content).finish()
-            }
+            Self::Chat { id, content, data } => f
+                .debug_struct("Chat")
+                .field("id", id)
+                .field("content", content)
+                .field("data", data)
+                .finish(),
             Self::Ping { id } => f.debug_struct("Ping").field("id", id).finish(),
             Self::Unknown => f.write_str("Unknown"),
         }
@@ -101,6 +111,9 @@ pub enum MessageFault {
     Payload,
     /// `payload.content` of a chat message is missing, empty, too long, or not a string.
     Content,
+    /// `payload.data` of a chat message is not an object, is nested too deep, or has a string with
+    /// half of a surrogate pair.
+    Data,
     /// `payload.token` of an `auth` is missing, empty, or not a string.
     Token,
 }
@@ -118,6 +131,9 @@ impl MessageFault {
             Self::Timestamp => "`timestamp` must be an RFC 3339 date-time",
             Self::Payload => "`payload` must be an object",
             Self::Content => "`payload.content` must be a string of 1 to 16384 characters",
+            Self::Data => {
+                "`payload.data` must be an object of Unicode text, nested at most 32 deep"
+            }
             Self::Token => "`payload.token` must be a string that is not empty",
         }
     }
@@ -204,7 +220,11 @@ fn validate(envelope: RawEnvelope<'_>) -> Parsed<'_> {
         }
         "chat_message" => match payload.content.text() {
             Some(content) if !content.is_empty() && fits(&content, MAX_CONTENT_CHARS) => {
-                Ok(ClientMessage::Chat { id, content })
+                let data = payload.data.map(JsonObject::new);
+                if data == Some(None) {
+                    return fault(Some(id), false, MessageFault::Data);
+                }
+                Ok(ClientMessage::Chat { id, content, data: data.flatten() })
             }
             _ => fault(Some(id), false, MessageFault::Content),
         },
@@ -249,6 +269,7 @@ struct RawEnvelope<'a> {
 struct RawPayload<'a> {
     token: Field<'a>,
     content: Field<'a>,
+    data: Option<&'a RawValue>,
 }
 
 /// Implements the visitor methods for all kinds of JSON values that a visitor does not handle
@@ -289,33 +310,6 @@ impl<'de> Visitor<'de> for RootVisitor {
             }
         }
         Ok(Some(envelope))
-    }
-}
-
-/// Reads a key, borrowed from the input when it has no escapes.
-struct KeySeed;
-
-impl<'de> DeserializeSeed<'de> for KeySeed {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for KeySeed {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(text))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(text.to_owned()))
     }
 }
 
@@ -377,6 +371,7 @@ impl<'de> Visitor<'de> for PayloadSeed {
             match &*key {
                 "token" => payload.token = map.next_value_seed(FieldSeed)?,
                 "content" => payload.content = map.next_value_seed(FieldSeed)?,
+                "data" => payload.data = Some(map.next_value()?),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }

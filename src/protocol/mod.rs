@@ -12,6 +12,7 @@ pub mod schema;
 mod server;
 mod surrogates;
 
+pub use client::data::{JsonObject, Said};
 #[doc(hidden)]
 pub use client::old::parse_old;
 pub use client::{ClientMessage, MalformedMessage, MessageFault, Parsed, parse};

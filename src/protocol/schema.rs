@@ -166,6 +166,10 @@ struct ChatPayload {
     /// 1 to 16,384 characters.
     #[schemars(length(min = 1, max = MAX_CONTENT_CHARS))]
     content: String,
+    /// Any object, nested at most 32 deep; it is forwarded as it is.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "serde_json::Map<String, Value>")]
+    data: Option<serde_json::Map<String, Value>>,
 }
 
 #[cfg(test)]
@@ -184,7 +188,9 @@ mod tests {
             ClientMessage::Auth { id: auth.id.into(), token: Some(auth.payload.token.into()) };
         assert!(parse(AUTH) == Ok(read));
         let chat: ClientEnvelope<ChatPayload> = serde_json::from_str(CHAT).unwrap();
-        let read = ClientMessage::Chat { id: chat.id.into(), content: chat.payload.content.into() };
+        assert_eq!(chat.payload.data, None);
+        let (id, content) = (chat.id.into(), chat.payload.content.into());
+        let read = ClientMessage::Chat { id, content, data: None };
         assert_eq!(parse(CHAT), Ok(read));
         assert_eq!([auth.kind, chat.kind], ["auth", "chat_message"]);
         assert!([auth.timestamp, chat.timestamp].iter().all(|time| is_date_time(time)));

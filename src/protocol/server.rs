@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::client::data::JsonObject;
 use super::error::ErrorCode;
 #[cfg(feature = "schema")]
 use super::limits::{MAX_CONTENT_CHARS, MAX_ID_CHARS, MAX_USER_CHARS};
@@ -156,6 +157,10 @@ pub struct ChatMessage<'a> {
     /// The sender's `sub`.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_USER_CHARS)))]
     pub user_id: &'a str,
+    /// As it was sent, where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, serde_json::Value>"))]
+    pub data: Option<JsonObject<'a>>,
 }
 
 impl Payload for ChatMessage<'_> {
@@ -262,7 +267,7 @@ mod tests {
 
     #[test]
     fn client_chosen_id_is_escaped() {
-        let payload = ChatMessage { content: "a \"b\"\n", user_id: "é\u{1}" };
+        let payload = ChatMessage { content: "a \"b\"\n", user_id: "é\u{1}", data: None };
         let now = UnixTime::from_millis(0).to_rfc3339();
         let message = ServerMessage::relayed("\"x\\", now, payload);
         let mut text = Vec::new();

@@ -248,6 +248,10 @@ fn a_session_says_what_the_fixtures_say() {
     world.at(845);
     let renewal = world.auth("auth_2", "alice", 900);
     assert_golden("server_recipe_update_reauthenticated", &world.say(alice, &renewal));
+
+    world.at(850);
+    world.say(alice, &compact(&golden("client_chat_message_data")));
+    assert_golden("server_chat_message_data", &messages(&world.output(bob)));
 }
 
 #[test]
@@ -274,8 +278,8 @@ fn the_clients_fixtures_are_parsed_to_what_they_say() {
     let auth = golden("client_auth");
     let expected = ClientMessage::Auth { id: "auth_1".into(), token: Some(Cow::Borrowed(token)) };
     assert_eq!(parse(&auth), Ok(expected));
-    let expected =
-        ClientMessage::Chat { id: "msg_1".into(), content: "Scale to 8 servings".into() };
+    let (id, content) = ("msg_1".into(), "Scale to 8 servings".into());
+    let expected = ClientMessage::Chat { id, content, data: None };
     assert_eq!(parse(&golden("client_chat_message")), Ok(expected));
     let expected = ClientMessage::Ping { id: Some("ping_1".into()) };
     assert_eq!(parse(&golden("client_ping")), Ok(expected));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::id::ConnId;
 use crate::node::{StartFlag, Ticket};
-use crate::protocol::CloseReason;
+use crate::protocol::{ClientMessage, CloseReason, parse};
 use crate::time::UnixTime;
 
 const TICKET: Ticket = Ticket { index: 0, serial: 0 };
@@ -51,7 +51,8 @@ fn message_and_leave_bodies_name_user_and_room() {
     let (connection, room, user) = (CONNECTION, "soup", "alice");
     let (ticket, now) = (TICKET, UnixTime::default());
     let (start, id, content) = (&StartFlag::default(), "m1", "salt?");
-    let said = Incoming { ticket, start, now, connection, room, user, id, content };
+    let data = None;
+    let said = Incoming { ticket, start, now, connection, room, user, id, content, data };
     let who = |details: Value| {
         let mut whole = json!({
             "room": room, "user": { "id": user }, "connection_id": "00000003-000007",
@@ -61,6 +62,12 @@ fn message_and_leave_bodies_name_user_and_room() {
     };
     let expected = who(json!({ "message": { "id": "m1", "content": "salt?" } }));
     assert_eq!(value(&message(&said)), expected);
+    let text = r#"{"type":"chat_message","id":"m1","timestamp":"2026-11-22T10:00:00Z",
+        "payload":{"content":"salt?","data":{ "unit": 1.0 }}}"#;
+    let Ok(ClientMessage::Chat { data, .. }) = parse(text) else { panic!("{:?}", parse(text)) };
+    let body = String::from_utf8(message(&Incoming { data, ..said })).unwrap();
+    let end = r#""message":{"id":"m1","content":"salt?","data":{ "unit": 1.0 }}}"#;
+    assert!(body.ends_with(end), "{body}");
     let reason = Some(CloseReason::TokenExpired);
     let expected = who(json!({ "code": 1008, "reason": "Token expired" }));
     assert_eq!(value(&leave(&Left { connection, room, user, reason })), expected);

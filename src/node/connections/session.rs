@@ -32,7 +32,7 @@ use crate::node::connections::moment::CoarseInstant;
 use crate::node::policy::Policy;
 use crate::protocol::{
     ClientMessage, CloseReason, ErrorCode, MAX_INVALID_IN_A_ROW, MAX_UNANSWERED_PINGS,
-    MAX_UNASKED_AUTHS_A_MINUTE, MalformedMessage, MessageFault, Parsed, ReauthReason,
+    MAX_UNASKED_AUTHS_A_MINUTE, MalformedMessage, MessageFault, Parsed, ReauthReason, Said,
 };
 use crate::time::Instant;
 
@@ -42,7 +42,7 @@ pub(crate) enum Verdict<'a> {
     /// Check this token.
     Authenticate { id: &'a str, token: &'a str },
     /// Deliver this, and ask the application.
-    Chat { id: &'a str, content: &'a str },
+    Chat(Said<'a>),
     /// Answer with a `pong`.
     Pong { id: Option<&'a str> },
     /// Answer with an `error`; the connection goes on.
@@ -342,8 +342,8 @@ impl Session {
         }
         match parsed {
             Ok(ClientMessage::Auth { id, token }) => self.judge_auth(now, id, token.as_deref()),
-            Ok(ClientMessage::Chat { id, content }) => match allowance.charge(now, policy) {
-                Ok(()) => Verdict::Chat { id, content },
+            Ok(ClientMessage::Chat { id, content, data }) => match allowance.charge(now, policy) {
+                Ok(()) => Verdict::Chat(Said { id, content, data: *data }),
                 Err(retry_after) => self.rate_limited(now, Some(id), retry_after),
             },
             Ok(ClientMessage::Ping { id }) => match allowance.charge(now, policy) {

@@ -13,12 +13,12 @@ use crate::node::work::events::AppEvent;
 use crate::node::work::port::{Completion, Outcome};
 use crate::node::work::questions::{Question, QuestionKind};
 use crate::node::work::ticket::Ticket;
-use crate::protocol::{CloseReason, ErrorCode};
+use crate::protocol::{CloseReason, ErrorCode, Said};
 
 impl Node {
-    pub(crate) fn chat(&mut self, slot: Slot, id: &str, content: &str) {
+    pub(crate) fn chat(&mut self, slot: Slot, said: Said<'_>) {
         let Self { cx, connections, work, rooms, .. } = self;
-        let step = rooms.chat(cx, connections, work, slot, (id, content));
+        let step = rooms.chat(cx, connections, work, slot, said);
         // Before the application is asked: what it answers may be for the room, too.
         self.close_slow_members();
         match step {
@@ -26,16 +26,16 @@ impl Node {
             ChatStep::Verdict(verdict) => self.carry_out(slot, verdict),
             ChatStep::Ask(addressed) => {
                 let Self { cx, connections, work, rooms, .. } = self;
-                rooms.ask(cx, connections, work, slot, addressed, (id, content));
+                rooms.ask(cx, connections, work, slot, addressed, said);
                 self.close_slow_members();
             }
         }
     }
 
     /// A message that could not be asked about in its time.
-    pub(crate) fn chat_unasked(&mut self, slot: Slot, id: &str, content: &str) {
+    pub(crate) fn chat_unasked(&mut self, slot: Slot, said: Said<'_>) {
         let Self { cx, connections, work, rooms, .. } = self;
-        let step = rooms.chat_unasked(cx, connections, work, slot, (id, content));
+        let step = rooms.chat_unasked(cx, connections, work, slot, said);
         if let ChatStep::Verdict(verdict) = step {
             self.carry_out(slot, verdict);
         }

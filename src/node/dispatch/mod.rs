@@ -34,7 +34,7 @@ impl Node {
     fn carry_out(&mut self, slot: Slot, verdict: Verdict<'_>) {
         match verdict {
             Verdict::Authenticate { id, token } => self.authenticate(slot, id, token),
-            Verdict::Chat { id, content } => self.chat(slot, id, content),
+            Verdict::Chat(said) => self.chat(slot, said),
             Verdict::Pong { id } => {
                 self.cx.metrics.pongs_out += 1;
                 let frame = self.cx.message(Pong { request_id: id });

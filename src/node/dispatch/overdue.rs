@@ -85,7 +85,7 @@ impl Node {
             let now = self.cx.now.monotonic;
             let allowance = &mut share.chat;
             match connection.session.judge(now, &self.cx.policy, allowance, &parsed) {
-                Verdict::Chat { id, content } => self.chat_unasked(slot, id, content),
+                Verdict::Chat(said) => self.chat_unasked(slot, said),
                 verdict => self.carry_out(slot, verdict),
             }
         } else {

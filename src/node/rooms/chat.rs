@@ -20,7 +20,7 @@ use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Payer, Work};
 use crate::node::work::questions::{NewQuestion, QuestionKind, cost};
 use crate::node::work::ticket::Ticket;
-use crate::protocol::{ChatMessage, ErrorCode, ErrorPayload, RecipeUpdate, ServerMessage};
+use crate::protocol::{ChatMessage, ErrorCode, ErrorPayload, RecipeUpdate, Said, ServerMessage};
 
 impl Rooms {
     /// Takes a message: the others in the room get it. Readers that had no room for it are to be
@@ -31,9 +31,10 @@ impl Rooms {
         connections: &mut Connections,
         work: &mut Workload,
         slot: Slot,
-        (id, content): (&'a str, &str),
+        said: Said<'a>,
     ) -> ChatStep<'a> {
-        let Some(addressed) = self.address(cx, slot, id, content) else { return ChatStep::Done };
+        let Said { id, content, data } = said;
+        let Some(addressed) = self.address(cx, slot, said) else { return ChatStep::Done };
         match self.answers.find(cx.now.monotonic, addressed.key) {
             // The others have seen it.
             Some(Lookup::NotDone) => cx.metrics.repeated_messages += 1,
@@ -43,7 +44,7 @@ impl Rooms {
                 if self.rooms.others(slot).next().is_some() {
                     let Addressed { user, room, .. } = &addressed;
                     let asker = connections.id_of(slot);
-                    let payload = ChatMessage { content, user_id: user };
+                    let payload = ChatMessage { content, user_id: user, data };
                     let message = ServerMessage::relayed(id, cx.timestamp(), payload);
                     let frame = cx.encoder.text(|buffer| message.write(buffer));
                     self.fan_out(cx, connections, room, Some(asker), (Delivered::Chat, frame));
@@ -61,7 +62,7 @@ impl Rooms {
         work: &mut Workload,
         slot: Slot,
         addressed: Addressed,
-        (id, content): (&str, &str),
+        Said { id, content, data }: Said<'_>,
     ) {
         let Addressed { user, room, key } = addressed;
         let asker = connections.id_of(slot);
@@ -75,8 +76,10 @@ impl Rooms {
             user: &user,
             id,
             content,
+            data,
         };
-        let text = room.len() + user.len() + id.len() + content.len();
+        let data = data.map_or(0, |data| data.get().len());
+        let text = room.len() + user.len() + id.len() + content.len() + data;
         let job = match work.app.on_message(&message) {
             Reply::Now(answer) => {
                 self.answers.answered(cx.now.monotonic, key, &answer);
@@ -101,14 +104,18 @@ impl Rooms {
     }
 
     /// The sender, the room, and the key by which the message is known again.
-    fn address(&self, cx: &Cx, slot: Slot, id: &str, content: &str) -> Option<Addressed> {
+    fn address(&self, cx: &Cx, slot: Slot, said: Said<'_>) -> Option<Addressed> {
+        let Said { id, content, data } = said;
         let user = self.users.name_of(slot)?.clone();
         let room = self.rooms.name_of(slot)?.clone();
         let key = MessageKey {
             user: self.key_of(slot)?,
             member: cx.hash(&[&room, &user]),
             id: cx.hash(&[id]),
-            content: cx.hash(&["content", content]),
+            content: match data {
+                None => cx.hash(&["content", content]),
+                Some(data) => cx.hash(&["content", content, data.get()]),
+            },
         };
         Some(Addressed { user, room, key })
     }
@@ -165,9 +172,10 @@ impl Rooms {
         connections: &mut Connections,
         work: &mut Workload,
         slot: Slot,
-        (id, content): (&'a str, &str),
+        said: Said<'a>,
     ) -> ChatStep<'a> {
-        let Some(addressed) = self.address(cx, slot, id, content) else { return ChatStep::Done };
+        let id = said.id;
+        let Some(addressed) = self.address(cx, slot, said) else { return ChatStep::Done };
         match self.answers.find(cx.now.monotonic, addressed.key) {
             None | Some(Lookup::NotDone) => {
                 cx.metrics.crowd_timeouts += 1;

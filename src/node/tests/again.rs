@@ -188,6 +188,22 @@ fn an_id_with_other_content_is_refused() {
 }
 
 #[test]
+fn an_id_with_other_data_is_refused() {
+    let mut scene = Scene::new();
+    let alice = scene.world.connected("soup", "alice");
+    let mut send = |payload| {
+        scene.world.bytes(alice, &text(&envelope("chat_message", "m1", payload)));
+    };
+    send(json!({ "content": "now one", "data": { "step": 1 } }));
+    send(json!({ "content": "now one", "data": { "step": 2 } }));
+    send(json!({ "content": "now one" }));
+    send(json!({ "content": "now one", "data": { "step": 1 } }));
+    let first = pair("m1", "did: now one");
+    assert_eq!(scene.told(alice), [first.clone(), used("m1"), used("m1"), first]);
+    assert_eq!(scene.asked(), ["now one"]);
+}
+
+#[test]
 fn other_content_is_refused_while_the_first_is_asked() {
     let mut scene = Scene::new();
     let [alice, tab] = ["alice"; 2].map(|user| scene.world.connected("soup", user));

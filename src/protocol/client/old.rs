@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn old_client_message_gets_id_and_time() {
         let old = |text: &str| match parse_old(text, || "given".to_owned()) {
-            Ok(ClientMessage::Chat { id, content }) => (id.into_owned(), content.into_owned()),
+            Ok(ClientMessage::Chat { id, content, .. }) => (id.into_owned(), content.into_owned()),
             other => panic!("{other:?}"),
         };
         let bare = r#"{"type":"chat_message","payload":{"content":"hi"}}"#;

@@ -15,11 +15,34 @@ fn fault(text: &str) -> &'static str {
 #[test]
 fn chat_message_borrows_from_its_text() {
     let text = message(r#""type":"chat_message","id":"m1","payload":{"content":"hi"}"#);
-    let Ok(ClientMessage::Chat { id: Cow::Borrowed("m1"), content: Cow::Borrowed("hi") }) =
-        parse(&text)
+    let Ok(ClientMessage::Chat {
+        id: Cow::Borrowed("m1"),
+        content: Cow::Borrowed("hi"),
+        data: None,
+    }) = parse(&text)
     else {
         panic!("{:?}", parse(&text))
     };
+}
+
+#[test]
+fn data_of_a_chat_message_is_kept_as_written() {
+    let chat = |data: &str| {
+        let payload = format!(r#"{{"data":{data},"content":"hi"}}"#);
+        message(&format!(r#""type":"chat_message","id":"m1","payload":{payload}"#))
+    };
+    for data in ["{}", r#"{ "a": [1.0, "\u00e9"] }"#] {
+        match parse(&chat(data)) {
+            Ok(ClientMessage::Chat { data: Some(found), .. }) => assert_eq!(found.get(), data),
+            other => panic!("{other:?}"),
+        }
+    }
+    for data in ["null", "[]", "1", r#""{}""#, r#"{"a":"\ud800"}"#] {
+        assert!(fault(&chat(data)).contains("`payload.data`"), "{data}");
+    }
+    // Of other types it is not known.
+    let ping = message(r#""type":"tomorrow","id":"m1","payload":{"data":7}"#);
+    assert_eq!(parse(&ping), Ok(ClientMessage::Unknown));
 }
 
 #[test]

@@ -249,7 +249,8 @@ impl TestApp {
     fn send(&mut self, room: &str, user: &str, id: &str, content: &str) -> Option<Answer> {
         let (ticket, now) = (self.ticket(), self.now);
         let (start, connection) = (&self.start, CONNECTION);
-        let message = Incoming { ticket, start, now, connection, room, user, id, content };
+        let message =
+            Incoming { ticket, start, now, connection, room, user, id, content, data: None };
         match self.app.on_message(&message) {
             Reply::Now(answer) => Some(answer),
             Reply::Held => None,

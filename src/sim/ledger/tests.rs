@@ -42,7 +42,8 @@ fn say(app: &mut WatchedApp, connection: ConnId, room: &str, id: &str) {
     let ticket = ticket(99);
     let (user, now) = ("someone", UnixTime::default());
     let start = &StartFlag::default();
-    let message = Incoming { ticket, start, now, connection, room, user, id, content: "x" };
+    let message =
+        Incoming { ticket, start, now, connection, room, user, id, content: "x", data: None };
     drop(app.on_message(&message));
 }
 
@@ -107,7 +108,8 @@ fn say_later(
     let (start, ticket) = (StartFlag::default(), ticket(serial));
     let (connection, room, user, now) = (ALICE, "soup", "someone", UnixTime::default());
     let (id, flag) = ("m", &start);
-    let message = Incoming { ticket, start: flag, now, connection, room, user, id, content };
+    let message =
+        Incoming { ticket, start: flag, now, connection, room, user, id, content, data: None };
     let reply = app.on_message(&message);
     let job = move || match reply {
         Reply::Later(job) => drop(job()),

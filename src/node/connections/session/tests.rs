@@ -162,7 +162,7 @@ fn chat_allows_30_messages_then_one_every_2_seconds() {
     let mut allowance = ChatAllowance::default();
     let mut send =
         |seconds| match session.judge(at(seconds), &policy, &mut allowance, &parse(&chat(1))) {
-            Verdict::Chat { .. } => None,
+            Verdict::Chat(_) => None,
             Verdict::Refuse { error: ErrorCode::RateLimited, retry_after, .. } => retry_after,
             other => panic!("{other:?}"),
         };
@@ -200,7 +200,7 @@ fn ten_invalid_messages_in_a_row_close() {
         }
         assert!(matches!(
             session.judge(at(round * 60), &policy, &mut allowance, &parse(&chat(1))),
-            Verdict::Chat { .. }
+            Verdict::Chat(_)
         ));
     }
     for _ in 0..9 {

@@ -1,0 +1,99 @@
+//! `payload.data` of a chat message: an embedder's own object, which is forwarded as it is.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::protocol::limits::MAX_DATA_DEPTH;
+use crate::protocol::surrogates::replace_lone;
+
+/// A JSON object, as its sender wrote it.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(transparent)]
+pub struct JsonObject<'a>(&'a RawValue);
+
+impl<'a> JsonObject<'a> {
+    /// `None` if the value is not an object, is nested deeper than [`MAX_DATA_DEPTH`], or has a
+    /// string with half of a surrogate pair: the JSON parsers of some receivers refuse those.
+    pub(super) fn new(value: &'a RawValue) -> Option<Self> {
+        let text = value.get();
+        let is_valid = text.starts_with('{')
+            && depth(text) <= MAX_DATA_DEPTH
+            && replace_lone(text, "").is_none();
+        is_valid.then_some(Self(value))
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn get(self) -> &'a str {
+        self.0.get()
+    }
+}
+
+/// An accepted chat message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said<'a> {
+    /// The message's id, as its sender chose it.
+    pub id: &'a str,
+    /// 1 to 16,384 characters.
+    pub content: &'a str,
+    /// What the embedder's own clients have to say beside it.
+    pub data: Option<JsonObject<'a>>,
+}
+
+/// Two objects are equal when their texts are.
+impl PartialEq for JsonObject<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl Eq for JsonObject<'_> {}
+
+/// How many objects and arrays of a valid JSON text are in each other, at most.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut is_escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth = depth.saturating_add(1),
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_accepted(text: &str) -> bool {
+        let value: &RawValue = serde_json::from_str(text).unwrap();
+        JsonObject::new(value).is_some()
+    }
+
+    #[test]
+    fn only_objects_are_data() {
+        for text in ["{}", r#"{"a":[1,null,"}"],"b":{}}"#, r#"{"a":"\ud83c\udf75"}"#] {
+            assert!(is_accepted(text), "{text}");
+        }
+        for text in ["[]", "null", "7", r#""{}""#, r#"{"a":"\ud83c"}"#, r#"{"\udf75":1}"#] {
+            assert!(!is_accepted(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn data_is_nested_32_deep_at_most() {
+        let nested = |depth: usize| {
+            let inner = depth - 1;
+            format!(r#"{{"a":{}"[{{\"["{}}}"#, "[".repeat(inner), "]".repeat(inner))
+        };
+        assert!(is_accepted(&nested(32)));
+        assert!(!is_accepted(&nested(33)));
+        assert!(is_accepted(&format!(r#"{{"a":"{}"}}"#, "[".repeat(100))));
+    }
+}
