@@ -22,6 +22,9 @@ section! {
     /// Recipes of one user. 0: unlimited.
     per_user: usize = 1_000, "0 to 1000000 recipes", restart;
 
+    /// Members and open invitations of one recipe. 0: nobody can share.
+    members: usize = 32, "0 to 1000 members", restart;
+
     /// Size of the database and its log. When it is reached, or when the disk is full, new messages,
     /// recipes and accounts are refused with 503 or `backend_unavailable` until there is room;
     /// reading, signing in and signing out go on. 0: what the database has at the start, and half of

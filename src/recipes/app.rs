@@ -14,7 +14,7 @@ use super::page;
 use super::recipe::Draft;
 use super::requests::RecipeRequests;
 use super::storage::access::TokenUser;
-use super::storage::chat::{self, Bounds, ChatOutcome, NewMessage};
+use super::storage::chat::{self, Bounds, NewMessage};
 use super::storage::own_sessions::EndedSessions;
 use super::storage::{
     self, Busy, Commit, JoinGuard, OpenStorage, QueueLimits, Reader, Storage, StorageError,
@@ -56,6 +56,7 @@ pub struct RecipesApp {
     tasks: TaskSender,
     bounds: Bounds,
     per_user: usize,
+    max_members: usize,
     health: Arc<StorageHealth>,
     // Last: fields are dropped in this order, and the guard waits for the storage thread, which
     // ends when the last `Storage` is dropped.
@@ -120,6 +121,7 @@ impl RecipesApp {
             tasks,
             bounds: Bounds::new(config),
             per_user: config.recipes.per_user,
+            max_members: config.recipes.members,
             health,
             _join_guard: join_guard,
         };
@@ -132,7 +134,9 @@ impl RecipesApp {
     }
 
     fn requests(&self) -> RecipeRequests<'_> {
-        RecipeRequests { tasks: &self.tasks, bounds: self.bounds, max: self.per_user }
+        let (max, max_members) = (self.per_user, self.max_members);
+        let (tasks, bounds, health) = (&self.tasks, self.bounds, &self.health);
+        RecipeRequests { tasks, bounds, max, max_members, health }
     }
 }
 
@@ -140,13 +144,13 @@ impl App for RecipesApp {
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         let room = join.room.to_owned();
         let user = TokenUser::new(join.user, Some(join.claims));
-        let (reauth, bounds) = (join.reauth, self.bounds);
+        let (reauth, now, bounds) = (join.reauth, join.now, self.bounds);
         let origin =
             TaskOrigin::new(TaskClass::Access, Payer::user(join.user)).reading().until(join.start);
         let question = StorageQuestion { ticket: join.ticket, origin };
         let asked = self.tasks.store(
             question,
-            move |database| chat::join(database, &room, &user, reauth, &bounds),
+            move |database| chat::join(database, (&room, &user), reauth, now, &bounds),
             |done| Outcome::Join(done.unwrap_or(Admission::Unavailable)),
         );
         match asked {
@@ -193,7 +197,7 @@ impl App for RecipesApp {
         let read =
             move || Draft::parse(recipe.as_str().as_bytes()).map_err(|_| ErrorCode::InvalidMessage);
         self.tasks.answer(question, read, move |database, draft| {
-            chat::publish(database, &room, content, draft, now, &bounds).map(ChatOutcome::Answer)
+            chat::publish(database, &room, content, draft, now, &bounds)
         })
     }
 

@@ -43,7 +43,7 @@ impl CompletionSink {
     /// Hands the answer to an HTTP request to the driver, behind what the request has done: whoever has
     /// the answer finds that done.
     pub(super) fn answer(&self, ticket: Ticket, done: Result<HttpAnswer, TaskError>) {
-        let HttpAnswer { response, event } = match done {
+        let HttpAnswer { response, events } = match done {
             Ok(answer) => answer,
             Err(TaskError::NotBegun) => {
                 return self.deliver(Completion { ticket, outcome: Outcome::NotBegun });
@@ -52,8 +52,8 @@ impl CompletionSink {
             Err(TaskError::Unavailable) => http::unavailable().into(),
             Err(TaskError::Failed) => http::internal_error().into(),
         };
-        let outcomes = [event.map(Outcome::Event), Some(Outcome::Response(response))];
-        for outcome in outcomes.into_iter().flatten() {
+        let outcomes = events.into_iter().map(Outcome::Event);
+        for outcome in outcomes.chain([Outcome::Response(response)]) {
             self.deliver(Completion { ticket, outcome });
         }
     }
@@ -62,11 +62,18 @@ impl CompletionSink {
 /// The answer to an HTTP request, and what the request has done beside that.
 pub(super) struct HttpAnswer {
     pub(super) response: Response,
-    pub(super) event: Option<AppEvent>,
+    pub(super) events: Vec<AppEvent>,
+}
+
+impl HttpAnswer {
+    /// With an event, if there is one.
+    pub(super) fn with(response: Response, event: Option<AppEvent>) -> Self {
+        Self { response, events: event.into_iter().collect() }
+    }
 }
 
 impl From<Response> for HttpAnswer {
     fn from(response: Response) -> Self {
-        Self { response, event: None }
+        Self { response, events: Vec::new() }
     }
 }

@@ -7,7 +7,7 @@ use super::recipe::{Draft, MAX_TITLE_CHARS, Recipe};
 use super::requests::RecipeRequests;
 use super::schema_org;
 use super::storage::TaskOrigin;
-use super::storage::{list, recipes};
+use super::storage::{list, members};
 use crate::node::app::Reply;
 use crate::node::{Request, Response};
 
@@ -44,14 +44,14 @@ impl RecipeRequests<'_> {
             Ok(format) => format,
             Err(refusal) => return Reply::Now(refusal),
         };
-        let id = id.to_owned();
+        let (id, now) = (id.to_owned(), request.now);
         self.tasks.request(
             request,
             user,
             TaskOrigin::reading,
-            move |database, user| recipes::find(database, &id, user),
+            move |database, user| members::find(database, &id, user, now),
             move |found| {
-                let recipe = found.map(|stored| export::one(&stored.recipe, format));
+                let recipe = found.map(|found| export::one(&found.stored.recipe, format));
                 recipe.unwrap_or_else(http::recipe_not_found)
             },
         )

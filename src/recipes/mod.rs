@@ -43,6 +43,7 @@ mod requests;
 mod scan;
 mod schema_org;
 mod sentences;
+mod sharing;
 mod size;
 mod storage;
 mod tasks;

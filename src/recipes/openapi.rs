@@ -54,7 +54,7 @@ mod tests {
                 continue;
             }
             described += 1;
-            let path = path.replace("{id}", "abc");
+            let path = path.replace("{id}", "abc").replace("{member}", "def");
             let route = RecipeRoute::of(&path).unwrap_or_else(|| panic!("{path}"));
             for (name, method) in METHODS {
                 let operation = &item[name];
@@ -69,6 +69,6 @@ mod tests {
             }
         }
         // Those of `RecipeRoute`, with the calls of accounts one by one.
-        assert_eq!(described, 17);
+        assert_eq!(described, 20);
     }
 }

@@ -66,18 +66,20 @@ impl OwnRequests<'_> {
         }
         let query = match query.limit().and_then(|limit| Ok((limit, query.before()?))) {
             Ok((limit, before)) => {
-                ListQuery { limit, before, order: ListOrder::NEWEST, words: Vec::new() }
+                let (order, words) = (ListOrder::NEWEST, Vec::new());
+                ListQuery { limit, before, order, words, has_members: true }
             }
             Err(refusal) => return Reply::Now(refusal),
         };
-        let (most, session) = (self.page_bytes, TokenUser::new(user, request.claims).session);
+        let (most, now) = (self.page_bytes, request.now);
+        let session = TokenUser::new(user, request.claims).session;
         self.tasks.request(
             request,
             user,
             TaskOrigin::reading,
             move |database, user| {
                 let sessions = own_sessions::list(database, user, session.as_deref())?;
-                let page = list::list(database, user, &query, most)?;
+                let page = list::list(database, user, &query, now, most)?;
                 Ok((users::of_id(database, user)?, sessions, page))
             },
             |(found, sessions, page)| {
@@ -126,7 +128,7 @@ impl OwnRequests<'_> {
                     return http::no_session().into();
                 }
                 let event = (ended > 0).then_some(AppEvent::SessionEnded { user: owner });
-                HttpAnswer { response: http::done(), event }
+                HttpAnswer::with(http::done(), event)
             },
         )
     }

@@ -3,15 +3,18 @@
 //! The reactor's thread only validates a request's form. Long bodies are read by the reader's thread,
 //! and the storage thread does the rest, in the order in which it answers messages.
 
+use std::sync::Arc;
+
 use super::accounts::random_id;
 use super::completions::HttpAnswer;
 use super::http::{self, Query, RecipeRoute};
 use super::patch::RecipePatch;
 use super::recipe::{Draft, DraftError, Recipe};
-use super::storage::TaskOrigin;
 use super::storage::chat::Bounds;
 use super::storage::edits::{self, CopyOutcome, EditOutcome};
+use super::storage::members::{self, Accessible};
 use super::storage::recipes::{self, CreateFault, Stored};
+use super::storage::{StorageHealth, TaskOrigin};
 use super::storage::{history, list};
 use super::tasks::TaskSender;
 use crate::node::app::{Json, Reply};
@@ -23,6 +26,9 @@ pub(super) struct RecipeRequests<'a> {
     pub(super) bounds: Bounds,
     /// The most recipes of a user.
     pub(super) max: usize,
+    /// The most members and open invitations of a recipe.
+    pub(super) max_members: usize,
+    pub(super) health: &'a Arc<StorageHealth>,
 }
 
 impl RecipeRequests<'_> {
@@ -43,22 +49,28 @@ impl RecipeRequests<'_> {
             (RecipeRoute::Export(id), _) => self.export(id, query, request, user),
             (RecipeRoute::ExportAll, _) => self.export_all(query, request, user),
             (RecipeRoute::Messages(id), _) => self.messages(id, query, request, user),
+            (RecipeRoute::Members(id), Method::Post) => self.invite(id, request, user),
+            (RecipeRoute::Members(id), _) => self.members(id, request, user),
+            (RecipeRoute::Member(id, member), _) => self.remove(id, member, request, user),
+            (RecipeRoute::Join, _) => self.join(request, user),
             (_, Method::Post) => self.create(request, user),
             _ => self.list(query, request, user),
         }
     }
 
     fn read(&self, id: &str, request: &Request<'_>, user: &str) -> Reply<Response> {
-        let (id, known) = (id.to_owned(), request.if_none_match.map(str::to_owned));
+        let (id, now) = (id.to_owned(), request.now);
+        let known = request.if_none_match.map(str::to_owned);
         self.tasks.request(
             request,
             user,
             TaskOrigin::reading,
-            move |database, user| recipes::find(database, &id, user),
+            move |database, user| members::find(database, &id, user, now),
             move |found| {
-                let Some(Stored { revision, recipe, .. }) = found else {
+                let Some(Accessible { stored, .. }) = found else {
                     return http::recipe_not_found();
                 };
+                let Stored { revision, recipe, .. } = stored;
                 if known.is_some_and(|tags| http::names(&tags, &http::tag_of(revision))) {
                     return http::not_modified(revision);
                 }
@@ -72,12 +84,12 @@ impl RecipeRequests<'_> {
             Ok(query) => query,
             Err(refusal) => return Reply::Now(refusal),
         };
-        let most = self.bounds.list();
+        let (now, most) = (request.now, self.bounds.list());
         self.tasks.request(
             request,
             user,
             TaskOrigin::reading,
-            move |database, user| list::list(database, user, &query, most),
+            move |database, user| list::list(database, user, &query, now, most),
             |page| page.map_or_else(http::invalid_page, |page| Response::json(200, &page)),
         )
     }
@@ -91,20 +103,22 @@ impl RecipeRequests<'_> {
         let read = |body: &[u8]| RecipePatch::parse(body).map_err(|fault| http::bad_recipe(&fault));
         self.tasks.read_request(request, user, read, move |database, user, patch| {
             let is_wanted = |revision| http::names_exactly(&tags, &http::tag_of(revision));
+            let mut events = members::forget_ended(database, &id, now)?;
             let done = edits::edit(database, (&id, user), is_wanted, patch, now, &bounds)?;
-            let refusal = match done {
+            let response = match done {
                 EditOutcome::Done(recipe, revision, update) => {
-                    let response = http::with_revision(Response::json(200, &recipe), revision);
                     let event = update.map(|update| AppEvent::RecipeChanged { room: id, update });
-                    return Ok(HttpAnswer { response, event });
+                    events.extend(event);
+                    http::with_revision(Response::json(200, &recipe), revision)
                 }
                 EditOutcome::Missing => http::recipe_not_found(),
+                EditOutcome::ReadOnly => http::read_only(),
                 EditOutcome::OtherRevision => http::other_revision(),
                 EditOutcome::TooMuch => http::stores_too_much(bounds.user_bytes),
                 EditOutcome::Invalid(fault) => http::bad_recipe(&fault),
                 EditOutcome::TooLarge => too_large(),
             };
-            Ok(refusal.into())
+            Ok(HttpAnswer { response, events })
         })
     }
 
@@ -142,7 +156,7 @@ impl RecipeRequests<'_> {
                     return http::recipe_not_found().into();
                 }
                 let event = Some(AppEvent::RoomDeleted { room });
-                HttpAnswer { response: http::done(), event }
+                HttpAnswer::with(http::done(), event)
             },
         )
     }
@@ -158,12 +172,12 @@ impl RecipeRequests<'_> {
             Ok(page) => page,
             Err(refusal) => return Reply::Now(refusal),
         };
-        let (id, most) = (id.to_owned(), self.bounds.list());
+        let (id, now, most) = (id.to_owned(), request.now, self.bounds.list());
         self.tasks.request(
             request,
             user,
             TaskOrigin::reading,
-            move |database, user| history::page(database, (&id, user), before, limit, most),
+            move |database, user| history::page(database, (&id, user, now), before, limit, most),
             |page| page.map_or_else(http::recipe_not_found, |page| Response::json(200, &page)),
         )
     }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::completions::{CompletionSink, HttpAnswer};
 use super::http;
 use super::storage::access::{TokenState, TokenUser};
-use super::storage::chat::ChatOutcome;
+use super::storage::chat::{ChatDone, ChatOutcome};
 use super::storage::{Busy, Reader, Storage, TaskClass, TaskError, TaskOrigin};
 use crate::node::app::{Answer, Reply};
 use crate::node::{Completion, Outcome, Payer, Request, Response, Ticket};
@@ -49,14 +49,16 @@ impl TaskSender {
         &self,
         question: StorageQuestion,
         read: impl FnOnce() -> Result<T, ErrorCode> + Send + 'static,
-        work: impl FnOnce(&Connection, T) -> rusqlite::Result<ChatOutcome> + Send + 'static,
+        work: impl FnOnce(&Connection, T) -> rusqlite::Result<ChatDone> + Send + 'static,
     ) -> Reply<Answer> {
         let asked = if question.origin.text_bytes <= SHORT_TEXT {
             let work = move |database: &Connection| match read() {
                 Ok(text) => work(database, text),
-                Err(code) => Ok(ChatOutcome::Answer(Err(code))),
+                Err(code) => {
+                    Ok(ChatDone { outcome: ChatOutcome::Answer(Err(code)), events: Vec::new() })
+                }
             };
-            self.store(question, work, message_outcome)
+            store_message(&self.storage, &self.completions, question, work)
         } else {
             self.read_and_store(question, read, work)
         };
@@ -70,7 +72,7 @@ impl TaskSender {
         &self,
         question: StorageQuestion,
         read: impl FnOnce() -> Result<T, ErrorCode> + Send + 'static,
-        work: impl FnOnce(&Connection, T) -> rusqlite::Result<ChatOutcome> + Send + 'static,
+        work: impl FnOnce(&Connection, T) -> rusqlite::Result<ChatDone> + Send + 'static,
     ) -> Result<(), Busy> {
         let (storage, completions) = (self.storage.clone(), self.completions.clone());
         let (ticket, text_bytes) = (question.ticket, question.origin.text_bytes);
@@ -83,7 +85,7 @@ impl TaskSender {
             let read = || read_safely(read).unwrap_or(Err(ErrorCode::Internal));
             let stored = turn.map_err(is_full).and_then(|()| read()).and_then(|text| {
                 let work = move |database: &Connection| work(database, text);
-                store(&storage, &completions, question, work, message_outcome).map_err(is_full)
+                store_message(&storage, &completions, question, work).map_err(is_full)
             });
             if let Err(code) = stored {
                 let outcome = Outcome::Message(Err(code));
@@ -202,6 +204,24 @@ fn store<T: Send + 'static>(
         completions.deliver(Completion { ticket, outcome });
     };
     storage.submit(origin, work, answer)
+}
+
+/// [`store`] for a message. Its events are delivered before its answer.
+fn store_message(
+    storage: &Storage,
+    completions: &CompletionSink,
+    question: StorageQuestion,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<ChatDone> + Send + 'static,
+) -> Result<(), Busy> {
+    let (sink, ticket) = (completions.clone(), question.ticket);
+    store(storage, completions, question, work, move |done| {
+        message_outcome(done.map(|ChatDone { outcome, events }| {
+            for event in events {
+                sink.deliver(Completion { ticket, outcome: Outcome::Event(event) });
+            }
+            outcome
+        }))
+    })
 }
 
 fn message_outcome(done: Result<ChatOutcome, TaskError>) -> Outcome {

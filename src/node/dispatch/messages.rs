@@ -75,6 +75,14 @@ impl Node {
                     self.close(slot, CloseReason::AccessDenied);
                 }
             }
+            AppEvent::MemberRemoved { room, user } => {
+                let connections: Vec<Slot> = self.rooms.users.members(&user).collect();
+                for slot in connections {
+                    if self.rooms.rooms.name_of(slot).is_some_and(|name| *name == room) {
+                        self.close(slot, CloseReason::AccessDenied);
+                    }
+                }
+            }
             AppEvent::RecipeChanged { room, update } => {
                 // It has no sender, so nobody is told how many it has reached.
                 let _ = self.say_in_room(&room, Ok(update));

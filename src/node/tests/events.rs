@@ -43,6 +43,22 @@ fn deleted_room_closes_who_waits_for_an_answer() {
 }
 
 #[test]
+fn removed_member_leaves_one_room_only() {
+    let mut world = World::new();
+    let tabs = [world.connected("soup", "alice"), world.connected("soup", "alice")];
+    let others = [world.connected("stew", "alice"), world.connected("soup", "bob")];
+    let removed = || AppEvent::MemberRemoved { room: "soup".to_owned(), user: "alice".to_owned() };
+    world.event(removed());
+    for id in tabs {
+        assert_eq!(world.see(id), [close_frame(CloseReason::AccessDenied)]);
+    }
+    for id in others {
+        assert_eq!(world.see(id), []);
+    }
+    world.event(removed());
+}
+
+#[test]
 fn changed_recipe_reaches_everybody_in_its_room() {
     let mut world = World::new();
     let members = [world.connected("soup", "alice"), world.connected("soup", "bob")];

@@ -16,6 +16,15 @@ pub enum AppEvent {
         /// The recipe's id.
         room: String,
     },
+    /// The user may not be in the room any more: the user's connections to it are closed with 1008
+    /// `Recipe not found or access denied`. The application denies later joins. O(connections of the
+    /// user).
+    MemberRemoved {
+        /// The recipe's id.
+        room: String,
+        /// The `sub` of the user's tokens.
+        user: String,
+    },
     /// The recipe has changed: every connection in the room gets this update.
     RecipeChanged {
         /// The recipe's id.

@@ -1,4 +1,4 @@
-//! Who may sign up, and the invitations that an operator gives out.
+//! Who may sign up, and the codes of invitations: to sign up, and to a recipe.
 
 use sha2::{Digest as _, Sha256};
 
@@ -48,17 +48,17 @@ impl SignUps {
 }
 
 /// An invitation that is to be given out.
-pub(super) struct NewInvitation {
-    /// Shown once, to the operator.
-    pub(super) code: String,
-    pub(super) hash: TokenHash,
-    pub(super) email: Option<String>,
+pub(crate) struct NewInvitation {
+    /// Shown once, to whoever gives it out.
+    pub(crate) code: String,
+    pub(crate) hash: TokenHash,
+    pub(crate) email: Option<String>,
 }
 
 impl NewInvitation {
     /// # Errors
     /// 400 when the email is not one.
-    pub(super) fn new(email: Option<&str>) -> Result<Self, Response> {
+    pub(crate) fn new(email: Option<&str>) -> Result<Self, Response> {
         let email = email.map(Email::new).transpose().map_err(|p| http::bad_field("email", p))?;
         let code = random_id().map_err(|_| http::internal_error())?;
         Ok(Self { hash: hash(&code), code, email: email.map(Email::into_string) })
@@ -66,11 +66,12 @@ impl NewInvitation {
 }
 
 /// 403: the code is wrong, used, has ended, or is for another email.
-pub(super) fn invalid() -> Response {
+pub(crate) fn invalid() -> Response {
     let message = "The invitation is not valid: ask for a new one";
     Response::error(403, "invalid_invitation", message)
 }
 
-fn hash(code: &str) -> TokenHash {
+/// What the database stores of a code.
+pub(crate) fn hash(code: &str) -> TokenHash {
     TokenHash(Sha256::digest(code.trim().as_bytes()).into())
 }

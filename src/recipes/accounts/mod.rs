@@ -12,7 +12,7 @@ mod common;
 mod email;
 mod handler;
 mod hash_queue;
-mod invitations;
+pub(super) mod invitations;
 mod known;
 mod own;
 mod password;
@@ -178,7 +178,7 @@ impl AccountService {
                     }
                     RefreshResult::Accepted(..) | RefreshResult::Unknown => None,
                 };
-                HttpAnswer { response: handler.refreshed(used, &successor, now), event }
+                HttpAnswer::with(handler.refreshed(used, &successor, now), event)
             },
         )
     }
@@ -194,7 +194,7 @@ impl AccountService {
             move |database| hash.map_or(Ok(None), |hash| sessions::log_out(database, &hash)),
             |user| {
                 let event = user.map(|user| AppEvent::SessionEnded { user });
-                HttpAnswer { response: Response::json(200, &serde_json::Map::new()), event }
+                HttpAnswer::with(Response::json(200, &serde_json::Map::new()), event)
             },
         )
     }

@@ -112,7 +112,7 @@ impl AccountHandler {
             own_sessions::end(database, &account.id, &others)
         })?;
         let event = (ended > 0).then_some(AppEvent::SessionEnded { user: user.id });
-        Ok((HashOutcome::Right, HttpAnswer { response: http::done(), event }))
+        Ok((HashOutcome::Right, HttpAnswer::with(http::done(), event)))
     }
 
     /// Deletes an account in steps, the account itself in the last one: a failure in between leaves it
@@ -132,7 +132,7 @@ impl AccountHandler {
             rooms.into_iter().for_each(|room| tell(AppEvent::RoomDeleted { room }));
             if is_gone {
                 let event = Some(AppEvent::SessionEnded { user: id });
-                return Ok((HashOutcome::Right, HttpAnswer { response: http::done(), event }));
+                return Ok((HashOutcome::Right, HttpAnswer::with(http::done(), event)));
             }
         }
     }

@@ -71,6 +71,6 @@ impl AccountHandler {
         log::info!("an operator has reset the password of user {}", account.id);
         let response = http::reset(&account, password);
         let event = (ended > 0).then_some(AppEvent::SessionEnded { user: account.id });
-        Ok((HashOutcome::Failed, HttpAnswer { response, event }))
+        Ok((HashOutcome::Failed, HttpAnswer::with(response, event)))
     }
 }

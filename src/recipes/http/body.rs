@@ -1,9 +1,14 @@
 //! The bodies of requests.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use super::responses::bad_field;
 use crate::node::{Method, Request, Response};
+
+/// A hundred years.
+const MAX_SECONDS: u64 = 3_153_600_000;
 
 /// Checks that a body is JSON, or a patch of JSON: 415 if not. A page of another site can send other types without its
 /// browser asking first.
@@ -50,7 +55,19 @@ impl Fields {
         }
     }
 
-    /// The same, of a field that may be missing.
+    /// The number of seconds of this name, 1 to a hundred years, if it is there.
+    ///
+    /// # Errors
+    /// 400 that names the field when it is not one.
+    pub(crate) fn optional_seconds(&mut self, name: &str) -> Result<Option<Duration>, Response> {
+        let Some(value) = self.0.remove(name) else { return Ok(None) };
+        let seconds = value.as_u64().filter(|seconds| (1..=MAX_SECONDS).contains(seconds));
+        let seconds = seconds
+            .ok_or_else(|| bad_field(name, "must be a whole number of 1 to 3153600000 seconds"))?;
+        Ok(Some(Duration::from_secs(seconds)))
+    }
+
+    /// The same as [`text`](Self::text), of a field that may be missing.
     pub(crate) fn optional_text(&mut self, name: &str) -> Result<Option<String>, Response> {
         if self.0.contains_key(name) { self.text(name).map(Some) } else { Ok(None) }
     }

@@ -104,7 +104,7 @@ impl Query {
             return Err(bad_field("q", "must be a text of at most 200 characters"));
         }
         let words = search.split_whitespace().map(str::to_lowercase).collect();
-        Ok(ListQuery { limit, before, order, words })
+        Ok(ListQuery { limit, before, order, words, has_members: false })
     }
 }
 

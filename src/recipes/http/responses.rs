@@ -102,6 +102,22 @@ pub(crate) fn recipe_not_found() -> Response {
     Response::error(404, "not_found", "Recipe not found or access denied")
 }
 
+/// 403: the user may read the recipe only.
+pub(crate) fn read_only() -> Response {
+    Response::error(403, "read_only", "You may read this recipe, but not change it")
+}
+
+/// 404: the recipe has no such member or invitation.
+pub(crate) fn no_member() -> Response {
+    Response::error(404, "not_found", "There is no such member or invitation")
+}
+
+/// 409: the recipe or the address has as many members or invitations as it may have.
+pub(crate) fn too_many_members() -> Response {
+    let message = "There are too many members and open invitations already: remove some first";
+    Response::error(409, "too_many_members", message)
+}
+
 /// 409: the user already has `recipes.per_user` recipes.
 pub(crate) fn too_many_recipes(max: usize) -> Response {
     Response::error(409, "too_many_recipes", &format!("You have {max} recipes, which is the most"))

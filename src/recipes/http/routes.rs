@@ -27,6 +27,12 @@ pub(crate) enum RecipeRoute<'a> {
     Export(&'a str),
     /// `/v1/recipes/{id}/messages`
     Messages(&'a str),
+    /// `/v1/recipes/{id}/members`
+    Members(&'a str),
+    /// `/v1/recipes/{id}/members/{member}`
+    Member(&'a str, &'a str),
+    /// `/v1/recipes/join`
+    Join,
 }
 
 impl<'a> RecipeRoute<'a> {
@@ -47,6 +53,7 @@ impl<'a> RecipeRoute<'a> {
             "auth/sessions" => Self::Own(OwnCall::Sessions),
             "recipes" => Self::Recipes,
             "recipes/import" => Self::Import,
+            "recipes/join" => Self::Join,
             "recipes/export" => Self::ExportAll,
             _ => match rest.strip_prefix("auth/sessions/") {
                 Some(id) if is_id(id) => Self::Session(id),
@@ -67,7 +74,11 @@ impl<'a> RecipeRoute<'a> {
             Some("duplicate") => Self::Duplicate(id),
             Some("export") => Self::Export(id),
             Some("messages") => Self::Messages(id),
-            Some(_) => return None,
+            Some("members") => Self::Members(id),
+            Some(part) => match part.strip_prefix("members/") {
+                Some(member) if is_id(member) => Self::Member(id, member),
+                _ => return None,
+            },
         })
     }
 
@@ -75,15 +86,18 @@ impl<'a> RecipeRoute<'a> {
     /// methods of the path.
     pub(crate) fn check(self, method: Method) -> Result<&'static [&'static str], Response> {
         let (allow, taken): (_, &[TakenMethod]) = match self {
-            Self::Account(_) | Self::Own(OwnCall::Password) | Self::Import | Self::Duplicate(_) => {
-                ("POST", &[(Method::Post, &[])])
-            }
+            Self::Account(_)
+            | Self::Own(OwnCall::Password)
+            | Self::Import
+            | Self::Join
+            | Self::Duplicate(_) => ("POST", &[(Method::Post, &[])]),
+            Self::Members(_) => ("GET, HEAD, POST", &[(Method::Get, &[]), (Method::Post, &[])]),
             Self::Own(OwnCall::Me | OwnCall::Sessions) => {
                 ("GET, HEAD, DELETE", &[(Method::Get, &[]), (Method::Delete, &[])])
             }
             Self::Own(OwnCall::Export) => ("GET, HEAD", &[(Method::Get, &["limit", "before"])]),
             Self::Description => ("GET, HEAD", &[(Method::Get, &[])]),
-            Self::Session(_) => ("DELETE", &[(Method::Delete, &[])]),
+            Self::Session(_) | Self::Member(..) => ("DELETE", &[(Method::Delete, &[])]),
             Self::ExportAll => ("GET, HEAD", &[(Method::Get, &["format", "limit", "before"])]),
             Self::Export(_) => ("GET, HEAD", &[(Method::Get, &["format"])]),
             Self::Messages(_) => ("GET, HEAD", &[(Method::Get, &["limit", "before"])]),
@@ -141,6 +155,8 @@ mod tests {
         assert_eq!(RecipeRoute::of("/v1/recipes"), Some(RecipeRoute::Recipes));
         assert_eq!(RecipeRoute::of("/v1/recipes/a_b-C.9"), Some(RecipeRoute::Recipe("a_b-C.9")));
         assert_eq!(RecipeRoute::of("/v1/recipes/a/duplicate"), Some(RecipeRoute::Duplicate("a")));
+        let member = RecipeRoute::of("/v1/recipes/a/members/b");
+        assert_eq!(member, Some(RecipeRoute::Member("a", "b")));
         assert_eq!(RecipeRoute::of("/v1/recipes/import"), Some(RecipeRoute::Import));
         for none in [
             "",
@@ -155,6 +171,8 @@ mod tests {
             "/v1/recipes/",
             "/v1/recipes/a/b",
             "/v1/recipes//duplicate",
+            "/v1/recipes/a/members/",
+            "/v1/recipes/a/members/b/c",
             "/v1/recipes/a/duplicate/",
             "/v1/recipes/a%20b",
             "/v2/recipes",

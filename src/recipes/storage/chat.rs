@@ -13,10 +13,12 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::access::{TokenState, TokenUser};
 use super::history;
 use super::list::MAX_LIST_BYTES;
+use super::members::{self, Accessible, RecipeRole};
 use super::recipes::{self, Stored, signed};
 use super::schema::millis;
 use crate::config::Config;
 use crate::config::LEAST_RECIPE_BYTES;
+use crate::node::AppEvent;
 use crate::node::app::{Admission, Answer, Json, Update};
 use crate::protocol::ErrorCode;
 use crate::recipes::assistant::{AssistantReply, Pasted, answer_read};
@@ -31,6 +33,11 @@ const TOO_LARGE: &str = "The recipe would grow too large with that, so nothing w
 
 const TOO_MUCH: &str = "You store as much as one user may on this server, so this message is not \
     stored and nothing has changed. `Undo` gives some back.";
+
+const OWNER_TOO_MUCH: &str = "The owner of this recipe stores as much as one user may on this \
+    server, so this message is not stored and nothing has changed.";
+const READ_ONLY: &str = "You may read this recipe and chat about it, but not change it, so nothing \
+    has changed. Its owner can make you an editor.";
 
 /// A message whose id was used within this time, in milliseconds, and among this many of the room's
 /// messages is a repetition (the protocol's section 6).
@@ -84,13 +91,13 @@ impl Bounds {
     }
 }
 
-/// Admits the room's owner with the room's state, and denies other users. A re-authentication omits
+/// Admits the room's owner and members with the room's state, and denies other users. A re-authentication omits
 /// the history, as its answer does not carry it.
 pub(crate) fn join(
     database: &Connection,
-    room: &str,
-    user: &TokenUser,
+    (room, user): (&str, &TokenUser),
     reauth: bool,
+    now: UnixTime,
     bounds: &Bounds,
 ) -> rusqlite::Result<Admission> {
     // Bytes of the envelope, the session and the field names.
@@ -100,7 +107,9 @@ pub(crate) fn join(
         TokenState::Locked => return Ok(Admission::Deny),
         TokenState::Ended => return Ok(Admission::Revoked),
     }
-    let Some(stored) = recipes::find(database, room, &user.id)? else { return Ok(Admission::Deny) };
+    let Some(Accessible { stored, .. }) = members::find(database, room, &user.id, now)? else {
+        return Ok(Admission::Deny);
+    };
     let recipe_data = Json::new(&stored.recipe).ok();
     let taken = ENVELOPE + recipe_data.as_ref().map_or(0, |recipe| recipe.as_str().len());
     let room_left = bounds.acknowledgement.saturating_sub(taken);
@@ -128,6 +137,13 @@ pub(crate) enum ChatOutcome {
     UsedId,
 }
 
+/// What a message has done.
+pub(crate) struct ChatDone {
+    pub(crate) outcome: ChatOutcome,
+    /// Delivered before the answer: who may not be in the room any more does not get it.
+    pub(crate) events: Vec<AppEvent>,
+}
+
 impl From<Update> for ChatOutcome {
     fn from(update: Update) -> Self {
         Self::Answer(Ok(Arc::new(update)))
@@ -139,23 +155,38 @@ pub(crate) fn handle_message(
     database: &Connection,
     mut message: NewMessage,
     bounds: &Bounds,
-) -> rusqlite::Result<ChatOutcome> {
+) -> rusqlite::Result<ChatDone> {
     let pasted = mem::replace(&mut message.pasted, Pasted::Nothing);
-    let message = &message;
-    // Only the owner could join, so a missing recipe is an internal error.
-    let Some(stored) = recipes::find(database, &message.room, &message.user)? else {
-        return Ok(ChatOutcome::Answer(Err(ErrorCode::Internal)));
+    let mut events = members::forget_ended(database, &message.room, message.now)?;
+    let outcome = match members::find(database, &message.room, &message.user, message.now)? {
+        Some(found) => handle_of_member(database, &found, (&message, pasted), bounds)?,
+        None => {
+            events.push(members::removal(&message.room, message.user));
+            ChatOutcome::Answer(Err(ErrorCode::Internal))
+        }
     };
+    Ok(ChatDone { outcome, events })
+}
+
+fn handle_of_member(
+    database: &Connection,
+    Accessible { stored, owner, role }: &Accessible,
+    (message, pasted): (&NewMessage, Pasted),
+    bounds: &Bounds,
+) -> rusqlite::Result<ChatOutcome> {
+    let role = *role;
     let newest = newest(database, stored.key)?;
-    if let Some(said) = repeated(database, &stored, message, newest)? {
+    if let Some(said) = repeated(database, stored, message, newest)? {
         return Ok(said);
     }
-    // Of a user's own room, so nobody else has to know. What takes a change back gives room back.
-    let takes_back = ChatCommand::parse(&message.content) == Some(ChatCommand::Undo);
-    if !takes_back && recipes::is_at_quota(database, &message.user, bounds.user_bytes)? {
-        return Ok(say_only(TOO_MUCH).into());
+    // What takes a change back gives room back. The owner pays for all that is said in the room.
+    let takes_back = role >= RecipeRole::Editor
+        && ChatCommand::parse(&message.content) == Some(ChatCommand::Undo);
+    if !takes_back && recipes::is_at_quota(database, owner, bounds.user_bytes)? {
+        let text = if role == RecipeRole::Owner { TOO_MUCH } else { OWNER_TOO_MUCH };
+        return Ok(say_only(text).into());
     }
-    let update = carry_out(database, &stored, message, pasted, bounds)?;
+    let update = carry_out(database, (stored, role), message, pasted, bounds)?;
     let n = newest + 1;
     database
         .prepare_cached(
@@ -225,12 +256,15 @@ fn repeated(
 /// Carries out a message. The caller stores the message itself.
 fn carry_out(
     database: &Connection,
-    stored: &Stored,
+    (stored, role): (&Stored, RecipeRole),
     message: &NewMessage,
     pasted: Pasted,
     bounds: &Bounds,
 ) -> rusqlite::Result<Update> {
     match answer_read(&stored.recipe, &message.content, pasted, message.now) {
+        AssistantReply::Change { .. } | AssistantReply::Undo if role < RecipeRole::Editor => {
+            Ok(say_only(READ_ONLY))
+        }
         AssistantReply::Say(text) => Ok(say_only(text)),
         AssistantReply::Change { recipe, content } => match Json::new(&recipe) {
             Ok(json) if bounds.fit(&json) => {
@@ -250,6 +284,19 @@ fn carry_out(
 
 /// Replaces the room's recipe by a published one, as a change that can be undone.
 pub(crate) fn publish(
+    database: &Connection,
+    room: &str,
+    content: String,
+    draft: Draft,
+    now: UnixTime,
+    bounds: &Bounds,
+) -> rusqlite::Result<ChatDone> {
+    let events = members::forget_ended(database, room, now)?;
+    let answer = publish_in(database, room, content, draft, now, bounds)?;
+    Ok(ChatDone { outcome: ChatOutcome::Answer(answer), events })
+}
+
+fn publish_in(
     database: &Connection,
     room: &str,
     content: String,

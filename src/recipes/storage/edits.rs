@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::chat::{Bounds, changed};
+use super::members::{self, Accessible, RecipeRole};
 use super::recipes::{self, CreateFault};
 use crate::node::app::{Json, Update};
 use crate::recipes::patch::RecipePatch;
@@ -19,9 +20,11 @@ pub(crate) enum EditOutcome {
     /// The recipe with its revision, and what its room is told, unless nothing is different.
     Done(Box<Recipe>, i64, Option<Arc<Update>>),
     Missing,
+    /// The user may only read the recipe.
+    ReadOnly,
     /// The recipe has another revision by now.
     OtherRevision,
-    /// The user stores as much as a user may.
+    /// The recipe's owner stores as much as a user may.
     TooMuch,
     Invalid(DraftError),
     TooLarge,
@@ -30,13 +33,18 @@ pub(crate) enum EditOutcome {
 /// Changes a recipe, as a change that `Undo` takes back, if `is_wanted` says so of its revision.
 pub(crate) fn edit(
     database: &Connection,
-    (id, owner): (&str, &str),
+    (id, user): (&str, &str),
     is_wanted: impl FnOnce(i64) -> bool,
     patch: RecipePatch,
     now: UnixTime,
     bounds: &Bounds,
 ) -> rusqlite::Result<EditOutcome> {
-    let Some(stored) = recipes::find(database, id, owner)? else { return Ok(EditOutcome::Missing) };
+    let Some(Accessible { stored, owner, role }) = members::find(database, id, user, now)? else {
+        return Ok(EditOutcome::Missing);
+    };
+    if role < RecipeRole::Editor {
+        return Ok(EditOutcome::ReadOnly);
+    }
     if !is_wanted(stored.revision) {
         return Ok(EditOutcome::OtherRevision);
     }
@@ -48,7 +56,7 @@ pub(crate) fn edit(
     {
         return Ok(EditOutcome::Done(Box::new(stored.recipe), stored.revision, None));
     }
-    if recipes::is_at_quota(database, owner, bounds.user_bytes)? {
+    if recipes::is_at_quota(database, &owner, bounds.user_bytes)? {
         return Ok(EditOutcome::TooMuch);
     }
     match Json::new(&recipe) {
@@ -69,16 +77,19 @@ pub(crate) enum CopyOutcome {
     Invalid(DraftError),
 }
 
-/// Stores a copy of a recipe, changed by `patch`, under the id `new`. Its chat is not copied.
+/// Stores a copy of a recipe that `user` may see, changed by `patch`, as the user's own under the id
+/// `new`. Its chat is not copied.
 pub(crate) fn duplicate(
     database: &Connection,
-    (id, owner): (&str, &str),
+    (id, user): (&str, &str),
     new: String,
     patch: RecipePatch,
     now: UnixTime,
     (max, bounds): (usize, &Bounds),
 ) -> rusqlite::Result<CopyOutcome> {
-    let Some(stored) = recipes::find(database, id, owner)? else { return Ok(CopyOutcome::Missing) };
+    let Some(Accessible { stored, .. }) = members::find(database, id, user, now)? else {
+        return Ok(CopyOutcome::Missing);
+    };
     let recipe = match Recipe::new(new, patch.apply(&stored.recipe), now) {
         Ok(recipe) => recipe,
         Err(fault) => return Ok(CopyOutcome::Invalid(fault)),
@@ -86,7 +97,7 @@ pub(crate) fn duplicate(
     if !Json::new(&recipe).is_ok_and(|json| bounds.fit(&json)) {
         return Ok(CopyOutcome::Invalid(DraftError::new("body", "a smaller recipe")));
     }
-    Ok(match recipes::create(database, &recipe, owner, max, bounds.user_bytes)? {
+    Ok(match recipes::create(database, &recipe, user, max, bounds.user_bytes)? {
         Ok(()) => CopyOutcome::Done(Box::new(recipe)),
         Err(fault) => CopyOutcome::Refused(fault),
     })

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::list::key_of;
+use super::members;
 use super::recipes::signed;
 use crate::node::app::Json;
 use crate::time::{Rfc3339, UnixTime};
@@ -43,15 +43,15 @@ pub(super) fn last(
 }
 
 /// The last `count` messages before the one with number `before`, as many as fit into `max_bytes`,
-/// and one at least. `None` when the recipe is not `owner`'s.
+/// and one at least. `None` when `user` may not see the recipe.
 pub(crate) fn page(
     database: &Connection,
-    (id, owner): (&str, &str),
+    (id, user, now): (&str, &str, UnixTime),
     before: i64,
     count: usize,
     max_bytes: usize,
 ) -> rusqlite::Result<Option<MessagePage>> {
-    let Some(recipe) = key_of(database, id, owner)? else { return Ok(None) };
+    let Some((recipe, ..)) = members::access(database, id, user, now)? else { return Ok(None) };
     read(database, recipe, before, (count, 1), max_bytes).map(Some)
 }
 

@@ -6,7 +6,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::recipes::unreadable;
+use super::members::{self, IS_IN_FORCE, MemberView, RecipeRole};
+use super::recipes::{key_of, unreadable};
+use super::schema::millis;
+use crate::time::UnixTime;
 
 /// The longest page of a list, in bytes. A page that would be longer ends earlier.
 pub(crate) const MAX_LIST_BYTES: usize = 128 << 10;
@@ -45,28 +48,33 @@ impl ListOrder {
         Some(Self { by, is_descending: name.is_some() })
     }
 
-    /// The statement that selects a user's recipes behind the one with key `?2`, if there is one. Only
-    /// what names them: SQLite sorts in memory.
+    /// The statement that selects the recipes that the user `?1` may see at the time `?2`, behind the
+    /// one with key `?3`, if there is one. Only what names them: SQLite sorts in memory.
     fn statement(self) -> String {
         let (direction, behind) = if self.is_descending { ("DESC", '<') } else { ("ASC", '>') };
-        let (start, order) = match self.by {
+        let (value, order) = match self.by {
             // The index has this order.
-            OrderBy::Created => (format!("key {behind} ?2"), format!("key {direction}")),
-            OrderBy::Updated | OrderBy::Title => {
-                let value = match self.by {
-                    OrderBy::Title => "(summary ->> '$.title') COLLATE NOCASE",
-                    _ => "summary ->> '$.updated_at'",
-                };
-                let last = format!("SELECT {value}, key FROM recipes WHERE key = ?2");
-                (
-                    format!("({value}, key) {behind} ({last})"),
-                    format!("{value} {direction}, key {direction}"),
-                )
+            OrderBy::Created => ("NULL", String::new()),
+            OrderBy::Title => {
+                ("summary ->> '$.title'", format!("value COLLATE NOCASE {direction}, "))
             }
+            OrderBy::Updated => ("summary ->> '$.updated_at'", format!("value {direction}, ")),
+        };
+        let start = match self.by {
+            OrderBy::Created => format!("key {behind} ?3"),
+            OrderBy::Title | OrderBy::Updated => format!(
+                "(({value}) COLLATE NOCASE, key) {behind}
+                 (SELECT ({value}) COLLATE NOCASE, key FROM recipes WHERE key = ?3)"
+            ),
         };
         format!(
-            "SELECT key, id FROM recipes
-             WHERE owner = ?1 AND (?2 IS NULL OR {start}) ORDER BY {order}"
+            "SELECT key, id, {value} AS value FROM recipes
+             WHERE owner = ?1 AND (?3 IS NULL OR {start})
+             UNION ALL
+             SELECT key, id, {value} AS value FROM recipes
+             WHERE key IN (SELECT recipe FROM members WHERE {IS_IN_FORCE})
+             AND owner != ?1 AND (?3 IS NULL OR {start})
+             ORDER BY {order}key {direction}"
         )
     }
 }
@@ -81,6 +89,27 @@ pub(crate) struct ListQuery {
     pub(crate) order: ListOrder,
     /// Words in lower case: a recipe has each of them in its title, a tag or an ingredient.
     pub(crate) words: Vec<String>,
+    /// Whether the members of the user's own recipes are listed with them.
+    pub(crate) has_members: bool,
+}
+
+/// What a list says of a recipe beside its summary.
+#[derive(Debug, Serialize)]
+struct ListedAccess {
+    role: &'static str,
+    /// Of a recipe that is shared with the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<OwnerView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<Vec<MemberView>>,
+}
+
+/// Who shares a recipe.
+#[derive(Debug, Serialize)]
+struct OwnerView {
+    id: String,
+    /// `None` for a user without an account here.
+    email: Option<String>,
 }
 
 /// One page of a list.
@@ -93,17 +122,18 @@ pub(crate) struct RecipePage {
     pub(crate) next: Option<String>,
 }
 
-/// A page of the recipes of `owner`. `None` when `before` does not exist.
+/// A page of the recipes that `user` may see. `None` when `before` does not exist.
 pub(crate) fn list(
     database: &Connection,
-    owner: &str,
+    user: &str,
     query: &ListQuery,
+    now: UnixTime,
     max_bytes: usize,
 ) -> rusqlite::Result<Option<RecipePage>> {
     let before = match &query.before {
         None => None,
-        Some(id) => match key_of(database, id, owner)? {
-            Some(key) => Some(key),
+        Some(id) => match members::access(database, id, user, now)? {
+            Some((key, ..)) => Some(key),
             None => return Ok(None),
         },
     };
@@ -114,7 +144,7 @@ pub(crate) fn list(
     } else {
         "SELECT summary, '' FROM recipes WHERE key = ?"
     })?;
-    let mut rows = statement.query(params![owner, before])?;
+    let mut rows = statement.query(params![user, millis(now), before])?;
     let (mut recipes, mut bytes, mut searched, mut last) = (Vec::new(), 0, 0, None);
     // One row more than the page has shows whether there is a next one.
     while let Some(row) = rows.next()? {
@@ -125,28 +155,48 @@ pub(crate) fn list(
         if is_whole && last.is_some() {
             return Ok(Some(RecipePage { recipes, next: last }));
         }
+        let id: String = row.get(1)?;
         if !is_search || has_words(&body, &query.words).map_err(unreadable)? {
-            bytes += summary.len();
+            let entry = with_access(database, summary, (&id, user, now), query.has_members)?;
+            bytes += entry.get().len();
             if bytes > max_bytes && !recipes.is_empty() {
                 return Ok(Some(RecipePage { recipes, next: last }));
             }
-            recipes.push(RawValue::from_string(summary).map_err(unreadable)?);
+            recipes.push(entry);
         }
-        last = Some(row.get(1)?);
+        last = Some(id);
     }
     Ok(Some(RecipePage { recipes, next: None }))
 }
 
-/// The key of the recipe with this id, if it is `owner`'s.
-pub(super) fn key_of(
+/// The summary of a recipe that `user` may see, with what the user may do with it.
+fn with_access(
     database: &Connection,
-    id: &str,
-    owner: &str,
-) -> rusqlite::Result<Option<i64>> {
-    database
-        .prepare_cached("SELECT key FROM recipes WHERE id = ? AND owner = ?")?
-        .query_row([id, owner], |row| row.get(0))
-        .optional()
+    summary: String,
+    (id, user, now): (&str, &str, UnixTime),
+    has_members: bool,
+) -> rusqlite::Result<Box<RawValue>> {
+    let found = members::access(database, id, user, now)?;
+    let Some((key, owner, role)) = found else {
+        return RawValue::from_string(summary).map_err(unreadable);
+    };
+    let is_own = role == RecipeRole::Owner;
+    let members = (is_own && has_members).then(|| members::of_recipe(database, key, now));
+    let owner = if is_own {
+        None
+    } else {
+        let email = database
+            .prepare_cached("SELECT email FROM users WHERE id = ?")?
+            .query_row([&owner], |row| row.get(0))
+            .optional()?;
+        Some(OwnerView { id: owner, email })
+    };
+    let access = ListedAccess { role: role.name(), owner, members: members.transpose()? };
+    let access = serde_json::to_string(&access).map_err(unreadable)?;
+    // Two objects become one. Neither is empty, and they have no name in common.
+    let head = summary.strip_suffix('}').unwrap_or(&summary);
+    let tail = access.strip_prefix('{').unwrap_or(&access);
+    RawValue::from_string(format!("{head},{tail}")).map_err(unreadable)
 }
 
 /// Whether the recipe has each of these words in its title, a tag or an ingredient.

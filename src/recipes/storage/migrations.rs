@@ -2,7 +2,8 @@
 
 /// The migrations, each from one schema version to the next, beginning with an empty database. A
 /// released migration must never change; add a new one.
-pub(super) const MIGRATIONS: &[&str] = &[INITIAL, LOCKS, INVITATIONS, USAGE, REVISIONS, SESSIONS];
+pub(super) const MIGRATIONS: &[&str] =
+    &[INITIAL, LOCKS, INVITATIONS, USAGE, REVISIONS, SESSIONS, MEMBERS];
 
 /// The first version. Times are milliseconds since 1970 (UTC). `n` numbers the rows of one parent.
 const INITIAL: &str = "
@@ -138,4 +139,26 @@ ALTER TABLE sessions ADD COLUMN created_at INTEGER;
 ALTER TABLE sessions ADD COLUMN used_at INTEGER;
 UPDATE sessions SET id = lower(hex(randomblob(16)));
 CREATE UNIQUE INDEX sessions_by_id ON sessions (id);
+";
+
+/// Adds who else may see or change a recipe. A row is for an address, for a code that nobody has used
+/// yet, or for the user who has used it.
+const MEMBERS: &str = "
+CREATE TABLE members (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    recipe INTEGER NOT NULL REFERENCES recipes ON DELETE CASCADE,
+    is_editor INTEGER NOT NULL,
+    email TEXT,
+    -- SHA-256: the code itself is nowhere.
+    code BLOB UNIQUE,
+    -- A token's `sub`, which need not have an account here.
+    user TEXT,
+    created_at INTEGER NOT NULL,
+    -- NULL: without an end.
+    expires_at INTEGER
+) STRICT;
+CREATE INDEX members_of_recipe ON members (recipe);
+CREATE INDEX members_by_email ON members (email) WHERE email IS NOT NULL;
+CREATE INDEX members_by_user ON members (user) WHERE user IS NOT NULL;
 ";

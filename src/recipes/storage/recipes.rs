@@ -24,15 +24,15 @@ impl Stored {
     }
 }
 
-/// The recipe with this id, if it is `owner`'s. Another user's is treated as missing.
-pub(crate) fn find(
+/// The key of the recipe with this id, if it is `owner`'s.
+pub(super) fn key_of(
     database: &Connection,
     id: &str,
     owner: &str,
-) -> rusqlite::Result<Option<Stored>> {
+) -> rusqlite::Result<Option<i64>> {
     database
-        .prepare_cached("SELECT key, revision, body FROM recipes WHERE id = ? AND owner = ?")?
-        .query_row([id, owner], Stored::of)
+        .prepare_cached("SELECT key FROM recipes WHERE id = ? AND owner = ?")?
+        .query_row([id, owner], |row| row.get(0))
         .optional()
 }
 

@@ -58,9 +58,15 @@ pub(crate) struct StorageHealth {
     refused_full: AtomicU64,
     refused_lost: AtomicU64,
     failures: AtomicU64,
+    refused_members: AtomicU64,
 }
 
 impl StorageHealth {
+    /// A recipe or an address had as many members and invitations as it may have.
+    pub(crate) fn count_refused_member(&self) {
+        self.refused_members.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Why new data cannot be stored: a code, and a sentence.
     pub(crate) fn fault(&self) -> Option<(&'static str, &'static str)> {
         if self.is_lost.load(Ordering::Relaxed) {
@@ -104,6 +110,11 @@ impl StorageHealth {
                 "vestibule_storage_failures_total",
                 "Tasks and commits that failed for another reason.",
                 count(&self.failures),
+            ),
+            (
+                "vestibule_storage_members_refused_total",
+                "Invitations to a recipe that had recipes.members, or of an address that had 1,000.",
+                count(&self.refused_members),
             ),
         ]
         .map(|(name, help, value)| Reading { name, help, value })

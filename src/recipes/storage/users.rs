@@ -186,6 +186,7 @@ pub(crate) fn erase(
     }
     for statement in [
         "DELETE FROM usage WHERE owner = ?",
+        "DELETE FROM members WHERE user = ?1 OR email = (SELECT email FROM users WHERE id = ?1)",
         "DELETE FROM invitations WHERE email = (SELECT email FROM users WHERE id = ?)",
         // With its sessions and their tokens.
         "DELETE FROM users WHERE id = ?",

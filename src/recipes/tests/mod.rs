@@ -13,6 +13,7 @@ mod lists;
 mod orders;
 mod own;
 mod recipes;
+mod sharing;
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -149,6 +150,7 @@ impl TestApp {
     fn events_since(&self) -> Vec<String> {
         let events = self.events.take().into_iter().map(|event| match event {
             AppEvent::RoomDeleted { room } => format!("deleted {room}"),
+            AppEvent::MemberRemoved { room, user } => format!("removed {user} from {room}"),
             AppEvent::RecipeChanged { room, update } => {
                 format!("changed {room}: {}", recipe_of(&update)["title"])
             }
