@@ -3,7 +3,7 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"e2422b71dd0bd994\"",
+        tag: "\"e076c753055efbbf\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
@@ -13,9 +13,9 @@
         body: include_bytes!("page.js.gz"),
     },
     Asset {
-        path: "/assets/page-2265dc5a67c6a227.css",
+        path: "/assets/page-5a55dc13ecdb3cd5.css",
         media: "text/css; charset=utf-8",
-        tag: "\"2265dc5a67c6a227\"",
+        tag: "\"5a55dc13ecdb3cd5\"",
         body: include_bytes!("page.css.gz"),
     },
     Asset {

@@ -43,7 +43,7 @@ async function bundle(entry) {
 async function files() {
   const read = (name) => readFileSync(join(PAGE, 'src', name), 'utf8');
   const js = await bundle('src/main.tsx');
-  const css = await bundle('src/style.css');
+  const css = await bundle('src/index.css');
   const icon = read('icon.svg').trim();
   const named = (text, extension) => `/assets/page-${hash(text)}.${extension}`;
   const html = read('index.html')
