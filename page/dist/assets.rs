@@ -3,19 +3,19 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"e076c753055efbbf\"",
+        tag: "\"8d2c40504a7bfa75\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-97afc5e3e4cb9270.js",
+        path: "/assets/page-5822b6afee402a15.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"97afc5e3e4cb9270\"",
+        tag: "\"5822b6afee402a15\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
-        path: "/assets/page-5a55dc13ecdb3cd5.css",
+        path: "/assets/page-6ce322e3d15c2135.css",
         media: "text/css; charset=utf-8",
-        tag: "\"5a55dc13ecdb3cd5\"",
+        tag: "\"6ce322e3d15c2135\"",
         body: include_bytes!("page.css.gz"),
     },
     Asset {

@@ -47,14 +47,29 @@ export class Refused extends Error {
 
 const PATIENCE_MS = 20_000;
 
-async function send(method: string, path: string, body: unknown, token: string | null) {
+interface More {
+  /** The revision that the change is of. */
+  readonly ifMatch?: string;
+  /** It goes on when the page is left. */
+  readonly keepalive?: boolean;
+  readonly patienceMs?: number;
+}
+
+async function send(
+  method: string,
+  path: string,
+  body: unknown,
+  token: string | null,
+  { ifMatch, keepalive = false, patienceMs = PATIENCE_MS }: More = {},
+) {
   const headers: Record<string, string> = {};
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (token !== null) headers['authorization'] = `Bearer ${token}`;
-  const init: RequestInit = { method, headers, cache: 'no-store' };
+  if (ifMatch !== undefined) headers['if-match'] = ifMatch;
+  const init: RequestInit = { method, headers, cache: 'no-store', keepalive };
   if (body !== undefined) init.body = JSON.stringify(body);
   try {
-    return await fetch(path, { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
+    return await fetch(path, { ...init, signal: AbortSignal.timeout(patienceMs) });
   } catch {
     throw unreachable();
   }
@@ -66,6 +81,7 @@ function unreachable(): Refused {
 
 /** The answer, or what is wrong in words for people. */
 async function read<T>(answer: Response): Promise<T> {
+  if (answer.status === 204) return undefined as T;
   const body: unknown = await answer.json().catch(() => null);
   if (answer.ok && body !== null) return body as T;
   const { error = 'internal', message = '' } = (body ?? {}) as Record<string, string>;
@@ -86,6 +102,10 @@ async function read<T>(answer: Response): Promise<T> {
       throw new Refused(error, 'The invitation is not valid. Ask for a new one.', 'invitation');
     case 'signup_closed':
       throw new Refused(error, 'Nobody can create an account here.');
+    case 'revision_mismatch':
+      throw new Refused(error, 'It was changed meanwhile. Look at it, then try again.');
+    case 'too_many_recipes':
+      throw new Refused(error, 'You have as many recipes as you may. Delete one first.');
     case 'too_many_attempts':
     case 'too_many_requests':
       throw new Refused(error, `Too many attempts. Please wait ${wait}, then try again.`);
@@ -96,8 +116,11 @@ async function read<T>(answer: Response): Promise<T> {
   }
 }
 
+const authorized = async <T>(method: string, path: string, body?: unknown, more?: More) =>
+  read<T>(await ask(method, path, body, more));
+
 /** With the access token, and with a newer one if that one has had its day. */
-async function authorized<T>(method: string, path: string, body?: unknown): Promise<T> {
+async function ask(method: string, path: string, body?: unknown, more?: More): Promise<Response> {
   let token = tokens.getToken();
   for (const isLast of [false, true]) {
     try {
@@ -106,8 +129,8 @@ async function authorized<T>(method: string, path: string, body?: unknown): Prom
       throw unreachable();
     }
     if (token === null) throw new Refused('signed_out', 'Please sign in again.');
-    const answer = await send(method, path, body, token);
-    if (answer.status !== 401) return read<T>(answer);
+    const answer = await send(method, path, body, token, more);
+    if (answer.status !== 401) return answer;
     if (isLast) break;
     token = await tokens.refreshToken(token).catch(() => {
       throw unreachable();
@@ -139,7 +162,7 @@ export function leave(): void {
   if (token !== null) send('POST', '/v1/auth/logout', body, null).catch(() => {});
 }
 
-export const listRecipes = (before?: string) =>
-  authorized<Page>('GET', `/v1/recipes?limit=50${before === undefined ? '' : `&before=${before}`}`);
-
 export const createRecipe = (title: string) => authorized<Recipe>('POST', '/v1/recipes', { title });
+
+/** For `recipes.ts` and `account.ts`: what they ask, and the headers of an answer. */
+export { ask, authorized, read };

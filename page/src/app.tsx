@@ -4,6 +4,7 @@ import type { ReactElement, ReactNode } from 'react';
 
 import { Auth } from './auth';
 import { leave } from './api';
+import { deleteNow } from './deletions';
 import { useArrival, useStart, useTitle } from './hooks';
 import { Mark } from './icons';
 import { List } from './list';
@@ -53,7 +54,7 @@ function Frame({ user, main, isRoom = false }: FrameProps): ReactElement {
           <span className="email" title={user.email}>
             {user.email}
           </span>
-          <button type="button" className="quiet" onClick={leave}>
+          <button type="button" className="quiet" onClick={() => void deleteNow().then(leave)}>
             Sign out
           </button>
         </div>

@@ -5,6 +5,8 @@ import type { ReactElement } from 'react';
 const PATHS = {
   back: 'M15 5l-7 7 7 7',
   plus: 'M12 5v14M5 12h14',
+  dots: 'M5 12h.01M12 12h.01M19 12h.01',
+  down: 'M12 5v14M6 13l6 6 6-6',
   send: 'M12 19V5M6 11l6-6 6 6',
   clock: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 7.5v5l3 2',
   plate: 'M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16M12 8.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7',

@@ -1,62 +1,65 @@
 // All recipes of the user.
 
-import { useCallback, useEffect, useState, type ReactElement } from 'react';
+import { useEffect, useId, useState, type ReactElement } from 'react';
 
-import { listRecipes, Refused, type Summary } from './api';
-import { ago, counted, minutes } from './format';
+import type { Summary } from './api';
+import { Card } from './card';
+import { deletions, deleteNow, undoDeletion } from './deletions';
+import { counted } from './format';
 import { useArrival, useTitle } from './hooks';
 import { Icon } from './icons';
+import { useListed } from './listed';
 import { Trouble } from './parts';
+import { isSort, SORTS, type Wanted } from './recipes';
 import { Link } from './router';
+import { useStore } from './store';
 
-interface Listed {
-  readonly recipes: readonly Summary[];
-  readonly next: string | null;
+/** What is looked for is in the address, so that it is there after a reload and a step back. */
+function wantedOf(search: string): Wanted {
+  const query = new URLSearchParams(search);
+  const sort = query.get('sort');
+  return { q: (query.get('q') ?? '').slice(0, 200), sort: isSort(sort) ? sort : '-created' };
+}
+
+function keepInAddress({ q, sort }: Wanted): void {
+  const query = new URLSearchParams();
+  if (q !== '') query.set('q', q);
+  if (sort !== '-created') query.set('sort', sort);
+  history.replaceState(null, '', query.size === 0 ? '/' : `/?${query}`);
 }
 
 export function List(): ReactElement {
-  const [listed, setListed] = useState<Listed | null>(null);
-  const [fault, setFault] = useState<string | null>(null);
-  const [isLoading, setIsLoading] = useState(true);
+  const [wanted, setWanted] = useState(() => wantedOf(location.search));
+  const { listed, fault, isLoading, load, change } = useListed(wanted);
+  const { hidden } = useStore(deletions);
+  const [problem, setProblem] = useState<string | null>(null);
   useTitle('Recipes');
+  // Nobody can undo what they do not see.
+  useEffect(() => () => void deleteNow(), []);
 
-  const load = useCallback(async (before: string | null) => {
-    setIsLoading(true);
-    try {
-      const { recipes, next = null } = await listRecipes(before ?? undefined);
-      setListed((known) => ({
-        recipes: before === null ? recipes : [...(known?.recipes ?? []), ...recipes],
-        next,
-      }));
-      setFault(null);
-    } catch (refusal) {
-      setFault(refusal instanceof Refused ? refusal.message : String(refusal));
-    }
-    setIsLoading(false);
-  }, []);
-
-  useEffect(() => {
-    const again = () => void load(null);
-    again();
-    addEventListener('online', again);
-    return () => removeEventListener('online', again);
-  }, [load]);
-
-  const isEmpty = listed?.recipes.length === 0;
+  const ask = (to: Wanted) => {
+    setWanted(to);
+    keepInAddress(to);
+  };
+  const recipes = listed?.recipes.filter(({ id }) => !hidden.has(id)) ?? [];
+  const isAll = wanted.q === '';
+  const isEmpty = listed !== null && recipes.length === 0 && listed.next === null;
+  const found = isEmpty && !isAll ? 'No recipe' : counted(recipes.length, 'recipe');
   return (
     <div className="list">
       <div className="list-head">
         <h1 ref={useArrival()} tabIndex={-1}>
           Recipes
         </h1>
-        {!isEmpty && (
+        {!(isEmpty && isAll) && (
           <Link className="button" href="/new">
             <Icon name="plus" /> New recipe
           </Link>
         )}
       </div>
+      {!(isEmpty && isAll) && listed !== null && <Search wanted={wanted} ask={ask} />}
       <p className="unseen" role="status">
-        {isLoading ? 'Loading recipes…' : listed && counted(listed.recipes.length, 'recipe')}
+        {isLoading ? 'Loading recipes…' : listed && (isAll ? found : `${found} found`)}
       </p>
       {fault !== null && (
         <Trouble text={fault}>
@@ -65,12 +68,14 @@ export function List(): ReactElement {
           </button>
         </Trouble>
       )}
+      {problem !== null && <Trouble text={problem} />}
       {listed === null && isLoading && <Skeletons />}
-      {isEmpty && <Empty />}
-      {listed !== null && !isEmpty && (
+      {isEmpty && isAll && <Empty />}
+      {isEmpty && !isAll && <NothingFound q={wanted.q} all={() => ask({ ...wanted, q: '' })} />}
+      {recipes.length > 0 && (
         <ul className="cards">
-          {listed.recipes.map((recipe) => (
-            <Card key={recipe.id} recipe={recipe} />
+          {recipes.map((recipe) => (
+            <Card key={recipe.id} recipe={recipe} change={change} tell={setProblem} />
           ))}
         </ul>
       )}
@@ -84,40 +89,98 @@ export function List(): ReactElement {
           Show more
         </button>
       )}
+      <Deleted />
     </div>
   );
 }
 
-function Card({ recipe }: { recipe: Summary }): ReactElement {
-  const total = (recipe.prep_time_minutes ?? 0) + (recipe.cook_time_minutes ?? 0);
+interface SearchProps {
+  wanted: Wanted;
+  ask: (wanted: Wanted) => void;
+}
+
+function Search({ wanted, ask }: SearchProps): ReactElement {
+  const id = useId();
   return (
-    <li className="tile">
-      <h2>
-        <Link href={`/recipes/${recipe.id}`}>{recipe.title}</Link>
-      </h2>
-      {(recipe.yield !== '' || total > 0) && (
-        <p className="facts">
-          {recipe.yield !== '' && (
-            <span>
-              <Icon name="plate" /> {recipe.yield}
-            </span>
-          )}
-          {total > 0 && (
-            <span>
-              <Icon name="clock" /> {minutes(total)}
-            </span>
-          )}
-        </p>
-      )}
-      {recipe.tags.length > 0 && (
-        <p className="tags">
-          {recipe.tags.slice(0, 4).map((tag) => (
-            <span key={tag}>{tag}</span>
+    <form className="search" role="search" onSubmit={(event) => event.preventDefault()}>
+      <div className="field">
+        <label className="unseen" htmlFor={`${id}-q`}>
+          Search
+        </label>
+        <input
+          id={`${id}-q`}
+          type="search"
+          dir="auto"
+          value={wanted.q}
+          maxLength={200}
+          placeholder="Title, tag or ingredient"
+          autoComplete="off"
+          enterKeyHint="search"
+          onChange={(event) => ask({ ...wanted, q: event.target.value })}
+        />
+      </div>
+      <div className="field">
+        <label className="unseen" htmlFor={`${id}-sort`}>
+          Order
+        </label>
+        <select
+          id={`${id}-sort`}
+          value={wanted.sort}
+          onChange={({ target: { value } }) => isSort(value) && ask({ ...wanted, sort: value })}
+        >
+          {Object.entries(SORTS).map(([sort, label]) => (
+            <option key={sort} value={sort}>
+              {label}
+            </option>
           ))}
-        </p>
+        </select>
+      </div>
+    </form>
+  );
+}
+
+/** What was just deleted, and the way back. */
+function Deleted(): ReactElement {
+  const { waiting, fault } = useStore(deletions);
+  const last = waiting.at(-1);
+  return (
+    <div className="toast-place" role="status">
+      {last !== undefined && (
+        <div className="toast" key={last.id}>
+          <p>
+            <bdi>{last.title}</bdi> is deleted.
+          </p>
+          <button type="button" className="link" autoFocus onClick={() => restore(last)}>
+            Undo
+          </button>
+        </div>
       )}
-      <p className="when">Changed {ago(recipe.updated_at)}</p>
-    </li>
+      {last === undefined && fault !== null && (
+        <div className="toast">
+          <p>{fault}</p>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** The focus goes to what is back. */
+function restore(recipe: Summary): void {
+  undoDeletion(recipe);
+  setTimeout(() => document.querySelector<HTMLElement>(`a[href="/recipes/${recipe.id}"]`)?.focus());
+}
+
+function NothingFound({ q, all }: { q: string; all: () => void }): ReactElement {
+  return (
+    <div className="empty small">
+      <h2>Nothing found</h2>
+      <p>
+        No recipe has “<bdi>{q}</bdi>” in its title, a tag or an ingredient.
+      </p>
+      <button type="button" className="button" onClick={all}>
+        Show all recipes
+      </button>
+    </div>
   );
 }
 

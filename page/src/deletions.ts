@@ -1,0 +1,65 @@
+// Recipes that are about to be deleted: each can be undone for some seconds.
+
+import { Refused, type Summary } from './api';
+import { deleteRecipe } from './recipes';
+import { Store } from './store';
+
+const UNDO_MS = 8_000;
+
+interface Deletions {
+  /** The newest is the last. */
+  readonly waiting: readonly Summary[];
+  /** Not to be shown: those that wait, and those that the server has been told of. */
+  readonly hidden: ReadonlySet<string>;
+  /** What could not be deleted, and why. */
+  readonly fault: string | null;
+}
+
+export const deletions = new Store<Deletions>({ waiting: [], hidden: new Set(), fault: null });
+const timers = new Map<string, number>();
+
+export function deleteLater(recipe: Summary): void {
+  const { waiting, hidden } = deletions.value;
+  const all = new Set(hidden).add(recipe.id);
+  deletions.set({ waiting: [...waiting, recipe], hidden: all, fault: null });
+  timers.set(
+    recipe.id,
+    window.setTimeout(() => void carryOut(recipe), UNDO_MS),
+  );
+}
+
+export function undoDeletion({ id }: Summary): void {
+  if (!forgetTimer(id)) return;
+  show(id, null);
+}
+
+/** All at once: the user goes, and can undo nothing any more. */
+export const deleteNow = () => Promise.all(deletions.value.waiting.map(carryOut));
+
+async function carryOut(recipe: Summary): Promise<void> {
+  if (!forgetTimer(recipe.id)) return;
+  const { value } = deletions;
+  deletions.set({ ...value, waiting: value.waiting.filter(({ id }) => id !== recipe.id) });
+  try {
+    await deleteRecipe(recipe.id);
+  } catch (fault) {
+    // It may be gone already: another tab did that.
+    if (fault instanceof Refused && fault.code === 'not_found') return;
+    const why = fault instanceof Refused ? fault.message : String(fault);
+    show(recipe.id, `“${recipe.title}” was not deleted. ${why}`);
+  }
+}
+
+function show(id: string, fault: string | null): void {
+  const { waiting, hidden } = deletions.value;
+  const rest = new Set(hidden);
+  rest.delete(id);
+  deletions.set({ waiting: waiting.filter((one) => one.id !== id), hidden: rest, fault });
+}
+
+function forgetTimer(id: string): boolean {
+  clearTimeout(timers.get(id));
+  return timers.delete(id);
+}
+
+addEventListener('pagehide', () => void deleteNow());
