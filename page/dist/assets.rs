@@ -3,19 +3,19 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"8d2c40504a7bfa75\"",
+        tag: "\"d5c3591dece17de7\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-5822b6afee402a15.js",
+        path: "/assets/page-4a3eab6ed3a93409.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"5822b6afee402a15\"",
+        tag: "\"4a3eab6ed3a93409\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
-        path: "/assets/page-6ce322e3d15c2135.css",
+        path: "/assets/page-053b8e37843a7acd.css",
         media: "text/css; charset=utf-8",
-        tag: "\"6ce322e3d15c2135\"",
+        tag: "\"053b8e37843a7acd\"",
         body: include_bytes!("page.css.gz"),
     },
     Asset {

@@ -5,11 +5,11 @@ import type { ReactElement, ReactNode } from 'react';
 import { Auth } from './auth';
 import { leave } from './api';
 import { deleteNow } from './deletions';
+import { Door } from './door';
 import { useArrival, useStart, useTitle } from './hooks';
 import { Mark } from './icons';
 import { List } from './list';
 import { New } from './new';
-import { Room } from './room';
 import { Link, routeOf, usePath } from './router';
 import { session, type User } from './session';
 import { useStore } from './store';
@@ -28,7 +28,7 @@ export function App(): ReactElement {
     case 'missing':
       return <Frame user={user} main={<Missing />} />;
     case 'recipe':
-      return <Frame user={user} main={<Room key={route.id} id={route.id} user={user} />} isRoom />;
+      return <Frame user={user} main={<Door key={route.id} id={route.id} user={user} />} isRoom />;
   }
 }
 

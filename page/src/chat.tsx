@@ -10,18 +10,25 @@ import {
   type KeyboardEvent,
   type ReactElement,
 } from 'react';
-import type { ChatError, HistoryEntry } from '@vestibule/client';
+import type { ChatError } from '@vestibule/client';
 import type { Line, RecipeChat } from '@vestibule/client/react';
 
 import type { Recipe } from './api';
+import { useEarlier } from './earlier';
+import { clock } from './format';
 import { Icon } from './icons';
+import { inOrder, useTimes } from './order';
 import { Problem } from './parts';
 import { Rich } from './rich';
+import { Earlier, Scroll } from './scroll';
 import { drafts } from './session';
+import { Suggestions } from './suggestions';
 
 const MAX_CHARS = 16_384;
 
 interface ChatProps {
+  /** Of the recipe. */
+  id: string;
   chat: RecipeChat<Recipe>;
   /** The room and the user by whose ids drafts are kept. */
   draftOf: readonly [room: string, user: string];
@@ -31,10 +38,13 @@ interface ChatProps {
   isShown: boolean;
 }
 
-export function Chat({ chat, draftOf, pending, isShown }: ChatProps): ReactElement {
+export function Chat({ id, chat, draftOf, pending, isShown }: ChatProps): ReactElement {
   const [draft, setDraft] = useDraft(...draftOf);
   const input = useRef<HTMLTextAreaElement>(null);
-  const { history, messages, recipe, send, state } = chat;
+  const { messages, recipe, send, session, state } = chat;
+  const earlier = useEarlier(id, chat.history, messages, session !== null);
+  const { history } = earlier;
+  const timeOf = useTimes(messages);
   const isNew = history.length === 0 && messages.length === 0;
 
   /** Into the input, for the user to complete. */
@@ -49,23 +59,30 @@ export function Chat({ chat, draftOf, pending, isShown }: ChatProps): ReactEleme
 
   return (
     <div className="chat">
-      <Scroll isShown={isShown} last={messages.at(-1) ?? history.at(-1) ?? null}>
-        {isNew && state !== 'closed' && <Greeting isReady={recipe !== null} />}
+      <Scroll
+        isShown={isShown}
+        first={history[0]?.id ?? ''}
+        last={messages.at(-1) ?? history.at(-1) ?? null}
+        reachTop={earlier.load}
+      >
+        {isNew && <Greeting isComing={session === null && COMING.includes(state)} />}
+        <Earlier earlier={earlier} />
         {history.length > 0 && (
           <ol className="lines" aria-label="Earlier">
             {history.map((entry) => (
               <li key={entry.id} className="exchange">
-                <Mine content={entry.content} />
+                <Mine content={entry.content} time={Date.parse(entry.timestamp)} />
                 {entry.reply !== null && <Assistant content={entry.reply} write={write} />}
               </li>
             ))}
           </ol>
         )}
         <div role="log" aria-label="Conversation" className="lines">
-          {messages.map((line) => (
+          {inOrder(messages).map((line) => (
             <Said
               key={line.from + line.id}
               line={line}
+              time={timeOf(line)}
               pending={pending}
               write={write}
               again={say}
@@ -95,68 +112,48 @@ function useDraft(room: string, user: string) {
   return [draft, set] as const;
 }
 
-interface ScrollProps {
-  isShown: boolean;
-  /** The newest thing that was said. */
-  last: Line | HistoryEntry | null;
-  children: React.ReactNode;
-}
+const COMING: readonly RecipeChat<Recipe>['state'][] = ['connecting', 'authenticating'];
 
-/** Follows what is said, unless the user went back to read and says nothing. */
-function Scroll({ isShown, last, children }: ScrollProps): ReactElement {
-  const place = useRef<HTMLDivElement>(null);
-  const isAtEnd = useRef(true);
-  useLayoutEffect(() => {
-    const { current } = place;
-    const isMine = last !== null && 'from' in last && last.from === 'me';
-    if (current === null || !(isAtEnd.current || isMine)) return;
-    current.scrollTop = current.scrollHeight;
-    // What is longer than the window is read from its beginning.
-    const newest = Array.from(current.querySelectorAll('.bubble')).at(-1);
-    const above = current.getBoundingClientRect().top - (newest?.getBoundingClientRect().top ?? 0);
-    if (newest !== undefined && above > 0) current.scrollTop -= above + 8;
-  }, [last, isShown]);
-  return (
-    <div
-      className="scroll"
-      ref={place}
-      tabIndex={0}
-      role="group"
-      aria-label="Messages"
-      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
-        isAtEnd.current = scrollHeight - scrollTop - clientHeight < 80;
-      }}
-    >
-      {children}
-    </div>
-  );
-}
-
-function Greeting({ isReady }: { isReady: boolean }): ReactElement {
+function Greeting({ isComing }: { isComing: boolean }): ReactElement {
   return (
     <div className="greeting">
+      <span className="picture">
+        <Icon name="talk" />
+      </span>
       <h2>Talk to your recipe</h2>
       <p>
-        {isReady
-          ? 'Say what you would change, in plain words. Every change can be undone.'
-          : 'One moment, the recipe is on its way.'}
+        {isComing
+          ? 'One moment, the chat is on its way.'
+          : 'Say what you would change, in plain words. Every change can be undone.'}
       </p>
     </div>
   );
 }
 
-function Mine({ content }: { content: string }): ReactElement {
+function Time({ time }: { time: number }): ReactElement {
+  const [short, long] = clock(time);
+  return (
+    <time className="time" dateTime={new Date(time).toISOString()} title={long}>
+      {short}
+    </time>
+  );
+}
+
+function Mine({ content, time }: { content: string; time: number }): ReactElement {
   const [isOpen, setIsOpen] = useState(false);
   const isLong = content.length > 400 || content.split('\n').length > 8;
   return (
     <div className="bubble mine">
       <span className="unseen">You: </span>
-      <p className={isLong && !isOpen ? 'clipped' : undefined}>{content}</p>
+      <p className={isLong && !isOpen ? 'clipped' : undefined} dir="auto">
+        {content}
+      </p>
       {isLong && (
         <button type="button" className="link" onClick={() => setIsOpen(!isOpen)}>
           {isOpen ? 'Show less' : 'Show all'}
         </button>
       )}
+      <Time time={time} />
     </div>
   );
 }
@@ -172,24 +169,26 @@ function Assistant({ content, write }: { content: string; write: (text: string) 
 
 interface SaidProps {
   line: Line;
+  time: number;
   pending: string;
   write: (text: string) => void;
   again: (text: string) => void;
 }
 
-function Said({ line, pending, write, again }: SaidProps): ReactElement {
+function Said({ line, time, pending, write, again }: SaidProps): ReactElement {
   if (line.from === 'server') return <Assistant content={line.content} write={write} />;
   if (line.from === 'others') {
     return (
       <div className="bubble theirs">
         <span className="unseen">Somebody else: </span>
-        <p>{line.content}</p>
+        <p dir="auto">{line.content}</p>
+        <Time time={time} />
       </div>
     );
   }
   return (
     <div className="said" data-state={line.state}>
-      <Mine content={line.content} />
+      <Mine content={line.content} time={time} />
       {line.state === 'pending' && <p className="delivery">{pending}</p>}
       {line.state === 'failed' && (
         <div className="delivery">
@@ -223,66 +222,6 @@ function problemOf(error: ChatError | null): string {
     default:
       return 'Something went wrong with this message.';
   }
-}
-
-interface SuggestionsProps {
-  recipe: Recipe | null;
-  draft: string;
-  say: (text: string) => void;
-  write: (text: string) => void;
-}
-
-/** Something that one can say: at once, or after completing it. */
-type Suggestion = readonly [label: string, text: string, isWhole: boolean];
-
-const PASTE: Suggestion = ['Paste a recipe', 'Extract recipe from: ', false];
-const HELP: Suggestion = ['Help', 'Help', true];
-
-function suggestionsFor(recipe: Recipe): readonly Suggestion[] {
-  if (recipe.ingredients.length === 0) {
-    return [
-      PASTE,
-      ['Add an ingredient', 'Add ingredient ', false],
-      ['Add a step', 'Add step ', false],
-      ['Rename it', 'Rename to ', false],
-      HELP,
-    ];
-  }
-  const scale: readonly Suggestion[] =
-    recipe.yield === ''
-      ? [['Set the yield', 'Set yield to 4 servings', false]]
-      : [['Scale to…', 'Scale to 8 servings', false]];
-  return [
-    ...scale,
-    ['Double it', 'Double it', true],
-    ['Halve it', 'Halve it', true],
-    ['Swap something', 'Replace … with …', false],
-    ['Add an ingredient', 'Add ingredient ', false],
-    ['Add a step', 'Add step ', false],
-    ['Undo', 'Undo', true],
-    HELP,
-  ];
-}
-
-function Suggestions({ recipe, draft, say, write }: SuggestionsProps): ReactElement | null {
-  if (recipe === null) return null;
-  // Whoever pastes a recipe as it is, means that it is to be read.
-  const isPasted =
-    draft.trim().split('\n').length > 3 && !/^\s*(extract|import|parse)/i.test(draft);
-  const all: readonly Suggestion[] = isPasted
-    ? [['Read this as a recipe', `Extract recipe from: ${draft.trim()}`, false]]
-    : suggestionsFor(recipe);
-  return (
-    <ul className="suggestions" aria-label="What you can say">
-      {all.map(([label, text, isWhole]) => (
-        <li key={label}>
-          <button type="button" onClick={() => (isWhole ? say(text) : write(text))}>
-            {label}
-          </button>
-        </li>
-      ))}
-    </ul>
-  );
 }
 
 interface ComposerProps {
@@ -333,6 +272,7 @@ function Composer({ draft, setDraft, input, isClosed, send }: ComposerProps): Re
         id={id}
         ref={input}
         rows={1}
+        dir="auto"
         value={draft}
         maxLength={MAX_CHARS}
         placeholder="What would you change?"

@@ -38,3 +38,13 @@ export function amountOf(text: string, unit: string | null): [amount: string, re
   if (/^\p{L}/u.test(rest.slice(end))) return [number, rest];
   return [number + rest.slice(0, end), rest.slice(end)];
 }
+
+const hours = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const days = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+
+/** When something was said: short, with the day unless it is today; and in full. */
+export function clock(time: number): [short: string, long: string] {
+  const [day, hour] = [days.format(time), hours.format(time)];
+  const isToday = day === days.format(Date.now());
+  return [isToday ? hour : `${day}, ${hour}`, `${day}, ${hour}`];
+}

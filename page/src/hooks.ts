@@ -28,14 +28,18 @@ export function useStart(): void {
   }, []);
 }
 
+/** Whether a screen that comes now replaces another. */
+export const isChange = () => hasStarted;
+
 /**
  * For the heading of a screen: it has the focus when the screen was changed, so that a screen
  * reader begins there, and the next Tab is in it. The page's own start is the browser's.
+ * `isArrival`: for a screen that comes in two parts.
  */
-export function useArrival(): RefObject<HTMLHeadingElement | null> {
+export function useArrival(isArrival?: boolean): RefObject<HTMLHeadingElement | null> {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    if (hasStarted) heading.current?.focus({ preventScroll: true });
+    if (isArrival ?? hasStarted) heading.current?.focus({ preventScroll: true });
   }, []);
   return heading;
 }

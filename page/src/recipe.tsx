@@ -19,12 +19,12 @@ export function RecipeView({ recipe, isComing, heading }: RecipeViewProps): Reac
   const isLoading = recipe === null && isComing;
   return (
     <article className="recipe" aria-busy={isLoading}>
-      <h1 ref={heading} tabIndex={-1}>
+      <h1 ref={heading} tabIndex={-1} dir="auto">
         {recipe?.title ?? (isComing ? 'Loading the recipe…' : 'Recipe')}
       </h1>
       {isLoading && <Loading />}
       {recipe === null && !isComing && (
-        <p className="description">It could not be loaded, as there is no connection.</p>
+        <p className="description">It could not be loaded yet.</p>
       )}
       {recipe !== null && <Body recipe={recipe} fresh={fresh} />}
     </article>
@@ -39,11 +39,17 @@ function Body({ recipe, fresh }: { recipe: Recipe; fresh: ReadonlySet<string> })
       {recipe.tags.length > 0 && (
         <p className="tags">
           {recipe.tags.map((tag) => (
-            <span key={tag}>{tag}</span>
+            <span key={tag} dir="auto">
+              {tag}
+            </span>
           ))}
         </p>
       )}
-      {recipe.description !== '' && <p className="description">{recipe.description}</p>}
+      {recipe.description !== '' && (
+        <p className="description" dir="auto">
+          {recipe.description}
+        </p>
+      )}
       {ingredients.length === 0 && steps.length === 0 && (
         <div className="empty small">
           <span className="picture">
@@ -68,7 +74,7 @@ function Body({ recipe, fresh }: { recipe: Recipe; fresh: ReadonlySet<string> })
           <h2 id="steps">Steps</h2>
           <ol className="steps">
             {numbered(steps, (step) => step.text).map(([key, step]) => (
-              <li key={key} className={fresh.has(step.text) ? 'is-fresh' : undefined}>
+              <li key={key} className={fresh.has(step.text) ? 'is-fresh' : undefined} dir="auto">
                 {step.text}
               </li>
             ))}
@@ -91,7 +97,7 @@ function Facts({ recipe }: { recipe: Recipe }): ReactElement | null {
       {facts.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{value}</dd>
+          <dd dir="auto">{value}</dd>
         </div>
       ))}
     </dl>
@@ -102,14 +108,14 @@ function Facts({ recipe }: { recipe: Recipe }): ReactElement | null {
 function Line({ ingredient, isFresh }: { ingredient: Ingredient; isFresh: boolean }) {
   const { text, quantity, unit } = ingredient;
   if (quantity === null && text.endsWith(':')) {
-    return <li className="group">{text.slice(0, -1)}</li>;
+    return <li className="group" dir="auto">{text.slice(0, -1)}</li>;
   }
   const [amount, rest] = amountOf(text, unit);
   return (
     <li className={isFresh ? 'is-fresh' : undefined}>
       <label>
         <input type="checkbox" />
-        <span>
+        <span dir="auto">
           {amount !== '' && <b>{amount}</b>}
           {rest}
         </span>

@@ -1,5 +1,7 @@
 // What the list does with recipes.
 
+import type { HistoryEntry } from '@vestibule/client';
+
 import { ask, authorized, read, type Page, type Recipe, type Summary } from './api';
 import { saveFile } from './files';
 
@@ -61,3 +63,15 @@ export async function exportRecipe({ id, title }: Summary, format: Format): Prom
   if (!answer.ok) return read<void>(answer);
   saveFile(await answer.blob(), `${title}.${FORMATS[format][1]}`);
 }
+
+interface Messages {
+  /** The oldest is the first. */
+  readonly messages: readonly HistoryEntry[];
+  readonly next?: string;
+}
+
+export const readMessages = (id: string, before: string | undefined) =>
+  authorized<Messages>(
+    'GET',
+    `/v1/recipes/${id}/messages?limit=50${before === undefined ? '' : `&before=${before}`}`,
+  );

@@ -13,13 +13,13 @@ export function Rich({ text, use }: RichProps): ReactElement {
     <>
       {blocksOf(text).map((block, n) =>
         typeof block === 'string' ? (
-          <p key={n}>
+          <p key={n} dir="auto">
             <Words text={block} use={use} />
           </p>
         ) : (
           <ul key={n}>
             {block.map((item, m) => (
-              <li key={m}>
+              <li key={m} dir="auto">
                 <Words text={item.replaceAll('`, `', '``')} use={use} />
               </li>
             ))}

@@ -2,7 +2,7 @@
 
 import { useEffect, useId, useState, type KeyboardEvent, type ReactElement } from 'react';
 import { ConnectionStatus, useRecipeChat, type RecipeChat } from '@vestibule/client/react';
-import { TEXTS, viewOf, type StatusView } from '@vestibule/client/texts';
+import { TEXTS, viewOf, type StatusView, type TextKey } from '@vestibule/client/texts';
 
 import type { Recipe } from './api';
 import { Chat } from './chat';
@@ -14,20 +14,31 @@ import { Link } from './router';
 import { askToSignIn, outbox, tokens, type User } from './session';
 
 const TABS = ['recipe', 'chat'] as const;
+/** The recipe is on its way: otherwise something is said that contradicts that. */
+const COMING: readonly TextKey[] = ['connecting', 'authenticating', 'authenticated'];
 type Tab = (typeof TABS)[number];
 
-export function Room({ id, user }: { id: string; user: User }): ReactElement {
+interface RoomProps {
+  id: string;
+  user: User;
+  /** As HTTP brought it, before there was a connection; null: it did not. */
+  first: Recipe | null;
+  isArrival: boolean;
+}
+
+export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
   const { getToken, refreshToken } = tokens;
-  const chat = useRecipeChat<Recipe>(id, {
+  const live = useRecipeChat<Recipe>(id, {
     url: location.origin,
     getToken,
     refreshToken,
     outbox,
     userId: user.id,
   });
+  const chat = { ...live, recipe: live.recipe ?? first };
   const [tab, setTab] = useState<Tab>('recipe');
   const isNarrow = useIsNarrow();
-  const heading = useArrival();
+  const heading = useArrival(isArrival);
   const [seen, setSeen] = useState<Recipe | null>(null);
   const tabs = useId();
   const { recipe, send, status } = chat;
@@ -96,11 +107,12 @@ export function Room({ id, user }: { id: string; user: User }): ReactElement {
       )}
       <div className="panes">
         <div className="pane recipe-pane" tabIndex={isNarrow ? undefined : 0} {...panel('recipe')}>
-          <RecipeView recipe={recipe} isComing={chat.state !== 'closed'} heading={heading} />
+          <RecipeView recipe={recipe} isComing={COMING.includes(view.key)} heading={heading} />
         </div>
         <div className="pane chat-pane" {...panel('chat')}>
           {isNarrow && <h1 className="unseen">{recipe?.title ?? 'Recipe'}</h1>}
           <Chat
+            id={id}
             chat={chat}
             draftOf={[id, user.id]}
             pending={view.pending}
@@ -162,7 +174,7 @@ function Banner({ chat, view }: Shown): ReactElement {
   );
 }
 
-function Denied(): ReactElement {
+export function Denied(): ReactElement {
   return (
     <div className="empty">
       <h1 ref={useArrival()} tabIndex={-1}>

@@ -130,7 +130,7 @@ mod tests {
             assert_eq!(header(&response, "Content-Encoding"), Some("gzip"));
             assert!(response.body.starts_with(&[0x1f, 0x8b, 8]), "{}", asset.path);
         }
-        assert!(ASSETS.iter().map(|asset| asset.body.len()).sum::<usize>() < 96 << 10);
+        assert!(ASSETS.iter().map(|asset| asset.body.len()).sum::<usize>() < 112 << 10);
     }
 
     #[test]

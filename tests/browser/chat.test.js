@@ -2,6 +2,13 @@
 import assert from 'node:assert/strict';
 import { answer, create, inspect, PANCAKES, say, scene, status } from './world.js';
 
+const atEnd = (page) =>
+  page.waitForFunction(() => {
+    const { scrollHeight, scrollTop, clientHeight } = document.querySelector('.scroll');
+    return scrollHeight - scrollTop - clientHeight < 2;
+  });
+const bubbles = (page) => page.locator('.bubble > p:first-of-type').allInnerTexts();
+
 const path = (page) => new URL(page.url()).pathname;
 
 scene('a pasted recipe is read, changed by saying so, and listed', {}, async (world) => {
@@ -30,6 +37,7 @@ scene('an empty recipe begins with a name, and tells what one can say', {}, asyn
   await page.keyboard.type('2 carrots');
   await page.keyboard.press('Enter');
   await page.getByRole('checkbox', { name: '2 carrots' }).waitFor();
+  await page.getByRole('button', { name: 'More' }).click();
   await page.getByRole('button', { name: 'Help' }).click();
   // What is said to be sayable can be taken up.
   await page.getByRole('button', { name: 'Rename to Sunday pancakes' }).click();
@@ -108,4 +116,99 @@ scene('on a phone the tabs say that the recipe changed', {}, async (world) => {
   assert.equal(await tab.innerText(), 'Recipe');
   assert.equal(await tab.getAttribute('aria-selected'), 'true');
   assert.equal(await page.getByLabel('Message', { exact: true }).isVisible(), false);
+});
+
+const TALK = { RECIPES__HISTORY: '5', LIMITS__MESSAGES_PER_MINUTE: '1000' };
+
+/** A page on which much was said, all of it by number. */
+async function talk(world, count, options) {
+  const page = await world.kitchen('ann@example.com', PANCAKES, options);
+  for (let n = 1; n <= count; n++) {
+    await say(page, `Add ingredient ${n} tsp spice`);
+    await answer(page, `Added “${n} tsp spice”`);
+  }
+  return page;
+}
+
+scene('what was said long ago is loaded by scrolling there', TALK, async (world) => {
+  const page = await talk(world, 60);
+  await page.reload();
+  await status(page, 'Connected');
+  await answer(page, 'Added “60 tsp spice”');
+  await atEnd(page);
+  assert.equal(await page.locator('.bubble', { hasText: 'Added “2 tsp spice”' }).count(), 0);
+  const place = page.locator('.scroll');
+  const top = page.locator('.bubble.mine', { hasText: 'Add ingredient 56 tsp' });
+  await place.evaluate((it) => it.scrollTo(0, 0));
+  await page.locator('.bubble', { hasText: 'Added “30 tsp spice”' }).waitFor();
+  // What one reads stays where it is.
+  const [at, box] = [await place.boundingBox(), await top.boundingBox()];
+  assert.ok(Math.abs(box.y - at.y) < 60, `${box.y} in ${at.y}`);
+  while ((await page.locator('.bubble', { hasText: 'Extracted' }).count()) === 0) {
+    await place.evaluate((it) => it.scrollTo(0, 0));
+  }
+  // All of it, in order, once.
+  const said = (await bubbles(page)).map((text) => /^Add ingredient (\d+)/.exec(text)?.[1]);
+  const all = Array.from({ length: 60 }, (_, n) => `${n + 1}`);
+  assert.deepEqual(said.filter((n) => n !== undefined), all);
+  const times = page.locator('.bubble.mine time');
+  assert.equal(await times.count(), 61);
+  assert.ok(Date.parse(await times.first().getAttribute('datetime')) > Date.now() - 300_000);
+});
+
+scene('who reads what was said before is told of new messages', TALK, async (world) => {
+  const page = await talk(world, 8);
+  await atEnd(page);
+  // As when a keyboard comes up.
+  await page.setViewportSize({ width: 1280, height: 500 });
+  await atEnd(page);
+  const place = page.locator('.scroll');
+  await place.evaluate((it) => it.scrollTo(0, 0));
+  const other = await world.tab(page.context(), path(page));
+  await status(other, 'Connected');
+  await say(other, 'Rename to Soup');
+  const button = page.getByRole('button', { name: 'New messages' });
+  await button.waitFor();
+  assert.equal(await place.evaluate((it) => it.scrollTop), 0);
+  await inspect(page, 'chat-new-messages');
+  await button.click();
+  await atEnd(page);
+  await button.waitFor({ state: 'detached' });
+});
+
+scene('an answer stands under its question, also one that comes late', {}, async (world) => {
+  const page = await world.kitchen();
+  let late = null;
+  await page.routeWebSocket(/\/v1\/chat\//, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((frame) => {
+      const { type, payload } = JSON.parse(String(frame));
+      if (late === null && type === 'recipe_update' && payload.content?.includes('first')) {
+        return void (late = () => socket.send(frame));
+      }
+      socket.send(frame);
+    });
+  });
+  await page.reload();
+  await status(page, 'Connected');
+  await say(page, 'Add ingredient 1 first');
+  await say(page, 'Add ingredient 2 second');
+  await answer(page, 'Added “2 second”');
+  late();
+  await answer(page, 'Added “1 first”');
+  const order = (await bubbles(page)).slice(-4).map((text) => text.split('.')[0]);
+  assert.deepEqual(order, [
+    'Add ingredient 1 first',
+    'Added “1 first”',
+    'Add ingredient 2 second',
+    'Added “2 second”',
+  ]);
+});
+
+scene('what was not understood is answered with three suggestions', {}, async (world) => {
+  const page = await world.kitchen();
+  await say(page, 'Sing me a song');
+  const bubble = page.locator('.bubble.theirs', { hasText: 'I did not understand that' });
+  // The fourth is the way to all others.
+  assert.deepEqual((await bubble.locator('.sayable').allInnerTexts()).slice(3), ['Help']);
 });

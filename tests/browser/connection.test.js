@@ -154,6 +154,46 @@ scene('a list that cannot be loaded says so, and is loaded again', {}, async (wo
   await page.getByRole('link', { name: "Grandmother's Pancakes" }).waitFor();
 });
 
+scene('the recipe comes first, and then the connection', {}, async (world) => {
+  const page = await world.kitchen();
+  // A socket that never opens.
+  let sockets = 0;
+  await page.routeWebSocket(/\/v1\/chat\//, () => void sockets++);
+  let release = () => {};
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route(/\/v1\/recipes\/[^/]+$/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.reload();
+  await page.getByRole('heading', { name: 'Loading the recipe…' }).waitFor();
+  await inspect(page, 'recipe-loading');
+  assert.equal(sockets, 0);
+  release();
+  await page.getByRole('checkbox', { name: '200 g flour' }).waitFor();
+  await page.getByText('One moment, the chat is on its way.').waitFor();
+  await shoot(page, 'recipe-before-connection');
+});
+
+scene('a recipe that cannot be reached is not said to be loading', {}, async (world) => {
+  const page = await world.kitchen();
+  await page.getByRole('link', { name: 'Recipes', exact: true }).click();
+  const link = page.getByRole('link', { name: "Grandmother's Pancakes" });
+  await link.waitFor();
+  await world.stop();
+  await link.click();
+  await status(page, 'The server cannot be reached', 'red');
+  await hold(page);
+  await page.getByText('It could not be loaded').waitFor();
+  assert.equal(await page.getByText('Loading the recipe…').count(), 0);
+  await inspect(page, 'recipe-unreachable');
+  await waitForHeld(page);
+  await world.start();
+  await page.getByRole('button', { name: 'Try now' }).click();
+  await page.getByRole('checkbox', { name: '200 g flour' }).waitFor();
+  await release(page);
+});
+
 scene('a refused token asks to sign in', {}, async (world) => {
   const page = await world.kitchen();
   let isForged = true;

@@ -48,6 +48,8 @@ async function visit(world, options, prefix) {
   await say(page, 'Replace milk with oat milk');
   await answer(page, 'oat milk');
   await see('chat');
+  await page.getByRole('button', { name: 'More' }).click();
+  await see('chat-suggestions');
   await page.getByRole('button', { name: 'Help', exact: true }).click();
   await answer(page, 'Here is what I can do');
   await see('chat-help');
