@@ -3,19 +3,19 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"d5c3591dece17de7\"",
+        tag: "\"7ca81d8ff080f7ed\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-4a3eab6ed3a93409.js",
+        path: "/assets/page-11e510cea0170bd5.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"4a3eab6ed3a93409\"",
+        tag: "\"11e510cea0170bd5\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
-        path: "/assets/page-053b8e37843a7acd.css",
+        path: "/assets/page-1c2d53bf8c035d5a.css",
         media: "text/css; charset=utf-8",
-        tag: "\"053b8e37843a7acd\"",
+        tag: "\"1c2d53bf8c035d5a\"",
         body: include_bytes!("page.css.gz"),
     },
     Asset {

@@ -4,11 +4,14 @@ import type { Tokens } from '@vestibule/client/tokens';
 
 import { go } from './router';
 import { askToSignIn, begin, end, refreshToken, tokens, type User } from './session';
+import { forgetTicks } from './ticks';
 
 export interface Ingredient {
   readonly text: string;
   readonly quantity: number | null;
   readonly unit: string | null;
+  /** The line as it was written, if it is scaled. */
+  readonly base?: { readonly text: string };
 }
 
 export interface Summary {
@@ -156,6 +159,7 @@ export async function enter(
 export function leave(): void {
   const token = refreshToken();
   end(null);
+  forgetTicks();
   // Who signs in next begins at the beginning.
   go('/');
   const body = { refresh_token: token };

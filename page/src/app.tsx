@@ -2,6 +2,7 @@
 
 import type { ReactElement, ReactNode } from 'react';
 
+import { Account } from './account-screen';
 import { Auth } from './auth';
 import { leave } from './api';
 import { deleteNow } from './deletions';
@@ -25,6 +26,8 @@ export function App(): ReactElement {
       return <Frame user={user} main={<List />} />;
     case 'new':
       return <Frame user={user} main={<New />} />;
+    case 'account':
+      return <Frame user={user} main={<Account user={user} />} />;
     case 'missing':
       return <Frame user={user} main={<Missing />} />;
     case 'recipe':
@@ -51,9 +54,10 @@ function Frame({ user, main, isRoom = false }: FrameProps): ReactElement {
           <span className="brand-name">Vestibule</span>
         </Link>
         <div className="who">
-          <span className="email" title={user.email}>
-            {user.email}
-          </span>
+          <Link className="quiet account-link" href="/account" title="Your account">
+            <span className="email">{user.email}</span>
+            <span className="account-word">Account</span>
+          </Link>
           <button type="button" className="quiet" onClick={() => void deleteNow().then(leave)}>
             Sign out
           </button>

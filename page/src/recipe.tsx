@@ -3,8 +3,10 @@
 import { useState, type ReactElement, type RefObject } from 'react';
 
 import type { Ingredient, Recipe } from './api';
+import { Awake } from './awake';
 import { amountOf, minutes } from './format';
 import { Icon } from './icons';
+import { nameOf, useTicks } from './ticks';
 
 interface RecipeViewProps {
   /** null: it is not here. */
@@ -33,6 +35,7 @@ export function RecipeView({ recipe, isComing, heading }: RecipeViewProps): Reac
 
 function Body({ recipe, fresh }: { recipe: Recipe; fresh: ReadonlySet<string> }): ReactElement {
   const { ingredients, steps } = recipe;
+  const [ticked, tick] = useTicks(recipe.id);
   return (
     <>
       <Facts recipe={recipe} />
@@ -59,12 +62,19 @@ function Body({ recipe, fresh }: { recipe: Recipe; fresh: ReadonlySet<string> })
           <p>Paste a recipe into the chat, or say what goes in.</p>
         </div>
       )}
+      {ingredients.length + steps.length > 0 && <Awake />}
       {ingredients.length > 0 && (
         <section aria-labelledby="ingredients">
           <h2 id="ingredients">Ingredients</h2>
           <ul className="ingredients">
-            {numbered(ingredients, (ingredient) => ingredient.text).map(([key, ingredient]) => (
-              <Line key={key} ingredient={ingredient} isFresh={fresh.has(ingredient.text)} />
+            {numbered(ingredients, nameOf).map(([key, ingredient]) => (
+              <Line
+                key={key}
+                ingredient={ingredient}
+                isFresh={fresh.has(ingredient.text)}
+                isTicked={ticked.has(key)}
+                tick={(isTicked) => tick(key, isTicked)}
+              />
             ))}
           </ul>
         </section>
@@ -104,17 +114,32 @@ function Facts({ recipe }: { recipe: Recipe }): ReactElement | null {
   );
 }
 
-/** To be ticked off while cooking; that is nobody's business but this tab's. */
-function Line({ ingredient, isFresh }: { ingredient: Ingredient; isFresh: boolean }) {
+interface LineProps {
+  ingredient: Ingredient;
+  isFresh: boolean;
+  isTicked: boolean;
+  tick: (isTicked: boolean) => void;
+}
+
+/** To be ticked off while cooking. */
+function Line({ ingredient, isFresh, isTicked, tick }: LineProps): ReactElement {
   const { text, quantity, unit } = ingredient;
   if (quantity === null && text.endsWith(':')) {
-    return <li className="group" dir="auto">{text.slice(0, -1)}</li>;
+    return (
+      <li className="group" dir="auto">
+        {text.slice(0, -1)}
+      </li>
+    );
   }
   const [amount, rest] = amountOf(text, unit);
   return (
     <li className={isFresh ? 'is-fresh' : undefined}>
       <label>
-        <input type="checkbox" />
+        <input
+          type="checkbox"
+          checked={isTicked}
+          onChange={(event) => tick(event.target.checked)}
+        />
         <span dir="auto">
           {amount !== '' && <b>{amount}</b>}
           {rest}

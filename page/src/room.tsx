@@ -1,6 +1,7 @@
 // A recipe beside its chat; on a phone one behind the other.
 
-import { useEffect, useId, useState, type KeyboardEvent, type ReactElement } from 'react';
+import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
+import { flushSync } from 'react-dom';
 import { ConnectionStatus, useRecipeChat, type RecipeChat } from '@vestibule/client/react';
 import { TEXTS, viewOf, type StatusView, type TextKey } from '@vestibule/client/texts';
 
@@ -42,6 +43,7 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
   const [seen, setSeen] = useState<Recipe | null>(null);
   const tabs = useId();
   const { recipe, send, status } = chat;
+  const [chatPane, toMessage] = useMessageKey(() => setTab('chat'));
   useTitle(recipe?.title ?? 'Recipe');
 
   useEffect(() => {
@@ -71,6 +73,9 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
 
   return (
     <div className="room">
+      <button type="button" className="skip" aria-keyshortcuts="/" onClick={toMessage}>
+        Skip to the message (/)
+      </button>
       <div className="bar">
         <Link className="quiet back" href="/">
           <Icon name="back" /> <span>Recipes</span>
@@ -109,7 +114,7 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
         <div className="pane recipe-pane" tabIndex={isNarrow ? undefined : 0} {...panel('recipe')}>
           <RecipeView recipe={recipe} isComing={COMING.includes(view.key)} heading={heading} />
         </div>
-        <div className="pane chat-pane" {...panel('chat')}>
+        <div className="pane chat-pane" ref={chatPane} {...panel('chat')}>
           {isNarrow && <h1 className="unseen">{recipe?.title ?? 'Recipe'}</h1>}
           <Chat
             id={id}
@@ -122,6 +127,31 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
       </div>
     </div>
   );
+}
+
+/** `/` goes to the input of the chat, unless one is in an input already. */
+function useMessageKey(show: () => void) {
+  const pane = useRef<HTMLDivElement>(null);
+  const toMessage = () => {
+    // It has the focus only where it is shown.
+    flushSync(show);
+    pane.current?.querySelector('textarea')?.focus();
+  };
+  const latest = useRef(toMessage);
+  latest.current = toMessage;
+  useEffect(() => {
+    const onKeyDown = (event: globalThis.KeyboardEvent) => {
+      const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
+      const { target } = event;
+      const isTyping = target instanceof Element && target.matches('input[type=text], textarea');
+      if (event.key !== '/' || !isPlain || isTyping || event.defaultPrevented) return;
+      event.preventDefault();
+      latest.current();
+    };
+    addEventListener('keydown', onKeyDown);
+    return () => removeEventListener('keydown', onKeyDown);
+  }, []);
+  return [pane, toMessage] as const;
 }
 
 function moveTab(event: KeyboardEvent<HTMLButtonElement>, setTab: (tab: Tab) => void): void {

@@ -5,7 +5,7 @@ import type { AnchorHTMLAttributes, MouseEvent, ReactElement } from 'react';
 import { Store, useStore } from './store';
 
 export type Route =
-  | { readonly name: 'list' | 'new' | 'missing' }
+  | { readonly name: 'list' | 'new' | 'account' | 'missing' }
   | { readonly name: 'recipe'; readonly id: string };
 
 const path = new Store(location.pathname);
@@ -19,6 +19,7 @@ export function usePath(): string {
 export function routeOf(pathname: string): Route {
   if (pathname === '/') return { name: 'list' };
   if (pathname === '/new') return { name: 'new' };
+  if (pathname === '/account') return { name: 'account' };
   const id = /^\/recipes\/([\w.~-]{1,128})$/.exec(pathname)?.[1];
   return id === undefined ? { name: 'missing' } : { name: 'recipe', id };
 }

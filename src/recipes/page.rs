@@ -48,21 +48,22 @@ pub(super) fn serves(path: &str) -> bool {
 pub(super) fn request(request: &Request<'_>) -> Response {
     match answer(request.path, request.if_none_match) {
         Some(response) if request.method == Method::Get => response,
-        Some(_) => Response::method_not_allowed("GET, HEAD"),
-        None => Response::not_found(),
+        Some(_) if !is_mistyped(request.path) => Response::method_not_allowed("GET, HEAD"),
+        _ => Response::not_found(),
     }
 }
 
 /// The file at this path, or 304 when the client has it. `None` when there is no such file.
 fn answer(path: &str, if_none_match: Option<&str>) -> Option<Response> {
     let asset = find(path)?;
-    let is_known = if_none_match.is_some_and(|tags| names(tags, asset.tag));
+    let is_known = !is_mistyped(path) && if_none_match.is_some_and(|tags| names(tags, asset.tag));
     let mut response = if is_known {
         let mut response = Response::new(304, asset.media, &b""[..]);
         response.headers.clear();
         response
     } else {
-        Response::new(200, asset.media, asset.body).with("Content-Encoding", "gzip")
+        let status = if is_mistyped(path) { 404 } else { 200 };
+        Response::new(status, asset.media, asset.body).with("Content-Encoding", "gzip")
     };
     // The page names the files, so browsers must revalidate it. A file's content never changes.
     let cache = if asset.path == "/" { "no-cache" } else { "public, max-age=31536000, immutable" };
@@ -70,12 +71,26 @@ fn answer(path: &str, if_none_match: Option<&str>) -> Option<Response> {
     Some(HEADERS.iter().fold(response, |response, &(name, value)| response.with(name, value)))
 }
 
-/// Finds the file at a path. The page handles some paths itself; `page/src/router.tsx` has the same
-/// ones.
+/// Finds the file at a path. The page handles the paths of its screens itself, and those where
+/// there is none: it says so.
 fn find(path: &str) -> Option<&'static Asset> {
-    let is_screen = path == "/new" || path.strip_prefix("/recipes/").is_some_and(is_id);
-    let path = if is_screen { "/" } else { path };
+    let path = if is_screen(path) || is_mistyped(path) { "/" } else { path };
     ASSETS.iter().find(|asset| asset.path == path)
+}
+
+/// Whether the page has a screen at this path; `page/src/router.tsx` has the same ones.
+fn is_screen(path: &str) -> bool {
+    matches!(path, "/" | "/new" | "/account") || path.strip_prefix("/recipes/").is_some_and(is_id)
+}
+
+/// Whether somebody may have typed this path, or followed a link to what was once there: not a file,
+/// and nothing of the server's own.
+fn is_mistyped(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix('/') else { return false };
+    let first = rest.split('/').next().unwrap_or_default();
+    !is_screen(path)
+        && !matches!(first, "" | "v1" | "assets" | "healthz" | "readyz" | "metrics")
+        && !path.contains('.')
 }
 
 /// Whether the text has the form of a recipe's id. The page itself finds out whether it exists.
@@ -101,12 +116,16 @@ mod tests {
         let root = get("/");
         assert_eq!(root.status, 200);
         assert_eq!(header(&root, "Content-Type"), Some("text/html; charset=utf-8"));
-        for screen in ["/new", "/recipes/a_b-C.9~"] {
+        for screen in ["/new", "/account", "/recipes/a_b-C.9~"] {
             assert!(serves(screen) && get(screen) == root, "{screen}");
         }
         let long = format!("/recipes/{}", "a".repeat(129));
-        for other in ["", "/x", "/recipes", "/recipes/", "/recipes/a/b", "/new/", "/assets/", &long]
-        {
+        for mistyped in ["/x", "/recipes", "/recipes/", "/recipes/a/b", "/new/", &long] {
+            let page = get(mistyped);
+            assert!(serves(mistyped) && page.status == 404 && page.body == root.body, "{mistyped}");
+            assert_eq!(answer(mistyped, Some("*")).unwrap().status, 404, "{mistyped}");
+        }
+        for other in ["", "x", "//x", "/x.php", "/assets/", "/assets/x", "/v1/x", "/readyz"] {
             assert!(!serves(other) && answer(other, None).is_none(), "{other}");
         }
     }

@@ -1,5 +1,7 @@
 // Signing up, in and out, and what a browser keeps of it.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { known } from '../../client/scripts/logs.js';
 import { fill, inspect, PASSWORD, scene, signIn, signUp, status } from './world.js';
 
 scene('a form says what is wrong, at the field, and takes the focus there', {}, async (world) => {
@@ -133,6 +135,61 @@ scene('a session that ended asks to sign in, and goes on where one was', SHORT, 
   assert.equal(page.url(), address);
 });
 
+const NEW = known('purple carrot umbrella');
+
+scene('the password is changed, and that ends the other sessions', {}, async (world) => {
+  const page = await world.member('ann@example.com');
+  const me = { email: 'ann@example.com', password: PASSWORD };
+  const { refresh_token } = await world.post('/v1/auth/signin', me);
+  await page.getByRole('link', { name: 'ann@example.com' }).click();
+  await page.getByText('This browser').waitFor();
+  await page.getByText('Another browser or program').waitFor();
+  const submit = page.getByRole('button', { name: 'Change the password' });
+  await page.getByLabel('Current password').fill('not the password');
+  await page.getByLabel('New password').fill(NEW);
+  await submit.click();
+  await page.getByText('The password is wrong.').waitFor();
+  await inspect(page, 'account-refused');
+  await page.getByLabel('Current password').fill(PASSWORD);
+  await submit.click();
+  await page.getByText('It is changed, and all other sessions have ended.').waitFor();
+  await page.getByText('Another browser or program').waitFor({ state: 'detached' });
+  await page.getByText('This browser').waitFor();
+  assert.equal((await world.post('/v1/auth/refresh', { refresh_token })).error, 'invalid_token');
+  assert.equal((await world.post('/v1/auth/signin', me)).error, 'invalid_credentials');
+  await inspect(page, 'account');
+});
+
+scene('a session is ended from another, and all of them at once', {}, async (world) => {
+  const page = await world.member('ann@example.com');
+  const me = { email: 'ann@example.com', password: PASSWORD };
+  const { refresh_token } = await world.post('/v1/auth/signin', me);
+  await page.goto(`${world.origin}/account`);
+  await page.getByRole('button', { name: 'End', exact: true }).click();
+  await page.getByText('Another browser or program').waitFor({ state: 'detached' });
+  assert.equal((await world.post('/v1/auth/refresh', { refresh_token })).error, 'invalid_token');
+  await page.getByRole('button', { name: 'Sign out everywhere' }).click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+});
+
+scene('the data are saved as a file, and the account is deleted', {}, async (world) => {
+  const page = await world.kitchen();
+  await page.getByRole('link', { name: 'ann@example.com' }).click();
+  const coming = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save as a file' }).click();
+  const saved = JSON.parse(readFileSync(await (await coming).path(), 'utf8'));
+  assert.equal(saved.user.email, 'ann@example.com');
+  assert.deepEqual(saved.recipes.map(({ steps }) => steps.length), [3]);
+  await page.getByLabel('Your password').fill('not the password');
+  await page.getByRole('button', { name: 'Delete my account' }).click();
+  await page.getByText('The password is wrong.').waitFor();
+  await page.getByLabel('Your password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Delete my account' }).click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  const me = { email: 'ann@example.com', password: PASSWORD };
+  assert.equal((await world.post('/v1/auth/signin', me)).error, 'invalid_credentials');
+});
+
 scene('everything can be done with the keyboard', {}, async (world) => {
   const page = await world.tab();
   const press = async (...keys) => {
@@ -167,4 +224,13 @@ scene('everything can be done with the keyboard', {}, async (world) => {
   await press('Enter');
   await page.getByRole('heading', { name: 'Soup' }).waitFor();
   assert.ok(await isInput(), 'one goes on typing');
+  // What is typed there is text; elsewhere one key is enough, and so is a link.
+  await page.keyboard.type('1/2');
+  assert.equal(await page.getByLabel('Message', { exact: true }).inputValue(), '1/2');
+  await page.getByRole('heading', { name: 'Soup' }).focus();
+  await press('/');
+  assert.ok(await isInput(), 'a key goes there');
+  await page.getByRole('main').focus();
+  await press('Tab', 'Enter');
+  assert.ok(await isInput(), 'a link goes there');
 });

@@ -80,6 +80,37 @@ scene('text is text, whatever it looks like', {}, async (world) => {
   await page.getByRole('link', { name: markup }).waitFor();
 });
 
+scene('text has the direction of its letters', {}, async (world) => {
+  const page = await world.member('ann@example.com');
+  await create(page, null);
+  await say(page, 'Rename to מרק גזר');
+  const heading = page.getByRole('heading', { name: 'מרק גזר', level: 1 });
+  await heading.waitFor();
+  assert.equal(await heading.evaluate((it) => getComputedStyle(it).direction), 'rtl');
+  await page.getByRole('link', { name: 'Recipes', exact: true }).click();
+  const card = page.getByRole('heading', { name: 'מרק גזר' });
+  assert.equal(await card.evaluate((it) => getComputedStyle(it).direction), 'rtl');
+});
+
+scene('suggestions are whole, beside each other', {}, async (world) => {
+  const page = await world.kitchen('ann@example.com', PANCAKES, {
+    viewport: { width: 320, height: 640 },
+    hasTouch: true,
+    isMobile: true,
+  });
+  await page.getByRole('tab', { name: 'Chat' }).click();
+  const cut = () =>
+    page.locator('.suggestions button').evaluateAll((all) =>
+      all.filter((button) => {
+        const { left, right } = button.getBoundingClientRect();
+        return left < 0 || right > innerWidth || button.scrollWidth > button.clientWidth;
+      }).length);
+  assert.equal(await cut(), 0);
+  await page.getByRole('button', { name: 'More' }).click();
+  await page.getByRole('button', { name: 'Halve it' }).waitFor();
+  assert.equal(await cut(), 0);
+});
+
 scene('what is said too fast is refused, and can be sent again', {
   LIMITS__MESSAGES_PER_MINUTE: '2',
 }, async (world) => {

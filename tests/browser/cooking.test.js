@@ -1,6 +1,6 @@
 // A recipe as one cooks from it: on paper, and on a table.
 import assert from 'node:assert/strict';
-import { answer, PANCAKES, say, scene } from './world.js';
+import { answer, create, inspect, PANCAKES, say, scene, signUp } from './world.js';
 
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 
@@ -23,3 +23,52 @@ for (const [size, options] of Object.entries({ 'a desk': {}, 'a phone': PHONE })
     assert.equal(await sheets(page), 1);
   });
 }
+
+scene('what is ticked off stays so after a reload, and scaled', {}, async (world) => {
+  const page = await world.kitchen();
+  const box = (name) => page.getByRole('checkbox', { name });
+  await box('200 g flour').check();
+  await page.reload();
+  await box('200 g flour').waitFor();
+  assert.ok(await box('200 g flour').isChecked());
+  await say(page, 'Double it');
+  await box('400 g flour').waitFor();
+  assert.ok(await box('400 g flour').isChecked());
+  assert.ok(!(await box('4 eggs').isChecked()));
+  await page.reload();
+  await box('400 g flour').waitFor();
+  assert.ok(await box('400 g flour').isChecked());
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+});
+
+scene('the screen is kept on while one cooks', {}, async (world) => {
+  const context = await world.browser();
+  // Which locks there are: a browser without a screen gives none.
+  await context.addInitScript(() => {
+    window.locks = new Set();
+    const request = async () => {
+      const lock = { release: async () => void window.locks.delete(lock) };
+      window.locks.add(lock);
+      return lock;
+    };
+    Object.defineProperty(navigator, 'wakeLock', { value: { request } });
+  });
+  const page = await world.tab(context);
+  await signUp(page, 'ann@example.com');
+  await create(page, PANCAKES);
+  const locks = (count) => page.waitForFunction((n) => window.locks.size === n, count);
+  const toggle = page.getByRole('switch', { name: 'Keep the screen on' });
+  await locks(0);
+  await toggle.check();
+  await locks(1);
+  await inspect(page, 'recipe-awake');
+  await toggle.uncheck();
+  await locks(0);
+  await toggle.check();
+  await locks(1);
+  // Who leaves the recipe does not cook.
+  await page.getByRole('link', { name: 'Recipes', exact: true }).click();
+  await locks(0);
+});

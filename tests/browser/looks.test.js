@@ -73,6 +73,15 @@ async function visit(world, options, prefix) {
   await page.getByRole('link', { name: 'Recipes', exact: true }).click();
   await page.getByRole('link', { name: "Grandmother's Pancakes" }).waitFor();
   await see('list');
+  await page.getByRole('button', { name: "Actions for Grandmother's Pancakes" }).click();
+  await see('list-actions');
+  await page.keyboard.press('Escape');
+  await page.goto(`${world.origin}/account`);
+  await page.getByText('This browser').waitFor();
+  await see('account');
+  await page.goto(`${world.origin}/nowhere`);
+  await page.getByText('There is nothing here').waitFor();
+  await see('not-found');
   // Nothing moves for who asked for that.
   await page.emulateMedia({ reducedMotion: 'reduce' });
   const moving = await page.evaluate(() => document.getAnimations().length);

@@ -23,6 +23,16 @@ scene('the page is asked for again, and its files are kept', {}, async (world) =
   }
 });
 
+scene('a path without anything has the page that says so', {}, async (world) => {
+  const page = await world.member('ann@example.com');
+  const answer = await page.goto(`${world.origin}/anything`);
+  assert.equal(answer.status(), 404);
+  await page.getByRole('heading', { name: 'There is nothing here' }).waitFor();
+  await page.getByRole('link', { name: 'All recipes', exact: true }).click();
+  await page.getByText('What shall we cook?').waitFor();
+  assert.equal(new URL(page.url()).pathname, '/');
+});
+
 scene('the policy is kept: no text is a script, and nothing is sent elsewhere', {}, async (world) => {
   const page = await world.tab();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();

@@ -275,6 +275,8 @@ export async function inspect(page, name) {
     return scrollWidth - clientWidth;
   });
   assert.equal(wide, 0, `${name} is wider than the window`);
+  const small = await page.evaluate(smallTargets);
+  assert.deepEqual(small, [], `${name} has targets for small fingers`);
   // Not by a script element, which the page's policy refuses, as it should.
   const load = `(0, function (setTimeout) { ${AXE} }).call(window, heldTimers.setTimeout)`;
   await page.evaluate(`typeof axe === 'object' || ${load}`);
@@ -283,6 +285,21 @@ export async function inspect(page, name) {
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' ')}`);
   });
   assert.deepEqual(violations, [], name);
+}
+
+/** On a phone: what one can hit that is not 44 pixels high and wide. A box is hit by its label. */
+function smallTargets() {
+  if (!matchMedia('(pointer: coarse)').matches) return [];
+  const all = document.querySelectorAll('button, a[href], input, select, textarea');
+  return [...all].flatMap((target) => {
+    // The whole tile is its link, and what is skipped to needs a keyboard.
+    if (target.closest('.tile h2, .skip') !== null) return [];
+    const { width, height } = (target.closest('label') ?? target).getBoundingClientRect();
+    const isHidden = width === 0 && height === 0;
+    return isHidden || (width >= 44 && height >= 44)
+      ? []
+      : [`${target.outerHTML.slice(0, 80)}: ${width} x ${height}`];
+  });
 }
 
 /** Counts what goes over the sockets of a page from now on. */
