@@ -15,7 +15,8 @@ async function shelf(world, recipes, options) {
   const email = 'ann@example.com';
   const page = await world.tab(await world.browser(options));
   await signUp(page, email);
-  const { access_token: token } = await world.post('/v1/auth/signin', { email, password: PASSWORD });
+  const me = { email, password: PASSWORD };
+  const { access_token: token } = await world.post('/v1/auth/signin', me);
   const ids = [];
   for (const recipe of recipes) ids.push((await world.post('/v1/recipes', recipe, token)).id);
   await page.reload();
