@@ -107,7 +107,11 @@ impl Kitchen {
             body.len()
         );
         let id = self.accept();
-        let answer = String::from_utf8(self.bytes(id, request.into_bytes())).unwrap();
+        let mut answer = self.bytes(id, request.into_bytes());
+        if answer.is_empty() {
+            answer = self.answered();
+        }
+        let answer = String::from_utf8(answer).unwrap();
         let recipe: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
         let id = self.accept();
         self.bytes(id, upgrade(recipe["id"].as_str().unwrap()));
