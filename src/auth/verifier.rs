@@ -62,7 +62,7 @@ pub struct Verifier {
     leeway: Duration,
     max_token_life: Option<Duration>,
     /// Issuers whose keys come from the verifier that is replaced, with their numbers there.
-    taken_over: Vec<(usize, usize)>,
+    unread: Vec<(usize, usize)>,
 }
 
 /// Why no principal comes of a token's claims.
@@ -101,7 +101,7 @@ impl Verifier {
             issuers,
             leeway: config.leeway.get(),
             max_token_life: Some(config.max_token_life.get()).filter(|life| !life.is_zero()),
-            taken_over: Vec::new(),
+            unread: Vec::new(),
         })
     }
 
@@ -118,21 +118,23 @@ impl Verifier {
         }
     }
 
-    /// This issuer gets the keys of the issuer `before` of the verifier that this one replaces.
+    /// The keys of this issuer could not be read: it gets those of the issuer `before` of the verifier
+    /// that this one will replace.
     #[cfg(feature = "net")]
-    pub(crate) fn take_keys_over(&mut self, issuer: usize, before: usize) {
-        self.taken_over.push((issuer, before));
+    pub(crate) fn mark_unread(&mut self, issuer: usize, before: usize) {
+        self.unread.push((issuer, before));
     }
 
-    /// Takes the keys over, and says whose: the issuer here, and the one in `before`.
-    pub(crate) fn replace(&mut self, before: &Self) -> Vec<(usize, usize)> {
-        let taken_over = mem::take(&mut self.taken_over);
-        for (issuer, other) in &taken_over {
-            if let Some(other) = before.issuers.get(other) {
-                self.replace_keys_of(*issuer, other.keys.clone());
+    /// Takes the keys that could not be read from the verifier that this one replaces. Returns whose:
+    /// the number of each issuer here, and there.
+    pub(crate) fn take_unread(&mut self, replaced: &Self) -> Vec<(usize, usize)> {
+        let unread = mem::take(&mut self.unread);
+        for (issuer, before) in &unread {
+            if let Some(before) = replaced.issuers.get(before) {
+                self.replace_keys_of(*issuer, before.keys.clone());
             }
         }
-        taken_over
+        unread
     }
 
     /// The keys that tokens are checked with, by the numbers of their issuers.

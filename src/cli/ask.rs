@@ -5,6 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs 
 use std::time::Duration;
 
 use serde_json::Value;
+use vestibule::config::Config;
+
+use super::secret;
 
 /// How long to wait for the response. A healthy server answers within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -13,7 +16,7 @@ const MAX_ANSWER_BYTES: u64 = 4 << 20;
 
 /// The address of an admin listener.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct AdminAddress {
+struct AdminAddress {
     /// The text that it was parsed from, for messages.
     name: String,
     address: SocketAddr,
@@ -21,7 +24,7 @@ pub(super) struct AdminAddress {
 
 impl AdminAddress {
     /// Parses `admin.listen` or the value of `--admin`.
-    pub(super) fn of(listen: &str) -> Result<Self, String> {
+    fn of(listen: &str) -> Result<Self, String> {
         let name = listen.trim();
         if name.is_empty() {
             return Err(
@@ -52,22 +55,44 @@ impl AdminAddress {
     }
 }
 
-/// Returns the body of a response with status 200.
-///
-/// # Errors
-/// One line that says why there is none, and what to do.
-pub(super) fn get(address: &AdminAddress, path: &str, key: Option<&str>) -> Result<String, String> {
-    call(address, &format!("GET {path}"), None, key)
+/// An admin listener, with the key for it.
+#[derive(Debug)]
+pub(super) struct AdminClient {
+    address: AdminAddress,
+    key: Option<String>,
 }
 
-/// The same for a call that changes something, with status 200, 201 or 202.
-pub(super) fn post(
-    address: &AdminAddress,
-    path: &str,
-    body: &str,
-    key: Option<&str>,
-) -> Result<String, String> {
-    call(address, &format!("POST {path}"), Some(body), key)
+impl AdminClient {
+    /// The listener at `admin`, or else at `admin.listen`.
+    ///
+    /// # Errors
+    /// One line: the key cannot be read, or the address is none.
+    pub(super) fn of(admin: Option<&str>, config: &Config) -> Result<Self, String> {
+        let mut config = config.clone();
+        if let Some(admin) = admin {
+            admin.clone_into(&mut config.admin.listen);
+        }
+        let key = secret::admin_key(&config)?.map(|key| key.text);
+        Ok(Self { address: AdminAddress::of(&config.admin.listen)?, key })
+    }
+
+    /// Returns the body of a response with status 200.
+    ///
+    /// # Errors
+    /// One line that says why there is none, and what to do.
+    pub(super) fn get(&self, path: &str) -> Result<String, String> {
+        call(&self.address, &format!("GET {path}"), None, self.key.as_deref())
+    }
+
+    /// The same for a call that changes something, with status 200, 201 or 202.
+    pub(super) fn post(&self, path: &str, body: &str) -> Result<String, String> {
+        call(&self.address, &format!("POST {path}"), Some(body), self.key.as_deref())
+    }
+}
+
+/// The JSON of a response.
+pub(super) fn json(answer: &str) -> Result<Value, String> {
+    serde_json::from_str(answer).map_err(|error| format!("cannot parse the response: {error}"))
 }
 
 fn call(

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use vestibule::config::{Config, Length};
 
+use super::ask::{self, AdminClient};
 use super::output::{CommandResult, note, print};
-use super::{ask, secret};
 
 /// The flags of `vestibule invite`.
 #[derive(Debug, clap::Args)]
@@ -21,13 +21,8 @@ pub(super) struct InviteArgs {
 }
 
 /// Asks the server for an invitation, and prints its code, which is shown this once.
-pub(super) fn run(args: &InviteArgs, mut config: Config) -> CommandResult {
-    if let Some(admin) = &args.admin {
-        config.admin.listen.clone_from(admin);
-    }
-    let answer = ask(args, &config).map_err(|fault| vec![fault])?;
-    let record: Value = serde_json::from_str(&answer)
-        .map_err(|error| vec![format!("cannot parse the response: {error}")])?;
+pub(super) fn run(args: &InviteArgs, config: &Config) -> CommandResult {
+    let record = ask(args, config).map_err(|fault| vec![fault])?;
     let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
     let whose = match text("email") {
         "" => "for whoever has it".to_owned(),
@@ -38,13 +33,12 @@ pub(super) fn run(args: &InviteArgs, mut config: Config) -> CommandResult {
     print(&format!("{}\n", text("invitation")))
 }
 
-fn ask(args: &InviteArgs, config: &Config) -> Result<String, String> {
-    let key = secret::admin_key(config)?.map(|key| key.text);
+fn ask(args: &InviteArgs, config: &Config) -> Result<Value, String> {
     let valid_seconds = args.valid.get().as_secs();
     let wish = match &args.email {
         Some(email) => json!({ "email": email, "valid_seconds": valid_seconds }),
         None => json!({ "valid_seconds": valid_seconds }),
     };
-    let address = ask::AdminAddress::of(&config.admin.listen)?;
-    ask::post(&address, "/v1/invitations", &wish.to_string(), key.as_deref())
+    let admin = AdminClient::of(args.admin.as_deref(), config)?;
+    ask::json(&admin.post("/v1/invitations", &wish.to_string())?)
 }

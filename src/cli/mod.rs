@@ -114,10 +114,10 @@ fn run(cli: Cli) -> CommandResult {
             token::run(&args, &config, &signing_secret(&config)?)
         }
         Some(CliCommand::Check(args)) => check::run(&args, &global.settings(&[])?),
-        Some(CliCommand::Explain(args)) => explain::run(&args, global.settings(&[])?),
-        Some(CliCommand::Invite(args)) => invite::run(&args, global.settings(&[])?),
+        Some(CliCommand::Explain(args)) => explain::run(&args, &global.settings(&[])?),
+        Some(CliCommand::Invite(args)) => invite::run(&args, &global.settings(&[])?),
         Some(CliCommand::Operate(command)) => operate::run(&command, &global.settings(&[])?),
-        Some(CliCommand::ResetPassword(args)) => reset_password::run(&args, global.settings(&[])?),
+        Some(CliCommand::ResetPassword(args)) => reset_password::run(&args, &global.settings(&[])?),
         Some(CliCommand::Load(args)) => {
             let config = global.settings(&[])?;
             let secret = signing_secret(&config)?;

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use vestibule::config::{Config, Length};
 
-use super::ask::{AdminAddress, encoded, get, post};
+use super::ask::{self, AdminClient, encoded};
 use super::output::{CommandResult, print};
-use super::{secret, text};
+use super::text;
 
 /// The commands for operators.
 #[derive(Debug, clap::Subcommand)]
@@ -143,34 +143,31 @@ fn answer(command: &OperatorCommand, config: &Config) -> Result<String, String> 
 
 /// An admin listener, and how its answers are shown.
 struct Admin {
-    address: AdminAddress,
-    key: Option<String>,
+    client: AdminClient,
     is_json: bool,
 }
 
 impl Admin {
     fn of(args: &AdminArgs, config: &Config) -> Result<Self, String> {
-        let address = AdminAddress::of(args.admin.as_ref().unwrap_or(&config.admin.listen))?;
-        let key = secret::admin_key(config)?.map(|key| key.text);
-        Ok(Self { address, key, is_json: args.json })
+        let client = AdminClient::of(args.admin.as_deref(), config)?;
+        Ok(Self { client, is_json: args.json })
     }
 
     fn get(&self, path: &str, said: fn(&Value) -> String) -> Result<String, String> {
-        self.shown(&get(&self.address, path, self.key.as_deref())?, said)
+        self.shown(&self.client.get(path)?, said)
     }
 
     fn post(&self, path: &str, body: &str, said: fn(&Value) -> String) -> Result<String, String> {
-        self.shown(&post(&self.address, path, body, self.key.as_deref())?, said)
+        self.shown(&self.client.post(path, body)?, said)
     }
 
     fn shown(&self, answer: &str, said: fn(&Value) -> String) -> Result<String, String> {
         if self.is_json {
             return Ok(format!("{}\n", answer.trim_end()));
         }
-        let answer = serde_json::from_str(answer);
-        answer
+        ask::json(answer)
             .map(|answer| said(&answer))
-            .map_err(|error| format!("cannot parse the response: {error}; try --json"))
+            .map_err(|fault| format!("{fault}; try --json"))
     }
 
     /// The server's state, which begins with whether it takes new clients.
@@ -178,7 +175,7 @@ impl Admin {
         if self.is_json {
             return self.get("/v1/stats", status);
         }
-        let ready = match get(&self.address, "/readyz", self.key.as_deref()) {
+        let ready = match self.client.get("/readyz") {
             Ok(_) => "takes new clients".to_owned(),
             Err(reason) => format!("takes no new clients: {}", text::one_line(&reason)),
         };

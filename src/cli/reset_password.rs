@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use vestibule::config::Config;
 
+use super::ask::{self, AdminClient};
 use super::output::{CommandResult, note, print};
-use super::{ask, secret};
 
 /// The flags of `vestibule reset-password`.
 #[derive(Debug, clap::Args)]
@@ -19,13 +19,8 @@ pub(super) struct ResetPasswordArgs {
 }
 
 /// Asks the server for another password, and prints it, which is shown this once.
-pub(super) fn run(args: &ResetPasswordArgs, mut config: Config) -> CommandResult {
-    if let Some(admin) = &args.admin {
-        config.admin.listen.clone_from(admin);
-    }
-    let answer = ask(args, &config).map_err(|fault| vec![fault])?;
-    let record: Value = serde_json::from_str(&answer)
-        .map_err(|error| vec![format!("cannot parse the response: {error}")])?;
+pub(super) fn run(args: &ResetPasswordArgs, config: &Config) -> CommandResult {
+    let record = ask(args, config).map_err(|fault| vec![fault])?;
     let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
     // The password alone is on standard output, so that a script can take it.
     note(&format!(
@@ -36,9 +31,8 @@ pub(super) fn run(args: &ResetPasswordArgs, mut config: Config) -> CommandResult
     print(&format!("{}\n", text("password")))
 }
 
-fn ask(args: &ResetPasswordArgs, config: &Config) -> Result<String, String> {
-    let key = secret::admin_key(config)?.map(|key| key.text);
+fn ask(args: &ResetPasswordArgs, config: &Config) -> Result<Value, String> {
     let wish = json!({ "email": args.email });
-    let address = ask::AdminAddress::of(&config.admin.listen)?;
-    ask::post(&address, "/v1/passwords", &wish.to_string(), key.as_deref())
+    let admin = AdminClient::of(args.admin.as_deref(), config)?;
+    ask::json(&admin.post("/v1/passwords", &wish.to_string())?)
 }

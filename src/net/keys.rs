@@ -150,8 +150,8 @@ fn open_one(auth: &Auth, wait: WaitForKeys) -> Result<(Option<KeySet>, Option<Wa
 
 /// A verifier for what `auth` names, with its keys, and what to watch, in place of `current`.
 ///
-/// An address that `current` names too need not answer: its keys go over. So a change, such as the
-/// removal of that very issuer's neighbour, does not wait for an issuer that is down.
+/// An address that `current` names too need not answer: its keys stay. So a change of the configuration
+/// does not wait for an issuer that is down.
 ///
 /// # Errors
 /// As [`open`]; or the secret cannot be used.
@@ -164,7 +164,7 @@ pub(super) fn reopen(auth: &Auth, current: &Auth) -> Result<(Verifier, Vec<Watch
         let before = known.iter().find(|(_, before)| place.is_some_and(|it| is_alike(it, before)));
         let (Some(place), Some((before, _))) = (place, before) else { return Err(error) };
         log::warn!("The keys from before stay: {error}");
-        verifier.take_keys_over(issuer, *before);
+        verifier.mark_unread(issuer, *before);
         opened.add(issuer, open_one(place, WaitForKeys::No)?);
     }
     for (issuer, keys) in opened.sets {

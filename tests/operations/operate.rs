@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use crate::support::client::Client;
-use crate::support::server::Server;
+use crate::support::server::{FILE, Server};
 
 const KEY: &str = "the-key-of-operators-has-more-than-32-bytes";
 
@@ -48,6 +48,9 @@ fn operator_sees_and_ends_what_is_there() {
     assert!(code == Some(1) && text.starts_with("vestibule: "), "{text}");
     let (code, text) = server.operate(&["room", "soup", "--json"]);
     assert_eq!((code, &*text), (Some(0), "{\"room\":\"soup\",\"connections\":[]}\n"));
+    // The key goes with an address that the file does not name, too.
+    server.write(FILE, "[admin]\nlisten = ''\nkey_file = 'key'");
+    assert_eq!(server.operate(&["room", "soup"]), (Some(0), String::new()));
 }
 
 #[test]

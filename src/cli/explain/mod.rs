@@ -3,12 +3,12 @@
 
 mod words;
 
-use serde_json::Value;
 use vestibule::config::Config;
 use vestibule::id::ConnId;
 
+use super::ask::{self, AdminClient, encoded};
 use super::output::{CommandResult, print};
-use super::{ask, secret, text};
+use super::text;
 
 /// The flags of `vestibule explain`.
 #[derive(Debug, clap::Args)]
@@ -36,31 +36,26 @@ pub(super) struct ExplainArgs {
 }
 
 /// Asks the server, and prints the response as text for people or as JSON.
-pub(super) fn run(args: &ExplainArgs, mut config: Config) -> CommandResult {
-    if let Some(admin) = &args.admin {
-        config.admin.listen.clone_from(admin);
-    }
-    let answer = ask(args, &config).map_err(|fault| vec![fault])?;
+pub(super) fn run(args: &ExplainArgs, config: &Config) -> CommandResult {
+    let answer = ask(args, config).map_err(|fault| vec![fault])?;
     if args.json {
         return print(&format!("{}\n", answer.trim_end()));
     }
-    let unparsable = |error| vec![format!("cannot parse the response: {error}; try --json")];
-    let record: Value = serde_json::from_str(&answer).map_err(unparsable)?;
+    let record = ask::json(&answer).map_err(|fault| vec![format!("{fault}; try --json")])?;
     let record = if args.id.is_some() { words::describe(&record) } else { words::list(&record) };
     let lines = record.iter().map(|line| text::one_line(line) + "\n");
     print(&lines.collect::<String>())
 }
 
 fn ask(args: &ExplainArgs, config: &Config) -> Result<String, String> {
-    let key = secret::admin_key(config)?.map(|key| key.text);
     let path = match args.id {
         Some(id) => format!("/v1/connections/{id}"),
         None => {
-            let user = args.user.as_deref().map(|user| format!("&user={}", ask::encoded(user)));
+            let user = args.user.as_deref().map(|user| format!("&user={}", encoded(user)));
             let address = args.address.map(|address| format!("&address={address}"));
             let (user, address) = (user.unwrap_or_default(), address.unwrap_or_default());
             format!("/v1/ends?limit={}{user}{address}", args.last)
         }
     };
-    ask::get(&ask::AdminAddress::of(&config.admin.listen)?, &path, key.as_deref())
+    AdminClient::of(args.admin.as_deref(), config)?.get(&path)
 }

@@ -1,6 +1,5 @@
 //! The bounded queue between the threads that log and the one that writes.
 
-use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -30,7 +29,7 @@ impl fmt::Debug for LineQueue {
 
 #[derive(Default)]
 struct QueueState {
-    lines: VecDeque<Vec<u8>>,
+    lines: Vec<Vec<u8>>,
     /// The number dropped since the writer last took the lines. All of them came after `lines`.
     dropped: u64,
     /// Where everything from `lines` on goes.
@@ -41,7 +40,7 @@ struct QueueState {
 
 /// What the writer takes at once.
 struct TakenLines {
-    lines: VecDeque<Vec<u8>>,
+    lines: Vec<Vec<u8>>,
     dropped: u64,
     reopened: Option<Sink>,
 }
@@ -60,7 +59,7 @@ impl LineQueue {
     pub(super) fn push(&self, line: Vec<u8>) {
         let mut state = self.lock();
         if state.lines.len() < self.capacity && !state.is_closed {
-            state.lines.push_back(line);
+            state.lines.push(line);
             self.changed.notify_all();
         } else {
             state.dropped += 1;
@@ -90,7 +89,7 @@ impl LineQueue {
 
     /// Takes what waits.
     #[cfg(test)]
-    pub(super) fn waiting(&self) -> VecDeque<Vec<u8>> {
+    pub(super) fn waiting(&self) -> Vec<Vec<u8>> {
         mem::take(&mut self.lock().lines)
     }
 
@@ -115,7 +114,7 @@ impl LineQueue {
         while let Some(TakenLines { lines, dropped, reopened }) = self.take() {
             sink = reopened.unwrap_or(sink);
             let count = lines.len() as u64;
-            let mut text: Vec<u8> = lines.into_iter().flatten().collect();
+            let mut text = lines.concat();
             if dropped > 0 {
                 text.extend(dropped_notice(format, dropped));
             }

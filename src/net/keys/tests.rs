@@ -242,7 +242,7 @@ fn reload_keeps_the_keys_of_an_address_that_is_down() {
     running.replace_keys(KeySet::from_jwks(&keys(), &algorithms, JwksFrom::Url).unwrap().0);
     let (mut verifier, watches) = reopen(&auth, &auth).unwrap();
     assert_eq!((verifier.has_keys(), watches.len()), (false, 1));
-    assert_eq!(verifier.replace(&running), [(0, 0)]);
+    assert_eq!(verifier.take_unread(&running), [(0, 0)]);
     assert!(verifier.has_keys());
     // An address that is new has to answer.
     let error = reopen(&auth, &Auth::default()).unwrap_err();

@@ -108,7 +108,7 @@ impl Tokens {
     pub(crate) fn reconfigure(&mut self, now: Now, config: &Config, mut verifier: Verifier) {
         let there = verifier.keys().filter(|(_, keys)| !keys.is_empty());
         let mut read_at: BTreeMap<_, _> = there.map(|(issuer, _)| (issuer, now.unix)).collect();
-        for (issuer, before) in verifier.replace(&self.verifier) {
+        for (issuer, before) in verifier.take_unread(&self.verifier) {
             read_at.extend(self.keys_read_at.get(&before).map(|at| (issuer, *at)));
         }
         self.keys_read_at = read_at;

@@ -48,7 +48,7 @@ pub struct PasswordReset<'a> {
     pub at: Instant,
     /// Where the call came from.
     pub client: IpAddr,
-    /// Whose.
+    /// The address of the account, as the operator wrote it.
     pub email: &'a str,
 }
 
