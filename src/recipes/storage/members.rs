@@ -215,12 +215,17 @@ pub(crate) fn remove(
 ) -> rusqlite::Result<Option<Option<String>>> {
     let Some((key, _, role)) = access(database, recipe, user, now)? else { return Ok(None) };
     match removed {
-        Removed::One(id) if role == RecipeRole::Owner => database
-            .prepare_cached(&format!(
-                "DELETE FROM members WHERE recipe = ? AND id = ? RETURNING {GUEST}"
-            ))?
-            .query_row(params![key, id], |row| row.get(0))
-            .optional(),
+        Removed::One(id) if role == RecipeRole::Owner => {
+            let removed: Option<Option<String>> = database
+                .prepare_cached(&format!(
+                    "DELETE FROM members WHERE recipe = ? AND id = ? RETURNING {GUEST}"
+                ))?
+                .query_row(params![key, id], |row| row.get(0))
+                .optional()?;
+            let Some(Some(guest)) = removed else { return Ok(removed) };
+            let has_access = access(database, recipe, &guest, now)?.is_some();
+            Ok(Some(Some(guest).filter(|_| !has_access)))
+        }
         Removed::One(_) => Ok(None),
         Removed::Own => {
             let count = database
@@ -245,8 +250,15 @@ pub(crate) fn forget_ended(
          AND expires_at <= ? RETURNING {GUEST}"
     ))?;
     let guests = statement.query_map(params![room, millis(now)], |row| row.get(0))?;
-    let guests: Result<Vec<Option<String>>, _> = guests.collect();
-    Ok(guests?.into_iter().flatten().map(|user| removal(room, user)).collect())
+    let guests: Vec<Option<String>> = guests.collect::<Result<_, _>>()?;
+    let mut events = Vec::new();
+    for guest in guests.into_iter().flatten() {
+        // Another membership may still let the guest in.
+        if access(database, room, &guest, now)?.is_none() {
+            events.push(removal(room, guest));
+        }
+    }
+    Ok(events)
 }
 
 /// `user` may not be in the room any more.

@@ -221,6 +221,23 @@ fn ended_membership_lets_nobody_in() {
 }
 
 #[test]
+fn other_membership_that_ends_closes_no_guest() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let bob = test.account("bob@example.com");
+    let id = test.recipe("alice", "Soup");
+    let sent = json!({ "email": "bob@example.com", "role": "editor", "valid_seconds": 60 });
+    assert_eq!(test.share(&id, "alice", &sent).status, 201);
+    let code = test.link(&id, "reader");
+    test.pass(60);
+    assert_eq!(test.redeem(&code, &bob).status, 200);
+    test.say(&id, "alice", "m", "Add 2 eggs");
+    assert_eq!(test.events_since(), Vec::<String>::new());
+    assert!(test.is_member(&id, &bob));
+    assert_eq!(test.members(&id, "alice").len(), 1);
+}
+
+#[test]
 fn shared_recipe_is_in_the_list_of_its_guest() {
     let scratch = ScratchDir::new();
     let mut test = TestApp::open(&config(&scratch));
