@@ -15,7 +15,7 @@ use crate::auth::{ReplaySet, Revocations};
 use crate::config::{Config, ConfigError, FaultKind, Limits, Log, Size};
 use crate::memory::MemoryApp;
 use crate::net::{PLACE_BYTES, STACK_BYTES, TLS_CONNECTION_BYTES};
-use crate::node::{CONNECTION_BYTES, PENDING_ADDRESS_BYTES};
+use crate::node::{CONNECTION_BYTES, PENDING_ADDRESS_BYTES, Watched};
 
 /// A bound that gets a part of what is left.
 struct Share {
@@ -211,7 +211,8 @@ fn divide(config: &mut Config, left: u128, most: usize) {
     details(config, under_way);
     if is_free(config, "limits.connections") {
         let tls = if config.tls.is_on() { TLS_CONNECTION_BYTES } else { 0 };
-        let each = CONNECTION_BYTES + NAME_BYTES + PENDING_ADDRESS_BYTES + tls;
+        let watched = if config.limits.presence_members > 0 { Watched::ROOM_BYTES } else { 0 };
+        let each = CONNECTION_BYTES + NAME_BYTES + PENDING_ADDRESS_BYTES + watched + tls;
         let connections = narrow((rest / wide(each)).max(1)).min(most).min(MOST_CONNECTIONS);
         config.limits.connections = connections;
     }

@@ -33,6 +33,8 @@ export interface Snapshot<Recipe, Data = Json> {
   readonly history: readonly HistoryEntry[];
   readonly recipe: Recipe | null;
   readonly session: Session | null;
+  /** Who is in the room, if the option `presence` is set; null: not known, or too many. */
+  readonly present: readonly string[] | null;
   /** The last refused message; null again when one is accepted. */
   readonly error: ChatError | null;
 }
@@ -50,6 +52,7 @@ export class ChatStore<Recipe, Data extends object = Json> {
   #snapshot: Snapshot<Recipe, Data>;
   #lines: Lines = [];
   #error: ChatError | null = null;
+  #present: readonly string[] | null = null;
   #holders = 0;
   #isConnected = false;
 
@@ -67,8 +70,15 @@ export class ChatStore<Recipe, Data extends object = Json> {
     });
     this.#snapshot = this.#fold();
     const chat = this.#chat;
-    chat.on('state', () => this.#change(this.#lines));
+    chat.on('state', ({ state }) => {
+      if (state !== 'authenticated') this.#present = null;
+      this.#change(this.#lines);
+    });
     chat.on('reauth', () => this.#change(this.#lines));
+    chat.on('presence', ({ users }) => {
+      this.#present = users;
+      this.#change(this.#lines);
+    });
     chat.on('error', (error) => {
       // The status has the one, which is about no message; and what is kept still waits.
       if (error.code === 'token_unavailable' || error.code === 'kept') return;
@@ -149,8 +159,8 @@ export class ChatStore<Recipe, Data extends object = Json> {
     this.#lines = without(resumed(own, unsent, user), history);
     // Nobody has checked what others sent.
     const messages = this.#lines as readonly Line<never>[];
-    const error = this.#error;
-    return { status, state, reauthenticating, messages, history, recipe, session, error };
+    const chat = { messages, history, recipe, session, present: this.#present };
+    return { status, state, reauthenticating, ...chat, error: this.#error };
   }
 }
 

@@ -3,6 +3,9 @@
 
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
+/** A minute, spread so that an office behind one address does not come back as one. */
+export const aboutAMinuteMs = (spread: number) => 60_000 + spread * 10_000;
+
 /** Timers by name: a new one replaces the old one of its name. */
 export class Timers {
   readonly #handles = new Map<string, ReturnType<typeof setTimeout>>();

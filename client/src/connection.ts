@@ -1,6 +1,7 @@
 // One connection to one recipe's chat, across as many sockets as it takes.
 
 import {
+  aboutAMinuteMs,
   backOffMs,
   isOffline,
   monotonicMs,
@@ -40,9 +41,6 @@ import type {
 import { chatUrl } from './url.js';
 
 const SUBPROTOCOL = 'recipe-chat.v2';
-const MINUTE_MS = 60_000;
-/** So that an office behind one address does not come back as one. */
-const MINUTE_SPREAD_MS = 10_000;
 /** Authenticated for so long, a connection has stood, and the next back-off starts small. */
 const STABLE_MS = 10_000;
 const REAUTH_GRACE_MS = 30_000;
@@ -234,8 +232,8 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
       return this.#isAnnounced || isOffline() ? leftMs : Math.min(leftMs, spread * minRetryMs);
     }
     const { retryAfterMs } = Object(this.#tokens.fault) as { retryAfterMs?: unknown };
-    const minuteMs = MINUTE_MS + spread * MINUTE_SPREAD_MS;
-    const announcedMs = action === 'wait_a_minute' ? minuteMs : Number(retryAfterMs) || 0;
+    const isMinute = action === 'wait_a_minute';
+    const announcedMs = isMinute ? aboutAMinuteMs(spread) : Number(retryAfterMs) || 0;
     this.#isAnnounced = announcedMs > 0;
     const isRefresh = action === 'refresh' || action === 'reauthenticate';
     const attempt = isRefresh ? this.#refreshes++ : this.#attempts++;
@@ -308,9 +306,9 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   /** An accepted pair of id and token is not accepted again: the id is always a new one. */
   #sendAuth(): void {
     this.#authId = freshId('auth_');
-    const payload = { token: this.#token ?? '' };
-    const timestamp = new Date().toISOString();
-    this.#write({ type: 'auth', id: this.#authId, timestamp, payload });
+    const { presence = false } = this.#options;
+    const payload = { token: this.#token ?? '', ...(presence && { presence }) };
+    this.#write({ type: 'auth', id: this.#authId, timestamp: new Date().toISOString(), payload });
   }
 
   #write(message: Auth | Ping): void {
@@ -343,6 +341,8 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
         return this.#events.emit('message', message as Said<Data>);
       case 'recipe_update':
         return this.#receiveUpdate(message as Update<Recipe>);
+      case 'presence':
+        return this.#events.emit('presence', message.payload);
       case 'auth_required':
         return this.#receiveAuthRequired(message);
       case 'error': {

@@ -13,7 +13,8 @@ export type ClientMessage = Auth | ClientChatMessage | Ping;
 /**
  * Every message that the server sends.
  */
-export type ServerMessage = AuthRequired | ServerChatMessage | RecipeUpdate | Pong | ErrorMessage;
+export type ServerMessage =
+  AuthRequired | ServerChatMessage | RecipeUpdate | Pong | Presence | ErrorMessage;
 /**
  * Why a fresh `auth` is asked for.
  */
@@ -59,6 +60,10 @@ export interface AuthPayload {
    * A JWT in the compact form.
    */
   token: string;
+  /**
+   * In the first `auth` of a connection, true: the server sends `presence` messages.
+   */
+  presence?: boolean;
 }
 /**
  * What a user says in the room.
@@ -311,6 +316,41 @@ export interface PongPayload {
    * The `ping` that this answers; null when it had no id.
    */
   request_id: string | null;
+}
+/**
+ * Who is in the room, for clients that asked for it in their `auth`.
+ */
+export interface Presence {
+  /**
+   * The discriminator.
+   */
+  type: 'presence';
+  /**
+   * Unique within its sender; the server's own are UUIDv7.
+   */
+  id: string;
+  /**
+   * By the server's clock, in UTC.
+   */
+  timestamp: string;
+  /**
+   * What is said.
+   */
+  payload: PresencePayload;
+}
+/**
+ * Who is in the room, for clients that asked for it in their `auth`.
+ */
+export interface PresencePayload {
+  /**
+   * The `sub` of each user, once, in the order of their bytes; null in a room of more than
+   * `limits.presence_members` connections.
+   */
+  users: string[] | null;
+  /**
+   * The connections in the room, all of these users' together.
+   */
+  connections: number;
 }
 /**
  * One message was not done; the connection goes on.

@@ -20,6 +20,9 @@ const CHECKS: Record<ServerMessage['type'], (payload: Fields) => boolean> = {
   chat_message: ({ content, user_id, data = {} }) =>
     isText(content) && isText(user_id) && isObject(data),
   pong: ({ request_id }) => isTextOrNull(request_id),
+  presence: ({ users, connections }) =>
+    (users === null || (Array.isArray(users) && users.every(isText))) &&
+    typeof connections === 'number',
   error: ({ error, message, request_id, retry_after_ms }) =>
     isText(error) &&
     isText(message) &&

@@ -5,6 +5,7 @@ import type { ChatError } from './errors.js';
 import type { State } from './machine.js';
 import type {
   ClientChatMessage,
+  PresencePayload,
   ReauthReason,
   RecipeUpdate,
   ServerChatMessage,
@@ -32,6 +33,8 @@ export interface ChatOptions extends Credentials {
   url: string | URL;
   /** 1 to 128 characters of `A-Z a-z 0-9 . _ ~ -`. */
   recipeId: string;
+  /** Asks the server who is in the room, which it tells by the event `presence`. Default false. */
+  presence?: boolean | undefined;
   /** Messages that may wait for an answer. Default 32, as many as the server tells repeated. */
   maxQueue?: number | undefined;
   /**
@@ -143,6 +146,8 @@ export interface ChatEvents<Recipe, Data = Json> {
   error: ChatError;
   /** A re-authentication began or ended. */
   reauth: ReauthEvent;
+  /** Somebody joined or left, if the option `presence` is set. */
+  presence: PresencePayload;
   /** Something of an unknown type came and was ignored: for those who look for a fault. */
   unknown: UnknownMessage;
 }

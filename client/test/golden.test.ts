@@ -23,6 +23,7 @@ const TYPES: Record<string, ServerMessage['type']> = {
   server_chat_message: 'chat_message',
   server_error: 'error',
   server_pong: 'pong',
+  server_presence: 'presence',
   server_recipe_update: 'recipe_update',
 };
 

@@ -98,7 +98,7 @@ export class FakeSocket {
 
 let serial = 0;
 
-function envelope<Type extends string, Payload>(type: Type, payload: Payload) {
+export function envelope<Type extends string, Payload>(type: Type, payload: Payload) {
   return { type, id: `server_${++serial}`, timestamp: SERVER_TIME, payload };
 }
 

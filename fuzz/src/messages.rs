@@ -87,7 +87,9 @@ fn judge(tree: &Value) -> protocol::Parsed<'_> {
     let text = |field| tree["payload"][field].as_str().filter(|text| !text.is_empty());
     match (kind, text("content")) {
         ("auth", _) => {
-            Ok(ClientMessage::Auth { id: sure_id.into(), token: text("token").map(Into::into) })
+            let presence = tree["payload"]["presence"] == json!(true);
+            let token = text("token").map(Into::into);
+            Ok(ClientMessage::Auth { id: sure_id.into(), token, presence })
         }
         ("chat_message", Some(content)) if content.chars().count() <= MAX_CONTENT_CHARS => {
             let data = &tree["payload"]["data"];
@@ -108,7 +110,9 @@ fn write(message: &ClientMessage<'_>) -> Value {
     let (kind, id, payload) = match message {
         ClientMessage::Ping { id: None } => return json!({ "type": "ping" }),
         ClientMessage::Ping { id: Some(id) } => ("ping", &**id, json!({})),
-        ClientMessage::Auth { id, token } => ("auth", &**id, json!({ "token": token })),
+        ClientMessage::Auth { id, token, presence } => {
+            ("auth", &**id, json!({ "token": token, "presence": presence }))
+        }
         ClientMessage::Chat { id, content, data: None } => {
             ("chat_message", &**id, json!({ "content": content }))
         }

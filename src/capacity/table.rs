@@ -13,7 +13,7 @@ use crate::net::{CHECK_STACK_BYTES, PLACE_BYTES, SCRATCH_BYTES, STACK_BYTES};
 use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use crate::node::{
     CONNECTION_BYTES, END_BYTES, ENDS_A_TOKEN_FAULT, PENDING_ADDRESS_BYTES, QUESTION_BYTES,
-    TOKEN_FAULT_BYTES,
+    TOKEN_FAULT_BYTES, Watched,
 };
 use crate::protocol::{MAX_ROOM_CHARS, MAX_USER_CHARS};
 #[cfg(feature = "recipes")]
@@ -113,6 +113,9 @@ fn connections(config: &Config, rows: &mut Vec<Row>) {
         }
     }
     rows.push(row("addresses of pending connections", limits.pending, PENDING_ADDRESS_BYTES));
+    if limits.presence_members > 0 {
+        rows.push(row("rooms whose users are told", limits.connections, Watched::ROOM_BYTES));
+    }
     let call = config.http.header_bytes.get().saturating_add(config.http.body_bytes.get());
     let calls = if config.admin.listen.is_empty() { 0 } else { config.admin.connections };
     rows.push(row("admin.connections, of head and body", calls, call));

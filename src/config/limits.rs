@@ -36,6 +36,11 @@ section! {
     /// 0: unlimited.
     room_members: u32 = 20_000, "0 to 4294967295 connections", reload;
 
+    /// Connections in one room up to which clients that ask for it are told who is in it. In a larger
+    /// one they are told how many connections it has. Each change of a room costs some 0.3 µs for
+    /// each connection, at most once a second. 0: nobody is told.
+    presence_members: u32 = 64, "0 to 1024 connections", reload;
+
     /// Authentication rate limit of an address: points per minute, and the burst. A forged token
     /// costs 10, a correctly signed one 1. A lower value stops a forger sooner; a higher one keeps
     /// a forger from affecting other users behind the same address. 0: unlimited.

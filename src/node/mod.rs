@@ -64,6 +64,8 @@ pub use self::observe::process_metrics::{Probe, Reading};
 pub use self::observe::usage::Usage;
 #[cfg(feature = "net")]
 pub(crate) use self::rooms::answers::{LIFETIME as ANSWER_LIFETIME, remembered_answer_bytes};
+#[cfg(feature = "net")]
+pub(crate) use self::rooms::presence::Watched;
 pub use self::work::events::AppEvent;
 pub use self::work::keys::{Fetched, KeyNews, KeyRequest};
 pub use self::work::orders::{Revocation, RevocationStore};
@@ -223,6 +225,7 @@ impl Node {
             self.work.questions.next(),
             self.gate.drain.as_ref().and_then(Drain::next),
             self.gate.user_limit.next(),
+            self.rooms.watched.next(),
             delivery,
             judged,
         ];

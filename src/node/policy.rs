@@ -46,6 +46,8 @@ pub(crate) struct Policy {
     pub(crate) late_answers: usize,
     pub(crate) connections_per_user: u32,
     pub(crate) room_members: u32,
+    /// The most connections of a room whose users its watchers are told; 0: they are told nothing.
+    pub(crate) presence_members: usize,
     pub(crate) connections: usize,
     pub(crate) pending: usize,
     pub(crate) pending_per_ip: usize,
@@ -128,6 +130,7 @@ impl Policy {
                 0 => u32::MAX,
                 limit => limit,
             },
+            presence_members: limits.presence_members as usize,
             room_members: match limits.room_members {
                 0 => u32::MAX,
                 limit => limit,

@@ -32,6 +32,8 @@ pub enum ClientMessage<'a> {
         /// The JWT. `None` when it is missing, empty or not a string: that has its own close
         /// reason.
         token: Option<Cow<'a, str>>,
+        /// Whether the client wants to be told who is in the room.
+        presence: bool,
     },
     /// `chat_message`: a text for the room.
     Chat {
@@ -56,10 +58,11 @@ pub enum ClientMessage<'a> {
 impl fmt::Debug for ClientMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Auth { id, token } => f
+            Self::Auth { id, token, presence } => f
                 .debug_struct("Auth")
                 .field("id", id)
                 .field("token", &token.as_ref().map(|_| "********"))
+                .field("presence", presence)
                 .finish(),
             Self::Chat { id, content, data } => f
                 .debug_struct("Chat")
@@ -216,7 +219,7 @@ fn validate(envelope: RawEnvelope<'_>) -> Parsed<'_> {
     match &*kind {
         "auth" => {
             let token = payload.token.text().filter(|token| !token.is_empty());
-            Ok(ClientMessage::Auth { id, token })
+            Ok(ClientMessage::Auth { id, token, presence: payload.presence })
         }
         "chat_message" => match payload.content.text() {
             Some(content) if !content.is_empty() && fits(&content, MAX_CONTENT_CHARS) => {
@@ -268,6 +271,7 @@ struct RawEnvelope<'a> {
 #[derive(Default)]
 struct RawPayload<'a> {
     token: Field<'a>,
+    presence: bool,
     content: Field<'a>,
     data: Option<&'a RawValue>,
 }
@@ -346,6 +350,36 @@ impl<'de> Visitor<'de> for FieldSeed {
     }
 }
 
+/// Reads `true` as true, and everything else as false.
+struct FlagSeed;
+
+impl<'de> DeserializeSeed<'de> for FlagSeed {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FlagSeed {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    other_values!(false; visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
+
+    fn visit_bool<E>(self, flag: bool) -> Result<bool, E> {
+        Ok(flag)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(false)
+    }
+}
+
 struct PayloadSeed;
 
 impl<'de> DeserializeSeed<'de> for PayloadSeed {
@@ -370,6 +404,7 @@ impl<'de> Visitor<'de> for PayloadSeed {
         while let Some(key) = map.next_key_seed(KeySeed)? {
             match &*key {
                 "token" => payload.token = map.next_value_seed(FieldSeed)?,
+                "presence" => payload.presence = map.next_value_seed(FlagSeed)?,
                 "content" => payload.content = map.next_value_seed(FieldSeed)?,
                 "data" => payload.data = Some(map.next_value()?),
                 _ => {

@@ -20,8 +20,8 @@ pub use close::{CloseReason, Reconnect};
 pub use error::ErrorCode;
 pub use limits::*;
 pub use server::{
-    AuthRequired, ChatMessage, ErrorPayload, Payload, Pong, RawJson, ReauthReason, RecipeUpdate,
-    ServerMessage, SessionInfo,
+    AuthRequired, ChatMessage, ErrorPayload, Payload, Pong, Presence, RawJson, ReauthReason,
+    RecipeUpdate, ServerMessage, SessionInfo,
 };
 
 /// The subprotocol that the server speaks (RFC 6455, section 1.9).

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     AuthRequired, ChatMessage, ErrorPayload, MAX_CONTENT_CHARS, MAX_ID_CHARS, Payload, Pong,
-    RecipeUpdate, SUBPROTOCOL, ServerMessage,
+    Presence, RecipeUpdate, SUBPROTOCOL, ServerMessage,
 };
 use crate::time::Rfc3339;
 
@@ -33,6 +33,7 @@ pub fn document() -> Value {
         messages.server::<ChatMessage<'_>>("ServerChatMessage"),
         messages.server::<RecipeUpdate<'_>>("RecipeUpdate"),
         messages.server::<Pong<'_>>("Pong"),
+        messages.server::<Presence<'_>>("Presence"),
         messages.server::<ErrorPayload<'_>>("ErrorMessage"),
     ];
     let directions = [
@@ -155,6 +156,10 @@ struct AuthPayload {
     /// A JWT in the compact form.
     #[schemars(length(min = 1))]
     token: String,
+    /// In the first `auth` of a connection, true: the server sends `presence` messages.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool")]
+    presence: Option<bool>,
 }
 
 /// What a user says in the room.
@@ -184,8 +189,9 @@ mod tests {
     #[test]
     fn owned_forms_agree_with_the_parser() {
         let auth: ClientEnvelope<AuthPayload> = serde_json::from_str(AUTH).unwrap();
-        let read =
-            ClientMessage::Auth { id: auth.id.into(), token: Some(auth.payload.token.into()) };
+        let AuthPayload { token, presence } = auth.payload;
+        let presence = presence == Some(true);
+        let read = ClientMessage::Auth { id: auth.id.into(), token: Some(token.into()), presence };
         assert!(parse(AUTH) == Ok(read));
         let chat: ClientEnvelope<ChatPayload> = serde_json::from_str(CHAT).unwrap();
         assert_eq!(chat.payload.data, None);

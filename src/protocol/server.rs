@@ -201,6 +201,21 @@ impl Payload for Pong<'_> {
     const TYPE: &'static str = "pong";
 }
 
+/// Who is in the room, for clients that asked for it in their `auth`.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PresencePayload"))]
+pub struct Presence<'a> {
+    /// The `sub` of each user, once, in the order of their bytes; null in a room of more than
+    /// `limits.presence_members` connections.
+    pub users: Option<&'a [&'a str]>,
+    /// The connections in the room, all of these users' together.
+    pub connections: u64,
+}
+
+impl Payload for Presence<'_> {
+    const TYPE: &'static str = "presence";
+}
+
 /// Why a fresh `auth` is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

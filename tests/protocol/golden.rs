@@ -255,6 +255,23 @@ fn a_session_says_what_the_fixtures_say() {
 }
 
 #[test]
+fn presence_says_what_the_fixture_says() {
+    let mut world = World::new();
+    let token = part("client_auth", "token").unwrap();
+    let token: Value = serde_json::from_str(token.as_str()).unwrap();
+    let auth = envelope("auth", "auth_1", json!({ "token": token, "presence": true }));
+    let (alice, _) = world.join(&auth);
+    world.at(180);
+    world.output(alice);
+    for id in ["auth_2", "auth_3"] {
+        world.join(&world.auth(id, "bob", 3_600));
+    }
+    world.node.handle_timeout(world.now);
+    let told = messages(&world.output(alice));
+    assert_golden("server_presence", &told);
+}
+
+#[test]
 fn errors_say_what_the_fixtures_say() {
     let mut world = World::new();
     let (alice, _) = world.join(&golden("client_auth"));
@@ -276,7 +293,11 @@ fn the_clients_fixtures_are_parsed_to_what_they_say() {
     let token = part("client_auth", "token").unwrap();
     let token = token.as_str().trim_matches('"');
     let auth = golden("client_auth");
-    let expected = ClientMessage::Auth { id: "auth_1".into(), token: Some(Cow::Borrowed(token)) };
+    let expected = ClientMessage::Auth {
+        id: "auth_1".into(),
+        token: Some(Cow::Borrowed(token)),
+        presence: false,
+    };
     assert_eq!(parse(&auth), Ok(expected));
     let (id, content) = ("msg_1".into(), "Scale to 8 servings".into());
     let expected = ClientMessage::Chat { id, content, data: None };

@@ -40,7 +40,7 @@ use crate::time::Instant;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict<'a> {
     /// Check this token.
-    Authenticate { id: &'a str, token: &'a str },
+    Authenticate { id: &'a str, token: &'a str, presence: bool },
     /// Deliver this, and ask the application.
     Chat(Said<'a>),
     /// Answer with a `pong`.
@@ -150,6 +150,15 @@ impl Session {
 
     pub(crate) fn is_old_client(&self) -> bool {
         self.flags.has(Flags::OLD_CLIENT)
+    }
+
+    /// Its first `auth` asked for the users of its room.
+    pub(crate) fn watch_presence(&mut self) {
+        self.flags.set(Flags::WATCHES_PRESENCE, true);
+    }
+
+    pub(crate) fn watches_presence(&self) -> bool {
+        self.flags.has(Flags::WATCHES_PRESENCE)
     }
 
     /// A message was not understood.
@@ -311,8 +320,8 @@ impl Session {
     /// Judges the first message (protocol, section 4).
     pub(crate) fn judge_first<'a>(&self, parsed: &'a Parsed<'_>) -> Verdict<'a> {
         Verdict::Close(match parsed {
-            Ok(ClientMessage::Auth { id, token: Some(token) }) => {
-                return Verdict::Authenticate { id, token };
+            Ok(ClientMessage::Auth { id, token: Some(token), presence }) => {
+                return Verdict::Authenticate { id, token, presence: *presence };
             }
             Ok(ClientMessage::Auth { token: None, .. }) => CloseReason::MissingToken,
             Err(MalformedMessage::Json | MalformedMessage::Field { envelope: true, .. }) => {
@@ -341,7 +350,7 @@ impl Session {
             self.invalid_in_a_row = 0;
         }
         match parsed {
-            Ok(ClientMessage::Auth { id, token }) => self.judge_auth(now, id, token.as_deref()),
+            Ok(ClientMessage::Auth { id, token, .. }) => self.judge_auth(now, id, token.as_deref()),
             Ok(ClientMessage::Chat { id, content, data }) => match allowance.charge(now, policy) {
                 Ok(()) => Verdict::Chat(Said { id, content, data: *data }),
                 Err(retry_after) => self.rate_limited(now, Some(id), retry_after),
@@ -375,7 +384,7 @@ impl Session {
             self.unasked_auths += 1;
         }
         match token {
-            Some(token) => Verdict::Authenticate { id, token },
+            Some(token) => Verdict::Authenticate { id, token, presence: false },
             None => Verdict::Close(CloseReason::MissingToken),
         }
     }

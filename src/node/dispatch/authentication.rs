@@ -258,7 +258,10 @@ impl Node {
     fn joined(&mut self, slot: Slot, join: &PendingJoin, outcome: Outcome) {
         let Self { cx, connections, rooms, gate, .. } = self;
         match join::joined(cx, connections, rooms, slot, join, outcome) {
-            Ok(()) => self.resume(slot, false),
+            Ok(()) => {
+                self.close_slow_members();
+                self.resume(slot, false);
+            }
             Err(reason) => {
                 gate.tokens.release(join.reserved);
                 if reason == CloseReason::RoomFull {

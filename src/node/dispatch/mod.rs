@@ -33,7 +33,12 @@ impl Node {
     /// Does what a session has decided about a message.
     fn carry_out(&mut self, slot: Slot, verdict: Verdict<'_>) {
         match verdict {
-            Verdict::Authenticate { id, token } => self.authenticate(slot, id, token),
+            Verdict::Authenticate { id, token, presence } => {
+                if let Some(connection) = self.connections.get_mut(slot).filter(|_| presence) {
+                    connection.session.watch_presence();
+                }
+                self.authenticate(slot, id, token);
+            }
             Verdict::Chat(said) => self.chat(slot, said),
             Verdict::Pong { id } => {
                 self.cx.metrics.pongs_out += 1;

@@ -161,4 +161,7 @@ fn admit(
     };
     let frame = cx.message(acknowledgement);
     connections.reply(cx, slot, frame);
+    if is_first {
+        rooms.presence_joined(cx, connections, slot);
+    }
 }

@@ -260,6 +260,7 @@ impl<'a> View<'a> {
             message("out", "chat_message", metrics.chats_out),
             message("out", "auth_required", metrics.auth_required_out),
             message("out", "pong", metrics.pongs_out),
+            message("out", "presence", metrics.presence_out),
             message("out", "error", errors),
         ];
         vec![

@@ -88,6 +88,8 @@ pub struct Metrics {
     pub auth_required_out: u64,
     /// `pong` messages that were queued for peers.
     pub pongs_out: u64,
+    /// `presence` messages that were queued for peers.
+    pub presence_out: u64,
     /// Frames that were queued for peers.
     pub frames_out: u64,
     /// Completions whose question was over.

@@ -169,7 +169,8 @@ impl Rooms {
     }
 
     /// Takes `slot` out of its room. What is on its way there passes it by.
-    pub(crate) fn leave(&mut self, connections: &mut Connections, slot: Slot) {
+    pub(crate) fn leave(&mut self, now: Instant, connections: &mut Connections, slot: Slot) {
+        self.presence_left(now, connections, slot);
         if !self.deliveries.is_empty()
             && let Some(group) = self.rooms.group_of(slot)
         {

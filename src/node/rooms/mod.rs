@@ -5,6 +5,7 @@ pub(crate) mod chat;
 pub(crate) mod deliveries;
 pub(crate) mod fan_out;
 pub(crate) mod groups;
+pub(crate) mod presence;
 pub(crate) mod user_share;
 pub(crate) mod users;
 
@@ -13,6 +14,7 @@ use std::collections::VecDeque;
 use self::answers::DedupCache;
 use self::deliveries::Deliveries;
 use self::groups::Groups;
+use self::presence::Watched;
 use self::user_share::UserShare;
 use crate::config::Limits;
 use crate::id::{Seed, Slot};
@@ -26,6 +28,8 @@ pub(crate) struct Rooms {
     /// What users have used of their allowances of messages and of control frames whose last
     /// connection is gone.
     pub(crate) departed: Allowances<(u64, bool)>,
+    /// The rooms whose users somebody wants to know.
+    pub(crate) watched: Watched,
     /// What is on its way to large rooms.
     pub(crate) deliveries: Deliveries,
     /// What messages were answered, for those that come again.
@@ -42,6 +46,7 @@ impl Rooms {
             users: Groups::new(&seed.derive("users"), slots),
             // The rate is that of the policy: here a user has only a moment.
             departed: Allowances::new(0, limits.users),
+            watched: Watched::default(),
             deliveries: Deliveries::default(),
             answers: DedupCache::new(&seed.derive("answers"), limits.answer_bytes.get(), slots),
             slow: VecDeque::new(),

@@ -20,6 +20,7 @@ mod origins;
 mod overdue;
 mod pings;
 mod places;
+mod presence;
 mod proxies;
 mod reconfigure;
 mod renewals;

@@ -12,6 +12,9 @@ impl Flags {
     /// It was authenticated by its request, and not by an `auth` message.
     pub(crate) const OLD_CLIENT: Self = Self(1 << 2);
 
+    /// Its first `auth` asked for the users of its room.
+    pub(crate) const WATCHES_PRESENCE: Self = Self(1 << 4);
+
     /// The 101 is not out yet.
     pub(crate) const UPGRADING: Self = Self(1 << 3);
 

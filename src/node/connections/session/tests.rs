@@ -219,8 +219,8 @@ fn sixth_unasked_auth_in_a_minute_closes() {
             at(second),
             &policy,
             &mut allowance,
-            &Ok(ClientMessage::Auth { id: "a".into(), token: Some("t".into()) }),
-        ) == Verdict::Authenticate { id: "a", token: "t" };
+            &Ok(ClientMessage::Auth { id: "a".into(), token: Some("t".into()), presence: false }),
+        ) == Verdict::Authenticate { id: "a", token: "t", presence: false };
         assert!(verdict);
     }
     let closed = Verdict::Close(CloseReason::TooManyAuthAttempts);
