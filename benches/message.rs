@@ -45,6 +45,7 @@ fn serialise(c: &mut Criterion) {
                 expires_at: NOW.to_rfc3339(),
                 reauth_at: NOW.to_rfc3339(),
                 ping_interval_ms: 30_000,
+                resume: None,
             };
             let update = RecipeUpdate {
                 request_id: Some("msg_123"),
@@ -52,6 +53,9 @@ fn serialise(c: &mut Criterion) {
                 recipe_data: Some(raw),
                 session: Some(session),
                 history: None,
+                position: None,
+                resumed: None,
+                missed: None,
             };
             let message = ServerMessage::new(&id, NOW.to_rfc3339(), update);
             serde_json::to_writer(&mut buffer, black_box(&message)).unwrap();

@@ -40,6 +40,7 @@ const SHARES: &[Share] = &[
     bytes("limits.outbound_total", 18, |limits| &mut limits.outbound_total),
     bytes("limits.work_total", 9, |limits| &mut limits.work_total),
     bytes("limits.answer_bytes", 5, |limits| &mut limits.answer_bytes),
+    bytes("limits.history_bytes", 2, |limits| &mut limits.history_bytes),
     entries("limits.replay_entries", 2, ReplaySet::ENTRY_BYTES, |it| &mut it.replay_entries),
     entries("limits.revocations", 1, Revocations::ENTRY_BYTES, |it| &mut it.revocations),
     entries("limits.addresses", 2, ADDRESS_BYTES, |it| &mut it.addresses),

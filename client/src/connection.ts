@@ -27,6 +27,7 @@ import type {
 } from './messages.js';
 import { closedError, Outbox } from './outbox.js';
 import { isKnown, parseServerMessage } from './parse.js';
+import { Position } from './position.js';
 import { TokenSource, type Found } from './token-source.js';
 import type {
   ChatEvents,
@@ -66,6 +67,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   readonly #timers = new Timers();
   readonly #tokens: TokenSource;
   readonly #heartbeat: Heartbeat;
+  readonly #position = new Position();
   #status: Status;
   #socket: WebSocketLike | null = null;
   /** Counts sockets, so that what belongs to an earlier one is known by its number. */
@@ -196,7 +198,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
         return this.#sendAuth();
       case 'welcome':
         this.#timers.set('stable', STABLE_MS, () => (this.#attempts = this.#refreshes = 0));
-        this.#watch();
+        this.#heartbeat.watch(this.session?.ping_interval_ms, this.#options);
         return this.#flush();
       case 'renewed':
         this.#refreshes = 0;
@@ -307,7 +309,8 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   #sendAuth(): void {
     this.#authId = freshId('auth_');
     const { presence = false } = this.#options;
-    const payload = { token: this.#token ?? '', ...(presence && { presence }) };
+    const wants = { resume: this.#position.request, ...(presence && { presence }) };
+    const payload = { token: this.#token ?? '', ...wants };
     this.#write({ type: 'auth', id: this.#authId, timestamp: new Date().toISOString(), payload });
   }
 
@@ -338,6 +341,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   #receiveKnown(message: ServerMessage): void {
     switch (message.type) {
       case 'chat_message':
+        this.#position.follow(message);
         return this.#events.emit('message', message as Said<Data>);
       case 'recipe_update':
         return this.#receiveUpdate(message as Update<Recipe>);
@@ -355,12 +359,14 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
 
   #receiveUpdate(update: Update<Recipe>): void {
     const { request_id, recipe_data, session, history } = update.payload;
+    const resumed = this.#position.follow(update);
     this.recipe = recipe_data ?? this.recipe;
     this.session = session ?? this.session;
     this.history = history ?? this.history;
     if (request_id === this.#authId) {
       if (session) this.#outbox.own(session.user_id);
       this.#raise('acknowledged');
+      if (resumed) this.#events.emit('resumed', resumed);
     } else {
       this.#outbox.resolve(update);
     }
@@ -378,14 +384,6 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   #flush(): void {
     if (this.state !== 'authenticated') return;
     this.#outbox.flush(this.#run, wallMs(), (frame) => this.#socket?.send(frame));
-  }
-
-  /** A server that does not know pings ignores them, and is not watched. */
-  #watch(): void {
-    const serverMs = this.session?.ping_interval_ms;
-    if (serverMs === undefined) return;
-    const { pingIntervalMs = serverMs || 30_000, pongTimeoutMs = 5_000 } = this.#options;
-    this.#heartbeat.start(pingIntervalMs, pongTimeoutMs);
   }
 
   /** What an earlier socket still has to say is not heard. */

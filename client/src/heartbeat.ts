@@ -3,6 +3,7 @@
 import { wallMs, type Timers } from './clock.js';
 import { freshId } from './ids.js';
 import type { Ping } from './messages.js';
+import type { ChatOptions } from './types.js';
 
 export class Heartbeat {
   readonly #timers: Timers;
@@ -22,13 +23,16 @@ export class Heartbeat {
   }
 
   /**
-   * Begins for a new socket. A silence of `intervalMs` is followed by a ping, which is to be
-   * answered in `pongMs`, and in any case before a second interval is over: a step is at most half
-   * of one, and the silence is noticed a step late at most.
+   * Begins for a new socket. A silence of `pingIntervalMs`, or of the server's own interval, is
+   * followed by a ping, which is to be answered in `pongTimeoutMs`, and in any case before a second
+   * interval is over: a step is at most half of one, and the silence is noticed a step late at
+   * most. A server that names no interval knows no pings, and is not watched.
    */
-  start(intervalMs: number, pongMs: number): void {
-    this.#intervalMs = Math.max(intervalMs, 2_000);
-    this.#stepMs = Math.min(this.#intervalMs / 2, pongMs);
+  watch(serverMs: number | undefined, options: ChatOptions): void {
+    if (serverMs === undefined) return;
+    const { pingIntervalMs = serverMs || 30_000, pongTimeoutMs = 5_000 } = options;
+    this.#intervalMs = Math.max(pingIntervalMs, 2_000);
+    this.#stepMs = Math.min(this.#intervalMs / 2, pongTimeoutMs);
     this.#quietMs = 0;
     this.#beat();
   }

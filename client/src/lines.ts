@@ -50,10 +50,14 @@ export function failed(lines: Lines, error: ChatError): Lines {
   );
 }
 
-/** `me` is our own user id: the same user may have another tab. */
+/**
+ * `me` is our own user id: the same user may have another tab. What we said ourselves comes again
+ * if the connection broke before its answer.
+ */
 export function heard(lines: Lines, chat: ServerChatMessage, me: string | null): Lines {
   const { content, user_id: userId, data = null } = chat.payload;
   const from = userId === me ? 'me' : 'others';
+  if (from === 'me' && lines.some((line) => line.id === chat.id)) return lines;
   return add(lines, { id: chat.id, from, userId, content, data, state: 'done', error: null });
 }
 

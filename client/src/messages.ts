@@ -64,6 +64,19 @@ export interface AuthPayload {
    * In the first `auth` of a connection, true: the server sends `presence` messages.
    */
   presence?: boolean;
+  /**
+   * In the first `auth` of a connection, an object: the client supports resuming.
+   */
+  resume?: ResumeRequest;
+}
+/**
+ * A client that supports resuming, and where it stands.
+ */
+export interface ResumeRequest {
+  /**
+   * The last position that it has got, when it comes back.
+   */
+  position?: string;
 }
 /**
  * What a user says in the room.
@@ -193,6 +206,10 @@ export interface ServerChatMessagePayload {
   data?: {
     [k: string]: unknown;
   };
+  /**
+   * Its place among the room's messages, where the room keeps them.
+   */
+  position?: string;
 }
 /**
  * The acknowledgement of an `auth`, the answer to a chat message, or news of the recipe.
@@ -236,6 +253,20 @@ export interface RecipeUpdatePayload {
    * the oldest first.
    */
   history?: HistoryEntry[];
+  /**
+   * With `resumed` true: how many messages follow that it has missed.
+   */
+  missed?: number;
+  /**
+   * In news of the recipe, and in answers to clients that support resuming: the position of the
+   * room behind this message.
+   */
+  position?: string;
+  /**
+   * In the first acknowledgement of a connection that asked to resume: whether it gets what it has
+   * missed. If not, it begins anew with what this message says.
+   */
+  resumed?: boolean;
   /**
    * In acknowledgements only.
    */
@@ -286,6 +317,23 @@ export interface Session {
    * After so much silence the server sends a WebSocket ping, in milliseconds; 0: it sends none.
    */
   ping_interval_ms: number;
+  /**
+   * For clients that support resuming, where the server does.
+   */
+  resume?: Resume;
+}
+/**
+ * What a client that comes back gives, and until when.
+ */
+export interface Resume {
+  /**
+   * Where the room stands. Each later message to the room has its own.
+   */
+  position: string;
+  /**
+   * For so long the room's last messages are kept once its last member has left, in milliseconds.
+   */
+  window_ms: number;
 }
 /**
  * The answer to a `ping`.

@@ -137,6 +137,16 @@ export interface ReauthEvent {
   readonly reason: ReauthReason;
 }
 
+export interface ResumedEvent {
+  /**
+   * What was missed in the room follows as `message`s, and nothing else has changed. Otherwise the
+   * room's state is in the acknowledgement, and of what was said meanwhile what its history has.
+   */
+  readonly resumed: boolean;
+  /** How many messages follow. */
+  readonly missed: number;
+}
+
 export interface ChatEvents<Recipe, Data = Json> {
   /** The status changed. */
   state: Status;
@@ -146,6 +156,8 @@ export interface ChatEvents<Recipe, Data = Json> {
   error: ChatError;
   /** A re-authentication began or ended. */
   reauth: ReauthEvent;
+  /** It is connected again, and goes on where it was or begins anew. */
+  resumed: ResumedEvent;
   /** Somebody joined or left, if the option `presence` is set. */
   presence: PresencePayload;
   /** Something of an unknown type came and was ignored: for those who look for a fault. */

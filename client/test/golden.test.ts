@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { Auth, ClientChatMessage, ErrorCode, ServerMessage } from '../src/index.js';
 import { parseServerMessage } from '../src/parse.js';
-import { authenticated, FakeSocket, reset } from './support.js';
+import { authenticated, FakeSocket, reopen, reset } from './support.js';
 
 const FOLDER = new URL('../../tests/fixtures/messages/', import.meta.url);
 const FIXTURES = new Map(
@@ -38,7 +38,7 @@ afterEach(() => vi.restoreAllMocks());
 
 test('they are there', () => {
   expect(SERVER.length).toBeGreaterThanOrEqual(14);
-  expect(FIXTURES.size - SERVER.length).toBe(4);
+  expect(FIXTURES.size - SERVER.length).toBe(5);
 });
 
 describe('every message of the server', () => {
@@ -92,10 +92,16 @@ test('every error code has a message, and rejects the promise that it is about',
 
 test('what this client says has the form of the client’s messages', async () => {
   const it = await authenticated();
+  const resume = { position: '0.X-0VBLUp', window_ms: 120_000 };
+  const session = { user_id: 'alice', expires_at: '', reauth_at: '', resume };
+  FakeSocket.last.accept({ session, resumed: false });
+  FakeSocket.last.end(1006);
+  await reopen();
+  FakeSocket.last.accept();
   void it.chat.send('Scale to 8 servings');
   const [auth] = FakeSocket.last.auths;
   const [chat] = FakeSocket.last.chats;
-  const goldenAuth = JSON.parse(FIXTURES.get('client_auth') ?? '') as Auth;
+  const goldenAuth = JSON.parse(FIXTURES.get('client_auth_resume') ?? '') as Auth;
   const goldenChat = JSON.parse(FIXTURES.get('client_chat_message') ?? '') as ClientChatMessage;
   expect(form(auth)).toEqual(form(goldenAuth));
   expect(form(chat)).toEqual(form(goldenChat));

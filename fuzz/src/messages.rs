@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use vestibule::protocol::{
     self, ClientMessage, MAX_CONTENT_CHARS, MAX_DATA_DEPTH, MAX_ID_CHARS, MalformedMessage,
-    MessageFault,
+    MessageFault, Position, ResumeFrom, Wants,
 };
 use vestibule::time::is_date_time;
 
@@ -87,9 +87,19 @@ fn judge(tree: &Value) -> protocol::Parsed<'_> {
     let text = |field| tree["payload"][field].as_str().filter(|text| !text.is_empty());
     match (kind, text("content")) {
         ("auth", _) => {
-            let presence = tree["payload"]["presence"] == json!(true);
+            let payload = &tree["payload"];
+            let resume = match payload["resume"].as_object() {
+                None => ResumeFrom::Unsupported,
+                Some(fields) => match fields.get("position").and_then(Value::as_str) {
+                    None => ResumeFrom::Now,
+                    Some(text) => {
+                        Position::parse(text).map_or(ResumeFrom::Now, ResumeFrom::Position)
+                    }
+                },
+            };
+            let wants = Wants { presence: payload["presence"] == json!(true), resume };
             let token = text("token").map(Into::into);
-            Ok(ClientMessage::Auth { id: sure_id.into(), token, presence })
+            Ok(ClientMessage::Auth { id: sure_id.into(), token, wants })
         }
         ("chat_message", Some(content)) if content.chars().count() <= MAX_CONTENT_CHARS => {
             let data = &tree["payload"]["data"];
@@ -110,8 +120,16 @@ fn write(message: &ClientMessage<'_>) -> Value {
     let (kind, id, payload) = match message {
         ClientMessage::Ping { id: None } => return json!({ "type": "ping" }),
         ClientMessage::Ping { id: Some(id) } => ("ping", &**id, json!({})),
-        ClientMessage::Auth { id, token, presence } => {
-            ("auth", &**id, json!({ "token": token, "presence": presence }))
+        ClientMessage::Auth { id, token, wants } => {
+            let mut payload = json!({ "token": token, "presence": wants.presence });
+            match wants.resume {
+                ResumeFrom::Unsupported => {}
+                ResumeFrom::Now => payload["resume"] = json!({}),
+                ResumeFrom::Position(position) => {
+                    payload["resume"] = json!({ "position": position.to_string() });
+                }
+            }
+            ("auth", &**id, payload)
         }
         ClientMessage::Chat { id, content, data: None } => {
             ("chat_message", &**id, json!({ "content": content }))

@@ -168,6 +168,7 @@ fn tables(config: &Config, rows: &mut Vec<Row>) {
         entries("limits.users", limits.users, USER_BYTES),
         entries("limits.rooms", limits.rooms, MemoryApp::ROOM_BYTES + NAME_BYTES),
         Row { is_loose: true, ..entries("limits.answer_bytes *", answers, 1) },
+        loose("limits.history_bytes *", 1, limits.history_bytes.get()),
         row("limits.recent_ends, twice", limits.recent_ends.saturating_mul(2), END_BYTES),
         row(
             "limits.recent_ends / 16, of tokens",

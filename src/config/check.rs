@@ -42,6 +42,7 @@ impl Config {
             self.http.out_of_range(),
             self.tls.out_of_range(),
             self.backend.out_of_range(),
+            self.resume.out_of_range(),
             self.recipes.out_of_range(),
             self.accounts.out_of_range(),
             self.log.out_of_range(),

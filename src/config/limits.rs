@@ -138,6 +138,11 @@ section! {
     /// some 2 KiB for each of `limits.connections`. 0: unlimited.
     answer_bytes: Size = Size::kib(16 * 1_024), "`0` or more", reload;
 
+    /// Budget for the last messages of rooms, of which clients that come back get what they have
+    /// missed: up to 64 messages and 64 KiB of each room. When it is reached, the messages of the room
+    /// that was silent longest are dropped, and its clients begin anew. 0: none are kept.
+    history_bytes: Size = Size::kib(16 * 1_024), "`0` or more", reload;
+
     /// Closed connections that are remembered for
     /// [`vestibule explain`](admin.md#inspect-a-connection): this many that had been in a room, and
     /// as many others, so that a flood of unauthenticated connections does not displace those of

@@ -21,6 +21,7 @@ mod network;
 mod origin;
 mod published;
 mod recipes;
+mod resume;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod tls;
@@ -41,6 +42,7 @@ pub use network::Network;
 pub(crate) use origin::{Origins, Page};
 pub use published::PublishedKind;
 pub use recipes::{Accounts, Recipes};
+pub use resume::Resume;
 pub use tls::Tls;
 pub use units::{Length, ParseError, Size};
 
@@ -89,6 +91,8 @@ section! {
         tls: Tls,
         /// The application behind the edge.
         backend: Backend,
+        /// Clients that come back.
+        resume: Resume,
         /// The embedded recipe chat.
         recipes: Recipes,
         /// Its accounts.
@@ -104,7 +108,7 @@ section! {
 
 impl Config {
     /// The keys that are in no section, and the sections, in the order of the file.
-    const SECTIONS: [key::SectionKeys; 10] = [
+    const SECTIONS: [key::SectionKeys; 11] = [
         Self::SECTION,
         Admin::SECTION,
         Auth::SECTION,
@@ -112,6 +116,7 @@ impl Config {
         Http::SECTION,
         Tls::SECTION,
         Backend::SECTION,
+        Resume::SECTION,
         Recipes::SECTION,
         Accounts::SECTION,
         Log::SECTION,

@@ -65,7 +65,7 @@ pub use self::observe::usage::Usage;
 #[cfg(feature = "net")]
 pub(crate) use self::rooms::answers::{LIFETIME as ANSWER_LIFETIME, remembered_answer_bytes};
 #[cfg(feature = "net")]
-pub(crate) use self::rooms::presence::Watched;
+pub(crate) use self::rooms::watched::Watched;
 pub use self::work::events::AppEvent;
 pub use self::work::keys::{Fetched, KeyNews, KeyRequest};
 pub use self::work::orders::{Revocation, RevocationStore};
@@ -226,6 +226,7 @@ impl Node {
             self.gate.drain.as_ref().and_then(Drain::next),
             self.gate.user_limit.next(),
             self.rooms.watched.next(),
+            self.rooms.logs.next_end(),
             delivery,
             judged,
         ];

@@ -46,6 +46,10 @@ pub(crate) struct Policy {
     pub(crate) late_answers: usize,
     pub(crate) connections_per_user: u32,
     pub(crate) room_members: u32,
+    /// What the last messages of all rooms may take; 0: none are kept.
+    pub(crate) history_bytes: usize,
+    /// For how long those of a room stay when its last member has left.
+    pub(crate) resume_window: Duration,
     /// The most connections of a room whose users its watchers are told; 0: they are told nothing.
     pub(crate) presence_members: usize,
     pub(crate) connections: usize,
@@ -130,6 +134,8 @@ impl Policy {
                 0 => u32::MAX,
                 limit => limit,
             },
+            history_bytes: limits.history_bytes.get(),
+            resume_window: config.resume.window.get(),
             presence_members: limits.presence_members as usize,
             room_members: match limits.room_members {
                 0 => u32::MAX,

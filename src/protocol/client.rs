@@ -8,6 +8,7 @@
 pub(super) mod data;
 mod key;
 pub(super) mod old;
+mod wants;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,6 +19,7 @@ use serde_json::value::RawValue;
 
 use self::data::JsonObject;
 use self::key::KeySeed;
+pub use self::wants::{ResumeFrom, Wants};
 use super::limits::{MAX_CONTENT_CHARS, MAX_ID_CHARS};
 use super::surrogates::replace_lone;
 use crate::time::is_date_time;
@@ -32,8 +34,8 @@ pub enum ClientMessage<'a> {
         /// The JWT. `None` when it is missing, empty or not a string: that has its own close
         /// reason.
         token: Option<Cow<'a, str>>,
-        /// Whether the client wants to be told who is in the room.
-        presence: bool,
+        /// What the client asks for beside it.
+        wants: Wants,
     },
     /// `chat_message`: a text for the room.
     Chat {
@@ -58,11 +60,11 @@ pub enum ClientMessage<'a> {
 impl fmt::Debug for ClientMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Auth { id, token, presence } => f
+            Self::Auth { id, token, wants } => f
                 .debug_struct("Auth")
                 .field("id", id)
                 .field("token", &token.as_ref().map(|_| "********"))
-                .field("presence", presence)
+                .field("wants", wants)
                 .finish(),
             Self::Chat { id, content, data } => f
                 .debug_struct("Chat")
@@ -219,7 +221,7 @@ fn validate(envelope: RawEnvelope<'_>) -> Parsed<'_> {
     match &*kind {
         "auth" => {
             let token = payload.token.text().filter(|token| !token.is_empty());
-            Ok(ClientMessage::Auth { id, token, presence: payload.presence })
+            Ok(ClientMessage::Auth { id, token, wants: payload.wants })
         }
         "chat_message" => match payload.content.text() {
             Some(content) if !content.is_empty() && fits(&content, MAX_CONTENT_CHARS) => {
@@ -271,7 +273,7 @@ struct RawEnvelope<'a> {
 #[derive(Default)]
 struct RawPayload<'a> {
     token: Field<'a>,
-    presence: bool,
+    wants: Wants,
     content: Field<'a>,
     data: Option<&'a RawValue>,
 }
@@ -350,36 +352,6 @@ impl<'de> Visitor<'de> for FieldSeed {
     }
 }
 
-/// Reads `true` as true, and everything else as false.
-struct FlagSeed;
-
-impl<'de> DeserializeSeed<'de> for FlagSeed {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for FlagSeed {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    other_values!(false; visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
-
-    fn visit_bool<E>(self, flag: bool) -> Result<bool, E> {
-        Ok(flag)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(false)
-    }
-}
-
 struct PayloadSeed;
 
 impl<'de> DeserializeSeed<'de> for PayloadSeed {
@@ -404,7 +376,8 @@ impl<'de> Visitor<'de> for PayloadSeed {
         while let Some(key) = map.next_key_seed(KeySeed)? {
             match &*key {
                 "token" => payload.token = map.next_value_seed(FieldSeed)?,
-                "presence" => payload.presence = map.next_value_seed(FlagSeed)?,
+                "presence" => payload.wants.presence = wants::presence(map.next_value()?),
+                "resume" => payload.wants.resume = wants::resume(map.next_value()?),
                 "content" => payload.content = map.next_value_seed(FieldSeed)?,
                 "data" => payload.data = Some(map.next_value()?),
                 _ => {

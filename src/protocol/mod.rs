@@ -7,6 +7,7 @@ mod client;
 mod close;
 mod error;
 mod limits;
+mod position;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod server;
@@ -15,13 +16,14 @@ mod surrogates;
 pub use client::data::{JsonObject, Said};
 #[doc(hidden)]
 pub use client::old::parse_old;
-pub use client::{ClientMessage, MalformedMessage, MessageFault, Parsed, parse};
+pub use client::{ClientMessage, MalformedMessage, MessageFault, Parsed, ResumeFrom, Wants, parse};
 pub use close::{CloseReason, Reconnect};
 pub use error::ErrorCode;
 pub use limits::*;
+pub use position::Position;
 pub use server::{
     AuthRequired, ChatMessage, ErrorPayload, Payload, Pong, Presence, RawJson, ReauthReason,
-    RecipeUpdate, ServerMessage, SessionInfo,
+    RecipeUpdate, ResumeInfo, ServerMessage, SessionInfo,
 };
 
 /// The subprotocol that the server speaks (RFC 6455, section 1.9).

@@ -160,6 +160,21 @@ struct AuthPayload {
     #[schemars(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "bool")]
     presence: Option<bool>,
+    /// In the first `auth` of a connection, an object: the client supports resuming.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ResumeRequest")]
+    resume: Option<ResumeRequest>,
+}
+
+/// A client that supports resuming, and where it stands.
+#[derive(JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
+#[cfg_attr(not(test), expect(dead_code, reason = "it is only described"))]
+struct ResumeRequest {
+    /// The last position that it has got, when it comes back.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    position: Option<String>,
 }
 
 /// What a user says in the room.
@@ -179,7 +194,7 @@ struct ChatPayload {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ClientMessage, parse};
+    use super::super::{ClientMessage, Position, ResumeFrom, Wants, parse};
     use super::*;
     use crate::time::is_date_time;
 
@@ -189,9 +204,15 @@ mod tests {
     #[test]
     fn owned_forms_agree_with_the_parser() {
         let auth: ClientEnvelope<AuthPayload> = serde_json::from_str(AUTH).unwrap();
-        let AuthPayload { token, presence } = auth.payload;
-        let presence = presence == Some(true);
-        let read = ClientMessage::Auth { id: auth.id.into(), token: Some(token.into()), presence };
+        let AuthPayload { token, presence, resume } = auth.payload;
+        let resume = match resume {
+            None => ResumeFrom::Unsupported,
+            Some(ResumeRequest { position }) => position
+                .and_then(|text| Position::parse(&text))
+                .map_or(ResumeFrom::Now, ResumeFrom::Position),
+        };
+        let wants = Wants { presence: presence == Some(true), resume };
+        let read = ClientMessage::Auth { id: auth.id.into(), token: Some(token.into()), wants };
         assert!(parse(AUTH) == Ok(read));
         let chat: ClientEnvelope<ChatPayload> = serde_json::from_str(CHAT).unwrap();
         assert_eq!(chat.payload.data, None);

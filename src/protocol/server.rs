@@ -7,6 +7,7 @@ use super::client::data::JsonObject;
 use super::error::ErrorCode;
 #[cfg(feature = "schema")]
 use super::limits::{MAX_CONTENT_CHARS, MAX_ID_CHARS, MAX_USER_CHARS};
+use super::position::Position;
 use crate::id::MessageId;
 use crate::time::Rfc3339;
 
@@ -101,6 +102,20 @@ pub struct RecipeUpdate<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<HistoryEntry>"))]
     pub history: Option<RawJson<'a>>,
+    /// In news of the recipe, and in answers to clients that support resuming: the position of the
+    /// room behind this message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub position: Option<Position>,
+    /// In the first acknowledgement of a connection that asked to resume: whether it gets what it has
+    /// missed. If not, it begins anew with what this message says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "bool"))]
+    pub resumed: Option<bool>,
+    /// With `resumed` true: how many messages follow that it has missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
+    pub missed: Option<u64>,
 }
 
 impl Payload for RecipeUpdate<'_> {
@@ -141,6 +156,21 @@ pub struct SessionInfo<'a> {
     pub reauth_at: Rfc3339,
     /// After so much silence the server sends a WebSocket ping, in milliseconds; 0: it sends none.
     pub ping_interval_ms: u64,
+    /// For clients that support resuming, where the server does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "ResumeInfo"))]
+    pub resume: Option<ResumeInfo>,
+}
+
+/// What a client that comes back gives, and until when.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Resume"))]
+pub struct ResumeInfo {
+    /// Where the room stands. Each later message to the room has its own.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub position: Position,
+    /// For so long the room's last messages are kept once its last member has left, in milliseconds.
+    pub window_ms: u64,
 }
 
 /// What somebody else in the room said.
@@ -161,6 +191,10 @@ pub struct ChatMessage<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, serde_json::Value>"))]
     pub data: Option<JsonObject<'a>>,
+    /// Its place among the room's messages, where the room keeps them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    pub position: Option<Position>,
 }
 
 impl Payload for ChatMessage<'_> {
@@ -282,7 +316,8 @@ mod tests {
 
     #[test]
     fn client_chosen_id_is_escaped() {
-        let payload = ChatMessage { content: "a \"b\"\n", user_id: "é\u{1}", data: None };
+        let payload =
+            ChatMessage { content: "a \"b\"\n", user_id: "é\u{1}", data: None, position: None };
         let now = UnixTime::from_millis(0).to_rfc3339();
         let message = ServerMessage::relayed("\"x\\", now, payload);
         let mut text = Vec::new();

@@ -3,6 +3,8 @@
 //!
 //! Nothing here makes a message: a node on a virtual clock is talked to, and what it says is compared.
 
+mod rooms;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::IoSlice;
@@ -13,8 +15,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vestibule::config::Length;
 use vestibule::id::{ConnId, Seed};
-use vestibule::node::Action;
-use vestibule::protocol::{ClientMessage, ErrorCode, parse};
+use vestibule::node::{Action, Hangup};
+use vestibule::protocol::{ClientMessage, ErrorCode, Wants, parse};
 use vestibule::testing::{envelope, frame, token};
 use vestibule::time::{Instant, Now, UnixTime};
 use vestibule::{Admission, Answer, App, Config, Incoming, Join, Json, Node, Reply, Update};
@@ -255,23 +257,6 @@ fn a_session_says_what_the_fixtures_say() {
 }
 
 #[test]
-fn presence_says_what_the_fixture_says() {
-    let mut world = World::new();
-    let token = part("client_auth", "token").unwrap();
-    let token: Value = serde_json::from_str(token.as_str()).unwrap();
-    let auth = envelope("auth", "auth_1", json!({ "token": token, "presence": true }));
-    let (alice, _) = world.join(&auth);
-    world.at(180);
-    world.output(alice);
-    for id in ["auth_2", "auth_3"] {
-        world.join(&world.auth(id, "bob", 3_600));
-    }
-    world.node.handle_timeout(world.now);
-    let told = messages(&world.output(alice));
-    assert_golden("server_presence", &told);
-}
-
-#[test]
 fn errors_say_what_the_fixtures_say() {
     let mut world = World::new();
     let (alice, _) = world.join(&golden("client_auth"));
@@ -296,7 +281,7 @@ fn the_clients_fixtures_are_parsed_to_what_they_say() {
     let expected = ClientMessage::Auth {
         id: "auth_1".into(),
         token: Some(Cow::Borrowed(token)),
-        presence: false,
+        wants: Wants::default(),
     };
     assert_eq!(parse(&auth), Ok(expected));
     let (id, content) = ("msg_1".into(), "Scale to 8 servings".into());
@@ -308,7 +293,7 @@ fn the_clients_fixtures_are_parsed_to_what_they_say() {
 
 #[test]
 fn every_fixture_is_seen_by_a_test_of_this_file() {
-    let source = include_str!("golden.rs");
+    let source = [include_str!("golden.rs"), include_str!("golden/rooms.rs")].concat();
     for name in goldens().keys() {
         assert!(source.contains(&format!("\"{name}\"")), "{name}");
     }

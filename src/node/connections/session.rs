@@ -19,6 +19,7 @@ mod phase;
 mod pings;
 mod stage;
 mod told;
+mod wants;
 
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ use crate::node::connections::moment::CoarseInstant;
 use crate::node::policy::Policy;
 use crate::protocol::{
     ClientMessage, CloseReason, ErrorCode, MAX_INVALID_IN_A_ROW, MAX_UNANSWERED_PINGS,
-    MAX_UNASKED_AUTHS_A_MINUTE, MalformedMessage, MessageFault, Parsed, ReauthReason, Said,
+    MAX_UNASKED_AUTHS_A_MINUTE, MalformedMessage, MessageFault, Parsed, ReauthReason, Said, Wants,
 };
 use crate::time::Instant;
 
@@ -40,7 +41,7 @@ use crate::time::Instant;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict<'a> {
     /// Check this token.
-    Authenticate { id: &'a str, token: &'a str, presence: bool },
+    Authenticate { id: &'a str, token: &'a str, wants: Wants },
     /// Deliver this, and ask the application.
     Chat(Said<'a>),
     /// Answer with a `pong`.
@@ -150,15 +151,6 @@ impl Session {
 
     pub(crate) fn is_old_client(&self) -> bool {
         self.flags.has(Flags::OLD_CLIENT)
-    }
-
-    /// Its first `auth` asked for the users of its room.
-    pub(crate) fn watch_presence(&mut self) {
-        self.flags.set(Flags::WATCHES_PRESENCE, true);
-    }
-
-    pub(crate) fn watches_presence(&self) -> bool {
-        self.flags.has(Flags::WATCHES_PRESENCE)
     }
 
     /// A message was not understood.
@@ -320,8 +312,8 @@ impl Session {
     /// Judges the first message (protocol, section 4).
     pub(crate) fn judge_first<'a>(&self, parsed: &'a Parsed<'_>) -> Verdict<'a> {
         Verdict::Close(match parsed {
-            Ok(ClientMessage::Auth { id, token: Some(token), presence }) => {
-                return Verdict::Authenticate { id, token, presence: *presence };
+            Ok(ClientMessage::Auth { id, token: Some(token), wants }) => {
+                return Verdict::Authenticate { id, token, wants: *wants };
             }
             Ok(ClientMessage::Auth { token: None, .. }) => CloseReason::MissingToken,
             Err(MalformedMessage::Json | MalformedMessage::Field { envelope: true, .. }) => {
@@ -384,7 +376,7 @@ impl Session {
             self.unasked_auths += 1;
         }
         match token {
-            Some(token) => Verdict::Authenticate { id, token, presence: false },
+            Some(token) => Verdict::Authenticate { id, token, wants: Wants::default() },
             None => Verdict::Close(CloseReason::MissingToken),
         }
     }

@@ -10,12 +10,15 @@ use crate::node::connections::session::Clocks;
 use crate::node::http::message::ResponseForm;
 use crate::node::http::request::RequestHead;
 use crate::node::work::ticket::Ticket;
+use crate::protocol::Position;
 use crate::time::{Instant, UnixTime};
 
 /// What waits for an answer of the application.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     pub(crate) auth: PendingAuth,
+    /// The last position that its client has seen, until it is admitted.
+    pub(crate) resume_from: Option<Position>,
     /// An `auth` that came while that one was under way.
     pub(crate) next_auth: Option<Box<str>>,
     /// The message that it is asked about.
@@ -39,6 +42,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self.auth, PendingAuth::None)
+            && self.resume_from.is_none()
             && self.next_auth.is_none()
             && self.message.is_none()
             && self.request.is_none()
@@ -252,6 +256,8 @@ pub(crate) struct PendingJoin {
     pub(crate) expires_at: UnixTime,
     /// What is remembered of the `auth`, to be taken back when the join fails.
     pub(crate) reserved: Reserved,
+    /// Where the room stood when the application was asked, if it has a log.
+    pub(crate) asked_at: Option<Position>,
 }
 
 /// What an accepted `auth` has put into the replay set.
@@ -278,6 +284,7 @@ mod tests {
             clocks: Clocks { token_end: clock, reauth_at: clock, reason: ReauthReason::Requested },
             expires_at: until,
             reserved: Reserved { message: None, token_id: None, until },
+            asked_at: None,
         }
     }
 

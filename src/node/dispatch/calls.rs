@@ -13,6 +13,7 @@ use crate::node::app::{Answer, Invite, OrderKind, PasswordReset, Publish, Reply,
 use crate::node::connections::connection::Connection;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::Phase;
+use crate::node::context::Cx;
 use crate::node::dispatch::requests::CONTINUE;
 use crate::node::gate::admin_key::AdminKey;
 use crate::node::gate::operator::{OperatorCall, OperatorEvent};
@@ -253,8 +254,8 @@ impl Node {
     pub(crate) fn say_in_room(&mut self, room: &str, answer: Answer) -> Result<usize, ErrorCode> {
         answer.map(|update| {
             let Self { cx, connections, rooms, .. } = self;
-            let frame = update_frame(cx, &update, None);
-            let reached = rooms.fan_out(cx, connections, room, None, (Delivered::Update, frame));
+            let write = |cx: &mut Cx, position| update_frame(cx, &update, None, position);
+            let reached = rooms.publish(cx, connections, room, None, (Delivered::Update, write));
             self.close_slow_members();
             reached
         })

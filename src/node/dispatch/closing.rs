@@ -181,7 +181,7 @@ impl Node {
         if let Some(user) = user.as_ref().filter(|_| !gate.user_limit.is_empty()) {
             gate.user_limit.left(user, connection);
         }
-        rooms.leave(cx.now.monotonic, connections, slot);
+        rooms.leave(cx, connections, slot);
         if let (Some(user), Some(room)) = (user, room) {
             work.app.on_leave(&Left { connection, room: &room, user: &user, reason });
         }

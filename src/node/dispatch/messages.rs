@@ -70,6 +70,7 @@ impl Node {
     fn on_app_event(&mut self, event: AppEvent) {
         match event {
             AppEvent::RoomDeleted { room } => {
+                self.rooms.logs.forget(&room);
                 let members: Vec<Slot> = self.rooms.rooms.members(&room).collect();
                 for slot in members {
                     self.close(slot, CloseReason::AccessDenied);

@@ -27,15 +27,20 @@ use crate::node::Node;
 use crate::node::connections::session::Verdict;
 use crate::node::rooms::chat::error_frame;
 use crate::node::work::port::Action;
-use crate::protocol::{ClientMessage, Parsed, Pong};
+use crate::protocol::{ClientMessage, Parsed, Pong, ResumeFrom};
 
 impl Node {
     /// Does what a session has decided about a message.
     fn carry_out(&mut self, slot: Slot, verdict: Verdict<'_>) {
         match verdict {
-            Verdict::Authenticate { id, token, presence } => {
-                if let Some(connection) = self.connections.get_mut(slot).filter(|_| presence) {
-                    connection.session.watch_presence();
+            Verdict::Authenticate { id, token, wants } => {
+                if let Some(connection) = self.connections.get_mut(slot)
+                    && !connection.session.phase().is_authenticated()
+                {
+                    connection.session.set_wants(wants);
+                    if let ResumeFrom::Position(position) = wants.resume {
+                        connection.waiting.get_or_insert_default().resume_from = Some(position);
+                    }
                 }
                 self.authenticate(slot, id, token);
             }

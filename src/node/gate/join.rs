@@ -1,5 +1,7 @@
 //! From a principal to a place in the room: the application is asked, and the clocks start.
 
+use smol_str::SmolStr;
+
 use crate::id::{ConnId, Slot};
 use crate::node::app::{Admission, Join, Reply, Update};
 use crate::node::connections::Connections;
@@ -7,13 +9,17 @@ use crate::node::connections::session::Clocks;
 use crate::node::connections::waiting::{AcceptedAuth, PendingAuth, PendingJoin};
 use crate::node::context::Cx;
 use crate::node::rooms::Rooms;
+use crate::node::rooms::log::Missed;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Payer, Work};
 use crate::node::work::questions::{GRACE, NewQuestion, QuestionKind, cost};
-use crate::protocol::{CloseReason, RecipeUpdate, SessionInfo};
+use crate::protocol::{CloseReason, Position, RecipeUpdate, ResumeInfo, SessionInfo};
 
 /// What a re-authentication is acknowledged with; a first one in the application's words.
 const REAUTHENTICATED: &str = "Re-authenticated";
+
+/// What a client hears that goes on where it was.
+const RESUMED: &str = "Connected again.";
 
 /// Asks the application to let the connection in. What is returned is decided already.
 pub(crate) fn ask_to_join(
@@ -31,7 +37,8 @@ pub(crate) fn ask_to_join(
     let room = wanted.or_else(|| rooms.rooms.name_of(slot)).cloned()?;
     let ticket = work.questions.issue();
     let expires_at = principal.expires_at;
-    let join = PendingJoin { ticket, request_id, clocks, expires_at, reserved };
+    let asked_at = rooms.logs.head(&room).filter(|_| !reauth);
+    let join = PendingJoin { ticket, request_id, clocks, expires_at, reserved, asked_at };
     let (now, payer) = (cx.now.monotonic, Payer::user(&principal.user));
     connections.edit(&cx.policy, slot, |session, policy| session.joining(now, policy));
     if !reauth {
@@ -117,6 +124,44 @@ fn finds_room_full(cx: &Cx, connections: &Connections, rooms: &Rooms, slot: Slot
     wanted.is_some_and(|room| rooms.rooms.count(room) >= cx.policy.room_members)
 }
 
+/// What a client that supports resuming is told with its first acknowledgement.
+#[derive(Default)]
+struct Resumption {
+    info: Option<ResumeInfo>,
+    /// Whether it goes on where it was; `None`: it does not support that.
+    resumed: Option<bool>,
+    /// What follows: all that it has missed, or what was said while the application was asked.
+    missed: Option<Missed>,
+}
+
+/// Looks up what `slot` has missed, which is about to join `room`. The application was asked when the
+/// room stood `asked_at`, and knows what was said before.
+fn resume(
+    cx: &mut Cx,
+    connections: &mut Connections,
+    rooms: &mut Rooms,
+    slot: Slot,
+    (room, asked_at): (&SmolStr, Option<Position>),
+) -> Resumption {
+    let Some(connection) = connections.get_mut(slot) else { return Resumption::default() };
+    let supports_resume = connection.session.supports_resume();
+    let from = connection.waiting.as_mut().and_then(|waiting| waiting.resume_from.take());
+    rooms.logs.joined(room, supports_resume, cx.policy.history_bytes);
+    if !supports_resume {
+        return Resumption::default();
+    }
+    let missed = from.and_then(|position| rooms.logs.missed(room, position));
+    let resumed = missed.is_some();
+    if from.is_some() {
+        let count = if resumed { &mut cx.metrics.resumed } else { &mut cx.metrics.not_resumed };
+        *count += 1;
+    }
+    let missed = missed.or_else(|| rooms.logs.missed(room, asked_at?));
+    let window_ms = u64::try_from(cx.policy.resume_window.as_millis()).unwrap_or(u64::MAX);
+    let info = rooms.logs.head(room).map(|position| ResumeInfo { position, window_ms });
+    Resumption { info, resumed: Some(resumed), missed }
+}
+
 /// Opens the room, acknowledges the `auth`, and starts its clocks.
 fn admit(
     cx: &mut Cx,
@@ -129,7 +174,9 @@ fn admit(
     let Some(connection) = connections.get_mut(slot) else { return };
     let wanted = connection.wanted_room.take();
     let is_first = wanted.is_some();
+    let mut resumption = Resumption::default();
     if let Some(room) = wanted {
+        resumption = resume(cx, connections, rooms, slot, (&room, join.asked_at));
         rooms.rooms.join(slot, &room);
         cx.metrics.authenticated += 1;
     } else {
@@ -151,16 +198,31 @@ fn admit(
         // What the wall clock will show when `auth_required` comes: never in the past.
         reauth_at: now.unix_at(join.clocks.reauth_at).to_rfc3339(),
         ping_interval_ms: cx.policy.ping.as_millis() as u64,
+        resume: resumption.info,
     };
+    let Resumption { resumed, missed, .. } = resumption;
+    let is_new = is_first && resumed != Some(true);
     let acknowledgement = RecipeUpdate {
         request_id: join.request_id.as_deref(),
-        content: if is_first { &update.content } else { REAUTHENTICATED },
-        recipe_data: update.recipe_data.as_ref().filter(|_| is_first).map(|json| json.as_raw()),
+        content: match (is_first, is_new) {
+            (false, _) => REAUTHENTICATED,
+            (_, true) => &update.content,
+            _ => RESUMED,
+        },
+        recipe_data: update.recipe_data.as_ref().filter(|_| is_new).map(|json| json.as_raw()),
         session: Some(session),
-        history: update.history.as_ref().filter(|_| is_first).map(|json| json.as_raw()),
+        history: update.history.as_ref().filter(|_| is_new).map(|json| json.as_raw()),
+        position: None,
+        resumed,
+        missed: missed.as_ref().filter(|_| !is_new).map(|missed| missed.count as u64),
     };
     let frame = cx.message(acknowledgement);
     connections.reply(cx, slot, frame);
+    if let Some(missed) = missed.filter(|missed| missed.count > 0) {
+        // Behind the acknowledgement, and ahead of all that is said from here on.
+        let frames = cx.encoder.raw(|buffer| buffer.extend_from_slice(&missed.frames));
+        connections.reply(cx, slot, frames);
+    }
     if is_first {
         rooms.presence_joined(cx, connections, slot);
     }

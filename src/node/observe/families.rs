@@ -93,6 +93,7 @@ impl<'a> View<'a> {
         families.extend(self.policy_families());
         families.extend(self.auth_families());
         families.extend(self.traffic_families());
+        families.extend(self.resume_families());
         families.extend(self.key_families());
         families.extend(self.revocation_families());
         families.extend(self.answer_families());
@@ -125,6 +126,23 @@ impl<'a> View<'a> {
             4..=17,
         ));
         families
+    }
+
+    /// Clients that come back, and what is kept for them.
+    fn resume_families(&self) -> Vec<Family<'a>> {
+        let (metrics, logs) = (&self.cx.metrics, &self.rooms.logs);
+        let outcomes = [("resumed", metrics.resumed), ("anew", metrics.not_resumed)];
+        let held = |name, help, count: usize| gauge(name, help, &[], vec![(vec![], count as u64)]);
+        vec![
+            counter(
+                "vestibule_resumes_total",
+                "Clients that came back with a position: gone on from there, or begun anew.",
+                &["outcome"],
+                by(outcomes),
+            ),
+            held("vestibule_history_rooms", "Rooms whose last messages are kept.", logs.len()),
+            held("vestibule_history_bytes", "What the last messages of rooms take.", logs.bytes()),
+        ]
     }
 
     fn auth_families(&self) -> Vec<Family<'a>> {
@@ -356,6 +374,7 @@ impl<'a> View<'a> {
             ("missed_keys_per_minute_per_ip", metrics.unasked_keys),
             ("connections_per_user", metrics.closes(CloseReason::ConnectionLimit)),
             ("room_members", metrics.refused_by_room),
+            ("history_bytes", self.rooms.logs.evicted()),
             ("messages_per_minute", metrics.errors(ErrorCode::RateLimited)),
             ("message_bytes", metrics.closes(CloseReason::MessageTooLarge)),
             ("outbound_bytes", metrics.slow_consumers),

@@ -88,6 +88,10 @@ pub struct Metrics {
     pub auth_required_out: u64,
     /// `pong` messages that were queued for peers.
     pub pongs_out: u64,
+    /// Connections that went on behind the position that they gave.
+    pub resumed: u64,
+    /// Connections whose position was not known (any more), so that they began anew.
+    pub not_resumed: u64,
     /// `presence` messages that were queued for peers.
     pub presence_out: u64,
     /// Frames that were queued for peers.

@@ -20,7 +20,9 @@ use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Payer, Work};
 use crate::node::work::questions::{NewQuestion, QuestionKind, cost};
 use crate::node::work::ticket::Ticket;
-use crate::protocol::{ChatMessage, ErrorCode, ErrorPayload, RecipeUpdate, Said, ServerMessage};
+use crate::protocol::{
+    ChatMessage, ErrorCode, ErrorPayload, Position, RecipeUpdate, Said, ServerMessage,
+};
 
 impl Rooms {
     /// Takes a message: the others in the room get it. Readers that had no room for it are to be
@@ -41,14 +43,14 @@ impl Rooms {
             Some(known) => return self.chat_again(cx, connections, work, slot, (id, known)),
             None => {
                 cx.metrics.chat_messages += 1;
-                if self.rooms.others(slot).next().is_some() {
-                    let Addressed { user, room, .. } = &addressed;
-                    let asker = connections.id_of(slot);
-                    let payload = ChatMessage { content, user_id: user, data };
+                let Addressed { user, room, .. } = &addressed;
+                let asker = connections.id_of(slot);
+                let write = |cx: &mut Cx, position| {
+                    let payload = ChatMessage { content, user_id: user, data, position };
                     let message = ServerMessage::relayed(id, cx.timestamp(), payload);
-                    let frame = cx.encoder.text(|buffer| message.write(buffer));
-                    self.fan_out(cx, connections, room, Some(asker), (Delivered::Chat, frame));
-                }
+                    cx.encoder.text(|buffer| message.write(buffer))
+                };
+                self.publish(cx, connections, room, Some(asker), (Delivered::Chat, write));
             }
         }
         ChatStep::Ask(addressed)
@@ -232,7 +234,11 @@ impl Rooms {
         let frame = match answer {
             Ok(update) => {
                 cx.metrics.updates_out += 1;
-                update_frame(cx, &update, Some(id))
+                let supports_resume =
+                    connections.get(slot).is_some_and(|it| it.session.supports_resume());
+                let room = self.rooms.name_of(slot).filter(|_| supports_resume);
+                let position = room.and_then(|room| self.logs.head(room));
+                update_frame(cx, &update, Some(id), position)
             }
             Err((error, message)) => error_frame(cx, error, message, Some(id), None),
         };
@@ -255,8 +261,8 @@ impl Rooms {
         update: &Arc<Update>,
     ) {
         if update.broadcast {
-            let frame = update_frame(cx, update, None);
-            self.fan_out(cx, connections, room, except, (Delivered::Update, frame));
+            let write = |cx: &mut Cx, position| update_frame(cx, update, None, position);
+            self.publish(cx, connections, room, except, (Delivered::Update, write));
         }
     }
 }
@@ -292,13 +298,21 @@ pub(crate) fn error_frame(
 }
 
 /// A `recipe_update`, framed: to a room, or, with the id that it answers, to one sender.
-pub(crate) fn update_frame(cx: &mut Cx, update: &Update, request_id: Option<&str>) -> Shared {
+pub(crate) fn update_frame(
+    cx: &mut Cx,
+    update: &Update,
+    request_id: Option<&str>,
+    position: Option<Position>,
+) -> Shared {
     cx.message(RecipeUpdate {
         request_id,
         content: &update.content,
         recipe_data: update.recipe_data.as_ref().map(|json| json.as_raw()),
         session: None,
         history: None,
+        position,
+        resumed: None,
+        missed: None,
     })
 }
 

@@ -12,12 +12,42 @@ use crate::node::policy::Policy;
 use crate::node::rooms::Rooms;
 use crate::node::rooms::deliveries::{Delivered, Delivery, Item};
 use crate::node::work::ticket::Ticket;
+use crate::protocol::Position;
 use crate::time::Instant;
 
 impl Rooms {
+    /// Publishes a message: puts it into the room's log, if there is one, and hands it to everybody in
+    /// the room but `except`, or begins to. `write` makes its frame, with its position, unless nobody
+    /// would get it. For how many it is.
+    pub(crate) fn publish(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        room: &str,
+        except: Option<ConnId>,
+        (kind, write): (Delivered, impl FnOnce(&mut Cx, Option<Position>) -> Shared),
+    ) -> usize {
+        let position = self.logs.next(room);
+        let group = self.rooms.number_of(room);
+        let is_member = |id: ConnId| {
+            connections.find(id).is_some()
+                && group.is_some_and(|it| self.rooms.group_of(id.slot()) == Some(it))
+        };
+        let members = group.map_or(0, |group| self.rooms.size(group));
+        let readers = members - usize::from(members > 0 && except.is_some_and(is_member));
+        if readers == 0 && position.is_none() {
+            return 0;
+        }
+        let frame = write(cx, position);
+        if let Some(position) = position {
+            self.logs.put(room, position, &frame, cx.policy.history_bytes);
+        }
+        self.fan_out(cx, connections, room, except, (kind, frame))
+    }
+
     /// Hands `frame` to everybody in the room but `except`, or begins to: they share its bytes. For
     /// how many it is.
-    pub(crate) fn fan_out(
+    fn fan_out(
         &mut self,
         cx: &mut Cx,
         connections: &mut Connections,
@@ -169,7 +199,8 @@ impl Rooms {
     }
 
     /// Takes `slot` out of its room. What is on its way there passes it by.
-    pub(crate) fn leave(&mut self, now: Instant, connections: &mut Connections, slot: Slot) {
+    pub(crate) fn leave(&mut self, cx: &Cx, connections: &mut Connections, slot: Slot) {
+        let (now, window) = (cx.now.monotonic, cx.policy.resume_window);
         self.presence_left(now, connections, slot);
         if !self.deliveries.is_empty()
             && let Some(group) = self.rooms.group_of(slot)
@@ -178,6 +209,12 @@ impl Rooms {
             if self.rooms.size(group) == 1 {
                 self.forget_room(connections, group);
             }
+        }
+        if self.logs.len() > 0
+            && let Some(room) = self.rooms.name_of(slot)
+            && self.rooms.count(room) == 1
+        {
+            self.logs.emptied(room, now + window);
         }
         self.rooms.leave(slot);
     }

@@ -168,13 +168,6 @@ impl<T: Default> Groups<T> {
         self.walk(group.map_or(NONE, |group| group.first))
     }
 
-    /// The others in `member`'s group, the newest first.
-    pub(crate) fn others(&self, member: Slot) -> impl Iterator<Item = Slot> + '_ {
-        let group =
-            self.links.get(member.index()).and_then(|link| self.groups.get(link.group as usize));
-        self.walk(group.map_or(NONE, |group| group.first)).filter(move |&other| other != member)
-    }
-
     fn walk(&self, first: u32) -> impl Iterator<Item = Slot> + '_ {
         std::iter::successors(existing(first), |&member| self.next(member))
     }
@@ -242,7 +235,7 @@ mod tests {
         groups.join(Slot::new(3), &"soup".into());
         groups.join(Slot::new(5), &"soup".into());
         assert_eq!(groups.count("soup"), 2);
-        assert_eq!(groups.others(Slot::new(3)).collect::<Vec<_>>(), [Slot::new(5)]);
+        assert_eq!(groups.members("soup").collect::<Vec<_>>(), [Slot::new(5), Slot::new(3)]);
         assert_eq!(groups.name_of(Slot::new(5)).map(SmolStr::as_str), Some("soup"));
         groups.leave(Slot::new(3));
         groups.leave(Slot::new(3));

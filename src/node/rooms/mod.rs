@@ -5,17 +5,20 @@ pub(crate) mod chat;
 pub(crate) mod deliveries;
 pub(crate) mod fan_out;
 pub(crate) mod groups;
+pub(crate) mod log;
 pub(crate) mod presence;
 pub(crate) mod user_share;
 pub(crate) mod users;
+pub(crate) mod watched;
 
 use std::collections::VecDeque;
 
 use self::answers::DedupCache;
 use self::deliveries::Deliveries;
 use self::groups::Groups;
-use self::presence::Watched;
+use self::log::RoomLogs;
 use self::user_share::UserShare;
+use self::watched::Watched;
 use crate::config::Limits;
 use crate::id::{Seed, Slot};
 use crate::shares::Allowances;
@@ -30,6 +33,8 @@ pub(crate) struct Rooms {
     pub(crate) departed: Allowances<(u64, bool)>,
     /// The rooms whose users somebody wants to know.
     pub(crate) watched: Watched,
+    /// Their last messages, for those who come back.
+    pub(crate) logs: RoomLogs,
     /// What is on its way to large rooms.
     pub(crate) deliveries: Deliveries,
     /// What messages were answered, for those that come again.
@@ -47,6 +52,7 @@ impl Rooms {
             // The rate is that of the policy: here a user has only a moment.
             departed: Allowances::new(0, limits.users),
             watched: Watched::default(),
+            logs: RoomLogs::new(seed),
             deliveries: Deliveries::default(),
             answers: DedupCache::new(&seed.derive("answers"), limits.answer_bytes.get(), slots),
             slow: VecDeque::new(),

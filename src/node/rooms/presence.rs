@@ -6,9 +6,6 @@
 //! coming and going becomes work for thousands. In a larger room a watcher hears the number of
 //! connections when it joins, and all hear once that the list ends.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
 use crate::id::Slot;
 use crate::node::connections::Connections;
 use crate::node::connections::frame::Shared;
@@ -17,70 +14,8 @@ use crate::node::rooms::Rooms;
 use crate::protocol::Presence;
 use crate::time::Instant;
 
-/// A room is told at most once in this time.
-const INTERVAL: Duration = Duration::from_secs(1);
-
 /// Rooms that are told in one call.
 const ROOMS_A_CALL: usize = 32;
-
-/// The rooms that somebody watches, by the number of their group.
-#[derive(Debug, Default)]
-pub(crate) struct Watched {
-    rooms: BTreeMap<u32, WatchedRoom>,
-    due: BTreeSet<(Instant, u32)>,
-}
-
-#[derive(Debug)]
-struct WatchedRoom {
-    /// When the room may be told next, and is, if it `is_due`.
-    from: Instant,
-    watchers: u32,
-    is_due: bool,
-    /// Its watchers have a list that is kept up to date.
-    is_listed: bool,
-}
-
-impl Watched {
-    /// What a watched room costs beside its group.
-    pub(crate) const ROOM_BYTES: usize = 80;
-
-    /// When the next room is to be told.
-    pub(crate) fn next(&self) -> Option<Instant> {
-        self.due.first().map(|(due, _)| *due)
-    }
-
-    /// Its users have changed: the room is told as soon as it may be.
-    fn changed(&mut self, now: Instant, group: u32) {
-        if let Some(room) = self.rooms.get_mut(&group)
-            && !room.is_due
-        {
-            room.from = room.from.max(now);
-            room.is_due = true;
-            self.due.insert((room.from, group));
-        }
-    }
-
-    /// The next room whose time has come.
-    fn take_due(&mut self, now: Instant) -> Option<u32> {
-        let &(due, group) = self.due.first().filter(|(due, _)| *due <= now)?;
-        self.due.remove(&(due, group));
-        let room = self.rooms.get_mut(&group)?;
-        (room.is_due, room.from) = (false, now + INTERVAL);
-        Some(group)
-    }
-
-    fn set_listed(&mut self, group: u32, is_listed: bool) {
-        if let Some(room) = self.rooms.get_mut(&group) {
-            room.is_listed = is_listed;
-        }
-    }
-
-    fn forget(&mut self, group: u32) {
-        if let Some(room) = self.rooms.remove(&group) {
-            self.due.remove(&(room.from, group));
-        }
-    }
-}
 
 impl Rooms {
     /// `slot` has joined its room, which it watches or not.
@@ -94,13 +29,10 @@ impl Rooms {
         let Some(group) = self.rooms.group_of(slot).filter(|_| most > 0) else { return };
         let watches = watches(connections, slot);
         if watches {
-            let unwatched =
-                WatchedRoom { from: Instant::START, watchers: 0, is_due: false, is_listed: false };
-            let room = self.watched.rooms.entry(group).or_insert(unwatched);
-            room.watchers = room.watchers.saturating_add(1);
+            self.watched.add_watcher(group);
         }
-        let Some(room) = self.watched.rooms.get(&group) else { return };
-        if self.rooms.size(group) <= most || room.is_listed {
+        let Some(is_listed) = self.watched.is_listed(group) else { return };
+        if self.rooms.size(group) <= most || is_listed {
             self.watched.changed(cx.now.monotonic, group);
         } else if watches {
             let frame = self.presence_of(cx, group, false);
@@ -111,13 +43,10 @@ impl Rooms {
     /// `slot` leaves its room.
     pub(crate) fn presence_left(&mut self, now: Instant, connections: &Connections, slot: Slot) {
         let Some(group) = self.rooms.group_of(slot) else { return };
-        let Some(room) = self.watched.rooms.get_mut(&group) else { return };
-        room.watchers = room.watchers.saturating_sub(u32::from(watches(connections, slot)));
-        if room.watchers == 0 {
-            self.watched.forget(group);
-        } else {
-            self.watched.changed(now, group);
+        if watches(connections, slot) {
+            self.watched.remove_watcher(group);
         }
+        self.watched.changed(now, group);
     }
 
     /// Tells the watchers of the rooms whose users have changed, at most 32 rooms a call. Readers that
@@ -126,7 +55,7 @@ impl Rooms {
         for _ in 0..ROOMS_A_CALL {
             let Some(group) = self.watched.take_due(cx.now.monotonic) else { return };
             let is_small = self.rooms.size(group) <= cx.policy.presence_members;
-            let was_listed = self.watched.rooms.get(&group).is_some_and(|room| room.is_listed);
+            let was_listed = self.watched.is_listed(group) == Some(true);
             if !is_small && !was_listed {
                 continue;
             }

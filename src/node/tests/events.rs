@@ -8,7 +8,7 @@ use crate::node::app::{Admission, Json, Update};
 
 impl World {
     /// Delivers the event, under a ticket of which nobody knows any more.
-    fn event(&mut self, event: AppEvent) {
+    pub(crate) fn event(&mut self, event: AppEvent) {
         let ticket = Ticket { index: 9, serial: 9 };
         self.node
             .handle_completion(self.now, Completion { ticket, outcome: Outcome::Event(event) });

@@ -25,6 +25,7 @@ mod proxies;
 mod reconfigure;
 mod renewals;
 mod requests;
+mod resume;
 mod rooms;
 mod shares;
 mod shed;

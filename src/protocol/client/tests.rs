@@ -50,7 +50,7 @@ fn key_order_is_free_and_the_last_duplicate_wins() {
     let text = r#"{"payload":{"token":1,"token":"a.b.c","x":[{}]},"id":"x","id":"a1",
         "\u0074ype":"auth","more":null,"timestamp":"2026-11-22T10:00:00"}"#;
     let token = Some(Cow::Borrowed("a.b.c"));
-    let auth = ClientMessage::Auth { id: "a1".into(), token, presence: false };
+    let auth = ClientMessage::Auth { id: "a1".into(), token, wants: Wants::default() };
     assert_eq!(parse(text), Ok(auth));
 }
 
@@ -58,7 +58,7 @@ fn key_order_is_free_and_the_last_duplicate_wins() {
 fn unusable_token_is_not_an_envelope_error() {
     for payload in [r#"{}"#, r#"{"token":""}"#, r#"{"token":null}"#, r#"{"token":[1]}"#] {
         let text = message(&format!(r#""type":"auth","id":"a","payload":{payload}"#));
-        let auth = ClientMessage::Auth { id: "a".into(), token: None, presence: false };
+        let auth = ClientMessage::Auth { id: "a".into(), token: None, wants: Wants::default() };
         assert_eq!(parse(&text), Ok(auth));
     }
 }

@@ -14,6 +14,8 @@ impl Flags {
 
     /// Its first `auth` asked for the users of its room.
     pub(crate) const WATCHES_PRESENCE: Self = Self(1 << 4);
+    /// Its client supports resuming.
+    pub(crate) const RESUMES: Self = Self(1 << 5);
 
     /// The 101 is not out yet.
     pub(crate) const UPGRADING: Self = Self(1 << 3);

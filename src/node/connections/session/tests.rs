@@ -219,8 +219,12 @@ fn sixth_unasked_auth_in_a_minute_closes() {
             at(second),
             &policy,
             &mut allowance,
-            &Ok(ClientMessage::Auth { id: "a".into(), token: Some("t".into()), presence: false }),
-        ) == Verdict::Authenticate { id: "a", token: "t", presence: false };
+            &Ok(ClientMessage::Auth {
+                id: "a".into(),
+                token: Some("t".into()),
+                wants: Wants::default(),
+            }),
+        ) == Verdict::Authenticate { id: "a", token: "t", wants: Wants::default() };
         assert!(verdict);
     }
     let closed = Verdict::Close(CloseReason::TooManyAuthAttempts);

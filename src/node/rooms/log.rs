@@ -1,0 +1,237 @@
+//! The last messages of rooms, so that a client that comes back gets what it has missed.
+//!
+//! A room has a log from the first member on that supports resuming, until `resume.window` after the
+//! last member has left. Each entry is a frame as everybody got it, with its [`Position`]; a client
+//! names the last one that it has seen. A room's log has at most 64 entries and 64 KiB; all of them
+//! together have `limits.history_bytes`, beyond which the room that was silent longest loses its log.
+//! Whoever names a position that is not there (any more) is told so, and begins anew: never a gap
+//! that nobody mentions.
+//!
+//! The frames are copies. What is queued for peers is counted by its references, and a log that held
+//! some would make that wrong.
+
+use std::collections::VecDeque;
+
+use hashlink::LinkedHashMap;
+use smol_str::SmolStr;
+
+use crate::id::{Rng, Seed, SeededState};
+use crate::protocol::Position;
+use crate::time::Instant;
+
+/// Entries of one room.
+const ENTRIES: usize = 64;
+/// Bytes of one room's frames.
+const ROOM_BYTES: usize = 64 << 10;
+/// What a log takes beside its entries, with its name twice.
+const LOG_BYTES: usize = 256;
+/// What an entry takes beside its frame.
+const ENTRY_BYTES: usize = 64;
+
+/// The logs of all rooms.
+#[derive(Debug)]
+pub(crate) struct RoomLogs {
+    /// The one that was silent longest first.
+    logs: LinkedHashMap<SmolStr, RoomLog, SeededState>,
+    /// Rooms whose last member has left, and when their logs go, if nobody has come since.
+    leaving: VecDeque<(Instant, SmolStr)>,
+    bytes: usize,
+    /// Logs that went before their time.
+    evicted: u64,
+    tags: Rng,
+}
+
+#[derive(Debug)]
+struct RoomLog {
+    /// The position before the first entry.
+    base: Position,
+    entries: VecDeque<(Position, Box<[u8]>)>,
+    /// What the entries' frames take.
+    frame_bytes: usize,
+    /// When it goes, if nobody comes; `None`: somebody is there.
+    ends_at: Option<Instant>,
+    /// Its entry in `leaving`, which is looked at then: it has one at most.
+    queued: Option<Instant>,
+}
+
+impl RoomLog {
+    fn head(&self) -> Position {
+        self.entries.back().map_or(self.base, |(position, _)| *position)
+    }
+
+    fn weight(&self) -> usize {
+        LOG_BYTES + self.frame_bytes + self.entries.len() * ENTRY_BYTES
+    }
+
+    fn drop_first(&mut self) {
+        if let Some((position, frame)) = self.entries.pop_front() {
+            self.base = position;
+            self.frame_bytes = self.frame_bytes.saturating_sub(frame.len());
+        }
+    }
+
+    /// Where the entries behind `position` begin; `None`: it is not known here.
+    fn index_after(&self, position: Position) -> Option<usize> {
+        let behind = usize::try_from(position.distance_from(self.base)?).ok()?;
+        let at = match behind.checked_sub(1) {
+            None => self.base,
+            Some(index) => self.entries.get(index)?.0,
+        };
+        (at == position).then_some(behind)
+    }
+}
+
+/// What a client has missed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Missed {
+    /// How many messages.
+    pub(crate) count: usize,
+    /// Their frames, one after the other.
+    pub(crate) frames: Vec<u8>,
+}
+
+impl RoomLogs {
+    pub(crate) fn new(seed: &Seed) -> Self {
+        Self {
+            logs: LinkedHashMap::with_hasher(SeededState::new(&seed.derive("room logs"))),
+            leaving: VecDeque::new(),
+            bytes: 0,
+            evicted: 0,
+            tags: seed.derive("positions").rng(),
+        }
+    }
+
+    /// What all of them take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many rooms have one.
+    pub(crate) fn len(&self) -> usize {
+        self.logs.len()
+    }
+
+    /// How many went because `limits.history_bytes` was reached.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// A member has joined `room`, which gets a log if it `wants_log` and there is none.
+    pub(crate) fn joined(&mut self, room: &SmolStr, wants_log: bool, most: usize) {
+        if let Some(log) = self.logs.get_mut(room) {
+            log.ends_at = None;
+            return;
+        }
+        if wants_log && most > 0 {
+            let base = Position::new(0, self.tags.next_u64());
+            let entries = VecDeque::new();
+            let log = RoomLog { base, entries, frame_bytes: 0, ends_at: None, queued: None };
+            self.bytes += log.weight();
+            self.logs.insert(room.clone(), log);
+            self.shrink(most);
+        }
+    }
+
+    /// The last member has left `room`.
+    pub(crate) fn emptied(&mut self, room: &SmolStr, ends_at: Instant) {
+        if let Some(log) = self.logs.get_mut(room) {
+            log.ends_at = Some(ends_at);
+            if log.queued.is_none() {
+                log.queued = Some(ends_at);
+                self.leaving.push_back((ends_at, room.clone()));
+            }
+        }
+        // Entries of logs that went meanwhile.
+        if self.leaving.len() > 2 * self.logs.len() + 64 {
+            let logs = &self.logs;
+            self.leaving
+                .retain(|(at, room)| logs.get(room).is_some_and(|it| it.queued == Some(*at)));
+        }
+    }
+
+    /// The room's newest position.
+    pub(crate) fn head(&self, room: &str) -> Option<Position> {
+        Some(self.logs.get(room)?.head())
+    }
+
+    /// The position of the next message to `room`, which is then to be [put](Self::put) there. `None`:
+    /// the room has no log.
+    pub(crate) fn next(&mut self, room: &str) -> Option<Position> {
+        if self.logs.is_empty() {
+            return None;
+        }
+        let head = self.logs.get(room)?.head();
+        Some(head.next(self.tags.next_u64()))
+    }
+
+    /// Puts the frame of a message at the end of its room's log.
+    pub(crate) fn put(&mut self, room: &str, position: Position, frame: &[u8], most: usize) {
+        let Some(log) = self.logs.to_back(room) else { return };
+        self.bytes = self.bytes.saturating_sub(log.weight());
+        if frame.len() > ROOM_BYTES {
+            // Whoever is before it has to begin anew.
+            log.entries.clear();
+            (log.frame_bytes, log.base) = (0, position);
+        } else {
+            log.entries.push_back((position, frame.into()));
+            log.frame_bytes += frame.len();
+            while log.entries.len() > ENTRIES || log.frame_bytes > ROOM_BYTES {
+                log.drop_first();
+            }
+        }
+        self.bytes += log.weight();
+        self.shrink(most);
+    }
+
+    /// What came behind `position` in `room`; `None`: that cannot be told.
+    pub(crate) fn missed(&self, room: &str, position: Position) -> Option<Missed> {
+        let log = self.logs.get(room)?;
+        let first = log.index_after(position)?;
+        let mut frames = Vec::new();
+        for (_, frame) in log.entries.iter().skip(first) {
+            frames.extend_from_slice(frame);
+        }
+        Some(Missed { count: log.entries.len() - first, frames })
+    }
+
+    /// The room is no more, and nobody may come back to it.
+    pub(crate) fn forget(&mut self, room: &str) {
+        if let Some(log) = self.logs.remove(room) {
+            self.bytes = self.bytes.saturating_sub(log.weight());
+        }
+    }
+
+    /// When the next log goes.
+    pub(crate) fn next_end(&self) -> Option<Instant> {
+        self.leaving.front().map(|(ends_at, _)| *ends_at)
+    }
+
+    /// Drops the logs whose rooms nobody has come back to, at most `most` a call.
+    pub(crate) fn end(&mut self, now: Instant, most: usize) {
+        for _ in 0..most {
+            let Some((at, room)) = self.leaving.pop_front_if(|(at, _)| *at <= now) else { return };
+            let Some(log) = self.logs.get_mut(&room).filter(|log| log.queued == Some(at)) else {
+                continue;
+            };
+            log.queued = None;
+            match log.ends_at {
+                // Somebody was there meanwhile.
+                Some(later) if later > now => {
+                    log.queued = Some(later);
+                    self.leaving.push_back((later, room));
+                }
+                Some(_) => self.forget(&room),
+                None => {}
+            }
+        }
+    }
+
+    fn shrink(&mut self, most: usize) {
+        while self.bytes > most
+            && let Some((_, log)) = self.logs.pop_front()
+        {
+            self.bytes = self.bytes.saturating_sub(log.weight());
+            self.evicted += 1;
+        }
+    }
+}
