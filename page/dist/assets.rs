@@ -3,19 +3,19 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"7ca81d8ff080f7ed\"",
+        tag: "\"b3b9164d793ff419\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-11e510cea0170bd5.js",
+        path: "/assets/page-b2f6c5afdaa1c654.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"11e510cea0170bd5\"",
+        tag: "\"b2f6c5afdaa1c654\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
-        path: "/assets/page-1c2d53bf8c035d5a.css",
+        path: "/assets/page-0fd25b5ca7a0bec4.css",
         media: "text/css; charset=utf-8",
-        tag: "\"1c2d53bf8c035d5a\"",
+        tag: "\"0fd25b5ca7a0bec4\"",
         body: include_bytes!("page.css.gz"),
     },
     Asset {
@@ -23,5 +23,29 @@
         media: "image/svg+xml",
         tag: "\"ae507f1e5d25154e\"",
         body: include_bytes!("icon.svg.gz"),
+    },
+    Asset {
+        path: "/assets/page-be5a6163159dda98.png",
+        media: "image/png",
+        tag: "\"be5a6163159dda98\"",
+        body: include_bytes!("icon-192.png.gz"),
+    },
+    Asset {
+        path: "/assets/page-6b22b9f9145f41c5.png",
+        media: "image/png",
+        tag: "\"6b22b9f9145f41c5\"",
+        body: include_bytes!("icon-512.png.gz"),
+    },
+    Asset {
+        path: "/manifest.webmanifest",
+        media: "application/manifest+json",
+        tag: "\"74defee30e963c0d\"",
+        body: include_bytes!("manifest.gz"),
+    },
+    Asset {
+        path: "/worker.js",
+        media: "text/javascript; charset=utf-8",
+        tag: "\"06201dbe7439cf5e\"",
+        body: include_bytes!("worker.js.gz"),
     },
 ]

@@ -39,8 +39,18 @@ export async function readRecipe(id: string, patienceMs?: number): Promise<[Reci
   return [await read<Recipe>(answer), answer.headers.get('etag') ?? '*'];
 }
 
-export const renameRecipe = (id: string, title: string, ifMatch: string) =>
-  authorized<Recipe>('PATCH', `/v1/recipes/${id}`, { title }, { ifMatch });
+export const importRecipe = (text: string) =>
+  authorized<Recipe>('POST', '/v1/recipes/import', { text });
+
+/** Lines are given by their texts. */
+export interface RecipePatch {
+  readonly title?: string;
+  readonly ingredients?: readonly string[];
+  readonly steps?: readonly string[];
+}
+
+export const patchRecipe = (id: string, patch: RecipePatch, ifMatch: string) =>
+  authorized<Recipe>('PATCH', `/v1/recipes/${id}`, patch, { ifMatch });
 
 export const duplicateRecipe = ({ id, title }: Summary) =>
   authorized<Recipe>('POST', `/v1/recipes/${id}/duplicate`, {

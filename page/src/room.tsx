@@ -7,9 +7,12 @@ import { TEXTS, viewOf, type StatusView, type TextKey } from '@vestibule/client/
 
 import type { Recipe } from './api';
 import { Chat } from './chat';
+import { keepCopy } from './copies';
+import type { First } from './first';
 import { useArrival, useIsNarrow, useTitle } from './hooks';
 import { Icon } from './icons';
 import { takeFirstMessage } from './new';
+import { People, useAccess } from './people';
 import { RecipeView } from './recipe';
 import { Link } from './router';
 import { askToSignIn, outbox, tokens, type User } from './session';
@@ -22,8 +25,8 @@ type Tab = (typeof TABS)[number];
 interface RoomProps {
   id: string;
   user: User;
-  /** As HTTP brought it, before there was a connection; null: it did not. */
-  first: Recipe | null;
+  /** As it was before there was a connection; null: nobody knows. */
+  first: First | null;
   isArrival: boolean;
 }
 
@@ -36,7 +39,11 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
     outbox,
     userId: user.id,
   });
-  const chat = { ...live, recipe: live.recipe ?? first };
+  // Over HTTP it may have come later than over the socket.
+  const [taken, take] = useState(first?.recipe ?? null);
+  const chat = { ...live, recipe: newest(live.recipe, taken) };
+  const copiedAt = live.recipe === null ? (first?.copiedAt ?? null) : null;
+  const access = useAccess(id, first, live.session !== null);
   const [tab, setTab] = useState<Tab>('recipe');
   const isNarrow = useIsNarrow();
   const heading = useArrival(isArrival);
@@ -46,6 +53,9 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
   const [chatPane, toMessage] = useMessageKey(() => setTab('chat'));
   useTitle(recipe?.title ?? 'Recipe');
 
+  useEffect(() => {
+    if (live.recipe !== null && access !== null) void keepCopy(id, { ...live.recipe, ...access });
+  }, [id, live.recipe, access]);
   useEffect(() => {
     const message = takeFirstMessage(id);
     if (message === null) return;
@@ -112,7 +122,13 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
       )}
       <div className="panes">
         <div className="pane recipe-pane" tabIndex={isNarrow ? undefined : 0} {...panel('recipe')}>
-          <RecipeView recipe={recipe} isComing={COMING.includes(view.key)} heading={heading} />
+          <RecipeView
+            recipe={recipe}
+            isComing={COMING.includes(view.key)}
+            heading={heading}
+            people={recipe !== null && <People {...{ recipe, access, copiedAt }} />}
+            took={access === null || access.role === 'reader' ? null : take}
+          />
         </div>
         <div className="pane chat-pane" ref={chatPane} {...panel('chat')}>
           {isNarrow && <h1 className="unseen">{recipe?.title ?? 'Recipe'}</h1>}
@@ -122,11 +138,17 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
             draftOf={[id, user.id]}
             pending={view.pending}
             isShown={!isNarrow || tab === 'chat'}
+            access={access}
           />
         </div>
       </div>
     </div>
   );
+}
+
+function newest(a: Recipe | null, b: Recipe | null): Recipe | null {
+  if (a === null || b === null) return a ?? b;
+  return b.updated_at > a.updated_at ? b : a;
 }
 
 /** `/` goes to the input of the chat, unless one is in an input already. */

@@ -1,0 +1,61 @@
+// Below a recipe's title: whose it is, and what the user may do with it.
+
+import { useEffect, useRef, useState, type ReactElement } from 'react';
+
+import type { Access, Recipe } from './api';
+import type { First } from './first';
+import { ago } from './format';
+import { readRecipe } from './recipes';
+import { Share } from './share';
+
+/** What the user may do, as it was told last; null: not yet. It is asked again when one is back. */
+export function useAccess(id: string, first: First | null, isJoined: boolean) {
+  const [access, setAccess] = useState(() => first && accessOf(first.recipe));
+  const isKnown = useRef(first?.copiedAt === null);
+  useEffect(() => {
+    if (!isJoined) return;
+    if (isKnown.current) return void (isKnown.current = false);
+    let isThere = true;
+    readRecipe(id).then(
+      ([recipe]) => isThere && setAccess(accessOf(recipe)),
+      // Then what was known stays; what one may do is for the server to say.
+      () => {},
+    );
+    return () => void (isThere = false);
+  }, [id, isJoined]);
+  return access;
+}
+
+function accessOf({ role, owner }: Recipe): Access | null {
+  if (role === undefined) return null;
+  return owner === undefined ? { role } : { role, owner };
+}
+
+interface PeopleProps {
+  recipe: Recipe;
+  access: Access | null;
+  /** When it was copied, if that is all there is. */
+  copiedAt: string | null;
+}
+
+export function People({ recipe, access, copiedAt }: PeopleProps): ReactElement {
+  const [isSharing, setIsSharing] = useState(false);
+  const { role, owner } = access ?? {};
+  return (
+    <div className="people">
+      {copiedAt !== null && <p>Your copy, read {ago(copiedAt)}. It may have changed since.</p>}
+      {role === 'owner' && (
+        <button type="button" className="quiet small edged" onClick={() => setIsSharing(true)}>
+          Share
+        </button>
+      )}
+      {owner !== undefined && (
+        <p>
+          Shared by <bdi>{owner.email ?? 'another user'}</bdi>.{' '}
+          {role === 'reader' ? 'You may read it and chat.' : 'You may change it.'}
+        </p>
+      )}
+      {isSharing && <Share recipe={recipe} closed={() => setIsSharing(false)} />}
+    </div>
+  );
+}
