@@ -30,6 +30,7 @@ const env = {
   npm_config_audit: 'false',
   npm_config_fund: 'false',
   NEXT_TELEMETRY_DISABLED: '1',
+  NO_COLOR: '1',
 };
 
 const PROJECTS = [
@@ -107,7 +108,7 @@ async function talk({ name, serve }, project, page, server) {
   const child = spawn(serve[0], serve.slice(1), { cwd: project, env, detached: true });
   try {
     const [origin] = await until(child, /http:\/\/127\.0\.0\.1:\d+/);
-    process.env['VESTIBULE_HTTP__ALLOWED_ORIGINS'] = JSON.stringify([origin]);
+    process.env['VESTIBULE_HTTP__ALLOWED_ORIGINS'] = origin;
     await server.start();
     const tokens = { access_token: server.token('alice'), refresh_token: 'none' };
     const context = await page.newContext();

@@ -3,19 +3,19 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"b3b9164d793ff419\"",
+        tag: "\"09db2e916c4ba255\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-b2f6c5afdaa1c654.js",
+        path: "/assets/page-a97f98903acccc00.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"b2f6c5afdaa1c654\"",
+        tag: "\"a97f98903acccc00\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
-        path: "/assets/page-0fd25b5ca7a0bec4.css",
+        path: "/assets/page-e77de012b81dd4f9.css",
         media: "text/css; charset=utf-8",
-        tag: "\"0fd25b5ca7a0bec4\"",
+        tag: "\"e77de012b81dd4f9\"",
         body: include_bytes!("page.css.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"06201dbe7439cf5e\"",
+        tag: "\"2067e6257069a209\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

@@ -5,6 +5,7 @@ import { useEffect, useId, useState, type ReactElement } from 'react';
 import type { Summary } from './api';
 import { Card } from './card';
 import { deletions, deleteNow, isOwnRecipe, undoDeletion } from './deletions';
+import { Exchange } from './exchange';
 import { ago, counted } from './format';
 import { useArrival, useTitle } from './hooks';
 import { Icon } from './icons';
@@ -91,6 +92,9 @@ export function List(): ReactElement {
         >
           Show more
         </button>
+      )}
+      {listed !== null && listed.copiedAt === null && (
+        <Exchange hasRecipes={!(isEmpty && isAll)} changed={() => void load(null)} />
       )}
       <Deleted />
     </div>

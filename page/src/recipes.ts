@@ -74,6 +74,19 @@ export async function exportRecipe({ id, title }: Summary, format: Format): Prom
   saveFile(await answer.blob(), `${title}.${FORMATS[format][1]}`);
 }
 
+/** Whole recipes, all of the user's and those that others share. */
+export async function exportAll(): Promise<readonly Recipe[]> {
+  const recipes: Recipe[] = [];
+  for (let before: string | undefined; ; ) {
+    const more = before === undefined ? '' : `&before=${before}`;
+    const answer = await ask('GET', `/v1/recipes/export?format=json${more}`);
+    const page = await read<{ recipes: Recipe[]; next?: string }>(answer);
+    recipes.push(...page.recipes);
+    if (page.next === undefined) return recipes;
+    before = page.next;
+  }
+}
+
 interface Messages {
   /** The oldest is the first. */
   readonly messages: readonly HistoryEntry[];

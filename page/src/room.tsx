@@ -11,11 +11,13 @@ import { keepCopy } from './copies';
 import type { First } from './first';
 import { useArrival, useIsNarrow, useTitle } from './hooks';
 import { Icon } from './icons';
+import { messageKey } from './keys';
 import { takeFirstMessage } from './new';
 import { People, useAccess } from './people';
 import { RecipeView } from './recipe';
 import { Link } from './router';
 import { askToSignIn, outbox, tokens, type User } from './session';
+import { useStore } from './store';
 
 const TABS = ['recipe', 'chat'] as const;
 /** The recipe is on its way: otherwise something is said that contradicts that. */
@@ -50,7 +52,8 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
   const [seen, setSeen] = useState<Recipe | null>(null);
   const tabs = useId();
   const { recipe, send, status } = chat;
-  const [chatPane, toMessage] = useMessageKey(() => setTab('chat'));
+  const hasKey = useStore(messageKey);
+  const [chatPane, toMessage] = useMessageKey(hasKey, () => setTab('chat'));
   useTitle(recipe?.title ?? 'Recipe');
 
   useEffect(() => {
@@ -83,8 +86,13 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
 
   return (
     <div className="room">
-      <button type="button" className="skip" aria-keyshortcuts="/" onClick={toMessage}>
-        Skip to the message (/)
+      <button
+        type="button"
+        className="skip"
+        aria-keyshortcuts={hasKey ? '/' : undefined}
+        onClick={toMessage}
+      >
+        Skip to the message {hasKey && '(/)'}
       </button>
       <div className="bar">
         <Link className="quiet back" href="/">
@@ -151,8 +159,11 @@ function newest(a: Recipe | null, b: Recipe | null): Recipe | null {
   return b.updated_at > a.updated_at ? b : a;
 }
 
-/** `/` goes to the input of the chat, unless one is in an input already. */
-function useMessageKey(show: () => void) {
+/** Where a key is a letter, or opens something. */
+const TAKES_KEYS = 'input:not([type=checkbox]), textarea, select, dialog *';
+
+/** `/` goes to the input of the chat, unless one is in an input already, or has turned that off. */
+function useMessageKey(isOn: boolean, show: () => void) {
   const pane = useRef<HTMLDivElement>(null);
   const toMessage = () => {
     // It has the focus only where it is shown.
@@ -162,17 +173,18 @@ function useMessageKey(show: () => void) {
   const latest = useRef(toMessage);
   latest.current = toMessage;
   useEffect(() => {
+    if (!isOn) return;
     const onKeyDown = (event: globalThis.KeyboardEvent) => {
       const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
       const { target } = event;
-      const isTyping = target instanceof Element && target.matches('input[type=text], textarea');
+      const isTyping = target instanceof Element && target.matches(TAKES_KEYS);
       if (event.key !== '/' || !isPlain || isTyping || event.defaultPrevented) return;
       event.preventDefault();
       latest.current();
     };
     addEventListener('keydown', onKeyDown);
     return () => removeEventListener('keydown', onKeyDown);
-  }, []);
+  }, [isOn]);
   return [pane, toMessage] as const;
 }
 
