@@ -1,5 +1,5 @@
 // What a newcomer does: new Vite and Next.js projects, by the README's own commands and files, with
-// the packed package; type-checked, built, and used in a browser against a server. Needs a registry.
+// the packed package; type-checked, built, and used in a browser against a server. Needs npm.
 // node scripts/fresh.js PATH-TO-VESTIBULE
 // Without Chromium, or the packages of ../tests/browser, no browser is started, and that is said.
 import { execFileSync, spawn } from 'node:child_process';

@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"09db2e916c4ba255\"",
+        tag: "\"f5b1bc886e9c250c\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-a97f98903acccc00.js",
+        path: "/assets/page-4e4669cf2c35a18f.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"a97f98903acccc00\"",
+        tag: "\"4e4669cf2c35a18f\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"2067e6257069a209\"",
+        tag: "\"fa240d2d37178528\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

@@ -87,11 +87,11 @@ export function end(ended: Session['ended']): void {
   session.set({ user: null, ended });
   tokens.clear();
   saveUser(null);
+  keepCopiesOf(null);
   if (ended !== null && ended !== 'elsewhere') return;
   // Signed out by the user: nothing of theirs stays here.
   outbox.clear();
   drafts.clear();
-  keepCopiesOf(null);
 }
 
 /**
@@ -100,6 +100,7 @@ export function end(ended: Session['ended']): void {
  */
 export function askToSignIn(ended: Session['ended']): void {
   session.set({ user: null, ended });
+  keepCopiesOf(null);
 }
 
 /** For signing out: what the server is to forget. */
