@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"f5b1bc886e9c250c\"",
+        tag: "\"14678a381d2a8b90\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-4e4669cf2c35a18f.js",
+        path: "/assets/page-662f56fcc77b1fbd.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"4e4669cf2c35a18f\"",
+        tag: "\"662f56fcc77b1fbd\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"fa240d2d37178528\"",
+        tag: "\"d0f4d94c7d189a34\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

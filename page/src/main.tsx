@@ -12,4 +12,4 @@ if (root !== null) {
     </StrictMode>,
   );
 }
-keepFiles();
+void keepFiles();

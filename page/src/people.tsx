@@ -8,20 +8,31 @@ import { ago } from './format';
 import { readRecipe } from './recipes';
 import { Share } from './share';
 
-/** What the user may do, as it was told last; null: not yet. It is asked again when one is back. */
+/**
+ * What the user may do, as it was told last; null: not yet. It is asked again when one is back: after
+ * the connection was lost, and when the page is shown again.
+ */
 export function useAccess(id: string, first: First | null, isJoined: boolean) {
   const [access, setAccess] = useState(() => first && accessOf(first.recipe));
   const isKnown = useRef(first?.copiedAt === null);
   useEffect(() => {
     if (!isJoined) return;
-    if (isKnown.current) return void (isKnown.current = false);
     let isThere = true;
-    readRecipe(id).then(
-      ([recipe]) => isThere && setAccess(accessOf(recipe)),
-      // Then what was known stays; what one may do is for the server to say.
-      () => {},
-    );
-    return () => void (isThere = false);
+    const look = () => {
+      if (document.visibilityState !== 'visible') return;
+      readRecipe(id).then(
+        ([recipe]) => isThere && setAccess(accessOf(recipe)),
+        // Then what was known stays; what one may do is for the server to say.
+        () => {},
+      );
+    };
+    if (!isKnown.current) look();
+    isKnown.current = false;
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      isThere = false;
+      document.removeEventListener('visibilitychange', look);
+    };
   }, [id, isJoined]);
   return access;
 }

@@ -25,11 +25,14 @@ function scriptUrl(): string {
   return policy?.createScriptURL('') ?? SCRIPT;
 }
 
-/** Nothing where the browser has no service workers, or denies them. */
-export function keepFiles(): void {
+/** Nothing where the browser has no service workers, or denies them, or a proxy's policy does. */
+export async function keepFiles(): Promise<void> {
   if (!('serviceWorker' in navigator)) return;
-  const registered = navigator.serviceWorker.register(scriptUrl(), { updateViaCache: 'none' });
-  registered.then(follow, () => {});
+  try {
+    follow(await navigator.serviceWorker.register(scriptUrl(), { updateViaCache: 'none' }));
+  } catch {
+    // Then the page comes from the server each time.
+  }
 }
 
 function follow(registration: ServiceWorkerRegistration): void {

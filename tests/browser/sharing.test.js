@@ -50,7 +50,8 @@ scene('an invited address reads, chats, and is let change it', {}, async (world)
   // The focus is where it was.
   const focused = () => ann.evaluate(() => document.activeElement?.textContent);
   assert.equal(await focused(), 'Share');
-  await bob.reload();
+  // Who comes back to the page is told.
+  await bob.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
   await bob.getByText('You may change it.').waitFor();
   await status(bob, 'Connected');
   await say(bob, 'Double it');
