@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"14678a381d2a8b90\"",
+        tag: "\"ad6d08fb4326f1b9\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-662f56fcc77b1fbd.js",
+        path: "/assets/page-0aab785732d93e08.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"662f56fcc77b1fbd\"",
+        tag: "\"0aab785732d93e08\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"d0f4d94c7d189a34\"",
+        tag: "\"701fe30b618e3dca\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]
