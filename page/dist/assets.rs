@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"ad6d08fb4326f1b9\"",
+        tag: "\"0c4727147c672fc7\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-0aab785732d93e08.js",
+        path: "/assets/page-bd249b1194ca6dc4.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"0aab785732d93e08\"",
+        tag: "\"bd249b1194ca6dc4\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"701fe30b618e3dca\"",
+        tag: "\"ae2bf17a86234014\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

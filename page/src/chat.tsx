@@ -170,12 +170,12 @@ function Time({ time }: { time: number }): ReactElement {
   );
 }
 
-function Mine({ content, time }: { content: string; time: number }): ReactElement {
+/** What somebody said: of a long text the beginning, and the rest if one asks. */
+function Text({ content }: { content: string }): ReactElement {
   const [isOpen, setIsOpen] = useState(false);
   const isLong = content.length > 400 || content.split('\n').length > 8;
   return (
-    <div className="bubble mine">
-      <span className="unseen">You: </span>
+    <>
       <p className={isLong && !isOpen ? 'clipped' : undefined} dir="auto">
         {content}
       </p>
@@ -184,6 +184,15 @@ function Mine({ content, time }: { content: string; time: number }): ReactElemen
           {isOpen ? 'Show less' : 'Show all'}
         </button>
       )}
+    </>
+  );
+}
+
+function Mine({ content, time }: { content: string; time: number }): ReactElement {
+  return (
+    <div className="bubble mine">
+      <span className="unseen">You: </span>
+      <Text content={content} />
       <Time time={time} />
     </div>
   );
@@ -197,7 +206,7 @@ function Others(props: { name: string; content: string; time: number }): ReactEl
         <bdi>{name}</bdi>
         <span className="unseen">: </span>
       </p>
-      <p dir="auto">{content}</p>
+      <Text content={content} />
       <Time time={time} />
     </div>
   );

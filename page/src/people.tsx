@@ -47,9 +47,20 @@ interface PeopleProps {
   access: Access | null;
   /** When it was copied, if that is all there is. */
   copiedAt: string | null;
+  /** Who else is in the room, by their ids. */
+  others: readonly string[];
 }
 
-export function People({ recipe, access, copiedAt }: PeopleProps): ReactElement {
+/** The owner's address is known to all, and no other one. */
+function hereNow(others: readonly string[], owner: Access['owner']): string {
+  const isOwner = owner?.email != null && others.includes(owner.id);
+  const count = others.length - (isOwner ? 1 : 0);
+  const rest = count === 0 ? [] : [count === 1 ? '1 other' : `${count} others`];
+  const who = [...(isOwner ? [owner.email] : []), ...rest].join(' and ');
+  return others.length === 0 ? '' : `${who} ${others.length === 1 ? 'is' : 'are'} here.`;
+}
+
+export function People({ recipe, access, copiedAt, others }: PeopleProps): ReactElement {
   const [isSharing, setIsSharing] = useState(false);
   const { role, owner } = access ?? {};
   return (
@@ -66,6 +77,9 @@ export function People({ recipe, access, copiedAt }: PeopleProps): ReactElement 
           {role === 'reader' ? 'You may read it and chat.' : 'You may change it.'}
         </p>
       )}
+      <p role="status" dir="auto">
+        {hereNow(others, owner)}
+      </p>
       {isSharing && <Share recipe={recipe} closed={() => setIsSharing(false)} />}
     </div>
   );

@@ -40,7 +40,9 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
     refreshToken,
     outbox,
     userId: user.id,
+    presence: true,
   });
+  const others = live.present?.filter((one) => one !== user.id) ?? [];
   // Over HTTP it may have come later than over the socket.
   const [taken, take] = useState(first?.recipe ?? null);
   const chat = { ...live, recipe: newest(live.recipe, taken) };
@@ -134,7 +136,7 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
             recipe={recipe}
             isComing={COMING.includes(view.key)}
             heading={heading}
-            people={recipe !== null && <People {...{ recipe, access, copiedAt }} />}
+            people={recipe !== null && <People {...{ recipe, access, copiedAt, others }} />}
             took={access === null || access.role === 'reader' ? null : take}
           />
         </div>

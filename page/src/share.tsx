@@ -78,24 +78,26 @@ export function Share({ recipe: { id, title }, closed }: ShareProps): ReactEleme
 
 type Run = (act: () => Promise<unknown>, done?: string) => Promise<void>;
 
-function Invite({ recipe, run }: { recipe: string; run: Run }): ReactElement {
-  const [role, setNewRole] = useState<GuestRole>('reader');
-  const [end, setEnd] = useState('never');
-  const [time, setTime] = useState('');
-  const [problem, setProblem] = useState<'email' | 'time' | null>(null);
-  const [refusal, setRefusal] = useState('');
+interface Wanted {
+  readonly role: GuestRole;
+  /** One of `ENDS`, and the time that was entered. */
+  readonly end: string;
+  readonly time: string;
+  readonly email: string | null;
+}
+
+interface Wrong {
+  readonly field: 'email' | 'time';
+  readonly text: string;
+}
+
+function useInvite(recipe: string, run: Run) {
+  const [problem, setProblem] = useState<Wrong | null>(null);
   const [link, setLink] = useState<string | null>(null);
   const [isBusy, setIsBusy] = useState(false);
-  const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
-    form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
-  }, [problem, refusal]);
-
-  const wrong = (field: 'email' | 'time', text: string) => {
-    setProblem(field);
-    setRefusal(text);
-  };
-  const send = async (email: string | null) => {
+  const wrong = (field: Wrong['field'], text: string) => setProblem({ field, text });
+  /** Email null: by a link. `sent` is called as soon as the address is invited. */
+  const send = async ({ role, end, time, email }: Wanted, sent = () => {}) => {
     if (isBusy) return;
     setProblem(null);
     setLink(null);
@@ -114,17 +116,31 @@ function Invite({ recipe, run }: { recipe: string; run: Run }): ReactElement {
     try {
       await run(async () => {
         const code = await invite(recipe, member);
-        if (code !== undefined) setLink(linkOf(code));
-        else form.current?.reset();
+        if (code === undefined) sent();
+        else setLink(linkOf(code));
       }, done);
     } catch (fault) {
       wrong('email', fault instanceof Refused ? fault.message : String(fault));
     }
     setIsBusy(false);
   };
+  return { problem, link, isBusy, send };
+}
+
+function Invite({ recipe, run }: { recipe: string; run: Run }): ReactElement {
+  const [role, setNewRole] = useState<GuestRole>('reader');
+  const [end, setEnd] = useState('never');
+  const [time, setTime] = useState('');
+  const [email, setEmail] = useState('');
+  const { problem, link, isBusy, send } = useInvite(recipe, run);
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [problem]);
+  const problemOf = (field: Wrong['field']) => (problem?.field === field ? problem.text : null);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    void send(String(new FormData(event.currentTarget).get('email')).trim());
+    void send({ role, end, time, email: email.trim() }, () => setEmail(''));
   };
 
   return (
@@ -152,19 +168,20 @@ function Invite({ recipe, run }: { recipe: string; run: Run }): ReactElement {
           type="datetime-local"
           value={time}
           onChange={(event) => setTime(event.target.value)}
-          problem={problem === 'time' ? refusal : null}
+          problem={problemOf('time')}
         />
       )}
       <Field
         id="invite-email"
         label="Email address"
-        name="email"
         type="email"
+        value={email}
+        onChange={(event) => setEmail(event.target.value)}
         autoComplete="off"
         autoCapitalize="none"
         spellCheck={false}
         hint="No mail is sent: tell them. Whoever signs in with this address finds the recipe."
-        problem={problem === 'email' ? refusal : null}
+        problem={problemOf('email')}
       />
       <div className="invite-ways">
         <button type="submit" className="button" aria-disabled={isBusy}>
@@ -174,7 +191,7 @@ function Invite({ recipe, run }: { recipe: string; run: Run }): ReactElement {
           type="button"
           className="quiet edged"
           aria-disabled={isBusy}
-          onClick={() => void send(null)}
+          onClick={() => void send({ role, end, time, email: null })}
         >
           Make a link instead
         </button>

@@ -31,12 +31,25 @@ scene('an invited address reads, chats, and is let change it', {}, async (world)
   await ann.getByLabel('Email address').fill('bob@example.com');
   await ann.keyboard.press('Enter');
   await ann.getByText('bob@example.com is invited.').waitFor();
+  assert.equal(await ann.getByLabel('Email address').inputValue(), '');
+  // What is not done is not lost.
+  await ann.context().setOffline(true);
+  await ann.getByLabel('Email address').fill('carol@example.com');
+  await ann.getByLabel('They may').selectOption('Change it too');
+  await ann.keyboard.press('Tab');
+  await ann.getByRole('button', { name: 'Invite' }).click();
+  await ann.getByText('The server cannot be reached.').first().waitFor();
+  assert.equal(await ann.getByLabel('Email address').inputValue(), 'carol@example.com');
+  await ann.context().setOffline(false);
 
   const bob = await world.member('bob@example.com');
   await bob.getByText('Shared by ann@example.com').waitFor();
   await openRecipe(bob);
   await status(bob, 'Connected');
   await bob.getByText('You may read it and chat.').waitFor();
+  // Each sees that the other one is there.
+  await bob.getByText('ann@example.com is here.').waitFor();
+  await ann.getByText('1 other is here.').waitFor();
   assert.equal(await bob.getByRole('button', { name: /^Edit / }).count(), 0);
   assert.equal(await bob.getByRole('button', { name: 'Double it' }).count(), 0);
   await inspect(bob, 'reader');
@@ -57,6 +70,8 @@ scene('an invited address reads, chats, and is let change it', {}, async (world)
   await say(bob, 'Double it');
   await answer(bob, 'Scaled from');
   await ann.getByText('400 g').waitFor();
+  await bob.close();
+  await ann.getByText('1 other is here.').waitFor({ state: 'detached' });
 });
 
 scene('a link lets one person in, who signs up on the way', {}, async (world) => {
