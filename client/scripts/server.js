@@ -50,6 +50,10 @@ export class Server {
     return `${isSecure ? 'wss' : 'ws'}://${this.#address}`;
   }
 
+  get isRunning() {
+    return this.#process?.exitCode === null && this.#process.signalCode === null;
+  }
+
   /** Again on the same port, if it ran before. */
   async start() {
     const args = ['serve', '--app', 'memory-open', '--listen', this.#address];

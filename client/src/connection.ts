@@ -1,14 +1,7 @@
 // One connection to one recipe's chat, across as many sockets as it takes.
 
 import {
-  aboutAMinuteMs,
-  backOffMs,
-  isOffline,
-  monotonicMs,
-  msBetween,
-  Timers,
-  wallMs,
-  watchPage,
+  aboutAMinuteMs, backOffMs, isOffline, monotonicMs, msBetween, Timers, wallMs, watchPage,
 } from './clock.js';
 import { ENDED, eventAfter, isOurFault, LOST, type CloseInfo } from './closes.js';
 import { Emitter, guard, type Off } from './emitter.js';
@@ -97,7 +90,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
     this.#options = options;
     this.#url = chatUrl(options.url, options.recipeId);
     const report = (fault: ChatError) => this.#events.emit('error', fault);
-    this.#outbox = new Outbox(this.#url, options, report);
+    this.#outbox = new Outbox(this.#url, options, report, () => this.#adopted());
     this.#tokens = new TokenSource(options, report);
     const lose = () => this.#raise('lost', ENDED.silent);
     this.#heartbeat = new Heartbeat(this.#timers, (ping) => this.#write(ping), lose);
@@ -384,6 +377,12 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   #flush(): void {
     if (this.state !== 'authenticated') return;
     this.#outbox.flush(this.#run, wallMs(), (frame) => this.#socket?.send(frame));
+  }
+
+  /** Another component of this room is gone, and left what it has said. */
+  #adopted(): void {
+    this.#flush();
+    this.#events.emit('state', this.#status);
   }
 
   /** What an earlier socket still has to say is not heard. */

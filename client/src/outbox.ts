@@ -19,6 +19,9 @@ interface Entry extends Unsent {
   readonly reject: (fault: ChatError) => void;
 }
 
+/** Those that are in use: each kept message is sent by one of them. */
+const LIVE = new Set<Outbox>();
+
 export class Outbox {
   #entries: Entry[] = [];
   /** Whose messages these are; null until that is known. */
@@ -26,12 +29,22 @@ export class Outbox {
   readonly #room: string;
   readonly #options: ChatOptions;
   readonly #report: (fault: ChatError) => void;
+  readonly #adopted: () => void;
 
-  /** `report` is told what becomes of messages whose promise went with an earlier connection. */
-  constructor(room: string, options: ChatOptions, report: (fault: ChatError) => void) {
+  /**
+   * `report` is told what becomes of messages whose promise went with an earlier connection,
+   * `adopted` that there are some of a connection that has just ended.
+   */
+  constructor(
+    room: string,
+    options: ChatOptions,
+    report: (fault: ChatError) => void,
+    adopted: () => void,
+  ) {
     this.#room = room;
     this.#options = options;
     this.#report = report;
+    this.#adopted = adopted;
   }
 
   get unsent(): readonly Unsent[] {
@@ -67,13 +80,29 @@ export class Outbox {
     // Nothing is said in another user's name.
     if (this.#user !== null) this.end(true);
     this.#user = user;
-    const ids = this.#ids(this.#entries);
-    const kept = this.#load().filter(({ message }) => !ids.includes(message.id));
+    LIVE.add(this);
+    this.#adopt();
+    for (const entry of this.#entries) this.#keep(entry);
+  }
+
+  /** Takes what is kept, but for what another component's connection is about to send. */
+  #adopt(): void {
+    const held = [...this.#likes(), this].flatMap((one) => this.#ids(one.#entries));
+    const kept = this.#load().filter(({ message }) => !held.includes(message.id));
     const adopt = (unsent: Unsent): Entry => {
       return { ...unsent, sentOn: 0, resolve: () => {}, reject: this.#report };
     };
     this.#entries = [...kept.map(adopt), ...this.#entries];
-    for (const entry of this.#entries) this.#keep(entry);
+  }
+
+  /** Others of the same room, user and store. */
+  #likes(): Outbox[] {
+    const isLike = (one: Outbox) =>
+      one !== this &&
+      one.#room === this.#room &&
+      one.#user === this.#user &&
+      one.#options.outbox === this.#options.outbox;
+    return Array.from(LIVE).filter(isLike);
   }
 
   /** Writes what this connection has not seen, in order, and with the ids of the first time. */
@@ -109,6 +138,8 @@ export class Outbox {
   end(mayKeep: boolean): void {
     const entries = this.#entries;
     const kept = mayKeep ? this.#ids(this.#load()) : [];
+    const [heir] = this.#likes();
+    LIVE.delete(this);
     this.#entries = [];
     for (const { message, reject } of entries) {
       const { id } = message;
@@ -117,6 +148,9 @@ export class Outbox {
       reject(isKept ? new ChatError('kept', 'It is sent later', id) : closedError(id));
     }
     this.#user = null;
+    if (heir === undefined) return;
+    heir.#adopt();
+    heir.#adopted();
   }
 
   #take(id: string | null): Entry | undefined {

@@ -15,6 +15,14 @@ let serial = 0;
 let url: string;
 let token: string | null;
 
+let other: RecipeChat<unknown>;
+
+/** Beside the other one, without a provider. */
+function Second() {
+  other = useRecipeChat('soup', { url, getToken: () => token, WebSocket: FakeSocket });
+  return null;
+}
+
 function Chat({ userId }: { userId?: string }) {
   const getToken = () => token;
   seen = useRecipeChat('soup', { url, getToken, userId, WebSocket: FakeSocket });
@@ -128,4 +136,31 @@ test('the browser asks before it is lost, and only then', async () => {
   await say('two');
   await unmount();
   expect(leave()).toBe(false);
+});
+
+test('of two components without a provider, one sends it', async () => {
+  await mount();
+  const first = await accept();
+  await say('one');
+  const both = (isFirst: boolean) =>
+    act(async () =>
+      root.render([isFirst && <Chat key="1" />, <Second key="2" />]),
+    );
+  await unmount();
+  root = createRoot(document.createElement('div'));
+  await both(true);
+  const sockets = FakeSocket.all.slice(-2);
+  for (const socket of sockets) {
+    const session = { user_id: 'alice', expires_at: '', reauth_at: '', ping_interval_ms: 30_000 };
+    await act(async () => socket.open());
+    await act(async () => socket.accept({ session }));
+  }
+  expect(sockets.map(({ contents }) => contents)).toEqual([['one'], []]);
+  expect([seen, other].map(({ messages }) => messages.length)).toEqual([1, 0]);
+  // The one that sent it goes before it is answered: then it is the other's.
+  await both(false);
+  expect(sockets[1]?.chats).toEqual(first.chats);
+  expect(other.messages).toMatchObject([{ content: 'one', state: 'pending' }]);
+  await act(async () => sockets[1]?.answer(first.chats[0]?.id ?? '', 'One.'));
+  expect(other.messages.map(({ content }) => content)).toEqual(['one', 'One.']);
 });

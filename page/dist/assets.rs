@@ -3,19 +3,19 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"7ca81d8ff080f7ed\"",
+        tag: "\"221f6f21c33dbfae\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-11e510cea0170bd5.js",
+        path: "/assets/page-d00ced89d1f4700a.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"11e510cea0170bd5\"",
+        tag: "\"d00ced89d1f4700a\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
-        path: "/assets/page-1c2d53bf8c035d5a.css",
+        path: "/assets/page-e77de012b81dd4f9.css",
         media: "text/css; charset=utf-8",
-        tag: "\"1c2d53bf8c035d5a\"",
+        tag: "\"e77de012b81dd4f9\"",
         body: include_bytes!("page.css.gz"),
     },
     Asset {
@@ -23,5 +23,29 @@
         media: "image/svg+xml",
         tag: "\"ae507f1e5d25154e\"",
         body: include_bytes!("icon.svg.gz"),
+    },
+    Asset {
+        path: "/assets/page-be5a6163159dda98.png",
+        media: "image/png",
+        tag: "\"be5a6163159dda98\"",
+        body: include_bytes!("icon-192.png.gz"),
+    },
+    Asset {
+        path: "/assets/page-6b22b9f9145f41c5.png",
+        media: "image/png",
+        tag: "\"6b22b9f9145f41c5\"",
+        body: include_bytes!("icon-512.png.gz"),
+    },
+    Asset {
+        path: "/manifest.webmanifest",
+        media: "application/manifest+json",
+        tag: "\"74defee30e963c0d\"",
+        body: include_bytes!("manifest.gz"),
+    },
+    Asset {
+        path: "/worker.js",
+        media: "text/javascript; charset=utf-8",
+        tag: "\"55081f05616326a0\"",
+        body: include_bytes!("worker.js.gz"),
     },
 ]

@@ -8,12 +8,12 @@ import { build } from 'esbuild';
 
 const PAGE = join(import.meta.dirname, '..');
 const DIST = join(PAGE, 'dist');
-const LIMIT_BYTES = 112 * 1024;
+const LIMIT_BYTES = 128 * 1024;
 
 /** The first hexadecimal digits of a file's SHA-256: its name and its entity tag. */
-const hash = (text) => createHash('sha256').update(text).digest('hex').slice(0, 16);
+const hash = (content) => createHash('sha256').update(content).digest('hex').slice(0, 16);
 
-async function bundle(entry) {
+async function bundle(entry, constants = {}) {
   const { outputFiles } = await build({
     absWorkingDir: PAGE,
     entryPoints: [entry],
@@ -25,7 +25,7 @@ async function bundle(entry) {
     charset: 'utf8',
     legalComments: 'none',
     jsx: 'automatic',
-    define: { 'process.env.NODE_ENV': '"production"' },
+    define: { 'process.env.NODE_ENV': '"production"', ...constants },
     // Also what the client's sources ask for comes from here, so that there is one React.
     alias: {
       '@vestibule/client/tokens': '../client/src/tokens.ts',
@@ -39,22 +39,39 @@ async function bundle(entry) {
   return outputFiles[0].text;
 }
 
-/** Path in a URL, media type, name in dist, text. */
+/** Path in a URL, media type, name in dist, content. */
 async function files() {
   const read = (name) => readFileSync(join(PAGE, 'src', name), 'utf8');
   const js = await bundle('src/main.tsx');
   const css = await bundle('src/index.css');
-  const icon = read('icon.svg').trim();
-  const named = (text, extension) => `/assets/page-${hash(text)}.${extension}`;
-  const html = read('index.html')
-    .replace('SCRIPT', named(js, 'js'))
-    .replace('STYLE', named(css, 'css'))
-    .replaceAll('ICON', named(icon, 'svg'));
-  return [
-    ['/', 'text/html; charset=utf-8', 'page.html.gz', html],
+  const svg = read('icon.svg').trim();
+  const [small, large] = [192, 512].map((size) => readFileSync(join(PAGE, 'src', `icon-${size}.png`)));
+  const named = (content, extension) => `/assets/page-${hash(content)}.${extension}`;
+  const fill = (text) =>
+    text
+      .replace('SCRIPT', named(js, 'js'))
+      .replace('STYLE', named(css, 'css'))
+      .replaceAll('ICON_SVG', named(svg, 'svg'))
+      .replaceAll('ICON_192', named(small, 'png'))
+      .replaceAll('ICON_512', named(large, 'png'));
+  const manifest = fill(JSON.stringify(JSON.parse(read('manifest.json'))));
+  const kept = [
+    ['/', 'text/html; charset=utf-8', 'page.html.gz', fill(read('index.html'))],
     [named(js, 'js'), 'text/javascript; charset=utf-8', 'page.js.gz', js],
     [named(css, 'css'), 'text/css; charset=utf-8', 'page.css.gz', css],
-    [named(icon, 'svg'), 'image/svg+xml', 'icon.svg.gz', icon],
+    [named(svg, 'svg'), 'image/svg+xml', 'icon.svg.gz', svg],
+  ];
+  // Kept by the service worker. The system takes the others when the page is installed.
+  const worker = await bundle('worker/worker.ts', {
+    FILES: JSON.stringify(kept.map(([path]) => path)),
+    VERSION: JSON.stringify(hash(kept.map(([, , , text]) => hash(text)).join())),
+  });
+  return [
+    ...kept,
+    [named(small, 'png'), 'image/png', 'icon-192.png.gz', small],
+    [named(large, 'png'), 'image/png', 'icon-512.png.gz', large],
+    ['/manifest.webmanifest', 'application/manifest+json', 'manifest.gz', manifest],
+    ['/worker.js', 'text/javascript; charset=utf-8', 'worker.js.gz', worker],
   ];
 }
 
@@ -79,8 +96,8 @@ if (total > LIMIT_BYTES) throw new Error('The page is too large');
 
 if (process.argv.includes('--check')) {
   // Compared unzipped: another zlib may zip another way.
-  const isSame = ([, , name, text]) =>
-    gunzipSync(readFileSync(join(DIST, name))).equals(Buffer.from(text));
+  const isSame = ([, , name, content]) =>
+    gunzipSync(readFileSync(join(DIST, name))).equals(Buffer.from(content));
   const stale = built.filter((file) => !isSame(file)).map(([, , name]) => name);
   if (readFileSync(join(DIST, 'assets.rs'), 'utf8') !== table(built)) stale.push('assets.rs');
   const known = [...built.map(([, , name]) => name), 'assets.rs'];

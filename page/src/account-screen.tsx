@@ -14,9 +14,11 @@ import {
 import { Refused } from './api';
 import { ago } from './format';
 import { useArrival, useTitle } from './hooks';
+import { messageKey, setMessageKey } from './keys';
 import { Field, Problem, Trouble } from './parts';
 import { go } from './router';
 import type { User } from './session';
+import { useStore } from './store';
 
 function refusalOf(fault: unknown): Refused {
   if (!(fault instanceof Refused)) return new Refused('internal', String(fault));
@@ -59,6 +61,7 @@ export function Account({ user }: { user: User }): ReactElement {
       </p>
       <Password user={user} done={() => setChanges((count) => count + 1)} />
       <Sessions key={changes} />
+      <Keys />
       <Data />
       <Deletion user={user} />
     </div>
@@ -190,6 +193,25 @@ function Sessions(): ReactElement {
 async function everywhere(): Promise<void> {
   await endAllSessions();
   go('/');
+}
+
+function Keys(): ReactElement {
+  const isOn = useStore(messageKey);
+  return (
+    <section aria-labelledby="keys-title">
+      <h2 id="keys-title">Keyboard</h2>
+      <label className="cooking">
+        <input
+          type="checkbox"
+          role="switch"
+          checked={isOn}
+          onChange={(event) => setMessageKey(event.target.checked)}
+        />
+        The key / goes to the message
+      </label>
+      <p className="hint">On this device. Without it, a link at the top of a recipe goes there.</p>
+    </section>
+  );
 }
 
 function Data(): ReactElement {

@@ -1,7 +1,8 @@
 // What one can do with one's own account.
 
-import { authorized, ask, read, type Recipe } from './api';
+import { authorized } from './api';
 import { saveFile } from './files';
+import { exportAll } from './recipes';
 import { end } from './session';
 import { forgetTicks } from './ticks';
 
@@ -45,15 +46,7 @@ interface Exported {
 /** The account, its sessions and whole recipes, in one file. */
 export async function saveAll(): Promise<void> {
   const { user, sessions } = await authorized<Exported>('GET', '/v1/auth/me/export?limit=1');
-  const recipes: Recipe[] = [];
-  for (let before: string | undefined; ; ) {
-    const more = before === undefined ? '' : `&before=${before}`;
-    const answer = await ask('GET', `/v1/recipes/export?format=json${more}`);
-    const page = await read<{ recipes: Recipe[]; next?: string }>(answer);
-    recipes.push(...page.recipes);
-    if (page.next === undefined) break;
-    before = page.next;
-  }
+  const recipes = await exportAll();
   const text = JSON.stringify({ user, sessions, recipes }, null, 2);
   saveFile(new Blob([text], { type: 'application/json' }), 'vestibule.json');
 }

@@ -14,7 +14,16 @@ export interface Ingredient {
   readonly base?: { readonly text: string };
 }
 
-export interface Summary {
+export type Role = 'reader' | 'editor' | 'owner';
+
+/** What the user may do with a recipe, and whose it is if it is not theirs. */
+export interface Access {
+  readonly role: Role;
+  readonly owner?: { readonly id: string; readonly email: string | null };
+}
+
+/** The room does not know the access. */
+export interface Summary extends Partial<Access> {
   readonly id: string;
   readonly title: string;
   readonly yield: string;

@@ -9,18 +9,21 @@ import { deleteNow } from './deletions';
 import { Door } from './door';
 import { useArrival, useStart, useTitle } from './hooks';
 import { Mark } from './icons';
+import { Join } from './join';
 import { List } from './list';
 import { New } from './new';
-import { Link, routeOf, usePath } from './router';
+import { Link, usePath } from './router';
+import { routeOf } from './routes';
 import { session, type User } from './session';
 import { useStore } from './store';
+import { Update } from './update';
 
 export function App(): ReactElement {
   const { user, ended } = useStore(session);
   const route = routeOf(usePath());
   useStart();
   // The address stays, and so does where one wanted to be.
-  if (user === null) return <Auth ended={ended} />;
+  if (user === null) return <Auth ended={ended} isInvited={route.name === 'join'} />;
   switch (route.name) {
     case 'list':
       return <Frame user={user} main={<List />} />;
@@ -28,6 +31,8 @@ export function App(): ReactElement {
       return <Frame user={user} main={<New />} />;
     case 'account':
       return <Frame user={user} main={<Account user={user} />} />;
+    case 'join':
+      return <Frame user={user} main={<Join />} />;
     case 'missing':
       return <Frame user={user} main={<Missing />} />;
     case 'recipe':
@@ -48,6 +53,7 @@ function Frame({ user, main, isRoom = false }: FrameProps): ReactElement {
       <a className="skip" href="#main">
         Skip to the content
       </a>
+      <Update />
       <header className="top">
         <Link className="brand" href="/" aria-label="Vestibule, all recipes">
           <Mark />

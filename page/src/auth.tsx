@@ -41,7 +41,13 @@ function check(mode: Mode, email: string, password: string): Refused | null {
   return null;
 }
 
-export function Auth({ ended }: { ended: Session['ended'] }): ReactElement {
+interface AuthProps {
+  ended: Session['ended'];
+  /** Somebody has followed the link of an invitation. */
+  isInvited: boolean;
+}
+
+export function Auth({ ended, isInvited }: AuthProps): ReactElement {
   const [mode, setMode] = useState<Mode>('signin');
   const [refusal, setRefusal] = useState<Refused | null>(null);
   const [isBusy, setIsBusy] = useState(false);
@@ -115,6 +121,11 @@ export function Auth({ ended }: { ended: Session['ended'] }): ReactElement {
         {ended !== null && (
           <p className="notice" role="status">
             {NOTICES[ended]}
+          </p>
+        )}
+        {isInvited && (
+          <p className="notice">
+            You are invited to a recipe. Sign in or create an account, and it opens.
           </p>
         )}
         {isGeneral && <Trouble text={refusal.message} />}

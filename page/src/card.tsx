@@ -3,7 +3,7 @@
 import { useEffect, useId, useRef, useState, type FormEvent, type ReactElement } from 'react';
 
 import { Refused, type Summary } from './api';
-import { deleteLater } from './deletions';
+import { deleteLater, isOwnRecipe } from './deletions';
 import { ago, minutes } from './format';
 import { Icon } from './icons';
 import type { Change } from './listed';
@@ -12,11 +12,12 @@ import {
   duplicateRecipe,
   exportRecipe,
   FORMATS,
+  patchRecipe,
   readRecipe,
-  renameRecipe,
   type Format,
 } from './recipes';
 import { Link } from './router';
+import { Share } from './share';
 
 interface CardProps {
   recipe: Summary;
@@ -29,6 +30,7 @@ const textOf = (fault: unknown) => (fault instanceof Refused ? fault.message : S
 
 export function Card({ recipe, change, tell }: CardProps): ReactElement {
   const [isNaming, setIsNaming] = useState(false);
+  const [isSharing, setIsSharing] = useState(false);
   const total = (recipe.prep_time_minutes ?? 0) + (recipe.cook_time_minutes ?? 0);
   const tile = useRef<HTMLLIElement>(null);
   const leaveName = (renamed: Summary | null) => {
@@ -69,20 +71,35 @@ export function Card({ recipe, change, tell }: CardProps): ReactElement {
           ))}
         </p>
       )}
+      {recipe.owner !== undefined && (
+        <p className="facts">
+          <span>
+            Shared by <bdi>{recipe.owner.email ?? 'another user'}</bdi>
+          </span>
+        </p>
+      )}
       <p className="when">Changed {ago(recipe.updated_at)}</p>
       {!isNaming && (
-        <Actions recipe={recipe} change={change} tell={tell} rename={() => setIsNaming(true)} />
+        <Actions
+          recipe={recipe}
+          change={change}
+          tell={tell}
+          rename={() => setIsNaming(true)}
+          share={() => setIsSharing(true)}
+        />
       )}
+      {isSharing && <Share recipe={recipe} closed={() => setIsSharing(false)} />}
     </li>
   );
 }
 
 interface ActionsProps extends CardProps {
   rename: () => void;
+  share: () => void;
 }
 
 /** A button, and what it shows. */
-function Actions({ recipe, change, tell, rename }: ActionsProps): ReactElement {
+function Actions({ recipe, change, tell, rename, share }: ActionsProps): ReactElement {
   const [isOpen, setIsOpen] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   const id = useId();
@@ -102,6 +119,12 @@ function Actions({ recipe, change, tell, rename }: ActionsProps): ReactElement {
     button.current?.focus();
     return exportRecipe(recipe, format);
   };
+  const openShare = () => {
+    // It comes back to what is seen when the window is closed.
+    button.current?.focus();
+    share();
+  };
+  const isOwn = isOwnRecipe(recipe);
   return (
     <div
       className="actions-menu"
@@ -126,9 +149,16 @@ function Actions({ recipe, change, tell, rename }: ActionsProps): ReactElement {
         <Icon name="dots" />
       </button>
       <div id={id} className="menu" hidden={!isOpen}>
-        <button type="button" onClick={() => run(rename)}>
-          Rename
-        </button>
+        {recipe.role !== 'reader' && (
+          <button type="button" onClick={() => run(rename)}>
+            Rename
+          </button>
+        )}
+        {isOwn && (
+          <button type="button" onClick={() => run(openShare)}>
+            Share…
+          </button>
+        )}
         <button type="button" onClick={() => run(duplicate)}>
           Duplicate
         </button>
@@ -138,7 +168,7 @@ function Actions({ recipe, change, tell, rename }: ActionsProps): ReactElement {
           </button>
         ))}
         <button type="button" className="bad" onClick={() => run(() => deleteLater(recipe))}>
-          Delete
+          {isOwn ? 'Delete' : 'Leave'}
         </button>
       </div>
     </div>
@@ -182,7 +212,7 @@ function Rename({ recipe, done }: RenameProps): ReactElement {
     if (text === recipe.title && problem === null) return done(null);
     setIsBusy(true);
     try {
-      done(await renameRecipe(recipe.id, text, await (revision.current ?? look())));
+      done(await patchRecipe(recipe.id, { title: text }, await (revision.current ?? look())));
     } catch (fault) {
       // The next attempt is about the recipe as it is then.
       revision.current = null;

@@ -4,6 +4,7 @@ import {
   useEffect,
   useId,
   useLayoutEffect,
+  useMemo,
   useRef,
   useState,
   type FormEvent,
@@ -13,7 +14,8 @@ import {
 import type { ChatError } from '@vestibule/client';
 import type { Line, RecipeChat } from '@vestibule/client/react';
 
-import type { Recipe } from './api';
+import type { Access, Recipe } from './api';
+import { Cut, cut, type TextLimit } from './cut';
 import { useEarlier } from './earlier';
 import { clock } from './format';
 import { Icon } from './icons';
@@ -24,7 +26,8 @@ import { Earlier, Scroll } from './scroll';
 import { drafts } from './session';
 import { Suggestions } from './suggestions';
 
-const MAX_CHARS = 16_384;
+/** The most that the server takes, and room in 64 KiB for the rest of a message. */
+const LIMIT: TextLimit = { chars: 16_384, bytes: 65_000 };
 
 interface ChatProps {
   /** Of the recipe. */
@@ -36,9 +39,15 @@ interface ChatProps {
   pending: string;
   /** False: it is behind the other tab. */
   isShown: boolean;
+  /** What the user may do; null: nobody knows yet. */
+  access: Access | null;
 }
 
-export function Chat({ id, chat, draftOf, pending, isShown }: ChatProps): ReactElement {
+export function Chat(props: ChatProps): ReactElement {
+  const { id, chat, draftOf, pending, isShown, access } = props;
+  const isReader = access?.role === 'reader';
+  const nameOf = (user: string | null) =>
+    (user === access?.owner?.id && access?.owner?.email) || 'Somebody else';
   const [draft, setDraft] = useDraft(...draftOf);
   const input = useRef<HTMLTextAreaElement>(null);
   const { messages, recipe, send, session, state } = chat;
@@ -65,13 +74,23 @@ export function Chat({ id, chat, draftOf, pending, isShown }: ChatProps): ReactE
         last={messages.at(-1) ?? history.at(-1) ?? null}
         reachTop={earlier.load}
       >
-        {isNew && <Greeting isComing={session === null && COMING.includes(state)} />}
+        {isNew && (
+          <Greeting isComing={session === null && COMING.includes(state)} isReader={isReader} />
+        )}
         <Earlier earlier={earlier} />
         {history.length > 0 && (
           <ol className="lines" aria-label="Earlier">
             {history.map((entry) => (
               <li key={entry.id} className="exchange">
-                <Mine content={entry.content} time={Date.parse(entry.timestamp)} />
+                {entry.user_id === draftOf[1] ? (
+                  <Mine content={entry.content} time={Date.parse(entry.timestamp)} />
+                ) : (
+                  <Others
+                    name={nameOf(entry.user_id)}
+                    content={entry.content}
+                    time={Date.parse(entry.timestamp)}
+                  />
+                )}
                 {entry.reply !== null && <Assistant content={entry.reply} write={write} />}
               </li>
             ))}
@@ -84,18 +103,24 @@ export function Chat({ id, chat, draftOf, pending, isShown }: ChatProps): ReactE
               line={line}
               time={timeOf(line)}
               pending={pending}
+              nameOf={nameOf}
               write={write}
               again={say}
             />
           ))}
         </div>
       </Scroll>
-      <Suggestions recipe={recipe} draft={draft} say={say} write={write} />
+      {isReader ? (
+        <p className="reader-note">You may read this recipe and chat. Only editors change it.</p>
+      ) : (
+        <Suggestions recipe={recipe} draft={draft} say={say} write={write} />
+      )}
       <Composer
         draft={draft}
         setDraft={setDraft}
         input={input}
         isClosed={state === 'closed'}
+        isReader={isReader}
         send={send}
       />
     </div>
@@ -114,7 +139,11 @@ function useDraft(room: string, user: string) {
 
 const COMING: readonly RecipeChat<Recipe>['state'][] = ['connecting', 'authenticating'];
 
-function Greeting({ isComing }: { isComing: boolean }): ReactElement {
+const READER = 'Ask about the recipe, or write to the others who cook from it.';
+const WRITER = 'Say what you would change, in plain words. Every change can be undone.';
+
+function Greeting(props: { isComing: boolean; isReader: boolean }): ReactElement {
+  const { isComing, isReader } = props;
   return (
     <div className="greeting">
       <span className="picture">
@@ -124,7 +153,9 @@ function Greeting({ isComing }: { isComing: boolean }): ReactElement {
       <p>
         {isComing
           ? 'One moment, the chat is on its way.'
-          : 'Say what you would change, in plain words. Every change can be undone.'}
+          : isReader
+            ? READER
+            : WRITER}
       </p>
     </div>
   );
@@ -139,12 +170,12 @@ function Time({ time }: { time: number }): ReactElement {
   );
 }
 
-function Mine({ content, time }: { content: string; time: number }): ReactElement {
+/** What somebody said: of a long text the beginning, and the rest if one asks. */
+function Text({ content }: { content: string }): ReactElement {
   const [isOpen, setIsOpen] = useState(false);
   const isLong = content.length > 400 || content.split('\n').length > 8;
   return (
-    <div className="bubble mine">
-      <span className="unseen">You: </span>
+    <>
       <p className={isLong && !isOpen ? 'clipped' : undefined} dir="auto">
         {content}
       </p>
@@ -153,6 +184,29 @@ function Mine({ content, time }: { content: string; time: number }): ReactElemen
           {isOpen ? 'Show less' : 'Show all'}
         </button>
       )}
+    </>
+  );
+}
+
+function Mine({ content, time }: { content: string; time: number }): ReactElement {
+  return (
+    <div className="bubble mine">
+      <span className="unseen">You: </span>
+      <Text content={content} />
+      <Time time={time} />
+    </div>
+  );
+}
+
+function Others(props: { name: string; content: string; time: number }): ReactElement {
+  const { name, content, time } = props;
+  return (
+    <div className="bubble theirs others">
+      <p className="name">
+        <bdi>{name}</bdi>
+        <span className="unseen">: </span>
+      </p>
+      <Text content={content} />
       <Time time={time} />
     </div>
   );
@@ -171,20 +225,16 @@ interface SaidProps {
   line: Line;
   time: number;
   pending: string;
+  nameOf: (user: string | null) => string;
   write: (text: string) => void;
   again: (text: string) => void;
 }
 
-function Said({ line, time, pending, write, again }: SaidProps): ReactElement {
+function Said(props: SaidProps): ReactElement {
+  const { line, time, pending, nameOf, write, again } = props;
   if (line.from === 'server') return <Assistant content={line.content} write={write} />;
   if (line.from === 'others') {
-    return (
-      <div className="bubble theirs">
-        <span className="unseen">Somebody else: </span>
-        <p dir="auto">{line.content}</p>
-        <Time time={time} />
-      </div>
-    );
+    return <Others name={nameOf(line.userId)} content={line.content} time={time} />;
   }
   return (
     <div className="said" data-state={line.state}>
@@ -229,12 +279,15 @@ interface ComposerProps {
   setDraft: (text: string) => void;
   input: React.RefObject<HTMLTextAreaElement | null>;
   isClosed: boolean;
+  isReader: boolean;
   send: (text: string) => Promise<unknown>;
 }
 
-function Composer({ draft, setDraft, input, isClosed, send }: ComposerProps): ReactElement {
+function Composer(props: ComposerProps): ReactElement {
+  const { draft, setDraft, input, isClosed, isReader, send } = props;
   const id = useId();
-  const isEmpty = draft.trim() === '';
+  const [kept, rest] = useMemo(() => cut(draft.trim(), LIMIT), [draft]);
+  const cannotSend = draft.trim() === '' || isClosed || rest !== '';
 
   // As high as its text, where the style sheet cannot do that.
   useLayoutEffect(() => {
@@ -251,7 +304,7 @@ function Composer({ draft, setDraft, input, isClosed, send }: ComposerProps): Re
 
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
-    if (isEmpty || isClosed) return;
+    if (cannotSend) return;
     void send(draft.trim());
     setDraft('');
     input.current?.focus();
@@ -274,8 +327,9 @@ function Composer({ draft, setDraft, input, isClosed, send }: ComposerProps): Re
         rows={1}
         dir="auto"
         value={draft}
-        maxLength={MAX_CHARS}
-        placeholder="What would you change?"
+        aria-invalid={rest !== ''}
+        aria-describedby={rest === '' ? undefined : `${id}-cut`}
+        placeholder={isReader ? 'Ask, or write to the others' : 'What would you change?'}
         autoComplete="off"
         enterKeyHint="send"
         onChange={(event) => setDraft(event.target.value)}
@@ -285,11 +339,14 @@ function Composer({ draft, setDraft, input, isClosed, send }: ComposerProps): Re
         type="submit"
         className="send"
         aria-label="Send"
-        aria-disabled={isEmpty || isClosed}
-        title={isClosed ? 'Not connected' : 'Send'}
+        aria-disabled={cannotSend}
+        title={isClosed ? 'Not connected' : rest === '' ? 'Send' : 'Too long'}
       >
         <Icon name="send" />
       </button>
+      {rest !== '' && (
+        <Cut id={`${id}-cut`} rest={rest} label="Cut it" act={() => setDraft(kept.trimEnd())} />
+      )}
     </form>
   );
 }

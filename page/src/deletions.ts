@@ -1,7 +1,9 @@
-// Recipes that are about to be deleted: each can be undone for some seconds.
+// Recipes that are about to be deleted, or left by a guest: each can be undone for some seconds.
 
 import { Refused, type Summary } from './api';
+import { forgetCopy } from './copies';
 import { deleteRecipe } from './recipes';
+import { leaveRecipe } from './sharing';
 import { Store } from './store';
 
 const UNDO_MS = 8_000;
@@ -17,6 +19,8 @@ interface Deletions {
 
 export const deletions = new Store<Deletions>({ waiting: [], hidden: new Set(), fault: null });
 const timers = new Map<string, number>();
+
+export const isOwnRecipe = ({ owner }: Summary) => owner === undefined;
 
 export function deleteLater(recipe: Summary): void {
   const { waiting, hidden } = deletions.value;
@@ -41,12 +45,14 @@ async function carryOut(recipe: Summary): Promise<void> {
   const { value } = deletions;
   deletions.set({ ...value, waiting: value.waiting.filter(({ id }) => id !== recipe.id) });
   try {
-    await deleteRecipe(recipe.id);
+    await (isOwnRecipe(recipe) ? deleteRecipe(recipe.id) : leaveRecipe(recipe.id));
+    void forgetCopy(recipe.id);
   } catch (fault) {
     // It may be gone already: another tab did that.
     if (fault instanceof Refused && fault.code === 'not_found') return;
     const why = fault instanceof Refused ? fault.message : String(fault);
-    show(recipe.id, `“${recipe.title}” was not deleted. ${why}`);
+    const what = isOwnRecipe(recipe) ? 'deleted' : 'left';
+    show(recipe.id, `“${recipe.title}” was not ${what}. ${why}`);
   }
 }
 

@@ -1,11 +1,12 @@
-// All recipes of the user.
+// All recipes of the user, and those that others share.
 
 import { useEffect, useId, useState, type ReactElement } from 'react';
 
 import type { Summary } from './api';
 import { Card } from './card';
-import { deletions, deleteNow, undoDeletion } from './deletions';
-import { counted } from './format';
+import { deletions, deleteNow, isOwnRecipe, undoDeletion } from './deletions';
+import { Exchange } from './exchange';
+import { ago, counted } from './format';
 import { useArrival, useTitle } from './hooks';
 import { Icon } from './icons';
 import { useListed } from './listed';
@@ -68,6 +69,9 @@ export function List(): ReactElement {
           </button>
         </Trouble>
       )}
+      {fault !== null && listed !== null && listed.copiedAt !== null && (
+        <p className="hint copied">This is your list as it was {ago(listed.copiedAt)}.</p>
+      )}
       {problem !== null && <Trouble text={problem} />}
       {listed === null && isLoading && <Skeletons />}
       {isEmpty && isAll && <Empty />}
@@ -88,6 +92,9 @@ export function List(): ReactElement {
         >
           Show more
         </button>
+      )}
+      {listed !== null && listed.copiedAt === null && (
+        <Exchange hasRecipes={!(isEmpty && isAll)} changed={() => void load(null)} />
       )}
       <Deleted />
     </div>
@@ -147,9 +154,15 @@ function Deleted(): ReactElement {
     <div className="toast-place" role="status">
       {last !== undefined && (
         <div className="toast" key={last.id}>
-          <p>
-            <bdi>{last.title}</bdi> is deleted.
-          </p>
+          {isOwnRecipe(last) ? (
+            <p>
+              <bdi>{last.title}</bdi> is deleted.
+            </p>
+          ) : (
+            <p>
+              You have left <bdi>{last.title}</bdi>.
+            </p>
+          )}
           <button type="button" className="link" autoFocus onClick={() => restore(last)}>
             Undo
           </button>

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 
 import { Refused, type Summary } from './api';
+import { findCopy, forgetCopiesBut, keepCopy, LIST } from './copies';
 import { listRecipes, type Wanted } from './recipes';
 
 const TYPING_MS = 200;
@@ -10,6 +11,10 @@ const TYPING_MS = 200;
 interface Listed {
   readonly recipes: readonly Summary[];
   readonly next: string | null;
+  /** Nothing was looked for. */
+  readonly isAll: boolean;
+  /** When it was read, if it is a copy. */
+  readonly copiedAt: string | null;
 }
 
 /** Changes one recipe of the list; `copy` is put behind it. */
@@ -35,13 +40,24 @@ export function useListed(wanted: Wanted) {
         setListed((known) => ({
           recipes: before === null ? recipes : added(known?.recipes ?? [], recipes),
           next,
+          isAll: q.trim() === '',
+          copiedAt: null,
         }));
         setFault(null);
       } catch (refusal) {
         if (number !== asked.current) return;
         // The recipe at which the page ended is gone: from the beginning, then.
         if (refusal instanceof Refused && refusal.field === 'before') return load(null);
-        setFault(refusal instanceof Refused ? refusal.message : String(refusal));
+        const why = refusal instanceof Refused ? refusal.message : String(refusal);
+        const isAway = refusal instanceof Refused && refusal.code === 'unreachable';
+        const copy = isAway && q.trim() === '' ? await findCopy<Listed['recipes']>(LIST) : null;
+        if (number !== asked.current) return;
+        if (copy !== null) {
+          const listed = { recipes: copy.value, next: null, isAll: true, copiedAt: copy.at };
+          // What was read since is newer.
+          setListed((known) => known ?? listed);
+        }
+        setFault(why);
       }
       setIsLoading(false);
     },
@@ -61,6 +77,10 @@ export function useListed(wanted: Wanted) {
     };
   }, [load]);
 
+  useEffect(() => {
+    if (listed?.isAll === true && listed.copiedAt === null) void keep(listed);
+  }, [listed]);
+
   const change: Change = useCallback((recipe, copy) => {
     setListed((known) => {
       const with_ = (one: Summary) => (copy === undefined ? [recipe] : [one, copy]);
@@ -70,6 +90,12 @@ export function useListed(wanted: Wanted) {
   }, []);
 
   return { listed, fault, isLoading, load, change };
+}
+
+/** For when the server cannot be reached. Of recipes that are not in the whole list, nothing stays. */
+async function keep({ recipes, next }: Listed): Promise<void> {
+  await keepCopy(LIST, recipes);
+  if (next === null) await forgetCopiesBut(new Set(recipes.map(({ id }) => id)));
 }
 
 /** What moved within the order between two pages comes twice. */

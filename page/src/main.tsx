@@ -2,6 +2,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 
 import { App } from './app';
+import { keepFiles } from './update';
 
 const root = document.getElementById('root');
 if (root !== null) {
@@ -11,3 +12,4 @@ if (root !== null) {
     </StrictMode>,
   );
 }
+void keepFiles();

@@ -1,11 +1,13 @@
 // A recipe, to be read and cooked from.
 
-import { useState, type ReactElement, type RefObject } from 'react';
+import { useEffect, useRef, useState, type ReactElement, type ReactNode, type RefObject } from 'react';
 
 import type { Ingredient, Recipe } from './api';
 import { Awake } from './awake';
 import { amountOf, minutes } from './format';
 import { Icon } from './icons';
+import { LineForm } from './line-form';
+import { standing, type Edited, type List } from './lines';
 import { nameOf, useTicks } from './ticks';
 
 interface RecipeViewProps {
@@ -14,9 +16,16 @@ interface RecipeViewProps {
   /** It is on its way. */
   isComing: boolean;
   heading: RefObject<HTMLHeadingElement | null>;
+  /** Below the title: who has to do with it. */
+  people?: ReactNode;
+  /** Takes a recipe that the server has changed; null: the user may not change it. */
+  took?: Took;
 }
 
-export function RecipeView({ recipe, isComing, heading }: RecipeViewProps): ReactElement {
+type Took = ((recipe: Recipe) => void) | null;
+
+export function RecipeView(props: RecipeViewProps): ReactElement {
+  const { recipe, isComing, heading, people, took = null } = props;
   const fresh = useFresh(recipe);
   const isLoading = recipe === null && isComing;
   return (
@@ -24,18 +33,26 @@ export function RecipeView({ recipe, isComing, heading }: RecipeViewProps): Reac
       <h1 ref={heading} tabIndex={-1} dir="auto">
         {recipe?.title ?? (isComing ? 'Loading the recipe…' : 'Recipe')}
       </h1>
+      {people}
       {isLoading && <Loading />}
       {recipe === null && !isComing && (
         <p className="description">It could not be loaded yet.</p>
       )}
-      {recipe !== null && <Body recipe={recipe} fresh={fresh} />}
+      {recipe !== null && <Body recipe={recipe} fresh={fresh} took={took} />}
     </article>
   );
 }
 
-function Body({ recipe, fresh }: { recipe: Recipe; fresh: ReadonlySet<string> }): ReactElement {
+interface BodyProps {
+  recipe: Recipe;
+  fresh: ReadonlySet<string>;
+  took: Took;
+}
+
+function Body({ recipe, fresh, took }: BodyProps): ReactElement {
   const { ingredients, steps } = recipe;
   const [ticked, tick] = useTicks(recipe.id);
+  const edit = useEdit(recipe, took);
   return (
     <>
       <Facts recipe={recipe} />
@@ -63,36 +80,89 @@ function Body({ recipe, fresh }: { recipe: Recipe; fresh: ReadonlySet<string> })
         </div>
       )}
       {ingredients.length + steps.length > 0 && <Awake />}
-      {ingredients.length > 0 && (
+      {(ingredients.length > 0 || edit.edited?.list === 'ingredients') && (
         <section aria-labelledby="ingredients">
           <h2 id="ingredients">Ingredients</h2>
           <ul className="ingredients">
-            {numbered(ingredients, nameOf).map(([key, ingredient]) => (
-              <Line
-                key={key}
-                ingredient={ingredient}
-                isFresh={fresh.has(ingredient.text)}
-                isTicked={ticked.has(key)}
-                tick={(isTicked) => tick(key, isTicked)}
-              />
-            ))}
+            {edit.withForm(
+              'ingredients',
+              numbered(ingredients, nameOf).map(([key, ingredient], at) => (
+                <Line
+                  key={key}
+                  ingredient={ingredient}
+                  isFresh={fresh.has(ingredient.text)}
+                  isTicked={ticked.has(key)}
+                  tick={(isTicked) => tick(key, isTicked)}
+                  button={edit.button('ingredients', at, ingredient.text)}
+                />
+              )),
+            )}
           </ul>
         </section>
       )}
-      {steps.length > 0 && (
+      {(steps.length > 0 || edit.edited?.list === 'steps') && (
         <section aria-labelledby="steps">
           <h2 id="steps">Steps</h2>
           <ol className="steps">
-            {numbered(steps, (step) => step.text).map(([key, step]) => (
-              <li key={key} className={fresh.has(step.text) ? 'is-fresh' : undefined} dir="auto">
-                {step.text}
-              </li>
-            ))}
+            {edit.withForm(
+              'steps',
+              numbered(steps, ({ text }) => text).map(([key, { text }], at) => (
+                <li key={key} className={fresh.has(text) ? 'is-fresh' : undefined}>
+                  <span dir="auto">{text}</span>
+                  {edit.button('steps', at, text)}
+                </li>
+              )),
+            )}
           </ol>
         </section>
       )}
     </>
   );
+}
+
+/**
+ * The line that is being changed, and its form in place of it. The form stays, and what was typed,
+ * whatever becomes of the line.
+ */
+function useEdit(recipe: Recipe, took: Took) {
+  const [edited, setEdited] = useState<(Edited & { readonly length: number }) | null>(null);
+  const opener = useRef('');
+  const done = () => setEdited(null);
+  useEffect(() => {
+    // The form is gone; its place has the button.
+    if (edited === null) document.getElementById(opener.current)?.focus();
+  }, [edited]);
+  const button = (list: List, at: number, text: string) => {
+    const id = `edit-${list}-${at}`;
+    const open = () => {
+      opener.current = id;
+      setEdited({ list, at, text, length: recipe[list].length });
+    };
+    if (took === null) return null;
+    return (
+      <button
+        type="button"
+        id={id}
+        className="dots edit"
+        aria-label={`Edit “${text.slice(0, 60)}”`}
+        onClick={open}
+      >
+        <Icon name="pen" />
+      </button>
+    );
+  };
+  const withForm = (list: List, lines: readonly ReactElement[]): readonly ReactElement[] => {
+    if (edited?.list !== list || took === null) return lines;
+    const { length } = edited;
+    const { is, at } = standing(recipe, edited, length);
+    const form = (
+      <li key="form" className="is-edited">
+        <LineForm {...{ recipe, edited, length, took, done }} />
+      </li>
+    );
+    return [...lines.slice(0, at), form, ...lines.slice(is === 'gone' ? at : at + 1)];
+  };
+  return { edited, button, withForm };
 }
 
 function Facts({ recipe }: { recipe: Recipe }): ReactElement | null {
@@ -119,15 +189,18 @@ interface LineProps {
   isFresh: boolean;
   isTicked: boolean;
   tick: (isTicked: boolean) => void;
+  /** To change the line. */
+  button: ReactNode;
 }
 
 /** To be ticked off while cooking. */
-function Line({ ingredient, isFresh, isTicked, tick }: LineProps): ReactElement {
+function Line({ ingredient, isFresh, isTicked, tick, button }: LineProps): ReactElement {
   const { text, quantity, unit } = ingredient;
   if (quantity === null && text.endsWith(':')) {
     return (
-      <li className="group" dir="auto">
-        {text.slice(0, -1)}
+      <li className="group">
+        <span dir="auto">{text.slice(0, -1)}</span>
+        {button}
       </li>
     );
   }
@@ -145,6 +218,7 @@ function Line({ ingredient, isFresh, isTicked, tick }: LineProps): ReactElement 
           {rest}
         </span>
       </label>
+      {button}
     </li>
   );
 }

@@ -39,8 +39,18 @@ export async function readRecipe(id: string, patienceMs?: number): Promise<[Reci
   return [await read<Recipe>(answer), answer.headers.get('etag') ?? '*'];
 }
 
-export const renameRecipe = (id: string, title: string, ifMatch: string) =>
-  authorized<Recipe>('PATCH', `/v1/recipes/${id}`, { title }, { ifMatch });
+export const importRecipe = (text: string) =>
+  authorized<Recipe>('POST', '/v1/recipes/import', { text });
+
+/** Lines are given by their texts. */
+export interface RecipePatch {
+  readonly title?: string;
+  readonly ingredients?: readonly string[];
+  readonly steps?: readonly string[];
+}
+
+export const patchRecipe = (id: string, patch: RecipePatch, ifMatch: string) =>
+  authorized<Recipe>('PATCH', `/v1/recipes/${id}`, patch, { ifMatch });
 
 export const duplicateRecipe = ({ id, title }: Summary) =>
   authorized<Recipe>('POST', `/v1/recipes/${id}/duplicate`, {
@@ -62,6 +72,19 @@ export async function exportRecipe({ id, title }: Summary, format: Format): Prom
   const answer = await ask('GET', `/v1/recipes/${id}/export?format=${format}`);
   if (!answer.ok) return read<void>(answer);
   saveFile(await answer.blob(), `${title}.${FORMATS[format][1]}`);
+}
+
+/** Whole recipes, all of the user's and those that others share. */
+export async function exportAll(): Promise<readonly Recipe[]> {
+  const recipes: Recipe[] = [];
+  for (let before: string | undefined; ; ) {
+    const more = before === undefined ? '' : `&before=${before}`;
+    const answer = await ask('GET', `/v1/recipes/export?format=json${more}`);
+    const page = await read<{ recipes: Recipe[]; next?: string }>(answer);
+    recipes.push(...page.recipes);
+    if (page.next === undefined) return recipes;
+    before = page.next;
+  }
 }
 
 interface Messages {

@@ -7,12 +7,17 @@ import { TEXTS, viewOf, type StatusView, type TextKey } from '@vestibule/client/
 
 import type { Recipe } from './api';
 import { Chat } from './chat';
+import { keepCopy } from './copies';
+import type { First } from './first';
 import { useArrival, useIsNarrow, useTitle } from './hooks';
 import { Icon } from './icons';
+import { messageKey } from './keys';
 import { takeFirstMessage } from './new';
+import { People, useAccess } from './people';
 import { RecipeView } from './recipe';
 import { Link } from './router';
 import { askToSignIn, outbox, tokens, type User } from './session';
+import { useStore } from './store';
 
 const TABS = ['recipe', 'chat'] as const;
 /** The recipe is on its way: otherwise something is said that contradicts that. */
@@ -22,8 +27,8 @@ type Tab = (typeof TABS)[number];
 interface RoomProps {
   id: string;
   user: User;
-  /** As HTTP brought it, before there was a connection; null: it did not. */
-  first: Recipe | null;
+  /** As it was before there was a connection; null: nobody knows. */
+  first: First | null;
   isArrival: boolean;
 }
 
@@ -35,17 +40,27 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
     refreshToken,
     outbox,
     userId: user.id,
+    presence: true,
   });
-  const chat = { ...live, recipe: live.recipe ?? first };
+  const others = live.present?.filter((one) => one !== user.id) ?? [];
+  // Over HTTP it may have come later than over the socket.
+  const [taken, take] = useState(first?.recipe ?? null);
+  const chat = { ...live, recipe: newest(live.recipe, taken) };
+  const copiedAt = live.recipe === null ? (first?.copiedAt ?? null) : null;
+  const access = useAccess(id, first, live.session !== null);
   const [tab, setTab] = useState<Tab>('recipe');
   const isNarrow = useIsNarrow();
   const heading = useArrival(isArrival);
   const [seen, setSeen] = useState<Recipe | null>(null);
   const tabs = useId();
   const { recipe, send, status } = chat;
-  const [chatPane, toMessage] = useMessageKey(() => setTab('chat'));
+  const hasKey = useStore(messageKey);
+  const [chatPane, toMessage] = useMessageKey(hasKey, () => setTab('chat'));
   useTitle(recipe?.title ?? 'Recipe');
 
+  useEffect(() => {
+    if (live.recipe !== null && access !== null) void keepCopy(id, { ...live.recipe, ...access });
+  }, [id, live.recipe, access]);
   useEffect(() => {
     const message = takeFirstMessage(id);
     if (message === null) return;
@@ -73,8 +88,13 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
 
   return (
     <div className="room">
-      <button type="button" className="skip" aria-keyshortcuts="/" onClick={toMessage}>
-        Skip to the message (/)
+      <button
+        type="button"
+        className="skip"
+        aria-keyshortcuts={hasKey ? '/' : undefined}
+        onClick={toMessage}
+      >
+        Skip to the message {hasKey && '(/)'}
       </button>
       <div className="bar">
         <Link className="quiet back" href="/">
@@ -112,7 +132,13 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
       )}
       <div className="panes">
         <div className="pane recipe-pane" tabIndex={isNarrow ? undefined : 0} {...panel('recipe')}>
-          <RecipeView recipe={recipe} isComing={COMING.includes(view.key)} heading={heading} />
+          <RecipeView
+            recipe={recipe}
+            isComing={COMING.includes(view.key)}
+            heading={heading}
+            people={recipe !== null && <People {...{ recipe, access, copiedAt, others }} />}
+            took={access === null || access.role === 'reader' ? null : take}
+          />
         </div>
         <div className="pane chat-pane" ref={chatPane} {...panel('chat')}>
           {isNarrow && <h1 className="unseen">{recipe?.title ?? 'Recipe'}</h1>}
@@ -122,6 +148,7 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
             draftOf={[id, user.id]}
             pending={view.pending}
             isShown={!isNarrow || tab === 'chat'}
+            access={access}
           />
         </div>
       </div>
@@ -129,8 +156,16 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
   );
 }
 
-/** `/` goes to the input of the chat, unless one is in an input already. */
-function useMessageKey(show: () => void) {
+function newest(a: Recipe | null, b: Recipe | null): Recipe | null {
+  if (a === null || b === null) return a ?? b;
+  return b.updated_at > a.updated_at ? b : a;
+}
+
+/** Where a key is a letter, or opens something. */
+const TAKES_KEYS = 'input:not([type=checkbox]), textarea, select, dialog *';
+
+/** `/` goes to the input of the chat, unless one is in an input already, or has turned that off. */
+function useMessageKey(isOn: boolean, show: () => void) {
   const pane = useRef<HTMLDivElement>(null);
   const toMessage = () => {
     // It has the focus only where it is shown.
@@ -140,17 +175,18 @@ function useMessageKey(show: () => void) {
   const latest = useRef(toMessage);
   latest.current = toMessage;
   useEffect(() => {
+    if (!isOn) return;
     const onKeyDown = (event: globalThis.KeyboardEvent) => {
       const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
       const { target } = event;
-      const isTyping = target instanceof Element && target.matches('input[type=text], textarea');
+      const isTyping = target instanceof Element && target.matches(TAKES_KEYS);
       if (event.key !== '/' || !isPlain || isTyping || event.defaultPrevented) return;
       event.preventDefault();
       latest.current();
     };
     addEventListener('keydown', onKeyDown);
     return () => removeEventListener('keydown', onKeyDown);
-  }, []);
+  }, [isOn]);
   return [pane, toMessage] as const;
 }
 

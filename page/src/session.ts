@@ -8,6 +8,7 @@ import {
   type TokenStore,
 } from '@vestibule/client/tokens';
 
+import { keepCopiesOf } from './copies';
 import { Store } from './store';
 
 export interface User {
@@ -52,6 +53,8 @@ export const session = new Store<Session>({
   ended: null,
 });
 
+keepCopiesOf(session.value.user?.id ?? null);
+
 /** The package's store, which tells the page when a refresh was refused. */
 const store: TokenStore = {
   load: () => stored.load(),
@@ -76,6 +79,7 @@ export function begin(pair: Tokens, user: User): void {
   // The user comes first: another tab is to know whose tokens these are when it sees them.
   saveUser(user);
   tokens.save(pair);
+  keepCopiesOf(user.id);
   session.set({ user, ended: null });
 }
 
@@ -83,6 +87,7 @@ export function end(ended: Session['ended']): void {
   session.set({ user: null, ended });
   tokens.clear();
   saveUser(null);
+  keepCopiesOf(null);
   if (ended !== null && ended !== 'elsewhere') return;
   // Signed out by the user: nothing of theirs stays here.
   outbox.clear();
@@ -95,6 +100,7 @@ export function end(ended: Session['ended']): void {
  */
 export function askToSignIn(ended: Session['ended']): void {
   session.set({ user: null, ended });
+  keepCopiesOf(null);
 }
 
 /** For signing out: what the server is to forget. */
@@ -109,5 +115,8 @@ addEventListener('storage', ({ key }) => {
   const user = stored.load() === null ? null : loadUser();
   if (me !== null && user !== null && me.id !== user.id) location.reload();
   else if (me !== null && stored.load() === null) end('elsewhere');
-  else if (me === null && user !== null) session.set({ user, ended: null });
+  else if (me === null && user !== null) {
+    keepCopiesOf(user.id);
+    session.set({ user, ended: null });
+  }
 });

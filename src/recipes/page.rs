@@ -9,7 +9,7 @@ use crate::node::{Method, Request, Response};
 
 /// One file, as `page/scripts/build.js` lists it.
 struct Asset {
-    /// The path: `/` is the page, the other files have a hash of their content in their names.
+    /// The path: `/` is the page. Files below `/assets/` have a hash of their content in their names.
     path: &'static str,
     media: &'static str,
     /// The entity tag, a hash of the content, in quotes. It is strong, as there is one encoding.
@@ -20,12 +20,14 @@ struct Asset {
 
 const ASSETS: &[Asset] = include!("../../page/dist/assets.rs");
 
-/// Allows scripts, styles, images and connections of this origin only (`connect-src 'self'` covers
-/// WebSockets: CSP 3, section 6.7.2.8), and forbids frames, form submissions and scripts made from
-/// text.
+/// Allows scripts, styles, images, connections, a service worker and a manifest of this origin only
+/// (`connect-src 'self'` covers WebSockets: CSP 3, section 6.7.2.8), and forbids frames, form
+/// submissions and scripts made from text. The one policy of Trusted Types makes the address of the
+/// service worker.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+     img-src 'self' data:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types vestibule-worker";
 
 /// Security headers of every file. The page needs no permissions on the user's device.
 const HEADERS: &[(&str, &str)] = &[
@@ -65,8 +67,9 @@ fn answer(path: &str, if_none_match: Option<&str>) -> Option<Response> {
         let status = if is_mistyped(path) { 404 } else { 200 };
         Response::new(status, asset.media, asset.body).with("Content-Encoding", "gzip")
     };
-    // The page names the files, so browsers must revalidate it. A file's content never changes.
-    let cache = if asset.path == "/" { "no-cache" } else { "public, max-age=31536000, immutable" };
+    // What is at `/assets/…` never changes. Browsers must revalidate what names those files.
+    let is_hashed = asset.path.starts_with("/assets/");
+    let cache = if is_hashed { "public, max-age=31536000, immutable" } else { "no-cache" };
     response = response.with("Cache-Control", cache).with("ETag", asset.tag);
     Some(HEADERS.iter().fold(response, |response, &(name, value)| response.with(name, value)))
 }
@@ -80,7 +83,8 @@ fn find(path: &str) -> Option<&'static Asset> {
 
 /// Whether the page has a screen at this path; `page/src/router.tsx` has the same ones.
 fn is_screen(path: &str) -> bool {
-    matches!(path, "/" | "/new" | "/account") || path.strip_prefix("/recipes/").is_some_and(is_id)
+    matches!(path, "/" | "/new" | "/account" | "/join")
+        || path.strip_prefix("/recipes/").is_some_and(is_id)
 }
 
 /// Whether somebody may have typed this path, or followed a link to what was once there: not a file,
@@ -116,7 +120,7 @@ mod tests {
         let root = get("/");
         assert_eq!(root.status, 200);
         assert_eq!(header(&root, "Content-Type"), Some("text/html; charset=utf-8"));
-        for screen in ["/new", "/account", "/recipes/a_b-C.9~"] {
+        for screen in ["/new", "/account", "/join", "/recipes/a_b-C.9~"] {
             assert!(serves(screen) && get(screen) == root, "{screen}");
         }
         let long = format!("/recipes/{}", "a".repeat(129));
@@ -132,9 +136,12 @@ mod tests {
 
     #[test]
     fn page_is_revalidated_and_its_files_are_cached() {
-        assert_eq!(header(&get("/"), "Cache-Control"), Some("no-cache"));
-        assert!(ASSETS.len() > 3);
-        for asset in ASSETS.iter().filter(|asset| asset.path != "/") {
+        let named = ["/", "/manifest.webmanifest", "/worker.js"];
+        for path in named {
+            assert_eq!(header(&get(path), "Cache-Control"), Some("no-cache"));
+        }
+        assert!(ASSETS.len() > named.len() + 2);
+        for asset in ASSETS.iter().filter(|asset| !named.contains(&asset.path)) {
             let hash = asset.tag.trim_matches('"');
             assert!(asset.path.starts_with("/assets/") && asset.path.contains(hash));
             let cache = header(&get(asset.path), "Cache-Control").unwrap().to_owned();
@@ -149,7 +156,7 @@ mod tests {
             assert_eq!(header(&response, "Content-Encoding"), Some("gzip"));
             assert!(response.body.starts_with(&[0x1f, 0x8b, 8]), "{}", asset.path);
         }
-        assert!(ASSETS.iter().map(|asset| asset.body.len()).sum::<usize>() < 112 << 10);
+        assert!(ASSETS.iter().map(|asset| asset.body.len()).sum::<usize>() < 128 << 10);
     }
 
     #[test]
@@ -174,7 +181,14 @@ mod tests {
         for tags in [None, Some("*")] {
             let response = answer("/", tags).unwrap();
             let policy = header(&response, "Content-Security-Policy").unwrap();
-            for part in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"] {
+            for part in [
+                "default-src 'none'",
+                "script-src 'self'",
+                "frame-ancestors 'none'",
+                "worker-src 'self'",
+                "manifest-src 'self'",
+                "trusted-types vestibule-worker",
+            ] {
                 assert!(policy.split("; ").any(|one| one == part), "{part}");
             }
             assert!(!policy.contains("unsafe"));

@@ -16,7 +16,7 @@ const FIELDS: [&str; 8] = [
     "steps",
 ];
 /// The fields that the server sets. A recipe may be sent back with them; they are not changed.
-const KEPT: [&str; 3] = ["id", "created_at", "updated_at"];
+const KEPT: [&str; 5] = ["id", "created_at", "updated_at", "role", "owner"];
 
 /// The fields that change. Whatever is not named stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

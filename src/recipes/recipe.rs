@@ -142,6 +142,18 @@ impl Recipe {
         Self::with(self.id.clone(), self.created_at.clone(), now.to_rfc3339().to_string(), draft)
     }
 
+    /// Takes from `before` what lines and yield were scaled from, where they read as they did there.
+    pub(super) fn keep_bases(&mut self, before: &Self) {
+        if self.yields == before.yields {
+            self.yield_base.clone_from(&before.yield_base);
+        }
+        for line in &mut self.ingredients {
+            if let Some(same) = before.ingredients.iter().find(|it| it.text == line.text) {
+                line.clone_from(same);
+            }
+        }
+    }
+
     fn with(
         id: String,
         created: String,

@@ -12,7 +12,7 @@ use super::patch::RecipePatch;
 use super::recipe::{Draft, DraftError, Recipe};
 use super::storage::chat::Bounds;
 use super::storage::edits::{self, CopyOutcome, EditOutcome};
-use super::storage::members::{self, Accessible};
+use super::storage::members::{self, Accessible, RecipeAccess};
 use super::storage::recipes::{self, CreateFault, Stored};
 use super::storage::{StorageHealth, TaskOrigin};
 use super::storage::{history, list};
@@ -51,6 +51,9 @@ impl RecipeRequests<'_> {
             (RecipeRoute::Messages(id), _) => self.messages(id, query, request, user),
             (RecipeRoute::Members(id), Method::Post) => self.invite(id, request, user),
             (RecipeRoute::Members(id), _) => self.members(id, request, user),
+            (RecipeRoute::Member(id, member), Method::Patch) => {
+                self.set_role(id, member, request, user)
+            }
             (RecipeRoute::Member(id, member), _) => self.remove(id, member, request, user),
             (RecipeRoute::Join, _) => self.join(request, user),
             (_, Method::Post) => self.create(request, user),
@@ -65,16 +68,20 @@ impl RecipeRequests<'_> {
             request,
             user,
             TaskOrigin::reading,
-            move |database, user| members::find(database, &id, user, now),
+            move |database, user| {
+                let Some(found) = members::find(database, &id, user, now)? else { return Ok(None) };
+                let Accessible { stored, owner, role } = found;
+                Ok(Some((stored, RecipeAccess::new(database, role, owner)?)))
+            },
             move |found| {
-                let Some(Accessible { stored, .. }) = found else {
+                let Some((Stored { revision, recipe, .. }, access)) = found else {
                     return http::recipe_not_found();
                 };
-                let Stored { revision, recipe, .. } = stored;
-                if known.is_some_and(|tags| http::names(&tags, &http::tag_of(revision))) {
-                    return http::not_modified(revision);
+                let tag = http::tag_of(revision, access.role);
+                if known.is_some_and(|tags| http::names(&tags, &tag)) {
+                    return http::not_modified(tag);
                 }
-                http::with_revision(Response::json(200, &recipe), revision)
+                http::shown(200, &recipe, revision, &access)
             },
         )
     }
@@ -102,14 +109,17 @@ impl RecipeRequests<'_> {
         let (id, now, bounds) = (id.to_owned(), request.now, self.bounds);
         let read = |body: &[u8]| RecipePatch::parse(body).map_err(|fault| http::bad_recipe(&fault));
         self.tasks.read_request(request, user, read, move |database, user, patch| {
-            let is_wanted = |revision| http::names_exactly(&tags, &http::tag_of(revision));
+            let is_wanted = |revision| http::names_revision(&tags, revision);
             let mut events = members::forget_ended(database, &id, now)?;
             let done = edits::edit(database, (&id, user), is_wanted, patch, now, &bounds)?;
             let response = match done {
-                EditOutcome::Done(recipe, revision, update) => {
+                EditOutcome::Done(changed, update) => {
                     let event = update.map(|update| AppEvent::RecipeChanged { room: id, update });
                     events.extend(event);
-                    http::with_revision(Response::json(200, &recipe), revision)
+                    let Accessible { stored: Stored { revision, recipe, .. }, owner, role } =
+                        *changed;
+                    let access = RecipeAccess::new(database, role, owner)?;
+                    http::shown(200, &recipe, revision, &access)
                 }
                 EditOutcome::Missing => http::recipe_not_found(),
                 EditOutcome::ReadOnly => http::read_only(),

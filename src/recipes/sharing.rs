@@ -38,11 +38,7 @@ impl RecipeRequests<'_> {
         let now = request.now;
         let read = move |body: &[u8]| {
             let mut fields = Fields::parse(body)?;
-            let role = match fields.text("role")?.as_str() {
-                "reader" => RecipeRole::Reader,
-                "editor" => RecipeRole::Editor,
-                _ => return Err(http::bad_field("role", "must be reader or editor")),
-            };
+            let role = role_of(&mut fields)?;
             let invitation = NewInvitation::new(fields.optional_text("email")?.as_deref())?;
             let expires_at = fields.optional_seconds("valid_seconds")?.map(|valid| now + valid);
             Ok((role, invitation, expires_at))
@@ -94,6 +90,28 @@ impl RecipeRequests<'_> {
         )
     }
 
+    /// Changes what a member may do, or whoever uses an invitation.
+    pub(super) fn set_role(
+        &self,
+        id: &str,
+        member: &str,
+        request: &Request<'_>,
+        user: &str,
+    ) -> Reply<Response> {
+        let role = match Fields::parse(request.body).and_then(|mut fields| role_of(&mut fields)) {
+            Ok(role) => role,
+            Err(refusal) => return Reply::Now(refusal),
+        };
+        let (id, member, now) = (id.to_owned(), member.to_owned(), request.now);
+        self.tasks.request(
+            request,
+            user,
+            |origin| origin,
+            move |database, user| members::set_role(database, (&id, user), &member, role, now),
+            |member| member.map_or_else(http::no_member, |member| Response::json(200, &member)),
+        )
+    }
+
     /// Removes a member or an invitation, and closes the member's connections to the room.
     pub(super) fn remove(
         &self,
@@ -140,5 +158,14 @@ impl RecipeRequests<'_> {
                 Response::json(200, &joined)
             },
         )
+    }
+}
+
+/// The role in a body, which is not the owner's.
+fn role_of(fields: &mut Fields) -> Result<RecipeRole, Response> {
+    match fields.text("role")?.as_str() {
+        "reader" => Ok(RecipeRole::Reader),
+        "editor" => Ok(RecipeRole::Editor),
+        _ => Err(http::bad_field("role", "must be reader or editor")),
     }
 }

@@ -233,4 +233,16 @@ scene('everything can be done with the keyboard', {}, async (world) => {
   await page.getByRole('main').focus();
   await press('Tab', 'Enter');
   assert.ok(await isInput(), 'a link goes there');
+  // A key alone can be turned off, and stays so.
+  await page.goto(`${world.origin}/account`);
+  await page.getByRole('switch', { name: 'The key / goes to the message' }).uncheck();
+  await page.goto(world.origin);
+  await page.getByRole('link', { name: 'Soup' }).click();
+  await status(page, 'Connected');
+  await page.getByRole('heading', { name: 'Soup' }).focus();
+  await press('/');
+  assert.ok(!(await isInput()), 'the key is off');
+  await page.getByRole('main').focus();
+  await press('Tab', 'Enter');
+  assert.ok(await isInput(), 'the link is not');
 });

@@ -1,7 +1,7 @@
 // What becomes of a connection, as the user sees it.
 import assert from 'node:assert/strict';
 import { hold, release, SECURE, shoot, waitForHeld, wiretap } from './world.js';
-import { answer, inspect, say, scene, signIn, status } from './world.js';
+import { answer, inspect, PASSWORD, say, scene, signIn, status } from './world.js';
 
 const BANNER = '.banner';
 const mine = (page, text) => page.locator('.bubble.mine', { hasText: text });
@@ -176,9 +176,14 @@ scene('the recipe comes first, and then the connection', {}, async (world) => {
 });
 
 scene('a recipe that cannot be reached is not said to be loading', {}, async (world) => {
-  const page = await world.kitchen();
-  await page.getByRole('link', { name: 'Recipes', exact: true }).click();
-  const link = page.getByRole('link', { name: "Grandmother's Pancakes" });
+  const me = { email: 'ann@example.com', password: PASSWORD };
+  const page = await world.member(me.email);
+  // Nobody has opened it in this browser, so there is no copy.
+  const { access_token } = await world.post('/v1/auth/signin', me);
+  const soup = { title: 'Soup', ingredients: [{ text: '200 g flour' }] };
+  await world.post('/v1/recipes', soup, access_token);
+  await page.reload();
+  const link = page.getByRole('link', { name: 'Soup', exact: true });
   await link.waitFor();
   await world.stop();
   await link.click();

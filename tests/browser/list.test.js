@@ -129,3 +129,28 @@ scene('a recipe is copied, and saved as a file', {}, async (world) => {
   assert.equal(download.suggestedFilename(), 'Soup.md');
   assert.match(readFileSync(await download.path(), 'utf8'), /2 carrots/);
 });
+
+scene('all recipes are saved in a file, and imported from files', {}, async (world) => {
+  const { page } = await shelf(world, [SOUP, BREAD]);
+  const coming = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save all as a file' }).click();
+  const download = await coming;
+  assert.equal(download.suggestedFilename(), 'recipes.json');
+  const saved = readFileSync(await download.path(), 'utf8');
+  assert.deepEqual(JSON.parse(saved).recipes.map(({ title }) => title), ['Bread', 'Soup']);
+
+  const bob = await world.member('bob@example.com');
+  const file = (name, text) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(text) });
+  const choose = bob.waitForEvent('filechooser');
+  await bob.getByRole('button', { name: 'Import files…' }).click();
+  await (await choose).setFiles([
+    file('recipes.json', saved),
+    file('pancakes.md', PANCAKES),
+    file('wrong.json', '[{ "no": "recipe" }]'),
+  ]);
+  await bob.getByText('3 recipes imported.').waitFor();
+  await bob.getByText('wrong.json: text: Must be one recipe.').waitFor();
+  await link(bob, 'Bread').waitFor();
+  assert.deepEqual((await titles(bob)).sort(), ['Bread', "Grandmother's Pancakes", 'Soup']);
+  await inspect(bob, 'list-imported');
+});

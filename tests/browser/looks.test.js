@@ -55,6 +55,14 @@ async function visit(world, options, prefix) {
   await see('chat-help');
   await show('Recipe');
   await see('recipe');
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
+  await page.getByRole('button', { name: 'Make a link instead' }).click();
+  await page.getByLabel('The link').waitFor();
+  await see('share');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Edit “2 eggs”' }).click();
+  await see('line-edit');
+  await page.keyboard.press('Escape');
 
   await world.stop();
   await status(page, 'The server cannot be reached', 'red');

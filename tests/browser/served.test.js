@@ -14,7 +14,7 @@ scene('the page is asked for again, and its files are kept', {}, async (world) =
   assert.equal((await get('/', {}, 'POST')).status, 405);
   assert.equal((await get('/assets/nothing.js')).status, 404);
   const files = [...html.matchAll(/"(\/assets\/[^"]+)"/g)].map(([, path]) => path);
-  assert.equal(files.length, 3);
+  assert.equal(files.length, 4);
   for (const path of files) {
     const file = await get(path);
     assert.equal(file.status, 200, path);

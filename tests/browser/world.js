@@ -51,7 +51,7 @@ export function scene(name, env, play) {
 }
 
 /** What a browser says of a server that is away; everything else is a complaint. */
-const EXPECTED = /WebSocket connection to|Failed to load resource|net::ERR_/;
+const EXPECTED = /WebSocket connection to|Failed to load resource|net::ERR_|error occurred when fetching the script/;
 
 class World {
   /** Errors in the console: exceptions, and what the page's policy did not allow. */
@@ -117,8 +117,8 @@ class World {
     console.log(this.#asked.join('\n'));
   }
 
-  /** A browser with its own storage. */
-  async browser(options = {}) {
+  /** A browser with its own storage. `extraOrigins` are other ways to the server. */
+  async browser({ extraOrigins = [], ...options } = {}) {
     const viewport = { width: 1280, height: 800 };
     // A certificate that is its own root: that it is believed is not what is tested.
     const ignoreHTTPSErrors = true;
@@ -131,7 +131,8 @@ class World {
     });
     context.on('weberror', (fault) => this.complaints.push(String(fault.error())));
     context.on('request', (request) => {
-      if (!request.url().startsWith(this.origin)) this.complaints.push(`asked ${request.url()}`);
+      const origins = [this.origin, ...extraOrigins];
+      if (!origins.some((origin) => request.url().startsWith(origin))) this.complaints.push(`asked ${request.url()}`);
     });
     const ask = (what) => this.#asked.push(`${Math.round(performance.now())} ms: ${what}`);
     context.on('request', (request) => ask(`${request.method()} ${request.url()}`));

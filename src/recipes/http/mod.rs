@@ -10,4 +10,4 @@ pub(super) use self::body::{Fields, check_media_type};
 pub(super) use self::query::Query;
 pub(super) use self::responses::*;
 pub(super) use self::routes::{AccountCall, OwnCall, RecipeRoute};
-pub(super) use self::tags::{names, names_exactly, tag_of};
+pub(super) use self::tags::{names, names_revision, tag_of};

@@ -8,6 +8,7 @@ use super::tags::tag_of;
 use crate::node::Response;
 use crate::recipes::recipe::{DraftError, Recipe};
 use crate::recipes::storage::AskError;
+use crate::recipes::storage::members::RecipeAccess;
 use crate::recipes::storage::users::UserAccount;
 use crate::time::{Rfc3339, UnixTime};
 
@@ -165,17 +166,30 @@ pub(crate) fn stores_too_much(max: usize) -> Response {
 /// 201: the recipe, with its path in `Location`.
 pub(crate) fn created(recipe: &Recipe) -> Response {
     let location = format!("/v1/recipes/{}", recipe.id);
-    with_revision(Response::json(201, recipe), 1).with("Location", Cow::Owned(location))
+    shown(201, recipe, 1, &RecipeAccess::OWN).with("Location", Cow::Owned(location))
 }
 
-/// The same answer, with the tag of the recipe's revision.
-pub(crate) fn with_revision(response: Response, revision: i64) -> Response {
-    response.with("ETag", tag_of(revision))
+/// A recipe with what its reader may do with it, and its tag.
+pub(crate) fn shown(
+    status: u16,
+    recipe: &Recipe,
+    revision: i64,
+    access: &RecipeAccess,
+) -> Response {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        #[serde(flatten)]
+        recipe: &'a Recipe,
+        #[serde(flatten)]
+        access: &'a RecipeAccess,
+    }
+    let tag = tag_of(revision, access.role);
+    Response::json(status, &Shown { recipe, access }).with("ETag", tag)
 }
 
-/// 304: the client has this revision of the recipe.
-pub(crate) fn not_modified(revision: i64) -> Response {
-    with_revision(Response { status: 304, ..done() }, revision)
+/// 304: the client has the recipe with this tag.
+pub(crate) fn not_modified(tag: String) -> Response {
+    Response { status: 304, ..done() }.with("ETag", tag)
 }
 
 /// 428: a change has to say which revision it is of.

@@ -97,7 +97,8 @@ impl<'a> RecipeRoute<'a> {
             }
             Self::Own(OwnCall::Export) => ("GET, HEAD", &[(Method::Get, &["limit", "before"])]),
             Self::Description => ("GET, HEAD", &[(Method::Get, &[])]),
-            Self::Session(_) | Self::Member(..) => ("DELETE", &[(Method::Delete, &[])]),
+            Self::Session(_) => ("DELETE", &[(Method::Delete, &[])]),
+            Self::Member(..) => ("PATCH, DELETE", &[(Method::Patch, &[]), (Method::Delete, &[])]),
             Self::ExportAll => ("GET, HEAD", &[(Method::Get, &["format", "limit", "before"])]),
             Self::Export(_) => ("GET, HEAD", &[(Method::Get, &["format"])]),
             Self::Messages(_) => ("GET, HEAD", &[(Method::Get, &["limit", "before"])]),

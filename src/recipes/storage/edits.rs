@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::chat::{Bounds, changed};
 use super::members::{self, Accessible, RecipeRole};
-use super::recipes::{self, CreateFault};
+use super::recipes::{self, CreateFault, Stored};
 use crate::node::app::{Json, Update};
 use crate::recipes::patch::RecipePatch;
 use crate::recipes::recipe::{DraftError, Recipe};
@@ -17,8 +17,8 @@ const EDITED: &str = "The recipe was edited.";
 
 /// The outcome of a change.
 pub(crate) enum EditOutcome {
-    /// The recipe with its revision, and what its room is told, unless nothing is different.
-    Done(Box<Recipe>, i64, Option<Arc<Update>>),
+    /// The recipe as it is now, and what its room is told, unless nothing is different.
+    Done(Box<Accessible>, Option<Arc<Update>>),
     Missing,
     /// The user may only read the recipe.
     ReadOnly,
@@ -39,31 +39,34 @@ pub(crate) fn edit(
     now: UnixTime,
     bounds: &Bounds,
 ) -> rusqlite::Result<EditOutcome> {
-    let Some(Accessible { stored, owner, role }) = members::find(database, id, user, now)? else {
+    let Some(found) = members::find(database, id, user, now)? else {
         return Ok(EditOutcome::Missing);
     };
-    if role < RecipeRole::Editor {
+    let Accessible { stored, owner, role } = &found;
+    if *role < RecipeRole::Editor {
         return Ok(EditOutcome::ReadOnly);
     }
     if !is_wanted(stored.revision) {
         return Ok(EditOutcome::OtherRevision);
     }
-    let recipe = match stored.recipe.replaced_by(patch.apply(&stored.recipe), now) {
+    let mut recipe = match stored.recipe.replaced_by(patch.apply(&stored.recipe), now) {
         Ok(recipe) => recipe,
         Err(fault) => return Ok(EditOutcome::Invalid(fault)),
     };
+    recipe.keep_bases(&stored.recipe);
     if (Recipe { updated_at: stored.recipe.updated_at.clone(), ..recipe.clone() }) == stored.recipe
     {
-        return Ok(EditOutcome::Done(Box::new(stored.recipe), stored.revision, None));
+        return Ok(EditOutcome::Done(Box::new(found), None));
     }
-    if recipes::is_at_quota(database, &owner, bounds.user_bytes)? {
+    if recipes::is_at_quota(database, owner, bounds.user_bytes)? {
         return Ok(EditOutcome::TooMuch);
     }
     match Json::new(&recipe) {
         Ok(json) if bounds.fit(&json) => {
-            recipes::change(database, &stored, &recipe, bounds.undo)?;
+            recipes::change(database, stored, &recipe, bounds.undo)?;
             let update = Arc::new(changed(EDITED, json));
-            Ok(EditOutcome::Done(Box::new(recipe), stored.revision + 1, Some(update)))
+            let stored = Stored { revision: stored.revision + 1, recipe, ..found.stored };
+            Ok(EditOutcome::Done(Box::new(Accessible { stored, ..found }), Some(update)))
         }
         _ => Ok(EditOutcome::TooLarge),
     }
@@ -90,10 +93,11 @@ pub(crate) fn duplicate(
     let Some(Accessible { stored, .. }) = members::find(database, id, user, now)? else {
         return Ok(CopyOutcome::Missing);
     };
-    let recipe = match Recipe::new(new, patch.apply(&stored.recipe), now) {
+    let mut recipe = match Recipe::new(new, patch.apply(&stored.recipe), now) {
         Ok(recipe) => recipe,
         Err(fault) => return Ok(CopyOutcome::Invalid(fault)),
     };
+    recipe.keep_bases(&stored.recipe);
     if !Json::new(&recipe).is_ok_and(|json| bounds.fit(&json)) {
         return Ok(CopyOutcome::Invalid(DraftError::new("body", "a smaller recipe")));
     }

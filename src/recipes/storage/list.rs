@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::members::{self, IS_IN_FORCE, MemberView, RecipeRole};
+use super::members::{self, IS_IN_FORCE, MemberView, RecipeAccess, RecipeRole};
 use super::recipes::{key_of, unreadable};
 use super::schema::millis;
 use crate::time::UnixTime;
@@ -96,20 +96,10 @@ pub(crate) struct ListQuery {
 /// What a list says of a recipe beside its summary.
 #[derive(Debug, Serialize)]
 struct ListedAccess {
-    role: &'static str,
-    /// Of a recipe that is shared with the user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    owner: Option<OwnerView>,
+    #[serde(flatten)]
+    access: RecipeAccess,
     #[serde(skip_serializing_if = "Option::is_none")]
     members: Option<Vec<MemberView>>,
-}
-
-/// Who shares a recipe.
-#[derive(Debug, Serialize)]
-struct OwnerView {
-    id: String,
-    /// `None` for a user without an account here.
-    email: Option<String>,
 }
 
 /// One page of a list.
@@ -182,16 +172,8 @@ fn with_access(
     };
     let is_own = role == RecipeRole::Owner;
     let members = (is_own && has_members).then(|| members::of_recipe(database, key, now));
-    let owner = if is_own {
-        None
-    } else {
-        let email = database
-            .prepare_cached("SELECT email FROM users WHERE id = ?")?
-            .query_row([&owner], |row| row.get(0))
-            .optional()?;
-        Some(OwnerView { id: owner, email })
-    };
-    let access = ListedAccess { role: role.name(), owner, members: members.transpose()? };
+    let access = RecipeAccess::new(database, role, owner)?;
+    let access = ListedAccess { access, members: members.transpose()? };
     let access = serde_json::to_string(&access).map_err(unreadable)?;
     // Two objects become one. Neither is empty, and they have no name in common.
     let head = summary.strip_suffix('}').unwrap_or(&summary);

@@ -5,7 +5,7 @@
 //! first; only the SHA-256 of the code is stored. What has ended is treated as missing.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::recipes::{self, Stored};
 use super::schema::millis;
@@ -36,8 +36,51 @@ impl RecipeRole {
         }
     }
 
+    fn serialize_name<S: Serializer>(role: &Self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(role.name())
+    }
+
     pub(super) const fn of_member(is_editor: bool) -> Self {
         if is_editor { Self::Editor } else { Self::Reader }
+    }
+}
+
+/// What a user may do with a recipe, as answers show it.
+#[derive(Debug, Serialize)]
+pub(crate) struct RecipeAccess {
+    #[serde(serialize_with = "RecipeRole::serialize_name")]
+    pub(crate) role: RecipeRole,
+    /// Of a recipe that is shared with the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<OwnerView>,
+}
+
+/// Who shares a recipe.
+#[derive(Debug, Serialize)]
+struct OwnerView {
+    id: String,
+    /// `None` for a user without an account here.
+    email: Option<String>,
+}
+
+impl RecipeAccess {
+    /// To a recipe of the user's own.
+    pub(crate) const OWN: Self = Self { role: RecipeRole::Owner, owner: None };
+
+    /// To a recipe of `owner`.
+    pub(crate) fn new(
+        database: &Connection,
+        role: RecipeRole,
+        owner: String,
+    ) -> rusqlite::Result<Self> {
+        if role == RecipeRole::Owner {
+            return Ok(Self::OWN);
+        }
+        let email = database
+            .prepare_cached("SELECT email FROM users WHERE id = ?")?
+            .query_row([&owner], |row| row.get(0))
+            .optional()?;
+        Ok(Self { role, owner: Some(OwnerView { id: owner, email }) })
     }
 }
 
@@ -194,6 +237,22 @@ pub(crate) fn redeem(
         .prepare_cached("UPDATE members SET user = ?, code = NULL WHERE key = ?")?
         .execute(params![user, member])?;
     Ok(Some((recipe, RecipeRole::of_member(is_editor))))
+}
+
+/// Changes the role of a member or an invitation of a recipe of `owner`. `None` when there is none such.
+pub(crate) fn set_role(
+    database: &Connection,
+    (recipe, owner): (&str, &str),
+    member: &str,
+    role: RecipeRole,
+    now: UnixTime,
+) -> rusqlite::Result<Option<MemberView>> {
+    let Some(recipe) = recipes::key_of(database, recipe, owner)? else { return Ok(None) };
+    database
+        .prepare_cached("UPDATE members SET is_editor = ? WHERE recipe = ? AND id = ?")?
+        .execute(params![role >= RecipeRole::Editor, recipe, member])?;
+    let members = of_recipe(database, recipe, now)?;
+    Ok(members.into_iter().find(|it| it.id == member))
 }
 
 /// Which membership is removed.

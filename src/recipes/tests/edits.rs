@@ -141,3 +141,25 @@ fn copy_is_a_recipe_of_its_own() {
     assert_eq!(error_of(&refused), fault(409, "too_many_recipes"));
     assert_eq!(error_of(&test.post(&path, Some("bob"), &Value::Null)), fault(404, "not_found"));
 }
+
+#[test]
+fn unchanged_lines_keep_what_they_were_scaled_from() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let soup = json!({ "title": "Soup", "yield": "3 servings",
+        "ingredients": ["100 g flour", "1 egg"] });
+    let id =
+        body(&test.post("/v1/recipes", Some("alice"), &soup))["id"].as_str().unwrap().to_owned();
+    let scaled = recipe_of(&test.say(&id, "alice", "m1", "Scale to 1 serving"));
+    let flour = scaled["ingredients"][0]["text"].as_str().unwrap().to_owned();
+    assert!(scaled["yield_base"].is_object() && scaled["ingredients"][0]["base"].is_object());
+    let lines = json!({ "ingredients": [flour, "2 eggs"] });
+    let changed = body(&test.patch(&id, "alice", Some("*"), &lines));
+    assert_eq!(changed["ingredients"][0], scaled["ingredients"][0]);
+    assert_eq!(changed["yield_base"], scaled["yield_base"]);
+    assert!(changed["ingredients"][1].get("base").is_none());
+    let back = recipe_of(&test.say(&id, "alice", "m2", "Scale to 3 servings"));
+    assert_eq!(back["ingredients"][0]["text"], "100 g flour");
+    let copy = body(&test.post(&format!("/v1/recipes/{id}/duplicate"), Some("alice"), &json!({})));
+    assert_eq!(copy["yield_base"], back["yield_base"]);
+}

@@ -137,6 +137,50 @@ fn editor_changes_and_reader_is_refused() {
 }
 
 #[test]
+fn recipe_shows_the_role_and_its_change() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let owner = test.account("ann@example.com");
+    let id = test.recipe(&owner, "Soup");
+    let bob = test.account("bob@example.com");
+    let sent = json!({ "email": "bob@example.com", "role": "reader" });
+    test.share(&id, &owner, &sent);
+    let path = format!("/v1/recipes/{id}");
+    let own = test.get(&path, &owner);
+    assert_eq!((&body(&own)["role"], body(&own).get("owner")), (&json!("owner"), None));
+    let shared = test.get(&path, &bob);
+    assert_eq!(body(&shared)["role"], "reader");
+    assert_eq!(body(&shared)["owner"], json!({ "id": owner, "email": "ann@example.com" }));
+    assert_eq!(body(&shared)["title"], "Soup");
+
+    let tag = header(&shared, "ETag").unwrap().to_owned();
+    let member = test.members(&id, &owner)[0]["id"].as_str().unwrap().to_owned();
+    let one = format!("{path}/members/{member}");
+    let editor = json!({ "role": "editor" });
+    for stranger in [&*bob, "eve"] {
+        assert_eq!(test.request(Method::Patch, &one, Some(stranger), &editor).status, 404);
+    }
+    let changed = test.request(Method::Patch, &one, Some(&owner), &editor);
+    assert_eq!((changed.status, body(&changed)), (200, test.members(&id, &owner)[0].clone()));
+    assert_eq!(body(&changed)["role"], "editor");
+    for (path, sent, status) in
+        [(format!("{path}/members/none"), &editor, 404), (one, &json!({ "role": "owner" }), 400)]
+    {
+        assert_eq!(test.request(Method::Patch, &path, Some(&owner), sent).status, status);
+    }
+    // What was shown to a reader is not what is shown now, and it is the same revision.
+    test.tags = Some(tag);
+    let now = test.get(&path, &bob);
+    assert_eq!((now.status, &body(&now)["role"]), (200, &json!("editor")));
+    let sent_back = json!({ "title": "Stew", "role": "reader", "owner": null });
+    let changed = test.request(Method::Patch, &path, Some(&bob), &sent_back);
+    assert_eq!((changed.status, &body(&changed)["role"]), (200, &json!("editor")));
+    test.tags = header(&changed, "ETag").map(str::to_owned);
+    assert_eq!(test.get(&path, &bob).status, 304);
+    test.tags = None;
+}
+
+#[test]
 fn only_the_owner_shares_and_deletes() {
     let scratch = ScratchDir::new();
     let mut test = TestApp::open(&config(&scratch));

@@ -1,0 +1,184 @@
+// Sharing: an owner invites, a guest comes in, and what each may do.
+import assert from 'node:assert/strict';
+import { answer, fill, inspect, PANCAKES, say, scene, signIn } from './world.js';
+import { status } from './world.js';
+
+const TITLE = "Grandmother's Pancakes";
+const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+const dialog = (page) => page.getByRole('dialog');
+const share = async (page) => {
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
+  await page.getByText('Only you.').waitFor();
+};
+const openRecipe = (page) => page.getByRole('link', { name: TITLE, exact: true }).click();
+
+/** Makes a link in the open dialog: its address. */
+async function makeLink(page) {
+  await page.getByRole('button', { name: 'Make a link instead' }).click();
+  return page.getByLabel('The link').inputValue();
+}
+
+scene('an invited address reads, chats, and is let change it', {}, async (world) => {
+  const ann = await world.kitchen();
+  await share(ann);
+  await inspect(ann, 'share');
+  await ann.getByRole('button', { name: 'Invite' }).click();
+  await ann.getByText('Enter an email address.').waitFor();
+  await ann.getByLabel('Email address').fill('ann@example.com');
+  await ann.keyboard.press('Enter');
+  await ann.getByText('Is your own.').waitFor();
+  await inspect(ann, 'share-refused');
+  await ann.getByLabel('Email address').fill('bob@example.com');
+  await ann.keyboard.press('Enter');
+  await ann.getByText('bob@example.com is invited.').waitFor();
+  assert.equal(await ann.getByLabel('Email address').inputValue(), '');
+  // What is not done is not lost.
+  await ann.context().setOffline(true);
+  await ann.getByLabel('Email address').fill('carol@example.com');
+  await ann.getByLabel('They may').selectOption('Change it too');
+  await ann.keyboard.press('Tab');
+  await ann.getByRole('button', { name: 'Invite' }).click();
+  await ann.getByText('The server cannot be reached.').first().waitFor();
+  assert.equal(await ann.getByLabel('Email address').inputValue(), 'carol@example.com');
+  await ann.context().setOffline(false);
+
+  const bob = await world.member('bob@example.com');
+  await bob.getByText('Shared by ann@example.com').waitFor();
+  await openRecipe(bob);
+  await status(bob, 'Connected');
+  await bob.getByText('You may read it and chat.').waitFor();
+  // Each sees that the other one is there.
+  await bob.getByText('ann@example.com is here.').waitFor();
+  await ann.getByText('1 other is here.').waitFor();
+  assert.equal(await bob.getByRole('button', { name: /^Edit / }).count(), 0);
+  assert.equal(await bob.getByRole('button', { name: 'Double it' }).count(), 0);
+  await inspect(bob, 'reader');
+  await say(bob, 'Double it');
+  await answer(bob, 'You may read this recipe');
+
+  await ann.getByLabel('What bob@example.com may do').selectOption('Change it too');
+  await ann.getByText('It is changed.').waitFor();
+  await ann.keyboard.press('Escape');
+  await dialog(ann).waitFor({ state: 'detached' });
+  // The focus is where it was.
+  const focused = () => ann.evaluate(() => document.activeElement?.textContent);
+  assert.equal(await focused(), 'Share');
+  // Who comes back to the page is told.
+  await bob.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await bob.getByText('You may change it.').waitFor();
+  await status(bob, 'Connected');
+  await say(bob, 'Double it');
+  await answer(bob, 'Scaled from');
+  await ann.getByText('400 g').waitFor();
+  await bob.close();
+  await ann.getByText('1 other is here.').waitFor({ state: 'detached' });
+});
+
+scene('a link lets one person in, who signs up on the way', {}, async (world) => {
+  const ann = await world.kitchen();
+  await ann.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await share(ann);
+  await ann.getByLabel('They may').selectOption('Change it too');
+  await ann.getByLabel('How long').selectOption('For a week');
+  const link = await makeLink(ann);
+  await ann.getByText(/^Unused link, made just now/).waitFor();
+  await ann.getByRole('button', { name: 'Copy' }).click();
+  await ann.getByText('The link is copied.').waitFor();
+  assert.equal(await ann.evaluate(() => navigator.clipboard.readText()), link);
+  await inspect(ann, 'share-link');
+
+  const bob = await world.tab(await world.browser(), link.slice(world.origin.length));
+  await bob.getByText('You are invited to a recipe.').waitFor();
+  await inspect(bob, 'join-sign-in');
+  await bob.getByRole('button', { name: 'Create one' }).click();
+  await fill(bob, 'bob@example.com');
+  await bob.getByRole('button', { name: 'Create an account' }).click();
+  await bob.getByRole('heading', { name: TITLE }).waitFor();
+  await status(bob, 'Connected');
+  assert.match(bob.url(), /\/recipes\/[\w-]+$/);
+  await say(bob, 'Halve it');
+  await ann.keyboard.press('Escape');
+  await answer(ann, 'Halve it');
+  // The code is in no log of the browser's way back either.
+  await bob.goBack();
+  assert.ok(!bob.url().includes('#'));
+
+  const carol = await world.member('carol@example.com');
+  await carol.goto(link);
+  await carol.getByRole('heading', { name: 'This link does not work any more' }).waitFor();
+  await inspect(carol, 'join-invalid');
+});
+
+scene('who is removed is out at once, and a link can be taken back', {}, async (world) => {
+  const ann = await world.kitchen();
+  await share(ann);
+  await ann.getByLabel('Email address').fill('bob@example.com');
+  await ann.keyboard.press('Enter');
+  await ann.getByText('bob@example.com is invited.').waitFor();
+  const link = await makeLink(ann);
+  const bob = await world.member('bob@example.com');
+  await openRecipe(bob);
+  await status(bob, 'Connected');
+  await ann.getByRole('button', { name: 'Remove bob@example.com' }).click();
+  await ann.getByText('bob@example.com has no access any more.').waitFor();
+  await bob.getByRole('heading', { name: 'No such recipe' }).waitFor();
+  await ann.getByRole('button', { name: /^Remove Unused link/ }).click();
+  await ann.getByText('Only you.').waitFor();
+  await bob.goto(link);
+  await bob.getByRole('heading', { name: 'This link does not work any more' }).waitFor();
+  await bob.getByRole('link', { name: 'All recipes', exact: true }).click();
+  await bob.getByText('What shall we cook?').waitFor();
+});
+
+scene('an access ends at the time that was chosen', {}, async (world) => {
+  const ann = await world.kitchen();
+  await share(ann);
+  await ann.getByLabel('How long').selectOption('Until a time…');
+  await ann.getByRole('button', { name: 'Make a link instead' }).click();
+  await ann.getByText('Choose a time that is yet to come.').waitFor();
+  await ann.getByLabel('The access ends').fill('2099-01-02T03:04');
+  await makeLink(ann);
+  await ann.getByText(/until .*2099/).waitFor();
+  await inspect(ann, 'share-time');
+});
+
+scene('a guest leaves a recipe from the list', {}, async (world) => {
+  const ann = await world.kitchen();
+  await share(ann);
+  await ann.getByLabel('Email address').fill('bob@example.com');
+  await ann.keyboard.press('Enter');
+  await ann.getByText('bob@example.com is invited.').waitFor();
+  const bob = await world.member('bob@example.com');
+  await bob.getByRole('button', { name: `Actions for ${TITLE}` }).click();
+  assert.equal(await bob.getByRole('button', { name: 'Rename' }).count(), 0);
+  await inspect(bob, 'list-guest-actions');
+  await bob.getByRole('button', { name: 'Leave' }).click();
+  await bob.getByText(`You have left ${TITLE}.`).waitFor();
+  await bob.getByRole('button', { name: 'Sign out' }).click();
+  await ann.keyboard.press('Escape');
+  await ann.getByRole('button', { name: 'Share', exact: true }).click();
+  await ann.getByText('Only you.').waitFor();
+  await bob.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await signIn(bob, 'bob@example.com');
+  await bob.getByText('What shall we cook?').waitFor();
+});
+
+for (const colorScheme of ['light', 'dark']) {
+  scene(`sharing on a phone: ${colorScheme}`, {}, async (world) => {
+    const ann = await world.kitchen('ann@example.com', PANCAKES, { ...PHONE, colorScheme });
+    await ann.getByRole('tab', { name: 'Recipe' }).click();
+    await inspect(ann, `phone-${colorScheme}-owner`);
+    await share(ann);
+    await makeLink(ann);
+    await ann.getByLabel('Email address').fill('somebody.with.a.long.name@example.com');
+    await ann.keyboard.press('Enter');
+    await ann.getByText('is invited.').waitFor();
+    await inspect(ann, `phone-${colorScheme}-share`);
+    await ann.keyboard.press('Escape');
+    await ann.getByRole('link', { name: 'Recipes', exact: true }).click();
+    await ann.getByRole('button', { name: `Actions for ${TITLE}` }).click();
+    await ann.getByRole('button', { name: 'Share…' }).click();
+    await dialog(ann).getByText('somebody.with.a.long.name@example.com').waitFor();
+    await inspect(ann, `phone-${colorScheme}-share-list`);
+  });
+}
