@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::call::{Route, decode_user};
 use crate::node::app::{Json, OrderFault, OrderKind, Update};
-use crate::node::{Node, Response, decode_room};
+use crate::node::{CollectedForm, Node, OperatorCall, Response, decode_room};
 use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS};
 use crate::time::Rfc3339;
 
@@ -87,9 +87,9 @@ fn user_of(sub: &str) -> Result<String, Response> {
 pub(super) enum Operation<'a> {
     Health,
     Ready,
-    /// The counters, as JSON or as Prometheus' text.
+    /// The counters.
     Collect {
-        is_json: bool,
+        form: CollectedForm,
     },
     Room(SmolStr),
     Connection(&'a str),
@@ -113,12 +113,19 @@ impl<'a> Operation<'a> {
     ///
     /// # Errors
     /// What is answered to a call that is malformed.
-    pub(super) fn parse(route: &Route<'a>, body: &[u8]) -> Result<Self, Response> {
+    pub(super) fn parse(
+        route: &Route<'a>,
+        call: &OperatorCall,
+        body: &[u8],
+    ) -> Result<Self, Response> {
         Ok(match *route {
             Route::Health => Self::Health,
             Route::Ready => Self::Ready,
-            Route::Stats => Self::Collect { is_json: true },
-            Route::Metrics => Self::Collect { is_json: false },
+            Route::Stats => Self::Collect { form: CollectedForm::Json },
+            Route::Metrics if call.wants_open_metrics => {
+                Self::Collect { form: CollectedForm::OpenMetrics }
+            }
+            Route::Metrics => Self::Collect { form: CollectedForm::Text },
             Route::Room(id) => Self::Room(room_of(id)?),
             Route::Connection(id) => Self::Connection(id),
             Route::Ends { query } => Self::Ends { query },

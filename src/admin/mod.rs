@@ -40,8 +40,8 @@ pub fn answer(node: &mut Node, now: Now) {
             OperatorEvent::Published(delivered) => Some(published(delivered)),
             OperatorEvent::Ordered(kind, result) => Some(order_response(kind, result)),
             OperatorEvent::OrderOverdue { is_in_force } => Some(order_overdue(is_in_force)),
-            OperatorEvent::Collected { is_json, response } => {
-                let alone = || Counters::of(&node.families(), is_json).with(&[]);
+            OperatorEvent::Collected { form, response } => {
+                let alone = || Counters::of(&node.families(), form).with(&[]);
                 Some(response.unwrap_or_else(alone))
             }
         };
@@ -75,7 +75,7 @@ fn on_call(
         return None;
     };
     node.metrics_mut().admin_calls += 1;
-    match Operation::parse(&route, body) {
+    match Operation::parse(&route, call, body) {
         Ok(operation) => operate(node, now, id, operation),
         Err(response) => Some(response),
     }
@@ -96,9 +96,9 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
     Some(match operation {
         Operation::Health => health(),
         Operation::Ready => readiness(node),
-        Operation::Collect { is_json } => {
-            let counters = Counters::of(&node.families(), is_json);
-            node.collect(now, id, is_json, |readings| counters.with(readings));
+        Operation::Collect { form } => {
+            let counters = Counters::of(&node.families(), form);
+            node.collect(now, id, form, |readings| counters.with(readings));
             return None;
         }
         Operation::Room(room) => list_room(node, &room),

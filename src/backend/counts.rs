@@ -175,7 +175,7 @@ impl CallCounts {
                 ended(&[CallOutcome::QueueFull, CallOutcome::Shed]),
             ),
         ]
-        .map(|(name, help, value)| Reading { name, help, value: value as f64 })
+        .map(|(name, help, value)| Reading::new(name, help, value as f64))
         .into()
     }
 

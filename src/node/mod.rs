@@ -88,8 +88,9 @@ pub(crate) use self::http::respond::health;
 pub(crate) use self::observe::close_history::{
     Account, CloseHistory, ClosedConnection, Ending, Unanswered, cut,
 };
-pub(crate) use self::observe::families::{Family, FamilyKind, Labels, Samples};
+pub(crate) use self::observe::family::{Family, FamilyKind, Labels, Samples};
 pub(crate) use self::observe::view::{RoomMember, Standing};
+pub(crate) use self::work::questions::CollectedForm;
 
 use self::app::App;
 use self::connections::Connections;

@@ -99,12 +99,12 @@ impl Node {
             QuestionKind::Check { address } => self.checked(asker, address, done),
             QuestionKind::Request { payer } => self.request_done(asker, payer, done),
             QuestionKind::Join => self.join_answered(asker, done),
-            QuestionKind::Collect { is_json } => {
+            QuestionKind::Collect { form } => {
                 let response = match done.outcome {
                     Outcome::Response(response) => Some(response),
                     _ => None,
                 };
-                let event = OperatorEvent::Collected { is_json, response };
+                let event = OperatorEvent::Collected { form, response };
                 self.tell_later(asker, done.ticket, event);
             }
             QuestionKind::Order { order, part } => self.order_answered(order, part, done.outcome),

@@ -325,12 +325,12 @@ impl Node {
         let ticket = self.connections.awaited_answer(slot);
         let question = ticket.and_then(|ticket| self.work.questions.find(ticket));
         let kind = question.map(|question| &question.kind);
-        if let (Some(ticket), Some(&QuestionKind::Collect { is_json })) = (ticket, kind) {
+        if let (Some(ticket), Some(&QuestionKind::Collect { form })) = (ticket, kind) {
             // The counters are told without what is not there.
             if !self.work.withdraw(&mut self.cx, ticket) {
                 self.work.questions.close(ticket);
             }
-            self.tell_in_time(slot, OperatorEvent::Collected { is_json, response: None });
+            self.tell_in_time(slot, OperatorEvent::Collected { form, response: None });
         } else if let Some(ticket) = ticket {
             self.work.withdraw(&mut self.cx, ticket);
             self.answer_in_time(slot);

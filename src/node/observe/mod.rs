@@ -2,6 +2,7 @@
 
 pub(crate) mod close_history;
 pub(crate) mod families;
+pub(crate) mod family;
 pub(crate) mod metrics;
 pub(crate) mod process_metrics;
 pub(crate) mod usage;

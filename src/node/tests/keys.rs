@@ -5,7 +5,7 @@ use super::*;
 use crate::auth::tests::{Pair, jwks};
 use crate::auth::{Algorithms, JwksFrom, KeySet};
 use crate::config::{AuthMode, Length};
-use crate::node::observe::families::Samples;
+use crate::node::observe::family::Samples;
 use crate::node::{Fetched, KeyNews};
 
 /// A world whose keys come from a JWKS file or address: `kid` `old` is there, `new` comes.
@@ -159,7 +159,7 @@ fn shown(world: &World, name: &str) -> u64 {
     let families = world.node.families();
     let family = families.iter().find(|family| family.name == name).unwrap();
     let Samples::Numbers(numbers) = &family.samples else { panic!("{family:?}") };
-    numbers.iter().map(|(_, number)| number).sum()
+    numbers.iter().map(|(_, number)| *number as u64).sum()
 }
 
 #[test]

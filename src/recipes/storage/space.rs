@@ -117,7 +117,7 @@ impl StorageHealth {
                 count(&self.refused_members),
             ),
         ]
-        .map(|(name, help, value)| Reading { name, help, value })
+        .map(|(name, help, value)| Reading::new(name, help, value))
         .into()
     }
 }

@@ -1,7 +1,7 @@
 //! The keys that tokens are checked with, and the tokens that wait for them.
 
 use crate::auth::KeyKind;
-use crate::node::observe::families::{Family, by, gauge, total};
+use crate::node::observe::family::{Family, by, gauge, level, total};
 use crate::node::observe::view::View;
 
 impl<'a> View<'a> {
@@ -22,11 +22,10 @@ impl<'a> View<'a> {
                 &["kind"],
                 by(KeyKind::ALL.map(count)),
             ),
-            gauge(
+            level(
                 "vestibule_keys_read_timestamp_seconds",
                 "When the keys of the issuer that is behind most were last read, in seconds since 1970; or 0.",
-                &[],
-                vec![(Vec::new(), read_at / 1_000)],
+                read_at / 1_000,
             ),
             total(
                 "vestibule_key_fetches_failed_total",
@@ -38,11 +37,10 @@ impl<'a> View<'a> {
                 "Tokens that were refused as the key that they name is not there.",
                 metrics.unknown_keys,
             ),
-            gauge(
+            level(
                 "vestibule_auths_waiting_for_keys",
                 "Tokens that wait at this moment until their key is fetched.",
-                &[],
-                vec![(Vec::new(), tokens.key_waits.len() as u64)],
+                tokens.key_waits.len() as u64,
             ),
         ]
     }
