@@ -9,6 +9,7 @@ use crate::protocol::MAX_USER_CHARS;
 pub(super) enum Route<'a> {
     Health,
     Ready,
+    Status,
     Stats,
     Metrics,
     Room(&'a str),
@@ -31,6 +32,7 @@ impl<'a> Route<'a> {
         Some(match segments.as_slice() {
             ["", "healthz"] => Self::Health,
             ["", "readyz"] => Self::Ready,
+            ["", "v1", "status"] => Self::Status,
             ["", "v1", "stats"] => Self::Stats,
             ["", "metrics"] => Self::Metrics,
             ["", "v1", "rooms", room] => Self::Room(room),
@@ -53,16 +55,16 @@ impl<'a> Route<'a> {
         match self {
             Self::Publish(_) | Self::Order(..) | Self::RequireAuth(_) => true,
             Self::Invitations | Self::Passwords | Self::Drain => true,
-            Self::Health | Self::Ready | Self::Stats | Self::Metrics => false,
+            Self::Health | Self::Ready | Self::Status | Self::Stats | Self::Metrics => false,
             Self::Room(_) | Self::Connection(_) | Self::Ends { .. } => false,
         }
     }
 
-    /// It changes something, or names people. Numbers are for whoever reaches the address, as who
+    /// It changes something, or names people, hosts or files. Numbers are for whoever reaches the address, as who
     /// collects them often has no key.
     fn needs_key(&self) -> bool {
         let names_people = matches!(self, Self::Room(_) | Self::Connection(_) | Self::Ends { .. });
-        self.is_command() || names_people
+        self.is_command() || names_people || matches!(self, Self::Status)
     }
 
     /// The methods it takes.
@@ -158,6 +160,7 @@ mod tests {
             ("/healthz", "GET, HEAD", false),
             ("/readyz?x", "GET, HEAD", false),
             ("/v1/stats", "GET, HEAD", false),
+            ("/v1/status", "GET, HEAD", true),
             ("/metrics", "GET, HEAD", false),
             ("/v1/rooms/soup", "GET, HEAD", true),
             ("/v1/connections/00000001-000000", "GET, HEAD", true),

@@ -87,6 +87,7 @@ fn user_of(sub: &str) -> Result<String, Response> {
 pub(super) enum Operation<'a> {
     Health,
     Ready,
+    Status,
     /// The counters.
     Collect {
         form: CollectedForm,
@@ -121,6 +122,7 @@ impl<'a> Operation<'a> {
         Ok(match *route {
             Route::Health => Self::Health,
             Route::Ready => Self::Ready,
+            Route::Status => Self::Status,
             Route::Stats => Self::Collect { form: CollectedForm::Json },
             Route::Metrics if call.wants_open_metrics => {
                 Self::Collect { form: CollectedForm::OpenMetrics }
@@ -161,21 +163,6 @@ fn drain_length(body: &[u8]) -> Result<Option<Duration>, Response> {
                 .ok_or_else(|| bad_request("`seconds` must be 0 to 31622400, 366 days"))
         })
         .transpose()
-}
-
-/// Would a new connection be let in?
-pub(super) fn readiness(node: &Node) -> Response {
-    if node.is_draining() {
-        Response::error(503, "draining", "The server takes no new connections")
-    } else if node.is_full() {
-        Response::error(503, "at_capacity", "The server is full")
-    } else if !node.has_keys() {
-        Response::error(503, "keys_unavailable", "The keys for tokens are not loaded yet")
-    } else if let Some((code, message)) = node.app_fault() {
-        Response::error(503, code, message)
-    } else {
-        Response::new(200, "application/json", &br#"{"status":"ready"}"#[..])
-    }
 }
 
 /// The connections of a room, the last to come first. O(connections in it), each of which costs less

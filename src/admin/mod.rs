@@ -14,6 +14,7 @@ mod commands;
 mod counted;
 mod explain;
 mod exposition;
+mod health;
 mod stats;
 
 use std::sync::Arc;
@@ -21,12 +22,11 @@ use std::sync::Arc;
 use self::call::judge;
 use self::commands::{
     Operation, counted, counted_with, list_room, order_overdue, order_response, published,
-    readiness,
 };
 use self::counted::Counters;
 use self::explain::{explain, list_ends};
 use crate::id::ConnId;
-use crate::node::{Node, OperatorCall, OperatorEvent, Response, health};
+use crate::node::{Node, OperatorCall, OperatorEvent, Response, health as alive};
 use crate::time::Now;
 
 /// Answers the operators whose calls the node has read, or whose answers have come.
@@ -41,7 +41,7 @@ pub fn answer(node: &mut Node, now: Now) {
             OperatorEvent::Ordered(kind, result) => Some(order_response(kind, result)),
             OperatorEvent::OrderOverdue { is_in_force } => Some(order_overdue(is_in_force)),
             OperatorEvent::Collected { form, response } => {
-                let alone = || Counters::of(&node.families(), form).with(&[]);
+                let alone = || Counters::of(&node.families(now), form).with(&[]);
                 Some(response.unwrap_or_else(alone))
             }
         };
@@ -94,10 +94,11 @@ fn note_denial(node: &mut Node, now: Now, call: &OperatorCall) {
 /// Does what was called for. `None`: it is answered later.
 fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> Option<Response> {
     Some(match operation {
-        Operation::Health => health(),
-        Operation::Ready => readiness(node),
+        Operation::Health => alive(),
+        Operation::Ready => health::readiness(node, now),
+        Operation::Status => health::status(node, now),
         Operation::Collect { form } => {
-            let counters = Counters::of(&node.families(), form);
+            let counters = Counters::of(&node.families(now), form);
             node.collect(now, id, form, |readings| counters.with(readings));
             return None;
         }

@@ -170,16 +170,13 @@ impl Admin {
             .map_err(|fault| format!("{fault}; try --json"))
     }
 
-    /// The server's state, which begins with whether it takes new clients.
+    /// The server's state, and what an operator looks at beside it.
     fn status(&self) -> Result<String, String> {
+        let state = self.get("/v1/status", state)?;
         if self.is_json {
-            return self.get("/v1/stats", status);
+            return Ok(state);
         }
-        let ready = match self.client.get("/readyz") {
-            Ok(_) => "takes new clients".to_owned(),
-            Err(reason) => format!("takes no new clients: {}", text::one_line(&reason)),
-        };
-        Ok(format!("{ready}\n{}", self.get("/v1/stats", status)?))
+        Ok(state + &self.get("/v1/stats", status)?)
     }
 }
 
@@ -215,7 +212,36 @@ fn room(answer: &Value) -> String {
     connections.into_iter().flatten().map(line).collect()
 }
 
-/// What an operator looks at first.
+/// Whether new clients are taken, and each dependency with what is wrong with it.
+fn state(answer: &Value) -> String {
+    let says = match word(answer, "status") {
+        "ready" => "takes new clients",
+        "degraded" => "takes new clients, but not all works as it should",
+        _ => "takes no new clients",
+    };
+    let reason = match word(answer, "reason") {
+        "" => String::new(),
+        reason => format!(": {}", text::one_line(reason)),
+    };
+    let list = |value: &Value, name: &str| {
+        value.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let mut lines = format!("{says}{reason}\n");
+    lines.push_str(&format!("version: {}\n", text::one_line(word(answer, "version"))));
+    for dependency in list(answer, "dependencies") {
+        let part = |name: &str| text::one_line(word(&dependency, name));
+        lines.push_str(&format!("{}: {}\n", part("name"), part("state")));
+        for fault in list(&dependency, "faults") {
+            let part = |name: &str| text::one_line(word(&fault, name));
+            lines.push_str(&format!("  {}: {}\n", part("code"), part("message")));
+        }
+    }
+    let (rooms, users) = (number(answer, "rooms"), number(answer, "users"));
+    lines.push_str(&format!("rooms: {rooms}\nusers: {users}\n"));
+    lines
+}
+
+/// What an operator looks at beside the state.
 fn status(stats: &Value) -> String {
     let empty = Value::Null;
     let by_label = |name: &str| {

@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SI
 use signal_hook::iterator::Signals;
 use vestibule::config::Config;
 use vestibule::net::{Handle, Server, Sockets};
-use vestibule::node::{Histogram, Metrics, Reading};
+use vestibule::node::{Histogram, Metrics};
 use vestibule::protocol::CloseReason;
 
 use super::application::AppName;
@@ -117,7 +117,9 @@ fn serve(
     inherited_sockets.log_addresses(&config, &server);
     let background = background.start(&mut server)?;
     let lines = logging.clone();
-    server.add_probe(Arc::new(move || vec![lost_lines(lines.dropped())]));
+    server.add_probe(Arc::new(move || lines.readings()));
+    let lines = logging.clone();
+    server.add_dependency(Arc::new(move |_| lines.dependency()));
     let last = Arc::new(LastReload::at_start());
     let reloads = Arc::clone(&last);
     server.add_probe(Arc::new(move || reloads.readings()));
@@ -148,14 +150,6 @@ fn serve(
 /// The path of the file of revocations.
 pub(super) fn revocations(config: &Config) -> PathBuf {
     Path::new(&config.data).join("revocations")
-}
-
-fn lost_lines(dropped: u64) -> Reading {
-    Reading::new(
-        "vestibule_log_lines_dropped_total",
-        "Log lines that were dropped because they came faster than they were written.",
-        dropped as f64,
-    )
 }
 
 /// One line with the server's counters. Close reasons with a count of zero are left out.

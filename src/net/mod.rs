@@ -70,7 +70,7 @@ use self::worker::Pools;
 pub(crate) use self::worker::{CHECK_STACK_BYTES, PLACE_BYTES, STACK_BYTES};
 use crate::config::{self, Auth, Config};
 use crate::node::app::App;
-use crate::node::{Metrics, Node, Probe};
+use crate::node::{DependencyCheck, Metrics, Node, Probe};
 
 /// A server with open listeners. Clients can connect now, and are served when it runs.
 #[derive(Debug)]
@@ -154,6 +154,11 @@ impl Server {
     /// Adds the readings of `probe` to the metrics. A worker calls it at each collection.
     pub fn add_probe(&mut self, probe: Probe) {
         self.reactor.add_probe(probe);
+    }
+
+    /// Has health checks and metrics show what `check` says of a dependency. It must not block.
+    pub fn add_dependency(&mut self, check: DependencyCheck) {
+        self.reactor.add_dependency(check);
     }
 
     /// Restores the revocations in the file at `path`, and appends new ones, so that they survive a

@@ -57,7 +57,7 @@ impl Node {
                 self.answered(question, done);
             }
             // What was withdrawn comes back when its turn comes.
-            None if matches!(done.outcome, Outcome::NotBegun) => {}
+            None if matches!(done.outcome, Outcome::NotBegun | Outcome::Unreached) => {}
             None => self.cx.metrics.late_completions += 1,
         }
         // What is done has left a place. What was refused has not, and is not tried at once again.

@@ -189,7 +189,7 @@ impl Node {
             (Part::Store, Outcome::Stored(stored)) => self.stored(order, stored),
             (Part::Store, _) => self.stored(order, Err(StoreError::Ended)),
             (Part::Application, Outcome::Order(result)) => self.part_done(order, part, result),
-            (Part::Application, Outcome::Refused | Outcome::NotBegun) => {
+            (Part::Application, Outcome::Refused | Outcome::NotBegun | Outcome::Unreached) => {
                 self.part_done(order, part, Err(OrderFault::Unavailable));
             }
             (Part::Application, _) => self.part_done(order, part, Err(OrderFault::Failed)),

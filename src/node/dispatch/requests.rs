@@ -265,7 +265,7 @@ impl Node {
         let job = match work.app.on_request(&request) {
             Reply::Now(response) => {
                 self.charge_for(payer, &response);
-                return self.write_response(slot, &response);
+                return self.write_app_response(slot, &response);
             }
             Reply::Later(job) => Some(Work::Request(job)),
             Reply::Held => None,
@@ -305,8 +305,8 @@ impl Node {
             return;
         }
         match outcome {
-            Outcome::Response(response) => self.write_response(slot, &response),
-            Outcome::Refused => self.refuse(slot, Refusal::BackendUnavailable),
+            Outcome::Response(response) => self.write_app_response(slot, &response),
+            Outcome::Refused | Outcome::Unreached => self.refuse(slot, Refusal::BackendUnavailable),
             Outcome::NotBegun => self.refuse(slot, Refusal::BackendTimeout),
             _ => self.refuse(slot, Refusal::Internal),
         }

@@ -15,6 +15,7 @@ use crate::node::gate::places::Places;
 use crate::node::http::message::Response;
 use crate::node::http::refusal::Refusal;
 use crate::node::observe::MinuteThrottle;
+use crate::node::observe::dependency::DependencyChecks;
 use crate::node::observe::process_metrics::Probes;
 use crate::node::work::questions::CollectedForm;
 use crate::protocol::ErrorCode;
@@ -25,6 +26,7 @@ pub(crate) struct OperatorState {
     pub(crate) places: Places,
     pub(crate) denials: MinuteThrottle,
     pub(crate) probes: Probes,
+    pub(crate) checks: DependencyChecks,
     /// For the layer above: each with the connection that is to be answered.
     pub(crate) events: VecDeque<(ConnId, OperatorEvent)>,
 }

@@ -185,6 +185,15 @@ impl<'a> View<'a> {
                 &["direction", "type"],
                 messages,
             ),
+            counter(
+                "vestibule_errors_total",
+                "Error messages that were queued for clients, by their code.",
+                &["code"],
+                ErrorCode::ALL
+                    .iter()
+                    .map(|&code| (vec![code.as_str().into()], metrics.errors(code) as f64))
+                    .collect(),
+            ),
             level(
                 "vestibule_outbound_bytes",
                 "Bytes that are queued for peers at this moment.",
