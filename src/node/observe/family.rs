@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use crate::node::observe::metrics::Histogram;
+use crate::node::observe::metrics::histogram::Histogram;
 
 /// Numbers of one name.
 #[derive(Clone, Debug)]

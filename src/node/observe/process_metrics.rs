@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::node::observe::family::{Family, FamilyKind, Labels, Samples};
-use crate::node::observe::metrics::Histogram;
+use crate::node::observe::metrics::histogram::Histogram;
 
 /// Numbers of one name from outside the node. They are shown as a counter if the name ends in
 /// `_total`, else as a gauge or a histogram.

@@ -110,9 +110,9 @@ fn damaged_database_is_found_at_the_start() {
     drop(test);
     let path = Path::new(&config.data).join("recipes.db");
     let mut file = std::fs::read(&path).unwrap();
-    // The header and the schema, on the first pages, stay.
+    // The pages of the schema, which are the first ones, stay.
     let length = file.len();
-    file[length / 2..].fill(0xa5);
+    file[length - 2 * 4_096..].fill(0xa5);
     std::fs::write(&path, file).unwrap();
     let test = TestApp::open(&config);
     assert_eq!(code(&test), Some("storage_damaged"));
