@@ -12,8 +12,16 @@ pub(super) enum Route<'a> {
     Status,
     Stats,
     Metrics,
+    Rooms {
+        query: &'a str,
+    },
+    Users {
+        query: &'a str,
+    },
     Room(&'a str),
+    CloseRoom(&'a str),
     Connection(&'a str),
+    CloseConnection(&'a str),
     Ends {
         query: &'a str,
     },
@@ -35,6 +43,10 @@ impl<'a> Route<'a> {
             ["", "v1", "status"] => Self::Status,
             ["", "v1", "stats"] => Self::Stats,
             ["", "metrics"] => Self::Metrics,
+            ["", "v1", "rooms"] => Self::Rooms { query },
+            ["", "v1", "users"] => Self::Users { query },
+            ["", "v1", "rooms", room, "disconnect"] => Self::CloseRoom(room),
+            ["", "v1", "connections", id, "disconnect"] => Self::CloseConnection(id),
             ["", "v1", "rooms", room] => Self::Room(room),
             ["", "v1", "rooms", room, "publish"] => Self::Publish(room),
             ["", "v1", "users", user, "disconnect"] => Self::Order(OrderKind::Disconnect, user),
@@ -54,8 +66,10 @@ impl<'a> Route<'a> {
     fn is_command(&self) -> bool {
         match self {
             Self::Publish(_) | Self::Order(..) | Self::RequireAuth(_) => true,
+            Self::CloseRoom(_) | Self::CloseConnection(_) => true,
             Self::Invitations | Self::Passwords | Self::Drain => true,
             Self::Health | Self::Ready | Self::Status | Self::Stats | Self::Metrics => false,
+            Self::Rooms { .. } | Self::Users { .. } => false,
             Self::Room(_) | Self::Connection(_) | Self::Ends { .. } => false,
         }
     }
@@ -63,7 +77,8 @@ impl<'a> Route<'a> {
     /// It changes something, or names people, hosts or files. Numbers are for whoever reaches the address, as who
     /// collects them often has no key.
     fn needs_key(&self) -> bool {
-        let names_people = matches!(self, Self::Room(_) | Self::Connection(_) | Self::Ends { .. });
+        let names_people = matches!(self, Self::Room(_) | Self::Connection(_) | Self::Ends { .. })
+            || matches!(self, Self::Rooms { .. } | Self::Users { .. });
         self.is_command() || names_people || matches!(self, Self::Status)
     }
 
@@ -162,6 +177,10 @@ mod tests {
             ("/v1/stats", "GET, HEAD", false),
             ("/v1/status", "GET, HEAD", true),
             ("/metrics", "GET, HEAD", false),
+            ("/v1/rooms?limit=2", "GET, HEAD", true),
+            ("/v1/users", "GET, HEAD", true),
+            ("/v1/rooms/soup/disconnect", "POST", true),
+            ("/v1/connections/00000001-000000/disconnect", "POST", true),
             ("/v1/rooms/soup", "GET, HEAD", true),
             ("/v1/connections/00000001-000000", "GET, HEAD", true),
             ("/v1/ends?user=alice", "GET, HEAD", true),

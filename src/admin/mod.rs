@@ -15,14 +15,13 @@ mod counted;
 mod explain;
 mod exposition;
 mod health;
+mod listing;
 mod stats;
 
 use std::sync::Arc;
 
 use self::call::judge;
-use self::commands::{
-    Operation, counted, counted_with, list_room, order_overdue, order_response, published,
-};
+use self::commands::{Operation, counted, counted_with, order_overdue, order_response, published};
 use self::counted::Counters;
 use self::explain::{explain, list_ends};
 use crate::id::ConnId;
@@ -102,7 +101,11 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
             node.collect(now, id, form, |readings| counters.with(readings));
             return None;
         }
-        Operation::Room(room) => list_room(node, &room),
+        Operation::Rooms(page) => listing::list_rooms(node, page),
+        Operation::Users(page) => listing::list_users(node, page),
+        Operation::Room(room) => listing::list_room(node, &room),
+        Operation::CloseRoom(room) => counted("disconnected", node.close_room(now, &room)),
+        Operation::CloseConnection(id) => close_connection(node, now, id),
         Operation::Connection(id) => explain(node, now, id),
         Operation::Ends { query } => list_ends(node, now, query).unwrap_or_else(|refused| refused),
         Operation::Publish(room, update) => {
@@ -123,6 +126,13 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
             counted_with(202, "connections", remaining)
         }
     })
+}
+
+fn close_connection(node: &mut Node, now: Now, id: &str) -> Response {
+    match id.parse() {
+        Ok(id) => counted("disconnected", node.close_connection(now, id)),
+        Err(_) => Response::error(400, "bad_request", "The connection's id is malformed"),
+    }
 }
 
 #[cfg(test)]

@@ -93,6 +93,7 @@ pub(crate) use self::observe::close_history::{
 };
 pub(crate) use self::observe::family::{Family, FamilyKind, Labels, Samples};
 pub(crate) use self::observe::view::{RoomMember, Standing};
+pub(crate) use self::rooms::groups::GroupPage;
 pub(crate) use self::work::questions::CollectedForm;
 
 use self::app::App;
@@ -334,6 +335,16 @@ impl Node {
     /// The connections of a room, the last to come first. O(connections in it).
     pub(crate) fn members_of(&self, room: &str) -> impl Iterator<Item = RoomMember<'_>> {
         self.view().members_of(room)
+    }
+
+    /// A page of the rooms with somebody in them.
+    pub(crate) fn page_of_rooms(&self, after: u32, limit: usize) -> GroupPage<'_> {
+        self.rooms.rooms.page(after, limit)
+    }
+
+    /// A page of the users with a connection in a room.
+    pub(crate) fn page_of_users(&self, after: u32, limit: usize) -> GroupPage<'_> {
+        self.rooms.users.page(after, limit)
     }
 
     /// What is known of a connection that has not ended, but for those of the admin listener.

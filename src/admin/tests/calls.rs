@@ -1,7 +1,5 @@
 //! What can be called, and what is answered.
 
-use std::sync::Arc;
-
 use super::*;
 
 #[test]
@@ -21,51 +19,6 @@ fn server_without_keys_is_not_ready() {
     let (status, body) = world.get("/readyz");
     assert_eq!((status, &body["error"]), (503, &"keys_unavailable".into()));
     assert_eq!(body["not_ready"], json!(["keys_unavailable"]));
-}
-
-/// What is wrong with a dependency is told: whether new clients may come, and why not.
-#[test]
-fn dependencies_are_told_as_degraded_or_not_ready() {
-    use crate::node::Dependency;
-    let mut world = World::guarded();
-    world.node.add_dependency(Arc::new(|_| {
-        Dependency::working("oven").degraded("oven_cold", "The oven is cold")
-    }));
-    let ready = json!({ "status": "ready", "degraded": ["oven_cold"] });
-    assert_eq!(world.get("/readyz"), (200, ready));
-    assert_eq!(world.get("/v1/status").0, 401, "it may name hosts");
-    let call = |path: &str| {
-        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n\r\n")
-    };
-    let (status, body) = split(&world.call(&call("/v1/status")));
-    assert_eq!((status, &body["status"]), (200, &"degraded".into()));
-    let shown = json!([
-        { "name": "keys", "state": "working", "faults": [] },
-        {
-            "name": "oven",
-            "state": "degraded",
-            "faults": [{ "code": "oven_cold", "message": "The oven is cold" }]
-        }
-    ]);
-    assert_eq!(body["dependencies"], shown);
-    world.node.add_dependency(Arc::new(|_| {
-        Dependency::working("sink").failed("sink_blocked", "Nothing drains")
-    }));
-    let (status, body) = world.get("/readyz");
-    let not_ready = json!({
-        "error": "sink_blocked",
-        "message": "Nothing drains",
-        "not_ready": ["sink_blocked"],
-        "degraded": ["oven_cold"]
-    });
-    assert_eq!((status, body), (503, not_ready));
-    let metrics = world.call("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    for (dependency, state) in [("keys", "working"), ("oven", "degraded"), ("sink", "failed")] {
-        let line = format!(
-            "vestibule_dependency_state{{dependency=\"{dependency}\",state=\"{state}\"}} 1\n"
-        );
-        assert!(metrics.contains(&line), "{line}{metrics}");
-    }
 }
 
 #[test]
@@ -369,7 +322,7 @@ fn has(answer: &Value, shown: &Value) -> bool {
 #[test]
 fn documented_operator_answers_match_the_node() {
     let examples = examples();
-    assert_eq!(examples.len(), 11);
+    assert_eq!(examples.len(), 14);
     for (call, shown) in examples {
         let mut world = World::new();
         world.connected("soup", "alice");
