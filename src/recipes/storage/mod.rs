@@ -15,6 +15,7 @@
 //! Tasks whose asker has given up are skipped.
 
 pub(super) mod access;
+mod backup;
 mod batch;
 pub(super) mod chat;
 pub(super) mod edits;
@@ -53,6 +54,7 @@ use rusqlite::Connection;
 
 use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 
+pub use self::backup::{BackupError, backup, restore};
 use self::batch::{BatchItem, Batcher, MAX_BATCH, Task};
 pub(super) use self::batch::{Commit, TaskError, by_statement};
 use self::erase::Erasure;
