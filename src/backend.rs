@@ -45,7 +45,7 @@ use crate::config;
 use crate::id::ConnId;
 use crate::net::{ClientTls, TlsError};
 use crate::node::app::{Admission, Answer, App, Incoming, Join, Left, Reply};
-use crate::node::{StartFlag, Ticket};
+use crate::node::{Dependency, Probe, Reading, StartFlag, Ticket};
 use crate::protocol::ErrorCode;
 
 /// Why a backend cannot be called. No text shows a secret.
@@ -128,6 +128,23 @@ impl BackendApp {
 }
 
 impl App for BackendApp {
+    fn dependencies(&self) -> Vec<Dependency> {
+        vec![self.counts.dependency()]
+    }
+
+    fn probe(&self) -> Option<Probe> {
+        let (counts, slots) = (Arc::clone(&self.counts), Arc::clone(&self.slots));
+        Some(Arc::new(move || {
+            let mut readings = counts.readings();
+            readings.push(Reading::new(
+                "vestibule_backend_queue",
+                "Calls that wait for the backend or are being made at this moment.",
+                slots.used() as f64,
+            ));
+            readings
+        }))
+    }
+
     fn on_join(&mut self, join: &Join<'_>) -> Reply<Admission> {
         let (asked, from) = (Some((join.ticket, join.start)), (join.user, join.connection));
         if self.push(CallKind::Join, asked, from, || contract::join(join)) {

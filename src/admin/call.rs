@@ -9,10 +9,19 @@ use crate::protocol::MAX_USER_CHARS;
 pub(super) enum Route<'a> {
     Health,
     Ready,
+    Status,
     Stats,
     Metrics,
+    Rooms {
+        query: &'a str,
+    },
+    Users {
+        query: &'a str,
+    },
     Room(&'a str),
+    CloseRoom(&'a str),
     Connection(&'a str),
+    CloseConnection(&'a str),
     Ends {
         query: &'a str,
     },
@@ -31,8 +40,13 @@ impl<'a> Route<'a> {
         Some(match segments.as_slice() {
             ["", "healthz"] => Self::Health,
             ["", "readyz"] => Self::Ready,
+            ["", "v1", "status"] => Self::Status,
             ["", "v1", "stats"] => Self::Stats,
             ["", "metrics"] => Self::Metrics,
+            ["", "v1", "rooms"] => Self::Rooms { query },
+            ["", "v1", "users"] => Self::Users { query },
+            ["", "v1", "rooms", room, "disconnect"] => Self::CloseRoom(room),
+            ["", "v1", "connections", id, "disconnect"] => Self::CloseConnection(id),
             ["", "v1", "rooms", room] => Self::Room(room),
             ["", "v1", "rooms", room, "publish"] => Self::Publish(room),
             ["", "v1", "users", user, "disconnect"] => Self::Order(OrderKind::Disconnect, user),
@@ -52,17 +66,20 @@ impl<'a> Route<'a> {
     fn is_command(&self) -> bool {
         match self {
             Self::Publish(_) | Self::Order(..) | Self::RequireAuth(_) => true,
+            Self::CloseRoom(_) | Self::CloseConnection(_) => true,
             Self::Invitations | Self::Passwords | Self::Drain => true,
-            Self::Health | Self::Ready | Self::Stats | Self::Metrics => false,
+            Self::Health | Self::Ready | Self::Status | Self::Stats | Self::Metrics => false,
+            Self::Rooms { .. } | Self::Users { .. } => false,
             Self::Room(_) | Self::Connection(_) | Self::Ends { .. } => false,
         }
     }
 
-    /// It changes something, or names people. Numbers are for whoever reaches the address, as who
+    /// It changes something, or names people, hosts or files. Numbers are for whoever reaches the address, as who
     /// collects them often has no key.
     fn needs_key(&self) -> bool {
-        let names_people = matches!(self, Self::Room(_) | Self::Connection(_) | Self::Ends { .. });
-        self.is_command() || names_people
+        let names_people = matches!(self, Self::Room(_) | Self::Connection(_) | Self::Ends { .. })
+            || matches!(self, Self::Rooms { .. } | Self::Users { .. });
+        self.is_command() || names_people || matches!(self, Self::Status)
     }
 
     /// The methods it takes.
@@ -158,7 +175,12 @@ mod tests {
             ("/healthz", "GET, HEAD", false),
             ("/readyz?x", "GET, HEAD", false),
             ("/v1/stats", "GET, HEAD", false),
+            ("/v1/status", "GET, HEAD", true),
             ("/metrics", "GET, HEAD", false),
+            ("/v1/rooms?limit=2", "GET, HEAD", true),
+            ("/v1/users", "GET, HEAD", true),
+            ("/v1/rooms/soup/disconnect", "POST", true),
+            ("/v1/connections/00000001-000000/disconnect", "POST", true),
             ("/v1/rooms/soup", "GET, HEAD", true),
             ("/v1/connections/00000001-000000", "GET, HEAD", true),
             ("/v1/ends?user=alice", "GET, HEAD", true),

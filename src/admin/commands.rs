@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
 use super::call::{Route, decode_user};
+use super::listing::ListPage;
 use crate::node::app::{Json, OrderFault, OrderKind, Update};
-use crate::node::{Node, Response, decode_room};
+use crate::node::{CollectedForm, OperatorCall, Response, decode_room};
 use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS};
-use crate::time::Rfc3339;
 
 /// The longest drain: as long as any length that can be configured, 366 days.
 const MAX_DRAIN_SECONDS: f64 = 366.0 * 86_400.0;
@@ -87,12 +87,19 @@ fn user_of(sub: &str) -> Result<String, Response> {
 pub(super) enum Operation<'a> {
     Health,
     Ready,
-    /// The counters, as JSON or as Prometheus' text.
+    Status,
+    /// The counters.
     Collect {
-        is_json: bool,
+        form: CollectedForm,
     },
+    Rooms(ListPage),
+    Users(ListPage),
     Room(SmolStr),
+    /// Closes the connections in a room.
+    CloseRoom(SmolStr),
     Connection(&'a str),
+    /// Closes a connection.
+    CloseConnection(&'a str),
     Ends {
         query: &'a str,
     },
@@ -113,14 +120,28 @@ impl<'a> Operation<'a> {
     ///
     /// # Errors
     /// What is answered to a call that is malformed.
-    pub(super) fn parse(route: &Route<'a>, body: &[u8]) -> Result<Self, Response> {
+    pub(super) fn parse(
+        route: &Route<'a>,
+        call: &OperatorCall,
+        body: &[u8],
+    ) -> Result<Self, Response> {
         Ok(match *route {
             Route::Health => Self::Health,
             Route::Ready => Self::Ready,
-            Route::Stats => Self::Collect { is_json: true },
-            Route::Metrics => Self::Collect { is_json: false },
+            Route::Status => Self::Status,
+            Route::Stats => Self::Collect { form: CollectedForm::Json },
+            Route::Metrics if call.wants_open_metrics => {
+                Self::Collect { form: CollectedForm::OpenMetrics }
+            }
+            Route::Metrics => Self::Collect { form: CollectedForm::Text },
+            Route::Rooms { query } => Self::Rooms(ListPage::of(query)?),
+            Route::Users { query } => Self::Users(ListPage::of(query)?),
             Route::Room(id) => Self::Room(room_of(id)?),
+            Route::CloseRoom(id) => Self::CloseRoom(object::<Nothing>(body).and(room_of(id))?),
             Route::Connection(id) => Self::Connection(id),
+            Route::CloseConnection(id) => {
+                object::<Nothing>(body).map(|_| Self::CloseConnection(id))?
+            }
             Route::Ends { query } => Self::Ends { query },
             Route::Publish(id) => Self::Publish(room_of(id)?, announcement(body)?),
             Route::Order(kind, sub) => Self::Order(kind, user_and_nothing(sub, body)?),
@@ -154,43 +175,6 @@ fn drain_length(body: &[u8]) -> Result<Option<Duration>, Response> {
                 .ok_or_else(|| bad_request("`seconds` must be 0 to 31622400, 366 days"))
         })
         .transpose()
-}
-
-/// Would a new connection be let in?
-pub(super) fn readiness(node: &Node) -> Response {
-    if node.is_draining() {
-        Response::error(503, "draining", "The server takes no new connections")
-    } else if node.is_full() {
-        Response::error(503, "at_capacity", "The server is full")
-    } else if !node.has_keys() {
-        Response::error(503, "keys_unavailable", "The keys for tokens are not loaded yet")
-    } else if let Some((code, message)) = node.app_fault() {
-        Response::error(503, code, message)
-    } else {
-        Response::new(200, "application/json", &br#"{"status":"ready"}"#[..])
-    }
-}
-
-/// The connections of a room, the last to come first. O(connections in it), each of which costs less
-/// than to hand it a message of the room.
-pub(super) fn list_room(node: &Node, room: &str) -> Response {
-    #[derive(Serialize)]
-    struct Member<'a> {
-        id: String,
-        user_id: &'a str,
-        since: Rfc3339,
-    }
-    #[derive(Serialize)]
-    struct Listed<'a> {
-        room: &'a str,
-        connections: Vec<Member<'a>>,
-    }
-    let members = node.members_of(room).map(|member| Member {
-        id: member.id.to_string(),
-        user_id: member.user,
-        since: member.since.to_rfc3339(),
-    });
-    Response::json(200, &Listed { room, connections: members.collect() })
 }
 
 /// What is answered to an announcement: for how many it was, or why it was refused.

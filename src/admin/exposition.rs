@@ -1,35 +1,38 @@
-//! The counters in Prometheus' text format, version 0.0.4.
+//! The counters as text: in Prometheus' format, version 0.0.4, and as OpenMetrics, version 1.0.0.
+//!
+//! The two differ in the media type, in the name by which a counter is described (OpenMetrics leaves
+//! `_total` off), and in the last line.
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
 use std::ops::RangeInclusive;
 
-use crate::node::{Family, FamilyKind, Histogram, Labels, Reading, Samples};
+use crate::node::{Family, FamilyKind, Histogram, Labels, Samples};
 
-/// What `Content-Type` calls the format.
-pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// What `Content-Type` calls the formats.
+pub(super) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Every family: some 350 lines. Writing into a string cannot fail, so no result is looked at here.
-pub(super) fn write(families: &[Family<'_>]) -> String {
+/// Behind the last family of OpenMetrics.
+pub(super) const END: &str = "# EOF\n";
+
+/// Every family: some 350 lines.
+pub(super) fn write(families: &[Family<'_>], is_open: bool) -> String {
     let mut text = String::new();
-    families.iter().for_each(|family| write_one(&mut text, family));
+    families.iter().for_each(|family| append(&mut text, family, is_open));
     text
 }
 
-/// One number of the world outside.
-pub(super) fn append(text: &mut String, reading: &Reading) {
-    let Reading { name, help, value } = reading;
-    let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
-}
-
-fn write_one(text: &mut String, family: &Family<'_>) {
+/// One family. Writing into a string cannot fail, so no result is looked at here.
+pub(super) fn append(text: &mut String, family: &Family<'_>, is_open: bool) {
     let Family { name, help, kind, labels, samples } = family;
-    let kind = match kind {
-        FamilyKind::Counter => "counter",
-        FamilyKind::Gauge => "gauge",
-        FamilyKind::Histogram => "histogram",
+    let (kind, described) = match kind {
+        FamilyKind::Counter if is_open => ("counter", name.trim_end_matches("_total")),
+        FamilyKind::Counter => ("counter", *name),
+        FamilyKind::Gauge => ("gauge", *name),
+        FamilyKind::Histogram => ("histogram", *name),
     };
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    let _ = writeln!(text, "# HELP {described} {help}\n# TYPE {described} {kind}");
     match samples {
         Samples::Numbers(numbers) => {
             for (values, number) in numbers {
@@ -53,14 +56,23 @@ fn write_one(text: &mut String, family: &Family<'_>) {
     }
 }
 
-/// `{state="connected"}`, or nothing. None of our own values has a quote or a backslash in it that
-/// would have to be escaped.
+/// `{state="connected"}`, or nothing.
 fn braces(names: &[&str], values: &Labels, le: Option<&str>) -> String {
     let pairs = names.iter().copied().zip(values.iter().map(AsRef::as_ref));
-    let pairs =
-        pairs.chain(le.map(|le| ("le", le))).map(|(name, value)| format!("{name}=\"{value}\""));
+    let pairs = pairs
+        .chain(le.map(|le| ("le", le)))
+        .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)));
     let pairs = pairs.collect::<Vec<_>>().join(",");
     if pairs.is_empty() { pairs } else { format!("{{{pairs}}}") }
+}
+
+/// An issuer's name may hold anything.
+fn escaped(value: &str) -> Cow<'_, str> {
+    if value.contains(['\\', '"', '\n']) {
+        value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").into()
+    } else {
+        value.into()
+    }
 }
 
 /// Each bound in seconds, and how many values were below it. Values are rounded down to whole
@@ -84,24 +96,27 @@ fn seconds(micros: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::Reading;
 
     #[test]
     fn a_histogram_is_cumulative_and_in_seconds() {
         let mut histogram = Histogram::default();
         [3, 127, 128, 300_000].into_iter().for_each(|value| histogram.record(value));
-        let family = Family {
-            name: "x_seconds",
-            help: "X.",
-            kind: FamilyKind::Histogram,
-            labels: &[],
-            samples: Samples::Micros { histograms: vec![(vec![], &histogram)], powers: 7..=8 },
-        };
-        let mut text = write(&[family]);
-        append(&mut text, &Reading { name: "y_total", help: "Y.", value: 1.5 });
+        let spread = Reading::micros("x_seconds", "X.", histogram, 7..=8);
+        let total = Reading::new("y_total", "Y.", 1.5);
+        let text = write(&[spread.0, total.0], false);
         let expected = "# HELP x_seconds X.\n# TYPE x_seconds histogram\n\
                         x_seconds_bucket{le=\"0.000128\"} 2\nx_seconds_bucket{le=\"0.000256\"} 3\n\
                         x_seconds_bucket{le=\"+Inf\"} 4\nx_seconds_sum 0.300258\nx_seconds_count 4\n\
                         # HELP y_total Y.\n# TYPE y_total counter\ny_total 1.5\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn open_metrics_describes_a_counter_without_total() {
+        let labels = vec![(vec!["a\"b\\\n".into()], 1.0)];
+        let total = Reading::by("y_total", "Y.", &["l"], labels);
+        let expected = "# HELP y Y.\n# TYPE y counter\ny_total{l=\"a\\\"b\\\\\\n\"} 1\n";
+        assert_eq!(write(&[total.0], true), expected);
     }
 }

@@ -14,19 +14,18 @@ mod commands;
 mod counted;
 mod explain;
 mod exposition;
+mod health;
+mod listing;
 mod stats;
 
 use std::sync::Arc;
 
 use self::call::judge;
-use self::commands::{
-    Operation, counted, counted_with, list_room, order_overdue, order_response, published,
-    readiness,
-};
+use self::commands::{Operation, counted, counted_with, order_overdue, order_response, published};
 use self::counted::Counters;
 use self::explain::{explain, list_ends};
 use crate::id::ConnId;
-use crate::node::{Node, OperatorCall, OperatorEvent, Response, health};
+use crate::node::{Node, OperatorCall, OperatorEvent, Response, health as alive};
 use crate::time::Now;
 
 /// Answers the operators whose calls the node has read, or whose answers have come.
@@ -40,8 +39,8 @@ pub fn answer(node: &mut Node, now: Now) {
             OperatorEvent::Published(delivered) => Some(published(delivered)),
             OperatorEvent::Ordered(kind, result) => Some(order_response(kind, result)),
             OperatorEvent::OrderOverdue { is_in_force } => Some(order_overdue(is_in_force)),
-            OperatorEvent::Collected { is_json, response } => {
-                let alone = || Counters::of(&node.families(), is_json).with(&[]);
+            OperatorEvent::Collected { form, response } => {
+                let alone = || Counters::of(&node.families(now), form).with(&[]);
                 Some(response.unwrap_or_else(alone))
             }
         };
@@ -75,7 +74,7 @@ fn on_call(
         return None;
     };
     node.metrics_mut().admin_calls += 1;
-    match Operation::parse(&route, body) {
+    match Operation::parse(&route, call, body) {
         Ok(operation) => operate(node, now, id, operation),
         Err(response) => Some(response),
     }
@@ -94,14 +93,19 @@ fn note_denial(node: &mut Node, now: Now, call: &OperatorCall) {
 /// Does what was called for. `None`: it is answered later.
 fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> Option<Response> {
     Some(match operation {
-        Operation::Health => health(),
-        Operation::Ready => readiness(node),
-        Operation::Collect { is_json } => {
-            let counters = Counters::of(&node.families(), is_json);
-            node.collect(now, id, is_json, |readings| counters.with(readings));
+        Operation::Health => alive(),
+        Operation::Ready => health::readiness(node, now),
+        Operation::Status => health::status(node, now),
+        Operation::Collect { form } => {
+            let counters = Counters::of(&node.families(now), form);
+            node.collect(now, id, form, |readings| counters.with(readings));
             return None;
         }
-        Operation::Room(room) => list_room(node, &room),
+        Operation::Rooms(page) => listing::list_rooms(node, page),
+        Operation::Users(page) => listing::list_users(node, page),
+        Operation::Room(room) => listing::list_room(node, &room),
+        Operation::CloseRoom(room) => counted("disconnected", node.close_room(now, &room)),
+        Operation::CloseConnection(id) => close_connection(node, now, id),
         Operation::Connection(id) => explain(node, now, id),
         Operation::Ends { query } => list_ends(node, now, query).unwrap_or_else(|refused| refused),
         Operation::Publish(room, update) => {
@@ -122,6 +126,13 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
             counted_with(202, "connections", remaining)
         }
     })
+}
+
+fn close_connection(node: &mut Node, now: Now, id: &str) -> Response {
+    match id.parse() {
+        Ok(id) => counted("disconnected", node.close_connection(now, id)),
+        Err(_) => Response::error(400, "bad_request", "The connection's id is malformed"),
+    }
 }
 
 #[cfg(test)]

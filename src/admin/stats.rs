@@ -7,7 +7,12 @@ use crate::node::{Family, Histogram, Labels, Samples};
 /// Every family by its name: a number; or what there is to say of a histogram, in seconds; or either by
 /// the values of their labels, one object in the other.
 pub(super) fn write(families: &[Family<'_>]) -> Map<String, Value> {
-    families.iter().map(|family| (family.name.to_owned(), value_of(family))).collect()
+    families.iter().map(entry).collect()
+}
+
+/// One family by its name.
+pub(super) fn entry(family: &Family<'_>) -> (String, Value) {
+    (family.name.to_owned(), value_of(family))
 }
 
 fn value_of(family: &Family<'_>) -> Value {
@@ -16,7 +21,7 @@ fn value_of(family: &Family<'_>) -> Value {
             histograms.iter().map(|(labels, histogram)| (labels, spread_of(histogram))).collect()
         }
         Samples::Numbers(numbers) => {
-            numbers.iter().map(|(labels, number)| (labels, (*number).into())).collect()
+            numbers.iter().map(|(labels, number)| (labels, number_of(*number))).collect()
         }
     };
     let mut nested = Value::Null;
@@ -33,6 +38,16 @@ fn value_of(family: &Family<'_>) -> Value {
         *place = value;
     }
     nested
+}
+
+/// A count is written without a fraction.
+fn number_of(number: f64) -> Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && (0.0..EXACT).contains(&number) {
+        Value::from(number as u64)
+    } else {
+        Value::from(number)
+    }
 }
 
 fn spread_of(micros: &Histogram) -> Value {

@@ -9,7 +9,7 @@
 
 mod algorithm;
 mod curve;
-mod der;
+pub(crate) mod der;
 pub(super) mod jwks;
 mod material;
 mod pem;

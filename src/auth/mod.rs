@@ -24,6 +24,8 @@ pub use cause::token_summary;
 pub use error::{KeyError, TokenError};
 pub use fault::{KeyFault, Skipped};
 #[cfg(any(feature = "net", test))]
+#[cfg(feature = "tls")]
+pub(crate) use keys::der::{Der, SEQUENCE};
 pub(crate) use keys::jwks::MAX_JWKS_BYTES;
 pub use keys::summary::{KeyKind, KeySummary, UsableKey};
 pub use keys::{Algorithms, KeySet, jwks::JwksFrom};

@@ -95,6 +95,12 @@ impl ReplaySet {
         }
     }
 
+    /// How many may be remembered; 0: any number.
+    #[must_use]
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// How many are remembered.
     #[must_use]
     pub(crate) fn len(&self) -> usize {

@@ -142,6 +142,18 @@ impl Verifier {
         self.issuers.iter().map(|(number, issuer)| (*number, &issuer.keys))
     }
 
+    /// Every issuer: its number, a name for people that no other has, and whether it has no keys.
+    pub(crate) fn issuer_names(&self) -> impl Iterator<Item = (usize, String, bool)> {
+        self.issuers.iter().map(|(&number, issuer)| {
+            let name = |issuer: &TrustedIssuer| issuer.rules.names.first().cloned();
+            let own = name(issuer).unwrap_or_else(|| "auth".to_owned());
+            let mut before = self.issuers.range(..number).map(|(_, other)| name(other));
+            let is_taken = before.any(|other| other.as_ref() == Some(&own));
+            let own = if is_taken { format!("{own} ({number})") } else { own };
+            (number, own, issuer.keys.is_empty())
+        })
+    }
+
     /// The issuers whose keys come from a place that may have others by now.
     pub(crate) fn renewable(&self) -> impl Iterator<Item = usize> {
         let renewable = self.issuers.iter().filter(|(_, issuer)| issuer.is_renewable);

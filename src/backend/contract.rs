@@ -216,7 +216,8 @@ pub(super) fn node_outcome(
         }
         (CallKind::Join, CallOutcome::Denied, _) => Outcome::Join(Admission::Deny),
         // The backend was never called, so the client may send the message again.
-        (_, CallOutcome::Expired | CallOutcome::Unconnected, _) => Outcome::NotBegun,
+        (_, CallOutcome::Expired, _) => Outcome::NotBegun,
+        (_, CallOutcome::Unconnected, _) => Outcome::Unreached,
         (CallKind::Join, ..) => Outcome::Join(Admission::Unavailable),
         (CallKind::Message, CallOutcome::Answered, Some(update)) => Outcome::Message(Ok(update)),
         (CallKind::Message, CallOutcome::Denied, _) => Outcome::UsedId,

@@ -1,12 +1,13 @@
-//! Metrics of the backend's calls, which any thread may update. Only the histograms take a lock.
+//! Metrics of the backend's calls, which any thread may update. What is no number is behind a lock
+//! that is held for as long as it takes to copy it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::breaker::Cause;
-use crate::node::{Histogram, Reading};
+use crate::node::{Dependency, Histogram, Reading};
 
 /// The kinds of calls to a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +99,10 @@ pub struct CallCounts {
     calls: [[AtomicU64; CallOutcome::ALL.len()]; CallKind::ALL.len()],
     /// Because of its connections, and because the calls of most users failed.
     breaker_opens: [AtomicU64; 2],
-    is_open: AtomicBool,
+    /// Why the circuit breaker is open, if it is.
+    open: Mutex<Option<&'static str>>,
+    /// Why the last call failed.
+    last_failure: Mutex<Option<String>>,
     unconnected: AtomicU64,
     durations: [Mutex<Histogram>; CallKind::ALL.len()],
 }
@@ -119,7 +123,23 @@ impl CallCounts {
     /// Whether the circuit breaker is open.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.is_open.load(Ordering::Relaxed)
+        lock(&self.open).is_some()
+    }
+
+    /// Why the last call failed. `None`: none did. It holds no user's text.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<String> {
+        lock(&self.last_failure).clone()
+    }
+
+    /// How the backend is. While the circuit breaker is open, clients cannot join; but those of other
+    /// servers cannot either, so this is no reason to send them elsewhere.
+    #[must_use]
+    pub fn dependency(&self) -> Dependency {
+        let backend = Dependency::working("backend");
+        let Some(code) = *lock(&self.open) else { return backend };
+        let why = self.last_failure().unwrap_or_else(|| "unknown".to_owned());
+        backend.degraded(code, format!("Calls to the backend fail, the last one: {why}"))
     }
 
     /// How often a call could not be sent because no connection could be made. A call that is tried
@@ -132,51 +152,37 @@ impl CallCounts {
     /// What a collector of metrics is told.
     #[must_use]
     pub fn readings(&self) -> Vec<Reading> {
-        let ended = |outcomes: &[CallOutcome]| {
-            let calls = |kind| outcomes.iter().map(move |&outcome| self.calls(kind, outcome));
-            CallKind::ALL.iter().copied().flat_map(calls).sum()
+        let call = |kind: CallKind, outcome: CallOutcome| {
+            let labels = vec![kind.label().into(), outcome.label().into()];
+            (labels, self.calls(kind, outcome) as f64)
         };
+        let outcomes = |&kind| CallOutcome::ALL.iter().map(move |&outcome| call(kind, outcome));
         let [unconnected, failing] =
-            self.breaker_opens.each_ref().map(|opens| opens.load(Ordering::Relaxed));
-        [
-            (
+            self.breaker_opens.each_ref().map(|opens| opens.load(Ordering::Relaxed) as f64);
+        vec![
+            Reading::by(
+                "vestibule_backend_calls_total",
+                "Calls to the backend, by how they ended or why they were not made.",
+                &["call", "outcome"],
+                CallKind::ALL.iter().flat_map(outcomes).collect(),
+            ),
+            Reading::new(
                 "vestibule_backend_circuit_open",
                 "Whether the circuit breaker is open: calls to the backend wait, or are refused.",
-                self.is_open().into(),
+                f64::from(u8::from(self.is_open())),
             ),
-            (
-                "vestibule_backend_circuit_opened_unconnected_total",
-                "Openings of the circuit breaker because no connection could be made.",
-                unconnected,
+            Reading::by(
+                "vestibule_backend_circuit_opened_total",
+                "Openings of the circuit breaker: no connection, or calls of most users failed.",
+                &["cause"],
+                vec![(vec!["unconnected".into()], unconnected), (vec!["failing".into()], failing)],
             ),
-            (
-                "vestibule_backend_circuit_opened_failing_total",
-                "Openings of the circuit breaker because the calls of most users failed.",
-                failing,
-            ),
-            (
+            Reading::new(
                 "vestibule_backend_failed_connections_total",
                 "Calls that could not be sent, at each try, because no connection could be made.",
-                self.failed_connections(),
-            ),
-            (
-                "vestibule_backend_refused_calls_total",
-                "Calls that were not made because the circuit breaker was open.",
-                ended(&[CallOutcome::Refused]),
-            ),
-            (
-                "vestibule_backend_user_refused_calls_total",
-                "Messages that were not sent because the last ones of their user all failed.",
-                ended(&[CallOutcome::UserRefused]),
-            ),
-            (
-                "vestibule_backend_shed_calls_total",
-                "Calls that were not made because the queue was full.",
-                ended(&[CallOutcome::QueueFull, CallOutcome::Shed]),
+                self.failed_connections() as f64,
             ),
         ]
-        .map(|(name, help, value)| Reading { name, help, value: value as f64 })
-        .into()
     }
 
     /// The durations of the calls of this kind that were made, in microseconds.
@@ -196,16 +202,20 @@ impl CallCounts {
 
     pub(super) fn count_opening(&self, cause: Cause) {
         let [unconnected, failing] = &self.breaker_opens;
-        let opens = match cause {
-            Cause::Unconnected => unconnected,
-            Cause::Majority(_) => failing,
+        let (opens, code) = match cause {
+            Cause::Unconnected => (unconnected, "backend_unreachable"),
+            Cause::Majority(_) => (failing, "backend_failing"),
         };
         opens.fetch_add(1, Ordering::Relaxed);
-        self.set_open(true);
+        *lock(&self.open) = Some(code);
     }
 
-    pub(super) fn set_open(&self, is_open: bool) {
-        self.is_open.store(is_open, Ordering::Relaxed);
+    pub(super) fn set_closed(&self) {
+        *lock(&self.open) = None;
+    }
+
+    pub(super) fn set_last_failure(&self, why: &str) {
+        *lock(&self.last_failure) = Some(why.to_owned());
     }
 
     pub(super) fn count_unconnected(&self) {
@@ -222,6 +232,11 @@ impl CallCounts {
     fn counter(&self, kind: CallKind, outcome: CallOutcome) -> Option<&AtomicU64> {
         self.calls.get(kind as usize)?.get(outcome as usize)
     }
+}
+
+/// What these locks guard has no invariant that a panic could break.
+fn lock<T>(guarded: &Mutex<T>) -> MutexGuard<'_, T> {
+    guarded.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One line for the end of the log. Counters of zero are left out.

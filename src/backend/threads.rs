@@ -20,6 +20,7 @@ use crate::id::{ConnId, MessageIds};
 use crate::net::clock::Clock;
 use crate::net::http::ClientTls;
 use crate::net::{self, Handle};
+use crate::node::MinuteThrottle;
 use crate::time::Instant;
 
 /// What the dispatcher reacts to.
@@ -91,8 +92,17 @@ impl Threads {
         let control = Control { events, client };
         let (alive, gone) = mpsc::sync_channel(0);
         let queue = CallQueue::new(config.workers, config.queue, config.timeout.get());
-        let dispatcher =
-            Dispatcher { queue, inbox, calls, handle, slots, counts: Arc::clone(&counts) };
+        let dispatcher = Dispatcher {
+            queue,
+            inbox,
+            calls,
+            handle,
+            slots,
+            counts: Arc::clone(&counts),
+            failure_lines: MinuteThrottle::default(),
+            opened_lines: MinuteThrottle::default(),
+            is_opening_told: false,
+        };
         let thread = thread::Builder::new().name("vestibule-dispatch".to_owned());
         thread.spawn(move || {
             dispatcher.run();
@@ -152,6 +162,10 @@ struct Dispatcher {
     handle: Handle,
     slots: Arc<QueueSlots>,
     counts: Arc<CallCounts>,
+    failure_lines: MinuteThrottle,
+    opened_lines: MinuteThrottle,
+    /// The log says that the breaker is open.
+    is_opening_told: bool,
 }
 
 impl Dispatcher {
@@ -165,13 +179,15 @@ impl Dispatcher {
                 QueueEvent::Queued(call) => self.queue.handle_call(now, call),
                 QueueEvent::Done { kind, connection, evidence, why } => {
                     self.slots.release(kind);
+                    self.note_failure(now, kind, why);
                     let transition = self.queue.handle_done(now, connection, evidence);
-                    self.tell(transition, why.as_deref());
+                    self.tell(now, transition);
                 }
                 QueueEvent::Unconnected { call, why } => {
                     self.counts.count_unconnected();
+                    self.note_failure(now, call.kind, why);
                     let transition = self.queue.handle_unconnected(now, call);
-                    self.tell(transition, why.as_deref());
+                    self.tell(now, transition);
                 }
                 QueueEvent::Due => self.queue.handle_timeout(now),
                 QueueEvent::Timeout(timeout) => self.queue.set_timeout(timeout),
@@ -212,20 +228,37 @@ impl Dispatcher {
         }
     }
 
-    fn tell(&self, transition: Option<Transition>, why: Option<&str>) {
+    fn tell(&mut self, now: Instant, transition: Option<Transition>) {
         match transition {
             Some(Transition::Opened(cause, wait)) => {
                 self.counts.count_opening(cause);
-                let why = why.unwrap_or("unknown");
-                log::warn!(
-                    "backend circuit breaker opened for {wait:?}: {cause}, last failure: {why}"
-                );
+                if let Some(count) = self.opened_lines.count(now) {
+                    self.is_opening_told = true;
+                    let why = self.counts.last_failure();
+                    log::warn!(
+                        "backend circuit breaker opened for {wait:?}: {cause}, last failure: {}. \
+                         Openings since the last such line: {count}",
+                        why.as_deref().unwrap_or("unknown")
+                    );
+                }
             }
             Some(Transition::Closed) => {
-                self.counts.set_open(false);
-                log::info!("backend circuit breaker closed: the backend answered the probe")
+                self.counts.set_closed();
+                if std::mem::take(&mut self.is_opening_told) {
+                    log::info!("backend circuit breaker closed: the backend answered the probe");
+                }
             }
             None => {}
+        }
+    }
+
+    /// A call has failed, which may be the fault of one user's message: the breaker stays closed then.
+    fn note_failure(&mut self, now: Instant, kind: CallKind, why: Option<String>) {
+        let Some(why) = why else { return };
+        self.counts.set_last_failure(&why);
+        if let Some(count) = self.failure_lines.count(now) {
+            let kind = kind.label();
+            log::warn!("{count} calls to the backend failed, the last one ({kind}): {why}");
         }
     }
 }
@@ -237,6 +270,8 @@ impl Dispatcher {
 pub(super) struct QueueSlots {
     questions: AtomicUsize,
     leaves: AtomicUsize,
+    /// Of each, when nothing is under way.
+    each: usize,
 }
 
 impl QueueSlots {
@@ -244,7 +279,13 @@ impl QueueSlots {
     /// dispatcher chooses who gives way, and those that are in flight.
     pub(super) fn new(config: &config::Backend) -> Self {
         let each = config.queue.saturating_mul(2).saturating_add(config.workers);
-        Self { questions: AtomicUsize::new(each), leaves: AtomicUsize::new(each) }
+        Self { questions: AtomicUsize::new(each), leaves: AtomicUsize::new(each), each }
+    }
+
+    /// How many calls are under way: in the queue, or being made.
+    pub(super) fn used(&self) -> usize {
+        let used = |left: &AtomicUsize| self.each.saturating_sub(left.load(Ordering::Relaxed));
+        used(&self.questions).saturating_add(used(&self.leaves))
     }
 
     fn of(&self, kind: CallKind) -> &AtomicUsize {

@@ -2,7 +2,7 @@
 
 #[cfg(any(feature = "backend", feature = "recipes"))]
 use std::path::Path;
-#[cfg(any(feature = "backend", feature = "recipes"))]
+#[cfg(feature = "recipes")]
 use std::sync::Arc;
 #[cfg(feature = "backend")]
 use std::time::Duration;
@@ -188,10 +188,6 @@ impl Background {
             let backend = self.threads.map(start).transpose();
             let backend =
                 backend.map_err(|error| format!("cannot start the backend's threads: {error}"))?;
-            if let Some(backend) = &backend {
-                let counts = backend.counts();
-                server.add_probe(Arc::new(move || counts.readings()));
-            }
             Ok(BackgroundThreads { backend })
         }
         #[cfg(not(feature = "backend"))]

@@ -72,7 +72,9 @@ impl AdminClient {
         if let Some(admin) = admin {
             admin.clone_into(&mut config.admin.listen);
         }
-        let key = secret::admin_key(&config)?.map(|key| key.text);
+        // Of two keys the first is the one that stays.
+        let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
+        let key = secret::admin_key(&config)?.map(|key| first(key.text));
         Ok(Self { address: AdminAddress::of(&config.admin.listen)?, key })
     }
 

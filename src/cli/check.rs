@@ -113,7 +113,8 @@ fn addresses(config: &Config, found: &mut Findings) {
 fn tls(config: &Config, found: &mut Findings) {
     let loaded = net::check_tls(&config.tls);
     let is_about_key = matches!(loaded, Err(TlsError::File { setting: "tls.key_file", .. }));
-    found.take(loaded);
+    let warning = found.take(loaded).flatten();
+    found.warnings.extend(warning);
     // One fault is enough for a key file that is missing.
     if !is_about_key {
         let exposed = found.take(secret::tls_exposure(config)).flatten();

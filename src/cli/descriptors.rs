@@ -36,7 +36,7 @@ pub(super) fn reserve(config: &Config) {
 /// Derives limits from `limits.memory`, replaces zeros of `connections` and `pending` by the
 /// numbers they stand for, and limits `pending` to `connections`. Descriptors for the admin
 /// listener are reserved, so that a full server still answers its operator. Returns a warning when
-/// more connections are configured than the descriptors allow.
+/// more connections are configured than the descriptors allow, which are taken then.
 ///
 /// # Errors
 /// When the limit leaves no connection, or `limits.memory` is too small for the rest.
@@ -49,19 +49,22 @@ pub(super) fn fill(config: &mut Config, descriptors: u64) -> Result<Option<Strin
         capacity::fit(config, most).map_err(|error| error.to_string())?;
     }
     let limits = &mut config.limits;
+    if most == 0 {
+        return Err(format!(
+            "too few file descriptors: the limit is {descriptors} and Vestibule reserves \
+             {reserved}: raise it with `ulimit -n` or LimitNOFILE="
+        ));
+    }
     if limits.connections == 0 {
-        if most == 0 {
-            return Err(format!(
-                "too few file descriptors: the limit is {descriptors} and Vestibule reserves \
-                 {reserved}: raise it with `ulimit -n` or LimitNOFILE="
-            ));
-        }
         limits.connections = most;
     } else if limits.connections as u64 > left {
+        // More would take the descriptors of the admin listener, and of files.
         warning = Some(format!(
-            "limits.connections is {}, but the limit of {descriptors} file descriptors leaves {left}",
+            "limits.connections is {}, but the limit of {descriptors} file descriptors leaves \
+             {left}: at most {left} connections are taken",
             limits.connections
         ));
+        limits.connections = usize::try_from(left).unwrap_or(usize::MAX);
     }
     if limits.pending == 0 {
         limits.pending = limits.connections.div_ceil(2);
@@ -120,7 +123,7 @@ mod tests {
     #[test]
     fn too_many_connections_give_a_warning() {
         assert_eq!(filled(1_000, 0, 1_128), (1_000, 500, false));
-        assert_eq!(filled(1_001, 0, 1_128), (1_001, 501, true));
+        assert_eq!(filled(1_001, 0, 1_128), (1_000, 500, true), "the rest are spare");
     }
 
     #[test]

@@ -26,6 +26,7 @@ use std::time::Duration;
 use ::log::{LevelFilter, Log, Metadata, Record};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use vestibule::config;
+use vestibule::node::{Dependency, Reading};
 
 use self::lines::{Format, LineWriter, WholeLines};
 use self::queue::{LineQueue, Sink};
@@ -96,6 +97,39 @@ impl Logging {
     /// The number of lines dropped so far, because the queue was full or writing failed.
     pub(super) fn dropped(&self) -> u64 {
         self.queue.dropped()
+    }
+}
+
+impl Logging {
+    /// For the metrics.
+    pub(super) fn readings(&self) -> Vec<Reading> {
+        vec![
+            Reading::new(
+                "vestibule_log_lines_dropped_total",
+                "Log lines that were dropped, as they came too fast or could not be written.",
+                self.dropped() as f64,
+            ),
+            Reading::new(
+                "vestibule_log_write_failures_total",
+                "Writes of one or more log lines that failed, such as for a full disk.",
+                self.queue.failures().0 as f64,
+            ),
+        ]
+    }
+
+    /// How the log is.
+    pub(super) fn dependency(&self) -> Dependency {
+        let log = Dependency::working("log");
+        if self.queue.failures().1 {
+            log.degraded("log_not_written", "The last log lines could not be written and are lost")
+        } else if self.queue.is_behind() {
+            log.degraded(
+                "log_behind",
+                "Log lines come faster than they are written and are dropped",
+            )
+        } else {
+            log
+        }
     }
 }
 

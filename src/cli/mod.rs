@@ -4,6 +4,8 @@
 
 mod application;
 mod ask;
+#[cfg(feature = "recipes")]
+mod backup;
 mod check;
 mod descriptors;
 mod explain;
@@ -67,6 +69,12 @@ enum CliCommand {
     Operate(operate::OperatorCommand),
     /// Give a user who has forgotten the password another one (asks the running server)
     ResetPassword(reset_password::ResetPasswordArgs),
+    /// Copy the recipe chat's database to a file, while the server runs or not, and verify the copy
+    #[cfg(feature = "recipes")]
+    Backup(backup::CopyArgs),
+    /// Put a copy in place of the recipe chat's database; the server must not run
+    #[cfg(feature = "recipes")]
+    Restore(backup::CopyArgs),
     Load(load::LoadArgs),
 }
 
@@ -118,6 +126,10 @@ fn run(cli: Cli) -> CommandResult {
         Some(CliCommand::Invite(args)) => invite::run(&args, &global.settings(&[])?),
         Some(CliCommand::Operate(command)) => operate::run(&command, &global.settings(&[])?),
         Some(CliCommand::ResetPassword(args)) => reset_password::run(&args, &global.settings(&[])?),
+        #[cfg(feature = "recipes")]
+        Some(CliCommand::Backup(args)) => backup::backup(&args, &global.settings(&[])?),
+        #[cfg(feature = "recipes")]
+        Some(CliCommand::Restore(args)) => backup::restore(&args, &global.settings(&[])?),
         Some(CliCommand::Load(args)) => {
             let config = global.settings(&[])?;
             let secret = signing_secret(&config)?;

@@ -14,12 +14,17 @@ pub(super) enum OperatorCommand {
     Health(HealthArgs),
     /// Show how the running server is
     Status(AdminArgs),
+    /// Show the rooms with somebody in them, and how many connections each has
+    Rooms(AdminArgs),
+    /// Show the users with a connection in a room, and how many each has
+    Users(AdminArgs),
     /// Show the connections in a room
     Room(RoomArgs),
     /// Send a text to everybody in a room
     Publish(PublishArgs),
-    /// End a user's sessions; tokens issued until now are refused from here on
-    Disconnect(UserArgs),
+    /// End a user's sessions; tokens issued until now are refused from here on. Or close one connection,
+    /// or all in a room, whose clients may come back
+    Disconnect(DisconnectArgs),
     /// Ask a user's connections for a fresh token each
     RequireAuth(UserArgs),
     /// Lock an account of the embedded recipe chat, and end its sessions
@@ -84,6 +89,35 @@ pub(super) struct UserArgs {
     admin: AdminArgs,
 }
 
+/// The flags of `vestibule disconnect`.
+#[derive(Debug, clap::Args)]
+#[group(id = "target", required = true, multiple = false, args = ["user", "connection", "room"])]
+pub(super) struct DisconnectArgs {
+    /// The user: the `sub` of the tokens, or the id of an account
+    #[arg(value_name = "USER")]
+    user: Option<String>,
+    /// Close this connection only
+    #[arg(long, value_name = "ID")]
+    connection: Option<String>,
+    /// Close all connections in this room
+    #[arg(long, value_name = "ROOM")]
+    room: Option<String>,
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+impl DisconnectArgs {
+    fn path(&self) -> String {
+        let of = |kind: &str, name: &Option<String>| {
+            name.as_ref().map(|name| format!("/v1/{kind}/{}/disconnect", encoded(name)))
+        };
+        let paths =
+            [of("users", &self.user), of("connections", &self.connection), of("rooms", &self.room)];
+        // The parser has seen to it that one is there.
+        paths.into_iter().flatten().next().unwrap_or_default()
+    }
+}
+
 /// The flags of `vestibule drain`.
 #[derive(Debug, clap::Args)]
 pub(super) struct DrainArgs {
@@ -101,7 +135,7 @@ pub(super) fn run(command: &OperatorCommand, config: &Config) -> CommandResult {
 
 fn answer(command: &OperatorCommand, config: &Config) -> Result<String, String> {
     use OperatorCommand::{
-        Disconnect, Drain, Health, Lock, Publish, RequireAuth, Room, Status, Unlock,
+        Disconnect, Drain, Health, Lock, Publish, RequireAuth, Room, Rooms, Status, Unlock, Users,
     };
     let about = |args: &UserArgs, order: &str, said: fn(&Value) -> String| {
         let path = format!("/v1/users/{}/{order}", encoded(&args.user));
@@ -114,6 +148,8 @@ fn answer(command: &OperatorCommand, config: &Config) -> Result<String, String> 
                 .get(path, |answer| format!("{}\n", word(answer, "status")))
         }
         Status(args) => Admin::of(args, config)?.status(),
+        Rooms(args) => Admin::of(args, config)?.pages("/v1/rooms", "rooms", "room"),
+        Users(args) => Admin::of(args, config)?.pages("/v1/users", "users", "user_id"),
         Room(args) => {
             let path = format!("/v1/rooms/{}", encoded(&args.room));
             Admin::of(&args.admin, config)?.get(&path, room)
@@ -125,7 +161,7 @@ fn answer(command: &OperatorCommand, config: &Config) -> Result<String, String> 
                 format!("queued for {}\n", connections(answer, "delivered"))
             })
         }
-        Disconnect(args) => about(args, "disconnect", disconnected),
+        Disconnect(args) => Admin::of(&args.admin, config)?.post(&args.path(), "", disconnected),
         RequireAuth(args) => about(args, "require-auth", |answer| {
             format!("asked {}\n", connections(answer, "asked"))
         }),
@@ -157,6 +193,28 @@ impl Admin {
         self.shown(&self.client.get(path)?, said)
     }
 
+    /// All pages of a list: one line each, or one line of JSON a page.
+    fn pages(&self, path: &str, list: &str, name: &str) -> Result<String, String> {
+        let (mut shown, mut after) = (String::new(), "0".to_owned());
+        loop {
+            let answer = self.client.get(&format!("{path}?limit=1000&after={after}"))?;
+            let page = ask::json(&answer).map_err(|fault| format!("{fault}; try --json"))?;
+            if self.is_json {
+                shown.push_str(&format!("{}\n", answer.trim_end()));
+            } else {
+                let entries = page.get(list).and_then(Value::as_array);
+                for entry in entries.into_iter().flatten() {
+                    let count = connections(entry, "connections");
+                    shown.push_str(&format!("{}  {count}\n", text::one_line(word(entry, name))));
+                }
+            }
+            match page.get("next").and_then(Value::as_str) {
+                Some(next) => after = next.to_owned(),
+                None => return Ok(shown),
+            }
+        }
+    }
+
     fn post(&self, path: &str, body: &str, said: fn(&Value) -> String) -> Result<String, String> {
         self.shown(&self.client.post(path, body)?, said)
     }
@@ -170,16 +228,13 @@ impl Admin {
             .map_err(|fault| format!("{fault}; try --json"))
     }
 
-    /// The server's state, which begins with whether it takes new clients.
+    /// The server's state, and what an operator looks at beside it.
     fn status(&self) -> Result<String, String> {
+        let state = self.get("/v1/status", state)?;
         if self.is_json {
-            return self.get("/v1/stats", status);
+            return Ok(state);
         }
-        let ready = match self.client.get("/readyz") {
-            Ok(_) => "takes new clients".to_owned(),
-            Err(reason) => format!("takes no new clients: {}", text::one_line(&reason)),
-        };
-        Ok(format!("{ready}\n{}", self.get("/v1/stats", status)?))
+        Ok(state + &self.get("/v1/stats", status)?)
     }
 }
 
@@ -215,7 +270,36 @@ fn room(answer: &Value) -> String {
     connections.into_iter().flatten().map(line).collect()
 }
 
-/// What an operator looks at first.
+/// Whether new clients are taken, and each dependency with what is wrong with it.
+fn state(answer: &Value) -> String {
+    let says = match word(answer, "status") {
+        "ready" => "takes new clients",
+        "degraded" => "takes new clients, but not all works as it should",
+        _ => "takes no new clients",
+    };
+    let reason = match word(answer, "reason") {
+        "" => String::new(),
+        reason => format!(": {}", text::one_line(reason)),
+    };
+    let list = |value: &Value, name: &str| {
+        value.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let mut lines = format!("{says}{reason}\n");
+    lines.push_str(&format!("version: {}\n", text::one_line(word(answer, "version"))));
+    for dependency in list(answer, "dependencies") {
+        let part = |name: &str| text::one_line(word(&dependency, name));
+        lines.push_str(&format!("{}: {}\n", part("name"), part("state")));
+        for fault in list(&dependency, "faults") {
+            let part = |name: &str| text::one_line(word(&fault, name));
+            lines.push_str(&format!("  {}: {}\n", part("code"), part("message")));
+        }
+    }
+    let (rooms, users) = (number(answer, "rooms"), number(answer, "users"));
+    lines.push_str(&format!("rooms: {rooms}\nusers: {users}\n"));
+    lines
+}
+
+/// What an operator looks at beside the state.
 fn status(stats: &Value) -> String {
     let empty = Value::Null;
     let by_label = |name: &str| {

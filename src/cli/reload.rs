@@ -1,12 +1,59 @@
 //! SIGHUP: reads the configuration again, and applies the keys that can change at run time.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::SystemTime;
+
 use toml::{Table, Value};
 use vestibule::config::Config;
 use vestibule::net::Handle;
+use vestibule::node::Reading;
 
 use super::application::ReloadTargets;
 use super::settings::Global;
 use super::{descriptors, log, secret};
+
+/// How the last reload ended. The start counts as one.
+#[derive(Debug)]
+pub(super) struct LastReload {
+    has_failed: AtomicBool,
+    /// When the configuration in effect was read, in seconds since 1970.
+    taken_at: AtomicU64,
+}
+
+impl LastReload {
+    pub(super) fn at_start() -> Self {
+        Self { has_failed: AtomicBool::new(false), taken_at: AtomicU64::new(unix_seconds()) }
+    }
+
+    fn set(&self, is_taken: bool) {
+        self.has_failed.store(!is_taken, Ordering::Relaxed);
+        if is_taken {
+            self.taken_at.store(unix_seconds(), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn readings(&self) -> Vec<Reading> {
+        let is_taken = !self.has_failed.load(Ordering::Relaxed);
+        vec![
+            Reading::new(
+                "vestibule_last_reload_successful",
+                "Whether the last reload was taken: 1 or 0. The start counts as one.",
+                f64::from(u8::from(is_taken)),
+            ),
+            Reading::new(
+                "vestibule_last_reload_success_timestamp_seconds",
+                "When the configuration in effect was read, in seconds since 1970.",
+                self.taken_at.load(Ordering::Relaxed) as f64,
+            ),
+        ]
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "commands are above the drivers")]
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
 
 /// Reloads the configuration of a running server.
 #[derive(Debug)]
@@ -18,13 +65,16 @@ pub(super) struct Reloader {
     /// The configuration in effect, without the secret.
     pub(super) running: Config,
     pub(super) reload_targets: ReloadTargets,
+    pub(super) last: Arc<LastReload>,
 }
 
 impl Reloader {
     /// Reads the configuration, its secrets and key files, and applies them. Logs the result.
     /// Returns false when nothing was applied.
     pub(super) fn reload(&mut self) -> bool {
-        match self.try_reload() {
+        let reloaded = self.try_reload();
+        self.last.set(reloaded.is_ok());
+        match reloaded {
             Ok(waiting) => {
                 for key in waiting {
                     ::log::warn!("SIGHUP: {key} has changed; it takes effect at the next start");

@@ -9,13 +9,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SI
 use signal_hook::iterator::Signals;
 use vestibule::config::Config;
 use vestibule::net::{Handle, Server, Sockets};
-use vestibule::node::{Histogram, Metrics, Reading};
+use vestibule::node::{Histogram, Metrics};
 use vestibule::protocol::CloseReason;
 
 use super::application::AppName;
 use super::notify::{Notify, Watchdog};
 use super::output::{self, CommandResult};
-use super::reload::{self, Reloader};
+use super::reload::{self, LastReload, Reloader};
 use super::settings::Global;
 use super::{application, descriptors, inherited, log, secret};
 
@@ -117,12 +117,18 @@ fn serve(
     inherited_sockets.log_addresses(&config, &server);
     let background = background.start(&mut server)?;
     let lines = logging.clone();
-    server.add_probe(Arc::new(move || vec![lost_lines(lines.dropped())]));
+    server.add_probe(Arc::new(move || lines.readings()));
+    let lines = logging.clone();
+    server.add_dependency(Arc::new(move |_| lines.dependency()));
+    let last = Arc::new(LastReload::at_start());
+    let reloads = Arc::clone(&last);
+    server.add_probe(Arc::new(move || reloads.readings()));
     let handle = server.handle();
     let watchdog = Watchdog::start(&notify, &handle)?;
     let (global, flags, reload_targets) =
         (global.clone(), args.settings(), background.reload_targets());
-    let reloader = Reloader { global, flags, handle: handle.clone(), running, reload_targets };
+    let reloader =
+        Reloader { global, flags, handle: handle.clone(), running, reload_targets, last };
     heed_signals(signals, handle, reloader, logging.clone(), notify.clone())?;
     let (addresses, is_secure) = (server.local_addrs(), config.tls.is_on());
     ::log::info!(
@@ -144,14 +150,6 @@ fn serve(
 /// The path of the file of revocations.
 pub(super) fn revocations(config: &Config) -> PathBuf {
     Path::new(&config.data).join("revocations")
-}
-
-fn lost_lines(dropped: u64) -> Reading {
-    Reading {
-        name: "vestibule_log_lines_dropped_total",
-        help: "Log lines that were dropped because they came faster than they were written.",
-        value: dropped as f64,
-    }
 }
 
 /// One line with the server's counters. Close reasons with a count of zero are left out.

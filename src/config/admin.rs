@@ -15,7 +15,7 @@ section! {
     listen: String = String::new(), "empty, or an IP address with a port", restart;
 
     /// File with the key that calls must send as `Authorization: Bearer`: one line of at least 32
-    /// ASCII characters. Required if `admin.listen` is not loopback; otherwise the server does not
+    /// ASCII characters, or two lines with two keys, both valid, while one replaces the other. Required if `admin.listen` is not loopback; otherwise the server does not
     /// start. A warning is logged if group or others can read the file. Empty: calls must come from
     /// this host.
     key_file: String = String::new(), "empty, or a path", reload;

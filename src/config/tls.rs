@@ -6,8 +6,9 @@ section! {
     pub struct Tls at tls:
 
     /// PEM file with the certificate and its intermediates, the server's own first. With it and
-    /// `tls.key_file` the public listeners accept only TLS; the admin listener never does. SIGHUP
-    /// reloads both files, for new connections.
+    /// `tls.key_file` the public listeners accept only TLS; the admin listener never does. The
+    /// server looks at both files every two seconds, and shows a new certificate to new connections;
+    /// SIGHUP reloads them at once.
     cert_file: String = String::new(), "empty, or a path", reload;
 
     /// PEM file with the certificate's private key, not encrypted. Prefer P-256: a handshake with

@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mio::Waker;
 use thiserror::Error;
 
+use super::certificate::{CertificateState, CertificateWatch};
+use super::clock::Clock;
 use super::error::StartError;
 use super::keys::{self, KeyWatch, Watch, WatchId};
 use super::tls::Acceptor;
 use crate::auth::{KeySet, Verifier};
-use crate::config::{Auth, Config};
+use crate::config::{self, Auth, Config};
 use crate::node::app::{Admission, Answer, OrderFault, OrderKind};
 use crate::node::{Completion, KeyNews, Node, Outcome, Phase, Response, Ticket};
 use crate::time::Now;
@@ -20,13 +22,14 @@ use crate::time::Now;
 #[derive(Clone, Debug)]
 pub struct Handle {
     mailbox: Mailbox,
+    certificate: CertificateState,
     /// What names the keys that tokens are checked with.
     auth: Arc<Mutex<Auth>>,
 }
 
 impl Handle {
-    pub(super) fn new(mailbox: Mailbox, auth: Auth) -> Self {
-        Self { mailbox, auth: Arc::new(Mutex::new(auth)) }
+    pub(super) fn new(mailbox: Mailbox, certificate: CertificateState, auth: Auth) -> Self {
+        Self { mailbox, certificate, auth: Arc::new(Mutex::new(auth)) }
     }
 
     pub(super) fn mailbox(&self) -> Mailbox {
@@ -125,7 +128,7 @@ impl Handle {
     pub fn reload(&self, config: &Config) -> Result<(), ReloadError> {
         // Also keeps reloads in their order.
         let mut current = self.auth.lock().unwrap_or_else(PoisonError::into_inner);
-        let reload = Reload::prepare(config, &current, &self.mailbox)?;
+        let reload = Reload::prepare(config, &current, &self.mailbox, &self.certificate)?;
         // For a higher `limits.connections`: here this thread waits, and not the reactor's.
         super::descriptors::prepare(config);
         let is_taken = self.mailbox.deliver(Event::Reload(Box::new(reload)));
@@ -157,6 +160,8 @@ pub(super) enum Event {
     Keys(KeySet),
     /// News of a watch. It is ignored if that watch has been replaced.
     Watched(WatchId, KeyNews),
+    /// A new certificate, in the same files.
+    Certificate(Box<Acceptor>),
     /// A new configuration.
     Reload(Box<Reload>),
     /// An operator's order about a user.
@@ -219,16 +224,26 @@ pub(super) struct Reload {
     watches: Vec<KeyWatch>,
     /// The certificate for new connections.
     pub(super) acceptor: Option<Acceptor>,
+    pub(super) certificate_watch: Option<CertificateWatch>,
 }
 
 impl Reload {
-    fn prepare(config: &Config, current: &Auth, mailbox: &Mailbox) -> Result<Self, StartError> {
+    fn prepare(
+        config: &Config,
+        current: &Auth,
+        mailbox: &Mailbox,
+        certificate: &CertificateState,
+    ) -> Result<Self, StartError> {
         let acceptor = Acceptor::load(&config.tls)?;
         let (verifier, watches) = keys::reopen(&config.auth, current)?;
         let summaries = verifier.keys().map(|(issuer, keys)| (issuer, keys.summary()));
         keys::log_summary(&config.auth, summaries.collect());
         let watches = mailbox.watch_all(watches)?;
-        Ok(Self { config: config.clone(), verifier, watches, acceptor })
+        if let Some(acceptor) = &acceptor {
+            certificate.set(Clock::start().now().unix, acceptor);
+        }
+        let certificate_watch = mailbox.watch_certificate(&config.tls, certificate)?;
+        Ok(Self { config: config.clone(), verifier, watches, acceptor, certificate_watch })
     }
 
     /// Applies the configuration. Returns its key watches, which replace the current ones.
@@ -285,6 +300,17 @@ impl Mailbox {
     /// Starts all of them.
     pub(super) fn watch_all(&self, watches: Vec<Watch>) -> Result<Vec<KeyWatch>, StartError> {
         watches.into_iter().map(|watch| self.watch_keys(watch)).collect()
+    }
+
+    /// Watches the files that `tls` names, if it names any.
+    pub(super) fn watch_certificate(
+        &self,
+        tls: &config::Tls,
+        state: &CertificateState,
+    ) -> Result<Option<CertificateWatch>, StartError> {
+        let mailbox = self.clone();
+        let deliver = move |acceptor| mailbox.deliver(Event::Certificate(Box::new(acceptor)));
+        CertificateWatch::start(tls, state.clone(), deliver)
     }
 
     fn try_deliver(&self, event: Event) -> Result<(), Undelivered> {

@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod certificate;
 pub(crate) mod clock;
 pub mod descriptors;
 mod entropy;
@@ -51,6 +52,7 @@ use std::sync::Arc;
 
 use mio::{Poll, Token, Waker};
 
+use self::certificate::CertificateState;
 use self::clock::Clock;
 pub use self::entropy::seed;
 pub use self::error::{
@@ -70,7 +72,8 @@ use self::worker::Pools;
 pub(crate) use self::worker::{CHECK_STACK_BYTES, PLACE_BYTES, STACK_BYTES};
 use crate::config::{self, Auth, Config};
 use crate::node::app::App;
-use crate::node::{Metrics, Node, Probe};
+use crate::node::{DependencyCheck, Metrics, Node, Probe};
+use crate::time::UnixTime;
 
 /// A server with open listeners. Clients can connect now, and are served when it runs.
 #[derive(Debug)]
@@ -116,6 +119,7 @@ impl Server {
         }
         node.add_probe(Arc::new(process::read));
         let acceptor = tls::Acceptor::load(&config.tls)?;
+        let certificate = watched_certificate(&mut node, clock.now().unix, acceptor.as_ref());
         let mut listeners = Listeners::open(config, sockets)?;
         let poll = Poll::new().map_err(StartError::Poll)?;
         let waker = Waker::new(poll.registry(), Token(WAKER)).map_err(StartError::Poll)?;
@@ -132,11 +136,12 @@ impl Server {
             // The watch ends when the reactor drops its end.
             keep_keys_in: None,
             key_watches: mailbox.watch_all(opened.watches)?,
+            certificate_watch: mailbox.watch_certificate(&config.tls, &certificate)?,
         };
         let summaries = node.key_summaries();
         let reactor = Reactor::new(config, node, io).map_err(StartError::Poll)?;
         keys::log_summary(&config.auth, summaries);
-        Ok(Self { reactor, handle: Handle::new(mailbox, config.auth.clone()) })
+        Ok(Self { reactor, handle: Handle::new(mailbox, certificate, config.auth.clone()) })
     }
 
     /// The public addresses in the order of the configuration, with the actual ports.
@@ -154,6 +159,11 @@ impl Server {
     /// Adds the readings of `probe` to the metrics. A worker calls it at each collection.
     pub fn add_probe(&mut self, probe: Probe) {
         self.reactor.add_probe(probe);
+    }
+
+    /// Has health checks and metrics show what `check` says of a dependency. It must not block.
+    pub fn add_dependency(&mut self, check: DependencyCheck) {
+        self.reactor.add_dependency(check);
     }
 
     /// Restores the revocations in the file at `path`, and appends new ones, so that they survive a
@@ -206,6 +216,22 @@ impl Server {
     }
 }
 
+/// Has the node show how the certificate is, if there is one.
+fn watched_certificate(
+    node: &mut Node,
+    now: UnixTime,
+    acceptor: Option<&tls::Acceptor>,
+) -> CertificateState {
+    let certificate = CertificateState::default();
+    if let Some(acceptor) = acceptor {
+        certificate.set(now, acceptor);
+        let (state, readings) = (certificate.clone(), certificate.clone());
+        node.add_dependency(Arc::new(move |now| state.dependency(now)));
+        node.add_probe(Arc::new(move || readings.readings()));
+    }
+    certificate
+}
+
 /// Reads the keys that `auth` names, as a server would. Blocks: keys at an address are fetched, unless
 /// `is_offline`, and an address that does not answer is a fault here.
 ///
@@ -223,10 +249,13 @@ pub fn check_revocations(path: &Path) -> Result<(), RevocationsError> {
     revocations::inspect(path)
 }
 
-/// Checks the files that `tls` names. Blocks while it reads them.
+/// Checks the files that `tls` names. Blocks while it reads them. Returns a warning if the certificate
+/// has expired, or soon will.
 ///
 /// # Errors
 /// The TLS errors of [`Server::bind`].
-pub fn check_tls(tls: &config::Tls) -> Result<(), TlsError> {
-    tls::Acceptor::load(tls).map(drop)
+pub fn check_tls(tls: &config::Tls) -> Result<Option<String>, TlsError> {
+    let end = tls::Acceptor::load(tls)?.and_then(|acceptor| acceptor.not_after());
+    Ok(certificate::warning(Clock::start().now().unix, end)
+        .map(|(_, warning)| format!("tls.cert_file: {warning}")))
 }

@@ -10,6 +10,7 @@ use crate::config;
 use crate::driver::{Input, Written};
 use crate::id::ConnId;
 use crate::node::{Metrics, Node};
+use crate::time::UnixTime;
 
 /// An acceptor that cannot exist.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ impl Acceptor {
     /// `tls` names files, and this build has no TLS.
     pub(super) fn load(tls: &config::Tls) -> Result<Option<Self>, TlsError> {
         if tls.is_on() { Err(TlsError::NoFeature) } else { Ok(None) }
+    }
+
+    pub(super) fn not_after(&self) -> Option<UnixTime> {
+        match *self {}
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) fn read() -> Vec<Reading> {
     }
     let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let (stat, status) = (text("/proc/self/stat"), text("/proc/self/status"));
-    let reading = |name, help, value: Option<f64>| value.map(|value| Reading { name, help, value });
+    let reading =
+        |name, help, value: Option<f64>| value.map(|value| Reading::new(name, help, value));
     let readings = [
         reading(
             "process_cpu_seconds_total",
@@ -92,7 +93,9 @@ mod tests {
     fn this_process_is_known() {
         let readings = read();
         assert_eq!(readings.len(), 7, "{readings:?}");
-        let of = |name| readings.iter().find(|reading| reading.name == name).unwrap().value;
+        let of = |name| {
+            readings.iter().find(|reading| reading.name() == name).unwrap().value(&[]).unwrap()
+        };
         assert!(of("process_resident_memory_bytes") > 1e6);
         assert!(of("process_start_time_seconds") > 1.7e9);
         assert!(of("process_open_fds") < of("process_max_fds"));

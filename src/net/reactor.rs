@@ -16,7 +16,7 @@ use super::revocations::FileStore;
 use crate::config::Config;
 use crate::driver::{Io as _, READ_BYTES, Readiness, Turn};
 use crate::id::ConnId;
-use crate::node::{Metrics, Node, Probe};
+use crate::node::{DependencyCheck, Metrics, Node, Probe};
 use crate::time::UnixTime;
 
 /// The turn's buffer, and the temporary copies of a message while it is processed.
@@ -63,6 +63,10 @@ impl Reactor {
 
     pub(super) fn add_probe(&mut self, probe: Probe) {
         self.node.add_probe(probe);
+    }
+
+    pub(super) fn add_dependency(&mut self, check: DependencyCheck) {
+        self.node.add_dependency(check);
     }
 
     /// Restores a revocation that an earlier process stored.

@@ -21,6 +21,7 @@ use serde_json::value::RawValue;
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::http::message::{Request, Response};
+use crate::node::observe::dependency::Dependency;
 use crate::node::observe::process_metrics::Probe;
 use crate::node::work::ticket::{StartFlag, Ticket};
 pub use crate::node::work::user_orders::{
@@ -83,10 +84,10 @@ pub trait App: Send {
         let _ = config;
     }
 
-    /// Why the server should get no new clients, as a code and a sentence; `None`: it is ready. Asked
-    /// on the reactor's thread for each `/readyz`.
-    fn readiness(&self) -> Option<(&'static str, &'static str)> {
-        None
+    /// What the application depends on, and how that is. Asked on the reactor's thread at each health
+    /// check and collection, so it must not block.
+    fn dependencies(&self) -> Vec<Dependency> {
+        Vec::new()
     }
 
     /// What reads the application's own numbers, to be shown with the counters. Asked once.

@@ -55,10 +55,13 @@ pub use self::connections::session::Phase;
 #[doc(hidden)]
 pub use self::connections::wheel::{TICK_MICROS, Wheel};
 pub use self::http::message::{Method, Request, Response};
-#[cfg(feature = "recipes")]
+#[cfg(any(feature = "backend", feature = "recipes"))]
 pub(crate) use self::observe::MinuteThrottle;
 #[cfg(feature = "net")]
 pub(crate) use self::observe::close_history::{END_BYTES, ENDS_A_TOKEN_FAULT, TOKEN_FAULT_BYTES};
+pub use self::observe::dependency::{
+    Dependency, DependencyCheck, DependencyFault, DependencyState,
+};
 pub use self::observe::metrics::{AuthEnd, Call, Histogram, Legacy, Metrics, REFUSAL_STATUSES};
 pub use self::observe::process_metrics::{Probe, Reading};
 pub use self::observe::usage::Usage;
@@ -88,15 +91,19 @@ pub(crate) use self::http::respond::health;
 pub(crate) use self::observe::close_history::{
     Account, CloseHistory, ClosedConnection, Ending, Unanswered, cut,
 };
-pub(crate) use self::observe::families::{Family, FamilyKind, Labels, Samples};
+pub(crate) use self::observe::family::{Family, FamilyKind, Labels, Samples};
 pub(crate) use self::observe::view::{RoomMember, Standing};
+pub(crate) use self::rooms::groups::GroupPage;
+pub(crate) use self::work::questions::CollectedForm;
 
 use self::app::App;
 use self::connections::Connections;
 use self::context::Cx;
 use self::gate::Gate;
 use self::gate::drain::Drain;
+use self::gate::key_reads;
 use self::gate::operator::OperatorState;
+use self::observe::dependency::state_family;
 use self::observe::view::View;
 use self::policy::Policy;
 use self::rooms::Rooms;
@@ -311,19 +318,34 @@ impl Node {
         self.gate.tokens.verifier.has_keys_of(issuer)
     }
 
-    /// Can tokens be judged? Not until the first keys have come.
-    pub(crate) fn has_keys(&self) -> bool {
-        self.gate.tokens.verifier.has_keys()
+    /// Has health checks, metrics and `/v1/status` show what `check` says of a dependency.
+    pub fn add_dependency(&mut self, check: DependencyCheck) {
+        self.operator.checks.add(check);
     }
 
-    /// Why the application should get no new clients, as a code and a sentence.
-    pub(crate) fn app_fault(&self) -> Option<(&'static str, &'static str)> {
-        self.work.app.readiness()
+    /// All that the server depends on: keys, what the application names, and what was added.
+    #[must_use]
+    pub fn dependencies(&self, now: Now) -> Vec<Dependency> {
+        let tokens = &self.gate.tokens;
+        let mut all = vec![key_reads::dependency(now, &tokens.verifier, &tokens.key_reads)];
+        all.extend(self.work.app.dependencies());
+        all.extend(self.operator.checks.run(now));
+        all
     }
 
     /// The connections of a room, the last to come first. O(connections in it).
     pub(crate) fn members_of(&self, room: &str) -> impl Iterator<Item = RoomMember<'_>> {
         self.view().members_of(room)
+    }
+
+    /// A page of the rooms with somebody in them.
+    pub(crate) fn page_of_rooms(&self, after: u32, limit: usize) -> GroupPage<'_> {
+        self.rooms.rooms.page(after, limit)
+    }
+
+    /// A page of the users with a connection in a room.
+    pub(crate) fn page_of_users(&self, after: u32, limit: usize) -> GroupPage<'_> {
+        self.rooms.users.page(after, limit)
     }
 
     /// What is known of a connection that has not ended, but for those of the admin listener.
@@ -337,8 +359,10 @@ impl Node {
     }
 
     /// All counters by the names under which they are shown.
-    pub(crate) fn families(&self) -> Vec<Family<'_>> {
-        self.view().families()
+    pub(crate) fn families(&self, now: Now) -> Vec<Family<'_>> {
+        let mut families = self.view().families();
+        families.push(state_family(&self.dependencies(now)));
+        families
     }
 
     fn view(&self) -> View<'_> {

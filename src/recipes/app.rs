@@ -26,7 +26,7 @@ use crate::node::app::{
     Admission, Answer, App, Incoming, Invite, Join, OrderFault, OrderKind, OrderResult,
     PasswordReset, Publish, Reply, UserOrder,
 };
-use crate::node::{Outcome, Payer, Probe, Request, Response};
+use crate::node::{Dependency, Outcome, Payer, Probe, Request, Response};
 use crate::protocol::ErrorCode;
 
 /// Recipe chat on SQLite, in `recipes.db` in the data directory.
@@ -245,13 +245,13 @@ impl App for RecipesApp {
         self.bounds.reload(config);
     }
 
-    fn readiness(&self) -> Option<(&'static str, &'static str)> {
-        self.health.fault()
+    fn dependencies(&self) -> Vec<Dependency> {
+        vec![self.health.dependency()]
     }
 
     fn probe(&self) -> Option<Probe> {
-        let health = Arc::clone(&self.health);
-        Some(Arc::new(move || health.readings()))
+        let (health, waiting) = (Arc::clone(&self.health), self.tasks.storage.waiting());
+        Some(Arc::new(move || health.readings(waiting())))
     }
 
     fn serves(&self, path: &str) -> bool {

@@ -21,7 +21,7 @@ impl AccountCounters {
     #[must_use]
     pub fn read(&self) -> Vec<Reading> {
         let Some(counts) = self.0.read() else { return Vec::new() };
-        let reading = |name, help, value: u64| Reading { name, help, value: value as f64 };
+        let reading = |name, help, value: u64| Reading::new(name, help, value as f64);
         vec![
             reading(
                 "vestibule_accounts_hashes_total",

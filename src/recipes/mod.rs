@@ -65,7 +65,10 @@ pub use ingredient::{Base, Ingredient};
 pub use quantity::{MAX_QUANTITY, Number, NumberForm, Quantity};
 pub use ratio::Ratio;
 pub use recipe::{Draft, DraftError, Recipe, Step};
-pub use storage::{DatabaseState, StorageError, inspect as inspect_database};
+pub use storage::{
+    BackupError, DatabaseState, StorageError, backup as backup_database,
+    inspect as inspect_database, restore as restore_database,
+};
 pub use units::Precision;
 pub use written::write as write_number;
 

@@ -130,6 +130,11 @@ impl<K: Ord + Copy> Allowances<K> {
         self.drained_at.get(&key).map_or(Duration::ZERO, |drained_at| drained_at.since(now))
     }
 
+    /// How many keys may be remembered; 0: any number.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Keys of which something is remembered.
     pub(crate) fn len(&self) -> usize {
         self.drained_at.len()

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::support::client::{Client, exchange};
 use crate::support::server::Server;
 use crate::support::tls::{SECRET, config, fixture, secure, talk, with_lines};
+use crate::support::{PATIENCE, now};
 
 impl Server {
     /// What `openssl s_client` shows of a request over a connection with these options.
@@ -163,4 +164,51 @@ fn proxy_names_its_client_before_tls_begins() {
     for address in ["203.0.113.9:5000", "[2001:db8::9]:5000"] {
         assert!(log.contains(address), "{address}: {log}");
     }
+}
+
+/// Whatever renews the certificate replaces two files, and tells the server nothing.
+#[test]
+fn renewed_files_are_found_without_a_signal() {
+    let server = Server::open(&with_lines(""));
+    let put = |name: &str, from: &str| {
+        server.write(name, &fs::read_to_string(fixture(from)).unwrap());
+    };
+    put("cert.pem", "p256.pem");
+    put("key.pem", "p256.key.pem");
+    assert!(server.reload(&config("cert.pem", "key.pem", "")).contains("configuration reloaded"));
+    let mut alice = server.join_over_tls("soup", "alice");
+    let mut bob = server.join_over_tls("soup", "bob");
+    put("key.pem", "other.key.pem");
+    put("cert.pem", "other.pem");
+    let began = now();
+    let is_new = || {
+        let mut stream = secure(server.connect(), "other.pem");
+        stream.write_all(b"GET").and_then(|()| stream.flush()).is_ok()
+    };
+    while !is_new() {
+        assert!(began.elapsed() < PATIENCE, "{}", server.read("log"));
+    }
+    talk(&mut alice, &mut bob);
+    assert!(server.read("log").contains("tls.cert_file has changed"));
+    // One that cannot be used is told of, and the other stays.
+    put("key.pem", "p256.key.pem");
+    let began = now();
+    let codes = || server.ask("GET /readyz", "").1["degraded"].to_string();
+    while codes() != r#"["certificate_not_renewed"]"# {
+        assert!(began.elapsed() < PATIENCE, "{}", codes());
+    }
+    assert!(is_new());
+}
+
+#[test]
+fn expired_certificate_is_told_everywhere() {
+    let expired = config(&fixture("expired.pem"), &fixture("server.key.pem"), "");
+    let server = Server::open(&expired);
+    server.wait_for("log", "the certificate expired at 2021-01-01T00:00:00.000Z: renew it");
+    let (status, ready) = server.ask("GET /readyz", "");
+    assert_eq!((status, ready["degraded"][0].as_str()), (200, Some("certificate_expired")));
+    let (_, counted) = server.call("GET /metrics", "", "");
+    assert!(counted.contains("\nvestibule_tls_certificate_not_after_seconds 1609459200\n"));
+    let checked = server.run(&["check"]);
+    assert!(String::from_utf8(checked.stderr).unwrap().contains("the certificate expired at"));
 }

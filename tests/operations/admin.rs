@@ -110,7 +110,7 @@ fn an_operator_is_answered_during_a_storm() {
     while !storm.is_finished() || calls < 20 {
         let (status, stats) = server.ask("GET /v1/stats", "");
         assert_eq!(status, 200);
-        assert!(stats["vestibule_connections_total"].as_u64() > Some(0));
+        assert!(stats["vestibule_accepts_total"].as_u64() > Some(0));
         calls += 1;
         witness.notices_nothing();
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::support::server::Server;
+use crate::support::tls::with_lines;
 
 const DASHBOARD: &str = include_str!("../../deploy/grafana/vestibule.json");
 const ALERTS: &str = include_str!("../../deploy/prometheus/alerts.yml");
@@ -89,10 +90,15 @@ fn labels_named(text: &str) -> Vec<String> {
 
 #[test]
 fn dashboard_and_alerts_ask_for_series_that_exist() {
-    // With the recipe chat there are the series of its storage and accounts.
-    let server = Server::start("recipes", "");
-    let (_, metrics) = server.call("GET /metrics", "", "");
-    let samples = samples(&metrics);
+    // With the recipe chat there are the series of its storage and accounts; others have a
+    // backend, which need not be there, and a certificate.
+    let servers = [
+        Server::start("recipes", ""),
+        Server::start("", "[backend]\nurl = \"http://127.0.0.1:9\"\n"),
+        Server::start("memory-open", &with_lines("")),
+    ];
+    let all = servers.each_ref().map(|server| server.call("GET /metrics", "", "").1).concat();
+    let samples = samples(&all);
     let known = samples.values().flatten().flat_map(|labels| labels.keys().map(String::as_str));
     let known: BTreeSet<&str> = known.chain(ADDED).collect();
     let (mut wrong, mut asked) = (Vec::new(), 0);

@@ -51,7 +51,9 @@ impl Server {
     fn start_in(scratch: Scratch, app: &str, config: &str) -> Self {
         scratch.write(FILE, config);
         let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--app", app];
-        let mut command = command(&scratch, &arguments);
+        // Without a name, the configuration says which application it is.
+        let length = if app.is_empty() { arguments.len() - 2 } else { arguments.len() };
+        let mut command = command(&scratch, &arguments[..length]);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         scratch.follow(&mut command);
         // A test of the level itself has it in its file, which the environment would win over.

@@ -18,6 +18,7 @@ fn server_without_keys_is_not_ready() {
     let mut world = World::with(|config| config.auth.algorithms = vec!["EdDSA".to_owned()]);
     let (status, body) = world.get("/readyz");
     assert_eq!((status, &body["error"]), (503, &"keys_unavailable".into()));
+    assert_eq!(body["not_ready"], json!(["keys_unavailable"]));
 }
 
 #[test]
@@ -321,7 +322,7 @@ fn has(answer: &Value, shown: &Value) -> bool {
 #[test]
 fn documented_operator_answers_match_the_node() {
     let examples = examples();
-    assert_eq!(examples.len(), 10);
+    assert_eq!(examples.len(), 14);
     for (call, shown) in examples {
         let mut world = World::new();
         world.connected("soup", "alice");

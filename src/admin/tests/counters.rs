@@ -21,7 +21,7 @@ fn queued(world: &mut World) -> usize {
 }
 
 fn outside(value: f64) -> Vec<Reading> {
-    vec![Reading { name: "process_x", help: "X.", value }]
+    vec![Reading::new("process_x", "X.", value)]
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn stats_tell_every_counter_by_its_name_and_labels() {
     let (status, stats) = split(&world.call(STATS));
     assert_eq!(status, 200);
     assert_eq!(stats["vestibule_connections"]["connected"], 1);
-    assert_eq!(stats["vestibule_connections_total"], 1);
+    assert_eq!(stats["vestibule_accepts_total"], 1);
     assert_eq!(stats["vestibule_closes_total"]["1008"]["authentication_timeout"], 0);
     assert_eq!(stats["vestibule_timer_lateness_seconds"]["count"], 0);
     assert_eq!(stats["vestibule_backend_seconds"]["join"]["count"], 0);
@@ -59,7 +59,7 @@ fn metrics_count_messages_and_auths_by_result() {
     let metrics = world.call(METRICS);
     for (name, expected) in [
         ("vestibule_connections{state=\"connected\"}", 1.0),
-        ("vestibule_connections_total", 4.0),
+        ("vestibule_accepts_total", 4.0),
         ("vestibule_auth_total{result=\"accepted\"}", 2.0),
         ("vestibule_auth_total{result=\"invalid_token\"}", 1.0),
         ("vestibule_token_refusals_total{cause=\"malformed\"}", 1.0),
@@ -81,6 +81,53 @@ fn metrics_count_messages_and_auths_by_result() {
         ("vestibule_closes_total{code=\"1008\",reason=\"authentication_timeout\"}", 1.0),
         ("vestibule_closes_total{code=\"1008\",reason=\"token_expired\"}", 1.0),
         ("vestibule_outbound_bytes", 0.0),
+    ] {
+        assert_eq!(line(&metrics, name), expected, "{name}");
+    }
+}
+
+/// Every counter ends in `_total`, and no name is a gauge and, with that, a counter: OpenMetrics takes
+/// the two for one family.
+#[test]
+fn no_two_families_share_a_name() {
+    let mut world = World::new();
+    world.connected("soup", "alice");
+    let call = METRICS.replace("\r\n\r\n", "\r\nAccept: application/openmetrics-text\r\n\r\n");
+    let answer = world.call(&call);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("Content-Type: application/openmetrics-text; version=1.0.0"), "{head}");
+    assert!(body.ends_with("\n# EOF\n"), "{body}");
+    let mut families = std::collections::BTreeMap::new();
+    for line in body.lines() {
+        if let Some(line) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = line.split_once(' ').unwrap();
+            assert!(families.insert(name, kind).is_none(), "{name} is twice there");
+            assert!(!name.ends_with("_total"), "{name}");
+        } else if let Some((name, _)) =
+            line.split_once(['{', ' ']).filter(|_| !line.starts_with('#'))
+        {
+            let of = |end| name.strip_suffix(end).and_then(|name| families.get(name)).copied();
+            let is_counter = of("_total") == Some("counter");
+            let is_spread = ["_bucket", "_sum", "_count"].map(of).contains(&Some("histogram"));
+            let is_gauge = families.get(name) == Some(&"gauge");
+            assert!(is_counter || is_spread || is_gauge, "{line}");
+        }
+    }
+    assert!(families.len() > 40);
+}
+
+#[test]
+fn rooms_users_and_every_bounded_memory_are_told() {
+    let mut world = World::with(|config| config.limits.replay_entries = 50);
+    world.connected("soup", "alice");
+    world.connected("soup", "bob");
+    let metrics = world.call(METRICS);
+    for (name, expected) in [
+        ("vestibule_rooms", 1.0),
+        ("vestibule_users", 2.0),
+        ("vestibule_limit{limit=\"replay_entries\"}", 50.0),
+        ("vestibule_limit_used{limit=\"replay_entries\"}", 2.0),
+        (concat!("vestibule_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1.0),
     ] {
         assert_eq!(line(&metrics, name), expected, "{name}");
     }
@@ -122,10 +169,10 @@ fn metrics_tell_the_configured_limits_and_sunset() {
 fn the_world_outside_is_asked_on_a_worker() {
     let mut world = World::new();
     world.node.add_probe(Arc::new(|| outside(1.5)));
-    world.node.add_probe(Arc::new(|| vec![Reading { name: "process_y", help: "Y.", value: 2.0 }]));
+    world.node.add_probe(Arc::new(|| vec![Reading::new("process_y", "Y.", 2.0)]));
     for (call, shown) in [
         (METRICS, "# HELP process_x X.\n# TYPE process_x gauge\nprocess_x 1.5\n"),
-        (STATS, "\"process_x\":1.5,\"process_y\":2.0"),
+        (STATS, "\"process_x\":1.5,\"process_y\":2"),
     ] {
         let id = world.operator();
         world.bytes(id, call.as_bytes());

@@ -4,6 +4,7 @@ mod calls;
 mod counters;
 mod ends;
 mod publish;
+mod state;
 
 use serde_json::{Value, json};
 

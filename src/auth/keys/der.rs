@@ -1,4 +1,4 @@
-//! As much of DER (X.690) as a public key needs: tags, lengths, and what is inside.
+//! As much of DER (X.690) as a public key and the end of a certificate need: tags, lengths, and what is inside.
 
 /// An INTEGER.
 pub(super) const INTEGER: u8 = 0x02;
@@ -9,15 +9,15 @@ pub(super) const NULL: u8 = 0x05;
 /// An OBJECT IDENTIFIER.
 pub(super) const OBJECT_ID: u8 = 0x06;
 /// A SEQUENCE.
-pub(super) const SEQUENCE: u8 = 0x30;
+pub(crate) const SEQUENCE: u8 = 0x30;
 
 /// What is left to read.
 #[derive(Debug)]
-pub(super) struct Der<'a>(pub(super) &'a [u8]);
+pub(crate) struct Der<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Der<'a> {
     /// The content of the next element, if it has this tag and is there whole.
-    pub(super) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (&found, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
         // A length of up to 127 is itself; else it says how many bytes the length has. Four of them
@@ -36,12 +36,12 @@ impl<'a> Der<'a> {
     }
 
     /// The next element, which is a SEQUENCE.
-    pub(super) fn enter(&mut self) -> Option<Self> {
+    pub(crate) fn enter(&mut self) -> Option<Self> {
         self.take(SEQUENCE).map(Der)
     }
 
     /// Nothing is left.
-    pub(super) fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         self.0.is_empty()
     }
 }

@@ -175,6 +175,7 @@ fn each_outcome_maps_to_a_node_outcome() {
             Some(Outcome::Message(Ok(_))) => "update",
             Some(Outcome::Message(Err(error))) => error.as_str(),
             Some(Outcome::NotBegun) => "not begun",
+            Some(Outcome::Unreached) => "unreached",
             Some(Outcome::UsedId) => "used id",
             Some(other) => panic!("{other:?}"),
         }
@@ -185,7 +186,8 @@ fn each_outcome_maps_to_a_node_outcome() {
             CallOutcome::Answered => ("admit", "update"),
             CallOutcome::Denied => ("deny", "used id"),
             CallOutcome::TimedOut => ("unavailable", "backend_timeout"),
-            CallOutcome::Expired | CallOutcome::Unconnected => ("not begun", "not begun"),
+            CallOutcome::Expired => ("not begun", "not begun"),
+            CallOutcome::Unconnected => ("unreached", "unreached"),
             _ => ("unavailable", "backend_unavailable"),
         };
         assert_eq!(

@@ -1,7 +1,7 @@
 //! The bounded queue between the threads that log and the one that writes.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use std::{fmt, mem};
@@ -17,6 +17,10 @@ pub(super) type Sink = Box<dyn Write + Send>;
 pub(super) struct LineQueue {
     capacity: usize,
     dropped: AtomicU64,
+    /// Writes that failed.
+    failed: AtomicU64,
+    /// The last write failed.
+    is_failing: AtomicBool,
     state: Mutex<QueueState>,
     changed: Condvar,
 }
@@ -48,7 +52,14 @@ struct TakenLines {
 impl LineQueue {
     pub(super) fn new(capacity: usize) -> Self {
         let state = Mutex::new(QueueState::default());
-        Self { capacity, dropped: AtomicU64::new(0), state, changed: Condvar::new() }
+        Self {
+            capacity,
+            dropped: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            is_failing: AtomicBool::new(false),
+            state,
+            changed: Condvar::new(),
+        }
     }
 
     /// Ignores poisoning: a queue of lines has no invariant that a panic could break.
@@ -87,6 +98,16 @@ impl LineQueue {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    /// How many writes have failed, and whether the last one did.
+    pub(super) fn failures(&self) -> (u64, bool) {
+        (self.failed.load(Ordering::Relaxed), self.is_failing.load(Ordering::Relaxed))
+    }
+
+    /// Whether lines have been dropped that the log does not tell of yet: its writer is behind.
+    pub(super) fn is_behind(&self) -> bool {
+        self.lock().dropped > 0
+    }
+
     /// Takes what waits.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> Vec<Vec<u8>> {
@@ -119,7 +140,9 @@ impl LineQueue {
                 text.extend(dropped_notice(format, dropped));
             }
             let written = sink.write_all(&text).and_then(|()| sink.flush());
+            self.is_failing.store(written.is_err(), Ordering::Relaxed);
             if written.is_err() {
+                self.failed.fetch_add(1, Ordering::Relaxed);
                 self.dropped.fetch_add(count, Ordering::Relaxed);
             }
         }

@@ -43,9 +43,19 @@ impl Faults {
     }
 }
 
-/// Why `key` cannot be the admin listener's, without showing it; `None` when it can.
+/// Why `text` cannot be the admin listener's key, or two of them, each on a line of its own, without
+/// showing it; `None` when it can.
 #[must_use]
-pub fn admin_key_problem(key: &str) -> Option<String> {
+pub fn admin_key_problem(text: &str) -> Option<String> {
+    let keys: Vec<&str> = text.lines().collect();
+    match keys.as_slice() {
+        [_, _, _, ..] => Some("it has more than two lines: one key, or two in a rotation".into()),
+        [] => key_problem(text),
+        keys => keys.iter().find_map(|key| key_problem(key)),
+    }
+}
+
+fn key_problem(key: &str) -> Option<String> {
     if key.len() < MIN_KEY_BYTES {
         let length = key.len();
         return Some(format!("the key has {length} bytes, at least {MIN_KEY_BYTES} are needed"));
@@ -94,6 +104,11 @@ mod tests {
     #[test]
     fn bad_admin_key_is_refused_without_being_quoted() {
         assert_eq!(admin_key_problem(&"k".repeat(32)), None);
+        let (old, new) = ("o".repeat(32), "n".repeat(32));
+        assert_eq!(admin_key_problem(&format!("{new}\n{old}")), None, "a rotation");
+        for bad in [format!("{new}\n{old}\n{old}"), format!("{new}\n\n"), format!("{new}\nshort")] {
+            assert!(admin_key_problem(&bad).is_some());
+        }
         for bad in ["hush-hush", &"hush ".repeat(9), &"hüsh".repeat(9)] {
             let problem = admin_key_problem(bad).unwrap();
             assert!(!problem.contains('h') || !problem.contains("hush"), "{problem}");

@@ -8,6 +8,7 @@ use mio::{Interest, Poll};
 
 use crate::driver::{Accepted, Input, Io, Role, Written};
 use crate::id::ConnId;
+use crate::net::certificate::CertificateWatch;
 use crate::net::clock::Clock;
 use crate::net::handle::{Event, Health, Inbox, Reload};
 use crate::net::keys::KeyWatch;
@@ -29,14 +30,17 @@ pub(crate) struct NetIo {
     pub(crate) inbox: Inbox,
     /// Fetches new keys, also when a token names an unknown one.
     pub(crate) key_watches: Vec<KeyWatch>,
+    /// Finds new certificates in the files of the one that is shown.
+    pub(crate) certificate_watch: Option<CertificateWatch>,
     /// Where fetched keys are kept for the next start.
     pub(crate) keep_keys_in: Option<PathBuf>,
 }
 
 impl NetIo {
     /// Applies a new configuration.
-    fn take_up(&mut self, node: &mut Node, now: Now, reload: Reload) {
+    fn take_up(&mut self, node: &mut Node, now: Now, mut reload: Reload) {
         self.tls.replace(reload.acceptor.as_ref());
+        self.certificate_watch = reload.certificate_watch.take();
         self.key_watches = reload.carry_out(node, now);
         if let Some(directory) = &self.keep_keys_in {
             self.key_watches.iter().for_each(|watch| watch.keep_in(directory));
@@ -142,6 +146,7 @@ impl Io for NetIo {
                     node.handle_keys(now, news);
                 }
             }
+            Some(Event::Certificate(acceptor)) => self.tls.replace(Some(&acceptor)),
             Some(Event::Reload(reload)) => self.take_up(node, now, *reload),
             Some(Event::Order(order)) => order.carry_out(node, now),
             // The caller may have gone.

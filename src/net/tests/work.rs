@@ -4,6 +4,7 @@ use super::*;
 use crate::auth::tests::{Pair, jwks};
 use crate::auth::{Algorithms, JwksFrom, KeySet, SignatureCheck, Verification, Verifier};
 use crate::config::Limits;
+use crate::net::certificate::CertificateState;
 use crate::node::app::Admission;
 use crate::node::{Command, Completion, Outcome, Payer, StartFlag, Work};
 
@@ -160,7 +161,7 @@ fn answer_to_a_full_or_ended_server_is_undelivered() {
     let poll = Poll::new().unwrap();
     let waker = Waker::new(poll.registry(), Token(WAKER)).unwrap();
     let (mailbox, inbox) = handle::mailbox(waker, 2);
-    let handle = Handle::new(mailbox, Auth::default());
+    let handle = Handle::new(mailbox, CertificateState::default(), Auth::default());
     let answer = || handle.complete_join(ticket, Admission::Deny);
     assert_eq!(answer(), Ok(()));
     assert_eq!(answer(), Ok(()));
@@ -184,7 +185,7 @@ fn the_poller_is_woken_once_until_that_is_cleared() {
     let mut poll = Poll::new().unwrap();
     let waker = Waker::new(poll.registry(), Token(WAKER)).unwrap();
     let (mailbox, inbox) = handle::mailbox(waker, 2);
-    let handle = Handle::new(mailbox, Auth::default());
+    let handle = Handle::new(mailbox, CertificateState::default(), Auth::default());
     let mut events = mio::Events::with_capacity(4);
     let mut wakes = || {
         poll.poll(&mut events, Some(Duration::ZERO)).unwrap();

@@ -8,9 +8,11 @@ use rustls::server::NoServerSessionStorage;
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{Error, ServerConfig, SignatureAlgorithm};
 
+use super::validity;
 use crate::config;
 use crate::net::error::TlsError;
 use crate::net::pem::{self, PemFile};
+use crate::time::UnixTime;
 
 /// The only ALPN protocol (RFC 7301), as registered for HTTP/1.1.
 const PROTOCOL: &[u8] = b"http/1.1";
@@ -28,6 +30,7 @@ const RSA_2048_BYTES: usize = 294;
 pub(crate) struct Acceptor {
     config: Arc<ServerConfig>,
     handshake_units: u32,
+    not_after: Option<UnixTime>,
 }
 
 impl Acceptor {
@@ -43,8 +46,9 @@ impl Acceptor {
         let key = PemFile { setting: "tls.key_file", path: &tls.key_file };
         let certified = pem::certified_key(certificate, key, &aws_lc_rs::default_provider())?;
         let handshake_units = handshake_units(&*certified.key);
+        let not_after = certified.cert.first().and_then(|leaf| validity::not_after(leaf));
         let config = config(certified).map_err(|error| key.fault(pem::unusable(error)))?;
-        Ok(Some(Self { config: Arc::new(config), handshake_units }))
+        Ok(Some(Self { config: Arc::new(config), handshake_units, not_after }))
     }
 
     /// Takes the session ticket keys of `before`, which it replaces. So a new certificate does not
@@ -53,6 +57,11 @@ impl Acceptor {
         let mut config = Arc::unwrap_or_clone(self.config);
         config.ticketer = Arc::clone(&before.config.ticketer);
         Self { config: Arc::new(config), ..self }
+    }
+
+    /// When the certificate expires. `None`: it does not say that in a form that we know.
+    pub(crate) fn not_after(&self) -> Option<UnixTime> {
+        self.not_after
     }
 
     pub(super) fn config(&self) -> Arc<ServerConfig> {

@@ -12,6 +12,7 @@
 mod acceptor;
 mod layer;
 mod session;
+mod validity;
 
 #[cfg(test)]
 mod tests;

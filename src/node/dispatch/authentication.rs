@@ -31,7 +31,7 @@ impl Node {
     pub fn replace_keys_of(&mut self, read_at: UnixTime, issuer: usize, keys: KeySet) {
         let tokens = &mut self.gate.tokens;
         tokens.verifier.replace_keys_of(issuer, keys);
-        tokens.keys_read_at.insert(issuer, read_at);
+        tokens.key_reads.entry(issuer).or_default().succeeded(read_at);
         tokens.key_waits.look_again();
     }
 
@@ -40,8 +40,11 @@ impl Node {
     pub fn handle_keys(&mut self, now: Now, news: KeyNews) {
         self.cx.now = now;
         let tokens = &mut self.gate.tokens;
-        if !matches!(news.fetched, Fetched::Nothing) {
-            tokens.keys_read_at.insert(news.issuer, now.unix);
+        let reads = tokens.key_reads.entry(news.issuer).or_default();
+        if matches!(news.fetched, Fetched::Nothing) {
+            reads.failed();
+        } else {
+            reads.succeeded(now.unix);
         }
         match news.fetched {
             Fetched::Keys(keys) => {

@@ -23,7 +23,7 @@ use crate::node::rooms::chat::update_frame;
 use crate::node::rooms::deliveries::Delivered;
 use crate::node::work::orders::Asker;
 use crate::node::work::port::{Payer, Work};
-use crate::node::work::questions::{QuestionKind, RequestPayer};
+use crate::node::work::questions::{CollectedForm, QuestionKind, RequestPayer};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::ErrorCode;
 use crate::time::Now;
@@ -162,13 +162,13 @@ impl Node {
         &mut self,
         now: Now,
         asker: ConnId,
-        is_json: bool,
+        form: CollectedForm,
         write: impl FnOnce(&[Reading]) -> Response + Send + 'static,
     ) {
         self.cx.now = now;
         if self.operator.probes.is_empty() {
             let response = Some(write(&[]));
-            return self.tell_operator(asker, OperatorEvent::Collected { is_json, response });
+            return self.tell_operator(asker, OperatorEvent::Collected { form, response });
         }
         let (probes, ticket) = (self.operator.probes.clone(), self.work.questions.issue());
         let work = Work::Request(Box::new(move || write(&probes.read())));
@@ -176,7 +176,7 @@ impl Node {
         self.await_response(
             slot,
             ticket,
-            (QuestionKind::Collect { is_json }, 0, Payer::Operator),
+            (QuestionKind::Collect { form }, 0, Payer::Operator),
             Some(work),
         );
         self.answer_within(slot, PROBE_TIMEOUT.min(self.cx.policy.answer_timeout));

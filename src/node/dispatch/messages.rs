@@ -57,7 +57,7 @@ impl Node {
                 self.answered(question, done);
             }
             // What was withdrawn comes back when its turn comes.
-            None if matches!(done.outcome, Outcome::NotBegun) => {}
+            None if matches!(done.outcome, Outcome::NotBegun | Outcome::Unreached) => {}
             None => self.cx.metrics.late_completions += 1,
         }
         // What is done has left a place. What was refused has not, and is not tried at once again.
@@ -100,12 +100,12 @@ impl Node {
             QuestionKind::Check { address } => self.checked(asker, address, done),
             QuestionKind::Request { payer } => self.request_done(asker, payer, done),
             QuestionKind::Join => self.join_answered(asker, done),
-            QuestionKind::Collect { is_json } => {
+            QuestionKind::Collect { form } => {
                 let response = match done.outcome {
                     Outcome::Response(response) => Some(response),
                     _ => None,
                 };
-                let event = OperatorEvent::Collected { is_json, response };
+                let event = OperatorEvent::Collected { form, response };
                 self.tell_later(asker, done.ticket, event);
             }
             QuestionKind::Order { order, part } => self.order_answered(order, part, done.outcome),

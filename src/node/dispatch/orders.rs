@@ -3,6 +3,7 @@
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::app::{OrderFault, OrderKind, OrderResult, Reply, UserOrder};
+use crate::node::connections::session::Phase;
 use crate::node::gate::operator::OperatorEvent;
 use crate::node::http::refusal::Refusal;
 use crate::node::work::orders::{Asker, Part, Revocation, RevocationStore};
@@ -58,6 +59,31 @@ impl Node {
     pub fn require_auth(&mut self, now: Now, user: &str) -> usize {
         self.cx.now = now;
         self.ask_user_for_auth(user)
+    }
+
+    /// Closes a connection that is not the admin listener's. 0: it is not there, or closing already.
+    pub(crate) fn close_connection(&mut self, now: Now, id: ConnId) -> usize {
+        self.cx.now = now;
+        let Some(connection) = self.connections.find(id).filter(|it| !it.is_admin()) else {
+            return 0;
+        };
+        if matches!(connection.session.phase(), Phase::Handshaking | Phase::Closing) {
+            return 0;
+        }
+        self.close(id.slot(), CloseReason::ShuttingDown);
+        self.enforce_budgets();
+        1
+    }
+
+    /// Closes the connections in `room`, and says how many there were. O(connections in it).
+    pub(crate) fn close_room(&mut self, now: Now, room: &str) -> usize {
+        self.cx.now = now;
+        let members: Vec<Slot> = self.rooms.rooms.members(room).collect();
+        for &slot in &members {
+            self.close(slot, CloseReason::ShuttingDown);
+        }
+        self.enforce_budgets();
+        members.len()
     }
 
     /// Asks every connection of `user` for a fresh token that is not asked already. How many were.
@@ -189,7 +215,7 @@ impl Node {
             (Part::Store, Outcome::Stored(stored)) => self.stored(order, stored),
             (Part::Store, _) => self.stored(order, Err(StoreError::Ended)),
             (Part::Application, Outcome::Order(result)) => self.part_done(order, part, result),
-            (Part::Application, Outcome::Refused | Outcome::NotBegun) => {
+            (Part::Application, Outcome::Refused | Outcome::NotBegun | Outcome::Unreached) => {
                 self.part_done(order, part, Err(OrderFault::Unavailable));
             }
             (Part::Application, _) => self.part_done(order, part, Err(OrderFault::Failed)),

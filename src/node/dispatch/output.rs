@@ -124,6 +124,14 @@ impl Node {
         }
     }
 
+    /// The application's response. One that says that it failed counts like a refusal.
+    pub(crate) fn write_app_response(&mut self, slot: Slot, response: &Response) {
+        if response.status >= 500 && self.connections.get(slot).is_some_and(|it| !it.is_admin()) {
+            self.cx.metrics.count_refusal(response.status);
+        }
+        self.write_response(slot, response);
+    }
+
     /// Refuses a request.
     pub(crate) fn refuse(&mut self, slot: Slot, refusal: Refusal) {
         if self.connections.get(slot).is_some_and(|it| !it.is_admin()) {

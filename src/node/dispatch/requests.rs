@@ -265,7 +265,7 @@ impl Node {
         let job = match work.app.on_request(&request) {
             Reply::Now(response) => {
                 self.charge_for(payer, &response);
-                return self.write_response(slot, &response);
+                return self.write_app_response(slot, &response);
             }
             Reply::Later(job) => Some(Work::Request(job)),
             Reply::Held => None,
@@ -305,8 +305,8 @@ impl Node {
             return;
         }
         match outcome {
-            Outcome::Response(response) => self.write_response(slot, &response),
-            Outcome::Refused => self.refuse(slot, Refusal::BackendUnavailable),
+            Outcome::Response(response) => self.write_app_response(slot, &response),
+            Outcome::Refused | Outcome::Unreached => self.refuse(slot, Refusal::BackendUnavailable),
             Outcome::NotBegun => self.refuse(slot, Refusal::BackendTimeout),
             _ => self.refuse(slot, Refusal::Internal),
         }
@@ -325,12 +325,12 @@ impl Node {
         let ticket = self.connections.awaited_answer(slot);
         let question = ticket.and_then(|ticket| self.work.questions.find(ticket));
         let kind = question.map(|question| &question.kind);
-        if let (Some(ticket), Some(&QuestionKind::Collect { is_json })) = (ticket, kind) {
+        if let (Some(ticket), Some(&QuestionKind::Collect { form })) = (ticket, kind) {
             // The counters are told without what is not there.
             if !self.work.withdraw(&mut self.cx, ticket) {
                 self.work.questions.close(ticket);
             }
-            self.tell_in_time(slot, OperatorEvent::Collected { is_json, response: None });
+            self.tell_in_time(slot, OperatorEvent::Collected { form, response: None });
         } else if let Some(ticket) = ticket {
             self.work.withdraw(&mut self.cx, ticket);
             self.answer_in_time(slot);

@@ -2,21 +2,23 @@
 
 use std::fmt;
 
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
-/// The key that calls must show (RFC 6750).
+/// The key that calls must show (RFC 6750); two while one takes the other's place.
 #[derive(Clone)]
-pub(crate) struct AdminKey(Box<str>);
+pub(crate) struct AdminKey(Box<[Box<str>]>);
 
 impl AdminKey {
-    /// `None` for an empty text: there is no key.
+    /// A key a line. `None` for an empty text: there is no key.
     pub(crate) fn new(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| Self(text.into()))
+        let keys: Box<[Box<str>]> = text.lines().map(Box::from).collect();
+        (!keys.is_empty()).then_some(Self(keys))
     }
 
-    /// Is it this key? How long that takes tells its length, and nothing else.
+    /// Is it one of these keys? How long that takes tells their lengths, and nothing else.
     pub(crate) fn is(&self, shown: &[u8]) -> bool {
-        shown.ct_eq(self.0.as_bytes()).into()
+        let compared = self.0.iter().map(|key| shown.ct_eq(key.as_bytes()));
+        compared.fold(Choice::from(0), |any, is_it| any | is_it).into()
     }
 }
 
@@ -38,5 +40,15 @@ mod tests {
             assert!(!key.is(wrong));
         }
         assert_eq!(format!("{key:?}"), "AdminKey");
+        assert!(AdminKey::new("").is_none());
+    }
+
+    #[test]
+    fn two_keys_are_good_during_a_rotation() {
+        let keys = AdminKey::new("correct horse\nbattery staple").unwrap();
+        assert!(keys.is(b"correct horse") && keys.is(b"battery staple"));
+        for wrong in [&b""[..], b"correct horse\nbattery staple", b"battery"] {
+            assert!(!keys.is(wrong));
+        }
     }
 }

@@ -109,7 +109,7 @@ pub(crate) fn joined(
         }
         Outcome::Join(Admission::Deny) => CloseReason::AccessDenied,
         Outcome::Join(Admission::Revoked) => CloseReason::SessionRevoked,
-        Outcome::Join(Admission::Unavailable) | Outcome::NotBegun => {
+        Outcome::Join(Admission::Unavailable) | Outcome::NotBegun | Outcome::Unreached => {
             CloseReason::BackendUnavailable
         }
         Outcome::Refused => CloseReason::Overloaded,

@@ -12,6 +12,7 @@ pub(crate) mod forwarded;
 pub(crate) mod head;
 pub(crate) mod headers;
 pub(crate) mod join;
+pub(crate) mod key_reads;
 pub(crate) mod key_waits;
 pub(crate) mod legacy;
 pub(crate) mod limits;

@@ -10,12 +10,14 @@ use crate::config::{Origins, Page};
 use crate::id::ConnId;
 use crate::node::app::{OrderFault, OrderKind};
 use crate::node::gate::head;
-use crate::node::gate::headers::{bearer_of, body_length, has_token, single, values};
+use crate::node::gate::headers::{bearer_of, body_length, elements, has_token, single, values};
 use crate::node::gate::places::Places;
 use crate::node::http::message::Response;
 use crate::node::http::refusal::Refusal;
 use crate::node::observe::MinuteThrottle;
+use crate::node::observe::dependency::DependencyChecks;
 use crate::node::observe::process_metrics::Probes;
+use crate::node::work::questions::CollectedForm;
 use crate::protocol::ErrorCode;
 
 /// What the node keeps for its admin listener.
@@ -24,6 +26,7 @@ pub(crate) struct OperatorState {
     pub(crate) places: Places,
     pub(crate) denials: MinuteThrottle,
     pub(crate) probes: Probes,
+    pub(crate) checks: DependencyChecks,
     /// For the layer above: each with the connection that is to be answered.
     pub(crate) events: VecDeque<(ConnId, OperatorEvent)>,
 }
@@ -42,7 +45,7 @@ pub(crate) enum OperatorEvent {
         is_in_force: bool,
     },
     /// The counters, those of the process among them. `None`: it could not be asked.
-    Collected { is_json: bool, response: Option<Response> },
+    Collected { form: CollectedForm, response: Option<Response> },
 }
 
 /// A call, as far as its head tells.
@@ -60,6 +63,8 @@ pub(crate) struct OperatorCall {
     pub(crate) is_of_page: bool,
     /// It has a body or a content type, and that is not JSON.
     pub(crate) is_of_other_type: bool,
+    /// It is from a collector that rather reads OpenMetrics than Prometheus' text.
+    pub(crate) wants_open_metrics: bool,
     /// Judged behind the path, so that a path where nothing is says so whatever is sent to it.
     pub(crate) body_length: Result<usize, Refusal>,
     /// Is it of a version that may ask for that?
@@ -91,6 +96,7 @@ impl OperatorCall {
                 is_for_loopback: lines.host.is_none_or(|host| host.is_loopback()),
                 is_of_page: Origins::NONE.judge(values(headers, "origin")) != Page::None,
                 is_of_other_type: is_of_other_type(headers, matches!(body_length, Ok(1..))),
+                wants_open_metrics: prefers_open_metrics(headers),
                 body_length,
                 version: lines.check_version(),
                 expects_continue: has_token(headers, "expect", "100-continue"),
@@ -107,9 +113,63 @@ fn is_of_other_type(headers: &[Header<'_>], has_body: bool) -> bool {
     types.next().is_some() || !essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
 }
 
+/// Does `Accept` (RFC 9110, section 12.5.1) name OpenMetrics 1, with a weight that is no smaller than
+/// that of text? Prometheus names both; a browser and curl name neither.
+fn prefers_open_metrics(headers: &[Header<'_>]) -> bool {
+    let mut weights = [0.0_f32; 2];
+    for range in values(headers, "accept").flat_map(elements) {
+        let mut parts = range.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let is_open = media == b"application/openmetrics-text";
+        let (mut weight, mut is_known) = (1.0, is_open || media == b"text/plain");
+        for parameter in parts {
+            match std::str::from_utf8(parameter).ok().and_then(|it| it.split_once('=')) {
+                Some(("q", text)) => weight = text.parse().unwrap_or(0.0),
+                Some(("version", text)) if is_open => {
+                    is_known = text.trim_matches('"').starts_with("1.");
+                }
+                _ => {}
+            }
+        }
+        let [open, text] = &mut weights;
+        let best = if is_open { open } else { text };
+        *best = best.max(if is_known { weight } else { 0.0 });
+    }
+    let [open, text] = weights;
+    open > 0.0 && open >= text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn open_metrics_is_for_those_who_prefer_it() {
+        let prefers = |accept: &str| {
+            let text = format!("GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\n\r\n");
+            let peer = "127.0.0.1:9".parse().unwrap();
+            let parsed = OperatorCall::parse(text.as_bytes(), peer, 8_192, 1_000);
+            parsed.unwrap().unwrap().0.wants_open_metrics
+        };
+        let open = "application/openmetrics-text";
+        for accept in [
+            &format!("{open};version=1.0.0,{open};version=0.0.1;q=0.75,text/plain;q=0.5,*/*;q=0.1"),
+            &format!("text/plain;q=0.3, {open};q=0.4"),
+            open,
+        ] {
+            assert!(prefers(accept), "{accept}");
+        }
+        for accept in [
+            "*/*",
+            "text/html",
+            &format!("{open};q=0"),
+            &format!("{open};version=2.0.0"),
+            &format!("{open};q=0.2, text/plain;version=0.0.4;q=0.3"),
+            &format!("{open};q=x"),
+        ] {
+            assert!(!prefers(accept), "{accept}");
+        }
+    }
 
     #[test]
     fn a_body_is_json_and_says_so() {

@@ -7,8 +7,6 @@
 //! The order is that of the protocol's section 4. What is left to check behind a signature is checked
 //! with the moment at which it came back.
 
-use std::collections::BTreeMap;
-
 use crate::auth::{
     KeyError, Principal, ReplaySet, Revocations, SignatureCheck, Signed, TokenError, Verification,
     Verifier, WantedKey,
@@ -18,12 +16,13 @@ use crate::id::{ConnId, Seed, Slot};
 use crate::node::connections::Connections;
 use crate::node::connections::waiting::Reserved;
 use crate::node::context::Cx;
+use crate::node::gate::key_reads::ReadsOfIssuers;
 use crate::node::gate::key_waits::KeyWaits;
 use crate::node::gate::limits::{Charge, Limits};
 use crate::node::observe::MinuteThrottle;
 use crate::node::planted::Planted;
 use crate::protocol::CloseReason;
-use crate::time::{Now, UnixTime};
+use crate::time::Now;
 
 /// How far the look at a token has come.
 pub(crate) enum TokenProgress {
@@ -83,8 +82,8 @@ pub(crate) struct Tokens {
     pub(crate) replays: ReplaySet,
     pub(crate) revocations: Revocations,
     pub(crate) key_waits: KeyWaits,
-    /// When the keys were last read, by the numbers of their issuers.
-    pub(crate) keys_read_at: BTreeMap<usize, UnixTime>,
+    /// How the reading of their keys goes.
+    pub(crate) key_reads: ReadsOfIssuers,
     /// Tokens that were refused as they may live longer than any may.
     long_lived: MinuteThrottle,
 }
@@ -98,7 +97,7 @@ impl Tokens {
             replays: ReplaySet::new(seed, config.limits.replay_entries),
             revocations,
             key_waits: KeyWaits::new(config),
-            keys_read_at: BTreeMap::new(),
+            key_reads: ReadsOfIssuers::new(),
             long_lived: MinuteThrottle::default(),
         })
     }
@@ -107,11 +106,14 @@ impl Tokens {
     /// now, or are those from before.
     pub(crate) fn reconfigure(&mut self, now: Now, config: &Config, mut verifier: Verifier) {
         let there = verifier.keys().filter(|(_, keys)| !keys.is_empty());
-        let mut read_at: BTreeMap<_, _> = there.map(|(issuer, _)| (issuer, now.unix)).collect();
-        for (issuer, before) in verifier.take_unread(&self.verifier) {
-            read_at.extend(self.keys_read_at.get(&before).map(|at| (issuer, *at)));
+        let mut reads = ReadsOfIssuers::new();
+        for (issuer, _) in there {
+            reads.entry(issuer).or_default().succeeded(now.unix);
         }
-        self.keys_read_at = read_at;
+        for (issuer, before) in verifier.take_unread(&self.verifier) {
+            reads.extend(self.key_reads.get(&before).map(|read| (issuer, *read)));
+        }
+        self.key_reads = reads;
         self.verifier = verifier;
         self.replays.set_capacity(config.limits.replay_entries);
         bound(&mut self.revocations, config);

@@ -4,86 +4,19 @@
 //! labels that are the contract with whoever collects them; how they are written is not known here.
 
 mod answers;
+mod fill;
 mod keys;
 
 use std::borrow::Cow;
-use std::ops::RangeInclusive;
 
 use crate::auth::TokenError;
 use crate::node::connections::session::Phase;
-use crate::node::observe::metrics::{AuthEnd, Call, Histogram, Legacy, Metrics, REFUSAL_STATUSES};
+use crate::node::observe::family::{
+    Family, FamilyKind, Numbers, Samples, by, counter, gauge, level, micros, total,
+};
+use crate::node::observe::metrics::{AuthEnd, Call, Legacy, Metrics, REFUSAL_STATUSES};
 use crate::node::observe::view::View;
 use crate::protocol::{CloseReason, ErrorCode};
-
-/// Numbers of one name.
-#[derive(Debug)]
-pub(crate) struct Family<'a> {
-    pub(crate) name: &'static str,
-    pub(crate) help: &'static str,
-    pub(crate) kind: FamilyKind,
-    /// The names of the labels that tell the samples apart.
-    pub(crate) labels: &'static [&'static str],
-    pub(crate) samples: Samples<'a>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FamilyKind {
-    Counter,
-    Gauge,
-    Histogram,
-}
-
-/// The values of a sample's labels.
-pub(crate) type Labels = Vec<Cow<'static, str>>;
-type Numbers = Vec<(Labels, u64)>;
-
-/// The values of a family.
-#[derive(Debug)]
-pub(crate) enum Samples<'a> {
-    Numbers(Numbers),
-    /// Of microseconds; shown with a bucket up to each of these powers of two.
-    Micros {
-        histograms: Vec<(Labels, &'a Histogram)>,
-        powers: RangeInclusive<u32>,
-    },
-}
-
-fn counter(
-    name: &'static str,
-    help: &'static str,
-    labels: &'static [&'static str],
-    numbers: Numbers,
-) -> Family<'static> {
-    Family { name, help, kind: FamilyKind::Counter, labels, samples: Samples::Numbers(numbers) }
-}
-
-fn total(name: &'static str, help: &'static str, count: u64) -> Family<'static> {
-    counter(name, help, &[], vec![(Vec::new(), count)])
-}
-
-fn gauge(
-    name: &'static str,
-    help: &'static str,
-    labels: &'static [&'static str],
-    numbers: Numbers,
-) -> Family<'static> {
-    Family { kind: FamilyKind::Gauge, ..counter(name, help, labels, numbers) }
-}
-
-fn micros<'a>(
-    name: &'static str,
-    help: &'static str,
-    histogram: &'a Histogram,
-    powers: RangeInclusive<u32>,
-) -> Family<'a> {
-    let samples = Samples::Micros { histograms: vec![(Vec::new(), histogram)], powers };
-    Family { name, help, kind: FamilyKind::Histogram, labels: &[], samples }
-}
-
-/// Values of one label.
-fn by<const N: usize>(values: [(&'static str, u64); N]) -> Numbers {
-    values.map(|(label, count)| (vec![label.into()], count)).into()
-}
 
 impl<'a> View<'a> {
     /// All families, in the order in which they are shown. Some 200 numbers, whatever is going on.
@@ -132,7 +65,6 @@ impl<'a> View<'a> {
     fn resume_families(&self) -> Vec<Family<'a>> {
         let (metrics, logs) = (&self.cx.metrics, &self.rooms.logs);
         let outcomes = [("resumed", metrics.resumed), ("anew", metrics.not_resumed)];
-        let held = |name, help, count: usize| gauge(name, help, &[], vec![(vec![], count as u64)]);
         vec![
             counter(
                 "vestibule_resumes_total",
@@ -140,8 +72,11 @@ impl<'a> View<'a> {
                 &["outcome"],
                 by(outcomes),
             ),
-            held("vestibule_history_rooms", "Rooms whose last messages are kept.", logs.len()),
-            held("vestibule_history_bytes", "What the last messages of rooms take.", logs.bytes()),
+            level(
+                "vestibule_history_rooms",
+                "Rooms whose last messages are kept at this moment.",
+                logs.len() as u64,
+            ),
         ]
     }
 
@@ -185,12 +120,14 @@ impl<'a> View<'a> {
     fn connection_families(&self) -> Vec<Family<'a>> {
         let metrics = &self.cx.metrics;
         let states = Phase::ALL
-            .map(|phase| (vec![phase.name().into()], self.connections.in_phase(phase) as u64));
+            .map(|phase| (vec![phase.name().into()], self.connections.in_phase(phase) as f64));
         let closes = CloseReason::ALL.iter().map(|&reason| {
-            (vec![code(reason.code()), reason.label().into()], metrics.closes(reason))
+            (vec![code(reason.code()), reason.label().into()], metrics.closes(reason) as f64)
         });
-        let refused = REFUSAL_STATUSES.map(|status| (vec![code(status)], metrics.refusals(status)));
-        let legacy = Legacy::ALL.map(|kind| (vec![kind.name().into()], metrics.legacy(kind)));
+        let refused =
+            REFUSAL_STATUSES.map(|status| (vec![code(status)], metrics.refusals(status) as f64));
+        let legacy =
+            Legacy::ALL.map(|kind| (vec![kind.name().into()], metrics.legacy(kind) as f64));
         vec![
             gauge(
                 "vestibule_connections",
@@ -199,7 +136,7 @@ impl<'a> View<'a> {
                 states.into(),
             ),
             total(
-                "vestibule_connections_total",
+                "vestibule_accepts_total",
                 "TCP connections that were accepted.",
                 metrics.accepted,
             ),
@@ -240,33 +177,13 @@ impl<'a> View<'a> {
         ]
     }
 
-    /// What is counted is held against these, so that an alert needs no copy of the configuration.
-    fn policy_families(&self) -> Vec<Family<'a>> {
-        let limits =
-            by([("connections", self.cx.policy.connections), ("pending", self.cx.policy.pending)]
-                .map(|(name, limit)| (name, limit as u64)));
-        vec![
-            gauge(
-                "vestibule_limit",
-                "How many connections of the public listeners there may be at once.",
-                &["limit"],
-                limits,
-            ),
-            gauge(
-                "vestibule_legacy_sunset_timestamp_seconds",
-                "When tokens in requests will not be taken any more, in seconds since 1970; or 0.",
-                &[],
-                vec![(Vec::new(), self.cx.policy.sunset_seconds)],
-            ),
-        ]
-    }
-
     fn traffic_families(&self) -> Vec<Family<'a>> {
         let metrics = &self.cx.metrics;
-        let answers = Call::ALL.map(|call| (vec![call.name().into()], metrics.answer_time(call)));
-        let errors = ErrorCode::ALL.iter().map(|&code| metrics.errors(code)).sum();
-        let message = |direction: &'static str, kind: &'static str, count| {
-            (vec![direction.into(), kind.into()], count)
+        let answers = Call::ALL
+            .map(|call| (vec![call.name().into()], Cow::Borrowed(metrics.answer_time(call))));
+        let errors = ErrorCode::ALL.iter().map(|&code| metrics.errors(code)).sum::<u64>();
+        let message = |direction: &'static str, kind: &'static str, count: u64| {
+            (vec![direction.into(), kind.into()], count as f64)
         };
         let messages = vec![
             message("in", "auth", metrics.auth_in),
@@ -288,11 +205,19 @@ impl<'a> View<'a> {
                 &["direction", "type"],
                 messages,
             ),
-            gauge(
+            counter(
+                "vestibule_errors_total",
+                "Error messages that were queued for clients, by their code.",
+                &["code"],
+                ErrorCode::ALL
+                    .iter()
+                    .map(|&code| (vec![code.as_str().into()], metrics.errors(code) as f64))
+                    .collect(),
+            ),
+            level(
                 "vestibule_outbound_bytes",
                 "Bytes that are queued for peers at this moment.",
-                &[],
-                vec![(Vec::new(), self.connections.pool.weight() as u64)],
+                self.connections.pool.weight() as u64,
             ),
             Family {
                 name: "vestibule_backend_seconds",
@@ -346,11 +271,10 @@ impl<'a> View<'a> {
                 "Tokens that were refused as they may live longer than auth.max_token_life.",
                 metrics.long_tokens,
             ),
-            gauge(
+            level(
                 "vestibule_revoked_users",
                 "Users whose older tokens are refused because an operator ended their sessions.",
-                &[],
-                vec![(Vec::new(), self.gate.tokens.revocations.len() as u64)],
+                self.gate.tokens.revocations.len() as u64,
             ),
             counter(
                 "vestibule_revocations_total",
@@ -390,7 +314,7 @@ impl<'a> View<'a> {
             ("admin_connections", metrics.admin_dropped + metrics.admin_gave_way),
         ];
         let all = refused.into_iter().chain(self.evictions());
-        all.map(|(limit, count)| (vec![limit.into()], count)).collect()
+        all.map(|(limit, count)| (vec![limit.into()], count as f64)).collect()
     }
 }
 

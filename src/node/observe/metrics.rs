@@ -1,6 +1,6 @@
 //! What the node counts: plain integers, no lock, no allocation.
 
-mod histogram;
+pub(crate) mod histogram;
 mod labels;
 
 pub use self::histogram::Histogram;

@@ -1,7 +1,9 @@
 //! What the node tells of itself: counters, the last closed connections, and what it holds.
 
 pub(crate) mod close_history;
+pub(crate) mod dependency;
 pub(crate) mod families;
+pub(crate) mod family;
 pub(crate) mod metrics;
 pub(crate) mod process_metrics;
 pub(crate) mod usage;

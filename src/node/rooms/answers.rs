@@ -95,6 +95,11 @@ impl DedupCache {
         self.max_weight = max_weight;
     }
 
+    /// The bytes that are remembered, and those that may be; 0: there is no bound.
+    pub(crate) fn fill(&self) -> (usize, usize) {
+        (self.weight, self.max_weight)
+    }
+
     /// Users and rooms that were forgotten early because the bound was reached.
     pub(crate) fn forgotten(&self) -> u64 {
         self.forgotten

@@ -201,9 +201,9 @@ impl Rooms {
     ) -> Told {
         let (ticket, now) = (done.ticket, cx.now.monotonic);
         let answer = match &done.outcome {
-            Outcome::NotBegun => {
+            outcome @ (Outcome::NotBegun | Outcome::Unreached) => {
                 self.answers.not_done(now, key, ticket);
-                return told(&Err(ErrorCode::BackendTimeout));
+                return told(&answer_of(outcome));
             }
             Outcome::UsedId => {
                 // The application remembers what the id was used for, and we do not.
@@ -319,7 +319,7 @@ pub(crate) fn update_frame(
 pub(crate) fn answer_of(outcome: &Outcome) -> Answer {
     match outcome {
         Outcome::Message(answer) => answer.clone(),
-        Outcome::Refused => Err(ErrorCode::BackendUnavailable),
+        Outcome::Refused | Outcome::Unreached => Err(ErrorCode::BackendUnavailable),
         Outcome::NotBegun => Err(ErrorCode::BackendTimeout),
         Outcome::UsedId => Err(ErrorCode::InvalidMessage),
         _ => Err(ErrorCode::Internal),

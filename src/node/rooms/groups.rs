@@ -34,6 +34,18 @@ struct Group<T> {
     shared: T,
 }
 
+/// Places that are looked at for one page: 65,536 take less than a millisecond.
+const PAGE_PLACES: u32 = 1 << 16;
+
+/// One page of a list of groups.
+#[derive(Debug)]
+pub(crate) struct GroupPage<'a> {
+    /// The name of each, and how many members it has.
+    pub(crate) groups: Vec<(&'a SmolStr, usize)>,
+    /// Where the next page begins; `None`: this is the last.
+    pub(crate) next: Option<u32>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct GroupLink {
     group: u32,
@@ -168,6 +180,26 @@ impl<T: Default> Groups<T> {
         self.walk(group.map_or(NONE, |group| group.first))
     }
 
+    /// Groups by their numbers, from `after` on, with how many members each has: at most `limit`, and
+    /// looks at 65,536 places at most. A group that comes or goes meanwhile may be left out; no other is.
+    pub(crate) fn page(&self, after: u32, limit: usize) -> GroupPage<'_> {
+        let mut page = GroupPage { groups: Vec::new(), next: None };
+        let end = self.groups.capacity() as u32;
+        for place in after..end {
+            if page.groups.len() >= limit || place - after >= PAGE_PLACES {
+                page.next = Some(place);
+                break;
+            }
+            if let Some(group) = self.groups.get(place as usize) {
+                page.groups.push((&group.name, group.members as usize));
+            }
+            if after == 0 && page.groups.len() == self.groups.len() {
+                break; // That was all.
+            }
+        }
+        page
+    }
+
     fn walk(&self, first: u32) -> impl Iterator<Item = Slot> + '_ {
         std::iter::successors(existing(first), |&member| self.next(member))
     }
@@ -242,6 +274,33 @@ mod tests {
         groups.leave(Slot::new(5));
         assert!(groups.groups.is_empty() && groups.by_name.is_empty());
         assert_eq!(groups.name_of(Slot::new(5)), None);
+    }
+
+    #[test]
+    fn pages_name_every_group_once() {
+        let mut groups = Groups::<()>::new(&Seed::predictable(1), 0);
+        for member in 0..25 {
+            groups.join(Slot::new(member), &SmolStr::new(format!("room {}", member / 2)));
+        }
+        // Places in between that are empty.
+        (4..12).for_each(|member| {
+            groups.leave(Slot::new(member));
+        });
+        let (mut after, mut names) = (Some(0), Vec::new());
+        while let Some(place) = after {
+            let page = groups.page(place, 3);
+            assert!(page.groups.len() <= 3);
+            names.extend(page.groups.iter().map(|(name, members)| (name.to_string(), *members)));
+            after = page.next;
+        }
+        assert_eq!(names.len(), groups.len());
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), groups.len());
+        assert!(
+            names.contains(&("room 12".to_owned(), 1)) && !names.contains(&("room 2".into(), 2))
+        );
+        assert!(groups.page(u32::MAX, 3).groups.is_empty());
     }
 
     proptest! {

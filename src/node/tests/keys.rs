@@ -5,12 +5,16 @@ use super::*;
 use crate::auth::tests::{Pair, jwks};
 use crate::auth::{Algorithms, JwksFrom, KeySet};
 use crate::config::{AuthMode, Length};
-use crate::node::observe::families::Samples;
+use crate::node::observe::family::Samples;
 use crate::node::{Fetched, KeyNews};
 
 /// A world whose keys come from a JWKS file or address: `kid` `old` is there, `new` comes.
 fn world() -> World {
     world_with(|config| config.auth.jwks_url = "https://issuer.example/keys".to_owned())
+}
+
+fn has_keys(world: &World) -> bool {
+    world.node.dependencies(world.now).iter().all(|it| it.faults.is_empty())
 }
 
 fn empty() -> World {
@@ -90,7 +94,7 @@ impl World {
 #[test]
 fn auth_before_the_first_keys_waits_for_them() {
     let mut world = empty();
-    assert!(!world.node.has_keys());
+    assert!(!has_keys(&world));
     let ids: Vec<_> = (0..200).map(|n| world.comes("new", &format!("u{n}"))).collect();
     world.seconds(4);
     assert_eq!(world.node.usage().waiting_for_keys, 200);
@@ -100,7 +104,7 @@ fn auth_before_the_first_keys_waits_for_them() {
     for id in ids {
         world.assert_in(id);
     }
-    assert!(world.node.has_keys());
+    assert!(has_keys(&world));
     assert_eq!(world.node.usage().waiting_for_keys, 0);
 }
 
@@ -156,10 +160,10 @@ fn failed_fetch_refuses_nobody() {
 
 /// What the metric `name` shows, added up.
 fn shown(world: &World, name: &str) -> u64 {
-    let families = world.node.families();
+    let families = world.node.families(world.now);
     let family = families.iter().find(|family| family.name == name).unwrap();
     let Samples::Numbers(numbers) = &family.samples else { panic!("{family:?}") };
-    numbers.iter().map(|(_, number)| number).sum()
+    numbers.iter().map(|(_, number)| *number as u64).sum()
 }
 
 #[test]
@@ -339,4 +343,22 @@ fn forger_of_waiting_tokens_keeps_to_its_allowance() {
     world.fetched(Fetched::Unchanged);
     assert_eq!(world.close_reason(ids[0]), "Too many auth attempts");
     assert_eq!((world.node.usage().waiting_for_keys, looks(&world)), (0, 121));
+}
+
+/// With keys of some issuers, the server is ready, and the others are told of.
+#[test]
+fn an_issuer_without_keys_is_told_as_degraded() {
+    let mut world = world();
+    let codes = |world: &World| -> Vec<&'static str> {
+        let dependencies = world.node.dependencies(world.now);
+        dependencies.iter().flat_map(|it| &it.faults).map(|fault| fault.code).collect()
+    };
+    world.news(0, Fetched::Keys(keys(&["old"])));
+    assert_eq!(codes(&world), [""; 0]);
+    world.news(0, Fetched::Nothing);
+    assert_eq!(codes(&world), ["keys_not_renewed"]);
+    assert_eq!(shown(&world, "vestibule_key_fetches_failed_total"), 1);
+    world.news(0, Fetched::Unchanged);
+    assert_eq!(codes(&world), [""; 0]);
+    assert_eq!(shown(&world, "vestibule_key_fetches_failed_total"), 1);
 }

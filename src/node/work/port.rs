@@ -138,6 +138,8 @@ pub enum Outcome {
     Event(AppEvent),
     /// The work was not begun and never will be: its time was over before its turn came.
     NotBegun,
+    /// The work was not begun and never will be: whoever was to do it could not be reached.
+    Unreached,
     /// The message's id was used for another message, which the application remembers. Nothing was
     /// done.
     UsedId,

@@ -29,6 +29,16 @@ pub(crate) fn cost(text_bytes: usize) -> u32 {
     u32::try_from(cost).unwrap_or(u32::MAX)
 }
 
+/// How whoever collects the numbers reads them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CollectedForm {
+    /// Prometheus' text, version 0.0.4.
+    Text,
+    /// OpenMetrics, version 1.0.0.
+    OpenMetrics,
+    Json,
+}
+
 /// A question, and who waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Question {
@@ -102,8 +112,8 @@ pub(crate) enum QuestionKind {
     },
     /// What does the world outside have to add to the counters?
     Collect {
-        /// For a program that reads JSON, and not Prometheus' text.
-        is_json: bool,
+        /// How they are written.
+        form: CollectedForm,
     },
     /// Has this part of an operator's order been done?
     Order {
@@ -230,6 +240,11 @@ impl Questions {
     /// How many are open.
     pub(crate) fn len(&self) -> usize {
         self.open.len()
+    }
+
+    /// How many are late.
+    pub(crate) fn late(&self) -> usize {
+        self.late.len()
     }
 
     /// Somebody waits for this question until then.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::erase::Erasure;
+use super::health::{FailureCause, text_of};
 use super::queue::{QueuedTask, TaskQueue, TaskTurn};
 use super::space::{Effect, Space, is_disk_full};
 use crate::node::StartFlag;
@@ -157,6 +158,7 @@ impl Batcher<'_> {
             self.space.check(now, &self.database);
             if now >= next_tidy {
                 next_tidy = now + SECOND;
+                self.try_again(now);
                 let tidied = self.space.give_back(&self.database);
                 let erased = self.erasure.run(&self.database);
                 for error in [tidied.err(), erased.err()].into_iter().flatten() {
@@ -165,6 +167,17 @@ impl Batcher<'_> {
             }
             if let Some(first) = self.queue.pop() {
                 self.serve_batch(now, first);
+            }
+        }
+    }
+
+    /// Where a write has failed, tries one that changes nothing: nobody may come whose task would show
+    /// that the cause is gone.
+    fn try_again(&mut self, now: Instant) {
+        if self.space.is_failing() {
+            match write_nothing(&self.database, &mut self.commit) {
+                Ok(()) => self.space.recovered(now),
+                Err(error) => drop(self.space.failed(now, &error)),
             }
         }
     }
@@ -212,7 +225,10 @@ impl Batcher<'_> {
             let is_whole = batch.len() >= self.most || done >= BATCH_TIME;
             next = if is_whole { None } else { self.queue.pop() };
         }
-        (self.commit)(&self.database)
+        let committing = clock();
+        let committed = (self.commit)(&self.database);
+        self.space.record_commit(committing.elapsed());
+        committed
     }
 
     fn run(&mut self, now: Instant, item: &mut dyn BatchItem) -> rusqlite::Result<()> {
@@ -229,13 +245,31 @@ impl Batcher<'_> {
                 TaskFault::Sql(error) if is_disk_full(&error) || self.database.is_autocommit() => {
                     return Err(error);
                 }
-                TaskFault::Sql(error) => self.space.count_failure(now, &error.to_string()),
-                TaskFault::Panicked => self.space.count_failure(now, "it panicked"),
+                TaskFault::Sql(error) => {
+                    let cause = FailureCause::of(&error);
+                    self.space.count_failure(now, cause, &text_of(&error));
+                }
+                TaskFault::Panicked => {
+                    self.space.count_failure(now, FailureCause::Panicked, "it panicked");
+                }
             }
             execute(&self.database, "ROLLBACK TO item")?;
         }
         execute(&self.database, "RELEASE item")
     }
+}
+
+/// Writes the version of the schema as it is. Waits for another process's lock, as a task does.
+fn write_nothing(database: &Connection, commit: &mut Commit) -> rusqlite::Result<()> {
+    execute(database, "BEGIN IMMEDIATE")?;
+    let written = database
+        .pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))
+        .and_then(|version| database.pragma_update(None, "user_version", version))
+        .and_then(|()| commit(database));
+    if written.is_err() {
+        roll_back(database);
+    }
+    written
 }
 
 /// What a task costs, in microseconds: the thread's time, and that of the disk for so many bytes. A

@@ -8,7 +8,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::migrations::MIGRATIONS;
-use super::schema::{LOCK_FILE, StorageError, path};
+use super::schema::{LOCK_FILE, StorageError, open_error, path};
 use super::space::refuse_log_without_database;
 
 /// The state of the database in a data directory.
@@ -35,7 +35,7 @@ pub fn inspect(directory: &Path) -> Result<DatabaseState, StorageError> {
         return Ok(DatabaseState::InUse { process });
     }
     let path = path(directory);
-    let fault = |error| StorageError::Open { path: path.clone(), error };
+    let fault = |error| open_error(&path, error);
     refuse_log_without_database(&path).map_err(|text| fault(text.into()))?;
     let Some(file) = open_if_there(&path).map_err(|error| fault(error.into()))? else {
         return Ok(DatabaseState::Missing);

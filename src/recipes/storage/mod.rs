@@ -15,10 +15,12 @@
 //! Tasks whose asker has given up are skipped.
 
 pub(super) mod access;
+mod backup;
 mod batch;
 pub(super) mod chat;
 pub(super) mod edits;
 mod erase;
+mod health;
 pub(super) mod history;
 mod inspect;
 pub(super) mod invitations;
@@ -33,6 +35,7 @@ mod schema;
 pub(super) mod sessions;
 mod space;
 pub(super) mod users;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -51,16 +54,17 @@ use rusqlite::Connection;
 
 use crate::node::{Payer, QUESTION_BYTES, StartFlag};
 
+pub use self::backup::{BackupError, backup, restore};
 use self::batch::{BatchItem, Batcher, MAX_BATCH, Task};
 pub(super) use self::batch::{Commit, TaskError, by_statement};
 use self::erase::Erasure;
+pub(super) use self::health::StorageHealth;
 pub use self::inspect::{DatabaseState, inspect};
 pub(super) use self::queue::{Busy, QueueLimits, TaskClass};
 use self::queue::{EndOfQueue, QueuedTask, TaskQueue};
 pub(super) use self::reader::Reader;
 pub use self::schema::StorageError;
 pub(super) use self::schema::keep_pages;
-pub(super) use self::space::StorageHealth;
 use self::space::{Effect, Reserve, Space};
 
 /// How long the shutdown waits for the thread to finish the queued tasks and to checkpoint the
@@ -104,6 +108,7 @@ impl OpenStorage {
         let reserve = Reserve::open(directory);
         let database = schema::open(directory)?;
         let space = Space::new(limit as u64, &schema::path(directory), reserve);
+        verify::start(schema::path(directory), space.health()).map_err(StorageError::Thread)?;
         Ok(Self { database, space, lock: Some(lock) })
     }
 
@@ -204,6 +209,12 @@ impl Storage {
             drop((lock, end, alive));
         })?;
         Ok((Self(Arc::new(sender)), JoinGuard { gone }))
+    }
+
+    /// Counts the tasks that wait. It keeps nothing running.
+    pub(super) fn waiting(&self) -> impl Fn() -> usize + Send + Sync + 'static {
+        let queue = Arc::clone(&self.0.0);
+        move || queue.waiting()
     }
 
     /// Queues `work`, and calls `answer` with its outcome once it is on disk. Never blocks.

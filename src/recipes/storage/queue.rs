@@ -145,6 +145,11 @@ impl<T> TaskQueue<T> {
         Some((TaskTurn { class, payer }, queued))
     }
 
+    /// How many tasks wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().classes.len()
+    }
+
     /// What a task has cost, in microseconds of the thread's time.
     pub(super) fn charge(&self, turn: &TaskTurn, micros: u64) {
         let mut state = self.lock();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::health::{FailureCause, text_of};
 use super::migrations::MIGRATIONS;
 use crate::time::UnixTime;
 
@@ -36,6 +37,18 @@ pub enum StorageError {
         /// What SQLite or the file system reported.
         #[source]
         error: Box<dyn Error + Send + Sync>,
+    },
+    /// The database is damaged, or no database.
+    #[error(
+        "cannot open {}: {error}; restore a backup, or move the file away to begin with an empty \
+         database",
+        .path.display()
+    )]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite reported.
+        error: String,
     },
     /// Another server uses the data directory.
     #[error(
@@ -108,13 +121,25 @@ pub(super) fn path(directory: &Path) -> PathBuf {
 /// [`StorageError`] names the file and says what to do.
 pub(crate) fn open(directory: &Path) -> Result<Connection, StorageError> {
     let path = path(directory);
-    let (database, version) = open_file(directory, &path)
-        .map_err(|error| StorageError::Open { path: path.clone(), error })?;
+    let (database, version) =
+        open_file(directory, &path).map_err(|error| open_error(&path, error))?;
     if version > MIGRATIONS.len() {
         let (found, known) = (version, MIGRATIONS.len());
         return Err(StorageError::NewerSchema { path, found, known });
     }
     Ok(database)
+}
+
+/// Why the database cannot be opened, without the statement at which that was noticed.
+pub(super) fn open_error(path: &Path, error: Box<dyn Error + Send + Sync>) -> StorageError {
+    let path = path.to_owned();
+    match error.downcast::<rusqlite::Error>() {
+        Ok(error) if FailureCause::of(&error) == FailureCause::Damaged => {
+            StorageError::Damaged { path, error: text_of(&error) }
+        }
+        Ok(error) => StorageError::Open { path, error: text_of(&error).into() },
+        Err(error) => StorageError::Open { path, error },
+    }
 }
 
 /// The database, and the version of its schema.

@@ -14,12 +14,13 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
-use crate::node::{MinuteThrottle, Reading};
+use super::health::{FailureCause, StorageHealth, text_of};
+use crate::node::MinuteThrottle;
 use crate::time::Instant;
 
 /// The most that is kept for what must work on a full disk, and the least.
@@ -46,80 +47,6 @@ pub(crate) enum Effect {
     Erases,
     /// Stores what a user sent.
     Grows,
-}
-
-/// What the storage can do now, and what it has refused. Any thread may look.
-#[derive(Debug, Default)]
-pub(crate) struct StorageHealth {
-    is_full: AtomicBool,
-    is_lost: AtomicBool,
-    /// What the database and its log take of the disk.
-    bytes: AtomicU64,
-    refused_full: AtomicU64,
-    refused_lost: AtomicU64,
-    failures: AtomicU64,
-    refused_members: AtomicU64,
-}
-
-impl StorageHealth {
-    /// A recipe or an address had as many members and invitations as it may have.
-    pub(crate) fn count_refused_member(&self) {
-        self.refused_members.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Why new data cannot be stored: a code, and a sentence.
-    pub(crate) fn fault(&self) -> Option<(&'static str, &'static str)> {
-        if self.is_lost.load(Ordering::Relaxed) {
-            let message =
-                "The database's file was moved, deleted or replaced: put it back before a restart";
-            Some(("storage_lost", message))
-        } else if self.is_full.load(Ordering::Relaxed) {
-            Some(("storage_full", "The disk or recipes.disk is full: nothing new is stored"))
-        } else {
-            None
-        }
-    }
-
-    /// For the metrics.
-    pub(crate) fn readings(&self) -> Vec<Reading> {
-        let flag = |flag: &AtomicBool| f64::from(u8::from(flag.load(Ordering::Relaxed)));
-        let count = |count: &AtomicU64| count.load(Ordering::Relaxed) as f64;
-        [
-            ("vestibule_storage_bytes", "Bytes of the database and its log.", count(&self.bytes)),
-            (
-                "vestibule_storage_full",
-                "Whether the disk or recipes.disk is full: 1 or 0.",
-                flag(&self.is_full),
-            ),
-            (
-                "vestibule_storage_lost",
-                "Whether the database's file was moved, deleted or replaced: 1 or 0.",
-                flag(&self.is_lost),
-            ),
-            (
-                "vestibule_storage_refused_full_total",
-                "Tasks that were not stored because the disk or recipes.disk was full.",
-                count(&self.refused_full),
-            ),
-            (
-                "vestibule_storage_refused_lost_total",
-                "Tasks that were not stored because the database's file was not in its place.",
-                count(&self.refused_lost),
-            ),
-            (
-                "vestibule_storage_failures_total",
-                "Tasks and commits that failed for another reason.",
-                count(&self.failures),
-            ),
-            (
-                "vestibule_storage_members_refused_total",
-                "Invitations to a recipe that had recipes.members, or of an address that had 1,000.",
-                count(&self.refused_members),
-            ),
-        ]
-        .map(|(name, help, value)| Reading { name, help, value })
-        .into()
-    }
 }
 
 /// The room on the disk, as the storage thread sees it.
@@ -244,6 +171,10 @@ impl Space {
         Arc::clone(&self.health)
     }
 
+    pub(super) fn record_commit(&self, took: Duration) {
+        self.health.record_commit(took);
+    }
+
     /// Looks at the disk and at the database's file. Some system calls.
     pub(super) fn check(&mut self, now: Instant, database: &Connection) {
         let Some(files) = &mut self.files else { return };
@@ -258,8 +189,12 @@ impl Space {
 
         let was_full = self.health.is_full.load(Ordering::Relaxed);
         let log_bytes = log.map_or(0, |log| log.len());
-        let bytes = used_bytes(database).unwrap_or(0).saturating_add(log_bytes);
-        self.health.bytes.store(bytes, Ordering::Relaxed);
+        let database_bytes = used_bytes(database).unwrap_or(0);
+        let bytes = database_bytes.saturating_add(log_bytes);
+        self.health.database_bytes.store(database_bytes, Ordering::Relaxed);
+        self.health.log_bytes.store(log_bytes, Ordering::Relaxed);
+        let free = free_bytes(&files.reserve.directory);
+        self.health.free_bytes.store(free, Ordering::Relaxed);
         let kept = (self.limit / 16).min(MOST_RESERVED);
         let is_over = self.limit > 0 && bytes.saturating_add(kept) > self.limit;
         let is_low = files.reserve.is_low(was_full && !is_over);
@@ -312,28 +247,41 @@ impl Space {
 
     /// A transaction has failed. True: the cause may go, and its tasks may be sent again.
     pub(super) fn failed(&mut self, now: Instant, error: &rusqlite::Error) -> bool {
-        if is_disk_full(error) {
+        let cause = FailureCause::of(error);
+        if cause == FailureCause::Full {
             self.failed_until = now + FULL_AFTER_FAILURE;
             self.health.is_full.store(true, Ordering::Relaxed);
             self.health.refused_full.fetch_add(1, Ordering::Relaxed);
             if let Some(files) = &self.files {
                 files.reserve.release();
             }
-            if let Some(count) = self.full_lines.count(now) {
-                log::error!("the disk or recipes.disk is full: {count} tasks refused: {error}");
-            }
-            return true;
         }
-        self.count_failure(now, &error.to_string());
-        // A disk that cannot be written may be mended.
-        error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+        self.count_failure(now, cause, &text_of(error));
+        cause.is_temporary()
     }
 
-    /// SQLite's error names statements, never bound values.
-    pub(super) fn count_failure(&mut self, now: Instant, what: &str) {
-        self.health.failures.fetch_add(1, Ordering::Relaxed);
-        if let Some(count) = self.failure_lines.count(now) {
+    /// SQLite's error names what it has refused, never a bound value.
+    pub(super) fn count_failure(&mut self, now: Instant, cause: FailureCause, what: &str) {
+        self.health.count_failure(cause);
+        if cause == FailureCause::Full {
+            if let Some(count) = self.full_lines.count(now) {
+                log::error!("the disk or recipes.disk is full: {count} tasks refused: {what}");
+            }
+        } else if let Some(count) = self.failure_lines.count(now) {
             log::error!("{count} database tasks failed, the last one: {what}");
+        }
+    }
+
+    /// Whether a write has failed, and none has succeeded since.
+    pub(super) fn is_failing(&self) -> bool {
+        self.health.is_failing()
+    }
+
+    /// A write has succeeded.
+    pub(super) fn recovered(&mut self, now: Instant) {
+        self.health.recovered();
+        if self.room_lines.count(now).is_some() {
+            log::info!("the database can be written to again");
         }
     }
 }

@@ -29,7 +29,8 @@ fn sign_ups_and_wrong_passwords_are_guesses() {
     test.pass(5);
     assert_eq!(test.sign_in("ann0@example.com", "correct horse").status, 200);
     let counters = test.app.account_counters().read();
-    let counted = |name| counters.iter().find(|counter| counter.name == name).unwrap().value;
+    let counted =
+        |name| counters.iter().find(|counter| counter.name() == name).unwrap().value(&[]).unwrap();
     assert_eq!(counted("vestibule_accounts_guesses_per_ip_refused_total"), 2.0);
     assert_eq!(counted("vestibule_accounts_wrong_passwords_total"), 8.0);
 }

@@ -26,7 +26,7 @@ fn on_small_disk(config: &Config) -> (TestApp, Arc<AtomicBool>) {
 }
 
 fn code(test: &TestApp) -> Option<&'static str> {
-    test.app.readiness().map(|(code, _)| code)
+    test.app.dependencies().iter().flat_map(|it| &it.faults).map(|it| it.code).next()
 }
 
 #[test]
@@ -72,6 +72,54 @@ fn full_disk_is_a_state_that_ends_and_loses_nothing() {
     }
     stored.push(id);
     assert_eq!((ids(&mut test), code(&test)), (stored, None));
+}
+
+/// A disk that fails is a state, which ends by itself: nobody need write for that.
+#[test]
+fn failing_disk_is_a_state_that_ends_by_itself() {
+    let scratch = ScratchDir::new();
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let (flag, mut commit) = (Arc::clone(&is_broken), by_statement());
+    let mut test = TestApp::open_with(
+        &config(&scratch),
+        Box::new(move |database| match flag.load(Ordering::SeqCst) {
+            true => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(10), None)),
+            false => commit(database),
+        }),
+    );
+    let room = test.recipe("alice", "Soup");
+    is_broken.store(true, Ordering::SeqCst);
+    assert_eq!(test.send(&room, "alice", "m1", "hello"), None);
+    assert_eq!(test.answer(), Err(ErrorCode::BackendUnavailable), "which says: come back");
+    assert_eq!(code(&test), Some("storage_io"));
+    is_broken.store(false, Ordering::SeqCst);
+    while code(&test).is_some() {
+        std::thread::yield_now();
+    }
+    assert!(test.say(&room, "alice", "m1", "Rename to Stew").broadcast);
+}
+
+#[test]
+fn damaged_database_is_found_at_the_start() {
+    let scratch = ScratchDir::new();
+    let config = config(&scratch);
+    let mut test = TestApp::open(&config);
+    for n in 0..50 {
+        test.recipe("alice", &format!("Soup {n}"));
+    }
+    drop(test);
+    let path = Path::new(&config.data).join("recipes.db");
+    let mut file = std::fs::read(&path).unwrap();
+    // The pages of the schema, which are the first ones, stay.
+    let length = file.len();
+    file[length - 2 * 4_096..].fill(0xa5);
+    std::fs::write(&path, file).unwrap();
+    let test = TestApp::open(&config);
+    assert_eq!(code(&test), Some("storage_damaged"));
+    drop(test);
+    std::fs::write(&path, [b'x'; 4_096]).unwrap();
+    let fault = RecipesApp::open(&config).unwrap_err().to_string();
+    assert!(fault.contains("restore a backup") && !fault.contains("writable"), "{fault}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What became of the questions that the application was asked.
 
-use crate::node::observe::families::{Family, total};
+use crate::node::observe::family::{Family, total};
 use crate::node::observe::view::View;
 
 impl<'a> View<'a> {

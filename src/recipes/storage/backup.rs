@@ -1,0 +1,220 @@
+//! A copy of the database while a server has it, and the way back.
+//!
+//! The copy is made by SQLite's `VACUUM INTO`: one consistent state, in one read transaction, which
+//! holds up no writer and which no writer holds up. A copy counts only when it was found to be sound and
+//! is on disk under its name.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::health::text_of;
+use super::migrations::MIGRATIONS;
+use super::schema::{self, BUSY_TIMEOUT};
+
+/// Why a copy was not made or put back. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// A file could not be read or written.
+    #[error("{}: {error}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system reported.
+        #[source]
+        error: io::Error,
+    },
+    /// SQLite could not read or write a database, or it is damaged.
+    #[error("{}: {error}", .path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite reported.
+        error: String,
+    },
+    /// The data directory is in use, or cannot be used.
+    #[error(transparent)]
+    Storage(#[from] schema::StorageError),
+}
+
+/// Copies the database in `directory` to the file `to`, which must not be there, and verifies the copy.
+/// Returns its bytes. A server may run meanwhile. Blocks.
+///
+/// # Errors
+/// [`BackupError`] names the file. There is no copy then.
+pub fn backup(directory: &Path, to: &Path) -> Result<u64, BackupError> {
+    if to.exists() {
+        return Err(file_error(to, io::ErrorKind::AlreadyExists.into()));
+    }
+    let part = with_suffix(to, ".part");
+    let copied = copy(&schema::path(directory), &part).and_then(|()| publish(&part, to));
+    if copied.is_err() {
+        // What is left of a copy that failed is nobody's.
+        let _ = fs::remove_file(&part);
+    }
+    copied
+}
+
+/// Puts the copy `from` into `directory`, in place of the database there, which is kept as
+/// `recipes.db.replaced` with its log. Returns the bytes of the copy. Blocks.
+///
+/// # Errors
+/// [`BackupError`]: a server has the directory, or the copy is not sound. Nothing was replaced then.
+pub fn restore(directory: &Path, from: &Path) -> Result<u64, BackupError> {
+    let _lock = schema::lock(directory)?;
+    verify(from)?;
+    let path = schema::path(directory);
+    let part = with_suffix(&path, ".part");
+    let mut written = create(&part)?;
+    // Not `fs::copy`, which would give it the mode of the copy.
+    let copied = File::open(from).and_then(|mut copy| io::copy(&mut copy, &mut written));
+    let copied = copied.map_err(|error| file_error(&part, error));
+    let kept = copied.and_then(|_| {
+        for suffix in ["", "-wal", "-shm"] {
+            let (old, kept) =
+                (with_suffix(&path, suffix), with_suffix(&path, &format!(".replaced{suffix}")));
+            match fs::rename(&old, &kept) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(file_error(&old, error));
+                }
+                // What an earlier restore has kept is not this database's.
+                Err(_) => drop(fs::remove_file(&kept)),
+                Ok(()) => {}
+            }
+        }
+        publish(&part, &path)
+    });
+    if kept.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    kept
+}
+
+fn copy(from: &Path, part: &Path) -> Result<(), BackupError> {
+    // SQLite fills an empty file, which is for its owner alone from the start.
+    create(part)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let copied = Connection::open_with_flags(from, flags).and_then(|database| {
+        database.busy_timeout(BUSY_TIMEOUT)?;
+        database.execute("VACUUM INTO ?1", [part.to_string_lossy()])
+    });
+    copied.map_err(|error| database_error(from, &error))?;
+    verify(part)
+}
+
+/// Whether the file is a sound database that this program knows.
+fn verify(path: &Path) -> Result<(), BackupError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let found = Connection::open_with_flags(path, flags).and_then(|database| {
+        let found =
+            database.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0))?;
+        let version: u32 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let tables: i64 = database.query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE name = 'recipes'",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok((found, version as usize, tables))
+    });
+    let (found, version, tables) = found.map_err(|error| database_error(path, &error))?;
+    let fault = |error: String| BackupError::Database { path: path.to_owned(), error };
+    if found != "ok" {
+        Err(fault(format!("it is damaged: {}", found.lines().next().unwrap_or_default())))
+    } else if tables == 0 {
+        Err(fault("it is no database of the recipe chat".to_owned()))
+    } else if version > MIGRATIONS.len() {
+        Err(fault("it was written by a newer Vestibule".to_owned()))
+    } else {
+        Ok(())
+    }
+}
+
+/// Has `part` on disk under the name `to`, and says how long it is.
+fn publish(part: &Path, to: &Path) -> Result<u64, BackupError> {
+    let on_disk = || {
+        let file = File::open(part)?;
+        file.sync_all()?;
+        fs::rename(part, to)?;
+        let directory = to.parent().filter(|it| !it.as_os_str().is_empty());
+        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(file.metadata()?.len())
+    };
+    on_disk().map_err(|error| file_error(to, error))
+}
+
+fn create(path: &Path) -> Result<File, BackupError> {
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    opened.map_err(|error| file_error(path, error))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn file_error(path: &Path, error: io::Error) -> BackupError {
+    BackupError::File { path: path.to_owned(), error }
+}
+
+fn database_error(path: &Path, error: &rusqlite::Error) -> BackupError {
+    BackupError::Database { path: path.to_owned(), error: text_of(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::recipes::tests::ScratchDir;
+
+    fn users(directory: &Path) -> Vec<String> {
+        let database = schema::open(directory).unwrap();
+        let mut all = database.prepare("SELECT user FROM t ORDER BY 1").unwrap();
+        let rows = all.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn copy_of_an_open_database_is_put_back() {
+        let scratch = ScratchDir::new();
+        let (data, copy) = (scratch.path().join("data"), scratch.path().join("copy.db"));
+        let lock = schema::lock(&data).unwrap();
+        let database = schema::open(&data).unwrap();
+        database.execute_batch("CREATE TABLE t (user); INSERT INTO t VALUES ('alice')").unwrap();
+        // A writer in the middle of its transaction holds nothing up, and is not in the copy.
+        database.execute_batch("BEGIN IMMEDIATE; INSERT INTO t VALUES ('bob')").unwrap();
+        let bytes = backup(&data, &copy).unwrap();
+        assert_eq!(fs::metadata(&copy).unwrap().len(), bytes);
+        assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(backup(&data, &copy), Err(BackupError::File { .. })), "it is there");
+        database.execute_batch("COMMIT").unwrap();
+        assert!(matches!(restore(&data, &copy), Err(BackupError::Storage(_))), "it is in use");
+        drop((database, lock));
+        restore(&data, &copy).unwrap();
+        assert_eq!(users(&data), ["alice"]);
+        // What was replaced is kept.
+        assert!(data.join("recipes.db.replaced").exists());
+    }
+
+    #[test]
+    fn unsound_copy_replaces_nothing() {
+        let scratch = ScratchDir::new();
+        let (data, copy) = (scratch.path().join("data"), scratch.path().join("copy.db"));
+        drop(schema::open(&data).unwrap());
+        fs::write(&copy, [b'x'; 8_192]).unwrap();
+        let fault = restore(&data, &copy).unwrap_err().to_string();
+        assert!(fault.contains("copy.db: file is not a database"), "{fault}");
+        drop(Connection::open(scratch.path().join("empty.db")).unwrap());
+        fs::write(scratch.path().join("empty.db"), b"").unwrap();
+        let fault = restore(&data, &scratch.path().join("empty.db")).unwrap_err().to_string();
+        assert!(fault.contains("no database of the recipe chat"), "{fault}");
+        assert!(!data.join("recipes.db.replaced").exists() && data.join("recipes.db").exists());
+        assert!(backup(&scratch.path().join("nothing"), &copy.with_extension("2")).is_err());
+        assert!(!copy.with_extension("2").exists());
+    }
+}
