@@ -12,15 +12,22 @@ use super::said::{EditResult, counted};
 
 /// Removes an ingredient, or several: "onions and carrots".
 pub(super) fn removed(recipe: &mut Recipe, names: &str) -> EditResult {
-    let fault = match find(recipe, names) {
-        Ok(index) => return Ok(removed_at(recipe, index)),
-        Err(fault) => fault,
+    let found = find(recipe, names);
+    // Of "onions, chopped" the line has every word, of "onions, garlic" it has not.
+    let has_all = |index: &usize| {
+        let words = recipe.ingredients.get(*index).map(|found| words_of(&found.text));
+        words.is_some_and(|words| words_of(names).iter().all(|word| words.contains(word)))
     };
+    if let Some(index) = found.as_ref().ok().copied().filter(has_all) {
+        return Ok(removed_at(recipe, index));
+    }
     let parts: Vec<&str> = names.split(',').flat_map(|part| part.split(" and ")).collect();
-    let parts = parts.iter().map(|part| part.trim().trim_start_matches("and ").trim());
+    let parts = parts
+        .iter()
+        .map(|part| part.trim().trim_start_matches("and ").trim_start_matches("also ").trim());
     let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     if parts.len() < 2 {
-        return Err(fault);
+        return found.map(|index| removed_at(recipe, index));
     }
     let mut said = Vec::new();
     for part in parts {

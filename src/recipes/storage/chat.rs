@@ -23,12 +23,15 @@ use crate::node::app::{Admission, Answer, Json, Update};
 use crate::protocol::ErrorCode;
 use crate::recipes::assistant::{AssistantReply, Pasted, answer_read};
 use crate::recipes::command::ChatCommand;
-use crate::recipes::recipe::Draft;
+use crate::recipes::recipe::{Draft, Recipe};
 use crate::time::UnixTime;
 
 const WELCOME: &str = "Connected to recipe chat. How can I help you with this recipe?";
 const UNDONE: &str = "Took the last change back.";
 const NOTHING_TO_UNDO: &str = "There is no change left to take back.";
+const REDONE: &str = "Did again what was taken back.";
+const NOTHING_TO_REDO: &str = "There is nothing to do again: nothing was taken back, or the recipe \
+    was changed since.";
 const TOO_LARGE: &str = "The recipe would grow too large with that, so nothing was changed.";
 
 const TOO_MUCH: &str = "You store as much as one user may on this server, so this message is not \
@@ -182,11 +185,13 @@ fn handle_of_member(
     // What takes a change back gives room back. The owner pays for all that is said in the room.
     let takes_back = role >= RecipeRole::Editor
         && ChatCommand::parse(&message.content) == Some(ChatCommand::Undo);
-    if !takes_back && recipes::is_at_quota(database, owner, bounds.user_bytes)? {
+    let is_full = recipes::is_at_quota(database, owner, bounds.user_bytes)?;
+    if !takes_back && is_full {
         let text = if role == RecipeRole::Owner { TOO_MUCH } else { OWNER_TOO_MUCH };
         return Ok(say_only(text).into());
     }
-    let update = carry_out(database, (stored, role), message, pasted, bounds)?;
+    let reply = answer_read(&stored.recipe, &message.content, pasted, message.now);
+    let update = carry_out(database, (stored, role), reply, (message.now, is_full), bounds)?;
     let n = newest + 1;
     database
         .prepare_cached(
@@ -253,16 +258,19 @@ fn repeated(
     }))
 }
 
-/// Carries out a message. The caller stores the message itself.
+/// Carries out what the assistant wants done. What is undone while the owner's storage `is_full`
+/// cannot be done again.
 fn carry_out(
     database: &Connection,
     (stored, role): (&Stored, RecipeRole),
-    message: &NewMessage,
-    pasted: Pasted,
+    reply: AssistantReply,
+    (now, is_full): (UnixTime, bool),
     bounds: &Bounds,
 ) -> rusqlite::Result<Update> {
-    match answer_read(&stored.recipe, &message.content, pasted, message.now) {
-        AssistantReply::Change { .. } | AssistantReply::Undo if role < RecipeRole::Editor => {
+    match reply {
+        AssistantReply::Change { .. } | AssistantReply::Undo | AssistantReply::Redo
+            if role < RecipeRole::Editor =>
+        {
             Ok(say_only(READ_ONLY))
         }
         AssistantReply::Say(text) => Ok(say_only(text)),
@@ -274,12 +282,20 @@ fn carry_out(
             _ => Ok(say_only(TOO_LARGE)),
         },
         AssistantReply::Undo => {
-            let Some(recipe) = recipes::undo(database, stored.key, message.now)? else {
-                return Ok(say_only(NOTHING_TO_UNDO));
-            };
-            Ok(Json::new(&recipe).map_or_else(|_| say_only(UNDONE), |json| changed(UNDONE, json)))
+            let undone = recipes::undo(database, stored.key, !is_full, now)?;
+            Ok(restored(undone, UNDONE, NOTHING_TO_UNDO))
+        }
+        AssistantReply::Redo => {
+            let done = recipes::redo(database, stored.key, now)?;
+            Ok(restored(done, REDONE, NOTHING_TO_REDO))
         }
     }
+}
+
+/// The answer that brings a restored recipe, or says that there is none.
+fn restored(recipe: Option<Recipe>, done: &'static str, nothing: &'static str) -> Update {
+    let Some(recipe) = recipe else { return say_only(nothing) };
+    Json::new(&recipe).map_or_else(|_| say_only(done), |json| changed(done, json))
 }
 
 /// Replaces the room's recipe by a published one, as a change that can be undone.

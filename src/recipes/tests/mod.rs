@@ -13,6 +13,7 @@ mod lists;
 mod orders;
 mod own;
 mod recipes;
+mod sentences;
 mod sharing;
 
 use std::cell::RefCell;
