@@ -52,6 +52,7 @@ fn serialise(c: &mut Criterion) {
                 recipe_data: Some(raw),
                 session: Some(session),
                 history: None,
+                source: None,
             };
             let message = ServerMessage::new(&id, NOW.to_rfc3339(), update);
             serde_json::to_writer(&mut buffer, black_box(&message)).unwrap();

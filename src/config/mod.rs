@@ -9,6 +9,7 @@
 mod key;
 
 mod admin;
+mod assistant;
 mod auth;
 mod backend;
 pub mod check;
@@ -29,6 +30,7 @@ mod units;
 use std::collections::BTreeSet;
 
 pub use admin::Admin;
+pub use assistant::Assistant;
 pub use auth::{Auth, AuthMode};
 pub use backend::Backend;
 pub use error::{ConfigError, FaultKind};
@@ -93,6 +95,8 @@ section! {
         recipes: Recipes,
         /// Its accounts.
         accounts: Accounts,
+        /// The model that its assistant asks.
+        assistant: Assistant,
         /// Log lines.
         log: Log,
         /// The paths of the keys that somebody has set: put here by whoever reads settings, and
@@ -104,7 +108,7 @@ section! {
 
 impl Config {
     /// The keys that are in no section, and the sections, in the order of the file.
-    const SECTIONS: [key::SectionKeys; 10] = [
+    const SECTIONS: [key::SectionKeys; 11] = [
         Self::SECTION,
         Admin::SECTION,
         Auth::SECTION,
@@ -114,6 +118,7 @@ impl Config {
         Backend::SECTION,
         Recipes::SECTION,
         Accounts::SECTION,
+        Assistant::SECTION,
         Log::SECTION,
     ];
 

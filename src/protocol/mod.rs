@@ -21,7 +21,7 @@ pub use error::ErrorCode;
 pub use limits::*;
 pub use server::{
     AuthRequired, ChatMessage, ErrorPayload, Payload, Pong, Presence, RawJson, ReauthReason,
-    RecipeUpdate, ServerMessage, SessionInfo,
+    RecipeUpdate, ServerMessage, SessionInfo, UpdateSource,
 };
 
 /// The subprotocol that the server speaks (RFC 6455, section 1.9).

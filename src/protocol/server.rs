@@ -101,6 +101,19 @@ pub struct RecipeUpdate<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<HistoryEntry>"))]
     pub history: Option<RawJson<'a>>,
+    /// Who wrote the answer, where that was not the application by its own rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "UpdateSource"))]
+    pub source: Option<UpdateSource>,
+}
+
+/// Who wrote an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateSource {
+    /// A language model suggested what was done.
+    Model,
 }
 
 impl Payload for RecipeUpdate<'_> {
@@ -126,6 +139,10 @@ struct HistoryEntry {
     timestamp: String,
     /// What the application answered.
     reply: Option<String>,
+    /// Who wrote the reply, where that was not the application by its own rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "UpdateSource")]
+    source: Option<UpdateSource>,
 }
 
 /// Who the client is now, and for how long.

@@ -2,6 +2,7 @@
 
 mod amounts;
 mod converting;
+mod proposal;
 mod questions;
 mod said;
 mod scaling;
@@ -9,6 +10,7 @@ mod steps;
 
 use self::amounts::{more, multiplied, removed, replaced, set_amount};
 use self::converting::converted;
+pub(super) use self::proposal::{Proposal, ProposedCommand, answer_proposal, is_understood};
 use self::questions::{guesses, how_much, shown_text};
 use self::said::{EditResult, counted, time_text};
 use self::scaling::{scaled, unknown_yield};
@@ -130,6 +132,11 @@ pub(super) fn answer_read(
         (None, Some(command)) => carried_out(&mut new, command, pasted),
         (None, None) => Err(guesses(recipe, content)),
     };
+    finished(recipe, new, said, now)
+}
+
+/// The reply that brings a changed recipe, if it is different and keeps its limits.
+fn finished(recipe: &Recipe, mut new: Recipe, said: EditResult, now: UnixTime) -> AssistantReply {
     let content = match said {
         Ok(content) => content,
         Err(fault) => return AssistantReply::Say(fault),

@@ -1,7 +1,8 @@
 //! The embedded recipe chat: recipes, the assistant that edits them, and [`RecipesApp`], which
 //! stores them.
 //!
-//! The assistant is pure: it has no clock, file, thread, database or language model. [`answer`]
+//! The assistant is pure: it has no clock, file, thread or database. Where the operator has a language
+//! model, it proposes commands for what the assistant does not understand, and nothing else. [`answer`]
 //! takes a message and the recipe and returns an [`AssistantReply`], which the storage carries out.
 //!
 //! | name | purpose |
@@ -34,6 +35,8 @@ mod find;
 mod http;
 mod ingredient;
 mod line;
+mod message_tasks;
+mod model;
 mod openapi;
 mod own_requests;
 mod page;
@@ -65,6 +68,7 @@ pub use convert::UnitSystem;
 pub use counters::AccountCounters;
 pub use extract::{extract, extract_list};
 pub use ingredient::{Base, Ingredient};
+pub use model::{AskModel, ModelCall};
 pub use quantity::{MAX_QUANTITY, Number, NumberForm, Quantity};
 pub use ratio::Ratio;
 pub use recipe::{Draft, DraftError, Recipe, Step};

@@ -158,6 +158,7 @@ fn admit(
         recipe_data: update.recipe_data.as_ref().filter(|_| is_first).map(|json| json.as_raw()),
         session: Some(session),
         history: update.history.as_ref().filter(|_| is_first).map(|json| json.as_raw()),
+        source: None,
     };
     let frame = cx.message(acknowledgement);
     connections.reply(cx, slot, frame);

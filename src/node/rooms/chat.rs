@@ -299,6 +299,7 @@ pub(crate) fn update_frame(cx: &mut Cx, update: &Update, request_id: Option<&str
         recipe_data: update.recipe_data.as_ref().map(|json| json.as_raw()),
         session: None,
         history: None,
+        source: update.source,
     })
 }
 

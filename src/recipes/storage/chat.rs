@@ -18,10 +18,13 @@ use super::recipes::{self, Stored, signed};
 use super::schema::millis;
 use crate::config::Config;
 use crate::config::LEAST_RECIPE_BYTES;
+use crate::id::ConnId;
 use crate::node::AppEvent;
 use crate::node::app::{Admission, Answer, Json, Update};
-use crate::protocol::ErrorCode;
-use crate::recipes::assistant::{AssistantReply, Pasted, answer_read};
+use crate::protocol::{ErrorCode, UpdateSource};
+use crate::recipes::assistant::{
+    AssistantReply, Pasted, Proposal, answer_proposal, answer_read, is_understood,
+};
 use crate::recipes::command::ChatCommand;
 use crate::recipes::recipe::{Draft, Recipe};
 use crate::time::UnixTime;
@@ -62,6 +65,8 @@ pub(crate) struct Bounds {
     recipe: usize,
     /// What one user stores, in bytes. 0 means unlimited.
     pub(crate) user_bytes: usize,
+    /// Messages that the assistant's model is told. `None`: there is no model.
+    pub(crate) turns: Option<usize>,
 }
 
 impl Bounds {
@@ -71,8 +76,15 @@ impl Bounds {
         let (history, messages) = (config.recipes.history, config.recipes.messages);
         let undo = config.recipes.undo;
         let user_bytes = config.recipes.bytes_per_user.get();
-        let mut bounds =
-            Self { history, messages, undo, acknowledgement: 0, recipe: 0, user_bytes };
+        let mut bounds = Self {
+            history,
+            messages,
+            undo,
+            acknowledgement: 0,
+            recipe: 0,
+            user_bytes,
+            turns: None,
+        };
         bounds.reload(config);
         bounds
     }
@@ -119,10 +131,11 @@ pub(crate) fn join(
     let count = if reauth { 0 } else { bounds.history };
     let history = history::last(database, stored.key, count, room_left)?;
     let content = WELCOME.into();
-    Ok(Admission::Admit(Arc::new(Update { content, recipe_data, history, broadcast: false })))
+    Ok(Admission::Admit(Arc::new(Update { content, recipe_data, history, ..Update::default() })))
 }
 
 /// A chat message to handle.
+#[derive(Debug)]
 pub(crate) struct NewMessage {
     pub(crate) room: String,
     pub(crate) user: String,
@@ -130,6 +143,9 @@ pub(crate) struct NewMessage {
     pub(crate) content: String,
     /// What was read of it.
     pub(crate) pasted: Pasted,
+    /// What the model proposes for it. `None`: the model was not asked.
+    pub(crate) proposal: Option<Proposal>,
+    pub(crate) connection: ConnId,
     pub(crate) now: UnixTime,
 }
 
@@ -138,6 +154,16 @@ pub(crate) enum ChatOutcome {
     Answer(Answer),
     /// The id was used for a message with different content.
     UsedId,
+    /// The rules do not understand the message: the model is to be asked, and then this again.
+    AskModel(Box<RoomContext>),
+}
+
+/// What the model is told of a room.
+#[derive(Debug)]
+pub(crate) struct RoomContext {
+    pub(crate) recipe: Recipe,
+    /// The last messages and their answers, the oldest first.
+    pub(crate) turns: Vec<(String, String)>,
 }
 
 /// What a message has done.
@@ -156,15 +182,16 @@ impl From<Update> for ChatOutcome {
 /// Carries out a message, and stores it with its answer.
 pub(crate) fn handle_message(
     database: &Connection,
-    mut message: NewMessage,
+    message: &mut NewMessage,
     bounds: &Bounds,
 ) -> rusqlite::Result<ChatDone> {
     let pasted = mem::replace(&mut message.pasted, Pasted::Nothing);
+    let proposal = message.proposal.take();
     let mut events = members::forget_ended(database, &message.room, message.now)?;
     let outcome = match members::find(database, &message.room, &message.user, message.now)? {
-        Some(found) => handle_of_member(database, &found, (&message, pasted), bounds)?,
+        Some(found) => handle_of_member(database, &found, (message, pasted, proposal), bounds)?,
         None => {
-            events.push(members::removal(&message.room, message.user));
+            events.push(members::removal(&message.room, message.user.clone()));
             ChatOutcome::Answer(Err(ErrorCode::Internal))
         }
     };
@@ -174,7 +201,7 @@ pub(crate) fn handle_message(
 fn handle_of_member(
     database: &Connection,
     Accessible { stored, owner, role }: &Accessible,
-    (message, pasted): (&NewMessage, Pasted),
+    (message, pasted, proposal): (&NewMessage, Pasted, Option<Proposal>),
     bounds: &Bounds,
 ) -> rusqlite::Result<ChatOutcome> {
     let role = *role;
@@ -190,30 +217,52 @@ fn handle_of_member(
         let text = if role == RecipeRole::Owner { TOO_MUCH } else { OWNER_TOO_MUCH };
         return Ok(say_only(text).into());
     }
-    let reply = answer_read(&stored.recipe, &message.content, pasted, message.now);
-    let update = carry_out(database, (stored, role), reply, (message.now, is_full), bounds)?;
-    let n = newest + 1;
+    let (recipe, content) = (&stored.recipe, &message.content);
+    let (reply, is_by_model) = match (proposal, bounds.turns) {
+        (Some(proposal), _) => answer_proposal(recipe, content, proposal, message.now),
+        (None, Some(turns)) if !is_understood(content) => {
+            let turns = history::turns(database, stored.key, turns)?;
+            let room = RoomContext { recipe: recipe.clone(), turns };
+            return Ok(ChatOutcome::AskModel(Box::new(room)));
+        }
+        (None, _) => (answer_read(recipe, content, pasted, message.now), false),
+    };
+    let mut update = carry_out(database, (stored, role), reply, (message.now, is_full), bounds)?;
+    update.source = is_by_model.then_some(UpdateSource::Model);
+    store(database, stored.key, message, (newest + 1, &update), bounds)?;
+    Ok(update.into())
+}
+
+/// Stores a message with its answer, as the room's message `n`.
+fn store(
+    database: &Connection,
+    recipe: i64,
+    message: &NewMessage,
+    (n, update): (i64, &Update),
+    bounds: &Bounds,
+) -> rusqlite::Result<()> {
     database
         .prepare_cached(
-            "INSERT INTO messages (recipe, n, user, id, at, content, reply, changed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO messages (recipe, n, user, id, at, content, reply, changed, by_model)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
-            stored.key,
+            recipe,
             n,
             message.user,
             message.id,
             millis(message.now),
             message.content,
             update.content,
-            update.recipe_data.is_some()
+            update.recipe_data.is_some(),
+            update.source.is_some()
         ])?;
     if bounds.messages > 0 {
         database
             .prepare_cached("DELETE FROM messages WHERE recipe = ? AND n <= ?")?
-            .execute(params![stored.key, n.saturating_sub(signed(bounds.messages))])?;
+            .execute(params![recipe, n.saturating_sub(signed(bounds.messages))])?;
     }
-    Ok(update.into())
+    Ok(())
 }
 
 /// The number of the room's newest message.
@@ -232,9 +281,9 @@ fn repeated(
     newest: i64,
 ) -> rusqlite::Result<Option<ChatOutcome>> {
     let since = millis(message.now).saturating_sub_unsigned(REPEATED_WITHIN);
-    let first: Option<(bool, String, bool)> = database
+    let first: Option<(bool, String, bool, bool)> = database
         .prepare_cached(
-            "SELECT content = ?, reply, changed FROM messages
+            "SELECT content = ?, reply, changed, by_model FROM messages
              WHERE recipe = ? AND id = ? AND user = ? AND at > ? AND n > ? ORDER BY n DESC LIMIT 1",
         )?
         .query_row(
@@ -246,15 +295,16 @@ fn repeated(
                 since,
                 newest.saturating_sub(signed(REPEATED_AMONG))
             ],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )
         .optional()?;
-    Ok(first.map(|(is_same, reply, changed)| {
+    Ok(first.map(|(is_same, reply, changed, by_model)| {
         if !is_same {
             return ChatOutcome::UsedId;
         }
         let recipe_data = if changed { Json::new(&stored.recipe).ok() } else { None };
-        Update { content: Cow::Owned(reply), recipe_data, ..Update::default() }.into()
+        let source = by_model.then_some(UpdateSource::Model);
+        Update { content: Cow::Owned(reply), recipe_data, source, ..Update::default() }.into()
     }))
 }
 

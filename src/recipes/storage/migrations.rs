@@ -3,7 +3,7 @@
 /// The migrations, each from one schema version to the next, beginning with an empty database. A
 /// released migration must never change; add a new one.
 pub(super) const MIGRATIONS: &[&str] =
-    &[INITIAL, LOCKS, INVITATIONS, USAGE, REVISIONS, SESSIONS, MEMBERS, REDO];
+    &[INITIAL, LOCKS, INVITATIONS, USAGE, REVISIONS, SESSIONS, MEMBERS, REDO, MODEL];
 
 /// The first version. Times are milliseconds since 1970 (UTC). `n` numbers the rows of one parent.
 const INITIAL: &str = "
@@ -172,3 +172,6 @@ CREATE TRIGGER version_changed AFTER UPDATE OF body ON versions BEGIN
     WHERE owner = (SELECT owner FROM recipes WHERE key = NEW.recipe);
 END;
 ";
+
+/// Adds whether a language model suggested what a reply did.
+const MODEL: &str = "ALTER TABLE messages ADD COLUMN by_model INTEGER NOT NULL DEFAULT 0;";

@@ -10,6 +10,7 @@ mod disk;
 mod edits;
 mod exchange;
 mod lists;
+mod model;
 mod orders;
 mod own;
 mod recipes;
