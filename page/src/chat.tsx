@@ -72,7 +72,9 @@ export function Chat({ id, chat, draftOf, pending, isShown }: ChatProps): ReactE
             {history.map((entry) => (
               <li key={entry.id} className="exchange">
                 <Mine content={entry.content} time={Date.parse(entry.timestamp)} />
-                {entry.reply !== null && <Assistant content={entry.reply} write={write} />}
+                {entry.reply !== null && (
+                  <Assistant content={entry.reply} source={entry.source} write={write} />
+                )}
               </li>
             ))}
           </ol>
@@ -158,10 +160,18 @@ function Mine({ content, time }: { content: string; time: number }): ReactElemen
   );
 }
 
-function Assistant({ content, write }: { content: string; write: (text: string) => void }) {
+interface AssistantProps {
+  content: string;
+  /** Who wrote it, where that was not the assistant by its own rules. */
+  source: Line['source'];
+  write: (text: string) => void;
+}
+
+function Assistant({ content, source, write }: AssistantProps): ReactElement {
   return (
     <div className="bubble theirs">
       <span className="unseen">Assistant: </span>
+      {source === 'model' && <p className="source">Suggested by the model</p>}
       <Rich text={content} use={write} />
     </div>
   );
@@ -176,7 +186,9 @@ interface SaidProps {
 }
 
 function Said({ line, time, pending, write, again }: SaidProps): ReactElement {
-  if (line.from === 'server') return <Assistant content={line.content} write={write} />;
+  if (line.from === 'server') {
+    return <Assistant content={line.content} source={line.source} write={write} />;
+  }
   if (line.from === 'others') {
     return (
       <div className="bubble theirs">
