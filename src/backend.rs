@@ -26,6 +26,7 @@ mod contract;
 mod counts;
 mod lane;
 mod model;
+mod service;
 mod signature;
 mod threads;
 mod witnesses;

@@ -12,15 +12,16 @@ use std::time::Duration;
 use super::breaker::{CallEvidence, Transition};
 use super::call_queue::{CallAction, CallQueue};
 use super::caller::BackendClient;
-use super::contract::{self, BackendResponse, CallError, CallResult};
+use super::contract::{CallError, CallResult};
 use super::counts::{CallCounts, CallKind};
-use super::lane::{Asker, CallerShares, QueuedCall};
+use super::lane::{CallerShares, QueuedCall};
+use super::service::{BackendService, Service};
 use crate::config;
 use crate::id::{ConnId, MessageIds};
 use crate::net::clock::Clock;
 use crate::net::http::ClientTls;
 use crate::net::{self, Handle};
-use crate::time::{Instant, UnixTime};
+use crate::time::Instant;
 
 /// What the dispatcher reacts to.
 #[derive(Debug)]
@@ -44,28 +45,6 @@ pub(super) enum QueueEvent {
 struct Assignment {
     call: QueuedCall,
     time_limit: Duration,
-}
-
-/// What is called: the backend, or the server of a model.
-pub(super) trait Service: Send + Sync {
-    /// What it is called in the log.
-    fn name(&self) -> &'static str;
-
-    /// Makes a call. Blocks, for `time_limit` at most.
-    fn send(
-        &self,
-        call: &QueuedCall,
-        id: &str,
-        now: UnixTime,
-        time_limit: Duration,
-    ) -> Result<BackendResponse, CallError>;
-
-    /// What became of a call.
-    fn interpret(&self, kind: CallKind, received: Result<BackendResponse, CallError>)
-    -> CallResult;
-
-    /// Answers whoever waits for a call, at `now`.
-    fn answer(&self, now: Instant, call: QueuedCall, result: CallResult);
 }
 
 /// The threads of a service, and what they are started with.
@@ -364,45 +343,6 @@ impl Caller {
             if is_finished {
                 return;
             }
-        }
-    }
-}
-
-/// The backend, as a service.
-struct BackendService {
-    client: Arc<BackendClient>,
-    handle: Handle,
-}
-
-impl Service for BackendService {
-    fn name(&self) -> &'static str {
-        "backend"
-    }
-
-    fn send(
-        &self,
-        call: &QueuedCall,
-        id: &str,
-        now: UnixTime,
-        time_limit: Duration,
-    ) -> Result<BackendResponse, CallError> {
-        self.client.call(call.kind, &call.body, id, now, time_limit)
-    }
-
-    fn interpret(
-        &self,
-        kind: CallKind,
-        received: Result<BackendResponse, CallError>,
-    ) -> CallResult {
-        contract::interpret(kind, received)
-    }
-
-    /// Answers the node's question, if the call has one.
-    fn answer(&self, _: Instant, call: QueuedCall, result: CallResult) {
-        let outcome = contract::node_outcome(call.kind, result.outcome, result.update);
-        if let (Asker::Node(ticket), Some(outcome)) = (call.asker, outcome) {
-            // If the server has stopped, nobody waits for the answer.
-            let _ = self.handle.complete(ticket, outcome);
         }
     }
 }

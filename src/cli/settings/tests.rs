@@ -131,7 +131,7 @@ fn names_are_suggested_only_where_they_are_near() {
         ("limits.outbound", "; did you mean `limits.outbound_bytes` or `limits.outbound_total`?"),
         (
             "limits.queue",
-            "; did you mean `accounts.queue` or `backend.queue` or `assistant.queue` or `log.queue`?",
+            "; did you mean `accounts.queue` or `assistant.queue` or `backend.queue` or `log.queue`?",
         ),
         ("limit.ping", "; did you mean `limits.ping`?"),
         ("accounts.hue", ""),
