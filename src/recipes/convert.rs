@@ -61,11 +61,12 @@ pub(super) fn converted(line: &Line<'_>, factor: Ratio, system: UnitSystem) -> O
         return None;
     }
     let text = line.text();
+    let density = densities::of(line.name());
     let (mut edits, mut quantity, mut used) = (Vec::new(), None, None);
     for (index, amount) in line.amounts.iter().enumerate() {
         // Of "1 cup plus 2 tbsp flour", both are flour.
         let is_of_name = index == 0 || amount.end <= line.name_start();
-        let density = densities::of(line.name()).filter(|_| is_of_name);
+        let density = density.filter(|_| is_of_name);
         let Some((edit, exact, by)) = changed(amount, text, factor, (system, density))? else {
             edits.extend(amount.edits(text, factor)?);
             continue;

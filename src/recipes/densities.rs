@@ -4,6 +4,8 @@
 //! (236.6 ml) that is filled loosely and levelled. A cup of flour that is scooped weighs up to a third
 //! more, so whoever converts a recipe is told the weights. Liquids stay volumes, and are not here.
 
+use std::sync::LazyLock;
+
 use super::find::words_of;
 use super::ratio::Ratio;
 
@@ -33,14 +35,21 @@ impl Density {
 /// of the name change nothing. So rice flour is no flour.
 pub(super) fn of(name: &str) -> Option<&'static Density> {
     let words = words_of(name);
-    let is_of = |names: &str| {
-        let entry = words_of(names);
+    let is_of = |entry: &[String]| {
         let has_all = entry.iter().all(|word| words.contains(word));
         let is_plain = |word: &String| entry.contains(word) || NEUTRAL.contains(&&**word);
         has_all && words.iter().all(is_plain)
     };
-    DENSITIES.iter().find(|density| density.names.split('/').any(is_of))
+    WORDS.iter().find(|(entry, _)| is_of(entry)).map(|(_, density)| *density)
 }
+
+/// The words of each name, and what it is the name of.
+static WORDS: LazyLock<Vec<(Vec<String>, &'static Density)>> = LazyLock::new(|| {
+    let names = |density: &'static Density| {
+        density.names.split('/').map(move |name| (words_of(name), density))
+    };
+    DENSITIES.iter().flat_map(names).collect()
+});
 
 /// Words that do not change what a cup weighs.
 const NEUTRAL: &[&str] = &[
