@@ -39,8 +39,8 @@ use thiserror::Error;
 
 use self::caller::BackendClient;
 pub use self::counts::{CallCounts, CallKind, CallOutcome};
-use self::lane::{Asker, QueuedCall};
-pub use self::model::{ModelError, ModelQuestion, ModelService};
+use self::lane::{CallAsker, QueuedCall};
+pub use self::model::{ModelError, ModelRequest, ModelService};
 pub use self::signature::{SecretError, SigningSecret};
 pub use self::threads::{Control, RunningThreads, Threads};
 use self::threads::{QueueEvent, QueueSlots};
@@ -120,7 +120,7 @@ impl BackendApp {
         if self.slots.acquire(kind) {
             let (ticket, start) = asked.map(|(ticket, start)| (ticket, start.clone())).unzip();
             let (user, body) = (SmolStr::new(user), body());
-            let asker = ticket.map_or(Asker::Nobody, Asker::Node);
+            let asker = ticket.map_or(CallAsker::Nobody, CallAsker::Node);
             let call = QueuedCall { kind, asker, start, user, connection, body };
             if self.events.send(QueueEvent::Queued(call)).is_ok() {
                 return true;

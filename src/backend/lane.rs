@@ -21,7 +21,7 @@ const MAX_COST: u64 = 1_000_000;
 #[derive(Debug)]
 pub(super) struct QueuedCall {
     pub(super) kind: CallKind,
-    pub(super) asker: Asker,
+    pub(super) asker: CallAsker,
     /// Whether the asker still waits; `None` for a leave, which is made in any case.
     pub(super) start: Option<StartFlag>,
     pub(super) user: SmolStr,
@@ -31,7 +31,7 @@ pub(super) struct QueuedCall {
 
 /// Who waits for the answer to a call.
 #[derive(Debug)]
-pub(super) enum Asker {
+pub(super) enum CallAsker {
     /// Nobody, as for a leave.
     Nobody,
     /// The node, by the ticket of its question.

@@ -18,7 +18,7 @@ use ureq::http::HeaderValue;
 use super::caller::{keep_alive, send};
 use super::contract::{self, BackendResponse, CallError, CallResult};
 use super::counts::{CallCounts, CallKind, CallOutcome};
-use super::lane::{AnswerCallback, Asker, CallerShares, QueuedCall};
+use super::lane::{AnswerCallback, CallAsker, CallerShares, QueuedCall};
 use super::service::Service;
 use super::threads::{CallPool, QueueEvent, QueueSlots};
 use crate::config;
@@ -51,7 +51,7 @@ pub enum ModelError {
 
 /// A question to the model, on behalf of a user.
 #[derive(Debug)]
-pub struct ModelQuestion {
+pub struct ModelRequest {
     /// Who asks: users have equal shares.
     pub user: String,
     /// Which connection: its questions are asked one at a time.
@@ -153,21 +153,21 @@ impl ModelService {
     /// service; at once, with `None`, if the queue is full. Never blocks.
     pub fn ask(
         &self,
-        question: ModelQuestion,
+        question: ModelRequest,
         answer: impl FnOnce(Option<Vec<u8>>) -> bool + Send + 'static,
     ) {
-        let ModelQuestion { user, connection, start, body } = question;
+        let ModelRequest { user, connection, start, body } = question;
         let (kind, user) = (CallKind::Message, SmolStr::new(user));
         if !self.0.slots.acquire(kind) {
             self.0.counts.count(kind, CallOutcome::QueueFull);
             answer(None);
             return;
         }
-        let asker = Asker::Application(AnswerCallback(Box::new(answer)));
+        let asker = CallAsker::Application(AnswerCallback(Box::new(answer)));
         let call = QueuedCall { kind, asker, start, user, connection, body };
         if let Err(mpsc::SendError(QueueEvent::Queued(call))) =
             self.0.events.send(QueueEvent::Queued(call))
-            && let Asker::Application(AnswerCallback(answer)) = call.asker
+            && let CallAsker::Application(AnswerCallback(answer)) = call.asker
         {
             answer(None);
         }
@@ -278,7 +278,7 @@ impl Service for ModelCalls {
     }
 
     fn answer(&self, now: Instant, call: QueuedCall, result: CallResult) {
-        let Asker::Application(AnswerCallback(answer)) = call.asker else { return };
+        let CallAsker::Application(AnswerCallback(answer)) = call.asker else { return };
         let is_there = result.body.is_some();
         if !is_there {
             self.tell(now, result.why.as_deref().unwrap_or(result.outcome.label()));

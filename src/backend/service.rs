@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::caller::BackendClient;
 use super::contract::{self, BackendResponse, CallError, CallResult};
 use super::counts::CallKind;
-use super::lane::{Asker, QueuedCall};
+use super::lane::{CallAsker, QueuedCall};
 use crate::net::Handle;
 use crate::time::{Instant, UnixTime};
 
@@ -64,7 +64,7 @@ impl Service for BackendService {
     /// Answers the node's question, if the call has one.
     fn answer(&self, _: Instant, call: QueuedCall, result: CallResult) {
         let outcome = contract::node_outcome(call.kind, result.outcome, result.update);
-        if let (Asker::Node(ticket), Some(outcome)) = (call.asker, outcome) {
+        if let (CallAsker::Node(ticket), Some(outcome)) = (call.asker, outcome) {
             // If the server has stopped, nobody waits for the answer.
             let _ = self.handle.complete(ticket, outcome);
         }

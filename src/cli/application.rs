@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(all(feature = "backend", feature = "recipes"))]
-use vestibule::backend::ModelQuestion;
+use vestibule::backend::ModelRequest;
 #[cfg(feature = "backend")]
 use vestibule::backend::ModelService;
 #[cfg(feature = "backend")]
@@ -83,7 +83,7 @@ fn recipes_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
         app.set_model(
             config,
             Box::new(move |ModelCall { user, connection, start, body, answer }| {
-                asked.ask(ModelQuestion { user, connection, start, body }, answer);
+                asked.ask(ModelRequest { user, connection, start, body }, answer);
             }),
         );
         log::info!(

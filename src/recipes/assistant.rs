@@ -2,7 +2,6 @@
 
 mod amounts;
 mod converting;
-mod proposal;
 mod questions;
 mod said;
 mod scaling;
@@ -10,8 +9,8 @@ mod steps;
 
 use self::amounts::{more, multiplied, removed, replaced, set_amount};
 use self::converting::converted;
-pub(super) use self::proposal::{Proposal, ProposedCommand, answer_proposal, is_understood};
-use self::questions::{guesses, how_much, shown_text};
+pub(super) use self::questions::guesses;
+use self::questions::{how_much, shown_text};
 use self::said::{EditResult, counted, time_text};
 use self::scaling::{scaled, unknown_yield};
 use self::steps::{added_step, moved_step, removed_step, replaced_step, step_text, swapped_steps};
@@ -136,7 +135,12 @@ pub(super) fn answer_read(
 }
 
 /// The reply that brings a changed recipe, if it is different and keeps its limits.
-fn finished(recipe: &Recipe, mut new: Recipe, said: EditResult, now: UnixTime) -> AssistantReply {
+pub(super) fn finished(
+    recipe: &Recipe,
+    mut new: Recipe,
+    said: EditResult,
+    now: UnixTime,
+) -> AssistantReply {
     let content = match said {
         Ok(content) => content,
         Err(fault) => return AssistantReply::Say(fault),
@@ -155,7 +159,7 @@ fn finished(recipe: &Recipe, mut new: Recipe, said: EditResult, now: UnixTime) -
 }
 
 /// Carries out several commands, all or none.
-fn all(recipe: &mut Recipe, commands: Vec<ChatCommand<'_>>) -> EditResult {
+pub(super) fn all(recipe: &mut Recipe, commands: Vec<ChatCommand<'_>>) -> EditResult {
     let mut said = Vec::new();
     for command in commands {
         let pasted = match command {
@@ -170,7 +174,11 @@ fn all(recipe: &mut Recipe, commands: Vec<ChatCommand<'_>>) -> EditResult {
 }
 
 /// Carries out one command. An error is an answer without a change.
-fn carried_out(recipe: &mut Recipe, command: ChatCommand<'_>, pasted: Pasted) -> EditResult {
+pub(super) fn carried_out(
+    recipe: &mut Recipe,
+    command: ChatCommand<'_>,
+    pasted: Pasted,
+) -> EditResult {
     match command {
         ChatCommand::Help => Err(HELP.to_owned()),
         ChatCommand::Undo => Err("Say `Undo` alone.".to_owned()),

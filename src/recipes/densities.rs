@@ -6,8 +6,8 @@
 
 use std::sync::LazyLock;
 
-use super::find::words_of;
 use super::ratio::Ratio;
+use super::words::words_of;
 
 /// Where the weights are from.
 pub(super) const SOURCE: &str = "King Arthur Baking's ingredient weight chart";

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::assistant::Proposal;
 use super::completions::CompletionSink;
 use super::model::{Model, ModelCall, ModelQuestion};
+use super::proposal::Proposal;
 use super::storage::chat::{self, Bounds, ChatDone, ChatOutcome, NewMessage};
 use super::storage::{Busy, Storage, TaskClass, TaskError, TaskOrigin, WeakStorage};
 use crate::node::{AppEvent, Completion, Outcome, Payer, StartFlag, Ticket};
@@ -70,14 +70,18 @@ impl MessageTasks {
             // What waits for the model must not keep the storage's thread alive.
             storage: self.storage.downgrade(),
             model: self.model.clone(),
-            asker: Asker { ticket, payer: origin.payer.clone(), start: origin.start.clone() },
+            asker: MessageAsker {
+                ticket,
+                payer: origin.payer.clone(),
+                start: origin.start.clone(),
+            },
         };
         self.storage.submit(origin, work, move |done| answer.take(done))
     }
 }
 
 /// Who waits for the answer to a message.
-struct Asker {
+struct MessageAsker {
     ticket: Ticket,
     payer: Payer,
     start: Option<StartFlag>,
@@ -88,7 +92,7 @@ struct MessageAnswer {
     completions: CompletionSink,
     storage: WeakStorage,
     model: Option<Arc<Model>>,
-    asker: Asker,
+    asker: MessageAsker,
 }
 
 impl MessageAnswer {
@@ -140,7 +144,7 @@ impl MessageAnswer {
 
     /// Carries out what the model proposes, as a task of its own.
     fn carry_out(self, question: ModelQuestion, proposal: Proposal) {
-        let Self { completions, storage, asker: Asker { ticket, payer, start }, .. } = self;
+        let Self { completions, storage, asker: MessageAsker { ticket, payer, start }, .. } = self;
         let ModelQuestion { mut message, bounds, .. } = question;
         message.proposal = Some(proposal);
         let text_bytes = message.content.len();

@@ -41,6 +41,7 @@ mod openapi;
 mod own_requests;
 mod page;
 mod patch;
+mod proposal;
 mod quantity;
 mod ratio;
 mod recipe;

@@ -15,7 +15,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::assistant::{HELP, Proposal, ProposedCommand};
+use super::assistant::HELP;
+use super::proposal::{Proposal, ProposedCommand};
 use super::storage::chat::{Bounds, NewMessage, RoomContext};
 use crate::config::Config;
 use crate::id::ConnId;
@@ -68,7 +69,7 @@ pub(super) struct ModelQuestion {
 }
 
 #[derive(Serialize)]
-struct RequestBody<'a> {
+struct PromptBody<'a> {
     model: &'a str,
     messages: Vec<PromptMessage<'a>>,
     response_format: ResponseFormat,
@@ -128,7 +129,7 @@ impl Model {
         }
         messages.push(PromptMessage { role: "user", content: &question.message.content });
         let response_format = ResponseFormat { kind: "json_object" };
-        let body = RequestBody { model: &self.name, messages, response_format, stream: false };
+        let body = PromptBody { model: &self.name, messages, response_format, stream: false };
         // Serialising strings does not fail.
         serde_json::to_vec(&body).unwrap_or_default()
     }

@@ -37,7 +37,7 @@ fn serve(mut stream: TcpStream, tell: &Sender<(String, Value)>, held: &Mutex<Rec
         let _ = tell.send((head, body));
         let commands = match asked.as_str().unwrap() {
             "make it vegan" => json!(["Replace butter with oil", "Scale to 8 servings"]),
-            "make it evil" => json!(["Delete this recipe", "DROP TABLE recipes"]),
+            "make it evil" => json!(["Delete this recipe", "rm -rf /"]),
             "make it long" => json!(vec!["Add 1 egg"; 10_000]),
             "make it slow" => {
                 let _ = held.lock().unwrap().recv();

@@ -5,7 +5,7 @@ mod shares;
 use std::collections::BTreeSet;
 
 use super::super::breaker::Cause;
-use super::super::lane::Asker;
+use super::super::lane::CallAsker;
 use super::*;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,8 +44,14 @@ impl QueueScene {
         let start = (kind != CallKind::Leave).then_some(start);
         let user = SmolStr::new((connection / 100).to_string());
         let connection = ConnId::new(connection, 0);
-        let call =
-            QueuedCall { kind, asker: Asker::Nobody, start, user, connection, body: Vec::new() };
+        let call = QueuedCall {
+            kind,
+            asker: CallAsker::Nobody,
+            start,
+            user,
+            connection,
+            body: Vec::new(),
+        };
         self.queue.handle_call(at(millis), call);
         self.drain();
     }

@@ -72,7 +72,7 @@ fn config(address: SocketAddr) -> Assistant {
 /// Asks for `user`, on a connection of this number. The answer comes through the channel.
 fn ask(service: &ModelService, user: &str, connection: u32) -> Receiver<Option<String>> {
     let (sender, answer) = mpsc::channel();
-    let question = ModelQuestion {
+    let question = ModelRequest {
         user: user.to_owned(),
         connection: ConnId::new(connection, 0),
         start: Some(StartFlag::default()),

@@ -22,10 +22,9 @@ use crate::id::ConnId;
 use crate::node::AppEvent;
 use crate::node::app::{Admission, Answer, Json, Update};
 use crate::protocol::{ErrorCode, UpdateSource};
-use crate::recipes::assistant::{
-    AssistantReply, Pasted, Proposal, answer_proposal, answer_read, is_understood,
-};
+use crate::recipes::assistant::{AssistantReply, Pasted, answer_read};
 use crate::recipes::command::ChatCommand;
+use crate::recipes::proposal::{Proposal, answer_proposal, is_understood};
 use crate::recipes::recipe::{Draft, Recipe};
 use crate::time::UnixTime;
 

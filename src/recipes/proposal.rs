@@ -1,11 +1,9 @@
 //! Commands that a model proposes for a message that the rules do not understand.
 
-use super::super::command::ChatCommand;
-use super::super::recipe::Recipe;
-use super::super::sentences::sentences;
-use super::questions::guesses;
-use super::said::EditResult;
-use super::{AssistantReply, Pasted, carried_out, finished};
+use super::assistant::{self, AssistantReply, Pasted, carried_out, finished, guesses};
+use super::command::ChatCommand;
+use super::recipe::Recipe;
+use super::sentences::sentences;
 use crate::time::UnixTime;
 
 /// What a model proposes.
@@ -72,12 +70,12 @@ pub(crate) fn answer_proposal(
 }
 
 /// Carries out the commands, all or none.
-fn all(recipe: &mut Recipe, commands: Vec<ProposedCommand>) -> EditResult {
+fn all(recipe: &mut Recipe, commands: Vec<ProposedCommand>) -> Result<String, String> {
     let is_one = commands.len() == 1;
     let mut said = Vec::new();
     for ProposedCommand { text, pasted } in commands {
         let done = match (sentences(&text), ChatCommand::parse(&text)) {
-            (Some(several), _) => super::all(recipe, several),
+            (Some(several), _) => assistant::all(recipe, several),
             (None, Some(command)) => carried_out(recipe, command, pasted),
             (None, None) => Err("I did not understand that.".to_owned()),
         };
@@ -93,8 +91,8 @@ const UNAVAILABLE: &str = " The assistant's model is not available now.";
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::ingredient::Ingredient;
-    use super::super::super::recipe::Draft;
+    use super::super::ingredient::Ingredient;
+    use super::super::recipe::Draft;
     use super::*;
 
     fn recipe() -> Recipe {
@@ -157,7 +155,7 @@ mod tests {
         let now = UnixTime::default();
         let (reply, _) = answer_proposal(&recipe(), "make it nice", Proposal::Unavailable, now);
         let AssistantReply::Say(said) = reply else { panic!("{reply:?}") };
-        let plain = super::super::answer(&recipe(), "make it nice", now);
+        let plain = assistant::answer(&recipe(), "make it nice", now);
         assert_eq!(plain, AssistantReply::Say(said.replace(UNAVAILABLE, "")));
         assert!(said.ends_with(UNAVAILABLE));
     }
