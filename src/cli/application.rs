@@ -86,11 +86,10 @@ fn recipes_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
                 asked.ask(ModelRequest { user, connection, start, body }, answer);
             }),
         );
-        log::info!(
-            "what the assistant does not understand goes to {} at {}",
-            config.assistant.model,
-            config.assistant.url
-        );
+        // What follows the path may be a key.
+        let url = config.assistant.url.split('?').next().unwrap_or_default();
+        let name = &config.assistant.model;
+        log::info!("what the assistant does not understand goes to the model {name} at {url}");
         background.model = Some(model);
         Ok((Box::new(app), background))
     }

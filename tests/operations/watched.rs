@@ -89,8 +89,9 @@ fn labels_named(text: &str) -> Vec<String> {
 
 #[test]
 fn dashboard_and_alerts_ask_for_series_that_exist() {
-    // With the recipe chat there are the series of its storage and accounts.
-    let server = Server::start("recipes", "");
+    // With the recipe chat there are the series of its storage, its accounts and its model.
+    let model = "[assistant]\nurl = 'http://127.0.0.1:9/v1/chat/completions'\nmodel = 'any'\n";
+    let server = Server::start("recipes", model);
     let (_, metrics) = server.call("GET /metrics", "", "");
     let samples = samples(&metrics);
     let known = samples.values().flatten().flat_map(|labels| labels.keys().map(String::as_str));

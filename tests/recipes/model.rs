@@ -38,6 +38,8 @@ fn serve(mut stream: TcpStream, tell: &Sender<(String, Value)>, held: &Mutex<Rec
         let commands = match asked.as_str().unwrap() {
             "make it vegan" => json!(["Replace butter with oil", "Scale to 8 servings"]),
             "make it evil" => json!(["Delete this recipe", "rm -rf /"]),
+            "make it many" => json!(vec!["Add 1 egg"; 100]),
+            // 120 KB, of 64 KiB that are read.
             "make it long" => json!(vec!["Add 1 egg"; 10_000]),
             "make it slow" => {
                 let _ = held.lock().unwrap().recv();
@@ -105,7 +107,8 @@ fn model_proposes_and_the_rules_carry_out() {
 
     for (said, sentence) in [
         ("make it evil", "gave no usable answer."),
-        ("make it long", "gave no usable answer."),
+        ("make it many", "gave no usable answer."),
+        ("make it long", "is not available now."),
         ("make it odd", "gave no usable answer."),
         ("make it slow", "is not available now."),
     ] {
