@@ -71,7 +71,10 @@ fn recipes_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
     let mut background = Background {
         completions: Some(completions),
         counters: Some(app.account_counters()),
-        ..Background::default()
+        #[cfg(feature = "backend")]
+        threads: None,
+        #[cfg(feature = "backend")]
+        model: None,
     };
     if config.assistant.url.is_empty() {
         return Ok((Box::new(app), background));
