@@ -7,7 +7,7 @@ mod said;
 mod scaling;
 mod steps;
 
-use self::amounts::{more, multiplied, removed, replaced, set_amount};
+use self::amounts::{more, multiplied, removed, replaced, set_amount, taken_away};
 use self::converting::converted;
 pub(super) use self::questions::guesses;
 use self::questions::{how_much, shown_text};
@@ -89,6 +89,18 @@ impl Pasted {
 /// The ingredients of a list: "2 leeks, 100 g peas" and "garlic, salt and pepper".
 fn ingredients(text: &str) -> Vec<Ingredient> {
     let listed = extract_list(text);
+    // The comma of "1,5 kg" parts nothing.
+    let has_decimal = text.as_bytes().windows(3).any(|three| {
+        matches!(three, [before, b',', after] if before.is_ascii_digit() && after.is_ascii_digit())
+    });
+    if has_decimal {
+        let parts = text.split(", ").flat_map(|part| part.split(" and "));
+        return parts
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(Ingredient::parse)
+            .collect();
+    }
     let parts: Vec<&str> = text.split([',', ';']).flat_map(|part| part.split(" and ")).collect();
     let parts: Vec<&str> =
         parts.iter().map(|part| part.trim().trim_start_matches("and ")).collect();
@@ -197,6 +209,7 @@ pub(super) fn carried_out(
         ChatCommand::ScaleIngredient { name, factor } => multiplied(recipe, name, factor),
         ChatCommand::SetAmount(text) => set_amount(recipe, text),
         ChatCommand::AddMore { name, amount } => more(recipe, name, amount),
+        ChatCommand::TakeAway { name, amount } => taken_away(recipe, name, amount),
         ChatCommand::AddIngredient(_) => Ok(added(recipe, pasted)),
         ChatCommand::RemoveIngredient(name) => removed(recipe, name),
         ChatCommand::Replace { old, new } => replaced(recipe, old, new),

@@ -13,7 +13,7 @@ mod synonyms;
 mod words;
 
 pub use self::chat_command::{ChatCommand, Scale, Shown, StepPosition, StepRef};
-use self::questions::{amount, is_amount, more, multiplied, question, set_to, tag};
+use self::questions::{amount, is_amount, more, multiplied, question, set_to, share_of, tag};
 use self::scale::scale;
 use self::steps::step;
 use self::synonyms as say;
@@ -254,9 +254,23 @@ fn instead(text: &str) -> Option<ChatCommand<'_>> {
     both(old, new).or(Some(unfinished))
 }
 
+/// Whether a text ends with a step: "2 eggs to step 1". What belongs into a step is its text.
+fn is_in_step(text: &str) -> bool {
+    let places = [" to step ", " in step ", " into step ", " to the step "];
+    let lower = text.to_lowercase();
+    let behind = |place| lower.rsplit_once(place).map(|(_, rest): (&str, &str)| rest);
+    places.into_iter().filter_map(behind).any(|rest| rest.split(' ').count() == 1)
+}
+
 fn both<'a>(old: &'a str, new: &'a str) -> Option<ChatCommand<'a>> {
     let old = value(skip(old, say::NAME_STARTS));
     let new = value(new);
+    if is_any(new, &["none", "nothing", "zero", "0"]) {
+        return (!old.is_empty()).then_some(ChatCommand::RemoveIngredient(old));
+    }
+    if is_in_step(new) {
+        return Some(ChatCommand::Unfinished("Replace step 2 with Bake for 20 minutes"));
+    }
     (!old.is_empty() && !new.is_empty()).then_some(ChatCommand::Replace { old, new })
 }
 
@@ -265,6 +279,9 @@ fn remove(text: &str) -> Option<ChatCommand<'_>> {
     let out = after_any(text, verbs).and_then(|rest| without_ends(rest, ends));
     let rest = out.or_else(|| after_any(text, say::REMOVE))?;
     let rest = without_ends(rest, say::FROM_IT).unwrap_or(rest);
+    if let Some(command) = share_of(rest) {
+        return Some(command);
+    }
     let rest = skip(rest, say::NAME_STARTS);
     let name = value(skip(rest, &["the", "all the", "all"]));
     Some(match name {
@@ -302,6 +319,9 @@ fn added(rest: &str) -> Option<ChatCommand<'_>> {
     }
     if let Some(text) = without_ends(rest, say::AS_LAST_STEP).map(value) {
         return Some(ChatCommand::AddStep { text, place: None }).filter(|_| !text.is_empty());
+    }
+    if is_in_step(rest) {
+        return Some(ChatCommand::Unfinished("Replace step 2 with Bake for 20 minutes"));
     }
     let head = without_ends(rest, say::TO_IT);
     let given = value(skip(head.unwrap_or(rest), &["some", "also", "in"]));

@@ -45,6 +45,13 @@ pub enum ChatCommand<'a> {
         /// How much more: `100 g`.
         amount: &'a str,
     },
+    /// Take away some of an ingredient.
+    TakeAway {
+        /// The ingredient's name.
+        name: &'a str,
+        /// How much less: `100 g`.
+        amount: &'a str,
+    },
     /// Add tags, separated by commas.
     AddTag(&'a str),
     /// Remove a tag.

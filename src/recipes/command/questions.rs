@@ -116,7 +116,13 @@ fn changed_by(text: &str) -> Option<ChatCommand<'_>> {
     let rest = is_more.or_else(|| after_any(text, say::LESS))?;
     let (name, share) = match without_ends(rest, &[" by half", " in half", " in two"]) {
         Some(name) => (name, Ratio::HALF),
-        None => rest.rsplit_once(" by ").and_then(|(name, by)| Some((name, percent(by)?)))?,
+        None => {
+            let (name, by) = rest.rsplit_once(" by ")?;
+            match percent(by) {
+                Some(share) => (name, share),
+                None => return changed_by_amount(is_more.is_some(), name, by),
+            }
+        }
     };
     let factor = if is_more.is_some() { share.plus(Ratio::ONE) } else { Ratio::ONE.minus(share) };
     let factor = factor.filter(|factor| !factor.is_zero())?;
@@ -124,6 +130,29 @@ fn changed_by(text: &str) -> Option<ChatCommand<'_>> {
     let plain = skip(name, say::NAME_STARTS);
     let is_all = is_whole(name) || is_whole(plain) || plain.is_empty();
     (!is_all).then_some(ChatCommand::ScaleIngredient { name: plain, factor })
+}
+
+/// Parses "increase the beef by 100 g", "reduce carrots by 1".
+fn changed_by_amount<'a>(is_more: bool, name: &'a str, amount: &'a str) -> Option<ChatCommand<'a>> {
+    let name = skip(name, say::NAME_STARTS);
+    let is_all = after_any(name, say::WHOLE).is_some_and(str::is_empty) || is_other(name);
+    if is_all || name.is_empty() || !is_amount(amount) {
+        return None;
+    }
+    Some(match is_more {
+        true => ChatCommand::AddMore { name, amount },
+        false => ChatCommand::TakeAway { name, amount },
+    })
+}
+
+/// Parses what is removed of an ingredient: "half of the carrots".
+pub(super) fn share_of(text: &str) -> Option<ChatCommand<'_>> {
+    let (rest, share) = say::FACTORS.iter().find_map(|(words, over, parts)| {
+        Some((after_any(text, words)?, Ratio::new(*over, *parts)?))
+    })?;
+    let factor = Ratio::ONE.minus(share).filter(|factor| !factor.is_zero())?;
+    let name = value(after(skip(rest, &["of"]), "the")?);
+    (!name.is_empty()).then_some(ChatCommand::ScaleIngredient { name, factor })
 }
 
 /// Parses a command that sets the amount of one ingredient: "make it 700 g of beef", "use 3 eggs".
