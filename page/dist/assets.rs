@@ -3,19 +3,19 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"7ca81d8ff080f7ed\"",
+        tag: "\"39253471423c3257\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-11e510cea0170bd5.js",
+        path: "/assets/page-683cbdd00a7e8d3d.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"11e510cea0170bd5\"",
+        tag: "\"683cbdd00a7e8d3d\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
-        path: "/assets/page-1c2d53bf8c035d5a.css",
+        path: "/assets/page-8429d50ba78df37f.css",
         media: "text/css; charset=utf-8",
-        tag: "\"1c2d53bf8c035d5a\"",
+        tag: "\"8429d50ba78df37f\"",
         body: include_bytes!("page.css.gz"),
     },
     Asset {
