@@ -56,6 +56,7 @@ fn serialise(c: &mut Criterion) {
                 position: None,
                 resumed: None,
                 missed: None,
+                source: None,
             };
             let message = ServerMessage::new(&id, NOW.to_rfc3339(), update);
             serde_json::to_writer(&mut buffer, black_box(&message)).unwrap();

@@ -25,6 +25,8 @@ mod caller;
 mod contract;
 mod counts;
 mod lane;
+mod model;
+mod service;
 mod signature;
 mod threads;
 mod witnesses;
@@ -37,7 +39,8 @@ use thiserror::Error;
 
 use self::caller::BackendClient;
 pub use self::counts::{CallCounts, CallKind, CallOutcome};
-use self::lane::QueuedCall;
+use self::lane::{CallAsker, QueuedCall};
+pub use self::model::{ModelError, ModelRequest, ModelService};
 pub use self::signature::{SecretError, SigningSecret};
 pub use self::threads::{Control, RunningThreads, Threads};
 use self::threads::{QueueEvent, QueueSlots};
@@ -93,7 +96,7 @@ impl BackendApp {
         let path = &config.secret_file;
         let secret = (!path.is_empty()).then(|| SigningSecret::read(path)).transpose()?;
         let (events, inbox) = mpsc::channel();
-        let slots = Arc::new(QueueSlots::new(config));
+        let slots = Arc::new(QueueSlots::new(config.queue, config.workers));
         let counts = Arc::new(CallCounts::default());
         let threads = Threads {
             config: config.clone(),
@@ -117,7 +120,8 @@ impl BackendApp {
         if self.slots.acquire(kind) {
             let (ticket, start) = asked.map(|(ticket, start)| (ticket, start.clone())).unzip();
             let (user, body) = (SmolStr::new(user), body());
-            let call = QueuedCall { kind, ticket, start, user, connection, body };
+            let asker = ticket.map_or(CallAsker::Nobody, CallAsker::Node);
+            let call = QueuedCall { kind, asker, start, user, connection, body };
             if self.events.send(QueueEvent::Queued(call)).is_ok() {
                 return true;
             }

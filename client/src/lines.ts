@@ -1,7 +1,7 @@
 // What a chat shows, folded from what was said. Pure: lists are replaced, never changed.
 
 import type { ChatError } from './errors.js';
-import type { HistoryEntry, RecipeUpdate, ServerChatMessage } from './messages.js';
+import type { HistoryEntry, RecipeUpdate, ServerChatMessage, UpdateSource } from './messages.js';
 import type { Json, Unsent } from './types.js';
 
 /** One thing that was said. */
@@ -17,6 +17,8 @@ export interface Line<Data = Json> {
   /** `pending`: no answer yet. `failed`: `error` says why. */
   readonly state: 'pending' | 'done' | 'failed';
   readonly error: ChatError | null;
+  /** Who wrote it, where that was not the application by its own rules. */
+  readonly source?: UpdateSource;
 }
 
 export type Lines = readonly Line[];
@@ -63,14 +65,14 @@ export function heard(lines: Lines, chat: ServerChatMessage, me: string | null):
 
 /** Answers to what we said, and news; acknowledgements of an `auth` are nothing that was said. */
 export function answered(lines: Lines, update: RecipeUpdate): Lines {
-  const { request_id, content, session } = update.payload;
+  const { request_id, content, session, source } = update.payload;
   if (session !== undefined) return lines;
   const id = request_id ?? update.id;
   const done = lines.map(
     (line): Line => (line.from === 'me' && line.id === id ? { ...line, state: 'done' } : line),
   );
   const reply = { from: 'server', userId: null, data: null, state: 'done', error: null } as const;
-  return add(done, { ...reply, id, content });
+  return add(done, { ...reply, id, content, ...(source !== undefined && { source }) });
 }
 
 /** What the room's history has is shown there, and only there. */

@@ -20,6 +20,10 @@ export type ServerMessage =
  */
 export type ReauthReason = 'token_expiring' | 'session_age' | 'requested';
 /**
+ * Who wrote an answer.
+ */
+export type UpdateSource = 'model';
+/**
  * Why one message was not done. The connection goes on.
  */
 export type ErrorCode =
@@ -271,6 +275,10 @@ export interface RecipeUpdatePayload {
    * In acknowledgements only.
    */
   session?: Session;
+  /**
+   * Who wrote the answer, where that was not the application by its own rules.
+   */
+  source?: UpdateSource;
 }
 /**
  * A message that was said before this connection came. The application writes it.
@@ -296,6 +304,10 @@ export interface HistoryEntry {
    * What the application answered.
    */
   reply: string | null;
+  /**
+   * Who wrote the reply, where that was not the application by its own rules.
+   */
+  source?: UpdateSource;
 }
 /**
  * Who the client is now, and for how long.

@@ -3,19 +3,19 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"221f6f21c33dbfae\"",
+        tag: "\"bf2b6b75c015bd0f\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-d00ced89d1f4700a.js",
+        path: "/assets/page-74637a55f4eb3d86.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"d00ced89d1f4700a\"",
+        tag: "\"74637a55f4eb3d86\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
-        path: "/assets/page-e77de012b81dd4f9.css",
+        path: "/assets/page-4735454e23ad5c7f.css",
         media: "text/css; charset=utf-8",
-        tag: "\"e77de012b81dd4f9\"",
+        tag: "\"4735454e23ad5c7f\"",
         body: include_bytes!("page.css.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"55081f05616326a0\"",
+        tag: "\"de84eb86673471ba\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

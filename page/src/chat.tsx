@@ -91,7 +91,9 @@ export function Chat(props: ChatProps): ReactElement {
                     time={Date.parse(entry.timestamp)}
                   />
                 )}
-                {entry.reply !== null && <Assistant content={entry.reply} write={write} />}
+                {entry.reply !== null && (
+                  <Assistant content={entry.reply} source={entry.source} write={write} />
+                )}
               </li>
             ))}
           </ol>
@@ -212,10 +214,18 @@ function Others(props: { name: string; content: string; time: number }): ReactEl
   );
 }
 
-function Assistant({ content, write }: { content: string; write: (text: string) => void }) {
+interface AssistantProps {
+  content: string;
+  /** Who wrote it, where that was not the assistant by its own rules. */
+  source: Line['source'];
+  write: (text: string) => void;
+}
+
+function Assistant({ content, source, write }: AssistantProps): ReactElement {
   return (
     <div className="bubble theirs">
       <span className="unseen">Assistant: </span>
+      {source === 'model' && <p className="source">Suggested by the model</p>}
       <Rich text={content} use={write} />
     </div>
   );
@@ -232,7 +242,9 @@ interface SaidProps {
 
 function Said(props: SaidProps): ReactElement {
   const { line, time, pending, nameOf, write, again } = props;
-  if (line.from === 'server') return <Assistant content={line.content} write={write} />;
+  if (line.from === 'server') {
+    return <Assistant content={line.content} source={line.source} write={write} />;
+  }
   if (line.from === 'others') {
     return <Others name={nameOf(line.userId)} content={line.content} time={time} />;
   }

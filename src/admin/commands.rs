@@ -207,7 +207,7 @@ fn announcement(body: &[u8]) -> Result<Update, Response> {
         return Err(bad_request("`recipe_data` must be a JSON object"));
     }
     let recipe_data = recipe_data.map(Json::from_raw);
-    Ok(Update { content: content.into(), recipe_data, history: None, broadcast: true })
+    Ok(Update { content: content.into(), recipe_data, broadcast: true, ..Update::default() })
 }
 
 /// How many of something there were, as `{"what":count}`.

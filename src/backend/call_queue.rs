@@ -82,9 +82,9 @@ struct InFlight {
 }
 
 impl CallQueue {
-    /// A queue for `callers` threads, of at most `limit` questions and as many leaves. A question
-    /// takes at most `timeout`, the wait included.
-    pub(super) fn new(callers: usize, limit: usize, timeout: Duration) -> Self {
+    /// A queue for the threads of `shares`, of at most `limit` questions and as many leaves. A
+    /// question takes at most `timeout`, the wait included.
+    pub(super) fn new(shares: CallerShares, limit: usize, timeout: Duration) -> Self {
         Self {
             joins: Lane::new(),
             messages: Lane::new(),
@@ -94,7 +94,7 @@ impl CallQueue {
             waiting_questions: 0,
             waiting_leaves: 0,
             limit,
-            shares: CallerShares::new(callers),
+            shares,
             timeout,
             breaker: Breaker::new(timeout),
             actions: VecDeque::new(),

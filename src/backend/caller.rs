@@ -4,13 +4,14 @@ use std::io::Read as _;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use ureq::Agent;
+use ureq::typestate::WithBody;
+use ureq::{Agent, RequestBuilder};
 
 use super::contract::{BackendResponse, CallError, MAX_ANSWER};
 use super::counts::CallKind;
 use super::signature::SigningSecret;
 use crate::config;
-use crate::net::http::{self, ClientTls, PlainHttp};
+use crate::net::http::{self, ClientTls, KeepAlive, PlainHttp};
 use crate::time::UnixTime;
 
 /// An idle connection is not reused after this long. Common servers close theirs after 5 seconds,
@@ -74,25 +75,40 @@ impl BackendClient {
         if let Some(secret) = &self.secret {
             request = request.header("webhook-signature", secret.sign(id, seconds, body));
         }
-        let request = request.config().timeout_global(Some(time_limit)).build();
-        let response = request.send(body).map_err(call_error)?;
-        let status = response.status().as_u16();
-        let mut reader = response.into_body().into_reader();
-        if status != 200 || kind == CallKind::Leave {
-            // The body is not needed. If reading it fails, the connection is closed.
-            let _ = std::io::copy(&mut reader.take(REST), &mut std::io::sink());
-            return Ok(BackendResponse { status, body: Some(Vec::new()) });
-        }
-        let mut body = Vec::new();
-        let read = reader.by_ref().take(MAX_ANSWER as u64 + 1).read_to_end(&mut body);
-        read.map_err(|error| call_error(error.into()))?;
-        Ok(BackendResponse { status, body: (body.len() <= MAX_ANSWER).then_some(body) })
+        let most = (kind != CallKind::Leave).then_some(MAX_ANSWER);
+        send(request, body, most, time_limit)
     }
 }
 
+/// Sends a request and reads its response, both within `time_limit`. Of a body that is not needed,
+/// `most` is `None`.
+pub(super) fn send(
+    request: RequestBuilder<WithBody>,
+    body: &[u8],
+    most: Option<usize>,
+    time_limit: Duration,
+) -> Result<BackendResponse, CallError> {
+    let request = request.config().timeout_global(Some(time_limit)).build();
+    let response = request.send(body).map_err(call_error)?;
+    let status = response.status().as_u16();
+    let mut reader = response.into_body().into_reader();
+    let Some(most) = most.filter(|_| status == 200) else {
+        // If reading it fails, the connection is closed.
+        let _ = std::io::copy(&mut reader.take(REST), &mut std::io::sink());
+        return Ok(BackendResponse { status, body: Some(Vec::new()) });
+    };
+    let mut body = Vec::new();
+    let read = reader.by_ref().take(most as u64 + 1).read_to_end(&mut body);
+    read.map_err(|error| call_error(error.into()))?;
+    Ok(BackendResponse { status, body: (body.len() <= most).then_some(body) })
+}
+
+pub(super) fn keep_alive(connections: usize) -> KeepAlive {
+    KeepAlive { connections, age: KEEP_ALIVE }
+}
+
 fn agent(connections: usize, tls: ClientTls) -> Agent {
-    let keep_alive = http::KeepAlive { connections, age: KEEP_ALIVE };
-    http::agent(Some(keep_alive), tls, PlainHttp::Anywhere)
+    http::agent(Some(keep_alive(connections)), tls, PlainHttp::Anywhere)
 }
 
 fn call_error(error: ureq::Error) -> CallError {

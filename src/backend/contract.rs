@@ -109,6 +109,8 @@ pub(super) struct CallResult {
     pub(super) outcome: CallOutcome,
     /// The content of a response with status 200 to a join or a message.
     pub(super) update: Option<Arc<Update>>,
+    /// The body of a response with status 200 of a model.
+    pub(super) body: Option<Vec<u8>>,
     /// What the call says about the backend: what the breaker records.
     pub(super) evidence: CallEvidence,
     /// Why the call failed, for the log: always there unless the backend works. Never quotes the
@@ -118,7 +120,7 @@ pub(super) struct CallResult {
 
 impl CallResult {
     fn failed(outcome: CallOutcome, evidence: CallEvidence, why: String) -> Self {
-        Self { outcome, update: None, evidence, why: Some(why) }
+        Self { outcome, update: None, body: None, evidence, why: Some(why) }
     }
 
     /// The result of a call that was not made.
@@ -127,7 +129,48 @@ impl CallResult {
     }
 
     fn good(outcome: CallOutcome, update: Option<Arc<Update>>) -> Self {
-        Self { outcome, update, evidence: CallEvidence::Works, why: None }
+        Self { outcome, update, body: None, evidence: CallEvidence::Works, why: None }
+    }
+}
+
+/// The result of a call that had no response.
+fn without_response(error: CallError) -> CallResult {
+    match error {
+        CallError::Broken(why) => CallResult::failed(CallOutcome::Failed, CallEvidence::Fails, why),
+        CallError::Unconnected(why) => {
+            CallResult::failed(CallOutcome::Unconnected, CallEvidence::Unconnected, why)
+        }
+        CallError::TimedOut => {
+            let why = "no response within the time limit".to_owned();
+            CallResult::failed(CallOutcome::TimedOut, CallEvidence::TimedOut, why)
+        }
+    }
+}
+
+/// Whether a response other than 200 shows that the service works.
+///
+/// A 4xx is about one request, not about the backend. The exception is 408, which a proxy sends when
+/// the backend does not answer. A 429 may be about one user, who must not block the others.
+fn is_alive(status: u16) -> bool {
+    (400..500).contains(&status) && status != 408
+}
+
+/// Maps the response of a model to an outcome. What its body says is the application's to judge.
+pub(super) fn interpret_model(received: Result<BackendResponse, CallError>) -> CallResult {
+    let evidence =
+        |status| if is_alive(status) { CallEvidence::Works } else { CallEvidence::Fails };
+    let failed = |evidence, why| CallResult::failed(CallOutcome::Failed, evidence, why);
+    match received {
+        Err(error) => without_response(error),
+        Ok(BackendResponse { status: 200, body: Some(body) }) => {
+            CallResult { body: Some(body), ..CallResult::good(CallOutcome::Answered, None) }
+        }
+        Ok(BackendResponse { status: 200, body: None }) => {
+            failed(CallEvidence::Works, "the response is longer than assistant.answer_bytes".into())
+        }
+        Ok(BackendResponse { status, .. }) => {
+            failed(evidence(status), format!("the model's server responded with status {status}"))
+        }
     }
 }
 
@@ -139,19 +182,10 @@ pub(super) fn interpret(
     let failed = |evidence, why| CallResult::failed(CallOutcome::Failed, evidence, why);
     let response = match received {
         Ok(response) => response,
-        Err(CallError::Broken(why)) => return failed(CallEvidence::Fails, why),
-        Err(CallError::Unconnected(why)) => {
-            return CallResult::failed(CallOutcome::Unconnected, CallEvidence::Unconnected, why);
-        }
-        Err(CallError::TimedOut) => {
-            let why = "no response within the time limit".to_owned();
-            return CallResult::failed(CallOutcome::TimedOut, CallEvidence::TimedOut, why);
-        }
+        Err(error) => return without_response(error),
     };
     let status = response.status;
-    // A 4xx is about one request, not about the backend. The exception is 408, which a proxy sends
-    // when the backend does not answer. A 429 may be about one user, who must not block the others.
-    let is_alive = (400..500).contains(&status) && status != 408;
+    let is_alive = is_alive(status);
     let evidence = if is_alive { CallEvidence::Works } else { CallEvidence::Fails };
     let why = || format!("the backend responded with status {status}");
     match (kind, status) {

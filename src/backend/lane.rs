@@ -2,6 +2,7 @@
 //! user are in flight.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use smol_str::SmolStr;
@@ -20,13 +21,32 @@ const MAX_COST: u64 = 1_000_000;
 #[derive(Debug)]
 pub(super) struct QueuedCall {
     pub(super) kind: CallKind,
-    /// The node's question that the call answers; `None` for a leave.
-    pub(super) ticket: Option<Ticket>,
+    pub(super) asker: CallAsker,
     /// Whether the asker still waits; `None` for a leave, which is made in any case.
     pub(super) start: Option<StartFlag>,
     pub(super) user: SmolStr,
     pub(super) connection: ConnId,
     pub(super) body: Vec<u8>,
+}
+
+/// Who waits for the answer to a call.
+#[derive(Debug)]
+pub(super) enum CallAsker {
+    /// Nobody, as for a leave.
+    Nobody,
+    /// The node, by the ticket of its question.
+    Node(Ticket),
+    /// An application that asks a model.
+    Application(AnswerCallback),
+}
+
+/// Gets the body of the response; `None`: there is none. Returns whether it could be used.
+pub(super) struct AnswerCallback(pub(super) Box<dyn FnOnce(Option<Vec<u8>>) -> bool + Send>);
+
+impl fmt::Debug for AnswerCallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnswerCallback")
+    }
 }
 
 /// A call, with the moment at which it came.
@@ -70,6 +90,11 @@ impl CallerShares {
     pub(super) fn new(callers: usize) -> Self {
         let quarter = (callers / 4).max(1);
         Self { callers, kind: callers.saturating_sub(quarter).max(1) }
+    }
+
+    /// Where there is one kind of questions, it may use all callers.
+    pub(super) fn of_one_kind(callers: usize) -> Self {
+        Self { callers, kind: callers }
     }
 
     /// Whether who has so many calls in flight may have another, with so many callers free.

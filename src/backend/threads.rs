@@ -12,9 +12,10 @@ use std::time::Duration;
 use super::breaker::{CallEvidence, Transition};
 use super::call_queue::{CallAction, CallQueue};
 use super::caller::BackendClient;
-use super::contract::{self, CallError, CallResult};
+use super::contract::{CallError, CallResult};
 use super::counts::{CallCounts, CallKind};
-use super::lane::QueuedCall;
+use super::lane::{CallerShares, QueuedCall};
+use super::service::{BackendService, Service};
 use crate::config;
 use crate::id::{ConnId, MessageIds};
 use crate::net::clock::Clock;
@@ -47,6 +48,58 @@ struct Assignment {
     time_limit: Duration,
 }
 
+/// The threads of a service, and what they are started with.
+pub(super) struct CallPool {
+    pub(super) service: Arc<dyn Service>,
+    pub(super) shares: CallerShares,
+    /// The most calls that wait.
+    pub(super) queue: usize,
+    pub(super) timeout: Duration,
+    pub(super) events: Sender<QueueEvent>,
+    pub(super) inbox: Receiver<QueueEvent>,
+    pub(super) slots: Arc<QueueSlots>,
+    pub(super) counts: Arc<CallCounts>,
+}
+
+impl CallPool {
+    /// Starts the threads. The channel disconnects when the dispatcher's thread ends.
+    pub(super) fn start(self) -> io::Result<Receiver<Infallible>> {
+        let Self { service, shares, queue, timeout, events, inbox, slots, counts } = self;
+        let (calls, assigned) = mpsc::sync_channel(shares.callers);
+        let assigned = Arc::new(Mutex::new(assigned));
+        for _ in 0..shares.callers {
+            let caller = Caller {
+                service: Arc::clone(&service),
+                assigned: Arc::clone(&assigned),
+                events: events.clone(),
+                counts: Arc::clone(&counts),
+            };
+            let thread = thread::Builder::new().name("vestibule-call".to_owned());
+            let ids = MessageIds::new(net::seed()?);
+            thread.spawn(move || caller.run(ids))?;
+        }
+        let (alive, gone) = mpsc::sync_channel(0);
+        let queue = CallQueue::new(shares, queue, timeout);
+        let dispatcher = Dispatcher {
+            queue,
+            inbox,
+            calls,
+            service,
+            slots,
+            counts,
+            failure_lines: MinuteThrottle::default(),
+            opened_lines: MinuteThrottle::default(),
+            is_opening_told: false,
+        };
+        let thread = thread::Builder::new().name("vestibule-dispatch".to_owned());
+        thread.spawn(move || {
+            dispatcher.run();
+            drop::<SyncSender<Infallible>>(alive);
+        })?;
+        Ok(gone)
+    }
+}
+
 /// The backend's threads, which [`Threads::start`] starts once the server exists.
 #[derive(Debug)]
 pub struct Threads {
@@ -74,40 +127,19 @@ impl Threads {
     /// When the operating system cannot start a thread, or returns no random bytes.
     pub fn start(self, handle: Handle) -> io::Result<RunningThreads> {
         let Self { config, client, events, inbox, slots, counts } = self;
-        let (calls, assigned) = mpsc::sync_channel(config.workers);
-        let assigned = Arc::new(Mutex::new(assigned));
         let client = Arc::new(client);
-        for _ in 0..config.workers {
-            let caller = Caller {
-                client: Arc::clone(&client),
-                assigned: Arc::clone(&assigned),
-                events: events.clone(),
-                handle: handle.clone(),
-                counts: Arc::clone(&counts),
-            };
-            let thread = thread::Builder::new().name("vestibule-call".to_owned());
-            let ids = MessageIds::new(net::seed()?);
-            thread.spawn(move || caller.run(ids))?;
-        }
-        let control = Control { events, client };
-        let (alive, gone) = mpsc::sync_channel(0);
-        let queue = CallQueue::new(config.workers, config.queue, config.timeout.get());
-        let dispatcher = Dispatcher {
-            queue,
+        let pool = CallPool {
+            service: Arc::new(BackendService { client: Arc::clone(&client), handle }),
+            shares: CallerShares::new(config.workers),
+            queue: config.queue,
+            timeout: config.timeout.get(),
+            events: events.clone(),
             inbox,
-            calls,
-            handle,
             slots,
             counts: Arc::clone(&counts),
-            failure_lines: MinuteThrottle::default(),
-            opened_lines: MinuteThrottle::default(),
-            is_opening_told: false,
         };
-        let thread = thread::Builder::new().name("vestibule-dispatch".to_owned());
-        thread.spawn(move || {
-            dispatcher.run();
-            drop::<SyncSender<Infallible>>(alive);
-        })?;
+        let gone = pool.start()?;
+        let control = Control { events, client };
         Ok(RunningThreads { counts, control, gone })
     }
 }
@@ -159,7 +191,7 @@ struct Dispatcher {
     /// Has a slot for each calling thread. The queue has at most that many calls in flight, so
     /// sending never blocks.
     calls: SyncSender<Assignment>,
-    handle: Handle,
+    service: Arc<dyn Service>,
     slots: Arc<QueueSlots>,
     counts: Arc<CallCounts>,
     failure_lines: MinuteThrottle,
@@ -194,7 +226,7 @@ impl Dispatcher {
                 QueueEvent::Ended => self.queue.handle_end(now),
             }
             while let Some(action) = self.queue.poll_action() {
-                self.carry_out(action);
+                self.carry_out(now, action);
             }
             if self.queue.is_finished() {
                 return;
@@ -214,7 +246,7 @@ impl Dispatcher {
         }
     }
 
-    fn carry_out(&self, action: CallAction) {
+    fn carry_out(&self, now: Instant, action: CallAction) {
         match action {
             CallAction::Send { call, time_limit } => {
                 // The calling threads end only after this channel, so the send succeeds.
@@ -223,7 +255,7 @@ impl Dispatcher {
             CallAction::Skip { call, outcome } => {
                 self.slots.release(call.kind);
                 self.counts.count(call.kind, outcome);
-                answer(&self.handle, &call, CallResult::without_answer(outcome));
+                self.service.answer(now, call, CallResult::without_answer(outcome));
             }
         }
     }
@@ -234,9 +266,9 @@ impl Dispatcher {
                 self.counts.count_opening(cause);
                 if let Some(count) = self.opened_lines.count(now) {
                     self.is_opening_told = true;
-                    let why = self.counts.last_failure();
+                    let (name, why) = (self.service.name(), self.counts.last_failure());
                     log::warn!(
-                        "backend circuit breaker opened for {wait:?}: {cause}, last failure: {}. \
+                        "{name} circuit breaker opened for {wait:?}: {cause}, last failure: {}. \
                          Openings since the last such line: {count}",
                         why.as_deref().unwrap_or("unknown")
                     );
@@ -245,7 +277,8 @@ impl Dispatcher {
             Some(Transition::Closed) => {
                 self.counts.set_closed();
                 if std::mem::take(&mut self.is_opening_told) {
-                    log::info!("backend circuit breaker closed: the backend answered the probe");
+                    let name = self.service.name();
+                    log::info!("{name} circuit breaker closed: the {name} answered the probe");
                 }
             }
             None => {}
@@ -277,8 +310,8 @@ pub(super) struct QueueSlots {
 impl QueueSlots {
     /// Slots for the calls that wait, as many that are on their way to the queue, where the
     /// dispatcher chooses who gives way, and those that are in flight.
-    pub(super) fn new(config: &config::Backend) -> Self {
-        let each = config.queue.saturating_mul(2).saturating_add(config.workers);
+    pub(super) fn new(queue: usize, workers: usize) -> Self {
+        let each = queue.saturating_mul(2).saturating_add(workers);
         Self { questions: AtomicUsize::new(each), leaves: AtomicUsize::new(each), each }
     }
 
@@ -307,10 +340,9 @@ impl QueueSlots {
 
 /// One calling thread.
 struct Caller {
-    client: Arc<BackendClient>,
+    service: Arc<dyn Service>,
     assigned: Arc<Mutex<Receiver<Assignment>>>,
     events: Sender<QueueEvent>,
-    handle: Handle,
     counts: Arc<CallCounts>,
 }
 
@@ -324,12 +356,12 @@ impl Caller {
             let began = clock.now();
             let id = format!("msg_{}", ids.next(began.unix).as_str());
             let received = catch_unwind(AssertUnwindSafe(|| {
-                self.client.call(call.kind, &call.body, &id, began.unix, time_limit)
+                self.service.send(&call, &id, began.unix, time_limit)
             }));
             let received = received.unwrap_or_else(|_| {
                 Err(CallError::Broken("the calling thread panicked".to_owned()))
             });
-            let result = contract::interpret(call.kind, received);
+            let result = self.service.interpret(call.kind, received);
             if let Some(why) = &result.why {
                 log::debug!("{} of {}: {why}", call.kind.label(), call.connection);
             }
@@ -341,26 +373,18 @@ impl Caller {
                 continue;
             }
             self.counts.count(call.kind, result.outcome);
-            self.counts.record(call.kind, clock.monotonic().since(began.monotonic));
+            let now = clock.monotonic();
+            self.counts.record(call.kind, now.since(began.monotonic));
             let (kind, connection) = (call.kind, call.connection);
             let (evidence, why) = (result.evidence, result.why.clone());
             let done = QueueEvent::Done { kind, connection, evidence, why };
             // The dispatcher first, then the asker: so the asker's next call sees this result in
             // the breaker.
             let is_finished = self.events.send(done).is_err();
-            answer(&self.handle, &call, result);
+            self.service.answer(now, call, result);
             if is_finished {
                 return;
             }
         }
-    }
-}
-
-/// Answers the node's question, if the call has one.
-fn answer(handle: &Handle, call: &QueuedCall, result: CallResult) {
-    let outcome = contract::node_outcome(call.kind, result.outcome, result.update);
-    if let (Some(ticket), Some(outcome)) = (call.ticket, outcome) {
-        // If the server has stopped, nobody waits for the answer.
-        let _ = handle.complete(ticket, outcome);
     }
 }

@@ -231,6 +231,16 @@ fn recipe_chat(config: &Config, rows: &mut Vec<Row>) {
         row("accounts.queue, sign-ups and sign-ins", accounts.queue, RecipesApp::SIGN_UP_BYTES),
         row("accounts.remembered, attempts", accounts.remembered, RecipesApp::ATTEMPT_BYTES),
     ]);
+    let assistant = &config.assistant;
+    if !assistant.url.is_empty() {
+        let question = RecipesApp::model_question_bytes(assistant);
+        let queued = assistant.queue.saturating_mul(2);
+        let caller = assistant.answer_bytes.get().saturating_mul(2) + STACK_BYTES + question;
+        rows.extend([
+            row("assistant.queue, questions, twice", queued, question),
+            row("assistant.workers, stacks and answers", assistant.workers, caller),
+        ]);
+    }
 }
 
 /// `bytes` with the largest unit that leaves a whole part, and one decimal.

@@ -7,9 +7,15 @@ use std::sync::Arc;
 #[cfg(feature = "backend")]
 use std::time::Duration;
 
+#[cfg(all(feature = "backend", feature = "recipes"))]
+use vestibule::backend::ModelRequest;
+#[cfg(feature = "backend")]
+use vestibule::backend::ModelService;
 #[cfg(feature = "backend")]
 use vestibule::backend::{self, BackendApp};
 use vestibule::net::{self, Server};
+#[cfg(all(feature = "backend", feature = "recipes"))]
+use vestibule::recipes::ModelCall;
 #[cfg(feature = "recipes")]
 use vestibule::recipes::{
     AccountCounters, CompletionSink, DatabaseState, RecipesApp, StorageError, inspect_database,
@@ -48,16 +54,7 @@ pub(super) fn choose(
     }
     let access = match name.unwrap_or_default() {
         #[cfg(feature = "recipes")]
-        AppName::Recipes => {
-            let (app, completions) = RecipesApp::open(config).map_err(|error| error.to_string())?;
-            let background = Background {
-                completions: Some(completions),
-                counters: Some(app.account_counters()),
-                #[cfg(feature = "backend")]
-                threads: None,
-            };
-            return Ok((Box::new(app), background));
-        }
+        AppName::Recipes => return recipes_app(config),
         AppName::Memory => Access::Owner,
         AppName::MemoryOpen => Access::Open,
     };
@@ -65,6 +62,46 @@ pub(super) fn choose(
         .map_err(|error| format!("the operating system returned no random bytes: {error}"))?;
     Ok((Box::new(MemoryApp::new(config, access, &seed)), Background::default()))
 }
+
+/// The recipe chat, with the assistant's model if that is configured.
+#[cfg(feature = "recipes")]
+#[cfg_attr(not(feature = "backend"), expect(unused_mut, reason = "it has no model"))]
+fn recipes_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
+    let (mut app, completions) = RecipesApp::open(config).map_err(|error| error.to_string())?;
+    let mut background = Background {
+        completions: Some(completions),
+        counters: Some(app.account_counters()),
+        #[cfg(feature = "backend")]
+        threads: None,
+        #[cfg(feature = "backend")]
+        model: None,
+    };
+    if config.assistant.url.is_empty() {
+        return Ok((Box::new(app), background));
+    }
+    #[cfg(feature = "backend")]
+    {
+        let model = ModelService::start(&config.assistant).map_err(|error| error.to_string())?;
+        let asked = model.clone();
+        app.set_model(
+            config,
+            Box::new(move |ModelCall { user, connection, start, body, answer }| {
+                asked.ask(ModelRequest { user, connection, start, body }, answer);
+            }),
+        );
+        // What follows the path may be a key.
+        let url = config.assistant.url.split('?').next().unwrap_or_default();
+        let name = &config.assistant.model;
+        log::info!("what the assistant does not understand goes to the model {name} at {url}");
+        background.model = Some(model);
+        Ok((Box::new(app), background))
+    }
+    #[cfg(not(feature = "backend"))]
+    Err(NO_MODEL.to_owned())
+}
+
+#[cfg(not(feature = "backend"))]
+const NO_MODEL: &str = "assistant.url: this program was built without the feature `backend`";
 
 /// The application's background work, before the server exists.
 #[derive(Debug, Default)]
@@ -75,6 +112,8 @@ pub(super) struct Background {
     counters: Option<AccountCounters>,
     #[cfg(feature = "backend")]
     threads: Option<backend::Threads>,
+    #[cfg(feature = "backend")]
+    model: Option<ModelService>,
 }
 
 /// The application's background threads while the server runs.
@@ -91,13 +130,7 @@ fn backend_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
     }
     let (app, threads) = BackendApp::new(&config.backend).map_err(|error| error.to_string())?;
     log::info!("joins and messages are forwarded to the backend at {}", config.backend.url);
-    let background = Background {
-        threads: Some(threads),
-        #[cfg(feature = "recipes")]
-        completions: None,
-        #[cfg(feature = "recipes")]
-        counters: None,
-    };
+    let background = Background { threads: Some(threads), ..Background::default() };
     Ok((Box::new(app), background))
 }
 
@@ -111,7 +144,7 @@ fn backend_app(_config: &Config) -> Result<(Box<dyn App>, Background), String> {
 pub(super) fn inspect(config: &Config) -> Result<Vec<String>, Vec<String>> {
     let backend = &config.backend;
     if backend.url.is_empty() {
-        return Ok(Vec::new());
+        return inspect_model(config);
     }
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     let mut note = |exposed: Result<Option<String>, String>| match exposed {
@@ -135,10 +168,32 @@ pub(super) fn inspect(config: &Config) -> Result<Vec<String>, Vec<String>> {
     if faults.is_empty() { Ok(warnings) } else { Err(faults) }
 }
 
+/// Checks the files for the assistant's model.
+#[cfg(feature = "backend")]
+fn inspect_model(config: &Config) -> Result<Vec<String>, Vec<String>> {
+    let assistant = &config.assistant;
+    if assistant.url.is_empty() || !has_storage(config) {
+        return Ok(Vec::new());
+    }
+    ModelService::inspect(assistant).map_err(|error| vec![error.to_string()])?;
+    let path = &assistant.key_file;
+    if path.is_empty() {
+        return Ok(Vec::new());
+    }
+    let exposed = secret::exposure(Path::new(path));
+    exposed
+        .map(|warning| warning.into_iter().collect())
+        .map_err(|error| vec![format!("assistant.key_file {path}: {error}")])
+}
+
 #[cfg(not(feature = "backend"))]
 pub(super) fn inspect(config: &Config) -> Result<Vec<String>, Vec<String>> {
     if config.backend.url.is_empty() {
-        return Ok(Vec::new());
+        return if config.assistant.url.is_empty() || !has_storage(config) {
+            Ok(Vec::new())
+        } else {
+            Err(vec![NO_MODEL.to_owned()])
+        };
     }
     backend_app(config).map(|_| Vec::new()).map_err(|fault| vec![fault])
 }
@@ -184,6 +239,9 @@ impl Background {
         }
         #[cfg(feature = "backend")]
         {
+            if let Some(model) = self.model {
+                server.add_probe(Arc::new(move || model.readings()));
+            }
             let start = |threads: backend::Threads| threads.start(handle);
             let backend = self.threads.map(start).transpose();
             let backend =

@@ -1,6 +1,7 @@
 //! Which values a configuration may hold. Rules only: no file is opened, no name is resolved.
 
 mod admin;
+mod assistant;
 mod backend;
 mod issuers;
 mod keys;
@@ -45,6 +46,7 @@ impl Config {
             self.resume.out_of_range(),
             self.recipes.out_of_range(),
             self.accounts.out_of_range(),
+            self.assistant.out_of_range(),
             self.log.out_of_range(),
         ];
         for (key, problem) in sections.into_iter().flatten() {
@@ -57,6 +59,7 @@ impl Config {
         faults.http(&self.http);
         faults.tls(&self.tls);
         faults.backend(&self.backend);
+        faults.assistant(self);
         faults.recipes(&self.recipes);
         faults.accounts(self);
         faults.0.sort_by_key(|fault| Self::keys().position(|key| key.path == fault.key));

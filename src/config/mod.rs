@@ -9,6 +9,7 @@
 mod key;
 
 mod admin;
+mod assistant;
 mod auth;
 mod backend;
 pub mod check;
@@ -30,6 +31,7 @@ mod units;
 use std::collections::BTreeSet;
 
 pub use admin::Admin;
+pub use assistant::Assistant;
 pub use auth::{Auth, AuthMode};
 pub use backend::Backend;
 pub use error::{ConfigError, FaultKind};
@@ -97,6 +99,8 @@ section! {
         recipes: Recipes,
         /// Its accounts.
         accounts: Accounts,
+        /// The model that its assistant asks.
+        assistant: Assistant,
         /// Log lines.
         log: Log,
         /// The paths of the keys that somebody has set: put here by whoever reads settings, and
@@ -108,7 +112,7 @@ section! {
 
 impl Config {
     /// The keys that are in no section, and the sections, in the order of the file.
-    const SECTIONS: [key::SectionKeys; 11] = [
+    const SECTIONS: [key::SectionKeys; 12] = [
         Self::SECTION,
         Admin::SECTION,
         Auth::SECTION,
@@ -119,6 +123,7 @@ impl Config {
         Resume::SECTION,
         Recipes::SECTION,
         Accounts::SECTION,
+        Assistant::SECTION,
         Log::SECTION,
     ];
 

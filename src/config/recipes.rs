@@ -15,8 +15,8 @@ section! {
     /// Messages of a room that are kept; older ones are deleted. 0: all.
     messages: usize = 1_000, "0, or 32 to 1000000 messages", restart;
 
-    /// Changes of a recipe that `Undo` takes back, one after the other. Each keeps a copy of the
-    /// recipe.
+    /// Changes of a recipe that `Undo` takes back, one after the other, and `Redo` does again. Each
+    /// keeps a copy of the recipe.
     undo: usize = 20, "0 to 1000 changes", restart;
 
     /// Recipes of one user. 0: unlimited.

@@ -45,7 +45,7 @@ pub(crate) enum PlainHttp {
     #[cfg(feature = "backend")]
     Anywhere,
     /// Hosts whose addresses are all private when the name is resolved.
-    #[cfg(any(feature = "jwks-url", test))]
+    #[cfg(any(feature = "jwks-url", feature = "backend", test))]
     Private,
 }
 
@@ -176,7 +176,7 @@ impl PlainHttp {
         match self {
             #[cfg(feature = "backend")]
             Self::Anywhere => false,
-            #[cfg(any(feature = "jwks-url", test))]
+            #[cfg(any(feature = "jwks-url", feature = "backend", test))]
             Self::Private => true,
         }
     }

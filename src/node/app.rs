@@ -27,7 +27,7 @@ use crate::node::work::ticket::{StartFlag, Ticket};
 pub use crate::node::work::user_orders::{
     Invite, OrderFault, OrderKind, OrderResult, PasswordReset, UserOrder,
 };
-use crate::protocol::{CloseReason, ErrorCode, JsonObject};
+use crate::protocol::{CloseReason, ErrorCode, JsonObject, UpdateSource};
 use crate::time::UnixTime;
 
 /// An application. One object for the whole node, called on the reactor's thread.
@@ -258,6 +258,8 @@ pub struct Update {
     pub history: Option<Json>,
     /// The others in the room get this `recipe_update` too: it changed the recipe.
     pub broadcast: bool,
+    /// Who wrote it, where that was not the application by its own rules.
+    pub source: Option<UpdateSource>,
 }
 
 impl Update {

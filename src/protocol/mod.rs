@@ -23,7 +23,7 @@ pub use limits::*;
 pub use position::Position;
 pub use server::{
     AuthRequired, ChatMessage, ErrorPayload, Payload, Pong, Presence, RawJson, ReauthReason,
-    RecipeUpdate, ResumeInfo, ServerMessage, SessionInfo,
+    RecipeUpdate, ResumeInfo, ServerMessage, SessionInfo, UpdateSource,
 };
 
 /// The subprotocol that the server speaks (RFC 6455, section 1.9).

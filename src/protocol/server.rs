@@ -102,6 +102,10 @@ pub struct RecipeUpdate<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<HistoryEntry>"))]
     pub history: Option<RawJson<'a>>,
+    /// Who wrote the answer, where that was not the application by its own rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "UpdateSource"))]
+    pub source: Option<UpdateSource>,
     /// In news of the recipe, and in answers to clients that support resuming: the position of the
     /// room behind this message.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +120,15 @@ pub struct RecipeUpdate<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub missed: Option<u64>,
+}
+
+/// Who wrote an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateSource {
+    /// A language model suggested what was done.
+    Model,
 }
 
 impl Payload for RecipeUpdate<'_> {
@@ -141,6 +154,10 @@ struct HistoryEntry {
     timestamp: String,
     /// What the application answered.
     reply: Option<String>,
+    /// Who wrote the reply, where that was not the application by its own rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "UpdateSource")]
+    source: Option<UpdateSource>,
 }
 
 /// Who the client is now, and for how long.

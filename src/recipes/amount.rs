@@ -6,7 +6,7 @@ use super::quantity::{Number, NumberForm, Quantity};
 use super::ratio::Ratio;
 use super::scan::{from, letter_at, noun, unit, word};
 use super::size;
-use super::units::{self, Precision, UnitKind};
+use super::units::{self, Precision, UnitFamily, UnitKind};
 use super::words;
 use super::written::write;
 
@@ -146,6 +146,29 @@ impl Amount {
         self.smaller.is_some()
     }
 
+    /// The amount in the smallest unit of its family, and the upper end of a range.
+    pub(super) fn measured(&self, text: &str) -> Option<(UnitFamily, Ratio, Option<Ratio>)> {
+        let (at, _) = self.unit.as_ref()?;
+        let (family, size) = units::size(text.get(at.clone())?)?;
+        let size = Ratio::whole(size);
+        let mut low = self.quantity.low.value.times(size)?;
+        if let Some(smaller) = &self.smaller {
+            low = low.plus(smaller.number.value.times(size.over(smaller.per)?)?)?;
+        }
+        let high = match self.quantity.high {
+            Some((_, high)) => Some(high.value.times(size)?),
+            None => None,
+        };
+        Some((family, low, high))
+    }
+
+    /// Where the amount is in the line, its unit and the unit's full stop included.
+    pub(super) fn whole_range(&self, text: &str) -> Range<usize> {
+        let unit = self.unit.as_ref().map_or(self.start, |(at, _)| at.start);
+        let stop = usize::from(self.unit.is_some() && from(text, self.end).starts_with('.'));
+        self.start.min(unit)..self.end + stop
+    }
+
     /// The replacements in the line when the amount is multiplied by `factor`. `None` when a number
     /// cannot be written.
     pub(super) fn edits(&self, text: &str, factor: Ratio) -> Option<Vec<Edit>> {
@@ -208,6 +231,19 @@ impl Amount {
         }
         Some((self.start..smaller.unit.end, sum))
     }
+}
+
+/// The text with its replacements.
+pub(super) fn edited(text: &str, mut edits: Vec<Edit>) -> String {
+    edits.sort_by_key(|(at, _)| at.start);
+    let (mut written, mut done) = (String::new(), 0);
+    for (at, new) in edits {
+        written.push_str(text.get(done..at.start).unwrap_or_default());
+        written.push_str(&new);
+        done = at.end;
+    }
+    written.push_str(from(text, done));
+    written
 }
 
 /// The singular or plural of a word, or of the first word of a unit such as "cuillère à soupe".

@@ -8,26 +8,29 @@ use super::accounts::{AccountService, SigningKeys};
 use super::assistant::Pasted;
 use super::completions::CompletionSink;
 use super::http::{self, Query, RecipeRoute};
+use super::message_tasks::{MessageDone, StorageQuestion};
+use super::model::{AskModel, Model};
 use super::openapi;
 use super::own_requests::OwnRequests;
 use super::page;
-use super::recipe::Draft;
+use super::recipe::{Draft, MAX_RECIPE_BYTES};
 use super::requests::RecipeRequests;
 use super::storage::access::TokenUser;
 use super::storage::chat::{self, Bounds, NewMessage};
+use super::storage::history::MAX_TURN_CHARS;
 use super::storage::own_sessions::EndedSessions;
 use super::storage::{
     self, Busy, Commit, JoinGuard, OpenStorage, QueueLimits, Reader, Storage, StorageError,
     StorageHealth, TaskClass, TaskError, TaskOrigin, own_sessions, users,
 };
-use super::tasks::{StorageQuestion, TaskSender};
-use crate::config::Config;
+use super::tasks::TaskSender;
+use crate::config::{Assistant, Config};
 use crate::node::app::{
     Admission, Answer, App, Incoming, Invite, Join, OrderFault, OrderKind, OrderResult,
     PasswordReset, Publish, Reply, UserOrder,
 };
 use crate::node::{Dependency, Outcome, Payer, Probe, Request, Response};
-use crate::protocol::ErrorCode;
+use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS};
 
 /// Recipe chat on SQLite, in `recipes.db` in the data directory.
 ///
@@ -82,6 +85,15 @@ impl RecipesApp {
     /// What is remembered of the attempts of an account or an address.
     pub const ATTEMPT_BYTES: usize = AccountService::ATTEMPT_BYTES;
 
+    /// What a question to the assistant's model takes: the recipe, and its JSON in a JSON text; the
+    /// last messages and their answers, and the message, each twice.
+    #[must_use]
+    pub const fn model_question_bytes(assistant: &Assistant) -> usize {
+        const TURN_BYTES: usize = 2 * 2 * 4 * MAX_TURN_CHARS;
+        let message = 2 * 4 * MAX_CONTENT_CHARS;
+        4 * MAX_RECIPE_BYTES + message + assistant.turns.saturating_mul(TURN_BYTES)
+    }
+
     /// Opens the database in `config.data`, and starts the threads. Accounts are available while
     /// `config.auth.secret` is set.
     ///
@@ -114,7 +126,7 @@ impl RecipesApp {
             AccountService::new(config, storage.clone(), completions.clone(), keys.clone())
                 .map_err(StorageError::Thread)?;
         let reader = Reader::start(queue_limits).map_err(StorageError::Thread)?;
-        let tasks = TaskSender { storage, reader, completions: completions.clone() };
+        let tasks = TaskSender { storage, reader, completions: completions.clone(), model: None };
         let app = Self {
             accounts,
             keys,
@@ -126,6 +138,13 @@ impl RecipesApp {
             _join_guard: join_guard,
         };
         Ok((app, completions))
+    }
+
+    /// Has `ask` asked about messages that the assistant's rules do not understand. Call it before the
+    /// server runs.
+    pub fn set_model(&mut self, config: &Config, ask: AskModel) {
+        self.bounds.turns = Some(config.assistant.turns);
+        self.tasks.model = Some(Arc::new(Model::new(config, ask)));
     }
 
     fn own_requests(&self) -> OwnRequests<'_> {
@@ -166,6 +185,8 @@ impl App for RecipesApp {
             id: message.id.to_owned(),
             content: message.content.to_owned(),
             pasted: Pasted::Nothing,
+            proposal: None,
+            connection: message.connection,
             now: message.now,
         };
         let bounds = self.bounds;
@@ -178,8 +199,9 @@ impl App for RecipesApp {
             let pasted = Pasted::read(&said.content);
             Ok(NewMessage { pasted, ..said })
         };
-        self.tasks.answer(question, read, move |database, said| {
-            chat::handle_message(database, said, &bounds)
+        self.tasks.answer(question, read, move |database, mut said| {
+            let done = chat::handle_message(database, &mut said, &bounds)?;
+            Ok(MessageDone::of(done, said, bounds))
         })
     }
 
@@ -197,7 +219,7 @@ impl App for RecipesApp {
         let read =
             move || Draft::parse(recipe.as_str().as_bytes()).map_err(|_| ErrorCode::InvalidMessage);
         self.tasks.answer(question, read, move |database, draft| {
-            chat::publish(database, &room, content, draft, now, &bounds)
+            chat::publish(database, &room, content, draft, now, &bounds).map(MessageDone::Done)
         })
     }
 

@@ -1,13 +1,16 @@
 //! The recipe chat's assistant: carries out commands on a recipe and reports what it did.
 
 mod amounts;
+mod converting;
 mod questions;
 mod said;
 mod scaling;
 mod steps;
 
-use self::amounts::{more, multiplied, removed, replaced, set_amount};
-use self::questions::{guesses, how_much, shown_text};
+use self::amounts::{more, multiplied, removed, replaced, set_amount, taken_away};
+use self::converting::converted;
+pub(super) use self::questions::guesses;
+use self::questions::{how_much, shown_text};
 use self::said::{EditResult, counted, time_text};
 use self::scaling::{scaled, unknown_yield};
 use self::steps::{added_step, moved_step, removed_step, replaced_step, step_text, swapped_steps};
@@ -35,9 +38,14 @@ pub const HELP: &str = "Here is what I can do:
 - `Add step Bake for 20 minutes`, `Add step after 2: Let it rest`
 - `Replace step 2 with Stir well`, `Remove step 3`
 - `Set yield to 4 servings`, `Set prep time to 15 minutes`, `Set cook time to 1 hour`
+- `Convert to metric`, `Convert to US units`, `Convert back`
 - `How much butter do I need?`, `Show the ingredients`
-- `Undo`
+- `Undo`, `Redo`
 Several may be in one message: `Double it and add garlic`.";
+
+/// The answer to who wants to delete the recipe.
+const DELETE: &str = "A recipe is deleted in the list of recipes, by its owner, and not in its chat. \
+    To take out an ingredient, say `Remove garlic`.";
 
 /// The assistant's answer to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +61,8 @@ pub enum AssistantReply {
     },
     /// A request to revert the last change. The storage, which keeps the versions, carries it out.
     Undo,
+    /// A request to do again what `Undo` reverted.
+    Redo,
 }
 
 /// What a message holds beside its command. To read it takes most of the time of an answer, and does
@@ -79,13 +89,26 @@ impl Pasted {
 /// The ingredients of a list: "2 leeks, 100 g peas" and "garlic, salt and pepper".
 fn ingredients(text: &str) -> Vec<Ingredient> {
     let listed = extract_list(text);
+    // The comma of "1,5 kg" parts nothing.
+    let has_decimal = text.as_bytes().windows(3).any(|three| {
+        matches!(three, [before, b',', after] if before.is_ascii_digit() && after.is_ascii_digit())
+    });
+    if has_decimal {
+        let parts = text.split(", ").flat_map(|part| part.split(" and "));
+        return parts
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(Ingredient::parse)
+            .collect();
+    }
     let parts: Vec<&str> = text.split([',', ';']).flat_map(|part| part.split(" and ")).collect();
     let parts: Vec<&str> =
         parts.iter().map(|part| part.trim().trim_start_matches("and ")).collect();
     let is_one = |part: &str| {
         let mut names = part.split(' ').filter(|word| !words::is_preparation(word));
-        let first = part.split(' ').next().unwrap_or_default().to_lowercase();
-        let is_pair = ["sweet", "half", "hot", "black"].contains(&&*first);
+        // "Sweet and sour sauce", "half and half"
+        let is_pair =
+            ["sweet", "half", "hot", "black"].iter().any(|w| part.eq_ignore_ascii_case(w));
         let count = part.split(' ').count();
         !is_pair && names.next() == part.split(' ').next() && (1..=4).contains(&count)
     };
@@ -116,9 +139,20 @@ pub(super) fn answer_read(
     let said = match (sentences(content), ChatCommand::parse(content)) {
         (Some(commands), _) => all(&mut new, commands),
         (None, Some(ChatCommand::Undo)) => return AssistantReply::Undo,
+        (None, Some(ChatCommand::Redo)) => return AssistantReply::Redo,
         (None, Some(command)) => carried_out(&mut new, command, pasted),
         (None, None) => Err(guesses(recipe, content)),
     };
+    finished(recipe, new, said, now)
+}
+
+/// The reply that brings a changed recipe, if it is different and keeps its limits.
+pub(super) fn finished(
+    recipe: &Recipe,
+    mut new: Recipe,
+    said: EditResult,
+    now: UnixTime,
+) -> AssistantReply {
     let content = match said {
         Ok(content) => content,
         Err(fault) => return AssistantReply::Say(fault),
@@ -137,7 +171,7 @@ pub(super) fn answer_read(
 }
 
 /// Carries out several commands, all or none.
-fn all(recipe: &mut Recipe, commands: Vec<ChatCommand<'_>>) -> EditResult {
+pub(super) fn all(recipe: &mut Recipe, commands: Vec<ChatCommand<'_>>) -> EditResult {
     let mut said = Vec::new();
     for command in commands {
         let pasted = match command {
@@ -152,11 +186,17 @@ fn all(recipe: &mut Recipe, commands: Vec<ChatCommand<'_>>) -> EditResult {
 }
 
 /// Carries out one command. An error is an answer without a change.
-fn carried_out(recipe: &mut Recipe, command: ChatCommand<'_>, pasted: Pasted) -> EditResult {
+pub(super) fn carried_out(
+    recipe: &mut Recipe,
+    command: ChatCommand<'_>,
+    pasted: Pasted,
+) -> EditResult {
     match command {
         ChatCommand::Help => Err(HELP.to_owned()),
         ChatCommand::Undo => Err("Say `Undo` alone.".to_owned()),
-        ChatCommand::Redo => Err("I cannot do again what was undone. Say it once more.".to_owned()),
+        ChatCommand::Redo => Err("Say `Redo` alone.".to_owned()),
+        ChatCommand::DeleteRecipe => Err(DELETE.to_owned()),
+        ChatCommand::Convert(units) => converted(recipe, units),
         ChatCommand::Unfinished(example) => {
             Err(format!("I did not quite get that. Try `{example}`."))
         }
@@ -169,6 +209,7 @@ fn carried_out(recipe: &mut Recipe, command: ChatCommand<'_>, pasted: Pasted) ->
         ChatCommand::ScaleIngredient { name, factor } => multiplied(recipe, name, factor),
         ChatCommand::SetAmount(text) => set_amount(recipe, text),
         ChatCommand::AddMore { name, amount } => more(recipe, name, amount),
+        ChatCommand::TakeAway { name, amount } => taken_away(recipe, name, amount),
         ChatCommand::AddIngredient(_) => Ok(added(recipe, pasted)),
         ChatCommand::RemoveIngredient(name) => removed(recipe, name),
         ChatCommand::Replace { old, new } => replaced(recipe, old, new),
@@ -205,7 +246,8 @@ fn set(recipe: &mut Recipe, command: ChatCommand<'_>) -> EditResult {
             Ok("The description is changed.".to_owned())
         }
         ChatCommand::AddTag(names) => {
-            for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let parts = names.split(',').flat_map(|part| part.split(" and ")).map(str::trim);
+            for name in parts.filter(|name| !name.is_empty()) {
                 if !recipe.tags.iter().any(|tag| tag == name) {
                     recipe.tags.push(name.to_owned());
                 }

@@ -1,21 +1,24 @@
 //! The parser of commands to the assistant, in the many ways in which people phrase them.
 //!
 //! Case, polite words and a final full stop are ignored. The parser does not know the recipe:
-//! whether there is a step 7 is checked later.
+//! whether there is a step 7 is checked later. What people say for the same thing is in `synonyms`.
 
+mod amount_words;
 mod chat_command;
+mod field_words;
 mod questions;
 mod scale;
 mod steps;
+mod synonyms;
 mod words;
 
 pub use self::chat_command::{ChatCommand, Scale, Shown, StepPosition, StepRef};
-use self::questions::{amount, is_amount, more, multiplied, question, set_to, tag};
+use self::questions::{amount, is_amount, more, multiplied, question, set_to, share_of, tag};
 use self::scale::scale;
 use self::steps::step;
-use self::words::{
-    ADD, HELP, POLITE, REDO, REMOVE, UNDO, WHOLE, after, after_any, skip, value, without_end,
-};
+use self::synonyms as say;
+use self::words::{after, after_any, is_any, skip, split_at_word, value, without_ends};
+use super::convert::UnitSystem;
 use super::quantity::Number;
 
 impl<'a> ChatCommand<'a> {
@@ -25,15 +28,20 @@ impl<'a> ChatCommand<'a> {
         if content.trim() == "?" {
             return Some(Self::Help);
         }
+        // Before the polite words: "just for me" is one person.
+        if let Some(command) = simple(without_marks(content.trim())) {
+            return Some(command);
+        }
         let asked = after_politeness(content.trim());
         if let Some(command) = extract(asked) {
             return Some(command);
         }
         let asked = before_politeness(asked);
         // The full stop of a step belongs to the step.
-        let plain = asked.trim_end_matches(['.', '!', '?', ' ', ',']);
+        let plain = without_marks(asked);
         step(asked)
             .or_else(|| simple(plain))
+            .or_else(|| convert(plain))
             .or_else(|| tag(plain))
             .or_else(|| more(plain))
             .or_else(|| multiplied(plain))
@@ -48,9 +56,13 @@ impl<'a> ChatCommand<'a> {
     }
 }
 
+fn without_marks(text: &str) -> &str {
+    text.trim_end_matches(['.', '!', '?', ' ', ','])
+}
+
 /// Removes polite words such as "please" at the beginning.
 fn after_politeness(mut text: &str) -> &str {
-    while let Some(rest) = after_any(text, POLITE) {
+    while let Some(rest) = after_any(text, say::POLITE) {
         text = rest.trim_start_matches([',', '!', '.', ' ']);
     }
     text
@@ -59,9 +71,8 @@ fn after_politeness(mut text: &str) -> &str {
 /// Removes polite words such as "please" at the end.
 fn before_politeness(mut text: &str) -> &str {
     loop {
-        let plain = text.trim_end_matches(['.', '!', '?', ' ', ',']);
-        let polite = ["please", "thanks", "thank you", "pls", "for me", "thx"].iter();
-        let shorter = polite.clone().find_map(|word| {
+        let plain = without_marks(text);
+        let shorter = say::POLITE_ENDS.iter().find_map(|word| {
             let at = plain.len().checked_sub(word.len())?;
             let head = plain.get(..at)?;
             let is_word = head.is_empty() || head.ends_with([' ', ',']);
@@ -88,23 +99,55 @@ fn extract(text: &str) -> Option<ChatCommand<'_>> {
     is_pasted.then_some(ChatCommand::Extract(pasted))
 }
 
+/// Parses a message that is one of few texts.
 fn simple(text: &str) -> Option<ChatCommand<'_>> {
-    let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
-    if is_one_of(UNDO) {
-        Some(ChatCommand::Undo)
-    } else if is_one_of(REDO) {
-        Some(ChatCommand::Redo)
-    } else if is_one_of(HELP) {
-        Some(ChatCommand::Help)
-    } else {
-        None
+    if is_any(text, say::UNDO) {
+        return Some(ChatCommand::Undo);
     }
+    if is_any(text, say::REDO) {
+        return Some(ChatCommand::Redo);
+    }
+    if is_any(text, say::HELP) {
+        return Some(ChatCommand::Help);
+    }
+    let (verbs, ends) = say::PARTED_REMOVE;
+    let away = after_any(text, verbs).and_then(|rest| without_ends(rest, ends));
+    let removed = away.or_else(|| after_any(text, say::REMOVE));
+    if removed.is_some_and(|what| is_any(what, say::RECIPE)) {
+        return Some(ChatCommand::DeleteRecipe);
+    }
+    let (_, meant) = say::PHRASES.iter().find(|(phrases, _)| is_any(text, phrases))?;
+    ChatCommand::parse(meant)
+}
+
+/// Parses "convert it to metric", "in US units", "convert back".
+fn convert(text: &str) -> Option<ChatCommand<'_>> {
+    let verb = after_any(text, say::CONVERT);
+    let rest = skip(skip(verb.unwrap_or(text), say::WHOLE), say::MEASURES);
+    let (rest, is_back) = match after(rest, "back") {
+        Some(rest) => (rest, verb.is_some()),
+        None => (rest, false),
+    };
+    let system = skip(rest, &["to", "into", "in", "using", "with"]);
+    let system = skip(system, &["the"]);
+    let has = |names: &[&str]| is_any(system, names);
+    let to = if has(say::METRIC) {
+        Some(UnitSystem::Metric)
+    } else if has(say::US) {
+        Some(UnitSystem::Us)
+    } else if has(say::ORIGINAL) || (is_back && system.is_empty()) {
+        None
+    } else {
+        return None;
+    };
+    Some(ChatCommand::Convert(to))
 }
 
 /// Parses the commands that set title, yield and times.
 fn set(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(rest) = after_any(text, &["rename", "retitle"]) {
-        let rest = skip(rest, WHOLE);
+        let object = after_any(rest, say::WHOLE);
+        let rest = object.unwrap_or(rest);
         let (_, late) = rest.split_once(" to ").unwrap_or(("", rest));
         let title = value(after_any(rest, &["to", "as"]).unwrap_or(late));
         return Some(match title {
@@ -112,16 +155,14 @@ fn set(text: &str) -> Option<ChatCommand<'_>> {
             title => ChatCommand::Rename(title),
         });
     }
-    if let Some(rest) = after_any(text, NAME_IT) {
+    if let Some(rest) = after_any(text, say::NAME_IT) {
         return Some(ChatCommand::Rename(value(rest))).filter(|_| !rest.is_empty());
     }
-    let verb = after_any(text, &["set", "change", "update", "make"]);
-    let rest = skip(verb.unwrap_or(text), &["the", "its"]);
+    let verb = after_any(text, say::SET);
+    let rest = skip(verb.unwrap_or(text), &["the", "its", "new", "a new", "the new"]);
     for (names, make, example) in SETTINGS {
         let Some(rest) = after_any(rest, names) else { continue };
-        let parted = rest
-            .strip_prefix([':', '='])
-            .or_else(|| after_any(rest, &["to", "is", "as", "should be"]));
+        let parted = rest.strip_prefix([':', '=']).or_else(|| after_any(rest, say::IS));
         // "Cook time 45 minutes"
         let is_time = names.iter().any(|name| name.ends_with("time"))
             && rest.starts_with(|c: char| c.is_ascii_digit());
@@ -130,30 +171,33 @@ fn set(text: &str) -> Option<ChatCommand<'_>> {
         if is_said && !given.is_empty() {
             return Some(make(given));
         }
-        return verb.map(|_| ChatCommand::Unfinished(example));
+        if verb.is_some() {
+            return Some(ChatCommand::Unfinished(example));
+        }
     }
     if let Some(time) = takes(text) {
         return Some(time);
     }
-    let serves = after_any(text, &["it makes", "it yields", "makes", "yields"])?;
+    let makes = ["it makes", "it yields", "this makes", "this yields", "makes", "yields"];
+    let serves = after_any(text, &makes)?;
     Number::parse(serves).map(|_| ChatCommand::SetYield(serves))
 }
 
 /// "It takes 20 minutes to prepare", "prep takes 20 minutes".
 fn takes(text: &str) -> Option<ChatCommand<'_>> {
     let make = |what: &str| -> Option<for<'a> fn(&'a str) -> ChatCommand<'a>> {
-        if after_any(what, &["prep", "prepare", "preparation", "preparing"]).is_some() {
+        if after_any(what, say::PREPARES).is_some() {
             Some(|text| ChatCommand::SetPrepTime(text))
-        } else if after_any(what, &["cook", "bake", "cooking", "baking", "roast"]).is_some() {
+        } else if after_any(what, say::COOKS).is_some() {
             Some(|text| ChatCommand::SetCookTime(text))
         } else {
             None
         }
     };
-    if let Some(time) = after_any(text, &["it cooks for", "it bakes for", "it roasts for"]) {
+    if let Some(time) = after_any(text, say::COOKS_FOR) {
         return Some(ChatCommand::SetCookTime(time));
     }
-    if let Some(rest) = after_any(text, &["it takes", "this takes", "takes", "it needs"]) {
+    if let Some(rest) = after_any(text, say::TAKES) {
         let (time, what) = rest.rsplit_once(" to ").or_else(|| rest.rsplit_once(" of "))?;
         return Some(make(what)?(value(time)));
     }
@@ -163,21 +207,21 @@ fn takes(text: &str) -> Option<ChatCommand<'_>> {
 
 fn replace(text: &str) -> Option<ChatCommand<'_>> {
     let unfinished = Some(ChatCommand::Unfinished("Replace butter with olive oil"));
-    if let Some(rest) = after(text, "use")
-        && let Some((new, old)) = split_at_word(rest, "instead of")
-    {
-        return both(old, new).or(unfinished);
+    if let Some(command) = instead(text) {
+        return Some(command);
     }
-    let verbs = ["replace", "swap out", "swap", "exchange", "substitute", "change"];
-    let (verb, rest) = verbs.iter().find_map(|verb| Some((*verb, after(text, verb)?)))?;
+    let (verb, rest) =
+        say::EXCHANGE.iter().filter_map(|verb| Some((*verb, after(text, verb)?))).next()?;
     let joints: &[&str] = match verb {
-        "change" => &["to", "into"],
+        "change" | "turn" => &["to", "into"],
+        "switch" => &["to", "with", "for"],
         _ => &["with", "for", "by"],
     };
     let Some((joint, (old, new))) =
         joints.iter().find_map(|joint| Some((*joint, split_at_word(rest, joint)?)))
     else {
-        return unfinished;
+        // "Change it", "switch that" and "turn up the heat" are no exchange.
+        return unfinished.filter(|_| !matches!(verb, "turn" | "switch"));
     };
     // "Substitute olive oil for butter" puts in the oil.
     if verb == "substitute" && joint == "for" {
@@ -186,22 +230,59 @@ fn replace(text: &str) -> Option<ChatCommand<'_>> {
     both(old, new).or(unfinished)
 }
 
+/// Parses "use oil instead of butter", "oil instead of butter", "instead of butter use oil", "use 4
+/// carrots instead of 2".
+fn instead(text: &str) -> Option<ChatCommand<'_>> {
+    if let Some(rest) = after_any(text, say::INSTEAD_OF) {
+        let (old, new) = split_at_word(rest, "use").or_else(|| split_at_word(rest, "take"))?;
+        return both(old.trim_end_matches([',', ' ']), new);
+    }
+    let rest = skip(text, &["use", "take", "put in", "i have", "i only have", "only"]);
+    let found = say::INSTEAD_OF.iter().find_map(|joint| split_at_word(rest, joint));
+    let (new, old) = found.or_else(|| {
+        // "Use 3 onions, not 2"
+        let (new, old) = rest.split_once(", not ")?;
+        is_amount(old).then_some((new, old))
+    })?;
+    if after_any(rest, say::QUESTION).is_some() {
+        return None;
+    }
+    if is_amount(old) {
+        return Number::parse(new).map(|_| ChatCommand::SetAmount(new));
+    }
+    let unfinished = ChatCommand::Unfinished("Replace butter with olive oil");
+    both(old, new).or(Some(unfinished))
+}
+
+/// Whether a text ends with a step: "2 eggs to step 1". What belongs into a step is its text.
+fn is_in_step(text: &str) -> bool {
+    let places = [" to step ", " in step ", " into step ", " to the step "];
+    let lower = text.to_lowercase();
+    let behind = |place| lower.rsplit_once(place).map(|(_, rest): (&str, &str)| rest);
+    places.into_iter().filter_map(behind).any(|rest| rest.split(' ').count() == 1)
+}
+
 fn both<'a>(old: &'a str, new: &'a str) -> Option<ChatCommand<'a>> {
-    let old = value(skip(old, &["the amount of", "the ingredient", "ingredient", "the", "all"]));
+    let old = value(skip(old, say::NAME_STARTS));
     let new = value(new);
+    if is_any(new, &["none", "nothing", "zero", "0"]) {
+        return (!old.is_empty()).then_some(ChatCommand::RemoveIngredient(old));
+    }
+    if is_in_step(new) {
+        return Some(ChatCommand::Unfinished("Replace step 2 with Bake for 20 minutes"));
+    }
     (!old.is_empty() && !new.is_empty()).then_some(ChatCommand::Replace { old, new })
 }
 
-/// Splits a text at the first occurrence of a whole word.
-fn split_at_word<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
-    let mut places = text.match_indices(' ').map(|(at, _)| at);
-    places.find_map(|at| Some((text.get(..at)?, after(text.get(at + 1..)?, word)?)))
-}
-
 fn remove(text: &str) -> Option<ChatCommand<'_>> {
-    let out = after_any(text, &["leave", "take"]).and_then(|rest| without_end(rest, " out"));
-    let rest = after_any(text, REMOVE).or(out)?;
-    let rest = skip(rest, &["the ingredients", "the ingredient", "ingredients", "ingredient"]);
+    let (verbs, ends) = say::PARTED_REMOVE;
+    let out = after_any(text, verbs).and_then(|rest| without_ends(rest, ends));
+    let rest = out.or_else(|| after_any(text, say::REMOVE))?;
+    let rest = without_ends(rest, say::FROM_IT).unwrap_or(rest);
+    if let Some(command) = share_of(rest) {
+        return Some(command);
+    }
+    let rest = skip(rest, say::NAME_STARTS);
     let name = value(skip(rest, &["the", "all the", "all"]));
     Some(match name {
         "" => ChatCommand::Unfinished("Remove ingredient garlic"),
@@ -210,7 +291,25 @@ fn remove(text: &str) -> Option<ChatCommand<'_>> {
 }
 
 fn add(text: &str) -> Option<ChatCommand<'_>> {
-    let rest = after_any(text, ADD)?;
+    let (verbs, ends) = say::PARTED_ADD;
+    if let Some(name) = after_any(text, verbs).and_then(|rest| without_ends(rest, ends)) {
+        let name = value(skip(name, &["some"]));
+        let is_it = after_any(name, say::WHOLE).is_some_and(str::is_empty);
+        return (!name.is_empty() && !is_it).then_some(ChatCommand::AddIngredient(name));
+    }
+    let named =
+        after_any(text, &["new ingredient", "new ingredients", "ingredient", "ingredients"]);
+    if let Some(given) = named.and_then(|rest| rest.strip_prefix(':')).map(value) {
+        return (!given.is_empty()).then_some(ChatCommand::AddIngredient(given));
+    }
+    if let Some(rest) = after_any(text, &["i also have", "we also have", "i've also got"]) {
+        return Number::parse(rest).map(|_| ChatCommand::AddIngredient(rest));
+    }
+    added(after_any(text, say::ADD)?)
+}
+
+/// Parses what follows "add".
+fn added(rest: &str) -> Option<ChatCommand<'_>> {
     let plain = skip(rest, &["a new", "an", "a", "new", "another", "the", "these", "more"]);
     if let Some(named) = after_any(plain, &["ingredients", "ingredient"]) {
         return Some(match value(named) {
@@ -218,23 +317,14 @@ fn add(text: &str) -> Option<ChatCommand<'_>> {
             given => ChatCommand::AddIngredient(given),
         });
     }
-    let tails = [
-        " to the ingredients",
-        " to ingredients",
-        " as an ingredient",
-        " to the ingredient list",
-        " to it",
-        " to the recipe",
-        " as well",
-        " too",
-    ];
-    let last =
-        [" as the last step", " as a last step", " as a step", " to the steps", " at the end"];
-    if let Some(text) = last.iter().find_map(|tail| without_end(rest, tail)).map(value) {
+    if let Some(text) = without_ends(rest, say::AS_LAST_STEP).map(value) {
         return Some(ChatCommand::AddStep { text, place: None }).filter(|_| !text.is_empty());
     }
-    let head = tails.iter().find_map(|tail| without_end(rest, tail));
-    let given = value(skip(head.unwrap_or(rest), &["some", "also"]));
+    if is_in_step(rest) {
+        return Some(ChatCommand::Unfinished("Replace step 2 with Bake for 20 minutes"));
+    }
+    let head = without_ends(rest, say::TO_IT);
+    let given = value(skip(head.unwrap_or(rest), &["some", "also", "in"]));
     Some(match given {
         // "more salt" and "it" do not say what to add.
         given
@@ -248,38 +338,13 @@ fn add(text: &str) -> Option<ChatCommand<'_>> {
     })
 }
 
-const NAME_IT: &[&str] = &[
-    "call it",
-    "call this recipe",
-    "call this",
-    "call the recipe",
-    "name it",
-    "name this recipe",
-    "name the recipe",
-];
 /// The names of a setting, the command that sets it, and an example.
 type Setting = (&'static [&'static str], for<'a> fn(&'a str) -> ChatCommand<'a>, &'static str);
 const SETTINGS: &[Setting] = &[
-    (
-        &["recipe title", "title", "name"],
-        |text| ChatCommand::Rename(text),
-        "Rename to Sunday pancakes",
-    ),
-    (
-        &["yield", "servings", "portions", "number of servings"],
-        |text| ChatCommand::SetYield(text),
-        "Set yield to 4 servings",
-    ),
-    (
-        &["prep time", "preparation time", "preparation", "prep"],
-        |text| ChatCommand::SetPrepTime(text),
-        "Set prep time to 15 minutes",
-    ),
-    (
-        &["cook time", "cooking time", "baking time", "bake time"],
-        |text| ChatCommand::SetCookTime(text),
-        "Set cook time to 1 hour 20 minutes",
-    ),
+    (say::TITLE, |text| ChatCommand::Rename(text), "Rename to Sunday pancakes"),
+    (say::YIELD, |text| ChatCommand::SetYield(text), "Set yield to 4 servings"),
+    (say::PREP_TIME, |text| ChatCommand::SetPrepTime(text), "Set prep time to 15 minutes"),
+    (say::COOK_TIME, |text| ChatCommand::SetCookTime(text), "Set cook time to 1 hour 20 minutes"),
 ];
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::ingredient::Ingredient;
 use super::recipe::{MAX_STEP_CHARS, Recipe};
-use super::words;
+pub(super) use super::words::words_of;
 
 /// Longer names are not searched for.
 const MAX_NAME_BYTES: usize = 500;
@@ -53,15 +53,6 @@ pub(super) fn find(recipe: &Recipe, name: &str) -> Result<usize, String> {
         return Err("This recipe has no ingredients yet. Say `Add ingredient 2 eggs`.".to_owned());
     }
     Err(format!("I found no ingredient “{name}” in this recipe."))
-}
-
-/// The words of a text for comparison: lower case, singular, without articles.
-pub(super) fn words_of(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(words::folded)
-        .filter(|word| !["the", "a", "an", "some", "of"].contains(&&**word))
-        .collect()
 }
 
 /// Replaces each whole-word `old` in a text, ignoring case. `None` when it does not occur.

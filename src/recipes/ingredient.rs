@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::convert::{self, UnitSystem};
+use super::densities::Density;
 use super::line::Line;
 use super::ratio::Ratio;
 use super::scan::from;
@@ -27,13 +29,16 @@ pub struct Ingredient {
     pub base: Option<Base>,
 }
 
-/// A text as it was written, and what its amounts have been multiplied by since.
+/// A text as it was written, and what has become of its amounts since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
     /// The text as it was written.
     pub text: String,
-    /// The exact factor.
+    /// The exact factor by which they were multiplied.
     pub factor: Ratio,
+    /// The units that they are shown in. `None`: as they were written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<UnitSystem>,
 }
 
 impl Ingredient {
@@ -57,24 +62,53 @@ impl Ingredient {
     /// `None` when an amount becomes too large or too small to write.
     #[must_use]
     pub fn scaled(&self, factor: Ratio) -> Option<Self> {
-        let (text, factor) = match &self.base {
-            Some(base) => (&base.text, base.factor.times(factor)?),
-            None => (&self.text, factor),
+        let (text, factor, units) = match &self.base {
+            Some(base) => (&base.text, base.factor.times(factor)?, base.units),
+            None => (&self.text, factor, None),
         };
-        let line = Line::parse(text);
-        if !line.is_scalable() {
+        if !Line::parse(text).is_scalable() {
             return Some(self.clone());
         }
+        Self::of_base(text, factor, units).map(|(scaled, _)| scaled)
+    }
+
+    /// The line in units of this system; `None`: in those in which it was written. With it comes the
+    /// density by which a volume became a weight.
+    pub(super) fn in_units(
+        &self,
+        units: Option<UnitSystem>,
+    ) -> Option<(Self, Option<&'static Density>)> {
+        let (text, factor) = match &self.base {
+            Some(base) => (&base.text, base.factor),
+            None => (&self.text, Ratio::ONE),
+        };
+        Self::of_base(text, factor, units)
+    }
+
+    /// A text with its amounts multiplied, and in other units.
+    fn of_base(
+        text: &str,
+        factor: Ratio,
+        units: Option<UnitSystem>,
+    ) -> Option<(Self, Option<&'static Density>)> {
+        let line = Line::parse(text);
+        let base = |units| Some(Base { text: text.to_owned(), factor, units });
+        if let Some(done) = units.and_then(|system| convert::converted(&line, factor, system)) {
+            let mut converted = Self::parse(&done.text);
+            converted.quantity = done.quantity.map_or(converted.quantity, number);
+            converted.base = base(units);
+            return Some((converted, done.density));
+        }
         if factor == Ratio::ONE {
-            return Some(Self::parse(text));
+            return Some((Self::parse(text), None));
         }
         let mut scaled = Self::parse(&line.scaled(factor)?);
         // The exact number, and not the one that was rounded for the text.
         if let Some(amount) = line.amounts.first().filter(|amount| !amount.is_sum()) {
             scaled.quantity = number(amount.quantity.low.value.times(factor)?);
         }
-        scaled.base = Some(Base { text: text.clone(), factor });
-        Some(scaled)
+        scaled.base = base(None);
+        Some((scaled, None))
     }
 
     /// Whether the line has a number of which it is not clear what it means, so that scaling leaves

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use self::lead_in::lead_in;
 use self::plain::plain;
 use self::roles::{NumberContext, NumberRole};
-use super::amount::{Amount, Edit, article};
+use super::amount::{Amount, Edit, article, edited};
 use super::quantity::{Number, NumberForm};
 use super::ratio::Ratio;
 use super::scan::{self, from};
@@ -83,6 +83,11 @@ impl<'a> Line<'a> {
     /// Whether scaling changes the line.
     pub(super) fn is_scalable(&self) -> bool {
         !self.is_in_doubt && (self.is_one || !self.amounts.is_empty())
+    }
+
+    /// The line, with the characters that keyboards have.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The unit of an amount, as written.
@@ -212,15 +217,7 @@ impl<'a> Line<'a> {
         for amount in &self.amounts {
             edits.extend(amount.edits(&self.text, factor)?);
         }
-        edits.sort_by_key(|(at, _)| at.start);
-        let (mut scaled, mut done) = (String::new(), 0);
-        for (at, new) in edits {
-            scaled.push_str(self.text.get(done..at.start).unwrap_or_default());
-            scaled.push_str(&new);
-            done = at.end;
-        }
-        scaled.push_str(from(&self.text, done));
-        Some(scaled)
+        Some(edited(&self.text, edits))
     }
 }
 

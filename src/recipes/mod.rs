@@ -1,7 +1,8 @@
 //! The embedded recipe chat: recipes, the assistant that edits them, and [`RecipesApp`], which
 //! stores them.
 //!
-//! The assistant is pure: it has no clock, file, thread, database or language model. [`answer`]
+//! The assistant is pure: it has no clock, file, thread or database. Where the operator has a language
+//! model, it proposes commands for what the assistant does not understand, and nothing else. [`answer`]
 //! takes a message and the recipe and returns an [`AssistantReply`], which the storage carries out.
 //!
 //! | name | purpose |
@@ -23,7 +24,9 @@ mod app;
 mod assistant;
 mod command;
 mod completions;
+mod convert;
 mod counters;
+mod densities;
 mod draft;
 mod exchange;
 mod export;
@@ -32,10 +35,13 @@ mod find;
 mod http;
 mod ingredient;
 mod line;
+mod message_tasks;
+mod model;
 mod openapi;
 mod own_requests;
 mod page;
 mod patch;
+mod proposal;
 mod quantity;
 mod ratio;
 mod recipe;
@@ -59,9 +65,11 @@ pub use app::RecipesApp;
 pub use assistant::{AssistantReply, HELP, WELCOME, answer};
 pub use command::{ChatCommand, Scale, Shown, StepPosition, StepRef};
 pub use completions::CompletionSink;
+pub use convert::UnitSystem;
 pub use counters::AccountCounters;
 pub use extract::{extract, extract_list};
 pub use ingredient::{Base, Ingredient};
+pub use model::{AskModel, ModelCall};
 pub use quantity::{MAX_QUANTITY, Number, NumberForm, Quantity};
 pub use ratio::Ratio;
 pub use recipe::{Draft, DraftError, Recipe, Step};

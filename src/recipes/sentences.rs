@@ -20,15 +20,19 @@ pub(super) fn sentences(content: &str) -> Option<Vec<ChatCommand<'_>>> {
     }
     commands.push(parse(rest, commands.last())?);
     let is_several = (2..=MAX_COMMANDS).contains(&commands.len());
-    (is_several && commands.iter().all(is_joinable)).then_some(commands)
+    let (last, others) = commands.split_last()?;
+    (is_several && others.iter().all(is_joinable) && is_last(last)).then_some(commands)
 }
 
-/// Parses a part. After "replace butter with oil", "cream with milk" is a command too.
+/// Parses a part. After "replace butter with oil", "cream with milk" is a command too, and after
+/// "change carrots to 4", "onions to 3".
 fn parse<'a>(part: &'a str, last: Option<&ChatCommand<'_>>) -> Option<ChatCommand<'a>> {
     ChatCommand::parse(part).or_else(|| {
         let is_after = matches!(last, Some(ChatCommand::Replace { .. }));
-        let (old, new) = part.split_once(" with ").filter(|_| is_after)?;
-        Some(ChatCommand::Replace { old: old.trim(), new: new.trim() })
+        let mut joints = [" with ", " to ", " by ", " for "].iter();
+        let (old, new) = joints.find_map(|joint| part.split_once(joint)).filter(|_| is_after)?;
+        let (old, new) = (old.trim(), new.trim());
+        Some(ChatCommand::Replace { old, new })
     })
 }
 
@@ -42,18 +46,40 @@ fn split(text: &str) -> Option<(&str, &str)> {
     places.into_iter().take(2 * MAX_COMMANDS).find_map(|(at, length)| {
         let (head, tail) = (text.get(..at)?, text.get(at + length..)?);
         let is_command = |text| ChatCommand::parse(text).is_some_and(|c| is_joinable(&c));
+        let is_next = |text| ChatCommand::parse(text).is_some_and(|c| is_last(&c));
         // "Half and half" are not two commands.
         let is_verb = |text: &str| {
-            let is_bare = ["double", "triple", "halve"].iter().any(|w| text.starts_with(w));
-            text.starts_with(char::is_alphabetic) && (is_bare || text.trim().contains(' '))
+            let is_bare =
+                ["double", "triple", "halve", "undo", "redo"].iter().any(|w| text.starts_with(w));
+            // "One and a half times the recipe" is one command.
+            let is_rest = ["a half ", "a quarter ", "a third "].iter().any(|w| text.starts_with(w));
+            let is_long = is_bare || text.trim().contains(' ');
+            text.starts_with(char::is_alphabetic) && is_long && !is_rest
         };
         let head_command = parse(head, None);
-        let is_next = is_command(tail) || parse(tail, head_command.as_ref()).is_some();
+        let is_next = is_next(tail) || {
+            let command = parse(tail, head_command.as_ref());
+            command.is_some_and(|command| is_last(&command))
+        };
         (is_verb(tail) && is_command(head) && is_next).then_some((head, tail))
     })
 }
 
-/// Whether other commands may be beside it. Text that is kept as it is would hold them.
+/// Whether it may be the last of several commands. Its text goes to the end of the message.
+fn is_last(command: &ChatCommand<'_>) -> bool {
+    let is_text = matches!(
+        command,
+        ChatCommand::AddStep { .. }
+            | ChatCommand::ReplaceStep(..)
+            | ChatCommand::SetDescription(_)
+            // Nothing is done then, and the answer says so.
+            | ChatCommand::Undo
+            | ChatCommand::Redo
+    );
+    is_text || is_joinable(command)
+}
+
+/// Whether other commands may follow it. Text that is kept as it is would hold them.
 fn is_joinable(command: &ChatCommand<'_>) -> bool {
     !matches!(
         command,
@@ -64,6 +90,8 @@ fn is_joinable(command: &ChatCommand<'_>) -> bool {
             | ChatCommand::Undo
             | ChatCommand::Redo
             | ChatCommand::Help
+            | ChatCommand::DeleteRecipe
+            | ChatCommand::ShowStep(_)
             | ChatCommand::Show(_)
             | ChatCommand::HowMuch(_)
             | ChatCommand::Unfinished(_)

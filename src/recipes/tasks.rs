@@ -1,16 +1,18 @@
 //! Questions of the node, turned into tasks of the storage thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::completions::{CompletionSink, HttpAnswer};
 use super::http;
+use super::message_tasks::{MessageDone, MessageTasks, StorageQuestion};
+use super::model::Model;
 use super::storage::access::{TokenState, TokenUser};
-use super::storage::chat::{ChatDone, ChatOutcome};
 use super::storage::{Busy, Reader, Storage, TaskClass, TaskError, TaskOrigin};
 use crate::node::app::{Answer, Reply};
-use crate::node::{Completion, Outcome, Payer, Request, Response, Ticket};
+use crate::node::{Completion, Outcome, Payer, Request, Response};
 use crate::protocol::ErrorCode;
 
 /// A text up to this length is read on the storage thread: that takes about as long as to store it.
@@ -22,13 +24,8 @@ pub(super) struct TaskSender {
     pub(super) storage: Storage,
     pub(super) reader: Reader,
     pub(super) completions: CompletionSink,
-}
-
-/// The question that a task answers.
-#[derive(Debug)]
-pub(super) struct StorageQuestion {
-    pub(super) ticket: Ticket,
-    pub(super) origin: TaskOrigin,
+    /// What is asked about messages that the rules do not understand.
+    pub(super) model: Option<Arc<Model>>,
 }
 
 impl TaskSender {
@@ -49,16 +46,14 @@ impl TaskSender {
         &self,
         question: StorageQuestion,
         read: impl FnOnce() -> Result<T, ErrorCode> + Send + 'static,
-        work: impl FnOnce(&Connection, T) -> rusqlite::Result<ChatDone> + Send + 'static,
+        work: impl FnOnce(&Connection, T) -> rusqlite::Result<MessageDone> + Send + 'static,
     ) -> Reply<Answer> {
         let asked = if question.origin.text_bytes <= SHORT_TEXT {
             let work = move |database: &Connection| match read() {
                 Ok(text) => work(database, text),
-                Err(code) => {
-                    Ok(ChatDone { outcome: ChatOutcome::Answer(Err(code)), events: Vec::new() })
-                }
+                Err(code) => Ok(MessageDone::refused(code)),
             };
-            store_message(&self.storage, &self.completions, question, work)
+            self.messages().store(question, work)
         } else {
             self.read_and_store(question, read, work)
         };
@@ -72,26 +67,33 @@ impl TaskSender {
         &self,
         question: StorageQuestion,
         read: impl FnOnce() -> Result<T, ErrorCode> + Send + 'static,
-        work: impl FnOnce(&Connection, T) -> rusqlite::Result<ChatDone> + Send + 'static,
+        work: impl FnOnce(&Connection, T) -> rusqlite::Result<MessageDone> + Send + 'static,
     ) -> Result<(), Busy> {
-        let (storage, completions) = (self.storage.clone(), self.completions.clone());
+        let messages = self.messages();
         let (ticket, text_bytes) = (question.ticket, question.origin.text_bytes);
         self.reader.submit(question.origin.payer.clone(), text_bytes, move |turn| {
             if question.origin.is_withdrawn() {
-                completions.deliver(Completion { ticket, outcome: Outcome::NotBegun });
+                messages.deliver(ticket, Outcome::NotBegun);
                 return;
             }
             let is_full = |Busy| ErrorCode::BackendUnavailable;
             let read = || read_safely(read).unwrap_or(Err(ErrorCode::Internal));
             let stored = turn.map_err(is_full).and_then(|()| read()).and_then(|text| {
                 let work = move |database: &Connection| work(database, text);
-                store_message(&storage, &completions, question, work).map_err(is_full)
+                messages.store(question, work).map_err(is_full)
             });
             if let Err(code) = stored {
-                let outcome = Outcome::Message(Err(code));
-                completions.deliver(Completion { ticket, outcome });
+                messages.deliver(ticket, Outcome::Message(Err(code)));
             }
         })
+    }
+
+    fn messages(&self) -> MessageTasks {
+        MessageTasks {
+            storage: self.storage.clone(),
+            completions: self.completions.clone(),
+            model: self.model.clone(),
+        }
     }
 
     /// Runs `work` for an HTTP request of `user`, with what `kind` says of it, and delivers what
@@ -204,33 +206,4 @@ fn store<T: Send + 'static>(
         completions.deliver(Completion { ticket, outcome });
     };
     storage.submit(origin, work, answer)
-}
-
-/// [`store`] for a message. Its events are delivered before its answer.
-fn store_message(
-    storage: &Storage,
-    completions: &CompletionSink,
-    question: StorageQuestion,
-    work: impl FnOnce(&Connection) -> rusqlite::Result<ChatDone> + Send + 'static,
-) -> Result<(), Busy> {
-    let (sink, ticket) = (completions.clone(), question.ticket);
-    store(storage, completions, question, work, move |done| {
-        message_outcome(done.map(|ChatDone { outcome, events }| {
-            for event in events {
-                sink.deliver(Completion { ticket, outcome: Outcome::Event(event) });
-            }
-            outcome
-        }))
-    })
-}
-
-fn message_outcome(done: Result<ChatOutcome, TaskError>) -> Outcome {
-    match done {
-        Ok(ChatOutcome::Answer(answer)) => Outcome::Message(answer),
-        Ok(ChatOutcome::UsedId) => Outcome::UsedId,
-        Err(TaskError::Busy | TaskError::Unavailable) => {
-            Outcome::Message(Err(ErrorCode::BackendUnavailable))
-        }
-        Err(_) => Outcome::Message(Err(ErrorCode::Internal)),
-    }
 }

@@ -33,6 +33,15 @@ pub(super) fn folded(word: &str) -> String {
     inflected(word, false).unwrap_or_else(|| word.to_owned()).to_lowercase()
 }
 
+/// The words of a text for comparison: lower case, singular, without articles.
+pub(super) fn words_of(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(folded)
+        .filter(|word| !["the", "a", "an", "some", "of"].contains(&&**word))
+        .collect()
+}
+
 /// Whether `word` is a verb that begins a step.
 pub(super) fn begins_step(word: &str) -> bool {
     looked_up(word, |word| TABLE.verbs.get(word)).is_some()

@@ -72,7 +72,7 @@ impl<'a> Yields<'a> {
         if factor == Ratio::ONE || !self.line.is_scalable() {
             return Some((self.text.to_owned(), None));
         }
-        let base = Base { text: self.text.to_owned(), factor };
+        let base = Base { text: self.text.to_owned(), factor, units: None };
         Some((self.line.scaled(factor)?, Some(base)))
     }
 }

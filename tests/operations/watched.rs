@@ -90,10 +90,11 @@ fn labels_named(text: &str) -> Vec<String> {
 
 #[test]
 fn dashboard_and_alerts_ask_for_series_that_exist() {
-    // With the recipe chat there are the series of its storage and accounts; others have a
-    // backend, which need not be there, and a certificate.
+    // With the recipe chat there are the series of its storage, its accounts and its model; others
+    // have a backend, which need not be there, and a certificate.
+    let model = "[assistant]\nurl = 'http://127.0.0.1:9/v1/chat/completions'\nmodel = 'any'\n";
     let servers = [
-        Server::start("recipes", ""),
+        Server::start("recipes", model),
         Server::start("", "[backend]\nurl = \"http://127.0.0.1:9\"\n"),
         Server::start("memory-open", &with_lines("")),
     ];

@@ -80,7 +80,7 @@ impl App for Kitchen {
             content: "Connected to recipe chat. How can I help you with this recipe?".into(),
             recipe_data: part(name, "recipe_data"),
             history: part(name, "history"),
-            broadcast: false,
+            ..Update::default()
         };
         Admission::Admit(Arc::new(update)).into()
     }

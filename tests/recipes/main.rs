@@ -12,6 +12,7 @@
 
 mod crash;
 mod journey;
+mod model;
 mod pasted;
 mod peer;
 mod server;

@@ -185,7 +185,7 @@ proptest! {
         match answer(&recipe, &content, UnixTime::default()) {
             AssistantReply::Say(said) => prop_assert!(!said.is_empty()),
             AssistantReply::Change { recipe: changed, .. } => prop_assert_eq!(changed.check(), Ok(())),
-            AssistantReply::Undo => {}
+            AssistantReply::Undo | AssistantReply::Redo => {}
         }
     }
 }

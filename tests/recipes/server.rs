@@ -52,6 +52,11 @@ impl House {
         self.0.read(FILE)
     }
 
+    /// A file beside it.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        self.0.write(name, text);
+    }
+
     /// Another one, for the next start.
     pub(crate) fn configure(&self, text: &str) {
         self.0.write(FILE, text);

@@ -178,6 +178,8 @@ fn every_collected_name_and_no_other_is_documented() {
     let (process, _) = process.split_once("mod tests").unwrap();
     let backend = read("src/backend/counts.rs") + &read("src/backend.rs");
     names.extend(quoted(&backend, "vestibule_backend_"));
+    let model = read("src/backend/model.rs");
+    names.extend(quoted(&model, "vestibule_assistant_"));
     names.extend(quoted(process, "process_"));
     let storage = read("src/recipes/storage/health.rs");
     names.extend(quoted(&storage, "vestibule_storage_"));

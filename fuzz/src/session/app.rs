@@ -62,8 +62,12 @@ impl App for Moody {
             Some(b'e') => Err(ErrorCode::Internal).into(),
             Some(b'p') => {
                 let recipe_data = Json::new(&json!({ "title": content })).ok();
-                let update =
-                    Update { content: content.into(), recipe_data, history: None, broadcast: true };
+                let update = Update {
+                    content: content.into(),
+                    recipe_data,
+                    broadcast: true,
+                    ..Update::default()
+                };
                 Ok(Arc::new(update)).into()
             }
             _ => self.inner.on_message(message),

@@ -5,6 +5,7 @@ mod shares;
 use std::collections::BTreeSet;
 
 use super::super::breaker::Cause;
+use super::super::lane::CallAsker;
 use super::*;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,7 +32,7 @@ impl QueueScene {
     }
 
     fn with_limit(callers: usize, limit: usize) -> Self {
-        let queue = CallQueue::new(callers, limit, TIMEOUT);
+        let queue = CallQueue::new(CallerShares::new(callers), limit, TIMEOUT);
         Self { queue, calls: Vec::new(), skipped: Vec::new(), now: Instant::START }
     }
 
@@ -43,7 +44,14 @@ impl QueueScene {
         let start = (kind != CallKind::Leave).then_some(start);
         let user = SmolStr::new((connection / 100).to_string());
         let connection = ConnId::new(connection, 0);
-        let call = QueuedCall { kind, ticket: None, start, user, connection, body: Vec::new() };
+        let call = QueuedCall {
+            kind,
+            asker: CallAsker::Nobody,
+            start,
+            user,
+            connection,
+            body: Vec::new(),
+        };
         self.queue.handle_call(at(millis), call);
         self.drain();
     }

@@ -129,7 +129,10 @@ fn names_are_suggested_only_where_they_are_near() {
         ("tls.key", "; did you mean `tls.key_file`?"),
         ("auth.header_timeout", "; did you mean `http.header_timeout`?"),
         ("limits.outbound", "; did you mean `limits.outbound_bytes` or `limits.outbound_total`?"),
-        ("limits.queue", "; did you mean `accounts.queue` or `backend.queue` or `log.queue`?"),
+        (
+            "limits.queue",
+            "; did you mean `accounts.queue` or `assistant.queue` or `backend.queue` or `log.queue`?",
+        ),
         ("limit.ping", "; did you mean `limits.ping`?"),
         ("accounts.hue", ""),
         ("tls.colour", ""),

@@ -212,6 +212,7 @@ fn admit(
         recipe_data: update.recipe_data.as_ref().filter(|_| is_new).map(|json| json.as_raw()),
         session: Some(session),
         history: update.history.as_ref().filter(|_| is_new).map(|json| json.as_raw()),
+        source: None,
         position: None,
         resumed,
         missed: missed.as_ref().filter(|_| !is_new).map(|missed| missed.count as u64),

@@ -310,6 +310,7 @@ pub(crate) fn update_frame(
         recipe_data: update.recipe_data.as_ref().map(|json| json.as_raw()),
         session: None,
         history: None,
+        source: update.source,
         position,
         resumed: None,
         missed: None,

@@ -12,22 +12,67 @@ use super::said::{EditResult, counted};
 
 /// Removes an ingredient, or several: "onions and carrots".
 pub(super) fn removed(recipe: &mut Recipe, names: &str) -> EditResult {
-    let fault = match find(recipe, names) {
-        Ok(index) => return Ok(removed_at(recipe, index)),
-        Err(fault) => fault,
-    };
+    // Of "onions, chopped" the line has every word, of "onions, garlic" it has not.
+    if let Some(index) = find(recipe, names).ok().filter(|index| has_all(recipe, *index, names)) {
+        return Ok(removed_at(recipe, index));
+    }
     let parts: Vec<&str> = names.split(',').flat_map(|part| part.split(" and ")).collect();
-    let parts = parts.iter().map(|part| part.trim().trim_start_matches("and ").trim());
+    let parts = parts
+        .iter()
+        .map(|part| part.trim().trim_start_matches("and ").trim_start_matches("also ").trim());
     let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     if parts.len() < 2 {
-        return Err(fault);
+        return removed_one(recipe, names);
     }
     let mut said = Vec::new();
     for part in parts {
-        let index = find(recipe, part)?;
-        said.push(removed_at(recipe, index));
+        said.push(removed_one(recipe, part)?);
     }
     Ok(said.join(" "))
+}
+
+/// Removes an ingredient, or some of it: "carrots", "100 g of beef".
+fn removed_one(recipe: &mut Recipe, name: &str) -> EditResult {
+    let index = find(recipe, name)?;
+    if begins_with_amount(name) && !has_all(recipe, index, name) {
+        return less(recipe, index, name);
+    }
+    Ok(removed_at(recipe, index))
+}
+
+/// Whether an ingredient's line has all words of a text.
+fn has_all(recipe: &Recipe, index: usize, text: &str) -> bool {
+    let words = recipe.ingredients.get(index).map(|found| words_of(&found.text));
+    words.is_some_and(|words| words_of(text).iter().all(|word| words.contains(word)))
+}
+
+/// Takes away some of an ingredient: "beef", "100 g".
+pub(super) fn taken_away(recipe: &mut Recipe, name: &str, amount: &str) -> EditResult {
+    let index = find(recipe, name)?;
+    less(recipe, index, amount)
+}
+
+fn less(recipe: &mut Recipe, index: usize, amount: &str) -> EditResult {
+    let Some(old) = recipe.ingredients.get_mut(index) else {
+        return Err("That ingredient is gone.".to_owned());
+    };
+    let (line, taken) = (Line::parse(&old.text), Line::parse(amount));
+    let factor = line.amounts.first().zip(taken.amounts.first()).and_then(|(now, less)| {
+        let less = less.quantity.low.value.times(taken.units_in(&line)?)?;
+        let now = now.quantity.low.value;
+        if less <= now { now.minus(less)?.over(now) } else { None }
+    });
+    if factor.is_some_and(Ratio::is_zero) {
+        return Ok(removed_at(recipe, index));
+    }
+    match factor.and_then(|factor| line.scaled(factor)).filter(|text| *text != old.text) {
+        Some(text) => {
+            let said = format!("“{}” is now “{text}”.", old.text);
+            *old = Ingredient::parse(&text);
+            Ok(said)
+        }
+        None => Err(format!("There is “{}”. Say how much it should be.", old.text)),
+    }
 }
 
 fn removed_at(recipe: &mut Recipe, index: usize) -> String {
@@ -64,6 +109,14 @@ pub(super) fn replaced(recipe: &mut Recipe, old: &str, new: &str) -> EditResult 
         && (name.is_empty() || is_name_of(recipe, index, &name))
     {
         return with_amount(recipe, index, new);
+    }
+    // "Half of the butter", but "2 carrots" are all of them.
+    if let Ok(index) = found
+        && begins_with_amount(old)
+        && !has_all(recipe, index, old)
+    {
+        let all = recipe.ingredients.get(index).map(Ingredient::name).unwrap_or_default();
+        return Err(format!("I can only replace all of it. Say `Replace {all} with {new}`."));
     }
     let in_steps = if name.is_empty() { new } else { &*name };
     let mut steps = 0;

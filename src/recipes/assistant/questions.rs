@@ -53,7 +53,7 @@ pub(super) fn how_much(recipe: &Recipe, name: &str) -> String {
 }
 
 /// The answer to what is not understood, with three commands that may have been meant.
-pub(super) fn guesses(recipe: &Recipe, content: &str) -> String {
+pub(crate) fn guesses(recipe: &Recipe, content: &str) -> String {
     // Only its beginning is looked at, however long it is.
     let end = content.char_indices().nth(200).map_or(content.len(), |(at, _)| at);
     let said = words_of(content.get(..end).unwrap_or_default());

@@ -111,7 +111,7 @@ fn unknown(yields: &Yields<'_>, text: &str, what: &str) -> String {
 }
 
 /// Names the lines that scaling has left unchanged. Of very many, it counts the others.
-fn left_unchanged(lines: &[String]) -> String {
+pub(super) fn left_unchanged(lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }
@@ -124,7 +124,7 @@ fn left_unchanged(lines: &[String]) -> String {
 }
 
 /// Names the steps that have amounts, which are not scaled.
-fn amounts_in_steps(recipe: &Recipe) -> String {
+pub(super) fn amounts_in_steps(recipe: &Recipe) -> String {
     let steps = recipe.steps.iter().filter(|step| Line::measured_in(&step.text));
     let steps: Vec<String> = steps.map(|step| step.order.to_string()).collect();
     if steps.is_empty() {

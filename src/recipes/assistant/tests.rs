@@ -23,7 +23,7 @@ fn ask(recipe: &Recipe, content: &str) -> (String, Recipe) {
             assert_eq!(orders, (1..=changed.steps.len() as u32).collect::<Vec<_>>());
             (content, *changed)
         }
-        AssistantReply::Undo => panic!("{content} is no undo"),
+        AssistantReply::Undo | AssistantReply::Redo => panic!("{content} is no change"),
     }
 }
 
@@ -230,7 +230,7 @@ fn unknown_request_is_answered_with_three_guesses() {
 fn every_command_in_the_help_is_understood() {
     for example in HELP.split('`').skip(1).step_by(2) {
         let (said, _) = match example {
-            "Undo" => continue,
+            "Undo" | "Redo" => continue,
             "Extract recipe from: <pasted text>" => ask(&recipe(), "Extract recipe from: 2 eggs"),
             example => ask(&recipe(), example),
         };

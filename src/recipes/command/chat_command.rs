@@ -1,5 +1,6 @@
 //! What a command asks for.
 
+use super::super::convert::UnitSystem;
 use super::super::ratio::Ratio;
 
 /// A parsed command. Its texts are the sender's, without surrounding space and quotes.
@@ -44,6 +45,13 @@ pub enum ChatCommand<'a> {
         /// How much more: `100 g`.
         amount: &'a str,
     },
+    /// Take away some of an ingredient.
+    TakeAway {
+        /// The ingredient's name.
+        name: &'a str,
+        /// How much less: `100 g`.
+        amount: &'a str,
+    },
     /// Add tags, separated by commas.
     AddTag(&'a str),
     /// Remove a tag.
@@ -73,8 +81,12 @@ pub enum ChatCommand<'a> {
     ReplaceStep(StepRef, &'a str),
     /// Revert the last change.
     Undo,
-    /// Revert the last `Undo`, which is not possible.
+    /// Do again what the last `Undo` reverted.
     Redo,
+    /// Show all amounts in these units; `None`: as they were written.
+    Convert(Option<UnitSystem>),
+    /// Delete the recipe, which the chat cannot do.
+    DeleteRecipe,
     /// List the commands.
     Help,
     /// An incomplete command, with an example of a complete one.

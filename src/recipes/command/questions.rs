@@ -7,14 +7,15 @@ use super::super::ratio::Ratio;
 use super::chat_command::{ChatCommand, Shown};
 use super::scale::percent;
 use super::steps::which;
-use super::words::{WHOLE, after, after_any, skip, value};
+use super::synonyms as say;
+use super::words::{after, after_any, is_any, skip, split_at_word, value, without_ends};
 
 /// Parses a question, which changes nothing.
 pub(super) fn question(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(rest) = after_any(text, &["how much", "how many"]) {
-        let name = HOW_MUCH_ENDS.iter().filter_map(|end| rest.find(end)).min();
+        let name = say::HOW_MUCH_ENDS.iter().filter_map(|end| rest.find(end)).min();
         let name = rest.get(..name.unwrap_or(rest.len()))?.trim_matches(['?', ' ']);
-        let is_yield = ["servings", "people", "portions"].iter().any(|p| after(name, p).is_some());
+        let is_yield = after_any(name, say::PEOPLE).is_some();
         return Some(match name {
             "" => return None,
             _ if is_yield => ChatCommand::Show(Shown::Yield),
@@ -24,11 +25,10 @@ pub(super) fn question(text: &str) -> Option<ChatCommand<'_>> {
     if after_any(text, &["how long does it take", "how long does this take"]).is_some() {
         return Some(ChatCommand::Show(Shown::Times));
     }
-    let is_of = ["what's in it", "what’s in it", "what is in it", "what do i need"];
-    if is_of.iter().any(|of| text.eq_ignore_ascii_case(of)) {
+    if is_any(text, say::WHAT_IS_IN_IT) {
         return Some(ChatCommand::Show(Shown::Ingredients));
     }
-    let asked = after_any(text, SHOW)?;
+    let asked = after_any(text, say::SHOW)?;
     let asked = skip(asked, &["me", "us"]);
     if let Some((at, "")) = which(asked) {
         return Some(ChatCommand::ShowStep(at));
@@ -36,7 +36,8 @@ pub(super) fn question(text: &str) -> Option<ChatCommand<'_>> {
     let asked = skip(asked, &["all the", "the", "all", "my", "whole"]);
     let shown = SHOWN.iter().find(|(names, _)| {
         names.iter().any(|name| {
-            after(asked, name).is_some_and(|rest| rest.is_empty() || skip(rest, OVER).is_empty())
+            after(asked, name)
+                .is_some_and(|rest| rest.is_empty() || skip(rest, say::OVER).is_empty())
         })
     });
     shown.map(|(_, shown)| ChatCommand::Show(*shown))
@@ -44,19 +45,18 @@ pub(super) fn question(text: &str) -> Option<ChatCommand<'_>> {
 
 /// Parses commands on tags and the description.
 pub(super) fn tag(text: &str) -> Option<ChatCommand<'_>> {
-    let add = after_any(text, &["add the tag", "add a tag", "add tag", "add the tags", "add tags"])
-        .or_else(|| {
-            let rest = after_any(text, &["tag", "tags", "label"])?;
-            let rest = after_any(rest, WHOLE).or_else(|| rest.strip_prefix(':'))?;
-            Some(skip(rest, &["as", "with"]))
-        });
+    let add = after_any(text, say::ADD_TAG).or_else(|| {
+        let rest = after_any(text, say::TAG)?;
+        let rest = after_any(rest, say::WHOLE).or_else(|| rest.strip_prefix(':'))?;
+        Some(skip(rest, &["as", "with"]))
+    });
     if let Some(name) = add {
         return Some(match value(name) {
             "" => ChatCommand::Unfinished("Tag it quick"),
             name => ChatCommand::AddTag(name),
         });
     }
-    let remove = after_any(text, &["remove the tag", "remove tag", "delete the tag", "delete tag"]);
+    let remove = after_any(text, say::REMOVE_TAG);
     if let Some(name) = remove.map(value).filter(|name| !name.is_empty()) {
         return Some(ChatCommand::RemoveTag(name));
     }
@@ -64,7 +64,7 @@ pub(super) fn tag(text: &str) -> Option<ChatCommand<'_>> {
     let rest = after(skip(verb.unwrap_or(text), &["the", "its"]), "description");
     let said = rest
         .and_then(|rest| rest.strip_prefix(':').or_else(|| after_any(rest, &["to", "is", "as"])));
-    let said = said.or_else(|| after_any(text, &["describe it as", "describe this as"]))?;
+    let said = said.or_else(|| after_any(text, say::DESCRIBE))?;
     Some(match value(said) {
         "" => ChatCommand::Unfinished("Set description to A quick soup"),
         said => ChatCommand::SetDescription(said),
@@ -76,43 +76,94 @@ pub(super) fn multiplied(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(command) = changed_by(text) {
         return Some(command);
     }
-    let text = skip(text, &["use", "take", "with", "add", "put in"]);
-    let (rest, factor) = FACTORS.iter().find_map(|(words, over, parts)| {
+    let text = skip(text, &["use", "take", "with", "add", "put in", "i want", "make"]);
+    let text = skip(text, &["only", "just"]);
+    if let Some(command) = percent_more(text) {
+        return Some(command);
+    }
+    let factors = say::FACTORS.iter().filter_map(|(words, over, parts)| {
         Some((after_any(text, words)?, Ratio::new(*over, *parts)?))
-    })?;
-    let rest = skip(rest, &["of", "the amount of", "as much", "as many"]);
+    });
+    let (rest, factor) = factors.min_by_key(|(rest, _)| rest.len())?;
+    let rest = skip(rest, &["of"]);
+    let amount = after_any(rest, say::AMOUNT_OF);
+    let rest = amount.unwrap_or(rest);
     // "Half an onion" is an amount.
-    let name = value(after_any(rest, &["the", "my"])?);
-    (!name.is_empty() && after_any(rest, WHOLE).is_none_or(|rest| !rest.is_empty()))
-        .then_some(ChatCommand::ScaleIngredient { name, factor })
+    let named = after_any(rest, &["the", "my"]).or(amount.map(|_| rest));
+    let name = value(named?);
+    // "Twice the amount" is of everything.
+    let is_all = name.is_empty() || is_any(rest, say::WHOLE) || is_any(rest, say::AS_MUCH);
+    (!is_all).then_some(ChatCommand::ScaleIngredient { name, factor })
 }
 
-/// Parses "reduce the cream by half", "increase beef by 20%".
+/// Parses "20% less sugar", "50 percent more beef".
+fn percent_more(text: &str) -> Option<ChatCommand<'_>> {
+    let (share, rest) = text.split_once('%').or_else(|| split_at_word(text, "percent"))?;
+    let share = Ratio::new(share.trim().parse().ok()?, 100)?;
+    let rest = rest.trim_start();
+    let factor = match after(rest, "more") {
+        Some(_) => Ratio::ONE.plus(share)?,
+        None => after(rest, "less").and(Ratio::ONE.minus(share))?,
+    };
+    let name = value(skip(after_any(rest, &["more", "less"])?, say::NAME_STARTS));
+    let is_one = !name.is_empty() && !factor.is_zero() && after_any(name, say::WHOLE).is_none();
+    is_one.then_some(ChatCommand::ScaleIngredient { name, factor })
+}
+
+/// Parses "reduce the cream by half", "increase beef by 20%", "cut the butter in half".
 fn changed_by(text: &str) -> Option<ChatCommand<'_>> {
-    let is_more = after_any(text, &["increase", "raise"]);
-    let rest = is_more.or_else(|| after_any(text, &["reduce", "decrease", "lower", "cut"]))?;
-    let (name, by) = rest.rsplit_once(" by ")?;
-    let share =
-        if by.trim().eq_ignore_ascii_case("half") { Some(Ratio::HALF) } else { percent(by) };
-    let factor = if is_more.is_some() { share?.plus(Ratio::ONE) } else { Ratio::ONE.minus(share?) };
+    let is_more = after_any(text, say::MORE);
+    let rest = is_more.or_else(|| after_any(text, say::LESS))?;
+    let (name, share) = match without_ends(rest, &[" by half", " in half", " in two"]) {
+        Some(name) => (name, Ratio::HALF),
+        None => {
+            let (name, by) = rest.rsplit_once(" by ")?;
+            match percent(by) {
+                Some(share) => (name, share),
+                None => return changed_by_amount(is_more.is_some(), name, by),
+            }
+        }
+    };
+    let factor = if is_more.is_some() { share.plus(Ratio::ONE) } else { Ratio::ONE.minus(share) };
     let factor = factor.filter(|factor| !factor.is_zero())?;
-    let name = skip(name, &["the amount of", "the"]);
-    let is_whole = after_any(rest, WHOLE).is_some() || after_any(name, WHOLE).is_some();
-    (!is_whole && !name.is_empty()).then_some(ChatCommand::ScaleIngredient { name, factor })
+    let is_whole = |text| after_any(text, say::WHOLE).is_some_and(str::is_empty);
+    let plain = skip(name, say::NAME_STARTS);
+    let is_all = is_whole(name) || is_whole(plain) || plain.is_empty();
+    (!is_all).then_some(ChatCommand::ScaleIngredient { name: plain, factor })
+}
+
+/// Parses "increase the beef by 100 g", "reduce carrots by 1".
+fn changed_by_amount<'a>(is_more: bool, name: &'a str, amount: &'a str) -> Option<ChatCommand<'a>> {
+    let name = skip(name, say::NAME_STARTS);
+    let is_all = after_any(name, say::WHOLE).is_some_and(str::is_empty) || is_other(name);
+    if is_all || name.is_empty() || !is_amount(amount) {
+        return None;
+    }
+    Some(match is_more {
+        true => ChatCommand::AddMore { name, amount },
+        false => ChatCommand::TakeAway { name, amount },
+    })
+}
+
+/// Parses what is removed of an ingredient: "half of the carrots".
+pub(super) fn share_of(text: &str) -> Option<ChatCommand<'_>> {
+    let (rest, share) = say::FACTORS.iter().find_map(|(words, over, parts)| {
+        Some((after_any(text, words)?, Ratio::new(*over, *parts)?))
+    })?;
+    let factor = Ratio::ONE.minus(share).filter(|factor| !factor.is_zero())?;
+    let name = value(after(skip(rest, &["of"]), "the")?);
+    (!name.is_empty()).then_some(ChatCommand::ScaleIngredient { name, factor })
 }
 
 /// Parses a command that sets the amount of one ingredient: "make it 700 g of beef", "use 3 eggs".
 pub(super) fn amount(text: &str) -> Option<ChatCommand<'_>> {
-    let verbs =
-        ["make it", "make that", "use", "take", "i have", "i only have", "i need", "we need"];
-    let rest = skip(after_any(text, &verbs)?, &["only", "just"]);
+    let rest = skip(after_any(text, say::USE)?, &["only", "just"]);
     Number::parse(rest).map(|_| ChatCommand::SetAmount(rest))
 }
 
 /// Parses "set beef to 700 g", "reduce the salt to 1/2 tsp", "beef: 700 g".
 pub(super) fn set_to(text: &str) -> Option<ChatCommand<'_>> {
-    let verbs = ["set", "update", "increase", "reduce", "decrease", "raise", "lower", "make"];
-    let verb = after_any(text, &verbs);
+    let verb = after_any(text, say::SET_TO);
     let (name, amount) = match verb {
         Some(rest) => rest.split_once(" to ").or_else(|| {
             // "Make the beef 700 g"
@@ -123,10 +174,10 @@ pub(super) fn set_to(text: &str) -> Option<ChatCommand<'_>> {
                 .0;
             Some((rest.get(..at)?, rest.get(at + 1..)?))
         })?,
-        None => text.split_once(": ")?,
+        None => text.split_once(": ").or_else(|| text.split_once(" should be "))?,
     };
-    let name = skip(name, &["the amount of", "the"]).trim();
-    let is_whole = after_any(name, WHOLE).is_some() || name.is_empty() || is_other(name);
+    let name = skip(name, say::NAME_STARTS).trim();
+    let is_whole = after_any(name, say::WHOLE).is_some() || name.is_empty() || is_other(name);
     let is_setting =
         ["yield", "servings", "portions", "number of servings", "prep", "cook", "serves", "makes"];
     let is_time = name.to_lowercase().contains("time") || after_any(name, &is_setting).is_some();
@@ -143,8 +194,7 @@ pub(super) fn is_amount(text: &str) -> bool {
 /// Parses "add another carrot", "2 more eggs", "add 50 g more butter".
 pub(super) fn more(text: &str) -> Option<ChatCommand<'_>> {
     let rest = after_any(text, &["add", "put in", "use", "take"]).unwrap_or(text);
-    let another = ["another", "one more", "an extra", "an additional"];
-    let (amount, name) = match after_any(rest, &another) {
+    let (amount, name) = match after_any(rest, say::ANOTHER) {
         Some(name) => match Amount::parse(name, 0) {
             // "Another 100 g of beef"
             Some(amount) => name.split_at_checked(amount.end)?,
@@ -165,24 +215,11 @@ fn is_other(name: &str) -> bool {
     after_any(name, &["step", "steps", "ingredient", "ingredients", "tag", "instruction"]).is_some()
 }
 
-const HOW_MUCH_ENDS: &[&str] =
-    &[" do ", " is ", " are ", " does ", " should ", " goes ", " go ", " in ", " for "];
-const SHOW: &[&str] = &[
-    "show", "list", "read", "print", "tell me", "give me", "what are", "what is", "display", "view",
-];
-const OVER: &[&str] = &["please", "again", "in it", "of this", "for this", "of it", "for it"];
+/// The names of the parts of a recipe.
 const SHOWN: &[(&[&str], Shown)] = &[
-    (&["ingredients", "ingredient list", "shopping list"], Shown::Ingredients),
-    (&["steps", "instructions", "directions", "method"], Shown::Steps),
+    (say::INGREDIENTS, Shown::Ingredients),
+    (say::STEPS, Shown::Steps),
     (&["recipe", "everything"], Shown::Recipe),
-    (&["yield", "servings", "number of servings"], Shown::Yield),
-    (&["times", "prep time", "cook time", "cooking time"], Shown::Times),
-];
-/// The words and the factor, as a fraction.
-const FACTORS: &[(&[&str], u64, u64)] = &[
-    (&["double", "twice"], 2, 1),
-    (&["triple", "three times"], 3, 1),
-    (&["half", "halve"], 1, 2),
-    (&["a third of", "a third"], 1, 3),
-    (&["a quarter of", "a quarter"], 1, 4),
+    (say::YIELD, Shown::Yield),
+    (say::TIMES, Shown::Times),
 ];

@@ -3,25 +3,33 @@
 use super::super::quantity::{Number, NumberForm};
 use super::super::ratio::Ratio;
 use super::chat_command::{ChatCommand, Scale};
-use super::words::{WHOLE, after, after_any, skip};
+use super::synonyms as say;
+use super::words::{after, after_any, is_any, skip, without_ends};
 
 const UNFINISHED: ChatCommand<'static> = ChatCommand::Unfinished("Scale to 8 servings");
 
 /// Parses a command that scales a recipe.
 pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
+    // "Make it for 12 instead of 4"
+    let old = text.rsplit_once(" instead of ");
+    let text = old.filter(|(_, old)| Number::parse(old).is_some()).map_or(text, |(new, _)| new);
+    if let Some(rest) = after(text, "from").and_then(after_origin) {
+        return scale(rest);
+    }
     let scale = multiple(text).map(Scale::By).or_else(|| servings(text)).or_else(|| needed(text));
     if let Some(scale) = scale {
         return Some(ChatCommand::Scale(scale));
     }
-    let (rest, is_sure) = match after_any(text, SURE) {
+    let (rest, is_sure) = match after_any(text, say::SCALE) {
         Some(rest) => (rest, true),
-        None => (after_any(text, &["make", "cook", "prepare", "change", "cut", "turn"])?, false),
+        None => (after_any(text, say::MAKE)?, false),
     };
     let is_made = after(text, "make").is_some();
     let is_more = after(text, "increase").is_some();
     let is_less = after_any(text, &["reduce", "decrease"]).is_some();
-    let object = after_any(rest, WHOLE);
-    let rest = object.unwrap_or(rest);
+    let object = after_any(rest, say::WHOLE);
+    let rest = skip(object.unwrap_or(rest), &["enough"]);
+    let rest = after(rest, "from").and_then(after_origin).unwrap_or(rest);
     let (rest, is_more, is_less) = match (after(rest, "up"), after(rest, "down")) {
         (Some(rest), _) => (rest, true, false),
         (_, Some(rest)) => (rest, false, true),
@@ -38,7 +46,7 @@ pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
         let by = factor.map(|factor| ChatCommand::Scale(Scale::By(factor)));
         return by.or(is_sure.then_some(UNFINISHED));
     }
-    let (to, is_for) = match after_any(rest, FOR) {
+    let (to, is_for) = match after_any(rest, say::FOR) {
         Some(rest) => (Some(rest), true),
         None => (after_any(rest, &["to make", "into", "to"]), false),
     };
@@ -63,26 +71,35 @@ pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
     scale.map(ChatCommand::Scale).or(is_sure.then_some(UNFINISHED))
 }
 
+/// "8 servings" of "from 4 to 8 servings".
+fn after_origin(text: &str) -> Option<&str> {
+    let (from, to) = text.split_once(" to ")?;
+    Number::parse(from).map(|_| to)
+}
+
 /// "Double it", "3x", "half of it": the factor.
 fn multiple(text: &str) -> Option<Ratio> {
     let text = skip(text, &["make", "do", "cook"]);
     let text = skip(text, &["a", "it", "this"]);
-    for (words, over, parts) in MULTIPLES {
+    for (words, over, parts) in say::MULTIPLES {
         let Some(rest) = after_any(text, words) else { continue };
-        let rest = skip(skip(rest, &["as much", "as big", "batch", "of", "the batch"]), &["of"]);
-        let is_whole = rest.is_empty() || after_any(rest, WHOLE).is_some_and(str::is_empty);
+        let rest = skip(skip(rest, say::AS_MUCH), &["of"]);
+        let is_whole = rest.is_empty() || after_any(rest, say::WHOLE).is_some_and(str::is_empty);
         if is_whole {
             return Ratio::new(*over, *parts);
         }
     }
     if let Some(rest) = after_any(text, &["cut", "divide"]) {
-        let rest = skip(rest, WHOLE);
+        let rest = skip(rest, say::WHOLE);
         let is_half = ["in half", "by half", "in two"].iter().any(|h| rest.eq_ignore_ascii_case(h));
         return is_half.then_some(Ratio::HALF);
     }
+    if let Some(share) = percent(text) {
+        return Some(share);
+    }
     // "3x", "x3", "times 3", "multiply by 3"
     let text = skip(text, &["multiply"]);
-    let text = skip(text, WHOLE);
+    let text = skip(text, say::WHOLE);
     let plain = skip(text, &["by", "times"]);
     let signed = plain.strip_prefix(['x', 'X', '×']);
     let number = Number::parse(signed.unwrap_or(plain).trim_start())?;
@@ -91,7 +108,7 @@ fn multiple(text: &str) -> Option<Ratio> {
     let behind = rest.strip_prefix(['x', 'X', '×']);
     let behind = behind.or_else(|| after_any(rest, &["times", "batches", "batch"]));
     let rest = behind.unwrap_or(rest).trim();
-    let is_whole = rest.is_empty() || after_any(rest, WHOLE).is_some_and(str::is_empty);
+    let is_whole = rest.is_empty() || after_any(rest, say::WHOLE).is_some_and(str::is_empty);
     (is_whole && (is_signed || behind.is_some())).then_some(number.value)
 }
 
@@ -99,13 +116,14 @@ fn multiple(text: &str) -> Option<Ratio> {
 fn servings(text: &str) -> Option<Scale<'_>> {
     let set = after_any(text, &["set", "change", "update", "make", "increase", "reduce"]);
     let rest = skip(set.unwrap_or(text), &["the", "its"]);
-    let named = after_any(rest, &["number of servings", "servings", "portions", "serving count"]);
+    let named = after_any(rest, say::SERVINGS);
     let rest = match named {
         Some(rest) => {
             let parted = rest.strip_prefix([':', '=']).or_else(|| after_any(rest, &["to", "is"]));
-            parted.or(set.and(Some(rest)))?.trim_start()
+            let is_number = rest.starts_with(|c: char| c.is_ascii_digit());
+            parted.or(set.is_some().then_some(rest)).or(is_number.then_some(rest))?.trim_start()
         }
-        None => after_any(text, SERVES)?.trim_start_matches([':', ' ']),
+        None => after_any(text, say::SERVES)?.trim_start_matches([':', ' ']),
     };
     let number = Number::parse(rest)?;
     let behind = rest.get(number.end..)?.trim();
@@ -114,16 +132,16 @@ fn servings(text: &str) -> Option<Scale<'_>> {
 
 /// "I need this for 8", "for 10 people", "8 servings".
 fn needed(text: &str) -> Option<Scale<'_>> {
-    let are = after_any(text, &["we are", "we're", "we’re", "there are", "i have"]);
-    let need = are.or_else(|| after_any(text, &["i need", "we need", "i want", "we want"]));
-    let need = need.or_else(|| after_any(text, &["i only need", "i only want", "we only need"]));
-    let rest = skip(need.unwrap_or(text), WHOLE);
-    let to = after_any(rest, FOR);
+    let are = after_any(text, say::WE_ARE);
+    let need = are.or_else(|| after_any(text, say::NEED));
+    let rest = skip(skip(need.unwrap_or(text), say::WHOLE), &["only"]);
+    let to = after_any(rest, say::FOR);
     let target = to.unwrap_or(rest);
+    let target = without_ends(target, say::COMING).unwrap_or(target);
     let number = Number::parse(target)?;
     let behind = target.get(number.end..)?.trim();
-    let is_for = (to.is_some() || after(text, "we").is_some()) && behind.is_empty();
-    (is_for || is_people(skip(behind, &["of us"]))).then_some(Scale::To(number.value, "people"))
+    let is_for = (to.is_some() || are.is_some()) && behind.is_empty();
+    (is_for || is_people(behind)).then_some(Scale::To(number.value, "people"))
 }
 
 /// The share of "50%", "50 percent".
@@ -136,30 +154,16 @@ pub(super) fn percent(text: &str) -> Option<Ratio> {
 }
 
 fn is_people(what: &str) -> bool {
-    PEOPLE.iter().any(|people| what.eq_ignore_ascii_case(people))
+    is_any(what, say::PEOPLE)
 }
 
 /// Whether it can be what a recipe makes, and is no ingredient: "cookies", but not "g of beef".
 fn is_thing(what: &str) -> bool {
     let words = what.split(' ').count();
-    words <= 4 && after(what, "of").is_none() && !what.contains(" of ") && !what.contains(',')
+    let is_time = after_any(what, say::TIME).is_some();
+    !is_time
+        && words <= 4
+        && after(what, "of").is_none()
+        && !what.contains(" of ")
+        && !what.contains(',')
 }
-
-/// Verbs that always mean to scale.
-const SURE: &[&str] =
-    &["scale", "rescale", "resize", "adjust", "reduce", "increase", "decrease", "multiply"];
-const FOR: &[&str] = &["to serve", "to feed", "for", "serve", "feed"];
-const SERVES: &[&str] =
-    &["it serves", "it should serve", "this should serve", "serves", "serve", "feeds", "feed"];
-const PEOPLE: &[&str] = &[
-    "servings", "serving", "people", "portions", "portion", "persons", "person", "guests", "adults",
-];
-/// The words and the factor, as a fraction.
-const MULTIPLES: &[(&[&str], u64, u64)] = &[
-    (&["double", "twice"], 2, 1),
-    (&["triple", "treble", "three times"], 3, 1),
-    (&["quadruple", "four times"], 4, 1),
-    (&["halve", "half"], 1, 2),
-    (&["a third", "third", "one third"], 1, 3),
-    (&["a quarter", "quarter"], 1, 4),
-];

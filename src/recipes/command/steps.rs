@@ -4,16 +4,27 @@ use super::super::quantity::Number;
 use super::super::scan::word;
 use super::super::words;
 use super::chat_command::{ChatCommand, StepPosition, StepRef};
-use super::words::{ADD, REMOVE, after, after_any, skip, value};
+use super::synonyms as say;
+use super::words::{after, after_any, skip, value, without_end};
 
 /// Parses a command that changes steps.
 pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {
-    if let Some(rest) = after_any(text, ADD) {
-        let rest = skip(rest, &["a new", "a", "new", "another", "the", "one more"]);
-        let rest = after_any(rest, &["step", "instruction", "direction", "steps"])?;
+    if let Some(rest) = after_any(text, say::ADD) {
+        let ends = [(say::FIRST_STEP, Some(FIRST)), (say::LAST_STEP, None)];
+        for (names, place) in ends {
+            if let Some(text) = after_any(rest, names).map(value).filter(|text| !text.is_empty()) {
+                return Some(ChatCommand::AddStep { text, place });
+            }
+        }
+        let rest = after_any(skip(rest, say::NEW), say::STEP)?;
         return Some(added_step(rest));
     }
-    if let Some(rest) = after_any(text, REMOVE) {
+    if let Some(rest) = after_any(text, &["new step", "next step", "step"])
+        && let Some(text) = rest.strip_prefix(':').map(value).filter(|text| !text.is_empty())
+    {
+        return Some(ChatCommand::AddStep { text, place: None });
+    }
+    if let Some(rest) = after_any(text, say::REMOVE) {
         let plain = rest.trim_end_matches(['.', '!', '?']);
         return match which(plain) {
             Some((at, "")) => Some(ChatCommand::RemoveStep(at)),
@@ -21,8 +32,10 @@ pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {
             _ => Some(ChatCommand::Unfinished("Remove step 2")),
         };
     }
-    if let Some(rest) = after(text, "move") {
-        return moved(rest.trim_end_matches(['.', '!', '?']));
+    if let Some(rest) = after_any(text, &["move", "put", "bring"]) {
+        let is_move = after(text, "move").is_some();
+        let command = moved(rest.trim_end_matches(['.', '!', '?']));
+        return command.filter(|it| is_move || matches!(it, ChatCommand::MoveStep(..)));
     }
     if let Some(rest) = after_any(text, &["swap", "exchange", "switch"]) {
         let (first, rest) = which(rest)?;
@@ -30,21 +43,46 @@ pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {
         let (second, _) = which(rest).or_else(|| number(rest))?;
         return Some(ChatCommand::SwapSteps(first, second));
     }
-    if let Some((at, rest)) = which(text) {
-        let new = value(after_any(rest, &["should be", "should say", "should read", "is now"])?);
-        return (!new.is_empty()).then_some(ChatCommand::ReplaceStep(at, new));
+    said_step(text).or_else(|| placed_step(text)).or_else(|| edited_step(text))
+}
+
+/// "Step 3 should be Serve", "step 3: Serve", "step 2 is not needed".
+fn said_step(text: &str) -> Option<ChatCommand<'_>> {
+    let (at, rest) = which(text)?;
+    if after_any(rest.trim_end_matches(['.', '!']), say::NOT_NEEDED).is_some_and(str::is_empty) {
+        return Some(ChatCommand::RemoveStep(at));
     }
-    // "At the end sprinkle parsley over it"
-    let last = ["at the end", "finally", "lastly", "as a last step", "as the last step"];
-    if let Some(rest) = after_any(text, &last) {
-        let text = value(rest.trim_start_matches([',', ':', ' ']));
-        return words::begins_step(word(text, 0).0)
-            .then_some(ChatCommand::AddStep { text, place: None });
-    }
-    let rest = after_any(text, &["replace", "change", "edit", "rewrite", "update"])?;
+    let new = rest.strip_prefix(':').or_else(|| after_any(rest, say::STEP_SHOULD_SAY))?;
+    let new = value(new);
+    (!new.is_empty()).then_some(ChatCommand::ReplaceStep(at, new))
+}
+
+/// "At the end sprinkle parsley over it", "after step 1, rest it", "first, heat the pan".
+fn placed_step(text: &str) -> Option<ChatCommand<'_>> {
+    let (place, rest) = if let Some(rest) = after_any(text, say::AT_THE_END) {
+        (None, rest)
+    } else if let Some(rest) = after_any(text, say::AT_THE_START) {
+        (Some(FIRST), rest)
+    } else {
+        let is_after = after(text, "after");
+        let (at, rest) = which(is_after.or_else(|| after(text, "before"))?)?;
+        let make = if is_after.is_some() { StepPosition::After } else { StepPosition::Before };
+        (Some(make(at)), rest)
+    };
+    let rest = value(rest.trim_start_matches([',', ':', ' ']));
+    let said = after(rest, "add").and_then(|rest| rest.strip_prefix(':')).map(value);
+    let text = said.unwrap_or(rest);
+    let is_step = said.is_some() || words::begins_step(word(text, 0).0);
+    (is_step && !text.is_empty()).then_some(ChatCommand::AddStep { text, place })
+}
+
+/// "Change step 3 to Serve", "edit step 3: Serve".
+fn edited_step(text: &str) -> Option<ChatCommand<'_>> {
+    let rest = after_any(text, say::EDIT_STEP)?;
+    let is_made = after(text, "make").is_some();
     let (at, rest) = which(rest)?;
-    let new =
-        value(after_any(rest, &["with", "to", "by", "so it says"]).or(rest.strip_prefix(':'))?);
+    let new = after_any(rest, say::STEP_SAYS).or(rest.strip_prefix(':'));
+    let new = value(new.or(is_made.then_some(rest))?);
     Some(match new {
         "" => ChatCommand::Unfinished("Replace step 2 with Bake for 20 minutes"),
         new => ChatCommand::ReplaceStep(at, new),
@@ -56,10 +94,12 @@ fn moved(rest: &str) -> Option<ChatCommand<'_>> {
     let (from, rest) = which(rest)?;
     let to = skip(rest, &["to"]);
     let end = |words: &[&str]| after_any(to, words).is_some_and(str::is_empty);
-    let place = if end(&["the top", "the beginning", "the start", "the front", "top", "first"]) {
-        StepPosition::Before(StepRef::Number(1))
-    } else if end(&["the end", "the bottom", "the last place", "end", "bottom", "last"]) {
+    let place = if end(say::TOP) {
+        FIRST
+    } else if end(say::BOTTOM) {
         StepPosition::After(StepRef::Last)
+    } else if let Some(place) = beside(from, to) {
+        place
     } else {
         let at = |rest| Some(which(rest).or_else(|| number(rest))?.0);
         let found = after_any(to, &["after", "behind"])
@@ -76,6 +116,18 @@ fn moved(rest: &str) -> Option<ChatCommand<'_>> {
         place
     };
     Some(ChatCommand::MoveStep(from, place))
+}
+
+/// One place up or down.
+fn beside(from: StepRef, to: &str) -> Option<StepPosition> {
+    let StepRef::Number(from) = from else { return None };
+    let one = without_end(to, " one").or_else(|| without_end(to, " by one")).unwrap_or(to);
+    let to = match one.trim() {
+        "up" => from.checked_sub(1).filter(|to| *to > 0)?,
+        "down" => from.checked_add(1)?,
+        _ => return None,
+    };
+    Some(StepPosition::Before(StepRef::Number(to)))
 }
 
 /// The place before a step, wherever the moved one comes from.
@@ -137,7 +189,7 @@ pub(super) fn which(text: &str) -> Option<(StepRef, &str)> {
         let rest = after_any(text, names)?;
         Some((StepRef::Number(number), after(rest, "step")?))
     });
-    ordinal.or_else(|| number(after_any(text, &["step number", "step", "steps"])?))
+    ordinal.or_else(|| number(after_any(text, &["step number", "step no.", "step", "steps"])?))
 }
 
 fn number(text: &str) -> Option<(StepRef, &str)> {
@@ -148,6 +200,7 @@ fn number(text: &str) -> Option<(StepRef, &str)> {
     Some((StepRef::Number(number.value.to_whole().filter(|_| ends)?), behind.trim_start()))
 }
 
+const FIRST: StepPosition = StepPosition::Before(StepRef::Number(1));
 const ORDINALS: &[&[&str]] = &[
     &["first", "1st"],
     &["second", "2nd"],

@@ -1,4 +1,4 @@
-//! The words of commands, and matching them.
+//! Matching the words of a message.
 
 /// The rest of `text` if it begins with the whole word `word`.
 pub(super) fn after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
@@ -8,8 +8,20 @@ pub(super) fn after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     (head.eq_ignore_ascii_case(word) && ends).then(|| rest.trim_start())
 }
 
+/// The rest of `text` behind the longest of the words that it begins with.
 pub(super) fn after_any<'a>(text: &'a str, words: &[&str]) -> Option<&'a str> {
-    words.iter().find_map(|word| after(text, word))
+    words.iter().filter_map(|word| after(text, word)).min_by_key(|rest| rest.len())
+}
+
+/// Whether `text` is one of the words.
+pub(super) fn is_any(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// Splits a text at the first occurrence of a whole word.
+pub(super) fn split_at_word<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
+    let mut places = text.match_indices(' ').map(|(at, _)| at);
+    places.find_map(|at| Some((text.get(..at)?, after(text.get(at + 1..)?, word)?)))
 }
 
 /// The rest of the text if it begins with one of the words, else all of it.
@@ -34,109 +46,7 @@ pub(super) fn without_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
     text.get(at..)?.eq_ignore_ascii_case(end).then(|| text.get(..at))?
 }
 
-pub(super) const POLITE: &[&str] = &[
-    "please",
-    "can you",
-    "could you",
-    "would you",
-    "will you",
-    "hey",
-    "hi",
-    "hello",
-    "ok",
-    "okay",
-    "now",
-    "then",
-    "and",
-    "let's",
-    "i want to",
-    "i'd like to",
-    "i would like to",
-    "i need to",
-    "just",
-    "kindly",
-    "pls",
-    "also",
-    "can we",
-    "could we",
-    "we should",
-    "you should",
-    "go ahead and",
-    "actually",
-    "maybe",
-    "oops",
-    "i'd love to",
-];
-/// Words for the recipe as a whole.
-pub(super) const WHOLE: &[&str] = &[
-    "the whole recipe",
-    "the recipe",
-    "this recipe",
-    "my recipe",
-    "recipe",
-    "everything",
-    "it",
-    "this",
-    "that",
-    "all",
-    "all ingredients",
-    "all the ingredients",
-    "the ingredients",
-    "the amounts",
-    "all amounts",
-];
-pub(super) const UNDO: &[&str] = &[
-    "undo",
-    "undo that",
-    "undo it",
-    "undo this",
-    "undo the last change",
-    "undo last change",
-    "undo my last change",
-    "revert",
-    "revert that",
-    "take that back",
-    "take it back",
-    "go back",
-    "undo the change",
-    "undo the last one",
-    "undo last",
-    "revert the last change",
-    "take the last change back",
-    "cancel that",
-];
-pub(super) const REDO: &[&str] = &["redo", "redo that", "redo it", "redo the last change"];
-pub(super) const HELP: &[&str] = &[
-    "help",
-    "help me",
-    "what can you do",
-    "what can i do",
-    "what can i say",
-    "commands",
-    "usage",
-    "how does this work",
-    "what do you understand",
-];
-pub(super) const REMOVE: &[&str] = &[
-    "remove",
-    "delete",
-    "drop",
-    "take out",
-    "omit",
-    "leave out",
-    "get rid of",
-    "skip",
-    "throw out",
-    "ditch",
-    "exclude",
-    "cut out",
-    "without",
-    "no",
-    "i don't have",
-    "i don’t have",
-    "i have no",
-    "i don't like",
-    "i don’t like",
-];
-pub(super) const ADD: &[&str] =
-    &["add", "insert", "append", "put in", "include", "throw in", "toss in"];
+/// The text before the longest of the ends that it has.
+pub(super) fn without_ends<'a>(text: &'a str, ends: &[&str]) -> Option<&'a str> {
+    ends.iter().filter_map(|end| without_end(text, end)).min_by_key(|head| head.len())
+}

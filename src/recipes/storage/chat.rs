@@ -18,17 +18,22 @@ use super::recipes::{self, Stored, signed};
 use super::schema::millis;
 use crate::config::Config;
 use crate::config::LEAST_RECIPE_BYTES;
+use crate::id::ConnId;
 use crate::node::AppEvent;
 use crate::node::app::{Admission, Answer, Json, Update};
-use crate::protocol::ErrorCode;
+use crate::protocol::{ErrorCode, UpdateSource};
 use crate::recipes::assistant::{AssistantReply, Pasted, answer_read};
 use crate::recipes::command::ChatCommand;
-use crate::recipes::recipe::Draft;
+use crate::recipes::proposal::{Proposal, answer_proposal, is_understood};
+use crate::recipes::recipe::{Draft, Recipe};
 use crate::time::UnixTime;
 
 const WELCOME: &str = "Connected to recipe chat. How can I help you with this recipe?";
 const UNDONE: &str = "Took the last change back.";
 const NOTHING_TO_UNDO: &str = "There is no change left to take back.";
+const REDONE: &str = "Did again what was taken back.";
+const NOTHING_TO_REDO: &str = "There is nothing to do again: nothing was taken back, or the recipe \
+    was changed since.";
 const TOO_LARGE: &str = "The recipe would grow too large with that, so nothing was changed.";
 
 const TOO_MUCH: &str = "You store as much as one user may on this server, so this message is not \
@@ -59,6 +64,8 @@ pub(crate) struct Bounds {
     recipe: usize,
     /// What one user stores, in bytes. 0 means unlimited.
     pub(crate) user_bytes: usize,
+    /// Messages that the assistant's model is told. `None`: there is no model.
+    pub(crate) turns: Option<usize>,
 }
 
 impl Bounds {
@@ -68,8 +75,15 @@ impl Bounds {
         let (history, messages) = (config.recipes.history, config.recipes.messages);
         let undo = config.recipes.undo;
         let user_bytes = config.recipes.bytes_per_user.get();
-        let mut bounds =
-            Self { history, messages, undo, acknowledgement: 0, recipe: 0, user_bytes };
+        let mut bounds = Self {
+            history,
+            messages,
+            undo,
+            acknowledgement: 0,
+            recipe: 0,
+            user_bytes,
+            turns: None,
+        };
         bounds.reload(config);
         bounds
     }
@@ -116,10 +130,11 @@ pub(crate) fn join(
     let count = if reauth { 0 } else { bounds.history };
     let history = history::last(database, stored.key, count, room_left)?;
     let content = WELCOME.into();
-    Ok(Admission::Admit(Arc::new(Update { content, recipe_data, history, broadcast: false })))
+    Ok(Admission::Admit(Arc::new(Update { content, recipe_data, history, ..Update::default() })))
 }
 
 /// A chat message to handle.
+#[derive(Debug)]
 pub(crate) struct NewMessage {
     pub(crate) room: String,
     pub(crate) user: String,
@@ -127,6 +142,9 @@ pub(crate) struct NewMessage {
     pub(crate) content: String,
     /// What was read of it.
     pub(crate) pasted: Pasted,
+    /// What the model proposes for it. `None`: the model was not asked.
+    pub(crate) proposal: Option<Proposal>,
+    pub(crate) connection: ConnId,
     pub(crate) now: UnixTime,
 }
 
@@ -135,6 +153,16 @@ pub(crate) enum ChatOutcome {
     Answer(Answer),
     /// The id was used for a message with different content.
     UsedId,
+    /// The rules do not understand the message: the model is to be asked, and then this again.
+    AskModel(Box<RoomContext>),
+}
+
+/// What the model is told of a room.
+#[derive(Debug)]
+pub(crate) struct RoomContext {
+    pub(crate) recipe: Recipe,
+    /// The last messages and their answers, the oldest first.
+    pub(crate) turns: Vec<(String, String)>,
 }
 
 /// What a message has done.
@@ -153,15 +181,16 @@ impl From<Update> for ChatOutcome {
 /// Carries out a message, and stores it with its answer.
 pub(crate) fn handle_message(
     database: &Connection,
-    mut message: NewMessage,
+    message: &mut NewMessage,
     bounds: &Bounds,
 ) -> rusqlite::Result<ChatDone> {
     let pasted = mem::replace(&mut message.pasted, Pasted::Nothing);
+    let proposal = message.proposal.take();
     let mut events = members::forget_ended(database, &message.room, message.now)?;
     let outcome = match members::find(database, &message.room, &message.user, message.now)? {
-        Some(found) => handle_of_member(database, &found, (&message, pasted), bounds)?,
+        Some(found) => handle_of_member(database, &found, (message, pasted, proposal), bounds)?,
         None => {
-            events.push(members::removal(&message.room, message.user));
+            events.push(members::removal(&message.room, message.user.clone()));
             ChatOutcome::Answer(Err(ErrorCode::Internal))
         }
     };
@@ -171,7 +200,7 @@ pub(crate) fn handle_message(
 fn handle_of_member(
     database: &Connection,
     Accessible { stored, owner, role }: &Accessible,
-    (message, pasted): (&NewMessage, Pasted),
+    (message, pasted, proposal): (&NewMessage, Pasted, Option<Proposal>),
     bounds: &Bounds,
 ) -> rusqlite::Result<ChatOutcome> {
     let role = *role;
@@ -182,33 +211,57 @@ fn handle_of_member(
     // What takes a change back gives room back. The owner pays for all that is said in the room.
     let takes_back = role >= RecipeRole::Editor
         && ChatCommand::parse(&message.content) == Some(ChatCommand::Undo);
-    if !takes_back && recipes::is_at_quota(database, owner, bounds.user_bytes)? {
+    let is_full = recipes::is_at_quota(database, owner, bounds.user_bytes)?;
+    if !takes_back && is_full {
         let text = if role == RecipeRole::Owner { TOO_MUCH } else { OWNER_TOO_MUCH };
         return Ok(say_only(text).into());
     }
-    let update = carry_out(database, (stored, role), message, pasted, bounds)?;
-    let n = newest + 1;
+    let (recipe, content) = (&stored.recipe, &message.content);
+    let (reply, is_by_model) = match (proposal, bounds.turns) {
+        (Some(proposal), _) => answer_proposal(recipe, content, proposal, message.now),
+        (None, Some(turns)) if !is_understood(content) => {
+            let turns = history::turns(database, stored.key, turns)?;
+            let room = RoomContext { recipe: recipe.clone(), turns };
+            return Ok(ChatOutcome::AskModel(Box::new(room)));
+        }
+        (None, _) => (answer_read(recipe, content, pasted, message.now), false),
+    };
+    let mut update = carry_out(database, (stored, role), reply, (message.now, is_full), bounds)?;
+    update.source = is_by_model.then_some(UpdateSource::Model);
+    store(database, stored.key, message, (newest + 1, &update), bounds)?;
+    Ok(update.into())
+}
+
+/// Stores a message with its answer, as the room's message `n`.
+fn store(
+    database: &Connection,
+    recipe: i64,
+    message: &NewMessage,
+    (n, update): (i64, &Update),
+    bounds: &Bounds,
+) -> rusqlite::Result<()> {
     database
         .prepare_cached(
-            "INSERT INTO messages (recipe, n, user, id, at, content, reply, changed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO messages (recipe, n, user, id, at, content, reply, changed, by_model)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
-            stored.key,
+            recipe,
             n,
             message.user,
             message.id,
             millis(message.now),
             message.content,
             update.content,
-            update.recipe_data.is_some()
+            update.recipe_data.is_some(),
+            update.source.is_some()
         ])?;
     if bounds.messages > 0 {
         database
             .prepare_cached("DELETE FROM messages WHERE recipe = ? AND n <= ?")?
-            .execute(params![stored.key, n.saturating_sub(signed(bounds.messages))])?;
+            .execute(params![recipe, n.saturating_sub(signed(bounds.messages))])?;
     }
-    Ok(update.into())
+    Ok(())
 }
 
 /// The number of the room's newest message.
@@ -227,9 +280,9 @@ fn repeated(
     newest: i64,
 ) -> rusqlite::Result<Option<ChatOutcome>> {
     let since = millis(message.now).saturating_sub_unsigned(REPEATED_WITHIN);
-    let first: Option<(bool, String, bool)> = database
+    let first: Option<(bool, String, bool, bool)> = database
         .prepare_cached(
-            "SELECT content = ?, reply, changed FROM messages
+            "SELECT content = ?, reply, changed, by_model FROM messages
              WHERE recipe = ? AND id = ? AND user = ? AND at > ? AND n > ? ORDER BY n DESC LIMIT 1",
         )?
         .query_row(
@@ -241,28 +294,32 @@ fn repeated(
                 since,
                 newest.saturating_sub(signed(REPEATED_AMONG))
             ],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )
         .optional()?;
-    Ok(first.map(|(is_same, reply, changed)| {
+    Ok(first.map(|(is_same, reply, changed, by_model)| {
         if !is_same {
             return ChatOutcome::UsedId;
         }
         let recipe_data = if changed { Json::new(&stored.recipe).ok() } else { None };
-        Update { content: Cow::Owned(reply), recipe_data, ..Update::default() }.into()
+        let source = by_model.then_some(UpdateSource::Model);
+        Update { content: Cow::Owned(reply), recipe_data, source, ..Update::default() }.into()
     }))
 }
 
-/// Carries out a message. The caller stores the message itself.
+/// Carries out what the assistant wants done. What is undone while the owner's storage `is_full`
+/// cannot be done again.
 fn carry_out(
     database: &Connection,
     (stored, role): (&Stored, RecipeRole),
-    message: &NewMessage,
-    pasted: Pasted,
+    reply: AssistantReply,
+    (now, is_full): (UnixTime, bool),
     bounds: &Bounds,
 ) -> rusqlite::Result<Update> {
-    match answer_read(&stored.recipe, &message.content, pasted, message.now) {
-        AssistantReply::Change { .. } | AssistantReply::Undo if role < RecipeRole::Editor => {
+    match reply {
+        AssistantReply::Change { .. } | AssistantReply::Undo | AssistantReply::Redo
+            if role < RecipeRole::Editor =>
+        {
             Ok(say_only(READ_ONLY))
         }
         AssistantReply::Say(text) => Ok(say_only(text)),
@@ -274,12 +331,20 @@ fn carry_out(
             _ => Ok(say_only(TOO_LARGE)),
         },
         AssistantReply::Undo => {
-            let Some(recipe) = recipes::undo(database, stored.key, message.now)? else {
-                return Ok(say_only(NOTHING_TO_UNDO));
-            };
-            Ok(Json::new(&recipe).map_or_else(|_| say_only(UNDONE), |json| changed(UNDONE, json)))
+            let undone = recipes::undo(database, stored.key, !is_full, now)?;
+            Ok(restored(undone, UNDONE, NOTHING_TO_UNDO))
+        }
+        AssistantReply::Redo => {
+            let done = recipes::redo(database, stored.key, now)?;
+            Ok(restored(done, REDONE, NOTHING_TO_REDO))
         }
     }
+}
+
+/// The answer that brings a restored recipe, or says that there is none.
+fn restored(recipe: Option<Recipe>, done: &'static str, nothing: &'static str) -> Update {
+    let Some(recipe) = recipe else { return say_only(nothing) };
+    Json::new(&recipe).map_or_else(|_| say_only(done), |json| changed(done, json))
 }
 
 /// Replaces the room's recipe by a published one, as a change that can be undone.

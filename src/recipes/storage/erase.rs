@@ -73,8 +73,8 @@ mod tests {
             .execute_batch(
                 "INSERT INTO recipes (id, owner, body, summary)
                  VALUES ('a', 'ann', 'lentils', 'lentils'), ('b', 'ann', 'beans', 'beans');
-                 INSERT INTO messages SELECT key, 1, 'ann', 'm', 1, 'lentils', 'lentils', 0
-                 FROM recipes WHERE id = 'a';
+                 INSERT INTO messages (recipe, n, user, id, at, content, reply, changed)
+                 SELECT key, 1, 'ann', 'm', 1, 'lentils', 'lentils', 0 FROM recipes WHERE id = 'a';
                  UPDATE recipes SET body = 'lentils and rice' WHERE id = 'a';",
             )
             .unwrap();

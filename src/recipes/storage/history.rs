@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::members;
 use super::recipes::signed;
 use crate::node::app::Json;
+use crate::protocol::UpdateSource;
 use crate::time::{Rfc3339, UnixTime};
 
 /// A message with its answer.
@@ -17,6 +18,8 @@ struct HistoryRow<'a> {
     content: &'a str,
     timestamp: Rfc3339,
     reply: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<UpdateSource>,
 }
 
 /// Some messages, the oldest first.
@@ -64,7 +67,7 @@ fn read(
     max_bytes: usize,
 ) -> rusqlite::Result<MessagePage> {
     let mut statement = database.prepare_cached(
-        "SELECT id, user, content, at, reply, n FROM messages
+        "SELECT id, user, content, at, reply, n, by_model FROM messages
          WHERE recipe = ? AND n < ? ORDER BY n DESC LIMIT ?",
     )?;
     // One row more than the page has shows whether there is a next one.
@@ -81,6 +84,7 @@ fn read(
             content: row.get_ref(2)?.as_str()?,
             timestamp: at.to_rfc3339(),
             reply: row.get_ref(4)?.as_str()?,
+            source: row.get::<_, bool>(6)?.then_some(UpdateSource::Model),
         };
         // Serialising strings does not fail.
         let Ok(entry) = serde_json::value::to_raw_value(&entry) else { continue };
@@ -95,3 +99,25 @@ fn read(
     messages.reverse();
     Ok(MessagePage { messages, next })
 }
+
+/// The last `count` messages and their replies, the oldest first. Of a long text, the beginning.
+pub(super) fn turns(
+    database: &Connection,
+    recipe: i64,
+    count: usize,
+) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut statement = database.prepare_cached(
+        "SELECT substr(content, 1, ?3), substr(reply, 1, ?3) FROM messages
+         WHERE recipe = ?1 ORDER BY n DESC LIMIT ?2",
+    )?;
+    let rows = statement
+        .query_map(params![recipe, signed(count), signed(MAX_TURN_CHARS)], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let mut turns = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    turns.reverse();
+    Ok(turns)
+}
+
+/// What a model is told of an earlier message, at most.
+pub(crate) const MAX_TURN_CHARS: usize = 1_000;

@@ -3,7 +3,7 @@
 /// The migrations, each from one schema version to the next, beginning with an empty database. A
 /// released migration must never change; add a new one.
 pub(super) const MIGRATIONS: &[&str] =
-    &[INITIAL, LOCKS, INVITATIONS, USAGE, REVISIONS, SESSIONS, MEMBERS];
+    &[INITIAL, LOCKS, INVITATIONS, USAGE, REVISIONS, SESSIONS, MEMBERS, REDO, MODEL];
 
 /// The first version. Times are milliseconds since 1970 (UTC). `n` numbers the rows of one parent.
 const INITIAL: &str = "
@@ -162,3 +162,16 @@ CREATE INDEX members_of_recipe ON members (recipe);
 CREATE INDEX members_by_email ON members (email) WHERE email IS NOT NULL;
 CREATE INDEX members_by_user ON members (user) WHERE user IS NOT NULL;
 ";
+
+/// Adds what `Redo` goes back to. Where `undone` is 1, the row has the recipe after that change, and
+/// not before it.
+const REDO: &str = "
+ALTER TABLE versions ADD COLUMN undone INTEGER NOT NULL DEFAULT 0;
+CREATE TRIGGER version_changed AFTER UPDATE OF body ON versions BEGIN
+    UPDATE usage SET bytes = bytes + octet_length(NEW.body) - octet_length(OLD.body)
+    WHERE owner = (SELECT owner FROM recipes WHERE key = NEW.recipe);
+END;
+";
+
+/// Adds whether a language model suggested what a reply did.
+const MODEL: &str = "ALTER TABLE messages ADD COLUMN by_model INTEGER NOT NULL DEFAULT 0;";

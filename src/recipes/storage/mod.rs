@@ -45,8 +45,8 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -80,6 +80,23 @@ struct Sender(Arc<TaskQueue<Box<dyn BatchItem>>>);
 impl Drop for Sender {
     fn drop(&mut self) {
         self.0.close();
+    }
+}
+
+/// A [`Storage`] that does not keep the thread alive.
+#[derive(Clone, Debug)]
+pub(super) struct WeakStorage(Weak<Sender>);
+
+impl WeakStorage {
+    /// The storage, while the application has it.
+    pub(super) fn upgrade(&self) -> Option<Storage> {
+        self.0.upgrade().map(Storage)
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
     }
 }
 
@@ -185,6 +202,11 @@ pub(super) enum AskError {
 }
 
 impl Storage {
+    /// For whoever must not keep the thread alive, such as a call that takes long.
+    pub(super) fn downgrade(&self) -> WeakStorage {
+        WeakStorage(Arc::downgrade(&self.0))
+    }
+
     /// Starts the thread, which commits with `commit`.
     ///
     /// # Errors

@@ -108,6 +108,10 @@ pub(crate) fn change(
     recipe: &Recipe,
     depth: usize,
 ) -> rusqlite::Result<()> {
+    // What was undone before another change cannot be done again.
+    database
+        .prepare_cached("DELETE FROM versions WHERE recipe = ? AND undone = 1")?
+        .execute([before.key])?;
     if depth > 0 {
         database
             .prepare_cached(
@@ -127,20 +131,65 @@ pub(crate) fn change(
 }
 
 /// Reverts the last change, and returns the recipe, updated `now`. `None` when no change is left.
+/// [`redo`] can do it again, unless the change is not `kept`.
 pub(crate) fn undo(
+    database: &Connection,
+    key: i64,
+    is_kept: bool,
+    now: UnixTime,
+) -> rusqlite::Result<Option<Recipe>> {
+    let newest: Option<(i64, String)> = database
+        .prepare_cached(
+            "SELECT n, body FROM versions WHERE recipe = ? AND undone = 0 ORDER BY n DESC LIMIT 1",
+        )?
+        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((n, body)) = newest else { return Ok(None) };
+    if is_kept {
+        exchange(database, (key, n), &body, now).map(Some)
+    } else {
+        database
+            .prepare_cached("DELETE FROM versions WHERE recipe = ? AND n >= ?")?
+            .execute(params![key, n])?;
+        let recipe = Recipe { updated_at: now.to_rfc3339().to_string(), ..parse(&body)? };
+        replace(database, key, &recipe)?;
+        Ok(Some(recipe))
+    }
+}
+
+/// Does again what [`undo`] reverted last. `None` when there is nothing, or when the recipe was
+/// changed since.
+pub(crate) fn redo(
     database: &Connection,
     key: i64,
     now: UnixTime,
 ) -> rusqlite::Result<Option<Recipe>> {
-    let mut newest = database.prepare_cached(
-        "DELETE FROM versions WHERE recipe = ?1
-         AND n = (SELECT max(n) FROM versions WHERE recipe = ?1) RETURNING body",
-    )?;
-    let body: Option<String> = newest.query_row([key], |row| row.get(0)).optional()?;
-    let Some(body) = body else { return Ok(None) };
-    let recipe = Recipe { updated_at: now.to_rfc3339().to_string(), ..parse(&body)? };
+    let oldest: Option<(i64, String)> = database
+        .prepare_cached(
+            "SELECT n, body FROM versions WHERE recipe = ? AND undone = 1 ORDER BY n LIMIT 1",
+        )?
+        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((n, body)) = oldest else { return Ok(None) };
+    exchange(database, (key, n), &body, now).map(Some)
+}
+
+/// Exchanges a recipe and one of its versions.
+fn exchange(
+    database: &Connection,
+    (key, n): (i64, i64),
+    body: &str,
+    now: UnixTime,
+) -> rusqlite::Result<Recipe> {
+    database
+        .prepare_cached(
+            "UPDATE versions SET undone = 1 - undone, body = (SELECT body FROM recipes WHERE key = ?1)
+             WHERE recipe = ?1 AND n = ?2",
+        )?
+        .execute([key, n])?;
+    let recipe = Recipe { updated_at: now.to_rfc3339().to_string(), ..parse(body)? };
     replace(database, key, &recipe)?;
-    Ok(Some(recipe))
+    Ok(recipe)
 }
 
 fn replace(database: &Connection, key: i64, recipe: &Recipe) -> rusqlite::Result<()> {

@@ -40,6 +40,51 @@ fn change_is_stored_broadcast_and_undone() {
 }
 
 #[test]
+fn undone_changes_are_done_again_until_the_next_one() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let room = test.recipe("alice", "0");
+    let mut n = 0;
+    let mut say = |content: &str| {
+        n += 1;
+        let update = test.say(&room, "alice", &format!("m{n}"), content);
+        update
+            .recipe_data
+            .as_ref()
+            .map(|_| recipe_of(&update)["title"].as_str().unwrap().to_owned())
+    };
+    for title in ["1", "2", "3"] {
+        say(&format!("Rename to {title}"));
+    }
+    let titles = ["Undo", "Undo", "Redo", "Undo", "Undo", "Undo", "Redo", "Redo", "Redo", "Redo"];
+    let titles: Vec<_> = titles.map(&mut say).into_iter().map(Option::unwrap_or_default).collect();
+    assert_eq!(titles, ["2", "1", "2", "1", "0", "", "1", "2", "3", ""]);
+    assert_eq!(say("Undo").as_deref(), Some("2"));
+    assert_eq!(say("Rename to 4").as_deref(), Some("4"));
+    assert_eq!(say("Redo"), None, "another change was made");
+    assert_eq!(say("Undo").as_deref(), Some("2"));
+}
+
+#[test]
+fn several_changes_of_a_message_have_one_undo() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let room = test.recipe("alice", "Soup");
+    let before = recipe_of(&test.seen(&room, "alice"));
+    let update = test.say(&room, "alice", "m1", "Add 2 leeks, add 1 cup flour and rename to Stew");
+    let changed = recipe_of(&update);
+    assert_eq!(
+        (&changed["title"], changed["ingredients"].as_array().unwrap().len()),
+        (&json!("Stew"), 2)
+    );
+    let undone = recipe_of(&test.say(&room, "alice", "m2", "Undo"));
+    assert_eq!(
+        (&undone["title"], &undone["ingredients"]),
+        (&before["title"], &before["ingredients"])
+    );
+}
+
+#[test]
 fn undo_depth_follows_the_configuration() {
     let scratch = ScratchDir::new();
     let mut config = config(&scratch);

@@ -10,9 +10,11 @@ mod disk;
 mod edits;
 mod exchange;
 mod lists;
+mod model;
 mod orders;
 mod own;
 mod recipes;
+mod sentences;
 mod sharing;
 
 use std::cell::RefCell;
