@@ -22,6 +22,15 @@ pub struct Ingredient {
     /// The unit in the line, as written. `None` if it has none.
     #[serde(default)]
     pub unit: Option<String>,
+    /// What the amount measures, without preparation: `garlic`. Empty in a heading.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// What the line says beside the first amount and the name: `minced`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// The heading above the line: `For the sauce`. Empty if there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub group: String,
     /// What a scaled line was made from. `None` if the line is as it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Base>,
@@ -48,7 +57,13 @@ impl Ingredient {
             }
             None => (None, None),
         };
-        Self { text, quantity, unit, base: None }
+        let is_heading = text.ends_with(':') && quantity.is_none();
+        let (name, note) = if is_heading {
+            (String::new(), String::new())
+        } else {
+            (parsed.name().to_owned(), parsed.note())
+        };
+        Self { text, quantity, unit, name, note, group: String::new(), base: None }
     }
 
     /// The line with every amount multiplied by `factor`. A line without an amount is unchanged, and
@@ -69,6 +84,7 @@ impl Ingredient {
             return Some(Self::parse(text));
         }
         let mut scaled = Self::parse(&line.scaled(factor)?);
+        scaled.group.clone_from(&self.group);
         // The exact number, and not the one that was rounded for the text.
         if let Some(amount) = line.amounts.first().filter(|amount| !amount.is_sum()) {
             scaled.quantity = number(amount.quantity.low.value.times(factor)?);

@@ -9,11 +9,11 @@
 //! | [`Recipe`], [`Step`], [`Ingredient`], [`Base`] | a recipe as it is stored and sent |
 //! | [`Draft`], [`DraftError`] | a recipe as a client sends it, and its first invalid field |
 //! | [`Quantity`], [`Number`], [`Ratio`] | amounts: parsed, scaled and written exactly |
-//! | [`extract`] | extracts a recipe from pasted text |
+//! | [`read`], [`Reading`], [`ReadError`] | reads a recipe from a text, whatever its format |
 //! | [`ChatCommand`] | a parsed chat message |
 //! | [`answer`], [`AssistantReply`] | the assistant's answer to a chat message |
 //!
-//! [`RecipesApp`] adds the accounts, the storage thread and the HTTP API.
+//! The path from a text to a recipe is drawn in `read/mod.rs`. [`RecipesApp`] adds the accounts, the storage thread and the HTTP API.
 //!
 //! The limits are constants of [`bounds`]. All work is linear in the message and the recipe.
 
@@ -27,10 +27,10 @@ mod counters;
 mod draft;
 mod exchange;
 mod export;
-mod extract;
 mod find;
 mod http;
 mod ingredient;
+mod languages;
 mod line;
 mod openapi;
 mod own_requests;
@@ -38,6 +38,7 @@ mod page;
 mod patch;
 mod quantity;
 mod ratio;
+mod read;
 mod recipe;
 mod requests;
 mod scan;
@@ -60,10 +61,10 @@ pub use assistant::{AssistantReply, HELP, WELCOME, answer};
 pub use command::{ChatCommand, Scale, Shown, StepPosition, StepRef};
 pub use completions::CompletionSink;
 pub use counters::AccountCounters;
-pub use extract::{extract, extract_list};
 pub use ingredient::{Base, Ingredient};
 pub use quantity::{MAX_QUANTITY, Number, NumberForm, Quantity};
 pub use ratio::Ratio;
+pub use read::{MAX_TEXT_BYTES, ReadError, Reading, extract_list, read};
 pub use recipe::{Draft, DraftError, Recipe, Step};
 pub use storage::{DatabaseState, StorageError, inspect as inspect_database};
 pub use units::Precision;
