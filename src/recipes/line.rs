@@ -11,6 +11,7 @@ pub(super) use self::lead_in::lead_in;
 pub(super) use self::plain::plain;
 use self::roles::{NumberContext, NumberRole};
 use super::amount::{Amount, Edit, article};
+use super::languages;
 use super::quantity::{Number, NumberForm};
 use super::ratio::Ratio;
 use super::scan::{self, from};
@@ -190,6 +191,7 @@ impl NumberReader<'_> {
         let mut was_word = false;
         let mut bracket = None;
         let mut at = self.done;
+        let mut numbers = 0;
         while let Some(next) = from(self.text, at).chars().next() {
             match next {
                 '(' | '[' => bracket = Some(at),
@@ -198,12 +200,18 @@ impl NumberReader<'_> {
             }
             let begins = !was_word || roles::times_before(self.text, at);
             let is_leading = units::before(self.text.get(..at).unwrap_or_default()).is_some();
-            was_word = next.is_alphanumeric();
+            // Chinese and Japanese have no space before a number: "玉ねぎ1個".
+            was_word = next.is_alphanumeric() && !languages::is_ideographic(next);
             if (next.is_numeric() && (begins || is_leading))
                 || (begins && is_number_word(self.text, at))
             {
                 at = self.number(at, bracket);
                 was_word = true;
+                numbers += 1;
+                if numbers > MAX_NUMBERS {
+                    self.is_in_doubt = true;
+                    return;
+                }
             } else if begins && may_be_amount(self.text, at) && self.is_after_joint(at, bracket) {
                 // "plus half a lemon", "or a teaspoon"
                 match Amount::parse(self.text, at) {
@@ -267,6 +275,9 @@ impl NumberReader<'_> {
         end.max(at + 1)
     }
 }
+
+/// The most numbers of a line that are read. With more, the line is in doubt.
+const MAX_NUMBERS: usize = 24;
 
 /// Whether a word at `at` may begin an amount: "a", "half".
 fn may_be_amount(text: &str, at: usize) -> bool {

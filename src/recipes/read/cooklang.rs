@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use super::Reading;
 use super::builder::{DraftBuilder, one_line};
 use super::text::meta::labelled;
+use crate::recipes::scan::from;
 
 /// Whether a text has Cooklang's metadata, or an ingredient with braces.
 pub(super) fn is_it(text: &str) -> bool {
@@ -119,7 +120,10 @@ impl Cooklang {
     fn component<'a>(&mut self, text: &'a str, before: Option<char>) -> &'a str {
         let sign = text.chars().next().unwrap_or_default();
         let behind = text.get(1..).unwrap_or_default();
-        let inner = behind.trim_start_matches(['&', '?', '+', '-', '@']);
+        let mut inner = behind;
+        for _ in 0..MAX_MODIFIERS {
+            inner = inner.strip_prefix(['&', '?', '+', '-', '@']).unwrap_or(inner);
+        }
         let Some(component) =
             Component::parse(inner).filter(|_| before.is_none_or(|c| !c.is_alphanumeric()))
         else {
@@ -172,6 +176,9 @@ struct Component<'a> {
 
 impl<'a> Component<'a> {
     fn parse(text: &'a str) -> Option<Self> {
+        let whole = text;
+        let text = near(text);
+        let after = |rest: &str| from(whole, text.len() - rest.len());
         // A name of several words ends with braces, before any other mark and the end of a sentence.
         let end = text.find(['@', '#', '~', '{', '\n']).unwrap_or(text.len());
         let named = text.get(..end)?;
@@ -183,12 +190,12 @@ impl<'a> Component<'a> {
             let (note, rest) = noted.unwrap_or(("", rest));
             // `name|alias`
             let name = named.split('|').next().unwrap_or(named).trim();
-            return Some(Self { name, braces, note: note.trim(), rest });
+            return Some(Self { name, braces, note: note.trim(), rest: after(rest) });
         }
         let is_end = |c: char| !(c.is_alphanumeric() || c == '-' || c == '_');
         let end = text.find(is_end).unwrap_or(text.len());
         let name = text.get(..end).filter(|name| !name.is_empty())?;
-        Some(Self { name, braces: "", note: "", rest: text.get(end..)? })
+        Some(Self { name, braces: "", note: "", rest: from(whole, end) })
     }
 
     /// The amount as people write it: `2 tbsp`.
@@ -198,3 +205,13 @@ impl<'a> Component<'a> {
         one_line(&format!("{number} {unit}"))
     }
 }
+
+/// The beginning of a text, in which a component ends, so that the search for its end stays short.
+fn near(text: &str) -> &str {
+    let end = text.char_indices().nth(MAX_COMPONENT).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or_default()
+}
+
+/// The longest component, in characters, and the most signs between `@` and a name.
+const MAX_COMPONENT: usize = 300;
+const MAX_MODIFIERS: usize = 3;

@@ -1,6 +1,6 @@
 //! Pages of HTML, with a recipe in JSON-LD or without, and texts with tags.
 
-use html5gum::{StartTag, Token, Tokenizer};
+use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
 
 use super::builder::{DraftBuilder, one_line};
 use super::{Reading, bounded, json_ld, text};
@@ -73,7 +73,10 @@ struct Page {
 impl Page {
     fn of(markup: &str) -> Self {
         let mut page = Self::default();
-        for token in Tokenizer::new(markup).flatten() {
+        let mut emitter = DefaultEmitter::default();
+        // In a script, `<` begins no tag.
+        emitter.naively_switch_states(true);
+        for token in Tokenizer::new_with_emitter(markup, emitter).flatten() {
             match token {
                 Token::StartTag(tag) => page.start(&tag),
                 Token::EndTag(tag) => page.end(&tag.name),
@@ -227,6 +230,7 @@ impl Page {
     fn bold(&mut self) {
         let is_heading = self.prefix.starts_with('#') || self.heading_start.is_some();
         if !is_heading && !self.is_title && !self.is_script {
+            self.text.push_str(&std::mem::take(&mut self.prefix));
             self.text.push_str("**");
         }
     }

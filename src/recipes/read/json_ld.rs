@@ -181,6 +181,7 @@ fn read_steps(value: Option<&Value>, depth: usize, section: &str, steps: &mut Ve
 fn undecorated(line: &str) -> String {
     let line = one_line(line).replace("**", "");
     let plain = line.strip_prefix("- ").or_else(|| line.strip_prefix("## ")).unwrap_or(&line);
+    let plain = numbered(plain).unwrap_or(plain);
     plain.trim().to_owned()
 }
 

@@ -51,7 +51,7 @@ use super::recipe::{Draft, DraftError};
 /// count.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 /// The most lines that are read: a recipe has at most 200 ingredients and 200 steps.
-const MAX_LINES: usize = 4_000;
+const MAX_LINES: usize = 1_000;
 
 /// A recipe that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

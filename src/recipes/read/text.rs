@@ -17,7 +17,9 @@ use self::furniture::is_furniture;
 pub(super) use self::inline::sentences;
 use self::inline::{amounts, amounts_in_prose, listed};
 pub(super) use self::judge::is_heading_of;
-use self::judge::{Section, heading, is_amount_alone, is_group, is_ingredient, is_list};
+use self::judge::{
+    Section, heading, is_amount_alone, is_bare_group, is_group, is_ingredient, is_list,
+};
 use self::lines::{LineMark, PastedLine, lines};
 pub(super) use self::lines::{numbered, numbered_steps};
 use self::meta::{facts, is_label};
@@ -126,6 +128,10 @@ impl RecipeReader {
         self.builder.note(label);
         match self.section {
             Section::Head => self.head(line, next),
+            Section::Ingredients if self.is_named && is_bare_group(line, next) => {
+                self.flush();
+                self.builder.group(&line.text);
+            }
             Section::Ingredients => self.ingredient_line(line),
             Section::Steps => self.step_line(line),
             Section::Notes => self.builder.note(&*line.text),

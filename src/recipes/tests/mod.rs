@@ -12,6 +12,7 @@ mod exchange;
 mod lists;
 mod orders;
 mod own;
+mod reading;
 mod recipes;
 mod sharing;
 

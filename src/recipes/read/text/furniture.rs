@@ -116,6 +116,7 @@ const LINES: &[&str] = &[
     "metric",
     "us customary metric",
     "us customary - metric",
+    "us customary – metric",
     "cook mode",
     "deselect all",
     "select all",

@@ -1,5 +1,6 @@
 //! Splits lines that hold several things: headings, lists, sentences.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::judge::heading_names;
@@ -15,7 +16,9 @@ pub(super) fn at_headings(line: &str) -> Vec<&str> {
     let mut start = 0;
     for (colon, _) in line.match_indices(':') {
         let before = line.get(..colon).unwrap_or_default();
-        let Some(length) = INNER.iter().find_map(|name| ending(before, name)) else { continue };
+        let names = last_two(before).and_then(|last| INNER.get(&last));
+        let length = names.and_then(|names| names.iter().find_map(|name| ending(before, name)));
+        let Some(length) = length else { continue };
         let at = colon - length;
         let head = line.get(start..at).unwrap_or_default();
         let plain = head.trim_end_matches([' ', '*', '_', '#']);
@@ -243,8 +246,8 @@ pub(super) fn amounts_in_prose(text: &str) -> Vec<String> {
     found
 }
 
-/// Headings and labels at which a line is split, the longest first.
-static INNER: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+/// Headings and labels at which a line is split, by their last two characters, the longest first.
+static INNER: LazyLock<BTreeMap<[char; 2], Vec<&'static str>>> = LazyLock::new(|| {
     let labels = [
         languages::all(|it| it.prep),
         languages::all(|it| it.cook),
@@ -254,8 +257,21 @@ static INNER: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let mut names: Vec<_> = heading_names().chain(labels.concat()).collect();
     names.retain(|name| name.len() > 4);
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-    names
+    let mut index: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for name in names {
+        if let Some(last) = last_two(name) {
+            index.entry(last).or_default().push(name);
+        }
+    }
+    index
 });
+
+/// The last two characters of a text, in lower case.
+fn last_two(text: &str) -> Option<[char; 2]> {
+    let mut letters = text.chars().rev().filter_map(|c| c.to_lowercase().next());
+    Some([letters.next()?, letters.next()?])
+}
+
 static PEOPLE: LazyLock<Vec<&'static str>> = LazyLock::new(|| languages::all(|it| it.people));
 const JOINERS: &[&str] =
     &["of", "plus", "to", "or", "about", "x", "cut", "into", "in", "size", "approx"];

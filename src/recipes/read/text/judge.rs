@@ -9,6 +9,8 @@ use super::verbs::begins_step;
 use crate::recipes::amount::Amount;
 use crate::recipes::languages::{self, begins};
 use crate::recipes::line::{Line, plain};
+use crate::recipes::read::builder::fits;
+use crate::recipes::recipe::MAX_INGREDIENT_CHARS;
 use crate::recipes::scan::{from, word};
 use crate::recipes::words;
 
@@ -57,7 +59,7 @@ pub(super) fn heading(line: &PastedLine) -> Option<(Section, String)> {
 /// Whether a line is the heading of a group: "For the sauce:", "## Sauce", "SAUCE".
 pub(super) fn is_group(line: &PastedLine) -> bool {
     let text = &*line.text;
-    if line.mark == LineMark::Number || is_ingredient(text) || text.split(' ').count() > 8 {
+    if line.mark == LineMark::Number || text.split(' ').count() > 8 || is_ingredient(text) {
         return false;
     }
     let is_shouted = text.chars().filter(|c| c.is_alphabetic()).count() > 3
@@ -68,6 +70,20 @@ pub(super) fn is_group(line: &PastedLine) -> bool {
         && !text.ends_with('.')
         && !text.contains(',');
     text.ends_with(':') || line.mark == LineMark::Heading || is_for || (is_shouted && line.is_apart)
+}
+
+/// Whether a line among the ingredients is the heading of a group and nothing marks it as one: it is
+/// a short name behind a blank line, right above an ingredient.
+pub(super) fn is_bare_group(line: &PastedLine, next: Option<&PastedLine>) -> bool {
+    let text = &*line.text;
+    let is_above = next.is_some_and(|next| !next.is_apart && is_ingredient(&next.text));
+    let is_short = text.split(' ').count() < 4 && !text.contains([',', '.', '(']);
+    line.is_apart
+        && is_above
+        && is_short
+        && line.mark == LineMark::None
+        && text.starts_with(char::is_uppercase)
+        && !is_ingredient(text)
 }
 
 pub(super) fn is_title(line: &PastedLine) -> bool {
@@ -104,6 +120,9 @@ pub(super) fn is_numbered_title(line: &PastedLine, next: Option<&PastedLine>) ->
 
 /// Whether a line begins or ends with an amount.
 pub(super) fn is_ingredient(text: &str) -> bool {
+    if !fits(text, MAX_INGREDIENT_CHARS) {
+        return false;
+    }
     let line = Line::parse(text);
     let is_leading = line.begins_with_amount();
     if !is_leading && line.amounts.is_empty() {
@@ -124,6 +143,9 @@ pub(super) fn is_amount_alone(text: &str) -> bool {
 
 /// Whether a line lists several ingredients.
 pub(super) fn is_list(text: &str) -> bool {
+    if text.len() > MAX_LIST_BYTES {
+        return false;
+    }
     let (first, _) = word(text, 0);
     if begins_step(first) {
         return false;
@@ -172,5 +194,7 @@ pub(super) fn heading_names() -> impl Iterator<Item = &'static str> {
     HEADINGS.iter().map(|(_, name)| *name)
 }
 
+/// A longer line is no list of ingredients.
+const MAX_LIST_BYTES: usize = 4_000;
 /// A longer line begins no section, whatever it begins with.
 const MAX_HEADING_LINE: usize = 4_000;

@@ -112,7 +112,7 @@ fn time(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
     let labelled = text.get(..name)?.to_lowercase();
     // "Time", "Vorbereitungszeit", "temps de cuisson": no verb begins a step with these.
     let is_noun = TIME_WORDS.iter().any(|word| labelled.contains(word));
-    if !parted && (is_strict || matches!(kind, TimeKind::Other | TimeKind::Total)) && !is_noun {
+    if !parted && (is_strict || kind == TimeKind::Other) && !is_noun {
         return None;
     }
     let length = text.len() - value.len();
