@@ -174,7 +174,7 @@ impl Amount {
         let word = self.unit.as_ref().map(|(at, _)| at).or(self.noun.as_ref());
         if let Some(at) = word.filter(|_| is_bare || is_many != (self.quantity.top() > Ratio::ONE))
             && let Some(word) = text.get(at.clone())
-            && !from(text, at.end).starts_with("(s)")
+            && !has_optional_plural(from(text, at.end))
             && let Some(inflected) = inflected(word, is_many)
         {
             let inflected = if is_bare { inflected.to_lowercase() } else { inflected };
@@ -210,6 +210,11 @@ impl Amount {
         }
         Some((self.start..smaller.unit.end, sum))
     }
+}
+
+/// Whether a word's plural is in brackets behind it: "Zwiebel(n)", "Zehe/n".
+fn has_optional_plural(behind: &str) -> bool {
+    ["(s)", "(n)", "(e)", "(en)", "(es)", "/n", "/s"].iter().any(|it| behind.starts_with(it))
 }
 
 /// The singular or plural of a word, or of the first word of a unit such as "cuillère à soupe".

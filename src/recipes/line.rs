@@ -57,7 +57,16 @@ impl<'a> Line<'a> {
         let first = first.or_else(|| Amount::of_one(&text, start));
         match first {
             Some(first) => reader.take(first),
-            None => reader.done = one.unwrap_or(0),
+            None => {
+                // "une demi-gousse" is half of one that is not known.
+                let half = Number::parse(from(&text, start)).filter(|it| !it.value.is_whole());
+                let words = half.and_then(|half| text.get(start..start + half.end));
+                let is_half = words.is_some_and(|words| {
+                    words.contains(' ') && from(&text, start + words.len()).starts_with('-')
+                });
+                reader.is_in_doubt = is_half;
+                reader.done = one.unwrap_or(0);
+            }
         }
         if one.is_none() {
             reader.read();

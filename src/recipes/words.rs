@@ -8,6 +8,10 @@ use super::units::{UnitKind, forms, looked_up, unit};
 
 /// The singular or plural of a known word, in the case in which it was written.
 pub(super) fn inflected(word: &str, many: bool) -> Option<String> {
+    // "3/4 Liter" is German, which has no plural of it.
+    if word == "Liter" {
+        return None;
+    }
     let (one, several) = looked_up(word, |word| TABLE.nouns.get(word))?;
     let wanted = if many { several } else { one };
     let mut letters = word.chars();

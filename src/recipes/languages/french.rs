@@ -83,7 +83,7 @@ pub(in crate::recipes) static FRENCH: Language = Language {
         "càc | cac | cc | c. à café | c. à thé | c. à c. | cuillère à café | cuillères à café",
         "càs | cas | cs | c. à soupe | c. à s. | cuillère à soupe | cuillères à soupe",
     ],
-    numbers: "une demie 1/2 | une demi 1/2 | un demi 1/2 | trois quarts de 3/4 | \
+    numbers: "demie 1/2 | demi 1/2 | une demie 1/2 | une demi 1/2 | un demi 1/2 | trois quarts de 3/4 | \
         un quart de 1/4 | un tiers de 1/3 | deux 2 | trois 3 | quatre 4 | cinq 5 | \
         sept 7 | huit 8 | neuf 9 | dix 10 | douze 12",
     halves: "et demie | et demi",
