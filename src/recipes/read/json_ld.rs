@@ -81,9 +81,11 @@ fn read(recipe: &Value) -> Reading {
     let yields = cut(&yields(recipe), MAX_YIELD_CHARS, "yield", &mut builder);
     builder.draft.yields = yields;
     texts(recipe.get("description")).into_iter().for_each(|text| builder.note(text));
-    let times: [(&str, fn(u32) -> Fact); 3] =
-        [("prepTime", Fact::Prep), ("cookTime", Fact::Cook), ("totalTime", Fact::Total)];
-    for (name, fact) in times {
+    for (name, fact) in [
+        ("prepTime", Fact::Prep as fn(u32) -> Fact),
+        ("cookTime", Fact::Cook),
+        ("totalTime", Fact::Total),
+    ] {
         match minutes(recipe, name) {
             Some(minutes) => builder.fact(fact(minutes)),
             None => builder.note(unread_time(recipe, name)),

@@ -20,7 +20,7 @@ pub(super) fn is_separator(line: &str) -> bool {
         let dashes = cell.trim_start_matches(':').trim_end_matches(':');
         !dashes.is_empty() && dashes.chars().all(|c| c == '-')
     };
-    line.contains('|') && cells(line).is_some_and(|cells| cells.iter().all(|cell| is_rule(&cell)))
+    line.contains('|') && cells(line).is_some_and(|cells| cells.iter().all(is_rule))
 }
 
 /// The columns of a table of ingredients.
