@@ -195,9 +195,9 @@ fn hostile_text_costs_what_its_length_does() {
         "{\"@type\":\"Recipe\",\"name\":\"",
     ];
     for pattern in patterns {
-        let body = pattern.repeat((256 << 10) / pattern.len());
         for head in heads {
-            let _ = read(&format!("{head}{body}"));
+            let length = if head.is_empty() { 256 << 10 } else { 32 << 10 };
+            let _ = read(&format!("{head}{}", pattern.repeat(length / pattern.len())));
         }
     }
 }
