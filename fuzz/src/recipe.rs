@@ -1,7 +1,8 @@
-//! The recipe chat: whatever is pasted or said, the recipe keeps its bounds and loses no text.
+//! The recipe chat: whatever is pasted or said, the recipe keeps its bounds and loses no text. Each
+//! reader of a format is tried on every message.
 
 use vestibule::recipes::bounds::MAX_RECIPE_BYTES;
-use vestibule::recipes::{AssistantReply, Draft, Recipe, answer, extract};
+use vestibule::recipes::{AssistantReply, Draft, Reading, Recipe, answer, read};
 use vestibule::time::UnixTime;
 
 /// What a chat message holds.
@@ -22,7 +23,7 @@ pub fn recipe(data: &[u8]) {
         if content.chars().count() > MAX_CHARS {
             continue;
         }
-        keeps_long_words(content);
+        in_every_format(content);
         if let AssistantReply::Change { recipe: changed, content } =
             answer(&recipe, content, UnixTime::from_millis(millis))
         {
@@ -37,15 +38,53 @@ pub fn recipe(data: &[u8]) {
     }
 }
 
+/// Reads a text as it is, and as each format has it.
+///
+/// # Panics
+/// When a draft breaks a bound, or plain text loses a long word.
+fn in_every_format(content: &str) {
+    for (index, (before, after)) in FORMATS.into_iter().enumerate() {
+        let text = format!("{before}{content}{after}");
+        let Ok(reading) = read(&text) else { continue };
+        if index == 0 && !content.contains(['<', '@', '{', '&', '*', '-', '=', '\\']) {
+            keeps_long_words(content, &reading);
+        }
+        let draft = Draft { title: "Soup".to_owned(), ..reading.draft };
+        if let Err(fault) = Recipe::new("r1", draft, UnixTime::default()) {
+            // Parts that fit may be too much together.
+            assert_eq!(fault.field, "recipe", "{fault}");
+        }
+    }
+}
+
+/// What precedes and follows a text that is read by each reader.
+const FORMATS: [(&str, &str); 11] = [
+    ("", ""),
+    ("---\n", "\n---\nSoup\n"),
+    ("---\ntitle: Soup\n---\n", ""),
+    ("# Soup\n\n---\n\n- *1* leek\n", ""),
+    (">> title: Soup\n", ""),
+    ("MMMMM----- Recipe via Meal-Master (tm) v8.05\n", ""),
+    ("* Exported from MasterCook *\n", ""),
+    ("===== REZKONV-Rezept\n", ""),
+    ("<html><body><h1>Soup</h1>", "</body></html>"),
+    ("<script type=\"application/ld+json\">", "</script>"),
+    (
+        "{\"@type\":\"Recipe\",\"name\":\"Soup\",\"recipeInstructions\":\"",
+        "\",\"recipeIngredient\":\"1 leek\"}",
+    ),
+];
+
 /// No word of ours has so many letters: one that long is somebody's text.
-fn keeps_long_words(text: &str) {
-    let draft = extract(text);
+fn keeps_long_words(text: &str, reading: &Reading) {
+    let Reading { draft, unread } = reading;
     let ingredients = draft.ingredients.iter().map(|ingredient| ingredient.text.as_str());
     let kept = [draft.title.as_str(), &draft.yields, &draft.description]
         .into_iter()
         .chain(draft.tags.iter().map(String::as_str))
         .chain(ingredients)
         .chain(draft.steps.iter().map(String::as_str))
+        .chain(unread.iter().map(String::as_str))
         .collect::<Vec<_>>()
         .join("\n");
     for word in text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 14) {

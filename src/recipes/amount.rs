@@ -1,7 +1,9 @@
 //! Amounts in a text: a quantity, optionally the size of one item, optionally a unit.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use super::languages;
 use super::quantity::{Number, NumberForm, Quantity};
 use super::ratio::Ratio;
 use super::scan::{from, letter_at, noun, unit, word};
@@ -195,7 +197,7 @@ impl Amount {
         let word = self.unit.as_ref().map(|(at, _)| at).or(self.noun.as_ref());
         if let Some(at) = word.filter(|_| is_bare || is_many != (self.quantity.top() > Ratio::ONE))
             && let Some(word) = text.get(at.clone())
-            && !from(text, at.end).starts_with("(s)")
+            && !has_optional_plural(from(text, at.end))
             && let Some(inflected) = inflected(word, is_many)
         {
             let inflected = if is_bare { inflected.to_lowercase() } else { inflected };
@@ -246,6 +248,11 @@ pub(super) fn edited(text: &str, mut edits: Vec<Edit>) -> String {
     written
 }
 
+/// Whether a word's plural is in brackets behind it: "Zwiebel(n)", "Zehe/n".
+fn has_optional_plural(behind: &str) -> bool {
+    ["(s)", "(n)", "(e)", "(en)", "(es)", "/n", "/s"].iter().any(|it| behind.starts_with(it))
+}
+
 /// The singular or plural of a word, or of the first word of a unit such as "cuillère à soupe".
 fn inflected(word: &str, many: bool) -> Option<String> {
     words::inflected(word, many).or_else(|| {
@@ -279,7 +286,7 @@ fn quantity(text: &str, start: usize) -> Option<(Quantity, usize)> {
 /// The length of the article that a text begins with.
 pub(super) fn article(text: &str) -> Option<usize> {
     let (first, length) = word(text, 0);
-    let is_article = ARTICLES.iter().any(|article| first.eq_ignore_ascii_case(article));
+    let is_article = ARTICLES.iter().any(|article| languages::begins(first, article).is_some());
     (is_article && text.starts_with(first) && from(text, length).starts_with(' ')).then_some(length)
 }
 
@@ -292,47 +299,17 @@ fn times(text: &str, start: usize) -> Option<usize> {
 }
 
 fn is_adjective(word: &str) -> bool {
-    ADJECTIVES.contains(&&*word.to_lowercase())
+    units::looked_up(word, |word| ADJECTIVES.contains(&word).then_some(())).is_some()
 }
 
 /// Words that may stand between a quantity and its unit.
-const ADJECTIVES: &[&str] = &[
-    "large",
-    "medium",
-    "small",
-    "big",
-    "heaped",
-    "heaping",
-    "level",
-    "scant",
-    "generous",
-    "good",
-    "rounded",
-    "packed",
-    "fat",
-    "thick",
-    "thin",
-    "fresh",
-    "whole",
-    "full",
-    "gestrichene",
-    "gestrichener",
-    "gehäufte",
-    "gehäufter",
-    "kleine",
-    "große",
-    "petite",
-    "grande",
-    "rasa",
-];
+static ADJECTIVES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| languages::all(|language| language.adjectives));
 /// Articles that mean one.
-const ARTICLES: &[&str] = &[
-    "a", "an", "ein", "eine", "einen", "un", "une", "una", "uno", "en", "ett", "een", "um", "uma",
-];
+static ARTICLES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| languages::all(|language| language.articles));
 /// "A few eggs" has no amount.
 const VAGUE: &[&str] = &["few", "little", "bit", "lot", "touch", "hint", "some"];
 /// Units that mean one without a number and without "of".
-const ONES: &[&str] = &[
-    "pinch", "dash", "handful", "splash", "drizzle", "squeeze", "knob", "bunch", "sprig", "dollop",
-    "glug", "prise", "pincée", "pizca", "pizzico", "pitada", "nypa",
-];
+static ONES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| languages::all(|language| language.ones));

@@ -15,12 +15,12 @@ use self::said::{EditResult, counted, time_text};
 use self::scaling::{scaled, unknown_yield};
 use self::steps::{added_step, moved_step, removed_step, replaced_step, step_text, swapped_steps};
 use super::command::{ChatCommand, Scale};
-use super::extract::{extract, extract_list, meta};
 use super::find::find;
 use super::ingredient::Ingredient;
 use super::quantity::Number;
 use super::ratio::Ratio;
-use super::recipe::{Draft, Recipe, Step};
+use super::read::{ReadError, Reading, duration, extract_list, read};
+use super::recipe::{Recipe, Step};
 use super::sentences::sentences;
 use super::words;
 use crate::time::UnixTime;
@@ -69,7 +69,7 @@ pub enum AssistantReply {
 /// not need the recipe.
 #[derive(Debug)]
 pub(super) enum Pasted {
-    Recipe(Box<Draft>),
+    Recipe(Box<Result<Reading, ReadError>>),
     Ingredients(Vec<Ingredient>),
     Nothing,
 }
@@ -78,7 +78,7 @@ impl Pasted {
     pub(super) fn read(content: &str) -> Self {
         match ChatCommand::parse(content) {
             Some(ChatCommand::Extract(text)) if !is_link(text) => {
-                Self::Recipe(Box::new(extract(text)))
+                Self::Recipe(Box::new(read(text)))
             }
             Some(ChatCommand::AddIngredient(text)) => Self::Ingredients(ingredients(text)),
             _ => Self::Nothing,
@@ -269,11 +269,13 @@ fn set(recipe: &mut Recipe, command: ChatCommand<'_>) -> EditResult {
 }
 
 fn extracted(recipe: &mut Recipe, pasted: Pasted) -> EditResult {
-    let Pasted::Recipe(draft) = pasted else {
+    let Pasted::Recipe(reading) = pasted else {
         return Err("I cannot open links. Paste the text of the recipe itself, as in `Extract \
             recipe from: <pasted text>`."
             .to_owned());
     };
+    let Reading { draft, unread } =
+        reading.map_err(|fault| format!("Nothing has changed: {fault}."))?;
     if draft.ingredients.is_empty() && draft.steps.is_empty() {
         return Err(
             "I found neither ingredients nor steps in that text, so nothing has changed. A \
@@ -291,17 +293,31 @@ fn extracted(recipe: &mut Recipe, pasted: Pasted) -> EditResult {
     recipe.description = draft.description;
     recipe.prep_time_minutes = draft.prep_time_minutes;
     recipe.cook_time_minutes = draft.cook_time_minutes;
+    recipe.total_time_minutes = draft.total_time_minutes;
     recipe.tags = draft.tags;
     recipe.ingredients = draft.ingredients;
     recipe.steps = draft.steps.into_iter().map(|text| Step { order: 0, text }).collect();
     let made =
         if recipe.yields.is_empty() { String::new() } else { format!(", {}", recipe.yields) };
     let title = &recipe.title;
-    Ok(format!("Extracted “{title}”: {ingredients}, {steps}{made}. `Undo` takes it back."))
+    let unread = said_unread(&unread);
+    Ok(format!("Extracted “{title}”: {ingredients}, {steps}{made}.{unread} `Undo` takes it back."))
+}
+
+/// A sentence that names what was not read: the first few things, and how many others.
+fn said_unread(unread: &[String]) -> String {
+    const NAMED: usize = 3;
+    let named: Vec<&str> = unread.iter().take(NAMED).map(String::as_str).collect();
+    let others = unread.len().saturating_sub(NAMED);
+    match named.join(", ") {
+        named if named.is_empty() => named,
+        named if others == 0 => format!(" Not read: {named}."),
+        named => format!(" Not read: {named}, and {others} more."),
+    }
 }
 
 fn timed(text: &str) -> Result<u32, String> {
-    match meta::duration(text, true) {
+    match duration(text, true) {
         Some((minutes, length)) if length == text.len() => Ok(minutes),
         _ => Err("I need a time such as `15 minutes` or `1 hour 20 minutes`.".to_owned()),
     }

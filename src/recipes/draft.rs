@@ -36,6 +36,7 @@ impl Draft {
             description: text(fields, "description", MAX_DESCRIPTION_CHARS)?,
             prep_time_minutes: minutes(fields, "prep_time_minutes")?,
             cook_time_minutes: minutes(fields, "cook_time_minutes")?,
+            total_time_minutes: minutes(fields, "total_time_minutes")?,
             tags: tags(fields)?,
             ingredients: ingredients(fields)?,
             steps: steps(fields)?,

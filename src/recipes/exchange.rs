@@ -1,11 +1,10 @@
 //! Recipes that come from elsewhere and go elsewhere: import and export over HTTP.
 
 use super::export::{self, ExportFormat};
-use super::extract::extract;
 use super::http::{self, Fields, Query};
-use super::recipe::{Draft, MAX_TITLE_CHARS, Recipe};
+use super::read::{ReadError, Reading, read};
+use super::recipe::{Draft, Recipe};
 use super::requests::RecipeRequests;
-use super::schema_org;
 use super::storage::TaskOrigin;
 use super::storage::{list, members};
 use crate::node::app::Reply;
@@ -23,13 +22,13 @@ impl RecipeRequests<'_> {
             if text.len() > MAX_IMPORT_BYTES {
                 return Err(http::bad_field("text", "must be at most 256 KiB"));
             }
-            let draft = imported(&text)?;
+            let Reading { draft, unread } = imported(&text)?;
             let title = title.unwrap_or(draft.title).trim().to_owned();
             if title.is_empty() {
                 let problem = "must be there, as the text has none";
                 return Err(http::bad_field("title", problem));
             }
-            Ok(Draft { title, ..draft })
+            Ok(Reading { draft: Draft { title, ..draft }, unread })
         })
     }
 
@@ -95,29 +94,10 @@ fn next_page(format: ExportFormat, limit: usize, before: &str) -> String {
     format!("</v1/recipes/export?format={format}&limit={limit}&before={before}>; rel=\"next\"")
 }
 
-/// Reads a text: the JSON of an export, JSON-LD, or else what people write.
-fn imported(text: &str) -> Result<Draft, Response> {
-    let text = text.trim_start_matches('\u{feff}').trim();
-    if !text.starts_with(['{', '[']) {
-        return Ok(cut_title(extract(text)));
-    }
-    let Ok(json) = serde_json::from_str(text) else {
-        // A text may begin with a bracket.
-        return Ok(cut_title(extract(text)));
-    };
-    if let Some(found) = schema_org::find(&json) {
-        return Ok(schema_org::read(found));
-    }
-    let fields = json.as_object().filter(|fields| fields.contains_key("title"));
-    let fields = fields.ok_or_else(|| http::bad_field("text", "must be one recipe"))?;
-    Draft::of(fields).map_err(|fault| http::bad_recipe(&fault))
-}
-
-/// A first line that is too long for a title stays in the description only.
-fn cut_title(draft: Draft) -> Draft {
-    if draft.title.chars().count() <= MAX_TITLE_CHARS {
-        return draft;
-    }
-    let description = format!("{}\n{}", draft.title, draft.description);
-    Draft { title: String::new(), description, ..draft }
+/// What a text is read as.
+fn imported(text: &str) -> Result<Reading, Response> {
+    read(text).map_err(|fault| match fault {
+        ReadError::Invalid(fault) => http::bad_recipe(&fault),
+        fault => http::bad_field("text", &format!("must be a recipe: {fault}")),
+    })
 }

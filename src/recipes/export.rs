@@ -97,6 +97,7 @@ fn markdown(recipe: &Recipe) -> String {
         ("Yield", escaped(&recipe.yields)),
         ("Preparation time", minutes(recipe.prep_time_minutes)),
         ("Cooking time", minutes(recipe.cook_time_minutes)),
+        ("Total time", minutes(recipe.total_time_minutes)),
         ("Tags", escaped(&recipe.tags.join(", "))),
     ];
     let facts = facts.into_iter().filter(|(_, value)| !value.is_empty());

@@ -24,6 +24,15 @@ pub struct Ingredient {
     /// The unit in the line, as written. `None` if it has none.
     #[serde(default)]
     pub unit: Option<String>,
+    /// What the amount measures, without preparation: `garlic`. Empty in a heading.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// What the line says beside the first amount and the name: `minced`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// The heading above the line: `For the sauce`. Empty if there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub group: String,
     /// What a scaled line was made from. `None` if the line is as it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Base>,
@@ -53,7 +62,13 @@ impl Ingredient {
             }
             None => (None, None),
         };
-        Self { text, quantity, unit, base: None }
+        let is_heading = text.ends_with(':') && quantity.is_none();
+        let (name, note) = if is_heading {
+            (String::new(), String::new())
+        } else {
+            (parsed.name().to_owned(), parsed.note())
+        };
+        Self { text, quantity, unit, name, note, group: String::new(), base: None }
     }
 
     /// The line with every amount multiplied by `factor`. A line without an amount is unchanged, and
@@ -69,7 +84,7 @@ impl Ingredient {
         if !Line::parse(text).is_scalable() {
             return Some(self.clone());
         }
-        Self::of_base(text, factor, units).map(|(scaled, _)| scaled)
+        Self::of_base(text, factor, units).map(|(scaled, _)| scaled.in_group_of(self))
     }
 
     /// The line in units of this system; `None`: in those in which it was written. With it comes the
@@ -82,7 +97,13 @@ impl Ingredient {
             Some(base) => (&base.text, base.factor),
             None => (&self.text, Ratio::ONE),
         };
-        Self::of_base(text, factor, units)
+        let (converted, density) = Self::of_base(text, factor, units)?;
+        Some((converted.in_group_of(self), density))
+    }
+
+    fn in_group_of(mut self, other: &Self) -> Self {
+        self.group.clone_from(&other.group);
+        self
     }
 
     /// A text with its amounts multiplied, and in other units.

@@ -1,15 +1,17 @@
 //! The amounts in a line of text, and the line with all of them multiplied.
 
 mod lead_in;
+mod name;
 mod plain;
 mod roles;
 
 use std::borrow::Cow;
 
-use self::lead_in::lead_in;
-use self::plain::plain;
+pub(super) use self::lead_in::lead_in;
+pub(super) use self::plain::plain;
 use self::roles::{NumberContext, NumberRole};
 use super::amount::{Amount, Edit, article, edited};
+use super::languages;
 use super::quantity::{Number, NumberForm};
 use super::ratio::Ratio;
 use super::scan::{self, from};
@@ -55,7 +57,16 @@ impl<'a> Line<'a> {
         let first = first.or_else(|| Amount::of_one(&text, start));
         match first {
             Some(first) => reader.take(first),
-            None => reader.done = one.unwrap_or(0),
+            None => {
+                // "une demi-gousse" is half of one that is not known.
+                let half = Number::parse(from(&text, start)).filter(|it| !it.value.is_whole());
+                let words = half.and_then(|half| text.get(start..start + half.end));
+                let is_half = words.is_some_and(|words| {
+                    words.contains(' ') && from(&text, start + words.len()).starts_with('-')
+                });
+                reader.is_in_doubt = is_half;
+                reader.done = one.unwrap_or(0);
+            }
         }
         if one.is_none() {
             reader.read();
@@ -125,43 +136,6 @@ impl<'a> Line<'a> {
         self.is_one || first.is_some_and(|amount| amount.start <= lead_in(&self.text))
     }
 
-    /// The name of the ingredient; the whole text when it has no amount.
-    pub(super) fn name(&self) -> &str {
-        let rest = match self.amounts.first() {
-            Some(amount) if self.is_behind_name(amount) => {
-                let unit = amount.unit.as_ref().map_or(amount.start, |(at, _)| at.start);
-                let before = self.text.get(..amount.start.min(unit)).unwrap_or_default();
-                let before = before.trim_end_matches([' ', ':', ',', '(', '×', '-', '–']);
-                before.strip_suffix(" x").unwrap_or(before)
-            }
-            _ => from(&self.text, self.name_start()),
-        };
-        let end = rest.find([',', '(', ';', ':', '[']).unwrap_or(rest.len());
-        let name = rest.get(..end).unwrap_or_default();
-        name.split(" - ").next().unwrap_or(name).trim_matches([' ', '-', '–', '.', '*'])
-    }
-
-    /// Whether nothing is named behind the amount: "Butter: 100 g", "Butter, 90 g: melted".
-    fn is_behind_name(&self, amount: &Amount) -> bool {
-        let rest = from(&self.text, amount.end).trim_start_matches(['.', ' ']);
-        amount.start > lead_in(&self.text)
-            && (rest.is_empty() || rest.starts_with([':', ',', ';', ')', '(', ']']))
-    }
-
-    /// Whether the amount is behind the name.
-    pub(super) fn is_name_first(&self) -> bool {
-        !self.begins_with_amount() && self.amounts.first().is_some_and(|a| self.is_behind_name(a))
-    }
-
-    /// What follows the name: ", chopped".
-    pub(super) fn preparation(&self) -> &str {
-        let start = if self.is_name_first() { self.text.len() } else { self.name_start() };
-        let rest = from(&self.text, start);
-        let parts = [",", "(", ";", " - "].iter().filter_map(|part| rest.find(part)).min();
-        let before = rest.get(..parts.unwrap_or(rest.len())).unwrap_or_default();
-        from(rest, before.trim_end().len())
-    }
-
     /// How much of the other line's first unit is one of this line's. `None` when that is not known.
     pub(super) fn units_in(&self, other: &Line<'_>) -> Option<Ratio> {
         let (Some(mine), Some(now)) = (self.unit_text(0), other.unit_text(0)) else {
@@ -179,28 +153,6 @@ impl<'a> Line<'a> {
     pub(super) fn first_text(&self) -> &str {
         let Some(amount) = self.amounts.first() else { return "" };
         self.text.get(amount.start..amount.end).unwrap_or_default()
-    }
-
-    pub(super) fn name_start(&self) -> usize {
-        let mut end = self.amounts.first().map_or(0, |amount| amount.end);
-        for next in self.amounts.iter().skip(1) {
-            // "1 cup plus 2 tablespoons flour" is flour.
-            let between =
-                self.text.get(end..next.start).unwrap_or_default().trim_matches([' ', '.']);
-            if NAMELESS.contains(&between) {
-                end = next.end;
-            }
-        }
-        let mut rest = from(&self.text, end);
-        rest = rest.trim_start_matches(['.', ' ']);
-        if rest.starts_with(['(', '['])
-            && let Some(close) = rest.find([')', ']'])
-        {
-            rest = from(rest, close + 1).trim_start();
-        }
-        let of = ["of ", "de ", "di ", "d'", "d’", "von "];
-        rest = of.iter().find_map(|of| rest.strip_prefix(of)).unwrap_or(rest).trim_start();
-        self.text.len() - rest.len()
     }
 
     /// The text with every amount multiplied; unchanged if the line is in doubt. `None` when an
@@ -245,6 +197,7 @@ impl NumberReader<'_> {
         let mut was_word = false;
         let mut bracket = None;
         let mut at = self.done;
+        let mut numbers = 0;
         while let Some(next) = from(self.text, at).chars().next() {
             match next {
                 '(' | '[' => bracket = Some(at),
@@ -253,12 +206,18 @@ impl NumberReader<'_> {
             }
             let begins = !was_word || roles::times_before(self.text, at);
             let is_leading = units::before(self.text.get(..at).unwrap_or_default()).is_some();
-            was_word = next.is_alphanumeric();
+            // Chinese and Japanese have no space before a number: "玉ねぎ1個".
+            was_word = next.is_alphanumeric() && !languages::is_ideographic(next);
             if (next.is_numeric() && (begins || is_leading))
                 || (begins && is_number_word(self.text, at))
             {
                 at = self.number(at, bracket);
                 was_word = true;
+                numbers += 1;
+                if numbers > MAX_NUMBERS {
+                    self.is_in_doubt = true;
+                    return;
+                }
             } else if begins && may_be_amount(self.text, at) && self.is_after_joint(at, bracket) {
                 // "plus half a lemon", "or a teaspoon"
                 match Amount::parse(self.text, at) {
@@ -323,6 +282,9 @@ impl NumberReader<'_> {
     }
 }
 
+/// The most numbers of a line that are read. With more, the line is in doubt.
+const MAX_NUMBERS: usize = 24;
+
 /// Whether a word at `at` may begin an amount: "a", "half".
 fn may_be_amount(text: &str, at: usize) -> bool {
     let rest = from(text, at);
@@ -336,8 +298,5 @@ fn is_number_word(text: &str, at: usize) -> bool {
     number.is_some_and(|n| n.value.is_whole() && !from(rest, n.end).starts_with(['-', '‑']))
 }
 
-/// What may be between two amounts of one ingredient.
-const NAMELESS: &[&str] =
-    &["plus", "+", "/", "|", "or", "and", "minus", "less", "=", "-", "–", "to", "und", "et"];
 #[cfg(test)]
 mod tests;

@@ -10,11 +10,11 @@
 //! | [`Recipe`], [`Step`], [`Ingredient`], [`Base`] | a recipe as it is stored and sent |
 //! | [`Draft`], [`DraftError`] | a recipe as a client sends it, and its first invalid field |
 //! | [`Quantity`], [`Number`], [`Ratio`] | amounts: parsed, scaled and written exactly |
-//! | [`extract`] | extracts a recipe from pasted text |
+//! | [`read`], [`Reading`], [`ReadError`] | reads a recipe from a text, whatever its format |
 //! | [`ChatCommand`] | a parsed chat message |
 //! | [`answer`], [`AssistantReply`] | the assistant's answer to a chat message |
 //!
-//! [`RecipesApp`] adds the accounts, the storage thread and the HTTP API.
+//! The path from a text to a recipe is drawn in `read/mod.rs`. [`RecipesApp`] adds the accounts, the storage thread and the HTTP API.
 //!
 //! The limits are constants of [`bounds`]. All work is linear in the message and the recipe.
 
@@ -30,10 +30,10 @@ mod densities;
 mod draft;
 mod exchange;
 mod export;
-mod extract;
 mod find;
 mod http;
 mod ingredient;
+mod languages;
 mod line;
 mod message_tasks;
 mod model;
@@ -44,6 +44,7 @@ mod patch;
 mod proposal;
 mod quantity;
 mod ratio;
+mod read;
 mod recipe;
 mod requests;
 mod scan;
@@ -67,11 +68,11 @@ pub use command::{ChatCommand, Scale, Shown, StepPosition, StepRef};
 pub use completions::CompletionSink;
 pub use convert::UnitSystem;
 pub use counters::AccountCounters;
-pub use extract::{extract, extract_list};
 pub use ingredient::{Base, Ingredient};
 pub use model::{AskModel, ModelCall};
 pub use quantity::{MAX_QUANTITY, Number, NumberForm, Quantity};
 pub use ratio::Ratio;
+pub use read::{MAX_TEXT_BYTES, ReadError, Reading, extract_list, read};
 pub use recipe::{Draft, DraftError, Recipe, Step};
 pub use storage::{
     BackupError, DatabaseState, StorageError, backup as backup_database,

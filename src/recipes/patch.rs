@@ -5,12 +5,13 @@ use serde_json::{Map, Value};
 use super::recipe::{Draft, DraftError, Recipe};
 
 /// The fields that a client may change.
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "title",
     "yield",
     "description",
     "prep_time_minutes",
     "cook_time_minutes",
+    "total_time_minutes",
     "tags",
     "ingredients",
     "steps",
@@ -63,6 +64,9 @@ impl RecipePatch {
         }
         if is_kept("cook_time_minutes") {
             changed.cook_time_minutes = recipe.cook_time_minutes;
+        }
+        if is_kept("total_time_minutes") {
+            changed.total_time_minutes = recipe.total_time_minutes;
         }
         if is_kept("tags") {
             changed.tags.clone_from(&recipe.tags);
@@ -121,7 +125,10 @@ mod tests {
             ("prep_time_minutes", json!(7)),
             ("cook_time_minutes", Value::Null),
             ("tags", json!([])),
-            ("ingredients", json!([{ "text": "3 eggs", "quantity": 3, "unit": null }])),
+            (
+                "ingredients",
+                json!([{ "text": "3 eggs", "quantity": 3, "unit": null, "name": "eggs" }]),
+            ),
             ("steps", json!([{ "order": 1, "text": "Fry." }])),
         ] {
             let mut expected = all.clone();

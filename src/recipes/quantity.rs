@@ -4,6 +4,10 @@
 //! fractions of `u64`. A text that would overflow is not parsed as a quantity; scaling that would
 //! overflow returns `None`.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::languages;
 use super::ratio::Ratio;
 use super::units::{self, UnitKind};
 
@@ -70,12 +74,10 @@ impl Number {
         if text.get(.."half and half".len()).is_some_and(is_cream) {
             return None;
         }
-        let (word, over, parts) = WORDS.iter().find(|(word, ..)| {
-            let is_it = |head: &str| head.eq_ignore_ascii_case(word);
-            let is_end = |rest: &str| !rest.starts_with(char::is_alphanumeric);
-            text.get(..word.len()).is_some_and(is_it) && text.get(word.len()..).is_some_and(is_end)
-        })?;
-        let (value, length) = (Ratio::new(*over, *parts)?, word.len());
+        let first = text.chars().next()?.to_lowercase().next()?;
+        let mut words = WORDS.get(&first)?.iter();
+        let (length, value) =
+            words.find_map(|(word, value)| Some((languages::begins(text, word)?, *value)))?;
         let number = Self { value, form: NumberForm::Word, end: length };
         Some(if value.is_whole() { number.with_tail(text) } else { number })
     }
@@ -143,7 +145,7 @@ impl Number {
     /// Adds the fraction that may follow a whole number: `1 1/2`, `1-1/2`, `1½`, `1 and a half`.
     fn with_tail(self, text: &str) -> Self {
         let rest = text.get(self.end..).unwrap_or_default();
-        let tail = [("", false), (" ", true), ("-", true), (" and ", true), (" & ", true)]
+        let tail = FRACTION_JOINTS
             .iter()
             .find_map(|(joint, figures)| {
                 let after = rest.strip_prefix(joint)?;
@@ -152,12 +154,13 @@ impl Number {
                     .or_else(|| {
                         let (value, length) = fraction(after).filter(|_| *figures)?;
                         Some((value, length, NumberForm::Fraction))
-                    })
-                    .or_else(|| {
-                        let is_half = after.starts_with("a half") && *joint == " and ";
-                        is_half.then_some((Ratio::HALF, "a half".len(), NumberForm::Word))
                     })?;
                 (value < Ratio::ONE).then_some((value, joint.len() + length, form))
+            })
+            .or_else(|| {
+                let behind = rest.strip_prefix(' ')?;
+                let length = HALVES.iter().find_map(|half| languages::begins(behind, half))?;
+                Some((Ratio::HALF, length + 1, NumberForm::Word))
             });
         let with = |(value, length, form)| {
             Some(Self { value: self.value.plus(value)?, form, end: self.end + length })
@@ -181,9 +184,9 @@ impl Quantity {
     pub fn parse(text: &str) -> Option<Self> {
         let low = Number::parse(text)?;
         let rest = text.get(low.end..)?;
-        let high = RANGES.iter().find_map(|joint| {
-            let number = Number::parse(rest.strip_prefix(joint)?)?;
-            (number.value > low.value).then_some((low.end + joint.len(), number))
+        let high = range_end(rest).and_then(|length| {
+            let number = Number::parse(rest.get(length..)?)?;
+            (number.value > low.value).then_some((low.end + length, number))
         });
         Some(Self { low, high })
     }
@@ -247,11 +250,47 @@ fn fraction(text: &str) -> Option<(Ratio, usize)> {
     Some((value, length + slash.len_utf8() + second))
 }
 
-/// The separators of a range.
-const RANGES: &[&str] = &[
-    "- to ", "-", "–", "—", " - ", " – ", " — ", " to ", " or ", "- ", "– ", " -", " –", "‐", "‑",
-    "−", " bis ", " oder ", " ou ", " till ", " a ", " à ", " o ", "~", " and/or ",
+/// The length of the separator of a range that `text` begins with: " - ", " to ".
+fn range_end(text: &str) -> Option<usize> {
+    let plain = text.trim_start_matches(' ');
+    let space = text.len() - plain.len();
+    let word = (space > 0).then(|| RANGES.iter().find_map(|word| languages::begins(plain, word)));
+    let sign = |text: &str| text.starts_with(RANGE_SIGNS).then(|| text.chars().next());
+    let end = match (word.flatten(), sign(plain).flatten()) {
+        (Some(length), _) => length,
+        // "2- to 3"
+        (None, Some(sign)) => {
+            let behind = plain.strip_prefix(sign)?;
+            sign.len_utf8() + if behind.starts_with(" to ") { " to".len() } else { 0 }
+        }
+        (None, None) => return None,
+    };
+    let behind = plain.get(end..)?;
+    let gap = behind.len() - behind.trim_start_matches(' ').len();
+    (space < 3 && gap < 3).then_some(space + end + gap)
+}
+
+/// The signs between the ends of a range.
+const RANGE_SIGNS: [char; 8] = ['-', '–', '—', '‐', '‑', '−', '~', '〜'];
+/// The words between the ends of a range.
+static RANGES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| languages::all(|language| language.ranges));
+/// What joins a whole number and a fraction, and whether that may have figures: `1½`, but `11/2`.
+const FRACTION_JOINTS: [(&str, bool); 10] = [
+    ("", false),
+    (" ", true),
+    ("-", true),
+    (" and ", true),
+    (" & ", true),
+    (" et ", true),
+    (" und ", true),
+    (" y ", true),
+    (" e ", true),
+    ("と", true),
 ];
+/// "and a half".
+static HALVES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| languages::all(|language| language.halves));
 pub(super) const GLYPHS: &[(char, u64, u64)] = &[
     ('½', 1, 2),
     ('⅓', 1, 3),
@@ -272,79 +311,25 @@ pub(super) const GLYPHS: &[(char, u64, u64)] = &[
     ('⅑', 1, 9),
     ('⅒', 1, 10),
 ];
-/// Of two words with a common beginning, the longer comes first.
-const WORDS: &[(&str, u64, u64)] = &[
-    ("half of an", 1, 2),
-    ("half of a", 1, 2),
-    ("half an", 1, 2),
-    ("half a", 1, 2),
-    ("half", 1, 2),
-    ("a half", 1, 2),
-    ("one half", 1, 2),
-    ("three quarters of a", 3, 4),
-    ("three-quarters of a", 3, 4),
-    ("three quarters", 3, 4),
-    ("three-quarters", 3, 4),
-    ("three quarter", 3, 4),
-    ("a quarter of an", 1, 4),
-    ("a quarter of a", 1, 4),
-    ("a quarter", 1, 4),
-    ("one quarter", 1, 4),
-    ("quarter of a", 1, 4),
-    ("quarter", 1, 4),
-    ("two thirds of a", 2, 3),
-    ("two-thirds of a", 2, 3),
-    ("two thirds", 2, 3),
-    ("two-thirds", 2, 3),
-    ("a third of a", 1, 3),
-    ("a third", 1, 3),
-    ("one third", 1, 3),
-    ("one-third", 1, 3),
-    ("a couple of", 2, 1),
-    ("one", 1, 1),
-    ("two", 2, 1),
-    ("three", 3, 1),
-    ("four", 4, 1),
-    ("five", 5, 1),
-    ("six", 6, 1),
-    ("seven", 7, 1),
-    ("eight", 8, 1),
-    ("nine", 9, 1),
-    ("ten", 10, 1),
-    ("eleven", 11, 1),
-    ("twelve", 12, 1),
-    ("fifteen", 15, 1),
-    ("sixteen", 16, 1),
-    ("eighteen", 18, 1),
-    ("twenty", 20, 1),
-    ("thirty", 30, 1),
-    ("forty", 40, 1),
-    ("fifty", 50, 1),
-    ("ein halber", 1, 2),
-    ("ein halbes", 1, 2),
-    ("eine halbe", 1, 2),
-    ("einen halben", 1, 2),
-    ("anderthalb", 3, 2),
-    ("zwei", 2, 1),
-    ("drei", 3, 1),
-    ("vier", 4, 1),
-    ("un demi", 1, 2),
-    ("une demi", 1, 2),
-    ("deux", 2, 1),
-    ("trois", 3, 1),
-    ("quatre", 4, 1),
-    ("medio", 1, 2),
-    ("media", 1, 2),
-    ("dos", 2, 1),
-    ("tres", 3, 1),
-    ("cuatro", 4, 1),
-    ("mezzo", 1, 2),
-    ("mezza", 1, 2),
-    ("quattro", 4, 1),
-    ("en halv", 1, 2),
-    ("två", 2, 1),
-    ("fyra", 4, 1),
-];
+/// Numbers as words by their first character, the longest first.
+static WORDS: LazyLock<BTreeMap<char, Vec<(&'static str, Ratio)>>> = LazyLock::new(|| {
+    let mut words: BTreeMap<char, Vec<_>> = BTreeMap::new();
+    for entry in languages::all(|language| language.numbers) {
+        let Some((word, value)) = entry.rsplit_once(' ') else { continue };
+        let value = match value.split_once('/') {
+            Some((over, parts)) => over.parse().ok().zip(parts.parse().ok()),
+            None => value.parse().ok().map(|whole| (whole, 1)),
+        };
+        let value = value.and_then(|(over, parts)| Ratio::new(over, parts));
+        if let Some((first, value)) = word.chars().next().zip(value) {
+            words.entry(first).or_default().push((word, value));
+        }
+    }
+    for words in words.values_mut() {
+        words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
+    }
+    words
+});
 
 #[cfg(test)]
 mod tests;

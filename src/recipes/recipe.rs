@@ -53,6 +53,9 @@ pub struct Recipe {
     /// The cooking time in minutes, if known.
     #[serde(default)]
     pub cook_time_minutes: Option<u32>,
+    /// The time from the beginning to the end in minutes, if the recipe says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_time_minutes: Option<u32>,
     /// Tags for searching.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -90,6 +93,8 @@ pub struct Draft {
     pub prep_time_minutes: Option<u32>,
     /// The cooking time in minutes.
     pub cook_time_minutes: Option<u32>,
+    /// The time from the beginning to the end in minutes.
+    pub total_time_minutes: Option<u32>,
     /// Tags for searching.
     pub tags: Vec<String>,
     /// The ingredient lines and headings, in their order.
@@ -169,6 +174,7 @@ impl Recipe {
             description: draft.description,
             prep_time_minutes: draft.prep_time_minutes,
             cook_time_minutes: draft.cook_time_minutes,
+            total_time_minutes: draft.total_time_minutes,
             tags: draft.tags,
             ingredients: draft.ingredients,
             steps,
@@ -191,6 +197,7 @@ impl Recipe {
         let times = [
             ("prep_time_minutes", self.prep_time_minutes),
             ("cook_time_minutes", self.cook_time_minutes),
+            ("total_time_minutes", self.total_time_minutes),
         ];
         for (field, time) in times {
             if time.is_some_and(|minutes| minutes > MAX_MINUTES) {
@@ -220,8 +227,22 @@ impl Recipe {
         Ok(())
     }
 
-    /// Numbers the steps from 1.
+    /// Puts each ingredient into the group of the heading above it.
+    fn group_ingredients(&mut self) {
+        let mut group = "";
+        for ingredient in &mut self.ingredients {
+            ingredient.group.clear();
+            if ingredient.is_heading() {
+                group = ingredient.text.trim_end_matches(':').trim_end();
+            } else {
+                ingredient.group.push_str(group);
+            }
+        }
+    }
+
+    /// Numbers the steps from 1, and groups the ingredients.
     pub(super) fn number_steps(&mut self) {
+        self.group_ingredients();
         for (order, step) in (1..).zip(&mut self.steps) {
             step.order = order;
         }

@@ -9,6 +9,7 @@ use super::accounts::random_id;
 use super::completions::HttpAnswer;
 use super::http::{self, Query, RecipeRoute};
 use super::patch::RecipePatch;
+use super::read::Reading;
 use super::recipe::{Draft, DraftError, Recipe};
 use super::storage::chat::Bounds;
 use super::storage::edits::{self, CopyOutcome, EditOutcome};
@@ -144,7 +145,7 @@ impl RecipeRequests<'_> {
             let limits = (max, &bounds);
             let done = edits::duplicate(database, (&id, user), new, patch, now, limits)?;
             Ok(match done {
-                CopyOutcome::Done(recipe) => http::created(&recipe),
+                CopyOutcome::Done(recipe) => http::created(&recipe, &[]),
                 CopyOutcome::Missing => http::recipe_not_found(),
                 CopyOutcome::Refused(fault) => not_created(fault, max, &bounds),
                 CopyOutcome::Invalid(fault) => http::bad_recipe(&fault),
@@ -194,7 +195,8 @@ impl RecipeRequests<'_> {
 
     fn create(&self, request: &Request<'_>, user: &str) -> Reply<Response> {
         self.create_from(request, user, |body| {
-            Draft::parse(body).map_err(|fault| http::bad_recipe(&fault))
+            let draft = Draft::parse(body).map_err(|fault| http::bad_recipe(&fault))?;
+            Ok(Reading { draft, unread: Vec::new() })
         })
     }
 
@@ -203,14 +205,17 @@ impl RecipeRequests<'_> {
         &self,
         request: &Request<'_>,
         user: &str,
-        read: impl FnOnce(&[u8]) -> Result<Draft, Response> + Send + 'static,
+        read: impl FnOnce(&[u8]) -> Result<Reading, Response> + Send + 'static,
     ) -> Reply<Response> {
         let Ok(id) = random_id() else { return Reply::Now(http::internal_error()) };
         let (now, bounds, max) = (request.now, self.bounds, self.max);
-        let read = move |body: &[u8]| fitting(Recipe::new(id, read(body)?, now), &bounds);
-        self.tasks.read_request(request, user, read, move |database, user, recipe| {
+        let read = move |body: &[u8]| {
+            let Reading { draft, unread } = read(body)?;
+            Ok((fitting(Recipe::new(id, draft, now), &bounds)?, unread))
+        };
+        self.tasks.read_request(request, user, read, move |database, user, (recipe, unread)| {
             let created = recipes::create(database, &recipe, user, max, bounds.user_bytes)?;
-            let created = created.map(|()| http::created(&recipe));
+            let created = created.map(|()| http::created(&recipe, &unread));
             Ok(created.unwrap_or_else(|fault| not_created(fault, max, &bounds)).into())
         })
     }

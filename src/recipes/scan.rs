@@ -1,7 +1,10 @@
 //! Words, units and nouns at a position of a text. Positions are byte offsets.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use super::languages;
 use super::units::{self, UnitKind};
 use super::words;
 
@@ -26,7 +29,7 @@ pub(super) fn noun(text: &str, start: usize) -> Option<Range<usize>> {
     let mut at = start;
     for _ in 0..6 {
         let (word, end) = word(text, at);
-        if word.is_empty() || STOPS.contains(&&*word.to_lowercase()) {
+        if word.is_empty() || is_stop(word) {
             break;
         }
         if words::is_countable(word) {
@@ -66,9 +69,17 @@ pub(super) fn letter_at(text: &str, at: usize) -> bool {
     from(text, at).starts_with(char::is_alphabetic)
 }
 
+fn is_stop(word: &str) -> bool {
+    units::looked_up(word, |word| STOPS.contains(word).then_some(())).is_some()
+}
+
 /// Words that end the name of what is counted.
-const STOPS: &[&str] = &[
-    "of", "for", "with", "in", "from", "or", "and", "to", "plus", "without", "such", "like", "as",
-    "per", "each", "at", "cut", "if", "about", "on", "minus", "d", "de", "di", "du", "des", "da",
-    "à", "von", "mit", "und", "et", "e", "y", "oder", "ou", "o",
-];
+static STOPS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
+    let joints = languages::all(|language| language.joints);
+    let of = languages::all(|language| language.of);
+    let of = of.into_iter().map(|of| of.trim_end_matches(['\'', '’']));
+    let others = OTHER_STOPS.split(' ');
+    joints.into_iter().chain(of).chain(others).collect()
+});
+const OTHER_STOPS: &str =
+    "for with in from to without such like as per each at cut if about on à des da mit";

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::languages::{self, ENGLISH, LANGUAGES};
+
 /// The precision with which amounts of a unit are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
@@ -63,51 +65,38 @@ pub(super) fn unit(word: &str) -> Option<UnitKind> {
 
 /// The size of a unit, as a multiple of the smallest of its family.
 pub(super) fn size(word: &str) -> Option<(UnitFamily, u64)> {
-    looked_up(word, |word| {
-        SIZES.iter().find_map(|(family, sizes)| {
-            let (_, size) = sizes.iter().find(|(names, _)| names.split('/').any(|n| n == word))?;
-            Some((*family, *size))
-        })
-    })
+    looked_up(word, |word| SIZES.get(word).copied())
 }
 
 /// Whether the unit is one of those of English recipes, in which a comma parts thousands.
 pub(super) fn is_english(word: &str) -> bool {
-    size(word).is_some() && !["el", "tl"].iter().any(|german| word.eq_ignore_ascii_case(german))
+    let is_listed = |word: &str| {
+        let names = ENGLISH.units.iter().flat_map(|(_, names)| names.split([' ', '/']));
+        names.into_iter().any(|name| name == word).then_some(())
+    };
+    size(word).is_some() && looked_up(word, is_listed).is_some()
 }
 
 /// The singular and plural of a unit that has both.
 pub(super) fn forms() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let words = UNITS.iter().flat_map(|(_, names)| names.split(' '));
-    words.chain(PHRASES.iter().copied()).filter_map(|names| names.split_once('/'))
+    let words = LANGUAGES.iter().flat_map(|language| language.units);
+    let words = words.flat_map(|(_, names)| names.split(' '));
+    let phrases = LANGUAGES.iter().flat_map(|language| language.phrases);
+    let phrases = phrases.flat_map(|(_, names)| names.split('|').map(str::trim));
+    words.chain(phrases).filter_map(|names| names.split_once('/'))
 }
 
 /// The unit of several words that `text` begins with, as in "c. à soupe": its length and kind.
 pub(super) fn phrase(text: &str) -> Option<(usize, UnitKind)> {
-    let names = PHRASES.iter().flat_map(|names| names.split('/'));
-    names.filter_map(|name| matches(text, name)).max().map(|length| (length, UnitKind::Kitchen))
+    let first = text.chars().next()?.to_lowercase().next()?;
+    let phrases = PHRASES.get(&first)?;
+    phrases.iter().find_map(|(name, kind)| Some((languages::begins(text, name)?, *kind)))
 }
 
 /// The unit before the number that `text` ends with, as in "大さじ2": its length and kind.
 pub(super) fn before(text: &str) -> Option<(usize, UnitKind)> {
     let name = LEADING.iter().find(|name| text.ends_with(**name))?;
     Some((name.len(), UnitKind::Kitchen))
-}
-
-/// The length of `name` at the beginning of a text, ignoring case, up to the end of a word.
-fn matches(text: &str, name: &str) -> Option<usize> {
-    let mut letters = text.char_indices();
-    for wanted in name.chars() {
-        let (_, letter) = letters.next()?;
-        if letter != wanted && letter.to_lowercase().ne(wanted.to_lowercase()) {
-            return None;
-        }
-    }
-    match letters.next() {
-        Some((_, next)) if next.is_alphabetic() => None,
-        Some((at, _)) => Some(at),
-        None => Some(text.len()),
-    }
 }
 
 /// Looks up a word in lower case. Longer words than the tables hold are skipped, so they cost
@@ -120,126 +109,68 @@ pub(super) fn looked_up<T>(word: &str, find: impl FnOnce(&str) -> Option<T>) -> 
 }
 
 static KINDS: LazyLock<BTreeMap<&'static str, UnitKind>> = LazyLock::new(|| {
-    let names = |(kind, names): &(UnitKind, &'static str)| {
-        let kind = *kind;
-        names.split([' ', '/']).map(move |name| (name, kind))
-    };
-    UNITS.iter().flat_map(names).collect()
+    let units = LANGUAGES.iter().rev().flat_map(|language| language.units);
+    let names = units.flat_map(|(kind, names)| names.split([' ', '/']).map(|name| (name, *kind)));
+    names.collect()
+});
+
+/// Units of several words by their first character, the longest first.
+static PHRASES: LazyLock<BTreeMap<char, Vec<(&'static str, UnitKind)>>> = LazyLock::new(|| {
+    let mut phrases: BTreeMap<char, Vec<_>> = BTreeMap::new();
+    for (kind, names) in LANGUAGES.iter().flat_map(|language| language.phrases) {
+        for name in names.split(['|', '/']).map(str::trim) {
+            let first = name.chars().next().unwrap_or_default();
+            phrases.entry(first).or_default().push((name, *kind));
+        }
+    }
+    for names in phrases.values_mut() {
+        names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    }
+    phrases
+});
+
+static LEADING: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| languages::all(|language| language.leading));
+
+static SIZES: LazyLock<BTreeMap<&'static str, (UnitFamily, u64)>> = LazyLock::new(|| {
+    let spoons = LANGUAGES.iter().flat_map(|language| {
+        let [small, large] = language.spoons;
+        [(UnitFamily::Teaspoons, small, 1), (UnitFamily::Teaspoons, large, 3)]
+    });
+    let sizes = FAMILIES.iter().copied().chain(spoons);
+    let names = sizes.flat_map(|(family, names, size)| {
+        names.split('|').map(move |name| (name.trim(), (family, size)))
+    });
+    names.collect()
 });
 
 /// An upper bound of the length of the words below.
-const MAX_WORD_BYTES: usize = 24;
+const MAX_WORD_BYTES: usize = 32;
 
-/// Units as `singular/plural`. One without a plural is invariable.
-const UNITS: &[(UnitKind, &str)] = &[
-    (UnitKind::Fine, "g gr grs gm/gms gram/grams gramme/grammes gramm ml mls mg cc 克 毫升"),
-    (UnitKind::Fine, "milliliter/milliliters millilitre/millilitres milligram/milligrams"),
-    (UnitKind::Fine, "gramo/gramos grammo/grammi grama/gramas"),
-    (UnitKind::Metric, "kg kgs kilo/kilos kilogram/kilograms kilogramme/kilogrammes kilogramm"),
-    (UnitKind::Metric, "l lt ltr dl cl liter/liters litre/litres deciliter/deciliters"),
-    (UnitKind::Metric, "decilitre/decilitres centiliter/centiliters centilitre/centilitres"),
-    (UnitKind::Metric, "litro/litros litri 公斤 升"),
-    (UnitKind::Kitchen, "cup/cups c tsp tsps t teaspoon/teaspoons tbsp tbsps tbs tb tblsp tbl"),
-    (UnitKind::Kitchen, "tablespoon/tablespoons dessertspoon/dessertspoons dsp oz ozs"),
-    (UnitKind::Kitchen, "ounce/ounces lb lbs pound/pounds pint/pints pt quart/quarts qt qts"),
-    (UnitKind::Kitchen, "gallon/gallons gal floz"),
-    (UnitKind::Kitchen, "el tl esslöffel teelöffel msp tasse/tassen becher pfund"),
-    (UnitKind::Kitchen, "càs cas cs cc càc verre/verres cuillère/cuillères cuillerée/cuillerées"),
-    (UnitKind::Kitchen, "taza/tazas cucharada/cucharadas cucharadita/cucharaditas cda/cdas"),
-    (UnitKind::Kitchen, "cdta/cdtas vaso/vasos cucchiaio/cucchiai cucchiaino/cucchiaini"),
-    (UnitKind::Kitchen, "bicchiere/bicchieri tazza/tazze colher/colheres xícara/xícaras"),
-    (UnitKind::Kitchen, "copo/copos msk tsk krm spsk ss ts eetlepel/eetlepels"),
-    (UnitKind::Kitchen, "theelepel/theelepels łyżka/łyżki łyżeczka/łyżeczki szklanka/szklanki"),
-    (UnitKind::Piece, "clove/cloves slice/slices piece/pieces pinch/pinches dash/dashes"),
-    (UnitKind::Piece, "stick/sticks handful/handfuls bunch/bunches sprig/sprigs stalk/stalks"),
-    (UnitKind::Piece, "rib/ribs head/heads drop/drops knob/knobs splash/splashes thumb/thumbs"),
-    (UnitKind::Piece, "drizzle/drizzles ear/ears scoop/scoops fillet/fillets filet/filets"),
-    (UnitKind::Piece, "strip/strips sheet/sheets wedge/wedges cube/cubes dollop/dollops"),
-    (UnitKind::Piece, "glug/glugs rasher/rashers ball/balls bulb/bulbs dozen squeeze rack/racks"),
-    (UnitKind::Piece, "floret/florets glass/glasses bowl/bowls spoonful/spoonfuls part/parts"),
-    (UnitKind::Piece, "serving/servings portion/portions batch/batches leaf/leaves chunk/chunks"),
-    (UnitKind::Piece, "frond/fronds spear/spears punnet/punnets grind/grinds twist/twists"),
-    (UnitKind::Piece, "prise/prisen bund zehe/zehen stück scheibe/scheiben zweig/zweige"),
-    (UnitKind::Piece, "blatt/blätter würfel handvoll stange/stangen knolle/knollen spritzer"),
-    (UnitKind::Piece, "gousse/gousses pincée/pincées brin/brins tranche/tranches botte/bottes"),
-    (UnitKind::Piece, "branche/branches feuille/feuilles noix poignée/poignées"),
-    (UnitKind::Piece, "diente/dientes pizca/pizcas ramita/ramitas hoja/hojas rebanada/rebanadas"),
-    (UnitKind::Piece, "manojo/manojos puñado/puñados loncha/lonchas"),
-    (UnitKind::Piece, "spicchio/spicchi pizzico/pizzichi foglia/foglie fetta/fette"),
-    (UnitKind::Piece, "rametto/rametti mazzetto/mazzetti manciata/manciate costa/coste"),
-    (UnitKind::Piece, "dente/dentes pitada/pitadas fatia/fatias folha/folhas ramo/ramos"),
-    (UnitKind::Piece, "klyfta/klyftor knippe/knippen nypa/nypor st skiva/skivor kvist/kvistar"),
-    (UnitKind::Piece, "teen/tenen snufje/snufjes takje/takjes plak/plakken 个 個 片"),
-    (UnitKind::Package, "can/cans tin/tins jar/jars package/packages packet/packets pkg/pkgs"),
-    (UnitKind::Package, "pack/packs box/boxes bottle/bottles bag/bags carton/cartons tub/tubs"),
-    (UnitKind::Package, "container/containers tube/tubes envelope/envelopes sachet/sachets"),
-    (UnitKind::Package, "loaf/loaves block/blocks bar/bars pot/pots pouch/pouches brick/bricks"),
-    (UnitKind::Package, "pck päckchen packung/packungen dose/dosen glas/gläser flasche/flaschen"),
-    (UnitKind::Package, "pkt beutel tüte/tüten boîte/boîtes paquet/paquets bocal/bocaux"),
-    (UnitKind::Package, "lata/latas paquete/paquetes sobre/sobres bote/botes barattolo/barattoli"),
-    (UnitKind::Package, "bustina/bustine confezione/confezioni scatola/scatole pacote/pacotes"),
-    (UnitKind::Package, "burk/burkar förp påse/påsar blik/blikken blikje/blikjes zakje/zakjes"),
-];
-
-/// Units of several words, as `singular/plural`.
-const PHRASES: &[&str] = &[
-    "fl oz",
-    "fl. oz",
-    "fluid ounce/fluid ounces",
-    "c. à soupe",
-    "c. à café",
-    "c. à thé",
-    "c à soupe",
-    "c à café",
-    "c. a soupe",
-    "c. a café",
-    "c. à s",
-    "c. à c",
-    "cuillère à soupe/cuillères à soupe",
-    "cuillère à café/cuillères à café",
-    "cuillère à thé/cuillères à thé",
-    "cuillerée à soupe/cuillerées à soupe",
-    "cuillerée à café/cuillerées à café",
-    "colher de sopa/colheres de sopa",
-    "colher de chá/colheres de chá",
-    "colher de café/colheres de café",
-    "colher de sobremesa/colheres de sobremesa",
-];
-
-/// Units that are written before the number.
-const LEADING: &[&str] = &["大さじ", "小さじ", "カップ", "大匙", "小匙"];
-
-/// Units that are sums of smaller ones. The names of one unit are separated by `/`.
-const SIZES: &[(UnitFamily, &[(&str, u64)])] = &[
-    (UnitFamily::Ounces, &[("oz/ozs/ounce/ounces", 1), ("lb/lbs/pound/pounds", 16)]),
+/// Units that are sums of smaller ones: their names, and how many of the smallest they are.
+const FAMILIES: &[(UnitFamily, &str, u64)] = &[
+    (UnitFamily::Ounces, "oz | ozs | ounce | ounces", 1),
+    (UnitFamily::Ounces, "lb | lbs | pound | pounds", 16),
+    (UnitFamily::Grams, "g | gr | grs | gm | gms | gram | grams | gramme | grammes | gramm", 1),
+    (UnitFamily::Grams, "gramo | gramos | grammo | grammi | grama | gramas | グラム", 1),
+    (UnitFamily::Grams, "hg | etto | etti | ons", 100),
+    (UnitFamily::Grams, "kg | kgs | kilo | kilos | kilogram | kilograms | kilogramm", 1_000),
     (
         UnitFamily::Grams,
-        &[
-            ("g/gr/gm/gms/gram/grams/gramme/grammes/gramm", 1),
-            ("kg/kgs/kilo/kilos/kilogram/kilograms/kilogramm", 1_000),
-        ],
+        "kilogramo | kilogramos | chilo | chili | quilo | quilos | キログラム",
+        1_000,
     ),
-    (
-        UnitFamily::Millilitres,
-        &[
-            ("ml/mls/milliliter/milliliters/millilitre/millilitres/cc", 1),
-            ("cl", 10),
-            ("dl", 100),
-            ("l/lt/ltr/liter/liters/litre/litres", 1_000),
-        ],
-    ),
-    (
-        UnitFamily::Teaspoons,
-        &[
-            ("tsp/tsps/teaspoon/teaspoons/tl", 1),
-            ("tbsp/tbsps/tbs/tblsp/tablespoon/tablespoons/el", 3),
-            ("fl oz/fl. oz/fluid ounce/fluid ounces", 6),
-            ("cup/cups", 48),
-            ("pint/pints/pt", 96),
-            ("quart/quarts/qt/qts", 192),
-            ("gallon/gallons/gal", 768),
-        ],
-    ),
+    (UnitFamily::Millilitres, "ml | mls | milliliter | milliliters | millilitre | cc", 1),
+    (UnitFamily::Millilitres, "millilitres | mililitro | mililitros | ミリリットル", 1),
+    (UnitFamily::Millilitres, "cl | centiliter | centilitre | centilitres | centilitro", 10),
+    (UnitFamily::Millilitres, "dl | deciliter | decilitre | decilitres | decilitro", 100),
+    (UnitFamily::Millilitres, "l | lt | ltr | liter | liters | litre | litres", 1_000),
+    (UnitFamily::Millilitres, "litro | litros | litri | リットル", 1_000),
+    (UnitFamily::Teaspoons, "fl oz | fl. oz | fluid ounce | fluid ounces", 6),
+    (UnitFamily::Teaspoons, "cup | cups", 48),
+    (UnitFamily::Teaspoons, "pint | pints | pt", 96),
+    (UnitFamily::Teaspoons, "quart | quarts | qt | qts", 192),
+    (UnitFamily::Teaspoons, "gallon | gallons | gal", 768),
 ];
 
 #[cfg(test)]
@@ -248,11 +179,10 @@ mod tests {
 
     #[test]
     fn every_unit_with_a_size_is_a_measure() {
-        for (_, sizes) in SIZES {
-            for name in sizes.iter().flat_map(|(names, _)| names.split('/')) {
-                let kind = unit(name).or_else(|| phrase(name).map(|(_, kind)| kind));
-                assert!(kind.is_some_and(UnitKind::is_measure), "{name}");
-            }
+        for name in SIZES.keys() {
+            let kind = unit(name).or_else(|| phrase(name).map(|(_, kind)| kind));
+            let is_leading = LEADING.contains(name);
+            assert!(is_leading || kind.is_some_and(UnitKind::is_measure), "{name}");
         }
     }
 

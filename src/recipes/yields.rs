@@ -1,7 +1,10 @@
 //! How much a recipe makes: servings, pieces, loaves, dozens, a volume or a weight.
 
+use std::sync::LazyLock;
+
 use super::find::words_of;
 use super::ingredient::Base;
+use super::languages;
 use super::line::Line;
 use super::ratio::Ratio;
 use super::scan::word;
@@ -60,7 +63,7 @@ impl<'a> Yields<'a> {
     fn kind(&self, index: usize) -> YieldKind {
         let said = self.line.counted(index);
         let before = self.line.said_before(index);
-        let is_served = SERVES.iter().any(|word| before.eq_ignore_ascii_case(word));
+        let is_served = SERVES.iter().any(|word| languages::is_word(before, word));
         let kind = YieldKind::of(said);
         let is_bare = kind == YieldKind::Things(1, Vec::new());
         if is_served || (is_bare && before.is_empty()) { YieldKind::Servings } else { kind }
@@ -81,7 +84,7 @@ impl YieldKind {
     /// The kind of what is said behind a number.
     fn of(said: &str) -> Self {
         let (first, end) = word(said, 0);
-        let is_people = |word: &str| PEOPLE.iter().any(|name| word.eq_ignore_ascii_case(name));
+        let is_people = |word: &str| PEOPLE.iter().any(|name| languages::is_word(word, name));
         if is_people(first) || said.split([' ', '(', ',']).any(is_people) {
             return Self::Servings;
         }
@@ -113,27 +116,12 @@ impl YieldKind {
     }
 }
 
-const PEOPLE: &[&str] = &[
-    "servings",
-    "serving",
-    "portions",
-    "portion",
-    "people",
-    "persons",
-    "person",
-    "guests",
-    "guest",
-    "adults",
-    "adult",
-    "portionen",
-    "personen",
-    "personnes",
-    "personas",
-    "persone",
-    "portioner",
-];
+/// What servings are called.
+static PEOPLE: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| languages::all(|language| language.people));
 /// Words before the number of servings.
-const SERVES: &[&str] = &["serves", "serve", "feeds", "for", "für", "pour", "para", "per"];
+static SERVES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| languages::all(|language| language.serves));
 
 #[cfg(test)]
 mod tests {

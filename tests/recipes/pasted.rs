@@ -6,12 +6,17 @@
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use vestibule::recipes::{AssistantReply, Draft, Ingredient, Recipe, answer, extract};
+use vestibule::recipes::{AssistantReply, Draft, Ingredient, Recipe, answer, read};
 use vestibule::time::UnixTime;
 
+/// The draft of a paste, which is empty if its format cannot be read.
+fn draft_of(text: &str) -> Draft {
+    read(text).map(|reading| reading.draft).unwrap_or_default()
+}
+
 /// The recipe of a paste, as the fixtures have it.
-fn read(text: &str) -> Recipe {
-    let mut draft = extract(text);
+fn recipe_of(text: &str) -> Recipe {
+    let mut draft = draft_of(text);
     if draft.title.is_empty() {
         draft.title = "Untitled".to_owned();
     }
@@ -44,7 +49,7 @@ fn every_form_of_paste_is_read_as_its_recipe() {
         let expected =
             std::fs::read_to_string(path.with_extension("json")).expect("it has a recipe");
         let expected: serde_json::Value = serde_json::from_str(&expected).expect("it is JSON");
-        let found = serde_json::to_value(read(&text)).expect("a recipe is JSON");
+        let found = serde_json::to_value(recipe_of(&text)).expect("a recipe is JSON");
         assert_eq!(found, expected, "{}", path.display());
     }
 }
@@ -53,10 +58,10 @@ fn every_form_of_paste_is_read_as_its_recipe() {
 fn line_ends_and_space_around_do_not_matter() {
     for path in pastes() {
         let text = std::fs::read_to_string(&path).expect("a paste is text").replace("\r\n", "\n");
-        let expected = read(&text);
-        assert_eq!(read(&text.replace('\n', "\r\n")), expected, "{}", path.display());
-        assert_eq!(read(&text.replace('\n', "  \n")), expected, "{}", path.display());
-        assert_eq!(read(&format!("\n\n  {text}\n\n")), expected, "{}", path.display());
+        let expected = recipe_of(&text);
+        assert_eq!(recipe_of(&text.replace('\n', "\r\n")), expected, "{}", path.display());
+        assert_eq!(recipe_of(&text.replace('\n', "  \n")), expected, "{}", path.display());
+        assert_eq!(recipe_of(&format!("\n\n  {text}\n\n")), expected, "{}", path.display());
     }
 }
 
@@ -71,7 +76,7 @@ fn every_paste_can_be_sent_as_a_message() {
         let AssistantReply::Change { recipe, .. } = answer(&empty, &message, now) else {
             panic!("{} changes nothing", path.display());
         };
-        assert_eq!(*recipe, read(&text), "{}", path.display());
+        assert_eq!(*recipe, recipe_of(&text), "{}", path.display());
     }
 }
 
@@ -113,8 +118,8 @@ fn long_texts_of_one_pattern_are_read_in_linear_time() {
     ];
     for pattern in patterns {
         let text = pattern.repeat(50_000 / pattern.len());
-        let _ = extract(&text);
-        let _ = extract(&format!("Ingredients:\n{text}"));
+        let _ = draft_of(&text);
+        let _ = draft_of(&format!("Ingredients:\n{text}"));
         let _ = Ingredient::parse(&text).name();
     }
 }
@@ -158,7 +163,7 @@ proptest! {
     fn no_word_of_a_paste_is_lost(shapes in prop::collection::vec(0_usize..28, 1..24)) {
         let lines: Vec<_> = shapes.iter().enumerate().map(|(at, shape)| line(at, *shape)).collect();
         let text = lines.join("\n");
-        let kept = kept(&extract(&text));
+        let kept = kept(&draft_of(&text));
         for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.starts_with("kw")) {
             prop_assert!(kept.contains(word), "{word} is lost of\n{text}\nkept:\n{kept}");
         }
@@ -169,19 +174,19 @@ proptest! {
         lines in prop::collection::vec("[1-9]{1,2} (cups|g|large|tbsp)? ?[a-zß]{4,9}( [a-z]{4,8})?(, [a-z]{5,8}ed)?", 1..30),
     ) {
         let text = format!("Ingredients:\n{}\nDirections:\nEnjoy it all.", lines.join("\n"));
-        let found: Vec<_> = extract(&text).ingredients.into_iter().map(|one| one.text).collect();
+        let found: Vec<_> = draft_of(&text).ingredients.into_iter().map(|one| one.text).collect();
         prop_assert_eq!(found, lines);
     }
 
     #[test]
     fn any_text_becomes_a_draft_that_fits(text in "(\\PC{0,12}|\n|1\\. |- |Ingredients:|[0-9] cups? ){0,40}") {
-        let recipe = read(&text);
+        let recipe = recipe_of(&text);
         prop_assert_eq!(recipe.check(), Ok(()));
     }
 
     #[test]
     fn any_message_is_answered(content in "(please |add |remove |step |ingredient |scale |to |by |replace |with |[0-9]{0,5} |after |undo|\\PC{0,8}| ){0,10}") {
-        let recipe = read("Soup\nServes 4\n2 eggs\n1 cup milk\n\nMix. Bake.");
+        let recipe = recipe_of("Soup\nServes 4\n2 eggs\n1 cup milk\n\nMix. Bake.");
         match answer(&recipe, &content, UnixTime::default()) {
             AssistantReply::Say(said) => prop_assert!(!said.is_empty()),
             AssistantReply::Change { recipe: changed, .. } => prop_assert_eq!(changed.check(), Ok(())),

@@ -8,7 +8,7 @@ fn recipe() -> Recipe {
     let text = "Pancakes\nServes 4\nPrep time: 5 min\nIngredients:\n2 eggs\n1 cup flour\n\
         1 cup almond flour\n1/2 cup milk\n3 tbsp butter, melted\nSalt\nFor the top:\n1 tsp salt\n\
         Directions:\n1. Whisk eggs, flour and 100 ml milk.\n2. Fry in butter.\n3. Serve.";
-    Recipe::new("r1", extract(text), UnixTime::from_millis(0)).unwrap()
+    Recipe::new("r1", read(text).unwrap().draft, UnixTime::from_millis(0)).unwrap()
 }
 
 /// The assistant's text, and the recipe after the message.

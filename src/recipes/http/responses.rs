@@ -163,10 +163,22 @@ pub(crate) fn stores_too_much(max: usize) -> Response {
     Response::error(507, "storage_limit", &message)
 }
 
-/// 201: the recipe, with its path in `Location`.
-pub(crate) fn created(recipe: &Recipe) -> Response {
+/// 201: the recipe, with its path in `Location`, and what of an imported text is not in it.
+pub(crate) fn created(recipe: &Recipe, unread: &[String]) -> Response {
+    #[derive(Serialize)]
+    struct Created<'a> {
+        #[serde(flatten)]
+        recipe: &'a Recipe,
+        #[serde(flatten)]
+        access: &'a RecipeAccess,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        unread: &'a [String],
+    }
     let location = format!("/v1/recipes/{}", recipe.id);
-    shown(201, recipe, 1, &RecipeAccess::OWN).with("Location", Cow::Owned(location))
+    let access = &RecipeAccess::OWN;
+    Response::json(201, &Created { recipe, access, unread })
+        .with("ETag", tag_of(1, access.role))
+        .with("Location", Cow::Owned(location))
 }
 
 /// A recipe with what its reader may do with it, and its tag.

@@ -1,75 +1,49 @@
 //! The words before the first amount of a line.
 
+use std::sync::LazyLock;
+
+use super::super::languages;
 use super::super::scan::from;
 
 /// The offset of the text after "about" or "juice of".
-pub(super) fn lead_in(text: &str) -> usize {
+pub(in crate::recipes) fn lead_in(text: &str) -> usize {
     let mut at = text.len() - text.trim_start_matches(MARKS).len();
-    while let Some(words) = LEAD_INS.iter().find(|words| {
-        from(text, at).get(..words.len()).is_some_and(|head| head.eq_ignore_ascii_case(words))
-    }) {
-        at += words.len();
+    while let Some(length) = length(from(text, at)) {
+        at += length;
     }
     at
+}
+
+/// The length of the words before an amount that a text begins with, and of the space behind them.
+fn length(text: &str) -> Option<usize> {
+    if text.starts_with('~') {
+        return Some(1);
+    }
+    let first = text.chars().next()?.to_lowercase().next()?;
+    let mut words = LEAD_INS.iter().filter(|words| words.starts_with(first));
+    let end = words.find_map(|words| {
+        let end = languages::begins(text, words)?;
+        let is_joined = words.ends_with(languages::is_ideographic);
+        (is_joined || from(text, end).starts_with(' ')).then_some(end)
+    })?;
+    let rest = from(text, end);
+    Some(end + rest.len() - rest.trim_start_matches(' ').len())
 }
 
 /// Signs that begin a line of a list.
 const MARKS: &[char] =
     &['*', '-', '–', '•', '·', '▪', '□', '▢', '☐', '○', '◦', '(', '[', '±', '>', '<', ' '];
-/// Words before the first amount. Of two with a common beginning, the longer comes first.
-const LEAD_INS: &[&str] = &[
-    "about ",
-    "approximately ",
-    "approx. ",
-    "approx ",
-    "ca. ",
-    "ca ",
-    "circa ",
-    "environ ",
-    "etwa ",
-    "roughly ",
-    "around ",
-    "nearly ",
-    "almost ",
-    "just under ",
-    "just over ",
-    "a scant ",
-    "scant ",
-    "a generous ",
-    "generous ",
-    "a heaping ",
-    "heaping ",
-    "a heaped ",
-    "heaped ",
-    "a good ",
-    "a level ",
-    "level ",
-    "up to ",
-    "no more than ",
-    "not more than ",
-    "a little less than ",
-    "a little more than ",
-    "a bit less than ",
-    "a bit more than ",
-    "slightly less than ",
-    "slightly more than ",
-    "less than ",
-    "more than ",
-    "between ",
-    "optional: ",
-    "optional ",
-    "optionally ",
-    "~",
-    "the ",
-    "juice of ",
-    "zest of ",
-    "juice and zest of ",
-    "zest and juice of ",
-    "finely grated ",
-    "grated ",
-    "rind of ",
-    "at least ",
-    "another ",
-    "an extra ",
-    "extra ",
-];
+/// Words before the first amount, the longest first.
+static LEAD_INS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let mut words = languages::all(|language| language.about);
+    words.extend(ENGLISH.split('|').map(str::trim));
+    words.sort_by_key(|words| std::cmp::Reverse(words.len()));
+    words
+});
+const ENGLISH: &str = "about | approximately | approx. | approx | roughly | around | nearly | almost | just \
+    under | just over | a scant | scant | a generous | generous | a heaping | heaping | a \
+    heaped | heaped | a good | a level | level | up to | no more than | not more than | a \
+    little less than | a little more than | a bit less than | a bit more than | slightly \
+    less than | slightly more than | less than | more than | between | optional: | optional \
+    | optionally | the | juice of | zest of | juice and zest of | zest and juice of | finely \
+    grated | grated | rind of | at least | another | an extra | extra";

@@ -2,19 +2,15 @@
 
 use std::borrow::Cow;
 
+use super::super::read::decoded;
+
 /// Replaces entities of HTML, full-width characters and special spaces.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
+pub(in crate::recipes) fn plain(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c != '&' && substitute(c) == c;
     if text.chars().all(is_plain) {
         return Cow::Borrowed(text);
     }
-    let mut plain = text.to_owned();
-    if text.contains('&') {
-        for (entity, character) in ENTITIES {
-            plain = plain.replace(entity, character);
-        }
-    }
-    Cow::Owned(plain.chars().map(substitute).collect())
+    Cow::Owned(decoded(text).chars().map(substitute).collect())
 }
 
 fn substitute(c: char) -> char {
@@ -27,20 +23,6 @@ fn substitute(c: char) -> char {
         _ => c,
     }
 }
-
-const ENTITIES: &[(&str, &str)] = &[
-    ("&nbsp;", " "),
-    ("&#160;", " "),
-    ("&thinsp;", " "),
-    ("&frac12;", "½"),
-    ("&frac14;", "¼"),
-    ("&frac34;", "¾"),
-    ("&ndash;", "–"),
-    ("&mdash;", "—"),
-    ("&times;", "×"),
-    ("&deg;", "°"),
-    ("&amp;", "&"),
-];
 
 #[cfg(test)]
 mod tests {

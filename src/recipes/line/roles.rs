@@ -1,11 +1,15 @@
 //! What a number of a line means: an amount, something that scaling does not change, or neither.
 
+use std::sync::LazyLock;
+
 use super::super::amount::Amount;
+use super::super::languages;
 use super::super::quantity::Quantity;
 use super::super::ratio::Ratio;
 use super::super::scan::{from, near, noun, word};
 use super::super::size;
 use super::super::units;
+use super::super::words;
 
 /// What scaling does with a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +111,7 @@ impl NumberContext<'_> {
     fn joint(&self) -> Option<Joint> {
         let before = self.before();
         let plain = without_about(&before);
-        if is_of_joint(plain) || ends_with_word(plain, JOINTS) || plain.ends_with(['+', '&']) {
+        if is_of_joint(plain) || ends_with_word(plain, &JOINTS) || plain.ends_with(['+', '&']) {
             Some(Joint::Word)
         } else if plain.ends_with(['/', '|', '=']) {
             Some(Joint::Slash)
@@ -132,7 +136,7 @@ impl NumberContext<'_> {
         let is_sure = amount.unit.is_some() || is_parted || is_last || is_alone;
         let begins_with_unit = units::unit(word(self.text, 0).0).is_some();
         // "A tin of 400 g" does not say how many grams are needed.
-        let is_of = ends_with_word(plain, OF);
+        let is_of = ends_with_word(plain, &OF);
         let is_scaled = if is_of {
             !(amount.is_measure() && begins_with_unit)
         } else {
@@ -259,7 +263,7 @@ pub(super) fn unscaled(text: &str, at: usize) -> Option<usize> {
         || (figures.is_empty() && SPICES.contains(&&*lower));
     // "40C", and not "2 C", which is cups.
     let is_hot = matches!(name, "C" | "F") && figures.parse::<u32>().is_ok_and(|n| n >= 30);
-    (TIMES.contains(&&*lower) || is_name || is_hot).then_some(after)
+    (words::is_duration(name) || is_name || is_hot).then_some(after)
 }
 
 /// Whether the number has no beginning that is known: ",5 kg".
@@ -335,31 +339,17 @@ fn ends_with_word(text: &str, words: &[&str]) -> bool {
     })
 }
 
-const ABOUT: &[&str] = &[
-    "about",
-    "approx.",
-    "approx",
-    "approximately",
-    "~",
-    "ca.",
-    "ca",
-    "circa",
-    "roughly",
-    "around",
-    "another",
-    "extra",
-    "an",
-    "scant",
-    "heaped",
-    "heaping",
-    "generous",
-    "environ",
-    "etwa",
-];
+/// Words that make an amount less exact.
+static ABOUT: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let mut words = languages::all(|language| language.about);
+    words.extend(ENGLISH_ABOUT.split(' '));
+    words
+});
+const ENGLISH_ABOUT: &str = "about approx. approx approximately ~ roughly around another extra an \
+    scant heaped heaping generous";
 /// Words that join an amount to the one before.
-const JOINTS: &[&str] = &[
-    "plus", "minus", "less", "or", "and", "und", "oder", "et", "ou", "y", "o", "e", "och", "eller",
-];
+static JOINTS: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| languages::all(|language| language.joints));
 /// What follows counts pieces that are made of the ingredient.
 const INTO: &[&str] = &["into", "in", "cut", "halved into"];
 /// What follows is a number in a name.
@@ -370,13 +360,13 @@ const LABELS: &[&str] = &[
 /// The number behind these is not an amount of the line.
 const PREPOSITIONS: &[&str] =
     &["at", "to", "per", "than", "by", "serves", "every", "for", "makes", "on", "with"];
-const OF: &[&str] = &["of", "from", "de", "di", "von", "av"];
+pub(super) static OF: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let mut words = languages::all(|language| language.of);
+    words.push("from");
+    words
+});
 const EACH: &[&str] = &["each", "per ", "apiece", "a piece", "(each", "je ", "pro "];
 const TOTAL: &[&str] = &["in total", "total", "altogether", "insgesamt"];
-const TIMES: &[&str] = &[
-    "minute", "minutes", "min", "mins", "hour", "hours", "hr", "hrs", "second", "seconds", "day",
-    "days", "week", "weeks", "month", "months", "degrees", "year", "years", "minuten", "stunden",
-];
 /// "Five spice", "four cheese" are names.
 const SPICES: &[&str] = &[
     "spice",

@@ -96,7 +96,8 @@ fn import_that_is_no_recipe_is_refused() {
         (json!({ "text": "[1]" }), "text"),
         (json!({ "text": "{\"title\":\"Soup\",\"tags\":7}" }), "tags"),
         (json!({ "text": format!("Soup\n{}", "x".repeat(most)) }), "text"),
-        (json!({ "text": format!("Soup\n{}", "x ".repeat(most / 4)) }), "description"),
+        (json!({ "text": "{\"@type\":\"Recipe\"" }), "text"),
+        (json!({ "text": "<?xml version=\"1.0\"?><mx2 source=\"MasterCook\">" }), "text"),
     ] {
         let refused = test.post("/v1/recipes/import", Some("alice"), &import);
         assert_eq!(error_of(&refused), fault(400, "invalid_field"));
@@ -104,6 +105,17 @@ fn import_that_is_no_recipe_is_refused() {
         assert!(message.starts_with(&format!("`{field}` ")), "{message}");
     }
     assert_eq!(body(&test.get("/v1/recipes", "alice")), json!({ "recipes": [] }));
+}
+
+#[test]
+fn import_says_what_it_left_out() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let text = format!("Soup\n{}\nIngredients\n2 leeks\nPrint\n", "x ".repeat(15_000));
+    let imported = test.post("/v1/recipes/import", Some("alice"), &json!({ "text": text }));
+    assert_eq!(imported.status, 201);
+    let unread = &body(&imported)["unread"];
+    assert_eq!(*unread, json!(["the description after 20000 characters", "“Print”"]));
 }
 
 #[test]

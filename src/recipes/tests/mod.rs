@@ -13,6 +13,7 @@ mod lists;
 mod model;
 mod orders;
 mod own;
+mod reading;
 mod recipes;
 mod sentences;
 mod sharing;

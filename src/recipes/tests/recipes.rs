@@ -120,5 +120,8 @@ fn exact_amounts_survive_a_restart() {
     drop(test);
     let mut test = TestApp::open(&config);
     let whole = recipe_of(&test.say(&room, "alice", "m3", "Scale by 3"));
-    assert_eq!(line(&whole), json!({ "text": "100 g flour", "quantity": 100, "unit": "g" }));
+    assert_eq!(
+        line(&whole),
+        json!({ "text": "100 g flour", "quantity": 100, "unit": "g", "name": "flour" })
+    );
 }

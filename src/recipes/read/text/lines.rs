@@ -1,9 +1,10 @@
 //! The lines of a pasted text, without their bullets, numbers and Markdown.
 
-use super::super::scan::{from, word};
-use super::super::{units, words};
 use super::inline;
+use super::table::{self, Columns};
 use super::verbs::begins_step;
+use crate::recipes::scan::{from, word};
+use crate::recipes::{units, words};
 
 /// The decoration of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +31,29 @@ pub(super) struct PastedLine {
 
 /// The lines of a text. Lines with several headings are split.
 pub(super) fn lines(text: &str) -> Vec<PastedLine> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<PastedLine> = Vec::new();
     let mut is_apart = false;
+    let mut columns: Option<Columns> = None;
     // `\r\n` must not count as an additional blank line, which would separate sections.
     let text = text.replace("\r\n", "\n");
-    for raw in text.split(['\n', '\r', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}']) {
+    let mut raws = text.split(BREAKS).peekable();
+    while let Some(raw) = raws.next() {
         let raw = tidy(raw);
+        let cells = table::cells(&raw);
+        if let Some(head) = cells.as_ref().filter(|_| raws.peek().is_some_and(is_separator)) {
+            columns = Some(Columns::of(head));
+            raws.next();
+            continue;
+        }
+        if let Some((columns, cells)) = columns.as_ref().zip(cells) {
+            let text = columns.line(&cells).replace("**", "");
+            if !text.is_empty() {
+                lines.push(PastedLine { mark: LineMark::Bullet, text, is_apart });
+                is_apart = false;
+            }
+            continue;
+        }
+        columns = None;
         if raw.chars().all(|c| c.is_whitespace() || "-=*_~#".contains(c)) {
             is_apart = true;
             continue;
@@ -50,6 +68,12 @@ pub(super) fn lines(text: &str) -> Vec<PastedLine> {
     }
     lines
 }
+
+fn is_separator(line: &&str) -> bool {
+    table::is_separator(&tidy(line))
+}
+
+const BREAKS: [char; 6] = ['\n', '\r', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}'];
 
 /// Removes control and invisible characters, and replaces other white space by spaces.
 fn tidy(raw: &str) -> String {
@@ -94,7 +118,18 @@ fn undecorated(raw: &str) -> (LineMark, String) {
     let is_slanted = |c: char| text.len() > 2 && text.starts_with(c) && text.ends_with(c);
     let slanted = ['*', '_'].into_iter().find(|c| is_slanted(*c));
     let text = slanted.map_or(&*text, |c| text.trim_matches(c));
-    (mark, text.trim().to_owned())
+    (mark, unescaped(text.trim()))
+}
+
+/// The text without the backslashes of Markdown (CommonMark, section 2.4).
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(c) = letters.next() {
+        let is_escape = c == '\\' && letters.peek().is_some_and(char::is_ascii_punctuation);
+        plain.push(if is_escape { letters.next().unwrap_or(c) } else { c });
+    }
+    plain
 }
 
 /// The text after an emoji that decorates the line.
@@ -120,7 +155,7 @@ fn bullet(text: &str) -> Option<&str> {
 }
 
 /// The text after `1.`, `1)`, `(1)`, `1 -` or `Step 1:`.
-pub(super) fn numbered(text: &str) -> Option<&str> {
+pub(in crate::recipes::read) fn numbered(text: &str) -> Option<&str> {
     let named = text.get(..4).filter(|head| head.eq_ignore_ascii_case("step"));
     let is_open = text.starts_with('(');
     let rest = match named {
@@ -162,7 +197,7 @@ pub(super) fn numbered(text: &str) -> Option<&str> {
 
 /// Splits numbered steps on one line: `1. Mix 2. Bake`, `Step 1: Mix Step 2: Bake`. A line without
 /// at least two consecutive numbers is one step.
-pub(super) fn numbered_steps(text: &str) -> Vec<&str> {
+pub(in crate::recipes::read) fn numbered_steps(text: &str) -> Vec<&str> {
     let mut steps = Vec::new();
     let (mut start, mut next) = (0, 1_u32);
     let mut is_at_word = true;

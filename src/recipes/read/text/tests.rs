@@ -1,7 +1,12 @@
 use super::inline::{amounts_in_prose, at_headings};
 use super::lines::{numbered, numbered_steps};
-use super::meta::duration;
+use super::meta::Fact;
 use super::*;
+use crate::recipes::recipe::Draft;
+
+fn read_text(text: &str) -> Draft {
+    read(text, DraftBuilder::default()).draft
+}
 
 fn texts(text: &str) -> Vec<String> {
     extract_list(text).into_iter().map(|ingredient| ingredient.text).collect()
@@ -83,31 +88,6 @@ fn headings_inside_a_line_split_it() {
 }
 
 #[test]
-fn durations_are_read_in_minutes() {
-    for (text, minutes) in [
-        ("15 min", 15),
-        ("15 minutes", 15),
-        ("1 hr 20 min", 80),
-        ("1 hour and 20 minutes", 80),
-        ("1h20", 80),
-        ("1h 20m", 80),
-        ("1 1/2 hours", 90),
-        ("1.5 hrs", 90),
-        ("10-15 minutes", 15),
-        ("2 days", 2_880),
-        ("45", 45),
-    ] {
-        assert_eq!(duration(text, true), Some((minutes, text.len())), "{text}");
-    }
-    for text in ["overnight", "", "99999 days", "soon"] {
-        assert_eq!(duration(text, true), None, "{text}");
-    }
-    assert_eq!(duration("45", false), None);
-    // A word that is no unit is not swallowed.
-    assert_eq!(duration("45 mountains", true), Some((45, 2)));
-}
-
-#[test]
 fn yield_times_and_tags_are_found() {
     let of = |line| facts(line, false);
     let makes = |text: &str| Fact::Yield(text.to_owned());
@@ -129,7 +109,7 @@ fn yield_times_and_tags_are_found() {
             vec![Fact::Prep(5), Fact::Cook(10), makes("2 servings")],
         ),
         ("Tags: a, b", vec![Fact::Tags(vec!["a".to_owned(), "b".to_owned()])]),
-        ("Total time: 1 h", vec![Fact::Other("Total time: 1 h".to_owned())]),
+        ("Total time: 1 h", vec![Fact::Total(60)]),
     ] {
         assert_eq!(of(line), Some(found), "{line}");
     }
@@ -159,11 +139,11 @@ fn prose_names_its_ingredients() {
 #[test]
 fn overlong_text_goes_to_the_description() {
     let long = "very ".repeat(200);
-    let draft = extract(&format!("Soup\nIngredients:\n1 {long}egg\n2 leeks\nSteps:\nMix.\nEat."));
+    let draft = read_text(&format!("Soup\nIngredients:\n1 {long}egg\n2 leeks\nSteps:\nMix.\nEat."));
     assert_eq!(draft.ingredients.len(), 1);
     assert!(draft.description.contains(long.trim()));
     let many = "1 egg\n".repeat(250);
-    let draft = extract(&format!("Soup\nIngredients:\n{many}"));
+    let draft = read_text(&format!("Soup\nIngredients:\n{many}"));
     assert_eq!(draft.ingredients.len(), MAX_INGREDIENTS);
     assert_eq!(draft.description.lines().count(), 50);
 }

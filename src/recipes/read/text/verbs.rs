@@ -1,7 +1,7 @@
 //! Whether a text begins with a verb, as a step does.
 
-use super::super::scan::word;
-use super::super::words;
+use crate::recipes::scan::word;
+use crate::recipes::words;
 
 /// Whether a line begins like a step: "Salt the water" does, "Salt and pepper" does not.
 pub(super) fn begins_step(text: &str) -> bool {

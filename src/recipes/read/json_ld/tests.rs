@@ -1,10 +1,14 @@
 //! JSON-LD as sites have it.
 
+use serde_json::json;
+
 use super::*;
+use crate::recipes::recipe::Recipe;
+use crate::recipes::schema_org::write;
 use crate::time::UnixTime;
 
 fn read_one(recipe: &Value) -> Draft {
-    read(find(recipe).unwrap())
+    read(find(recipe).unwrap()).draft
 }
 
 #[test]
@@ -33,12 +37,12 @@ fn recipe_of_a_site_is_read() {
     ] }]);
     let draft = read_one(&page);
     assert_eq!((&*draft.title, &*draft.yields), ("Mac & Cheese", "4 servings"));
-    assert_eq!(draft.description, "Easy &ndash; and  good .");
+    assert_eq!(draft.description, "Easy – and good.");
     assert_eq!((draft.prep_time_minutes, draft.cook_time_minutes), (Some(15), Some(90)));
     assert_eq!(draft.tags, ["pasta", "Cheese", "quick", "Dinner", "American"]);
     let lines: Vec<_> = draft.ingredients.iter().map(|it| &*it.text).collect();
     assert_eq!(lines, ["1½ cups macaroni", "salt"]);
-    assert_eq!(draft.steps, ["Melt the butter.", "Stir.", "Mix.", "Bake."]);
+    assert_eq!(draft.steps, ["Sauce: Melt the butter.", "Stir.", "Mix.", "Bake."]);
 }
 
 #[test]
@@ -72,6 +76,7 @@ fn durations_without_months_are_read() {
         ("PTM", None),
         ("P1H", None),
         ("PT1..5H", None),
+        ("20 minutes", Some(20)),
         ("20", None),
         ("", None),
     ] {
@@ -88,7 +93,7 @@ fn what_is_no_recipe_is_not_found() {
     for none in [json!({}), json!([]), json!({ "@type": "RecipeBook" }), json!("Recipe"), deep] {
         assert_eq!(find(&none), None);
     }
-    assert_eq!(read(&json!({ "@type": "Recipe", "name": 7.5, "keywords": {} })).title, "7.5");
+    assert_eq!(read(&json!({ "@type": "Recipe", "name": 7.5, "keywords": {} })).draft.title, "7.5");
 }
 
 #[test]

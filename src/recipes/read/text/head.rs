@@ -2,18 +2,21 @@
 
 use super::RecipeReader;
 use super::inline::{listed, sentences};
-use super::judge::{Section, is_group, is_ingredient, is_list, is_title};
+use super::judge::{Section, is_group, is_ingredient, is_list, is_numbered_title, is_title};
 use super::lines::{LineMark, PastedLine};
 use super::meta::facts;
 use super::verbs::begins_step;
 
 impl RecipeReader {
     /// Reads a line before the first section.
-    pub(super) fn head(&mut self, line: &PastedLine) {
+    pub(super) fn head(&mut self, line: &PastedLine, next: Option<&PastedLine>) {
         let text = &*line.text;
         let count = sentences(text).len();
         let is_sectioned = self.names_ingredients || self.names_steps || self.has_amounts;
-        if is_group(line) && !self.draft.title.is_empty() && !self.names_ingredients {
+        let has_title = !self.builder.draft.title.is_empty();
+        if !has_title && is_numbered_title(line, next) {
+            self.title(text);
+        } else if is_group(line) && has_title && !self.names_ingredients {
             self.section = Section::Ingredients;
             self.ingredient_line(line);
         } else if (is_list(text) && !self.names_ingredients)
@@ -26,10 +29,10 @@ impl RecipeReader {
         } else if is_ingredient(text) && count < 2 && !self.names_ingredients {
             self.section = Section::Ingredients;
             self.ingredient_line(line);
-        } else if self.draft.title.is_empty() && is_title(line) {
+        } else if !has_title && is_title(line) {
             self.title(text);
         } else if is_sectioned && !(begins_step(text) && self.begins_unnamed()) {
-            self.notes.push(text.to_owned());
+            self.builder.note(text);
         } else {
             self.section = Section::Steps;
             self.step_line(line);
@@ -43,17 +46,17 @@ impl RecipeReader {
             if let Some((title, rest)) = text.rsplit_once(sign)
                 && let Some(facts) = facts(rest.trim_end_matches(')'), false)
             {
-                self.draft.title = title.trim().to_owned();
-                return facts.into_iter().for_each(|fact| self.fact(fact));
+                self.builder.draft.title = title.trim().to_owned();
+                return facts.into_iter().for_each(|fact| self.builder.fact(fact));
             }
         }
-        self.draft.title = text.to_owned();
+        self.builder.draft.title = text.to_owned();
     }
 
     /// Whether a line is a title followed by facts, such as "Pancakes. Serves 4."
     fn is_title_with_facts(&self, text: &str) -> bool {
         let mut parts = sentences(text).into_iter().skip(1);
-        self.draft.title.is_empty() && parts.all(|part| facts(part, true).is_some())
+        self.builder.draft.title.is_empty() && parts.all(|part| facts(part, true).is_some())
     }
 
     /// Whether steps may begin without a heading.
@@ -68,16 +71,16 @@ impl RecipeReader {
             let (head, rest) = sentence.split_once(": ").unwrap_or(("", sentence));
             let plain =
                 PastedLine { mark: LineMark::None, text: sentence.to_string(), is_apart: false };
-            let is_first = index == 0 && self.draft.title.is_empty();
+            let is_first = index == 0 && self.builder.draft.title.is_empty();
             if let Some(facts) = facts(sentence, true) {
-                facts.into_iter().for_each(|fact| self.fact(fact));
+                facts.into_iter().for_each(|fact| self.builder.fact(fact));
             } else if is_list(rest) {
                 if is_first && !head.is_empty() {
-                    self.draft.title = head.to_owned();
+                    self.builder.draft.title = head.to_owned();
                 } else if !head.is_empty() {
-                    self.ingredient_heading(head);
+                    self.builder.group(head);
                 }
-                listed(rest).iter().for_each(|part| self.ingredient(part));
+                listed(rest).iter().for_each(|part| self.builder.ingredient(part));
             } else if is_first && parts.len() > 1 && is_title(&plain) && sentence.len() <= 60 {
                 self.title(sentence);
             } else {

@@ -1,9 +1,14 @@
 //! Splits lines that hold several things: headings, lists, sentences.
 
-use super::super::amount::Amount;
-use super::super::line::Line;
-use super::super::scan::{from, word};
-use super::super::{units, words};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::judge::heading_names;
+use crate::recipes::amount::Amount;
+use crate::recipes::languages;
+use crate::recipes::line::Line;
+use crate::recipes::scan::{from, word};
+use crate::recipes::{size, units, words};
 
 /// Splits a line where a heading with a colon begins inside it.
 pub(super) fn at_headings(line: &str) -> Vec<&str> {
@@ -11,13 +16,19 @@ pub(super) fn at_headings(line: &str) -> Vec<&str> {
     let mut start = 0;
     for (colon, _) in line.match_indices(':') {
         let before = line.get(..colon).unwrap_or_default();
-        let Some(name) = INNER.iter().find(|name| ends_with(before, name)) else { continue };
-        let at = colon - name.len();
+        let names = last_two(before).and_then(|last| INNER.get(&last));
+        let length = names.and_then(|names| names.iter().find_map(|name| ending(before, name)));
+        let Some(length) = length else { continue };
+        let at = colon - length;
         let head = line.get(start..at).unwrap_or_default();
         let plain = head.trim_end_matches([' ', '*', '_', '#']);
         let is_capital = from(line, at).starts_with(char::is_uppercase);
         let is_parted = plain.ends_with(['.', ';', ',', '|', ')', '!', '–', '•']);
-        if !plain.is_empty() && (is_capital || is_parted) {
+        // "Zutaten für 4 Portionen:" has one heading.
+        let label = from(before, at);
+        let is_counted = plain.ends_with(|c: char| c.is_ascii_digit())
+            && PEOPLE.iter().any(|people| languages::is_word(label, people));
+        if !plain.is_empty() && !is_counted && (is_capital || is_parted) {
             // The heading's decoration belongs to it.
             let cut = start + plain.len();
             let part = line.get(start..cut).unwrap_or_default();
@@ -36,8 +47,21 @@ fn ends_with(text: &str, name: &str) -> bool {
     is_it && before.is_none_or(|c| !c.is_alphanumeric() && c != '-')
 }
 
+/// The length of `name` at the end of a text, regardless of case, from the beginning of a word.
+fn ending(text: &str, name: &str) -> Option<usize> {
+    // Another case may have another length, but not another number of characters.
+    let last = name.chars().next_back()?;
+    let is_last = |c: char| c == last || c.to_lowercase().eq([last]);
+    text.chars().next_back().filter(|c| is_last(*c))?;
+    let (start, _) = text.char_indices().rev().nth(name.chars().count().checked_sub(1)?)?;
+    let is_it = languages::is_word(text.get(start..)?, name);
+    let before = text.get(..start).and_then(|head| head.chars().next_back());
+    let is_apart = before.is_none_or(|c| !c.is_alphanumeric() && c != '-');
+    (is_it && is_apart).then_some(text.len() - start)
+}
+
 /// Splits a text into sentences, at `.`, `!` or `?` before a space and a capital or a digit.
-pub(super) fn sentences(text: &str) -> Vec<&str> {
+pub(in crate::recipes::read) fn sentences(text: &str) -> Vec<&str> {
     let mut sentences = Vec::new();
     let mut start = 0;
     let mut letters = text.char_indices().peekable();
@@ -106,7 +130,13 @@ fn begins_ingredient(part: &str) -> bool {
     let line = Line::parse(part);
     let name = line.name();
     let (first, _) = word(name, 0);
-    line.begins_with_amount() && !name.is_empty() && !words::is_preparation(first)
+    // "3 cm cubes" is how the one before is cut.
+    let is_length = size::parse(part, 0).is_some_and(|size| size.is_length);
+    line.begins_with_amount()
+        && !name.is_empty()
+        && !is_length
+        && !words::is_preparation(first)
+        && !words::is_time(first)
 }
 
 fn begins_name(part: &str) -> bool {
@@ -216,33 +246,33 @@ pub(super) fn amounts_in_prose(text: &str) -> Vec<String> {
     found
 }
 
-/// Headings at which a line is split. Of two where one ends with the other, the longer comes first.
-const INNER: &[&str] = &[
-    "ingredients list",
-    "ingredients",
-    "ingredient list",
-    "cooking instructions",
-    "instructions",
-    "cooking directions",
-    "directions",
-    "cooking method",
-    "method",
-    "preparation steps",
-    "steps",
-    "procedure",
-    "total time",
-    "prep time",
-    "preparation time",
-    "preparation",
-    "cooking time",
-    "cook time",
-    "servings",
-    "serves",
-    "yields",
-    "yield",
-    "zubereitung",
-    "zutaten",
-];
+/// Headings and labels at which a line is split, by their last two characters, the longest first.
+static INNER: LazyLock<BTreeMap<[char; 2], Vec<&'static str>>> = LazyLock::new(|| {
+    let labels = [
+        languages::all(|it| it.prep),
+        languages::all(|it| it.cook),
+        languages::all(|it| it.total),
+        languages::all(|it| it.yields),
+    ];
+    let mut names: Vec<_> = heading_names().chain(labels.concat()).collect();
+    names.retain(|name| name.len() > 4);
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    let mut index: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for name in names {
+        if let Some(last) = last_two(name) {
+            index.entry(last).or_default().push(name);
+        }
+    }
+    index
+});
+
+/// The last two characters of a text, in lower case.
+fn last_two(text: &str) -> Option<[char; 2]> {
+    let mut letters = text.chars().rev().filter_map(|c| c.to_lowercase().next());
+    Some([letters.next()?, letters.next()?])
+}
+
+static PEOPLE: LazyLock<Vec<&'static str>> = LazyLock::new(|| languages::all(|it| it.people));
 const JOINERS: &[&str] =
     &["of", "plus", "to", "or", "about", "x", "cut", "into", "in", "size", "approx"];
 const PROSE_STOPS: &[&str] = &[

@@ -1,0 +1,149 @@
+//! Meal-Master: columns of amounts, units and names, two of them side by side or one.
+//!
+//! ```text
+//! MMMMM----- Recipe via Meal-Master (tm) v8.05
+//!       Title: Cornbread
+//!  Categories: Breads, Corn
+//!       Yield: 8 servings
+//!
+//!       1 c  Cornmeal                      1/4 c  Butter; melted
+//! ```
+
+use super::Reading;
+use super::builder::{DraftBuilder, one_line};
+use super::paragraphs::Paragraphs;
+use super::text::meta::labelled;
+use crate::recipes::quantity::Number;
+
+/// Whether a text has the first line of a Meal-Master recipe.
+pub(super) fn is_it(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim).take(40);
+    lines.any(|line| begins(line) && line.to_lowercase().contains("meal-master"))
+}
+
+fn begins(line: &str) -> bool {
+    line.starts_with("MMMMM") || line.starts_with("-----")
+}
+
+/// Reads the first recipe.
+pub(super) fn read(text: &str, mut builder: DraftBuilder) -> Reading {
+    let is_head = |line: &&str| begins(line.trim()) && line.to_lowercase().contains("meal-master");
+    let mut lines = text.lines().skip_while(|line| !is_head(line)).skip(1);
+    let mut list = Columns::default();
+    let mut steps = Paragraphs::default();
+    let mut is_step = false;
+    for line in lines.by_ref() {
+        let plain = line.trim();
+        if begins(plain) {
+            let name = plain.trim_start_matches("MMMMM").trim_matches(['-', ' ']);
+            if name.is_empty() {
+                break;
+            }
+            if is_step {
+                steps.line("");
+            } else {
+                list.flush(&mut builder);
+                builder.group(name);
+            }
+        } else if is_step {
+            steps.line(plain);
+        } else if let Some((label, value)) = header(plain, &list, &builder) {
+            match labelled(label, value) {
+                Some(fact) => builder.fact(fact),
+                None => builder.note(plain),
+            }
+        } else if !list.take(line) && !plain.is_empty() {
+            list.flush(&mut builder);
+            is_step = true;
+            steps.line(plain);
+        }
+    }
+    list.flush(&mut builder);
+    if lines.any(|line| is_head(&line)) {
+        builder.skip("recipes after the first");
+    }
+    steps.finish(&mut builder);
+    builder.finish()
+}
+
+/// The label and value of a line before the ingredients.
+fn header<'a>(line: &'a str, list: &Columns, builder: &DraftBuilder) -> Option<(&'a str, &'a str)> {
+    let is_early = list.is_empty() && builder.draft.ingredients.is_empty();
+    let (label, value) = line.split_once(':').filter(|_| is_early)?;
+    let is_label = ["title", "categories", "yield", "servings", "preparation", "cooking"];
+    is_label.iter().any(|name| label.to_lowercase().starts_with(name)).then_some((label, value))
+}
+
+/// The ingredients of the left column come before those of the right one.
+#[derive(Debug, Default)]
+struct Columns {
+    left: Vec<String>,
+    right: Vec<String>,
+}
+
+impl Columns {
+    fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Takes a line if it is one of ingredients.
+    fn take(&mut self, line: &str) -> bool {
+        let (left, right) = halves(line);
+        let is_two = right.as_ref().is_some_and(|right| is_cell(right) && is_cell(&left));
+        let Some(right) = right.filter(|_| is_two) else {
+            return push(&mut self.left, line);
+        };
+        push(&mut self.left, &left) && push(&mut self.right, &right)
+    }
+
+    fn flush(&mut self, builder: &mut DraftBuilder) {
+        for line in self.left.drain(..).chain(self.right.drain(..)) {
+            builder.ingredient(&line);
+        }
+    }
+}
+
+/// The columns of a line, which begin at its first and at its 42nd character.
+fn halves(line: &str) -> (String, Option<String>) {
+    let left: String = line.chars().take(RIGHT).collect();
+    let right: String = line.chars().skip(RIGHT).collect();
+    (left, Some(right).filter(|right| !right.trim().is_empty()))
+}
+
+/// Whether a text has the columns of an amount, a unit and a name.
+fn is_cell(text: &str) -> bool {
+    let letters: Vec<char> = text.chars().take(NAME + 1).collect();
+    let is_amount = |c: &char| c.is_ascii_digit() || " ./-".contains(*c);
+    let is = |at: usize, test: fn(char) -> bool| letters.get(at).is_some_and(|c| test(*c));
+    letters.len() > NAME
+        && letters.iter().take(7).all(is_amount)
+        && is(7, |c| c == ' ')
+        && is(8, |c| c == ' ' || c.is_alphabetic())
+        && is(10, |c| c == ' ')
+        && is(NAME, |c| !c.is_whitespace())
+}
+
+/// Adds an ingredient, or continues the last one with what is behind a hyphen.
+fn push(lines: &mut Vec<String>, cell: &str) -> bool {
+    let plain = one_line(cell);
+    let name: String = cell.chars().skip(NAME).collect();
+    let is_blank = cell.chars().take(NAME).all(char::is_whitespace);
+    if let Some(more) = plain.strip_prefix('-').filter(|_| is_blank)
+        && let Some(last) = lines.last_mut()
+    {
+        last.push(' ');
+        last.push_str(more.trim_start_matches('-').trim_start());
+        return true;
+    }
+    let is_it = is_cell(cell) && !name.trim().is_empty();
+    // Without the spaces at its beginning, a line has no columns.
+    let is_loose = !cell.starts_with("  ") && Number::parse(&plain).is_some();
+    if is_it || is_loose {
+        lines.push(plain);
+    }
+    is_it || is_loose
+}
+
+/// Where the name of an ingredient begins, and the right column.
+const NAME: usize = 11;
+const RIGHT: usize = 41;

@@ -1,0 +1,100 @@
+//! RezKonv, the German relative of Meal-Master.
+//!
+//! ```text
+//! =====  REZKONV-Rezept  RezkonvSuite v1.4
+//!      Titel: Kartoffelsuppe
+//! Kategorien: Suppe, Kartoffeln
+//!      Menge: 4 Personen
+//! ============================== ZUTATEN ==============================
+//!    500     Gramm  Kartoffeln
+//! ============================== QUELLE ===============================
+//!             -- Erfasst *RK* 01.02.2003
+//!
+//! Die Kartoffeln schälen.
+//! =====
+//! ```
+
+use super::Reading;
+use super::builder::{DraftBuilder, one_line};
+use super::paragraphs::Paragraphs;
+use super::text::meta::labelled;
+
+/// Whether a text has the first line of a RezKonv recipe.
+pub(super) fn is_it(text: &str) -> bool {
+    text.lines().take(40).any(is_head)
+}
+
+fn is_head(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with("=====") && line.to_lowercase().contains("rezkonv")
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Head,
+    Ingredients,
+    Source,
+    Steps,
+}
+
+/// Reads the first recipe.
+pub(super) fn read(text: &str, mut builder: DraftBuilder) -> Reading {
+    let mut lines = text.lines().skip_while(|line| !is_head(line)).skip(1);
+    let mut part = Part::Head;
+    let mut steps = Paragraphs::default();
+    for line in lines.by_ref() {
+        let plain = line.trim();
+        if plain.starts_with("=====") {
+            let name = plain.trim_matches(['=', ' ']);
+            match name.to_lowercase().as_str() {
+                // The end of the recipe.
+                "" => break,
+                "zutaten" => part = Part::Ingredients,
+                "quelle" => part = Part::Source,
+                "zubereitung" => part = Part::Steps,
+                _ if part == Part::Steps => steps.line(""),
+                _ => {
+                    part = Part::Ingredients;
+                    builder.group(name);
+                }
+            }
+            continue;
+        }
+        match part {
+            Part::Head => head(plain, &mut builder),
+            Part::Ingredients if plain.is_empty() => {
+                if !builder.draft.ingredients.is_empty() {
+                    part = Part::Steps;
+                }
+            }
+            Part::Ingredients => ingredient(plain, &mut builder),
+            Part::Source if plain.is_empty() => part = Part::Steps,
+            Part::Source => builder.note(plain.trim_start_matches(['-', ' '])),
+            Part::Steps => steps.line(plain),
+        }
+    }
+    if lines.any(is_head) {
+        builder.skip("recipes after the first");
+    }
+    steps.finish(&mut builder);
+    builder.finish()
+}
+
+fn head(line: &str, builder: &mut DraftBuilder) {
+    match line.split_once(':').map(|(label, value)| labelled(label, value)) {
+        Some(Some(fact)) => builder.fact(fact),
+        _ => builder.note(line),
+    }
+}
+
+/// An ingredient. What is behind hyphens continues the one before.
+fn ingredient(line: &str, builder: &mut DraftBuilder) {
+    let plain = one_line(line);
+    if let Some(more) = plain.strip_prefix('-')
+        && let Some(last) = builder.draft.ingredients.pop()
+    {
+        let more = more.trim_start_matches('-').trim_start();
+        return builder.ingredient(&format!("{} {more}", last.text));
+    }
+    builder.ingredient(&plain);
+}

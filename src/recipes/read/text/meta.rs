@@ -1,0 +1,267 @@
+//! Facts about the whole recipe in a pasted text: yield, times, tags.
+
+use std::sync::LazyLock;
+
+use super::super::duration::duration;
+use crate::recipes::languages::{self, begins, is_word};
+use crate::recipes::line::lead_in;
+use crate::recipes::quantity::Quantity;
+use crate::recipes::scan::{from, word};
+
+/// One fact about the recipe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::recipes::read) enum Fact {
+    /// The yield as it is stored.
+    Yield(String),
+    /// Minutes; of a range, the upper end.
+    Prep(u32),
+    Cook(u32),
+    Total(u32),
+    Title(String),
+    Tags(Vec<String>),
+    /// A fact without a field of its own, kept as text.
+    Other(String),
+}
+
+/// The facts of a line that holds nothing else. `is_strict` is for lines that may be steps: then
+/// "Cook 20 min" is a step, and "Cook time: 20 min" is a fact.
+pub(super) fn facts(line: &str, is_strict: bool) -> Option<Vec<Fact>> {
+    let mut found = Vec::new();
+    let mut rest = line.trim();
+    // Longer lines are prose, in which the search for facts would not be linear.
+    if rest.len() > 500 {
+        return None;
+    }
+    while !rest.is_empty() {
+        let (mut facts, length) = fact(rest, is_strict)?;
+        found.append(&mut facts);
+        rest = from(rest, length.max(1))
+            .trim_start_matches([' ', '|', '•', '·', ',', ';', '.', '/', '-', '–', ')']);
+    }
+    (!found.is_empty()).then_some(found)
+}
+
+/// The fact that a label and its value are, as formats with fields have them.
+pub(in crate::recipes::read) fn labelled(label: &str, value: &str) -> Option<Fact> {
+    let line = format!("{}: {}", label.trim().trim_end_matches(':'), value.trim());
+    facts(&line, false).and_then(|facts| facts.into_iter().next())
+}
+
+/// Whether the line is only a label, whose value is on the next line.
+pub(super) fn is_label(text: &str) -> bool {
+    let name = text.trim_end_matches([':', '：']).trim_end();
+    let is_in = |list: &[&str]| list.iter().any(|label| is_word(name, label));
+    let is_time = LABELS.times.iter().any(|(_, label)| is_word(name, label));
+    let is_verb = ["cook", "bake", "prep", "time", "total"].iter().any(|verb| is_word(name, verb));
+    let is_yield = is_in(&LABELS.yields) && !is_in(&LABELS.before_people);
+    (is_time && (!is_verb || text.ends_with(':'))) || is_yield || is_in(&LABELS.tags)
+}
+
+/// The fact that `text` begins with, and its length in bytes.
+fn fact(text: &str, is_strict: bool) -> Option<(Vec<Fact>, usize)> {
+    let found = labelled_text(text)
+        .or_else(|| time(text, is_strict))
+        .or_else(|| yielded(text, is_strict))
+        .map(|(fact, length)| (vec![fact], length));
+    found.or_else(|| {
+        let inner = text.strip_prefix('(')?;
+        let close = inner.find(')')?;
+        Some((facts(inner.get(..close)?, is_strict)?, close + 2))
+    })
+}
+
+/// The text after a label and its colon, and whether there was a colon.
+fn label<'a>(text: &'a str, labels: &[&str]) -> Option<(&'a str, bool)> {
+    let length = labels.iter().find_map(|name| begins(text, name))?;
+    Some(behind_label(text, length))
+}
+
+fn behind_label(text: &str, length: usize) -> (&str, bool) {
+    let after = from(text, length).trim_start();
+    let after = after.strip_prefix(['.', '(']).filter(|_| after.starts_with(".:")).unwrap_or(after);
+    let parted = after.strip_prefix([':', '=', '：', '…']).or_else(|| after.strip_prefix("- "));
+    let value = parted.or_else(|| after.strip_prefix("– ")).unwrap_or(after);
+    (value.trim_start(), parted.is_some())
+}
+
+/// Parses the facts that extend to the end of the line: tags and a title.
+fn labelled_text(text: &str) -> Option<(Fact, usize)> {
+    let colon = |labels: &[&str]| {
+        label(text, labels).filter(|(value, parted)| *parted && !value.is_empty())
+    };
+    if let Some((value, _)) = colon(&LABELS.tags) {
+        let value = value.trim_matches(['[', ']']);
+        let tags = value.split([',', ';', '#', '、']).map(|tag| tag.trim().trim_end_matches('.'));
+        let tags = tags.map(|tag| tag.trim_matches(['"', '\'']));
+        let tags: Vec<_> = tags.filter(|tag| !tag.is_empty()).map(str::to_owned).collect();
+        return Some((Fact::Tags(tags), text.len()));
+    }
+    if let Some((value, _)) = colon(&LABELS.titles) {
+        return Some((Fact::Title(value.to_owned()), text.len()));
+    }
+    if let Some((value, _)) = colon(&LABELS.abouts) {
+        return Some((Fact::Other(value.to_owned()), text.len()));
+    }
+    colon(&LABELS.others).map(|_| (Fact::Other(text.to_owned()), text.len()))
+}
+
+fn time(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
+    let (kind, name) =
+        LABELS.times.iter().find_map(|(kind, name)| Some((*kind, begins(text, name)?)))?;
+    let (value, parted) = behind_label(text, name);
+    let labelled = text.get(..name)?.to_lowercase();
+    // "Time", "Vorbereitungszeit", "temps de cuisson": no verb begins a step with these.
+    let is_noun = TIME_WORDS.iter().any(|word| labelled.contains(word));
+    if !parted && (is_strict || kind == TimeKind::Other) && !is_noun {
+        return None;
+    }
+    let length = text.len() - value.len();
+    let Some((minutes, taken)) = duration(value, parted || is_noun) else {
+        // "Prep time: overnight" is kept as it is.
+        return parted.then(|| (Fact::Other(text.to_owned()), text.len()));
+    };
+    let is_done = !from(value, taken).starts_with(char::is_alphanumeric);
+    let rest = from(value, taken).trim_start();
+    let is_alone = parted || is_noun || !rest.starts_with(char::is_lowercase);
+    let fact = match kind {
+        TimeKind::Prep => Fact::Prep(minutes),
+        TimeKind::Cook => Fact::Cook(minutes),
+        TimeKind::Total => Fact::Total(minutes),
+        TimeKind::Other => Fact::Other(text.get(..length + taken)?.trim().to_owned()),
+    };
+    (is_done && is_alone).then_some((fact, length + taken))
+}
+
+/// Parses a yield: "Serves 4", "Yield: 6 servings", "Makes 12 cookies", "4 servings".
+fn yielded(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
+    let (value, parted, named) = match label(text, &LABELS.yields) {
+        Some((value, parted)) => (value, parted, true),
+        None => (text, false, false),
+    };
+    let start = text.len() - value.len();
+    let value = value.get(..yield_end(value))?.trim_end();
+    let plain = value.trim_end_matches('.');
+    let number = from(plain, lead_in(plain));
+    let number = ["a dozen ", "one dozen "].iter().find_map(|a| number.strip_prefix(a));
+    let number = number.unwrap_or_else(|| from(plain, lead_in(plain)));
+    let quantity = Quantity::parse(number);
+    let is_short = plain.chars().count() <= 80 && plain.split(' ').count() <= 9;
+    let head = text.get(..start)?;
+    let name = head.trim_end_matches([' ', ':', '：', '=', '-', '–']);
+    let (unit, unit_end) = quantity.map_or(("", 0), |quantity| word(number, quantity.end()));
+    let is_for_people = LABELS.people.iter().any(|people| is_word(unit, people));
+    let is_before_people = LABELS.before_people.iter().any(|label| is_word(name, label));
+    let is_yield = is_short
+        && match (named, quantity) {
+            (true, _) if is_before_people => is_for_people && !is_strict,
+            (true, Some(_)) => true,
+            (true, None) => (parted && !plain.is_empty()) || number.len() < plain.len(),
+            (false, Some(_)) => {
+                is_for_people && from(number, unit_end).trim_matches(['.', ' ']).is_empty()
+            }
+            (false, None) => false,
+        };
+    if !is_yield {
+        return None;
+    }
+    let is_bare = quantity.is_some_and(|quantity| quantity.end() == number.len());
+    let kept = if is_bare { bare_yield(name, head, plain) } else { plain.to_owned() };
+    Some((Fact::Yield(kept), start + value.len()))
+}
+
+/// The end of a yield in a text that goes on.
+fn yield_end(value: &str) -> usize {
+    let end = value.find(['|', '•', '·', ';', ')', '(']).unwrap_or(value.len());
+    let head = value.get(..end).unwrap_or_default();
+    let part = [", ", ". ", "   ", " - ", " – "].iter().filter_map(|part| head.find(part)).min();
+    let head = value.get(..part.unwrap_or(end)).unwrap_or_default();
+    // The next label may follow without a separator.
+    next_label(head).unwrap_or(head.len())
+}
+
+/// A yield that is only a number, with what it counts.
+fn bare_yield(name: &str, head: &str, number: &str) -> String {
+    let lower = name.to_lowercase();
+    let is_english =
+        ["serv", "feed", "portion", "number of serv", "yield", "recipe serves", "this"];
+    if is_english.iter().any(|word| lower.starts_with(word)) && !lower.contains("makes") {
+        return format!("{number} serving{}", if number == "1" { "" } else { "s" });
+    }
+    // "Personen: 4"
+    match LABELS.people.iter().find(|people| is_word(name, people)) {
+        Some(people) => format!("{number} {people}"),
+        None => format!("{head}{number}"),
+    }
+}
+
+/// The offset of the next label in a value, if there is one.
+fn next_label(value: &str) -> Option<usize> {
+    let is_label = |text: &str| {
+        let mut labels = LABELS
+            .times
+            .iter()
+            .map(|(_, name)| name)
+            .chain(&LABELS.yields)
+            .filter(|name| name.len() > 3 && !LABELS.before_people.contains(name));
+        let length = labels.find_map(|name| begins(text, name));
+        // "4 Portionen" ends with what is a label elsewhere.
+        length.is_some_and(|length| !from(text, length).trim_matches(['.', ':', ' ']).is_empty())
+    };
+    let starts = value.match_indices(' ').map(|(at, _)| at + 1);
+    let mut starts = starts.take(12);
+    starts.find(|at| {
+        let rest = from(value, *at);
+        rest.starts_with(char::is_uppercase) && is_label(rest)
+    })
+}
+
+/// The field that a duration belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TimeKind {
+    Prep,
+    Cook,
+    Total,
+    Other,
+}
+
+/// The labels of facts in every language. Of two with a common beginning, the longer comes first.
+struct Labels {
+    times: Vec<(TimeKind, &'static str)>,
+    yields: Vec<&'static str>,
+    /// Those of yields that are only one when people follow: "for 4 people".
+    before_people: Vec<&'static str>,
+    people: Vec<&'static str>,
+    titles: Vec<&'static str>,
+    tags: Vec<&'static str>,
+    abouts: Vec<&'static str>,
+    others: Vec<&'static str>,
+}
+
+static LABELS: LazyLock<Labels> = LazyLock::new(|| {
+    let kinds = [
+        (TimeKind::Prep, languages::all(|it| it.prep)),
+        (TimeKind::Cook, languages::all(|it| it.cook)),
+        (TimeKind::Total, languages::all(|it| it.total)),
+        (TimeKind::Other, languages::all(|it| it.times)),
+    ];
+    let mut times: Vec<_> = kinds
+        .into_iter()
+        .flat_map(|(kind, names)| names.into_iter().map(move |it| (kind, it)))
+        .collect();
+    times.sort_by_key(|(_, name)| std::cmp::Reverse(name.len()));
+    Labels {
+        times,
+        yields: languages::all(|it| it.yields),
+        before_people: BEFORE_PEOPLE.split(' ').collect(),
+        people: languages::all(|it| it.people),
+        titles: languages::all(|it| it.titles),
+        tags: languages::all(|it| it.tags),
+        abouts: languages::all(|it| it.abouts),
+        others: languages::all(|it| it.others),
+    }
+});
+
+const BEFORE_PEOPLE: &str = "for für pour para per voor för ca cirka";
+/// What the words for times end with or contain.
+const TIME_WORDS: [&str; 9] =
+    ["time", "zeit", "temps", "tiempo", "tempo", "tijd", "tid", "durée", "時間"];
