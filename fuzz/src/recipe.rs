@@ -2,7 +2,7 @@
 //! reader of a format is tried on every message.
 
 use vestibule::recipes::bounds::MAX_RECIPE_BYTES;
-use vestibule::recipes::{AssistantReply, Draft, Reading, Recipe, answer, read};
+use vestibule::recipes::{AssistantReply, Draft, ReadRecipe, Recipe, answer, read};
 use vestibule::time::UnixTime;
 
 /// What a chat message holds.
@@ -76,8 +76,8 @@ const FORMATS: [(&str, &str); 11] = [
 ];
 
 /// No word of ours has so many letters: one that long is somebody's text.
-fn keeps_long_words(text: &str, reading: &Reading) {
-    let Reading { draft, unread } = reading;
+fn keeps_long_words(text: &str, reading: &ReadRecipe) {
+    let ReadRecipe { draft, unread } = reading;
     let ingredients = draft.ingredients.iter().map(|ingredient| ingredient.text.as_str());
     let kept = [draft.title.as_str(), &draft.yields, &draft.description]
         .into_iter()

@@ -164,12 +164,12 @@ impl SecretSource {
 }
 
 #[derive(Debug)]
-enum ReadError {
+enum SecretReadError {
     Io(io::Error),
     Unfit(String),
 }
 
-impl ReadError {
+impl SecretReadError {
     fn of(self, what: &str, path: &Path) -> String {
         let path = path.display();
         match self {
@@ -186,26 +186,26 @@ impl ReadError {
 fn read_signing(
     path: &Path,
     is_unfit: impl Fn(&str) -> Option<String>,
-) -> Result<Secret, ReadError> {
+) -> Result<Secret, SecretReadError> {
     let mut secret = read(path, is_unfit)?;
     let warning = secret_warning(&secret.text);
     secret.warnings.extend(warning.map(|warning| format!("{}: {warning}", path.display())));
     Ok(secret)
 }
 
-fn read(path: &Path, is_unfit: impl Fn(&str) -> Option<String>) -> Result<Secret, ReadError> {
-    let text = String::from_utf8(fs::read(path).map_err(ReadError::Io)?);
+fn read(path: &Path, is_unfit: impl Fn(&str) -> Option<String>) -> Result<Secret, SecretReadError> {
+    let text = String::from_utf8(fs::read(path).map_err(SecretReadError::Io)?);
     // A key in DER is no text. To encode it, as is said of other bytes, would not make it a secret.
     let text = text.map_err(|error| match PublishedKind::of(error.as_bytes()) {
-        Some(kind) => ReadError::Unfit(kind.to_string()),
-        None => ReadError::Io(io::ErrorKind::InvalidData.into()),
+        Some(kind) => SecretReadError::Unfit(kind.to_string()),
+        None => SecretReadError::Io(io::ErrorKind::InvalidData.into()),
     })?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text).to_owned();
     if let Some(problem) = is_unfit(&text) {
-        return Err(ReadError::Unfit(problem));
+        return Err(SecretReadError::Unfit(problem));
     }
-    let warning = exposure(path).map_err(ReadError::Io)?;
+    let warning = exposure(path).map_err(SecretReadError::Io)?;
     Ok(Secret { text, warnings: warning.into_iter().collect() })
 }
 

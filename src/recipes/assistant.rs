@@ -19,7 +19,7 @@ use super::find::find;
 use super::ingredient::Ingredient;
 use super::quantity::Number;
 use super::ratio::Ratio;
-use super::read::{ReadError, Reading, duration, extract_list, read};
+use super::read::{ReadError, ReadRecipe, duration, extract_list, read};
 use super::recipe::{Recipe, Step};
 use super::sentences::sentences;
 use super::words;
@@ -69,7 +69,7 @@ pub enum AssistantReply {
 /// not need the recipe.
 #[derive(Debug)]
 pub(super) enum Pasted {
-    Recipe(Box<Result<Reading, ReadError>>),
+    Recipe(Box<Result<ReadRecipe, ReadError>>),
     Ingredients(Vec<Ingredient>),
     Nothing,
 }
@@ -274,7 +274,7 @@ fn extracted(recipe: &mut Recipe, pasted: Pasted) -> EditResult {
             recipe from: <pasted text>`."
             .to_owned());
     };
-    let Reading { draft, unread } =
+    let ReadRecipe { draft, unread } =
         reading.map_err(|fault| format!("Nothing has changed: {fault}."))?;
     if draft.ingredients.is_empty() && draft.steps.is_empty() {
         return Err(

@@ -2,7 +2,7 @@
 
 use super::export::{self, ExportFormat};
 use super::http::{self, Fields, Query};
-use super::read::{ReadError, Reading, read};
+use super::read::{ReadError, ReadRecipe, read};
 use super::recipe::{Draft, Recipe};
 use super::requests::RecipeRequests;
 use super::storage::TaskOrigin;
@@ -22,13 +22,13 @@ impl RecipeRequests<'_> {
             if text.len() > MAX_IMPORT_BYTES {
                 return Err(http::bad_field("text", "must be at most 256 KiB"));
             }
-            let Reading { draft, unread } = imported(&text)?;
+            let ReadRecipe { draft, unread } = imported(&text)?;
             let title = title.unwrap_or(draft.title).trim().to_owned();
             if title.is_empty() {
                 let problem = "must be there, as the text has none";
                 return Err(http::bad_field("title", problem));
             }
-            Ok(Reading { draft: Draft { title, ..draft }, unread })
+            Ok(ReadRecipe { draft: Draft { title, ..draft }, unread })
         })
     }
 
@@ -95,7 +95,7 @@ fn next_page(format: ExportFormat, limit: usize, before: &str) -> String {
 }
 
 /// What a text is read as.
-fn imported(text: &str) -> Result<Reading, Response> {
+fn imported(text: &str) -> Result<ReadRecipe, Response> {
     read(text).map_err(|fault| match fault {
         ReadError::Invalid(fault) => http::bad_recipe(&fault),
         fault => http::bad_field("text", &format!("must be a recipe: {fault}")),

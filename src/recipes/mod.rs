@@ -10,7 +10,7 @@
 //! | [`Recipe`], [`Step`], [`Ingredient`], [`Base`] | a recipe as it is stored and sent |
 //! | [`Draft`], [`DraftError`] | a recipe as a client sends it, and its first invalid field |
 //! | [`Quantity`], [`Number`], [`Ratio`] | amounts: parsed, scaled and written exactly |
-//! | [`read`], [`Reading`], [`ReadError`] | reads a recipe from a text, whatever its format |
+//! | [`read`], [`ReadRecipe`], [`ReadError`] | reads a recipe from a text, whatever its format |
 //! | [`ChatCommand`] | a parsed chat message |
 //! | [`answer`], [`AssistantReply`] | the assistant's answer to a chat message |
 //!
@@ -28,6 +28,7 @@ mod convert;
 mod counters;
 mod densities;
 mod draft;
+mod entities;
 mod exchange;
 mod export;
 mod find;
@@ -54,6 +55,7 @@ mod sharing;
 mod size;
 mod storage;
 mod tasks;
+mod unit_kind;
 mod units;
 mod words;
 mod written;
@@ -72,13 +74,13 @@ pub use ingredient::{Base, Ingredient};
 pub use model::{AskModel, ModelCall};
 pub use quantity::{MAX_QUANTITY, Number, NumberForm, Quantity};
 pub use ratio::Ratio;
-pub use read::{MAX_TEXT_BYTES, ReadError, Reading, extract_list, read};
+pub use read::{MAX_TEXT_BYTES, ReadError, ReadRecipe, extract_list, read};
 pub use recipe::{Draft, DraftError, Recipe, Step};
 pub use storage::{
     BackupError, DatabaseState, StorageError, backup as backup_database,
     inspect as inspect_database, restore as restore_database,
 };
-pub use units::Precision;
+pub use unit_kind::Precision;
 pub use written::write as write_number;
 
 /// The limits of a recipe's fields.

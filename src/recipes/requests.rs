@@ -9,7 +9,7 @@ use super::accounts::random_id;
 use super::completions::HttpAnswer;
 use super::http::{self, Query, RecipeRoute};
 use super::patch::RecipePatch;
-use super::read::Reading;
+use super::read::ReadRecipe;
 use super::recipe::{Draft, DraftError, Recipe};
 use super::storage::chat::Bounds;
 use super::storage::edits::{self, CopyOutcome, EditOutcome};
@@ -196,7 +196,7 @@ impl RecipeRequests<'_> {
     fn create(&self, request: &Request<'_>, user: &str) -> Reply<Response> {
         self.create_from(request, user, |body| {
             let draft = Draft::parse(body).map_err(|fault| http::bad_recipe(&fault))?;
-            Ok(Reading { draft, unread: Vec::new() })
+            Ok(ReadRecipe { draft, unread: Vec::new() })
         })
     }
 
@@ -205,12 +205,12 @@ impl RecipeRequests<'_> {
         &self,
         request: &Request<'_>,
         user: &str,
-        read: impl FnOnce(&[u8]) -> Result<Reading, Response> + Send + 'static,
+        read: impl FnOnce(&[u8]) -> Result<ReadRecipe, Response> + Send + 'static,
     ) -> Reply<Response> {
         let Ok(id) = random_id() else { return Reply::Now(http::internal_error()) };
         let (now, bounds, max) = (request.now, self.bounds, self.max);
         let read = move |body: &[u8]| {
-            let Reading { draft, unread } = read(body)?;
+            let ReadRecipe { draft, unread } = read(body)?;
             Ok((fitting(Recipe::new(id, draft, now), &bounds)?, unread))
         };
         self.tasks.read_request(request, user, read, move |database, user, (recipe, unread)| {

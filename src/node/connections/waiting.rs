@@ -17,8 +17,8 @@ use crate::time::{Instant, UnixTime};
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     pub(crate) auth: PendingAuth,
-    /// The last position that its client has seen, until it is admitted.
-    pub(crate) resume_from: Option<Position>,
+    /// From where on its client wants the messages of its room, until it is admitted.
+    pub(crate) resume: Option<Box<PendingResume>>,
     /// An `auth` that came while that one was under way.
     pub(crate) next_auth: Option<Box<str>>,
     /// The message that it is asked about.
@@ -42,7 +42,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self.auth, PendingAuth::None)
-            && self.resume_from.is_none()
+            && self.resume.is_none()
             && self.next_auth.is_none()
             && self.message.is_none()
             && self.request.is_none()
@@ -256,8 +256,6 @@ pub(crate) struct PendingJoin {
     pub(crate) expires_at: UnixTime,
     /// What is remembered of the `auth`, to be taken back when the join fails.
     pub(crate) reserved: Reserved,
-    /// Where the room stood when the application was asked, if it has a log.
-    pub(crate) asked_at: Option<Position>,
 }
 
 /// What an accepted `auth` has put into the replay set.
@@ -269,6 +267,15 @@ pub(crate) struct Reserved {
     pub(crate) token_id: Option<(u64, u64)>,
     /// Until then.
     pub(crate) until: UnixTime,
+}
+
+/// From where on a client wants the messages of its room.
+#[derive(Debug, Default)]
+pub(crate) struct PendingResume {
+    /// The last position that it has seen.
+    pub(crate) seen: Option<Position>,
+    /// Where the room stood when the application was asked, which knows what was said before.
+    pub(crate) asked_at: Option<Position>,
 }
 
 #[cfg(test)]
@@ -284,7 +291,6 @@ mod tests {
             clocks: Clocks { token_end: clock, reauth_at: clock, reason: ReauthReason::Requested },
             expires_at: until,
             reserved: Reserved { message: None, token_id: None, until },
-            asked_at: None,
         }
     }
 
@@ -300,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_takes_272_bytes() {
-        assert!(size_of::<Waiting>() <= 272, "{}", size_of::<Waiting>());
+    fn what_waits_takes_280_bytes() {
+        assert!(size_of::<Waiting>() <= 280, "{}", size_of::<Waiting>());
     }
 }

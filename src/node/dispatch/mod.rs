@@ -39,7 +39,8 @@ impl Node {
                 {
                     connection.session.set_wants(wants);
                     if let ResumeFrom::Position(position) = wants.resume {
-                        connection.waiting.get_or_insert_default().resume_from = Some(position);
+                        let waiting = connection.waiting.get_or_insert_default();
+                        waiting.resume.get_or_insert_default().seen = Some(position);
                     }
                 }
                 self.authenticate(slot, id, token);

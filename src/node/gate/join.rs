@@ -6,14 +6,14 @@ use crate::id::{ConnId, Slot};
 use crate::node::app::{Admission, Join, Reply, Update};
 use crate::node::connections::Connections;
 use crate::node::connections::session::Clocks;
-use crate::node::connections::waiting::{AcceptedAuth, PendingAuth, PendingJoin};
+use crate::node::connections::waiting::{AcceptedAuth, PendingAuth, PendingJoin, PendingResume};
 use crate::node::context::Cx;
 use crate::node::rooms::Rooms;
 use crate::node::rooms::log::Missed;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Payer, Work};
 use crate::node::work::questions::{GRACE, NewQuestion, QuestionKind, cost};
-use crate::protocol::{CloseReason, Position, RecipeUpdate, ResumeInfo, SessionInfo};
+use crate::protocol::{CloseReason, RecipeUpdate, ResumeInfo, SessionInfo};
 
 /// What a re-authentication is acknowledged with; a first one in the application's words.
 const REAUTHENTICATED: &str = "Re-authenticated";
@@ -37,8 +37,13 @@ pub(crate) fn ask_to_join(
     let room = wanted.or_else(|| rooms.rooms.name_of(slot)).cloned()?;
     let ticket = work.questions.issue();
     let expires_at = principal.expires_at;
-    let asked_at = rooms.logs.head(&room).filter(|_| !reauth);
-    let join = PendingJoin { ticket, request_id, clocks, expires_at, reserved, asked_at };
+    if let Some(asked_at) = rooms.logs.head(&room).filter(|_| !reauth)
+        && connection.session.supports_resume()
+    {
+        let waiting = connection.waiting.get_or_insert_default();
+        waiting.resume.get_or_insert_default().asked_at = Some(asked_at);
+    }
+    let join = PendingJoin { ticket, request_id, clocks, expires_at, reserved };
     let (now, payer) = (cx.now.monotonic, Payer::user(&principal.user));
     connections.edit(&cx.policy, slot, |session, policy| session.joining(now, policy));
     if !reauth {
@@ -134,25 +139,25 @@ struct Resumption {
     missed: Option<Missed>,
 }
 
-/// Looks up what `slot` has missed, which is about to join `room`. The application was asked when the
-/// room stood `asked_at`, and knows what was said before.
+/// Looks up what `slot` has missed, which is about to join `room`.
 fn resume(
     cx: &mut Cx,
     connections: &mut Connections,
     rooms: &mut Rooms,
     slot: Slot,
-    (room, asked_at): (&SmolStr, Option<Position>),
+    room: &SmolStr,
 ) -> Resumption {
     let Some(connection) = connections.get_mut(slot) else { return Resumption::default() };
     let supports_resume = connection.session.supports_resume();
-    let from = connection.waiting.as_mut().and_then(|waiting| waiting.resume_from.take());
+    let pending = connection.waiting.as_mut().and_then(|waiting| waiting.resume.take());
+    let PendingResume { seen, asked_at } = pending.map(|it| *it).unwrap_or_default();
     rooms.logs.joined(room, supports_resume, cx.policy.history_bytes);
     if !supports_resume {
         return Resumption::default();
     }
-    let missed = from.and_then(|position| rooms.logs.missed(room, position));
+    let missed = seen.and_then(|position| rooms.logs.missed(room, position));
     let resumed = missed.is_some();
-    if from.is_some() {
+    if seen.is_some() {
         let count = if resumed { &mut cx.metrics.resumed } else { &mut cx.metrics.not_resumed };
         *count += 1;
     }
@@ -176,7 +181,7 @@ fn admit(
     let is_first = wanted.is_some();
     let mut resumption = Resumption::default();
     if let Some(room) = wanted {
-        resumption = resume(cx, connections, rooms, slot, (&room, join.asked_at));
+        resumption = resume(cx, connections, rooms, slot, &room);
         rooms.rooms.join(slot, &room);
         cx.metrics.authenticated += 1;
     } else {

@@ -1,10 +1,10 @@
 //! The words of Dutch recipes.
 
-use super::Language;
-use crate::recipes::units::UnitKind;
+use super::language::Language;
+use crate::recipes::unit_kind::UnitKind;
 
 /// The words of Dutch recipes.
-pub(in crate::recipes) static DUTCH: Language = Language {
+pub(crate) static DUTCH: Language = Language {
     ingredients: "ingrediëntenlijst | ingrediënten | ingredienten | ingrediënt | benodigdheden | \
         dit heb je nodig | wat heb je nodig | boodschappenlijst",
     steps: "bereidingswijze | bereiding | bereidingsstappen | werkwijze | instructies | \

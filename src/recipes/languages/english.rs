@@ -1,10 +1,10 @@
 //! The words of English recipes.
 
-use super::Language;
-use crate::recipes::units::UnitKind;
+use super::language::Language;
+use crate::recipes::unit_kind::UnitKind;
 
 /// The words of English recipes.
-pub(in crate::recipes) static ENGLISH: Language = Language {
+pub(crate) static ENGLISH: Language = Language {
     ingredients: "ingredients list | ingredients | ingredient list | ingredient | what you'll need | \
         what you need | you will need | you'll need | shopping list | ingredients needed",
     steps: "cooking instructions | cooking directions | cooking method | directions | \

@@ -1,10 +1,10 @@
 //! The words of French recipes.
 
-use super::Language;
-use crate::recipes::units::UnitKind;
+use super::language::Language;
+use crate::recipes::unit_kind::UnitKind;
 
 /// The words of French recipes.
-pub(in crate::recipes) static FRENCH: Language = Language {
+pub(crate) static FRENCH: Language = Language {
     ingredients: "liste des ingrédients | ingrédients | ingrédient | ingredients | il vous faut | \
         liste de courses | ce qu'il vous faut",
     steps: "préparation de la recette | étapes de préparation | préparation | preparation | \

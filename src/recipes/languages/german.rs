@@ -1,10 +1,10 @@
 //! The words of German recipes.
 
-use super::Language;
-use crate::recipes::units::UnitKind;
+use super::language::Language;
+use crate::recipes::unit_kind::UnitKind;
 
 /// The words of German recipes.
-pub(in crate::recipes) static GERMAN: Language = Language {
+pub(crate) static GERMAN: Language = Language {
     ingredients: "zutatenliste | zutaten | das brauchst du | das brauchen sie | man nehme | \
         einkaufsliste",
     steps: "zubereitung | zubereitungsschritte | anleitung | arbeitsschritte | schritte | \

@@ -1,10 +1,10 @@
 //! The words of Italian recipes.
 
-use super::Language;
-use crate::recipes::units::UnitKind;
+use super::language::Language;
+use crate::recipes::unit_kind::UnitKind;
 
 /// The words of Italian recipes.
-pub(in crate::recipes) static ITALIAN: Language = Language {
+pub(crate) static ITALIAN: Language = Language {
     ingredients: "lista degli ingredienti | ingredienti | ingrediente | cosa serve | cosa ti serve | \
         occorrente",
     steps: "modalità di preparazione | preparazione | procedimento | istruzioni | esecuzione | \

@@ -1,10 +1,10 @@
 //! The words of Japanese recipes.
 
-use super::Language;
-use crate::recipes::units::UnitKind;
+use super::language::Language;
+use crate::recipes::unit_kind::UnitKind;
 
 /// The words of Japanese recipes.
-pub(in crate::recipes) static JAPANESE: Language = Language {
+pub(crate) static JAPANESE: Language = Language {
     ingredients: "材料と分量 | 材料 | ざいりょう | 食材",
     steps: "作り方の手順 | 作り方 | つくり方 | 作りかた | つくりかた | 手順 | 調理手順 | レシピの手順",
     notes: "コツ・ポイント | コツ | ポイント | メモ | 備考 | 注意 | 保存方法 | 保存 | アレンジ | 栄養成分 | 栄養価 | ヒント",

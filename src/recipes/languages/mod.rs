@@ -9,87 +9,13 @@ mod french;
 mod german;
 mod italian;
 mod japanese;
+mod language;
 mod portuguese;
 mod spanish;
 mod swedish;
 
 pub(super) use self::english::ENGLISH;
-use super::units::UnitKind;
-
-/// The words of one language, in lower case. `|` separates the entries of a list; where entries are
-/// single words, a space does. `/` separates singular and plural; a word without a plural is
-/// invariable.
-#[derive(Debug)]
-pub(super) struct Language {
-    /// Headings of the ingredients.
-    pub(super) ingredients: &'static str,
-    /// Headings of the steps.
-    pub(super) steps: &'static str,
-    /// Headings of notes, tips and whatever else is neither.
-    pub(super) notes: &'static str,
-    /// What the heading of a group begins with: `for the` sauce.
-    pub(super) groups: &'static str,
-    /// Labels before a yield: `makes` 12 rolls.
-    pub(super) yields: &'static str,
-    /// Words before a number of servings: `for` 4.
-    pub(super) serves: &'static str,
-    /// Whom or what a number of servings counts.
-    pub(super) people: &'static str,
-    /// Labels of the preparation time.
-    pub(super) prep: &'static str,
-    /// Labels of the cooking time.
-    pub(super) cook: &'static str,
-    /// Labels of the total time.
-    pub(super) total: &'static str,
-    /// Labels of other times.
-    pub(super) times: &'static str,
-    /// Names of a minute.
-    pub(super) minutes: &'static str,
-    /// Names of an hour.
-    pub(super) hours: &'static str,
-    /// Names of a day.
-    pub(super) days: &'static str,
-    /// Labels of the title.
-    pub(super) titles: &'static str,
-    /// Labels of tags.
-    pub(super) tags: &'static str,
-    /// Labels of the description.
-    pub(super) abouts: &'static str,
-    /// Labels of facts that have no field.
-    pub(super) others: &'static str,
-    /// Verbs that begin a step; single words.
-    pub(super) verbs: &'static str,
-    /// Countable nouns; single words. One without a plural has the regular one of English.
-    pub(super) nouns: &'static str,
-    /// Words that begin a preparation behind a name: 1 onion, `finely` chopped; single words.
-    pub(super) preparations: &'static str,
-    /// Units of one word.
-    pub(super) units: &'static [(UnitKind, &'static str)],
-    /// Units of several words.
-    pub(super) phrases: &'static [(UnitKind, &'static str)],
-    /// Names of a teaspoon, and of a tablespoon.
-    pub(super) spoons: [&'static str; 2],
-    /// Numbers as words, with their value behind them.
-    pub(super) numbers: &'static str,
-    /// Words between a whole number and its half: `and a half`.
-    pub(super) halves: &'static str,
-    /// Units that are written before their number.
-    pub(super) leading: &'static str,
-    /// Articles that mean one.
-    pub(super) articles: &'static str,
-    /// Words between a quantity and its unit: `heaped`.
-    pub(super) adjectives: &'static str,
-    /// Units that mean one without a number: `pinch`.
-    pub(super) ones: &'static str,
-    /// Words between a unit and a name: `of`.
-    pub(super) of: &'static str,
-    /// Words that join two amounts: `plus`, `or`.
-    pub(super) joints: &'static str,
-    /// Words between the ends of a range: `to`.
-    pub(super) ranges: &'static str,
-    /// Words before an amount that make it less exact: `about`.
-    pub(super) about: &'static str,
-}
+pub(super) use self::language::Language;
 
 /// Every language.
 pub(super) static LANGUAGES: [&Language; 9] = [

@@ -1,10 +1,10 @@
 //! The words of Portuguese recipes.
 
-use super::Language;
-use crate::recipes::units::UnitKind;
+use super::language::Language;
+use crate::recipes::unit_kind::UnitKind;
 
 /// The words of Portuguese recipes.
-pub(in crate::recipes) static PORTUGUESE: Language = Language {
+pub(crate) static PORTUGUESE: Language = Language {
     ingredients: "lista de ingredientes | ingredientes | ingrediente | você vai precisar de | \
         o que você precisa",
     steps: "modo de preparo | modo de preparação | modo de fazer | como fazer | preparação | \

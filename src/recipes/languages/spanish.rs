@@ -1,10 +1,10 @@
 //! The words of Spanish recipes.
 
-use super::Language;
-use crate::recipes::units::UnitKind;
+use super::language::Language;
+use crate::recipes::unit_kind::UnitKind;
 
 /// The words of Spanish recipes.
-pub(in crate::recipes) static SPANISH: Language = Language {
+pub(crate) static SPANISH: Language = Language {
     ingredients: "lista de ingredientes | ingredientes | ingrediente | necesitas | qué necesitas | \
         lo que necesitas",
     steps: "modo de preparación | modo de elaboración | elaboración paso a paso | \

@@ -1,10 +1,10 @@
 //! The words of Swedish recipes.
 
-use super::Language;
-use crate::recipes::units::UnitKind;
+use super::language::Language;
+use crate::recipes::unit_kind::UnitKind;
 
 /// The words of Swedish recipes.
-pub(in crate::recipes) static SWEDISH: Language = Language {
+pub(crate) static SWEDISH: Language = Language {
     ingredients: "ingredienser | ingrediens | du behöver | det här behöver du | inköpslista",
     steps: "gör så här | så här gör du | så gör du | tillagning | tillvägagångssätt | \
         instruktioner | beskrivning | steg för steg | steg",

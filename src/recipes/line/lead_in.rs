@@ -6,7 +6,7 @@ use super::super::languages;
 use super::super::scan::from;
 
 /// The offset of the text after "about" or "juice of".
-pub(in crate::recipes) fn lead_in(text: &str) -> usize {
+pub(crate) fn lead_in(text: &str) -> usize {
     let mut at = text.len() - text.trim_start_matches(MARKS).len();
     while let Some(length) = length(from(text, at)) {
         at += length;

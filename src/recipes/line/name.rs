@@ -8,7 +8,7 @@ use crate::recipes::scan::from;
 
 impl Line<'_> {
     /// The name of the ingredient; the whole text when it has no amount.
-    pub(in crate::recipes) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         let rest = match self.amounts.first() {
             Some(amount) if self.is_behind_name(amount) => {
                 let unit = amount.unit.as_ref().map_or(amount.start, |(at, _)| at.start);
@@ -31,12 +31,12 @@ impl Line<'_> {
     }
 
     /// Whether the amount is behind the name.
-    pub(in crate::recipes) fn is_name_first(&self) -> bool {
+    pub(crate) fn is_name_first(&self) -> bool {
         !self.begins_with_amount() && self.amounts.first().is_some_and(|a| self.is_behind_name(a))
     }
 
     /// What follows the name: ", chopped".
-    pub(in crate::recipes) fn preparation(&self) -> &str {
+    pub(crate) fn preparation(&self) -> &str {
         let start = if self.is_name_first() { self.text.len() } else { self.name_start() };
         let rest = from(&self.text, start);
         let parts = [",", "(", ";", " - "].iter().filter_map(|part| rest.find(part)).min();
@@ -44,7 +44,7 @@ impl Line<'_> {
         from(rest, before.trim_end().len())
     }
 
-    pub(in crate::recipes) fn name_start(&self) -> usize {
+    pub(crate) fn name_start(&self) -> usize {
         let mut end = self.amounts.first().map_or(0, |amount| amount.end);
         for next in self.amounts.iter().skip(1) {
             // "1 cup plus 2 tablespoons flour" is flour.
@@ -67,7 +67,7 @@ impl Line<'_> {
     }
 
     /// What the line says beside its first amount and its name: "softened", "about 14 oz".
-    pub(in crate::recipes) fn note(&self) -> String {
+    pub(crate) fn note(&self) -> String {
         let name = self.name_range();
         let Some(amount) = self.amounts.first() else {
             return noted([from(&self.text, name.end)]);

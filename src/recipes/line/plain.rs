@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::super::read::decoded;
+use super::super::entities::decoded;
 
 /// Replaces entities of HTML, full-width characters and special spaces.
-pub(in crate::recipes) fn plain(text: &str) -> Cow<'_, str> {
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c != '&' && substitute(c) == c;
     if text.chars().all(is_plain) {
         return Cow::Borrowed(text);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Reading;
+use super::outcome::ReadRecipe;
 use super::text::meta::Fact;
 use crate::recipes::ingredient::Ingredient;
 use crate::recipes::recipe::{
@@ -128,7 +128,7 @@ impl DraftBuilder {
     }
 
     /// The draft, and what of the text is not in it.
-    pub(super) fn finish(mut self) -> Reading {
+    pub(super) fn finish(mut self) -> ReadRecipe {
         // A step may have grown while it was read.
         let (short, long): (Vec<_>, Vec<_>) = std::mem::take(&mut self.draft.steps)
             .into_iter()
@@ -149,7 +149,7 @@ impl DraftBuilder {
         }
         let mut unread: Vec<String> = self.exceeded.into_keys().collect();
         unread.extend(self.chrome.into_iter().map(|line| format!("“{line}”")));
-        Reading { draft: self.draft, unread }
+        ReadRecipe { draft: self.draft, unread }
     }
 }
 

@@ -8,8 +8,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Reading;
 use super::builder::{DraftBuilder, one_line};
+use super::outcome::ReadRecipe;
 use super::text::meta::labelled;
 use crate::recipes::scan::from;
 
@@ -31,7 +31,7 @@ fn has_component(line: &str) -> bool {
 }
 
 /// Reads a recipe. A paragraph is a step.
-pub(super) fn read(text: &str, builder: DraftBuilder) -> Reading {
+pub(super) fn read(text: &str, builder: DraftBuilder) -> ReadRecipe {
     let text = without_comments(text);
     let mut reader = Cooklang { builder, ..Cooklang::default() };
     for line in text.lines() {

@@ -14,7 +14,7 @@ use crate::recipes::scan::{from, word};
 ///
 /// Returns minutes, of a range its upper end, and the length in bytes. With `is_bare`, a bare number
 /// means minutes, and `1:30` hours and minutes.
-pub(in crate::recipes) fn duration(text: &str, is_bare: bool) -> Option<(u32, usize)> {
+pub(crate) fn duration(text: &str, is_bare: bool) -> Option<(u32, usize)> {
     let start = vague(text);
     let text = from(text, start);
     let (mut minutes, mut end) =

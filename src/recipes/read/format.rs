@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::{ReadError, cooklang, front_matter, html, mastercook, meal_master, recipe_md, rezkonv};
+use super::outcome::ReadError;
+use super::{cooklang, front_matter, markup, mastercook, meal_master, recipe_md, rezkonv};
 
 /// A format that has a reader.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Format {
+pub(super) enum SourceFormat {
     Json(Value),
     Html,
     FrontMatter,
@@ -19,7 +20,7 @@ pub(super) enum Format {
     Text,
 }
 
-impl Format {
+impl SourceFormat {
     /// The format of a text, which does not begin with white space.
     pub(super) fn of(text: &str) -> Result<Self, ReadError> {
         if let Some(name) = unsupported(text) {
@@ -37,7 +38,7 @@ impl Format {
             _ if meal_master::is_it(text) => Self::MealMaster,
             _ if rezkonv::is_it(text) => Self::RezKonv,
             _ if mastercook::is_it(text) => Self::MasterCook,
-            _ if html::is_it(text) => Self::Html,
+            _ if markup::is_it(text) => Self::Html,
             _ if front_matter::is_it(text) => Self::FrontMatter,
             _ => Self::of_body(text),
         })

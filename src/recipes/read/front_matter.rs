@@ -4,11 +4,10 @@ use yaml_rust2::Event;
 use yaml_rust2::parser::Parser;
 
 use super::builder::DraftBuilder;
-use super::format::Format;
+use super::outcome::ReadError;
+use super::text::headings::Section;
 use super::text::is_heading_of;
-use super::text::judge::Section;
 use super::text::meta::labelled;
-use super::{ReadError, Reading, read_as};
 
 /// The longest front matter, in bytes.
 const MAX_BYTES: usize = 16 * 1024;
@@ -40,8 +39,8 @@ fn split(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// Reads the fields of the block, and the text after it in its own format.
-pub(super) fn read(text: &str) -> Result<Reading, ReadError> {
+/// Reads the fields of the block. With them comes the text after it, which has a format of its own.
+pub(super) fn read(text: &str) -> Result<(DraftBuilder, &str), ReadError> {
     let (block, body) = split(text).unwrap_or(("", text));
     if block.len() > MAX_BYTES {
         return Err(ReadError::Malformed("front matter of more than 16 KiB"));
@@ -51,8 +50,7 @@ pub(super) fn read(text: &str) -> Result<Reading, ReadError> {
     for (key, values) in fields {
         take(&key, &values, &mut builder);
     }
-    let body = body.trim();
-    Ok(read_as(&Format::of_body(body), body, builder))
+    Ok((builder, body.trim()))
 }
 
 fn take(key: &str, values: &[String], builder: &mut DraftBuilder) {

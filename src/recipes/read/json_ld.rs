@@ -9,9 +9,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::builder::{DraftBuilder, one_line};
+use super::duration::duration;
+use super::markup;
+use super::outcome::{ReadError, ReadRecipe};
 use super::text::meta::Fact;
 use super::text::{numbered, numbered_steps, sentences};
-use super::{ReadError, Reading, duration, html};
 use crate::recipes::recipe::{
     Draft, MAX_INGREDIENT_CHARS, MAX_STEP_CHARS, MAX_TITLE_CHARS, MAX_YIELD_CHARS,
 };
@@ -30,14 +32,14 @@ pub(super) fn parse(script: &str) -> Option<Value> {
 }
 
 /// Reads the first recipe of a document, or an export of one.
-pub(super) fn read_document(json: &Value) -> Result<Reading, ReadError> {
+pub(super) fn read_document(json: &Value) -> Result<ReadRecipe, ReadError> {
     if let Some(recipe) = find(json) {
         return Ok(read(recipe));
     }
     let fields = json.as_object().filter(|fields| fields.contains_key("title"));
     let fields = fields.ok_or(ReadError::NoRecipe("this JSON"))?;
     let draft = Draft::of(fields).map_err(ReadError::Invalid)?;
-    Ok(Reading { draft, unread: Vec::new() })
+    Ok(ReadRecipe { draft, unread: Vec::new() })
 }
 
 /// The first recipe in a document.
@@ -74,7 +76,7 @@ fn is_recipe(object: &Value) -> bool {
 }
 
 /// Reads a recipe. Fields that it does not have are empty.
-fn read(recipe: &Value) -> Reading {
+fn read(recipe: &Value) -> ReadRecipe {
     let mut builder = DraftBuilder::default();
     let first = |name: &str| texts(recipe.get(name)).into_iter().next().unwrap_or_default();
     builder.draft.title = cut(&first("name"), MAX_TITLE_CHARS, "title", &mut builder);
@@ -166,10 +168,10 @@ fn read_steps(value: Option<&Value>, depth: usize, section: &str, steps: &mut Ve
             }
         },
         Value::String(text) => {
-            let lines = html::text_of(text);
+            let lines = markup::text_of(text);
             let lines = lines.lines().map(undecorated).filter(|line| !line.is_empty());
             for (index, line) in lines.enumerate() {
-                let section = one_line(&html::text_of(section));
+                let section = one_line(&markup::text_of(section));
                 let section = section.trim_end_matches(':');
                 let is_named = index == 0 && !section.is_empty();
                 steps.push(if is_named { format!("{section}: {line}") } else { line });
@@ -195,7 +197,7 @@ fn texts(value: Option<&Value>) -> Vec<String> {
         None => &[],
     };
     let plain = |text: &str| {
-        let text = html::text_of(text);
+        let text = markup::text_of(text);
         text.lines().map(undecorated).collect::<Vec<_>>().join("\n").trim().to_owned()
     };
     let text = |item: &Value| match item {

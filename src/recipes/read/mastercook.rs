@@ -11,8 +11,8 @@
 //!     1/2  cup           sugar -- sifted
 //! ```
 
-use super::Reading;
 use super::builder::{DraftBuilder, one_line};
+use super::outcome::ReadRecipe;
 use super::paragraphs::Paragraphs;
 use super::text::meta::{Fact, labelled};
 
@@ -27,7 +27,7 @@ fn is_head(line: &str) -> bool {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum MasterCookPart {
     Head,
     Ingredients,
     Steps,
@@ -36,9 +36,9 @@ enum Part {
 }
 
 /// Reads the first recipe.
-pub(super) fn read(text: &str, mut builder: DraftBuilder) -> Reading {
+pub(super) fn read(text: &str, mut builder: DraftBuilder) -> ReadRecipe {
     let mut lines = text.lines().skip_while(|line| !is_head(line)).skip(1);
-    let mut part = Part::Head;
+    let mut part = MasterCookPart::Head;
     let mut steps = Paragraphs::default();
     let mut label = String::new();
     for line in lines.by_ref() {
@@ -48,22 +48,22 @@ pub(super) fn read(text: &str, mut builder: DraftBuilder) -> Reading {
             break;
         }
         match part {
-            Part::Head if is_rule(plain) => part = Part::Ingredients,
-            Part::Head if plain.to_lowercase().starts_with("amount ") => {}
-            Part::Head => head(plain, &mut builder),
-            Part::Ingredients if plain.is_empty() => {
+            MasterCookPart::Head if is_rule(plain) => part = MasterCookPart::Ingredients,
+            MasterCookPart::Head if plain.to_lowercase().starts_with("amount ") => {}
+            MasterCookPart::Head => head(plain, &mut builder),
+            MasterCookPart::Ingredients if plain.is_empty() => {
                 if !builder.draft.ingredients.is_empty() {
-                    part = Part::Steps;
+                    part = MasterCookPart::Steps;
                 }
             }
-            Part::Ingredients => ingredient(plain, &mut builder),
-            Part::Steps if plain.starts_with("- - -") => part = Part::Tail,
-            Part::Steps if is_tail_label(plain) => {
-                part = Part::Tail;
+            MasterCookPart::Ingredients => ingredient(plain, &mut builder),
+            MasterCookPart::Steps if plain.starts_with("- - -") => part = MasterCookPart::Tail,
+            MasterCookPart::Steps if is_tail_label(plain) => {
+                part = MasterCookPart::Tail;
                 tail(plain, &mut label, &mut builder);
             }
-            Part::Steps => steps.line(plain),
-            Part::Tail => tail(plain, &mut label, &mut builder),
+            MasterCookPart::Steps => steps.line(plain),
+            MasterCookPart::Tail => tail(plain, &mut label, &mut builder),
         }
     }
     steps.finish(&mut builder);

@@ -9,8 +9,8 @@
 //!       1 c  Cornmeal                      1/4 c  Butter; melted
 //! ```
 
-use super::Reading;
 use super::builder::{DraftBuilder, one_line};
+use super::outcome::ReadRecipe;
 use super::paragraphs::Paragraphs;
 use super::text::meta::labelled;
 use crate::recipes::quantity::Number;
@@ -26,10 +26,10 @@ fn begins(line: &str) -> bool {
 }
 
 /// Reads the first recipe.
-pub(super) fn read(text: &str, mut builder: DraftBuilder) -> Reading {
+pub(super) fn read(text: &str, mut builder: DraftBuilder) -> ReadRecipe {
     let is_head = |line: &&str| begins(line.trim()) && line.to_lowercase().contains("meal-master");
     let mut lines = text.lines().skip_while(|line| !is_head(line)).skip(1);
-    let mut list = Columns::default();
+    let mut list = AmountColumns::default();
     let mut steps = Paragraphs::default();
     let mut is_step = false;
     for line in lines.by_ref() {
@@ -67,7 +67,11 @@ pub(super) fn read(text: &str, mut builder: DraftBuilder) -> Reading {
 }
 
 /// The label and value of a line before the ingredients.
-fn header<'a>(line: &'a str, list: &Columns, builder: &DraftBuilder) -> Option<(&'a str, &'a str)> {
+fn header<'a>(
+    line: &'a str,
+    list: &AmountColumns,
+    builder: &DraftBuilder,
+) -> Option<(&'a str, &'a str)> {
     let is_early = list.is_empty() && builder.draft.ingredients.is_empty();
     let (label, value) = line.split_once(':').filter(|_| is_early)?;
     let is_label = ["title", "categories", "yield", "servings", "preparation", "cooking"];
@@ -76,12 +80,12 @@ fn header<'a>(line: &'a str, list: &Columns, builder: &DraftBuilder) -> Option<(
 
 /// The ingredients of the left column come before those of the right one.
 #[derive(Debug, Default)]
-struct Columns {
+struct AmountColumns {
     left: Vec<String>,
     right: Vec<String>,
 }
 
-impl Columns {
+impl AmountColumns {
     fn is_empty(&self) -> bool {
         self.left.is_empty()
     }

@@ -13,8 +13,8 @@
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::Reading;
 use super::builder::{DraftBuilder, one_line};
+use super::outcome::ReadRecipe;
 use super::text::is_heading_of;
 
 /// Whether a text has a title, and between rules a list without the heading "Ingredients".
@@ -37,7 +37,7 @@ fn is_rule(line: &str) -> bool {
 
 /// Where a recipe is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Part {
+enum MarkdownPart {
     #[default]
     Head,
     Ingredients,
@@ -45,7 +45,7 @@ enum Part {
 }
 
 /// Reads a recipe.
-pub(super) fn read(text: &str, builder: DraftBuilder) -> Reading {
+pub(super) fn read(text: &str, builder: DraftBuilder) -> ReadRecipe {
     let mut reader = RecipeMd { builder, ..RecipeMd::default() };
     for event in Parser::new_ext(text, Options::empty()) {
         reader.event(event);
@@ -57,7 +57,7 @@ pub(super) fn read(text: &str, builder: DraftBuilder) -> Reading {
 #[derive(Default)]
 struct RecipeMd {
     builder: DraftBuilder,
-    part: Part,
+    part: MarkdownPart,
     /// The text of the block that is read, and how much of it is emphasised or strong.
     block: String,
     emphasised: usize,
@@ -75,8 +75,8 @@ impl RecipeMd {
             Event::Rule => {
                 self.block_end();
                 self.part = match self.part {
-                    Part::Head => Part::Ingredients,
-                    _ => Part::Steps,
+                    MarkdownPart::Head => MarkdownPart::Ingredients,
+                    _ => MarkdownPart::Steps,
                 };
             }
             Event::Start(Tag::Heading { .. }) => {
@@ -114,20 +114,20 @@ impl RecipeMd {
             return;
         }
         match self.part {
-            Part::Head if is_heading && self.builder.draft.title.is_empty() => {
+            MarkdownPart::Head if is_heading && self.builder.draft.title.is_empty() => {
                 self.builder.draft.title = text;
             }
-            Part::Head if is_emphasised => {
+            MarkdownPart::Head if is_emphasised => {
                 text.split(',').for_each(|tag| self.builder.tag(tag.to_owned()));
             }
-            Part::Head if is_strong && self.builder.draft.yields.is_empty() => {
+            MarkdownPart::Head if is_strong && self.builder.draft.yields.is_empty() => {
                 self.builder.draft.yields = text;
             }
-            Part::Head => self.builder.note(text),
-            Part::Ingredients if is_heading => self.builder.group(&text),
-            Part::Ingredients => self.builder.ingredient(&text),
-            Part::Steps if is_heading => self.group = text,
-            Part::Steps => {
+            MarkdownPart::Head => self.builder.note(text),
+            MarkdownPart::Ingredients if is_heading => self.builder.group(&text),
+            MarkdownPart::Ingredients => self.builder.ingredient(&text),
+            MarkdownPart::Steps if is_heading => self.group = text,
+            MarkdownPart::Steps => {
                 let group = std::mem::take(&mut self.group);
                 let is_named = !group.is_empty();
                 self.builder.step(&if is_named { format!("{group}: {text}") } else { text });

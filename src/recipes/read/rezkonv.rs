@@ -14,8 +14,8 @@
 //! =====
 //! ```
 
-use super::Reading;
 use super::builder::{DraftBuilder, one_line};
+use super::outcome::ReadRecipe;
 use super::paragraphs::Paragraphs;
 use super::text::meta::labelled;
 
@@ -30,7 +30,7 @@ fn is_head(line: &str) -> bool {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum RezKonvPart {
     Head,
     Ingredients,
     Source,
@@ -38,9 +38,9 @@ enum Part {
 }
 
 /// Reads the first recipe.
-pub(super) fn read(text: &str, mut builder: DraftBuilder) -> Reading {
+pub(super) fn read(text: &str, mut builder: DraftBuilder) -> ReadRecipe {
     let mut lines = text.lines().skip_while(|line| !is_head(line)).skip(1);
-    let mut part = Part::Head;
+    let mut part = RezKonvPart::Head;
     let mut steps = Paragraphs::default();
     for line in lines.by_ref() {
         let plain = line.trim();
@@ -49,28 +49,28 @@ pub(super) fn read(text: &str, mut builder: DraftBuilder) -> Reading {
             match name.to_lowercase().as_str() {
                 // The end of the recipe.
                 "" => break,
-                "zutaten" => part = Part::Ingredients,
-                "quelle" => part = Part::Source,
-                "zubereitung" => part = Part::Steps,
-                _ if part == Part::Steps => steps.line(""),
+                "zutaten" => part = RezKonvPart::Ingredients,
+                "quelle" => part = RezKonvPart::Source,
+                "zubereitung" => part = RezKonvPart::Steps,
+                _ if part == RezKonvPart::Steps => steps.line(""),
                 _ => {
-                    part = Part::Ingredients;
+                    part = RezKonvPart::Ingredients;
                     builder.group(name);
                 }
             }
             continue;
         }
         match part {
-            Part::Head => head(plain, &mut builder),
-            Part::Ingredients if plain.is_empty() => {
+            RezKonvPart::Head => head(plain, &mut builder),
+            RezKonvPart::Ingredients if plain.is_empty() => {
                 if !builder.draft.ingredients.is_empty() {
-                    part = Part::Steps;
+                    part = RezKonvPart::Steps;
                 }
             }
-            Part::Ingredients => ingredient(plain, &mut builder),
-            Part::Source if plain.is_empty() => part = Part::Steps,
-            Part::Source => builder.note(plain.trim_start_matches(['-', ' '])),
-            Part::Steps => steps.line(plain),
+            RezKonvPart::Ingredients => ingredient(plain, &mut builder),
+            RezKonvPart::Source if plain.is_empty() => part = RezKonvPart::Steps,
+            RezKonvPart::Source => builder.note(plain.trim_start_matches(['-', ' '])),
+            RezKonvPart::Steps => steps.line(plain),
         }
     }
     if lines.any(is_head) {

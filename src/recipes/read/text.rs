@@ -6,33 +6,33 @@
 
 mod furniture;
 mod head;
+pub(super) mod headings;
 mod inline;
-pub(super) mod judge;
+mod judge;
 mod lines;
 pub(super) mod meta;
 mod table;
 mod verbs;
 
 use self::furniture::is_furniture;
+use self::headings::Section;
+pub(super) use self::headings::is_heading_of;
 pub(super) use self::inline::sentences;
 use self::inline::{amounts, amounts_in_prose, listed};
-pub(super) use self::judge::is_heading_of;
-use self::judge::{
-    Section, heading, is_amount_alone, is_bare_group, is_group, is_ingredient, is_list,
-};
+use self::judge::{heading, is_amount_alone, is_bare_group, is_group, is_ingredient, is_list};
 use self::lines::{LineMark, PastedLine, lines};
 pub(super) use self::lines::{numbered, numbered_steps};
 use self::meta::{facts, is_label};
 use self::verbs::begins_step;
-use super::Reading;
 use super::builder::{DraftBuilder, fits};
+use super::outcome::ReadRecipe;
 use crate::recipes::ingredient::Ingredient;
 use crate::recipes::languages::begins;
 use crate::recipes::line::plain;
 use crate::recipes::recipe::{MAX_INGREDIENT_CHARS, MAX_INGREDIENTS, MAX_STEPS};
 
 /// Reads a recipe. Fields that the text does not mention are as `builder` has them, or empty.
-pub(super) fn read(text: &str, builder: DraftBuilder) -> Reading {
+pub(super) fn read(text: &str, builder: DraftBuilder) -> ReadRecipe {
     let lines = lines(text);
     let mut reader = RecipeReader::new(&lines, builder);
     for (index, line) in lines.iter().enumerate() {
@@ -309,7 +309,7 @@ impl RecipeReader {
         self.builder.note(std::mem::take(&mut self.group));
     }
 
-    fn finish(mut self) -> Reading {
+    fn finish(mut self) -> ReadRecipe {
         self.flush();
         let draft = &mut self.builder.draft;
         if let [only] = &*draft.steps {

@@ -1,8 +1,9 @@
 //! The lines before the first heading, and texts without headings.
 
 use super::RecipeReader;
+use super::headings::Section;
 use super::inline::{listed, sentences};
-use super::judge::{Section, is_group, is_ingredient, is_list, is_numbered_title, is_title};
+use super::judge::{is_group, is_ingredient, is_list, is_numbered_title, is_title};
 use super::lines::{LineMark, PastedLine};
 use super::meta::facts;
 use super::verbs::begins_step;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::judge::heading_names;
+use super::headings::heading_names;
 use crate::recipes::amount::Amount;
 use crate::recipes::languages;
 use crate::recipes::line::Line;
@@ -61,7 +61,7 @@ fn ending(text: &str, name: &str) -> Option<usize> {
 }
 
 /// Splits a text into sentences, at `.`, `!` or `?` before a space and a capital or a digit.
-pub(in crate::recipes::read) fn sentences(text: &str) -> Vec<&str> {
+pub(crate) fn sentences(text: &str) -> Vec<&str> {
     let mut sentences = Vec::new();
     let mut start = 0;
     let mut letters = text.char_indices().peekable();

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::headings::{HEADINGS, Section};
 use super::inline::{amounts, listed, sentences};
 use super::lines::{LineMark, PastedLine};
 use super::meta::{facts, is_label};
@@ -13,16 +14,6 @@ use crate::recipes::read::builder::fits;
 use crate::recipes::recipe::MAX_INGREDIENT_CHARS;
 use crate::recipes::scan::{from, word};
 use crate::recipes::words;
-
-/// The section of the recipe that the current line belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::recipes::read) enum Section {
-    /// Before the first section: title, facts, description.
-    Head,
-    Ingredients,
-    Steps,
-    Notes,
-}
 
 /// The section that a heading begins, and the text after the heading.
 pub(super) fn heading(line: &PastedLine) -> Option<(Section, String)> {
@@ -166,32 +157,6 @@ static FOR: LazyLock<Vec<&'static str>> = LazyLock::new(|| languages::all(|it| i
 /// Whether a text begins like a group: "for the sauce".
 pub(super) fn is_for(text: &str) -> bool {
     FOR.iter().any(|word| begins(text, word).is_some())
-}
-
-/// The headings in every language. Of two with a common beginning, the longer comes first.
-static HEADINGS: LazyLock<Vec<(Section, &'static str)>> = LazyLock::new(|| {
-    let sections = [
-        (Section::Ingredients, languages::all(|it| it.ingredients)),
-        (Section::Steps, languages::all(|it| it.steps)),
-        (Section::Notes, languages::all(|it| it.notes)),
-    ];
-    let names = |(section, names): (Section, Vec<&'static str>)| {
-        names.into_iter().map(move |name| (section, name))
-    };
-    let mut headings: Vec<_> = sections.into_iter().flat_map(names).collect();
-    headings.sort_by_key(|(_, name)| std::cmp::Reverse(name.len()));
-    headings
-});
-
-/// The section of which a text is the heading, and nothing else.
-pub(in crate::recipes::read) fn is_heading_of(text: &str) -> Option<Section> {
-    let name = text.trim().trim_end_matches([':', '：']);
-    HEADINGS.iter().find(|(_, heading)| languages::is_word(name, heading)).map(|(it, _)| *it)
-}
-
-/// The names of the headings.
-pub(super) fn heading_names() -> impl Iterator<Item = &'static str> {
-    HEADINGS.iter().map(|(_, name)| *name)
 }
 
 /// A longer line is no list of ingredients.

@@ -155,7 +155,7 @@ fn bullet(text: &str) -> Option<&str> {
 }
 
 /// The text after `1.`, `1)`, `(1)`, `1 -` or `Step 1:`.
-pub(in crate::recipes::read) fn numbered(text: &str) -> Option<&str> {
+pub(crate) fn numbered(text: &str) -> Option<&str> {
     let named = text.get(..4).filter(|head| head.eq_ignore_ascii_case("step"));
     let is_open = text.starts_with('(');
     let rest = match named {
@@ -197,7 +197,7 @@ pub(in crate::recipes::read) fn numbered(text: &str) -> Option<&str> {
 
 /// Splits numbered steps on one line: `1. Mix 2. Bake`, `Step 1: Mix Step 2: Bake`. A line without
 /// at least two consecutive numbers is one step.
-pub(in crate::recipes::read) fn numbered_steps(text: &str) -> Vec<&str> {
+pub(crate) fn numbered_steps(text: &str) -> Vec<&str> {
     let mut steps = Vec::new();
     let (mut start, mut next) = (0, 1_u32);
     let mut is_at_word = true;

@@ -10,7 +10,7 @@ use crate::recipes::scan::{from, word};
 
 /// One fact about the recipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::recipes::read) enum Fact {
+pub(crate) enum Fact {
     /// The yield as it is stored.
     Yield(String),
     /// Minutes; of a range, the upper end.
@@ -42,7 +42,7 @@ pub(super) fn facts(line: &str, is_strict: bool) -> Option<Vec<Fact>> {
 }
 
 /// The fact that a label and its value are, as formats with fields have them.
-pub(in crate::recipes::read) fn labelled(label: &str, value: &str) -> Option<Fact> {
+pub(crate) fn labelled(label: &str, value: &str) -> Option<Fact> {
     let line = format!("{}: {}", label.trim().trim_end_matches(':'), value.trim());
     facts(&line, false).and_then(|facts| facts.into_iter().next())
 }
@@ -225,7 +225,7 @@ enum TimeKind {
 }
 
 /// The labels of facts in every language. Of two with a common beginning, the longer comes first.
-struct Labels {
+struct FactLabels {
     times: Vec<(TimeKind, &'static str)>,
     yields: Vec<&'static str>,
     /// Those of yields that are only one when people follow: "for 4 people".
@@ -237,7 +237,7 @@ struct Labels {
     others: Vec<&'static str>,
 }
 
-static LABELS: LazyLock<Labels> = LazyLock::new(|| {
+static LABELS: LazyLock<FactLabels> = LazyLock::new(|| {
     let kinds = [
         (TimeKind::Prep, languages::all(|it| it.prep)),
         (TimeKind::Cook, languages::all(|it| it.cook)),
@@ -249,7 +249,7 @@ static LABELS: LazyLock<Labels> = LazyLock::new(|| {
         .flat_map(|(kind, names)| names.into_iter().map(move |it| (kind, it)))
         .collect();
     times.sort_by_key(|(_, name)| std::cmp::Reverse(name.len()));
-    Labels {
+    FactLabels {
         times,
         yields: languages::all(|it| it.yields),
         before_people: BEFORE_PEOPLE.split(' ').collect(),

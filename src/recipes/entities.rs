@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use html5gum::{Token, Tokenizer};
 
 /// The text with its character references replaced. What is none stays as it is.
-pub(in crate::recipes) fn decoded(text: &str) -> Cow<'_, str> {
+pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return Cow::Borrowed(text);
     }
