@@ -1,4 +1,5 @@
-//! One message to everybody in a room of 10, 1,000 and 10,000.
+//! One message to everybody in a room of 2, 10, 1,000 and 10,000: `fan_out` with clients that do not
+//! support resuming, `fan_out_kept` with clients that do, so that the room keeps its last messages.
 //!
 //! One iteration: one member's chat message comes in, is parsed, framed once and queued to all
 //! others; the sender is answered; then every queue is polled and consumed, as a driver's `writev`
@@ -8,18 +9,20 @@
 pub mod support;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Driver, message, token, upgrade};
 use vestibule::id::ConnId;
 
-/// A room with so many members, each another user.
-fn room(members: usize) -> (Driver, Vec<ConnId>) {
+/// A room with so many members, each another user, who ask for this beside their token.
+fn room(members: usize, wants: &Value) -> (Driver, Vec<ConnId>) {
     let mut driver = Driver::with_memory_app();
     let mut join = |number: usize| {
         let id = driver.accept();
         driver.bytes(id, &mut upgrade("soup"));
         let token = token(&format!("user-{number}"));
-        driver.bytes(id, &mut message("auth", "a", &json!({ "token": token })));
+        let mut payload = wants.clone();
+        payload["token"] = json!(token);
+        driver.bytes(id, &mut message("auth", "a", &payload));
         assert!(driver.node.is_authenticated(id));
         id
     };
@@ -29,9 +32,15 @@ fn room(members: usize) -> (Driver, Vec<ConnId>) {
 
 fn main() {
     let mut c = Criterion::default().configure_from_args();
-    let mut group = c.benchmark_group("fan_out");
-    for members in [10, 1_000, 10_000] {
-        let (mut driver, ids) = room(members);
+    bench(&mut c, "fan_out", &json!({}));
+    bench(&mut c, "fan_out_kept", &json!({ "resume": {} }));
+    c.final_summary();
+}
+
+fn bench(c: &mut Criterion, name: &str, wants: &Value) {
+    let mut group = c.benchmark_group(name);
+    for members in [2, 10, 1_000, 10_000] {
+        let (mut driver, ids) = room(members, wants);
         let sender = *ids.first().unwrap();
         let mut number = 0;
         group.throughput(Throughput::Elements(members as u64));
@@ -51,5 +60,4 @@ fn main() {
         });
     }
     group.finish();
-    c.final_summary();
 }

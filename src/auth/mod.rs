@@ -26,6 +26,7 @@ pub use fault::{KeyFault, Skipped};
 #[cfg(any(feature = "net", test))]
 #[cfg(feature = "tls")]
 pub(crate) use keys::der::{Der, SEQUENCE};
+#[cfg(feature = "net")]
 pub(crate) use keys::jwks::MAX_JWKS_BYTES;
 pub use keys::summary::{KeyKind, KeySummary, UsableKey};
 pub use keys::{Algorithms, KeySet, jwks::JwksFrom};

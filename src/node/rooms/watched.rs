@@ -27,6 +27,7 @@ struct WatchedRoom {
 
 impl Watched {
     /// What a watched room costs beside its group.
+    #[cfg(feature = "net")]
     pub(crate) const ROOM_BYTES: usize = 80;
 
     /// When the next room is to be told.
