@@ -9,19 +9,19 @@
 pub mod support;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use serde_json::{Value, json};
+use serde_json::json;
 use support::{Driver, message, token, upgrade};
 use vestibule::id::ConnId;
 
-/// A room with so many members, each another user, who ask for this beside their token.
-fn room(members: usize, wants: &Value) -> (Driver, Vec<ConnId>) {
+/// A room with so many members, each another user, that `keeps` its last messages or not.
+fn room(members: usize, keeps: bool) -> (Driver, Vec<ConnId>) {
     let mut driver = Driver::with_memory_app();
     let mut join = |number: usize| {
         let id = driver.accept();
         driver.bytes(id, &mut upgrade("soup"));
         let token = token(&format!("user-{number}"));
-        let mut payload = wants.clone();
-        payload["token"] = json!(token);
+        let payload =
+            if keeps { json!({ "token": token, "resume": {} }) } else { json!({ "token": token }) };
         driver.bytes(id, &mut message("auth", "a", &payload));
         assert!(driver.node.is_authenticated(id));
         id
@@ -32,15 +32,15 @@ fn room(members: usize, wants: &Value) -> (Driver, Vec<ConnId>) {
 
 fn main() {
     let mut c = Criterion::default().configure_from_args();
-    bench(&mut c, "fan_out", &json!({}));
-    bench(&mut c, "fan_out_kept", &json!({ "resume": {} }));
+    bench(&mut c, "fan_out", false);
+    bench(&mut c, "fan_out_kept", true);
     c.final_summary();
 }
 
-fn bench(c: &mut Criterion, name: &str, wants: &Value) {
+fn bench(c: &mut Criterion, name: &str, keeps: bool) {
     let mut group = c.benchmark_group(name);
     for members in [2, 10, 1_000, 10_000] {
-        let (mut driver, ids) = room(members, wants);
+        let (mut driver, ids) = room(members, keeps);
         let sender = *ids.first().unwrap();
         let mut number = 0;
         group.throughput(Throughput::Elements(members as u64));
