@@ -45,8 +45,30 @@ const SCENES = {
     const reply = await alice.connection.send('Scale to 8 servings');
     assert.match(reply.payload.content, /Noted/);
     const { payload } = await heard;
-    assert.deepEqual(payload, { content: 'Scale to 8 servings', user_id: 'alice' });
+    assert.equal(payload.content, 'Scale to 8 servings');
+    assert.equal(payload.user_id, 'alice');
     assert.equal(alice.connection.session.user_id, 'alice');
+  },
+
+  'what was said while a client was away is heard once when it is back': async () => {
+    const alice = chat({ getToken: () => server.token('alice') }, 'stew');
+    const bob = chat({ getToken: () => server.token('bob') }, 'stew');
+    const heard = [];
+    bob.connection.on('message', ({ type, payload }) => {
+      if (type === 'chat_message') heard.push(payload.content);
+    });
+    const resumed = new Promise((resolve) => bob.connection.on('resumed', resolve));
+    await Promise.all([reach(alice, 'authenticated'), reach(bob, 'authenticated')]);
+    await alice.connection.send('one');
+    for (let ms = 0; heard.length < 1 && ms < PATIENCE_MS; ms += 10) await sleep(10);
+    bob.connection.close();
+    await alice.connection.send('two');
+    await alice.connection.send('three');
+    bob.connection.connect();
+    assert.deepEqual(await resumed, { resumed: true, missed: 2 });
+    await alice.connection.send('four');
+    for (let ms = 0; heard.length < 4 && ms < PATIENCE_MS; ms += 10) await sleep(10);
+    assert.deepEqual(heard, ['one', 'two', 'three', 'four']);
   },
 
   'a token that runs out is replaced on the live connection, and chat goes on': async () => {
