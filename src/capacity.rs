@@ -212,8 +212,8 @@ fn divide(config: &mut Config, left: u128, most: usize) {
     details(config, under_way);
     if is_free(config, "limits.connections") {
         let tls = if config.tls.is_on() { TLS_CONNECTION_BYTES } else { 0 };
-        let watched = if config.limits.presence_members > 0 { Watched::ROOM_BYTES } else { 0 };
-        let each = CONNECTION_BYTES + NAME_BYTES + PENDING_ADDRESS_BYTES + watched + tls;
+        let names = NAME_BYTES + Watched::ROOM_BYTES;
+        let each = CONNECTION_BYTES + names + PENDING_ADDRESS_BYTES + tls;
         let connections = narrow((rest / wide(each)).max(1)).min(most).min(MOST_CONNECTIONS);
         config.limits.connections = connections;
     }

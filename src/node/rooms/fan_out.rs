@@ -29,12 +29,10 @@ impl Rooms {
     ) -> usize {
         let position = self.logs.next(room);
         let group = self.rooms.number_of(room);
-        let is_member = |id: ConnId| {
-            connections.find(id).is_some()
-                && group.is_some_and(|it| self.rooms.group_of(id.slot()) == Some(it))
-        };
+        let is_there =
+            |id: ConnId| connections.find(id).is_some() && self.rooms.group_of(id.slot()) == group;
         let members = group.map_or(0, |group| self.rooms.size(group));
-        let readers = members - usize::from(members > 0 && except.is_some_and(is_member));
+        let readers = members - usize::from(members > 0 && except.is_some_and(is_there));
         if readers == 0 && position.is_none() {
             return 0;
         }
@@ -42,21 +40,7 @@ impl Rooms {
         if let Some(position) = position {
             self.logs.put(room, position, &frame, cx.policy.history_bytes);
         }
-        self.fan_out(cx, connections, room, except, (kind, frame))
-    }
-
-    /// Hands `frame` to everybody in the room but `except`, or begins to: they share its bytes. For
-    /// how many it is.
-    fn fan_out(
-        &mut self,
-        cx: &mut Cx,
-        connections: &mut Connections,
-        room: &str,
-        except: Option<ConnId>,
-        (kind, frame): (Delivered, Shared),
-    ) -> usize {
-        let Some(group) = self.rooms.number_of(room) else { return 0 };
-        let members = self.rooms.size(group);
+        let Some(group) = group.filter(|_| readers > 0) else { return 0 };
         connections.pool.share(&frame);
         let mut delivery = Delivery { frame, except, kind, next: self.rooms.first(group) };
         let is_small = members <= self.deliveries.slice;
@@ -67,10 +51,7 @@ impl Rooms {
             return reached;
         }
         self.deliveries.push(group, Item::Message(delivery));
-        let is_there = |id: ConnId| {
-            connections.find(id).is_some() && self.rooms.group_of(id.slot()) == Some(group)
-        };
-        members - usize::from(except.is_some_and(is_there))
+        readers
     }
 
     /// Hands a message to at most `most` members from its cursor on: how many were looked at, and

@@ -25,16 +25,19 @@ impl Rooms {
         connections: &mut Connections,
         slot: Slot,
     ) {
-        let most = cx.policy.presence_members;
-        let Some(group) = self.rooms.group_of(slot).filter(|_| most > 0) else { return };
+        let Some(group) = self.rooms.group_of(slot) else { return };
         let watches = watches(connections, slot);
         if watches {
             self.watched.add_watcher(group);
         }
         let Some(is_listed) = self.watched.is_listed(group) else { return };
-        if self.rooms.size(group) <= most || is_listed {
+        let most = cx.policy.presence_members;
+        if self.rooms.size(group) <= most {
             self.watched.changed(cx.now.monotonic, group);
-        } else if watches {
+        } else if is_listed {
+            // At once: its members are few now, and may be many in a second.
+            self.tell(cx, connections, group, false);
+        } else if watches && most > 0 {
             let frame = self.presence_of(cx, group, false);
             self.send_presence(cx, connections, slot, &frame);
         }
@@ -59,18 +62,23 @@ impl Rooms {
             if !is_small && !was_listed {
                 continue;
             }
-            self.watched.set_listed(group, is_small);
-            let frame = self.presence_of(cx, group, is_small);
-            connections.pool.share(&frame);
-            let mut next = self.rooms.first(group);
-            while let Some(slot) = next {
-                next = self.rooms.next(slot);
-                if watches(connections, slot) {
-                    self.send_presence(cx, connections, slot, &frame);
-                }
-            }
-            connections.pool.shared(&frame);
+            self.tell(cx, connections, group, is_small);
         }
+    }
+
+    /// Tells all watchers of a room who is there, or that there is no list any more.
+    fn tell(&mut self, cx: &mut Cx, connections: &mut Connections, group: u32, with_users: bool) {
+        self.watched.set_listed(group, with_users);
+        let frame = self.presence_of(cx, group, with_users);
+        connections.pool.share(&frame);
+        let mut next = self.rooms.first(group);
+        while let Some(slot) = next {
+            next = self.rooms.next(slot);
+            if watches(connections, slot) {
+                self.send_presence(cx, connections, slot, &frame);
+            }
+        }
+        connections.pool.shared(&frame);
     }
 
     fn send_presence(

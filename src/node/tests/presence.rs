@@ -113,6 +113,21 @@ fn no_list_is_sent_where_it_is_off() {
 }
 
 #[test]
+fn who_joined_while_it_was_off_counts_later() {
+    let mut world = World::with(|config| config.limits.presence_members = 0);
+    let alice = world.watching("soup", "alice");
+    world.reconfigure(|_| {});
+    let bob = world.watching("soup", "bob");
+    world.advance(Duration::ZERO);
+    assert_eq!(world.told(alice), [list(&["alice", "bob"], 2)]);
+    world.told(bob);
+    world.node.handle_hangup(world.now, alice, Hangup::Reset);
+    world.settle();
+    world.seconds(1);
+    assert_eq!(world.told(bob), [list(&["bob"], 1)]);
+}
+
+#[test]
 fn room_without_watchers_is_forgotten() {
     let mut world = World::new();
     let bob = world.connected("soup", "bob");

@@ -5,7 +5,7 @@ use crate::auth::Verifier;
 use crate::config::{AuthMode, Length, Size};
 
 impl World {
-    fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) {
+    pub(crate) fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) {
         let mut config = Config::default();
         config.auth.secret = SECRET.to_owned();
         config.auth.reauth_spread = Length::default();
