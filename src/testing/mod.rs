@@ -6,5 +6,5 @@ mod backend;
 pub mod logs;
 mod wire;
 
-pub use backend::read_call;
+pub use backend::{read_call, read_request};
 pub use wire::{Form, envelope, frame, frame_in_form, masked, message, token, upgrade};

@@ -1,12 +1,13 @@
 //! The recipe chat with a language model beside it: a server of the test's own.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::{Value, json};
+use vestibule::testing::read_request;
 
 use crate::logs::known;
 use crate::peer::{Client, call};
@@ -57,17 +58,8 @@ fn serve(mut stream: TcpStream, tell: &Sender<(String, Value)>, held: &Mutex<Rec
 }
 
 fn hear(stream: &mut TcpStream) -> Option<(String, Value)> {
-    let mut reader = BufReader::with_capacity(1, stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).ok()? == 0 {
-            return None;
-        }
-    }
-    let length = head.to_lowercase().split_once("content-length: ")?.1.lines().next()?.parse();
-    let mut body = vec![0; length.ok()?];
-    reader.read_exact(&mut body).ok()?;
-    Some((head, serde_json::from_slice(&body).ok()?))
+    let (head, body) = read_request(&mut BufReader::with_capacity(1, stream))?;
+    Some((head, serde_json::from_str(&body).ok()?))
 }
 
 fn house(address: SocketAddr) -> House {

@@ -1,6 +1,6 @@
 //! Calls to a server of the test's own, on loopback.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
@@ -11,6 +11,7 @@ use super::super::counts::CallOutcome;
 use super::*;
 use crate::backend::client_tls;
 use crate::net::http::tests as tls;
+use crate::testing::read_request;
 
 /// Long enough for a busy machine, where nothing is to time out.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,17 +53,8 @@ fn serve(answers: Vec<Vec<u8>>) -> (SocketAddr, mpsc::Receiver<Heard>) {
 }
 
 fn hear(stream: &mut TcpStream, connection: usize) -> Option<Heard> {
-    let mut reader = BufReader::with_capacity(1, stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).ok()? == 0 {
-            return None;
-        }
-    }
-    let length = head.to_lowercase().split_once("content-length: ")?.1.lines().next()?.parse();
-    let mut body = vec![0; length.ok()?];
-    reader.read_exact(&mut body).ok()?;
-    Some(Heard { connection, head, body: String::from_utf8(body).ok()? })
+    let (head, body) = read_request(&mut BufReader::with_capacity(1, stream))?;
+    Some(Heard { connection, head, body })
 }
 
 fn ok(body: &str) -> Vec<u8> {

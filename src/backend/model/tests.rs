@@ -1,12 +1,13 @@
 //! Questions to a server of the test's own, on loopback.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 
 use super::*;
 use crate::config::{Assistant, Length, Size};
+use crate::testing::read_request;
 
 /// Long enough for a busy machine, where nothing is to time out.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,17 +43,7 @@ fn server() -> (SocketAddr, Receiver<Heard>) {
 }
 
 fn hear(stream: &mut TcpStream) -> Option<(String, String)> {
-    let mut reader = BufReader::with_capacity(1, stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).ok()? == 0 {
-            return None;
-        }
-    }
-    let length = head.to_lowercase().split_once("content-length: ")?.1.lines().next()?.parse();
-    let mut body = vec![0; length.ok()?];
-    reader.read_exact(&mut body).ok()?;
-    Some((head, String::from_utf8(body).ok()?))
+    read_request(&mut BufReader::with_capacity(1, stream))
 }
 
 fn ok(body: &str) -> Vec<u8> {
