@@ -46,6 +46,7 @@ fn serialise(c: &mut Criterion) {
                 reauth_at: NOW.to_rfc3339(),
                 ping_interval_ms: 30_000,
                 resume: None,
+                reconnect: None,
             };
             let update = RecipeUpdate {
                 request_id: Some("msg_123"),

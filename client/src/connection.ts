@@ -10,13 +10,7 @@ import { Heartbeat } from './heartbeat.js';
 import { freshId } from './ids.js';
 import { MACHINE, type Action, type Event, type State } from './machine.js';
 import type {
-  Auth,
-  AuthRequired,
-  HistoryEntry,
-  Ping,
-  ReauthReason,
-  ServerMessage,
-  Session,
+  Auth, AuthRequired, HistoryEntry, Ping, ReauthReason, ServerMessage, Session,
 } from './messages.js';
 import { closedError, Outbox } from './outbox.js';
 import { isKnown, parseServerMessage } from './parse.js';
@@ -74,6 +68,8 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
   /** What follows the wait that runs, when that ends, and whether the server asked for it. */
   #next: (() => void) | null = null;
   #retryAt = 0;
+  /** When the server has asked this client to come back. */
+  #slotAt = 0;
   #isAnnounced = false;
   #close: CloseInfo | null = ENDED.unstarted;
   #authId = '';
@@ -220,7 +216,8 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
 
   /** How long to wait before this is done. */
   #waitMs(event: Event, action: Action): number {
-    const { minRetryMs = 1_000, maxRetryMs = 30_000, retryDelay } = this.#options;
+    const { minRetryMs = this.session?.reconnect?.within_ms ?? 1_000 } = this.#options;
+    const { maxRetryMs = Math.max(minRetryMs, 30_000), retryDelay } = this.#options;
     const spread = Math.random();
     if (action === 'wait_anew') {
       const leftMs = Math.max(0, this.#retryAt - monotonicMs());
@@ -228,12 +225,15 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
     }
     const { retryAfterMs } = Object(this.#tokens.fault) as { retryAfterMs?: unknown };
     const isMinute = action === 'wait_a_minute';
-    const announcedMs = isMinute ? aboutAMinuteMs(spread) : Number(retryAfterMs) || 0;
+    const slotMs = Math.max(0, this.#slotAt - monotonicMs());
+    const announcedMs = isMinute ? aboutAMinuteMs(spread) : Number(retryAfterMs) || slotMs;
     this.#isAnnounced = announcedMs > 0;
+    this.#slotAt = 0;
     const isRefresh = action === 'refresh' || action === 'reauthenticate';
     const attempt = isRefresh ? this.#refreshes++ : this.#attempts++;
     // The first refresh is made at once: nobody lost a server.
     if (event === 'stale' && attempt === 0) return 0;
+    if (slotMs) return slotMs;
     const ownMs = guard(() => retryDelay?.(attempt, this.#close)) ?? NaN;
     const isLength = ownMs >= 0;
     return Math.max(announcedMs, isLength ? ownMs : backOffMs(attempt, minRetryMs, maxRetryMs));
@@ -338,6 +338,9 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
         return this.#events.emit('message', message as Said<Data>);
       case 'recipe_update':
         return this.#receiveUpdate(message as Update<Recipe>);
+      case 'going_away':
+        this.#slotAt = monotonicMs() + message.payload.reconnect_after_ms;
+        return;
       case 'presence':
         return this.#events.emit('presence', message.payload);
       case 'auth_required':

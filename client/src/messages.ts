@@ -14,7 +14,7 @@ export type ClientMessage = Auth | ClientChatMessage | Ping;
  * Every message that the server sends.
  */
 export type ServerMessage =
-  AuthRequired | ServerChatMessage | RecipeUpdate | Pong | Presence | ErrorMessage;
+  AuthRequired | ServerChatMessage | RecipeUpdate | Pong | Presence | GoingAway | ErrorMessage;
 /**
  * Why a fresh `auth` is asked for.
  */
@@ -330,9 +330,22 @@ export interface Session {
    */
   ping_interval_ms: number;
   /**
+   * How to come back after a connection that is lost; only for clients that support resuming.
+   */
+  reconnect?: Reconnect;
+  /**
    * For clients that support resuming, where the server does.
    */
   resume?: Resume;
+}
+/**
+ * When a client may come back that was told no moment of its own.
+ */
+export interface Reconnect {
+  /**
+   * The first attempt is at a random moment within this time, in milliseconds.
+   */
+  within_ms: number;
 }
 /**
  * What a client that comes back gives, and until when.
@@ -411,6 +424,38 @@ export interface PresencePayload {
    * The connections in the room, all of these users' together.
    */
   connections: number;
+}
+/**
+ * The connection will be closed next, for a reason that affects many. Only for clients that support
+ * resuming.
+ */
+export interface GoingAway {
+  /**
+   * The discriminator.
+   */
+  type: 'going_away';
+  /**
+   * Unique within its sender; the server's own are UUIDv7.
+   */
+  id: string;
+  /**
+   * By the server's clock, in UTC.
+   */
+  timestamp: string;
+  /**
+   * What is said.
+   */
+  payload: GoingAwayPayload;
+}
+/**
+ * The connection will be closed next, for a reason that affects many. Only for clients that support
+ * resuming.
+ */
+export interface GoingAwayPayload {
+  /**
+   * When this client may come back, in milliseconds from now: a moment of its own.
+   */
+  reconnect_after_ms: number;
 }
 /**
  * One message was not done; the connection goes on.

@@ -10,19 +10,24 @@ const isObject = (value: unknown): value is Fields =>
 const isText = (value: unknown) => typeof value === 'string';
 const isTextOrNull = (value: unknown) => value === null || isText(value);
 
-const isNumberOrMissing = (value: unknown) => value === undefined || typeof value === 'number';
+const isNumber = (value: unknown) => typeof value === 'number';
+const isNumberOrMissing = (value: unknown) => value === undefined || isNumber(value);
 const isSession = (value: unknown) =>
-  isObject(value) && isText(value['user_id']) && isNumberOrMissing(value['ping_interval_ms']);
+  isObject(value) &&
+  isText(value['user_id']) &&
+  isNumberOrMissing(value['ping_interval_ms']) &&
+  isNumberOrMissing((value['reconnect'] as Fields | undefined)?.['within_ms']);
 
 /** The fields on which this client, or code that uses it, stumbles if they are wrong. */
 const CHECKS: Record<ServerMessage['type'], (payload: Fields) => boolean> = {
   auth_required: ({ reason, deadline }) => isText(reason) && isText(deadline),
   chat_message: ({ content, user_id, data = {} }) =>
     isText(content) && isText(user_id) && isObject(data),
+  going_away: ({ reconnect_after_ms }) => isNumber(reconnect_after_ms),
   pong: ({ request_id }) => isTextOrNull(request_id),
   presence: ({ users, connections }) =>
     (users === null || (Array.isArray(users) && users.every(isText))) &&
-    typeof connections === 'number',
+    isNumber(connections),
   error: ({ error, message, request_id, retry_after_ms }) =>
     isText(error) &&
     isText(message) &&

@@ -22,6 +22,7 @@ const TYPES: Record<string, ServerMessage['type']> = {
   server_auth_required: 'auth_required',
   server_chat_message: 'chat_message',
   server_error: 'error',
+  server_going_away: 'going_away',
   server_pong: 'pong',
   server_presence: 'presence',
   server_recipe_update: 'recipe_update',

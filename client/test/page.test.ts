@@ -6,6 +6,7 @@ import {
   authenticated,
   authenticating,
   connecting,
+  envelope,
   FakeSocket,
   pass,
   reconnecting,
@@ -124,6 +125,15 @@ describe('being back', () => {
     expect(FakeSocket.all.length).toBe(2);
     await pass(600);
     expect(FakeSocket.all.length).toBe(2);
+  });
+
+  test('keeps the moment that the server gave', async () => {
+    const it = await authenticated();
+    FakeSocket.last.say(envelope('going_away', { reconnect_after_ms: 12_345 }));
+    FakeSocket.last.end(1001, 'Server shutting down');
+    turn(true);
+    show(true);
+    expect(it.chat.status.retryInMs).toBe(12_345);
   });
 
   test('never makes a wait longer', async () => {

@@ -1,10 +1,10 @@
 // Coming back: the last position goes with the next `auth`, and what was missed is shown once.
 
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { ChatStore } from '../src/chat-store.js';
 import type { ResumedEvent } from '../src/index.js';
-import { authenticated, envelope, FakeSocket, reopen, reset, settle } from './support.js';
+import { authenticated, envelope, FakeSocket, pass, reopen, reset, settle } from './support.js';
 
 const session = (position: string) => ({
   session: {
@@ -78,4 +78,42 @@ test('the recipe and the lines stay, and what was missed is added once', async (
   const { messages, recipe } = store.snapshot();
   expect(messages.map((line) => line.content)).toEqual(['one', 'mine', 'two', 'Done.']);
   expect(recipe).toEqual({ title: 'Soup' });
+});
+
+describe('when to come back', () => {
+  const away = (reconnect_after_ms: number) => envelope('going_away', { reconnect_after_ms });
+
+  test('the slot that the server gave is for one attempt', async () => {
+    const { chat: connection } = await authenticated();
+    FakeSocket.last.say(away(12_345));
+    FakeSocket.last.end(1001, 'Server shutting down');
+    expect(connection.status).toMatchObject({ state: 'reconnecting', retryInMs: 12_345 });
+    await pass(12_344);
+    expect(FakeSocket.all.length).toBe(1);
+    await pass(1);
+    expect(FakeSocket.all.length).toBe(2);
+    FakeSocket.last.end(1006);
+    expect(connection.status.retryInMs).toBe(1_000);
+  });
+
+  test('a slot that has passed is none', async () => {
+    const { chat: connection } = await authenticated();
+    FakeSocket.last.say(away(0));
+    FakeSocket.last.end(1001, 'Server shutting down');
+    expect(connection.status.retryInMs).toBe(500);
+  });
+
+  test('without one, the first attempt is within what the acknowledgement said', async () => {
+    const { chat: connection } = await authenticated();
+    const told = session('0.AAAA').session;
+    FakeSocket.last.end(1006);
+    await reopen();
+    FakeSocket.last.accept({ session: { ...told, reconnect: { within_ms: 40_000 } } });
+    await pass(10_000);
+    for (const waitMs of [20_000, 20_000]) {
+      FakeSocket.last.end(1006);
+      expect(connection.status.retryInMs).toBe(waitMs);
+      await pass(waitMs);
+    }
+  });
 });

@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"bf2b6b75c015bd0f\"",
+        tag: "\"026287f290ff7397\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-74637a55f4eb3d86.js",
+        path: "/assets/page-95726b474522c1c8.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"74637a55f4eb3d86\"",
+        tag: "\"95726b474522c1c8\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"de84eb86673471ba\"",
+        tag: "\"24147a663c2a4775\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

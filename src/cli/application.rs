@@ -223,6 +223,19 @@ pub(super) fn inspect_storage(_config: &Config) -> Result<Option<String>, String
 }
 
 impl Background {
+    /// Do the application's rooms outlive the process?
+    pub(super) fn outlives_process(&self) -> bool {
+        #[cfg(feature = "recipes")]
+        if self.completions.is_some() {
+            return true;
+        }
+        #[cfg(feature = "backend")]
+        if self.threads.is_some() {
+            return true;
+        }
+        false
+    }
+
     /// Starts the background work, which answers through the server's handle.
     pub(super) fn start(self, server: &mut Server) -> Result<BackgroundThreads, String> {
         let handle = server.handle();

@@ -1,5 +1,6 @@
 //! `vestibule serve`: starts the server, and stops it on a signal.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -114,6 +115,7 @@ fn serve(
     #[cfg(feature = "jwks-url")]
     server.keep_keys(&config.auth, Path::new(&config.data));
     server.keep_revocations(&revocations(&config)).map_err(|error| error.to_string())?;
+    keep_history(&mut server, &config, background.outlives_process());
     inherited_sockets.log_addresses(&config, &server);
     let background = background.start(&mut server)?;
     let lines = logging.clone();
@@ -145,6 +147,22 @@ fn serve(
     background.finish();
     ::log::info!("{}", summary(&counted));
     Ok(())
+}
+
+/// Has the server go on with what rooms said last before a restart, if the configuration and the
+/// application are for that.
+fn keep_history(server: &mut Server, config: &Config, outlives_process: bool) {
+    let path = Path::new(&config.data).join("history");
+    if config.resume.persist && config.limits.history_bytes.get() > 0 && outlives_process {
+        server.keep_history(&config.limits, &path);
+        return;
+    }
+    // Messages of this process would be missing in it.
+    match std::fs::remove_file(&path) {
+        Ok(()) => {}
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+        Err(error) => ::log::warn!("cannot remove {}: {error}", path.display()),
+    }
 }
 
 /// The path of the file of revocations.

@@ -183,7 +183,9 @@ impl<S> Turn<S> {
         self.act(node, io);
         self.end_pause();
         self.serve_share(node, io);
-        self.ended = io.now().monotonic;
+        let end = io.now();
+        node.end_turn(end, !self.schedule.is_idle());
+        self.ended = end.monotonic;
         let micros = self.ended.since(began).as_micros();
         node.metrics_mut().turns.record(u64::try_from(micros).unwrap_or(u64::MAX));
     }

@@ -21,9 +21,11 @@
 mod certificate;
 pub(crate) mod clock;
 pub mod descriptors;
+mod directory;
 mod entropy;
 mod error;
 mod handle;
+mod history;
 #[cfg(any(feature = "backend", feature = "jwks-url"))]
 pub(crate) mod http;
 mod keys;
@@ -59,6 +61,7 @@ pub use self::error::{
     KeySourceError, RevocationsError, SocketError, StartError, TlsError, TlsProblem,
 };
 pub use self::handle::{Handle, Health, ReloadError, Undelivered};
+use self::history::HistoryFile;
 #[cfg(any(feature = "backend", feature = "jwks-url"))]
 pub use self::http::ClientTls;
 pub use self::keys::{InspectedKeys, read_keys};
@@ -178,6 +181,21 @@ impl Server {
             .map_err(StartError::Thread)?;
         reactor.keep_revocations(store);
         Ok(())
+    }
+
+    /// Keeps what rooms have said last in the file at `path` while the server restarts, so that clients
+    /// go on where they were: see [`Node::read_history`]. For applications whose rooms outlive the
+    /// process. A file that cannot be used is logged, and clients begin anew.
+    pub fn keep_history(&mut self, limits: &config::Limits, path: &Path) {
+        let most = limits.history_bytes.get() as u64;
+        let claimed = HistoryFile::claim(path.to_owned(), most.saturating_mul(2));
+        match claimed {
+            Ok((file, found)) => self.reactor.keep_history(file, found.as_deref()),
+            Err(error) => log::warn!(
+                "{}: {error}: clients will begin anew after the next restart",
+                path.display()
+            ),
+        }
     }
 
     /// Keeps the public keys that are fetched from an address in `directory`, and begins with those

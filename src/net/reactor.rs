@@ -12,6 +12,7 @@ use mio::{Events, event};
 use self::alarm::Alarm;
 pub(super) use self::io::NetIo;
 use super::clock::wait_until;
+use super::history::HistoryFile;
 use super::revocations::FileStore;
 use crate::config::Config;
 use crate::driver::{Io as _, READ_BYTES, Readiness, Turn};
@@ -47,6 +48,8 @@ pub(super) struct Reactor {
     /// The most events of one turn.
     events: usize,
     is_draining: bool,
+    /// Where the rooms' last messages are kept over a restart.
+    history: Option<HistoryFile>,
 }
 
 impl Reactor {
@@ -58,6 +61,7 @@ impl Reactor {
             io,
             events: config.limits.connections.clamp(*EVENTS.start(), *EVENTS.end()),
             is_draining: false,
+            history: None,
         })
     }
 
@@ -91,6 +95,16 @@ impl Reactor {
         self.node.keep_revocations(Box::new(store));
     }
 
+    /// Goes on with the messages that were `found` in the file, and writes it at the end.
+    pub(super) fn keep_history(&mut self, file: HistoryFile, found: Option<&str>) {
+        match found.map(|text| self.node.read_history(self.io.now(), text)) {
+            Some(Ok(rooms)) => log::info!("clients of {rooms} rooms can go on where they were"),
+            Some(Err(error)) => log::info!("the rooms' last messages are not used: {error}"),
+            None => {}
+        }
+        self.history = Some(file);
+    }
+
     /// Runs until a shutdown is requested and the node is drained. Returns the metrics.
     pub(super) fn run(mut self) -> std::io::Result<Metrics> {
         let mut events = Events::with_capacity(self.events);
@@ -102,10 +116,19 @@ impl Reactor {
                 break Err(error);
             }
         };
-        let Self { io: NetIo { workers, inbox, .. }, node, .. } = self;
+        let now = self.io.now();
+        let Self { io: NetIo { workers, inbox, .. }, node, history, .. } = self;
         // The inbox goes first, so that a worker that waits for space in the mailbox stops waiting.
         drop(inbox);
         workers.end();
+        if let Some(file) = history.filter(|_| ended.is_ok()) {
+            let written = file.write(|to| node.write_history(now, to).map(drop));
+            match written {
+                Ok(true) => {}
+                Ok(false) => log::info!("another process goes on with the rooms"),
+                Err(error) => log::warn!("the rooms' last messages are not kept: {error}"),
+            }
+        }
         ended.map(|()| node.metrics().clone())
     }
 

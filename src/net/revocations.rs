@@ -14,16 +14,17 @@
 //! Two processes may use the file while one takes over from the other, so each operation locks the
 //! directory and opens the file again.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{
     self, BufRead as _, BufReader, BufWriter, ErrorKind, Read as _, Seek as _, Write as _,
 };
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread;
 
+use super::directory;
 use super::error::RevocationsError;
 use super::handle::{Event, Mailbox};
 use crate::node::{Completion, Outcome, Revocation, RevocationStore, StoreError, Ticket};
@@ -50,7 +51,7 @@ pub(super) fn restore(
     if !path.try_exists().map_err(unreadable(path))? {
         return Ok(0);
     }
-    let _lock = lock(path).map_err(unreadable(path))?;
+    let _lock = directory::lock(path).map_err(unreadable(path))?;
     let found = read(path, &mut each)?;
     if let Some(length) = found.torn_at {
         log::warn!("{}: cut off a last line that was not finished", path.display());
@@ -134,8 +135,8 @@ impl LogFile {
 
     /// Appends a line, and waits for the disk.
     fn append(&mut self, job: &AppendJob) -> io::Result<()> {
-        let made = make_directory(directory(&self.path))?;
-        let _lock = lock(&self.path)?;
+        let made = directory::make(directory::directory_of(&self.path))?;
+        let _lock = directory::lock(&self.path)?;
         let mut options = OpenOptions::new();
         let mut file = options.read(true).append(true).create(true).mode(0o600).open(&self.path)?;
         let length = end_of_lines(&mut file)?;
@@ -152,7 +153,7 @@ impl LogFile {
         }
         if length == 0 {
             // After a power failure, a file that is in no directory is lost.
-            File::open(directory(&self.path))?.sync_all()?;
+            File::open(directory::directory_of(&self.path))?.sync_all()?;
         }
         if let Some(parent) = made {
             File::open(parent)?.sync_all()?;
@@ -163,7 +164,7 @@ impl LogFile {
 
     /// Writes the current lines to a new file, which replaces the old one.
     fn compact(&mut self, job: &AppendJob) -> io::Result<()> {
-        let _lock = lock(&self.path)?;
+        let _lock = directory::lock(&self.path)?;
         let mut latest = Latest::default();
         self.each(&mut |user, at| latest.note(user, at))?;
         latest.sort(job);
@@ -183,7 +184,7 @@ impl LogFile {
         let lines = written?;
         writer.into_inner()?.sync_all()?;
         fs::rename(&beside, &self.path)?;
-        File::open(directory(&self.path))?.sync_all()?;
+        File::open(directory::directory_of(&self.path))?.sync_all()?;
         self.lines = lines;
         Ok(())
     }
@@ -320,28 +321,6 @@ fn end_of_lines(file: &mut File) -> io::Result<u64> {
         file.set_len(end)?;
     }
     Ok(end)
-}
-
-/// Locks the directory until the result is dropped. Another process holds the lock only for a
-/// moment.
-fn lock(path: &Path) -> io::Result<File> {
-    let directory = File::open(directory(path))?;
-    directory.lock()?;
-    Ok(directory)
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Creates `directory` for its owner only, if it is missing. Then returns its parent, which has
-/// changed.
-fn make_directory(directory: &Path) -> io::Result<Option<&Path>> {
-    if directory.is_dir() {
-        return Ok(None);
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    Ok(Some(self::directory(directory)))
 }
 
 #[cfg(test)]

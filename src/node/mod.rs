@@ -67,6 +67,7 @@ pub use self::observe::process_metrics::{Probe, Reading};
 pub use self::observe::usage::Usage;
 #[cfg(feature = "net")]
 pub(crate) use self::rooms::answers::{LIFETIME as ANSWER_LIFETIME, remembered_answer_bytes};
+pub use self::rooms::stored_logs::HistoryError;
 #[cfg(feature = "net")]
 pub(crate) use self::rooms::watched::Watched;
 pub use self::work::events::AppEvent;

@@ -22,8 +22,9 @@ pub use error::ErrorCode;
 pub use limits::*;
 pub use position::Position;
 pub use server::{
-    AuthRequired, ChatMessage, ErrorPayload, Payload, Pong, Presence, RawJson, ReauthReason,
-    RecipeUpdate, ResumeInfo, ServerMessage, SessionInfo, UpdateSource,
+    AuthRequired, ChatMessage, ErrorPayload, GoingAway, Payload, Pong, Presence, RawJson,
+    ReauthReason, RecipeUpdate, ReconnectInfo, ResumeInfo, ServerMessage, SessionInfo,
+    UpdateSource,
 };
 
 /// The subprotocol that the server speaks (RFC 6455, section 1.9).

@@ -13,8 +13,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::{
-    AuthRequired, ChatMessage, ErrorPayload, MAX_CONTENT_CHARS, MAX_ID_CHARS, Payload, Pong,
-    Presence, RecipeUpdate, SUBPROTOCOL, ServerMessage,
+    AuthRequired, ChatMessage, ErrorPayload, GoingAway, MAX_CONTENT_CHARS, MAX_ID_CHARS, Payload,
+    Pong, Presence, RecipeUpdate, SUBPROTOCOL, ServerMessage,
 };
 use crate::time::Rfc3339;
 
@@ -34,6 +34,7 @@ pub fn document() -> Value {
         messages.server::<RecipeUpdate<'_>>("RecipeUpdate"),
         messages.server::<Pong<'_>>("Pong"),
         messages.server::<Presence<'_>>("Presence"),
+        messages.server::<GoingAway>("GoingAway"),
         messages.server::<ErrorPayload<'_>>("ErrorMessage"),
     ];
     let directions = [

@@ -177,6 +177,31 @@ pub struct SessionInfo<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "ResumeInfo"))]
     pub resume: Option<ResumeInfo>,
+    /// How to come back after a connection that is lost; only for clients that support resuming.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "ReconnectInfo"))]
+    pub reconnect: Option<ReconnectInfo>,
+}
+
+/// When a client may come back that was told no moment of its own.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Reconnect"))]
+pub struct ReconnectInfo {
+    /// The first attempt is at a random moment within this time, in milliseconds.
+    pub within_ms: u64,
+}
+
+/// The connection will be closed next, for a reason that affects many. Only for clients that support
+/// resuming.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "GoingAwayPayload"))]
+pub struct GoingAway {
+    /// When this client may come back, in milliseconds from now: a moment of its own.
+    pub reconnect_after_ms: u64,
+}
+
+impl Payload for GoingAway {
+    const TYPE: &'static str = "going_away";
 }
 
 /// What a client that comes back gives, and until when.

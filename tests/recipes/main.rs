@@ -15,6 +15,7 @@ mod journey;
 mod model;
 mod pasted;
 mod peer;
+mod restart;
 mod server;
 mod storm;
 #[path = "../support/mod.rs"]

@@ -55,11 +55,25 @@ pub(crate) fn fresh_id() -> String {
 impl Client {
     /// Upgrades and authenticates; also the acknowledgement's payload.
     pub(crate) fn join(stream: TcpStream, room: &str, token: &str) -> (Self, Value) {
+        Self::authenticate(stream, room, &json!({ "token": known(token) }))
+    }
+
+    /// The same, for a client that supports resuming and has got this position.
+    pub(crate) fn come_back(
+        stream: TcpStream,
+        room: &str,
+        token: &str,
+        position: Option<&Value>,
+    ) -> (Self, Value) {
+        let resume = position.map_or(json!({}), |position| json!({ "position": position }));
+        Self::authenticate(stream, room, &json!({ "token": known(token), "resume": resume }))
+    }
+
+    fn authenticate(stream: TcpStream, room: &str, payload: &Value) -> (Self, Value) {
         let url = format!("ws://localhost/v1/chat/{room}");
         let (socket, _) = tungstenite::client(url, stream).unwrap();
         let mut client = Self(socket);
-        let payload = json!({ "token": known(token) });
-        let answer = client.ask("auth", &fresh_id(), &payload).unwrap();
+        let answer = client.ask("auth", &fresh_id(), payload).unwrap();
         (client, answer["payload"].clone())
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -55,6 +56,11 @@ impl House {
     /// A file beside it.
     pub(crate) fn write(&self, name: &str, text: &str) {
         self.0.write(name, text);
+    }
+
+    /// The path of a file in the data directory.
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
+        self.0.path().join("vestibule-data").join(name)
     }
 
     /// Another one, for the next start.

@@ -13,6 +13,7 @@ use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 use self::close_finder::CloseFinder;
+pub(crate) use self::encoder::payload_of;
 pub use self::encoder::{Encoder, Shared};
 use crate::protocol::CloseReason;
 

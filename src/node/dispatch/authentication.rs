@@ -260,7 +260,8 @@ impl Node {
 
     fn joined(&mut self, slot: Slot, join: &PendingJoin, outcome: Outcome) {
         let Self { cx, connections, rooms, gate, .. } = self;
-        match join::joined(cx, connections, rooms, slot, join, outcome) {
+        let within = gate.governor.window(connections.len());
+        match join::joined(cx, connections, rooms, slot, join, (outcome, within)) {
             Ok(()) => {
                 self.close_slow_members();
                 self.resume(slot, false);

@@ -50,6 +50,7 @@ impl Node {
         let id = self.connections.id_of(slot);
         log::debug!(connection:% = id; "closed: {} {}", reason.code(), reason.text());
         self.note_end(slot, Ending::Closed(reason));
+        self.tell_slot(slot, reason);
         let frame = self.cx.encoder.close(reason);
         self.begin_close(slot, frame, Some(reason), Stage::CloseSent);
     }

@@ -14,7 +14,8 @@ use crate::time::Now;
 impl Node {
     /// Begins the drain: from here on new connections are answered `503`, and those that are open are
     /// closed with 1001 at a random moment of the configured length, so that they do not all come
-    /// back at once. Requests that are on their way are waited for, each until its own deadline: an
+    /// back at once. Clients that support resuming are told when to come back, and closed when all
+    /// others are gone. Requests that are on their way are waited for, each until its own deadline: an
     /// upgrade is taken and closed with 1001 at once, as a page is not told of a `503`. A second
     /// call changes nothing, but for a drain of another length that an operator began: see
     /// [`Node::drain`].
@@ -32,7 +33,8 @@ impl Node {
 
     pub(crate) fn begin_drain(&mut self, length: Duration) -> usize {
         let Self { cx, connections, gate, .. } = self;
-        let drain = gate.drain.get_or_insert_with(|| Drain::begin(connections));
+        let tells_slots = !cx.policy.restart.is_zero();
+        let drain = gate.drain.get_or_insert_with(|| Drain::begin(connections, tells_slots));
         drain.shorten(cx.now.monotonic, length, &mut gate.rng);
         drain.remaining()
     }

@@ -54,6 +54,9 @@ impl Node {
                     let micros = self.cx.now.monotonic.since(question.asked).as_micros();
                     self.cx.metrics.count_answer(call, u64::try_from(micros).unwrap_or(u64::MAX));
                 }
+                if matches!(question.kind, QuestionKind::Join) {
+                    self.note_join(question.asked, &done.outcome);
+                }
                 self.answered(question, done);
             }
             // What was withdrawn comes back when its turn comes.

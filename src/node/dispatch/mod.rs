@@ -6,12 +6,14 @@
 //! connection that ends in the middle of something leaves every table.
 
 mod accept;
+mod arrivals;
 mod authentication;
 mod calls;
 mod closing;
 mod deadlines;
 mod delivery;
 mod drain;
+mod history;
 mod input;
 mod messages;
 mod orders;

@@ -89,6 +89,11 @@ impl Checks {
         }
     }
 
+    /// Does a token wait for its check?
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Submits those that are next, as long as there are not too many. O(log n) for each.
     ///
     /// Where an address was shut meanwhile, its check is not submitted: that is what is returned, and

@@ -13,6 +13,10 @@ pub(crate) struct Drain {
     /// When each connection is closed, the next at the end. Those that are not upgraded yet are not
     /// among them.
     schedule: Vec<(Instant, ConnId)>,
+    /// Clients that are told when to come back. They lose least if they are closed at the end.
+    told: Vec<ConnId>,
+    /// When the last one is closed.
+    end: Instant,
     /// Connections up to this generation are waited for; who comes later is not.
     last_generation: u32,
     remaining: usize,
@@ -21,7 +25,8 @@ pub(crate) struct Drain {
 impl Drain {
     /// When the next one is closed.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.schedule.last().map(|&(at, _)| at)
+        let told = (!self.told.is_empty()).then_some(self.end);
+        self.schedule.last().map(|&(at, _)| at).or(told)
     }
 
     /// Those that were there at its beginning and are not gone yet.
@@ -42,15 +47,27 @@ impl Drain {
         }
     }
 
-    /// Everybody is to be closed; [`Drain::shorten`] says when.
-    pub(crate) fn begin(connections: &Connections) -> Self {
+    /// When the last connection is closed.
+    pub(crate) fn end(&self) -> Instant {
+        self.end
+    }
+
+    /// Everybody is to be closed; [`Drain::shorten`] says when. With `tells_slots`, clients that can be
+    /// told when to come back are closed at the end.
+    pub(crate) fn begin(connections: &Connections, tells_slots: bool) -> Self {
         let public = connections.iter().filter(|(_, connection)| !connection.is_admin());
         let remaining = public.clone().count();
-        let schedule: Vec<_> = public
-            .filter(|(_, connection)| connection.session.phase() != Phase::Handshaking)
-            .map(|(slot, _)| (Instant::NEVER, connections.id_of(slot)))
-            .collect();
-        Self { schedule, last_generation: connections.last_generation(), remaining }
+        let (mut schedule, mut told) = (Vec::new(), Vec::new());
+        for (slot, connection) in public {
+            let session = &connection.session;
+            if tells_slots && session.supports_resume() {
+                told.push(connections.id_of(slot));
+            } else if session.phase() != Phase::Handshaking {
+                schedule.push((Instant::NEVER, connections.id_of(slot)));
+            }
+        }
+        let last_generation = connections.last_generation();
+        Self { schedule, told, end: Instant::NEVER, last_generation, remaining }
     }
 
     /// Gives those whose turn would come later than in `length` a new one within it. O(n log n).
@@ -61,10 +78,12 @@ impl Drain {
             *at = now + Duration::from_micros(rng.below(spread));
         }
         self.schedule.sort_unstable_by(|a, b| b.cmp(a));
+        self.end = self.schedule.first().map_or(now, |&(at, _)| at);
     }
 
     /// The next connection that is closed by now.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<ConnId> {
-        self.schedule.pop_if(|&mut (at, _)| at <= now).map(|(_, id)| id)
+        let due = self.schedule.pop_if(|&mut (at, _)| at <= now).map(|(_, id)| id);
+        if due.is_none() && self.end <= now { self.told.pop() } else { due }
     }
 }

@@ -1,5 +1,7 @@
 //! From a principal to a place in the room: the application is asked, and the clocks start.
 
+use std::time::Duration;
+
 use smol_str::SmolStr;
 
 use crate::id::{ConnId, Slot};
@@ -13,7 +15,7 @@ use crate::node::rooms::log::Missed;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Payer, Work};
 use crate::node::work::questions::{GRACE, NewQuestion, QuestionKind, cost};
-use crate::protocol::{CloseReason, RecipeUpdate, ResumeInfo, SessionInfo};
+use crate::protocol::{CloseReason, RecipeUpdate, ReconnectInfo, ResumeInfo, SessionInfo};
 
 /// What a re-authentication is acknowledged with; a first one in the application's words.
 const REAUTHENTICATED: &str = "Re-authenticated";
@@ -90,7 +92,8 @@ pub(crate) fn take_join(
     join
 }
 
-/// The application has answered a join: the connection is in its room, or refused.
+/// The application has answered a join: the connection is in its room, or refused. Clients that
+/// support resuming are told within how long to come back, should they lose the connection.
 ///
 /// # Errors
 /// What the connection is to be closed with.
@@ -100,7 +103,7 @@ pub(crate) fn joined(
     rooms: &mut Rooms,
     slot: Slot,
     join: &PendingJoin,
-    outcome: Outcome,
+    (outcome, reconnect_within): (Outcome, Duration),
 ) -> Result<(), CloseReason> {
     let refused = match outcome {
         // Told only to those whom the application lets in: others learn nothing of the room.
@@ -109,7 +112,7 @@ pub(crate) fn joined(
             CloseReason::RoomFull
         }
         Outcome::Join(Admission::Admit(update)) => {
-            admit(cx, connections, rooms, slot, join, &update);
+            admit(cx, connections, rooms, slot, join, (&update, reconnect_within));
             return Ok(());
         }
         Outcome::Join(Admission::Deny) => CloseReason::AccessDenied,
@@ -162,9 +165,13 @@ fn resume(
         *count += 1;
     }
     let missed = missed.or_else(|| rooms.logs.missed(room, asked_at?));
-    let window_ms = u64::try_from(cx.policy.resume_window.as_millis()).unwrap_or(u64::MAX);
+    let window_ms = millis(cx.policy.resume_window);
     let info = rooms.logs.head(room).map(|position| ResumeInfo { position, window_ms });
     Resumption { info, resumed: Some(resumed), missed }
+}
+
+fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Opens the room, acknowledges the `auth`, and starts its clocks.
@@ -174,9 +181,10 @@ fn admit(
     rooms: &mut Rooms,
     slot: Slot,
     join: &PendingJoin,
-    update: &Update,
+    (update, reconnect_within): (&Update, Duration),
 ) {
     let Some(connection) = connections.get_mut(slot) else { return };
+    let supports_resume = connection.session.supports_resume();
     let wanted = connection.wanted_room.take();
     let is_first = wanted.is_some();
     let mut resumption = Resumption::default();
@@ -204,6 +212,7 @@ fn admit(
         reauth_at: now.unix_at(join.clocks.reauth_at).to_rfc3339(),
         ping_interval_ms: cx.policy.ping.as_millis() as u64,
         resume: resumption.info,
+        reconnect: supports_resume.then_some(ReconnectInfo { within_ms: millis(reconnect_within) }),
     };
     let Resumption { resumed, missed, .. } = resumption;
     let is_new = is_first && resumed != Some(true);

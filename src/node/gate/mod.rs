@@ -9,6 +9,7 @@ pub(crate) mod admin_key;
 pub(crate) mod checks;
 pub(crate) mod drain;
 pub(crate) mod forwarded;
+pub(crate) mod governor;
 pub(crate) mod head;
 pub(crate) mod headers;
 pub(crate) mod join;
@@ -26,6 +27,7 @@ pub(crate) mod user_limit;
 
 use self::checks::Checks;
 use self::drain::Drain;
+use self::governor::Governor;
 use self::legacy::LegacyLog;
 use self::limits::Limits;
 use self::places::Places;
@@ -49,6 +51,8 @@ pub(crate) struct Gate {
     /// Users with new connections and no place for them.
     pub(crate) user_limit: UserLimit,
     pub(crate) drain: Option<Drain>,
+    /// How fast clients can be let in.
+    pub(crate) governor: Governor,
     /// Spreads re-authentications, and what a drain closes.
     pub(crate) rng: Rng,
 }
@@ -63,6 +67,7 @@ impl Gate {
             refusals: Places::default(),
             user_limit: UserLimit::default(),
             drain: None,
+            governor: Governor::default(),
             rng: seed.derive("spread of re-authentications").rng(),
         })
     }

@@ -77,6 +77,16 @@ impl<'a> View<'a> {
                 "Rooms whose last messages are kept at this moment.",
                 logs.len() as u64,
             ),
+            total(
+                "vestibule_reconnect_slots_total",
+                "Clients that were told a moment of their own to come back at.",
+                metrics.slots,
+            ),
+            level(
+                "vestibule_capacity_per_second",
+                "Clients that can be let in within a second, as measured while some had to wait.",
+                self.gate.governor.capacity_per_second(),
+            ),
         ]
     }
 

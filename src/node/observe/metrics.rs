@@ -92,6 +92,8 @@ pub struct Metrics {
     pub resumed: u64,
     /// Connections whose position was not known (any more), so that they began anew.
     pub not_resumed: u64,
+    /// Clients that were told a moment of their own to come back at.
+    pub slots: u64,
     /// `presence` messages that were queued for peers.
     pub presence_out: u64,
     /// Frames that were queued for peers.

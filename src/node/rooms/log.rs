@@ -10,7 +10,7 @@
 //! The frames are copies. What is queued for peers is counted by its references, and a log that held
 //! some would make that wrong.
 
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 
 use hashlink::LinkedHashMap;
 use smol_str::SmolStr;
@@ -27,6 +27,9 @@ const ROOM_BYTES: usize = 64 << 10;
 const LOG_BYTES: usize = 256;
 /// What an entry takes beside its frame.
 const ENTRY_BYTES: usize = 64;
+
+/// The frames of a log, each with its position.
+pub(crate) type Entries<'a> = vec_deque::Iter<'a, (Position, Box<[u8]>)>;
 
 /// The logs of all rooms.
 #[derive(Debug)]
@@ -55,6 +58,11 @@ struct RoomLog {
 }
 
 impl RoomLog {
+    fn new(base: Position) -> Self {
+        let entries = VecDeque::new();
+        Self { base, entries, frame_bytes: 0, ends_at: None, queued: None }
+    }
+
     fn head(&self) -> Position {
         self.entries.back().map_or(self.base, |(position, _)| *position)
     }
@@ -123,9 +131,7 @@ impl RoomLogs {
             return;
         }
         if wants_log && most > 0 {
-            let base = Position::new(0, self.tags.next_u64());
-            let entries = VecDeque::new();
-            let log = RoomLog { base, entries, frame_bytes: 0, ends_at: None, queued: None };
+            let log = RoomLog::new(Position::new(0, self.tags.next_u64()));
             self.bytes += log.weight();
             self.logs.insert(room.clone(), log);
             self.shrink(most);
@@ -192,6 +198,36 @@ impl RoomLogs {
             frames.extend_from_slice(frame);
         }
         Some(Missed { count: log.entries.len() - first, frames })
+    }
+
+    /// All logs, the stalest first: the room, the position before its first entry, and its entries.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&SmolStr, Position, Entries<'_>)> {
+        self.logs.iter().map(|(room, log)| (room, log.base, log.entries.iter()))
+    }
+
+    /// Adds the log of a room to which nobody has come yet, in place of the one that is there. False:
+    /// its positions do not follow each other, or it is larger than a log may be.
+    pub(crate) fn restore(
+        &mut self,
+        (room, base): (SmolStr, Position),
+        entries: impl IntoIterator<Item = (Position, Box<[u8]>)>,
+        (ends_at, most): (Instant, usize),
+    ) -> bool {
+        let mut log = RoomLog::new(base);
+        for (position, frame) in entries {
+            log.frame_bytes += frame.len();
+            let follows = position.distance_from(log.head()) == Some(1);
+            if !follows || log.entries.len() == ENTRIES || log.frame_bytes > ROOM_BYTES {
+                return false;
+            }
+            log.entries.push_back((position, frame));
+        }
+        self.forget(&room);
+        self.bytes += log.weight();
+        self.logs.insert(room.clone(), log);
+        self.emptied(&room, ends_at);
+        self.shrink(most);
+        true
     }
 
     /// The room is no more, and nobody may come back to it.

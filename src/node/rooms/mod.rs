@@ -7,6 +7,7 @@ pub(crate) mod fan_out;
 pub(crate) mod groups;
 pub(crate) mod log;
 pub(crate) mod presence;
+pub(crate) mod stored_logs;
 pub(crate) mod user_share;
 pub(crate) mod users;
 pub(crate) mod watched;

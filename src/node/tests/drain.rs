@@ -73,3 +73,74 @@ fn silent_connection_holds_a_drain_until_its_deadline() {
     assert!(world.node.is_drained());
     assert_eq!(world.closed, [silent]);
 }
+
+/// A client that supports resuming, in the room.
+fn resuming(world: &mut World, user: &str) -> ConnId {
+    let id = world.authenticating("soup");
+    let token = world.token(user, 900);
+    world.say(id, "auth", json!({ "token": crate::logs::known(&token), "resume": {} }));
+    let seen = world.see(id);
+    let Seen::Message(acknowledged) = &seen[0] else { panic!("{seen:?}") };
+    assert_eq!(acknowledged["payload"]["session"]["reconnect"], json!({ "within_ms": 1_000 }));
+    id
+}
+
+/// When a client is told to come back, in milliseconds, if it was told and closed by now.
+fn slot_of(world: &mut World, id: ConnId) -> Option<u64> {
+    let seen = world.see(id);
+    let [Seen::Message(away), close] = &seen[..] else {
+        assert!(seen.is_empty(), "{seen:?}");
+        return None;
+    };
+    assert_eq!(
+        (&away["type"], close),
+        (&json!("going_away"), &close_frame(CloseReason::ShuttingDown))
+    );
+    away["payload"]["reconnect_after_ms"].as_u64()
+}
+
+#[test]
+fn clients_that_resume_leave_last_and_have_slots() {
+    let mut world = World::with(|config| config.drain = Length::from_secs(4));
+    let resuming: Vec<_> = (0..9).map(|n| resuming(&mut world, &format!("new{n}"))).collect();
+    let old: Vec<_> = (0..40).map(|n| world.connected("soup", &format!("old{n}"))).collect();
+    world.node.handle_shutdown(world.now);
+    world.settle();
+    world.seconds(2);
+    assert!(resuming.iter().all(|&id| slot_of(&mut world, id).is_none()));
+    world.seconds(2);
+    assert!(old.iter().all(|&id| world.see(id) == [close_frame(CloseReason::ShuttingDown)]));
+    let mut slots: Vec<_> = resuming.iter().filter_map(|&id| slot_of(&mut world, id)).collect();
+    slots.sort_unstable();
+    // One each 1.25 ms at first: 0.8 of a thousand a second.
+    assert_eq!(slots, [1_000, 1_001, 1_002, 1_003, 1_005, 1_006, 1_007, 1_008, 1_010]);
+    assert_eq!(world.node.metrics().slots, 9);
+}
+
+#[test]
+fn drain_is_over_at_once_where_all_clients_resume() {
+    let mut world = World::new();
+    let id = resuming(&mut world, "ann");
+    world.node.handle_shutdown(world.now);
+    world.settle();
+    world.seconds(0);
+    assert_eq!(slot_of(&mut world, id), Some(1_000));
+}
+
+#[test]
+fn clients_go_to_other_servers_at_once() {
+    let mut world = World::with(|config| {
+        config.resume.restart = Length::from_secs(0);
+        config.drain = Length::from_secs(4);
+    });
+    let ids: Vec<_> = (0..30).map(|n| resuming(&mut world, &format!("new{n}"))).collect();
+    world.node.handle_shutdown(world.now);
+    world.settle();
+    world.seconds(2);
+    let early: Vec<_> = ids.iter().filter_map(|&id| slot_of(&mut world, id)).collect();
+    assert!((5..25).contains(&early.len()), "{early:?}");
+    assert!(early.iter().all(|slot| *slot < 100), "{early:?}");
+    world.seconds(2);
+    let late = ids.iter().filter_map(|&id| slot_of(&mut world, id)).count();
+    assert_eq!(early.len() + late, 30);
+}

@@ -62,12 +62,30 @@ impl Returning {
 }
 
 fn open() -> World {
-    World::with(|config| {
-        config.limits.messages_per_minute = 0;
-        config.limits.auth_per_minute_per_user = 0;
-        config.limits.auth_per_minute_per_ip = 0;
-        config.limits.ping = crate::config::Length::from_secs(0);
-    })
+    World::with(allow_all)
+}
+
+fn allow_all(config: &mut Config) {
+    config.limits.messages_per_minute = 0;
+    config.limits.auth_per_minute_per_user = 0;
+    config.limits.auth_per_minute_per_ip = 0;
+    config.limits.ping = crate::config::Length::from_secs(0);
+}
+
+/// The next process, which is the `serial`th, and what the one before has written.
+fn restarted(before: &World, serial: u64) -> (World, String) {
+    let mut world = open();
+    let mut config = Config::default();
+    allow_all(&mut config);
+    config.auth.secret = SECRET.to_owned();
+    let seed = Seed::predictable(serial);
+    let app = MemoryApp::new(&config, Access::Open, &seed);
+    world.node = Node::new(&config, &seed, Box::new(app)).unwrap();
+    world.now.unix = UnixTime::from_millis(before.now.unix.as_millis() + 1_000);
+    world.messages = before.messages;
+    let mut text = Vec::new();
+    before.node.write_history(before.now, &mut text).unwrap();
+    (world, String::from_utf8(text).unwrap())
 }
 
 #[test]
@@ -210,6 +228,46 @@ fn deleted_room_is_not_resumed() {
     assert_eq!(alice.enter(&mut world, "alice")["resumed"], false);
 }
 
+#[test]
+fn clients_go_on_after_a_restart() {
+    let mut world = open();
+    let bob = world.connected("soup", "bob");
+    let mut alice = Returning::default();
+    alice.enter(&mut world, "alice");
+    world.chat(bob, "one");
+    alice.read(&mut world);
+    alice.cut(&mut world);
+    world.chat(bob, "two \u{1f963} \"quoted\"");
+    let (mut world, text) = restarted(&world, 2);
+    assert_eq!(world.node.read_history(world.now, &text), Ok(1));
+    let again = alice.enter(&mut world, "alice");
+    assert_eq!((&again["resumed"], &again["missed"]), (&json!(true), &json!(1)));
+    alice.read(&mut world);
+    assert_eq!(alice.heard, ["one", "two \u{1f963} \"quoted\""]);
+}
+
+#[test]
+fn history_of_long_ago_or_of_another_form_is_not_used() {
+    let mut world = open();
+    let mut alice = Returning::default();
+    alice.enter(&mut world, "alice");
+    let (mut world, text) = restarted(&world, 2);
+    for cut in 0..text.len() - 1 {
+        assert_eq!(world.node.read_history(world.now, &text[..cut]), Err(HistoryError::Malformed));
+    }
+    let now = world.now;
+    for millis in [now.unix.as_millis() + 119_000, now.unix.as_millis() - 7_000] {
+        let then = Now { unix: UnixTime::from_millis(millis), ..now };
+        assert_eq!(world.node.read_history(then, &text), Err(HistoryError::TooOld));
+    }
+    assert_eq!(alice.enter(&mut world, "alice")["resumed"], false);
+    // The log of a room to which nobody comes goes when the window is over.
+    let (mut world, _) = restarted(&world, 3);
+    assert_eq!(world.node.read_history(world.now, &text), Ok(1));
+    world.seconds(120);
+    assert_eq!(alice.enter(&mut world, "alice")["resumed"], false);
+}
+
 #[derive(Clone, Debug)]
 enum Deed {
     Say(usize, usize),
@@ -217,6 +275,8 @@ enum Deed {
     Read(usize),
     Enter(usize),
     Wait(u64),
+    /// Stopped in order, or killed.
+    Restart(bool),
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -226,6 +286,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => (0..3_usize).prop_map(Deed::Read),
         3 => (0..3_usize).prop_map(Deed::Enter),
         1 => prop::sample::select(vec![1_u64, 30, 125]).prop_map(Deed::Wait),
+        1 => any::<bool>().prop_map(Deed::Restart),
     ]
 }
 
@@ -242,7 +303,7 @@ proptest! {
         let mut clients: Vec<Returning> = (0..3).map(|_| Returning::default()).collect();
         // What each of them has to hear: all messages since it came, but its own while it is there.
         let (mut owed, mut serial) = (BTreeMap::<usize, Vec<String>>::new(), 0);
-        let (mut known, mut waited) = (BTreeSet::new(), 0);
+        let (mut known, mut waited, mut restarts) = (BTreeSet::new(), 0, 1);
         for deed in deeds {
             match deed {
                 Deed::Say(who, length) => {
@@ -274,6 +335,17 @@ proptest! {
                     world.seconds(seconds);
                 }
                 Deed::Wait(_) => {}
+                Deed::Restart(in_order) => {
+                    for client in &mut clients {
+                        client.cut(&mut world);
+                    }
+                    restarts += 1;
+                    let (next, text) = restarted(&world, restarts);
+                    (world, waited) = (next, 0);
+                    if in_order {
+                        prop_assert!(world.node.read_history(world.now, &text).is_ok());
+                    }
+                }
             }
         }
         for (who, client) in clients.iter_mut().enumerate().filter(|(_, it)| it.id.is_some()) {

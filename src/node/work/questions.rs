@@ -1,6 +1,6 @@
 //! Questions to the application that are not answered yet, behind their tickets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::mem;
 use std::time::Duration;
 
@@ -147,6 +147,8 @@ pub(crate) struct Questions {
     late: BTreeSet<(Instant, u32)>,
     /// What all of them cost.
     weight: usize,
+    /// How many of them are joins.
+    joins: usize,
     serial: u32,
     /// The next question's. Most are answered at once, and then it is the one after that.
     start: StartFlag,
@@ -177,6 +179,7 @@ impl Questions {
         is_submitted: bool,
     ) -> StartFlag {
         let NewQuestion { asker, kind, deadline, cost, .. } = question;
+        self.joins += usize::from(matches!(kind, QuestionKind::Join));
         let is_known = is_submitted || self.start.is_shared();
         let start = mem::take(&mut self.start);
         let index = self.open.insert(Question {
@@ -202,6 +205,7 @@ impl Questions {
         self.find(ticket)?;
         let question = self.open.try_remove(ticket.index as usize)?;
         self.weight = self.weight.saturating_sub(question.cost as usize);
+        self.joins -= usize::from(matches!(question.kind, QuestionKind::Join));
         let place = (question.deadline, ticket.index);
         if question.is_late {
             self.late.remove(&place)
@@ -237,9 +241,26 @@ impl Questions {
         (question.serial == ticket.serial).then_some(question)
     }
 
+    /// The rooms which an answer that is awaited may still change. `None`: it may be any.
+    pub(crate) fn concerned_rooms(&self) -> Option<HashSet<&str>> {
+        let rooms = self.open.iter().filter_map(|(_, question)| match &question.kind {
+            QuestionKind::Message { room, .. } | QuestionKind::Publish { room } => {
+                Some(Some(room.as_str()))
+            }
+            QuestionKind::Request { .. } | QuestionKind::Order { .. } => Some(None),
+            QuestionKind::Check { .. } | QuestionKind::Join | QuestionKind::Collect { .. } => None,
+        });
+        rooms.collect()
+    }
+
     /// How many are open.
     pub(crate) fn len(&self) -> usize {
         self.open.len()
+    }
+
+    /// How many joins are open.
+    pub(crate) fn joins(&self) -> usize {
+        self.joins
     }
 
     /// How many are late.

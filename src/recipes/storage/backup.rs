@@ -59,6 +59,9 @@ pub fn backup(directory: &Path, to: &Path) -> Result<u64, BackupError> {
     copied
 }
 
+/// Where a server keeps its rooms' last messages over a restart, in the same directory.
+const HISTORY_FILE: &str = "history";
+
 /// Puts the copy `from` into `directory`, in place of the database there, which is kept as
 /// `recipes.db.replaced` with its log. Returns the bytes of the copy. Blocks.
 ///
@@ -74,6 +77,14 @@ pub fn restore(directory: &Path, from: &Path) -> Result<u64, BackupError> {
     let copied = File::open(from).and_then(|mut copy| io::copy(&mut copy, &mut written));
     let copied = copied.map_err(|error| file_error(&part, error));
     let kept = copied.and_then(|_| {
+        // Clients that went on from there would keep recipes that the copy does not have.
+        let history = directory.join(HISTORY_FILE);
+        match fs::remove_file(&history) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(file_error(&history, error));
+            }
+            _ => {}
+        }
         for suffix in ["", "-wal", "-shm"] {
             let (old, kept) =
                 (with_suffix(&path, suffix), with_suffix(&path, &format!(".replaced{suffix}")));

@@ -34,7 +34,13 @@ fn return_says_what_the_fixtures_say() {
     world.at(300);
     world.chat(bob, "msg_1", "Sing");
     world.chat(bob, "msg_2", "Sing");
-    let (_, told) = world.join(&again);
+    let (alice, told) = world.join(&again);
     assert_golden("server_recipe_update_resumed", &told[..1]);
     assert_eq!(told.len(), 3);
+    world.at(360);
+    world.output(alice);
+    world.node.drain(world.now, Duration::ZERO);
+    world.node.handle_timeout(world.now);
+    let told = messages(&world.output(alice));
+    assert_golden("server_going_away", &told[..1]);
 }

@@ -13,6 +13,16 @@ const MAX_SERVER_HEADER: usize = 10;
 /// same for everybody: framed once, shared by reference count.
 pub type Shared = Arc<[u8]>;
 
+/// The payload of a server's frame.
+pub(crate) fn payload_of(frame: &[u8]) -> &[u8] {
+    let header = match frame.get(1) {
+        Some(127) => 10,
+        Some(126) => 4,
+        _ => 2,
+    };
+    frame.get(header..).unwrap_or_default()
+}
+
 /// Makes the server's frames in one buffer that is used again for each.
 #[derive(Debug, Default)]
 pub struct Encoder {

@@ -1,0 +1,62 @@
+//! How fast clients get in, and when those come back that have to go.
+
+use std::time::Duration;
+
+use crate::id::Slot;
+use crate::node::Node;
+use crate::node::app::Admission;
+use crate::node::gate::governor::SLOW_JOIN;
+use crate::node::work::port::Outcome;
+use crate::protocol::{CloseReason, GoingAway};
+use crate::time::{Instant, Now};
+
+/// With more joins open than that, some are taken to wait for others.
+const JOINS_AT_ONCE: usize = 32;
+
+/// How soon a client that found the server overloaded may come back.
+const AFTER_OVERLOAD: Duration = Duration::from_secs(1);
+
+impl Node {
+    /// A turn of the driver has ended, and has left new connections for the next one, or not. From
+    /// that, and from those that wait inside, the node measures how many clients it can let in.
+    pub fn end_turn(&mut self, now: Now, leaves_arrivals: bool) {
+        let has_waiting = leaves_arrivals
+            || self.gate.checks.has_waiting()
+            || self.work.questions.joins() > JOINS_AT_ONCE;
+        let admitted = self.cx.metrics.authenticated;
+        self.gate.governor.end_turn(now.monotonic, admitted, has_waiting);
+    }
+
+    /// A join that was `asked` then has its answer.
+    pub(crate) fn note_join(&mut self, asked: Instant, outcome: &Outcome) {
+        let now = self.cx.now.monotonic;
+        let is_unavailable =
+            matches!(outcome, Outcome::Unreached | Outcome::Join(Admission::Unavailable));
+        if is_unavailable || now.since(asked) >= SLOW_JOIN {
+            self.gate.governor.lower(now);
+        }
+    }
+
+    /// Tells a client that supports resuming when it may come back, if it has to go for a `reason` of
+    /// ours that affects many.
+    pub(crate) fn tell_slot(&mut self, slot: Slot, reason: CloseReason) {
+        let Self { cx, connections, gate, .. } = self;
+        let supports_resume = connections.get(slot).is_some_and(|it| it.session.supports_resume());
+        let now = cx.now.monotonic;
+        let earliest = match (reason, &gate.drain) {
+            // Other servers are there.
+            (CloseReason::ShuttingDown, Some(_)) if cx.policy.restart.is_zero() => Duration::ZERO,
+            (CloseReason::ShuttingDown, Some(drain)) => drain.end().since(now) + cx.policy.restart,
+            (CloseReason::Overloaded, _) => AFTER_OVERLOAD,
+            _ => return,
+        };
+        if !supports_resume {
+            return;
+        }
+        let after = gate.governor.take_slot(now, earliest, &mut gate.rng);
+        cx.metrics.slots += 1;
+        let reconnect_after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        let frame = cx.message(GoingAway { reconnect_after_ms });
+        connections.reply(cx, slot, frame);
+    }
+}

@@ -1,0 +1,208 @@
+//! How many clients a second can be let in, as measured, and when each of many is to come back.
+//!
+//! A restart brings all clients back at once. The server tells each one a slot, or a window for its
+//! first attempt, so that together they come no faster than they can be let in. How fast that is
+//! depends on the host and on the application. If a setting said four times too much, refused
+//! attempts would take the rest: so it is measured, while clients have to wait.
+
+use std::time::Duration;
+
+use crate::id::Rng;
+use crate::time::Instant;
+
+/// Before anything was measured.
+const INITIAL_PER_SECOND: f64 = 1_000.0;
+/// A host that lets in less than that is in other trouble.
+const LEAST_PER_SECOND: f64 = 10.0;
+/// Shorter periods of waiting are no measurement.
+const PERIOD: Duration = Duration::from_millis(200);
+/// The average goes back so far.
+const MEMORY: Duration = Duration::from_secs(10);
+/// How much of the capacity is given away: the rest is for those who come without a slot.
+const SHARE: f64 = 0.8;
+/// Nobody is told to wait for longer.
+const LONGEST: Duration = Duration::from_secs(60);
+/// The window is never shorter, so that a stumble of the network does not bring everybody at once.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
+/// A join that takes longer says that the application is beyond its capacity.
+pub(crate) const SLOW_JOIN: Duration = Duration::from_secs(1);
+
+/// Where a measurement began.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    at: Instant,
+    /// How many had been let in by then.
+    admitted: u64,
+}
+
+/// The measured capacity, and the slots that were given away.
+#[derive(Debug)]
+pub(crate) struct Governor {
+    per_second: f64,
+    /// Since when somebody has had to wait at each turn.
+    waiting_since: Option<Mark>,
+    /// Since when everything is counted, whoever waits.
+    counted_since: Option<Mark>,
+    lowered_at: Option<Instant>,
+    /// The first slot that is free.
+    next_slot: Instant,
+}
+
+impl Default for Governor {
+    fn default() -> Self {
+        Self {
+            per_second: INITIAL_PER_SECOND,
+            waiting_since: None,
+            counted_since: None,
+            lowered_at: None,
+            next_slot: Instant::START,
+        }
+    }
+}
+
+impl Governor {
+    /// How many clients can be let in within a second.
+    pub(crate) fn capacity_per_second(&self) -> u64 {
+        self.per_second as u64
+    }
+
+    /// Begins with what an earlier process has measured.
+    pub(crate) fn restore(&mut self, per_second: u64) {
+        self.per_second = (per_second as f64).max(LEAST_PER_SECOND);
+    }
+
+    /// A turn has ended, `admitted` clients have been let in so far, and more have to wait or not.
+    pub(crate) fn end_turn(&mut self, now: Instant, admitted: u64, has_waiting: bool) {
+        let here = Mark { at: now, admitted };
+        let rate = |since: Mark| {
+            let seconds = now.since(since.at).as_secs_f64();
+            (admitted.saturating_sub(since.admitted) as f64 / seconds, seconds)
+        };
+        match self.waiting_since.filter(|since| now.since(since.at) >= PERIOD) {
+            Some(since) => {
+                let (measured, seconds) = rate(since);
+                let weight = 1.0 - (-seconds / MEMORY.as_secs_f64()).exp();
+                self.per_second += weight * (measured - self.per_second);
+                self.per_second = self.per_second.max(LEAST_PER_SECOND);
+                self.waiting_since = has_waiting.then_some(here);
+            }
+            None if has_waiting => self.waiting_since = self.waiting_since.or(Some(here)),
+            None => self.waiting_since = None,
+        }
+        // What was reached once is possible.
+        let counted_since = *self.counted_since.get_or_insert(here);
+        if now.since(counted_since.at) >= 5 * PERIOD {
+            self.per_second = self.per_second.max(rate(counted_since).0);
+            self.counted_since = Some(here);
+        }
+    }
+
+    /// The application cannot keep up, or cannot be reached: half as many, and not again at once.
+    pub(crate) fn lower(&mut self, now: Instant) {
+        if self.lowered_at.is_none_or(|at| now.since(at) >= MEMORY) {
+            self.lowered_at = Some(now);
+            self.per_second = (self.per_second / 2.0).max(LEAST_PER_SECOND);
+        }
+    }
+
+    /// Within how long all of so many clients may come back without a slot.
+    pub(crate) fn window(&self, clients: usize) -> Duration {
+        let window = Duration::from_secs_f64(clients as f64 * self.gap().as_secs_f64());
+        window.clamp(SHORTEST_WINDOW, LONGEST)
+    }
+
+    /// The next free slot, in how long from now: no sooner than `earliest`. Who finds none within a
+    /// minute gets any time of it.
+    pub(crate) fn take_slot(
+        &mut self,
+        now: Instant,
+        earliest: Duration,
+        rng: &mut Rng,
+    ) -> Duration {
+        let at = self.next_slot.max(now + earliest);
+        let after = at.since(now);
+        if after <= LONGEST {
+            self.next_slot = at + self.gap();
+            return after;
+        }
+        let spread = LONGEST.saturating_sub(earliest).as_micros();
+        let spread = rng.below(u64::try_from(spread).unwrap_or(u64::MAX).max(1));
+        earliest.min(LONGEST) + Duration::from_micros(spread)
+    }
+
+    fn gap(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / (SHARE * self.per_second))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Seed;
+
+    fn at(millis: u64) -> Instant {
+        Instant::START + Duration::from_millis(millis)
+    }
+
+    /// Lets `per_turn` in at each of `turns` turns of 10 ms.
+    fn run(governor: &mut Governor, (from, turns): (u64, u64), per_turn: u64, has_waiting: bool) {
+        for turn in from..from + turns {
+            governor.end_turn(at(turn * 10), turn * per_turn, has_waiting);
+        }
+    }
+
+    #[test]
+    fn capacity_is_what_gets_in_while_others_wait() {
+        let mut governor = Governor::default();
+        run(&mut governor, (0, 6_000), 2, true);
+        assert!((195..=205).contains(&governor.capacity_per_second()), "{governor:?}");
+        // Few who come are no reason to expect that only few can come.
+        run(&mut governor, (6_000, 6_000), 0, false);
+        assert!((195..=205).contains(&governor.capacity_per_second()), "{governor:?}");
+    }
+
+    #[test]
+    fn more_than_expected_counts_at_once() {
+        let mut governor = Governor::default();
+        run(&mut governor, (0, 200), 40, false);
+        assert_eq!(governor.capacity_per_second(), 4_000);
+    }
+
+    #[test]
+    fn slow_application_halves_it_once_in_ten_seconds() {
+        let mut governor = Governor::default();
+        governor.restore(800);
+        for millis in [0, 1, 9_999] {
+            governor.lower(at(millis));
+        }
+        assert_eq!(governor.capacity_per_second(), 400);
+        governor.lower(at(10_000));
+        assert_eq!(governor.capacity_per_second(), 200);
+        (1..100).for_each(|it| governor.lower(at(10_000 * it)));
+        assert_eq!(governor.capacity_per_second(), 10);
+    }
+
+    #[test]
+    fn slots_follow_each_other_at_four_fifths_of_it() {
+        let (mut governor, mut rng) = (Governor::default(), Seed::predictable(1).rng());
+        let mut slot = |now| governor.take_slot(at(now), Duration::from_secs(1), &mut rng);
+        let slots: Vec<Duration> = (0..5).map(|_| slot(0)).collect();
+        let expected = [1_000_000, 1_001_250, 1_002_500, 1_003_750, 1_005_000];
+        assert_eq!(slots, expected.map(Duration::from_micros));
+        // Later, those that have passed are not given away.
+        assert_eq!(slot(5_000), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn nobody_waits_for_longer_than_a_minute() {
+        let (mut governor, mut rng) = (Governor::default(), Seed::predictable(1).rng());
+        let slots: Vec<_> = (0..100_000)
+            .map(|_| governor.take_slot(at(0), Duration::from_secs(1), &mut rng))
+            .collect();
+        assert!(slots.iter().all(|slot| *slot <= LONGEST));
+        assert!(slots[60_000..].iter().any(|slot| *slot < LONGEST / 4));
+        assert_eq!(governor.window(100_000), LONGEST);
+        assert_eq!(governor.window(10), SHORTEST_WINDOW);
+        assert_eq!(governor.window(8_000), Duration::from_secs(10));
+    }
+}
