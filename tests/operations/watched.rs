@@ -208,7 +208,11 @@ fn every_alert_leads_to_what_to_do_and_has_its_case() {
         assert_eq!(*runbook, format!("docs/operations.md#{anchor}"));
         let heading = format!("\n### {name}\n");
         assert!(OPERATIONS.contains(&heading), "docs/operations.md has no section {name}");
-        assert!(CASES.contains(&format!("\n  - name: {name}\n")), "alerts.test.yml: {name}");
+        let case = CASES.split_once(&format!("\n  - name: {name}\n")).map(|(_, rest)| rest);
+        let case = case.unwrap_or_else(|| panic!("alerts.test.yml: {name}"));
+        let (case, _) = case.split_once("\n  - name: ").unwrap();
+        assert!(case.ends_with("exp_alerts: []"), "alerts.test.yml: {name} does not end");
+        assert!(case.contains("exp_annotations:"), "alerts.test.yml: {name} does not fire");
     }
     let sections = OPERATIONS.lines().filter_map(|line| line.strip_prefix("### Vestibule"));
     for section in sections {

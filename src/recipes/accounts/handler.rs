@@ -12,7 +12,7 @@ use super::password::{Password, PasswordHasher};
 use super::random::random_id;
 use super::tokens::{RefreshToken, TokenIssuer};
 use crate::auth::Evidence;
-use crate::node::Response;
+use crate::node::{Response, StartFlag};
 use crate::recipes::http;
 use crate::recipes::storage::sessions::TokenHash;
 use crate::recipes::storage::{Storage, TaskOrigin, invitations, sessions, users};
@@ -37,9 +37,9 @@ impl AccountHandler {
         email: Email,
         password: &Password,
         invitation: Option<TokenHash>,
-        now: UnixTime,
+        asked: (UnixTime, &StartFlag),
     ) -> Judged {
-        self.try_sign_up(email, password, invitation, now).unwrap_or_else(|refusal| refusal)
+        self.try_sign_up(email, password, invitation, asked).unwrap_or_else(|refusal| refusal)
     }
 
     fn try_sign_up(
@@ -47,7 +47,7 @@ impl AccountHandler {
         email: Email,
         password: &Password,
         invitation: Option<TokenHash>,
-        now: UnixTime,
+        (now, start): (UnixTime, &StartFlag),
     ) -> Result<Judged, Judged> {
         // Checked before the expensive hash. The insertion checks it again.
         let address = email.clone();
@@ -62,33 +62,40 @@ impl AccountHandler {
         let (session, token) = new_session()?;
         let (session_id, token_hash, expires_at) =
             (session.clone(), token.hash(), now + self.refresh_ttl);
-        let created = self.ask_as(TaskOrigin::server().growing(), move |database| {
-            let refusal = sign_up_refusal(database, email.as_str(), invitation.as_ref(), now)?;
-            if let Some(refusal) = refusal {
-                return Ok(Err(refusal));
-            }
-            let Some(user) = users::create(database, id, email.into_string(), &hash, now)? else {
-                return Ok(Err(email_exists()));
-            };
-            if let Some(code) = &invitation {
-                invitations::delete(database, code)?;
-            }
-            sessions::begin(database, user.key, (&session_id, &token_hash), now, expires_at)?;
-            Ok(Ok(user))
-        })?;
+        let created =
+            self.ask_as(TaskOrigin::server().growing().until(start), move |database| {
+                let refusal = sign_up_refusal(database, email.as_str(), invitation.as_ref(), now)?;
+                if let Some(refusal) = refusal {
+                    return Ok(Err(refusal));
+                }
+                let Some(user) = users::create(database, id, email.into_string(), &hash, now)?
+                else {
+                    return Ok(Err(email_exists()));
+                };
+                if let Some(code) = &invitation {
+                    invitations::delete(database, code)?;
+                }
+                sessions::begin(database, user.key, (&session_id, &token_hash), now, expires_at)?;
+                Ok(Ok(user))
+            })?;
         let user = created.map_err(|refusal| (HashOutcome::Wrong(None), refusal))?;
         Ok((HashOutcome::Created, self.signed_in(201, &user, (&session, &token), now)?))
     }
 
-    pub(super) fn sign_in(&self, email: &Email, password: &Password, now: UnixTime) -> Judged {
-        self.try_sign_in(email, password, now).unwrap_or_else(|refusal| refusal)
+    pub(super) fn sign_in(
+        &self,
+        email: &Email,
+        password: &Password,
+        asked: (UnixTime, &StartFlag),
+    ) -> Judged {
+        self.try_sign_in(email, password, asked).unwrap_or_else(|refusal| refusal)
     }
 
     fn try_sign_in(
         &self,
         email: &Email,
         password: &Password,
-        now: UnixTime,
+        (now, start): (UnixTime, &StartFlag),
     ) -> Result<Judged, Judged> {
         let address = email.clone();
         let found = self.ask(move |database| users::find(database, address.as_str()))?;
@@ -104,7 +111,7 @@ impl AccountHandler {
         let (session, token) = new_session()?;
         let (session_id, token_hash, expires_at) =
             (session.clone(), token.hash(), now + self.refresh_ttl);
-        let is_begun = self.ask(move |database| {
+        let is_begun = self.ask_until(start, move |database| {
             sessions::begin(database, user.key, (&session_id, &token_hash), now, expires_at)
         })?;
         if !is_begun {
@@ -169,6 +176,16 @@ impl AccountHandler {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Judged> {
         self.ask_as(TaskOrigin::server(), work)
+    }
+
+    /// The same, unless nobody waits for it any more when the database has its turn for it: what was
+    /// answered 504 is not stored after that.
+    pub(super) fn ask_until<T: Send + 'static>(
+        &self,
+        start: &StartFlag,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Judged> {
+        self.ask_as(TaskOrigin::server().until(start), work)
     }
 
     pub(super) fn ask_as<T: Send + 'static>(

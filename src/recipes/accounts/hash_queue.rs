@@ -186,8 +186,9 @@ impl<T> HashQueue<T> {
             let dropped = self.dropped.pop_front();
             let waiting = dropped.or_else(|| self.waiting.pop().map(|(_, waiting)| waiting))?;
             let QueuedAttempt { attempt, party, start, job } = waiting;
-            // Nobody waits for its answer any more: nothing is charged.
-            if !start.begin() {
+            // Nobody waits for its answer any more: nothing is charged. It does not begin here, but where
+            // something is stored, as the database may keep it waiting until its time is over.
+            if start.is_withdrawn() {
                 self.release(party);
                 continue;
             }

@@ -147,7 +147,10 @@ impl AccountService {
         }
         let (handler, now) = (Arc::clone(&self.handler), request.now);
         let attempt = self.attempt("sign up", email.as_str(), request);
-        self.hash(attempt, request, move || handler.sign_up(email, &password, invitation, now))
+        let start = request.start.clone();
+        self.hash(attempt, request, move || {
+            handler.sign_up(email, &password, invitation, (now, &start))
+        })
     }
 
     fn sign_in(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {
@@ -158,7 +161,8 @@ impl AccountService {
         };
         let (handler, now) = (Arc::clone(&self.handler), request.now);
         let attempt = self.attempt("sign in", email.as_str(), request);
-        self.hash(attempt, request, move || handler.sign_in(&email, &password, now))
+        let start = request.start.clone();
+        self.hash(attempt, request, move || handler.sign_in(&email, &password, (now, &start)))
     }
 
     fn refresh(&self, fields: &mut Fields, request: &Request<'_>) -> Result<Deferred, Response> {

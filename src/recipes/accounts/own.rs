@@ -7,7 +7,7 @@ use super::hash_queue::HashOutcome;
 use super::password::Password;
 use super::{AccountService, Deferred};
 use crate::node::app::Reply;
-use crate::node::{AppEvent, Completion, Outcome, Payer, Request, Response};
+use crate::node::{AppEvent, Completion, Outcome, Payer, Request, Response, StartFlag};
 use crate::recipes::completions::HttpAnswer;
 use crate::recipes::http::{self, Fields};
 use crate::recipes::storage::access::{TokenState, TokenUser};
@@ -31,8 +31,9 @@ impl AccountService {
                 .map_err(|problem| http::bad_field("new_password", problem))?;
             let handler = Arc::clone(&self.handler);
             let attempt = self.attempt("confirm", &user.id, request);
+            let start = request.start.clone();
             self.hash(attempt, request, move || {
-                handler.change_password(user, &password, &new).unwrap_or_else(refused)
+                handler.change_password(user, &password, &new, &start).unwrap_or_else(refused)
             })
         };
         asked().map_or_else(Reply::Now, |Deferred| Reply::Held)
@@ -53,8 +54,9 @@ impl AccountService {
                 completions.deliver(Completion { ticket, outcome: Outcome::Event(event) })
             };
             let attempt = self.attempt("confirm", &user.id, request);
+            let start = request.start.clone();
             self.hash(attempt, request, move || {
-                handler.delete(user, &password, tell).unwrap_or_else(refused)
+                handler.delete(user, &password, &start, tell).unwrap_or_else(refused)
             })
         };
         asked().map_or_else(Reply::Now, |Deferred| Reply::Held)
@@ -99,6 +101,7 @@ impl AccountHandler {
         user: TokenUser,
         password: &Password,
         new: &Password,
+        start: &StartFlag,
     ) -> Result<(HashOutcome, HttpAnswer), Judged> {
         let account = self.confirmed(&user, password)?;
         if new.is_easily_guessed(&account.email) {
@@ -107,7 +110,7 @@ impl AccountHandler {
         }
         let hash = self.hasher.hash(new).map_err(failed)?;
         let others = user.session.map_or(EndedSessions::All, EndedSessions::Others);
-        let ended = self.ask(move |database| {
+        let ended = self.ask_until(start, move |database| {
             users::set_password(database, account.key, &hash)?;
             own_sessions::end(database, &account.id, &others)
         })?;
@@ -116,16 +119,23 @@ impl AccountHandler {
     }
 
     /// Deletes an account in steps, the account itself in the last one: a failure in between leaves it
-    /// there, to be deleted again. Each step is told of when it is on disk.
+    /// there, to be deleted again. Each step is told of when it is on disk. If nobody waits any more when
+    /// the database has its turn for the first one, none is done.
     fn delete(
         &self,
         user: TokenUser,
         password: &Password,
+        start: &StartFlag,
         tell: impl Fn(AppEvent),
     ) -> Result<(HashOutcome, HttpAnswer), Judged> {
         let id = self.confirmed(&user, password)?.id;
+        let mut start = Some(start);
         loop {
             let origin = TaskOrigin::new(TaskClass::Content, Payer::user(&id)).erasing();
+            let origin = match start.take() {
+                Some(start) => origin.until(start),
+                None => origin,
+            };
             let owner = id.clone();
             let (rooms, is_gone) = self
                 .ask_as(origin, move |database| users::erase(database, &owner, ERASED_AT_ONCE))?;

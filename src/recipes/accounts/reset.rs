@@ -10,7 +10,7 @@ use super::password::Password;
 use super::random::random_id;
 use crate::auth::Address;
 use crate::node::app::{PasswordReset, Reply};
-use crate::node::{AppEvent, Response};
+use crate::node::{AppEvent, Response, StartFlag};
 use crate::recipes::completions::HttpAnswer;
 use crate::recipes::http;
 use crate::recipes::storage::own_sessions::{self, EndedSessions};
@@ -35,7 +35,9 @@ impl AccountService {
             pair: self.hashing.hash_texts(&["reset", email.as_str(), "operator"]),
         };
         let handler = Arc::clone(&self.handler);
-        let work = move || handler.reset_password(&email, &password).unwrap_or_else(refused);
+        let start = reset.start.clone();
+        let work =
+            move || handler.reset_password(&email, &password, &start).unwrap_or_else(refused);
         let asked =
             self.pool.submit_for(attempt, (reset.ticket, reset.at, reset.start), Box::new(work));
         asked.map_or_else(
@@ -54,6 +56,7 @@ impl AccountHandler {
         &self,
         email: &Email,
         password: &str,
+        start: &StartFlag,
     ) -> Result<(HashOutcome, HttpAnswer), Judged> {
         let address = email.clone();
         let found = self.ask(move |database| users::find(database, address.as_str()))?;
@@ -64,7 +67,7 @@ impl AccountHandler {
         let new = Password::new(password.to_owned()).map_err(failed)?;
         let hash = self.hasher.hash(&new).map_err(failed)?;
         let (key, id) = (account.key, account.id.clone());
-        let ended = self.ask(move |database| {
+        let ended = self.ask_until(start, move |database| {
             users::set_password(database, key, &hash)?;
             own_sessions::end(database, &id, &EndedSessions::All)
         })?;

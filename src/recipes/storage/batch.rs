@@ -8,7 +8,9 @@ use rusqlite::Connection;
 
 use super::erase::Erasure;
 use super::health::{FailureCause, text_of};
+use super::progress::clock;
 use super::queue::{QueuedTask, TaskQueue, TaskTurn};
+use super::schema::without_waiting;
 use super::space::{Effect, Space, is_disk_full};
 use crate::node::StartFlag;
 use crate::time::Instant;
@@ -150,7 +152,9 @@ impl Batcher<'_> {
     pub(super) fn serve(&mut self) {
         let start = clock();
         let mut next_tidy = Instant::START;
+        let health = self.space.health();
         while self.queue.wait(SECOND) {
+            health.progress.begin();
             for item in self.queue.take_shed() {
                 item.answer(Err(TaskError::Busy));
             }
@@ -168,14 +172,17 @@ impl Batcher<'_> {
             if let Some(first) = self.queue.pop() {
                 self.serve_batch(now, first);
             }
+            health.progress.end();
         }
     }
 
     /// Where a write has failed, tries one that changes nothing: nobody may come whose task would show
-    /// that the cause is gone.
+    /// that the cause is gone. It waits for no lock, as a task may wait for it.
     fn try_again(&mut self, now: Instant) {
         if self.space.is_failing() {
-            match write_nothing(&self.database, &mut self.commit) {
+            match without_waiting(&self.database, |database| {
+                write_nothing(database, &mut self.commit)
+            }) {
                 Ok(()) => self.space.recovered(now),
                 Err(error) => drop(self.space.failed(now, &error)),
             }
@@ -259,7 +266,7 @@ impl Batcher<'_> {
     }
 }
 
-/// Writes the version of the schema as it is. Waits for another process's lock, as a task does.
+/// Writes the version of the schema as it is.
 fn write_nothing(database: &Connection, commit: &mut Commit) -> rusqlite::Result<()> {
     execute(database, "BEGIN IMMEDIATE")?;
     let written = database
@@ -277,11 +284,6 @@ fn write_nothing(database: &Connection, commit: &mut Commit) -> rusqlite::Result
 fn cost(time: Duration, bytes: usize) -> u64 {
     let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     micros.saturating_add(bytes as u64 / DISK_BYTES_PER_MICROSECOND).max(1)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the storage thread measures what its tasks cost")]
-pub(super) fn clock() -> std::time::Instant {
-    std::time::Instant::now()
 }
 
 fn roll_back(database: &Connection) {

@@ -5,11 +5,9 @@
 //! before, such as a backup, keeps it from that. So it is tried each second, without waiting for
 //! anybody.
 
-use std::time::Duration;
-
 use rusqlite::Connection;
 
-use super::schema::BUSY_TIMEOUT;
+use super::schema::without_waiting;
 
 /// Whether the log is to be emptied.
 #[derive(Debug)]
@@ -33,10 +31,7 @@ impl Erasure {
     /// Empties the log, if that is due and no reader is in the way.
     pub(super) fn run(&mut self, database: &Connection) -> rusqlite::Result<()> {
         if self.is_due {
-            database.busy_timeout(Duration::ZERO)?;
-            let emptied = empty_log(database);
-            database.busy_timeout(BUSY_TIMEOUT)?;
-            self.is_due = !emptied?;
+            self.is_due = !without_waiting(database, empty_log)?;
         }
         Ok(())
     }

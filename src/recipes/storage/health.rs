@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
+use super::progress::WorkProgress;
 use crate::node::{Dependency, Histogram, Reading};
 
 /// Why a task or a commit failed.
@@ -113,6 +114,8 @@ pub(crate) struct StorageHealth {
     pub(super) refused_lost: AtomicU64,
     failures: [AtomicU64; FailureCause::ALL.len()],
     refused_members: AtomicU64,
+    /// Whether the thread gets on.
+    pub(super) progress: WorkProgress,
     /// How long commits took, in microseconds.
     commits: Mutex<Histogram>,
 }
@@ -131,6 +134,7 @@ impl Default for StorageHealth {
             refused_lost: AtomicU64::default(),
             failures: Default::default(),
             refused_members: AtomicU64::default(),
+            progress: WorkProgress::default(),
             commits: Mutex::default(),
         }
     }
@@ -180,6 +184,10 @@ impl StorageHealth {
             let message = "The database is damaged: stop the server and restore a backup";
             storage = storage.failed("storage_damaged", message);
         }
+        if self.progress.is_stuck() {
+            let message = "The disk of the database does not answer: nothing is stored or read";
+            storage = storage.failed("storage_stuck", message);
+        }
         let failing = FailureCause::ALL.get(self.failing.load(Ordering::Relaxed));
         if let Some((code, message)) = failing.and_then(|cause| cause.state()) {
             storage = storage.failed(code, message);
@@ -200,6 +208,11 @@ impl StorageHealth {
                 "vestibule_storage_queue",
                 "Tasks that wait for the storage thread at this moment.",
                 waiting as f64,
+            ),
+            Reading::new(
+                "vestibule_storage_busy_seconds",
+                "How long the storage thread has been at its present work; 0: there is none.",
+                self.progress.busy().as_secs_f64(),
             ),
             Reading::new(
                 "vestibule_storage_refused_full_total",
@@ -270,6 +283,7 @@ impl StorageHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipes::storage::progress::STUCK_AFTER;
 
     #[test]
     fn a_failed_write_is_a_state_until_one_succeeds() {
@@ -298,6 +312,23 @@ mod tests {
         assert_eq!(value("vestibule_storage_queue", &[]), 7.0);
         assert_eq!(value("vestibule_storage_failures_total", &["locked"]), 1.0);
         assert_eq!(value("vestibule_storage_failures_total", &["panicked"]), 0.0);
+    }
+
+    #[test]
+    fn disk_that_hangs_is_a_state_until_it_answers() {
+        let mut health = StorageHealth::default();
+        let codes = |health: &StorageHealth| -> Vec<&str> {
+            health.dependency().faults.iter().map(|fault| fault.code).collect()
+        };
+        health.progress.begin();
+        assert_eq!(codes(&health), [""; 0], "it has only begun");
+        health.progress.began_before(STUCK_AFTER);
+        assert_eq!(codes(&health), ["storage_stuck"]);
+        let readings = health.readings(0);
+        let busy = readings.iter().find(|it| it.name() == "vestibule_storage_busy_seconds");
+        assert!(busy.unwrap().value(&[]).unwrap() >= STUCK_AFTER.as_secs_f64());
+        health.progress.end();
+        assert_eq!((codes(&health), health.progress.busy()), (vec![], Duration::ZERO));
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(super) mod list;
 pub(super) mod members;
 mod migrations;
 pub(super) mod own_sessions;
+mod progress;
 mod queue;
 mod reader;
 pub(super) mod recipes;

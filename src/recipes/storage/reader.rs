@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::batch::clock;
+use super::progress::clock;
 use super::queue::{Busy, EndOfQueue, QueueLimits, QueuedTask, TaskClass, TaskQueue};
 use crate::node::{Payer, QUESTION_BYTES};
 

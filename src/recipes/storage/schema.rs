@@ -20,8 +20,10 @@ const DATABASE_FILE: &str = "recipes.db";
 /// Locked while a server uses the directory; holds its process id.
 pub(super) const LOCK_FILE: &str = "vestibule.lock";
 
-/// How long to wait for a lock of another process, such as a backup.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for a lock of another process, such as a backup. A task may come while an earlier
+/// one waits, so it waits for twice this at most: less than `backend.timeout`, after which nobody waits
+/// for it.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// The size of the statement cache. There are about forty statements, so each is compiled once.
 const STATEMENTS: usize = 64;
 
@@ -178,6 +180,17 @@ fn prepare(database: &Connection) -> rusqlite::Result<()> {
          PRAGMA temp_store = MEMORY;
          PRAGMA journal_size_limit = 16777216;",
     )
+}
+
+/// Does this without waiting for the lock of another process.
+pub(super) fn without_waiting<T>(
+    database: &Connection,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    database.busy_timeout(Duration::ZERO)?;
+    let done = work(database);
+    database.busy_timeout(BUSY_TIMEOUT)?;
+    done
 }
 
 /// Sets the size of SQLite's page cache, rounded down to whole KiB.

@@ -10,8 +10,8 @@
 //! out then, and an operator can lock them out, some room is kept for that: below `recipes.disk`, and
 //! on the disk as a file, which is emptied when the disk is full.
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -91,7 +91,13 @@ impl Reserve {
     /// opened.
     pub(super) fn open(directory: &Path) -> Self {
         let path = directory.join("recipes.reserve");
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).ok();
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(path).ok();
+        if let Some(file) = &file {
+            // An earlier version created it for everybody to read. It holds nothing.
+            let _ = file.set_permissions(Permissions::from_mode(0o600));
+        }
         let held = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |it| it.len());
         let part =
             (free_bytes(directory).saturating_add(held) / 16).clamp(LEAST_RESERVED, MOST_RESERVED);

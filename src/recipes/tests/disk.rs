@@ -1,7 +1,9 @@
 //! A disk that is full, a database that is moved, and what each user may store.
 
-use std::sync::Arc;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
 
@@ -97,6 +99,52 @@ fn failing_disk_is_a_state_that_ends_by_itself() {
         std::thread::yield_now();
     }
     assert!(test.say(&room, "alice", "m1", "Rename to Stew").broadcast);
+}
+
+/// Another process locks the database after a sign-up has looked for its email. The sign-up that was
+/// answered 504 meanwhile is not stored when the lock goes.
+#[test]
+fn sign_up_that_nobody_waits_for_is_not_stored() {
+    let scratch = ScratchDir::new();
+    let (is_due, other) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None)));
+    let (flag, locker, mut commit) = (Arc::clone(&is_due), Arc::clone(&other), by_statement());
+    let (locked, is_locked) = mpsc::channel();
+    let mut test = TestApp::open_with(
+        &config(&scratch),
+        Box::new(move |database| {
+            commit(database)?;
+            if flag.swap(false, Ordering::SeqCst) {
+                let connection: &Option<Connection> = &locker.lock().unwrap();
+                connection.as_ref().unwrap().execute_batch("BEGIN IMMEDIATE")?;
+                locked.send(()).unwrap();
+            }
+            Ok(())
+        }),
+    );
+    *other.lock().unwrap() = Some(Connection::open(scratch.path().join("recipes.db")).unwrap());
+    is_due.store(true, Ordering::SeqCst);
+    let account = json!({ "email": "ann@example.com", "password": "correct horse" });
+    assert_eq!(test.ask(Method::Post, "/v1/auth/signup", None, &account), None);
+    is_locked.recv().unwrap();
+    assert!(test.start.withdraw(), "it has not begun");
+    other.lock().unwrap().as_ref().unwrap().execute_batch("COMMIT").unwrap();
+    let Outcome::Response(refused) = test.next() else { panic!() };
+    assert_eq!(refused.status, 503);
+    assert_eq!(test.post("/v1/auth/signup", None, &account).status, 201);
+}
+
+#[test]
+fn reserve_is_readable_by_its_owner_only() {
+    let scratch = ScratchDir::new();
+    let reserve = scratch.path().join("recipes.reserve");
+    std::fs::write(&reserve, "").unwrap();
+    std::fs::set_permissions(&reserve, Permissions::from_mode(0o644)).unwrap();
+    drop(TestApp::open(&config(&scratch)));
+    let mode = || std::fs::metadata(&reserve).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600, "as an earlier version left it");
+    std::fs::remove_file(&reserve).unwrap();
+    drop(TestApp::open(&config(&scratch)));
+    assert_eq!(mode(), 0o600);
 }
 
 #[test]
