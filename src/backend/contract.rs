@@ -191,11 +191,8 @@ pub(super) fn interpret(
     match (kind, status) {
         // A leave has no content: any status below 500 except 408 and redirects is a success.
         (CallKind::Leave, ..300) => CallResult::good(CallOutcome::Answered, None),
-        (CallKind::Leave, _) => CallResult {
-            evidence,
-            why: (!is_alive).then(why),
-            ..CallResult::good(CallOutcome::Answered, None)
-        },
+        (CallKind::Leave, _) if is_alive => CallResult::good(CallOutcome::Answered, None),
+        (CallKind::Leave, _) => failed(evidence, why()),
         (CallKind::Join | CallKind::Message, 200) => match update(kind, response.body.as_deref()) {
             Ok(update) => CallResult::good(CallOutcome::Answered, Some(Arc::new(update))),
             Err(why) => failed(CallEvidence::Fails, why),

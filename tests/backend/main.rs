@@ -12,6 +12,7 @@
 mod breaker;
 mod certificates;
 mod fastapi;
+mod faults;
 mod hostile;
 mod secrets;
 mod server;

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::client::Client;
+use crate::support::client::{Client, exchange};
 use crate::support::process::{FILE, Process, Scratch, connect};
 
 /// A directory for one test.
@@ -18,7 +18,7 @@ pub(crate) fn scratch() -> Scratch {
 fn command(scratch: &Scratch, arguments: &[&str]) -> Command {
     let mut command = scratch.unlimited(arguments);
     // Many run beside each other.
-    command.env("VESTIBULE_ADMIN__LISTEN", "");
+    command.env("VESTIBULE_ADMIN__LISTEN", "127.0.0.1:0");
     command
 }
 
@@ -31,6 +31,7 @@ pub(crate) fn run(scratch: &Scratch, arguments: &[&str]) -> Output {
 pub(crate) struct Server {
     process: Process,
     address: SocketAddr,
+    admin: SocketAddr,
     scratch: Scratch,
 }
 
@@ -46,8 +47,8 @@ impl Server {
         let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--backend", url];
         let mut command = command(&scratch, &arguments);
         let mut process = Process::start(scratch.follow(&mut command).stdout(Stdio::piped()));
-        let (address, _) = process.addresses();
-        Self { process, address, scratch }
+        let (address, admin) = process.addresses();
+        Self { process, address, admin: admin.unwrap(), scratch }
     }
 
     /// A token for `user`, as the command line mints it.
@@ -69,6 +70,12 @@ impl Server {
         let admission = client.hear();
         assert_eq!(admission["payload"]["session"]["user_id"], user, "{admission}");
         (client, admission["payload"].clone())
+    }
+
+    /// What the admin listener answers there.
+    pub(crate) fn ask(&self, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.admin);
+        exchange(connect(self.admin).unwrap(), request.as_bytes()).1
     }
 
     /// Has it take up this `[backend]`.

@@ -15,6 +15,8 @@ mod deploy;
 mod drain;
 mod explain;
 #[cfg(feature = "recipes")]
+mod faults;
+#[cfg(feature = "recipes")]
 mod invite;
 mod issuer;
 mod operate;

@@ -55,7 +55,20 @@ impl Scratch {
 
     /// `vestibule` in this directory, without the limits for people: these tests are no people.
     pub(crate) fn unlimited(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(BINARY, arguments);
+        Self::without_limits(self.command(BINARY, arguments))
+    }
+
+    /// The same in a namespace of its own, in which the data directory is a disk of so many MiB.
+    pub(crate) fn on_small_disk(&self, mib: usize, arguments: &[&str]) -> Command {
+        let data = self.path.join("vestibule-data");
+        fs::create_dir(&data).unwrap();
+        let mount =
+            format!("mount -t tmpfs -o size={mib}m tmpfs vestibule-data && exec \"$0\" \"$@\"");
+        let unshare = ["--map-root-user", "--mount", "--", "sh", "-c", &mount, BINARY];
+        Self::without_limits(self.command("unshare", &[&unshare, arguments].concat()))
+    }
+
+    fn without_limits(mut command: Command) -> Command {
         for limit in [
             "MESSAGES_PER_MINUTE",
             "CONNECTIONS_PER_USER",

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use vestibule::testing::logs;
 
@@ -48,12 +49,24 @@ impl Server {
         (done.status.code(), String::from_utf8(done.stderr).unwrap())
     }
 
-    fn start_in(scratch: Scratch, app: &str, config: &str) -> Self {
-        scratch.write(FILE, config);
+    /// The recipe chat, with its data on a disk of so many MiB.
+    pub(crate) fn on_small_disk(config: &str, mib: usize) -> Self {
+        let scratch = Scratch::new(SUITE);
+        let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--app", "recipes"];
+        let mut command = scratch.on_small_disk(mib, &arguments);
+        command.env("VESTIBULE_ADMIN__LISTEN", "127.0.0.1:0");
+        Self::start_by(command, scratch, config)
+    }
+
+    pub(crate) fn start_in(scratch: Scratch, app: &str, config: &str) -> Self {
         let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--app", app];
         // Without a name, the configuration says which application it is.
         let length = if app.is_empty() { arguments.len() - 2 } else { arguments.len() };
-        let mut command = command(&scratch, &arguments[..length]);
+        Self::start_by(command(&scratch, &arguments[..length]), scratch, config)
+    }
+
+    fn start_by(mut command: Command, scratch: Scratch, config: &str) -> Self {
+        scratch.write(FILE, config);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         scratch.follow(&mut command);
         // A test of the level itself has it in its file, which the environment would win over.
@@ -159,6 +172,22 @@ impl Server {
             assert!(began.elapsed() < PATIENCE, "{text} is not in {file}");
             self.call("GET /healthz", "", "");
         }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> Pid {
+        self.process.id()
+    }
+
+    /// Its directory.
+    pub(crate) fn path(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// The same, as the process sees it.
+    pub(crate) fn directory(&self) -> PathBuf {
+        let root = format!("/proc/{}/root", self.process.id());
+        Path::new(&root).join(self.scratch.path().strip_prefix("/").unwrap())
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -158,8 +158,11 @@ fn each_status_maps_to_its_outcome() {
         }
     }
     let (works, fails) = (CallEvidence::Works, CallEvidence::Fails);
-    for (status, says) in [(200, works), (204, works), (404, works), (302, fails), (500, fails)] {
-        assert_eq!(outcome(CallKind::Leave, status), (CallOutcome::Answered, says), "{status}");
+    let (answered, failed) = ((CallOutcome::Answered, works), (CallOutcome::Failed, fails));
+    for (status, expected) in
+        [(200, answered), (204, answered), (404, answered), (302, failed), (500, failed)]
+    {
+        assert_eq!(outcome(CallKind::Leave, status), expected, "{status}");
     }
 }
 
