@@ -3,10 +3,13 @@
 
 use std::process::Command;
 
+use serde_json::{Value, json};
 use vestibule::config::Config;
 
 const CARGO: &str = include_str!("../../Cargo.toml");
+const LOCK: &str = include_str!("../../Cargo.lock");
 const CONFIG: &str = include_str!("../../deploy/vestibule.toml");
+const COMPOSE: &str = include_str!("../../deploy/compose.yaml");
 const DOCKERFILE: &str = include_str!("../../deploy/Dockerfile");
 const SERVICE: &str = include_str!("../../deploy/vestibule.service");
 const SOCKET: &str = include_str!("../../deploy/vestibule.socket");
@@ -45,12 +48,74 @@ fn the_units_agree_with_the_configuration() {
     assert!(SOCKET.contains(&format!("\nListenStream={}\n", config.listen[0])));
     let directory = SERVICE.lines().find_map(|line| line.strip_prefix("StateDirectory=")).unwrap();
     assert_eq!(config.data, format!("/var/lib/{directory}"));
+    // A crash or a full disk is tried again for as long as it takes, and before the addresses are there
+    // nothing is tried.
+    for line in ["StartLimitIntervalSec=0", "Wants=network-online.target"] {
+        assert!(SERVICE.contains(&format!("\n{line}\n")), "{line}");
+    }
+    assert!(
+        SERVICE
+            .lines()
+            .any(|line| { line.starts_with("After=") && line.contains(" network-online.target") })
+    );
+}
+
+/// The process within `limits.memory`, and twice as much for what the kernel holds for it. Connections
+/// that the descriptors allow take 5 KiB of that, each.
+#[test]
+fn memory_of_packages_is_three_times_the_process() {
+    let config: Config = toml::from_str(CONFIG).unwrap();
+    let memory = config.limits.memory.get();
+    let value = |text: &str, key: &str| -> usize {
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(key)).unwrap();
+        let number = line.trim().trim_end_matches(|it: char| it.is_ascii_alphabetic());
+        number.parse().unwrap()
+    };
+    assert_eq!(value(SERVICE, "MemoryMax=") << 20, 3 * memory);
+    let connections = value(SERVICE, "LimitNOFILE=");
+    assert!(connections * (5 << 10) < memory, "the rest is for buffers and the database's pages");
+    assert_eq!(value(COMPOSE, "VESTIBULE_LIMITS__MEMORY:") << 20, memory);
+    assert_eq!(value(COMPOSE, "mem_limit:") << 20, 3 * memory);
+    assert_eq!(value(COMPOSE, "nofile:"), connections);
+}
+
+/// The bill of materials has what is locked, and nothing that is only tested with.
+#[test]
+fn bill_of_materials_has_the_locked_crates() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let made = Command::new("scripts/sbom").current_dir(root).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let bill: Value = serde_json::from_slice(&made.stdout).unwrap();
+    assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&json!("CycloneDX"), &json!("1.6")));
+    assert_eq!(bill["metadata"]["component"]["version"], env!("CARGO_PKG_VERSION"));
+    let locked: toml::Table = toml::from_str(LOCK).unwrap();
+    let locked: Vec<Value> =
+        serde_json::to_value(&locked["package"]).unwrap().as_array().unwrap().clone();
+    let components = bill["components"].as_array().unwrap();
+    for component in components {
+        let (name, version) = (&component["name"], &component["version"]);
+        let package = locked.iter().find(|it| it["name"] == *name && it["version"] == *version);
+        assert_eq!(component["hashes"][0]["content"], package.unwrap()["checksum"], "{component}");
+        assert!(component["licenses"][0]["expression"].is_string(), "{component}");
+    }
+    let has = |name: &str| components.iter().any(|component| component["name"] == name);
+    assert!(
+        ["mio", "tungstenite", "rusqlite", "libsqlite3-sys", "simplelog"].iter().all(|it| has(it))
+    );
+    assert!(!has("clap_complete") && !has("criterion"));
+    let known: Vec<&Value> = components.iter().map(|component| &component["bom-ref"]).collect();
+    let needed = bill["dependencies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|it| it["dependsOn"].as_array().unwrap());
+    assert!(needed.into_iter().all(|reference| known.contains(&reference)));
 }
 
 #[test]
 fn image_and_package_name_the_same_compiler() {
     let version = CARGO.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap();
-    assert!(DOCKERFILE.contains(&format!("FROM rust:{}-", version.trim_matches('"'))));
+    assert!(DOCKERFILE.contains(&format!("ARG RUST=rust:{}.", version.trim_matches('"'))));
 }
 
 #[test]
