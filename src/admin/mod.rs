@@ -58,7 +58,7 @@ fn on_call(
     call: &OperatorCall,
     body: Option<&[u8]>,
 ) -> Option<Response> {
-    let route = match judge(call, node.admin_key()) {
+    let route = match judge(call, node.admin_keys()) {
         Ok(route) => route,
         Err(response) => {
             if matches!(response.status, 401 | 403) {
@@ -84,8 +84,8 @@ fn note_denial(node: &mut Node, now: Now, call: &OperatorCall) {
     if let Some(count) = node.count_denial(now) {
         let ip = call.peer.ip();
         log::warn!(
-            "calls denied on the admin listener: {count}, the last from {ip}. They showed no key \
-             or a wrong one, or a page made them. Told once a minute"
+            "calls denied on the admin listener: {count}, the last from {ip}. They showed no key, \
+             a wrong one or one that may only publish, or a page made them. Told once a minute"
         );
     }
 }

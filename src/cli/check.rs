@@ -48,8 +48,8 @@ pub(super) fn run(args: &CheckArgs, config: &Config) -> CommandResult {
     found.warnings.extend(secrets.unwrap_or_default());
     keys(&resolved, args.offline, &mut found);
     addresses(config, &mut found);
-    let key = found.take(secret::admin_key(config)).flatten();
-    found.warnings.extend(key.into_iter().flat_map(|key| key.warnings));
+    let exposed = found.take(secret::read_admin_keys(&mut resolved));
+    found.warnings.extend(exposed.unwrap_or_default());
     tls(config, &mut found);
     let few = found.take(descriptors::fill(&mut resolved, descriptors::possible())).flatten();
     found.warnings.extend(few);

@@ -15,10 +15,14 @@ section! {
     listen: String = String::new(), "empty, or an IP address with a port", restart;
 
     /// File with the key that calls must send as `Authorization: Bearer`: one line of at least 32
-    /// ASCII characters, or two lines with two keys, both valid, while one replaces the other. Required if `admin.listen` is not loopback; otherwise the server does not
-    /// start. A warning is logged if group or others can read the file. Empty: calls must come from
+    /// ASCII characters, or two lines with two keys, both valid, while one replaces the other.
+    /// Required if `admin.listen` is not loopback; otherwise the server does not start. A warning is logged if group or others can read the file. Empty: calls must come from
     /// this host.
     key_file: String = String::new(), "empty, or a path", reload;
+
+    /// File with a key that may only publish, for a backend that must not operate the server. Its form
+    /// is that of `admin.key_file`, which must be set, too, and its keys must be others.
+    publish_key_file: String = String::new(), "empty, or a path", reload;
 
     /// Concurrent connections to the admin API. When all are in use, a new connection replaces one
     /// that was answered, one whose request is incomplete, or one whose answer is not read; if all
@@ -30,6 +34,9 @@ section! {
         /// What the file holds: put here by whoever reads files, and never written. Empty: no key.
         #[serde(skip)]
         key: String,
+        /// The same of `publish_key_file`.
+        #[serde(skip)]
+        publish_key: String,
     }
 }
 
@@ -50,6 +57,7 @@ impl fmt::Debug for Admin {
         f.debug_struct("Admin")
             .field("listen", &self.listen)
             .field("key_file", &self.key_file)
+            .field("publish_key_file", &self.publish_key_file)
             .field("connections", &self.connections)
             .finish_non_exhaustive()
     }
@@ -61,7 +69,8 @@ mod tests {
 
     #[test]
     fn admin_key_is_hidden_in_debug_output() {
-        let admin = Admin { key: "hush-hush".to_owned(), ..Admin::default() };
+        let key = "hush-hush".to_owned();
+        let admin = Admin { key: key.clone(), publish_key: key, ..Admin::default() };
         assert!(!format!("{admin:?}").contains("hush"));
     }
 }

@@ -83,7 +83,7 @@ pub use self::work::ticket::{StartFlag, Ticket};
 
 // For the layer above, which answers operators.
 pub(crate) use self::connections::connection::peer_text;
-pub(crate) use self::gate::admin_key::AdminKey;
+pub(crate) use self::gate::admin_key::{AdminKeys, KeyScope};
 pub(crate) use self::gate::operator::{OperatorCall, OperatorEvent};
 pub(crate) use self::gate::upgrade::{decode_room, hex};
 pub(crate) use self::http::refusal::Refusal;

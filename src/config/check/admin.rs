@@ -18,8 +18,24 @@ impl Faults {
         {
             self.add("admin.key_file", Malformed, problem);
         }
+        if !admin.publish_key.is_empty()
+            && let Some(problem) = admin_key_problem(&admin.publish_key)
+        {
+            self.add("admin.publish_key_file", Malformed, problem);
+        }
+        if admin.publish_key.lines().any(|key| admin.key.lines().any(|other| other == key)) {
+            let problem = "a key in it is in admin.key_file, too, and could do everything: \
+                           make another one";
+            self.add("admin.publish_key_file", Conflict, problem);
+        }
         if admin.listen.is_empty() {
             return;
+        }
+        let has_key = !admin.key_file.is_empty() || !admin.key.is_empty();
+        if !has_key && !(admin.publish_key_file.is_empty() && admin.publish_key.is_empty()) {
+            let problem = "of no use without admin.key_file, as every call from this host may then \
+                           do everything: set admin.key_file, too";
+            self.add("admin.publish_key_file", Conflict, problem);
         }
         let Some(address) = admin.address() else {
             let problem = format!(
@@ -33,7 +49,7 @@ impl Faults {
             let problem = format!("{address} is in `listen` too: take another port");
             self.add("admin.listen", Conflict, problem);
         }
-        if !address.ip().is_loopback() && admin.key_file.is_empty() && admin.key.is_empty() {
+        if !address.ip().is_loopback() && !has_key {
             let problem = format!(
                 "needed, as others can reach {address}: name a file that holds a key of at least \
                  {MIN_KEY_BYTES} characters, or set admin.listen to a loopback address"
@@ -99,6 +115,22 @@ mod tests {
         let of = |listen: &str| faults(Admin { listen: listen.to_owned(), ..Admin::default() });
         assert!(of("localhost:1")[0].1.contains("is no address"));
         assert!(of("127.0.0.1:8080")[0].1.contains("take another port"));
+    }
+
+    #[test]
+    fn publishing_key_needs_an_operators_key_of_its_own() {
+        let file = || "there".to_owned();
+        let alone = Admin { publish_key_file: file(), listen: "[::1]:0".into(), ..Admin::default() };
+        assert!(faults(alone.clone())[0].1.contains("set admin.key_file, too"));
+        let both = Admin { key_file: file(), ..alone };
+        assert_eq!(faults(both.clone()), []);
+        let (one, other) = ("k".repeat(32), "p".repeat(32));
+        let with = |publish_key: &str| {
+            faults(Admin { key: one.clone(), publish_key: publish_key.to_owned(), ..both.clone() })
+        };
+        assert_eq!(with(&other), []);
+        assert!(with(&format!("{other}\n{one}"))[0].1.contains("make another one"));
+        assert!(with("short")[0].1.contains("at least 32"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::node::connections::frame::Shared;
 use crate::node::connections::session::Phase;
 use crate::node::context::Cx;
 use crate::node::dispatch::requests::CONTINUE;
-use crate::node::gate::admin_key::AdminKey;
+use crate::node::gate::admin_key::AdminKeys;
 use crate::node::gate::operator::{OperatorCall, OperatorEvent};
 use crate::node::http::message::{Response, ResponseForm};
 use crate::node::observe::process_metrics::Reading;
@@ -189,8 +189,8 @@ impl Node {
     }
 
     /// What calls must show. `None`: that they come from this host.
-    pub(crate) fn admin_key(&self) -> Option<&AdminKey> {
-        self.cx.policy.admin_key.as_ref()
+    pub(crate) fn admin_keys(&self) -> Option<&AdminKeys> {
+        self.cx.policy.admin_keys.as_ref()
     }
 
     /// How long a drain takes for which nobody says that.
