@@ -1,7 +1,7 @@
 //! What can be called, and by whom.
 
 use crate::node::app::OrderKind;
-use crate::node::{AdminKeys, KeyScope, OperatorCall, Refusal, Response, hex};
+use crate::node::{AdminKeys, KeyScope, OperatorCall, Refusal, Response, hex, is_unix_peer};
 use crate::protocol::MAX_USER_CHARS;
 
 /// What there is, each with its path's variable part as it was sent.
@@ -108,7 +108,10 @@ pub(super) fn judge<'a>(
     call: &'a OperatorCall,
     keys: Option<&AdminKeys>,
 ) -> Result<Route<'a>, Response> {
-    if keys.is_none() && !(call.peer.ip().is_loopback() && call.is_for_loopback) {
+    // No page can reach a Unix socket, by whatever name.
+    let is_local =
+        is_unix_peer(call.peer.ip()) || call.peer.ip().is_loopback() && call.is_for_loopback;
+    if keys.is_none() && !is_local && !call.is_of_collector {
         return Err(Response::error(
             403,
             "host_not_allowed",
@@ -121,6 +124,9 @@ pub(super) fn judge<'a>(
         return Err(Response::error(403, "origin_not_allowed", message));
     }
     let route = Route::of(&call.path, &call.query);
+    if call.is_of_collector && route != Some(Route::Metrics) {
+        return Err(Response::not_found());
+    }
     if let Some(keys) = keys
         && route.as_ref().is_none_or(Route::needs_key)
     {

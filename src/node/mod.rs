@@ -95,6 +95,7 @@ pub(crate) use self::observe::family::{Family, FamilyKind, Labels, Samples};
 pub(crate) use self::observe::view::{RoomMember, Standing};
 pub(crate) use self::rooms::groups::GroupPage;
 pub(crate) use self::work::questions::CollectedForm;
+pub(crate) use crate::config::{UNIX_PEER, is_unix_peer};
 
 use self::app::App;
 use self::connections::Connections;

@@ -17,6 +17,7 @@ mod explain;
 #[cfg(feature = "recipes")]
 mod invite;
 mod issuer;
+mod listening;
 mod operate;
 mod proxies;
 mod reload;

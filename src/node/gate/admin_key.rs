@@ -7,8 +7,8 @@ use subtle::{Choice, ConstantTimeEq};
 /// The keys that calls must show (RFC 6750): an operator's, and those of who may only publish.
 #[derive(Clone)]
 pub(crate) struct AdminKeys {
-    operate: Keys,
-    publish: Keys,
+    operate: KeyLines,
+    publish: KeyLines,
 }
 
 /// What a key that was shown may be used for.
@@ -25,7 +25,7 @@ pub(crate) enum KeyScope {
 impl AdminKeys {
     /// A key a line in each text. `None` without an operator's key: no call must show one.
     pub(crate) fn new(operate: &str, publish: &str) -> Option<Self> {
-        let keys = Self { operate: Keys::new(operate), publish: Keys::new(publish) };
+        let keys = Self { operate: KeyLines::new(operate), publish: KeyLines::new(publish) };
         (!keys.operate.0.is_empty()).then_some(keys)
     }
 
@@ -47,9 +47,9 @@ impl fmt::Debug for AdminKeys {
 
 /// One key; two while one takes the other's place; or none.
 #[derive(Clone)]
-struct Keys(Box<[Box<str>]>);
+struct KeyLines(Box<[Box<str>]>);
 
-impl Keys {
+impl KeyLines {
     fn new(text: &str) -> Self {
         Self(text.lines().map(Box::from).collect())
     }
