@@ -75,6 +75,15 @@ pub fn client_tls(config: &config::Backend) -> Result<ClientTls, TlsError> {
     ClientTls::load(("backend.ca_file", &config.ca_file), pair)
 }
 
+/// Reads the file of `backend.secret_file`, if one is named. Blocks while it reads.
+///
+/// # Errors
+/// The file cannot be used. The text names it, and shows no secret.
+pub fn signing_secret(config: &config::Backend) -> Result<Option<SigningSecret>, SecretError> {
+    let path = &config.secret_file;
+    (!path.is_empty()).then(|| SigningSecret::read(path)).transpose()
+}
+
 /// An [`App`] that forwards joins, messages and leaves to an HTTP service.
 ///
 /// Joins and messages are [`Reply::Held`] and answered through the server's handle. When
@@ -93,8 +102,7 @@ impl BackendApp {
     /// # Errors
     /// A file with the secret, a certificate or a key cannot be used. The text names it.
     pub fn new(config: &config::Backend) -> Result<(Self, Threads), SetupError> {
-        let path = &config.secret_file;
-        let secret = (!path.is_empty()).then(|| SigningSecret::read(path)).transpose()?;
+        let secret = signing_secret(config)?;
         let (events, inbox) = mpsc::channel();
         let slots = Arc::new(QueueSlots::new(config.queue, config.workers));
         let counts = Arc::new(CallCounts::default());

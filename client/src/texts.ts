@@ -85,6 +85,7 @@ const KEYS: Readonly<Record<number, Readonly<Record<string, TextKey>>>> = {
   1013: {
     'Keys unavailable': 'not_ready',
     'Backend unavailable': 'not_ready',
+    'Disconnected by operator': 'reconnecting',
     'Token not yet valid': 'not_yet_valid',
     'Room full': 'full',
     'Slow consumer': 'slow',

@@ -100,6 +100,7 @@ test('each cause has a text of its own kind', () => {
   expect(key(1006, '')).toBe('reconnecting');
   expect(key(1006, '', 'connecting')).toBe('connecting');
   expect(key(1001, 'Server shutting down')).toBe('restarting');
+  expect(key(1013, 'Disconnected by operator')).toBe('reconnecting');
   expect(key(1013, 'Token not yet valid')).toBe('not_yet_valid');
   expect(key(1013, 'Server overloaded')).toBe('busy');
   expect(key(1008, 'Session revoked', 'closed')).toBe('revoked');

@@ -1,7 +1,7 @@
 //! What can be called, and by whom.
 
 use crate::node::app::OrderKind;
-use crate::node::{AdminKey, OperatorCall, Refusal, Response, hex};
+use crate::node::{AdminKeys, KeyScope, OperatorCall, Refusal, Response, hex, is_unix_peer};
 use crate::protocol::MAX_USER_CHARS;
 
 /// What there is, each with its path's variable part as it was sent.
@@ -74,6 +74,11 @@ impl<'a> Route<'a> {
         }
     }
 
+    /// It only publishes, as a backend does: the key for that is enough.
+    fn is_publishing(&self) -> bool {
+        matches!(self, Self::Publish(_))
+    }
+
     /// It changes something, or names people, hosts or files. Numbers are for whoever reaches the address, as who
     /// collects them often has no key.
     fn needs_key(&self) -> bool {
@@ -101,9 +106,12 @@ impl<'a> Route<'a> {
 /// key, which such a page has not, an operator may call this host by any name.
 pub(super) fn judge<'a>(
     call: &'a OperatorCall,
-    key: Option<&AdminKey>,
+    keys: Option<&AdminKeys>,
 ) -> Result<Route<'a>, Response> {
-    if key.is_none() && !(call.peer.ip().is_loopback() && call.is_for_loopback) {
+    // No page can reach a Unix socket, by whatever name.
+    let is_local =
+        is_unix_peer(call.peer.ip()) || call.peer.ip().is_loopback() && call.is_for_loopback;
+    if keys.is_none() && !is_local && !call.is_of_collector {
         return Err(Response::error(
             403,
             "host_not_allowed",
@@ -116,10 +124,14 @@ pub(super) fn judge<'a>(
         return Err(Response::error(403, "origin_not_allowed", message));
     }
     let route = Route::of(&call.path, &call.query);
-    if let Some(key) = key
+    if call.is_of_collector && route != Some(Route::Metrics) {
+        return Err(Response::not_found());
+    }
+    if let Some(keys) = keys
         && route.as_ref().is_none_or(Route::needs_key)
     {
-        check_key(key, call.bearer.as_deref())?;
+        let publishes = route.as_ref().is_some_and(Route::is_publishing);
+        check_key(keys, call.bearer.as_deref(), publishes)?;
     }
     let Some(route) = route else { return Err(Response::not_found()) };
     if !route.takes(&call.method) {
@@ -137,14 +149,27 @@ pub(super) fn judge<'a>(
     Ok(route)
 }
 
-/// Is what a call has shown the key?
-fn check_key(key: &AdminKey, shown: Option<&[u8]>) -> Result<(), Response> {
-    let (message, challenge) = match shown {
-        Some(shown) if key.is(shown) => return Ok(()),
-        Some(_) => ("The key is wrong", "Bearer error=\"invalid_token\""),
-        None => ("This call needs `Authorization: Bearer` and the key", "Bearer"),
+/// Is what a call has shown a key for it?
+fn check_key(keys: &AdminKeys, shown: Option<&[u8]>, publishes: bool) -> Result<(), Response> {
+    let (status, code, message, challenge) = match shown.map(|shown| keys.scope_of(shown)) {
+        Some(KeyScope::Operate) => return Ok(()),
+        Some(KeyScope::Publish) if publishes => return Ok(()),
+        // RFC 6750, section 3.1.
+        Some(KeyScope::Publish) => (
+            403,
+            "insufficient_scope",
+            "This key may only publish",
+            "Bearer error=\"insufficient_scope\"",
+        ),
+        Some(KeyScope::Nothing) => {
+            (401, "unauthorized", "The key is wrong", "Bearer error=\"invalid_token\"")
+        }
+        None => {
+            let message = "This call needs `Authorization: Bearer` and the key";
+            (401, "unauthorized", message, "Bearer")
+        }
     };
-    Err(Response::error(401, "unauthorized", message).with("WWW-Authenticate", challenge))
+    Err(Response::error(status, code, message).with("WWW-Authenticate", challenge))
 }
 
 /// A user's name, percent-decoded: 1 to 256 characters, as a token's `sub` has them.

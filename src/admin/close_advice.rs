@@ -178,6 +178,9 @@ fn of_member(reason: CloseReason) -> Option<&'static str> {
              hold. Look at the load, at limits.workers and limits.worker_queue, and at the totals \
              in vestibule_limit_hits_total"
         }
+        Is::Disconnected => {
+            "An operator closed this connection, or all in its room. The client comes back by itself"
+        }
         Is::KeysUnavailable => KEYS_UNAVAILABLE,
         Is::RoomFull => {
             "The room has limits.room_members connections already. The client tries again later; \

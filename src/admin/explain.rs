@@ -11,7 +11,7 @@ use crate::id::ConnId;
 use crate::node::{
     Account, ClosedConnection, Ending, Hangup, Node, Response, Standing, Unanswered,
 };
-use crate::node::{cut, peer_text};
+use crate::node::{UNIX_PEER, cut, peer_text};
 use crate::protocol::MessageFault;
 use crate::time::{Now, Rfc3339, UnixTime};
 
@@ -135,8 +135,12 @@ impl Filter {
                 }
                 "user" => filter.user = Some(cut(&SmolStr::new(value))),
                 "address" => {
-                    let address = value.parse().map_err(|_| "`address` must be an IP address")?;
-                    filter.address = Some(address);
+                    let address = match value.as_str() {
+                        "unix" => Ok(UNIX_PEER.ip()),
+                        address => address.parse(),
+                    };
+                    let fault = "`address` must be an IP address, or `unix`";
+                    filter.address = Some(address.map_err(|_| fault)?);
                 }
                 _ => return Err("`limit`, `user` and `address` are all there is to ask for"),
             }

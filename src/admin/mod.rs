@@ -18,6 +18,7 @@ mod health;
 mod listing;
 mod stats;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::call::judge;
@@ -25,7 +26,7 @@ use self::commands::{Operation, counted, counted_with, order_overdue, order_resp
 use self::counted::Counters;
 use self::explain::{explain, list_ends};
 use crate::id::ConnId;
-use crate::node::{Node, OperatorCall, OperatorEvent, Response, health as alive};
+use crate::node::{Node, OperatorCall, OperatorEvent, Response, health as alive, peer_text};
 use crate::time::Now;
 
 /// Answers the operators whose calls the node has read, or whose answers have come.
@@ -58,7 +59,7 @@ fn on_call(
     call: &OperatorCall,
     body: Option<&[u8]>,
 ) -> Option<Response> {
-    let route = match judge(call, node.admin_key()) {
+    let route = match judge(call, node.admin_keys()) {
         Ok(route) => route,
         Err(response) => {
             if matches!(response.status, 401 | 403) {
@@ -82,10 +83,10 @@ fn on_call(
 
 fn note_denial(node: &mut Node, now: Now, call: &OperatorCall) {
     if let Some(count) = node.count_denial(now) {
-        let ip = call.peer.ip();
+        let ip = peer_text(SocketAddr::new(call.peer.ip(), 0));
         log::warn!(
-            "calls denied on the admin listener: {count}, the last from {ip}. They showed no key \
-             or a wrong one, or a page made them. Told once a minute"
+            "calls denied on the admin listener: {count}, the last from {ip}. They showed no key, \
+             a wrong one or one that may only publish, or a page made them. Told once a minute"
         );
     }
 }

@@ -27,11 +27,12 @@ const REST: u64 = 16 << 10;
 pub(super) struct BackendClient {
     /// A reload replaces it. Calls in flight keep theirs.
     agent: RwLock<Agent>,
+    /// The same. `None`: requests are not signed.
+    secret: RwLock<Option<SigningSecret>>,
     /// The most idle connections: one for each calling thread.
     connections: usize,
     /// The base URL, without a trailing slash.
     url: String,
-    secret: Option<SigningSecret>,
 }
 
 impl BackendClient {
@@ -45,7 +46,7 @@ impl BackendClient {
             agent: RwLock::new(agent(config.workers, tls)),
             connections: config.workers,
             url: config.url.trim_end_matches('/').to_owned(),
-            secret,
+            secret: RwLock::new(secret),
         }
     }
 
@@ -53,6 +54,11 @@ impl BackendClient {
     pub(super) fn replace_tls(&self, tls: ClientTls) {
         let agent = agent(self.connections, tls);
         *self.agent.write().unwrap_or_else(PoisonError::into_inner) = agent;
+    }
+
+    /// Signs further requests with `secret`.
+    pub(super) fn replace_secret(&self, secret: Option<SigningSecret>) {
+        *self.secret.write().unwrap_or_else(PoisonError::into_inner) = secret;
     }
 
     /// Makes a call and reads its response, both within `time_limit`.
@@ -72,7 +78,8 @@ impl BackendClient {
             .header("Content-Type", "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", seconds.to_string());
-        if let Some(secret) = &self.secret {
+        let secret = self.secret.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(secret) = secret {
             request = request.header("webhook-signature", secret.sign(id, seconds, body));
         }
         let most = (kind != CallKind::Leave).then_some(MAX_ANSWER);

@@ -27,6 +27,9 @@ pub enum SecretError {
     /// It has this number of bytes, fewer than the scheme allows.
     #[error("the secret has {0} bytes, at least {MIN_BYTES} are required")]
     Short(usize),
+    /// There are more than two.
+    #[error("there are more than two lines: one secret, or two in a rotation")]
+    TooMany,
     /// Its file cannot be read.
     #[error("{0}")]
     Read(#[source] io::Error),
@@ -41,9 +44,10 @@ pub enum SecretError {
     },
 }
 
-/// The secret that Vestibule and the backend share. It is never logged.
+/// The secret that Vestibule and the backend share; two while one replaces the other. It is never
+/// logged.
 #[derive(Clone)]
-pub struct SigningSecret(Hmac<Sha256>);
+pub struct SigningSecret(Vec<Hmac<Sha256>>);
 
 /// Omits the key: a secret must never be logged.
 impl fmt::Debug for SigningSecret {
@@ -53,21 +57,20 @@ impl fmt::Debug for SigningSecret {
 }
 
 impl SigningSecret {
-    /// Parses `whsec_` followed by the secret's bytes as base64.
+    /// Parses `whsec_` followed by the secret's bytes as base64; or two such lines.
     ///
     /// # Errors
-    /// When the form is another one, or the secret is shorter than 24 bytes. The error never quotes
+    /// When the form is another one, or a secret is shorter than 24 bytes. The error never quotes
     /// the text.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
-        let encoded = text.strip_prefix(PREFIX).ok_or(SecretError::Prefix)?;
-        let key = STANDARD_NO_PAD
-            .decode(encoded.trim_end_matches('='))
-            .map_err(|_| SecretError::Base64)?;
-        if key.len() < MIN_BYTES {
-            return Err(SecretError::Short(key.len()));
+        let mut lines: Vec<&str> = text.lines().collect();
+        if lines.is_empty() {
+            lines.push("");
         }
-        // HMAC accepts keys of any length, so this does not fail.
-        Hmac::new_from_slice(&key).map(Self).map_err(|_| SecretError::Short(key.len()))
+        if lines.len() > 2 {
+            return Err(SecretError::TooMany);
+        }
+        lines.into_iter().map(parse_one).collect::<Result<_, _>>().map(Self)
     }
 
     /// Reads the secret from a file. A final line break is not part of it.
@@ -80,14 +83,30 @@ impl SigningSecret {
             .map_err(|error| SecretError::File { path: path.to_owned(), error: Box::new(error) })
     }
 
-    /// The `webhook-signature` header of a request with this id, time and body.
+    /// The `webhook-signature` header of a request with this id, time and body: a signature with each
+    /// secret, of which the receiver needs to know one.
     pub(super) fn sign(&self, id: &str, unix_seconds: u64, body: &[u8]) -> String {
-        let mut mac = self.0.clone();
-        for part in [id.as_bytes(), b".", unix_seconds.to_string().as_bytes(), b".", body] {
-            mac.update(part);
-        }
-        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+        let seconds = unix_seconds.to_string();
+        let signatures = self.0.iter().map(|mac| {
+            let mut mac = mac.clone();
+            for part in [id.as_bytes(), b".", seconds.as_bytes(), b".", body] {
+                mac.update(part);
+            }
+            format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+        });
+        signatures.collect::<Vec<_>>().join(" ")
     }
+}
+
+fn parse_one(text: &str) -> Result<Hmac<Sha256>, SecretError> {
+    let encoded = text.strip_prefix(PREFIX).ok_or(SecretError::Prefix)?;
+    let key =
+        STANDARD_NO_PAD.decode(encoded.trim_end_matches('=')).map_err(|_| SecretError::Base64)?;
+    if key.len() < MIN_BYTES {
+        return Err(SecretError::Short(key.len()));
+    }
+    // HMAC accepts keys of any length, so this does not fail.
+    Hmac::new_from_slice(&key).map_err(|_| SecretError::Short(key.len()))
 }
 
 #[cfg(test)]
@@ -111,6 +130,17 @@ mod tests {
         for text in [base64, "whsec_", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa", "whsec_hush-hush"] {
             let error = SigningSecret::parse(text).unwrap_err().to_string();
             assert!(!error.contains("MfKQ") && !error.contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_secrets_sign_during_a_rotation() {
+        let (new, old) =
+            ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX");
+        let sign = |text: &str| SigningSecret::parse(text).unwrap().sign("msg_1", 7, b"{}");
+        assert_eq!(sign(&format!("{new}\n{old}")), format!("{} {}", sign(new), sign(old)));
+        for bad in [format!("{new}\n{old}\n{old}"), format!("{new}\n\n"), format!("{new}\nold")] {
+            assert!(SigningSecret::parse(&bad).is_err());
         }
     }
 

@@ -16,6 +16,7 @@ use super::contract::{CallError, CallResult};
 use super::counts::{CallCounts, CallKind};
 use super::lane::{CallerShares, QueuedCall};
 use super::service::{BackendService, Service};
+use super::signature::SigningSecret;
 use crate::config;
 use crate::id::{ConnId, MessageIds};
 use crate::net::clock::Clock;
@@ -181,6 +182,11 @@ impl Control {
     /// Uses `tls`, which was read by [`client_tls`](super::client_tls), for new connections.
     pub fn set_tls(&self, tls: ClientTls) {
         self.client.replace_tls(tls);
+    }
+
+    /// Signs further calls with `secret`, if there is one.
+    pub fn set_secret(&self, secret: Option<SigningSecret>) {
+        self.client.replace_secret(secret);
     }
 }
 

@@ -115,7 +115,7 @@ fn connections(config: &Config, rows: &mut Vec<Row>) {
     rows.push(row("addresses of pending connections", limits.pending, PENDING_ADDRESS_BYTES));
     rows.push(row("rooms whose users are told", limits.connections, Watched::ROOM_BYTES));
     let call = config.http.header_bytes.get().saturating_add(config.http.body_bytes.get());
-    let calls = if config.admin.listen.is_empty() { 0 } else { config.admin.connections };
+    let calls = config.admin.all_connections();
     rows.push(row("admin.connections, of head and body", calls, call));
 }
 

@@ -310,13 +310,7 @@ impl ReloadTargets {
     pub(super) fn prepare(&self, config: &Config) -> Result<Prepared, String> {
         Ok(Prepared {
             #[cfg(feature = "backend")]
-            tls: match &self.backend {
-                Some(_) => {
-                    let tls = backend::client_tls(&config.backend);
-                    Some(tls.map_err(|error| error.to_string())?)
-                }
-                None => None,
-            },
+            backend: self.backend.as_ref().map(|_| PreparedBackend::read(config)).transpose()?,
         })
     }
 
@@ -326,8 +320,12 @@ impl ReloadTargets {
         #[cfg(feature = "backend")]
         if let Some(backend) = &self.backend {
             backend.set_timeout(config.backend.timeout.get());
-            if let Some(tls) = prepared.tls {
-                backend.set_tls(tls);
+            if let Some(prepared) = prepared.backend {
+                for warning in prepared.warnings {
+                    log::warn!("{warning}");
+                }
+                backend.set_tls(prepared.tls);
+                backend.set_secret(prepared.secret);
             }
         }
     }
@@ -337,5 +335,23 @@ impl ReloadTargets {
 #[derive(Debug)]
 pub(super) struct Prepared {
     #[cfg(feature = "backend")]
-    tls: Option<net::ClientTls>,
+    backend: Option<PreparedBackend>,
+}
+
+#[cfg(feature = "backend")]
+#[derive(Debug)]
+struct PreparedBackend {
+    tls: net::ClientTls,
+    secret: Option<backend::SigningSecret>,
+    warnings: Vec<String>,
+}
+
+#[cfg(feature = "backend")]
+impl PreparedBackend {
+    fn read(config: &Config) -> Result<Self, String> {
+        let warnings = inspect(config).map_err(|faults| faults.join("; "))?;
+        let tls = backend::client_tls(&config.backend).map_err(|error| error.to_string())?;
+        let secret = backend::signing_secret(&config.backend).map_err(|error| error.to_string())?;
+        Ok(Self { tls, secret, warnings })
+    }
 }

@@ -1,11 +1,13 @@
 //! One HTTP/1.1 request to an admin listener.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
-use vestibule::config::Config;
+use socket2::{Domain, SockAddr, Socket, Type};
+use vestibule::config::{Config, ListenAddress};
 
 use super::secret;
 
@@ -19,7 +21,14 @@ const MAX_ANSWER_BYTES: u64 = 4 << 20;
 struct AdminAddress {
     /// The text that it was parsed from, for messages.
     name: String,
-    address: SocketAddr,
+    place: AdminPlace,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum AdminPlace {
+    /// The addresses of a name: the first that answers is the listener's.
+    Tcp(Vec<SocketAddr>),
+    Unix(PathBuf),
 }
 
 impl AdminAddress {
@@ -31,28 +40,71 @@ impl AdminAddress {
                 "the admin listener is off: set admin.listen, or pass --admin HOST:PORT".to_owned()
             );
         }
-        let wrong =
-            |why: &str| format!("{name}: {why}; expected an address such as 127.0.0.1:9090");
-        let mut address = name
-            .to_socket_addrs()
-            .map_err(|error| wrong(&error.to_string()))?
-            .next()
-            .ok_or_else(|| wrong("the name has no address"))?;
-        if address.port() == 0 {
+        let wrong = |why: &str| {
+            format!("{name}: {why}; expected an address such as 127.0.0.1:9090 or unix:PATH")
+        };
+        let address = name.parse().map_err(|_| wrong("this is no address"))?;
+        let (host, port) = match address {
+            ListenAddress::Unix(path) => {
+                return Ok(Self { name: name.to_owned(), place: AdminPlace::Unix(path) });
+            }
+            ListenAddress::Every { port } => ("localhost".to_owned(), port),
+            ListenAddress::Host { host, port } => (host, port),
+        };
+        if port == 0 {
             return Err(
                 "admin.listen has port 0, another port at each start: pass the one that the \
                         server printed, with --admin HOST:PORT"
                     .to_owned(),
             );
         }
-        // A listener on an unspecified address is reachable through loopback.
-        match address.ip() {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-            _ => {}
+        let found =
+            (host.as_str(), port).to_socket_addrs().map_err(|error| wrong(&error.to_string()))?;
+        let addresses: Vec<SocketAddr> = found.map(reachable).collect();
+        if addresses.is_empty() {
+            return Err(wrong("the name has no address"));
         }
-        Ok(Self { name: name.to_owned(), address })
+        Ok(Self { name: name.to_owned(), place: AdminPlace::Tcp(addresses) })
     }
+
+    /// A connection to it.
+    fn connect(&self) -> io::Result<Socket> {
+        let connect = |domain, address: SockAddr| {
+            let socket = Socket::new(domain, Type::STREAM, None)?;
+            socket.connect_timeout(&address, PATIENCE)?;
+            Ok(socket)
+        };
+        match &self.place {
+            AdminPlace::Unix(path) => connect(Domain::UNIX, SockAddr::unix(path)?),
+            AdminPlace::Tcp(addresses) => {
+                let tried = addresses.iter();
+                let tried = tried.map(|&it| connect(Domain::for_address(it), it.into()));
+                tried
+                    .reduce(|before, next| if before.is_ok() { before } else { next })
+                    .unwrap_or_else(|| Err(io::ErrorKind::AddrNotAvailable.into()))
+            }
+        }
+    }
+
+    /// What a request names in `Host`.
+    fn host(&self) -> String {
+        match &self.place {
+            AdminPlace::Tcp(addresses) => {
+                addresses.first().map_or_else(String::new, ToString::to_string)
+            }
+            AdminPlace::Unix(_) => "localhost".to_owned(),
+        }
+    }
+}
+
+/// A listener on an unspecified address is reachable through loopback.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }
 
 /// An admin listener, with the key for it.
@@ -103,10 +155,14 @@ fn call(
     body: Option<&str>,
     key: Option<&str>,
 ) -> Result<String, String> {
-    let answer = exchange(address.address, target, body, key).map_err(|error| {
+    let answer = exchange(address, target, body, key).map_err(|error| {
         let name = &address.name;
         match error.kind() {
-            io::ErrorKind::ConnectionRefused => format!(
+            io::ErrorKind::PermissionDenied => format!(
+                "cannot connect to {name}: this user may not write to the socket: run it as the \
+                 server's user, or see admin.listen_mode"
+            ),
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => format!(
                 "cannot connect to {name}: is the server running, and is this its admin.listen? \
                  If not, pass --admin HOST:PORT"
             ),
@@ -138,12 +194,12 @@ fn is_about_subject(fault: &Value, record: &str) -> bool {
 }
 
 fn exchange(
-    address: SocketAddr,
+    address: &AdminAddress,
     target: &str,
     body: Option<&str>,
     key: Option<&str>,
 ) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    let mut stream = address.connect()?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
@@ -151,7 +207,8 @@ fn exchange(
         format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len())
     });
     let body = body.unwrap_or_default();
-    let request = format!("{target} HTTP/1.1\r\nHost: {address}\r\n{key}{content}\r\n{body}");
+    let host = address.host();
+    let request = format!("{target} HTTP/1.1\r\nHost: {host}\r\n{key}{content}\r\n{body}");
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(MAX_ANSWER_BYTES).read_to_end(&mut answer)?;
@@ -190,11 +247,12 @@ mod tests {
 
     #[test]
     fn unspecified_address_becomes_loopback() {
-        let address =
-            |listen: &str| AdminAddress::of(listen).map(|address| address.address.to_string());
+        let address = |listen: &str| AdminAddress::of(listen).map(|address| address.host());
         assert_eq!(address(" 127.0.0.1:9090").as_deref(), Ok("127.0.0.1:9090"));
         assert_eq!(address("0.0.0.0:1").as_deref(), Ok("127.0.0.1:1"));
         assert_eq!(address("[::]:1").as_deref(), Ok("[::1]:1"));
+        let unix = AdminAddress::of("unix:/run/admin.sock").unwrap();
+        assert_eq!(unix.place, AdminPlace::Unix("/run/admin.sock".into()));
         assert!(address("").unwrap_err().contains("is off"));
         assert!(address("127.0.0.1:0").unwrap_err().contains("another port"));
         assert!(address("9090").unwrap_err().contains("expected an address"));

@@ -47,9 +47,9 @@ pub(super) fn run(args: &CheckArgs, config: &Config) -> CommandResult {
     let secrets = found.take(secret::read_issuers(&mut resolved));
     found.warnings.extend(secrets.unwrap_or_default());
     keys(&resolved, args.offline, &mut found);
-    addresses(config, &mut found);
-    let key = found.take(secret::admin_key(config)).flatten();
-    found.warnings.extend(key.into_iter().flat_map(|key| key.warnings));
+    let exposed = found.take(secret::read_admin_keys(&mut resolved));
+    found.warnings.extend(exposed.unwrap_or_default());
+    addresses(&resolved, &mut found);
     tls(config, &mut found);
     let few = found.take(descriptors::fill(&mut resolved, descriptors::possible())).flatten();
     found.warnings.extend(few);
@@ -105,9 +105,13 @@ fn keys(config: &Config, is_offline: bool, found: &mut Findings) {
 }
 
 fn addresses(config: &Config, found: &mut Findings) {
-    let admin = if config.admin.listen.is_empty() { "off" } else { &config.admin.listen };
+    let named = |text: &str| if text.is_empty() { "off".to_owned() } else { text.to_owned() };
+    let (admin, metrics) = (named(&config.admin.listen), named(&config.admin.metrics_listen));
     let listen = config.listen.join(", ");
-    found.notes.push(format!("Addresses, which were not opened: {listen}; admin: {admin}"));
+    found.notes.push(format!(
+        "Addresses, which were not opened: {listen}; admin: {admin}; metrics only: {metrics}"
+    ));
+    found.faults.extend(net::check_addresses(config).iter().map(ToString::to_string));
 }
 
 fn tls(config: &Config, found: &mut Findings) {

@@ -62,7 +62,8 @@ fn count_for(own: u32, pid: &str, count: &str) -> Result<Option<usize>, String> 
 
 /// Whether a socket is the admin listener's, by its name or by its address.
 fn is_admins(socket: &TcpListener, name: &str, config: &Config) -> bool {
-    name == ADMIN || socket.local_addr().ok().is_some_and(|it| Some(it) == config.admin.address())
+    let address = || config.admin.listen.trim().parse::<SocketAddr>().ok();
+    name == ADMIN || socket.local_addr().ok().is_some_and(|it| Some(it) == address())
 }
 
 /// Which listeners use inherited sockets.

@@ -124,10 +124,7 @@ pub(super) fn complete(mut config: Config) -> Result<(Config, Vec<String>), Stri
         warnings.extend(secret.warnings);
     }
     warnings.extend(secret::read_issuers(&mut config)?);
-    if let Some(key) = secret::admin_key(&config)? {
-        config.admin.key = key.text;
-        warnings.extend(key.warnings);
-    }
+    warnings.extend(secret::read_admin_keys(&mut config)?);
     warnings.extend(secret::tls_exposure(&config)?);
     warnings.extend(descriptors::fill(&mut config, descriptors::raise())?);
     Ok((config, warnings))

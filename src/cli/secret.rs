@@ -125,12 +125,38 @@ pub(super) fn inspect(config: &Config) -> Result<(String, Option<Secret>), Strin
 /// # Errors
 /// One line that names the file and says what to do.
 pub(super) fn admin_key(config: &Config) -> Result<Option<Secret>, String> {
-    if config.admin.key_file.is_empty() || config.admin.listen.is_empty() {
+    read_admin("admin.key_file", &config.admin.key_file, config)
+}
+
+/// Puts the keys of the admin listener into `config`. Returns warnings about their files.
+///
+/// # Errors
+/// One line that names the file and says what to do.
+pub(super) fn read_admin_keys(config: &mut Config) -> Result<Vec<String>, String> {
+    let mut warnings = Vec::new();
+    if let Some(key) = admin_key(config)? {
+        config.admin.key = key.text;
+        warnings.extend(key.warnings);
+    }
+    let setting = "admin.publish_key_file";
+    if let Some(key) = read_admin(setting, &config.admin.publish_key_file, config)? {
+        config.admin.publish_key = key.text;
+        warnings.extend(key.warnings);
+        // What was to be seen before the files were read has been refused already.
+        let faults = config.faults();
+        if let Some(fault) = faults.into_iter().find(|fault| fault.key == setting) {
+            return Err(format!("{setting} {}: {}", config.admin.publish_key_file, fault.problem));
+        }
+    }
+    Ok(warnings)
+}
+
+fn read_admin(setting: &str, path: &str, config: &Config) -> Result<Option<Secret>, String> {
+    if path.is_empty() || config.admin.listen.is_empty() {
         return Ok(None);
     }
-    let path = Path::new(&config.admin.key_file);
-    let key = read(path, admin_key_problem).map_err(|error| error.of("admin.key_file", path));
-    key.map(Some)
+    let path = Path::new(path);
+    read(path, admin_key_problem).map_err(|error| error.of(setting, path)).map(Some)
 }
 
 /// Returns a warning if other users can access the TLS private key.

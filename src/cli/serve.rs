@@ -9,7 +9,8 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use vestibule::config::Config;
-use vestibule::net::{Handle, Server, Sockets};
+use vestibule::driver::Role;
+use vestibule::net::{Handle, ListenerAddress, Server, Sockets};
 use vestibule::node::{Histogram, Metrics};
 use vestibule::protocol::CloseReason;
 
@@ -28,8 +29,8 @@ const LAST_LINES_IN_A_HURRY: Duration = Duration::from_millis(250);
 /// The flags of `vestibule serve`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArgs {
-    /// IP addresses and ports to listen on, comma-separated. Port 0 picks a free port
-    #[arg(long, value_name = "ADDR:PORT", value_delimiter = ',')]
+    /// Addresses to listen on, comma-separated: HOST:PORT, :PORT or unix:PATH. Port 0 picks a free port
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
     listen: Vec<String>,
     /// Application to run [default: recipes]
     #[arg(long, value_enum, value_name = "NAME")]
@@ -132,15 +133,17 @@ fn serve(
     let reloader =
         Reloader { global, flags, handle: handle.clone(), running, reload_targets, last };
     heed_signals(signals, handle, reloader, logging.clone(), notify.clone())?;
-    let (addresses, is_secure) = (server.local_addrs(), config.tls.is_on());
+    let banner = Banner::of(&server, &config, has_page, hint);
     ::log::info!(
-        "listening on {addresses:?} (admin: {}), at most {} connections, {} of them pending",
-        server.admin_addr().map_or_else(|| "off".to_owned(), |address| address.to_string()),
+        "listening on {} (admin: {}; metrics only: {}), at most {} connections, {} of them pending",
+        list(&banner.public),
+        list(&banner.admin),
+        list(&server.addresses(Role::Collector)),
         config.limits.connections,
         config.limits.pending
     );
     // A closed or full standard output must not stop the server.
-    let _ = output::print(&welcome(&addresses, has_page, is_secure, server.admin_addr(), hint));
+    let _ = output::print(&banner.text());
     notify.ready("serving");
     let counted = server.run().map_err(|error| format!("the server failed: {error}"))?;
     drop(watchdog);
@@ -256,27 +259,60 @@ fn name(signal: i32) -> &'static str {
     }
 }
 
-fn welcome(
-    addresses: &[SocketAddr],
+fn list(addresses: &[ListenerAddress]) -> String {
+    if addresses.is_empty() {
+        return "off".to_owned();
+    }
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What is printed when the server listens.
+struct Banner<'a> {
+    public: Vec<ListenerAddress>,
+    admin: Vec<ListenerAddress>,
     has_page: bool,
     is_secure: bool,
-    admin: Option<SocketAddr>,
-    hint: &str,
-) -> String {
-    let mut text = format!("Vestibule {} is listening.\n", env!("CARGO_PKG_VERSION"));
-    let s = if is_secure { "s" } else { "" };
-    for address in addresses.iter().filter(|_| has_page) {
-        text.push_str(&format!("  Open:   http{s}://{}\n", reachable(*address)));
+    hint: &'a str,
+}
+
+impl<'a> Banner<'a> {
+    fn of(server: &Server, config: &Config, has_page: bool, hint: &'a str) -> Self {
+        Self {
+            public: server.addresses(Role::Client),
+            admin: server.addresses(Role::Operator),
+            has_page,
+            is_secure: config.tls.is_on(),
+            hint,
+        }
     }
-    for address in addresses {
-        let address = reachable(*address);
-        text.push_str(&format!("  Chat:   ws{s}://{address}/v1/chat/{{recipe_id}}\n"));
+
+    fn text(&self) -> String {
+        let mut text = format!("Vestibule {} is listening.\n", env!("CARGO_PKG_VERSION"));
+        let s = if self.is_secure { "s" } else { "" };
+        let hosts = |addresses: &[ListenerAddress]| -> Vec<SocketAddr> {
+            let tcp = |address: &ListenerAddress| match address {
+                ListenerAddress::Tcp(address) => Some(reachable(*address)),
+                _ => None,
+            };
+            addresses.iter().filter_map(tcp).collect()
+        };
+        for address in hosts(&self.public).iter().filter(|_| self.has_page) {
+            text.push_str(&format!("  Open:   http{s}://{address}\n"));
+        }
+        for address in hosts(&self.public) {
+            text.push_str(&format!("  Chat:   ws{s}://{address}/v1/chat/{{recipe_id}}\n"));
+        }
+        for address in hosts(&self.admin) {
+            text.push_str(&format!("  Admin:  http://{address}/v1/stats\n"));
+        }
+        for (what, addresses) in [("Chat: ", &self.public), ("Admin:", &self.admin)] {
+            for address in addresses.iter().filter(|it| !matches!(it, ListenerAddress::Tcp(_))) {
+                text.push_str(&format!("  {what}  {address}\n"));
+            }
+        }
+        text.push_str(&format!("  Token:  {}\n  Stop:   Ctrl-C\n", self.hint));
+        text
     }
-    if let Some(admin) = admin {
-        text.push_str(&format!("  Admin:  http://{}/v1/stats\n", reachable(admin)));
-    }
-    text.push_str(&format!("  Token:  {hint}\n  Stop:   Ctrl-C\n"));
-    text
 }
 
 /// Replaces an unspecified address, which a browser cannot open, by loopback.
@@ -320,17 +356,23 @@ mod tests {
 
     #[test]
     fn banner_lists_reachable_addresses() {
-        let addresses = ["0.0.0.0:80".parse().unwrap(), "[::1]:81".parse().unwrap()];
-        let admin = Some("127.0.0.1:82".parse().unwrap());
-        assert!(!welcome(&addresses, false, false, admin, "vestibule token").contains("Open:"));
-        let secure = welcome(&addresses, true, true, admin, "vestibule token");
+        let tcp = |text: &str| ListenerAddress::Tcp(text.parse().unwrap());
+        let banner = |has_page, is_secure| {
+            let unix = ListenerAddress::Unix("/run/http.sock".into());
+            let public = vec![tcp("0.0.0.0:80"), tcp("[::1]:81"), unix];
+            let admin = vec![tcp("127.0.0.1:82")];
+            Banner { public, admin, has_page, is_secure, hint: "vestibule token" }.text()
+        };
+        assert!(!banner(false, false).contains("Open:"));
+        let secure = banner(true, true);
         assert!(secure.contains("  Open:   https://127.0.0.1:80\n"));
         assert!(secure.contains("  Chat:   wss://[::1]:81/v1/chat/{recipe_id}\n"));
-        let text = welcome(&addresses, true, false, admin, "vestibule token");
+        let text = banner(true, false);
         assert!(text.contains("  Open:   http://127.0.0.1:80\n  Open:   http://[::1]:81\n"));
         assert!(text.contains("  Admin:  http://127.0.0.1:82/v1/stats\n"));
         assert!(text.contains("  Chat:   ws://127.0.0.1:80/v1/chat/{recipe_id}\n"));
         assert!(text.contains("  Chat:   ws://[::1]:81/v1/chat/{recipe_id}\n"));
+        assert!(text.contains("  Chat:   unix:/run/http.sock\n"));
     }
 
     #[test]

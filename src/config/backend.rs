@@ -13,11 +13,12 @@ section! {
     url: String = String::new(),
         "empty, or `http://…` or `https://…` without user, query or fragment", restart;
 
-    /// File with the secret that signs requests: `whsec_` and at least 24 bytes as base64, with one
-    /// line end at its end. It is read once, at the start. Required unless the backend is on this
+    /// File with the secret that signs requests: `whsec_` and at least 24 bytes as base64, on one
+    /// line; or two lines with two secrets, both of which sign, while one replaces the other. It is
+    /// read at the start and on SIGHUP. Required unless the backend is on this
     /// host (`127.0.0.0/8`, `[::1]`, `localhost`). A warning is logged if group or others can read
     /// the file.
-    secret_file: String = String::new(), "empty, or a path", restart;
+    secret_file: String = String::new(), "empty, or a path", reload;
 
     /// PEM file with the certificate authorities that may vouch for `backend.url`, instead of the
     /// public ones. Only these are trusted. Empty: the file in the environment variable

@@ -9,8 +9,6 @@ mod recipes;
 mod tls;
 mod url;
 
-use std::net::SocketAddr;
-
 pub use self::admin::admin_key_problem;
 pub use self::issuers::shared_users;
 #[cfg(feature = "jwks-url")]
@@ -23,7 +21,7 @@ pub(crate) use self::url::is_private;
 use super::error::FaultKind::{Conflict, Malformed, Missing, OutOfRange};
 use super::error::{ConfigError, Faults};
 pub use super::published::secret_warning;
-use super::{Auth, Config, Http, origin};
+use super::{Auth, Config, Http, ListenAddress, origin, parse_mode};
 use crate::time::is_date_time;
 
 /// Refresh tokens of one session that have not expired, at most.
@@ -72,22 +70,27 @@ impl Faults {
         if config.listen.is_empty() {
             self.add("listen", Missing, "no address to listen on");
         }
-        let mut seen: Vec<SocketAddr> = Vec::new();
+        let mut seen: Vec<ListenAddress> = Vec::new();
         for text in &config.listen {
-            match text.parse::<SocketAddr>() {
-                Err(_) => self.add(
-                    "listen",
-                    Malformed,
-                    format!("`{text}` is no address: write `127.0.0.1:8080` or `[::1]:8080`"),
-                ),
-                Ok(address) if address.port() != 0 && seen.contains(&address) => {
+            match text.parse::<ListenAddress>() {
+                Err(fault) => self.add("listen", Malformed, fault.to_string()),
+                Ok(address) if seen.iter().any(|other| address.collides(other)) => {
                     self.add("listen", Conflict, format!("{address} is there twice"));
                 }
                 Ok(address) => seen.push(address),
             }
         }
+        self.mode("listen_mode", &config.listen_mode);
         if config.data.is_empty() {
             self.add("data", Missing, "no directory: write a path");
+        }
+    }
+
+    /// The mode of a Unix socket.
+    fn mode(&mut self, key: &'static str, text: &str) {
+        if parse_mode(text).is_none() {
+            let problem = format!("`{text}` is no mode: write three octal digits, such as `660`");
+            self.add(key, Malformed, problem);
         }
     }
 
@@ -200,7 +203,7 @@ mod tests {
             secret_file: "there".to_owned(),
             ..Auth::default()
         };
-        let listen = vec!["localhost".to_owned(), "[::1]:80".to_owned(), "[::1]:80".to_owned()];
+        let listen = vec!["here".to_owned(), "[::1]:80".to_owned(), "[::1]:80".to_owned()];
         let config = Config { listen, auth, ..Config::default() };
         let expected = [
             "listen",

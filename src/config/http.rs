@@ -38,8 +38,9 @@ section! {
 
     /// Proxies in front of the server. The address that they report for a client is used for limits
     /// and log lines; from any other sender such a header is ignored. List only your own proxies: a
-    /// trusted sender can claim any address.
-    trusted_proxies: Vec<Network> = Vec::new(), "networks, such as `10.0.0.0/8` or `::1`", reload;
+    /// trusted sender can claim any address. `unix` is every peer of a Unix socket; untrusted, all of
+    /// them count as one address.
+    trusted_proxies: Vec<Network> = Vec::new(), "networks, such as `10.0.0.0/8` or `::1`, and `unix`", reload;
 
     /// With `true`, trusted proxies must send a PROXY header, version 1 or 2, before anything else;
     /// a connection without one is dropped. Forwarding headers in HTTP are then ignored. An

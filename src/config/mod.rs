@@ -17,6 +17,7 @@ mod error;
 mod http;
 mod issuer;
 mod limits;
+mod listen;
 mod log;
 mod network;
 mod origin;
@@ -39,8 +40,11 @@ pub use http::Http;
 pub use issuer::{AuthIssuer, RequiredValues};
 pub use key::{Key, Range};
 pub use limits::Limits;
+pub use listen::ListenAddress;
+pub(crate) use listen::parse_mode;
 pub use log::Log;
-pub use network::Network;
+pub(crate) use network::is_unix_peer;
+pub use network::{Network, UNIX_PEER};
 pub(crate) use origin::{Origins, Page};
 pub use published::PublishedKind;
 pub use recipes::{Accounts, Recipes};
@@ -56,10 +60,21 @@ section! {
     pub struct Config at top:
 
     /// Addresses to listen on. The default is loopback only, so nothing is open to the network
-    /// until you change it. `0.0.0.0:8080` is every IPv4 interface; port 0 picks a free port.
+    /// until you change it. `:8080` and `[::]:8080` are every interface, IPv4 and IPv6; `0.0.0.0:8080`
+    /// is every IPv4 interface. `[fe80::1%eth0]:8080` is a link-local address on an interface. A name
+    /// is resolved at the start, to all its addresses. `unix:/run/vestibule/http.sock` is a Unix
+    /// socket; its clients have no address of their own, so put `unix` into `http.trusted_proxies`.
+    /// Port 0 picks a free port.
     listen: Vec<String> = vec!["127.0.0.1:8080".to_owned()],
-        "IP addresses with a port, one or a list", restart,
+        "addresses with a port, `:` and a port, or `unix:` and a path, one or a list", restart,
         #[serde(deserialize_with = "units::one_or_many")];
+
+    /// Mode of the Unix sockets in `listen`, in octal digits: who may write to the file may connect.
+    listen_mode: String = "0660".to_owned(), "three or four octal digits, at most `0777`", restart;
+
+    /// With `true`, `:8080` and `[::]:8080` are IPv6 only. With `false`, they are both families,
+    /// unless `0.0.0.0` with the same port is in `listen`, too.
+    ipv6_only: bool = false, "`true`, `false`", restart;
 
     /// Connections that the kernel completes and queues until they are accepted. A higher value
     /// survives a longer flood; a lower one refuses clients sooner. The kernel's own limit

@@ -134,6 +134,8 @@ pub enum Role {
     Client,
     /// The operator: the listener is the admin listener.
     Operator,
+    /// A collector of metrics: the listener answers nothing else.
+    Collector,
 }
 
 /// What the poller reports about a connection's socket.

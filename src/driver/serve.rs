@@ -149,6 +149,7 @@ impl<S> Turn<S> {
         let accepted = match role {
             Role::Client => node.handle_accept(self.now, peer),
             Role::Operator => node.handle_accept_admin(self.now, peer),
+            Role::Collector => node.handle_accept_collector(self.now, peer),
         };
         let Ok(id) = accepted else { return io.refuse(socket) };
         let opened = io.open(id, &mut socket, role);
@@ -159,7 +160,7 @@ impl<S> Turn<S> {
         }
         // An operator's request is usually in the socket already. It is read now, before a newer
         // connection can replace this one as the oldest without a request.
-        if role == Role::Operator {
+        if role != Role::Client {
             self.schedule.charge(1);
             self.read(node, io, id);
         }

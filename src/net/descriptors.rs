@@ -31,12 +31,12 @@ const MOST_BY_DEFAULT: u64 = 1 << 20;
 const FIRST_TABLE: u64 = 64;
 
 /// Descriptors that are reserved for other uses than connections: 128, one for each of
-/// `admin.connections`, and two for each of `backend.workers` (a call, and the name query for its
+/// `admin.connections` on each of its two listeners, and two for each of `backend.workers` (a call, and the name query for its
 /// address).
 #[must_use]
 pub fn kept_aside(config: &Config) -> u64 {
     let callers = if config.backend.url.is_empty() { 0 } else { config.backend.workers as u64 };
-    let admin = if config.admin.listen.is_empty() { 0 } else { config.admin.connections as u64 };
+    let admin = config.admin.all_connections() as u64;
     RESERVED.saturating_add(callers.saturating_mul(2)).saturating_add(admin)
 }
 

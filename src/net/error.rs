@@ -19,35 +19,35 @@ pub enum StartError {
     /// `listen` is empty.
     #[error("`listen` is empty: name an address")]
     NoAddress,
-    /// This text of `listen` is not an address.
-    #[error(
-        "`{0}` in `listen` is no address: write an IP address and a port, such as \
-         `127.0.0.1:8080` or `[::1]:8080`"
-    )]
-    Address(String),
-    /// This text of `admin.listen` is not an address.
-    #[error(
-        "`{0}` in `admin.listen` is no address: write an IP address and a port, such as \
-         `127.0.0.1:9090`, or nothing to turn the admin listener off"
-    )]
-    AdminAddress(String),
-    /// This address of `listen` cannot be listened on.
-    #[error("cannot listen on {address}: {}", advice(.error))]
+    /// A setting holds no address, or a name without one.
+    #[error("{setting}: {problem}")]
+    Address {
+        /// The setting, such as `listen`.
+        setting: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// This address cannot be listened on.
+    #[error("{setting}: cannot listen on {address}: {}", advice(.setting, .error))]
     Listen {
+        /// The setting, such as `listen`.
+        setting: &'static str,
         /// The address.
         address: SocketAddr,
         /// The system's error.
         #[source]
         error: io::Error,
     },
-    /// This address of `admin.listen` cannot be listened on.
-    #[error("cannot listen on {address}{}", admin_advice(.error))]
-    Admin {
-        /// The address.
-        address: SocketAddr,
-        /// The system's error.
+    /// This path of a Unix socket cannot be listened on.
+    #[error("{setting}: cannot listen on unix:{}: {error}", .path.display())]
+    Unix {
+        /// The setting, such as `listen`.
+        setting: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
         #[source]
-        error: io::Error,
+        error: UnixSocketError,
     },
     /// A socket that was passed in cannot be used.
     #[error(transparent)]
@@ -83,10 +83,14 @@ pub enum StartError {
     Revocations(#[from] RevocationsError),
 }
 
-fn advice(error: &io::Error) -> String {
+fn advice(setting: &str, error: &io::Error) -> String {
     match error.kind() {
+        ErrorKind::AddrInUse if setting == "admin.listen" => {
+            "another process has it: take another port, or set it to \"\" for no admin listener \
+             (VESTIBULE_ADMIN__LISTEN)"
+        }
         ErrorKind::AddrInUse => {
-            "another process, or another entry of `listen`, has it: stop it, or take another port"
+            "another process, or another listener of this one, has it: stop it, or take another port"
         }
         ErrorKind::PermissionDenied => {
             "not permitted: take a port from 1024 up, or give the binary `cap_net_bind_service`"
@@ -99,13 +103,29 @@ fn advice(error: &io::Error) -> String {
     .to_owned()
 }
 
-fn admin_advice(error: &io::Error) -> String {
-    if error.kind() == ErrorKind::AddrInUse {
-        return " (admin.listen): another process has it: set admin.listen to another port, or to \
-                \"\" for no admin listener (VESTIBULE_ADMIN__LISTEN)"
-            .to_owned();
+/// Why a Unix socket cannot be listened on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum UnixSocketError {
+    /// A process listens on it.
+    #[error("another process listens on it: stop that one, or take another path")]
+    InUse,
+    /// Something that is not a socket has its path.
+    #[error("there is a file that is not a socket: take another path, or move it away")]
+    NotASocket,
+    /// The system's error.
+    #[error("{}", unix_advice(.0))]
+    Io(#[from] io::Error),
+}
+
+fn unix_advice(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "its directory does not exist: create it".to_owned(),
+        ErrorKind::PermissionDenied => {
+            "not permitted: the server's user must be able to write in its directory".to_owned()
+        }
+        _ => error.to_string(),
     }
-    format!(": {} (admin.listen)", advice(error))
 }
 
 /// Why a socket that was passed in cannot be used.

@@ -1,45 +1,61 @@
 //! The listening sockets: how they are opened, and how errors of an accept are handled.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::error::StartError;
-use super::sockets::{self, Sockets};
-use crate::config::Config;
+use super::sockets::{self, ListenerAddress, Sockets};
+use super::transport::Stream;
+use super::unix_socket::{self, SocketFile};
+use crate::config::{Config, ListenAddress, UNIX_PEER, parse_mode};
 use crate::driver::{ACCEPT_PAUSE, Accepted, Role};
 
 /// All listening sockets of a server.
 #[derive(Debug)]
 pub(super) struct Listeners {
-    /// The public listeners, and after them the admin listener, if there is one.
-    sockets: Vec<TcpListener>,
-    public: usize,
+    /// The public listeners first.
+    sockets: Vec<(Listener, Role)>,
     /// The public listeners were passed in: another process also holds them, and outlives this one.
     outlive_us: bool,
     /// The last accept failed. It is logged once, not ten times a second.
     failing: bool,
 }
 
+#[derive(Debug)]
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener, SocketFile),
+}
+
 impl Listeners {
-    /// Takes the sockets that were passed in, and opens the addresses of `config.listen` and
-    /// `config.admin` that are missing.
+    /// Takes the sockets that were passed in, and opens the addresses that are missing. Blocks while
+    /// names are resolved.
     pub(super) fn open(config: &Config, open: Sockets) -> Result<Self, StartError> {
         let outlive_us = !open.public.is_empty();
-        let mut sockets = if outlive_us {
-            open.public.into_iter().map(sockets::adopt).collect::<Result<_, _>>()?
-        } else {
-            bind_public(config)?
+        let mut sockets = Vec::new();
+        for socket in open.public {
+            sockets.push((Listener::Tcp(sockets::adopt(socket)?), Role::Client));
+        }
+        let is_adopted = |role| match role {
+            Role::Client => outlive_us,
+            Role::Operator => open.admin.is_some(),
+            Role::Collector => false,
         };
-        let public = sockets.len();
-        sockets.extend(match open.admin {
-            Some(socket) => Some(sockets::adopt_admin(socket, config)?),
-            None => bind_admin(config)?,
-        });
-        Ok(Self { sockets, public, outlive_us, failing: false })
+        for (setting, role, text) in configured(config).filter(|(_, role, _)| !is_adopted(*role)) {
+            let listeners = Opening { config, setting, role }.open(text)?;
+            sockets.extend(listeners.into_iter().map(|listener| (listener, role)));
+        }
+        if !sockets.iter().any(|(_, role)| *role == Role::Client) {
+            return Err(StartError::NoAddress);
+        }
+        if let Some(socket) = open.admin {
+            sockets.push((Listener::Tcp(sockets::adopt_admin(socket, config)?), Role::Operator));
+        }
+        Ok(Self { sockets, outlive_us, failing: false })
     }
 
     /// Does another process also hold the public listeners? Then it accepts the connections that
@@ -48,15 +64,21 @@ impl Listeners {
         self.outlive_us
     }
 
-    /// Is the listener with this `number` the admin listener?
-    pub(super) fn is_admin(&self, number: usize) -> bool {
-        number >= self.public
+    /// Is the listener with this `number` a public one?
+    pub(super) fn is_public(&self, number: usize) -> bool {
+        self.sockets.get(number).is_some_and(|(_, role)| *role == Role::Client)
     }
 
     /// Registers all listeners. The first token is `last`; each other one is one less.
     pub(super) fn register(&mut self, registry: &Registry, last: usize) -> io::Result<()> {
-        for (number, socket) in self.sockets.iter_mut().enumerate() {
-            registry.register(socket, Token(last - number), Interest::READABLE)?;
+        for (number, (socket, _)) in self.sockets.iter_mut().enumerate() {
+            let token = Token(last - number);
+            match socket {
+                Listener::Tcp(socket) => registry.register(socket, token, Interest::READABLE)?,
+                Listener::Unix(socket, _) => {
+                    registry.register(socket, token, Interest::READABLE)?
+                }
+            }
         }
         Ok(())
     }
@@ -65,37 +87,43 @@ impl Listeners {
         self.sockets.len()
     }
 
-    /// The public addresses in the order of the configuration, with the actual ports.
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        let public = self.sockets.iter().take(self.public);
-        public.filter_map(|socket| socket.local_addr().ok()).collect()
+    /// The addresses of the listeners with this role, in the order of the configuration, with the
+    /// actual ports.
+    pub(super) fn addresses(&self, role: Role) -> Vec<ListenerAddress> {
+        let with_role = self.sockets.iter().filter(|(_, its)| *its == role);
+        with_role.filter_map(|(socket, _)| socket.address()).collect()
     }
 
-    /// The admin listener's address, with the actual port.
-    pub(super) fn admin_address(&self) -> Option<SocketAddr> {
-        self.sockets.get(self.public)?.local_addr().ok()
-    }
-
-    #[cfg(all(test, unix))]
-    pub(super) fn sockets(&self) -> &[TcpListener] {
-        &self.sockets
+    #[cfg(test)]
+    pub(super) fn sockets(&self) -> impl Iterator<Item = &TcpListener> {
+        self.sockets.iter().filter_map(|(socket, _)| match socket {
+            Listener::Tcp(socket) => Some(socket),
+            Listener::Unix(..) => None,
+        })
     }
 
     /// Accepts at most one connection from the listener with this `number`.
-    pub(super) fn accept(&mut self, number: usize) -> Accepted<TcpStream> {
-        let role = if self.is_admin(number) { Role::Operator } else { Role::Client };
-        let Some(socket) = self.sockets.get(number) else { return Accepted::Empty };
-        match socket.accept() {
+    pub(super) fn accept(&mut self, number: usize) -> Accepted<Stream> {
+        let Some((socket, role)) = self.sockets.get(number) else { return Accepted::Empty };
+        let accepted = match socket {
+            Listener::Tcp(socket) => {
+                socket.accept().map(|(stream, peer)| (Stream::new(stream), canonical(peer)))
+            }
+            Listener::Unix(socket, _) => {
+                socket.accept().map(|(stream, _)| (Stream::new(stream), UNIX_PEER))
+            }
+        };
+        match accepted {
             Ok((stream, peer)) => {
                 self.failing = false;
-                Accepted::Connection(stream, peer, role)
+                Accepted::Connection(stream, peer, *role)
             }
             Err(error) => self.judge(&error),
         }
     }
 
     /// No error of an accept ends the server or closes another connection.
-    fn judge(&mut self, error: &io::Error) -> Accepted<TcpStream> {
+    fn judge(&mut self, error: &io::Error) -> Accepted<Stream> {
         match error.kind() {
             ErrorKind::WouldBlock => Accepted::Empty,
             // This connection failed before it was accepted (accept(2), "Error handling").
@@ -119,46 +147,216 @@ impl Listeners {
     }
 }
 
-fn bind_public(config: &Config) -> Result<Vec<TcpListener>, StartError> {
-    if config.listen.is_empty() {
-        return Err(StartError::NoAddress);
+impl Listener {
+    fn address(&self) -> Option<ListenerAddress> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().ok().map(ListenerAddress::Tcp),
+            Self::Unix(_, file) => Some(ListenerAddress::Unix(file.path().to_owned())),
+        }
     }
-    let bind_one = |text: &String| {
-        let address: SocketAddr =
-            text.trim().parse().map_err(|_| StartError::Address(text.clone()))?;
-        bind(address, config.backlog, config.reuse_port)
-            .map_err(|error| StartError::Listen { address, error })
-    };
-    config.listen.iter().map(bind_one).collect()
 }
 
-fn bind_admin(config: &Config) -> Result<Option<TcpListener>, StartError> {
-    let text = &config.admin.listen;
-    if text.is_empty() {
-        return Ok(None);
+/// A peer that comes over IPv4 to a socket of both families has the same address as elsewhere.
+fn canonical(peer: SocketAddr) -> SocketAddr {
+    match peer.ip() {
+        IpAddr::V4(_) => peer,
+        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+            Some(ip) => SocketAddr::new(ip.into(), peer.port()),
+            None => peer,
+        },
     }
-    let address = config.admin.address().ok_or_else(|| StartError::AdminAddress(text.clone()))?;
-    // Never shared: the kernel would give a request to either process.
-    bind(address, config.backlog, false)
-        .map(Some)
-        .map_err(|error| StartError::Admin { address, error })
 }
 
-fn bind(address: SocketAddr, backlog: u32, reuse_port: bool) -> io::Result<TcpListener> {
+/// Every address that is to be listened on, with its setting.
+fn configured(config: &Config) -> impl Iterator<Item = (&'static str, Role, &str)> {
+    let admin = &config.admin;
+    let public = config.listen.iter().map(|text| ("listen", Role::Client, text.as_str()));
+    let others = [
+        ("admin.listen", Role::Operator, admin.listen.as_str()),
+        ("admin.metrics_listen", Role::Collector, admin.metrics_listen.as_str()),
+    ];
+    public.chain(others.into_iter().filter(|(_, _, text)| !text.is_empty()))
+}
+
+/// What `serve` would find out about the addresses before it opens them: names are resolved, which
+/// blocks, and the places of Unix sockets are looked at.
+pub(super) fn inspect(config: &Config) -> Vec<StartError> {
+    let inspected = configured(config).map(|(setting, role, text)| {
+        let opening = Opening { config, setting, role };
+        match opening.parse(text)? {
+            ListenAddress::Unix(path) => unix_socket::inspect(&path)
+                .map_err(|error| StartError::Unix { setting, path, error }),
+            address => opening.resolve(&address).map(drop),
+        }
+    });
+    inspected.filter_map(Result::err).collect()
+}
+
+/// Opens what a setting names.
+#[derive(Clone, Copy)]
+struct Opening<'a> {
+    config: &'a Config,
+    setting: &'static str,
+    role: Role,
+}
+
+/// A socket to open: whether it is for both families, too.
+type Resolved = (SocketAddr, bool);
+
+impl Opening<'_> {
+    fn open(self, text: &str) -> Result<Vec<Listener>, StartError> {
+        let address = self.parse(text)?;
+        if let ListenAddress::Unix(path) = address {
+            return self.open_unix(path).map(|listener| vec![listener]);
+        }
+        let resolved = self.resolve(&address)?;
+        let may_fail = resolved.len() > 1;
+        let (mut opened, mut failed) = (Vec::new(), None);
+        for (address, both_families) in resolved {
+            match self.bind(address, both_families) {
+                Ok(socket) => opened.push(Listener::Tcp(socket)),
+                Err(error) => {
+                    let is_missing = is_missing(&error);
+                    let error = StartError::Listen { setting: self.setting, address, error };
+                    if !(may_fail && is_missing) {
+                        return Err(error);
+                    }
+                    failed = Some(error);
+                }
+            }
+        }
+        match failed {
+            Some(error) if opened.is_empty() => Err(error),
+            failed => {
+                // `localhost` has an IPv6 address in many a container that has no IPv6.
+                if let Some(error) = failed {
+                    log::warn!("{error}; `{text}` has other addresses");
+                }
+                Ok(opened)
+            }
+        }
+    }
+
+    fn open_unix(self, path: std::path::PathBuf) -> Result<Listener, StartError> {
+        let config = self.config;
+        let mode = match self.role {
+            Role::Client => &config.listen_mode,
+            Role::Operator | Role::Collector => &config.admin.listen_mode,
+        };
+        let mode = parse_mode(mode).ok_or_else(|| {
+            self.fault(format!("the mode `{mode}` of its sockets is not three octal digits"))
+        })?;
+        match unix_socket::bind(&path, mode, config.backlog) {
+            Ok((socket, file)) => Ok(Listener::Unix(socket, file)),
+            Err(error) => Err(StartError::Unix { setting: self.setting, path, error }),
+        }
+    }
+
+    fn fault(self, problem: String) -> StartError {
+        StartError::Address { setting: self.setting, problem }
+    }
+
+    fn parse(self, text: &str) -> Result<ListenAddress, StartError> {
+        text.parse().map_err(|fault: crate::config::ParseError| self.fault(fault.to_string()))
+    }
+
+    /// The addresses that are meant.
+    fn resolve(self, address: &ListenAddress) -> Result<Vec<Resolved>, StartError> {
+        let resolved = match address {
+            ListenAddress::Unix(_) => Vec::new(),
+            &ListenAddress::Every { port } => {
+                let (v4, v6) = (Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into());
+                let (v4, v6) = (SocketAddr::new(v4, port), SocketAddr::new(v6, port));
+                // A host may have no IPv6. If it has, one socket takes the same port in both.
+                match (self.config.ipv6_only, has_ipv6()) {
+                    (true, _) => vec![(v6, false)],
+                    (false, true) => vec![(v6, true)],
+                    (false, false) => vec![(v4, false)],
+                }
+            }
+            ListenAddress::Host { host, port } => {
+                let found = (host.as_str(), *port).to_socket_addrs();
+                let found = found.map_err(|error| {
+                    self.fault(format!("`{host}` is not found: {error}; write an IP address"))
+                })?;
+                let mut resolved: Vec<Resolved> = Vec::new();
+                for address in found {
+                    if resolved.iter().all(|(other, _)| *other != address) {
+                        resolved.push((address, self.is_for_both_families(address)));
+                    }
+                }
+                resolved
+            }
+        };
+        let exposed = resolved.iter().find(|(address, _)| !address.ip().is_loopback());
+        match exposed {
+            Some((address, _)) if self.role == Role::Operator && !has_admin_key(self.config) => {
+                Err(self.fault(format!(
+                    "others can reach {address}: name a file with a key in admin.key_file, or take \
+                     a loopback address"
+                )))
+            }
+            _ if resolved.is_empty() && !matches!(address, ListenAddress::Unix(_)) => {
+                Err(self.fault(format!("{address} has no address: write an IP address")))
+            }
+            _ => Ok(resolved),
+        }
+    }
+
+    /// Is `address` `[::]`, and nothing else has its port over IPv4?
+    fn is_for_both_families(self, address: SocketAddr) -> bool {
+        let config = self.config;
+        let every_v4 = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+        let is_v4 =
+            |text: &String| text.trim().parse::<SocketAddr>().is_ok_and(|it| it == every_v4);
+        address.is_ipv6()
+            && address.ip().is_unspecified()
+            && !config.ipv6_only
+            && !config.listen.iter().any(is_v4)
+    }
+
+    fn bind(self, address: SocketAddr, both_families: bool) -> io::Result<TcpListener> {
+        // Never shared, but for the public ones: the kernel would give a request to either process.
+        let reuse_port = self.config.reuse_port && self.role == Role::Client;
+        bind(address, both_families, self.config.backlog, reuse_port)
+    }
+}
+
+fn has_admin_key(config: &Config) -> bool {
+    // `vestibule check` has read it as well.
+    !config.admin.key.is_empty()
+}
+
+/// Does this host have no such address, or not even its family?
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::AddrNotAvailable
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+/// Is there IPv6? It may be compiled out or turned off.
+fn has_ipv6() -> bool {
+    let any = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
+    let socket = Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP));
+    socket.and_then(|socket| socket.bind(&any.into())).is_ok()
+}
+
+fn bind(
+    address: SocketAddr,
+    both_families: bool,
+    backlog: u32,
+    reuse_port: bool,
+) -> io::Result<TcpListener> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     // A restarted server takes its port at once, though old connections are still in TIME_WAIT.
-    // (On Windows this option would let another process take the port from us.)
-    #[cfg(unix)]
     socket.set_reuse_address(true)?;
-    #[cfg(unix)]
     if reuse_port {
         socket.set_reuse_port(true)?;
     }
     if address.is_ipv6() {
-        // `0.0.0.0` and `[::]` may both be configured, and a peer's address then has one form.
-        socket.set_only_v6(true)?;
+        // Set either way: the system's default differs between hosts.
+        socket.set_only_v6(!both_families)?;
     }
     // On Linux each accepted socket inherits this, which saves a system call.
     socket.set_tcp_nodelay(true)?;

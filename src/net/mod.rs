@@ -42,6 +42,7 @@ mod tls;
 #[path = "plain.rs"]
 mod tls;
 mod transport;
+mod unix_socket;
 mod worker;
 
 #[cfg(test)]
@@ -59,6 +60,7 @@ use self::clock::Clock;
 pub use self::entropy::seed;
 pub use self::error::{
     KeySourceError, RevocationsError, SocketError, StartError, TlsError, TlsProblem,
+    UnixSocketError,
 };
 pub use self::handle::{Handle, Health, ReloadError, Undelivered};
 use self::history::HistoryFile;
@@ -69,11 +71,12 @@ use self::listener::Listeners;
 pub(crate) use self::reactor::SCRATCH_BYTES;
 use self::reactor::{FIRST_LISTENER, NetIo, Reactor, WAKER};
 use self::revocations::FileStore;
-pub use self::sockets::Sockets;
+pub use self::sockets::{ListenerAddress, Sockets};
 pub(crate) use self::transport::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use self::worker::Pools;
 pub(crate) use self::worker::{CHECK_STACK_BYTES, PLACE_BYTES, STACK_BYTES};
 use crate::config::{self, Auth, Config};
+use crate::driver::Role;
 use crate::node::app::App;
 use crate::node::{DependencyCheck, Metrics, Node, Probe};
 use crate::time::UnixTime;
@@ -86,7 +89,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens every address of `config.listen` and the address of `config.admin`, if there is one.
+    /// Opens every address of `config.listen` and those of `config.admin`, if there are any. Names are
+    /// resolved now, which blocks; a Unix socket that an earlier server has left is replaced.
     /// Reads the keys of the file that `config.auth` names, and creates the node. Keys at an
     /// address are fetched in the background.
     ///
@@ -147,16 +151,23 @@ impl Server {
         Ok(Self { reactor, handle: Handle::new(mailbox, certificate, config.auth.clone()) })
     }
 
-    /// The public addresses in the order of the configuration, with the actual ports.
+    /// The public IP addresses in the order of the configuration, with the actual ports. A name in
+    /// the configuration may have several.
     #[must_use]
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.reactor.io.listeners.addresses()
+        tcp_only(self.addresses(Role::Client))
     }
 
-    /// The admin listener's address. `None`: there is no admin listener.
+    /// The admin listener's first IP address. `None`: there is none.
     #[must_use]
     pub fn admin_addr(&self) -> Option<SocketAddr> {
-        self.reactor.io.listeners.admin_address()
+        tcp_only(self.addresses(Role::Operator)).into_iter().next()
+    }
+
+    /// The addresses of all listeners of this role, Unix sockets among them.
+    #[must_use]
+    pub fn addresses(&self, role: Role) -> Vec<ListenerAddress> {
+        self.reactor.io.listeners.addresses(role)
     }
 
     /// Adds the readings of `probe` to the metrics. A worker calls it at each collection.
@@ -234,6 +245,14 @@ impl Server {
     }
 }
 
+fn tcp_only(addresses: Vec<ListenerAddress>) -> Vec<SocketAddr> {
+    let tcp = |address| match address {
+        ListenerAddress::Tcp(address) => Some(address),
+        ListenerAddress::Unix(_) => None,
+    };
+    addresses.into_iter().filter_map(tcp).collect()
+}
+
 /// Has the node show how the certificate is, if there is one.
 fn watched_certificate(
     node: &mut Node,
@@ -257,6 +276,13 @@ fn watched_certificate(
 /// The errors of [`Server::bind`] about secrets.
 pub fn check_keys(auth: &Auth, is_offline: bool) -> Result<InspectedKeys, StartError> {
     keys::inspect(auth, is_offline)
+}
+
+/// Checks the addresses to listen on, without opening them. Blocks while names are resolved. `config`
+/// has its secrets.
+#[must_use]
+pub fn check_addresses(config: &Config) -> Vec<StartError> {
+    listener::inspect(config)
 }
 
 /// Checks the file of revocations at `path`, if there is one. Blocks while it reads the file.

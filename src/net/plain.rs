@@ -2,10 +2,8 @@
 
 use std::io::{self, IoSlice};
 
-use mio::net::TcpStream;
-
 use super::error::TlsError;
-use super::transport;
+use super::transport::{self, Stream};
 use crate::config;
 use crate::driver::{Input, Written};
 use crate::id::ConnId;
@@ -49,7 +47,7 @@ impl Layer {
         &'a mut self,
         _: &Node,
         _: ConnId,
-        stream: &TcpStream,
+        stream: &Stream,
         buffer: &'a mut [u8],
         most: usize,
     ) -> Input<'a> {
@@ -59,7 +57,7 @@ impl Layer {
     pub(super) fn write(
         &mut self,
         _: ConnId,
-        stream: &TcpStream,
+        stream: &Stream,
         output: &[IoSlice<'_>],
     ) -> io::Result<Written> {
         Written::of(transport::write(stream, output), output)
@@ -69,7 +67,7 @@ impl Layer {
         false
     }
 
-    pub(super) fn finish(&mut self, _: ConnId, _: &TcpStream) {}
+    pub(super) fn finish(&mut self, _: ConnId, _: &Stream) {}
 
-    pub(super) fn close(&mut self, _: ConnId, _: &TcpStream) {}
+    pub(super) fn close(&mut self, _: ConnId, _: &Stream) {}
 }

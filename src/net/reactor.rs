@@ -14,6 +14,7 @@ pub(super) use self::io::NetIo;
 use super::clock::wait_until;
 use super::history::HistoryFile;
 use super::revocations::FileStore;
+use super::transport::Stream;
 use crate::config::Config;
 use crate::driver::{Io as _, READ_BYTES, Readiness, Turn};
 use crate::id::ConnId;
@@ -42,7 +43,7 @@ pub(super) const FIRST_LISTENER: usize = ALARM - 1;
 #[derive(Debug)]
 pub(super) struct Reactor {
     pub(super) io: NetIo,
-    turn: Turn<mio::net::TcpStream>,
+    turn: Turn<Stream>,
     node: Node,
     alarm: Alarm,
     /// The most events of one turn.

@@ -1,6 +1,8 @@
 //! Listening sockets that were opened before the server started, and were passed to it.
 
+use std::fmt;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::path::PathBuf;
 
 use mio::net::TcpListener;
 use socket2::SockRef;
@@ -18,6 +20,25 @@ pub struct Sockets {
     pub public: Vec<StdListener>,
     /// The admin listener. `None`: the address of `admin.listen` is opened, if there is one.
     pub admin: Option<StdListener>,
+}
+
+/// The address of an open listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ListenerAddress {
+    /// An IP address and the actual port.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for ListenerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// Sets the same options as [`Listeners`](super::listener::Listeners) does for a socket it opens.

@@ -303,7 +303,8 @@ fn idle_server_sleeps_until_the_next_deadline() {
     let mut server = Server::bind(&config(), Box::new(Parrot(mpsc::channel().0))).unwrap();
     let reactor = &mut server.reactor;
     assert_eq!(reactor.wait(), None);
-    let silent = TcpStream::connect(reactor.io.listeners.addresses()[0]).unwrap();
+    let address = reactor.io.listeners.sockets().next().unwrap().local_addr().unwrap();
+    let silent = TcpStream::connect(address).unwrap();
     let mut events = mio::Events::with_capacity(16);
     reactor.step(&mut events).unwrap();
     let wait = reactor.wait().unwrap();

@@ -1,11 +1,11 @@
 //! System calls on a connection's socket.
 
 use std::io::{self, IoSlice};
-use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
-use mio::Token;
-use mio::net::TcpStream;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token, event};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
 use crate::id::ConnId;
 
@@ -15,17 +15,48 @@ pub(crate) const TLS_CONNECTION_BYTES: usize = 6 << 10;
 /// it, if there are any.
 pub(crate) const TLS_RECORD_BYTES: usize = 18 << 10;
 
+/// A connected stream socket, of TCP or of the Unix domain, in the 4 bytes of its descriptor: what is
+/// done with it is the same for both.
+#[derive(Debug)]
+pub(crate) struct Stream(OwnedFd);
+
+impl Stream {
+    pub(super) fn new(socket: impl Into<OwnedFd>) -> Self {
+        Self(socket.into())
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl event::Source for Stream {
+    fn register(&mut self, to: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        SourceFd(&self.0.as_raw_fd()).register(to, token, interests)
+    }
+
+    fn reregister(&mut self, to: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        SourceFd(&self.0.as_raw_fd()).reregister(to, token, interests)
+    }
+
+    fn deregister(&mut self, from: &Registry) -> io::Result<()> {
+        SourceFd(&self.0.as_raw_fd()).deregister(from)
+    }
+}
+
 /// Reads once.
 ///
 /// rustix makes the system call itself on Linux: libc's `recv` and `writev` are cancellation
 /// points, which costs each of them two atomic operations in a process with threads.
-pub(super) fn read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read(stream: &Stream, buffer: &mut [u8]) -> io::Result<usize> {
     let (length, _) = rustix::net::recv(stream, buffer, RecvFlags::empty())?;
     Ok(length)
 }
 
 /// Writes once: `send` for a single frame, which is cheaper in the kernel than a vectored write.
-pub(super) fn write(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+pub(super) fn write(stream: &Stream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     let written = match slices {
         [one] => rustix::net::send(stream, one, SendFlags::NOSIGNAL)?,
         many => {
@@ -38,8 +69,8 @@ pub(super) fn write(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<us
 
 /// Shuts the write side down. An error means that the connection is broken, which a read will
 /// report.
-pub(super) fn finish(stream: &TcpStream) {
-    if let Err(error) = stream.shutdown(Shutdown::Write) {
+pub(super) fn finish(stream: &Stream) {
+    if let Err(error) = rustix::net::shutdown(stream, Shutdown::Write) {
         log::debug!("shutdown: {error}");
     }
 }

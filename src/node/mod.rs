@@ -84,7 +84,7 @@ pub use self::work::ticket::{StartFlag, Ticket};
 
 // For the layer above, which answers operators.
 pub(crate) use self::connections::connection::peer_text;
-pub(crate) use self::gate::admin_key::AdminKey;
+pub(crate) use self::gate::admin_key::{AdminKeys, KeyScope};
 pub(crate) use self::gate::operator::{OperatorCall, OperatorEvent};
 pub(crate) use self::gate::upgrade::{decode_room, hex};
 pub(crate) use self::http::refusal::Refusal;
@@ -96,6 +96,7 @@ pub(crate) use self::observe::family::{Family, FamilyKind, Labels, Samples};
 pub(crate) use self::observe::view::{RoomMember, Standing};
 pub(crate) use self::rooms::groups::GroupPage;
 pub(crate) use self::work::questions::CollectedForm;
+pub(crate) use crate::config::{UNIX_PEER, is_unix_peer};
 
 use self::app::App;
 use self::connections::Connections;

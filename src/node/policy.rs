@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{Auth, AuthMode, Config, Network, Origins};
-use crate::node::gate::admin_key::AdminKey;
+use crate::node::gate::admin_key::AdminKeys;
 use crate::time::parse_date_time;
 
 /// Limits and lengths of time for every session.
@@ -69,7 +69,7 @@ pub(crate) struct Policy {
     /// Connections to the admin listener at once.
     pub(crate) admin_connections: usize,
     /// What an operator's calls must show. `None`: that they come from this host.
-    pub(crate) admin_key: Option<AdminKey>,
+    pub(crate) admin_keys: Option<AdminKeys>,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -156,7 +156,7 @@ impl Policy {
             speaks_tls: config.tls.is_on(),
             hsts_seconds: config.http.hsts.get().as_secs(),
             admin_connections: config.admin.connections,
-            admin_key: AdminKey::new(&config.admin.key),
+            admin_keys: AdminKeys::new(&config.admin.key, &config.admin.publish_key),
         }
     }
 }

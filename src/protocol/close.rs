@@ -130,6 +130,8 @@ close_reasons! {
     SlowConsumer = 1013, "Slow consumer", "slow_consumer", WithBackOff;
     /// The server has no capacity for the work that the connection needs.
     Overloaded = 1013, "Server overloaded", "server_overloaded", WithBackOff;
+    /// An operator closed the connection, or all in its room. Its user may come back.
+    Disconnected = 1013, "Disconnected by operator", "disconnected_by_operator", WithBackOff;
     /// The keys that tokens are checked with are not loaded yet; the token may be good.
     KeysUnavailable = 1013, "Keys unavailable", "keys_unavailable", WithBackOff;
     /// The token's `nbf` is in the future: the clocks here and at the issuer differ.

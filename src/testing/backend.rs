@@ -18,10 +18,10 @@ pub fn read_request(reader: &mut impl BufRead) -> Option<(String, String)> {
     Some((head, String::from_utf8(body).ok()?))
 }
 
-/// Reads one call: its kind, `join`, `message` or `leave`, and its body. `None`: the connection is
-/// over.
-pub fn read_call(reader: &mut impl BufRead) -> Option<(String, Value)> {
+/// Reads one call: its kind, `join`, `message` or `leave`, its body, and its head. `None`: the
+/// connection is over.
+pub fn read_call(reader: &mut impl BufRead) -> Option<(String, Value, String)> {
     let (head, body) = read_request(reader)?;
     let kind = head.strip_prefix("POST /")?.split(' ').next()?.to_owned();
-    Some((kind, serde_json::from_str(&body).ok()?))
+    Some((kind, serde_json::from_str(&body).ok()?, head))
 }

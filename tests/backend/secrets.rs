@@ -56,3 +56,43 @@ fn the_secret_is_not_in_the_log() {
     let log = server.end();
     assert!(log.contains("forwarded to the backend at http://") && !log.contains(KEY), "{log}");
 }
+
+/// What the next join of a client is signed with.
+fn signatures(server: &Server, stub: &Stub) -> usize {
+    server.join("soup", "alice");
+    loop {
+        let call = stub.next();
+        if call.kind == "join" {
+            return call.signatures();
+        }
+    }
+}
+
+#[test]
+fn another_secret_signs_after_sighup() {
+    let scratch = scratch();
+    let old = format!("whsec_{KEY}\n");
+    scratch.write("secret", &old);
+    let stub = Stub::start(|_| Act::Send(ok("Hello.", None)));
+    let settings = "secret_file = 'secret'";
+    let server = Server::start_in(scratch, &stub.url(), settings);
+    assert_eq!(signatures(&server, &stub), 1);
+    // What has been said before is not heard again.
+    let reloaded = |secret: &str, news: &str| {
+        let told = server.log().matches(news).count();
+        server.write("secret", secret);
+        server.reload(settings);
+        while server.log().matches(news).count() == told {
+            signatures(&server, &stub);
+        }
+    };
+    let new = format!("whsec_{}\n", KEY.to_lowercase());
+    reloaded(&format!("{new}{old}"), "SIGHUP: configuration reloaded");
+    assert_eq!(signatures(&server, &stub), 2);
+    reloaded("hush-hush\n", "SIGHUP: configuration not reloaded");
+    assert_eq!(signatures(&server, &stub), 2);
+    reloaded(&new, "SIGHUP: configuration reloaded");
+    assert_eq!(signatures(&server, &stub), 1);
+    let log = server.end();
+    assert!(!log.contains("hush") && !log.contains(KEY) && !log.contains(&KEY.to_lowercase()));
+}

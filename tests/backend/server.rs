@@ -84,6 +84,11 @@ impl Server {
         self.process.signal(Signal::HUP);
     }
 
+    /// Writes a file in its directory.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        self.scratch.write(name, text);
+    }
+
     pub(crate) fn log(&self) -> String {
         self.scratch.read("log")
     }

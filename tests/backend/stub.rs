@@ -18,9 +18,16 @@ pub(crate) struct Call {
     /// `join`, `message` or `leave`.
     pub(crate) kind: String,
     pub(crate) body: Value,
+    head: String,
 }
 
 impl Call {
+    /// How many secrets it is signed with.
+    pub(crate) fn signatures(&self) -> usize {
+        let line = self.head.lines().find_map(|line| line.strip_prefix("webhook-signature: "));
+        line.map_or(0, |list| list.split(' ').filter(|entry| entry.starts_with("v1,")).count())
+    }
+
     /// What is said in a message, and where a join or leave is about.
     pub(crate) fn subject(&self) -> &str {
         let content = self.body.pointer("/message/content").unwrap_or(&self.body["room"]);
@@ -133,8 +140,8 @@ fn serve(mut stream: &TcpStream, script: &Script, tell: &Sender<Call>) {
 }
 
 fn hear(stream: &TcpStream) -> Option<Call> {
-    let (kind, body) = read_call(&mut BufReader::with_capacity(1, stream))?;
-    Some(Call { kind, body })
+    let (kind, body, head) = read_call(&mut BufReader::with_capacity(1, stream))?;
+    Some(Call { kind, body, head })
 }
 
 /// An answer with this status and body.

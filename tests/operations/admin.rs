@@ -130,7 +130,7 @@ fn taken_admin_port_stops_the_start_with_advice() {
     let address = taken.local_addr().unwrap();
     let (code, said) = Server::refused(&format!("[admin]\nlisten = '{address}'"));
     assert_eq!(code, Some(1));
-    assert!(said.contains(&format!("cannot listen on {address} (admin.listen)")), "{said}");
+    assert!(said.contains(&format!("admin.listen: cannot listen on {address}: another")), "{said}");
     assert!(said.contains("VESTIBULE_ADMIN__LISTEN"), "{said}");
 }
 

@@ -72,7 +72,7 @@ fn used_and_skipped_keys_are_listed_by_kid() {
         "# Keys: auth.jwks_file keys.json: 2 keys (1 ES, 1 Ed), 1 skipped",
         "#   kid \"old\": EdDSA",
         "#   kid \"new\": ES256",
-        "# Addresses, which were not opened: 127.0.0.1:8080; admin: off",
+        "# Addresses, which were not opened: 127.0.0.1:8080; admin: off; metrics only: off",
         "# Data directory: ./vestibule-data, will be created",
     ];
     assert_eq!(summary(text), expected, "{text}");

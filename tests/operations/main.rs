@@ -19,6 +19,7 @@ mod faults;
 #[cfg(feature = "recipes")]
 mod invite;
 mod issuer;
+mod listening;
 mod operate;
 mod proxies;
 mod reload;

@@ -78,7 +78,7 @@ impl Drop for Stub {
 
 fn serve(mut stream: &TcpStream, state: &State) {
     let mut reader = BufReader::new(stream);
-    while let Some((kind, body)) = read_call(&mut reader) {
+    while let Some((kind, body, _)) = read_call(&mut reader) {
         if stream.write_all(&answer(&kind, &body, state)).is_err() {
             return;
         }

@@ -1,6 +1,7 @@
 //! What can be called, and what is answered.
 
 use super::*;
+use crate::config::UNIX_PEER;
 
 #[test]
 fn health_is_told_on_both_listeners() {
@@ -233,6 +234,36 @@ fn without_a_key_only_this_host_is_answered() {
     let stranger = world.node.handle_accept_admin(world.now, peer).unwrap();
     world.bytes(stranger, b"GET /v1/stats HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(world.raw(stranger).starts_with("HTTP/1.1 403 "));
+    // Whoever may write to the file of a Unix socket is on this host, and no page may.
+    let local = world.node.handle_accept_admin(world.now, UNIX_PEER).unwrap();
+    world.bytes(local, b"GET /v1/rooms HTTP/1.1\r\nHost: anything\r\n\r\n");
+    assert!(world.raw(local).starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn collectors_get_metrics_only_and_no_operators_place() {
+    for mut world in [World::new(), World::guarded()] {
+        let peer = "192.0.2.1:9".parse().unwrap();
+        let mut call = |head: &str| {
+            let id = world.node.handle_accept_collector(world.now, peer).unwrap();
+            world.bytes(id, format!("{head} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+            world.raw(id).split(' ').nth(1).unwrap().to_owned()
+        };
+        for head in ["GET /metrics", "HEAD /metrics"] {
+            assert_eq!(call(head), "200");
+        }
+        for head in ["GET /healthz", "GET /v1/stats", "GET /v1/rooms", "POST /v1/drain"] {
+            assert_eq!(call(head), "404", "{head}");
+        }
+        let operator = world.operator();
+        for _ in 0..40 {
+            world.node.handle_accept_collector(world.now, peer).unwrap();
+        }
+        world.settle();
+        assert!(!world.closed.contains(&operator));
+        world.seconds(9);
+        world.assert_nothing_is_left();
+    }
 }
 
 #[test]

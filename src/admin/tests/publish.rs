@@ -99,3 +99,25 @@ fn an_application_that_cannot_store_it_is_told_of() {
         assert_eq!(split(&world.raw(id)).0, status);
     }
 }
+
+#[test]
+fn publishing_key_publishes_and_does_nothing_else() {
+    let publishing = "a key of a backend, at least 32 bytes".replace(' ', "-");
+    let mut world = World::with(|config| {
+        config.admin.key = KEY.to_owned();
+        config.admin.publish_key = format!("{publishing}\n{}", publishing.to_uppercase());
+    });
+    let shown = |key: &str| format!("Authorization: Bearer {key}\r\n");
+    for key in [&publishing, &publishing.to_uppercase(), KEY] {
+        let call = post("/v1/rooms/soup/publish", &shown(key), "{\"content\":\"hello\"}");
+        assert!(world.call(&call).starts_with("HTTP/1.1 200 "), "{key}");
+    }
+    for path in ["/v1/drain", "/v1/rooms/a/disconnect", "/v1/invitations", "/nothing"] {
+        let answer = world.call(&post(path, &shown(&publishing), ""));
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+        assert!(answer.contains("WWW-Authenticate: Bearer error=\"insufficient_scope\"\r\n"));
+    }
+    let list = format!("GET /v1/rooms HTTP/1.1\r\nHost: a\r\n{}\r\n", shown(&publishing));
+    assert!(world.call(&list).starts_with("HTTP/1.1 403 "));
+    assert_eq!(world.node.metrics().admin_denied, 5);
+}

@@ -76,10 +76,10 @@ fn one_connection_or_one_room_is_disconnected() {
     let other = world.connected("stew", "alice");
     let path = format!("/v1/connections/{}/disconnect", ids[0]);
     assert_eq!(world.post(&path, ""), (200, json!({ "disconnected": 1 })));
-    assert_eq!(world.close_reason(ids[0]), "Server shutting down");
+    assert_eq!(world.close_reason(ids[0]), "Disconnected by operator");
     assert_eq!(world.post(&path, "").1, json!({ "disconnected": 0 }));
     assert_eq!(world.post("/v1/rooms/soup/disconnect", "").1, json!({ "disconnected": 2 }));
-    assert_eq!(world.close_reason(ids[1]), "Server shutting down");
+    assert_eq!(world.close_reason(ids[1]), "Disconnected by operator");
     assert_eq!(world.see(other), []);
     assert_eq!(world.post("/v1/connections/x/disconnect", "").0, 400);
     // Nobody is kept out.

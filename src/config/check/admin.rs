@@ -1,10 +1,8 @@
 //! Rules for the admin listener.
 
-use std::net::SocketAddr;
-
-use crate::config::Config;
 use crate::config::error::FaultKind::{Conflict, Malformed, Missing};
 use crate::config::error::Faults;
+use crate::config::{Config, ListenAddress};
 
 /// A key that is shorter could be guessed.
 const MIN_KEY_BYTES: usize = 32;
@@ -18,28 +16,66 @@ impl Faults {
         {
             self.add("admin.key_file", Malformed, problem);
         }
+        if !admin.publish_key.is_empty()
+            && let Some(problem) = admin_key_problem(&admin.publish_key)
+        {
+            self.add("admin.publish_key_file", Malformed, problem);
+        }
+        if admin.publish_key.lines().any(|key| admin.key.lines().any(|other| other == key)) {
+            let problem = "a key in it is in admin.key_file, too, and could do everything: \
+                           make another one";
+            self.add("admin.publish_key_file", Conflict, problem);
+        }
+        self.mode("admin.listen_mode", &admin.listen_mode);
+        self.own_address("admin.metrics_listen", &admin.metrics_listen, &config.listen);
         if admin.listen.is_empty() {
             return;
         }
-        let Some(address) = admin.address() else {
-            let problem = format!(
-                "`{}` is no address: write `127.0.0.1:9090`, or nothing to turn it off",
-                admin.listen
-            );
-            return self.add("admin.listen", Malformed, problem);
-        };
-        let is_public = |text: &String| text.parse::<SocketAddr>().is_ok_and(|it| it == address);
-        if address.port() != 0 && config.listen.iter().any(is_public) {
-            let problem = format!("{address} is in `listen` too: take another port");
-            self.add("admin.listen", Conflict, problem);
+        let has_key = !admin.key_file.is_empty() || !admin.key.is_empty();
+        let publishes = !admin.publish_key_file.is_empty() || !admin.publish_key.is_empty();
+        if publishes && !has_key {
+            let problem = "of no use without admin.key_file, as every call from this host may then \
+                           do everything: set admin.key_file, too";
+            self.add("admin.publish_key_file", Conflict, problem);
         }
-        if !address.ip().is_loopback() && admin.key_file.is_empty() && admin.key.is_empty() {
+        let others =
+            [config.listen.as_slice(), std::slice::from_ref(&admin.metrics_listen)].concat();
+        let Some(address) = self.own_address("admin.listen", &admin.listen, &others) else {
+            return;
+        };
+        if !address.is_local() && !has_key {
             let problem = format!(
                 "needed, as others can reach {address}: name a file that holds a key of at least \
                  {MIN_KEY_BYTES} characters, or set admin.listen to a loopback address"
             );
             self.add("admin.key_file", Missing, problem);
         }
+    }
+
+    /// The address in `text`, which none of the `others` may have.
+    fn own_address(
+        &mut self,
+        key: &'static str,
+        text: &str,
+        others: &[String],
+    ) -> Option<ListenAddress> {
+        if text.is_empty() {
+            return None;
+        }
+        let address = match text.parse::<ListenAddress>() {
+            Ok(address) => address,
+            Err(fault) => {
+                self.add(key, Malformed, format!("{fault}; or leave it empty to turn it off"));
+                return None;
+            }
+        };
+        let collides = |other: &String| other.parse().is_ok_and(|other| address.collides(&other));
+        if others.iter().any(collides) {
+            let what = if matches!(address, ListenAddress::Unix(_)) { "path" } else { "port" };
+            let problem = format!("{address} is another listener's, too: take another {what}");
+            self.add(key, Conflict, problem);
+        }
+        Some(address)
     }
 }
 
@@ -97,8 +133,34 @@ mod tests {
     #[test]
     fn the_admin_listener_has_an_address_of_its_own() {
         let of = |listen: &str| faults(Admin { listen: listen.to_owned(), ..Admin::default() });
-        assert!(of("localhost:1")[0].1.contains("is no address"));
+        assert!(of("here")[0].1.contains("is no address"));
         assert!(of("127.0.0.1:8080")[0].1.contains("take another port"));
+        assert_eq!(of("unix:a"), []);
+        let metrics = |metrics_listen: &str| {
+            let (listen, metrics_listen) = ("unix:a".to_owned(), metrics_listen.to_owned());
+            faults(Admin { listen, metrics_listen, ..Admin::default() })
+        };
+        assert_eq!(metrics("0.0.0.0:9100"), [], "numbers need no key");
+        assert!(metrics("unix:a")[0].1.contains("take another path"));
+        assert!(metrics("127.0.0.1:8080")[0].1.contains("take another port"));
+        assert!(metrics("here")[0].1.contains("is no address"));
+    }
+
+    #[test]
+    fn publishing_key_needs_an_operators_key_of_its_own() {
+        let file = || "there".to_owned();
+        let alone =
+            Admin { publish_key_file: file(), listen: "[::1]:0".into(), ..Admin::default() };
+        assert!(faults(alone.clone())[0].1.contains("set admin.key_file, too"));
+        let both = Admin { key_file: file(), ..alone };
+        assert_eq!(faults(both.clone()), []);
+        let (one, other) = ("k".repeat(32), "p".repeat(32));
+        let with = |publish_key: &str| {
+            faults(Admin { key: one.clone(), publish_key: publish_key.to_owned(), ..both.clone() })
+        };
+        assert_eq!(with(&other), []);
+        assert!(with(&format!("{other}\n{one}"))[0].1.contains("make another one"));
+        assert!(with("short")[0].1.contains("at least 32"));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::io::{self, IoSlice};
 use std::path::PathBuf;
 
-use mio::net::TcpStream;
 use mio::{Interest, Poll};
 
 use crate::driver::{Accepted, Input, Io, Role, Written};
@@ -14,7 +13,7 @@ use crate::net::handle::{Event, Health, Inbox, Reload};
 use crate::net::keys::KeyWatch;
 use crate::net::listener::Listeners;
 use crate::net::tls::Layer;
-use crate::net::transport::{self, token};
+use crate::net::transport::{self, Stream, token};
 use crate::net::worker::Pools;
 use crate::node::{Command, Completion, KeyRequest, Node};
 use crate::time::Now;
@@ -56,25 +55,24 @@ impl NetIo {
 }
 
 impl Io for NetIo {
-    type Socket = TcpStream;
+    type Socket = Stream;
 
     fn now(&self) -> Now {
         self.clock.now()
     }
 
-    fn accept(&mut self, node: &Node, listener: usize) -> Accepted<TcpStream> {
-        let is_public = !self.listeners.is_admin(listener);
-        if is_public && node.is_draining() && self.listeners.outlive_us() {
+    fn accept(&mut self, node: &Node, listener: usize) -> Accepted<Stream> {
+        if self.listeners.is_public(listener) && node.is_draining() && self.listeners.outlive_us() {
             return Accepted::Empty;
         }
         self.listeners.accept(listener)
     }
 
-    fn open(&mut self, id: ConnId, socket: &mut TcpStream, role: Role) -> io::Result<()> {
+    fn open(&mut self, id: ConnId, socket: &mut Stream, role: Role) -> io::Result<()> {
         self.poll.registry().register(socket, token(id), Interest::READABLE)?;
         match role {
             Role::Client => self.tls.open(id),
-            Role::Operator => Ok(()),
+            Role::Operator | Role::Collector => Ok(()),
         }
     }
 
@@ -82,7 +80,7 @@ impl Io for NetIo {
         &'a mut self,
         node: &Node,
         id: ConnId,
-        socket: &mut TcpStream,
+        socket: &mut Stream,
         buffer: &'a mut [u8],
         most: usize,
     ) -> Input<'a> {
@@ -93,7 +91,7 @@ impl Io for NetIo {
         &mut self,
         _: &Node,
         id: ConnId,
-        socket: &mut TcpStream,
+        socket: &mut Stream,
         output: &[IoSlice<'_>],
     ) -> io::Result<Written> {
         self.tls.write(id, socket, output)
@@ -105,18 +103,13 @@ impl Io for NetIo {
 
     /// The poller reports a socket that is writable at this call, so nothing is lost between the
     /// short write and the call.
-    fn watch_writable(
-        &mut self,
-        id: ConnId,
-        socket: &mut TcpStream,
-        wanted: bool,
-    ) -> io::Result<()> {
+    fn watch_writable(&mut self, id: ConnId, socket: &mut Stream, wanted: bool) -> io::Result<()> {
         let readable = Interest::READABLE;
         let interests = if wanted { readable | Interest::WRITABLE } else { readable };
         self.poll.registry().reregister(socket, token(id), interests)
     }
 
-    fn shutdown(&mut self, id: ConnId, socket: &mut TcpStream) {
+    fn shutdown(&mut self, id: ConnId, socket: &mut Stream) {
         self.tls.finish(id, socket);
         transport::finish(socket);
     }
@@ -125,7 +118,7 @@ impl Io for NetIo {
     /// to save a system call for each connection: epoll and kqueue forget a descriptor when it is
     /// closed (it has no duplicate), and mio keeps no state about it. An event that was already
     /// reported carries the old generation, and is ignored.
-    fn close(&mut self, id: ConnId, socket: &mut TcpStream) {
+    fn close(&mut self, id: ConnId, socket: &mut Stream) {
         self.tls.close(id, socket);
     }
 

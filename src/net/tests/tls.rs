@@ -30,7 +30,8 @@ fn turn_with_a_small_share_makes_one_tls_handshake() {
     crate::logs::in_process("lib");
     let mut server = Server::bind(&config, Box::new(Parrot(mpsc::channel().0))).unwrap();
     let reactor = &mut server.reactor;
-    let clients: Vec<_> = (0..6).map(|_| greeting(reactor.io.listeners.addresses()[0])).collect();
+    let address = reactor.io.listeners.sockets().next().unwrap().local_addr().unwrap();
+    let clients: Vec<_> = (0..6).map(|_| greeting(address)).collect();
     let answered = |clients: &[TcpStream]| {
         clients.iter().filter(|client| client.peek(&mut [0; 1]).is_ok_and(|n| n > 0)).count()
     };

@@ -2,13 +2,11 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 
-use mio::net::TcpStream;
-
 use super::acceptor::Acceptor;
 use super::session::{End, MAX_PLAIN_BYTES, Scratch, TlsSession};
 use crate::driver::{Input, READ_BYTES, Remaining, Written};
 use crate::id::ConnId;
-use crate::net::transport;
+use crate::net::transport::{self, Stream};
 use crate::node::{Hangup, Metrics, Node};
 
 /// How many records a pending connection may send for one unit of the share. A record costs 0.5 µs,
@@ -85,7 +83,7 @@ impl Layer {
         &'a mut self,
         node: &Node,
         id: ConnId,
-        stream: &TcpStream,
+        stream: &Stream,
         buffer: &'a mut [u8],
         most: usize,
     ) -> Input<'a> {
@@ -167,7 +165,7 @@ impl Layer {
     pub(crate) fn write(
         &mut self,
         id: ConnId,
-        stream: &TcpStream,
+        stream: &Stream,
         output: &[IoSlice<'_>],
     ) -> io::Result<Written> {
         let Some(session) = find(&mut self.sessions, id) else {
@@ -225,7 +223,7 @@ impl Layer {
 
     /// Ends our side: sends `close_notify` if the kernel has space for it. A peer that does not
     /// read sees only the end of the connection.
-    pub(crate) fn finish(&mut self, id: ConnId, stream: &TcpStream) {
+    pub(crate) fn finish(&mut self, id: ConnId, stream: &Stream) {
         let Some(session) = find(&mut self.sessions, id) else { return };
         let sealed = &mut self.scratch.sealed;
         sealed.clear();
@@ -238,7 +236,7 @@ impl Layer {
 
     /// Closes the connection. After an alert, the peer's input is read first. Otherwise the close
     /// would be a reset, which may overtake the alert.
-    pub(crate) fn close(&mut self, id: ConnId, stream: &TcpStream) {
+    pub(crate) fn close(&mut self, id: ConnId, stream: &Stream) {
         self.finish(id, stream);
         let Some(session) = self.sessions.get_mut(id.index()).and_then(Option::take) else {
             return;
@@ -263,7 +261,7 @@ fn find(sessions: &mut [Option<Box<TlsSession>>], id: ConnId) -> Option<&mut Tls
 }
 
 /// Writes as many of `bytes` as the kernel takes now, and returns their number.
-fn write_some(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+fn write_some(stream: &Stream, bytes: &[u8]) -> io::Result<usize> {
     loop {
         match transport::write(stream, &[IoSlice::new(bytes)]) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

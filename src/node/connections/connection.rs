@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use smol_str::SmolStr;
 
 use crate::auth::Address;
+use crate::config::is_unix_peer;
 use crate::node::connections::budget::Side;
 use crate::node::connections::frame::Decoder;
 use crate::node::connections::moment::{CoarseDelta, CoarseInstant};
@@ -52,6 +53,8 @@ pub(crate) enum ConnectionKind {
     Request,
     /// A call on the admin listener: in no phase's count, and under no limit but its own.
     Operator,
+    /// The same on the listener for metrics, which answers nothing else.
+    Collector,
 }
 
 impl Connection {
@@ -92,9 +95,9 @@ impl Connection {
         self.stage() == Stage::Dropped
     }
 
-    /// Did it come to the admin listener?
+    /// Did it come to the admin listener, or to that for metrics?
     pub(crate) fn is_admin(&self) -> bool {
-        self.role == ConnectionKind::Operator
+        matches!(self.role, ConnectionKind::Operator | ConnectionKind::Collector)
     }
 
     /// Its proxy says that it is from here.
@@ -218,9 +221,15 @@ impl Connection {
     }
 }
 
-/// An address for people: without a port where none is known.
+/// An address for people: without a port where none is known, and `unix` for a Unix socket's peer.
 pub(crate) fn peer_text(peer: SocketAddr) -> String {
-    if peer.port() == 0 { peer.ip().to_string() } else { peer.to_string() }
+    if is_unix_peer(peer.ip()) {
+        "unix".to_owned()
+    } else if peer.port() == 0 {
+        peer.ip().to_string()
+    } else {
+        peer.to_string()
+    }
 }
 
 #[cfg(test)]

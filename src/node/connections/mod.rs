@@ -94,7 +94,7 @@ impl Connections {
         self.last_generation = self.last_generation.wrapping_add(1);
         let (now, generation) = (cx.now.monotonic, self.last_generation);
         let connection = Connection::new(now, peer, generation, role, &cx.policy);
-        if role == ConnectionKind::Operator {
+        if connection.is_admin() {
             self.admin += 1;
         } else {
             self.count_phase(Phase::Handshaking, 1);

@@ -44,14 +44,36 @@ impl Node {
     /// # Errors
     /// [`Refused`]: `admin.connections` requests are being answered; the driver drops the socket.
     pub fn handle_accept_admin(&mut self, now: Now, peer: SocketAddr) -> Result<ConnId, Refused> {
+        self.accept_admin(now, peer, ConnectionKind::Operator)
+    }
+
+    /// A socket was accepted on the listener that answers `GET /metrics` and nothing else. The same as
+    /// for the admin listener, with as many places of its own.
+    ///
+    /// # Errors
+    /// [`Refused`]: they all are being answered; the driver drops the socket.
+    pub fn handle_accept_collector(
+        &mut self,
+        now: Now,
+        peer: SocketAddr,
+    ) -> Result<ConnId, Refused> {
+        self.accept_admin(now, peer, ConnectionKind::Collector)
+    }
+
+    fn accept_admin(
+        &mut self,
+        now: Now,
+        peer: SocketAddr,
+        kind: ConnectionKind,
+    ) -> Result<ConnId, Refused> {
         self.cx.now = now;
-        if !self.has_place_for_operator() {
+        if !self.has_place_for(kind) {
             self.cx.metrics.admin_dropped += 1;
             return Err(Refused::Full);
         }
-        let slot = self.connections.insert(&self.cx, peer, ConnectionKind::Operator);
+        let slot = self.connections.insert(&self.cx, peer, kind);
         let id = self.connections.id_of(slot);
-        self.operator.places.push(id, usize::MAX);
+        self.operator.places_of(kind).push(id, usize::MAX);
         Ok(id)
     }
 
@@ -68,18 +90,23 @@ impl Node {
         }
     }
 
-    /// Is there a place on the admin listener, if need be one that another connection gives way from?
-    fn has_place_for_operator(&mut self) -> bool {
+    /// Is there a place on the listener of this kind, if need be one that another connection gives way
+    /// from?
+    fn has_place_for(&mut self, kind: ConnectionKind) -> bool {
         let most = self.cx.policy.admin_connections;
-        if self.operator.places.len() >= most {
-            self.operator.places.forget_closed(&self.connections);
+        let places = self.operator.places_of(kind);
+        if places.len() >= most {
+            places.forget_closed(&self.connections);
         }
         // More than one goes where a reload has left less places than there are connections.
-        while self.operator.places.len() >= most {
-            let Some(id) = self.operator.places.give_way(&self.connections) else { return false };
+        loop {
+            let places = self.operator.places_of(kind);
+            if places.len() < most {
+                return true;
+            }
+            let Some(id) = places.give_way(&self.connections) else { return false };
             self.cx.metrics.admin_gave_way += 1;
             self.give_way(id);
         }
-        true
     }
 }

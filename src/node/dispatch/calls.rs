@@ -10,12 +10,12 @@ use crate::auth::Address;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::app::{Answer, Invite, OrderKind, PasswordReset, Publish, Reply, Update};
-use crate::node::connections::connection::Connection;
+use crate::node::connections::connection::{Connection, ConnectionKind};
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::Phase;
 use crate::node::context::Cx;
 use crate::node::dispatch::requests::CONTINUE;
-use crate::node::gate::admin_key::AdminKey;
+use crate::node::gate::admin_key::AdminKeys;
 use crate::node::gate::operator::{OperatorCall, OperatorEvent};
 use crate::node::http::message::{Response, ResponseForm};
 use crate::node::observe::process_metrics::Reading;
@@ -189,8 +189,8 @@ impl Node {
     }
 
     /// What calls must show. `None`: that they come from this host.
-    pub(crate) fn admin_key(&self) -> Option<&AdminKey> {
-        self.cx.policy.admin_key.as_ref()
+    pub(crate) fn admin_keys(&self) -> Option<&AdminKeys> {
+        self.cx.policy.admin_keys.as_ref()
     }
 
     /// How long a drain takes for which nobody says that.
@@ -209,7 +209,8 @@ impl Node {
     /// refused before its body has come.
     pub(crate) fn on_call(&mut self, slot: Slot, bytes: &[u8]) {
         let (id, policy) = (self.connections.id_of(slot), &self.cx.policy);
-        let Some(peer) = self.connections.get(slot).map(Connection::peer) else { return };
+        let Some(connection) = self.connections.get(slot) else { return };
+        let (peer, kind) = (connection.peer(), connection.role);
         let parsed = OperatorCall::parse(bytes, peer, policy.header_bytes, policy.body_bytes);
         let (call, length) = match parsed {
             Ok(None) => return self.connections.keep(slot, bytes.to_vec()),
@@ -219,6 +220,8 @@ impl Node {
                 return self.write_response(slot, &refusal.response());
             }
         };
+        let is_of_collector = kind == ConnectionKind::Collector;
+        let call = OperatorCall { is_of_collector, ..call };
         let is_head = call.method == "HEAD";
         self.connections.set_form(slot, ResponseForm { is_head, ..ResponseForm::default() });
         // A body whose length is refused is not waited for.

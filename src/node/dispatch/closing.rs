@@ -219,6 +219,7 @@ impl Node {
         let Some(released) = self.connections.release(id.slot()) else { return };
         if released.is_admin {
             self.operator.places.remove(id);
+            self.operator.collector_places.remove(id);
         } else if let Some(drain) = &mut self.gate.drain {
             drain.gone(released.generation);
         }

@@ -70,7 +70,7 @@ impl Node {
         if matches!(connection.session.phase(), Phase::Handshaking | Phase::Closing) {
             return 0;
         }
-        self.close(id.slot(), CloseReason::ShuttingDown);
+        self.close(id.slot(), CloseReason::Disconnected);
         self.enforce_budgets();
         1
     }
@@ -80,7 +80,7 @@ impl Node {
         self.cx.now = now;
         let members: Vec<Slot> = self.rooms.rooms.members(room).collect();
         for &slot in &members {
-            self.close(slot, CloseReason::ShuttingDown);
+            self.close(slot, CloseReason::Disconnected);
         }
         self.enforce_budgets();
         members.len()

@@ -107,7 +107,9 @@ fn address(text: &[u8]) -> Option<SocketAddr> {
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
     let ip = text.parse().ok().or_else(bracketed);
     let found = ip.map(|ip| SocketAddr::new(ip, 0)).or_else(|| text.parse().ok())?;
-    Some(SocketAddr::new(found.ip().to_canonical(), found.port()))
+    let found = SocketAddr::new(found.ip().to_canonical(), found.port());
+    // Nobody has the unspecified address, which stands for the peers of Unix sockets here.
+    (!found.ip().is_unspecified()).then_some(found)
 }
 
 /// The parts of a list, the last one first, without the white space around them. A separator in a

@@ -9,6 +9,7 @@ use httparse::Header;
 use crate::config::{Origins, Page};
 use crate::id::ConnId;
 use crate::node::app::{OrderFault, OrderKind};
+use crate::node::connections::connection::ConnectionKind;
 use crate::node::gate::head;
 use crate::node::gate::headers::{bearer_of, body_length, elements, has_token, single, values};
 use crate::node::gate::places::Places;
@@ -24,11 +25,25 @@ use crate::protocol::ErrorCode;
 #[derive(Default)]
 pub(crate) struct OperatorState {
     pub(crate) places: Places,
+    /// The same of the listener for metrics: nobody there takes a place from an operator.
+    pub(crate) collector_places: Places,
     pub(crate) denials: MinuteThrottle,
     pub(crate) probes: Probes,
     pub(crate) checks: DependencyChecks,
     /// For the layer above: each with the connection that is to be answered.
     pub(crate) events: VecDeque<(ConnId, OperatorEvent)>,
+}
+
+impl OperatorState {
+    /// The places of the admin listener, or of that for metrics.
+    pub(crate) fn places_of(&mut self, kind: ConnectionKind) -> &mut Places {
+        match kind {
+            ConnectionKind::Collector => &mut self.collector_places,
+            ConnectionKind::Operator | ConnectionKind::Client | ConnectionKind::Request => {
+                &mut self.places
+            }
+        }
+    }
 }
 
 /// What a connection of the admin listener is to be answered.
@@ -51,6 +66,8 @@ pub(crate) enum OperatorEvent {
 /// A call, as far as its head tells.
 pub(crate) struct OperatorCall {
     pub(crate) peer: SocketAddr,
+    /// It came to the listener for metrics.
+    pub(crate) is_of_collector: bool,
     pub(crate) method: String,
     /// As it was sent: percent-encoded, without the query.
     pub(crate) path: String,
@@ -89,6 +106,7 @@ impl OperatorCall {
             };
             let call = Self {
                 peer,
+                is_of_collector: false,
                 method: lines.method.to_owned(),
                 path: lines.target.path.to_owned(),
                 query: lines.target.query.to_owned(),

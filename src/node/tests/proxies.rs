@@ -44,6 +44,32 @@ fn trusted_proxy_headers_put_limits_on_the_client() {
 }
 
 #[test]
+fn unix_peer_is_one_address_unless_it_is_trusted() {
+    let from_unix = |world: &mut World, header: &str| {
+        let id = world.node.handle_accept(world.now, UNIX_PEER).unwrap();
+        (status(world, id, &upgrade_for("X-Forwarded-For", header)), peer(world, id))
+    };
+    let is = |told: (String, String), status: &str, peer: &str| {
+        assert_eq!(told, (status.to_owned(), peer.to_owned()));
+    };
+    let mut world = behind(false);
+    for number in 0..4 {
+        let expected = if number < 3 { "101" } else { "429" };
+        is(from_unix(&mut world, "192.0.2.1"), expected, "unix");
+    }
+    let mut world = World::with(|config| {
+        config.http.trusted_proxies = vec!["unix".parse().unwrap()];
+        config.limits.pending_per_ip = 3;
+    });
+    for number in 0..9 {
+        let client = format!("192.0.2.{number}");
+        is(from_unix(&mut world, &client), "101", &client);
+    }
+    // Nobody has that address, so it ends the walk.
+    is(from_unix(&mut world, "192.0.2.1, ::"), "101", "unix");
+}
+
+#[test]
 fn a_spoofed_header_of_anyone_else_is_ignored() {
     let mut world = behind(false);
     let id = world.accept_from("198.51.100.1");
