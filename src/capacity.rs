@@ -15,7 +15,9 @@ use crate::auth::{ReplaySet, Revocations};
 use crate::config::{Config, ConfigError, FaultKind, Limits, Log, Size};
 use crate::memory::MemoryApp;
 use crate::net::{PLACE_BYTES, STACK_BYTES, TLS_CONNECTION_BYTES};
-use crate::node::{CONNECTION_BYTES, PENDING_ADDRESS_BYTES, Watched};
+use crate::node::{
+    CLAIMS_BYTES, CLIENT_DETAILS_BYTES, CONNECTION_BYTES, PENDING_ADDRESS_BYTES, Watched,
+};
 
 /// A bound that gets a part of what is left.
 struct Share {
@@ -63,7 +65,7 @@ const fn entries(
 }
 
 /// With less than this to divide, a budget would not hold a few of the largest messages.
-const LEAST_LEFT: u128 = 9 << 20;
+const LEAST_LEFT: u128 = (9 << 20) - (256 << 10);
 /// The least that one reader is queued before it is slow.
 const LEAST_OUTBOUND: Size = Size::kib(64);
 /// `limits.memory` counts in these steps, so that each share of the whole is a whole number.
@@ -213,13 +215,24 @@ fn divide(config: &mut Config, left: u128, most: usize) {
     if is_free(config, "limits.connections") {
         let tls = if config.tls.is_on() { TLS_CONNECTION_BYTES } else { 0 };
         let names = NAME_BYTES + Watched::ROOM_BYTES;
-        let each = CONNECTION_BYTES + names + PENDING_ADDRESS_BYTES + tls;
+        let each = CONNECTION_BYTES + names + PENDING_ADDRESS_BYTES + tls + kept_bytes(config);
         let connections = narrow((rest / wide(each)).max(1)).min(most).min(MOST_CONNECTIONS);
         config.limits.connections = connections;
     }
     if is_free(config, "limits.pending") {
         config.limits.pending = config.limits.connections.div_ceil(2);
     }
+}
+
+/// What a connection costs that is kept for the backend, with the gaps between such pieces. Where
+/// `limits.pending` is given, its part is fixed already; else half of the connections are pending.
+fn kept_bytes(config: &Config) -> usize {
+    let with_gaps = |bytes: usize, base: usize| {
+        if bytes == 0 { 0 } else { ((bytes + base) * 3).div_ceil(2) }
+    };
+    let client = with_gaps(config.kept_client_bytes(), CLIENT_DETAILS_BYTES);
+    let client = if is_free(config, "limits.pending") { client.div_ceil(2) } else { 0 };
+    client + with_gaps(config.kept_claims_bytes(), CLAIMS_BYTES)
 }
 
 /// As many as `limits.connections` may be.

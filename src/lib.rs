@@ -152,7 +152,10 @@ pub mod time;
 pub use config::Config;
 pub use memory::{Access, MemoryApp};
 pub use node::Node;
-pub use node::app::{Admission, Answer, App, Incoming, Join, Json, Left, Publish, Reply, Update};
+pub use node::app::{
+    Admission, Answer, App, Incoming, Join, JoinClient, Json, Left, Moderation, Publish, Reply,
+    Update,
+};
 pub use node::app::{OrderFault, OrderKind, OrderResult, UserOrder};
 pub use node::{Fetched, KeyNews, KeyRequest};
 pub use node::{Method, Request, Response};

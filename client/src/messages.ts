@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'rate_limited'
   | 'backend_unavailable'
   | 'backend_timeout'
+  | 'not_delivered'
   | 'internal';
 
 /**

@@ -76,6 +76,7 @@ test('every error code has a message, and rejects the promise that it is about',
     rate_limited: true,
     backend_unavailable: true,
     backend_timeout: true,
+    not_delivered: true,
     internal: true,
   };
   expect(codes.sort()).toEqual(Object.keys(all).sort());

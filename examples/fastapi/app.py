@@ -1,7 +1,7 @@
-"""An example backend for Vestibule: recipes in memory, each of which is its owner's alone.
+"""An example backend for Vestibule: recipes in memory, each for its owner and their guests.
 
-Vestibule keeps the connections and checks the tokens; this says who may open which recipe and what
-a message does. Run it with `uvicorn app:app`; see README.md.
+Vestibule keeps the connections and checks the tokens; this says who may open which recipe,
+what a message does, and which messages the others see. Run it with `uvicorn app:app`; see README.md.
 """
 
 import base64
@@ -11,10 +11,11 @@ import logging
 import os
 import re
 import time
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
 log = logging.getLogger("uvicorn.error")
@@ -55,7 +56,8 @@ async def verify(request: Request) -> None:
 
 
 class User(BaseModel):
-    """Who asks: the token's `sub`, and on a join all of its claims."""
+    """Who asks: the token's `sub`; on a join all of its claims, on a message those of
+    `backend.claims`."""
 
     id: str
     claims: dict[str, Any] = {}
@@ -69,12 +71,25 @@ class Call(BaseModel):
     connection_id: str
 
 
+class Client(BaseModel):
+    """What is known of the client. Only the address is always there, and nobody has proved the
+    rest."""
+
+    address: str
+    origin: str | None = None
+    user_agent: str | None = None
+    subprotocol: str | None = None
+    query: str | None = None
+
+
 class Join(Call):
     reauth: bool
+    client: Client
 
 
 class ChatMessage(BaseModel):
     id: str
+    timestamp: str
     content: str
 
 
@@ -127,9 +142,10 @@ RECIPES = {
 
 
 def recipe_of(call: Call) -> Recipe:
-    """The recipe, if it is this user's. That it is another's is not told apart from no recipe."""
+    """The recipe, for its owner and their guests. That it is another's is not told apart from no
+    recipe."""
     recipe = RECIPES.get(call.room)
-    if recipe is None or recipe.owner != call.user.id:
+    if recipe is None or call.user.id not in (recipe.owner, f"guest-of-{recipe.owner}"):
         raise HTTPException(404, "no such recipe")
     return recipe
 
@@ -153,7 +169,50 @@ COMMANDS = [
     (re.compile(r"rename to (.{1,200})", re.IGNORECASE), rename),
     (re.compile(r"scale to ([1-9]\d{0,3}) servings?", re.IGNORECASE), scale),
 ]
-HELP = "I understand: `Rename to …`, `Scale to N servings`."
+HELP = "I understand: `Rename to …`, `Scale to N servings`, `What time is it?`."
+LINK = re.compile(r"https?://", re.IGNORECASE)
+SWEAR_WORD = re.compile(r"\bdarn\b", re.IGNORECASE)
+
+# The answers to the last messages, so that one that comes again is not done again. A real backend
+# stores them with the change.
+ANSWERS: OrderedDict[tuple[str, str, str], tuple[str, dict[str, Any]]] = OrderedDict()
+MAX_ANSWERS = 1_000
+
+
+def first_answer(call: Said) -> dict[str, Any]:
+    """The answer to a message, the same however often it comes."""
+    key = (call.room, call.user.id, call.message.id)
+    if known := ANSWERS.get(key):
+        content, answer = known
+        if content != call.message.content:
+            raise HTTPException(409, "this id was used for another message")
+        return answer
+    answer = answer_to(call)
+    ANSWERS[key] = (call.message.content, answer)
+    if len(ANSWERS) > MAX_ANSWERS:
+        ANSWERS.popitem(last=False)
+    return answer
+
+
+def answer_to(call: Said) -> dict[str, Any]:
+    recipe = recipe_of(call)
+    said = call.message.content.strip()
+    # Needs `backend.moderate`: without it the others have the message already.
+    if LINK.search(said):
+        return {"deliver": False, "reason": "No links, please."}
+    if SWEAR_WORD.search(said):
+        changed = SWEAR_WORD.sub("d***", call.message.content)
+        return {"content": "Mind your words.", "message": {"content": changed}}
+    if said == "What time is it?":
+        return {"content": f"You asked at {call.message.timestamp}."}
+    for pattern, change in COMMANDS:
+        if match := pattern.fullmatch(said):
+            # Needs `backend.claims` with `role`.
+            if call.user.claims.get("role") == "guest":
+                return {"content": "Guests can only look."}
+            return {"content": change(recipe, match[1]), "recipe_data": recipe.data()}
+    return {"content": HELP}
+
 
 app = FastAPI(dependencies=[Depends(verify)], docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -161,6 +220,8 @@ app = FastAPI(dependencies=[Depends(verify)], docs_url=None, redoc_url=None, ope
 @app.post("/join")
 async def join(call: Join) -> dict[str, Any]:
     recipe = recipe_of(call)
+    client = call.client
+    log.info("%s joins %s from %s with %s", call.user.id, call.room, client.address, client.query)
     return {"content": f"Let's cook {recipe.title}.", "recipe_data": recipe.data()}
 
 
@@ -168,15 +229,10 @@ async def join(call: Join) -> dict[str, Any]:
 # database, use its transactions: different connections call at the same time.
 @app.post("/message")
 async def message(call: Said) -> dict[str, Any]:
-    recipe = recipe_of(call)
-    for pattern, change in COMMANDS:
-        if match := pattern.fullmatch(call.message.content.strip()):
-            content = change(recipe, match[1])
-            return {"content": content, "recipe_data": recipe.data()}
-    return {"content": HELP}
+    return first_answer(call)
 
 
 @app.post("/leave")
-async def leave(call: Left) -> dict[str, Any]:
+async def leave(call: Left) -> Response:
     log.info("%s has left %s: %s %s", call.user.id, call.room, call.code, call.reason)
-    return {}
+    return Response(status_code=204)

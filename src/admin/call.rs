@@ -26,6 +26,8 @@ pub(super) enum Route<'a> {
         query: &'a str,
     },
     Publish(&'a str),
+    /// To many rooms, users and connections.
+    PublishMany,
     /// An order about a user.
     Order(OrderKind, &'a str),
     RequireAuth(&'a str),
@@ -57,6 +59,7 @@ impl<'a> Route<'a> {
             ["", "v1", "ends"] => Self::Ends { query },
             ["", "v1", "invitations"] => Self::Invitations,
             ["", "v1", "passwords"] => Self::Passwords,
+            ["", "v1", "publish"] => Self::PublishMany,
             ["", "v1", "drain"] => Self::Drain,
             _ => return None,
         })
@@ -65,7 +68,8 @@ impl<'a> Route<'a> {
     /// It changes something.
     fn is_command(&self) -> bool {
         match self {
-            Self::Publish(_) | Self::Order(..) | Self::RequireAuth(_) => true,
+            Self::Publish(_) | Self::PublishMany => true,
+            Self::Order(..) | Self::RequireAuth(_) => true,
             Self::CloseRoom(_) | Self::CloseConnection(_) => true,
             Self::Invitations | Self::Passwords | Self::Drain => true,
             Self::Health | Self::Ready | Self::Status | Self::Stats | Self::Metrics => false,
@@ -210,6 +214,7 @@ mod tests {
             ("/v1/connections/00000001-000000", "GET, HEAD", true),
             ("/v1/ends?user=alice", "GET, HEAD", true),
             ("/v1/rooms/soup/publish", "POST", true),
+            ("/v1/publish", "POST", true),
             ("/v1/users/a%2Fb/disconnect", "POST", true),
             ("/v1/users/alice/require-auth", "POST", true),
             ("/v1/users/alice/lock", "POST", true),

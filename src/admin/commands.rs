@@ -2,27 +2,18 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 use smol_str::SmolStr;
 
+use super::body::{bad_request, object, room_of, some};
 use super::call::{Route, decode_user};
 use super::listing::ListPage;
-use crate::node::app::{Json, OrderFault, OrderKind, Update};
-use crate::node::{CollectedForm, OperatorCall, Response, decode_room};
-use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS};
+use super::publish::{self, PublishCall};
+use crate::node::app::{OrderFault, OrderKind};
+use crate::node::{CollectedForm, OperatorCall, Response};
 
 /// The longest drain: as long as any length that can be configured, 366 days.
 const MAX_DRAIN_SECONDS: f64 = 366.0 * 86_400.0;
-
-/// What is to be said in a room.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Announcement {
-    content: String,
-    #[serde(default, deserialize_with = "some")]
-    recipe_data: Option<Box<RawValue>>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,30 +46,6 @@ const MAX_VALID_SECONDS: f64 = 366.0 * 86_400.0;
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// A value that may be missing, but not `null`.
-fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
-}
-
-/// Reads a JSON object. An empty body is an empty one.
-fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Response> {
-    let body = if body.is_empty() { b"{}" } else { body };
-    // A sequence of its values would be taken for a struct, too.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(bad_request("The body must be a JSON object"));
-    }
-    serde_json::from_slice(body)
-        .map_err(|error| bad_request(&format!("The body is not what this call takes: {error}")))
-}
-
-fn bad_request(message: &str) -> Response {
-    Response::error(400, "bad_request", message)
-}
-
-fn room_of(id: &str) -> Result<SmolStr, Response> {
-    decode_room(id).ok_or_else(|| bad_request("The recipe id is malformed"))
-}
-
 fn user_of(sub: &str) -> Result<String, Response> {
     decode_user(sub).ok_or_else(|| bad_request("The user is not 1 to 256 characters of UTF-8"))
 }
@@ -103,7 +70,7 @@ pub(super) enum Operation<'a> {
     Ends {
         query: &'a str,
     },
-    Publish(SmolStr, Update),
+    Publish(PublishCall<'a>),
     /// An order about a user.
     Order(OrderKind, String),
     RequireAuth(String),
@@ -123,7 +90,7 @@ impl<'a> Operation<'a> {
     pub(super) fn parse(
         route: &Route<'a>,
         call: &OperatorCall,
-        body: &[u8],
+        body: &'a [u8],
     ) -> Result<Self, Response> {
         Ok(match *route {
             Route::Health => Self::Health,
@@ -143,7 +110,8 @@ impl<'a> Operation<'a> {
                 object::<Nothing>(body).map(|_| Self::CloseConnection(id))?
             }
             Route::Ends { query } => Self::Ends { query },
-            Route::Publish(id) => Self::Publish(room_of(id)?, announcement(body)?),
+            Route::Publish(id) => Self::Publish(publish::to_room(room_of(id)?, body)?),
+            Route::PublishMany => Self::Publish(publish::to_many(body)?),
             Route::Order(kind, sub) => Self::Order(kind, user_and_nothing(sub, body)?),
             Route::RequireAuth(sub) => Self::RequireAuth(user_and_nothing(sub, body)?),
             Route::Invitations => {
@@ -177,47 +145,9 @@ fn drain_length(body: &[u8]) -> Result<Option<Duration>, Response> {
         .transpose()
 }
 
-/// What is answered to an announcement: for how many it was, or why it was refused.
-pub(super) fn published(delivered: Result<usize, ErrorCode>) -> Response {
-    let error = match delivered {
-        Ok(count) => return counted("delivered", count),
-        Err(error) => error,
-    };
-    let status = match error {
-        ErrorCode::BackendUnavailable => 503,
-        ErrorCode::BackendTimeout => 504,
-        ErrorCode::InvalidMessage => 400,
-        _ => 500,
-    };
-    Response::error(status, error.as_str(), error.message())
-}
-
 fn user_and_nothing(sub: &str, body: &[u8]) -> Result<String, Response> {
     let user = user_of(sub)?;
     object::<Nothing>(body).map(|_| user)
-}
-
-/// A message that changes the recipe for everybody in the room.
-fn announcement(body: &[u8]) -> Result<Update, Response> {
-    let Announcement { content, recipe_data } = object(body)?;
-    if !(1..=MAX_CONTENT_CHARS).contains(&content.chars().count()) {
-        return Err(bad_request("`content` must have 1 to 16384 characters"));
-    }
-    if recipe_data.as_ref().is_some_and(|data| !data.get().starts_with('{')) {
-        return Err(bad_request("`recipe_data` must be a JSON object"));
-    }
-    let recipe_data = recipe_data.map(Json::from_raw);
-    Ok(Update { content: content.into(), recipe_data, broadcast: true, ..Update::default() })
-}
-
-/// How many of something there were, as `{"what":count}`.
-pub(super) fn counted(what: &'static str, count: usize) -> Response {
-    counted_with(200, what, count)
-}
-
-/// The same with this status.
-pub(super) fn counted_with(status: u16, what: &'static str, count: usize) -> Response {
-    Response::new(status, "application/json", format!("{{\"{what}\":{count}}}").into_bytes())
 }
 
 /// What is answered to an order about a user.

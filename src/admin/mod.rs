@@ -8,6 +8,7 @@
 //! A caller is taken for the operator, so access is narrow: with a key, calls must show it; without
 //! one, they must come from this host, and not from a page (`call::judge`).
 
+mod body;
 mod call;
 mod close_advice;
 mod commands;
@@ -16,13 +17,15 @@ mod explain;
 mod exposition;
 mod health;
 mod listing;
+mod publish;
 mod stats;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use self::body::{counted, counted_with};
 use self::call::judge;
-use self::commands::{Operation, counted, counted_with, order_overdue, order_response, published};
+use self::commands::{Operation, order_overdue, order_response};
 use self::counted::Counters;
 use self::explain::{explain, list_ends};
 use crate::id::ConnId;
@@ -37,7 +40,7 @@ pub fn answer(node: &mut Node, now: Now) {
     while let Some((id, event)) = node.poll_operator() {
         let response = match event {
             OperatorEvent::Call(call, body) => on_call(node, now, id, &call, body.as_deref()),
-            OperatorEvent::Published(delivered) => Some(published(delivered)),
+            OperatorEvent::Published(published) => Some(publish::response(published)),
             OperatorEvent::Ordered(kind, result) => Some(order_response(kind, result)),
             OperatorEvent::OrderOverdue { is_in_force } => Some(order_overdue(is_in_force)),
             OperatorEvent::Collected { form, response } => {
@@ -109,8 +112,10 @@ fn operate(node: &mut Node, now: Now, id: ConnId, operation: Operation<'_>) -> O
         Operation::CloseConnection(id) => close_connection(node, now, id),
         Operation::Connection(id) => explain(node, now, id),
         Operation::Ends { query } => list_ends(node, now, query).unwrap_or_else(|refused| refused),
-        Operation::Publish(room, update) => {
-            node.publish(now, id, room, &Arc::new(update));
+        Operation::Publish(publish::PublishCall { targets, update, key }) => {
+            let key = key.map(|key| key.texts());
+            let key = key.as_ref().map(|texts| texts.each_ref().map(String::as_str));
+            node.publish(now, id, (targets, Arc::new(update)), key);
             return None;
         }
         Operation::Order(kind, user) => {

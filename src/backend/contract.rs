@@ -1,6 +1,7 @@
 //! The request bodies and the meaning of responses, as `docs/backend.md` defines them. Pure
 //! functions.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +11,9 @@ use super::breaker::CallEvidence;
 use super::counts::{CallKind, CallOutcome};
 use crate::config::BACKEND_ANSWER_BYTES;
 use crate::node::Outcome;
-use crate::node::app::{Admission, Incoming, Join, Json, Left, Update};
-use crate::protocol::{ErrorCode, JsonObject};
+use crate::node::app::{Admission, Incoming, Join, JoinClient, Json, Left, Moderation, Update};
+use crate::protocol::{ErrorCode, JsonObject, MAX_CONTENT_CHARS};
+use crate::time::Rfc3339;
 
 /// The longest response body that is read, in bytes.
 pub(super) const MAX_ANSWER: usize = BACKEND_ANSWER_BYTES;
@@ -36,14 +38,29 @@ struct UserBody<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Details<'a> {
-    Join { reauth: bool },
+    Join { reauth: bool, client: ClientBody<'a> },
     Message { message: MessageBody<'a> },
     Leave { code: Option<u16>, reason: Option<&'a str> },
+}
+
+/// What is not known is not there.
+#[derive(Serialize)]
+struct ClientBody<'a> {
+    address: IpAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subprotocol: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct MessageBody<'a> {
     id: &'a str,
+    timestamp: Rfc3339,
     content: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<JsonObject<'a>>,
@@ -51,21 +68,31 @@ struct MessageBody<'a> {
 
 pub(super) fn join(join: &Join<'_>) -> Vec<u8> {
     let claims = serde_json::from_str(join.claims).ok();
+    let JoinClient { address, origin, user_agent, subprotocol, query } = join.client;
     write(&RequestBody {
         room: join.room,
         user: UserBody { id: join.user, claims },
         connection_id: join.connection.to_string(),
-        details: Details::Join { reauth: join.reauth },
+        details: Details::Join {
+            reauth: join.reauth,
+            client: ClientBody { address, origin, user_agent, subprotocol, query },
+        },
     })
 }
 
 pub(super) fn message(message: &Incoming<'_>) -> Vec<u8> {
+    let claims = message.claims.and_then(|claims| serde_json::from_str(claims).ok());
     write(&RequestBody {
         room: message.room,
-        user: UserBody { id: message.user, claims: None },
+        user: UserBody { id: message.user, claims },
         connection_id: message.connection.to_string(),
         details: Details::Message {
-            message: MessageBody { id: message.id, content: message.content, data: message.data },
+            message: MessageBody {
+                id: message.id,
+                timestamp: message.now.to_rfc3339(),
+                content: message.content,
+                data: message.data,
+            },
         },
     })
 }
@@ -174,10 +201,12 @@ pub(super) fn interpret_model(received: Result<BackendResponse, CallError>) -> C
     }
 }
 
-/// Maps the response to an outcome, by the table of `docs/backend.md`.
+/// Maps the response to an outcome, by the table of `docs/backend.md`. `moderate`: the others see a
+/// message only when this says so.
 pub(super) fn interpret(
     kind: CallKind,
     received: Result<BackendResponse, CallError>,
+    moderate: bool,
 ) -> CallResult {
     let failed = |evidence, why| CallResult::failed(CallOutcome::Failed, evidence, why);
     let response = match received {
@@ -193,36 +222,90 @@ pub(super) fn interpret(
         (CallKind::Leave, ..300) => CallResult::good(CallOutcome::Answered, None),
         (CallKind::Leave, _) if is_alive => CallResult::good(CallOutcome::Answered, None),
         (CallKind::Leave, _) => failed(evidence, why()),
-        (CallKind::Join | CallKind::Message, 200) => match update(kind, response.body.as_deref()) {
-            Ok(update) => CallResult::good(CallOutcome::Answered, Some(Arc::new(update))),
-            Err(why) => failed(CallEvidence::Fails, why),
-        },
+        (CallKind::Join | CallKind::Message, 200 | 201) => {
+            match update(kind, response.body.as_deref(), moderate) {
+                Ok(update) => CallResult::good(CallOutcome::Answered, Some(Arc::new(update))),
+                Err(why) => failed(CallEvidence::Fails, why),
+            }
+        }
+        // Yes, and nothing to say.
+        (CallKind::Join, 204) => {
+            CallResult::good(CallOutcome::Answered, Some(Update::text("Connected.")))
+        }
+        (CallKind::Message, 204) => CallResult::good(CallOutcome::Answered, Some(Update::text(""))),
         (CallKind::Join, 403 | 404) | (CallKind::Message, 409) => {
             CallResult::good(CallOutcome::Denied, None)
         }
+        (_, 200..300) => failed(evidence, format!("{}, which is none of 200, 201 and 204", why())),
         _ => failed(evidence, why()),
     }
 }
 
 #[derive(Deserialize)]
 struct AnswerBody {
-    content: String,
+    #[serde(default)]
+    content: Option<String>,
     #[serde(default)]
     recipe_data: Option<Box<RawValue>>,
     #[serde(default)]
     broadcast: Option<bool>,
+    #[serde(default)]
+    deliver: Option<bool>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    message: Option<ChangedMessage>,
 }
 
-fn update(kind: CallKind, body: Option<&[u8]>) -> Result<Update, String> {
+/// What the others get instead of a message.
+#[derive(Deserialize)]
+struct ChangedMessage {
+    content: String,
+}
+
+/// The longest text that tells a sender why its message was not delivered, in characters. The rest is
+/// cut off.
+const MAX_REASON_CHARS: usize = 1_000;
+
+/// What becomes of a message by an answer to it.
+fn moderation(answer: &mut AnswerBody) -> Result<Moderation, String> {
+    if answer.deliver == Some(false) {
+        return Ok(Moderation::Refuse);
+    }
+    let Some(ChangedMessage { content }) = answer.message.take() else {
+        return Ok(Moderation::Deliver);
+    };
+    let is_valid = (1..=MAX_CONTENT_CHARS).contains(&content.chars().count());
+    is_valid.then(|| Moderation::Change(content.into_boxed_str())).ok_or_else(|| {
+        format!("message.content in the response has not 1 to {MAX_CONTENT_CHARS} characters")
+    })
+}
+
+fn update(kind: CallKind, body: Option<&[u8]>, moderate: bool) -> Result<Update, String> {
     let body = body.ok_or_else(|| format!("the response is longer than {MAX_ANSWER} bytes"))?;
     // serde's error may quote a user's text, which must not be logged.
-    let answer: AnswerBody = serde_json::from_slice(body).map_err(|error| {
+    let mut answer: AnswerBody = serde_json::from_slice(body).map_err(|error| {
         format!(
             "the response does not match the contract, at line {} column {}",
             error.line(),
             error.column()
         )
     })?;
+    let moderation = match kind {
+        CallKind::Message if moderate => moderation(&mut answer)?,
+        CallKind::Message if answer.deliver == Some(false) => {
+            let why = "deliver is false in the response, but without backend.moderate the others \
+                       have the message already";
+            return Err(why.to_owned());
+        }
+        _ => Moderation::Deliver,
+    };
+    if moderation == Moderation::Refuse {
+        let reason = answer.reason.unwrap_or_default();
+        let content = reason.chars().take(MAX_REASON_CHARS).collect::<String>().into();
+        return Ok(Update { content, moderation, ..Update::default() });
+    }
+    let content = answer.content.ok_or("the response has no content")?.into();
     let recipe_data = match answer.recipe_data {
         None => None,
         Some(data) if data.get().starts_with('{') => {
@@ -231,7 +314,7 @@ fn update(kind: CallKind, body: Option<&[u8]>) -> Result<Update, String> {
         Some(_) => return Err("recipe_data in the response is not an object".to_owned()),
     };
     let broadcast = kind == CallKind::Message && answer.broadcast.unwrap_or(recipe_data.is_some());
-    Ok(Update { content: answer.content.into(), recipe_data, broadcast, ..Update::default() })
+    Ok(Update { content, recipe_data, broadcast, moderation, ..Update::default() })
 }
 
 /// Maps an outcome to the node's; `None` for a leave, which has no answer.

@@ -36,6 +36,8 @@ pub(super) trait Service: Send + Sync {
 pub(super) struct BackendService {
     pub(super) client: Arc<BackendClient>,
     pub(super) handle: Handle,
+    /// The others see a message when the backend has said so.
+    pub(super) moderate: bool,
 }
 
 impl Service for BackendService {
@@ -58,7 +60,7 @@ impl Service for BackendService {
         kind: CallKind,
         received: Result<BackendResponse, CallError>,
     ) -> CallResult {
-        contract::interpret(kind, received)
+        contract::interpret(kind, received, self.moderate)
     }
 
     /// Answers the node's question, if the call has one.

@@ -130,7 +130,11 @@ impl Threads {
         let Self { config, client, events, inbox, slots, counts } = self;
         let client = Arc::new(client);
         let pool = CallPool {
-            service: Arc::new(BackendService { client: Arc::clone(&client), handle }),
+            service: Arc::new(BackendService {
+                client: Arc::clone(&client),
+                handle,
+                moderate: config.moderate,
+            }),
             shares: CallerShares::new(config.workers),
             queue: config.queue,
             timeout: config.timeout.get(),

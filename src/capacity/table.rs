@@ -12,8 +12,8 @@ use crate::memory::MemoryApp;
 use crate::net::{CHECK_STACK_BYTES, PLACE_BYTES, SCRATCH_BYTES, STACK_BYTES};
 use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
 use crate::node::{
-    CONNECTION_BYTES, END_BYTES, ENDS_A_TOKEN_FAULT, PENDING_ADDRESS_BYTES, QUESTION_BYTES,
-    TOKEN_FAULT_BYTES, Watched,
+    CLAIMS_BYTES, CLIENT_DETAILS_BYTES, CONNECTION_BYTES, END_BYTES, ENDS_A_TOKEN_FAULT,
+    IDEMPOTENCY_KEY_BYTES, PENDING_ADDRESS_BYTES, QUESTION_BYTES, TOKEN_FAULT_BYTES, Watched,
 };
 use crate::protocol::{MAX_ROOM_CHARS, MAX_USER_CHARS};
 #[cfg(feature = "recipes")]
@@ -112,11 +112,23 @@ fn connections(config: &Config, rows: &mut Vec<Row>) {
             rows.push(row("TLS, unsent records", limits.connections, TLS_RECORD_BYTES));
         }
     }
+    let client = match config.kept_client_bytes() {
+        0 => 0,
+        bytes => bytes + CLIENT_DETAILS_BYTES,
+    };
+    rows.push(loose("backend.client_bytes, of pending connections *", limits.pending, client));
+    let claims = match config.kept_claims_bytes() {
+        0 => 0,
+        bytes => bytes + CLAIMS_BYTES,
+    };
+    rows.push(loose("backend.claims_bytes *", limits.connections, claims));
     rows.push(row("addresses of pending connections", limits.pending, PENDING_ADDRESS_BYTES));
     rows.push(row("rooms whose users are told", limits.connections, Watched::ROOM_BYTES));
     let call = config.http.header_bytes.get().saturating_add(config.http.body_bytes.get());
     let calls = config.admin.all_connections();
     rows.push(row("admin.connections, of head and body", calls, call));
+    let keys = if calls == 0 { 0 } else { config.admin.idempotency_keys };
+    rows.push(row("admin.idempotency_keys", keys, IDEMPOTENCY_KEY_BYTES));
 }
 
 /// What is read and not finished, and what is not written yet.
@@ -193,6 +205,10 @@ fn work(config: &Config, rows: &mut Vec<Row>) {
                 // As many again are on their way to the queue.
                 let queued = backend.queue.saturating_mul(2);
                 rows.push(row("backend.queue, of message_bytes, twice", queued, each));
+                if backend.moderate {
+                    let held = queued.saturating_add(backend.workers);
+                    rows.push(row("backend.moderate, of message_bytes", held, each));
+                }
             }
             if config.is_recipe_chat() {
                 let what = "limits.storage_queue, of message_bytes";

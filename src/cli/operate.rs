@@ -20,7 +20,7 @@ pub(super) enum OperatorCommand {
     Users(AdminArgs),
     /// Show the connections in a room
     Room(RoomArgs),
-    /// Send a text to everybody in a room
+    /// Send a text to everybody in a room, or to rooms, users and connections
     Publish(PublishArgs),
     /// End a user's sessions; tokens issued until now are refused from here on. Or close one connection,
     /// or all in a room, whose clients may come back
@@ -69,14 +69,69 @@ pub(super) struct RoomArgs {
 /// The flags of `vestibule publish`.
 #[derive(Debug, clap::Args)]
 pub(super) struct PublishArgs {
-    /// The room
-    #[arg(value_name = "ROOM")]
-    room: String,
-    /// The text
-    #[arg(value_name = "TEXT")]
-    content: String,
+    /// The room and the text; or the text alone, with --room, --user or --connection
+    #[arg(value_name = "ROOM TEXT", num_args = 1..=2, required = true)]
+    words: Vec<String>,
+    /// To everybody in this room. May be repeated
+    #[arg(long, value_name = "ROOM")]
+    room: Vec<String>,
+    /// To all connections of this user: the `sub` of the tokens. May be repeated
+    #[arg(long, value_name = "USER")]
+    user: Vec<String>,
+    /// To this connection. May be repeated
+    #[arg(long, value_name = "ID")]
+    connection: Vec<String>,
+    /// Publish once, however often this is called with the same key and text within 24 hours
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
     #[command(flatten)]
     admin: AdminArgs,
+}
+
+impl PublishArgs {
+    /// The path and body of the call.
+    fn call(&self) -> Result<(String, String), String> {
+        let has_targets =
+            [&self.room, &self.user, &self.connection].iter().any(|it| !it.is_empty());
+        let (path, mut body) =
+            match (self.words.as_slice(), has_targets) {
+                ([room, content], false) => {
+                    let path = format!("/v1/rooms/{}/publish", encoded(room));
+                    (path, json!({ "content": content }))
+                }
+                ([content], true) => {
+                    let body = json!({
+                        "rooms": self.room,
+                        "users": self.user,
+                        "connections": self.connection,
+                        "content": content,
+                    });
+                    ("/v1/publish".to_owned(), body)
+                }
+                ([_], false) => {
+                    return Err(
+                        "to whom? Give a room before the text, or --room, --user or --connection"
+                            .to_owned(),
+                    );
+                }
+                _ => return Err(
+                    "one text only: with --room, --user or --connection no room stands before it"
+                        .to_owned(),
+                ),
+            };
+        if let (Some(key), Some(body)) = (&self.idempotency_key, body.as_object_mut()) {
+            body.insert("idempotency_key".to_owned(), key.as_str().into());
+        }
+        Ok((path, body.to_string()))
+    }
+}
+
+/// How many a publication was for, and where it failed.
+fn published(answer: &Value) -> String {
+    let queued = format!("queued for {}\n", connections(answer, "delivered"));
+    let failed = answer.pointer("/failed/rooms").and_then(Value::as_array);
+    let failed = failed.into_iter().flatten().filter_map(Value::as_str);
+    failed.fold(queued, |said, room| format!("{said}failed in {}\n", text::one_line(room)))
 }
 
 /// The flags of commands about a user.
@@ -155,11 +210,8 @@ fn answer(command: &OperatorCommand, config: &Config) -> Result<String, String> 
             Admin::of(&args.admin, config)?.get(&path, room)
         }
         Publish(args) => {
-            let path = format!("/v1/rooms/{}/publish", encoded(&args.room));
-            let body = json!({ "content": args.content }).to_string();
-            Admin::of(&args.admin, config)?.post(&path, &body, |answer| {
-                format!("queued for {}\n", connections(answer, "delivered"))
-            })
+            let (path, body) = args.call()?;
+            Admin::of(&args.admin, config)?.post(&path, &body, published)
         }
         Disconnect(args) => Admin::of(&args.admin, config)?.post(&args.path(), "", disconnected),
         RequireAuth(args) => about(args, "require-auth", |answer| {

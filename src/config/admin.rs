@@ -39,6 +39,10 @@ section! {
     /// listeners, and the server reserves that many file descriptors for them.
     connections: usize = 16, "1 to 1024 connections", reload;
 
+    /// Idempotency keys of publish calls that are remembered, each for 24 hours. When there are
+    /// more, the oldest is forgotten, and a call that is repeated with it is made again.
+    idempotency_keys: usize = 1_024, "1 to 1048576 keys", reload;
+
     beside {
         /// What the file holds: put here by whoever reads files, and never written. Empty: no key.
         #[serde(skip)]

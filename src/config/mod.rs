@@ -161,6 +161,18 @@ impl Config {
         cfg!(feature = "recipes") && self.backend.url.is_empty()
     }
 
+    /// What is kept of a client's request until its join, where somebody asks for it.
+    pub(crate) fn kept_client_bytes(&self) -> usize {
+        if self.backend.url.is_empty() { 0 } else { self.backend.client_bytes.get() }
+    }
+
+    /// What is kept of the claims of an authenticated connection.
+    #[cfg(feature = "net")]
+    pub(crate) fn kept_claims_bytes(&self) -> usize {
+        let backend = &self.backend;
+        if backend.claims.is_empty() { 0 } else { backend.claims_bytes.get() }
+    }
+
     /// The longest answer that comes from another thread; 0: none does.
     pub(crate) fn longest_answer(&self) -> usize {
         if !self.backend.url.is_empty() {

@@ -2,10 +2,10 @@
 
 mod client_tls;
 mod connector;
+mod exchange;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,8 @@ use ureq::{Agent, Error};
 
 pub use self::client_tls::ClientTls;
 use self::connector::TlsConnector;
+pub(crate) use self::exchange::take_apart;
+use self::exchange::{ExchangeTransport, Unconnected};
 use super::clock::Clock;
 use crate::config::check::is_private;
 use crate::time::Instant;
@@ -68,18 +70,6 @@ pub(crate) fn agent(keep_alive: Option<KeepAlive>, tls: ClientTls, plain_http: P
     Agent::with_parts(config.build(), MarkingConnector(connector), names)
 }
 
-/// Takes an error of such a client apart: whether there was no connection (no address, no TCP
-/// connection, no TLS), so that nothing of the request was sent, and what was wrong.
-pub(crate) fn take_apart(error: Error) -> (bool, Error) {
-    match error {
-        Error::Other(other) => match other.downcast::<Unconnected>() {
-            Ok(unconnected) => (true, unconnected.0),
-            Err(other) => (false, Error::Other(other)),
-        },
-        error => (false, error),
-    }
-}
-
 /// The cause of such an error, without the word `other` that ureq puts before an error of ours.
 pub(crate) fn cause(error: Error) -> Box<dyn std::error::Error + Send + Sync> {
     match error {
@@ -88,37 +78,21 @@ pub(crate) fn cause(error: Error) -> Box<dyn std::error::Error + Send + Sync> {
     }
 }
 
-/// Marks an error that came before there was a connection.
-#[derive(Debug)]
-struct Unconnected(Error);
-
-impl std::error::Error for Unconnected {}
-
-impl fmt::Display for Unconnected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Unconnected {
-    fn mark(error: Error) -> Error {
-        Error::Other(Box::new(Self(error)))
-    }
-}
-
 /// Makes connections, TCP and TLS above it, and marks its errors.
 #[derive(Debug)]
 struct MarkingConnector(ChainedConnector<(), TcpConnector, TlsConnector>);
 
 impl Connector for MarkingConnector {
-    type Out = <ChainedConnector<(), TcpConnector, TlsConnector> as Connector>::Out;
+    type Out =
+        ExchangeTransport<<ChainedConnector<(), TcpConnector, TlsConnector> as Connector>::Out>;
 
     fn connect(
         &self,
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
-        self.0.connect(details, chained).map_err(Unconnected::mark)
+        let connection = self.0.connect(details, chained).map_err(Unconnected::mark)?;
+        Ok(connection.map(ExchangeTransport::new))
     }
 }
 

@@ -14,6 +14,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -39,7 +40,8 @@ pub trait App: Send {
         Reply::Now(Admission::Admit(Update::text("Connected.")))
     }
 
-    /// A chat message. The others in the room have it already; the sender waits for the answer.
+    /// A chat message; the sender waits for the answer. The others in the room have it already; with
+    /// `backend.moderate` they get it when the answer is there, as its [`Moderation`] says.
     /// Messages of one connection come one at a time and in order.
     fn on_message(&mut self, message: &Incoming<'_>) -> Reply<Answer>;
 
@@ -142,6 +144,34 @@ pub struct Join<'a> {
     pub claims: &'a str,
     /// It is in the room already, and came with a fresh token.
     pub reauth: bool,
+    /// Where it is, and what its request for the WebSocket said.
+    pub client: JoinClient<'a>,
+}
+
+/// Who asks to enter a room, beside its token. Nobody has proved any of it.
+///
+/// All but the address is there at the first join only, and only with a
+/// [backend](crate::config::Backend): what is kept of a request costs memory for each pending connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JoinClient<'a> {
+    /// Its address, behind a trusted proxy the one that the proxy reports.
+    pub address: IpAddr,
+    /// `Origin`, of a browser.
+    pub origin: Option<&'a str>,
+    /// `User-Agent`.
+    pub user_agent: Option<&'a str>,
+    /// The subprotocol that was agreed on.
+    pub subprotocol: Option<&'a str>,
+    /// The query as it was sent, without parameters that look like a credential.
+    pub query: Option<&'a str>,
+}
+
+impl JoinClient<'_> {
+    /// A client of which only the address is known.
+    #[must_use]
+    pub fn at(address: IpAddr) -> Self {
+        Self { address, origin: None, user_agent: None, subprotocol: None, query: None }
+    }
 }
 
 /// A chat message from a connection in a room.
@@ -165,6 +195,9 @@ pub struct Incoming<'a> {
     pub content: &'a str,
     /// What the embedder's own clients have to say beside it.
     pub data: Option<JsonObject<'a>>,
+    /// The claims of `backend.claims` that its sender's token has, as a JSON object. `None`: none are
+    /// kept.
+    pub claims: Option<&'a str>,
 }
 
 /// An operator's word to a room.
@@ -260,6 +293,21 @@ pub struct Update {
     pub broadcast: bool,
     /// Who wrote it, where that was not the application by its own rules.
     pub source: Option<UpdateSource>,
+    /// With `backend.moderate`, what becomes of the message that this answers.
+    pub moderation: Moderation,
+}
+
+/// What becomes of a message that the application is asked about before the others see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Moderation {
+    /// The others get it as it is.
+    #[default]
+    Deliver,
+    /// The others get it with this content instead, of 1 to 16,384 characters.
+    Change(Box<str>),
+    /// Nobody gets it. The sender gets the error `not_delivered`, with the content of the update as its
+    /// text, unless that is empty.
+    Refuse,
 }
 
 impl Update {
@@ -274,7 +322,12 @@ impl Update {
     #[must_use]
     pub fn weight(&self) -> usize {
         let json = |part: &Option<Json>| part.as_ref().map_or(0, |json| json.as_str().len());
-        size_of::<Self>() + self.content.len() + json(&self.recipe_data) + json(&self.history)
+        let changed = match &self.moderation {
+            Moderation::Change(content) => content.len(),
+            Moderation::Deliver | Moderation::Refuse => 0,
+        };
+        let texts = self.content.len() + json(&self.recipe_data) + json(&self.history) + changed;
+        size_of::<Self>() + texts
     }
 }
 

@@ -54,6 +54,8 @@ pub use self::connections::frame::{Decoder, Encoder, Frame, Shared};
 pub use self::connections::session::Phase;
 #[doc(hidden)]
 pub use self::connections::wheel::{TICK_MICROS, Wheel};
+#[cfg(feature = "net")]
+pub(crate) use self::http::client_details::CLIENT_DETAILS_BYTES;
 pub use self::http::message::{Method, Request, Response};
 #[cfg(any(feature = "backend", feature = "recipes"))]
 pub(crate) use self::observe::MinuteThrottle;
@@ -69,8 +71,10 @@ pub use self::observe::usage::Usage;
 pub(crate) use self::rooms::answers::{LIFETIME as ANSWER_LIFETIME, remembered_answer_bytes};
 pub use self::rooms::stored_logs::HistoryError;
 #[cfg(feature = "net")]
-pub(crate) use self::rooms::watched::Watched;
+pub(crate) use self::rooms::{claims::CLAIMS_BYTES, watched::Watched};
 pub use self::work::events::AppEvent;
+#[cfg(feature = "net")]
+pub(crate) use self::work::idempotency::IDEMPOTENCY_KEY_BYTES;
 pub use self::work::keys::{Fetched, KeyNews, KeyRequest};
 pub use self::work::orders::{Revocation, RevocationStore};
 #[cfg(any(feature = "net", feature = "recipes"))]
@@ -78,6 +82,7 @@ pub(crate) use self::work::port::Payer;
 pub use self::work::port::{
     Action, Command, Completion, Hangup, Outcome, Refused, StoreError, Work,
 };
+pub(crate) use self::work::publication::{MAX_TARGETS, PublishTarget, Published};
 #[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) use self::work::questions::QUESTION_BYTES;
 pub use self::work::ticket::{StartFlag, Ticket};
@@ -163,7 +168,7 @@ impl Node {
         Ok(Self {
             cx: Cx::new(policy, limits.recent_ends, seed),
             connections: Connections::new(seed, slots),
-            work: Workload::new(app),
+            work: Workload::new(seed, app),
             rooms: Rooms::new(seed, slots, limits),
             gate: Gate::new(config, seed)?,
             operator,

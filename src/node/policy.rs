@@ -11,6 +11,12 @@ use crate::time::parse_date_time;
 pub(crate) struct Policy {
     pub(crate) header_timeout: Duration,
     pub(crate) header_bytes: usize,
+    /// What is kept of a client's request until its join; 0: nothing, as nobody asks for it.
+    pub(crate) client_bytes: usize,
+    /// Names of claims that are kept of each connection for its messages.
+    pub(crate) claims: Vec<String>,
+    /// What those of one connection may take.
+    pub(crate) claims_bytes: usize,
     pub(crate) body_bytes: usize,
     pub(crate) response_timeout: Duration,
     /// HTTP requests at once.
@@ -27,6 +33,8 @@ pub(crate) struct Policy {
     pub(crate) reauth_spread: Duration,
     pub(crate) single_use_jti: bool,
     pub(crate) answer_timeout: Duration,
+    /// The application sees a message before the others do.
+    pub(crate) moderate: bool,
     /// Zero: no pings.
     pub(crate) ping: Duration,
     pub(crate) drain: Duration,
@@ -68,6 +76,8 @@ pub(crate) struct Policy {
     pub(crate) hsts_seconds: u64,
     /// Connections to the admin listener at once.
     pub(crate) admin_connections: usize,
+    /// Idempotency keys that are remembered.
+    pub(crate) idempotency_keys: usize,
     /// What an operator's calls must show. `None`: that they come from this host.
     pub(crate) admin_keys: Option<AdminKeys>,
 }
@@ -94,6 +104,7 @@ impl Policy {
             max_body_bytes: self.body_bytes,
             origins: &self.origins,
             proxies,
+            client_bytes: self.client_bytes,
         }
     }
 
@@ -105,6 +116,9 @@ impl Policy {
         Self {
             header_timeout: config.http.header_timeout.get(),
             header_bytes: config.http.header_bytes.get(),
+            client_bytes: config.kept_client_bytes(),
+            claims: config.backend.claims.clone(),
+            claims_bytes: config.backend.claims_bytes.get(),
             body_bytes: config.http.body_bytes.get(),
             response_timeout: config.http.response_timeout.get(),
             requests: config.http.requests,
@@ -118,6 +132,7 @@ impl Policy {
             reauth_spread: auth.reauth_spread.get(),
             single_use_jti: auth.single_use_jti,
             answer_timeout: config.backend.timeout.get(),
+            moderate: config.backend.moderate,
             ping: limits.ping.get(),
             drain: config.drain.get(),
             chat_interval,
@@ -157,6 +172,7 @@ impl Policy {
             hsts_seconds: config.http.hsts.get().as_secs(),
             admin_connections: config.admin.connections,
             admin_keys: AdminKeys::new(&config.admin.key, &config.admin.publish_key),
+            idempotency_keys: config.admin.idempotency_keys,
         }
     }
 }
@@ -169,6 +185,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) origins: &'a Origins,
     /// Whose word about the client is taken.
     pub(crate) proxies: &'a [Network],
+    /// What is kept of a client for the application.
+    pub(crate) client_bytes: usize,
 }
 
 /// The header lines that tell an old client what is coming: `Deprecation` (RFC 9745) and `Sunset`

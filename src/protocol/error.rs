@@ -11,10 +11,13 @@ pub enum ErrorCode {
     InvalidMessage,
     /// Over the chat messages a minute; neither delivered nor handled.
     RateLimited,
-    /// The application could not be reached; the others have seen the message.
+    /// The application could not be reached; the others have seen the message, unless it is asked first.
     BackendUnavailable,
-    /// The application did not answer in time; the others have seen the message.
+    /// The application did not answer in time; the others have seen the message, unless it is asked
+    /// first.
     BackendTimeout,
+    /// The application has decided that the others do not see the message.
+    NotDelivered,
     /// A fault of the server.
     Internal,
 }
@@ -27,6 +30,7 @@ impl ErrorCode {
         Self::RateLimited,
         Self::BackendUnavailable,
         Self::BackendTimeout,
+        Self::NotDelivered,
         Self::Internal,
     ];
 
@@ -39,6 +43,7 @@ impl ErrorCode {
             Self::RateLimited => "rate_limited",
             Self::BackendUnavailable => "backend_unavailable",
             Self::BackendTimeout => "backend_timeout",
+            Self::NotDelivered => "not_delivered",
             Self::Internal => "internal",
         }
     }
@@ -52,6 +57,7 @@ impl ErrorCode {
             Self::RateLimited => "Too many messages",
             Self::BackendUnavailable => "The application could not be reached",
             Self::BackendTimeout => "The application did not answer in time",
+            Self::NotDelivered => "The message was not delivered",
             Self::Internal => "Internal error",
         }
     }

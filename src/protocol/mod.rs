@@ -13,6 +13,7 @@ pub mod schema;
 mod server;
 mod surrogates;
 
+pub(crate) use client::data::KeptJsonObject;
 pub use client::data::{JsonObject, Said};
 #[doc(hidden)]
 pub use client::old::parse_old;

@@ -1,4 +1,4 @@
-//! The binary with a backend behind it: hostile ones, made here, and the example in FastAPI.
+//! The binary with a backend behind it: hostile ones, made here, and the examples.
 //!
 //! Nothing here sleeps: what is waited for is an answer, within [`PATIENCE`].
 #![cfg(all(feature = "cli", feature = "backend", target_os = "linux"))]
@@ -11,7 +11,7 @@
 
 mod breaker;
 mod certificates;
-mod fastapi;
+mod examples;
 mod faults;
 mod hostile;
 mod secrets;

@@ -31,7 +31,7 @@ pub(crate) fn run(scratch: &Scratch, arguments: &[&str]) -> Output {
 pub(crate) struct Server {
     process: Process,
     address: SocketAddr,
-    admin: SocketAddr,
+    admin: Option<SocketAddr>,
     scratch: Scratch,
 }
 
@@ -43,12 +43,18 @@ impl Server {
     }
 
     pub(crate) fn start_in(scratch: Scratch, url: &str, backend: &str) -> Self {
+        Self::start_with(scratch, url, backend, "")
+    }
+
+    /// The same with an admin listener at this address.
+    pub(crate) fn start_with(scratch: Scratch, url: &str, backend: &str, admin: &str) -> Self {
         configure(&scratch, backend);
         let arguments = ["serve", "--config", FILE, "--listen", "127.0.0.1:0", "--backend", url];
         let mut command = command(&scratch, &arguments);
+        command.env("VESTIBULE_ADMIN__LISTEN", admin);
         let mut process = Process::start(scratch.follow(&mut command).stdout(Stdio::piped()));
         let (address, admin) = process.addresses();
-        Self { process, address, admin: admin.unwrap(), scratch }
+        Self { process, address, admin, scratch }
     }
 
     /// A token for `user`, as the command line mints it.
@@ -56,10 +62,28 @@ impl Server {
         self.scratch.token(user, &["--claim", "n=[1]"])
     }
 
+    /// The URL of its admin listener.
+    pub(crate) fn admin(&self) -> String {
+        format!("http://{}", self.admin.unwrap())
+    }
+
     /// A client that has sent its `auth`.
     pub(crate) fn knock(&self, room: &str, user: &str) -> Client {
+        self.knock_with(room, &self.token(user))
+    }
+
+    /// A client that has sent this token.
+    fn knock_with(&self, room: &str, token: &str) -> Client {
         let mut client = Client::upgrade(connect(self.address).unwrap(), room);
-        client.offer(&self.token(user));
+        client.offer(token);
+        client
+    }
+
+    /// A client in `room` whose token has this claim, beside the usual ones.
+    pub(crate) fn join_as(&self, room: &str, user: &str, claim: &str) -> Client {
+        let token = self.scratch.token(user, &["--claim", claim]);
+        let mut client = self.knock_with(room, &token);
+        assert_eq!(client.hear()["payload"]["session"]["user_id"], user);
         client
     }
 
@@ -74,8 +98,9 @@ impl Server {
 
     /// What the admin listener answers there.
     pub(crate) fn ask(&self, path: &str) -> String {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.admin);
-        exchange(connect(self.admin).unwrap(), request.as_bytes()).1
+        let admin = self.admin.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {admin}\r\n\r\n");
+        exchange(connect(admin).unwrap(), request.as_bytes()).1
     }
 
     /// Has it take up this `[backend]`.

@@ -37,6 +37,15 @@ fn operator_sees_and_ends_what_is_there() {
     let told = server.operate(&["publish", "soup", "Dinner is ready"]);
     assert_eq!(told, (Some(0), "queued for 1 connection\n".to_owned()));
     assert_eq!(alice.hear()["payload"]["content"], "Dinner is ready");
+    let publish =
+        ["publish", "--user", "alice", "--room", "soup", "--idempotency-key", "k", "Soon"];
+    for _ in 0..2 {
+        let told = server.operate(&publish);
+        assert_eq!(told, (Some(0), "queued for 1 connection\n".to_owned()));
+    }
+    assert_eq!(alice.hear()["payload"]["content"], "Soon");
+    let (code, text) = server.operate(&["publish", "Soon"]);
+    assert!(code == Some(1) && text.contains("to whom?"), "{text}");
     let told = server.operate(&["require-auth", "alice"]);
     assert_eq!(told, (Some(0), "asked 1 connection\n".to_owned()));
     assert_eq!(alice.hear()["type"], "auth_required");

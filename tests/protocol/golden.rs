@@ -96,6 +96,11 @@ impl App for Kitchen {
             "unavailable" => Err(ErrorCode::BackendUnavailable),
             "timeout" => Err(ErrorCode::BackendTimeout),
             "fault" => Err(ErrorCode::Internal),
+            "spam" => Ok(Arc::new(Update {
+                content: "No links, please.".into(),
+                moderation: vestibule::Moderation::Refuse,
+                ..Update::default()
+            })),
             _ => Ok(Update::text("I can scale, rename, add and remove. Say Help for examples.")),
         })
     }
@@ -267,7 +272,8 @@ fn errors_say_what_the_fixtures_say() {
     assert_golden("server_error_backend_unavailable", &world.chat(id, "msg_6", "unavailable"));
     assert_golden("server_error_backend_timeout", &world.chat(id, "msg_7", "timeout"));
     assert_golden("server_error_internal", &world.chat(id, "msg_8", "fault"));
-    for n in 3..30 {
+    assert_golden("server_error_not_delivered", &world.chat(id, "msg_9", "spam"));
+    for n in 4..30 {
         world.chat(id, &format!("more_{n}"), "Sing");
     }
     assert_golden("server_error_rate_limited", &world.chat(id, "msg_5", "Sing"));

@@ -121,3 +121,132 @@ fn publishing_key_publishes_and_does_nothing_else() {
     assert!(world.call(&list).starts_with("HTTP/1.1 403 "));
     assert_eq!(world.node.metrics().admin_denied, 5);
 }
+
+fn circular(more: &str) -> String {
+    post("/v1/publish", "", &format!("{{\"content\":\"hello\",{more}}}"))
+}
+
+/// How many messages wait for each of these.
+fn heard(world: &mut World, ids: &[ConnId]) -> Vec<usize> {
+    ids.iter().map(|&id| world.see(id).len()).collect()
+}
+
+#[test]
+fn publication_reaches_each_target_once() {
+    let mut world = World::new();
+    let [a1, a2, bob, carol] =
+        [("soup", "alice"), ("stew", "alice"), ("soup", "bob"), ("cake", "carol")]
+            .map(|(room, user)| world.connected(room, user));
+    let everybody = [a1, a2, bob, carol];
+    let of = |id: ConnId| format!("\"connections\":[\"{id}\"]");
+    for (targets, expected) in [
+        ("\"rooms\":[\"soup\",\"stew\"]".to_owned(), [1, 1, 1, 0]),
+        ("\"rooms\":[\"soup\",\"soup\",\"none\"]".to_owned(), [1, 0, 1, 0]),
+        ("\"users\":[\"alice\",\"carol\",\"nobody\"]".to_owned(), [1, 1, 0, 1]),
+        (of(carol), [0, 0, 0, 1]),
+        (format!("\"rooms\":[\"soup\"],\"users\":[\"alice\"],{}", of(a2)), [1, 1, 1, 0]),
+    ] {
+        let (status, body) = split(&world.call(&circular(&targets)));
+        let sum: usize = expected.iter().sum();
+        assert_eq!((status, &body), (200, &json!({ "delivered": sum })), "{targets}");
+        assert_eq!(heard(&mut world, &everybody), expected, "{targets}");
+    }
+    // One that is not in a room hears nothing.
+    let pending = world.authenticating("soup");
+    let (_, body) = split(&world.call(&circular(&of(pending))));
+    assert_eq!(body, json!({ "delivered": 0 }));
+}
+
+#[test]
+fn malformed_publication_is_refused_whole() {
+    let mut world = World::new();
+    let alice = world.connected("soup", "alice");
+    let many: Vec<String> = (0..65).map(|n| format!("\"r{n}\"")).collect();
+    for bad in [
+        "\"rooms\":[]",
+        &format!("\"rooms\":[{}]", many.join(",")),
+        "\"rooms\":[\"soup\",\"a/b\"]",
+        "\"rooms\":[\"soup\"],\"users\":[\"\"]",
+        "\"rooms\":[\"soup\"],\"connections\":[\"x\"]",
+        "\"rooms\":[\"soup\"],\"idempotency_key\":\"\"",
+        "\"rooms\":[\"soup\"],\"idempotency_key\":null",
+        "\"rooms\":[\"soup\"],\"more\":1",
+    ] {
+        assert_eq!(split(&world.call(&circular(bad))).0, 400, "{bad}");
+    }
+    assert_eq!(world.see(alice), []);
+}
+
+#[test]
+fn repeated_publication_is_done_once() {
+    let mut world = World::new();
+    let alice = world.connected("soup", "alice");
+    let with_key = "\"rooms\":[\"soup\"],\"idempotency_key\":\"k1\"";
+    for _ in 0..3 {
+        assert_eq!(split(&world.call(&circular(with_key))), (200, json!({ "delivered": 1 })));
+    }
+    assert_eq!(world.see(alice).len(), 1);
+    assert_eq!(world.node.metrics().repeated_publishes, 2);
+    // The answer stays, though nobody is there any more; and the key is of no other call.
+    world.node.handle_hangup(world.now, alice, Hangup::Reset);
+    world.settle();
+    assert_eq!(split(&world.call(&circular(with_key))).1, json!({ "delivered": 1 }));
+    let single = |room: &str, content: &str| {
+        let body = format!("{{\"content\":\"{content}\",\"idempotency_key\":\"k1\"}}");
+        post(&format!("/v1/rooms/{room}/publish"), "", &body)
+    };
+    let (status, body) = split(&world.call(&single("soup", "hello")));
+    assert_eq!((status, &body["error"]), (422, &json!("idempotency_key_reused")));
+    let other = single("soup", "other").replace("k1", "k2");
+    assert_eq!(split(&world.call(&other)).0, 200);
+    assert_eq!(split(&world.call(&other.replace("/soup/", "/stew/"))).0, 422);
+}
+
+#[test]
+fn key_of_a_call_under_way_is_in_use() {
+    let (mut world, tickets) = keeper(Mode::Held);
+    let with_key = circular("\"rooms\":[\"soup\",\"stew\"],\"idempotency_key\":\"k\"");
+    let first = world.operator();
+    world.bytes(first, with_key.as_bytes());
+    let (status, body) = split(&world.call(&with_key));
+    assert_eq!((status, &body["error"]), (409, &json!("idempotency_key_in_use")));
+    // One room after the other; the second one fails.
+    for outcome in
+        [Outcome::Message(Ok(Update::text("stored"))), Outcome::Message(Err(ErrorCode::Internal))]
+    {
+        let ticket = tickets.lock().unwrap().pop().unwrap();
+        assert_eq!(world.raw(first), "");
+        world.node.handle_completion(world.now, Completion { ticket, outcome });
+        world.settle();
+    }
+    let expected = json!({ "delivered": 0, "failed": { "rooms": ["stew"], "error": "internal" } });
+    assert_eq!(split(&world.raw(first)), (200, expected.clone()));
+    assert_eq!(split(&world.call(&with_key)), (200, expected));
+    assert!(tickets.lock().unwrap().is_empty());
+}
+
+#[test]
+fn failed_publication_leaves_its_key_unused() {
+    let (mut world, tickets) = keeper(Mode::Fail);
+    let with_key = circular("\"rooms\":[\"soup\"],\"idempotency_key\":\"k\"");
+    for n in 1..=2 {
+        assert_eq!(split(&world.call(&with_key)).0, 503);
+        assert_eq!(tickets.lock().unwrap().len(), n);
+    }
+}
+
+#[test]
+fn rooms_after_the_timeout_are_not_begun() {
+    for mode in [Mode::Held, Mode::Later] {
+        let (mut world, tickets) = keeper(mode);
+        let id = world.operator();
+        world.bytes(id, circular("\"rooms\":[\"soup\",\"stew\"]").as_bytes());
+        world.seconds(10);
+        assert!(world.raw(id).starts_with("HTTP/1.1 504 "));
+        assert_eq!(tickets.lock().unwrap().len(), 1);
+        for command in world.commands.drain(..) {
+            assert!(matches!(command.run().outcome, Outcome::NotBegun));
+        }
+        assert_eq!(world.node.usage().questions, 0);
+    }
+}

@@ -70,7 +70,7 @@ fn client(address: SocketAddr, secret: Option<&str>) -> BackendClient {
 
 fn call(client: &BackendClient, kind: CallKind) -> (CallOutcome, CallEvidence) {
     let received = client.call(kind, b"{}", "msg_1", UnixTime::from_millis(5_999), PATIENCE);
-    let result = interpret(kind, received);
+    let result = interpret(kind, received, false);
     (result.outcome, result.evidence)
 }
 
@@ -131,7 +131,7 @@ fn malformed_answer_fails_the_call() {
         let time_limit = if index == 4 { Duration::from_millis(200) } else { PATIENCE };
         let received =
             client.call(CallKind::Message, b"{}", "msg_1", UnixTime::default(), time_limit);
-        let result = interpret(CallKind::Message, received);
+        let result = interpret(CallKind::Message, received, false);
         let (outcome, says) = if index == 4 {
             (CallOutcome::TimedOut, CallEvidence::TimedOut)
         } else {

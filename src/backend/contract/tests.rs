@@ -21,7 +21,7 @@ fn value(body: &[u8]) -> Value {
 
 /// The answer to a message, or its outcome and what it says about the backend.
 fn said(body: &str) -> Result<Update, (CallOutcome, CallEvidence)> {
-    let result = interpret(CallKind::Message, received(200, body.as_bytes()));
+    let result = interpret(CallKind::Message, received(200, body.as_bytes()), false);
     result.update.map(|update| (*update).clone()).ok_or((result.outcome, result.evidence))
 }
 
@@ -37,13 +37,28 @@ fn join_body_carries_the_claims_unchanged() {
         user: "alice",
         claims: "{\"sub\":\"alice\",\"big\":12345678901234567890}",
         reauth: true,
+        client: JoinClient::at(std::net::Ipv4Addr::new(203, 0, 113, 7).into()),
     };
     let body = join(&asked);
     assert_eq!(
         String::from_utf8(body).unwrap(),
         "{\"room\":\"soup é\",\"user\":{\"id\":\"alice\",\"claims\":{\"sub\":\"alice\",\
-         \"big\":12345678901234567890}},\"connection_id\":\"00000003-000007\",\"reauth\":true}"
+         \"big\":12345678901234567890}},\"connection_id\":\"00000003-000007\",\"reauth\":true,\
+         \"client\":{\"address\":\"203.0.113.7\"}}"
     );
+    let client = JoinClient {
+        origin: Some("https://a.example"),
+        user_agent: Some("Browser/1"),
+        subprotocol: Some("recipe-chat.v2"),
+        query: Some("lang=fr"),
+        ..asked.client
+    };
+    let body = value(&join(&Join { reauth: false, client, ..asked }));
+    let expected = json!({
+        "address": "203.0.113.7", "origin": "https://a.example", "user_agent": "Browser/1",
+        "subprotocol": "recipe-chat.v2", "query": "lang=fr",
+    });
+    assert_eq!((&body["client"], &body["reauth"]), (&expected, &json!(false)));
 }
 
 #[test]
@@ -51,8 +66,8 @@ fn message_and_leave_bodies_name_user_and_room() {
     let (connection, room, user) = (CONNECTION, "soup", "alice");
     let (ticket, now) = (TICKET, UnixTime::default());
     let (start, id, content) = (&StartFlag::default(), "m1", "salt?");
-    let data = None;
-    let said = Incoming { ticket, start, now, connection, room, user, id, content, data };
+    let (data, claims) = (None, None);
+    let said = Incoming { ticket, start, now, connection, room, user, id, content, data, claims };
     let who = |details: Value| {
         let mut whole = json!({
             "room": room, "user": { "id": user }, "connection_id": "00000003-000007",
@@ -60,14 +75,20 @@ fn message_and_leave_bodies_name_user_and_room() {
         whole.as_object_mut().unwrap().extend(details.as_object().unwrap().clone());
         whole
     };
-    let expected = who(json!({ "message": { "id": "m1", "content": "salt?" } }));
+    let expected = who(json!({
+        "message": { "id": "m1", "timestamp": "1970-01-01T00:00:00.000Z", "content": "salt?" },
+    }));
     assert_eq!(value(&message(&said)), expected);
     let text = r#"{"type":"chat_message","id":"m1","timestamp":"2026-11-22T10:00:00Z",
         "payload":{"content":"salt?","data":{ "unit": 1.0 }}}"#;
     let Ok(ClientMessage::Chat { data, .. }) = parse(text) else { panic!("{:?}", parse(text)) };
     let body = String::from_utf8(message(&Incoming { data, ..said })).unwrap();
-    let end = r#""message":{"id":"m1","content":"salt?","data":{ "unit": 1.0 }}}"#;
+    let end =
+        r#""timestamp":"1970-01-01T00:00:00.000Z","content":"salt?","data":{ "unit": 1.0 }}}"#;
     assert!(body.ends_with(end), "{body}");
+    let claims = Some(r#"{"role":"cook"}"#);
+    let body = value(&message(&Incoming { claims, ..said }));
+    assert_eq!(body["user"], json!({ "id": "alice", "claims": { "role": "cook" } }));
     let reason = Some(CloseReason::TokenExpired);
     let expected = who(json!({ "code": 1008, "reason": "Token expired" }));
     assert_eq!(value(&leave(&Left { connection, room, user, reason })), expected);
@@ -110,19 +131,21 @@ fn answer_of_another_form_is_refused() {
     ] {
         assert_eq!(said(body), Err((CallOutcome::Failed, CallEvidence::Fails)), "{body}");
     }
-    let result = interpret(CallKind::Message, received(200, b"{\"content\":\"\xff\"}"));
+    let result = interpret(CallKind::Message, received(200, b"{\"content\":\"\xff\"}"), false);
     assert_eq!((result.outcome, result.evidence), (CallOutcome::Failed, CallEvidence::Fails));
-    let result = interpret(CallKind::Join, Ok(BackendResponse { status: 200, body: None }));
+    let result = interpret(CallKind::Join, Ok(BackendResponse { status: 200, body: None }), false);
     assert_eq!((result.outcome, result.evidence), (CallOutcome::Failed, CallEvidence::Fails));
 }
 
 #[test]
 fn logged_error_does_not_quote_the_answer() {
-    let result = interpret(CallKind::Message, received(200, b"{\"content\": 5, \"hush\": 1}"));
+    let result =
+        interpret(CallKind::Message, received(200, b"{\"content\": 5, \"hush\": 1}"), false);
     assert!(!result.why.unwrap().contains("hush"));
     let result = interpret(
         CallKind::Message,
         received(200, b"{\"content\": \"a\", \"broadcast\": \"hush\"}"),
+        false,
     );
     assert!(!result.why.unwrap().contains("hush"));
 }
@@ -130,7 +153,7 @@ fn logged_error_does_not_quote_the_answer() {
 #[test]
 fn each_status_maps_to_its_outcome() {
     let outcome = |kind, status| {
-        let result = interpret(kind, received(status, b"{\"content\":\"x\"}"));
+        let result = interpret(kind, received(status, b"{\"content\":\"x\"}"), false);
         (result.outcome, result.evidence)
     };
     for (kind, denied) in [(CallKind::Join, &[403, 404][..]), (CallKind::Message, &[409])] {
@@ -141,7 +164,9 @@ fn each_status_maps_to_its_outcome() {
         }
     }
     for kind in [CallKind::Join, CallKind::Message] {
-        assert_eq!(outcome(kind, 200), (CallOutcome::Answered, CallEvidence::Works));
+        for status in [200, 201, 204] {
+            assert_eq!(outcome(kind, status), (CallOutcome::Answered, CallEvidence::Works));
+        }
         for status in [400, 401, 410, 422, 429, 499] {
             assert_eq!(
                 outcome(kind, status),
@@ -149,7 +174,7 @@ fn each_status_maps_to_its_outcome() {
                 "{status}"
             );
         }
-        for status in [201, 204, 301, 302, 307, 408, 500, 502, 503, 504, 599] {
+        for status in [202, 203, 206, 301, 302, 307, 408, 500, 502, 503, 504, 599] {
             assert_eq!(
                 outcome(kind, status),
                 (CallOutcome::Failed, CallEvidence::Fails),
@@ -164,6 +189,56 @@ fn each_status_maps_to_its_outcome() {
     {
         assert_eq!(outcome(CallKind::Leave, status), expected, "{status}");
     }
+}
+
+#[test]
+fn empty_answer_is_a_yes_without_words() {
+    let words = |kind| interpret(kind, received(204, b""), true).update.unwrap().content.clone();
+    assert_eq!(words(CallKind::Join), "Connected.");
+    assert_eq!(words(CallKind::Message), "");
+    let why = interpret(CallKind::Message, received(202, b""), false).why.unwrap();
+    assert!(why.contains("none of 200, 201 and 204"), "{why}");
+}
+
+/// The answer to a message that nobody has seen yet.
+fn ruled(body: &str) -> Result<Update, String> {
+    let result = interpret(CallKind::Message, received(200, body.as_bytes()), true);
+    result.update.map(|update| (*update).clone()).ok_or(result.why.unwrap_or_default())
+}
+
+#[test]
+fn moderating_answer_delivers_changes_or_refuses() {
+    let update = ruled(r#"{"content":"a"}"#).unwrap();
+    assert_eq!((&*update.content, update.moderation), ("a", Moderation::Deliver));
+    let update = ruled(r#"{"content":"a","deliver":true,"message":{"content":"b"}}"#).unwrap();
+    assert_eq!((&*update.content, update.moderation), ("a", Moderation::Change("b".into())));
+    let update =
+        ruled(r#"{"deliver":false,"reason":"no","content":"a","recipe_data":{}}"#).unwrap();
+    assert_eq!((&*update.content, &update.moderation), ("no", &Moderation::Refuse));
+    assert!(!update.broadcast && update.recipe_data.is_none());
+    assert_eq!(ruled(r#"{"deliver":false}"#).unwrap().content, "");
+    let long = format!("{{\"deliver\":false,\"reason\":\"{}\"}}", "é".repeat(1_001));
+    assert_eq!(ruled(&long).unwrap().content, "é".repeat(1_000));
+}
+
+#[test]
+fn malformed_moderating_answer_delivers_nothing() {
+    let long = format!(r#"{{"content":"a","message":{{"content":"{}"}}}}"#, "x".repeat(16_385));
+    for body in [
+        r#"{"deliver":true}"#,
+        r#"{"content":"a","deliver":"no"}"#,
+        r#"{"content":"a","message":{}}"#,
+        r#"{"content":"a","message":{"content":""}}"#,
+        &long,
+        "",
+    ] {
+        assert!(ruled(body).is_err(), "{body}");
+    }
+    // What the others have already seen cannot be withheld, so the operator is told.
+    let result =
+        interpret(CallKind::Message, received(200, br#"{"content":"a","deliver":false}"#), false);
+    assert!(result.why.unwrap().contains("backend.moderate"));
+    assert!(said(r#"{"content":"a","deliver":true}"#).is_ok());
 }
 
 #[test]
@@ -207,7 +282,7 @@ fn every_failure_has_a_reason() {
     let unconnected = || Err(CallError::Unconnected("refused".to_owned()));
     for &kind in CallKind::ALL {
         for received in [received(500, b""), Err(CallError::TimedOut), broken(), unconnected()] {
-            let result = interpret(kind, received);
+            let result = interpret(kind, received, false);
             assert_ne!(result.evidence, CallEvidence::Works);
             assert!(result.why.is_some_and(|why| !why.is_empty()), "{kind:?}");
         }

@@ -2,8 +2,12 @@
 
 use super::url::Url;
 use crate::config::Backend;
-use crate::config::error::FaultKind::{Malformed, Missing};
+use crate::config::error::FaultKind::{Malformed, Missing, OutOfRange};
 use crate::config::error::Faults;
+
+/// Claims that messages may carry, and the longest of their names.
+const MAX_CLAIMS: usize = 16;
+const MAX_CLAIM_NAME: usize = 128;
 
 impl Faults {
     pub(super) fn backend(&mut self, backend: &Backend) {
@@ -11,6 +15,13 @@ impl Faults {
             ("backend.client_certificate", &backend.client_certificate),
             ("backend.client_key", &backend.client_key),
         );
+        let is_named = |name: &String| (1..=MAX_CLAIM_NAME).contains(&name.len());
+        if backend.claims.len() > MAX_CLAIMS || !backend.claims.iter().all(is_named) {
+            let problem = format!(
+                "not up to {MAX_CLAIMS} names of claims, each of 1 to {MAX_CLAIM_NAME} bytes"
+            );
+            self.add("backend.claims", OutOfRange, problem);
+        }
         if !backend.url.is_empty() {
             match Url::parse(&backend.url) {
                 Some(url) if !url.path.contains(['?', '#']) => {
@@ -81,6 +92,20 @@ mod tests {
             "http://127.0.0.1/a b",
         ] {
             assert_eq!(keys(url, "secret"), ["backend.url"], "{url}");
+        }
+    }
+
+    #[test]
+    fn claims_are_few_and_have_names() {
+        let faults = |claims: &[&str]| {
+            let claims = claims.iter().map(|&name| name.to_owned()).collect();
+            let backend = Backend { claims, ..Backend::default() };
+            let faults = Config { backend, ..Config::default() }.faults();
+            faults.into_iter().map(|fault| fault.key).collect::<Vec<_>>()
+        };
+        assert_eq!(faults(&["role", "https://example.com/groups"]), [""; 0]);
+        for bad in [&["role", ""][..], &["a"; 17], &[&"x".repeat(129)]] {
+            assert_eq!(faults(bad), ["backend.claims"]);
         }
     }
 

@@ -6,12 +6,14 @@ use smol_str::SmolStr;
 
 use crate::auth::Address;
 use crate::config::is_unix_peer;
+use crate::node::app::JoinClient;
 use crate::node::connections::budget::Side;
 use crate::node::connections::frame::Decoder;
 use crate::node::connections::moment::{CoarseDelta, CoarseInstant};
 use crate::node::connections::outbox::{HOLDER_BYTES, Outbox};
 use crate::node::connections::session::{Session, Stage};
 use crate::node::connections::waiting::{PendingAuth, PendingRequest, Waiting};
+use crate::node::http::client_details::ClientDetails;
 use crate::node::policy::Policy;
 use crate::time::Instant;
 
@@ -28,7 +30,7 @@ pub(crate) struct Connection {
     pub(crate) decoder: Decoder,
     pub(crate) outbox: Outbox,
     /// The room that was asked for, until it is joined.
-    pub(crate) wanted_room: Option<Box<SmolStr>>,
+    pub(crate) wanted_room: Option<Box<WantedRoom>>,
     /// There only while an answer is awaited.
     pub(crate) waiting: Option<Box<Waiting>>,
     peer_ip: Ipv6Addr,
@@ -42,6 +44,14 @@ pub(crate) struct Connection {
     pub(crate) role: ConnectionKind,
     /// A flush is on the list of actions already.
     pub(crate) is_flush_queued: bool,
+}
+
+/// A room that a connection has asked for.
+#[derive(Debug)]
+pub(crate) struct WantedRoom {
+    pub(crate) name: SmolStr,
+    /// What its request said, for the application.
+    pub(crate) details: Option<ClientDetails>,
 }
 
 /// What a connection counts as.
@@ -83,6 +93,17 @@ impl Connection {
             role,
             is_flush_queued: false,
         }
+    }
+
+    /// The name of the room that was asked for, until it is joined.
+    pub(crate) fn wanted_name(&self) -> Option<&SmolStr> {
+        self.wanted_room.as_ref().map(|wanted| &wanted.name)
+    }
+
+    /// What is known of its client, beside its token.
+    pub(crate) fn client(&self) -> JoinClient<'_> {
+        let details = self.wanted_room.as_ref().and_then(|wanted| wanted.details.as_ref());
+        ClientDetails::client(self.peer().ip(), details)
     }
 
     /// Where it stands.
@@ -239,5 +260,10 @@ mod tests {
     #[test]
     fn a_connection_is_120_bytes() {
         assert_eq!(size_of::<Connection>(), 120);
+    }
+
+    #[test]
+    fn a_wanted_room_takes_40_bytes() {
+        assert_eq!(size_of::<WantedRoom>(), 40);
     }
 }

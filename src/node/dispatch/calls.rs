@@ -1,15 +1,12 @@
 //! An operator's calls: read, handed to the layer above, and answered as it says, at once or when the
 //! application has.
 
-use std::sync::Arc;
 use std::time::Duration;
-
-use smol_str::SmolStr;
 
 use crate::auth::Address;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
-use crate::node::app::{Answer, Invite, OrderKind, PasswordReset, Publish, Reply, Update};
+use crate::node::app::{Answer, Invite, OrderKind, PasswordReset, Reply};
 use crate::node::connections::connection::{Connection, ConnectionKind};
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::Phase;
@@ -64,29 +61,6 @@ impl Node {
         if self.unanswered(id).is_some() {
             self.send(id.slot(), Shared::from(CONTINUE));
         }
-    }
-
-    /// Says `update` in a room, once the application has agreed, which may want to store it:
-    /// [`OperatorEvent::Published`].
-    pub(crate) fn publish(&mut self, now: Now, asker: ConnId, room: SmolStr, update: &Arc<Update>) {
-        self.cx.now = now;
-        let ticket = self.work.questions.issue();
-        let start = self.work.questions.start();
-        let publish = Publish { ticket, start, now: self.cx.now.unix, room: &room, update };
-        let job = match self.work.app.on_publish(&publish) {
-            Reply::Now(answer) => {
-                let published = self.say_in_room(&room, answer);
-                return self.tell_operator(asker, OperatorEvent::Published(published));
-            }
-            Reply::Later(job) => Some(Work::Message(job)),
-            Reply::Held => None,
-        };
-        self.await_response(
-            asker.slot(),
-            ticket,
-            (QuestionKind::Publish { room }, 0, Payer::Operator),
-            job,
-        );
     }
 
     /// Has the application give out an invitation. `None`: it answers later.
@@ -198,7 +172,8 @@ impl Node {
         self.cx.policy.drain
     }
 
-    fn unanswered(&self, id: ConnId) -> Option<&Connection> {
+    /// The connection of a call that is not answered.
+    pub(crate) fn unanswered(&self, id: ConnId) -> Option<&Connection> {
         let is_unanswered = |it: &&Connection| it.session.phase() == Phase::Handshaking;
         self.connections.find(id).filter(is_unanswered)
     }
@@ -236,7 +211,7 @@ impl Node {
         }
     }
 
-    fn tell_operator(&mut self, id: ConnId, event: OperatorEvent) {
+    pub(crate) fn tell_operator(&mut self, id: ConnId, event: OperatorEvent) {
         self.operator.events.push_back((id, event));
     }
 
@@ -246,7 +221,7 @@ impl Node {
         self.answer_within(slot, self.cx.policy.response_timeout);
     }
 
-    fn answer_within(&mut self, slot: Slot, length: Duration) {
+    pub(crate) fn answer_within(&mut self, slot: Slot, length: Duration) {
         let answer_by = self.cx.now.monotonic + length;
         let policy = &self.cx.policy;
         self.connections.edit(policy, slot, |session, _| session.set_deadline(answer_by));

@@ -179,6 +179,7 @@ impl Node {
         let user = rooms.users.name_of(slot).cloned();
         let room = rooms.rooms.name_of(slot).cloned();
         rooms.depart(cx, slot);
+        rooms.claims.forget(slot);
         if let Some(user) = user.as_ref().filter(|_| !gate.user_limit.is_empty()) {
             gate.user_limit.left(user, connection);
         }

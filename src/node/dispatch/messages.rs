@@ -8,7 +8,8 @@ use crate::node::gate::operator::OperatorEvent;
 use crate::node::gate::tokens::TokenProgress;
 use crate::node::observe::metrics::Call;
 use crate::node::rooms::answers::MessageKey;
-use crate::node::rooms::chat::{ChatStep, Told, answer_of, told};
+use crate::node::rooms::chat::{ChatStep, Told, told};
+use crate::node::rooms::held::HeldMessage;
 use crate::node::work::events::AppEvent;
 use crate::node::work::port::{Completion, Outcome};
 use crate::node::work::questions::{Question, QuestionKind};
@@ -112,13 +113,12 @@ impl Node {
                 self.tell_later(asker, done.ticket, event);
             }
             QuestionKind::Order { order, part } => self.order_answered(order, part, done.outcome),
-            QuestionKind::Publish { room } => {
-                let published = self.say_in_room(&room, answer_of(&done.outcome));
-                self.tell_later(asker, done.ticket, OperatorEvent::Published(published));
+            QuestionKind::Publish { publication } => {
+                self.publish_answered(publication, done.ticket, Ok(&done.outcome));
             }
-            QuestionKind::Message { key, also, room } => {
+            QuestionKind::Message { key, also, room, held } => {
                 self.cx.metrics.answers_after_timeout += u64::from(question.is_late);
-                let answer = self.settle(&done, key, &room, asker);
+                let answer = self.settle(&done, (key, &room), (asker, held.as_deref()));
                 for asker in [asker].into_iter().chain(also) {
                     self.answer_asker(asker, done.ticket, answer.clone());
                 }
@@ -126,9 +126,14 @@ impl Node {
         }
     }
 
-    fn settle(&mut self, done: &Completion, key: MessageKey, room: &str, asker: ConnId) -> Told {
+    fn settle(
+        &mut self,
+        done: &Completion,
+        message: (MessageKey, &str),
+        from: (ConnId, Option<&HeldMessage>),
+    ) -> Told {
         let Self { cx, connections, rooms, .. } = self;
-        let answer = rooms.settle(cx, connections, done, (key, room), asker);
+        let answer = rooms.settle(cx, connections, done, message, from);
         self.close_slow_members();
         answer
     }

@@ -20,6 +20,7 @@ mod orders;
 mod output;
 mod overdue;
 mod overload;
+mod publish;
 mod request_places;
 mod request_tokens;
 mod requests;

@@ -8,6 +8,9 @@
 //!                                      └──▶ given up, when its id is forgotten or too many are late
 //! ```
 //!
+//! A message that nobody has seen before the application has answered (`backend.moderate`) is never late: a
+//! late answer would deliver it behind what its sender has said since.
+//!
 //! For a message that is: at most once, whatever it is answered with, as long as its id is remembered.
 
 use crate::id::Slot;
@@ -15,7 +18,7 @@ use crate::node::Node;
 use crate::node::connections::session::Verdict;
 use crate::node::rooms::answers::LIFETIME;
 use crate::node::rooms::chat::told;
-use crate::node::work::questions::QuestionKind;
+use crate::node::work::questions::{Question, QuestionKind};
 use crate::node::work::ticket::Ticket;
 use crate::protocol::{ClientMessage, ErrorCode};
 use crate::time::Instant;
@@ -36,9 +39,11 @@ impl Node {
         let Self { cx, rooms, work, .. } = self;
         let Some(question) = work.questions.find(ticket) else { return };
         let (asked, is_late) = (question.asked, question.is_late);
-        let QuestionKind::Message { key, also, .. } = &question.kind else {
-            if !work.withdraw(cx, ticket) {
-                work.questions.close(ticket);
+        let QuestionKind::Message { key, also, held, .. } = &question.kind else {
+            if !work.withdraw(cx, ticket)
+                && let Some(question) = work.questions.close(ticket)
+            {
+                self.question_is_over(question, ticket);
             }
             return;
         };
@@ -47,9 +52,15 @@ impl Node {
             work.questions.close(ticket);
             return;
         }
-        let (key, mut askers) = (*key, also.clone());
+        let (key, is_held, mut askers) = (*key, held.is_some(), also.clone());
         askers.push(question.asker);
-        if work.withdraw(cx, ticket) {
+        if is_held {
+            // Nobody has seen it, and nobody will for this answer. Sent again, it is asked about anew.
+            if !work.withdraw(cx, ticket) {
+                work.questions.close(ticket);
+            }
+            rooms.answers.forget(cx.now.monotonic, key, ticket);
+        } else if work.withdraw(cx, ticket) {
             rooms.answers.not_done(cx.now.monotonic, key, ticket);
         } else {
             work.questions.make_late(ticket, asked + LIFETIME);
@@ -60,6 +71,14 @@ impl Node {
         }
         for asker in askers {
             self.answer_asker(asker, ticket, told(&Err(ErrorCode::BackendTimeout)));
+        }
+    }
+
+    /// A question was closed without an answer, which nobody waits for.
+    fn question_is_over(&mut self, question: Question, ticket: Ticket) {
+        question.call_off();
+        if let QuestionKind::Publish { publication } = question.kind {
+            self.publish_answered(publication, ticket, Err(ErrorCode::BackendTimeout));
         }
     }
 

@@ -16,7 +16,7 @@ use crate::config::AuthMode;
 use crate::id::{ConnId, Slot};
 use crate::node::Node;
 use crate::node::app::Reply;
-use crate::node::connections::connection::Connection;
+use crate::node::connections::connection::{Connection, WantedRoom};
 use crate::node::connections::frame::Shared;
 use crate::node::connections::moment::CoarseDelta;
 use crate::node::connections::session::Stage;
@@ -108,7 +108,7 @@ impl Node {
                 }
             }
         };
-        self.switch_protocols(slot, &upgrade);
+        self.switch_protocols(slot, upgrade);
         if self.is_draining() {
             self.close(slot, CloseReason::ShuttingDown);
         } else if let Some(principal) = principal {
@@ -138,18 +138,18 @@ impl Node {
     }
 
     /// Answers with the 101: the connection is a WebSocket from here on.
-    fn switch_protocols(&mut self, slot: Slot, upgrade: &Upgrade) {
+    fn switch_protocols(&mut self, slot: Slot, upgrade: Upgrade) {
         let (id, now) = (self.connections.id_of(slot), self.cx.now.monotonic);
-        let Upgrade { room, accept, subprotocol, .. } = upgrade;
-        let is_old_client = upgrade.credential.kind().is_some();
+        let Upgrade { room, accept, subprotocol, credential, details } = upgrade;
+        let is_old_client = credential.kind().is_some();
         let more = if is_old_client { self.cx.policy.deprecation.as_str() } else { "" };
         let response = self.cx.encoder.raw(|buffer| {
-            upgrade::switching_protocols(buffer, accept, *subprotocol, id, more);
+            upgrade::switching_protocols(buffer, &accept, subprotocol, id, more);
         });
         let policy = &self.cx.policy;
         self.connections.edit(policy, slot, |session, policy| session.upgraded(now, policy));
         if let Some(connection) = self.connections.get_mut(slot) {
-            connection.wanted_room = Some(Box::new(room.clone()));
+            connection.wanted_room = Some(Box::new(WantedRoom { name: room, details }));
             connection.upgraded = CoarseDelta::from(connection.accepted, now);
             log::debug!(connection:% = id; "upgraded from {}", connection.peer_text());
         }
@@ -331,6 +331,8 @@ impl Node {
                 self.work.questions.close(ticket);
             }
             self.tell_in_time(slot, OperatorEvent::Collected { form, response: None });
+        } else if ticket.is_some_and(|ticket| self.end_unbegun_publication(slot, ticket)) {
+            self.resume(slot, true);
         } else if let Some(ticket) = ticket {
             self.work.withdraw(&mut self.cx, ticket);
             self.answer_in_time(slot);

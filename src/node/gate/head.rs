@@ -12,6 +12,7 @@ use crate::node::gate::forwarded;
 use crate::node::gate::headers::{bearer, body_length, has_token, single, values};
 use crate::node::gate::target::{Authority, Target};
 use crate::node::gate::upgrade;
+use crate::node::http::client_details::ClientDetails;
 use crate::node::http::message::{Method, ResponseForm};
 use crate::node::http::refusal::Refusal;
 use crate::node::http::request::{Credential, Http, Upgrade};
@@ -80,7 +81,8 @@ pub(crate) fn parse(
             origin,
         };
         let client = forwarded::client(lines.headers, peer, rules.proxies);
-        let asked = if is_served { http(&lines, rules, page) } else { of_the_node(&lines, page) };
+        let asked =
+            if is_served { http(&lines, rules, page) } else { of_the_node(&lines, rules, page) };
         Head { length, client, form, asked }
     })
 }
@@ -150,7 +152,11 @@ fn is_own(path: &str) -> bool {
 }
 
 /// What the node answers itself.
-fn of_the_node(lines: &Lines<'_, '_>, page: Page<'_>) -> Result<RequestKind, Refusal> {
+fn of_the_node(
+    lines: &Lines<'_, '_>,
+    rules: Rules<'_>,
+    page: Page<'_>,
+) -> Result<RequestKind, Refusal> {
     let path = lines.target.path;
     let room = path.strip_prefix(CHAT_PATH).filter(|room| !room.is_empty() && !room.contains('/'));
     if path != "/healthz" && room.is_none() {
@@ -162,14 +168,19 @@ fn of_the_node(lines: &Lines<'_, '_>, page: Page<'_>) -> Result<RequestKind, Ref
         return Err(Refusal::BadRequest("A body does not belong here"));
     }
     match (room, lines.method) {
-        (Some(room), _) => chat(lines, room, page).map(RequestKind::Upgrade),
+        (Some(room), _) => chat(lines, room, rules, page).map(RequestKind::Upgrade),
         (None, "GET" | "HEAD") => Ok(RequestKind::Health),
         (None, _) => Err(Refusal::MethodNotAllowed),
     }
 }
 
 /// A WebSocket for a room.
-fn chat(lines: &Lines<'_, '_>, room: &str, page: Page<'_>) -> Result<Upgrade, Refusal> {
+fn chat(
+    lines: &Lines<'_, '_>,
+    room: &str,
+    rules: Rules<'_>,
+    page: Page<'_>,
+) -> Result<Upgrade, Refusal> {
     // RFC 6455, section 4.2.1: an upgrade is HTTP/1.1, or higher.
     if lines.is_old {
         return Err(NOT_HTTP_1_1);
@@ -190,7 +201,9 @@ fn chat(lines: &Lines<'_, '_>, room: &str, page: Page<'_>) -> Result<Upgrade, Re
         return Err(Refusal::OriginNotAllowed);
     }
     let credential = Credential::find(lines.headers, lines.target.query);
-    Ok(Upgrade { room, accept: accept.into(), subprotocol, credential })
+    let names = ["origin", "user-agent"].map(|name| single(lines.headers, name));
+    let details = ClientDetails::new(subprotocol, names, lines.target.query, rules.client_bytes);
+    Ok(Upgrade { room, accept: accept.into(), subprotocol, credential, details })
 }
 
 /// A request for something of the application's.

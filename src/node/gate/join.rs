@@ -11,6 +11,7 @@ use crate::node::connections::session::Clocks;
 use crate::node::connections::waiting::{AcceptedAuth, PendingAuth, PendingJoin, PendingResume};
 use crate::node::context::Cx;
 use crate::node::rooms::Rooms;
+use crate::node::rooms::claims::kept_claims;
 use crate::node::rooms::log::Missed;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Payer, Work};
@@ -35,7 +36,7 @@ pub(crate) fn ask_to_join(
     let AcceptedAuth { request_id, principal, reserved } = accepted;
     let connection = connections.get_mut(slot)?;
     let reauth = connection.session.phase().is_authenticated();
-    let wanted = connection.wanted_room.as_deref();
+    let wanted = connection.wanted_name();
     let room = wanted.or_else(|| rooms.rooms.name_of(slot)).cloned()?;
     let ticket = work.questions.issue();
     let expires_at = principal.expires_at;
@@ -45,6 +46,7 @@ pub(crate) fn ask_to_join(
         let waiting = connection.waiting.get_or_insert_default();
         waiting.resume.get_or_insert_default().asked_at = Some(asked_at);
     }
+    rooms.claims.offer(slot, kept_claims(&cx.policy, &principal.claims));
     let join = PendingJoin { ticket, request_id, clocks, expires_at, reserved };
     let (now, payer) = (cx.now.monotonic, Payer::user(&principal.user));
     connections.edit(&cx.policy, slot, |session, policy| session.joining(now, policy));
@@ -55,6 +57,7 @@ pub(crate) fn ask_to_join(
     let budget = if reauth { Some(cost(text)) } else { work.cost_of_pending(cx, text) };
     let Some(cost) = budget else { return Some((join, Outcome::Refused)) };
     let asker = connections.id_of(slot);
+    let client = connections.get(slot)?.client();
     let question = Join {
         ticket,
         start: work.questions.start(),
@@ -64,6 +67,7 @@ pub(crate) fn ask_to_join(
         user: &principal.user,
         claims: &principal.claims,
         reauth,
+        client,
     };
     let job = match work.app.on_join(&question) {
         Reply::Now(admission) => return Some((join, Outcome::Join(admission))),
@@ -128,7 +132,7 @@ pub(crate) fn joined(
 
 /// Is there no place in the room that `slot` wants to join? A connection that is in it has one.
 fn finds_room_full(cx: &Cx, connections: &Connections, rooms: &Rooms, slot: Slot) -> bool {
-    let wanted = connections.get(slot).and_then(|connection| connection.wanted_room.as_deref());
+    let wanted = connections.get(slot).and_then(|connection| connection.wanted_name());
     wanted.is_some_and(|room| rooms.rooms.count(room) >= cx.policy.room_members)
 }
 
@@ -189,8 +193,8 @@ fn admit(
     let is_first = wanted.is_some();
     let mut resumption = Resumption::default();
     if let Some(room) = wanted {
-        resumption = resume(cx, connections, rooms, slot, &room);
-        rooms.rooms.join(slot, &room);
+        resumption = resume(cx, connections, rooms, slot, &room.name);
+        rooms.rooms.join(slot, &room.name);
         cx.metrics.authenticated += 1;
     } else {
         cx.metrics.reauthenticated += 1;
@@ -238,6 +242,7 @@ fn admit(
         let frames = cx.encoder.raw(|buffer| buffer.extend_from_slice(&missed.frames));
         connections.reply(cx, slot, frames);
     }
+    rooms.claims.admit(slot);
     if is_first {
         rooms.presence_joined(cx, connections, slot);
     }

@@ -18,8 +18,8 @@ use crate::node::http::refusal::Refusal;
 use crate::node::observe::MinuteThrottle;
 use crate::node::observe::dependency::DependencyChecks;
 use crate::node::observe::process_metrics::Probes;
+use crate::node::work::publication::Published;
 use crate::node::work::questions::CollectedForm;
-use crate::protocol::ErrorCode;
 
 /// What the node keeps for its admin listener.
 #[derive(Default)]
@@ -50,8 +50,8 @@ impl OperatorState {
 pub(crate) enum OperatorEvent {
     /// A call. `None`: its body is not there, and may be refused before it is.
     Call(Box<OperatorCall>, Option<Vec<u8>>),
-    /// An announcement was made to so many, or refused.
-    Published(Result<usize, ErrorCode>),
+    /// What came of a publication.
+    Published(Published),
     /// An order was carried out, or failed.
     Ordered(OrderKind, Result<usize, OrderFault>),
     /// An order was not carried out in time.

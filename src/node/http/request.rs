@@ -5,6 +5,7 @@ use std::fmt;
 
 use smol_str::SmolStr;
 
+use crate::node::http::client_details::ClientDetails;
 use crate::node::http::message::Method;
 use crate::node::observe::metrics::Legacy;
 
@@ -51,6 +52,8 @@ pub(crate) struct Upgrade {
     pub(crate) subprotocol: bool,
     /// What an old client sends instead of an `auth`.
     pub(crate) credential: Credential,
+    /// What is kept for the application.
+    pub(crate) details: Option<ClientDetails>,
 }
 
 impl Upgrade {
@@ -59,7 +62,8 @@ impl Upgrade {
             Credential::Token { token, .. } => token.len(),
             Credential::None | Credential::Conflict { .. } => 0,
         };
-        self.room.len() + self.accept.len() + token
+        let details = self.details.as_ref().map_or(0, ClientDetails::kept_bytes);
+        self.room.len() + self.accept.len() + token + details
     }
 }
 

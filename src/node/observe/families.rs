@@ -309,6 +309,7 @@ impl<'a> View<'a> {
             ("connections_per_user", metrics.closes(CloseReason::ConnectionLimit)),
             ("room_members", metrics.refused_by_room),
             ("history_bytes", self.rooms.logs.evicted()),
+            ("idempotency_keys", self.work.idempotency.evictions()),
             ("messages_per_minute", metrics.errors(ErrorCode::RateLimited)),
             ("message_bytes", metrics.closes(CloseReason::MessageTooLarge)),
             ("outbound_bytes", metrics.slow_consumers),

@@ -112,6 +112,12 @@ pub struct Metrics {
     pub reused_ids: u64,
     /// Messages that waited for the budget for work until their time was over.
     pub crowd_timeouts: u64,
+    /// Messages that the application has kept from the others.
+    pub undelivered_messages: u64,
+    /// Messages whose content the application has changed before the others got them.
+    pub changed_messages: u64,
+    /// Publish calls that were answered as they were the first time, by their idempotency key.
+    pub repeated_publishes: u64,
     /// Work that found no room in the worker's queue.
     pub refused_work: u64,
     /// Frames refused to slow readers.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use crate::id::{ConnId, Slot};
-use crate::node::app::{Answer, Incoming, Reply, Update};
+use crate::node::app::{Answer, Incoming, Moderation, Reply, Update};
 use crate::node::connections::Connections;
 use crate::node::connections::frame::Shared;
 use crate::node::connections::session::Verdict;
@@ -16,16 +16,16 @@ use crate::node::context::Cx;
 use crate::node::rooms::Rooms;
 use crate::node::rooms::answers::{Lookup, MessageKey};
 use crate::node::rooms::deliveries::Delivered;
+use crate::node::rooms::held::HeldMessage;
+use crate::node::rooms::moderation::is_final;
 use crate::node::work::Workload;
 use crate::node::work::port::{Completion, Outcome, Payer, Work};
 use crate::node::work::questions::{NewQuestion, QuestionKind, cost};
 use crate::node::work::ticket::Ticket;
-use crate::protocol::{
-    ChatMessage, ErrorCode, ErrorPayload, Position, RecipeUpdate, Said, ServerMessage,
-};
+use crate::protocol::{ErrorCode, ErrorPayload, Position, RecipeUpdate, Said};
 
 impl Rooms {
-    /// Takes a message: the others in the room get it. Readers that had no room for it are to be
+    /// Takes a message: the others in the room get it, unless the application is asked first. Readers that had no room for it are to be
     /// closed before anything else is done: [`Rooms::next_slow`].
     pub(crate) fn chat<'a>(
         &mut self,
@@ -35,7 +35,7 @@ impl Rooms {
         slot: Slot,
         said: Said<'a>,
     ) -> ChatStep<'a> {
-        let Said { id, content, data } = said;
+        let id = said.id;
         let Some(addressed) = self.address(cx, slot, said) else { return ChatStep::Done };
         match self.answers.find(cx.now.monotonic, addressed.key) {
             // The others have seen it.
@@ -43,14 +43,11 @@ impl Rooms {
             Some(known) => return self.chat_again(cx, connections, work, slot, (id, known)),
             None => {
                 cx.metrics.chat_messages += 1;
-                let Addressed { user, room, .. } = &addressed;
-                let asker = connections.id_of(slot);
-                let write = |cx: &mut Cx, position| {
-                    let payload = ChatMessage { content, user_id: user, data, position };
-                    let message = ServerMessage::relayed(id, cx.timestamp(), payload);
-                    cx.encoder.text(|buffer| message.write(buffer))
-                };
-                self.publish(cx, connections, room, Some(asker), (Delivered::Chat, write));
+                if !cx.policy.moderate {
+                    let sender = connections.id_of(slot);
+                    let to = (addressed.room.as_str(), addressed.user.as_str());
+                    self.deliver_chat(cx, connections, to, sender, said);
+                }
             }
         }
         ChatStep::Ask(addressed)
@@ -64,8 +61,9 @@ impl Rooms {
         work: &mut Workload,
         slot: Slot,
         addressed: Addressed,
-        Said { id, content, data }: Said<'_>,
+        said: Said<'_>,
     ) {
+        let Said { id, content, data } = said;
         let Addressed { user, room, key } = addressed;
         let asker = connections.id_of(slot);
         let ticket = work.questions.issue();
@@ -79,13 +77,21 @@ impl Rooms {
             id,
             content,
             data,
+            claims: self.claims.of(slot),
         };
+        let claims = message.claims.map_or(0, str::len);
         let data = data.map_or(0, |data| data.get().len());
-        let text = room.len() + user.len() + id.len() + content.len() + data;
+        let text = room.len() + user.len() + id.len() + content.len() + data + claims;
+        let held = cx.policy.moderate.then(|| HeldMessage::new(&user, said));
         let job = match work.app.on_message(&message) {
             Reply::Now(answer) => {
-                self.answers.answered(cx.now.monotonic, key, &answer);
+                if is_final(held.is_some(), &answer) {
+                    self.answers.answered(cx.now.monotonic, key, &answer);
+                }
                 if let Ok(update) = &answer {
+                    if let Some(held) = &held {
+                        self.deliver_held(cx, connections, &room, asker, (held, update));
+                    }
                     self.tell_of_change(cx, connections, &room, Some(asker), update);
                 }
                 return self.send_answer(cx, connections, work, slot, (id, told(&answer)));
@@ -93,11 +99,12 @@ impl Rooms {
             Reply::Later(job) => Some(Work::Message(job)),
             Reply::Held => None,
         };
+        let held_bytes = held.as_ref().map_or(0, |held| held.text_bytes());
         let question = NewQuestion {
             asker,
-            kind: QuestionKind::Message { key, also: Vec::new(), room },
+            kind: QuestionKind::Message { key, also: Vec::new(), room, held },
             deadline: cx.now.monotonic + cx.policy.answer_timeout,
-            cost: cost(text),
+            cost: cost(text).saturating_add(u32::try_from(held_bytes).unwrap_or(u32::MAX)),
             payer: Payer::User(user),
         };
         work.open(cx, ticket, question, job);
@@ -197,11 +204,11 @@ impl Rooms {
         connections: &mut Connections,
         done: &Completion,
         (key, room): (MessageKey, &str),
-        asker: ConnId,
+        (asker, held): (ConnId, Option<&HeldMessage>),
     ) -> Told {
         let (ticket, now) = (done.ticket, cx.now.monotonic);
         let answer = match &done.outcome {
-            outcome @ (Outcome::NotBegun | Outcome::Unreached) => {
+            outcome @ (Outcome::NotBegun | Outcome::Unreached) if held.is_none() => {
                 self.answers.not_done(now, key, ticket);
                 return told(&answer_of(outcome));
             }
@@ -213,8 +220,15 @@ impl Rooms {
             }
             outcome => answer_of(outcome),
         };
+        if !is_final(held.is_some(), &answer) {
+            self.answers.forget(now, key, ticket);
+            return told(&answer);
+        }
         self.answers.settled(now, key, ticket, &answer);
         if let Ok(update) = &answer {
+            if let Some(held) = held {
+                self.deliver_held(cx, connections, room, asker, (held, update));
+            }
             // A sender that was told that it takes too long hears of the change like the others.
             let waits = waits_for(connections, asker, ticket);
             self.tell_of_change(cx, connections, room, waits.then_some(asker), update);
@@ -232,6 +246,11 @@ impl Rooms {
         (id, answer): (&str, Told),
     ) {
         let frame = match answer {
+            Ok(update) if update.moderation == Moderation::Refuse => {
+                let error = ErrorCode::NotDelivered;
+                let reason = Some(&*update.content).filter(|reason| !reason.is_empty());
+                error_frame(cx, error, reason.unwrap_or(error.message()), Some(id), None)
+            }
             Ok(update) => {
                 cx.metrics.updates_out += 1;
                 let supports_resume =
@@ -260,7 +279,7 @@ impl Rooms {
         except: Option<ConnId>,
         update: &Arc<Update>,
     ) {
-        if update.broadcast {
+        if update.broadcast && update.moderation != Moderation::Refuse {
             let write = |cx: &mut Cx, position| update_frame(cx, update, None, position);
             self.publish(cx, connections, room, except, (Delivered::Update, write));
         }

@@ -86,6 +86,28 @@ impl Rooms {
         (looked_at, reached)
     }
 
+    /// Hands a `recipe_update` to these and nobody else: for how many it is. It has no position in their
+    /// rooms.
+    pub(crate) fn tell_each(
+        &mut self,
+        cx: &mut Cx,
+        connections: &mut Connections,
+        slots: &[Slot],
+        frame: &Shared,
+    ) -> usize {
+        connections.pool.share(frame);
+        let mut reached = 0;
+        for &slot in slots {
+            match connections.send(cx, slot, Arc::clone(frame)) {
+                Ok(()) => reached += 1,
+                Err(_) => self.slow.push_back(slot),
+            }
+        }
+        connections.pool.shared(frame);
+        cx.metrics.updates_out += reached as u64;
+        reached
+    }
+
     /// A reader that had no room for a frame of its room.
     pub(crate) fn next_slow(&mut self) -> Option<Slot> {
         self.slow.pop_front()

@@ -2,10 +2,13 @@
 
 pub(crate) mod answers;
 pub(crate) mod chat;
+pub(crate) mod claims;
 pub(crate) mod deliveries;
 pub(crate) mod fan_out;
 pub(crate) mod groups;
+pub(crate) mod held;
 pub(crate) mod log;
+pub(crate) mod moderation;
 pub(crate) mod presence;
 pub(crate) mod stored_logs;
 pub(crate) mod user_share;
@@ -15,6 +18,7 @@ pub(crate) mod watched;
 use std::collections::VecDeque;
 
 use self::answers::DedupCache;
+use self::claims::KeptClaims;
 use self::deliveries::Deliveries;
 use self::groups::Groups;
 use self::log::RoomLogs;
@@ -32,6 +36,8 @@ pub(crate) struct Rooms {
     /// What users have used of their allowances of messages and of control frames whose last
     /// connection is gone.
     pub(crate) departed: Allowances<(u64, bool)>,
+    /// What messages carry of their senders' tokens.
+    pub(crate) claims: KeptClaims,
     /// The rooms whose users somebody wants to know.
     pub(crate) watched: Watched,
     /// Their last messages, for those who come back.
@@ -52,6 +58,7 @@ impl Rooms {
             users: Groups::new(&seed.derive("users"), slots),
             // The rate is that of the policy: here a user has only a moment.
             departed: Allowances::new(0, limits.users),
+            claims: KeptClaims::default(),
             watched: Watched::default(),
             logs: RoomLogs::new(seed),
             deliveries: Deliveries::default(),

@@ -1,20 +1,23 @@
 //! Work: what the application is asked, under which ticket, until when, and how much of it at once.
 
 pub(crate) mod events;
+pub(crate) mod idempotency;
 pub(crate) mod keys;
 pub(crate) mod orders;
 pub(crate) mod port;
+pub(crate) mod publication;
 pub(crate) mod questions;
 pub(crate) mod ticket;
 pub(crate) mod user_orders;
 
 use std::collections::VecDeque;
 
+use self::idempotency::IdempotencyKeys;
 use self::orders::Orders;
 use self::port::{Action, Command, Work};
 use self::questions::{NewQuestion, Questions, cost};
 use self::ticket::Ticket;
-use crate::id::ConnId;
+use crate::id::{ConnId, Seed};
 use crate::node::app::App;
 use crate::node::context::Cx;
 use crate::node::policy::Policy;
@@ -26,12 +29,15 @@ pub(crate) struct Workload {
     /// Connections whose messages wait until the application is asked less.
     pub(crate) backlog: VecDeque<ConnId>,
     pub(crate) orders: Orders,
+    /// What came of publications that may be asked for again.
+    pub(crate) idempotency: IdempotencyKeys,
 }
 
 impl Workload {
-    pub(crate) fn new(app: Box<dyn App>) -> Self {
+    pub(crate) fn new(seed: &Seed, app: Box<dyn App>) -> Self {
         let (questions, orders) = (Questions::default(), Orders::default());
-        Self { app, questions, backlog: VecDeque::new(), orders }
+        let idempotency = IdempotencyKeys::new(seed);
+        Self { app, questions, backlog: VecDeque::new(), orders, idempotency }
     }
 
     /// Opens the question of the ticket that was issued last, and submits its `work`. `None`: the

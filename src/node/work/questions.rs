@@ -10,8 +10,10 @@ use smol_str::SmolStr;
 use crate::auth::Address;
 use crate::id::ConnId;
 use crate::node::rooms::answers::MessageKey;
+use crate::node::rooms::held::HeldMessage;
 use crate::node::work::orders::Part;
 use crate::node::work::port::Payer;
+use crate::node::work::publication::Publication;
 use crate::node::work::ticket::{StartFlag, Ticket};
 use crate::time::Instant;
 
@@ -61,6 +63,11 @@ pub(crate) struct Question {
 }
 
 impl Question {
+    /// Its work is not begun, if it has not. True: it had not.
+    pub(crate) fn call_off(&self) -> bool {
+        self.start.as_ref().is_some_and(StartFlag::withdraw)
+    }
+
     /// Nobody waits for it any longer than until now.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         !self.is_late && self.deadline <= now
@@ -105,10 +112,10 @@ pub(crate) enum QuestionKind {
         /// What the answer costs and shows is charged there, should the asker be gone by then.
         payer: RequestPayer,
     },
-    /// May this be said in a room?
+    /// May this be said in the room that is next?
     Publish {
-        /// The room that hears it.
-        room: SmolStr,
+        /// To whom it goes, and how far it is.
+        publication: Box<Publication>,
     },
     /// What does the world outside have to add to the counters?
     Collect {
@@ -131,6 +138,8 @@ pub(crate) enum QuestionKind {
         also: Vec<ConnId>,
         /// Whose members are told when the answer changes the recipe.
         room: SmolStr,
+        /// The message itself, where the application is asked before the others see it.
+        held: Option<Box<HeldMessage>>,
     },
 }
 
@@ -216,10 +225,13 @@ impl Questions {
     }
 
     /// Closes a question whose work has not begun, and now never will. `None`: it has begun, or
-    /// nobody knows, or there is no such question. An order is carried out whoever waits for it.
+    /// nobody knows, or there is no such question. An order is carried out whoever waits for it, and
+    /// a publication is ended by what it belongs to.
     pub(crate) fn withdraw(&mut self, ticket: Ticket) -> Option<Question> {
-        let question =
-            self.find(ticket).filter(|it| !matches!(it.kind, QuestionKind::Order { .. }))?;
+        let is_kept = |kind: &QuestionKind| {
+            matches!(kind, QuestionKind::Order { .. } | QuestionKind::Publish { .. })
+        };
+        let question = self.find(ticket).filter(|it| !is_kept(&it.kind))?;
         let is_withdrawn = question.start.as_ref().is_some_and(StartFlag::withdraw);
         if is_withdrawn { self.close(ticket) } else { None }
     }
@@ -243,12 +255,13 @@ impl Questions {
 
     /// The rooms which an answer that is awaited may still change. `None`: it may be any.
     pub(crate) fn concerned_rooms(&self) -> Option<HashSet<&str>> {
-        let rooms = self.open.iter().filter_map(|(_, question)| match &question.kind {
-            QuestionKind::Message { room, .. } | QuestionKind::Publish { room } => {
-                Some(Some(room.as_str()))
+        let rooms = self.open.iter().flat_map(|(_, question)| match &question.kind {
+            QuestionKind::Message { room, .. } => vec![Some(room.as_str())],
+            QuestionKind::Publish { publication } => publication.rooms_left().map(Some).collect(),
+            QuestionKind::Request { .. } | QuestionKind::Order { .. } => vec![None],
+            QuestionKind::Check { .. } | QuestionKind::Join | QuestionKind::Collect { .. } => {
+                Vec::new()
             }
-            QuestionKind::Request { .. } | QuestionKind::Order { .. } => Some(None),
-            QuestionKind::Check { .. } | QuestionKind::Join | QuestionKind::Collect { .. } => None,
         });
         rooms.collect()
     }

@@ -29,6 +29,22 @@ impl<'a> JsonObject<'a> {
     }
 }
 
+/// A JSON object that is kept after its message.
+#[derive(Debug)]
+pub(crate) struct KeptJsonObject(Box<RawValue>);
+
+impl From<JsonObject<'_>> for KeptJsonObject {
+    fn from(object: JsonObject<'_>) -> Self {
+        Self(object.0.to_owned())
+    }
+}
+
+impl KeptJsonObject {
+    pub(crate) fn get(&self) -> JsonObject<'_> {
+        JsonObject(&self.0)
+    }
+}
+
 /// An accepted chat message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said<'a> {

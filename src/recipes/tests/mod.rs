@@ -31,7 +31,9 @@ use super::RecipesApp;
 use super::storage::{Commit, by_statement};
 use crate::config::{Config, Size};
 use crate::id::ConnId;
-use crate::node::app::{Admission, Answer, App, Incoming, Join, Publish, Reply, Update};
+use crate::node::app::{
+    Admission, Answer, App, Incoming, Join, JoinClient, Publish, Reply, Update,
+};
 use crate::node::{AppEvent, Completion, Method, Outcome, Request, Response, StartFlag, Ticket};
 use crate::time::{Instant, UnixTime};
 
@@ -234,7 +236,8 @@ impl TestApp {
         let (ticket, now) = (self.ticket(), self.now);
         let (start, connection) = (&self.start, CONNECTION);
         let claims = self.claims.as_deref().unwrap_or("{}");
-        let join = Join { ticket, start, now, connection, room, user, claims, reauth: false };
+        let (client, reauth) = (JoinClient::at(std::net::Ipv4Addr::LOCALHOST.into()), false);
+        let join = Join { ticket, start, now, connection, room, user, claims, reauth, client };
         assert!(matches!(self.app.on_join(&join), Reply::Held));
         match self.next() {
             Outcome::Join(admission) => admission,
@@ -254,8 +257,9 @@ impl TestApp {
     fn send(&mut self, room: &str, user: &str, id: &str, content: &str) -> Option<Answer> {
         let (ticket, now) = (self.ticket(), self.now);
         let (start, connection) = (&self.start, CONNECTION);
+        let (data, claims) = (None, None);
         let message =
-            Incoming { ticket, start, now, connection, room, user, id, content, data: None };
+            Incoming { ticket, start, now, connection, room, user, id, content, data, claims };
         match self.app.on_message(&message) {
             Reply::Now(answer) => Some(answer),
             Reply::Held => None,

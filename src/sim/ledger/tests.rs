@@ -1,7 +1,7 @@
 //! Tests of the ledger: each writes a fault into it, which it must report.
 
 use super::*;
-use crate::node::app::{App, Reply, Update};
+use crate::node::app::{App, JoinClient, Reply, Update};
 use crate::sim::watched::WatchedApp;
 
 const ALICE: ConnId = ConnId::new(0, 1);
@@ -34,7 +34,9 @@ fn join(app: &mut WatchedApp, connection: ConnId, room: &str, exp: u64) {
     let ticket = ticket(connection.generation());
     let (user, now) = ("someone", UnixTime::default());
     let start = &StartFlag::default();
-    let join = Join { ticket, start, now, connection, room, user, claims: &claims, reauth: false };
+    let client = JoinClient::at(std::net::Ipv4Addr::LOCALHOST.into());
+    let (claims, reauth) = (claims.as_str(), false);
+    let join = Join { ticket, start, now, connection, room, user, claims, reauth, client };
     drop(app.on_join(&join));
 }
 
@@ -42,8 +44,9 @@ fn say(app: &mut WatchedApp, connection: ConnId, room: &str, id: &str) {
     let ticket = ticket(99);
     let (user, now) = ("someone", UnixTime::default());
     let start = &StartFlag::default();
+    let (content, data, claims) = ("x", None, None);
     let message =
-        Incoming { ticket, start, now, connection, room, user, id, content: "x", data: None };
+        Incoming { ticket, start, now, connection, room, user, id, content, data, claims };
     drop(app.on_message(&message));
 }
 
@@ -108,8 +111,18 @@ fn say_later(
     let (start, ticket) = (StartFlag::default(), ticket(serial));
     let (connection, room, user, now) = (ALICE, "soup", "someone", UnixTime::default());
     let (id, flag) = ("m", &start);
-    let message =
-        Incoming { ticket, start: flag, now, connection, room, user, id, content, data: None };
+    let message = Incoming {
+        ticket,
+        start: flag,
+        now,
+        connection,
+        room,
+        user,
+        id,
+        content,
+        data: None,
+        claims: None,
+    };
     let reply = app.on_message(&message);
     let job = move || match reply {
         Reply::Later(job) => drop(job()),

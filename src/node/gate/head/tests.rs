@@ -23,7 +23,8 @@ fn parse_with(text: &str, origins: &[&str]) -> Result<Option<(RequestKind, usize
 }
 
 fn read_with(text: &str, origins: &Origins) -> Result<Option<Head>, Refusal> {
-    let rules = Rules { max_bytes: 8_192, max_body_bytes: 1_000, origins, proxies: &[] };
+    let (max_bytes, max_body_bytes, client_bytes) = (8_192, 1_000, 0);
+    let rules = Rules { max_bytes, max_body_bytes, origins, proxies: &[], client_bytes };
     parse(text.as_bytes(), rules, PEER, |path| path.starts_with("/v1/recipes"))
 }
 
@@ -49,6 +50,7 @@ fn an_upgrade_gives_its_room_and_accept_key() {
         accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into(),
         subprotocol: true,
         credential: Credential::Token { kind: crate::node::Legacy::Query, token: "x".into() },
+        details: None,
     });
     assert_eq!(parse_with(&with_frames, &[]), Ok(Some((upgrade, text.len()))));
 }

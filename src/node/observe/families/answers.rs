@@ -18,6 +18,21 @@ impl<'a> View<'a> {
                 metrics.reused_ids,
             ),
             total(
+                "vestibule_undelivered_messages_total",
+                "Chat messages that the backend has kept from the others.",
+                metrics.undelivered_messages,
+            ),
+            total(
+                "vestibule_changed_messages_total",
+                "Chat messages whose content the backend has changed before the others got them.",
+                metrics.changed_messages,
+            ),
+            total(
+                "vestibule_repeated_publishes_total",
+                "Publish calls that were answered from memory, by their idempotency key.",
+                metrics.repeated_publishes,
+            ),
+            total(
                 "vestibule_withdrawn_questions_total",
                 "Questions whose work was not begun, as nobody waited for it any more.",
                 metrics.withdrawn_questions,

@@ -52,7 +52,7 @@ impl<'a> View<'a> {
     }
 
     /// Where several tables share one limit, the fullest.
-    fn filled(&self) -> [Filled; 15] {
+    fn filled(&self) -> [Filled; 16] {
         let View { cx, connections, work, rooms, gate } = self;
         let (policy, limits, tokens) = (&cx.policy, &gate.limits, &gate.tokens);
         let answers = rooms.answers.fill();
@@ -80,6 +80,7 @@ impl<'a> View<'a> {
             ("revocations", tokens.revocations.len(), tokens.revocations.capacity()),
             ("answer_bytes", answers.0, answers.1),
             ("history_bytes", rooms.logs.bytes(), policy.history_bytes),
+            ("idempotency_keys", work.idempotency.len(), policy.idempotency_keys),
             ("addresses", most(&addresses), policy.addresses),
             ("users", most(&users), limits.user_attempts.capacity()),
             // As many of authenticated connections as of all others.

@@ -1,0 +1,177 @@
+//! What is published: the body of such a call, and its answer.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use smol_str::SmolStr;
+
+use super::body::{bad_request, counted, object, room_of, some};
+use crate::node::app::{Json, Update};
+use crate::node::{MAX_TARGETS, PublishTarget, Published, Response};
+use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS, MAX_USER_CHARS};
+
+/// The longest idempotency key, in characters.
+const MAX_KEY_CHARS: usize = 255;
+
+/// What is to be said in a room.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Announcement {
+    content: String,
+    #[serde(default, deserialize_with = "some")]
+    recipe_data: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "some")]
+    idempotency_key: Option<String>,
+}
+
+/// The same, and to whom.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Circular {
+    #[serde(default)]
+    rooms: Vec<String>,
+    #[serde(default)]
+    users: Vec<String>,
+    #[serde(default)]
+    connections: Vec<String>,
+    content: String,
+    #[serde(default, deserialize_with = "some")]
+    recipe_data: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "some")]
+    idempotency_key: Option<String>,
+}
+
+/// What a call publishes, and to whom.
+pub(super) struct PublishCall<'a> {
+    pub(super) targets: Vec<PublishTarget>,
+    pub(super) update: Update,
+    pub(super) key: Option<UsedKey<'a>>,
+}
+
+/// The idempotency key of a call, and what it stands for.
+pub(super) struct UsedKey<'a> {
+    key: String,
+    body: &'a str,
+    /// The room of the path; empty: the body has all.
+    room: SmolStr,
+}
+
+impl UsedKey<'_> {
+    /// The key, and what the call says, to be compared with what it said before.
+    pub(super) fn texts(&self) -> [String; 2] {
+        // A room's name has no line end.
+        [self.key.clone(), format!("{}\n{}", self.room, self.body)]
+    }
+}
+
+/// A message to everybody in a room.
+pub(super) fn to_room(room: SmolStr, body: &[u8]) -> Result<PublishCall<'_>, Response> {
+    let Announcement { content, recipe_data, idempotency_key } = object(body)?;
+    let key = used_key(idempotency_key, body, room.clone())?;
+    let targets = vec![PublishTarget::Room(room)];
+    Ok(PublishCall { targets, update: update(content, recipe_data)?, key })
+}
+
+/// A message to rooms, users and connections.
+pub(super) fn to_many(body: &[u8]) -> Result<PublishCall<'_>, Response> {
+    let Circular { rooms, users, connections, content, recipe_data, idempotency_key } =
+        object(body)?;
+    let count = rooms.len() + users.len() + connections.len();
+    if !(1..=MAX_TARGETS).contains(&count) {
+        let message =
+            format!("`rooms`, `users` and `connections` must name 1 to {MAX_TARGETS} together");
+        return Err(bad_request(&message));
+    }
+    let mut targets = Vec::with_capacity(count);
+    for room in distinct(&rooms) {
+        targets.push(PublishTarget::Room(room_of(room)?));
+    }
+    for user in distinct(&users) {
+        if !(1..=MAX_USER_CHARS).contains(&user.chars().count()) {
+            return Err(bad_request("A user is not 1 to 256 characters"));
+        }
+        targets.push(PublishTarget::User(SmolStr::new(user)));
+    }
+    for id in distinct(&connections) {
+        let id = id.parse().map_err(|_| bad_request("A connection's id is malformed"))?;
+        targets.push(PublishTarget::Connection(id));
+    }
+    let key = used_key(idempotency_key, body, SmolStr::default())?;
+    Ok(PublishCall { targets, update: update(content, recipe_data)?, key })
+}
+
+/// Each of these once, in their order.
+fn distinct(names: &[String]) -> impl Iterator<Item = &str> {
+    let mut seen = BTreeSet::new();
+    names.iter().map(String::as_str).filter(move |name| seen.insert(*name))
+}
+
+fn used_key(
+    key: Option<String>,
+    body: &[u8],
+    room: SmolStr,
+) -> Result<Option<UsedKey<'_>>, Response> {
+    let Some(key) = key else { return Ok(None) };
+    if !(1..=MAX_KEY_CHARS).contains(&key.chars().count()) {
+        return Err(bad_request("`idempotency_key` must have 1 to 255 characters"));
+    }
+    // It was read as JSON, so it is text.
+    let body = std::str::from_utf8(body).unwrap_or_default();
+    Ok(Some(UsedKey { key, body, room }))
+}
+
+/// A message that changes the recipe for those who get it.
+fn update(content: String, recipe_data: Option<Box<RawValue>>) -> Result<Update, Response> {
+    if !(1..=MAX_CONTENT_CHARS).contains(&content.chars().count()) {
+        return Err(bad_request("`content` must have 1 to 16384 characters"));
+    }
+    if recipe_data.as_ref().is_some_and(|data| !data.get().starts_with('{')) {
+        return Err(bad_request("`recipe_data` must be a JSON object"));
+    }
+    let recipe_data = recipe_data.map(Json::from_raw);
+    Ok(Update { content: content.into(), recipe_data, broadcast: true, ..Update::default() })
+}
+
+/// What is answered: for how many it was, at which rooms it failed, or why it was refused.
+pub(super) fn response(published: Published) -> Response {
+    let (tally, targets) = match published {
+        Published::Done { tally, targets } => (tally, targets),
+        Published::KeyReused => {
+            let message = "This idempotency key was used for a call with another body";
+            return Response::error(422, "idempotency_key_reused", message);
+        }
+        Published::KeyInUse => {
+            let message = "The first call with this idempotency key is not done. Call again";
+            return Response::error(409, "idempotency_key_in_use", message);
+        }
+    };
+    let failed = targets.iter().enumerate().filter(|(index, _)| tally.has_failed_at(*index));
+    let failed: Vec<&str> = failed
+        .filter_map(|(_, target)| match target {
+            PublishTarget::Room(room) => Some(room.as_str()),
+            // Nobody has to agree to these.
+            PublishTarget::User(_) | PublishTarget::Connection(_) => None,
+        })
+        .collect();
+    match tally.error {
+        Some(error) if failed.len() == targets.len() => refused(error),
+        Some(error) => {
+            let delivered = tally.delivered;
+            let failed = json!({ "rooms": failed, "error": error.as_str() });
+            Response::json(200, &json!({ "delivered": delivered, "failed": failed }))
+        }
+        None => counted("delivered", tally.delivered as usize),
+    }
+}
+
+fn refused(error: ErrorCode) -> Response {
+    let status = match error {
+        ErrorCode::BackendUnavailable => 503,
+        ErrorCode::BackendTimeout => 504,
+        ErrorCode::InvalidMessage => 400,
+        _ => 500,
+    };
+    Response::error(status, error.as_str(), error.message())
+}

@@ -1,0 +1,171 @@
+//! An operator's publication: to rooms once the application has agreed, which may want to store it, and
+//! straight to users and connections.
+//!
+//! Rooms come one after the other, so that one call has one open question. What nobody waits for any more
+//! is not begun: when the time of the call is over, or its connection is gone, the rooms that are left
+//! have failed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::id::{ConnId, Slot};
+use crate::node::Node;
+use crate::node::app::{Publish, Reply, Update};
+use crate::node::gate::operator::OperatorEvent;
+use crate::node::rooms::chat::{answer_of, update_frame};
+use crate::node::work::idempotency::KeyUse;
+use crate::node::work::port::{Outcome, Payer, Work};
+use crate::node::work::publication::{IdempotencyKey, Publication, PublishTarget, Published};
+use crate::node::work::questions::{GRACE, NewQuestion, QuestionKind};
+use crate::node::work::ticket::Ticket;
+use crate::protocol::ErrorCode;
+use crate::time::Now;
+
+impl Node {
+    /// Publishes `update` to these, the rooms among them in front: [`OperatorEvent::Published`]. With a
+    /// key and what the call says, a call that was made before is not made again.
+    pub(crate) fn publish(
+        &mut self,
+        now: Now,
+        asker: ConnId,
+        (targets, update): (Vec<PublishTarget>, Arc<Update>),
+        key: Option<[&str; 2]>,
+    ) {
+        self.cx.now = now;
+        let key = key.map(|[key, content]| IdempotencyKey {
+            key: self.cx.hash(&["idempotency key", key]),
+            content: self.cx.hash(&["published", content]),
+        });
+        if let Some(key) = key {
+            let most = self.cx.policy.idempotency_keys;
+            let known = match self.work.idempotency.begin(now.monotonic, key, most) {
+                KeyUse::First => None,
+                KeyUse::Done(tally) => {
+                    self.cx.metrics.repeated_publishes += 1;
+                    Some(Published::Done { tally, targets: targets.clone() })
+                }
+                KeyUse::UnderWay => Some(Published::KeyInUse),
+                KeyUse::OtherContent => Some(Published::KeyReused),
+            };
+            if let Some(known) = known {
+                return self.tell_operator(asker, OperatorEvent::Published(known));
+            }
+        }
+        self.publish_on(Box::new(Publication::new(asker, targets, update, key)), None);
+    }
+
+    /// The application has answered for the room that is next; or `Err`: it has not in its time.
+    pub(crate) fn publish_answered(
+        &mut self,
+        mut publication: Box<Publication>,
+        ticket: Ticket,
+        outcome: Result<&Outcome, ErrorCode>,
+    ) {
+        let is_over = outcome.is_err();
+        if let Some(PublishTarget::Room(room)) = publication.next() {
+            let answer = outcome.and_then(answer_of);
+            let told = self.say_in_room(&room.clone(), answer);
+            publication.record(told);
+        }
+        if is_over || !self.connections.awaits_response(publication.asker, ticket) {
+            publication.fail_rest(ErrorCode::BackendTimeout);
+        }
+        self.publish_on(publication, Some(ticket));
+    }
+
+    /// The time of the call of `slot` is over. True: it publishes, its work has not begun and never will,
+    /// and it is answered by how far it came.
+    pub(crate) fn end_unbegun_publication(&mut self, slot: Slot, ticket: Ticket) -> bool {
+        let question = self.work.questions.find(ticket);
+        let is_unbegun = question.is_some_and(|question| {
+            matches!(question.kind, QuestionKind::Publish { .. }) && question.call_off()
+        });
+        let closed = if is_unbegun { self.work.questions.close(ticket) } else { None };
+        let Some(QuestionKind::Publish { publication }) = closed.map(|it| it.kind) else {
+            return false;
+        };
+        self.answer_within(slot, self.cx.policy.response_timeout);
+        self.publish_answered(publication, ticket, Err(ErrorCode::BackendTimeout));
+        true
+    }
+
+    /// Goes on with what is left. `awaited`: the answer that its asker has waited for until now.
+    fn publish_on(&mut self, mut publication: Box<Publication>, awaited: Option<Ticket>) {
+        while let Some(PublishTarget::Room(room)) = publication.next() {
+            let room = room.clone();
+            let ticket = self.work.questions.issue();
+            let start = self.work.questions.start();
+            let (now, update) = (self.cx.now.unix, &publication.update);
+            let publish = Publish { ticket, start, now, room: &room, update };
+            let job = match self.work.app.on_publish(&publish) {
+                Reply::Now(answer) => {
+                    let told = self.say_in_room(&room, answer);
+                    publication.record(told);
+                    continue;
+                }
+                Reply::Later(job) => Some(Work::Message(job)),
+                Reply::Held => None,
+            };
+            return self.await_publication(publication, ticket, job);
+        }
+        self.publish_directly(&mut publication);
+        let has_failed = publication.has_failed();
+        let Publication { asker, targets, key, tally, .. } = *publication;
+        match key {
+            Some(key) if has_failed => self.work.idempotency.forget(key),
+            Some(key) => self.work.idempotency.end(key, tally),
+            None => {}
+        }
+        let event = OperatorEvent::Published(Published::Done { tally, targets });
+        match awaited {
+            None => self.tell_operator(asker, event),
+            Some(ticket) => self.tell_later(asker, ticket, event),
+        }
+    }
+
+    fn await_publication(
+        &mut self,
+        publication: Box<Publication>,
+        ticket: Ticket,
+        work: Option<Work>,
+    ) {
+        let (asker, length) = (publication.asker, self.cx.policy.answer_timeout);
+        if self.unanswered(asker).is_some() {
+            self.connections.await_answer(asker.slot(), ticket);
+            self.answer_within(asker.slot(), length);
+        }
+        let kind = QuestionKind::Publish { publication };
+        let (deadline, payer) = (self.cx.now.monotonic + length + GRACE, Payer::Operator);
+        let question = NewQuestion { asker, kind, deadline, cost: 0, payer };
+        self.work.open(&mut self.cx, ticket, question, work);
+    }
+
+    /// Tells users and connections, each connection once, and none that is in a room that was told.
+    fn publish_directly(&mut self, publication: &mut Publication) {
+        let mut told = BTreeSet::new();
+        while let Some(target) = publication.next() {
+            let slots: Vec<Slot> = match target {
+                PublishTarget::Room(_) => Vec::new(),
+                PublishTarget::User(user) => self.rooms.users.members(user).collect(),
+                PublishTarget::Connection(id) => {
+                    self.connections.find(*id).map(|_| id.slot()).into_iter().collect()
+                }
+            };
+            let rooms = &self.rooms.rooms;
+            let is_new = |slot: &Slot| {
+                let room = rooms.name_of(*slot);
+                room.is_some_and(|room| !publication.has_told_room(room))
+                    && told.insert(slot.index())
+            };
+            let slots: Vec<Slot> = slots.into_iter().filter(is_new).collect();
+            let Self { cx, connections, rooms, .. } = self;
+            let mut reached = 0;
+            if !slots.is_empty() {
+                let frame = update_frame(cx, &publication.update, None, None);
+                reached = rooms.tell_each(cx, connections, &slots, &frame);
+            }
+            self.close_slow_members();
+            publication.record(Ok(reached));
+        }
+    }
+}

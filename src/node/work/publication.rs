@@ -1,0 +1,161 @@
+//! What an operator publishes: to whom, how far it is, and what became of it.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use crate::id::ConnId;
+use crate::node::app::Update;
+use crate::protocol::ErrorCode;
+
+/// Whom a publication is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PublishTarget {
+    /// Everybody in a room, once the application has agreed.
+    Room(SmolStr),
+    /// All connections of a user that are in a room.
+    User(SmolStr),
+    /// One connection that is in a room.
+    Connection(ConnId),
+}
+
+/// As many targets as one call may have: each has a bit in [`PublishTally::failed`].
+pub(crate) const MAX_TARGETS: usize = 64;
+
+/// What became of a publication.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PublishTally {
+    /// For how many connections it was.
+    pub(crate) delivered: u32,
+    /// The targets at which it failed: a bit each, the first one's lowest.
+    pub(crate) failed: u64,
+    /// Why it failed at the first of them.
+    pub(crate) error: Option<ErrorCode>,
+}
+
+impl PublishTally {
+    fn record(&mut self, index: usize, result: Result<usize, ErrorCode>) {
+        match result {
+            Ok(reached) => {
+                let reached = u32::try_from(reached).unwrap_or(u32::MAX);
+                self.delivered = self.delivered.saturating_add(reached);
+            }
+            Err(error) => {
+                self.failed |= 1_u64.checked_shl(index as u32).unwrap_or(0);
+                self.error.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Did it fail at this target?
+    pub(crate) fn has_failed_at(&self, index: usize) -> bool {
+        self.failed.checked_shr(index as u32).is_some_and(|bits| bits & 1 == 1)
+    }
+}
+
+/// The key of a call, and what the call says: hashes under the node's secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IdempotencyKey {
+    pub(crate) key: u64,
+    pub(crate) content: u64,
+}
+
+/// A publication that is under way: rooms first, one after the other.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    /// The connection that is to be answered.
+    pub(crate) asker: ConnId,
+    /// At most [`MAX_TARGETS`], the rooms in front.
+    pub(crate) targets: Vec<PublishTarget>,
+    pub(crate) update: Arc<Update>,
+    pub(crate) key: Option<IdempotencyKey>,
+    pub(crate) tally: PublishTally,
+    /// Targets that are done.
+    done: usize,
+}
+
+impl Publication {
+    pub(crate) fn new(
+        asker: ConnId,
+        targets: Vec<PublishTarget>,
+        update: Arc<Update>,
+        key: Option<IdempotencyKey>,
+    ) -> Self {
+        debug_assert!(targets.len() <= MAX_TARGETS, "the caller has counted them");
+        Self { asker, targets, update, key, tally: PublishTally::default(), done: 0 }
+    }
+
+    /// The target that is next.
+    pub(crate) fn next(&self) -> Option<&PublishTarget> {
+        self.targets.get(self.done)
+    }
+
+    /// The target that was next has been told, or has failed.
+    pub(crate) fn record(&mut self, result: Result<usize, ErrorCode>) {
+        self.tally.record(self.done, result);
+        self.done += 1;
+    }
+
+    /// Nothing more is begun.
+    pub(crate) fn fail_rest(&mut self, error: ErrorCode) {
+        while self.done < self.targets.len() {
+            self.record(Err(error));
+        }
+    }
+
+    /// Is everybody in this room told already?
+    pub(crate) fn has_told_room(&self, room: &SmolStr) -> bool {
+        let told = self.targets.iter().enumerate().take(self.done);
+        told.filter(|(index, _)| !self.tally.has_failed_at(*index))
+            .any(|(_, target)| matches!(target, PublishTarget::Room(name) if name == room))
+    }
+
+    /// The rooms that are not told yet.
+    pub(crate) fn rooms_left(&self) -> impl Iterator<Item = &str> {
+        self.targets.iter().skip(self.done).filter_map(|target| match target {
+            PublishTarget::Room(room) => Some(room.as_str()),
+            PublishTarget::User(_) | PublishTarget::Connection(_) => None,
+        })
+    }
+
+    /// Has it failed everywhere?
+    pub(crate) fn has_failed(&self) -> bool {
+        (0..self.targets.len()).all(|index| self.tally.has_failed_at(index))
+    }
+}
+
+/// What a call to publish is answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Published {
+    /// It was done, now or when its key was used first, for these targets.
+    Done { tally: PublishTally, targets: Vec<PublishTarget> },
+    /// Its key was used with another body.
+    KeyReused,
+    /// The first call with its key is not done.
+    KeyInUse,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_target_has_its_bit_in_the_tally() {
+        let rooms = (0..MAX_TARGETS).map(|n| PublishTarget::Room(format!("r{n}").into()));
+        let asker = ConnId::new(0, 1);
+        let mut publication = Publication::new(asker, rooms.collect(), Update::text("x"), None);
+        for n in 0..63 {
+            assert!(publication.next().is_some());
+            let failure = Err(ErrorCode::Internal);
+            publication.record(if n % 2 == 0 { Ok(2) } else { failure });
+        }
+        assert!(!publication.has_failed());
+        publication.fail_rest(ErrorCode::BackendTimeout);
+        assert_eq!(publication.next(), None);
+        assert_eq!(publication.tally.delivered, 64);
+        assert_eq!(publication.tally.failed, 0xaaaa_aaaa_aaaa_aaaa);
+        assert_eq!(publication.tally.error, Some(ErrorCode::Internal));
+        assert!(publication.has_told_room(&"r0".into()));
+        assert!(!publication.has_told_room(&"r63".into()));
+    }
+}
