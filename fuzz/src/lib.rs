@@ -6,6 +6,7 @@
 pub mod frames;
 pub mod keys;
 pub mod messages;
+pub mod model;
 pub mod recipe;
 pub mod session;
 pub mod upgrade_head;
@@ -14,10 +15,11 @@ pub mod upgrade_head;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also that of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("frames", frames::frames),
     ("keys", keys::keys),
     ("messages", messages::messages),
+    ("model", model::model),
     ("recipe", recipe::recipe),
     ("session", session::session),
     ("upgrade_head", upgrade_head::upgrade_head),

@@ -25,7 +25,7 @@ use crate::config;
 use crate::id::ConnId;
 use crate::net::TlsError;
 use crate::net::http::{self, ClientTls, PlainHttp};
-use crate::node::{MinuteThrottle, Reading, StartFlag};
+use crate::node::{Dependency, MinuteThrottle, Reading, StartFlag};
 use crate::time::{Instant, UnixTime};
 
 /// Why the assistant's model cannot be called. No text shows a key.
@@ -171,6 +171,18 @@ impl ModelService {
         {
             answer(None);
         }
+    }
+
+    /// How the model is. While its circuit breaker is open, the recipe chat goes on without it.
+    #[must_use]
+    pub fn dependency(&self) -> Dependency {
+        let assistant = Dependency::working("assistant");
+        if !self.0.counts.is_open() {
+            return assistant;
+        }
+        let why = self.0.counts.last_failure().unwrap_or_else(|| "unknown".to_owned());
+        let reason = format!("Calls to the assistant's model fail, the last one: {why}");
+        assistant.degraded("assistant_unavailable", reason)
     }
 
     /// What a collector of metrics is told.

@@ -253,6 +253,8 @@ impl Background {
         #[cfg(feature = "backend")]
         {
             if let Some(model) = self.model {
+                let asked = model.clone();
+                server.add_dependency(Arc::new(move |_| asked.dependency()));
                 server.add_probe(Arc::new(move || model.readings()));
             }
             let start = |threads: backend::Threads| threads.start(handle);

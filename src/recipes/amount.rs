@@ -1,10 +1,11 @@
 //! Amounts in a text: a quantity, optionally the size of one item, optionally a unit.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::languages;
-use super::quantity::{Number, NumberForm, Quantity};
+use super::languages::{self, Phrases};
+use super::quantity::{self, Number, NumberForm, Quantity};
 use super::ratio::Ratio;
 use super::scan::{from, letter_at, noun, unit, word};
 use super::size;
@@ -23,6 +24,8 @@ pub(super) struct Amount {
     noun: Option<Range<usize>>,
     /// The smaller part of a sum, such as the ounces of "3 lb 6 oz".
     smaller: Option<Smaller>,
+    /// "and a half" behind the unit, which is part of the quantity.
+    half: Option<Range<usize>>,
     /// The end of the quantity, its size and its unit.
     pub(super) end: usize,
 }
@@ -44,9 +47,10 @@ pub(super) type Edit = (Range<usize>, String);
 impl Amount {
     /// Parses the amount at `start`.
     pub(super) fn parse(text: &str, start: usize) -> Option<Self> {
-        let (mut quantity, length) = quantity(text, start)?;
+        let (mut quantity, length) = quantity_at(text, start)?;
         // "1/2 a lemon"
         let article = [" a ", " an "].iter().find(|a| from(text, start + length).starts_with(**a));
+        let article = article.filter(|_| !quantity.low.value.is_whole());
         let length = length + article.map_or(0, |article| article.len() - 1);
         if quantity.high.is_none() {
             quantity.low.end = length;
@@ -82,9 +86,10 @@ impl Amount {
         }
         let noun = if unit.is_none() { noun(text, end) } else { None };
         let end = unit.as_ref().map_or(end, |(at, _)| at.end);
-        let mut amount = Self { start, quantity, unit, noun, smaller: None, end };
+        let mut amount = Self { start, quantity, unit, noun, smaller: None, half: None, end };
         amount.smaller = amount.smaller(text);
         amount.end = amount.smaller.as_ref().map_or(end, |smaller| smaller.unit.end);
+        amount.add_half(text);
         Some(amount)
     }
 
@@ -94,7 +99,7 @@ impl Amount {
         let quantity = Quantity::parse(from(text, start))?;
         let unit = Some((start - length..start, kind));
         let end = start + quantity.end();
-        Some(Self { start, quantity, unit, noun: None, smaller: None, end })
+        Some(Self { start, quantity, unit, noun: None, smaller: None, half: None, end })
     }
 
     /// One of a unit that has no number: "Pinch of nutmeg".
@@ -111,8 +116,24 @@ impl Amount {
         let low = Number { value: Ratio::ONE, form: NumberForm::Word, end: 0 };
         let unit = Some((end - first.len()..end, kind));
         let quantity = Quantity { low, high: None };
-        let amount = Self { start, quantity, unit, noun: None, smaller: None, end };
+        let amount = Self { start, quantity, unit, noun: None, smaller: None, half: None, end };
         (is_of || is_one).then_some(amount)
+    }
+
+    /// Adds the half that is said behind the unit: "2 cups and a half of milk".
+    fn add_half(&mut self, text: &str) {
+        let low = self.quantity.low.value;
+        let is_plain = self.unit.is_some() && self.smaller.is_none() && low.is_whole();
+        let behind = from(text, self.end).strip_prefix(' ').filter(|_| is_plain);
+        let length = behind.and_then(quantity::half);
+        // "1 tsp salt", "1 bunch and a half lemon".
+        let end = length.map(|length| self.end + 1 + length);
+        let end = end.filter(|end| self.quantity.high.is_none() && noun(text, *end).is_none());
+        if let Some((end, value)) = end.zip(low.plus(Ratio::HALF)) {
+            self.half = Some(self.end..end);
+            self.quantity.low.value = value;
+            self.end = end;
+        }
     }
 
     fn smaller(&self, text: &str) -> Option<Smaller> {
@@ -125,6 +146,11 @@ impl Amount {
         let (other, small) = units::size(text.get(unit.clone())?)?;
         let per = Ratio::new(large, small).filter(|per| family == other && *per > Ratio::ONE)?;
         Some(Smaller { start, number, unit, kind, per })
+    }
+
+    /// The end of "and a half" behind the unit.
+    pub(super) fn half_end(&self) -> Option<usize> {
+        self.half.as_ref().map(|half| half.end)
     }
 
     fn kind(&self) -> Option<UnitKind> {
@@ -194,8 +220,10 @@ impl Amount {
         };
         let is_many = top > Ratio::ONE;
         let is_bare = self.quantity.low.end == 0;
+        // "1 cup and a half" has the unit in the singular.
+        let is_changed = self.half.is_some() || is_many != (self.quantity.top() > Ratio::ONE);
         let word = self.unit.as_ref().map(|(at, _)| at).or(self.noun.as_ref());
-        if let Some(at) = word.filter(|_| is_bare || is_many != (self.quantity.top() > Ratio::ONE))
+        if let Some(at) = word.filter(|_| is_bare || is_changed)
             && let Some(word) = text.get(at.clone())
             && !has_optional_plural(from(text, at.end))
             && let Some(inflected) = inflected(word, is_many)
@@ -203,6 +231,7 @@ impl Amount {
             let inflected = if is_bare { inflected.to_lowercase() } else { inflected };
             edits.push((at.clone(), inflected));
         }
+        edits.extend(self.half.clone().map(|half| (half, String::new())));
         Some(edits)
     }
 
@@ -262,7 +291,7 @@ fn inflected(word: &str, many: bool) -> Option<String> {
 }
 
 /// The quantity at `start` and its length. "A" means 1 before a unit, or before a single noun.
-fn quantity(text: &str, start: usize) -> Option<(Quantity, usize)> {
+fn quantity_at(text: &str, start: usize) -> Option<(Quantity, usize)> {
     let rest = from(text, start);
     if let Some(quantity) = Quantity::parse(rest) {
         return Some((quantity, quantity.end()));
@@ -285,9 +314,7 @@ fn quantity(text: &str, start: usize) -> Option<(Quantity, usize)> {
 
 /// The length of the article that a text begins with.
 pub(super) fn article(text: &str) -> Option<usize> {
-    let (first, length) = word(text, 0);
-    let is_article = ARTICLES.iter().any(|article| languages::begins(first, article).is_some());
-    (is_article && text.starts_with(first) && from(text, length).starts_with(' ')).then_some(length)
+    ARTICLES.length(text).filter(|length| from(text, *length).starts_with(' '))
 }
 
 /// The end of the sign in "2x peppers" and "2 x peppers".
@@ -299,15 +326,15 @@ fn times(text: &str, start: usize) -> Option<usize> {
 }
 
 fn is_adjective(word: &str) -> bool {
-    units::looked_up(word, |word| ADJECTIVES.contains(&word).then_some(())).is_some()
+    units::looked_up(word, |word| ADJECTIVES.contains(word).then_some(())).is_some()
 }
 
 /// Words that may stand between a quantity and its unit.
-static ADJECTIVES: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| languages::all(|language| language.adjectives));
+static ADJECTIVES: LazyLock<BTreeSet<&'static str>> =
+    LazyLock::new(|| languages::all(|language| language.adjectives).into_iter().collect());
 /// Articles that mean one.
-static ARTICLES: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| languages::all(|language| language.articles));
+static ARTICLES: LazyLock<Phrases> =
+    LazyLock::new(|| languages::table(|language| language.articles));
 /// "A few eggs" has no amount.
 const VAGUE: &[&str] = &["few", "little", "bit", "lot", "touch", "hint", "some"];
 /// Units that mean one without a number and without "of".

@@ -13,7 +13,9 @@ pub(super) use self::questions::guesses;
 use self::questions::{how_much, shown_text};
 use self::said::{EditResult, counted, time_text};
 use self::scaling::{scaled, unknown_yield};
-use self::steps::{added_step, moved_step, removed_step, replaced_step, step_text, swapped_steps};
+use self::steps::{
+    added_step, moved_step, removed_step, removed_steps, replaced_step, step_text, swapped_steps,
+};
 use super::command::{ChatCommand, Scale};
 use super::find::find;
 use super::ingredient::Ingredient;
@@ -215,6 +217,7 @@ pub(super) fn carried_out(
         ChatCommand::Replace { old, new } => replaced(recipe, old, new),
         ChatCommand::AddStep { text, place } => added_step(recipe, text, place),
         ChatCommand::RemoveStep(at) => removed_step(recipe, at),
+        ChatCommand::RemoveSteps(list) => removed_steps(recipe, list),
         ChatCommand::MoveStep(at, place) => moved_step(recipe, at, place),
         ChatCommand::SwapSteps(one, other) => swapped_steps(recipe, one, other),
         ChatCommand::ReplaceStep(at, text) => replaced_step(recipe, at, text),

@@ -13,9 +13,11 @@ mod synonyms;
 mod words;
 
 pub use self::chat_command::{ChatCommand, Scale, Shown, StepPosition, StepRef};
+pub(super) use self::questions::bare;
 use self::questions::{amount, is_amount, more, multiplied, question, set_to, share_of, tag};
 use self::scale::scale;
 use self::steps::step;
+pub(super) use self::steps::step_numbers;
 use self::synonyms as say;
 use self::words::{after, after_any, is_any, skip, split_at_word, value, without_ends};
 use super::convert::UnitSystem;
@@ -53,6 +55,7 @@ impl<'a> ChatCommand<'a> {
             .or_else(|| add(plain))
             .or_else(|| amount(plain))
             .or_else(|| question(plain))
+            .or_else(|| bare(plain))
     }
 }
 
@@ -210,6 +213,11 @@ fn replace(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(command) = instead(text) {
         return Some(command);
     }
+    // "beef -> lentils", and not "4 -> 6"
+    let arrow = ["->", "→", "=>"].iter().find_map(|sign| text.split_once(sign));
+    if let Some((old, new)) = arrow.filter(|(old, _)| old.starts_with(char::is_alphabetic)) {
+        return both(old.trim_end(), new);
+    }
     let (verb, rest) =
         say::EXCHANGE.iter().filter_map(|verb| Some((*verb, after(text, verb)?))).next()?;
     let joints: &[&str] = match verb {
@@ -305,7 +313,14 @@ fn add(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(rest) = after_any(text, &["i also have", "we also have", "i've also got"]) {
         return Number::parse(rest).map(|_| ChatCommand::AddIngredient(rest));
     }
-    added(after_any(text, say::ADD)?)
+    if let Some(given) = after_any(text, say::ADD) {
+        return added(given);
+    }
+    // "garlic too"
+    let name = without_ends(text, say::TOO)?;
+    let name = value(skip(skip(name, &["we need", "i need", "we have"]), &["some"]));
+    let is_name = name.split(' ').count() <= 4 && after_any(name, say::NO_NAMES).is_none();
+    (is_name && !name.is_empty()).then_some(ChatCommand::AddIngredient(name))
 }
 
 /// Parses what follows "add".

@@ -60,13 +60,22 @@ impl Ingredient {
             Some(amount) => {
                 (number(amount.quantity.low.value), parsed.unit_text(0).map(str::to_owned))
             }
-            None => (None, None),
+            None => (
+                parsed.length().and_then(|(value, ..)| number(value)),
+                parsed.length().map(|(_, unit, _)| unit.to_owned()),
+            ),
         };
         let is_heading = text.ends_with(':') && quantity.is_none();
         let (name, note) = if is_heading {
             (String::new(), String::new())
         } else {
-            (parsed.name().to_owned(), parsed.note())
+            match parsed.length() {
+                Some((.., end)) => {
+                    let rest = Line::parse(from(&text, end));
+                    (rest.name().to_owned(), rest.note())
+                }
+                None => (parsed.name().to_owned(), parsed.note()),
+            }
         };
         Self { text, quantity, unit, name, note, group: String::new(), base: None }
     }

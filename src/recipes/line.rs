@@ -36,18 +36,27 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     /// Parses all amounts of an ingredient line. The work is linear in the text.
     pub(super) fn parse(text: &'a str) -> Self {
-        Self::read(text, false)
+        Self::read(text, LineKind::Ingredient)
+    }
+
+    /// Parses only the amount that the line begins with.
+    pub(super) fn begun(text: &'a str) -> Self {
+        Self::read(text, LineKind::Beginning)
     }
 
     /// Parses what a recipe makes: "Serves 4", "2 pizzas (8 slices)". Every number but a size is an
     /// amount.
     pub(super) fn of_yield(text: &'a str) -> Self {
-        Self::read(text, true)
+        Self::read(text, LineKind::Yield)
     }
 
-    fn read(text: &'a str, is_yield: bool) -> Self {
+    fn read(text: &'a str, kind: LineKind) -> Self {
         let text = plain(text);
-        let mut reader = NumberReader { text: &text, is_yield, ..NumberReader::default() };
+        let mut reader = NumberReader {
+            text: &text,
+            is_yield: kind == LineKind::Yield,
+            ..NumberReader::default()
+        };
         let start = lead_in(&text);
         let one = size::of_one(&text, start);
         let is_kept = from(&text, start).starts_with(char::is_numeric)
@@ -68,7 +77,7 @@ impl<'a> Line<'a> {
                 reader.done = one.unwrap_or(0);
             }
         }
-        if one.is_none() {
+        if one.is_none() && kind != LineKind::Beginning {
             reader.read();
         }
         let NumberReader { amounts, is_in_doubt, .. } = reader;
@@ -89,6 +98,16 @@ impl<'a> Line<'a> {
     /// scaled.
     pub(super) fn is_in_doubt(&self) -> bool {
         self.is_in_doubt
+    }
+
+    /// The length that a line begins with, if it has no amount: `1" ginger` is an inch of it. With it
+    /// come the name of its unit and its end. That of a piece is a size: "5 cm piece".
+    pub(super) fn length(&self) -> Option<(Ratio, &'static str, usize)> {
+        let start = lead_in(&self.text);
+        let number = Number::parse(from(&self.text, start)).filter(|_| self.amounts.is_empty())?;
+        let (unit, end) = size::length_behind(&self.text, start + number.end)?;
+        let is_size = scan::unit(&self.text, end).is_some();
+        (!is_size && !from(&self.text, end).trim().is_empty()).then_some((number.value, unit, end))
     }
 
     /// Whether scaling changes the line.
@@ -173,6 +192,17 @@ impl<'a> Line<'a> {
     }
 }
 
+/// What is read of a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineKind {
+    /// All of an ingredient.
+    Ingredient,
+    /// The amount that an ingredient begins with.
+    Beginning,
+    /// All of a yield.
+    Yield,
+}
+
 /// Finds the numbers of a line, one after the other.
 #[derive(Default)]
 struct NumberReader<'a> {
@@ -205,10 +235,9 @@ impl NumberReader<'_> {
                 _ => {}
             }
             let begins = !was_word || roles::times_before(self.text, at);
-            let is_leading = units::before(self.text.get(..at).unwrap_or_default()).is_some();
             // Chinese and Japanese have no space before a number: "玉ねぎ1個".
             was_word = next.is_alphanumeric() && !languages::is_ideographic(next);
-            if (next.is_numeric() && (begins || is_leading))
+            if (next.is_numeric() && (begins || self.is_behind_unit(at)))
                 || (begins && is_number_word(self.text, at))
             {
                 at = self.number(at, bracket);
@@ -236,6 +265,11 @@ impl NumberReader<'_> {
                 at += next.len_utf8();
             }
         }
+    }
+
+    /// Whether a unit that is written before its number ends at `at`.
+    fn is_behind_unit(&self, at: usize) -> bool {
+        units::before(self.text.get(..at).unwrap_or_default()).is_some()
     }
 
     fn context(&self, at: usize, bracket: Option<usize>) -> NumberContext<'_> {

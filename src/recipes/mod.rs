@@ -71,6 +71,8 @@ pub use completions::CompletionSink;
 pub use convert::UnitSystem;
 pub use counters::AccountCounters;
 pub use ingredient::{Base, Ingredient};
+#[cfg(any(test, feature = "testing"))]
+pub use model::answer_response;
 pub use model::{AskModel, ModelCall};
 pub use quantity::{MAX_QUANTITY, Number, NumberForm, Quantity};
 pub use ratio::Ratio;

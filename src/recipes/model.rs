@@ -15,13 +15,21 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(any(test, feature = "testing"))]
+use super::assistant::AssistantReply;
 use super::assistant::HELP;
+#[cfg(any(test, feature = "testing"))]
+use super::proposal::answer_proposal;
 use super::proposal::{Proposal, ProposedCommand};
+#[cfg(any(test, feature = "testing"))]
+use super::recipe::Recipe;
 use super::storage::chat::{Bounds, NewMessage, RoomContext};
 use crate::config::Config;
 use crate::id::ConnId;
 use crate::node::StartFlag;
 use crate::protocol::MAX_CONTENT_CHARS;
+#[cfg(any(test, feature = "testing"))]
+use crate::time::UnixTime;
 
 /// A question to a model, for whoever has the threads that ask.
 pub struct ModelCall {
@@ -140,15 +148,38 @@ impl Model {
         Proposal::Commands(commands.into_iter().map(ProposedCommand::read).collect())
     }
 
+    /// The commands in the body of a response. `None` if it is anything but a list of at most as many
+    /// as are allowed.
     fn commands(&self, response: &[u8]) -> Option<Vec<String>> {
-        let body: ResponseBody = serde_json::from_slice(response).ok()?;
-        let content = body.choices.into_iter().next()?.message.content?;
-        let list: CommandList = serde_json::from_str(unfenced(&content)).ok()?;
-        let is_message =
-            |text: &String| !text.trim().is_empty() && text.chars().count() <= MAX_CONTENT_CHARS;
-        let is_bounded = list.commands.len() <= self.commands;
-        (is_bounded && list.commands.iter().all(is_message)).then_some(list.commands)
+        commands(response, self.commands)
     }
+}
+
+/// Answers a message with the response of a model's server, as the chat does.
+#[cfg(any(test, feature = "testing"))]
+pub fn answer_response(
+    recipe: &Recipe,
+    content: &str,
+    (response, most): (&[u8], usize),
+    now: UnixTime,
+) -> (AssistantReply, bool) {
+    let proposal = match commands(response, most) {
+        Some(commands) => {
+            Proposal::Commands(commands.into_iter().map(ProposedCommand::read).collect())
+        }
+        None => Proposal::Unusable,
+    };
+    answer_proposal(recipe, content, proposal, now)
+}
+
+fn commands(response: &[u8], most: usize) -> Option<Vec<String>> {
+    let body: ResponseBody = serde_json::from_slice(response).ok()?;
+    let content = body.choices.into_iter().next()?.message.content?;
+    let list: CommandList = serde_json::from_str(unfenced(&content)).ok()?;
+    let is_message =
+        |text: &String| !text.trim().is_empty() && text.chars().count() <= MAX_CONTENT_CHARS;
+    let is_bounded = list.commands.len() <= most;
+    (is_bounded && list.commands.iter().all(is_message)).then_some(list.commands)
 }
 
 /// The text without the fence that some models put around JSON.

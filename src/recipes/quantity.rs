@@ -4,10 +4,9 @@
 //! fractions of `u64`. A text that would overflow is not parsed as a quantity; scaling that would
 //! overflow returns `None`.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::languages;
+use super::languages::{self, Phrases};
 use super::ratio::Ratio;
 use super::units::{self, UnitKind};
 
@@ -74,10 +73,7 @@ impl Number {
         if text.get(.."half and half".len()).is_some_and(is_cream) {
             return None;
         }
-        let first = text.chars().next()?.to_lowercase().next()?;
-        let mut words = WORDS.get(&first)?.iter();
-        let (length, value) =
-            words.find_map(|(word, value)| Some((languages::begins(text, word)?, *value)))?;
+        let (length, value) = WORDS.find(text)?;
         let number = Self { value, form: NumberForm::Word, end: length };
         Some(if value.is_whole() { number.with_tail(text) } else { number })
     }
@@ -145,6 +141,9 @@ impl Number {
     /// Adds the fraction that may follow a whole number: `1 1/2`, `1-1/2`, `1½`, `1 and a half`.
     fn with_tail(self, text: &str) -> Self {
         let rest = text.get(self.end..).unwrap_or_default();
+        if rest.starts_with(|c: char| c.is_ascii() && !matches!(c, ' ' | '-')) {
+            return self;
+        }
         let tail = FRACTION_JOINTS
             .iter()
             .find_map(|(joint, figures)| {
@@ -159,7 +158,7 @@ impl Number {
             })
             .or_else(|| {
                 let behind = rest.strip_prefix(' ')?;
-                let length = HALVES.iter().find_map(|half| languages::begins(behind, half))?;
+                let length = half(behind)?;
                 Some((Ratio::HALF, length + 1, NumberForm::Word))
             });
         let with = |(value, length, form)| {
@@ -235,7 +234,7 @@ fn digits(text: &str) -> Option<(u64, usize)> {
 }
 
 fn glyph(text: &str) -> Option<(Ratio, usize)> {
-    let first = text.chars().next()?;
+    let first = text.chars().next().filter(|first| !first.is_ascii())?;
     let (_, numerator, denominator) = GLYPHS.iter().find(|(glyph, ..)| *glyph == first)?;
     Some((Ratio::new(*numerator, *denominator)?, first.len_utf8()))
 }
@@ -250,11 +249,16 @@ fn fraction(text: &str) -> Option<(Ratio, usize)> {
     Some((value, length + slash.len_utf8() + second))
 }
 
+/// The length of "and a half" at the beginning of a text.
+pub(super) fn half(text: &str) -> Option<usize> {
+    HALVES.length(text)
+}
+
 /// The length of the separator of a range that `text` begins with: " - ", " to ".
 fn range_end(text: &str) -> Option<usize> {
     let plain = text.trim_start_matches(' ');
     let space = text.len() - plain.len();
-    let word = (space > 0).then(|| RANGES.iter().find_map(|word| languages::begins(plain, word)));
+    let word = (space > 0).then(|| RANGES.length(plain));
     let sign = |text: &str| text.starts_with(RANGE_SIGNS).then(|| text.chars().next());
     let end = match (word.flatten(), sign(plain).flatten()) {
         (Some(length), _) => length,
@@ -273,8 +277,7 @@ fn range_end(text: &str) -> Option<usize> {
 /// The signs between the ends of a range.
 const RANGE_SIGNS: [char; 8] = ['-', '–', '—', '‐', '‑', '−', '~', '〜'];
 /// The words between the ends of a range.
-static RANGES: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| languages::all(|language| language.ranges));
+static RANGES: LazyLock<Phrases> = LazyLock::new(|| languages::table(|language| language.ranges));
 /// What joins a whole number and a fraction, and whether that may have figures: `1½`, but `11/2`.
 const FRACTION_JOINTS: [(&str, bool); 10] = [
     ("", false),
@@ -289,8 +292,7 @@ const FRACTION_JOINTS: [(&str, bool); 10] = [
     ("と", true),
 ];
 /// "and a half".
-static HALVES: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| languages::all(|language| language.halves));
+static HALVES: LazyLock<Phrases> = LazyLock::new(|| languages::table(|language| language.halves));
 pub(super) const GLYPHS: &[(char, u64, u64)] = &[
     ('½', 1, 2),
     ('⅓', 1, 3),
@@ -311,24 +313,14 @@ pub(super) const GLYPHS: &[(char, u64, u64)] = &[
     ('⅑', 1, 9),
     ('⅒', 1, 10),
 ];
-/// Numbers as words by their first character, the longest first.
-static WORDS: LazyLock<BTreeMap<char, Vec<(&'static str, Ratio)>>> = LazyLock::new(|| {
-    let mut words: BTreeMap<char, Vec<_>> = BTreeMap::new();
-    for entry in languages::all(|language| language.numbers) {
-        let Some((word, value)) = entry.rsplit_once(' ') else { continue };
-        let value = match value.split_once('/') {
-            Some((over, parts)) => over.parse().ok().zip(parts.parse().ok()),
-            None => value.parse().ok().map(|whole| (whole, 1)),
-        };
-        let value = value.and_then(|(over, parts)| Ratio::new(over, parts));
-        if let Some((first, value)) = word.chars().next().zip(value) {
-            words.entry(first).or_default().push((word, value));
-        }
-    }
-    for words in words.values_mut() {
-        words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
-    }
-    words
+/// Numbers as words.
+static WORDS: LazyLock<Phrases<Ratio>> = LazyLock::new(|| {
+    let value = |entry: &'static str| {
+        let (word, value) = entry.rsplit_once(' ')?;
+        let (over, parts) = value.split_once('/').unwrap_or((value, "1"));
+        Some((word, Ratio::new(over.parse().ok()?, parts.parse().ok()?)?))
+    };
+    Phrases::new(languages::all(|language| language.numbers).into_iter().filter_map(value))
 });
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Several commands in one message: "remove the carrots and add 2 leeks".
 
-use super::command::ChatCommand;
+use super::command::{ChatCommand, bare};
 
 /// Longer messages are one command.
 const MAX_BYTES: usize = 500;
@@ -54,15 +54,25 @@ fn split(text: &str) -> Option<(&str, &str)> {
             // "One and a half times the recipe" is one command.
             let is_rest = ["a half ", "a quarter ", "a third "].iter().any(|w| text.starts_with(w));
             let is_long = is_bare || text.trim().contains(' ');
-            text.starts_with(char::is_alphabetic) && is_long && !is_rest
+            let is_said = text.starts_with(char::is_alphabetic) && !has_no_verb(text.trim());
+            is_said && is_long && !is_rest
         };
         let head_command = parse(head, None);
+        // "Use 2 tsp salt and 3 carrots"
+        let is_amount = matches!(head_command, Some(ChatCommand::SetAmount(_)))
+            && tail.starts_with(|c: char| c.is_ascii_digit());
         let is_next = is_next(tail) || {
             let command = parse(tail, head_command.as_ref());
             command.is_some_and(|command| is_last(&command))
         };
-        (is_verb(tail) && is_command(head) && is_next).then_some((head, tail))
+        ((is_verb(tail) || is_amount) && is_command(head) && is_next).then_some((head, tail))
     })
+}
+
+/// Whether a text is an ingredient with its amount, and no command with a verb.
+fn has_no_verb(text: &str) -> bool {
+    let bare = bare(text);
+    bare.is_some() && bare == ChatCommand::parse(text)
 }
 
 /// Whether it may be the last of several commands. Its text goes to the end of the message.

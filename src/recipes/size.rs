@@ -101,6 +101,20 @@ fn length_unit(text: &str) -> Option<usize> {
     (LENGTHS.contains(&&*name.to_lowercase()) || is_abbreviated).then_some(end)
 }
 
+/// The name and the end of the unit of length behind a number, unless a hyphen joins them.
+pub(super) fn length_behind(text: &str, at: usize) -> Option<(&'static str, usize)> {
+    let begin = text.len() - from(text, at).trim_start_matches(' ').len();
+    let end = begin + length_unit(from(text, begin))?;
+    let is_apart = from(text, end).is_empty() || from(text, end).starts_with(' ');
+    let name = text.get(begin..end)?.to_lowercase();
+    let unit = match &*name {
+        "cm" | "mm" => ["cm", "mm"].into_iter().find(|unit| *unit == name)?,
+        "\"" | "″" | "”" | "inch" | "inches" => "inch",
+        _ => return None,
+    };
+    is_apart.then_some((unit, end))
+}
+
 /// The end of "20 x 30 cm".
 pub(super) fn area(text: &str, start: usize) -> Option<usize> {
     let end = start + Quantity::parse(from(text, start))?.end();

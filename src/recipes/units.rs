@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::languages::{self, ENGLISH, LANGUAGES};
+use super::languages::{self, ENGLISH, LANGUAGES, Phrases};
 pub(super) use super::unit_kind::{Precision, UnitKind};
 
 /// What units can be converted into each other.
@@ -45,9 +45,7 @@ pub(super) fn forms() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// The unit of several words that `text` begins with, as in "c. à soupe": its length and kind.
 pub(super) fn phrase(text: &str) -> Option<(usize, UnitKind)> {
-    let first = text.chars().next()?.to_lowercase().next()?;
-    let phrases = PHRASES.get(&first)?;
-    phrases.iter().find_map(|(name, kind)| Some((languages::begins(text, name)?, *kind)))
+    PHRASES.find(text)
 }
 
 /// The unit before the number that `text` ends with, as in "大さじ2": its length and kind.
@@ -71,19 +69,12 @@ static KINDS: LazyLock<BTreeMap<&'static str, UnitKind>> = LazyLock::new(|| {
     names.collect()
 });
 
-/// Units of several words by their first character, the longest first.
-static PHRASES: LazyLock<BTreeMap<char, Vec<(&'static str, UnitKind)>>> = LazyLock::new(|| {
-    let mut phrases: BTreeMap<char, Vec<_>> = BTreeMap::new();
-    for (kind, names) in LANGUAGES.iter().flat_map(|language| language.phrases) {
-        for name in names.split(['|', '/']).map(str::trim) {
-            let first = name.chars().next().unwrap_or_default();
-            phrases.entry(first).or_default().push((name, *kind));
-        }
-    }
-    for names in phrases.values_mut() {
-        names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-    }
-    phrases
+/// Units of several words.
+static PHRASES: LazyLock<Phrases<UnitKind>> = LazyLock::new(|| {
+    let phrases = LANGUAGES.iter().flat_map(|language| language.phrases);
+    Phrases::new(
+        phrases.flat_map(|(kind, names)| names.split(['|', '/']).map(|name| (name.trim(), *kind))),
+    )
 });
 
 static LEADING: LazyLock<Vec<&'static str>> =

@@ -9,8 +9,12 @@ use super::units::{UnitKind, forms, looked_up, unit};
 /// The singular or plural of a known word, in the case in which it was written.
 pub(super) fn inflected(word: &str, many: bool) -> Option<String> {
     // "3/4 Liter" is German, which has no plural of it.
-    if word == "Liter" {
+    if word == "Liter" || word.eq_ignore_ascii_case("dozen") {
         return None;
+    }
+    // French; the German one has a capital.
+    if word == "tasse" {
+        return Some(if many { "tasses" } else { "tasse" }.to_owned());
     }
     let (one, several) = looked_up(word, |word| TABLE.nouns.get(word))?;
     let wanted = if many { several } else { one };

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::find::words_of;
 use super::ingredient::Base;
-use super::languages;
+use super::languages::{self, Phrases};
 use super::line::Line;
 use super::ratio::Ratio;
 use super::scan::word;
@@ -63,7 +63,7 @@ impl<'a> Yields<'a> {
     fn kind(&self, index: usize) -> YieldKind {
         let said = self.line.counted(index);
         let before = self.line.said_before(index);
-        let is_served = SERVES.iter().any(|word| languages::is_word(before, word));
+        let is_served = SERVES.has(before);
         let kind = YieldKind::of(said);
         let is_bare = kind == YieldKind::Things(1, Vec::new());
         if is_served || (is_bare && before.is_empty()) { YieldKind::Servings } else { kind }
@@ -84,7 +84,7 @@ impl YieldKind {
     /// The kind of what is said behind a number.
     fn of(said: &str) -> Self {
         let (first, end) = word(said, 0);
-        let is_people = |word: &str| PEOPLE.iter().any(|name| languages::is_word(word, name));
+        let is_people = |word: &str| PEOPLE.has(word);
         if is_people(first) || said.split([' ', '(', ',']).any(is_people) {
             return Self::Servings;
         }
@@ -117,11 +117,9 @@ impl YieldKind {
 }
 
 /// What servings are called.
-static PEOPLE: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| languages::all(|language| language.people));
+static PEOPLE: LazyLock<Phrases> = LazyLock::new(|| languages::table(|language| language.people));
 /// Words before the number of servings.
-static SERVES: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| languages::all(|language| language.serves));
+static SERVES: LazyLock<Phrases> = LazyLock::new(|| languages::table(|language| language.serves));
 
 #[cfg(test)]
 mod tests {

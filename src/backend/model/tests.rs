@@ -197,4 +197,9 @@ fn dead_model_opens_the_circuit_breaker() {
     assert_eq!(answer(&answered), None, "after two seconds, not sixty");
     assert_eq!(reading(&service, "circuit_open"), 1.0);
     assert_eq!(calls(&service, "refused"), 1.0);
+    let told = service.dependency();
+    assert_eq!(told.name, "assistant");
+    let [fault] = &*told.faults else { panic!("{told:?}") };
+    assert_eq!((fault.code, fault.stops_clients), ("assistant_unavailable", false));
+    assert!(fault.message.starts_with("Calls to the assistant's model fail"), "{fault:?}");
 }

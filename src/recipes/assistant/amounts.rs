@@ -16,11 +16,7 @@ pub(super) fn removed(recipe: &mut Recipe, names: &str) -> EditResult {
     if let Some(index) = find(recipe, names).ok().filter(|index| has_all(recipe, *index, names)) {
         return Ok(removed_at(recipe, index));
     }
-    let parts: Vec<&str> = names.split(',').flat_map(|part| part.split(" and ")).collect();
-    let parts = parts
-        .iter()
-        .map(|part| part.trim().trim_start_matches("and ").trim_start_matches("also ").trim());
-    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    let parts = listed_names(names);
     if parts.len() < 2 {
         return removed_one(recipe, names);
     }
@@ -29,6 +25,15 @@ pub(super) fn removed(recipe: &mut Recipe, names: &str) -> EditResult {
         said.push(removed_one(recipe, part)?);
     }
     Ok(said.join(" "))
+}
+
+/// The names of a list: "onions, carrots and the beef".
+fn listed_names(names: &str) -> Vec<&str> {
+    let parts = names.split(',').flat_map(|part| part.split(" and "));
+    let begin = |part: &'_ str| part.trim_start_matches("and ").trim_start_matches("also ").len();
+    let parts = parts.map(str::trim).map(|part| part.get(part.len() - begin(part)..));
+    let parts = parts.flatten().map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| part.strip_prefix("the ").unwrap_or(part)).collect()
 }
 
 /// Removes an ingredient, or some of it: "carrots", "100 g of beef".
@@ -181,8 +186,21 @@ fn with_amount(recipe: &mut Recipe, index: usize, amount: &str) -> EditResult {
     Ok(said)
 }
 
-/// Multiplies the amount of one ingredient.
-pub(super) fn multiplied(recipe: &mut Recipe, name: &str, factor: Ratio) -> EditResult {
+/// Multiplies the amount of an ingredient, or of several: "beef and the carrots".
+pub(super) fn multiplied(recipe: &mut Recipe, names: &str, factor: Ratio) -> EditResult {
+    let is_one = find(recipe, names).is_ok_and(|index| has_all(recipe, index, names));
+    let parts = listed_names(names);
+    if is_one || parts.len() < 2 {
+        return multiplied_one(recipe, names, factor);
+    }
+    let mut said = Vec::new();
+    for part in parts {
+        said.push(multiplied_one(recipe, part, factor)?);
+    }
+    Ok(said.join(" "))
+}
+
+fn multiplied_one(recipe: &mut Recipe, name: &str, factor: Ratio) -> EditResult {
     let index = find(recipe, name)?;
     let Some(old) = recipe.ingredients.get_mut(index) else {
         return Err("That ingredient is gone.".to_owned());

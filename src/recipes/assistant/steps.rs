@@ -1,6 +1,6 @@
 //! Changes of steps.
 
-use super::super::command::{StepPosition, StepRef};
+use super::super::command::{StepPosition, StepRef, step_numbers};
 use super::super::recipe::{Recipe, Step};
 use super::said::EditResult;
 
@@ -42,6 +42,20 @@ pub(super) fn removed_step(recipe: &mut Recipe, at: StepRef) -> EditResult {
     let index = index(recipe, at)?;
     let gone = recipe.steps.remove(index);
     Ok(format!("Removed step {}: “{}”", index + 1, gone.text))
+}
+
+/// Removes the steps of a list, all or none: "2 and 3".
+pub(super) fn removed_steps(recipe: &mut Recipe, list: &str) -> EditResult {
+    let mut numbers = step_numbers(list).unwrap_or_default();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let at: Vec<usize> = numbers
+        .iter()
+        .map(|number| index(recipe, StepRef::Number(*number)))
+        .collect::<Result<_, _>>()?;
+    at.into_iter().rev().for_each(|at| drop(recipe.steps.remove(at)));
+    let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+    Ok(format!("Removed steps {}.", numbers.join(", ")))
 }
 
 pub(super) fn replaced_step(recipe: &mut Recipe, at: StepRef, text: &str) -> EditResult {

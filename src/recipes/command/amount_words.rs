@@ -20,6 +20,10 @@ pub(super) const FOR: &[&str] = &["to serve", "to feed", "enough for", "for", "s
 pub(super) const SERVES: &[&str] = &[
     "it serves",
     "it should serve",
+    "it should feed",
+    "this should feed",
+    "it has to feed",
+    "should feed",
     "this should serve",
     "it has to serve",
     "it must serve",

@@ -73,6 +73,8 @@ pub enum ChatCommand<'a> {
     },
     /// Remove a step.
     RemoveStep(StepRef),
+    /// Remove several steps: `2 and 3`, `2-4`.
+    RemoveSteps(&'a str),
     /// Move a step.
     MoveStep(StepRef, StepPosition),
     /// Exchange two steps.

@@ -4,7 +4,7 @@ use super::super::amount::Amount;
 use super::super::line::Line;
 use super::super::quantity::Number;
 use super::super::ratio::Ratio;
-use super::chat_command::{ChatCommand, Shown};
+use super::chat_command::{ChatCommand, Scale, Shown};
 use super::scale::percent;
 use super::steps::which;
 use super::synonyms as say;
@@ -106,8 +106,14 @@ fn percent_more(text: &str) -> Option<ChatCommand<'_>> {
         None => after(rest, "less").and(Ratio::ONE.minus(share))?,
     };
     let name = value(skip(after_any(rest, &["more", "less"])?, say::NAME_STARTS));
-    let is_one = !name.is_empty() && !factor.is_zero() && after_any(name, say::WHOLE).is_none();
-    is_one.then_some(ChatCommand::ScaleIngredient { name, factor })
+    let name = skip(name, &["of"]);
+    if factor.is_zero() {
+        return None;
+    }
+    if name.is_empty() || is_any(name, say::WHOLE) {
+        return Some(ChatCommand::Scale(Scale::By(factor)));
+    }
+    after_any(name, say::WHOLE).is_none().then_some(ChatCommand::ScaleIngredient { name, factor })
 }
 
 /// Parses "reduce the cream by half", "increase beef by 20%", "cut the butter in half".
@@ -185,6 +191,38 @@ pub(super) fn set_to(text: &str) -> Option<ChatCommand<'_>> {
     (is_amount(amount) && !is_whole && !is_time).then_some(command)
 }
 
+/// Parses an ingredient with its new amount, without a verb: "600 g beef", "beef 600 g".
+pub(crate) fn bare(text: &str) -> Option<ChatCommand<'_>> {
+    let is_short = text.split(' ').count() <= 6 && !text.contains(['\n', ':', '?', '%']);
+    if !is_short {
+        return None;
+    }
+    if text.starts_with(|c: char| c.is_numeric()) {
+        let line = Line::parse(text);
+        let name = line.name();
+        let is_known = line.amounts.first().is_some_and(|it| it.unit.is_some() || it.is_counted());
+        let is_people = after_any(name, say::PEOPLE).is_some();
+        let is_one = is_known && !name.is_empty() && !is_people && !is_other(name);
+        return is_one.then_some(ChatCommand::SetAmount(text));
+    }
+    let at = text.find(|c: char| c.is_numeric())?;
+    let (name, amount) = text.split_at_checked(at)?;
+    let name = value(name);
+    let is_name = name.split(' ').count() <= 3
+        && name.chars().all(|c| c.is_alphabetic() || " -'’".contains(c))
+        && !is_other(name)
+        && after_any(name, SETTINGS).is_none();
+    let is_measured = Line::parse(amount).amounts.first().is_some_and(|it| it.unit.is_some());
+    let is_one = is_name && is_measured && is_amount(amount);
+    is_one.then_some(ChatCommand::Replace { old: name, new: amount })
+}
+
+/// Words before an amount that is not one of an ingredient.
+const SETTINGS: &[&str] = &[
+    "yield", "yields", "servings", "portions", "prep", "cook", "serves", "makes", "for", "about",
+    "bake", "boil", "simmer", "wait", "rest", "heat", "page", "version", "time", "add", "to",
+];
+
 /// Whether a text is an amount and nothing else: "700 g", "a pinch".
 pub(super) fn is_amount(text: &str) -> bool {
     let line = Line::parse(text);
@@ -203,7 +241,14 @@ pub(super) fn more(text: &str) -> Option<ChatCommand<'_>> {
         None => {
             let amount = Amount::parse(rest, 0)?;
             let (amount, rest) = rest.split_at_checked(amount.end)?;
-            (amount, after_any(rest.trim_start(), &["more", "extra", "additional"])?)
+            let rest = rest.trim_start();
+            if let Some(name) = after_any(rest, &["less", "fewer"]) {
+                let name = skip(name, &["of"]);
+                let is_one = !name.is_empty() && !is_other(name);
+                return is_one.then_some(ChatCommand::TakeAway { name, amount });
+            }
+            let name = after_any(rest, &["more", "extra", "additional"]);
+            (amount, name.or_else(|| without_ends(rest, &[" more"]))?)
         }
     };
     let name = skip(name.trim(), &["of"]);

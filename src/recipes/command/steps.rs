@@ -1,11 +1,12 @@
 //! The commands that change steps.
 
 use super::super::quantity::Number;
+use super::super::recipe::MAX_STEPS;
 use super::super::scan::word;
 use super::super::words;
 use super::chat_command::{ChatCommand, StepPosition, StepRef};
 use super::synonyms as say;
-use super::words::{after, after_any, skip, value, without_end};
+use super::words::{after, after_any, is_any, skip, value, without_end};
 
 /// Parses a command that changes steps.
 pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {
@@ -26,6 +27,10 @@ pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {
     }
     if let Some(rest) = after_any(text, say::REMOVE) {
         let plain = rest.trim_end_matches(['.', '!', '?']);
+        let several = after_any(skip(plain, &["the"]), &["steps", "step"]);
+        if let Some(list) = several.filter(|list| step_numbers(list).is_some_and(|n| n.len() > 1)) {
+            return Some(ChatCommand::RemoveSteps(list));
+        }
         return match which(plain) {
             Some((at, "")) => Some(ChatCommand::RemoveStep(at)),
             None if after_any(plain, &["step", "the step"]).is_none() => None,
@@ -190,6 +195,23 @@ pub(super) fn which(text: &str) -> Option<(StepRef, &str)> {
         Some((StepRef::Number(number), after(rest, "step")?))
     });
     ordinal.or_else(|| number(after_any(text, &["step number", "step no.", "step", "steps"])?))
+}
+
+/// The numbers of steps in a list: "2 and 3", "2, 3 and 5", "2-4".
+pub(crate) fn step_numbers(list: &str) -> Option<Vec<u64>> {
+    let ends = ["-", "–", " to ", " through "].iter().find_map(|joint| list.split_once(joint));
+    if let Some((first, last)) = ends {
+        let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        let is_range = first < last && last - first < MAX_STEPS as u64;
+        return is_range.then(|| (first..=last).collect());
+    }
+    let is_joined = list.contains([',', '&']) || list.contains(" and ");
+    if !is_joined {
+        return None;
+    }
+    let words = list.split([',', ' ', '&']).filter(|word| !word.is_empty());
+    let words = words.filter(|word| !is_any(word, &["and", "step", "steps"]));
+    words.map(|word| word.parse().ok()).collect()
 }
 
 fn number(text: &str) -> Option<(StepRef, &str)> {

@@ -325,6 +325,13 @@ pub(super) const SET_TO: &[&str] = &[
 ];
 pub(super) const MORE: &[&str] = &["increase", "raise", "bump up", "bump"];
 pub(super) const LESS: &[&str] = &["reduce", "decrease", "lower", "cut", "cut back"];
+/// "Garlic too".
+pub(super) const TOO: &[&str] = &[" too", " as well"];
+/// What cannot be the name of an ingredient: "me too", "that is too".
+pub(super) const NO_NAMES: &[&str] = &[
+    "me", "you", "it", "that", "this", "they", "he", "she", "we", "i", "not", "is", "are", "do",
+    "the", "my", "what", "how", "why", "can", "so", "one", "make", "use", "remove", "change",
+];
 pub(super) const ANOTHER: &[&str] = &["another", "one more", "an extra", "an additional"];
 
 /// The recipe, as something to delete.

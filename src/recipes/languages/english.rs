@@ -96,7 +96,10 @@ pub(crate) static ENGLISH: Language = Language {
         (UnitKind::Metric, "kg kgs kilo/kilos kilogram/kilograms kilogramme/kilogrammes l lt"),
         (UnitKind::Metric, "ltr dl cl liter/liters litre/litres deciliter/deciliters"),
         (UnitKind::Metric, "decilitre/decilitres centiliter/centiliters centilitre/centilitres"),
-        (UnitKind::Kitchen, "cup/cups c tsp tsps t teaspoon/teaspoons tbsp tbsps tbs tb tblsp"),
+        (
+            UnitKind::Kitchen,
+            "cup/cups mug/mugs c tsp tsps t teaspoon/teaspoons tbsp tbsps tbs tb tblsp",
+        ),
         (UnitKind::Kitchen, "tbl tablespoon/tablespoons dessertspoon/dessertspoons dsp oz ozs"),
         (UnitKind::Kitchen, "ounce/ounces lb lbs pound/pounds pint/pints pt quart/quarts qt qts"),
         (UnitKind::Kitchen, "gallon/gallons gal floz ts spsk łyżka/łyżki łyżeczka/łyżeczki"),

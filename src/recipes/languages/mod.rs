@@ -10,12 +10,14 @@ mod german;
 mod italian;
 mod japanese;
 mod language;
+mod phrases;
 mod portuguese;
 mod spanish;
 mod swedish;
 
 pub(super) use self::english::ENGLISH;
 pub(super) use self::language::Language;
+pub(crate) use self::phrases::Phrases;
 
 /// Every language.
 pub(super) static LANGUAGES: [&Language; 9] = [
@@ -39,6 +41,11 @@ pub(super) fn all(list: impl Fn(&Language) -> &'static str) -> Vec<&'static str>
     entries.sort_by(|one, other| other.len().cmp(&one.len()).then(one.cmp(other)));
     entries.dedup();
     entries
+}
+
+/// The entries of a list in every language, as a table.
+pub(super) fn table(list: impl Fn(&Language) -> &'static str) -> Phrases {
+    Phrases::listed(all(list))
 }
 
 /// The length of `name` at the beginning of a text, regardless of case, up to the end of a word.

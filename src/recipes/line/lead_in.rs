@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::super::languages;
+use super::super::languages::{self, Phrases};
 use super::super::scan::from;
 
 /// The offset of the text after "about" or "juice of".
@@ -19,12 +19,10 @@ fn length(text: &str) -> Option<usize> {
     if text.starts_with('~') {
         return Some(1);
     }
-    let first = text.chars().next()?.to_lowercase().next()?;
-    let mut words = LEAD_INS.iter().filter(|words| words.starts_with(first));
-    let end = words.find_map(|words| {
-        let end = languages::begins(text, words)?;
-        let is_joined = words.ends_with(languages::is_ideographic);
-        (is_joined || from(text, end).starts_with(' ')).then_some(end)
+    let mut found = LEAD_INS.all(text);
+    let (end, ()) = found.find(|(end, ())| {
+        let words = text.get(..*end).unwrap_or_default();
+        words.ends_with(languages::is_ideographic) || from(text, *end).starts_with(' ')
     })?;
     let rest = from(text, end);
     Some(end + rest.len() - rest.trim_start_matches(' ').len())
@@ -33,12 +31,10 @@ fn length(text: &str) -> Option<usize> {
 /// Signs that begin a line of a list.
 const MARKS: &[char] =
     &['*', '-', '–', '•', '·', '▪', '□', '▢', '☐', '○', '◦', '(', '[', '±', '>', '<', ' '];
-/// Words before the first amount, the longest first.
-static LEAD_INS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let mut words = languages::all(|language| language.about);
-    words.extend(ENGLISH.split('|').map(str::trim));
-    words.sort_by_key(|words| std::cmp::Reverse(words.len()));
-    words
+/// Words before the first amount.
+static LEAD_INS: LazyLock<Phrases> = LazyLock::new(|| {
+    let words = languages::all(|language| language.about);
+    Phrases::listed(words.into_iter().chain(ENGLISH.split('|').map(str::trim)))
 });
 const ENGLISH: &str = "about | approximately | approx. | approx | roughly | around | nearly | almost | just \
     under | just over | a scant | scant | a generous | generous | a heaping | heaping | a \

@@ -74,6 +74,7 @@ impl Line<'_> {
         };
         let quantity = amount.start..amount.start + amount.quantity.end();
         let unit = amount.unit.as_ref().map_or(quantity.end..quantity.end, |(at, _)| at.clone());
+        let unit = unit.start..amount.half_end().unwrap_or(unit.end);
         let mut known = [quantity, unit, name];
         known.sort_by_key(|range| range.start);
         let mut parts = Vec::new();
@@ -104,7 +105,28 @@ fn noted<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
         let is_of = OF.iter().any(|of| part.eq_ignore_ascii_case(of));
         Some(part).filter(|part| !part.is_empty() && *part != "x" && !is_of && !is_vague)
     };
-    parts.into_iter().filter_map(plain).collect::<Vec<_>>().join(", ")
+    let note = parts.into_iter().filter_map(plain).collect::<Vec<_>>().join(", ");
+    without_open_brackets(note)
+}
+
+/// The note without brackets of which the other one is in what was taken away.
+fn without_open_brackets(note: String) -> String {
+    if !note.contains(['(', ')']) {
+        return note;
+    }
+    let (mut plain, mut open) = (String::with_capacity(note.len()), Vec::new());
+    for c in note.chars() {
+        match c {
+            '(' => open.push(plain.len()),
+            ')' if open.pop().is_none() => continue,
+            _ => {}
+        }
+        plain.push(c);
+    }
+    for at in open.into_iter().rev() {
+        plain.remove(at);
+    }
+    plain
 }
 
 const SIGNS: &str = ",;:()[]/|.-–×*";

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::recipes::languages::{self, begins, is_word};
+use crate::recipes::languages::{self, Phrases, begins};
 use crate::recipes::line::lead_in;
 use crate::recipes::quantity::Quantity;
 use crate::recipes::ratio::Ratio;
@@ -76,7 +76,7 @@ fn sum(text: &str, is_bare: bool) -> Option<(u64, usize)> {
         if unit.ends_with('半') {
             minutes += 30;
         }
-        let half = HALVES.iter().find_map(|half| begins(from(text, end).trim_start(), half));
+        let half = HALVES.length(from(text, end).trim_start());
         if let Some(length) = half.filter(|_| factor == 60) {
             end += from(text, end).len() - from(text, end).trim_start().len() + length;
             minutes += 30;
@@ -101,16 +101,14 @@ fn number(text: &str) -> Option<(Ratio, usize)> {
     if let Some(quantity) = Quantity::parse(text) {
         return Some((quantity.top(), quantity.end()));
     }
-    let length = ARTICLES.iter().find_map(|article| begins(text, article))?;
+    let length = ARTICLES.length(text)?;
     let (unit, _) = word(text, length);
     per(unit).map(|_| (Ratio::ONE, length))
 }
 
 /// The minutes of one of a unit.
 fn per(unit: &str) -> Option<u64> {
-    let units = [(&MINUTES, 1), (&HOURS, 60), (&DAYS, 24 * 60)];
-    let is_it = |names: &[&str]| names.iter().any(|name| is_word(unit, name));
-    units.into_iter().find(|(names, _)| is_it(names)).map(|(_, minutes)| minutes)
+    UNITS.whole(unit)
 }
 
 /// Parses `1:30` and `01:30:00`.
@@ -161,11 +159,18 @@ fn iso(text: &str) -> Option<(u64, usize)> {
 
 const VAGUE: [&str; 6] = ["under", "over", "max.", "max", "maximum", "within"];
 const JOINTS: [&str; 8] = ["and ", "& ", ", ", "und ", "et ", "y ", "e ", "en "];
-static MINUTES: LazyLock<Vec<&'static str>> = LazyLock::new(|| languages::all(|it| it.minutes));
-static HOURS: LazyLock<Vec<&'static str>> = LazyLock::new(|| languages::all(|it| it.hours));
-static DAYS: LazyLock<Vec<&'static str>> = LazyLock::new(|| languages::all(|it| it.days));
-static HALVES: LazyLock<Vec<&'static str>> = LazyLock::new(|| languages::all(|it| it.halves));
-static ARTICLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| languages::all(|it| it.articles));
+/// The units of time, with the minutes of each.
+static UNITS: LazyLock<Phrases<u64>> = LazyLock::new(|| {
+    let units = [
+        (languages::all(|it| it.minutes), 1),
+        (languages::all(|it| it.hours), 60),
+        (languages::all(|it| it.days), 24 * 60),
+    ];
+    let named = |(names, minutes): (Vec<_>, _)| names.into_iter().map(move |it| (it, minutes));
+    Phrases::new(units.into_iter().flat_map(named))
+});
+static HALVES: LazyLock<Phrases> = LazyLock::new(|| languages::table(|it| it.halves));
+static ARTICLES: LazyLock<Phrases> = LazyLock::new(|| languages::table(|it| it.articles));
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ pub(super) mod headings;
 mod inline;
 mod judge;
 mod lines;
+mod look;
 pub(super) mod meta;
 mod table;
 mod verbs;
@@ -19,7 +20,7 @@ use self::headings::Section;
 pub(super) use self::headings::is_heading_of;
 pub(super) use self::inline::sentences;
 use self::inline::{amounts, amounts_in_prose, listed};
-use self::judge::{heading, is_amount_alone, is_bare_group, is_group, is_ingredient, is_list};
+use self::judge::{heading, is_bare_group, is_group};
 use self::lines::{LineMark, PastedLine, lines};
 pub(super) use self::lines::{numbered, numbered_steps};
 use self::meta::{facts, is_label};
@@ -79,7 +80,7 @@ impl RecipeReader {
             lines.iter().any(|line| heading(line).is_some_and(|(found, _)| found == section))
         };
         let is_one = |line: &&PastedLine| {
-            is_ingredient(&line.text) && sentences(&line.text).len() < 2 && !is_list(&line.text)
+            line.is_ingredient() && sentences(&line.text).len() < 2 && line.listed().is_none()
         };
         let own_lines = lines.iter().filter(is_one).take(2).count();
         Self {
@@ -167,17 +168,13 @@ impl RecipeReader {
             Section::Ingredients => {
                 listed(rest).iter().for_each(|part| self.builder.ingredient(part));
             }
-            _ => self.step_line(&PastedLine {
-                mark: LineMark::None,
-                text: rest.into(),
-                is_apart: true,
-            }),
+            _ => self.step_line(&PastedLine::new(LineMark::None, rest, true)),
         }
     }
 
     fn ingredient_line(&mut self, line: &PastedLine) {
         let text = &*line.text;
-        let has_amount = is_ingredient(text);
+        let has_amount = line.is_ingredient();
         if is_group(line) {
             self.flush();
             return self.builder.group(text);
@@ -194,7 +191,7 @@ impl RecipeReader {
             let half = std::mem::take(&mut self.half);
             return self.builder.ingredient(&format!("{half} {text}"));
         }
-        if is_amount_alone(text) && line.mark == LineMark::None {
+        if line.look().is_amount_alone && line.mark == LineMark::None {
             self.half = text.to_owned();
             return;
         }
@@ -208,10 +205,9 @@ impl RecipeReader {
             self.builder.draft.ingredients.pop();
             return self.builder.ingredient(&joined);
         }
-        let parts = if self.is_list(line) { listed(text) } else { Vec::new() };
-        match &*parts {
-            [] => self.builder.ingredient(text),
-            parts => parts.iter().for_each(|part| self.builder.ingredient(part)),
+        match self.listed(line) {
+            None => self.builder.ingredient(text),
+            Some(parts) => parts.iter().for_each(|part| self.builder.ingredient(part)),
         }
     }
 
@@ -231,13 +227,14 @@ impl RecipeReader {
                 || (line.mark == LineMark::Number && (begins || is_sentence)))
     }
 
-    /// Whether a line lists several ingredients. Where each has a line of its own, two amounts are
-    /// those of one.
-    fn is_list(&self, line: &PastedLine) -> bool {
-        let least = if self.has_own_lines { 3 } else { 2 };
-        is_list(&line.text)
-            && (line.mark == LineMark::None || !self.has_own_lines)
-            && amounts(&listed(&line.text)) >= least
+    /// The ingredients that a line lists. Where each has a line of its own, two amounts are those of
+    /// one.
+    fn listed<'a>(&self, line: &'a PastedLine) -> Option<&'a [String]> {
+        if self.has_own_lines && line.mark != LineMark::None {
+            return None;
+        }
+        let parts = line.listed()?;
+        (!self.has_own_lines || amounts(parts) >= 3).then_some(parts)
     }
 
     /// Whether the heading of the steps is still to come, so that nothing before it is a step.
@@ -252,7 +249,7 @@ impl RecipeReader {
             self.group = text.to_owned();
             return;
         }
-        let has_amount = is_ingredient(text) && line.mark != LineMark::Number;
+        let has_amount = line.is_ingredient() && line.mark != LineMark::Number;
         let is_short = sentences(text).len() < 2 && !text.ends_with(['.', '。']);
         if has_amount && is_short && (!self.is_named || !self.group.is_empty()) {
             let group = std::mem::take(&mut self.group);

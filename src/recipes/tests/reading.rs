@@ -185,6 +185,8 @@ fn hostile_text_costs_what_its_length_does() {
     ];
     let heads = [
         "",
+        "Soup\n\nIngredients:\n",
+        "Soup\n\nIngredients:\n1 leek\n\nMethod:\n",
         "# A\n\n---\n\n- *1* a\n",
         ">> title: a\n",
         "---\n",
@@ -196,7 +198,8 @@ fn hostile_text_costs_what_its_length_does() {
     ];
     for pattern in patterns {
         for head in heads {
-            let length = if head.is_empty() { 256 << 10 } else { 32 << 10 };
+            let length =
+                if head.is_empty() || head.starts_with("Soup") { 256 << 10 } else { 32 << 10 };
             let _ = read(&format!("{head}{}", pattern.repeat(length / pattern.len())));
         }
     }

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::languages::LANGUAGES;
 use super::super::quantity::Number;
 use super::*;
 
@@ -71,6 +72,14 @@ const GRIDS: [(Precision, &str); 5] = [
     (Precision::Count, "eggs"),
 ];
 
+/// Every unit of every language with its grid, and things that are counted.
+fn units() -> Vec<(Precision, &'static str)> {
+    let units = LANGUAGES.iter().flat_map(|language| language.units);
+    let names =
+        units.flat_map(|(kind, names)| names.split([' ', '/']).map(|name| (kind.grid(), name)));
+    names.chain(GRIDS).collect()
+}
+
 proptest! {
     /// What is written is read back as the same number, as far as it was not rounded; and what was
     /// rounded is within 5 % of it.
@@ -79,7 +88,7 @@ proptest! {
         numerator in 1_u64..3_000_000,
         denominator in prop::sample::select(vec![1_u64, 2, 3, 4, 6, 7, 8, 10, 16, 25, 100, 1_000]),
         form in any_form(),
-        (grid, unit) in prop::sample::select(GRIDS.to_vec()),
+        (grid, unit) in prop::sample::select(units()),
     ) {
         // What has signs between its thousands has a unit for which they are that.
         let form = match (form, grid) {

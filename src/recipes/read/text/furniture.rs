@@ -1,5 +1,8 @@
 //! Lines of web pages around a recipe: buttons, links, ratings, advertisements.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use crate::recipes::scan::word;
 
 /// Whether a line is a part of the page, and not of the recipe.
@@ -9,7 +12,7 @@ pub(super) fn is_furniture(text: &str) -> bool {
     }
     let plain = text.trim_matches(|c: char| !c.is_alphanumeric() && !"★☆".contains(c));
     let lower = plain.to_lowercase();
-    LINES.contains(&&*lower)
+    LINES.contains(&*lower)
         || BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning))
         || is_rating(&lower)
         || is_multiples(&lower)
@@ -57,7 +60,8 @@ const RATINGS: [&str; 10] = [
     "comments",
     "bewertungen",
 ];
-const LINES: &[&str] = &[
+static LINES: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| BTreeSet::from(NAMES));
+const NAMES: [&str; 120] = [
     "jump to recipe",
     "jump to video",
     "jump to comments",

@@ -2,9 +2,10 @@
 
 use super::RecipeReader;
 use super::headings::Section;
-use super::inline::{listed, sentences};
-use super::judge::{is_group, is_ingredient, is_list, is_numbered_title, is_title};
+use super::inline::sentences;
+use super::judge::{is_group, is_numbered_title, is_title};
 use super::lines::{LineMark, PastedLine};
+use super::look::list;
 use super::meta::facts;
 use super::verbs::begins_step;
 
@@ -20,14 +21,14 @@ impl RecipeReader {
         } else if is_group(line) && has_title && !self.names_ingredients {
             self.section = Section::Ingredients;
             self.ingredient_line(line);
-        } else if (is_list(text) && !self.names_ingredients)
+        } else if (line.listed().is_some() && !self.names_ingredients)
             || (count > 1 && (!is_sectioned || self.is_title_with_facts(text)))
         {
             self.prose(text);
-        } else if line.mark == LineMark::Number && !is_ingredient(text) && !self.names_steps {
+        } else if line.mark == LineMark::Number && !line.is_ingredient() && !self.names_steps {
             self.section = Section::Steps;
             self.step_line(line);
-        } else if is_ingredient(text) && count < 2 && !self.names_ingredients {
+        } else if line.is_ingredient() && count < 2 && !self.names_ingredients {
             self.section = Section::Ingredients;
             self.ingredient_line(line);
         } else if !has_title && is_title(line) {
@@ -70,18 +71,17 @@ impl RecipeReader {
         let parts = sentences(text);
         for (index, sentence) in parts.iter().enumerate() {
             let (head, rest) = sentence.split_once(": ").unwrap_or(("", sentence));
-            let plain =
-                PastedLine { mark: LineMark::None, text: sentence.to_string(), is_apart: false };
+            let plain = PastedLine::new(LineMark::None, *sentence, false);
             let is_first = index == 0 && self.builder.draft.title.is_empty();
             if let Some(facts) = facts(sentence, true) {
                 facts.into_iter().for_each(|fact| self.builder.fact(fact));
-            } else if is_list(rest) {
+            } else if let Some(listed) = list(rest) {
                 if is_first && !head.is_empty() {
                     self.builder.draft.title = head.to_owned();
                 } else if !head.is_empty() {
                     self.builder.group(head);
                 }
-                listed(rest).iter().for_each(|part| self.builder.ingredient(part));
+                listed.iter().for_each(|part| self.builder.ingredient(part));
             } else if is_first && parts.len() > 1 && is_title(&plain) && sentence.len() <= 60 {
                 self.title(sentence);
             } else {

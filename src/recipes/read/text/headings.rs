@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::recipes::languages;
+use crate::recipes::languages::{self, Phrases};
 
 /// The section of the recipe that the current line belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,28 +14,28 @@ pub(crate) enum Section {
     Notes,
 }
 
-/// The headings in every language. Of two with a common beginning, the longer comes first.
-pub(super) static HEADINGS: LazyLock<Vec<(Section, &'static str)>> = LazyLock::new(|| {
+/// The headings in every language.
+pub(super) static HEADINGS: LazyLock<Phrases<Section>> = LazyLock::new(|| Phrases::new(headings()));
+
+fn headings() -> impl Iterator<Item = (&'static str, Section)> {
     let sections = [
         (Section::Ingredients, languages::all(|it| it.ingredients)),
         (Section::Steps, languages::all(|it| it.steps)),
         (Section::Notes, languages::all(|it| it.notes)),
     ];
     let names = |(section, names): (Section, Vec<&'static str>)| {
-        names.into_iter().map(move |name| (section, name))
+        names.into_iter().map(move |name| (name, section))
     };
-    let mut headings: Vec<_> = sections.into_iter().flat_map(names).collect();
-    headings.sort_by_key(|(_, name)| std::cmp::Reverse(name.len()));
-    headings
-});
+    sections.into_iter().flat_map(names)
+}
 
 /// The section of which a text is the heading, and nothing else.
 pub(crate) fn is_heading_of(text: &str) -> Option<Section> {
     let name = text.trim().trim_end_matches([':', '：']);
-    HEADINGS.iter().find(|(_, heading)| languages::is_word(name, heading)).map(|(it, _)| *it)
+    HEADINGS.whole(name)
 }
 
 /// The names of the headings.
 pub(super) fn heading_names() -> impl Iterator<Item = &'static str> {
-    HEADINGS.iter().map(|(_, name)| *name)
+    headings().map(|(name, _)| name)
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::headings::heading_names;
 use crate::recipes::amount::Amount;
-use crate::recipes::languages;
+use crate::recipes::languages::{self, Phrases};
 use crate::recipes::line::Line;
 use crate::recipes::scan::{from, word};
 use crate::recipes::{size, units, words};
@@ -26,8 +26,7 @@ pub(super) fn at_headings(line: &str) -> Vec<&str> {
         let is_parted = plain.ends_with(['.', ';', ',', '|', ')', '!', '–', '•']);
         // "Zutaten für 4 Portionen:" has one heading.
         let label = from(before, at);
-        let is_counted = plain.ends_with(|c: char| c.is_ascii_digit())
-            && PEOPLE.iter().any(|people| languages::is_word(label, people));
+        let is_counted = plain.ends_with(|c: char| c.is_ascii_digit()) && PEOPLE.has(label);
         if !plain.is_empty() && !is_counted && (is_capital || is_parted) {
             // The heading's decoration belongs to it.
             let cut = start + plain.len();
@@ -127,7 +126,7 @@ fn kept<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<String> {
 }
 
 fn begins_ingredient(part: &str) -> bool {
-    let line = Line::parse(part);
+    let line = Line::begun(part);
     let name = line.name();
     let (first, _) = word(name, 0);
     // "3 cm cubes" is how the one before is cut.
@@ -272,7 +271,7 @@ fn last_two(text: &str) -> Option<[char; 2]> {
     Some([letters.next()?, letters.next()?])
 }
 
-static PEOPLE: LazyLock<Vec<&'static str>> = LazyLock::new(|| languages::all(|it| it.people));
+static PEOPLE: LazyLock<Phrases> = LazyLock::new(|| languages::table(|it| it.people));
 const JOINERS: &[&str] =
     &["of", "plus", "to", "or", "about", "x", "cut", "into", "in", "size", "approx"];
 const PROSE_STOPS: &[&str] = &[

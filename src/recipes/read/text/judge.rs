@@ -3,17 +3,13 @@
 use std::sync::LazyLock;
 
 use super::headings::{HEADINGS, Section};
-use super::inline::{amounts, listed, sentences};
 use super::lines::{LineMark, PastedLine};
 use super::meta::{facts, is_label};
 use super::verbs::begins_step;
 use crate::recipes::amount::Amount;
-use crate::recipes::languages::{self, begins};
+use crate::recipes::languages::{self, Phrases};
 use crate::recipes::line::{Line, plain};
-use crate::recipes::read::builder::fits;
-use crate::recipes::recipe::MAX_INGREDIENT_CHARS;
-use crate::recipes::scan::{from, word};
-use crate::recipes::words;
+use crate::recipes::scan::from;
 
 /// The section that a heading begins, and the text after the heading.
 pub(super) fn heading(line: &PastedLine) -> Option<(Section, String)> {
@@ -22,8 +18,7 @@ pub(super) fn heading(line: &PastedLine) -> Option<(Section, String)> {
     }
     let text = plain(&line.text);
     let text = text.trim_start_matches(|c: char| !c.is_alphanumeric());
-    let (section, length) =
-        HEADINGS.iter().find_map(|(section, name)| Some((*section, begins(text, name)?)))?;
+    let (length, section) = HEADINGS.find(text)?;
     let rest = from(text, length);
     let behind = rest.trim_start();
     if behind.trim_matches(|c: char| !c.is_alphanumeric()).is_empty() {
@@ -50,16 +45,13 @@ pub(super) fn heading(line: &PastedLine) -> Option<(Section, String)> {
 /// Whether a line is the heading of a group: "For the sauce:", "## Sauce", "SAUCE".
 pub(super) fn is_group(line: &PastedLine) -> bool {
     let text = &*line.text;
-    if line.mark == LineMark::Number || text.split(' ').count() > 8 || is_ingredient(text) {
+    if line.mark == LineMark::Number || text.split(' ').count() > 8 || line.is_ingredient() {
         return false;
     }
     let is_shouted = text.chars().filter(|c| c.is_alphabetic()).count() > 3
         && !text.contains(char::is_lowercase)
         && !text.contains(char::is_numeric);
-    let lower = text.to_lowercase();
-    let is_for = GROUPS.iter().any(|words| begins(&lower, words).is_some())
-        && !text.ends_with('.')
-        && !text.contains(',');
+    let is_for = GROUPS.length(text).is_some() && !text.ends_with('.') && !text.contains(',');
     text.ends_with(':') || line.mark == LineMark::Heading || is_for || (is_shouted && line.is_apart)
 }
 
@@ -67,14 +59,14 @@ pub(super) fn is_group(line: &PastedLine) -> bool {
 /// a short name behind a blank line, right above an ingredient.
 pub(super) fn is_bare_group(line: &PastedLine, next: Option<&PastedLine>) -> bool {
     let text = &*line.text;
-    let is_above = next.is_some_and(|next| !next.is_apart && is_ingredient(&next.text));
+    let is_above = next.is_some_and(|next| !next.is_apart && next.is_ingredient());
     let is_short = text.split(' ').count() < 4 && !text.contains([',', '.', '(']);
     line.is_apart
         && is_above
         && is_short
         && line.mark == LineMark::None
         && text.starts_with(char::is_uppercase)
-        && !is_ingredient(text)
+        && !line.is_ingredient()
 }
 
 pub(super) fn is_title(line: &PastedLine) -> bool {
@@ -109,57 +101,15 @@ pub(super) fn is_numbered_title(line: &PastedLine, next: Option<&PastedLine>) ->
         && names.all(|name| name.starts_with(char::is_uppercase))
 }
 
-/// Whether a line begins or ends with an amount.
-pub(super) fn is_ingredient(text: &str) -> bool {
-    if !fits(text, MAX_INGREDIENT_CHARS) {
-        return false;
-    }
-    let line = Line::parse(text);
-    let is_leading = line.begins_with_amount();
-    if !is_leading && line.amounts.is_empty() {
-        return false;
-    }
-    if !is_leading {
-        return text.split(' ').count() <= 8 && !begins_step(text) && !text.ends_with('.');
-    }
-    let (first, _) = word(line.name(), 0);
-    let has_unit = line.amounts.iter().any(|amount| amount.unit.is_some());
-    !words::is_time(first) && (has_unit || !begins_step(first))
-}
-
-pub(super) fn is_amount_alone(text: &str) -> bool {
-    let line = Line::parse(text);
-    line.begins_with_amount() && line.name().is_empty()
-}
-
-/// Whether a line lists several ingredients.
-pub(super) fn is_list(text: &str) -> bool {
-    if text.len() > MAX_LIST_BYTES {
-        return false;
-    }
-    let (first, _) = word(text, 0);
-    if begins_step(first) {
-        return false;
-    }
-    if sentences(text).len() > 1 {
-        return false;
-    }
-    let parts = listed(text);
-    let amounts = amounts(&parts);
-    amounts >= 2 && amounts * 3 >= parts.len()
-}
-
 /// What groups of ingredients or steps begin with: "for the sauce".
-static GROUPS: LazyLock<Vec<&'static str>> = LazyLock::new(|| languages::all(|it| it.groups));
+static GROUPS: LazyLock<Phrases> = LazyLock::new(|| languages::table(|it| it.groups));
 /// "Ingredients for the sauce"
-static FOR: LazyLock<Vec<&'static str>> = LazyLock::new(|| languages::all(|it| it.serves));
+static FOR: LazyLock<Phrases> = LazyLock::new(|| languages::table(|it| it.serves));
 
 /// Whether a text begins like a group: "for the sauce".
 pub(super) fn is_for(text: &str) -> bool {
-    FOR.iter().any(|word| begins(text, word).is_some())
+    FOR.length(text).is_some()
 }
 
-/// A longer line is no list of ingredients.
-const MAX_LIST_BYTES: usize = 4_000;
 /// A longer line begins no section, whatever it begins with.
 const MAX_HEADING_LINE: usize = 4_000;

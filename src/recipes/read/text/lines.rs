@@ -1,6 +1,9 @@
 //! The lines of a pasted text, without their bullets, numbers and Markdown.
 
+use std::cell::OnceCell;
+
 use super::inline;
+use super::look::{LineLook, list};
 use super::table::{self, Columns};
 use super::verbs::begins_step;
 use crate::recipes::scan::{from, word};
@@ -27,6 +30,30 @@ pub(super) struct PastedLine {
     pub(super) text: String,
     /// Whether a blank line or a rule precedes the line.
     pub(super) is_apart: bool,
+    /// What the text looks like, once somebody has asked.
+    look: OnceCell<LineLook>,
+    /// The ingredients that it lists, likewise.
+    listed: OnceCell<Option<Vec<String>>>,
+}
+
+impl PastedLine {
+    pub(super) fn new(mark: LineMark, text: impl Into<String>, is_apart: bool) -> Self {
+        Self { mark, text: text.into(), is_apart, look: OnceCell::new(), listed: OnceCell::new() }
+    }
+
+    pub(super) fn look(&self) -> LineLook {
+        *self.look.get_or_init(|| LineLook::of(&self.text))
+    }
+
+    /// Whether it begins or ends with an amount.
+    pub(super) fn is_ingredient(&self) -> bool {
+        self.look().is_ingredient
+    }
+
+    /// The ingredients that it lists. `None` if it is no list of several.
+    pub(super) fn listed(&self) -> Option<&[String]> {
+        self.listed.get_or_init(|| list(&self.text)).as_deref()
+    }
 }
 
 /// The lines of a text. Lines with several headings are split.
@@ -48,7 +75,7 @@ pub(super) fn lines(text: &str) -> Vec<PastedLine> {
         if let Some((columns, cells)) = columns.as_ref().zip(cells) {
             let text = columns.line(&cells).replace("**", "");
             if !text.is_empty() {
-                lines.push(PastedLine { mark: LineMark::Bullet, text, is_apart });
+                lines.push(PastedLine::new(LineMark::Bullet, text, is_apart));
                 is_apart = false;
             }
             continue;
@@ -61,7 +88,7 @@ pub(super) fn lines(text: &str) -> Vec<PastedLine> {
         for part in inline::at_headings(&raw) {
             let (mark, text) = undecorated(part);
             if !text.is_empty() || mark == LineMark::Number {
-                lines.push(PastedLine { mark, text, is_apart });
+                lines.push(PastedLine::new(mark, text, is_apart));
                 is_apart = false;
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::super::duration::duration;
-use crate::recipes::languages::{self, begins, is_word};
+use crate::recipes::languages::{self, Phrases, is_word};
 use crate::recipes::line::lead_in;
 use crate::recipes::quantity::Quantity;
 use crate::recipes::scan::{from, word};
@@ -50,11 +50,10 @@ pub(crate) fn labelled(label: &str, value: &str) -> Option<Fact> {
 /// Whether the line is only a label, whose value is on the next line.
 pub(super) fn is_label(text: &str) -> bool {
     let name = text.trim_end_matches([':', '：']).trim_end();
-    let is_in = |list: &[&str]| list.iter().any(|label| is_word(name, label));
-    let is_time = LABELS.times.iter().any(|(_, label)| is_word(name, label));
+    let is_time = LABELS.times.whole(name).is_some();
     let is_verb = ["cook", "bake", "prep", "time", "total"].iter().any(|verb| is_word(name, verb));
-    let is_yield = is_in(&LABELS.yields) && !is_in(&LABELS.before_people);
-    (is_time && (!is_verb || text.ends_with(':'))) || is_yield || is_in(&LABELS.tags)
+    let is_yield = LABELS.yields.has(name) && !LABELS.before_people.has(name);
+    (is_time && (!is_verb || text.ends_with(':'))) || is_yield || LABELS.tags.has(name)
 }
 
 /// The fact that `text` begins with, and its length in bytes.
@@ -71,9 +70,8 @@ fn fact(text: &str, is_strict: bool) -> Option<(Vec<Fact>, usize)> {
 }
 
 /// The text after a label and its colon, and whether there was a colon.
-fn label<'a>(text: &'a str, labels: &[&str]) -> Option<(&'a str, bool)> {
-    let length = labels.iter().find_map(|name| begins(text, name))?;
-    Some(behind_label(text, length))
+fn label<'a>(text: &'a str, labels: &Phrases) -> Option<(&'a str, bool)> {
+    Some(behind_label(text, labels.length(text)?))
 }
 
 fn behind_label(text: &str, length: usize) -> (&str, bool) {
@@ -86,7 +84,7 @@ fn behind_label(text: &str, length: usize) -> (&str, bool) {
 
 /// Parses the facts that extend to the end of the line: tags and a title.
 fn labelled_text(text: &str) -> Option<(Fact, usize)> {
-    let colon = |labels: &[&str]| {
+    let colon = |labels: &Phrases| {
         label(text, labels).filter(|(value, parted)| *parted && !value.is_empty())
     };
     if let Some((value, _)) = colon(&LABELS.tags) {
@@ -106,8 +104,7 @@ fn labelled_text(text: &str) -> Option<(Fact, usize)> {
 }
 
 fn time(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
-    let (kind, name) =
-        LABELS.times.iter().find_map(|(kind, name)| Some((*kind, begins(text, name)?)))?;
+    let (name, kind) = LABELS.times.find(text)?;
     let (value, parted) = behind_label(text, name);
     let labelled = text.get(..name)?.to_lowercase();
     // "Time", "Vorbereitungszeit", "temps de cuisson": no verb begins a step with these.
@@ -149,8 +146,8 @@ fn yielded(text: &str, is_strict: bool) -> Option<(Fact, usize)> {
     let head = text.get(..start)?;
     let name = head.trim_end_matches([' ', ':', '：', '=', '-', '–']);
     let (unit, unit_end) = quantity.map_or(("", 0), |quantity| word(number, quantity.end()));
-    let is_for_people = LABELS.people.iter().any(|people| is_word(unit, people));
-    let is_before_people = LABELS.before_people.iter().any(|label| is_word(name, label));
+    let is_for_people = LABELS.people.has(unit);
+    let is_before_people = LABELS.before_people.has(name);
     let is_yield = is_short
         && match (named, quantity) {
             (true, _) if is_before_people => is_for_people && !is_strict,
@@ -188,23 +185,17 @@ fn bare_yield(name: &str, head: &str, number: &str) -> String {
         return format!("{number} serving{}", if number == "1" { "" } else { "s" });
     }
     // "Personen: 4"
-    match LABELS.people.iter().find(|people| is_word(name, people)) {
-        Some(people) => format!("{number} {people}"),
-        None => format!("{head}{number}"),
+    if LABELS.people.has(name) {
+        return format!("{number} {lower}");
     }
+    format!("{head}{number}")
 }
 
 /// The offset of the next label in a value, if there is one.
 fn next_label(value: &str) -> Option<usize> {
     let is_label = |text: &str| {
-        let mut labels = LABELS
-            .times
-            .iter()
-            .map(|(_, name)| name)
-            .chain(&LABELS.yields)
-            .filter(|name| name.len() > 3 && !LABELS.before_people.contains(name));
-        let length = labels.find_map(|name| begins(text, name));
         // "4 Portionen" ends with what is a label elsewhere.
+        let length = LABELS.inner.length(text);
         length.is_some_and(|length| !from(text, length).trim_matches(['.', ':', ' ']).is_empty())
     };
     let starts = value.match_indices(' ').map(|(at, _)| at + 1);
@@ -226,15 +217,17 @@ enum TimeKind {
 
 /// The labels of facts in every language. Of two with a common beginning, the longer comes first.
 struct FactLabels {
-    times: Vec<(TimeKind, &'static str)>,
-    yields: Vec<&'static str>,
+    times: Phrases<TimeKind>,
+    yields: Phrases,
     /// Those of yields that are only one when people follow: "for 4 people".
-    before_people: Vec<&'static str>,
-    people: Vec<&'static str>,
-    titles: Vec<&'static str>,
-    tags: Vec<&'static str>,
-    abouts: Vec<&'static str>,
-    others: Vec<&'static str>,
+    before_people: Phrases,
+    /// Those of times and yields that may follow a value without a sign between them.
+    inner: Phrases,
+    people: Phrases,
+    titles: Phrases,
+    tags: Phrases,
+    abouts: Phrases,
+    others: Phrases,
 }
 
 static LABELS: LazyLock<FactLabels> = LazyLock::new(|| {
@@ -244,20 +237,23 @@ static LABELS: LazyLock<FactLabels> = LazyLock::new(|| {
         (TimeKind::Total, languages::all(|it| it.total)),
         (TimeKind::Other, languages::all(|it| it.times)),
     ];
-    let mut times: Vec<_> = kinds
+    let times: Vec<_> = kinds
         .into_iter()
-        .flat_map(|(kind, names)| names.into_iter().map(move |it| (kind, it)))
+        .flat_map(|(kind, names)| names.into_iter().map(move |it| (it, kind)))
         .collect();
-    times.sort_by_key(|(_, name)| std::cmp::Reverse(name.len()));
+    let inner = times.iter().map(|(name, _)| *name).chain(languages::all(|it| it.yields));
+    let is_inner =
+        |name: &&str| name.len() > 3 && BEFORE_PEOPLE.split(' ').all(|before| before != *name);
     FactLabels {
-        times,
-        yields: languages::all(|it| it.yields),
-        before_people: BEFORE_PEOPLE.split(' ').collect(),
-        people: languages::all(|it| it.people),
-        titles: languages::all(|it| it.titles),
-        tags: languages::all(|it| it.tags),
-        abouts: languages::all(|it| it.abouts),
-        others: languages::all(|it| it.others),
+        inner: Phrases::listed(inner.filter(is_inner)),
+        times: Phrases::new(times),
+        yields: languages::table(|it| it.yields),
+        before_people: Phrases::listed(BEFORE_PEOPLE.split(' ')),
+        people: languages::table(|it| it.people),
+        titles: languages::table(|it| it.titles),
+        tags: languages::table(|it| it.tags),
+        abouts: languages::table(|it| it.abouts),
+        others: languages::table(|it| it.others),
     }
 });
 

@@ -1,0 +1,58 @@
+//! What a line looks like by its amounts.
+
+use super::inline::{amounts, listed, sentences};
+use super::verbs::begins_step;
+use crate::recipes::line::Line;
+use crate::recipes::read::builder::fits;
+use crate::recipes::recipe::MAX_INGREDIENT_CHARS;
+use crate::recipes::scan::word;
+use crate::recipes::words;
+
+/// What the amounts of a line say about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LineLook {
+    /// Whether it begins or ends with an amount.
+    pub(super) is_ingredient: bool,
+    /// Whether it is an amount and nothing else.
+    pub(super) is_amount_alone: bool,
+}
+
+impl LineLook {
+    pub(super) fn of(text: &str) -> Self {
+        if !fits(text, MAX_INGREDIENT_CHARS) {
+            return Self::default();
+        }
+        let line = Line::parse(text);
+        Self {
+            is_ingredient: is_ingredient(text, &line),
+            is_amount_alone: line.begins_with_amount() && line.name().is_empty(),
+        }
+    }
+}
+
+fn is_ingredient(text: &str, line: &Line<'_>) -> bool {
+    let is_leading = line.begins_with_amount();
+    if !is_leading && line.amounts.is_empty() {
+        return false;
+    }
+    if !is_leading {
+        return text.split(' ').count() <= 8 && !begins_step(text) && !text.ends_with('.');
+    }
+    let (first, _) = word(line.name(), 0);
+    let has_unit = line.amounts.iter().any(|amount| amount.unit.is_some());
+    !words::is_time(first) && (has_unit || !begins_step(first))
+}
+
+/// The ingredients that a text lists. `None` if it is no list of several.
+pub(super) fn list(text: &str) -> Option<Vec<String>> {
+    let (first, _) = word(text, 0);
+    if text.len() > MAX_LIST_BYTES || begins_step(first) || sentences(text).len() > 1 {
+        return None;
+    }
+    let parts = listed(text);
+    let amounts = amounts(&parts);
+    (amounts >= 2 && amounts * 3 >= parts.len()).then_some(parts)
+}
+
+/// A longer line is no list of ingredients.
+const MAX_LIST_BYTES: usize = 4_000;
