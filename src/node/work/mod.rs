@@ -18,6 +18,7 @@ use crate::id::ConnId;
 use crate::node::app::App;
 use crate::node::context::Cx;
 use crate::node::policy::Policy;
+use crate::time::{Instant, Now};
 
 /// The application, and what it is asked.
 pub(crate) struct Workload {
@@ -32,6 +33,18 @@ impl Workload {
     pub(crate) fn new(app: Box<dyn App>) -> Self {
         let (questions, orders) = (Questions::default(), Orders::default());
         Self { app, questions, backlog: VecDeque::new(), orders }
+    }
+
+    /// When the application has something to do.
+    pub(crate) fn next_deadline(&self, now: Now) -> Option<Instant> {
+        self.app.next_deadline().map(|at| now.monotonic + at.since(now.unix))
+    }
+
+    /// Has the application do what is due.
+    pub(crate) fn serve_deadline(&mut self, now: Now) {
+        if self.app.next_deadline().is_some_and(|at| at <= now.unix) {
+            self.app.on_deadline(now.unix);
+        }
     }
 
     /// Opens the question of the ticket that was issued last, and submits its `work`. `None`: the
