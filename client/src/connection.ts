@@ -340,8 +340,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
       case 'recipe_update':
         return this.#receiveUpdate(message as Update<Recipe>);
       case 'going_away':
-        this.#slotAt = monotonicMs() + message.payload.reconnect_after_ms;
-        return;
+        return void (this.#slotAt = monotonicMs() + message.payload.reconnect_after_ms);
       case 'presence':
         return this.#events.emit('presence', message.payload);
       case 'auth_required':

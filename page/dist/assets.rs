@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"152876366f56e946\"",
+        tag: "\"f9172efd544535e6\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-67e5de5c3e1af61b.js",
+        path: "/assets/page-4c03a0f24777fdbd.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"67e5de5c3e1af61b\"",
+        tag: "\"4c03a0f24777fdbd\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"d687f0c3d88c1f98\"",
+        tag: "\"1a4be3b1355ae99a\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]
