@@ -27,7 +27,7 @@ const own = (reason: string): CloseInfo => ({ code: 0, reason });
 export const ENDED = {
   unstarted: own('Not started'),
   asked: own('Closed'),
-  expired: own('Session expired'),
+  signedOut: own('Signed out'),
   authTimeout: own('Authentication timeout'),
   reauthTimeout: own('Re-authentication timeout'),
   unopened: own('Connection timeout'),

@@ -118,9 +118,9 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
     return this.#events.on(name, listener);
   }
 
-  /** Connects now, also where a wait to do so has begun. Nothing, where it is on its way. */
+  /** Connects now, unless it is on its way, or waits because the server has asked for that. */
   connect(): void {
-    this.#raise('connect');
+    if (!this.#status.announced) this.#raise('connect');
   }
 
   /** Ends it. What was not answered is rejected with `kept` or `closed`. It may `connect` again. */
@@ -174,7 +174,8 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
     const close = isAway && isOffline() ? ENDED.offline : this.#close;
     const cause = state === 'closed' ? null : this.#tokens.fault;
     const unreachable = this.#failures >= UNREACHABLE_AFTER;
-    return { state, reauthenticating, close, cause, unreachable, retryInMs };
+    const announced = retryInMs !== null && this.#isAnnounced;
+    return { state, reauthenticating, close, cause, unreachable, retryInMs, announced };
   }
 
   #act(action: Action, waitMs: number): void {
@@ -339,8 +340,7 @@ export class ChatConnection<Recipe = unknown, Data extends object = Json> {
       case 'recipe_update':
         return this.#receiveUpdate(message as Update<Recipe>);
       case 'going_away':
-        this.#slotAt = monotonicMs() + message.payload.reconnect_after_ms;
-        return;
+        return void (this.#slotAt = monotonicMs() + message.payload.reconnect_after_ms);
       case 'presence':
         return this.#events.emit('presence', message.payload);
       case 'auth_required':

@@ -21,6 +21,7 @@ export const TEXTS = {
   offline: 'You are offline',
   unreachable: 'The server cannot be reached. Trying again…',
   refreshing: 'Session expired. Refreshing…',
+  signed_out: 'You are signed out. Please sign in again.',
   no_token: 'Your session could not be refreshed. Trying again…',
   not_yet_valid: 'Your session is not valid yet. Trying again…',
   restarting: 'The server is restarting. Reconnecting…',
@@ -51,7 +52,7 @@ const KEYS: Readonly<Record<number, Readonly<Record<string, TextKey>>>> = {
   0: {
     'Not started': 'disconnected',
     Closed: 'disconnected',
-    'Session expired': 'expired',
+    'Signed out': 'signed_out',
     'Authentication timeout': 'no_answer',
     'Re-authentication timeout': 'refreshing',
     'Connection timeout': 'no_answer',
@@ -98,6 +99,7 @@ const FINAL: readonly TextKey[] = [
   'disconnected',
   'auth_failed',
   'expired',
+  'signed_out',
   'other_user',
   'revoked',
   'denied',
@@ -111,7 +113,11 @@ function causeOf({ code, reason }: CloseInfo): TextKey {
 }
 
 /** The row that says how things stand. While something is out of reach, one text stays. */
-export function textKey({ state, reauthenticating, close, unreachable }: Status): TextKey {
+export function textKey(status: Status): TextKey {
+  const { state, reauthenticating, close } = status;
+  // A refresh needs no socket to find out.
+  const { isUnreachable } = Object(status.cause) as { isUnreachable?: unknown };
+  const unreachable = status.unreachable || isUnreachable === true;
   if (state === 'authenticated') return reauthenticating ? 'reauthenticating' : state;
   if (state === 'authenticating') return state;
   const cause = close === null ? 'reconnecting' : causeOf(close);
@@ -123,7 +129,7 @@ export function textKey({ state, reauthenticating, close, unreachable }: Status)
   }
   if (isFinal || close === null) return unreachable ? 'unreachable' : state;
   const isVague = cause === 'reconnecting' || cause === 'no_answer';
-  if (unreachable && isVague) return 'unreachable';
+  if (unreachable && (isVague || (cause === 'no_token' && isUnreachable))) return 'unreachable';
   return state === 'connecting' && cause !== 'offline' ? state : cause;
 }
 
@@ -148,7 +154,13 @@ const COLORS: Readonly<Record<State, StatusView['color']>> = {
   reconnecting: 'yellow',
   closed: 'red',
 };
-const SIGN_IN: readonly TextKey[] = ['expired', 'revoked', 'auth_failed', 'other_user'];
+const SIGN_IN: readonly TextKey[] = [
+  'expired',
+  'signed_out',
+  'revoked',
+  'auth_failed',
+  'other_user',
+];
 
 /** All that is to be said about a status. `leftMs`: of its wait, for a countdown. */
 export function viewOf(
@@ -163,13 +175,14 @@ export function viewOf(
   const isClosed = state === 'closed';
   const pending = state === 'authenticated' ? 'sending' : isClosed ? 'unsent' : 'waiting';
   const isStuck = isClosed || state === 'reconnecting' || key === 'unreachable';
+  const canConnect = isStuck && !status.announced;
   return {
     key,
     text: isCounted ? whole.slice(0, -1) : whole,
     wait: isCounted ? texts.in_seconds.replace('{}', `${Math.ceil(leftMs / 1_000)}`) : '',
     color: key === 'unreachable' ? 'red' : reauthenticating ? 'yellow' : COLORS[state],
     pending: texts[pending],
-    help: isClosed && SIGN_IN.includes(key) ? 'sign_in' : isStuck ? 'connect' : null,
+    help: isClosed && SIGN_IN.includes(key) ? 'sign_in' : canConnect ? 'connect' : null,
   };
 }
 

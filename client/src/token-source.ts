@@ -12,8 +12,8 @@ export interface Found {
   readonly isFresh?: boolean;
 }
 
-const NONE: Found = { token: null, why: ENDED.expired };
-const SIGNED_OUT: Found = { token: null, why: ENDED.expired };
+const NONE: Found = { token: null, why: ENDED.signedOut };
+const SIGNED_OUT: Found = { token: null, why: ENDED.signedOut };
 const FAILED: Found = { token: null, why: ENDED.tokenless };
 
 export class TokenSource {

@@ -161,11 +161,14 @@ export function tokenKeeper(options: TokenKeeperOptions): TokenKeeper {
 
 /** The server's answer, or a fault that says nothing of what was sent. */
 async function postRefresh(url: string, refreshToken: string): Promise<Tokens> {
-  const answer = await fetch(url, {
+  const request = fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ refresh_token: refreshToken }),
     cache: 'no-store',
+  });
+  const answer = await request.catch((fault: unknown) => {
+    throw unreachable(fault);
   });
   // A page of some proxy is no answer of the server, whatever its status.
   const body: unknown = await answer.json().catch(() => null);
@@ -184,10 +187,14 @@ const FINAL = ['invalid_token', 'account_locked'];
 /** A refresh that hangs must not hold the lock of all tabs. */
 function within<T>(ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('No token came in time')), ms);
+    const timer = setTimeout(() => reject(unreachable(new Error('No token came in time'))), ms);
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
+
+/** Tells `textKey` that nothing was heard of the server. */
+const unreachable = (fault: unknown): object =>
+  Object.assign(Object(fault) as object, { isUnreachable: true });
 
 function checked(value: unknown): Tokens {
   const tokens = asTokens(value);

@@ -113,6 +113,8 @@ export interface Status {
   readonly unreachable: boolean;
   /** While `reconnecting`: the length of the wait, counted from this status on. */
   readonly retryInMs: number | null;
+  /** The server has asked for this wait: `connect` does not cut it short. */
+  readonly announced: boolean;
 }
 
 /** A `recipe_update` whose recipe is of a known type. */

@@ -183,7 +183,7 @@ test('a message of an unknown type is ignored, counted, and told to who asks', a
   it.chat.on('unknown', (message) => unknown.push(message));
   it.chat.on('message', (message) => messages.push(message));
   const before = it.statuses.length;
-  const later = { type: 'going_away', id: '1', timestamp: '', payload: { reconnect_after_ms: 5 } };
+  const later = { type: 'of_tomorrow', id: '1', timestamp: '', payload: { after_ms: 5 } };
   const odd = { type: 'toString', id: '2', timestamp: '', payload: {} };
   for (const message of [later, odd]) FakeSocket.last.say(message);
   expect([it.errors, messages, it.statuses.length]).toEqual([[], [], before]);

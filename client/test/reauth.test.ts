@@ -98,13 +98,13 @@ describe('auth_required', () => {
     expect(it.chat.state).toBe('authenticated');
   });
 
-  test('with a refresh that is refused ends as closed: session expired', async () => {
+  test('with a refresh that is refused ends as closed: signed out', async () => {
     const it = await authenticated();
     it.refreshToken.mockRejectedValueOnce(new SignedOutError('refused'));
     FakeSocket.last.say(authRequired());
     await settle();
     expect(it.chat.status).toMatchObject({ state: 'closed' });
-    expect(it.key()).toBe('expired');
+    expect(it.key()).toBe('signed_out');
     expect(it.chat.reauthenticating).toBe(false);
     expect(FakeSocket.last.closedWith).toBe(1_000);
   });
@@ -215,7 +215,7 @@ describe('the first auth', () => {
     other.chat.connect();
     await settle();
     expect(other.chat.status).toMatchObject({ state: 'closed' });
-    expect(other.key()).toBe('expired');
+    expect(other.key()).toBe('signed_out');
   });
 
   test('backs off while getToken cannot reach its server', async () => {

@@ -214,6 +214,25 @@ test('connect cuts a wait short, and is nothing while connected', async () => {
   expect(FakeSocket.all.length).toBe(2);
 });
 
+test('connect keeps a wait that the server has asked for', async () => {
+  const it = await authenticated();
+  FakeSocket.last.end(1008, 'Rate limit exceeded');
+  expect(it.chat.status).toMatchObject({ state: 'reconnecting', announced: true });
+  it.chat.connect();
+  await pass(59_000);
+  it.chat.connect();
+  await settle();
+  expect(FakeSocket.all.length).toBe(1);
+  await pass(11_000);
+  expect(FakeSocket.all.length).toBe(2);
+  // Who is done and begins anew waits no more.
+  FakeSocket.last.end(1008, 'Rate limit exceeded');
+  it.chat.close();
+  it.chat.connect();
+  await settle();
+  expect(FakeSocket.all.length).toBe(3);
+});
+
 test('the address has neither query nor user, and no token is in it', async () => {
   await connecting({ url: 'https://alice:secret@chat.example.com/base/?token=t#x' });
   expect(FakeSocket.last.url).toBe('wss://chat.example.com/base/v1/chat/soup');

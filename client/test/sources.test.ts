@@ -90,7 +90,7 @@ for (const [name, source] of Object.entries(PASSING)) {
 
 for (const [name, source] of Object.entries(FINAL)) {
   describe(`${name} is final`, () => {
-    const expired = { state: 'closed', close: { code: 0, reason: 'Session expired' } };
+    const expired = { state: 'closed', close: { code: 0, reason: 'Signed out' } };
 
     test('in a refresh after an end', async () => {
       const it = await authenticated();

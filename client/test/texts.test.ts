@@ -26,7 +26,7 @@ function every(state: State): Status[] {
       (state === 'authenticated' ? [true, false] : [false]).flatMap((reauthenticating) =>
         (isWaiting ? [0, 400, 11_500] : [null]).map((retryInMs) => {
           const status = { state, close, unreachable, reauthenticating, retryInMs };
-          return { ...status, cause: null };
+          return { ...status, cause: null, announced: false };
         }),
       ),
     ),
@@ -39,6 +39,7 @@ const status = (state: State, close: CloseInfo | null, more: Partial<Status> = {
   unreachable: false,
   reauthenticating: false,
   retryInMs: null,
+  announced: false,
   ...more,
 });
 
@@ -109,6 +110,20 @@ test('each cause has a text of its own kind', () => {
   expect(key(1008, 'Invalid token', 'closed')).toBe('auth_failed');
   expect(key(1008, 'constructor', 'closed')).toBe('auth_failed');
   expect(key(1008, 'Of tomorrow', 'closed')).toBe('auth_failed');
+});
+
+test('a refresh that reached no server says so, and no other one', () => {
+  const tokenless = (cause: unknown) => viewOf(status('reconnecting', ENDED.tokenless, { cause }));
+  const lost = Object.assign(new TypeError('fetch failed'), { isUnreachable: true });
+  expect(tokenless(lost)).toMatchObject({ key: 'unreachable', color: 'red' });
+  expect(tokenless(new Error('The refresh was answered 503'))).toMatchObject({ key: 'no_token' });
+});
+
+test('nobody is offered to cut a wait short that the server has asked for', () => {
+  const busy = { code: 1008, reason: 'Rate limit exceeded' };
+  const help = (announced: boolean) =>
+    viewOf(status('reconnecting', busy, { retryInMs: 60_000, announced })).help;
+  expect([help(true), help(false)]).toEqual([null, 'connect']);
 });
 
 test('every row is used', () => {

@@ -3,19 +3,19 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"026287f290ff7397\"",
+        tag: "\"f9172efd544535e6\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-95726b474522c1c8.js",
+        path: "/assets/page-4c03a0f24777fdbd.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"95726b474522c1c8\"",
+        tag: "\"4c03a0f24777fdbd\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
-        path: "/assets/page-4735454e23ad5c7f.css",
+        path: "/assets/page-f73fdbf4964c2107.css",
         media: "text/css; charset=utf-8",
-        tag: "\"4735454e23ad5c7f\"",
+        tag: "\"f73fdbf4964c2107\"",
         body: include_bytes!("page.css.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"24147a663c2a4775\"",
+        tag: "\"1a4be3b1355ae99a\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

@@ -35,6 +35,8 @@ export interface Summary extends Partial<Access> {
 
 export interface Recipe extends Summary {
   readonly description: string;
+  /** undefined: a copy of before there was one. */
+  readonly total_time_minutes?: number | null;
   readonly ingredients: readonly Ingredient[];
   readonly steps: readonly { readonly order: number; readonly text: string }[];
 }

@@ -10,6 +10,7 @@ import type { Session } from './session';
 
 const MIN_PASSWORD = 8;
 const NOTICES = {
+  signed_out: 'You are signed out. Please sign in again, and you are back where you were.',
   expired: 'Session expired. Please sign in again, and you are back where you were.',
   revoked: 'You were signed out. Please sign in again, and you are back where you were.',
   refused: 'The server did not accept your session. Please sign in again.',

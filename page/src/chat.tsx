@@ -41,13 +41,13 @@ interface ChatProps {
   isShown: boolean;
   /** What the user may do; null: nobody knows yet. */
   access: Access | null;
+  /** What to call somebody else. */
+  nameOf: (user: string | null) => string;
 }
 
 export function Chat(props: ChatProps): ReactElement {
-  const { id, chat, draftOf, pending, isShown, access } = props;
+  const { id, chat, draftOf, pending, isShown, access, nameOf } = props;
   const isReader = access?.role === 'reader';
-  const nameOf = (user: string | null) =>
-    (user === access?.owner?.id && access?.owner?.email) || 'Somebody else';
   const [draft, setDraft] = useDraft(...draftOf);
   const input = useRef<HTMLTextAreaElement>(null);
   const { messages, recipe, send, session, state } = chat;

@@ -5,35 +5,39 @@ import { useEffect, useRef, useState, type ReactElement } from 'react';
 import type { Access, Recipe } from './api';
 import type { First } from './first';
 import { ago } from './format';
+import type { Names } from './names';
 import { readRecipe } from './recipes';
 import { Share } from './share';
 
 /**
  * What the user may do, as it was told last; null: not yet. It is asked again when one is back: after
- * the connection was lost, and when the page is shown again.
+ * the connection was lost, and when the page is shown again; and at each of `news`, by which a changed
+ * role is told.
  */
-export function useAccess(id: string, first: First | null, isJoined: boolean) {
+export function useAccess(id: string, first: First | null, isJoined: boolean, news: string | null) {
   const [access, setAccess] = useState(() => first && accessOf(first.recipe));
   const isKnown = useRef(first?.copiedAt === null);
+  const heard = useRef(news);
   useEffect(() => {
     if (!isJoined) return;
     let isThere = true;
     const look = () => {
-      if (document.visibilityState !== 'visible') return;
       readRecipe(id).then(
         ([recipe]) => isThere && setAccess(accessOf(recipe)),
         // Then what was known stays; what one may do is for the server to say.
         () => {},
       );
     };
-    if (!isKnown.current) look();
+    if (!isKnown.current || heard.current !== news) look();
     isKnown.current = false;
-    document.addEventListener('visibilitychange', look);
+    heard.current = news;
+    const lookAgain = () => document.visibilityState === 'visible' && look();
+    document.addEventListener('visibilitychange', lookAgain);
     return () => {
       isThere = false;
-      document.removeEventListener('visibilitychange', look);
+      document.removeEventListener('visibilitychange', lookAgain);
     };
-  }, [id, isJoined]);
+  }, [id, isJoined, news]);
   return access;
 }
 
@@ -49,18 +53,23 @@ interface PeopleProps {
   copiedAt: string | null;
   /** Who else is in the room, by their ids. */
   others: readonly string[];
+  names: Names;
 }
 
-/** The owner's address is known to all, and no other one. */
-function hereNow(others: readonly string[], owner: Access['owner']): string {
-  const isOwner = owner?.email != null && others.includes(owner.id);
-  const count = others.length - (isOwner ? 1 : 0);
+/** At most so many are named. */
+const MAX_NAMED = 3;
+
+function hereNow(others: readonly string[], addressOf: Names['addressOf']): string {
+  const known = others.map(addressOf).filter((address) => address !== null);
+  const named = known.slice(0, MAX_NAMED);
+  const count = others.length - named.length;
   const rest = count === 0 ? [] : [count === 1 ? '1 other' : `${count} others`];
-  const who = [...(isOwner ? [owner.email] : []), ...rest].join(' and ');
-  return others.length === 0 ? '' : `${who} ${others.length === 1 ? 'is' : 'are'} here.`;
+  const who = [...named, ...rest];
+  const all = [who.slice(0, -1).join(', '), ...who.slice(-1)].filter((part) => part !== '');
+  return others.length === 0 ? '' : `${all.join(' and ')} ${others.length === 1 ? 'is' : 'are'} here.`;
 }
 
-export function People({ recipe, access, copiedAt, others }: PeopleProps): ReactElement {
+export function People({ recipe, access, copiedAt, others, names }: PeopleProps): ReactElement {
   const [isSharing, setIsSharing] = useState(false);
   const { role, owner } = access ?? {};
   return (
@@ -78,7 +87,7 @@ export function People({ recipe, access, copiedAt, others }: PeopleProps): React
         </p>
       )}
       <p role="status" dir="auto">
-        {hereNow(others, owner)}
+        {hereNow(others, names.addressOf)}
       </p>
       {isSharing && <Share recipe={recipe} closed={() => setIsSharing(false)} />}
     </div>

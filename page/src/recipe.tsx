@@ -170,6 +170,7 @@ function Facts({ recipe }: { recipe: Recipe }): ReactElement | null {
     ['Makes', recipe.yield],
     ['Prep', recipe.prep_time_minutes === null ? '' : minutes(recipe.prep_time_minutes)],
     ['Cook', recipe.cook_time_minutes === null ? '' : minutes(recipe.cook_time_minutes)],
+    ['Total', recipe.total_time_minutes == null ? '' : minutes(recipe.total_time_minutes)],
   ].filter(([, value]) => value !== '');
   if (facts.length === 0) return null;
   return (
@@ -199,7 +200,7 @@ function Line({ ingredient, isFresh, isTicked, tick, button }: LineProps): React
   if (quantity === null && text.endsWith(':')) {
     return (
       <li className="group">
-        <span dir="auto">{text.slice(0, -1)}</span>
+        <h3 dir="auto">{text.slice(0, -1)}</h3>
         {button}
       </li>
     );

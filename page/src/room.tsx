@@ -12,6 +12,7 @@ import type { First } from './first';
 import { useArrival, useIsNarrow, useTitle } from './hooks';
 import { Icon } from './icons';
 import { messageKey } from './keys';
+import { useNames } from './names';
 import { takeFirstMessage } from './new';
 import { People, useAccess } from './people';
 import { RecipeView } from './recipe';
@@ -47,7 +48,10 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
   const [taken, take] = useState(first?.recipe ?? null);
   const chat = { ...live, recipe: newest(live.recipe, taken) };
   const copiedAt = live.recipe === null ? (first?.copiedAt ?? null) : null;
-  const access = useAccess(id, first, live.session !== null);
+  const access = useAccess(id, first, live.session !== null, useNews(live));
+  const speakers = [...live.history.map((entry) => entry.user_id), ...others];
+  for (const { from, userId } of live.messages) if (from === 'others' && userId) speakers.push(userId);
+  const names = useNames(id, access, speakers.filter((one) => one !== user.id));
   const [tab, setTab] = useState<Tab>('recipe');
   const isNarrow = useIsNarrow();
   const heading = useArrival(isArrival);
@@ -136,7 +140,7 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
             recipe={recipe}
             isComing={COMING.includes(view.key)}
             heading={heading}
-            people={recipe !== null && <People {...{ recipe, access, copiedAt, others }} />}
+            people={recipe !== null && <People {...{ recipe, access, copiedAt, others, names }} />}
             took={access === null || access.role === 'reader' ? null : take}
           />
         </div>
@@ -149,11 +153,24 @@ export function Room({ id, user, first, isArrival }: RoomProps): ReactElement {
             pending={view.pending}
             isShown={!isNarrow || tab === 'chat'}
             access={access}
+            nameOf={names.nameOf}
           />
         </div>
       </div>
     </div>
   );
+}
+
+/** The last text that nobody here has asked for, and that brought no recipe. */
+function useNews({ messages, recipe }: RecipeChat<Recipe>): string | null {
+  const mine = new Set(messages.filter(({ from }) => from === 'me').map((line) => line.id));
+  const told = messages.filter(({ from, id }) => from === 'server' && !mine.has(id));
+  const id = told.at(-1)?.id ?? null;
+  const [last, setLast] = useState({ recipe, id, news: null as string | null });
+  if (recipe === last.recipe && id === last.id) return last.news;
+  const news = recipe === last.recipe ? id : last.news;
+  setLast({ recipe, id, news });
+  return news;
 }
 
 function newest(a: Recipe | null, b: Recipe | null): Recipe | null {
@@ -208,7 +225,8 @@ interface Shown {
 /** Beside the indicator: what one can do about it. */
 function Retry({ chat, view: { help, key } }: Shown): ReactElement | null {
   if (help === null) return null;
-  const why = key === 'expired' || key === 'revoked' ? key : 'refused';
+  const isKnown = key === 'signed_out' || key === 'expired' || key === 'revoked';
+  const why = isKnown ? key : 'refused';
   const [text, act] =
     help === 'sign_in'
       ? ['Sign in again', () => askToSignIn(why)]

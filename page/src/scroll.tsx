@@ -83,12 +83,17 @@ export function Scroll({ isShown, first, last, reachTop, children }: ScrollProps
   }, [key, isShown]);
   // Also without scrolling: a short chat shows the oldest message that there is here.
   useEffect(look, [first, isShown]);
-  // A keyboard comes up, or the input grows: the end stays in view.
+  // A keyboard comes up, or the input grows, or something is said of a message: the end stays in view,
+  // unless the user has opened a long text.
   useEffect(() => {
     const { current } = place;
-    if (current === null) return;
-    const observer = new ResizeObserver(() => isAtEnd.current && toEnd());
+    const text = current?.firstElementChild;
+    if (current === null || text == null) return;
+    const observer = new ResizeObserver(() => {
+      if (isAtEnd.current && !text.contains(document.activeElement)) toEnd();
+    });
     observer.observe(current);
+    observer.observe(text);
     return () => observer.disconnect();
   }, [toEnd]);
 
@@ -102,7 +107,7 @@ export function Scroll({ isShown, first, last, reachTop, children }: ScrollProps
         aria-label="Messages"
         onScroll={look}
       >
-        {children}
+        <div className="scrolled">{children}</div>
       </div>
       {isBehind && (
         <button

@@ -20,7 +20,7 @@ export interface Session {
   /** null: nobody is signed in. */
   readonly user: User | null;
   /** Why nobody is, where the user did not ask for it in this tab. */
-  readonly ended: 'expired' | 'revoked' | 'refused' | 'elsewhere' | null;
+  readonly ended: 'signed_out' | 'expired' | 'revoked' | 'refused' | 'elsewhere' | null;
 }
 
 const TOKENS_KEY = 'vestibule.tokens';
@@ -60,12 +60,17 @@ const store: TokenStore = {
   load: () => stored.load(),
   save(tokens) {
     stored.save(tokens);
-    if (tokens === null && session.value.user !== null) end('expired');
+    if (tokens === null && session.value.user !== null) end('signed_out');
   },
 };
 
 /** Tokens for the chat and for HTTP. */
-export const tokens = tokenKeeper({ url: location.origin, store });
+export const tokens = tokenKeeper({
+  url: location.origin,
+  store,
+  // Less than the chat waits for a token: so it learns that the server does not answer.
+  timeoutMs: 8_000,
+});
 
 /** What users of this tab have said and nobody has answered; and what they have begun to write. */
 export const outbox = sessionOutbox();

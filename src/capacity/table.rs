@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use crate::auth::{AddressLimiter, ReplaySet, Revocations};
-use crate::config::{BACKEND_ANSWER_BYTES, Config, Log};
+use crate::config::{BACKEND_ANSWER_BYTES, Config, IMPORT_BODY_BYTES, Log};
 use crate::memory::MemoryApp;
 use crate::net::{CHECK_STACK_BYTES, PLACE_BYTES, SCRATCH_BYTES, STACK_BYTES};
 use crate::net::{TLS_CONNECTION_BYTES, TLS_RECORD_BYTES};
@@ -141,7 +141,9 @@ fn inputs(config: &Config, rows: &mut Vec<Row>) {
             let what = "http.header_bytes + pending_message_bytes";
             rows.push(row(what, limits.pending, first));
             let body = http.body_bytes.get();
-            rows.push(row("http.requests, of body_bytes", http.requests, body));
+            let import = if config.is_recipe_chat() { IMPORT_BODY_BYTES } else { 0 };
+            let what = "http.requests, of body_bytes or an import";
+            rows.push(row(what, http.requests, body.max(import)));
         }
         total => rows.push(loose("limits.pending_input_total *", 1, total)),
     }

@@ -17,7 +17,8 @@ section! {
     header_bytes: Size = Size::kib(8), "`256` to `1MiB`", reload;
 
     /// Largest body of a request for the application; a larger one gets 413. Each of
-    /// `http.requests` may hold this much.
+    /// `http.requests` may hold this much. An import into the recipe chat may have 512 KiB, or what a
+    /// quarter of `limits.pending_input_total` and `limits.work_total` allows.
     body_bytes: Size = Size::kib(64), "`512` to `16MiB`", reload;
 
     /// Requests for the application that are read, processed or answered at once; further ones get

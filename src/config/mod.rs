@@ -196,5 +196,9 @@ impl Config {
 /// The longest answer of a backend, which a thread holds while it reads it.
 pub(crate) const BACKEND_ANSWER_BYTES: usize = 1 << 20;
 
+/// The longest body of an import into the recipe chat: a text of 256 KiB as JSON, which may have an escape
+/// for every other character.
+pub(crate) const IMPORT_BODY_BYTES: usize = 512 << 10;
+
 /// The least that the recipe chat lets a recipe have.
 pub(crate) const LEAST_RECIPE_BYTES: usize = 16 << 10;

@@ -86,6 +86,18 @@ pub trait App: Send {
         let _ = config;
     }
 
+    /// When the application has something to do by itself, by the wall clock. Asked on the reactor's
+    /// thread in each turn, so it must not block.
+    fn next_deadline(&self) -> Option<UnixTime> {
+        None
+    }
+
+    /// The time of [`next_deadline`](App::next_deadline) has come. What blocks is left to other threads,
+    /// and the next deadline must be a later one.
+    fn on_deadline(&mut self, now: UnixTime) {
+        let _ = now;
+    }
+
     /// What the application depends on, and how that is. Asked on the reactor's thread at each health
     /// check and collection, so it must not block.
     fn dependencies(&self) -> Vec<Dependency> {
@@ -109,6 +121,13 @@ pub trait App: Send {
     fn requires_bearer_check(&self, path: &str) -> bool {
         let _ = path;
         true
+    }
+
+    /// How long a body may be at this path, where that is more than `http.body_bytes`, and fits into the
+    /// budgets of memory.
+    fn body_bytes(&self, path: &str) -> Option<usize> {
+        let _ = path;
+        None
     }
 
     /// Are requests for this path answered from memory, by [`Reply::Now`]? Then they take no place among

@@ -241,6 +241,7 @@ impl Node {
             self.gate.user_limit.next(),
             self.rooms.watched.next(),
             self.rooms.logs.next_end(),
+            self.work.next_deadline(self.cx.now),
             delivery,
             judged,
         ];

@@ -95,13 +95,19 @@ impl Policy {
         if self.connections == usize::MAX { 0 } else { self.connections.min(MAX_RESERVED_SLOTS) }
     }
 
+    /// The longest body of a request, where the application takes one of `wanted` bytes: one that fits
+    /// into the budgets as often as they are checked for, and what is configured in any case.
+    pub(crate) fn largest_body(&self, wanted: usize) -> usize {
+        let budget = self.pending_input_total.min(self.work_total) / 4;
+        wanted.min(budget.saturating_sub(self.header_bytes)).max(self.body_bytes)
+    }
+
     /// What an upgrade is judged by. Where proxies speak the PROXY protocol, that is their word, and
     /// no header is.
     pub(crate) fn request_rules(&self) -> Rules<'_> {
         let proxies = if self.proxy_protocol { &[] } else { self.trusted_proxies.as_slice() };
         Rules {
             max_bytes: self.header_bytes,
-            max_body_bytes: self.body_bytes,
             origins: &self.origins,
             proxies,
             client_bytes: self.client_bytes,
@@ -181,7 +187,6 @@ impl Policy {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules<'a> {
     pub(crate) max_bytes: usize,
-    pub(crate) max_body_bytes: usize,
     pub(crate) origins: &'a Origins,
     /// Whose word about the client is taken.
     pub(crate) proxies: &'a [Network],

@@ -18,19 +18,21 @@ use super::requests::RecipeRequests;
 use super::storage::access::TokenUser;
 use super::storage::chat::{self, Bounds, NewMessage};
 use super::storage::history::MAX_TURN_CHARS;
+use super::storage::member_changes::{self, NextEnd};
 use super::storage::own_sessions::EndedSessions;
 use super::storage::{
     self, Busy, Commit, JoinGuard, OpenStorage, QueueLimits, Reader, Storage, StorageError,
     StorageHealth, TaskClass, TaskError, TaskOrigin, own_sessions, users,
 };
 use super::tasks::TaskSender;
-use crate::config::{Assistant, Config};
+use crate::config::{Assistant, Config, IMPORT_BODY_BYTES};
 use crate::node::app::{
     Admission, Answer, App, Incoming, Invite, Join, OrderFault, OrderKind, OrderResult,
     PasswordReset, Publish, Reply, UserOrder,
 };
-use crate::node::{Dependency, Outcome, Payer, Probe, Request, Response};
+use crate::node::{Completion, Dependency, Outcome, Payer, Probe, Request, Response, Ticket};
 use crate::protocol::{ErrorCode, MAX_CONTENT_CHARS};
+use crate::time::UnixTime;
 
 /// Recipe chat on SQLite, in `recipes.db` in the data directory.
 ///
@@ -60,6 +62,7 @@ pub struct RecipesApp {
     bounds: Bounds,
     per_user: usize,
     max_members: usize,
+    next_end: Arc<NextEnd>,
     health: Arc<StorageHealth>,
     // Last: fields are dropped in this order, and the guard waits for the storage thread, which
     // ends when the last `Storage` is dropped.
@@ -134,6 +137,7 @@ impl RecipesApp {
             bounds: Bounds::new(config),
             per_user: config.recipes.per_user,
             max_members: config.recipes.members,
+            next_end: Arc::default(),
             health,
             _join_guard: join_guard,
         };
@@ -155,7 +159,7 @@ impl RecipesApp {
     fn requests(&self) -> RecipeRequests<'_> {
         let (max, max_members) = (self.per_user, self.max_members);
         let (tasks, bounds, health) = (&self.tasks, self.bounds, &self.health);
-        RecipeRequests { tasks, bounds, max, max_members, health }
+        RecipeRequests { tasks, bounds, max, max_members, next_end: &self.next_end, health }
     }
 }
 
@@ -267,6 +271,26 @@ impl App for RecipesApp {
         self.bounds.reload(config);
     }
 
+    fn next_deadline(&self) -> Option<UnixTime> {
+        self.next_end.get()
+    }
+
+    /// Closes the connections of members whose access has ended.
+    fn on_deadline(&mut self, now: UnixTime) {
+        self.next_end.begin(now);
+        let (next_end, completions) = (Arc::clone(&self.next_end), self.tasks.completions.clone());
+        let ends = Arc::clone(&next_end);
+        let forget =
+            move |database: &rusqlite::Connection| member_changes::forget_due(database, now, &ends);
+        // Without a place in the queue, or a disk, it is due again soon.
+        let _ = self.tasks.storage.submit(TaskOrigin::server(), forget, move |done| {
+            let Ok(events) = done else { return next_end.add(now + NextEnd::RETRY) };
+            for outcome in events.into_iter().map(Outcome::Event) {
+                completions.deliver(Completion { ticket: Ticket::UNASKED, outcome });
+            }
+        });
+    }
+
     fn dependencies(&self) -> Vec<Dependency> {
         vec![self.health.dependency()]
     }
@@ -285,6 +309,11 @@ impl App for RecipesApp {
             // The page begins with a sign-in, so it needs accounts.
             None => page::serves(path) && self.keys.are_there(),
         }
+    }
+
+    /// An imported text may be longer than other bodies.
+    fn body_bytes(&self, path: &str) -> Option<usize> {
+        (RecipeRoute::of(path) == Some(RecipeRoute::Import)).then_some(IMPORT_BODY_BYTES)
     }
 
     /// The files of the page are, and the description of the API.

@@ -10,7 +10,7 @@ use super::storage::{list, members};
 use crate::node::app::Reply;
 use crate::node::{Request, Response};
 
-/// The longest text that is imported, in bytes. `http.body_bytes` bounds it too.
+/// The longest text that is imported, in bytes. `IMPORT_BODY_BYTES` bounds it as JSON.
 const MAX_IMPORT_BYTES: usize = 256 << 10;
 
 impl RecipeRequests<'_> {

@@ -13,6 +13,7 @@ use super::read::ReadRecipe;
 use super::recipe::{Draft, DraftError, Recipe};
 use super::storage::chat::Bounds;
 use super::storage::edits::{self, CopyOutcome, EditOutcome};
+use super::storage::member_changes::{self, NextEnd};
 use super::storage::members::{self, Accessible, RecipeAccess};
 use super::storage::recipes::{self, CreateFault, Stored};
 use super::storage::{StorageHealth, TaskOrigin};
@@ -29,6 +30,8 @@ pub(super) struct RecipeRequests<'a> {
     pub(super) max: usize,
     /// The most members and open invitations of a recipe.
     pub(super) max_members: usize,
+    /// When the next membership ends.
+    pub(super) next_end: &'a Arc<NextEnd>,
     pub(super) health: &'a Arc<StorageHealth>,
 }
 
@@ -111,7 +114,7 @@ impl RecipeRequests<'_> {
         let read = |body: &[u8]| RecipePatch::parse(body).map_err(|fault| http::bad_recipe(&fault));
         self.tasks.read_request(request, user, read, move |database, user, patch| {
             let is_wanted = |revision| http::names_revision(&tags, revision);
-            let mut events = members::forget_ended(database, &id, now)?;
+            let mut events = member_changes::forget_ended(database, &id, now)?;
             let done = edits::edit(database, (&id, user), is_wanted, patch, now, &bounds)?;
             let response = match done {
                 EditOutcome::Done(changed, update) => {

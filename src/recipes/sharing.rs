@@ -10,9 +10,8 @@ use super::completions::HttpAnswer;
 use super::http::{self, Fields};
 use super::requests::RecipeRequests;
 use super::storage::TaskOrigin;
-use super::storage::members::{
-    self, InviteOutcome, Invited, MemberView, NewMember, RecipeRole, Removed,
-};
+use super::storage::member_changes::{self, InviteOutcome, Invited, NewMember, Removed};
+use super::storage::members::{self, MemberView, RecipeRole};
 use crate::node::app::Reply;
 use crate::node::{Request, Response};
 use crate::time::Rfc3339;
@@ -44,7 +43,7 @@ impl RecipeRequests<'_> {
             Ok((role, invitation, expires_at))
         };
         let (recipe, most) = (id.to_owned(), self.max_members);
-        let health = Arc::clone(self.health);
+        let (health, next_end) = (Arc::clone(self.health), Arc::clone(self.next_end));
         self.tasks.read_request(request, user, read, move |database, user, read| {
             let (role, invitation, expires_at) = read;
             let NewInvitation { code, hash, email } = invitation;
@@ -52,10 +51,12 @@ impl RecipeRequests<'_> {
             let invited = email.clone().map_or(Invited::Code(hash), Invited::Email);
             let code = email.is_none().then_some(&*code);
             let new = NewMember { id, role, invited, now, expires_at };
-            let events = members::forget_ended(database, &recipe, now)?;
-            let done = members::invite(database, (&recipe, user), new, most)?;
+            let mut events = member_changes::forget_ended(database, &recipe, now)?;
+            let done = member_changes::invite(database, (&recipe, user), new, most)?;
             let response = match done {
-                InviteOutcome::Done(id) => {
+                InviteOutcome::Done(id, event) => {
+                    events.extend(event);
+                    expires_at.inspect(|end| next_end.add(*end));
                     let (email, expires_at) =
                         (email.as_deref(), expires_at.map(|it| it.to_rfc3339()));
                     let role = role.name();
@@ -107,8 +108,13 @@ impl RecipeRequests<'_> {
             request,
             user,
             |origin| origin,
-            move |database, user| members::set_role(database, (&id, user), &member, role, now),
-            |member| member.map_or_else(http::no_member, |member| Response::json(200, &member)),
+            move |database, user| {
+                member_changes::set_role(database, (&id, user), &member, role, now)
+            },
+            |changed| {
+                let Some((member, event)) = changed else { return http::no_member().into() };
+                HttpAnswer::with(Response::json(200, &member), event)
+            },
         )
     }
 
@@ -120,16 +126,15 @@ impl RecipeRequests<'_> {
         request: &Request<'_>,
         user: &str,
     ) -> Reply<Response> {
-        let (id, room, now) = (id.to_owned(), id.to_owned(), request.now);
+        let (id, now) = (id.to_owned(), request.now);
         let removed = if member == ME { Removed::Own } else { Removed::One(member.to_owned()) };
         self.tasks.request(
             request,
             user,
             TaskOrigin::erasing,
-            move |database, user| members::remove(database, (&id, user), &removed, now),
+            move |database, user| member_changes::remove(database, (&id, user), &removed, now),
             move |removed| {
-                let Some(guest) = removed else { return http::no_member().into() };
-                let event = guest.map(|user| members::removal(&room, user));
+                let Some(event) = removed else { return http::no_member().into() };
                 HttpAnswer::with(http::done(), event)
             },
         )

@@ -126,8 +126,8 @@ scene('a session that ended asks to sign in, and goes on where one was', SHORT, 
   // As if another device had ended it.
   const stored = await page.evaluate(() => localStorage.getItem('vestibule.tokens'));
   await world.post('/v1/auth/logout', { refresh_token: JSON.parse(stored).refresh_token });
-  await page.getByText('Session expired. Please sign in again').waitFor();
-  await inspect(page, 'session-expired');
+  await page.getByText('You are signed out. Please sign in again, and').waitFor();
+  await inspect(page, 'session-ended');
   assert.equal(page.url(), address);
   await signIn(page, 'ann@example.com');
   await status(page, 'Connected');

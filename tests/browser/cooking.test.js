@@ -72,3 +72,29 @@ scene('the screen is kept on while one cooks', {}, async (world) => {
   await page.getByRole('link', { name: 'Recipes', exact: true }).click();
   await locks(0);
 });
+
+const CAKE = `Apple cake
+Serves 8
+Prep time: 20 minutes
+Total time: 1 hour 30 minutes
+
+Ingredients:
+For the dough:
+200 g flour
+100 g butter
+For the filling:
+4 apples
+
+Steps:
+1. Knead the dough.
+2. Fill it, and bake it for an hour.`;
+
+scene('a recipe shows its total time, and its groups by headings', {}, async (world) => {
+  const page = await world.kitchen('ann@example.com', CAKE);
+  const facts = page.locator('.fact-list div');
+  assert.deepEqual(await facts.allInnerTexts(), ['Makes\n8 servings', 'Prep\n20 min', 'Total\n1 h 30 min']);
+  const headings = page.locator('.ingredients').getByRole('heading', { level: 3 });
+  assert.deepEqual(await headings.allInnerTexts(), ['For the dough', 'For the filling']);
+  assert.equal(await page.getByRole('checkbox', { name: /flour|butter|apples/ }).count(), 3);
+  await inspect(page, 'recipe-groups');
+});

@@ -41,6 +41,7 @@ for (const [size, options] of Object.entries({ wide: {}, phone: { ...PHONE, colo
     await page.getByText('Your copy, read just now.').waitFor();
     // As it was last, not as it was opened.
     await page.getByText('400 g').waitFor();
+    await status(page, 'The server cannot be reached', 'red');
     await page.getByRole('button', { name: 'Try now' }).waitFor();
     await hold(page);
     await inspect(page, `offline-recipe-${size}`);

@@ -1,6 +1,6 @@
 // Sharing: an owner invites, a guest comes in, and what each may do.
 import assert from 'node:assert/strict';
-import { answer, fill, inspect, PANCAKES, say, scene, signIn } from './world.js';
+import { answer, fill, inspect, PANCAKES, PASSWORD, say, scene, signIn } from './world.js';
 import { status } from './world.js';
 
 const TITLE = "Grandmother's Pancakes";
@@ -63,15 +63,22 @@ scene('an invited address reads, chats, and is let change it', {}, async (world)
   // The focus is where it was.
   const focused = () => ann.evaluate(() => document.activeElement?.textContent);
   assert.equal(await focused(), 'Share');
-  // Who comes back to the page is told.
-  await bob.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  // At once: bob has done nothing for it.
+  await answer(bob, 'You may change this recipe now.');
   await bob.getByText('You may change it.').waitFor();
+  await bob.getByRole('button', { name: 'Double it' }).waitFor();
   await status(bob, 'Connected');
   await say(bob, 'Double it');
   await answer(bob, 'Scaled from');
   await ann.getByText('400 g').waitFor();
+  // The owner is told who that is.
+  await ann.locator('.others .name', { hasText: 'bob@example.com' }).first().waitFor();
+  await ann.getByText('bob@example.com is here.').waitFor();
+  await inspect(ann, 'owner-named');
+  await ann.reload();
+  await ann.locator('.others .name', { hasText: 'bob@example.com' }).first().waitFor();
   await bob.close();
-  await ann.getByText('1 other is here.').waitFor({ state: 'detached' });
+  await ann.getByText('is here.').waitFor({ state: 'detached' });
 });
 
 scene('a link lets one person in, who signs up on the way', {}, async (world) => {
@@ -140,6 +147,29 @@ scene('an access ends at the time that was chosen', {}, async (world) => {
   await makeLink(ann);
   await ann.getByText(/until .*2099/).waitFor();
   await inspect(ann, 'share-time');
+});
+
+scene('who has no access any more is out when that time has come', {}, async (world) => {
+  const ann = await world.kitchen();
+  const id = ann.url().split('/').at(-1);
+  const me = { email: 'ann@example.com', password: PASSWORD };
+  const { access_token } = await world.post('/v1/auth/signin', me);
+  const bob = await world.member('bob@example.com');
+  const carol = await world.member('carol@example.com');
+  for (const [email, more] of [['bob@example.com', { valid_seconds: 6 }], ['carol@example.com', {}]]) {
+    const member = { email, role: 'reader', ...more };
+    await world.post(`/v1/recipes/${id}/members`, member, access_token);
+  }
+  for (const page of [bob, carol]) {
+    await page.goto(ann.url());
+    await status(page, 'Connected');
+  }
+  await say(bob, 'How many eggs do I need?');
+  // Guests do not see each other's addresses.
+  await carol.locator('.others .name', { hasText: 'Guest 1' }).waitFor();
+  // Nobody says anything.
+  await bob.getByRole('heading', { name: 'No such recipe' }).waitFor();
+  await status(carol, 'Connected');
 });
 
 scene('a guest leaves a recipe from the list', {}, async (world) => {

@@ -54,6 +54,7 @@ impl Node {
             self.on_deadline(until, slot);
         }
         self.user_limit_due(until, is_unread);
+        self.work.serve_deadline(self.cx.now);
         self.rooms.logs.end(self.cx.now.monotonic, TIMERS_A_CALL);
         self.rooms.tell_presence(&mut self.cx, &mut self.connections);
         self.close_slow_members();

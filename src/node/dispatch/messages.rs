@@ -8,7 +8,7 @@ use crate::node::gate::operator::OperatorEvent;
 use crate::node::gate::tokens::TokenProgress;
 use crate::node::observe::metrics::Call;
 use crate::node::rooms::answers::MessageKey;
-use crate::node::rooms::chat::{ChatStep, Told, told};
+use crate::node::rooms::chat::{ChatStep, Told, told, update_frame};
 use crate::node::rooms::held::HeldMessage;
 use crate::node::work::events::AppEvent;
 use crate::node::work::port::{Completion, Outcome};
@@ -81,11 +81,15 @@ impl Node {
                 }
             }
             AppEvent::MemberRemoved { room, user } => {
-                let connections: Vec<Slot> = self.rooms.users.members(&user).collect();
-                for slot in connections {
-                    if self.rooms.rooms.name_of(slot).is_some_and(|name| *name == room) {
-                        self.close(slot, CloseReason::AccessDenied);
-                    }
+                for slot in self.connections_of(&user, &room) {
+                    self.close(slot, CloseReason::AccessDenied);
+                }
+            }
+            AppEvent::AccessChanged { room, user, update } => {
+                let frame = update_frame(&mut self.cx, &update, None, None);
+                for slot in self.connections_of(&user, &room) {
+                    self.cx.metrics.updates_out += 1;
+                    self.send(slot, frame.clone());
                 }
             }
             AppEvent::RecipeChanged { room, update } => {
@@ -96,6 +100,11 @@ impl Node {
                 self.ask_user_for_auth(&user);
             }
         }
+    }
+
+    fn connections_of(&self, user: &str, room: &str) -> Vec<Slot> {
+        let is_there = |slot: &Slot| self.rooms.rooms.name_of(*slot).is_some_and(|it| *it == *room);
+        self.rooms.users.members(user).filter(is_there).collect()
     }
 
     fn answered(&mut self, question: Question, done: Completion) {

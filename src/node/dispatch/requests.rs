@@ -47,8 +47,10 @@ impl Node {
             return self.on_call(slot, bytes);
         }
         let (peer, app) = (connection.peer(), &self.work.app);
-        let rules = self.cx.policy.request_rules();
-        let read = head::parse(bytes, rules, peer, |path| app.serves(path));
+        let policy = &self.cx.policy;
+        let read = head::parse(bytes, policy.request_rules(), peer, |path| {
+            app.serves(path).then(|| policy.largest_body(app.body_bytes(path).unwrap_or(0)))
+        });
         let Head { length, client, form, asked } = match read {
             Ok(None) => return self.connections.keep(slot, bytes.to_vec()),
             Ok(Some(head)) => head,

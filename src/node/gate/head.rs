@@ -57,8 +57,8 @@ pub(crate) fn may_be_whole(bytes: &[u8], from: usize) -> bool {
         || memchr::memmem::find(unseen, b"\n\n").is_some()
 }
 
-/// Reads the head at the start of `bytes`. `None`: it is not whole yet. `serves` says which paths are
-/// the application's.
+/// Reads the head at the start of `bytes`. `None`: it is not whole yet. `largest_body` says
+/// which paths are the application's, and how long a body may be there.
 ///
 /// # Errors
 /// It cannot be read, so nothing is known of it but that it is refused.
@@ -66,13 +66,14 @@ pub(crate) fn parse(
     bytes: &[u8],
     rules: Rules<'_>,
     peer: SocketAddr,
-    serves: impl Fn(&str) -> bool,
+    largest_body: impl Fn(&str) -> Option<usize>,
 ) -> Result<Option<Head>, Refusal> {
     read(bytes, rules.max_bytes, |lines, length| {
-        let is_served = !is_own(lines.target.path) && serves(lines.target.path);
+        let path = lines.target.path;
+        let largest_body = if is_own(path) { None } else { largest_body(path) };
         let page = rules.origins.judge(values(lines.headers, "origin"));
         let origin = match page {
-            Page::Listed(origin) if is_served => Some(Box::from(origin)),
+            Page::Listed(origin) if largest_body.is_some() => Some(Box::from(origin)),
             _ => None,
         };
         let form = ResponseForm {
@@ -81,8 +82,10 @@ pub(crate) fn parse(
             origin,
         };
         let client = forwarded::client(lines.headers, peer, rules.proxies);
-        let asked =
-            if is_served { http(&lines, rules, page) } else { of_the_node(&lines, rules, page) };
+        let asked = match largest_body {
+            Some(largest_body) => http(&lines, largest_body, page),
+            None => of_the_node(&lines, rules, page),
+        };
         Head { length, client, form, asked }
     })
 }
@@ -207,7 +210,11 @@ fn chat(
 }
 
 /// A request for something of the application's.
-fn http(lines: &Lines<'_, '_>, rules: Rules<'_>, page: Page<'_>) -> Result<RequestKind, Refusal> {
+fn http(
+    lines: &Lines<'_, '_>,
+    largest_body: usize,
+    page: Page<'_>,
+) -> Result<RequestKind, Refusal> {
     let headers = lines.headers;
     let text = |name| single(headers, name).and_then(|value| std::str::from_utf8(value).ok());
     lines.check_version()?;
@@ -231,7 +238,7 @@ fn http(lines: &Lines<'_, '_>, rules: Rules<'_>, page: Page<'_>) -> Result<Reque
     }
     let condition = if method == Method::Get { "if-none-match" } else { "if-match" };
     let body_length = body_length(headers)?;
-    if body_length > rules.max_body_bytes {
+    if body_length > largest_body {
         return Err(Refusal::BodyTooLarge);
     }
     if body_length > 0 && !takes_body {

@@ -1,10 +1,12 @@
 //! What the application does without being asked on a connection.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::orders::Held;
 use super::*;
-use crate::node::app::{Admission, Json, Update};
+use crate::node::app::{Admission, Answer, App, Incoming, Json, Reply, Update};
+use crate::time::UnixTime;
 
 impl World {
     /// Delivers the event, under a ticket of which nobody knows any more.
@@ -56,6 +58,63 @@ fn removed_member_leaves_one_room_only() {
         assert_eq!(world.see(id), []);
     }
     world.event(removed());
+}
+
+#[test]
+fn changed_access_is_told_to_one_user_only() {
+    let mut world = World::new();
+    let tabs = [world.connected("soup", "alice"), world.connected("soup", "alice")];
+    let others = [world.connected("stew", "alice"), world.connected("soup", "bob")];
+    let update = Arc::new(Update { content: "You may.".into(), ..Update::default() });
+    let (room, user) = ("soup".to_owned(), "alice".to_owned());
+    world.event(AppEvent::AccessChanged { room, user, update });
+    for id in tabs {
+        let payload = &world.message(id)["payload"];
+        assert_eq!(
+            (&payload["content"], &payload["request_id"]),
+            (&json!("You may."), &json!(null))
+        );
+        assert!(payload["recipe_data"].is_null() && payload.get("position").is_none());
+    }
+    for id in others {
+        assert_eq!(world.see(id), []);
+    }
+}
+
+/// Has something to do at a time, and then again a second later.
+struct Punctual(Arc<AtomicU64>, UnixTime);
+
+impl App for Punctual {
+    fn on_message(&mut self, _: &Incoming<'_>) -> Reply<Answer> {
+        Reply::Now(Ok(Update::text("")))
+    }
+
+    fn next_deadline(&self) -> Option<UnixTime> {
+        Some(self.1)
+    }
+
+    fn on_deadline(&mut self, now: UnixTime) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        self.1 = now + Duration::from_secs(1);
+    }
+}
+
+#[test]
+fn application_is_called_at_its_deadline() {
+    let (called, start) = (Arc::new(AtomicU64::new(0)), World::new().now);
+    let at = start.unix + Duration::from_secs(7);
+    let mut world = World::with_app(Config::default(), Box::new(Punctual(Arc::clone(&called), at)));
+    // From here on the node knows what time it is.
+    world.node.handle_timeout(world.now);
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        let next = world.node.poll_timeout().unwrap();
+        let due = next.since(world.now.monotonic);
+        world.now = Now { monotonic: next, unix: world.now.unix + due };
+        world.node.handle_timeout(world.now);
+        times.push((world.now.unix.since(start.unix).as_secs(), called.load(Ordering::Relaxed)));
+    }
+    assert_eq!(times, [(7, 1), (8, 2), (9, 3)]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! HTTP as its standards have it, on both listeners.
 
 use super::*;
-use crate::config::Length;
+use crate::config::{Length, Size};
 use crate::node::app::{Answer, Incoming, Reply, Update};
 use crate::{Request, Response};
 
@@ -15,6 +15,10 @@ impl App for Served {
 
     fn serves(&self, path: &str) -> bool {
         path == "/page" || path.starts_with("/v1/")
+    }
+
+    fn body_bytes(&self, path: &str) -> Option<usize> {
+        (path == "/v1/long").then_some(200_000)
     }
 
     fn on_request(&mut self, request: &Request<'_>) -> Reply<Response> {
@@ -70,6 +74,27 @@ fn lines<'a>(answer: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
+fn one_path_takes_a_longer_body_that_fits() {
+    let status = |world: &mut World, path: &str, length: usize| {
+        world.status(&request(&format!("POST {path}"), &format!("Content-Length: {length}\r\n")))
+    };
+    let mut roomy = world(|_| {});
+    // 0: it is accepted, and the body is awaited.
+    for (path, length, expected) in [
+        ("/v1/long", 200_000, 0),
+        ("/v1/long", 200_001, 413),
+        ("/v1/short", 65_536, 0),
+        ("/v1/short", 65_537, 413),
+    ] {
+        assert_eq!(status(&mut roomy, path, length), expected, "{path} {length}");
+    }
+    // A quarter of the budget, without the head; but never less than what is configured.
+    let mut narrow = world(|config| config.limits.work_total = Size::kib(4 * 108));
+    assert_eq!(status(&mut narrow, "/v1/long", 100 << 10), 0);
+    assert_eq!(status(&mut narrow, "/v1/long", (100 << 10) + 1), 413);
+}
+
+#[test]
 fn an_answer_to_head_is_that_to_get_without_its_body() {
     let mut world = world(|config| config.limits.connections = 40);
     let large = format!("X: {}\r\n", "x".repeat(8_192));
@@ -101,7 +126,7 @@ fn an_answer_to_head_is_that_to_get_without_its_body() {
 
 #[test]
 fn a_refused_head_has_no_body_however_it_is_refused() {
-    let mut world = world(|config| config.limits.pending_input_total = crate::config::Size::kib(1));
+    let mut world = world(|config| config.limits.pending_input_total = Size::kib(1));
     // It is not whole when what all have sent is too much.
     let id = world.accept();
     let half = format!("\r\nHEAD /page HTTP/1.1\r\nX: {}", "x".repeat(2_000));

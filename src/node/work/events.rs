@@ -25,6 +25,16 @@ pub enum AppEvent {
         /// The `sub` of the user's tokens.
         user: String,
     },
+    /// What the user may do in the room has changed: the user's connections to it get this update, and
+    /// nobody else. O(connections of the user).
+    AccessChanged {
+        /// The recipe's id.
+        room: String,
+        /// The `sub` of the user's tokens.
+        user: String,
+        /// A text that says what the user may do now.
+        update: Arc<Update>,
+    },
     /// The recipe has changed: every connection in the room gets this update.
     RecipeChanged {
         /// The recipe's id.

@@ -21,6 +21,7 @@ use crate::id::{ConnId, Seed};
 use crate::node::app::App;
 use crate::node::context::Cx;
 use crate::node::policy::Policy;
+use crate::time::{Instant, Now};
 
 /// The application, and what it is asked.
 pub(crate) struct Workload {
@@ -38,6 +39,18 @@ impl Workload {
         let (questions, orders) = (Questions::default(), Orders::default());
         let idempotency = IdempotencyKeys::new(seed);
         Self { app, questions, backlog: VecDeque::new(), orders, idempotency }
+    }
+
+    /// When the application has something to do.
+    pub(crate) fn next_deadline(&self, now: Now) -> Option<Instant> {
+        self.app.next_deadline().map(|at| now.monotonic + at.since(now.unix))
+    }
+
+    /// Has the application do what is due.
+    pub(crate) fn serve_deadline(&mut self, now: Now) {
+        if self.app.next_deadline().is_some_and(|at| at <= now.unix) {
+            self.app.on_deadline(now.unix);
+        }
     }
 
     /// Opens the question of the ticket that was issued last, and submits its `work`. `None`: the

@@ -10,6 +10,12 @@ pub struct Ticket {
     pub(crate) serial: u32,
 }
 
+impl Ticket {
+    /// Of what the application does without a question.
+    #[cfg(feature = "recipes")]
+    pub(crate) const UNASKED: Self = Self { index: u32::MAX, serial: u32::MAX };
+}
+
 /// Whether the work of a question has begun: shared by the node and whoever does the work.
 ///
 /// ```text

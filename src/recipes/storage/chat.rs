@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::access::{TokenState, TokenUser};
 use super::history;
 use super::list::MAX_LIST_BYTES;
+use super::member_changes;
 use super::members::{self, Accessible, RecipeRole};
 use super::recipes::{self, Stored, signed};
 use super::schema::millis;
@@ -186,11 +187,11 @@ pub(crate) fn handle_message(
 ) -> rusqlite::Result<ChatDone> {
     let pasted = mem::replace(&mut message.pasted, Pasted::Nothing);
     let proposal = message.proposal.take();
-    let mut events = members::forget_ended(database, &message.room, message.now)?;
+    let mut events = member_changes::forget_ended(database, &message.room, message.now)?;
     let outcome = match members::find(database, &message.room, &message.user, message.now)? {
         Some(found) => handle_of_member(database, &found, (message, pasted, proposal), bounds)?,
         None => {
-            events.push(members::removal(&message.room, message.user.clone()));
+            events.push(member_changes::removal(&message.room, message.user.clone()));
             ChatOutcome::Answer(Err(ErrorCode::Internal))
         }
     };
@@ -356,7 +357,7 @@ pub(crate) fn publish(
     now: UnixTime,
     bounds: &Bounds,
 ) -> rusqlite::Result<ChatDone> {
-    let events = members::forget_ended(database, room, now)?;
+    let events = member_changes::forget_ended(database, room, now)?;
     let answer = publish_in(database, room, content, draft, now, bounds)?;
     Ok(ChatDone { outcome: ChatOutcome::Answer(answer), events })
 }

@@ -10,11 +10,7 @@ use serde::{Serialize, Serializer};
 use super::recipes::{self, Stored};
 use super::schema::millis;
 use super::sessions::TokenHash;
-use crate::node::AppEvent;
 use crate::time::{Rfc3339, UnixTime};
-
-/// The most recipes that are shared with one address. Others cannot fill its user's list beyond that.
-const MAX_SHARED: usize = 1_000;
 
 /// What a user may do with a recipe. A later one may do all that an earlier one may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,87 +128,6 @@ pub(crate) fn access(
     Ok(is_editor.map(|is_editor| (key, owner, RecipeRole::of_member(is_editor))))
 }
 
-/// Who is invited, and to what.
-#[derive(Clone, Debug)]
-pub(crate) struct NewMember {
-    pub(crate) id: String,
-    pub(crate) role: RecipeRole,
-    pub(crate) invited: Invited,
-    pub(crate) now: UnixTime,
-    pub(crate) expires_at: Option<UnixTime>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Invited {
-    Email(String),
-    Code(TokenHash),
-}
-
-/// The outcome of an invitation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum InviteOutcome {
-    /// Holds the id: of the earlier membership if the address had one, which is changed.
-    Done(String),
-    /// The recipe is not the user's.
-    Missing,
-    /// The address is the owner's own.
-    Own,
-    /// The recipe has as many members and invitations as it may have, or the address has.
-    TooMany,
-}
-
-/// Invites to a recipe of `owner`, which may have `most` members and open invitations. The caller has
-/// forgotten those that have ended.
-pub(crate) fn invite(
-    database: &Connection,
-    (recipe, owner): (&str, &str),
-    new: NewMember,
-    most: usize,
-) -> rusqlite::Result<InviteOutcome> {
-    let Some(recipe) = recipes::key_of(database, recipe, owner)? else {
-        return Ok(InviteOutcome::Missing);
-    };
-    let (is_editor, expires_at) = (new.role >= RecipeRole::Editor, new.expires_at.map(millis));
-    let (email, code) = match new.invited {
-        Invited::Email(email) => (Some(email), None),
-        Invited::Code(code) => (None, Some(code.0)),
-    };
-    if let Some(email) = &email {
-        let is_own = database
-            .prepare_cached("SELECT 1 FROM users WHERE id = ? AND email = ?")?
-            .exists([owner, email])?;
-        if is_own {
-            return Ok(InviteOutcome::Own);
-        }
-        let changed: Option<String> = database
-            .prepare_cached(
-                "UPDATE members SET is_editor = ?3, expires_at = ?4 WHERE recipe = ?1
-                 AND (email = ?2 OR user = (SELECT id FROM users WHERE email = ?2)) RETURNING id",
-            )?
-            .query_row(params![recipe, email, is_editor, expires_at], |row| row.get(0))
-            .optional()?;
-        if let Some(id) = changed {
-            return Ok(InviteOutcome::Done(id));
-        }
-    }
-    let count = |sql: &str, value: &dyn rusqlite::ToSql| -> rusqlite::Result<usize> {
-        let count: i64 = database.prepare_cached(sql)?.query_row([value], |row| row.get(0))?;
-        Ok(usize::try_from(count).unwrap_or(usize::MAX))
-    };
-    if count("SELECT count(*) FROM members WHERE recipe = ?", &recipe)? >= most
-        || count("SELECT count(*) FROM members WHERE email = ?", &email)? >= MAX_SHARED
-    {
-        return Ok(InviteOutcome::TooMany);
-    }
-    database
-        .prepare_cached(
-            "INSERT INTO members (id, recipe, is_editor, email, code, created_at, expires_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
-        )?
-        .execute(params![new.id, recipe, is_editor, email, code, millis(new.now), expires_at])?;
-    Ok(InviteOutcome::Done(new.id))
-}
-
 /// Uses a code for `user`: the id of its recipe, and what the user may do with it now. A code for a
 /// recipe that the user may see already stays unused. `None` when it invites nobody.
 pub(crate) fn redeem(
@@ -239,103 +154,19 @@ pub(crate) fn redeem(
     Ok(Some((recipe, RecipeRole::of_member(is_editor))))
 }
 
-/// Changes the role of a member or an invitation of a recipe of `owner`. `None` when there is none such.
-pub(crate) fn set_role(
-    database: &Connection,
-    (recipe, owner): (&str, &str),
-    member: &str,
-    role: RecipeRole,
-    now: UnixTime,
-) -> rusqlite::Result<Option<MemberView>> {
-    let Some(recipe) = recipes::key_of(database, recipe, owner)? else { return Ok(None) };
-    database
-        .prepare_cached("UPDATE members SET is_editor = ? WHERE recipe = ? AND id = ?")?
-        .execute(params![role >= RecipeRole::Editor, recipe, member])?;
-    let members = of_recipe(database, recipe, now)?;
-    Ok(members.into_iter().find(|it| it.id == member))
-}
-
-/// Which membership is removed.
-#[derive(Clone, Debug)]
-pub(crate) enum Removed {
-    /// The one with this id, by the owner.
-    One(String),
-    /// The user's own.
-    Own,
-}
-
-/// Removes a membership or an invitation: who has lost access by that, if anybody. `None` when there
-/// is none such.
-pub(crate) fn remove(
-    database: &Connection,
-    (recipe, user): (&str, &str),
-    removed: &Removed,
-    now: UnixTime,
-) -> rusqlite::Result<Option<Option<String>>> {
-    let Some((key, _, role)) = access(database, recipe, user, now)? else { return Ok(None) };
-    match removed {
-        Removed::One(id) if role == RecipeRole::Owner => {
-            let removed: Option<Option<String>> = database
-                .prepare_cached(&format!(
-                    "DELETE FROM members WHERE recipe = ? AND id = ? RETURNING {GUEST}"
-                ))?
-                .query_row(params![key, id], |row| row.get(0))
-                .optional()?;
-            let Some(Some(guest)) = removed else { return Ok(removed) };
-            let has_access = access(database, recipe, &guest, now)?.is_some();
-            Ok(Some(Some(guest).filter(|_| !has_access)))
-        }
-        Removed::One(_) => Ok(None),
-        Removed::Own => {
-            let count = database
-                .prepare_cached(
-                    "DELETE FROM members WHERE recipe = ?1
-                     AND (user = ?2 OR email = (SELECT email FROM users WHERE id = ?2))",
-                )?
-                .execute(params![key, user])?;
-            Ok((count > 0).then(|| Some(user.to_owned())))
-        }
-    }
-}
-
-/// Deletes what has ended of a recipe. The events close the connections of the members.
-pub(crate) fn forget_ended(
-    database: &Connection,
-    room: &str,
-    now: UnixTime,
-) -> rusqlite::Result<Vec<AppEvent>> {
-    let mut statement = database.prepare_cached(&format!(
-        "DELETE FROM members WHERE recipe = (SELECT key FROM recipes WHERE id = ?)
-         AND expires_at <= ? RETURNING {GUEST}"
-    ))?;
-    let guests = statement.query_map(params![room, millis(now)], |row| row.get(0))?;
-    let guests: Vec<Option<String>> = guests.collect::<Result<_, _>>()?;
-    let mut events = Vec::new();
-    for guest in guests.into_iter().flatten() {
-        // Another membership may still let the guest in.
-        if access(database, room, &guest, now)?.is_none() {
-            events.push(removal(room, guest));
-        }
-    }
-    Ok(events)
-}
-
-/// `user` may not be in the room any more.
-pub(crate) fn removal(room: &str, user: impl Into<String>) -> AppEvent {
-    AppEvent::MemberRemoved { room: room.to_owned(), user: user.into() }
-}
-
 /// The user that a row of `members` is in force for, if there is one.
-const GUEST: &str = "coalesce(user, (SELECT id FROM users WHERE users.email = members.email))";
+pub(super) const GUEST: &str =
+    "coalesce(user, (SELECT id FROM users WHERE users.email = members.email))";
 
 /// A member or an open invitation, as the owner sees it.
 #[derive(Debug, Serialize)]
 pub(crate) struct MemberView {
-    id: String,
+    pub(super) id: String,
     role: &'static str,
     /// The address that is invited, or of the account that has used the link.
     email: Option<String>,
-    /// The user that has used the link. Not shown for an address.
+    /// The user that has used the link, or that has the address and has said something in the room:
+    /// before that, the owner does not find out whether the address has an account.
     user_id: Option<String>,
     created_at: Rfc3339,
     expires_at: Option<Rfc3339>,
@@ -360,10 +191,14 @@ pub(super) fn of_recipe(
     let time =
         |millis: i64| UnixTime::from_millis(u64::try_from(millis).unwrap_or_default()).to_rfc3339();
     let mut statement = database.prepare_cached(
-        "SELECT members.id, is_editor, coalesce(members.email, users.email), user,
+        "WITH speakers AS MATERIALIZED (SELECT DISTINCT user FROM messages WHERE recipe = ?1)
+         SELECT members.id, is_editor, coalesce(members.email, users.email),
+             coalesce(user, (
+                 SELECT id FROM users AS invited
+                 WHERE invited.email = members.email AND id IN speakers)),
              members.created_at, expires_at
          FROM members LEFT JOIN users ON users.id = user
-         WHERE recipe = ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY members.key",
+         WHERE recipe = ?1 AND (expires_at IS NULL OR expires_at > ?2) ORDER BY members.key",
     )?;
     let members = statement.query_map(params![recipe, millis(now)], |row| {
         Ok(MemberView {

@@ -3,7 +3,7 @@
 /// The migrations, each from one schema version to the next, beginning with an empty database. A
 /// released migration must never change; add a new one.
 pub(super) const MIGRATIONS: &[&str] =
-    &[INITIAL, LOCKS, INVITATIONS, USAGE, REVISIONS, SESSIONS, MEMBERS, REDO, MODEL];
+    &[INITIAL, LOCKS, INVITATIONS, USAGE, REVISIONS, SESSIONS, MEMBERS, REDO, MODEL, ENDS];
 
 /// The first version. Times are milliseconds since 1970 (UTC). `n` numbers the rows of one parent.
 const INITIAL: &str = "
@@ -175,3 +175,8 @@ END;
 
 /// Adds whether a language model suggested what a reply did.
 const MODEL: &str = "ALTER TABLE messages ADD COLUMN by_model INTEGER NOT NULL DEFAULT 0;";
+
+/// Finds what ends next among those who may see a recipe.
+const ENDS: &str = "
+CREATE INDEX members_by_end ON members (expires_at) WHERE expires_at IS NOT NULL;
+";

@@ -25,6 +25,7 @@ pub(super) mod history;
 mod inspect;
 pub(super) mod invitations;
 pub(super) mod list;
+pub(super) mod member_changes;
 pub(super) mod members;
 mod migrations;
 pub(super) mod own_sessions;

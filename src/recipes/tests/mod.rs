@@ -1,5 +1,6 @@
 //! The application as the node uses it: asked on one thread, answered by others.
 
+mod access;
 mod accounts;
 mod attempts;
 mod cases;
@@ -156,6 +157,9 @@ impl TestApp {
         let events = self.events.take().into_iter().map(|event| match event {
             AppEvent::RoomDeleted { room } => format!("deleted {room}"),
             AppEvent::MemberRemoved { room, user } => format!("removed {user} from {room}"),
+            AppEvent::AccessChanged { room, user, update } => {
+                format!("told {user} in {room}: {}", update.content)
+            }
             AppEvent::RecipeChanged { room, update } => {
                 format!("changed {room}: {}", recipe_of(&update)["title"])
             }

@@ -23,9 +23,8 @@ fn parse_with(text: &str, origins: &[&str]) -> Result<Option<(RequestKind, usize
 }
 
 fn read_with(text: &str, origins: &Origins) -> Result<Option<Head>, Refusal> {
-    let (max_bytes, max_body_bytes, client_bytes) = (8_192, 1_000, 0);
-    let rules = Rules { max_bytes, max_body_bytes, origins, proxies: &[], client_bytes };
-    parse(text.as_bytes(), rules, PEER, |path| path.starts_with("/v1/recipes"))
+    let rules = Rules { max_bytes: 8_192, origins, proxies: &[], client_bytes: 0 };
+    parse(text.as_bytes(), rules, PEER, |path| path.starts_with("/v1/recipes").then_some(1_000))
 }
 
 /// How the answer to a request is written.
