@@ -3,13 +3,13 @@
     Asset {
         path: "/",
         media: "text/html; charset=utf-8",
-        tag: "\"f9172efd544535e6\"",
+        tag: "\"9d6167fd11cd1045\"",
         body: include_bytes!("page.html.gz"),
     },
     Asset {
-        path: "/assets/page-4c03a0f24777fdbd.js",
+        path: "/assets/page-d9dadc6ad9e3e13b.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"4c03a0f24777fdbd\"",
+        tag: "\"d9dadc6ad9e3e13b\"",
         body: include_bytes!("page.js.gz"),
     },
     Asset {
@@ -45,7 +45,7 @@
     Asset {
         path: "/worker.js",
         media: "text/javascript; charset=utf-8",
-        tag: "\"1a4be3b1355ae99a\"",
+        tag: "\"1d2d870ad5299c6b\"",
         body: include_bytes!("worker.js.gz"),
     },
 ]

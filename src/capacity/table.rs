@@ -112,16 +112,19 @@ fn connections(config: &Config, rows: &mut Vec<Row>) {
             rows.push(row("TLS, unsent records", limits.connections, TLS_RECORD_BYTES));
         }
     }
-    let client = match config.kept_client_bytes() {
-        0 => 0,
-        bytes => bytes + CLIENT_DETAILS_BYTES,
-    };
-    rows.push(loose("backend.client_bytes, of pending connections *", limits.pending, client));
-    let claims = match config.kept_claims_bytes() {
-        0 => 0,
-        bytes => bytes + CLAIMS_BYTES,
-    };
-    rows.push(loose("backend.claims_bytes *", limits.connections, claims));
+    for (what, count, kept, beside) in [
+        (
+            "backend.client_bytes, of pending connections *",
+            limits.pending,
+            config.kept_client_bytes(),
+            CLIENT_DETAILS_BYTES,
+        ),
+        ("backend.claims_bytes *", limits.connections, config.kept_claims_bytes(), CLAIMS_BYTES),
+    ] {
+        if kept > 0 {
+            rows.push(loose(what, count, kept + beside));
+        }
+    }
     rows.push(row("addresses of pending connections", limits.pending, PENDING_ADDRESS_BYTES));
     rows.push(row("rooms whose users are told", limits.connections, Watched::ROOM_BYTES));
     let call = config.http.header_bytes.get().saturating_add(config.http.body_bytes.get());

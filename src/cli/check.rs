@@ -230,7 +230,7 @@ mod tests {
             capacity::rows(config).iter().filter(|row| row.what.contains("backend")).count()
         };
         let with = Config { backend, ..Config::program_defaults() };
-        assert_eq!((of_backends(&with), of_backends(&Config::program_defaults())), (3, 0));
+        assert_eq!((of_backends(&with), of_backends(&Config::program_defaults())), (4, 0));
     }
 
     #[test]
