@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::begins;
+use crate::recipes::languages::words::begins;
 
 /// Phrases with what each means, by their first character. Of those that a text begins with, the
 /// longest is found.
