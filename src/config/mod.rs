@@ -198,6 +198,7 @@ pub(crate) const BACKEND_ANSWER_BYTES: usize = 1 << 20;
 
 /// The longest body of an import into the recipe chat: a text of 256 KiB as JSON, which may have an escape
 /// for every other character.
+#[cfg(any(feature = "net", feature = "recipes"))]
 pub(crate) const IMPORT_BODY_BYTES: usize = 512 << 10;
 
 /// The least that the recipe chat lets a recipe have.
