@@ -39,7 +39,7 @@ pub(super) enum AppName {
     /// In-memory rooms; the first user to join owns the room, others are refused
     #[cfg_attr(not(feature = "recipes"), default)]
     Memory,
-    /// In-memory rooms that every user may join, for load tests
+    /// In-memory rooms that every user may join, for load tests. What they said last outlives a restart
     MemoryOpen,
 }
 
@@ -60,7 +60,10 @@ pub(super) fn choose(
     };
     let seed = net::seed()
         .map_err(|error| format!("the operating system returned no random bytes: {error}"))?;
-    Ok((Box::new(MemoryApp::new(config, access, &seed)), Background::default()))
+    // A load test of restarts asks nothing of its recipes.
+    let background =
+        Background { outlives_process: access == Access::Open, ..Background::default() };
+    Ok((Box::new(MemoryApp::new(config, access, &seed)), background))
 }
 
 /// The recipe chat, with the assistant's model if that is configured.
@@ -69,6 +72,7 @@ pub(super) fn choose(
 fn recipes_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
     let (mut app, completions) = RecipesApp::open(config).map_err(|error| error.to_string())?;
     let mut background = Background {
+        outlives_process: true,
         completions: Some(completions),
         counters: Some(app.account_counters()),
         #[cfg(feature = "backend")]
@@ -106,6 +110,8 @@ const NO_MODEL: &str = "assistant.url: this program was built without the featur
 /// The application's background work, before the server exists.
 #[derive(Debug, Default)]
 pub(super) struct Background {
+    /// Are its rooms in the next process what they were?
+    pub(super) outlives_process: bool,
     #[cfg(feature = "recipes")]
     completions: Option<CompletionSink>,
     #[cfg(feature = "recipes")]
@@ -130,7 +136,8 @@ fn backend_app(config: &Config) -> Result<(Box<dyn App>, Background), String> {
     }
     let (app, threads) = BackendApp::new(&config.backend).map_err(|error| error.to_string())?;
     log::info!("joins and messages are forwarded to the backend at {}", config.backend.url);
-    let background = Background { threads: Some(threads), ..Background::default() };
+    let background =
+        Background { outlives_process: true, threads: Some(threads), ..Background::default() };
     Ok((Box::new(app), background))
 }
 
@@ -223,19 +230,6 @@ pub(super) fn inspect_storage(_config: &Config) -> Result<Option<String>, String
 }
 
 impl Background {
-    /// Do the application's rooms outlive the process?
-    pub(super) fn outlives_process(&self) -> bool {
-        #[cfg(feature = "recipes")]
-        if self.completions.is_some() {
-            return true;
-        }
-        #[cfg(feature = "backend")]
-        if self.threads.is_some() {
-            return true;
-        }
-        false
-    }
-
     /// Starts the background work, which answers through the server's handle.
     pub(super) fn start(self, server: &mut Server) -> Result<BackgroundThreads, String> {
         let handle = server.handle();

@@ -116,7 +116,7 @@ fn serve(
     #[cfg(feature = "jwks-url")]
     server.keep_keys(&config.auth, Path::new(&config.data));
     server.keep_revocations(&revocations(&config)).map_err(|error| error.to_string())?;
-    keep_history(&mut server, &config, background.outlives_process());
+    keep_history(&mut server, &config, background.outlives_process);
     inherited_sockets.log_addresses(&config, &server);
     let background = background.start(&mut server)?;
     let lines = logging.clone();

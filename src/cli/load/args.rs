@@ -99,6 +99,8 @@ pub(super) enum LoadScenario {
     /// message was due, as above. Operations and CPU: chat round trips and upgrades. More than the
     /// server's `auth.timeout` can let in before it closes the first are too many.
     Surge(SurgeArgs),
+    /// Clients chat, the given command restarts the server, and all come back as it tells them
+    Return(ReturnArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -195,6 +197,25 @@ pub(super) struct SurgeArgs {
     pub(super) quiet: Length,
 }
 
+#[derive(Debug, clap::Args)]
+pub(super) struct ReturnArgs {
+    /// Command that restarts the server, for `sh -c`. It may end before the server is back
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) restart: String,
+    /// Connections
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
+    pub(super) connections: u32,
+    /// Connections in each room
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = some())]
+    pub(super) room_size: u32,
+    /// Messages a second, of all clients together
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = rate())]
+    pub(super) rate: u32,
+    /// How many of a hundred clients do not support resuming
+    #[arg(long, default_value_t = 0, value_name = "PERCENT")]
+    pub(super) old: u32,
+}
+
 impl SurgeArgs {
     /// The number of users that chat.
     pub(super) fn users(&self) -> u32 {
@@ -238,6 +259,7 @@ impl LoadScenario {
             Self::Fanout(_) => "fanout",
             Self::Mixed(_) => "mixed",
             Self::Surge(_) => "surge",
+            Self::Return(_) => "return",
         }
     }
 
@@ -258,6 +280,8 @@ impl LoadScenario {
                     .saturating_add(mixed.silent)
                     .saturating_add(mixed.storm.min(concurrency)),
             },
+            // It makes its tokens itself.
+            Self::Return(returning) => Needs { users: 0, sockets: returning.connections },
             Self::Surge(surge) => {
                 Needs { users: surge.users(), sockets: surge.users().saturating_add(surge.sockets) }
             }

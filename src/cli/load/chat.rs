@@ -8,9 +8,10 @@ use vestibule::time::Instant;
 use super::args::ChatArgs;
 use super::crowd::{CloseAll, ConnectAll, elapsed};
 use super::engine::{LoadEngine, Notice, Script};
+use super::figures::Latency;
 use super::meter::ResourceMeter;
 use super::peer::PeerRole;
-use super::report::{Latency, Measured};
+use super::report::Measured;
 
 /// Runs the scenario.
 pub(super) fn run(
@@ -50,6 +51,7 @@ pub(super) fn run(
         cpu,
         growth,
         hold: None,
+        returned: None,
     })
 }
 

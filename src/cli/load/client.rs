@@ -26,6 +26,8 @@ pub(super) enum ServerEvent {
     Upgraded,
     /// Another status, with the error code of its JSON body, if it has one.
     Refused { status: u16, code: String },
+    /// A message of a client whose script reads it.
+    Text(String),
     /// A `recipe_update`. `own` means that it answers this client.
     Update { own: bool },
     /// A `chat_message` of another connection.
@@ -52,6 +54,8 @@ pub(super) struct ResponseParser {
     partial: Vec<u8>,
     /// The event of the first frame of a fragmented message.
     fragment: Option<ServerEvent>,
+    /// Messages are [`ServerEvent::Text`].
+    keeps_text: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +67,11 @@ enum ParserState {
 }
 
 impl ResponseParser {
+    /// A parser that hands out the text of messages.
+    pub(super) fn keeping_text() -> Self {
+        Self { keeps_text: true, ..Self::default() }
+    }
+
     /// Takes the next event from `input`. `None` when all of it is consumed and more is needed.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<ServerEvent> {
         loop {
@@ -142,7 +151,11 @@ impl ResponseParser {
                 if self.fragment.is_some() {
                     return Err("a message inside a message");
                 }
-                self.finish_message(is_final, classify(payload))
+                let event = match self.keeps_text {
+                    true => ServerEvent::Text(String::from_utf8_lossy(payload).into_owned()),
+                    false => classify(payload),
+                };
+                self.finish_message(is_final, event)
             }
             2 => return Err("a binary frame"),
             8 => Some(parse_close(payload)),

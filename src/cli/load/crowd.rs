@@ -5,8 +5,8 @@ use std::time::Duration;
 use vestibule::time::Instant;
 
 use super::engine::{LoadEngine, Notice, Script};
+use super::figures::Latency;
 use super::peer::{PeerRole, Visit};
-use super::report::Latency;
 
 /// Connects clients. It is done when each is acknowledged (a silent one: upgraded) or has ended.
 #[derive(Debug)]

@@ -5,9 +5,10 @@ use vestibule::time::Instant;
 use super::args::FanoutArgs;
 use super::crowd::{CloseAll, ConnectAll, elapsed};
 use super::engine::{LoadEngine, Notice, Script};
+use super::figures::Latency;
 use super::meter::ResourceMeter;
 use super::peer::PeerRole;
-use super::report::{Latency, Measured};
+use super::report::Measured;
 
 /// Runs the scenario.
 pub(super) fn run(
@@ -45,6 +46,7 @@ pub(super) fn run(
         cpu,
         growth,
         hold: None,
+        returned: None,
     })
 }
 

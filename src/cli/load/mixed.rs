@@ -9,9 +9,10 @@ use super::args::MixedArgs;
 use super::chat::warm_up;
 use super::crowd::{CloseAll, ConnectAll, elapsed};
 use super::engine::{LoadEngine, Notice, Script};
+use super::figures::Latency;
 use super::meter::ResourceMeter;
 use super::peer::{PeerRole, Visit};
-use super::report::{Latency, Measured};
+use super::report::Measured;
 use super::storm::StormScript;
 
 /// Runs the scenario.
@@ -63,6 +64,7 @@ pub(super) fn run(
         cpu,
         growth,
         hold: None,
+        returned: None,
     })
 }
 

@@ -5,11 +5,11 @@
 //! Layers, each importing only those below it:
 //!
 //! ```text
-//! silent storm chat fanout mixed surge   scenarios: straight lines of scripts
+//! silent storm chat fanout mixed surge returning   scenarios: straight lines of scripts
 //! crowd                                  the scripts that several scenarios share
 //! engine ── polls, wake_timer            sockets, the clock, the life cycle of a client
 //! peer ── client, wire, target           one socket; its input, its output; addresses
-//! meter    report    args                the server's resource use; results; arguments
+//! meter    report ── figures    args      the server's resource use; results; arguments
 //! ```
 
 mod args;
@@ -18,11 +18,14 @@ mod client;
 mod crowd;
 mod engine;
 mod fanout;
+mod figures;
 mod meter;
 mod mixed;
 mod peer;
 mod polls;
 mod report;
+mod returned;
+mod returning;
 mod silent;
 mod storm;
 mod surge;
@@ -70,7 +73,14 @@ pub(crate) fn run(args: &LoadArgs, auth: &Auth, secret: &[u8]) -> Result<(), Str
     })
     .map_err(|error| format!("cannot set up a poll: {error}"))?;
     let meter = ResourceMeter::new(common.pid)?;
-    let measured = play(scenario, &mut engine, &meter, common.concurrency);
+    let measured = match scenario {
+        LoadScenario::Return(options) => {
+            let users = 0..options.connections;
+            let tokens: Result<Vec<_>, _> = users.map(|user| signer.token(user, now)).collect();
+            tokens.and_then(|tokens| returning::run(&mut engine, &meter, options, tokens))
+        }
+        _ => play(scenario, &mut engine, &meter, common.concurrency),
+    };
     engine.hide();
     let measured = measured?;
     let failures = engine.failures().clone();
@@ -94,6 +104,7 @@ fn play(
         LoadScenario::Fanout(options) => fanout::run(engine, meter, options),
         LoadScenario::Mixed(options) => mixed::run(engine, meter, options, concurrency),
         LoadScenario::Surge(options) => surge::run(engine, meter, options),
+        LoadScenario::Return(_) => Err("it has tokens of its own".to_owned()),
     }
 }
 

@@ -29,6 +29,9 @@ pub(super) enum PeerRole {
     Member,
     /// Authenticates, and is polled before all others.
     Urgent,
+    /// Authenticates as its script says, and reads its messages there. Its end is no failure: it comes
+    /// back.
+    Returning,
     /// Upgrades, and never authenticates.
     Silent,
 }
@@ -117,7 +120,10 @@ impl Peer {
         Ok(Self {
             visit,
             phase: PeerPhase::Connecting,
-            client: ResponseParser::default(),
+            client: match visit.role {
+                PeerRole::Returning => ResponseParser::keeping_text(),
+                _ => ResponseParser::default(),
+            },
             serial,
             started: now,
             requested: now,

@@ -1,15 +1,16 @@
 //! The results of a load test, as a table or as one JSON object, and the progress bar.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use vestibule::time::Instant;
 
+use super::figures::{Latency, Percentiles, grouped};
 use super::meter::CpuTime;
+use super::returned::Returned;
 
 /// The number of failures by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -30,32 +31,6 @@ impl Failures {
     }
 }
 
-/// A histogram of latencies with three significant digits, in constant memory.
-#[derive(Clone, Debug)]
-pub(super) struct Latency(Option<Histogram<u64>>);
-
-impl Latency {
-    pub(super) fn new() -> Self {
-        // An hour covers every run. These parameters are always valid.
-        Self(Histogram::new_with_bounds(1, 3_600_000_000, 3).ok())
-    }
-
-    pub(super) fn record(&mut self, length: Duration) {
-        if let Some(histogram) = &mut self.0 {
-            histogram.saturating_record(u64::try_from(length.as_micros()).unwrap_or(u64::MAX));
-        }
-    }
-
-    pub(super) fn count(&self) -> u64 {
-        self.0.as_ref().map_or(0, Histogram::len)
-    }
-
-    fn percentiles(&self) -> Percentiles {
-        let at = |quantile| self.0.as_ref().map_or(0, |all| all.value_at_quantile(quantile));
-        Percentiles { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1.0) }
-    }
-}
-
 /// The measurements of a scenario.
 #[derive(Debug)]
 pub(super) struct Measured {
@@ -71,6 +46,8 @@ pub(super) struct Measured {
     pub(super) growth: Option<(u64, u64)>,
     /// The server's CPU time while the connections were held, and how long that was. Idle only.
     pub(super) hold: Option<(Duration, Duration)>,
+    /// Return only.
+    pub(super) returned: Option<Returned>,
 }
 
 /// The report. Its serialised form is the JSON output.
@@ -83,6 +60,8 @@ pub(super) struct LoadReport {
     operations_per_second: f64,
     latency_us: Percentiles,
     quiet_latency_us: Option<Percentiles>,
+    #[serde(flatten)]
+    returned: Option<Returned>,
     server: Option<ServerUsage>,
     failed: u64,
     failures: Failures,
@@ -94,15 +73,6 @@ pub(super) struct LoadReport {
     /// The number of `auth_required` messages, which the load test does not answer.
     #[serde(skip)]
     auth_required: u64,
-}
-
-/// Percentiles in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct Percentiles {
-    p50: u64,
-    p99: u64,
-    p999: u64,
-    max: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -142,6 +112,7 @@ impl LoadReport {
             seconds: (seconds * 1_000.0).round() / 1_000.0,
             operations_per_second: tenths(operations as f64 / seconds.max(1e-6)),
             latency_us: measured.latency.percentiles(),
+            returned: measured.returned,
             quiet_latency_us: measured.quiet.as_ref().map(Latency::percentiles),
             server,
             failed: failures.total(),
@@ -171,6 +142,7 @@ impl LoadReport {
             "chat" => ("round trips", "round trip"),
             "fanout" => ("deliveries", "send to delivery"),
             "surge" => ("operations", "chat among arrivals"),
+            "return" => ("returns", "lost to back"),
             _ => ("operations", "chat in the storm"),
         }
     }
@@ -190,6 +162,9 @@ impl fmt::Display for LoadReport {
         }
         if self.operations > 0 {
             row(&format!("latency: {latency}"), &self.latency_us.to_string())?;
+        }
+        for (name, value) in self.returned.iter().flat_map(Returned::rows) {
+            row(name, &value)?;
         }
         if let Some(server) = &self.server {
             if let Some(cpu) = server.cpu_us_per_operation {
@@ -213,18 +188,6 @@ impl fmt::Display for LoadReport {
         row("failed", &grouped(self.failed))?;
         for (reason, count) in &self.failures.0 {
             writeln!(f, "    {:>8}  {reason}", grouped(*count))?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Percentiles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { p50, p99, p999, max } = *self;
-        for (name, value) in [("p50", p50), ("p99", p99), ("p99.9", p999), ("max", max)] {
-            let length = time(value);
-            let width = if name == "max" { 0 } else { 11 };
-            write!(f, "{name} {length:<width$}")?;
         }
         Ok(())
     }
@@ -273,28 +236,6 @@ impl Progress {
 
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Formats microseconds with a suitable unit.
-fn time(micros: u64) -> String {
-    match micros {
-        0..1_000 => format!("{micros} µs"),
-        1_000..1_000_000 => format!("{:.2} ms", micros as f64 / 1e3),
-        _ => format!("{:.2} s", micros as f64 / 1e6),
-    }
-}
-
-/// Formats `12345` as `12,345`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        let _ = text.write_char(digit);
-    }
-    text
-}
-
 fn micros(length: Duration) -> f64 {
     length.as_nanos() as f64 / 1e3
 }
@@ -321,6 +262,7 @@ mod tests {
             cpu: CpuTime::default(),
             growth: None,
             hold: None,
+            returned: None,
         }
     }
 

@@ -9,9 +9,10 @@ use super::args::{IdleArgs, PendingArgs};
 use super::chat::warm_up;
 use super::crowd::{CloseAll, ConnectAll, Hold, elapsed};
 use super::engine::{LoadEngine, Notice, Script};
+use super::figures::Latency;
 use super::meter::ResourceMeter;
 use super::peer::PeerRole;
-use super::report::{Latency, Measured};
+use super::report::Measured;
 
 /// Runs the idle scenario: authenticated connections that send nothing.
 pub(super) fn run_idle(
@@ -48,6 +49,7 @@ pub(super) fn run_idle(
         cpu,
         growth,
         hold,
+        returned: None,
     })
 }
 
@@ -84,6 +86,7 @@ pub(super) fn run_pending(
         cpu: meter.cpu_since(cpu)?,
         growth,
         hold: None,
+        returned: None,
     })
 }
 

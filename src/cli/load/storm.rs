@@ -4,9 +4,10 @@ use vestibule::time::Instant;
 
 use super::args::StormArgs;
 use super::engine::{LoadEngine, Notice, Script};
+use super::figures::Latency;
 use super::meter::ResourceMeter;
 use super::peer::{PeerRole, Visit};
-use super::report::{Latency, Measured};
+use super::report::Measured;
 
 /// Runs the scenario.
 pub(super) fn run(
@@ -30,6 +31,7 @@ pub(super) fn run(
         cpu: meter.cpu_since(cpu)?,
         growth: None,
         hold: None,
+        returned: None,
     })
 }
 

@@ -53,6 +53,7 @@ pub(super) fn run(
         cpu,
         growth: None,
         hold: None,
+        returned: None,
     })
 }
 

@@ -75,6 +75,21 @@ impl<'a> Signer<'a> {
         };
         Self { key, issuer: &auth.issuer, audience: &auth.audience, token_seconds }
     }
+
+    /// A token of this user.
+    pub(super) fn token(&self, user: u32, now: UnixTime) -> Result<String, String> {
+        let seconds = now.as_millis() / 1_000;
+        let sub = format!("load-{:07}", u64::from(user) + 1);
+        let claims = TokenClaims {
+            sub: &sub,
+            iat: seconds,
+            exp: seconds + self.token_seconds,
+            iss: self.issuer,
+            aud: self.audience,
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.key)
+            .map_err(|error| format!("cannot sign tokens: {error}"))
+    }
 }
 
 impl Wire {
@@ -146,18 +161,8 @@ impl Wire {
 }
 
 fn auth_frame(user: u32, signer: &Signer<'_>, now: UnixTime, run: u64) -> Result<Vec<u8>, String> {
-    let seconds = now.as_millis() / 1_000;
     let number = u64::from(user) + 1;
-    let sub = format!("load-{number:07}");
-    let claims = TokenClaims {
-        sub: &sub,
-        iat: seconds,
-        exp: seconds + signer.token_seconds,
-        iss: signer.issuer,
-        aud: signer.audience,
-    };
-    let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &signer.key)
-        .map_err(|error| format!("cannot sign tokens: {error}"))?;
+    let token = signer.token(user, now)?;
     let stamp = now.to_rfc3339();
     let text = format!(
         r#"{{"type":"auth","id":"auth_{run:x}_{number}","timestamp":"{stamp}","payload":{{"token":"{token}"}}}}"#

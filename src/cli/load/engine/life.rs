@@ -7,7 +7,7 @@ use mio::Token;
 use mio::event::Event as Readiness;
 use vestibule::time::Instant;
 
-use super::{LoadEngine, Notice, Script, clock};
+use super::{LoadEngine, Notice, Script, TextKind, clock};
 use crate::cli::load::client::ServerEvent;
 use crate::cli::load::peer::{PeerPhase, PeerRole, Visit};
 use crate::cli::load::wire::{Opcode, frame};
@@ -83,23 +83,26 @@ impl LoadEngine {
                 if role == PeerRole::Silent {
                     peer.phase = PeerPhase::Silent;
                     self.handshakes -= 1;
+                } else if role == PeerRole::Returning {
+                    if let Some(auth) = script.auth_of(user) {
+                        peer.phase = PeerPhase::Authenticating;
+                        peer.send(&auth, self.polls.registry(peer.is_urgent()), Token(key));
+                    }
                 } else if let Some(auth) = self.wire.auth(user) {
                     peer.phase = PeerPhase::Authenticating;
                     peer.send(auth, self.polls.registry(peer.is_urgent()), Token(key));
                 }
                 script.on_notice(self, user, Notice::Upgraded { requested }, now);
             }
+            (ServerEvent::Text(text), phase) => {
+                let kind = script.on_text(user, &text, now);
+                self.on_text_kind(script, key, (kind, phase), now);
+            }
             (ServerEvent::Update { own: true }, PeerPhase::Authenticating) => {
-                peer.phase = PeerPhase::Ready;
-                let started = peer.started;
-                self.handshakes -= 1;
-                script.on_notice(self, user, Notice::Acknowledged { started }, now);
+                self.on_acknowledged(script, key, now);
             }
             (ServerEvent::Update { own: true }, PeerPhase::Ready) => {
-                match peer.unanswered.pop_front() {
-                    Some(due) => script.on_notice(self, user, Notice::Answered { due }, now),
-                    None => self.failures.add("an answer without a message".to_owned()),
-                }
+                self.on_answer(script, key, now);
             }
             (ServerEvent::Chat, PeerPhase::Ready) => {
                 script.on_notice(self, user, Notice::Delivered, now)
@@ -139,6 +142,39 @@ impl LoadEngine {
                 | ServerEvent::Unknown,
                 _,
             ) => {}
+        }
+    }
+
+    fn on_text_kind(
+        &mut self,
+        script: &mut dyn Script,
+        key: usize,
+        heard: (TextKind, PeerPhase),
+        now: Instant,
+    ) {
+        match heard {
+            (TextKind::Acknowledgement, PeerPhase::Authenticating) => {
+                self.on_acknowledged(script, key, now);
+            }
+            (TextKind::Answer, PeerPhase::Ready) => self.on_answer(script, key, now),
+            _ => {}
+        }
+    }
+
+    fn on_acknowledged(&mut self, script: &mut dyn Script, key: usize, now: Instant) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.phase = PeerPhase::Ready;
+        let (user, started) = (peer.visit.user, peer.started);
+        self.handshakes -= 1;
+        script.on_notice(self, user, Notice::Acknowledged { started }, now);
+    }
+
+    fn on_answer(&mut self, script: &mut dyn Script, key: usize, now: Instant) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let user = peer.visit.user;
+        match peer.unanswered.pop_front() {
+            Some(due) => script.on_notice(self, user, Notice::Answered { due }, now),
+            None => self.failures.add("an answer without a message".to_owned()),
         }
     }
 
@@ -186,9 +222,10 @@ impl LoadEngine {
         self.end(script, key, now);
     }
 
-    /// Counts the first failure of a client.
+    /// Counts the first failure of a client, unless it comes back.
     pub(super) fn fail(&mut self, key: usize, reason: impl FnOnce() -> String) {
         if let Some(peer) = self.peers.get_mut(key)
+            && peer.visit.role != PeerRole::Returning
             && !mem::replace(&mut peer.has_failed, true)
         {
             self.failures.add(reason());
