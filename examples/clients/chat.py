@@ -2,51 +2,93 @@
 import asyncio
 import json
 import os
+import random
 import sys
 import uuid
 from datetime import datetime, timezone
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 
 def message(kind, **payload):
     now = datetime.now(timezone.utc).isoformat()
-    return json.dumps({"type": kind, "id": uuid.uuid4().hex, "timestamp": now, "payload": payload})
+    return {"type": kind, "id": uuid.uuid4().hex, "timestamp": now, "payload": payload}
 
 
-def auth():
-    return message("auth", token=os.environ["TOKEN"])  # In production: a new one each time.
+class Chat:
+    """One room, over as many sockets as it takes."""
 
+    socket = None
+    position = None  # The last one in the room; with it, the server sends what was missed.
+    within = 1  # Seconds within which to come back.
+    slot = None  # Seconds after which to come back, if the server has said so.
 
-async def listen(socket):
-    async for text in socket:
-        received = json.loads(text)
-        payload = received["payload"]
-        if received["type"] == "auth_required":
-            await socket.send(auth())
-        elif received["type"] == "error":
+    def __init__(self):
+        self.unanswered = {}  # By id: sent again after a reconnection, and done once.
+
+    async def authenticate(self):
+        resume = {"position": self.position} if self.position else {}
+        token = os.environ["TOKEN"]  # In production: a new one each time.
+        await self.socket.send(json.dumps(message("auth", token=token, resume=resume)))
+
+    async def receive(self, kind, payload):
+        session = payload.get("session")
+        if session:
+            self.within = session.get("reconnect", {}).get("within_ms", 1000) / 1000
+            for text in self.unanswered.values():
+                await self.socket.send(text)
+        resume = (session or {}).get("resume", {})
+        self.position = payload.get("position") or resume.get("position") or self.position
+        self.unanswered.pop(payload.get("request_id"), None)
+        if kind == "auth_required":
+            await self.authenticate()
+        elif kind == "going_away":
+            self.slot = payload["reconnect_after_ms"] / 1000
+        elif kind == "error":
             print("Refused:", payload["message"], flush=True)
-        elif received["type"] in ("chat_message", "recipe_update"):  # Later versions may add types.
+        elif kind in ("chat_message", "recipe_update"):  # Later versions may add types.
             print(f"{payload.get('user_id', 'recipe')}: {payload['content']}", flush=True)
 
+    async def stay(self, address):
+        """Until the server says that it is no use to come again."""
+        failures = 0
+        while True:
+            try:
+                async with connect(address, subprotocols=["recipe-chat.v2"]) as self.socket:
+                    await self.authenticate()
+                    async for text in self.socket:
+                        failures = 0
+                        received = json.loads(text)
+                        await self.receive(received["type"], received["payload"])
+            except (OSError, WebSocketException):
+                pass
+            closed = self.socket
+            self.socket = None
+            if closed and closed.close_code == 1008:
+                return print(f"Closed: {closed.close_reason}")
+            back_off = random.uniform(0, min(30, self.within * 2**failures))
+            await asyncio.sleep(back_off if self.slot is None else self.slot)
+            self.slot, failures = None, failures + 1
 
-async def talk(socket):
-    while line := await asyncio.to_thread(sys.stdin.readline):
-        await socket.send(message("chat_message", content=line.rstrip("\n")))
-    await asyncio.sleep(1)  # For the last answer.
+    async def talk(self):
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            said = message("chat_message", content=line.rstrip("\n"))
+            self.unanswered[said["id"]] = json.dumps(said)
+            try:
+                if self.socket and self.position:
+                    await self.socket.send(self.unanswered[said["id"]])
+            except ConnectionClosed:
+                pass  # It is sent again.
+        while self.unanswered:
+            await asyncio.sleep(0.1)
 
 
 async def main(recipe="soup", url="ws://127.0.0.1:8080"):
-    address = f"{url}/v1/chat/{recipe}"
-    async with connect(address, subprotocols=["recipe-chat.v2"]) as socket:
-        await socket.send(auth())
-        tasks = {asyncio.create_task(listen(socket)), asyncio.create_task(talk(socket))}
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        try:
-            done.pop().result()
-        except ConnectionClosed:  # Its reason says whether to connect again.
-            print(f"Closed: {socket.close_code} {socket.close_reason}")
+    chat = Chat()
+    tasks = {asyncio.create_task(chat.stay(f"{url}/v1/chat/{recipe}")), asyncio.create_task(chat.talk())}
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    done.pop().result()
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -43,7 +43,7 @@ impl Server {
     }
 
     pub(crate) fn start_in(scratch: Scratch, url: &str, backend: &str) -> Self {
-        Self::start_with(scratch, url, backend, "")
+        Self::start_with(scratch, url, backend, "127.0.0.1:0")
     }
 
     /// The same with an admin listener at this address.
