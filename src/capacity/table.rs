@@ -125,6 +125,9 @@ fn connections(config: &Config, rows: &mut Vec<Row>) {
             rows.push(loose(what, count, kept + beside));
         }
     }
+    if config.log.access {
+        rows.push(row("log.access, bytes of connections", limits.connections, Log::ACCESS_BYTES));
+    }
     rows.push(row("addresses of pending connections", limits.pending, PENDING_ADDRESS_BYTES));
     rows.push(row("rooms whose users are told", limits.connections, Watched::ROOM_BYTES));
     let call = config.http.header_bytes.get().saturating_add(config.http.body_bytes.get());

@@ -21,6 +21,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ::log::{LevelFilter, Log, Metadata, Record};
@@ -73,8 +74,13 @@ fn open(path: &str) -> Result<Sink, String> {
 
 /// Applies the configured level. The `log` crate checks it for every line.
 pub(super) fn set_level(config: &config::Log) {
-    ::log::set_max_level(config.level.parse().unwrap_or(LevelFilter::Info));
+    let level = config.level.parse().unwrap_or(LevelFilter::Info);
+    LEVEL.store(level as usize, Ordering::Relaxed);
+    ::log::set_max_level(if config.access { level.max(LevelFilter::Info) } else { level });
 }
+
+/// The configured level. Lines about access are written beyond it.
+static LEVEL: AtomicUsize = AtomicUsize::new(LevelFilter::Trace as usize);
 
 impl Logging {
     /// Closes the log. Waits at most `at_most` until the queued lines are written.
@@ -151,7 +157,11 @@ impl Logger {
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // Only Vestibule's own records: a library's may log secrets, and would flood the log.
-        metadata.target().starts_with("vestibule") && metadata.level() <= ::log::max_level()
+        let is_within = metadata.level() as usize <= LEVEL.load(Ordering::Relaxed);
+        let is_wanted = is_within || metadata.target() == config::Log::ACCESS_TARGET;
+        metadata.target().starts_with("vestibule")
+            && is_wanted
+            && metadata.level() <= ::log::max_level()
     }
 
     fn log(&self, record: &Record<'_>) {

@@ -9,6 +9,12 @@ section! {
     /// message.
     level: String = "info".to_owned(), "`off`, `error`, `warn`, `info`, `debug`, `trace`", reload;
 
+    /// Whether a line is written for each connection when it ends, whatever `level` is: its address,
+    /// user, room, seconds, close code or HTTP status, and bytes in and out. Requests that the
+    /// application has answered have none. Connections that were there when a reload turned it on have
+    /// no bytes.
+    access: bool = false, "`true` or `false`", reload;
+
     /// `json` is one object a line: `time`, `level`, `message`, and `connection` if the line is
     /// about one. The client gets the same id in its 101 (`X-Connection-Id`).
     format: String = "text".to_owned(), "`text`, `json`", restart;
@@ -22,6 +28,10 @@ section! {
 }
 
 impl Log {
+    /// The target of the lines of `log.access`, which are written whatever `log.level` is.
+    pub const ACCESS_TARGET: &str = "vestibule::access";
+    /// What the node counts of each connection for them.
+    pub const ACCESS_BYTES: usize = 16;
     /// One line of the log, at most.
     pub const LINE_BYTES: usize = 4_096;
     /// How often a line of the queue is there: while the queue fills, when the writer has taken it,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::id::{MessageIds, Seed, SeededState};
 use crate::node::connections::frame::{Encoder, Shared};
+use crate::node::observe::access::AccessBytes;
 use crate::node::observe::close_history::CloseHistory;
 use crate::node::observe::metrics::Metrics;
 use crate::node::planted::{Fault, Planted};
@@ -21,6 +22,8 @@ pub(crate) struct Cx {
     pub(crate) metrics: Metrics,
     /// What became of the last connections.
     pub(crate) history: CloseHistory,
+    /// For `log.access`.
+    pub(crate) access: AccessBytes,
     /// What the driver is to do, in order.
     pub(crate) actions: VecDeque<Action>,
     pub(crate) ids: MessageIds,
@@ -39,6 +42,7 @@ impl Cx {
             policy,
             metrics: Metrics::default(),
             history: CloseHistory::new(&seed.derive("close history"), remembered),
+            access: AccessBytes::default(),
             actions: VecDeque::new(),
             ids: MessageIds::new(seed.derive("message ids")),
             encoder: Encoder::default(),

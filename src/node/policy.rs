@@ -59,6 +59,7 @@ pub(crate) struct Policy {
     /// For how long those of a room stay when its last member has left.
     pub(crate) resume_window: Duration,
     pub(crate) restart: Duration,
+    pub(crate) log_access: bool,
     /// The most connections of a room whose users its watchers are told; 0: they are told nothing.
     pub(crate) presence_members: usize,
     pub(crate) connections: usize,
@@ -159,6 +160,7 @@ impl Policy {
             history_bytes: limits.history_bytes.get(),
             resume_window: config.resume.window.get(),
             restart: config.resume.restart.get(),
+            log_access: config.log.access,
             presence_members: limits.presence_members as usize,
             room_members: match limits.room_members {
                 0 => u32::MAX,

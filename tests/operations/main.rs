@@ -8,6 +8,7 @@
     reason = "a test's helpers fail the test"
 )]
 
+mod access;
 mod admin;
 mod check;
 mod cli;

@@ -69,9 +69,13 @@ impl Server {
         scratch.write(FILE, config);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         scratch.follow(&mut command);
-        // A test of the level itself has it in its file, which the environment would win over.
-        if config.contains("\nlevel = 'debug'") {
-            command.env_remove("VESTIBULE_LOG__LEVEL");
+        // A test of these keys has them in its file, which the environment would win over.
+        for (key, by) in
+            [("LEVEL", "level = 'debug'"), ("LEVEL", "access = true"), ("QUEUE", "queue = ")]
+        {
+            if config.contains(&format!("\n{by}")) {
+                command.env_remove(format!("VESTIBULE_LOG__{key}"));
+            }
         }
         let mut process = Process::start(&mut command);
         let (address, admin) = process.addresses();

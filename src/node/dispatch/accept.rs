@@ -34,6 +34,9 @@ impl Node {
         }
         let Self { cx, connections, gate, .. } = self;
         let slot = connections.insert(cx, peer, ConnectionKind::Client);
+        if cx.policy.log_access {
+            cx.access.begin(slot);
+        }
         gate.limits.accepted(cx, connections, &mut gate.refusals, slot, intake);
         Ok(connections.id_of(slot))
     }

@@ -230,10 +230,15 @@ impl Node {
     pub(crate) fn note_end(&mut self, slot: Slot, how: Ending) {
         let Some(connection) = self.connections.get(slot) else { return };
         let is_noted = connection.session.phase() == Phase::Closing;
-        if is_noted || connection.is_admin() || self.cx.history.capacity() == 0 {
+        let is_wanted = self.cx.policy.log_access || self.cx.history.capacity() > 0;
+        if is_noted || connection.is_admin() || !is_wanted {
             return;
         }
-        if let Some(account) = self.account_of(slot) {
+        let Some(account) = self.account_of(slot) else { return };
+        if self.cx.policy.log_access {
+            self.cx.access.log(self.cx.now, account.id, &account, how);
+        }
+        if self.cx.history.capacity() > 0 {
             self.cx.history.push(account, self.cx.now.unix, how);
         }
     }

@@ -16,6 +16,9 @@ use crate::protocol::{self, ClientMessage, CloseReason, MessageFault, Parsed};
 impl Node {
     /// Bytes of `id`, whatever they are.
     pub(crate) fn on_bytes(&mut self, id: ConnId, bytes: &mut [u8]) {
+        if self.cx.policy.log_access {
+            self.cx.access.add_in(id.slot(), bytes.len());
+        }
         let slot = id.slot();
         let Some(connection) = self.connections.get_mut(slot) else { return };
         connection.session.touch(self.cx.now.monotonic);

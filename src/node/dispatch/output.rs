@@ -54,6 +54,9 @@ impl Node {
             return;
         }
         let slot = id.slot();
+        if self.cx.policy.log_access {
+            self.cx.access.add_out(slot, written);
+        }
         let owed_output = self.owes_output(id);
         if self.connections.consume(slot, written) {
             self.on_outbox_drained(slot);

@@ -1,5 +1,6 @@
 //! What the node tells of itself: counters, the last closed connections, and what it holds.
 
+pub(crate) mod access;
 pub(crate) mod close_history;
 pub(crate) mod dependency;
 pub(crate) mod families;
