@@ -168,9 +168,13 @@ fn resume(
         let count = if resumed { &mut cx.metrics.resumed } else { &mut cx.metrics.not_resumed };
         *count += 1;
     }
+    let begins_at = if resumed { seen } else { asked_at };
     let missed = missed.or_else(|| rooms.logs.missed(room, asked_at?));
+    // Each missed message brings its own position: a client whose connection breaks between them has
+    // not got the rest.
+    let stands_at = begins_at.filter(|_| missed.is_some()).or_else(|| rooms.logs.head(room));
     let window_ms = millis(cx.policy.resume_window);
-    let info = rooms.logs.head(room).map(|position| ResumeInfo { position, window_ms });
+    let info = stands_at.map(|position| ResumeInfo { position, window_ms });
     Resumption { info, resumed: Some(resumed), missed }
 }
 

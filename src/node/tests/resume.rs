@@ -114,6 +114,24 @@ fn client_that_comes_back_gets_what_it_has_missed() {
 }
 
 #[test]
+fn missed_messages_that_are_lost_come_again() {
+    let mut world = open();
+    let bob = world.connected("soup", "bob");
+    let mut alice = Returning::default();
+    let stood_at = alice.enter(&mut world, "alice")["session"]["resume"]["position"].clone();
+    alice.cut(&mut world);
+    world.chat(bob, "one");
+    world.chat(bob, "two");
+    let again = alice.enter(&mut world, "alice");
+    // All that has come is the acknowledgement.
+    assert_eq!((&again["missed"], &again["session"]["resume"]["position"]), (&json!(2), &stood_at));
+    alice.cut(&mut world);
+    (alice.position, alice.heard) = (stood_at.as_str().map(str::to_owned), Vec::new());
+    assert_eq!(alice.enter(&mut world, "alice")["missed"], 2);
+    assert_eq!(alice.heard, ["one", "two"]);
+}
+
+#[test]
 fn messages_to_an_empty_room_are_kept() {
     let mut world = open();
     let mut alice = Returning::default();
