@@ -386,6 +386,7 @@ impl Node {
     #[cfg(feature = "sim")]
     pub(crate) fn plant(&mut self, fault: planted::Planted) {
         self.cx.fault.planted = Some(fault);
+        self.rooms.logs.fault.planted = Some(fault);
     }
 
     /// Is it known how `id` ended? The simulator's checkers ask.

@@ -25,6 +25,18 @@ pub enum Planted {
     EvictsOldest,
     /// A token whose key is not there is refused at once.
     KeyNotAwaited,
+    /// Positions are compared by their numbers only.
+    PositionByNumber,
+    /// Tags of positions are not drawn: each process has the same ones.
+    TagsRepeat,
+    /// What a connection has said goes from its room's log with it.
+    LogByConnection,
+    /// A log that overflows does not note that its first entry is gone.
+    OverflowUnnoted,
+    /// What a client has missed comes ahead of its acknowledgement.
+    MissedFirst,
+    /// What a client has missed comes twice.
+    MissedTwice,
 }
 
 /// The planted fault. Outside of tests and simulations it is empty and takes no memory.

@@ -11,7 +11,7 @@ use crate::node::{Phase, TICK_MICROS, Usage};
 use crate::protocol::{CloseReason, MAX_UNANSWERED_PINGS};
 use crate::time::Instant;
 
-/// How long a silent connection has to answer when a new one of its user needs its place.
+/// How long a silent connection has to answer when a new one needs its place.
 const PLACE: Duration = Duration::from_secs(2);
 /// An upper bound on the pending connections of a world.
 const MOST_PENDING: u32 = 32;
@@ -39,7 +39,7 @@ pub(super) struct Hearing {
     pub(super) now: Instant,
     /// Expected answers, the next one first.
     pub(super) expected: VecDeque<Expect>,
-    /// The id that the server generated for the message just answered, and its content.
+    /// The id that the server gave to the message just answered, and its content.
     pub(super) given: Option<(String, String)>,
     /// The ids of `auth` messages without an acknowledgement. A token in the request has an empty
     /// id.
@@ -51,6 +51,9 @@ pub(super) struct Hearing {
     is_upgraded: bool,
     is_refused: bool,
     is_member: bool,
+    /// How many missed messages follow with nothing in between, and whether this is one.
+    missed: u64,
+    is_missed: bool,
     close: Option<CloseReason>,
 }
 
@@ -60,6 +63,12 @@ impl Hearing {
     /// # Errors
     /// The server must not send this now.
     pub(super) fn hear(&mut self, seen: &Seen) -> Result<(), String> {
+        let is_said = matches!(seen, Seen::Message(Message::Relayed { .. } | Message::News { .. }));
+        self.is_missed = self.missed > 0 && is_said;
+        if self.missed > 0 && !is_said && !matches!(seen, Seen::Close(..)) {
+            return Err(format!("{seen:?} where {} missed messages follow", self.missed));
+        }
+        self.missed -= u64::from(self.is_missed);
         match seen {
             _ if self.is_refused => return Err(format!("{seen:?} after the refusal")),
             Seen::Upgraded if !self.is_upgraded => self.is_upgraded = true,
@@ -69,16 +78,17 @@ impl Hearing {
             Seen::Upgraded | Seen::Refused(_) => return Err(format!("{seen:?} in a WebSocket")),
             Seen::Close(code, text) => return self.hear_close(*code, text),
             Seen::Pong => {}
-            Seen::Message(Message::Acknowledged { auth }) => {
+            Seen::Message(Message::Acknowledged { auth, told }) => {
                 match self.auths.pop_front() {
                     _ if self.is_wild => {}
                     Some(next) if next == *auth => {}
                     next => return Err(format!("an acknowledgement of {auth}, not of {next:?}")),
                 }
-                self.is_member = true;
+                let missed = told.as_ref().map_or(0, |told| told.missed);
+                (self.is_member, self.missed) = (true, missed);
             }
             _ if !self.is_member => return Err(format!("{seen:?} before the acknowledgement")),
-            Seen::Message(Message::Answer { to, said }) => return self.answer(to, said),
+            Seen::Message(Message::Answer { to, said, .. }) => return self.answer(to, said),
             Seen::Message(_) | Seen::Ping => {}
         }
         Ok(())
@@ -108,11 +118,10 @@ impl Hearing {
             None => false,
         };
         if fits {
-            Ok(())
-        } else {
-            let error = said.as_ref().err();
-            Err(format!("an answer to {to:?} ({error:?}), where {next:?} is next"))
+            return Ok(());
         }
+        let error = said.as_ref().err();
+        Err(format!("an answer to {to:?} ({error:?}), where {next:?} is next"))
     }
 
     fn hear_close(&mut self, code: u16, text: &str) -> Result<(), String> {
@@ -125,6 +134,11 @@ impl Hearing {
             Some(_) => Ok(()),
             None => Err(format!("a close frame with {code} {text:?}")),
         }
+    }
+
+    /// Was what was heard last one of the messages that the client had missed?
+    pub(super) fn is_missed(&self) -> bool {
+        self.is_missed
     }
 
     /// The reason with which the server closed, once it did.

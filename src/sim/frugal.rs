@@ -82,7 +82,7 @@ pub(super) fn hear(client: &mut Client, engine: &mut Engine, link: LinkId, seen:
             client.answered = Some(engine.now.monotonic);
             ask(client, engine, link);
         }
-        Seen::Message(Message::Answer { to: Some(id), said }) => {
+        Seen::Message(Message::Answer { to: Some(id), said, .. }) => {
             let Some(chat) = client.unanswered.pop_front().filter(|chat| chat.id == id) else {
                 return;
             };

@@ -387,5 +387,7 @@ fn number(ticket: Ticket) -> u64 {
     u64::from(ticket.serial) << 32 | u64::from(ticket.index)
 }
 
+mod said;
+
 #[cfg(test)]
 mod tests;

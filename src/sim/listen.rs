@@ -63,7 +63,7 @@ impl Client {
 
     fn hear_message(&mut self, engine: &mut Engine, link: LinkId, message: Message) {
         match message {
-            Message::Acknowledged { auth } => {
+            Message::Acknowledged { auth, .. } => {
                 self.acknowledged(engine, auth);
                 if self.state == State::Authenticating {
                     self.state = State::Member;
@@ -79,7 +79,7 @@ impl Client {
                     self.wake_after(engine, pause);
                 }
             }
-            Message::Answer { to: Some(id), said } => {
+            Message::Answer { to: Some(id), said, .. } => {
                 let at = match self.kind {
                     // An old client does not know the id, but answers come in order.
                     Kind::Old => Some(0),

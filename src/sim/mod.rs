@@ -31,6 +31,13 @@
 //!   single-use, its message is not done again, its last end is known, its room stays its own.
 //! * Who comes from an address with fewer pending connections than others finds room.
 //!
+//! [`Returns`] is a world of clients that come back over cuts, stalls, restarts in order and kills,
+//! and [`ReturnStorm`] one of thousands that a restart sends away at once:
+//!
+//! * Between two `resumed: false`, a client that supports resuming hears every message of its room
+//!   once and in order, and `missed` is the number that follows.
+//! * A position lets nobody in, and one of another room is not known.
+//!
 //! Then all faults end, and every honest client must get through. Then the node drains, and nothing
 //! may be left. A failure is a [`Violation`] with the seed that reproduces it.
 //!
@@ -60,6 +67,7 @@ mod attackers;
 mod chaos;
 mod check;
 mod client;
+mod comer;
 mod driver;
 mod engine;
 mod fetches;
@@ -72,17 +80,22 @@ mod measure;
 mod network;
 mod observe;
 mod old;
+mod return_storm;
+mod returns;
 mod scenario;
 mod shares;
 mod storm;
 mod trace;
 mod transport;
+mod truth;
 mod watched;
 mod wire;
 mod work;
 mod world;
 
 pub use crate::driver::Planted;
+pub use return_storm::{ReturnStorm, StormReturned};
+pub use returns::{ReturnCounts, Returns};
 pub use scenario::{Mix, Scenario};
 pub use storm::{Counted, Storm};
 pub use world::{Report, Violation, World};

@@ -28,7 +28,7 @@ impl Engine {
         };
         open.reader.push(bytes);
         let heard = loop {
-            let (end, seen) = match open.reader.next() {
+            let (end, mut seen) = match open.reader.next() {
                 Ok(Some(next)) => next,
                 Ok(None) => break Ok(()),
                 Err(what) => break Err(what),
@@ -44,11 +44,16 @@ impl Engine {
                     "an answer to {message}, which is not the next of its messages"
                 ));
             }
+            if let Seen::Message(Message::Acknowledged { told: Some(told), .. }) = &mut seen {
+                told.said_before = self.ledger.lock().said_before(id);
+            }
             let room = match &seen {
-                Seen::Message(Message::Relayed { id: message, user, content }) => {
+                Seen::Message(Message::Relayed { id: message, user, content, .. })
+                    if !open.hearing.is_missed() =>
+                {
                     self.ledger.lock().relayed(id, message, user, content)
                 }
-                Seen::Message(Message::Answer { to: Some(message), said: Ok(content) }) => {
+                Seen::Message(Message::Answer { to: Some(message), said: Ok(content), .. }) => {
                     self.ledger.lock().judge_answer(id, message, content)
                 }
                 Seen::Message(Message::News { content })

@@ -2,7 +2,6 @@
 //! the other.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 pub(super) use crate::testing::masked;
 use crate::time::is_date_time;
@@ -28,16 +27,45 @@ pub(super) enum Seen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Message {
     /// The acknowledgement of the `auth` with this id. The id is empty for a token in the request.
-    Acknowledged { auth: String },
+    Acknowledged { auth: String, told: Option<ReturnTerms> },
     /// The answer to the message with this id: its content or the error's code. `None`: an error
     /// without a known id.
-    Answer { to: Option<String>, said: Result<String, String> },
+    Answer { to: Option<String>, said: Result<String, String>, position: Option<String> },
     /// A `recipe_update` that answers no message.
     News { content: String },
     /// A message of another user.
-    Relayed { id: String, user: String, content: String },
+    Relayed { id: String, user: String, content: String, position: Option<String> },
     /// A request for a fresh token.
     AuthRequired,
+    /// The connection is about to be closed, and the client comes back after this time.
+    GoingAway { after_ms: u64 },
+}
+
+/// What the first acknowledgement says to a client that supports resuming.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ReturnTerms {
+    pub(super) resumed: bool,
+    pub(super) missed: u64,
+    pub(super) position: Option<String>,
+    pub(super) within_ms: u64,
+    /// How many messages had been said in the room by then. The checkers fill it in.
+    pub(super) said_before: usize,
+}
+
+#[derive(Deserialize)]
+struct ReceivedSession {
+    resume: Option<ReceivedResume>,
+    reconnect: Option<ReceivedReconnect>,
+}
+
+#[derive(Deserialize)]
+struct ReceivedResume {
+    position: String,
+}
+
+#[derive(Deserialize)]
+struct ReceivedReconnect {
+    within_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +81,11 @@ struct ReceivedPayload {
     request_id: Option<String>,
     content: Option<String>,
     user_id: Option<String>,
-    session: Option<IgnoredAny>,
+    session: Option<ReceivedSession>,
+    position: Option<String>,
+    resumed: Option<bool>,
+    missed: Option<u64>,
+    reconnect_after_ms: Option<u64>,
     error: Option<String>,
     deadline: Option<String>,
 }
@@ -66,30 +98,48 @@ impl Message {
         if id.is_empty() || !is_date_time(&timestamp) {
             return Err(wrong("a bad envelope"));
         }
-        let ReceivedPayload { request_id, content, user_id, session, error, deadline } = payload;
+        let told = told(&payload);
+        let ReceivedPayload { request_id, content, user_id, session, error, deadline, .. } =
+            payload;
+        let position = payload.position;
         match (r#type.as_str(), request_id, content) {
             ("recipe_update", Some(auth), Some(_)) if session.is_some() => {
-                Ok(Self::Acknowledged { auth })
+                Ok(Self::Acknowledged { auth, told })
             }
             ("recipe_update", None, Some(_)) if session.is_some() => {
-                Ok(Self::Acknowledged { auth: String::new() })
+                Ok(Self::Acknowledged { auth: String::new(), told })
             }
             ("recipe_update", None, Some(content)) => Ok(Self::News { content }),
             ("recipe_update", to @ Some(_), Some(content)) => {
-                Ok(Self::Answer { to, said: Ok(content) })
+                Ok(Self::Answer { to, said: Ok(content), position })
             }
             ("error", to, None) => {
                 let error = error.ok_or_else(|| wrong("no error"))?;
-                Ok(Self::Answer { to, said: Err(error) })
+                Ok(Self::Answer { to, said: Err(error), position })
             }
             ("chat_message", None, Some(content)) => {
                 let user = user_id.ok_or_else(|| wrong("no user_id"))?;
-                Ok(Self::Relayed { id, user, content })
+                Ok(Self::Relayed { id, user, content, position })
+            }
+            ("going_away", None, None) => {
+                let after_ms = payload.reconnect_after_ms.ok_or_else(|| wrong("no time"))?;
+                Ok(Self::GoingAway { after_ms })
             }
             ("auth_required", None, None) if deadline.is_some() => Ok(Self::AuthRequired),
             _ => Err(wrong("a message of no known form")),
         }
     }
+}
+
+fn told(payload: &ReceivedPayload) -> Option<ReturnTerms> {
+    let session = payload.session.as_ref()?;
+    Some(ReturnTerms {
+        resumed: payload.resumed?,
+        missed: payload.missed.unwrap_or_default(),
+        position: session.resume.as_ref().map(|resume| resume.position.clone()),
+        within_ms: session.reconnect.as_ref().map_or(0, |reconnect| reconnect.within_ms),
+        said_before: 0,
+    })
 }
 
 /// Parses the server's bytes, however they are split.
@@ -212,6 +262,19 @@ pub(super) fn bare_chat(content: &str) -> String {
 pub(super) fn envelope(kind: &str, id: &str, field: &str, value: &str) -> String {
     serde_json::json!({
         "type": kind, "id": id, "timestamp": "2026-11-22T10:00:00Z", "payload": { field: value },
+    })
+    .to_string()
+}
+
+/// The text of an `auth` of a client that supports resuming.
+pub(super) fn resuming_auth(id: &str, token: &str, position: Option<&str>) -> String {
+    let resume = position.map_or_else(
+        || serde_json::json!({}),
+        |position| serde_json::json!({ "position": position }),
+    );
+    serde_json::json!({
+        "type": "auth", "id": id, "timestamp": "2026-11-22T10:00:00Z",
+        "payload": { "token": token, "resume": resume },
     })
     .to_string()
 }

@@ -27,6 +27,18 @@ impl Node {
         self.gate.governor.end_turn(now.monotonic, admitted, has_waiting);
     }
 
+    /// How many clients a second can be let in, as measured. The simulator asks.
+    #[cfg(feature = "sim")]
+    pub(crate) fn capacity_per_second(&self) -> u64 {
+        self.gate.governor.capacity_per_second()
+    }
+
+    /// Has the node believe that so many can be let in.
+    #[cfg(feature = "sim")]
+    pub(crate) fn set_capacity_per_second(&mut self, per_second: u64) {
+        self.gate.governor.restore(per_second);
+    }
+
     /// A join that was `asked` then has its answer.
     pub(crate) fn note_join(&mut self, asked: Instant, outcome: &Outcome) {
         let now = self.cx.now.monotonic;

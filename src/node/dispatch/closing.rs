@@ -9,6 +9,7 @@ use crate::node::connections::session::{Phase, Stage};
 use crate::node::connections::waiting::{PendingAuth, PendingRequest, Waiting};
 use crate::node::http::refusal::Refusal;
 use crate::node::observe::close_history::{Account, Ending, Unanswered};
+use crate::node::planted::Planted;
 use crate::node::work::port::{Action, Hangup};
 use crate::protocol::CloseReason;
 
@@ -185,6 +186,9 @@ impl Node {
         }
         rooms.leave(cx, connections, slot);
         if let (Some(user), Some(room)) = (user, room) {
+            if cx.fault.is(Planted::LogByConnection) {
+                rooms.logs.drop_said_by(&room, &user);
+            }
             work.app.on_leave(&Left { connection, room: &room, user: &user, reason });
         }
     }

@@ -7,9 +7,11 @@ use smol_str::SmolStr;
 use crate::id::{ConnId, Slot};
 use crate::node::app::{Admission, Join, Reply, Update};
 use crate::node::connections::Connections;
+use crate::node::connections::frame::Shared;
 use crate::node::connections::session::Clocks;
 use crate::node::connections::waiting::{AcceptedAuth, PendingAuth, PendingJoin, PendingResume};
 use crate::node::context::Cx;
+use crate::node::planted::Planted;
 use crate::node::rooms::Rooms;
 use crate::node::rooms::claims::kept_claims;
 use crate::node::rooms::log::Missed;
@@ -182,6 +184,28 @@ fn millis(length: Duration) -> u64 {
     u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Sends the acknowledgement, and what was missed behind it: ahead of all that is said from then on.
+fn acknowledge(
+    cx: &mut Cx,
+    connections: &mut Connections,
+    slot: Slot,
+    (frame, missed): (Shared, Option<Missed>),
+) {
+    let missed = missed.filter(|missed| missed.count > 0).map(|missed| missed.frames);
+    let missed = missed.map(|frames| cx.encoder.raw(|buffer| buffer.extend_from_slice(&frames)));
+    let mut output = vec![frame];
+    if cx.fault.is(Planted::MissedTwice) {
+        output.extend(missed.clone());
+    }
+    let place = usize::from(!cx.fault.is(Planted::MissedFirst));
+    if let Some(frames) = missed {
+        output.insert(place, frames);
+    }
+    for frame in output {
+        connections.reply(cx, slot, frame);
+    }
+}
+
 /// Opens the room, acknowledges the `auth`, and starts its clocks.
 fn admit(
     cx: &mut Cx,
@@ -240,12 +264,7 @@ fn admit(
         missed: missed.as_ref().filter(|_| !is_new).map(|missed| missed.count as u64),
     };
     let frame = cx.message(acknowledgement);
-    connections.reply(cx, slot, frame);
-    if let Some(missed) = missed.filter(|missed| missed.count > 0) {
-        // Behind the acknowledgement, and ahead of all that is said from here on.
-        let frames = cx.encoder.raw(|buffer| buffer.extend_from_slice(&missed.frames));
-        connections.reply(cx, slot, frames);
-    }
+    acknowledge(cx, connections, slot, (frame, missed));
     rooms.claims.admit(slot);
     if is_first {
         rooms.presence_joined(cx, connections, slot);

@@ -16,6 +16,7 @@ use hashlink::LinkedHashMap;
 use smol_str::SmolStr;
 
 use crate::id::{Rng, Seed, SeededState};
+use crate::node::planted::{Fault, Planted};
 use crate::protocol::Position;
 use crate::time::Instant;
 
@@ -42,6 +43,7 @@ pub(crate) struct RoomLogs {
     /// Logs that went before their time.
     evicted: u64,
     tags: Rng,
+    pub(crate) fault: Fault,
 }
 
 #[derive(Debug)]
@@ -71,21 +73,23 @@ impl RoomLog {
         LOG_BYTES + self.frame_bytes + self.entries.len() * ENTRY_BYTES
     }
 
-    fn drop_first(&mut self) {
+    fn drop_first(&mut self, fault: &Fault) {
         if let Some((position, frame)) = self.entries.pop_front() {
-            self.base = position;
+            if !fault.is(Planted::OverflowUnnoted) {
+                self.base = position;
+            }
             self.frame_bytes = self.frame_bytes.saturating_sub(frame.len());
         }
     }
 
     /// Where the entries behind `position` begin; `None`: it is not known here.
-    fn index_after(&self, position: Position) -> Option<usize> {
+    fn index_after(&self, position: Position, fault: &Fault) -> Option<usize> {
         let behind = usize::try_from(position.distance_from(self.base)?).ok()?;
         let at = match behind.checked_sub(1) {
             None => self.base,
             Some(index) => self.entries.get(index)?.0,
         };
-        (at == position).then_some(behind)
+        (at == position || fault.is(Planted::PositionByNumber)).then_some(behind)
     }
 }
 
@@ -106,6 +110,7 @@ impl RoomLogs {
             bytes: 0,
             evicted: 0,
             tags: seed.derive("positions").rng(),
+            fault: Fault::default(),
         }
     }
 
@@ -131,7 +136,7 @@ impl RoomLogs {
             return;
         }
         if wants_log && most > 0 {
-            let log = RoomLog::new(Position::new(0, self.tags.next_u64()));
+            let log = RoomLog::new(Position::new(0, self.next_tag()));
             self.bytes += log.weight();
             self.logs.insert(room.clone(), log);
             self.shrink(most);
@@ -167,7 +172,11 @@ impl RoomLogs {
             return None;
         }
         let head = self.logs.get(room)?.head();
-        Some(head.next(self.tags.next_u64()))
+        Some(head.next(self.next_tag()))
+    }
+
+    fn next_tag(&mut self) -> u64 {
+        if self.fault.is(Planted::TagsRepeat) { 1 } else { self.tags.next_u64() }
     }
 
     /// Puts the frame of a message at the end of its room's log.
@@ -182,7 +191,7 @@ impl RoomLogs {
             log.entries.push_back((position, frame.into()));
             log.frame_bytes += frame.len();
             while log.entries.len() > ENTRIES || log.frame_bytes > ROOM_BYTES {
-                log.drop_first();
+                log.drop_first(&self.fault);
             }
         }
         self.bytes += log.weight();
@@ -192,7 +201,7 @@ impl RoomLogs {
     /// What came behind `position` in `room`; `None`: that cannot be told.
     pub(crate) fn missed(&self, room: &str, position: Position) -> Option<Missed> {
         let log = self.logs.get(room)?;
-        let first = log.index_after(position)?;
+        let first = log.index_after(position, &self.fault)?;
         let mut frames = Vec::new();
         for (_, frame) in log.entries.iter().skip(first) {
             frames.extend_from_slice(frame);
@@ -228,6 +237,17 @@ impl RoomLogs {
         self.emptied(&room, ends_at);
         self.shrink(most);
         true
+    }
+
+    /// Drops what `user` has said in `room`: a planted fault.
+    pub(crate) fn drop_said_by(&mut self, room: &str, user: &str) {
+        let Some(log) = self.logs.get_mut(room) else { return };
+        self.bytes = self.bytes.saturating_sub(log.weight());
+        let name = format!("\"{user}\"");
+        let is_its = |frame: &[u8]| memchr::memmem::find(frame, name.as_bytes()).is_some();
+        log.entries.retain(|(_, frame)| !is_its(frame));
+        log.frame_bytes = log.entries.iter().map(|(_, frame)| frame.len()).sum();
+        self.bytes += log.weight();
     }
 
     /// The room is no more, and nobody may come back to it.

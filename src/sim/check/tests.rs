@@ -12,11 +12,15 @@ fn times() -> Times {
 }
 
 fn acknowledged(id: &str) -> Seen {
-    Seen::Message(Message::Acknowledged { auth: id.to_owned() })
+    Seen::Message(Message::Acknowledged { auth: id.to_owned(), told: None })
 }
 
 fn answer(id: &str) -> Seen {
-    Seen::Message(Message::Answer { to: Some(id.to_owned()), said: Ok(String::new()) })
+    Seen::Message(Message::Answer {
+        to: Some(id.to_owned()),
+        said: Ok(String::new()),
+        position: None,
+    })
 }
 
 /// A connection in its room that expects the answers to `a` and `b`.
@@ -141,7 +145,7 @@ fn tables_that_do_not_agree_are_a_violation() {
 fn an_answer_to_no_given_id_is_a_violation() {
     let error = |to: Option<&str>, code: &str| {
         let (to, said) = (to.map(str::to_owned), Err(code.to_owned()));
-        Seen::Message(Message::Answer { to, said })
+        Seen::Message(Message::Answer { to, said, position: None })
     };
     let old = || {
         let mut hearing = member();

@@ -1,0 +1,139 @@
+//! A restart that sends thousands of clients away at once: how fast they are back.
+
+use std::time::Duration;
+
+use super::comer::{Comer, ComerState};
+use super::returns::{ReturnWorld, Returns, process};
+use super::scenario::{Mix, Scenario};
+use super::world::Violation;
+use crate::id::Rng;
+use crate::protocol::CloseReason;
+use crate::time::Instant;
+
+/// The length of a turn.
+const TURN: Duration = Duration::from_millis(2);
+/// What letting one client in takes of a turn: 2,500 a second at most.
+const ADMISSION: Duration = Duration::from_micros(400);
+/// More time than any storm takes.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Thousands of clients that come back after a restart.
+#[derive(Clone, Copy, Debug)]
+pub struct ReturnStorm {
+    /// How many clients there are.
+    pub clients: usize,
+    /// By how much the server overestimates its capacity when the drain begins.
+    pub overestimated: u64,
+}
+
+/// The measurements of such a storm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StormReturned {
+    /// How many clients a second the server can let in, as measured when all came at once.
+    pub capacity: f64,
+    /// The most attempts in any second.
+    pub peak: u64,
+    /// How many attempts there were in all.
+    pub attempts: u64,
+    /// How long after the server was back the last client was let in.
+    pub last: Duration,
+    /// How many were closed because they had not authenticated in time.
+    pub timeouts: u64,
+    /// How many went on where they were.
+    pub resumed: u64,
+    /// What the server takes its capacity for in the end.
+    pub estimated: u64,
+}
+
+impl ReturnStorm {
+    /// Runs the storm.
+    ///
+    /// # Errors
+    /// The first [`Violation`].
+    pub fn run(&self, seed: u64) -> Result<StormReturned, Violation> {
+        let plan = Returns {
+            clients: self.clients,
+            rooms: self.clients.div_ceil(10),
+            length: LONGEST,
+            planted: None,
+        };
+        let scenario = self.scenario(seed);
+        let server = process(scenario.clone(), seed << 16).map_err(|error| Violation {
+            seed,
+            step: 0,
+            at: Instant::START,
+            what: error.to_string(),
+        })?;
+        let mut world = ReturnWorld::with(plan, seed, server, seed);
+        world.checks = false;
+        world.admission = ADMISSION;
+        let mut rng = Rng::new(seed);
+        for client in &mut world.clients {
+            client.supports_resume = true;
+            let at = Instant::START + Duration::from_micros(rng.below(1_000));
+            client.wake_at(&mut world.server.engine, at);
+        }
+        let last = all_inside(&mut world)?;
+        let capacity = self.clients as f64 / last.since(Instant::START).as_secs_f64();
+        let now = world.server.engine.now.monotonic;
+        if self.overestimated > 1 {
+            let node = &mut world.server.node;
+            node.set_capacity_per_second(node.capacity_per_second() * self.overestimated);
+        }
+        world.drain()?;
+        let history = world.history();
+        // Where all clients support resuming, the drain has no length: it ends when it begins.
+        let config = &world.server.engine.scenario.config;
+        let up_at = now + config.resume.restart.get();
+        let down = up_at.since(world.server.engine.now.monotonic);
+        let before: u64 = world.clients.iter().map(|client| client.attempts).sum();
+        world.attempts.clear();
+        world.replace_by(scenario, down, Some(history))?;
+        let last = all_inside(&mut world)?;
+        let metrics = world.server.node.metrics();
+        let after: u64 = world.clients.iter().map(|client| client.attempts).sum();
+        Ok(StormReturned {
+            capacity,
+            peak: world.attempts.iter().copied().max().unwrap_or_default(),
+            attempts: after - before,
+            last: last.since(up_at),
+            timeouts: metrics.closes(CloseReason::AuthTimeout),
+            resumed: metrics.resumed,
+            estimated: world.server.node.capacity_per_second(),
+        })
+    }
+
+    fn scenario(&self, seed: u64) -> Scenario {
+        let mut scenario = Scenario::drawn(seed);
+        scenario.clients = Mix::default();
+        scenario.turn = TURN;
+        scenario.config.auth.jwks_file.clear();
+        scenario.config.resume.restart = crate::config::Length::from_secs(4);
+        let limits = &mut scenario.config.limits;
+        limits.pending_per_turn = 64;
+        limits.connections = 2 * self.clients;
+        limits.pending = 2 * self.clients;
+        limits.ping = crate::config::Length::from_secs(0);
+        (limits.messages_per_minute, limits.auth_per_minute_per_user) = (0, 0);
+        scenario
+    }
+}
+
+/// Runs until every client is in its room: since when the last one is.
+fn all_inside(world: &mut ReturnWorld) -> Result<Instant, Violation> {
+    let end = world.server.engine.now.monotonic + LONGEST;
+    let is_inside = |client: &Comer| client.state == ComerState::Inside;
+    loop {
+        let now = world.server.engine.now.monotonic;
+        world.run_until(now + Duration::from_millis(250))?;
+        if world.clients.iter().all(is_inside) {
+            break;
+        }
+        if now > end {
+            let outside = world.clients.iter().filter(|client| !is_inside(client)).count();
+            world.server.engine.fail(format!("{outside} clients did not get through"));
+            world.violation()?;
+        }
+    }
+    Ok(world.clients.iter().map(|client| client.inside_since).max().unwrap_or_default())
+}

@@ -1,0 +1,95 @@
+//! Clients that come back over cuts, stalls, restarts and kills, each world from its seed.
+//!
+//! `VESTIBULE_SIM_SEED=7 cargo test --features sim --test returns` runs one.
+
+use vestibule::sim::{Planted, ReturnCounts, ReturnStorm, Returns, Violation};
+
+const SEEDS: std::ops::Range<u64> = 0..60;
+
+fn run(seed: u64) -> Result<ReturnCounts, Violation> {
+    Returns::drawn(seed).run(seed)
+}
+
+#[test]
+fn who_comes_back_hears_all_once_in_order() {
+    if let Ok(seed) = std::env::var("VESTIBULE_SIM_SEED") {
+        println!("{:?}", run(seed.parse().unwrap()).unwrap());
+        return;
+    }
+    let (found, violations): (Vec<_>, Vec<_>) = SEEDS.map(run).partition(Result::is_ok);
+    violations.iter().for_each(|violation| println!("{violation:?}"));
+    assert!(violations.is_empty(), "{} worlds failed", violations.len());
+    let sum = |count: &dyn Fn(&ReturnCounts) -> u64| found.iter().flatten().map(count).sum::<u64>();
+    let happened = [
+        sum(&|it| it.resumed),
+        sum(&|it| it.not_resumed),
+        sum(&|it| it.slots),
+        sum(&|it| it.restarts),
+        sum(&|it| it.kills),
+        sum(&|it| it.rooms_read),
+        sum(&|it| it.refused),
+    ];
+    assert!(happened.iter().all(|count| *count > 20), "{happened:?}");
+}
+
+/// Some world sees the fault, as one of these.
+fn assert_found(planted: Planted, expected: &[&str]) {
+    let worlds = (0..40).map(|seed| {
+        let world = Returns { planted: Some(planted), ..Returns::drawn(seed) };
+        world.run(seed)
+    });
+    let is_it = |found: &Violation| expected.iter().any(|what| found.what.contains(what));
+    let found = worlds.filter_map(Result::err).find(is_it);
+    assert!(found.is_some(), "no world sees the fault: {planted:?}");
+}
+
+/// What somebody is told who has not got a message, or gets one that is not next.
+const WRONG: [&str; 3] = ["is next", "which it missed", "never heard"];
+
+#[test]
+fn positions_compared_by_number_are_found() {
+    assert_found(Planted::PositionByNumber, &WRONG);
+}
+
+#[test]
+fn tags_that_are_not_drawn_are_found() {
+    assert_found(Planted::TagsRepeat, &WRONG);
+}
+
+#[test]
+fn log_that_is_kept_by_connection_is_found() {
+    assert_found(Planted::LogByConnection, &WRONG);
+}
+
+#[test]
+fn entry_that_is_lost_by_an_overflow_is_found() {
+    assert_found(Planted::OverflowUnnoted, &WRONG);
+}
+
+#[test]
+fn missed_ones_before_the_acknowledgement_are_found() {
+    assert_found(Planted::MissedFirst, &["before the acknowledgement"]);
+}
+
+#[test]
+fn missed_ones_that_come_twice_are_found() {
+    assert_found(Planted::MissedTwice, &["is next"]);
+}
+
+#[test]
+fn clients_come_back_in_their_slots() {
+    let storm = ReturnStorm { clients: 5_000, overestimated: 1 };
+    let counted = storm.run(1).unwrap();
+    let ideal = storm.clients as f64 / counted.capacity;
+    assert!(counted.peak as f64 <= counted.capacity, "{counted:?}");
+    assert_eq!(counted.timeouts, 0, "{counted:?}");
+    assert!(counted.last.as_secs_f64() <= 1.3 * ideal, "{counted:?} of {ideal} s");
+}
+
+#[test]
+fn capacity_that_is_overestimated_costs_little() {
+    let storm = ReturnStorm { clients: 5_000, overestimated: 4 };
+    let counted = storm.run(1).unwrap();
+    let ideal = storm.clients as f64 / counted.capacity;
+    assert!(counted.last.as_secs_f64() <= 2.0 * ideal, "{counted:?} of {ideal} s");
+}
