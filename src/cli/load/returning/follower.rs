@@ -21,7 +21,6 @@ struct HeardPayload {
     position: Option<String>,
     session: Option<HeardSession>,
     resumed: Option<bool>,
-    missed: Option<u64>,
     reconnect_after_ms: Option<u64>,
 }
 
@@ -107,7 +106,7 @@ impl Follower {
                 self.within_ms = reconnect.within_ms;
             }
             if let (Some(resume), Some(resumed)) = (&session.resume, payload.resumed) {
-                self.enter(&resume.position, resumed, payload.missed);
+                self.enter(&resume.position, resumed);
             }
             return;
         }
@@ -129,14 +128,14 @@ impl Follower {
     }
 
     /// It is in its room, and goes on where it was or begins anew.
-    fn enter(&mut self, head: &str, resumed: bool, missed: Option<u64>) {
-        let Some((number, position)) = split(head) else { return };
+    fn enter(&mut self, position: &str, resumed: bool) {
+        let Some((number, position)) = split(position) else { return };
         self.own = 0;
         match &self.last {
             Some((last, _)) if resumed => {
                 self.resumed += 1;
-                // What follows has the numbers between them.
-                self.missed += number.saturating_sub(*last).abs_diff(missed.unwrap_or(0));
+                // The same place: what it has missed follows.
+                self.missed += number.abs_diff(*last);
             }
             before => {
                 self.anew += u64::from(before.is_some());
@@ -161,15 +160,13 @@ mod tests {
         follower.follow(&heard.unwrap(), Instant::START);
     }
 
-    fn acknowledge(follower: &mut Follower, head: &str, resumed: bool, missed: u64) {
+    fn acknowledge(follower: &mut Follower, position: &str, resumed: bool) {
         let session = format!(
-            "{{\"resume\":{{\"position\":\"{head}\"}},\"reconnect\":{{\"within_ms\":2500}}}}"
+            "{{\"resume\":{{\"position\":\"{position}\"}},\"reconnect\":{{\"within_ms\":2500}}}}"
         );
         hear(
             follower,
-            &format!(
-                "{{\"request_id\":\"a\",\"session\":{session},\"resumed\":{resumed},\"missed\":{missed}}}"
-            ),
+            &format!("{{\"request_id\":\"a\",\"session\":{session},\"resumed\":{resumed}}}"),
         );
     }
 
@@ -177,27 +174,27 @@ mod tests {
     fn gaps_and_repetitions_are_counted() {
         let mut follower = Follower::default();
         assert_eq!(follower.request(), "{}");
-        acknowledge(&mut follower, "4.AA", false, 0);
+        acknowledge(&mut follower, "4.AA", false);
         assert_eq!((follower.within_ms, follower.anew), (2_500, 0));
         for number in [5, 6, 9, 9] {
             hear(&mut follower, &format!("{{\"request_id\":null,\"position\":\"{number}.AA\"}}"));
         }
         assert_eq!((follower.missed, follower.twice), (2, 1));
         assert_eq!(follower.request(), "{\"position\":\"9.AA\"}");
-        acknowledge(&mut follower, "11.AA", true, 2);
+        acknowledge(&mut follower, "9.AA", true);
         hear(&mut follower, "{\"request_id\":null,\"position\":\"10.AA\"}");
         hear(&mut follower, "{\"request_id\":null,\"position\":\"11.AA\"}");
         assert_eq!((follower.missed, follower.twice, follower.resumed), (2, 1, 1));
-        acknowledge(&mut follower, "13.AA", true, 1);
+        acknowledge(&mut follower, "12.AA", true);
         assert_eq!(follower.missed, 3);
-        acknowledge(&mut follower, "0.BB", false, 0);
+        acknowledge(&mut follower, "0.BB", false);
         assert_eq!((follower.anew, follower.missed), (1, 3));
     }
 
     #[test]
     fn own_messages_are_no_gap() {
         let mut follower = Follower::default();
-        acknowledge(&mut follower, "4.AA", false, 0);
+        acknowledge(&mut follower, "4.AA", false);
         follower.said();
         hear(&mut follower, "{\"request_id\":\"m\",\"position\":\"5.AA\"}");
         follower.said();
