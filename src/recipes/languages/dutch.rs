@@ -58,6 +58,7 @@ pub(crate) static DUTCH: Language = Language {
         (UnitKind::Piece, "snee/sneetjes sneetje/sneetjes stengel/stengels bol/bollen"),
         (UnitKind::Piece, "klontje/klontjes mespunt/mespunten vel/vellen portie/porties"),
         (UnitKind::Piece, "krop/kroppen struik/struiken"),
+        (UnitKind::Piece, "dozijn"),
         (UnitKind::Package, "blik/blikken blikje/blikjes zakje/zakjes zak/zakken pak/pakken"),
         (UnitKind::Package, "pakje/pakjes pot/potten potje/potjes fles/flessen flesje/flesjes"),
         (UnitKind::Package, "doos/dozen doosje/doosjes bakje/bakjes bak/bakken beker/bekers"),
