@@ -16,7 +16,7 @@ pub(crate) static DUTCH: Language = Language {
     yields: "aantal personen | aantal porties | personen | porties | goed voor | \
         voor ongeveer | voor ca. | voor | opbrengst | hoeveelheid",
     serves: "voor | goed voor",
-    people: "personen | persoon | porties | portie | eters | pers.",
+    people: "personen | persoon | porties | portie | eters | pers. | stukken",
     prep: "voorbereidingstijd | voorbereiding | bereidingstijd | bereidingsduur | \
         actieve tijd | werktijd",
     cook: "kooktijd | baktijd | oventijd | gaartijd | stooftijd | koken | bakken | \

@@ -14,7 +14,7 @@ pub(crate) static SWEDISH: Language = Language {
     yields: "antal portioner | antal bitar | antal | portioner | räcker till | ger ca | ger | \
         för ca | för | cirka | ca",
     serves: "för | räcker till",
-    people: "portioner | portion | port | personer | person | pers",
+    people: "portioner | portion | port | personer | person | pers | bitar",
     prep: "förberedelsetid | förberedelser | förberedelse | aktiv tid | arbetstid | \
         förberedning",
     cook: "tillagningstid | koktid | gräddningstid | bakningstid | stektid | ugnstid | \

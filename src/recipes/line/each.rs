@@ -56,5 +56,5 @@ const EACH: &[&str] = &[
 ];
 /// Words that say so before an amount: "(je 400 g)".
 pub(super) const BEFORE: &[&str] = &["each", "je", "jeweils", "cada", "à", "vardera", "elk"];
-/// Words between items and the size of one.
-const SIZE: &[&str] = &["à", "de", "da", "di", "van", "von", "of", "på", "om"];
+/// Words between items and the size of one. In Dutch, "of" joins amounts.
+const SIZE: &[&str] = &["à", "de", "da", "di", "van", "von", "på", "om"];

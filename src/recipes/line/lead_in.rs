@@ -30,7 +30,7 @@ fn length(text: &str) -> Option<usize> {
 
 /// Signs that begin a line of a list.
 const MARKS: &[char] =
-    &['*', '-', '–', '•', '·', '▪', '□', '▢', '☐', '○', '◦', '(', '[', '±', '>', '<', ' '];
+    &['*', '-', '–', '•', '・', '·', '▪', '□', '▢', '☐', '○', '◦', '(', '[', '±', '>', '<', ' '];
 /// Words before the first amount.
 static LEAD_INS: LazyLock<Phrases> = LazyLock::new(|| {
     let words = languages::all(|language| language.about);
