@@ -17,7 +17,7 @@ pub(super) use self::questions::bare;
 use self::questions::{amount, is_amount, more, multiplied, question, set_to, share_of, tag};
 use self::scale::scale;
 use self::steps::step;
-pub(super) use self::steps::{End, end_steps, step_numbers};
+pub(super) use self::steps::{StepEnd, end_steps, step_numbers};
 use self::synonyms as say;
 use self::words::{after, after_any, is_any, skip, split_at_word, value, without_ends};
 use super::convert::UnitSystem;

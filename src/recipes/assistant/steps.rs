@@ -1,6 +1,6 @@
 //! Changes of steps.
 
-use super::super::command::{End, StepPosition, StepRef, end_steps, step_numbers};
+use super::super::command::{StepEnd, StepPosition, StepRef, end_steps, step_numbers};
 use super::super::recipe::{Recipe, Step};
 use super::said::{EditResult, counted};
 
@@ -48,9 +48,9 @@ pub(super) fn removed_step(recipe: &mut Recipe, at: StepRef) -> EditResult {
 pub(super) fn removed_steps(recipe: &mut Recipe, list: &str) -> EditResult {
     let count = recipe.steps.len() as u64;
     let mut numbers = match end_steps(list) {
-        Some((End::First, number)) => (1..=number).collect(),
-        Some((End::Last, number)) if number <= count => (count - number + 1..=count).collect(),
-        Some((End::Last, _)) => {
+        Some((StepEnd::First, number)) => (1..=number).collect(),
+        Some((StepEnd::Last, number)) if number <= count => (count - number + 1..=count).collect(),
+        Some((StepEnd::Last, _)) => {
             return Err(format!("There are only {}.", counted(recipe.steps.len(), "step")));
         }
         None => step_numbers(list).unwrap_or_default(),

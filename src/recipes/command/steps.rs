@@ -202,7 +202,7 @@ pub(super) fn which(text: &str) -> Option<(StepRef, &str)> {
 
 /// An end of the steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum StepEnd {
     /// The first ones.
     First,
     /// The last ones.
@@ -210,11 +210,11 @@ pub(crate) enum End {
 }
 
 /// Parses "the last two steps": at which end, and how many.
-pub(crate) fn end_steps(text: &str) -> Option<(End, u64)> {
+pub(crate) fn end_steps(text: &str) -> Option<(StepEnd, u64)> {
     let text = skip(text, &["the"]);
     let (end, rest) = match after(text, "first") {
-        Some(rest) => (End::First, rest),
-        None => (End::Last, after_any(text, &["last", "final"])?),
+        Some(rest) => (StepEnd::First, rest),
+        None => (StepEnd::Last, after_any(text, &["last", "final"])?),
     };
     let number = Number::parse(rest)?;
     let is_steps = is_any(rest.get(number.end..)?.trim(), &["steps", "step"]);
