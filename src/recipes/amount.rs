@@ -48,8 +48,11 @@ impl Amount {
     /// Parses the amount at `start`.
     pub(super) fn parse(text: &str, start: usize) -> Option<Self> {
         let (mut quantity, length) = quantity_at(text, start)?;
-        // "1/2 a lemon"
-        let article = [" a ", " an "].iter().find(|a| from(text, start + length).starts_with(**a));
+        // "1/2 a lemon", and not the Italian range "1/2 a 1"
+        let article = [" a ", " an "].iter().find(|a| {
+            let behind = from(text, start + length).strip_prefix(**a);
+            behind.is_some_and(|rest| !rest.starts_with(char::is_numeric))
+        });
         let article = article.filter(|_| !quantity.low.value.is_whole());
         let length = length + article.map_or(0, |article| article.len() - 1);
         if quantity.high.is_none() {
@@ -128,7 +131,9 @@ impl Amount {
         let length = behind.and_then(quantity::half);
         // "1 tsp salt", "1 bunch and a half lemon".
         let end = length.map(|length| self.end + 1 + length);
-        let end = end.filter(|end| self.quantity.high.is_none() && noun(text, *end).is_none());
+        // "1 cup and a half teaspoon"
+        let is_alone = |end: usize| noun(text, end).is_none() && unit(text, end).is_none();
+        let end = end.filter(|end| self.quantity.high.is_none() && is_alone(*end));
         if let Some((end, value)) = end.zip(low.plus(Ratio::HALF)) {
             self.half = Some(self.end..end);
             self.quantity.low.value = value;
@@ -306,7 +311,7 @@ fn quantity_at(text: &str, start: usize) -> Option<(Quantity, usize)> {
         let rest = from(text, noun.end).trim_start();
         let words = text.get(start + length..noun.end).unwrap_or_default().split_whitespace();
         let is_last = rest.is_empty() || rest.starts_with([',', '(', ';']);
-        is_last && words.count() <= 3 && !VAGUE.contains(&&*first.to_lowercase())
+        is_last && words.count() <= 3 && !is_vague(first)
     });
     let low = Number { value: Ratio::ONE, form: NumberForm::Word, end: length };
     (is_unit || is_sized || is_noun).then_some((Quantity { low, high: None }, length))
@@ -335,8 +340,34 @@ static ADJECTIVES: LazyLock<BTreeSet<&'static str>> =
 /// Articles that mean one.
 static ARTICLES: LazyLock<Phrases> =
     LazyLock::new(|| languages::table(|language| language.articles));
-/// "A few eggs" has no amount.
-const VAGUE: &[&str] = &["few", "little", "bit", "lot", "touch", "hint", "some"];
+/// Whether a word behind an article makes it no amount: "a few eggs", "ein wenig Salz".
+pub(super) fn is_vague(word: &str) -> bool {
+    VAGUE.contains(&&*word.to_lowercase())
+}
+
+const VAGUE: &[&str] = &[
+    "few",
+    "little",
+    "bit",
+    "lot",
+    "touch",
+    "hint",
+    "some",
+    "tad",
+    "smidgen",
+    "wenig",
+    "bisschen",
+    "paar",
+    "peu",
+    "poco",
+    "po",
+    "pouco",
+    "pouquinho",
+    "beetje",
+    "weinig",
+    "lite",
+    "aning",
+];
 /// Units that mean one without a number and without "of".
 static ONES: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| languages::all(|language| language.ones));

@@ -17,7 +17,7 @@ pub(super) use self::questions::bare;
 use self::questions::{amount, is_amount, more, multiplied, question, set_to, share_of, tag};
 use self::scale::scale;
 use self::steps::step;
-pub(super) use self::steps::step_numbers;
+pub(super) use self::steps::{StepEnd, end_steps, step_numbers};
 use self::synonyms as say;
 use self::words::{after, after_any, is_any, skip, split_at_word, value, without_ends};
 use super::convert::UnitSystem;
@@ -181,7 +181,7 @@ fn set(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(time) = takes(text) {
         return Some(time);
     }
-    let makes = ["it makes", "it yields", "this makes", "this yields", "makes", "yields"];
+    let makes = ["it makes", "it yields", "this makes", "this yields", "makes", "yields", "yield"];
     let serves = after_any(text, &makes)?;
     Number::parse(serves).map(|_| ChatCommand::SetYield(serves))
 }
@@ -209,6 +209,9 @@ fn takes(text: &str) -> Option<ChatCommand<'_>> {
 }
 
 fn replace(text: &str) -> Option<ChatCommand<'_>> {
+    if begins_in_step(text) {
+        return Some(ChatCommand::Unfinished("Replace step 2 with Bake for 20 minutes"));
+    }
     let unfinished = Some(ChatCommand::Unfinished("Replace butter with olive oil"));
     if let Some(command) = instead(text) {
         return Some(command);
@@ -260,6 +263,12 @@ fn instead(text: &str) -> Option<ChatCommand<'_>> {
     }
     let unfinished = ChatCommand::Unfinished("Replace butter with olive oil");
     both(old, new).or(Some(unfinished))
+}
+
+/// Whether a text begins with a step: "in step 1 replace butter with oil".
+fn begins_in_step(text: &str) -> bool {
+    let rest = after_any(text, &["in step", "in the step", "at step"]);
+    rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Whether a text ends with a step: "2 eggs to step 1". What belongs into a step is its text.

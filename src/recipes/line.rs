@@ -1,9 +1,11 @@
 //! The amounts in a line of text, and the line with all of them multiplied.
 
+mod each;
 mod lead_in;
 mod name;
 mod plain;
 mod roles;
+mod said;
 
 use std::borrow::Cow;
 
@@ -80,7 +82,12 @@ impl<'a> Line<'a> {
         if one.is_none() && kind != LineKind::Beginning {
             reader.read();
         }
-        let NumberReader { amounts, is_in_doubt, .. } = reader;
+        let NumberReader { amounts, mut is_in_doubt, .. } = reader;
+        if one.is_none() && kind == LineKind::Ingredient {
+            let is_read = amounts.first().is_some_and(|first| first.start <= start);
+            is_in_doubt |= (!is_read && said::one_at(&text, start))
+                || (amounts.is_empty() && said::one_of(&text));
+        }
         Self { is_one: one.is_some(), amounts, is_in_doubt, text }
     }
 

@@ -7,6 +7,7 @@ use super::super::quantity::NumberForm;
 use super::super::ratio::Ratio;
 use super::super::recipe::{Recipe, Step};
 use super::super::units::Precision;
+use super::super::words::is_preparation;
 use super::super::written::write;
 use super::said::{EditResult, counted};
 
@@ -115,6 +116,14 @@ pub(super) fn replaced(recipe: &mut Recipe, old: &str, new: &str) -> EditResult 
     {
         return with_amount(recipe, index, new);
     }
+    if let Ok(index) = found
+        && let Some(ingredient) = recipe.ingredients.get_mut(index)
+        && let Some(text) = prepared_anew(ingredient, old, new)?
+    {
+        let said = format!("“{}” is now “{text}”.", ingredient.text);
+        *ingredient = Ingredient::parse(&text);
+        return Ok(said);
+    }
     // "Half of the butter", but "2 carrots" are all of them.
     if let Ok(index) = found
         && begins_with_amount(old)
@@ -151,6 +160,22 @@ pub(super) fn replaced(recipe: &mut Recipe, old: &str, new: &str) -> EditResult 
     let is_other = words_of(&was).iter().all(|word| !words_of(new).contains(word));
     let still = if is_other { still_named(recipe, &was) } else { String::new() };
     Ok(format!("{said}{still}"))
+}
+
+/// The line with another preparation: "onions sliced instead of chopped". `None` if the old text is of
+/// the ingredient's name, or the new one is no preparation.
+fn prepared_anew(ingredient: &Ingredient, old: &str, new: &str) -> Result<Option<String>, String> {
+    let name = words_of(&ingredient.name());
+    if words_of(old).iter().any(|word| name.contains(word)) {
+        return Ok(None);
+    }
+    let said = new.split(' ').skip_while(|word| words_of(word).iter().all(|it| name.contains(it)));
+    let way: Vec<&str> = said.collect();
+    let is_way = !way.is_empty() && way.iter().all(|word| is_preparation(word));
+    if !is_way {
+        return Ok(None);
+    }
+    replaced_words(&ingredient.text, old, &way.join(" "))
 }
 
 fn begins_with_amount(text: &str) -> bool {

@@ -1,8 +1,8 @@
 //! Changes of steps.
 
-use super::super::command::{StepPosition, StepRef, step_numbers};
+use super::super::command::{StepEnd, StepPosition, StepRef, end_steps, step_numbers};
 use super::super::recipe::{Recipe, Step};
-use super::said::EditResult;
+use super::said::{EditResult, counted};
 
 /// The index of a step, or the answer when there is no such step.
 fn index(recipe: &Recipe, at: StepRef) -> Result<usize, String> {
@@ -46,7 +46,15 @@ pub(super) fn removed_step(recipe: &mut Recipe, at: StepRef) -> EditResult {
 
 /// Removes the steps of a list, all or none: "2 and 3".
 pub(super) fn removed_steps(recipe: &mut Recipe, list: &str) -> EditResult {
-    let mut numbers = step_numbers(list).unwrap_or_default();
+    let count = recipe.steps.len() as u64;
+    let mut numbers = match end_steps(list) {
+        Some((StepEnd::First, number)) => (1..=number).collect(),
+        Some((StepEnd::Last, number)) if number <= count => (count - number + 1..=count).collect(),
+        Some((StepEnd::Last, _)) => {
+            return Err(format!("There are only {}.", counted(recipe.steps.len(), "step")));
+        }
+        None => step_numbers(list).unwrap_or_default(),
+    };
     numbers.sort_unstable();
     numbers.dedup();
     let at: Vec<usize> = numbers

@@ -16,6 +16,9 @@ pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
     if let Some(rest) = after(text, "from").and_then(after_origin) {
         return scale(rest);
     }
+    if let Some(scale) = arrow(text) {
+        return Some(ChatCommand::Scale(scale));
+    }
     let scale = multiple(text).map(Scale::By).or_else(|| servings(text)).or_else(|| needed(text));
     if let Some(scale) = scale {
         return Some(ChatCommand::Scale(scale));
@@ -69,6 +72,19 @@ pub(super) fn scale(text: &str) -> Option<ChatCommand<'_>> {
         (is_said && is_thing(what)).then_some(Scale::To(number.value, what))
     });
     scale.map(ChatCommand::Scale).or(is_sure.then_some(UNFINISHED))
+}
+
+/// "4 people -> 6". Of "4 -> 6" it is not said what it counts.
+fn arrow(text: &str) -> Option<Scale<'_>> {
+    let (old, new) = ["->", "→", "=>"].iter().find_map(|sign| text.split_once(sign))?;
+    let what = |text| -> Option<(Number, &str)> {
+        let text: &str = text;
+        let number = Number::parse(text)?;
+        Some((number, text.get(number.end..)?.trim()))
+    };
+    let ((_, old), (to, new)) = (what(old.trim())?, what(new.trim())?);
+    let is_said = is_people(old) && (new.is_empty() || is_people(new));
+    is_said.then_some(Scale::To(to.value, "people"))
 }
 
 /// "8 servings" of "from 4 to 8 servings".

@@ -31,6 +31,9 @@ pub(super) fn step(text: &str) -> Option<ChatCommand<'_>> {
         if let Some(list) = several.filter(|list| step_numbers(list).is_some_and(|n| n.len() > 1)) {
             return Some(ChatCommand::RemoveSteps(list));
         }
+        if end_steps(plain).is_some() {
+            return Some(ChatCommand::RemoveSteps(plain));
+        }
         return match which(plain) {
             Some((at, "")) => Some(ChatCommand::RemoveStep(at)),
             None if after_any(plain, &["step", "the step"]).is_none() => None,
@@ -195,6 +198,28 @@ pub(super) fn which(text: &str) -> Option<(StepRef, &str)> {
         Some((StepRef::Number(number), after(rest, "step")?))
     });
     ordinal.or_else(|| number(after_any(text, &["step number", "step no.", "step", "steps"])?))
+}
+
+/// An end of the steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StepEnd {
+    /// The first ones.
+    First,
+    /// The last ones.
+    Last,
+}
+
+/// Parses "the last two steps": at which end, and how many.
+pub(crate) fn end_steps(text: &str) -> Option<(StepEnd, u64)> {
+    let text = skip(text, &["the"]);
+    let (end, rest) = match after(text, "first") {
+        Some(rest) => (StepEnd::First, rest),
+        None => (StepEnd::Last, after_any(text, &["last", "final"])?),
+    };
+    let number = Number::parse(rest)?;
+    let is_steps = is_any(rest.get(number.end..)?.trim(), &["steps", "step"]);
+    let count = number.value.to_whole().filter(|count| is_steps && *count <= MAX_STEPS as u64)?;
+    Some((end, count))
 }
 
 /// The numbers of steps in a list: "2 and 3", "2, 3 and 5", "2-4".

@@ -16,7 +16,7 @@ pub(crate) static DUTCH: Language = Language {
     yields: "aantal personen | aantal porties | personen | porties | goed voor | \
         voor ongeveer | voor ca. | voor | opbrengst | hoeveelheid",
     serves: "voor | goed voor",
-    people: "personen | persoon | porties | portie | eters | pers.",
+    people: "personen | persoon | porties | portie | eters | pers. | stukken",
     prep: "voorbereidingstijd | voorbereiding | bereidingstijd | bereidingsduur | \
         actieve tijd | werktijd",
     cook: "kooktijd | baktijd | oventijd | gaartijd | stooftijd | koken | bakken | \
@@ -58,6 +58,7 @@ pub(crate) static DUTCH: Language = Language {
         (UnitKind::Piece, "snee/sneetjes sneetje/sneetjes stengel/stengels bol/bollen"),
         (UnitKind::Piece, "klontje/klontjes mespunt/mespunten vel/vellen portie/porties"),
         (UnitKind::Piece, "krop/kroppen struik/struiken"),
+        (UnitKind::Piece, "dozijn"),
         (UnitKind::Package, "blik/blikken blikje/blikjes zakje/zakjes zak/zakken pak/pakken"),
         (UnitKind::Package, "pakje/pakjes pot/potten potje/potjes fles/flessen flesje/flesjes"),
         (UnitKind::Package, "doos/dozen doosje/doosjes bakje/bakjes bak/bakken beker/bekers"),

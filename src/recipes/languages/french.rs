@@ -63,6 +63,7 @@ pub(crate) static FRENCH: Language = Language {
         (UnitKind::Piece, "filet/filets tête/têtes tige/tiges bâton/bâtons carré/carrés"),
         (UnitKind::Piece, "trait/traits rouleau/rouleaux zeste/zestes noisette/noisettes"),
         (UnitKind::Piece, "dé/dés part/parts boule/boules"),
+        (UnitKind::Piece, "douzaine/douzaines"),
         (UnitKind::Package, "boîte/boîtes boite/boites paquet/paquets bocal/bocaux"),
         (UnitKind::Package, "sachet/sachets pot/pots brique/briques bouteille/bouteilles"),
         (UnitKind::Package, "conserve/conserves tablette/tablettes barquette/barquettes"),

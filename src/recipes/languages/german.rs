@@ -64,6 +64,7 @@ pub(crate) static GERMAN: Language = Language {
         (UnitKind::Piece, "knolle/knollen spritzer stängel stiel/stiele kopf/köpfe ecke/ecken"),
         (UnitKind::Piece, "kugel/kugeln portion/portionen rolle/rollen paar riegel streifen"),
         (UnitKind::Piece, "hand tafel/tafeln"),
+        (UnitKind::Piece, "dutzend"),
         (UnitKind::Package, "pck päckchen packung/packungen pkg pkt pk paket/pakete dose/dosen"),
         (UnitKind::Package, "ds glas/gläser flasche/flaschen beutel btl tüte/tüten tetrapack"),
         (UnitKind::Package, "tube/tuben karton/kartons netz/netze rolle/rollen"),

@@ -59,6 +59,7 @@ pub(crate) static ITALIAN: Language = Language {
         (UnitKind::Piece, "ciuffo/ciuffi noce/noci goccia/gocce filo/fili gambo/gambi"),
         (UnitKind::Piece, "dado/dadi pezzo/pezzi pugno/pugni cubetto/cubetti testa/teste"),
         (UnitKind::Piece, "filetto/filetti rotolo/rotoli"),
+        (UnitKind::Piece, "dozzina/dozzine"),
         (UnitKind::Package, "barattolo/barattoli bustina/bustine confezione/confezioni"),
         (UnitKind::Package, "scatola/scatole scatoletta/scatolette vasetto/vasetti"),
         (UnitKind::Package, "lattina/lattine bottiglia/bottiglie panetto/panetti cubo/cubi"),

@@ -59,6 +59,7 @@ pub(crate) static PORTUGUESE: Language = Language {
         (UnitKind::Piece, "rodela/rodelas maço/maços molho/molhos punhado/punhados gota/gotas"),
         (UnitKind::Piece, "talo/talos cubo/cubos posta/postas porção/porções galho/galhos"),
         (UnitKind::Piece, "cabeça/cabeças filé/filés"),
+        (UnitKind::Piece, "dúzia/dúzias"),
         (UnitKind::Package, "lata/latas pacote/pacotes caixa/caixas caixinha/caixinhas"),
         (UnitKind::Package, "vidro/vidros pote/potes envelope/envelopes garrafa/garrafas"),
         (UnitKind::Package, "tablete/tabletes frasco/frascos saqueta/saquetas"),

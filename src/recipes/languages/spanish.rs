@@ -67,6 +67,7 @@ pub(crate) static SPANISH: Language = Language {
         (UnitKind::Piece, "gota/gotas ramillete/ramilletes lámina/láminas cabeza/cabezas"),
         (UnitKind::Piece, "tallo/tallos pieza/piezas cubito/cubitos ración/raciones"),
         (UnitKind::Piece, "porción/porciones"),
+        (UnitKind::Piece, "docena/docenas"),
         (UnitKind::Package, "lata/latas paquete/paquetes sobre/sobres bote/botes tarro/tarros"),
         (UnitKind::Package, "botella/botellas brik/briks bolsa/bolsas envase/envases"),
     ],

@@ -14,7 +14,7 @@ pub(crate) static SWEDISH: Language = Language {
     yields: "antal portioner | antal bitar | antal | portioner | räcker till | ger ca | ger | \
         för ca | för | cirka | ca",
     serves: "för | räcker till",
-    people: "portioner | portion | port | personer | person | pers",
+    people: "portioner | portion | port | personer | person | pers | bitar",
     prep: "förberedelsetid | förberedelser | förberedelse | aktiv tid | arbetstid | \
         förberedning",
     cook: "tillagningstid | koktid | gräddningstid | bakningstid | stektid | ugnstid | \
@@ -53,6 +53,7 @@ pub(crate) static SWEDISH: Language = Language {
         (UnitKind::Piece, "stycken skiva/skivor kvist/kvistar näve/nävar blad bit/bitar"),
         (UnitKind::Piece, "droppe/droppar klick/klickar stjälk/stjälkar stång/stänger"),
         (UnitKind::Piece, "bunt/buntar portion/portioner huvud/huvuden"),
+        (UnitKind::Piece, "dussin"),
         (UnitKind::Package, "burk/burkar förp förpackning/förpackningar påse/påsar paket"),
         (UnitKind::Package, "tub/tuber ask/askar flaska/flaskor plåt/plåtar rulle/rullar"),
     ],

@@ -30,11 +30,12 @@ fn length(text: &str) -> Option<usize> {
 
 /// Signs that begin a line of a list.
 const MARKS: &[char] =
-    &['*', '-', '–', '•', '·', '▪', '□', '▢', '☐', '○', '◦', '(', '[', '±', '>', '<', ' '];
+    &['*', '-', '–', '•', '・', '·', '▪', '□', '▢', '☐', '○', '◦', '(', '[', '±', '>', '<', ' '];
 /// Words before the first amount.
 static LEAD_INS: LazyLock<Phrases> = LazyLock::new(|| {
     let words = languages::all(|language| language.about);
-    Phrases::listed(words.into_iter().chain(ENGLISH.split('|').map(str::trim)))
+    let others = [ENGLISH, JUICES].into_iter().flat_map(|list| list.split('|').map(str::trim));
+    Phrases::listed(words.into_iter().chain(others))
 });
 const ENGLISH: &str = "about | approximately | approx. | approx | roughly | around | nearly | almost | just \
     under | just over | a scant | scant | a generous | generous | a heaping | heaping | a \
@@ -43,3 +44,9 @@ const ENGLISH: &str = "about | approximately | approx. | approx | roughly | arou
     less than | slightly more than | less than | more than | between | optional: | optional \
     | optionally | the | juice of | zest of | juice and zest of | zest and juice of | finely \
     grated | grated | rind of | at least | another | an extra | extra";
+/// "Juice of" and "zest of" in the other languages.
+const JUICES: &str = "der saft von | saft von | abrieb von | schale von | le jus de | jus de | le zeste de | \
+    zeste de | jus et zeste de | el zumo de | zumo de | el jugo de | jugo de | la ralladura de | \
+    ralladura de | il succo di | succo di | la scorza di | scorza di | o sumo de | sumo de | \
+    o suco de | suco de | raspas de | raspa de | het sap van | sap van | de rasp van | \
+    rasp van | saften av | saft av | skalet av | rivet skal av";

@@ -10,6 +10,7 @@ use super::super::scan::{from, near, noun, word};
 use super::super::size;
 use super::super::units;
 use super::super::words;
+use super::each;
 
 /// What scaling does with a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,8 +89,8 @@ impl NumberContext<'_> {
         // "4 fillets, each about 180 g"
         let is_apart = before.trim_start().starts_with(',')
             || self.bracket.is_some_and(|open| self.done <= open);
-        let is_of_each = is_apart && ends_with_word(without_about(&before), &["each"]);
-        if EACH.iter().any(|each| after.starts_with(each)) || is_of_each {
+        let is_of_each = is_apart && ends_with_word(without_about(&before), each::BEFORE);
+        if each::is_behind(&after) || is_of_each {
             return NumberRole::Kept;
         }
         if self.bracket.is_some() {
@@ -148,6 +149,10 @@ impl NumberContext<'_> {
     /// A number behind the first amount, outside brackets.
     fn further(&self, before: &str, first: &Amount, amount: &Amount, after: &str) -> NumberRole {
         let last = self.amounts.last().unwrap_or(first);
+        let is_size = each::is_size_behind(without_about(before), last.unit.is_some());
+        if is_size && amount.is_measure() && !last.is_measure() {
+            return NumberRole::Kept;
+        }
         match self.joint() {
             Some(Joint::Word) => return NumberRole::Scaled,
             Some(Joint::Slash) => {
@@ -224,7 +229,7 @@ impl NumberContext<'_> {
     fn of_each(&self, amount: &Amount) -> Option<NumberRole> {
         let after = near(self.text, amount.end).trim_start_matches(['.', ' ']);
         let part = after.split([',', ';', ')', ']']).next().unwrap_or_default().to_lowercase();
-        let is_of_each = ["each", "per ", "apiece"].iter().any(|each| part.contains(each));
+        let is_of_each = each::is_in(&part);
         let is_joined = part.starts_with(['/', '|', '-', '–']) || part.starts_with("to ");
         let is_alone = is_joined || !part.contains(char::is_numeric);
         is_of_each.then_some(if is_alone { NumberRole::Kept } else { NumberRole::Doubt })
@@ -365,7 +370,6 @@ pub(super) static OF: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     words.push("from");
     words
 });
-const EACH: &[&str] = &["each", "per ", "apiece", "a piece", "(each", "je ", "pro "];
 const TOTAL: &[&str] = &["in total", "total", "altogether", "insgesamt"];
 /// "Five spice", "four cheese" are names.
 const SPICES: &[&str] = &[

@@ -14,6 +14,7 @@ mod lists;
 mod model;
 mod orders;
 mod own;
+mod properties;
 mod reading;
 mod recipes;
 mod sentences;

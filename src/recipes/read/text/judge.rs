@@ -52,7 +52,11 @@ pub(super) fn is_group(line: &PastedLine) -> bool {
         && !text.contains(char::is_lowercase)
         && !text.contains(char::is_numeric);
     let is_for = GROUPS.length(text).is_some() && !text.ends_with('.') && !text.contains(',');
-    text.ends_with(':') || line.mark == LineMark::Heading || is_for || (is_shouted && line.is_apart)
+    // Japanese: "〈ソース〉".
+    let is_framed = text.starts_with(['〈', '＜', '《', '【', '［', '『'])
+        && text.ends_with(['〉', '＞', '》', '】', '］', '』']);
+    let is_marked = text.ends_with(':') || is_framed || line.mark == LineMark::Heading;
+    is_marked || is_for || (is_shouted && line.is_apart)
 }
 
 /// Whether a line among the ingredients is the heading of a group and nothing marks it as one: it is

@@ -173,8 +173,8 @@ fn bullet(text: &str) -> Option<&str> {
     let first = text.chars().next()?;
     let rest = text.get(first.len_utf8()..)?;
     match first {
-        '•' | '·' | '‣' | '▪' | '◦' | '●' | '○' | '■' | '□' | '▢' | '☐' | '☑' | '✓' | '✔' | '►'
-        | '➤' | '→' | '–' | '—' | '⁃' | '∙' => Some(rest),
+        '•' | '・' | '·' | '‣' | '▪' | '◦' | '●' | '○' | '■' | '□' | '▢' | '☐' | '☑' | '✓'
+        | '✔' | '►' | '➤' | '→' | '–' | '—' | '⁃' | '∙' => Some(rest),
         '-' if !rest.starts_with('-') => Some(rest),
         '*' | '+' => rest.starts_with(' ').then_some(rest),
         _ => None,
