@@ -11,7 +11,7 @@ section! {
     /// is back within this time gets what it has missed. A longer time bridges longer journeys, and
     /// keeps more rooms in `limits.history_bytes`.
     window: Length = Length::from_secs(120), "`1ms` to `366d`", reload;
-    /// How long after its drain the server is back. Clients that can be told when to come back are
+    /// How long after its drain the server is back, at least: what the last restart took counts, too. Clients that can be told when to come back are
     /// closed at the end of the drain, and each has its own moment after this. `0s`: other servers
     /// take them at once, so they are closed as all others are.
     restart: Length = Length::from_secs(1), "`0s` to `366d`", reload;

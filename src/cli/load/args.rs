@@ -205,6 +205,9 @@ pub(super) struct ReturnArgs {
     /// Connections
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = some())]
     pub(super) connections: u32,
+    /// How long they stay before the restart
+    #[arg(long, default_value = "2s", value_name = "DURATION")]
+    pub(super) quiet: Length,
     /// Connections in each room
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = some())]
     pub(super) room_size: u32,

@@ -13,6 +13,7 @@ use vestibule::time::Instant;
 
 use self::follower::{Follower, Heard};
 use super::args::ReturnArgs;
+use super::crowd::Hold;
 use super::engine::{LoadEngine, Notice, Script, TextKind};
 use super::figures::Latency;
 use super::meter::ResourceMeter;
@@ -38,6 +39,7 @@ pub(super) fn run(
     engine.show("connecting");
     let mut away = Away::new(engine, options, tokens);
     engine.run(&mut away)?;
+    engine.run(&mut Hold::new(engine, options.quiet.get()))?;
     let cpu = meter.cpu()?;
     engine.show("coming back");
     away.begin(engine.now(), &options.restart)?;

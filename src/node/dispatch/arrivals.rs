@@ -36,7 +36,7 @@ impl Node {
     /// Has the node believe that so many can be let in.
     #[cfg(feature = "sim")]
     pub(crate) fn set_capacity_per_second(&mut self, per_second: u64) {
-        self.gate.governor.restore(per_second);
+        self.gate.governor.restore(per_second, Duration::ZERO);
     }
 
     /// A join that was `asked` then has its answer.
@@ -58,7 +58,9 @@ impl Node {
         let earliest = match (reason, &gate.drain) {
             // Other servers are there.
             (CloseReason::ShuttingDown, Some(_)) if cx.policy.restart.is_zero() => Duration::ZERO,
-            (CloseReason::ShuttingDown, Some(drain)) => drain.end().since(now) + cx.policy.restart,
+            (CloseReason::ShuttingDown, Some(drain)) => {
+                drain.end().since(now) + cx.policy.restart.max(gate.governor.away())
+            }
             (CloseReason::Overloaded, _) => AFTER_OVERLOAD,
             _ => return,
         };

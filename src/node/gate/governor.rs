@@ -24,6 +24,8 @@ const SHARE: f64 = 0.8;
 const LONGEST: Duration = Duration::from_secs(60);
 /// The window is never shorter, so that a stumble of the network does not bring everybody at once.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
+/// By how much the next restart may be longer than the last one.
+const AWAY_MARGIN: f64 = 1.25;
 /// A join that takes longer says that the application is beyond its capacity.
 pub(crate) const SLOW_JOIN: Duration = Duration::from_secs(1);
 
@@ -44,6 +46,7 @@ pub(crate) struct Governor {
     /// Since when everything is counted, whoever waits.
     counted_since: Option<Mark>,
     lowered_at: Option<Instant>,
+    away: Duration,
     /// The first slot that is free.
     next_slot: Instant,
 }
@@ -55,6 +58,7 @@ impl Default for Governor {
             waiting_since: None,
             counted_since: None,
             lowered_at: None,
+            away: Duration::ZERO,
             next_slot: Instant::START,
         }
     }
@@ -66,9 +70,17 @@ impl Governor {
         self.per_second as u64
     }
 
-    /// Begins with what an earlier process has measured.
-    pub(crate) fn restore(&mut self, per_second: u64) {
+    /// Begins with what an earlier process has measured, which ended so long ago.
+    pub(crate) fn restore(&mut self, per_second: u64, away: Duration) {
         self.per_second = (per_second as f64).max(LEAST_PER_SECOND);
+        // Longer ones are no restarts.
+        self.away = if away <= LONGEST { away.mul_f64(AWAY_MARGIN) } else { Duration::ZERO };
+    }
+
+    /// How long the last restart took, and a little more: who comes before the server is back has come in
+    /// vain.
+    pub(crate) fn away(&self) -> Duration {
+        self.away
     }
 
     /// A turn has ended, `admitted` clients have been let in so far, and more have to wait or not.
@@ -171,7 +183,7 @@ mod tests {
     #[test]
     fn slow_application_halves_it_once_in_ten_seconds() {
         let mut governor = Governor::default();
-        governor.restore(800);
+        governor.restore(800, Duration::ZERO);
         for millis in [0, 1, 9_999] {
             governor.lower(at(millis));
         }
@@ -180,6 +192,16 @@ mod tests {
         assert_eq!(governor.capacity_per_second(), 200);
         (1..100).for_each(|it| governor.lower(at(10_000 * it)));
         assert_eq!(governor.capacity_per_second(), 10);
+    }
+
+    #[test]
+    fn last_restart_says_how_long_the_next_one_takes() {
+        let mut governor = Governor::default();
+        assert_eq!(governor.away(), Duration::ZERO);
+        governor.restore(800, Duration::from_secs(4));
+        assert_eq!(governor.away(), Duration::from_secs(5));
+        governor.restore(800, Duration::from_secs(3_600));
+        assert_eq!(governor.away(), Duration::ZERO);
     }
 
     #[test]
