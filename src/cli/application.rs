@@ -61,8 +61,7 @@ pub(super) fn choose(
     let seed = net::seed()
         .map_err(|error| format!("the operating system returned no random bytes: {error}"))?;
     // A load test of restarts asks nothing of its recipes.
-    let background =
-        Background { outlives_process: access == Access::Open, ..Background::default() };
+    let background = Background::default().outliving(access == Access::Open);
     Ok((Box::new(MemoryApp::new(config, access, &seed)), background))
 }
 
@@ -230,6 +229,12 @@ pub(super) fn inspect_storage(_config: &Config) -> Result<Option<String>, String
 }
 
 impl Background {
+    /// The same, with rooms that are what they were in the next process, or not.
+    fn outliving(mut self, outlives_process: bool) -> Self {
+        self.outlives_process = outlives_process;
+        self
+    }
+
     /// Starts the background work, which answers through the server's handle.
     pub(super) fn start(self, server: &mut Server) -> Result<BackgroundThreads, String> {
         let handle = server.handle();
