@@ -16,6 +16,8 @@ const INITIAL_PER_SECOND: f64 = 1_000.0;
 const LEAST_PER_SECOND: f64 = 10.0;
 /// Shorter periods of waiting are no measurement.
 const PERIOD: Duration = Duration::from_millis(200);
+/// What gets in within this time can get in again. A burst that is shorter counts as if it took so long.
+const REACHED_WITHIN: Duration = Duration::from_secs(1);
 /// The average goes back so far.
 const MEMORY: Duration = Duration::from_secs(10);
 /// How much of the capacity is given away: the rest is for those who come without a slot.
@@ -45,6 +47,7 @@ pub(crate) struct Governor {
     waiting_since: Option<Mark>,
     /// Since when everything is counted, whoever waits.
     counted_since: Option<Mark>,
+    last_turn: Option<Mark>,
     lowered_at: Option<Instant>,
     away: Duration,
     /// The first slot that is free.
@@ -57,6 +60,7 @@ impl Default for Governor {
             per_second: INITIAL_PER_SECOND,
             waiting_since: None,
             counted_since: None,
+            last_turn: None,
             lowered_at: None,
             away: Duration::ZERO,
             next_slot: Instant::START,
@@ -101,11 +105,18 @@ impl Governor {
             None if has_waiting => self.waiting_since = self.waiting_since.or(Some(here)),
             None => self.waiting_since = None,
         }
-        // What was reached once is possible.
+        // What was reached once is possible. While nothing happens there are no turns: then the last one
+        // is where it ended.
         let counted_since = *self.counted_since.get_or_insert(here);
-        if now.since(counted_since.at) >= 5 * PERIOD {
-            self.per_second = self.per_second.max(rate(counted_since).0);
-            self.counted_since = Some(here);
+        let last = self.last_turn.replace(here).unwrap_or(here);
+        let is_idle = now.since(last.at) >= PERIOD;
+        let until = if is_idle { last } else { here };
+        let length = until.at.since(counted_since.at);
+        if is_idle || length >= REACHED_WITHIN {
+            let admitted = until.admitted.saturating_sub(counted_since.admitted) as f64;
+            let reached = admitted / length.max(REACHED_WITHIN).as_secs_f64();
+            self.per_second = self.per_second.max(reached);
+            self.counted_since = Some(Mark { at: now, admitted: until.admitted });
         }
     }
 
@@ -178,6 +189,17 @@ mod tests {
         let mut governor = Governor::default();
         run(&mut governor, (0, 200), 40, false);
         assert_eq!(governor.capacity_per_second(), 4_000);
+    }
+
+    #[test]
+    fn burst_counts_though_nothing_happens_after_it() {
+        let mut governor = Governor::default();
+        run(&mut governor, (0, 31), 100, false);
+        governor.end_turn(at(60_000), 3_000, false);
+        assert_eq!(governor.capacity_per_second(), 3_000);
+        // It counts once.
+        governor.end_turn(at(61_000), 3_000, false);
+        assert_eq!(governor.capacity_per_second(), 3_000);
     }
 
     #[test]
