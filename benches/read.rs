@@ -10,6 +10,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use rustix::time::{ClockId, clock_gettime};
 use vestibule::recipes::read;
+use vestibule::testing::READER_PATTERNS;
 
 /// As much as a client can post.
 const PASTE_BYTES: usize = 256 << 10;
@@ -27,72 +28,6 @@ const READERS: [(&str, &str); 11] = [
     ("meal_master", "MMMMM----- Recipe via Meal-Master (tm)\n"),
     ("rezkonv", "===== REZKONV\n"),
     ("json_ld", "{\"@type\":\"Recipe\",\"name\":\"Soup\",\"recipeInstructions\":\""),
-];
-
-/// Parts of recipes and of markup, each of which makes some loop go its longest way.
-const PATTERNS: [&str; 62] = [
-    "- ",
-    "1 ",
-    "1",
-    "1/",
-    "½ ",
-    "a ",
-    "a",
-    "A. ",
-    "<",
-    "@",
-    "---\n",
-    "- - ",
-    "<div>",
-    "<ul><li>",
-    "<ul><li>1 egg</li></ul>",
-    "<p>1 cup flour, plus 2 tbsp</p>",
-    "<table><tr><td>1 cup</td><td>flour</td></tr></table>",
-    "<b>",
-    "[",
-    "(",
-    "( 1 ",
-    "{a:",
-    "&amp;",
-    "&",
-    "@a{",
-    "@a{}",
-    "@a{1%g} ",
-    "[-",
-    ">> a: b\n",
-    "a: ",
-    "a: b\n",
-    "{a: ",
-    "| a ",
-    "|-|\n|a|\n",
-    "1 1/2 ",
-    "e:",
-    "time: ",
-    "=== a\n",
-    "大さじ",
-    "大さじ1 ",
-    "人分",
-    "1人分 ",
-    "\\n",
-    "~{1%h}",
-    "*1* ",
-    "> ",
-    "``` ",
-    "[a](",
-    "1,5 ",
-    "PT1H ",
-    "P1D ",
-    "30 mins to 1 hour ",
-    "1 cup flour, ",
-    "1 cup plus 2 tbsp flour\n",
-    "4 x 200g/7oz tins (about 3 cups) beans, or 1 tsp dried\n",
-    "about about about 1 g ",
-    "juice of half a lemon and zest of an orange or ",
-    "Für den Teig: 200 g Mehl, 2 EL Öl\n",
-    "Heat the oil for 5 minutes. Add 2 cups of stock. ",
-    "1. Heat the oil for 5 minutes and add 2 cups of stock.\n",
-    "Serves 4-6 people, prep time 1 h 30 min. ",
-    "c. à soupe 1 cuillère de l'huile ",
 ];
 
 fn paste(head: &str, pattern: &str) -> String {
@@ -120,7 +55,7 @@ fn main() {
     group.sample_size(10);
     for (reader, head) in READERS {
         let mut costs: Vec<_> =
-            PATTERNS.iter().map(|pattern| (cost(&paste(head, pattern)), pattern)).collect();
+            READER_PATTERNS.iter().map(|pattern| (cost(&paste(head, pattern)), pattern)).collect();
         costs.sort_unstable_by(|one, other| other.cmp(one));
         let Some((_, worst)) = costs.first() else { continue };
         let text = paste(head, worst);

@@ -14,6 +14,7 @@ use mio::net::UnixListener;
 use rustix::fs::FlockOperation;
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::directory::directory_of;
 use super::error::UnixSocketError;
 
 /// How often the lock is tried, and how long it is waited for in between: two seconds in all. A start
@@ -41,7 +42,7 @@ pub(super) fn bind(
     mode: u32,
     backlog: u32,
 ) -> Result<(UnixListener, SocketFile), UnixSocketError> {
-    let _turn = lock(directory(path))?;
+    let _turn = lock(directory_of(path))?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     let address = SockAddr::unix(path)?;
@@ -71,7 +72,7 @@ pub(super) fn bind(
 
 /// Whether `path` could be listened at, as far as that can be known without doing so.
 pub(super) fn inspect(path: &Path) -> Result<(), UnixSocketError> {
-    if !directory(path).metadata()?.is_dir() {
+    if !directory_of(path).metadata()?.is_dir() {
         return Err(io::Error::from(ErrorKind::NotADirectory).into());
     }
     match path.symlink_metadata() {
@@ -81,10 +82,6 @@ pub(super) fn inspect(path: &Path) -> Result<(), UnixSocketError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Removes what an earlier server has left at `path`.
@@ -135,7 +132,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 impl Drop for SocketFile {
     /// A file that cannot be removed is found by the next start.
     fn drop(&mut self) {
-        let Ok(_turn) = lock(directory(&self.path)) else { return };
+        let Ok(_turn) = lock(directory_of(&self.path)) else { return };
         if identity(&self.path).is_ok_and(|found| found == self.identity) {
             let _ = fs::remove_file(&self.path);
         }
@@ -147,26 +144,13 @@ mod tests {
     use std::os::unix::net::{UnixListener as StdListener, UnixStream};
 
     use super::*;
+    use crate::net::directory::ScratchDirectory;
 
-    struct Directory(PathBuf);
-
-    impl Directory {
-        fn new(name: &str) -> Self {
-            let name = format!("vestibule-{name}-{}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-
-        fn socket(&self) -> PathBuf {
-            self.0.join("http.sock")
-        }
-    }
-
-    impl Drop for Directory {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    fn scratch(name: &str) -> (ScratchDirectory, PathBuf) {
+        let directory = ScratchDirectory::new(name);
+        fs::create_dir(directory.path()).unwrap();
+        let path = directory.path().join("http.sock");
+        (directory, path)
     }
 
     fn fault(path: &Path) -> String {
@@ -175,8 +159,7 @@ mod tests {
 
     #[test]
     fn stale_socket_is_replaced_and_own_one_removed() {
-        let directory = Directory::new("stale");
-        let path = directory.socket();
+        let (_directory, path) = scratch("stale");
         // The file stays, as after a kill.
         drop(StdListener::bind(&path).unwrap());
         assert!(path.exists());
@@ -190,8 +173,7 @@ mod tests {
 
     #[test]
     fn live_socket_or_other_file_is_left_alone() {
-        let directory = Directory::new("live");
-        let path = directory.socket();
+        let (directory, path) = scratch("live");
         let (listener, file) = bind(&path, 0o600, 8).unwrap();
         assert!(fault(&path).contains("another process listens on it"));
         UnixStream::connect(&path).unwrap();
@@ -207,7 +189,7 @@ mod tests {
         assert!(fault(&path).contains("not a socket"));
         assert!(inspect(&path).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "notes");
-        let missing = directory.0.join("none/http.sock");
+        let missing = directory.path().join("none/http.sock");
         assert!(fault(&missing).contains("its directory does not exist"), "{}", fault(&missing));
         assert!(inspect(&missing).is_err());
     }

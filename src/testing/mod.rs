@@ -4,7 +4,9 @@
 
 mod backend;
 pub mod logs;
+mod recipes;
 mod wire;
 
 pub use backend::{read_call, read_request};
+pub use recipes::READER_PATTERNS;
 pub use wire::{Form, envelope, frame, frame_in_form, masked, message, token, upgrade};

@@ -8,6 +8,7 @@ use crate::id::Slot;
 use crate::node::Node;
 use crate::node::dispatch::deadlines::TIMERS_A_CALL;
 use crate::node::gate::drain::Drain;
+use crate::node::observe::access::AccessBytes;
 use crate::node::policy::Policy;
 use crate::time::Now;
 
@@ -63,6 +64,10 @@ impl Node {
         let old = std::mem::replace(&mut self.cx.policy, Policy::new(config));
         // Listeners begin and cease to speak TLS with the next start only.
         self.cx.policy.speaks_tls = old.speaks_tls;
+        if !self.cx.policy.log_access {
+            // When it is turned on again, other connections have these slots.
+            self.cx.access = AccessBytes::default();
+        }
         self.work.app.on_reload(config);
         let slots: Vec<Slot> = self.connections.iter().map(|(slot, _)| slot).collect();
         for slot in slots {

@@ -4,14 +4,20 @@ use serde_json::{Value, json};
 
 use super::*;
 
-#[test]
-fn ended_membership_lets_nobody_in() {
-    let scratch = ScratchDir::new();
-    let mut test = TestApp::open(&config(&scratch));
+/// Bob may edit alice's soup for a minute: his user id, and the recipe's.
+fn invite_bob(test: &mut TestApp) -> (String, String) {
     let bob = test.account("bob@example.com");
     let id = test.recipe("alice", "Soup");
     let sent = json!({ "email": "bob@example.com", "role": "editor", "valid_seconds": 60 });
     assert_eq!(test.share(&id, "alice", &sent).status, 201);
+    (bob, id)
+}
+
+#[test]
+fn ended_membership_lets_nobody_in() {
+    let scratch = ScratchDir::new();
+    let mut test = TestApp::open(&config(&scratch));
+    let (bob, id) = invite_bob(&mut test);
     let open = test.share(&id, "alice", &json!({ "role": "reader", "valid_seconds": 60 }));
     let open = body(&open)["code"].as_str().unwrap().to_owned();
     test.pass(59);
@@ -118,10 +124,7 @@ fn owner_learns_who_speaks_by_an_address() {
 fn other_membership_that_ends_closes_no_guest() {
     let scratch = ScratchDir::new();
     let mut test = TestApp::open(&config(&scratch));
-    let bob = test.account("bob@example.com");
-    let id = test.recipe("alice", "Soup");
-    let sent = json!({ "email": "bob@example.com", "role": "editor", "valid_seconds": 60 });
-    assert_eq!(test.share(&id, "alice", &sent).status, 201);
+    let (bob, id) = invite_bob(&mut test);
     let code = test.link(&id, "reader");
     test.pass(60);
     assert_eq!(test.redeem(&code, &bob).status, 200);

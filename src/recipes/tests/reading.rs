@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::recipes::read::{ReadError, read};
 use crate::recipes::{Draft, Ingredient};
+use crate::testing::READER_PATTERNS;
 
 /// A recipe as a case has it. A field that is not named is expected to be empty.
 #[derive(Default)]
@@ -145,44 +146,6 @@ fn format_without_a_reader_is_refused_by_name() {
 /// If the work grew with the square of the text, or a reader called itself, this would not end.
 #[test]
 fn hostile_text_costs_what_its_length_does() {
-    let patterns = [
-        "- ",
-        "1 ",
-        "<",
-        "@",
-        "---\n",
-        "- - ",
-        "<div>",
-        "<ul><li>",
-        "<b>",
-        "[",
-        "{\"a\":",
-        "&amp;",
-        "&",
-        "@a{",
-        "@a{}",
-        "[-",
-        ">> a: b\n",
-        "a: ",
-        "{a: ",
-        "| a ",
-        "|-|\n|a|\n",
-        "1 1/2 ",
-        "e:",
-        "time: ",
-        "=== a\n",
-        "大さじ",
-        "人分",
-        "\\",
-        "~{1%h}",
-        "*1* ",
-        "> ",
-        "``` ",
-        "[a](",
-        "1,5 ",
-        "PT",
-        "P1D",
-    ];
     let heads = [
         "",
         "Soup\n\nIngredients:\n",
@@ -196,7 +159,7 @@ fn hostile_text_costs_what_its_length_does() {
         "===== REZKONV\n",
         "{\"@type\":\"Recipe\",\"name\":\"",
     ];
-    for pattern in patterns {
+    for pattern in READER_PATTERNS {
         for head in heads {
             let length =
                 if head.is_empty() || head.starts_with("Soup") { 256 << 10 } else { 32 << 10 };
