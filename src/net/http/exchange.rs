@@ -96,7 +96,8 @@ impl<T: Transport> Transport for ExchangeTransport<T> {
         self.inner.transmit_output(amount, timeout).map_err(|error| match error {
             // A part may have been written by then.
             Error::Timeout(_) => error,
-            // A kept connection that its peer has closed meanwhile: the first write takes nothing.
+            // A kept connection that its peer has closed meanwhile. What the write took of the request is
+            // not a whole one, so nobody acts on it.
             error => Unconnected::mark(error),
         })
     }
