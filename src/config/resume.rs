@@ -11,9 +11,10 @@ section! {
     /// is back within this time gets what it has missed. A longer time bridges longer journeys, and
     /// keeps more rooms in `limits.history_bytes`.
     window: Length = Length::from_secs(120), "`1ms` to `366d`", reload;
-    /// How long after its drain the server is back, at least: what the last restart took counts, too. Clients that can be told when to come back are
-    /// closed at the end of the drain, and each has its own moment after this. `0s`: other servers
-    /// take them at once, so they are closed as all others are.
+    /// How long a restart takes from the end of the drain; the time of the last one counts if it is
+    /// longer. Clients that can be told when to come back are closed at the end of the drain, and each
+    /// has its own moment after this. `0s`: other servers take them at once, so they are closed as all
+    /// others are.
     restart: Length = Length::from_secs(1), "`0s` to `366d`", reload;
     /// Whether what rooms have said last is kept in the file `history` of `data` while the server
     /// restarts, so that clients go on where they were. The file contains messages, and can be read
