@@ -25,6 +25,16 @@ impl Position {
         Self { number, tag: random & TAG }
     }
 
+    /// How many positions are before it.
+    pub(crate) const fn number(self) -> u64 {
+        self.number
+    }
+
+    /// Its 48 random bits.
+    pub(crate) const fn tag(self) -> u64 {
+        self.tag
+    }
+
     /// The position behind this one.
     #[must_use]
     pub const fn next(self, random: u64) -> Self {

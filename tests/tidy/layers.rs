@@ -11,7 +11,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("protocol", LEAVES),
     ("shares", &["time", "id"]),
     ("auth", &["time", "id", "config", "protocol", "shares"]),
-    ("node", &["time", "id", "config", "protocol", "shares", "auth"]),
+    ("bus", &["time", "id", "protocol"]),
+    ("node", &["time", "id", "config", "protocol", "shares", "auth", "bus"]),
     // Above the node, which hands an operator's calls up to it.
     ("admin", &["time", "id", "protocol", "node"]),
     // The turn, for whoever has sockets.
@@ -19,14 +20,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("memory", &["time", "id", "config", "protocol", "shares", "node"]),
     ("recipes", &["time", "id", "config", "protocol", "shares", "auth", "node"]),
     // The two drivers never import each other.
-    ("net", &["time", "id", "config", "protocol", "shares", "auth", "node", "driver"]),
+    ("net", &["time", "id", "config", "protocol", "shares", "auth", "bus", "node", "driver"]),
     ("backend", &["time", "id", "config", "protocol", "shares", "node", "net"]),
     ("capacity", &["config", "protocol", "shares", "auth", "node", "memory", "recipes", "net"]),
-    ("sim", &["time", "id", "config", "protocol", "auth", "node", "driver", "memory", "testing"]),
+    ("sim", SIMULATOR),
     ("testing", &[]),
     // The binary is a crate of its own, and uses whatever the library shows.
     ("cli", &[]),
 ];
+const SIMULATOR: &[&str] =
+    &["time", "id", "config", "protocol", "auth", "bus", "node", "driver", "memory", "testing"];
 const LEAVES: &[&str] = &["time", "id", "config"];
 /// They only put the layers together.
 const ROOTS: &[&str] = &["lib", "main"];

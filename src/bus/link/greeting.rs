@@ -1,0 +1,93 @@
+//! What is said to an engine before anything else, and the probe.
+
+use super::flight::FlightKind;
+use super::{BusLink, BusScript, CommandWriter, LinkState};
+use crate::bus::codec::{RespReader, RespToken};
+use crate::time::Instant;
+
+impl BusLink {
+    /// Sends `HELLO`, the scripts, and the subscription of this node's own channels, all at once.
+    pub(super) fn greet(&mut self, now: Instant) {
+        let user = self.settings.username.as_deref().unwrap_or("default");
+        let mut words: Vec<&[u8]> = vec![b"HELLO", b"3"];
+        if let Some(password) = &self.settings.password {
+            words.extend_from_slice(&[b"AUTH", user.as_bytes(), password.as_bytes()]);
+        }
+        // The engine refuses names with spaces; `CLIENT LIST` shows it.
+        let name = self.settings.name.as_bytes();
+        if !name.is_empty() && name.iter().all(u8::is_ascii_graphic) {
+            words.extend_from_slice(&[b"SETNAME", name]);
+        }
+        let mut writer = CommandWriter::new(&mut self.out, words.len());
+        for word in words {
+            writer.word(word);
+        }
+        self.fly(now, FlightKind::Hello);
+        for script in BusScript::ALL {
+            self.load(now, script);
+        }
+        let keys = &self.context.keys;
+        let name = &self.context.name;
+        CommandWriter::new(&mut self.out, 4)
+            .word(b"SUBSCRIBE")
+            .word(&keys.nodes_channel(Some(name)))
+            .word(&keys.nodes_channel(None))
+            .word(&keys.probe_channel(name));
+        self.fly(now, FlightKind::OwnChannels(3));
+    }
+
+    /// Gives the engine a script.
+    pub(super) fn load(&mut self, now: Instant, script: BusScript) {
+        CommandWriter::new(&mut self.out, 3)
+            .word(b"SCRIPT")
+            .word(b"LOAD")
+            .word(script.source().as_bytes());
+        self.fly(now, FlightKind::Load(script));
+    }
+
+    /// Sends a probe, if it is time.
+    pub(super) fn send_probe(&mut self, now: Instant) {
+        let nonce = self.rng.next_u64();
+        if self.state == LinkState::Up && self.probe.is_due(now, nonce) {
+            CommandWriter::new(&mut self.out, 3)
+                .word(b"PUBLISH")
+                .word(&self.context.keys.probe_channel(&self.context.name))
+                .word(&nonce.to_be_bytes());
+            self.fly(now, FlightKind::Probe);
+        }
+    }
+}
+
+/// Why an engine that answers `HELLO` with this cannot be used; `None`: it can.
+pub(super) fn refuse_engine(reader: &mut RespReader<'_>) -> Option<String> {
+    match reader.token() {
+        Some(RespToken::Error(error)) => Some(explain(error)),
+        Some(RespToken::Map(_)) => {
+            while let Some(token) = reader.token() {
+                if token == RespToken::Text(b"role") {
+                    return match reader.text() {
+                        Some(b"master") => None,
+                        role => Some(format!(
+                            "the engine is a {}, which takes no writes",
+                            String::from_utf8_lossy(role.unwrap_or(b"stranger"))
+                        )),
+                    };
+                }
+            }
+            Some("the engine does not say its role".to_owned())
+        }
+        _ => Some("the engine does not speak RESP3: Redis 6 or Valkey is needed".to_owned()),
+    }
+}
+
+/// The engine's words, with what to do where they do not say it.
+fn explain(error: &[u8]) -> String {
+    let text = String::from_utf8_lossy(error.get(..200).unwrap_or(error)).into_owned();
+    let advice = match error.split(|byte| *byte == b' ').next().unwrap_or_default() {
+        b"NOAUTH" => " (set cluster.password_file)",
+        b"WRONGPASS" => " (is cluster.password_file up to date?)",
+        b"ERR" | b"NOPROTO" => " (Redis 6 or Valkey is needed)",
+        _ => "",
+    };
+    format!("the engine refuses the connection: {text}{advice}")
+}
