@@ -2,6 +2,7 @@
 //! connection, and faults to switch on. The same input gives the same output.
 //!
 //! A test runs the same commands against it and a real engine, and compares every reply and push.
+#![allow(clippy::indexing_slicing, reason = "a model that is wrong fails its test")]
 
 mod store;
 
@@ -14,7 +15,7 @@ use crate::time::UnixTime;
 
 /// An error that every command gets from now on, as far as an engine in this state gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ModelError {
+pub(crate) enum EngineError {
     Loading,
     Busy,
     OutOfMemory,
@@ -26,7 +27,7 @@ pub(crate) enum ModelError {
 /// What goes wrong until it is switched off, or used up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ModelFaults {
-    pub(crate) error: Option<ModelError>,
+    pub(crate) error: Option<EngineError>,
     /// So many script calls are executed, and the connection is cut instead of the reply.
     pub(crate) lost_replies: u32,
     /// So many pushes of entries are not sent.
@@ -190,10 +191,10 @@ impl ModelEngine {
             return error("NOAUTH Authentication required.");
         }
         match self.faults.error {
-            Some(ModelError::Busy) => {
+            Some(EngineError::Busy) => {
                 return error("BUSY Redis is busy running a script.");
             }
-            Some(ModelError::Loading) if !name.ends_with(b"SUBSCRIBE") => {
+            Some(EngineError::Loading) if !name.ends_with(b"SUBSCRIBE") => {
                 return error("LOADING Redis is loading the dataset in memory");
             }
             _ => {}
@@ -228,7 +229,7 @@ impl ModelEngine {
             _ => {}
         }
         let role = match self.faults.error {
-            Some(ModelError::ReadOnly) => "replica",
+            Some(EngineError::ReadOnly) => "replica",
             _ => "master",
         };
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -270,13 +271,13 @@ impl ModelEngine {
         let store = self.store(id);
         store.set_now(now.as_millis());
         match fault {
-            Some(ModelError::OutOfMemory) if store.needs_memory(script, &call) => {
+            Some(EngineError::OutOfMemory) if store.needs_memory(script, &call) => {
                 return error("OOM command not allowed when used memory > 'maxmemory'.");
             }
-            Some(ModelError::ReadOnly) if script != BusScript::Revocations => {
+            Some(EngineError::ReadOnly) if script != BusScript::Revocations => {
                 return error("READONLY You can't write against a read only replica.");
             }
-            Some(ModelError::NoPermission) => {
+            Some(EngineError::NoPermission) => {
                 return error("NOPERM this user has no permissions to run the 'evalsha' command");
             }
             _ => {}

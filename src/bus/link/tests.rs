@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::bus::entry::EntryKind;
-use crate::bus::model::{ModelEngine, ModelError};
+use crate::bus::model::{EngineError, ModelEngine};
 use crate::time::UnixTime;
 
 mod cluster;

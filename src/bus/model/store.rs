@@ -21,12 +21,12 @@ impl ModelReply {
 }
 
 /// What a script asks to be announced: channel and payload. How many hear of it is known outside.
-pub(super) type Announcement = (Vec<u8>, Vec<u8>);
+pub(super) type ModelPush = (Vec<u8>, Vec<u8>);
 
 /// The engine's data. All of it is ordered, so that a seed repeats itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ModelStore {
-    heads: BTreeMap<Vec<u8>, Head>,
+    heads: BTreeMap<Vec<u8>, LogHead>,
     lists: BTreeMap<Vec<u8>, EntryList>,
     ids: BTreeMap<Vec<u8>, (Vec<u8>, u64)>,
     /// The end of each user's revocation, and its moment.
@@ -39,7 +39,7 @@ pub(super) struct ModelStore {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Head {
+struct LogHead {
     number: u64,
     tag: Vec<u8>,
     bytes: usize,
@@ -93,7 +93,7 @@ impl ModelStore {
         &mut self,
         script: BusScript,
         call: &ScriptCall<'_>,
-    ) -> (ModelReply, Option<Announcement>) {
+    ) -> (ModelReply, Option<ModelPush>) {
         let reply = match script {
             BusScript::Publish => return self.publish(call),
             BusScript::Break => return self.declare_break(call),
@@ -136,7 +136,7 @@ impl ModelStore {
         (number, tag): (u64, &[u8]),
         bytes: usize,
         expiry_set: Option<u64>,
-    ) -> (Vec<u8>, Announcement) {
+    ) -> (Vec<u8>, ModelPush) {
         let place = [&(number + 1).to_be_bytes(), call.argument(6), tag].concat();
         let entry = [call.argument(5), &place, call.argument(7)].concat();
         let seconds = self.seconds();
@@ -155,7 +155,7 @@ impl ModelStore {
         let head = self
             .heads
             .entry(call.key(0).to_vec())
-            .or_insert_with(|| Head { expires: u64::MAX, ..Head::default() });
+            .or_insert_with(|| LogHead { expires: u64::MAX, ..LogHead::default() });
         (head.number, head.tag, head.bytes) = (number + 1, call.argument(6).to_vec(), bytes);
         let is_old = expiry_set.is_none_or(|set| seconds.abs_diff(set) >= keep_for);
         if list.entries.len() == 1 || is_old {
@@ -166,7 +166,7 @@ impl ModelStore {
         (place, (call.argument(1).to_vec(), entry))
     }
 
-    fn publish(&mut self, call: &ScriptCall<'_>) -> (ModelReply, Option<Announcement>) {
+    fn publish(&mut self, call: &ScriptCall<'_>) -> (ModelReply, Option<ModelPush>) {
         let (content, asker) = (call.argument(9), call.argument(10));
         let expires = self.now + call.count(11) * 1_000;
         if let Some((known, known_until)) = self.ids.get_mut(call.key(2)) {
@@ -202,7 +202,7 @@ impl ModelStore {
         (ModelReply::List(reply), Some(announcement))
     }
 
-    fn declare_break(&mut self, call: &ScriptCall<'_>) -> (ModelReply, Option<Announcement>) {
+    fn declare_break(&mut self, call: &ScriptCall<'_>) -> (ModelReply, Option<ModelPush>) {
         let seen = (call.count(8), call.argument(9));
         if let Some(head) = self.heads.get(call.key(0))
             && (head.number, &head.tag[..]) != seen
@@ -221,7 +221,7 @@ impl ModelStore {
         let is_begun = !self.heads.contains_key(call.key(0));
         if is_begun {
             let tag = if asked.is_some() { call.argument(2) } else { call.argument(3) }.to_vec();
-            let head = Head { number: asked.unwrap_or(0), tag, ..Head::default() };
+            let head = LogHead { number: asked.unwrap_or(0), tag, ..LogHead::default() };
             self.heads.insert(call.key(0).to_vec(), head);
             self.lists.remove(call.key(1));
         }

@@ -72,7 +72,7 @@ fn demoted_master_is_left_when_the_probe_is_not_heard() {
 #[test]
 fn replica_is_refused_and_the_next_address_tried() {
     let mut rig = Rig::new(1);
-    rig.engine.faults.error = Some(ModelError::ReadOnly);
+    rig.engine.faults.error = Some(EngineError::ReadOnly);
     let to = rig.send(0, publish(1, "one")).unwrap();
     rig.pass(Duration::from_millis(300));
     assert!(!rig.peers[0].link.is_up());
@@ -85,13 +85,13 @@ fn replica_is_refused_and_the_next_address_tried() {
 fn each_error_of_the_engine_is_a_fault_of_its_own() {
     let mut rig = Rig::new(1);
     rig.ask(0, publish(1, "one"));
-    rig.engine.faults.error = Some(ModelError::OutOfMemory);
+    rig.engine.faults.error = Some(EngineError::OutOfMemory);
     assert_eq!(rig.try_ask(0, publish(2, "two")), Err(BusFault::OutOfMemory));
-    rig.engine.faults.error = Some(ModelError::NoPermission);
+    rig.engine.faults.error = Some(EngineError::NoPermission);
     let reply = rig.try_ask(0, publish(2, "two"));
     assert!(matches!(reply, Err(BusFault::NoPermission(_))), "{reply:?}");
     for (error, fault) in
-        [(ModelError::Loading, BusFault::Loading), (ModelError::Busy, BusFault::Busy)]
+        [(EngineError::Loading, BusFault::Loading), (EngineError::Busy, BusFault::Busy)]
     {
         rig.engine.faults.error = Some(error);
         let to = rig.send(0, publish(2, "two")).unwrap();
