@@ -29,6 +29,8 @@ mod replies;
 mod request;
 mod scripts;
 
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use self::codec::{RespDecoder, RespToken};
 pub(crate) use self::command::{
     BusCommand, BusFault, BusReply, EngineInfo, NodeLease, StoredRevocation,
 };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
 mod backend;
+pub mod bus;
 pub mod logs;
 mod recipes;
 mod wire;

@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("backend", &["time", "id", "config", "protocol", "shares", "node", "net"]),
     ("capacity", &["config", "protocol", "shares", "auth", "node", "memory", "recipes", "net"]),
     ("sim", SIMULATOR),
-    ("testing", &[]),
+    ("testing", &["time", "id", "protocol", "bus"]),
     // The binary is a crate of its own, and uses whatever the library shows.
     ("cli", &[]),
 ];

@@ -1,0 +1,238 @@
+//! The same random commands on a real engine and on the model.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use smol_str::SmolStr;
+
+use super::peer::{BusPeer, Wire};
+use crate::bus::model::ModelEngine;
+use crate::bus::{BusCommand, BusEvent, BusReply, LinkSettings, LogName, StoredRevocation};
+use crate::id::{Rng, Seed};
+use crate::protocol::Position;
+use crate::time::UnixTime;
+
+/// Nodes on each side.
+const NODES: usize = 3;
+/// Commands that one node sends at once, at most.
+const BURST: u64 = 6;
+
+/// Sends `steps` bursts of random commands from three nodes to the empty engine at `socket`, and the
+/// same ones to the model, and compares every reply and every push. `unix_millis` is the time.
+/// Returns how many of each kind of reply were compared.
+///
+/// # Errors
+///
+/// The first difference.
+pub fn compare_with_model(
+    socket: &Path,
+    seed: u64,
+    steps: usize,
+    unix_millis: u64,
+) -> Result<String, String> {
+    let model = Rc::new(RefCell::new(ModelEngine::new()));
+    let unix = UnixTime::from_millis(unix_millis);
+    let mut sides: Vec<(BusPeer, BusPeer)> = (0..NODES)
+        .map(|node| {
+            let seed = Seed::predictable(seed).derive(&format!("node {node}"));
+            let settings = LinkSettings {
+                name: name(node),
+                prefix: "compared".into(),
+                keep: 5,
+                keep_bytes: 700,
+                keep_for: Duration::from_secs(1_000),
+                ..LinkSettings::default()
+            };
+            let real = Wire::Socket(socket.to_owned(), None);
+            let modelled = Wire::Model(Rc::clone(&model), unix, None);
+            let real = BusPeer::new(settings.clone(), &seed, real);
+            (real, BusPeer::new(settings, &seed, modelled))
+        })
+        .collect();
+    for (real, modelled) in &mut sides {
+        real.serve_until(&|peer| peer.link.is_up());
+        modelled.serve_until(&|peer| peer.link.is_up());
+    }
+    let mut commands = RandomCommands::new(seed);
+    let mut compared = BTreeMap::new();
+    for step in 0..steps {
+        let node = commands.rng.below(NODES as u64) as usize;
+        let burst = 1 + commands.rng.below(BURST);
+        let sent: Vec<_> = (0..burst).map(|_| commands.next()).collect();
+        if let Some((real, modelled)) = sides.get_mut(node) {
+            for command in &sent {
+                for peer in [&mut *real, modelled] {
+                    peer.send(command.clone()).map_err(|fault| format!("{fault:?}"))?;
+                }
+            }
+        }
+        // Whatever these commands pushed to a node came before the reply to its next command.
+        for index in (node..NODES).chain(0..node) {
+            let Some((real, modelled)) = sides.get_mut(index) else { continue };
+            fence(real);
+            fence(modelled);
+        }
+        for (index, (real, modelled)) in sides.iter_mut().enumerate() {
+            let (real, modelled) = (take(real), take(modelled));
+            commands.learn(&modelled);
+            let (real, modelled) = (shown(&real), shown(&modelled));
+            if real != modelled {
+                return Err(format!(
+                    "seed {seed}, step {step}: n{node} sent {sent:#?}\nthe engine to n{index}: \
+                     {real:#?}\nthe model: {modelled:#?}"
+                ));
+            }
+            for line in real {
+                let kind = line.split([' ', '(']).next().unwrap_or_default().to_owned();
+                *compared.entry(kind).or_insert(0) += 1;
+            }
+        }
+    }
+    Ok(format!("{compared:?}"))
+}
+
+fn name(node: usize) -> SmolStr {
+    format!("n{node}").into()
+}
+
+/// Waits for the reply to a command that changes nothing.
+fn fence(peer: &mut BusPeer) {
+    let claim = BusCommand::Claim { log: LogName::Control, id: [255; 16], from: "x".into() };
+    drop(peer.ask(claim));
+}
+
+fn take(peer: &mut BusPeer) -> Vec<BusEvent> {
+    // The fence's own reply was taken.
+    std::mem::take(&mut peer.events)
+}
+
+/// Events as text: pushes, then replies, each in their order. How the two are mixed is another
+/// matter in each version of the engine, and what is left of a lease depends on the time.
+fn shown(events: &[BusEvent]) -> Vec<String> {
+    let (mut pushes, mut replies) = (Vec::new(), Vec::new());
+    for event in events {
+        match event {
+            BusEvent::Reply { to, result: Ok(BusReply::Nodes { live, taken_from }) } => {
+                let live: Vec<_> = live.iter().map(|lease| (&lease.name, &lease.info)).collect();
+                replies.push(format!("Nodes {to} {live:?} {taken_from:?}"));
+            }
+            BusEvent::Reply { to, result: Ok(reply) } => replies.push(format!("{reply:?} {to}")),
+            BusEvent::Reply { to, result: Err(fault) } => replies.push(format!("{fault:?} {to}")),
+            other => pushes.push(format!("{other:?}")),
+        }
+    }
+    pushes.append(&mut replies);
+    pushes
+}
+
+/// Makes commands that meet what earlier ones have left.
+struct RandomCommands {
+    rng: Rng,
+    heads: BTreeMap<LogName, Vec<Position>>,
+    revocations: Vec<StoredRevocation>,
+}
+
+impl RandomCommands {
+    fn new(seed: u64) -> Self {
+        let rng = Seed::predictable(seed).derive("commands").rng();
+        Self { rng, heads: BTreeMap::new(), revocations: Vec::new() }
+    }
+
+    /// Keeps positions and revocations of replies: later commands name them.
+    fn learn(&mut self, events: &[BusEvent]) {
+        for event in events {
+            match event {
+                BusEvent::Entry { log, entry } => {
+                    let heads = self.heads.entry(log.clone()).or_default();
+                    heads.push(entry.position);
+                    if heads.len() > 8 {
+                        heads.remove(0);
+                    }
+                }
+                BusEvent::Reply { result: Ok(BusReply::Revocations { page, .. }), .. } => {
+                    self.revocations.clone_from(page);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn log(&mut self) -> LogName {
+        match self.rng.below(4) {
+            0 => LogName::Control,
+            room => LogName::Room(format!("room {room}").into()),
+        }
+    }
+
+    fn id(&mut self) -> [u8; 16] {
+        [self.rng.below(12) as u8; 16]
+    }
+
+    fn bytes(&mut self, most: u64) -> Box<[u8]> {
+        let length = self.rng.below(most);
+        (0..length).map(|_| self.rng.next_u64() as u8).collect()
+    }
+
+    /// A position of this log that was seen, perhaps with another tag, or one that was not.
+    fn head(&mut self, log: &LogName) -> Position {
+        let (wrong, number) = (self.rng.below(5) == 0, self.rng.below(30));
+        let seen = self.heads.get(log).filter(|heads| !heads.is_empty());
+        let at = self.rng.below(seen.map_or(1, Vec::len) as u64) as usize;
+        match seen.and_then(|heads| heads.get(at)) {
+            Some(head) if wrong => Position::new(head.number(), head.tag() ^ 1),
+            Some(head) => *head,
+            None => Position::new(number, number),
+        }
+    }
+
+    fn next(&mut self) -> BusCommand {
+        let log = self.log();
+        match self.rng.below(20) {
+            0..6 => BusCommand::Publish {
+                log,
+                id: if self.rng.below(2) == 0 { self.id() } else { self.id().map(|b| b ^ 0x80) },
+                content: u64::from(self.rng.below(5) == 0),
+                asks: self.rng.below(3) > 0,
+                tag: self.rng.next_u64(),
+                connection: self.rng.next_u64() >> 1,
+                frame: self.bytes(400),
+            },
+            6..9 => {
+                let head = (self.rng.below(4) > 0).then(|| self.head(&log));
+                BusCommand::Read { head, log, fresh: self.rng.next_u64() }
+            }
+            9 => {
+                let seen_head = self.head(&log);
+                BusCommand::Break { log, tag: self.rng.next_u64(), seen_head }
+            }
+            10 => {
+                let from = name(self.rng.below(NODES as u64) as usize);
+                BusCommand::Claim { log, id: self.id(), from }
+            }
+            11 => BusCommand::Answer { log, id: self.id(), answer: self.bytes(20) },
+            12 => BusCommand::Release { log, id: self.id() },
+            13 => BusCommand::Subscribe(vec![log]),
+            14 => BusCommand::Unsubscribe(vec![log]),
+            15 => BusCommand::Lease { ttl_ms: self.rng.below(4) * 3_600_000, info: self.bytes(9) },
+            16 => BusCommand::Leave,
+            17 => {
+                let node = self.rng.below(4) as usize;
+                let node = (node < NODES).then(|| name(node));
+                BusCommand::Tell { node, payload: self.bytes(50) }
+            }
+            18 => {
+                let at = self.rng.below(4) as usize;
+                BusCommand::ReadRevocations { after: self.revocations.get(at).cloned() }
+            }
+            _ => BusCommand::StoreRevocation {
+                user: format!("user {}", self.rng.below(30)).into(),
+                at: self.rng.below(1_000),
+                until: if self.rng.below(6) == 0 { 1 } else { 4_000_000_000 + self.rng.below(9) },
+                capacity: self.rng.below(2) as usize * 12,
+            },
+        }
+    }
+}

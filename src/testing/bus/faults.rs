@@ -1,0 +1,173 @@
+//! What a link makes of the faults of a real engine. Each function panics where it is wrong, and
+//! leaves the engine as it was.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use super::peer::BusPeer;
+use crate::bus::{BusCommand, BusEvent, BusFault, BusReply, LinkSettings, LogName};
+use crate::protocol::Position;
+
+/// Sends words to the engine as an operator does: the first bytes of its answer.
+fn operate(socket: &Path, words: &str) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.write_all(format!("{words}\r\n").as_bytes()).unwrap();
+    let mut buffer = [0; 4_096];
+    let length = stream.read(&mut buffer).unwrap();
+    String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned()
+}
+
+#[track_caller]
+fn order(socket: &Path, words: &str) {
+    let answer = operate(socket, words);
+    assert!(answer.starts_with("+OK") || answer.starts_with(':'), "{words}: {answer}");
+}
+
+fn settings(prefix: &str) -> LinkSettings {
+    LinkSettings { prefix: prefix.into(), ..LinkSettings::default() }
+}
+
+/// A link that is up.
+fn up(settings: LinkSettings, socket: &Path) -> BusPeer {
+    let mut peer = BusPeer::real(settings, socket);
+    peer.serve_until(&|peer| peer.link.is_up());
+    peer
+}
+
+fn log() -> LogName {
+    LogName::Room("lobby".into())
+}
+
+fn publish(id: u8) -> BusCommand {
+    let (id, frame) = ([id; 16], vec![id; 100].into());
+    BusCommand::Publish { log: log(), id, content: 0, asks: true, tag: 5, connection: 0, frame }
+}
+
+fn read(head: Option<Position>) -> BusCommand {
+    BusCommand::Read { log: log(), head, fresh: 9 }
+}
+
+/// An engine without memory takes no message, and changes nothing by it; but it takes leases,
+/// revocations and the answers to what it has.
+pub fn without_memory(socket: &Path) {
+    let mut peer = up(settings("memory"), socket);
+    assert!(matches!(peer.ask(publish(1)), Ok(BusReply::Published { .. })));
+    let before = peer.ask(read(None)).unwrap();
+    order(socket, "CONFIG SET maxmemory 1");
+    assert_eq!(peer.ask(publish(2)), Err(BusFault::OutOfMemory));
+    assert_eq!(peer.ask(read(None)), Ok(before));
+    let other = BusCommand::Read { log: LogName::Room("other".into()), head: None, fresh: 1 };
+    assert_eq!(peer.ask(other), Err(BusFault::OutOfMemory));
+    let lease = BusCommand::Lease { ttl_ms: 15_000, info: b"info".as_slice().into() };
+    assert!(matches!(peer.ask(lease), Ok(BusReply::Nodes { .. })));
+    let revocation = BusCommand::StoreRevocation {
+        user: "eve".into(),
+        at: 1,
+        until: 4_000_000_000,
+        capacity: 0,
+    };
+    assert_eq!(peer.ask(revocation), Ok(BusReply::Stored(true)));
+    let answer = b"yes".as_slice().into();
+    let answer = BusCommand::Answer { log: log(), id: [1; 16], answer };
+    assert_eq!(peer.ask(answer), Ok(BusReply::Stored(true)));
+    assert_eq!(
+        peer.ask(BusCommand::Tell { node: None, payload: [1].into() }),
+        Ok(BusReply::Told(1))
+    );
+    order(socket, "CONFIG SET maxmemory 0");
+    assert!(matches!(peer.ask(publish(2)), Ok(BusReply::Published { .. })));
+}
+
+/// Scripts that the engine has lost are given to it again, and nobody notices.
+pub fn with_lost_scripts(socket: &Path) {
+    let mut peer = up(settings("scripts"), socket);
+    order(socket, "SCRIPT FLUSH");
+    let sent: Vec<u64> = (1..=9).map(|id| peer.send(publish(id)).unwrap()).collect();
+    peer.serve_until(&|peer| sent.iter().all(|to| peer.has_reply(*to)));
+    let is_published = |event: &&BusEvent| {
+        matches!(event, BusEvent::Reply { result: Ok(BusReply::Published { .. }), .. })
+    };
+    assert_eq!(peer.events.iter().filter(is_published).count(), 9);
+    assert_eq!(peer.link.counts().failures, 0);
+}
+
+/// A cut connection is made again, with its subscriptions, and the command on its way is not lost.
+pub fn with_a_killed_connection(socket: &Path) {
+    let mut peer = up(settings("killed"), socket);
+    let logs: Vec<_> = (0..2_500).map(|room| LogName::Room(format!("r{room}").into())).collect();
+    peer.send(BusCommand::Subscribe(logs)).unwrap();
+    peer.send(BusCommand::Subscribe(vec![log()])).unwrap();
+    peer.serve_until(&|peer| peer.link.subscription_counts() == (2_501, 0));
+    order(socket, "CLIENT KILL TYPE pubsub");
+    assert!(matches!(peer.ask(publish(1)), Ok(BusReply::Published { subscribers: 0 | 1, .. })));
+    peer.serve_until(&|peer| peer.link.subscription_counts() == (2_501, 0));
+    assert_eq!(peer.link.counts().connects, 2);
+    assert!(matches!(peer.ask(publish(2)), Ok(BusReply::Published { subscribers: 1, .. })));
+}
+
+/// A replica is refused when it is connected to, and left when it becomes one.
+pub fn as_a_replica(socket: &Path) {
+    let mut peer = up(settings("replica"), socket);
+    // Nobody listens there. The engine answers with what it has, and takes no writes.
+    order(socket, "REPLICAOF 127.0.0.1 1");
+    let to = peer.send(publish(1)).unwrap();
+    let says = |peer: &BusPeer, text: &str| {
+        let is_it =
+            |event: &BusEvent| matches!(event, BusEvent::Down { reason } if reason.contains(text));
+        peer.events.iter().any(is_it)
+    };
+    peer.serve_until(&|peer| says(peer, "the engine is a replica by now"));
+    peer.serve_until(&|peer| says(peer, "the engine is a replica, which takes no writes"));
+    order(socket, "REPLICAOF NO ONE");
+    peer.serve_until(&|peer| peer.has_reply(to));
+    let is_published = |event: &BusEvent| {
+        matches!(event, BusEvent::Reply { result: Ok(BusReply::Published { .. }), .. })
+    };
+    assert!(peer.events.iter().any(is_published));
+}
+
+/// A user without a permission is told which.
+pub fn with_few_permissions(socket: &Path) {
+    order(socket, "ACL SETUSER few on >few ~few:* &few:* +@all -info");
+    let credentials = |user: &str| LinkSettings {
+        username: Some(user.to_owned()),
+        password: Some(user.to_owned()),
+        ..settings("few")
+    };
+    let mut peer = up(credentials("few"), socket);
+    assert!(matches!(peer.ask(publish(1)), Ok(BusReply::Published { .. })));
+    let refused = peer.ask(BusCommand::Inspect);
+    let is_named = |text: &String| text.contains("info");
+    assert!(matches!(&refused, Err(BusFault::NoPermission(text)) if is_named(text)), "{refused:?}");
+    // Neither the scripts nor the channels.
+    for (user, rules, words) in [
+        ("noscript", "~few:* &few:* +@all -script", "takes no script: NOPERM"),
+        ("nochannel", "~few:* &other:* +@all", "subscribes to no channel: NOPERM"),
+    ] {
+        order(socket, &format!("ACL SETUSER {user} on >{user} {rules}"));
+        let mut peer = BusPeer::real(credentials(user), socket);
+        peer.serve_until(&|peer| !peer.events.is_empty());
+        let events = format!("{:?}", peer.events);
+        assert!(events.contains(words), "{events}");
+        order(socket, &format!("ACL DELUSER {user}"));
+    }
+    order(socket, "ACL DELUSER few");
+}
+
+/// A password that is wrong, or missing, is named by its key; a new one is used at once.
+pub fn with_wrong_password(socket: &Path) {
+    order(socket, "ACL SETUSER asks on >right ~* &* +@all");
+    let settings = LinkSettings {
+        username: Some("asks".to_owned()),
+        password: Some("wrong".to_owned()),
+        ..settings("password")
+    };
+    let mut peer = BusPeer::real(settings, socket);
+    peer.serve_until(&|peer| !peer.events.is_empty());
+    let events = format!("{:?}", peer.events);
+    assert!(events.contains("WRONGPASS") && events.contains("cluster.password_file"), "{events}");
+    peer.link.set_password(peer.now, Some("right".to_owned()));
+    peer.serve_until(&|peer| peer.link.is_up());
+    order(socket, "ACL DELUSER asks");
+}
