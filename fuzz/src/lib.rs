@@ -8,6 +8,7 @@ pub mod keys;
 pub mod messages;
 pub mod model;
 pub mod recipe;
+pub mod replies;
 pub mod session;
 pub mod upgrade_head;
 
@@ -15,12 +16,13 @@ pub mod upgrade_head;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also that of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("frames", frames::frames),
     ("keys", keys::keys),
     ("messages", messages::messages),
     ("model", model::model),
     ("recipe", recipe::recipe),
+    ("replies", replies::replies),
     ("session", session::session),
     ("upgrade_head", upgrade_head::upgrade_head),
 ];

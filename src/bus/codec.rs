@@ -274,8 +274,9 @@ fn string(
     let text = whole.strip_suffix(b"\r\n").ok_or(RespError::BadEnd)?;
     let token = match kind {
         b'!' => RespToken::Error(text),
-        // `txt:` or `mkd:` before the text.
-        b'=' if text.get(3) == Some(&b':') => RespToken::Text(text.get(4..).unwrap_or_default()),
+        b'=' if text.starts_with(b"txt:") || text.starts_with(b"mkd:") => {
+            RespToken::Text(text.get(4..).unwrap_or_default())
+        }
         b'=' => return Err(RespError::BadEnd),
         _ => RespToken::Text(text),
     };

@@ -36,3 +36,7 @@ pub(crate) use self::command::{
 };
 pub(crate) use self::entry::{EntryKind, EntryOrigin, LogEntry, LogName};
 pub(crate) use self::link::{BusEvent, BusLink, LinkCounts, LinkSettings};
+
+/// How many scripts an engine is given.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) const SCRIPTS: usize = scripts::BusScript::ALL.len();

@@ -115,3 +115,8 @@ fn corpus_heads_are_answered_alike_however_cut() {
 fn conversations_of_the_corpus_keep_the_recipe_whole() {
     replay("recipe");
 }
+
+#[test]
+fn corpus_replies_are_read_as_by_redis_protocol() {
+    replay("replies");
+}

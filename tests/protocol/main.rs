@@ -12,5 +12,7 @@ mod corpus;
 mod differential;
 mod golden;
 #[cfg(feature = "recipes")]
+mod replies;
+#[cfg(feature = "recipes")]
 #[path = "../../fuzz/src/lib.rs"]
 pub mod targets;
