@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redis_protocol::resp3::decode::complete::decode;
 use redis_protocol::resp3::types::{OwnedFrame, VerbatimStringFormat};
-use vestibule::testing::bus::{Token, decode_replies, feed_link};
+use vestibule::testing::bus::{ReplyToken, decode_replies, feed_link};
 
 /// Bytes of a reply, at most. A line has 4 KiB, so that no reply is refused for its length alone.
 const MAX_REPLY: usize = 4_000;
@@ -30,7 +30,7 @@ pub fn replies(data: &[u8]) {
 ///
 /// # Panics
 /// When one of them differs, in another way than [`is_known`] names.
-pub fn compare(bytes: &[u8], frames: &[Vec<Token>]) {
+pub fn compare(bytes: &[u8], frames: &[Vec<ReplyToken>]) {
     let mut rest = bytes;
     for tokens in frames {
         let ours = value(&mut tokens.iter());
@@ -49,12 +49,12 @@ pub fn compare(bytes: &[u8], frames: &[Vec<Token>]) {
 /// - RESP2's null, `$-1` or `*-1`, is one for Vestibule, and nothing for the other.
 /// - An error need not be UTF-8 for Vestibule.
 /// - A key of a map, and an element of a set, may be a list for Vestibule.
-fn is_known(rest: &[u8], tokens: &[Token], ours: &Value) -> bool {
+fn is_known(rest: &[u8], tokens: &[ReplyToken], ours: &Value) -> bool {
     let has_old = rest.windows(3).any(|window| matches!(window, [b'$' | b'*', b'-', b'1']));
     ours.has_lists_as_keys()
         || tokens.iter().any(|token| match token {
-            Token::Null => has_old,
-            Token::Error(text) => std::str::from_utf8(text).is_err(),
+            ReplyToken::Null => has_old,
+            ReplyToken::Error(text) => std::str::from_utf8(text).is_err(),
             _ => false,
         })
 }
@@ -104,19 +104,21 @@ impl Value {
 }
 
 /// The value at the front of tokens, which are whole.
-fn value<'a>(tokens: &mut impl Iterator<Item = &'a Token>) -> Value {
+fn value<'a>(tokens: &mut impl Iterator<Item = &'a ReplyToken>) -> Value {
     match tokens.next() {
-        Some(Token::Text(text)) => Value::Text(text.clone()),
-        Some(Token::Error(text)) => Value::Error(text.clone()),
-        Some(Token::Integer(number)) => Value::Integer(*number),
-        Some(Token::Double(bits)) => double(f64::from_bits(*bits)),
-        Some(Token::Boolean(value)) => Value::Boolean(*value),
-        Some(Token::BigNumber(digits)) => Value::BigNumber(digits.clone()),
-        Some(Token::Null) | None => Value::Null,
-        Some(Token::Array(count)) => Value::Array((0..*count).map(|_| value(tokens)).collect()),
-        Some(Token::Push(count)) => Value::Push((0..*count).map(|_| value(tokens)).collect()),
-        Some(Token::Set(count)) => Value::Set((0..*count).map(|_| value(tokens)).collect()),
-        Some(Token::Map(count)) => {
+        Some(ReplyToken::Text(text)) => Value::Text(text.clone()),
+        Some(ReplyToken::Error(text)) => Value::Error(text.clone()),
+        Some(ReplyToken::Integer(number)) => Value::Integer(*number),
+        Some(ReplyToken::Double(bits)) => double(f64::from_bits(*bits)),
+        Some(ReplyToken::Boolean(value)) => Value::Boolean(*value),
+        Some(ReplyToken::BigNumber(digits)) => Value::BigNumber(digits.clone()),
+        Some(ReplyToken::Null) | None => Value::Null,
+        Some(ReplyToken::Array(count)) => {
+            Value::Array((0..*count).map(|_| value(tokens)).collect())
+        }
+        Some(ReplyToken::Push(count)) => Value::Push((0..*count).map(|_| value(tokens)).collect()),
+        Some(ReplyToken::Set(count)) => Value::Set((0..*count).map(|_| value(tokens)).collect()),
+        Some(ReplyToken::Map(count)) => {
             Value::Map((0..*count).map(|_| (value(tokens), value(tokens))).collect())
         }
     }

@@ -153,6 +153,11 @@ impl ModelEngine {
         self.fail_over(false);
     }
 
+    /// All data is gone, and the connections stay: `FLUSHALL`.
+    pub(crate) fn flush_data(&mut self) {
+        self.stores.iter_mut().for_each(|store| *store = ModelStore::default());
+    }
+
     /// The engine forgets its scripts.
     pub(crate) fn flush_scripts(&mut self) {
         self.scripts.clear();

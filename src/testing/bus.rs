@@ -28,7 +28,11 @@ use crate::time::Instant;
 /// What the decoder of the bus makes of `bytes` that come in pieces of `piece` bytes, as far as it
 /// got: a token is its kind and its value. Then, whether it refused the rest.
 #[must_use]
-pub fn decode_replies(bytes: &[u8], piece: usize, max_reply: usize) -> (Vec<Vec<Token>>, bool) {
+pub fn decode_replies(
+    bytes: &[u8],
+    piece: usize,
+    max_reply: usize,
+) -> (Vec<Vec<ReplyToken>>, bool) {
     let mut decoder = RespDecoder::new(max_reply);
     let mut frames = Vec::new();
     for piece in bytes.chunks(piece.max(1)) {
@@ -52,7 +56,7 @@ pub fn decode_replies(bytes: &[u8], piece: usize, max_reply: usize) -> (Vec<Vec<
 
 /// One token of a reply. An aggregate is followed by its elements.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Token {
+pub enum ReplyToken {
     /// A string.
     Text(Vec<u8>),
     /// An error.
@@ -77,19 +81,19 @@ pub enum Token {
     Map(usize),
 }
 
-fn owned(token: RespToken<'_>) -> Token {
+fn owned(token: RespToken<'_>) -> ReplyToken {
     match token {
-        RespToken::Text(text) => Token::Text(text.to_vec()),
-        RespToken::Error(text) => Token::Error(text.to_vec()),
-        RespToken::Integer(number) => Token::Integer(number),
-        RespToken::Double(number) => Token::Double(number.to_bits()),
-        RespToken::Boolean(value) => Token::Boolean(value),
-        RespToken::BigNumber(digits) => Token::BigNumber(digits.to_vec()),
-        RespToken::Null => Token::Null,
-        RespToken::Array(count) => Token::Array(count),
-        RespToken::Set(count) => Token::Set(count),
-        RespToken::Push(count) => Token::Push(count),
-        RespToken::Map(count) => Token::Map(count),
+        RespToken::Text(text) => ReplyToken::Text(text.to_vec()),
+        RespToken::Error(text) => ReplyToken::Error(text.to_vec()),
+        RespToken::Integer(number) => ReplyToken::Integer(number),
+        RespToken::Double(number) => ReplyToken::Double(number.to_bits()),
+        RespToken::Boolean(value) => ReplyToken::Boolean(value),
+        RespToken::BigNumber(digits) => ReplyToken::BigNumber(digits.to_vec()),
+        RespToken::Null => ReplyToken::Null,
+        RespToken::Array(count) => ReplyToken::Array(count),
+        RespToken::Set(count) => ReplyToken::Set(count),
+        RespToken::Push(count) => ReplyToken::Push(count),
+        RespToken::Map(count) => ReplyToken::Map(count),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 
-use super::peer::{BusPeer, Wire};
+use super::peer::{BusPeer, EngineWire, operate};
 use crate::bus::model::ModelEngine;
 use crate::bus::{BusCommand, BusEvent, BusReply, LinkSettings, LogName, StoredRevocation};
 use crate::id::{Rng, Seed};
@@ -21,8 +21,9 @@ const NODES: usize = 3;
 const BURST: u64 = 6;
 
 /// Sends `steps` bursts of random commands from three nodes to the empty engine at `socket`, and the
-/// same ones to the model, and compares every reply and every push. `unix_millis` is the time.
-/// Returns how many of each kind of reply were compared.
+/// same ones to the model, and compares every reply and every push. Now and then all data is lost; at
+/// the end there are revocations for three pages. `unix_millis` is the time. Returns how many of each
+/// kind of reply were compared.
 ///
 /// # Errors
 ///
@@ -33,10 +34,48 @@ pub fn compare_with_model(
     steps: usize,
     unix_millis: u64,
 ) -> Result<String, String> {
-    let model = Rc::new(RefCell::new(ModelEngine::new()));
-    let unix = UnixTime::from_millis(unix_millis);
-    let mut sides: Vec<(BusPeer, BusPeer)> = (0..NODES)
-        .map(|node| {
+    let mut sides = Sides::new(socket, seed, UnixTime::from_millis(unix_millis));
+    let mut commands = RandomCommands::new(seed);
+    for step in 1..=steps {
+        if step % 100 == 0 {
+            operate(socket, "FLUSHALL");
+            sides.model.borrow_mut().flush_data();
+        }
+        let node = commands.rng.below(NODES as u64) as usize;
+        let burst = 1 + commands.rng.below(BURST);
+        let sent = (0..burst).map(|_| commands.next()).collect();
+        let events = sides.compare(node, sent).map_err(|text| format!("seed {seed}: {text}"))?;
+        commands.learn(&events);
+    }
+    for users in (0..1_100).step_by(100) {
+        let revocation = |user| {
+            let (at, until) = (user, 4_000_000_000 + user / 7);
+            let user = format!("user {user}").into();
+            BusCommand::StoreRevocation { user, at, until, capacity: 0 }
+        };
+        sides.compare(0, (users..users + 100).map(revocation).collect())?;
+    }
+    for _ in 0..4 {
+        let after = commands.revocations.last().cloned();
+        let events = sides.compare(1, vec![BusCommand::ReadRevocations { after }])?;
+        commands.learn(&events);
+    }
+    Ok(format!("{:?}", sides.compared))
+}
+
+/// The same nodes on both engines.
+struct Sides {
+    nodes: Vec<[BusPeer; 2]>,
+    model: Rc<RefCell<ModelEngine>>,
+    /// How often each kind of reply and push was compared.
+    compared: BTreeMap<String, u64>,
+}
+
+impl Sides {
+    fn new(socket: &Path, seed: u64, unix: UnixTime) -> Self {
+        let model = Rc::new(RefCell::new(ModelEngine::new()));
+        let node = |node| {
+            // Both draw the same.
             let seed = Seed::predictable(seed).derive(&format!("node {node}"));
             let settings = LinkSettings {
                 name: name(node),
@@ -46,52 +85,46 @@ pub fn compare_with_model(
                 keep_for: Duration::from_secs(1_000),
                 ..LinkSettings::default()
             };
-            let real = Wire::Socket(socket.to_owned(), None);
-            let modelled = Wire::Model(Rc::clone(&model), unix, None);
-            let real = BusPeer::new(settings.clone(), &seed, real);
-            (real, BusPeer::new(settings, &seed, modelled))
-        })
-        .collect();
-    for (real, modelled) in &mut sides {
-        real.serve_until(&|peer| peer.link.is_up());
-        modelled.serve_until(&|peer| peer.link.is_up());
+            let real = EngineWire::Socket(socket.to_owned(), None);
+            let modelled = EngineWire::Model(Rc::clone(&model), unix, None);
+            let mut pair = [real, modelled].map(|wire| BusPeer::new(settings.clone(), &seed, wire));
+            pair.iter_mut().for_each(|peer| peer.serve_until(&|peer| peer.link.is_up()));
+            pair
+        };
+        Self { nodes: (0..NODES).map(node).collect(), model, compared: BTreeMap::new() }
     }
-    let mut commands = RandomCommands::new(seed);
-    let mut compared = BTreeMap::new();
-    for step in 0..steps {
-        let node = commands.rng.below(NODES as u64) as usize;
-        let burst = 1 + commands.rng.below(BURST);
-        let sent: Vec<_> = (0..burst).map(|_| commands.next()).collect();
-        if let Some((real, modelled)) = sides.get_mut(node) {
+
+    /// Sends commands from one node, and compares what all nodes get: what the model said.
+    fn compare(&mut self, node: usize, sent: Vec<BusCommand>) -> Result<Vec<BusEvent>, String> {
+        for peer in self.nodes.get_mut(node).into_iter().flatten() {
             for command in &sent {
-                for peer in [&mut *real, modelled] {
-                    peer.send(command.clone()).map_err(|fault| format!("{fault:?}"))?;
-                }
+                peer.send(command.clone()).map_err(|fault| format!("{fault:?}"))?;
             }
         }
-        // Whatever these commands pushed to a node came before the reply to its next command.
+        // What these commands pushed to a node came before the reply to its next command. Two of
+        // them: a subscription may have waited for the one before it.
         for index in (node..NODES).chain(0..node) {
-            let Some((real, modelled)) = sides.get_mut(index) else { continue };
-            fence(real);
-            fence(modelled);
+            let pair = self.nodes.get_mut(index).into_iter().flatten();
+            pair.for_each(|peer| [(); 2].iter().for_each(|()| fence(peer)));
         }
-        for (index, (real, modelled)) in sides.iter_mut().enumerate() {
-            let (real, modelled) = (take(real), take(modelled));
-            commands.learn(&modelled);
-            let (real, modelled) = (shown(&real), shown(&modelled));
-            if real != modelled {
+        let mut events = Vec::new();
+        for (index, [real, modelled]) in self.nodes.iter_mut().enumerate() {
+            let modelled = std::mem::take(&mut modelled.events);
+            let (real, expected) = (shown(&std::mem::take(&mut real.events)), shown(&modelled));
+            if real != expected {
                 return Err(format!(
-                    "seed {seed}, step {step}: n{node} sent {sent:#?}\nthe engine to n{index}: \
-                     {real:#?}\nthe model: {modelled:#?}"
+                    "n{node} sent {sent:#?}\nthe engine to n{index}: {real:#?}\nthe model: \
+                     {expected:#?}"
                 ));
             }
             for line in real {
                 let kind = line.split([' ', '(']).next().unwrap_or_default().to_owned();
-                *compared.entry(kind).or_insert(0) += 1;
+                *self.compared.entry(kind).or_insert(0) += 1;
             }
+            events.extend(modelled);
         }
+        Ok(events)
     }
-    Ok(format!("{compared:?}"))
 }
 
 fn name(node: usize) -> SmolStr {
@@ -102,11 +135,6 @@ fn name(node: usize) -> SmolStr {
 fn fence(peer: &mut BusPeer) {
     let claim = BusCommand::Claim { log: LogName::Control, id: [255; 16], from: "x".into() };
     drop(peer.ask(claim));
-}
-
-fn take(peer: &mut BusPeer) -> Vec<BusEvent> {
-    // The fence's own reply was taken.
-    std::mem::take(&mut peer.events)
 }
 
 /// Events as text: pushes, then replies, each in their order. How the two are mixed is another
@@ -168,7 +196,13 @@ impl RandomCommands {
     }
 
     fn id(&mut self) -> [u8; 16] {
-        [self.rng.below(12) as u8; 16]
+        [self.rng.below(4) as u8; 16]
+    }
+
+    /// An id that does not come again.
+    fn fresh_id(&mut self) -> [u8; 16] {
+        let (high, low) = (self.rng.next_u64(), self.rng.next_u64());
+        (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
     }
 
     fn bytes(&mut self, most: u64) -> Box<[u8]> {
@@ -193,7 +227,7 @@ impl RandomCommands {
         match self.rng.below(20) {
             0..6 => BusCommand::Publish {
                 log,
-                id: if self.rng.below(2) == 0 { self.id() } else { self.id().map(|b| b ^ 0x80) },
+                id: if self.rng.below(2) == 0 { self.id() } else { self.fresh_id() },
                 content: u64::from(self.rng.below(5) == 0),
                 asks: self.rng.below(3) > 0,
                 tag: self.rng.next_u64(),

@@ -1,22 +1,11 @@
 //! What a link makes of the faults of a real engine. Each function panics where it is wrong, and
 //! leaves the engine as it was.
 
-use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use super::peer::BusPeer;
+use super::peer::{BusPeer, operate};
 use crate::bus::{BusCommand, BusEvent, BusFault, BusReply, LinkSettings, LogName};
 use crate::protocol::Position;
-
-/// Sends words to the engine as an operator does: the first bytes of its answer.
-fn operate(socket: &Path, words: &str) -> String {
-    let mut stream = UnixStream::connect(socket).unwrap();
-    stream.write_all(format!("{words}\r\n").as_bytes()).unwrap();
-    let mut buffer = [0; 4_096];
-    let length = stream.read(&mut buffer).unwrap();
-    String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned()
-}
 
 #[track_caller]
 fn order(socket: &Path, words: &str) {

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where the bytes go.
 #[derive(Debug)]
-pub(super) enum Wire {
+pub(super) enum EngineWire {
     Socket(PathBuf, Option<UnixStream>),
     /// The engine, the wall clock, and the connection.
     Model(Rc<RefCell<ModelEngine>>, UnixTime, Option<u64>),
@@ -30,19 +30,19 @@ pub(super) struct BusPeer {
     pub(super) now: Instant,
     /// What the link said, but for its orders.
     pub(super) events: Vec<BusEvent>,
-    wire: Wire,
+    wire: EngineWire,
     sent: u64,
 }
 
 impl BusPeer {
-    pub(super) fn new(settings: LinkSettings, seed: &Seed, wire: Wire) -> Self {
+    pub(super) fn new(settings: LinkSettings, seed: &Seed, wire: EngineWire) -> Self {
         let (now, events) = (Instant::START, Vec::new());
         Self { link: BusLink::new(settings, seed), now, events, wire, sent: 0 }
     }
 
     /// A link to the engine at `path`.
     pub(super) fn real(settings: LinkSettings, path: &Path) -> Self {
-        Self::new(settings, &Seed::predictable(1), Wire::Socket(path.to_owned(), None))
+        Self::new(settings, &Seed::predictable(1), EngineWire::Socket(path.to_owned(), None))
     }
 
     /// Sends a command with a minute for it: its number, or why not.
@@ -89,8 +89,8 @@ impl BusPeer {
 
     fn is_connected(&self) -> bool {
         match &self.wire {
-            Wire::Socket(_, socket) => socket.is_some(),
-            Wire::Model(_, _, id) => id.is_some(),
+            EngineWire::Socket(_, socket) => socket.is_some(),
+            EngineWire::Model(_, _, id) => id.is_some(),
         }
     }
 
@@ -107,21 +107,21 @@ impl BusPeer {
 
     fn connect(&mut self) -> bool {
         match &mut self.wire {
-            Wire::Socket(path, socket) => {
+            EngineWire::Socket(path, socket) => {
                 *socket = UnixStream::connect(path).ok();
                 if let Some(socket) = socket {
                     socket.set_read_timeout(Some(PATIENCE)).unwrap();
                 }
             }
-            Wire::Model(engine, _, id) => *id = Some(engine.borrow_mut().connect()),
+            EngineWire::Model(engine, _, id) => *id = Some(engine.borrow_mut().connect()),
         }
         self.is_connected()
     }
 
     fn disconnect(&mut self) {
         match &mut self.wire {
-            Wire::Socket(_, socket) => *socket = None,
-            Wire::Model(engine, _, id) => {
+            EngineWire::Socket(_, socket) => *socket = None,
+            EngineWire::Model(engine, _, id) => {
                 if let Some(id) = id.take() {
                     engine.borrow_mut().disconnect(id);
                 }
@@ -134,8 +134,8 @@ impl BusPeer {
         let length = output.len();
         match &mut self.wire {
             // That it is closed is seen when it is read.
-            Wire::Socket(_, Some(socket)) => drop(socket.write_all(output)),
-            Wire::Model(engine, unix, Some(id)) => {
+            EngineWire::Socket(_, Some(socket)) => drop(socket.write_all(output)),
+            EngineWire::Model(engine, unix, Some(id)) => {
                 engine.borrow_mut().receive(*unix, *id, output);
             }
             _ => return,
@@ -146,7 +146,7 @@ impl BusPeer {
     fn read(&mut self) {
         let mut buffer = vec![0; 64 << 10];
         let input = match &mut self.wire {
-            Wire::Socket(_, Some(socket)) => match socket.read(&mut buffer) {
+            EngineWire::Socket(_, Some(socket)) => match socket.read(&mut buffer) {
                 Ok(length) => buffer.get(..length).unwrap_or_default().to_vec(),
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Vec::new(),
                 Err(error) => {
@@ -155,7 +155,7 @@ impl BusPeer {
                     return self.fail(&fault);
                 }
             },
-            Wire::Model(engine, _, Some(id)) => engine.borrow_mut().take_output(*id),
+            EngineWire::Model(engine, _, Some(id)) => engine.borrow_mut().take_output(*id),
             _ => return,
         };
         if input.is_empty() {
@@ -174,4 +174,13 @@ impl BusPeer {
 
 fn is_reply(event: &BusEvent, to: u64) -> bool {
     matches!(event, BusEvent::Reply { to: of, .. } if *of == to)
+}
+
+/// Sends words to the engine as an operator does: the first bytes of its answer.
+pub(super) fn operate(socket: &Path, words: &str) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.write_all(format!("{words}\r\n").as_bytes()).unwrap();
+    let mut buffer = [0; 4_096];
+    let length = stream.read(&mut buffer).unwrap();
+    String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned()
 }
