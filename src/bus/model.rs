@@ -49,6 +49,8 @@ pub(crate) struct ModelEngine {
     connections: BTreeMap<u64, ModelConnection>,
     opened: u64,
     scripts: BTreeSet<Vec<u8>>,
+    /// The demoted masters know that they are.
+    knows_demotion: bool,
     /// Switched by tests and the simulator at any time.
     pub(crate) faults: ModelFaults,
     /// How many commands were executed.
@@ -142,9 +144,15 @@ impl ModelEngine {
         let store = self.snapshot.clone().unwrap_or_default();
         self.scripts.clear();
         self.stores.push(store);
+        self.knows_demotion = false;
         if !is_split {
             self.close(None);
         }
+    }
+
+    /// The masters before the last fail-over become replicas of the new one: they refuse writes.
+    pub(crate) fn demote(&mut self) {
+        self.knows_demotion = true;
     }
 
     /// The engine starts anew, without data.
@@ -273,14 +281,16 @@ impl ModelEngine {
         };
         let call = ScriptCall { keys, arguments };
         let fault = self.faults.error;
+        let is_demoted = self.knows_demotion && self.is_old(id);
+        if (is_demoted || fault == Some(EngineError::ReadOnly)) && script != BusScript::Revocations
+        {
+            return error("READONLY You can't write against a read only replica.");
+        }
         let store = self.store(id);
         store.set_now(now.as_millis());
         match fault {
             Some(EngineError::OutOfMemory) if store.needs_memory(script, &call) => {
                 return error("OOM command not allowed when used memory > 'maxmemory'.");
-            }
-            Some(EngineError::ReadOnly) if script != BusScript::Revocations => {
-                return error("READONLY You can't write against a read only replica.");
             }
             Some(EngineError::NoPermission) => {
                 return error("NOPERM this user has no permissions to run the 'evalsha' command");
@@ -290,13 +300,21 @@ impl ModelEngine {
         let (mut reply, announcement) = store.run(script, &call);
         if let Some((channel, payload)) = announcement {
             let heard = self.announce(id, &channel, &payload);
-            if let ModelReply::List(words) = &mut reply {
-                words.push(ModelReply::Integer(heard));
+            match &mut reply {
+                ModelReply::List(words) if !words.is_empty() => {
+                    words.push(ModelReply::Integer(heard));
+                }
+                reply => *reply = ModelReply::Integer(heard),
             }
         }
         let mut bytes = Vec::new();
         write(&reply, &mut bytes);
         bytes
+    }
+
+    /// Is the connection to a master of before?
+    fn is_old(&self, id: u64) -> bool {
+        self.connections.get(&id).is_some_and(|c| c.store + 1 < self.stores.len())
     }
 
     /// The data that a connection works on.

@@ -94,6 +94,14 @@ impl RequestContext {
         }
     }
 
+    /// Appends the words of a probe to `out`.
+    pub(super) fn write_probe(&self, nonce: u64, out: &mut Vec<u8>) {
+        let channel = self.keys.probe_channel(&self.name);
+        self.eval(BusScript::Probe, std::slice::from_ref(&channel), 2, out)
+            .word(&channel)
+            .word(&nonce.to_be_bytes());
+    }
+
     /// The commands that append to a log.
     fn write_append(&self, command: &BusCommand, draws: Draws, out: &mut Vec<u8>) {
         match command {

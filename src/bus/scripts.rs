@@ -12,10 +12,11 @@ pub(super) enum BusScript {
     Revoke,
     Revocations,
     Lease,
+    Probe,
 }
 
 impl BusScript {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Publish,
         Self::Read,
         Self::Break,
@@ -25,6 +26,7 @@ impl BusScript {
         Self::Revoke,
         Self::Revocations,
         Self::Lease,
+        Self::Probe,
     ];
 
     pub(super) const fn source(self) -> &'static str {
@@ -42,6 +44,7 @@ impl BusScript {
             Self::Revoke => include_str!("scripts/revoke.lua"),
             Self::Revocations => include_str!("scripts/revocations.lua"),
             Self::Lease => include_str!("scripts/lease.lua"),
+            Self::Probe => include_str!("scripts/probe.lua"),
         }
     }
 }

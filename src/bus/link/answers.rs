@@ -62,11 +62,7 @@ impl BusLink {
                 }
             }
             FlightKind::OwnChannels(_) => Err(refusal("subscribes to no channel", error)),
-            FlightKind::Probe => match error.map(BusFault::from_error) {
-                // It will never come back.
-                Some(BusFault::NoPermission(words)) => Err(words),
-                _ => Ok(()),
-            },
+            FlightKind::Probe => self.on_probe_reply(now, error),
             FlightKind::Subscribe(logs, _) => {
                 let Some(error) = error else {
                     return Err("the engine answered a subscription with a reply".to_owned());
@@ -100,7 +96,10 @@ impl BusLink {
             return Ok(());
         }
         if error.is_some_and(|error| error.starts_with(b"NOSCRIPT")) {
-            self.load_again(now, pending);
+            if let Some(script) = RequestContext::script(&pending.command) {
+                self.load_again(now, script);
+            }
+            self.transmit(now, pending);
             return Ok(());
         }
         let known = known_place(reader);
@@ -162,20 +161,6 @@ impl BusLink {
             }
             _ => reply,
         }
-    }
-
-    /// The engine has lost its scripts: it was restarted, or somebody flushed them.
-    fn load_again(&mut self, now: Instant, pending: PendingCommand) {
-        let Some(script) = RequestContext::script(&pending.command) else {
-            self.finish(&pending, Err(BusFault::Protocol));
-            return;
-        };
-        if let Some(is_reloading) = self.reloading.get_mut(script as usize)
-            && !std::mem::replace(is_reloading, true)
-        {
-            self.load(now, script);
-        }
-        self.transmit(now, pending);
     }
 
     fn on_push(&mut self, now: Instant, reader: &mut RespReader<'_>) -> Result<(), Broken> {

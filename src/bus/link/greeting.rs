@@ -1,7 +1,7 @@
 //! What is said to an engine before anything else, and the probe.
 
 use super::flight::FlightKind;
-use super::{BusLink, BusScript, CommandWriter, LinkState};
+use super::{BusFault, BusLink, BusScript, CommandWriter, LinkState};
 use crate::bus::codec::{RespReader, RespToken};
 use crate::time::Instant;
 
@@ -49,11 +49,38 @@ impl BusLink {
     pub(super) fn send_probe(&mut self, now: Instant) {
         let nonce = self.rng.next_u64();
         if self.state == LinkState::Up && self.probe.is_due(now, nonce) {
-            CommandWriter::new(&mut self.out, 3)
-                .word(b"PUBLISH")
-                .word(&self.context.keys.probe_channel(&self.context.name))
-                .word(&nonce.to_be_bytes());
+            self.context.write_probe(nonce, &mut self.out);
             self.fly(now, FlightKind::Probe);
+        }
+    }
+
+    /// What the engine answers to a probe; that it comes back is another matter.
+    pub(super) fn on_probe_reply(
+        &mut self,
+        now: Instant,
+        error: Option<&[u8]>,
+    ) -> Result<(), String> {
+        match error.map(BusFault::from_error) {
+            Some(BusFault::ReadOnly) => Err("the engine is a replica by now".to_owned()),
+            Some(BusFault::NoPermission(words)) => Err(words),
+            Some(BusFault::Other(words)) if words.starts_with("NOSCRIPT") => {
+                self.load_again(now, BusScript::Probe);
+                if let Some(nonce) = self.probe.nonce() {
+                    self.context.write_probe(nonce, &mut self.out);
+                    self.fly(now, FlightKind::Probe);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The engine has lost a script: it was restarted, or somebody flushed them all.
+    pub(super) fn load_again(&mut self, now: Instant, script: BusScript) {
+        if let Some(is_reloading) = self.reloading.get_mut(script as usize)
+            && !std::mem::replace(is_reloading, true)
+        {
+            self.load(now, script);
         }
     }
 }

@@ -39,6 +39,11 @@ impl PushProbe {
         is_due
     }
 
+    /// What the one that is out says.
+    pub(super) fn nonce(&self) -> Option<u64> {
+        self.out.map(|(nonce, _)| nonce)
+    }
+
     /// A probe came back: how long it took, if it is the one that is out.
     pub(super) fn returned(&mut self, now: Instant, payload: &[u8]) -> Option<Duration> {
         let (_, sent_at) = self.out.take_if(|(nonce, _)| nonce.to_be_bytes() == payload)?;

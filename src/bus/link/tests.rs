@@ -5,6 +5,7 @@ use crate::bus::entry::EntryKind;
 use crate::bus::model::{EngineError, ModelEngine};
 use crate::time::UnixTime;
 
+mod chaos;
 mod cluster;
 mod faults;
 
@@ -49,21 +50,27 @@ impl Rig {
 
     /// Moves bytes and serves deadlines until nothing happens at this moment.
     fn turn(&mut self) {
-        for _ in 0..20 {
+        let mut served = true;
+        while served {
+            served = false;
             for index in 0..self.peers.len() {
-                self.serve(index);
+                served |= self.serve(index);
             }
         }
     }
 
-    fn serve(&mut self, index: usize) {
+    /// Serves one link once: did anything happen?
+    fn serve(&mut self, index: usize) -> bool {
         let (now, unix) = (self.now, self.unix());
         let peer = &mut self.peers[index];
+        let mut served = false;
         if let Some(id) = peer.transport {
             let output = peer.link.output().to_vec();
+            served |= !output.is_empty();
             peer.link.written(output.len());
             self.engine.receive(unix, id, &output);
             let input = self.engine.take_output(id);
+            served |= !input.is_empty();
             peer.link.received(now, &input);
             if self.engine.is_closed(id) && peer.transport == Some(id) {
                 self.engine.disconnect(id);
@@ -75,6 +82,7 @@ impl Rig {
             peer.link.handle_timeout(now);
         }
         while let Some(event) = peer.link.poll() {
+            served = true;
             match event {
                 BusEvent::Connect { .. } if self.is_unreachable => {
                     peer.link.lost(now, "unreachable");
@@ -91,6 +99,7 @@ impl Rig {
                 event => peer.events.push(event),
             }
         }
+        served
     }
 
     /// Lets time pass from deadline to deadline.

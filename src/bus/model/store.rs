@@ -97,6 +97,10 @@ impl ModelStore {
         let reply = match script {
             BusScript::Publish => return self.publish(call),
             BusScript::Break => return self.declare_break(call),
+            BusScript::Probe => {
+                let push = (call.argument(1).to_vec(), call.argument(2).to_vec());
+                return (ModelReply::List(Vec::new()), Some(push));
+            }
             BusScript::Read => self.read(call),
             BusScript::Claim => ModelReply::Integer(self.claim(call).into()),
             BusScript::Answer => ModelReply::Integer(self.answer(call).into()),

@@ -2,6 +2,7 @@
 //! leaves the engine as it was.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::peer::{BusPeer, operate};
 use crate::bus::{BusCommand, BusEvent, BusFault, BusReply, LinkSettings, LogName};
@@ -100,13 +101,15 @@ pub fn as_a_replica(socket: &Path) {
     let mut peer = up(settings("replica"), socket);
     // Nobody listens there. The engine answers with what it has, and takes no writes.
     order(socket, "REPLICAOF 127.0.0.1 1");
-    let to = peer.send(publish(1)).unwrap();
     let says = |peer: &BusPeer, text: &str| {
         let is_it =
             |event: &BusEvent| matches!(event, BusEvent::Down { reason } if reason.contains(text));
         peer.events.iter().any(is_it)
     };
+    // Its probe finds out.
+    peer.now = peer.now + Duration::from_secs(5);
     peer.serve_until(&|peer| says(peer, "the engine is a replica by now"));
+    let to = peer.send(publish(1)).unwrap();
     peer.serve_until(&|peer| says(peer, "the engine is a replica, which takes no writes"));
     order(socket, "REPLICAOF NO ONE");
     peer.serve_until(&|peer| peer.has_reply(to));
