@@ -80,6 +80,7 @@ impl Rig {
         }
         if peer.link.next_deadline().is_some_and(|deadline| deadline <= now) {
             peer.link.handle_timeout(now);
+            served = true;
         }
         while let Some(event) = peer.link.poll() {
             served = true;

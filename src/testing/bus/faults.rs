@@ -99,14 +99,15 @@ pub fn with_a_killed_connection(socket: &Path) {
 /// A replica is refused when it is connected to, and left when it becomes one.
 pub fn as_a_replica(socket: &Path) {
     let mut peer = up(settings("replica"), socket);
-    // Nobody listens there. The engine answers with what it has, and takes no writes.
-    order(socket, "REPLICAOF 127.0.0.1 1");
     let says = |peer: &BusPeer, text: &str| {
         let is_it =
             |event: &BusEvent| matches!(event, BusEvent::Down { reason } if reason.contains(text));
         peer.events.iter().any(is_it)
     };
-    // Its probe finds out.
+    // Its second probe finds out.
+    peer.serve_until(&|peer| peer.link.counts().probe.is_some());
+    // Nobody listens there. The engine answers with what it has, and takes no writes.
+    order(socket, "REPLICAOF 127.0.0.1 1");
     peer.now = peer.now + Duration::from_secs(5);
     peer.serve_until(&|peer| says(peer, "the engine is a replica by now"));
     let to = peer.send(publish(1)).unwrap();

@@ -15,6 +15,9 @@ use crate::time::{Instant, UnixTime};
 /// How long a real engine may be silent.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Rounds of a loop that waits for something, at most.
+const MAX_ROUNDS: usize = 100_000;
+
 /// Where the bytes go.
 #[derive(Debug)]
 pub(super) enum EngineWire {
@@ -69,7 +72,7 @@ impl BusPeer {
 
     /// Moves bytes until it is `done`.
     pub(super) fn serve_until(&mut self, done: &dyn Fn(&Self) -> bool) {
-        loop {
+        for _ in 0..MAX_ROUNDS {
             if self.link.next_deadline().is_some_and(|deadline| deadline <= self.now) {
                 self.link.handle_timeout(self.now);
             }
@@ -85,6 +88,7 @@ impl BusPeer {
                 self.now = self.link.next_deadline().unwrap_or(self.now).max(self.now);
             }
         }
+        self.fail(&format!("it does not come to it: {:?} {:?}", self.link, self.events));
     }
 
     fn is_connected(&self) -> bool {
