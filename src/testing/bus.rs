@@ -12,8 +12,8 @@ mod peer;
 pub use self::compare::compare_with_model;
 #[cfg(feature = "sim")]
 pub use self::faults::{
-    as_a_replica, with_a_killed_connection, with_few_permissions, with_lost_scripts,
-    with_wrong_password, without_memory,
+    LEAST_PERMISSIONS, as_a_replica, with_a_killed_connection, with_few_permissions,
+    with_least_permissions, with_lost_scripts, with_wrong_password, without_memory,
 };
 
 use std::time::Duration;

@@ -7,7 +7,7 @@ use vestibule::testing::bus;
 use crate::engine::Engine;
 
 /// Random commands of three nodes, each of this many bursts.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 8;
 const BURSTS: usize = 400;
 
 #[test]
@@ -43,6 +43,11 @@ fn replica_is_refused() {
 #[test]
 fn missing_permission_is_named() {
     bus::with_few_permissions(&Engine::start().socket());
+}
+
+#[test]
+fn least_permissions_suffice() {
+    bus::with_least_permissions(&Engine::start().socket());
 }
 
 #[test]

@@ -5,8 +5,9 @@
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local before = redis.call('HGET', KEYS[1], ARGV[1])
--- A write that needs no memory comes first: after it even an engine without memory takes the rest.
-redis.call('HDEL', KEYS[1], '')
+-- A write that changes nothing and needs no memory comes first: after it even an engine without
+-- memory takes the rest.
+redis.call('PERSIST', KEYS[1])
 redis.call('HSET', KEYS[1], ARGV[1], struct.pack('>I8', now + tonumber(ARGV[2])) .. ARGV[3])
 local taken = ''
 if before and struct.unpack('>I8', before) > now then taken = string.sub(before, 9) end

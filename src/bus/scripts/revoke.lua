@@ -4,8 +4,9 @@ local function drop(user)
   redis.call('ZREM', KEYS[1], user)
   redis.call('HDEL', KEYS[2], user)
 end
--- A write that needs no memory comes first: after it even an engine without memory takes the rest.
-redis.call('ZREM', KEYS[1], '')
+-- A write that changes nothing and needs no memory comes first: after it even an engine without
+-- memory takes the rest.
+redis.call('PERSIST', KEYS[1])
 local now = redis.call('TIME')[1]
 for _, user in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. now, 'LIMIT', 0, 100)) do
   drop(user)

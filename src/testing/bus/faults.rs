@@ -5,8 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::peer::{BusPeer, operate};
-use crate::bus::{BusCommand, BusEvent, BusFault, BusReply, LinkSettings, LogName};
+use crate::bus::{
+    BusCommand, BusEvent, BusFault, BusReply, LinkSettings, LogName, StoredRevocation,
+};
 use crate::protocol::Position;
+
+/// The rules of the engine's user that a node needs, for keys that begin with `PREFIX`.
+pub const LEAST_PERMISSIONS: &str = "~PREFIX:* &PREFIX:* -@all +hello +evalsha +script|load +subscribe \
+     +unsubscribe +publish +info +time +get +set +del +expire +persist +hget +hset +hdel +hmget \
+     +hgetall +rpush +lpop +llen +lindex +lrange +zadd +zrem +zscore +zrank +zcard +zcount +zrange \
+     +zrangebyscore";
 
 #[track_caller]
 fn order(socket: &Path, words: &str) {
@@ -118,6 +126,56 @@ pub fn as_a_replica(socket: &Path) {
         matches!(event, BusEvent::Reply { result: Ok(BusReply::Published { .. }), .. })
     };
     assert!(peer.events.iter().any(is_published));
+}
+
+/// A user that may do what [`LEAST_PERMISSIONS`] says, and nothing else, can do everything.
+pub fn with_least_permissions(socket: &Path) {
+    let rules = LEAST_PERMISSIONS.replace("PREFIX", "least");
+    order(socket, &format!("ACL SETUSER least on >least {rules}"));
+    let credentials = LinkSettings {
+        username: Some("least".to_owned()),
+        password: Some("least".to_owned()),
+        keep: 2,
+        ..settings("least")
+    };
+    let mut peer = up(credentials, socket);
+    peer.send(BusCommand::Subscribe(vec![log()])).unwrap();
+    peer.send(BusCommand::Unsubscribe(vec![log()])).unwrap();
+    for id in 1..=4 {
+        peer.ask(publish(id)).unwrap();
+    }
+    let head = Position::new(3, 5);
+    for command in [
+        publish(1),
+        read(None),
+        read(Some(head)),
+        BusCommand::Break { log: log(), tag: 1, seen_head: Position::new(4, 5) },
+        BusCommand::Claim { log: log(), id: [1; 16], from: "node".into() },
+        BusCommand::Release { log: log(), id: [2; 16] },
+        publish(2),
+        BusCommand::Answer { log: log(), id: [1; 16], answer: [1].into() },
+        BusCommand::StoreRevocation { user: "a".into(), at: 1, until: 2, capacity: 1 },
+        BusCommand::StoreRevocation { user: "b".into(), at: 1, until: 4_000_000_000, capacity: 1 },
+        BusCommand::StoreRevocation { user: "c".into(), at: 1, until: 4_000_000_000, capacity: 1 },
+        BusCommand::ReadRevocations { after: None },
+        BusCommand::ReadRevocations {
+            after: Some(StoredRevocation { user: "c".into(), at: 1, until: 4_000_000_000 }),
+        },
+        BusCommand::ReadRevocations {
+            after: Some(StoredRevocation { user: "b".into(), at: 1, until: 9 }),
+        },
+        BusCommand::Lease { ttl_ms: 0, info: [1].into() },
+        BusCommand::Lease { ttl_ms: 9_000, info: [1].into() },
+        BusCommand::Leave,
+        BusCommand::Tell { node: None, payload: [1].into() },
+        BusCommand::Inspect,
+    ] {
+        let reply = peer.ask(command.clone());
+        assert!(reply.is_ok(), "{command:?}: {reply:?}");
+    }
+    peer.serve_until(&|peer| peer.link.counts().probe.is_some());
+    assert_eq!(peer.link.counts().faults, [0; BusFault::LABELS.len()]);
+    order(socket, "ACL DELUSER least");
 }
 
 /// A user without a permission is told which.
