@@ -4,11 +4,13 @@
 //! A test runs the same commands against it and a real engine, and compares every reply and push.
 #![allow(clippy::indexing_slicing, reason = "a model that is wrong fails its test")]
 
+mod reply;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::store::{ModelReply, ModelStore, ScriptCall};
+use self::reply::{ModelReply, bulk, error, write};
+use self::store::{ModelStore, ScriptCall};
 use super::codec::{RespDecoder, RespToken};
 use super::scripts::BusScript;
 use crate::time::UnixTime;
@@ -393,26 +395,3 @@ impl ModelConnection {
 /// What the model says of itself.
 const INFO: &str = "redis_version:7.0.0\r\nrole:master\r\nconnected_slaves:0\r\naof_enabled:0\r\n\
     rdb_last_save_time:0\r\nused_memory:1000000\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n";
-
-fn error(text: &str) -> Vec<u8> {
-    format!("-{text}\r\n").into_bytes()
-}
-
-fn bulk(bytes: &[u8]) -> Vec<u8> {
-    [b"$", bytes.len().to_string().as_bytes(), b"\r\n", bytes, b"\r\n"].concat()
-}
-
-fn write(reply: &ModelReply, out: &mut Vec<u8>) {
-    match reply {
-        ModelReply::Text(text) => out.extend_from_slice(&bulk(text)),
-        ModelReply::Integer(number) => out.extend_from_slice(format!(":{number}\r\n").as_bytes()),
-        ModelReply::List(list) => {
-            out.extend_from_slice(format!("*{}\r\n", list.len()).as_bytes());
-            list.iter().for_each(|reply| write(reply, out));
-        }
-        ModelReply::Error(text) => out.extend_from_slice(&error(text)),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -3,22 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::reply::ModelReply;
 use crate::bus::scripts::BusScript;
-
-/// A reply, as RESP3 has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ModelReply {
-    Text(Vec<u8>),
-    Integer(i64),
-    List(Vec<Self>),
-    Error(String),
-}
-
-impl ModelReply {
-    fn text(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::Text(bytes.into())
-    }
-}
 
 /// What a script asks to be announced: channel and payload. How many hear of it is known outside.
 pub(super) type ModelPush = (Vec<u8>, Vec<u8>);
@@ -367,11 +353,5 @@ impl ModelStore {
             live.push(ModelReply::Integer((end - self.now) as i64));
         }
         ModelReply::List(live)
-    }
-}
-
-impl From<Vec<u8>> for ModelReply {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Text(bytes)
     }
 }
