@@ -286,7 +286,12 @@ fn string(
 /// The line at the front, without its end.
 fn line(bytes: &[u8]) -> Result<Option<&[u8]>, RespError> {
     let window = bytes.get(..MAX_LINE + 2).unwrap_or(bytes);
-    let Some(at) = memchr::memchr2(b'\r', b'\n', window) else {
+    // Nearly every line is a length of few digits.
+    let (near, far) = window.split_at(window.len().min(16));
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let at = near.iter().position(is_end);
+    let at = at.or_else(|| Some(near.len() + memchr::memchr2(b'\r', b'\n', far)?));
+    let Some(at) = at else {
         return if window.len() > MAX_LINE { Err(RespError::TooLong) } else { Ok(None) };
     };
     match window.get(at..at + 2) {
@@ -298,9 +303,13 @@ fn line(bytes: &[u8]) -> Result<Option<&[u8]>, RespError> {
 
 /// How many bytes or elements: digits only.
 fn count(line: &[u8]) -> Result<usize, RespError> {
-    let is_count = !line.is_empty() && line.len() <= 10 && line.iter().all(u8::is_ascii_digit);
-    let value = is_count.then(|| integer(line)).ok_or(RespError::BadNumber)??;
-    usize::try_from(value).map_err(|_| RespError::BadNumber)
+    if line.is_empty() || line.len() > 10 {
+        return Err(RespError::BadNumber);
+    }
+    let value = line.iter().try_fold(0_u64, |value, byte| {
+        byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0'))
+    });
+    value.and_then(|value| usize::try_from(value).ok()).ok_or(RespError::BadNumber)
 }
 
 fn integer(line: &[u8]) -> Result<i64, RespError> {
